@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/distribution/reference"
+	"github.com/docker/go-units"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// answer tells the user what a build made, writes the files that were asked for, and gives back the build's error. Standard output
+// gets the answer only: with -q the digests, else nothing that a script would have to skip.
+func answer(w *world, o buildOptions, j job, report build.Report, err error) error {
+	if !o.quiet {
+		table(w.err, report)
+		tags(w.err, report)
+	}
+	if err != nil {
+		sayUntouched(w.err, report)
+		return err
+	}
+	if o.quiet {
+		for _, repo := range j.request.Repositories() {
+			fmt.Fprintf(w.out, "%s@%s\n", reference.FamiliarName(repo), report.Target.Digest)
+		}
+	}
+	if o.iidFile != "" {
+		if err := os.WriteFile(o.iidFile, []byte(report.Target.Digest.String()), 0o644); err != nil {
+			return fmt.Errorf("everything was pushed, but --iidfile could not be written: %w", err)
+		}
+	}
+	if o.metadataFile != "" {
+		if err := writeMetadata(o.metadataFile, newMetadata(j.request, report)); err != nil {
+			return fmt.Errorf("everything was pushed, but --metadata-file could not be written: %w", err)
+		}
+	}
+	return nil
+}
+
+// table has a line for each platform, in the order of the index.
+func table(out io.Writer, report build.Report) {
+	if len(report.Platforms) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "PLATFORM\tHOW\tTIME\tSIZE\tDIGEST")
+	for _, p := range report.Platforms {
+		digest, size := p.Manifest.Digest.String(), units.HumanSize(float64(p.Size))
+		if p.Err != nil {
+			digest, size = "failed", "-"
+			if errors.Is(p.Err, context.Canceled) || p.Mode == "" {
+				digest = "not built"
+			}
+		}
+		how := string(p.Mode)
+		if how == "" {
+			how = "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.1fs\t%s\t%s\n", platform.Format(p.Platform), how, p.Seconds, size, digest)
+	}
+	_ = t.Flush()
+}
+
+// tags has a line for each tag; the digest on it is the one that docker pull shows.
+func tags(out io.Writer, report build.Report) {
+	if len(report.Tags) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	kind := "INDEX DIGEST (what docker pull shows)"
+	if !manifest.IsIndex(report.Target.MediaType) {
+		kind = "IMAGE DIGEST (what docker pull shows)"
+	}
+	fmt.Fprintf(t, "TAG\t%s\n", kind)
+	for _, tag := range report.Tags {
+		fmt.Fprintf(t, "%s\t%s%s\n", tag.Ref, tag.Digest, stateNote(tag))
+	}
+	_ = t.Flush()
+}
+
+func stateNote(tag manifest.TagResult) string {
+	switch tag.State {
+	case manifest.Already:
+		return "   (unchanged)"
+	case manifest.Overwritten:
+		return fmt.Sprintf("   (pushed, but somebody else has written %s since)", tag.Found)
+	case manifest.Untouched:
+		return "   (NOT pushed)"
+	case manifest.Failed:
+		return "   (FAILED)"
+	}
+	return ""
+}
+
+// sayUntouched tells where an error left the tags.
+func sayUntouched(out io.Writer, report build.Report) {
+	if len(report.Platforms) == 0 {
+		return // nothing was begun
+	}
+	var moved []string
+	for _, t := range report.Tags {
+		if t.State == manifest.Moved || t.State == manifest.Overwritten {
+			moved = append(moved, t.Ref)
+		}
+	}
+	fmt.Fprintln(out)
+	if len(moved) == 0 {
+		fmt.Fprintln(out, "No tag was moved.")
+		return
+	}
+	fmt.Fprintf(out, "Tags that were moved before: %s\n", strings.Join(moved, ", "))
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+)
+
+// buildOptions are the user's words; nothing is parsed yet.
+type buildOptions struct {
+	contextPath string
+
+	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
+
+	dockerfile, target, network, progress string
+	iidFile, metadataFile                 string
+	noCache, pull, push, quiet            bool
+
+	index      bool
+	jobs       int
+	mediaTypes string
+	emulators  string
+	builder    builderOptions
+}
+
+// builderOptions name the builder and say what it is to be.
+type builderOptions struct {
+	name, image, config string
+	driverOpts          []string
+}
+
+func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) error) *cobra.Command {
+	var o buildOptions
+	cmd := &cobra.Command{
+		Use:   "build [OPTIONS] PATH | URL | -",
+		Short: "Build an image for one or more platforms and push it",
+		Long: "Build an image for one or more platforms, each by a solve of its own, all at once, and push them as one index.\n\n" +
+			"The image's name, its platforms and its media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
+			"DOCKER_DEFAULT_PLATFORM, else from " + projectFile + " in the build context. Tags move last, when every platform is built\n" +
+			"and in the registry.\n\n" +
+			"Exit status: 0 done; 1 the build failed, no tag was moved; 4 all was built but the registry did not take all of it;\n" +
+			"125 wrong flags or arguments, nothing was done; 130 interrupted (143 by SIGTERM).",
+		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 --push -t registry.example/app:1.0 .",
+		Args:    exactly(1, "one argument, the build context: a directory, a git or http URL, or -"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.contextPath = args[0]
+			return interruptible(cmd, func(ctx context.Context) error { return run(ctx, w, o) })
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		DisableFlagsInUseLine: true,
+	}
+	addBuildFlags(cmd.Flags(), &o)
+	addBuilderFlags(cmd.Flags(), &o.builder)
+	completeBuildFlags(cmd, w)
+	return cmd
+}
+
+// addBuildFlags: what docker buildx build has, has the same name and meaning here.
+func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
+	f.StringSliceVar(&o.addHosts, "add-host", nil, `Add a custom host-to-IP mapping (format: "host:ip")`)
+	f.StringArrayVar(&o.buildArgs, "build-arg", nil, "Set build-time variables")
+	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Additional build contexts (e.g., "name=path")`)
+	f.StringVarP(&o.dockerfile, "file", "f", "", `Name of the Dockerfile (default: "PATH/Dockerfile"; "-" reads standard input)`)
+	f.StringVar(&o.iidFile, "iidfile", "", "Write the digest that the tags point at to a file")
+	f.StringArrayVar(&o.labels, "label", nil, "Set metadata for an image")
+	f.StringVar(&o.metadataFile, "metadata-file", "", "Write build result metadata to a file")
+	f.StringVar(&o.network, "network", "default", `Set the networking mode for the "RUN" instructions during build ("default", "none", "host")`)
+	f.BoolVar(&o.noCache, "no-cache", false, "Do not use cache when building the image")
+	f.StringArrayVar(&o.platforms, "platform", nil, "Set target platforms for build (commas and repeats)")
+	f.StringVar(&o.progress, "progress", "auto", `Set type of progress output ("auto", "plain", "tty", "quiet")`)
+	f.BoolVar(&o.pull, "pull", false, "Always attempt to pull all referenced images")
+	f.BoolVar(&o.push, "push", false, "Push the result to the registries of its tags")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the build output and print the pushed digests only")
+	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")`)
+	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")`)
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image name and optional tag (format: "name:tag"); may be repeated, also for other repositories`)
+	f.StringVar(&o.target, "target", "", "Set the target build stage to build")
+
+	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
+	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
+	f.IntVar(&o.jobs, "jobs", 0, "Platforms that are built at the same time (0: all native ones, emulated ones as many as CPUs)")
+	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker" (a Docker manifest list)`)
+}
+
+func addBuilderFlags(f *pflag.FlagSet, o *builderOptions) {
+	f.StringVar(&o.name, "builder", "", `Builder to use; it is made if it does not exist (default "default")`)
+	f.StringVar(&o.image, "builder-image", "", "BuildKit image of the builder")
+	f.StringVar(&o.config, "builder-config", "", "BuildKit daemon config file (TOML) for the builder")
+	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options of the builder's container (e.g. "network=host", "env.KEY=VALUE")`)
+}
+
+// runBuild is the whole of the command: words to a request, nothing done yet; then the builder and the registries at the same
+// time; then the build; then the answer.
+func runBuild(ctx context.Context, w *world, o buildOptions) error {
+	j, err := parseBuild(w, o)
+	if err != nil {
+		return err
+	}
+	defer j.release()
+	if err := clearOutputs(o); err != nil {
+		return err
+	}
+	progress, err := newProgress(ctx, w.err, j.display, fmt.Sprintf("building %s", j.what()))
+	if err != nil {
+		return &usage{err: fmt.Errorf("--progress %s: %w", o.progress, err)}
+	}
+	report, err := perform(ctx, w, j, progress)
+	if cerr := progress.Close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	return answer(w, o, j, report, err)
+}
+
+// perform connects to the builder while the registries are asked whether they would take the result: what they refuse is said
+// before a builder is made.
+func perform(ctx context.Context, w *world, j job, progress *progress) (build.Report, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	registry, err := w.registry(ctx)
+	if err != nil {
+		return build.Report{}, err
+	}
+	for _, line := range j.notes {
+		progress.Note(line)
+	}
+	preflight := startPreflight(ctx, stop, registry, j.request.Repositories(), progress.Note)
+	conn, err := w.connect(ctx, connectOptions{builder: j.builder, references: j.request.References(), note: progress.Note})
+	if err != nil {
+		if cause, ok := refused(ctx); ok {
+			return build.Report{}, cause
+		}
+		return build.Report{}, err
+	}
+	defer conn.close()
+	env := conn.env
+	env.Registry, env.Progress = registry, progress
+	report, err := build.Run(ctx, j.request, env, preflight)
+	if cause, ok := refused(ctx); ok {
+		err = cause
+	}
+	return report, err
+}

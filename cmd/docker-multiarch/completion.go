@@ -1,0 +1,73 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
+
+func completeBuildFlags(cmd *cobra.Command, w *world) {
+	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	for flag, complete := range map[string]completer{
+		"platform":       completePlatforms,
+		"builder":        completeBuilders(w),
+		"progress":       oneOf("auto", "plain", "tty", "quiet", "rawjson"),
+		"network":        oneOf("default", "none", "host"),
+		"media-types":    oneOf("oci", "docker"),
+		"emulators":      oneOf("auto", "never"),
+		"file":           files,
+		"metadata-file":  files,
+		"iidfile":        files,
+		"builder-config": files,
+		"driver-opt":     completeDriverOptions,
+	} {
+		// It fails for a flag that does not exist only, and the tests look for that.
+		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
+	}
+}
+
+func oneOf(values ...string) completer {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return values, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completePlatforms completes the last element of a comma-separated list, leaving out what is in the list already.
+func completePlatforms(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	before := ""
+	if i := strings.LastIndex(typed, ","); i >= 0 {
+		before = typed[:i+1]
+	}
+	var values []string
+	for _, p := range platform.Known() {
+		if !strings.Contains(","+before, ","+p+",") {
+			values = append(values, before+p)
+		}
+	}
+	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+func completeDriverOptions(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var values []string
+	for _, name := range builder.OptionNames() {
+		values = append(values, strings.TrimSuffix(name, "<name>")+map[bool]string{true: "", false: "="}[strings.HasSuffix(name, "<name>")])
+	}
+	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+func completeBuilders(w *world) completer {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		names, err := builderNames(cmd.Context(), w)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/moby/buildkit/session/grpchijack"
+	"github.com/moby/moby/api/pkg/authconfig"
+	"github.com/moby/moby/api/types/registry"
+	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// systemCerts is where the Docker Engine keeps the certificates of registries (docs.docker.com, "Verify repository client with
+// certificates"); Docker Desktop reads the same tree from the Docker config directory.
+const systemCerts = "/etc/docker/certs.d"
+
+func certDirs() []string { return []string{systemCerts, filepath.Join(config.Dir(), "certs.d")} }
+
+// dockerWorld is the world as the Docker CLI shows it: its context, its config file, its streams.
+func dockerWorld(cli *command.DockerCli) *world {
+	w := &world{in: cli.In(), out: cli.Out(), err: cli.Err(), lookupEnv: os.LookupEnv}
+	w.engine = func() *engine.Engine { return engine.New(cli.Client()) }
+	w.registry = func(ctx context.Context) (*manifest.Client, error) { return newRegistry(ctx, cli, w.engine()) }
+	w.connect = func(ctx context.Context, opt connectOptions) (*connection, error) {
+		return connectBuilder(ctx, cli, w.engine(), opt)
+	}
+	return w
+}
+
+// newRegistry is the client that writes the index. It trusts and reaches what docker push does.
+func newRegistry(ctx context.Context, cli *command.DockerCli, eng *engine.Engine) (*manifest.Client, error) {
+	info, err := eng.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return manifest.New(manifest.Options{
+		Credential: func(_ context.Context, host string) (auth.Credential, error) {
+			return credential(cli.ConfigFile(), host)
+		},
+		Insecure:  info.InsecureRegistries,
+		CertDirs:  certDirs(),
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
+		UserAgent: "docker-multiarch/" + version,
+	}), nil
+}
+
+// authKey is how the Docker config file names a registry: Docker Hub has a name from older days.
+func authKey(host string) string {
+	if host == "docker.io" {
+		return "https://index.docker.io/v1/"
+	}
+	return host
+}
+
+func credential(file *configfile.ConfigFile, host string) (auth.Credential, error) {
+	c, err := file.GetAuthConfig(authKey(host))
+	if err != nil {
+		return auth.EmptyCredential, fmt.Errorf("the credential helper for %s failed: %w", host, err)
+	}
+	return auth.Credential{Username: c.Username, Password: c.Password, RefreshToken: c.IdentityToken, AccessToken: c.RegistryToken}, nil
+}
+
+// pullAuth is what the engine wants to pull an image.
+func pullAuth(file *configfile.ConfigFile) func(context.Context, string) (string, error) {
+	return func(_ context.Context, image string) (string, error) {
+		named, err := reference.ParseNormalizedNamed(image)
+		if err != nil {
+			return "", fmt.Errorf("invalid image name %q: %w", image, err)
+		}
+		c, err := file.GetAuthConfig(authKey(reference.Domain(named)))
+		if err != nil {
+			return "", err
+		}
+		return authconfig.Encode(registry.AuthConfig{
+			Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken, ServerAddress: c.ServerAddress,
+		})
+	}
+}
+
+// connectBuilder makes the builder that a build needs ready and connects to it.
+func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Engine, opt connectOptions) (*connection, error) {
+	spec, err := builderSpec(cli, opt)
+	if err != nil {
+		return nil, err
+	}
+	node, err := builder.Ensure(ctx, eng, spec, opt.note)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range node.Warnings {
+		opt.note("warning: " + warning)
+	}
+	client, err := node.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	solver := solver{client}
+	env := build.Env{
+		Auth:   authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: authprovider.LoadAuthConfig(cli.ConfigFile())}),
+		Client: clientName(),
+		Node: build.Node{
+			Name: node.Builder, Solver: solver, Platforms: node.Platforms, CPUs: node.NCPU,
+			Probe: func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
+				return emulation.Probe(ctx, node, ps...)
+			},
+		},
+	}
+	env.Node.Install = func(ctx context.Context, ps []platform.Platform) (emulation.Status, error) {
+		return installEmulators(ctx, eng, node, ps, opt.note)
+	}
+	return &connection{env: env, close: func() { _ = node.Close() }}, nil
+}
+
+// solver adapts BuildKit's client to build.Solver.
+type solver struct{ *client.Client }
+
+// Serve implements build.Solver.
+func (s solver) Serve(ctx context.Context, sess *session.Session) error {
+	return sess.Run(ctx, grpchijack.Dialer(s.ControlClient()))
+}
+
+// installEmulators makes the node's kernel run the platforms, as far as the engine allows it.
+func installEmulators(ctx context.Context, eng *engine.Engine, node *builder.Node, ps []platform.Platform, note func(string)) (emulation.Status, error) {
+	info, err := eng.Info(ctx)
+	if err != nil {
+		return emulation.Status{}, err
+	}
+	report, err := emulation.Install(ctx, emulation.InstallOptions{
+		Shell: node, Runner: eng, Platforms: ps, Engine: info, HelperImage: node.Image, Report: note,
+	})
+	return report.Status, err
+}
+
+// builderSpec is what the flags, the Docker config and the build's own references ask of the builder.
+func builderSpec(cli *command.DockerCli, opt connectOptions) (builder.Spec, error) {
+	options, err := builder.ParseOptions(opt.builder.driverOpts...)
+	if err != nil {
+		return builder.Spec{}, &usage{err: fmt.Errorf("--driver-opt: %w", err)}
+	}
+	spec := builder.Spec{
+		Name: opt.builder.name, Image: opt.builder.image, Options: options, ToolVersion: version,
+		Proxies: proxies(cli), Auth: pullAuth(cli.ConfigFile()),
+	}
+	if opt.builder.config != "" {
+		if spec.Config, err = builder.LoadConfig(opt.builder.config); err != nil {
+			return spec, &usage{err: fmt.Errorf("--builder-config: %w", err)}
+		}
+	}
+	if builder.NeedsHostNetwork(opt.references...) {
+		spec.Network = "host"
+	}
+	var notes []string
+	if spec.Certs, notes, err = builder.LoadCerts(certDirs()...); err != nil {
+		return spec, err
+	}
+	for _, n := range notes {
+		opt.note(n)
+	}
+	return spec, nil
+}
+
+// proxies are those that the Docker config has for this engine.
+func proxies(cli *command.DockerCli) map[string]string {
+	found := map[string]string{}
+	for k, v := range cli.ConfigFile().ParseProxyConfig(cli.Client().DaemonHost(), nil) {
+		if v != nil && strings.TrimSpace(*v) != "" {
+			found[k] = *v
+		}
+	}
+	return found
+}

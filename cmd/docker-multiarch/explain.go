@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+
+	dockercli "github.com/docker/cli/cli"
+	solvererrdefs "github.com/moby/buildkit/solver/errdefs"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// The exit statuses, all of them. They are documented in docs/commands.md.
+const (
+	exitFailed      = 1   // the build, or another command, failed
+	exitPush        = 4   // everything was built, but the registry did not take all of it
+	exitUsage       = 125 // wrong flags or arguments; nothing was done. The Docker CLI's own status for that
+	exitInterrupted = 130 // Ctrl-C; 128 + the signal's number for others (143 for SIGTERM)
+)
+
+// usage is an error of the user's words, found before any work.
+type usage struct {
+	err  error
+	hint string
+}
+
+func (u *usage) Error() string { return u.err.Error() }
+func (u *usage) Unwrap() error { return u.err }
+
+func usageError(cmd *cobra.Command, format string, args ...any) error {
+	return &usage{err: fmt.Errorf(format, args...), hint: "see '" + cmd.CommandPath() + " --help'"}
+}
+
+// hinted is an error with something for the user to do.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }
+
+// explain writes err for the user, with what to do about it where that is known, and gives the exit status. It is the one place
+// that does either.
+func explain(out io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	var status dockercli.StatusError
+	if errors.As(err, &status) {
+		fmt.Fprintln(out, status.Error())
+		return max(status.StatusCode, 1)
+	}
+	if sig, ok := errors.AsType[interrupted](err); ok {
+		fmt.Fprintln(out, "interrupted: nothing was tagged")
+		if number, ok := sig.signal.(syscall.Signal); ok {
+			return 128 + int(number)
+		}
+		return exitInterrupted
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(out, "interrupted: nothing was tagged")
+		return exitInterrupted
+	}
+	printSources(out, err)
+	fmt.Fprintf(out, "ERROR: %s\n", err)
+	if hint := hintFor(err); hint != "" {
+		fmt.Fprintf(out, "Hint: %s\n", hint)
+	}
+	return statusOf(err)
+}
+
+func statusOf(err error) int {
+	if _, ok := errors.AsType[*usage](err); ok {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[*build.PushError](err); ok {
+		return exitPush
+	}
+	return exitFailed
+}
+
+func hintFor(err error) string {
+	if u, ok := errors.AsType[*usage](err); ok {
+		return u.hint
+	}
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
+	if cannot, ok := errors.AsType[*build.CannotRunError](err); ok {
+		archs := make([]string, len(cannot.Platforms))
+		for i, p := range cannot.Platforms {
+			archs[i] = p.Architecture
+		}
+		return fmt.Sprintf("install an emulator on the engine's host: docker run --privileged --rm %s --install %s\n"+
+			"      or let no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)",
+			emulation.DefaultImage, strings.Join(archs, ","), platform.Format(cannot.Platforms[0]))
+	}
+	return ""
+}
+
+// printSources shows the lines of the Dockerfile that BuildKit blames, once each.
+func printSources(out io.Writer, err error) {
+	seen := map[string]bool{}
+	for _, s := range solvererrdefs.Sources(err) {
+		var b strings.Builder
+		if s.Print(&b) == nil && !seen[b.String()] {
+			seen[b.String()] = true
+			fmt.Fprint(out, b.String())
+		}
+	}
+}

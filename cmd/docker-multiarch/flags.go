@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
+)
+
+// pairs parses key=value flags; a repeated key keeps its last value.
+func pairs(flag, form string, values []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, v := range values {
+		key, value, ok := strings.Cut(v, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("%s %q is not of the form %s", flag, v, form)
+		}
+		m[key] = value
+	}
+	return m, nil
+}
+
+// parseBuildArgs: KEY=VALUE, or KEY alone to take the value from the environment; where that has none the argument is left out,
+// as docker build does.
+func parseBuildArgs(values []string, lookup func(string) (string, bool)) (map[string]string, error) {
+	m := map[string]string{}
+	for _, v := range values {
+		key, value, ok := strings.Cut(v, "=")
+		if key == "" {
+			return nil, fmt.Errorf("--build-arg %q is not of the form KEY=VALUE or KEY", v)
+		}
+		if !ok {
+			if value, ok = lookup(key); !ok {
+				continue
+			}
+		}
+		m[key] = value
+	}
+	return m, nil
+}
+
+// parseHosts gives BuildKit's form, "host=ip".
+func parseHosts(values []string) ([]string, error) {
+	var hosts []string
+	for _, v := range values {
+		host, ip, ok := strings.Cut(v, "=")
+		if !ok {
+			host, ip, ok = strings.Cut(v, ":")
+		}
+		if ip == "host-gateway" {
+			return nil, fmt.Errorf("--add-host %q: host-gateway is not known inside a builder's container; give the address", v)
+		}
+		ip = strings.TrimSuffix(strings.TrimPrefix(ip, "["), "]")
+		if !ok || host == "" || net.ParseIP(ip) == nil {
+			return nil, fmt.Errorf("--add-host %q is not of the form host:ip", v)
+		}
+		hosts = append(hosts, host+"="+ip)
+	}
+	return hosts, nil
+}
+
+// parseSecrets: [type=file|env,]id=ID[,src=PATH|,env=NAME]. Without a source the environment variable ID is taken, else the file
+// ID, as in docker buildx build. Files and variables are looked for now, so that a missing one is found before the build.
+func parseSecrets(values []string, lookup func(string) (string, bool)) ([]secretsprovider.Source, error) {
+	var sources []secretsprovider.Source
+	for _, v := range values {
+		s, err := parseSecret(v, lookup)
+		if err != nil {
+			return nil, fmt.Errorf("--secret %q: %w", v, err)
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+func parseSecret(value string, lookup func(string) (string, bool)) (secretsprovider.Source, error) {
+	var s secretsprovider.Source
+	fields, err := csv.NewReader(strings.NewReader(value)).Read()
+	if err != nil {
+		return s, err
+	}
+	kind := ""
+	for _, field := range fields {
+		key, value, ok := strings.Cut(field, "=")
+		if !ok {
+			return s, fmt.Errorf("%q is not of the form key=value", field)
+		}
+		switch strings.ToLower(key) {
+		case "type":
+			kind = value
+		case "id":
+			s.ID = value
+		case "src", "source":
+			s.FilePath = value
+		case "env":
+			s.Env = value
+		default:
+			return s, fmt.Errorf("unknown key %q", key)
+		}
+	}
+	return checkSecret(s, kind, lookup)
+}
+
+func checkSecret(s secretsprovider.Source, kind string, lookup func(string) (string, bool)) (secretsprovider.Source, error) {
+	switch kind {
+	case "", "file":
+	case "env":
+		if s.Env == "" {
+			s.Env, s.FilePath = s.FilePath, "" // with type=env, src names the variable
+		}
+		if s.Env == "" {
+			s.Env = s.ID
+		}
+	default:
+		return s, fmt.Errorf("the type %q is not one of file, env", kind)
+	}
+	if s.ID == "" {
+		s.ID = s.FilePath + s.Env
+	}
+	if s.ID == "" {
+		return s, fmt.Errorf("there is no id")
+	}
+	if s.Env == "" && s.FilePath == "" {
+		if _, ok := lookup(s.ID); ok && kind != "file" {
+			s.Env = s.ID
+		} else {
+			s.FilePath = s.ID
+		}
+	}
+	if s.Env != "" {
+		if _, ok := lookup(s.Env); !ok {
+			return s, fmt.Errorf("the environment variable %s is not set", s.Env)
+		}
+		return s, nil
+	}
+	_, err := os.Stat(s.FilePath)
+	return s, err
+}
+
+// parseSSH: default|ID[=SOCKET|KEY[,KEY]].
+func parseSSH(values []string) ([]sshprovider.AgentConfig, error) {
+	var agents []sshprovider.AgentConfig
+	for _, v := range values {
+		id, paths, ok := strings.Cut(v, "=")
+		a := sshprovider.AgentConfig{ID: id}
+		if ok {
+			a.Paths = strings.Split(paths, ",")
+		}
+		agents = append(agents, a)
+	}
+	if _, err := sshprovider.NewSSHAgentProvider(agents); err != nil {
+		return nil, fmt.Errorf("--ssh: %w", err)
+	}
+	return agents, nil
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/util/progress/progressui"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// job is the parsed command line.
+type job struct {
+	request build.Request
+	builder builderOptions
+	display progressui.DisplayMode
+	notes   []string // what the user should know before the build
+	release func()   // removes what was spooled
+}
+
+// what names the job in the progress display's title.
+func (j job) what() string {
+	names := make([]string, len(j.request.Platforms))
+	for i, p := range j.request.Platforms {
+		names[i] = platform.Format(p)
+	}
+	if len(names) == 0 {
+		return "for the builder's own platform"
+	}
+	return "for " + strings.Join(names, ", ")
+}
+
+// parseBuild turns words into values. Every mistake that can be found without asking anybody is found here.
+func parseBuild(w *world, o buildOptions) (j job, err error) {
+	j = job{builder: o.builder, release: func() {}}
+	defer func() {
+		if err != nil {
+			j.release()
+			if _, ok := errors.AsType[*usage](err); !ok {
+				err = &usage{err: err}
+			}
+		}
+	}()
+	if j.display, err = displayMode(w, o); err != nil {
+		return j, err
+	}
+	src, release, err := openSource(w, o)
+	j.release = release
+	if err != nil {
+		return j, err
+	}
+	j.request.Source = src
+	if err := j.destination(w, o); err != nil {
+		return j, err
+	}
+	if err := j.words(w, o); err != nil {
+		return j, err
+	}
+	return j, nil
+}
+
+func openSource(w *world, o buildOptions) (build.Source, func(), error) {
+	named, err := pairs("--build-context", "name=path", o.buildContexts)
+	if err != nil {
+		return build.Source{}, func() {}, err
+	}
+	return build.OpenSource(build.SourceOptions{Context: o.contextPath, Dockerfile: o.dockerfile, Named: named, Stdin: w.in})
+}
+
+// destination settles the names, the platforms and the media types: flags, else environment, else the project's file.
+func (j *job) destination(w *world, o buildOptions) error {
+	file, err := readProject(j.request.Source.ContextDir)
+	if err != nil {
+		return err
+	}
+	names, platforms, media := settle(w, o, file)
+	if j.request.Tags, err = parseTags(names.values, w.lookupEnv); err != nil {
+		return fmt.Errorf("%s: %w", names.from, err)
+	}
+	if len(j.request.Tags) == 0 {
+		return &usage{
+			err: errors.New("no image name: nothing says where the result should go"),
+			hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + projectFile +
+				":\n      image: registry.example/app",
+		}
+	}
+	if !o.push {
+		return &usage{
+			err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.request.Tags[0])),
+			hint: "add --push",
+		}
+	}
+	var notes []string
+	if j.request.Platforms, notes, err = platform.Parse(platforms.values...); err != nil {
+		return fmt.Errorf("%s: %w", platforms.from, err)
+	}
+	j.notes = append(j.notes, notes...)
+	if j.request.MediaTypes, err = parseFamily(media.one()); err != nil {
+		return fmt.Errorf("%s: %w", media.from, err)
+	}
+	if names.from != "-t" {
+		tags := make([]string, len(j.request.Tags))
+		for i, t := range j.request.Tags {
+			tags[i] = reference.FamiliarString(t)
+		}
+		j.notes = append(j.notes, fmt.Sprintf("pushing to %s (%s)", strings.Join(tags, ", "), names.from))
+	}
+	return nil
+}
+
+// words parses the flags that go to the frontend and to the sessions.
+func (j *job) words(w *world, o buildOptions) (err error) {
+	r := &j.request
+	if r.BuildArgs, err = parseBuildArgs(o.buildArgs, w.lookupEnv); err != nil {
+		return err
+	}
+	if r.Labels, err = pairs("--label", "key=value", o.labels); err != nil {
+		return err
+	}
+	if r.ExtraHosts, err = parseHosts(o.addHosts); err != nil {
+		return err
+	}
+	if r.Secrets, err = parseSecrets(o.secrets, w.lookupEnv); err != nil {
+		return err
+	}
+	if r.SSH, err = parseSSH(o.ssh); err != nil {
+		return err
+	}
+	switch o.network {
+	case "", "default":
+	case "none", "host":
+		r.Network = o.network
+	default:
+		return fmt.Errorf("--network %q is not one of default, none, host: a RUN step cannot join a network of the engine", o.network)
+	}
+	switch o.emulators {
+	case "auto":
+	case "never":
+		r.KeepEmulators = true
+	default:
+		return fmt.Errorf("--emulators %q is not one of auto, never", o.emulators)
+	}
+	if o.jobs < 0 {
+		return fmt.Errorf("--jobs %d: give a number of platforms, or 0", o.jobs)
+	}
+	r.Jobs, r.Index, r.Target, r.NoCache, r.Pull = o.jobs, o.index, o.target, o.noCache, o.pull
+	return nil
+}
+
+func parseFamily(s string) (manifest.Family, error) {
+	switch s {
+	case "", "oci":
+		return manifest.OCI, nil
+	case "docker":
+		return manifest.Docker, nil
+	}
+	return "", fmt.Errorf("%q is not one of oci, docker", s)
+}
+
+// displayMode: -q wins, then --progress, then BUILDKIT_PROGRESS.
+func displayMode(w *world, o buildOptions) (progressui.DisplayMode, error) {
+	mode := o.progress
+	if env, ok := w.lookupEnv("BUILDKIT_PROGRESS"); ok && env != "" && mode == "auto" {
+		mode = env
+	}
+	if o.quiet {
+		if o.progress != "auto" && o.progress != "quiet" {
+			return "", fmt.Errorf("-q and --progress %s contradict each other", o.progress)
+		}
+		mode = "quiet"
+	}
+	switch mode {
+	case "auto", "plain", "tty", "quiet", "rawjson":
+		return progressui.DisplayMode(mode), nil
+	case "none":
+		return progressui.QuietMode, nil
+	}
+	return "", fmt.Errorf("--progress %q is not one of auto, plain, tty, quiet, rawjson", mode)
+}
+
+// clearOutputs removes the files of an earlier run, so that a failed build leaves no result that looks like its own, and finds
+// out before the build whether they can be written.
+func clearOutputs(o buildOptions) error {
+	for flag, name := range map[string]string{"--iidfile": o.iidFile, "--metadata-file": o.metadataFile} {
+		if name == "" {
+			continue
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return &usage{err: fmt.Errorf("%s: %w", flag, err)}
+		}
+		if err := errors.Join(f.Close(), os.Remove(name)); err != nil {
+			return &usage{err: fmt.Errorf("%s: %w", flag, err)}
+		}
+	}
+	return nil
+}
+
+// parseTags expands ${VAR} and parses each name, adding "latest" where there is no tag.
+func parseTags(names []string, lookup func(string) (string, bool)) ([]reference.NamedTagged, error) {
+	var tags []reference.NamedTagged
+	seen := map[string]bool{}
+	for _, name := range names {
+		expanded, err := expand(name, lookup)
+		if err != nil {
+			return nil, err
+		}
+		named, err := reference.ParseNormalizedNamed(expanded)
+		if err != nil {
+			return nil, fmt.Errorf("invalid image name %q: %w", expanded, err)
+		}
+		if _, ok := named.(reference.Digested); ok {
+			return nil, fmt.Errorf("invalid image name %q: a digest cannot be chosen, give a tag", expanded)
+		}
+		tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
+		if ok && !seen[tagged.String()] {
+			seen[tagged.String()] = true
+			tags = append(tags, tagged)
+		}
+	}
+	return tags, nil
+}

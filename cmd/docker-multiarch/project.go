@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// projectFile says once, in the root of a local build context, what a project is. It is never read from a git, http or standard
+// input context: who can change such a context must not choose where the result is pushed.
+const projectFile = ".docker-multiarch.yaml"
+
+// project is the content of a project's file.
+type project struct {
+	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment.
+	Image stringList `yaml:"image"`
+	// Platforms to build for.
+	Platforms stringList `yaml:"platforms"`
+	// MediaTypes is "oci" or "docker".
+	MediaTypes string `yaml:"media-types"`
+}
+
+// stringList is a YAML scalar or a list of scalars.
+type stringList []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (l *stringList) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*l = stringList{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(l))
+}
+
+// readProject reads the project's file of a context directory; a context without one, or that is not a directory, has an empty
+// project. Unknown keys are refused with their line.
+func readProject(dir string) (project, error) {
+	var p project
+	if dir == "" {
+		return p, nil
+	}
+	data, err := os.ReadFile(filepath.Join(dir, projectFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", projectFile, err)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&p); err != nil && len(bytes.TrimSpace(data)) > 0 {
+		return p, fmt.Errorf("%s: %s (the keys are image, platforms, media-types)", projectFile, yamlWords(err))
+	}
+	return p, nil
+}
+
+// yamlWords says what the library means without naming our Go types.
+func yamlWords(err error) string {
+	var typed *yaml.TypeError
+	if !errors.As(err, &typed) {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	words := make([]string, len(typed.Errors))
+	for i, e := range typed.Errors {
+		line, rest, _ := strings.Cut(e, ": ")
+		if key, ok := strings.CutPrefix(rest, "field "); ok {
+			key, _, _ = strings.Cut(key, " ")
+			rest = fmt.Sprintf("unknown key %q", key)
+		}
+		words[i] = line + ": " + rest
+	}
+	return strings.Join(words, "; ")
+}
+
+// choice is a setting and where it came from.
+type choice struct {
+	values []string
+	from   string
+}
+
+func (c choice) one() string {
+	if len(c.values) == 0 {
+		return ""
+	}
+	return c.values[0]
+}
+
+// settle chooses the names, the platforms and the media types: flags, else environment, else the project's file.
+func settle(w *world, o buildOptions, p project) (names, platforms, media choice) {
+	names = first(choice{o.tags, "-t"}, w.fromEnv("DOCKER_MULTIARCH_IMAGE"), choice{p.Image, projectFile})
+	platforms = first(choice{o.platforms, "--platform"}, w.fromEnv("DOCKER_DEFAULT_PLATFORM"), choice{p.Platforms, projectFile})
+	media = first(choice{nonEmpty(o.mediaTypes), "--media-types"}, choice{nonEmpty(p.MediaTypes), projectFile})
+	return names, platforms, media
+}
+
+func first(choices ...choice) choice {
+	for _, c := range choices {
+		if len(c.values) > 0 {
+			return c
+		}
+	}
+	return choices[len(choices)-1]
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// expand replaces ${VAR} by the environment's value. A variable that is not set, or empty, is refused: half a name would be
+// pushed to the wrong place.
+func expand(s string, lookup func(string) (string, bool)) (string, error) {
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "${")
+		out.WriteString(before)
+		if !ok {
+			return out.String(), nil
+		}
+		name, after, ok := strings.Cut(rest, "}")
+		if !ok {
+			return "", fmt.Errorf("%q: there is no } after ${", s)
+		}
+		value, ok := lookup(name)
+		if !ok || value == "" {
+			return "", fmt.Errorf("%q: the environment variable %s is not set", s, name)
+		}
+		out.WriteString(value)
+		s = after
+	}
+}

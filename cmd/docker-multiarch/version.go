@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// Set by the linker; see the Makefile.
+var (
+	version = "dev"
+	commit  = "unknown"
+)
+
+func newVersionCommand(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Show the version, the commit and the platform of docker multiarch",
+		Args:  exactly(0, "no arguments"),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(w.out, "docker-multiarch %s %s %s/%s\n", version, commit, runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+		DisableFlagsInUseLine: true,
+	}
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// world is all that a command touches outside of itself. Tests put something else in its place.
+type world struct {
+	in        io.Reader
+	out, err  io.Writer
+	lookupEnv func(string) (string, bool)
+	// engine is the Docker Engine of the current context.
+	engine func() *engine.Engine
+	// connect makes the builder ready and connects to it.
+	connect func(context.Context, connectOptions) (*connection, error)
+	// registry is the client for all registries.
+	registry func(context.Context) (*manifest.Client, error)
+}
+
+// connectOptions say which builder, and what the build is going to ask of it.
+type connectOptions struct {
+	builder    builderOptions
+	references []string // images that may be in a registry on this machine's loopback
+	note       func(string)
+}
+
+// connection is a builder that is ready.
+type connection struct {
+	env   build.Env // without Registry and Progress
+	close func()
+}
+
+func (w *world) fromEnv(name string) choice {
+	value, _ := w.lookupEnv(name)
+	return choice{nonEmpty(value), name}
+}
+
+// errRefused is the cause of a context that ended because a registry would not take the result.
+type errRefused struct{ err error }
+
+func (e errRefused) Error() string { return e.err.Error() }
+func (e errRefused) Unwrap() error { return e.err }
+
+// refused tells whether ctx ended for that reason.
+func refused(ctx context.Context) (error, bool) {
+	r, ok := errors.AsType[errRefused](context.Cause(ctx))
+	return &build.PreflightError{Err: r.err}, ok
+}
+
+// startPreflight asks every repository whether it would take a push. What one refuses ends ctx by stop, at once: also while a
+// builder is being made. The function that it returns waits for the answers.
+func startPreflight(ctx context.Context, stop context.CancelCauseFunc, c *manifest.Client, repos []reference.Named, note func(string)) func(context.Context) error {
+	answers := make(chan error, len(repos))
+	for _, repo := range repos {
+		go func() {
+			hint, err := c.CheckPush(ctx, repo)
+			if err != nil && ctx.Err() == nil {
+				stop(errRefused{err})
+			}
+			if hint != "" {
+				note(hint)
+			}
+			answers <- err
+		}()
+	}
+	return func(ctx context.Context) error {
+		var first error
+		for range repos {
+			select {
+			case err := <-answers:
+				if first == nil {
+					first = err
+				}
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return first
+	}
+}
+
+// clientName identifies who sends the build context, so that BuildKit can be sent differences only.
+func clientName() string {
+	host, _ := os.Hostname()
+	home, _ := os.UserHomeDir()
+	return host + ":" + home
+}

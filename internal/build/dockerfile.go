@@ -1,0 +1,48 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// imageLine is a line of a Dockerfile that may name an image, in whatever stage and behind whatever argument.
+var imageLine = regexp.MustCompile(`(?im)^\s*(?:#\s*syntax\s*=|(?:FROM|ARG|COPY|RUN)\b)(.*)$`)
+
+// mentions are the words of a local Dockerfile that might name an image. It is a guess, and good for one question only: whether
+// an image may be in a registry on this machine's loopback, which decides about the network of the builder before anything can be
+// asked of it. What a build really uses is read from its graph.
+func (s Source) mentions() []string {
+	dir, ok := s.Dirs[localDockerfile]
+	if !ok {
+		return nil
+	}
+	data, err := os.ReadFile(filepath.Join(dir, s.Attrs["filename"]))
+	if err != nil {
+		return nil // BuildKit will say what is wrong with it
+	}
+	var words []string
+	for _, line := range imageLine.FindAllSubmatch(data, -1) {
+		words = append(words, strings.FieldsFunc(string(line[1]), func(r rune) bool { return strings.ContainsRune(" \t=,\"'", r) })...)
+	}
+	return words
+}
+
+// References are the images that a request names, or may name: its tags, its named contexts, and the words of its build arguments
+// and Dockerfile.
+func (r Request) References() []string {
+	var refs []string
+	for _, t := range r.Tags {
+		refs = append(refs, t.String())
+	}
+	for _, v := range r.BuildArgs {
+		refs = append(refs, v)
+	}
+	for _, v := range r.Source.Attrs {
+		if image, ok := strings.CutPrefix(v, "docker-image://"); ok {
+			refs = append(refs, image)
+		}
+	}
+	return append(refs, r.Source.mentions()...)
+}

@@ -1,0 +1,45 @@
+package build
+
+import (
+	"context"
+	"fmt"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+)
+
+// reading is one platform's Dockerfile, solved lazily: nothing has been executed, and nothing of the context was sent but what
+// the frontend itself looks at.
+type reading struct {
+	result *gateway.Result
+	graph  graph.Graph
+}
+
+// read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of what it would run.
+func read(ctx context.Context, gw gateway.Client, frontend string, attrs map[string]string, p pins) (reading, error) {
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Frontend: frontend, FrontendOpt: attrs, SourcePolicies: p.policies()})
+	if err != nil {
+		return reading{}, err
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return reading{}, fmt.Errorf("the frontend gave no single result: %w", err)
+	}
+	if ref == nil { // FROM scratch and nothing else
+		return reading{result: res}, nil
+	}
+	state, err := ref.ToState()
+	if err != nil {
+		return reading{}, fmt.Errorf("cannot read the build graph: %w", err)
+	}
+	def, err := state.Marshal(ctx)
+	if err != nil {
+		return reading{}, fmt.Errorf("cannot read the build graph: %w", err)
+	}
+	g, err := graph.Read(def)
+	if err != nil {
+		return reading{}, fmt.Errorf("cannot read the build graph: %w", err)
+	}
+	return reading{result: res, graph: g}, nil
+}

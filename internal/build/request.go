@@ -1,0 +1,98 @@
+package build
+
+import (
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Request is what one build is to make: parsed, checked and complete. Nothing changes it afterwards.
+type Request struct {
+	// Platforms to build for, each once. Empty means the node's own platform, as docker buildx does.
+	Platforms []platform.Platform
+	// Source is the build context, the Dockerfile and the named contexts.
+	Source Source
+
+	BuildArgs map[string]string
+	Labels    map[string]string
+	Target    string
+	// ExtraHosts are "name=address" entries for the hosts file of RUN steps.
+	ExtraHosts []string
+	// Network of RUN steps: "" (the builder's default), "none" or "host".
+	Network string
+	// NoCache runs every step again; Pull asks the registry for every base image again.
+	NoCache, Pull bool
+
+	Secrets []secretsprovider.Source
+	SSH     []sshprovider.AgentConfig
+
+	// Tags that are to point at the result, in the order given. They may be in several repositories.
+	Tags []reference.NamedTagged
+	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.
+	MediaTypes manifest.Family
+	// Index asks for an index also where there is one platform only.
+	Index bool
+
+	// Jobs bounds the solves that work at the same time. 0: all native ones, and as many emulated ones as the node has CPUs.
+	Jobs int
+	// KeepEmulators forbids installing emulators: what cannot run is an error.
+	KeepEmulators bool
+}
+
+// Repositories are the distinct repositories of the tags, in order of first appearance.
+func (r Request) Repositories() []reference.Named {
+	var repos []reference.Named
+	seen := map[string]bool{}
+	for _, tag := range r.Tags {
+		if name := reference.TrimNamed(tag); !seen[name.Name()] {
+			seen[name.Name()] = true
+			repos = append(repos, name)
+		}
+	}
+	return repos
+}
+
+// attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.
+func (r Request) attrs(p platform.Platform, contextSession string) map[string]string {
+	attrs := map[string]string{"platform": platform.Format(p)}
+	for k, v := range r.Source.Attrs {
+		attrs[k] = v
+	}
+	for name := range r.Source.Dirs {
+		attrs["local-sessionid:"+name] = contextSession
+	}
+	for k, v := range r.BuildArgs {
+		attrs["build-arg:"+k] = v
+	}
+	for k, v := range r.Labels {
+		attrs["label:"+k] = v
+	}
+	set := func(key, value string, wanted bool) {
+		if wanted {
+			attrs[key] = value
+		}
+	}
+	set("target", r.Target, r.Target != "")
+	set("add-hosts", strings.Join(r.ExtraHosts, ","), len(r.ExtraHosts) > 0)
+	set("force-network-mode", r.Network, r.Network != "")
+	set("no-cache", "", r.NoCache)
+	set("image-resolve-mode", "pull", r.Pull)
+	return attrs
+}
+
+// frontend is the frontend that reads the Dockerfile. A BUILDKIT_SYNTAX build argument replaces it, as in docker buildx
+// (build/opt.go): its first word is the frontend's image.
+func (r Request) frontend(attrs map[string]string) string {
+	syntax := strings.TrimSpace(r.BuildArgs["BUILDKIT_SYNTAX"])
+	if syntax == "" {
+		return "dockerfile.v0"
+	}
+	attrs["source"], _, _ = strings.Cut(syntax, " ")
+	attrs["cmdline"] = syntax
+	return "gateway.v0"
+}

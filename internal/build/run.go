@@ -1,0 +1,105 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Run builds the request and moves its tags. preflight is run beside the reading of the Dockerfile; if it fails nothing is built.
+//
+// The report is of use with an error too. Errors that a caller may tell apart: [CannotRunError], [PreflightError], [FailedError],
+// [PushError], and the cause of a cancelled ctx.
+func Run(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Report, error) {
+	targets := slices.Clone(req.Platforms)
+	if len(targets) == 0 {
+		targets = []platform.Platform{env.Node.Platforms[0]}
+	}
+	slices.SortFunc(targets, platform.Compare)
+
+	results, cleared, err := solveAll(ctx, req, env, targets, preflight)
+	if err != nil {
+		return Report{}, err
+	}
+	rep, err := gather(ctx, env, targets, results, cleared)
+	if err != nil {
+		return rep, err
+	}
+	images := make([]manifest.Image, len(results))
+	for i, r := range results {
+		images[i] = r.image
+	}
+	return publish(ctx, req, env, rep, images)
+}
+
+// solveAll runs one solve a platform. Its results are in the order of targets.
+func solveAll(ctx context.Context, req Request, env Env, targets []platform.Platform, preflight func(context.Context) error) ([]solved, clearance, error) {
+	shared, err := contextSession(ctx, req.Source, env.Client)
+	if err != nil {
+		return nil, clearance{}, err
+	}
+	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives a cancelled build's solves, so that they end in order
+	var serving errgroup.Group
+	serving.Go(func() error { return env.Node.Solver.Serve(serveCtx, shared) })
+	defer func() {
+		_ = shared.Close()
+		stop()
+		_ = serving.Wait() // what ends a session after its build is of no interest
+	}()
+
+	cond := newConductor(len(targets))
+	decide := newClearing(ctx, req, env, targets, preflight)
+	results := make([]solved, len(targets))
+	var solves sync.WaitGroup
+	for i, target := range targets {
+		s := &solve{index: i, platform: target, req: req, env: env, cond: cond, context: shared.ID()}
+		solves.Go(func() { results[i] = s.run(ctx) })
+	}
+	cond.clear(ctx, decide.decide)
+	solves.Wait()
+	return results, cond.clearance, nil
+}
+
+// newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign.
+func newClearing(ctx context.Context, req Request, env Env, targets []platform.Platform, preflight func(context.Context) error) clearing {
+	c := clearing{req: req, env: env, targets: targets}
+	c.preflight = sync.OnceValue(func() error { return preflight(ctx) })
+	c.probe = sync.OnceValues(func() (emulation.Status, error) { return env.Node.Probe(ctx, targets...) })
+	go func() { _ = c.preflight() }()
+	if env.Node.foreign(targets) {
+		go func() { _, _ = c.probe() }()
+	}
+	return c
+}
+
+// gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.
+func gather(ctx context.Context, env Env, targets []platform.Platform, results []solved, cleared clearance) (Report, error) {
+	var rep Report
+	for i, r := range results {
+		p := PlatformReport{
+			Platform: targets[i], Node: env.Node.Name, Seconds: r.seconds, Err: r.err,
+			Manifest: r.image.Descriptor, Config: r.image.Config.Digest, Size: r.image.Size,
+		}
+		if len(cleared.plan.Jobs) > 0 {
+			p.Mode = cleared.plan.Jobs[i].Mode
+		}
+		rep.Platforms = append(rep.Platforms, p)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return rep, err
+	}
+	if cleared.err != nil && !errors.Is(cleared.err, errUnread) {
+		return rep, cleared.err
+	}
+	return rep, failure(rep.Platforms)
+}
+
+// errUnread: every platform failed before the barrier, so their own errors say why.
+var errUnread = errors.New("no platform's Dockerfile could be read")

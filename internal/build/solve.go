@@ -1,0 +1,171 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/util/entitlements"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// solved is what one platform's solve made.
+type solved struct {
+	image   manifest.Image // as the first repository has it
+	seconds float64
+	err     error
+}
+
+// solve is one platform's way through BuildKit.
+type solve struct {
+	index    int
+	platform platform.Platform
+	req      Request
+	env      Env
+	cond     *conductor
+	context  string // ID of the session that serves the context
+	started  time.Time
+}
+
+// run builds and exports the platform. It never returns before it has reported to the conductor and left it.
+func (s *solve) run(ctx context.Context) solved {
+	s.started = time.Now()
+	var reported, worked sync.Once
+	report := func(r report) { reported.Do(func() { s.cond.report <- r }) }
+	left := func() { worked.Do(s.cond.worked.Done) }
+	defer left()
+	defer report(report0(s.index))
+
+	attach, err := s.req.attachables(s.env.Auth)
+	if err != nil {
+		return solved{err: err}
+	}
+	status := make(chan *client.SolveStatus)
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		for msg := range status {
+			s.env.Progress.Status(s.platform, msg)
+		}
+		s.env.Progress.Status(s.platform, nil)
+	}()
+	resp, err := s.env.Node.Solver.Build(ctx, s.opt(attach), "docker-multiarch", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return s.frontend(ctx, gw, report, left)
+	}, status)
+	<-drained
+	if err != nil {
+		return solved{seconds: time.Since(s.started).Seconds(), err: err}
+	}
+	image, err := s.readBack(ctx, resp.ExporterResponse)
+	return solved{image: image, seconds: time.Since(s.started).Seconds(), err: err}
+}
+
+// readBack reads the image that BuildKit says it has pushed. That the registry has it is a condition of every tag.
+func (s *solve) readBack(ctx context.Context, resp map[string]string) (manifest.Image, error) {
+	dgst, err := digest.Parse(resp[exptypes.ExporterImageDigestKey])
+	if err != nil {
+		return manifest.Image{}, fmt.Errorf("the builder pushed an image without telling its digest: %w", err)
+	}
+	image, err := s.env.Registry.Child(ctx, s.req.Repositories()[0], dgst)
+	if err != nil {
+		return manifest.Image{}, &PushError{Err: err}
+	}
+	return image, nil
+}
+
+func report0(index int) report { return report{index: index} }
+
+// opt exports to every repository by digest: BuildKit never sees a tag.
+func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
+	var repos []string
+	for _, r := range s.req.Repositories() {
+		repos = append(repos, r.Name())
+	}
+	oci := "true"
+	if s.req.MediaTypes == manifest.Docker {
+		oci = "false"
+	}
+	opt := client.SolveOpt{
+		Exports: []client.ExportEntry{{Type: client.ExporterImage, Attrs: map[string]string{
+			string(exptypes.OptKeyName):         strings.Join(repos, ","),
+			string(exptypes.OptKeyPush):         "true",
+			string(exptypes.OptKeyPushByDigest): "true",
+			string(exptypes.OptKeyOCITypes):     oci,
+		}}},
+		// BuildKit compares what comes out with what was asked for here.
+		FrontendAttrs: s.req.attrs(s.platform, s.context),
+		Session:       attach,
+		OCIStores:     s.req.Source.Stores,
+	}
+	if s.req.Network == "host" {
+		opt.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}
+	}
+	return opt
+}
+
+// frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
+func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(report), left func()) (*gateway.Result, error) {
+	attrs := s.req.attrs(s.platform, s.context)
+	frontend := s.req.frontend(attrs)
+	got, err := read(ctx, gw, frontend, attrs, pins{})
+	if err != nil {
+		return nil, err
+	}
+	tell(report{index: s.index, graph: got.graph, gw: gw})
+	cleared, err := s.cond.await(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if cleared.reread[s.index] {
+		if got, err = read(ctx, gw, frontend, attrs, cleared.pins); err != nil {
+			return nil, err
+		}
+	}
+	if cleared.limits.bound() || cleared.holding {
+		err = s.work(ctx, cleared, got.result, left)
+	}
+	return got.result, err
+}
+
+// work runs the steps in the solve's turn. Without a bound there is no need to: the export runs them.
+//
+// A holding job stays until all have worked. BuildKit shares the result of a step between the jobs that hold it, so that a
+// stage for the node's own platform runs once for all platforms even under --no-cache and when the jobs work one by one.
+func (s *solve) work(ctx context.Context, cleared clearance, res *gateway.Result, left func()) error {
+	ref, err := res.SingleRef()
+	if err != nil || ref == nil {
+		return err
+	}
+	leave, err := cleared.limits.enter(ctx, cleared.plan.Jobs[s.index].Mode.Emulated())
+	if err != nil {
+		return err
+	}
+	s.started = time.Now()
+	err = ref.Evaluate(ctx)
+	leave()
+	left()
+	if err == nil && cleared.holding {
+		err = wait(ctx, &s.cond.worked)
+	}
+	return err
+}
+
+func wait(ctx context.Context, wg *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
