@@ -90,7 +90,7 @@ func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (
 	seen := map[string]bool{}
 	for _, g := range graphs {
 		for _, s := range g.Remotes() {
-			if seen[s.Source] {
+			if seen[s.Source] || s.Pinned() {
 				continue
 			}
 			seen[s.Source] = true

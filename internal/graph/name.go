@@ -1,0 +1,74 @@
+package graph
+
+import (
+	"strings"
+
+	"github.com/moby/buildkit/solver/pb"
+)
+
+// stageOf takes the stage out of a name that the Dockerfile frontend made, the
+// only place where it says so: "[build 2/4] RUN make", "[linux/arm64 build 2/4] …",
+// "[linux/amd64->arm64 build  2/12] …", and without a stage "[2/4] …" for a
+// Dockerfile of one (prefixCommand in dockerfile2llb/convert.go of BuildKit).
+// A stage's name has no slash (parseBuildStageName in instructions/parse.go) and
+// a platform has one, which tells the two apart.
+func stageOf(name string) string {
+	inside, _, ok := strings.Cut(name, "] ")
+	if !ok || !strings.HasPrefix(inside, "[") {
+		return ""
+	}
+	words := strings.Fields(inside[1:])
+	if len(words) < 2 || !isCounter(words[len(words)-1]) {
+		return ""
+	}
+	stage := words[len(words)-2]
+	if strings.Contains(stage, "/") {
+		return ""
+	}
+	return stage
+}
+
+// isCounter reports whether word is like 2/4.
+func isCounter(word string) bool {
+	i, n, ok := strings.Cut(word, "/")
+	return ok && isNumber(i) && isNumber(n)
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// execName is what a Dockerfile would say for the arguments of a program.
+func execName(args []string) string {
+	if len(args) == 3 && args[1] == "-c" {
+		args = args[2:]
+	}
+	return oneLine("RUN " + strings.Join(args, " "))
+}
+
+func fileName(actions []*pb.FileAction) string {
+	names := make([]string, 0, len(actions))
+	for _, action := range actions {
+		switch a := action.GetAction().(type) {
+		case *pb.FileAction_Copy:
+			names = append(names, "COPY "+a.Copy.GetSrc()+" "+a.Copy.GetDest())
+		case *pb.FileAction_Mkfile:
+			names = append(names, "mkfile "+a.Mkfile.GetPath())
+		case *pb.FileAction_Mkdir:
+			names = append(names, "mkdir "+a.Mkdir.GetPath())
+		case *pb.FileAction_Rm:
+			names = append(names, "rm "+a.Rm.GetPath())
+		case *pb.FileAction_Symlink:
+			names = append(names, "symlink "+a.Symlink.GetNewpath()+" -> "+a.Symlink.GetOldpath())
+		}
+	}
+	return oneLine(strings.Join(names, ", "))
+}
+
+// oneLine keeps the first line, with a mark if there was more.
+func oneLine(s string) string {
+	if first, _, more := strings.Cut(strings.TrimSpace(s), "\n"); more {
+		return first + "…"
+	}
+	return strings.TrimSpace(s)
+}

@@ -1,0 +1,49 @@
+package graph
+
+import (
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Runs returns the platforms for which the build executes a program, each once, in
+// the canonical order of package platform. It is empty if no program runs at all,
+// as for an image FROM scratch that files are copied to. A program whose operation
+// names no platform runs on the builder's own and needs nothing, so it is left out.
+func (g Graph) Runs() []platform.Platform {
+	var ps []platform.Platform
+	for _, s := range g.Steps {
+		if s.Kind == Exec && s.Platform.Architecture != "" {
+			ps = append(ps, s.Platform)
+		}
+	}
+	slices.SortFunc(ps, platform.Compare)
+	return slices.CompactFunc(ps, platform.Equal)
+}
+
+// Sources returns the steps that fetch something, in the order of g.
+func (g Graph) Sources() []Step {
+	var out []Step
+	for _, s := range g.Steps {
+		if s.Kind == Source {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Shared tells in how many of the graphs each step is. BuildKit does a step of
+// several graphs once when they are solved at the same time, or finds it in its
+// cache, so a caller shows it once. Steps that use the context are shared only if
+// all solves were told the same session for it, whose id is in the source.
+func Shared(gs ...Graph) map[digest.Digest]int {
+	counts := make(map[digest.Digest]int)
+	for _, g := range gs {
+		for _, s := range g.Steps { // a graph has each step once
+			counts[s.Digest]++
+		}
+	}
+	return counts
+}

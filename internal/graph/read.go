@@ -1,0 +1,162 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Read returns the steps that def's result is made from. The operation at its end,
+// which only names the result, is left out. No definition, or an empty one, is an
+// image without files and has no steps.
+//
+// It fails if def is damaged: bytes that are no operation, a missing input, no end.
+func Read(def *llb.Definition) (Graph, error) {
+	if def == nil || len(def.Def) == 0 {
+		return Graph{}, nil
+	}
+	r := reader{def: def, ops: make(map[digest.Digest]*pb.Op, len(def.Def)), seen: make(map[digest.Digest]bool, len(def.Def))}
+	var last *pb.Op
+	for i, dt := range def.Def {
+		last = &pb.Op{}
+		if err := last.UnmarshalVT(dt); err != nil {
+			return Graph{}, fmt.Errorf("read operation %d of the build graph: %w", i, err)
+		}
+		r.ops[digest.FromBytes(dt)] = last
+	}
+	// As in BuildKit: the last operation does nothing and its first input is the result.
+	if last.Op != nil || len(last.Inputs) == 0 {
+		return Graph{}, errors.New("read the build graph: it does not end in a result")
+	}
+	if err := r.visit(digest.Digest(last.Inputs[0].Digest)); err != nil {
+		return Graph{}, fmt.Errorf("read the build graph: %w", err)
+	}
+	return Graph{Steps: r.steps}, nil
+}
+
+type reader struct {
+	def   *llb.Definition
+	ops   map[digest.Digest]*pb.Op
+	seen  map[digest.Digest]bool
+	steps []Step
+}
+
+// visit adds the step dgst after its inputs. There are no circles: an operation
+// holds the digests of its inputs, so it cannot be among its own.
+func (r *reader) visit(dgst digest.Digest) error {
+	if r.seen[dgst] {
+		return nil
+	}
+	r.seen[dgst] = true
+	op, ok := r.ops[dgst]
+	if !ok {
+		return fmt.Errorf("operation %s is missing", dgst)
+	}
+	for _, in := range op.Inputs {
+		if err := r.visit(digest.Digest(in.Digest)); err != nil {
+			return err
+		}
+	}
+	r.steps = append(r.steps, r.step(dgst, op))
+	return nil
+}
+
+func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
+	meta := r.def.Metadata[dgst]
+	s := Step{Digest: dgst, IgnoreCache: meta.IgnoreCache}
+	for _, in := range op.Inputs {
+		s.Inputs = append(s.Inputs, digest.Digest(in.Digest))
+	}
+	if p := op.Platform; p != nil {
+		s.Platform = platform.Normalize(ocispecs.Platform{
+			OS: p.OS, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures, Architecture: p.Architecture, Variant: p.Variant,
+		})
+	}
+	fill(&s, op)
+	if name := meta.Description["llb.customname"]; name != "" {
+		s.Name = name
+		s.Stage = stageOf(name)
+	}
+	s.File, s.Line = r.location(dgst)
+	return s
+}
+
+// fill sets what the kinds of operations have of their own, and a name for those
+// that the frontend has not named.
+func fill(s *Step, op *pb.Op) {
+	switch op := op.Op.(type) {
+	case *pb.Op_Exec:
+		s.Kind = Exec
+		fillExec(s, op.Exec)
+	case *pb.Op_Source:
+		s.Kind = Source
+		s.Source, s.Attrs = op.Source.GetIdentifier(), op.Source.GetAttrs()
+		s.Name = s.Source
+	case *pb.Op_File:
+		s.Kind = File
+		s.Name = fileName(op.File.GetActions())
+	case *pb.Op_Merge:
+		s.Kind, s.Name = Merge, "merge"
+	case *pb.Op_Diff:
+		s.Kind, s.Name = Diff, "diff"
+	case *pb.Op_Build:
+		s.Kind, s.Name = Build, "build"
+	case *pb.Op_Passthrough:
+		s.Kind, s.Name = Passthrough, "passthrough "+op.Passthrough.GetId()
+	default:
+		s.Kind, s.Name = Other, "unknown operation"
+	}
+}
+
+func fillExec(s *Step, e *pb.ExecOp) {
+	s.Args, s.Cwd, s.Env = e.GetMeta().GetArgs(), e.GetMeta().GetCwd(), e.GetMeta().GetEnv()
+	s.Network = e.GetNetwork()
+	s.Name = execName(s.Args)
+	for _, m := range e.GetMounts() {
+		if m.GetDest() == pb.RootMount {
+			continue
+		}
+		mount := Mount{Dest: m.GetDest()}
+		switch m.GetMountType() {
+		case pb.MountType_BIND:
+			mount.Type = "bind"
+		case pb.MountType_CACHE:
+			mount.Type, mount.ID = "cache", m.GetCacheOpt().GetID()
+		case pb.MountType_SECRET:
+			mount.Type, mount.ID = "secret", m.GetSecretOpt().GetID()
+		case pb.MountType_SSH:
+			mount.Type, mount.ID = "ssh", m.GetSSHOpt().GetID()
+		case pb.MountType_TMPFS:
+			mount.Type = "tmpfs"
+		default:
+			mount.Type = m.GetMountType().String()
+		}
+		s.Mounts = append(s.Mounts, mount)
+	}
+	for _, secret := range e.GetSecretenv() {
+		s.Mounts = append(s.Mounts, Mount{Type: "secret", ID: secret.GetID()})
+	}
+}
+
+// location is the first of a step's places in a source file, if the frontend gave one.
+func (r *reader) location(dgst digest.Digest) (file string, line int) {
+	locations := r.def.Source.GetLocations()[dgst.String()].GetLocations()
+	if len(locations) == 0 {
+		return "", 0
+	}
+	infos := r.def.Source.GetInfos()
+	i := int(locations[0].GetSourceIndex())
+	if i < 0 || i >= len(infos) {
+		return "", 0
+	}
+	if ranges := locations[0].GetRanges(); len(ranges) > 0 {
+		line = int(ranges[0].GetStart().GetLine())
+	}
+	return infos[i].GetFilename(), line
+}
