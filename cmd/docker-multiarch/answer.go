@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -58,7 +57,7 @@ func table(out io.Writer, report build.Report) {
 		digest, size := p.Manifest.Digest.String(), units.HumanSize(float64(p.Size))
 		if p.Err != nil {
 			digest, size = "failed", "-"
-			if errors.Is(p.Err, context.Canceled) || p.Mode == "" {
+			if _, stopped := errors.AsType[interrupted](p.Err); stopped || p.Mode == "" {
 				digest = "not built"
 			}
 		}

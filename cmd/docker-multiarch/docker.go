@@ -36,9 +36,11 @@ const systemCerts = "/etc/docker/certs.d"
 func certDirs() []string { return []string{systemCerts, filepath.Join(config.Dir(), "certs.d")} }
 
 // dockerWorld is the world as the Docker CLI shows it: its context, its config file, its streams.
-func dockerWorld(cli *command.DockerCli) *world {
-	w := &world{in: cli.In(), out: cli.Out(), err: cli.Err(), lookupEnv: os.LookupEnv}
+func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
+	// The progress display wants the file itself to know a terminal.
+	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
 	w.engine = func() *engine.Engine { return engine.New(cli.Client()) }
+	w.proxies = func() map[string]string { return proxies(cli) }
 	w.registry = func(ctx context.Context) (*manifest.Client, error) { return newRegistry(ctx, cli, w.engine()) }
 	w.connect = func(ctx context.Context, opt connectOptions) (*connection, error) {
 		return connectBuilder(ctx, cli, w.engine(), opt)

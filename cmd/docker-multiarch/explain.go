@@ -59,14 +59,14 @@ func explain(out io.Writer, err error) int {
 		return max(status.StatusCode, 1)
 	}
 	if sig, ok := errors.AsType[interrupted](err); ok {
-		fmt.Fprintln(out, "interrupted: nothing was tagged")
+		fmt.Fprintln(out, "interrupted")
 		if number, ok := sig.signal.(syscall.Signal); ok {
 			return 128 + int(number)
 		}
 		return exitInterrupted
 	}
 	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(out, "interrupted: nothing was tagged")
+		fmt.Fprintln(out, "interrupted")
 		return exitInterrupted
 	}
 	printSources(out, err)

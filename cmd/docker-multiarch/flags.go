@@ -43,6 +43,20 @@ func parseBuildArgs(values []string, lookup func(string) (string, bool)) (map[st
 	return m, nil
 }
 
+// addProxies gives RUN steps the proxies of the Docker config, as docker build does, unless the user has said otherwise. BuildKit
+// keeps these arguments out of the image's history and out of the cache's keys.
+func addProxies(args, proxies map[string]string) {
+	said := map[string]bool{}
+	for k := range args {
+		said[strings.ToUpper(k)] = true
+	}
+	for k, v := range proxies {
+		if !said[strings.ToUpper(k)] {
+			args[k] = v
+		}
+	}
+}
+
 // parseHosts gives BuildKit's form, "host=ip".
 func parseHosts(values []string) ([]string, error) {
 	var hosts []string

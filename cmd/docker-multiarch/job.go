@@ -119,6 +119,7 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if r.BuildArgs, err = parseBuildArgs(o.buildArgs, w.lookupEnv); err != nil {
 		return err
 	}
+	addProxies(r.BuildArgs, w.proxies())
 	if r.Labels, err = pairs("--label", "key=value", o.labels); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
-	w := dockerWorld(cli)
+	w := dockerWorld(cli, os.Stderr)
 	if plugin.RunningStandalone() {
 		err = standalone(cli, newRoot(w, "docker-multiarch")).Execute()
 	} else {

@@ -22,6 +22,8 @@ type world struct {
 	engine func() *engine.Engine
 	// connect makes the builder ready and connects to it.
 	connect func(context.Context, connectOptions) (*connection, error)
+	// proxies are those that the Docker config has for this engine, by the names of their variables.
+	proxies func() map[string]string
 	// registry is the client for all registries.
 	registry func(context.Context) (*manifest.Client, error)
 }
@@ -58,7 +60,9 @@ func refused(ctx context.Context) (error, bool) {
 
 // startPreflight asks every repository whether it would take a push. What one refuses ends ctx by stop, at once: also while a
 // builder is being made. The function that it returns waits for the answers.
-func startPreflight(ctx context.Context, stop context.CancelCauseFunc, c *manifest.Client, repos []reference.Named, note func(string)) func(context.Context) error {
+func startPreflight(
+	ctx context.Context, stop context.CancelCauseFunc, c *manifest.Client, repos []reference.Named, note func(string),
+) func(context.Context) error {
 	answers := make(chan error, len(repos))
 	for _, repo := range repos {
 		go func() {

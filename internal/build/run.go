@@ -87,6 +87,9 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 			Platform: targets[i], Node: env.Node.Name, Seconds: r.seconds, Err: r.err,
 			Manifest: r.image.Descriptor, Config: r.image.Config.Digest, Size: r.image.Size,
 		}
+		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
+			p.Err = cause
+		}
 		if len(cleared.plan.Jobs) > 0 {
 			p.Mode = cleared.plan.Jobs[i].Mode
 		}

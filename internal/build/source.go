@@ -131,10 +131,10 @@ func (s *sourceBuilder) stdinContext() error {
 // findDockerfile finds the Dockerfile of a local context, as docker build does: -f is relative to the working directory.
 func (s *sourceBuilder) findDockerfile() error {
 	name := s.opt.Dockerfile
-	switch {
-	case name == "-":
+	switch name {
+	case "-":
 		return s.spooledDockerfile(s.opt.Stdin)
-	case name == "":
+	case "":
 		name = filepath.Join(s.ContextDir, dockerfileName)
 		if _, err := os.Stat(name); err != nil {
 			// The frontend accepts the lower-case name too.
@@ -199,7 +199,7 @@ func (s *sourceBuilder) named() error {
 			continue
 		}
 		if info, err := os.Stat(value); err != nil || !info.IsDir() {
-			return fmt.Errorf("--build-context %s=%s: %q is not a directory, a URL, docker-image://, oci-layout:// or target:", name, value, value)
+			return fmt.Errorf("--build-context %s=%s: %q is not a directory, a URL, an image (docker-image://), a layout (oci-layout://) or a target", name, value, value)
 		}
 		local := name
 		if name == localContext || name == localDockerfile {

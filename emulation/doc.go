@@ -1,0 +1,44 @@
+// Package emulation knows what the kernel behind an engine runs: which
+// architectures natively, which through an emulator, which not at all; and it
+// installs what is missing.
+//
+// It never looks at the machine it runs on. The engine may be in a virtual
+// machine or behind ssh, so every question goes through a [Shell]: a privileged
+// container on the engine.
+//
+// # Running is the proof
+//
+// [Probe] judges by running one tiny program for each architecture, in an
+// otherwise empty root as a build's RUN has it. Names in the kernel's list of
+// handlers prove nothing: a handler may be disabled, its interpreter deleted, or
+// not seen from inside a container. The list is read too, to tell emulated from
+// native and to say why something does not run.
+//
+//	st, err := emulation.Probe(ctx, node, platforms...)
+//	…
+//	err = st.Require(emulation.Builder, platforms...) // a *MissingError: what is missing, why, and what to run
+//
+// A platform is Native when its program ran and no enabled handler matches it;
+// that includes 32-bit programs which a 64-bit kernel runs itself. A private
+// handler such as rosetta is an emulator like any other: see [Support.Handler]
+// for its name. A handler without flag F does not work in containers, so what it
+// would run is not Emulated.
+//
+// # Installing
+//
+// [Install] takes what is missing from the first of these that has it: the
+// binfmt image if the engine has it already, QEMU's static binaries on the
+// engine's host, the binfmt image from its registry. No installer is believed:
+// after each one the programs are run again, in another container, and Install
+// fails unless everything that was asked for runs.
+//
+// A handler that exists is never changed or removed. If it is broken, it is in
+// the way, and the error names it.
+//
+// # The table
+//
+// [Archs] is the one list of architectures. How a handler recognises an
+// architecture's programs (magic and mask) and the probe programs themselves are
+// computed from it, by the ELF specification and the kernel's
+// Documentation/admin-guide/binfmt-misc.rst.
+package emulation

@@ -1,0 +1,222 @@
+package emulation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// DefaultImage is the binfmt image that is installed from: one released tag,
+// because the contents of "latest" have broken builds between two days.
+const DefaultImage = "tonistiigi/binfmt:qemu-v10.2.3-68"
+
+// Runner is what Install needs of an engine; *engine.Engine is one.
+type Runner interface {
+	Run(ctx context.Context, spec engine.RunSpec) (engine.RunResult, error)
+	HasImage(ctx context.Context, ref string) (bool, error)
+	Pull(ctx context.Context, ref, registryAuth string, report func(line string)) error
+}
+
+// Source is where an emulator comes from.
+type Source string
+
+// The sources, in the order in which Install tries them.
+const (
+	LocalImage Source = "local image"    // the binfmt image, if the engine has it
+	Host       Source = "host"           // QEMU's static binaries on the engine's host
+	Registry   Source = "registry image" // the binfmt image, pulled
+)
+
+// InstallOptions says what to install and with what. Shell, Runner and
+// Platforms are required.
+type InstallOptions struct {
+	Shell     Shell // probes; not a container that Runner starts, so that it is a second witness
+	Runner    Runner
+	Platforms []platform.Platform
+
+	Engine engine.Info // says whether the engine is rootless; the zero value tries
+	Status *Status     // what a Probe of at least these platforms just said; nil: Install probes first
+
+	// Kernel also installs for platforms that only BuildKit's own emulators run.
+	// If false, Builder is good enough.
+	Kernel bool
+
+	Sources      []Source // nil: all three, in their order
+	Image        string   // the binfmt image; "": DefaultImage
+	RegistryAuth string   // for pulling it: the encoded X-Registry-Auth header, or ""
+	// HelperImage is an image with busybox or its like that the engine surely has,
+	// such as the builder's: for source Host, which is left out when it is "".
+	HelperImage string
+
+	Labels map[string]string // of the containers that are run; not kept
+	Report func(line string) // gets a line for each thing that is done; nil: nobody
+}
+
+// Report is what an install did.
+type Report struct {
+	Installed []Installed // what runs now and did not before, in the order of the platforms
+	Attempts  []Attempt   // also those that brought nothing
+	Status    Status      // of the platforms, afterwards
+}
+
+// Installed is an architecture that became runnable.
+type Installed struct {
+	Arch    string
+	Source  Source
+	Handler Handler // the new one
+}
+
+// Attempt is one source that was tried.
+type Attempt struct {
+	Source Source
+	Image  string   // for LocalImage and Registry
+	Archs  []string // what it was to install, by Go's names
+	Said   []string // the installer's own words, a line each
+	Err    error    // why it could not be run at all; a failed installer may still have nil
+}
+
+// String is the attempt on one line.
+func (a Attempt) String() string {
+	s := string(a.Source)
+	if a.Image != "" {
+		s += fmt.Sprintf(" %q", a.Image)
+	}
+	switch {
+	case a.Err != nil:
+		return s + ": " + a.Err.Error()
+	case len(a.Said) > 0:
+		return s + fmt.Sprintf(": it said %q", strings.Join(a.Said, " / "))
+	}
+	return s + ": it said nothing"
+}
+
+// Install makes the engine's kernel run the platforms, installing handlers only
+// for those that it does not run. Afterwards all of them have been probed; if one
+// still does not run, the error is a *MissingError, and the report says what was
+// done. Whatever exists is left alone, so it is safe to call at any time, also
+// from two places at once: what somebody else registers meanwhile counts.
+func Install(ctx context.Context, opt InstallOptions) (Report, error) {
+	in := installer{InstallOptions: opt}
+	if in.Report == nil {
+		in.Report = func(string) {}
+	}
+	if in.Image == "" {
+		in.Image = DefaultImage
+	}
+	if err := in.observe(ctx); err != nil {
+		return Report{}, err
+	}
+	err := in.install(ctx)
+	return Report{Installed: in.installed, Attempts: in.attempts, Status: in.now}, err
+}
+
+// installer is one Install under way.
+type installer struct {
+	InstallOptions
+	now       Status // what the last probe said
+	installed []Installed
+	attempts  []Attempt
+}
+
+// observe makes now up to date.
+func (in *installer) observe(ctx context.Context) error {
+	if in.Status != nil {
+		in.now, in.Status = *in.Status, nil
+		return nil
+	}
+	var err error
+	in.now, err = Probe(ctx, in.Shell, in.Platforms...)
+	return err
+}
+
+func (in *installer) least() Mode {
+	if in.Kernel {
+		return Emulated
+	}
+	return Builder
+}
+
+func (in *installer) install(ctx context.Context) error {
+	if len(in.installable()) > 0 {
+		if err := refusal(in.Engine, in.Image); err != nil {
+			return &MissingError{Platforms: in.now.Below(in.least(), in.Platforms...), Status: in.now, Refused: err}
+		}
+	}
+	sources := in.Sources
+	if sources == nil {
+		sources = []Source{LocalImage, Host, Registry}
+	}
+	for _, src := range sources {
+		if err := in.try(ctx, src); err != nil {
+			return err
+		}
+	}
+	missing := in.now.Below(in.least(), in.Platforms...)
+	if len(missing) > 0 {
+		return &MissingError{Platforms: missing, Status: in.now, Attempts: in.attempts}
+	}
+	return nil
+}
+
+// installable returns the architectures that do not run and for which a handler
+// can be installed without touching one that exists.
+func (in *installer) installable() []Arch {
+	var out []Arch
+	for _, a := range selectArchs(in.now.Below(in.least(), in.Platforms...)) {
+		sup, ok := in.now.Arch(a.Name)
+		// A platform may be missing for its variant alone: then its architecture runs.
+		if ok && sup.Mode < in.least() && !in.now.blocked(sup) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// try installs what is still missing from one source and looks at the result.
+// An error ends the install; what merely went wrong is kept in the attempt.
+func (in *installer) try(ctx context.Context, src Source) error {
+	archs := in.installable()
+	if len(archs) == 0 {
+		return nil
+	}
+	at, ok := in.attempt(ctx, src, archs)
+	if ctx.Err() != nil {
+		return fmt.Errorf("install emulators from %s: %w", src, context.Cause(ctx))
+	}
+	if !ok {
+		return nil
+	}
+	in.attempts = append(in.attempts, at)
+	if at.Err != nil {
+		return nil
+	}
+	if err := in.observe(ctx); err != nil {
+		return err
+	}
+	for _, a := range archs {
+		sup, _ := in.now.Arch(a.Name)
+		if sup.Mode < Emulated {
+			continue
+		}
+		h, _ := sup.Handler()
+		in.installed = append(in.installed, Installed{Arch: a.Name, Source: src, Handler: h})
+		in.Report(fmt.Sprintf("linux/%s now runs through %s", a.Name, h))
+	}
+	return nil
+}
+
+// refusal says whether and why an engine cannot install, with a way out.
+func refusal(info engine.Info, image string) error {
+	command := fmt.Sprintf("`docker run --privileged --userns=host --rm %s --install all`", image)
+	switch {
+	case info.Rootless:
+		return fmt.Errorf("%w: it runs rootless; on its machine, run %s with a rootful engine, "+
+			"or install the distribution's package of QEMU's static emulators (qemu-user-static)", ErrPrivilege, command)
+	case info.UserNS:
+		return fmt.Errorf("%w: its containers run in a user namespace; run %s once", ErrPrivilege, command)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package emulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Shell runs `/bin/sh -c script` in a privileged container on the engine's
+// kernel and returns its standard output. The container needs busybox or its
+// like. A script that fails is an error.
+type Shell interface {
+	Run(ctx context.Context, script string) (stdout []byte, err error)
+}
+
+// Probe finds out what the kernel behind a shell runs, by running it: one
+// script, one probe program for each architecture. Given platforms, only their
+// architectures are probed, which saves some milliseconds for each one left out;
+// those that are not in the table, or not Linux, are passed over.
+//
+// In the shell's container binfmt_misc stays mounted; nothing else is changed.
+func Probe(ctx context.Context, sh Shell, only ...platform.Platform) (Status, error) {
+	archs := selectArchs(only)
+	out, err := sh.Run(ctx, probeScript(archs))
+	if err != nil {
+		return Status{}, fmt.Errorf("probe what the engine's kernel runs: %w", err)
+	}
+	rep, err := parseReport(string(out))
+	if err == nil {
+		err = rep.usable(archs)
+	}
+	if err != nil {
+		return Status{}, fmt.Errorf("probe what the engine's kernel runs: %w", err)
+	}
+	return newStatus(rep, archs), nil
+}
+
+// usable says whether conclusions can be drawn from a complete report.
+func (r *report) usable(archs []Arch) error {
+	if r.chrootError != "" {
+		return fmt.Errorf("the container may not change its root directory: %s", r.chrootError)
+	}
+	for _, a := range archs {
+		if _, ok := r.runs[a.Name]; !ok {
+			return errors.New("nothing was reported about " + a.Name)
+		}
+	}
+	return nil
+}
+
+// Versions asks the emulator of each platform's architecture for its version
+// and returns them by Go's name of the architecture, "7.2.22". Architectures
+// that run natively, do not run, or whose emulator is not QEMU are left out.
+func Versions(ctx context.Context, sh Shell, only ...platform.Platform) (map[string]string, error) {
+	out, err := sh.Run(ctx, versionScript(selectArchs(only)))
+	if err != nil {
+		return nil, fmt.Errorf("ask the emulators for their versions: %w", err)
+	}
+	versions := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		// version arm64 qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)
+		f := strings.Fields(line)
+		if len(f) >= 5 && f[0] == "version" && f[3] == "version" {
+			versions[f[1]] = f[4]
+		}
+	}
+	return versions, nil
+}
+
+// selectArchs returns the rows for the platforms, in the order of the table;
+// all rows when no platform is given.
+func selectArchs(only []platform.Platform) []Arch {
+	archs := Archs()
+	if len(only) == 0 {
+		return archs
+	}
+	return slices.DeleteFunc(archs, func(a Arch) bool {
+		return !slices.ContainsFunc(only, func(p platform.Platform) bool {
+			p = platform.Normalize(p)
+			return p.OS == "linux" && p.Architecture == a.Name
+		})
+	})
+}

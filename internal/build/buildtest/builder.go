@@ -1,0 +1,150 @@
+// Package buildtest has a BuildKit for tests: a [Builder] is a build.Solver that needs no daemon.
+//
+// What decides is real: BuildKit's own Dockerfile frontend, its sessions (in memory) and its source policies, and a registry that
+// the images are pushed to by digest ([NewRegistry]). What takes time is not there: a step "runs" by calling a hook and by being
+// written down. As in BuildKit, a step that is the same for several solves runs once while one of them holds it, and without
+// --no-cache once for ever; files of the build context are fetched from the session that the solve names when a step needs them.
+package buildtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/testutil"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Hook is called by a Builder at some point of a platform's solve. It may block, and what it returns ends the solve. nil does nothing.
+type Hook func(ctx context.Context, p platform.Platform) error
+
+// Builder is a BuildKit without a daemon. Make one with [New], set the hooks before the first build.
+type Builder struct {
+	// Platforms that the worker reports, its own first.
+	Platforms []platform.Platform
+	// Read is called before a platform's Dockerfile is read, Run before its steps run, Push before its image is pushed.
+	Read, Run, Push Hook
+	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.
+	Digest func(name string, p platform.Platform) digest.Digest
+	// Files are the contents of git and http sources, by their identifier.
+	Files map[string]string
+
+	dir      string
+	sessions *session.Manager
+
+	mu       sync.Mutex
+	solves   []*Solve
+	resolved map[string]int
+	work     map[digest.Digest]*work
+}
+
+// Solve is what a Builder wrote down about one platform's solve. Read it after the build.
+type Solve struct {
+	Platform platform.Platform
+	Opt      client.SolveOpt
+	// Requests are the frontend's calls, in their order: the first reading, and the second under the pins.
+	Requests []gateway.SolveRequest
+	// Sources that its steps fetched, after the source policies, and Ran, the names of the steps that ran in it: not those that
+	// were shared with another solve or in the cache. Context counts the transfers of build contexts.
+	Sources, Ran []string
+	Context      int
+}
+
+// New makes a builder for linux/amd64.
+func New(t testing.TB) *Builder {
+	t.Helper()
+	sessions, err := session.NewManager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Builder{
+		Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}},
+		Files:     map[string]string{}, dir: t.TempDir(), sessions: sessions,
+		resolved: map[string]int{}, work: map[digest.Digest]*work{},
+	}
+}
+
+// Solves are what was asked of the builder, in canonical order of the platforms.
+func (b *Builder) Solves() []*Solve {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	solves := slices.Clone(b.solves)
+	slices.SortFunc(solves, func(x, y *Solve) int { return platform.Compare(x.Platform, y.Platform) })
+	return solves
+}
+
+// Ran counts how often steps ran whose name ends so, over all solves.
+func (b *Builder) Ran(suffix string) int {
+	n := 0
+	for _, s := range b.Solves() {
+		for _, name := range s.Ran {
+			if strings.HasSuffix(name, suffix) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Resolved counts how often the metadata of a git or http source was asked for.
+func (b *Builder) Resolved(identifier string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.resolved[identifier]
+}
+
+// Serve implements build.Solver.
+func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
+	return s.Run(ctx, session.Dialer(testutil.TestStream(b.sessions.HandleConn)))
+}
+
+// Build implements build.Solver.
+func (b *Builder) Build(
+	ctx context.Context, opt client.SolveOpt, _ string, fn gateway.BuildFunc, status chan *client.SolveStatus,
+) (*client.SolveResponse, error) {
+	defer close(status)
+	targets, _, err := platform.Parse(opt.FrontendAttrs["platform"])
+	if err != nil {
+		return nil, err
+	}
+	own, err := session.NewSession(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range opt.Session {
+		own.Allow(a)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = b.Serve(context.WithoutCancel(ctx), own) })
+	j := &job{Solve: &Solve{Platform: targets[0], Opt: opt}, builder: b, session: own.ID(), status: status}
+	b.mu.Lock()
+	b.solves = append(b.solves, j.Solve)
+	b.mu.Unlock()
+	defer func() {
+		j.release()
+		_ = own.Close()
+		serving.Wait()
+	}()
+	res, err := fn(ctx, &bridge{job: j})
+	if err != nil {
+		return nil, fmt.Errorf("failed to run Build function: %w", err)
+	}
+	return j.export(ctx, res)
+}
+
+func (h Hook) call(ctx context.Context, p platform.Platform) error {
+	if h != nil {
+		if err := h(ctx, p); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}

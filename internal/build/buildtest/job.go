@@ -1,0 +1,78 @@
+package buildtest
+
+import (
+	"context"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+)
+
+// job is a solve that works.
+type job struct {
+	*Solve
+	builder *Builder
+	session string
+	status  chan *client.SolveStatus
+}
+
+// work is a step that ran, or runs, for the jobs that hold it.
+type work struct {
+	cached  bool // stays when nobody holds it
+	holders map[*job]bool
+	done    chan struct{}
+	err     error
+}
+
+// once runs a step unless a job that still holds it, or the cache, has it.
+func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
+	b := j.builder
+	b.mu.Lock()
+	w, ok := b.work[s.Digest]
+	if !ok {
+		w = &work{cached: s.Kind == graph.Exec && !s.IgnoreCache, holders: map[*job]bool{}, done: make(chan struct{})}
+		b.work[s.Digest] = w
+	}
+	w.holders[j] = true
+	b.mu.Unlock()
+	if ok {
+		select {
+		case <-w.done:
+			j.tell(s, true)
+			return w.err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	w.err = run()
+	close(w.done)
+	j.tell(s, false)
+	return w.err
+}
+
+// release lets go of all that the job holds; what nobody holds and what failed is forgotten.
+func (j *job) release() {
+	b := j.builder
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for d, w := range b.work {
+		delete(w.holders, j)
+		if len(w.holders) == 0 && (!w.cached || w.err != nil) {
+			delete(b.work, d)
+		}
+	}
+}
+
+func (j *job) tell(s graph.Step, cached bool) {
+	now := time.Now()
+	v := &client.Vertex{Digest: s.Digest, Name: s.Name, Inputs: append([]digest.Digest(nil), s.Inputs...), Started: &now, Completed: &now, Cached: cached}
+	j.status <- &client.SolveStatus{Vertexes: []*client.Vertex{v}}
+}
+
+func (j *job) note(change func(*Solve)) {
+	j.builder.mu.Lock()
+	defer j.builder.mu.Unlock()
+	change(j.Solve)
+}

@@ -1,0 +1,16 @@
+// Package faultregistry puts faults between a client and a registry, for tests.
+//
+// A [Registry] is an http.Handler in front of another one: an in-process registry, or a real one through [Upstream]. It logs
+// every request, and applies the first fault that matches:
+//
+//	faults := faultregistry.New(registry.New())
+//	faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Times: 2, Do: faultregistry.Answer(502, "", "")})
+//	server := httptest.NewServer(faults)
+//	…
+//	faults.Requests() // [PUT /v2/app/manifests/v1 502 …]
+//
+// [Basic] and [Tokens] stand in front of a handler and want a login: [Tokens] is the registry's side and the token server in
+// one, at /token. A [Registry] around them logs refused requests as well.
+//
+// It uses the standard library only, and is safe for concurrent use.
+package faultregistry

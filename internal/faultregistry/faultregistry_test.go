@@ -1,0 +1,172 @@
+package faultregistry_test
+
+import (
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+)
+
+const manifestType = "application/vnd.oci.image.index.v1+json"
+
+var body = []byte(`{"schemaVersion":2,"manifests":[]}`)
+
+func backend() http.Handler { return registry.New(registry.Logger(log.New(io.Discard, "", 0))) }
+
+func start(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// send returns the status, or 0 and the error.
+func send(t *testing.T, method, target string, header http.Header) (int, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", manifestType)
+	for key, values := range header {
+		req.Header[key] = values
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+func TestAFaultAppliesToItsRequestsOnlyAndTheLogHasAll(t *testing.T) {
+	faults := faultregistry.New(backend())
+	faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Skip: 1, Times: 2, Do: faultregistry.Answer(502, "", "")})
+	base := start(t, faults)
+	var got []int
+	for range 4 {
+		status, _ := send(t, http.MethodPut, base+"/v2/app/manifests/v1", nil)
+		got = append(got, status)
+	}
+	status, _ := send(t, http.MethodGet, base+"/v2/app/manifests/v1", nil)
+	if diff := cmp.Diff([]int{201, 502, 502, 201, 200}, append(got, status)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if requests := faults.Requests(); len(requests) != 5 || requests[1].String() != "PUT /v2/app/manifests/v1 502" {
+		t.Errorf("log: %v", requests)
+	}
+	faults.Clear()
+	faults.Forget()
+	if requests := faults.Requests(); len(requests) != 0 {
+		t.Errorf("log: %v", requests)
+	}
+}
+
+func TestUpstreamPassesRequestsOn(t *testing.T) {
+	behind := start(t, backend())
+	base, err := url.Parse(behind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := start(t, faultregistry.New(faultregistry.Upstream(base)))
+	if status, err := send(t, http.MethodPut, front+"/v2/app/manifests/v1", nil); status != 201 {
+		t.Fatal(status, err)
+	}
+	if status, err := send(t, http.MethodGet, behind+"/v2/app/manifests/v1", nil); status != 200 {
+		t.Fatal(status, err)
+	}
+}
+
+func TestConnectionsBreak(t *testing.T) {
+	for name, do := range map[string]faultregistry.Action{
+		"reset": faultregistry.Reset, "reset in the body": faultregistry.ResetBody(3), "reset after": faultregistry.ResetAfter,
+	} {
+		faults := faultregistry.New(backend())
+		base := start(t, faults)
+		send(t, http.MethodPut, base+"/v2/app/manifests/v1", nil)
+		faults.Add(faultregistry.Fault{Do: do})
+		_, err := send(t, http.MethodGet, base+"/v2/app/manifests/v1", nil)
+		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestImmutableTagsAreWrittenOnce(t *testing.T) {
+	faults := faultregistry.New(backend())
+	faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: faultregistry.Immutable()})
+	base := start(t, faults)
+	for _, want := range []int{201, 400} {
+		if status, _ := send(t, http.MethodPut, base+"/v2/app/manifests/v1", nil); status != want {
+			t.Errorf("got %d, want %d", status, want)
+		}
+	}
+}
+
+func TestRefusedTypesAndDroppedWritesAreNotStored(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do   faultregistry.Action
+		want int
+	}{
+		"refused": {faultregistry.RefuseType(manifestType), 415},
+		"dropped": {faultregistry.Drop, 201},
+	} {
+		faults := faultregistry.New(backend())
+		faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: tt.do})
+		base := start(t, faults)
+		if status, _ := send(t, http.MethodPut, base+"/v2/app/manifests/v1", nil); status != tt.want {
+			t.Errorf("%s: got %d, want %d", name, status, tt.want)
+		}
+		if status, _ := send(t, http.MethodGet, base+"/v2/app/manifests/v1", nil); status != 404 {
+			t.Errorf("%s: it was stored (%d)", name, status)
+		}
+	}
+}
+
+func TestTokensHoldForTheirScopeAndTheirTime(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	tokens := &faultregistry.Tokens{
+		Next: backend(), Life: 2 * time.Second, Now: func() time.Time { return now },
+		Login: func(user, password string) bool { return user == "ann" && password == "pw" },
+	}
+	put := func(token string) int {
+		req := httptest.NewRequest(http.MethodPut, "/v2/a/b/manifests/v1", strings.NewReader(string(body)))
+		req.Header.Set("Content-Type", manifestType)
+		req.Header.Set("Authorization", "Bearer "+token)
+		answer := httptest.NewRecorder()
+		tokens.ServeHTTP(answer, req)
+		return answer.Code
+	}
+	token := func(scope string) string {
+		req := httptest.NewRequest(http.MethodGet, "/token?scope="+url.QueryEscape(scope), nil)
+		req.SetBasicAuth("ann", "pw")
+		answer := httptest.NewRecorder()
+		tokens.ServeHTTP(answer, req)
+		return strings.Split(answer.Body.String(), `"`)[3]
+	}
+	good, pullOnly, elsewhere := token("repository:a/b:pull,push"), token("repository:a/b:pull"), token("repository:a/c:pull,push")
+	if diff := cmp.Diff([]int{201, 401, 401, 401}, []int{put(good), put(pullOnly), put(elsewhere), put("made up")}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	now = now.Add(2 * time.Second)
+	if status := put(good); status != 401 {
+		t.Errorf("an expired token got %d", status)
+	}
+	fresh := token("repository:a/b:pull,push")
+	tokens.Revoke()
+	if status := put(fresh); status != 401 || tokens.Served() != 4 {
+		t.Errorf("a revoked token got %d, %d served", status, tokens.Served())
+	}
+}

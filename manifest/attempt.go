@@ -1,0 +1,108 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// maxManifest is the size in bytes up to which answers are read at once; registries take manifests up to 4 MiB
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests).
+const maxManifest = 4 << 20
+
+// attempt sends a request once, and reads the answer's body up to maxManifest bytes. The registry must be done with that within
+// the policy's silence; what is longer is left to the reader.
+func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(t.policy.Silence, func() {
+		cancel(fmt.Errorf("%w within %s", errSilent, t.policy.Silence))
+	})
+	defer timer.Stop()
+	try := req.Clone(ctx)
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			cancel(nil)
+			return nil, err
+		}
+		try.Body = body
+	}
+	resp, err := t.base.RoundTrip(try)
+	if err == nil {
+		if err = readAhead(resp, func() { cancel(nil) }); err == nil {
+			return resp, nil
+		}
+	}
+	// The cause says more than "context canceled": our own timer's, or the caller's reason.
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	cancel(nil)
+	return nil, err
+}
+
+// readAhead reads a body up to maxManifest bytes; done is called when the connection is not needed any more.
+func readAhead(resp *http.Response, done func()) error {
+	body := resp.Body
+	head, err := io.ReadAll(io.LimitReader(body, maxManifest+1))
+	if err != nil {
+		return errors.Join(err, body.Close())
+	}
+	if len(head) > maxManifest {
+		resp.Body = &rest{Reader: io.MultiReader(bytes.NewReader(head), body), body: body, done: done}
+		return nil
+	}
+	if err := body.Close(); err != nil {
+		return err
+	}
+	done()
+	resp.Body = io.NopCloser(bytes.NewReader(head))
+	if resp.Request == nil || resp.Request.Method != http.MethodHead {
+		resp.ContentLength = int64(len(head))
+	}
+	return nil
+}
+
+// rest is a body too long to be read ahead.
+type rest struct {
+	io.Reader
+	body io.Closer
+	done func()
+}
+
+func (r *rest) Close() error {
+	defer r.done()
+	return r.body.Close()
+}
+
+// discard closes an answer that nobody will read; it was read ahead, so nothing is lost.
+func discard(resp *http.Response) {
+	if resp != nil {
+		resp.Body.Close() //nolint:gosec // nothing depends on it
+	}
+}
+
+func rewindable(req *http.Request) bool {
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+}
+
+// Windows' number for a connection that was reset; Go gives it no portable name.
+const wsaConnReset = syscall.Errno(10054)
+
+// isTransient tells the errors of a connection that broke, which may go well on the next one.
+func isTransient(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errSilent) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, wsaConnReset)
+}
+
+// isDial tells the errors of a connection that could not be made.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}

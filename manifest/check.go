@@ -1,0 +1,105 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/distribution/reference"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+)
+
+// CheckPush finds out, before any work, whether a registry would take a push to a repository: it starts the upload of a blob and
+// cancels it, so that nothing is left there. It is over within Options.PushCheck, also when the registry hangs; the cancelling
+// may go on after it.
+//
+// The error is an [*Error] of kind [ErrUnreachable], [ErrUnauthorized] or [ErrDenied]; its text says which registry was asked
+// over which scheme, what it answered and what can be done. A registry that answers something which says neither yes nor no
+// gives a note for the user, and no error.
+func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note string, err error) {
+	op := fmt.Sprintf("push to %q", reference.FamiliarName(repo))
+	r, err := c.repository(repo)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", op, err)
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, c.opt.PushCheck, fmt.Errorf("%w within %s", errSilent, c.opt.PushCheck))
+	defer cancel()
+	bounded = r.pushScope(bounded)
+	resp, err := r.startUpload(bounded)
+	if err != nil {
+		return "", r.fail(ctx, op, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		// Registries on slow disks take as long for this as for the question, and nobody needs the answer.
+		go r.endpoint.cancelUpload(context.WithoutCancel(bounded), resp)
+		return "", nil
+	}
+	refusal := responseError(resp)
+	var failure *Error
+	if err := r.fail(ctx, op, refusal); !errors.As(err, &failure) || isRefusal(failure, refusal) {
+		return "", err
+	}
+	return fmt.Sprintf("registry %q does not say whether it takes a push to %q (%v): trying anyway", r.endpoint.name, r.name, refusal), nil
+}
+
+// isRefusal tells a registry that says no from one that does not know the question: 404 and 405 come from registries, and
+// from proxies before them, that have another way of uploading.
+func isRefusal(failure *Error, answer error) bool {
+	var response *errcode.ErrorResponse
+	if errors.As(answer, &response) && hasCode(response, errcode.ErrorCodeUnsupported) && !errors.Is(failure.Kind, ErrUnauthorized) {
+		return false
+	}
+	return failure.Kind != nil && !errors.Is(failure.Kind, ErrNotFound)
+}
+
+// startUpload asks for a new upload
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#post-then-put).
+func (r repository) startUpload(ctx context.Context) (*http.Response, error) {
+	target := "https://" + r.endpoint.host() + "/v2/" + r.Reference.Repository + "/blobs/uploads/"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	return r.endpoint.Do(req)
+}
+
+// cancelUpload gives an upload up. What comes of it does not matter, since registries drop stale uploads by themselves, so no
+// new token is asked for and nothing is repeated; [Retry.Silence] bounds it.
+func (e *endpoint) cancelUpload(ctx context.Context, started *http.Response) {
+	if started.Request == nil {
+		return
+	}
+	location, err := started.Request.URL.Parse(started.Header.Get("Location"))
+	if err != nil || location.Host != started.Request.URL.Host || location.Path == started.Request.URL.Path {
+		return
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, location.String(), nil)
+	if err != nil {
+		return
+	}
+	req.Header = e.auth.Header.Clone()
+	e.addToken(req)
+	if resp, err := e.transport.attempt(req); err == nil {
+		discard(resp)
+	}
+}
+
+// addToken adds the login that the registry has accepted before, if any. The key of a token is what auth.Client makes it.
+func (e *endpoint) addToken(req *http.Request) {
+	ctx := req.Context()
+	scheme, err := e.auth.Cache.GetScheme(ctx, req.URL.Host)
+	if err != nil {
+		return
+	}
+	name, key := "Basic ", ""
+	if scheme == auth.SchemeBearer {
+		name, key = "Bearer ", strings.Join(auth.GetAllScopesForHost(ctx, req.URL.Host), " ")
+	}
+	if token, err := e.auth.Cache.GetToken(ctx, req.URL.Host, scheme, key); err == nil {
+		req.Header.Set("Authorization", name+token)
+	}
+}

@@ -1,0 +1,137 @@
+package manifest
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry"
+	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// Options says how registries are reached. Its zero value works: HTTPS with the system's certificates, plain HTTP for
+// loopback registries, no credentials.
+type Options struct {
+	// Credential answers what to log in with; auth.EmptyCredential means anonymously. host is the registry as image names have
+	// it: "docker.io" for Docker Hub, else host or host:port. It is asked when a registry wants a login, and again whenever a
+	// registry stops accepting the answer, so it should not remember what a credential helper said before.
+	Credential func(ctx context.Context, host string) (auth.Credential, error)
+	// PlainHTTP tells the registries that are tried with HTTP first, and then with HTTPS without verification.
+	// nil means [IsLoopback].
+	PlainHTTP func(host string) bool
+	// Insecure lists the registries that are tried with HTTPS without verification, and then with plain HTTP: host, host:port,
+	// or a CIDR for registries named by address, as the Docker Engine's insecure-registries.
+	Insecure []string
+	// CertDirs are directories like /etc/docker/certs.d: <dir>/<host:port>/*.crt are trusted beside the system's certificates,
+	// *.cert with *.key are shown to the registry. Every directory that has the host counts.
+	CertDirs []string
+	// Transport carries the requests; for proxies, give an *http.Transport with its Proxy set. nil means a transport without
+	// proxies. Certificates and insecure registries need an *http.Transport: it is cloned for each registry, never changed.
+	Transport http.RoundTripper
+	// UserAgent is sent with every request; empty means "docker-multiarch".
+	UserAgent string
+	// Retry says how requests are repeated.
+	Retry Retry
+	// Settle bounds how long to wait for a registry to show what was just written to it; zero means one minute.
+	Settle time.Duration
+	// PushCheck bounds the whole of one CheckPush; zero means four seconds.
+	PushCheck time.Duration
+	// Report, if not nil, is told of every wait before it begins; from several goroutines at once.
+	Report func(Wait)
+	// Clock is the time that waits are measured by; its zero value is the real one.
+	Clock Clock
+}
+
+// Wait is a pause because of a registry.
+type Wait struct {
+	Registry string        // as image names have it
+	Reason   string        // what the registry answered, or what is waited for
+	Delay    time.Duration // how long the pause is
+}
+
+// Client talks to registries. Make one with [New] and share it: it keeps connections, tokens and schemes.
+type Client struct {
+	opt Options
+
+	mu        sync.Mutex
+	endpoints map[string]*endpoint // by the registry's name in references
+}
+
+// New makes a client; nothing is asked of any registry yet.
+func New(opt Options) *Client {
+	if opt.Credential == nil {
+		opt.Credential = func(context.Context, string) (auth.Credential, error) { return auth.EmptyCredential, nil }
+	}
+	if opt.PlainHTTP == nil {
+		opt.PlainHTTP = IsLoopback
+	}
+	if opt.Transport == nil {
+		// One connection for each child read at the same time, kept for the tags.
+		opt.Transport = &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true}
+	}
+	if opt.UserAgent == "" {
+		opt.UserAgent = "docker-multiarch"
+	}
+	if opt.Settle <= 0 {
+		opt.Settle = time.Minute
+	}
+	if opt.PushCheck <= 0 {
+		opt.PushCheck = 4 * time.Second
+	}
+	if opt.Report == nil {
+		opt.Report = func(Wait) {}
+	}
+	opt.Retry = opt.Retry.withDefaults()
+	opt.Clock = opt.Clock.withDefaults()
+	return &Client{opt: opt, endpoints: map[string]*endpoint{}}
+}
+
+// endpoint returns the one connection to a registry, made at first use.
+func (c *Client) endpoint(name string) (*endpoint, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.endpoints[name]; ok {
+		return e, nil
+	}
+	e, err := newEndpoint(name, c.opt)
+	if err != nil {
+		return nil, err
+	}
+	c.endpoints[name] = e
+	return e, nil
+}
+
+// repository is a repository of a registry, for one operation.
+type repository struct {
+	*remote.Repository
+	endpoint *endpoint
+	name     string // as the user wrote it, without tag or digest
+}
+
+func (c *Client) repository(named reference.Named) (repository, error) {
+	domain := reference.Domain(named)
+	e, err := c.endpoint(domain)
+	if err != nil {
+		return repository{}, err
+	}
+	return repository{
+		Repository: &remote.Repository{
+			Client:    e,
+			Reference: registry.Reference{Registry: domain, Repository: reference.Path(named)},
+			ManifestMediaTypes: []string{
+				ocispecs.MediaTypeImageIndex, ocispecs.MediaTypeImageManifest, MediaTypeDockerList, MediaTypeDockerManifest,
+			},
+		},
+		endpoint: e,
+		name:     reference.FamiliarName(named),
+	}, nil
+}
+
+// pushScope names one scope for all requests of a push, reads as well, so that one token serves them all.
+func (r repository) pushScope(ctx context.Context) context.Context {
+	return auth.AppendRepositoryScope(ctx, r.Reference, auth.ActionPull, auth.ActionPush)
+}

@@ -1,0 +1,115 @@
+package manifest
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+
+	"oras.land/oras-go/v2/registry"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// endpoint is the connection to one registry: its scheme, its certificates, its tokens. It is a remote.Client, so what
+// oras-go asks of a repository goes through it. Token servers and redirects are reached with the registry's settings.
+type endpoint struct {
+	name       string // as references have it
+	candidates []string
+	scheme     atomic.Pointer[string] // set once it is known
+	settling   chan struct{}          // holds one value while nobody is finding the scheme out
+	transport  *retryTransport
+	auth       *auth.Client
+	// anonymous is true after a login was wanted and there was no credential.
+	anonymous atomic.Bool
+}
+
+func newEndpoint(name string, opt Options) (*endpoint, error) {
+	e := &endpoint{name: name, candidates: []string{"https"}, settling: make(chan struct{}, 1)}
+	e.settling <- struct{}{}
+	plain, insecure := opt.PlainHTTP(name), isListed(name, opt.Insecure)
+	switch {
+	case plain:
+		e.candidates = []string{"http", "https"}
+	case insecure:
+		e.candidates = []string{"https", "http"}
+	}
+	config, err := hostTLS(opt.CertDirs, name)
+	if err != nil {
+		return nil, err
+	}
+	base, err := hostTransport(opt.Transport, config, plain || insecure)
+	if err != nil {
+		return nil, fmt.Errorf("registry %q: %w", name, err)
+	}
+	e.transport = &retryTransport{
+		base: base, registry: name, policy: opt.Retry, clock: opt.Clock, report: opt.Report,
+	}
+	e.auth = &auth.Client{
+		Client: &http.Client{Transport: &realmTransport{base: e.transport, host: hostname(name)}},
+		Header: http.Header{"User-Agent": {opt.UserAgent}},
+		Cache:  auth.NewCache(),
+		Credential: func(ctx context.Context, _ string) (auth.Credential, error) {
+			// Only this registry's requests pass here, so the host needs no check; oras-go would call Docker Hub
+			// by the name of its server.
+			cred, err := opt.Credential(ctx, name)
+			if err != nil {
+				return auth.EmptyCredential, &credentialError{host: name, err: err}
+			}
+			e.anonymous.Store(cred == auth.EmptyCredential)
+			return cred, nil
+		},
+	}
+	if len(e.candidates) == 1 {
+		e.scheme.Store(&e.candidates[0])
+	}
+	return e, nil
+}
+
+func hostTransport(base http.RoundTripper, config *tls.Config, insecure bool) (http.RoundTripper, error) {
+	if config == nil && !insecure {
+		return base, nil
+	}
+	transport, ok := base.(*http.Transport)
+	if !ok {
+		if config != nil {
+			return nil, fmt.Errorf("its certificates need an *http.Transport, not %T", base)
+		}
+		return base, nil
+	}
+	clone := transport.Clone()
+	if clone.TLSClientConfig == nil {
+		clone.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if config != nil {
+		clone.TLSClientConfig.RootCAs = config.RootCAs
+		clone.TLSClientConfig.Certificates = config.Certificates
+	}
+	clone.TLSClientConfig.InsecureSkipVerify = insecure
+	return clone, nil
+}
+
+// host is where the registry is reached: Docker Hub has another name there.
+func (e *endpoint) host() string {
+	return registry.Reference{Registry: e.name}.Host()
+}
+
+// Do sends a request to the registry, with the scheme that it speaks and the login that it wants.
+func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	scheme, err := e.settle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	req = req.Clone(ctx)
+	req.URL.Scheme = scheme
+	return e.auth.Do(req)
+}
+
+// triedSchemes are the schemes for error messages: the one that the registry speaks, or all that were tried.
+func (e *endpoint) triedSchemes() string {
+	if s := e.scheme.Load(); s != nil {
+		return *s
+	}
+	return e.candidates[0] + " and " + e.candidates[1]
+}

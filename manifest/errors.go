@@ -1,0 +1,176 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	"oras.land/oras-go/v2/errdef"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+)
+
+// What a registry's refusal comes down to; see [Error].
+var (
+	// ErrUnreachable is a registry that could not be reached, or that answers but cannot serve now.
+	ErrUnreachable = errors.New("registry unreachable")
+	// ErrUnauthorized is a registry that wants a login, or another one.
+	ErrUnauthorized = errors.New("registry wants a login")
+	// ErrDenied is a registry that knows who asks and refuses what is asked.
+	ErrDenied = errors.New("registry refuses")
+	// ErrNotFound is a registry that does not have what was asked for.
+	ErrNotFound = errors.New("registry does not have it")
+)
+
+// Error is what a registry answered to an operation, or that it did not answer.
+type Error struct {
+	Op       string // what was tried, such as `push to "localhost:5000/app"`
+	Registry string // as image names have it
+	Scheme   string // the scheme or schemes that were tried
+	Status   int    // the HTTP status, 0 without an answer
+	Kind     error  // ErrUnreachable, ErrUnauthorized, ErrDenied, ErrNotFound, or nil for any other answer
+	Hint     string // what the user can do; part of the text
+	Err      error
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s: registry %q (%s): %v", e.Op, e.Registry, e.Scheme, e.Err)
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return text
+}
+
+// Unwrap gives the kind and the cause to errors.Is and errors.As.
+func (e *Error) Unwrap() []error {
+	if e.Kind == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// credentialError is a credential that could not be had.
+type credentialError struct {
+	host string
+	err  error
+}
+
+func (e *credentialError) Error() string { return fmt.Sprintf("credentials for %q: %v", e.host, e.err) }
+func (e *credentialError) Unwrap() error { return e.err }
+
+// answerError is a registry's answer in its own words; errors.As finds oras-go's *errcode.ErrorResponse behind it.
+type answerError struct{ response *errcode.ErrorResponse }
+
+func (e *answerError) Error() string {
+	text := fmt.Sprintf("%d %s", e.response.StatusCode, http.StatusText(e.response.StatusCode))
+	for _, one := range e.response.Errors {
+		text += " " + one.Code
+		if one.Message != "" {
+			text += ": " + one.Message
+		}
+	}
+	return text
+}
+
+func (e *answerError) Unwrap() error { return e.response }
+
+// responseError reads the answer of a registry that refused; the body can be read again.
+func responseError(resp *http.Response) error {
+	e := &errcode.ErrorResponse{StatusCode: resp.StatusCode}
+	if resp.Request != nil {
+		e.Method, e.URL = resp.Request.Method, resp.Request.URL
+	}
+	var body struct {
+		Errors errcode.Errors `json:"errors"`
+	}
+	head, err := io.ReadAll(io.LimitReader(resp.Body, 8<<10))
+	if err == nil && json.Unmarshal(head, &body) == nil {
+		e.Errors = body.Errors
+	}
+	resp.Body = &rest{Reader: io.MultiReader(bytes.NewReader(head), resp.Body), body: resp.Body, done: func() {}}
+	return &answerError{response: e}
+}
+
+// fail says what an operation on a repository came to. A context that has ended is passed on as it is.
+func (r repository) fail(ctx context.Context, op string, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		if cause := context.Cause(ctx); !errors.Is(cause, ended) {
+			return fmt.Errorf("%s: %w: %w", op, ended, cause)
+		}
+		return fmt.Errorf("%s: %w", op, ended)
+	}
+	e := &Error{Op: op, Registry: r.endpoint.name, Scheme: r.endpoint.triedSchemes(), Err: err}
+	var response *errcode.ErrorResponse
+	var credential *credentialError
+	switch {
+	case errors.As(err, &credential):
+		e.Kind, e.Err = ErrUnauthorized, credential
+	case errors.Is(err, auth.ErrBasicCredentialNotFound):
+		e.Status, e.Kind = http.StatusUnauthorized, ErrUnauthorized
+		e.Err = errors.New("401 Unauthorized, and there are no credentials for it")
+	case errors.As(err, &response):
+		e.Status, e.Kind = response.StatusCode, kindOf(response)
+		if gave := (*gaveUpError)(nil); !errors.As(err, &gave) {
+			e.Err = &answerError{response: response}
+		} else {
+			e.Err = gave
+		}
+	case errors.Is(err, errdef.ErrNotFound):
+		e.Status, e.Kind = http.StatusNotFound, ErrNotFound
+	case isAnswer(err):
+	default:
+		e.Kind = ErrUnreachable
+	}
+	e.Hint = r.hint(e)
+	return e
+}
+
+// isAnswer tells an answer that made no sense from one that did not come: no connection failed.
+func isAnswer(err error) bool {
+	var network interface{ Timeout() bool } // *url.Error, net.Error and context's deadline
+	return !errors.As(err, &network) && !isTransient(err)
+}
+
+func kindOf(response *errcode.ErrorResponse) error {
+	switch {
+	case response.StatusCode == http.StatusUnauthorized:
+		return ErrUnauthorized
+	case response.StatusCode == http.StatusForbidden,
+		hasCode(response, errcode.ErrorCodeDenied), hasCode(response, errcode.ErrorCodeNameUnknown), hasCode(response, errcode.ErrorCodeNameInvalid):
+		return ErrDenied
+	case response.StatusCode == http.StatusNotFound:
+		return ErrNotFound
+	case isTransientStatus(response.StatusCode):
+		return ErrUnreachable
+	}
+	return nil
+}
+
+func hasCode(response *errcode.ErrorResponse, code string) bool {
+	return slices.ContainsFunc(response.Errors, func(e errcode.Error) bool { return e.Code == code })
+}
+
+// isStatus tells an answer with a status that is no success.
+func isStatus(err error) bool {
+	return errors.As(err, new(*errcode.ErrorResponse))
+}
+
+// missing is what a registry comes to that does not show in time what was pushed.
+func (r repository) missing(limit time.Duration) error {
+	return fmt.Errorf("%w, %s after it was pushed", errdef.ErrNotFound, limit)
+}
+
+// stale is what a registry comes to that takes a tag but does not show it in time.
+func stale(found digest.Digest, limit fmt.Stringer) error {
+	if found == "" {
+		return fmt.Errorf("it took the tag, but does not have it %s later", limit)
+	}
+	return fmt.Errorf("it took the tag, but still shows %s %s later", found, limit)
+}

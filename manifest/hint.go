@@ -1,0 +1,56 @@
+package manifest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"oras.land/oras-go/v2/registry/remote/errcode"
+)
+
+// hint says what a user can do about an error.
+func (r repository) hint(e *Error) string {
+	login := "docker login " + r.endpoint.name
+	if r.endpoint.name == "docker.io" {
+		login = "docker login"
+	}
+	var response *errcode.ErrorResponse
+	var record tls.RecordHeaderError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(e.Err, new(*credentialError)):
+		return "run: " + login
+	case errors.Is(e.Kind, ErrUnauthorized) && r.endpoint.anonymous.Load():
+		return "run: " + login
+	case errors.Is(e.Kind, ErrUnauthorized):
+		return fmt.Sprintf("the login may not push to %q, or has expired; run: %s", r.name, login)
+	case errors.As(e.Err, &response) && hasCode(response, errcode.ErrorCodeNameUnknown):
+		return fmt.Sprintf("create the repository %q first, or check its name for a typo", r.name)
+	case errors.Is(e.Kind, ErrDenied):
+		return fmt.Sprintf("check the name %q for a typo, and that the login may push there", r.name)
+	case errors.As(e.Err, &record) || strings.Contains(e.Err.Error(), "server gave HTTP response to HTTPS client"):
+		return fmt.Sprintf("it speaks plain HTTP: list %q in the engine's insecure-registries", r.endpoint.name)
+	case errors.As(e.Err, &unknown):
+		return fmt.Sprintf("put its CA's certificate in /etc/docker/certs.d/%s/ca.crt, or list it in the engine's insecure-registries", r.endpoint.name)
+	case errors.Is(e.Kind, ErrUnreachable) && e.Status == 0:
+		return "check the name for a typo, and that the registry runs and can be reached from here"
+	}
+	return ""
+}
+
+// withFormatHint adds what the refusal of an OCI manifest most likely means: registries that predate OCI answer 415 or
+// MANIFEST_INVALID.
+func withFormatHint(err error, mediaType string) error {
+	var failure *Error
+	var response *errcode.ErrorResponse
+	if FamilyOf(mediaType) != OCI || !errors.As(err, &failure) || failure.Hint != "" || !errors.As(err, &response) {
+		return err
+	}
+	if response.StatusCode == http.StatusUnsupportedMediaType || hasCode(response, errcode.ErrorCodeManifestInvalid) {
+		failure.Hint = "it may not take OCI media types; try the Docker ones"
+	}
+	return err
+}

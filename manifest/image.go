@@ -1,0 +1,121 @@
+package manifest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/errdef"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// Image is an image as a registry has it. [Client.Child] makes it, so it also says that the registry has it.
+type Image struct {
+	Repository reference.Named       // without tag or digest
+	Descriptor ocispecs.Descriptor   // media type, digest and size in bytes of the manifest
+	Config     ocispecs.Descriptor   // as the manifest has it
+	Layers     []ocispecs.Descriptor // as the manifest has them, base first
+	Size       int64                 // bytes of the layers and the configuration, as they are stored
+	Body       []byte                // the manifest
+}
+
+// Child reads an image manifest by its digest from a repository to which it was just pushed. While the registry does not show
+// it, Child waits, up to Options.Settle. The bytes are checked against the digest. The error is an [*Error], of kind
+// [ErrNotFound] if the registry still did not show it.
+func (c *Client) Child(ctx context.Context, repo reference.Named, dgst digest.Digest) (Image, error) {
+	op := fmt.Sprintf("read %q", reference.FamiliarName(repo)+"@"+dgst.String())
+	r, err := c.repository(repo)
+	if err != nil {
+		return Image{}, fmt.Errorf("%s: %w", op, err)
+	}
+	if err := dgst.Validate(); err != nil {
+		return Image{}, fmt.Errorf("%s: %w", op, err)
+	}
+	image := Image{Repository: reference.TrimNamed(repo)}
+	found, err := c.settled(r.pushScope(ctx), r.endpoint.name, dgst.String(), func(ctx context.Context) (bool, error) {
+		var err error
+		image.Descriptor, image.Body, err = r.fetch(ctx, dgst.String())
+		if errors.Is(err, errdef.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return Image{}, r.fail(ctx, op, err)
+	}
+	if !found {
+		return Image{}, r.fail(ctx, op, r.missing(c.opt.Settle))
+	}
+	if err := image.parse(); err != nil {
+		return Image{}, fmt.Errorf("%s: %w", op, err)
+	}
+	return image, nil
+}
+
+// Resolve says what a tag or digest names: the media type, digest and size in bytes of a manifest or index. It asks with the right
+// to pull only, and waits for nothing. An error is an [*Error], of kind [ErrNotFound] if the registry has no such thing.
+func (c *Client) Resolve(ctx context.Context, ref reference.Named) (ocispecs.Descriptor, error) {
+	op := fmt.Sprintf("look up %q", reference.FamiliarString(ref))
+	r, err := c.repository(ref)
+	if err != nil {
+		return ocispecs.Descriptor{}, fmt.Errorf("%s: %w", op, err)
+	}
+	var name string
+	switch ref := reference.TagNameOnly(ref).(type) {
+	case reference.Digested:
+		name = ref.Digest().String()
+	case reference.Tagged:
+		name = ref.Tag()
+	}
+	desc, err := r.resolve(auth.AppendRepositoryScope(ctx, r.Reference, auth.ActionPull), name)
+	if err != nil {
+		return ocispecs.Descriptor{}, r.fail(ctx, op, err)
+	}
+	return desc, nil
+}
+
+// resolve asks for what a tag or digest names. The digest comes in a header that registries need not send with the answer to
+// HEAD; without it the manifest is read.
+func (r repository) resolve(ctx context.Context, name string) (ocispecs.Descriptor, error) {
+	desc, err := r.Resolve(ctx, name)
+	if err == nil || errors.Is(err, errdef.ErrNotFound) || ctx.Err() != nil || !isAnswer(err) || isStatus(err) {
+		return desc, err
+	}
+	desc, _, err = r.fetch(ctx, name)
+	return desc, err
+}
+
+// fetch reads a manifest or index, and checks its bytes against its digest.
+func (r repository) fetch(ctx context.Context, name string) (ocispecs.Descriptor, []byte, error) {
+	desc, body, err := r.FetchReference(ctx, name)
+	if err != nil {
+		return ocispecs.Descriptor{}, nil, err
+	}
+	defer body.Close()
+	if desc.Size > maxManifest {
+		return ocispecs.Descriptor{}, nil, fmt.Errorf("a manifest of %d bytes is larger than registries allow (%d)", desc.Size, maxManifest)
+	}
+	data, err := content.ReadAll(body, desc)
+	return desc, data, err
+}
+
+func (i *Image) parse() error {
+	if IsIndex(i.Descriptor.MediaType) || FamilyOf(i.Descriptor.MediaType) == "" {
+		return fmt.Errorf("not an image manifest but %q", i.Descriptor.MediaType)
+	}
+	var manifest ocispecs.Manifest
+	if err := json.Unmarshal(i.Body, &manifest); err != nil {
+		return fmt.Errorf("not an image manifest: %w", err)
+	}
+	i.Config, i.Layers = manifest.Config, manifest.Layers
+	i.Size = manifest.Config.Size
+	for _, layer := range manifest.Layers {
+		i.Size += layer.Size
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/errdef"
+)
+
+// move writes the tags one after another and reads each back while the next are written. results has an entry for each target.
+func (c *Client) move(ctx context.Context, req PublishRequest, targets []target, results []TagResult) {
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	for i := range targets {
+		t, result := targets[i], &results[i]
+		if ctx.Err() != nil {
+			result.Err = t.repo.fail(ctx, fmt.Sprintf("write %q", result.Ref), ctx.Err())
+			continue
+		}
+		if t.before == req.Descriptor.Digest {
+			result.State = Already
+			continue
+		}
+		if err := t.write(ctx, req.Descriptor, req.Body); err != nil {
+			err = t.repo.fail(ctx, fmt.Sprintf("write %q", result.Ref), err)
+			result.State, result.Err = Failed, withFormatHint(err, req.Descriptor.MediaType)
+			continue
+		}
+		reading.Go(func() { c.readBack(ctx, t, result) })
+	}
+}
+
+// write moves the tag. When the answer is a refusal although the write was taken (its answer was lost, it was repeated, and
+// the registry keeps tags from being written twice), the tag itself tells.
+func (t target) write(ctx context.Context, desc ocispecs.Descriptor, body []byte) error {
+	ctx = t.repo.pushScope(ctx)
+	err := t.repo.PushReference(ctx, desc, bytes.NewReader(body), t.tag.Tag())
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if now, lookErr := t.repo.resolve(ctx, t.tag.Tag()); lookErr == nil && now.Digest == desc.Digest {
+		return nil
+	}
+	return err
+}
+
+// readBack waits until the registry shows the tag as written. Nothing, or the digest from before, is a registry that is slow;
+// any other digest is somebody else's.
+func (c *Client) readBack(ctx context.Context, t target, result *TagResult) {
+	op := fmt.Sprintf("read back %q, which was written", result.Ref)
+	var found digest.Digest
+	shown, err := c.settled(t.repo.pushScope(ctx), t.repo.endpoint.name, "the new "+result.Ref, func(ctx context.Context) (bool, error) {
+		desc, err := t.repo.resolve(ctx, t.tag.Tag())
+		if errors.Is(err, errdef.ErrNotFound) {
+			found = ""
+			return false, nil
+		}
+		found = desc.Digest
+		return err == nil && found != t.before, err
+	})
+	switch {
+	case err != nil:
+		result.State, result.Err = Failed, t.repo.fail(ctx, op, err)
+	case shown && found == result.Digest:
+		result.State = Moved
+	case shown:
+		result.State, result.Found = Overwritten, found
+	default:
+		result.State, result.Found = Failed, found
+		result.Err = t.repo.fail(ctx, op, stale(found, c.opt.Settle))
+	}
+}

@@ -1,0 +1,116 @@
+package manifest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// PublishRequest says what to publish, and under which tags.
+type PublishRequest struct {
+	// Targets are the tags to move, in the order in which they move. One that comes twice is moved once.
+	Targets []reference.NamedTagged
+	// Descriptor and Body are the index, or the manifest of a single image. The registry gets these bytes.
+	Descriptor ocispecs.Descriptor
+	Body       []byte
+	// Seen are images that Child has read from the repositories; they are not asked for again.
+	Seen []Image
+}
+
+// State is what became of a tag.
+type State string
+
+// What became of a tag.
+const (
+	Moved       State = "moved"       // written, and read back
+	Already     State = "already"     // it named the same digest before, and was not written
+	Overwritten State = "overwritten" // written, and then somebody else wrote another digest
+	Untouched   State = "untouched"   // not written; Err says why
+	Failed      State = "failed"      // the registry refused, or does not show what it took; Err says which
+)
+
+// TagResult is what became of one tag.
+type TagResult struct {
+	Ref    string        // as users write it, such as "localhost:5000/app:v1"
+	Digest digest.Digest // that was to be written
+	State  State
+	Found  digest.Digest // what the tag names now, if that is something else and known
+	Err    error         // nil when the tag was moved, was there already, or was overwritten
+}
+
+// Publish moves tags to an index or a manifest. It is the only function of the program that moves a tag.
+//
+// First every child of the index (or the single image itself) must be in the repository of every target; while a registry does
+// not show one yet, Publish waits, up to Options.Settle. If one is missing, no tag is touched. Then the tags move in their
+// order, each by one write; a tag that names the digest already is not written. A tag that fails does not stop the others; a
+// context that ends does, before the next write. Each tag is read back, again with a bounded wait; another digest there, which
+// was not there before, is somebody else's and is told by the state Overwritten.
+//
+// The results are in the order of the targets, always one for each. The error joins those of the results; it is nil when
+// every tag was moved, was there already or was overwritten.
+func (c *Client) Publish(ctx context.Context, req PublishRequest) ([]TagResult, error) {
+	results := make([]TagResult, 0, len(req.Targets))
+	targets := make([]target, 0, len(req.Targets))
+	for _, tag := range req.Targets {
+		ref := reference.FamiliarString(tag)
+		if containsRef(results, ref) {
+			continue
+		}
+		results = append(results, TagResult{Ref: ref, Digest: req.Descriptor.Digest, State: Untouched})
+		targets = append(targets, target{tag: tag})
+	}
+	if err := c.prepare(ctx, req, targets); err != nil {
+		for i := range results {
+			results[i].Err = err
+		}
+		return results, err
+	}
+	c.move(ctx, req, targets, results)
+	var failures []error
+	for _, r := range results {
+		failures = append(failures, r.Err)
+	}
+	return results, errors.Join(failures...)
+}
+
+func containsRef(results []TagResult, ref string) bool {
+	for _, r := range results {
+		if r.Ref == ref {
+			return true
+		}
+	}
+	return false
+}
+
+// target is a tag, and what is known of it before it moves.
+type target struct {
+	tag    reference.NamedTagged
+	repo   repository
+	before digest.Digest // what the tag names; empty if nothing or unknown
+}
+
+// children are the manifests that a registry must have before it gets the body.
+func children(req PublishRequest) ([]ocispecs.Descriptor, error) {
+	if len(req.Targets) == 0 {
+		return nil, errors.New("publish: no tag to move")
+	}
+	if d := digest.FromBytes(req.Body); d != req.Descriptor.Digest || int64(len(req.Body)) != req.Descriptor.Size {
+		return nil, fmt.Errorf("publish: the body is %s (%d bytes), not %s (%d bytes)", d, len(req.Body), req.Descriptor.Digest, req.Descriptor.Size)
+	}
+	if FamilyOf(req.Descriptor.MediaType) == "" {
+		return nil, fmt.Errorf("publish: %q is neither an index nor an image manifest", req.Descriptor.MediaType)
+	}
+	if !IsIndex(req.Descriptor.MediaType) {
+		return []ocispecs.Descriptor{req.Descriptor}, nil
+	}
+	var index ocispecs.Index
+	if err := json.Unmarshal(req.Body, &index); err != nil {
+		return nil, fmt.Errorf("publish: read the index: %w", err)
+	}
+	return index.Manifests, nil
+}

@@ -1,0 +1,102 @@
+package manifest
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// realmTransport lets a private registry have its token server beside it.
+//
+// oras-go refuses a token server at a private address unless it has the registry's own host name
+// (GHSA-xf85-363p-868w: a hostile registry could make clients call machines inside). That is right for a public registry. But
+// a GitLab at home sends registry.corp to gitlab.corp, both at private addresses, and `docker push` and BuildKit follow. So
+// when the registry itself is at a private address, the realm of its challenge is given to oras-go under the registry's
+// name, and the request to it is sent where the registry said.
+type realmTransport struct {
+	base http.RoundTripper
+	host string // the registry's host name, without port
+
+	mu     sync.Mutex
+	realms map[string]*url.URL // by the host that stands for them
+}
+
+// aliasPort is the port under which a token server stands for its own: none that a registry can have.
+const aliasPort = "0"
+
+// realmParam is the realm in a challenge (RFC 6750, section 3), with the quotes that every registry writes.
+var realmParam = regexp.MustCompile(`realm="([^"]*)"`)
+
+func (t *realmTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if server := t.server(req.URL); server != nil {
+		clone := req.Clone(req.Context())
+		clone.URL.Scheme, clone.URL.Host, clone.Host = server.Scheme, server.Host, ""
+		return t.base.RoundTrip(clone)
+	}
+	resp, err := t.base.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	challenge := resp.Header.Get("WWW-Authenticate")
+	match := realmParam.FindStringSubmatchIndex(challenge)
+	if match == nil {
+		return resp, nil
+	}
+	realm, err := url.Parse(challenge[match[2]:match[3]])
+	if err != nil || realm.Host == "" || strings.EqualFold(realm.Hostname(), t.host) || !t.private(req) {
+		return resp, nil //nolint:nilerr // oras-go says what is wrong with the realm
+	}
+	resp.Header = resp.Header.Clone()
+	resp.Header.Set("WWW-Authenticate", challenge[:match[2]]+t.stand(realm)+challenge[match[3]:])
+	return resp, nil
+}
+
+// stand remembers a realm and returns the URL that stands for it.
+func (t *realmTransport) stand(realm *url.URL) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.realms == nil {
+		t.realms = map[string]*url.URL{}
+	}
+	alias := *realm
+	alias.Host = net.JoinHostPort(t.host, aliasPort)
+	t.realms[alias.Host] = realm
+	return alias.String()
+}
+
+// server is the token server that a URL stands for, nil if it stands for itself.
+func (t *realmTransport) server(u *url.URL) *url.URL {
+	if u.Port() != aliasPort {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.realms[u.Host]
+}
+
+// private tells whether the registry is at an address of a private network or of this machine. A name that cannot be looked up,
+// as behind a proxy, is not.
+func (t *realmTransport) private(req *http.Request) bool {
+	if addr, err := netip.ParseAddr(t.host); err == nil {
+		return isPrivate(addr)
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(req.Context(), "ip", t.host)
+	if err != nil || len(addrs) == 0 {
+		return false
+	}
+	for _, addr := range addrs {
+		if !isPrivate(addr) {
+			return false
+		}
+	}
+	return true
+}
+
+func isPrivate(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return addr.IsLoopback() || addr.IsPrivate()
+}

@@ -1,0 +1,175 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// Retry says how a request is repeated when a registry could not take it just now: 408, 425, 429, 5xx other than 501 and 505,
+// a connection that was reset or ended early, a registry that fell silent, and, from a registry that has answered before,
+// a connection that could not be made. Every other answer is final. Its zero value is the default.
+type Retry struct {
+	// MaxWait bounds the time from the first attempt of a request to the start of its last one; zero means two minutes.
+	// A registry that asks for a longer wait (Retry-After) is not waited for. Negative: one attempt only.
+	MaxWait time.Duration
+	// FirstDelay is the pause after the first attempt; it doubles each time, up to MaxDelay. Each pause is shortened by a
+	// random part of up to a half, so that many clients do not come back together. Zero means 500 milliseconds, 15 seconds.
+	FirstDelay, MaxDelay time.Duration
+	// Silence is how long one attempt may take; zero means 30 seconds.
+	Silence time.Duration
+	// Random returns a number in [0,1) for the pauses; nil means math/rand.
+	Random func() float64
+}
+
+func (r Retry) withDefaults() Retry {
+	if r.MaxWait == 0 {
+		r.MaxWait = 2 * time.Minute
+	}
+	if r.FirstDelay <= 0 {
+		r.FirstDelay = 500 * time.Millisecond
+	}
+	if r.MaxDelay <= 0 {
+		r.MaxDelay = 15 * time.Second
+	}
+	if r.Silence <= 0 {
+		r.Silence = 30 * time.Second
+	}
+	if r.Random == nil {
+		r.Random = rand.Float64
+	}
+	return r
+}
+
+// delay is the pause after the given attempt, the first being 1.
+func (r Retry) delay(attempt int) time.Duration {
+	d := r.FirstDelay
+	for i := 1; i < attempt && d < r.MaxDelay; i++ {
+		d *= 2
+	}
+	d = min(d, r.MaxDelay)
+	return d - time.Duration(r.Random()*float64(d/2))
+}
+
+// retryTransport repeats requests to one registry by its policy.
+type retryTransport struct {
+	base     http.RoundTripper
+	registry string
+	policy   Retry
+	clock    Clock
+	report   func(Wait)
+	answered atomic.Bool // the registry has answered something
+}
+
+// over is the same transport on top of another one.
+func (t *retryTransport) over(base http.RoundTripper) *retryTransport {
+	return &retryTransport{base: base, registry: t.registry, policy: t.policy, clock: t.clock, report: t.report}
+}
+
+// gaveUpError is the end of several attempts.
+type gaveUpError struct {
+	attempts int
+	why      string // empty when the time was up
+	last     error  // what the last attempt ended with
+	ctx      error  // why the context ended while waiting, if it did
+}
+
+func (e *gaveUpError) Error() string {
+	text := fmt.Sprintf("%v (attempt %d", e.last, e.attempts)
+	if e.why != "" {
+		text += "; " + e.why
+	}
+	return text + ")"
+}
+
+func (e *gaveUpError) Unwrap() []error {
+	if e.ctx != nil {
+		return []error{e.last, e.ctx}
+	}
+	return []error{e.last}
+}
+
+// RoundTrip sends the request until there is a final answer. Bodies up to a manifest's size are read before it returns, so
+// that a body that breaks off is repeated as well.
+func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	start := t.clock.Now()
+	for attempt := 1; ; attempt++ {
+		resp, err := t.attempt(req)
+		again, reason := t.transient(ctx, resp, err)
+		if !again || t.policy.MaxWait < 0 || !rewindable(req) {
+			return resp, err
+		}
+		delay, asked := t.retryAfter(resp)
+		if !asked {
+			delay = t.policy.delay(attempt)
+		}
+		why := ""
+		switch left := t.policy.MaxWait - t.clock.Now().Sub(start); {
+		case asked && delay > left:
+			why = fmt.Sprintf("the registry asks to come back in %s, longer than the %s allowed", delay.Round(time.Second), t.policy.MaxWait)
+		case delay > left && attempt == 1:
+			return resp, err
+		case delay <= left:
+			t.report(Wait{Registry: t.registry, Reason: reason.Error(), Delay: delay})
+			discard(resp)
+			sleepErr := t.clock.Sleep(ctx, delay)
+			if sleepErr == nil {
+				continue
+			}
+			return nil, &gaveUpError{attempts: attempt, last: reason, ctx: sleepErr}
+		}
+		discard(resp)
+		return nil, &gaveUpError{attempts: attempt, why: why, last: reason}
+	}
+}
+
+// retryAfter reads the header of that name, seconds or an HTTP date (RFC 9110, section 10.2.3).
+func (t *retryTransport) retryAfter(resp *http.Response) (time.Duration, bool) {
+	if resp == nil {
+		return 0, false
+	}
+	value := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		if d := at.Sub(t.clock.Now()); d > 0 {
+			return d, true
+		}
+	}
+	return 0, false
+}
+
+// transient tells whether an attempt's end is worth another attempt, and says what it was.
+func (t *retryTransport) transient(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	switch {
+	case ctx.Err() != nil:
+		return false, nil
+	case err != nil:
+		return isTransient(err) || t.answered.Load() && isDial(err), err
+	}
+	t.answered.Store(true)
+	if !isTransientStatus(resp.StatusCode) {
+		return false, nil
+	}
+	return true, responseError(resp)
+}
+
+func isTransientStatus(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return status >= http.StatusInternalServerError
+}
+
+// errSilent ends an attempt that takes too long.
+var errSilent = errors.New("the registry does not answer")

@@ -1,0 +1,76 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// settle finds out which scheme the registry speaks, once. Only registries that may speak more than one are asked; any
+// answer over a scheme settles it. A failure is not kept: the next request asks again.
+func (e *endpoint) settle(ctx context.Context) (string, error) {
+	if s := e.scheme.Load(); s != nil {
+		return *s, nil
+	}
+	select {
+	case <-e.settling:
+		defer func() { e.settling <- struct{}{} }()
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	if s := e.scheme.Load(); s != nil {
+		return *s, nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "any://"+e.host()+"/v2/", nil)
+	if err != nil {
+		return "", err
+	}
+	req.Header = e.auth.Header.Clone()
+	resp, err := e.transport.over(schemeProbe{endpoint: e}).RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	e.transport.answered.Store(true)
+	return *e.scheme.Load(), nil
+}
+
+// schemeProbe sends a request over each scheme in turn until one answers. Below the retries, so that a registry that hiccups is
+// not taken for one that speaks no scheme.
+type schemeProbe struct{ endpoint *endpoint }
+
+func (p schemeProbe) RoundTrip(req *http.Request) (*http.Response, error) {
+	var failures []error // one for each of the two candidates
+	for _, scheme := range p.endpoint.candidates {
+		try := req.Clone(req.Context())
+		try.URL.Scheme = scheme
+		resp, err := p.endpoint.transport.base.RoundTrip(try)
+		if err == nil && scheme == "http" && wantsHTTPS(resp) {
+			err = errors.Join(errors.New("the registry speaks HTTPS"), resp.Body.Close())
+		}
+		if err == nil {
+			p.endpoint.scheme.Store(&scheme)
+			return resp, nil
+		}
+		if ctxErr := context.Cause(req.Context()); ctxErr != nil {
+			return nil, err
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", scheme, err))
+	}
+	return nil, fmt.Errorf("%w; %w", failures[0], failures[1])
+}
+
+// wantsHTTPS recognises a TLS server's answer to a plain request: Go's, nginx's and Apache's all say HTTPS in a 400.
+func wantsHTTPS(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusBadRequest {
+		return false
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	if err != nil {
+		return true // no registry cuts its answer to this request short
+	}
+	return bytes.Contains(body, []byte("HTTPS"))
+}
