@@ -1,0 +1,55 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// crashed explains a container that ended by itself. One that this run has made
+// is taken away, so that the next attempt does not meet it.
+func (k *keeper) crashed(ctx context.Context, now observed) error {
+	how := "BuildKit ended"
+	switch {
+	case now.OOMKilled:
+		how = "BuildKit was killed: out of memory"
+	case now.ExitCode != 0:
+		how = fmt.Sprintf("BuildKit ended with status %d", now.ExitCode)
+	}
+	err := fmt.Errorf("%s%s", how, k.logs(ctx, now.ID))
+	if now.ID != "" && now.ID == k.created {
+		err = errors.Join(err, k.eng.RemoveContainer(ctx, now.ID))
+	}
+	return err
+}
+
+// logs is the end of a container's log, for an error message.
+func (k *keeper) logs(ctx context.Context, id string) string {
+	text, err := k.eng.Logs(ctx, id, 60)
+	if err != nil {
+		return ""
+	}
+	lines := withoutTraces(strings.Split(text, "\n"))
+	if len(lines) == 0 {
+		return ""
+	}
+	return "; its last words:\n  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
+}
+
+// logLines is how much of a log an error message repeats.
+const logLines = 10
+
+// withoutTraces drops empty lines and stack traces, in which buildkitd buries its
+// reasons: a function's name, and below it, after a tab, its place.
+func withoutTraces(lines []string) []string {
+	var out []string
+	for i, l := range lines {
+		place := strings.HasPrefix(l, "\t")
+		function := i+1 < len(lines) && strings.HasPrefix(lines[i+1], "\t")
+		if !place && !function && strings.TrimSpace(l) != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}

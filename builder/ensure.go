@@ -1,0 +1,183 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// maxSteps bounds how often a builder is acted upon in one Ensure. Two are
+// usual (create, start); contention needs a few more.
+const maxSteps = 20
+
+// errMoved means that what was observed is no longer so.
+var errMoved = errors.New("the builder changed meanwhile")
+
+// keeper is one run of Ensure.
+type keeper struct {
+	eng     *engine.Engine
+	spec    Spec
+	info    engine.Info
+	want    settings
+	say     func(line string)
+	started map[string]bool // containers that this run has started
+	created string          // the container that this run has made
+	early   *earlyConn
+}
+
+// Ensure returns a node whose BuildKit answers and which satisfies spec,
+// creating, starting or replacing its container as needed. report, which may be
+// nil, gets a line about each thing that takes time; it is called from one
+// goroutine at a time and not after Ensure has returned. Errors name the
+// builder. The caller closes the node.
+//
+// A process that holds a node must close it before it asks for the same builder
+// with other needs: its own connection counts as somebody using the builder.
+func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*Node, error) {
+	spec = spec.withDefaults()
+	if err := CheckName(spec.Name); err != nil {
+		return nil, err
+	}
+	if report == nil {
+		report = func(string) {}
+	}
+	k := &keeper{
+		eng: eng, spec: spec, started: map[string]bool{},
+		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Name, line)) },
+	}
+	node, err := k.ensure(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("builder %q: %w", spec.Name, err)
+	}
+	return node, nil
+}
+
+func (k *keeper) ensure(ctx context.Context) (*Node, error) {
+	k.early = dialEarly(ctx, target{eng: k.eng, id: containerName(k.spec.Name), local: k.local()})
+	defer k.early.drop()
+
+	var have observed
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		k.info, err = k.eng.Info(gctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		have, err = observe(gctx, k.eng, k.spec.Name)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if k.info.OSType != "linux" {
+		return nil, fmt.Errorf("the engine runs %s containers; a builder needs linux", k.info.OSType)
+	}
+	k.want = wanted(k.spec, k.info)
+
+	for steps := 0; steps < maxSteps; steps++ {
+		todo := decide(k.want, k.spec.MinVersion, have)
+		if todo.Action == actUse {
+			node, err := k.connect(ctx, have)
+			if !errors.Is(err, errMoved) {
+				return node, err
+			}
+		} else if err := k.act(ctx, todo, have); err != nil {
+			return nil, err
+		}
+		var err error
+		if have, err = observe(ctx, k.eng, k.spec.Name); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("its container keeps changing: does somebody else manage it at the same time?")
+}
+
+// act takes one step. That somebody else was faster is no error.
+func (k *keeper) act(ctx context.Context, todo step, have observed) error {
+	switch todo.Action {
+	case actRefuse:
+		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
+			strings.Join(todo.Reasons, "; "), containerName(k.spec.Name))
+	case actCreate:
+		k.say("creating")
+		return k.create(ctx, observed{})
+	case actRecreate:
+		return k.recreate(ctx, todo, have)
+	case actUnpause:
+		k.say("unpausing")
+		return ignoreMoved(k.eng.UnpauseContainer(ctx, have.ID))
+	case actStart:
+		if k.started[have.ID] && have.ExitCode != 0 {
+			return k.crashed(ctx, have)
+		}
+		if have.ID != k.created {
+			k.say("starting")
+		}
+		k.started[have.ID] = true
+		return ignoreMoved(k.eng.StartContainer(ctx, have.ID))
+	case actWait:
+		return k.awaitGone(ctx, have)
+	default:
+		return fmt.Errorf("cannot %s", todo)
+	}
+}
+
+// recreate replaces the container, on the same volume, once nobody uses it.
+func (k *keeper) recreate(ctx context.Context, todo step, have observed) error {
+	k.early.drop() // our own connection must not count
+	if err := k.awaitIdle(ctx, have, todo); err != nil {
+		return err
+	}
+	k.say("replacing its container: " + strings.Join(todo.Reasons, "; "))
+	return k.create(ctx, have)
+}
+
+// awaitGone waits until a container that is being removed is gone.
+func (k *keeper) awaitGone(ctx context.Context, have observed) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, k.spec.StartWait,
+		fmt.Errorf("its old container is still being removed after %s: try \"docker rm -f %s\"", k.spec.StartWait, shortID(have.ID)))
+	defer cancel()
+	for pause := newPause(); ; {
+		_, found, err := k.eng.InspectContainer(ctx, have.ID)
+		if err != nil || !found {
+			return err
+		}
+		if err := pause.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// ignoreMoved drops the errors that mean that the container is no longer as it
+// was observed: the next observation tells.
+func ignoreMoved(err error) error {
+	if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+// pause is a wait that grows from 20 ms to half a second.
+type pause struct{ next time.Duration }
+
+func newPause() *pause { return &pause{next: 20 * time.Millisecond} }
+
+// wait returns early, with the cause, when ctx ends.
+func (p *pause) wait(ctx context.Context) error {
+	t := time.NewTimer(p.next)
+	defer t.Stop()
+	p.next = min(p.next*3/2, 500*time.Millisecond)
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

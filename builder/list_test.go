@@ -1,0 +1,112 @@
+package builder
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+)
+
+func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mustEnsure(t, Spec{Name: "b", Network: "host"})
+	w.mustEnsure(t, Spec{Name: "a"})
+	w.fake.Set("docker-multiarch-a-0", func(c *enginetest.Container) { c.Status = container.StateExited })
+	for name, labels := range map[string]map[string]string{
+		"docker-multiarch-a-0-1234": {labelBuilder: "a"},
+		"somebody":                  nil,
+	} {
+		opt := client.ContainerCreateOptions{Config: &container.Config{Image: DefaultImage, Labels: labels}, Name: name}
+		if _, err := w.eng.CreateContainer(t.Context(), opt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := List(t.Context(), w.eng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Status{
+		{Builder: "a", Container: "docker-multiarch-a-0", State: "exited", Volume: "docker-multiarch-a-0-state"},
+		{Builder: "b", Container: "docker-multiarch-b-0", State: "running", Network: "host", Volume: "docker-multiarch-b-0-state"},
+	}
+	for i := range want {
+		want[i].Driver, want[i].Image, want[i].BuildKit = "docker-container", DefaultImage, "v0.33.1"
+	}
+	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(Status{}, "Created")); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestInspectTellsAllAndNoSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.builds.Store(2)
+	w.mustEnsure(t, Spec{
+		Network: "host", Options: Options{"memory": "1g", "env.TOKEN": "secret"}, ToolVersion: "v9",
+		Proxies: map[string]string{"HTTP_PROXY": "http://u:secret@p"}, Certs: Certs{"r": {"ca.crt": []byte("CA")}},
+		Config: UserConfig{TOML: []byte("debug = true\n")},
+	})
+	got, found, err := Inspect(t.Context(), w.eng, "default")
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	if len(got.Platforms) != 2 || got.Builds != 2 || got.RunNetwork != "bridge" || got.BuildKit != "v0.33.1" || !got.UserConfig || got.Tool != "v9" {
+		t.Errorf("got %+v", got)
+	}
+	if got.Proxies["HTTP_PROXY"] != "http://u:xxxxx@p" {
+		t.Errorf("the proxies are %v", got.Proxies)
+	}
+	if d := cmp.Diff(map[string]string{"memory": "1g", "env.TOKEN": "***"}, got.Options); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"r"}, got.CertHosts); d != "" {
+		t.Error(d)
+	}
+	if _, found, err := Inspect(t.Context(), w.eng, "other"); found || err != nil {
+		t.Error(found, err)
+	}
+}
+
+func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.mustEnsure(t, Spec{})
+	left := client.ContainerCreateOptions{
+		Config: &container.Config{Image: DefaultImage, Labels: map[string]string{labelBuilder: "default"}}, Name: defaultContainer + "-dead",
+	}
+	if _, err := w.eng.CreateContainer(t.Context(), left); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Remove(t.Context(), w.eng, "default", true); !found || err != nil {
+		t.Fatal(found, err)
+	}
+	if n := len(w.fake.Containers()); n != 0 {
+		t.Errorf("%d containers are left", n)
+	}
+	// The volume is there still: removing it is something to do.
+	for _, want := range []bool{true, false} {
+		if found, err := Remove(t.Context(), w.eng, "default", false); found != want || err != nil {
+			t.Errorf("found %t, %v", found, err)
+		}
+	}
+}
+
+func TestStopStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if found, err := Stop(t.Context(), w.eng, "default"); found || err != nil {
+		t.Error(found, err)
+	}
+	w.mustEnsure(t, Spec{})
+	if found, err := Stop(t.Context(), w.eng, "default"); !found || err != nil {
+		t.Error(found, err)
+	}
+	if c := w.only(t); c.Status != container.StateExited {
+		t.Errorf("it is %s", c.Status)
+	}
+}

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package builder
+
+import (
+	"context"
+	"errors"
+	"net"
+)
+
+// Containers are not processes of these machines.
+
+func localEngine(string) bool { return false }
+
+func dialLocal(context.Context, string, int) (net.Conn, error) {
+	return nil, errors.New("containers do not run on this machine")
+}
+
+func lockedLocally(string, int) bool { return false }

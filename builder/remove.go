@@ -1,0 +1,63 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// Stop stops a builder, whatever it is doing; the next build starts it again.
+// found is false when there is none.
+func Stop(ctx context.Context, eng *engine.Engine, name string) (found bool, err error) {
+	c, found, err := ownContainer(ctx, eng, name)
+	if err != nil || !found {
+		return false, err
+	}
+	if c.State != nil && c.State.Paused {
+		if err := eng.UnpauseContainer(ctx, c.ID); err != nil {
+			return true, fmt.Errorf("builder %q: %w", name, err)
+		}
+	}
+	if err := eng.StopContainer(ctx, c.ID, stopSeconds); err != nil {
+		return true, fmt.Errorf("builder %q: %w", name, err)
+	}
+	return true, nil
+}
+
+// Remove removes a builder, whatever it is doing, and what an interrupted
+// creation left behind; with keepState its volume stays, and the builder's next
+// creation uses it. found is false when there was nothing to remove.
+func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool) (found bool, err error) {
+	c, found, err := ownContainer(ctx, eng, name)
+	if err != nil {
+		return false, err
+	}
+	if found {
+		if err := retire(ctx, eng, c.ID); err != nil {
+			return true, fmt.Errorf("builder %q: %w", name, err)
+		}
+	}
+	leftovers, err := eng.ListContainers(ctx, labelBuilder+"="+name)
+	if err != nil {
+		return found, fmt.Errorf("builder %q: %w", name, err)
+	}
+	for _, l := range leftovers {
+		if l.ID == c.ID || len(l.Names) == 0 || !strings.HasPrefix(l.Names[0], "/"+containerName(name)+"-") {
+			continue
+		}
+		if err := eng.RemoveContainer(ctx, l.ID); err != nil {
+			return found, fmt.Errorf("builder %q: %w", name, err)
+		}
+		found = true
+	}
+	if keepState {
+		return found, nil
+	}
+	removed, err := eng.RemoveVolume(ctx, volumeName(containerName(name)))
+	if err != nil {
+		return found, fmt.Errorf("builder %q: %w", name, err)
+	}
+	return found || removed, nil
+}

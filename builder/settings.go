@@ -1,0 +1,148 @@
+package builder
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// settingsSchema grows when this program begins to compose a builder in a way
+// that older ones cannot be used with; such a builder is replaced. A newer one
+// than ours is left alone.
+const settingsSchema = 1
+
+// settings is what a container was made with, or is wanted to be. It is kept as
+// JSON in a label, so it holds digests where the values are long or secret. The
+// zero value of a field means "not said".
+type settings struct {
+	Schema   int               `json:"schema"`
+	Image    string            `json:"image,omitempty"`
+	Network  string            `json:"network,omitempty"`
+	Options  map[string]string `json:"options,omitempty"`
+	Config   string            `json:"config,omitempty"` // digest of the user's file and what it names
+	AddHosts []string          `json:"addHosts,omitempty"`
+	Certs    map[string]string `json:"certs,omitempty"`    // registry → digest of its files
+	Insecure []string          `json:"insecure,omitempty"` // of the engine
+	Mirrors  []string          `json:"mirrors,omitempty"`  // of the engine
+
+	// Env holds the proxies. They may contain passwords and are in the
+	// container's environment anyway, so the label does not repeat them.
+	Env map[string]string `json:"-"`
+}
+
+func (s settings) label() string {
+	out, err := json.Marshal(s)
+	if err != nil { // strings, maps of strings and an int
+		panic(err)
+	}
+	return string(out)
+}
+
+func parseSettings(label string) (settings, error) {
+	var s settings
+	if err := json.Unmarshal([]byte(label), &s); err != nil {
+		return settings{}, fmt.Errorf("label %s: %w", labelSettings, err)
+	}
+	return s, nil
+}
+
+// differences lists, for people, what want says that have does not satisfy.
+// The engine's own lists must be equal, since the engine is the one that knows;
+// everything else may be there and not be wanted.
+func differences(want, have settings) []string {
+	var out []string
+	if have.Schema < want.Schema {
+		out = append(out, change("layout", fmt.Sprint(have.Schema), fmt.Sprint(want.Schema)))
+	}
+	if want.Image != "" && want.Image != have.Image {
+		out = append(out, change("image", have.Image, want.Image))
+	}
+	if want.Network != "" && want.Network != have.Network {
+		out = append(out, change("network", have.Network, want.Network))
+	}
+	for _, k := range slices.Sorted(maps.Keys(want.Options)) {
+		if v, ok := have.Options[k]; !ok || v != want.Options[k] {
+			out = append(out, change("option "+k, maskOption(k, v), maskOption(k, want.Options[k])))
+		}
+	}
+	if want.Config != "" && want.Config != have.Config {
+		out = append(out, "the BuildKit configuration file has changed")
+	}
+	for _, h := range want.AddHosts {
+		if !slices.Contains(have.AddHosts, h) {
+			out = append(out, change("added host", "", h))
+		}
+	}
+	for _, h := range slices.Sorted(maps.Keys(want.Certs)) {
+		if have.Certs[h] != want.Certs[h] {
+			out = append(out, "the certificates for "+h+" have changed")
+		}
+	}
+	out = append(out, listChange("insecure registries of the engine", have.Insecure, want.Insecure)...)
+	out = append(out, listChange("mirrors of the engine", have.Mirrors, want.Mirrors)...)
+	return append(out, proxyChanges(have.Env, want.Env)...)
+}
+
+func change(what, have, want string) string {
+	return fmt.Sprintf("%s: %s → %s", what, orNone(have), orNone(want))
+}
+
+func listChange(what string, have, want []string) []string {
+	if slices.Equal(have, want) {
+		return nil
+	}
+	return []string{change(what, strings.Join(have, " "), strings.Join(want, " "))}
+}
+
+// proxyChanges tells no password. Each variable is there in both cases: the upper
+// one is enough to say.
+func proxyChanges(have, want map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(want)) {
+		if have[k] == want[k] || k != strings.ToUpper(k) {
+			continue
+		}
+		if h, w := maskProxy(have[k]), maskProxy(want[k]); h != w {
+			out = append(out, change(k, h, w))
+		} else {
+			out = append(out, "the password of "+k+" has changed")
+		}
+	}
+	return out
+}
+
+// inherit completes want with what have says and want does not. Certificates and
+// proxies are not inherited: their values belong to whoever asked for them.
+func inherit(want, have settings) settings {
+	out := want
+	if out.Image == "" {
+		out.Image = have.Image
+	}
+	if out.Network == "" {
+		out.Network = have.Network
+	}
+	if out.Config == "" {
+		out.Config = have.Config
+	}
+	out.Options = maps.Clone(have.Options)
+	if out.Options == nil {
+		out.Options = map[string]string{}
+	}
+	maps.Copy(out.Options, want.Options)
+	out.AddHosts = slices.Clone(want.AddHosts)
+	for _, h := range have.AddHosts {
+		if !slices.Contains(out.AddHosts, h) {
+			out.AddHosts = append(out.AddHosts, h)
+		}
+	}
+	return out
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

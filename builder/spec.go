@@ -1,0 +1,87 @@
+package builder
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// Spec is what a caller wants of a builder. The zero value is a good builder;
+// what it leaves unsaid is satisfied by whatever is there.
+type Spec struct {
+	Name       string // "": DefaultName
+	Image      string // "": the one that the builder has, else DefaultImage
+	MinVersion string // "": MinVersion
+
+	// Network is "host" when this build needs the host's network (see
+	// NeedsHostNetwork), else "". A network among Options has precedence.
+	Network string
+
+	Options  Options           // from --driver-opt
+	Config   UserConfig        // from --builder-config
+	Certs    Certs             // CA and client certificates for registries
+	Proxies  map[string]string // proxy variables of the Docker config, any case; the engine's are added
+	AddHosts []string          // "name:address", for the builder's own look-ups
+
+	ToolVersion string // version of this program, recorded on what it makes
+
+	// Auth returns the encoded X-Registry-Auth header for pulling image, or "".
+	// nil means none.
+	Auth func(ctx context.Context, image string) (string, error)
+
+	// ExecOnly forbids the shortcut to BuildKit's socket (see [Node.Client]).
+	ExecOnly bool
+
+	BusyWait  time.Duration // 0: DefaultBusyWait; negative: do not wait
+	StartWait time.Duration // 0: DefaultStartWait
+}
+
+func (s Spec) withDefaults() Spec {
+	if s.Name == "" {
+		s.Name = DefaultName
+	}
+	if s.MinVersion == "" {
+		s.MinVersion = MinVersion
+	}
+	if s.BusyWait == 0 {
+		s.BusyWait = DefaultBusyWait
+	}
+	if s.StartWait == 0 {
+		s.StartWait = DefaultStartWait
+	}
+	return s
+}
+
+// wanted is the part of a spec, and of what the engine says about itself, that
+// a builder can be compared with.
+func wanted(s Spec, info engine.Info) settings {
+	w := settings{
+		Schema:   settingsSchema,
+		Image:    s.Image,
+		Network:  s.Network,
+		Options:  map[string]string{},
+		AddHosts: s.AddHosts,
+		Certs:    s.Certs.digests(),
+		Insecure: info.InsecureRegistries,
+		Mirrors:  info.Mirrors,
+		Env:      proxyEnv(s.Proxies, info),
+	}
+	if s.Config.TOML != nil {
+		w.Config = s.Config.digest()
+	}
+	maps.Copy(w.Options, s.Options)
+	// Two options are said in a way of their own, too; they must agree.
+	if v, ok := w.Options[optNetwork]; ok {
+		w.Network = v
+		delete(w.Options, optNetwork)
+	}
+	if v, ok := w.Options[optImage]; ok {
+		if w.Image == "" {
+			w.Image = v
+		}
+		delete(w.Options, optImage)
+	}
+	return w
+}

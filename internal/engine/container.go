@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// CreateContainer creates a container and returns its ID. An error is a
+// conflict (errdefs) when the name is taken, and "not found" when the image is
+// not there. A call that is cancelled while the engine is at work is let finish,
+// for some seconds: else the container would be there and nobody know its ID.
+func (e *Engine) CreateContainer(ctx context.Context, opt client.ContainerCreateOptions) (string, error) {
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(cleanupTimeout)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-late.Done():
+		}
+	})
+	defer stop()
+	res, err := e.api.ContainerCreate(late, opt)
+	if err != nil {
+		return "", failed("create container", err)
+	}
+	return res.ID, nil
+}
+
+// StartContainer starts a container; one that runs already is left alone.
+func (e *Engine) StartContainer(ctx context.Context, name string) error {
+	_, err := e.api.ContainerStart(ctx, name, client.ContainerStartOptions{})
+	return failed(fmt.Sprintf("start container %q", name), err)
+}
+
+// UnpauseContainer lets a paused container go on.
+func (e *Engine) UnpauseContainer(ctx context.Context, name string) error {
+	_, err := e.api.ContainerUnpause(ctx, name, client.ContainerUnpauseOptions{})
+	return failed(fmt.Sprintf("unpause container %q", name), err)
+}
+
+// StopContainer stops a container, killing it when it does not end within the
+// given seconds. One that is stopped already is left alone.
+func (e *Engine) StopContainer(ctx context.Context, name string, seconds int) error {
+	_, err := e.api.ContainerStop(ctx, name, client.ContainerStopOptions{Timeout: &seconds})
+	return failed(fmt.Sprintf("stop container %q", name), err)
+}
+
+// RemoveContainer kills and removes a container and its anonymous volumes;
+// named volumes stay. One that is gone, or being removed by somebody else, is
+// no error.
+func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
+	_, err := e.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
+	if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) {
+		return nil
+	}
+	return failed(fmt.Sprintf("remove container %q", name), err)
+}
+
+// InspectContainer describes a container; found is false when there is none of
+// that name or ID.
+func (e *Engine) InspectContainer(ctx context.Context, name string) (c container.InspectResponse, found bool, err error) {
+	res, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
+	if cerrdefs.IsNotFound(err) {
+		return c, false, nil
+	}
+	if err != nil {
+		return c, false, failed(fmt.Sprintf("inspect container %q", name), err)
+	}
+	return res.Container, true, nil
+}
+
+// ListContainers lists containers, running or not, that have the label (a key,
+// or "key=value").
+func (e *Engine) ListContainers(ctx context.Context, label string) ([]container.Summary, error) {
+	res, err := e.api.ContainerList(ctx, client.ContainerListOptions{
+		All: true, Filters: client.Filters{}.Add("label", label),
+	})
+	if err != nil {
+		return nil, failed("list containers", err)
+	}
+	return res.Items, nil
+}
+
+// Logs returns the last lines that a container wrote, both streams together.
+func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, error) {
+	op := fmt.Sprintf("read the logs of container %q", name)
+	rd, err := e.api.ContainerLogs(ctx, name, client.ContainerLogsOptions{
+		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(lines),
+	})
+	if err != nil {
+		return "", failed(op, err)
+	}
+	defer rd.Close()
+	var out bytes.Buffer
+	if _, err := stdcopy.StdCopy(&out, &out, rd); err != nil {
+		return "", failed(op, err)
+	}
+	return out.String(), nil
+}
+
+// RenameContainer gives a container another name. An error is a conflict
+// (errdefs) when the name is taken.
+func (e *Engine) RenameContainer(ctx context.Context, id, name string) error {
+	_, err := e.api.ContainerRename(ctx, id, client.ContainerRenameOptions{NewName: name})
+	return failed(fmt.Sprintf("rename container to %q", name), err)
+}
+
+// CopyFrom returns a tar archive of a path in a container that need not run. A
+// path that does not exist is "not found" (errdefs). The caller closes it.
+func (e *Engine) CopyFrom(ctx context.Context, name, path string) (io.ReadCloser, error) {
+	res, err := e.api.CopyFromContainer(ctx, name, client.CopyFromContainerOptions{SourcePath: path})
+	if err != nil {
+		return nil, failed(fmt.Sprintf("copy files from container %q", name), err)
+	}
+	return res.Content, nil
+}
+
+// CopyTo unpacks a tar archive at dir in a container that need not run.
+func (e *Engine) CopyTo(ctx context.Context, name, dir string, archive io.Reader) error {
+	_, err := e.api.CopyToContainer(ctx, name, client.CopyToContainerOptions{DestinationPath: dir, Content: archive})
+	return failed(fmt.Sprintf("copy files to container %q", name), err)
+}

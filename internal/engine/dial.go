@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+)
+
+// stderrLimit bounds how much of a command's standard error is kept for an
+// error message.
+const stderrLimit = 4 << 10
+
+// Dial runs cmd in a running container and returns a connection to it: what is
+// written is its standard input, what is read its standard output. When the
+// command ends the reader gets io.EOF or, if the command wrote to its standard
+// error, an error with the end of that text. ctx governs the dialing only, not
+// the connection. Close ends the command's input, and with it every command
+// that ends on end of input, such as `buildctl dial-stdio`. Deadlines have no
+// effect.
+func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.Conn, error) {
+	op := fmt.Sprintf("connect to %q in container %q", strings.Join(cmd, " "), container)
+	exec, err := e.api.ExecCreate(ctx, container, client.ExecCreateOptions{
+		AttachStdin: true, AttachStdout: true, AttachStderr: true, Cmd: cmd,
+	})
+	if err != nil {
+		return nil, failed(op, err)
+	}
+	att, err := e.api.ExecAttach(ctx, exec.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return nil, failed(op, err)
+	}
+	return &stdioConn{Conn: att.Conn, att: att.HijackedResponse}, nil
+}
+
+// stdioConn is a net.Conn over the multiplexed stream of a command. It takes
+// the stream apart as it is read, frame by frame (the format is described at
+// stdcopy.StdCopy), so that no goroutine and no second buffer stand between
+// the socket and the reader.
+type stdioConn struct {
+	net.Conn // the hijacked connection: what is written is standard input
+
+	att    client.HijackedResponse
+	close  sync.Once
+	left   int    // bytes of the current standard output frame not read yet
+	stderr []byte // the end of what the command complained about
+}
+
+func (c *stdioConn) Read(p []byte) (int, error) {
+	for c.left == 0 {
+		if err := c.nextFrame(); err != nil {
+			return 0, c.ended(err)
+		}
+	}
+	n, err := c.att.Reader.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	if err != nil {
+		return n, c.ended(err)
+	}
+	return n, nil
+}
+
+// nextFrame reads one header; frames that are not standard output are consumed.
+func (c *stdioConn) nextFrame() error {
+	var header [8]byte
+	if _, err := io.ReadFull(c.att.Reader, header[:]); err != nil {
+		return err
+	}
+	size := int(binary.BigEndian.Uint32(header[4:]))
+	kind := stdcopy.StdType(header[0])
+	switch kind {
+	case stdcopy.Stdin, stdcopy.Stdout:
+		c.left = size
+		return nil
+	case stdcopy.Stderr, stdcopy.Systemerr:
+		text := make([]byte, size)
+		if _, err := io.ReadFull(c.att.Reader, text); err != nil {
+			return err
+		}
+		c.stderr = append(c.stderr, text...)
+		c.stderr = c.stderr[max(0, len(c.stderr)-stderrLimit):]
+		if kind == stdcopy.Systemerr {
+			return io.EOF // the engine gave up on the stream, and said why
+		}
+		return nil
+	default:
+		return fmt.Errorf("unknown stream %d in the output of a command", header[0])
+	}
+}
+
+// ended turns the end of the stream into what the command said, if anything.
+func (c *stdioConn) ended(err error) error {
+	said := strings.TrimSpace(string(c.stderr))
+	switch {
+	case said == "":
+		return err
+	case errors.Is(err, io.EOF):
+		return errors.New(said)
+	default:
+		return fmt.Errorf("%s: %w", said, err)
+	}
+}
+
+// Close ends the command's input and drops the connection. It is idempotent.
+func (c *stdioConn) Close() error {
+	var err error
+	c.close.Do(func() {
+		_ = c.att.CloseWrite()
+		err = c.Conn.Close()
+	})
+	return err
+}
+
+// A deadline could end a read in the middle of a frame's header, after which
+// the stream is lost, so there are none.
+func (c *stdioConn) SetDeadline(time.Time) error      { return nil }
+func (c *stdioConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *stdioConn) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,62 @@
+// Package engine is the small part of the Docker Engine API that this program
+// needs: facts about the engine, one-shot containers, commands in running
+// containers, images, and the few calls that keep a builder container alive.
+//
+// It adds three things to the library that it uses, and nothing else:
+//
+//   - a failure to reach the engine is [ErrUnreachable], whatever caused it;
+//   - what is started is cleaned up, also when the context is cancelled;
+//   - multiplexed streams arrive demultiplexed, and a command in a container
+//     can be used as a network connection ([Engine.Dial]).
+//
+// All other errors keep the class that the library gave them, so callers ask
+// github.com/containerd/errdefs for "not found" or "conflict".
+// It speaks every API version from 1.41 (Engine 20.10) on.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// ErrUnreachable is wrapped by every error that means that the engine could not
+// be talked to at all, as opposed to an engine that answered with an error.
+var ErrUnreachable = errors.New("cannot reach the docker engine")
+
+// cleanupTimeout bounds what is done after the caller's context has ended.
+const cleanupTimeout = 10 * time.Second
+
+// Engine is one Docker Engine. It is safe for concurrent use. It does not own
+// the API client that it was made with: whoever made that closes it.
+type Engine struct {
+	api client.APIClient
+
+	mu   sync.Mutex
+	info *Info
+}
+
+// New returns the engine behind api. Nothing is asked of it yet.
+func New(api client.APIClient) *Engine {
+	return &Engine{api: api}
+}
+
+// Host is the address of the engine as its client knows it, for messages.
+func (e *Engine) Host() string {
+	return e.api.DaemonHost()
+}
+
+// failed gives err its operation and, where it applies, its class. The text of
+// the library is kept: it names the socket and the usual cures.
+func failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if client.IsErrConnectionFailed(err) {
+		return fmt.Errorf("%w: %s: %w", ErrUnreachable, op, err)
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}

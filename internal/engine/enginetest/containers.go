@@ -1,0 +1,172 @@
+package enginetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+func (e *Engine) inspectImage(w http.ResponseWriter, r *http.Request) {
+	ref := strings.TrimSuffix(r.PathValue("ref"), "/json")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if id, ok := e.imageID(ref); ok {
+		reply(w, 200, map[string]string{"Id": id})
+		return
+	}
+	refuse(w, http.StatusNotFound, "No such image: %s", ref)
+}
+
+func (e *Engine) imageID(ref string) (string, bool) {
+	if id, ok := e.Images[ref]; ok {
+		return id, true
+	}
+	for _, id := range e.Images {
+		if id == ref {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+func (e *Engine) pull(w http.ResponseWriter, r *http.Request) {
+	ref := strings.TrimPrefix(r.URL.Query().Get("fromImage"), "docker.io/") + ":" + r.URL.Query().Get("tag")
+	ref = strings.TrimPrefix(ref, "library/")
+	if e.Pull == nil {
+		refuse(w, http.StatusInternalServerError, "Get \"https://registry-1.docker.io/v2/\": no route to host")
+		return
+	}
+	if err := e.Pull(ref); err != nil {
+		refuse(w, http.StatusInternalServerError, "%v", err)
+		return
+	}
+	reply(w, 200, map[string]string{"status": "Downloaded newer image for " + ref})
+}
+
+func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
+	var req container.CreateRequest
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, ok := e.imageID(req.Image); !ok {
+		refuse(w, http.StatusNotFound, "No such image: %s", req.Image)
+		return
+	}
+	name := r.URL.Query().Get("name")
+	if name != "" && e.find(name) != nil {
+		refuse(w, http.StatusConflict, "Conflict. The container name %q is already in use", name)
+		return
+	}
+	e.serial++
+	c := &Container{
+		ID: fmt.Sprintf("%064x", e.serial), Name: name, Config: req.Config, HostConfig: req.HostConfig,
+		Status: container.StateCreated, started: make(chan struct{}), ended: make(chan struct{}),
+	}
+	if name == "" {
+		c.Name = "unnamed" + c.ID
+	}
+	e.containers[c.ID] = c
+	if req.HostConfig != nil {
+		for _, m := range req.HostConfig.Mounts {
+			e.volumes[m.Source] = true
+		}
+	}
+	reply(w, http.StatusCreated, map[string]string{"Id": c.ID})
+}
+
+func (e *Engine) list(w http.ResponseWriter, r *http.Request) {
+	var filters map[string]map[string]bool
+	_ = json.Unmarshal([]byte(r.URL.Query().Get("filters")), &filters)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := []container.Summary{}
+	for _, c := range e.containers {
+		match := true
+		for l := range filters["label"] {
+			k, v, valued := strings.Cut(l, "=")
+			have, ok := c.Config.Labels[k]
+			match = match && ok && (!valued || have == v)
+		}
+		if match {
+			out = append(out, container.Summary{ID: c.ID, Names: []string{"/" + c.Name}, Labels: c.Config.Labels, State: c.Status})
+		}
+	}
+	reply(w, 200, out)
+}
+
+func (e *Engine) inspect(w http.ResponseWriter, _ *http.Request, c *Container) {
+	reply(w, 200, container.InspectResponse{
+		ID: c.ID, Name: "/" + c.Name, Config: c.Config, HostConfig: c.HostConfig,
+		State: &container.State{
+			Status: c.Status, Running: c.Status == container.StateRunning,
+			Paused: c.Status == container.StatePaused, ExitCode: c.ExitCode,
+		},
+	})
+}
+
+func (e *Engine) start(w http.ResponseWriter, _ *http.Request, c *Container) {
+	if c.Status == container.StateRunning {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	c.Status = container.StateRunning
+	if c.Starts++; c.Starts == 1 {
+		close(c.started)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (e *Engine) setState(s container.ContainerState) func(http.ResponseWriter, *http.Request, *Container) {
+	return func(w http.ResponseWriter, _ *http.Request, c *Container) {
+		c.Status = s
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (e *Engine) rename(w http.ResponseWriter, r *http.Request, c *Container) {
+	name := r.URL.Query().Get("name")
+	if e.find(name) != nil {
+		refuse(w, http.StatusConflict, "Conflict. The container name %q is already in use", name)
+		return
+	}
+	c.Name = name
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (e *Engine) remove(w http.ResponseWriter, _ *http.Request, c *Container) {
+	delete(e.containers, c.ID)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (e *Engine) copyTo(w http.ResponseWriter, r *http.Request, c *Container) {
+	archive, err := io.ReadAll(r.Body)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	c.Archives = append(c.Archives, archive)
+	w.WriteHeader(http.StatusOK)
+}
+
+func (e *Engine) logs(w http.ResponseWriter, _ *http.Request, _ *Container) {
+	_, _ = frames{w: w, kind: 2}.Write([]byte("the last words\n"))
+}
+
+func (e *Engine) removeVolume(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	name := r.PathValue("name")
+	if !e.volumes[name] {
+		refuse(w, http.StatusNotFound, "get %s: no such volume", name)
+		return
+	}
+	delete(e.volumes, name)
+	w.WriteHeader(http.StatusNoContent)
+}

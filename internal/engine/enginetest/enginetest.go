@@ -1,0 +1,192 @@
+// Package enginetest is a Docker Engine in a test's own process. It keeps
+// containers, images and volumes in memory, speaks as much of the Engine API as
+// package engine uses, and lets the test say what commands in containers do.
+//
+// It exists for what a real engine cannot show quickly: eight callers in a race,
+// a pull that fails, a container that dies at once. What a real engine really
+// does is the end-to-end tests' business.
+package enginetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/client"
+)
+
+// Container is one container of the engine. Its fields may be read when nothing
+// runs on the engine any more.
+type Container struct {
+	ID, Name   string
+	Config     *container.Config
+	HostConfig *container.HostConfig
+	Status     container.ContainerState
+	ExitCode   int
+	Archives   [][]byte // tar archives that were copied in
+	Starts     int
+
+	started, ended chan struct{} // closed at the first start and the end of a one-shot process
+}
+
+// Process is a command in a container: the standard input that was sent until
+// its end, and where output goes. It returns the exit status.
+type Process func(c *Container, cmd []string, stdin io.Reader, stdout, stderr io.Writer) int
+
+// Engine is the state of the engine. Its exported fields are set before the
+// first request.
+type Engine struct {
+	Info    system.Info
+	Images  map[string]string // reference → ID
+	Pull    func(ref string) error
+	Process Process // of both one-shot containers and executed commands
+
+	// Dial, when it takes a command, makes that command a connection.
+	Dial func(c *Container, cmd []string) (net.Conn, bool)
+
+	mu         sync.Mutex
+	serial     int
+	containers map[string]*Container // by ID
+	execs      map[string]exec
+	volumes    map[string]bool
+	calls      []string
+}
+
+type exec struct {
+	c   *Container
+	cmd []string
+	rc  *int
+}
+
+// Start serves the engine on a socket until the test ends and returns a client.
+func (e *Engine) Start(t testing.TB) *client.Client {
+	t.Helper()
+	e.containers, e.execs, e.volumes = map[string]*Container{}, map[string]exec{}, map[string]bool{}
+	socket := filepath.Join(t.TempDir(), "engine.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: e.routes()} //nolint:gosec // a test's own socket
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	c, err := client.New(client.WithHost("unix://" + socket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// Containers are those that exist, in no order.
+func (e *Engine) Containers() []*Container {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []*Container
+	for _, c := range e.containers {
+		out = append(out, c)
+	}
+	return out
+}
+
+// Named is the container of that name, or nil.
+func (e *Engine) Named(name string) *Container {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.find(name)
+}
+
+// Set changes a container under the engine's lock.
+func (e *Engine) Set(name string, change func(c *Container)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	change(e.find(name))
+}
+
+// Calls are the requests so far, "METHOD /path" without the API version.
+func (e *Engine) Calls() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return append([]string(nil), e.calls...)
+}
+
+func (e *Engine) find(nameOrID string) *Container {
+	if c, ok := e.containers[nameOrID]; ok {
+		return c
+	}
+	for _, c := range e.containers {
+		if c.Name == nameOrID {
+			return c
+		}
+	}
+	return nil
+}
+
+func (e *Engine) routes() http.Handler {
+	m := http.NewServeMux()
+	handle := func(pattern string, h http.HandlerFunc) { m.HandleFunc(pattern, h) }
+	handle("GET /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.44") })
+	handle("HEAD /_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.44") })
+	handle("GET /info", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, e.Info) })
+	handle("GET /images/{ref...}", e.inspectImage)
+	handle("POST /images/create", e.pull)
+	handle("POST /containers/create", e.create)
+	handle("GET /containers/json", e.list)
+	handle("GET /containers/{id}/json", e.with(e.inspect))
+	handle("POST /containers/{id}/start", e.with(e.start))
+	handle("POST /containers/{id}/stop", e.with(e.setState(container.StateExited)))
+	handle("POST /containers/{id}/unpause", e.with(e.setState(container.StateRunning)))
+	handle("POST /containers/{id}/rename", e.with(e.rename))
+	handle("DELETE /containers/{id}", e.with(e.remove))
+	handle("PUT /containers/{id}/archive", e.with(e.copyTo))
+	handle("GET /containers/{id}/archive", e.with(e.copyFrom))
+	handle("GET /containers/{id}/logs", e.with(e.logs))
+	handle("POST /containers/{id}/attach", e.attach)
+	handle("POST /containers/{id}/wait", e.wait)
+	handle("POST /containers/{id}/exec", e.with(e.execCreate))
+	handle("POST /exec/{id}/start", e.execStart)
+	handle("GET /exec/{id}/json", e.execInspect)
+	handle("DELETE /volumes/{name}", e.removeVolume)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.Path, "/v1."); ok {
+			_, path, _ := strings.Cut(rest, "/")
+			r.URL.Path = "/" + path
+		}
+		e.mu.Lock()
+		e.calls = append(e.calls, r.Method+" "+r.URL.Path)
+		e.mu.Unlock()
+		m.ServeHTTP(w, r)
+	})
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func refuse(w http.ResponseWriter, status int, format string, args ...any) {
+	reply(w, status, map[string]string{"message": fmt.Sprintf(format, args...)})
+}
+
+// with finds the container of a request and holds the lock meanwhile.
+func (e *Engine) with(h func(w http.ResponseWriter, r *http.Request, c *Container)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		c := e.find(r.PathValue("id"))
+		if c == nil {
+			refuse(w, http.StatusNotFound, "No such container: %s", r.PathValue("id"))
+			return
+		}
+		h(w, r, c)
+	}
+}

@@ -1,0 +1,37 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/moby/moby/client"
+)
+
+// Exec runs cmd in a running container (a name or an ID) and waits for its end.
+// A nil stdin is none. When ctx is cancelled it returns at once; the command's
+// input and output are closed, which ends every command that reads or writes,
+// but the engine offers no way to kill it.
+func (e *Engine) Exec(ctx context.Context, container string, cmd []string, stdin []byte) (RunResult, error) {
+	op := fmt.Sprintf("run a command in container %q", container)
+	exec, err := e.api.ExecCreate(ctx, container, client.ExecCreateOptions{
+		AttachStdin: stdin != nil, AttachStdout: true, AttachStderr: true, Cmd: cmd,
+	})
+	if err != nil {
+		return RunResult{}, failed(op, err)
+	}
+	att, err := e.api.ExecAttach(ctx, exec.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return RunResult{}, failed(op, err)
+	}
+	defer att.Close()
+	res, err := converse(ctx, &att.HijackedResponse, stdin)
+	if err != nil {
+		return RunResult{}, failed(op, err)
+	}
+	insp, err := e.api.ExecInspect(ctx, exec.ID, client.ExecInspectOptions{})
+	if err != nil {
+		return RunResult{}, failed(op, err)
+	}
+	res.ExitCode = insp.ExitCode
+	return res, nil
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/client"
+)
+
+// Info is what an engine says about itself. Its slices are sorted and are the
+// receiver's own.
+type Info struct {
+	ID      string // the engine's own identity, stable over restarts
+	Name    string // host name of the engine's machine
+	OSType  string // "linux" or "windows": what its containers are
+	Arch    string // the kernel's own name for the CPU, as `uname -m` has it ("x86_64")
+	Version string // version of the engine
+	NCPU    int    // CPUs that the engine may use
+
+	ContainerdStore bool // images live in containerd's store, so an image may have many platforms
+	Rootless        bool // the engine runs without root
+	UserNS          bool // containers run in a user namespace unless they ask for the host's
+	CgroupFS        bool // the cgroup driver is "cgroupfs", not "systemd"
+
+	InsecureRegistries []string // host[:port] or CIDR, as the engine was configured, plus its own 127.0.0.0/8 and ::1/128
+	Mirrors            []string // URLs of the mirrors of Docker Hub
+
+	HTTPProxy, HTTPSProxy, NoProxy string // the engine's own proxies; may hold a password
+}
+
+// Info asks the engine about itself, once: later calls return the first answer.
+// A failure is not kept.
+func (e *Engine) Info(ctx context.Context) (Info, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.info == nil {
+		res, err := e.api.Info(ctx, client.InfoOptions{})
+		if err != nil {
+			return Info{}, failed("ask the engine about itself", err)
+		}
+		info := convertInfo(res.Info)
+		e.info = &info
+	}
+	info := *e.info
+	info.InsecureRegistries = slices.Clone(info.InsecureRegistries)
+	info.Mirrors = slices.Clone(info.Mirrors)
+	return info, nil
+}
+
+func convertInfo(in system.Info) Info {
+	out := Info{
+		ID:              in.ID,
+		Name:            in.Name,
+		OSType:          in.OSType,
+		Arch:            in.Architecture,
+		Version:         in.ServerVersion,
+		NCPU:            in.NCPU,
+		ContainerdStore: usesContainerdStore(in.DriverStatus),
+		Rootless:        hasSecurityOption(in.SecurityOptions, "rootless"),
+		UserNS:          hasSecurityOption(in.SecurityOptions, "userns"),
+		CgroupFS:        in.CgroupDriver == "cgroupfs",
+		HTTPProxy:       in.HTTPProxy,
+		HTTPSProxy:      in.HTTPSProxy,
+		NoProxy:         in.NoProxy,
+	}
+	if in.RegistryConfig != nil {
+		out.InsecureRegistries = insecureRegistries(in.RegistryConfig)
+		out.Mirrors = slices.Clone(in.RegistryConfig.Mirrors)
+	}
+	return out
+}
+
+// usesContainerdStore reads the pair by which the engine marks that its
+// storage is a containerd snapshotter.
+func usesContainerdStore(status [][2]string) bool {
+	return slices.Contains(status, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
+}
+
+// hasSecurityOption looks for "name=<name>" among the engine's security
+// options, each a comma-separated list of key=value.
+func hasSecurityOption(options []string, name string) bool {
+	for _, o := range options {
+		if slices.Contains(strings.Split(o, ","), "name="+name) {
+			return true
+		}
+	}
+	return false
+}
+
+func insecureRegistries(cfg *registry.ServiceConfig) []string {
+	var out []string
+	for _, p := range cfg.InsecureRegistryCIDRs {
+		out = append(out, p.String())
+	}
+	for host, idx := range cfg.IndexConfigs {
+		if idx != nil && !idx.Secure {
+			out = append(out, host)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

@@ -1,0 +1,21 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+)
+
+// RemoveVolume removes a volume; removed is false when there was none.
+func (e *Engine) RemoveVolume(ctx context.Context, name string) (removed bool, err error) {
+	_, err = e.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{})
+	if cerrdefs.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, failed(fmt.Sprintf("remove volume %q", name), err)
+	}
+	return true, nil
+}
