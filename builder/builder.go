@@ -109,7 +109,7 @@ func containerName(builder string) string {
 
 func volumeName(container string) string { return container + "-state" }
 
-// shortDigest of a name or ID makes messages readable.
+// shortID makes an ID readable in a message.
 func shortID(id string) string {
 	id = strings.TrimPrefix(id, "sha256:")
 	return id[:min(12, len(id))]

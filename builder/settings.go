@@ -14,7 +14,7 @@ import (
 const settingsSchema = 1
 
 // settings is what a container was made with, or is wanted to be. It is kept as
-// JSON in a label, so it holds digests where the values are long or secret. The
+// JSON in a label, so it holds digests where the values are long. The
 // zero value of a field means "not said".
 type settings struct {
 	Schema   int               `json:"schema"`
