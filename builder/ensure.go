@@ -106,7 +106,7 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
 			strings.Join(todo.Reasons, "; "), containerName(k.spec.Name))
 	case actCreate:
-		k.say("creating")
+		k.say("creating" + k.network())
 		return k.create(ctx, observed{})
 	case actRecreate:
 		return k.recreate(ctx, todo, have)
@@ -180,4 +180,12 @@ func (p *pause) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// network says that a new container joins the host's network, which is worth a word.
+func (k *keeper) network() string {
+	if k.want.Network != hostNetwork {
+		return ""
+	}
+	return ", on the host's network, to reach registries on this machine"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +58,8 @@ func table(out io.Writer, report build.Report) {
 		digest, size := p.Manifest.Digest.String(), units.HumanSize(float64(p.Size))
 		if p.Err != nil {
 			digest, size = "failed", "-"
-			if _, stopped := errors.AsType[interrupted](p.Err); stopped || p.Mode == "" {
+			// The Docker CLI's own cancelling comes as context.Canceled.
+			if _, stopped := errors.AsType[interrupted](p.Err); stopped || errors.Is(p.Err, context.Canceled) || p.Mode == "" {
 				digest = "not built"
 			}
 		}

@@ -122,7 +122,7 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 func perform(ctx context.Context, w *world, j job, progress *progress) (build.Report, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	registry, err := w.registry(ctx)
+	registry, err := w.registry(ctx, progress.Note)
 	if err != nil {
 		return build.Report{}, err
 	}

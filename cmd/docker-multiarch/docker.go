@@ -41,7 +41,9 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
 	w.engine = func() *engine.Engine { return engine.New(cli.Client()) }
 	w.proxies = func() map[string]string { return proxies(cli) }
-	w.registry = func(ctx context.Context) (*manifest.Client, error) { return newRegistry(ctx, cli, w.engine()) }
+	w.registry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
+		return newRegistry(ctx, cli, w.engine(), note)
+	}
 	w.connect = func(ctx context.Context, opt connectOptions) (*connection, error) {
 		return connectBuilder(ctx, cli, w.engine(), opt)
 	}
@@ -49,7 +51,7 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 }
 
 // newRegistry is the client that writes the index. It trusts and reaches what docker push does.
-func newRegistry(ctx context.Context, cli *command.DockerCli, eng *engine.Engine) (*manifest.Client, error) {
+func newRegistry(ctx context.Context, cli *command.DockerCli, eng *engine.Engine, note func(string)) (*manifest.Client, error) {
 	info, err := eng.Info(ctx)
 	if err != nil {
 		return nil, err
@@ -127,7 +129,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		},
 	}
 	env.Node.Install = func(ctx context.Context, ps []platform.Platform) (emulation.Status, error) {
-		return installEmulators(ctx, eng, node, ps, opt.note)
+		return installEmulators(ctx, cli, node, ps, opt.note)
 	}
 	return &connection{env: env, close: func() { _ = node.Close() }}, nil
 }
@@ -141,13 +143,20 @@ func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 }
 
 // installEmulators makes the node's kernel run the platforms, as far as the engine allows it.
-func installEmulators(ctx context.Context, eng *engine.Engine, node *builder.Node, ps []platform.Platform, note func(string)) (emulation.Status, error) {
+func installEmulators(
+	ctx context.Context, cli *command.DockerCli, node *builder.Node, ps []platform.Platform, note func(string),
+) (emulation.Status, error) {
+	eng := engine.New(cli.Client())
 	info, err := eng.Info(ctx)
 	if err != nil {
 		return emulation.Status{}, err
 	}
+	login, err := pullAuth(cli.ConfigFile())(ctx, emulation.DefaultImage)
+	if err != nil {
+		note("warning: " + err.Error())
+	}
 	report, err := emulation.Install(ctx, emulation.InstallOptions{
-		Shell: node, Runner: eng, Platforms: ps, Engine: info, HelperImage: node.Image, Report: note,
+		Shell: node, Runner: eng, Platforms: ps, Engine: info, HelperImage: node.Image, RegistryAuth: login, Report: note,
 	})
 	return report.Status, err
 }

@@ -40,6 +40,10 @@ func parseBuildArgs(values []string, lookup func(string) (string, bool)) (map[st
 		}
 		m[key] = value
 	}
+	// The time that reproducible builds pretend to be built at; docker buildx passes it on too.
+	if epoch, ok := lookup("SOURCE_DATE_EPOCH"); ok && m["SOURCE_DATE_EPOCH"] == "" {
+		m["SOURCE_DATE_EPOCH"] = epoch
+	}
 	return m, nil
 }
 

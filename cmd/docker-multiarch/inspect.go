@@ -61,7 +61,7 @@ func rowOf(b builder.Status) builderRow {
 func inspectRow(d builder.Details) inspectedRow {
 	row := inspectedRow{
 		builderRow: rowOf(d.Status), Platforms: []string{}, RunNetwork: d.RunNetwork, Builds: d.Builds, Proxies: d.Proxies,
-		DriverOpts: d.Options, CertHosts: d.CertHosts, Insecure: d.Insecure, Mirrors: d.Mirrors, AddHosts: d.AddHosts,
+		DriverOpts: d.Options, CertHosts: orEmpty(d.CertHosts), Insecure: orEmpty(d.Insecure), Mirrors: orEmpty(d.Mirrors), AddHosts: orEmpty(d.AddHosts),
 		UserConfig: d.UserConfig, Tool: d.Tool,
 	}
 	for _, p := range d.Platforms {
@@ -106,3 +106,6 @@ func keyValues(m map[string]string) string {
 	}
 	return strings.Join(list, ", ")
 }
+
+// orEmpty makes no values an empty list in JSON, and not null.
+func orEmpty(list []string) []string { return append([]string{}, list...) }

@@ -14,6 +14,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
+// destinationNote begins the line that names a destination which is not on the command line.
+const destinationNote = "pushing to "
+
 // job is the parsed command line.
 type job struct {
 	request build.Request
@@ -108,7 +111,7 @@ func (j *job) destination(w *world, o buildOptions) error {
 		for i, t := range j.request.Tags {
 			tags[i] = reference.FamiliarString(t)
 		}
-		j.notes = append(j.notes, fmt.Sprintf("pushing to %s (%s)", strings.Join(tags, ", "), names.from))
+		j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(tags, ", "), names.from))
 	}
 	return nil
 }

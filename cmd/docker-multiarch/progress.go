@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -20,6 +21,8 @@ import (
 // progress shows the solves of all platforms as one: each step says its platform, and a step that several platforms share is
 // shown once. It implements build.Progress.
 type progress struct {
+	out   io.Writer
+	quiet bool
 	ch   chan *client.SolveStatus
 	done chan error
 
@@ -37,6 +40,7 @@ func newProgress(ctx context.Context, out io.Writer, mode progressui.DisplayMode
 		return nil, err
 	}
 	p := &progress{
+		out: out, quiet: mode == progressui.QuietMode,
 		ch: make(chan *client.SolveStatus), done: make(chan error, 1),
 		owners: map[digest.Digest]string{}, names: map[digest.Digest]string{}, ended: map[digest.Digest]bool{},
 	}
@@ -54,8 +58,12 @@ func (p *progress) Close() error {
 	return <-p.done
 }
 
-// Note implements build.Progress: a line of its own among the steps, so that a terminal's display stays whole.
+// Note implements build.Progress: a line of its own among the steps, so that a terminal's display stays whole. A quiet display
+// still says where the result is going and what is to be warned of.
 func (p *progress) Note(line string) {
+	if p.quiet && (strings.HasPrefix(line, "warning: ") || strings.HasPrefix(line, destinationNote)) {
+		_, _ = fmt.Fprintln(p.out, line) // a lost warning is no reason to fail
+	}
 	now := time.Now()
 	p.ch <- &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(line), Name: line, Started: &now, Completed: &now}}}
 }

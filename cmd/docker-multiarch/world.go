@@ -24,8 +24,8 @@ type world struct {
 	connect func(context.Context, connectOptions) (*connection, error)
 	// proxies are those that the Docker config has for this engine, by the names of their variables.
 	proxies func() map[string]string
-	// registry is the client for all registries.
-	registry func(context.Context) (*manifest.Client, error)
+	// registry is the client for all registries; note is told what it waits for.
+	registry func(ctx context.Context, note func(string)) (*manifest.Client, error)
 }
 
 // connectOptions say which builder, and what the build is going to ask of it.

@@ -69,9 +69,9 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	if err != nil {
 		return clearance{err: err}
 	}
-	pins, reread, err := pin(ctx, gw, graphs)
-	if err != nil {
-		return clearance{err: err}
+	pins, reread, notes := pin(ctx, gw, graphs)
+	for _, n := range notes {
+		c.env.Progress.Note(n)
 	}
 	c.env.Progress.Cleared(plan)
 	limits := newLimits(c.req, plan, c.env.Node.CPUs)
@@ -95,8 +95,12 @@ func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) 
 	if c.req.KeepEmulators || c.env.Node.Install == nil {
 		return Plan{}, &CannotRunError{Node: c.env.Node.Name, Platforms: missing}
 	}
-	if status, err = c.env.Node.Install(ctx, missing); err != nil {
+	if _, err = c.env.Node.Install(ctx, missing); err != nil {
 		return Plan{}, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Err: err}
+	}
+	// What Install found out is about the missing platforms only, and the plan is about all.
+	if status, err = c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...); err != nil {
+		return Plan{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
 	}
 	plan = newPlan(c.env.Node, c.targets, graphs, status)
 	if missing := plan.Missing(); len(missing) > 0 {
@@ -107,17 +111,23 @@ func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) 
 
 // status is what the node's kernel runs, as far as these graphs need to know it.
 func (c clearing) status(ctx context.Context, graphs []graph.Graph) (emulation.Status, error) {
-	var runs []platform.Platform
-	for _, g := range graphs {
-		runs = append(runs, g.Runs()...)
-	}
-	if !c.env.Node.foreign(runs) {
+	needed := runs(graphs)
+	if !c.env.Node.foreign(needed) {
 		return emulation.Status{}, nil
 	}
-	for _, p := range runs {
+	for _, p := range needed {
 		if !slices.ContainsFunc(c.targets, func(t platform.Platform) bool { return t.Architecture == p.Architecture }) {
-			return c.env.Node.Probe(ctx, runs...) // a stage is pinned to a platform that nobody asked for
+			return c.env.Node.Probe(ctx, needed...) // a stage is pinned to a platform that nobody asked for
 		}
 	}
 	return c.probe()
+}
+
+// runs are the platforms that the graphs' programs are for, with repetitions.
+func runs(graphs []graph.Graph) []platform.Platform {
+	var ps []platform.Platform
+	for _, g := range graphs {
+		ps = append(ps, g.Runs()...)
+	}
+	return ps
 }

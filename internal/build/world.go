@@ -30,23 +30,19 @@ func (p pins) policies() []*spb.Policy {
 }
 
 // pin compares the graphs (in the order of the plan; the zero graph is skipped) and resolves what they take from elsewhere.
-// changed tells for each graph whether it must be read again under the pins.
-func pin(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p pins, changed []bool, err error) {
-	rules := imageRules(graphs)
-	remote, err := remoteRules(ctx, gw, graphs)
-	if err != nil {
-		return pins{}, nil, err
-	}
-	rules = append(rules, remote...)
+// changed tells for each graph whether it must be read again under the pins; notes, what could not be pinned.
+func pin(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p pins, changed []bool, notes []string) {
+	rules, notes := remoteRules(ctx, gw, graphs)
+	rules = append(imageRules(graphs), rules...)
 	changed = make([]bool, len(graphs))
 	if len(rules) == 0 {
-		return pins{}, changed, nil
+		return pins{}, changed, notes
 	}
 	p.policy = &spb.Policy{Version: 1, Rules: rules}
 	for i, g := range graphs {
 		changed[i] = slices.ContainsFunc(g.Sources(), func(s graph.Step) bool { return affected(s, rules) })
 	}
-	return p, changed, nil
+	return p, changed, notes
 }
 
 // affected: the source is one that a rule names, and not yet in the state that the rule wants.
@@ -84,9 +80,9 @@ func imageRules(graphs []graph.Graph) []*spb.Rule {
 	return rules
 }
 
-// remoteRules resolves every git ref to its commit and every download to its checksum.
-func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) ([]*spb.Rule, error) {
-	var rules []*spb.Rule
+// remoteRules resolves every git ref to its commit and every download to its checksum. What an older BuildKit cannot resolve is
+// left as it is, with a note; what nobody can, the solves will say better.
+func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (rules []*spb.Rule, notes []string) {
 	seen := map[string]bool{}
 	for _, g := range graphs {
 		for _, s := range g.Remotes() {
@@ -95,15 +91,15 @@ func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (
 			}
 			seen[s.Source] = true
 			rule, err := resolveRemote(ctx, gw, s)
-			if err != nil {
-				return nil, fmt.Errorf("cannot resolve %s: %w", s.Source, err)
-			}
-			if rule != nil {
+			switch {
+			case err != nil:
+				notes = append(notes, fmt.Sprintf("warning: %s cannot be held to one state for all platforms: %v", s.Source, err))
+			case rule != nil:
 				rules = append(rules, rule)
 			}
 		}
 	}
-	return rules, nil
+	return rules, notes
 }
 
 func resolveRemote(ctx context.Context, gw gateway.Client, s graph.Step) (*spb.Rule, error) {
