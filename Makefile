@@ -36,7 +36,7 @@ e2e: build test-env ## run the stories against real engines
 	$(E2E) go test -tags e2e -count=1 -timeout 45m ./e2e/...
 
 bench: build test-env ## compare speed and memory with docker buildx
-	$(E2E) go test -tags bench -run '^$$' -bench . -timeout 45m ./e2e/bench/...
+	$(E2E) go run ./e2e/bench
 
 lint: ## golangci-lint, go mod tidy, shellcheck
 	e2e/env/lint.sh

@@ -18,11 +18,9 @@ func findSpelling(word string) (spelling, bool) {
 	case "386",
 		"i386", "i486", "i586", "i686", "x86":
 		return spelling{arch: "386"}, true
-	case "amd64",
-		"x86_64", "x86-64":
+	case "amd64", "x86_64", "x86-64":
 		return spelling{arch: "amd64"}, true
-	case "arm64",
-		"aarch64":
+	case "arm64", "aarch64":
 		return spelling{arch: "arm64"}, true
 	case "armhf", "armv7", "armv7l":
 		return spelling{arch: "arm", variant: "v7"}, true
@@ -30,17 +28,13 @@ func findSpelling(word string) (spelling, bool) {
 		return spelling{arch: "arm", variant: "v6"}, true
 	case "armv5", "armv5l", "armv5tel", "armv5tejl":
 		return spelling{arch: "arm", variant: "v5"}, true
-	case "loong64",
-		"loongarch64":
+	case "loong64", "loongarch64":
 		return spelling{arch: "loong64"}, true
-	case "mipsle",
-		"mipsel":
+	case "mipsle", "mipsel":
 		return spelling{arch: "mipsle"}, true
-	case "mips64le",
-		"mips64el":
+	case "mips64le", "mips64el":
 		return spelling{arch: "mips64le"}, true
-	case "ppc64le",
-		"ppc64el":
+	case "ppc64le", "ppc64el":
 		return spelling{arch: "ppc64le"}, true
 	case "arm", "mips", "mips64", "ppc64", "riscv64", "s390x", "wasm":
 		return spelling{arch: word}, true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -48,7 +49,7 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 
 // table has a line for each platform, in the order of the index.
 func table(out io.Writer, report build.Report) {
-	if len(report.Platforms) == 0 {
+	if !begun(report) {
 		return
 	}
 	fmt.Fprintln(out)
@@ -70,6 +71,11 @@ func table(out io.Writer, report build.Report) {
 		fmt.Fprintf(t, "%s\t%s\t%.1fs\t%s\t%s\n", platform.Format(p.Platform), how, p.Seconds, size, digest)
 	}
 	_ = t.Flush()
+}
+
+// begun tells whether the build came as far as a plan. What failed before needs no table.
+func begun(report build.Report) bool {
+	return slices.ContainsFunc(report.Platforms, func(p build.PlatformReport) bool { return p.Mode != "" })
 }
 
 // tags has a line for each tag; the digest on it is the one that docker pull shows.
@@ -106,8 +112,8 @@ func stateNote(tag manifest.TagResult) string {
 
 // sayUntouched tells where an error left the tags.
 func sayUntouched(out io.Writer, report build.Report) {
-	if len(report.Platforms) == 0 {
-		return // nothing was begun
+	if !begun(report) {
+		return
 	}
 	var moved []string
 	for _, t := range report.Tags {

@@ -6,8 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 // buildOptions are the user's words; nothing is parsed yet.
@@ -48,7 +50,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 		Args:    exactly(1, "one argument, the build context: a directory, a git or http URL, or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.contextPath = args[0]
-			return interruptible(cmd, func(ctx context.Context) error { return run(ctx, w, o) })
+			return interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
@@ -122,22 +124,31 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 func perform(ctx context.Context, w *world, j job, progress *progress) (build.Report, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	registry, err := w.registry(ctx, progress.Note)
-	if err != nil {
-		return build.Report{}, err
-	}
 	for _, line := range j.notes {
 		progress.Note(line)
 	}
-	preflight := startPreflight(ctx, stop, registry, j.request.Repositories(), progress.Note)
+	var registry *manifest.Client
+	var preflight func(context.Context) error
+	var asking errgroup.Group
+	asking.Go(func() (err error) {
+		if registry, err = w.registry(ctx, progress.Note); err == nil {
+			preflight = startPreflight(ctx, stop, registry, j.request.Repositories(), progress.Note)
+		}
+		return err
+	})
 	conn, err := w.connect(ctx, connectOptions{builder: j.builder, references: j.request.References(), note: progress.Note})
+	if err == nil {
+		defer conn.close()
+	}
+	if askErr := asking.Wait(); askErr != nil {
+		err = askErr // that the engine cannot be reached is why there is no builder, too
+	}
 	if err != nil {
 		if cause, ok := refused(ctx); ok {
 			return build.Report{}, cause
 		}
 		return build.Report{}, err
 	}
-	defer conn.close()
 	env := conn.env
 	env.Registry, env.Progress = registry, progress
 	report, err := build.Run(ctx, j.request, env, preflight)

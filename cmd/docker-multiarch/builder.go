@@ -53,7 +53,7 @@ func newBuilderLsCommand(w *world) *cobra.Command {
 		Short:   "List builders",
 		Args:    exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return interruptible(cmd, func(ctx context.Context) error {
+			return interruptible(cmd, w, func(ctx context.Context) error {
 				if err := checkFormat(format); err != nil {
 					return err
 				}
@@ -97,7 +97,7 @@ func newBuilderInspectCommand(w *world) *cobra.Command {
 		Short: "Show what is known about a builder",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, func(ctx context.Context) error {
+			return interruptible(cmd, w, func(ctx context.Context) error {
 				if err := checkFormat(format); err != nil {
 					return err
 				}
@@ -170,7 +170,7 @@ func eachBuilder(cmd *cobra.Command, w *world, args []string, do func(context.Co
 	if len(args) == 0 {
 		args = []string{builder.DefaultName}
 	}
-	return interruptible(cmd, func(ctx context.Context) error {
+	return interruptible(cmd, w, func(ctx context.Context) error {
 		var failures []error
 		for _, name := range args {
 			found, err := do(ctx, name)

@@ -12,10 +12,18 @@ import (
 type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
 
 func completeBuildFlags(cmd *cobra.Command, w *world) {
+	for flag, complete := range buildCompletions(w) {
+		// It fails for a flag that does not exist only, and the tests look for that.
+		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
+	}
+}
+
+// buildCompletions are the completions of build's flags, by name.
+func buildCompletions(w *world) map[string]completer {
 	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
-	for flag, complete := range map[string]completer{
+	return map[string]completer{
 		"platform":       completePlatforms,
 		"builder":        completeBuilders(w),
 		"progress":       oneOf("auto", "plain", "tty", "quiet", "rawjson"),
@@ -27,9 +35,6 @@ func completeBuildFlags(cmd *cobra.Command, w *world) {
 		"iidfile":        files,
 		"builder-config": files,
 		"driver-opt":     completeDriverOptions,
-	} {
-		// It fails for a flag that does not exist only, and the tests look for that.
-		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/distribution/reference"
@@ -39,7 +40,7 @@ func certDirs() []string { return []string{systemCerts, filepath.Join(config.Dir
 func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	// The progress display wants the file itself to know a terminal.
 	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
-	w.engine = func() *engine.Engine { return engine.New(cli.Client()) }
+	w.engine = sync.OnceValue(func() *engine.Engine { return engine.New(cli.Client()) }) // one, so that it is asked for its facts once
 	w.proxies = func() map[string]string { return proxies(cli) }
 	w.registry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
 		return newRegistry(ctx, cli, w.engine(), note)
@@ -64,6 +65,9 @@ func newRegistry(ctx context.Context, cli *command.DockerCli, eng *engine.Engine
 		CertDirs:  certDirs(),
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
 		UserAgent: "docker-multiarch/" + version,
+		Report: func(w manifest.Wait) {
+			note(fmt.Sprintf("waiting %s for %s: %s", w.Delay.Round(time.Second/10), w.Registry, w.Reason))
+		},
 	}), nil
 }
 

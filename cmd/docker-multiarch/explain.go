@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 
 	dockercli "github.com/docker/cli/cli"
 	solvererrdefs "github.com/moby/buildkit/solver/errdefs"
@@ -60,10 +59,7 @@ func explain(out io.Writer, err error) int {
 	}
 	if sig, ok := errors.AsType[interrupted](err); ok {
 		fmt.Fprintln(out, "interrupted")
-		if number, ok := sig.signal.(syscall.Signal); ok {
-			return 128 + int(number)
-		}
-		return exitInterrupted
+		return signalStatus(sig.signal)
 	}
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out, "interrupted")

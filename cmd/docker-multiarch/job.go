@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/util/progress/progressui"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -149,6 +150,9 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	default:
 		return fmt.Errorf("--emulators %q is not one of auto, never", o.emulators)
 	}
+	if err := builder.CheckName(o.builder.name); o.builder.name != "" && err != nil {
+		return fmt.Errorf("--builder: %w", err)
+	}
 	if o.jobs < 0 {
 		return fmt.Errorf("--jobs %d: give a number of platforms, or 0", o.jobs)
 	}
@@ -188,21 +192,30 @@ func displayMode(w *world, o buildOptions) (progressui.DisplayMode, error) {
 }
 
 // clearOutputs removes the files of an earlier run, so that a failed build leaves no result that looks like its own, and finds
-// out before the build whether they can be written.
+// out before the build whether they can be written. What is no regular file (/dev/stdout) is left in its place.
 func clearOutputs(o buildOptions) error {
-	for flag, name := range map[string]string{"--iidfile": o.iidFile, "--metadata-file": o.metadataFile} {
-		if name == "" {
+	for _, out := range []struct{ flag, name string }{{"--iidfile", o.iidFile}, {"--metadata-file", o.metadataFile}} {
+		if out.name == "" {
 			continue
 		}
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644)
+		f, err := os.OpenFile(out.name, os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
-			return &usage{err: fmt.Errorf("%s: %w", flag, err)}
+			return &usage{err: fmt.Errorf("%s: %w", out.flag, err)}
 		}
-		if err := errors.Join(f.Close(), os.Remove(name)); err != nil {
-			return &usage{err: fmt.Errorf("%s: %w", flag, err)}
+		err = f.Close()
+		if isRegular(out.name) {
+			err = errors.Join(err, os.Remove(out.name))
+		}
+		if err != nil {
+			return &usage{err: fmt.Errorf("%s: %w", out.flag, err)}
 		}
 	}
 	return nil
+}
+
+func isRegular(name string) bool {
+	info, err := os.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // parseTags expands ${VAR} and parses each name, adding "latest" where there is no tag.

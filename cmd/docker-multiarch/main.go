@@ -21,6 +21,7 @@ func main() {
 }
 
 func run() int {
+	listening := endOnSignal()
 	logrus.SetOutput(io.Discard) // the libraries' logs are not meant for our users
 	cli, err := command.NewDockerCli()
 	if err != nil {
@@ -28,6 +29,7 @@ func run() int {
 		return exitFailed
 	}
 	w := dockerWorld(cli, os.Stderr)
+	w.listening = listening
 	if plugin.RunningStandalone() {
 		err = standalone(cli, newRoot(w, "docker-multiarch")).Execute()
 	} else {

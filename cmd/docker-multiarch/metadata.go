@@ -76,11 +76,15 @@ func newMetadata(req build.Request, report build.Report) buildMetadata {
 	return m
 }
 
-// writeMetadata replaces the file in one step: a reader sees all of it or none.
+// writeMetadata replaces the file in one step: a reader sees all of it or none. What is there and no regular file, such as
+// /dev/stdout, is written to instead.
 func writeMetadata(name string, m buildMetadata) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
+	}
+	if _, err := os.Lstat(name); err == nil && !isRegular(name) {
+		return os.WriteFile(name, append(data, '\n'), 0o644)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
 	if err != nil {

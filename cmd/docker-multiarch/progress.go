@@ -23,8 +23,11 @@ import (
 type progress struct {
 	out   io.Writer
 	quiet bool
-	ch   chan *client.SolveStatus
-	done chan error
+	ch    chan *client.SolveStatus
+	done  chan error
+
+	sending sync.RWMutex // held for writing while the channel is closed
+	closed  bool
 
 	mu     sync.Mutex
 	shared map[digest.Digest]int // in how many platforms' graphs a step is
@@ -52,10 +55,23 @@ func newProgress(ctx context.Context, out io.Writer, mode progressui.DisplayMode
 	return p, nil
 }
 
-// Close waits until everything is shown.
+// Close waits until everything is shown. What is said after it is not heard: a registry may answer late.
 func (p *progress) Close() error {
-	close(p.ch)
+	p.sending.Lock()
+	if !p.closed {
+		p.closed = true
+		close(p.ch)
+	}
+	p.sending.Unlock()
 	return <-p.done
+}
+
+func (p *progress) send(s *client.SolveStatus) {
+	p.sending.RLock()
+	defer p.sending.RUnlock()
+	if !p.closed {
+		p.ch <- s
+	}
 }
 
 // Note implements build.Progress: a line of its own among the steps, so that a terminal's display stays whole. A quiet display
@@ -65,7 +81,7 @@ func (p *progress) Note(line string) {
 		_, _ = fmt.Fprintln(p.out, line) // a lost warning is no reason to fail
 	}
 	now := time.Now()
-	p.ch <- &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(line), Name: line, Started: &now, Completed: &now}}}
+	p.send(&client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(line), Name: line, Started: &now, Completed: &now}}})
 }
 
 // Cleared implements build.Progress.
@@ -81,7 +97,7 @@ func (p *progress) Status(pl platform.Platform, s *client.SolveStatus) {
 		p.passTheWord(platform.Format(pl))
 		return
 	}
-	p.ch <- p.relabel(platform.Format(pl), s)
+	p.send(p.relabel(platform.Format(pl), s))
 }
 
 // relabel gives one platform's message the shape that it has among the others. Every solve reports the steps that it shares with

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,7 @@ func readProject(dir string) (project, error) {
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
-	if err := dec.Decode(&p); err != nil && len(bytes.TrimSpace(data)) > 0 {
+	if err := dec.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // nothing but comments
 		return p, fmt.Errorf("%s: %s (the keys are image, platforms, media-types)", projectFile, yamlWords(err))
 	}
 	return p, nil
@@ -71,6 +72,9 @@ func yamlWords(err error) string {
 		if key, ok := strings.CutPrefix(rest, "field "); ok {
 			key, _, _ = strings.Cut(key, " ")
 			rest = fmt.Sprintf("unknown key %q", key)
+		}
+		if strings.HasPrefix(rest, "cannot unmarshal ") {
+			rest = "want a text, or a list of texts"
 		}
 		words[i] = line + ": " + rest
 	}

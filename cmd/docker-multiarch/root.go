@@ -39,6 +39,9 @@ func newRoot(w *world, name string) *cobra.Command {
 		if plugin.PersistentPreRunE == nil {
 			return nil
 		}
+		if signalledBefore() {
+			return interrupted{os.Interrupt}
+		}
 		return plugin.PersistentPreRunE(cmd, args)
 	}
 	root.SetIn(w.in)
@@ -91,12 +94,15 @@ func (i interrupted) Error() string { return "interrupted by " + i.signal.String
 
 // interruptible runs work until it ends or a signal comes. A plugin gets two: the terminal's own, and the Docker CLI's socket,
 // which cancels cmd.Context. A second signal ends the process at once.
-func interruptible(cmd *cobra.Command, work func(context.Context) error) error {
+func interruptible(cmd *cobra.Command, w *world, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	if w.listening != nil {
+		w.listening()
+	}
 	go func() {
 		select {
 		case s := <-signals:

@@ -18,6 +18,8 @@ type world struct {
 	in        io.Reader
 	out, err  io.Writer
 	lookupEnv func(string) (string, bool)
+	// listening is called by a command that handles signals from now on; nil if nobody else does.
+	listening func()
 	// engine is the Docker Engine of the current context.
 	engine func() *engine.Engine
 	// connect makes the builder ready and connects to it.

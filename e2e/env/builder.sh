@@ -9,10 +9,13 @@ BUILDER_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # builder_image HOST BUILDKIT RUNC CNI BUSYBOXES imports it into that engine, unless these very parts are in it.
 builder_image() {
   local made
-  made=$(fingerprint "$HERE/builder.sh" <(echo "${@:2}"))
+  made=$(fingerprint <(declare -f builder_import builder_archive copy_programs; echo "${@:2}"))
   [ "$(made_from "$1" $BUILDER)" != "$made" ] || return 0
-  step "import $BUILDER ($(basename "$(dirname "$1")"))" builder_import "$made" "$@"
+  step "import $BUILDER ($(engine_label "$1"))" builder_import "$made" "$@"
 }
+
+# engine_label HOST names an engine for people: the folder of its socket, or its address.
+engine_label() { local label=${1%/docker.sock}; echo "${label##*/}"; }
 
 made_from() { docker -H "$1" image inspect -f '{{index .Config.Labels "docker-multiarch.e2e"}}' "$2" 2>/dev/null || true; }
 
@@ -67,7 +70,7 @@ builder_variants() {
   id=$(docker -H "$1" image inspect -f '{{.Id}}' $BUILDER)
   for variant in nobridge old qemu; do
     [ "$(made_from "$1" "moby/buildkit:e2e-$variant")" = "$id" ] ||
-      step "derive moby/buildkit:e2e-$variant ($(basename "$(dirname "$1")"))" variant "$1" "$variant" "$id"
+      step "derive moby/buildkit:e2e-$variant ($(engine_label "$1"))" variant "$1" "$variant" "$id"
   done
 }
 

@@ -5,7 +5,7 @@
 # busyboxes prints the folder that holds them, as linux-arm64/busybox, and their applets' paths in the file applets.
 busyboxes() {
   local dir
-  dir=$CACHE/busybox-$(fingerprint <(busybox_sources))
+  dir=$CACHE/busybox-$(fingerprint <(declare -f busybox_sources fetch_busyboxes))
   [ -d "$dir" ] || locked "$CACHE" busyboxes_once "$dir"
   echo "$dir"
 }

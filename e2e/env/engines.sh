@@ -31,7 +31,7 @@ engine_stop() {
   stop "$1"
   mapfile -t pids < <(leftovers "$dir/")
   end "${pids[@]}"
-  mapfile -t pids < <(find "${cgroups[@]}" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u)
+  mapfile -t pids < <(find "${cgroups[@]}" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u || true)
   [ ${#pids[@]} -eq 0 ] || kill -9 "${pids[@]}" 2>/dev/null || true
   find "${cgroups[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || true
   unmount_all "$dir"

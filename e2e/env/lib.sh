@@ -9,7 +9,8 @@ trap 'echo "env: ${BASH_SOURCE[0]##*/}:$LINENO: failed" >&2' ERR
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck disable=SC2034
 CACHE=${DOCKER_MULTIARCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/docker-multiarch}
-STATE=${DOCKER_MULTIARCH_ENV:-/var/lib/docker-multiarch-env}
+case $(id -u) in 0) STATE=/var/lib ;; *) STATE=${XDG_STATE_HOME:-$HOME/.local/state} ;; esac
+STATE=${DOCKER_MULTIARCH_ENV:-$STATE/docker-multiarch-env}
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 say() { printf 'env: %s\n' "$*" >&2; }

@@ -6,7 +6,7 @@
 PRESENT_DIND=docker:29-dind
 PRESENT_REGISTRY=registry:3
 PRESENT_BASE=docker.io/library/busybox
-PRESENT_NAME=docker-multiarch-e2e
+PRESENT_NAME=multiarch-env
 
 present() { [ ! -d "$STATE/classic" ] && docker version >/dev/null 2>&1; }
 
@@ -16,10 +16,11 @@ present_up() {
   host=$(docker context inspect -f '{{.Endpoints.docker.Host}}')
   if docker info -f '{{.DriverStatus}}' | grep -q io.containerd.snapshotter; then kind=CONTAINERD; else other=CONTAINERD; fi
   port=$(present_port)
+  docker image inspect "$BUILDER" >/dev/null 2>&1 || step "pull $BUILDER" docker pull "$BUILDER"
   [ "$1" = quickstart ] || present_dind "$other" "$port"
   present_registry "$port"
   present_base "localhost:$port"
-  present_builder "$1" "$host"
+  [ "$1" = quickstart ] || builder_variants "$host"
   publish MULTIARCH_E2E_ENGINE "$host"
   publish "MULTIARCH_E2E_$kind" "$host"
   [ "$1" != test ] || publish "MULTIARCH_E2E_$other" "$(present_dind_host)"
@@ -30,6 +31,7 @@ present_up() {
 present_down() {
   docker rm -fv $PRESENT_NAME-registry $PRESENT_NAME-dind >/dev/null 2>&1 || true
   docker volume rm $PRESENT_NAME-registry >/dev/null 2>&1 || true
+  docker rmi moby/buildkit:e2e-{nobridge,old,qemu} >/dev/null 2>&1 || true
 }
 
 # present_port prints the registry's port: the one of last time, or 5000, or the next that nobody uses.
@@ -54,8 +56,11 @@ present_dind() {
       --feature "containerd-snapshotter=$([ "$1" = CONTAINERD ] && echo true || echo false)"
   fi
   wait_for 60 "engine in $PRESENT_DIND" answers "$(present_dind_host)"
-  present_builder test "$(present_dind_host)"
+  docker -H "$(present_dind_host)" image inspect "$BUILDER" >/dev/null 2>&1 || step "copy $BUILDER into it" present_copy
+  builder_variants "$(present_dind_host)"
 }
+
+present_copy() { docker save "$BUILDER" | docker -H "$(present_dind_host)" load; }
 
 present_registry() {
   local network=(-p "127.0.0.1:$1:$1")
@@ -76,9 +81,4 @@ present_base() {
     --format '{{range .Manifest.Manifests}}{{if eq .Platform.Architecture "amd64"}}{{println .Digest}}{{end}}{{end}}' | sed -n 1p)
   step "copy $PRESENT_BASE" "${imagetools[@]}" create -t "$1/base/busybox:1" $PRESENT_BASE:1.37
   step "copy $PRESENT_BASE for linux/amd64" "${imagetools[@]}" create --prefer-index=false -t "$1/base/amd64only:1" "$PRESENT_BASE@$amd64"
-}
-
-present_builder() {
-  docker -H "$2" image inspect "$BUILDER" >/dev/null 2>&1 || step "pull $BUILDER" docker -H "$2" pull "$BUILDER"
-  [ "$1" = quickstart ] || builder_variants "$2"
 }

@@ -22,3 +22,4 @@ awk -F'"' '/"platform":/ { platform = $4 } /"manifest":/ { print platform, $4 }'
   run docker pull -q --platform "$platform" "$image@$digest" >/dev/null
   run docker run --rm --platform "$platform" "$image@$digest"
 done
+printf '\nTo go on by hand: export DOCKER_HOST=%s\n' "$DOCKER_HOST" >&2

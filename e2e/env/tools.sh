@@ -7,6 +7,8 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+GO=$(go env GOVERSION GOARCH)
+
 # tool NAME prints the folder that holds the programs of tools/NAME, after building them if need be.
 tool() {
   local dir
@@ -15,7 +17,7 @@ tool() {
   echo "$dir"
 }
 
-tool_dir() { echo "$CACHE/tools/$1-$(fingerprint "$HERE/tools/$1"/* <(recipe "$1"; go env GOVERSION GOARCH))"; }
+tool_dir() { echo "$CACHE/tools/$1-$(fingerprint "$HERE/tools/$1"/* <(recipe "$1"; echo "$GO"))"; }
 
 build_once() { [ -d "$2" ] || step "build $1" build "$1" "$2"; }
 

@@ -29,6 +29,19 @@ func (s Source) mentions() []string {
 	return words
 }
 
+var runLine = regexp.MustCompile(`(?im)^\s*RUN\s`)
+
+// mayRun guesses whether the Dockerfile runs programs, so that the question how the kernel runs them is worth asking ahead. Where
+// it guesses wrong (a base image's ONBUILD RUN) the question is asked when the graph is known.
+func (s Source) mayRun() bool {
+	dir, ok := s.Dirs[localDockerfile]
+	if !ok {
+		return true
+	}
+	data, err := os.ReadFile(filepath.Join(dir, s.Attrs["filename"]))
+	return err != nil || runLine.Match(data)
+}
+
 // References are the images that a request names, or may name: its tags, its named contexts, and the words of its build arguments
 // and Dockerfile.
 func (r Request) References() []string {

@@ -49,13 +49,15 @@ func solveAll(ctx context.Context, req Request, env Env, targets []platform.Plat
 	var serving errgroup.Group
 	serving.Go(func() error { return env.Node.Solver.Serve(serveCtx, shared) })
 	defer func() {
+		stop() // first: closing a session waits until it is connected
 		_ = shared.Close()
-		stop()
 		_ = serving.Wait() // what ends a session after its build is of no interest
 	}()
 
 	cond := newConductor(len(targets))
-	decide := newClearing(ctx, req, env, targets, preflight)
+	asking, done := context.WithCancel(ctx)
+	defer done() // nobody waits for answers when no Dockerfile could be read
+	decide := newClearing(asking, req, env, targets, preflight)
 	results := make([]solved, len(targets))
 	var solves sync.WaitGroup
 	for i, target := range targets {
@@ -73,7 +75,7 @@ func newClearing(ctx context.Context, req Request, env Env, targets []platform.P
 	c.preflight = sync.OnceValue(func() error { return preflight(ctx) })
 	c.probe = sync.OnceValues(func() (emulation.Status, error) { return env.Node.Probe(ctx, targets...) })
 	go func() { _ = c.preflight() }()
-	if env.Node.foreign(targets) {
+	if env.Node.foreign(targets) && req.Source.mayRun() {
 		go func() { _, _ = c.probe() }()
 	}
 	return c

@@ -104,7 +104,10 @@ func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
 		// BuildKit compares what comes out with what was asked for here.
 		FrontendAttrs: s.req.attrs(s.platform, s.context),
 		Session:       attach,
-		OCIStores:     s.req.Source.Stores,
+		// BuildKit writes every solve into its history, to disk and before it answers: that is up to half the time of a build from
+		// cache (make bench). One record for a build is enough, and its list of running builds then has each build once.
+		Internal:  s.index > 0,
+		OCIStores: s.req.Source.Stores,
 	}
 	if s.req.Network == "host" {
 		opt.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}

@@ -79,11 +79,12 @@ func (s *sourceBuilder) context() error {
 	if name == "-" {
 		return s.stdinContext()
 	}
-	if isURL(name) {
+	info, err := os.Stat(name)
+	if err != nil && isURL(name) { // a directory named like a repository (github.com/me/app) is a directory, as for docker build
 		s.Attrs["context"] = name
 		return s.remoteDockerfile()
 	}
-	switch info, err := os.Stat(name); {
+	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("the build context %q does not exist: give a directory, a git or http URL, or - for standard input", name)
 	case err != nil:
@@ -199,7 +200,7 @@ func (s *sourceBuilder) named() error {
 			continue
 		}
 		if info, err := os.Stat(value); err != nil || !info.IsDir() {
-			return fmt.Errorf("--build-context %s=%s: %q is not a directory, a URL, an image (docker-image://), a layout (oci-layout://) or a target", name, value, value)
+			return fmt.Errorf("--build-context %s=%s: %q is not a directory, a URL, docker-image://…, oci-layout://… or target:…", name, value, value)
 		}
 		local := name
 		if name == localContext || name == localDockerfile {

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/system"
@@ -37,6 +39,9 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.info == nil {
+		if err := e.answers(ctx); err != nil {
+			return Info{}, err
+		}
 		res, err := e.api.Info(ctx, client.InfoOptions{})
 		if err != nil {
 			return Info{}, failed("ask the engine about itself", err)
@@ -48,6 +53,29 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	info.InsecureRegistries = slices.Clone(info.InsecureRegistries)
 	info.Mirrors = slices.Clone(info.Mirrors)
 	return info, nil
+}
+
+// answerTimeout bounds the very first question, which any engine answers at once.
+const answerTimeout = 4 * time.Second
+
+// answers is an error when the engine says nothing in time, as one behind a
+// firewall that swallows everything. A connection over ssh takes its time, and
+// may ask its user; it is not bounded. Whatever else goes wrong is left to the
+// question that follows.
+func (e *Engine) answers(ctx context.Context) error {
+	host := e.api.DaemonHost()
+	scheme, _, _ := strings.Cut(host, "://")
+	if !slices.Contains([]string{"unix", "npipe", "tcp"}, scheme) {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	// The library asks this before its first request anyway, once, to agree on a version.
+	_, err := e.api.Ping(bounded, client.PingOptions{NegotiateAPIVersion: true})
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %s does not answer within %s", ErrUnreachable, host, answerTimeout)
+	}
+	return nil
 }
 
 func convertInfo(in system.Info) Info {

@@ -85,7 +85,8 @@ func TestDockerfilesRunProgramsFor(t *testing.T) {
 		"each platform that a stage asks for": {
 			"FROM --platform=$BUILDPLATFORM alpine AS a\nRUN touch /a\nFROM --platform=linux/riscv64 alpine AS b\nRUN touch /b\n" +
 				"FROM alpine\nRUN true\nCOPY --from=a /a /\nCOPY --from=b /b /\n",
-			"linux/arm64", []string{"linux/amd64", "linux/arm64", "linux/riscv64"},
+			"linux/arm64",
+			[]string{"linux/amd64", "linux/arm64", "linux/riscv64"},
 		},
 	}
 	for name, tt := range tests {

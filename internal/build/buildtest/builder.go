@@ -17,7 +17,6 @@ import (
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/session/testutil"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -53,9 +52,10 @@ type Solve struct {
 	// Requests are the frontend's calls, in their order: the first reading, and the second under the pins.
 	Requests []gateway.SolveRequest
 	// Sources that its steps fetched, after the source policies, and Ran, the names of the steps that ran in it: not those that
-	// were shared with another solve or in the cache. Context counts the transfers of build contexts.
-	Sources, Ran []string
-	Context      int
+	// were shared with another solve or in the cache. Secrets are what they were given, as id=value. Context counts the transfers
+	// of build contexts.
+	Sources, Ran, Secrets []string
+	Context               int
 }
 
 // New makes a builder for linux/amd64.
@@ -101,11 +101,6 @@ func (b *Builder) Resolved(identifier string) int {
 	return b.resolved[identifier]
 }
 
-// Serve implements build.Solver.
-func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
-	return s.Run(ctx, session.Dialer(testutil.TestStream(b.sessions.HandleConn)))
-}
-
 // Build implements build.Solver.
 func (b *Builder) Build(
 	ctx context.Context, opt client.SolveOpt, _ string, fn gateway.BuildFunc, status chan *client.SolveStatus,
@@ -115,24 +110,11 @@ func (b *Builder) Build(
 	if err != nil {
 		return nil, err
 	}
-	own, err := session.NewSession(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range opt.Session {
-		own.Allow(a)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = b.Serve(context.WithoutCancel(ctx), own) })
-	j := &job{Solve: &Solve{Platform: targets[0], Opt: opt}, builder: b, session: own.ID(), status: status}
+	j := &job{Solve: &Solve{Platform: targets[0], Opt: opt}, builder: b, status: status}
 	b.mu.Lock()
 	b.solves = append(b.solves, j.Solve)
 	b.mu.Unlock()
-	defer func() {
-		j.release()
-		_ = own.Close()
-		serving.Wait()
-	}()
+	defer j.release()
 	res, err := fn(ctx, &bridge{job: j})
 	if err != nil {
 		return nil, fmt.Errorf("failed to run Build function: %w", err)

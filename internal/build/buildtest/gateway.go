@@ -11,7 +11,6 @@ import (
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
-	"github.com/moby/buildkit/frontend/dockerfile/builder"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	gwpb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
@@ -44,11 +43,7 @@ func (b *bridge) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 	if err := b.builder.Read.call(ctx, b.Platform); err != nil {
 		return nil, err
 	}
-	opts := maps.Clone(req.FrontendOpt)
-	if req.Frontend == "gateway.v0" {
-		opts["cmdline"] = opts["source"] // we are that frontend
-	}
-	return builder.Build(ctx, &bridge{job: b.job, opts: opts, policies: req.SourcePolicies})
+	return dockerfile(ctx, &bridge{job: b.job, opts: maps.Clone(req.FrontendOpt), policies: req.SourcePolicies})
 }
 
 // policed is the source as the solve's policies want it.
@@ -65,7 +60,8 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 		return "", "", nil, err
 	}
 	ref = strings.TrimPrefix(op.Identifier, "docker-image://")
-	img := ocispecs.Image{Platform: *opt.ImageOpt.Platform, RootFS: ocispecs.RootFS{Type: "layers"}}
+	// An image without layers would be taken for scratch.
+	img := ocispecs.Image{Platform: *opt.ImageOpt.Platform, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}}}
 	config, err := json.Marshal(img)
 	if _, pinned, ok := strings.Cut(ref, "@"); ok {
 		return ref, digest.Digest(pinned), config, err
@@ -105,7 +101,7 @@ func Checksum(identifier string) digest.Digest { return digest.FromString(identi
 // BuildOpts implements gateway.Client.
 func (b *bridge) BuildOpts() gateway.BuildOpts {
 	return gateway.BuildOpts{
-		Opts: b.opts, SessionID: b.session, Workers: []gateway.WorkerInfo{{Platforms: b.builder.Platforms}},
+		Opts: b.opts, SessionID: "the solve's own", Workers: []gateway.WorkerInfo{{Platforms: b.builder.Platforms}},
 		Caps: gwpb.Caps.CapSet(gwpb.Caps.All()), LLBCaps: pb.Caps.CapSet(pb.Caps.All()),
 	}
 }

@@ -14,7 +14,6 @@ import (
 type job struct {
 	*Solve
 	builder *Builder
-	session string
 	status  chan *client.SolveStatus
 }
 
@@ -32,7 +31,7 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	b.mu.Lock()
 	w, ok := b.work[s.Digest]
 	if !ok {
-		w = &work{cached: s.Kind == graph.Exec && !s.IgnoreCache, holders: map[*job]bool{}, done: make(chan struct{})}
+		w = &work{cached: !s.IgnoreCache, holders: map[*job]bool{}, done: make(chan struct{})}
 		b.work[s.Digest] = w
 	}
 	w.holders[j] = true

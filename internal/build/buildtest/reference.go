@@ -15,6 +15,7 @@ import (
 
 	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/session/secrets"
 	"github.com/moby/buildkit/session/upload"
@@ -98,11 +99,12 @@ func (r *reference) secrets(ctx context.Context, s graph.Step) error {
 		if m.Type != "secret" {
 			continue
 		}
-		caller, err := r.builder.sessions.Get(ctx, r.session, false)
-		if err != nil {
+		err := r.ask(ctx, func(caller session.Caller) error {
+			data, err := secrets.GetSecret(ctx, caller, m.ID)
+			r.note(func(v *Solve) { v.Secrets = append(v.Secrets, m.ID+"="+string(data)) })
 			return err
-		}
-		if _, err := secrets.GetSecret(ctx, caller, m.ID); err != nil {
+		})
+		if err != nil {
 			return fmt.Errorf("secret %s: %w", m.ID, err)
 		}
 	}
@@ -126,7 +128,10 @@ func (r *reference) local(ctx context.Context, s graph.Step) (string, error) {
 	return dir, filesync.FSSync(ctx, caller, filesync.FSSendRequestOpt{
 		Name: strings.TrimPrefix(s.Source, "local://"), DestDir: dir,
 		IncludePatterns: list(pb.AttrIncludePatterns), ExcludePatterns: list(pb.AttrExcludePatterns), FollowPaths: list(pb.AttrFollowPaths),
-		Filter: func(_ string, st *fstypes.Stat) bool { st.Uid, st.Gid = uint32(os.Getuid()), uint32(os.Getgid()); return true },
+		Filter: func(_ string, st *fstypes.Stat) bool {
+			st.Uid, st.Gid = uint32(os.Getuid()), uint32(os.Getgid())
+			return true
+		},
 	})
 }
 
@@ -167,16 +172,14 @@ func (r *reference) uploaded(ctx context.Context, source string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	caller, err := r.builder.sessions.Get(ctx, r.session, false)
-	if err != nil {
-		return nil, err
-	}
-	up, err := upload.New(ctx, caller, u)
-	if err != nil {
-		return nil, err
-	}
 	var buf bytes.Buffer
-	_, err = up.WriteTo(&buf)
+	err = r.ask(ctx, func(caller session.Caller) error {
+		up, err := upload.New(ctx, caller, u)
+		if err == nil {
+			_, err = up.WriteTo(&buf)
+		}
+		return err
+	})
 	return buf.Bytes(), err
 }
 

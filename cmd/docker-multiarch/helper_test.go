@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/build/buildtest"
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// stage is a world without an engine: a builder and a registry for tests, and a project in the working directory.
+type stage struct {
+	*buildtest.Builder
+	t        *testing.T
+	w        *world
+	host     string
+	faults   *faultregistry.Registry
+	env      map[string]string
+	out, err buffer
+	// connecting is called when a command asks for the builder.
+	connecting func(context.Context, connectOptions) error
+	connects   int
+}
+
+// buffer is a stream that several goroutines write to.
+type buffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{Builder: buildtest.New(t), t: t, env: map[string]string{}}
+	s.host, s.faults = buildtest.NewRegistry(t)
+	s.connecting = func(context.Context, connectOptions) error { return nil }
+	s.w = &world{
+		in: strings.NewReader(""), out: &s.out, err: &s.err,
+		lookupEnv: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
+		proxies:   func() map[string]string { return nil },
+		connect:   s.connect,
+		registry: func(context.Context, func(string)) (*manifest.Client, error) {
+			return manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}), nil
+		},
+	}
+	t.Chdir(t.TempDir())
+	s.write("Dockerfile", "FROM alpine\nRUN echo hello\n")
+	return s
+}
+
+func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, error) {
+	s.connects++
+	if err := s.connecting(ctx, opt); err != nil {
+		return nil, err
+	}
+	emulated := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated}, {Arch: "arm", Mode: emulation.Builder}}}
+	return &connection{close: func() {}, env: build.Env{Client: "test", Node: build.Node{
+		Name: "default", Solver: s.Builder, Platforms: s.Platforms, CPUs: 2,
+		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
+		Install: func(context.Context, []platform.Platform) (emulation.Status, error) {
+			return emulation.Status{}, errors.New("the engine is rootless")
+		},
+	}}}, nil
+}
+
+// run runs the program with the arguments, and gives its exit status. HOST in them stands for the registry.
+func (s *stage) run(args ...string) int { return s.runIn(s.t.Context(), args...) }
+
+func (s *stage) runIn(ctx context.Context, args ...string) int {
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "HOST", s.host)
+	}
+	root := newRoot(s.w, "docker-multiarch")
+	root.SetArgs(args)
+	return explain(s.w.err, root.ExecuteContext(ctx))
+}
+
+func (s *stage) write(name, content string) {
+	s.t.Helper()
+	content = strings.ReplaceAll(content, "HOST", s.host)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o600)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// tagged is the digest that a tag names; "" if there is none.
+func (s *stage) tagged(name string) string {
+	s.t.Helper()
+	client, _ := s.w.registry(s.t.Context(), nil)
+	tags, err := parseTags([]string{s.host + "/" + name}, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	desc, _ := client.Resolve(s.t.Context(), tags[0])
+	return desc.Digest.String()
+}
+
+// normal replaces what differs from run to run: digests by their order of appearance, the registry, times, widths of columns.
+func (s *stage) normal(text string) string {
+	seen := map[string]string{}
+	text = regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllStringFunc(text, func(d string) string {
+		if seen[d] == "" {
+			seen[d] = fmt.Sprintf("sha256:%d", len(seen)+1)
+		}
+		return seen[d]
+	})
+	text = strings.ReplaceAll(text, s.host, "HOST")
+	text = regexp.MustCompile(`"seconds": [0-9.]+`).ReplaceAllString(text, `"seconds": 0`)
+	text = regexp.MustCompile(`(\d+\.\d+s)  +`).ReplaceAllString(text, "TIME  ")
+	return regexp.MustCompile(`(\S) {2,}`).ReplaceAllString(text, "$1  ")
+}
+
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("this lacks %q:\n%s", part, text)
+		}
+	}
+}
+
+// parsed runs `build` with the arguments up to its options.
+func parsed(t *testing.T, args ...string) buildOptions {
+	t.Helper()
+	var got buildOptions
+	root := &cobra.Command{Use: "docker-multiarch", SilenceErrors: true, SilenceUsage: true}
+	root.AddCommand(newBuildCommand(&world{}, func(_ context.Context, _ *world, o buildOptions) error {
+		got = o
+		return nil
+	}))
+	root.SetArgs(append([]string{"build"}, args...))
+	if err := root.ExecuteContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func TestFlagsAreTheOptions(t *testing.T) {
+	got := parsed(t,
+		"--add-host", "a:1.2.3.4,b:5.6.7.8", "--build-arg", "A=1,2", "--build-arg", "B", "--build-context", "x=y", "-f", "d/Dockerfile", "--iidfile", "i",
+		"--label", "l=1", "--metadata-file", "m", "--network", "none", "--no-cache", "--platform", "linux/amd64,arm64", "--platform", "riscv64", "--progress", "plain",
+		"--pull", "--push", "--secret", "id=s", "--ssh", "default", "-t", "a", "--tag", "b:c", "--target", "final", "--emulators", "never", "--index", "--jobs", "3",
+		"--media-types", "docker", "--builder", "mine", "--builder-image", "img", "--builder-config", "c.toml", "--driver-opt", "network=host", "-q", "dir")
+	want := buildOptions{
+		contextPath: "dir", addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"},
+		labels: []string{"l=1"}, platforms: []string{"linux/amd64,arm64", "riscv64"}, secrets: []string{"id=s"}, ssh: []string{"default"}, tags: []string{"a", "b:c"},
+		dockerfile: "d/Dockerfile", target: "final", network: "none", progress: "plain", iidFile: "i", metadataFile: "m",
+		noCache: true, pull: true, push: true, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
+		builder: builderOptions{name: "mine", image: "img", config: "c.toml", driverOpts: []string{"network=host"}},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got = parsed(t, ".")
+	want = buildOptions{contextPath: ".", network: "default", progress: "auto", emulators: "auto"}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{})); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsFile(t *testing.T) {
+	const file = "image: [HOST/file:1, HOST/file:2]\nplatforms: linux/s390x\nmedia-types: docker\n"
+	env := map[string]string{"DOCKER_MULTIARCH_IMAGE": "HOST/env", "DOCKER_DEFAULT_PLATFORM": "linux/arm64"}
+	type result struct{ Tags, Platforms, Family, Note string }
+	for name, tt := range map[string]struct {
+		file string
+		env  map[string]string
+		args []string
+		want result
+	}{
+		"flags": {
+			file, env, []string{"-t", "HOST/flag", "--platform", "linux/amd64", "--media-types", "oci"},
+			result{"HOST/flag:latest", "linux/amd64", "oci", ""},
+		},
+		"environment": {file, env, nil, result{"HOST/env:latest", "linux/arm64", "docker", "pushing to HOST/env:latest (DOCKER_MULTIARCH_IMAGE)"}},
+		"the file": {
+			file, nil, nil, result{"HOST/file:1 HOST/file:2", "linux/s390x", "docker", "pushing to HOST/file:1, HOST/file:2 (.docker-multiarch.yaml)"},
+		},
+		"an empty file":        {"", nil, []string{"-t", "HOST/flag"}, result{"HOST/flag:latest", "", "oci", ""}},
+		"a file with comments": {"# nothing yet\n", nil, []string{"-t", "HOST/flag"}, result{"HOST/flag:latest", "", "oci", ""}},
+		"each on its own": {
+			"image: HOST/file\n", map[string]string{"DOCKER_DEFAULT_PLATFORM": "arm64,amd64"}, nil,
+			result{"HOST/file:latest", "linux/arm64 linux/amd64", "oci", "pushing to HOST/file:latest (.docker-multiarch.yaml)"},
+		},
+		"variables": {
+			"image: HOST/${TEAM}/app:${VERSION}\n", map[string]string{"TEAM": "core", "VERSION": "1.2"}, nil,
+			result{"HOST/core/app:1.2", "", "oci", "pushing to HOST/core/app:1.2 (.docker-multiarch.yaml)"},
+		},
+		"a platform twice": {
+			"", nil, []string{"-t", "HOST/flag", "--platform", "linux/arm64,aarch64"},
+			result{"HOST/flag:latest", "linux/arm64", "oci", `"aarch64" is the same platform as "linux/arm64": built once`},
+		},
+		"a tag twice": {"", nil, []string{"-t", "HOST/flag", "-t", "HOST/flag:latest"}, result{"HOST/flag:latest", "", "oci", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.write(projectFile, tt.file)
+			for k, v := range tt.env {
+				s.env[k] = strings.ReplaceAll(v, "HOST", s.host)
+			}
+			args := append([]string{"--push", "."}, tt.args...)
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], "HOST", s.host)
+			}
+			j, err := parseBuild(s.w, parsed(t, args...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.release()
+			var tags, platforms []string
+			for _, tag := range j.request.Tags {
+				tags = append(tags, tag.String())
+			}
+			for _, p := range j.request.Platforms {
+				platforms = append(platforms, platform.Format(p))
+			}
+			got := result{strings.Join(tags, " "), strings.Join(platforms, " "), string(j.request.MediaTypes), strings.Join(j.notes, "; ")}
+			for _, text := range []*string{&got.Tags, &got.Note} {
+				*text = strings.ReplaceAll(*text, s.host, "HOST")
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestADestinationThatIsNotOnTheCommandLineIsPrintedBeforeTheBuild(t *testing.T) {
+	for _, quiet := range []string{"-q=false", "-q"} {
+		s := newStage(t)
+		s.write(projectFile, "image: HOST/app\n")
+		before := ""
+		s.Read = func(_ context.Context, _ platform.Platform) error { before = s.err.String(); return nil }
+		if status := s.run("build", "--push", quiet, "."); status != 0 {
+			t.Fatalf("status %d:\n%s", status, s.err.String())
+		}
+		if quiet == "-q" {
+			contains(t, before, "pushing to "+s.host+"/app:latest (.docker-multiarch.yaml)")
+		} else {
+			contains(t, s.err.String(), "pushing to "+s.host+"/app:latest (.docker-multiarch.yaml)")
+		}
+	}
+}
+
+func TestTheProjectsFileIsNotReadForOtherContexts(t *testing.T) {
+	for name, args := range map[string][]string{
+		"git":   {"build", "--push", "https://github.com/me/app.git"},
+		"http":  {"build", "--push", "https://example.com/app.tar"},
+		"stdin": {"build", "--push", "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.w.in = strings.NewReader("FROM scratch\n")
+			s.write(projectFile, "image: HOST/stolen\n")
+			if status := s.run(args...); status != exitUsage || s.connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.connects)
+			}
+			contains(t, s.err.String(), "ERROR: no image name")
+		})
+	}
+}
+
+func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
+	for name, tt := range map[string]struct {
+		args []string
+		file string
+		want []string
+	}{
+		"no name from anywhere": {[]string{"--push", "."}, "", []string{"no image name", "Hint: use -t NAME[:TAG]", "DOCKER_MULTIARCH_IMAGE", projectFile}},
+		"a name without output": {[]string{"-t", "app", "."}, "", []string{`nothing would keep the result "app:latest"`, "Hint: add --push"}},
+		"an unknown platform":   {[]string{"--push", "-t", "app", "--platform", "linux/amr64", "."}, "", []string{"--platform", `"linux/amr64"`, `did you mean "linux/arm64"`}},
+		"an empty platform":     {[]string{"--push", "-t", "app", "--platform", "linux/amd64,", "."}, "", []string{"--platform: ", "empty platform"}},
+		"a missing context":     {[]string{"--push", "-t", "app", "nowhere"}, "", []string{`the build context "nowhere" does not exist`}},
+		"a missing Dockerfile":  {[]string{"--push", "-t", "app", "-f", "nothing", "."}, "", []string{`there is no Dockerfile at "nothing"`}},
+		"no context":            {[]string{"--push", "-t", "app"}, "", []string{"needs one argument, the build context", "Hint: see 'docker-multiarch build --help'"}},
+		"two contexts":          {[]string{"--push", "-t", "app", "a", "b"}, "", []string{"needs one argument"}},
+		"a bad tag":             {[]string{"--push", "-t", "App", "."}, "", []string{`-t: invalid image name "App"`, "lowercase"}},
+		"a tag with a digest": {
+			[]string{"--push", "-t", "app@sha256:" + strings.Repeat("a", 64), "."}, "", []string{"a digest cannot be chosen, give a tag"},
+		},
+		"an unset variable":       {[]string{"--push", "-t", "app:${NOPE}", "."}, "", []string{`-t: "app:${NOPE}": the environment variable NOPE is not set`}},
+		"an empty variable":       {[]string{"--push", "-t", "app:${EMPTY}", "."}, "", []string{"EMPTY is not set"}},
+		"an unclosed variable":    {[]string{"--push", "-t", "app:${NOPE", "."}, "", []string{"there is no } after ${"}},
+		"unknown media types":     {[]string{"--push", "-t", "app", "--media-types", "oic", "."}, "", []string{`--media-types: "oic" is not one of oci, docker`}},
+		"an unknown flag":         {[]string{"--psuh", "."}, "", []string{"unknown flag: --psuh", "docker-multiarch build --help"}},
+		"a flag of another kind":  {[]string{"--jobs", "many", "."}, "", []string{"--jobs", "many"}},
+		"negative jobs":           {[]string{"--push", "-t", "app", "--jobs", "-1", "."}, "", []string{"--jobs -1"}},
+		"an unknown progress":     {[]string{"--push", "-t", "app", "--progress", "fancy", "."}, "", []string{`--progress "fancy" is not one of`}},
+		"quiet and plain":         {[]string{"--push", "-t", "app", "-q", "--progress", "plain", "."}, "", []string{"-q and --progress plain contradict each other"}},
+		"a terminal that is none": {[]string{"--push", "-t", "app", "--progress", "tty", "."}, "", []string{"--progress tty: "}},
+		"an unknown network":      {[]string{"--push", "-t", "app", "--network", "mynet", "."}, "", []string{`--network "mynet" is not one of default, none, host`}},
+		"unknown emulators":       {[]string{"--push", "-t", "app", "--emulators", "yes", "."}, "", []string{`--emulators "yes" is not one of auto, never`}},
+		"a bad host":              {[]string{"--push", "-t", "app", "--add-host", "a", "."}, "", []string{`--add-host "a" is not of the form host:ip`}},
+		"the engine's host":       {[]string{"--push", "-t", "app", "--add-host", "a:host-gateway", "."}, "", []string{"host-gateway is not known"}},
+		"a bad build argument":    {[]string{"--push", "-t", "app", "--build-arg", "=x", "."}, "", []string{`--build-arg "=x" is not of the form KEY=VALUE or KEY`}},
+		"a bad label":             {[]string{"--push", "-t", "app", "--label", "x", "."}, "", []string{`--label "x" is not of the form key=value`}},
+		"a bad build context":     {[]string{"--push", "-t", "app", "--build-context", "x", "."}, "", []string{`--build-context "x" is not of the form name=path`}},
+		"a secret without file":   {[]string{"--push", "-t", "app", "--secret", "id=a,src=nothing", "."}, "", []string{`--secret "id=a,src=nothing": `, "no such file"}},
+		"a secret without value":  {[]string{"--push", "-t", "app", "--secret", "id=a,env=NOPE", "."}, "", []string{"the environment variable NOPE is not set"}},
+		"a key that is not there": {[]string{"--push", "-t", "app", "--ssh", "x=nothing", "."}, "", []string{"--ssh: ", "nothing"}},
+		"a bad builder name":      {[]string{"--push", "-t", "app", "--builder", "a/b", "."}, "", []string{`--builder: invalid builder name "a/b"`}},
+		"an iidfile nowhere":      {[]string{"--push", "-t", "app", "--iidfile", "nowhere/iid", "."}, "", []string{"--iidfile: ", "no such file"}},
+		"metadata nowhere":        {[]string{"--push", "-t", "app", "--metadata-file", ".", "."}, "", []string{"--metadata-file: ", "is a directory"}},
+		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatfroms: [linux/amd64]\n", []string{projectFile + `: line 2: unknown key "platfroms" (the keys are image, platforms, media-types)`}},
+		"a key of another kind":   {[]string{"--push", "."}, "image: {a: b}\n", []string{projectFile + ": line 1: want a text, or a list of texts"}},
+		"no YAML":                 {[]string{"--push", "."}, "image: [\n", []string{projectFile + ": line "}},
+		"a bad platform in the file": {
+			[]string{"--push", "."}, "image: app\nplatforms: [linux/amd46]\n", []string{projectFile + ": ", `"linux/amd46"`},
+		},
+		"a bad name in the file": {[]string{"--push", "."}, "image: a b\n", []string{projectFile + `: invalid image name "a b"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.env["EMPTY"] = ""
+			if tt.file != "" {
+				s.write(projectFile, tt.file)
+			}
+			start := time.Now()
+			if status := s.run(append([]string{"build"}, tt.args...)...); status != exitUsage {
+				t.Errorf("status %d", status)
+			}
+			contains(t, s.err.String(), tt.want...)
+			if s.connects != 0 || len(s.faults.Requests()) != 0 || s.out.String() != "" || time.Since(start) > time.Second {
+				t.Errorf("%d connections, requests %v, standard output %q, %s", s.connects, s.faults.Requests(), s.out.String(), time.Since(start))
+			}
+			if strings.Contains(s.err.String(), " yaml:") || strings.Contains(s.err.String(), "!!") {
+				t.Errorf("the message is in the library's words:\n%s", s.err.String())
+			}
+		})
+	}
+}
+
+func TestAReadOfStandardInputIsNotLeftBehind(t *testing.T) {
+	s := newStage(t)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	for _, args := range [][]string{{"build", "--push", "-"}, {"build", "--push", "-q", "-t", "HOST/app", "-"}} {
+		s.w.in = strings.NewReader("FROM scratch\nLABEL a=b\n")
+		s.run(args...)
+		if left, err := filepath.Glob(temp + "/*"); err != nil || len(left) != 0 {
+			t.Errorf("left: %v, %v", left, err)
+		}
+	}
+	if s.tagged("app") == "" {
+		t.Errorf("not built:\n%s", s.err.String())
+	}
+}
+
+func TestExpandReplacesVariables(t *testing.T) {
+	lookup := func(name string) (string, bool) { return "<" + name + ">", name != "UNSET" }
+	for in, want := range map[string]string{"app": "app", "${A}": "<A>", "a${A}b${B}c": "a<A>b<B>c", "$A": "$A", "a}": "a}"} {
+		if got, err := expand(in, lookup); err != nil || got != want {
+			t.Errorf("%s: got %q, %v", in, got, err)
+		}
+	}
+}
+
+func TestSecretsAsDockerBuildxReadsThem(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"key", "token", "both"} {
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lookup := func(name string) (string, bool) { return "x", name == "VAR" || name == "both" }
+	for in, want := range map[string][3]string{ // id, file, variable
+		"id=a,src=key":           {"a", "key", ""},
+		"id=a,source=key":        {"a", "key", ""},
+		"type=file,id=a,src=key": {"a", "key", ""},
+		"id=a,env=VAR":           {"a", "", "VAR"},
+		"type=env,id=VAR":        {"VAR", "", "VAR"},
+		"type=env,id=a,src=VAR":  {"a", "", "VAR"},
+		"id=token":               {"token", "token", ""},
+		"id=both":                {"both", "", "both"},
+		"type=file,id=both":      {"both", "both", ""},
+		"src=key":                {"key", "key", ""},
+	} {
+		got, err := parseSecret(in, lookup)
+		if err != nil || [3]string{got.ID, got.FilePath, got.Env} != want {
+			t.Errorf("%s: got %+v, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "id", "id=a,type=x,src=key", "id=a,what=key", "type=file"} {
+		if _, err := parseSecret(in, lookup); err == nil {
+			t.Errorf("%q is taken", in)
+		}
+	}
+}
+
+func TestBuildArgumentsAndHosts(t *testing.T) {
+	env := map[string]string{"FROM_ENV": "e", "SOURCE_DATE_EPOCH": "1"}
+	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	args, err := parseBuildArgs([]string{"A=1", "B=", "C=x=y", "FROM_ENV", "NOT_SET", "A=2"}, lookup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"A": "2", "B": "", "C": "x=y", "FROM_ENV": "e", "SOURCE_DATE_EPOCH": "1"}
+	if diff := cmp.Diff(want, args); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+	addProxies(args, map[string]string{"HTTP_PROXY": "p", "b": "not this one"})
+	if args["HTTP_PROXY"] != "p" || args["b"] != "" {
+		t.Errorf("with proxies: %v", args)
+	}
+	hosts, err := parseHosts([]string{"a:1.2.3.4", "b=::1", "c:::1", "d:[::1]"})
+	if diff := cmp.Diff([]string{"a=1.2.3.4", "b=::1", "c=::1", "d=::1"}, hosts); diff != "" || err != nil {
+		t.Errorf("hosts (-want +got):\n%s%v", diff, err)
+	}
+}
+
+func TestProgressModes(t *testing.T) {
+	for _, tt := range []struct{ flag, quiet, env, want string }{
+		{"auto", "", "", "auto"},
+		{"auto", "", "plain", "plain"},
+		{"tty", "", "plain", "tty"},
+		{"none", "", "", "quiet"},
+		{"auto", "q", "plain", "quiet"},
+		{"quiet", "q", "", "quiet"},
+	} {
+		w := &world{lookupEnv: func(string) (string, bool) { return tt.env, tt.env != "" }}
+		got, err := displayMode(w, buildOptions{progress: tt.flag, quiet: tt.quiet != ""})
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%+v: got %s, %v", tt, got, err)
+		}
+	}
+}

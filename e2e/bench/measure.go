@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// contestant is one of those that are compared in a row.
+type contestant struct {
+	name string
+	cmd  []string
+	env  []string
+}
+
+// row is one line of the table: what is measured, by whom, and what has to be so before each run.
+type row struct {
+	name string
+	unit unit
+	who  []contestant
+	// before is called ahead of every single run, outside of the time; nil is nothing.
+	before func() error
+	// given are figures that need no run, by contestant.
+	given map[string]float64
+}
+
+type unit string
+
+// The units: of time, of peak resident memory, and of a file's size.
+const (
+	millis unit = "ms"
+	mib    unit = "MiB"
+	size   unit = "MiB on disk"
+)
+
+type plan struct{ warm, runs int }
+
+// result is what was measured in a row: all figures of each contestant, in the order of the runs.
+type result struct {
+	Name    string               `json:"name"`
+	Unit    unit                 `json:"unit"`
+	Samples map[string][]float64 `json:"samples"`
+	Median  map[string]float64   `json:"median"`
+}
+
+// measure runs the contestants in turns. The first of a round is another one each time.
+func (r row) measure(ctx context.Context, p plan, log io.Writer) (result, error) {
+	res := result{Name: r.name, Unit: r.unit, Samples: map[string][]float64{}, Median: map[string]float64{}}
+	for name, figure := range r.given {
+		res.Samples[name], res.Median[name] = []float64{figure}, figure
+	}
+	if len(r.who) == 0 {
+		return res, nil
+	}
+	began := time.Now()
+	fmt.Fprintf(log, "bench: %-52s", r.name)
+	for round := range p.warm + p.runs {
+		for i := range r.who {
+			c := r.who[(i+round)%len(r.who)]
+			if r.before != nil {
+				if err := r.before(); err != nil {
+					return res, err
+				}
+			}
+			s, err := observe(ctx, c)
+			if err != nil {
+				return res, err
+			}
+			if round >= p.warm {
+				res.Samples[c.name] = append(res.Samples[c.name], s.in(r.unit))
+			}
+		}
+	}
+	for _, c := range r.who {
+		res.Median[c.name] = median(res.Samples[c.name])
+	}
+	fmt.Fprintf(log, " %6.1f s\n", time.Since(began).Seconds())
+	return res, nil
+}
+
+// sample is one run.
+type sample struct {
+	wall time.Duration
+	peak int64 // bytes
+}
+
+func (s sample) in(u unit) float64 {
+	if u == mib {
+		return float64(s.peak) / (1 << 20)
+	}
+	return float64(s.wall.Microseconds()) / 1000
+}
+
+// observe runs a contestant once. The peak is that of the process and of the children that it waited for. It is never less
+// than this program's own, since a new process shares its parent's memory until it executes; so this program stays small, and
+// the BuildKit client lives in another one.
+func observe(ctx context.Context, c contestant) (sample, error) {
+	cmd := exec.CommandContext(ctx, c.cmd[0], c.cmd[1:]...)
+	cmd.Env = c.env
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	began := time.Now()
+	err := cmd.Run()
+	s := sample{wall: time.Since(began)}
+	if ctx.Err() != nil {
+		return s, ctx.Err()
+	}
+	if err != nil {
+		return s, fmt.Errorf("%s: %q: %w\n%s", c.name, c.cmd, err, said.Bytes())
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.peak = usage.Maxrss << 10 // KiB on Linux (getrusage(2))
+	}
+	return s, nil
+}
+
+func median(figures []float64) float64 {
+	if len(figures) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(figures))
+	half := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[half]
+	}
+	return (sorted[half-1] + sorted[half]) / 2
+}

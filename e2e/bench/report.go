@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// The names of the contestants, in the order of the columns.
+const (
+	ours      = "ours"
+	peer      = "peer"
+	same      = "same"
+	bare      = "bare"
+	bareIndex = "bare+index"
+)
+
+// report is all that a run of this program found out.
+type report struct {
+	Runs    int       `json:"runs"`
+	Warm    int       `json:"warm"`
+	Results []result  `json:"results"`
+	Bounds  []verdict `json:"bounds"`
+}
+
+// verdict is a wanted bound, and what there is.
+type verdict struct {
+	Name  string  `json:"name"`
+	Limit float64 `json:"limit"`
+	Found float64 `json:"found"`
+	Met   bool    `json:"met"`
+}
+
+// limits are the wanted bounds of ours as a multiple of the peer's, by unit and kind of row (issue 2, "Speed and memory").
+const (
+	timeLimit   = 1.05
+	startLimit  = 0.5
+	memoryLimit = 0.5
+	sizeLimit   = 40 // MiB
+)
+
+func verdicts(results []result) []verdict {
+	var all []verdict
+	add := func(r result, against string, limit float64) {
+		a, b := r.Median[ours], r.Median[against]
+		if a == 0 || b == 0 {
+			return
+		}
+		all = append(all, verdict{Name: r.Name + ", ours/" + against, Limit: limit, Found: a / b, Met: a/b <= limit})
+	}
+	for _, r := range results {
+		switch {
+		case r.Unit == size:
+			all = append(all, verdict{Name: r.Name + ", MiB", Limit: sizeLimit, Found: r.Median[ours], Met: r.Median[ours] <= sizeLimit})
+		case r.Unit == mib:
+			add(r, peer, memoryLimit)
+		case strings.HasPrefix(r.Name, startUp):
+			add(r, peer, startLimit)
+		default:
+			add(r, peer, timeLimit)
+			add(r, same, timeLimit)
+		}
+	}
+	return all
+}
+
+func (r report) met() bool {
+	for _, v := range r.Bounds {
+		if !v.Met {
+			return false
+		}
+	}
+	return true
+}
+
+func (r report) print(out io.Writer) {
+	fmt.Fprintf(out, "Medians of %d runs after %d, in turns. ours: docker multiarch; peer: docker buildx, docker-container driver, a buildkitd of its own\n", r.Runs, r.Warm)
+	fmt.Fprintf(out, "(same image, host network); same: docker buildx, remote driver, on our buildkitd; bare: a plain BuildKit client on our buildkitd.\n\n")
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "case\tours\tpeer\tours/peer\tsame\tours/same\tbare\tbare+index\tours−bare+index\t")
+	for _, res := range r.Results {
+		m := res.Median
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", res.Name+", "+string(res.Unit),
+			figure(m[ours], true), figure(m[peer], m[peer] > 0), quotient(m[ours], m[peer]), figure(m[same], m[same] > 0), quotient(m[ours], m[same]),
+			figure(m[bare], m[bare] > 0), figure(m[bareIndex], m[bareIndex] > 0), figure(m[ours]-m[bareIndex], m[bareIndex] > 0))
+	}
+	_ = t.Flush()
+	fmt.Fprintln(out)
+	for _, v := range r.Bounds {
+		word := "met"
+		if !v.Met {
+			word = "NOT met"
+		}
+		fmt.Fprintf(out, "%-8s %.2f (wanted at most %.2f)  %s\n", word, v.Found, v.Limit, v.Name)
+	}
+}
+
+func figure(f float64, known bool) string {
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf("%.1f", f)
+}
+
+func quotient(a, b float64) string {
+	if b == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", a/b)
+}

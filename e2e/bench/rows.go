@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+	"slices"
+)
+
+const startUp = "start-up"
+
+// rows are all that there is to measure.
+func (w *world) rows() ([]row, error) {
+	cases, err := scenarios(w.dir, w.base)
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, y := range w.ways {
+		for _, c := range cases {
+			rows = append(rows, row{name: c.name + " (" + y.name + ")", unit: millis, who: w.builds(y, c), before: c.before})
+		}
+	}
+	for _, c := range cases {
+		if c.memory {
+			rows = append(rows, row{name: "memory: " + c.name, unit: mib, who: w.direct(w.ways[0], c), before: c.before})
+		}
+	}
+	rows = append(rows, w.starts()...)
+	sizes, err := w.sizes()
+	return append(rows, sizes), err
+}
+
+// builds are the contestants as users call them.
+func (w *world) builds(y way, c scenario) []contestant {
+	return []contestant{
+		{ours, slices.Concat([]string{"docker", "multiarch"}, w.ourBuild(c)), y.env},
+		{peer, slices.Concat([]string{"docker", "buildx"}, w.peerBuild(peerBuilder, peer, c)), y.env},
+		{same, slices.Concat([]string{"docker", "buildx"}, w.peerBuild(sameBuilder, same, c)), y.env},
+		{bare, w.bareBuild(y, c, false), y.env},
+		{bareIndex, w.bareBuild(y, c, true), y.env},
+	}
+}
+
+// direct are the contestants without the Docker CLI in front.
+func (w *world) direct(y way, c scenario) []contestant {
+	return []contestant{
+		{ours, slices.Concat([]string{w.plugin}, w.ourBuild(c)), y.env},
+		{peer, slices.Concat([]string{w.peer}, w.peerBuild(peerBuilder, peer, c)), y.env},
+		{same, slices.Concat([]string{w.peer}, w.peerBuild(sameBuilder, same, c)), y.env},
+		{bare, w.bareBuild(y, c, false), y.env},
+		{bareIndex, w.bareBuild(y, c, true), y.env},
+	}
+}
+
+func (w *world) ourBuild(c scenario) []string {
+	return []string{"build", "--builder", ourBuilder, "--platform", c.platforms, "-t", w.tag(ours), "--push", c.dir}
+}
+
+func (w *world) peerBuild(builder, name string, c scenario) []string {
+	return []string{"build", "--builder", builder, "--provenance=false", "--platform", c.platforms, "-t", w.tag(name), "--push", c.dir}
+}
+
+func (w *world) bareBuild(y way, c scenario, index bool) []string {
+	name := "bare"
+	if index {
+		name = "bare-index"
+	}
+	args := slices.Concat([]string{w.bare}, y.bare, []string{"-platforms", c.platforms, "-repository", w.registry + "/bench/" + name})
+	if index {
+		args = append(args, "-tag", "1")
+	}
+	return append(args, c.dir)
+}
+
+func (w *world) starts() []row {
+	env := w.ways[0].env
+	pair := func(name string, our, their []string) row {
+		return row{name: startUp + ": " + name, unit: millis, who: []contestant{{ours, our, env}, {peer, their, env}}}
+	}
+	const metadata = "docker-cli-plugin-metadata"
+	return []row{
+		pair("version", []string{w.plugin, "version"}, []string{w.peer, "version"}),
+		pair("plugin metadata", []string{w.plugin, metadata}, []string{w.peer, metadata}),
+		pair("version through docker", []string{"docker", "multiarch", "version"}, []string{"docker", "buildx", "version"}),
+	}
+}
+
+func (w *world) sizes() (row, error) {
+	given := map[string]float64{}
+	for name, file := range map[string]string{ours: w.plugin, peer: w.peer} {
+		info, err := os.Stat(file)
+		if err != nil {
+			return row{}, err
+		}
+		given[name] = float64(info.Size()) / (1 << 20)
+	}
+	return row{name: "binary", unit: size, given: given}, nil
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The builders that are made here and removed at the end.
+const (
+	ourBuilder   = "bench"
+	ourContainer = "docker-multiarch-bench-0"
+	peerBuilder  = "docker-multiarch-bench-peer"
+	sameBuilder  = "docker-multiarch-bench-same"
+)
+
+// world is what all rows share.
+type world struct {
+	dir               string // removed at the end
+	plugin, peer      string // the binaries
+	bare              string
+	engine, registry  string
+	base              string
+	socket            string // of our buildkitd in the file system, or "" when it cannot be reached there
+	ways              []way
+	log               io.Writer
+	undo              []func(context.Context)
+	environ           []string
+	stopForwardedHost context.CancelFunc
+}
+
+// way is how a client gets to the engine and to BuildKit.
+type way struct {
+	name   string
+	host   string   // DOCKER_HOST
+	env    []string // of every client
+	remote string   // our buildkitd, as the peer's remote driver names it
+	bare   []string // our buildkitd, as the bare client's flags name it
+}
+
+func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err error) {
+	w = &world{
+		log: log, plugin: plugin, peer: os.Getenv("MULTIARCH_E2E_BUILDX"), engine: os.Getenv("MULTIARCH_E2E_ENGINE"),
+		registry: os.Getenv("MULTIARCH_E2E_REGISTRY"), base: os.Getenv("MULTIARCH_E2E_BASE"),
+	}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.peer == "" || w.engine == "" || w.registry == "" || w.base == "" {
+		return w, fmt.Errorf("MULTIARCH_E2E_BUILDX, _ENGINE, _REGISTRY and _BASE are not all set: run e2e/env/up.sh test, and this through e2e/env/with.sh")
+	}
+	if w.plugin, err = filepath.Abs(plugin); err != nil {
+		return w, err
+	}
+	if _, err := os.Stat(w.plugin); err != nil {
+		return w, fmt.Errorf("our binary: %w (run make build)", err)
+	}
+	if w.dir, err = os.MkdirTemp("", "docker-multiarch-bench-"); err != nil {
+		return w, err
+	}
+	w.environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}
+	w.bare = filepath.Join(w.dir, "bare")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.bare, "./e2e/bench/bare").CombinedOutput(); err != nil {
+		return w, fmt.Errorf("build the bare client: %w\n%s", err, out)
+	}
+	return w, w.builders(ctx)
+}
+
+// builders makes ours and the peer's, and finds the ways to them.
+func (w *world) builders(ctx context.Context) error {
+	fctx, stop := context.WithCancel(ctx)
+	w.stopForwardedHost = stop
+	tcp, err := forward(fctx, w.engine)
+	if err != nil {
+		return err
+	}
+	direct, err := w.newWay("socket", w.engine)
+	if err != nil {
+		return err
+	}
+	if err := w.makeOurs(ctx, direct); err != nil {
+		return err
+	}
+	pid, err := w.docker(ctx, direct, "inspect", "-f", "{{.State.Pid}}", ourContainer)
+	if err != nil {
+		return err
+	}
+	socket := "/proc/" + strings.TrimSpace(pid) + "/root/run/buildkit/buildkitd.sock"
+	if _, err := os.Stat(socket); err == nil {
+		direct.remote, direct.bare = "unix://"+socket, []string{"-socket", socket}
+		w.ways = append(w.ways, direct)
+	} else {
+		fmt.Fprintf(w.log, "bench: buildkitd's socket is not in this machine's file system (%v): only the way by exec is measured\n", err)
+	}
+	byExec, err := w.newWay("exec", tcp)
+	if err != nil {
+		return err
+	}
+	byExec.remote, byExec.bare = "docker-container://"+ourContainer, []string{"-host", tcp, "-container", ourContainer}
+	w.ways = append(w.ways, byExec)
+	for _, y := range w.ways {
+		if err := w.makePeers(ctx, y); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newWay makes a Docker configuration of its own, since the peer keeps in it by which address an engine is reached.
+func (w *world) newWay(name, host string) (way, error) {
+	config := filepath.Join(w.dir, "docker-"+name)
+	plugins := filepath.Join(config, "cli-plugins")
+	if err := os.MkdirAll(plugins, 0o755); err != nil {
+		return way{}, err
+	}
+	for link, binary := range map[string]string{"docker-multiarch": w.plugin, "docker-buildx": w.peer} {
+		if err := os.Symlink(binary, filepath.Join(plugins, link)); err != nil {
+			return way{}, err
+		}
+	}
+	env := append([]string{"DOCKER_CONFIG=" + config, "DOCKER_HOST=" + host}, w.environ...)
+	return way{name: name, host: host, env: env}, os.WriteFile(filepath.Join(config, "config.json"), []byte("{}\n"), 0o600)
+}
+
+// makeOurs makes our builder by a build, since that is what makes one.
+func (w *world) makeOurs(ctx context.Context, y way) error {
+	dir := filepath.Join(w.dir, "first")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nLABEL first=build\n"), 0o644); err != nil {
+		return err
+	}
+	w.undo = append(w.undo, func(ctx context.Context) { _, _ = w.docker(ctx, y, "multiarch", "builder", "rm", ourBuilder) })
+	_, err := w.docker(ctx, y, "multiarch", "build", "--builder", ourBuilder, "--push", "-t", w.tag("first"), dir)
+	return err
+}
+
+func (w *world) makePeers(ctx context.Context, y way) error {
+	image, err := w.docker(ctx, y, "inspect", "-f", "{{.Config.Image}}", ourContainer)
+	if err != nil {
+		return err
+	}
+	w.undo = append(w.undo, func(ctx context.Context) { _, _ = w.docker(ctx, y, "buildx", "rm", peerBuilder) })
+	if _, err := w.docker(ctx, y, "buildx", "create", "--name", peerBuilder, "--driver", "docker-container", "--bootstrap",
+		"--driver-opt", "network=host,image="+strings.TrimSpace(image)); err != nil {
+		return err
+	}
+	_, err = w.docker(ctx, y, "buildx", "create", "--name", sameBuilder, "--driver", "remote", y.remote)
+	return err
+}
+
+func (w *world) tag(name string) string { return w.registry + "/bench/" + name + ":1" }
+
+func (w *world) docker(ctx context.Context, y way, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "docker", args...)
+	cmd.Env = y.env
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("docker %s: %w\n%s", strings.Join(args, " "), err, errs.Bytes())
+	}
+	return out.String(), nil
+}
+
+// close removes the builders and the files, also after an interrupt.
+func (w *world) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for i := len(w.undo) - 1; i >= 0; i-- {
+		w.undo[i](ctx)
+	}
+	if w.stopForwardedHost != nil {
+		w.stopForwardedHost()
+	}
+	if w.dir != "" {
+		_ = os.RemoveAll(w.dir)
+	}
+}

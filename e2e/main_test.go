@@ -1,0 +1,126 @@
+//go:build e2e
+
+// Package e2e holds the promises of docker multiarch as stories: each test is an obligation, named as one, and is told on both
+// kinds of engine (one that keeps images in the classic store, one that keeps them in containerd's).
+//
+// A story runs the docker CLI with the plugin, as a user does, with a HOME and a DOCKER_CONFIG of its own, and then looks at
+// what is in the registry, on the engine and in its folder. What the program prints is looked at only where that is the promise.
+//
+// Where the engines, the registry and the rest are is read from the environment variables MULTIARCH_E2E_*, else from the file
+// that e2e/env/up.sh leaves. A story that lacks something is skipped with the reason; with MULTIARCH_E2E_REQUIRED=1 it fails.
+//
+// Most stories of a run share a builder on each engine. Those that do something to a builder have one of their own, and those
+// that take the kernel's emulators away run before all others.
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Of a run, set by TestMain before any story.
+var (
+	pluginFile    string // the plugin, built from this working copy
+	sharedBuilder string // name of the builder that most stories use
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "multiarch-e2e-")
+	if err == nil {
+		pluginFile, err = buildPlugin(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	sharedBuilder = "e2e-" + random()
+	// Stories wait for engines more than they compute.
+	_ = flag.Set("test.parallel", "4") // the flag exists
+	code := m.Run()
+	for _, kind := range engineKinds {
+		removeBuilder(setting(kind.variable), sharedBuilder)
+	}
+	_ = os.RemoveAll(dir) // a left-over temporary folder is no failure
+	os.Exit(code)
+}
+
+func buildPlugin(dir string) (string, error) {
+	file := filepath.Join(dir, "docker-multiarch")
+	out, err := exec.Command("go", "build", "-o", file, "../cmd/docker-multiarch").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("the plugin does not build: %w\n%s", err, out)
+	}
+	return file, nil
+}
+
+// removeBuilder uses the engine's own means, so that it works also when ours do not.
+func removeBuilder(host, name string) {
+	if host == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	label := "label=com.docker-multiarch.builder=" + name
+	out, _ := exec.CommandContext(ctx, "docker", "-H", host, "ps", "-aq", "--filter", label).Output()
+	for _, id := range strings.Fields(string(out)) {
+		_ = exec.CommandContext(ctx, "docker", "-H", host, "rm", "-f", id).Run() // best effort, here and below
+	}
+	_ = exec.CommandContext(ctx, "docker", "-H", host, "volume", "rm", "-f", volumeOf(name)).Run()
+}
+
+func containerOf(builder string) string { return "docker-multiarch-" + builder + "-0" }
+
+func volumeOf(builder string) string { return containerOf(builder) + "-state" }
+
+// setting is an environment variable, or a line of the environment's file; "" if it is in neither.
+func setting(name string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	state := os.Getenv("DOCKER_MULTIARCH_ENV")
+	if state == "" {
+		state = "/var/lib/docker-multiarch-env"
+	}
+	file, err := os.Open(filepath.Join(state, "env"))
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if key, value, ok := strings.Cut(lines.Text(), "="); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// need is a setting that the story cannot be told without.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	value := setting(name)
+	if value == "" {
+		lacking(t, name+" is not set: bring the environment up with e2e/env/up.sh")
+	}
+	return value
+}
+
+// lacking ends a story that cannot be told here.
+func lacking(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+func random() string { return strings.ToLower(rand.Text()[:8]) }

@@ -1,0 +1,123 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+)
+
+// noise is text that no compression makes smaller by much and that was not there before.
+func noise(n int) string {
+	data := make([]byte, n)
+	_, _ = rand.Read(data) // never fails: see its documentation
+	return string(data)
+}
+
+func joined(words []string) string { return "[" + strings.Join(words, " ") + "]" }
+
+// serve serves on the loopback interface for the time of the story, and gives host:port.
+func (s *story) serve(h http.Handler) string {
+	s.Helper()
+	s.besideUs()
+	server := httptest.NewServer(h)
+	s.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.Listener.Addr().String()
+}
+
+// backend passes requests on to the registry of the environment.
+func (s *story) backend() http.Handler {
+	return faultregistry.Upstream(&url.URL{Scheme: "http", Host: s.registry})
+}
+
+// front is a registry of another name in front of the environment's: what is in the one is in the other.
+func (s *story) front() (faults *faultregistry.Registry, host string) {
+	s.Helper()
+	faults = faultregistry.New(s.backend())
+	return faults, s.serve(faults)
+}
+
+// behind is the same repository in the environment's registry.
+func (s *story) behind(repo string) string {
+	_, path, _ := strings.Cut(repo, "/")
+	return s.registry + "/" + path
+}
+
+// countingEngine is the engine behind a proxy; host is for DOCKER_HOST, and sent tells how many bytes went to the engine so far.
+func (s *story) countingEngine() (host string, sent func() int64) {
+	s.Helper()
+	scheme, address, _ := strings.Cut(s.host, "://")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s.check(err)
+	s.Cleanup(func() { _ = listener.Close() })
+	bytes := new(atomic.Int64)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			engine, err := net.Dial(scheme, address)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go relay(client, engine, bytes)
+		}
+	}()
+	return "tcp://" + listener.Addr().String(), bytes.Load
+}
+
+// relay copies both ways until both sides have ended; each side may end its sending first.
+func relay(client, engine net.Conn, sent *atomic.Int64) {
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		_, _ = io.Copy(client, engine)
+		closeWrite(client)
+	}()
+	_, _ = io.Copy(engine, io.TeeReader(client, counter{sent}))
+	closeWrite(engine)
+	<-back
+	_, _ = client.Close(), engine.Close()
+}
+
+func closeWrite(c net.Conn) {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // it may be closed already
+	}
+}
+
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
+}
+
+func sum(text string) [32]byte { return sha256.Sum256([]byte(text)) }
+
+// inArguments gives the arguments of a process on this machine that have the word; "" if none does.
+func inArguments(word string) string {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), word) {
+			return string(text)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,45 @@
+package buildtest
+
+import (
+	"context"
+
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// dockerfile is what BuildKit's frontend does (frontend/dockerfile/builder) with its own parts. The frontend as a whole cannot be
+// used: its cache of image configurations has a data race, which fails our tests.
+func dockerfile(ctx context.Context, b *bridge) (*gateway.Result, error) {
+	ui, err := dockerui.NewClient(b)
+	if err != nil {
+		return nil, err
+	}
+	src, err := ui.ReadEntrypoint(ctx, "Dockerfile")
+	if err != nil {
+		return nil, err
+	}
+	opt := dockerfile2llb.ConvertOpt{Config: ui.Config, Client: ui, SourceMap: src.SourceMap, MetaResolver: b}
+	res, err := ui.Build(ctx, func(ctx context.Context, platform *ocispecs.Platform, _ int) (*dockerui.BuildResult, error) {
+		opt := opt
+		opt.TargetPlatform = platform
+		converted, err := dockerfile2llb.Dockerfile2LLB(ctx, src.Data, opt)
+		if err != nil {
+			return nil, err
+		}
+		def, err := converted.State.Marshal(ctx)
+		if err != nil {
+			return nil, err
+		}
+		solved, err := b.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB()})
+		if err != nil {
+			return nil, err
+		}
+		return &dockerui.BuildResult{Reference: solved.Ref, Image: converted.Image, BaseImage: converted.BaseImage}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return res.Finalize()
+}
