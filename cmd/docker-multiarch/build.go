@@ -152,6 +152,9 @@ func perform(ctx context.Context, w *world, j job, progress *progress) (build.Re
 	env := conn.env
 	env.Registry, env.Progress = registry, progress
 	report, err := build.Run(ctx, j.request, env, preflight)
+	if brokenConnection(err) && ctx.Err() == nil {
+		err = conn.lost(ctx)
+	}
 	if cause, ok := refused(ctx); ok {
 		err = cause
 	}

@@ -135,7 +135,11 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 	env.Node.Install = func(ctx context.Context, ps []platform.Platform) (emulation.Status, error) {
 		return installEmulators(ctx, cli, node, ps, opt.note)
 	}
-	return &connection{env: env, close: func() { _ = node.Close() }}, nil
+	return &connection{
+		env:   env,
+		close: func() { _ = node.Close() },
+		lost:  func(ctx context.Context) error { return lostBuilder(ctx, eng, node) },
+	}, nil
 }
 
 // solver adapts BuildKit's client to build.Solver.

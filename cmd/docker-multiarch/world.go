@@ -41,6 +41,8 @@ type connectOptions struct {
 type connection struct {
 	env   build.Env // without Registry and Progress
 	close func()
+	// lost says what became of a builder whose connection broke.
+	lost func(context.Context) error
 }
 
 func (w *world) fromEnv(name string) choice {
