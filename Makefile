@@ -42,7 +42,7 @@ lint: ## golangci-lint, go mod tidy, shellcheck
 	e2e/env/lint.sh
 
 docs: ## regenerate docs/commands.md
-	go generate ./docs/...
+	go test ./cmd/docker-multiarch -run TestTheCommandReference -count=1 -update
 
 check: lint unit docs ## lint, unit tests, and no drift in the generated documents
 	git diff --exit-code docs/commands.md

@@ -60,6 +60,9 @@ func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 }
 
 func (k *keeper) ensure(ctx context.Context) (*Node, error) {
+	if err := k.eng.Answers(ctx); err != nil {
+		return nil, err
+	}
 	k.early = dialEarly(ctx, target{eng: k.eng, id: containerName(k.spec.Name), local: k.local()})
 	defer k.early.drop()
 

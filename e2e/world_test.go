@@ -33,7 +33,12 @@ func TestABaseTagThatMovesDuringTheBuildDoesNotSplitThePlatforms(t *testing.T) {
 			next.ServeHTTP(w, req)
 		}})
 		repo := s.repo()
-		s.mustBuild("--platform", three, "--push", "-t", repo, s.dockerfile("FROM "+host+"/"+path+":moving", "COPY Dockerfile /"))
+		r := s.mustBuild("--platform", three, "--push", "-t", repo, s.dockerfile("FROM "+host+"/"+path+":moving", "COPY Dockerfile /"))
+		defer func() {
+			if s.Failed() {
+				s.Logf("%s\n%v", r.err, faults.Requests())
+			}
+		}()
 		if asked.Load() < 2 {
 			s.Logf("the tag was asked for %d times: it had no time to move", asked.Load())
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,14 +43,14 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 		Short: "Build an image for one or more platforms and push it",
 		Long: "Build an image for one or more platforms, each by a solve of its own, all at once, and push them as one index.\n\n" +
 			"The image's name, its platforms and its media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
-			"DOCKER_DEFAULT_PLATFORM, else from " + projectFile + " in the build context. Tags move last, when every platform is built\n" +
-			"and in the registry.\n\n" +
+			"DOCKER_DEFAULT_PLATFORM, else from " + projectFile + " in the build context; where that file is, the context may be\n" +
+			"left out. Tags move last, when every platform is built and in the registry.\n\n" +
 			"Exit status: 0 done; 1 the build failed, no tag was moved; 4 all was built but the registry did not take all of it;\n" +
 			"125 wrong flags or arguments, nothing was done; 130 interrupted (143 by SIGTERM).",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 --push -t registry.example/app:1.0 .",
-		Args:    exactly(1, "one argument, the build context: a directory, a git or http URL, or -"),
+		Args:    oneContext,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.contextPath = args[0]
+			o.contextPath = append(args, ".")[0]
 			return interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -61,6 +62,14 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	addBuilderFlags(cmd.Flags(), &o.builder)
 	completeBuildFlags(cmd, w)
 	return cmd
+}
+
+// oneContext wants the build context, except in the root of a project that says what it is.
+func oneContext(cmd *cobra.Command, args []string) error {
+	if _, err := os.Stat(projectFile); err == nil && len(args) == 0 {
+		return nil
+	}
+	return exactly(1, "one argument, the build context: a directory, a git or http URL, or -")(cmd, args)
 }
 
 // addBuildFlags: what docker buildx build has, has the same name and meaning here.

@@ -132,7 +132,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 			},
 		},
 	}
-	env.Node.Install = func(ctx context.Context, ps []platform.Platform) (emulation.Status, error) {
+	env.Node.Install = func(ctx context.Context, ps []platform.Platform) error {
 		return installEmulators(ctx, cli, node, ps, opt.note)
 	}
 	return &connection{
@@ -151,22 +151,20 @@ func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 }
 
 // installEmulators makes the node's kernel run the platforms, as far as the engine allows it.
-func installEmulators(
-	ctx context.Context, cli *command.DockerCli, node *builder.Node, ps []platform.Platform, note func(string),
-) (emulation.Status, error) {
+func installEmulators(ctx context.Context, cli *command.DockerCli, node *builder.Node, ps []platform.Platform, note func(string)) error {
 	eng := engine.New(cli.Client())
 	info, err := eng.Info(ctx)
 	if err != nil {
-		return emulation.Status{}, err
+		return err
 	}
 	login, err := pullAuth(cli.ConfigFile())(ctx, emulation.DefaultImage)
 	if err != nil {
 		note("warning: " + err.Error())
 	}
-	report, err := emulation.Install(ctx, emulation.InstallOptions{
+	_, err = emulation.Install(ctx, emulation.InstallOptions{
 		Shell: node, Runner: eng, Platforms: ps, Engine: info, HelperImage: node.Image, RegistryAuth: login, Report: note,
 	})
-	return report.Status, err
+	return err
 }
 
 // builderSpec is what the flags, the Docker config and the build's own references ask of the builder.

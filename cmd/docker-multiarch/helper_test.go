@@ -83,8 +83,8 @@ func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, e
 	return &connection{close: func() {}, env: build.Env{Client: "test", Node: build.Node{
 		Name: "default", Solver: s.Builder, Platforms: s.Platforms, CPUs: 2,
 		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
-		Install: func(context.Context, []platform.Platform) (emulation.Status, error) {
-			return emulation.Status{}, errors.New("the engine is rootless")
+		Install: func(context.Context, []platform.Platform) error {
+			return errors.New("the engine is rootless")
 		},
 	}}}, nil
 }

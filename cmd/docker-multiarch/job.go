@@ -53,19 +53,15 @@ func parseBuild(w *world, o buildOptions) (j job, err error) {
 	if j.display, err = displayMode(w, o); err != nil {
 		return j, err
 	}
-	src, release, err := openSource(w, o)
-	j.release = release
-	if err != nil {
-		return j, err
-	}
-	j.request.Source = src
-	if err := j.destination(w, o); err != nil {
-		return j, err
-	}
 	if err := j.words(w, o); err != nil {
 		return j, err
 	}
-	return j, nil
+	if err := j.destination(w, o); err != nil {
+		return j, err
+	}
+	// Last, since standard input is read and spooled here.
+	j.request.Source, j.release, err = openSource(w, o)
+	return j, err
 }
 
 func openSource(w *world, o buildOptions) (build.Source, func(), error) {
@@ -78,7 +74,7 @@ func openSource(w *world, o buildOptions) (build.Source, func(), error) {
 
 // destination settles the names, the platforms and the media types: flags, else environment, else the project's file.
 func (j *job) destination(w *world, o buildOptions) error {
-	file, err := readProject(j.request.Source.ContextDir)
+	file, err := readProject(o.contextPath)
 	if err != nil {
 		return err
 	}

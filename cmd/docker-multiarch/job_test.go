@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,29 +11,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-func TestFlagsAreTheOptions(t *testing.T) {
-	got := parsed(t,
-		"--add-host", "a:1.2.3.4,b:5.6.7.8", "--build-arg", "A=1,2", "--build-arg", "B", "--build-context", "x=y", "-f", "d/Dockerfile", "--iidfile", "i",
-		"--label", "l=1", "--metadata-file", "m", "--network", "none", "--no-cache", "--platform", "linux/amd64,arm64", "--platform", "riscv64", "--progress", "plain",
-		"--pull", "--push", "--secret", "id=s", "--ssh", "default", "-t", "a", "--tag", "b:c", "--target", "final", "--emulators", "never", "--index", "--jobs", "3",
-		"--media-types", "docker", "--builder", "mine", "--builder-image", "img", "--builder-config", "c.toml", "--driver-opt", "network=host", "-q", "dir")
-	want := buildOptions{
-		contextPath: "dir", addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"},
-		labels: []string{"l=1"}, platforms: []string{"linux/amd64,arm64", "riscv64"}, secrets: []string{"id=s"}, ssh: []string{"default"}, tags: []string{"a", "b:c"},
-		dockerfile: "d/Dockerfile", target: "final", network: "none", progress: "plain", iidFile: "i", metadataFile: "m",
-		noCache: true, pull: true, push: true, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
-		builder: builderOptions{name: "mine", image: "img", config: "c.toml", driverOpts: []string{"network=host"}},
-	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{})); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	got = parsed(t, ".")
-	want = buildOptions{contextPath: ".", network: "default", progress: "auto", emulators: "auto"}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{})); diff != "" {
-		t.Errorf("defaults (-want +got):\n%s", diff)
-	}
-}
 
 func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsFile(t *testing.T) {
 	const file = "image: [HOST/file:1, HOST/file:2]\nplatforms: linux/s390x\nmedia-types: docker\n"
@@ -47,25 +23,35 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 		want result
 	}{
 		"flags": {
-			file, env, []string{"-t", "HOST/flag", "--platform", "linux/amd64", "--media-types", "oci"},
+			file, env,
+			[]string{"-t", "HOST/flag", "--platform", "linux/amd64", "--media-types", "oci"},
 			result{"HOST/flag:latest", "linux/amd64", "oci", ""},
 		},
 		"environment": {file, env, nil, result{"HOST/env:latest", "linux/arm64", "docker", "pushing to HOST/env:latest (DOCKER_MULTIARCH_IMAGE)"}},
+		"several names in the environment": {
+			"", map[string]string{"DOCKER_MULTIARCH_IMAGE": "HOST/a:1,HOST/b"}, nil,
+			result{"HOST/a:1 HOST/b:latest", "", "oci", "pushing to HOST/a:1, HOST/b:latest (DOCKER_MULTIARCH_IMAGE)"},
+		},
 		"the file": {
 			file, nil, nil, result{"HOST/file:1 HOST/file:2", "linux/s390x", "docker", "pushing to HOST/file:1, HOST/file:2 (.docker-multiarch.yaml)"},
 		},
 		"an empty file":        {"", nil, []string{"-t", "HOST/flag"}, result{"HOST/flag:latest", "", "oci", ""}},
 		"a file with comments": {"# nothing yet\n", nil, []string{"-t", "HOST/flag"}, result{"HOST/flag:latest", "", "oci", ""}},
 		"each on its own": {
-			"image: HOST/file\n", map[string]string{"DOCKER_DEFAULT_PLATFORM": "arm64,amd64"}, nil,
+			"image: HOST/file\n",
+			map[string]string{"DOCKER_DEFAULT_PLATFORM": "arm64,amd64"},
+			nil,
 			result{"HOST/file:latest", "linux/arm64 linux/amd64", "oci", "pushing to HOST/file:latest (.docker-multiarch.yaml)"},
 		},
 		"variables": {
-			"image: HOST/${TEAM}/app:${VERSION}\n", map[string]string{"TEAM": "core", "VERSION": "1.2"}, nil,
+			"image: HOST/${TEAM}/app:${VERSION}\n",
+			map[string]string{"TEAM": "core", "VERSION": "1.2"},
+			nil,
 			result{"HOST/core/app:1.2", "", "oci", "pushing to HOST/core/app:1.2 (.docker-multiarch.yaml)"},
 		},
 		"a platform twice": {
-			"", nil, []string{"-t", "HOST/flag", "--platform", "linux/arm64,aarch64"},
+			"", nil,
+			[]string{"-t", "HOST/flag", "--platform", "linux/arm64,aarch64"},
 			result{"HOST/flag:latest", "linux/arm64", "oci", `"aarch64" is the same platform as "linux/arm64": built once`},
 		},
 		"a tag twice": {"", nil, []string{"-t", "HOST/flag", "-t", "HOST/flag:latest"}, result{"HOST/flag:latest", "", "oci", ""}},
@@ -118,6 +104,18 @@ func TestADestinationThatIsNotOnTheCommandLineIsPrintedBeforeTheBuild(t *testing
 			contains(t, s.err.String(), "pushing to "+s.host+"/app:latest (.docker-multiarch.yaml)")
 		}
 	}
+}
+
+func TestAProjectsRootNeedsNoContextArgument(t *testing.T) {
+	s := newStage(t)
+	if status := s.run("build", "--push"); status != exitUsage || s.connects != 0 {
+		t.Errorf("without a project: status %d, %d connections", status, s.connects)
+	}
+	s.write(projectFile, "image: HOST/app\n")
+	if status := s.run("build", "--push", "-q"); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	contains(t, s.out.String(), s.host+"/app@sha256:")
 }
 
 func TestTheProjectsFileIsNotReadForOtherContexts(t *testing.T) {
@@ -179,7 +177,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a bad builder name":      {[]string{"--push", "-t", "app", "--builder", "a/b", "."}, "", []string{`--builder: invalid builder name "a/b"`}},
 		"an iidfile nowhere":      {[]string{"--push", "-t", "app", "--iidfile", "nowhere/iid", "."}, "", []string{"--iidfile: ", "no such file"}},
 		"metadata nowhere":        {[]string{"--push", "-t", "app", "--metadata-file", ".", "."}, "", []string{"--metadata-file: ", "is a directory"}},
-		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatfroms: [linux/amd64]\n", []string{projectFile + `: line 2: unknown key "platfroms" (the keys are image, platforms, media-types)`}},
+		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatform-list: [linux/amd64]\n", []string{projectFile + `: line 2: unknown key "platform-list" (the keys are image, platforms, media-types)`}},
 		"a key of another kind":   {[]string{"--push", "."}, "image: {a: b}\n", []string{projectFile + ": line 1: want a text, or a list of texts"}},
 		"no YAML":                 {[]string{"--push", "."}, "image: [\n", []string{projectFile + ": line "}},
 		"a bad platform in the file": {
@@ -229,76 +227,6 @@ func TestExpandReplacesVariables(t *testing.T) {
 	for in, want := range map[string]string{"app": "app", "${A}": "<A>", "a${A}b${B}c": "a<A>b<B>c", "$A": "$A", "a}": "a}"} {
 		if got, err := expand(in, lookup); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", in, got, err)
-		}
-	}
-}
-
-func TestSecretsAsDockerBuildxReadsThem(t *testing.T) {
-	t.Chdir(t.TempDir())
-	for _, name := range []string{"key", "token", "both"} {
-		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	lookup := func(name string) (string, bool) { return "x", name == "VAR" || name == "both" }
-	for in, want := range map[string][3]string{ // id, file, variable
-		"id=a,src=key":           {"a", "key", ""},
-		"id=a,source=key":        {"a", "key", ""},
-		"type=file,id=a,src=key": {"a", "key", ""},
-		"id=a,env=VAR":           {"a", "", "VAR"},
-		"type=env,id=VAR":        {"VAR", "", "VAR"},
-		"type=env,id=a,src=VAR":  {"a", "", "VAR"},
-		"id=token":               {"token", "token", ""},
-		"id=both":                {"both", "", "both"},
-		"type=file,id=both":      {"both", "both", ""},
-		"src=key":                {"key", "key", ""},
-	} {
-		got, err := parseSecret(in, lookup)
-		if err != nil || [3]string{got.ID, got.FilePath, got.Env} != want {
-			t.Errorf("%s: got %+v, %v", in, got, err)
-		}
-	}
-	for _, in := range []string{"", "id", "id=a,type=x,src=key", "id=a,what=key", "type=file"} {
-		if _, err := parseSecret(in, lookup); err == nil {
-			t.Errorf("%q is taken", in)
-		}
-	}
-}
-
-func TestBuildArgumentsAndHosts(t *testing.T) {
-	env := map[string]string{"FROM_ENV": "e", "SOURCE_DATE_EPOCH": "1"}
-	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-	args, err := parseBuildArgs([]string{"A=1", "B=", "C=x=y", "FROM_ENV", "NOT_SET", "A=2"}, lookup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string]string{"A": "2", "B": "", "C": "x=y", "FROM_ENV": "e", "SOURCE_DATE_EPOCH": "1"}
-	if diff := cmp.Diff(want, args); diff != "" {
-		t.Errorf("arguments (-want +got):\n%s", diff)
-	}
-	addProxies(args, map[string]string{"HTTP_PROXY": "p", "b": "not this one"})
-	if args["HTTP_PROXY"] != "p" || args["b"] != "" {
-		t.Errorf("with proxies: %v", args)
-	}
-	hosts, err := parseHosts([]string{"a:1.2.3.4", "b=::1", "c:::1", "d:[::1]"})
-	if diff := cmp.Diff([]string{"a=1.2.3.4", "b=::1", "c=::1", "d=::1"}, hosts); diff != "" || err != nil {
-		t.Errorf("hosts (-want +got):\n%s%v", diff, err)
-	}
-}
-
-func TestProgressModes(t *testing.T) {
-	for _, tt := range []struct{ flag, quiet, env, want string }{
-		{"auto", "", "", "auto"},
-		{"auto", "", "plain", "plain"},
-		{"tty", "", "plain", "tty"},
-		{"none", "", "", "quiet"},
-		{"auto", "q", "plain", "quiet"},
-		{"quiet", "q", "", "quiet"},
-	} {
-		w := &world{lookupEnv: func(string) (string, bool) { return tt.env, tt.env != "" }}
-		got, err := displayMode(w, buildOptions{progress: tt.flag, quiet: tt.quiet != ""})
-		if err != nil || string(got) != tt.want {
-			t.Errorf("%+v: got %s, %v", tt, got, err)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func newRelabelling() *progress {
 	return p
 }
 
-// names are the steps that a platform's message still has after relabelling.
+// relabelled are the names of the steps that a platform's message still has after relabelling.
 func (p *progress) relabelled(platform string, vs ...*client.Vertex) (names []string) {
 	for _, v := range p.relabel(platform, &client.SolveStatus{Vertexes: vs}).Vertexes {
 		names = append(names, v.Name)
@@ -133,26 +132,5 @@ func TestPlainProgressNamesThePlatformOfEveryStep(t *testing.T) {
 	}
 	if n := strings.Count(text, "RUN echo hello"); n != 3 {
 		t.Errorf("the platforms' steps are shown %d times:\n%s", n, text)
-	}
-}
-
-func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
-	for _, tt := range []struct {
-		err  error
-		want int
-		text string
-	}{
-		{nil, 0, ""},
-		{errors.New("boom"), 1, "ERROR: boom\n"},
-		{&build.FailedError{Platforms: []build.PlatformReport{{Err: errors.New("boom")}}}, 1, "ERROR: "},
-		{&build.PreflightError{Err: errors.New("boom")}, 1, "ERROR: boom\n"},
-		{&build.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
-		{&usage{err: errors.New("boom"), hint: "do this"}, 125, "ERROR: boom\nHint: do this\n"},
-		{&hinted{err: errors.New("boom"), hint: "do this"}, 1, "ERROR: boom\nHint: do this\n"},
-	} {
-		var out strings.Builder
-		if got := explain(&out, tt.err); got != tt.want || !strings.HasPrefix(out.String(), tt.text) {
-			t.Errorf("%v: status %d, want %d; %q", tt.err, got, tt.want, out.String())
-		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
 )
 
 // projectFile says once, in the root of a local build context, what a project is. It is never read from a git, http or standard
@@ -38,11 +40,12 @@ func (l *stringList) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*[]string)(l))
 }
 
-// readProject reads the project's file of a context directory; a context without one, or that is not a directory, has an empty
+// readProject reads the project's file of a build context. A context without one, or that is no local directory, has an empty
 // project. Unknown keys are refused with their line.
-func readProject(dir string) (project, error) {
+func readProject(context string) (project, error) {
 	var p project
-	if dir == "" {
+	dir, ok := build.LocalContext(context)
+	if !ok {
 		return p, nil
 	}
 	data, err := os.ReadFile(filepath.Join(dir, projectFile))

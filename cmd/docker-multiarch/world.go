@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/distribution/reference"
 
@@ -45,9 +46,13 @@ type connection struct {
 	lost func(context.Context) error
 }
 
+// fromEnv is a setting from the environment; several values have commas between them.
 func (w *world) fromEnv(name string) choice {
 	value, _ := w.lookupEnv(name)
-	return choice{nonEmpty(value), name}
+	if value == "" {
+		return choice{from: name}
+	}
+	return choice{strings.Split(value, ","), name}
 }
 
 // errRefused is the cause of a context that ended because a registry would not take the result.

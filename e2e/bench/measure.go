@@ -26,6 +26,8 @@ type row struct {
 	who  []contestant
 	// before is called ahead of every single run, outside of the time; nil is nothing.
 	before func() error
+	// times as many runs are made as of other rows; 0 is once. What takes some milliseconds needs more of them for a median.
+	times int
 	// given are figures that need no run, by contestant.
 	given map[string]float64
 }
@@ -60,7 +62,7 @@ func (r row) measure(ctx context.Context, p plan, log io.Writer) (result, error)
 	}
 	began := time.Now()
 	fmt.Fprintf(log, "bench: %-52s", r.name)
-	for round := range p.warm + p.runs {
+	for round := range p.warm + p.runs*max(r.times, 1) {
 		for i := range r.who {
 			c := r.who[(i+round)%len(r.who)]
 			if r.before != nil {

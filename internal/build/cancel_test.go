@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,8 +57,8 @@ func TestACancelledBuildEndsWithItsCauseAndMovesNoTag(t *testing.T) {
 		},
 		"while emulators are installed": func(w *world, b *blocker) {
 			w.kernel = nil
-			w.env.Node.Install = func(ctx context.Context, _ []platform.Platform) (emulation.Status, error) {
-				return emulation.Status{}, b.wait(ctx)
+			w.env.Node.Install = func(ctx context.Context, _ []platform.Platform) error {
+				return b.wait(ctx)
 			}
 		},
 		"while steps run":                  func(w *world, b *blocker) { w.Run = b.on("linux/arm64") },
@@ -150,3 +151,17 @@ func TestABuilderThatNeverTakesTheContextSessionDoesNotHoldUpACancelledBuild(t *
 		t.Fatal("the build hangs")
 	}
 }
+
+func TestAContextThatCannotBeServedStopsTheBuildAndSaysWhy(t *testing.T) {
+	w := newWorld(t, "FROM scratch\nCOPY a /a\n")
+	w.env.Node.Solver = unserved{w.Builder}
+	_, err := w.run()
+	if err == nil || !strings.Contains(err.Error(), "cannot serve the build context: no session today") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// unserved is a builder that refuses the session for the context.
+type unserved struct{ *buildtest.Builder }
+
+func (unserved) Serve(context.Context, *session.Session) error { return errors.New("no session today") }

@@ -70,6 +70,9 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 		return clearance{err: err}
 	}
 	pins, reread, notes := pin(ctx, gw, graphs)
+	if ctx.Err() != nil {
+		return clearance{err: context.Cause(ctx)}
+	}
 	for _, n := range notes {
 		c.env.Progress.Note(n)
 	}
@@ -95,10 +98,9 @@ func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) 
 	if c.req.KeepEmulators || c.env.Node.Install == nil {
 		return Plan{}, &CannotRunError{Node: c.env.Node.Name, Platforms: missing}
 	}
-	if _, err = c.env.Node.Install(ctx, missing); err != nil {
+	if err := c.env.Node.Install(ctx, missing); err != nil {
 		return Plan{}, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Err: err}
 	}
-	// What Install found out is about the missing platforms only, and the plan is about all.
 	if status, err = c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...); err != nil {
 		return Plan{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
 	}

@@ -31,8 +31,8 @@ type Node struct {
 	// Probe finds out how the kernel behind the node runs programs for the platforms. It is asked only when one of them has
 	// another architecture than the node.
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
-	// Install makes the node's kernel run programs for the platforms, and gives the status afterwards.
-	Install func(context.Context, []platform.Platform) (emulation.Status, error)
+	// Install makes the node's kernel run programs for the platforms.
+	Install func(context.Context, []platform.Platform) error
 }
 
 // Progress is told what happens. Its methods are called from several goroutines, and must not block for long.

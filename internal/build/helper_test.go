@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
-	"github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/build/buildtest"
@@ -70,15 +68,15 @@ func (w *world) probe(ctx context.Context, _ ...platform.Platform) (emulation.St
 	return status(w.kernel), context.Cause(ctx)
 }
 
-func (w *world) install(_ context.Context, ps []platform.Platform) (emulation.Status, error) {
+func (w *world) install(_ context.Context, ps []platform.Platform) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.installed = append(w.installed, formatted(ps)...)
 	if w.after == nil {
-		return emulation.Status{}, errors.New("the engine is rootless")
+		return errors.New("the engine is rootless")
 	}
 	w.kernel = w.after
-	return status(w.after), nil
+	return nil
 }
 
 func status(modes map[string]emulation.Mode) (s emulation.Status) {
@@ -164,35 +162,6 @@ func (w *world) untouched() {
 	}
 }
 
-// recorder is a Progress.
-type recorder struct {
-	mu       sync.Mutex
-	plans    []string
-	statuses map[string]int
-	ends     int
-}
-
-func (r *recorder) Status(p platform.Platform, s *client.SolveStatus) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s == nil {
-		r.ends++
-		return
-	}
-	if r.statuses == nil {
-		r.statuses = map[string]int{}
-	}
-	r.statuses[platform.Format(p)]++
-}
-
-func (r *recorder) Cleared(p Plan) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.plans = append(r.plans, p.String())
-}
-
-func (r *recorder) Note(string) {}
-
 func formatted(ps []platform.Platform) (names []string) {
 	for _, p := range ps {
 		names = append(names, platform.Format(p))
@@ -215,32 +184,6 @@ func contains(t *testing.T, text string, parts ...string) {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q lacks %q", text, part)
 		}
-	}
-}
-
-// ours are the goroutines that run code of this package or wait in a solve, by their stacks.
-func ours() (stacks []string) {
-	buf := make([]byte, 1<<20)
-	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		for _, part := range []string{"internal/build.", "buildtest.", "session.(*Session)", "errgroup"} {
-			if strings.Contains(stack, part) && !strings.Contains(stack, "testing.tRunner") {
-				stacks = append(stacks, stack)
-				break
-			}
-		}
-	}
-	return stacks
-}
-
-// leftNothing waits a moment for the goroutines of a build to end.
-func leftNothing(t *testing.T) {
-	t.Helper()
-	deadline := time.Now().Add(2 * time.Second)
-	for len(ours()) > 0 {
-		if time.Now().After(deadline) {
-			t.Fatalf("goroutines are left:\n%s", strings.Join(ours(), "\n\n"))
-		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

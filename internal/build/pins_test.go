@@ -2,6 +2,7 @@ package build
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,6 +116,16 @@ func TestAGitContextIsBuiltFromOneCommit(t *testing.T) {
 	if diff := cmp.Diff([]int{2, 2, 2}, w.readings()); diff != "" { // the Dockerfile too is to be of that commit
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
+}
+
+func TestWhatTheBuilderCannotResolveIsBuiltAsItIsWithAWarning(t *testing.T) {
+	w := newWorld(t, "FROM scratch\nADD https://example.com/data.bin /\n")
+	w.NoMetadata = true
+	w.mustRun()
+	if diff := cmp.Diff([]int{1, 1, 1}, w.readings()); diff != "" {
+		t.Errorf("readings (-want +got):\n%s", diff)
+	}
+	contains(t, strings.Join(w.progress.notes, "\n"), "warning: https://example.com/data.bin cannot be held to one state for all platforms", "unknown method")
 }
 
 func TestGitAtKeepsTheSubdirectory(t *testing.T) {

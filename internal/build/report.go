@@ -80,12 +80,12 @@ func (e *PushError) Error() string { return e.Err.Error() }
 func (e *PushError) Unwrap() error { return e.Err }
 
 // pushFailed tells whether a solve's error came from its export. BuildKit has no type for it: its words are those of
-// exporter/containerimage/export.go.
+// exporter/containerimage/export.go, behind those of client/solve.go.
 func pushFailed(err error) bool {
 	if _, ok := errors.AsType[*PushError](err); ok {
 		return true
 	}
-	return err != nil && strings.Contains(err.Error(), "failed to push ")
+	return err != nil && strings.HasPrefix(strings.TrimPrefix(err.Error(), "failed to solve: "), "failed to push ")
 }
 
 // failure is the error of the platforms that have none of their image, or nil.

@@ -3,10 +3,9 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -24,11 +23,13 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	}
 	slices.SortFunc(targets, platform.Compare)
 
-	results, cleared, err := solveAll(ctx, req, env, targets, preflight)
+	solving, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	results, cleared, err := solveAll(solving, cancel, req, env, targets, preflight)
 	if err != nil {
 		return Report{}, err
 	}
-	rep, err := gather(ctx, env, targets, results, cleared)
+	rep, err := gather(solving, env, targets, results, cleared)
 	if err != nil {
 		return rep, err
 	}
@@ -39,19 +40,26 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	return publish(ctx, req, env, rep, images)
 }
 
-// solveAll runs one solve a platform. Its results are in the order of targets.
-func solveAll(ctx context.Context, req Request, env Env, targets []platform.Platform, preflight func(context.Context) error) ([]solved, clearance, error) {
+// solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
+func solveAll(
+	ctx context.Context, cancel context.CancelCauseFunc, req Request, env Env, targets []platform.Platform, preflight func(context.Context) error,
+) ([]solved, clearance, error) {
 	shared, err := contextSession(ctx, req.Source, env.Client)
 	if err != nil {
 		return nil, clearance{}, err
 	}
 	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives a cancelled build's solves, so that they end in order
-	var serving errgroup.Group
-	serving.Go(func() error { return env.Node.Solver.Serve(serveCtx, shared) })
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		// What ends a session after its build is of no interest.
+		if err := env.Node.Solver.Serve(serveCtx, shared); err != nil && serveCtx.Err() == nil {
+			cancel(fmt.Errorf("cannot serve the build context: %w", err))
+		}
+	})
 	defer func() {
 		stop() // first: closing a session waits until it is connected
 		_ = shared.Close()
-		_ = serving.Wait() // what ends a session after its build is of no interest
+		serving.Wait()
 	}()
 
 	cond := newConductor(len(targets))

@@ -79,8 +79,13 @@ func (s *sourceBuilder) context() error {
 	if name == "-" {
 		return s.stdinContext()
 	}
-	info, err := os.Stat(name)
-	if err != nil && isURL(name) { // a directory named like a repository (github.com/me/app) is a directory, as for docker build
+	if dir, ok := LocalContext(name); ok {
+		s.Dirs[localContext] = dir
+		s.ContextDir = dir
+		return s.findDockerfile()
+	}
+	_, err := os.Stat(name)
+	if err != nil && isURL(name) {
 		s.Attrs["context"] = name
 		return s.remoteDockerfile()
 	}
@@ -89,12 +94,15 @@ func (s *sourceBuilder) context() error {
 		return fmt.Errorf("the build context %q does not exist: give a directory, a git or http URL, or - for standard input", name)
 	case err != nil:
 		return fmt.Errorf("the build context %q cannot be read: %w", name, err)
-	case !info.IsDir():
-		return fmt.Errorf("the build context %q is not a directory; to build from an archive: docker multiarch build - < %s", name, name)
 	}
-	s.Dirs[localContext] = name
-	s.ContextDir = name
-	return s.findDockerfile()
+	return fmt.Errorf("the build context %q is not a directory; to build from an archive: docker multiarch build - < %s", name, name)
+}
+
+// LocalContext tells whether a build context is a local directory. One that is named like a repository (github.com/me/app) is a
+// directory if it exists, as for docker build.
+func LocalContext(name string) (dir string, ok bool) {
+	info, err := os.Stat(name)
+	return name, name != "-" && err == nil && info.IsDir()
 }
 
 // stdinContext takes an archive as the context, anything else as the Dockerfile of an empty one.

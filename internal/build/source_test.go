@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/opencontainers/go-digest"
-	"github.com/sirupsen/logrus"
 )
 
 // archive is a tar with one empty file.
@@ -65,41 +62,54 @@ func TestSourcesFromTheUsersWords(t *testing.T) {
 		},
 		"-f from the working directory": {
 			SourceOptions{Context: "empty", Dockerfile: "app/other.Dockerfile"},
-			map[string]string{"context": "empty", "dockerfile": "app"}, map[string]string{"filename": "other.Dockerfile"}, "empty", "",
+			map[string]string{"context": "empty", "dockerfile": "app"},
+			map[string]string{"filename": "other.Dockerfile"},
+			"empty", "",
 		},
 		"-f -": {
 			SourceOptions{Context: "empty", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
-			map[string]string{"context": "empty", "dockerfile": "SPOOL"}, map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"}, "empty", "FROM a\n",
+			map[string]string{"context": "empty", "dockerfile": "SPOOL"},
+			map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"},
+			"empty", "FROM a\n",
 		},
 		"a Dockerfile on standard input": {
 			SourceOptions{Context: "-", Stdin: strings.NewReader("FROM a\n")},
-			map[string]string{"context": "SPOOL", "dockerfile": "SPOOL"}, map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"}, "", "FROM a\n",
+			map[string]string{"context": "SPOOL", "dockerfile": "SPOOL"},
+			map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"},
+			"", "FROM a\n",
 		},
 		"a tar on standard input": {
 			SourceOptions{Context: "-", Stdin: strings.NewReader(archive())}, map[string]string{}, map[string]string{"context": spoolURL}, "", archive(),
 		},
 		"a zipped tar on standard input, and -f in it": {
 			SourceOptions{Context: "-", Dockerfile: "deploy/Dockerfile", Stdin: strings.NewReader(zipped(archive()))},
-			map[string]string{}, map[string]string{"context": spoolURL, "filename": "deploy/Dockerfile"}, "", zipped(archive()),
+			map[string]string{},
+			map[string]string{"context": spoolURL, "filename": "deploy/Dockerfile"},
+			"", zipped(archive()),
 		},
 		"a git URL": {
 			SourceOptions{Context: "https://github.com/me/app.git#v1:sub"}, map[string]string{}, map[string]string{"context": "https://github.com/me/app.git#v1:sub"}, "", "",
 		},
 		"a git URL as git clone has it, and -f in it": {
 			SourceOptions{Context: "git@github.com:me/app.git", Dockerfile: "a/Dockerfile"},
-			map[string]string{}, map[string]string{"context": "git@github.com:me/app.git", "filename": "a/Dockerfile"}, "", "",
+			map[string]string{},
+			map[string]string{"context": "git@github.com:me/app.git", "filename": "a/Dockerfile"},
+			"", "",
 		},
 		"a short git URL": {
 			SourceOptions{Context: "github.com/you/app"}, map[string]string{}, map[string]string{"context": "github.com/you/app"}, "", "",
 		},
 		"a directory named like one": {
-			SourceOptions{Context: "github.com/me/app"}, map[string]string{"context": "github.com/me/app", "dockerfile": "github.com/me/app"},
-			map[string]string{"filename": "Dockerfile"}, "github.com/me/app", "",
+			SourceOptions{Context: "github.com/me/app"},
+			map[string]string{"context": "github.com/me/app", "dockerfile": "github.com/me/app"},
+			map[string]string{"filename": "Dockerfile"},
+			"github.com/me/app", "",
 		},
 		"an http URL, and -f - for it": {
 			SourceOptions{Context: "https://example.com/app.tar.gz", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
 			map[string]string{"dockerfile": "SPOOL"},
-			map[string]string{"context": "https://example.com/app.tar.gz", "filename": "Dockerfile", "dockerfilekey": "dockerfile"}, "", "FROM a\n",
+			map[string]string{"context": "https://example.com/app.tar.gz", "filename": "Dockerfile", "dockerfilekey": "dockerfile"},
+			"", "FROM a\n",
 		},
 		"named contexts": {
 			SourceOptions{Context: "app", Named: map[string]string{
@@ -109,7 +119,8 @@ func TestSourcesFromTheUsersWords(t *testing.T) {
 			map[string]string{
 				"filename": "Dockerfile", "context:lib": "local:lib", "context:context": "local:_context", "context:alpine": "docker-image://alpine:3",
 				"context:src": "https://github.com/me/lib.git", "context:base": "target:base",
-			}, "app", "",
+			},
+			"app", "",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,46 +214,6 @@ func TestSourcesThatCannotBeAreRefusedInWords(t *testing.T) {
 				t.Errorf("left in the temporary directory: %v, %v", left, err)
 			}
 		})
-	}
-}
-
-func TestAnOCILayoutIsANamedContext(t *testing.T) {
-	logrus.SetOutput(io.Discard) // of containerd's store, as the program does
-	t.Cleanup(func() { logrus.SetOutput(os.Stderr) })
-	inProject(t)
-	dgst := digest.FromString("index").String()
-	write(t, ".", "layout/oci-layout", `{"imageLayoutVersion":"1.0.0"}`)
-	write(t, ".", "layout/index.json", `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"`+dgst+`","size":5,`+
-		`"annotations":{"org.opencontainers.image.ref.name":"v1"}}]}`)
-	for _, value := range []string{"oci-layout://layout:v1", "oci-layout://layout@" + dgst, "oci-layout://layout:v1@" + dgst} {
-		src, release, err := OpenSource(SourceOptions{Context: "app", Named: map[string]string{"base": value}})
-		if err != nil {
-			t.Fatalf("%s: %v", value, err)
-		}
-		id, got, _ := strings.Cut(strings.TrimPrefix(src.Attrs["context:base"], "oci-layout://"), "@")
-		if got != dgst || src.Stores[id] == nil || len(src.Stores) != 1 {
-			t.Errorf("%s: attribute %q, stores %v", value, src.Attrs["context:base"], src.Stores)
-		}
-		release()
-	}
-}
-
-func TestLayoutReferences(t *testing.T) {
-	dgst := digest.FromString("x").String()
-	for ref, want := range map[string][3]string{
-		"dir":               {"dir", "latest", ""},
-		"./a/b:v1":          {"./a/b", "v1", ""},
-		"/a:b/c":            {"/a:b/c", "latest", ""},
-		"dir@" + dgst:       {"dir", "", dgst},
-		"dir:v1@" + dgst:    {"dir", "v1", dgst},
-		`C:\layouts\app:v1`: {`C:\layouts\app`, "v1", ""},
-		`C:\layouts`:        {`C:\layouts`, "latest", ""},
-		"user@host/dir":     {"user@host/dir", "latest", ""},
-	} {
-		path, tag, d := splitLayout(ref)
-		if got := [3]string{path, tag, d.String()}; got != want {
-			t.Errorf("%s: got %q, want %q", ref, got, want)
-		}
 	}
 }
 

@@ -39,7 +39,7 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.info == nil {
-		if err := e.answers(ctx); err != nil {
+		if err := e.Answers(ctx); err != nil {
 			return Info{}, err
 		}
 		res, err := e.api.Info(ctx, client.InfoOptions{})
@@ -56,13 +56,15 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 }
 
 // answerTimeout bounds the very first question, which any engine answers at once.
-const answerTimeout = 4 * time.Second
+// The Docker CLI has waited for two seconds before.
+const answerTimeout = 2500 * time.Millisecond
 
-// answers is an error when the engine says nothing in time, as one behind a
-// firewall that swallows everything. A connection over ssh takes its time, and
-// may ask its user; it is not bounded. Whatever else goes wrong is left to the
-// question that follows.
-func (e *Engine) answers(ctx context.Context) error {
+// Answers is an error, [ErrUnreachable], when the engine says nothing in time, as
+// one behind a firewall that swallows everything. It must come before all other
+// calls, since those may wait without a bound for the library's first question,
+// which is this one. A connection over ssh takes its time, and may ask its user;
+// it is not bounded. Whatever else goes wrong is left to the call that follows.
+func (e *Engine) Answers(ctx context.Context) error {
 	host := e.api.DaemonHost()
 	scheme, _, _ := strings.Cut(host, "://")
 	if !slices.Contains([]string{"unix", "npipe", "tcp"}, scheme) {
@@ -70,7 +72,6 @@ func (e *Engine) answers(ctx context.Context) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	// The library asks this before its first request anyway, once, to agree on a version.
 	_, err := e.api.Ping(bounded, client.PingOptions{NegotiateAPIVersion: true})
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w: %s does not answer within %s", ErrUnreachable, host, answerTimeout)

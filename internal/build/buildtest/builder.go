@@ -35,6 +35,8 @@ type Builder struct {
 	Digest func(name string, p platform.Platform) digest.Digest
 	// Files are the contents of git and http sources, by their identifier.
 	Files map[string]string
+	// NoMetadata is an older BuildKit, which does not resolve git and http sources.
+	NoMetadata bool
 
 	dir      string
 	sessions *session.Manager

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // git's commits are
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -76,6 +77,9 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 func (b *bridge) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp, _ sourceresolver.Opt) (*sourceresolver.MetaResponse, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
+	}
+	if b.builder.NoMetadata {
+		return nil, errors.New("unknown method ResolveSourceMeta")
 	}
 	b.builder.mu.Lock()
 	b.builder.resolved[op.Identifier]++

@@ -129,7 +129,7 @@ func (r *reference) local(ctx context.Context, s graph.Step) (string, error) {
 		Name: strings.TrimPrefix(s.Source, "local://"), DestDir: dir,
 		IncludePatterns: list(pb.AttrIncludePatterns), ExcludePatterns: list(pb.AttrExcludePatterns), FollowPaths: list(pb.AttrFollowPaths),
 		Filter: func(_ string, st *fstypes.Stat) bool {
-			st.Uid, st.Gid = uint32(os.Getuid()), uint32(os.Getgid())
+			st.Uid, st.Gid = uint32(os.Getuid()), uint32(os.Getgid()) //nolint:gosec // IDs are not negative where there are some
 			return true
 		},
 	})

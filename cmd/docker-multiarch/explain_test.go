@@ -1,0 +1,30 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+)
+
+func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+		text string
+	}{
+		{nil, 0, ""},
+		{errors.New("boom"), 1, "ERROR: boom\n"},
+		{&build.FailedError{Platforms: []build.PlatformReport{{Err: errors.New("boom")}}}, 1, "ERROR: "},
+		{&build.PreflightError{Err: errors.New("boom")}, 1, "ERROR: boom\n"},
+		{&build.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
+		{&usage{err: errors.New("boom"), hint: "do this"}, 125, "ERROR: boom\nHint: do this\n"},
+		{&hinted{err: errors.New("boom"), hint: "do this"}, 1, "ERROR: boom\nHint: do this\n"},
+	} {
+		var out strings.Builder
+		if got := explain(&out, tt.err); got != tt.want || !strings.HasPrefix(out.String(), tt.text) {
+			t.Errorf("%v: status %d, want %d; %q", tt.err, got, tt.want, out.String())
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func TestAFailedBuildLeavesNoFilesOfAnEarlierRunAndMovesNoTag(t *testing.T) {
+	s := newStage(t)
+	s.write("meta.json", "{}")
+	s.write("iid", "sha256:x")
+	s.Run = func(_ context.Context, p platform.Platform) error {
+		if p.Architecture == "arm64" {
+			return errors.New("exit code: 1")
+		}
+		return nil
+	}
+	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--metadata-file", "meta.json", "--iidfile", "iid", "."); status != 1 {
+		t.Errorf("status %d", status)
+	}
+	for _, name := range []string{"meta.json", "iid"} {
+		if _, err := os.Stat(name); !os.IsNotExist(err) {
+			t.Errorf("%s is there: %v", name, err)
+		}
+	}
+	contains(t, s.err.String(), "No tag was moved.", "ERROR: linux/arm64: ", "exit code: 1")
+	if s.out.String() != "" || s.tagged("app") != "" {
+		t.Errorf("standard output %q; the tag names %q", s.out.String(), s.tagged("app"))
+	}
+}
+
+func TestTheTableOfAFailedBuildSaysWhichPlatformFailed(t *testing.T) {
+	s := newStage(t)
+	s.Run = func(_ context.Context, p platform.Platform) error {
+		if p.Architecture == "arm64" {
+			return errors.New("exit code: 1")
+		}
+		return nil
+	}
+	if status := s.run("build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "."); status != 1 {
+		t.Errorf("status %d", status)
+	}
+	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	want := `  HOW  TIME  SIZE  DIGEST
+linux/amd64  native  TIME  360B  sha256:1
+linux/arm64  emulated  TIME  -  failed
+
+No tag was moved.
+ERROR: linux/arm64: exit code: 1
+`
+	if diff := cmp.Diff(want, answer); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestARegistryThatTakesOnlyOneTagIsStatus4(t *testing.T) {
+	s := newStage(t)
+	s.faults.Add(faultregistry.Fault{Match: faultregistry.On("PUT", "/manifests/v2"), Do: faultregistry.Answer(403, "DENIED", "immutable")})
+	if status := s.run("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:v2", "."); status != exitPush {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "(FAILED)", "Tags that were moved before: "+s.host+"/app:v1", "ERROR: ", "DENIED")
+	if s.tagged("app:v1") == "" {
+		t.Error("v1 was not pushed")
+	}
+}
+
+func TestARegistryThatRefusesIsSaidBeforeAnythingIsBuilt(t *testing.T) {
+	s := newStage(t)
+	s.faults.Add(faultregistry.Fault{Do: faultregistry.Answer(403, "DENIED", "requested access is denied")})
+	s.connecting = func(ctx context.Context, _ connectOptions) error { // a builder that takes long is not waited for
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	start := time.Now()
+	if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitFailed || time.Since(start) > 4*time.Second {
+		t.Errorf("status %d after %s", status, time.Since(start))
+	}
+	contains(t, s.err.String(), "ERROR: ", s.host, "403 Forbidden", "requested access is denied")
+	if strings.Contains(s.err.String(), "interrupted") || len(s.Solves()) != 0 {
+		t.Errorf("%d solves:\n%s", len(s.Solves()), s.err.String())
+	}
+}
+
+func TestAnEngineThatCannotBeReachedIsSaid(t *testing.T) {
+	s := newStage(t)
+	s.connecting = func(context.Context, connectOptions) error { return errors.New("cannot connect to the Docker daemon") }
+	if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitFailed {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "ERROR: cannot connect to the Docker daemon")
+	if strings.Contains(s.err.String(), "PLATFORM") {
+		t.Errorf("a table of nothing:\n%s", s.err.String())
+	}
+}
+
+func TestPlatformsThatCannotRunComeWithTheCommandsThatHelp(t *testing.T) {
+	for emulators, why := range map[string]string{"auto": ": the engine is rootless", "never": ""} {
+		s := newStage(t)
+		if status := s.run("build", "--push", "-t", "HOST/app", "--platform", "linux/s390x,linux/riscv64,linux/amd64", "--emulators", emulators, "."); status != exitFailed {
+			t.Errorf("status %d", status)
+		}
+		contains(t, s.err.String(), "cannot run programs for linux/riscv64, linux/s390x", "has steps that do"+why, "Hint: ", "riscv64,s390x", "$BUILDPLATFORM")
+	}
+}
+
+// interruptedBy runs a build that a signal stops while its steps run.
+func interruptedBy(t *testing.T, stop func(cancel context.CancelFunc)) (*stage, int) {
+	t.Helper()
+	s := newStage(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s.Run = func(ctx context.Context, p platform.Platform) error {
+		if p.Architecture != "arm64" {
+			return nil
+		}
+		stop(cancel)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return s, s.runIn(ctx, "build", "--push", "-t", "HOST/app", "--platform", three, ".")
+}
+
+func TestAnInterruptedBuildMovesNoTagAndSaysSoInItsStatus(t *testing.T) {
+	signal := func(sig syscall.Signal) func(context.CancelFunc) {
+		return func(context.CancelFunc) { _ = syscall.Kill(os.Getpid(), sig) }
+	}
+	for name, tt := range map[string]struct {
+		stop func(context.CancelFunc)
+		want int
+	}{
+		"Ctrl-C":                    {signal(syscall.SIGINT), 130},
+		"SIGTERM":                   {signal(syscall.SIGTERM), 143},
+		"the Docker CLI cancels us": {func(cancel context.CancelFunc) { cancel() }, 130},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, status := interruptedBy(t, tt.stop)
+			if status != tt.want || s.tagged("app") != "" {
+				t.Errorf("status %d, want %d; the tag names %q", status, tt.want, s.tagged("app"))
+			}
+			contains(t, s.err.String(), "interrupted\n", "No tag was moved.")
+			if strings.Contains(s.err.String(), "ERROR") {
+				t.Errorf("an error too:\n%s", s.err.String())
+			}
+		})
+	}
+}
