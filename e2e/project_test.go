@@ -47,6 +47,7 @@ func TestAProjectsFileIsCheckedAndReadFromFoldersOnly(t *testing.T) {
 		content := files{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n", ".docker-multiarch.yaml": "image: " + s.repo() + "\n"}
 		r := s.run(call{args: s.buildArgs("--push", "-"), stdin: bytes.NewReader(s.archive(content))})
 		s.refused(r, 125, "no image name")
-		s.refused(s.build("--push", s.gitRepository(content)), 125, "no image name")
+		url := "http://" + s.serve(s.gitServer(s.gitRepository(content))) + "/app.git"
+		s.refused(s.build("--push", url), 125, "no image name")
 	})
 }

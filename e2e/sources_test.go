@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -83,35 +84,73 @@ func TestADockerfileOnStandardInputIsBuiltWithoutAndWithAContext(t *testing.T) {
 	})
 }
 
-// gitRepository makes a repository with a branch "side", serves it over HTTP, and gives its URL.
-func (s *story) gitRepository(content files) string {
+// git runs git on a repository in a folder.
+func (s *story) git(dir string, words ...string) {
 	s.Helper()
-	s.besideUs()
-	dir := s.folder(content)
-	for _, words := range []string{"init -q -b main", "add .", "commit -q -m one", "branch side"} {
-		args := append([]string{"-C", dir, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com"}, strings.Fields(words)...)
-		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
-			s.Fatalf("git %s: %v\n%s", words, err, out)
-		}
+	args := append([]string{"-C", dir, "-c", "user.name=e2e", "-c", "user.email=e2e@example.com"}, words...)
+	if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+		s.Fatalf("git %s: %v\n%s", words, err, out)
 	}
-	program, err := exec.Command("git", "--exec-path").Output()
+}
+
+// gitRepository makes a repository of one commit.
+func (s *story) gitRepository(content files) (dir string) {
+	s.Helper()
+	dir = s.folder(content)
+	s.git(dir, "init", "-q", "-b", "main")
+	s.git(dir, "add", ".")
+	s.git(dir, "commit", "-q", "-m", "one")
+	return dir
+}
+
+// gitServer serves a repository over HTTP. The server's URL must end in ".git", for BuildKit to take it for a repository's.
+func (s *story) gitServer(dir string) http.Handler {
+	s.Helper()
+	programs, err := exec.Command("git", "--exec-path").Output()
 	s.check(err)
-	// A prefix that ends in .git makes it a git URL; the backend looks for the repository below the root.
-	host := s.serve(&cgi.Handler{
-		Path: strings.TrimSpace(string(program)) + "/git-http-backend", Root: "/app.git", InheritEnv: []string{"PATH"},
-		Env: []string{"GIT_PROJECT_ROOT=" + dir + "/.git", "GIT_HTTP_EXPORT_ALL=1", "HOME=" + s.home, "GIT_CONFIG_COUNT=1",
-			"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
-	})
-	return "http://" + host + "/app.git"
+	return &cgi.Handler{
+		Path: strings.TrimSpace(string(programs)) + "/git-http-backend", Root: "/app.git", InheritEnv: []string{"PATH"},
+		Env: []string{
+			"GIT_PROJECT_ROOT=" + dir + "/.git", "GIT_HTTP_EXPORT_ALL=1", "HOME=" + s.home, "GIT_CONFIG_COUNT=1",
+			"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
+		},
+	}
 }
 
 func TestAGitContextIsBuiltAtItsRef(t *testing.T) {
 	onEachEngine(t, func(s *story) {
-		url := s.gitRepository(files{"Dockerfile": "FROM scratch\nCOPY data /\n", "data": "hello", "below/Dockerfile": "FROM scratch\nCOPY x /data\n", "below/x": "below"})
+		dir := s.gitRepository(files{
+			"Dockerfile": "FROM scratch\nCOPY data /\n", "data": "hello", "below/Dockerfile": "FROM scratch\nCOPY x /data\n", "below/x": "below",
+		})
+		s.git(dir, "branch", "side")
+		url := "http://" + s.serve(s.gitServer(dir)) + "/app.git"
 		for context, text := range map[string]string{url: "hello", url + "#side": "hello", url + "#main:below": "below"} {
 			repo := s.repo()
 			s.mustBuild("--platform", twoPlatforms, "--push", "-t", repo, context)
 			s.built(context, repo, "data", text)
+		}
+	})
+}
+
+func TestABranchThatMovesDuringTheBuildDoesNotSplitThePlatforms(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		dir := s.gitRepository(files{"Dockerfile": "FROM scratch\nCOPY data /\n", "data": "old"})
+		s.git(dir, "checkout", "-q", "-b", "next")
+		s.write(filepath.Join(dir, "data"), "new")
+		s.git(dir, "commit", "-q", "-a", "-m", "two")
+		server := s.gitServer(dir)
+		var asked atomic.Int32
+		host := s.serve(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			server.ServeHTTP(w, req)
+			if strings.HasSuffix(req.URL.Path, "/info/refs") && asked.Add(1) == 1 {
+				s.git(dir, "update-ref", "refs/heads/main", "next")
+			}
+		}))
+		repo := s.repo()
+		s.mustBuild("--jobs", "1", "--platform", three, "--push", "-t", repo, "http://"+host+"/app.git#main")
+		first := s.fileOf(repo, "latest", "linux/amd64", "data")
+		for _, platform := range []string{"linux/arm64", "linux/arm/v7"} {
+			s.equal("the file of "+platform, s.fileOf(repo, "latest", platform, "data"), first)
 		}
 	})
 }

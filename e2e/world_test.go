@@ -25,20 +25,12 @@ func TestABaseTagThatMovesDuringTheBuildDoesNotSplitThePlatforms(t *testing.T) {
 		faults, host := s.front()
 		var asked atomic.Int32
 		faults.Add(faultregistry.Fault{Match: faultregistry.TagRead, Do: func(w http.ResponseWriter, req *http.Request, next http.Handler) {
-			version := "old"
-			if asked.Add(1) > 1 {
-				version = "new"
-			}
+			version := []string{"new", "old"}[asked.Add(1)%2]
 			req.URL.Path = strings.Replace(req.URL.Path, "/manifests/moving", "/manifests/"+version, 1)
 			next.ServeHTTP(w, req)
 		}})
 		repo := s.repo()
-		r := s.mustBuild("--platform", three, "--push", "-t", repo, s.dockerfile("FROM "+host+"/"+path+":moving", "COPY Dockerfile /"))
-		defer func() {
-			if s.Failed() {
-				s.Logf("%s\n%v", r.err, faults.Requests())
-			}
-		}()
+		s.mustBuild("--platform", three, "--push", "-t", repo, s.dockerfile("FROM "+host+"/"+path+":moving", "COPY Dockerfile /"))
 		if asked.Load() < 2 {
 			s.Logf("the tag was asked for %d times: it had no time to move", asked.Load())
 		}

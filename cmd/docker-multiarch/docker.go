@@ -65,6 +65,7 @@ func newRegistry(ctx context.Context, cli *command.DockerCli, eng *engine.Engine
 		CertDirs:  certDirs(),
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
 		UserAgent: "docker-multiarch/" + version,
+		PushCheck: 3 * time.Second, // an unreachable registry is said in under five, also on a busy machine
 		Report: func(w manifest.Wait) {
 			note(fmt.Sprintf("waiting %s for %s: %s", w.Delay.Round(time.Second/10), w.Registry, w.Reason))
 		},

@@ -29,7 +29,9 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 		},
 		"environment": {file, env, nil, result{"HOST/env:latest", "linux/arm64", "docker", "pushing to HOST/env:latest (DOCKER_MULTIARCH_IMAGE)"}},
 		"several names in the environment": {
-			"", map[string]string{"DOCKER_MULTIARCH_IMAGE": "HOST/a:1,HOST/b"}, nil,
+			"",
+			map[string]string{"DOCKER_MULTIARCH_IMAGE": "HOST/a:1,HOST/b"},
+			nil,
 			result{"HOST/a:1 HOST/b:latest", "", "oci", "pushing to HOST/a:1, HOST/b:latest (DOCKER_MULTIARCH_IMAGE)"},
 		},
 		"the file": {

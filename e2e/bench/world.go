@@ -27,7 +27,6 @@ type world struct {
 	bare              string
 	engine, registry  string
 	base              string
-	socket            string // of our buildkitd in the file system, or "" when it cannot be reached there
 	ways              []way
 	log               io.Writer
 	undo              []func(context.Context)

@@ -14,17 +14,36 @@ import (
 
 // readings is how often each platform's Dockerfile was read, in canonical order.
 func (w *world) readings() (n []int) {
-	for _, s := range w.Solves() {
-		n = append(n, len(s.Requests))
+	for _, solves := range w.byPlatform() {
+		sum := 0
+		for _, s := range solves {
+			sum += len(s.Requests)
+		}
+		n = append(n, sum)
 	}
 	return n
 }
 
 // sources are what each platform's steps fetched, in canonical order of the platforms.
 func (w *world) sources() (all [][]string) {
-	for _, s := range w.Solves() {
-		slices.Sort(s.Sources)
-		all = append(all, s.Sources)
+	for _, solves := range w.byPlatform() {
+		var sources []string
+		for _, s := range solves {
+			sources = append(sources, s.Sources...)
+		}
+		slices.Sort(sources)
+		all = append(all, sources)
+	}
+	return all
+}
+
+// byPlatform are the solves of each platform, in canonical order of the platforms.
+func (w *world) byPlatform() (all [][]*buildtest.Solve) {
+	for i, s := range w.Solves() {
+		if i == 0 || !platform.Equal(s.Platform, w.Solves()[i-1].Platform) {
+			all = append(all, nil)
+		}
+		all[len(all)-1] = append(all[len(all)-1], s)
 	}
 	return all
 }
@@ -49,7 +68,7 @@ func TestABaseTagThatMovesWhileThePlatformsAreReadDoesNotSplitThem(t *testing.T)
 	if diff := cmp.Diff([]int{1, 2, 1}, w.readings()); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
-	rules := w.Solves()[1].Requests[1].SourcePolicies[0].Rules
+	rules := w.byPlatform()[1][1].Opt.SourcePolicy.GetRules()
 	if len(rules) != 1 || rules[0].Selector.Identifier != "docker-image://docker.io/library/alpine:3" || rules[0].Updates.Identifier != want[0] {
 		t.Errorf("rules %v", rules)
 	}
@@ -62,8 +81,8 @@ func TestBasesThatAgreeAreReadOnceAndWithoutPolicies(t *testing.T) {
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
 	for _, s := range w.Solves() {
-		if len(s.Requests[0].SourcePolicies) != 0 {
-			t.Errorf("policies %v", s.Requests[0].SourcePolicies)
+		if s.Opt.SourcePolicy != nil {
+			t.Errorf("policy %v", s.Opt.SourcePolicy)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type solve struct {
 	cond     *conductor
 	context  string // ID of the session that serves the context
 	started  time.Time
+	again    *clearance // set when the solve must be made again under the clearance's pins
 }
 
 // run builds and exports the platform. It never returns before it has reported to the conductor and left it.
@@ -45,10 +47,30 @@ func (s *solve) run(ctx context.Context) solved {
 	defer left()
 	defer report(report0(s.index))
 
+	resp, err := s.build(ctx, pins{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return s.frontend(ctx, gw, report, left)
+	})
+	if s.again != nil && ctx.Err() == nil {
+		resp, err = s.build(ctx, s.again.pins, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+			return s.underPins(ctx, gw, left)
+		})
+	}
+	if err != nil {
+		return solved{seconds: time.Since(s.started).Seconds(), err: err}
+	}
+	image, err := s.readBack(ctx, resp.ExporterResponse)
+	return solved{image: image, seconds: time.Since(s.started).Seconds(), err: err}
+}
+
+// build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
+// the solve, and leaves aside those of a gateway request to a frontend (solver/llbsolver/bridge.go).
+func (s *solve) build(ctx context.Context, p pins, fn gateway.BuildFunc) (*client.SolveResponse, error) {
 	attach, err := s.req.attachables(s.env.Auth)
 	if err != nil {
-		return solved{err: err}
+		return nil, err
 	}
+	opt := s.opt(attach)
+	opt.SourcePolicy = p.policy
 	status := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
 	go func() {
@@ -58,15 +80,9 @@ func (s *solve) run(ctx context.Context) solved {
 		}
 		s.env.Progress.Status(s.platform, nil)
 	}()
-	resp, err := s.env.Node.Solver.Build(ctx, s.opt(attach), "docker-multiarch", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		return s.frontend(ctx, gw, report, left)
-	}, status)
+	resp, err := s.env.Node.Solver.Build(ctx, opt, "docker-multiarch", fn, status)
 	<-drained
-	if err != nil {
-		return solved{seconds: time.Since(s.started).Seconds(), err: err}
-	}
-	image, err := s.readBack(ctx, resp.ExporterResponse)
-	return solved{image: image, seconds: time.Since(s.started).Seconds(), err: err}
+	return resp, err
 }
 
 // readBack reads the image that BuildKit says it has pushed. That the registry has it is a condition of every tag.
@@ -119,7 +135,7 @@ func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
 func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(report), left func()) (*gateway.Result, error) {
 	attrs := s.req.attrs(s.platform, s.context)
 	frontend := s.req.frontend(attrs)
-	got, err := read(ctx, gw, frontend, attrs, pins{})
+	got, err := read(ctx, gw, frontend, attrs)
 	if err != nil {
 		return nil, err
 	}
@@ -129,14 +145,30 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 		return nil, err
 	}
 	if cleared.reread[s.index] {
-		if got, err = read(ctx, gw, frontend, attrs, cleared.pins); err != nil {
-			return nil, err
-		}
+		s.again = &cleared
+		return nil, errAgain
 	}
+	return s.finish(ctx, cleared, got.result, left)
+}
+
+// errAgain ends a solve whose Dockerfile must be read under pins, which only another solve can have. Nothing has been built.
+var errAgain = errors.New("to be read again")
+
+// underPins is the frontend of the solve that follows.
+func (s *solve) underPins(ctx context.Context, gw gateway.Client, left func()) (*gateway.Result, error) {
+	attrs := s.req.attrs(s.platform, s.context)
+	got, err := read(ctx, gw, s.req.frontend(attrs), attrs)
+	if err != nil {
+		return nil, err
+	}
+	return s.finish(ctx, *s.again, got.result, left)
+}
+
+func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Result, left func()) (*gateway.Result, error) {
 	if cleared.limits.bound() || cleared.holding {
-		err = s.work(ctx, cleared, got.result, left)
+		return res, s.work(ctx, cleared, res, left)
 	}
-	return got.result, err
+	return res, nil
 }
 
 // work runs the steps in the solve's turn. Without a bound there is no need to: the export runs them.

@@ -22,13 +22,6 @@ import (
 // Git refs and downloads are not resolved by the frontend, so they are resolved here, once.
 type pins struct{ policy *spb.Policy }
 
-func (p pins) policies() []*spb.Policy {
-	if p.policy == nil {
-		return nil
-	}
-	return []*spb.Policy{p.policy}
-}
-
 // pin compares the graphs (in the order of the plan; the zero graph is skipped) and resolves what they take from elsewhere.
 // changed tells for each graph whether it must be read again under the pins; notes, what could not be pinned.
 func pin(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p pins, changed []bool, notes []string) {

@@ -74,12 +74,13 @@ func New(t testing.TB) *Builder {
 	}
 }
 
-// Solves are what was asked of the builder, in canonical order of the platforms.
+// Solves are what was asked of the builder, in canonical order of the platforms; those of one platform in the order in which they
+// began.
 func (b *Builder) Solves() []*Solve {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	solves := slices.Clone(b.solves)
-	slices.SortFunc(solves, func(x, y *Solve) int { return platform.Compare(x.Platform, y.Platform) })
+	slices.SortStableFunc(solves, func(x, y *Solve) int { return platform.Compare(x.Platform, y.Platform) })
 	return solves
 }
 

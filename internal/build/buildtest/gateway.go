@@ -21,11 +21,10 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// bridge is the gateway of one solve; a frontend that is run by it has another one, with its own attributes and policies.
+// bridge is the gateway of one solve; a frontend that is run by it has another one, with its own attributes.
 type bridge struct {
 	*job
-	opts     map[string]string
-	policies []*spb.Policy
+	opts map[string]string
 }
 
 // Solve implements gateway.Client: a frontend runs, a definition becomes a reference and is not evaluated.
@@ -44,13 +43,17 @@ func (b *bridge) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 	if err := b.builder.Read.call(ctx, b.Platform); err != nil {
 		return nil, err
 	}
-	return dockerfile(ctx, &bridge{job: b.job, opts: maps.Clone(req.FrontendOpt), policies: req.SourcePolicies})
+	return dockerfile(ctx, &bridge{job: b.job, opts: maps.Clone(req.FrontendOpt)})
 }
 
-// policed is the source as the solve's policies want it.
+// policed is the source as the solve's policy wants it. BuildKit leaves aside the policies of a request that runs a frontend
+// (solver/llbsolver/bridge.go), and so does this.
 func (b *bridge) policed(ctx context.Context, op *pb.SourceOp) (*pb.SourceOp, error) {
 	op = op.CloneVT()
-	_, err := sourcepolicy.NewEngine(b.policies).Evaluate(ctx, op)
+	if b.Opt.SourcePolicy == nil {
+		return op, nil
+	}
+	_, err := sourcepolicy.NewEngine([]*spb.Policy{b.Opt.SourcePolicy}).Evaluate(ctx, op)
 	return op, err
 }
 
