@@ -3,6 +3,7 @@ package emulation
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -141,4 +142,21 @@ func (s Status) named(arch string) (Handler, bool) {
 func (s Status) blocked(sup Support) bool {
 	_, taken := s.named(sup.Arch)
 	return taken || len(sup.Handlers) > 0 || s.Off
+}
+
+// foreign says whether a handler that is not QEMU's takes the architecture's
+// programs. Such a one is never replaced, nor put in the shadow of a new one.
+func (s Status) foreign(sup Support) bool {
+	return slices.ContainsFunc(sup.Handlers, func(h Handler) bool { return !isQEMU(h, sup.Arch) })
+}
+
+// qemuHandlers are QEMU's for an architecture: what may be removed.
+func (s Status) qemuHandlers(arch string) []Handler {
+	var out []Handler
+	for _, h := range s.Handlers {
+		if isQEMU(h, arch) {
+			out = append(out, h)
+		}
+	}
+	return out
 }

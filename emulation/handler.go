@@ -86,3 +86,11 @@ func (h *Handler) addLine(line string) error {
 	}
 	return nil
 }
+
+// Registration is the line that registers such a handler (again).
+func (h Handler) Registration() string {
+	if h.Extension != "" {
+		return fmt.Sprintf(":%s:E::%s::%s:%s", h.Name, h.Extension, h.Interpreter, h.Flags)
+	}
+	return fmt.Sprintf(":%s:M:%d:%s:%s:%s:%s", h.Name, h.Offset, hexEscapes(h.Magic), hexEscapes(h.Mask), h.Interpreter, h.Flags)
+}

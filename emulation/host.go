@@ -3,13 +3,12 @@ package emulation
 import (
 	"context"
 	"fmt"
-	"path"
+	"slices"
 	"strings"
-
-	"github.com/moby/moby/api/types/mount"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
+
+// installFlags are the flags of a handler that this package registers.
+const installFlags = "FCP"
 
 // hostRoot is where the helper container sees the host's files. It becomes the
 // root in which interpreters are tried, so that their paths are the host's.
@@ -22,19 +21,47 @@ func hostDirs() []string { return []string{"/usr/bin", "/usr/local/bin", "/usr/l
 // runHost registers the QEMU binaries that the engine's host has, from a
 // container of the helper image.
 func (in *installer) runHost(ctx context.Context, archs []Arch) (said []string, err error) {
-	res, err := in.Runner.Run(ctx, engine.RunSpec{
-		Image: in.HelperImage, Entrypoint: []string{"/bin/sh", "-c", hostScript(archs)}, Cmd: []string{},
-		Privileged: true, Network: "none", Labels: in.Labels,
-		Mounts: []mount.Mount{{Type: mount.TypeBind, Source: "/usr", Target: path.Join(hostRoot, "usr"), ReadOnly: true}},
-	})
+	return runHelper(ctx, in.Runner, in.HelperImage, hostScript(archs), in.Labels)
+}
+
+// keepFound leaves those architectures out whose handlers would be replaced by
+// something that the host does not have.
+func (in *installer) keepFound(ctx context.Context, archs []Arch) ([]Arch, error) {
+	if !in.Force {
+		return archs, nil
+	}
+	found, err := findOnHost(ctx, in.Runner, in.HelperImage, archs, in.Labels)
+	return slices.DeleteFunc(slices.Clone(archs), func(a Arch) bool { return found[a.Name] == "" }), err
+}
+
+// findOnHost finds QEMU's static binaries on the engine's host that work, as
+// hostScript would take them, by Go's name of the architecture. It changes
+// nothing and needs no privilege.
+func findOnHost(ctx context.Context, r Runner, image string, archs []Arch, labels map[string]string) (map[string]string, error) {
+	var s strings.Builder
+	s.WriteString("d=" + hostRoot + "\nmkdir -p $d\n")
+	writePrograms(&s, archs)
+	s.WriteString("find() { # ARCH QEMU\n\tfor dir in " + strings.Join(hostDirs(), " ") + `; do
+		for n in qemu-$2-static qemu-$2; do
+			[ -f $d$dir/$n ] && chroot $d $dir/$n /$1 >/dev/null 2>&1 && { echo "found $1 $dir/$n"; return; }
+		done
+	done
+}
+`)
+	for _, a := range archs {
+		fmt.Fprintf(&s, "find %s %s\n", a.Name, a.QEMU)
+	}
+	out, err := Observer{Runner: r, Image: image, Labels: labels}.Run(ctx, s.String()+"exit 0\n")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("look for QEMU on the engine's host: %w", err)
 	}
-	said = append(nonEmptyLines(res.Stdout), nonEmptyLines(res.Stderr)...)
-	if res.ExitCode != 0 {
-		said = append(said, fmt.Sprintf("exit status %d", res.ExitCode))
+	found := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "found" {
+			found[f[1]] = f[2]
+		}
 	}
-	return said, nil
+	return found, nil
 }
 
 // hostScript registers for each architecture the first QEMU binary on the host
@@ -71,7 +98,7 @@ func hostScript(archs []Arch) string {
 	found=1
 	e=$(chroot $d $3 /$1 2>&1) || { echo "$1: $3 does not run by itself: $e"; return 1; }
 	mkdir -p ${3%%/*} && ln -sfn $d$3 $3 || return
-	for flags in FCP FC; do
+	for flags in %[2]s FC; do
 		e=$( (echo "$4$flags" >$b/register) 2>&1) || {
 			[ -e $b/$2 ] && echo "$1: somebody else has just registered $2" || echo "$1: cannot register $3: $e"
 			return 1
@@ -85,7 +112,7 @@ func hostScript(archs []Arch) string {
 install() { # ARCH HANDLER QEMU LINE-BEFORE-PATH LINE-AFTER-PATH
 	found=
 	[ ! -e $b/$2 ] || { echo "$1: $2 is registered already"; return; }
-	for dir in %s; do
+	for dir in %[1]s; do
 		for n in qemu-$3-static qemu-$3; do
 			try $1 $2 $dir/$n "$4$dir/$n$5" && return
 			[ ! -e $b/$2 ] || return
@@ -93,7 +120,7 @@ install() { # ARCH HANDLER QEMU LINE-BEFORE-PATH LINE-AFTER-PATH
 	done
 	[ "$found" ] || echo "$1: no qemu-$3 on the engine's host"
 }
-`, strings.Join(hostDirs(), " "))
+`, strings.Join(hostDirs(), " "), installFlags)
 	for _, a := range archs {
 		before, after, _ := strings.Cut(a.Registration("PATH", ""), "PATH")
 		fmt.Fprintf(&s, "install %s %s %s '%s' '%s'\n", a.Name, a.HandlerName(), a.QEMU, before, after)

@@ -44,6 +44,11 @@ type InstallOptions struct {
 	// If false, Builder is good enough.
 	Kernel bool
 
+	// Force also replaces QEMU's handlers of the asked architectures, whether they
+	// run or not: to upgrade, or to get other flags. If what replaces them does not
+	// run, they are put back where that is possible. It needs HelperImage.
+	Force bool
+
 	Sources      []Source // nil: all three, in their order
 	Image        string   // the binfmt image; "": DefaultImage
 	RegistryAuth string   // for pulling it: the encoded X-Registry-Auth header, or ""
@@ -66,7 +71,8 @@ type Report struct {
 type Installed struct {
 	Arch    string
 	Source  Source
-	Handler Handler // the new one
+	Handler Handler   // the new one
+	Old     []Handler // what Force removed before, newest first
 }
 
 // Attempt is one source that was tried.
@@ -119,6 +125,7 @@ type installer struct {
 	now       Status // what the last probe said
 	installed []Installed
 	attempts  []Attempt
+	removed   map[string][]Handler // by architecture, what Force has removed, newest first
 }
 
 // observe makes now up to date.
@@ -145,14 +152,13 @@ func (in *installer) install(ctx context.Context) error {
 			return &MissingError{Platforms: in.now.Below(in.least(), in.Platforms...), Status: in.now, Refused: err}
 		}
 	}
-	sources := in.Sources
-	if sources == nil {
-		sources = []Source{LocalImage, Host, Registry}
-	}
-	for _, src := range sources {
+	for _, src := range in.sources() {
 		if err := in.try(ctx, src); err != nil {
 			return err
 		}
+	}
+	if err := in.restore(ctx); err != nil {
+		return err
 	}
 	missing := in.now.Below(in.least(), in.Platforms...)
 	if len(missing) > 0 {
@@ -161,18 +167,32 @@ func (in *installer) install(ctx context.Context) error {
 	return nil
 }
 
-// installable returns the architectures that do not run and for which a handler
-// can be installed without touching one that exists.
+func (in *installer) sources() []Source {
+	if in.Sources != nil {
+		return in.Sources
+	}
+	return []Source{LocalImage, Host, Registry}
+}
+
+// installable returns the architectures that do not run, or that are to be
+// replaced, and for which a handler can be installed without touching one that
+// is not QEMU's, nor any without Force.
 func (in *installer) installable() []Arch {
 	var out []Arch
-	for _, a := range selectArchs(in.now.Below(in.least(), in.Platforms...)) {
-		sup, ok := in.now.Arch(a.Name)
+	for _, a := range selectArchs(in.Platforms) {
 		// A platform may be missing for its variant alone: then its architecture runs.
-		if ok && sup.Mode < in.least() && !in.now.blocked(sup) {
+		if sup, ok := in.now.Arch(a.Name); ok && (in.replaceable(sup) || sup.Mode < in.least() && !in.now.blocked(sup)) {
 			out = append(out, a)
 		}
 	}
 	return out
+}
+
+// replaceable says whether an architecture's handlers are still to be replaced.
+func (in *installer) replaceable(sup Support) bool {
+	_, done := in.removed[sup.Arch]
+	own, _ := LookupMachine(in.now.Machine)
+	return in.Force && !done && sup.Mode != Native && own.Name != sup.Arch && len(in.now.qemuHandlers(sup.Arch)) > 0 && !in.now.foreign(sup) && !in.now.Off
 }
 
 // try installs what is still missing from one source and looks at the result.
@@ -202,7 +222,7 @@ func (in *installer) try(ctx context.Context, src Source) error {
 			continue
 		}
 		h, _ := sup.Handler()
-		in.installed = append(in.installed, Installed{Arch: a.Name, Source: src, Handler: h})
+		in.installed = append(in.installed, Installed{Arch: a.Name, Source: src, Handler: h, Old: in.removed[a.Name]})
 		in.Report(fmt.Sprintf("linux/%s now runs through %s", a.Name, h))
 	}
 	return nil

@@ -60,15 +60,20 @@ func Versions(ctx context.Context, sh Shell, only ...platform.Platform) (map[str
 	if err != nil {
 		return nil, fmt.Errorf("ask the emulators for their versions: %w", err)
 	}
+	return parseVersions(string(out)), nil
+}
+
+// parseVersions reads versionScript's lines.
+func parseVersions(text string) map[string]string {
 	versions := map[string]string{}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(text) {
 		// version arm64 qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)
 		f := strings.Fields(line)
 		if len(f) >= 5 && f[0] == "version" && f[3] == "version" {
 			versions[f[1]] = f[4]
 		}
 	}
-	return versions, nil
+	return versions
 }
 
 // selectArchs returns the rows for the platforms, in the order of the table;

@@ -32,7 +32,11 @@ func parseReport(text string) (report, error) {
 	complete := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
-		if entry, ok := strings.CutPrefix(line, binfmtDir+"/"); ok {
+		entry, ok := strings.CutPrefix(line, binfmtDir+"/")
+		if !ok {
+			entry, ok = strings.CutPrefix(line, handlersMount+"/")
+		}
+		if ok {
 			if err := rep.addEntry(entry); err != nil {
 				return report{}, err
 			}

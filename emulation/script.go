@@ -8,6 +8,10 @@ import (
 // binfmtDir is where the kernel's list of handlers is mounted by convention.
 const binfmtDir = "/proc/sys/fs/binfmt_misc"
 
+// handlersMount is where a container that may not mount anything itself is shown
+// the kernel's list of handlers: container runtimes bind nothing below /proc.
+const handlersMount = "/run/docker-multiarch/binfmt_misc"
+
 // probeSeconds is how long the probe programs may take together. They need
 // milliseconds; an emulator that hangs must not hang a build.
 const probeSeconds = "5"
@@ -15,11 +19,11 @@ const probeSeconds = "5"
 // endMark is the last line of a report: without it the report was cut short.
 const endMark = "end"
 
-// mountScript mounts the kernel's list of handlers at $b where it is not seen
-// yet, and prints a mount-error line when it cannot. In a user namespace it does
+// mountScript finds the kernel's list of handlers, mounts it at $b where it is
+// not seen yet, and prints a mount-error line when it cannot. In a user namespace it does
 // not try: there the mount would make a new, empty list that hides the handlers
 // of the machine from every program in that namespace (kernel 6.7 and later).
-const mountScript = "b=" + binfmtDir + `
+const mountScript = "b=" + handlersMount + "\n[ -e $b/status ] || b=" + binfmtDir + `
 if [ ! -e $b/status ]; then
 	read -r _ _ ids </proc/self/uid_map
 	if [ "$ids" != 4294967295 ]; then echo "mount-error the container runs in a user namespace"

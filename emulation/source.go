@@ -20,7 +20,12 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 			return at, false
 		}
 		in.Report("looking for QEMU on the engine's host for " + strings.Join(at.Archs, ", "))
-		at.Said, at.Err = in.runHost(ctx, archs)
+		if archs, at.Err = in.keepFound(ctx, archs); at.Err != nil || len(archs) == 0 {
+			return at, at.Err != nil
+		}
+		if at.Err = in.clear(ctx, archs); at.Err == nil {
+			at.Said, at.Err = in.runHost(ctx, archs)
+		}
 		return at, true
 	}
 	at.Image = in.Image
@@ -41,7 +46,9 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 		}
 	}
 	in.Report(fmt.Sprintf("installing %s from %q", strings.Join(at.Archs, ", "), in.Image))
-	at.Said, at.Err = in.runImage(ctx, at.Archs)
+	if at.Err = in.clear(ctx, archs); at.Err == nil {
+		at.Said, at.Err = in.runImage(ctx, at.Archs)
+	}
 	return at, true
 }
 
@@ -90,8 +97,5 @@ func (s ContainerShell) Run(ctx context.Context, script string) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	if res.ExitCode != 0 {
-		return nil, fmt.Errorf("a shell in image %q: exit status %d: %q", s.Image, res.ExitCode, tail(string(res.Stderr), 200))
-	}
-	return res.Stdout, nil
+	return output(s.Image, res)
 }
