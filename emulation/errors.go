@@ -68,6 +68,19 @@ func (e *MissingError) Command() string {
 	return "docker multiarch emulators install " + strings.Join(names, " ")
 }
 
+// Replaceable are those platforms that only a handler of QEMU's keeps from being
+// installed: Force replaces it.
+func (e *MissingError) Replaceable() []platform.Platform {
+	var out []platform.Platform
+	for _, p := range e.Platforms {
+		sup, ok := e.Status.Arch(platform.Normalize(p).Architecture)
+		if ok && emulatable(p) && !e.Status.Off && len(e.Status.qemuHandlers(sup.Arch)) > 0 && !e.Status.foreign(sup) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // emulatable says whether there is an emulator for a platform at all.
 func emulatable(p platform.Platform) bool {
 	p = platform.Normalize(p)

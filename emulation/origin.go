@@ -19,7 +19,7 @@ func (h HostView) Origin(handler Handler) string {
 	case !strings.HasPrefix(handler.Name, "qemu-"):
 		return ""
 	}
-	if file, ok := h.configuredIn(handler); ok {
+	if file, ok := h.ConfiguredIn(handler); ok {
 		if h.OS != "" {
 			return fmt.Sprintf("package of %s (%s)", h.OS, file)
 		}
@@ -41,14 +41,27 @@ func (h HostView) Origin(handler Handler) string {
 	return ""
 }
 
-// configuredIn finds the file of the host's packages that registers such a
+// ConfiguredIn finds the file of the host's packages that registers such a
 // handler: of the same name, with the same interpreter.
-func (h HostView) configuredIn(handler Handler) (file string, ok bool) {
+func (h HostView) ConfiguredIn(handler Handler) (file string, ok bool) {
 	for _, file := range slices.Sorted(maps.Keys(h.Configured)) {
 		for _, line := range h.Configured[file] {
 			// :name:type:offset:magic:mask:interpreter:flags, see binfmt-misc.rst
 			f := strings.Split(line, ":")
 			if len(f) == 8 && f[1] == handler.Name && f[6] == handler.Interpreter {
+				return file, true
+			}
+		}
+	}
+	return "", false
+}
+
+// Configures finds the file of the host's packages that registers a handler of a
+// name, whatever its interpreter, when the host starts.
+func (h HostView) Configures(name string) (file string, ok bool) {
+	for _, file := range slices.Sorted(maps.Keys(h.Configured)) {
+		for _, line := range h.Configured[file] {
+			if strings.HasPrefix(line, ":"+name+":") {
 				return file, true
 			}
 		}

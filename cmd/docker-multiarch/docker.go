@@ -41,6 +41,7 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	// The progress display wants the file itself to know a terminal.
 	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
 	w.engine = sync.OnceValue(func() *engine.Engine { return engine.New(cli.Client()) }) // one, so that it is asked for its facts once
+	w.config = cli.ConfigFile
 	w.proxies = func() map[string]string { return proxies(cli) }
 	w.registry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
 		return newRegistry(ctx, cli, w.engine(), note)

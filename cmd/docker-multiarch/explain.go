@@ -91,15 +91,24 @@ func hintFor(err error) string {
 		return h.hint
 	}
 	if cannot, ok := errors.AsType[*build.CannotRunError](err); ok {
-		archs := make([]string, len(cannot.Platforms))
-		for i, p := range cannot.Platforms {
-			archs[i] = p.Architecture
-		}
-		return fmt.Sprintf("install an emulator on the engine's host: docker run --privileged --rm %s --install %s\n"+
-			"      or let no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)",
-			emulation.DefaultImage, strings.Join(archs, ","), platform.Format(cannot.Platforms[0]))
+		return cannotRunHint(cannot)
+	}
+	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
+		return missingHint(missing)
 	}
 	return ""
+}
+
+// cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.
+func cannotRunHint(cannot *build.CannotRunError) string {
+	install := "docker multiarch emulators install " + formatAll(cannot.Platforms)
+	if missing, ok := errors.AsType[*emulation.MissingError](cannot.Err); ok {
+		install = missingHint(missing)
+	}
+	if install != "" {
+		install += "\n      or "
+	}
+	return fmt.Sprintf("%slet no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
 }
 
 // printSources shows the lines of the Dockerfile that BuildKit blames, once each.

@@ -48,7 +48,7 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.SetOut(w.out)
 	root.SetErr(w.err)
 	root.SetFlagErrorFunc(dockercli.FlagErrorFunc)
-	root.AddCommand(newBuildCommand(w, runBuild), newBuilderCommand(w), newVersionCommand(w))
+	root.AddCommand(newBuildCommand(w, runBuild), newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	return root
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/config/configfile"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -27,6 +28,8 @@ type world struct {
 	connect func(context.Context, connectOptions) (*connection, error)
 	// proxies are those that the Docker config has for this engine, by the names of their variables.
 	proxies func() map[string]string
+	// config is the Docker config file.
+	config func() *configfile.ConfigFile
 	// registry is the client for all registries; note is told what it waits for.
 	registry func(ctx context.Context, note func(string)) (*manifest.Client, error)
 }

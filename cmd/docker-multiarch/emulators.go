@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// newEmulatorsCommand groups the commands about what the kernel behind the engine runs.
+func newEmulatorsCommand(w *world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "emulators",
+		Aliases: []string{"emulator"},
+		Short:   "Show, install and remove emulators in the kernel behind the engine",
+		Long: "Show, install and remove emulators: the handlers by which the kernel behind the Docker Engine (with Docker Desktop, ssh or tcp\n" +
+			"that of another machine) runs programs of other architectures. A build installs those that it needs by itself.",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return usageError(cmd, "unknown command %q%s", args[0], suggestion(cmd, args[0]))
+		},
+		DisableFlagsInUseLine: true,
+	}
+	cmd.AddCommand(newEmulatorsStatusCommand(w), newEmulatorsInstallCommand(w), newEmulatorsUninstallCommand(w))
+	return cmd
+}
+
+// allEmulators are the platforms that there are emulators for.
+func allEmulators() []platform.Platform {
+	var ps []platform.Platform
+	for _, a := range emulation.Archs() {
+		ps = append(ps, platform.Normalize(platform.Platform{OS: "linux", Architecture: a.Name}))
+	}
+	return ps
+}
+
+// parseEmulators: no words and "all" are all of them. Each word is one that there is an emulator for.
+func parseEmulators(args []string) ([]platform.Platform, error) {
+	if len(args) == 0 || slices.Equal(args, []string{"all"}) {
+		return allEmulators(), nil
+	}
+	if slices.Contains(args, "all") {
+		return nil, &usage{err: errors.New(`"all" stands alone, without other platforms`)}
+	}
+	ps, _, err := platform.Parse(args...)
+	if err != nil {
+		return nil, &usage{err: err}
+	}
+	for _, p := range ps {
+		if p.OS != "linux" {
+			return nil, &usage{err: fmt.Errorf("%q: only programs for linux can be run or emulated", platform.Format(p))}
+		}
+		if _, ok := emulation.Lookup(p.Architecture); !ok {
+			return nil, &usage{err: fmt.Errorf("%q: there is no emulator for it; there are ones for %s", platform.Format(p), strings.Join(archNames(), ", "))}
+		}
+	}
+	return ps, nil
+}
+
+func archNames() []string {
+	var names []string
+	for _, a := range emulation.Archs() {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// checkVariants refuses what an emulator would be no different for, or cannot do.
+func checkVariants(ps []platform.Platform) error {
+	emulated := map[string][]string{"amd64": {"", "v1", "v2"}, "arm": {"", "v5", "v6", "v7"}, "arm64": {"", "v8"}}
+	for _, p := range ps {
+		known := emulated[p.Architecture]
+		if p.Variant != "" && !slices.Contains(known, p.Variant) {
+			return &usage{
+				err:  fmt.Errorf("%q: no emulator is known to have variant %s of %s", platform.Format(p), p.Variant, p.Architecture),
+				hint: "the emulator for linux/" + p.Architecture + " is the one that there is",
+			}
+		}
+	}
+	return nil
+}
+
+// kernel is the kernel behind the engine, and the ways to ask it.
+type kernel struct {
+	eng     *engine.Engine
+	info    engine.Info
+	image   string             // with a shell, on the engine
+	builder string             // container of a builder that runs, or ""
+	observe emulation.Observer // asks without privileges
+}
+
+// partHelper marks our containers that come and go.
+var partHelper = map[string]string{"com.docker-multiarch.part": "emulators"}
+
+// reachKernel needs an image with a shell on the engine. Builders have one, so theirs is taken, and pulled if there is none.
+func reachKernel(ctx context.Context, w *world) (*kernel, error) {
+	k := &kernel{eng: w.engine()}
+	var err error
+	if k.info, err = k.eng.Info(ctx); err != nil {
+		return nil, err
+	}
+	if k.info.OSType != "linux" {
+		return nil, fmt.Errorf("engine %s runs %s containers, and emulators are for linux", k.info.Name, k.info.OSType)
+	}
+	if err := k.findImage(ctx, w); err != nil {
+		return nil, err
+	}
+	k.observe = emulation.Observer{Runner: k.eng, Image: k.image, Labels: partHelper}
+	return k, nil
+}
+
+func (k *kernel) findImage(ctx context.Context, w *world) error {
+	builders, err := builder.List(ctx, k.eng)
+	if err != nil {
+		return err
+	}
+	images := []string{builder.DefaultImage}
+	for _, b := range builders {
+		switch {
+		case b.Builder == builder.DefaultName:
+			images = slices.Insert(images, 0, b.Image)
+		case b.Image != "":
+			images = append(images, b.Image)
+		}
+		if b.State == "running" && (k.builder == "" || b.Builder == builder.DefaultName) {
+			k.builder = b.Container
+		}
+	}
+	for _, image := range images {
+		if has, err := k.eng.HasImage(ctx, image); err != nil {
+			return err
+		} else if has {
+			k.image = image
+			return nil
+		}
+	}
+	return k.pull(ctx, w, builder.DefaultImage)
+}
+
+func (k *kernel) pull(ctx context.Context, w *world, image string) error {
+	fmt.Fprintf(w.err, "pulling %s, for a shell on the engine\n", image)
+	auth, err := pullAuth(w.config())(ctx, image)
+	if err == nil {
+		err = k.eng.Pull(ctx, image, auth, nil)
+	}
+	if err != nil {
+		return &hinted{
+			err:  fmt.Errorf("the engine has no image with a shell that is known, and none can be pulled: %w", err),
+			hint: "load " + image + " on the engine, or a mirror's copy under that name",
+		}
+	}
+	k.image = image
+	return nil
+}
+
+// inspect looks without privileges. Where an engine's host has its list of handlers nowhere to be shown, a builder that runs can see
+// it, since BuildKit's container is privileged anyway.
+func (k *kernel) inspect(ctx context.Context, ps ...platform.Platform) (emulation.Inspection, error) {
+	ins, err := emulation.Inspect(ctx, k.observe, ps...)
+	if err != nil || ins.HandlersUnknown == "" || k.builder == "" {
+		return ins, err
+	}
+	inside, err := emulation.Inspect(ctx, execShell{k.eng, k.builder}, ps...)
+	if err != nil || inside.HandlersUnknown != "" {
+		return ins, nil //nolint:nilerr // the first answer stands
+	}
+	inside.Host, inside.Disk, inside.FreeDisk = ins.Host, ins.Disk, ins.FreeDisk
+	return inside, nil
+}
+
+// witness is a shell for the probes of an install, other than the containers that install. It has privileges only if the handlers
+// cannot be seen without.
+func (k *kernel) witness(ctx context.Context) (emulation.Shell, error) {
+	st, err := emulation.Probe(ctx, k.observe)
+	if err != nil {
+		return nil, err
+	}
+	if st.HandlersUnknown == "" || k.info.Rootless || k.info.UserNS {
+		return k.observe, nil
+	}
+	return emulation.ContainerShell{Runner: k.eng, Image: k.image, Labels: partHelper}, nil
+}
+
+// execShell is a shell in a container that runs.
+type execShell struct {
+	eng       *engine.Engine
+	container string
+}
+
+// Run implements emulation.Shell.
+func (s execShell) Run(ctx context.Context, script string) ([]byte, error) {
+	res, err := s.eng.Exec(ctx, s.container, []string{"/bin/sh", "-c", script}, nil)
+	if err == nil && res.ExitCode != 0 {
+		err = fmt.Errorf("a shell in container %q: exit status %d", s.container, res.ExitCode)
+	}
+	return res.Stdout, err
+}
+
+// completeEmulators completes platforms that there are emulators for.
+func completeEmulators(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var values []string
+	for _, p := range allEmulators() {
+		if name := platform.Format(p); !slices.Contains(args, name) {
+			values = append(values, name)
+		}
+	}
+	if len(args) == 0 {
+		values = append(values, "all")
+	}
+	return values, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// emulatorsStatus is emulators status --format json. Its keys are a promise.
+type emulatorsStatus struct {
+	Engine    string           `json:"engine"` // name of the engine's host
+	Kernel    string           `json:"kernel"`
+	Machine   string           `json:"machine"`                   // as uname -m says it
+	Unknown   string           `json:"handlersUnknown,omitempty"` // why the handlers could not be read
+	Platforms []emulatorRow    `json:"platforms"`
+	Others    []emulatorHandle `json:"otherHandlers"` // for none of the platforms above
+}
+
+type emulatorRow struct {
+	Platform        string            `json:"platform"`
+	Runs            string            `json:"runs"` // native, emulated, "emulated (builder)" or none
+	Verdict         emulation.Verdict `json:"verdict"`
+	Reason          string            `json:"reason,omitempty"`
+	QEMU            string            `json:"qemu,omitempty"` // version
+	Handlers        []emulatorHandle  `json:"handlers"`       // that match its programs; the kernel takes the first enabled one
+	BuilderEmulator string            `json:"builderEmulator,omitempty"`
+}
+
+type emulatorHandle struct {
+	Name         string            `json:"name"`
+	Interpreter  string            `json:"interpreter"`
+	Flags        string            `json:"flags"`
+	Enabled      bool              `json:"enabled"`
+	RegisteredBy string            `json:"registeredBy,omitempty"`
+	Verdict      emulation.Verdict `json:"verdict,omitempty"`
+	Reason       string            `json:"reason,omitempty"`
+}
+
+func newEmulatorsStatusCommand(w *world) *cobra.Command {
+	var format string
+	var quiet bool
+	cmd := &cobra.Command{
+		Use:     "status [OPTIONS] [PLATFORM...]",
+		Aliases: []string{"ls", "list"},
+		Short:   "Show what the kernel behind the engine runs, by running it",
+		Long: "Show how the kernel behind the engine runs programs of each platform: natively, through which handler, or not at all. What is\n" +
+			"said comes from running a small program of each architecture in a container without privileges.\n\n" +
+			"Exit status: 0; 1 when the kernel does not run a platform that was named.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return interruptible(cmd, func(ctx context.Context) error {
+				if err := checkFormat(format); err != nil {
+					return err
+				}
+				ps, err := parseEmulators(args)
+				if err != nil {
+					return err
+				}
+				return showEmulators(ctx, w, ps, len(args) > 0, printer(format, quiet))
+			})
+		},
+		ValidArgsFunction:     completeEmulators,
+		DisableFlagsInUseLine: true,
+	}
+	addFormatFlag(cmd, &format)
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Print the platforms that run only")
+	return cmd
+}
+
+// printer picks the way of output.
+func printer(format string, quiet bool) func(io.Writer, emulatorsStatus) error {
+	switch {
+	case quiet:
+		return emulatorsQuiet
+	case format == "json":
+		return func(out io.Writer, s emulatorsStatus) error { return writeJSON(out, s) }
+	}
+	return emulatorsTable
+}
+
+// showEmulators prints, and fails if one of the platforms that were asked for does not run.
+func showEmulators(ctx context.Context, w *world, ps []platform.Platform, asked bool, show func(io.Writer, emulatorsStatus) error) error {
+	k, err := reachKernel(ctx, w)
+	if err != nil {
+		return err
+	}
+	ins, err := k.inspect(ctx, ps...)
+	if err != nil {
+		return err
+	}
+	if err := show(w.out, statusRows(k.info.Name, ins, ps)); err != nil || !asked {
+		return err
+	}
+	return ins.Require(emulation.Emulated, ps...)
+}
+
+func statusRows(engine string, ins emulation.Inspection, ps []platform.Platform) emulatorsStatus {
+	s := emulatorsStatus{
+		Engine: engine, Kernel: ins.Kernel, Machine: ins.Machine, Unknown: ins.HandlersUnknown,
+		Platforms: []emulatorRow{}, Others: []emulatorHandle{},
+	}
+	known := map[string]bool{}
+	for _, p := range ps {
+		sup, _ := ins.Arch(platform.Normalize(p).Architecture)
+		verdict, why := ins.Verdict(p)
+		row := emulatorRow{
+			Platform: platform.Format(p), Runs: ins.Mode(p).String(), Verdict: verdict, Reason: why, QEMU: ins.Versions[sup.Arch],
+			Handlers: []emulatorHandle{}, BuilderEmulator: sup.BuilderEmulator,
+		}
+		for _, h := range sup.Handlers {
+			known[h.Name] = true
+			handle := handleOf(ins, h)
+			handle.Verdict, handle.Reason = ins.Judge(sup, h)
+			row.Handlers = append(row.Handlers, handle)
+		}
+		s.Platforms = append(s.Platforms, row)
+	}
+	for _, h := range ins.Handlers {
+		if !known[h.Name] {
+			s.Others = append(s.Others, handleOf(ins, h))
+		}
+	}
+	return s
+}
+
+func handleOf(ins emulation.Inspection, h emulation.Handler) emulatorHandle {
+	return emulatorHandle{
+		Name: h.Name, Interpreter: h.Interpreter, Flags: h.Flags, Enabled: h.Enabled, RegisteredBy: ins.Host.Origin(h),
+	}
+}
+
+func emulatorsQuiet(out io.Writer, s emulatorsStatus) error {
+	for _, r := range s.Platforms {
+		if r.Runs != emulation.None.String() && r.Runs != emulation.Builder.String() {
+			fmt.Fprintln(out, r.Platform)
+		}
+	}
+	return nil
+}
+
+// emulatorsTable has a line for each platform and its first handler, further lines for further handlers, and what there is to say
+// about those that are not ok.
+func emulatorsTable(out io.Writer, s emulatorsStatus) error {
+	fmt.Fprintf(out, "Engine %s, kernel %s on %s\n\n", s.Engine, s.Kernel, s.Machine)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "PLATFORM\tRUNS\tHANDLER\tFLAGS\tINTERPRETER\tQEMU\tVERDICT")
+	var notes []string
+	for _, r := range s.Platforms {
+		first := emulatorHandle{Name: "-", Flags: "-", Interpreter: "-"}
+		if len(r.Handlers) > 0 {
+			first = r.Handlers[0]
+		}
+		if r.BuilderEmulator != "" && len(r.Handlers) == 0 {
+			first.Interpreter = r.BuilderEmulator
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Platform, r.Runs, first.Name, orDash(first.Flags), first.Interpreter, orDash(r.QEMU), r.Verdict)
+		for _, h := range r.Handlers[min(1, len(r.Handlers)):] {
+			fmt.Fprintf(t, "\t\t%s\t%s\t%s\t\t%s\n", h.Name, orDash(h.Flags), h.Interpreter, h.Verdict)
+		}
+		if r.Verdict != emulation.OK && r.Verdict != emulation.Missing {
+			notes = append(notes, r.Platform+": "+r.Reason)
+		}
+		for _, h := range r.Handlers {
+			if h.RegisteredBy != "" {
+				notes = append(notes, fmt.Sprintf("%s was registered by %s", h.Name, h.RegisteredBy))
+			}
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	notes = append(notes, otherNotes(s)...)
+	if len(notes) > 0 {
+		fmt.Fprintf(out, "\n%s\n", strings.Join(notes, "\n"))
+	}
+	return nil
+}
+
+func otherNotes(s emulatorsStatus) []string {
+	var notes []string
+	if len(s.Others) > 0 {
+		names := make([]string, len(s.Others))
+		for i, h := range s.Others {
+			names[i] = h.Name
+		}
+		notes = append(notes, "other handlers: "+strings.Join(names, ", "))
+	}
+	if s.Unknown != "" {
+		notes = append(notes, "the handlers could not be read: "+s.Unknown)
+	}
+	return notes
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// missingHint is what to do about platforms that do not run.
+func missingHint(err *emulation.MissingError) string {
+	if errors.Is(err, emulation.ErrPrivilege) {
+		return "" // the error's own text has the way out
+	}
+	if force := err.Replaceable(); len(force) > 0 {
+		return "docker multiarch emulators install --force " + formatAll(force)
+	}
+	for _, a := range err.Attempts {
+		if a.Source == emulation.Registry && a.Err != nil {
+			return fmt.Sprintf("load %s on the engine, or name a mirror's copy with docker multiarch emulators install --image;\n"+
+				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image)
+		}
+	}
+	if len(err.Attempts) > 0 {
+		return ""
+	}
+	return err.Command()
+}
+
+func formatAll(ps []platform.Platform) string {
+	names := make([]string, len(ps))
+	for i, p := range ps {
+		names[i] = platform.Format(p)
+	}
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func newEmulatorsUninstallCommand(w *world) *cobra.Command {
+	return &cobra.Command{
+		Use:     "uninstall PLATFORM...|all",
+		Aliases: []string{"remove", "rm"},
+		Short:   "Remove QEMU's handlers from the kernel behind the engine",
+		Long: "Remove the handlers of QEMU (named qemu-…) for the platforms, whoever registered them. Others, such as rosetta, WSLInterop or\n" +
+			"python3, are left alone. What the platforms are afterwards is looked up and printed.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(cmd, "%q needs platforms, or all", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return interruptible(cmd, func(ctx context.Context) error { return uninstallCommand(ctx, w, args) })
+		},
+		ValidArgsFunction:     completeEmulators,
+		DisableFlagsInUseLine: true,
+	}
+}
+
+func uninstallCommand(ctx context.Context, w *world, args []string) error {
+	ps, err := parseEmulators(args)
+	if err != nil {
+		return err
+	}
+	k, err := reachKernel(ctx, w)
+	if err != nil {
+		return err
+	}
+	shell, err := k.witness(ctx)
+	if err != nil {
+		return err
+	}
+	report, err := emulation.Uninstall(ctx, emulation.UninstallOptions{
+		Shell: shell, Runner: k.eng, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: partHelper,
+	})
+	for _, h := range report.Removed {
+		fmt.Fprintf(w.out, "removed %s\n", h)
+	}
+	if err != nil {
+		return err
+	}
+	if len(report.Removed) == 0 {
+		fmt.Fprintln(w.out, "nothing to remove: none of these platforms has a handler of QEMU's")
+	}
+	for _, line := range forgetEmulators(ctx, w, k, ps) {
+		fmt.Fprintln(w.out, line)
+	}
+	fmt.Fprintln(w.out)
+	t := tabwriter.NewWriter(w.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "PLATFORM\tRUNS")
+	for _, p := range ps {
+		fmt.Fprintf(t, "%s\t%s\n", platform.Format(p), report.Status.Mode(p))
+	}
+	return t.Flush()
+}
