@@ -64,7 +64,7 @@ func table(out io.Writer, report build.Report) {
 				digest = "not built"
 			}
 		}
-		how := string(p.Mode)
+		how := howWords(p)
 		if how == "" {
 			how = "-"
 		}

@@ -93,6 +93,9 @@ func hintFor(err error) string {
 	if cannot, ok := errors.AsType[*build.CannotRunError](err); ok {
 		return cannotRunHint(cannot)
 	}
+	if step, ok := errors.AsType[*build.StepError](err); ok {
+		return stepHint(step)
+	}
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
 		return missingHint(missing)
 	}

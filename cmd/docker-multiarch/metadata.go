@@ -40,10 +40,11 @@ type platformMetadata struct {
 	Platform string        `json:"platform"`
 	Manifest digest.Digest `json:"manifest"`
 	Config   digest.Digest `json:"config"`
-	Size     int64         `json:"size"`    // bytes of the layers and the config, as the registry has them
-	Node     string        `json:"node"`    // of the builder
-	How      build.Mode    `json:"how"`     // native, cross, emulated or emulated (builder)
-	Seconds  float64       `json:"seconds"` // of the solve, its push included
+	Size     int64         `json:"size"`               // bytes of the layers and the config, as the registry has them
+	Node     string        `json:"node"`               // of the builder
+	How      build.Mode    `json:"how"`                // native, cross, emulated or emulated (builder)
+	Emulator string        `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
+	Seconds  float64       `json:"seconds"`            // of the solve, its push included
 }
 
 type tagMetadata struct {
@@ -67,7 +68,7 @@ func newMetadata(req build.Request, report build.Report) buildMetadata {
 	for _, p := range report.Platforms {
 		m.Multiarch.Platforms = append(m.Multiarch.Platforms, platformMetadata{
 			Platform: platform.Format(p.Platform), Manifest: p.Manifest.Digest, Config: p.Config, Size: p.Size,
-			Node: p.Node, How: p.Mode, Seconds: float64(int(p.Seconds*1000)) / 1000,
+			Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
 		})
 	}
 	for _, t := range report.Tags {

@@ -37,7 +37,8 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	for i, r := range results {
 		images[i] = r.image
 	}
-	return publish(ctx, req, env, rep, images)
+	rep, err = publish(ctx, req, env, rep, images)
+	return cleared.nameEmulators(rep, namesWait), err
 }
 
 // solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
@@ -102,6 +103,7 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 		}
 		if len(cleared.plan.Jobs) > 0 {
 			p.Mode = cleared.plan.Jobs[i].Mode
+			p.Err = r.symptoms.explained(p.Platform, p.Mode, p.Err)
 		}
 		rep.Platforms = append(rep.Platforms, p)
 	}
@@ -110,6 +112,9 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 	}
 	if cleared.err != nil && !errors.Is(cleared.err, errUnread) {
 		return rep, cleared.err
+	}
+	if failure(rep.Platforms) != nil {
+		rep = cleared.nameEmulators(rep, namesWaitFailure)
 	}
 	return rep, failure(rep.Platforms)
 }

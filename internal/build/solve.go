@@ -24,6 +24,8 @@ type solved struct {
 	image   manifest.Image // as the first repository has it
 	seconds float64
 	err     error
+
+	symptoms symptoms
 }
 
 // solve is one platform's way through BuildKit.
@@ -47,16 +49,16 @@ func (s *solve) run(ctx context.Context) solved {
 	defer left()
 	defer report(report0(s.index))
 
-	resp, err := s.build(ctx, pins{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	resp, seen, err := s.build(ctx, pins{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return s.frontend(ctx, gw, report, left)
 	})
 	if s.again != nil && ctx.Err() == nil {
-		resp, err = s.build(ctx, s.again.pins, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		resp, seen, err = s.build(ctx, s.again.pins, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 			return s.underPins(ctx, gw, left)
 		})
 	}
 	if err != nil {
-		return solved{seconds: time.Since(s.started).Seconds(), err: err}
+		return solved{seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen}
 	}
 	image, err := s.readBack(ctx, resp.ExporterResponse)
 	return solved{image: image, seconds: time.Since(s.started).Seconds(), err: err}
@@ -64,25 +66,27 @@ func (s *solve) run(ctx context.Context) solved {
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
 // the solve, and leaves aside those of a gateway request to a frontend (solver/llbsolver/bridge.go).
-func (s *solve) build(ctx context.Context, p pins, fn gateway.BuildFunc) (*client.SolveResponse, error) {
+func (s *solve) build(ctx context.Context, p pins, fn gateway.BuildFunc) (*client.SolveResponse, symptoms, error) {
 	attach, err := s.req.attachables(s.env.Auth)
 	if err != nil {
-		return nil, err
+		return nil, symptoms{}, err
 	}
 	opt := s.opt(attach)
 	opt.SourcePolicy = p.policy
 	status := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
+	var seen symptoms
 	go func() {
 		defer close(drained)
 		for msg := range status {
+			seen.see(msg)
 			s.env.Progress.Status(s.platform, msg)
 		}
 		s.env.Progress.Status(s.platform, nil)
 	}()
 	resp, err := s.env.Node.Solver.Build(ctx, opt, "docker-multiarch", fn, status)
 	<-drained
-	return resp, err
+	return resp, seen, err
 }
 
 // readBack reads the image that BuildKit says it has pushed. That the registry has it is a condition of every tag.

@@ -1,0 +1,139 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// What a build that has succeeded waits at most for the names of its emulators, and one that has failed. They are looked up beside
+// the solves, and nearly always known long before.
+const (
+	namesWait        = 25 * time.Millisecond
+	namesWaitFailure = 2 * time.Second
+)
+
+// StepError says that a step failed the way in which steps fail when programs of its platform do not run well on the node. It says
+// what its Err says; the rest is for a hint.
+type StepError struct {
+	Platform platform.Platform
+	Mode     Mode
+	Emulator string // "qemu 7.2.22"; "" if there is none or it is not known
+	// Crashed: a program under an emulator died of a signal. Otherwise the kernel knew no way to start it.
+	Crashed bool
+	Err     error
+}
+
+func (e *StepError) Error() string { return e.Err.Error() }
+func (e *StepError) Unwrap() error { return e.Err }
+
+// names starts to look up the names of the emulators that a plan uses. The function that it returns waits for them, so long at most.
+func (c clearing) names(ctx context.Context, plan Plan) func(time.Duration) map[string]string {
+	var ps []platform.Platform
+	for _, j := range plan.Jobs {
+		if j.Mode == Emulated {
+			ps = append(ps, j.Platform)
+		}
+	}
+	if len(ps) == 0 || c.env.Node.Emulators == nil {
+		return nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	found := make(chan map[string]string, 1)
+	go func() {
+		names, _ := c.env.Node.Emulators(ctx, ps...) // no name is no reason to fail
+		found <- names
+	}()
+	return func(most time.Duration) map[string]string {
+		defer stop()
+		t := time.NewTimer(most)
+		defer t.Stop()
+		select {
+		case names := <-found:
+			found <- names // for who asks again
+			return names
+		case <-t.C:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+}
+
+// nameEmulators completes a report.
+func (c clearance) nameEmulators(rep Report, most time.Duration) Report {
+	if c.names == nil {
+		return rep
+	}
+	names := c.names(most)
+	for i, p := range rep.Platforms {
+		if p.Mode != Emulated {
+			continue
+		}
+		rep.Platforms[i].Emulator = names[p.Platform.Architecture]
+		if step, ok := errors.AsType[*StepError](p.Err); ok {
+			named := *step
+			named.Emulator = rep.Platforms[i].Emulator
+			rep.Platforms[i].Err = &named
+		}
+	}
+	return rep
+}
+
+// symptoms are what a solve's output says about programs that did not run.
+type symptoms struct {
+	crash, format bool
+	tails         map[digest.Digest]string // the end of each step's output, for words that come in two parts
+}
+
+// The words of QEMU's user mode (linux-user/signal.c) and of the C libraries for ENOEXEC, in small letters.
+const (
+	crashWords  = "uncaught target signal"
+	formatWords = "exec format error"
+)
+
+func (s *symptoms) see(msg *client.SolveStatus) {
+	for _, l := range msg.Logs {
+		text := s.tails[l.Vertex] + strings.ToLower(string(l.Data))
+		s.crash = s.crash || strings.Contains(text, crashWords)
+		s.format = s.format || strings.Contains(text, formatWords)
+		if s.tails == nil {
+			s.tails = map[digest.Digest]string{}
+		}
+		s.tails[l.Vertex] = text[max(0, len(text)-len(crashWords)):]
+	}
+}
+
+// explained gives a solve's error its kind, if it has these symptoms.
+func (s *symptoms) explained(p platform.Platform, mode Mode, err error) error {
+	if err == nil || mode == "" {
+		return err
+	}
+	step := &StepError{Platform: p, Mode: mode, Err: err}
+	switch {
+	case mode.Emulated() && (s.crash || crashStatus(err)):
+		step.Crashed = true
+	case s.format || strings.Contains(strings.ToLower(err.Error()), formatWords):
+	default:
+		return err
+	}
+	return step
+}
+
+// crashStatus tells whether a step ended by SIGSEGV or SIGILL, as a shell has it: 128 and the signal's number. Other signals are
+// more often the program's own.
+func crashStatus(err error) bool {
+	const segv, ill = 128 + 11, 128 + 4
+	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok {
+		return exit.ExitCode == segv || exit.ExitCode == ill
+	}
+	text := err.Error()
+	return strings.HasSuffix(text, fmt.Sprintf("exit code: %d", segv)) || strings.HasSuffix(text, fmt.Sprintf("exit code: %d", ill))
+}
