@@ -164,7 +164,7 @@ func (in *installer) install(ctx context.Context) error {
 	if len(missing) > 0 {
 		return &MissingError{Platforms: missing, Status: in.now, Attempts: in.attempts}
 	}
-	return nil
+	return in.notReplaced()
 }
 
 func (in *installer) sources() []Source {

@@ -17,8 +17,12 @@ import (
 // ErrRemain says that handlers are still there after they were removed.
 var ErrRemain = errors.New("handlers remain")
 
-// UninstallOptions says what to remove and with what. All but Engine and Labels
-// are required.
+// ErrNotReplaced says that handlers that Force was to replace run, but are the
+// old ones.
+var ErrNotReplaced = errors.New("nothing was found to replace these handlers, which are as they were")
+
+// UninstallOptions says what to remove and with what. Shell, Runner,
+// Platforms and HelperImage are required.
 type UninstallOptions struct {
 	Shell       Shell // probes; as for Install
 	Runner      Runner
@@ -26,6 +30,7 @@ type UninstallOptions struct {
 	HelperImage string // as for Install
 
 	Engine engine.Info
+	Status *Status // as for Install
 	Labels map[string]string
 }
 
@@ -41,7 +46,7 @@ type UninstallReport struct {
 // error when there is nothing to remove; one that is still there afterwards is
 // ErrRemain.
 func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, error) {
-	before, err := Probe(ctx, opt.Shell, opt.Platforms...)
+	before, err := opt.before(ctx)
 	if err != nil {
 		return UninstallReport{}, err
 	}
@@ -78,6 +83,13 @@ func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, erro
 	return rep, nil
 }
 
+func (opt UninstallOptions) before(ctx context.Context) (Status, error) {
+	if opt.Status != nil {
+		return *opt.Status, nil
+	}
+	return Probe(ctx, opt.Shell, opt.Platforms...)
+}
+
 // qemuOf are QEMU's handlers of some platforms, newest first; all of the table's
 // for none.
 func (s Status) qemuOf(ps []platform.Platform) []Handler {
@@ -89,6 +101,27 @@ func (s Status) qemuOf(ps []platform.Platform) []Handler {
 		}
 	}
 	return out
+}
+
+// notReplaced is the error about handlers that run, but are still the old ones
+// although Force was asked for.
+func (in *installer) notReplaced() error {
+	var names []string
+	for _, a := range selectArchs(in.Platforms) {
+		sup, _ := in.now.Arch(a.Name)
+		replaced := slices.ContainsFunc(in.installed, func(i Installed) bool { return i.Arch == a.Name })
+		if !replaced && (in.replaceable(sup) || len(in.removed[a.Name]) > 0) {
+			names = append(names, a.HandlerName())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("%w: %s", ErrNotReplaced, strings.Join(names, ", "))
+	for _, a := range in.attempts {
+		err = fmt.Errorf("%w; tried %s", err, a)
+	}
+	return err
 }
 
 // runHelper runs a script in a privileged container that sees the host's /usr,

@@ -33,7 +33,7 @@ func (i Inspection) Verdict(p platform.Platform) (v Verdict, why string) {
 	switch {
 	case mode == Native:
 		return OK, ""
-	case mode == Emulated && ownOrCompat(i.Machine, p.Architecture) && handled:
+	case mode == Emulated && i.ownPrograms(p.Architecture) && handled:
 		return Shadowed, fmt.Sprintf("the machine runs these programs itself, but handler %s takes them", h)
 	case mode == Emulated && handled:
 		return i.Judge(sup, h)
@@ -51,6 +51,13 @@ func (i Inspection) Verdict(p platform.Platform) (v Verdict, why string) {
 		return Shadowed, fmt.Sprintf("handler %s comes before %s, and does not run them: %s", h, second, why)
 	}
 	return v, why
+}
+
+// ownPrograms says whether the machine surely runs an architecture itself. (An
+// arm64 machine need not run arm.)
+func (i Inspection) ownPrograms(arch string) bool {
+	own, _ := LookupMachine(i.Machine)
+	return own.Name == arch || own.Name == "amd64" && arch == "386"
 }
 
 // Judge judges one of the handlers that match an architecture's programs. Only

@@ -179,17 +179,17 @@ func (k *kernel) inspect(ctx context.Context, ps ...platform.Platform) (emulatio
 	return inside, nil
 }
 
-// witness is a shell for the probes of an install, other than the containers that install. It has privileges only if the handlers
-// cannot be seen without.
-func (k *kernel) witness(ctx context.Context) (emulation.Shell, error) {
-	st, err := emulation.Probe(ctx, k.observe)
+// witness is a shell for the probes of an install, other than the containers that install, and what it says now if that is known. It
+// has privileges only if something is missing and the handlers cannot be seen without.
+func (k *kernel) witness(ctx context.Context, ps []platform.Platform) (emulation.Shell, *emulation.Status, error) {
+	st, err := emulation.Probe(ctx, k.observe, ps...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if st.HandlersUnknown == "" || k.info.Rootless || k.info.UserNS {
-		return k.observe, nil
+	if st.HandlersUnknown == "" || k.info.Rootless || k.info.UserNS || st.Require(emulation.Emulated, ps...) == nil {
+		return k.observe, &st, nil
 	}
-	return emulation.ContainerShell{Runner: k.eng, Image: k.image, Labels: partHelper}, nil
+	return emulation.ContainerShell{Runner: k.eng, Image: k.image, Labels: partHelper}, nil, nil
 }
 
 // execShell is a shell in a container that runs.

@@ -115,12 +115,12 @@ func parseInstall(o installOptions) ([]platform.Platform, error) {
 
 // installOptions prepares an Install. Its probes run in containers of their own.
 func (k *kernel) installOptions(ctx context.Context, w *world, o installOptions, ps []platform.Platform) (emulation.InstallOptions, error) {
-	shell, err := k.witness(ctx)
+	shell, status, err := k.witness(ctx, ps)
 	if err != nil {
 		return emulation.InstallOptions{}, err
 	}
 	opt := emulation.InstallOptions{
-		Shell: shell, Runner: k.eng, Platforms: ps, Engine: k.info, Kernel: true, Force: o.force,
+		Shell: shell, Status: status, Runner: k.eng, Platforms: ps, Engine: k.info, Kernel: true, Force: o.force,
 		Image: o.image, HelperImage: k.image, Labels: partHelper,
 		Report: func(line string) { fmt.Fprintln(w.err, line) },
 	}

@@ -41,12 +41,12 @@ func uninstallCommand(ctx context.Context, w *world, args []string) error {
 	if err != nil {
 		return err
 	}
-	shell, err := k.witness(ctx)
+	shell, status, err := k.witness(ctx, ps)
 	if err != nil {
 		return err
 	}
 	report, err := emulation.Uninstall(ctx, emulation.UninstallOptions{
-		Shell: shell, Runner: k.eng, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: partHelper,
+		Shell: shell, Status: status, Runner: k.eng, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: partHelper,
 	})
 	for _, h := range report.Removed {
 		fmt.Fprintf(w.out, "removed %s\n", h)

@@ -93,21 +93,23 @@ type symptoms struct {
 	tails         map[digest.Digest]string // the end of each step's output, for words that come in two parts
 }
 
-// The words of QEMU's user mode (linux-user/signal.c) and of the C libraries for ENOEXEC, in small letters.
+// The words of QEMU's user mode (linux-user/signal.c), of the C libraries for ENOEXEC, and of what comes of it, in small letters.
 const (
 	crashWords  = "uncaught target signal"
 	formatWords = "exec format error"
+	// busybox's shell takes what the kernel does not start for a script.
+	scriptWords = "line 1: syntax error: unexpected word (expecting"
 )
 
 func (s *symptoms) see(msg *client.SolveStatus) {
 	for _, l := range msg.Logs {
 		text := s.tails[l.Vertex] + strings.ToLower(string(l.Data))
 		s.crash = s.crash || strings.Contains(text, crashWords)
-		s.format = s.format || strings.Contains(text, formatWords)
+		s.format = s.format || strings.Contains(text, formatWords) || strings.Contains(text, scriptWords)
 		if s.tails == nil {
 			s.tails = map[digest.Digest]string{}
 		}
-		s.tails[l.Vertex] = text[max(0, len(text)-len(crashWords)):]
+		s.tails[l.Vertex] = text[max(0, len(text)-len(scriptWords)):]
 	}
 }
 
