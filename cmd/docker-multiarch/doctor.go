@@ -58,7 +58,7 @@ func newDoctorCommand(w *world) *cobra.Command {
 			"Exit status: 0 all is ok, or there are warnings only; 1 something is broken.",
 		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return interruptible(cmd, func(ctx context.Context) error {
+			return interruptible(cmd, w, func(ctx context.Context) error {
 				if err := checkFormat(format); err != nil {
 					return err
 				}

@@ -34,7 +34,7 @@ func newEmulatorsInstallCommand(w *world) *cobra.Command {
 		Example: "  docker multiarch emulators install linux/arm64 linux/s390x",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.platforms = args
-			return interruptible(cmd, func(ctx context.Context) error { return installCommand(ctx, w, o) })
+			return interruptible(cmd, w, func(ctx context.Context) error { return installCommand(ctx, w, o) })
 		},
 		ValidArgsFunction:     completeEmulators,
 		DisableFlagsInUseLine: true,

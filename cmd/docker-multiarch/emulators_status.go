@@ -55,7 +55,7 @@ func newEmulatorsStatusCommand(w *world) *cobra.Command {
 			"said comes from running a small program of each architecture in a container without privileges.\n\n" +
 			"Exit status: 0; 1 when the kernel does not run a platform that was named.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, func(ctx context.Context) error {
+			return interruptible(cmd, w, func(ctx context.Context) error {
 				if err := checkFormat(format); err != nil {
 					return err
 				}

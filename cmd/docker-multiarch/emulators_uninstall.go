@@ -25,7 +25,7 @@ func newEmulatorsUninstallCommand(w *world) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, func(ctx context.Context) error { return uninstallCommand(ctx, w, args) })
+			return interruptible(cmd, w, func(ctx context.Context) error { return uninstallCommand(ctx, w, args) })
 		},
 		ValidArgsFunction:     completeEmulators,
 		DisableFlagsInUseLine: true,
