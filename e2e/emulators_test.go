@@ -66,7 +66,7 @@ func TestABuildThatMayNotInstallEmulatorsSaysWhatToDoAndSendsNothing(t *testing.
 			args: s.buildArgs("--emulators", "never", "--platform", "linux/amd64,linux/arm64", "--push", "-t", repo, dir),
 			env:  []string{"DOCKER_HOST=" + host},
 		})
-		s.refused(r, 1, "linux/arm64", "docker run --privileged --rm tonistiigi/binfmt", "--install arm64")
+		s.refused(r, 1, "linux/arm64", "docker multiarch emulators install linux/arm64")
 		if sent() > 1<<20 {
 			s.Errorf("%d bytes were sent", sent())
 		}

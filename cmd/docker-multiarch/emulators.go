@@ -104,7 +104,9 @@ type kernel struct {
 var partHelper = map[string]string{"com.docker-multiarch.part": "emulators"}
 
 // reachKernel needs an image with a shell on the engine. Builders have one, so theirs is taken, and pulled if there is none.
-func reachKernel(ctx context.Context, w *world) (*kernel, error) {
+//
+// prefer names the builder whose image and container are taken, if it is there.
+func reachKernel(ctx context.Context, w *world, prefer string) (*kernel, error) {
 	k := &kernel{eng: w.engine()}
 	var err error
 	if k.info, err = k.eng.Info(ctx); err != nil {
@@ -113,14 +115,14 @@ func reachKernel(ctx context.Context, w *world) (*kernel, error) {
 	if k.info.OSType != "linux" {
 		return nil, fmt.Errorf("engine %s runs %s containers, and emulators are for linux", k.info.Name, k.info.OSType)
 	}
-	if err := k.findImage(ctx, w); err != nil {
+	if err := k.findImage(ctx, w, prefer); err != nil {
 		return nil, err
 	}
 	k.observe = emulation.Observer{Runner: k.eng, Image: k.image, Labels: partHelper}
 	return k, nil
 }
 
-func (k *kernel) findImage(ctx context.Context, w *world) error {
+func (k *kernel) findImage(ctx context.Context, w *world, prefer string) error {
 	builders, err := builder.List(ctx, k.eng)
 	if err != nil {
 		return err
@@ -128,12 +130,12 @@ func (k *kernel) findImage(ctx context.Context, w *world) error {
 	images := []string{builder.DefaultImage}
 	for _, b := range builders {
 		switch {
-		case b.Builder == builder.DefaultName:
+		case b.Builder == prefer:
 			images = slices.Insert(images, 0, b.Image)
 		case b.Image != "":
 			images = append(images, b.Image)
 		}
-		if b.State == "running" && (k.builder == "" || b.Builder == builder.DefaultName) {
+		if b.State == "running" && (k.builder == "" || b.Builder == prefer) {
 			k.builder = b.Container
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -45,7 +46,7 @@ type emulatorHandle struct {
 }
 
 func newEmulatorsStatusCommand(w *world) *cobra.Command {
-	var format string
+	var format, of string
 	var quiet bool
 	cmd := &cobra.Command{
 		Use:     "status [OPTIONS] [PLATFORM...]",
@@ -63,7 +64,11 @@ func newEmulatorsStatusCommand(w *world) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return showEmulators(ctx, w, ps, len(args) > 0, printer(format, quiet))
+				k, err := reachKernel(ctx, w, of)
+				if err != nil {
+					return err
+				}
+				return showEmulators(ctx, w, k, ps, len(args) > 0, printer(format, quiet))
 			})
 		},
 		ValidArgsFunction:     completeEmulators,
@@ -71,11 +76,15 @@ func newEmulatorsStatusCommand(w *world) *cobra.Command {
 	}
 	addFormatFlag(cmd, &format)
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Print the platforms that run only")
+	cmd.Flags().StringVar(&of, "builder", builder.DefaultName, "Builder whose image is looked at for emulators of its own")
+	_ = cmd.RegisterFlagCompletionFunc("builder", completeBuilders(w))
 	return cmd
 }
 
+type printing func(io.Writer, emulatorsStatus) error
+
 // printer picks the way of output.
-func printer(format string, quiet bool) func(io.Writer, emulatorsStatus) error {
+func printer(format string, quiet bool) printing {
 	switch {
 	case quiet:
 		return emulatorsQuiet
@@ -86,11 +95,7 @@ func printer(format string, quiet bool) func(io.Writer, emulatorsStatus) error {
 }
 
 // showEmulators prints, and fails if one of the platforms that were asked for does not run.
-func showEmulators(ctx context.Context, w *world, ps []platform.Platform, asked bool, show func(io.Writer, emulatorsStatus) error) error {
-	k, err := reachKernel(ctx, w)
-	if err != nil {
-		return err
-	}
+func showEmulators(ctx context.Context, w *world, k *kernel, ps []platform.Platform, asked bool, show printing) error {
 	ins, err := k.inspect(ctx, ps...)
 	if err != nil {
 		return err
