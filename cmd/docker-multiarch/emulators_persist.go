@@ -92,7 +92,7 @@ func persistHandler(ctx context.Context, k *kernel, ins emulation.Inspection, h 
 	if err == nil && !strings.HasPrefix(string(old), binfmtMark) {
 		return "", fmt.Errorf("%s is there already, and was not written by docker multiarch: leaving it alone", file)
 	}
-	if err := os.MkdirAll(binfmtDir, 0o755); err != nil {
+	if err := os.MkdirAll(binfmtDir, 0o755); err != nil { //nolint:gosec // everybody may read it, as the rest of /etc
 		return "", fmt.Errorf("make %s outlast a restart: %w", h.Name, err)
 	}
 	text := binfmtMark + h.Registration() + "\n"
@@ -120,7 +120,7 @@ func (k *kernel) readHost(ctx context.Context, file string) string {
 }
 
 // forgetEmulators removes our files for platforms, and says what will bring handlers back.
-func forgetEmulators(ctx context.Context, w *world, k *kernel, ps []platform.Platform) []string {
+func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []string {
 	var lines []string
 	ins, err := k.inspect(ctx, ps...)
 	if err != nil {

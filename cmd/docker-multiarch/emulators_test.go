@@ -89,7 +89,9 @@ func TestEmulatorsRefuseWhatNobodyEmulatesAtOnce(t *testing.T) {
 		}
 	}
 	for _, o := range []installOptions{
-		{source: "elsewhere", format: "table"}, {source: "host", image: "x", format: "table"}, {source: "auto", format: "yaml"},
+		{source: "elsewhere", format: "table"},
+		{source: "host", image: "x", format: "table"},
+		{source: "auto", format: "yaml"},
 		{source: "auto", format: "table", platforms: []string{"all", "arm64"}},
 	} {
 		if _, err := parseInstall(o); statusOf(err) != exitUsage {

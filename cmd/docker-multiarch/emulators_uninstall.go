@@ -58,7 +58,7 @@ func uninstallCommand(ctx context.Context, w *world, args []string) error {
 	if len(report.Removed) == 0 {
 		fmt.Fprintln(w.out, "nothing to remove: none of these platforms has a handler of QEMU's")
 	}
-	for _, line := range forgetEmulators(ctx, w, k, ps) {
+	for _, line := range forgetEmulators(ctx, k, ps) {
 		fmt.Fprintln(w.out, line)
 	}
 	fmt.Fprintln(w.out)
