@@ -32,8 +32,16 @@
 // after each one the programs are run again, in another container, and Install
 // fails unless everything that was asked for runs.
 //
-// A handler that exists is never changed or removed. If it is broken, it is in
-// the way, and the error names it.
+// A handler that exists is not changed or removed unless Force is asked for. If
+// it is broken, it is in the way, and the error names it. With Force, and by
+// [Uninstall], QEMU's handlers of the asked architectures go; those of others,
+// such as rosetta, never do. [Preview] says what Install would do.
+//
+// # Looking closer
+//
+// [Inspect] is Probe with QEMU's versions and a look at the engine's host: who
+// registered a handler, and a [Verdict] on each. With an [Observer] it needs no
+// privileges.
 //
 // # The table
 //
