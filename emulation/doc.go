@@ -39,7 +39,7 @@
 //
 // # Looking closer
 //
-// [Inspect] is Probe with QEMU's versions and a look at the engine's host: who
+// [Inspect] is Probe with a look at the engine's host: who
 // registered a handler, and a [Verdict] on each. With an [Observer] it needs no
 // privileges.
 //

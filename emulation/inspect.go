@@ -12,7 +12,6 @@ import (
 // Inspection is a Status with what else can be found out about the handlers.
 type Inspection struct {
 	Status
-	Versions map[string]string // of QEMU, by Go's name of the architecture: "7.2.22"
 	Host     HostView
 	FreeDisk int64 // bytes that are free where the engine keeps its containers; -1: not known
 	Disk     int64 // bytes there in all
@@ -29,16 +28,16 @@ type HostView struct {
 	Present    map[string]bool // interpreters of handlers that are files of the host now
 }
 
-// Inspect is Probe, Versions and a look at the host, in one script.
+// Inspect is Probe and a look at the host, in one script.
 func Inspect(ctx context.Context, sh Shell, only ...platform.Platform) (Inspection, error) {
 	archs := selectArchs(only)
-	// In shells of their own: each has its own directory, and its own end.
-	script := "(" + probeScript(archs) + ")\n(" + versionScript(archs) + ")\n" + hostViewScript
+	// In a shell of its own, since it exits.
+	script := "(" + probeScript(archs) + ")\n" + hostViewScript
 	out, err := sh.Run(ctx, script)
 	if err != nil {
 		return Inspection{}, fmt.Errorf("look at what the engine's kernel runs: %w", err)
 	}
-	// The first end is the probe's: what was cut short after it is no more than missing.
+	// The end is the probe's: what was cut short after it is no more than missing.
 	probed, _, ok := strings.Cut(string(out), "\n"+endMark+"\n")
 	if !ok {
 		return Inspection{}, errors.New("look at what the engine's kernel runs: the report breaks off: " + tail(string(out), 200))
@@ -50,7 +49,7 @@ func Inspect(ctx context.Context, sh Shell, only ...platform.Platform) (Inspecti
 	if err != nil {
 		return Inspection{}, fmt.Errorf("look at what the engine's kernel runs: %w", err)
 	}
-	ins := Inspection{Status: newStatus(rep, archs), Versions: parseVersions(string(out)), FreeDisk: -1}
+	ins := Inspection{Status: newStatus(rep, archs), FreeDisk: -1}
 	ins.parseHostView(string(out))
 	return ins, nil
 }

@@ -126,11 +126,14 @@ func TestWhoRegisteredAHandlerFollowsFromWhatTheHostHas(t *testing.T) {
 	}
 }
 
-func TestAnInspectionHasTheVersions(t *testing.T) {
-	ins := inspectionOf(t, elfEntry("qemu-aarch64", "arm64", "/q", "OCF")+listEntry+"ran arm64 0\n",
-		"version arm64 qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)\nend\n", "arm64")
-	if ins.Versions["arm64"] != "7.2.22" || ins.FreeDisk != -1 {
-		t.Errorf("versions %v, free disk %d", ins.Versions, ins.FreeDisk)
+func TestAProbeHasTheVersions(t *testing.T) {
+	ins := inspectionOf(t, elfEntry("qemu-aarch64", "arm64", "/q", "OCF")+listEntry+
+		"ran arm64 0\nversion arm64 qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)\nran s390x 1\nversion s390x hello\n", "", "arm64", "s390x")
+	if sup, _ := ins.Arch("arm64"); sup.Version != "7.2.22" || ins.FreeDisk != -1 {
+		t.Errorf("version %q, free disk %d", sup.Version, ins.FreeDisk)
+	}
+	if sup, _ := ins.Arch("s390x"); sup.Version != "" {
+		t.Errorf("version %q of what is not QEMU", sup.Version)
 	}
 }
 

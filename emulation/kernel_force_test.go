@@ -62,8 +62,8 @@ func TestEveryArchitectureIsInstalledProbedAndRemovedAndTheRestStays(t *testing.
 		t.Fatal(err)
 	}
 	for _, p := range plat(archs...) {
-		if v, why := ins.Verdict(p); v != OK || ins.Mode(p) != Emulated || !strings.Contains(ins.Versions[p.Architecture], ".") {
-			t.Errorf("%s: %s %q, version %q", p.Architecture, v, why, ins.Versions[p.Architecture])
+		if v, why := ins.Verdict(p); v != OK || ins.Mode(p) != Emulated || !strings.Contains(version(ins, p.Architecture), ".") {
+			t.Errorf("%s: %s %q, version %q", p.Architecture, v, why, version(ins, p.Architecture))
 		}
 	}
 	rep, err := Uninstall(t.Context(), UninstallOptions{Shell: shell, Runner: k, Platforms: plat(archs...), HelperImage: "any"})
@@ -76,6 +76,11 @@ func TestEveryArchitectureIsInstalledProbedAndRemovedAndTheRestStays(t *testing.
 	if diff := cmp.Diff(before, others()); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func version(ins Inspection, arch string) string {
+	sup, _ := ins.Arch(arch)
+	return sup.Version
 }
 
 func TestForceGivesDebiansHandlerItsMissingFlag(t *testing.T) {

@@ -55,9 +55,8 @@ func TestTheKernelsOwnHandlersAreJudgedByRunning(t *testing.T) {
 		if diff := cmp.Diff(want, sup.Handlers); diff != "" || st.Mode(p) != Emulated {
 			t.Errorf("%s: %s (-want +got):\n%s", st.Mode(p), st.Why(p), diff)
 		}
-		v, err := Versions(t.Context(), ContainerShell{Runner: k}, p)
-		if err != nil || !strings.Contains(v[arch], ".") {
-			t.Errorf("versions %v, %v", v, err)
+		if !strings.Contains(sup.Version, ".") {
+			t.Errorf("version %q", sup.Version)
 		}
 	})
 	t.Run("the newest handler is reported first", func(t *testing.T) {

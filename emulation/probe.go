@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -50,30 +49,6 @@ func (r *report) usable(archs []Arch) error {
 		}
 	}
 	return nil
-}
-
-// Versions asks the emulator of each platform's architecture for its version
-// and returns them by Go's name of the architecture, "7.2.22". Architectures
-// that run natively, do not run, or whose emulator is not QEMU are left out.
-func Versions(ctx context.Context, sh Shell, only ...platform.Platform) (map[string]string, error) {
-	out, err := sh.Run(ctx, versionScript(selectArchs(only)))
-	if err != nil {
-		return nil, fmt.Errorf("ask the emulators for their versions: %w", err)
-	}
-	return parseVersions(string(out)), nil
-}
-
-// parseVersions reads versionScript's lines.
-func parseVersions(text string) map[string]string {
-	versions := map[string]string{}
-	for line := range strings.Lines(text) {
-		// version arm64 qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)
-		f := strings.Fields(line)
-		if len(f) >= 5 && f[0] == "version" && f[3] == "version" {
-			versions[f[1]] = f[4]
-		}
-	}
-	return versions
 }
 
 // selectArchs returns the rows for the platforms, in the order of the table;

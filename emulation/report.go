@@ -21,6 +21,7 @@ type report struct {
 type run struct {
 	status        int
 	said          string
+	version       string // of QEMU
 	builder       string // path of BuildKit's own emulator
 	builderStatus int    // -1: not tried
 }
@@ -84,7 +85,7 @@ func (r *report) addLine(line string) error {
 	case "mount-error":
 		r.mountError = value
 		return nil
-	case "ran", "said", "builder":
+	case "ran", "said", "version", "builder":
 		return r.addRun(key, value)
 	}
 	return nil
@@ -102,6 +103,11 @@ func (r *report) addRun(key, value string) error {
 		got.status, err = strconv.Atoi(value)
 	case "said":
 		got.said = value
+	case "version":
+		// qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)
+		if f := strings.Fields(value); len(f) >= 3 && f[1] == "version" {
+			got.version = f[2]
+		}
 	case "builder":
 		var status string
 		status, got.builder, _ = strings.Cut(value, " ")

@@ -48,13 +48,19 @@ const watchScript = `watch() {
 //	/proc/sys/fs/binfmt_misc/NAME:TEXT     a line of a handler's file; in the kernel's order, newest first
 //	ran ARCH STATUS                        the exit status of a probe program
 //	said ARCH TEXT                         the first line that it, or chroot, wrote about a failure
+//	version ARCH TEXT                      what the emulator says when it is asked for its version
 //	builder ARCH STATUS PATH               BuildKit's own emulator; STATUS "-" when it was not tried
 //	end
 //
 // A program runs in a chroot that holds nothing but the programs, as a
 // build's RUN would: a handler without flag F finds no interpreter there. All
 // programs run at once, beside the reading of the list: an emulator needs some
-// ten milliseconds to start. BuildKit's own emulators are tried only where the
+// ten milliseconds to start. Each is started a second time, for its version:
+// QEMU's user mode takes its options from the environment too, and QEMU_VERSION
+// makes it print its version and leave (linux-user/main.c, arg_table), so it is
+// the registered, running emulator that answers, which need not be the file that
+// now has its name. That costs less than a second script beside the build would.
+// BuildKit's own emulators are tried only where the
 // kernel could not run the program.
 func probeScript(archs []Arch) string {
 	var s strings.Builder
@@ -63,6 +69,7 @@ func probeScript(archs []Arch) string {
 	s.WriteString(watchScript + "pids=\n")
 	for _, a := range archs {
 		fmt.Fprintf(&s, "chroot \"$d\" /%[1]s </dev/null >/dev/null 2>\"$d/%[1]s.err\" & p_%[1]s=$! pids=\"$pids $!\"\n", a.Name)
+		fmt.Fprintf(&s, "QEMU_VERSION=1 chroot \"$d\" /%[1]s </dev/null >\"$d/%[1]s.v\" 2>/dev/null & v_%[1]s=$! pids=\"$pids $!\"\n", a.Name)
 	}
 	s.WriteString("watch $pids\n" + mountScript)
 	// uname prints the release before the machine, however it is asked.
@@ -73,6 +80,8 @@ kernel() {
 	wait $2 2>/dev/null; r=$? p=
 	echo ran $1 $r
 	[ $r = 0 ] || { read -r l <"$d/$1.err" && echo "said $1 $l"; }
+	wait $4 2>/dev/null
+	read -r l <"$d/$1.v" && echo "version $1 $l"
 	c=$(command -v $3) || return
 	[ $r = 0 ] || { "$c" "$d/$1" </dev/null >/dev/null 2>&1 & p=$! pids="$pids $!"; }
 }
@@ -85,34 +94,13 @@ builder() {
 pids=
 `)
 	for _, a := range archs {
-		fmt.Fprintf(&s, "kernel %[1]s $p_%[1]s %[2]s; p_%[1]s=$p c_%[1]s=$c\n", a.Name, a.BuilderEmulator())
+		fmt.Fprintf(&s, "kernel %[1]s $p_%[1]s %[2]s $v_%[1]s; p_%[1]s=$p c_%[1]s=$c\n", a.Name, a.BuilderEmulator())
 	}
 	s.WriteString("kill $watch 2>/dev/null\n[ -z \"$pids\" ] || watch $pids\n")
 	for _, a := range archs {
 		fmt.Fprintf(&s, "builder %[1]s \"$p_%[1]s\" \"$c_%[1]s\"\n", a.Name)
 	}
 	s.WriteString("kill $watch 2>/dev/null\necho " + endMark + "\nexit 0\n")
-	return s.String()
-}
-
-// versionScript lets each architecture's emulator say its version, into lines
-// "version ARCH TEXT". QEMU's user mode takes each of its options from the
-// environment too, and QEMU_VERSION makes it print its version and leave
-// (linux-user/main.c, arg_table), so it is the registered, running emulator that
-// answers, which need not be the file that now has its name.
-func versionScript(archs []Arch) string {
-	var s strings.Builder
-	s.WriteString(tempDirScript)
-	writePrograms(&s, archs)
-	s.WriteString("export QEMU_VERSION=1\n")
-	for _, a := range archs {
-		fmt.Fprintf(&s, "chroot \"$d\" /%[1]s </dev/null >\"$d/%[1]s.out\" 2>/dev/null &\n", a.Name)
-	}
-	s.WriteString("wait\n")
-	for _, a := range archs {
-		fmt.Fprintf(&s, "read -r l <\"$d/%[1]s.out\" && echo \"version %[1]s $l\"\n", a.Name)
-	}
-	s.WriteString("echo " + endMark + "\nexit 0\n")
 	return s.String()
 }
 

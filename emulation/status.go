@@ -63,6 +63,10 @@ type Support struct {
 
 	Handlers []Handler // those that match, enabled or not, newest first
 
+	// Version of QEMU, as the emulator that the kernel uses says it: "7.2.22". ""
+	// if it is not QEMU, or none.
+	Version string
+
 	BuilderEmulator string // path of BuildKit's own emulator; "" if the image has none
 	BuilderRan      bool   // it ran the probe; tried only when the kernel could not
 }
@@ -145,7 +149,7 @@ func newStatus(rep report, archs []Arch) Status {
 
 func (s Status) support(a Arch, r run) Support {
 	sup := Support{
-		Arch: a.Name, Ran: r.status == 0, ExitStatus: r.status, Said: r.said,
+		Arch: a.Name, Ran: r.status == 0, ExitStatus: r.status, Said: r.said, Version: r.version,
 		BuilderEmulator: r.builder, BuilderRan: r.builder != "" && r.builderStatus == 0,
 	}
 	program := a.Program()

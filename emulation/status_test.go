@@ -231,11 +231,3 @@ func TestProbeRunsTheArchitecturesThatWereAskedFor(t *testing.T) {
 		t.Errorf("without a choice: %d architectures, %v", len(st.Archs), err)
 	}
 }
-
-func TestVersionsAreWhatTheEmulatorsSay(t *testing.T) {
-	got, err := Versions(t.Context(), cannedShell(
-		"version arm64 qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)\nversion amd64 rosetta\nversion arm qemu-arm version 10.2.3\nend\n"))
-	if diff := cmp.Diff(map[string]string{"arm64": "7.2.22", "arm": "10.2.3"}, got); diff != "" || err != nil {
-		t.Errorf("error %v (-want +got):\n%s", err, diff)
-	}
-}

@@ -134,9 +134,6 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 			},
 		},
 	}
-	env.Node.Emulators = func(ctx context.Context, ps ...platform.Platform) (map[string]string, error) {
-		return emulatorNames(ctx, node, ps)
-	}
 	env.Node.Install = func(ctx context.Context, ps []platform.Platform) error {
 		return installEmulators(ctx, cli, node, ps, opt.note)
 	}

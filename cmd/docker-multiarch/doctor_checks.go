@@ -70,9 +70,10 @@ func checkEmulators(info engine.Info, ins emulation.Inspection) []check {
 	var checks []check
 	for _, p := range allEmulators() {
 		name := platform.Format(p)
+		sup, _ := ins.Arch(p.Architecture)
 		v, why := ins.Verdict(p)
 		if mode := ins.Mode(p); mode > emulation.None {
-			runs = append(runs, name+" ("+modeWords(mode, ins.Versions[p.Architecture])+")")
+			runs = append(runs, name+" ("+modeWords(mode, sup.Version)+")")
 		}
 		switch v {
 		case emulation.OK, emulation.BuilderOnly:

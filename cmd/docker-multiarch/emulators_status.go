@@ -116,7 +116,7 @@ func statusRows(engine string, ins emulation.Inspection, ps []platform.Platform)
 		sup, _ := ins.Arch(platform.Normalize(p).Architecture)
 		verdict, why := ins.Verdict(p)
 		row := emulatorRow{
-			Platform: platform.Format(p), Runs: ins.Mode(p).String(), Verdict: verdict, Reason: why, QEMU: ins.Versions[sup.Arch],
+			Platform: platform.Format(p), Runs: ins.Mode(p).String(), Verdict: verdict, Reason: why, QEMU: sup.Version,
 			Handlers: []emulatorHandle{}, BuilderEmulator: sup.BuilderEmulator,
 		}
 		for _, h := range sup.Handlers {

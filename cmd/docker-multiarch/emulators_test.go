@@ -38,13 +38,12 @@ func kernelOf(t *testing.T) emulation.Inspection {
 			Archs: []emulation.Support{
 				{Arch: "amd64", Mode: emulation.Native, Ran: true},
 				{
-					Arch: "arm64", Mode: emulation.Emulated, Ran: true,
+					Arch: "arm64", Mode: emulation.Emulated, Ran: true, Version: "7.2.22",
 					Handlers: []emulation.Handler{{Name: "qemu-aarch64", Enabled: true, Interpreter: "/usr/bin/q", Flags: "POF", Magic: a.Magic(), Mask: a.Mask()}},
 				},
 				{Arch: "s390x", Mode: emulation.None, ExitStatus: 127},
 			},
 		},
-		Versions: map[string]string{"arm64": "7.2.22"},
 		FreeDisk: 10 << 30, Disk: 100 << 30,
 	}
 }

@@ -1,23 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
-	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// emulatorNames asks the emulators for their names, by architecture.
-func emulatorNames(ctx context.Context, sh emulation.Shell, ps []platform.Platform) (map[string]string, error) {
-	versions, err := emulation.Versions(ctx, sh, ps...)
-	names := map[string]string{}
-	for arch, version := range versions {
-		names[arch] = "qemu " + version
-	}
-	return names, err
-}
 
 // howWords says how a platform was made: "emulated (qemu 7.2.22)".
 func howWords(p build.PlatformReport) string {

@@ -79,7 +79,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	c.env.Progress.Cleared(plan)
 	limits := newLimits(c.req, plan, c.env.Node.CPUs)
 	return clearance{
-		pins: pins, reread: reread, plan: plan, limits: limits, names: c.names(ctx, plan),
+		pins: pins, reread: reread, plan: plan, limits: limits,
 		holding: len(reports) > 1 && c.req.NoCache && runsShared(graphs, plan.Shared),
 	}
 }

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"sync"
-	"time"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"golang.org/x/sync/semaphore"
@@ -32,13 +31,11 @@ type report struct {
 
 // clearance is what all solves are told at the barrier.
 type clearance struct {
-	err    error // no solve may go on
-	pins   pins
-	reread []bool // by index: the graph was not read under the pins
-	plan   Plan
-	limits limits
-	// names waits so long at most for the names of the emulators, by architecture; nil if there are none.
-	names   func(time.Duration) map[string]string
+	err     error // no solve may go on
+	pins    pins
+	reread  []bool // by index: the graph was not read under the pins
+	plan    Plan
+	limits  limits
 	holding bool // each job stays until the steps of all have run
 }
 

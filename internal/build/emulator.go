@@ -1,24 +1,15 @@
 package build
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/moby/buildkit/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
-)
-
-// What a build that has succeeded waits at most for the names of its emulators, and one that has failed. They are looked up beside
-// the solves, and nearly always known long before.
-const (
-	namesWait        = 25 * time.Millisecond
-	namesWaitFailure = 2 * time.Second
 )
 
 // StepError says that a step failed the way in which steps fail when programs of its platform do not run well on the node. It says
@@ -34,58 +25,6 @@ type StepError struct {
 
 func (e *StepError) Error() string { return e.Err.Error() }
 func (e *StepError) Unwrap() error { return e.Err }
-
-// names starts to look up the names of the emulators that a plan uses. The function that it returns waits for them, so long at most.
-func (c clearing) names(ctx context.Context, plan Plan) func(time.Duration) map[string]string {
-	var ps []platform.Platform
-	for _, j := range plan.Jobs {
-		if j.Mode == Emulated {
-			ps = append(ps, j.Platform)
-		}
-	}
-	if len(ps) == 0 || c.env.Node.Emulators == nil {
-		return nil
-	}
-	ctx, stop := context.WithCancel(ctx)
-	found := make(chan map[string]string, 1)
-	go func() {
-		names, _ := c.env.Node.Emulators(ctx, ps...) // no name is no reason to fail
-		found <- names
-	}()
-	return func(most time.Duration) map[string]string {
-		defer stop()
-		t := time.NewTimer(most)
-		defer t.Stop()
-		select {
-		case names := <-found:
-			found <- names // for who asks again
-			return names
-		case <-t.C:
-		case <-ctx.Done():
-		}
-		return nil
-	}
-}
-
-// nameEmulators completes a report.
-func (c clearance) nameEmulators(rep Report, most time.Duration) Report {
-	if c.names == nil {
-		return rep
-	}
-	names := c.names(most)
-	for i, p := range rep.Platforms {
-		if p.Mode != Emulated {
-			continue
-		}
-		rep.Platforms[i].Emulator = names[p.Platform.Architecture]
-		if step, ok := errors.AsType[*StepError](p.Err); ok {
-			named := *step
-			named.Emulator = rep.Platforms[i].Emulator
-			rep.Platforms[i].Err = &named
-		}
-	}
-	return rep
-}
 
 // symptoms are what a solve's output says about programs that did not run.
 type symptoms struct {
@@ -114,13 +53,13 @@ func (s *symptoms) see(msg *client.SolveStatus) {
 }
 
 // explained gives a solve's error its kind, if it has these symptoms.
-func (s *symptoms) explained(p platform.Platform, mode Mode, err error) error {
-	if err == nil || mode == "" {
-		return err
+func (s *symptoms) explained(job Job, err error) error {
+	if err == nil {
+		return nil
 	}
-	step := &StepError{Platform: p, Mode: mode, Err: err}
+	step := &StepError{Platform: job.Platform, Mode: job.Mode, Emulator: job.Emulator, Err: err}
 	switch {
-	case mode.Emulated() && (s.crash || crashStatus(err)):
+	case job.Mode.Emulated() && (s.crash || crashStatus(err)):
 		step.Crashed = true
 	case s.format || strings.Contains(strings.ToLower(err.Error()), formatWords):
 	default:

@@ -1,15 +1,14 @@
 package build
 
 import (
-	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/moby/buildkit/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -48,7 +47,7 @@ func TestAStepThatAnEmulatorBreaksIsTold(t *testing.T) {
 		"a failure before the platform was begun": {seen: said(), err: exit(139)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := tt.seen.explained(arm64, tt.mode, tt.err)
+			err := tt.seen.explained(Job{Platform: arm64, Mode: tt.mode, Emulator: "qemu 7.2.22"}, tt.err)
 			step, told := errors.AsType[*StepError](err)
 			if told != tt.told || told && step.Crashed != tt.crashed {
 				t.Errorf("got %#v", err)
@@ -60,46 +59,13 @@ func TestAStepThatAnEmulatorBreaksIsTold(t *testing.T) {
 	}
 }
 
-// named is a clearing whose node knows the names after some time.
-func named(after time.Duration) clearing {
-	return clearing{env: Env{Node: Node{Emulators: func(ctx context.Context, _ ...platform.Platform) (map[string]string, error) {
-		select {
-		case <-time.After(after):
-			return map[string]string{"arm64": "qemu 7.2.22"}, nil
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+func TestThePlanNamesTheEmulatorThatTheProbeFound(t *testing.T) {
+	status := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated, Version: "7.2.22"}}}
+	node := Node{Name: "a", Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}}}
+	runs := graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Platform: arm64}}}
+	for want, g := range map[string]graph.Graph{"linux/arm64 on a: emulated (qemu 7.2.22)\n": runs, "linux/arm64 on a: cross\n": {}} {
+		if got := newPlan(node, []platform.Platform{arm64}, []graph.Graph{g}, status).String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
-	}}}}
-}
-
-func TestTheReportNamesTheEmulatorsIfTheyAreKnownInTime(t *testing.T) {
-	for after, want := range map[time.Duration]string{0: "qemu 7.2.22", namesWait / 2: "qemu 7.2.22", time.Hour: ""} {
-		synctest.Test(t, func(t *testing.T) {
-			plan := Plan{Jobs: []Job{{Platform: arm64, Mode: Emulated}}}
-			cleared := clearance{names: named(after).names(t.Context(), plan)}
-			began := time.Now()
-			rep := cleared.nameEmulators(Report{Platforms: []PlatformReport{
-				{Platform: arm64, Mode: Emulated, Err: &StepError{Err: errors.New("x")}}, {Platform: platform.Platform{OS: "linux", Architecture: "amd64"}, Mode: Native},
-			}}, namesWait)
-			if took := time.Since(began); took > namesWait {
-				t.Errorf("it took %s", took)
-			}
-			if rep.Platforms[0].Emulator != want || rep.Platforms[1].Emulator != "" {
-				t.Errorf("after %s: %+v", after, rep.Platforms)
-			}
-			if step, _ := errors.AsType[*StepError](rep.Platforms[0].Err); step.Emulator != want {
-				t.Errorf("after %s the step's is %q", after, step.Emulator)
-			}
-		})
-	}
-}
-
-func TestNobodyIsAskedForNamesWhenNothingIsEmulated(t *testing.T) {
-	c := clearing{env: Env{Node: Node{Emulators: func(context.Context, ...platform.Platform) (map[string]string, error) {
-		t.Error("asked")
-		return nil, nil
-	}}}}
-	if c.names(t.Context(), Plan{Jobs: []Job{{Platform: arm64, Mode: Native}}}) != nil {
-		t.Error("there is something to wait for")
 	}
 }

@@ -31,8 +31,6 @@ type Node struct {
 	// Probe finds out how the kernel behind the node runs programs for the platforms. It is asked only when one of them has
 	// another architecture than the node.
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
-	// Emulators names what emulates the platforms, by architecture: "qemu 7.2.22". It runs beside the solves; nil: nobody knows.
-	Emulators func(ctx context.Context, ps ...platform.Platform) (map[string]string, error)
 	// Install makes the node's kernel run programs for the platforms.
 	Install func(context.Context, []platform.Platform) error
 }

@@ -33,6 +33,8 @@ type Job struct {
 	Node     string
 	Platform platform.Platform
 	Mode     Mode
+	// Emulator is what emulates the job's platform in Mode Emulated: "qemu 7.2.22". "" if it is not known.
+	Emulator string
 	// Missing are the platforms that the job's steps run on and that the node cannot run. Only an Impossible job has some.
 	Missing []platform.Platform
 }
@@ -48,7 +50,11 @@ type Plan struct {
 func (p Plan) String() string {
 	var b strings.Builder
 	for _, j := range p.Jobs {
-		fmt.Fprintf(&b, "%s on %s: %s\n", platform.Format(j.Platform), j.Node, j.Mode)
+		fmt.Fprintf(&b, "%s on %s: %s", platform.Format(j.Platform), j.Node, j.Mode)
+		if j.Emulator != "" {
+			fmt.Fprintf(&b, " (%s)", j.Emulator)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }
@@ -77,6 +83,9 @@ func newPlan(node Node, targets []platform.Platform, graphs []graph.Graph, statu
 			if node.mode(run, status) == Impossible {
 				job.Missing = append(job.Missing, run)
 			}
+		}
+		if sup, ok := status.Arch(target.Architecture); ok && job.Mode == Emulated && sup.Version != "" {
+			job.Emulator = "qemu " + sup.Version
 		}
 		p.Jobs = append(p.Jobs, job)
 	}

@@ -27,7 +27,7 @@ type PlatformReport struct {
 	Platform platform.Platform
 	Node     string
 	Mode     Mode
-	// Emulator is what emulates an Emulated platform: "qemu 7.2.22". "" if it is not known, or was not known in time.
+	// Emulator is what emulates an Emulated platform: "qemu 7.2.22". "" if it is not known.
 	Emulator string
 	// Seconds that the platform's solve took, its push included, its waiting for a turn not.
 	Seconds float64

@@ -37,8 +37,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	for i, r := range results {
 		images[i] = r.image
 	}
-	rep, err = publish(ctx, req, env, rep, images)
-	return cleared.nameEmulators(rep, namesWait), err
+	return publish(ctx, req, env, rep, images)
 }
 
 // solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
@@ -103,7 +102,8 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 		}
 		if len(cleared.plan.Jobs) > 0 {
 			p.Mode = cleared.plan.Jobs[i].Mode
-			p.Err = r.symptoms.explained(p.Platform, p.Mode, p.Err)
+			p.Emulator = cleared.plan.Jobs[i].Emulator
+			p.Err = r.symptoms.explained(cleared.plan.Jobs[i], p.Err)
 		}
 		rep.Platforms = append(rep.Platforms, p)
 	}
@@ -112,9 +112,6 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 	}
 	if cleared.err != nil && !errors.Is(cleared.err, errUnread) {
 		return rep, cleared.err
-	}
-	if failure(rep.Platforms) != nil {
-		rep = cleared.nameEmulators(rep, namesWaitFailure)
 	}
 	return rep, failure(rep.Platforms)
 }
