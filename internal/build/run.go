@@ -69,7 +69,7 @@ func solveAll(
 	results := make([]solved, len(targets))
 	var solves sync.WaitGroup
 	for i, target := range targets {
-		s := &solve{index: i, platform: target, req: req, env: env, cond: cond, context: shared.ID()}
+		s := &solve{index: i, platform: target, req: req, env: env, cond: cond, context: shared.ID(), recorded: i == recorded(env.Node, targets)}
 		solves.Go(func() { results[i] = s.run(ctx) })
 	}
 	cond.clear(ctx, decide.decide)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,15 @@ type solve struct {
 	cond     *conductor
 	context  string // ID of the session that serves the context
 	started  time.Time
+	recorded bool       // see recorded
 	again    *clearance // set when the solve must be made again under the clearance's pins
+}
+
+// recorded is the one of the targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
+// and before it answers, which is up to half the time of a build from cache (make bench), so one record must do. It is also what
+// BuildKit's list of running builds has, so it is the platform that likely takes longest: one that is not the node's own.
+func recorded(node Node, targets []platform.Platform) int {
+	return max(0, slices.IndexFunc(targets, func(t platform.Platform) bool { return node.foreign([]platform.Platform{t}) }))
 }
 
 // run builds and exports the platform. It never returns before it has reported to the conductor and left it.
@@ -124,10 +133,8 @@ func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
 		// BuildKit compares what comes out with what was asked for here.
 		FrontendAttrs: s.req.attrs(s.platform, s.context),
 		Session:       attach,
-		// BuildKit writes every solve into its history, to disk and before it answers: that is up to half the time of a build from
-		// cache (make bench). One record for a build is enough, and its list of running builds then has each build once.
-		Internal:  s.index > 0,
-		OCIStores: s.req.Source.Stores,
+		Internal:      !s.recorded,
+		OCIStores:     s.req.Source.Stores,
 	}
 	if s.req.Network == "host" {
 		opt.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}
