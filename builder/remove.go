@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/moby/moby/api/types/container"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -35,6 +37,7 @@ func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool
 		return false, err
 	}
 	if found {
+		removeBridge(ctx, eng, c, name)
 		if err := retire(ctx, eng, c.ID); err != nil {
 			return true, fmt.Errorf("builder %q: %w", name, err)
 		}
@@ -60,4 +63,17 @@ func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool
 		return found, fmt.Errorf("builder %q: %w", name, err)
 	}
 	return found || removed, nil
+}
+
+// removeBridge takes the interface of a builder on the host's network off the host. BuildKit does so itself only if it was the
+// one to make it, which it is not after a restart. That it fails, or that the container does not run, is no reason not to remove
+// the builder.
+func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string) {
+	have := convert(c, name)
+	if !have.running() || have.Settings.Network != hostNetwork || !have.Image.Bridge {
+		return
+	}
+	if info, err := eng.Info(ctx); err == nil {
+		_, _ = eng.Exec(ctx, c.ID, []string{"ip", "link", "delete", bridgeFor(info.ID, name).name}, nil)
+	}
 }

@@ -27,6 +27,7 @@ host_ready() {
 restore() {
   local dir=$STATE/before name rules policy
   [ -d "$dir" ] || return 0
+  touch "$dir"/{handlers,bridges} # an earlier version may not have written both
   for name in $(comm -13 "$dir/handlers" <(handlers)); do echo -1 >"$BINFMT/$name"; done
   [ -e "$dir/mounted" ] || ! mounted "$BINFMT" || umount "$BINFMT"
   for name in $(comm -13 "$dir/bridges" <(bridges)); do ip link delete "$name"; done
