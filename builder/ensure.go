@@ -87,6 +87,9 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 	for steps := 0; steps < maxSteps; steps++ {
 		todo := decide(k.want, k.spec.MinVersion, have)
 		if todo.Action == actUse {
+			if k.spec.Chosen != nil {
+				k.spec.Chosen(have.ID)
+			}
 			node, err := k.connect(ctx, have)
 			if !errors.Is(err, errMoved) {
 				return node, err

@@ -34,6 +34,12 @@ type Spec struct {
 	// ExecOnly forbids the shortcut to BuildKit's socket (see [Node.Client]).
 	ExecOnly bool
 
+	// Chosen, if not nil, is called with the ID of a running container as soon as
+	// it is chosen, before its BuildKit has answered: for questions to the
+	// container that need not wait for that. If the choice does not last it is
+	// called again. It must not block.
+	Chosen func(container string)
+
 	BusyWait  time.Duration // 0: DefaultBusyWait; negative: do not wait
 	StartWait time.Duration // 0: DefaultStartWait
 }

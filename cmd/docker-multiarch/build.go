@@ -145,7 +145,9 @@ func perform(ctx context.Context, w *world, j job, progress *progress) (build.Re
 		}
 		return err
 	})
-	conn, err := w.connect(ctx, connectOptions{builder: j.builder, references: j.request.References(), note: progress.Note})
+	conn, err := w.connect(ctx, connectOptions{
+		builder: j.builder, probe: j.request.ProbeAhead(), references: j.request.References(), note: progress.Note,
+	})
 	if err == nil {
 		defer conn.close()
 	}

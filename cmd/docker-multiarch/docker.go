@@ -112,6 +112,8 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 	if err != nil {
 		return nil, err
 	}
+	ahead := aheadProbe{eng: eng, platforms: opt.probe}
+	spec.Chosen = func(container string) { ahead.start(ctx, container) }
 	node, err := builder.Ensure(ctx, eng, spec, opt.note)
 	if err != nil {
 		return nil, err
@@ -130,6 +132,9 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		Node: build.Node{
 			Name: node.Builder, Solver: solver, Platforms: node.Platforms, CPUs: node.NCPU,
 			Probe: func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
+				if status, ok := ahead.take(ps); ok {
+					return status, nil
+				}
 				return emulation.Probe(ctx, node, ps...)
 			},
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // world is all that a command touches outside of itself. Tests put something else in its place.
@@ -37,7 +38,8 @@ type world struct {
 // connectOptions say which builder, and what the build is going to ask of it.
 type connectOptions struct {
 	builder    builderOptions
-	references []string // images that may be in a registry on this machine's loopback
+	probe      []platform.Platform // to ask the engine's kernel about ahead
+	references []string            // images that may be in a registry on this machine's loopback
 	note       func(string)
 }
 

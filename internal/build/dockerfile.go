@@ -4,7 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // imageLine is a line of a Dockerfile that may name an image, in whatever stage and behind whatever argument.
@@ -40,6 +43,16 @@ func (s Source) mayRun() bool {
 	}
 	data, err := os.ReadFile(filepath.Join(dir, s.Attrs["filename"]))
 	return err != nil || runLine.Match(data)
+}
+
+// ProbeAhead are the platforms about which a node may be asked before it is known what its own is: those of the request, if they
+// are of several architectures, so that one of them is foreign, and if something may run.
+func (r Request) ProbeAhead() []platform.Platform {
+	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.Architecture != r.Platforms[0].Architecture })
+	if !foreign || !r.Source.mayRun() {
+		return nil
+	}
+	return r.Platforms
 }
 
 // References are the images that a request names, or may name: its tags, its named contexts, and the words of its build arguments
