@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // newBuilderCommand groups the commands that look at builders. Builders are made by the first build that needs one.
@@ -34,7 +35,11 @@ func newBuilderCommand(w *world) *cobra.Command {
 }
 
 func builderNames(ctx context.Context, w *world) ([]string, error) {
-	list, err := builder.List(ctx, w.engine())
+	eng, err := w.answering(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := builder.List(ctx, eng)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +62,11 @@ func newBuilderLsCommand(w *world) *cobra.Command {
 				if err := checkFormat(format); err != nil {
 					return err
 				}
-				list, err := builder.List(ctx, w.engine())
+				eng, err := w.answering(ctx)
+				if err != nil {
+					return err
+				}
+				list, err := builder.List(ctx, eng)
 				if err != nil {
 					return err
 				}
@@ -101,8 +110,12 @@ func newBuilderInspectCommand(w *world) *cobra.Command {
 				if err := checkFormat(format); err != nil {
 					return err
 				}
+				eng, err := w.answering(ctx)
+				if err != nil {
+					return err
+				}
 				name := builderName(args)
-				d, found, err := builder.Inspect(ctx, w.engine(), name)
+				d, found, err := builder.Inspect(ctx, eng, name)
 				if err != nil {
 					return err
 				}
@@ -141,7 +154,7 @@ func newBuilderStopCommand(w *world) *cobra.Command {
 		Use:   "stop [NAME...]",
 		Short: "Stop builders; the next build starts them again",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachBuilder(cmd, w, args, func(ctx context.Context, name string) (bool, error) { return builder.Stop(ctx, w.engine(), name) })
+			return eachBuilder(cmd, w, args, builder.Stop)
 		},
 		ValidArgsFunction:     completeBuilders(w),
 		DisableFlagsInUseLine: true,
@@ -154,8 +167,8 @@ func newBuilderRmCommand(w *world) *cobra.Command {
 		Use:   "rm [OPTIONS] [NAME...]",
 		Short: "Remove builders and their caches",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachBuilder(cmd, w, args, func(ctx context.Context, name string) (bool, error) {
-				return builder.Remove(ctx, w.engine(), name, keep)
+			return eachBuilder(cmd, w, args, func(ctx context.Context, eng *engine.Engine, name string) (bool, error) {
+				return builder.Remove(ctx, eng, name, keep)
 			})
 		},
 		ValidArgsFunction:     completeBuilders(w),
@@ -166,14 +179,18 @@ func newBuilderRmCommand(w *world) *cobra.Command {
 }
 
 // eachBuilder does it to all that are named, prints the names of those that it was done to, and fails if one failed.
-func eachBuilder(cmd *cobra.Command, w *world, args []string, do func(context.Context, string) (bool, error)) error {
+func eachBuilder(cmd *cobra.Command, w *world, args []string, do func(context.Context, *engine.Engine, string) (bool, error)) error {
 	if len(args) == 0 {
 		args = []string{builder.DefaultName}
 	}
 	return interruptible(cmd, w, func(ctx context.Context) error {
+		eng, err := w.answering(ctx)
+		if err != nil {
+			return err
+		}
 		var failures []error
 		for _, name := range args {
-			found, err := do(ctx, name)
+			found, err := do(ctx, eng, name)
 			if err == nil && !found {
 				err = noBuilder(name)
 			}

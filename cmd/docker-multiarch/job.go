@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -185,56 +184,4 @@ func displayMode(w *world, o buildOptions) (progressui.DisplayMode, error) {
 		return progressui.QuietMode, nil
 	}
 	return "", fmt.Errorf("--progress %q is not one of auto, plain, tty, quiet, rawjson", mode)
-}
-
-// clearOutputs removes the files of an earlier run, so that a failed build leaves no result that looks like its own, and finds
-// out before the build whether they can be written. What is no regular file (/dev/stdout) is left in its place.
-func clearOutputs(o buildOptions) error {
-	for _, out := range []struct{ flag, name string }{{"--iidfile", o.iidFile}, {"--metadata-file", o.metadataFile}} {
-		if out.name == "" {
-			continue
-		}
-		f, err := os.OpenFile(out.name, os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return &usage{err: fmt.Errorf("%s: %w", out.flag, err)}
-		}
-		err = f.Close()
-		if isRegular(out.name) {
-			err = errors.Join(err, os.Remove(out.name))
-		}
-		if err != nil {
-			return &usage{err: fmt.Errorf("%s: %w", out.flag, err)}
-		}
-	}
-	return nil
-}
-
-func isRegular(name string) bool {
-	info, err := os.Lstat(name)
-	return err == nil && info.Mode().IsRegular()
-}
-
-// parseTags expands ${VAR} and parses each name, adding "latest" where there is no tag.
-func parseTags(names []string, lookup func(string) (string, bool)) ([]reference.NamedTagged, error) {
-	var tags []reference.NamedTagged
-	seen := map[string]bool{}
-	for _, name := range names {
-		expanded, err := expand(name, lookup)
-		if err != nil {
-			return nil, err
-		}
-		named, err := reference.ParseNormalizedNamed(expanded)
-		if err != nil {
-			return nil, fmt.Errorf("invalid image name %q: %w", expanded, err)
-		}
-		if _, ok := named.(reference.Digested); ok {
-			return nil, fmt.Errorf("invalid image name %q: a digest cannot be chosen, give a tag", expanded)
-		}
-		tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
-		if ok && !seen[tagged.String()] {
-			seen[tagged.String()] = true
-			tags = append(tags, tagged)
-		}
-	}
-	return tags, nil
 }

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
@@ -75,29 +71,4 @@ func newMetadata(req build.Request, report build.Report) buildMetadata {
 		m.Multiarch.Tags = append(m.Multiarch.Tags, tagMetadata{Name: t.Ref, Digest: t.Digest, State: t.State})
 	}
 	return m
-}
-
-// writeMetadata replaces the file in one step: a reader sees all of it or none. What is there and no regular file, such as
-// /dev/stdout, is written to instead.
-func writeMetadata(name string, m buildMetadata) error {
-	data, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(name); err == nil && !isRegular(name) {
-		return os.WriteFile(name, append(data, '\n'), 0o644)
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the error that matters is the first
-	}
-	return err
 }

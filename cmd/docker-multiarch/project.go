@@ -120,26 +120,3 @@ func nonEmpty(s string) []string {
 	}
 	return []string{s}
 }
-
-// expand replaces ${VAR} by the environment's value. A variable that is not set, or empty, is refused: half a name would be
-// pushed to the wrong place.
-func expand(s string, lookup func(string) (string, bool)) (string, error) {
-	var out strings.Builder
-	for {
-		before, rest, ok := strings.Cut(s, "${")
-		out.WriteString(before)
-		if !ok {
-			return out.String(), nil
-		}
-		name, after, ok := strings.Cut(rest, "}")
-		if !ok {
-			return "", fmt.Errorf("%q: there is no } after ${", s)
-		}
-		value, ok := lookup(name)
-		if !ok || value == "" {
-			return "", fmt.Errorf("%q: the environment variable %s is not set", s, name)
-		}
-		out.WriteString(value)
-		s = after
-	}
-}

@@ -51,6 +51,12 @@ type connection struct {
 	lost func(context.Context) error
 }
 
+// answering is the engine, if it answers at all: the client library may wait without a bound for one that does not.
+func (w *world) answering(ctx context.Context) (*engine.Engine, error) {
+	eng := w.engine()
+	return eng, eng.Answers(ctx)
+}
+
 // fromEnv is a setting from the environment; several values have commas between them.
 func (w *world) fromEnv(name string) choice {
 	value, _ := w.lookupEnv(name)
