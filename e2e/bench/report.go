@@ -14,6 +14,7 @@ const (
 	same      = "same"
 	bare      = "bare"
 	bareIndex = "bare+index"
+	unchecked = "unchecked" // ours, where there is nothing to look for
 )
 
 // report is all that a run of this program found out.
@@ -32,12 +33,14 @@ type verdict struct {
 	Met   bool    `json:"met"`
 }
 
-// limits are the wanted bounds of ours as a multiple of the peer's, by unit and kind of row (issue 2, "Speed and memory").
+// limits are the wanted bounds: of ours as a multiple of the peer's, or absolute where a unit is given.
 const (
 	timeLimit   = 1.05
 	startLimit  = 0.5
 	memoryLimit = 0.5
-	sizeLimit   = 40 // MiB
+	sizeLimit   = 40   // MiB
+	statusLimit = 2000 // ms
+	checkLimit  = 30   // ms, more than without
 )
 
 func verdicts(results []result) []verdict {
@@ -49,10 +52,17 @@ func verdicts(results []result) []verdict {
 		}
 		all = append(all, verdict{Name: r.Name + ", ours/" + against, Limit: limit, Found: a / b, Met: a/b <= limit})
 	}
+	absolute := func(name string, found, limit float64) {
+		all = append(all, verdict{Name: name, Limit: limit, Found: found, Met: found <= limit})
+	}
 	for _, r := range results {
 		switch {
 		case r.Unit == size:
-			all = append(all, verdict{Name: r.Name + ", MiB", Limit: sizeLimit, Found: r.Median[ours], Met: r.Median[ours] <= sizeLimit})
+			absolute(r.Name+", MiB", r.Median[ours], sizeLimit)
+		case r.Name == emulatorStatus:
+			absolute(r.Name+", ms", r.Median[ours], statusLimit)
+		case strings.HasPrefix(r.Name, emulatorCheck):
+			absolute(r.Name+", ms more than one that need not", r.Median[ours]-r.Median[unchecked], checkLimit)
 		case r.Unit == mib:
 			add(r, peer, memoryLimit)
 		case strings.HasSuffix(r.Name, throughDocker): // half of it is the Docker CLI's: no bound

@@ -2,12 +2,16 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 )
 
 const (
 	startUp       = "start-up"
 	throughDocker = "version through docker"
+
+	emulatorStatus = "emulators status"
+	emulatorCheck  = "a build that looks for emulators"
 )
 
 // rows are all that there is to measure.
@@ -28,6 +32,11 @@ func (w *world) rows() ([]row, error) {
 		}
 	}
 	rows = append(rows, w.starts()...)
+	emulators, err := w.emulators(cases[0])
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, emulators...)
 	sizes, err := w.sizes()
 	return append(rows, sizes), err
 }
@@ -86,6 +95,28 @@ func (w *world) starts() []row {
 		// The Docker CLI's own start is in this one, and starts the plugin twice: for its metadata, and for the command.
 		pair(throughDocker, []string{"docker", "multiarch", "version"}, []string{"docker", "buildx", "version"}),
 	}
+}
+
+// emulators are ours alone: no peer looks. What looking costs in a build is seen beside a build that has as much to do and nothing
+// to look for, since its one program is for the builder's own platform.
+func (w *world) emulators(checked scenario) ([]row, error) {
+	free := scenario{dir: filepath.Join(w.dir, "free"), platforms: checked.platforms}
+	if err := os.MkdirAll(free.dir, 0o755); err != nil {
+		return nil, err
+	}
+	dockerfile := "FROM --platform=$BUILDPLATFORM " + w.base + " AS run\nRUN echo > /platform\nFROM " + w.base + "\nCOPY --from=run /platform /\n"
+	if err := os.WriteFile(filepath.Join(free.dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
+		return nil, err
+	}
+	status := []contestant{{ours, []string{w.plugin, "emulators", "status"}, w.ways[0].env}}
+	rows := []row{{name: emulatorStatus, unit: millis, who: status}}
+	for _, y := range w.ways {
+		rows = append(rows, row{name: emulatorCheck + " (" + y.name + ")", unit: millis, times: 2, who: []contestant{
+			{ours, slices.Concat([]string{w.plugin}, w.ourBuild(checked)), y.env},
+			{unchecked, slices.Concat([]string{w.plugin}, w.ourBuild(free)), y.env},
+		}})
+	}
+	return rows, nil
 }
 
 func (w *world) sizes() (row, error) {
