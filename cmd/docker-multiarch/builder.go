@@ -21,13 +21,7 @@ func newBuilderCommand(w *world) *cobra.Command {
 		Short: "Look at, stop and remove the builders of docker multiarch",
 		Long: "Look at, stop and remove the builders of docker multiarch. A builder is a container on the Docker Engine of the current\n" +
 			"context, with a volume for its cache. The first build makes it, and later ones keep it as they need it.",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return usageError(cmd, "unknown command %q%s", args[0], suggestion(cmd, args[0]))
-		},
+		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
 		DisableFlagsInUseLine: true,
 	}
 	cmd.AddCommand(newBuilderLsCommand(w), newBuilderInspectCommand(w), newBuilderStopCommand(w), newBuilderRmCommand(w))

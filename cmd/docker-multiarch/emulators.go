@@ -23,13 +23,7 @@ func newEmulatorsCommand(w *world) *cobra.Command {
 		Short:   "Show, install and remove emulators in the kernel behind the engine",
 		Long: "Show, install and remove emulators: the handlers by which the kernel behind the Docker Engine (with Docker Desktop, ssh or tcp\n" +
 			"that of another machine) runs programs of other architectures. A build installs those that it needs by itself.",
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return usageError(cmd, "unknown command %q%s", args[0], suggestion(cmd, args[0]))
-		},
+		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
 		DisableFlagsInUseLine: true,
 	}
 	cmd.AddCommand(newEmulatorsStatusCommand(w), newEmulatorsInstallCommand(w), newEmulatorsUninstallCommand(w))

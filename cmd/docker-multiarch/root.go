@@ -25,13 +25,8 @@ func newRoot(w *world, name string) *cobra.Command {
 			"and no tag moves before every platform has succeeded.",
 		Args:              cobra.ArbitraryArgs,
 		PersistentPreRunE: plugin.PersistentPreRunE,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return usageError(cmd, "unknown command %q%s", args[0], suggestion(cmd, args[0]))
-		},
-		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true, DisableFlagsInUseLine: true,
+		RunE:              helpOrUnknown,
+		SilenceUsage:      true, SilenceErrors: true, TraverseChildren: true, DisableFlagsInUseLine: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	// A plugin's hook is set by the plugin library only when it runs, so it is looked up then.
@@ -50,6 +45,14 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.SetFlagErrorFunc(dockercli.FlagErrorFunc)
 	root.AddCommand(newBuildCommand(w, runBuild), newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	return root
+}
+
+// helpOrUnknown is what a command does that only groups others.
+func helpOrUnknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return usageError(cmd, "unknown command %q%s", args[0], suggestion(cmd, args[0]))
 }
 
 // exactly checks the number of arguments and says in words what is needed.
