@@ -140,7 +140,9 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		},
 	}
 	env.Node.Install = func(ctx context.Context, ps []platform.Platform) error {
-		return installEmulators(ctx, cli, node, ps, opt.note)
+		return installEmulators(ctx, eng, cli.ConfigFile(), emulation.InstallOptions{
+			Shell: node, Platforms: ps, HelperImage: node.Image, Report: opt.note,
+		})
 	}
 	return &connection{
 		env:   env,
@@ -157,20 +159,16 @@ func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 	return sess.Run(ctx, grpchijack.Dialer(s.ControlClient()))
 }
 
-// installEmulators makes the node's kernel run the platforms, as far as the engine allows it.
-func installEmulators(ctx context.Context, cli *command.DockerCli, node *builder.Node, ps []platform.Platform, note func(string)) error {
-	eng := engine.New(cli.Client())
-	info, err := eng.Info(ctx)
-	if err != nil {
+// installEmulators makes the engine's kernel run the platforms of opt, as far as the engine allows it.
+func installEmulators(ctx context.Context, eng *engine.Engine, file *configfile.ConfigFile, opt emulation.InstallOptions) (err error) {
+	if opt.Engine, err = eng.Info(ctx); err != nil {
 		return err
 	}
-	login, err := pullAuth(cli.ConfigFile())(ctx, emulation.DefaultImage)
-	if err != nil {
-		note("warning: " + err.Error())
+	if opt.RegistryAuth, err = pullAuth(file)(ctx, emulation.DefaultImage); err != nil {
+		opt.Report("warning: " + err.Error())
 	}
-	_, err = emulation.Install(ctx, emulation.InstallOptions{
-		Shell: node, Runner: eng, Platforms: ps, Engine: info, HelperImage: node.Image, RegistryAuth: login, Report: note,
-	})
+	opt.Runner = eng
+	_, err = emulation.Install(ctx, opt)
 	return err
 }
 

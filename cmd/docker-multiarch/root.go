@@ -23,10 +23,8 @@ func newRoot(w *world, name string) *cobra.Command {
 		Long: "Build an image for several platforms with one command, and push it as one index.\n\n" +
 			"A builder of its own is made on first use, emulators are installed when a platform needs them,\n" +
 			"and no tag moves before every platform has succeeded.",
-		Args:              cobra.ArbitraryArgs,
-		PersistentPreRunE: plugin.PersistentPreRunE,
-		RunE:              helpOrUnknown,
-		SilenceUsage:      true, SilenceErrors: true, TraverseChildren: true, DisableFlagsInUseLine: true,
+		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
+		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true, DisableFlagsInUseLine: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	// A plugin's hook is set by the plugin library only when it runs, so it is looked up then.

@@ -53,13 +53,13 @@ func recorded(node Node, targets []platform.Platform) int {
 func (s *solve) run(ctx context.Context) solved {
 	s.started = time.Now()
 	var reported, worked sync.Once
-	report := func(r report) { reported.Do(func() { s.cond.report <- r }) }
+	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
 	left := func() { worked.Do(s.cond.worked.Done) }
 	defer left()
-	defer report(report0(s.index))
+	defer tell(report{index: s.index})
 
 	resp, seen, err := s.build(ctx, pins{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		return s.frontend(ctx, gw, report, left)
+		return s.frontend(ctx, gw, tell, left)
 	})
 	if s.again != nil && ctx.Err() == nil {
 		resp, seen, err = s.build(ctx, s.again.pins, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
@@ -111,8 +111,6 @@ func (s *solve) readBack(ctx context.Context, resp map[string]string) (manifest.
 	return image, nil
 }
 
-func report0(index int) report { return report{index: index} }
-
 // opt exports to every repository by digest: BuildKit never sees a tag.
 func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
 	var repos []string
@@ -144,9 +142,7 @@ func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
 
 // frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
 func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(report), left func()) (*gateway.Result, error) {
-	attrs := s.req.attrs(s.platform, s.context)
-	frontend := s.req.frontend(attrs)
-	got, err := read(ctx, gw, frontend, attrs)
+	got, err := s.read(ctx, gw)
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +163,16 @@ var errAgain = errors.New("to be read again")
 
 // underPins is the frontend of the solve that follows.
 func (s *solve) underPins(ctx context.Context, gw gateway.Client, left func()) (*gateway.Result, error) {
-	attrs := s.req.attrs(s.platform, s.context)
-	got, err := read(ctx, gw, s.req.frontend(attrs), attrs)
+	got, err := s.read(ctx, gw)
 	if err != nil {
 		return nil, err
 	}
 	return s.finish(ctx, *s.again, got.result, left)
+}
+
+func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
+	attrs := s.req.attrs(s.platform, s.context)
+	return read(ctx, gw, s.req.frontend(attrs), attrs)
 }
 
 func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Result, left func()) (*gateway.Result, error) {
