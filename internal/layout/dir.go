@@ -1,0 +1,213 @@
+package layout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+)
+
+// WriteOCIDir writes an image into a folder as an OCI layout. The folder is made if it is not there. One that holds a layout
+// already keeps its blobs and its other images; an image of the same name is replaced. Every file appears under its name by a
+// rename, and index.json is the last: until then the folder shows what it showed before. After an error it holds no more files
+// than before.
+//
+// Two writers take turns, by the lock file that BuildKit's client uses as well.
+func WriteOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) error {
+	d := &folder{path: dir, blobs: blobs}
+	if err := d.write(ctx, img); err != nil {
+		return errors.Join(fmt.Errorf("write an OCI layout to %q: %w", dir, err), d.undo())
+	}
+	return nil
+}
+
+// folder is a layout that is being written to.
+type folder struct {
+	path  string
+	blobs content.Fetcher
+	made  []string // files and folders that were not there, in the order of their making
+}
+
+func (d *folder) write(ctx context.Context, img Image) (err error) {
+	graph, err := Read(ctx, img.Root, d.blobs)
+	if err != nil {
+		return err
+	}
+	if err := d.mkdir(d.path); err != nil {
+		return err
+	}
+	unlock, err := d.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	before, err := d.entries()
+	if err != nil {
+		return err
+	}
+	for _, node := range graph.Nodes {
+		if err := d.blob(ctx, node.Descriptor); err != nil {
+			return err
+		}
+	}
+	for _, blob := range graph.Blobs {
+		if err := d.blob(ctx, blob); err != nil {
+			return err
+		}
+	}
+	index, err := indexJSON(merge(before, img.entries()))
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(d.file(ocispecs.ImageLayoutFile)); errors.Is(err, fs.ErrNotExist) {
+		if err := d.put(ocispecs.ImageLayoutFile, layoutJSON()); err != nil {
+			return err
+		}
+	}
+	return d.put(ocispecs.ImageIndexFile, index)
+}
+
+func (d *folder) file(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
+
+// lock waits for the folder's other writers. They take the lock's file away with the lock, so a lock is one only while its file
+// is the one under that name.
+func (d *folder) lock(ctx context.Context) (func() error, error) {
+	name := d.file(ocispecs.ImageIndexFile + ".lock")
+	for {
+		lock := flock.New(name, flock.SetFlag(os.O_CREATE|os.O_RDWR))
+		if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("lock %q: %w", name, errors.Join(err, lock.Close()))
+		}
+		held, err := lock.Stat()
+		if err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+		if named, err := os.Stat(name); err == nil && os.SameFile(held, named) {
+			return func() error { return errors.Join(os.Remove(name), lock.Close()) }, nil
+		}
+		if err := lock.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// entries are what index.json has now.
+func (d *folder) entries() ([]ocispecs.Descriptor, error) {
+	body, err := os.ReadFile(d.file(ocispecs.ImageIndexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var index ocispecs.Index
+	if err := json.Unmarshal(body, &index); err != nil {
+		return nil, fmt.Errorf("its %s is broken: %w", ocispecs.ImageIndexFile, err)
+	}
+	return index.Manifests, nil
+}
+
+// merge puts new entries behind those that they do not replace: of the same names or, without a name, of the same image.
+func merge(before, after []ocispecs.Descriptor) []ocispecs.Descriptor {
+	type key struct{ name, ref, digest string }
+	keyOf := func(d ocispecs.Descriptor) key {
+		k := key{name: d.Annotations[annotationImageName], ref: d.Annotations[ocispecs.AnnotationRefName]}
+		if k == (key{}) {
+			k.digest = d.Digest.String()
+		}
+		return k
+	}
+	replaced := map[key]bool{}
+	for _, d := range after {
+		replaced[keyOf(d)] = true
+	}
+	var all []ocispecs.Descriptor
+	for _, d := range before {
+		if !replaced[keyOf(d)] {
+			all = append(all, d)
+		}
+	}
+	return append(all, after...)
+}
+
+// blob writes a blob that is not there. One of the right size is taken for the right one: names are digests.
+func (d *folder) blob(ctx context.Context, desc ocispecs.Descriptor) error {
+	if err := desc.Digest.Validate(); err != nil {
+		return fmt.Errorf("%q: %w", desc.Digest, err)
+	}
+	name := d.file(blobPath(desc.Digest))
+	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == desc.Size {
+		return nil
+	}
+	if err := d.mkdir(filepath.Dir(name)); err != nil {
+		return err
+	}
+	return d.rename(name, 0o444, func(w *os.File) error { return copyBlob(ctx, w, desc, d.blobs) })
+}
+
+func (d *folder) put(name string, body []byte) error {
+	return d.rename(d.file(name), 0o644, func(w *os.File) error {
+		_, err := w.Write(body)
+		return err
+	})
+}
+
+// rename writes a file beside its place and moves it there.
+func (d *folder) rename(name string, mode os.FileMode, write func(*os.File) error) error {
+	staged, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(staged), staged.Chmod(mode), staged.Close()); err != nil {
+		return errors.Join(err, os.Remove(staged.Name()))
+	}
+	_, missing := os.Lstat(name)
+	if err := os.Rename(staged.Name(), name); err != nil {
+		return errors.Join(err, os.Remove(staged.Name()))
+	}
+	if missing != nil {
+		d.made = append(d.made, name)
+	}
+	return nil
+}
+
+// mkdir makes a folder and those above it.
+func (d *folder) mkdir(name string) error {
+	var missing []string
+	for dir := filepath.Clean(name); ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("%q is not a folder", dir)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		missing = append([]string{dir}, missing...)
+	}
+	if err := os.MkdirAll(name, 0o755); err != nil { //nolint:gosec // what a user asks to be written is for others to read
+		return err
+	}
+	d.made = append(d.made, missing...)
+	return nil
+}
+
+// undo takes away what was made, last things first. A folder that somebody else has put something into stays.
+func (d *folder) undo() error {
+	var errs []error
+	for i := len(d.made) - 1; i >= 0; i-- {
+		err := os.Remove(d.made[i])
+		if entries, readErr := os.ReadDir(d.made[i]); err != nil && readErr == nil && len(entries) > 0 {
+			continue
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,63 @@
+package layout
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Pick finds an image of the archive by one of its names, its reference name in index.json, or its digest. An empty name is the
+// only image; an archive of several is then an error, which lists them.
+func (a *Archive) Pick(name string) (Image, error) {
+	if name == "" {
+		if len(a.Images) == 1 {
+			return a.Images[0], nil
+		}
+		return Image{}, fmt.Errorf("%q holds %d images (%s): say which one", a.path, len(a.Images), a.list())
+	}
+	var found []Image
+	for _, img := range a.Images {
+		if img.is(name) {
+			found = append(found, img)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return Image{}, fmt.Errorf("%q holds no image %q: it has %s", a.path, name, a.list())
+	default:
+		return Image{}, fmt.Errorf("%q holds %d images %q (%s): name one by its digest", a.path, len(found), name, a.list())
+	}
+}
+
+func (img Image) is(name string) bool {
+	if img.Root.Digest.String() == name || img.Root.Annotations[ocispecs.AnnotationRefName] == name {
+		return true
+	}
+	for _, own := range img.Names {
+		if own.Tag() == name {
+			return true
+		}
+		if named, err := reference.ParseNormalizedNamed(name); err == nil && reference.TagNameOnly(named).String() == own.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// list names the images, those without a name by their digests.
+func (a *Archive) list() string {
+	var names []string
+	for _, img := range a.Images {
+		if len(img.Names) == 0 {
+			names = append(names, img.Root.Digest.String())
+		}
+		for _, name := range img.Names {
+			names = append(names, reference.FamiliarString(name))
+		}
+	}
+	return strings.Join(names, ", ")
+}
