@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -59,8 +57,7 @@ func table(out io.Writer, report build.Report) {
 		digest, size := p.Manifest.Digest.String(), units.HumanSize(float64(p.Size))
 		if p.Err != nil {
 			digest, size = "failed", "-"
-			// The Docker CLI's own cancelling comes as context.Canceled.
-			if _, stopped := errors.AsType[interrupted](p.Err); stopped || errors.Is(p.Err, context.Canceled) || p.Mode == "" {
+			if stopped(p.Err) || p.Mode == "" {
 				digest = "not built"
 			}
 		}

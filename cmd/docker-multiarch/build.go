@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -19,9 +18,10 @@ type buildOptions struct {
 
 	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
 
-	dockerfile, target, network, progress string
-	iidFile, metadataFile                 string
-	noCache, pull, push, quiet            bool
+	dockerfile, target, network string
+	iidFile, metadataFile       string
+	noCache, pull, push, quiet  bool
+	progress                    progressOptions
 
 	index      bool
 	jobs       int
@@ -84,7 +84,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringVar(&o.network, "network", "default", `Set the networking mode for the "RUN" instructions during build ("default", "none", "host")`)
 	f.BoolVar(&o.noCache, "no-cache", false, "Do not use cache when building the image")
 	f.StringArrayVar(&o.platforms, "platform", nil, "Set target platforms for build (commas and repeats)")
-	f.StringVar(&o.progress, "progress", "auto", `Set type of progress output ("auto", "plain", "tty", "quiet")`)
+	addProgressFlags(f, &o.progress)
 	f.BoolVar(&o.pull, "pull", false, "Always attempt to pull all referenced images")
 	f.BoolVar(&o.push, "push", false, "Push the result to the registries of its tags")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the build output and print the pushed digests only")
@@ -117,20 +117,21 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if err := clearOutputs(o); err != nil {
 		return err
 	}
-	progress, err := newProgress(ctx, w.err, j.display, fmt.Sprintf("building %s", j.what()))
+	progress, err := newDisplay(ctx, w, o, j)
 	if err != nil {
-		return &usage{err: fmt.Errorf("--progress %s: %w", o.progress, err)}
+		return err
 	}
 	report, err := perform(ctx, w, j, progress)
 	if cerr := progress.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
+	progress.explainFailures(w.err, report)
 	return answer(w, o, j, report, err)
 }
 
 // perform connects to the builder while the registries are asked whether they would take the result: what they refuse is said
 // before a builder is made.
-func perform(ctx context.Context, w *world, j job, progress *progress) (build.Report, error) {
+func perform(ctx context.Context, w *world, j job, progress *display) (build.Report, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	for _, line := range j.notes {

@@ -23,13 +23,17 @@ func buildCompletions(w *world) map[string]completer {
 	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
+	folders := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
 	return map[string]completer{
 		"platform":       completePlatforms,
 		"builder":        completeBuilders(w),
-		"progress":       oneOf("auto", "plain", "tty", "quiet", "rawjson"),
+		"progress":       oneOf("auto", "none", "plain", "quiet", "rawjson", "tty"),
 		"network":        oneOf("default", "none", "host"),
 		"media-types":    oneOf("oci", "docker"),
 		"emulators":      oneOf("auto", "never"),
+		"log-dir":        folders,
 		"file":           files,
 		"metadata-file":  files,
 		"iidfile":        files,

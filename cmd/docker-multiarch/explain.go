@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	dockercli "github.com/docker/cli/cli"
-	solvererrdefs "github.com/moby/buildkit/solver/errdefs"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -65,7 +63,6 @@ func explain(out io.Writer, err error) int {
 		fmt.Fprintln(out, "interrupted")
 		return exitInterrupted
 	}
-	printSources(out, err)
 	fmt.Fprintf(out, "ERROR: %s\n", err)
 	if hint := hintFor(err); hint != "" {
 		fmt.Fprintf(out, "Hint: %s\n", hint)
@@ -112,16 +109,4 @@ func cannotRunHint(cannot *build.CannotRunError) string {
 		install += "\n      or "
 	}
 	return fmt.Sprintf("%slet no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
-}
-
-// printSources shows the lines of the Dockerfile that BuildKit blames, once each.
-func printSources(out io.Writer, err error) {
-	seen := map[string]bool{}
-	for _, s := range solvererrdefs.Sources(err) {
-		var b strings.Builder
-		if s.Print(&b) == nil && !seen[b.String()] {
-			seen[b.String()] = true
-			fmt.Fprint(out, b.String())
-		}
-	}
 }

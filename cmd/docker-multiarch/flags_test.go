@@ -16,16 +16,16 @@ func TestFlagsAreTheOptions(t *testing.T) {
 	want := buildOptions{
 		contextPath: "dir", addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"},
 		labels: []string{"l=1"}, platforms: []string{"linux/amd64,arm64", "riscv64"}, secrets: []string{"id=s"}, ssh: []string{"default"}, tags: []string{"a", "b:c"},
-		dockerfile: "d/Dockerfile", target: "final", network: "none", progress: "plain", iidFile: "i", metadataFile: "m",
+		dockerfile: "d/Dockerfile", target: "final", network: "none", progress: progressOptions{mode: "plain"}, iidFile: "i", metadataFile: "m",
 		noCache: true, pull: true, push: true, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
 		builder: builderOptions{name: "mine", image: "img", config: "c.toml", driverOpts: []string{"network=host"}},
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{}, progressOptions{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got = parsed(t, ".")
-	want = buildOptions{contextPath: ".", network: "default", progress: "auto", emulators: "auto"}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{})); diff != "" {
+	want = buildOptions{contextPath: ".", network: "default", progress: progressOptions{mode: "auto"}, emulators: "auto"}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{}, progressOptions{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
@@ -93,7 +93,7 @@ func TestProgressModes(t *testing.T) {
 		{"quiet", "q", "", "quiet"},
 	} {
 		w := &world{lookupEnv: func(string) (string, bool) { return tt.env, tt.env != "" }}
-		got, err := displayMode(w, buildOptions{progress: tt.flag, quiet: tt.quiet != ""})
+		got, err := displayMode(w, buildOptions{progress: progressOptions{mode: tt.flag}, quiet: tt.quiet != ""})
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%+v: got %s, %v", tt, got, err)
 		}

@@ -6,10 +6,10 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
-	"github.com/moby/buildkit/util/progress/progressui"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -21,7 +21,7 @@ const destinationNote = "pushing to "
 type job struct {
 	request build.Request
 	builder builderOptions
-	display progressui.DisplayMode
+	display progress.Mode
 	notes   []string // what the user should know before the build
 	release func()   // removes what was spooled
 }
@@ -163,25 +163,4 @@ func parseFamily(s string) (manifest.Family, error) {
 		return manifest.Docker, nil
 	}
 	return "", fmt.Errorf("%q is not one of oci, docker", s)
-}
-
-// displayMode: -q wins, then --progress, then BUILDKIT_PROGRESS.
-func displayMode(w *world, o buildOptions) (progressui.DisplayMode, error) {
-	mode := o.progress
-	if env, ok := w.lookupEnv("BUILDKIT_PROGRESS"); ok && env != "" && mode == "auto" {
-		mode = env
-	}
-	if o.quiet {
-		if o.progress != "auto" && o.progress != "quiet" {
-			return "", fmt.Errorf("-q and --progress %s contradict each other", o.progress)
-		}
-		mode = "quiet"
-	}
-	switch mode {
-	case "auto", "plain", "tty", "quiet", "rawjson":
-		return progressui.DisplayMode(mode), nil
-	case "none":
-		return progressui.QuietMode, nil
-	}
-	return "", fmt.Errorf("--progress %q is not one of auto, plain, tty, quiet, rawjson", mode)
 }

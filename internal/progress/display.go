@@ -1,0 +1,186 @@
+package progress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Mode is a form of display.
+type Mode string
+
+// The modes. [Auto] is [TTY] on a terminal, else [Plain].
+const (
+	Auto    Mode = "auto"
+	Plain   Mode = "plain"
+	TTY     Mode = "tty"
+	Quiet   Mode = "quiet"
+	RawJSON Mode = "rawjson"
+)
+
+// Options say what is to be shown, and where.
+type Options struct {
+	Out  io.Writer
+	Mode Mode
+	// Title says what is built, in one line.
+	Title string
+	// Platforms that are built, in the order in which they are shown; none means one that is not known yet.
+	Platforms []platform.Platform
+	// LogDir is a folder for a file of each lane; "" is none.
+	LogDir string
+	// Look is how a terminal's display looks.
+	Look Look
+}
+
+// ErrNoTerminal says that there is no terminal to show [TTY] on.
+var ErrNoTerminal = errors.New("it is not a terminal")
+
+// LogDirError says that the logs cannot be written. Nothing was done.
+type LogDirError struct{ Err error }
+
+func (e *LogDirError) Error() string { return e.Err.Error() }
+func (e *LogDirError) Unwrap() error { return e.Err }
+
+// Plan is what a display wants to know of a build's plan.
+type Plan struct {
+	// Shared counts in how many platforms' graphs each step is.
+	Shared map[digest.Digest]int
+	// How says, by the platform's name, how it is built: "native", "emulated (qemu 7.2)".
+	How map[string]string
+}
+
+// Display shows a build's messages. Its methods may be called from several goroutines. Close it.
+type Display struct {
+	mu     sync.Mutex
+	lanes  *lanes
+	record *record
+	shows  []show
+	closed bool
+}
+
+// show is one form of what a display shows.
+type show interface {
+	show(message)
+	note(line string)
+	close() error
+}
+
+// New starts a display. Its errors are [ErrNoTerminal] and [LogDirError], and one for a mode that does not exist.
+//
+// It ends when it is closed, not with ctx: what the solves say after an interrupt is shown too.
+func New(ctx context.Context, o Options) (*Display, error) {
+	names := make([]string, len(o.Platforms))
+	for i, p := range o.Platforms {
+		names[i] = platform.Format(p)
+	}
+	d := &Display{lanes: newLanes(len(names)), record: newRecord()}
+	var logs *files
+	if o.LogDir != "" {
+		var err error
+		if logs, err = newFiles(o.LogDir, names); err != nil {
+			return nil, &LogDirError{err}
+		}
+	}
+	main, err := d.form(ctx, o, names, logs)
+	if err != nil {
+		if logs != nil {
+			_ = logs.close()
+		}
+		return nil, err
+	}
+	d.shows = append(d.shows, main)
+	if _, both := main.(*texts); !both && logs != nil {
+		d.shows = append(d.shows, newTexts(ctx, nil, names, logs))
+	}
+	return d, nil
+}
+
+// form is the display proper. A plain one writes the logs as well.
+func (d *Display) form(ctx context.Context, o Options, names []string, logs *files) (show, error) {
+	switch o.Mode {
+	case TTY, Auto:
+		main, err := d.onTerminal(ctx, o)
+		if err == nil || o.Mode == TTY {
+			return main, err
+		}
+		return newTexts(ctx, o.Out, names, logs), nil
+	case Plain:
+		return newTexts(ctx, o.Out, names, logs), nil
+	case RawJSON:
+		return newRaw(o.Out, d.lanes), nil
+	case Quiet:
+		return silent{o.Out}, nil
+	}
+	return nil, fmt.Errorf("there is no progress display %q", o.Mode)
+}
+
+// silent shows notes only.
+type silent struct{ out io.Writer }
+
+func (s silent) show(message)     {}
+func (s silent) note(line string) { _, _ = fmt.Fprintln(s.out, line) } // a lost warning is no reason to fail
+func (s silent) close() error     { return nil }
+
+// Cleared tells the plan. Steps that were shown before it keep their lanes.
+func (d *Display) Cleared(plan Plan) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lanes.counts = plan.Shared
+}
+
+// Status is a message of one platform's solve; nil is the end of the solve. The message is kept, and must not be written to.
+func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
+	name := platform.Format(p)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return // a registry may answer late
+	}
+	if s == nil {
+		d.lanes.passTheWord(name)
+		d.record.track(name).ended = true
+		return
+	}
+	for _, m := range d.lanes.split(name, s) {
+		d.record.see(m)
+		for _, to := range d.shows {
+			to.show(m)
+		}
+	}
+}
+
+// Note shows a line of the program's own.
+func (d *Display) Note(line string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
+	for _, to := range d.shows {
+		to.note(line)
+	}
+}
+
+// Close waits until everything is shown. What is said after it is not heard. Its error is one of the logs.
+func (d *Display) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	var first error
+	for _, s := range d.shows {
+		if err := s.close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
