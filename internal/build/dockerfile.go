@@ -1,6 +1,7 @@
 package build
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,32 +18,39 @@ var imageLine = regexp.MustCompile(`(?im)^\s*(?:#\s*syntax\s*=|(?:FROM|ARG|COPY|
 // an image may be in a registry on this machine's loopback, which decides about the network of the builder before anything can be
 // asked of it. What a build really uses is read from its graph.
 func (s Source) mentions() []string {
-	dir, ok := s.Dirs[localDockerfile]
-	if !ok {
-		return nil
-	}
-	data, err := os.ReadFile(filepath.Join(dir, s.Attrs["filename"]))
-	if err != nil {
-		return nil // BuildKit will say what is wrong with it
-	}
 	var words []string
-	for _, line := range imageLine.FindAllSubmatch(data, -1) {
-		words = append(words, strings.FieldsFunc(string(line[1]), func(r rune) bool { return strings.ContainsRune(" \t=,\"'", r) })...)
+	for _, data := range s.localDockerfiles() { // BuildKit will say what is wrong with one that cannot be read
+		for _, line := range imageLine.FindAllSubmatch(data, -1) {
+			words = append(words, strings.FieldsFunc(string(line[1]), func(r rune) bool { return strings.ContainsRune(" \t=,\"'", r) })...)
+		}
 	}
 	return words
 }
 
+// localDockerfiles are the contents of the Dockerfiles of all platforms; nil for one that is not local, or cannot be read.
+func (s Source) localDockerfiles() [][]byte {
+	all := slices.Collect(maps.Values(s.Own))
+	if s.Dockerfile != (Dockerfile{}) || len(all) == 0 {
+		all = append(all, s.Dockerfile)
+	}
+	contents := make([][]byte, len(all))
+	for i, d := range all {
+		if d.dir == "" {
+			continue
+		}
+		if data, err := os.ReadFile(filepath.Join(d.dir, d.Name)); err == nil {
+			contents[i] = append([]byte{}, data...)
+		}
+	}
+	return contents
+}
+
 var runLine = regexp.MustCompile(`(?im)^\s*RUN\s`)
 
-// mayRun guesses whether the Dockerfile runs programs, so that the question how the kernel runs them is worth asking ahead. Where
+// mayRun guesses whether a Dockerfile runs programs, so that the question how the kernel runs them is worth asking ahead. Where
 // it guesses wrong (a base image's ONBUILD RUN) the question is asked when the graph is known.
 func (s Source) mayRun() bool {
-	dir, ok := s.Dirs[localDockerfile]
-	if !ok {
-		return true
-	}
-	data, err := os.ReadFile(filepath.Join(dir, s.Attrs["filename"]))
-	return err != nil || runLine.Match(data)
+	return slices.ContainsFunc(s.localDockerfiles(), func(data []byte) bool { return data == nil || runLine.Match(data) })
 }
 
 // ProbeAhead are the platforms about which a node may be asked before it is known what its own is: those of the request, if they
@@ -64,6 +72,9 @@ func (r Request) References() []string {
 	}
 	for _, v := range r.BuildArgs {
 		refs = append(refs, v)
+	}
+	for _, own := range r.Own {
+		refs = slices.AppendSeq(refs, maps.Values(own.BuildArgs))
 	}
 	for _, v := range r.Source.Attrs {
 		if image, ok := strings.CutPrefix(v, "docker-image://"); ok {

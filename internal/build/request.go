@@ -6,6 +6,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -30,6 +31,13 @@ type Request struct {
 
 	Secrets []secretsprovider.Source
 	SSH     []sshprovider.AgentConfig
+
+	// Steps say how RUN steps are run.
+	Steps Steps
+	// Own are values for single platforms, by the platform's text (platform.Format).
+	Own map[string]Own
+	// Policy decides about the sources of the build; nil decides nothing.
+	Policy *spb.Policy
 
 	// Tags that are to point at the result, in the order given. They may be in several repositories.
 	Tags []reference.NamedTagged
@@ -59,14 +67,12 @@ func (r Request) Repositories() []reference.Named {
 
 // attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.
 func (r Request) attrs(p platform.Platform, contextSession string) map[string]string {
-	attrs := map[string]string{"platform": platform.Format(p)}
-	for k, v := range r.Source.Attrs {
-		attrs[k] = v
-	}
+	attrs := r.Source.attrs(p)
+	attrs["platform"] = platform.Format(p)
 	for name := range r.Source.Dirs {
 		attrs["local-sessionid:"+name] = contextSession
 	}
-	for k, v := range r.BuildArgs {
+	for k, v := range r.buildArgs(p) {
 		attrs["build-arg:"+k] = v
 	}
 	for k, v := range r.Labels {
@@ -77,18 +83,22 @@ func (r Request) attrs(p platform.Platform, contextSession string) map[string]st
 			attrs[key] = value
 		}
 	}
-	set("target", r.Target, r.Target != "")
+	set("target", r.target(p), r.target(p) != "")
 	set("add-hosts", strings.Join(r.ExtraHosts, ","), len(r.ExtraHosts) > 0)
 	set("force-network-mode", r.Network, r.Network != "")
 	set("no-cache", "", r.NoCache)
 	set("image-resolve-mode", "pull", r.Pull)
+	r.Steps.attrs(attrs)
+	if needed := caps(attrs); needed != "" {
+		attrs["frontend.caps"] = needed
+	}
 	return attrs
 }
 
-// frontend is the frontend that reads the Dockerfile. A BUILDKIT_SYNTAX build argument replaces it, as in docker buildx
-// (build/opt.go): its first word is the frontend's image.
-func (r Request) frontend(attrs map[string]string) string {
-	syntax := strings.TrimSpace(r.BuildArgs["BUILDKIT_SYNTAX"])
+// frontend is the frontend that reads the Dockerfile with these attributes. A BUILDKIT_SYNTAX build argument replaces it, as in
+// docker buildx (build/opt.go): its first word is the frontend's image.
+func frontend(attrs map[string]string) string {
+	syntax := strings.TrimSpace(attrs["build-arg:BUILDKIT_SYNTAX"])
 	if syntax == "" {
 		return "dockerfile.v0"
 	}

@@ -110,9 +110,10 @@ func TestTheRequestIsTheFrontendsAttributes(t *testing.T) {
 	w.req.Labels = map[string]string{"org": "x"}
 	w.req.Target, w.req.ExtraHosts, w.req.Network = "final", []string{"a=1.2.3.4", "b=::1"}, "none"
 	w.req.NoCache, w.req.Pull = true, true
+	w.req.Steps = Steps{CgroupParent: "g", ShmSize: 64, Ulimits: []string{"core=1:2", "nofile=3:4"}, Limits: map[string]string{"memory": "5"}}
 	for k, v := range map[string]string{
 		"build-arg:A": "b=c", "label:org": "x", "target": "final", "add-hosts": "a=1.2.3.4,b=::1", "force-network-mode": "none",
-		"no-cache": "", "image-resolve-mode": "pull",
+		"no-cache": "", "image-resolve-mode": "pull", "cgroup-parent": "g", "shm-size": "64", "ulimit": "core=1:2,nofile=3:4", "memory": "5",
 	} {
 		want[k] = v
 	}
@@ -123,13 +124,33 @@ func TestTheRequestIsTheFrontendsAttributes(t *testing.T) {
 
 func TestABuildArgumentReplacesTheFrontend(t *testing.T) {
 	r := Request{BuildArgs: map[string]string{"BUILDKIT_SYNTAX": " example.com/frontend:1 with words "}}
-	attrs := map[string]string{}
-	if got := r.frontend(attrs); got != "gateway.v0" {
+	attrs := r.attrs(amd64, "S")
+	if got := frontend(attrs); got != "gateway.v0" {
 		t.Errorf("frontend %s", got)
 	}
-	want := map[string]string{"source": "example.com/frontend:1", "cmdline": "example.com/frontend:1 with words"}
-	if diff := cmp.Diff(want, attrs); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	if attrs["source"] != "example.com/frontend:1" || attrs["cmdline"] != "example.com/frontend:1 with words" {
+		t.Errorf("%v", attrs)
+	}
+}
+
+func TestAFrontendIsToldWhatItMustKnow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		attrs map[string]string
+		want  string
+	}{
+		"nothing":                    {nil, ""},
+		"a named context":            {map[string]string{"context:lib": "local:lib"}, "moby.buildkit.frontend.contexts+forward"},
+		"a git context with a query": {map[string]string{"context": "https://example.com/app.git?ref=v1"}, "moby.buildkit.frontend.gitquerystring"},
+		"a git context without":      {map[string]string{"context": "https://example.com/app.git#v1"}, ""},
+		"a named context with a query": {
+			map[string]string{"context:lib": "https://example.com/app.git?ref=v1"},
+			"moby.buildkit.frontend.contexts+forward,moby.buildkit.frontend.gitquerystring+forward",
+		},
+	} {
+		r := Request{Source: Source{Attrs: tt.attrs}}
+		if got := r.attrs(amd64, "S")["frontend.caps"]; got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
 	}
 }
 
@@ -151,10 +172,10 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 }
 
 func TestTheHostsNetworkIsAnEntitlement(t *testing.T) {
-	for network, want := range map[string]int{"": 0, "none": 0, "host": 1} {
-		s := solve{req: Request{Network: network}}
-		if got := s.opt(nil).AllowedEntitlements; len(got) != want {
-			t.Errorf("network %q: entitlements %v", network, got)
+	for network, want := range map[string][]string{"": {"device"}, "none": {"device"}, "host": {"network.host", "device"}} {
+		s := solve{req: Request{Network: network, Steps: Steps{Entitlements: []string{"device"}}}}
+		if diff := cmp.Diff(want, s.opt(nil).AllowedEntitlements); diff != "" {
+			t.Errorf("network %q (-want +got):\n%s", network, diff)
 		}
 	}
 }

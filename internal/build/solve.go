@@ -13,7 +13,6 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/util/entitlements"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -81,7 +80,7 @@ func (s *solve) build(ctx context.Context, p pins, fn gateway.BuildFunc) (*clien
 		return nil, symptoms{}, err
 	}
 	opt := s.opt(attach)
-	opt.SourcePolicy = p.policy
+	opt.SourcePolicy = p.under(s.req.Policy)
 	status := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
 	var seen symptoms
@@ -133,9 +132,8 @@ func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
 		Session:       attach,
 		Internal:      !s.recorded,
 		OCIStores:     s.req.Source.Stores,
-	}
-	if s.req.Network == "host" {
-		opt.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}
+
+		AllowedEntitlements: s.req.entitlements(),
 	}
 	return opt
 }
@@ -172,7 +170,7 @@ func (s *solve) underPins(ctx context.Context, gw gateway.Client, left func()) (
 
 func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
 	attrs := s.req.attrs(s.platform, s.context)
-	return read(ctx, gw, s.req.frontend(attrs), attrs)
+	return read(ctx, gw, frontend(attrs), attrs)
 }
 
 func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Result, left func()) (*gateway.Result, error) {

@@ -4,20 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
 )
 
-// The names that the Dockerfile frontend asks for local directories with, and its default file (BuildKit, frontend/dockerui/context.go).
-const (
-	localContext    = "context"
-	localDockerfile = "dockerfile"
-	dockerfileName  = "Dockerfile"
-)
+// localContext is the name that the Dockerfile frontend asks for the context with (BuildKit, frontend/dockerui/context.go).
+const localContext = "context"
 
 // Source is where the build context, the Dockerfile and the named contexts come from.
 type Source struct {
@@ -32,14 +29,24 @@ type Source struct {
 	Stores map[string]content.Store
 	// ContextDir is the local directory of the context, or "" for a git, http or standard input context.
 	ContextDir string
+
+	// Dockerfile is the common one. Own are those of single platforms, by the platform's text (platform.Format).
+	Dockerfile Dockerfile
+	Own        map[string]Dockerfile
 }
 
 // SourceOptions are the user's words for a Source.
 type SourceOptions struct {
 	// Context is a directory, "-" (an archive or a Dockerfile on Stdin), or a git or http(s) URL.
 	Context string
-	// Dockerfile is a path, "-" (Stdin), or "" for the Dockerfile in the context.
+	// Dockerfile is a path, an http(s) URL, "-" (Stdin), or "" for the Dockerfile in the context.
 	Dockerfile string
+	// Own are Dockerfiles of single platforms, by the platform's text (platform.Format). OwnOnly says that every platform has one,
+	// so that the common one is not needed.
+	Own     map[string]string
+	OwnOnly bool
+	// Fetch reads a Dockerfile from its URL; nil refuses URLs.
+	Fetch func(url string) (io.ReadCloser, error)
 	// Named are the named contexts: a directory, a URL, docker-image://… or target:….
 	Named map[string]string
 	Stdin io.Reader
@@ -65,13 +72,14 @@ func OpenSource(opt SourceOptions) (src Source, release func(), err error) {
 }
 
 func newSource() Source {
-	return Source{Dirs: map[string]string{}, Attrs: map[string]string{}, Stores: map[string]content.Store{}}
+	return Source{Dirs: map[string]string{}, Attrs: map[string]string{}, Stores: map[string]content.Store{}, Own: map[string]Dockerfile{}}
 }
 
 type sourceBuilder struct {
 	Source
 	opt   SourceOptions
 	spool *spool
+	read  map[string]Dockerfile // what came from standard input, or a URL, once
 }
 
 func (s *sourceBuilder) context() error {
@@ -82,12 +90,12 @@ func (s *sourceBuilder) context() error {
 	if dir, ok := LocalContext(name); ok {
 		s.Dirs[localContext] = dir
 		s.ContextDir = dir
-		return s.findDockerfile()
+		return s.dockerfiles(s.inDirectory)
 	}
 	_, err := os.Stat(name)
 	if err != nil && isURL(name) {
 		s.Attrs["context"] = name
-		return s.remoteDockerfile()
+		return s.dockerfiles(s.inRemote)
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -107,7 +115,7 @@ func LocalContext(name string) (dir string, ok bool) {
 
 // stdinContext takes an archive as the context, anything else as the Dockerfile of an empty one.
 func (s *sourceBuilder) stdinContext() error {
-	if s.opt.Dockerfile == "-" {
+	if s.readsStdin() {
 		return errors.New("standard input cannot be both the build context and the Dockerfile: give one of them as a path")
 	}
 	head, rest, err := peekArchive(s.opt.Stdin)
@@ -118,15 +126,17 @@ func (s *sourceBuilder) stdinContext() error {
 		return errors.New("nothing came on standard input, which was to be the build context")
 	}
 	if !isArchive(head) {
-		if s.opt.Dockerfile != "" {
-			return fmt.Errorf("standard input is not an archive, so it would be the Dockerfile, but -f %s names one too", s.opt.Dockerfile)
+		for _, named := range append(slices.Sorted(maps.Values(s.opt.Own)), s.opt.Dockerfile) {
+			if named != "" {
+				return fmt.Errorf("standard input is not an archive, so it would be the Dockerfile, but -f %s names one too", named)
+			}
 		}
 		empty, err := s.spool.dir()
 		if err != nil {
 			return err
 		}
 		s.Dirs[localContext] = empty
-		return s.spooledDockerfile(rest)
+		return s.dockerfiles(func(string) (Dockerfile, error) { return s.spooled("stdin", rest) })
 	}
 	file, err := s.spool.file("context", rest)
 	if err != nil {
@@ -134,64 +144,7 @@ func (s *sourceBuilder) stdinContext() error {
 	}
 	s.Spool = file
 	s.Attrs["context"] = spoolURL
-	return s.remoteDockerfile()
-}
-
-// findDockerfile finds the Dockerfile of a local context, as docker build does: -f is relative to the working directory.
-func (s *sourceBuilder) findDockerfile() error {
-	name := s.opt.Dockerfile
-	switch name {
-	case "-":
-		return s.spooledDockerfile(s.opt.Stdin)
-	case "":
-		name = filepath.Join(s.ContextDir, dockerfileName)
-		if _, err := os.Stat(name); err != nil {
-			// The frontend accepts the lower-case name too.
-			if _, lower := os.Stat(filepath.Join(s.ContextDir, "dockerfile")); lower == nil {
-				name = filepath.Join(s.ContextDir, "dockerfile")
-			}
-		}
-	}
-	return s.dockerfileAt(name)
-}
-
-// remoteDockerfile: -f is a path inside the context, unless it is absolute or standard input.
-func (s *sourceBuilder) remoteDockerfile() error {
-	name := s.opt.Dockerfile
-	switch {
-	case name == "-":
-		return s.spooledDockerfile(s.opt.Stdin)
-	case filepath.IsAbs(name):
-		s.Attrs["dockerfilekey"] = localDockerfile
-		return s.dockerfileAt(name)
-	case name != "":
-		s.Attrs["filename"] = name
-	}
-	return nil
-}
-
-func (s *sourceBuilder) dockerfileAt(name string) error {
-	info, err := os.Stat(name)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("there is no Dockerfile at %q: name it with -f, or give another build context", name)
-	case err != nil:
-		return fmt.Errorf("the Dockerfile %q cannot be read: %w", name, err)
-	case info.IsDir():
-		return fmt.Errorf("the Dockerfile %q is a directory: -f names a file", name)
-	}
-	s.Dirs[localDockerfile] = filepath.Dir(name)
-	s.Attrs["filename"] = filepath.Base(name)
-	return nil
-}
-
-func (s *sourceBuilder) spooledDockerfile(r io.Reader) error {
-	file, err := s.spool.file(dockerfileName, r)
-	if err != nil {
-		return fmt.Errorf("the Dockerfile on standard input cannot be spooled: %w", err)
-	}
-	s.Attrs["dockerfilekey"] = localDockerfile
-	return s.dockerfileAt(file)
+	return s.dockerfiles(s.inRemote)
 }
 
 func (s *sourceBuilder) named() error {
@@ -221,7 +174,7 @@ func (s *sourceBuilder) named() error {
 }
 
 func isURL(s string) bool {
-	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+	if isHTTP(s) {
 		return true
 	}
 	_, ok, _ := dfgitutil.ParseGitRef(s)

@@ -136,14 +136,14 @@ func TestSourcesFromTheUsersWords(t *testing.T) {
 				if strings.HasPrefix(dir, temp) {
 					src.Dirs[name] = "SPOOL"
 					if name == "dockerfile" {
-						file = filepath.Join(dir, src.Attrs["filename"])
+						file = filepath.Join(dir, src.Dockerfile.Name)
 					}
 				}
 			}
 			if diff := cmp.Diff(tt.dirs, src.Dirs); diff != "" {
 				t.Errorf("directories (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.attrs, src.Attrs); diff != "" {
+			if diff := cmp.Diff(tt.attrs, src.attrs(amd64)); diff != "" {
 				t.Errorf("attributes (-want +got):\n%s", diff)
 			}
 			if src.ContextDir != tt.contextDir {

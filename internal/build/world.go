@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,14 @@ import (
 //
 // Git refs and downloads are not resolved by the frontend, so they are resolved here, once.
 type pins struct{ policy *spb.Policy }
+
+// under are the pins together with the user's own policy, which is asked first: what it makes of a source is what is pinned.
+func (p pins) under(user *spb.Policy) *spb.Policy {
+	if user == nil || p.policy == nil {
+		return cmp.Or(user, p.policy)
+	}
+	return &spb.Policy{Version: 1, Rules: slices.Concat(user.Rules, p.policy.Rules)}
+}
 
 // pin compares the graphs (in the order of the plan; the zero graph is skipped) and resolves what they take from elsewhere.
 // changed tells for each graph whether it must be read again under the pins; notes, what could not be pinned.
