@@ -17,11 +17,14 @@ type buildOptions struct {
 	contextPath string
 
 	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
+	dockerfiles, targets                                                      []string // for all platforms, or for single ones
 
-	dockerfile, target, network string
-	iidFile, metadataFile       string
-	noCache, pull, push, quiet  bool
-	progress                    progressOptions
+	network                    string
+	iidFile, metadataFile      string
+	noCache, pull, push, quiet bool
+	progress                   progressOptions
+	steps                      stepOptions
+	accepted                   acceptedOptions
 
 	index      bool
 	jobs       int
@@ -39,8 +42,9 @@ type builderOptions struct {
 func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) error) *cobra.Command {
 	var o buildOptions
 	cmd := &cobra.Command{
-		Use:   "build [OPTIONS] PATH | URL | -",
-		Short: "Build an image for one or more platforms and push it",
+		Use:     "build [OPTIONS] PATH | URL | -",
+		Aliases: []string{"b"},
+		Short:   "Build an image for one or more platforms and push it",
 		Long: "Build an image for one or more platforms, each by a solve of its own, all at once, and push them as one index.\n\n" +
 			"The image's name, its platforms and its media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
 			"DOCKER_DEFAULT_PLATFORM, else from " + projectFile + " in the build context; where that file is, the context may be\n" +
@@ -75,9 +79,10 @@ func oneContext(cmd *cobra.Command, args []string) error {
 // addBuildFlags: what docker buildx build has, has the same name and meaning here.
 func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringSliceVar(&o.addHosts, "add-host", nil, `Add a custom host-to-IP mapping (format: "host:ip")`)
-	f.StringArrayVar(&o.buildArgs, "build-arg", nil, "Set build-time variables")
+	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set build-time variables ("KEY=VALUE", or for one platform "linux/arm64:KEY=VALUE")`)
 	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Additional build contexts (e.g., "name=path")`)
-	f.StringVarP(&o.dockerfile, "file", "f", "", `Name of the Dockerfile (default: "PATH/Dockerfile"; "-" reads standard input)`)
+	f.StringArrayVarP(&o.dockerfiles, "file", "f", nil,
+		`Name of the Dockerfile, a URL, or "-" (default: "PATH/Dockerfile"); for one platform "linux/arm/v7:Dockerfile.arm"`)
 	f.StringVar(&o.iidFile, "iidfile", "", "Write the digest that the tags point at to a file")
 	f.StringArrayVar(&o.labels, "label", nil, "Set metadata for an image")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write build result metadata to a file")
@@ -91,7 +96,9 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")`)
 	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")`)
 	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image name and optional tag (format: "name:tag"); may be repeated, also for other repositories`)
-	f.StringVar(&o.target, "target", "", "Set the target build stage to build")
+	f.StringArrayVar(&o.targets, "target", nil, `Set the target build stage to build; for one platform "linux/arm64:stage"`)
+	addStepFlags(f, &o.steps)
+	addAcceptedFlags(f, &o.accepted)
 
 	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
 	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
@@ -109,7 +116,7 @@ func addBuilderFlags(f *pflag.FlagSet, o *builderOptions) {
 // runBuild is the whole of the command: words to a request, nothing done yet; then the builder and the registries at the same
 // time; then the build; then the answer.
 func runBuild(ctx context.Context, w *world, o buildOptions) error {
-	j, err := parseBuild(w, o)
+	j, err := parseBuild(ctx, w, o)
 	if err != nil {
 		return err
 	}
@@ -159,6 +166,9 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 		if cause, ok := refused(ctx); ok {
 			return build.Report{}, cause
 		}
+		return build.Report{}, err
+	}
+	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, conn.gateway); err != nil {
 		return build.Report{}, err
 	}
 	env := conn.env

@@ -39,12 +39,21 @@ func buildCompletions(w *world) map[string]completer {
 		"iidfile":        files,
 		"builder-config": files,
 		"driver-opt":     completeDriverOptions,
+		"allow":          oneOf("network.host", "security.insecure", "device", localDelete),
+		"resource":       beginnings("memory=", "memory-swap=", "cpu-shares=", "cpu-period=", "cpu-quota=", "cpuset-cpus=", "cpuset-mems="),
 	}
 }
 
 func oneOf(values ...string) completer {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return values, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// beginnings are words that a value follows.
+func beginnings(words ...string) completer {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
 }
 

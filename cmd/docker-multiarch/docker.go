@@ -145,9 +145,10 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		})
 	}
 	return &connection{
-		env:   env,
-		close: func() { _ = node.Close() },
-		lost:  func(ctx context.Context) error { return lostBuilder(ctx, eng, node) },
+		env:     env,
+		close:   func() { _ = node.Close() },
+		gateway: func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, node.Image) },
+		lost:    func(ctx context.Context) error { return lostBuilder(ctx, eng, node) },
 	}, nil
 }
 

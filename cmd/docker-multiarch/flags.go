@@ -3,12 +3,14 @@ package main
 import (
 	"encoding/csv"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
+	"github.com/moby/buildkit/util/gitutil"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
 )
 
 // pairs parses key=value flags; a repeated key keeps its last value.
@@ -18,6 +20,19 @@ func pairs(flag, form string, values []string) (map[string]string, error) {
 		key, value, ok := strings.Cut(v, "=")
 		if !ok || key == "" {
 			return nil, fmt.Errorf("%s %q is not of the form %s", flag, v, form)
+		}
+		m[key] = value
+	}
+	return m, nil
+}
+
+// parseLabels: KEY=VALUE, or KEY alone for an empty value, as docker build has it.
+func parseLabels(values []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, v := range values {
+		key, value, _ := strings.Cut(v, "=")
+		if key == "" {
+			return nil, fmt.Errorf("--label %q is not of the form KEY=VALUE", v)
 		}
 		m[key] = value
 	}
@@ -40,10 +55,6 @@ func parseBuildArgs(values []string, lookup func(string) (string, bool)) (map[st
 		}
 		m[key] = value
 	}
-	// The time that reproducible builds pretend to be built at; docker buildx passes it on too.
-	if epoch, ok := lookup("SOURCE_DATE_EPOCH"); ok && m["SOURCE_DATE_EPOCH"] == "" {
-		m["SOURCE_DATE_EPOCH"] = epoch
-	}
 	return m, nil
 }
 
@@ -59,26 +70,6 @@ func addProxies(args, proxies map[string]string) {
 			args[k] = v
 		}
 	}
-}
-
-// parseHosts gives BuildKit's form, "host=ip".
-func parseHosts(values []string) ([]string, error) {
-	var hosts []string
-	for _, v := range values {
-		host, ip, ok := strings.Cut(v, "=")
-		if !ok {
-			host, ip, ok = strings.Cut(v, ":")
-		}
-		if ip == "host-gateway" {
-			return nil, fmt.Errorf("--add-host %q: host-gateway is not known inside a builder's container; give the address", v)
-		}
-		ip = strings.TrimSuffix(strings.TrimPrefix(ip, "["), "]")
-		if !ok || host == "" || net.ParseIP(ip) == nil {
-			return nil, fmt.Errorf("--add-host %q is not of the form host:ip", v)
-		}
-		hosts = append(hosts, host+"="+ip)
-	}
-	return hosts, nil
 }
 
 // parseSecrets: [type=file|env,]id=ID[,src=PATH|,env=NAME]. Without a source the environment variable ID is taken, else the file
@@ -159,8 +150,11 @@ func checkSecret(s secretsprovider.Source, kind string, lookup func(string) (str
 	return s, err
 }
 
-// parseSSH: default|ID[=SOCKET|KEY[,KEY]].
-func parseSSH(values []string) ([]sshprovider.AgentConfig, error) {
+// parseSSH: default|ID[=SOCKET|KEY[,KEY]]. A git context over ssh needs the default agent, so it goes without saying.
+func parseSSH(values []string, context string) ([]sshprovider.AgentConfig, error) {
+	if len(values) == 0 && isGitSSH(context) {
+		values = []string{"default"}
+	}
 	var agents []sshprovider.AgentConfig
 	for _, v := range values {
 		id, paths, ok := strings.Cut(v, "=")
@@ -174,4 +168,12 @@ func parseSSH(values []string) ([]sshprovider.AgentConfig, error) {
 		return nil, fmt.Errorf("--ssh: %w", err)
 	}
 	return agents, nil
+}
+
+func isGitSSH(context string) bool {
+	if _, local := build.LocalContext(context); local {
+		return false
+	}
+	u, err := gitutil.ParseURL(context)
+	return err == nil && u.Scheme == gitutil.SSHProtocol
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,19 +14,20 @@ func TestFlagsAreTheOptions(t *testing.T) {
 		"--label", "l=1", "--metadata-file", "m", "--network", "none", "--no-cache", "--platform", "linux/amd64,arm64", "--platform", "riscv64", "--progress", "plain",
 		"--pull", "--push", "--secret", "id=s", "--ssh", "default", "-t", "a", "--tag", "b:c", "--target", "final", "--emulators", "never", "--index", "--jobs", "3",
 		"--media-types", "docker", "--builder", "mine", "--builder-image", "img", "--builder-config", "c.toml", "--driver-opt", "network=host", "-q", "dir")
+	unexported := cmp.Exporter(func(reflect.Type) bool { return true })
 	want := buildOptions{
 		contextPath: "dir", addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"},
 		labels: []string{"l=1"}, platforms: []string{"linux/amd64,arm64", "riscv64"}, secrets: []string{"id=s"}, ssh: []string{"default"}, tags: []string{"a", "b:c"},
-		dockerfile: "d/Dockerfile", target: "final", network: "none", progress: progressOptions{mode: "plain"}, iidFile: "i", metadataFile: "m",
+		dockerfiles: []string{"d/Dockerfile"}, targets: []string{"final"}, network: "none", progress: progressOptions{mode: "plain"}, iidFile: "i", metadataFile: "m",
 		noCache: true, pull: true, push: true, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
 		builder: builderOptions{name: "mine", image: "img", config: "c.toml", driverOpts: []string{"network=host"}},
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{}, progressOptions{})); diff != "" {
+	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got = parsed(t, ".")
 	want = buildOptions{contextPath: ".", network: "default", progress: progressOptions{mode: "auto"}, emulators: "auto"}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(buildOptions{}, builderOptions{}, progressOptions{})); diff != "" {
+	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
@@ -69,6 +71,9 @@ func TestBuildArgumentsAndHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := addEpoch(args, lookup); err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]string{"A": "2", "B": "", "C": "x=y", "FROM_ENV": "e", "SOURCE_DATE_EPOCH": "1"}
 	if diff := cmp.Diff(want, args); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
@@ -77,9 +82,13 @@ func TestBuildArgumentsAndHosts(t *testing.T) {
 	if args["HTTP_PROXY"] != "p" || args["b"] != "" {
 		t.Errorf("with proxies: %v", args)
 	}
-	hosts, err := parseHosts([]string{"a:1.2.3.4", "b=::1", "c:::1", "d:[::1]"})
-	if diff := cmp.Diff([]string{"a=1.2.3.4", "b=::1", "c=::1", "d=::1"}, hosts); diff != "" || err != nil {
+	hosts, err := parseHosts([]string{"a:1.2.3.4", "b=::1", "c:::1", "d:[::1]", "e=1.2.3.4,[::2]", "f:host-gateway"})
+	if diff := cmp.Diff([]string{"a=1.2.3.4", "b=::1", "c=::1", "d=::1", "e=1.2.3.4", "e=::2", "f=host-gateway"}, hosts); diff != "" || err != nil {
 		t.Errorf("hosts (-want +got):\n%s%v", diff, err)
+	}
+	labels, err := parseLabels([]string{"a=1", "b", "c=", "a=2=3"})
+	if diff := cmp.Diff(map[string]string{"a": "2=3", "b": "", "c": ""}, labels); diff != "" || err != nil {
+		t.Errorf("labels (-want +got):\n%s%v", diff, err)
 	}
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -39,8 +41,8 @@ func (j job) what() string {
 }
 
 // parseBuild turns words into values. Every mistake that can be found without asking anybody is found here.
-func parseBuild(w *world, o buildOptions) (j job, err error) {
-	j = job{builder: o.builder, release: func() {}}
+func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error) {
+	j = job{builder: o.builder, release: func() {}, notes: o.accepted.warnings}
 	defer func() {
 		if err != nil {
 			j.release()
@@ -52,32 +54,72 @@ func parseBuild(w *world, o buildOptions) (j job, err error) {
 	if j.display, err = displayMode(w, o); err != nil {
 		return j, err
 	}
+	file, err := readProject(o.contextPath)
+	if err != nil {
+		return j, err
+	}
+	names, platforms, media := settle(w, o, file)
+	if err := j.platforms(platforms); err != nil {
+		return j, err
+	}
 	if err := j.words(w, o); err != nil {
 		return j, err
 	}
-	if err := j.destination(w, o); err != nil {
+	if err := j.destination(w, o, names, media); err != nil {
 		return j, err
 	}
 	// Last, since standard input is read and spooled here.
-	j.request.Source, j.release, err = openSource(w, o)
+	j.request.Source, j.release, err = j.openSource(ctx, w, o)
 	return j, err
 }
 
-func openSource(w *world, o buildOptions) (build.Source, func(), error) {
-	named, err := pairs("--build-context", "name=path", o.buildContexts)
-	if err != nil {
-		return build.Source{}, func() {}, err
+// platforms parses them first of all: other values may be for one of them.
+func (j *job) platforms(chosen choice) (err error) {
+	var notes []string
+	if j.request.Platforms, notes, err = platform.Parse(localPlatform(chosen.values)...); err != nil {
+		return fmt.Errorf("%s: %w", chosen.from, err)
 	}
-	return build.OpenSource(build.SourceOptions{Context: o.contextPath, Dockerfile: o.dockerfile, Named: named, Stdin: w.in})
+	j.notes = append(j.notes, notes...)
+	return nil
 }
 
-// destination settles the names, the platforms and the media types: flags, else environment, else the project's file.
-func (j *job) destination(w *world, o buildOptions) error {
-	file, err := readProject(o.contextPath)
-	if err != nil {
-		return err
+// localPlatform replaces the word "local" by the platform of this program, as docker buildx does.
+func localPlatform(lists []string) []string {
+	replaced := make([]string, len(lists))
+	for i, list := range lists {
+		words := strings.Split(list, ",")
+		for k, word := range words {
+			if strings.EqualFold(strings.TrimSpace(word), "local") {
+				words[k] = platforms.Format(platforms.DefaultSpec())
+			}
+		}
+		replaced[i] = strings.Join(words, ",")
 	}
-	names, platforms, media := settle(w, o, file)
+	return replaced
+}
+
+func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (build.Source, func(), error) {
+	none := func() {}
+	contexts, err := pairs("--build-context", "name=path", o.buildContexts)
+	if err != nil {
+		return build.Source{}, none, err
+	}
+	opt := build.SourceOptions{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetcher(ctx)}
+	for name, value := range contexts {
+		if name, err = contextName(name); err != nil {
+			return build.Source{}, none, err
+		}
+		opt.Named[name] = value
+	}
+	if opt.Dockerfile, opt.Own, err = last("--file", o.dockerfiles, j.request.Platforms); err != nil {
+		return build.Source{}, none, err
+	}
+	opt.OwnOnly = len(opt.Own) > 0 && len(opt.Own) == len(j.request.Platforms)
+	return build.OpenSource(opt)
+}
+
+// destination settles the names and the media types.
+func (j *job) destination(w *world, o buildOptions, names, media choice) (err error) {
 	if j.request.Tags, err = parseTags(names.values, w.lookupEnv); err != nil {
 		return fmt.Errorf("%s: %w", names.from, err)
 	}
@@ -94,11 +136,6 @@ func (j *job) destination(w *world, o buildOptions) error {
 			hint: "add --push",
 		}
 	}
-	var notes []string
-	if j.request.Platforms, notes, err = platform.Parse(platforms.values...); err != nil {
-		return fmt.Errorf("%s: %w", platforms.from, err)
-	}
-	j.notes = append(j.notes, notes...)
 	if j.request.MediaTypes, err = parseFamily(media.one()); err != nil {
 		return fmt.Errorf("%s: %w", media.from, err)
 	}
@@ -115,11 +152,20 @@ func (j *job) destination(w *world, o buildOptions) error {
 // words parses the flags that go to the frontend and to the sessions.
 func (j *job) words(w *world, o buildOptions) (err error) {
 	r := &j.request
-	if r.BuildArgs, err = parseBuildArgs(o.buildArgs, w.lookupEnv); err != nil {
+	r.Jobs, r.Index, r.NoCache, r.Pull = o.jobs, o.index, o.noCache, o.pull
+	if err := o.accepted.refusePolicy(); err != nil {
 		return err
 	}
-	addProxies(r.BuildArgs, w.proxies())
-	if r.Labels, err = pairs("--label", "key=value", o.labels); err != nil {
+	if err := j.ownValues(w, o); err != nil {
+		return err
+	}
+	if r.Steps, err = o.steps.steps(o.noCache); err != nil {
+		return err
+	}
+	if r.Policy, err = readPolicy(w.lookupEnv); err != nil {
+		return err
+	}
+	if r.Labels, err = parseLabels(o.labels); err != nil {
 		return err
 	}
 	if r.ExtraHosts, err = parseHosts(o.addHosts); err != nil {
@@ -128,9 +174,15 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if r.Secrets, err = parseSecrets(o.secrets, w.lookupEnv); err != nil {
 		return err
 	}
-	if r.SSH, err = parseSSH(o.ssh); err != nil {
+	if r.SSH, err = parseSSH(o.ssh, o.contextPath); err != nil {
 		return err
 	}
+	return j.modes(o)
+}
+
+// modes parses the flags that have a few known values.
+func (j *job) modes(o buildOptions) error {
+	r := &j.request
 	switch o.network {
 	case "", "default":
 	case "none", "host":
@@ -151,7 +203,6 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if o.jobs < 0 {
 		return fmt.Errorf("--jobs %d: give a number of platforms, or 0", o.jobs)
 	}
-	r.Jobs, r.Index, r.Target, r.NoCache, r.Pull = o.jobs, o.index, o.target, o.noCache, o.pull
 	return nil
 }
 

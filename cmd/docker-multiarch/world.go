@@ -47,6 +47,8 @@ type connectOptions struct {
 type connection struct {
 	env   build.Env // without Registry and Progress
 	close func()
+	// gateway is the address under which containers of the engine reach its host.
+	gateway func(context.Context) (string, error)
 	// lost says what became of a builder whose connection broke.
 	lost func(context.Context) error
 }

@@ -20,7 +20,8 @@ type RunSpec struct {
 	Cmd        []string // nil: the image's
 	Privileged bool
 	Mounts     []mount.Mount
-	Network    string // "": the engine's default; "none", "host", or a network's name
+	Network    string   // "": the engine's default; "none", "host", or a network's name
+	ExtraHosts []string // "name:address" lines for the hosts file
 	Labels     map[string]string
 	Stdin      []byte // nil: no standard input
 }
@@ -44,7 +45,7 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 			AttachStdin: spec.Stdin != nil, OpenStdin: spec.Stdin != nil, StdinOnce: spec.Stdin != nil,
 		},
 		HostConfig: &container.HostConfig{
-			Privileged: spec.Privileged, Mounts: spec.Mounts, NetworkMode: container.NetworkMode(spec.Network),
+			Privileged: spec.Privileged, Mounts: spec.Mounts, NetworkMode: container.NetworkMode(spec.Network), ExtraHosts: spec.ExtraHosts,
 		},
 	})
 	if err != nil {

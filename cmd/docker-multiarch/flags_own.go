@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// forPlatform splits PLATFORM:VALUE, where PLATFORM holds a slash and begins with an operating system: "linux/arm64:KEY=V". own is
+// the platform's text, or "" for a value that holds for all. A platform that is not among asked is refused.
+func forPlatform(value string, asked []platform.Platform) (own, rest string, err error) {
+	prefix, rest, ok := strings.Cut(value, ":")
+	osName, _, slash := strings.Cut(prefix, "/")
+	if !ok || !slash || strings.Contains(prefix, "=") || !knownOS(osName) {
+		return "", value, nil
+	}
+	ps, _, err := platform.Parse(prefix)
+	if err != nil {
+		return "", "", err
+	}
+	if len(ps) != 1 {
+		return "", "", fmt.Errorf("%q names several platforms: repeat the flag for each", prefix)
+	}
+	if !slices.ContainsFunc(asked, func(p platform.Platform) bool { return platform.Equal(p, ps[0]) }) {
+		if len(asked) == 0 {
+			return "", "", fmt.Errorf("nothing says that %s is to be built: add --platform", platform.Format(ps[0]))
+		}
+		return "", "", fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(ps[0]), strings.Join(platformNames(asked), ", "))
+	}
+	return platform.Format(ps[0]), rest, nil
+}
+
+// knownOS tells whether a word is an operating system to package platform, which refuses others in its first part.
+func knownOS(word string) bool {
+	_, _, err := platform.Parse(word + "/amd64")
+	return err == nil
+}
+
+func platformNames(ps []platform.Platform) []string {
+	names := make([]string, len(ps))
+	for i, p := range ps {
+		names[i] = platform.Format(p)
+	}
+	return names
+}
+
+// byPlatform sorts the values of a flag: those for all under "", and those of each platform.
+func byPlatform(flag string, values []string, asked []platform.Platform) (map[string][]string, error) {
+	sorted := map[string][]string{}
+	for _, v := range values {
+		own, rest, err := forPlatform(v, asked)
+		if err == nil && own != "" && rest == "" {
+			err = errors.New("there is no value after the platform")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", flag, v, err)
+		}
+		sorted[own] = append(sorted[own], rest)
+	}
+	return sorted, nil
+}
+
+// last are the values of a flag of which the last one counts.
+func last(flag string, values []string, asked []platform.Platform) (common string, own map[string]string, err error) {
+	sorted, err := byPlatform(flag, values, asked)
+	own = map[string]string{}
+	for p, vs := range sorted {
+		if p == "" {
+			common = vs[len(vs)-1]
+		} else {
+			own[p] = vs[len(vs)-1]
+		}
+	}
+	return common, own, err
+}
+
+// ownValues parses the build arguments and targets, those for all and those of single platforms.
+func (j *job) ownValues(w *world, o buildOptions) error {
+	r := &j.request
+	sorted, err := byPlatform("--build-arg", o.buildArgs, r.Platforms)
+	if err != nil {
+		return err
+	}
+	target, targets, err := last("--target", o.targets, r.Platforms)
+	if err != nil {
+		return err
+	}
+	if r.BuildArgs, err = parseBuildArgs(sorted[""], w.lookupEnv); err != nil {
+		return err
+	}
+	r.Target, r.Own = target, map[string]build.Own{}
+	for _, p := range platformNames(r.Platforms) {
+		own := build.Own{Target: targets[p]}
+		if own.BuildArgs, err = parseBuildArgs(sorted[p], w.lookupEnv); err != nil {
+			return err
+		}
+		if own.Target != "" || len(own.BuildArgs) > 0 {
+			r.Own[p] = own
+		}
+	}
+	if err := addEpoch(r.BuildArgs, w.lookupEnv); err != nil {
+		return err
+	}
+	addProxies(r.BuildArgs, w.proxies())
+	return j.magicArgs()
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func TestOnlyAPlatformThatIsAskedForIsAPrefix(t *testing.T) {
+	asked, _, err := platform.Parse("linux/amd64,linux/arm64,linux/arm/v7,windows(10.0.17763)/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string][2]string{
+		"linux/arm64:KEY=V":                {"linux/arm64", "KEY=V"},
+		"linux/arm64/v8:KEY=V":             {"linux/arm64", "KEY=V"},
+		"linux/aarch64:KEY=http://x/y":     {"linux/arm64", "KEY=http://x/y"},
+		"Linux/ARM/v7:Dockerfile.arm":      {"linux/arm/v7", "Dockerfile.arm"},
+		"linux/arm64:C:\\work\\Dockerfile": {"linux/arm64", "C:\\work\\Dockerfile"},
+		"windows(10.0.17763)/amd64:x":      {"windows(10.0.17763)/amd64", "x"},
+		"KEY=http://x":                     {"", "KEY=http://x"},
+		"KEY=linux/arm64:x":                {"", "KEY=linux/arm64:x"},
+		"http://example.com/Dockerfile":    {"", "http://example.com/Dockerfile"},
+		"C:\\work\\Dockerfile":             {"", "C:\\work\\Dockerfile"},
+		"C:/work/Dockerfile":               {"", "C:/work/Dockerfile"},
+		"docker.io/library/x:1":            {"", "docker.io/library/x:1"},
+		"path/to:file":                     {"", "path/to:file"},
+		"arm64:KEY=V":                      {"", "arm64:KEY=V"}, // no slash
+		"./linux/arm64:x":                  {"", "./linux/arm64:x"},
+		"linux/arm64":                      {"", "linux/arm64"},
+		"":                                 {"", ""},
+	} {
+		own, rest, err := forPlatform(in, asked)
+		if got := [2]string{own, rest}; got != want || err != nil {
+			t.Errorf("%q: got %q, %v, want %q", in, got, err, want)
+		}
+	}
+}
+
+func TestAPrefixThatNobodyAskedForIsRefusedAtOnce(t *testing.T) {
+	refusesAtOnce(t, map[string][2]string{
+		"--platform linux/amd64,linux/arm64 --build-arg linux/s390x:A=1": {
+			`--build-arg "linux/s390x:A=1": linux/s390x is not to be built: the platforms are linux/amd64, linux/arm64`, "",
+		},
+		"--build-arg linux/arm64:A=1":                       {"nothing says that linux/arm64 is to be built: add --platform", ""},
+		"--platform linux/amd64 --target linux/amd46:x":     {`--target "linux/amd46:x": unknown platform "linux/amd46": did you mean "linux/amd64"?`, ""},
+		"--platform linux/amd64 --file linux/amd64:":        {"there is no value after the platform", ""},
+		"--platform linux/amd64 -f linux/arm64:Dockerfile":  {`--file "linux/arm64:Dockerfile": linux/arm64 is not to be built`, ""},
+		"--platform linux/amd64 --build-arg linux/amd64:=x": {`--build-arg "=x" is not of the form`, ""},
+	})
+}
+
+func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
+	s := newStage(t)
+	s.env["FROM_ENV"] = "e"
+	s.write("Dockerfile.arm", "FROM alpine AS small\nFROM small AS big\nRUN echo arm\n")
+	args := []string{
+		"build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "--build-arg", "A=1", "--build-arg", "linux/arm64:A=2",
+		"--build-arg", "linux/aarch64:A=3", "--build-arg", "linux/amd64:FROM_ENV", "-f", "Dockerfile", "-f", "linux/arm64:Dockerfile.arm",
+		"--target", "linux/arm64:small", "--target", "linux/arm64:big", ".",
+	}
+	if status := s.run(args...); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	var got [][4]string
+	for _, solve := range s.Solves() {
+		attrs := solve.Requests[0].FrontendOpt
+		got = append(got, [4]string{attrs["build-arg:A"], attrs["build-arg:FROM_ENV"], attrs["filename"], attrs["target"]})
+	}
+	if diff := cmp.Diff([][4]string{{"1", "e", "Dockerfile", ""}, {"3", "", "Dockerfile.arm", "big"}}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestNoCommonDockerfileIsNeededWhereEachPlatformHasItsOwn(t *testing.T) {
+	s := newStage(t)
+	s.write("empty/x", "")
+	s.write("Dockerfile-amd64", "FROM scratch\nCOPY x /\n")
+	s.write("Dockerfile-arm", "FROM scratch\nCOPY x /\n")
+	status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm/v7",
+		"-f", "linux/amd64:Dockerfile-amd64", "-f", "linux/arm:Dockerfile-arm", "empty")
+	if status != 0 || s.tagged("app") == "" {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+}
+
+func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		_, _ = w.Write([]byte("FROM alpine\nRUN echo downloaded\n"))
+	}))
+	defer server.Close()
+	s := newStage(t)
+	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "-f", server.URL+"/Dockerfile", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	if n := s.Ran("RUN echo downloaded"); n != 3 || asked != 1 {
+		t.Errorf("ran %d times, downloaded %d times", n, asked)
+	}
+}
+
+func TestTheEnvironmentOfABuild(t *testing.T) {
+	parse := func(s *stage, args ...string) (job, error) {
+		return parseBuild(t.Context(), s.w, parsed(t, append(args, "--push", "-t", s.host+"/app", ".")...))
+	}
+	t.Run("a time that is none is refused", func(t *testing.T) {
+		s := newStage(t)
+		s.env[sourceDateEpoch] = "yesterday"
+		if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitUsage || s.connects != 0 {
+			t.Errorf("status %d", status)
+		}
+		contains(t, s.err.String(), `SOURCE_DATE_EPOCH="yesterday" in the environment is no time`)
+		if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--build-arg", "SOURCE_DATE_EPOCH=", "."); status != 0 {
+			t.Errorf("status %d: a build argument wins", status)
+		}
+	})
+	t.Run("a time of one platform is its own", func(t *testing.T) {
+		s := newStage(t)
+		s.env[sourceDateEpoch] = "1"
+		j, err := parse(s, "--platform", "linux/amd64,linux/arm64", "--build-arg", "linux/arm64:SOURCE_DATE_EPOCH=2")
+		if err != nil || j.request.BuildArgs[sourceDateEpoch] != "1" || j.request.Own["linux/arm64"].BuildArgs[sourceDateEpoch] != "2" {
+			t.Errorf("%v, %v, %v", j.request.BuildArgs, j.request.Own, err)
+		}
+	})
+	t.Run("a multi-platform result is an index", func(t *testing.T) {
+		j, err := parse(newStage(t), "--build-arg", "BUILDKIT_MULTI_PLATFORM=1")
+		if _, passed := j.request.BuildArgs["BUILDKIT_MULTI_PLATFORM"]; passed || !j.request.Index || err != nil {
+			t.Errorf("%+v, %v", j.request, err)
+		}
+	})
+	t.Run("this machine's platform", func(t *testing.T) {
+		j, err := parse(newStage(t), "--platform", "local,linux/s390x")
+		if err != nil || len(j.request.Platforms) != 2 || platform.Format(j.request.Platforms[1]) != "linux/s390x" {
+			t.Errorf("%v, %v", j.request.Platforms, err)
+		}
+	})
+	t.Run("a named context is named as the frontend looks it up", func(t *testing.T) {
+		j, err := parse(newStage(t), "--build-context", "docker.io/library/alpine:latest=docker-image://busybox")
+		if err != nil || j.request.Source.Attrs["context:alpine"] != "docker-image://busybox" {
+			t.Errorf("%v, %v", j.request.Source.Attrs, err)
+		}
+	})
+	t.Run("a git context over ssh needs the agent", func(t *testing.T) {
+		t.Setenv("SSH_AUTH_SOCK", "")
+		s := newStage(t)
+		if status := s.run("build", "--push", "-t", "HOST/app", "git@github.com:me/app.git"); status != exitUsage {
+			t.Errorf("status %d", status)
+		}
+		contains(t, s.err.String(), "--ssh: ", "SSH_AUTH_SOCK")
+	})
+}
+
+func TestASourcePolicyHoldsForEveryPlatform(t *testing.T) {
+	s := newStage(t)
+	s.write("policy.json", `{"rules": [{"action": "DENY", "selector": {"identifier": "docker-image://docker.io/library/alpine*"}}]}`)
+	s.env[policyVariable] = "policy.json"
+	if status := s.run("build", "--push", "-t", "HOST/app", "--platform", three, "."); status != exitFailed {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "denied by policy")
+	for file, want := range map[string]string{"nothing.json": "no such file", "Dockerfile": "Dockerfile is no source policy"} {
+		s.env[policyVariable] = file
+		if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitUsage {
+			t.Errorf("%s: status %d", file, status)
+		}
+		contains(t, s.err.String(), policyVariable+": ", want)
+	}
+}
+
+func TestAPolicyIsAskedBeforeThePins(t *testing.T) {
+	s := newStage(t)
+	s.write("policy.json", `{"rules": [{"action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/alpine:latest"},`+
+		`"updates": {"identifier": "docker-image://docker.io/library/busybox:1"}}]}`)
+	s.env[policyVariable] = "policy.json"
+	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	for _, solve := range s.Solves() {
+		if got := strings.Join(solve.Sources, " "); !strings.Contains(got, "busybox:1@sha256:") {
+			t.Errorf("%s is made from %s", platform.Format(solve.Platform), got)
+		}
+	}
+}
