@@ -79,7 +79,12 @@ func standalone(cli *command.DockerCli, root *cobra.Command) *cobra.Command {
 	options.InstallFlags(flags)
 	flags.VisitAll(func(f *pflag.Flag) {
 		f.Hidden = true
-		root.PersistentFlags().AddFlag(f)
+		root.Flags().AddFlag(f)
+		everywhere := *f
+		if f.Shorthand == "c" {
+			everywhere.Shorthand = "" // build's --cpu-shares has it
+		}
+		root.PersistentFlags().AddFlag(&everywhere)
 	})
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		options.SetDefaultOptions(root.PersistentFlags())
