@@ -1,11 +1,16 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // HasImage says whether the engine has an image under ref (a name or an ID).
@@ -17,14 +22,58 @@ func (e *Engine) HasImage(ctx context.Context, ref string) (bool, error) {
 // ImageID is the ID of the image that the engine has under ref, or "" when it
 // has none.
 func (e *Engine) ImageID(ctx context.Context, ref string) (string, error) {
+	img, err := e.Image(ctx, ref)
+	return img.ID.String(), err
+}
+
+// Image is an image that an engine has. Its platform and its layers are those
+// that the engine would run, if the image has several platforms.
+type Image struct {
+	ID       digest.Digest // of the configuration; with a containerd store, of the index or the manifest. Empty: no image
+	Platform ocispecs.Platform
+	DiffIDs  []digest.Digest // the layers without compression, base first
+}
+
+// Image looks at the image that the engine has under ref, a name or an ID. The
+// zero Image is none.
+func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	res, err := e.api.ImageInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
-		return "", nil
+		return Image{}, nil
 	}
 	if err != nil {
-		return "", failed(fmt.Sprintf("look for image %q", ref), err)
+		return Image{}, failed(fmt.Sprintf("look for image %q", ref), err)
 	}
-	return res.ID, nil
+	img := Image{
+		ID: digest.Digest(res.ID),
+		Platform: ocispecs.Platform{
+			OS: res.Os, Architecture: res.Architecture, Variant: res.Variant, OSVersion: res.OsVersion,
+		},
+	}
+	for _, layer := range res.RootFS.Layers {
+		img.DiffIDs = append(img.DiffIDs, digest.Digest(layer))
+	}
+	return img, nil
+}
+
+// ImageIDs are the IDs of the images that the engine has, the newest first.
+func (e *Engine) ImageIDs(ctx context.Context) ([]string, error) {
+	res, err := e.api.ImageList(ctx, client.ImageListOptions{})
+	if err != nil {
+		return nil, failed("list the images", err)
+	}
+	slices.SortStableFunc(res.Items, func(a, b image.Summary) int { return cmp.Compare(b.Created, a.Created) })
+	ids := make([]string, len(res.Items))
+	for i, one := range res.Items {
+		ids[i] = one.ID
+	}
+	return ids, nil
+}
+
+// Tag gives an image of the engine a name, and takes it from the one that had it.
+func (e *Engine) Tag(ctx context.Context, id, name string) error {
+	_, err := e.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name})
+	return failed(fmt.Sprintf("tag image %s as %q", id, name), err)
 }
 
 // Pull fetches ref to the engine. registryAuth is the encoded X-Registry-Auth

@@ -104,7 +104,7 @@ func copyBlob(ctx context.Context, w io.Writer, desc ocispecs.Descriptor, blobs 
 
 // endable is a reader that ends with a context, also where the source knows none.
 type endable struct {
-	ctx context.Context //nolint:containedctx // for the time of one copy
+	ctx context.Context // for the time of one copy
 	r   io.Reader
 }
 

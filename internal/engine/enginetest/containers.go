@@ -8,20 +8,37 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
+	"github.com/opencontainers/go-digest"
 )
 
 func (e *Engine) inspectImage(w http.ResponseWriter, r *http.Request) {
 	ref := strings.TrimSuffix(r.PathValue("ref"), "/json")
+	if r.PathValue("ref") == "json" {
+		e.listImages(w)
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if id, ok := e.imageID(ref); ok {
-		reply(w, 200, map[string]string{"Id": id})
+		reply(w, 200, image.InspectResponse{ID: id, RootFS: image.RootFS{Type: "layers", Layers: texts(e.Store.Layers[id])}})
 		return
 	}
 	refuse(w, http.StatusNotFound, "No such image: %s", ref)
 }
 
+func texts(digests []digest.Digest) (out []string) {
+	for _, d := range digests {
+		out = append(out, d.String())
+	}
+	return out
+}
+
 func (e *Engine) imageID(ref string) (string, bool) {
+	if _, ok := e.Store.Layers[ref]; ok {
+		return ref, true // an image without a name
+	}
+	ref = strings.TrimPrefix(strings.TrimPrefix(ref, "docker.io/"), "library/")
 	if id, ok := e.Images[ref]; ok {
 		return id, true
 	}

@@ -46,6 +46,7 @@ type Process func(c *Container, cmd []string, stdin io.Reader, stdout, stderr io
 type Engine struct {
 	Info    system.Info
 	Images  map[string]string // reference → ID
+	Store   Store             // of loaded images, which are in Images too; changed under the engine's lock
 	Pull    func(ref string) error
 	Process Process // of both one-shot containers and executed commands
 
@@ -69,6 +70,9 @@ type exec struct {
 // Start serves the engine on a socket until the test ends and returns a client.
 func (e *Engine) Start(t testing.TB) *client.Client {
 	t.Helper()
+	if e.Images == nil {
+		e.Images = map[string]string{}
+	}
 	e.containers, e.execs, e.volumes = map[string]*Container{}, map[string]exec{}, map[string]bool{}
 	socket := filepath.Join(t.TempDir(), "engine.sock")
 	l, err := net.Listen("unix", socket)
@@ -138,6 +142,9 @@ func (e *Engine) routes() http.Handler {
 	handle("GET /info", func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, e.Info) })
 	handle("GET /images/{ref...}", e.inspectImage)
 	handle("POST /images/create", e.pull)
+	handle("POST /images/load", e.loadImages)
+	handle("POST /images/{ref...}", e.tagImage)
+	handle("POST /grpc", e.serveContent)
 	handle("POST /containers/create", e.create)
 	handle("GET /containers/json", e.list)
 	handle("GET /containers/{id}/json", e.with(e.inspect))

@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	contentapi "github.com/containerd/containerd/api/services/content/v1"
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/opencontainers/go-digest"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// ErrNoContent is an engine that does not show its content: one without a
+// containerd store, or a proxy before it that knows HTTP requests only.
+var ErrNoContent = errors.New("the engine does not show its content")
+
+// Content is what an engine's containerd store holds, blob by blob. Close it.
+type Content struct {
+	conn   *grpc.ClientConn
+	client contentapi.ContentClient
+}
+
+// Content connects to the engine's content, through the API endpoint by which
+// BuildKit's clients reach the engine; containerd's content service is beside
+// BuildKit's there. The error is [ErrNoContent] if it is not.
+func (e *Engine) Content(ctx context.Context) (*Content, error) {
+	raw, err := e.api.DialHijack(ctx, "/grpc", "h2c", nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
+	}
+	// There is one connection, made already: when it breaks there is no other.
+	once := make(chan net.Conn, 1)
+	once <- raw
+	conn, err := grpc.NewClient("passthrough:///engine", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+			select {
+			case c := <-once:
+				return c, nil
+			default:
+				return nil, net.ErrClosed
+			}
+		}))
+	if err != nil {
+		return nil, errors.Join(err, raw.Close())
+	}
+	c := &Content{conn: conn, client: contentapi.NewContentClient(conn)}
+	if _, err := c.Has(ctx, digest.FromString("")); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNoContent, err), c.Close())
+	}
+	return c, nil
+}
+
+// Has tells whether the engine has a blob, whole.
+func (c *Content) Has(ctx context.Context, d digest.Digest) (bool, error) {
+	_, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
+	switch native := errgrpc.ToNative(err); {
+	case err == nil:
+		return true, nil
+	case cerrdefs.IsNotFound(native):
+		return false, nil
+	default:
+		return false, fmt.Errorf("look for %s in the engine: %w", d, native)
+	}
+}
+
+// Close ends the connection.
+func (c *Content) Close() error { return c.conn.Close() }

@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/moby/moby/api/types/jsonstream"
+	"github.com/moby/moby/client"
+)
+
+// unpackFailure begins what an engine with a containerd store says of an image
+// that it took and named, but cannot run. It does not count it as an error.
+const unpackFailure = "Error unpacking image"
+
+// Load gives the engine a stream of images, as `docker load` does. write writes
+// it; it is called once, on another goroutine, and has returned when Load
+// returns. The error is write's own if there is one, else what the engine said.
+func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error {
+	pr, pw := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := write(pw)
+		pw.CloseWithError(err) // nil is the end of the stream
+		written <- err
+	}()
+	err := e.load(ctx, pr)
+	// An engine that refuses does not read on; the writer must end all the same.
+	_ = pr.CloseWithError(errNotRead) // never fails
+	writeErr := <-written
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("load: %w", context.Cause(ctx))
+	case writeErr != nil && !errors.Is(writeErr, errNotRead) && !errors.Is(writeErr, io.ErrClosedPipe):
+		return fmt.Errorf("load: %w", writeErr)
+	case err != nil:
+		return failed("load", err)
+	}
+	return nil
+}
+
+// errNotRead is what is written after the engine has stopped reading.
+var errNotRead = errors.New("the engine does not read on")
+
+func (e *Engine) load(ctx context.Context, stream io.Reader) (err error) {
+	res, err := e.api.ImageLoad(ctx, stream, client.ImageLoadWithQuiet(true))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, res.Close()) }()
+	for answers := json.NewDecoder(res); ; {
+		var answer jsonstream.Message
+		switch err := answers.Decode(&answer); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the engine's answer: %w", err)
+		case answer.Error != nil:
+			return fmt.Errorf("the engine refuses the image: %w", answer.Error)
+		case strings.HasPrefix(answer.Stream, unpackFailure):
+			return fmt.Errorf("the engine cannot use the image: %s", strings.TrimSpace(answer.Stream))
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package load
+
+import (
+	"context"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+)
+
+// searched bounds how many images are looked at for layers that the engine might have: a look takes some milliseconds, and what
+// it may spare is the sending of a base image.
+const searched = 24
+
+// chainIDs are the names that engines have for layers on top of those below them
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid).
+func chainIDs(diffIDs []digest.Digest) []digest.Digest {
+	return identity.ChainIDs(slices.Clone(diffIDs))
+}
+
+// search looks for layers in the engine's newest images, until all are found or enough images were looked at. What had the names
+// before was looked at already, and mostly has them.
+func (s *classicStore) search(ctx context.Context, needed []digest.Digest) error {
+	if !s.lacks(needed) {
+		return nil
+	}
+	ids, err := s.engine.ImageIDs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids[:min(len(ids), searched)] {
+		if !s.lacks(needed) {
+			return nil
+		}
+		if _, err := s.inspect(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *classicStore) lacks(needed []digest.Digest) bool {
+	return slices.ContainsFunc(needed, func(chain digest.Digest) bool { return !s.chains[chain] })
+}

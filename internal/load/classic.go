@@ -1,0 +1,183 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// place is an image under a name.
+type place struct {
+	image image
+	name  reference.NamedTagged // nil for none
+	Loaded
+}
+
+// loadImages brings images of one platform each into a classic store. plain is the place of the one that gets the names as they
+// are; -1 for none. An engine gives names to an image while it loads it, so the names come afterwards, all together.
+func loadImages(ctx context.Context, eng *engine.Engine, req Request, images []image, plain int) ([]Loaded, error) {
+	places, err := plan(req.Names, images, plain)
+	if err != nil {
+		return nil, err
+	}
+	store := &classicStore{engine: eng, chains: map[digest.Digest]bool{}, images: map[digest.Digest]bool{}}
+	for i := range places {
+		if err := store.look(ctx, &places[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := store.send(ctx, req, images); err != nil {
+		return nil, err
+	}
+	loaded := make([]Loaded, len(places))
+	for i, p := range places {
+		loaded[i] = p.Loaded
+		if p.Already || p.name == nil {
+			continue
+		}
+		if err := eng.Tag(ctx, p.ID.String(), p.name.String()); err != nil {
+			return nil, err
+		}
+	}
+	if len(images) > 1 {
+		req.Note(explain(places, len(images), plain))
+	}
+	return loaded, nil
+}
+
+// plan gives every image its names.
+func plan(names []reference.NamedTagged, images []image, plain int) ([]place, error) {
+	var places []place
+	add := func(i int, name reference.NamedTagged) {
+		p := place{image: images[i], name: name, Loaded: Loaded{Platform: images[i].platform, ID: images[i].node.Config.Digest}}
+		if name != nil {
+			p.Name = reference.FamiliarString(name)
+		}
+		places = append(places, p)
+	}
+	for i := range images {
+		if len(names) == 0 {
+			add(i, nil)
+		}
+	}
+	for _, name := range names {
+		for i := range images {
+			if i == plain {
+				add(i, name)
+				continue
+			}
+			suffixed, err := reference.WithTag(reference.TrimNamed(name), name.Tag()+"-"+suffix(images[i].platform))
+			if err != nil {
+				return nil, fmt.Errorf("name %q for %s: %w", reference.FamiliarString(name), platform.Format(images[i].platform), err)
+			}
+			add(i, suffixed)
+		}
+	}
+	return places, nil
+}
+
+// suffix is a platform as a part of a tag: linux-arm-v7.
+func suffix(p platform.Platform) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case '/', '(', '+':
+			return '-'
+		case ')':
+			return -1
+		}
+		return r
+	}, platform.Format(p))
+}
+
+// explain says in a line which names the platforms have. Further names are alike.
+func explain(places []place, images int, plain int) string {
+	var others []string
+	text := "the engine's image store holds one platform a name: "
+	for i, p := range places[:images] {
+		name := p.Name
+		if name == "" {
+			name = p.ID.String()
+		}
+		if i == plain && p.name != nil {
+			text += name + " is " + platform.Format(p.Platform) + ", the others are "
+			continue
+		}
+		others = append(others, name)
+	}
+	return text + strings.Join(others, ", ")
+}
+
+// classicStore is what is known of an engine's store.
+type classicStore struct {
+	engine *engine.Engine
+	images map[digest.Digest]bool // by ID: looked at
+	chains map[digest.Digest]bool // chain IDs of layers that it has
+}
+
+// look finds out what the engine has under a place's name and ID. What it finds counts for the layers of others as well.
+func (s *classicStore) look(ctx context.Context, p *place) error {
+	if p.name != nil {
+		now, err := s.inspect(ctx, p.name.String())
+		if err != nil {
+			return err
+		}
+		p.Already = now.ID == p.ID
+	}
+	found, err := s.inspect(ctx, p.ID.String())
+	if err == nil && p.name == nil {
+		p.Already = found.ID == p.ID
+	}
+	return err
+}
+
+func (s *classicStore) inspect(ctx context.Context, ref string) (engine.Image, error) {
+	if s.images[digest.Digest(ref)] {
+		return engine.Image{ID: digest.Digest(ref)}, nil
+	}
+	img, err := s.engine.Image(ctx, ref)
+	if err != nil || img.ID == "" {
+		return img, err
+	}
+	s.images[img.ID] = true
+	for _, chain := range chainIDs(img.DiffIDs) {
+		s.chains[chain] = true
+	}
+	return img, nil
+}
+
+// send sends the images that the engine does not have, in one stream and without names.
+func (s *classicStore) send(ctx context.Context, req Request, images []image) error {
+	var missing []layout.DockerImage
+	var chains, below []digest.Digest // below: without the topmost of each, which is what changes most
+	for _, img := range images {
+		if !s.images[img.node.Config.Digest] {
+			missing = append(missing, layout.DockerImage{Manifest: img.node.Descriptor})
+			own := chainIDs(img.diffIDs)
+			chains, below = append(chains, own...), append(below, own[:max(0, len(own)-1)]...)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := s.search(ctx, below); err != nil {
+		return err
+	}
+	spared := slices.ContainsFunc(chains, func(chain digest.Digest) bool { return s.chains[chain] })
+	return retried(ctx, spared, func(spare bool) error {
+		return s.engine.Load(ctx, func(w io.Writer) error {
+			return layout.WriteDocker(ctx, w, missing, req.Blobs, func(_ ocispecs.Descriptor, chain digest.Digest) bool {
+				return spare && s.chains[chain]
+			})
+		})
+	})
+}

@@ -1,0 +1,140 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+)
+
+// questionsAtOnce bounds the questions to an engine that run at the same time.
+const questionsAtOnce = 16
+
+// loadIndex brings an image into a containerd store, without the unwanted digests.
+func loadIndex(ctx context.Context, eng *engine.Engine, req Request, graph layout.Graph, out map[digest.Digest]bool) ([]Loaded, error) {
+	root := req.Root.Digest
+	var wanted []digest.Digest
+	for _, node := range graph.Nodes {
+		wanted = append(wanted, node.Descriptor.Digest)
+	}
+	for _, blob := range graph.Blobs {
+		wanted = append(wanted, blob.Digest)
+	}
+	has, closeContent := blobsOfEngine(ctx, eng)
+	defer closeContent()
+	var there map[digest.Digest]bool
+	var loaded []Loaded
+	group, groupCtx := errgroup.WithContext(ctx) // an engine takes its time to look at an image of many platforms
+	group.Go(func() (err error) {
+		there, err = which(groupCtx, has, wanted)
+		return err
+	})
+	group.Go(func() (err error) {
+		loaded, err = namesAt(groupCtx, eng, req.Names, root)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	complete := !slices.ContainsFunc(wanted, func(d digest.Digest) bool { return !there[d] && !out[d] })
+	missing := slices.ContainsFunc(loaded, func(l Loaded) bool { return !l.Already })
+	if complete && !missing {
+		return loaded, nil
+	}
+	for i := range loaded {
+		loaded[i].Already = loaded[i].Already && complete
+	}
+	return loaded, retried(ctx, len(there) > 0, func(spare bool) error {
+		return sendIndex(ctx, eng, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || spare && there[d], spare && there[d] })
+	})
+}
+
+// namesAt tells which names the engine has for the root already. Without names it is the root itself that must be known.
+func namesAt(ctx context.Context, eng *engine.Engine, names []reference.NamedTagged, root digest.Digest) ([]Loaded, error) {
+	if len(names) == 0 {
+		img, err := eng.Image(ctx, root.String())
+		return []Loaded{{ID: root, Already: img.ID == root}}, err
+	}
+	var loaded []Loaded
+	for _, name := range names {
+		img, err := eng.Image(ctx, name.String())
+		if err != nil {
+			return nil, err
+		}
+		loaded = append(loaded, Loaded{Name: reference.FamiliarString(name), ID: root, Already: img.ID == root})
+	}
+	return loaded, nil
+}
+
+// sendIndex sends what is not left out. The engine takes an image whose content is not whole, so what was spared must still be
+// there when the names are.
+func sendIndex(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, leave func(digest.Digest) (skip, spared bool)) error {
+	var spared []digest.Digest
+	err := eng.Load(ctx, func(w io.Writer) error {
+		return layout.WriteOCI(ctx, w, layout.Image{Root: req.Root, Names: req.Names}, req.Blobs, func(desc ocispecs.Descriptor) bool {
+			skip, had := leave(desc.Digest)
+			if had {
+				spared = append(spared, desc.Digest)
+			}
+			return skip
+		})
+	})
+	if err != nil {
+		return err
+	}
+	there, err := which(ctx, has, spared)
+	if err != nil {
+		return err
+	}
+	for _, d := range spared {
+		if !there[d] {
+			return fmt.Errorf("the engine has lost %s meanwhile", d)
+		}
+	}
+	return nil
+}
+
+// hasBlob tells whether the engine has a blob.
+type hasBlob func(ctx context.Context, d digest.Digest) (bool, error)
+
+// blobsOfEngine connects to the engine's content. An engine that does not show it has nothing.
+func blobsOfEngine(ctx context.Context, eng *engine.Engine) (has hasBlob, closeContent func()) {
+	c, err := eng.Content(ctx)
+	if err != nil {
+		return func(context.Context, digest.Digest) (bool, error) { return false, nil }, func() {}
+	}
+	return c.Has, func() { _ = c.Close() } // nothing depends on it any more
+}
+
+// which asks for many blobs at once.
+func which(ctx context.Context, has hasBlob, digests []digest.Digest) (map[digest.Digest]bool, error) {
+	there := map[digest.Digest]bool{}
+	var mu sync.Mutex
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(questionsAtOnce)
+	for _, d := range digests {
+		group.Go(func() error {
+			ok, err := has(groupCtx, d)
+			if ok {
+				mu.Lock()
+				defer mu.Unlock()
+				there[d] = true
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	return there, nil
+}

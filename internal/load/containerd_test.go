@@ -1,0 +1,91 @@
+package load_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+)
+
+func TestAContainerdStoreGetsTheWholeIndexUnderEachName(t *testing.T) {
+	w := newWorld(t, true)
+	root := w.app("1")
+	loaded := w.load(w.request(root, "app:v1", "localhost:5000/app:v2"))
+	w.equal(loaded, []load.Loaded{{Name: "app:v1", ID: root.Digest}, {Name: "localhost:5000/app:v2", ID: root.Digest}})
+	w.equal(w.fake.Images, map[string]string{"app:v1": root.Digest.String(), "localhost:5000/app:v2": root.Digest.String()})
+	w.equal(w.sent(0), []string{"amd 1", "arm 1", "arm base", "arm64 1", "base"})
+	// 1 index, 5 manifests, 3 + 1 configurations, 5 layers, 2 statements, and the layout's own files
+	w.equal(len(w.fake.Store.Loads[0]), 1+5+4+5+2+2)
+}
+
+func TestAContainerdStoreGetsOnlyWhatItDoesNotHave(t *testing.T) {
+	w := newWorld(t, true)
+	w.load(w.request(w.app("1"), "app"))
+	loaded := w.load(w.request(w.app("1"), "app"))
+	w.equal(loaded[0].Already, true)
+	w.equal(len(w.fake.Store.Loads), 1)
+	w.load(w.request(w.app("2"), "app"))
+	w.equal(w.sent(1), []string{"amd 2", "arm 2", "arm64 2"})
+	w.load(w.request(w.app("2"), "other"))
+	w.equal(w.fake.Store.Loads[2], []string{"oci-layout", "index.json"})
+	w.equal(w.fake.Images["other:latest"], w.fake.Images["app:latest"])
+}
+
+func TestASelectionSendsItsPlatformsAndTheSameIndex(t *testing.T) {
+	w := newWorld(t, true)
+	root := w.app("1")
+	req := w.request(root, "app")
+	req.Selection.Platforms = parse(t, "linux/arm64")
+	w.equal(w.load(req)[0].ID, root.Digest)
+	w.equal(w.sent(0), []string{"arm64 1", "base"})
+	// index, manifest, configuration, 2 layers, an attestation with 2 blobs, and the layout's own files
+	w.equal(len(w.fake.Store.Loads[0]), 1+1+1+2+3+2)
+	w.equal(w.load(req)[0].Already, true)
+	req.Selection = load.Selection{Native: true}
+	w.equal(w.load(req)[0].Already, false)
+	w.equal(w.sent(1), []string{"amd 1"})
+}
+
+func TestAnImageWithoutANameIsLoadedOnce(t *testing.T) {
+	for _, containerd := range []bool{false, true} {
+		w := newWorld(t, containerd)
+		manifest := w.image("linux/amd64", "base")
+		w.equal(w.load(w.request(manifest))[0].Already, false)
+		w.equal(w.load(w.request(manifest))[0].Already, true)
+		w.equal(len(w.fake.Store.Loads), 1)
+	}
+}
+
+func TestAnEngineThatDoesNotShowItsContentGetsEverything(t *testing.T) {
+	w := newWorld(t, true)
+	w.fake.Store.Hidden = true
+	w.load(w.request(w.app("1"), "app"))
+	w.load(w.request(w.app("2"), "app"))
+	w.equal(w.sent(1), []string{"amd 2", "arm 2", "arm base", "arm64 2", "base"})
+}
+
+func TestWhatTheEngineLosesMeanwhileIsSentAfterAll(t *testing.T) {
+	w := newWorld(t, true)
+	w.load(w.request(w.app("1"), "app"))
+	w.fake.Store.Refuse = func([]string) error {
+		if len(w.fake.Store.Loads) == 2 {
+			delete(w.fake.Store.Blobs, digest.FromString("base")) // its garbage collector was faster
+		}
+		return nil
+	}
+	w.load(w.request(w.app("2"), "app"))
+	w.equal(w.sent(2), []string{"amd 2", "arm 2", "arm base", "arm64 2", "base"})
+}
+
+func TestAnEngineThatRefusesTwiceIsQuotedTwice(t *testing.T) {
+	w := newWorld(t, true)
+	w.load(w.request(w.app("1"), "app"))
+	w.fake.Store.Refuse = func([]string) error { return errors.New("no space left on device") }
+	_, err := load.Load(t.Context(), w.eng, w.request(w.app("2"), "app"))
+	if err == nil || strings.Count(err.Error(), "no space left on device") != 2 || len(w.fake.Store.Loads) != 3 {
+		t.Errorf("%d streams: %v", len(w.fake.Store.Loads), err)
+	}
+}

@@ -1,0 +1,138 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	cplatforms "github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Annotations by which BuildKit marks an attestation in an index and names the image that it is about
+// (https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md).
+const (
+	annotationReferenceType   = "vnd.docker.reference.type"
+	annotationReferenceDigest = "vnd.docker.reference.digest"
+)
+
+// image is an image of one platform.
+type image struct {
+	node     layout.Node
+	platform platform.Platform
+	diffIDs  []digest.Digest // layers without compression, base first
+}
+
+// imagesOf are the images of a graph, in its order, without attestations.
+func imagesOf(ctx context.Context, graph layout.Graph, blobs content.Fetcher) ([]image, error) {
+	var images []image
+	for _, node := range graph.Nodes {
+		if node.IsIndex() || node.Descriptor.Annotations[annotationReferenceType] != "" {
+			continue
+		}
+		img, err := readImage(ctx, node, blobs)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", node.Descriptor.Digest, err)
+		}
+		images = append(images, img)
+	}
+	if len(images) == 0 {
+		return nil, errors.New("there is no image in it")
+	}
+	return images, nil
+}
+
+// readImage reads an image's configuration. Its platform is the one by which the index offers it.
+func readImage(ctx context.Context, node layout.Node, blobs content.Fetcher) (_ image, err error) {
+	const maxConfig = 16 << 20
+	if node.Config.Size > maxConfig {
+		return image{}, fmt.Errorf("a configuration of %d bytes is too large", node.Config.Size)
+	}
+	rc, err := blobs.Fetch(ctx, node.Config)
+	if err != nil {
+		return image{}, err
+	}
+	defer func() { err = errors.Join(err, rc.Close()) }()
+	body, err := content.ReadAll(rc, node.Config)
+	if err != nil {
+		return image{}, err
+	}
+	var config ocispecs.Image
+	if err := json.Unmarshal(body, &config); err != nil {
+		return image{}, fmt.Errorf("its configuration is broken: %w", err)
+	}
+	p := config.Platform
+	if node.Descriptor.Platform != nil {
+		p = *node.Descriptor.Platform
+	}
+	return image{node: node, platform: platform.Normalize(p), diffIDs: config.RootFS.DiffIDs}, nil
+}
+
+// unwanted are the digests that a selection leaves out: of other platforms' manifests, of their attestations, and of what
+// belongs to no other.
+func unwanted(graph layout.Graph, images []image, chosen []int) map[digest.Digest]bool {
+	out := map[digest.Digest]bool{}
+	for i, img := range images {
+		if !slices.Contains(chosen, i) {
+			out[img.node.Descriptor.Digest] = true
+		}
+	}
+	wanted := map[digest.Digest]bool{}
+	for _, node := range graph.Nodes {
+		own := node.Descriptor.Digest
+		if out[digest.Digest(node.Descriptor.Annotations[annotationReferenceDigest])] {
+			out[own] = true
+		}
+		for _, blob := range blobsOf(node) {
+			if out[own] {
+				out[blob.Digest] = true
+			} else {
+				wanted[blob.Digest] = true
+			}
+		}
+	}
+	for d := range wanted {
+		delete(out, d)
+	}
+	return out
+}
+
+func blobsOf(node layout.Node) []ocispecs.Descriptor {
+	if node.IsIndex() {
+		return nil
+	}
+	return append([]ocispecs.Descriptor{node.Config}, node.Layers...)
+}
+
+// own is the place of the platform that an engine takes for its own, -1 if it can run none.
+func own(info engine.Info, ps []platform.Platform) int {
+	order := cplatforms.Only(machine(info))
+	best := -1
+	for i, p := range ps {
+		if order.Match(p) && (best < 0 || order.Less(p, ps[best])) {
+			best = i
+		}
+	}
+	return best
+}
+
+// machine is the engine's own platform. Kernels have names of their own for some CPUs.
+func machine(info engine.Info) platform.Platform {
+	arch := info.Arch
+	switch {
+	case strings.HasPrefix(arch, "armv") && len(arch) > 4:
+		return platform.Normalize(platform.Platform{OS: info.OSType, Architecture: "arm", Variant: "v" + arch[4:5]})
+	case len(arch) == 4 && arch[0] == 'i' && arch[2:] == "86":
+		arch = "386"
+	}
+	return platform.Normalize(platform.Platform{OS: info.OSType, Architecture: arch})
+}

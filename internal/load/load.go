@@ -1,0 +1,177 @@
+// Package load brings finished images into an engine's image store, as few bytes as possible and no tag before its time.
+//
+// There are two kinds of stores. One of containerd keeps an index with all that belongs to it: it gets the whole image under
+// each of the names, and says by the same digest what a registry says. The index is the same one also when only some platforms'
+// content is sent; the others can be sent, or pulled, later. A classic store keeps images of one platform: it gets the
+// engine's own under the name, and the others under the name with the platform added, as in app:v1-linux-arm64.
+//
+// What the engine has already is not sent. A containerd store is asked for its blobs; for a classic store the images that it has
+// are compared, by their ID and by their layers. Should the engine miss what it was thought to have, everything is sent, once.
+//
+// All goes through the engine's API, so the engine may be on another machine. What is loaded is read where it is while it is
+// sent.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Selection says which platforms of an image are loaded. Its zero value is all of them.
+type Selection struct {
+	Native    bool                // the engine's own, or the one that is nearest to it
+	Platforms []platform.Platform // these
+}
+
+// Request is an image to be loaded.
+type Request struct {
+	// Names are what the engine is to call the image. Without any it is loaded under its digest only.
+	Names []reference.NamedTagged
+	// Root is the index, or the manifest of an image of one platform.
+	Root ocispecs.Descriptor
+	// Blobs has everything that belongs to the image.
+	Blobs content.Fetcher
+	// Selection says which platforms.
+	Selection Selection
+	// Note, if not nil, is told what a user should know, in a line.
+	Note func(string)
+}
+
+// Loaded is what an engine has now.
+type Loaded struct {
+	Name     string            // as users write it; empty for an image without a name
+	Platform platform.Platform // in a classic store; the zero Platform stands for all of an index or manifest
+	ID       digest.Digest     // by which the engine knows it: of the configuration, in a containerd store of the root
+	Already  bool              // nothing was sent, and the name was there before
+}
+
+// Check tells before any work whether an engine can hold these platforms of an image for ps.
+func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel Selection) error {
+	info, err := eng.Info(ctx)
+	if err != nil {
+		return err
+	}
+	chosen, err := choose(info, ps, sel)
+	if err != nil {
+		return err
+	}
+	for _, i := range chosen {
+		if !info.ContainerdStore && ps[i].OS != info.OSType {
+			return fmt.Errorf("cannot load %s: the image store of the engine at %q holds images for %s only; one with the containerd image store holds all",
+				platform.Format(ps[i]), eng.Host(), info.OSType)
+		}
+	}
+	return nil
+}
+
+// Load brings an image into the engine's store. Names are moved when everything is there, so an error before that leaves them
+// where they were. The results are in the order of the names and, under each, of the image.
+func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error) {
+	loaded, err := load(ctx, eng, req)
+	if err != nil {
+		return nil, fmt.Errorf("load into the engine at %q: %w", eng.Host(), err)
+	}
+	return loaded, nil
+}
+
+func load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error) {
+	info, err := eng.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	graph, err := layout.Read(ctx, req.Root, req.Blobs)
+	if err != nil {
+		return nil, err
+	}
+	images, err := imagesOf(ctx, graph, req.Blobs)
+	if err != nil {
+		return nil, err
+	}
+	platforms := make([]platform.Platform, len(images))
+	for i, img := range images {
+		platforms[i] = img.platform
+	}
+	if err := Check(ctx, eng, platforms, req.Selection); err != nil {
+		return nil, err
+	}
+	chosen, err := choose(info, platforms, req.Selection)
+	if err != nil {
+		return nil, err
+	}
+	if req.Note == nil {
+		req.Note = func(string) {}
+	}
+	if info.ContainerdStore {
+		return loadIndex(ctx, eng, req, graph, unwanted(graph, images, chosen))
+	}
+	var wanted []image
+	for _, i := range chosen {
+		wanted = append(wanted, images[i])
+	}
+	// An image that comes alone needs no other name: it is what was asked for.
+	plain := 0
+	if len(wanted) > 1 {
+		plain = slices.Index(chosen, own(info, platforms))
+	}
+	return loadImages(ctx, eng, req, wanted, plain)
+}
+
+// choose gives the places of the chosen platforms, in the order of ps.
+func choose(info engine.Info, ps []platform.Platform, sel Selection) ([]int, error) {
+	var chosen []int
+	if !sel.Native && len(sel.Platforms) == 0 {
+		for i := range ps {
+			chosen = append(chosen, i)
+		}
+		return chosen, nil
+	}
+	if sel.Native {
+		i := own(info, ps)
+		if i < 0 {
+			return nil, fmt.Errorf("cannot load the engine's own platform, %s: the image is for %s", platform.Format(machine(info)), list(ps))
+		}
+		chosen = append(chosen, i)
+	}
+	for _, p := range sel.Platforms {
+		i := slices.IndexFunc(ps, func(other platform.Platform) bool { return platform.Equal(p, other) })
+		if i < 0 {
+			return nil, fmt.Errorf("cannot load %s: the image is for %s", platform.Format(p), list(ps))
+		}
+		chosen = append(chosen, i)
+	}
+	slices.Sort(chosen)
+	return slices.Compact(chosen), nil
+}
+
+func list(ps []platform.Platform) string {
+	names := make([]string, len(ps))
+	for i, p := range ps {
+		names[i] = platform.Format(p)
+	}
+	return strings.Join(names, ", ")
+}
+
+// retried runs a load that leaves out what the engine is thought to have and, when the engine refuses it, one that leaves out
+// nothing.
+func retried(ctx context.Context, spared bool, try func(spare bool) error) error {
+	err := try(spared)
+	if err == nil || !spared || ctx.Err() != nil || errors.Is(err, engine.ErrUnreachable) {
+		return err
+	}
+	if again := try(false); again != nil {
+		return errors.Join(again, fmt.Errorf("and before, without what the engine seemed to have: %w", err))
+	}
+	return nil
+}
