@@ -88,6 +88,7 @@ const (
 
 	driverContainer = "docker-container"
 	partExamining   = "examining" // a container that tells an image's BuildKit version
+	partRemoving    = "removing"  // a container that removes what a builder left on its host
 )
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)

@@ -19,6 +19,7 @@ type configInput struct {
 	Mirrors  []string // the engine's mirrors of Docker Hub
 	Certs    Certs
 	Bridge   *bridge // non-nil: RUN steps get BuildKit's own bridge network
+	GC       bool    // cap the cache
 }
 
 // bridge is BuildKit's network for RUN steps. On the host's network it is an
@@ -53,6 +54,9 @@ func composeConfig(in configInput) (files map[string][]byte, notes []string, err
 	// RUN --network=host is decided for each build; BuildKit asks both the
 	// daemon and the build, and this is the daemon's half.
 	setDefault(tree, "insecure-entitlements", []any{"network.host"})
+	if in.GC {
+		addGC(table(tree, "worker", "oci"))
+	}
 	if in.Bridge != nil {
 		oci := table(tree, "worker", "oci")
 		setDefault(oci, "networkMode", "bridge")

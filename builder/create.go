@@ -99,7 +99,7 @@ type plan struct {
 
 // compose turns settings into a container. It asks nobody.
 func (k *keeper) compose(want settings, user UserConfig, image imageFacts) (plan, error) {
-	in := configInput{User: user.TOML, Insecure: want.Insecure, Mirrors: want.Mirrors, Certs: k.spec.Certs}
+	in := configInput{User: user.TOML, Insecure: want.Insecure, Mirrors: want.Mirrors, Certs: k.spec.Certs, GC: true}
 	if want.Network == hostNetwork && image.Bridge {
 		in.Bridge = bridgeFor(k.info.ID, k.spec.Name)
 	}
@@ -118,7 +118,7 @@ func (k *keeper) compose(want settings, user UserConfig, image imageFacts) (plan
 	useInit := true // reaps what RUN steps leave behind
 	c := &container.Config{
 		Image:  image.Ref,
-		Cmd:    []string{"--config", configDir + "/buildkitd.toml"},
+		Cmd:    append([]string{"--config", configDir + "/buildkitd.toml"}, daemonFlags(want.Flags)...),
 		Labels: k.labels(want, image),
 	}
 	for _, name := range slices.Sorted(maps.Keys(want.Env)) {

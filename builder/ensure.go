@@ -30,7 +30,18 @@ type keeper struct {
 	started map[string]bool // containers that this run has started
 	created string          // the container that this run has made
 	early   *earlyConn
+
+	// The callers differ in these; Ensure's are all false.
+	fresh  bool // a builder that is there already is an error
+	asleep bool // it need not run
+	asIs   bool // whatever is there is what is wanted; nothing is made
 }
+
+// ErrExists means that a builder which is to be made is there already.
+var ErrExists = errors.New("it exists already")
+
+// errNone means that a builder which is to be used as it is is not there.
+var errNone = errors.New("there is none")
 
 // Ensure returns a node whose BuildKit answers and which satisfies spec,
 // creating, starting or replacing its container as needed. report, which may be
@@ -45,20 +56,25 @@ func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 	if err := CheckName(spec.Name); err != nil {
 		return nil, err
 	}
-	if report == nil {
-		report = func(string) {}
-	}
-	k := &keeper{
-		eng: eng, spec: spec, started: map[string]bool{},
-		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Name, line)) },
-	}
-	node, err := k.ensure(ctx)
+	node, err := newKeeper(eng, spec, report).ensure(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("builder %q: %w", spec.Name, err)
 	}
 	return node, nil
 }
 
+// newKeeper takes a spec that is complete.
+func newKeeper(eng *engine.Engine, spec Spec, report func(line string)) *keeper {
+	if report == nil {
+		report = func(string) {}
+	}
+	return &keeper{
+		eng: eng, spec: spec, started: map[string]bool{},
+		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Name, line)) },
+	}
+}
+
+// ensure brings about what is wanted. The node is nil if it need not run.
 func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 	if err := k.eng.Answers(ctx); err != nil {
 		return nil, err
@@ -85,7 +101,10 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 	k.want = wanted(k.spec, k.info)
 
 	for steps := 0; steps < maxSteps; steps++ {
-		todo := decide(k.want, k.spec.MinVersion, have)
+		todo, err := k.next(have)
+		if err != nil || (k.asleep && todo.Action == actStart) {
+			return nil, err
+		}
 		if todo.Action == actUse {
 			if k.spec.Chosen != nil {
 				k.spec.Chosen(have.ID)
@@ -97,12 +116,25 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 		} else if err := k.act(ctx, todo, have); err != nil {
 			return nil, err
 		}
-		var err error
 		if have, err = observe(ctx, k.eng, k.spec.Name); err != nil {
 			return nil, err
 		}
 	}
 	return nil, errors.New("its container keeps changing: does somebody else manage it at the same time?")
+}
+
+// next decides on the next step.
+func (k *keeper) next(have observed) (step, error) {
+	switch {
+	case k.fresh && have.ID != "" && have.ID != k.created:
+		return step{}, ErrExists
+	case k.asIs && have.ID == "":
+		return step{}, errNone
+	case k.asIs:
+		have.Trouble = ""
+		return decide(have.Settings, "", have), nil
+	}
+	return decide(k.want, k.spec.MinVersion, have), nil
 }
 
 // act takes one step. That somebody else was faster is no error.

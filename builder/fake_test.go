@@ -81,6 +81,8 @@ func (w *world) process(_ *enginetest.Container, cmd []string, _ io.Reader, stdo
 		if w.plugins {
 			fmt.Fprintln(stdout, "bridge")
 		}
+	case cmd[0] == "df":
+		fmt.Fprintln(stdout, "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a disk 1000 600 400 60% /var/lib/buildkit")
 	case script == "fail":
 		fmt.Fprint(stderr, "no such thing\n")
 		return 2
@@ -135,7 +137,12 @@ func (c *control) ListWorkers(context.Context, *controlapi.ListWorkersRequest) (
 		ID:              "w",
 		Platforms:       []*pb.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "386"}},
 		BuildkitVersion: &apitypes.BuildkitVersion{Version: c.world.version},
+		GCPolicy:        []*apitypes.GCPolicy{{All: true, MaxUsedSpace: 5e10}},
 	}}}, nil
+}
+
+func (c *control) DiskUsage(context.Context, *controlapi.DiskUsageRequest) (*controlapi.DiskUsageResponse, error) {
+	return &controlapi.DiskUsageResponse{Record: []*controlapi.UsageRecord{{ID: "a", Size: 100, InUse: true}, {ID: "b", Size: 30}, {ID: "c", Size: -1}}}, nil
 }
 
 func (c *control) ListenBuildHistory(req *controlapi.BuildHistoryRequest, s controlapi.Control_ListenBuildHistoryServer) error {

@@ -36,6 +36,7 @@ func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
 	}
 	for i := range want {
 		want[i].Driver, want[i].Image, want[i].BuildKit = "docker-container", DefaultImage, "v0.33.1"
+		want[i].Options = map[string]string{}
 	}
 	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(Status{}, "Created")); d != "" {
 		t.Error(d)

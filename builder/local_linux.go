@@ -66,7 +66,25 @@ func lockedLocally(id string, pid int) bool {
 	return errors.Is(syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
-func openRunDir(id string, pid int) (*os.File, error) {
+// diskLocal looks at the disk that holds the state of the container.
+func diskLocal(id string, pid int) (Disk, error) {
+	dir, err := openInside(id, pid, stateDir[1:])
+	if err != nil {
+		return Disk{}, err
+	}
+	defer dir.Close()
+	var st syscall.Statfs_t
+	if err := syscall.Fstatfs(int(dir.Fd()), &st); err != nil {
+		return Disk{}, fmt.Errorf("look at the disk of %s: %w", stateDir, err)
+	}
+	block := int64(st.Bsize)                                                          //nolint:unconvert // 32 bits wide on some machines
+	return Disk{Total: block * int64(st.Blocks), Free: block * int64(st.Bavail)}, nil //nolint:gosec // no disk is that large
+}
+
+func openRunDir(id string, pid int) (*os.File, error) { return openInside(id, pid, runDir) }
+
+// openInside opens a path of the container whose main process is pid.
+func openInside(id string, pid int, path string) (*os.File, error) {
 	if id == "" || pid <= 0 {
 		return nil, errors.New("not a running container")
 	}
@@ -83,5 +101,5 @@ func openRunDir(id string, pid int) (*os.File, error) {
 	if !strings.Contains(string(groups), id) {
 		return nil, fmt.Errorf("process %d is not container %s", pid, shortID(id))
 	}
-	return root.Open(runDir)
+	return root.Open(path)
 }

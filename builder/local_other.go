@@ -16,4 +16,8 @@ func dialLocal(context.Context, string, int) (net.Conn, error) {
 	return nil, errors.New("containers do not run on this machine")
 }
 
+func diskLocal(string, int) (Disk, error) {
+	return Disk{}, errors.New("containers do not run on this machine")
+}
+
 func lockedLocally(string, int) bool { return false }

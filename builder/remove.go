@@ -66,14 +66,24 @@ func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool
 }
 
 // removeBridge takes the interface of a builder on the host's network off the host. BuildKit does so itself only if it was the
-// one to make it, which it is not after a restart. That it fails, or that the container does not run, is no reason not to remove
-// the builder.
+// one to make it, which it is not after a restart; of a builder that does not run, a container of its image does it. That it fails
+// is no reason not to remove the builder.
 func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string) {
 	have := convert(c, name)
-	if !have.running() || have.Settings.Network != hostNetwork || !have.Image.Bridge {
+	if have.Settings.Network != hostNetwork || !have.Image.Bridge {
 		return
 	}
-	if info, err := eng.Info(ctx); err == nil {
-		_, _ = eng.Exec(ctx, c.ID, []string{"ip", "link", "delete", bridgeFor(info.ID, name).name}, nil)
+	info, err := eng.Info(ctx)
+	if err != nil {
+		return
 	}
+	remove := []string{"ip", "link", "delete", bridgeFor(info.ID, name).name}
+	if have.running() {
+		_, _ = eng.Exec(ctx, c.ID, remove, nil)
+		return
+	}
+	_, _ = eng.Run(ctx, engine.RunSpec{
+		Image: c.Image, Entrypoint: remove[:1], Cmd: remove[1:], Privileged: true, Network: hostNetwork,
+		Labels: map[string]string{labelPart: partRemoving},
+	})
 }

@@ -23,9 +23,11 @@ type settings struct {
 	Options  map[string]string `json:"options,omitempty"`
 	Config   string            `json:"config,omitempty"` // digest of the user's file and what it names
 	AddHosts []string          `json:"addHosts,omitempty"`
-	Certs    map[string]string `json:"certs,omitempty"`    // registry → digest of its files
-	Insecure []string          `json:"insecure,omitempty"` // of the engine
-	Mirrors  []string          `json:"mirrors,omitempty"`  // of the engine
+	Flags    []string          `json:"flags,omitempty"`     // of buildkitd, as the user said them
+	Fixed    []string          `json:"platforms,omitempty"` // platforms that the user said it is for
+	Certs    map[string]string `json:"certs,omitempty"`     // registry → digest of its files
+	Insecure []string          `json:"insecure,omitempty"`  // of the engine
+	Mirrors  []string          `json:"mirrors,omitempty"`   // of the engine
 
 	// Env holds the proxies. They may contain passwords and are in the
 	// container's environment anyway, so the label does not repeat them.
@@ -69,6 +71,12 @@ func differences(want, have settings) []string {
 	}
 	if want.Config != "" && want.Config != have.Config {
 		out = append(out, "the BuildKit configuration file has changed")
+	}
+	if len(want.Flags) > 0 && !slices.Equal(want.Flags, have.Flags) {
+		out = append(out, change("BuildKit flags", strings.Join(have.Flags, " "), strings.Join(want.Flags, " ")))
+	}
+	if len(want.Fixed) > 0 && !slices.Equal(want.Fixed, have.Fixed) {
+		out = append(out, change("platforms", strings.Join(have.Fixed, " "), strings.Join(want.Fixed, " ")))
 	}
 	for _, h := range want.AddHosts {
 		if !slices.Contains(have.AddHosts, h) {
@@ -125,6 +133,12 @@ func inherit(want, have settings) settings {
 	}
 	if out.Config == "" {
 		out.Config = have.Config
+	}
+	if len(out.Flags) == 0 {
+		out.Flags = have.Flags
+	}
+	if len(out.Fixed) == 0 {
+		out.Fixed = have.Fixed
 	}
 	out.Options = maps.Clone(have.Options)
 	if out.Options == nil {

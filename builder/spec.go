@@ -5,7 +5,10 @@ import (
 	"maps"
 	"time"
 
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Spec is what a caller wants of a builder. The zero value is a good builder;
@@ -24,6 +27,11 @@ type Spec struct {
 	Certs    Certs             // CA and client certificates for registries
 	Proxies  map[string]string // proxy variables of the Docker config, any case; the engine's are added
 	AddHosts []string          // "name:address", for the builder's own look-ups
+	Flags    []string          // of buildkitd, from --buildkitd-flags: ParseFlags reads them
+
+	// Platforms are those that the user says the builder is for, from --platform of
+	// create. They are kept and shown; what it really runs is found out.
+	Platforms []ocispecs.Platform
 
 	ToolVersion string // version of this program, recorded on what it makes
 
@@ -69,6 +77,7 @@ func wanted(s Spec, info engine.Info) settings {
 		Network:  s.Network,
 		Options:  map[string]string{},
 		AddHosts: s.AddHosts,
+		Flags:    s.Flags,
 		Certs:    s.Certs.digests(),
 		Insecure: info.InsecureRegistries,
 		Mirrors:  info.Mirrors,
@@ -76,6 +85,9 @@ func wanted(s Spec, info engine.Info) settings {
 	}
 	if s.Config.TOML != nil {
 		w.Config = s.Config.digest()
+	}
+	for _, p := range s.Platforms {
+		w.Fixed = append(w.Fixed, platform.Format(p))
 	}
 	maps.Copy(w.Options, s.Options)
 	// Two options are said in a way of their own, too; they must agree.

@@ -120,7 +120,7 @@ func (e *Engine) list(w http.ResponseWriter, r *http.Request) {
 
 func (e *Engine) inspect(w http.ResponseWriter, _ *http.Request, c *Container) {
 	reply(w, 200, container.InspectResponse{
-		ID: c.ID, Name: "/" + c.Name, Config: c.Config, HostConfig: c.HostConfig,
+		ID: c.ID, Name: "/" + c.Name, Image: e.Images[c.Config.Image], Config: c.Config, HostConfig: c.HostConfig,
 		State: &container.State{
 			Status: c.Status, Running: c.Status == container.StateRunning,
 			Paused: c.Status == container.StatePaused, ExitCode: c.ExitCode,
