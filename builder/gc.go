@@ -9,13 +9,12 @@ import "strings"
 // what is kept was often built under emulation, so it is not given up while a
 // tenth of the disk is free.
 const (
-	gcMaxShare  = "50%"   // of the disk,
-	gcMaxBytes  = "50GB"  // and at most this
-	gcMinFree   = "10%"   // of the disk, for everybody else
-	gcReserved  = "5GB"   // is kept however full the disk is
-	gcMountsAge = "168h"  // of cache mounts, checkouts and sent contexts that nobody uses,
-	gcMounts    = "5GB"   // once the cache is larger than this
-	gcUnused    = "1440h" // after which anything goes first
+	gcMaxShare  = "50%"  // of the disk,
+	gcMaxBytes  = "50GB" // and at most this
+	gcMinFree   = "10%"  // of the disk, for everybody else
+	gcReserved  = "5GB"  // is kept however full the disk is
+	gcMountsAge = "168h" // of cache mounts, checkouts and sent contexts that nobody uses,
+	gcMounts    = "5GB"  // once the cache is larger than this
 )
 
 // gcPolicy is the value of gcpolicy in [worker.oci]. Rules are applied in their
@@ -31,13 +30,12 @@ func gcPolicy() []any {
 		}
 		return r
 	}
-	unused, all := map[string]any{"keepDuration": gcUnused}, map[string]any{"all": true}
+	all := map[string]any{"all": true}
 	return []any{
 		map[string]any{
 			"filters":      []any{"type==source.local", "type==exec.cachemount", "type==source.git.checkout"},
 			"keepDuration": gcMountsAge, "maxUsedSpace": gcMounts,
 		},
-		rule(unused, gcMaxShare), rule(unused, gcMaxBytes),
 		rule(nil, gcMaxShare), rule(nil, gcMaxBytes),
 		rule(all, gcMaxShare), rule(all, gcMaxBytes),
 	}

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // Status is what can be said about a node without asking its BuildKit.

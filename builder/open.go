@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
@@ -14,14 +15,20 @@ type Opened struct {
 	k *keeper
 }
 
+// OpenOptions say how a builder is opened. The zero value will do.
+type OpenOptions struct {
+	Wait   time.Duration     // for BuildKit to answer; 0: DefaultStartWait
+	Report func(line string) // as in Ensure
+}
+
 // Open connects to a builder as it is, whatever a build would want of it. One
 // that does not run is started; Close stops it again. found is false when there
-// is none. report is as in [Ensure].
-func Open(ctx context.Context, eng *engine.Engine, name string, report func(line string)) (o *Opened, found bool, err error) {
+// is none.
+func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions) (o *Opened, found bool, err error) {
 	if err := CheckName(name); err != nil {
 		return nil, false, err
 	}
-	k := newKeeper(eng, Spec{Name: name, BusyWait: -1}.withDefaults(), report)
+	k := newKeeper(eng, Spec{Name: name, BusyWait: -1, StartWait: opt.Wait}.withDefaults(), opt.Report)
 	k.asIs = true
 	node, err := k.ensure(ctx)
 	if errors.Is(err, errNone) {

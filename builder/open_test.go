@@ -66,7 +66,7 @@ func TestABuilderThatCannotStartIsNotLeftBehindByCreate(t *testing.T) {
 func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if _, found, err := Open(t.Context(), w.eng, "default", nil); found || err != nil {
+	if _, found, err := Open(t.Context(), w.eng, "default", OpenOptions{}); found || err != nil {
 		t.Error(found, err)
 	}
 	w.mustEnsure(t, Spec{Options: Options{"memory": "1g"}, Certs: Certs{"r": {"ca.crt": []byte("CA")}}})
@@ -75,7 +75,7 @@ func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 		container.StateExited: container.StateExited, container.StateCreated: container.StateExited, container.StateRunning: container.StateRunning,
 	} {
 		w.fake.Set(id, func(c *enginetest.Container) { c.Status = state })
-		o, found, err := Open(t.Context(), w.eng, "default", nil)
+		o, found, err := Open(t.Context(), w.eng, "default", OpenOptions{})
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}
@@ -99,7 +99,7 @@ func TestABuilderThatSomebodyHasBegunToUseIsNotStoppedAgain(t *testing.T) {
 	w := newWorld(t)
 	w.mustEnsure(t, Spec{})
 	w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status = container.StateExited })
-	o, _, err := Open(t.Context(), w.eng, "default", nil)
+	o, _, err := Open(t.Context(), w.eng, "default", OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,3 +87,9 @@ func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectRe
 		Labels: map[string]string{labelPart: partRemoving},
 	})
 }
+
+// Exists says whether there is a builder of that name, running or not.
+func Exists(ctx context.Context, eng *engine.Engine, name string) (bool, error) {
+	_, found, err := ownContainer(ctx, eng, name)
+	return found, err
+}

@@ -72,12 +72,8 @@ func differences(want, have settings) []string {
 	if want.Config != "" && want.Config != have.Config {
 		out = append(out, "the BuildKit configuration file has changed")
 	}
-	if len(want.Flags) > 0 && !slices.Equal(want.Flags, have.Flags) {
-		out = append(out, change("BuildKit flags", strings.Join(have.Flags, " "), strings.Join(want.Flags, " ")))
-	}
-	if len(want.Fixed) > 0 && !slices.Equal(want.Fixed, have.Fixed) {
-		out = append(out, change("platforms", strings.Join(have.Fixed, " "), strings.Join(want.Fixed, " ")))
-	}
+	out = append(out, saidListChange("BuildKit flags", have.Flags, want.Flags)...)
+	out = append(out, saidListChange("platforms", have.Fixed, want.Fixed)...)
 	for _, h := range want.AddHosts {
 		if !slices.Contains(have.AddHosts, h) {
 			out = append(out, change("added host", "", h))
@@ -102,6 +98,14 @@ func listChange(what string, have, want []string) []string {
 		return nil
 	}
 	return []string{change(what, strings.Join(have, " "), strings.Join(want, " "))}
+}
+
+// saidListChange is listChange where an empty want means "not said".
+func saidListChange(what string, have, want []string) []string {
+	if len(want) == 0 {
+		return nil
+	}
+	return listChange(what, have, want)
 }
 
 // proxyChanges tells no password. Each variable is there in both cases: the upper

@@ -145,16 +145,19 @@ func TestBuildersCanBeListedInspectedStoppedAndRemoved(t *testing.T) {
 		chance := s.chance(dir)
 		s.contains("the list", s.mustDocker("multiarch", "builder", "ls"), s.builder, "running")
 		var row struct {
-			Name, Container, Volume, State string
-			Platforms                      []string
+			Name  string
+			Nodes []struct {
+				Container, Volume, Status string
+				Platforms                 []string
+			}
 		}
 		s.check(json.Unmarshal([]byte(s.mustDocker("multiarch", "builder", "inspect", "--format", "json", s.builder)), &row))
-		s.equal("the builder", []string{row.Name, row.Container, row.Volume, row.State},
+		s.equal("the builder", []string{row.Name, row.Nodes[0].Container, row.Nodes[0].Volume, row.Nodes[0].Status},
 			[]string{s.builder, containerOf(s.builder), volumeOf(s.builder), "running"})
-		s.contains("the platforms", strings.Join(row.Platforms, " "), "linux/"+s.mustDocker("version", "--format", "{{.Server.Arch}}"))
+		s.contains("the platforms", strings.Join(row.Nodes[0].Platforms, " "), "linux/"+s.mustDocker("version", "--format", "{{.Server.Arch}}"))
 
 		s.mustDocker("multiarch", "builder", "stop", s.builder)
-		s.contains("the list", s.mustDocker("multiarch", "builder", "ls"), "exited")
+		s.contains("the list", s.mustDocker("multiarch", "builder", "ls"), "stopped")
 		s.mustDocker("multiarch", "builder", "rm", "--keep-state", s.builder)
 		s.equal("the containers", s.containers(), "[]")
 		s.equal("what the step made", s.chance(dir), chance)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,18 +14,47 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// newBuilderCommand groups the commands that look at builders. Builders are made by the first build that needs one.
+// newBuilderCommand groups the commands that look after builders. Builders are made by the first build that needs one.
 func newBuilderCommand(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "builder",
-		Short: "Look at, stop and remove the builders of docker multiarch",
-		Long: "Look at, stop and remove the builders of docker multiarch. A builder is a container on the Docker Engine of the current\n" +
-			"context, with a volume for its cache. The first build makes it, and later ones keep it as they need it.",
+		Short: "Make, look at, clean, stop and remove the builders of docker multiarch",
+		Long: "Make, look at, clean, stop and remove the builders of docker multiarch. A builder is a container on the Docker Engine of the\n" +
+			"current context, with a volume for its cache. The first build makes it, and later ones keep it as they need it.\n\n" +
+			"Which builder a command works on: what it names, else --builder, else DOCKER_MULTIARCH_BUILDER, else what\n" +
+			"docker multiarch builder use chose for the engine, else \"default\".",
 		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
 		DisableFlagsInUseLine: true,
 	}
-	cmd.AddCommand(newBuilderLsCommand(w), newBuilderInspectCommand(w), newBuilderStopCommand(w), newBuilderRmCommand(w))
+	cmd.AddCommand(
+		newBuilderCreateCommand(w), newBuilderUseCommand(w), newBuilderLsCommand(w), newBuilderInspectCommand(w),
+		newBuilderDuCommand(w), newBuilderPruneCommand(w), newBuilderStopCommand(w), newBuilderRmCommand(w),
+	)
 	return cmd
+}
+
+// statusTimeout is how long a command waits for the state of builders, as in docker buildx.
+const statusTimeout = 20 * time.Second
+
+func addTimeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
+	cmd.Flags().DurationVar(timeout, "timeout", statusTimeout, "Override the default timeout for loading builder status")
+	_ = cmd.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions)
+}
+
+// addBuilderFlag is for commands that work on one builder and do not name it otherwise.
+func addBuilderFlag(cmd *cobra.Command, w *world, name *string) {
+	cmd.Flags().StringVar(name, "builder", "", "Override the configured builder instance")
+	_ = cmd.RegisterFlagCompletionFunc("builder", completeBuilders(w))
+}
+
+// bounded ends ctx after a timeout of the user's; 0 is none.
+func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, timeout, &hinted{
+		err: fmt.Errorf("the state of builders was not known within %s", timeout), hint: "docker multiarch doctor; or give it more time with --timeout",
+	})
 }
 
 func builderNames(ctx context.Context, w *world) ([]string, error) {
@@ -44,159 +73,65 @@ func builderNames(ctx context.Context, w *world) ([]string, error) {
 	return names, nil
 }
 
-func newBuilderLsCommand(w *world) *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
-		Use:     "ls [OPTIONS]",
-		Aliases: []string{"list"},
-		Short:   "List builders",
-		Args:    exactly(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return interruptible(cmd, w, func(ctx context.Context) error {
-				if err := checkFormat(format); err != nil {
-					return err
-				}
-				eng, err := w.answering(ctx)
-				if err != nil {
-					return err
-				}
-				list, err := builder.List(ctx, eng)
-				if err != nil {
-					return err
-				}
-				if format == "json" {
-					return writeJSON(w.out, builderRows(list))
-				}
-				return builderTable(w.out, list)
-			})
-		},
-		DisableFlagsInUseLine: true,
-	}
-	addFormatFlag(cmd, &format)
-	return cmd
-}
-
-func builderTable(out io.Writer, list []builder.Status) error {
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "NAME\tDRIVER\tSTATUS\tBUILDKIT\tNETWORK\tCONTAINER")
-	for _, b := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Builder, b.Driver, b.State, b.BuildKit, networkWord(b.Network), b.Container)
-	}
-	return t.Flush()
-}
-
-// networkWord: the engine's default network has no name of its own.
-func networkWord(network string) string {
-	if network == "" {
-		return "bridge"
-	}
-	return network
-}
-
-func newBuilderInspectCommand(w *world) *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
-		Use:   "inspect [OPTIONS] [NAME]",
-		Short: "Show what is known about a builder",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, w, func(ctx context.Context) error {
-				if err := checkFormat(format); err != nil {
-					return err
-				}
-				eng, err := w.answering(ctx)
-				if err != nil {
-					return err
-				}
-				name := builderName(args)
-				d, found, err := builder.Inspect(ctx, eng, name)
-				if err != nil {
-					return err
-				}
-				if !found {
-					return noBuilder(name)
-				}
-				if format == "json" {
-					return writeJSON(w.out, inspectRow(d))
-				}
-				return inspectText(w.out, d)
-			})
-		},
-		ValidArgsFunction:     completeBuilders(w),
-		DisableFlagsInUseLine: true,
-	}
-	addFormatFlag(cmd, &format)
-	return cmd
-}
-
-func builderName(args []string) string {
-	if len(args) == 0 {
-		return builder.DefaultName
-	}
-	return args[0]
-}
-
 func noBuilder(name string) error {
 	return &hinted{
-		err:  fmt.Errorf("there is no builder %q on this engine", name),
-		hint: "the first build makes it; 'docker multiarch builder ls' lists those that exist",
+		err: fmt.Errorf("there is no builder %q on this engine", name),
+		hint: "docker multiarch builder ls lists those that exist; the first build with --builder " + name + " makes it,\n" +
+			"      or docker multiarch builder create --name " + name,
 	}
 }
 
-func newBuilderStopCommand(w *world) *cobra.Command {
-	return &cobra.Command{
-		Use:   "stop [NAME...]",
-		Short: "Stop builders; the next build starts them again",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachBuilder(cmd, w, args, builder.Stop)
-		},
-		ValidArgsFunction:     completeBuilders(w),
-		DisableFlagsInUseLine: true,
+// atMostOne is the argument [NAME] of a command that has --builder, too.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usageError(cmd, "%q takes one builder at most, not %d", cmd.CommandPath(), len(args))
 	}
+	return nil
 }
 
-func newBuilderRmCommand(w *world) *cobra.Command {
-	var keep bool
-	cmd := &cobra.Command{
-		Use:   "rm [OPTIONS] [NAME...]",
-		Short: "Remove builders and their caches",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachBuilder(cmd, w, args, func(ctx context.Context, eng *engine.Engine, name string) (bool, error) {
-				return builder.Remove(ctx, eng, name, keep)
-			})
-		},
-		ValidArgsFunction:     completeBuilders(w),
-		DisableFlagsInUseLine: true,
+// named is the builder that a command works on.
+func named(w *world, args []string, flag string) (string, error) {
+	names, err := allNamed(w, args, flag)
+	return names[0], err
+}
+
+// allNamed are the builders that a command works on, several at once; there is at least one.
+func allNamed(w *world, args []string, flag string) ([]string, error) {
+	for _, name := range args {
+		if err := builder.CheckName(name); err != nil {
+			return args, &usage{err: err}
+		}
 	}
-	cmd.Flags().BoolVar(&keep, "keep-state", false, "Keep the volume with the build cache")
-	return cmd
+	if len(args) > 0 {
+		return args, nil
+	}
+	name, err := w.builderFor(flag)
+	return []string{name}, err
 }
 
 // eachBuilder does it to all that are named, prints the names of those that it was done to, and fails if one failed.
-func eachBuilder(cmd *cobra.Command, w *world, args []string, do func(context.Context, *engine.Engine, string) (bool, error)) error {
-	if len(args) == 0 {
-		args = []string{builder.DefaultName}
+func eachBuilder(ctx context.Context, w *world, names []string, do func(context.Context, *engine.Engine, string) (bool, error)) error {
+	eng, err := w.answering(ctx)
+	if err != nil {
+		return err
 	}
-	return interruptible(cmd, w, func(ctx context.Context) error {
-		eng, err := w.answering(ctx)
+	var failures []error
+	for _, name := range names {
+		found, err := do(ctx, eng, name)
+		if err == nil && !found {
+			err = noBuilder(name)
+		}
 		if err != nil {
-			return err
+			failures = append(failures, err)
+			continue
 		}
-		var failures []error
-		for _, name := range args {
-			found, err := do(ctx, eng, name)
-			if err == nil && !found {
-				err = noBuilder(name)
-			}
-			if err != nil {
-				failures = append(failures, err)
-				continue
-			}
-			fmt.Fprintln(w.out, name)
-		}
-		return errors.Join(failures...)
-	})
+		fmt.Fprintln(w.out, name)
+	}
+	return errors.Join(failures...)
 }
+
+// say writes a line for the user.
+func (w *world) say(line string) { fmt.Fprintln(w.err, line) }
 
 func addFormatFlag(cmd *cobra.Command, format *string) {
 	cmd.Flags().StringVar(format, "format", "table", `Format of the output ("table", "json")`)

@@ -80,6 +80,16 @@ func completeDriverOptions(*cobra.Command, []string, string) ([]string, cobra.Sh
 	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
+// completeOneBuilder is for commands that take one.
+func completeOneBuilder(w *world) completer {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return completeBuilders(w)(cmd, args, typed)
+	}
+}
+
 func completeBuilders(w *world) completer {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		names, err := builderNames(cmd.Context(), w)

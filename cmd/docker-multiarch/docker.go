@@ -42,6 +42,9 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
 	w.engine = sync.OnceValue(func() *engine.Engine { return engine.New(cli.Client()) }) // one, so that it is asked for its facts once
 	w.config = cli.ConfigFile
+	w.spec = func(opt connectOptions) (builder.Spec, error) { return builderSpec(cli, opt) }
+	w.endpoint = func() (string, string) { return cli.CurrentContext(), cli.DockerEndpoint().Host }
+	w.stateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
 	w.proxies = func() map[string]string { return proxies(cli) }
 	w.registry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
 		return newRegistry(ctx, cli, w.engine(), note)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 )
 
@@ -100,7 +99,7 @@ func diagnose(ctx context.Context, w *world) diagnosis {
 	}
 	d.add(checkEngine(w.engine().Host(), info))
 	d.add(checkBuilders(ctx, w)...)
-	k, err := reachKernel(ctx, w, builder.DefaultName)
+	k, err := reachKernel(ctx, w, "")
 	var ins emulation.Inspection
 	if err == nil {
 		ins, err = k.inspect(ctx)

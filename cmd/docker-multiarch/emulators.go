@@ -99,10 +99,13 @@ var partHelper = map[string]string{"com.docker-multiarch.part": "emulators"}
 
 // reachKernel needs an image with a shell on the engine. Builders have one, so theirs is taken, and pulled if there is none.
 //
-// prefer names the builder whose image and container are taken, if it is there.
+// prefer names the builder whose image and container are taken, if it is there; "" is the one in use.
 func reachKernel(ctx context.Context, w *world, prefer string) (*kernel, error) {
 	k := &kernel{eng: w.engine()}
-	var err error
+	prefer, err := w.builderFor(prefer)
+	if err != nil {
+		return nil, err
+	}
 	if k.info, err = k.eng.Info(ctx); err != nil {
 		return nil, err
 	}

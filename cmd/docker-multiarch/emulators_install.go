@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -56,7 +55,7 @@ func installCommand(ctx context.Context, w *world, o installOptions) error {
 	if err != nil {
 		return err
 	}
-	k, err := reachKernel(ctx, w, builder.DefaultName)
+	k, err := reachKernel(ctx, w, "")
 	if err != nil {
 		return err
 	}

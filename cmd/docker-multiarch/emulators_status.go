@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -76,7 +75,7 @@ func newEmulatorsStatusCommand(w *world) *cobra.Command {
 	}
 	addFormatFlag(cmd, &format)
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Print the platforms that run only")
-	cmd.Flags().StringVar(&of, "builder", builder.DefaultName, "Builder whose image is looked at for emulators of its own")
+	cmd.Flags().StringVar(&of, "builder", "", "Builder whose image is looked at for emulators of its own")
 	_ = cmd.RegisterFlagCompletionFunc("builder", completeBuilders(w))
 	return cmd
 }

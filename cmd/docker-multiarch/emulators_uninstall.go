@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -38,7 +37,7 @@ func uninstallCommand(ctx context.Context, w *world, args []string) error {
 	if err != nil {
 		return err
 	}
-	k, err := reachKernel(ctx, w, builder.DefaultName)
+	k, err := reachKernel(ctx, w, "")
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func statusOf(err error) int {
 }
 
 func hintFor(err error) string {
-	if u, ok := errors.AsType[*usage](err); ok {
+	if u, ok := errors.AsType[*usage](err); ok && u.hint != "" {
 		return u.hint
 	}
 	if h, ok := errors.AsType[*hinted](err); ok {

@@ -63,6 +63,8 @@ func newStage(t *testing.T) *stage {
 	s.w = &world{
 		in: strings.NewReader(""), out: &s.out, err: &s.err,
 		lookupEnv: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
+		endpoint:  func() (string, string) { return "default", "unix:///engine.sock" },
+		stateDir:  sync.OnceValue(t.TempDir),
 		proxies:   func() map[string]string { return nil },
 		connect:   s.connect,
 		registry: func(context.Context, func(string)) (*manifest.Client, error) {

@@ -1,111 +1,116 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"maps"
-	"slices"
-	"strings"
-	"text/tabwriter"
+	"context"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// builderRow is a builder in --format json. Its keys are a promise.
-type builderRow struct {
-	Name      string    `json:"name"`
-	Node      int       `json:"node"`
-	Driver    string    `json:"driver"`
-	Container string    `json:"container"`
-	Volume    string    `json:"volume"`
-	State     string    `json:"state"`
-	Image     string    `json:"image"`
-	BuildKit  string    `json:"buildkit"`
-	Network   string    `json:"network"`
-	Created   time.Time `json:"created"`
+type inspectOptions struct {
+	builder, format string
+	bootstrap       bool
+	timeout         time.Duration
 }
 
-// inspectedRow is a builder with all that is known about it.
-type inspectedRow struct {
-	builderRow
-	Platforms  []string          `json:"platforms"`
-	RunNetwork string            `json:"runNetwork"`
-	Builds     int               `json:"activeBuilds"`
-	Proxies    map[string]string `json:"proxies"`
-	DriverOpts map[string]string `json:"driverOpts"`
-	CertHosts  []string          `json:"certHosts"`
-	Insecure   []string          `json:"insecureRegistries"`
-	Mirrors    []string          `json:"mirrors"`
-	AddHosts   []string          `json:"addHosts"`
-	UserConfig bool              `json:"builderConfig"`
-	Tool       string            `json:"madeBy"`
-}
-
-func builderRows(list []builder.Status) []builderRow {
-	rows := make([]builderRow, len(list))
-	for i, b := range list {
-		rows[i] = rowOf(b)
+func newBuilderInspectCommand(w *world) *cobra.Command {
+	var o inspectOptions
+	cmd := &cobra.Command{
+		Use:   "inspect [OPTIONS] [NAME]",
+		Short: "Show what is known about a builder",
+		Long: "Show what is known about a builder: its settings, and if it runs also its platforms, how the engine's kernel runs them, the size\n" +
+			"of its cache and the rules that bound it. With --bootstrap it is started first, or made if it does not exist.",
+		Args: atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return interruptible(cmd, w, func(ctx context.Context) error {
+				if err := checkTemplate(o.format); err != nil {
+					return err
+				}
+				name, err := named(w, args, o.builder)
+				if err != nil {
+					return err
+				}
+				return runInspect(ctx, w, o, name)
+			})
+		},
+		ValidArgsFunction:     completeOneBuilder(w),
+		DisableFlagsInUseLine: true,
 	}
-	return rows
+	addBuilderFlag(cmd, w, &o.builder)
+	cmd.Flags().BoolVar(&o.bootstrap, "bootstrap", false, "Ensure builder has booted before inspecting")
+	addTemplateFlag(cmd, &o.format)
+	addTimeoutFlag(cmd, &o.timeout)
+	return cmd
 }
 
-func rowOf(b builder.Status) builderRow {
-	return builderRow{
-		Name: b.Builder, Node: b.Node, Driver: b.Driver, Container: b.Container, Volume: b.Volume,
-		State: b.State, Image: b.Image, BuildKit: b.BuildKit, Network: networkWord(b.Network), Created: b.Created.UTC(),
+func runInspect(ctx context.Context, w *world, o inspectOptions, name string) error {
+	if o.bootstrap {
+		conn, err := w.connect(ctx, connectOptions{builder: builderOptions{name: name}, note: w.say})
+		if err != nil {
+			return err
+		}
+		conn.close()
 	}
+	ctx, cancel := bounded(ctx, o.timeout)
+	defer cancel()
+	eng, err := w.answering(ctx)
+	if err != nil {
+		return err
+	}
+	d, found, err := builder.Inspect(ctx, eng, name)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return noBuilder(name)
+	}
+	current, err := w.builderFor("")
+	if err != nil {
+		return err
+	}
+	_, endpoint := w.endpoint()
+	row := inspectRow(d, endpoint, current)
+	if status, err := probeAll(ctx, eng, d); err == nil {
+		row.Nodes[0].Runs = runsOf(status, append(row.Nodes[0].Platforms, row.Nodes[0].Fixed...))
+	}
+	if o.format == "table" {
+		return inspectText(w.out, row)
+	}
+	return writeRows(w.out, o.format, builderColumns(), []*builderContext{{builderRow: row}})
 }
 
-func inspectRow(d builder.Details) inspectedRow {
-	row := inspectedRow{
-		builderRow: rowOf(d.Status), Platforms: []string{}, RunNetwork: d.RunNetwork, Builds: d.Builds, Proxies: d.Proxies,
-		DriverOpts: d.Options, CertHosts: orEmpty(d.CertHosts), Insecure: orEmpty(d.Insecure), Mirrors: orEmpty(d.Mirrors), AddHosts: orEmpty(d.AddHosts),
-		UserConfig: d.UserConfig, Tool: d.Tool,
+// probeAll asks the kernel behind the engine about all architectures: in the builder's container, or in one of its image.
+func probeAll(ctx context.Context, eng *engine.Engine, d builder.Details) (emulation.Status, error) {
+	if statusWord(d.State) == "running" {
+		return emulation.Probe(ctx, execShell{eng, d.Container})
 	}
+	return emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: partHelper})
+}
+
+// runsOf says how the kernel runs each of the builder's platforms, and each that there is an emulator for.
+func runsOf(status emulation.Status, names []string) map[string]string {
+	runs := map[string]string{}
+	ps, _, _ := platform.Parse(names...) // all of them were written by platform.Format
+	for _, p := range append(ps, allEmulators()...) {
+		runs[platform.Format(p)] = status.Mode(p).String()
+	}
+	return runs
+}
+
+func inspectRow(d builder.Details, endpoint, current string) builderRow {
+	row := rowOf(d.Status, endpoint, current)
+	n := &row.Nodes[0]
 	for _, p := range d.Platforms {
-		row.Platforms = append(row.Platforms, platform.Format(p))
+		n.Platforms = append(n.Platforms, platform.Format(p))
+	}
+	n.nodeDetails = &nodeDetails{
+		RunNetwork: d.RunNetwork, ActiveBuilds: d.Builds, Cache: d.Usage, Disk: d.Disk, GCPolicy: d.GCPolicy, Proxies: d.Proxies,
+		CertHosts: d.CertHosts, Insecure: d.Insecure, Mirrors: d.Mirrors, AddHosts: d.AddHosts, UserConfig: d.UserConfig, Config: d.Config, Tool: d.Tool,
 	}
 	return row
 }
-
-func inspectText(out io.Writer, d builder.Details) error {
-	row := inspectRow(d)
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	line := func(key, value string) {
-		if value != "" {
-			fmt.Fprintf(t, "%s:\t%s\n", key, value)
-		}
-	}
-	line("Name", row.Name)
-	line("Driver", row.Driver)
-	line("Status", row.State)
-	line("Active builds", fmt.Sprint(row.Builds))
-	line("BuildKit", row.BuildKit)
-	line("Image", row.Image)
-	line("Container", row.Container)
-	line("Volume", row.Volume)
-	line("Network", row.Network)
-	line("Network of RUN", row.RunNetwork)
-	line("Platforms", strings.Join(row.Platforms, ", "))
-	line("Certificates for", strings.Join(row.CertHosts, ", "))
-	line("Insecure registries", strings.Join(row.Insecure, ", "))
-	line("Mirrors", strings.Join(row.Mirrors, ", "))
-	line("Extra hosts", strings.Join(row.AddHosts, ", "))
-	line("Proxies", keyValues(row.Proxies))
-	line("Driver options", keyValues(row.DriverOpts))
-	line("Created", row.Created.Format(time.RFC3339))
-	return t.Flush()
-}
-
-func keyValues(m map[string]string) string {
-	var list []string
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		list = append(list, k+"="+m[k])
-	}
-	return strings.Join(list, ", ")
-}
-
-// orEmpty makes no values an empty list in JSON, and not null.
-func orEmpty(list []string) []string { return append([]string{}, list...) }

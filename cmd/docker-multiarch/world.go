@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config/configfile"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -27,6 +28,12 @@ type world struct {
 	engine func() *engine.Engine
 	// connect makes the builder ready and connects to it.
 	connect func(context.Context, connectOptions) (*connection, error)
+	// spec is what a build, or a command, asks of a builder.
+	spec func(connectOptions) (builder.Spec, error)
+	// endpoint is the current Docker context and its engine's address.
+	endpoint func() (context, host string)
+	// stateDir is where this user's preferences are kept.
+	stateDir func() string
 	// proxies are those that the Docker config has for this engine, by the names of their variables.
 	proxies func() map[string]string
 	// config is the Docker config file.

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+type lsOptions struct {
+	format  string
+	noTrunc bool
+	timeout time.Duration
+}
+
+func newBuilderLsCommand(w *world) *cobra.Command {
+	var o lsOptions
+	cmd := &cobra.Command{
+		Use:     "ls [OPTIONS]",
+		Aliases: []string{"list"},
+		Short:   "List builders",
+		Args:    exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return interruptible(cmd, w, func(ctx context.Context) error { return runLs(ctx, w, o) })
+		},
+		DisableFlagsInUseLine: true,
+	}
+	addTemplateFlag(cmd, &o.format)
+	cmd.Flags().BoolVar(&o.noTrunc, "no-trunc", false, "Don't truncate output")
+	addTimeoutFlag(cmd, &o.timeout)
+	return cmd
+}
+
+func builderColumns() columns {
+	return columns{
+		table: "{{.Name}}\t{{.Driver}}\t{{.Status}}\t{{.Buildkit}}\t{{.Network}}\t{{.Platforms}}",
+		headings: map[string]string{
+			"Name": "NAME", "Driver": "DRIVER", "DriverEndpoint": "DRIVER/ENDPOINT", "Endpoint": "ENDPOINT", "Status": "STATUS",
+			"Buildkit": "BUILDKIT", "Network": "NETWORK", "Platforms": "PLATFORMS", "Container": "CONTAINER", "Volume": "VOLUME",
+			"Image": "IMAGE", "Created": "CREATED", "Current": "CURRENT", "Error": "ERROR",
+		},
+	}
+}
+
+func runLs(ctx context.Context, w *world, o lsOptions) error {
+	if err := checkTemplate(o.format); err != nil {
+		return err
+	}
+	current, err := w.builderFor("")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx, o.timeout)
+	defer cancel()
+	eng, err := w.answering(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := builder.List(ctx, eng)
+	if err != nil {
+		return err
+	}
+	_, endpoint := w.endpoint()
+	rows := make([]*builderContext, len(list))
+	for i, b := range list {
+		rows[i] = &builderContext{builderRow: rowOf(b, endpoint, current), forTable: isTable(o.format), whole: o.noTrunc}
+		if rows[i].forTable && rows[i].Current {
+			rows[i].Name += "*"
+		}
+	}
+	askPlatforms(ctx, eng, list, rows)
+	if err := writeRows(w.out, o.format, builderColumns(), rows); err != nil {
+		return err
+	}
+	for i, r := range rows {
+		if r.forTable && r.Error() != "" {
+			w.say(fmt.Sprintf("Cannot load builder %s: %s", list[i].Builder, r.Error()))
+		}
+	}
+	return nil
+}
+
+// askPlatforms asks the builders that run, all at once.
+func askPlatforms(ctx context.Context, eng *engine.Engine, list []builder.Status, rows []*builderContext) {
+	var wg sync.WaitGroup
+	for i, b := range list {
+		if statusWord(b.State) != "running" {
+			continue
+		}
+		wg.Go(func() {
+			node := &rows[i].Nodes[0]
+			ps, err := builder.Platforms(ctx, eng, b)
+			if err != nil {
+				node.Err = err.Error()
+				return
+			}
+			for _, p := range ps {
+				node.Platforms = append(node.Platforms, platform.Format(p))
+			}
+		})
+	}
+	wg.Wait()
+}

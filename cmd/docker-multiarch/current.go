@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+)
+
+// builderVariable names the builder where --builder does not.
+const builderVariable = "DOCKER_MULTIARCH_BUILDER"
+
+// chosenBuilders is what `builder use` remembers, in a file of the Docker config folder: it is a preference of this user, and not a
+// fact about an engine.
+type chosenBuilders struct {
+	Engines map[string]string `json:"engines,omitempty"` // engine's address → name
+	All     string            `json:"all,omitempty"`     // for the engines that are not among these
+}
+
+func (w *world) chosenFile() string { return filepath.Join(w.stateDir(), "builders.json") }
+
+func (w *world) readChosen() (chosenBuilders, error) {
+	var c chosenBuilders
+	data, err := os.ReadFile(w.chosenFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return c, &hinted{
+			err:  fmt.Errorf("which builder is in use cannot be read from %s: %w", w.chosenFile(), err),
+			hint: "remove that file, or name the builder with --builder",
+		}
+	}
+	return c, nil
+}
+
+// writeChosen replaces the file as a whole. Without a choice there is none.
+func (w *world) writeChosen(c chosenBuilders) error {
+	if len(c.Engines) == 0 && c.All == "" {
+		if err := os.Remove(w.chosenFile()); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.stateDir(), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(w.stateDir(), ".builders-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(data, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), w.chosenFile())
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// builderFor is the builder to use: named, else by the environment, else as chosen with `builder use`, else the default one.
+func (w *world) builderFor(flag string) (string, error) {
+	name, from := flag, "--builder"
+	if name == "" {
+		name, _ = w.lookupEnv(builderVariable)
+		from = builderVariable
+	}
+	if name == "" {
+		from = w.chosenFile()
+		c, err := w.readChosen()
+		if err != nil {
+			return "", err
+		}
+		_, host := w.endpoint()
+		if name = c.Engines[host]; name == "" {
+			name = c.All
+		}
+	}
+	if name == "" {
+		return builder.DefaultName, nil
+	}
+	if err := builder.CheckName(name); err != nil {
+		return "", &usage{err: fmt.Errorf("%s: %w", from, err)}
+	}
+	return name, nil
+}
+
+// choose remembers a builder, for this engine or for all of them.
+func (w *world) choose(name string, everywhere bool) error {
+	c, err := w.readChosen()
+	if err != nil {
+		return err
+	}
+	_, host := w.endpoint()
+	if everywhere {
+		c = chosenBuilders{All: name}
+	} else {
+		if c.Engines == nil {
+			c.Engines = map[string]string{}
+		}
+		c.Engines[host] = name
+	}
+	if name == builder.DefaultName && (everywhere || c.All == "") {
+		delete(c.Engines, host)
+		c.All = ""
+	}
+	return w.writeChosen(c)
+}
+
+// forget drops the choice of builders that are gone.
+func (w *world) forget(name string) error {
+	c, err := w.readChosen()
+	_, host := w.endpoint()
+	if err != nil || c.Engines[host] != name {
+		return nil //nolint:nilerr // what cannot be read is not this command's matter
+	}
+	delete(c.Engines, host)
+	return w.writeChosen(c)
+}

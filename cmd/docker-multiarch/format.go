@@ -1,0 +1,51 @@
+package main
+
+import (
+	"io"
+
+	"github.com/docker/cli/cli/command/formatter"
+	"github.com/docker/cli/templates"
+	"github.com/spf13/cobra"
+)
+
+// addTemplateFlag is --format as the Docker CLI has it: "table", "json", a Go template, or "table" and a template.
+func addTemplateFlag(cmd *cobra.Command, format *string, others ...string) {
+	cmd.Flags().StringVar(format, "format", "table", `Format of the output: "table", "json", or a Go template such as '{{.Name}}' or '{{json .}}'`)
+	_ = cmd.RegisterFlagCompletionFunc("format", oneOf(append([]string{"table", "json"}, others...)...))
+}
+
+// checkTemplate refuses a --format that cannot be read, before any work.
+func checkTemplate(format string) error {
+	if _, err := templates.Parse(format); err != nil {
+		return &usage{err: err, hint: "--format takes table, json, or a Go template such as '{{.Name}}'; all fields: --format '{{json .}}'"}
+	}
+	return nil
+}
+
+// columns are the columns of a table: what is printed for "table", and a heading for each field that a template may have.
+type columns struct {
+	table    string
+	headings formatter.SubHeaderContext
+}
+
+// row is what a template is executed on.
+type row = formatter.SubContext
+
+// writeRows prints rows as --format says: json is one object a line.
+func writeRows[T row](out io.Writer, format string, c columns, rows []T) error {
+	if format == formatter.TableFormatKey {
+		format = formatter.TableFormatKey + " " + c.table
+	}
+	ctx := formatter.Context{Output: out, Format: formatter.Format(format)}
+	return ctx.Write(&formatter.HeaderContext{Header: c.headings}, func(write func(formatter.SubContext) error) error {
+		for _, r := range rows {
+			if err := write(r); err != nil {
+				return &usage{err: err, hint: "all fields: --format '{{json .}}'"}
+			}
+		}
+		return nil
+	})
+}
+
+// isTable says whether values are meant for people.
+func isTable(format string) bool { return formatter.Format(format).IsTable() }
