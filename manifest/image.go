@@ -104,6 +104,21 @@ func (r repository) fetch(ctx context.Context, name string) (ocispecs.Descriptor
 	return desc, data, err
 }
 
+// ParseImage reads an image manifest that no registry has shown: Repository is not set. An index, or anything else, is refused.
+func ParseImage(body []byte) (Image, error) {
+	var typed struct {
+		MediaType string `json:"mediaType"`
+	}
+	if err := json.Unmarshal(body, &typed); err != nil {
+		return Image{}, fmt.Errorf("not an image manifest: %w", err)
+	}
+	image := Image{
+		Body:       body,
+		Descriptor: ocispecs.Descriptor{MediaType: typed.MediaType, Digest: digest.FromBytes(body), Size: int64(len(body))},
+	}
+	return image, image.parse()
+}
+
 func (i *Image) parse() error {
 	if IsIndex(i.Descriptor.MediaType) || FamilyOf(i.Descriptor.MediaType) == "" {
 		return fmt.Errorf("not an image manifest but %q", i.Descriptor.MediaType)

@@ -104,7 +104,7 @@ func split(children []ocispecs.Descriptor) (images, attestations []ocispecs.Desc
 		known := ocispecs.Descriptor{
 			MediaType: c.MediaType, Digest: c.Digest, Size: c.Size, Platform: c.Platform, Annotations: c.Annotations,
 		}
-		if isAttestation(c) {
+		if IsAttestation(c) {
 			attestations = append(attestations, known)
 		} else {
 			images = append(images, known)
@@ -114,7 +114,8 @@ func split(children []ocispecs.Descriptor) (images, attestations []ocispecs.Desc
 	return images, attestations
 }
 
-func isAttestation(c ocispecs.Descriptor) bool {
+// IsAttestation tells whether an index's entry is BuildKit's attestation about one of its images.
+func IsAttestation(c ocispecs.Descriptor) bool {
 	return c.Annotations[annotationReferenceType] == attestationManifest
 }
 

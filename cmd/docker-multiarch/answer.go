@@ -21,28 +21,45 @@ import (
 func answer(w *world, o buildOptions, j job, report build.Report, err error) error {
 	if !o.quiet {
 		table(w.err, report)
-		tags(w.err, report)
+		delivered(w.err, report)
 	}
 	if err != nil {
 		sayUntouched(w.err, report)
 		return err
 	}
 	if o.quiet {
-		for _, repo := range j.request.Repositories() {
-			fmt.Fprintf(w.out, "%s@%s\n", reference.FamiliarName(repo), report.Target.Digest)
-		}
+		printDigests(w.out, j, report)
 	}
-	if o.iidFile != "" {
-		if err := os.WriteFile(o.iidFile, []byte(report.Target.Digest.String()), 0o644); err != nil {
-			return fmt.Errorf("everything was pushed, but --iidfile could not be written: %w", err)
+	if id := imageID(report); o.iidFile != "" && id != "" {
+		if err := os.WriteFile(o.iidFile, []byte(id), 0o644); err != nil {
+			return fmt.Errorf("everything was built and delivered, but --iidfile could not be written: %w", err)
 		}
 	}
 	if o.metadataFile != "" {
-		if err := writeMetadata(o.metadataFile, newMetadata(j.request, report)); err != nil {
-			return fmt.Errorf("everything was pushed, but --metadata-file could not be written: %w", err)
+		if err := writeMetadata(o.metadataFile, newMetadata(j, report)); err != nil {
+			return fmt.Errorf("everything was built and delivered, but --metadata-file could not be written: %w", err)
 		}
 	}
 	return nil
+}
+
+// printDigests is -q: repo@digest for what was pushed, else what the engine or an archive knows the result by.
+func printDigests(out io.Writer, j job, report build.Report) {
+	for _, repo := range j.request.Repositories() {
+		fmt.Fprintf(out, "%s@%s\n", reference.FamiliarName(repo), report.Target.Digest)
+	}
+	if id := imageID(report); len(j.request.Repositories()) == 0 && id != "" {
+		fmt.Fprintln(out, id)
+	}
+}
+
+// imageID is what the result is known by: the digest that was pushed; else the engine's ID, which is that of the image's configuration
+// where the store keeps single images; else the digest that archives hold. "" if no image was made.
+func imageID(report build.Report) string {
+	if len(report.Tags)+len(report.ByDigest) == 0 && len(report.Loaded) > 0 {
+		return report.Loaded[0].ID.String()
+	}
+	return report.Target.Digest.String()
 }
 
 // table has a line for each platform, in the order of the index.
@@ -55,6 +72,9 @@ func table(out io.Writer, report build.Report) {
 	fmt.Fprintln(t, "PLATFORM\tHOW\tTIME\tSIZE\tDIGEST")
 	for _, p := range report.Platforms {
 		digest, size := p.Manifest.Digest.String(), units.HumanSize(float64(p.Size))
+		if digest == "" {
+			digest, size = "-", "-" // files only
+		}
 		if p.Err != nil {
 			digest, size = "failed", "-"
 			if stopped(p.Err) || p.Mode == "" {
@@ -75,11 +95,45 @@ func begun(report build.Report) bool {
 	return slices.ContainsFunc(report.Platforms, func(p build.PlatformReport) bool { return p.Mode != "" })
 }
 
+// delivered tells where the result is now.
+func delivered(out io.Writer, report build.Report) {
+	if len(report.Tags)+len(report.ByDigest) > 0 {
+		tags(out, report)
+	}
+	if len(report.Loaded) > 0 {
+		loaded(out, report)
+	}
+	if len(report.Written) > 0 {
+		fmt.Fprintf(out, "\nWritten: %s\n", strings.Join(report.Written, ", "))
+	}
+	if len(report.Written) > 0 && report.Target.Digest != "" && len(report.Tags)+len(report.ByDigest)+len(report.Loaded) == 0 {
+		fmt.Fprintf(out, "Digest: %s\n", report.Target.Digest)
+	}
+}
+
+// loaded has a line for each name that the engine knows now.
+func loaded(out io.Writer, report build.Report) {
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "LOADED\tPLATFORM\tIMAGE ID")
+	for _, l := range report.Loaded {
+		name, who, note := l.Name, "all", ""
+		if name == "" {
+			name = "(no name)"
+		}
+		if l.Platform.OS != "" {
+			who = platform.Format(l.Platform)
+		}
+		if l.Already {
+			note = "   (unchanged)"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s%s\n", name, who, l.ID, note)
+	}
+	_ = t.Flush()
+}
+
 // tags has a line for each tag; the digest on it is the one that docker pull shows.
 func tags(out io.Writer, report build.Report) {
-	if len(report.Tags) == 0 {
-		return
-	}
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	kind := "INDEX DIGEST (what docker pull shows)"
@@ -89,6 +143,9 @@ func tags(out io.Writer, report build.Report) {
 	fmt.Fprintf(t, "TAG\t%s\n", kind)
 	for _, tag := range report.Tags {
 		fmt.Fprintf(t, "%s\t%s%s\n", tag.Ref, tag.Digest, stateNote(tag))
+	}
+	for _, repo := range report.ByDigest {
+		fmt.Fprintf(t, "%s (no tag)\t%s\n", reference.FamiliarName(repo), report.Target.Digest)
 	}
 	_ = t.Flush()
 }

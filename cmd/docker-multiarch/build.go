@@ -19,12 +19,13 @@ type buildOptions struct {
 	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
 	dockerfiles, targets                                                      []string // for all platforms, or for single ones
 
-	network                    string
-	iidFile, metadataFile      string
-	noCache, pull, push, quiet bool
-	progress                   progressOptions
-	steps                      stepOptions
-	accepted                   acceptedOptions
+	network               string
+	iidFile, metadataFile string
+	noCache, pull, quiet  bool
+	output                outputOptions
+	progress              progressOptions
+	steps                 stepOptions
+	accepted              acceptedOptions
 
 	index      bool
 	jobs       int
@@ -44,15 +45,21 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	cmd := &cobra.Command{
 		Use:     "build [OPTIONS] PATH | URL | -",
 		Aliases: []string{"b"},
-		Short:   "Build an image for one or more platforms and push it",
-		Long: "Build an image for one or more platforms, each by a solve of its own, all at once, and push them as one index.\n\n" +
+		Short:   "Build an image for one or more platforms, to push it, load it or write it to files",
+		Long: "Build an image for one or more platforms, each by a solve of its own, all at once, and make one index of them:\n" +
+			"for registries (--push), for the engine (--load), and for files (--output).\n\n" +
 			"The image's name, its platforms and its media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
 			"DOCKER_DEFAULT_PLATFORM, else from " + projectFile + " in the build context; where that file is, the context may be\n" +
-			"left out. Tags move last, when every platform is built and in the registry.\n\n" +
+			"left out. Tags, archives and folders get their names last, when every platform is built.\n\n" +
 			"Exit status: 0 done; 1 the build failed, no tag was moved; 4 all was built but the registry did not take all of it;\n" +
 			"125 wrong flags or arguments, nothing was done; 130 interrupted (143 by SIGTERM).",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 --push -t registry.example/app:1.0 .",
-		Args:    oneContext,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := strayLoadValue(cmd, args); err != nil {
+				return err
+			}
+			return oneContext(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.contextPath = append(args, ".")[0]
 			return interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
@@ -63,6 +70,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 		DisableFlagsInUseLine: true,
 	}
 	addBuildFlags(cmd.Flags(), &o)
+	addOutputFlags(cmd.Flags(), &o.output)
 	addBuilderFlags(cmd.Flags(), &o.builder)
 	completeBuildFlags(cmd, w)
 	return cmd
@@ -83,7 +91,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Additional build contexts (e.g., "name=path")`)
 	f.StringArrayVarP(&o.dockerfiles, "file", "f", nil,
 		`Name of the Dockerfile, a URL, or "-" (default: "PATH/Dockerfile"); for one platform "linux/arm/v7:Dockerfile.arm"`)
-	f.StringVar(&o.iidFile, "iidfile", "", "Write the digest that the tags point at to a file")
+	f.StringVar(&o.iidFile, "iidfile", "", "Write the digest that the names point at to a file")
 	f.StringArrayVar(&o.labels, "label", nil, "Set metadata for an image")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write build result metadata to a file")
 	f.StringVar(&o.network, "network", "default", `Set the networking mode for the "RUN" instructions during build ("default", "none", "host")`)
@@ -91,8 +99,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringArrayVar(&o.platforms, "platform", nil, "Set target platforms for build (commas and repeats)")
 	addProgressFlags(f, &o.progress)
 	f.BoolVar(&o.pull, "pull", false, "Always attempt to pull all referenced images")
-	f.BoolVar(&o.push, "push", false, "Push the result to the registries of its tags")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the build output and print the pushed digests only")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the build output and print the digests only")
 	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")`)
 	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")`)
 	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image name and optional tag (format: "name:tag"); may be repeated, also for other repositories`)
@@ -172,7 +179,10 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 		return build.Report{}, err
 	}
 	env := conn.env
-	env.Registry, env.Progress = registry, progress
+	env.Registry, env.Progress, env.Stdout = registry, progress, w.out
+	if j.request.Outputs.Load != nil {
+		env.Engine = w.engine()
+	}
 	report, err := build.Run(ctx, j.request, env, preflight)
 	if brokenConnection(err) && ctx.Err() == nil {
 		err = conn.lost(ctx)

@@ -40,6 +40,10 @@ func buildCompletions(w *world) map[string]completer {
 		"builder-config": files,
 		"driver-opt":     completeDriverOptions,
 		"allow":          oneOf("network.host", "security.insecure", "device", localDelete),
+		"output":         beginnings(prefixed("type=", outputTypes)...),
+		"attest":         beginnings("type=provenance", "type=sbom"),
+		"provenance":     oneOf("true", "false", "mode=min", "mode=max"),
+		"sbom":           oneOf("true", "false"),
 		"resource":       beginnings("memory=", "memory-swap=", "cpu-shares=", "cpu-period=", "cpu-quota=", "cpuset-cpus=", "cpuset-mems="),
 	}
 }
@@ -48,6 +52,14 @@ func oneOf(values ...string) completer {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return values, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+func prefixed(prefix string, values []string) []string {
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = prefix + v
+	}
+	return words
 }
 
 // beginnings are words that a value follows.

@@ -65,7 +65,7 @@ func TestAllKnownPlatformsAreOffered(t *testing.T) {
 }
 
 func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
-	free := []string{"add-host", "build-arg", "build-context", "builder-image", "jobs", "label", "secret", "ssh", "tag", "target"}
+	free := []string{"add-host", "annotation", "build-arg", "build-context", "builder-image", "jobs", "label", "secret", "ssh", "tag", "target"}
 	free = append(free, "cgroup-parent", "no-cache-filter", "shm-size", "ulimit")
 	cmd := newBuildCommand(&world{}, runBuild)
 	completions := buildCompletions(&world{})

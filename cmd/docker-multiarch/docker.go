@@ -133,7 +133,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		Auth:   authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: authprovider.LoadAuthConfig(cli.ConfigFile())}),
 		Client: clientName(),
 		Node: build.Node{
-			Name: node.Builder, Solver: solver, Platforms: node.Platforms, CPUs: node.NCPU,
+			Name: node.Builder, Solver: solver, Blobs: builder.NewBlobs(client), Platforms: node.Platforms, CPUs: node.NCPU,
 			Probe: func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 				if status, ok := ahead.take(ps); ok {
 					return status, nil

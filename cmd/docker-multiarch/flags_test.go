@@ -19,7 +19,7 @@ func TestFlagsAreTheOptions(t *testing.T) {
 		contextPath: "dir", addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"},
 		labels: []string{"l=1"}, platforms: []string{"linux/amd64,arm64", "riscv64"}, secrets: []string{"id=s"}, ssh: []string{"default"}, tags: []string{"a", "b:c"},
 		dockerfiles: []string{"d/Dockerfile"}, targets: []string{"final"}, network: "none", progress: progressOptions{mode: "plain"}, iidFile: "i", metadataFile: "m",
-		noCache: true, pull: true, push: true, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
+		noCache: true, pull: true, output: outputOptions{push: true}, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
 		builder: builderOptions{name: "mine", image: "img", config: "c.toml", driverOpts: []string{"network=host"}},
 	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {

@@ -22,6 +22,7 @@ const destinationNote = "pushing to "
 // job is the parsed command line.
 type job struct {
 	request build.Request
+	names   []reference.NamedTagged // that the result has wherever it goes
 	builder builderOptions
 	display progress.Mode
 	notes   []string // what the user should know before the build
@@ -121,37 +122,6 @@ func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (build.S
 	return build.OpenSource(opt)
 }
 
-// destination settles the names and the media types.
-func (j *job) destination(w *world, o buildOptions, names, media choice) (err error) {
-	if j.request.Tags, err = parseTags(names.values, w.lookupEnv); err != nil {
-		return fmt.Errorf("%s: %w", names.from, err)
-	}
-	if len(j.request.Tags) == 0 {
-		return &usage{
-			err: errors.New("no image name: nothing says where the result should go"),
-			hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + projectFile +
-				":\n      image: registry.example/app",
-		}
-	}
-	if !o.push {
-		return &usage{
-			err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.request.Tags[0])),
-			hint: "add --push",
-		}
-	}
-	if j.request.MediaTypes, err = parseFamily(media.one()); err != nil {
-		return fmt.Errorf("%s: %w", media.from, err)
-	}
-	if names.from != "-t" {
-		tags := make([]string, len(j.request.Tags))
-		for i, t := range j.request.Tags {
-			tags[i] = reference.FamiliarString(t)
-		}
-		j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(tags, ", "), names.from))
-	}
-	return nil
-}
-
 // words parses the flags that go to the frontend and to the sessions.
 func (j *job) words(w *world, o buildOptions) (err error) {
 	r := &j.request
@@ -169,6 +139,12 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 		return err
 	}
 	if r.Labels, err = parseLabels(o.labels); err != nil {
+		return err
+	}
+	if r.Annotations, err = parseAnnotations(o.output.annotations); err != nil {
+		return err
+	}
+	if r.Attests, err = parseAttests(o.output); err != nil {
 		return err
 	}
 	if r.ExtraHosts, err = parseHosts(o.addHosts); err != nil {

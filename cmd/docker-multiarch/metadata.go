@@ -14,11 +14,11 @@ import (
 // buildMetadata is the content of --metadata-file. The containerimage.* and image.name keys are docker buildx's, with its meaning
 // (commands/build.go; BuildKit's exptypes/types.go): they describe what the tags point at.
 type buildMetadata struct {
-	Digest       digest.Digest       `json:"containerimage.digest"`
-	ConfigDigest digest.Digest       `json:"containerimage.config.digest,omitempty"` // of a plain manifest only
-	Descriptor   ocispecs.Descriptor `json:"containerimage.descriptor"`
-	Name         string              `json:"image.name"` // all tags, with commas
-	Multiarch    multiarch           `json:"multiarch"`
+	Digest       digest.Digest        `json:"containerimage.digest,omitempty"`        // none if only files were made
+	ConfigDigest digest.Digest        `json:"containerimage.config.digest,omitempty"` // of a plain manifest only
+	Descriptor   *ocispecs.Descriptor `json:"containerimage.descriptor,omitempty"`
+	Name         string               `json:"image.name,omitempty"` // all names, with commas
+	Multiarch    multiarch            `json:"multiarch"`
 }
 
 // metadataSchema is raised when a field of multiarch changes its meaning or goes; new fields do not raise it.
@@ -30,17 +30,21 @@ type multiarch struct {
 	Index     digest.Digest      `json:"index,omitempty"` // digest of the index; none for a plain manifest
 	Platforms []platformMetadata `json:"platforms"`       // in the order of the index
 	Tags      []tagMetadata      `json:"tags"`            // in the order asked for
+	Loaded    []loadedMetadata   `json:"loaded,omitempty"`
+	Written   []string           `json:"written,omitempty"` // archives and folders, as they were given
 }
 
 type platformMetadata struct {
 	Platform string        `json:"platform"`
 	Manifest digest.Digest `json:"manifest"`
 	Config   digest.Digest `json:"config"`
-	Size     int64         `json:"size"`               // bytes of the layers and the config, as the registry has them
-	Node     string        `json:"node"`               // of the builder
-	How      build.Mode    `json:"how"`                // native, cross, emulated or emulated (builder)
-	Emulator string        `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
-	Seconds  float64       `json:"seconds"`            // of the solve, its push included
+	// Attestations are the manifests about the image, in the order of the index.
+	Attestations []digest.Digest `json:"attestations,omitempty"`
+	Size         int64           `json:"size"`               // bytes of the layers and the config, as the registry has them
+	Node         string          `json:"node"`               // of the builder
+	How          build.Mode      `json:"how"`                // native, cross, emulated or emulated (builder)
+	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
+	Seconds      float64         `json:"seconds"`            // of the solve, its push included
 }
 
 type tagMetadata struct {
@@ -49,21 +53,42 @@ type tagMetadata struct {
 	State  manifest.State `json:"state"`
 }
 
-func newMetadata(req build.Request, report build.Report) buildMetadata {
-	m := buildMetadata{Digest: report.Target.Digest, Descriptor: report.Target, Multiarch: multiarch{Schema: metadataSchema}}
-	names := make([]string, len(req.Tags))
-	for i, t := range req.Tags {
+// loadedMetadata is a name in the engine's image store.
+type loadedMetadata struct {
+	Name     string        `json:"name,omitempty"`
+	Platform string        `json:"platform,omitempty"` // none where the name is the index's
+	ID       digest.Digest `json:"id"`
+}
+
+func newMetadata(j job, report build.Report) buildMetadata {
+	m := buildMetadata{Digest: report.Target.Digest, Multiarch: multiarch{Schema: metadataSchema, Written: report.Written, Tags: []tagMetadata{}}}
+	if report.Target.Digest != "" {
+		m.Descriptor = &report.Target
+	}
+	names := make([]string, len(j.names))
+	for i, t := range j.names {
 		names[i] = t.String()
 	}
 	m.Name = strings.Join(names, ",")
+	for _, l := range report.Loaded {
+		entry := loadedMetadata{Name: l.Name, ID: l.ID}
+		if l.Platform.OS != "" {
+			entry.Platform = platform.Format(l.Platform)
+		}
+		m.Multiarch.Loaded = append(m.Multiarch.Loaded, entry)
+	}
 	if manifest.IsIndex(report.Target.MediaType) {
 		m.Multiarch.Index = report.Target.Digest
 	} else {
 		m.ConfigDigest = report.Platforms[0].Config
 	}
 	for _, p := range report.Platforms {
+		var attestations []digest.Digest
+		for _, a := range p.Attestations {
+			attestations = append(attestations, a.Digest)
+		}
 		m.Multiarch.Platforms = append(m.Multiarch.Platforms, platformMetadata{
-			Platform: platform.Format(p.Platform), Manifest: p.Manifest.Digest, Config: p.Config, Size: p.Size,
+			Platform: platform.Format(p.Platform), Manifest: p.Manifest.Digest, Config: p.Config, Attestations: attestations, Size: p.Size,
 			Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
 		})
 	}

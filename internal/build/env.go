@@ -2,12 +2,15 @@ package build
 
 import (
 	"context"
+	"io"
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -24,6 +27,8 @@ type Solver interface {
 type Node struct {
 	Name   string
 	Solver Solver
+	// Blobs reads what the node's own store has: the layers of images that were exported to this machine.
+	Blobs Blobs
 	// Platforms as BuildKit reports them; the first is the node's own.
 	Platforms []platform.Platform
 	// CPUs of the node: so many emulated solves work at a time. 0 means not known, and no bound.
@@ -45,6 +50,11 @@ type Progress interface {
 	Note(string)
 }
 
+// Blobs opens a blob of a store. The caller closes it, and compares it with the descriptor. It is oras-go's content.Fetcher.
+type Blobs interface {
+	Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error)
+}
+
 // Env is the world of a build: what it talks to.
 type Env struct {
 	Node     Node
@@ -54,4 +64,7 @@ type Env struct {
 	// Client names the machine and user that the build context comes from, so that BuildKit can send differences only.
 	Client   string
 	Progress Progress
+	// Engine is loaded with images; Stdout gets the archives that are to go there. Each may be nil if the request needs none.
+	Engine *engine.Engine
+	Stdout io.Writer
 }

@@ -56,7 +56,7 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	w.env = Env{
 		Registry: manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}),
 		Client:   "test", Progress: w.progress,
-		Node: Node{Name: "default", Solver: w.Builder, Platforms: w.Platforms, CPUs: 2, Probe: w.probe, Install: w.install},
+		Node: Node{Name: "default", Solver: w.Builder, Blobs: w.Builder, Platforms: w.Platforms, CPUs: 2, Probe: w.probe, Install: w.install},
 	}
 	return w
 }

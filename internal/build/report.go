@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -20,6 +22,12 @@ type Report struct {
 	Target ocispecs.Descriptor
 	// Tags in the order asked for. Empty if no tag was to be moved yet.
 	Tags []manifest.TagResult
+	// ByDigest are the repositories that have Target without a tag.
+	ByDigest []reference.Named
+	// Loaded is what the engine's image store has now, in the order of the names and platforms.
+	Loaded []load.Loaded
+	// Written are the destinations of archives and files, as they were given, without standard output.
+	Written []string
 }
 
 // PlatformReport is one platform's result.
@@ -35,6 +43,8 @@ type PlatformReport struct {
 	Manifest ocispecs.Descriptor
 	Config   digest.Digest
 	Size     int64
+	// Attestations are the manifests about the image, as the index has them.
+	Attestations []ocispecs.Descriptor
 	// Err says why there is no image.
 	Err error
 }

@@ -39,8 +39,17 @@ type Request struct {
 	// Policy decides about the sources of the build; nil decides nothing.
 	Policy *spb.Policy
 
-	// Tags that are to point at the result, in the order given. They may be in several repositories.
+	// Tags that are to point at the result in registries, in the order given. They may be in several repositories.
 	Tags []reference.NamedTagged
+	// ByDigest are repositories that get the result without a tag.
+	ByDigest []reference.Named
+	// Outputs besides the registries.
+	Outputs Outputs
+	// Annotations of what is made.
+	Annotations Annotations
+	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
+	// BuildKit has for them ("type=provenance,mode=max").
+	Attests map[string]string
 	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.
 	MediaTypes manifest.Family
 	// Index asks for an index also where there is one platform only.
@@ -52,15 +61,21 @@ type Request struct {
 	KeepEmulators bool
 }
 
-// Repositories are the distinct repositories of the tags, in order of first appearance.
+// Repositories are the distinct repositories that are pushed to, in order of first appearance.
 func (r Request) Repositories() []reference.Named {
 	var repos []reference.Named
 	seen := map[string]bool{}
-	for _, tag := range r.Tags {
-		if name := reference.TrimNamed(tag); !seen[name.Name()] {
+	add := func(ref reference.Named) {
+		if name := reference.TrimNamed(ref); !seen[name.Name()] {
 			seen[name.Name()] = true
 			repos = append(repos, name)
 		}
+	}
+	for _, tag := range r.Tags {
+		add(tag)
+	}
+	for _, repo := range r.ByDigest {
+		add(repo)
 	}
 	return repos
 }
@@ -77,6 +92,9 @@ func (r Request) attrs(p platform.Platform, contextSession string) map[string]st
 	}
 	for k, v := range r.Labels {
 		attrs["label:"+k] = v
+	}
+	for k, v := range r.Attests {
+		attrs["attest:"+k] = v
 	}
 	set := func(key, value string, wanted bool) {
 		if wanted {

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -25,7 +24,12 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 
 	solving, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	results, cleared, err := solveAll(solving, cancel, req, env, targets, preflight)
+	files, err := stageFiles(req.Outputs.Files, targets, env.Stdout)
+	if err != nil {
+		return Report{}, fmt.Errorf("cannot prepare the output: %w", err)
+	}
+	defer files.discard()
+	results, cleared, err := solveAll(solving, cancel, task{req, env, targets, files}, preflight)
 	if err != nil {
 		return Report{}, err
 	}
@@ -33,17 +37,26 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	if err != nil {
 		return rep, err
 	}
-	images := make([]manifest.Image, len(results))
+	children := make([]child, len(results))
 	for i, r := range results {
-		images[i] = r.image
+		children[i] = r.child
 	}
-	return publish(ctx, req, env, rep, images)
+	return finish(ctx, task{req, env, targets, files}, rep, children)
+}
+
+// task is what a build is about: nothing in it changes.
+type task struct {
+	req     Request
+	env     Env
+	targets []platform.Platform // in canonical order
+	files   *stagedFiles
 }
 
 // solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
 func solveAll(
-	ctx context.Context, cancel context.CancelCauseFunc, req Request, env Env, targets []platform.Platform, preflight func(context.Context) error,
+	ctx context.Context, cancel context.CancelCauseFunc, w task, preflight func(context.Context) error,
 ) ([]solved, clearance, error) {
+	req, env, targets := w.req, w.env, w.targets
 	shared, err := contextSession(ctx, req.Source, env.Client)
 	if err != nil {
 		return nil, clearance{}, err
@@ -69,7 +82,10 @@ func solveAll(
 	results := make([]solved, len(targets))
 	var solves sync.WaitGroup
 	for i, target := range targets {
-		s := &solve{index: i, platform: target, req: req, env: env, cond: cond, context: shared.ID(), recorded: i == recorded(env.Node, targets)}
+		s := &solve{
+			index: i, platform: target, req: req, env: env, cond: cond, files: w.files,
+			context: shared.ID(), recorded: i == recorded(env.Node, targets),
+		}
 		solves.Go(func() { results[i] = s.run(ctx) })
 	}
 	cond.clear(ctx, decide.decide)
@@ -95,7 +111,8 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 	for i, r := range results {
 		p := PlatformReport{
 			Platform: targets[i], Node: env.Node.Name, Seconds: r.seconds, Err: r.err,
-			Manifest: r.image.Descriptor, Config: r.image.Config.Digest, Size: r.image.Size,
+			Manifest: r.child.image.Descriptor, Config: r.child.image.Config.Digest, Size: r.child.image.Size,
+			Attestations: r.child.attestations,
 		}
 		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
 			p.Err = cause

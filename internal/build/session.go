@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
@@ -26,7 +27,10 @@ func contextSession(ctx context.Context, src Source, client string) (*session.Se
 			return nil, fmt.Errorf("cannot read %q: %w", dir, err)
 		}
 		// Ownership on the client means nothing in an image: docker build sends root for all files, and so do we.
-		dirs[name], err = fsutil.NewFilterFS(fs, &fsutil.FilterOpt{Map: func(_ string, st *fstypes.Stat) fsutil.MapResult {
+		dirs[name], err = fsutil.NewFilterFS(fs, &fsutil.FilterOpt{Map: func(name string, st *fstypes.Stat) fsutil.MapResult {
+			if strings.HasPrefix(filepath.Base(name), stagePrefix) {
+				return fsutil.MapResultExclude
+			}
 			st.Uid, st.Gid = 0, 0
 			return fsutil.MapResultKeep
 		}})

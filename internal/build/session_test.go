@@ -159,11 +159,11 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 	w.req.Tags = w.tags("app:v1", "other:v1")
 	for family, types := range map[manifest.Family]string{"": "true", manifest.OCI: "true", manifest.Docker: "false"} {
 		w.req.MediaTypes = family
-		s := solve{req: w.req, platform: w.req.Platforms[0]}
+		s := solve{req: w.req, platform: w.req.Platforms[0], files: &stagedFiles{}}
 		want := []client.ExportEntry{{Type: "image", Attrs: map[string]string{
 			"name": w.host + "/app," + w.host + "/other", "push": "true", "push-by-digest": "true", "oci-mediatypes": types,
 		}}}
-		if diff := cmp.Diff(want, s.opt(nil).Exports, cmp.FilterPath(func(p cmp.Path) bool {
+		if diff := cmp.Diff(want, s.exports(t.Context(), capture{}), cmp.FilterPath(func(p cmp.Path) bool {
 			return strings.HasPrefix(p.Last().String(), ".Output")
 		}, cmp.Ignore())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", family, diff)

@@ -3,25 +3,20 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
-	"github.com/opencontainers/go-digest"
 
-	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // solved is what one platform's solve made.
 type solved struct {
-	image   manifest.Image // as the first repository has it
+	child   child
 	seconds float64
 	err     error
 
@@ -35,6 +30,7 @@ type solve struct {
 	req      Request
 	env      Env
 	cond     *conductor
+	files    *stagedFiles
 	context  string // ID of the session that serves the context
 	started  time.Time
 	recorded bool       // see recorded
@@ -57,29 +53,34 @@ func (s *solve) run(ctx context.Context) solved {
 	defer left()
 	defer tell(report{index: s.index})
 
-	resp, seen, err := s.build(ctx, pins{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	documents := newCapture()
+	resp, seen, err := s.build(ctx, pins{}, documents, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return s.frontend(ctx, gw, tell, left)
 	})
 	if s.again != nil && ctx.Err() == nil {
-		resp, seen, err = s.build(ctx, s.again.pins, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		resp, seen, err = s.build(ctx, s.again.pins, documents, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 			return s.underPins(ctx, gw, left)
 		})
 	}
-	if err != nil {
-		return solved{seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen}
+	var c child
+	if err == nil {
+		c, err = s.collect(ctx, resp, documents)
 	}
-	image, err := s.readBack(ctx, resp.ExporterResponse)
-	return solved{image: image, seconds: time.Since(s.started).Seconds(), err: err}
+	if err != nil {
+		s.files.failed()
+	}
+	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen}
 }
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
 // the solve, and leaves aside those of a gateway request to a frontend (solver/llbsolver/bridge.go).
-func (s *solve) build(ctx context.Context, p pins, fn gateway.BuildFunc) (*client.SolveResponse, symptoms, error) {
+func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway.BuildFunc) (*client.SolveResponse, symptoms, error) {
 	attach, err := s.req.attachables(s.env.Auth)
 	if err != nil {
 		return nil, symptoms{}, err
 	}
 	opt := s.opt(attach)
+	opt.Exports = s.exports(ctx, documents)
 	opt.SourcePolicy = p.under(s.req.Policy)
 	status := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
@@ -97,42 +98,14 @@ func (s *solve) build(ctx context.Context, p pins, fn gateway.BuildFunc) (*clien
 	return resp, seen, err
 }
 
-// readBack reads the image that BuildKit says it has pushed. That the registry has it is a condition of every tag.
-func (s *solve) readBack(ctx context.Context, resp map[string]string) (manifest.Image, error) {
-	dgst, err := digest.Parse(resp[exptypes.ExporterImageDigestKey])
-	if err != nil {
-		return manifest.Image{}, fmt.Errorf("the builder pushed an image without telling its digest: %w", err)
-	}
-	image, err := s.env.Registry.Child(ctx, s.req.Repositories()[0], dgst)
-	if err != nil {
-		return manifest.Image{}, &PushError{Err: err}
-	}
-	return image, nil
-}
-
-// opt exports to every repository by digest: BuildKit never sees a tag.
+// opt is what BuildKit is asked besides the frontend's own questions.
 func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
-	var repos []string
-	for _, r := range s.req.Repositories() {
-		repos = append(repos, r.Name())
-	}
-	oci := "true"
-	if s.req.MediaTypes == manifest.Docker {
-		oci = "false"
-	}
 	opt := client.SolveOpt{
-		Exports: []client.ExportEntry{{Type: client.ExporterImage, Attrs: map[string]string{
-			string(exptypes.OptKeyName):         strings.Join(repos, ","),
-			string(exptypes.OptKeyPush):         "true",
-			string(exptypes.OptKeyPushByDigest): "true",
-			string(exptypes.OptKeyOCITypes):     oci,
-		}}},
 		// BuildKit compares what comes out with what was asked for here.
-		FrontendAttrs: s.req.attrs(s.platform, s.context),
-		Session:       attach,
-		Internal:      !s.recorded,
-		OCIStores:     s.req.Source.Stores,
-
+		FrontendAttrs:       s.req.attrs(s.platform, s.context),
+		Session:             attach,
+		Internal:            !s.recorded,
+		OCIStores:           s.req.Source.Stores,
 		AllowedEntitlements: s.req.entitlements(),
 	}
 	return opt
@@ -174,7 +147,8 @@ func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
 }
 
 func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Result, left func()) (*gateway.Result, error) {
-	if cleared.limits.bound() || cleared.holding {
+	// Without an export BuildKit need not run anything.
+	if cleared.limits.bound() || cleared.holding || !s.req.makesImages() && len(s.files.outputs) == 0 {
 		return res, s.work(ctx, cleared, res, left)
 	}
 	return res, nil

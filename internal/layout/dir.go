@@ -22,12 +22,43 @@ import (
 //
 // Two writers take turns, by the lock file that BuildKit's client uses as well.
 func WriteOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) error {
-	d := &folder{path: dir, blobs: blobs}
-	if err := d.write(ctx, img); err != nil {
-		return errors.Join(fmt.Errorf("write an OCI layout to %q: %w", dir, err), d.undo())
+	staged, err := StageOCIDir(ctx, dir, img, blobs)
+	if err != nil {
+		return err
+	}
+	if err := staged.Place(ctx); err != nil {
+		return errors.Join(err, staged.Discard())
 	}
 	return nil
 }
+
+// Staged is an image whose blobs are in a folder, and that its index.json does not name yet.
+type Staged struct {
+	folder *folder
+	image  Image
+}
+
+// StageOCIDir is the first part of WriteOCIDir: the one that takes time and room. The folder shows what it showed before. Place does
+// the rest; until then Discard takes back what was written.
+func StageOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) (*Staged, error) {
+	s := &Staged{folder: &folder{path: dir, blobs: blobs}, image: img}
+	if err := s.folder.fill(ctx, img); err != nil {
+		return nil, errors.Join(fmt.Errorf("write an OCI layout to %q: %w", dir, err), s.Discard())
+	}
+	return s, nil
+}
+
+// Place names the image. After it there is nothing to discard.
+func (s *Staged) Place(ctx context.Context) error {
+	if err := s.folder.name(ctx, s.image); err != nil {
+		return fmt.Errorf("write an OCI layout to %q: %w", s.folder.path, err)
+	}
+	s.folder.made = nil
+	return nil
+}
+
+// Discard removes what was written and not placed.
+func (s *Staged) Discard() error { return s.folder.undo() }
 
 // folder is a layout that is being written to.
 type folder struct {
@@ -36,21 +67,13 @@ type folder struct {
 	made  []string // files and folders that were not there, in the order of their making
 }
 
-func (d *folder) write(ctx context.Context, img Image) (err error) {
+// fill writes the blobs that are not there.
+func (d *folder) fill(ctx context.Context, img Image) error {
 	graph, err := Read(ctx, img.Root, d.blobs)
 	if err != nil {
 		return err
 	}
 	if err := d.mkdir(d.path); err != nil {
-		return err
-	}
-	unlock, err := d.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	before, err := d.entries()
-	if err != nil {
 		return err
 	}
 	for _, node := range graph.Nodes {
@@ -62,6 +85,20 @@ func (d *folder) write(ctx context.Context, img Image) (err error) {
 		if err := d.blob(ctx, blob); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// name puts the image into index.json.
+func (d *folder) name(ctx context.Context, img Image) (err error) {
+	unlock, err := d.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	before, err := d.entries()
+	if err != nil {
+		return err
 	}
 	index, err := indexJSON(merge(before, img.entries()))
 	if err != nil {

@@ -76,14 +76,24 @@ func plan(names []reference.NamedTagged, images []image, plain int) ([]place, er
 				add(i, name)
 				continue
 			}
-			suffixed, err := reference.WithTag(reference.TrimNamed(name), name.Tag()+"-"+suffix(images[i].platform))
+			suffixed, err := Suffixed(name, images[i].platform)
 			if err != nil {
-				return nil, fmt.Errorf("name %q for %s: %w", reference.FamiliarString(name), platform.Format(images[i].platform), err)
+				return nil, err
 			}
 			add(i, suffixed)
 		}
 	}
 	return places, nil
+}
+
+// Suffixed is the name of a platform's image where a name can have one image only: the tag with the platform behind it, as in
+// app:v1-linux-arm64. It fails where that is longer than a tag may be.
+func Suffixed(name reference.NamedTagged, p platform.Platform) (reference.NamedTagged, error) {
+	suffixed, err := reference.WithTag(reference.TrimNamed(name), name.Tag()+"-"+suffix(p))
+	if err != nil {
+		return nil, fmt.Errorf("name %q for %s: %w", reference.FamiliarString(name), platform.Format(p), err)
+	}
+	return suffixed, nil
 }
 
 // suffix is a platform as a part of a tag: linux-arm-v7.

@@ -45,6 +45,7 @@ type Builder struct {
 	solves   []*Solve
 	resolved map[string]int
 	work     map[digest.Digest]*work
+	layers   map[digest.Digest][]byte
 }
 
 // Solve is what a Builder wrote down about one platform's solve. Read it after the build.
@@ -70,7 +71,7 @@ func New(t testing.TB) *Builder {
 	return &Builder{
 		Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}},
 		Files:     map[string]string{}, dir: t.TempDir(), sessions: sessions,
-		resolved: map[string]int{}, work: map[digest.Digest]*work{},
+		resolved: map[string]int{}, work: map[digest.Digest]*work{}, layers: map[digest.Digest][]byte{},
 	}
 }
 

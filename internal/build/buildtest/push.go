@@ -1,23 +1,27 @@
 package buildtest
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
@@ -33,7 +37,8 @@ func NewRegistry(t testing.TB) (string, *faultregistry.Registry) {
 	return strings.TrimPrefix(server.URL, "http://"), faults
 }
 
-// export evaluates what is to be exported and pushes it by digest. The image has the frontend's own configuration.
+// export evaluates what is to be exported, and exports it as BuildKit does: pushed by digest, sent to the session's content store, or
+// as files. Anything else, a tag above all, is refused. The image has the frontend's own configuration.
 func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveResponse, error) {
 	ref, err := res.SingleRef()
 	if err != nil {
@@ -44,46 +49,93 @@ func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveRes
 			return nil, err
 		}
 	}
-	if err := j.builder.Push.call(ctx, j.Platform); err != nil {
-		return nil, err
-	}
-	attrs := j.Opt.Exports[0].Attrs
-	if len(j.Opt.Exports) != 1 || attrs["push"] != "true" || attrs["push-by-digest"] != "true" {
-		return nil, fmt.Errorf("the solve exports something else than an image by digest: %+v", j.Opt.Exports)
-	}
-	var pushed digest.Digest
-	for name := range strings.SplitSeq(attrs["name"], ",") {
-		if pushed, err = j.push(ctx, name, attrs["oci-mediatypes"] != "false", res.Metadata[exptypes.ExporterImageConfigKey]); err != nil {
-			return nil, fmt.Errorf("failed to push %s: %w", name, err)
+	resp := map[string]string{}
+	for _, e := range j.Opt.Exports {
+		switch {
+		case e.Type == client.ExporterImage && e.Attrs["push"] == "true" && e.Attrs["push-by-digest"] == "true":
+			err = j.pushImage(ctx, e.Attrs, res.Metadata[exptypes.ExporterImageConfigKey], resp)
+		case e.Type == client.ExporterOCI && e.OutputStore != nil && e.Attrs["name"] == "":
+			err = j.sendImage(ctx, e, res.Metadata[exptypes.ExporterImageConfigKey], resp)
+		case e.Type == client.ExporterLocal:
+			err = os.MkdirAll(e.OutputDir, 0o700)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(e.OutputDir, "hello"), []byte(platform.Format(j.Platform)), 0o600)
+			}
+		case e.Type == client.ExporterTar:
+			err = j.sendTar(e)
+		default:
+			err = fmt.Errorf("the solve exports something else than an image by digest, or files: %+v", e)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return &client.SolveResponse{ExporterResponse: map[string]string{exptypes.ExporterImageDigestKey: pushed.String()}}, nil
+	return &client.SolveResponse{ExporterResponse: resp}, nil
 }
 
-func (j *job) push(ctx context.Context, name string, oci bool, config []byte) (digest.Digest, error) {
-	types := []string{ocispecs.MediaTypeImageManifest, ocispecs.MediaTypeImageConfig, ocispecs.MediaTypeImageLayerGzip}
-	if !oci {
-		docker := "application/vnd.docker."
-		types = []string{docker + "distribution.manifest.v2+json", docker + "container.image.v1+json", docker + "image.rootfs.diff.tar.gzip"}
+func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []byte, resp map[string]string) error {
+	if err := j.builder.Push.call(ctx, j.Platform); err != nil {
+		return err
 	}
-	layer := []byte("files for " + platform.Format(j.Platform))
-	m := ocispecs.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: types[0]}
-	m.Config = ocispecs.Descriptor{MediaType: types[1], Digest: digest.FromBytes(config), Size: int64(len(config))}
-	m.Layers = []ocispecs.Descriptor{{MediaType: types[2], Digest: digest.FromBytes(layer), Size: int64(len(layer))}}
-	body, err := json.Marshal(m)
+	img, err := j.image(attrs, config)
 	if err != nil {
-		return "", err
+		return err
 	}
-	host, path, _ := strings.Cut(name, "/")
-	base := "http://" + host + "/v2/" + path
-	for _, blob := range [][]byte{config, layer} {
-		url := base + "/blobs/uploads/?digest=" + digest.FromBytes(blob).String()
-		if err := send(ctx, http.MethodPost, url, "application/octet-stream", blob); err != nil {
-			return "", err
+	for name := range strings.SplitSeq(attrs["name"], ",") {
+		if err := img.push(ctx, name); err != nil {
+			return fmt.Errorf("failed to push %s: %w", name, err)
 		}
 	}
-	dgst := digest.FromBytes(body)
-	return dgst, send(ctx, http.MethodPut, base+"/manifests/"+dgst.String(), types[0], body)
+	resp[exptypes.ExporterImageDigestKey] = digest.FromBytes(img.manifest).String()
+	return nil
+}
+
+// sendImage copies the image, or the index of it and its attestation where attestations are asked for, to the session's store.
+func (j *job) sendImage(ctx context.Context, e client.ExportEntry, config []byte, resp map[string]string) error {
+	img, err := j.image(e.Attrs, config)
+	if err != nil {
+		return err
+	}
+	docs := img.blobs()
+	root := ocispecs.Descriptor{MediaType: img.mediaType, Digest: digest.FromBytes(img.manifest), Size: int64(len(img.manifest))}
+	if j.attested() {
+		more, index, err := attest(root)
+		if err != nil {
+			return err
+		}
+		docs, root = append(docs, more...), index
+	}
+	for _, d := range docs {
+		err := content.WriteBlob(ctx, e.OutputStore, d.kind+"-"+d.desc.Digest.String(), bytes.NewReader(d.data), d.desc)
+		if err != nil && !errdefs.IsAlreadyExists(err) {
+			return err
+		}
+	}
+	resp[exptypes.ExporterImageDigestKey] = root.Digest.String()
+	return nil
+}
+
+func (j *job) attested() bool {
+	for attr := range j.Opt.FrontendAttrs {
+		if strings.HasPrefix(attr, "attest:") {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *job) sendTar(e client.ExportEntry) error {
+	w, err := e.Output(nil)
+	if err != nil {
+		return err
+	}
+	t := tar.NewWriter(w)
+	data := []byte(platform.Format(j.Platform))
+	if err := t.WriteHeader(&tar.Header{Name: "hello", Size: int64(len(data)), Mode: 0o644}); err != nil {
+		return err
+	}
+	_, err = t.Write(data)
+	return errors.Join(err, t.Close(), w.Close())
 }
 
 func send(ctx context.Context, method, url, mediaType string, body []byte) error {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// destination settles the outputs, the names and the media types. The platforms, the annotations and the attestations are there.
+func (j *job) destination(w *world, o buildOptions, names, media choice) error {
+	outs, err := parseOutputs(o.output)
+	if err != nil {
+		return err
+	}
+	dest, err := resolveOutputs(outs, o.output.load)
+	if err != nil {
+		return err
+	}
+	if err := checkStdout(w, o, dest.stdout); err != nil {
+		return err
+	}
+	if len(o.tags) == 0 && len(dest.names) > 0 {
+		names = choice{dest.names, "--output"}
+	}
+	if j.names, err = parseTags(names.values, w.lookupEnv); err != nil {
+		return fmt.Errorf("%s: %w", names.from, err)
+	}
+	if err := j.keeps(outs, dest); err != nil {
+		return err
+	}
+	if dest.family != "" && o.mediaTypes != "" && dest.family != o.mediaTypes {
+		return fmt.Errorf("--media-types %s and --output's oci-mediatypes contradict each other", o.mediaTypes)
+	}
+	if dest.family != "" {
+		media = choice{[]string{dest.family}, "--output"}
+	}
+	if j.request.MediaTypes, err = parseFamily(media.one()); err != nil {
+		return fmt.Errorf("%s: %w", media.from, err)
+	}
+	if err := dest.apply(&j.request, j.names); err != nil {
+		return err
+	}
+	if names.from != "-t" && names.from != "--output" && dest.push {
+		tags := make([]string, len(j.names))
+		for i, t := range j.names {
+			tags[i] = reference.FamiliarString(t)
+		}
+		j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(tags, ", "), names.from))
+	}
+	return nil
+}
+
+// keeps refuses a build whose result would be lost, or pushed to nowhere.
+func (j *job) keeps(outs []output, dest destinations) error {
+	switch {
+	case len(j.names) == 0 && (dest.push || len(outs) == 0):
+		return &usage{
+			err: errors.New("no image name: nothing says where the result should go"),
+			hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + projectFile +
+				":\n      image: registry.example/app",
+		}
+	case len(outs) == 0:
+		return &usage{
+			err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.names[0])),
+			hint: "add --push for its registry, --load for this engine, or -o for files",
+		}
+	}
+	return nil
+}
+
+// checkStdout refuses an archive on a terminal, or among the digests. output is the one that standard output is taken by, if any.
+func checkStdout(w *world, o buildOptions, output string) error {
+	if output == "" {
+		return nil
+	}
+	if t, ok := w.out.(interface{ IsTerminal() bool }); ok && t.IsTerminal() {
+		return fmt.Errorf("--output %q would be written to the terminal: give dest=FILE, or redirect standard output", output)
+	}
+	if o.quiet || o.metadataFile == "/dev/stdout" || o.iidFile == "/dev/stdout" {
+		return fmt.Errorf("--output %q writes to standard output, where the digest would be written too: give one of them a file", output)
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// destinations are where the result goes, checked, from the outputs as they were written.
+type destinations struct {
+	outputs  build.Outputs
+	push     bool
+	byDigest bool
+	family   string // that an output asks for; "" if none does
+	insecure []string
+	names    []string // that outputs name, where -t names none
+	annotate build.Annotations
+
+	stdout string // the output that standard output is taken by
+	attrs  map[string]string
+}
+
+// resolveOutputs checks the outputs against each other and against the disk. Nothing is written.
+func resolveOutputs(outs []output, selected loadFlag) (destinations, error) {
+	d := destinations{attrs: map[string]string{}}
+	for _, o := range outs {
+		var err error
+		switch o.kind {
+		case "image":
+			err = d.image(o)
+		case "docker", "oci":
+			err = d.archive(o, selected)
+		case "local", "tar":
+			err = d.files(o)
+		}
+		if err != nil {
+			return d, err
+		}
+	}
+	d.outputs.Attrs = d.attrs
+	return d, nil
+}
+
+// image is type=image and type=registry: pushed, or left with the builder.
+func (d *destinations) image(o output) error {
+	if o.dest != "" {
+		return fmt.Errorf("--output %q: an image has no dest; for a file use type=oci,dest=%s", o.words, o.dest)
+	}
+	push, err := o.flag("push", false)
+	if err != nil {
+		return err
+	}
+	byDigest, err := o.flag("push-by-digest", false)
+	if err != nil {
+		return err
+	}
+	d.push = d.push || push
+	d.byDigest = d.byDigest || push && byDigest
+	d.outputs.Image = d.outputs.Image || !push
+	return d.common(o)
+}
+
+// archive is type=oci and type=docker: a file, a folder, or the engine's store.
+func (d *destinations) archive(o output, selected loadFlag) error {
+	tar, err := o.flag("tar", true)
+	if err != nil {
+		return err
+	}
+	if err := d.common(o); err != nil {
+		return err
+	}
+	if o.kind == "docker" && o.dest == "" {
+		if name, ok := o.attrs["context"]; ok {
+			return &usage{
+				err:  fmt.Errorf("--output %q: the builder and the store that is loaded are on one engine", o.words),
+				hint: "docker --context " + name + " multiarch build …",
+			}
+		}
+		d.outputs.Load = &build.Load{Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
+		return nil
+	}
+	if o.kind == "docker" && !tar {
+		return fmt.Errorf("--output %q: a folder holds an OCI layout: use type=oci,tar=false", o.words)
+	}
+	dest, err := d.dest(o, !tar)
+	d.outputs.Archives = append(d.outputs.Archives, build.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar})
+	return err
+}
+
+// files is type=local and type=tar.
+func (d *destinations) files(o output) error {
+	f := build.Files{Tar: o.kind == "tar", Attrs: maps.Clone(o.attrs)}
+	var err error
+	if f.Dest, err = d.dest(o, !f.Tar); err != nil {
+		return err
+	}
+	if mode, ok := o.attrs["mode"]; ok && !f.Tar {
+		if mode != "copy" && mode != "delete" {
+			return fmt.Errorf("--output %q: mode=%q is not one of copy, delete", o.words, mode)
+		}
+		f.Delete = mode == "delete"
+		delete(f.Attrs, "mode") // we do it, when all is built
+	}
+	if _, ok := o.attrs["platform-split"]; ok && !f.Tar {
+		split, err := o.flag("platform-split", true)
+		if err != nil {
+			return err
+		}
+		f.Split = &split
+	}
+	d.outputs.Files = append(d.outputs.Files, f)
+	return nil
+}
+
+// dest checks the place that an output is written to.
+func (d *destinations) dest(o output, folder bool) (string, error) {
+	switch {
+	case folder && o.dest == "":
+		return "", fmt.Errorf("--output %q: dest= is required: the folder to write to", o.words)
+	case folder && o.dest == "-":
+		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output; use type=tar or tar=true", o.words)
+	case folder:
+		if err := build.CheckFolder(o.dest); err != nil {
+			return "", fmt.Errorf("--output %q: %w", o.words, err)
+		}
+		return o.dest, nil
+	case o.dest != "" && o.dest != "-":
+		if err := build.CheckFile(o.dest); err != nil {
+			return "", fmt.Errorf("--output %q: %w", o.words, err)
+		}
+		return o.dest, nil
+	}
+	if d.stdout != "" {
+		return "", fmt.Errorf("--output %q and %q would both be written to standard output", d.stdout, o.words)
+	}
+	d.stdout = o.words
+	return "-", nil
+}
+
+// What an output's attributes say to us, and not to BuildKit's exporter.
+var ownAttrs = []string{
+	"name", "push", "push-by-digest", "tar", "context", "oci-mediatypes", "registry.insecure",
+	"name-canonical", "dangling-name-prefix", "store", "unpack", "prefer-image-digest",
+}
+
+// common collects the attributes that all images share. One image is made for all outputs, so they cannot differ.
+func (d *destinations) common(o output) error {
+	annotations, err := annotationAttrs(o.attrs)
+	if err != nil {
+		return err
+	}
+	d.annotate = append(d.annotate, annotations...)
+	if name := o.attrs["name"]; name != "" && name != "*" {
+		d.names = append(d.names, strings.Split(name, ",")...)
+	}
+	if _, ok := o.attrs["oci-mediatypes"]; ok {
+		oci, err := o.flag("oci-mediatypes", true)
+		if err != nil {
+			return err
+		}
+		family := map[bool]string{true: "oci", false: "docker"}[oci]
+		if d.family != "" && d.family != family {
+			return fmt.Errorf("--output %q: all outputs are of the same image, and another one has oci-mediatypes=%t", o.words, !oci)
+		}
+		d.family = family
+	}
+	for key, value := range o.attrs {
+		if slices.Contains(ownAttrs, key) {
+			continue
+		}
+		if have, ok := d.attrs[key]; ok && have != value {
+			return fmt.Errorf("--output %q: all outputs are of the same image, and another one has %s=%s", o.words, key, have)
+		}
+		d.attrs[key] = value
+	}
+	return nil
+}
+
+// keeps tells whether anything is left of a build with these outputs.
+func (d destinations) keeps() bool {
+	return d.push || d.outputs.Image || d.outputs.Load != nil || len(d.outputs.Archives)+len(d.outputs.Files) > 0
+}
+
+// apply puts the destinations into the request, whose names, platforms and media types are settled.
+func (d destinations) apply(r *build.Request, names []reference.NamedTagged) error {
+	r.Outputs = d.outputs
+	r.Annotations = append(d.annotate, r.Annotations...)
+	if d.push && !d.byDigest {
+		r.Tags = names
+	}
+	if d.push && d.byDigest {
+		for _, name := range names {
+			r.ByDigest = append(r.ByDigest, reference.TrimNamed(name))
+		}
+	}
+	if r.Outputs.Load != nil {
+		r.Outputs.Load.Names = names
+	}
+	for i := range r.Outputs.Archives {
+		r.Outputs.Archives[i].Names = names
+	}
+	return checkFamily(*r)
+}
+
+// checkFamily refuses what a Docker manifest list has no place for, and annotations of platforms that nobody asked for.
+func checkFamily(r build.Request) error {
+	if r.MediaTypes == manifest.Docker && len(r.Annotations) > 0 {
+		a := r.Annotations[0]
+		return fmt.Errorf("the annotation %s=%s (%s) has no place in Docker media types: leave it out, or use --media-types oci", a.Key, a.Value, a.Level)
+	}
+	if r.MediaTypes == manifest.Docker && len(r.Attests) > 0 {
+		return errors.New("attestations have no place in a Docker manifest list: leave them out, or use --media-types oci")
+	}
+	for _, a := range r.Annotations {
+		if a.Platform != nil && len(r.Platforms) > 0 &&
+			!slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return platform.Equal(p, *a.Platform) }) {
+			return fmt.Errorf("--annotation %s[%s]:%s=%s: this platform is not built", a.Level, platform.Format(*a.Platform), a.Key, a.Value)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package buildtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// image is what a platform's solve makes: one layer, the frontend's configuration, and the manifest.
+type image struct {
+	mediaType               string
+	layer, config, manifest []byte
+}
+
+// blob is one of an image's, and the word that BuildKit names its kind with when it copies it.
+type blob struct {
+	kind string
+	desc ocispecs.Descriptor
+	data []byte
+}
+
+func newBlob(kind, mediaType string, data []byte) blob {
+	return blob{kind, ocispecs.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}, data}
+}
+
+// image makes the image by the exporter's attributes. The builder keeps its layer.
+func (j *job) image(attrs map[string]string, config []byte) (image, error) {
+	types := []string{ocispecs.MediaTypeImageManifest, ocispecs.MediaTypeImageConfig, ocispecs.MediaTypeImageLayerGzip}
+	if attrs["oci-mediatypes"] == "false" {
+		docker := "application/vnd.docker."
+		types = []string{docker + "distribution.manifest.v2+json", docker + "container.image.v1+json", docker + "image.rootfs.diff.tar.gzip"}
+	}
+	layer := []byte("files for " + platform.Format(j.Platform))
+	var img ocispecs.Image // the exporter knows the layers, the frontend does not
+	if err := json.Unmarshal(config, &img); err != nil {
+		return image{}, err
+	}
+	img.RootFS = ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer)}}
+	config, err := json.Marshal(img)
+	if err != nil {
+		return image{}, err
+	}
+	m := ocispecs.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: types[0]}
+	m.Config = newBlob("config", types[1], config).desc
+	m.Layers = []ocispecs.Descriptor{newBlob("layer", types[2], layer).desc}
+	for k, v := range attrs {
+		if key, ok := strings.CutPrefix(k, "annotation."); ok {
+			if m.Annotations == nil {
+				m.Annotations = map[string]string{}
+			}
+			m.Annotations[key] = v
+		}
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return image{}, err
+	}
+	j.builder.mu.Lock()
+	defer j.builder.mu.Unlock()
+	j.builder.layers[digest.FromBytes(layer)] = layer
+	return image{types[0], layer, config, body}, nil
+}
+
+// blobs in the order in which BuildKit copies them: the manifest last.
+func (i image) blobs() []blob {
+	return []blob{newBlob("layer", "", i.layer), newBlob("config", "", i.config), newBlob("manifest", i.mediaType, i.manifest)}
+}
+
+func (i image) push(ctx context.Context, name string) error {
+	host, path, _ := strings.Cut(name, "/")
+	base := "http://" + host + "/v2/" + path
+	for _, b := range [][]byte{i.config, i.layer} {
+		url := base + "/blobs/uploads/?digest=" + digest.FromBytes(b).String()
+		if err := send(ctx, http.MethodPost, url, "application/octet-stream", b); err != nil {
+			return err
+		}
+	}
+	return send(ctx, http.MethodPut, base+"/manifests/"+digest.FromBytes(i.manifest).String(), i.mediaType, i.manifest)
+}
+
+// attest makes what BuildKit makes of an image with attestations: an index of it and of a manifest about it.
+func attest(subject ocispecs.Descriptor) (more []blob, root ocispecs.Descriptor, err error) {
+	statement := newBlob("intoto", "application/vnd.in-toto+json", []byte(`{"about":"`+subject.Digest.String()+`"}`))
+	empty := newBlob("config", ocispecs.MediaTypeEmptyJSON, []byte("{}"))
+	body, err := json.Marshal(ocispecs.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest,
+		Config: empty.desc, Layers: []ocispecs.Descriptor{statement.desc}, Subject: &subject,
+	})
+	if err != nil {
+		return nil, root, err
+	}
+	about := newBlob("manifest", ocispecs.MediaTypeImageManifest, body)
+	about.desc.Platform = &ocispecs.Platform{OS: "unknown", Architecture: "unknown"}
+	about.desc.Annotations = map[string]string{
+		"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": subject.Digest.String(),
+	}
+	body, err = json.Marshal(ocispecs.Index{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex, Manifests: []ocispecs.Descriptor{subject, about.desc},
+	})
+	index := newBlob("index", ocispecs.MediaTypeImageIndex, body)
+	return []blob{statement, empty, about, index}, index.desc, err
+}
+
+// Fetch implements build.Blobs: the layers of all images that were made.
+func (b *Builder) Fetch(_ context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	data, ok := b.layers[desc.Digest]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", desc.Digest, errdefs.ErrNotFound)
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}

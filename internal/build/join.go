@@ -1,0 +1,118 @@
+package build
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+)
+
+// errOther ends the export of a platform when another one has failed.
+var errOther = errors.New("not exported, because another platform failed")
+
+// join makes one archive of the archives of several platforms while they are sent. Nothing is written until all platforms have
+// been built, and nothing lies on the disk twice: each platform's export waits for its turn, in the order of the plan.
+type join struct {
+	out     *tar.Writer
+	folders []string // of the platforms, in their order; "" puts the files at the top
+
+	mu      sync.Mutex
+	arrived int
+	failure error
+	turns   []chan struct{} // closed when the platform may write
+	broken  chan struct{}   // closed when one has failed
+}
+
+func newJoin(w io.Writer, folders []string) *join {
+	j := &join{out: tar.NewWriter(w), folders: folders, turns: make([]chan struct{}, len(folders)), broken: make(chan struct{})}
+	for i := range j.turns {
+		j.turns[i] = make(chan struct{})
+	}
+	return j
+}
+
+// enter waits for a platform's turn. The writer takes its archive; closing it gives the turn on.
+func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
+	j.mu.Lock()
+	if j.arrived++; j.arrived == len(j.turns) {
+		close(j.turns[0])
+	}
+	j.mu.Unlock()
+	select {
+	case <-j.turns[i]:
+	case <-j.broken:
+		return nil, errOther
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	r, w := io.Pipe()
+	t := &turn{PipeWriter: w, done: make(chan error, 1)}
+	go func() {
+		err := j.copy(r, j.folders[i])
+		_ = r.CloseWithError(err)
+		if err == nil && i+1 < len(j.turns) {
+			close(j.turns[i+1])
+		}
+		t.done <- err
+	}()
+	return t, nil
+}
+
+// turn is one platform's archive on its way.
+type turn struct {
+	*io.PipeWriter
+	done chan error
+}
+
+// Close waits until the archive has been written.
+func (t *turn) Close() error {
+	_ = t.PipeWriter.Close() // always nil
+	err := <-t.done
+	t.done <- err // it may be asked again
+	return err
+}
+
+// copy moves the entries into the platform's folder.
+func (j *join) copy(r io.Reader, folder string) error {
+	if folder != "" {
+		folder += "/"
+		if err := j.out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: folder, Mode: 0o755}); err != nil {
+			return err
+		}
+	}
+	in := tar.NewReader(r)
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			_, err = io.Copy(io.Discard, r) // the blocks after the end
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		h.Name = folder + strings.TrimPrefix(h.Name, "/")
+		if h.Typeflag == tar.TypeLink {
+			h.Linkname = folder + strings.TrimPrefix(h.Linkname, "/")
+		}
+		if err := j.out.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := io.Copy(j.out, in); err != nil { //nolint:gosec // the user's own build, to where the user wants it
+			return err
+		}
+	}
+}
+
+// fail lets the platforms that wait go.
+func (j *join) fail() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failure == nil {
+		j.failure = errOther
+		close(j.broken)
+	}
+}
+
+func (j *join) close() error { return j.out.Close() }
