@@ -35,8 +35,11 @@ func (j job) what() string {
 	for i, p := range j.request.Platforms {
 		names[i] = platform.Format(p)
 	}
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		return "for the builder's own platform"
+	case len(names) > 3:
+		return fmt.Sprintf("for %d platforms", len(names))
 	}
 	return "for " + strings.Join(names, ", ")
 }

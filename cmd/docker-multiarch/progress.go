@@ -31,7 +31,8 @@ type display struct {
 // newDisplay starts the display of a job on standard error. What is written there besides must fit to it, so it may get another one.
 func newDisplay(ctx context.Context, w *world, o buildOptions, j job) (*display, error) {
 	d, err := progress.New(ctx, progress.Options{
-		Out: w.err, Mode: j.display, Title: fmt.Sprintf("building %s", j.what()), Platforms: j.request.Platforms, LogDir: o.progress.logDir,
+		Out: w.err, Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.logDir,
+		Look: progress.ParseLook(w.lookupEnv),
 	})
 	if logs, ok := errors.AsType[*progress.LogDirError](err); ok {
 		return nil, &usage{err: fmt.Errorf("--log-dir %q: %w", o.progress.logDir, logs.Err), hint: "name a folder that can be written or made"}

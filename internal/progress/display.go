@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
@@ -31,7 +33,7 @@ type Options struct {
 	Mode Mode
 	// Title says what is built, in one line.
 	Title string
-	// Platforms that are built, in the order in which they are shown; none means one that is not known yet.
+	// Platforms that are built; none means one that is not known yet.
 	Platforms []platform.Platform
 	// LogDir is a folder for a file of each lane; "" is none.
 	LogDir string
@@ -63,6 +65,7 @@ type Display struct {
 	record *record
 	shows  []show
 	closed bool
+	now    func() time.Time
 }
 
 // show is one form of what a display shows.
@@ -77,10 +80,10 @@ type show interface {
 // It ends when it is closed, not with ctx: what the solves say after an interrupt is shown too.
 func New(ctx context.Context, o Options) (*Display, error) {
 	names := make([]string, len(o.Platforms))
-	for i, p := range o.Platforms {
+	for i, p := range slices.SortedFunc(slices.Values(o.Platforms), platform.Compare) {
 		names[i] = platform.Format(p)
 	}
-	d := &Display{lanes: newLanes(len(names)), record: newRecord()}
+	d := &Display{lanes: newLanes(len(names)), record: newRecord(names), now: time.Now}
 	var logs *files
 	if o.LogDir != "" {
 		var err error
@@ -106,7 +109,7 @@ func New(ctx context.Context, o Options) (*Display, error) {
 func (d *Display) form(ctx context.Context, o Options, names []string, logs *files) (show, error) {
 	switch o.Mode {
 	case TTY, Auto:
-		main, err := d.onTerminal(ctx, o)
+		main, err := d.onTerminal(o)
 		if err == nil || o.Mode == TTY {
 			return main, err
 		}
@@ -133,6 +136,7 @@ func (d *Display) Cleared(plan Plan) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lanes.counts = plan.Shared
+	d.record.plan(plan.How)
 }
 
 // Status is a message of one platform's solve; nil is the end of the solve. The message is kept, and must not be written to.
@@ -145,11 +149,11 @@ func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
 	}
 	if s == nil {
 		d.lanes.passTheWord(name)
-		d.record.track(name).ended = true
+		d.record.end(name, d.now())
 		return
 	}
 	for _, m := range d.lanes.split(name, s) {
-		d.record.see(m)
+		d.record.see(m, d.now())
 		for _, to := range d.shows {
 			to.show(m)
 		}
@@ -171,11 +175,12 @@ func (d *Display) Note(line string) {
 // Close waits until everything is shown. What is said after it is not heard. Its error is one of the logs.
 func (d *Display) Close() error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
+	again := d.closed
+	d.closed = true
+	d.mu.Unlock()
+	if again {
 		return nil
 	}
-	d.closed = true
 	var first error
 	for _, s := range d.shows {
 		if err := s.close(); err != nil && first == nil {

@@ -88,7 +88,7 @@ func (d *Display) explain(f Failure) explained {
 	name := platform.Format(f.Platform)
 	e := explained{names: []string{name}, excerpt: excerpt(f.Err)}
 	if s := d.blamed(name, f.Err); s != nil {
-		e.step, e.took, e.output = s.name, s.took(time.Now()), s.tail.last(failureLines)
+		e.step, e.took, e.output = s.name, s.took(d.now()), s.tail.last(failureLines)
 	}
 	return e
 }

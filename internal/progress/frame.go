@@ -1,0 +1,265 @@
+package progress
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+	"github.com/morikuni/aec"
+)
+
+// row is a line of the display on a terminal: text at the left, cut if need be, and at the right.
+type row struct {
+	left, right string
+	colour      aec.ANSI
+}
+
+// fit gives the row's text, at most width cells wide.
+func (r row) fit(width int) string {
+	room := width
+	if r.right != "" {
+		room = width - runewidth.StringWidth(r.right) - 1
+	}
+	if room < 1 { // too narrow for both
+		return runewidth.Truncate(r.left, max(width, 0), "")
+	}
+	text := runewidth.Truncate(r.left, room, "...")
+	if r.right == "" {
+		return text
+	}
+	return runewidth.FillRight(text, room) + " " + r.right
+}
+
+// frame is one drawing.
+type frame struct {
+	record *record
+	look   Look
+	title  string
+	begun  time.Time
+	now    time.Time
+	height int  // of the terminal
+	final  bool // the last one: it need not fit, and nothing runs any more
+}
+
+// rows are the lines of the drawing: a title, and for each lane a head and below it the steps that run, with the last lines of their
+// output, as far as there is room. The last line of the terminal is left free for the cursor.
+func (f frame) rows() []row {
+	room := f.height - 2
+	if f.final {
+		room = 1 << 20
+	}
+	blocks := f.blocks(max(room, 1))
+	for _, b := range blocks {
+		room -= len(b.rows)
+	}
+	f.fill(blocks, room)
+	rows := []row{{left: "[+] " + f.title, right: seconds(f.now.Sub(f.begun))}}
+	for _, b := range blocks {
+		rows = append(rows, b.rows...)
+		for _, s := range b.shown {
+			rows = append(rows, s.rows...)
+		}
+	}
+	if last := max(f.height-1, 1); !f.final && len(rows) > last {
+		return rows[:last] // a tiny terminal
+	}
+	return rows
+}
+
+// block is what is shown of a lane, or of several that are folded together.
+type block struct {
+	name, state string // none of several
+	rows        []row
+	running     []*shownStep // the longest first
+	shown       []*shownStep
+}
+
+type shownStep struct {
+	step *step
+	took time.Duration
+	rows []row
+	logs []string
+}
+
+// blocks are the heads of the lanes and the steps that run in them. Where room is scarce, lanes of the same state without a running
+// step get a line together.
+func (f frame) blocks(room int) []*block {
+	var all []*block
+	for _, name := range f.record.lanesInOrder() {
+		all = append(all, f.block(name))
+	}
+	for _, state := range []string{stateDone, stateEnded, stateWaiting} {
+		if wanted(all) > room {
+			all = f.fold(all, state)
+		}
+	}
+	return all
+}
+
+// wanted is how many lines blocks take with one running step each.
+func wanted(blocks []*block) (lines int) {
+	for _, b := range blocks {
+		lines += len(b.rows) + min(1, len(b.running))
+	}
+	return lines
+}
+
+// fold puts the blocks of a state into one line before the others, if there are several.
+func (f frame) fold(all []*block, state string) []*block {
+	var names []string
+	var kept []*block
+	for _, b := range all {
+		if b.name != "" && b.state == state {
+			names = append(names, b.name)
+		} else {
+			kept = append(kept, b)
+		}
+	}
+	if len(names) < 2 {
+		return all
+	}
+	line := row{left: fmt.Sprintf(" %d %s: %s", len(names), state, strings.Join(names, ", ")), colour: f.colour(state)}
+	return append([]*block{{rows: []row{line}}}, kept...)
+}
+
+// The states of a lane, in words.
+const (
+	stateRunning = ""
+	stateDone    = "done"
+	stateEnded   = "ended" // nothing is known but that the solve has ended
+	stateWaiting = "waiting"
+	stateFailed  = "failed"
+	stateStopped = "stopped"
+)
+
+func (f frame) state(name string) string {
+	t := f.record.lanes[name]
+	if t == nil {
+		return stateWaiting
+	}
+	running, open, exported, cancelled := false, false, false, false
+	for _, s := range t.order {
+		if s.failed() {
+			return stateFailed
+		}
+		running = running || s.running()
+		open = open || !s.done() && !s.hidden()
+		exported = exported || s.done() && strings.HasPrefix(s.name, "exporting to ")
+		cancelled = cancelled || s.cancelled()
+	}
+	switch {
+	case cancelled:
+		return stateStopped
+	case running && !f.final:
+		return stateRunning
+	case name == Shared && !open, t.ended && exported:
+		return stateDone
+	case t.ended:
+		return stateEnded
+	case f.final:
+		return stateStopped
+	}
+	return stateWaiting
+}
+
+func (f frame) colour(state string) aec.ANSI {
+	switch state {
+	case stateDone, stateEnded:
+		return f.look.Done
+	case stateFailed:
+		return f.look.Failed
+	case stateStopped:
+		return f.look.Cancelled
+	}
+	return nil
+}
+
+// block is one lane's: its head, a line for each step that failed, and what runs.
+func (f frame) block(name string) *block {
+	state := f.state(name)
+	head := row{left: fmt.Sprintf(" %-*s  %-*s", f.record.width, name, f.record.howWidth, f.record.how[name]), colour: f.colour(state)}
+	b := &block{name: name, state: state}
+	t := f.record.lanes[name]
+	if t == nil {
+		head.left += "  " + state
+		b.rows = []row{head}
+		return b
+	}
+	done, total := t.count()
+	head.left += fmt.Sprintf("  %7s  %s", fmt.Sprintf("%d/%d", done, total), state)
+	if head.right = seconds(t.took(f.now)); name == Shared && state == stateDone {
+		head.right = seconds(t.last.Sub(t.first))
+	}
+	b.rows = []row{head}
+	for _, s := range t.order {
+		took := s.took(f.now.Add(-f.record.skew))
+		switch {
+		case s.failed():
+			b.rows = append(b.rows, row{left: "  => ERROR " + oneLine(s.name), right: seconds(took), colour: f.look.Failed})
+		case s.running() && !f.final:
+			b.running = append(b.running, &shownStep{step: s, took: took})
+		}
+	}
+	slices.SortStableFunc(b.running, func(x, y *shownStep) int { return int(y.took - x.took) })
+	return b
+}
+
+// fill gives the room to steps, first one in each block, and then to the output of those that run for longest.
+func (f frame) fill(blocks []*block, room int) {
+	var shown []*shownStep
+	for n := 0; room > 0; n++ {
+		var next []*shownStep
+		for _, b := range blocks {
+			if n < len(b.running) {
+				next = append(next, b.running[n])
+				b.shown = append(b.shown, b.running[n])
+			}
+		}
+		if len(next) == 0 {
+			break
+		}
+		slices.SortStableFunc(next, func(x, y *shownStep) int { return int(y.took - x.took) })
+		for _, s := range next[:min(len(next), room)] {
+			s.rows = []row{{left: "  => " + oneLine(s.step.name), right: seconds(s.took)}}
+			shown = append(shown, s)
+			room--
+		}
+	}
+	for _, s := range shown {
+		if s.logs = s.step.tail.last(f.logLines()); len(s.logs) == 0 {
+			s.logs = s.step.transfer()
+		}
+	}
+	for given := true; given && room > 0; {
+		given = false
+		for _, s := range shown {
+			if have := len(s.rows) - 1; have < len(s.logs) && room > 0 {
+				s.rows = append(s.rows, row{}) // its text follows when it is known how many there are
+				room--
+				given = true
+			}
+		}
+	}
+	for _, s := range shown {
+		n := len(s.rows) - 1
+		for i, line := range s.logs[len(s.logs)-n:] {
+			s.rows[i+1] = row{left: "   | " + oneLine(line), colour: f.look.Faint}
+		}
+	}
+}
+
+func (f frame) logLines() int {
+	if f.look.LogLines > 0 {
+		return f.look.LogLines
+	}
+	return 6
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", max(d, 0).Seconds()) }
+
+// oneLine makes text fit for one line.
+func oneLine(s string) string {
+	return strings.NewReplacer("\t", " ", "\r", " ", "\n", " ").Replace(string(clean([]byte(strings.ReplaceAll(s, "\n", " ")), false)))
+}
