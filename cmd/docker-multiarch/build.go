@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,6 +33,7 @@ type buildOptions struct {
 	mediaTypes string
 	emulators  string
 	builder    builderOptions
+	cache      cacheOptions
 }
 
 // builderOptions name the builder and say what it is to be.
@@ -72,6 +74,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	addBuildFlags(cmd.Flags(), &o)
 	addOutputFlags(cmd.Flags(), &o.output)
 	addBuilderFlags(cmd.Flags(), &o.builder)
+	addCacheFlags(cmd.Flags(), &o.cache)
 	completeBuildFlags(cmd, w)
 	return cmd
 }
@@ -154,9 +157,10 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 	var registry *manifest.Client
 	var preflight func(context.Context) error
 	var asking errgroup.Group
+	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
 	asking.Go(func() (err error) {
 		if registry, err = w.registry(ctx, progress.Note); err == nil {
-			preflight = startPreflight(ctx, stop, registry, j.request.Repositories(), progress.Note)
+			preflight = startPreflight(ctx, stop, registry, asked, progress.Note)
 		}
 		return err
 	})

@@ -55,6 +55,8 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 // keeps refuses a build whose result would be lost, or pushed to nowhere.
 func (j *job) keeps(outs []output, dest destinations) error {
 	switch {
+	case len(outs) == 0 && j.request.Cache.Exports():
+		return nil
 	case len(j.names) == 0 && (dest.push || len(outs) == 0):
 		return &usage{
 			err: errors.New("no image name: nothing says where the result should go"),
@@ -64,7 +66,7 @@ func (j *job) keeps(outs []output, dest destinations) error {
 	case len(outs) == 0:
 		return &usage{
 			err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.names[0])),
-			hint: "add --push for its registry, --load for this engine, or -o for files",
+			hint: "add --push for its registry, --load for this engine, -o for files, or --cache-to for the next build",
 		}
 	}
 	return nil

@@ -159,6 +159,9 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if r.SSH, err = parseSSH(o.ssh, o.contextPath); err != nil {
 		return err
 	}
+	if r.Cache, err = parseCache(o.cache, w.lookupEnv); err != nil {
+		return err
+	}
 	return j.modes(o)
 }
 

@@ -76,10 +76,14 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	for _, n := range notes {
 		c.env.Progress.Note(n)
 	}
+	isolated, hint := c.isolated(graphs)
+	if hint != "" {
+		c.env.Progress.Note(hint)
+	}
 	c.env.Progress.Cleared(plan)
 	limits := newLimits(c.req, plan, c.env.Node.CPUs)
 	return clearance{
-		pins: pins, reread: reread, plan: plan, limits: limits,
+		pins: pins, reread: reread, plan: plan, limits: limits, isolate: isolated,
 		holding: len(reports) > 1 && c.req.NoCache && runsShared(graphs, plan.Shared),
 	}
 }

@@ -36,6 +36,7 @@ type clearance struct {
 	reread  []bool // by index: the graph was not read under the pins
 	plan    Plan
 	limits  limits
+	isolate bool // each platform gets cache mounts of its own
 	holding bool // each job stays until the steps of all have run
 }
 

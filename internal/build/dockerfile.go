@@ -63,7 +63,7 @@ func (r Request) ProbeAhead() []platform.Platform {
 	return r.Platforms
 }
 
-// References are the images that a request names, or may name: its tags, its named contexts, and the words of its build arguments
+// References are the images that a request names, or may name: its tags, its named contexts, its caches, and the words of its build arguments
 // and Dockerfile.
 func (r Request) References() []string {
 	var refs []string
@@ -81,5 +81,6 @@ func (r Request) References() []string {
 			refs = append(refs, image)
 		}
 	}
+	refs = append(refs, r.Cache.references()...)
 	return append(refs, r.Source.mentions()...)
 }

@@ -55,6 +55,9 @@ type Request struct {
 	// Index asks for an index also where there is one platform only.
 	Index bool
 
+	// Cache says which build caches are used and made.
+	Cache Cache
+
 	// Jobs bounds the solves that work at the same time. 0: all native ones, and as many emulated ones as the node has CPUs.
 	Jobs int
 	// KeepEmulators forbids installing emulators: what cannot run is an error.

@@ -80,17 +80,34 @@ func solveAll(
 	defer done() // nobody waits for answers when no Dockerfile could be read
 	decide := newClearing(asking, req, env, targets, preflight)
 	results := make([]solved, len(targets))
+	cache := newCaching(req.Cache, targets, env.Progress.Note)
+	keep := newKeeper(&solve{platform: targets[0], req: req, env: env, cache: cache, context: shared.ID()})
+	defer keep.close()
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		s := &solve{
-			index: i, platform: target, req: req, env: env, cond: cond, files: w.files,
+			index: i, platform: target, req: req, env: env, cond: cond, files: w.files, cache: cache,
 			context: shared.ID(), recorded: i == recorded(env.Node, targets),
+			isolated: req.Cache.Mounts == IsolatedMounts,
+		}
+		if req.Cache.Exports() {
+			s.keeper = keep
 		}
 		solves.Go(func() { results[i] = s.run(ctx) })
 	}
 	cond.clear(ctx, decide.decide)
 	solves.Wait()
-	return results, cond.clearance, nil
+	cleared := cond.clearance
+	if made(results) && cleared.err == nil {
+		c := closing{keep.solve, targets, results, cleared.pins}
+		cleared.err = c.export(ctx, req.Cache.To)
+	}
+	return results, cleared, nil
+}
+
+// made tells whether all platforms were.
+func made(results []solved) bool {
+	return !slices.ContainsFunc(results, func(r solved) bool { return r.err != nil })
 }
 
 // newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign.

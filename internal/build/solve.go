@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -21,6 +22,7 @@ type solved struct {
 	err     error
 
 	symptoms symptoms
+	def      *pb.Definition // what it solved; nil if there was nothing to do
 }
 
 // solve is one platform's way through BuildKit.
@@ -31,9 +33,13 @@ type solve struct {
 	env      Env
 	cond     *conductor
 	files    *stagedFiles
-	context  string // ID of the session that serves the context
+	cache    *caching
+	keeper   *keeper // nil if no cache is exported
+	context  string  // ID of the session that serves the context
 	started  time.Time
-	recorded bool       // see recorded
+	recorded bool // see recorded
+	isolated bool // has cache mounts of its own
+	def      *pb.Definition
 	again    *clearance // set when the solve must be made again under the clearance's pins
 }
 
@@ -69,7 +75,7 @@ func (s *solve) run(ctx context.Context) solved {
 	if err != nil {
 		s.files.failed()
 	}
-	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen}
+	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen, def: s.def}
 }
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
@@ -81,6 +87,7 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 	}
 	opt := s.opt(attach)
 	opt.Exports = s.exports(ctx, documents)
+	s.cache.apply(&opt)
 	opt.SourcePolicy = p.under(s.req.Policy)
 	status := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
@@ -89,6 +96,7 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 		defer close(drained)
 		for msg := range status {
 			seen.see(msg)
+			s.cache.see(msg)
 			s.env.Progress.Status(s.platform, msg)
 		}
 		s.env.Progress.Status(s.platform, nil)
@@ -122,9 +130,16 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 	if err != nil {
 		return nil, err
 	}
+	again := cleared.isolate && !s.isolated
+	s.isolated = s.isolated || again
 	if cleared.reread[s.index] {
 		s.again = &cleared
 		return nil, errAgain
+	}
+	if again {
+		if got, err = s.read(ctx, gw); err != nil {
+			return nil, err
+		}
 	}
 	return s.finish(ctx, cleared, got.result, left)
 }
@@ -143,12 +158,17 @@ func (s *solve) underPins(ctx context.Context, gw gateway.Client, left func()) (
 
 func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
 	attrs := s.req.attrs(s.platform, s.context)
-	return read(ctx, gw, frontend(attrs), attrs)
+	if s.isolated {
+		isolate(attrs, s.platform)
+	}
+	got, err := read(ctx, gw, frontend(attrs), attrs)
+	s.def = got.def
+	return got, err
 }
 
 func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Result, left func()) (*gateway.Result, error) {
 	// Without an export BuildKit need not run anything.
-	if cleared.limits.bound() || cleared.holding || !s.req.makesImages() && len(s.files.outputs) == 0 {
+	if cleared.limits.bound() || cleared.holding || s.keeper != nil || !s.req.makesImages() && len(s.files.outputs) == 0 {
 		return res, s.work(ctx, cleared, res, left)
 	}
 	return res, nil
@@ -171,6 +191,9 @@ func (s *solve) work(ctx context.Context, cleared clearance, res *gateway.Result
 	err = ref.Evaluate(ctx)
 	leave()
 	left()
+	if err == nil && s.keeper != nil {
+		err = s.keeper.hold(ctx, cleared.pins, s.def)
+	}
 	if err == nil && cleared.holding {
 		err = wait(ctx, &s.cond.worked)
 	}

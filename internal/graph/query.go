@@ -34,6 +34,17 @@ func (g Graph) Sources() []Step {
 	return out
 }
 
+// CacheMounts returns the steps that run with a cache mount, in the order of g.
+func (g Graph) CacheMounts() []Step {
+	var out []Step
+	for _, s := range g.Steps {
+		if slices.ContainsFunc(s.Mounts, func(m Mount) bool { return m.Type == "cache" }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Shared tells in how many of the graphs each step is. BuildKit does a step of
 // several graphs once when they are solved at the same time, or finds it in its
 // cache, so a caller shows it once. Steps that use the context are shared only if
