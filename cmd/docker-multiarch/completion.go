@@ -33,6 +33,7 @@ func buildCompletions(w *world) map[string]completer {
 		"network":        oneOf("default", "none", "host"),
 		"media-types":    oneOf("oci", "docker"),
 		"emulators":      oneOf("auto", "never"),
+		"cache-mounts":   oneOf("auto", "shared", "isolated"),
 		"log-dir":        folders,
 		"file":           files,
 		"metadata-file":  files,

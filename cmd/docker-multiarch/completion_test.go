@@ -66,7 +66,7 @@ func TestAllKnownPlatformsAreOffered(t *testing.T) {
 
 func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
 	free := []string{"add-host", "annotation", "build-arg", "build-context", "builder-image", "jobs", "label", "secret", "ssh", "tag", "target"}
-	free = append(free, "cgroup-parent", "no-cache-filter", "shm-size", "ulimit")
+	free = append(free, "cache-from", "cache-to", "cgroup-parent", "no-cache-filter", "shm-size", "ulimit")
 	cmd := newBuildCommand(&world{}, runBuild)
 	completions := buildCompletions(&world{})
 	for name := range completions {
