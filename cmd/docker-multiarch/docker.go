@@ -147,9 +147,15 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 			Shell: node, Platforms: ps, HelperImage: node.Image, Report: opt.note,
 		})
 	}
+	diskSeen := watchDisk(ctx, node.Builder, node, diskLookAfter)
 	return &connection{
-		env:     env,
-		close:   func() { _ = node.Close() },
+		env: env,
+		close: func() {
+			if warning := diskSeen(); warning != "" {
+				opt.note(warning)
+			}
+			_ = node.Close()
+		},
 		gateway: func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, node.Image) },
 		lost:    func(ctx context.Context) error { return lostBuilder(ctx, eng, node) },
 	}, nil

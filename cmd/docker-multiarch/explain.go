@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	dockercli "github.com/docker/cli/cli"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -86,6 +88,12 @@ func hintFor(err error) string {
 	}
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
+	}
+	if strings.Contains(err.Error(), "no space left on device") {
+		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"
+	}
+	if errors.Is(err, engine.ErrUnreachable) {
+		return "docker context ls lists the engines that are known, docker context use chooses one"
 	}
 	if cannot, ok := errors.AsType[*build.CannotRunError](err); ok {
 		return cannotRunHint(cannot)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/cli/cli/config/configfile"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -64,6 +65,7 @@ func newStage(t *testing.T) *stage {
 		in: strings.NewReader(""), out: &s.out, err: &s.err,
 		lookupEnv: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
 		endpoint:  func() (string, string) { return "default", "unix:///engine.sock" },
+		config:    func() *configfile.ConfigFile { return configfile.New("") },
 		stateDir:  sync.OnceValue(t.TempDir),
 		proxies:   func() map[string]string { return nil },
 		connect:   s.connect,

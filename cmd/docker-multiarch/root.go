@@ -7,7 +7,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	dockercli "github.com/docker/cli/cli"
 	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
 	cliflags "github.com/docker/cli/cli/flags"
@@ -23,7 +22,7 @@ func newRoot(w *world, name string) *cobra.Command {
 		Long: "Build an image for several platforms with one command, and push it as one index.\n\n" +
 			"A builder of its own is made on first use, emulators are installed when a platform needs them,\n" +
 			"and no tag moves before every platform has succeeded.",
-		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
+		Args: cobra.ArbitraryArgs, RunE: startOrUnknown,
 		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true, DisableFlagsInUseLine: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
@@ -40,7 +39,7 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.SetIn(w.in)
 	root.SetOut(w.out)
 	root.SetErr(w.err)
-	root.SetFlagErrorFunc(dockercli.FlagErrorFunc)
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newBuildCommand(w, runBuild), newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	return root
 }

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWithoutACommandThreeCommandsAreShownThatExist(t *testing.T) {
+	s := newStage(t)
+	if status := s.run(); status != 0 {
+		t.Fatalf("status %d", status)
+	}
+	shown := 0
+	for line := range strings.Lines(s.out.String()) {
+		args, ok := strings.CutPrefix(line, "  docker-multiarch ")
+		if !ok {
+			continue
+		}
+		shown++
+		cmd, rest, err := newRoot(s.w, "docker-multiarch").Find(strings.Fields(args))
+		if err != nil || !cmd.HasParent() || cmd.HasSubCommands() {
+			t.Errorf("%q: %v", line, err)
+			continue
+		}
+		if err := cmd.ParseFlags(rest); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+	if shown != 3 {
+		t.Errorf("%d commands are shown:\n%s", shown, s.out.String())
+	}
+}
+
+func TestErrorsOfWordsEndWithACommand(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"bulid"}, []string{`unknown command "bulid": did you mean "build"?`, "docker-multiarch --help"}},
+		{[]string{"builder", "creat"}, []string{`did you mean "create"?`, "docker-multiarch builder --help"}},
+		{[]string{"build", "--plaform=linux/arm64", "."}, []string{"unknown flag: --plaform: did you mean --platform?", "docker-multiarch build --help"}},
+		{[]string{"build", "--xyzzy", "."}, []string{"unknown flag: --xyzzy\n", "docker-multiarch build --help"}},
+		{[]string{"build", "--platform"}, []string{"flag needs an argument: --platform", "docker-multiarch build --help"}},
+		{[]string{"builder", "inspect", "a", "b"}, []string{"takes one builder at most", "docker-multiarch builder inspect --help"}},
+		{[]string{"builder", "create", "--driver", "kubernetes"}, []string{"docker-container", "leave --driver out"}},
+		{[]string{"builder", "create", "elsewhere"}, []string{"not the current context", "docker --context elsewhere multiarch builder create"}},
+		{[]string{"builder", "create", "--append", "--name", "b"}, []string{"one node", "docker multiarch builder create --name NAME"}},
+		{[]string{"builder", "create", "--name", "b", "--node", "c"}, []string{"with a 0 behind", "docker multiarch builder create"}},
+		{[]string{"builder", "rm", "--keep-daemon"}, []string{"--keep-daemon", "docker multiarch builder rm --keep-state"}},
+		{[]string{"builder", "rm", "--all-inactive", "b"}, []string{"cannot specify builder name when --all-inactive is set"}},
+		{[]string{"builder", "ls", "--format", "{{.Name"}, []string{"unclosed action", "--format"}},
+		{[]string{"builder", "du", "--verbose", "--format", "json"}, []string{"--format and --verbose cannot be used together"}},
+		{[]string{"builder", "du", "--filter", "until=soon"}, []string{`"until" filter expects a duration`}},
+		{[]string{"builder", "prune", "-f", "--filter", "until=1h", "--filter", "unused-for=1h"}, []string{`conflicting filters "until" and "unused-for"`}},
+		{[]string{"builder", "stop", "a/b"}, []string{`invalid builder name "a/b"`}},
+	} {
+		s := newStage(t)
+		if status := s.run(tt.args...); status != exitUsage {
+			t.Errorf("%q: status %d", tt.args, status)
+		}
+		contains(t, s.err.String(), tt.want...)
+	}
+}
