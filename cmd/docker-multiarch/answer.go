@@ -24,7 +24,7 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 		delivered(w.err, report)
 	}
 	if err != nil {
-		sayUntouched(w.err, report)
+		sayUntouched(w.err, j, report)
 		return err
 	}
 	if o.quiet {
@@ -165,7 +165,7 @@ func stateNote(tag manifest.TagResult) string {
 }
 
 // sayUntouched tells where an error left the tags.
-func sayUntouched(out io.Writer, report build.Report) {
+func sayUntouched(out io.Writer, j job, report build.Report) {
 	if !begun(report) {
 		return
 	}
@@ -175,10 +175,16 @@ func sayUntouched(out io.Writer, report build.Report) {
 			moved = append(moved, t.Ref)
 		}
 	}
-	fmt.Fprintln(out)
-	if len(moved) == 0 {
-		fmt.Fprintln(out, "No tag was moved.")
-		return
+	for _, l := range report.Loaded {
+		moved = append(moved, l.Name+" (in the engine)")
 	}
-	fmt.Fprintf(out, "Tags that were moved before: %s\n", strings.Join(moved, ", "))
+	fmt.Fprintln(out)
+	switch files := len(j.request.Outputs.Archives)+len(j.request.Outputs.Files) > 0; {
+	case len(moved)+len(report.Written) == 0 && !files:
+		fmt.Fprintln(out, "No tag was moved.")
+	case len(moved)+len(report.Written) == 0:
+		fmt.Fprintln(out, "No tag was moved, no file was written.")
+	case len(moved) > 0:
+		fmt.Fprintf(out, "Tags that were moved before: %s\n", strings.Join(moved, ", "))
+	}
 }

@@ -154,6 +154,9 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 	for _, line := range j.notes {
 		progress.Note(line)
 	}
+	if err := checkLoad(ctx, w, j.request); err != nil {
+		return build.Report{}, err
+	}
 	var registry *manifest.Client
 	var preflight func(context.Context) error
 	var asking errgroup.Group

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // destination settles the outputs, the names and the media types. The platforms, the annotations and the attestations are there.
@@ -82,6 +88,23 @@ func checkStdout(w *world, o buildOptions, output string) error {
 	}
 	if o.quiet || o.metadataFile == "/dev/stdout" || o.iidFile == "/dev/stdout" {
 		return fmt.Errorf("--output %q writes to standard output, where the digest would be written too: give one of them a file", output)
+	}
+	return nil
+}
+
+// checkLoad asks the engine whether its image store can hold what it is to be loaded with, where there can be a doubt. The builder's own
+// platform, when none was asked for, is the engine's.
+func checkLoad(ctx context.Context, w *world, r build.Request) error {
+	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.OS != "linux" })
+	if l := r.Outputs.Load; l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
+		return nil
+	}
+	eng, err := w.answering(ctx)
+	if err != nil {
+		return err
+	}
+	if err := load.Check(ctx, eng, r.Platforms, r.Outputs.Load.Selection); err != nil {
+		return &usage{err: err}
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ type finisher struct {
 	body     []byte
 	blobs    blobs
 	archives []archived
+	loading  *load.Staged
 }
 
 // archived is an archive before it has its name.
@@ -97,7 +98,18 @@ func (f *finisher) prepare(ctx context.Context, children []child) error {
 			return fmt.Errorf("write %q: %w", a.Dest, err)
 		}
 	}
-	return f.files.finish()
+	if err := f.files.finish(); err != nil {
+		return err
+	}
+	l := f.req.Outputs.Load
+	if l == nil {
+		return nil
+	}
+	var err error
+	f.loading, err = load.Stage(ctx, f.env.Engine, load.Request{
+		Names: l.Names, Root: f.root(), Blobs: f.blobs, Selection: l.Selection, Note: f.env.Progress.Note,
+	})
+	return err
 }
 
 // archive writes one archive to where it is staged, or to standard output.
@@ -148,12 +160,9 @@ func (f *finisher) name(ctx context.Context, rep Report, children []child) (Repo
 			rep.Written = append(rep.Written, dest)
 		}
 	}
-	if l := f.req.Outputs.Load; l != nil {
-		rep.Loaded, err = load.Load(ctx, f.env.Engine, load.Request{
-			Names: l.Names, Root: f.root(), Blobs: f.blobs, Selection: l.Selection, Note: f.env.Progress.Note,
-		})
-		if err != nil {
-			return rep, fmt.Errorf("load into the engine: %w", err)
+	if f.loading != nil {
+		if rep.Loaded, err = f.loading.Place(ctx); err != nil {
+			return rep, err
 		}
 	}
 	placed, err := f.files.place()

@@ -23,9 +23,9 @@ type place struct {
 	Loaded
 }
 
-// loadImages brings images of one platform each into a classic store. plain is the place of the one that gets the names as they
+// stageImages brings images of one platform each into a classic store. plain is the place of the one that gets the names as they
 // are; -1 for none. An engine gives names to an image while it loads it, so the names come afterwards, all together.
-func loadImages(ctx context.Context, eng *engine.Engine, req Request, images []image, plain int) ([]Loaded, error) {
+func stageImages(ctx context.Context, eng *engine.Engine, req Request, images []image, plain int) (*Staged, error) {
 	places, err := plan(req.Names, images, plain)
 	if err != nil {
 		return nil, err
@@ -39,20 +39,17 @@ func loadImages(ctx context.Context, eng *engine.Engine, req Request, images []i
 	if err := store.send(ctx, req, images); err != nil {
 		return nil, err
 	}
-	loaded := make([]Loaded, len(places))
+	staged := &Staged{engine: eng, images: make([]Loaded, len(places)), names: make([]string, len(places))}
 	for i, p := range places {
-		loaded[i] = p.Loaded
-		if p.Already || p.name == nil {
-			continue
-		}
-		if err := eng.Tag(ctx, p.ID.String(), p.name.String()); err != nil {
-			return nil, err
+		staged.images[i] = p.Loaded
+		if !p.Already && p.name != nil {
+			staged.names[i] = p.name.String()
 		}
 	}
 	if len(images) > 1 {
-		req.Note(explain(places, len(images), plain))
+		staged.note = func() { req.Note(explain(places, len(images), plain)) }
 	}
-	return loaded, nil
+	return staged, nil
 }
 
 // plan gives every image its names.

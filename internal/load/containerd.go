@@ -20,8 +20,8 @@ import (
 // questionsAtOnce bounds the questions to an engine that run at the same time.
 const questionsAtOnce = 16
 
-// loadIndex brings an image into a containerd store, without the unwanted digests.
-func loadIndex(ctx context.Context, eng *engine.Engine, req Request, graph layout.Graph, out map[digest.Digest]bool) ([]Loaded, error) {
+// stageIndex brings an image into a containerd store, without the unwanted digests.
+func stageIndex(ctx context.Context, eng *engine.Engine, req Request, graph layout.Graph, out map[digest.Digest]bool) (*Staged, error) {
 	root := req.Root.Digest
 	var wanted []digest.Digest
 	for _, node := range graph.Nodes {
@@ -34,46 +34,54 @@ func loadIndex(ctx context.Context, eng *engine.Engine, req Request, graph layou
 	defer closeContent()
 	var there map[digest.Digest]bool
 	var loaded []Loaded
+	var known bool
 	group, groupCtx := errgroup.WithContext(ctx) // an engine takes its time to look at an image of many platforms
 	group.Go(func() (err error) {
 		there, err = which(groupCtx, has, wanted)
 		return err
 	})
 	group.Go(func() (err error) {
-		loaded, err = namesAt(groupCtx, eng, req.Names, root)
+		loaded, known, err = namesAt(groupCtx, eng, req.Names, root)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	complete := !slices.ContainsFunc(wanted, func(d digest.Digest) bool { return !there[d] && !out[d] })
-	missing := slices.ContainsFunc(loaded, func(l Loaded) bool { return !l.Already })
-	if complete && !missing {
-		return loaded, nil
+	staged := &Staged{engine: eng, images: loaded, names: make([]string, len(loaded))}
+	for i, l := range loaded {
+		if !l.Already && len(req.Names) > 0 {
+			staged.names[i] = req.Names[i].String()
+		}
+		loaded[i].Already = l.Already && complete
 	}
-	for i := range loaded {
-		loaded[i].Already = loaded[i].Already && complete
+	if complete && known {
+		return staged, nil
 	}
-	return loaded, retried(ctx, len(there) > 0, func(spare bool) error {
+	return staged, retried(ctx, len(there) > 0, func(spare bool) error {
 		return sendIndex(ctx, eng, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || spare && there[d], spare && there[d] })
 	})
 }
 
-// namesAt tells which names the engine has for the root already. Without names it is the root itself that must be known.
-func namesAt(ctx context.Context, eng *engine.Engine, names []reference.NamedTagged, root digest.Digest) ([]Loaded, error) {
-	if len(names) == 0 {
-		img, err := eng.Image(ctx, root.String())
-		return []Loaded{{ID: root, Already: img.ID == root}}, err
-	}
-	var loaded []Loaded
+// namesAt tells which names the engine has for the root already, and whether it knows the root at all, by whatever name: content
+// that no image holds may go at any time.
+func namesAt(ctx context.Context, eng *engine.Engine, names []reference.NamedTagged, root digest.Digest) (loaded []Loaded, known bool, err error) {
 	for _, name := range names {
 		img, err := eng.Image(ctx, name.String())
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		known = known || img.ID == root
 		loaded = append(loaded, Loaded{Name: reference.FamiliarString(name), ID: root, Already: img.ID == root})
 	}
-	return loaded, nil
+	if known {
+		return loaded, true, nil
+	}
+	img, err := eng.Image(ctx, root.String())
+	if known = img.ID == root; len(names) == 0 {
+		loaded = []Loaded{{ID: root, Already: known}}
+	}
+	return loaded, known, err
 }
 
 // sendIndex sends what is not left out. The engine takes an image whose content is not whole, so what was spared must still be
@@ -81,7 +89,7 @@ func namesAt(ctx context.Context, eng *engine.Engine, names []reference.NamedTag
 func sendIndex(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, leave func(digest.Digest) (skip, spared bool)) error {
 	var spared []digest.Digest
 	err := eng.Load(ctx, func(w io.Writer) error {
-		return layout.WriteOCI(ctx, w, layout.Image{Root: req.Root, Names: req.Names}, req.Blobs, func(desc ocispecs.Descriptor) bool {
+		return layout.WriteOCI(ctx, w, layout.Image{Root: req.Root}, req.Blobs, func(desc ocispecs.Descriptor) bool {
 			skip, had := leave(desc.Digest)
 			if had {
 				spared = append(spared, desc.Digest)

@@ -30,7 +30,7 @@ func TestAContainerdStoreGetsOnlyWhatItDoesNotHave(t *testing.T) {
 	w.load(w.request(w.app("2"), "app"))
 	w.equal(w.sent(1), []string{"amd 2", "arm 2", "arm64 2"})
 	w.load(w.request(w.app("2"), "other"))
-	w.equal(w.fake.Store.Loads[2], []string{"oci-layout", "index.json"})
+	w.equal(len(w.fake.Store.Loads), 2)
 	w.equal(w.fake.Images["other:latest"], w.fake.Images["app:latest"])
 }
 

@@ -79,14 +79,47 @@ func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel 
 // Load brings an image into the engine's store. Names are moved when everything is there, so an error before that leaves them
 // where they were. The results are in the order of the names and, under each, of the image.
 func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error) {
-	loaded, err := load(ctx, eng, req)
+	staged, err := Stage(ctx, eng, req)
+	if err != nil {
+		return nil, err
+	}
+	return staged.Place(ctx)
+}
+
+// Staged is an image that an engine has whole, under no name that it did not have before.
+type Staged struct {
+	engine *engine.Engine
+	images []Loaded
+	names  []string // by the place in images: the name to be moved to it; "" if there is none to move
+	note   func()
+}
+
+// Stage is the first part of Load: the one that takes time and room.
+func Stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error) {
+	staged, err := stage(ctx, eng, req)
 	if err != nil {
 		return nil, fmt.Errorf("load into the engine at %q: %w", eng.Host(), err)
 	}
-	return loaded, nil
+	return staged, nil
 }
 
-func load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error) {
+// Place moves the names. The results are Load's.
+func (s *Staged) Place(ctx context.Context) ([]Loaded, error) {
+	for i, name := range s.names {
+		if name == "" {
+			continue
+		}
+		if err := s.engine.Tag(ctx, s.images[i].ID.String(), name); err != nil {
+			return nil, fmt.Errorf("load into the engine at %q: %w", s.engine.Host(), err)
+		}
+	}
+	if s.note != nil {
+		s.note()
+	}
+	return s.images, nil
+}
+
+func stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error) {
 	info, err := eng.Info(ctx)
 	if err != nil {
 		return nil, err
@@ -114,7 +147,7 @@ func load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error
 		req.Note = func(string) {}
 	}
 	if info.ContainerdStore {
-		return loadIndex(ctx, eng, req, graph, unwanted(graph, images, chosen))
+		return stageIndex(ctx, eng, req, graph, unwanted(graph, images, chosen))
 	}
 	var wanted []image
 	for _, i := range chosen {
@@ -125,7 +158,7 @@ func load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error
 	if len(wanted) > 1 {
 		plain = slices.Index(chosen, own(info, platforms))
 	}
-	return loadImages(ctx, eng, req, wanted, plain)
+	return stageImages(ctx, eng, req, wanted, plain)
 }
 
 // choose gives the places of the chosen platforms, in the order of ps.

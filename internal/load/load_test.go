@@ -226,3 +226,21 @@ func (f failing) Fetch(ctx context.Context, d ocispecs.Descriptor) (io.ReadClose
 	}
 	return f.Store.Fetch(ctx, d)
 }
+
+func TestAStagedImageHasNoNameUntilItIsPlaced(t *testing.T) {
+	for _, containerd := range []bool{false, true} {
+		w := newWorld(t, containerd)
+		before := w.load(w.request(w.app("1"), "app"))
+		staged, err := load.Stage(t.Context(), w.eng, w.request(w.app("2"), "app"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.equal(w.fake.Images["app:latest"], before[0].ID.String())
+		after, err := staged.Place(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.equal(w.fake.Images["app:latest"], after[0].ID.String())
+		w.equal(after[0].ID == before[0].ID, false)
+	}
+}

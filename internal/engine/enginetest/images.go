@@ -153,6 +153,9 @@ func (e *Engine) tagImage(w http.ResponseWriter, r *http.Request) {
 	}
 	name := r.URL.Query().Get("repo") + ":" + r.URL.Query().Get("tag")
 	e.Images[strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")] = id
+	if e.Images[""] == id {
+		delete(e.Images, "") // it was kept without a name until it got one
+	}
 	w.WriteHeader(http.StatusCreated)
 }
 
