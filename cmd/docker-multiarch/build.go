@@ -27,6 +27,8 @@ type buildOptions struct {
 	progress              progressOptions
 	steps                 stepOptions
 	accepted              acceptedOptions
+	call                  callOptions
+	debug                 bool
 
 	index      bool
 	jobs       int
@@ -64,7 +66,9 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.contextPath = append(args, ".")[0]
-			return interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
+			return debugging(w, o.debug, func() error {
+				return interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
+			})
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
@@ -109,6 +113,8 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringArrayVar(&o.targets, "target", nil, `Set the target build stage to build; for one platform "linux/arm64:stage"`)
 	addStepFlags(f, &o.steps)
 	addAcceptedFlags(f, &o.accepted)
+	addCallFlags(f, &o.call)
+	f.BoolVarP(&o.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
 
 	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
 	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
@@ -131,6 +137,9 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 		return err
 	}
 	defer j.release()
+	if j.call != nil {
+		return runCall(ctx, w, o, j)
+	}
 	if err := clearOutputs(o); err != nil {
 		return err
 	}

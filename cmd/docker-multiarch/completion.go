@@ -40,6 +40,7 @@ func buildCompletions(w *world) map[string]completer {
 		"iidfile":        files,
 		"builder-config": files,
 		"driver-opt":     completeDriverOptions,
+		"call":           oneOf("build", "check", "outline", "targets", "subrequests.describe"),
 		"allow":          oneOf("network.host", "security.insecure", "device", localDelete),
 		"output":         beginnings(prefixed("type=", outputTypes)...),
 		"attest":         beginnings("type=provenance", "type=sbom"),

@@ -61,10 +61,14 @@ func explain(out io.Writer, err error) int {
 		fmt.Fprintln(out, "interrupted")
 		return signalStatus(sig.signal)
 	}
+	if status, ok := errors.AsType[callStatus](err); ok {
+		return int(status)
+	}
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out, "interrupted")
 		return exitInterrupted
 	}
+	printTrace(out, err)
 	fmt.Fprintf(out, "ERROR: %s\n", err)
 	if hint := hintFor(err); hint != "" {
 		fmt.Fprintf(out, "Hint: %s\n", hint)

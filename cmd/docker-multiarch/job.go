@@ -25,6 +25,7 @@ type job struct {
 	names   []reference.NamedTagged // that the result has wherever it goes
 	builder builderOptions
 	display progress.Mode
+	call    *call    // a question instead of a build
 	notes   []string // what the user should know before the build
 	release func()   // removes what was spooled
 }
@@ -72,8 +73,13 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 	if err := j.words(w, o); err != nil {
 		return j, err
 	}
-	if err := j.destination(w, o, names, media); err != nil {
+	if j.call, err = o.call.parse(); err != nil {
 		return j, err
+	}
+	if j.call == nil { // what is only asked needs no name and no output
+		if err := j.destination(w, o, names, media); err != nil {
+			return j, err
+		}
 	}
 	// Last, since standard input is read and spooled here.
 	j.request.Source, j.release, err = j.openSource(ctx, w, o)

@@ -37,7 +37,7 @@ func isRegular(name string) bool {
 
 // writeMetadata replaces the file in one step: a reader sees all of it or none. What is there and no regular file, such as
 // /dev/stdout, is written to instead.
-func writeMetadata(name string, m buildMetadata) error {
+func writeMetadata(name string, m any) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err

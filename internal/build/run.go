@@ -57,23 +57,11 @@ func solveAll(
 	ctx context.Context, cancel context.CancelCauseFunc, w task, preflight func(context.Context) error,
 ) ([]solved, clearance, error) {
 	req, env, targets := w.req, w.env, w.targets
-	shared, err := contextSession(ctx, req.Source, env.Client)
+	shared, stop, err := serveContext(ctx, cancel, req.Source, env)
 	if err != nil {
 		return nil, clearance{}, err
 	}
-	serveCtx, stop := context.WithCancel(context.WithoutCancel(ctx)) // outlives a cancelled build's solves, so that they end in order
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		// What ends a session after its build is of no interest.
-		if err := env.Node.Solver.Serve(serveCtx, shared); err != nil && serveCtx.Err() == nil {
-			cancel(fmt.Errorf("cannot serve the build context: %w", err))
-		}
-	})
-	defer func() {
-		stop() // first: closing a session waits until it is connected
-		_ = shared.Close()
-		serving.Wait()
-	}()
+	defer stop()
 
 	cond := newConductor(len(targets))
 	asking, done := context.WithCancel(ctx)
@@ -81,13 +69,13 @@ func solveAll(
 	decide := newClearing(asking, req, env, targets, preflight)
 	results := make([]solved, len(targets))
 	cache := newCaching(req.Cache, targets, env.Progress.Note)
-	keep := newKeeper(&solve{platform: targets[0], req: req, env: env, cache: cache, context: shared.ID()})
+	keep := newKeeper(&solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
 	defer keep.close()
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		s := &solve{
 			index: i, platform: target, req: req, env: env, cond: cond, files: w.files, cache: cache,
-			context: shared.ID(), recorded: i == recorded(env.Node, targets),
+			context: shared, recorded: i == recorded(env.Node, targets),
 			isolated: req.Cache.Mounts == IsolatedMounts,
 		}
 		if req.Cache.Exports() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
@@ -44,6 +45,28 @@ func contextSession(ctx context.Context, src Source, client string) (*session.Se
 	}
 	s.Allow(filesync.NewFSSyncProvider(dirs))
 	return s, nil
+}
+
+// serveContext serves the local directories until stop is called, and gives the ID of their session. It cancels ctx if they cannot
+// be served.
+func serveContext(ctx context.Context, cancel context.CancelCauseFunc, src Source, env Env) (id string, stop func(), err error) {
+	shared, err := contextSession(ctx, src, env.Client)
+	if err != nil {
+		return "", nil, err
+	}
+	serveCtx, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives a cancelled build's solves, so that they end in order
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		// What ends a session after its build is of no interest.
+		if err := env.Node.Solver.Serve(serveCtx, shared); err != nil && serveCtx.Err() == nil {
+			cancel(fmt.Errorf("cannot serve the build context: %w", err))
+		}
+	})
+	return shared.ID(), func() {
+		end() // first: closing a session waits until it is connected
+		_ = shared.Close()
+		serving.Wait()
+	}, nil
 }
 
 func sharedKey(src Source, client string) string {

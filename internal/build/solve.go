@@ -37,6 +37,7 @@ type solve struct {
 	keeper   *keeper // nil if no cache is exported
 	context  string  // ID of the session that serves the context
 	started  time.Time
+	asks     bool // something else than an image
 	recorded bool // see recorded
 	isolated bool // has cache mounts of its own
 	def      *pb.Definition
@@ -86,8 +87,10 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 		return nil, symptoms{}, err
 	}
 	opt := s.opt(attach)
-	opt.Exports = s.exports(ctx, documents)
-	s.cache.apply(&opt)
+	if !s.asks {
+		opt.Exports = s.exports(ctx, documents)
+		s.cache.apply(&opt)
+	}
 	opt.SourcePolicy = p.under(s.req.Policy)
 	status := make(chan *client.SolveStatus)
 	drained := make(chan struct{})

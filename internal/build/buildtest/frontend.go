@@ -6,6 +6,9 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerui"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/frontend/subrequests/lint"
+	"github.com/moby/buildkit/frontend/subrequests/outline"
+	"github.com/moby/buildkit/frontend/subrequests/targets"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -21,6 +24,9 @@ func dockerfile(ctx context.Context, b *bridge) (*gateway.Result, error) {
 		return nil, err
 	}
 	opt := dockerfile2llb.ConvertOpt{Config: ui.Config, Client: ui, SourceMap: src.SourceMap, MetaResolver: b}
+	if res, ok, err := ui.HandleSubrequest(ctx, requests(src.Data, opt)); ok || err != nil {
+		return res, err
+	}
 	res, err := ui.Build(ctx, func(ctx context.Context, platform *ocispecs.Platform, _ int) (*dockerui.BuildResult, error) {
 		opt := opt
 		opt.TargetPlatform = platform
@@ -42,4 +48,17 @@ func dockerfile(ctx context.Context, b *bridge) (*gateway.Result, error) {
 		return nil, err
 	}
 	return res.Finalize()
+}
+
+// requests are the questions that BuildKit's frontend answers instead of building.
+func requests(data []byte, opt dockerfile2llb.ConvertOpt) dockerui.RequestHandler {
+	return dockerui.RequestHandler{
+		Outline: func(ctx context.Context) (*outline.Outline, error) {
+			return dockerfile2llb.Dockerfile2Outline(ctx, data, opt)
+		},
+		ListTargets: func(ctx context.Context) (*targets.List, error) { return dockerfile2llb.ListTargets(ctx, data) },
+		Lint: func(ctx context.Context) (*lint.LintResults, error) {
+			return dockerfile2llb.DockerfileLint(ctx, data, opt)
+		},
+	}
 }

@@ -40,6 +40,9 @@ func NewRegistry(t testing.TB) (string, *faultregistry.Registry) {
 // export evaluates what is to be exported, and exports it as BuildKit does: pushed by digest, sent to the session's content store, or
 // as files. Anything else, a tag above all, is refused. The image has the frontend's own configuration.
 func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveResponse, error) {
+	if len(j.Opt.Exports) == 0 {
+		return &client.SolveResponse{}, nil
+	}
 	ref, err := res.SingleRef()
 	if err != nil {
 		return nil, err

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+)
+
+// callStatus is the exit status of a question whose answer has been printed: a check with findings.
+type callStatus int
+
+func (s callStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
+// runCall asks the frontend instead of building. There is no output and no registry: what is said about them is left aside, so that
+// --check can be added to any build.
+func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
+	if err := clearOutputs(o); err != nil {
+		return err
+	}
+	progress, err := newDisplay(ctx, w, o, j)
+	if err != nil {
+		return err
+	}
+	answers, err := ask(ctx, w, j, progress)
+	if cerr := progress.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	if o.metadataFile != "" {
+		if err := writeMetadata(o.metadataFile, callMetadata(answers)); err != nil {
+			return fmt.Errorf("--metadata-file could not be written: %w", err)
+		}
+	}
+	return printAnswers(w.out, *j.call, answers, func(a build.Answer) string { return j.request.Source.DockerfileOf(a.Platform).Shown })
+}
+
+func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answer, error) {
+	for _, line := range j.notes {
+		if !strings.HasPrefix(line, destinationNote) {
+			progress.Note(line)
+		}
+	}
+	conn, err := w.connect(ctx, connectOptions{builder: j.builder, references: j.request.References(), note: progress.Note})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.close()
+	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, conn.gateway); err != nil {
+		return nil, err
+	}
+	env := conn.env
+	env.Progress = progress
+	answers, err := build.Ask(ctx, j.request, env, j.call.question)
+	if brokenConnection(err) && ctx.Err() == nil {
+		err = conn.lost(ctx)
+	}
+	return answers, err
+}
+
+// printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the
+// Dockerfile.
+func printAnswers(out io.Writer, c call, answers []build.Answer, shown func(build.Answer) string) error {
+	groups, err := distinct(c, answers, shown)
+	if err != nil {
+		return err
+	}
+	if c.json && len(groups) > 1 {
+		return printByPlatform(out, groups, c)
+	}
+	for i, g := range groups {
+		if len(groups) > 1 {
+			if i > 0 {
+				fmt.Fprintln(out)
+			}
+			fmt.Fprintf(out, "%s:\n", strings.Join(g.platforms, ", "))
+		}
+		fmt.Fprint(out, g.text)
+	}
+	return worst(groups, c)
+}
+
+// worst is what the answers together mean for the exit status: an error of a Dockerfile, else the highest status.
+func worst(groups []answerGroup, c call) error {
+	var errs []error
+	status := 0
+	for _, g := range groups {
+		if g.failure != "" {
+			errs = append(errs, errors.New(g.failure))
+		}
+		status = max(status, g.status)
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	if status != 0 && !c.ignoreStatus {
+		return callStatus(status)
+	}
+	return nil
+}
