@@ -66,7 +66,7 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answe
 // printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the
 // Dockerfile.
 func printAnswers(out io.Writer, c call, answers []build.Answer, shown func(build.Answer) string) error {
-	groups, err := distinct(c, answers, shown)
+	groups, err := distinctAnswers(c, answers, shown)
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,8 @@ type answerGroup struct {
 	status    int
 }
 
-// distinct puts together the platforms whose answers read the same.
-func distinct(c call, answers []build.Answer, shown func(build.Answer) string) ([]answerGroup, error) {
+// distinctAnswers puts together the platforms whose answers read the same.
+func distinctAnswers(c call, answers []build.Answer, shown func(build.Answer) string) ([]answerGroup, error) {
 	var groups []answerGroup
 	seen := map[string]int{}
 	for _, a := range answers {
