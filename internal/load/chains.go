@@ -2,7 +2,10 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
@@ -41,4 +44,24 @@ func (s *classicStore) search(ctx context.Context, needed []digest.Digest) error
 
 func (s *classicStore) lacks(needed []digest.Digest) bool {
 	return slices.ContainsFunc(needed, func(chain digest.Digest) bool { return !s.chains[chain] })
+}
+
+// takes is an error when the engine is too old for the compression of an image's layers: engines before 23.0 take zstd for a
+// broken archive (https://docs.docker.com/engine/release-notes/23.0/#2300).
+func (s *classicStore) takes(ctx context.Context, img image) error {
+	info, err := s.engine.Info(ctx)
+	if err != nil {
+		return err
+	}
+	major, _, _ := strings.Cut(info.Version, ".")
+	if n, err := strconv.Atoi(major); err != nil || n < 17 || n >= 23 {
+		return nil
+	}
+	for _, layer := range img.node.Layers {
+		if strings.HasSuffix(layer.MediaType, "+zstd") {
+			return fmt.Errorf("engine %s cannot take layers that are compressed with zstd: compress them with gzip (compression=gzip), or use an engine from 23.0 on",
+				info.Version)
+		}
+	}
+	return nil
 }

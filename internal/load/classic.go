@@ -168,6 +168,9 @@ func (s *classicStore) send(ctx context.Context, req Request, images []image) er
 	var chains, below []digest.Digest // below: without the topmost of each, which is what changes most
 	for _, img := range images {
 		if !s.images[img.node.Config.Digest] {
+			if err := s.takes(ctx, img); err != nil {
+				return err
+			}
 			missing = append(missing, layout.DockerImage{Manifest: img.node.Descriptor})
 			own := chainIDs(img.diffIDs)
 			chains, below = append(chains, own...), append(below, own[:max(0, len(own)-1)]...)

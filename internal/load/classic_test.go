@@ -114,3 +114,21 @@ func TestAnIndexWithoutAnImageIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestLayersThatAnOldEngineCannotReadAreRefusedBeforeTheyAreSent(t *testing.T) {
+	for version, want := range map[string]bool{"20.10.24+dfsg1": false, "23.0.0": true, "28.2.2": true, "2.0.0-beta.18": true} {
+		w := newWorld(t, false)
+		w.fake.Info.ServerVersion = version
+		root := w.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
+			MediaType: ocispecs.MediaTypeImageManifest,
+			Config: w.put(ocispecs.MediaTypeImageConfig, ocispecs.Image{
+				Platform: parse(t, "linux/amd64")[0], RootFS: ocispecs.RootFS{DiffIDs: []digest.Digest{digest.FromString("a layer")}},
+			}),
+			Layers: []ocispecs.Descriptor{w.put(ocispecs.MediaTypeImageLayerZstd, "a layer")},
+		})
+		_, err := load.Load(t.Context(), w.eng, w.request(root, "app"))
+		if (err == nil) != want || (len(w.fake.Store.Loads) == 1) != want || err != nil && !strings.Contains(err.Error(), "compression=gzip") {
+			t.Errorf("%s: %v", version, err)
+		}
+	}
+}
