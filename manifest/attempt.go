@@ -17,7 +17,7 @@ import (
 const maxManifest = 4 << 20
 
 // attempt sends a request once, and reads the answer's body up to maxManifest bytes. The registry must be done with that within
-// the policy's silence; what is longer is left to the reader.
+// the policy's silence, counted anew whenever it takes a part of the request's body; what is longer is left to the reader.
 func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	timer := time.AfterFunc(t.policy.Silence, func() {
@@ -33,6 +33,9 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 		}
 		try.Body = body
 	}
+	if try.Body != nil && try.Body != http.NoBody {
+		try.Body = &audible{ReadCloser: try.Body, heard: func() { timer.Reset(t.policy.Silence) }}
+	}
 	resp, err := t.base.RoundTrip(try)
 	if err == nil {
 		if err = readAhead(resp, func() { cancel(nil) }); err == nil {
@@ -45,6 +48,17 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	}
 	cancel(nil)
 	return nil, err
+}
+
+// audible is a body whose reading shows that the other side listens.
+type audible struct {
+	io.ReadCloser
+	heard func()
+}
+
+func (a *audible) Read(p []byte) (int, error) {
+	a.heard()
+	return a.ReadCloser.Read(p)
 }
 
 // readAhead reads a body up to maxManifest bytes; done is called when the connection is not needed any more.

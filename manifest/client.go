@@ -59,6 +59,8 @@ type Client struct {
 
 	mu        sync.Mutex
 	endpoints map[string]*endpoint // by the registry's name in references
+
+	blobs sync.Map // blobPlace → the repository that was last seen to have it
 }
 
 // New makes a client; nothing is asked of any registry yet.

@@ -1,0 +1,181 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/content"
+)
+
+// uploadsAtOnce bounds the blobs and manifests of one Upload that are under way at the same time.
+const uploadsAtOnce = 4
+
+// Upload brings an image, an index or a manifest with all that belongs to it, into a repository by its digests; no tag moves.
+// What is there already is not sent, and what another Upload of this client has brought to the registry is taken from there, if
+// the registry can do that. Of an index, an attestation is written after the image that it is about, and the index itself last:
+// when it is there, everything is.
+//
+// Blobs are read from src while they are sent, checked on the way, and read again when the registry lost one half way; src is
+// used by several goroutines. An error is an [*Error], unless it is src that failed or held something else than its digest says.
+func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs.Descriptor, src content.Fetcher) error {
+	op := fmt.Sprintf("push to %q", reference.FamiliarName(repo))
+	r, err := c.repository(repo)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	// Else oras-go would keep a tag with the list of a manifest's referrers, where a registry does not do so by itself.
+	if err := r.SetReferrersCapability(true); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	// oras-go refuses an upload location whose scheme is less safe than that of the request it made, so it must know the scheme.
+	scheme, err := r.endpoint.settle(ctx)
+	if err != nil {
+		return r.fail(ctx, op, err)
+	}
+	r.PlainHTTP = scheme == "http"
+	u := &upload{client: c, repo: r, src: src}
+	err = oras.CopyGraph(r.pushScope(ctx), anything{src}, u, root, oras.CopyGraphOptions{
+		Concurrency: uploadsAtOnce, FindSuccessors: successors(root), MountFrom: u.siblings,
+	})
+	return u.explain(ctx, op, err)
+}
+
+// successors are what must be there before a descriptor is written: what it names and, for an attestation in an index, the image
+// that it is about.
+func successors(root ocispecs.Descriptor) func(context.Context, content.Fetcher, ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
+	return func(ctx context.Context, src content.Fetcher, desc ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
+		needed, err := content.Successors(ctx, src, desc)
+		if err != nil || !isAttestation(desc) || !IsIndex(root.MediaType) {
+			return needed, err
+		}
+		siblings, err := content.Successors(ctx, src, root)
+		for _, image := range siblings {
+			if image.Digest.String() == desc.Annotations[annotationReferenceDigest] {
+				needed = append(needed, image)
+			}
+		}
+		return needed, err
+	}
+}
+
+// anything is a source that is believed to have what it is asked for.
+type anything struct{ content.Fetcher }
+
+func (anything) Exists(context.Context, ocispecs.Descriptor) (bool, error) { return true, nil }
+
+// upload is a repository as oras-go writes to it.
+type upload struct {
+	client *Client
+	repo   repository
+	src    content.Fetcher
+}
+
+// Fetch reads what was uploaded; oras-go asks for it nowhere, but a storage has it.
+func (u *upload) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	return u.repo.Fetch(ctx, desc)
+}
+
+// Exists tells whether the repository has a blob or a manifest.
+func (u *upload) Exists(ctx context.Context, desc ocispecs.Descriptor) (bool, error) {
+	there, err := u.repo.Exists(ctx, desc)
+	if there {
+		u.keep(desc)
+	}
+	return there, err
+}
+
+// Push writes a blob or a manifest. Manifests are small: they are held in memory, so that the transport can repeat the request.
+func (u *upload) Push(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) error {
+	if FamilyOf(desc.MediaType) != "" {
+		data, err := content.ReadAll(body, desc)
+		if err != nil {
+			return &sourceError{fmt.Errorf("read %s: %w", desc.Digest, err)}
+		}
+		if err := u.repo.Push(ctx, desc, bytes.NewReader(data)); err != nil {
+			return &manifestError{mediaType: desc.MediaType, err: err}
+		}
+		return nil
+	}
+	if err := u.pushBlob(ctx, desc, body); err != nil {
+		return err
+	}
+	u.keep(desc)
+	return nil
+}
+
+// Mount takes a blob from another repository of the registry, or pushes it, if that cannot be.
+func (u *upload) Mount(ctx context.Context, desc ocispecs.Descriptor, from string, _ func() (io.ReadCloser, error)) error {
+	err := u.repo.Mount(ctx, desc, from, func() (io.ReadCloser, error) { return nil, errNotMounted })
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	body, err := u.src.Fetch(ctx, desc)
+	if err != nil {
+		return &sourceError{fmt.Errorf("read %s: %w", desc.Digest, err)}
+	}
+	return errors.Join(u.Push(ctx, desc, body), body.Close())
+}
+
+var errNotMounted = errors.New("the registry does not mount it")
+
+// blobPlace is a blob in a registry.
+type blobPlace struct{ registry, digest string }
+
+// keep remembers where a blob is.
+func (u *upload) keep(desc ocispecs.Descriptor) {
+	if FamilyOf(desc.MediaType) == "" {
+		u.client.blobs.Store(blobPlace{u.repo.endpoint.name, desc.Digest.String()}, u.repo.Reference.Repository)
+	}
+}
+
+// siblings are the other repositories of the registry that are known to have a blob.
+func (u *upload) siblings(_ context.Context, desc ocispecs.Descriptor) ([]string, error) {
+	at, ok := u.client.blobs.Load(blobPlace{u.repo.endpoint.name, desc.Digest.String()})
+	if name, _ := at.(string); ok && name != u.repo.Reference.Repository {
+		return []string{name}, nil
+	}
+	return nil, nil
+}
+
+// sourceError is a source that failed, and no registry.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+// manifestError is a registry that did not take a manifest.
+type manifestError struct {
+	mediaType string
+	err       error
+}
+
+func (e *manifestError) Error() string { return e.err.Error() }
+func (e *manifestError) Unwrap() error { return e.err }
+
+// explain says what an upload came to.
+func (u *upload) explain(ctx context.Context, op string, err error) error {
+	var source *sourceError
+	var written *manifestError
+	var failure *oras.CopyError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return u.repo.fail(ctx, op, err)
+	case errors.As(err, &source):
+		return fmt.Errorf("%s: %w", op, source.err)
+	case errors.As(err, &written):
+		return withFormatHint(u.repo.fail(ctx, op, written.err), written.mediaType)
+	case errors.As(err, &failure) && failure.Origin == oras.CopyErrorOriginSource:
+		return fmt.Errorf("%s: %w", op, failure.Err)
+	case errors.As(err, &failure):
+		return u.repo.fail(ctx, op, failure.Err)
+	}
+	return u.repo.fail(ctx, op, err)
+}

@@ -1,0 +1,117 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+)
+
+// pushBlob uploads a blob, of which body is a first copy. The transport repeats what has no body; an upload that breaks is begun
+// anew here, by the same policy, with the blob read again.
+func (u *upload) pushBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) error {
+	policy, clock := u.client.opt.Retry, u.client.opt.Clock
+	start := clock.Now()
+	for attempt := 1; ; attempt++ {
+		err := u.tryBlob(ctx, desc, body)
+		if err == nil || ctx.Err() != nil || policy.MaxWait < 0 || !isBrokenUpload(err) {
+			return err
+		}
+		if response := (*errcode.ErrorResponse)(nil); errors.As(err, &response) {
+			err = &answerError{response: response}
+		}
+		delay := policy.delay(attempt)
+		if delay > policy.MaxWait-clock.Now().Sub(start) {
+			return &gaveUpError{attempts: attempt, last: err}
+		}
+		u.client.opt.Report(Wait{Registry: u.repo.endpoint.name, Reason: err.Error(), Delay: delay})
+		if sleepErr := clock.Sleep(ctx, delay); sleepErr != nil {
+			return &gaveUpError{attempts: attempt, last: err, ctx: sleepErr}
+		}
+		body = nil
+	}
+}
+
+// tryBlob uploads a blob once, from body or, if that is nil, from the source.
+func (u *upload) tryBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) (err error) {
+	if body == nil {
+		again, err := u.src.Fetch(ctx, desc)
+		if err != nil {
+			return &sourceError{fmt.Errorf("read %s: %w", desc.Digest, err)}
+		}
+		defer func() { _ = again.Close() }() // it was read to its end, or the upload failed
+		body = again
+	}
+	checked, err := newCheckedReader(body, desc)
+	if err != nil {
+		return &sourceError{err}
+	}
+	err = u.repo.Blobs().Push(ctx, desc, checked)
+	if broken := checked.broken.Load(); broken != nil {
+		return &sourceError{fmt.Errorf("read %s: %w", desc.Digest, *broken)}
+	}
+	return err
+}
+
+// isBrokenUpload tells an upload that may go well when it is begun anew: what is transient, an upload that the registry forgot,
+// and a login that ended while the body was sent.
+func isBrokenUpload(err error) bool {
+	var source *sourceError
+	var gaveUp *gaveUpError
+	var response *errcode.ErrorResponse
+	switch {
+	case errors.As(err, &source), errors.As(err, &gaveUp):
+		return false
+	case errors.As(err, &response):
+		return isTransientStatus(response.StatusCode) ||
+			hasCode(response, errcode.ErrorCodeBlobUploadUnknown) || hasCode(response, errcode.ErrorCodeBlobUploadInvalid)
+	}
+	return isTransient(err) || strings.Contains(err.Error(), "request body is not rewindable")
+}
+
+// checkedReader reads a blob and checks it before its last bytes are out, so that a registry never gets a wrong one whole.
+type checkedReader struct {
+	r        io.Reader
+	verifier digest.Verifier
+	left     int64
+	broken   atomic.Pointer[error] // what the source did wrong; the transport may read on after its answer
+}
+
+func newCheckedReader(r io.Reader, desc ocispecs.Descriptor) (*checkedReader, error) {
+	if err := desc.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("%q: %w", desc.Digest, err)
+	}
+	return &checkedReader{r: r, verifier: desc.Digest.Verifier(), left: desc.Size}, nil
+}
+
+func (c *checkedReader) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
+	_, _ = c.verifier.Write(p[:n]) // a hash takes everything
+	c.left -= int64(n)
+	switch {
+	case c.left == 0 && !c.verifier.Verified():
+		return 0, c.fail(content.ErrMismatchedDigest)
+	case c.left == 0:
+		return n, nil
+	case errors.Is(err, io.EOF):
+		return n, c.fail(io.ErrUnexpectedEOF)
+	case err != nil:
+		return n, c.fail(err)
+	}
+	return n, nil
+}
+
+func (c *checkedReader) fail(err error) error {
+	c.broken.Store(&err)
+	return err
+}
