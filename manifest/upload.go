@@ -51,7 +51,7 @@ func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs
 func successors(root ocispecs.Descriptor) func(context.Context, content.Fetcher, ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
 	return func(ctx context.Context, src content.Fetcher, desc ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
 		needed, err := content.Successors(ctx, src, desc)
-		if err != nil || !isAttestation(desc) || !IsIndex(root.MediaType) {
+		if err != nil || !IsAttestation(desc) || !IsIndex(root.MediaType) {
 			return needed, err
 		}
 		siblings, err := content.Successors(ctx, src, root)
