@@ -3,9 +3,14 @@
 package e2e
 
 import (
+	"encoding/json"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/moby/buildkit/client"
+	"github.com/tonistiigi/vt100"
 )
 
 func TestEveryStepSaysItsPlatformAndASharedOneIsShownOnce(t *testing.T) {
@@ -49,5 +54,115 @@ func TestTheBuilderSaysThatItIsOnTheHostsNetworkAndWhy(t *testing.T) {
 		r := s.mustBuild("--push", "-t", s.repo(), s.dockerfile("FROM scratch", "COPY Dockerfile /"))
 		s.contains("the progress", r.err, "host's network")
 		s.equal("the container's network", s.mustDocker("inspect", "--format", "{{.HostConfig.NetworkMode}}", s.container()), "host")
+	})
+}
+
+// lanes are the lines of a plain display by their platform.
+func lanes(text string) map[string]string {
+	byName := map[string]string{}
+	for line := range strings.Lines(text) {
+		if who, rest, ok := strings.Cut(line, " | "); ok {
+			byName[strings.TrimSpace(who)] += rest
+		}
+	}
+	return byName
+}
+
+func TestEachPlatformsLogIsInAFileOfItsOwnWhateverTheDisplayShows(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		dir := s.dockerfile("FROM --platform=$BUILDPLATFORM $BASE AS tool", "RUN echo made on $(uname -m) >/once && cat /once",
+			"FROM $BASE", "COPY --from=tool /once /", "RUN echo running on $(uname -m)")
+		for _, display := range []string{"plain", "quiet", "rawjson"} {
+			logs := s.dir + "/logs/" + display
+			s.mustBuild("--progress", display, "--log-dir", logs, "--no-cache", "--platform", "linux/amd64,linux/arm64", "--push", "-t", s.repo(), dir)
+			s.contains("the log of arm64", s.read(logs+"/linux_arm64.log"), "running on aarch64", "exporting to image", "DONE")
+			s.contains("the log of amd64", s.read(logs+"/linux_amd64.log"), "running on x86_64", "DONE")
+			s.contains("the log of what is shared", s.read(logs+"/shared.log"), "made on ")
+			s.lacks("the log of arm64", s.read(logs+"/linux_arm64.log"), "running on x86_64", "made on ", " | #")
+		}
+		s.write("file", "")
+		r := s.build("--log-dir", s.dir+"/file", "--push", "-t", s.repo(), dir)
+		s.equal("the status", r.code, 125)
+		s.contains("the error", r.err, "--log-dir", "not a directory")
+	})
+}
+
+func TestRawJSONIsAllThatIsOnStandardErrorWhetherABuildSucceedsOrFails(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		for last, code := range map[string]int{"true": 0, "false": 1} {
+			r := s.build("--progress", "rawjson", "--platform", "linux/amd64,linux/arm64", "--push", "-t", s.repo(),
+				s.dockerfile("FROM $BASE", "RUN echo "+random()+" && "+last))
+			s.equal("the status", r.code, code)
+			steps, said := map[string]bool{}, ""
+			for line := range strings.Lines(r.err) {
+				var msg client.SolveStatus
+				if err := json.Unmarshal([]byte(line), &msg); err != nil {
+					s.Fatalf("no status message: %v\n%s", err, line)
+				}
+				for _, v := range msg.Vertexes {
+					if strings.Contains(v.Name, "RUN echo") {
+						steps[strings.Fields(v.Name)[0]] = true
+					}
+				}
+				for _, l := range msg.Logs {
+					said += string(l.Data)
+				}
+			}
+			s.equal("the platforms of the step", sortedKeys(steps), "[[linux/amd64 [linux/arm64]")
+			s.contains("the output of the steps", said, "PLATFORM")
+			s.equal("whether the error is in it", strings.Contains(said, "ERROR: "), code != 0)
+		}
+	})
+}
+
+func TestFailedPlatformsLastLinesAreSaidAgainBeforeTheTableAndOnceIfTheyFailedAlike(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		for _, display := range []string{"plain", "quiet"} {
+			r := s.build("--progress", display, "--platform", three, "--push", "-t", s.repo(), s.dockerfile("FROM $BASE",
+				"RUN for i in $(seq 60); do echo line $i of "+random()+"; done; test $(uname -m) = x86_64"))
+			s.equal("the status", r.code, 1)
+			_, end, _ := strings.Cut(r.err, "\n\n")
+			again, table, _ := strings.Cut(end, "PLATFORM ")
+			s.contains("the end", again, "2 platforms | failed after ", "(linux/arm/v7, linux/arm64)\n", "2 platforms | line 21 of", "2 platforms | line 60 of",
+				"2 platforms |    2 | >>> RUN for i in")
+			s.lacks("the end", again, "line 20 of ")
+			s.equal("how often the last line is there", strings.Count(again, "line 60 of"), 1)
+			s.equal("whether the table follows", display == "quiet" || strings.Contains(table, "linux/amd64 "), true)
+			s.contains("the error", r.err, "ERROR: ", "exit code: 1")
+		}
+	})
+}
+
+func TestEveryLineOfAPlainDisplayBelongsToOnePlatform(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		r := s.mustBuild("--progress", "plain", "--platform", three, "--push", "-t", s.repo(),
+			s.dockerfile("FROM $BASE", "RUN echo "+random()+"; for i in $(seq 300); do echo this is $(uname -m) all of the line; done"))
+		for name, machine := range map[string]string{"linux/amd64": "x86_64", "linux/arm64": "aarch64", "linux/arm/v7": "armv7l"} {
+			s.equal("the lines of "+name, strings.Count(lanes(r.err)[name], " this is "+machine+" all of the line\n"), 300)
+		}
+		s.equal("all such lines", strings.Count(r.err, "all of the line\n"), 900)
+	})
+}
+
+func TestATerminalKeepsABlockForEachPlatformAndNoneOfTheRunningSteps(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		script, err := exec.LookPath("script")
+		if err != nil {
+			lacking(s.T, err.Error())
+		}
+		words := strings.Join(s.buildArgs("--platform", three, "--push", "-t", s.repo(),
+			s.dockerfile("FROM $BASE", "RUN for i in 1 2 3 4 5; do echo mark-"+random()+"; sleep 0.3; done")), " ")
+		r := s.startProgram(script, call{args: []string{"-qec", "stty cols 90 rows 12; docker " + words, "/dev/null"}}).wait()
+		s.equal("the status", r.code, 0)
+		screen := vt100.NewVT100(60, 90)
+		_, _ = screen.Write([]byte(r.out))
+		var text strings.Builder
+		for _, line := range screen.Content {
+			text.WriteString(strings.TrimRight(string(line), " ") + "\n")
+		}
+		s.contains("what was shown meanwhile", r.out, "=> [2/2] RUN for i in", "| mark-")
+		s.contains("the screen at the end", text.String(), "[+] building for linux/amd64, linux/arm64, linux/arm/v7", " linux/arm64 ", "done", "PLATFORM")
+		s.lacks("the screen at the end", text.String(), "mark-", "=> ")
+		s.equal("how often the title is there", strings.Count(text.String(), "[+]"), 1)
 	})
 }

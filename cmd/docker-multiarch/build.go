@@ -152,7 +152,11 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 		err = cerr
 	}
 	progress.explainFailures(w.err, report)
-	return answer(w, o, j, report, err)
+	err = answer(w, o, j, report, err)
+	if err == nil && !o.quiet {
+		progress.Slowest(w.err)
+	}
+	return err
 }
 
 // perform connects to the builder while the registries are asked whether they would take the result: what they refuse is said

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
@@ -85,7 +86,11 @@ func (d *display) Cleared(plan build.Plan) {
 	for _, j := range plan.Jobs {
 		how[platform.Format(j.Platform)] = howWords(build.PlatformReport{Mode: j.Mode, Emulator: j.Emulator})
 	}
-	d.Display.Cleared(progress.Plan{Shared: plan.Shared, How: how})
+	programs := map[digest.Digest]progress.Program{}
+	for d, p := range plan.Programs {
+		programs[d] = progress.Program{Platform: p.Platform, Emulated: p.Emulated, File: p.File, Line: p.Line}
+	}
+	d.Display.Cleared(progress.Plan{Shared: plan.Shared, How: how, Programs: programs})
 }
 
 // explainFailures shows again what the failed platforms said last. It is said of a quiet build too.

@@ -44,6 +44,8 @@ type Plan struct {
 	Jobs []Job
 	// Shared counts in how many platforms' graphs each step is, by its digest: a step of two or more runs once.
 	Shared map[digest.Digest]int
+	// Programs are the steps that run one, by their digests.
+	Programs map[digest.Digest]Program
 }
 
 // String is one line a job, for people and tests.
@@ -90,6 +92,7 @@ func newPlan(node Node, targets []platform.Platform, graphs []graph.Graph, statu
 		p.Jobs = append(p.Jobs, job)
 	}
 	p.Shared = graph.Shared(graphs...)
+	p.Programs = node.programs(graphs, status)
 	return p
 }
 

@@ -56,6 +56,8 @@ type Plan struct {
 	Shared map[digest.Digest]int
 	// How says, by the platform's name, how it is built: "native", "emulated (qemu 7.2)".
 	How map[string]string
+	// Programs says, by the digests of the steps that run one, where they are written and what runs them.
+	Programs map[digest.Digest]Program
 }
 
 // Display shows a build's messages. Its methods may be called from several goroutines. Close it.
@@ -66,6 +68,8 @@ type Display struct {
 	shows  []show
 	closed bool
 	now    func() time.Time
+
+	programs map[digest.Digest]Program
 }
 
 // show is one form of what a display shows.
@@ -137,6 +141,7 @@ func (d *Display) Cleared(plan Plan) {
 	defer d.mu.Unlock()
 	d.lanes.counts = plan.Shared
 	d.record.plan(plan.How)
+	d.programs = plan.Programs
 }
 
 // Status is a message of one platform's solve; nil is the end of the solve. The message is kept, and must not be written to.

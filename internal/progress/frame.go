@@ -5,32 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/mattn/go-runewidth"
-	"github.com/morikuni/aec"
 )
-
-// row is a line of the display on a terminal: text at the left, cut if need be, and at the right.
-type row struct {
-	left, right string
-	colour      aec.ANSI
-}
-
-// fit gives the row's text, at most width cells wide.
-func (r row) fit(width int) string {
-	room := width
-	if r.right != "" {
-		room = width - runewidth.StringWidth(r.right) - 1
-	}
-	if room < 1 { // too narrow for both
-		return runewidth.Truncate(r.left, max(width, 0), "")
-	}
-	text := runewidth.Truncate(r.left, room, "...")
-	if r.right == "" {
-		return text
-	}
-	return runewidth.FillRight(text, room) + " " + r.right
-}
 
 // frame is one drawing.
 type frame struct {
@@ -124,58 +99,6 @@ func (f frame) fold(all []*block, state string) []*block {
 	return append([]*block{{rows: []row{line}}}, kept...)
 }
 
-// The states of a lane, in words.
-const (
-	stateRunning = ""
-	stateDone    = "done"
-	stateEnded   = "ended" // nothing is known but that the solve has ended
-	stateWaiting = "waiting"
-	stateFailed  = "failed"
-	stateStopped = "stopped"
-)
-
-func (f frame) state(name string) string {
-	t := f.record.lanes[name]
-	if t == nil {
-		return stateWaiting
-	}
-	running, open, exported, cancelled := false, false, false, false
-	for _, s := range t.order {
-		if s.failed() {
-			return stateFailed
-		}
-		running = running || s.running()
-		open = open || !s.done() && !s.hidden()
-		exported = exported || s.done() && strings.HasPrefix(s.name, "exporting to ")
-		cancelled = cancelled || s.cancelled()
-	}
-	switch {
-	case cancelled:
-		return stateStopped
-	case running && !f.final:
-		return stateRunning
-	case name == Shared && !open, t.ended && exported:
-		return stateDone
-	case t.ended:
-		return stateEnded
-	case f.final:
-		return stateStopped
-	}
-	return stateWaiting
-}
-
-func (f frame) colour(state string) aec.ANSI {
-	switch state {
-	case stateDone, stateEnded:
-		return f.look.Done
-	case stateFailed:
-		return f.look.Failed
-	case stateStopped:
-		return f.look.Cancelled
-	}
-	return nil
-}
-
 // block is one lane's: its head, a line for each step that failed, and what runs.
 func (f frame) block(name string) *block {
 	state := f.state(name)
@@ -255,11 +178,4 @@ func (f frame) logLines() int {
 		return f.look.LogLines
 	}
 	return 6
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", max(d, 0).Seconds()) }
-
-// oneLine makes text fit for one line.
-func oneLine(s string) string {
-	return strings.NewReplacer("\t", " ", "\r", " ", "\n", " ").Replace(string(clean([]byte(strings.ReplaceAll(s, "\n", " ")), false)))
 }

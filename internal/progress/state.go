@@ -1,0 +1,59 @@
+package progress
+
+import (
+	"strings"
+
+	"github.com/morikuni/aec"
+)
+
+// The states of a lane, in words.
+const (
+	stateRunning = ""
+	stateDone    = "done"
+	stateEnded   = "ended" // nothing is known but that the solve has ended
+	stateWaiting = "waiting"
+	stateFailed  = "failed"
+	stateStopped = "stopped"
+)
+
+func (f frame) state(name string) string {
+	t := f.record.lanes[name]
+	if t == nil {
+		return stateWaiting
+	}
+	running, open, exported, cancelled := false, false, false, false
+	for _, s := range t.order {
+		if s.failed() {
+			return stateFailed
+		}
+		running = running || s.running()
+		open = open || !s.done() && !s.hidden()
+		exported = exported || s.done() && strings.HasPrefix(s.name, "exporting to ")
+		cancelled = cancelled || s.cancelled()
+	}
+	switch {
+	case cancelled:
+		return stateStopped
+	case running && !f.final:
+		return stateRunning
+	case name == Shared && !open, t.ended && exported:
+		return stateDone
+	case t.ended:
+		return stateEnded
+	case f.final:
+		return stateStopped
+	}
+	return stateWaiting
+}
+
+func (f frame) colour(state string) aec.ANSI {
+	switch state {
+	case stateDone, stateEnded:
+		return f.look.Done
+	case stateFailed:
+		return f.look.Failed
+	case stateStopped:
+		return f.look.Cancelled
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package progress
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// step is a vertex, or a group of them that is shown as one.
+type step struct {
+	name     string
+	vertices map[digest.Digest]*span
+	group    bool
+	strong   bool // a member that is not weak has begun
+	cached   bool
+	err      string
+	tail     tail
+	current  *client.VertexStatus // the last transfer that was told of, unless it has ended
+}
+
+// span is the time that a vertex has taken. A vertex may begin again after its end.
+type span struct {
+	before             time.Duration // of earlier runs
+	started, completed *time.Time
+}
+
+func (sp *span) run(v *client.Vertex) {
+	if sp.started != nil && sp.completed != nil && !sp.started.Equal(*v.Started) {
+		sp.before += sp.completed.Sub(*sp.started)
+	}
+	sp.started, sp.completed = v.Started, v.Completed
+}
+
+func (sp *span) running() bool { return sp.started != nil && sp.completed == nil }
+
+func (s *step) begun() bool {
+	for _, sp := range s.vertices {
+		if sp.started != nil {
+			return s.strong
+		}
+	}
+	return false
+}
+
+func (s *step) running() bool {
+	for _, sp := range s.vertices {
+		if sp.running() {
+			return s.strong
+		}
+	}
+	return false
+}
+
+// hidden: a group of which only weak members are known.
+func (s *step) hidden() bool { return s.group && !s.strong }
+
+// transfer is the transfer that runs: "sha256:… 1.2MB / 3MB".
+func (s *step) transfer() []string {
+	if s.current == nil {
+		return nil
+	}
+	text := s.current.ID
+	switch {
+	case s.current.Total > 0:
+		text += fmt.Sprintf(" %s / %s", units.HumanSize(float64(s.current.Current)), units.HumanSize(float64(s.current.Total)))
+	case s.current.Current > 0:
+		text += " " + units.HumanSize(float64(s.current.Current))
+	}
+	return []string{text}
+}
+
+func (s *step) done() bool { return s.begun() && !s.running() }
+
+func (s *step) failed() bool { return s.err != "" && !s.cancelled() }
+
+// cancelled: BuildKit has no other sign of it (progressui looks at the same words).
+func (s *step) cancelled() bool { return strings.HasSuffix(s.err, context.Canceled.Error()) }
+
+// took is the time that the step has taken until now: of a group, from the first to the last.
+func (s *step) took(now time.Time) time.Duration {
+	var sum time.Duration
+	var first, last time.Time
+	for _, sp := range s.vertices {
+		if sp.started == nil {
+			continue
+		}
+		end := now
+		if sp.completed != nil {
+			end = *sp.completed
+		}
+		sum += sp.before + end.Sub(*sp.started)
+		if first.IsZero() || sp.started.Before(first) {
+			first = *sp.started
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	if len(s.vertices) > 1 {
+		return last.Sub(first)
+	}
+	return sum
+}
