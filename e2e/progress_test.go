@@ -121,9 +121,9 @@ func TestFailedPlatformsLastLinesAreSaidAgainBeforeTheTableAndOnceIfTheyFailedAl
 			r := s.build("--progress", display, "--platform", three, "--push", "-t", s.repo(), s.dockerfile("FROM $BASE",
 				"RUN for i in $(seq 60); do echo line $i of "+random()+"; done; test $(uname -m) = x86_64"))
 			s.equal("the status", r.code, 1)
-			_, end, _ := strings.Cut(r.err, "\n\n")
+			_, end, _ := strings.Cut(r.err, "\n2 platforms | failed after ")
 			again, table, _ := strings.Cut(end, "PLATFORM ")
-			s.contains("the end", again, "2 platforms | failed after ", "(linux/arm/v7, linux/arm64)\n", "2 platforms | line 21 of", "2 platforms | line 60 of",
+			s.contains("the end", again, "(linux/arm/v7, linux/arm64)\n", "2 platforms | line 21 of", "2 platforms | line 60 of",
 				"2 platforms |    2 | >>> RUN for i in")
 			s.lacks("the end", again, "line 20 of ")
 			s.equal("how often the last line is there", strings.Count(again, "line 60 of"), 1)
