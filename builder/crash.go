@@ -26,19 +26,32 @@ func (k *keeper) crashed(ctx context.Context, now observed) error {
 
 // logs is the end of a container's log, for an error message.
 func (k *keeper) logs(ctx context.Context, id string) string {
-	text, err := k.eng.Logs(ctx, id, 60)
+	text, err := k.eng.Logs(ctx, id, readLines)
 	if err != nil {
 		return ""
 	}
-	lines := withoutTraces(strings.Split(text, "\n"))
+	lines := withoutTraces(withoutManual(strings.Split(text, "\n")))
 	if len(lines) == 0 {
 		return ""
 	}
 	return "; its last words:\n  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
 }
 
-// logLines is how much of a log an error message repeats.
-const logLines = 10
+const (
+	readLines = 100 // of a log: more than buildkitd's list of flags has
+	logLines  = 10  // is how much of a log an error message repeats
+)
+
+// withoutManual keeps the complaint about a flag and drops the list of all flags
+// that buildkitd prints after it.
+func withoutManual(lines []string) []string {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if strings.HasPrefix(lines[i], "Incorrect Usage") {
+			return lines[i : i+1]
+		}
+	}
+	return lines
+}
 
 // withoutTraces drops empty lines and stack traces, in which buildkitd buries its
 // reasons: a function's name, and below it, after a tab, its place.

@@ -258,3 +258,13 @@ func TestCheckName(t *testing.T) {
 		}
 	}
 }
+
+func TestOfAWrongFlagTheComplaintIsKeptOnly(t *testing.T) {
+	log := "Incorrect Usage: flag provided but not defined: -x\n\nNAME:\n   buildkitd - build daemon\n   --help, -h  show help\n"
+	if got := withoutManual(strings.Split(log, "\n")); len(got) != 1 || !strings.Contains(got[0], "not defined: -x") {
+		t.Errorf("%q", got)
+	}
+	if got := withoutManual([]string{"a", "b"}); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+}
