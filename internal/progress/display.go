@@ -144,9 +144,13 @@ func (d *Display) Cleared(plan Plan) {
 	d.programs = plan.Programs
 }
 
-// Status is a message of one platform's solve; nil is the end of the solve. The message is kept, and must not be written to.
+// Status is a message of one platform's solve; nil is the end of the solve. The zero platform is that of a solve for all of them,
+// whose steps are shared. The message is kept, and must not be written to.
 func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
-	name := platform.Format(p)
+	name := Shared
+	if p.OS != "" {
+		name = platform.Format(p)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -157,7 +161,11 @@ func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
 		d.record.end(name, d.now())
 		return
 	}
-	for _, m := range d.lanes.split(name, s) {
+	parts := []message{{Shared, s}}
+	if name != Shared {
+		parts = d.lanes.split(name, s)
+	}
+	for _, m := range parts {
 		d.record.see(m, d.now())
 		for _, to := range d.shows {
 			to.show(m)

@@ -33,13 +33,13 @@ type explained struct {
 }
 
 // Failures writes for each failed platform which step failed, the last lines of its output, and the lines of the Dockerfile that are
-// blamed. Platforms that failed alike are written once. Every line has the platform before it. A failure of which no more is known
-// than its error is left out. It begins with an empty line, if it writes at all.
+// blamed. Platforms that failed alike are written once. Every line has the platform before it. A failure with neither output nor a
+// place (that of a push, say) is left to its error. It begins with an empty line, if it writes at all.
 func (d *Display) Failures(out io.Writer, failures []Failure) {
 	var all []explained
 	for _, f := range failures {
 		e := d.explain(f)
-		if e.step == "" && len(e.excerpt) == 0 {
+		if len(e.output)+len(e.excerpt) == 0 {
 			continue
 		}
 		if i := slices.IndexFunc(all, e.alike); i >= 0 {

@@ -51,7 +51,7 @@ func TestPlatformsThatFailAlikeAreSaidOnce(t *testing.T) {
 	golden(t, "failures.txt", out.String())
 }
 
-func TestAFailureOfWhichNothingIsKnownIsLeftToItsError(t *testing.T) {
+func TestAFailureWithoutOutputOrPlaceIsLeftToItsError(t *testing.T) {
 	_, d := replayed(t, Options{Mode: Quiet})
 	var out buffer
 	d.Failures(&out, []Failure{{three(t)[0], errors.New("the registry said no")}})

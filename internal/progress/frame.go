@@ -129,7 +129,7 @@ func (f frame) block(name string) *block {
 	return b
 }
 
-// fill gives the room to steps, first one in each block, and then to the output of those that run for longest.
+// fill gives the room to steps, first one in each block, and then to the output of those that are shown.
 func (f frame) fill(blocks []*block, room int) {
 	var shown []*shownStep
 	for n := 0; room > 0; n++ {
@@ -150,25 +150,28 @@ func (f frame) fill(blocks []*block, room int) {
 			room--
 		}
 	}
-	for _, s := range shown {
-		if s.logs = s.step.tail.last(f.logLines()); len(s.logs) == 0 {
-			s.logs = s.step.transfer()
+	f.output(shown, room)
+}
+
+// output shares the room out among the steps, a line to each in turn, and shows so many of the last lines of their output.
+func (f frame) output(steps []*shownStep, room int) {
+	given := make([]int, len(steps))
+	for i := range steps {
+		s := steps[i].step
+		if steps[i].logs = s.tail.last(f.logLines()); len(steps[i].logs) == 0 {
+			steps[i].logs = s.transfer()
 		}
 	}
-	for given := true; given && room > 0; {
-		given = false
-		for _, s := range shown {
-			if have := len(s.rows) - 1; have < len(s.logs) && room > 0 {
-				s.rows = append(s.rows, row{}) // its text follows when it is known how many there are
-				room--
-				given = true
+	for n := 1; room > 0 && n <= f.logLines(); n++ {
+		for i, s := range steps {
+			if room > 0 && len(s.logs) >= n {
+				given[i], room = n, room-1
 			}
 		}
 	}
-	for _, s := range shown {
-		n := len(s.rows) - 1
-		for i, line := range s.logs[len(s.logs)-n:] {
-			s.rows[i+1] = row{left: "   | " + oneLine(line), colour: f.look.Faint}
+	for i, s := range steps {
+		for _, line := range s.logs[len(s.logs)-given[i]:] {
+			s.rows = append(s.rows, row{left: "   | " + oneLine(line), colour: f.look.Faint})
 		}
 	}
 }
