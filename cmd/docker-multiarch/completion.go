@@ -43,6 +43,9 @@ func buildCompletions(w *world) map[string]completer {
 		"call":           oneOf("build", "check", "outline", "targets", "subrequests.describe"),
 		"allow":          oneOf("network.host", "security.insecure", "device", localDelete),
 		"output":         beginnings(prefixed("type=", outputTypes)...),
+		"cache-from":     beginnings(append(cacheTypes(), "type=registry,ref=", "type=local,src=")...),
+		"cache-to":       beginnings(append(cacheTypes(), "type=inline", "type=registry,mode=max,ref=", "type=local,mode=max,dest=")...),
+		"load":           completeLoad,
 		"attest":         beginnings("type=provenance", "type=sbom"),
 		"provenance":     oneOf("true", "false", "mode=min", "mode=max"),
 		"sbom":           oneOf("true", "false"),
@@ -69,6 +72,18 @@ func beginnings(words ...string) completer {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
+}
+
+// cacheTypes are the backends that keep a build cache elsewhere, but for those that a name or a folder follows.
+func cacheTypes() []string { return []string{"type=gha", "type=s3,", "type=azblob,"} }
+
+// completeLoad completes the value of --load, which is one word or a list of platforms.
+func completeLoad(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	values, how := completePlatforms(cmd, args, typed)
+	if !strings.Contains(typed, ",") {
+		values = append(values, "native", "all")
+	}
+	return values, how
 }
 
 // completePlatforms completes the last element of a comma-separated list, leaving out what is in the list already.

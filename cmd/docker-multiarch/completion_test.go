@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -38,6 +39,14 @@ func TestCompletion(t *testing.T) {
 		"progress":         {[]string{"build", "--progress", "t"}, []string{"tty"}, ""},
 		"driver options":   {[]string{"build", "--driver-opt", ""}, []string{"network=", "memory=", "env."}, "env.="},
 		"formats":          {[]string{"builder", "ls", "--format", ""}, []string{"table", "json"}, ""},
+		"outputs":          {[]string{"build", "-o", ""}, []string{"type=oci", "type=local"}, ""},
+		"caches to read":   {[]string{"build", "--cache-from", ""}, []string{"type=registry,ref=", "type=gha"}, "type=inline"},
+		"caches to write":  {[]string{"build", "--cache-to", ""}, []string{"type=inline", "type=local,mode=max,dest="}, ""},
+		"what to load":     {[]string{"build", "--load="}, []string{"native", "linux/arm64"}, ""},
+		"drivers":          {[]string{"builder", "create", "--driver", ""}, []string{"docker-container"}, "kubernetes"},
+		"fixed platforms":  {[]string{"builder", "create", "--platform", ""}, []string{"linux/arm64"}, ""},
+		"filters of du":    {[]string{"builder", "du", "--filter", ""}, []string{"until=", "type=exec.cachemount"}, ""},
+		"formats of du":    {[]string{"builder", "du", "--format", ""}, []string{"table", "json", "pretty"}, ""},
 		"commands":         {[]string{"builder", "s"}, []string{"stop"}, "ls"},
 		"flags":            {[]string{"build", "--driver"}, []string{"--driver-opt"}, "--platform"},
 	} {
@@ -65,18 +74,37 @@ func TestAllKnownPlatformsAreOffered(t *testing.T) {
 }
 
 func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
-	free := []string{"add-host", "annotation", "build-arg", "build-context", "builder-image", "jobs", "label", "secret", "ssh", "tag", "target"}
-	free = append(free, "cache-from", "cache-to", "cgroup-parent", "no-cache-filter", "shm-size", "ulimit")
-	cmd := newBuildCommand(&world{}, runBuild)
-	completions := buildCompletions(&world{})
-	for name := range completions {
-		if cmd.Flags().Lookup(name) == nil {
+	build := newBuildCommand(&world{}, runBuild)
+	for name := range buildCompletions(&world{}) {
+		if build.Flags().Lookup(name) == nil {
 			t.Errorf("there is no flag --%s", name)
 		}
 	}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if _, ok := completions[f.Name]; !ok && f.Value.Type() != "bool" && !f.Hidden && !slices.Contains(free, f.Name) {
-			t.Errorf("--%s has no completion", f.Name)
+	free := []string{ // of all commands
+		"add-host", "annotation", "build-arg", "build-context", "builder-image", "buildkitd-flags", "cgroup-parent", "image", "jobs", "label",
+		"max-used-space", "min-free-space", "name", "no-cache-filter", "node", "reserved-space", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
+	}
+	used := map[string]bool{}
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Value.Type() == "bool" || f.Hidden || f.Deprecated != "" {
+				return
+			}
+			_, completed := cmd.GetFlagCompletionFunc(f.Name)
+			used[f.Name] = used[f.Name] || !completed
+			if !completed && !slices.Contains(free, f.Name) {
+				t.Errorf("%s --%s has no completion", cmd.CommandPath(), f.Name)
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			visit(sub)
 		}
-	})
+	}
+	visit(newRoot(&world{}, "docker-multiarch"))
+	for _, name := range free {
+		if !used[name] {
+			t.Errorf("--%s is free text no more", name)
+		}
+	}
 }

@@ -85,6 +85,7 @@ func standalone(cli *command.DockerCli, root *cobra.Command) *cobra.Command {
 		}
 		root.PersistentFlags().AddFlag(&everywhere)
 	})
+	root.CompletionOptions.HiddenDefaultCmd = false // behind the Docker CLI, its own command does it
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		options.SetDefaultOptions(root.PersistentFlags())
 		return cli.Initialize(options)

@@ -16,9 +16,9 @@ Is all here that a build needs?
 
   PROGRAM doctor
 
-What platforms does this engine's kernel run?
+Build what is in this directory, and have it in this engine:
 
-  PROGRAM emulators status
+  PROGRAM build --platform linux/amd64,linux/arm64 --load -t app .
 
 Build it and push it, as one name for all platforms:
 
