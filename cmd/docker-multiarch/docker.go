@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -47,7 +48,15 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w.stateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
 	w.proxies = func() map[string]string { return proxies(cli) }
 	w.registry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
-		return newRegistry(ctx, cli, w.engine(), note)
+		info, err := w.engine().Info(ctx)
+		return newRegistry(cli, info, note), err
+	}
+	w.anyRegistry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
+		info, err := w.engine().Info(ctx)
+		if errors.Is(err, engine.ErrUnreachable) {
+			err = nil
+		}
+		return newRegistry(cli, info, note), err
 	}
 	w.connect = func(ctx context.Context, opt connectOptions) (*connection, error) {
 		return connectBuilder(ctx, cli, w.engine(), opt)
@@ -56,11 +65,7 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 }
 
 // newRegistry is the client that writes the index. It trusts and reaches what docker push does.
-func newRegistry(ctx context.Context, cli *command.DockerCli, eng *engine.Engine, note func(string)) (*manifest.Client, error) {
-	info, err := eng.Info(ctx)
-	if err != nil {
-		return nil, err
-	}
+func newRegistry(cli *command.DockerCli, info engine.Info, note func(string)) *manifest.Client {
 	return manifest.New(manifest.Options{
 		Credential: func(_ context.Context, host string) (auth.Credential, error) {
 			return credential(cli.ConfigFile(), host)
@@ -73,7 +78,7 @@ func newRegistry(ctx context.Context, cli *command.DockerCli, eng *engine.Engine
 		Report: func(w manifest.Wait) {
 			note(fmt.Sprintf("waiting %s for %s: %s", w.Delay.Round(time.Second/10), w.Registry, w.Reason))
 		},
-	}), nil
+	})
 }
 
 // authKey is how the Docker config file names a registry: Docker Hub has a name from older days.

@@ -81,7 +81,7 @@ func writeCommand(b *strings.Builder, cmd *cobra.Command) {
 		fmt.Fprintf(b, "\nAlso: `%s`.\n", strings.Join(cmd.Aliases, "`, `"))
 	}
 	if cmd.Example != "" {
-		fmt.Fprintf(b, "\nExample:\n\n    %s\n", strings.TrimSpace(cmd.Example))
+		fmt.Fprintf(b, "\nExample:\n\n    %s\n", strings.ReplaceAll(strings.TrimSpace(cmd.Example), "\n  ", "\n    "))
 	}
 	writeFlags(b, cmd)
 	for _, sub := range cmd.Commands() { // in the order of their names

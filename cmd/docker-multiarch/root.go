@@ -41,6 +41,7 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.SetErr(w.err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newBuildCommand(w, runBuild), newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
+	root.AddCommand(newLoadCommand(w), newPushCommand(w))
 	return root
 }
 

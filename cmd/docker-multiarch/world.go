@@ -40,6 +40,8 @@ type world struct {
 	config func() *configfile.ConfigFile
 	// registry is the client for all registries; note is told what it waits for.
 	registry func(ctx context.Context, note func(string)) (*manifest.Client, error)
+	// anyRegistry is the same for a command that needs no engine: one that cannot be reached knows no insecure registries.
+	anyRegistry func(ctx context.Context, note func(string)) (*manifest.Client, error)
 }
 
 // connectOptions say which builder, and what the build is going to ask of it.

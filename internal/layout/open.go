@@ -90,12 +90,13 @@ func scan(name string, found map[string][]byte) error {
 	if err := refuseCompressed(f); err != nil {
 		return err
 	}
-	for r := tar.NewReader(f); ; {
+	r := tar.NewReader(f)
+	for first := true; ; first = false {
 		header, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.ErrUnexpectedEOF) && !first:
 			return errors.New("it is cut short: copy it again")
 		case err != nil:
 			return fmt.Errorf("it is no tar archive: %w", err)

@@ -88,6 +88,7 @@ func TestWhatIsNoLayoutIsRefusedWithWhatItIs(t *testing.T) {
 		"nothing":        {filepath.Join(t.TempDir(), "no.tar"), "no such file"},
 		"an empty file":  {file(t, nil), "it is empty"},
 		"text":           {file(t, []byte(strings.Repeat("hello, world\n", 100))), "no tar archive"},
+		"few words":      {file(t, []byte("hello")), "no tar archive"},
 		"cut short":      {file(t, whole[:len(whole)/2]), "cut short"},
 		"gzip":           {file(t, []byte("\x1f\x8b\x08 and more")), "gzip -d"},
 		"docker save":    {file(t, tarOf(t, "manifest.json", "[]")), "docker load"},

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,7 +58,7 @@ func (s *classicStore) takes(ctx context.Context, img image) error {
 	}
 	for _, layer := range img.node.Layers {
 		if strings.HasSuffix(layer.MediaType, "+zstd") {
-			return fmt.Errorf("engine %s cannot take layers that are compressed with zstd: compress them with gzip (compression=gzip), or use an engine from 23.0 on",
+			return refuse("engine %s cannot take layers that are compressed with zstd: compress them with gzip (compression=gzip), or use an engine from 23.0 on",
 				info.Version)
 		}
 	}

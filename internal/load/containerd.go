@@ -55,6 +55,11 @@ func stageIndex(ctx context.Context, eng *engine.Engine, req Request, graph layo
 		}
 		loaded[i].Already = l.Already && complete
 	}
+	if len(out) > 0 {
+		staged.note = func() {
+			req.Note("the engine has the index as it is, with the content of the platforms that were asked for only; docker pull --platform gets others")
+		}
+	}
 	if complete && known {
 		return staged, nil
 	}

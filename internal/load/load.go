@@ -57,7 +57,14 @@ type Loaded struct {
 	Already  bool              // nothing was sent, and the name was there before
 }
 
-// Check tells before any work whether an engine can hold these platforms of an image for ps.
+// RefusedError says that an engine cannot hold what is to be loaded, or that the image does not have it. Nothing was done.
+type RefusedError struct{ text string }
+
+func (e *RefusedError) Error() string { return e.text }
+
+func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
+
+// Check tells before any work whether an engine can hold these platforms of an image for ps. What it cannot hold is a [*RefusedError].
 func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel Selection) error {
 	info, err := eng.Info(ctx)
 	if err != nil {
@@ -69,7 +76,7 @@ func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel 
 	}
 	for _, i := range chosen {
 		if !info.ContainerdStore && ps[i].OS != info.OSType {
-			return fmt.Errorf("cannot load %s: the image store of the engine at %q holds images for %s only; one with the containerd image store holds all",
+			return refuse("cannot load %s: the image store of the engine at %q holds images for %s only; one with the containerd image store holds all",
 				platform.Format(ps[i]), eng.Host(), info.OSType)
 		}
 	}
@@ -173,14 +180,14 @@ func choose(info engine.Info, ps []platform.Platform, sel Selection) ([]int, err
 	if sel.Native {
 		i := own(info, ps)
 		if i < 0 {
-			return nil, fmt.Errorf("cannot load the engine's own platform, %s: the image is for %s", platform.Format(machine(info)), list(ps))
+			return nil, refuse("cannot load the engine's own platform, %s: the image is for %s", platform.Format(machine(info)), list(ps))
 		}
 		chosen = append(chosen, i)
 	}
 	for _, p := range sel.Platforms {
 		i := slices.IndexFunc(ps, func(other platform.Platform) bool { return platform.Equal(p, other) })
 		if i < 0 {
-			return nil, fmt.Errorf("cannot load %s: the image is for %s", platform.Format(p), list(ps))
+			return nil, refuse("cannot load %s: the image is for %s", platform.Format(p), list(ps))
 		}
 		chosen = append(chosen, i)
 	}

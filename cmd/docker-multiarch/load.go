@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// loadOptions are the user's words.
+type loadOptions struct {
+	archive, image  string
+	platforms, tags []string
+	quiet           bool
+}
+
+func newLoadCommand(w *world) *cobra.Command {
+	var o loadOptions
+	cmd := &cobra.Command{
+		Use:   "load [OPTIONS] ARCHIVE",
+		Short: "Load an image from an archive into the engine",
+		Long: "Load an image from an OCI archive, or a folder with an OCI image layout, into the engine: with the digests that it has there,\n" +
+			"and nothing built again. What the engine has already is not sent.\n\n" +
+			"An engine with the containerd image store gets the whole index. A classic store holds one platform a name: it gets the engine's\n" +
+			"own platform under the name, and the others under names such as app:1.0-linux-arm64.\n\n" +
+			"Exit status: 0; 1 the engine did not take it, no name was moved; 125 wrong flags, arguments or archive, nothing was done.",
+		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 -t app:1.0 -o type=oci,dest=app.tar .\n" +
+			"  docker multiarch load app.tar",
+		Args: exactly(1, "one argument, an OCI archive or a folder with an OCI image layout"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.archive = args[0]
+			return interruptible(cmd, w, func(ctx context.Context) error { return runLoad(ctx, w, o) })
+		},
+		ValidArgsFunction:     completeArchive,
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.image, imageFlag, "", "Image to load, by name, tag or digest, from an archive of several")
+	f.StringArrayVar(&o.platforms, "platform", nil, `Load these platforms only ("native": the engine's own; default "all")`)
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the image IDs only")
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image name and optional tag (format: "name:tag"), instead of the archive's; may be repeated`)
+	_ = cmd.RegisterFlagCompletionFunc("platform", completePlatforms)
+	return cmd
+}
+
+func runLoad(ctx context.Context, w *world, o loadOptions) error {
+	selection, err := parseSelection(o.platforms)
+	if err != nil {
+		return &usage{err: fmt.Errorf("--platform: %w", err)}
+	}
+	names, err := parseTags(o.tags, w.lookupEnv)
+	if err != nil {
+		return &usage{err: fmt.Errorf("-t: %w", err)}
+	}
+	archive, err := openArchive(ctx, o.archive, o.image)
+	if err != nil {
+		return err
+	}
+	note := func(line string) { fmt.Fprintln(w.err, line) }
+	if len(names) == 0 {
+		names = archive.image.Names
+	}
+	if len(names) == 0 {
+		note("the archive has no name for the image: give it one with -t NAME[:TAG]")
+	}
+	if o.quiet {
+		note = func(string) {}
+	} else {
+		archive.describe(w.err, o.archive)
+	}
+	eng, err := w.answering(ctx)
+	if err != nil {
+		return err
+	}
+	done, err := load.Load(ctx, eng, load.Request{Names: names, Root: archive.root, Blobs: archive, Selection: selection, Note: note})
+	if cannot := (*load.RefusedError)(nil); errors.As(err, &cannot) {
+		return &usage{err: cannot}
+	}
+	if err != nil {
+		return err
+	}
+	if !o.quiet {
+		loaded(w.err, build.Report{Loaded: done})
+		return nil
+	}
+	var ids []string
+	for _, l := range done {
+		ids = append(ids, l.ID.String())
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		fmt.Fprintln(w.out, id)
+	}
+	return nil
+}
+
+// parseSelection reads what --load= takes as well.
+func parseSelection(values []string) (load.Selection, error) {
+	var sel load.Selection
+	var rest []string
+	for _, value := range strings.Split(strings.Join(values, ","), ",") {
+		switch value = strings.TrimSpace(value); value {
+		case "":
+		case "all":
+			return load.Selection{}, nil
+		case "native":
+			sel.Native = true
+		default:
+			rest = append(rest, value)
+		}
+	}
+	if len(rest) == 0 {
+		return sel, nil
+	}
+	var err error
+	sel.Platforms, _, err = platform.Parse(rest...)
+	return sel, err
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// pushOptions are the user's words.
+type pushOptions struct {
+	archive, image string
+	names          []string
+	quiet          bool
+}
+
+func newPushCommand(w *world) *cobra.Command {
+	var o pushOptions
+	cmd := &cobra.Command{
+		Use:   "push [OPTIONS] ARCHIVE NAME[:TAG]...",
+		Short: "Push an image from an archive to registries",
+		Long: "Push an image from an OCI archive, or a folder with an OCI image layout, to one or more names: with the digests that it has\n" +
+			"there, and nothing built again. What a registry has already is not sent. The tags move when everything is there.\n\n" +
+			"Exit status: 0; 1 a registry would not take a push, nothing was sent; 4 not everything was taken; 125 wrong flags, arguments or\n" +
+			"archive, nothing was done.",
+		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 -o type=oci,dest=app.tar .\n" +
+			"  docker multiarch push app.tar registry.example/app:1.0 registry.example/app:latest",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usageError(cmd, "%q needs an OCI archive (or a folder with an OCI image layout), and a name to push it to", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.archive, o.names = args[0], args[1:]
+			return interruptible(cmd, w, func(ctx context.Context) error { return runPush(ctx, w, o) })
+		},
+		ValidArgsFunction:     completeArchive,
+		DisableFlagsInUseLine: true,
+	}
+	cmd.Flags().StringVar(&o.image, imageFlag, "", "Image to push, by name, tag or digest, from an archive of several")
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
+	return cmd
+}
+
+func runPush(ctx context.Context, w *world, o pushOptions) error {
+	targets, err := parseTags(o.names, w.lookupEnv)
+	if err != nil {
+		return &usage{err: err}
+	}
+	archive, err := openArchive(ctx, o.archive, o.image)
+	if err != nil {
+		return err
+	}
+	note := func(line string) { fmt.Fprintln(w.err, line) }
+	if o.quiet {
+		note = func(string) {}
+	} else {
+		archive.describe(w.err, o.archive)
+	}
+	registry, err := w.anyRegistry(ctx, note)
+	if err != nil {
+		return err
+	}
+	repos := repositories(targets)
+	if err := mayPush(ctx, registry, repos, note); err != nil {
+		return err
+	}
+	for _, repo := range repos {
+		if err := registry.Upload(ctx, repo, archive.root, archive); err != nil {
+			return &build.PushError{Err: err}
+		}
+	}
+	report := build.Report{Target: archive.root}
+	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
+	if !o.quiet {
+		tags(w.err, report)
+	}
+	if err != nil {
+		return &build.PushError{Err: err, Tags: report.Tags}
+	}
+	if o.quiet {
+		for _, repo := range repos {
+			fmt.Fprintf(w.out, "%s@%s\n", reference.FamiliarName(repo), archive.root.Digest)
+		}
+	}
+	return nil
+}
+
+// mayPush asks every repository whether it would take a push.
+func mayPush(ctx context.Context, registry *manifest.Client, repos []reference.Named, note func(string)) error {
+	asking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	err := startPreflight(asking, stop, registry, repos, note)(asking)
+	if cause, ok := refused(asking); ok {
+		return cause
+	}
+	return err
+}
+
+// repositories are those of the names, each once, in their order.
+func repositories(targets []reference.NamedTagged) (repos []reference.Named) {
+	for _, t := range targets {
+		repo := reference.TrimNamed(t)
+		if !slices.ContainsFunc(repos, func(r reference.Named) bool { return r.Name() == repo.Name() }) {
+			repos = append(repos, repo)
+		}
+	}
+	return repos
+}
