@@ -175,7 +175,7 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 	var asking errgroup.Group
 	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
 	asking.Go(func() (err error) {
-		if registry, err = w.registry(ctx, progress.Note); err == nil {
+		if registry, err = w.registry(ctx, progress.Note, j.insecure...); err == nil {
 			preflight = startPreflight(ctx, stop, registry, asked, progress.Note)
 		}
 		return err

@@ -48,6 +48,11 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if err := dest.apply(&j.request, j.names); err != nil {
 		return err
 	}
+	if dest.insecure {
+		for _, repo := range j.request.Repositories() {
+			j.insecure = append(j.insecure, reference.Domain(repo))
+		}
+	}
 	if names.from != "-t" && names.from != "--output" && dest.push {
 		tags := make([]string, len(j.names))
 		for i, t := range j.names {

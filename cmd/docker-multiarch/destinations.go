@@ -19,8 +19,8 @@ type destinations struct {
 	outputs  build.Outputs
 	push     bool
 	byDigest bool
-	family   string // that an output asks for; "" if none does
-	insecure []string
+	family   string   // that an output asks for; "" if none does
+	insecure bool     // registry.insecure=true
 	names    []string // that outputs name, where -t names none
 	annotate build.Annotations
 
@@ -62,6 +62,11 @@ func (d *destinations) image(o output) error {
 	if err != nil {
 		return err
 	}
+	insecure, err := o.flag("registry.insecure", false)
+	if err != nil {
+		return err
+	}
+	d.insecure = d.insecure || insecure
 	d.push = d.push || push
 	d.byDigest = d.byDigest || push && byDigest
 	d.outputs.Image = d.outputs.Image || !push
@@ -192,6 +197,7 @@ func (d destinations) keeps() bool {
 // apply puts the destinations into the request, whose names, platforms and media types are settled.
 func (d destinations) apply(r *build.Request, names []reference.NamedTagged) error {
 	r.Outputs = d.outputs
+	r.Insecure = d.insecure
 	r.Annotations = append(d.annotate, r.Annotations...)
 	if d.push && !d.byDigest {
 		r.Tags = names

@@ -47,8 +47,9 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w.endpoint = func() (string, string) { return cli.CurrentContext(), cli.DockerEndpoint().Host }
 	w.stateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
 	w.proxies = func() map[string]string { return proxies(cli) }
-	w.registry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
+	w.registry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
 		info, err := w.engine().Info(ctx)
+		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
 		return newRegistry(cli, info, note), err
 	}
 	w.anyRegistry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {

@@ -69,7 +69,7 @@ func newStage(t *testing.T) *stage {
 		stateDir:  sync.OnceValue(t.TempDir),
 		proxies:   func() map[string]string { return nil },
 		connect:   s.connect,
-		registry: func(context.Context, func(string)) (*manifest.Client, error) {
+		registry: func(context.Context, func(string), ...string) (*manifest.Client, error) {
 			return manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}), nil
 		},
 	}

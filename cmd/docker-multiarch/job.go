@@ -23,11 +23,13 @@ const destinationNote = "pushing to "
 type job struct {
 	request build.Request
 	names   []reference.NamedTagged // that the result has wherever it goes
-	builder builderOptions
-	display progress.Mode
-	call    *call    // a question instead of a build
-	notes   []string // what the user should know before the build
-	release func()   // removes what was spooled
+	// insecure are registries that an output says so of.
+	insecure []string
+	builder  builderOptions
+	display  progress.Mode
+	call     *call    // a question instead of a build
+	notes    []string // what the user should know before the build
+	release  func()   // removes what was spooled
 }
 
 // what names the job in the progress display's title.

@@ -38,8 +38,9 @@ type world struct {
 	proxies func() map[string]string
 	// config is the Docker config file.
 	config func() *configfile.ConfigFile
-	// registry is the client for all registries; note is told what it waits for.
-	registry func(ctx context.Context, note func(string)) (*manifest.Client, error)
+	// registry is the client for all registries; note is told what it waits for. The insecure ones are those that the engine does not
+	// list as such.
+	registry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
 	// anyRegistry is the same for a command that needs no engine: one that cannot be reached knows no insecure registries.
 	anyRegistry func(ctx context.Context, note func(string)) (*manifest.Client, error)
 }

@@ -31,11 +31,15 @@ func (s *solve) pushEntry() client.ExportEntry {
 	for _, r := range s.req.Repositories() {
 		repos = append(repos, r.Name())
 	}
-	return client.ExportEntry{Type: client.ExporterImage, Attrs: s.imageAttrs(map[string]string{
+	attrs := map[string]string{
 		string(exptypes.OptKeyName):         strings.Join(repos, ","),
 		string(exptypes.OptKeyPush):         "true",
 		string(exptypes.OptKeyPushByDigest): "true",
-	})}
+	}
+	if s.req.Insecure {
+		attrs[string(exptypes.OptKeyInsecure)] = "true"
+	}
+	return client.ExportEntry{Type: client.ExporterImage, Attrs: s.imageAttrs(attrs)}
 }
 
 func (s *solve) imageAttrs(more map[string]string) map[string]string {

@@ -43,6 +43,8 @@ type Request struct {
 	Tags []reference.NamedTagged
 	// ByDigest are repositories that get the result without a tag.
 	ByDigest []reference.Named
+	// Insecure allows the builder to push by plain HTTP or without verifying certificates.
+	Insecure bool
 	// Outputs besides the registries.
 	Outputs Outputs
 	// Annotations of what is made.
