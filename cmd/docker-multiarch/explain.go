@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	dockercli "github.com/docker/cli/cli"
@@ -92,6 +93,12 @@ func hintFor(err error) string {
 	}
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
+	}
+	if output, ok := errors.AsType[*build.OutputError](err); ok {
+		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
+	}
+	if _, ok := errors.AsType[*build.ScannerError](err); ok {
+		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
 	}
 	if strings.Contains(err.Error(), "no space left on device") {
 		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"

@@ -20,7 +20,7 @@ up() {
 own_up() {
   local busyboxes registry baseimages buildkit runc cni dockerd
   debian_root || die "no Docker Engine answers, and only root on Debian can start one here: start Docker, then try again"
-  packages docker.io containerd runc iptables iproute2 qemu-user-static libseccomp-dev pkg-config ca-certificates curl git openssh-client
+  packages docker.io containerd runc iptables iproute2 qemu-user-static libseccomp-dev pkg-config ca-certificates curl git openssh-client skopeo
   remember
   host_ready
   busyboxes=$(busyboxes)

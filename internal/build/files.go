@@ -2,7 +2,7 @@ package build
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -37,8 +37,8 @@ func stageFiles(outs []Files, targets []platform.Platform, stdout io.Writer) (s 
 	for _, f := range outs {
 		out := stagedOutput{Files: f}
 		if !f.Tar {
-			if out.dir, err = stagedDir(f.Dest); err != nil {
-				return s, err
+			if out.dir, err = stageFolders(f, targets); err != nil {
+				return s, &OutputError{f.Dest, err}
 			}
 			s.outputs = append(s.outputs, out)
 			continue
@@ -46,7 +46,7 @@ func stageFiles(outs []Files, targets []platform.Platform, stdout io.Writer) (s 
 		w := stdout
 		if f.Dest != stdoutDest {
 			if out.file, err = newPending(f.Dest); err != nil {
-				return s, err
+				return s, &OutputError{f.Dest, err}
 			}
 			w = out.file
 		}
@@ -60,6 +60,17 @@ func stageFiles(outs []Files, targets []platform.Platform, stdout io.Writer) (s 
 		s.outputs = append(s.outputs, out)
 	}
 	return s, nil
+}
+
+// stageFolders makes the folder that files are staged in, and in it those of the platforms, with the rights that the peer gives them.
+func stageFolders(f Files, targets []platform.Platform) (dir string, err error) {
+	if dir, err = stagedDir(f.Dest); err != nil || !f.split(len(targets)) {
+		return dir, err
+	}
+	for _, p := range targets {
+		err = errors.Join(err, os.Mkdir(filepath.Join(dir, folderOf(p)), 0o755))
+	}
+	return dir, err
 }
 
 // stdoutDest is standard output as a destination.
@@ -98,7 +109,7 @@ func (s *stagedFiles) place() (placed []string, err error) {
 	for i := range s.outputs {
 		out := &s.outputs[i]
 		if err := out.place(); err != nil {
-			return placed, fmt.Errorf("write %q: %w", out.Dest, err)
+			return placed, &OutputError{out.Dest, err}
 		}
 		if out.Dest != stdoutDest {
 			placed = append(placed, out.Dest)
@@ -129,13 +140,13 @@ func (s *stagedFiles) finish() error {
 			continue
 		}
 		if err := out.join.close(); err != nil {
-			return fmt.Errorf("write %q: %w", out.Dest, err)
+			return &OutputError{out.Dest, err}
 		}
 		if out.file == nil {
 			continue
 		}
 		if err := out.file.Close(); err != nil {
-			return fmt.Errorf("write %q: %w", out.Dest, err)
+			return &OutputError{out.Dest, err}
 		}
 	}
 	return nil

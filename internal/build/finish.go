@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
@@ -95,7 +94,7 @@ func (f *finisher) prepare(ctx context.Context, children []child) error {
 	}
 	for _, a := range f.req.Outputs.Archives {
 		if err := f.archive(ctx, a, children); err != nil {
-			return fmt.Errorf("write %q: %w", a.Dest, err)
+			return &OutputError{a.Dest, err}
 		}
 	}
 	if err := f.files.finish(); err != nil {
@@ -154,7 +153,7 @@ func (f *finisher) name(ctx context.Context, rep Report, children []child) (Repo
 	for i, a := range f.archives {
 		dest := f.req.Outputs.Archives[i].Dest
 		if err := a.place(ctx); err != nil {
-			return rep, fmt.Errorf("write %q: %w", dest, err)
+			return rep, &OutputError{dest, err}
 		}
 		if dest != stdoutDest {
 			rep.Written = append(rep.Written, dest)

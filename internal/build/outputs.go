@@ -1,6 +1,7 @@
 package build
 
 import (
+	"fmt"
 	"maps"
 
 	"github.com/distribution/reference"
@@ -56,6 +57,15 @@ type Files struct {
 	// Attrs are attributes of BuildKit's exporters, passed on as they are.
 	Attrs map[string]string
 }
+
+// OutputError says that an archive or a folder could not be written. What was in its place is there still.
+type OutputError struct {
+	Dest string // as it was given
+	Err  error
+}
+
+func (e *OutputError) Error() string { return fmt.Sprintf("write %q: %v", e.Dest, e.Err) }
+func (e *OutputError) Unwrap() error { return e.Err }
 
 // split tells whether each of n platforms has a folder of its own.
 func (f Files) split(n int) bool {

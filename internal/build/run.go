@@ -26,7 +26,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	defer cancel(nil)
 	files, err := stageFiles(req.Outputs.Files, targets, env.Stdout)
 	if err != nil {
-		return Report{}, fmt.Errorf("cannot prepare the output: %w", err)
+		return Report{}, err
 	}
 	defer files.discard()
 	results, cleared, err := solveAll(solving, cancel, task{req, env, targets, files}, preflight)

@@ -75,6 +75,7 @@ func (s *solve) run(ctx context.Context) solved {
 	}
 	if err != nil {
 		s.files.failed()
+		err = s.req.scanned(err)
 	}
 	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen, def: s.def}
 }

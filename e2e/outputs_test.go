@@ -1,0 +1,369 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+)
+
+// skopeo runs the one tool that reads and copies images and has nothing in common with us.
+func (s *story) skopeo(args ...string) string {
+	s.Helper()
+	if _, err := exec.LookPath("skopeo"); err != nil {
+		lacking(s.T, "skopeo is not installed")
+	}
+	r := s.startProgram("skopeo", call{args: args}).wait()
+	if r.code != 0 {
+		s.Fatalf("skopeo %s: %s", strings.Join(args, " "), r.err)
+	}
+	return r.out
+}
+
+func digestOf(text string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text))) }
+
+// machines is a Dockerfile whose images say what machine they were made on.
+// Nobody else has made the same.
+func (s *story) machines() string {
+	return s.dockerfile("FROM $BASE", "RUN uname -m >/machine; echo "+random()+" >/random")
+}
+
+// unameOf is what the kernel of a platform's machine calls itself.
+var unameOf = map[string]string{"linux/amd64": "x86_64", "linux/arm64": "aarch64", "linux/arm/v7": "armv7l"}
+
+func TestAnArchiveHoldsTheVeryIndexThatWasPushed(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		repo := s.repo()
+		archive, folder := filepath.Join(s.dir, "x.tar"), filepath.Join(s.dir, "layout")
+		s.mustBuild("--platform", three, "--push", "-t", repo+":v1", "-o", "type=oci,dest="+archive, "-o", "type=oci,tar=false,dest="+folder, s.machines())
+		pushed := s.remote(repo, "v1").digest
+		for _, name := range []string{"oci-archive:" + archive + ":v1", "oci:" + folder + ":v1"} {
+			s.equal(name, digestOf(s.skopeo("inspect", "--raw", name)), pushed)
+			copied := s.repo()
+			s.skopeo("copy", "-q", "--all", "--dest-tls-verify=false", name, "docker://"+copied+":v1")
+			s.equal("the copy of "+name, s.remote(copied, "v1").digest, pushed)
+		}
+		s.contains("docker manifest inspect", s.mustDocker("manifest", "inspect", "--insecure", repo+":v1"), `"architecture": "arm64"`, `"variant": "v7"`)
+		s.contains("imagetools", s.peer("imagetools", "inspect", "--raw", repo+":v1"), `"architecture": "arm64"`)
+	})
+}
+
+// peer runs docker buildx, with a configuration that goes with the story.
+func (s *story) peer(args ...string) string {
+	s.Helper()
+	env := []string{"DOCKER_HOST=" + s.host, "BUILDX_CONFIG=" + filepath.Join(s.home, "buildx")}
+	r := s.startProgram(need(s.T, "MULTIARCH_E2E_BUILDX"), call{args: args, env: env}).wait()
+	if r.code != 0 {
+		s.Fatalf("buildx %s: status %d\n%s", strings.Join(args, " "), r.code, r.err)
+	}
+	return r.out
+}
+
+// loadedName is the name by which an engine has a platform's image, and the words that choose it.
+func (s *story) loadedName(name, platform string) []string {
+	if s.containerdStore() {
+		return []string{"--platform", platform, name}
+	}
+	if platform != "linux/amd64" {
+		name += "-" + strings.ReplaceAll(platform, "/", "-")
+	}
+	return []string{name}
+}
+
+// containerdStore tells whether the story's engine keeps indexes.
+func (s *story) containerdStore() bool {
+	return strings.Contains(s.mustDocker("info", "--format", "{{.DriverStatus}}"), "io.containerd.snapshotter.v1")
+}
+
+// engineName is a name in the engine's store that goes with the story.
+func (s *story) engineName() string {
+	name := "e2e/" + random() + ":v1"
+	s.Cleanup(func() {
+		for _, platform := range strings.Split(three, ",") {
+			s.docker("image", "rm", "-f", name, name+"-"+strings.ReplaceAll(platform, "/", "-"))
+		}
+	})
+	return name
+}
+
+func TestEveryPlatformIsLoadedAndRunsOnAnyStore(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		name, dir := s.engineName(), s.machines()
+		r := s.mustBuild("--platform", three, "--load", "-t", name, dir)
+		for platform, machine := range unameOf {
+			s.equal(platform, s.mustDocker(append(append([]string{"run", "--rm"}, s.loadedName(name, platform)...), "cat", "/machine")...), machine)
+		}
+		if !s.containerdStore() {
+			s.contains("the answer", r.err, "holds one platform a name", name+"-linux-arm64", name+"-linux-arm-v7")
+		}
+		again := s.mustBuild("--platform", three, "--load", "-t", name, dir)
+		s.contains("a second time", again.err, "(unchanged)")
+		id := strings.TrimSpace(s.mustBuild("-q", "--load", dir).out)
+		s.equal("an image without a name", s.mustDocker("run", "--rm", id, "cat", "/machine"), "x86_64")
+	})
+}
+
+func TestWhatIsLoadedIsWhatWasPushed(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		repo := s.repo()
+		s.Cleanup(func() { s.docker("image", "rm", "-f", repo+":v1", repo+":v1-linux-arm64") })
+		s.mustBuild("--platform", twoPlatforms, "--push", "--load", "-t", repo+":v1", s.machines())
+		want := s.remote(repo, "v1").digest
+		if !s.containerdStore() {
+			want = s.image(repo, "v1", "linux/amd64").Config.Digest
+		}
+		s.equal("the ID", s.mustDocker("image", "inspect", "--format", "{{.Id}}", repo+":v1"), want)
+	})
+}
+
+func TestOnlyTheChosenPlatformsAreLoaded(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		name, dir := s.engineName(), s.machines()
+		s.mustBuild("--platform", three, "--load=native", "-t", name, dir)
+		s.equal("native", s.mustDocker("run", "--rm", "--pull", "never", name, "cat", "/machine"), "x86_64")
+		for _, platform := range []string{"linux/arm64", "linux/arm/v7"} {
+			if s.docker(append([]string{"run", "--rm", "--pull", "never"}, append(s.loadedName(name, platform), "true")...)...).code == 0 {
+				s.Errorf("%s is there too", platform)
+			}
+		}
+		other := s.engineName()
+		s.mustBuild("--platform", three, "--load=linux/arm64", "-t", other, dir)
+		s.equal("linux/arm64", s.mustDocker("run", "--rm", "--pull", "never", "--platform", "linux/arm64", other, "cat", "/machine"), "aarch64")
+	})
+}
+
+// places has something at every place that a build may write to; state is what is there.
+func (s *story) places() (flags []string, state func() string) {
+	s.Helper()
+	repo, name := s.repo(), s.engineName()
+	out := filepath.Join(s.dir, "out")
+	flags = []string{
+		"--push", "--load", "-t", repo + ":v1", "-t", s.registry + "/" + name, "-o", "type=oci,dest=" + filepath.Join(out, "x.tar"),
+		"-o", "type=oci,tar=false,dest=" + filepath.Join(out, "layout"), "-o", "type=tar,dest=" + filepath.Join(out, "files.tar"),
+		"-o", filepath.Join(out, "files"),
+	}
+	s.Cleanup(func() { s.docker("image", "rm", "-f", repo+":v1", s.registry+"/"+name, repo+":v1-linux-arm64", s.registry+"/"+name+"-linux-arm64") })
+	return flags, func() string {
+		var b strings.Builder
+		_ = filepath.WalkDir(out, func(path string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			data, _ := os.ReadFile(path) // a folder has no text
+			fmt.Fprintln(&b, strings.TrimPrefix(path, out), e.IsDir(), digestOf(string(data)))
+			return nil
+		})
+		fmt.Fprintln(&b, s.remote(repo, "v1").digest, s.mustDocker("image", "inspect", "--format", "{{.Id}}", repo+":v1", s.registry+"/"+name))
+		return b.String()
+	}
+}
+
+func TestAFailedPlatformLeavesEveryOutputAsItWas(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		flags, state := s.places()
+		s.mustBuild(append(flags, "--platform", twoPlatforms, s.machines())...)
+		before := state()
+		bad := s.dockerfile("FROM $BASE", "ARG TARGETARCH", "RUN date >/date; [ $TARGETARCH != arm64 ]")
+		r := s.build(append(flags, "--platform", twoPlatforms, bad)...)
+		s.equal("the status", r.code, 1)
+		s.contains("the answer", r.err, "No tag was moved, no file was written.")
+		s.equal("what is there", state(), before)
+	})
+}
+
+func TestAnInterruptedBuildLeavesEveryOutputAsItWas(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		flags, state := s.places()
+		s.mustBuild(append(flags, "--platform", twoPlatforms, s.machines())...)
+		before := state()
+		long := s.dockerfile("FROM $BASE", "ARG TARGETARCH", "RUN [ $TARGETARCH = amd64 ] || sleep 3607")
+		p := s.start(call{args: s.buildArgs(append(flags, "--platform", twoPlatforms, long)...)})
+		s.eventually("the step runs", func() bool { return s.runs("sleep 3607") || !p.left() })
+		p.signal(syscall.SIGINT)
+		s.equal("the status", p.wait().code, 130)
+		s.equal("what is there", state(), before)
+	})
+}
+
+func TestFilesComeOutAsThePeerWritesThem(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		builder := "e2e-peer-" + random()
+		s.peer("create", "--name", builder, "--driver-opt", "network=host")
+		s.Cleanup(func() { s.peer("rm", builder) })
+		dir := s.dockerfile("FROM scratch", "ARG TARGETPLATFORM", "COPY <<EOF /dir/platform", "$TARGETPLATFORM", "EOF", "COPY Dockerfile /")
+		for _, platforms := range []string{"linux/arm64", three} {
+			ours, theirs := filepath.Join(s.dir, "ours"), filepath.Join(s.dir, "theirs")
+			s.mustBuild("--platform", platforms, "-o", ours, "-o", "type=tar,dest="+ours+".tar", dir)
+			s.peer("build", "--builder", builder, "--provenance=false", "--platform", platforms, "-o", theirs, dir)
+			s.peer("build", "--builder", builder, "--provenance=false", "--platform", platforms, "-o", "type=tar,dest="+theirs+".tar", dir)
+			s.equal("the folder for "+platforms, s.listing(ours), s.listing(theirs))
+			for _, side := range []string{ours, theirs} {
+				s.check(os.MkdirAll(side+".unpacked", 0o755))
+				s.startProgram("tar", call{args: []string{"xf", side + ".tar", "-C", side + ".unpacked"}}).wait()
+			}
+			s.equal("the archive for "+platforms, s.listing(ours+".unpacked"), s.listing(theirs+".unpacked"))
+			s.check(os.RemoveAll(ours))
+			s.check(os.RemoveAll(theirs))
+			s.check(os.RemoveAll(ours + ".unpacked"))
+			s.check(os.RemoveAll(theirs + ".unpacked"))
+		}
+	})
+}
+
+// listing is what is in a folder: paths, rights and contents.
+func (s *story) listing(dir string) string {
+	s.Helper()
+	var b strings.Builder
+	s.check(filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		data, _ := os.ReadFile(path) // a folder has no text
+		fmt.Fprintf(&b, "%s %s %q\n", strings.TrimPrefix(path, dir), info.Mode(), data)
+		return nil
+	}))
+	return b.String()
+}
+
+func TestAnArchiveGoesToStandardOutput(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		dir := s.machines()
+		for _, words := range []string{"type=oci", "type=tar", "type=docker,dest=-", "-"} {
+			r := s.mustBuild("--platform", twoPlatforms, "-o", words, dir)
+			list := s.startProgram("tar", call{args: []string{"tf", "-"}, stdin: strings.NewReader(r.out)}).wait()
+			s.contains(words, list.out, map[string]string{"type=oci": "index.json", "type=docker,dest=-": "manifest.json"}[words])
+			if list.code != 0 {
+				s.Errorf("%s: %s", words, list.err)
+			}
+		}
+	})
+}
+
+func TestAPushByDigestMovesNoTag(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		repo := s.repo()
+		r := s.mustBuild("-q", "--platform", twoPlatforms, "-o", "type=image,push-by-digest=true,name-canonical=true,push=true,name="+repo, s.machines())
+		name, digest, _ := strings.Cut(strings.TrimSpace(r.out), "@")
+		s.equal("the name", name, repo)
+		s.equal("the platforms", s.remote(repo, digest).platforms(), []string{"linux/amd64", "linux/arm64"})
+		if _, body := s.get(repo, "tags/list"); bytes.Contains(body, []byte(`"latest"`)) {
+			s.Errorf("there is a tag: %s", body)
+		}
+	})
+}
+
+func TestAttestationsAreInTheOneIndexBehindTheImagesTheyAreAbout(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		faults, host := s.front()
+		repo := host + "/e2e/" + random()
+		s.mustBuild("--platform", twoPlatforms, "--provenance=mode=max", "--push", "-t", repo+":v1", s.machines())
+		index := s.remote(repo, "v1")
+		s.equal("the entries", index.platforms(), []string{"linux/amd64", "linux/arm64", "unknown/unknown", "unknown/unknown"})
+		_, body := s.get(repo, "manifests/v1")
+		var full struct {
+			Manifests []struct{ Annotations map[string]string }
+		}
+		s.check(json.Unmarshal(body, &full))
+		for i := range 2 {
+			about := full.Manifests[2+i].Annotations["vnd.docker.reference.digest"]
+			s.equal("the subject", about, index.Manifests[i].Digest)
+			s.equal("images before what is about them", before(faults.Requests(), about, index.Manifests[2+i].Digest), true)
+		}
+		s.contains("the peer", s.peer("imagetools", "inspect", repo+":v1", "--format", "{{json .Provenance}}"), "linux/arm64", "buildType")
+
+		plain := s.repo()
+		s.mustBuild("--platform", twoPlatforms, "--attest", "type=provenance,mode=min", "-o", "type=registry,oci-artifact=false", "-t", plain, s.machines())
+		s.equal("without artifacts", strings.Contains(fmt.Sprint(s.remote(plain, "latest")), "unknown"), true)
+	})
+}
+
+// before tells whether a registry got one manifest before another.
+func before(requests []faultregistry.Request, first, second string) bool {
+	at := func(digest string) int {
+		for i, r := range requests {
+			if r.Method == "PUT" && strings.HasSuffix(r.Path, digest) {
+				return i
+			}
+		}
+		return -1
+	}
+	return at(first) >= 0 && at(first) < at(second)
+}
+
+func TestAScannerThatCannotBeHadIsSaid(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		repo := s.repo()
+		r := s.build("--sbom=generator="+s.registry+"/nobody/scanner:1", "--push", "-t", repo, s.machines())
+		s.equal("the status", r.code, 1)
+		s.contains("the error", r.err, "the SBOM scanner image", "nobody/scanner:1", "--sbom=generator=IMAGE")
+		s.equal("the tag", s.exists(repo, "latest"), false)
+	})
+}
+
+func TestTwoFreshBuildersMakeTheSameIndex(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		dir := s.dockerfile("FROM $BASE", "RUN date >/date; touch -d @1000000000 /date; echo same >/date", "COPY Dockerfile /")
+		var digests []string
+		for _, platforms := range []string{three, "arm64,linux/arm/v7,x86_64"} {
+			s.ownBuilder()
+			repo := s.repo()
+			s.mustRun(call{
+				args: s.buildArgs("--platform", platforms, "-o", "type=registry,rewrite-timestamp=true", "-t", repo, dir),
+				env:  []string{"SOURCE_DATE_EPOCH=1700000000"},
+			})
+			digests = append(digests, s.remote(repo, "latest").digest)
+			s.mustDocker("multiarch", "builder", "rm", s.builder)
+		}
+		s.equal("the second index", digests[1], digests[0])
+	})
+}
+
+func TestAnEngineOnAnotherMachineIsLoadedToo(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		name := s.engineName()
+		host, sent := s.countingEngine()
+		dir := s.folder(files{"Dockerfile": s.onBase("FROM $BASE", "COPY big /", "RUN uname -m >/machine"), "big": noise(8 << 20)})
+		args := s.buildArgs("--platform", twoPlatforms, "--load", "-t", name, dir)
+		env := []string{"DOCKER_HOST=" + host}
+		s.mustRun(call{args: args, env: env})
+		s.equal("arm64", s.mustDocker(append(append([]string{"run", "--rm"}, s.loadedName(name, "linux/arm64")...), "cat", "/machine")...), "aarch64")
+		once := sent()
+		s.write(filepath.Join(dir, "Dockerfile"), s.onBase("FROM $BASE", "COPY big /", "RUN uname -m >/machine; echo more >/more"))
+		s.mustRun(call{args: args, env: env})
+		if again := sent() - once; again > 4<<20 {
+			s.Errorf("%d bytes were sent again, of an image of which a small layer changed", again)
+		}
+	})
+}
+
+func TestAPipeThatBreaksFailsTheBuildAndMovesNoTag(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		repo := s.repo()
+		full := filepath.Join(s.dir, "full")
+		s.check(os.Symlink("/dev/full", full))
+		began := time.Now()
+		r := s.build("--platform", twoPlatforms, "--push", "-t", repo, "-o", "type=oci,dest="+full, s.machines())
+		s.equal("the status", r.code, 1)
+		s.contains("the error", r.err, "no space left on device", full)
+		s.equal("the tag", s.exists(repo, "latest"), false)
+		if time.Since(began) > patience {
+			s.Error("it took too long")
+		}
+	})
+}
