@@ -154,7 +154,9 @@ func (s *story) places() (flags []string, state func() string) {
 		"-o", "type=oci,tar=false,dest=" + filepath.Join(out, "layout"), "-o", "type=tar,dest=" + filepath.Join(out, "files.tar"),
 		"-o", filepath.Join(out, "files"),
 	}
-	s.Cleanup(func() { s.docker("image", "rm", "-f", repo+":v1", s.registry+"/"+name, repo+":v1-linux-arm64", s.registry+"/"+name+"-linux-arm64") })
+	s.Cleanup(func() {
+		s.docker("image", "rm", "-f", repo+":v1", s.registry+"/"+name, repo+":v1-linux-arm64", s.registry+"/"+name+"-linux-arm64")
+	})
 	return flags, func() string {
 		var b strings.Builder
 		_ = filepath.WalkDir(out, func(path string, e fs.DirEntry, err error) error {
