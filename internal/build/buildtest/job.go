@@ -19,7 +19,6 @@ type job struct {
 
 // work is a step that ran, or runs, for the jobs that hold it.
 type work struct {
-	cached  bool // stays when nobody holds it
 	holders map[*job]bool
 	done    chan struct{}
 	err     error
@@ -30,8 +29,9 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	b := j.builder
 	b.mu.Lock()
 	w, ok := b.work[s.Digest]
-	if !ok {
-		w = &work{cached: !s.IgnoreCache, holders: map[*job]bool{}, done: make(chan struct{})}
+	if !ok || s.IgnoreCache && len(w.holders) == 0 { // its result is for others, not for itself
+		ok = false
+		w = &work{holders: map[*job]bool{}, done: make(chan struct{})}
 		b.work[s.Digest] = w
 	}
 	w.holders[j] = true
@@ -51,14 +51,14 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	return w.err
 }
 
-// release lets go of all that the job holds; what nobody holds and what failed is forgotten.
+// release lets go of all that the job holds. What failed and nobody holds is forgotten; the rest is in the cache.
 func (j *job) release() {
 	b := j.builder
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for d, w := range b.work {
 		delete(w.holders, j)
-		if len(w.holders) == 0 && (!w.cached || w.err != nil) {
+		if len(w.holders) == 0 && w.err != nil {
 			delete(b.work, d)
 		}
 	}
