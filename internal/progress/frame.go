@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,10 +30,14 @@ func (f frame) rows() []row {
 	for _, b := range blocks {
 		room -= len(b.rows)
 	}
-	f.fill(blocks, room)
+	room = f.fill(blocks, room)
+	if len(blocks) == 1 { // there is nothing else to fill the room with
+		all := blocks[0].ended
+		blocks[0].ended = all[len(all)-max(0, min(len(all), room)):]
+	}
 	rows := []row{{left: "[+] " + f.title, right: seconds(f.now.Sub(f.begun))}}
 	for _, b := range blocks {
-		rows = append(rows, b.rows...)
+		rows = append(append(rows, b.rows...), b.ended...)
 		for _, s := range b.shown {
 			rows = append(rows, s.rows...)
 		}
@@ -47,6 +52,7 @@ func (f frame) rows() []row {
 type block struct {
 	name, state string // none of several
 	rows        []row
+	ended       []row        // of a lane that is alone: its steps that have ended
 	running     []*shownStep // the longest first
 	shown       []*shownStep
 }
@@ -57,6 +63,8 @@ type shownStep struct {
 	rows []row
 	logs []string
 }
+
+func longestFirst(x, y *shownStep) int { return cmp.Compare(y.took, x.took) }
 
 // blocks are the heads of the lanes and the steps that run in them. Where room is scarce, lanes of the same state without a running
 // step get a line together.
@@ -116,21 +124,24 @@ func (f frame) block(name string) *block {
 		head.right = seconds(t.last.Sub(t.first))
 	}
 	b.rows = []row{head}
-	for _, s := range t.order {
+	alone := len(f.record.lanesInOrder()) == 1
+	for _, s := range t.begun() {
 		took := s.took(f.now.Add(-f.record.skew))
 		switch {
 		case s.failed():
 			b.rows = append(b.rows, row{left: "  => ERROR " + oneLine(s.name), right: seconds(took), colour: f.look.Failed})
 		case s.running() && !f.final:
 			b.running = append(b.running, &shownStep{step: s, took: took})
+		case alone && s.done():
+			b.ended = append(b.ended, row{left: "  => " + s.mark() + oneLine(s.name), right: seconds(took), colour: f.colour(s.state())})
 		}
 	}
-	slices.SortStableFunc(b.running, func(x, y *shownStep) int { return int(y.took - x.took) })
+	slices.SortStableFunc(b.running, longestFirst)
 	return b
 }
 
 // fill gives the room to steps, first one in each block, and then to the output of those that are shown.
-func (f frame) fill(blocks []*block, room int) {
+func (f frame) fill(blocks []*block, room int) (left int) {
 	var shown []*shownStep
 	for n := 0; room > 0; n++ {
 		var next []*shownStep
@@ -143,18 +154,18 @@ func (f frame) fill(blocks []*block, room int) {
 		if len(next) == 0 {
 			break
 		}
-		slices.SortStableFunc(next, func(x, y *shownStep) int { return int(y.took - x.took) })
+		slices.SortStableFunc(next, longestFirst)
 		for _, s := range next[:min(len(next), room)] {
 			s.rows = []row{{left: "  => " + oneLine(s.step.name), right: seconds(s.took)}}
 			shown = append(shown, s)
 			room--
 		}
 	}
-	f.output(shown, room)
+	return f.output(shown, room)
 }
 
 // output shares the room out among the steps, a line to each in turn, and shows so many of the last lines of their output.
-func (f frame) output(steps []*shownStep, room int) {
+func (f frame) output(steps []*shownStep, room int) (left int) {
 	given := make([]int, len(steps))
 	for i := range steps {
 		s := steps[i].step
@@ -174,6 +185,7 @@ func (f frame) output(steps []*shownStep, room int) {
 			s.rows = append(s.rows, row{left: "   | " + oneLine(line), colour: f.look.Faint})
 		}
 	}
+	return room
 }
 
 func (f frame) logLines() int {

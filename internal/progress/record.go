@@ -165,3 +165,15 @@ func (t *track) took(now time.Time) time.Duration {
 	}
 	return now.Sub(t.first)
 }
+
+// begun are the steps that have begun, in that order: BuildKit tells of them from the last to the first.
+func (t *track) begun() []*step {
+	var steps []*step
+	for _, s := range t.order {
+		if s.begun() {
+			steps = append(steps, s)
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b *step) int { return a.first().Compare(b.first()) })
+	return steps
+}

@@ -26,12 +26,16 @@ type step struct {
 // span is the time that a vertex has taken. A vertex may begin again after its end.
 type span struct {
 	before             time.Duration // of earlier runs
+	began              *time.Time    // the first of them
 	started, completed *time.Time
 }
 
 func (sp *span) run(v *client.Vertex) {
 	if sp.started != nil && sp.completed != nil && !sp.started.Equal(*v.Started) {
 		sp.before += sp.completed.Sub(*sp.started)
+	}
+	if sp.began == nil {
+		sp.began = v.Started
 	}
 	sp.started, sp.completed = v.Started, v.Completed
 }
@@ -80,6 +84,35 @@ func (s *step) failed() bool { return s.err != "" && !s.cancelled() }
 
 // cancelled: BuildKit has no other sign of it (progressui looks at the same words).
 func (s *step) cancelled() bool { return strings.HasSuffix(s.err, context.Canceled.Error()) }
+
+// state is one of a step that has ended.
+func (s *step) state() string {
+	if s.cancelled() {
+		return stateStopped
+	}
+	return stateDone
+}
+
+// mark is what stands before the name of a step that has ended.
+func (s *step) mark() string {
+	switch {
+	case s.cancelled():
+		return "CANCELED "
+	case s.cached:
+		return "CACHED "
+	}
+	return ""
+}
+
+// first is when the step first began.
+func (s *step) first() (first time.Time) {
+	for _, sp := range s.vertices {
+		if sp.began != nil && (first.IsZero() || sp.began.Before(first)) {
+			first = *sp.began
+		}
+	}
+	return first
+}
 
 // took is the time that the step has taken until now: of a group, from the first to the last.
 func (s *step) took(now time.Time) time.Duration {

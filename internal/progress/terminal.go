@@ -3,6 +3,7 @@ package progress
 import (
 	"bytes"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -97,7 +98,11 @@ func (t *terminal) warn(w *client.VertexWarning) {
 	}
 }
 
-func (t *terminal) note(line string) { t.notes = append(t.notes, line) }
+func (t *terminal) note(text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		t.notes = append(t.notes, line)
+	}
+}
 
 // draw writes the notes that have come, for good, and below them the lanes as they are now, in place of those drawn before.
 func (t *terminal) draw(final bool) {
