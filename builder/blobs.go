@@ -2,6 +2,7 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -32,7 +33,7 @@ func (b Blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClos
 		return nil, blobError(desc, err)
 	}
 	r := &blobReader{stream: stream, cancel: cancel, desc: desc}
-	if err := r.next(); err != nil && err != io.EOF { // that it does not exist comes with the first message
+	if err := r.next(); err != nil && !errors.Is(err, io.EOF) { // that it does not exist comes with the first message
 		cancel()
 		return nil, err
 	}
@@ -55,7 +56,7 @@ type blobReader struct {
 func (r *blobReader) next() error {
 	msg, err := r.stream.Recv()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		r.end = io.EOF
 	case err != nil:
 		r.end = blobError(r.desc, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -187,11 +188,6 @@ func (d *destinations) common(o output) error {
 		d.attrs[key] = value
 	}
 	return nil
-}
-
-// keeps tells whether anything is left of a build with these outputs.
-func (d destinations) keeps() bool {
-	return d.push || d.outputs.Image || d.outputs.Load != nil || len(d.outputs.Archives)+len(d.outputs.Files) > 0
 }
 
 // apply puts the destinations into the request, whose names, platforms and media types are settled.

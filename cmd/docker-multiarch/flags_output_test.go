@@ -188,7 +188,8 @@ func TestAnnotationsInDockerBuildxsWords(t *testing.T) {
 		got[0], got[1] = got[1], got[0] // an output's attributes have no order
 	}
 	want := build.Annotations{
-		{Level: build.OnIndex, Key: "from", Value: "output"}, {Level: build.OnManifest, Platform: &arm, Key: "p", Value: "q"},
+		{Level: build.OnIndex, Key: "from", Value: "output"},
+		{Level: build.OnManifest, Platform: &arm, Key: "p", Value: "q"},
 		{Level: build.OnManifest, Key: "k", Value: "v"},
 		{Level: build.OnIndex, Key: "org.example/x", Value: "a:b=c"},
 		{Level: build.OnManifestDescriptor, Platform: &arm, Key: "org.example/x", Value: "a:b=c"},

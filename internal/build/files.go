@@ -68,7 +68,7 @@ func stageFolders(f Files, targets []platform.Platform) (dir string, err error) 
 		return dir, err
 	}
 	for _, p := range targets {
-		err = errors.Join(err, os.Mkdir(filepath.Join(dir, folderOf(p)), 0o755))
+		err = errors.Join(err, os.Mkdir(filepath.Join(dir, folderOf(p)), folderMode))
 	}
 	return dir, err
 }

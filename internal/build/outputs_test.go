@@ -67,7 +67,8 @@ func (w *world) everyOutput(dir string) *bytes.Buffer {
 	w.env.Stdout = stdout
 	w.req.Outputs = Outputs{
 		Archives: []Archive{
-			{Dest: filepath.Join(dir, "image.tar"), Names: w.req.Tags}, {Dest: filepath.Join(dir, "layout"), Folder: true, Names: w.req.Tags},
+			{Dest: filepath.Join(dir, "image.tar"), Names: w.req.Tags},
+			{Dest: filepath.Join(dir, "layout"), Folder: true, Names: w.req.Tags},
 			{Dest: filepath.Join(dir, "docker.tar"), Docker: true, Names: w.req.Tags},
 		},
 		Files: []Files{{Dest: filepath.Join(dir, "files")}, {Tar: true, Dest: filepath.Join(dir, "files.tar")}, {Tar: true, Dest: "-"}},
@@ -228,8 +229,12 @@ func TestAnnotationsAreWrittenWhereTheyAreAskedFor(t *testing.T) {
 	w := newWorld(t, copiesOnly)
 	arm := w.req.Platforms[1]
 	w.req.Annotations = Annotations{
-		{OnManifest, nil, "all", "1"}, {OnManifest, &arm, "all", "arm"}, {OnManifestDescriptor, nil, "entry", "2"}, {OnIndex, nil, "index", "3"},
-		{OnIndexDescriptor, nil, "root", "4"}, {OnIndex, nil, "index", "5"},
+		{OnManifest, nil, "all", "1"},
+		{OnManifest, &arm, "all", "arm"},
+		{OnManifestDescriptor, nil, "entry", "2"},
+		{OnIndex, nil, "index", "3"},
+		{OnIndexDescriptor, nil, "root", "4"},
+		{OnIndex, nil, "index", "5"},
 	}
 	dest := filepath.Join(t.TempDir(), "x.tar")
 	w.req.Outputs.Archives = []Archive{{Dest: dest, Names: w.req.Tags}}

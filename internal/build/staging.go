@@ -15,6 +15,9 @@ import (
 // a destination may lie in it.
 const stagePrefix = ".docker-multiarch-stage-"
 
+// folderMode are the rights of folders that are made for a result, as the peer and other programs give them.
+const folderMode = 0o755
+
 // pending is a file that has its contents before its name. What is no regular file, such as /dev/null or a pipe, is written to in its
 // place.
 type pending struct {
@@ -47,7 +50,7 @@ func (p *pending) place() error {
 	if p.inPlace {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(p.dest), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(p.dest), folderMode); err != nil {
 		return err
 	}
 	// The temporary file was made for its owner only; a result has the rights that a program's files have.
@@ -86,7 +89,7 @@ func nearest(dir string) string {
 
 // placeDir moves what is in a staged folder into dest, which keeps what it has besides. Each file is replaced in one step.
 func placeDir(staged, dest string) error {
-	if err := os.MkdirAll(dest, 0o755); err != nil {
+	if err := os.MkdirAll(dest, folderMode); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(staged)
