@@ -166,3 +166,13 @@ func TestATerminalKeepsABlockForEachPlatformAndNoneOfTheRunningSteps(t *testing.
 		s.equal("how often the title is there", strings.Count(text.String(), "[+]"), 1)
 	})
 }
+
+func TestSlowEmulatedStepsAreNamedAfterTheBuildAndStepsThatAreSlowAnywayAreNot(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		r := s.mustBuild("--platform", "linux/amd64,linux/arm64", "--push", "-t", s.repo(), s.dockerfile("FROM $BASE AS slow",
+			"RUN echo "+random()+"; test $(uname -m) = x86_64 || sleep 11", "FROM $BASE", "RUN echo "+random()+"; sleep 11", "COPY --from=slow /bin/sh /x"))
+		_, said, _ := strings.Cut(r.err, "Slowest emulated steps:\n")
+		s.contains("the end", said, "  Dockerfile:2  RUN echo ", "(linux/arm64 1", "s, natively ", "Hint: ", "FROM --platform=$BUILDPLATFORM")
+		s.lacks("the end", said, "Dockerfile:4")
+	})
+}
