@@ -19,6 +19,7 @@ type buildOptions struct {
 
 	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
 	dockerfiles, targets                                                      []string // for all platforms, or for single ones
+	localBases                                                                []string
 
 	network               string
 	iidFile, metadataFile string
@@ -114,6 +115,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	addStepFlags(f, &o.steps)
 	addAcceptedFlags(f, &o.accepted)
 	addCallFlags(f, &o.call)
+	f.StringArrayVar(&o.localBases, "local-base", nil, "Use a base image of the engine's own store that no registry has; may be repeated")
 	f.BoolVarP(&o.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
 
 	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
@@ -170,6 +172,11 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return build.Report{}, err
 	}
+	release, err := j.takeLocalBases(ctx, w, progress.Note)
+	defer release()
+	if err != nil {
+		return build.Report{}, err
+	}
 	var registry *manifest.Client
 	var preflight func(context.Context) error
 	var asking errgroup.Group
@@ -204,6 +211,7 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 		env.Engine = w.engine()
 	}
 	report, err := build.Run(ctx, j.request, env, preflight)
+	err = localBaseHint(ctx, w, err)
 	if brokenConnection(err) && ctx.Err() == nil {
 		err = conn.lost(ctx)
 	}

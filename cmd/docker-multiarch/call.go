@@ -46,6 +46,11 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answe
 			progress.Note(line)
 		}
 	}
+	release, err := j.takeLocalBases(ctx, w, progress.Note)
+	defer release()
+	if err != nil {
+		return nil, err
+	}
 	conn, err := w.connect(ctx, connectOptions{builder: j.builder, references: j.request.References(), note: progress.Note})
 	if err != nil {
 		return nil, err
@@ -60,7 +65,7 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answe
 	if brokenConnection(err) && ctx.Err() == nil {
 		err = conn.lost(ctx)
 	}
-	return answers, err
+	return answers, localBaseHint(ctx, w, err)
 }
 
 // printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the

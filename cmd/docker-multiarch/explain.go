@@ -115,7 +115,7 @@ func hintFor(err error) string {
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
 		return missingHint(missing)
 	}
-	return ""
+	return allowHint(err)
 }
 
 // cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.

@@ -24,12 +24,13 @@ type job struct {
 	request build.Request
 	names   []reference.NamedTagged // that the result has wherever it goes
 	// insecure are registries that an output says so of.
-	insecure []string
-	builder  builderOptions
-	display  progress.Mode
-	call     *call    // a question instead of a build
-	notes    []string // what the user should know before the build
-	release  func()   // removes what was spooled
+	insecure   []string
+	builder    builderOptions
+	display    progress.Mode
+	call       *call    // a question instead of a build
+	localBases []string // as the frontend looks them up
+	notes      []string // what the user should know before the build
+	release    func()   // removes what was spooled
 }
 
 // what names the job in the progress display's title.
@@ -168,6 +169,9 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 		return err
 	}
 	if r.Cache, err = parseCache(o.cache, w.lookupEnv); err != nil {
+		return err
+	}
+	if j.localBases, err = parseLocalBases(o.localBases); err != nil {
 		return err
 	}
 	return j.modes(o)

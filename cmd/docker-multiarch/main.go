@@ -8,6 +8,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log"
 	"os"
 
 	"github.com/docker/cli/cli-plugins/metadata"
@@ -23,6 +24,7 @@ func main() {
 func run() int {
 	listening := endOnSignal()
 	logrus.SetOutput(io.Discard) // the libraries' logs are not meant for our users
+	log.SetOutput(io.Discard)
 	cli, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -84,3 +84,19 @@ func (r Request) References() []string {
 	refs = append(refs, r.Cache.references()...)
 	return append(refs, r.Source.mentions()...)
 }
+
+// OnlyForBuilding tells whether every FROM of the image says that it is for the platform of the builder, so that it need not be
+// there for those that are built. It is a guess from local Dockerfiles; an image that is named in another way is not found.
+func (s Source) OnlyForBuilding(image string) bool {
+	from := regexp.MustCompile(`(?im)^\s*(?:FROM\s+(--platform=\S+\s+)?|.*\bfrom=)` + regexp.QuoteMeta(image) + `(?::latest)?(?:[\s,]|$)`)
+	found := 0
+	for _, data := range s.localDockerfiles() {
+		for _, m := range from.FindAllSubmatch(data, -1) {
+			found++
+			if !strings.Contains(string(m[1]), "BUILDPLATFORM") {
+				return false
+			}
+		}
+	}
+	return found > 0
+}

@@ -27,15 +27,26 @@ func (s *sourceBuilder) layoutContext(name, value string) error {
 		}
 		dgst = desc.Digest
 	}
+	if err := s.AddLayout(name, path, dgst); err != nil {
+		return fmt.Errorf("--build-context %s=%s: the OCI layout %q cannot be read: %w", name, value, path, err)
+	}
+	return nil
+}
+
+// AddLayout makes an image of an OCI layout on disk the named context of that name. The layout must stay until the build has ended.
+func (s *Source) AddLayout(name, path string, root digest.Digest) error {
 	store, err := contentlocal.NewStore(path)
 	if err != nil {
-		return fmt.Errorf("--build-context %s=%s: the OCI layout %q cannot be read: %w", name, value, path, err)
+		return err
 	}
 	id := identity.NewID()
 	s.Stores[id] = store
-	s.Attrs["context:"+name] = layoutPrefix + id + "@" + dgst.String()
+	s.Attrs["context:"+name] = layoutPrefix + id + "@" + root.String()
 	return nil
 }
+
+// Named tells whether there is a named context of that name.
+func (s *Source) Named(name string) bool { return s.Attrs["context:"+name] != "" }
 
 // splitLayout cuts off a digest and a tag; the tag is "latest" where neither is given.
 func splitLayout(ref string) (path, tag string, dgst digest.Digest) {

@@ -65,7 +65,11 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 	}
 	ref = strings.TrimPrefix(op.Identifier, "docker-image://")
 	// An image without layers would be taken for scratch.
-	img := ocispecs.Image{Platform: *opt.ImageOpt.Platform, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}}}
+	p := &b.Platform // of an OCI layout, where nothing more is said
+	if opt.ImageOpt != nil {
+		p = opt.ImageOpt.Platform
+	}
+	img := ocispecs.Image{Platform: *p, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}}}
 	config, err := json.Marshal(img)
 	if _, pinned, ok := strings.Cut(ref, "@"); ok {
 		return ref, digest.Digest(pinned), config, err
