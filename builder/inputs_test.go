@@ -49,7 +49,9 @@ func TestParseOptions(t *testing.T) {
 
 func TestParseOptionsRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"memori=4g":                   `unknown driver option "memori": known are cgroup-parent, cpu-period, cpu-quota, cpu-shares, cpuset-cpus, cpuset-mems, image, memory, memory-swap, network, restart-policy, env.<name>`,
+		"memori=4g":                   `unknown driver option "memori": known are allow-untrusted-image, cgroup-parent, cpu-period`,
+		"default-load=true":           `driver option "default-load": invalid value "true": it is always false: a build with --load`,
+		"allow-untrusted-image=false": "it is always true",
 		"env.=x":                      `unknown driver option "env."`,
 		"memory=lots":                 `driver option "memory": invalid value "lots": not a size such as 512m or 4g`,
 		"cpu-shares=1.5":              `not a whole number`,

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +68,15 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"r"}, got.CertHosts); d != "" {
 		t.Error(d)
+	}
+	if d := cmp.Diff(&Usage{Total: 130, Reclaimable: 30}, got.Usage); d != "" {
+		t.Error(d)
+	}
+	if len(got.GCPolicy) != 1 || got.Disk == nil || got.Disk.Free != 400<<10 || !strings.Contains(got.Config, "debug = true") {
+		t.Errorf("garbage collection is %v, the disk %v, the configuration\n%s", got.GCPolicy, got.Disk, got.Config)
+	}
+	if ps, err := Platforms(t.Context(), w.eng, got.Status); len(ps) != 2 || err != nil {
+		t.Errorf("the platforms are %v, %v", ps, err)
 	}
 	if _, found, err := Inspect(t.Context(), w.eng, "other"); found || err != nil {
 		t.Error(found, err)

@@ -44,6 +44,11 @@ func optionTable() map[string]option {
 		// option is that place for those who want one.)
 		"cgroup-parent":  textOption(func(h *container.HostConfig, s string) { h.CgroupParent = s }),
 		"restart-policy": restartOption,
+
+		// What these ask for is always so here.
+		"default-load":          fixedOption("false", "a build with --load loads its result"),
+		"provenance-add-gha":    fixedOption("false", "a provenance says nothing of GitHub"),
+		"allow-untrusted-image": fixedOption("true", "the signature of a builder's image is not looked at"),
 	}
 }
 
@@ -104,6 +109,16 @@ func maskOption(key, value string) string {
 		return "***"
 	}
 	return value
+}
+
+// fixedOption is one of the peer's that can have one value only.
+func fixedOption(only, why string) option {
+	return func(v string, _ *container.Config, _ *container.HostConfig) error {
+		if v != only {
+			return fmt.Errorf("it is always %s: %s", only, why)
+		}
+		return nil
+	}
 }
 
 func textOption(set func(*container.HostConfig, string)) option {

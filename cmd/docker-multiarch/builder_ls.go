@@ -43,7 +43,7 @@ func builderColumns() columns {
 		headings: map[string]string{
 			"Name": "NAME", "Driver": "DRIVER", "DriverEndpoint": "DRIVER/ENDPOINT", "Endpoint": "ENDPOINT", "Status": "STATUS",
 			"Buildkit": "BUILDKIT", "Network": "NETWORK", "Platforms": "PLATFORMS", "Container": "CONTAINER", "Volume": "VOLUME",
-			"Image": "IMAGE", "Created": "CREATED", "Current": "CURRENT", "Error": "ERROR",
+			"Image": "IMAGE", "Created": "CREATED", "Current": "CURRENT", "LastActivity": "LAST ACTIVITY", "Error": "ERROR",
 		},
 	}
 }

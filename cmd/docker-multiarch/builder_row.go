@@ -160,6 +160,9 @@ func (c *builderContext) Status() string { return c.node().Status }
 // Buildkit is the version.
 func (c *builderContext) Buildkit() string { return c.node().Version }
 
+// LastActivity is nothing that is known here.
+func (c *builderContext) LastActivity() string { return "" }
+
 // Container is the node's.
 func (c *builderContext) Container() string { return c.node().Container }
 

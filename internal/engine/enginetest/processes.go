@@ -138,8 +138,8 @@ func (c *Container) File(name string) []byte {
 	return out
 }
 
-// copyFrom packs what was copied to a directory, as the engine does: under the
-// directory's own name.
+// copyFrom packs a file that was copied, or what was copied to a directory, as
+// the engine does: under its own name.
 func (e *Engine) copyFrom(w http.ResponseWriter, r *http.Request, c *Container) {
 	dir := r.URL.Query().Get("path")
 	var out bytes.Buffer
@@ -150,7 +150,8 @@ func (e *Engine) copyFrom(w http.ResponseWriter, r *http.Request, c *Container) 
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			rest, ok := strings.CutPrefix("/"+h.Name, dir+"/")
+			rest, ok := strings.CutPrefix("/"+h.Name, dir)
+			ok = ok && (rest == "" || rest[0] == '/')
 			if err != nil || !ok {
 				continue
 			}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/system"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+)
+
+// withEngine gives the stage an engine that has a BuildKit image, whose BuildKit answers nobody.
+func (s *stage) withEngine() *enginetest.Engine {
+	s.t.Helper()
+	fake := &enginetest.Engine{
+		Info: system.Info{ID: "E", OSType: "linux", NCPU: 4}, Images: map[string]string{builder.DefaultImage: "sha256:stable"},
+		Process: func(_ *enginetest.Container, _ []string, _ io.Reader, stdout, _ io.Writer) int {
+			fmt.Fprintln(stdout, "buildkitd github.com/moby/buildkit v0.33.1 abc")
+			return 0
+		},
+	}
+	eng := engine.New(fake.Start(s.t))
+	s.w.engine = func() *engine.Engine { return eng }
+	s.w.spec = func(opt connectOptions) (builder.Spec, error) {
+		options, err := builder.ParseOptions(opt.builder.driverOpts...)
+		return builder.Spec{Name: opt.builder.name, Options: options}, err
+	}
+	return fake
+}
+
+// must runs a command that has to work, and gives its standard output.
+func (s *stage) must(args ...string) string {
+	s.t.Helper()
+	before := len(s.out.String())
+	if status := s.run(args...); status != 0 {
+		s.t.Fatalf("%q: status %d\n%s", args, status, s.err.String())
+	}
+	return s.out.String()[before:]
+}
+
+func TestABuilderIsMadeUsedListedAndRemoved(t *testing.T) {
+	s := newStage(t)
+	fake := s.withEngine()
+	create := []string{"builder", "create", "--name", "b", "--driver-opt", "memory=1g", "--platform", "linux/arm64", "--buildkitd-flags", "--debug", "--use"}
+	if got := s.must(create...); got != "b\n" {
+		t.Errorf("create prints %q", got)
+	}
+	if c := fake.Named("docker-multiarch-b-0"); c == nil || c.Status != container.StateCreated || c.HostConfig.Memory != 1<<30 {
+		t.Errorf("the container is %+v", c)
+	}
+	contains(t, s.must("builder", "ls"), "b*", "stopped", "linux/arm64*")
+	contains(t, s.must("builder", "ls", "--format", "json"), `"Name":"b"`, `"Current":true`, `"DriverOpts":{"memory":"1g"}`)
+
+	if status := s.run(create...); status != exitFailed {
+		t.Errorf("making it again: status %d", status)
+	}
+	contains(t, s.err.String(), "exists already", "docker multiarch builder rm b")
+
+	name := s.must("builder", "create")
+	if status := s.run("builder", "use", "nobody"); status != exitFailed {
+		t.Errorf("using a builder that is not there: status %d", status)
+	}
+	contains(t, s.err.String(), "docker multiarch builder create --use --name nobody")
+	contains(t, s.must("builder", "ls", "--format", "{{.Name}} {{.Current}}"), "b true\n", name[:len(name)-1]+" false\n")
+
+	if got := s.must("builder", "rm", "--all-inactive"); got != "" {
+		t.Errorf("without a yes, removed are %q", got)
+	}
+	contains(t, s.must("builder", "rm", "--all-inactive", "-f"), "b\n", name)
+	if n := len(fake.Containers()); n != 0 || using(t, s) != builder.DefaultName {
+		t.Errorf("%d containers are left, and %q is used", n, using(t, s))
+	}
+	for _, args := range [][]string{{"inspect"}, {"du"}, {"prune", "-f"}, {"stop"}, {"rm"}} {
+		if status := s.run(append([]string{"builder"}, args...)...); status != exitFailed {
+			t.Errorf("%q without a builder: status %d", args, status)
+		}
+	}
+	contains(t, s.err.String(), `there is no builder "default"`, "docker multiarch builder ls")
+}
