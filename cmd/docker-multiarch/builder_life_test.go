@@ -13,8 +13,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-// withEngine gives the stage an engine that has a BuildKit image, whose BuildKit answers nobody.
-func (s *stage) withEngine() *enginetest.Engine {
+// withBuilders gives the stage an engine that has a BuildKit image, whose BuildKit answers nobody.
+func (s *stage) withBuilders() *enginetest.Engine {
 	s.t.Helper()
 	fake := &enginetest.Engine{
 		Info: system.Info{ID: "E", OSType: "linux", NCPU: 4}, Images: map[string]string{builder.DefaultImage: "sha256:stable"},
@@ -44,7 +44,7 @@ func (s *stage) must(args ...string) string {
 
 func TestABuilderIsMadeUsedListedAndRemoved(t *testing.T) {
 	s := newStage(t)
-	fake := s.withEngine()
+	fake := s.withBuilders()
 	create := []string{"builder", "create", "--name", "b", "--driver-opt", "memory=1g", "--platform", "linux/arm64", "--buildkitd-flags", "--debug", "--use"}
 	if got := s.must(create...); got != "b\n" {
 		t.Errorf("create prints %q", got)
