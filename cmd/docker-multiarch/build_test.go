@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 const three = "linux/amd64,linux/arm64,linux/arm/v7"
@@ -174,4 +178,73 @@ func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	contains(t, strings.Join(got.references, " "), s.host+"/app:latest", "alpine")
+}
+
+func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
+	s := newStage(t)
+	if status := s.run("build", "-q", "-t", "app", "--platform", "linux/amd64", "-o", "type=oci,dest=x.tar", "-o", "out", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	data, err := os.ReadFile("meta.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+  "containerimage.digest": "sha256:1",
+  "containerimage.config.digest": "sha256:2",
+  "containerimage.descriptor": {
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    "digest": "sha256:1",
+    "size": 405
+  },
+  "image.name": "docker.io/library/app:latest",
+  "multiarch": {
+    "schemaVersion": 1,
+    "platforms": [
+      {
+        "platform": "linux/amd64",
+        "manifest": "sha256:1",
+        "config": "sha256:2",
+        "size": 360,
+        "node": "default",
+        "how": "native",
+        "seconds": 0
+      }
+    ],
+    "tags": [],
+    "written": [
+      "x.tar",
+      "out"
+    ]
+  }
+}
+`
+	got := regexp.MustCompile(`"size": \d+`).ReplaceAllString(s.normal(string(data)), `"size": 1`)
+	if diff := cmp.Diff(regexp.MustCompile(`"size": \d+`).ReplaceAllString(s.normal(want), `"size": 1`), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := s.normal(s.out.String()); got != "sha256:1\n" {
+		t.Errorf("standard output: %q", got)
+	}
+}
+
+func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
+	s := newStage(t)
+	if status := s.run("build", "--platform", three, "-o", "type=oci,dest=x.tar", "-o", "out", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	_, answer, _ := strings.Cut(s.normal(s.err.String()), "\n\nPLATFORM")
+	_, answer, _ = strings.Cut(answer, "\n\n")
+	if diff := cmp.Diff("Written: x.tar, out\nDigest: sha256:4\n", answer); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAFailedBuildSaysThatNothingWasMovedOrWritten(t *testing.T) {
+	s := newStage(t)
+	s.Run = func(_ context.Context, p platform.Platform) error { return errors.New("exit code: 1") }
+	if status := s.run("build", "-o", "out", "."); status != 1 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	contains(t, s.err.String(), "No tag was moved, no file was written.")
 }

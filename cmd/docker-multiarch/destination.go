@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -27,6 +30,10 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if err := checkStdout(w, o, dest.stdout); err != nil {
 		return err
 	}
+	if err := checkDelete(dest.outputs.Files, o.steps.allow); err != nil {
+		return err
+	}
+	dest.oldRegistries(w)
 	if len(o.tags) == 0 && len(dest.names) > 0 {
 		names = choice{dest.names, "--output"}
 	}
@@ -81,6 +88,51 @@ func (j *job) keeps(outs []output, dest destinations) error {
 		}
 	}
 	return nil
+}
+
+// checkDelete refuses to empty a folder that is not below the working directory, unless that is allowed, as docker buildx does
+// (build/opt.go).
+func checkDelete(outs []build.Files, allowed []string) error {
+	for _, f := range outs {
+		if !f.Delete || slices.Contains(allowed, localDelete) || below(f.Dest) {
+			continue
+		}
+		return &usage{
+			err:  fmt.Errorf("--output type=local,mode=delete would empty %q, which is not below the working directory", f.Dest),
+			hint: "if that is meant, add --allow " + localDelete,
+		}
+	}
+	return nil
+}
+
+// below tells whether a path, which need not exist, is below the working directory, links resolved.
+func below(path string) bool {
+	wd, err := os.Getwd()
+	if err != nil {
+		return false
+	}
+	real := func(p string) string {
+		if found, err := filepath.EvalSymlinks(p); err == nil {
+			return found
+		}
+		return filepath.Clean(p)
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(wd, path)
+	}
+	if _, err := os.Lstat(path); err != nil { // what does not exist is where its folder is
+		path = filepath.Join(real(filepath.Dir(path)), filepath.Base(path))
+	}
+	rel, err := filepath.Rel(real(wd), real(path))
+	return err == nil && rel != "." && filepath.IsLocal(rel)
+}
+
+// oldRegistries honours docker buildx's variable for those that refuse OCI artifacts.
+func (d *destinations) oldRegistries(w *world) {
+	value, _ := w.lookupEnv("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
+	if off, err := strconv.ParseBool(value); err == nil && off && d.attrs["oci-artifact"] == "" {
+		d.attrs["oci-artifact"] = "false"
+	}
 }
 
 // checkStdout refuses an archive on a terminal, or among the digests. output is the one that standard output is taken by, if any.

@@ -54,7 +54,7 @@ func TestOutputsInDockerBuildxsWords(t *testing.T) {
 		"type=oci,tar=false":       {[]string{"-o", "type=oci,tar=false,dest=" + dir}, result{Outputs: build.Outputs{Archives: []build.Archive{{Folder: true, Dest: dir}}, Attrs: none}}},
 		"a path":                   {[]string{"-o", dir}, result{Outputs: build.Outputs{Files: []build.Files{{Dest: dir, Attrs: none}}, Attrs: none}}},
 		"-":                        {[]string{"-o", "-"}, result{Outputs: build.Outputs{Files: []build.Files{{Tar: true, Dest: "-", Attrs: none}}, Attrs: none}}},
-		"local with attributes":    {[]string{"-o", "type=local,mode=delete,dest=" + dir}, result{Outputs: build.Outputs{Files: []build.Files{{Dest: dir, Delete: true, Attrs: none}}, Attrs: none}}},
+		"local with attributes":    {[]string{"-o", "type=local,mode=delete,dest=" + dir, "--allow", "buildx.local.delete"}, result{Outputs: build.Outputs{Files: []build.Files{{Dest: dir, Delete: true, Attrs: none}}, Attrs: none}}},
 		"type=registry":            {[]string{"-o", "type=registry,compression=zstd", "-t", "a/b"}, result{Tags: 1, Outputs: build.Outputs{Attrs: map[string]string{"compression": "zstd"}}}},
 		"type=image,push=true":     {[]string{"-o", "type=image,push=true,name=x/a:1", "-o", "type=oci,name=x/b"}, result{Tags: 2, Outputs: build.Outputs{Archives: []build.Archive{{Dest: "-"}}, Attrs: none}}},
 		"push-by-digest":           {[]string{"-o", "type=image,push-by-digest=true,name-canonical=true,push=true,name=x/a"}, result{ByDigest: 1, Outputs: build.Outputs{Attrs: none}}},
@@ -106,6 +106,8 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 		{[]string{"-o", "type=local,dest=-"}, "a folder cannot be written to standard output"},
 		{[]string{"-o", "type=local,dest=" + file}, "is a file"},
 		{[]string{"-o", "type=local,mode=move,dest=" + dir}, `mode="move" is not one of copy, delete`},
+		{[]string{"-o", "type=local,mode=delete,dest=" + dir}, "which is not below the working directory"},
+		{[]string{"-o", "type=local,mode=delete,dest=."}, "which is not below the working directory"},
 		{[]string{"-o", "type=oci,dest=" + dir}, "is a folder"},
 		{[]string{"-o", "type=oci,dest=" + file + "/x"}, "not a directory"},
 		{[]string{"-o", "type=oci,tar=maybe"}, `tar="maybe" is neither true nor false`},
@@ -196,5 +198,26 @@ func TestAnnotationsInDockerBuildxsWords(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAFolderBelowTheWorkingDirectoryMayBeEmptied(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.MkdirAll("in/side", 0o750), os.Symlink("/", "link")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{"in": true, "in/side": true, "new": true, "in/new": true, ".": false, "..": false, "in/..": false, "link": false, "/": false} {
+		if below(path) != want {
+			t.Errorf("%q: %t", path, !want)
+		}
+	}
+}
+
+func TestAVariableOfDockerBuildxAsksForAttestationsThatAreNoArtifacts(t *testing.T) {
+	s := newStage(t)
+	s.env["BUILDX_NO_DEFAULT_OCI_ARTIFACT"] = "1"
+	j, err := parseBuild(t.Context(), s.w, parsed(t, "--push", "-t", "a", "--sbom=true", "."))
+	if err != nil || j.request.Outputs.Attrs["oci-artifact"] != "false" {
+		t.Errorf("got %v, %v", j.request.Outputs.Attrs, err)
 	}
 }

@@ -87,7 +87,7 @@ func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, e
 	emulated := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated}, {Arch: "arm", Mode: emulation.Builder}}}
 	gateway := func(context.Context) (string, error) { return "192.0.2.1", nil }
 	return &connection{close: func() {}, gateway: gateway, env: build.Env{Client: "test", Node: build.Node{
-		Name: "default", Solver: s.Builder, Platforms: s.Platforms, CPUs: 2,
+		Name: "default", Solver: s.Builder, Blobs: s.Builder, Platforms: s.Platforms, CPUs: 2,
 		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
 		Install: func(context.Context, []platform.Platform) error {
 			return errors.New("the engine is rootless")
