@@ -42,7 +42,8 @@ type Node struct {
 
 // Progress is told what happens. Its methods are called from several goroutines, and must not block for long.
 type Progress interface {
-	// Status is a message of one platform's solve, in the order of the solve; nil is the end of it.
+	// Status is a message of one platform's solve, in the order of the solve; nil is the end of it. Of the zero platform are
+	// messages about work for all of them.
 	Status(platform.Platform, *client.SolveStatus)
 	// Cleared tells the plan, once, before anything is built.
 	Cleared(Plan)

@@ -93,7 +93,7 @@ func (f *finisher) prepare(ctx context.Context, children []child) error {
 		}
 	}
 	for _, a := range f.req.Outputs.Archives {
-		if err := f.archive(ctx, a, children); err != nil {
+		if err := f.env.during("writing "+a.Dest, func() error { return f.archive(ctx, a, children) }); err != nil {
 			return &OutputError{a.Dest, err}
 		}
 	}
@@ -104,11 +104,12 @@ func (f *finisher) prepare(ctx context.Context, children []child) error {
 	if l == nil {
 		return nil
 	}
-	var err error
-	f.loading, err = load.Stage(ctx, f.env.Engine, load.Request{
-		Names: l.Names, Root: f.root(), Blobs: f.blobs, Selection: l.Selection, Note: f.env.Progress.Note,
+	return f.env.during("sending images to the engine", func() (err error) {
+		f.loading, err = load.Stage(ctx, f.env.Engine, load.Request{
+			Names: l.Names, Root: f.root(), Blobs: f.blobs, Selection: l.Selection, Note: f.env.Progress.Note,
+		})
+		return err
 	})
-	return err
 }
 
 // archive writes one archive to where it is staged, or to standard output.
@@ -160,7 +161,11 @@ func (f *finisher) name(ctx context.Context, rep Report, children []child) (Repo
 		}
 	}
 	if f.loading != nil {
-		if rep.Loaded, err = f.loading.Place(ctx); err != nil {
+		err := f.env.during("loading images into the engine", func() (err error) {
+			rep.Loaded, err = f.loading.Place(ctx)
+			return err
+		})
+		if err != nil {
 			return rep, err
 		}
 	}
@@ -185,8 +190,10 @@ func (f *finisher) publish(ctx context.Context, rep Report, children []child) (R
 	for i, c := range children {
 		seen[i] = c.image
 	}
-	var err error
-	rep.Tags, err = f.env.Registry.Publish(ctx, manifest.PublishRequest{Targets: f.req.Tags, Descriptor: f.target, Body: f.body, Seen: seen})
+	err := f.env.during("moving the tags", func() (err error) {
+		rep.Tags, err = f.env.Registry.Publish(ctx, manifest.PublishRequest{Targets: f.req.Tags, Descriptor: f.target, Body: f.body, Seen: seen})
+		return err
+	})
 	if err != nil {
 		return rep, &PushError{Err: err, Tags: rep.Tags}
 	}

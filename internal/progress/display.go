@@ -144,32 +144,42 @@ func (d *Display) Cleared(plan Plan) {
 	d.programs = plan.Programs
 }
 
-// Status is a message of one platform's solve; nil is the end of the solve. The zero platform is that of a solve for all of them,
-// whose steps are shared. The message is kept, and must not be written to.
+// Status is a message of one platform's solve; nil is the end of the solve. The zero platform is that of work for all of them. The
+// message is kept, and must not be written to.
 func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
-	name := Shared
-	if p.OS != "" {
-		name = platform.Format(p)
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed {
-		return // a registry may answer late
-	}
-	if s == nil {
-		d.lanes.passTheWord(name)
-		d.record.end(name, d.now())
-		return
-	}
-	parts := []message{{Shared, s}}
-	if name != Shared {
-		parts = d.lanes.split(name, s)
-	}
-	for _, m := range parts {
-		d.record.see(m, d.now())
-		for _, to := range d.shows {
-			to.show(m)
+	switch {
+	case d.closed: // a registry may answer late
+	case p.OS == "" && s != nil:
+		d.common(s)
+	case s == nil:
+		d.lanes.passTheWord(platform.Format(p))
+		d.record.end(platform.Format(p), d.now())
+	default:
+		for _, m := range d.lanes.split(platform.Format(p), s) {
+			d.record.see(m, d.now())
+			d.pass(m)
 		}
+	}
+}
+
+// common shows work for all platforms: in the lane of the only one if there is no more.
+func (d *Display) common(s *client.SolveStatus) {
+	m := message{Shared, s}
+	if d.lanes.single && len(d.record.names) == 1 {
+		m.lane = d.record.names[0]
+	}
+	t := d.record.track(m.lane)
+	ended := t.ended
+	d.record.see(m, d.now())
+	t.ended = ended // that is of the solve
+	d.pass(m)
+}
+
+func (d *Display) pass(m message) {
+	for _, to := range d.shows {
+		to.show(m)
 	}
 }
 

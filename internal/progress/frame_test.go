@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 func (s *screen) tell(t *testing.T, platform string, status client.SolveStatus) {
@@ -84,5 +86,27 @@ func TestStepsThatAreOneForTheDockerfileAreShownAsOne(t *testing.T) {
 	s.tell(t, "linux/arm64", client.SolveStatus{Vertexes: ended})
 	if got := s.shows(false); strings.Contains(got, "COPY") || !strings.Contains(got, "1/1") {
 		t.Errorf("\n%s", got)
+	}
+}
+
+func TestWorkForAllPlatformsIsShownWithWhatIsSharedOrWithTheOnlyPlatform(t *testing.T) {
+	for names, want := range map[string]string{
+		"linux/amd64":             "\n linux/amd64        1/2  ",
+		"linux/amd64,linux/arm64": "\n shared             0/1  ",
+	} {
+		s := newScreen(t, 60, 10, strings.Split(names, ",")...)
+		for name := range strings.SplitSeq(names, ",") {
+			s.exported(t, name)
+		}
+		loading := client.Vertex{Digest: "sha256:x", Name: "loading images", Started: &s.clock}
+		s.d.Status(platform.Platform{}, &client.SolveStatus{Vertexes: []*client.Vertex{&loading}})
+		if got := s.shows(false); !strings.Contains(got, want) || !strings.Contains(got, "=> loading images") {
+			t.Errorf("%s:\n%s", names, got)
+		}
+		loading.Completed = &s.clock
+		s.d.Status(platform.Platform{}, &client.SolveStatus{Vertexes: []*client.Vertex{&loading}})
+		if got := s.shows(true); strings.Count(got, "  done ") != len(s.record.lanes) {
+			t.Errorf("%s:\n%s", names, got)
+		}
 	}
 }
