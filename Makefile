@@ -41,11 +41,11 @@ bench: build test-env ## compare speed and memory with docker buildx
 lint: ## golangci-lint, go mod tidy, shellcheck
 	e2e/env/lint.sh
 
-docs: ## regenerate docs/commands.md
+docs: ## regenerate docs/commands.md and the manual pages
 	go test ./cmd/docker-multiarch -run TestTheCommandReference -count=1 -update
 
 check: lint unit docs ## lint, unit tests, and no drift in the generated documents
-	git diff --exit-code docs/commands.md
+	git diff --exit-code docs/commands.md docs/man
 
 clean-env: ## take down engines and registry, and all they kept
 	e2e/env/down.sh
