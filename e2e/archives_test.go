@@ -31,7 +31,7 @@ func TestAnArchiveIsPushedWithoutBuildingAndNothingTwice(t *testing.T) {
 		s.equal("what was built for linux/arm64", s.fileOf(s.behind(other), "1", "linux/arm64", "machine"), "aarch64")
 		faults.Forget()
 		s.mustDocker("multiarch", "push", "app.tar", repo+":3")
-		writes := faults.Matching(func(method, path string) bool { return method == http.MethodPut })
+		writes := faults.Matching(func(method, _ string) bool { return method == http.MethodPut })
 		s.equal("what is written of an image that is there", writes, "["+"PUT /v2/"+strings.TrimPrefix(repo, host+"/")+"/manifests/3 201]")
 	})
 }

@@ -20,6 +20,9 @@
 // reached directly (by "same" too); and "exec", for everybody else, where the engine is reached over TCP and BuildKit through
 // a command in the container. The peer's own driver knows the second way only.
 //
+// Images are loaded into the engine itself, and into one with a containerd store where there is one; that one has builders of
+// its own.
+//
 // Memory is the peak resident size of the plugin called directly: through the Docker CLI the larger of the two processes
 // would be seen.
 package main

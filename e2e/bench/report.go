@@ -41,6 +41,10 @@ const (
 	sizeLimit   = 40   // MiB
 	statusLimit = 2000 // ms
 	checkLimit  = 30   // ms, more than without
+
+	loadAgainLimit   = 0.15
+	loadChangedLimit = 0.5
+	archiveLimit     = 1.1
 )
 
 func verdicts(results []result) []verdict {
@@ -63,6 +67,12 @@ func verdicts(results []result) []verdict {
 			absolute(r.Name+", ms", r.Median[ours], statusLimit)
 		case strings.HasPrefix(r.Name, emulatorCheck):
 			absolute(r.Name+", ms more than one that need not", r.Median[ours]-r.Median[unchecked], checkLimit)
+		case strings.HasPrefix(r.Name, loadAgain):
+			add(r, peer, loadAgainLimit)
+		case strings.HasPrefix(r.Name, loadChanged):
+			add(r, peer, loadChangedLimit)
+		case r.Name == archiveCase:
+			add(r, peer, archiveLimit)
 		case r.Unit == mib:
 			add(r, peer, memoryLimit)
 		case strings.HasSuffix(r.Name, throughDocker): // half of it is the Docker CLI's: no bound

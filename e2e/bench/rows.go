@@ -31,6 +31,11 @@ func (w *world) rows() ([]row, error) {
 			rows = append(rows, row{name: "memory: " + c.name, unit: mib, who: w.direct(w.ways[0], c), before: c.before})
 		}
 	}
+	outputs, err := w.outputs()
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, outputs...)
 	rows = append(rows, w.starts()...)
 	emulators, err := w.emulators(cases[0])
 	if err != nil {

@@ -28,6 +28,7 @@ type world struct {
 	engine, registry  string
 	base              string
 	ways              []way
+	stores            []way // engines that images are loaded into, by the kind of their store
 	log               io.Writer
 	undo              []func(context.Context)
 	environ           []string
@@ -110,7 +111,7 @@ func (w *world) builders(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return w.addStores(ctx)
 }
 
 // newWay makes a Docker configuration of its own, since the peer keeps in it by which address an engine is reached.
