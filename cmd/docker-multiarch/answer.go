@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,6 +78,9 @@ func table(out io.Writer, report build.Report) {
 		}
 		if p.Err != nil {
 			digest, size = "failed", "-"
+			if errors.Is(p.Err, build.ErrNotExported) {
+				digest = "not exported"
+			}
 			if stopped(p.Err) || p.Mode == "" {
 				digest = "not built"
 			}

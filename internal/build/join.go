@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// errOther ends the export of a platform when another one has failed.
-var errOther = errors.New("not exported, because another platform failed")
+// ErrNotExported is the error of a platform that was built, and whose files were not wanted any more because another one has failed.
+var ErrNotExported = errors.New("not exported, because another platform failed")
 
 // join makes one archive of the archives of several platforms while they are sent. Nothing is written until all platforms have
 // been built, and nothing lies on the disk twice: each platform's export waits for its turn, in the order of the plan.
@@ -43,7 +43,7 @@ func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
 	select {
 	case <-j.turns[i]:
 	case <-j.broken:
-		return nil, errOther
+		return nil, ErrNotExported
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -110,7 +110,7 @@ func (j *join) fail() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.failure == nil {
-		j.failure = errOther
+		j.failure = ErrNotExported
 		close(j.broken)
 	}
 }

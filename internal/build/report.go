@@ -105,7 +105,7 @@ func failure(platforms []PlatformReport) error {
 	var failed []PlatformReport
 	pushing := true
 	for _, p := range platforms {
-		if p.Err != nil {
+		if p.Err != nil && !errors.Is(p.Err, ErrNotExported) {
 			failed = append(failed, p)
 			pushing = pushing && pushFailed(p.Err)
 		}

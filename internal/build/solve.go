@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,7 +76,9 @@ func (s *solve) run(ctx context.Context) solved {
 	}
 	if err != nil {
 		s.files.failed()
-		err = s.req.scanned(err)
+		if err = s.req.scanned(err); strings.Contains(err.Error(), ErrNotExported.Error()) {
+			err = ErrNotExported // BuildKit brings our own words back, in wrappings
+		}
 	}
 	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen, def: s.def}
 }
