@@ -12,7 +12,6 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -94,9 +93,14 @@ func (c closing) one(ctx context.Context, to CacheEntry, targets []int) error {
 	opt.FrontendAttrs["platform"] = strings.Join(names, ",")
 	opt.CacheExports = []client.CacheOptionsEntry{to.option()}
 	delete(opt.CacheExports[0].Attrs, "ignore-error") // or BuildKit would not say what went wrong
+	status := make(chan *client.SolveStatus)
+	go func() {
+		for range status { // all of it has been shown
+		}
+	}()
 	_, err = c.solve.env.Node.Solver.Build(ctx, opt, "docker-multiarch", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return c.result(ctx, gw, targets)
-	}, ignored())
+	}, status)
 	if err == nil {
 		c.solve.env.Progress.Note(fmt.Sprintf("exported the build cache to %s (%.1fs)", to, time.Since(began).Seconds()))
 	}
@@ -111,7 +115,7 @@ func (c closing) result(ctx context.Context, gw gateway.Client, targets []int) (
 		if c.results[t].def == nil {
 			continue // FROM scratch and nothing else
 		}
-		ref, err := evaluated(ctx, gw, c.solve.cache.request(c.results[t].def))
+		ref, err := evaluated(ctx, gw, gateway.SolveRequest{Definition: c.results[t].def})
 		if err != nil {
 			return nil, err
 		}
@@ -128,13 +132,4 @@ func (c closing) result(ctx context.Context, gw gateway.Client, targets []int) (
 	}
 	res.AddMeta(exptypes.ExporterPlatformsKey, meta)
 	return res, nil
-}
-
-// cacheable is the definition with what --no-cache said about its steps taken back: they have run, and it is the results that are
-// to be found.
-func cacheable(def *pb.Definition) *pb.Definition {
-	for _, meta := range def.Metadata {
-		meta.IgnoreCache = false
-	}
-	return def
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/ociindex"
@@ -23,14 +22,13 @@ type caching struct {
 	inline  []CacheEntry // at most one: BuildKit knows no two
 	note    func(string)
 
-	mu     sync.Mutex
-	warned map[string]bool
+	told map[string]bool // what became of an import, by BuildKit's name for it; the keeper's only
 }
 
 // newCaching finds out what can be imported. A local cache that is not there is left out with a warning, as docker buildx does: the
 // first build of a cache finds none.
 func newCaching(c Cache, targets []platform.Platform, note func(string)) *caching {
-	all := &caching{note: note, warned: map[string]bool{}}
+	all := &caching{note: note, told: map[string]bool{}}
 	for _, from := range c.From {
 		for _, e := range from.each(targets) {
 			same := func(have CacheEntry) bool { return have.Type == e.Type && maps.Equal(have.Attrs, e.Attrs) }
@@ -75,11 +73,21 @@ func findLocal(e CacheEntry) (CacheEntry, error) {
 	return e, nil
 }
 
-// apply adds the imports, and the one export that belongs into a platform's own solve: the inline cache is a part of its image.
-func (c *caching) apply(opt *client.SolveOpt) {
+// kept tells whether there is anything for a [keeper] to do: a cache to import, or one to export, be it in the image. An image that is
+// solved once more, to be pushed without its attestations, is the same for certain if its steps are held, the context among them.
+func (c *caching) kept(req Request) bool {
+	return len(c.imports)+len(req.Cache.To) > 0 || req.attested() && req.pushes()
+}
+
+// importInto makes a solve offer what its imports need of the client.
+func (c *caching) importInto(opt *client.SolveOpt) {
 	for _, e := range c.imports {
 		opt.CacheImports = append(opt.CacheImports, e.option())
 	}
+}
+
+// exportInto adds the one export that belongs into a platform's own solve: the inline cache is a part of its image.
+func (c *caching) exportInto(opt *client.SolveOpt) {
 	inline := c.inline
 	if asked, _ := strconv.ParseBool(opt.FrontendAttrs["build-arg:BUILDKIT_INLINE_CACHE"]); asked && len(inline) == 0 {
 		inline = []CacheEntry{{Type: "inline"}}
@@ -101,19 +109,33 @@ func (c *caching) request(def *pb.Definition) gateway.SolveRequest {
 // importing begins the name of BuildKit's step that imports (solver/llbsolver/bridge.go).
 const importing = "importing cache manifest from "
 
-// see warns, once for all platforms, of a cache that could not be imported. The build goes on without it.
+// see tells what became of the imports. The build goes on without those that failed.
 func (c *caching) see(msg *client.SolveStatus) {
 	for _, v := range msg.Vertexes {
 		name, ok := strings.CutPrefix(v.Name, importing)
-		if !ok || v.Error == "" || strings.Contains(v.Error, "context canceled") {
+		if !ok || v.Completed == nil || c.told[name] {
 			continue
 		}
-		c.mu.Lock()
-		again := c.warned[name]
-		c.warned[name] = true
-		c.mu.Unlock()
-		if !again {
-			c.note(fmt.Sprintf("warning: no cache was imported from %s: %s", name, v.Error))
+		c.told[name] = true
+		if v.Error != "" {
+			c.note(fmt.Sprintf("warning: no cache was imported from %s: %s", c.named(name), v.Error))
+		} else {
+			c.note(fmt.Sprintf("imported the build cache from %s", c.named(name)))
 		}
 	}
+}
+
+// named finds the import that BuildKit means by "TYPE:HASH", if it can be but one.
+func (c *caching) named(name string) string {
+	kind, _, _ := strings.Cut(name, ":")
+	var found []string
+	for _, e := range c.imports {
+		if e.Type == kind && kind != "registry" {
+			found = append(found, e.String())
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return name
 }

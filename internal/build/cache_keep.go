@@ -7,40 +7,50 @@ import (
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
 )
 
-// keeper is one more solve, which holds what the platforms' solves have made until the caches are exported. It runs nothing.
+// keeper is one more solve, which holds the steps of all platforms from before they run until the build is over. It is there where
+// caches are, for two reasons that lie in how BuildKit finds a step in a cache.
 //
-// BuildKit knows a step by several keys. Those of the files that a COPY takes from the context are worked out when the step is made,
-// and forgotten with the last job that holds it. A job that comes later and names the same session finds the step by the session, and
-// then has no key to export that another build could find it by (solver/exporter.go leaves such a step out, and all that are
-// made from it). Asking for the context again would give the keys, but of the files as they are by then.
+// A step has several keys, and those of the files that a COPY takes from the context are worked out when it is made and forgotten
+// with the last job that holds it. A job that comes later, for a cache's export, finds the step by the session of the context, and
+// then has no key that another build could find it by: solver/exporter.go leaves such a step out, and all that are made from it.
+//
+// And a step of several platforms looks into the cache that was imported by the first solve to hold it, while the steps made from
+// it look into those of their own solves, where they do not find it again by all of its keys (solver/cachemanager.go, getIDFromDeps).
+// So it is the keeper that imports, once, and that is the first to hold every step.
 type keeper struct {
-	solve *solve // any platform's
+	ctx   context.Context // the build's
+	solve *solve          // any platform's, for what it tells BuildKit
 	asks  chan keepAsk
 	begin sync.Once
 	over  chan struct{} // closed when nothing need be held any more
 	ended chan struct{} // closed when the solve has ended, for whatever reason
 	err   error         // why, once it has ended
+
+	mu     sync.Mutex
+	loaded map[digest.Digest]bool // the steps that BuildKit holds for this solve
+	named  map[string]bool
+	change chan struct{} // closed, and made anew, with each change of the above
 }
 
 type keepAsk struct {
-	def   *pb.Definition
-	reply chan error
+	reading
+	evaluated chan error
 }
 
-func newKeeper(s *solve) *keeper {
-	return &keeper{solve: s, asks: make(chan keepAsk), over: make(chan struct{}), ended: make(chan struct{})}
-}
-
-// hold takes what a platform's solve has made, while that solve still has it.
-func (k *keeper) hold(ctx context.Context, p pins, def *pb.Definition) error {
-	if def == nil {
-		return nil
+func newKeeper(ctx context.Context, s *solve) *keeper {
+	return &keeper{
+		ctx: ctx, solve: s, asks: make(chan keepAsk), over: make(chan struct{}), ended: make(chan struct{}),
+		loaded: map[digest.Digest]bool{}, named: map[string]bool{}, change: make(chan struct{}),
 	}
-	k.begin.Do(func() { go k.run(context.WithoutCancel(ctx), p) })
-	ask := keepAsk{def, make(chan error, 1)}
+}
+
+// hold begins to hold a platform's steps. BuildKit starts with them in doing so, and shares them with the platform's own solve.
+func (k *keeper) hold(ctx context.Context, p pins, got reading) error {
+	k.begin.Do(func() { go k.run(p) })
+	ask := keepAsk{got, make(chan error, 1)}
 	select {
 	case k.asks <- ask:
 	case <-k.ended:
@@ -48,14 +58,30 @@ func (k *keeper) hold(ctx context.Context, p pins, def *pb.Definition) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	select {
-	case err := <-ask.reply:
-		return err
-	case <-k.ended:
-		return k.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for {
+		k.mu.Lock()
+		loaded, change := k.holds(p, got), k.change
+		k.mu.Unlock()
+		if loaded {
+			return nil
+		}
+		select {
+		case <-change:
+		case <-ask.evaluated:
+			return nil // a failure is the platform's own solve's to tell
+		case <-k.ended:
+			return k.err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+}
+
+// holds tells whether BuildKit has taken the last step, which it does after all others and before it lets another solve in
+// (solver/jobs.go, load). Pins make other steps of those that they are about.
+func (k *keeper) holds(p pins, got reading) bool {
+	last := got.graph.Steps[len(got.graph.Steps)-1]
+	return k.loaded[last.Digest] || p.policy != nil && k.named[last.Name]
 }
 
 // close lets go of everything and waits until BuildKit has done so.
@@ -65,28 +91,51 @@ func (k *keeper) close() {
 	<-k.ended
 }
 
-func (k *keeper) run(ctx context.Context, p pins) {
+func (k *keeper) run(p pins) {
 	defer close(k.ended)
 	opt, err := k.solve.quiet(p)
 	if err != nil {
 		k.err = err
 		return
 	}
-	_, k.err = k.solve.env.Node.Solver.Build(ctx, opt, "docker-multiarch", k.serve, ignored())
+	k.solve.cache.importInto(&opt)
+	status := make(chan *client.SolveStatus)
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		for msg := range status {
+			k.solve.cache.see(msg)
+			k.see(msg)
+		}
+	}()
+	_, k.err = k.solve.env.Node.Solver.Build(k.ctx, opt, "docker-multiarch", k.serve, status)
+	<-drained
 	if k.err == nil {
 		k.err = errors.New("the solve that keeps the results for the cache has ended")
 	}
 }
 
+func (k *keeper) see(msg *client.SolveStatus) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, v := range msg.Vertexes {
+		k.loaded[v.Digest], k.named[v.Name] = true, true
+	}
+	close(k.change)
+	k.change = make(chan struct{})
+}
+
 func (k *keeper) serve(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	ctx, stop := context.WithCancel(ctx)
 	var asked sync.WaitGroup
 	defer asked.Wait()
+	defer stop()
 	for {
 		select {
 		case ask := <-k.asks:
 			asked.Go(func() {
 				_, err := evaluated(ctx, gw, k.solve.cache.request(ask.def))
-				ask.reply <- err
+				ask.evaluated <- err
 			})
 		case <-k.over:
 			return gateway.NewResult(), nil
@@ -96,7 +145,6 @@ func (k *keeper) serve(ctx context.Context, gw gateway.Client) (*gateway.Result,
 	}
 }
 
-// evaluated solves a definition whose steps have been run.
 func evaluated(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) (gateway.Reference, error) {
 	res, err := gw.Solve(ctx, req)
 	if err != nil {
@@ -109,7 +157,7 @@ func evaluated(ctx context.Context, gw gateway.Client, req gateway.SolveRequest)
 	return ref, ref.Evaluate(ctx)
 }
 
-// quiet are the options of a solve that exports no image and runs nothing.
+// quiet are the options of a solve that exports no image and shows nothing of what it does.
 func (s *solve) quiet(p pins) (client.SolveOpt, error) {
 	attach, err := s.req.attachables(s.env.Auth)
 	if err != nil {
@@ -117,17 +165,6 @@ func (s *solve) quiet(p pins) (client.SolveOpt, error) {
 	}
 	opt := s.opt(attach)
 	opt.FrontendAttrs = map[string]string{} // neither attestations nor a frontend
-	opt.Internal, opt.Exports, opt.CacheImports, opt.CacheExports = true, nil, nil, nil
-	opt.SourcePolicy = p.under(s.req.Policy)
+	opt.Internal, opt.Exports, opt.SourcePolicy = true, nil, p.under(s.req.Policy)
 	return opt, nil
-}
-
-// ignored is the status of a solve that has nothing to show.
-func ignored() chan *client.SolveStatus {
-	status := make(chan *client.SolveStatus)
-	go func() {
-		for range status { // all of it has been seen
-		}
-	}()
-	return status
 }

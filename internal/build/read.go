@@ -15,7 +15,7 @@ import (
 type reading struct {
 	result *gateway.Result
 	graph  graph.Graph
-	def    *pb.Definition // what graph was read from, cacheable; nil if there is nothing to do
+	def    *pb.Definition // what graph was read from; nil if there is nothing to do
 }
 
 // read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of what it would run.
@@ -43,5 +43,5 @@ func read(ctx context.Context, gw gateway.Client, frontend string, attrs map[str
 	if err != nil {
 		return reading{}, fmt.Errorf("cannot read the build graph: %w", err)
 	}
-	return reading{result: res, graph: g, def: cacheable(def.ToPB())}, nil
+	return reading{result: res, graph: g, def: def.ToPB()}, nil
 }

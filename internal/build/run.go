@@ -68,7 +68,7 @@ func solveAll(
 	decide := newClearing(asking, req, env, targets, preflight)
 	results := make([]solved, len(targets))
 	cache := newCaching(req.Cache, targets, env.Progress.Note)
-	keep := newKeeper(&solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
+	keep := newKeeper(ctx, &solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
 	defer keep.close()
 	var solves sync.WaitGroup
 	for i, target := range targets {
@@ -77,7 +77,7 @@ func solveAll(
 			context: shared, recorded: i == recorded(env.Node, targets),
 			isolated: req.Cache.Mounts == IsolatedMounts,
 		}
-		if req.Cache.Exports() {
+		if cache.kept(req) {
 			s.keeper = keep
 		}
 		solves.Go(func() { results[i] = s.run(ctx) })

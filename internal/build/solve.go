@@ -35,13 +35,13 @@ type solve struct {
 	cond     *conductor
 	files    *stagedFiles
 	cache    *caching
-	keeper   *keeper // nil if no cache is exported
+	keeper   *keeper // nil if there are no caches
 	context  string  // ID of the session that serves the context
 	started  time.Time
 	asks     bool // something else than an image
 	recorded bool // see recorded
 	isolated bool // has cache mounts of its own
-	def      *pb.Definition
+	got      reading
 	again    *clearance // set when the solve must be made again under the clearance's pins
 }
 
@@ -80,7 +80,7 @@ func (s *solve) run(ctx context.Context) solved {
 			err = ErrNotExported // BuildKit brings our own words back, in wrappings
 		}
 	}
-	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen, def: s.def}
+	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen, def: s.got.def}
 }
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
@@ -93,7 +93,7 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 	opt := s.opt(attach)
 	if !s.asks {
 		opt.Exports = s.exports(ctx, documents)
-		s.cache.apply(&opt)
+		s.cache.exportInto(&opt)
 	}
 	opt.SourcePolicy = p.under(s.req.Policy)
 	status := make(chan *client.SolveStatus)
@@ -103,7 +103,6 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 		defer close(drained)
 		for msg := range status {
 			seen.see(msg)
-			s.cache.see(msg)
 			s.env.Progress.Status(s.platform, msg)
 		}
 		s.env.Progress.Status(s.platform, nil)
@@ -169,7 +168,7 @@ func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
 		isolate(attrs, s.platform)
 	}
 	got, err := read(ctx, gw, frontend(attrs), attrs)
-	s.def = got.def
+	s.got = got
 	return got, err
 }
 
@@ -195,12 +194,14 @@ func (s *solve) work(ctx context.Context, cleared clearance, res *gateway.Result
 		return err
 	}
 	s.started = time.Now()
-	err = ref.Evaluate(ctx)
+	if s.keeper != nil {
+		err = s.keeper.hold(ctx, cleared.pins, s.got)
+	}
+	if err == nil {
+		err = ref.Evaluate(ctx)
+	}
 	leave()
 	left()
-	if err == nil && s.keeper != nil {
-		err = s.keeper.hold(ctx, cleared.pins, s.def)
-	}
 	if err == nil && cleared.holding {
 		err = wait(ctx, &s.cond.worked)
 	}
