@@ -97,6 +97,10 @@ func hintFor(err error) string {
 	if output, ok := errors.AsType[*build.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
 	}
+	if _, ok := errors.AsType[*build.CacheError](err); ok {
+		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
+			"      or let --cache-to fail without the build: ignore-error=true"
+	}
 	if _, ok := errors.AsType[*build.ScannerError](err); ok {
 		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
 	}

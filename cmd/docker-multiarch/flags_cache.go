@@ -57,21 +57,9 @@ func parseCaches(
 		if v == "" {
 			continue
 		}
-		fields, err := csv.NewReader(strings.NewReader(v)).Read()
+		parsed, err := parseCacheValue(v)
 		if err != nil {
 			return nil, fmt.Errorf("%s %q: %w", flag, v, err)
-		}
-		var parsed []build.CacheEntry
-		if !strings.Contains(v, "=") {
-			for _, ref := range fields {
-				parsed = append(parsed, build.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}})
-			}
-		} else {
-			e, err := parseCacheFields(fields)
-			if err != nil {
-				return nil, fmt.Errorf("%s %q: %w", flag, v, err)
-			}
-			parsed = append(parsed, e)
 		}
 		for _, e := range parsed {
 			if active := fromServices(e, lookup); !active {
@@ -86,11 +74,23 @@ func parseCaches(
 	return entries, nil
 }
 
+func parseCacheValue(value string) (entries []build.CacheEntry, err error) {
+	fields, err := csv.NewReader(strings.NewReader(value)).Read()
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(value, "=") {
+		e, err := parseCacheFields(fields)
+		return []build.CacheEntry{e}, err
+	}
+	for _, ref := range fields {
+		entries = append(entries, build.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}})
+	}
+	return entries, nil
+}
+
 func parseCacheFields(fields []string) (build.CacheEntry, error) {
 	e := build.CacheEntry{Attrs: map[string]string{}}
-	if len(fields) == 1 && !strings.Contains(fields[0], "=") {
-		return build.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": fields[0]}}, nil
-	}
 	for _, field := range fields {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok {

@@ -37,7 +37,7 @@ type keeper struct {
 
 type keepAsk struct {
 	reading
-	evaluated chan error
+	evaluated chan struct{} // closed when that was successful, or not
 }
 
 func newKeeper(ctx context.Context, s *solve) *keeper {
@@ -50,7 +50,7 @@ func newKeeper(ctx context.Context, s *solve) *keeper {
 // hold begins to hold a platform's steps. BuildKit starts with them in doing so, and shares them with the platform's own solve.
 func (k *keeper) hold(ctx context.Context, p pins, got reading) error {
 	k.begin.Do(func() { go k.run(p) })
-	ask := keepAsk{got, make(chan error, 1)}
+	ask := keepAsk{got, make(chan struct{})}
 	select {
 	case k.asks <- ask:
 	case <-k.ended:
@@ -68,7 +68,7 @@ func (k *keeper) hold(ctx context.Context, p pins, got reading) error {
 		select {
 		case <-change:
 		case <-ask.evaluated:
-			return nil // a failure is the platform's own solve's to tell
+			return nil
 		case <-k.ended:
 			return k.err
 		case <-ctx.Done():
@@ -134,8 +134,8 @@ func (k *keeper) serve(ctx context.Context, gw gateway.Client) (*gateway.Result,
 		select {
 		case ask := <-k.asks:
 			asked.Go(func() {
-				_, err := evaluated(ctx, gw, k.solve.cache.request(ask.def))
-				ask.evaluated <- err
+				defer close(ask.evaluated)
+				_, _ = evaluated(ctx, gw, k.solve.cache.request(ask.def)) // what fails fails in the platform's own solve, too
 			})
 		case <-k.over:
 			return gateway.NewResult(), nil

@@ -31,6 +31,8 @@ type Builder struct {
 	Platforms []platform.Platform
 	// Read is called before a platform's Dockerfile is read, Run before its steps run, Push before its image is pushed.
 	Read, Run, Push Hook
+	// Export is called before a cache is exported; nil lets it be.
+	Export func(context.Context, client.CacheOptionsEntry) error
 	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.
 	Digest func(name string, p platform.Platform) digest.Digest
 	// Files are the contents of git and http sources, by their identifier.
@@ -43,6 +45,7 @@ type Builder struct {
 
 	mu       sync.Mutex
 	solves   []*Solve
+	others   []*Solve
 	resolved map[string]int
 	work     map[digest.Digest]*work
 	layers   map[digest.Digest][]byte
@@ -59,6 +62,9 @@ type Solve struct {
 	// of build contexts.
 	Sources, Ran, Secrets []string
 	Context               int
+
+	// Exported are the platforms whose results were exported as a cache, and Lost the sources that nobody could find in it.
+	Exported, Lost []string
 }
 
 // New makes a builder for linux/amd64.
@@ -110,6 +116,9 @@ func (b *Builder) Build(
 	ctx context.Context, opt client.SolveOpt, _ string, fn gateway.BuildFunc, status chan *client.SolveStatus,
 ) (*client.SolveResponse, error) {
 	defer close(status)
+	if name := opt.FrontendAttrs["platform"]; name == "" || len(opt.Exports) == 0 && len(opt.CacheExports) > 0 && opt.CacheExports[0].Type != "inline" {
+		return b.other(ctx, opt, fn, status)
+	}
 	targets, _, err := platform.Parse(opt.FrontendAttrs["platform"])
 	if err != nil {
 		return nil, err

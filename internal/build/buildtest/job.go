@@ -19,10 +19,13 @@ type job struct {
 
 // work is a step that ran, or runs, for the jobs that hold it.
 type work struct {
+	begun   bool
 	holders map[*job]bool
 	done    chan struct{}
 	err     error
 }
+
+func newWork() *work { return &work{holders: map[*job]bool{}, done: make(chan struct{})} }
 
 // once runs a step unless a job that still holds it, or the cache, has it.
 func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
@@ -30,13 +33,13 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	b.mu.Lock()
 	w, ok := b.work[s.Digest]
 	if !ok || s.IgnoreCache && len(w.holders) == 0 { // its result is for others, not for itself
-		ok = false
-		w = &work{holders: map[*job]bool{}, done: make(chan struct{})}
+		w = newWork()
 		b.work[s.Digest] = w
 	}
-	w.holders[j] = true
+	begun := w.begun
+	w.begun, w.holders[j] = true, true
 	b.mu.Unlock()
-	if ok {
+	if begun {
 		select {
 		case <-w.done:
 			j.tell(s, true)

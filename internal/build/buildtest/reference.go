@@ -50,6 +50,13 @@ func (r *reference) Evaluate(ctx context.Context) error {
 		return nil
 	}
 	r.ran = true
+	if r.Platform.OS == "" {
+		g, err := r.graph()
+		if err == nil {
+			r.hold(g)
+		}
+		return err
+	}
 	if err := r.builder.Run.call(ctx, r.Platform); err != nil {
 		return err
 	}

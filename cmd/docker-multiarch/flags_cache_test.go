@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+)
+
+func entries(list ...build.CacheEntry) []build.CacheEntry { return list }
+
+func TestCachesAsDockerBuildxReadsThem(t *testing.T) {
+	registry := func(ref string) build.CacheEntry {
+		return build.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}}
+	}
+	runner := map[string]string{"ACTIONS_RUNTIME_TOKEN": "t", "ACTIONS_CACHE_URL": "u1", "ACTIONS_RESULTS_URL": "u2"}
+	for value, test := range map[string]struct {
+		env  map[string]string
+		want []build.CacheEntry
+	}{
+		"user/app:cache":        {nil, entries(registry("user/app:cache"))},
+		"user/app:a,user/app:b": {nil, entries(registry("user/app:a"), registry("user/app:b"))},
+		"":                      {nil, nil},
+		"type=registry,ref=r/c:{{platform}},MODE=max": {nil, entries(build.CacheEntry{
+			Type: "registry", Attrs: map[string]string{"ref": "r/c:{{platform}}", "mode": "max"},
+		})},
+		`type=s3,"name=a;b,c",bucket=k`: {
+			map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session"},
+			entries(build.CacheEntry{Type: "s3", Attrs: map[string]string{
+				"name": "a;b,c", "bucket": "k", "access_key_id": "id", "secret_access_key": "secret", "session_token": "session",
+			}}),
+		},
+		"type=s3,bucket=k,access_key_id=a,secret_access_key=b": {
+			map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SESSION_TOKEN": "session"},
+			entries(build.CacheEntry{Type: "s3", Attrs: map[string]string{"bucket": "k", "access_key_id": "a", "secret_access_key": "b"}}),
+		},
+		"type=gha":              {nil, nil},
+		"type=gha,scope=s":      {runner, entries(build.CacheEntry{Type: "gha", Attrs: map[string]string{"scope": "s", "token": "t", "url": "u1"}})},
+		"type=gha,url=u":        {map[string]string{"ACTIONS_RUNTIME_TOKEN": ""}, nil},
+		"type=gha,url=u,token=": {runner, nil},
+		"type=gha,token=mine": {
+			map[string]string{"ACTIONS_CACHE_SERVICE_V2": "true", "ACTIONS_RESULTS_URL": "u2"},
+			entries(build.CacheEntry{Type: "gha", Attrs: map[string]string{"token": "mine", "url": "u2", "url_v2": "u2"}}),
+		},
+		"type=azblob,account_url=https://x": {nil, entries(build.CacheEntry{Type: "azblob", Attrs: map[string]string{"account_url": "https://x"}})},
+	} {
+		t.Run(value, func(t *testing.T) {
+			lookup := func(name string) (string, bool) { v, ok := test.env[name]; return v, ok }
+			for flag, check := range map[string]func(build.CacheEntry) error{"--cache-from": checkImport, "--cache-to": checkExport} {
+				got, err := parseCaches(flag, []string{value}, lookup, check)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", flag, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestWrongCachesAreRefusedBeforeAnyWork(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ args, want string }{
+		{"--cache-to type=registry", "type=registry needs ref="},
+		{"--cache-to type=registry,ref=Bad//Name", `invalid ref "Bad//Name"`},
+		{"--cache-from Bad//Name", `invalid ref "Bad//Name"`},
+		{"--cache-to r/c@sha256:" + strings.Repeat("a", 64), "a digest cannot be chosen"},
+		{"--cache-to ref=r/c", "there is no type"},
+		{"--cache-to type=registry,r/c", `"r/c" is not of the form key=value`},
+		{"--cache-from type=nfs,src=x", `the type "nfs" is not one of registry, local,`},
+		{"--cache-from type=local", "type=local needs src="},
+		{"--cache-from type=inline", "imported from its image"},
+		{"--cache-to type=local", "type=local needs dest="},
+		{"--cache-to type=local,dest=" + file, "is not a folder"},
+		{"--cache-to type=local,dest=" + file + "/below", "not a directory"},
+		{"--cache-to type=local,dest=x,mode=all", `mode="all" is not one of min, max`},
+		{"--cache-to type=local,dest=x,compression=brotli", `compression="brotli" is not one of gzip,`},
+		{"--cache-to type=local,dest=x,compression-level=best", `compression-level="best" is not a number`},
+		{"--cache-to type=registry,ref=r/c,ignore-error=maybe", `ignore-error="maybe" is neither true nor false`},
+		{"--cache-to r/c:1 --cache-to type=registry,ref=r/c:1,mode=max", "--cache-to names r/c:1 twice"},
+		{"--cache-to type=local,dest=x --cache-to type=local,dest=x", "--cache-to names x twice"},
+		{"--cache-mounts mine", `--cache-mounts "mine" is not one of auto, shared, isolated`},
+	} {
+		o := parsed(t, append(strings.Fields(test.args), ".")...)
+		_, err := parseCache(o.cache, func(string) (string, bool) { return "", false })
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.args, err, test.want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".docker-multiarch-*")); len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
+}
+
+func TestABuildForItsCacheAloneNeedsNoName(t *testing.T) {
+	s := newStage(t)
+	if code := s.run("build", "--cache-to", "HOST/app:cache", "--platform", "linux/amd64,linux/arm64", "."); code != 0 {
+		t.Fatalf("exit %d: %s", code, s.err.String())
+	}
+	contains(t, s.err.String(), "exported the build cache to "+s.host+"/app:cache")
+	if code := s.run("build", "--cache-to", "type=inline", "."); code != 125 {
+		t.Errorf("exit %d for a cache in an image that nobody keeps", code)
+	}
+}
+
+func TestARegistryThatRefusesTheCacheIsFoundOutBeforeTheBuild(t *testing.T) {
+	s := newStage(t)
+	if code := s.run("build", "--cache-to", "127.0.0.1:1/c", "--push", "-t", "HOST/app:1", "."); code != 1 {
+		t.Errorf("exit %d", code)
+	}
+	contains(t, s.err.String(), "127.0.0.1:1")
+	if s.Ran("") > 0 || s.tagged("app:1") != "" {
+		t.Error("something was built")
+	}
+	if code := s.run("build", "--cache-to", "type=registry,ref=127.0.0.1:1/c,ignore-error=true", "--push", "-t", "HOST/app:1", "."); code != 0 {
+		t.Errorf("exit %d although the cache may fail: %s", code, s.err.String())
+	}
+}
+
+func TestACacheThatCannotBeExportedIsSaidWithTheWayOut(t *testing.T) {
+	s := newStage(t)
+	s.Builder.Export = func(context.Context, client.CacheOptionsEntry) error { return errors.New("no space left") }
+	if code := s.run("build", "--cache-to", "type=local,dest=c", "--push", "-t", "HOST/app:1", "."); code != 1 {
+		t.Errorf("exit %d", code)
+	}
+	contains(t, s.err.String(), "the build cache could not be exported to c", "no space left", "ignore-error=true", "No tag was moved")
+	if s.tagged("app:1") != "" {
+		t.Error("the tag was moved")
+	}
+}
