@@ -127,4 +127,3 @@ func TestABaseThatOnlyTheEngineHasIsSaid(t *testing.T) {
 		t.Errorf("the engine does not have it:\n%s", s.err.String())
 	}
 }
-
