@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -143,12 +144,16 @@ func (s *story) contents(r remote) files {
 	return all
 }
 
+// untar reads an archive, with or without compression.
 func untar(r io.Reader, into files) error {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return err
+	plain := bufio.NewReader(r)
+	r = plain
+	if head, err := plain.Peek(2); err == nil && string(head) == "\x1f\x8b" {
+		if r, err = gzip.NewReader(plain); err != nil {
+			return err
+		}
 	}
-	for t := tar.NewReader(z); ; {
+	for t := tar.NewReader(r); ; {
 		header, err := t.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
