@@ -140,3 +140,70 @@ func TestABuilderIsBootedAndChanged(t *testing.T) {
 		s.equal("the containers", s.containers(), "[]")
 	})
 }
+
+// flagsOf are the flags in the text of --help, with the names of their values' types.
+func flagsOf(help string) map[string]string {
+	found := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)(?: ([a-zA-Z]+))?  +\S`).FindAllStringSubmatch(help, -1) {
+		found[m[1]] = m[2]
+	}
+	return found
+}
+
+func TestTheBuilderCommandsHaveTheFlagsOfBuildx(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		buildx := need(s.T, "MULTIARCH_E2E_BUILDX")
+		for _, command := range []string{"create", "use", "inspect", "ls", "stop", "rm", "du", "prune"} {
+			theirs := flagsOf(s.startProgram(buildx, call{args: []string{command, "--help"}}).wait().out)
+			ours := flagsOf(s.mustDocker("multiarch", "builder", command, "--help"))
+			delete(theirs, "debug") // it is about the program, not about builders,
+			delete(theirs, "help")  // and this about the command
+			if len(theirs) == 0 {
+				s.Errorf("buildx %s has no flags", command)
+			}
+			for name, kind := range theirs {
+				if got, ok := ours[name]; !ok || got != kind {
+					s.Errorf("%s --%s %s is %q here", command, name, kind, got)
+				}
+			}
+		}
+	})
+}
+
+func TestTheDocumentedWordsOfBuildxsListAreAnsweredAlike(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		s.ownBuilder()
+		s.mustDocker("multiarch", "builder", "create", "--name", s.builder, "--bootstrap", "--use")
+		env := []string{"BUILDX_CONFIG=" + filepath.Join(s.home, "buildx")}
+		buildx := func(args ...string) string {
+			s.Helper()
+			r := s.startProgram(need(s.T, "MULTIARCH_E2E_BUILDX"), call{args: args, env: env}).wait()
+			s.equal("the status of buildx", r.code, 0)
+			return r.out
+		}
+		s.Cleanup(func() {
+			s.startProgram(need(s.T, "MULTIARCH_E2E_BUILDX"), call{args: []string{"rm", s.builder}, env: env}).wait()
+		})
+		buildx("create", "--name", s.builder, "--driver", "docker-container", "--bootstrap", "--use")
+		type list struct {
+			Name, Driver string
+			Current      bool
+			Nodes        []struct{ Name, Status, Version string }
+		}
+		read := func(text string) (l list) {
+			s.Helper()
+			for line := range strings.Lines(text) {
+				if strings.Contains(line, `"`+s.builder+`"`) {
+					s.check(json.Unmarshal([]byte(line), &l))
+				}
+			}
+			return l
+		}
+		ours, theirs := read(s.mustDocker("multiarch", "builder", "ls", "--format", "json")), read(buildx("ls", "--format", "json"))
+		s.equal("what builder ls says", ours, theirs)
+		words := "{{.Name}} {{.DriverEndpoint}} {{.Status}} {{.Buildkit}} {{.Error}}"
+		s.contains("its words", s.mustDocker("multiarch", "builder", "ls", "--format", words), s.builder+" docker-container running "+theirs.Nodes[0].Version)
+		// The cache of a builder that has built nothing is described alike.
+		s.equal("du", s.mustDocker("multiarch", "builder", "du", "--format", "json"), strings.TrimSpace(buildx("du", "--format", "json")))
+	})
+}
