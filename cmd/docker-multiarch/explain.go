@@ -38,6 +38,14 @@ func usageError(cmd *cobra.Command, format string, args ...any) error {
 	return &usage{err: fmt.Errorf(format, args...), hint: "see '" + cmd.CommandPath() + " --help'"}
 }
 
+// withHelp adds where the right words are to an error of the user's words that says nothing about what to do.
+func withHelp(cmd *cobra.Command, err error) error {
+	if _, ok := errors.AsType[*usage](err); ok && hintFor(err) == "" {
+		return &usage{err: err, hint: "see '" + cmd.CommandPath() + " --help'"}
+	}
+	return err
+}
+
 // hinted is an error with something for the user to do.
 type hinted struct {
 	err  error

@@ -124,5 +124,5 @@ func interruptible(cmd *cobra.Command, w *world, work func(context.Context) erro
 			return cause
 		}
 	}
-	return err
+	return withHelp(cmd, err)
 }

@@ -48,11 +48,12 @@ func TestErrorsOfWordsEndWithACommand(t *testing.T) {
 		{[]string{"builder", "create", "--name", "b", "--node", "c"}, []string{"with a 0 behind", "docker multiarch builder create"}},
 		{[]string{"builder", "rm", "--keep-daemon"}, []string{"--keep-daemon", "docker multiarch builder rm --keep-state"}},
 		{[]string{"builder", "rm", "--all-inactive", "b"}, []string{"cannot specify builder name when --all-inactive is set"}},
+		{[]string{"build", "--network", "x", "--push", "-t", "HOST/a", "."}, []string{"docker-multiarch build --help"}},
 		{[]string{"builder", "ls", "--format", "{{.Name"}, []string{"unclosed action", "--format"}},
 		{[]string{"builder", "du", "--verbose", "--format", "json"}, []string{"--format and --verbose cannot be used together"}},
 		{[]string{"builder", "du", "--filter", "until=soon"}, []string{`"until" filter expects a duration`}},
 		{[]string{"builder", "prune", "-f", "--filter", "until=1h", "--filter", "unused-for=1h"}, []string{`conflicting filters "until" and "unused-for"`}},
-		{[]string{"builder", "stop", "a/b"}, []string{`invalid builder name "a/b"`}},
+		{[]string{"builder", "stop", "a/b"}, []string{`invalid builder name "a/b"`, "docker-multiarch builder stop --help"}},
 	} {
 		s := newStage(t)
 		if status := s.run(tt.args...); status != exitUsage {
