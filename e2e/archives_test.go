@@ -62,8 +62,9 @@ func TestLoadingAgainSendsOnlyWhatIsNew(t *testing.T) {
 		name, big := s.engineName(), noise(size)
 		build := func(version string) {
 			s.mustBuild("--platform", twoPlatforms, "-t", name, "-o", "type=oci,dest=app.tar",
-				s.folder(files{"Dockerfile": "FROM scratch\nCOPY big /\nCOPY small /\n", "big": big, "small": version}))
+				s.folder(files{"Dockerfile": "FROM scratch\nLABEL " + name[:strings.Index(name, ":")] + "=story\nCOPY big /\nCOPY small /\n", "big": big, "small": version}))
 		}
+		s.Cleanup(func() { s.docker("image", "prune", "-f", "--filter", "label="+name[:strings.Index(name, ":")]) }) // the first one
 		build("one")
 		s.mustDocker("multiarch", "load", "app.tar")
 		host, sent := s.countingEngine()

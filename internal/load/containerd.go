@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/distribution/reference"
@@ -22,32 +21,20 @@ const questionsAtOnce = 16
 
 // stageIndex brings an image into a containerd store, without the unwanted digests.
 func stageIndex(ctx context.Context, eng *engine.Engine, req Request, graph layout.Graph, out map[digest.Digest]bool) (*Staged, error) {
-	root := req.Root.Digest
 	var wanted []digest.Digest
-	for _, node := range graph.Nodes {
-		wanted = append(wanted, node.Descriptor.Digest)
-	}
-	for _, blob := range graph.Blobs {
-		wanted = append(wanted, blob.Digest)
+	for _, d := range digestsOf(graph) {
+		if !out[d] {
+			wanted = append(wanted, d)
+		}
 	}
 	has, closeContent := blobsOfEngine(ctx, eng)
 	defer closeContent()
-	var there map[digest.Digest]bool
-	var loaded []Loaded
-	var known bool
-	group, groupCtx := errgroup.WithContext(ctx) // an engine takes its time to look at an image of many platforms
-	group.Go(func() (err error) {
-		there, err = which(groupCtx, has, wanted)
-		return err
-	})
-	group.Go(func() (err error) {
-		loaded, known, err = namesAt(groupCtx, eng, req.Names, root)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	found, err := survey(ctx, eng, req, has, wanted)
+	if err != nil {
 		return nil, err
 	}
-	complete := !slices.ContainsFunc(wanted, func(d digest.Digest) bool { return !there[d] && !out[d] })
+	there, loaded := found.blobs, found.loaded
+	complete := len(there) == len(wanted)
 	staged := &Staged{engine: eng, images: loaded, names: make([]string, len(loaded))}
 	for i, l := range loaded {
 		if !l.Already && len(req.Names) > 0 {
@@ -56,16 +43,68 @@ func stageIndex(ctx context.Context, eng *engine.Engine, req Request, graph layo
 		loaded[i].Already = l.Already && complete
 	}
 	if len(out) > 0 {
-		staged.note = func() {
-			req.Note("the engine has the index as it is, with the content of the platforms that were asked for only; docker pull --platform gets others")
-		}
+		staged.note = func() { req.Note(partNote) }
 	}
-	if complete && known {
+	if complete && found.known {
 		return staged, nil
 	}
-	return staged, retried(ctx, len(there) > 0, func(spare bool) error {
-		return sendIndex(ctx, eng, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || spare && there[d], spare && there[d] })
+	send := func(out, there map[digest.Digest]bool) error {
+		return sendIndex(ctx, eng, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || there[d], there[d] })
+	}
+	err = retried(ctx, len(there) > 0, func(spare bool) error {
+		if !spare {
+			return send(out, nil)
+		}
+		return send(out, there)
 	})
+	if mayRetry(ctx, err) && len(out) > 0 {
+		// Engines before 28 take whole indexes only.
+		if send(nil, nil) == nil {
+			staged.note, err = func() { req.Note(wholeNote) }, nil
+		}
+	}
+	return staged, err
+}
+
+// found is what an engine has before a load.
+type found struct {
+	blobs  map[digest.Digest]bool // of those that were asked for
+	loaded []Loaded               // the names, and whether they are the image's already
+	known  bool                   // the image has a name, or was loaded without one
+}
+
+// survey asks for all of it at once: an engine takes its time to look at an image of many platforms.
+func survey(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, wanted []digest.Digest) (found, error) {
+	f := found{blobs: map[digest.Digest]bool{}}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if there, err := which(ctx, has, wanted); err == nil {
+			f.blobs = there // an engine that stops answering this may still take the image
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		f.loaded, f.known, err = namesAt(ctx, eng, req.Names, req.Root.Digest)
+		return err
+	})
+	err := group.Wait()
+	return f, err
+}
+
+const (
+	partNote  = "the engine has the index as it is, with the content of the platforms that were asked for only; docker pull --platform gets others"
+	wholeNote = "this engine takes whole indexes only: all platforms were loaded"
+)
+
+// digestsOf are all digests of an image, each once.
+func digestsOf(graph layout.Graph) (digests []digest.Digest) {
+	for _, node := range graph.Nodes {
+		digests = append(digests, node.Descriptor.Digest)
+	}
+	for _, blob := range graph.Blobs {
+		digests = append(digests, blob.Digest)
+	}
+	return digests
 }
 
 // namesAt tells which names the engine has for the root already, and whether it knows the root at all, by whatever name: content

@@ -2,10 +2,12 @@ package load_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 )
@@ -87,5 +89,35 @@ func TestAnEngineThatRefusesTwiceIsQuotedTwice(t *testing.T) {
 	_, err := load.Load(t.Context(), w.eng, w.request(w.app("2"), "app"))
 	if err == nil || strings.Count(err.Error(), "no space left on device") != 2 || len(w.fake.Store.Loads) != 3 {
 		t.Errorf("%d streams: %v", len(w.fake.Store.Loads), err)
+	}
+}
+
+func TestAnEngineThatTakesWholeIndexesOnlyGetsAWholeOne(t *testing.T) {
+	w := newWorld(t, true)
+	w.fake.Store.Refuse = func(files []string) error {
+		if !slices.Contains(files, "blobs/sha256/"+digest.FromString("arm base").Encoded()) {
+			return errors.New("content digest: not found")
+		}
+		return nil
+	}
+	req := w.request(w.app("1"), "app")
+	req.Selection.Platforms = parse(t, "linux/arm64")
+	w.load(req)
+	w.equal(w.sent(1), []string{"amd 1", "arm 1", "arm base", "arm64 1", "base"})
+	w.equal(w.notes, []string{"this engine takes whole indexes only: all platforms were loaded"})
+}
+
+func TestAnArtifactInAnIndexIsNoImage(t *testing.T) {
+	for _, containerd := range []bool{false, true} {
+		w := newWorld(t, containerd)
+		artifact := w.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
+			MediaType: ocispecs.MediaTypeImageManifest, ArtifactType: "application/vnd.example", Config: w.put(ocispecs.MediaTypeEmptyJSON, "{}"),
+			Layers: []ocispecs.Descriptor{w.put("text/plain", "arm 2")},
+		})
+		root := w.put(ocispecs.MediaTypeImageIndex, ocispecs.Index{
+			MediaType: ocispecs.MediaTypeImageIndex, Manifests: []ocispecs.Descriptor{artifact, w.image("linux/arm64", "base")},
+		})
+		w.equal(len(w.load(w.request(root, "app"))), 1)
+		w.equal(w.sent(0), map[bool][]string{false: {"base"}, true: {"arm 2", "base"}}[containerd])
 	}
 }

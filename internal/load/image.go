@@ -32,11 +32,11 @@ type image struct {
 	diffIDs  []digest.Digest // layers without compression, base first
 }
 
-// imagesOf are the images of a graph, in its order, without attestations.
+// imagesOf are the images of a graph, in its order, without attestations and other artifacts.
 func imagesOf(ctx context.Context, graph layout.Graph, blobs content.Fetcher) ([]image, error) {
 	var images []image
 	for _, node := range graph.Nodes {
-		if node.IsIndex() || node.Descriptor.Annotations[annotationReferenceType] != "" {
+		if node.IsIndex() || node.Descriptor.Annotations[annotationReferenceType] != "" || !isImageConfig(node.Config.MediaType) {
 			continue
 		}
 		img, err := readImage(ctx, node, blobs)
@@ -49,6 +49,11 @@ func imagesOf(ctx context.Context, graph layout.Graph, blobs content.Fetcher) ([
 		return nil, errors.New("there is no image in it")
 	}
 	return images, nil
+}
+
+// isImageConfig tells the configuration of something that runs, in OCI's words and in Docker's.
+func isImageConfig(mediaType string) bool {
+	return mediaType == ocispecs.MediaTypeImageConfig || mediaType == "application/vnd.docker.container.image.v1+json"
 }
 
 // readImage reads an image's configuration. Its platform is the one by which the index offers it.

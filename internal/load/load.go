@@ -207,11 +207,16 @@ func list(ps []platform.Platform) string {
 // nothing.
 func retried(ctx context.Context, spared bool, try func(spare bool) error) error {
 	err := try(spared)
-	if err == nil || !spared || ctx.Err() != nil || errors.Is(err, engine.ErrUnreachable) {
+	if !spared || !mayRetry(ctx, err) {
 		return err
 	}
 	if again := try(false); again != nil {
 		return errors.Join(again, fmt.Errorf("and before, without what the engine seemed to have: %w", err))
 	}
 	return nil
+}
+
+// mayRetry tells a load that another one, with more in it, may make good.
+func mayRetry(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrUnreachable)
 }
