@@ -116,7 +116,7 @@ func explain(places []place, images int, plain int) string {
 			name = p.ID.String()
 		}
 		if i == plain && p.name != nil {
-			text += name + " is " + platform.Format(p.Platform) + ", the others are "
+			text += name + " is " + platform.Format(p.Platform) + map[bool]string{true: ", the other is ", false: ", the others are "}[images == 2]
 			continue
 		}
 		others = append(others, name)
