@@ -48,7 +48,7 @@ func (s *stage) onEngine() *int {
 		}
 	}))
 	s.t.Cleanup(server.Close)
-	api, err := client.New(client.WithHost("tcp://"+strings.TrimPrefix(server.URL, "http://")), client.WithAPIVersionNegotiation())
+	api, err := client.New(client.WithHost("tcp://" + strings.TrimPrefix(server.URL, "http://")))
 	if err != nil {
 		s.t.Fatal(err)
 	}

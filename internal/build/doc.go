@@ -13,6 +13,7 @@
 //
 // BuildKit finds the target of an export by its position in one solve, so a session shared by several solves would mix their
 // files. Each solve therefore has a session of its own for what belongs to its platform (credentials, secrets, ssh agents), and
-// one more session serves the build context and the Dockerfile to all of them (local-sessionid:), so that identical requests
-// are read and sent once and all platforms see one snapshot.
+// one more session serves the build context and the Dockerfiles to all of them (local-sessionid:), so that identical requests
+// are read and sent once and all platforms see one snapshot. A Dockerfile of a single platform is in that session, too: each
+// distinct folder has a name there, and a platform's frontend is told which is its own.
 package build

@@ -39,7 +39,7 @@ func answering(t *testing.T, version, driver string) *engine.Engine {
 		}
 	}))
 	t.Cleanup(server.Close)
-	api, err := client.New(client.WithHost("tcp://"+strings.TrimPrefix(server.URL, "http://")), client.WithAPIVersionNegotiation())
+	api, err := client.New(client.WithHost("tcp://" + strings.TrimPrefix(server.URL, "http://")))
 	if err != nil {
 		t.Fatal(err)
 	}
