@@ -36,7 +36,7 @@ func TestSettingsOfStepsAreSeenInsideThem(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		s.mustBuild("--ulimit", "nofile=77:99", "--shm-size", "3m", "--cgroup-parent", "of-the-story", "--add-host", "engine.test:host-gateway",
-			"--resource", "memory=64m", "--push", "-t", repo, s.dockerfile("FROM $BASE",
+			"--resource", "memory=64m", "-c", "512", "--push", "-t", repo, s.dockerfile("FROM $BASE",
 				"RUN ulimit -n >/limits; df -k /dev/shm >/shm; cat /proc/self/cgroup >/cgroup; grep engine.test /etc/hosts >/hosts"))
 		image := s.contents(s.image(repo, "latest", ""))
 		s.equal("the open files", strings.TrimSpace(image["limits"]), "77")
@@ -73,6 +73,11 @@ func TestPrivilegesAreRefusedWithWhatToDoAndGranted(t *testing.T) {
 		r = s.build("--allow", "security.insecure", "--push", "-t", s.repo(), dir)
 		s.equal("the status in a builder that forbids it", r.code, 1)
 		s.contains("the error", r.err, "not allowed by build daemon configuration", "builder create", "--allow-insecure-entitlement security.insecure")
+		s.ownBuilder()
+		s.mustDocker("multiarch", "builder", "create", "--name", s.builder, "--buildkitd-flags", "--allow-insecure-entitlement security.insecure")
+		repo := s.repo()
+		s.mustBuild("--allow", "security.insecure", "--push", "-t", repo, dir)
+		s.contains("the step's capabilities", s.fileOf(repo, "latest", "", "caps"), "CapEff:")
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,7 +128,7 @@ func hintFor(err error) string {
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
 		return missingHint(missing)
 	}
-	return allowHint(err)
+	return cmp.Or(allowHint(err), frontendHint(err))
 }
 
 // cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.

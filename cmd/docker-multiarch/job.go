@@ -85,7 +85,9 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 		}
 	}
 	// Last, since standard input is read and spooled here.
-	j.request.Source, j.release, err = j.openSource(ctx, w, o)
+	if j.request.Source, j.release, err = j.openSource(ctx, w, o); err == nil {
+		j.addGit(ctx, w)
+	}
 	return j, err
 }
 

@@ -141,7 +141,7 @@ var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+)
 
 // localBaseHint looks whether the base images that could not be found are in the engine's own store. err stays what it is.
 func localBaseHint(ctx context.Context, w *world, err error) error {
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || strings.Contains(err.Error(), "denied by policy") {
 		return err
 	}
 	seen := map[string]bool{}

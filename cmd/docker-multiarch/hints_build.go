@@ -20,3 +20,17 @@ func allowHint(err error) string {
 	}
 	return ""
 }
+
+// frontendHint is about a frontend that a "# syntax=" line or BUILDKIT_SYNTAX names, and that is too old for what is asked of it.
+func frontendHint(err error) string {
+	_, capability, ok := strings.Cut(err.Error(), "unsupported frontend capability moby.buildkit.frontend.")
+	switch {
+	case !ok:
+		return ""
+	case strings.HasPrefix(capability, "contexts"):
+		return "the frontend does not know named contexts (Dockerfile 1.4 and later do): name a newer one in the Dockerfile's # syntax= line"
+	case strings.HasPrefix(capability, "gitquerystring"):
+		return "the frontend does not know git URLs with a query (Dockerfile 1.18 and later do): name a newer one in the # syntax= line"
+	}
+	return "name a newer frontend in the Dockerfile's # syntax= line"
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/util/urlutil"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// dockerfileLabel is docker buildx's for the Dockerfile's path in its repository (build/git.go).
+const dockerfileLabel = "com.docker.image.source.entrypoint"
+
+// addGit tells where a local context comes from, as docker buildx does: provenance that is asked for names the commit and the
+// repository (BUILDX_GIT_INFO=0 forbids it), and with BUILDX_GIT_LABELS=1 labels do, too. A context that is in no git repository,
+// or a machine without git, has nothing to tell.
+func (j *job) addGit(ctx context.Context, w *world) {
+	setting := func(name string, unset bool) bool {
+		value, _ := w.lookupEnv(name)
+		if on, err := strconv.ParseBool(value); err == nil {
+			return on
+		}
+		return unset || value == "full"
+	}
+	_, provenance := j.request.Attests["provenance"]
+	facts := provenance && setting("BUILDX_GIT_INFO", true)
+	labels := setting("BUILDX_GIT_LABELS", false)
+	src := &j.request.Source
+	if src.ContextDir == "" || !facts && !labels {
+		return
+	}
+	repo := readRepository(ctx, src.ContextDir, setting("BUILDX_GIT_CHECK_DIRTY", false))
+	if facts {
+		put(src.Attrs, "vcs:revision", repo.revision)
+		put(src.Attrs, "vcs:source", repo.url)
+		for name, dir := range src.Dirs {
+			put(src.Attrs, "vcs:localdir:"+name, repo.inside(dir))
+		}
+	}
+	if labels {
+		put(j.request.Labels, ocispecs.AnnotationRevision, repo.revision)
+		put(j.request.Labels, ocispecs.AnnotationSource, repo.url)
+		put(j.request.Labels, dockerfileLabel, repo.inside(src.Dockerfile.Shown))
+	}
+}
+
+// put sets what is known and not said already.
+func put(m map[string]string, key, value string) {
+	if _, said := m[key]; !said && value != "" {
+		m[key] = value
+	}
+}
+
+// repository is what git knows about a folder; "" where it knows nothing.
+type repository struct{ root, revision, url string }
+
+func readRepository(ctx context.Context, dir string, checkDirty bool) (r repository) {
+	ask := func(words ...string) string {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, words...)...).Output() //nolint:gosec // words of ours
+		if err != nil {
+			return ""
+		}
+		first, _, _ := strings.Cut(string(out), "\n")
+		return first
+	}
+	if r.root = ask("rev-parse", "--show-toplevel"); r.root == "" {
+		return r
+	}
+	r.revision = ask("rev-parse", "--verify", "HEAD")
+	if r.revision != "" && checkDirty && ask("status", "--porcelain", "--ignored") != "" {
+		r.revision += "-dirty"
+	}
+	// The remote that the branch follows, else the usual ones.
+	for _, remote := range []string{ask("for-each-ref", "--format=%(upstream:remotename)", ask("symbolic-ref", "-q", "HEAD")), "origin", "upstream"} {
+		if remote == "" {
+			continue
+		}
+		if url := ask("remote", "get-url", remote); url != "" {
+			r.url = urlutil.RedactCredentials(url)
+			break
+		}
+	}
+	return r
+}
+
+// inside is the path of a file or folder from the root; "" if it is not in there.
+func (r repository) inside(name string) string {
+	if r.root == "" || name == "" {
+		return ""
+	}
+	actual := func(name string) string {
+		if abs, err := filepath.Abs(name); err == nil {
+			name = abs
+		}
+		if target, err := filepath.EvalSymlinks(name); err == nil {
+			name = target
+		}
+		return name
+	}
+	path, err := filepath.Rel(actual(r.root), actual(name))
+	if err != nil || path == ".." || strings.HasPrefix(path, ".."+string(filepath.Separator)) {
+		return ""
+	}
+	return filepath.ToSlash(path)
+}
