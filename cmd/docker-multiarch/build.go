@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"slices"
 
+	"github.com/docker/cli/cli/debug"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
@@ -67,6 +69,8 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.contextPath = append(args, ".")[0]
+			o.builder.name = cmp.Or(o.builder.name, w.early.builder)
+			o.debug = o.debug || w.early.debug
 			return debugging(w, o.debug, func() error {
 				return interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
 			})
@@ -153,6 +157,7 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if cerr := progress.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
+	progress.explainWarnings(w.err, o.debug || debug.IsEnabled())
 	progress.explainFailures(w.err, report)
 	err = answer(w, o, j, report, err)
 	if err == nil && !o.quiet {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
@@ -26,7 +27,21 @@ func addProgressFlags(f *pflag.FlagSet, o *progressOptions) {
 // display is a build's progress. It implements build.Progress.
 type display struct {
 	*progress.Display
-	quiet bool
+	mode     progress.Mode
+	warnings warnings
+}
+
+// Status implements build.Progress.
+func (d *display) Status(p platform.Platform, msg *client.SolveStatus) {
+	d.warnings.see(p, msg)
+	d.Display.Status(p, msg)
+}
+
+// explainWarnings says again at the end what was warned of; a quiet build and JSON have no place for it.
+func (d *display) explainWarnings(out io.Writer, detail bool) {
+	if d.mode != progress.Quiet && d.mode != progress.RawJSON {
+		d.warnings.print(out, detail)
+	}
 }
 
 // newDisplay starts the display of a job on standard error. What is written there besides must fit to it, so it may get another one.
@@ -44,7 +59,7 @@ func newDisplay(ctx context.Context, w *world, o buildOptions, j job) (*display,
 	if j.display == progress.RawJSON {
 		w.err = progress.Text(w.err)
 	}
-	return &display{Display: d, quiet: j.display == progress.Quiet}, nil
+	return &display{Display: d, mode: j.display}, nil
 }
 
 // displayMode: -q wins, then --progress, then BUILDKIT_PROGRESS.
@@ -75,7 +90,7 @@ func displayMode(w *world, o buildOptions) (progress.Mode, error) {
 
 // Note implements build.Progress. A quiet display still says where the result is going and what is to be warned of.
 func (d *display) Note(line string) {
-	if !d.quiet || strings.HasPrefix(line, "warning: ") || strings.HasPrefix(line, destinationNote) {
+	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || strings.HasPrefix(line, destinationNote) {
 		d.Display.Note(line)
 	}
 }

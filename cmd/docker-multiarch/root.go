@@ -36,6 +36,7 @@ func newRoot(w *world, name string) *cobra.Command {
 		}
 		return plugin.PersistentPreRunE(cmd, args)
 	}
+	addEarlyFlags(root.Flags(), w)
 	root.SetIn(w.in)
 	root.SetOut(w.out)
 	root.SetErr(w.err)
@@ -43,6 +44,20 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.AddCommand(newBuildCommand(w, runBuild), newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	root.AddCommand(newLoadCommand(w), newPushCommand(w))
 	return root
+}
+
+// earlyOptions are build's options that docker buildx takes before the command's name, too.
+type earlyOptions struct {
+	builder string
+	debug   bool
+}
+
+func addEarlyFlags(f *pflag.FlagSet, w *world) {
+	f.StringVar(&w.early.builder, "builder", "", "Builder to use")
+	f.BoolVarP(&w.early.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
+	for _, name := range []string{"builder", "debug"} {
+		f.Lookup(name).Hidden = true // they are shown where they belong
+	}
 }
 
 // helpOrUnknown is what a command does that only groups others.
@@ -79,7 +94,9 @@ func standalone(cli *command.DockerCli, root *cobra.Command) *cobra.Command {
 	options.InstallFlags(flags)
 	flags.VisitAll(func(f *pflag.Flag) {
 		f.Hidden = true
-		root.Flags().AddFlag(f)
+		if root.Flags().Lookup(f.Name) == nil {
+			root.Flags().AddFlag(f)
+		}
 		everywhere := *f
 		if f.Shorthand == "c" {
 			everywhere.Shorthand = "" // build's --cpu-shares has it

@@ -22,6 +22,7 @@ type world struct {
 	in        io.Reader
 	out, err  io.Writer
 	lookupEnv func(string) (string, bool)
+	early     earlyOptions // said before the command's name
 	// listening is called by a command that handles signals from now on; nil if nobody else does.
 	listening func()
 	// engine is the Docker Engine of the current context.
