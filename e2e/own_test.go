@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -114,4 +116,20 @@ func (s *story) entries(dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+func TestADockerfileComesFromItsURLAndItsWarningsAreSaidOnce(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		asked := 0
+		host := s.serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			_, _ = io.WriteString(w, s.onBase("FROM $BASE as first", "COPY file /"))
+		}))
+		repo := s.repo()
+		r := s.mustBuild("--platform", three, "-f", "http://"+host+"/Dockerfile", "--push", "-t", repo, s.folder(files{"file": "x"}))
+		s.equal("how often it was downloaded", asked, 1)
+		s.equal("the file", s.fileOf(repo, "latest", "linux/arm64", "file"), "x")
+		s.equal("how often it is warned", strings.Count(r.err, " - FromAsCasing: "), 1)
+		s.contains("the progress", r.err, "1 warning found (use --debug to expand)")
+	})
 }

@@ -46,12 +46,14 @@ func TestWhereALocalContextComesFrom(t *testing.T) {
 		"provenance":             {nil, []string{"--provenance=true"}, facts, nil},
 		"provenance without git": {map[string]string{"BUILDX_GIT_INFO": "0"}, []string{"--provenance=true"}, nil, nil},
 		"labels": {
-			map[string]string{"BUILDX_GIT_LABELS": "1"}, nil, nil,
+			map[string]string{"BUILDX_GIT_LABELS": "1"},
+			nil, nil,
 			map[string]string{"org.opencontainers.image.revision": commit, "org.opencontainers.image.source": url, dockerfileLabel: "app/Dockerfile"},
 		},
 		"labels that the user has, too, and changes": {
 			map[string]string{"BUILDX_GIT_LABELS": "full", "BUILDX_GIT_CHECK_DIRTY": "1"},
-			[]string{"--label", "org.opencontainers.image.source=mine"}, nil,
+			[]string{"--label", "org.opencontainers.image.source=mine"},
+			nil,
 			map[string]string{"org.opencontainers.image.revision": commit + "-dirty", "org.opencontainers.image.source": "mine", dockerfileLabel: "app/Dockerfile"},
 		},
 	} {
