@@ -248,15 +248,3 @@ func TestAFailedBuildSaysThatNothingWasMovedOrWritten(t *testing.T) {
 	}
 	contains(t, s.err.String(), "No tag was moved, no file was written.")
 }
-
-func TestABuilderAndDebugMayBeSaidBeforeTheCommandAsWithThePeer(t *testing.T) {
-	s := newStage(t)
-	var got connectOptions
-	s.connecting = func(_ context.Context, o connectOptions) error { got = o; return nil }
-	if status := s.run("--builder", "mine", "-D=false", "build", "-q", "--push", "-t", "HOST/app", "."); status != 0 || got.builder.name != "mine" {
-		t.Errorf("status %d, builder %q:\n%s", status, got.builder.name, s.err.String())
-	}
-	if s.run("--builder", "mine", "build", "--builder", "other", "-q", "--push", "-t", "HOST/app", "."); got.builder.name != "other" {
-		t.Errorf("builder %q", got.builder.name)
-	}
-}
