@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
@@ -81,7 +80,6 @@ func (c closing) export(ctx context.Context, to []CacheEntry) error {
 
 // one exports what the targets, by their indexes, have made.
 func (c closing) one(ctx context.Context, to CacheEntry, targets []int) error {
-	began := time.Now()
 	opt, err := c.solve.quiet(c.pins)
 	if err != nil {
 		return err
@@ -94,16 +92,23 @@ func (c closing) one(ctx context.Context, to CacheEntry, targets []int) error {
 	opt.CacheExports = []client.CacheOptionsEntry{to.option()}
 	delete(opt.CacheExports[0].Attrs, "ignore-error") // or BuildKit would not say what went wrong
 	status := make(chan *client.SolveStatus)
+	drained := make(chan struct{})
 	go func() {
-		for range status { // all of it has been shown
+		defer close(drained)
+		exporting := newExcerpt(c.solve.env.Progress, func(v *client.Vertex) string {
+			if strings.HasPrefix(v.Name, "exporting ") { // "exporting cache to registry": solver/llbsolver/export.go
+				return "exporting the build cache to " + to.String()
+			}
+			return ""
+		})
+		for msg := range status {
+			exporting.see(msg)
 		}
 	}()
 	_, err = c.solve.env.Node.Solver.Build(ctx, opt, "docker-multiarch", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return c.result(ctx, gw, targets)
 	}, status)
-	if err == nil {
-		c.solve.env.Progress.Note(fmt.Sprintf("exported the build cache to %s (%.1fs)", to, time.Since(began).Seconds()))
-	}
+	<-drained
 	return err
 }
 

@@ -22,7 +22,7 @@ type caching struct {
 	inline  []CacheEntry // at most one: BuildKit knows no two
 	note    func(string)
 
-	told map[string]bool // what became of an import, by BuildKit's name for it; the keeper's only
+	told map[string]bool // that an import failed, by BuildKit's name for it; the keeper's only
 }
 
 // newCaching finds out what can be imported. A local cache that is not there is left out with a warning, as docker buildx does: the
@@ -109,20 +109,23 @@ func (c *caching) request(def *pb.Definition) gateway.SolveRequest {
 // importing begins the name of BuildKit's step that imports (solver/llbsolver/bridge.go).
 const importing = "importing cache manifest from "
 
-// see tells what became of the imports. The build goes on without those that failed.
+// see warns of the imports that failed. The build goes on without them.
 func (c *caching) see(msg *client.SolveStatus) {
 	for _, v := range msg.Vertexes {
 		name, ok := strings.CutPrefix(v.Name, importing)
-		if !ok || v.Completed == nil || c.told[name] {
-			continue
-		}
-		c.told[name] = true
-		if v.Error != "" {
+		if ok && v.Completed != nil && v.Error != "" && !c.told[name] {
+			c.told[name] = true
 			c.note(fmt.Sprintf("warning: no cache was imported from %s: %s", c.named(name), v.Error))
-		} else {
-			c.note(fmt.Sprintf("imported the build cache from %s", c.named(name)))
 		}
 	}
+}
+
+// importName is what the progress calls the step that imports.
+func (c *caching) importName(v *client.Vertex) string {
+	if name, ok := strings.CutPrefix(v.Name, importing); ok {
+		return "importing the build cache from " + c.named(name)
+	}
+	return ""
 }
 
 // named finds the import that BuildKit means by "TYPE:HASH", if it can be but one.

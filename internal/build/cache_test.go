@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,8 @@ import (
 	"github.com/moby/buildkit/client/ociindex"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 const copiesContext = "FROM --platform=$BUILDPLATFORM alpine AS gen\nCOPY hello /\nRUN make\nFROM alpine\nCOPY --from=gen /out /\nRUN strip\n"
@@ -84,7 +85,7 @@ func TestAMarkedDestinationHasACacheForEachPlatform(t *testing.T) {
 
 func TestACacheThatCannotBeExportedFailsTheBuildBeforeAnyTag(t *testing.T) {
 	w := newWorld(t, copiesContext)
-	w.Builder.Export = func(_ context.Context, e client.CacheOptionsEntry) error {
+	w.Export = func(_ context.Context, e client.CacheOptionsEntry) error {
 		return errors.New("denied to " + e.Attrs["ref"])
 	}
 	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c")}
@@ -120,7 +121,7 @@ func TestACancelledExportEndsWithTheCause(t *testing.T) {
 	w := newWorld(t, copiesContext)
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	w.Builder.Export = func(ctx context.Context, _ client.CacheOptionsEntry) error {
+	w.Export = func(ctx context.Context, _ client.CacheOptionsEntry) error {
 		cancel(cause)
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -172,23 +173,51 @@ func TestALocalCacheIsImportedByItsDigestOrLeftOutWithAWarning(t *testing.T) {
 		"warning: no cache was imported from "+missing)
 }
 
-func TestWhatBecameOfAnImportIsSaidOnce(t *testing.T) {
-	var mu sync.Mutex
+func TestAnImportThatFailsIsWarnedOfOnce(t *testing.T) {
 	var notes []string
-	c := newCaching(Cache{From: []CacheEntry{entry("type=s3", "bucket=b", "secret_access_key=hidden")}}, nil, func(line string) {
-		mu.Lock()
-		defer mu.Unlock()
-		notes = append(notes, line)
-	})
+	c := newCaching(Cache{From: []CacheEntry{entry("type=s3", "bucket=b", "secret_access_key=hidden")}}, nil, func(line string) { notes = append(notes, line) })
 	now := time.Now()
 	msg := &client.SolveStatus{Vertexes: []*client.Vertex{
-		{Name: importing + "s3:123", Completed: &now}, {Name: importing + "r/c:1", Completed: &now, Error: "not found"}, {Name: importing + "r/d:1"},
+		{Name: importing + "s3:123", Completed: &now, Error: "denied"}, {Name: importing + "r/c:1", Completed: &now, Error: "not found"},
+		{Name: importing + "r/d:1", Completed: &now}, {Name: importing + "r/e:1"}, {Name: "RUN make", Completed: &now, Error: "exit code: 1"},
 	}}
 	c.see(msg)
 	c.see(msg)
-	want := []string{"imported the build cache from s3 b", "warning: no cache was imported from r/c:1: not found"}
+	want := []string{"warning: no cache was imported from s3 b: denied", "warning: no cache was imported from r/c:1: not found"}
 	if diff := cmp.Diff(want, notes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTheProgressShowsWhatTheCachesDoAndNoStepTwice(t *testing.T) {
+	p := &excerpts{}
+	c := newCaching(Cache{From: []CacheEntry{entry("type=s3", "bucket=b")}}, nil, nil)
+	e := newExcerpt(p, c.importName)
+	e.see(&client.SolveStatus{
+		Vertexes: []*client.Vertex{{Digest: "a", Name: importing + "s3:123"}, {Digest: "b", Name: "RUN make"}},
+		Statuses: []*client.VertexStatus{{Vertex: "a", ID: "reading"}, {Vertex: "b", ID: "running"}},
+	})
+	e.see(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "b"}}})
+	if diff := cmp.Diff([]string{"importing the build cache from s3 b", "reading"}, p.words); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// excerpts is a Progress that keeps what it is told about work for all platforms.
+type excerpts struct {
+	recorder
+	words []string
+}
+
+func (e *excerpts) Status(p platform.Platform, s *client.SolveStatus) {
+	if p.OS != "" {
+		return
+	}
+	for _, v := range s.Vertexes {
+		e.words = append(e.words, v.Name)
+	}
+	for _, v := range s.Statuses {
+		e.words = append(e.words, v.ID)
 	}
 }
 
