@@ -73,10 +73,10 @@ func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
 
 func TestAMarkedDestinationHasACacheForEachPlatform(t *testing.T) {
 	w := newWorld(t, copiesContext)
-	w.req.Cache.To = []CacheEntry{entry("type=gha", "scope=x-{{platform}}")}
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=x-{{platform}}")}
 	w.mustRun()
 	want := []string{
-		"gha map[scope:x-linux-amd64] [linux/amd64]", "gha map[scope:x-linux-arm-v7] [linux/arm/v7]", "gha map[scope:x-linux-arm64] [linux/arm64]",
+		"registry map[ref:x-linux-amd64] [linux/amd64]", "registry map[ref:x-linux-arm-v7] [linux/arm/v7]", "registry map[ref:x-linux-arm64] [linux/arm64]",
 	}
 	if diff := cmp.Diff(want, w.exports()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -103,6 +103,23 @@ func TestACacheThatCannotBeExportedFailsTheBuildBeforeAnyTag(t *testing.T) {
 		t.Error("no tag was moved")
 	}
 	contains(t, strings.Join(w.progress.notes, "\n"), "warning: the build cache could not be exported to r/c", "denied to r/c")
+}
+
+func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.req.Cache.To = []CacheEntry{entry("type=s3", "region=r")}
+	_, err := w.run()
+	if _, ok := errors.AsType[*PreflightError](err); !ok {
+		t.Fatalf("%v is no PreflightError", err)
+	}
+	contains(t, err.Error(), "--cache-to: ", "not set for s3 cache")
+	w.untouched()
+	w = newWorld(t, copiesContext)
+	w.req.Cache.To = []CacheEntry{entry("type=s3", "region=r", "bucket=b")}
+	w.mustRun()
+	if diff := cmp.Diff([]string{"s3 map[bucket:b region:r] []", "s3 map[bucket:b region:r] [linux/amd64 linux/arm/v7 linux/arm64]"}, w.exports()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 func TestAFailedBuildExportsNoCache(t *testing.T) {

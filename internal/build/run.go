@@ -62,14 +62,14 @@ func solveAll(
 	}
 	defer stop()
 
-	cond := newConductor(len(targets))
-	asking, done := context.WithCancel(ctx)
-	defer done() // nobody waits for answers when no Dockerfile could be read
-	decide := newClearing(asking, req, env, targets, preflight)
-	results := make([]solved, len(targets))
 	cache := newCaching(req.Cache, targets, env.Progress.Note)
 	keep := newKeeper(ctx, &solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
 	defer keep.close()
+	cond := newConductor(len(targets))
+	asking, done := context.WithCancel(ctx)
+	defer done() // nobody waits for answers when no Dockerfile could be read
+	decide := newClearing(asking, req, env, targets, withCaches(keep.solve, preflight))
+	results := make([]solved, len(targets))
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		s := &solve{

@@ -28,6 +28,11 @@ func (b *Builder) other(
 	b.others = append(b.others, j.Solve)
 	b.mu.Unlock()
 	defer j.release()
+	for _, e := range opt.CacheExports {
+		if e.Type == "s3" && e.Attrs["bucket"] == "" {
+			return nil, fmt.Errorf("failed to solve: failed to configure s3 cache exporter: bucket ($AWS_BUCKET) not set for s3 cache")
+		}
+	}
 	res, err := fn(ctx, &bridge{job: j})
 	if err != nil {
 		return nil, fmt.Errorf("failed to run Build function: %w", err)
