@@ -242,7 +242,7 @@ func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
 
 func TestAFailedBuildSaysThatNothingWasMovedOrWritten(t *testing.T) {
 	s := newStage(t)
-	s.Run = func(_ context.Context, p platform.Platform) error { return errors.New("exit code: 1") }
+	s.Run = func(_ context.Context, _ platform.Platform) error { return errors.New("exit code: 1") }
 	if status := s.run("build", "-o", "out", "."); status != 1 {
 		t.Fatalf("status %d:\n%s", status, s.err.String())
 	}
