@@ -5,7 +5,6 @@ package e2e
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
 // skopeo runs the one tool that reads and copies images and has nothing in common with us.
@@ -71,80 +68,6 @@ func (s *story) peer(args ...string) string {
 	return r.out
 }
 
-// loadedName is the name by which an engine has a platform's image, and the words that choose it.
-func (s *story) loadedName(name, platform string) []string {
-	if s.containerdStore() {
-		return []string{"--platform", platform, name}
-	}
-	if platform != "linux/amd64" {
-		name += "-" + strings.ReplaceAll(platform, "/", "-")
-	}
-	return []string{name}
-}
-
-// containerdStore tells whether the story's engine keeps indexes.
-func (s *story) containerdStore() bool {
-	return strings.Contains(s.mustDocker("info", "--format", "{{.DriverStatus}}"), "io.containerd.snapshotter.v1")
-}
-
-// engineName is a name in the engine's store that goes with the story.
-func (s *story) engineName() string {
-	name := "e2e/" + random() + ":v1"
-	s.Cleanup(func() {
-		for _, platform := range strings.Split(three, ",") {
-			s.docker("image", "rm", "-f", name, name+"-"+strings.ReplaceAll(platform, "/", "-"))
-		}
-	})
-	return name
-}
-
-func TestEveryPlatformIsLoadedAndRunsOnAnyStore(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		name, dir := s.engineName(), s.machines()
-		r := s.mustBuild("--platform", three, "--load", "-t", name, dir)
-		for platform, machine := range unameOf {
-			s.equal(platform, s.mustDocker(append(append([]string{"run", "--rm"}, s.loadedName(name, platform)...), "cat", "/machine")...), machine)
-		}
-		if !s.containerdStore() {
-			s.contains("the answer", r.err, "holds one platform a name", name+"-linux-arm64", name+"-linux-arm-v7")
-		}
-		again := s.mustBuild("--platform", three, "--load", "-t", name, dir)
-		s.contains("a second time", again.err, "(unchanged)")
-		id := strings.TrimSpace(s.mustBuild("-q", "--load", dir).out)
-		s.equal("an image without a name", s.mustDocker("run", "--rm", id, "cat", "/machine"), "x86_64")
-	})
-}
-
-func TestWhatIsLoadedIsWhatWasPushed(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		repo := s.repo()
-		s.Cleanup(func() { s.docker("image", "rm", "-f", repo+":v1", repo+":v1-linux-arm64") })
-		s.mustBuild("--platform", twoPlatforms, "--push", "--load", "-t", repo+":v1", s.machines())
-		want := s.remote(repo, "v1").digest
-		if !s.containerdStore() {
-			want = s.image(repo, "v1", "linux/amd64").Config.Digest
-		}
-		s.equal("the ID", s.mustDocker("image", "inspect", "--format", "{{.Id}}", repo+":v1"), want)
-	})
-}
-
-func TestOnlyTheChosenPlatformsAreLoaded(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		name, dir := s.engineName(), s.machines()
-		s.mustBuild("--platform", three, "--load=native", "-t", name, dir)
-		s.equal("native", s.mustDocker("run", "--rm", "--pull", "never", name, "cat", "/machine"), "x86_64")
-		for _, platform := range []string{"linux/arm64", "linux/arm/v7"} {
-			if s.docker(append([]string{"run", "--rm", "--pull", "never"}, append(s.loadedName(name, platform), "true")...)...).code == 0 {
-				s.Errorf("%s is there too", platform)
-			}
-		}
-		other := s.engineName()
-		s.mustBuild("--platform", three, "--load=linux/arm64", "-t", other, dir)
-		s.equal("linux/arm64", s.mustDocker("run", "--rm", "--pull", "never", "--platform", "linux/arm64", other, "cat", "/machine"), "aarch64")
-	})
-}
-
-// places has something at every place that a build may write to; state is what is there.
 func (s *story) places() (flags []string, state func() string) {
 	s.Helper()
 	repo, name := s.repo(), s.engineName()
@@ -266,92 +189,6 @@ func TestAPushByDigestMovesNoTag(t *testing.T) {
 		s.equal("the platforms", s.remote(repo, digest).platforms(), []string{"linux/amd64", "linux/arm64"})
 		if _, body := s.get(repo, "tags/list"); bytes.Contains(body, []byte(`"latest"`)) {
 			s.Errorf("there is a tag: %s", body)
-		}
-	})
-}
-
-func TestAttestationsAreInTheOneIndexBehindTheImagesTheyAreAbout(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		faults, host := s.front()
-		repo := host + "/e2e/" + random()
-		s.mustBuild("--platform", twoPlatforms, "--provenance=mode=max", "--push", "-t", repo+":v1", s.machines())
-		index := s.remote(repo, "v1")
-		s.equal("the entries", index.platforms(), []string{"linux/amd64", "linux/arm64", "unknown/unknown", "unknown/unknown"})
-		_, body := s.get(repo, "manifests/v1")
-		var full struct {
-			Manifests []struct{ Annotations map[string]string }
-		}
-		s.check(json.Unmarshal(body, &full))
-		for i := range 2 {
-			about := full.Manifests[2+i].Annotations["vnd.docker.reference.digest"]
-			s.equal("the subject", about, index.Manifests[i].Digest)
-			s.equal("images before what is about them", before(faults.Requests(), about, index.Manifests[2+i].Digest), true)
-		}
-		s.contains("the peer", s.peer("imagetools", "inspect", repo+":v1", "--format", "{{json .Provenance}}"), "linux/arm64", "buildType")
-
-		plain := s.repo()
-		s.mustBuild("--platform", twoPlatforms, "--attest", "type=provenance,mode=min", "-o", "type=registry,oci-artifact=false", "-t", plain, s.machines())
-		s.equal("the entries", s.remote(plain, "latest").platforms(), index.platforms())
-		_, body = s.get(plain, "manifests/"+s.remote(plain, "latest").Manifests[2].Digest)
-		s.lacks("an attestation that is no artifact", string(body), `"subject"`)
-	})
-}
-
-// before tells whether a registry got one manifest before another.
-func before(requests []faultregistry.Request, first, second string) bool {
-	at := func(digest string) int {
-		for i, r := range requests {
-			if r.Method == "PUT" && strings.HasSuffix(r.Path, digest) {
-				return i
-			}
-		}
-		return -1
-	}
-	return at(first) >= 0 && at(first) < at(second)
-}
-
-func TestAScannerThatCannotBeHadIsSaid(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		repo := s.repo()
-		r := s.build("--sbom=generator="+s.registry+"/nobody/scanner:1", "--push", "-t", repo, s.machines())
-		s.equal("the status", r.code, 1)
-		s.contains("the error", r.err, "the SBOM scanner image", "nobody/scanner:1", "--sbom=generator=IMAGE")
-		s.equal("the tag", s.exists(repo, "latest"), false)
-	})
-}
-
-func TestTwoFreshBuildersMakeTheSameIndex(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		dir := s.dockerfile("FROM $BASE", "RUN date >/date; touch -d @1000000000 /date; echo same >/date", "COPY Dockerfile /")
-		var digests []string
-		for _, platforms := range []string{three, "arm64,linux/arm/v7,x86_64"} {
-			s.ownBuilder()
-			repo := s.repo()
-			s.mustRun(call{
-				args: s.buildArgs("--platform", platforms, "-o", "type=registry,rewrite-timestamp=true", "-t", repo, dir),
-				env:  []string{"SOURCE_DATE_EPOCH=1700000000"},
-			})
-			digests = append(digests, s.remote(repo, "latest").digest)
-			s.mustDocker("multiarch", "builder", "rm", s.builder)
-		}
-		s.equal("the second index", digests[1], digests[0])
-	})
-}
-
-func TestAnEngineOnAnotherMachineIsLoadedToo(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		name := s.engineName()
-		host, sent := s.countingEngine()
-		dir := s.folder(files{"Dockerfile": s.onBase("FROM $BASE", "COPY big /", "RUN uname -m >/machine"), "big": noise(8 << 20)})
-		args := s.buildArgs("--platform", twoPlatforms, "--load", "-t", name, dir)
-		env := []string{"DOCKER_HOST=" + host}
-		s.mustRun(call{args: args, env: env})
-		s.equal("arm64", s.mustDocker(append(append([]string{"run", "--rm"}, s.loadedName(name, "linux/arm64")...), "cat", "/machine")...), "aarch64")
-		once := sent()
-		s.write(filepath.Join(dir, "Dockerfile"), s.onBase("FROM $BASE", "COPY big /", "RUN uname -m >/machine; echo more >/more"))
-		s.mustRun(call{args: args, env: env})
-		if again := sent() - once; again > 4<<20 {
-			s.Errorf("%d bytes were sent again, of an image of which a small layer changed", again)
 		}
 	})
 }
