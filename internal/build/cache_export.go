@@ -95,7 +95,7 @@ func (c closing) one(ctx context.Context, to CacheEntry, targets []int) error {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		exporting := newExcerpt(c.solve.env.Progress, func(v *client.Vertex) string {
+		exporting := newExcerpt(c.solve.env.Progress, to.IgnoreError(), func(v *client.Vertex) string {
 			if strings.HasPrefix(v.Name, "exporting ") { // "exporting cache to registry": solver/llbsolver/export.go
 				return "exporting the build cache to " + to.String()
 			}

@@ -78,9 +78,9 @@ func TestAnImportThatFailsIsWarnedOfOnce(t *testing.T) {
 func TestTheProgressShowsWhatTheCachesDoAndNoStepTwice(t *testing.T) {
 	p := &excerpts{}
 	c := newCaching(Cache{From: []CacheEntry{entry("type=s3", "bucket=b")}}, nil, nil)
-	e := newExcerpt(p, c.importName)
+	e := newExcerpt(p, true, c.importName)
 	e.see(&client.SolveStatus{
-		Vertexes: []*client.Vertex{{Digest: "a", Name: importing + "s3:123"}, {Digest: "b", Name: "RUN make"}},
+		Vertexes: []*client.Vertex{{Digest: "a", Name: importing + "s3:123", Error: "denied"}, {Digest: "b", Name: "RUN make"}},
 		Statuses: []*client.VertexStatus{{Vertex: "a", ID: "reading"}, {Vertex: "b", ID: "running"}},
 	})
 	e.see(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "b"}}})
@@ -100,7 +100,7 @@ func (e *excerpts) Status(p platform.Platform, s *client.SolveStatus) {
 		return
 	}
 	for _, v := range s.Vertexes {
-		e.words = append(e.words, v.Name)
+		e.words = append(e.words, v.Name+v.Error)
 	}
 	for _, v := range s.Statuses {
 		e.words = append(e.words, v.ID)

@@ -103,7 +103,7 @@ func (k *keeper) run(p pins) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		imports := newExcerpt(k.solve.env.Progress, k.solve.cache.importName)
+		imports := newExcerpt(k.solve.env.Progress, true, k.solve.cache.importName)
 		for msg := range status {
 			imports.see(msg)
 			k.solve.cache.see(msg)

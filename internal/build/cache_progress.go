@@ -11,12 +11,14 @@ import (
 type excerpt struct {
 	to Progress
 	// name is what such a step is called; "" leaves it out.
-	name  func(*client.Vertex) string
-	shown map[digest.Digest]bool
+	name func(*client.Vertex) string
+	// mayFail: a failure is warned of, and is none of the build's.
+	mayFail bool
+	shown   map[digest.Digest]bool
 }
 
-func newExcerpt(to Progress, name func(*client.Vertex) string) *excerpt {
-	return &excerpt{to: to, name: name, shown: map[digest.Digest]bool{}}
+func newExcerpt(to Progress, mayFail bool, name func(*client.Vertex) string) *excerpt {
+	return &excerpt{to: to, mayFail: mayFail, name: name, shown: map[digest.Digest]bool{}}
 }
 
 func (e *excerpt) see(msg *client.SolveStatus) {
@@ -26,6 +28,9 @@ func (e *excerpt) see(msg *client.SolveStatus) {
 			e.shown[v.Digest] = true
 			w := *v
 			w.Name = name
+			if e.mayFail {
+				w.Error = ""
+			}
 			out.Vertexes = append(out.Vertexes, &w)
 		}
 	}
