@@ -25,7 +25,6 @@ func (s *story) containerdStore() bool {
 }
 
 // engineName is a name in the engine's store that goes with the story.
-// places has something at every place that a build may write to; state is what is there.
 func (s *story) engineName() string {
 	name := "e2e/" + random() + ":v1"
 	s.Cleanup(func() {

@@ -68,6 +68,7 @@ func (s *story) peer(args ...string) string {
 	return r.out
 }
 
+// places has something at every place that a build may write to; state is what is there.
 func (s *story) places() (flags []string, state func() string) {
 	s.Helper()
 	repo, name := s.repo(), s.engineName()
