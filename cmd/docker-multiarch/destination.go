@@ -111,19 +111,7 @@ func below(path string) bool {
 	if err != nil {
 		return false
 	}
-	real := func(p string) string {
-		if found, err := filepath.EvalSymlinks(p); err == nil {
-			return found
-		}
-		return filepath.Clean(p)
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(wd, path)
-	}
-	if _, err := os.Lstat(path); err != nil { // what does not exist is where its folder is
-		path = filepath.Join(real(filepath.Dir(path)), filepath.Base(path))
-	}
-	rel, err := filepath.Rel(real(wd), real(path))
+	rel, err := filepath.Rel(realPath(wd), realPath(path))
 	return err == nil && rel != "." && filepath.IsLocal(rel)
 }
 

@@ -47,7 +47,7 @@ func resolveOutputs(outs []output, selected loadFlag) (destinations, error) {
 		}
 	}
 	d.outputs.Attrs = d.attrs
-	return d, nil
+	return d, clash(outs)
 }
 
 // image is type=image and type=registry: pushed, or left with the builder.

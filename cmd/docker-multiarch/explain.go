@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	dockercli "github.com/docker/cli/cli"
 	"github.com/spf13/cobra"
@@ -68,7 +70,9 @@ func explain(out io.Writer, err error) int {
 		return max(status.StatusCode, 1)
 	}
 	if sig, ok := errors.AsType[interrupted](err); ok {
-		fmt.Fprintln(out, "interrupted")
+		if sig.signal != syscall.SIGPIPE { // that nobody reads on is no news to the user
+			fmt.Fprintln(out, "interrupted")
+		}
 		return signalStatus(sig.signal)
 	}
 	if status, ok := errors.AsType[callStatus](err); ok {
@@ -112,6 +116,9 @@ func hintFor(err error) string {
 	}
 	if _, ok := errors.AsType[*build.ScannerError](err); ok {
 		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
+		return fmt.Sprintf("df -h %q shows the room there; TMPDIR says where temporary files are put", filepath.Dir(path.Path))
 	}
 	if strings.Contains(err.Error(), "no space left on device") {
 		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
@@ -26,5 +28,12 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 		if got := explain(&out, tt.err); got != tt.want || !strings.HasPrefix(out.String(), tt.text) {
 			t.Errorf("%v: status %d, want %d; %q", tt.err, got, tt.want, out.String())
 		}
+	}
+}
+
+func TestAReaderThatHasGoneAwayEndsTheProgramAsShellsExpect(t *testing.T) {
+	var said bytes.Buffer
+	if status := explain(&said, interrupted{syscall.SIGPIPE}); status != 141 || said.Len() > 0 {
+		t.Errorf("status %d, said %q", status, &said)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,12 +75,16 @@ func (l *loadFlag) Set(value string) error {
 	return nil
 }
 
-// strayLoadValue finds the value of a "--load native", which a switch does not take.
+// strayLoadValue finds the value of a "--load native", which a switch does not take. A lone folder of that name is the build context,
+// as for docker buildx.
 func strayLoadValue(cmd *cobra.Command, args []string) error {
 	if !cmd.Flags().Changed("load") {
 		return nil
 	}
 	for _, arg := range args {
+		if _, err := os.Stat(arg); err == nil && len(args) == 1 {
+			continue
+		}
 		_, _, err := platform.Parse(arg)
 		if isPlatform := err == nil && strings.Contains(arg, "/"); isPlatform || arg == "native" || arg == "all" {
 			return &usage{
@@ -129,6 +134,9 @@ func parseOutput(words string) (output, error) {
 		default:
 			o.attrs[key] = value
 		}
+	}
+	if o.dest == "/dev/stdout" {
+		o.dest = "-"
 	}
 	if o.kind == "" {
 		return o, fmt.Errorf("--output %q: there is no type=; it is one of %s", words, strings.Join(outputTypes, ", "))

@@ -86,7 +86,7 @@ func TestOutputsInDockerBuildxsWords(t *testing.T) {
 }
 
 func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
-	dir := t.TempDir()
+	dir := realPath(t.TempDir())
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -99,6 +99,10 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 		{[]string{"-t", "a"}, "nothing would keep the result \"a:latest\""},
 		{[]string{"--push"}, "no image name"},
 		{[]string{"-o", "type=oci", "-o", "type=tar"}, `"type=oci" and "type=tar" would both be written to standard output`},
+		{[]string{"-o", "type=oci", "-o", "type=tar,dest=/dev/stdout"}, "would both be written to standard output"},
+		{[]string{"-o", "type=oci,dest=" + dir + "/x", "-o", "type=docker,dest=" + dir + "/y/../x"}, "would both be written to \"" + dir + "/x\""},
+		{[]string{"-o", dir, "-o", dir + "/"}, "would both be written to"},
+		{[]string{"--allow", localDelete, "-o", "type=local,mode=delete,dest=" + dir, "-o", "type=oci,dest=" + dir + "/not/there/x"}, "would empty the folder that"},
 		{[]string{"-o", "type=what"}, `the type "what" is not one of cacheonly, docker`},
 		{[]string{"-o", "dest=x,tar=true"}, "there is no type="},
 		{[]string{"-o", "type=oci,x"}, `"x" is not of the form key=value`},

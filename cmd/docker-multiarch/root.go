@@ -122,7 +122,8 @@ func interruptible(cmd *cobra.Command, w *world, work func(context.Context) erro
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// A reader that has gone away would end the program, with everything that is half done left behind.
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	defer signal.Stop(signals)
 	if w.listening != nil {
 		w.listening()
@@ -131,6 +132,7 @@ func interruptible(cmd *cobra.Command, w *world, work func(context.Context) erro
 		select {
 		case s := <-signals:
 			cancel(interrupted{s})
+			signal.Ignore(syscall.SIGPIPE) // what is said while cleaning up may have no reader either
 			signal.Stop(signals)
 		case <-ctx.Done():
 		}

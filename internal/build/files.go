@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/moby/buildkit/client"
 
@@ -27,7 +28,7 @@ type stagedOutput struct {
 }
 
 // stageFiles prepares the outputs. The caller discards them at last, also after they have been placed.
-func stageFiles(outs []Files, targets []platform.Platform, stdout io.Writer) (s *stagedFiles, err error) {
+func stageFiles(ctx context.Context, outs []Files, targets []platform.Platform, stdout io.Writer) (s *stagedFiles, err error) {
 	s = &stagedFiles{targets: targets}
 	defer func() {
 		if err != nil {
@@ -45,7 +46,7 @@ func stageFiles(outs []Files, targets []platform.Platform, stdout io.Writer) (s 
 		}
 		w := stdout
 		if f.Dest != stdoutDest {
-			if out.file, err = newPending(f.Dest); err != nil {
+			if out.file, err = newPending(ctx, f.Dest); err != nil {
 				return s, &OutputError{f.Dest, err}
 			}
 			w = out.file
@@ -102,6 +103,20 @@ func (s *stagedFiles) failed() {
 			out.join.fail()
 		}
 	}
+}
+
+// explain recognises the error of a solve that could not write to where files are staged. BuildKit brings it back as text.
+func (s *stagedFiles) explain(err error) error {
+	for _, out := range s.outputs {
+		staged := out.dir
+		if out.file != nil {
+			staged = out.file.Name()
+		}
+		if staged != "" && strings.Contains(err.Error(), staged) {
+			return &OutputError{out.Dest, err}
+		}
+	}
+	return err
 }
 
 // place gives everything its name. What was placed before an error stays.

@@ -123,7 +123,7 @@ func (f *finisher) archive(ctx context.Context, a Archive, children []child) (er
 	}
 	w := f.env.Stdout
 	if a.Dest != stdoutDest {
-		if ready.file, err = newPending(a.Dest); err != nil {
+		if ready.file, err = newPending(ctx, a.Dest); err != nil {
 			return err
 		}
 		w = ready.file

@@ -201,6 +201,26 @@ func TestALinkAndADeviceStayWhatTheyAre(t *testing.T) {
 	}
 }
 
+func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
+	dir := t.TempDir()
+	link, file := filepath.Join(dir, "link"), write(t, dir, "file", "before") // with rights for its owner only
+	if err := os.Symlink("sub/../target", link); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, copiesOnly)
+	w.req.Tags, w.req.Outputs.Archives = nil, []Archive{{Dest: link}, {Dest: file}}
+	w.mustRun()
+	if info, err := os.Lstat(filepath.Join(dir, "target")); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("the link names %v, %v", info, err)
+	}
+	if to, err := os.Readlink(link); to != "sub/../target" {
+		t.Errorf("the link is %q, %v", to, err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v", info, err)
+	}
+}
+
 func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
 	w := newWorld(t, copiesOnly)
 	w.req.Tags, w.req.Outputs.Files = nil, []Files{{Dest: w.req.Source.ContextDir}}

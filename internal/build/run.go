@@ -23,7 +23,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 
 	solving, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	files, err := stageFiles(req.Outputs.Files, targets, env.Stdout)
+	files, err := stageFiles(ctx, req.Outputs.Files, targets, env.Stdout)
 	if err != nil {
 		return Report{}, err
 	}

@@ -76,7 +76,8 @@ func (s *solve) run(ctx context.Context) solved {
 	}
 	if err != nil {
 		s.files.failed()
-		if err = s.req.scanned(err); strings.Contains(err.Error(), ErrNotExported.Error()) {
+		err = s.files.explain(s.req.scanned(err))
+		if strings.Contains(err.Error(), ErrNotExported.Error()) {
 			err = ErrNotExported // BuildKit brings our own words back, in wrappings
 		}
 	}

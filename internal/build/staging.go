@@ -1,12 +1,15 @@
 package build
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -24,25 +27,83 @@ type pending struct {
 	*os.File
 	dest    string
 	inPlace bool
+	stop    func() bool // of what is in its place: ends its tie to a context
 }
 
-// newPending makes a temporary file on the file system of dest, which need not exist, nor its folder.
-func newPending(dest string) (*pending, error) {
-	if real, err := filepath.EvalSymlinks(dest); err == nil {
-		dest = real // the link stays
+// newPending makes a temporary file on the file system of dest, which need not exist, nor its folder. A pipe is waited for until
+// somebody reads from it.
+func newPending(ctx context.Context, dest string) (*pending, error) {
+	info, err := os.Stat(dest)
+	if err == nil && !info.Mode().IsRegular() {
+		return openInPlace(ctx, dest)
 	}
-	if info, err := os.Stat(dest); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(dest, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, err
-		}
-		return &pending{File: f, dest: dest, inPlace: true}, nil
-	}
-	f, err := os.CreateTemp(nearest(filepath.Dir(dest)), stagePrefix)
+	dest = target(dest)
+	f, err := createStage(nearest(filepath.Dir(dest)))
 	if err != nil {
 		return nil, err
 	}
-	return &pending{File: f, dest: dest}, nil
+	p := &pending{File: f, dest: dest}
+	if info != nil { // what is replaced keeps its rights
+		if err := f.Chmod(info.Mode().Perm()); err != nil {
+			p.discard()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// openInPlace opens a device or a pipe. A pipe that nobody reads blocks the system call, and later the writing: both end with ctx.
+func openInPlace(ctx context.Context, dest string) (*pending, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result)
+	go func() {
+		f, err := os.OpenFile(dest, os.O_WRONLY, 0)
+		select {
+		case opened <- result{f, err}:
+		case <-ctx.Done():
+			_ = f.Close() // nobody waits any more; nil says so itself
+		}
+	}()
+	select {
+	case r := <-opened:
+		if r.err != nil {
+			return nil, r.err
+		}
+		stop := context.AfterFunc(ctx, func() { _ = r.f.SetWriteDeadline(time.Unix(1, 0)) }) // devices know no deadlines, and do not block
+		return &pending{File: r.f, dest: dest, inPlace: true, stop: stop}, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// target follows a link, also one to what does not exist: the link stays.
+func target(dest string) string {
+	if real, err := filepath.EvalSymlinks(dest); err == nil {
+		return real
+	}
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(dest)
+		if err != nil {
+			return dest
+		}
+		if !filepath.IsAbs(to) {
+			dir, err := filepath.EvalSymlinks(filepath.Dir(dest))
+			if err != nil {
+				return dest
+			}
+			to = filepath.Join(dir, to)
+		}
+		dest = to
+	}
+	return dest
+}
+
+// createStage makes a temporary file with the rights that a program's files have, by the user's umask.
+func createStage(dir string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir, stagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
 // place gives a file that was closed its name, in one step.
@@ -53,19 +114,17 @@ func (p *pending) place() error {
 	if err := os.MkdirAll(filepath.Dir(p.dest), folderMode); err != nil {
 		return err
 	}
-	// The temporary file was made for its owner only; a result has the rights that a program's files have.
-	if err := os.Chmod(p.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(p.Name(), p.dest)
+	return move(p.Name(), p.dest)
 }
 
 // discard removes a file that was not placed; one that was is gone from there.
 func (p *pending) discard() {
 	_ = p.Close()
-	if !p.inPlace {
-		_ = os.Remove(p.Name())
+	if p.inPlace {
+		p.stop()
+		return
 	}
+	_ = os.Remove(p.Name())
 }
 
 // stagedDir makes a temporary folder on the file system of dest: inside of it if it exists, since what is above may belong to others.
@@ -87,59 +146,6 @@ func nearest(dir string) string {
 	}
 }
 
-// placeDir moves what is in a staged folder into dest, which keeps what it has besides. Each file is replaced in one step.
-func placeDir(staged, dest string) error {
-	if err := os.MkdirAll(dest, folderMode); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(staged)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		from, to := filepath.Join(staged, e.Name()), filepath.Join(dest, e.Name())
-		if err := placeEntry(e, from, to); err != nil {
-			return err
-		}
-	}
-	return os.Remove(staged)
-}
-
-func placeEntry(e fs.DirEntry, from, to string) error {
-	old, err := os.Lstat(to)
-	switch {
-	case err != nil: // nothing is there
-	case e.IsDir() && old.IsDir():
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		if err := placeDir(from, to); err != nil {
-			return err
-		}
-		return errors.Join(os.Chmod(to, info.Mode().Perm()), os.Chtimes(to, info.ModTime(), info.ModTime()))
-	case e.IsDir() || old.IsDir():
-		if err := os.RemoveAll(to); err != nil {
-			return err
-		}
-	}
-	return os.Rename(from, to)
-}
-
-// emptyDir removes what is in a folder but not what is staged there.
-func emptyDir(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), stagePrefix) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
-		}
-	}
-	return err
-}
-
 // folderOf is the folder of a platform's files, as BuildKit's exporters name it: "linux_arm_v7".
 func folderOf(p platform.Platform) string { return strings.ReplaceAll(platform.Format(p), "/", "_") }
 
@@ -156,7 +162,16 @@ func CheckFile(dest string) error {
 	if err == nil && !info.Mode().IsRegular() {
 		return nil // a device or a pipe
 	}
-	return tryOut(dest, filepath.Dir(dest))
+	if err == nil {
+		f, err := os.OpenFile(dest, os.O_WRONLY, 0) // a rename would replace it, but it is protected
+		if err != nil {
+			return fmt.Errorf("the destination file %q: %w", dest, err)
+		}
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("the destination file %q: %w", dest, err)
+		}
+	}
+	return tryOut(dest, filepath.Dir(target(dest)))
 }
 
 // CheckFolder is CheckFile for a folder that files are put into.
@@ -173,7 +188,7 @@ func CheckFolder(dest string) error {
 
 // tryOut makes a file where the staging will be, and removes it.
 func tryOut(dest, dir string) error {
-	f, err := os.CreateTemp(nearest(dir), stagePrefix)
+	f, err := createStage(nearest(dir))
 	if err != nil {
 		return fmt.Errorf("%q cannot be written: %w", dest, err)
 	}

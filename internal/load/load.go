@@ -84,7 +84,8 @@ func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel 
 }
 
 // Load brings an image into the engine's store. Names are moved when everything is there, so an error before that leaves them
-// where they were. The results are in the order of the names and, under each, of the image.
+// where they were. The results are in the order of the names and, under each, of the image; with an error they are the names that
+// were moved before.
 func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error) {
 	staged, err := Stage(ctx, eng, req)
 	if err != nil {
@@ -110,14 +111,14 @@ func Stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error
 	return staged, nil
 }
 
-// Place moves the names. The results are Load's.
+// Place moves the names. The results are Load's; with an error, those until then.
 func (s *Staged) Place(ctx context.Context) ([]Loaded, error) {
 	for i, name := range s.names {
 		if name == "" {
 			continue
 		}
 		if err := s.engine.Tag(ctx, s.images[i].ID.String(), name); err != nil {
-			return nil, fmt.Errorf("load into the engine at %q: %w", s.engine.Host(), err)
+			return s.images[:i], fmt.Errorf("load into the engine at %q: %w", s.engine.Host(), err)
 		}
 	}
 	if s.note != nil {

@@ -244,3 +244,21 @@ func TestAStagedImageHasNoNameUntilItIsPlaced(t *testing.T) {
 		w.equal(after[0].ID == before[0].ID, false)
 	}
 }
+
+func TestAnErrorBetweenTwoNamesTellsWhatWasNamed(t *testing.T) {
+	w := newWorld(t, true)
+	w.fake.Tag = func(ref string) error {
+		if strings.HasSuffix(ref, ":second") {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}
+	staged, err := load.Stage(t.Context(), w.eng, w.request(w.app("1"), "app:first", "app:second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := staged.Place(t.Context())
+	if err == nil || len(done) != 1 || done[0].Name != "app:first" {
+		t.Errorf("got %+v, %v", done, err)
+	}
+}

@@ -152,6 +152,12 @@ func (e *Engine) tagImage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.URL.Query().Get("repo") + ":" + r.URL.Query().Get("tag")
+	if e.Tag != nil {
+		if err := e.Tag(name); err != nil {
+			refuse(w, http.StatusInternalServerError, "%v", err)
+			return
+		}
+	}
 	e.Images[strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")] = id
 	if e.Images[""] == id {
 		delete(e.Images, "") // it was kept without a name until it got one
