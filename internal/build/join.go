@@ -2,6 +2,7 @@ package build
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -16,7 +17,8 @@ var ErrNotExported = errors.New("not exported, because another platform failed")
 // been built, and nothing lies on the disk twice: each platform's export waits for its turn, in the order of the plan.
 type join struct {
 	out     *tar.Writer
-	folders []string // of the platforms, in their order; "" puts the files at the top
+	buffer  *bufio.Writer // a small file is three small writes
+	folders []string      // of the platforms, in their order; "" puts the files at the top
 
 	mu      sync.Mutex
 	arrived int
@@ -26,7 +28,8 @@ type join struct {
 }
 
 func newJoin(w io.Writer, folders []string) *join {
-	j := &join{out: tar.NewWriter(w), folders: folders, turns: make([]chan struct{}, len(folders)), broken: make(chan struct{})}
+	buffer := bufio.NewWriterSize(w, 1<<16)
+	j := &join{out: tar.NewWriter(buffer), buffer: buffer, folders: folders, turns: make([]chan struct{}, len(folders)), broken: make(chan struct{})}
 	for i := range j.turns {
 		j.turns[i] = make(chan struct{})
 	}
@@ -115,4 +118,5 @@ func (j *join) fail() {
 	}
 }
 
-func (j *join) close() error { return j.out.Close() }
+// close ends the archive.
+func (j *join) close() error { return errors.Join(j.out.Close(), j.buffer.Flush()) }

@@ -128,7 +128,10 @@ func (d *folder) lock(ctx context.Context) (func() error, error) {
 			return nil, errors.Join(err, lock.Close())
 		}
 		if named, err := os.Stat(name); err == nil && os.SameFile(held, named) {
-			return func() error { return errors.Join(os.Remove(name), lock.Close()) }, nil
+			return func() error {
+				_ = os.Remove(name) // Windows removes no open file; one that stays is in nobody's way
+				return lock.Close()
+			}, nil
 		}
 		if err := lock.Close(); err != nil {
 			return nil, err

@@ -109,6 +109,9 @@ func readNode(ctx context.Context, desc ocispecs.Descriptor, blobs content.Fetch
 	if err := json.Unmarshal(body, &manifest); err != nil {
 		return node, fmt.Errorf("not an image manifest: %w", err)
 	}
+	if manifest.Config.Digest == "" {
+		return node, errors.New("not an image manifest: it has no configuration")
+	}
 	node.Config = manifest.Config
 	for _, layer := range manifest.Layers {
 		if len(layer.URLs) == 0 {

@@ -51,6 +51,8 @@ func open(name string) (*Archive, error) {
 	case info.IsDir():
 		storage = oci.NewStorageFromFS(os.DirFS(name))
 		err = readFiles(os.DirFS(name), found)
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is neither a file nor a folder; an archive is read more than once, so write it to a file first")
 	default:
 		if err = scan(name, found); err == nil {
 			storage, err = oci.NewStorageFromTar(name)
@@ -68,16 +70,35 @@ var wanted = []string{ocispecs.ImageLayoutFile, ocispecs.ImageIndexFile, "manife
 
 func readFiles(dir fs.FS, found map[string][]byte) error {
 	for _, name := range wanted {
-		body, err := fs.ReadFile(dir, name)
+		info, err := fs.Stat(dir, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is no file", name) // a pipe would be waited for
 		}
 		if err != nil {
 			return reason(err)
 		}
-		found[name] = body
+		f, err := dir.Open(name)
+		if err != nil {
+			return reason(err)
+		}
+		found[name], err = readDocument(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("%s: %w", name, reason(err))
+		}
 	}
 	return nil
+}
+
+// readDocument reads a file of a layout, which is as large as a manifest at most.
+func readDocument(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
+	if err == nil && len(body) > maxManifest {
+		err = fmt.Errorf("it is larger than %d bytes", maxManifest)
+	}
+	return body, err
 }
 
 // scan goes over a tar file once. It sees whether the file is whole.
@@ -102,8 +123,12 @@ func scan(name string, found map[string][]byte) error {
 			return fmt.Errorf("it is no tar archive: %w", err)
 		}
 		if entry := path.Clean(header.Name); slices.Contains(wanted, entry) {
-			if found[entry], err = io.ReadAll(io.LimitReader(r, maxManifest)); err != nil {
+			found[entry], err = readDocument(r)
+			if errors.Is(err, io.ErrUnexpectedEOF) {
 				return fmt.Errorf("it is cut short in %s: %w", entry, err)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", entry, err)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ type Engine struct {
 	Store   Store             // of loaded images, which are in Images too; changed under the engine's lock
 	Pull    func(ref string) error
 	Tag     func(ref string) error // an error refuses the name; nil refuses none
-	Process Process // of both one-shot containers and executed commands
+	Process Process                // of both one-shot containers and executed commands
 
 	// Dial, when it takes a command, makes that command a connection.
 	Dial func(c *Container, cmd []string) (net.Conn, bool)
