@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"syscall"
 	"time"
 )
 
@@ -117,9 +116,7 @@ func observe(ctx context.Context, c contestant) (sample, error) {
 	if err != nil {
 		return s, fmt.Errorf("%s: %q: %w\n%s", c.name, c.cmd, err, said.Bytes())
 	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		s.peak = usage.Maxrss << 10 // KiB on Linux (getrusage(2))
-	}
+	s.peak = peak(cmd.ProcessState)
 	return s, nil
 }
 
