@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
+	"io"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,13 +57,15 @@ func scenarios(dir, base string) ([]scenario, error) {
 	}, nil
 }
 
-// refill gives a file content that no cache has seen.
-func refill(name string, size int) func() error {
+// refill gives a file content that no cache has seen. It never holds the content: the memory of a program that is measured counts
+// from that of the one that starts it.
+func refill(name string, size int64) func() error {
 	return func() error {
-		data := make([]byte, size)
-		if _, err := rand.Read(data); err != nil {
+		f, err := os.Create(name)
+		if err != nil {
 			return err
 		}
-		return os.WriteFile(name, data, 0o644)
+		_, err = io.CopyN(f, rand.Reader, size)
+		return errors.Join(err, f.Close())
 	}
 }

@@ -22,7 +22,7 @@ const (
 // outputs are the rows about images that are loaded into the engine, of each kind of store that there is, and about archives.
 func (w *world) outputs() ([]row, error) {
 	big, carried := filepath.Join(w.dir, "big"), filepath.Join(w.dir, "carried")
-	for dir, size := range map[string]int{big: 150 << 20, carried: 20 << 20} {
+	for dir, size := range map[string]int64{big: 150 << 20, carried: 20 << 20} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
@@ -30,7 +30,7 @@ func (w *world) outputs() ([]row, error) {
 		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
 			return nil, err
 		}
-		for name, size := range map[string]int{"big": size, "small": 1 << 10} {
+		for name, size := range map[string]int64{"big": size, "small": 1 << 10} {
 			if err := refill(filepath.Join(dir, name), size)(); err != nil {
 				return nil, err
 			}
