@@ -209,3 +209,20 @@ func TestAPipeThatBreaksFailsTheBuildAndMovesNoTag(t *testing.T) {
 		}
 	})
 }
+
+func TestAReaderThatGoesAwayEndsTheBuildAndLeavesNothing(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		dir := s.folder(files{"Dockerfile": "FROM scratch\nCOPY big /\n", "big": noise(16 << 20)})
+		line := "docker " + strings.Join(s.buildArgs("--platform", twoPlatforms, "-o", filepath.Join(s.dir, "out"), "-o", "-", dir), " ")
+		r := s.startProgram("bash", call{args: []string{"-c", "set -o pipefail; " + line + " | head -c 1000 >/dev/null"}}).wait()
+		if r.code == 0 {
+			s.Error("the build says that it has succeeded")
+		}
+		left, err := filepath.Glob(filepath.Join(s.dir, ".docker-multiarch-stage-*"))
+		s.check(err)
+		s.equal("what was staged", left, "[]")
+		if _, err := os.Stat(filepath.Join(s.dir, "out")); err == nil {
+			s.Error("the other output has its name")
+		}
+	})
+}

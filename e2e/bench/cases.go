@@ -3,8 +3,8 @@ package main
 import (
 	"crypto/rand"
 	"errors"
-	"io"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"

@@ -19,7 +19,7 @@ import (
 // first half of it only adds what nobody sees: what can fail for want of space or rights has failed before the first name moves.
 func finish(ctx context.Context, t task, rep Report, children []child) (Report, error) {
 	f := finisher{task: t}
-	defer f.discard()
+	defer f.discard(ctx)
 	if t.req.makesImages() {
 		if err := f.stitch(rep.Platforms, children); err != nil {
 			return rep, err
@@ -201,13 +201,13 @@ func (f *finisher) publish(ctx context.Context, rep Report, children []child) (R
 }
 
 // discard removes what was staged and not placed.
-func (f *finisher) discard() {
+func (f *finisher) discard(ctx context.Context) {
 	for _, a := range f.archives {
 		if a.file != nil {
 			a.file.discard()
 		}
 		if a.folder != nil {
-			_ = a.folder.Discard() // blobs that nothing names are harmless
+			_ = a.folder.Discard(ctx) // blobs that nothing names are harmless
 		}
 	}
 }

@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 )
@@ -27,7 +25,7 @@ func WriteOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetch
 		return err
 	}
 	if err := staged.Place(ctx); err != nil {
-		return errors.Join(err, staged.Discard())
+		return errors.Join(err, staged.Discard(ctx))
 	}
 	return nil
 }
@@ -43,7 +41,7 @@ type Staged struct {
 func StageOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) (*Staged, error) {
 	s := &Staged{folder: &folder{path: dir, blobs: blobs}, image: img}
 	if err := s.folder.fill(ctx, img); err != nil {
-		return nil, errors.Join(fmt.Errorf("write an OCI layout to %q: %w", dir, err), s.Discard())
+		return nil, errors.Join(fmt.Errorf("write an OCI layout to %q: %w", dir, err), s.Discard(ctx))
 	}
 	return s, nil
 }
@@ -57,14 +55,16 @@ func (s *Staged) Place(ctx context.Context) error {
 	return nil
 }
 
-// Discard removes what was written and not placed.
-func (s *Staged) Discard() error { return s.folder.undo() }
+// Discard removes what was written and not placed, also when ctx is done. Where another writer has named an image meanwhile everything
+// stays, since it may count on what was found here.
+func (s *Staged) Discard(ctx context.Context) error { return s.folder.undo(ctx) }
 
 // folder is a layout that is being written to.
 type folder struct {
 	path  string
 	blobs content.Fetcher
 	made  []string // files and folders that were not there, in the order of their making
+	index []byte   // index.json as it was before
 }
 
 // fill writes the blobs that are not there.
@@ -75,6 +75,9 @@ func (d *folder) fill(ctx context.Context, img Image) error {
 	}
 	if err := d.mkdir(d.path); err != nil {
 		return err
+	}
+	if d.index == nil {
+		d.index, _ = os.ReadFile(d.file(ocispecs.ImageIndexFile)) // there may be none
 	}
 	for _, node := range graph.Nodes {
 		if err := d.blob(ctx, node.Descriptor); err != nil {
@@ -91,11 +94,18 @@ func (d *folder) fill(ctx context.Context, img Image) error {
 
 // name puts the image into index.json.
 func (d *folder) name(ctx context.Context, img Image) (err error) {
+	if err := d.mkdir(d.path); err != nil {
+		return err
+	}
 	unlock, err := d.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	// A writer that failed may have taken back what this one found there.
+	if err := d.fill(ctx, img); err != nil {
+		return err
+	}
 	before, err := d.entries()
 	if err != nil {
 		return err
@@ -113,31 +123,6 @@ func (d *folder) name(ctx context.Context, img Image) (err error) {
 }
 
 func (d *folder) file(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
-
-// lock waits for the folder's other writers. They take the lock's file away with the lock, so a lock is one only while its file
-// is the one under that name.
-func (d *folder) lock(ctx context.Context) (func() error, error) {
-	name := d.file(ocispecs.ImageIndexFile + ".lock")
-	for {
-		lock := flock.New(name, flock.SetFlag(os.O_CREATE|os.O_RDWR))
-		if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("lock %q: %w", name, errors.Join(err, lock.Close()))
-		}
-		held, err := lock.Stat()
-		if err != nil {
-			return nil, errors.Join(err, lock.Close())
-		}
-		if named, err := os.Stat(name); err == nil && os.SameFile(held, named) {
-			return func() error {
-				_ = os.Remove(name) // Windows removes no open file; one that stays is in nobody's way
-				return lock.Close()
-			}, nil
-		}
-		if err := lock.Close(); err != nil {
-			return nil, err
-		}
-	}
-}
 
 // entries are what index.json has now.
 func (d *folder) entries() ([]ocispecs.Descriptor, error) {
@@ -237,17 +222,4 @@ func (d *folder) mkdir(name string) error {
 	}
 	d.made = append(d.made, missing...)
 	return nil
-}
-
-// undo takes away what was made, last things first. A folder that somebody else has put something into stays.
-func (d *folder) undo() error {
-	var errs []error
-	for i := len(d.made) - 1; i >= 0; i-- {
-		err := os.Remove(d.made[i])
-		if entries, readErr := os.ReadDir(d.made[i]); err != nil && readErr == nil && len(entries) > 0 {
-			continue
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
 }

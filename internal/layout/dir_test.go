@@ -131,3 +131,40 @@ func TestSeveralWritersOfOneFolderTakeTurns(t *testing.T) {
 		t.Errorf("of %d images %d are there", len(all), len(a.Images))
 	}
 }
+
+func TestAWriterThatGivesUpTakesNothingFromAnotherOne(t *testing.T) {
+	s := newShelf(t)
+	root := s.app()
+	alone := t.TempDir()
+	if err := layout.WriteOCIDir(t.Context(), alone, layout.Image{Root: root, Names: names(t, "app:kept")}, s); err != nil {
+		t.Fatal(err)
+	}
+	want := tree(t, alone)
+	for name, order := range map[string]func(lost *layout.Staged, place func() error) error{
+		"after it has named its image":  func(lost *layout.Staged, place func() error) error { return firstError(place(), lost.Discard(t.Context())) },
+		"before it has named its image": func(lost *layout.Staged, place func() error) error { return firstError(lost.Discard(t.Context()), place()) },
+	} {
+		dir := filepath.Join(t.TempDir(), "layout")
+		lost, err := layout.StageOCIDir(t.Context(), dir, layout.Image{Root: root, Names: names(t, "app:lost")}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := layout.StageOCIDir(t.Context(), dir, layout.Image{Root: root, Names: names(t, "app:kept")}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := order(lost, func() error { return kept.Place(t.Context()) }); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, tree(t, dir)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+func firstError(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
