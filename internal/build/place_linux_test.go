@@ -26,7 +26,7 @@ func asNobody(t *testing.T, dir string, do func() error) {
 	}
 	if os.Getuid() == 0 {
 		for up := dir; up != os.TempDir() && up != "/"; up = filepath.Dir(up) {
-			if err := os.Chmod(up, 0o755); err != nil { //nolint:gosec // of this test
+			if err := os.Chmod(up, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -56,10 +56,10 @@ func TestReadOnlyFoldersOfAnImageArePlacedByAnybody(t *testing.T) {
 	write(t, dir, "dest/there/mine", "3")
 	for _, name := range []string{"staged/new", "staged/there", "dest/there"} {
 		name = filepath.Join(dir, name)
-		if err := os.Chmod(name, 0o555); err != nil { //nolint:gosec // of this test
+		if err := os.Chmod(name, 0o555); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = os.Chmod(name, 0o755) }) //nolint:gosec // for its removal
+		t.Cleanup(func() { _ = os.Chmod(name, 0o755) })
 	}
 	asNobody(t, dir, func() error { return placeDir(staged, dest) })
 	for _, name := range []string{"new", "there"} {
@@ -67,7 +67,7 @@ func TestReadOnlyFoldersOfAnImageArePlacedByAnybody(t *testing.T) {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o555 {
 			t.Errorf("%s is %v, %v", name, info, err)
 		}
-		t.Cleanup(func() { _ = os.Chmod(name, 0o755) }) //nolint:gosec // for its removal
+		t.Cleanup(func() { _ = os.Chmod(name, 0o755) })
 	}
 	if diff := cmp.Diff(map[string]string{"new/file": "1", "there/file": "2", "there/mine": "3"}, tree(t, dest)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -75,7 +75,7 @@ func TestReadOnlyFoldersOfAnImageArePlacedByAnybody(t *testing.T) {
 }
 
 func TestFilesFromAnotherFileSystemAreCopied(t *testing.T) {
-	staged, err := os.MkdirTemp("/dev/shm", "")
+	staged, err := os.MkdirTemp("/dev/shm", "") //nolint:usetesting // it has to be another file system
 	if err != nil {
 		t.Skip(err)
 	}

@@ -141,8 +141,12 @@ func TestAWriterThatGivesUpTakesNothingFromAnotherOne(t *testing.T) {
 	}
 	want := tree(t, alone)
 	for name, order := range map[string]func(lost *layout.Staged, place func() error) error{
-		"after it has named its image":  func(lost *layout.Staged, place func() error) error { return firstError(place(), lost.Discard(t.Context())) },
-		"before it has named its image": func(lost *layout.Staged, place func() error) error { return firstError(lost.Discard(t.Context()), place()) },
+		"after it has named its image": func(lost *layout.Staged, place func() error) error {
+			return firstError(place(), lost.Discard(t.Context()))
+		},
+		"before it has named its image": func(lost *layout.Staged, place func() error) error {
+			return firstError(lost.Discard(t.Context()), place())
+		},
 	} {
 		dir := filepath.Join(t.TempDir(), "layout")
 		lost, err := layout.StageOCIDir(t.Context(), dir, layout.Image{Root: root, Names: names(t, "app:lost")}, s)
