@@ -14,7 +14,7 @@
 //
 //   - [Client.CheckPush] finds out before any work whether a push would be taken.
 //   - [Client.Child] reads an image that a builder has pushed by digest.
-//   - [Client.Resolve] says what a tag names.
+//   - [Client.Resolve] says what a tag names, and [Client.Source] reads it, with all that belongs to it.
 //   - [Client.Upload] brings an image from elsewhere to a repository, by digest.
 //   - [Client.Publish] moves tags. It is the only function of the program that does, and it does so after every child of
 //     the index was seen in every repository, once per tag, and reads each tag back.

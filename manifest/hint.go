@@ -17,6 +17,10 @@ func (r repository) hint(e *Error) string {
 	if r.endpoint.name == "docker.io" {
 		login = "docker login"
 	}
+	to := "push to"
+	if strings.HasPrefix(e.Op, "look up") || strings.HasPrefix(e.Op, "read") || strings.HasPrefix(e.Op, "find") {
+		to = "read"
+	}
 	var response *errcode.ErrorResponse
 	var record tls.RecordHeaderError
 	var unknown x509.UnknownAuthorityError
@@ -26,11 +30,11 @@ func (r repository) hint(e *Error) string {
 	case errors.Is(e.Kind, ErrUnauthorized) && r.endpoint.anonymous.Load():
 		return "run: " + login
 	case errors.Is(e.Kind, ErrUnauthorized):
-		return fmt.Sprintf("the login may not push to %q, or has expired; run: %s", r.name, login)
+		return fmt.Sprintf("the login may not %s %q, or has expired; run: %s", to, r.name, login)
 	case errors.As(e.Err, &response) && hasCode(response, errcode.ErrorCodeNameUnknown):
 		return fmt.Sprintf("create the repository %q first, or check its name for a typo", r.name)
 	case errors.Is(e.Kind, ErrDenied):
-		return fmt.Sprintf("check the name %q for a typo, and that the login may push there", r.name)
+		return fmt.Sprintf("check the name %q for a typo, and that the login may %s it", r.name, to)
 	case errors.As(e.Err, &record) || strings.Contains(e.Err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Sprintf("it speaks plain HTTP: list %q in the engine's insecure-registries", r.endpoint.name)
 	case errors.As(e.Err, &unknown):

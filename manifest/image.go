@@ -65,14 +65,7 @@ func (c *Client) Resolve(ctx context.Context, ref reference.Named) (ocispecs.Des
 	if err != nil {
 		return ocispecs.Descriptor{}, fmt.Errorf("%s: %w", op, err)
 	}
-	var name string
-	switch ref := reference.TagNameOnly(ref).(type) {
-	case reference.Digested:
-		name = ref.Digest().String()
-	case reference.Tagged:
-		name = ref.Tag()
-	}
-	desc, err := r.resolve(auth.AppendRepositoryScope(ctx, r.Reference, auth.ActionPull), name)
+	desc, err := r.resolve(auth.AppendRepositoryScope(ctx, r.Reference, auth.ActionPull), nameIn(ref))
 	if err != nil {
 		return ocispecs.Descriptor{}, r.fail(ctx, op, err)
 	}

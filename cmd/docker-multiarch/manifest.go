@@ -1,0 +1,16 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// newManifestCommand groups the commands that work on indexes and manifest lists, in registries and archives. None needs an engine.
+func newManifestCommand(*world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "manifest",
+		Short: "Make, join and compare indexes of images",
+		Long: "Make, join and compare indexes of images: manifest lists, as Docker calls its own kind. They are in registries, in OCI archives or\n" +
+			"in folders with an OCI image layout; no engine and no builder is needed.",
+		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
+		DisableFlagsInUseLine: true,
+	}
+	return cmd
+}

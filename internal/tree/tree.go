@@ -1,0 +1,120 @@
+package tree
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Tree is what a tag or digest names, with its images.
+type Tree struct {
+	// Root is the index, or the single manifest.
+	Root ocispecs.Descriptor
+	// Body is the root's, byte for byte.
+	Body []byte
+	// Annotations are those of an index itself.
+	Annotations map[string]string
+	// Images are in the canonical order of platforms, those of one platform in the order of their digests.
+	Images []Image
+	// Others are neither images nor attestations of one, in the order of the index, with ArtifactType set where it is known.
+	Others []ocispecs.Descriptor
+}
+
+// Image is an image of one platform.
+type Image struct {
+	// Descriptor is the index's entry for it. Platform is always set, and not normalised: the entry's, completed from the
+	// configuration.
+	Descriptor ocispecs.Descriptor
+	// Entry is the platform as the index has it, nil where it has none.
+	Entry *ocispecs.Platform
+	// Body is the manifest's, byte for byte; nil if it could not be read.
+	Body     []byte
+	Manifest ocispecs.Manifest
+	// ConfigBody is the configuration's, byte for byte; nil if it could not be read.
+	ConfigBody []byte
+	Config     ocispecs.Image
+	// Attestations are in the order of the index.
+	Attestations []Attestation
+}
+
+// Size is how many bytes the layers have, and the configuration, as they are stored and pulled.
+func (i Image) Size() int64 {
+	size := i.Manifest.Config.Size
+	for _, layer := range i.Manifest.Layers {
+		size += layer.Size
+	}
+	return size
+}
+
+// Attestation is a manifest of statements about an image.
+type Attestation struct {
+	Descriptor ocispecs.Descriptor
+	Body       []byte // nil if it could not be read
+	Manifest   ocispecs.Manifest
+}
+
+// Predicates are the types of its statements, such as https://slsa.dev/provenance/v1, in their order.
+func (a Attestation) Predicates() (types []string) {
+	for _, layer := range a.Manifest.Layers {
+		if t := layer.Annotations[annotationPredicate]; t != "" {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
+// Names that BuildKit writes (https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md).
+const (
+	annotationPredicate = "in-toto.io/predicate-type"
+	annotationSubject   = "vnd.docker.reference.digest"
+	mediaTypeStatement  = "application/vnd.in-toto+json"
+)
+
+// mediaTypeDockerConfig is that of an image's configuration in a Docker manifest
+// (https://distribution.github.io/distribution/spec/manifest-v2-2/).
+const mediaTypeDockerConfig = "application/vnd.docker.container.image.v1+json"
+
+// IsImage tells the manifest of an image from that of an artifact.
+func IsImage(m ocispecs.Manifest) bool {
+	if m.ArtifactType != "" || m.Config.MediaType != ocispecs.MediaTypeImageConfig && m.Config.MediaType != mediaTypeDockerConfig {
+		return false
+	}
+	return len(m.Layers) == 0 || slices.ContainsFunc(m.Layers, func(l ocispecs.Descriptor) bool { return l.MediaType != mediaTypeStatement })
+}
+
+// Subject is the digest of the image that an index's entry is an attestation about; "" if it is none.
+func Subject(entry ocispecs.Descriptor) string {
+	if !manifest.IsAttestation(entry) {
+		return ""
+	}
+	return entry.Annotations[annotationSubject]
+}
+
+// complete is an entry's platform with what only the configuration says. A configuration for something else adds nothing.
+func complete(entry *ocispecs.Platform, config ocispecs.Platform) *ocispecs.Platform {
+	if entry == nil {
+		return &config
+	}
+	p := *entry
+	p.OSFeatures = slices.Clone(entry.OSFeatures)
+	if config.Architecture != "" && (p.Architecture == "" || p.Architecture == config.Architecture) && (p.OS == "" || p.OS == config.OS) {
+		p.OS, p.Architecture = cmp.Or(p.OS, config.OS), cmp.Or(p.Architecture, config.Architecture)
+		p.Variant, p.OSVersion = cmp.Or(p.Variant, config.Variant), cmp.Or(p.OSVersion, config.OSVersion)
+		if len(p.OSFeatures) == 0 {
+			p.OSFeatures = slices.Clone(config.OSFeatures)
+		}
+	}
+	return &p
+}
+
+func compareImages(a, b Image) int {
+	return cmp.Or(
+		platform.Compare(*a.Descriptor.Platform, *b.Descriptor.Platform),
+		strings.Compare(a.Descriptor.Digest.String(), b.Descriptor.Digest.String()),
+	)
+}

@@ -1,0 +1,97 @@
+package manifest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// Source is a repository to read from, by digests. It is an oras-go content.ReadOnlyStorage, for several goroutines; what it asks
+// of the registry goes with the client's login, schemes and retries, and the right to pull.
+type Source struct {
+	repo repository
+	root ocispecs.Descriptor
+	body []byte // of the root
+}
+
+// Source reads what a tag or digest names, a manifest or an index, and gives it with the repository that has the rest; a name
+// with neither is that of the tag "latest". The bytes are checked against the digest, and Fetch has the root's without asking
+// again. An error is an [*Error], of kind [ErrNotFound] if the registry has no such thing.
+func (c *Client) Source(ctx context.Context, ref reference.Named) (ocispecs.Descriptor, *Source, error) {
+	op := fmt.Sprintf("look up %q", reference.FamiliarString(ref))
+	r, err := c.repository(ref)
+	if err != nil {
+		return ocispecs.Descriptor{}, nil, fmt.Errorf("%s: %w", op, err)
+	}
+	s := &Source{repo: r}
+	s.root, s.body, err = r.fetch(s.scope(ctx), nameIn(ref))
+	if err != nil {
+		return ocispecs.Descriptor{}, nil, r.fail(ctx, op, err)
+	}
+	return s.root, s, nil
+}
+
+// nameIn is the tag or the digest of a reference; the digest of one that has both.
+func nameIn(ref reference.Named) string {
+	switch ref := reference.TagNameOnly(ref).(type) {
+	case reference.Digested:
+		return ref.Digest().String()
+	case reference.Tagged:
+		return ref.Tag()
+	}
+	return ""
+}
+
+// scope names the one right that reading needs, so that one token serves all requests.
+func (s *Source) scope(ctx context.Context) context.Context {
+	return auth.AppendRepositoryScope(ctx, s.repo.Reference, auth.ActionPull)
+}
+
+// Fetch reads a manifest or a blob; the caller closes it, and checks its bytes. An error is an [*Error], of kind [ErrNotFound] if
+// the repository has no such thing.
+func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	if desc.Digest == s.root.Digest && FamilyOf(desc.MediaType) != "" {
+		return io.NopCloser(bytes.NewReader(s.body)), nil
+	}
+	rc, err := s.repo.Fetch(s.scope(ctx), desc)
+	if err != nil {
+		return nil, s.repo.fail(ctx, s.op("read", desc), err)
+	}
+	return rc, nil
+}
+
+// Exists tells whether the repository has a manifest or a blob.
+func (s *Source) Exists(ctx context.Context, desc ocispecs.Descriptor) (bool, error) {
+	_, err := s.Stat(ctx, desc)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Stat says how many bytes the repository has of a manifest or a blob, without reading it. An error is an [*Error], of kind
+// [ErrNotFound] if it has no such thing.
+func (s *Source) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, error) {
+	scoped := s.scope(ctx)
+	var found ocispecs.Descriptor
+	var err error
+	if FamilyOf(desc.MediaType) != "" {
+		found, err = s.repo.resolve(scoped, desc.Digest.String())
+	} else {
+		found, err = s.repo.Blobs().Resolve(scoped, desc.Digest.String())
+	}
+	if err != nil {
+		return 0, s.repo.fail(ctx, s.op("find", desc), err)
+	}
+	return found.Size, nil
+}
+
+func (s *Source) op(verb string, desc ocispecs.Descriptor) string {
+	return fmt.Sprintf("%s %q", verb, s.repo.name+"@"+desc.Digest.String())
+}
