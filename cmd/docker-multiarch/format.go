@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/docker/cli/cli/command/formatter"
 	"github.com/docker/cli/templates"
@@ -49,3 +52,21 @@ func writeRows[T row](out io.Writer, format string, c columns, rows []T) error {
 
 // isTable says whether values are meant for people.
 func isTable(format string) bool { return formatter.Format(format).IsTable() }
+
+// writeOne prints a single answer as --format says, other than "table": json is one line.
+func writeOne(out io.Writer, format string, v any) error {
+	text := strings.TrimSpace(strings.TrimPrefix(format, formatter.TableFormatKey+" "))
+	if text == formatter.JSONFormatKey {
+		text = formatter.JSONFormat
+	}
+	tmpl, err := templates.Parse(strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(text))
+	var body bytes.Buffer
+	if err == nil {
+		err = tmpl.Execute(&body, v)
+	}
+	if err != nil {
+		return &usage{err: err, hint: "all fields: --format '{{json .}}'"}
+	}
+	_, err = fmt.Fprintln(out, body.String())
+	return err
+}

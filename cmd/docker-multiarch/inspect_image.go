@@ -1,0 +1,158 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+)
+
+type inspectImageOptions struct {
+	ref, format  string
+	raw, noTrunc bool
+}
+
+func newInspectCommand(w *world) *cobra.Command {
+	var o inspectImageOptions
+	cmd := &cobra.Command{
+		Use:   "inspect [OPTIONS] REF",
+		Short: "Show an image: its index, and what there is for each platform",
+		Long: "Show an image: the digest of its index, which is the one that docker pull reports, and for each platform the digests of manifest\n" +
+			"and configuration, the compressed size, the time of creation, the base image if it says which, and its attestations.\n\n" +
+			refWords + "\n\n" +
+			"Exit status: 0; 1 it is not there or not whole (docker multiarch verify tells all that is wrong); 125 wrong flags or arguments.",
+		Example: "  docker multiarch inspect registry.example/app:1.0\n" +
+			"  docker multiarch inspect --format '{{.Digest}}' registry.example/app:1.0",
+		Args: exactly(1, "one argument, the name of an image or the path of an archive"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.ref = args[0]
+			if o.raw && cmd.Flags().Changed("format") {
+				return usageError(cmd, "--raw prints the bytes as they are: it cannot be combined with --format")
+			}
+			return interruptible(cmd, w, func(ctx context.Context) error { return runInspectImage(ctx, w, o) })
+		},
+		ValidArgsFunction:     completeArchive,
+		DisableFlagsInUseLine: true,
+	}
+	addTemplateFlag(cmd, &o.format)
+	cmd.Flags().BoolVar(&o.noTrunc, "no-trunc", false, "Don't truncate the digests of configurations and base images")
+	cmd.Flags().BoolVar(&o.raw, "raw", false, "Show the index or manifest itself, byte for byte")
+	return cmd
+}
+
+func runInspectImage(ctx context.Context, w *world, o inspectImageOptions) error {
+	if err := checkTemplate(o.format); err != nil {
+		return err
+	}
+	at, err := w.findPlace(ctx, o.ref)
+	if err != nil {
+		return err
+	}
+	if o.raw {
+		body, err := content.FetchAll(ctx, at.blobs, at.root)
+		if err != nil {
+			return fmt.Errorf("%q is not whole: %w", o.ref, err)
+		}
+		_, err = w.out.Write(body)
+		return err
+	}
+	t, err := tree.Read(ctx, at.root, at.blobs)
+	if err != nil {
+		return notWhole(at, err)
+	}
+	row := newImageRow(at.name, t)
+	if o.format != "table" {
+		return writeOne(w.out, o.format, row)
+	}
+	return inspectTable(w.out, row, o.noTrunc)
+}
+
+// notWhole says where to learn more of an image of which something is missing.
+func notWhole(at place, err error) error {
+	if problem := (tree.Problem{}); errors.As(err, &problem) && isMissing(err) {
+		return &hinted{
+			err:  fmt.Errorf("%q is not whole: %s is missing", at.name, problem.Descriptor.Digest),
+			hint: "docker multiarch verify " + at.name + " tells all that is wrong",
+		}
+	}
+	return fmt.Errorf("%q: %w", at.name, err)
+}
+
+func inspectTable(out io.Writer, row imageRow, whole bool) error {
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(t, "Name:\t%s\n", row.Name)
+	fmt.Fprintf(t, "%s digest:\t%s   (what docker pull reports)\n", strings.ToUpper(row.Kind[:1])+row.Kind[1:], row.Digest)
+	fmt.Fprintf(t, "Media type:\t%s\n", row.MediaType)
+	if row.ArtifactType != "" {
+		fmt.Fprintf(t, "Artifact type:\t%s\n", row.ArtifactType)
+	}
+	for i, key := range slices.Sorted(maps.Keys(row.Annotations)) {
+		heading := "Annotations:"
+		if i > 0 {
+			heading = ""
+		}
+		fmt.Fprintf(t, "%s\t%s=%s\n", heading, key, row.Annotations[key])
+	}
+	if err := t.Flush(); err != nil || len(row.Platforms)+len(row.Others) == 0 {
+		return err
+	}
+	fmt.Fprintln(out)
+	based := slices.ContainsFunc(row.Platforms, func(p platformRow) bool { return p.Base != nil })
+	heading := "PLATFORM\tMANIFEST DIGEST\tCONFIG\tSIZE\tCREATED"
+	if based {
+		heading += "\tBASE"
+	}
+	fmt.Fprintln(t, heading)
+	for _, p := range row.Platforms {
+		line := fmt.Sprintf("%s\t%s\t%s\t%s\t%s", p.Platform, p.Digest, short(p.Config, whole), units.HumanSize(float64(p.Size)), createdText(p.Created))
+		if based {
+			line += "\t" + baseText(p.Base, whole)
+		}
+		fmt.Fprintln(t, line)
+		for _, a := range p.Attestations {
+			fmt.Fprintf(t, "  attestation\t%s\t%s\n", a.Digest, strings.Join(a.Predicates, ", "))
+		}
+	}
+	for _, o := range row.Others {
+		fmt.Fprintf(t, "(no image)\t%s\t%s\n", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
+	}
+	return t.Flush()
+}
+
+// short is a digest as the Docker CLI shortens it.
+func short(d digest.Digest, whole bool) string {
+	if whole || d.Validate() != nil {
+		return cmp.Or(d.String(), "-")
+	}
+	return d.Encoded()[:12]
+}
+
+func createdText(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func baseText(b *baseRow, whole bool) string {
+	switch {
+	case b == nil:
+		return "-"
+	case b.Digest == "":
+		return b.Name
+	}
+	return b.Name + "@" + short(b.Digest, whole)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/content/memory"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// imageShelf makes images for the commands that look at them.
+type imageShelf struct {
+	*memory.Store
+	s *stage
+}
+
+func (s *stage) shelf() imageShelf { return imageShelf{memory.New(), s} }
+
+func (b imageShelf) put(mediaType string, v any) ocispecs.Descriptor {
+	b.s.t.Helper()
+	body, err := json.Marshal(v)
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	desc := content.NewDescriptorFromBytes(mediaType, body)
+	if ok, _ := b.Exists(b.s.t.Context(), desc); !ok {
+		if err := b.Push(b.s.t.Context(), desc, bytes.NewReader(body)); err != nil {
+			b.s.t.Fatal(err)
+		}
+	}
+	return desc
+}
+
+// image is an index's entry for a platform; change may be nil.
+func (b imageShelf) image(name string, change func(*ocispecs.Manifest, *ocispecs.Image)) ocispecs.Descriptor {
+	b.s.t.Helper()
+	ps, _, err := platform.Parse(name)
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	created := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	layer := b.put(ocispecs.MediaTypeImageLayerGzip, "files of "+name)
+	config := ocispecs.Image{
+		Platform: ps[0], Created: &created, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
+		Config: ocispecs.ImageConfig{Env: []string{"A=1"}},
+	}
+	m := ocispecs.Manifest{MediaType: ocispecs.MediaTypeImageManifest, Layers: []ocispecs.Descriptor{layer}, Annotations: map[string]string{
+		ocispecs.AnnotationBaseImageName: "docker.io/library/busybox:1", ocispecs.AnnotationBaseImageDigest: digest.FromString("base").String(),
+	}}
+	m.SchemaVersion = 2
+	if change != nil {
+		change(&m, &config)
+	}
+	m.Config = b.put(ocispecs.MediaTypeImageConfig, config)
+	desc := b.put(ocispecs.MediaTypeImageManifest, m)
+	desc.Platform = &ps[0]
+	return desc
+}
+
+func (b imageShelf) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
+	statement := b.put("application/vnd.in-toto+json", "about "+of.Digest.String())
+	statement.Annotations = map[string]string{"in-toto.io/predicate-type": "https://slsa.dev/provenance/v1"}
+	m := ocispecs.Manifest{
+		MediaType: ocispecs.MediaTypeImageManifest, Layers: []ocispecs.Descriptor{statement},
+		Config: b.put(ocispecs.MediaTypeImageConfig, ocispecs.Image{Platform: ocispecs.Platform{OS: "unknown", Architecture: "unknown"}}),
+	}
+	m.SchemaVersion = 2
+	desc := b.put(ocispecs.MediaTypeImageManifest, m)
+	desc.Platform = &ocispecs.Platform{OS: "unknown", Architecture: "unknown"}
+	desc.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": of.Digest.String()}
+	return desc
+}
+
+func (b imageShelf) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
+	index := ocispecs.Index{MediaType: ocispecs.MediaTypeImageIndex, Manifests: entries, Annotations: map[string]string{"com.example.made": "here"}}
+	index.SchemaVersion = 2
+	return b.put(ocispecs.MediaTypeImageIndex, index)
+}
+
+// archive writes an image to a file.
+func (b imageShelf) archive(file string, root ocispecs.Descriptor) {
+	b.s.t.Helper()
+	var out bytes.Buffer
+	if err := layout.WriteOCI(b.s.t.Context(), &out, layout.Image{Root: root}, b.Store, nil); err != nil {
+		b.s.t.Fatal(err)
+	}
+	b.s.write(file, out.String())
+}
+
+// publish puts an image into the registry.
+func (b imageShelf) publish(name string, root ocispecs.Descriptor) {
+	b.s.t.Helper()
+	b.archive("publish.tar", root)
+	if rc := b.s.run("push", "-q", "publish.tar", name); rc != 0 {
+		b.s.t.Fatalf("status %d: %s", rc, &b.s.err)
+	}
+	b.s.out, b.s.err = buffer{}, buffer{}
+}
