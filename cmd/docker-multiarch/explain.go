@@ -23,6 +23,7 @@ import (
 // The exit statuses, all of them. They are documented in docs/commands.md.
 const (
 	exitFailed      = 1   // the build, or another command, failed
+	exitUnknown     = 2   // a question could not be answered: verify, manifest diff
 	exitPush        = 4   // everything was built, but the registry did not take all of it
 	exitUsage       = 125 // wrong flags or arguments; nothing was done. The Docker CLI's own status for that
 	exitInterrupted = 130 // Ctrl-C; 128 + the signal's number for others (143 for SIGTERM)
@@ -90,9 +91,18 @@ func explain(out io.Writer, err error) int {
 	return statusOf(err)
 }
 
+// unknown is why a question could not be answered.
+type unknown struct{ err error }
+
+func (u *unknown) Error() string { return u.err.Error() }
+func (u *unknown) Unwrap() error { return u.err }
+
 func statusOf(err error) int {
 	if _, ok := errors.AsType[*usage](err); ok {
 		return exitUsage
+	}
+	if _, ok := errors.AsType[*unknown](err); ok {
+		return exitUnknown
 	}
 	if _, ok := errors.AsType[*build.PushError](err); ok {
 		return exitPush

@@ -43,7 +43,7 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newBuildCommand(w, runBuild), newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	root.AddCommand(newLoadCommand(w), newPushCommand(w))
-	root.AddCommand(newInspectCommand(w), newManifestCommand(w))
+	root.AddCommand(newInspectCommand(w), newVerifyCommand(w), newManifestCommand(w))
 	return root
 }
 

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/opencontainers/go-digest"
@@ -101,4 +104,14 @@ func (b imageShelf) publish(name string, root ocispecs.Descriptor) {
 		b.s.t.Fatalf("status %d: %s", rc, &b.s.err)
 	}
 	b.s.out, b.s.err = buffer{}, buffer{}
+}
+
+// replaced is the content of a file with one text instead of another.
+func replaced(t *testing.T, file, from, to string) string {
+	t.Helper()
+	body, err := os.ReadFile(file)
+	if err != nil || !bytes.Contains(body, []byte(from)) {
+		t.Fatalf("%s has no %q: %v", file, from, err)
+	}
+	return strings.Replace(string(body), from, to, 1)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
@@ -181,7 +182,7 @@ func (r *reader) sort(t *Tree) []Problem {
 			e.Descriptor.Platform = complete(e.Entry, e.Config.Platform)
 			t.Images = append(t.Images, e.Image)
 		default:
-			t.Others = append(t.Others, e.artifact())
+			t.addOther(e)
 		}
 	}
 	slices.SortStableFunc(t.Images, compareImages)
@@ -191,7 +192,7 @@ func (r *reader) sort(t *Tree) []Problem {
 		switch {
 		case !manifest.IsAttestation(e.Descriptor):
 		case i < 0:
-			t.Others = append(t.Others, e.artifact())
+			t.addOther(e)
 		default:
 			t.Images[i].Attestations = append(t.Images[i].Attestations, Attestation{Descriptor: e.Descriptor, Body: e.Body, Manifest: e.Manifest})
 		}
@@ -199,8 +200,8 @@ func (r *reader) sort(t *Tree) []Problem {
 	return problems
 }
 
-// artifact is the entry's descriptor, with what kind of artifact it is.
-func (e *entry) artifact() ocispecs.Descriptor {
+// addOther adds the entry's descriptor, with what kind of artifact it is.
+func (t *Tree) addOther(e *entry) {
 	desc := e.Descriptor
 	if desc.ArtifactType == "" {
 		desc.ArtifactType = e.Manifest.ArtifactType
@@ -208,7 +209,13 @@ func (e *entry) artifact() ocispecs.Descriptor {
 	if desc.ArtifactType == "" && e.Manifest.Config.MediaType != ocispecs.MediaTypeEmptyJSON {
 		desc.ArtifactType = e.Manifest.Config.MediaType
 	}
-	return desc
+	t.Others = append(t.Others, desc)
+	if e.Body != nil {
+		if t.Artifacts == nil {
+			t.Artifacts = map[digest.Digest]ocispecs.Manifest{}
+		}
+		t.Artifacts[desc.Digest] = e.Manifest
+	}
 }
 
 // fetch reads a document and checks it.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -23,6 +24,8 @@ type Tree struct {
 	Images []Image
 	// Others are neither images nor attestations of one, in the order of the index, with ArtifactType set where it is known.
 	Others []ocispecs.Descriptor
+	// Artifacts are the manifests of the others, of those that have one that could be read.
+	Artifacts map[digest.Digest]ocispecs.Manifest
 }
 
 // Image is an image of one platform.
@@ -81,10 +84,15 @@ const mediaTypeDockerConfig = "application/vnd.docker.container.image.v1+json"
 
 // IsImage tells the manifest of an image from that of an artifact.
 func IsImage(m ocispecs.Manifest) bool {
-	if m.ArtifactType != "" || m.Config.MediaType != ocispecs.MediaTypeImageConfig && m.Config.MediaType != mediaTypeDockerConfig {
+	if m.ArtifactType != "" || !IsConfig(m.Config.MediaType) {
 		return false
 	}
 	return len(m.Layers) == 0 || slices.ContainsFunc(m.Layers, func(l ocispecs.Descriptor) bool { return l.MediaType != mediaTypeStatement })
+}
+
+// IsConfig tells whether a media type is that of an image's configuration.
+func IsConfig(mediaType string) bool {
+	return mediaType == ocispecs.MediaTypeImageConfig || mediaType == mediaTypeDockerConfig
 }
 
 // Subject is the digest of the image that an index's entry is an attestation about; "" if it is none.

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/verify"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+type verifyOptions struct {
+	ref, format string
+	expect      []string
+	quiet       bool
+}
+
+func newVerifyCommand(w *world) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify [OPTIONS] REF",
+		Short: "Check that an image is whole and is what its index says",
+		Long: "Check that an image is whole and is what its index says: every manifest, configuration and layer is there; sizes, media types and\n" +
+			"platforms are those of what is described; no platform is there twice; and with --expect, those platforms are there and no others.\n" +
+			"All findings are listed, not the first one only. Layers in a registry are asked for and not read; in an archive they are read.\n\n" +
+			refWords + "\n\n" +
+			"Exit status: 0 all is well; 1 something is wrong with the image, or it is not there; 2 it could not be looked at; 125 wrong flags or\n" +
+			"arguments.",
+		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0",
+		Args:    exactly(1, "one argument, the name of an image or the path of an archive"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.ref = args[0]
+			return interruptible(cmd, w, func(ctx context.Context) error { return runVerify(ctx, w, o) })
+		},
+		ValidArgsFunction:     completeArchive,
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that have to be there, and no others (comma-separated; may be repeated)")
+	addTemplateFlag(cmd, &o.format)
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
+	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
+	return cmd
+}
+
+// verifyRow is the answer of verify. Its keys in JSON are a promise.
+type verifyRow struct {
+	Name      string
+	Digest    digest.Digest
+	MediaType string
+	OK        bool
+	Platforms []string
+	Expected  []string `json:",omitempty"`
+	Manifests int      // different ones that were looked at
+	Blobs     int
+	Findings  []verify.Finding
+}
+
+func runVerify(ctx context.Context, w *world, o verifyOptions) error {
+	if err := checkTemplate(o.format); err != nil {
+		return err
+	}
+	expect, err := parseExpect(o.expect)
+	if err != nil {
+		return err
+	}
+	at, err := w.findPlace(ctx, o.ref)
+	if err != nil {
+		return unlessMissing(err)
+	}
+	result, err := verify.Run(ctx, verify.Request{Root: at.root, Source: at.blobs, Expect: expect})
+	if err != nil {
+		return &unknown{err}
+	}
+	row := verifyRow{
+		Name: at.name, Digest: at.root.Digest, MediaType: at.root.MediaType, OK: len(result.Findings) == 0,
+		Platforms: []string{}, Manifests: result.Manifests, Blobs: result.Blobs, Findings: append([]verify.Finding{}, result.Findings...),
+	}
+	for _, img := range result.Tree.Images {
+		row.Platforms = append(row.Platforms, platform.Format(*img.Descriptor.Platform))
+	}
+	for _, p := range expect {
+		row.Expected = append(row.Expected, platform.Format(p))
+	}
+	switch {
+	case o.quiet:
+	case o.format == "table":
+		err = verifyTable(w.out, row)
+	default:
+		err = writeOne(w.out, o.format, row)
+	}
+	if err == nil && !row.OK {
+		err = callStatus(exitFailed)
+	}
+	return err
+}
+
+func parseExpect(lists []string) ([]platform.Platform, error) {
+	if len(lists) == 0 {
+		return nil, nil
+	}
+	expect, _, err := platform.Parse(lists...)
+	if err != nil {
+		return nil, &usage{err: fmt.Errorf("--expect: %w", err)}
+	}
+	return expect, nil
+}
+
+// unlessMissing is an error for an image that could not be looked at. Wrong words, and an image that is not there, are known.
+func unlessMissing(err error) error {
+	if _, ok := errors.AsType[*usage](err); ok || errors.Is(err, manifest.ErrNotFound) {
+		return err
+	}
+	return &unknown{err}
+}
+
+func verifyTable(out io.Writer, row verifyRow) error {
+	if row.OK {
+		what := strings.Join(row.Platforms, ", ")
+		if what == "" {
+			what = "no image, but an artifact"
+		}
+		_, err := fmt.Fprintf(out, "%s is whole: %s\n%s; %s, %s\n", row.Name, what, row.Digest, count(row.Manifests, "manifest"), count(row.Blobs, "blob"))
+		return err
+	}
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "CHECK\tPLATFORM\tFINDING")
+	for _, f := range row.Findings {
+		name := f.Platform
+		if name == "" {
+			name = "-"
+		}
+		text := f.Message
+		if f.Digest != "" && !strings.Contains(text, f.Digest.String()) {
+			text += " (" + f.Digest.String() + ")"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Check, name, text)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%s in %s, %s\n", count(len(row.Findings), "finding"), row.Name, row.Digest)
+	return err
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}

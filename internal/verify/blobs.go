@@ -1,0 +1,113 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// statsAtOnce bounds the questions of one Run that are under way at the same time.
+const statsAtOnce = 8
+
+// need is a blob that somebody needs.
+type need struct {
+	desc     ocispecs.Descriptor
+	platform string // of the first image that needs it
+	finding  *Finding
+}
+
+// blobs asks for everything that was not read: layers, statements, and what artifacts have; each once.
+func (r *run) blobs(ctx context.Context) error {
+	needs := r.needs()
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(statsAtOnce)
+	for _, n := range needs {
+		group.Go(func() error { return n.look(groupCtx, r.req.Source) })
+	}
+	if err := group.Wait(); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	for _, n := range needs {
+		if n.finding != nil {
+			r.result.Findings = append(r.result.Findings, *n.finding)
+		}
+	}
+	return nil
+}
+
+// needs are the blobs that were not read, in the order of the images, and counts all documents.
+func (r *run) needs() (needs []*need) {
+	t := r.result.Tree
+	manifests := map[digest.Digest]bool{t.Root.Digest: true}
+	blobs := map[digest.Digest]bool{}
+	want := func(desc ocispecs.Descriptor, platform string) {
+		if !blobs[desc.Digest] && len(desc.URLs) == 0 { // one with URLs is nobody's to pass on
+			needs = append(needs, &need{desc: desc, platform: platform})
+		}
+		blobs[desc.Digest] = true
+	}
+	all := func(m ocispecs.Manifest, platform string) {
+		for _, desc := range append([]ocispecs.Descriptor{m.Config}, m.Layers...) {
+			want(desc, platform)
+		}
+	}
+	for _, img := range t.Images {
+		name := platformOf(img.Descriptor.Platform)
+		manifests[img.Descriptor.Digest] = true
+		if img.Body != nil {
+			blobs[img.Manifest.Config.Digest] = true // it was read, or is a problem already
+		}
+		for _, layer := range img.Manifest.Layers {
+			want(layer, name)
+		}
+		for _, a := range img.Attestations {
+			manifests[a.Descriptor.Digest] = true
+			if a.Body != nil {
+				all(a.Manifest, name)
+			}
+		}
+	}
+	for _, o := range t.Others {
+		if manifest.FamilyOf(o.MediaType) == "" {
+			want(o, "")
+			continue
+		}
+		manifests[o.Digest] = true
+		if m, ok := t.Artifacts[o.Digest]; ok {
+			all(m, "")
+		}
+	}
+	r.result.Manifests, r.result.Blobs = len(manifests), len(blobs)
+	return needs
+}
+
+// look asks for one blob.
+func (n *need) look(ctx context.Context, src Source) error {
+	found := func(check Check, text string) error {
+		n.finding = &Finding{Check: check, Platform: n.platform, Digest: n.desc.Digest, Message: kind(n.desc) + " " + n.desc.Digest.String() + " " + text}
+		return nil
+	}
+	if err := n.desc.Digest.Validate(); err != nil {
+		return found(Broken, "has no digest: "+err.Error())
+	}
+	size, err := src.Stat(ctx, n.desc)
+	switch {
+	case err == nil && size != n.desc.Size:
+		return found(Size, fmt.Sprintf("has %d bytes, its descriptor says %d", size, n.desc.Size))
+	case err == nil:
+		return nil
+	case isMissing(err):
+		return found(Missing, "is not there")
+	case ctx.Err() != nil || isUnanswered(err):
+		return err
+	}
+	return found(Broken, "cannot be read: "+cause(err).Error())
+}

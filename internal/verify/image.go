@@ -1,0 +1,140 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// image looks at the documents of one image. What its executables are for would be told here as well, from its layers.
+func image(img tree.Image, root ocispecs.Descriptor) (findings []Finding) {
+	add := func(check Check, format string, args ...any) {
+		findings = append(findings, Finding{
+			Check: check, Platform: platformOf(img.Descriptor.Platform), Digest: img.Descriptor.Digest, Message: fmt.Sprintf(format, args...),
+		})
+	}
+	if img.Body == nil {
+		return nil
+	}
+	mediaTypes(img, root, add)
+	if img.ConfigBody == nil {
+		return findings
+	}
+	if text := platformText(img, manifest.IsIndex(root.MediaType)); text != "" {
+		add(Platform, "%s", text)
+	}
+	if layers, diffs := len(img.Manifest.Layers), len(img.Config.RootFS.DiffIDs); layers != diffs {
+		add(Layers, "the manifest has %d layers, the configuration has %d", layers, diffs)
+	}
+	return findings
+}
+
+// mediaTypes compares what the index says of a manifest, what the manifest says of itself, and their families.
+func mediaTypes(img tree.Image, root ocispecs.Descriptor, add func(Check, string, ...any)) {
+	var own struct {
+		MediaType string `json:"mediaType"`
+	}
+	if err := json.Unmarshal(img.Body, &own); err == nil && own.MediaType != "" && own.MediaType != img.Descriptor.MediaType {
+		add(MediaType, "the index says that the manifest is %q, the manifest says %q", img.Descriptor.MediaType, own.MediaType)
+	}
+	family := manifest.FamilyOf(img.Descriptor.MediaType)
+	if list := manifest.FamilyOf(root.MediaType); list == manifest.Docker && family != list {
+		add(MediaType, "a Docker manifest list has an image of another family, %q: older clients cannot read it", img.Descriptor.MediaType)
+	}
+	if family == manifest.Docker && img.Manifest.Config.MediaType == ocispecs.MediaTypeImageConfig {
+		add(MediaType, "a Docker manifest has an OCI configuration, %q: older clients cannot read it", img.Manifest.Config.MediaType)
+	}
+}
+
+// platformText says what is wrong with the platform that the index has for an image; "" if nothing is.
+func platformText(img tree.Image, inIndex bool) string {
+	config := img.Config.Platform
+	if config.OS == "" || config.Architecture == "" {
+		return "the configuration has no platform"
+	}
+	if !inIndex {
+		return misspelled("configuration", config)
+	}
+	entry := img.Entry
+	if entry == nil || entry.OS == "" || entry.Architecture == "" {
+		return fmt.Sprintf("the index has no platform for the image: the configuration is for %s", platform.Format(config))
+	}
+	if text := misspelled("index", *entry); text != "" {
+		return text
+	}
+	have, want := platform.Normalize(*entry), platform.Normalize(config)
+	if have.OS != want.OS || have.Architecture != want.Architecture ||
+		entry.Variant != "" && config.Variant != "" && have.Variant != want.Variant ||
+		have.OSVersion != "" && want.OSVersion != "" && have.OSVersion != want.OSVersion {
+		return fmt.Sprintf("the index says %s, the configuration is for %s", platform.Format(*entry), platform.Format(config))
+	}
+	if entry.Variant == "" && have.Variant != want.Variant {
+		return fmt.Sprintf("the index says %s and leaves out the variant: the configuration is for %s", platform.Format(*entry), platform.Format(config))
+	}
+	return ""
+}
+
+// misspelled tells a name that clients do not know for the one that they look for: they compare letters.
+func misspelled(where string, p ocispecs.Platform) string {
+	if n := platform.Normalize(p); n.OS != p.OS || n.Architecture != p.Architecture {
+		return fmt.Sprintf("the %s spells the platform %q: clients look for %q", where, p.OS+"/"+p.Architecture, n.OS+"/"+n.Architecture)
+	}
+	return ""
+}
+
+// index looks at the entries side by side.
+func index(t tree.Tree) (findings []Finding) {
+	if len(t.Images) == 0 && manifest.IsIndex(t.Root.MediaType) {
+		findings = append(findings, Finding{Check: Missing, Digest: t.Root.Digest, Message: "there is no image in the index"})
+	}
+	for i, img := range t.Images {
+		if i > 0 && sameKnown(t.Images[i-1], img) {
+			findings = append(findings, Finding{
+				Check: Duplicate, Platform: platformOf(img.Descriptor.Platform), Digest: img.Descriptor.Digest,
+				Message: fmt.Sprintf("a second image for the platform of %s", t.Images[i-1].Descriptor.Digest),
+			})
+		}
+	}
+	for _, o := range t.Others {
+		if manifest.IsAttestation(o) {
+			findings = append(findings, Finding{
+				Check: Attestation, Digest: o.Digest, Message: fmt.Sprintf("an attestation about %q, which is not in the index", tree.Subject(o)),
+			})
+		}
+	}
+	return findings
+}
+
+// sameKnown tells two images of one platform; of those whose platform is not known nothing can be said.
+func sameKnown(a, b tree.Image) bool {
+	return platformOf(a.Descriptor.Platform) != "" && platform.Equal(*a.Descriptor.Platform, *b.Descriptor.Platform)
+}
+
+// expected compares the platforms with those that are wanted. An image that is not there does not count.
+func expected(t tree.Tree, want []platform.Platform) (findings []Finding) {
+	if len(want) == 0 {
+		return nil
+	}
+	has := func(p platform.Platform) bool {
+		return slices.ContainsFunc(t.Images, func(img tree.Image) bool { return img.Body != nil && platform.Equal(*img.Descriptor.Platform, p) })
+	}
+	for _, p := range want {
+		if !has(p) {
+			findings = append(findings, Finding{Check: Expected, Platform: platform.Format(p), Message: "there is no image for this platform"})
+		}
+	}
+	for _, img := range t.Images {
+		if !slices.ContainsFunc(want, func(p platform.Platform) bool { return platform.Equal(*img.Descriptor.Platform, p) }) {
+			findings = append(findings, Finding{
+				Check: Expected, Platform: platformOf(img.Descriptor.Platform), Digest: img.Descriptor.Digest, Message: "nobody expects an image for this platform",
+			})
+		}
+	}
+	return findings
+}

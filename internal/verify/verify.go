@@ -1,0 +1,178 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/errdef"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Source has the image.
+type Source interface {
+	content.Fetcher
+	// Stat tells how many bytes of a blob there are; one that holds the blob itself may check it. What is not there is an error
+	// that wraps manifest.ErrNotFound or oras-go's errdef.ErrNotFound; for several goroutines.
+	Stat(context.Context, ocispecs.Descriptor) (int64, error)
+}
+
+// Request says what to look at.
+type Request struct {
+	Root   ocispecs.Descriptor
+	Source Source
+	// Expect are the platforms that the image is for, exactly; none means any.
+	Expect []platform.Platform
+}
+
+// Check is a kind of finding. The texts are a promise to scripts.
+type Check string
+
+// All checks.
+const (
+	Missing     Check = "missing"     // something that the image needs is not there
+	Broken      Check = "broken"      // something is not what its digest says, or no document of its kind
+	Size        Check = "size"        // something has another size than its descriptor says
+	MediaType   Check = "media-type"  // a descriptor's media type is not that of what it describes
+	Platform    Check = "platform"    // an entry's platform is not that of the configuration, or missing, or misspelled
+	Layers      Check = "layers"      // the manifest and the configuration have different layers
+	Duplicate   Check = "duplicate"   // two images for one platform
+	Attestation Check = "attestation" // an attestation about nothing that is in the index
+	Expected    Check = "expect"      // a platform is not there, or was not expected
+)
+
+// Finding is something that is wrong.
+type Finding struct {
+	Check    Check
+	Platform string        `json:",omitempty"` // of the image that it is about
+	Digest   digest.Digest `json:",omitempty"` // of what it is about
+	Message  string
+}
+
+// Result is what was found out.
+type Result struct {
+	Tree     tree.Tree
+	Findings []Finding // none: all is well
+	// Manifests and Blobs are how many different ones were looked at, the root included.
+	Manifests, Blobs int
+}
+
+// Run looks at an image. The error is that of a source that could not be asked, or the context's. A root that is not there is a
+// finding.
+func Run(ctx context.Context, req Request) (Result, error) {
+	t, problems, err := tree.Examine(ctx, req.Root, req.Source)
+	if root := (tree.Problem{}); errors.As(err, &root) && ctx.Err() == nil {
+		problems, err = []tree.Problem{root}, nil
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	r := &run{req: req, result: Result{Tree: t}}
+	if err := r.problems(problems); err != nil {
+		return Result{}, err
+	}
+	if t.Body == nil {
+		return r.result, nil
+	}
+	for _, img := range t.Images {
+		r.result.Findings = append(r.result.Findings, image(img, t.Root)...)
+	}
+	if err := r.blobs(ctx); err != nil {
+		return Result{}, err
+	}
+	r.result.Findings = append(r.result.Findings, index(t)...)
+	r.result.Findings = append(r.result.Findings, expected(t, req.Expect)...)
+	r.sort()
+	return r.result, nil
+}
+
+// run is one Run.
+type run struct {
+	req    Request
+	result Result
+}
+
+// sort brings the findings into the order of the platforms; those about none are the last.
+func (r *run) sort() {
+	rank := func(f Finding) int {
+		for i, img := range r.result.Tree.Images {
+			if f.Platform != "" && platformOf(img.Descriptor.Platform) == f.Platform {
+				return i
+			}
+		}
+		if f.Platform != "" {
+			return len(r.result.Tree.Images)
+		}
+		return len(r.result.Tree.Images) + 1
+	}
+	slices.SortStableFunc(r.result.Findings, func(a, b Finding) int { return rank(a) - rank(b) })
+}
+
+// problems makes findings of the documents that could not be read.
+func (r *run) problems(problems []tree.Problem) error {
+	for _, p := range problems {
+		f := Finding{Check: Broken, Digest: p.Descriptor.Digest, Platform: platformOf(p.Descriptor.Platform), Message: p.Err.Error()}
+		for _, img := range r.result.Tree.Images {
+			ownConfig := img.Body != nil && img.Manifest.Config.Digest == p.Descriptor.Digest
+			if ownConfig && f.Platform == "" || tree.Subject(p.Descriptor) == img.Descriptor.Digest.String() {
+				f.Platform = platformOf(img.Descriptor.Platform)
+			}
+		}
+		switch {
+		case isMissing(p.Err):
+			f.Check, f.Message = Missing, kind(p.Descriptor)+" "+p.Descriptor.Digest.String()+" is not there"
+		case isUnanswered(p.Err):
+			return p.Err
+		default:
+			f.Message = kind(p.Descriptor) + " " + p.Descriptor.Digest.String() + " cannot be read: " + cause(p.Err).Error()
+		}
+		r.result.Findings = append(r.result.Findings, f)
+	}
+	return nil
+}
+
+// cause is what a registry's answer came to, without how it was asked.
+func cause(err error) error {
+	if answer := (*manifest.Error)(nil); errors.As(err, &answer) {
+		return answer.Err
+	}
+	return err
+}
+
+// isUnanswered tells a registry that could not be asked from one whose answer makes no sense.
+func isUnanswered(err error) bool {
+	answer := (*manifest.Error)(nil)
+	return errors.As(err, &answer) && (answer.Kind != nil || answer.Status != 0)
+}
+
+func isMissing(err error) bool {
+	return errors.Is(err, manifest.ErrNotFound) || errors.Is(err, errdef.ErrNotFound)
+}
+
+// kind is what a descriptor describes, in a word.
+func kind(desc ocispecs.Descriptor) string {
+	switch {
+	case manifest.IsIndex(desc.MediaType):
+		return "index"
+	case manifest.IsAttestation(desc):
+		return "attestation"
+	case manifest.FamilyOf(desc.MediaType) != "":
+		return "manifest"
+	case tree.IsConfig(desc.MediaType):
+		return "configuration"
+	}
+	return "layer"
+}
+
+func platformOf(p *ocispecs.Platform) string {
+	if p == nil || p.OS == "" && p.Architecture == "" {
+		return ""
+	}
+	return platform.Format(*p)
+}
