@@ -1,0 +1,175 @@
+package draft
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// version is that of the file's shape. A higher one is another program's: such a file is left alone.
+const version = 1
+
+// Draft is a manifest list that is being made. Its JSON is the file's.
+type Draft struct {
+	Version int           `json:"version"`
+	List    string        `json:"list"`             // the whole name, with registry and tag
+	Pushed  digest.Digest `json:"pushed,omitempty"` // the index that was pushed last; empty before that
+	Images  []Image       `json:"images"`           // in the order in which they came
+}
+
+// Image is a name that was given for the list, and what it named.
+type Image struct {
+	Name     string              `json:"name"` // the whole name, with registry and tag or digest
+	Root     ocispecs.Descriptor `json:"root"` // an image or an index
+	Children []Child             `json:"children"`
+}
+
+// Child is one image of a name: the image itself, or one of an index.
+type Child struct {
+	// Descriptor is what stands in the list, apart from what is annotated. Its platform is that of the index where the image came
+	// from, completed from its configuration, or that of the configuration.
+	Descriptor   ocispecs.Descriptor   `json:"descriptor"`
+	Config       ocispecs.Platform     `json:"config"`              // what the image's own configuration says
+	Annotated    *ocispecs.Platform    `json:"annotated,omitempty"` // what the user set, other fields empty
+	Forced       bool                  `json:"forced,omitempty"`    // that may contradict Config
+	Attestations []ocispecs.Descriptor `json:"attestations,omitempty"`
+}
+
+// ErrNone is a list without a draft.
+var ErrNone = errors.New("no such manifest")
+
+// Platform is the child's platform in the list. It shares no memory with the child.
+func (c Child) Platform() ocispecs.Platform {
+	var p ocispecs.Platform
+	if c.Descriptor.Platform != nil {
+		p = *c.Descriptor.Platform
+	}
+	p.OSFeatures = slices.Clone(p.OSFeatures)
+	set := c.Annotated
+	if set == nil {
+		return p
+	}
+	if set.OS != "" {
+		p.OS = set.OS
+	}
+	if set.Architecture != "" {
+		if !sameArch(set.Architecture, p.Architecture) {
+			p.Variant = "" // one of another architecture
+		}
+		p.Architecture = set.Architecture
+	}
+	if set.Variant != "" {
+		p.Variant = set.Variant
+	}
+	if set.OSVersion != "" {
+		p.OSVersion = set.OSVersion
+	}
+	for _, feature := range set.OSFeatures {
+		if !slices.Contains(p.OSFeatures, feature) {
+			p.OSFeatures = append(p.OSFeatures, feature)
+		}
+	}
+	return p
+}
+
+// Entry is the child's entry in the list.
+func (c Child) Entry() ocispecs.Descriptor {
+	p := c.Platform()
+	entry := c.Descriptor
+	entry.Platform = &p
+	return entry
+}
+
+// Descriptors are the entries of the list: images in the order of platform.Compare, then their attestations in the same order. They
+// may have two of one platform, which no index has.
+func (d Draft) Descriptors() []ocispecs.Descriptor {
+	var children []Child
+	for _, image := range d.Images {
+		children = append(children, image.Children...)
+	}
+	slices.SortStableFunc(children, func(a, b Child) int { return platform.Compare(a.Platform(), b.Platform()) })
+	var images, attestations []ocispecs.Descriptor
+	for _, child := range children {
+		images = append(images, child.Entry())
+		attestations = append(attestations, child.Attestations...)
+	}
+	return append(images, attestations...)
+}
+
+// Doubles says for which platforms there are several images, a sentence each.
+func (d Draft) Doubles() []string {
+	var said []string
+	first := map[string]string{}
+	for _, image := range d.Images {
+		for _, child := range image.Children {
+			key := platform.Format(child.Platform())
+			before, double := first[key]
+			if !double {
+				first[key] = image.Name
+				continue
+			}
+			said = append(said, fmt.Sprintf("two images for %s: %s and %s", key, familiar(before), familiar(image.Name)))
+		}
+	}
+	return said
+}
+
+// Find is the place of the image, and of its only child, that a name means: as it was given, or by the digest of one image of an index
+// that was given. An index of several is an error.
+func (d Draft) Find(name reference.Named) (image, child int, err error) {
+	digested, byDigest := name.(reference.Digested)
+	for i, image := range d.Images {
+		for j, child := range image.Children {
+			if byDigest && child.Descriptor.Digest == digested.Digest() && repository(image.Name) == name.Name() {
+				return i, j, nil
+			}
+		}
+		if image.Name == name.String() && len(image.Children) == 1 {
+			return i, 0, nil
+		}
+		if image.Name == name.String() {
+			return 0, 0, fmt.Errorf("%q is an index of %d images in %s: say which one by its digest, such as %q",
+				familiar(image.Name), len(image.Children), familiar(d.List), repository(image.Name)+"@"+image.Children[0].Descriptor.Digest.String())
+		}
+	}
+	return 0, 0, fmt.Errorf("manifest for image %s does not exist in %s: %w", reference.FamiliarString(name), familiar(d.List), ErrNone)
+}
+
+// family is Docker's where all children are.
+func (d Draft) family() manifest.Family {
+	for _, entry := range d.Descriptors() {
+		if manifest.FamilyOf(entry.MediaType) != manifest.Docker {
+			return manifest.OCI
+		}
+	}
+	return manifest.Docker
+}
+
+// familiar is a whole name as users write it.
+func familiar(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return reference.FamiliarString(named)
+}
+
+// repository is a whole name without tag and digest.
+func repository(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return named.Name()
+}
+
+func sameArch(a, b string) bool {
+	return platform.Equal(ocispecs.Platform{OS: "linux", Architecture: a}, ocispecs.Platform{OS: "linux", Architecture: b})
+}

@@ -1,0 +1,73 @@
+package draft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// looksAtOnce bounds the names that are looked up at the same time.
+const looksAtOnce = 8
+
+// Look reads what names name now, in their order; the names have a tag or a digest. Of an index, all images are read, with what is
+// attested about them.
+func Look(ctx context.Context, c *manifest.Client, names []reference.Named) ([]Image, error) {
+	images := make([]Image, len(names))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(looksAtOnce)
+	for i, name := range names {
+		group.Go(func() (err error) {
+			images[i], err = look(groupCtx, c, name)
+			return err
+		})
+	}
+	err := group.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return images, err
+}
+
+func look(ctx context.Context, c *manifest.Client, name reference.Named) (Image, error) {
+	root, blobs, err := c.Source(ctx, name)
+	if err != nil {
+		return Image{}, missing(name, err)
+	}
+	t, err := tree.Read(ctx, root, blobs)
+	if err != nil {
+		return Image{}, fmt.Errorf("%s: %w", reference.FamiliarString(name), err)
+	}
+	if len(t.Images) == 0 {
+		return Image{}, fmt.Errorf("%s is not an image: nothing in it has an image's configuration", reference.FamiliarString(name))
+	}
+	image := Image{Name: name.String(), Root: known(root)}
+	for _, img := range t.Images {
+		child := Child{Descriptor: known(img.Descriptor), Config: img.Config.Platform}
+		for _, a := range img.Attestations {
+			child.Attestations = append(child.Attestations, known(a.Descriptor))
+		}
+		image.Children = append(image.Children, child)
+	}
+	return image, nil
+}
+
+// known is what a list says of an entry.
+func known(d ocispecs.Descriptor) ocispecs.Descriptor {
+	return ocispecs.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, Platform: d.Platform, Annotations: d.Annotations}
+}
+
+// missing says a 404 in the words that docker manifest has for it.
+func missing(name reference.Named, err error) error {
+	if answer := (*manifest.Error)(nil); errors.As(err, &answer) && answer.Status == http.StatusNotFound {
+		return fmt.Errorf("%w: %s: %w", ErrNone, reference.FamiliarString(name), err)
+	}
+	return err
+}

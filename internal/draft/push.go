@@ -1,0 +1,246 @@
+package draft
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// copiesAtOnce bounds the images that are copied at the same time; each has several requests under way.
+const copiesAtOnce = 3
+
+// PushRequest says which draft to push.
+type PushRequest struct {
+	List  reference.NamedTagged
+	Amend bool         // take what its names name now
+	Note  func(string) // is told what the user should know; never nil
+}
+
+// Ready is a draft that can be pushed. [Store.Prepare] makes it.
+type Ready struct {
+	Descriptor ocispecs.Descriptor // of the index
+	Body       []byte
+
+	list        reference.NamedTagged
+	base, draft Draft // as the file has it, and as it is pushed
+}
+
+// Change is a name that means something else than when the draft was made.
+type Change struct {
+	Name     string
+	Was, Now digest.Digest // Now is empty if the registry does not have the name any more
+}
+
+// ChangedError says that what a draft was made of has changed.
+type ChangedError struct {
+	List    string
+	Changes []Change
+}
+
+func (e *ChangedError) Error() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s was made of images that have changed in the registry:", e.List)
+	for _, c := range e.Changes {
+		now := "is now " + c.Now.String()
+		if c.Now == "" {
+			now = "is gone"
+		}
+		fmt.Fprintf(&text, "\n  %s was %s, %s", c.Name, c.Was, now)
+	}
+	return text.String()
+}
+
+// DoubleError says that a draft has several images for one platform.
+type DoubleError struct {
+	List    string
+	Doubles []string // sentences
+}
+
+func (e *DoubleError) Error() string {
+	return fmt.Sprintf("%s cannot be pushed: %s", e.List, strings.Join(e.Doubles, "; "))
+}
+
+// Prepare makes the index of a draft, and asks whether its names still mean what they did: if not, the error is a [*ChangedError], or
+// what they mean now is taken. Nothing is written anywhere.
+func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest) (Ready, error) {
+	base, err := s.Read(ctx, req.List)
+	if err != nil {
+		return Ready{}, err
+	}
+	changes, err := changed(ctx, c, base)
+	if err != nil {
+		return Ready{}, err
+	}
+	now := base
+	if len(changes) > 0 {
+		if !req.Amend || slices.ContainsFunc(changes, func(c Change) bool { return c.Now == "" }) {
+			return Ready{}, &ChangedError{List: familiar(base.List), Changes: changes}
+		}
+		if now, err = renewed(ctx, c, base, changes, req.Note); err != nil {
+			return Ready{}, err
+		}
+	}
+	if doubles := now.Doubles(); len(doubles) > 0 {
+		return Ready{}, &DoubleError{List: familiar(now.List), Doubles: doubles}
+	}
+	for _, image := range now.Images {
+		for _, child := range image.Children {
+			if p := child.Platform(); p.OS == "" || p.Architecture == "" {
+				return Ready{}, fmt.Errorf("manifest %s must have an OS and Architecture to be pushed to a registry", familiar(image.Name))
+			}
+		}
+	}
+	ready := Ready{list: req.List, base: base, draft: now}
+	ready.Descriptor, ready.Body, err = manifest.Index(now.Descriptors(), manifest.IndexOptions{Family: now.family()})
+	if err != nil {
+		return Ready{}, fmt.Errorf("%s cannot be pushed: %w", familiar(now.List), err)
+	}
+	return ready, nil
+}
+
+// changed asks what the names mean now. A digest means the same for ever, and so does the list's own name as the draft left it.
+func changed(ctx context.Context, c *manifest.Client, d Draft) ([]Change, error) {
+	found := make([]*Change, len(d.Images))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(looksAtOnce)
+	for i, image := range d.Images {
+		name, err := reference.ParseNormalizedNamed(image.Name)
+		if err != nil {
+			return nil, err
+		}
+		if _, fixed := name.(reference.Digested); fixed {
+			continue
+		}
+		group.Go(func() error {
+			desc, err := c.Resolve(groupCtx, name)
+			if err = missing(name, err); err != nil && !errors.Is(err, ErrNone) {
+				return err
+			}
+			if desc.Digest != image.Root.Digest && (image.Name != d.List || desc.Digest != d.Pushed) {
+				found[i] = &Change{Name: familiar(image.Name), Was: image.Root.Digest, Now: desc.Digest}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	var changes []Change
+	for _, change := range found {
+		if change != nil {
+			changes = append(changes, *change)
+		}
+	}
+	return changes, nil
+}
+
+// renewed is the draft with what the changed names name now.
+func renewed(ctx context.Context, c *manifest.Client, d Draft, changes []Change, note func(string)) (Draft, error) {
+	var names []reference.Named
+	for _, image := range d.Images {
+		if slices.ContainsFunc(changes, func(c Change) bool { return c.Name == familiar(image.Name) }) {
+			name, err := reference.ParseNormalizedNamed(image.Name)
+			if err != nil {
+				return Draft{}, err
+			}
+			names = append(names, name)
+		}
+	}
+	images, err := Look(ctx, c, names)
+	if err != nil {
+		return Draft{}, err
+	}
+	renewed, notes := d.with(images)
+	for _, line := range append(notes, renewed.concerns()...) {
+		note(line)
+	}
+	return *renewed, nil
+}
+
+// Send brings images that are in other repositories into that of the list, with what is attested about them, and then moves the tag. No tag
+// moves of an error of the first.
+func Send(ctx context.Context, c *manifest.Client, r Ready, note func(string)) (manifest.TagResult, error) {
+	repo := reference.TrimNamed(r.list)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(copiesAtOnce)
+	for _, image := range r.draft.Images {
+		name, err := reference.ParseNormalizedNamed(image.Name)
+		if err != nil {
+			return manifest.TagResult{}, err
+		}
+		if name.Name() == repo.Name() {
+			continue
+		}
+		for _, child := range image.Children {
+			group.Go(func() error {
+				if err := copyChild(groupCtx, c, repo, reference.TrimNamed(name), child); err != nil {
+					return fmt.Errorf("copy %s: %w", familiar(image.Name), err)
+				}
+				note(fmt.Sprintf("Pushed ref %s@%s", reference.FamiliarName(repo), child.Descriptor.Digest))
+				return nil
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return manifest.TagResult{}, err
+	}
+	results, err := c.Publish(ctx, manifest.PublishRequest{Targets: []reference.NamedTagged{r.list}, Descriptor: r.Descriptor, Body: r.Body})
+	return results[0], err
+}
+
+// copyChild copies an image, and then its attestations.
+func copyChild(ctx context.Context, c *manifest.Client, to, from reference.Named, child Child) error {
+	at, err := reference.WithDigest(from, child.Descriptor.Digest)
+	if err != nil {
+		return err
+	}
+	_, blobs, err := c.Source(ctx, at)
+	if err != nil {
+		return err
+	}
+	for _, desc := range append([]ocispecs.Descriptor{child.Descriptor}, child.Attestations...) {
+		if err := c.Upload(ctx, to, desc, blobs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Done marks the draft as pushed, or removes it. A draft that another program has changed meanwhile is left as it is, and changed is true.
+func (s Store) Done(ctx context.Context, r Ready, purge bool) (changed bool, err error) {
+	err = s.Update(ctx, r.list, func(old *Draft) (*Draft, error) {
+		if old == nil || !same(*old, r.base) {
+			changed = true
+			return old, nil
+		}
+		if purge {
+			return nil, nil
+		}
+		pushed := r.draft
+		pushed.Pushed = r.Descriptor.Digest
+		return &pushed, nil
+	})
+	return changed, err
+}
+
+func same(a, b Draft) bool {
+	first, errA := json.Marshal(a)
+	second, errB := json.Marshal(b)
+	return errA == nil && errB == nil && string(first) == string(second)
+}

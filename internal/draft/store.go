@@ -1,0 +1,182 @@
+package draft
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/gofrs/flock"
+)
+
+// Store is the directory of the drafts; it is made when it is first written to.
+type Store struct {
+	Dir string
+}
+
+// CorruptError says that a draft could not be read, and where it is now.
+type CorruptError struct {
+	List string // as users write it
+	Path string // where the file was put
+	Err  error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("the draft of %q cannot be read (%v): it was put aside as %q", e.List, e.Err, e.Path)
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// Read reads a draft. The error is [ErrNone] if there is none, and a [*CorruptError] if there was one.
+func (s Store) Read(ctx context.Context, list reference.NamedTagged) (Draft, error) {
+	d, err := s.read(list)
+	if errors.As(err, new(*damage)) {
+		return Draft{}, s.Update(ctx, list, func(d *Draft) (*Draft, error) { return d, nil })
+	}
+	return d, err
+}
+
+// Update changes a draft under the store's lock: change gets what is there, nil for nothing, and gives what is to be there. A draft that
+// could not be read is put aside first, and told as a [*CorruptError]; change is not called then.
+func (s Store) Update(ctx context.Context, list reference.NamedTagged, change func(*Draft) (*Draft, error)) (err error) {
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return err
+	}
+	lock := flock.New(filepath.Join(s.Dir, ".lock"))
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return fmt.Errorf("lock %q: %w", s.Dir, err)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	old, err := s.read(list)
+	var broken *damage
+	switch {
+	case errors.As(err, &broken):
+		return s.putAside(list, broken)
+	case err != nil && !errors.Is(err, ErrNone):
+		return err
+	}
+	before := &old
+	if err != nil {
+		before = nil
+	}
+	after, err := change(before)
+	switch {
+	case err != nil:
+		return err
+	case after == nil && before == nil:
+		return nil
+	case after == nil:
+		return os.Remove(s.path(list))
+	}
+	after.Version, after.List = version, list.String()
+	return s.write(list, after)
+}
+
+// damage is what makes a file no draft.
+type damage struct{ err error }
+
+func (e *damage) Error() string { return e.err.Error() }
+func (e *damage) Unwrap() error { return e.err }
+
+func (s Store) read(list reference.NamedTagged) (Draft, error) {
+	data, err := os.ReadFile(s.path(list))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Draft{}, fmt.Errorf("%w: %s", ErrNone, reference.FamiliarString(list))
+	}
+	if err != nil {
+		return Draft{}, err
+	}
+	var d Draft
+	if err := json.Unmarshal(data, &d); err != nil {
+		return Draft{}, &damage{err}
+	}
+	if d.Version > version {
+		return Draft{}, fmt.Errorf("%q was written by a newer docker multiarch", s.path(list))
+	}
+	if err := d.check(list); err != nil {
+		return Draft{}, &damage{err}
+	}
+	return d, nil
+}
+
+// check tells whether a draft is one that this package wrote.
+func (d Draft) check(list reference.NamedTagged) error {
+	switch {
+	case d.Version < 1:
+		return errors.New("it has no version")
+	case d.List != list.String():
+		return fmt.Errorf("it is of %q", d.List)
+	case len(d.Images) == 0:
+		return errors.New("it has no images")
+	}
+	for _, image := range d.Images {
+		if _, err := reference.ParseNormalizedNamed(image.Name); err != nil {
+			return fmt.Errorf("image %q: %w", image.Name, err)
+		}
+		if len(image.Children) == 0 {
+			return fmt.Errorf("image %q has no manifest", image.Name)
+		}
+		for _, child := range image.Children {
+			if err := child.Descriptor.Digest.Validate(); err != nil {
+				return fmt.Errorf("image %q: digest %q: %w", image.Name, child.Descriptor.Digest, err)
+			}
+		}
+		if err := image.Root.Digest.Validate(); err != nil {
+			return fmt.Errorf("image %q: digest %q: %w", image.Name, image.Root.Digest, err)
+		}
+	}
+	return nil
+}
+
+func (s Store) write(list reference.NamedTagged, d *Draft) error {
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(s.Dir, ".draft-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(data, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), s.path(list))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// putAside renames a file that is no draft; earlier ones keep their names.
+func (s Store) putAside(list reference.NamedTagged, broken *damage) error {
+	path := s.path(list) + ".corrupt"
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		path = fmt.Sprintf("%s.corrupt-%d", s.path(list), n)
+	}
+	if err := os.Rename(s.path(list), path); err != nil {
+		return errors.Join(broken.err, err)
+	}
+	return &CorruptError{List: reference.FamiliarString(list), Path: path, Err: broken.err}
+}
+
+// path has the name for people to read, and its hash: file systems are not strict about upper case, and allow 255 bytes.
+func (s Store) path(list reference.NamedTagged) string {
+	name := list.String()
+	sum := sha256.Sum256([]byte(name))
+	readable := strings.NewReplacer("/", "_", ":", "_").Replace(name)
+	if len(readable) > 160 {
+		readable = readable[:160]
+	}
+	return filepath.Join(s.Dir, readable+"-"+hex.EncodeToString(sum[:6])+".json")
+}
