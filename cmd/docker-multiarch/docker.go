@@ -52,8 +52,9 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
 		return newRegistry(cli, info, note), err
 	}
-	w.anyRegistry = func(ctx context.Context, note func(string)) (*manifest.Client, error) {
+	w.anyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
 		info, err := w.engine().Info(ctx)
+		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
 		if errors.Is(err, engine.ErrUnreachable) {
 			err = nil
 		}

@@ -73,7 +73,7 @@ func newStage(t *testing.T) *stage {
 			return manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}), nil
 		},
 	}
-	s.w.anyRegistry = func(ctx context.Context, note func(string)) (*manifest.Client, error) { return s.w.registry(ctx, note) }
+	s.w.anyRegistry = s.w.registry
 	t.Chdir(t.TempDir())
 	s.write("Dockerfile", "FROM alpine\nRUN echo hello\n")
 	return s

@@ -3,7 +3,7 @@ package main
 import "github.com/spf13/cobra"
 
 // newManifestCommand groups the commands that work on indexes and manifest lists, in registries and archives. None needs an engine.
-func newManifestCommand(*world) *cobra.Command {
+func newManifestCommand(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "manifest",
 		Short: "Make, join and compare indexes of images",
@@ -12,5 +12,6 @@ func newManifestCommand(*world) *cobra.Command {
 		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
 		DisableFlagsInUseLine: true,
 	}
+	cmd.AddCommand(newManifestCreateCommand(w), newManifestAnnotateCommand(w), newManifestInspectCommand(w), newManifestPushCommand(w), newManifestRmCommand(w))
 	return cmd
 }

@@ -43,7 +43,7 @@ type world struct {
 	// list as such.
 	registry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
 	// anyRegistry is the same for a command that needs no engine: one that cannot be reached knows no insecure registries.
-	anyRegistry func(ctx context.Context, note func(string)) (*manifest.Client, error)
+	anyRegistry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
 }
 
 // connectOptions say which builder, and what the build is going to ask of it.

@@ -87,20 +87,60 @@ func (c Child) Entry() ocispecs.Descriptor {
 	return entry
 }
 
-// Descriptors are the entries of the list: images in the order of platform.Compare, then their attestations in the same order. They
-// may have two of one platform, which no index has.
-func (d Draft) Descriptors() []ocispecs.Descriptor {
-	var children []Child
+// Entry is an entry of the list, and the name that it came from.
+type Entry struct {
+	Name       string
+	Only       bool // the name names just this
+	Descriptor ocispecs.Descriptor
+}
+
+// Entries are those of the list: images in the order of platform.Compare, then their attestations in the same order. There may be two
+// for one platform, which no index has.
+func (d Draft) Entries() []Entry {
+	var images, attestations []Entry
 	for _, image := range d.Images {
-		children = append(children, image.Children...)
+		for _, child := range image.Children {
+			images = append(images, Entry{Name: image.Name, Only: child.Descriptor.Digest == image.Root.Digest, Descriptor: child.Entry()})
+		}
 	}
-	slices.SortStableFunc(children, func(a, b Child) int { return platform.Compare(a.Platform(), b.Platform()) })
-	var images, attestations []ocispecs.Descriptor
-	for _, child := range children {
-		images = append(images, child.Entry())
-		attestations = append(attestations, child.Attestations...)
+	slices.SortStableFunc(images, func(a, b Entry) int { return platform.Compare(*a.Descriptor.Platform, *b.Descriptor.Platform) })
+	for _, entry := range images {
+		for _, desc := range d.attestations(entry.Descriptor.Digest) {
+			attestations = append(attestations, Entry{Name: entry.Name, Descriptor: desc})
+		}
 	}
 	return append(images, attestations...)
+}
+
+func (d Draft) attestations(about digest.Digest) []ocispecs.Descriptor {
+	for _, image := range d.Images {
+		for _, child := range image.Children {
+			if child.Descriptor.Digest == about {
+				return child.Attestations
+			}
+		}
+	}
+	return nil
+}
+
+// Descriptors are the entries' own.
+func (d Draft) Descriptors() []ocispecs.Descriptor {
+	var all []ocispecs.Descriptor
+	for _, entry := range d.Entries() {
+		all = append(all, entry.Descriptor)
+	}
+	return all
+}
+
+// EntryOf is the entry of what [Draft.Find] finds.
+func (d Draft) EntryOf(name reference.Named) (Entry, error) {
+	i, j, err := d.Find(name)
+	if err != nil {
+		return Entry{}, err
+	}
+	image := d.Images[i]
+	child := image.Children[j]
+	return Entry{Name: image.Name, Only: child.Descriptor.Digest == image.Root.Digest, Descriptor: child.Entry()}, nil
 }
 
 // Doubles says for which platforms there are several images, a sentence each.

@@ -39,7 +39,7 @@ func Look(ctx context.Context, c *manifest.Client, names []reference.Named) ([]I
 func look(ctx context.Context, c *manifest.Client, name reference.Named) (Image, error) {
 	root, blobs, err := c.Source(ctx, name)
 	if err != nil {
-		return Image{}, missing(name, err)
+		return Image{}, Missing(name, err)
 	}
 	t, err := tree.Read(ctx, root, blobs)
 	if err != nil {
@@ -64,10 +64,19 @@ func known(d ocispecs.Descriptor) ocispecs.Descriptor {
 	return ocispecs.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, Platform: d.Platform, Annotations: d.Annotations}
 }
 
-// missing says a 404 in the words that docker manifest has for it.
-func missing(name reference.Named, err error) error {
+// Missing says a registry's 404 in the words that docker manifest has for it, as an [ErrNone]; another error it leaves as it is.
+func Missing(name reference.Named, err error) error {
 	if answer := (*manifest.Error)(nil); errors.As(err, &answer) && answer.Status == http.StatusNotFound {
-		return fmt.Errorf("%w: %s: %w", ErrNone, reference.FamiliarString(name), err)
+		return &missingError{name: name.String(), err: err}
 	}
 	return err
 }
+
+// missingError is an [ErrNone] of a registry.
+type missingError struct {
+	name string
+	err  error
+}
+
+func (e *missingError) Error() string   { return fmt.Sprintf("%v: %s", ErrNone, familiar(e.name)) }
+func (e *missingError) Unwrap() []error { return []error{ErrNone, e.err} }

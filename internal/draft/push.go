@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -108,7 +109,7 @@ func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest)
 	return ready, nil
 }
 
-// changed asks what the names mean now. A digest means the same for ever, and so does the list's own name as the draft left it.
+// changed asks what the names mean now, and whether the digests are there. The list's own name may name what the draft was pushed as.
 func changed(ctx context.Context, c *manifest.Client, d Draft) ([]Change, error) {
 	found := make([]*Change, len(d.Images))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -118,12 +119,9 @@ func changed(ctx context.Context, c *manifest.Client, d Draft) ([]Change, error)
 		if err != nil {
 			return nil, err
 		}
-		if _, fixed := name.(reference.Digested); fixed {
-			continue
-		}
 		group.Go(func() error {
 			desc, err := c.Resolve(groupCtx, name)
-			if err = missing(name, err); err != nil && !errors.Is(err, ErrNone) {
+			if err = Missing(name, err); err != nil && !errors.Is(err, ErrNone) {
 				return err
 			}
 			if desc.Digest != image.Root.Digest && (image.Name != d.List || desc.Digest != d.Pushed) {
@@ -176,6 +174,7 @@ func Send(ctx context.Context, c *manifest.Client, r Ready, note func(string)) (
 	repo := reference.TrimNamed(r.list)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(copiesAtOnce)
+	var saying sync.Mutex
 	for _, image := range r.draft.Images {
 		name, err := reference.ParseNormalizedNamed(image.Name)
 		if err != nil {
@@ -189,6 +188,8 @@ func Send(ctx context.Context, c *manifest.Client, r Ready, note func(string)) (
 				if err := copyChild(groupCtx, c, repo, reference.TrimNamed(name), child); err != nil {
 					return fmt.Errorf("copy %s: %w", familiar(image.Name), err)
 				}
+				saying.Lock()
+				defer saying.Unlock()
 				note(fmt.Sprintf("Pushed ref %s@%s", reference.FamiliarName(repo), child.Descriptor.Digest))
 				return nil
 			})

@@ -80,6 +80,19 @@ func (s Store) Update(ctx context.Context, list reference.NamedTagged, change fu
 	return s.write(list, after)
 }
 
+// Lists are the names of the lists that have a draft, in the order of their files; those that cannot be read are left out.
+func (s Store) Lists() []string {
+	var lists []string
+	files, _ := filepath.Glob(filepath.Join(s.Dir, "*.json"))
+	for _, file := range files {
+		var d Draft
+		if data, err := os.ReadFile(file); err == nil && json.Unmarshal(data, &d) == nil && d.List != "" {
+			lists = append(lists, d.List)
+		}
+	}
+	return lists
+}
+
 // damage is what makes a file no draft.
 type damage struct{ err error }
 

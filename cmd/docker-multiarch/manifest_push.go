@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// manifestPushOptions are the user's words.
+type manifestPushOptions struct {
+	list                   string
+	amend, insecure, purge bool
+}
+
+func newManifestPushCommand(w *world) *cobra.Command {
+	var o manifestPushOptions
+	cmd := &cobra.Command{
+		Use:   "push [OPTIONS] MANIFEST_LIST",
+		Short: "Push a manifest list to a repository",
+		Long: "Push a draft that 'manifest create' made. Images that are in other repositories are copied first; then the tag moves, in one\n" +
+			"write. The digest of the list is printed.\n\n" +
+			"If an image's name means something else than when the draft was made, nothing is pushed, and what changed is shown; --amend takes\n" +
+			"what the names mean now. A draft that was pushed stays, marked as such: 'manifest create' begins it anew.\n\n" +
+			"Exit status: 0; 1 there is no such draft, or it cannot be pushed as it is: no tag was moved; 4 the registry did not take\n" +
+			"everything; 125 wrong flags or arguments.",
+		Args: exactly(1, "one argument, the manifest list"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.list = args[0]
+			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestPush(ctx, w, o)) })
+		},
+		ValidArgsFunction:     w.completeDrafts(1),
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.amend, "amend", false, "Take what the images' names mean now, if they have changed")
+	f.BoolVar(&o.insecure, "insecure", false, "Allow push to an insecure registry")
+	f.BoolVarP(&o.purge, "purge", "p", false, "Remove the local manifest list after push")
+	return cmd
+}
+
+func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error {
+	list, err := parseList(o.list)
+	if err != nil {
+		return err
+	}
+	d, err := w.drafts().Read(ctx, list) // before anything is asked of an engine or a registry
+	if err != nil {
+		return err
+	}
+	names := []reference.Named{list}
+	for _, image := range d.Images {
+		if name, err := parseImage(image.Name); err == nil {
+			names = append(names, name)
+		}
+	}
+	registry, err := w.registryFor(ctx, o.insecure, names...)
+	if err != nil {
+		return err
+	}
+	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.say}, o.purge)
+}
+
+func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req draft.PushRequest, purge bool) error {
+	ready, err := w.drafts().Prepare(ctx, registry, req)
+	if err != nil {
+		return err
+	}
+	tag, err := draft.Send(ctx, registry, ready, req.Note)
+	if err != nil {
+		return &build.PushError{Err: err}
+	}
+	fmt.Fprintln(w.out, ready.Descriptor.Digest)
+	if tag.State == manifest.Overwritten {
+		w.say(tag.Ref + stateNote(tag))
+	}
+	changed, err := w.drafts().Done(ctx, ready, purge)
+	if err != nil {
+		return fmt.Errorf("%s was pushed, but its draft could not be changed: %w", tag.Ref, err)
+	}
+	if changed {
+		w.say(fmt.Sprintf("the draft of %s was changed meanwhile, and stays as it is now: not all of it is pushed", tag.Ref))
+	}
+	return nil
+}
