@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 func newManifestAnnotateCommand(w *world) *cobra.Command {
@@ -34,7 +37,20 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 	f.StringSliceVar(&a.OSFeatures, "os-features", nil, "Set operating system feature")
 	f.StringVar(&a.OSVersion, "os-version", "", "Set operating system version")
 	f.StringVar(&a.Variant, "variant", "", "Set architecture variant")
+	for n, flag := range []string{"os", "arch", "variant"} { // the parts of a platform's name
+		_ = cmd.RegisterFlagCompletionFunc(flag, oneOf(partsOfPlatforms(n)...))
+	}
 	return cmd
+}
+
+// partsOfPlatforms are the nth parts of the names of all known platforms, each once.
+func partsOfPlatforms(n int) (parts []string) {
+	for _, p := range platform.Known() {
+		if split := strings.Split(p, "/"); len(split) > n && !slices.Contains(parts, split[n]) {
+			parts = append(parts, split[n])
+		}
+	}
+	return parts
 }
 
 func runManifestAnnotate(ctx context.Context, w *world, listName, imageName string, a draft.Annotation) error {
