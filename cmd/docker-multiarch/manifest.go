@@ -13,5 +13,6 @@ func newManifestCommand(w *world) *cobra.Command {
 		DisableFlagsInUseLine: true,
 	}
 	cmd.AddCommand(newManifestCreateCommand(w), newManifestAnnotateCommand(w), newManifestInspectCommand(w), newManifestPushCommand(w), newManifestRmCommand(w))
+	cmd.AddCommand(newManifestDiffCommand(w))
 	return cmd
 }

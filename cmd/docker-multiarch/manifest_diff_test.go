@@ -1,0 +1,76 @@
+package main
+
+import (
+	"testing"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+func TestDiffComparesByPlatform(t *testing.T) {
+	table, object := goldenFile(t, "diff.txt"), goldenFile(t, "diff.json")
+	s := newStage(t)
+	b := s.shelf()
+	amd := b.image("linux/amd64", nil)
+	b.publish("HOST/app:1", b.index(amd, b.image("linux/arm64", nil), b.image("linux/s390x", nil)))
+	b.archive("new.tar", b.index(amd, b.attestation(amd), b.image("linux/riscv64", nil), b.image("linux/arm64", func(m *ocispecs.Manifest, c *ocispecs.Image) {
+		c.Config.Env = []string{"A=2"}
+		m.Layers = append(m.Layers, b.put(ocispecs.MediaTypeImageLayerGzip, "more"))
+	})))
+	for file, format := range map[string]string{table: "table", object: "json"} {
+		s.out = buffer{}
+		if rc := s.run("manifest", "diff", "--format", format, "HOST/app:1", "new.tar"); rc != exitFailed || s.err.String() != "" {
+			t.Errorf("status %d: %s", rc, &s.err)
+		}
+		golden(t, file, s.normal(s.out.String()))
+	}
+	s.out = buffer{}
+	if rc := s.run("manifest", "diff", "-q", "HOST/app:1", "new.tar"); rc != exitFailed || s.out.String() != "" {
+		t.Errorf("status %d, output %q", rc, s.out.String())
+	}
+}
+
+func TestDiffLooksAtImagesAndNotAtHowAnIndexIsWritten(t *testing.T) {
+	s := newStage(t)
+	b := s.shelf()
+	amd, arm := b.image("linux/amd64", nil), b.image("linux/arm64", nil)
+	b.publish("HOST/app:1", b.index(amd, arm))
+	b.publish("HOST/app:2", b.index(arm, amd))
+	b.publish("HOST/app:3", b.index(arm, amd, b.attestation(amd)))
+	for _, c := range []struct {
+		a, b string
+		rc   int
+		say  string
+	}{
+		{"HOST/app:1", "HOST/app:1", 0, "No difference.\n"},
+		{"HOST/app:1", "HOST/app:2", 0, "No difference, but in how the index is written.\n"},
+		{"HOST/app:2", "HOST/app:3", exitFailed, "attestations"},
+	} {
+		s.out = buffer{}
+		if rc := s.run("manifest", "diff", c.a, c.b); rc != c.rc {
+			t.Errorf("%s and %s: status %d: %s%s", c.a, c.b, rc, &s.out, &s.err)
+		}
+		contains(t, s.out.String(), c.say)
+	}
+}
+
+func TestDiffSaysWhatItCouldNotRead(t *testing.T) {
+	s := newStage(t)
+	b := s.shelf()
+	b.archive("app.tar", b.image("linux/amd64", nil))
+	for _, c := range []struct {
+		args []string
+		rc   int
+		say  string
+	}{
+		{[]string{"manifest", "diff", "app.tar"}, exitUsage, "needs two arguments"},
+		{[]string{"manifest", "diff", "app.tar", "./none.tar"}, exitUsage, "no such file"},
+		{[]string{"manifest", "diff", "app.tar", "HOST/none"}, exitUnknown, "not found"},
+		{[]string{"manifest", "dif"}, exitUsage, `did you mean "diff"?`},
+	} {
+		s.out, s.err = buffer{}, buffer{}
+		if rc := s.run(c.args...); rc != c.rc || s.out.String() != "" {
+			t.Errorf("%q: status %d, output %q", c.args, rc, s.out.String())
+		}
+		contains(t, s.err.String(), c.say)
+	}
+}
