@@ -17,8 +17,8 @@ import (
 const uploadsAtOnce = 4
 
 // Upload brings an image, an index or a manifest with all that belongs to it, into a repository by its digests; no tag moves.
-// What is there already is not sent, and what another Upload of this client has brought to the registry is taken from there, if
-// the registry can do that. Of an index, an attestation is written after the image that it is about, and the index itself last:
+// What is there already is not sent, and what another repository of the registry is known to have is taken from there, if the
+// registry can do that: what another Upload of this client brought, and what src reads from there. Of an index, an attestation is written after the image that it is about, and the index itself last:
 // when it is there, everything is.
 //
 // Blobs are read from src while they are sent, checked on the way, and read again when the registry lost one half way; src is
@@ -134,11 +134,14 @@ func (u *upload) keep(desc ocispecs.Descriptor) {
 	}
 }
 
-// siblings are the other repositories of the registry that are known to have a blob.
+// siblings are the other repositories of the registry that are known to have a blob; the one that it comes from, too.
 func (u *upload) siblings(_ context.Context, desc ocispecs.Descriptor) ([]string, error) {
 	at, ok := u.client.blobs.Load(blobPlace{u.repo.endpoint.name, desc.Digest.String()})
 	if name, _ := at.(string); ok && name != u.repo.Reference.Repository {
 		return []string{name}, nil
+	}
+	if from, ok := u.src.(*Source); ok && from.repo.endpoint == u.repo.endpoint {
+		return []string{from.repo.Reference.Repository}, nil
 	}
 	return nil, nil
 }
