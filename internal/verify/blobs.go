@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -16,12 +17,13 @@ const statsAtOnce = 8
 
 // need is a blob that somebody needs.
 type need struct {
-	desc     ocispecs.Descriptor
-	platform string // of the first image that needs it
-	finding  *Finding
+	desc      ocispecs.Descriptor
+	platforms []string // of the images that need it, each once; "" for an artifact
+	finding   *Finding // about no platform
 }
 
-// blobs asks for everything that was not read: layers, statements, and what artifacts have; each once.
+// blobs asks for everything that was not read: layers, statements, and what artifacts have; each once. What is wrong with one is
+// found for each platform that needs it.
 func (r *run) blobs(ctx context.Context) error {
 	needs := r.needs()
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -36,8 +38,12 @@ func (r *run) blobs(ctx context.Context) error {
 		return err
 	}
 	for _, n := range needs {
-		if n.finding != nil {
-			r.result.Findings = append(r.result.Findings, *n.finding)
+		if n.finding == nil {
+			continue
+		}
+		f := *n.finding
+		for _, f.Platform = range n.platforms {
+			r.result.Findings = append(r.result.Findings, f)
 		}
 	}
 	return nil
@@ -47,12 +53,19 @@ func (r *run) blobs(ctx context.Context) error {
 func (r *run) needs() (needs []*need) {
 	t := r.result.Tree
 	manifests := map[digest.Digest]bool{t.Root.Digest: true}
-	blobs := map[digest.Digest]bool{}
+	blobs := map[digest.Digest]*need{}
 	want := func(desc ocispecs.Descriptor, platform string) {
-		if !blobs[desc.Digest] && len(desc.URLs) == 0 { // one with URLs is nobody's to pass on
-			needs = append(needs, &need{desc: desc, platform: platform})
+		n, known := blobs[desc.Digest]
+		if !known {
+			n = &need{desc: desc}
+			blobs[desc.Digest] = n
+			if len(desc.URLs) == 0 { // one with URLs is nobody's to pass on
+				needs = append(needs, n)
+			}
 		}
-		blobs[desc.Digest] = true
+		if !slices.Contains(n.platforms, platform) {
+			n.platforms = append(n.platforms, platform)
+		}
 	}
 	all := func(m ocispecs.Manifest, platform string) {
 		for _, desc := range append([]ocispecs.Descriptor{m.Config}, m.Layers...) {
@@ -63,7 +76,7 @@ func (r *run) needs() (needs []*need) {
 		name := platformOf(img.Descriptor.Platform)
 		manifests[img.Descriptor.Digest] = true
 		if img.Body != nil {
-			blobs[img.Manifest.Config.Digest] = true // it was read, or is a problem already
+			blobs[img.Manifest.Config.Digest] = &need{} // it was read, or is a problem already
 		}
 		for _, layer := range img.Manifest.Layers {
 			want(layer, name)
@@ -92,7 +105,7 @@ func (r *run) needs() (needs []*need) {
 // look asks for one blob.
 func (n *need) look(ctx context.Context, src Source) error {
 	found := func(check Check, text string) error {
-		n.finding = &Finding{Check: check, Platform: n.platform, Digest: n.desc.Digest, Message: kind(n.desc) + " " + n.desc.Digest.String() + " " + text}
+		n.finding = &Finding{Check: check, Digest: n.desc.Digest, Message: kind(n.desc) + " " + n.desc.Digest.String() + " " + text}
 		return nil
 	}
 	if err := n.desc.Digest.Validate(); err != nil {

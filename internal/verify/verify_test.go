@@ -182,6 +182,17 @@ func TestEverythingThatIsMissingIsFoundAtOnce(t *testing.T) {
 	}
 }
 
+func TestALayerOfSeveralPlatformsIsMissingInEach(t *testing.T) {
+	s := newShelf(t)
+	amd := s.image("linux/amd64", nil)
+	root := s.index(s.image("linux/arm64", nil).entry, amd.entry)
+	shared := amd.m.Layers[0].Digest
+	s.lost[shared] = errdef.ErrNotFound
+	if diff := cmp.Diff([]string{"missing linux/amd64", "missing linux/arm64"}, s.found(root)); diff != "" || s.asked[shared] != 1 {
+		t.Errorf("asked %d times %s", s.asked[shared], diff)
+	}
+}
+
 func TestDescriptorsThatSaySomethingElseAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(*shelf) ocispecs.Descriptor
