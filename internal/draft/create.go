@@ -175,6 +175,9 @@ func (d Draft) concerns() (notes []string) {
 		notes = append(notes, said+": push will refuse that, unless one is annotated as something else")
 	}
 	for _, image := range d.Images {
+		if image.others > 0 {
+			notes = append(notes, fmt.Sprintf("%s: left out of the list: %d that are neither images nor about one", familiar(image.Name), image.others))
+		}
 		for _, child := range image.Children {
 			p := child.Platform()
 			if p.OS == "" || p.Architecture == "" {

@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,6 +30,8 @@ type Image struct {
 	Name     string              `json:"name"` // the whole name, with registry and tag or digest
 	Root     ocispecs.Descriptor `json:"root"` // an image or an index
 	Children []Child             `json:"children"`
+
+	others int // entries of an index that are neither images nor about them
 }
 
 // Child is one image of a name: the image itself, or one of an index.
@@ -94,8 +97,8 @@ type Entry struct {
 	Descriptor ocispecs.Descriptor
 }
 
-// Entries are those of the list: images in the order of platform.Compare, then their attestations in the same order. There may be two
-// for one platform, which no index has.
+// Entries are those of the list: images in the order of platform.Compare, then their attestations in the same order. An image that came
+// twice is there once. There may be two images for one platform, which no index has.
 func (d Draft) Entries() []Entry {
 	var images, attestations []Entry
 	for _, image := range d.Images {
@@ -103,7 +106,12 @@ func (d Draft) Entries() []Entry {
 			images = append(images, Entry{Name: image.Name, Only: child.Descriptor.Digest == image.Root.Digest, Descriptor: child.Entry()})
 		}
 	}
-	slices.SortStableFunc(images, func(a, b Entry) int { return platform.Compare(*a.Descriptor.Platform, *b.Descriptor.Platform) })
+	slices.SortStableFunc(images, func(a, b Entry) int {
+		return cmp.Or(platform.Compare(*a.Descriptor.Platform, *b.Descriptor.Platform), cmp.Compare(a.Descriptor.Digest, b.Descriptor.Digest))
+	})
+	images = slices.CompactFunc(images, func(a, b Entry) bool {
+		return a.Descriptor.Digest == b.Descriptor.Digest && platform.Equal(*a.Descriptor.Platform, *b.Descriptor.Platform)
+	})
 	for _, entry := range images {
 		for _, desc := range d.attestations(entry.Descriptor.Digest) {
 			attestations = append(attestations, Entry{Name: entry.Name, Descriptor: desc})
@@ -146,17 +154,18 @@ func (d Draft) EntryOf(name reference.Named) (Entry, error) {
 // Doubles says for which platforms there are several images, a sentence each.
 func (d Draft) Doubles() []string {
 	var said []string
-	first := map[string]string{}
-	for _, image := range d.Images {
-		for _, child := range image.Children {
-			key := platform.Format(child.Platform())
-			before, double := first[key]
-			if !double {
-				first[key] = image.Name
-				continue
-			}
-			said = append(said, fmt.Sprintf("two images for %s: %s and %s", key, familiar(before), familiar(image.Name)))
+	first := map[string]Entry{}
+	for _, entry := range d.Entries() {
+		if manifest.IsAttestation(entry.Descriptor) {
+			continue
 		}
+		key := platform.Format(*entry.Descriptor.Platform)
+		before, double := first[key]
+		if !double {
+			first[key] = entry
+			continue
+		}
+		said = append(said, fmt.Sprintf("two images for %s: %s and %s", key, familiar(before.Name), familiar(entry.Name)))
 	}
 	return said
 }

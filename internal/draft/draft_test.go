@@ -164,6 +164,17 @@ func TestTwoImagesForOnePlatformAreNotPushed(t *testing.T) {
 	}
 }
 
+func TestAnImageThatComesByTwoNamesIsListedOnce(t *testing.T) {
+	b := newBench(t)
+	b.tag("app:both", b.attested("linux/arm64", "linux/amd64"))
+	b.tag("app:amd64", b.image("linux/amd64", "attested"))
+	b.check(b.create(false, "app:1", "app:both", "app:amd64"))
+	b.check(b.push("app:1", false))
+	if got := b.entries("app:1"); len(got) != 4 || len(b.notes) > 0 {
+		t.Errorf("entries: %q, notes: %q", got, b.notes)
+	}
+}
+
 func TestAnnotationsAreNormalisedAndMayNotContradictTheImage(t *testing.T) {
 	for _, tt := range []struct {
 		config      string

@@ -48,7 +48,7 @@ func look(ctx context.Context, c *manifest.Client, name reference.Named) (Image,
 	if len(t.Images) == 0 {
 		return Image{}, fmt.Errorf("%s is not an image: nothing in it has an image's configuration", reference.FamiliarString(name))
 	}
-	image := Image{Name: name.String(), Root: known(root)}
+	image := Image{Name: name.String(), Root: known(root), others: len(t.Others)}
 	for _, img := range t.Images {
 		child := Child{Descriptor: known(img.Descriptor), Config: img.Config.Platform}
 		for _, a := range img.Attestations {

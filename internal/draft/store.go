@@ -38,10 +38,13 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 // Read reads a draft. The error is [ErrNone] if there is none, and a [*CorruptError] if there was one.
 func (s Store) Read(ctx context.Context, list reference.NamedTagged) (Draft, error) {
 	d, err := s.read(list)
-	if errors.As(err, new(*damage)) {
-		return Draft{}, s.Update(ctx, list, func(d *Draft) (*Draft, error) { return d, nil })
+	if !errors.As(err, new(*damage)) {
+		return d, err
 	}
-	return d, err
+	if err := s.Update(ctx, list, func(d *Draft) (*Draft, error) { return d, nil }); err != nil {
+		return Draft{}, err
+	}
+	return s.read(list) // another program has repaired it
 }
 
 // Update changes a draft under the store's lock: change gets what is there, nil for nothing, and gives what is to be there. A draft that
