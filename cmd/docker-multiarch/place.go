@@ -52,7 +52,8 @@ func (w *world) findPlace(ctx context.Context, word string) (place, error) {
 	}
 	named, err := reference.ParseDockerRef(word)
 	if err != nil {
-		return place{}, &usage{err: fmt.Errorf("%q is neither a file nor the name of an image: %w", word, err), hint: "for example: registry.example/app:1.0, ./app.tar"}
+		err = fmt.Errorf("%q is neither a file nor the name of an image: %w", word, err)
+		return place{}, &usage{err: err, hint: "for example: registry.example/app:1.0, ./app.tar"}
 	}
 	registry, err := w.anyRegistry(ctx, w.say)
 	if err != nil {

@@ -49,57 +49,65 @@ func (r *run) blobs(ctx context.Context) error {
 	return nil
 }
 
-// needs are the blobs that were not read, in the order of the images, and counts all documents.
-func (r *run) needs() (needs []*need) {
+// shelf collects needs, each blob once.
+type shelf struct {
+	needs []*need // what is to be asked for, in the order of the images
+	blobs map[digest.Digest]*need
+}
+
+func (s *shelf) add(desc ocispecs.Descriptor, platform string) {
+	n, known := s.blobs[desc.Digest]
+	if !known {
+		n = &need{desc: desc}
+		s.blobs[desc.Digest] = n
+		if len(desc.URLs) == 0 { // one with URLs is nobody's to pass on
+			s.needs = append(s.needs, n)
+		}
+	}
+	if !slices.Contains(n.platforms, platform) {
+		n.platforms = append(n.platforms, platform)
+	}
+}
+
+func (s *shelf) addAll(m ocispecs.Manifest, platform string) {
+	for _, desc := range append([]ocispecs.Descriptor{m.Config}, m.Layers...) {
+		s.add(desc, platform)
+	}
+}
+
+// needs are the blobs that were not read. It counts all documents.
+func (r *run) needs() []*need {
 	t := r.result.Tree
 	manifests := map[digest.Digest]bool{t.Root.Digest: true}
-	blobs := map[digest.Digest]*need{}
-	want := func(desc ocispecs.Descriptor, platform string) {
-		n, known := blobs[desc.Digest]
-		if !known {
-			n = &need{desc: desc}
-			blobs[desc.Digest] = n
-			if len(desc.URLs) == 0 { // one with URLs is nobody's to pass on
-				needs = append(needs, n)
-			}
-		}
-		if !slices.Contains(n.platforms, platform) {
-			n.platforms = append(n.platforms, platform)
-		}
-	}
-	all := func(m ocispecs.Manifest, platform string) {
-		for _, desc := range append([]ocispecs.Descriptor{m.Config}, m.Layers...) {
-			want(desc, platform)
-		}
-	}
+	s := shelf{blobs: map[digest.Digest]*need{}}
 	for _, img := range t.Images {
 		name := platformOf(img.Descriptor.Platform)
 		manifests[img.Descriptor.Digest] = true
 		if img.Body != nil {
-			blobs[img.Manifest.Config.Digest] = &need{} // it was read, or is a problem already
+			s.blobs[img.Manifest.Config.Digest] = &need{} // it was read, or is a problem already
 		}
 		for _, layer := range img.Manifest.Layers {
-			want(layer, name)
+			s.add(layer, name)
 		}
 		for _, a := range img.Attestations {
 			manifests[a.Descriptor.Digest] = true
 			if a.Body != nil {
-				all(a.Manifest, name)
+				s.addAll(a.Manifest, name)
 			}
 		}
 	}
 	for _, o := range t.Others {
 		if manifest.FamilyOf(o.MediaType) == "" {
-			want(o, "")
+			s.add(o, "")
 			continue
 		}
 		manifests[o.Digest] = true
 		if m, ok := t.Artifacts[o.Digest]; ok {
-			all(m, "")
+			s.addAll(m, "")
 		}
 	}
-	r.result.Manifests, r.result.Blobs = len(manifests), len(blobs)
-	return needs
+	r.result.Manifests, r.result.Blobs = len(manifests), len(s.blobs)
+	return s.needs
 }
 
 // look asks for one blob.
