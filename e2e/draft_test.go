@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -229,5 +230,34 @@ func TestImagesOfOtherRepositoriesAreMountedAndThoseOfOtherRegistriesCopied(t *t
 		s.mustDocker(append([]string{"multiarch", "manifest", "create", "--push", other + ":1"}, images...)...)
 		s.equal("the platforms of a copy", s.remote(other, "1").platforms(), []string{"linux/amd64", "linux/arm64"})
 		s.equal("what is in it", s.fileOf(other, "1", "linux/arm64", "bin/busybox"), s.fileOf(repo, "1", "linux/arm64", "bin/busybox"))
+	})
+}
+
+func TestListsAreMadeInRegistriesWithALoginAndWithACertificateOfTheirOwn(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		from := s.repo()
+		s.children(from, "amd64", "arm64")
+		path := strings.TrimPrefix(from, s.registry)
+		hosts := map[string]string{}
+		for scheme, handler := range s.logins() {
+			hosts[scheme] = s.serve(handler)
+		}
+		secure := httptest.NewTLSServer(s.backend())
+		s.Cleanup(secure.Close)
+		hosts["tls"] = secure.Listener.Addr().String()
+		for scheme, host := range hosts {
+			list := host + "/e2e/" + random() + ":1"
+			create := []string{"multiarch", "manifest", "create", "--insecure", list, host + path + ":amd64", host + path + ":arm64"}
+			if scheme != "tls" {
+				s.refused(s.docker(create...), 1, "docker login "+host)
+				s.logIn(host)
+			}
+			s.mustDocker(create...)
+			digest := s.mustDocker("multiarch", "manifest", "push", "--insecure", "-p", list)
+			repo, tag, _ := cutTag(s.behind(list))
+			s.equal(scheme+": what was pushed", s.remote(repo, tag).digest, digest)
+			s.equal(scheme+": what is shown", s.mustDocker("multiarch", "manifest", "inspect", "--insecure", "-v", list),
+				s.mustDocker("manifest", "inspect", "--insecure", "-v", list))
+		}
 	})
 }

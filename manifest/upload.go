@@ -18,8 +18,8 @@ const uploadsAtOnce = 4
 
 // Upload brings an image, an index or a manifest with all that belongs to it, into a repository by its digests; no tag moves.
 // What is there already is not sent, and what another repository of the registry is known to have is taken from there, if the
-// registry can do that: what another Upload of this client brought, and what src reads from there. Of an index, an attestation is written after the image that it is about, and the index itself last:
-// when it is there, everything is.
+// registry can do that: what another Upload of this client brought, and what src, a [*Source], reads from there. Of an index, an
+// attestation is written after the image that it is about, and the index itself last: when it is there, everything is.
 //
 // Blobs are read from src while they are sent, checked on the way, and read again when the registry lost one half way; src is
 // used by several goroutines. An error is an [*Error], unless it is src that failed or held something else than its digest says.
