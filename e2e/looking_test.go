@@ -147,3 +147,18 @@ func TestDiffTellsWhichPlatformsHaveChanged(t *testing.T) {
 		s.equal("the status for a tag that is not there", s.noEngine("manifest", "diff", repo+":1", repo+":none").code, 2)
 	})
 }
+
+func TestLookingUsesTheLoginsOfTheDockerConfig(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		_, base, _ := strings.Cut(s.base, "/")
+		for scheme, handler := range s.logins() {
+			host := s.serve(handler)
+			r := s.noEngine("verify", host+"/"+base)
+			s.equal(scheme+": the status without a login", r.code, 2)
+			s.contains("what it says", r.err, "docker login "+host)
+			s.logIn(host)
+			s.contains("what verify says", s.mustLook("verify", host+"/"+base), "is whole", "linux/arm64")
+			s.equal("the digest", s.mustLook("inspect", "--format", "{{.Digest}}", host+"/"+base), s.mustLook("inspect", "--format", "{{.Digest}}", s.base))
+		}
+	})
+}

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -122,7 +121,8 @@ func (n *need) look(ctx context.Context, src Source) error {
 	size, err := src.Stat(ctx, n.desc)
 	switch {
 	case err == nil && size != n.desc.Size:
-		return found(Size, fmt.Sprintf("has %d bytes, its descriptor says %d", size, n.desc.Size))
+		n.finding = &Finding{Check: Size, Digest: n.desc.Digest, Message: sizeText(n.desc, size)}
+		return nil
 	case err == nil:
 		return nil
 	case isMissing(err):

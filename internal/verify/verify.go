@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -74,7 +75,7 @@ func Run(ctx context.Context, req Request) (Result, error) {
 		return Result{}, err
 	}
 	r := &run{req: req, result: Result{Tree: t}}
-	if err := r.problems(problems); err != nil {
+	if err := r.problems(ctx, problems); err != nil {
 		return Result{}, err
 	}
 	if t.Body == nil {
@@ -115,7 +116,7 @@ func (r *run) sort() {
 }
 
 // problems makes findings of the documents that could not be read.
-func (r *run) problems(problems []tree.Problem) error {
+func (r *run) problems(ctx context.Context, problems []tree.Problem) error {
 	for _, p := range problems {
 		f := Finding{Check: Broken, Digest: p.Descriptor.Digest, Platform: platformOf(p.Descriptor.Platform), Message: p.Err.Error()}
 		for _, img := range r.result.Tree.Images {
@@ -129,12 +130,27 @@ func (r *run) problems(problems []tree.Problem) error {
 			f.Check, f.Message = Missing, kind(p.Descriptor)+" "+p.Descriptor.Digest.String()+" is not there"
 		case isUnanswered(p.Err):
 			return p.Err
+		case r.otherSize(ctx, p.Descriptor, &f):
 		default:
 			f.Message = kind(p.Descriptor) + " " + p.Descriptor.Digest.String() + " cannot be read: " + cause(p.Err).Error()
 		}
 		r.result.Findings = append(r.result.Findings, f)
 	}
 	return nil
+}
+
+// otherSize tells whether a document could not be read because its descriptor has another size for it.
+func (r *run) otherSize(ctx context.Context, desc ocispecs.Descriptor, f *Finding) bool {
+	size, err := r.req.Source.Stat(ctx, desc)
+	if err != nil || size == desc.Size {
+		return false
+	}
+	f.Check, f.Message = Size, sizeText(desc, size)
+	return true
+}
+
+func sizeText(desc ocispecs.Descriptor, size int64) string {
+	return fmt.Sprintf("%s %s has %d bytes, its descriptor says %d", kind(desc), desc.Digest, size, desc.Size)
 }
 
 // cause is what a registry's answer came to, without how it was asked.

@@ -58,13 +58,14 @@ func (s *shelf) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, erro
 	if err := s.ask(desc); err != nil {
 		return 0, err
 	}
-	if there, err := s.Exists(ctx, desc); !there {
+	real, ok := s.real[desc.Digest]
+	if there, err := s.Exists(ctx, real); !ok || !there {
 		return 0, errors.Join(errdef.ErrNotFound, err)
 	}
 	if n, ok := s.sizes[desc.Digest]; ok {
 		return n, nil
 	}
-	return desc.Size, nil
+	return real.Size, nil
 }
 
 func (s *shelf) put(mediaType string, v any) ocispecs.Descriptor {
@@ -207,6 +208,11 @@ func TestDescriptorsThatSaySomethingElseAreFound(t *testing.T) {
 			p := s.image("linux/amd64", nil)
 			p.entry.Size++
 			return s.index(p.entry)
+		}, []string{"size linux/amd64"}},
+		"a manifest that is none": {func(s *shelf) ocispecs.Descriptor {
+			p := s.put("text/plain", "no manifest")
+			p.MediaType, p.Platform = ocispecs.MediaTypeImageManifest, &ocispecs.Platform{OS: "linux", Architecture: "amd64"}
+			return s.index(p)
 		}, []string{"broken linux/amd64"}},
 		"an arm image listed as amd64": {func(s *shelf) ocispecs.Descriptor {
 			p := s.image("linux/arm64", nil)
