@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
@@ -55,6 +56,20 @@ func withFormatHint(err error, mediaType string) error {
 	}
 	if response.StatusCode == http.StatusUnsupportedMediaType || hasCode(response, errcode.ErrorCodeManifestInvalid) {
 		failure.Hint = "it may not take OCI media types; try the Docker ones"
+	}
+	return err
+}
+
+// withTagHint adds what the refusal of a tag that is there most likely means. Registries with tags that cannot be moved answer
+// 400 (ECR), 403, 405, 409 (ACR) or 412 (Harbor).
+func withTagHint(err error, before digest.Digest) error {
+	var failure *Error
+	if before == "" || !errors.As(err, &failure) || strings.Contains(failure.Hint, "media types") {
+		return err
+	}
+	switch failure.Status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusPreconditionFailed:
+		failure.Hint = fmt.Sprintf("the tag names %s, and it may be that this registry does not let tags be moved: push another tag", before)
 	}
 	return err
 }

@@ -84,9 +84,13 @@ func (t *target) lookBefore(ctx context.Context) error {
 	switch {
 	case err == nil:
 		t.before = desc.Digest
-	case errors.Is(err, errdef.ErrNotFound) || isStatus(err):
+	case errors.Is(err, errdef.ErrNotFound):
 	default:
-		return t.repo.fail(ctx, fmt.Sprintf("look up %q", reference.FamiliarString(t.tag)), err)
+		failure := t.repo.fail(ctx, fmt.Sprintf("look up %q", reference.FamiliarString(t.tag)), err)
+		if !isStatus(err) {
+			return failure
+		}
+		t.unknown = failure
 	}
 	return nil
 }

@@ -20,6 +20,9 @@ type PublishRequest struct {
 	Body       []byte
 	// Seen are images that Child has read from the repositories; they are not asked for again.
 	Seen []Image
+	// Allow, if not nil, is told what each tag names when everything is ready to be written: "" if there is no such tag. Its error
+	// leaves all tags untouched, and so does a registry that does not say what a tag names.
+	Allow func(tag reference.NamedTagged, now digest.Digest) error
 }
 
 // State is what became of a tag.
@@ -64,7 +67,11 @@ func (c *Client) Publish(ctx context.Context, req PublishRequest) ([]TagResult, 
 		results = append(results, TagResult{Ref: ref, Digest: req.Descriptor.Digest, State: Untouched})
 		targets = append(targets, target{tag: tag})
 	}
-	if err := c.prepare(ctx, req, targets); err != nil {
+	err := c.prepare(ctx, req, targets)
+	if err == nil {
+		err = allowed(req, targets)
+	}
+	if err != nil {
 		for i := range results {
 			results[i].Err = err
 		}
@@ -76,6 +83,22 @@ func (c *Client) Publish(ctx context.Context, req PublishRequest) ([]TagResult, 
 		failures = append(failures, r.Err)
 	}
 	return results, errors.Join(failures...)
+}
+
+// allowed asks the caller, who knows what the tags should name before.
+func allowed(req PublishRequest, targets []target) error {
+	if req.Allow == nil {
+		return nil
+	}
+	for _, t := range targets {
+		if t.unknown != nil {
+			return t.unknown
+		}
+		if err := req.Allow(t.tag, t.before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func containsRef(results []TagResult, ref string) bool {
@@ -92,6 +115,8 @@ type target struct {
 	tag    reference.NamedTagged
 	repo   repository
 	before digest.Digest // what the tag names; empty if nothing or unknown
+
+	unknown error // why it is unknown
 }
 
 // children are the manifests that a registry must have before it gets the body.

@@ -134,6 +134,14 @@ func (u *upload) keep(desc ocispecs.Descriptor) {
 	}
 }
 
+// Remember tells the client that a repository has blobs: an Upload into another one of the same registry takes them from there, if
+// the registry can do that.
+func (c *Client) Remember(repo reference.Named, blobs ...ocispecs.Descriptor) {
+	for _, desc := range blobs {
+		c.blobs.Store(blobPlace{reference.Domain(repo), desc.Digest.String()}, reference.Path(repo))
+	}
+}
+
 // siblings are the other repositories of the registry that are known to have a blob; the one that it comes from, too.
 func (u *upload) siblings(_ context.Context, desc ocispecs.Descriptor) ([]string, error) {
 	at, ok := u.client.blobs.Load(blobPlace{u.repo.endpoint.name, desc.Digest.String()})

@@ -14,5 +14,6 @@ func newManifestCommand(w *world) *cobra.Command {
 	}
 	cmd.AddCommand(newManifestCreateCommand(w), newManifestAnnotateCommand(w), newManifestInspectCommand(w), newManifestPushCommand(w), newManifestRmCommand(w))
 	cmd.AddCommand(newManifestDiffCommand(w))
+	cmd.AddCommand(newManifestMergeCommand(w))
 	return cmd
 }

@@ -1,0 +1,161 @@
+package merge
+
+import (
+	"context"
+	"slices"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// Merge joins the images of all inputs into one index, and moves the tags to it when every repository has everything.
+//
+// Before anything is written it refuses two images for one platform ([*DuplicateError]), platforms that are not those expected
+// ([*ExpectError]) and images that cannot be converted ([*ConvertError]). An error of a registry that is written to is a
+// [*PushError]; the result then says which tags moved.
+func Merge(ctx context.Context, req Request) (Result, error) {
+	req = req.withDefaults()
+	if req.Onto != nil {
+		return add(ctx, req)
+	}
+	p, err := newPlan(req, nil)
+	if err != nil || req.DryRun {
+		return p.result, err
+	}
+	if err := p.bring(ctx); err != nil {
+		return p.result, err
+	}
+	return p.publish(ctx, func(tag reference.NamedTagged, now digest.Digest) error {
+		if req.NoClobber && now != "" && now != p.result.Target.Digest {
+			return taken(tag, now)
+		}
+		return nil
+	})
+}
+
+// plan is an index that is to be written.
+type plan struct {
+	req    Request
+	all    []entry
+	blobs  blobs
+	result Result
+}
+
+// newPlan joins the inputs over what a tag has, if base is not nil.
+func newPlan(req Request, base *Input) (plan, error) {
+	p := plan{req: req}
+	var err error
+	if p.all, err = join(req.Inputs, req.Note); err != nil {
+		return p, err
+	}
+	var kept []entry
+	if base != nil {
+		if kept, err = join([]Input{*base}, req.Note); err != nil {
+			return p, err
+		}
+		p.all = over(kept, p.all)
+	}
+	if err = expect(p.all, req.Expect); err != nil {
+		return p, err
+	}
+	p.annotate()
+	annotations := p.indexAnnotations(base)
+	family := familyFor(p.all, req.Family, len(annotations) > 0)
+	if p.all, err = convert(p.all, family, req.Note); err != nil {
+		return p, err
+	}
+	if family == manifest.Docker {
+		annotations = nil
+	}
+	if p.result.Target, p.result.Body, err = manifest.Index(p.children(), manifest.IndexOptions{Family: family, Annotations: annotations}); err != nil {
+		return p, err
+	}
+	p.blobs = newBlobs(p.all, p.result.Target.Digest, p.result.Body)
+	p.result.Images = p.images()
+	return p, nil
+}
+
+// bring brings to each repository what it lacks. A repository that has all images by reading them from it needs nothing.
+func (p plan) bring(ctx context.Context) error {
+	if err := p.ask(ctx); err != nil {
+		return err
+	}
+	for _, repo := range p.req.repositories() {
+		if !slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repo) }) {
+			continue
+		}
+		for _, e := range p.all {
+			if e.from.Repo != nil && reference.Domain(e.from.Repo) == reference.Domain(repo) {
+				p.req.Registry.Remember(e.from.Repo, e.blobs()...)
+			}
+		}
+		if err := p.req.Registry.Upload(ctx, repo, p.result.Target, p.blobs); err != nil {
+			return &PushError{err}
+		}
+	}
+	return nil
+}
+
+// ask finds out whether the repositories would take a push, where one that does would be written to before another one says no.
+func (p plan) ask(ctx context.Context) error {
+	repos := p.req.repositories()
+	if len(repos) == 1 && !slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repos[0]) }) {
+		return nil
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	notes := make([]string, len(repos))
+	for i, repo := range repos {
+		group.Go(func() (err error) {
+			notes[i], err = p.req.Registry.CheckPush(groupCtx, repo)
+			return err
+		})
+	}
+	err := group.Wait()
+	for _, note := range notes {
+		if note != "" {
+			p.req.Note(note)
+		}
+	}
+	return err
+}
+
+// publish moves the tags. What was read from a repository, or brought there, is there.
+func (p plan) publish(ctx context.Context, allow func(reference.NamedTagged, digest.Digest) error) (Result, error) {
+	var seen []manifest.Image
+	for _, repo := range p.req.repositories() {
+		for _, child := range p.children() {
+			seen = append(seen, manifest.Image{Repository: repo, Descriptor: child})
+		}
+	}
+	var refusal error
+	var err error
+	p.result.Tags, err = p.req.Registry.Publish(ctx, manifest.PublishRequest{
+		Targets: p.req.targets(), Descriptor: p.result.Target, Body: p.result.Body, Seen: seen,
+		Allow: func(tag reference.NamedTagged, now digest.Digest) error {
+			refusal = allow(tag, now)
+			return refusal
+		},
+	})
+	switch {
+	case refusal != nil:
+		return p.result, refusal
+	case err != nil:
+		return p.result, &PushError{err}
+	}
+	return p.result, nil
+}
+
+// children are the entries of the index.
+func (p plan) children() (all []ocispecs.Descriptor) {
+	for _, e := range p.all {
+		all = append(all, e.Descriptor)
+		for _, a := range e.Attestations {
+			all = append(all, a.Descriptor)
+		}
+	}
+	return all
+}

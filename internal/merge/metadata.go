@@ -1,0 +1,115 @@
+package merge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+)
+
+// maxMetadata is the size in bytes up to which a file is taken for metadata.
+const maxMetadata = 4 << 20
+
+// made is what a build says in its metadata file (docs/metadata.md; docker buildx's has the first two keys).
+type made struct {
+	Digest    digest.Digest `json:"containerimage.digest"`
+	Name      string        `json:"image.name"`
+	Multiarch *struct {
+		Tags     []json.RawMessage `json:"tags"`
+		ByDigest []string          `json:"byDigest"`
+		Source   struct {
+			Revision string `json:"revision"`
+			Run      string `json:"run"`
+		} `json:"source"`
+	} `json:"multiarch"`
+}
+
+// readMetadata reads the file of a build that pushed its result.
+func readMetadata(name string) (Word, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return Word{}, reason(name, err)
+	}
+	body, err := io.ReadAll(io.LimitReader(f, maxMetadata))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return Word{}, reason(name, err)
+	}
+	m := &made{}
+	if err := json.Unmarshal(body, m); err != nil {
+		return Word{}, fmt.Errorf("%q is no metadata file of a build: %w", name, err)
+	}
+	word := Word{Text: name, made: m}
+	switch {
+	case m.Digest == "" && m.Name == "":
+		return Word{}, fmt.Errorf("%q is no metadata file of a build: it has neither containerimage.digest nor image.name", name)
+	case m.Digest == "":
+		return Word{}, fmt.Errorf("%q is of a build that made no image", name)
+	case m.Name == "":
+		return Word{}, fmt.Errorf("%q does not say where the image is (image.name): build with --tag", name)
+	case m.Multiarch != nil && len(m.Multiarch.Tags)+len(m.Multiarch.ByDigest) == 0:
+		return Word{}, fmt.Errorf("%q is of a build that pushed nothing: build with --push", name)
+	}
+	for text := range strings.SplitSeq(m.Name, ",") {
+		named, err := reference.ParseNormalizedNamed(text)
+		if err != nil {
+			return Word{}, fmt.Errorf("%q: image.name %q: %w", name, text, err)
+		}
+		ref, err := reference.WithDigest(reference.TrimNamed(named), m.Digest)
+		if err != nil {
+			return Word{}, fmt.Errorf("%q: containerimage.digest %q: %w", name, m.Digest, err)
+		}
+		if !slices.ContainsFunc(word.refs, func(r reference.Named) bool { return r.String() == ref.String() }) {
+			word.refs = append(word.refs, ref)
+		}
+	}
+	return word, nil
+}
+
+// oneOrigin refuses metadata that was not made to be merged: of several repositories, commits or runs. Where a file does not say
+// of what commit or run it is, there is nothing to compare.
+func oneOrigin(words []Word) error {
+	for _, what := range []struct {
+		name string
+		of   func(Word) string
+	}{
+		{"repositories", func(w Word) string { return strings.Join(w.repositories(), ", ") }},
+		{"commits", func(w Word) string { return w.source().Revision }},
+		{"CI runs", func(w Word) string { return w.source().Run }},
+	} {
+		var first Word
+		for _, w := range words {
+			if w.made == nil || what.of(w) == "" {
+				continue
+			}
+			if first.made == nil {
+				first = w
+			}
+			if a, b := what.of(first), what.of(w); a != b {
+				return fmt.Errorf("%q and %q are of two %s: %s and %s; if that is meant, name the second by its digest: %s",
+					first.Text, w.Text, what.name, a, b, reference.FamiliarString(w.refs[0]))
+			}
+		}
+	}
+	return nil
+}
+
+func (w Word) repositories() (names []string) {
+	for _, ref := range w.refs {
+		names = append(names, reference.FamiliarName(ref))
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w Word) source() (s struct{ Revision, Run string }) {
+	if w.made != nil && w.made.Multiarch != nil {
+		s.Revision, s.Run = w.made.Multiarch.Source.Revision, w.made.Multiarch.Source.Run
+	}
+	return s
+}

@@ -1,0 +1,134 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+const (
+	// writesAtMost bounds how often the tag is written because others write it, too.
+	writesAtMost = 8
+	// lookAgain is how long after a write the tag is looked at for the last time, at least. Other writers have so long between
+	// their look and their write.
+	lookAgain = 300 * time.Millisecond
+)
+
+// add puts the images into what a tag names, until they are there or others have written it too often.
+func add(ctx context.Context, req Request) (Result, error) {
+	name := reference.FamiliarString(req.Onto)
+	said := map[string]bool{}
+	note := req.Note
+	req.Note = func(line string) { // a plan that is made again has nothing new to say
+		if !said[line] {
+			said[line] = true
+			note(line)
+		}
+	}
+	var last Result
+	for attempt := range writesAtMost {
+		if attempt > 0 {
+			// Two writers in step would meet for ever.
+			if err := req.Pause(ctx, rand.N(time.Duration(attempt)*150*time.Millisecond)); err != nil { //nolint:gosec // no secret
+				return last, err
+			}
+		}
+		base, err := readBase(ctx, req)
+		if err != nil {
+			return last, err
+		}
+		p, err := newPlan(req, base)
+		if err != nil || req.DryRun {
+			return p.result, err
+		}
+		res, there, err := p.addTo(ctx, base)
+		if err == nil && there || err != nil && !errors.Is(err, errChanged) {
+			return res, err
+		}
+		last = res
+		req.Note(fmt.Sprintf("somebody else has written %q meanwhile: that is merged in", name))
+	}
+	return last, &PushError{fmt.Errorf("%q is being written by others: it was merged %d times, and still may lack these images; run this again", name, writesAtMost)}
+}
+
+// readBase reads what the tag names; nil if there is no such tag.
+func readBase(ctx context.Context, req Request) (*Input, error) {
+	base, err := ReadRef(ctx, req.Registry, req.Onto)
+	if errors.Is(err, manifest.ErrNotFound) {
+		// A child that is missing is no tag that is missing.
+		if _, lookErr := req.Registry.Resolve(ctx, req.Onto); errors.Is(lookErr, manifest.ErrNotFound) {
+			req.Note(fmt.Sprintf("there is no %q yet: it is made", reference.FamiliarString(req.Onto)))
+			return nil, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &base, nil
+}
+
+// addTo writes the tag, unless it has changed, and looks whether the images are there afterwards.
+func (p plan) addTo(ctx context.Context, base *Input) (res Result, there bool, err error) {
+	var before digest.Digest
+	if base != nil {
+		before = base.Tree.Root.Digest
+	}
+	if err := p.bring(ctx); err != nil {
+		return p.result, false, err
+	}
+	started := time.Now()
+	res, err = p.publish(ctx, func(tag reference.NamedTagged, now digest.Digest) error {
+		switch {
+		case tag.String() == p.req.Onto.String() && now != before:
+			return errChanged
+		case tag.String() != p.req.Onto.String() && p.req.NoClobber && now != "" && now != p.result.Target.Digest:
+			return taken(tag, now)
+		}
+		return nil
+	})
+	if err != nil || res.Tags[0].State == manifest.Already {
+		return res, err == nil, err
+	}
+	if err := p.req.Pause(ctx, max(lookAgain, time.Since(started))); err != nil {
+		return res, false, err
+	}
+	there, err = p.holds(ctx)
+	return res, there, err
+}
+
+// holds tells whether the tag names what was written, or something that has the same images.
+func (p plan) holds(ctx context.Context) (bool, error) {
+	desc, err := p.req.Registry.Resolve(ctx, p.req.Onto)
+	if err != nil {
+		return false, &PushError{err}
+	}
+	if desc.Digest == p.result.Target.Digest {
+		return true, nil
+	}
+	now, err := ReadRef(ctx, p.req.Registry, p.req.Onto)
+	if err != nil {
+		return false, &PushError{err}
+	}
+	for _, img := range p.result.Images {
+		if img.Kept {
+			continue // another writer may replace it
+		}
+		if !slices.ContainsFunc(now.Tree.Images, func(have tree.Image) bool {
+			return platform.Equal(platform.Normalize(*have.Descriptor.Platform), img.Platform) && have.Descriptor.Digest == img.Manifest.Digest
+		}) {
+			return false, nil
+		}
+	}
+	p.req.Note(fmt.Sprintf("somebody else has written %q since, with these images: it names %s", reference.FamiliarString(p.req.Onto), desc.Digest))
+	return true, nil
+}

@@ -1,0 +1,133 @@
+package merge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+)
+
+// layoutPrefix marks an OCI layout, as for docker buildx's build contexts: oci-layout://PATH[:NAME][@DIGEST].
+const layoutPrefix = "oci-layout://"
+
+// Word is one input as the user wrote it, and what it is.
+type Word struct {
+	// Text is as it was given.
+	Text string
+	refs []reference.Named // a name; or those of the metadata, all with the same digest
+
+	archive *layout.Archive
+	root    ocispecs.Descriptor // in the archive
+	made    *made               // of a metadata file
+}
+
+// Parse finds out what the words are, from what is on disk: metadata files and archives by their content, everything else is a name.
+// It refuses metadata of several repositories or of several runs. Nothing is asked of a registry.
+func Parse(ctx context.Context, texts []string) ([]Word, error) {
+	words := make([]Word, len(texts))
+	for i, text := range texts {
+		var err error
+		if words[i], err = parse(ctx, text); err != nil {
+			return nil, err
+		}
+	}
+	return words, oneOrigin(words)
+}
+
+func parse(ctx context.Context, text string) (Word, error) {
+	if path, ok := strings.CutPrefix(text, layoutPrefix); ok {
+		return openLayout(ctx, text, path)
+	}
+	if info, err := os.Stat(text); err == nil && (info.Mode().IsRegular() || isLayout(text) || isPath(text)) {
+		if info.Mode().IsRegular() && isJSON(text) {
+			return readMetadata(text)
+		}
+		return openArchive(ctx, text, text, "")
+	} else if err != nil && isPath(text) {
+		return Word{}, reason(text, err)
+	}
+	named, err := reference.ParseNormalizedNamed(text)
+	if err != nil {
+		return Word{}, fmt.Errorf("%q is neither a file nor an image name: %w", text, err)
+	}
+	return Word{Text: text, refs: []reference.Named{reference.TagNameOnly(named)}}, nil
+}
+
+// isPath tells a path from a name by how it is written.
+func isPath(text string) bool {
+	ext := filepath.Ext(text)
+	return ext == ".json" || ext == ".tar" || filepath.IsAbs(text) || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../") || text == "."
+}
+
+func isLayout(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, ocispecs.ImageLayoutFile))
+	return err == nil
+}
+
+// isJSON tells a file of metadata from an archive, whose first bytes are a file's name.
+func isJSON(name string) bool {
+	if filepath.Ext(name) == ".json" {
+		return true
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was read only
+	head := make([]byte, 64)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	return bytes.HasPrefix(bytes.TrimSpace(head[:n]), []byte("{"))
+}
+
+func openLayout(ctx context.Context, text, path string) (Word, error) {
+	path, dgst, _ := strings.Cut(path, "@")
+	name := dgst
+	if i := strings.LastIndex(path, ":"); i > strings.LastIndexAny(path, `/\`) {
+		if dgst == "" {
+			name = path[i+1:]
+		}
+		path = path[:i]
+	}
+	if dgst != "" {
+		if _, err := digest.Parse(dgst); err != nil {
+			return Word{}, fmt.Errorf("%q: digest %q: %w", text, dgst, err)
+		}
+	}
+	return openArchive(ctx, text, path, name)
+}
+
+func openArchive(ctx context.Context, text, path, name string) (Word, error) {
+	archive, err := layout.Open(ctx, path)
+	if err != nil {
+		return Word{}, err
+	}
+	img, err := archive.Pick(name)
+	if err != nil && name == "" {
+		return Word{}, fmt.Errorf("%w: %s%s:NAME", err, layoutPrefix, path)
+	}
+	if err != nil {
+		return Word{}, err
+	}
+	root := ocispecs.Descriptor{MediaType: img.Root.MediaType, Digest: img.Root.Digest, Size: img.Root.Size}
+	return Word{Text: text, archive: archive, root: root}, nil
+}
+
+func reason(name string, err error) error {
+	if path := (*os.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("%q: %w", name, err)
+}

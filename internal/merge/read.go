@@ -1,0 +1,78 @@
+package merge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/distribution/reference"
+	"golang.org/x/sync/errgroup"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// inputsAtOnce bounds the inputs that are read at the same time.
+const inputsAtOnce = 16
+
+// Input is a tree of images, and who has it.
+type Input struct {
+	// Name is how the user knows it.
+	Name string
+	Tree tree.Tree
+	// Repo is the repository that has it; nil if no registry has.
+	Repo reference.Named
+	// Blobs has everything that the tree names.
+	Blobs content.Fetcher
+}
+
+// Read reads the manifests and configurations that the words name, all at the same time, in their order. Of several repositories
+// that have the same image, one of near is taken.
+func Read(ctx context.Context, c *manifest.Client, words []Word, near ...reference.Named) ([]Input, error) {
+	inputs := make([]Input, len(words))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(inputsAtOnce)
+	for i, w := range words {
+		group.Go(func() (err error) {
+			if w.archive != nil {
+				inputs[i] = Input{Name: w.Text, Blobs: w.archive}
+				inputs[i].Tree, err = tree.Read(groupCtx, w.root, w.archive)
+			} else {
+				inputs[i], err = ReadRef(groupCtx, c, w.nearest(near))
+				inputs[i].Name = w.Text
+			}
+			if err != nil {
+				return fmt.Errorf("%q: %w", w.Text, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return inputs, nil
+}
+
+// ReadRef reads what a tag or digest names.
+func ReadRef(ctx context.Context, c *manifest.Client, ref reference.Named) (Input, error) {
+	root, blobs, err := c.Source(ctx, ref)
+	if err != nil {
+		return Input{}, err
+	}
+	in := Input{Name: reference.FamiliarString(ref), Repo: reference.TrimNamed(ref), Blobs: blobs}
+	in.Tree, err = tree.Read(ctx, root, blobs)
+	return in, err
+}
+
+func (w Word) nearest(near []reference.Named) reference.Named {
+	for _, ref := range w.refs {
+		if slices.ContainsFunc(near, func(n reference.Named) bool { return n.Name() == ref.Name() }) {
+			return ref
+		}
+	}
+	return w.refs[0]
+}

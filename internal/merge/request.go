@@ -1,0 +1,135 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Request says what is joined, and what becomes of it.
+type Request struct {
+	// Registry is asked for everything that is in registries.
+	Registry *manifest.Client
+	// Inputs in any order.
+	Inputs []Input
+	// Tags that are to name the index, in the order in which they move. They may be in several repositories.
+	Tags []reference.NamedTagged
+	// Onto is a tag whose index the inputs are put into: they replace the images for the same platforms. It is written first. If
+	// there is no such tag, one is made.
+	Onto reference.NamedTagged
+	// Expect are the platforms that the index must have, no more and no fewer; none means any.
+	Expect []platform.Platform
+	// Family of media types; empty means that of the images, and OCI where they differ.
+	Family manifest.Family
+	// Annotations of the index and of its entries.
+	Annotations []Annotation
+	// NoClobber leaves tags that name something else as they are, which is an error. It does not hold for Onto.
+	NoClobber bool
+	// DryRun writes nothing.
+	DryRun bool
+	// Note, if not nil, is told what the user should know, in one goroutine.
+	Note func(string)
+	// Pause waits for so long, or until the context ends, and is nil for the real time.
+	Pause func(context.Context, time.Duration) error
+}
+
+// Annotation is a key and its value, of the index or of an entry in it.
+type Annotation struct {
+	// OnIndex is the index itself; otherwise it is the entries, or the one for Platform.
+	OnIndex    bool
+	Platform   *platform.Platform
+	Key, Value string
+}
+
+// Result is the index, and what became of the tags.
+type Result struct {
+	Target ocispecs.Descriptor
+	Body   []byte
+	// Images in the order of the index.
+	Images []Image
+	// Tags in the order of the request, Onto first. None if nothing was to be written.
+	Tags []manifest.TagResult
+}
+
+// Image is an image of the index.
+type Image struct {
+	Platform     platform.Platform
+	Manifest     ocispecs.Descriptor
+	Config       digest.Digest
+	Size         int64 // bytes of the layers and the configuration, as they are stored
+	Attestations []ocispecs.Descriptor
+	// From is the name of the input that it came from.
+	From string
+	// Kept: it is Onto's, and was not replaced.
+	Kept bool
+}
+
+// PushError says that a registry did not take everything. Result.Tags says which tags moved.
+type PushError struct{ Err error }
+
+func (e *PushError) Error() string { return e.Err.Error() }
+func (e *PushError) Unwrap() error { return e.Err }
+
+// ErrTaken is wrapped when a tag names something else, and must not be moved.
+var ErrTaken = errors.New("it must not be moved")
+
+// errChanged is a tag that somebody else has written since it was read.
+var errChanged = errors.New("the tag has changed")
+
+// targets are all tags, each once.
+func (r Request) targets() []reference.NamedTagged {
+	if r.Onto == nil {
+		return r.Tags
+	}
+	targets := []reference.NamedTagged{r.Onto}
+	for _, t := range r.Tags {
+		if t.String() != r.Onto.String() {
+			targets = append(targets, t)
+		}
+	}
+	return targets
+}
+
+// repositories are those of the tags, each once, in their order.
+func (r Request) repositories() (repos []reference.Named) {
+	seen := map[string]bool{}
+	for _, t := range r.targets() {
+		if !seen[t.Name()] {
+			seen[t.Name()] = true
+			repos = append(repos, reference.TrimNamed(t))
+		}
+	}
+	return repos
+}
+
+func (r Request) withDefaults() Request {
+	if r.Note == nil {
+		r.Note = func(string) {}
+	}
+	if r.Pause == nil {
+		r.Pause = func(ctx context.Context, d time.Duration) error {
+			timer := time.NewTimer(d)
+			defer timer.Stop()
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-timer.C:
+				return nil
+			}
+		}
+	}
+	return r
+}
+
+// taken is the error of a tag that must not be moved.
+func taken(tag reference.NamedTagged, now digest.Digest) error {
+	return fmt.Errorf("%q names %s already: %w", reference.FamiliarString(tag), now, ErrTaken)
+}
