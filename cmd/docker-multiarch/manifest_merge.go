@@ -114,7 +114,7 @@ func parseMerge(ctx context.Context, w *world, o mergeOptions) (req merge.Reques
 			return req, nil, fmt.Errorf("--media-types %q is not one of auto, oci, docker", o.mediaTypes)
 		}
 	}
-	if req.Expect, err = parseExpect(o.expect); err != nil {
+	if req.Expect, err = mergeExpect(o.expect); err != nil {
 		return req, nil, err
 	}
 	if req.Annotations, err = mergeAnnotations(o); err != nil {
@@ -130,8 +130,8 @@ func parseMerge(ctx context.Context, w *world, o mergeOptions) (req merge.Reques
 	return req, words, err
 }
 
-// parseExpect is --expect. A platform that is there twice is a slip in a list that is to be exact.
-func parseExpect(lists []string) ([]platform.Platform, error) {
+// mergeExpect is --expect. A platform that is there twice is a slip in a list that is to be exact.
+func mergeExpect(lists []string) ([]platform.Platform, error) {
 	if len(lists) == 0 {
 		return nil, nil
 	}
