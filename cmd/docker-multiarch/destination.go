@@ -27,6 +27,10 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if err != nil {
 		return err
 	}
+	if o.output.digestOnly && !dest.push {
+		return errors.New("--digest-only is a way to push: give --push, too")
+	}
+	dest.byDigest = dest.byDigest || o.output.digestOnly
 	if err := checkStdout(w, o, dest.stdout); err != nil {
 		return err
 	}
@@ -64,6 +68,9 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 		tags := make([]string, len(j.names))
 		for i, t := range j.names {
 			tags[i] = reference.FamiliarString(t)
+			if dest.byDigest {
+				tags[i] = reference.FamiliarName(t)
+			}
 		}
 		j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(tags, ", "), names.from))
 	}

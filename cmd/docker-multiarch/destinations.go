@@ -200,7 +200,9 @@ func (d destinations) apply(r *build.Request, names []reference.NamedTagged) err
 	}
 	if d.push && d.byDigest {
 		for _, name := range names {
-			r.ByDigest = append(r.ByDigest, reference.TrimNamed(name))
+			if repo := reference.TrimNamed(name); !slices.ContainsFunc(r.ByDigest, func(r reference.Named) bool { return r.Name() == repo.Name() }) {
+				r.ByDigest = append(r.ByDigest, repo)
+			}
 		}
 	}
 	if r.Outputs.Load != nil {

@@ -20,6 +20,8 @@ type outputOptions struct {
 	outputs []string
 	load    loadFlag
 	push    bool
+	// digestOnly pushes without any tag.
+	digestOnly bool
 
 	annotations, attests []string
 	provenance, sbom     string
@@ -30,6 +32,7 @@ func addOutputFlags(f *pflag.FlagSet, o *outputOptions) {
 	f.Var(&o.load, "load", `Load the result into the engine ("--load=native", "--load=linux/arm64": these platforms only; shorthand for "--output=type=docker")`)
 	f.Lookup("load").NoOptDefVal = "true"
 	f.BoolVar(&o.push, "push", false, `Push the result to the registries of its tags (shorthand for "--output=type=registry")`)
+	f.BoolVar(&o.digestOnly, "digest-only", false, `Push by digest and move no tag (with --push); "manifest merge" makes an index of several such builds`)
 	f.StringArrayVar(&o.annotations, "annotation", nil, `Add annotation to the image (format: "[index,manifest[linux/arm64],…:]key=value")`)
 	f.StringArrayVar(&o.attests, "attest", nil, `Attestation parameters (format: "type=sbom,generator=image")`)
 	f.StringVar(&o.provenance, "provenance", "", `Shorthand for "--attest=type=provenance"`)

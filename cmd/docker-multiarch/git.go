@@ -47,6 +47,26 @@ func (j *job) addGit(ctx context.Context, w *world) {
 	}
 }
 
+// whence tells `manifest merge` which builds belong together: of the same commit, and of the same run of a matrix.
+func (j *job) whence(ctx context.Context, w *world, o buildOptions) *provenance {
+	if o.metadataFile == "" || len(j.request.ByDigest) == 0 {
+		return nil
+	}
+	var from provenance
+	for _, name := range []string{"GITHUB_RUN_ID", "CI_PIPELINE_ID"} {
+		if run, _ := w.lookupEnv(name); run != "" {
+			from.Run = run
+		}
+	}
+	if dir := j.request.Source.ContextDir; dir != "" {
+		from.Revision = readRepository(ctx, dir, false).revision
+	}
+	if from == (provenance{}) {
+		return nil
+	}
+	return &from
+}
+
 // put sets what is known and not said already.
 func put(m map[string]string, key, value string) {
 	if _, said := m[key]; !said && value != "" {

@@ -27,10 +27,11 @@ type job struct {
 	insecure   []string
 	builder    builderOptions
 	display    progress.Mode
-	call       *call    // a question instead of a build
-	localBases []string // as the frontend looks them up
-	notes      []string // what the user should know before the build
-	release    func()   // removes what was spooled
+	call       *call       // a question instead of a build
+	localBases []string    // as the frontend looks them up
+	origin     *provenance // for the metadata of a build whose result is to be merged
+	notes      []string    // what the user should know before the build
+	release    func()      // removes what was spooled
 }
 
 // what names the job in the progress display's title.
@@ -87,6 +88,7 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 	// Last, since standard input is read and spooled here.
 	if j.request.Source, j.release, err = j.openSource(ctx, w, o); err == nil {
 		j.addGit(ctx, w)
+		j.origin = j.whence(ctx, w, o)
 	}
 	return j, err
 }

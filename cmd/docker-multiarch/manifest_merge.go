@@ -64,6 +64,9 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
 	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
 	_ = cmd.RegisterFlagCompletionFunc("media-types", oneOf("auto", "oci", "docker"))
+	_ = cmd.RegisterFlagCompletionFunc("metadata-file", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault
+	})
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -27,11 +28,19 @@ const metadataSchema = 1
 // multiarch is what docker multiarch adds.
 type multiarch struct {
 	Schema    int                `json:"schemaVersion"`
-	Index     digest.Digest      `json:"index,omitempty"` // digest of the index; none for a plain manifest
-	Platforms []platformMetadata `json:"platforms"`       // in the order of the index
-	Tags      []tagMetadata      `json:"tags"`            // in the order asked for
+	Index     digest.Digest      `json:"index,omitempty"`    // digest of the index; none for a plain manifest
+	Platforms []platformMetadata `json:"platforms"`          // in the order of the index
+	Tags      []tagMetadata      `json:"tags"`               // in the order asked for
+	ByDigest  []string           `json:"byDigest,omitempty"` // repositories that have it without a tag
+	Source    *provenance        `json:"source,omitempty"`
 	Loaded    []loadedMetadata   `json:"loaded,omitempty"`
 	Written   []string           `json:"written,omitempty"` // archives and folders, as they were given
+}
+
+// provenance is what builds have in common whose results belong together. It is empty where nobody knows.
+type provenance struct {
+	Revision string `json:"revision,omitempty"` // the commit of the build context
+	Run      string `json:"run,omitempty"`      // GitHub's run or GitLab's pipeline
 }
 
 type platformMetadata struct {
@@ -69,7 +78,16 @@ func newMetadata(j job, report build.Report) buildMetadata {
 	for i, t := range j.names {
 		names[i] = t.String()
 	}
-	m.Name = strings.Join(names, ",")
+	for _, repo := range report.ByDigest {
+		m.Multiarch.ByDigest = append(m.Multiarch.ByDigest, reference.FamiliarName(repo))
+	}
+	if len(report.ByDigest) > 0 && len(report.Tags) == 0 {
+		names = names[:0]
+		for _, repo := range report.ByDigest {
+			names = append(names, repo.Name())
+		}
+	}
+	m.Name, m.Multiarch.Source = strings.Join(names, ","), j.origin
 	for _, l := range report.Loaded {
 		entry := loadedMetadata{Name: l.Name, ID: l.ID}
 		if l.Platform.OS != "" {

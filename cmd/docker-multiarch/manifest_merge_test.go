@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestBuildsWithDigestsOnlyAreMergedUnderATag(t *testing.T) {
+	s := newStage(t)
+	s.env["GITHUB_RUN_ID"] = "7"
+	for _, arch := range []string{"amd64", "arm64"} {
+		status := s.run("build", "-q", "--platform", "linux/"+arch, "--push", "--digest-only", "-t", "HOST/app:1", "-t", "HOST/app:2", "--metadata-file", arch+".json", ".")
+		if status != 0 {
+			t.Fatalf("status %d\n%s", status, s.err.String())
+		}
+	}
+	if got := s.tagged("app:1"); got != "" {
+		t.Errorf("the tag names %s", got)
+	}
+	if lines := strings.Count(s.out.String(), "@sha256:"); lines != 2 {
+		t.Errorf("-q printed\n%s", s.out.String())
+	}
+	data, err := os.ReadFile("arm64.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, string(data), `"image.name": "`+s.host+`/app"`, `"run": "7"`, `"byDigest": [`)
+	if status := s.run("manifest", "merge", "-q", "-t", "HOST/app:1", "--expect", "linux/amd64,linux/arm64/v8", "--metadata-file", "all.json", "amd64.json", "arm64.json"); status != 0 {
+		t.Fatalf("status %d\n%s", status, s.err.String())
+	}
+	contains(t, s.out.String(), s.host+"/app@"+s.tagged("app:1"))
+	if status := s.run("manifest", "merge", "-t", "HOST/app:3", "all.json"); status != 0 {
+		t.Errorf("its own metadata is no input: %s", s.err.String())
+	}
+	s.env["GITHUB_RUN_ID"] = "8"
+	s.run("build", "-q", "--platform", "linux/arm/v7", "--push", "--digest-only", "-t", "HOST/app", "--metadata-file", "late.json", ".")
+	if status := s.run("manifest", "merge", "-t", "HOST/app:2", "amd64.json", "late.json"); status != exitUsage {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "two CI runs", "late.json")
+}
+
+func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no input":                 {[]string{"-t", "HOST/app:1"}, "at least one input"},
+		"no name":                  {[]string{"HOST/app:1"}, "--tag, or --onto"},
+		"a name that is none":      {[]string{"-t", "HOST/App", "HOST/app:1"}, "invalid image name"},
+		"a platform twice":         {[]string{"-t", "HOST/app:1", "--expect", "arm64,arm64/v8", "HOST/app:1"}, "--expect"},
+		"media types":              {[]string{"-t", "HOST/app:1", "--media-types", "zip", "HOST/app:1"}, "auto, oci, docker"},
+		"a manifest's annotation":  {[]string{"-t", "HOST/app:1", "--annotation", "manifest:a=b", "HOST/app:1"}, "keeps its digest"},
+		"annotations for Docker":   {[]string{"-t", "HOST/app:1", "--media-types", "docker", "--annotation", "a=b", "HOST/app:1"}, "no place"},
+		"a result over an input":   {[]string{"-t", "HOST/app:1", "--metadata-file", "Dockerfile", "Dockerfile"}, "one of the inputs"},
+		"a file that is no result": {[]string{"-t", "HOST/app:1", "./Dockerfile"}, "no tar archive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			if status := s.run(append([]string{"manifest", "merge"}, tt.args...)...); status != exitUsage {
+				t.Errorf("status %d", status)
+			}
+			contains(t, s.err.String(), tt.want)
+			if requests := s.faults.Requests(); len(requests) > 0 {
+				t.Errorf("%v", requests)
+			}
+		})
+	}
+}
+
+func TestDigestsOnlyWithoutAPushAreRefused(t *testing.T) {
+	s := newStage(t)
+	if status := s.run("build", "--digest-only", "-t", "HOST/app", "."); status != exitUsage {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "--push")
+}
