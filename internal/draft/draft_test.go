@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -117,6 +119,43 @@ func TestADraftOfOtherImagesIsAmendedOnlyIfThatIsSaid(t *testing.T) {
 	b.check(b.push("app:1", false))
 	if got := b.entries("app:1"); len(got) != 3 {
 		t.Errorf("entries: %q", got)
+	}
+}
+
+func TestAmendingTakesWhatANameNamesNow(t *testing.T) {
+	b := newBench(t)
+	b.tag("app:amd64", b.image("linux/amd64", "old"))
+	b.tag("app:arm64", b.image("linux/arm64", "a"))
+	b.check(b.create(false, "app:1", "app:amd64"))
+	now := b.image("linux/amd64", "new")
+	b.tag("app:amd64", now)
+	b.check(b.create(true, "app:1", "app:amd64", "app:arm64"))
+	b.check(b.push("app:1", false))
+	if got := b.entries("app:1"); len(got) != 2 || got[0] != "linux/amd64 "+now.Digest.String() {
+		t.Errorf("entries: %q", got)
+	}
+	if len(b.notes) != 1 || !strings.Contains(b.notes[0], "has changed in the registry") {
+		t.Errorf("notes: %q", b.notes)
+	}
+}
+
+func TestImagesOfTwoKindsOfMediaTypesAreRefusedByName(t *testing.T) {
+	b := newBench(t)
+	b.tag("app:oci", b.image("linux/amd64", "a"))
+	b.tag("app:docker", b.put(manifest.MediaTypeDockerManifest, ocispecs.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: manifest.MediaTypeDockerManifest,
+		Config: b.put("application/vnd.docker.container.image.v1+json", ocispecs.Image{Platform: ocispecs.Platform{OS: "linux", Architecture: "arm64"}}),
+	}))
+	b.check(b.create(false, "app:1", "app:oci", "app:docker"))
+	var family *manifest.FamilyError
+	if err := b.push("app:1", false); !errors.As(err, &family) || len(family.Children) != 1 || b.entries("app:1") != nil {
+		t.Errorf("error: %v", err)
+	}
+	b.check(b.create(false, "app:2", "app:docker"))
+	b.check(b.push("app:2", false))
+	root, _, err := b.client.Source(t.Context(), b.list("app:2"))
+	if err != nil || root.MediaType != manifest.MediaTypeDockerList {
+		t.Errorf("the list of Docker images is %q (%v)", root.MediaType, err)
 	}
 }
 
