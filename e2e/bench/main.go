@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	defer w.close()
-	rows, err := w.rows()
+	rows, err := w.rows(ctx)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,9 @@ const (
 	loadAgainLimit   = 0.15
 	loadChangedLimit = 0.5
 	archiveLimit     = 1.1
+
+	mergeLimit    = 0.8
+	mergeFarLimit = 0.5
 )
 
 func verdicts(results []result) []verdict {
@@ -71,6 +74,10 @@ func verdicts(results []result) []verdict {
 			add(r, peer, loadAgainLimit)
 		case strings.HasPrefix(r.Name, loadChanged):
 			add(r, peer, loadChangedLimit)
+		case r.Name == mergeThree:
+			add(r, peer, mergeLimit)
+		case r.Name == mergeFar:
+			add(r, peer, mergeFarLimit)
 		case r.Name == archiveCase:
 			add(r, peer, archiveLimit)
 		case r.Unit == mib:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ const (
 )
 
 // rows are all that there is to measure.
-func (w *world) rows() ([]row, error) {
+func (w *world) rows(ctx context.Context) ([]row, error) {
 	cases, err := scenarios(w.dir, w.base)
 	if err != nil {
 		return nil, err
@@ -37,6 +38,11 @@ func (w *world) rows() ([]row, error) {
 	}
 	rows = append(rows, outputs...)
 	rows = append(rows, w.starts()...)
+	merges, err := w.merges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, merges...)
 	emulators, err := w.emulators(cases[0])
 	if err != nil {
 		return nil, err
