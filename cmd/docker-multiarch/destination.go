@@ -64,17 +64,23 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 			j.insecure = append(j.insecure, reference.Domain(repo))
 		}
 	}
-	if names.from != "-t" && names.from != "--output" && dest.push {
-		tags := make([]string, len(j.names))
-		for i, t := range j.names {
-			tags[i] = reference.FamiliarString(t)
-			if dest.byDigest {
-				tags[i] = reference.FamiliarName(t)
-			}
-		}
-		j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(tags, ", "), names.from))
-	}
+	j.sayDestination(names, dest)
 	return nil
+}
+
+// sayDestination tells where a push goes that the command line does not name.
+func (j *job) sayDestination(names choice, dest destinations) {
+	if names.from == "-t" || names.from == "--output" || !dest.push {
+		return
+	}
+	shown := make([]string, len(j.names))
+	for i, t := range j.names {
+		shown[i] = reference.FamiliarString(t)
+		if dest.byDigest {
+			shown[i] = reference.FamiliarName(t)
+		}
+	}
+	j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(shown, ", "), names.from))
 }
 
 // keeps refuses a build whose result would be lost, or pushed to nowhere.

@@ -62,7 +62,7 @@ func TestWhatAnotherRepositoryLacksIsCopiedBeforeTheTag(t *testing.T) {
 	if slices.Contains(writes[:len(writes)-3], "1") {
 		t.Errorf("a tag before a child: %v", writes)
 	}
-	mounted := w.faults.Matching(func(method, path string) bool { return method == http.MethodPost })
+	mounted := w.faults.Matching(func(method, _ string) bool { return method == http.MethodPost })
 	if len(mounted) == 0 {
 		t.Error("no blob was brought")
 	}
@@ -84,8 +84,11 @@ func TestWhatDoesNotFitIsRefusedAndNoTagIsMoved(t *testing.T) {
 		words []string
 		want  []string
 	}{
-		"two images for a platform": {one(w.name("app:1")), []string{"HOST/app@" + a.Digest.String(), "HOST/app@" + b.Digest.String()},
-			[]string{"linux/arm64", a.Digest.String(), b.Digest.String(), "both"}},
+		"two images for a platform": {
+			one(w.name("app:1")),
+			[]string{"HOST/app@" + a.Digest.String(), "HOST/app@" + b.Digest.String()},
+			[]string{"linux/arm64", a.Digest.String(), b.Digest.String(), "both"},
+		},
 		"a platform that is missing":   {expected("linux/amd64,linux/arm64/v8"), []string{"HOST/app:other"}, []string{"missing: linux/arm64"}},
 		"a platform that is too much":  {expected("linux/amd64"), []string{"HOST/app:other", "HOST/app@" + a.Digest.String()}, []string{"not expected: linux/arm64"}},
 		"an image that is not there":   {one(w.name("app:1")), []string{"HOST/app:none"}, []string{w.host + "/app:none"}},

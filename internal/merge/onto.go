@@ -58,7 +58,8 @@ func add(ctx context.Context, req Request) (Result, error) {
 		last = res
 		req.Note(fmt.Sprintf("somebody else has written %q meanwhile: that is merged in", name))
 	}
-	return last, &PushError{fmt.Errorf("%q is being written by others: it was merged %d times, and still may lack these images; run this again", name, writesAtMost)}
+	err := fmt.Errorf("%q is being written by others: it was merged %d times, and still may lack these images; run this again", name, writesAtMost)
+	return last, &PushError{err}
 }
 
 // readBase reads what the tag names; nil if there is no such tag.
