@@ -27,16 +27,10 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if err != nil {
 		return err
 	}
-	if o.output.digestOnly && !dest.push {
-		return errors.New("--digest-only is a way to push: give --push, too")
+	if err := dest.check(w, o); err != nil {
+		return err
 	}
 	dest.byDigest = dest.byDigest || o.output.digestOnly
-	if err := checkStdout(w, o, dest.stdout); err != nil {
-		return err
-	}
-	if err := checkDelete(dest.outputs.Files, o.steps.allow); err != nil {
-		return err
-	}
 	dest.oldRegistries(w)
 	if len(o.tags) == 0 && len(dest.names) > 0 {
 		names = choice{dest.names, "--output"}
@@ -46,9 +40,6 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	}
 	if err := j.keeps(outs, dest); err != nil {
 		return err
-	}
-	if dest.family != "" && o.mediaTypes != "" && dest.family != o.mediaTypes {
-		return fmt.Errorf("--media-types %s and --output's oci-mediatypes contradict each other", o.mediaTypes)
 	}
 	if dest.family != "" {
 		media = choice{[]string{dest.family}, "--output"}
@@ -66,6 +57,20 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	}
 	j.sayDestination(names, dest)
 	return nil
+}
+
+// check refuses outputs that do not go with other flags.
+func (d destinations) check(w *world, o buildOptions) error {
+	if o.output.digestOnly && !d.push {
+		return errors.New("--digest-only is a way to push: give --push, too")
+	}
+	if d.family != "" && o.mediaTypes != "" && d.family != o.mediaTypes {
+		return fmt.Errorf("--media-types %s and --output's oci-mediatypes contradict each other", o.mediaTypes)
+	}
+	if err := checkStdout(w, o, d.stdout); err != nil {
+		return err
+	}
+	return checkDelete(d.outputs.Files, o.steps.allow)
 }
 
 // sayDestination tells where a push goes that the command line does not name.

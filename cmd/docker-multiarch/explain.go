@@ -71,13 +71,14 @@ func explain(out io.Writer, err error) int {
 		return max(status.StatusCode, 1)
 	}
 	if sig, ok := errors.AsType[interrupted](err); ok {
-		if sig.signal != syscall.SIGPIPE { // that nobody reads on is no news to the user
-			fmt.Fprintln(out, "interrupted")
-		}
+		fmt.Fprintln(out, "interrupted")
 		return signalStatus(sig.signal)
 	}
 	if status, ok := errors.AsType[callStatus](err); ok {
 		return int(status)
+	}
+	if output, ok := errors.AsType[*build.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
+		return signalStatus(syscall.SIGPIPE) // that nobody reads on is no news to the user
 	}
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out, "interrupted")

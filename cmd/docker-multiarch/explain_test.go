@@ -33,7 +33,7 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 
 func TestAReaderThatHasGoneAwayEndsTheProgramAsShellsExpect(t *testing.T) {
 	var said bytes.Buffer
-	if status := explain(&said, interrupted{syscall.SIGPIPE}); status != 141 || said.Len() > 0 {
+	if status := explain(&said, &build.OutputError{Dest: "-", Err: syscall.EPIPE}); status != 141 || said.Len() > 0 {
 		t.Errorf("status %d, said %q", status, &said)
 	}
 }

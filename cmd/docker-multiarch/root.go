@@ -123,8 +123,10 @@ func interruptible(cmd *cobra.Command, w *world, work func(context.Context) erro
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
-	// A reader that has gone away would end the program, with everything that is half done left behind.
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// A reader of standard output that has gone away would end the program, with everything that is half done left behind; ignored, it
+	// is an error of the write. (Asked for, the signal would come for every broken network connection as well: see os/signal.)
+	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Stop(signals)
 	if w.listening != nil {
 		w.listening()
@@ -133,7 +135,6 @@ func interruptible(cmd *cobra.Command, w *world, work func(context.Context) erro
 		select {
 		case s := <-signals:
 			cancel(interrupted{s})
-			signal.Ignore(syscall.SIGPIPE) // what is said while cleaning up may have no reader either
 			signal.Stop(signals)
 		case <-ctx.Done():
 		}
