@@ -62,11 +62,18 @@ func add(ctx context.Context, req Request) (Result, error) {
 	return last, &PushError{err}
 }
 
+// readsAtMost bounds how often a tag is read that is there and cannot be read.
+const readsAtMost = 3
+
 // readBase reads what the tag names; nil if there is no such tag.
 func readBase(ctx context.Context, req Request) (*Input, error) {
-	base, err := ReadRef(ctx, req.Registry, req.Onto)
-	if errors.Is(err, manifest.ErrNotFound) {
-		// A child that is missing is no tag that is missing.
+	var base Input
+	var err error
+	for range readsAtMost {
+		if base, err = ReadRef(ctx, req.Registry, req.Onto); !errors.Is(err, manifest.ErrNotFound) {
+			break
+		}
+		// A child that is missing is no tag that is missing. A tag that is written just now may be neither here nor there.
 		if _, lookErr := req.Registry.Resolve(ctx, req.Onto); errors.Is(lookErr, manifest.ErrNotFound) {
 			req.Note(fmt.Sprintf("there is no %q yet: it is made", reference.FamiliarString(req.Onto)))
 			return nil, nil
@@ -110,13 +117,16 @@ func (p plan) addTo(ctx context.Context, base *Input) (res Result, there bool, e
 // holds tells whether the tag names what was written, or something that has the same images.
 func (p plan) holds(ctx context.Context) (bool, error) {
 	desc, err := p.req.Registry.Resolve(ctx, p.req.Onto)
-	if err != nil {
-		return false, &PushError{err}
-	}
-	if desc.Digest == p.result.Target.Digest {
+	if err == nil && desc.Digest == p.result.Target.Digest {
 		return true, nil
 	}
-	now, err := ReadRef(ctx, p.req.Registry, p.req.Onto)
+	var now Input
+	if err == nil {
+		now, err = ReadRef(ctx, p.req.Registry, p.req.Onto)
+	}
+	if errors.Is(err, manifest.ErrNotFound) {
+		return false, nil // somebody writes it just now
+	}
 	if err != nil {
 		return false, &PushError{err}
 	}

@@ -120,3 +120,18 @@ func has(index ocispecs.Index, name string) bool {
 	}
 	return false
 }
+
+func TestATagThatIsMissingForAMomentIsReadAgain(t *testing.T) {
+	w := newWorld(t)
+	w.index("app", "1", w.image("app", "linux/amd64", "", manifest.OCI))
+	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
+	missing := faultregistry.Answer(http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown")
+	w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodGet, "/manifests/1"), Times: 1, Do: missing})
+	// The first looks are those of the plan; the last is the one after the write.
+	w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodHead, "/manifests/1"), Skip: 3, Times: 1, Do: missing})
+	if _, err := w.merge(merge.Request{Onto: w.name("app:1")}, "HOST/app:new"); err != nil {
+		t.Fatal(err)
+	}
+	_, index := w.at("app", "1")
+	equal(t, "the index", []string{"linux/amd64", "linux/arm64"}, platforms(index))
+}
