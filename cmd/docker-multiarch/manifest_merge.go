@@ -22,6 +22,7 @@ type mergeOptions struct {
 	inputs, tags, expect, annotations []string
 	onto, mediaTypes, metadataFile    string
 	dryRun, noClobber, quiet          bool
+	insecure                          bool
 }
 
 func newManifestMergeCommand(w *world) *cobra.Command {
@@ -60,6 +61,7 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 	f.StringArrayVar(&o.annotations, "annotation", nil, `Add annotation to the index (format: "[index,manifest-descriptor[linux/arm64],…:]key=value")`)
 	f.BoolVar(&o.dryRun, "dry-run", false, "Print the index, and write nothing")
 	f.BoolVar(&o.noClobber, "no-clobber", false, "Refuse to move a tag that names something else")
+	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the result's metadata to a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
 	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
@@ -82,18 +84,32 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 	if err := clearOutputs(buildOptions{metadataFile: o.metadataFile}); err != nil {
 		return err
 	}
-	if req.Registry, err = w.anyRegistry(ctx, req.Note); err != nil {
-		return err
-	}
 	var near []reference.Named
 	for _, t := range req.Tags {
 		near = append(near, t)
+	}
+	if req.Registry, err = w.registryFor(ctx, o.insecure, mergeNames(req, words)...); err != nil {
+		return err
 	}
 	if req.Inputs, err = merge.Read(ctx, req.Registry, words, near...); err != nil {
 		return err
 	}
 	res, err := merge.Merge(ctx, req)
 	return answerMerge(w, o, res, err)
+}
+
+// mergeNames are all names in registries that a merge reads or writes.
+func mergeNames(req merge.Request, words []merge.Word) (names []reference.Named) {
+	for _, t := range req.Tags {
+		names = append(names, t)
+	}
+	if req.Onto != nil {
+		names = append(names, req.Onto)
+	}
+	for _, word := range words {
+		names = append(names, word.Names()...)
+	}
+	return names
 }
 
 // parseMerge turns words into values, and looks at what is on disk.

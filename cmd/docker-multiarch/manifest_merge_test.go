@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 func TestBuildsWithDigestsOnlyAreMergedUnderATag(t *testing.T) {
@@ -75,4 +80,26 @@ func TestDigestsOnlyWithoutAPushAreRefused(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	contains(t, s.err.String(), "--push")
+}
+
+func TestAnInsecureMergeTrustsTheRegistriesOfItsTagsAndInputsOnly(t *testing.T) {
+	s := newStage(t)
+	var asked []string
+	client := s.w.anyRegistry
+	s.w.anyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
+		asked = append(asked, strings.Join(insecure, " "))
+		return client(ctx, note)
+	}
+	for _, args := range [][]string{
+		{"--insecure", "--dry-run", "-t", "one.test/app:1", "--onto", "two.test/app:1", "HOST/app:none"},
+		{"--dry-run", "-t", "one.test/app:1", "HOST/app:none"},
+	} {
+		if status := s.run(append([]string{"manifest", "merge"}, args...)...); status != exitFailed {
+			t.Errorf("status %d", status)
+		}
+		contains(t, s.err.String(), s.host+"/app:none")
+	}
+	if diff := cmp.Diff([]string{"one.test two.test " + s.host, ""}, asked); diff != "" {
+		t.Error(diff)
+	}
 }

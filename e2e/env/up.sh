@@ -36,7 +36,7 @@ own_up() {
   own_engine "$1" classic /usr/sbin/dockerd /usr/sbin:/usr/bin /usr/sbin/runc
   publish MULTIARCH_E2E_ENGINE "$(engine_host classic)"
   [ "$1" = test ] || return 0
-  packages skopeo # reads and copies what we write, independently of us
+  packages skopeo docker-registry # reads and copies what we write, independently of us; an old registry
   dockerd=$(tool dockerd)
   own_engine "$1" containerd "$dockerd/dockerd" "$dockerd" "$runc/runc"
 }

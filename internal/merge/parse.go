@@ -31,6 +31,9 @@ type Word struct {
 	made    *made               // of a metadata file
 }
 
+// Names are where a registry has the input; none of an archive.
+func (w Word) Names() []reference.Named { return w.refs }
+
 // Parse finds out what the words are, from what is on disk: metadata files and archives by their content, everything else is a name.
 // It refuses metadata of several repositories or of several runs. Nothing is asked of a registry.
 func Parse(ctx context.Context, texts []string) ([]Word, error) {
