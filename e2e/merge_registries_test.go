@@ -3,8 +3,17 @@
 package e2e
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +21,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 // debianRegistry is where Debian puts its registry, an old one.
@@ -119,29 +130,74 @@ func TestListsAreMergedIntoRegistriesWithALogin(t *testing.T) {
 	})
 }
 
-func TestListsAreMergedIntoARegistryWithACertificateOfItsOwn(t *testing.T) {
-	onEachEngine(t, func(s *story) {
-		s.besideUs()
-		secure := httptest.NewTLSServer(s.backend())
-		s.Cleanup(func() {
-			secure.CloseClientConnections()
-			secure.Close()
-		})
-		host := secure.Listener.Addr().String()
-		from, repo := s.attested(), host+"/e2e/"+random()
-		s.listsAreMade(from, repo, s.behind(repo)) // the engine trusts all of this machine's registries
+// secure serves the environment's registry by TLS, with a certificate that only its own authority vouches for.
+func (s *story) secure(listener net.Listener) (host, authority string) {
+	s.Helper()
+	s.besideUs()
+	address, _ := listener.Addr().(*net.TCPAddr)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	s.check(err)
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "e2e"}, IPAddresses: []net.IP{address.IP},
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	s.check(err)
+	server := httptest.NewUnstartedServer(s.backend())
+	s.check(server.Listener.Close())
+	server.Listener = listener
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that find out what it speaks
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{signed}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
+	server.StartTLS()
+	s.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return address.String(), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}))
+}
 
-		// Without an engine nothing is known of insecure registries.
-		r := s.noEngine("manifest", "merge", "-t", repo+":2", repo+":merged")
-		s.equal("the status for an unknown certificate", r.code != 0, true)
-		s.contains("what it says", r.err, host, "certs.d")
-		s.equal("whether the tag is there", s.exists(s.behind(repo), "2"), false)
-		s.mustLook("manifest", "merge", "--insecure", "-t", repo+":2", repo+":merged")
-		s.equal("the insecure merge", s.remote(s.behind(repo), "2").digest, s.remote(s.behind(repo), "merged").digest)
+// beyondLoopback listens at an address of this machine that is not the loopback interface's: engines and we trust that one anyway.
+func (s *story) beyondLoopback() net.Listener {
+	s.Helper()
+	addresses, err := net.InterfaceAddrs()
+	s.check(err)
+	for _, a := range addresses {
+		if at, ok := a.(*net.IPNet); ok && at.IP.To4() != nil && !at.IP.IsLoopback() {
+			if listener, err := net.Listen("tcp", net.JoinHostPort(at.IP.String(), "0")); err == nil {
+				return listener
+			}
+		}
+	}
+	lacking(s.T, "this machine has the loopback interface only")
+	return nil
+}
+
+func TestListsAreMergedIntoARegistryWithTLS(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		loopback, err := net.Listen("tcp", "127.0.0.1:0")
+		s.check(err)
+		host, _ := s.secure(loopback)
+		repo := host + "/e2e/" + random()
+		s.listsAreMade(s.attested(), repo, s.behind(repo))
+	})
+}
+
+func TestAMergeTrustsACertificateOfCertsDOrNoneAtAllWhenInsecure(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		host, authority := s.secure(s.beyondLoopback())
+		plain := s.repo()
+		repo := host + strings.TrimPrefix(plain, s.registry)
+		s.copyOf("arm64", plain+":arm64")
+		r := s.noEngine("manifest", "merge", "-t", repo+":1", repo+":arm64")
+		s.refused(r, 1, host, "unknown authority", "certs.d")
+		s.equal("whether the tag is there", s.exists(plain, "1"), false)
+		s.mustLook("manifest", "merge", "--insecure", "-t", repo+":1", repo+":arm64")
 		certs := filepath.Join(s.home, ".docker", "certs.d", host)
 		s.check(os.MkdirAll(certs, 0o755))
-		s.write(filepath.Join(certs, "ca.crt"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})))
-		s.mustLook("manifest", "merge", "-t", repo+":3", repo+":merged")
-		s.contains("verify", s.mustLook("verify", repo+":3"), "is whole")
+		s.write(filepath.Join(certs, "ca.crt"), authority)
+		s.mustLook("manifest", "merge", "-t", repo+":2", repo+":arm64")
+		s.equal("the insecure merge", s.remote(plain, "1").digest, s.remote(plain, "2").digest)
+		s.contains("verify", s.mustLook("verify", "--expect", "linux/arm64", repo+":2"), "is whole")
+		s.contains("inspect", s.mustLook("inspect", repo+":2"), s.remote(plain, "2").digest)
 	})
 }

@@ -52,6 +52,9 @@ func Upstream(base *url.URL) http.Handler {
 	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(base)
 		r.Out.Host = r.In.Host // so that the registry's Location headers come back here
+		if r.In.TLS != nil {
+			r.Out.Header.Set("X-Forwarded-Proto", "https")
+		}
 	}}
 }
 
