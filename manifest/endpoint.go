@@ -97,6 +97,9 @@ func (e *endpoint) host() string {
 // Do sends a request to the registry, with the scheme that it speaks and the login that it wants.
 func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
+	if resp, err := e.first(req); resp != nil || err != nil {
+		return resp, err
+	}
 	scheme, err := e.settle(ctx)
 	if err != nil {
 		return nil, err

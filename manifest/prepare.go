@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -46,6 +47,10 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 			}
 			known[at] = true
 			group.Go(func() error { return c.requireChild(groupCtx, t.repo, child.Digest) })
+		}
+		if l := slices.IndexFunc(req.Looks, func(l Look) bool { return l.Tag.String() == t.tag.String() }); l >= 0 {
+			t.before = req.Looks[l].Digest
+			continue
 		}
 		group.Go(func() error { return t.lookBefore(groupCtx) })
 	}

@@ -20,6 +20,8 @@ type PublishRequest struct {
 	Body       []byte
 	// Seen are images that Child has read from the repositories; they are not asked for again.
 	Seen []Image
+	// Looks are what Look has said of targets shortly before; they are not asked again before the write.
+	Looks []Look
 	// Allow, if not nil, is told what each tag names when everything is ready to be written: "" if there is no such tag. Its error
 	// leaves all tags untouched, and so does a registry that does not say what a tag names.
 	Allow func(tag reference.NamedTagged, now digest.Digest) error

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 )
 
@@ -28,14 +29,53 @@ func (e *endpoint) settle(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	req.Header = e.auth.Header.Clone()
-	resp, err := e.transport.over(schemeProbe{endpoint: e}).RoundTrip(req)
+	resp, err := e.probe(req)
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close()
-	e.transport.answered.Store(true)
+	discard(resp)
 	return *e.scheme.Load(), nil
+}
+
+// probe sends a request without a login over each scheme, until one answers.
+func (e *endpoint) probe(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.Scheme = "any"
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	maps.Copy(req.Header, e.auth.Header)
+	resp, err := e.transport.over(schemeProbe{endpoint: e}).RoundTrip(req)
+	if err == nil {
+		e.transport.answered.Store(true)
+	}
+	return resp, err
+}
+
+// first is a request to a registry whose scheme is not known yet, and finds it out: it goes without a login, as any first request
+// does. The result is nil if the answer asks for more; the request is then to be sent as usual. Only reading
+// with GET may go over both schemes: nothing is told, and the body of the answer shows a TLS server.
+func (e *endpoint) first(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodGet || e.scheme.Load() != nil {
+		return nil, nil
+	}
+	resp, err := e.probe(req)
+	if err != nil {
+		return nil, err
+	}
+	// Another request may have settled another scheme meanwhile; that one holds for all.
+	if same := resp.Request != nil && resp.Request.URL.Scheme == *e.scheme.Load(); same && !asksForMore(resp.StatusCode) {
+		return resp, nil
+	}
+	discard(resp)
+	return nil, nil
+}
+
+// asksForMore tells the answers that a plain reading of a URL does not deal with: a login, a redirect, and the one whose body was
+// read to recognise a TLS server.
+func asksForMore(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusBadRequest ||
+		status >= http.StatusMultipleChoices && status < http.StatusBadRequest
 }
 
 // schemeProbe sends a request over each scheme in turn until one answers. Below the retries, so that a registry that hiccups is
@@ -52,7 +92,7 @@ func (p schemeProbe) RoundTrip(req *http.Request) (*http.Response, error) {
 			err = errors.Join(errors.New("the registry speaks HTTPS"), resp.Body.Close())
 		}
 		if err == nil {
-			p.endpoint.scheme.Store(&scheme)
+			p.endpoint.scheme.CompareAndSwap(nil, &scheme)
 			return resp, nil
 		}
 		if ctxErr := context.Cause(req.Context()); ctxErr != nil {

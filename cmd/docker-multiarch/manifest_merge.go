@@ -84,14 +84,10 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 	if err := clearOutputs(buildOptions{metadataFile: o.metadataFile}); err != nil {
 		return err
 	}
-	var near []reference.Named
-	for _, t := range req.Tags {
-		near = append(near, t)
-	}
 	if req.Registry, err = w.registryFor(ctx, o.insecure, mergeNames(req, words)...); err != nil {
 		return err
 	}
-	if req.Inputs, err = merge.Read(ctx, req.Registry, words, near...); err != nil {
+	if req.Inputs, req.Looks, err = merge.Read(ctx, req.Registry, words, req.Tags...); err != nil {
 		return err
 	}
 	res, err := merge.Merge(ctx, req)

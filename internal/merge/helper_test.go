@@ -169,12 +169,8 @@ func (w *world) merge(req merge.Request, words ...string) (merge.Result, error) 
 	for i := range words {
 		words[i] = strings.ReplaceAll(words[i], "HOST", w.host)
 	}
-	var near []reference.Named
-	for _, tag := range req.Tags {
-		near = append(near, tag)
-	}
 	var err error
-	if req.Inputs, err = merge.Read(w.t.Context(), w.client, w.parse(words...), near...); err != nil {
+	if req.Inputs, req.Looks, err = merge.Read(w.t.Context(), w.client, w.parse(words...), req.Tags...); err != nil {
 		return merge.Result{}, err
 	}
 	return merge.Merge(w.t.Context(), req)

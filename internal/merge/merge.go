@@ -26,6 +26,9 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 	if err != nil || req.DryRun {
 		return p.result, err
 	}
+	if p.lacks() {
+		p.req.Looks = nil
+	}
 	if err := p.bring(ctx); err != nil {
 		return p.result, err
 	}
@@ -77,6 +80,13 @@ func newPlan(req Request, base *Input) (plan, error) {
 	p.blobs = newBlobs(p.all, p.result.Target.Digest, p.result.Body)
 	p.result.Images = p.images()
 	return p, nil
+}
+
+// lacks tells whether something has to be brought to a repository.
+func (p plan) lacks() bool {
+	return slices.ContainsFunc(p.req.repositories(), func(repo reference.Named) bool {
+		return slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repo) })
+	})
 }
 
 // bring brings to each repository what it lacks. A repository that has all images by reading them from it needs nothing.
@@ -134,7 +144,7 @@ func (p plan) publish(ctx context.Context, allow func(reference.NamedTagged, dig
 	var refusal error
 	var err error
 	p.result.Tags, err = p.req.Registry.Publish(ctx, manifest.PublishRequest{
-		Targets: p.req.targets(), Descriptor: p.result.Target, Body: p.result.Body, Seen: seen,
+		Targets: p.req.targets(), Descriptor: p.result.Target, Body: p.result.Body, Seen: seen, Looks: p.req.Looks,
 		Allow: func(tag reference.NamedTagged, now digest.Digest) error {
 			refusal = allow(tag, now)
 			return refusal

@@ -35,6 +35,7 @@ func add(ctx context.Context, req Request) (Result, error) {
 			note(line)
 		}
 	}
+	req.Looks = nil // the tags are looked at just before each write
 	var last Result
 	for attempt := range writesAtMost {
 		if attempt > 0 {

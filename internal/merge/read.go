@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/distribution/reference"
 	"golang.org/x/sync/errgroup"
@@ -15,6 +16,9 @@ import (
 
 // inputsAtOnce bounds the inputs that are read at the same time.
 const inputsAtOnce = 16
+
+// looksAtOnce bounds the tags that are looked at meanwhile.
+const looksAtOnce = 8
 
 // Input is a tree of images, and who has it.
 type Input struct {
@@ -28,9 +32,13 @@ type Input struct {
 }
 
 // Read reads the manifests and configurations that the words name, all at the same time, in their order. Of several repositories
-// that have the same image, one of near is taken.
-func Read(ctx context.Context, c *manifest.Client, words []Word, near ...reference.Named) ([]Input, error) {
+// that have the same image, one with a tag of near is taken. Tags beside the inputs are looked at meanwhile; one that cannot be
+// is left out.
+func Read(ctx context.Context, c *manifest.Client, words []Word, near ...reference.NamedTagged) ([]Input, []manifest.Look, error) {
 	inputs := make([]Input, len(words))
+	looking, stop := context.WithCancel(ctx)
+	defer stop()
+	looks := look(looking, c, words, near)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(inputsAtOnce)
 	for i, w := range words {
@@ -49,12 +57,30 @@ func Read(ctx context.Context, c *manifest.Client, words []Word, near ...referen
 		})
 	}
 	if err := group.Wait(); err != nil {
+		stop()
+		looks()
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return inputs, nil
+	return inputs, looks(), nil
+}
+
+// look starts to look at the tags in repositories of the inputs. The result waits for them.
+func look(ctx context.Context, c *manifest.Client, words []Word, tags []reference.NamedTagged) func() []manifest.Look {
+	looks := make([]manifest.Look, len(tags))
+	var looking sync.WaitGroup
+	for i, tag := range tags {
+		beside := func(w Word) bool { return w.archive == nil && w.nearest(tags).Name() == tag.Name() }
+		if i < looksAtOnce && slices.ContainsFunc(words, beside) {
+			looking.Go(func() { looks[i], _ = c.Look(ctx, tag) }) // Publish looks again, and tells what is wrong
+		}
+	}
+	return func() []manifest.Look {
+		looking.Wait()
+		return slices.DeleteFunc(looks, func(l manifest.Look) bool { return l.Tag == nil })
+	}
 }
 
 // ReadRef reads what a tag or digest names.
@@ -68,9 +94,9 @@ func ReadRef(ctx context.Context, c *manifest.Client, ref reference.Named) (Inpu
 	return in, err
 }
 
-func (w Word) nearest(near []reference.Named) reference.Named {
+func (w Word) nearest(near []reference.NamedTagged) reference.Named {
 	for _, ref := range w.refs {
-		if slices.ContainsFunc(near, func(n reference.Named) bool { return n.Name() == ref.Name() }) {
+		if slices.ContainsFunc(near, func(n reference.NamedTagged) bool { return n.Name() == ref.Name() }) {
 			return ref
 		}
 	}

@@ -35,6 +35,9 @@ type Request struct {
 	NoClobber bool
 	// DryRun writes nothing.
 	DryRun bool
+	// Looks are what Read saw of tags. They are used unless something has to be brought first, which may take long, and not with
+	// Onto.
+	Looks []manifest.Look
 	// Note, if not nil, is told what the user should know, in one goroutine.
 	Note func(string)
 	// Pause waits for so long, or until the context ends, and is nil for the real time.
