@@ -67,8 +67,11 @@ func (r Request) ProbeAhead() []platform.Platform {
 // and Dockerfile.
 func (r Request) References() []string {
 	var refs []string
-	for _, t := range r.Tags {
-		refs = append(refs, t.String())
+	for _, repo := range r.Repositories() {
+		refs = append(refs, repo.Name())
+	}
+	if scanner := r.scanner(); scanner != "" {
+		refs = append(refs, scanner)
 	}
 	for _, v := range r.BuildArgs {
 		refs = append(refs, v)

@@ -226,7 +226,7 @@ func TestReferencesAreAllThatMayBeAnImage(t *testing.T) {
 		got[r] = true
 	}
 	for _, want := range []string{
-		w.host + "/app:v1", "localhost:5001/y", "localhost:5002/z", "localhost:5000/frontend", "localhost:5000/base", "localhost:5000/tool",
+		w.host + "/app", "localhost:5001/y", "localhost:5002/z", "localhost:5000/frontend", "localhost:5000/base", "localhost:5000/tool",
 	} {
 		if !got[want] {
 			t.Errorf("%s is not among them: %v", want, got)
