@@ -67,7 +67,10 @@ func (r Request) ProbeAhead() []platform.Platform {
 // and Dockerfile.
 func (r Request) References() []string {
 	var refs []string
-	for _, repo := range r.Repositories() {
+	for _, t := range r.Tags {
+		refs = append(refs, t.String())
+	}
+	for _, repo := range r.ByDigest {
 		refs = append(refs, repo.Name())
 	}
 	if scanner := r.scanner(); scanner != "" {

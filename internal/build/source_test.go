@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -221,12 +222,13 @@ func TestReferencesAreAllThatMayBeAnImage(t *testing.T) {
 	w := newWorld(t, "# syntax=localhost:5000/frontend\nARG BASE=localhost:5000/base\nFROM ${BASE}\nCOPY --from=localhost:5000/tool /x /\n")
 	w.req.BuildArgs = map[string]string{"X": "localhost:5001/y"}
 	w.req.Source.Attrs["context:z"] = "docker-image://localhost:5002/z"
+	w.req.ByDigest = []reference.Named{reference.TrimNamed(w.tags("pushed/by/digest")[0])}
 	got := map[string]bool{}
 	for _, r := range w.req.References() {
 		got[r] = true
 	}
 	for _, want := range []string{
-		w.host + "/app", "localhost:5001/y", "localhost:5002/z", "localhost:5000/frontend", "localhost:5000/base", "localhost:5000/tool",
+		w.host + "/app:v1", w.host + "/pushed/by/digest", "localhost:5001/y", "localhost:5002/z", "localhost:5000/frontend", "localhost:5000/base", "localhost:5000/tool",
 	} {
 		if !got[want] {
 			t.Errorf("%s is not among them: %v", want, got)
