@@ -22,14 +22,15 @@ type join struct {
 
 	mu      sync.Mutex
 	arrived int
-	failure error
 	turns   []chan struct{} // closed when the platform may write
 	broken  chan struct{}   // closed when one has failed
+	fail    func()          // lets the platforms that wait go; it may be called again
 }
 
 func newJoin(w io.Writer, folders []string) *join {
 	buffer := bufio.NewWriterSize(w, 1<<16)
 	j := &join{out: tar.NewWriter(buffer), buffer: buffer, folders: folders, turns: make([]chan struct{}, len(folders)), broken: make(chan struct{})}
+	j.fail = sync.OnceFunc(func() { close(j.broken) })
 	for i := range j.turns {
 		j.turns[i] = make(chan struct{})
 	}
@@ -105,16 +106,6 @@ func (j *join) copy(r io.Reader, folder string) error {
 		if _, err := io.Copy(j.out, in); err != nil { //nolint:gosec // the user's own build, to where the user wants it
 			return err
 		}
-	}
-}
-
-// fail lets the platforms that wait go.
-func (j *join) fail() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.failure == nil {
-		j.failure = ErrNotExported
-		close(j.broken)
 	}
 }
 
