@@ -87,6 +87,10 @@ type Step struct {
 	// order of the operation, with repetitions.
 	Inputs []digest.Digest
 
+	// Root is the input whose file system the step goes on from, where the kind has one: the image or step before a RUN, a COPY or a
+	// COPY --link. It is "" for one that begins with nothing.
+	Root digest.Digest
+
 	Source string            // identifier with its scheme: docker-image://, local://, git://, https://, oci-layout://
 	Attrs  map[string]string // of the source: solver/pb/attr.go of BuildKit says which
 

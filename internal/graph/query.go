@@ -58,3 +58,21 @@ func Shared(gs ...Graph) map[digest.Digest]int {
 	}
 	return counts
 }
+
+// Chain returns the steps that the result's file system was made by, one on top of the other, from the base image, if there is one, to
+// the last step.
+func (g Graph) Chain() []Step {
+	if len(g.Steps) == 0 {
+		return nil
+	}
+	byDigest := make(map[digest.Digest]Step, len(g.Steps))
+	for _, s := range g.Steps {
+		byDigest[s.Digest] = s
+	}
+	chain := []Step{g.Steps[len(g.Steps)-1]}
+	for root := chain[0].Root; root != ""; root = chain[len(chain)-1].Root {
+		chain = append(chain, byDigest[root]) // Read has seen to it that all inputs are there
+	}
+	slices.Reverse(chain)
+	return chain
+}

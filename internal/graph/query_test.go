@@ -163,3 +163,43 @@ func TestPinnedSources(t *testing.T) {
 		}
 	}
 }
+
+func TestChainGoesFromTheBaseToTheResult(t *testing.T) {
+	base := llb.Image("base", llb.WithCustomName("FROM base"))
+	tool := llb.Image("tool", llb.WithCustomName("FROM tool"))
+	context := llb.Local("context", llb.WithCustomName("context"))
+	link := func(to llb.State, name string) llb.State {
+		return llb.Merge([]llb.State{to, llb.Scratch().File(llb.Copy(context, name, "/"))}, llb.WithCustomName("COPY --link "+name))
+	}
+	tests := map[string]struct {
+		state llb.State
+		want  []string
+	}{
+		"nothing":     {llb.Scratch(), nil},
+		"only a base": {base, []string{"FROM base"}},
+		"from scratch, whatever is copied": {
+			llb.Scratch().File(llb.Copy(tool, "a", "/").Copy(context, "b", "/"), llb.WithCustomName("COPY a b")), []string{"COPY a b"},
+		},
+		"through a program that sees another image": {
+			base.Run(llb.Shlex("make"), llb.AddMount("/tool", tool), llb.WithCustomName("RUN make")).Root().
+				File(llb.Copy(tool, "a", "/"), llb.WithCustomName("COPY a")),
+			[]string{"FROM base", "RUN make", "COPY a"},
+		},
+		"through links": {link(link(base, "a"), "b"), []string{"FROM base", "COPY --link a", "COPY --link b"}},
+		"links on nothing": {
+			link(link(llb.Scratch().File(llb.Mkdir("/d", 0o755), llb.WithCustomName("WORKDIR /d")), "a"), "b"),
+			[]string{"WORKDIR /d", "COPY --link a", "COPY --link b"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, s := range read(t, tt.state).Chain() {
+				got = append(got, s.Name)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
