@@ -66,8 +66,14 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 		return clearance{err: &PreflightError{err}}
 	}
 	plan, err := c.plan(ctx, graphs)
+	errs, err := c.spare(plan, err)
 	if err != nil {
 		return clearance{err: err}
+	}
+	for i := range errs {
+		if errs[i] != nil {
+			graphs[i] = graph.Graph{} // nobody goes by it
+		}
 	}
 	pins, reread, notes := pin(ctx, gw, graphs)
 	if ctx.Err() != nil {
@@ -83,12 +89,13 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	c.env.Progress.Cleared(plan)
 	limits := newLimits(c.req, plan, c.env.Node.CPUs)
 	return clearance{
-		pins: pins, reread: reread, plan: plan, limits: limits, isolate: isolated,
+		errs: errs, pins: pins, reread: reread, plan: plan, limits: limits, isolate: isolated,
 		holding: len(reports) > 1 && c.req.NoCache && runsShared(graphs, plan.Shared),
 	}
 }
 
-// plan decides how each platform is made, installing emulators where that helps and is allowed.
+// plan decides how each platform is made, installing emulators where that helps and is allowed. With a [CannotRunError] it is the plan
+// in which those jobs are impossible.
 func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) {
 	status, err := c.status(ctx, graphs)
 	if err != nil {
@@ -100,17 +107,15 @@ func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) 
 		return plan, nil
 	}
 	if c.req.KeepEmulators || c.env.Node.Install == nil {
-		return Plan{}, &CannotRunError{Node: c.env.Node.Name, Platforms: missing}
+		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing}
 	}
-	if err := c.env.Node.Install(ctx, missing); err != nil {
-		return Plan{}, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Err: err}
-	}
+	failed := c.install(ctx, plan)
 	if status, err = c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...); err != nil {
 		return Plan{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
 	}
 	plan = newPlan(c.env.Node, c.targets, graphs, status)
 	if missing := plan.Missing(); len(missing) > 0 {
-		return Plan{}, &CannotRunError{Node: c.env.Node.Name, Platforms: missing}
+		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Err: failed}
 	}
 	return plan, nil
 }

@@ -31,13 +31,22 @@ type report struct {
 
 // clearance is what all solves are told at the barrier.
 type clearance struct {
-	err     error // no solve may go on
+	err     error   // no solve may go on
+	errs    []error // by index: why one may not while the others do; nil if all may
 	pins    pins
 	reread  []bool // by index: the graph was not read under the pins
 	plan    Plan
 	limits  limits
 	isolate bool // each platform gets cache mounts of its own
 	holding bool // each job stays until the steps of all have run
+}
+
+// of is why the solve may not go on.
+func (c clearance) of(index int) error {
+	if c.err == nil && c.errs != nil {
+		return c.errs[index]
+	}
+	return c.err
 }
 
 // limits bound the solves that work at the same time; nil is no bound.
@@ -67,10 +76,10 @@ func (c *conductor) clear(ctx context.Context, decide func(context.Context, []re
 }
 
 // await blocks a solve at the barrier.
-func (c *conductor) await(ctx context.Context) (clearance, error) {
+func (c *conductor) await(ctx context.Context, index int) (clearance, error) {
 	select {
 	case <-c.cleared:
-		return c.clearance, c.clearance.err
+		return c.clearance, c.clearance.of(index)
 	case <-ctx.Done():
 		return clearance{}, context.Cause(ctx)
 	}

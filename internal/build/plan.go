@@ -62,10 +62,15 @@ func (p Plan) String() string {
 }
 
 // Missing are the platforms that no job can run, each once, in canonical order.
-func (p Plan) Missing() []platform.Platform {
+func (p Plan) Missing() []platform.Platform { return p.missing(func(Job) bool { return true }) }
+
+// missing are those of some jobs.
+func (p Plan) missing(of func(Job) bool) []platform.Platform {
 	var all []platform.Platform
 	for _, j := range p.Jobs {
-		all = append(all, j.Missing...)
+		if of(j) {
+			all = append(all, j.Missing...)
+		}
 	}
 	slices.SortFunc(all, platform.Compare)
 	return slices.CompactFunc(all, platform.Equal)

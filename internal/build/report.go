@@ -45,6 +45,8 @@ type PlatformReport struct {
 	Size     int64
 	// Attestations are the manifests about the image, as the index has them.
 	Attestations []ocispecs.Descriptor
+	// Retries is how often the platform was solved again after a failure.
+	Retries int
 	// Err says why there is no image.
 	Err error
 }

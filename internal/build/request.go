@@ -64,6 +64,13 @@ type Request struct {
 	Jobs int
 	// KeepEmulators forbids installing emulators: what cannot run is an error.
 	KeepEmulators bool
+
+	// FailFast ends all platforms as soon as one has failed that the result needs.
+	FailFast bool
+	// AllowPartial are the platforms that the result can do without: where only they fail, the rest is made.
+	AllowPartial []platform.Platform
+	// Retry is how often a platform that failed is solved again, at most. What a retry cannot mend is not.
+	Retry int
 }
 
 // Repositories are the distinct repositories that are pushed to, in order of first appearance.

@@ -133,7 +133,7 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 		return nil, err
 	}
 	tell(report{index: s.index, graph: got.graph, gw: gw})
-	cleared, err := s.cond.await(ctx)
+	cleared, err := s.cond.await(ctx, s.index)
 	if err != nil {
 		return nil, err
 	}
