@@ -1,16 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/distribution/reference"
-	"github.com/docker/go-units"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -61,42 +58,6 @@ func imageID(report build.Report) string {
 		return report.Loaded[0].ID.String()
 	}
 	return report.Target.Digest.String()
-}
-
-// table has a line for each platform, in the order of the index.
-func table(out io.Writer, report build.Report) {
-	if !begun(report) {
-		return
-	}
-	fmt.Fprintln(out)
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "PLATFORM\tHOW\tTIME\tSIZE\tDIGEST")
-	for _, p := range report.Platforms {
-		digest, size := p.Manifest.Digest.String(), units.HumanSize(float64(p.Size))
-		if digest == "" {
-			digest, size = "-", "-" // files only
-		}
-		if p.Err != nil {
-			digest, size = "failed", "-"
-			if errors.Is(p.Err, build.ErrNotExported) {
-				digest = "not exported"
-			}
-			if stopped(p.Err) || p.Mode == "" {
-				digest = "not built"
-			}
-		}
-		how := howWords(p)
-		if how == "" {
-			how = "-"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%.1fs\t%s\t%s\n", platform.Format(p.Platform), how, p.Seconds, size, digest)
-	}
-	_ = t.Flush()
-}
-
-// begun tells whether the build came as far as a plan. What failed before needs no table.
-func begun(report build.Report) bool {
-	return slices.ContainsFunc(report.Platforms, func(p build.PlatformReport) bool { return p.Mode != "" })
 }
 
 // delivered tells where the result is now.

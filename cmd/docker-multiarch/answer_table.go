@@ -1,0 +1,102 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker/go-units"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// column is one of the table that says what became of each platform. cell gives "" where there is nothing to say.
+type column struct {
+	title string
+	cell  func(build.PlatformReport) string
+}
+
+// columnsOf are the columns that have something for some platform, and those that are always there. The table is to fit into 100
+// characters, so the digests in it are short ones: they are there in full where the tags are, and in the files.
+func columnsOf(report build.Report) []column {
+	all := []column{
+		{"PLATFORM", func(p build.PlatformReport) string { return platform.Format(p.Platform) }},
+		{"BUILD", buildCell},
+		{"SIZE", sizeCell},
+		{"DIGEST", digestCell},
+	}
+	return slices.DeleteFunc(all, func(c column) bool {
+		if c.title == "SIZE" || c.title == "DIGEST" {
+			return false
+		}
+		return !slices.ContainsFunc(report.Platforms, func(p build.PlatformReport) bool { return c.cell(p) != "" })
+	})
+}
+
+// table has a line for each platform, in the order of the index.
+func table(out io.Writer, report build.Report) {
+	if !begun(report) {
+		return
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	columns := columnsOf(report)
+	line := make([]string, len(columns))
+	for i, c := range columns {
+		line[i] = c.title
+	}
+	fmt.Fprintln(t, strings.Join(line, "\t"))
+	for _, p := range report.Platforms {
+		for i, c := range columns {
+			line[i] = cmp.Or(c.cell(p), "-")
+		}
+		fmt.Fprintln(t, strings.Join(line, "\t"))
+	}
+	_ = t.Flush()
+}
+
+// begun tells whether the build came as far as a plan. What failed before needs no table.
+func begun(report build.Report) bool {
+	return slices.ContainsFunc(report.Platforms, func(p build.PlatformReport) bool { return p.Mode != "" })
+}
+
+// buildCell is how the platform was built, and how long that took.
+func buildCell(p build.PlatformReport) string {
+	how := howWords(p)
+	if how == "" {
+		return ""
+	}
+	return how + " " + secondsText(p.Seconds)
+}
+
+func secondsText(s float64) string {
+	if s >= 99.95 {
+		return fmt.Sprintf("%.0fs", s)
+	}
+	return fmt.Sprintf("%.1fs", s)
+}
+
+func sizeCell(p build.PlatformReport) string {
+	if p.Manifest.Digest == "" || p.Err != nil {
+		return ""
+	}
+	return units.HumanSize(float64(p.Size))
+}
+
+// digestCell is the image, or in a word why there is none.
+func digestCell(p build.PlatformReport) string {
+	switch {
+	case p.Err == nil:
+		return short(p.Manifest.Digest, false) // none if there are files only
+	case stopped(p.Err) || p.Mode == "":
+		return "not built"
+	case errors.Is(p.Err, build.ErrNotExported):
+		return "not exported"
+	}
+	return "failed"
+}
