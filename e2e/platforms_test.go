@@ -36,13 +36,15 @@ func TestAFailedPlatformMovesNoTagAndTheOthersFinish(t *testing.T) {
 		before := s.remote(repo, "1").digest
 		// The others are still at work when one has failed.
 		dir := s.dockerfile("FROM $BASE", "ARG TARGETARCH", "RUN [ $TARGETARCH != arm ] && sleep 1 && echo $TARGETARCH >/done")
-		r := s.build("--platform", three, "--push", "-t", repo+":1", "-t", repo+":2", "--metadata-file", "meta", "--iidfile", "iid", dir)
+		r := s.build("--platform", three, "--push", "-t", repo+":1", "-t", repo+":2", "--metadata-file", "meta", "--iidfile", "iid", "--report", "report.md", dir)
 		s.equal("the status", r.code, 1)
 		s.equal("the standard output", r.out, "")
 		s.contains("the end", r.err, "No tag was moved", "linux/arm/v7")
 		s.equal("the tag that was there", s.remote(repo, "1").digest, before)
 		s.equal("whether the other tag is there", s.exists(repo, "2"), false)
-		rows := regexp.MustCompile(`(?m)^(linux/\S+) [^|\n]*?(sha256:\w+|failed)$`).FindAllStringSubmatch(r.err, -1)
+		report, err := os.ReadFile(filepath.Join(s.dir, "report.md"))
+		s.check(err)
+		rows := regexp.MustCompile("(?m)^\\| `(linux/\\S+)` .* `?(sha256:\\w+|failed)`? \\|$").FindAllStringSubmatch(string(report), -1)
 		s.equal("the number of platforms in the table", len(rows), 3)
 		for _, row := range rows {
 			if row[1] == "linux/arm/v7" {

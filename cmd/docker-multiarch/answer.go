@@ -131,9 +131,16 @@ func stateNote(tag manifest.TagResult) string {
 
 // sayUntouched tells where an error left the tags.
 func sayUntouched(out io.Writer, j job, report build.Report) {
-	if !begun(report) {
-		return
+	if words := untouched(j, report); begun(report) {
+		fmt.Fprintln(out)
+		if words != "" {
+			fmt.Fprintln(out, words)
+		}
 	}
+}
+
+// untouched is where an error left the tags, in a sentence; "" if files were written only.
+func untouched(j job, report build.Report) string {
 	var moved []string
 	for _, t := range report.Tags {
 		if t.State == manifest.Moved || t.State == manifest.Overwritten {
@@ -143,13 +150,13 @@ func sayUntouched(out io.Writer, j job, report build.Report) {
 	for _, l := range report.Loaded {
 		moved = append(moved, l.Name+" (in the engine)")
 	}
-	fmt.Fprintln(out)
 	switch files := len(j.request.Outputs.Archives)+len(j.request.Outputs.Files) > 0; {
 	case len(moved)+len(report.Written) == 0 && !files:
-		fmt.Fprintln(out, "No tag was moved.")
+		return "No tag was moved."
 	case len(moved)+len(report.Written) == 0:
-		fmt.Fprintln(out, "No tag was moved, no file was written.")
+		return "No tag was moved, no file was written."
 	case len(moved) > 0:
-		fmt.Fprintf(out, "Tags that were moved before: %s\n", strings.Join(moved, ", "))
+		return "Tags that were moved before: " + strings.Join(moved, ", ")
 	}
+	return ""
 }

@@ -25,6 +25,7 @@ type buildOptions struct {
 
 	network               string
 	iidFile, metadataFile string
+	report                string
 	noCache, pull, quiet  bool
 	output                outputOptions
 	progress              progressOptions
@@ -119,6 +120,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	addStepFlags(f, &o.steps)
 	addAcceptedFlags(f, &o.accepted)
 	addCallFlags(f, &o.call)
+	f.StringVar(&o.report, "report", "", `Write what became of the build to a file, as Markdown, also if it fails ("-": standard output)`)
 	f.StringArrayVar(&o.localBases, "local-base", nil, "Use a base image of the engine's own store that no registry has; may be repeated")
 	f.BoolVarP(&o.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
 
@@ -146,6 +148,9 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if j.call != nil {
 		return runCall(ctx, w, o, j)
 	}
+	if err := checkReport(o, j); err != nil {
+		return err
+	}
 	if err := clearOutputs(o); err != nil {
 		return err
 	}
@@ -160,6 +165,7 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	progress.explainWarnings(w.err, o.debug || debug.IsEnabled())
 	progress.explainFailures(w.err, report)
 	err = answer(w, o, j, report, err)
+	err = writeReports(w, o, outcome{job: j, report: report, err: err, failures: progress.failures(report)})
 	if err == nil && !o.quiet {
 		progress.Slowest(w.err)
 	}

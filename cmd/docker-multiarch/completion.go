@@ -38,6 +38,7 @@ func buildCompletions(w *world) map[string]completer {
 		"file":           files,
 		"metadata-file":  files,
 		"iidfile":        files,
+		"report":         files,
 		"builder-config": files,
 		"driver-opt":     completeDriverOptions,
 		"call":           oneOf("build", "check", "outline", "targets", "subrequests.describe"),

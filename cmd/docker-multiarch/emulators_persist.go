@@ -143,20 +143,3 @@ func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []s
 	}
 	return lines
 }
-
-// replaceFile writes a file in one step.
-func replaceFile(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the error that matters is the first
-	}
-	return err
-}

@@ -119,6 +119,13 @@ func (d *display) explainFailures(out io.Writer, report build.Report) {
 	d.Failures(out, failures)
 }
 
+// failures is the same as a text.
+func (d *display) failures(report build.Report) string {
+	var text strings.Builder
+	d.explainFailures(&text, report)
+	return strings.Trim(text.String(), "\n")
+}
+
 // stopped tells whether a platform ended because somebody stopped the build. The Docker CLI's own cancelling comes as
 // context.Canceled.
 func stopped(err error) bool {

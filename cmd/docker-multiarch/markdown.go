@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// What comes from outside (names of files, commands, output of programs) is text in a report and never markup, in GitHub's dialect
+// (https://github.github.com/gfm/): in a table a backslash does not protect everything, entities do.
+
+// plainWord is what stands for itself between two backticks, in a table too.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 /:.,@=_+()-]*$`)
+
+// mdCode is one line of code.
+func mdCode(s string) string {
+	if s = printable(strings.Join(strings.Fields(s), " ")); plainWord.MatchString(s) {
+		return "`" + s + "`"
+	}
+	return "<code>" + entities(s) + "</code>"
+}
+
+// mdText is one line of text.
+func mdText(s string) string { return entities(printable(strings.Join(strings.Fields(s), " "))) }
+
+// mdBlock is lines as they are.
+func mdBlock(s string) string { return "<pre>\n" + html.EscapeString(lines(s)) + "\n</pre>\n" }
+
+// mdDetails is a block that a reader has to open.
+func mdDetails(title, body string) string {
+	return "<details><summary><code>" + html.EscapeString(printable(title)) + "</code></summary>\n\n" + mdBlock(body) + "\n</details>\n"
+}
+
+// mdTable is a table; its cells are Markdown already.
+func mdTable(rows [][]string) string {
+	var b strings.Builder
+	for i, row := range rows {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			b.WriteString("|" + strings.Repeat(" --- |", len(row)) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// marks are the characters that mean something to Markdown within a line. An @ would call somebody, a # name an issue; in a text of
+// their own GitHub does not see them.
+const marks = "\\`*_{}[]<>&|~!$"
+
+func entities(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '@' || r == '#':
+			fmt.Fprintf(&b, "&#%d;<!-- -->", r)
+		case strings.ContainsRune(marks, r):
+			fmt.Fprintf(&b, "&#%d;", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// printable shows what a reader would not see, or would see something else for: control characters, marks of direction, broken UTF-8.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) && r != utf8.RuneError {
+			return r
+		}
+		return '\uFFFD'
+	}, s)
+}
+
+// lines is an output with its lines, each printable.
+func lines(s string) string {
+	split := strings.Split(strings.TrimRight(s, "\r\n"), "\n")
+	for i, line := range split {
+		line = strings.TrimRight(line, "\r")
+		line = line[strings.LastIndexByte(line, '\r')+1:] // what a terminal would show at last
+		split[i] = printable(strings.ReplaceAll(ansi.ReplaceAllString(line, ""), "\t", "    "))
+	}
+	return strings.Join(split, "\n")
+}
+
+// ansi is what colours a terminal.
+var ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\\\-_]")

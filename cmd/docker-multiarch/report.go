@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+)
+
+// stepSummary is the variable with the file that GitHub shows as a job's summary.
+const stepSummary = "GITHUB_STEP_SUMMARY"
+
+// summaryLimit is how large GitHub lets that file become: each step has one, and all of it is dropped if it is larger
+// (https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions).
+const summaryLimit = 1 << 20
+
+// outcome is what became of a build.
+type outcome struct {
+	job    job
+	report build.Report
+	err    error
+	// failures are the ends of the failed steps' outputs.
+	failures string
+}
+
+// checkReport refuses a report to standard output where something else goes.
+func checkReport(o buildOptions, j job) error {
+	if o.report != "-" {
+		return nil
+	}
+	toStdout := slices.ContainsFunc(j.request.Outputs.Archives, func(a build.Archive) bool { return a.Dest == "-" }) ||
+		slices.ContainsFunc(j.request.Outputs.Files, func(f build.Files) bool { return f.Dest == "-" })
+	switch {
+	case o.quiet:
+		return &usage{err: errors.New("-q and --report - both print to standard output"), hint: "--report FILE.md"}
+	case toStdout:
+		return &usage{err: errors.New("--output and --report - both print to standard output"), hint: "--report FILE.md"}
+	}
+	return nil
+}
+
+// writeReports writes what became of the build to where people read it: --report, and a job's summary where the variable names one.
+// A summary that cannot be written is no failure of a build. It gives back the build's error.
+func writeReports(w *world, o buildOptions, out outcome) error {
+	summary, _ := w.lookupEnv(stepSummary)
+	if o.report == "" && summary == "" {
+		return out.err
+	}
+	text := []byte(out.markdown())
+	if summary != "" {
+		if err := appendSummary(summary, text); err != nil {
+			w.say(fmt.Sprintf("warning: the summary could not be written to the file that %s names: %v", stepSummary, err))
+		}
+	}
+	var err error
+	switch o.report {
+	case "":
+	case "-":
+		_, err = w.out.Write(text)
+	default:
+		err = replaceFile(o.report, text)
+	}
+	switch {
+	case err == nil:
+		return out.err
+	case out.err == nil:
+		return fmt.Errorf("everything was built and delivered, but --report could not be written: %w", err)
+	}
+	w.say(fmt.Sprintf("warning: --report could not be written: %v", err))
+	return out.err
+}
+
+// appendSummary adds to a file that other commands of the same step may have written to, in one write.
+func appendSummary(name string, text []byte) (err error) {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size()+int64(len(text)) > summaryLimit {
+		return fmt.Errorf("it has %d bytes, and GitHub takes %d", info.Size(), summaryLimit)
+	}
+	_, err = f.Write(append(text, '\n'))
+	return err
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// reportLimit bounds a report, in bytes: a comment on GitHub takes 65,536 characters.
+const reportLimit = 60_000
+
+// markdown is a report that is read in a pull request's comment or a job's summary: what matters first, what is long folded away. What
+// does not fit is left out from the end, whole parts at a time, and that is said.
+func (o outcome) markdown() string {
+	parts := []string{
+		"### " + o.headline() + "\n",
+		o.platformTable(),
+		o.why(),
+		o.names(),
+		o.files(),
+		o.ends(),
+	}
+	var b strings.Builder
+	left := false
+	for _, part := range parts {
+		switch {
+		case part == "":
+		case b.Len()+len(part) > reportLimit:
+			left = true
+		case b.Len() > 0:
+			b.WriteString("\n" + part)
+		default:
+			b.WriteString(part)
+		}
+	}
+	if left {
+		b.WriteString("\nThis report would be too long for a comment: parts of it are left out.\n")
+	}
+	return b.String()
+}
+
+// headline says in a sentence what came of it.
+func (o outcome) headline() string {
+	_, pushFailed := errors.AsType[*build.PushError](o.err)
+	switch {
+	case o.err != nil && stopped(o.err):
+		return "Stopped: " + o.title()
+	case pushFailed && begun(o.report):
+		return "Built, but not published: " + o.title()
+	case o.err != nil:
+		return "Failed: " + o.title()
+	case len(o.report.Tags)+len(o.report.ByDigest) > 0:
+		return "Published: " + o.title()
+	}
+	return "Built: " + o.title()
+}
+
+// title is what was to be made, in few words.
+func (o outcome) title() string {
+	var names []string
+	for _, t := range o.job.names {
+		names = append(names, mdCode(reference.FamiliarString(t)))
+	}
+	for _, repo := range o.job.request.ByDigest {
+		names = append(names, mdCode(reference.FamiliarName(repo)))
+	}
+	const most = 3
+	if len(names) > most {
+		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
+	}
+	return cmp.Or(strings.Join(names, ", "), "an image without a name")
+}
+
+// platformTable is the answer's table, with the digests in full.
+func (o outcome) platformTable() string {
+	if !begun(o.report) {
+		return ""
+	}
+	var rows [][]string
+	columns := columnsOf(o.report)
+	var titles []string
+	for _, c := range columns {
+		titles = append(titles, c.title[:1]+strings.ToLower(c.title[1:]))
+	}
+	rows = append(rows, titles)
+	for _, p := range o.report.Platforms {
+		row := make([]string, len(columns))
+		for i, c := range columns {
+			row[i] = mdText(cmp.Or(c.cell(p), "-"))
+			if c.title == "PLATFORM" {
+				row[i] = mdCode(platform.Format(p.Platform))
+			}
+			if c.title == "DIGEST" && p.Err == nil && p.Manifest.Digest != "" {
+				row[i] = mdCode(p.Manifest.Digest.String())
+			}
+		}
+		rows = append(rows, row)
+	}
+	return mdTable(rows)
+}
+
+// why is the error, and what to do.
+func (o outcome) why() string {
+	if o.err == nil {
+		return ""
+	}
+	const most = 8 << 10
+	text := mdBlock(endOf(o.err.Error(), most))
+	if words := untouched(o.job, o.report); words != "" {
+		text += "\n" + mdText(words) + "\n"
+	}
+	if hint := hintFor(o.err); hint != "" {
+		text += "\n**What to do**\n\n" + mdBlock(hint)
+	}
+	return text
+}
+
+// names is what the result is known by.
+func (o outcome) names() string {
+	var text string
+	if len(o.report.Tags)+len(o.report.ByDigest) > 0 {
+		rows := [][]string{{"Tag", "Digest", ""}}
+		for _, t := range o.report.Tags {
+			rows = append(rows, []string{mdCode(t.Ref), mdCode(t.Digest.String()), mdText(strings.TrimSpace(stateNote(t)))})
+		}
+		for _, repo := range o.report.ByDigest {
+			rows = append(rows, []string{mdCode(reference.FamiliarName(repo)), mdCode(o.report.Target.Digest.String()), "no tag"})
+		}
+		text = mdTable(rows)
+	}
+	return text
+}
+
+// files are the other places where the result is.
+func (o outcome) files() string {
+	var b strings.Builder
+	for _, l := range o.report.Loaded {
+		fmt.Fprintf(&b, "- %s is in the engine: %s\n", mdCode(cmp.Or(l.Name, "(no name)")), mdCode(l.ID.String()))
+	}
+	for _, name := range o.report.Written {
+		fmt.Fprintf(&b, "- %s is written\n", mdCode(name))
+	}
+	return b.String()
+}
+
+// ends are what the failed steps said last.
+func (o outcome) ends() string {
+	if o.failures == "" {
+		return ""
+	}
+	const most = 24 << 10
+	return mdDetails("the ends of the failed steps", endOf(o.failures, most))
+}
+
+// endOf is the end of a text, in whole lines if they are not too long, bounded.
+func endOf(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	text = text[len(text)-most:]
+	if i := strings.IndexByte(text, '\n'); i >= 0 && i < most/2 {
+		text = text[i+1:]
+	}
+	return "…\n" + strings.ToValidUTF8(text, "")
+}
