@@ -1,0 +1,82 @@
+package exe
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Fit is whether a machine runs a file.
+type Fit int
+
+// The three answers.
+const (
+	Runs             Fit = iota
+	RunsElsewhereToo     // only on CPUs, kernels and emulators that have the narrower mode as well
+	Wrong                // on no machine of the platform, but by an emulator
+)
+
+// Fit compares a file with a platform, and says in words why it does not simply run. Scripts run: ask for their interpreter.
+//
+// Variants are not compared: their flags do not tell arm/v5 from arm/v7, or amd64/v2 from amd64. What a file is (an object, firmware)
+// is the caller's matter.
+func (f File) Fit(p platform.Platform) (Fit, string) {
+	p = platform.Normalize(p)
+	if f.Format == Script || f.Machine == AnyMachine {
+		return Runs, ""
+	}
+	if want := formatOf(p.OS); f.Format != want {
+		return Wrong, "it is for another system: " + f.String()
+	}
+	if f.Format == MachO && slices.Contains(strings.Split(f.Machine, "+"), p.Architecture) {
+		return Runs, ""
+	}
+	if f.Machine == p.Architecture && f.ABI != "x32" && f.ABI != "n32" && f.ABI != "ilp32" {
+		return Runs, ""
+	}
+	if why := f.narrower(p); why != "" {
+		return RunsElsewhereToo, why
+	}
+	return Wrong, "it is for " + f.String()
+}
+
+// narrower tells what else than the platform's own mode a CPU needs to run a file; "" if that does not help.
+func (f File) narrower(p platform.Platform) string {
+	if f.Format == PE {
+		switch {
+		case p.Architecture == "amd64" && f.Machine == "386":
+			return "needs WoW64, which Nano Server lacks"
+		case p.Architecture == "arm64" && (f.Machine == "386" || f.Machine == "amd64"):
+			return "is emulated by Windows on arm64"
+		}
+		return ""
+	}
+	if f.Format == MachO {
+		if p.Architecture == "arm64" && slices.Contains(strings.Split(f.Machine, "+"), "amd64") {
+			return "needs Rosetta"
+		}
+		return ""
+	}
+	switch p.Architecture + " " + f.Machine {
+	case "amd64 386":
+		return "does not run where amd64 is emulated, by Rosetta or qemu-x86_64, and where the kernel has no 32-bit mode"
+	case "arm64 arm":
+		return "does not run on arm64 CPUs without AArch32, such as Apple silicon and many servers"
+	case "amd64 amd64":
+		return "needs a kernel with the x32 ABI, which few have"
+	case "mips64 mips", "mips64 mips64", "mips64le mipsle", "mips64le mips64le", "ppc64 ppc", "s390x s390":
+		return "needs a kernel with the 32-bit mode of " + p.Architecture
+	}
+	return ""
+}
+
+func formatOf(os string) Format {
+	switch os {
+	case "windows":
+		return PE
+	case "darwin", "ios":
+		return MachO
+	}
+	return ELF
+}

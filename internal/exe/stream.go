@@ -1,0 +1,85 @@
+package exe
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// A stream is a file that is read forward, with a beginning that stays.
+type stream struct {
+	head []byte    // the file's beginning
+	rest io.Reader // what follows head, or what follows pos once skipped
+	pos  int64     // how far the file was read beyond head; 0: not at all
+	err  error     // of rest, other than its end
+}
+
+// at returns n bytes at an offset, nil if the file ends before or they were passed already. It is valid until the next call.
+func (s *stream) at(off int64, n int) []byte {
+	if off < 0 || n < 0 || s.err != nil {
+		return nil
+	}
+	if end := off + int64(n); end > int64(len(s.head)) && end <= headSize && s.pos == 0 {
+		s.fill()
+	}
+	if off+int64(n) <= int64(len(s.head)) {
+		return s.head[off : off+int64(n)]
+	}
+	return s.beyond(off, n)
+}
+
+// fill makes the head as long as most files need it.
+func (s *stream) fill() {
+	if s.rest == nil || len(s.head) >= headSize {
+		return
+	}
+	whole := make([]byte, headSize)
+	n := copy(whole, s.head)
+	more, err := io.ReadFull(s.rest, whole[n:])
+	s.fail(err)
+	s.head = whole[:n+more]
+}
+
+// beyond reads what lies further, and lets go of what is before it.
+func (s *stream) beyond(off int64, n int) []byte {
+	s.fill()
+	if s.pos == 0 {
+		s.pos = int64(len(s.head))
+	}
+	buf := make([]byte, 0, n)
+	if off < int64(len(s.head)) && s.pos == int64(len(s.head)) {
+		buf = append(buf, s.head[off:]...)
+		off = s.pos
+	}
+	if s.rest == nil || off < s.pos || s.err != nil {
+		return nil
+	}
+	skipped, err := io.CopyN(io.Discard, s.rest, off-s.pos)
+	s.pos += skipped
+	s.fail(err)
+	if err != nil {
+		return nil
+	}
+	from := len(buf)
+	buf = buf[:n]
+	read, err := io.ReadFull(s.rest, buf[from:])
+	s.pos += int64(read)
+	s.fail(err)
+	if err != nil {
+		return nil
+	}
+	return buf
+}
+
+// fail keeps an error that is not just the file's end.
+func (s *stream) fail(err error) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		s.err = err
+	}
+}
+
+// text is what stands before the first zero byte.
+func text(b []byte) string {
+	b, _, _ = bytes.Cut(b, []byte{0})
+	return string(b)
+}

@@ -1,0 +1,84 @@
+package gate
+
+import (
+	"path"
+	"strings"
+)
+
+// allowance is the user's globs.
+type allowance struct {
+	globs []glob
+}
+
+type glob struct {
+	text  string
+	parts []string
+	hit   bool
+}
+
+func newAllowance(texts []string) (a allowance) {
+	for _, text := range texts {
+		a.globs = append(a.globs, glob{text: text, parts: strings.Split(clean(text), "/")})
+	}
+	return a
+}
+
+// CheckAllow says what is wrong with a glob of Options.Allow.
+func CheckAllow(text string) error {
+	_, err := path.Match(text, "")
+	return err
+}
+
+// allows reports whether a glob matches a path or a folder above it.
+func (a *allowance) allows(p string) bool {
+	parts := strings.Split(p, "/")
+	allowed := false
+	for i := range a.globs {
+		if matchParts(a.globs[i].parts, parts) {
+			a.globs[i].hit, allowed = true, true
+		}
+	}
+	return allowed
+}
+
+func (a *allowance) unmatched() (texts []string) {
+	for _, g := range a.globs {
+		if !g.hit {
+			texts = append(texts, g.text)
+		}
+	}
+	return texts
+}
+
+// matchParts compares folder by folder; what is below a match matches. ** is any number of folders, also none. It keeps for each part of
+// the path the set of places in the glob, so that a hostile path costs no more than a long one.
+func matchParts(globs, parts []string) bool {
+	at := map[int]bool{0: true}
+	for i := 0; ; i++ {
+		spread(at, globs)
+		if at[len(globs)] {
+			return true
+		}
+		if i == len(parts) || len(at) == 0 {
+			return false
+		}
+		next := map[int]bool{}
+		for g := range at {
+			if globs[g] == "**" {
+				next[g] = true
+			} else if ok, err := path.Match(globs[g], parts[i]); err == nil && ok {
+				next[g+1] = true
+			}
+		}
+		at = next
+	}
+}
+
+// spread lets ** be no folder.
+func spread(at map[int]bool, globs []string) {
+	for g := range globs {
+		if at[g] && globs[g] == "**" {
+			at[g+1] = true
+		}
+	}
+}

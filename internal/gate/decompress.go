@@ -1,0 +1,77 @@
+package gate
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// readSize is how much is asked for at once: each read of a builder's content store is a call.
+	readSize = 1 << 20
+	// maxUnpacked bounds the time that a bomb takes, and is more than layers have.
+	maxUnpacked = 256 << 30
+	maxWindow   = 128 << 20 // of zstd: what its highest level takes
+)
+
+// unpack undoes the compression, which shows in the first bytes: media types are not always true. close frees what it holds, and does
+// not close r.
+func unpack(r *bufio.Reader) (unpacked io.Reader, closer func(), err error) {
+	magic, err := r.Peek(6)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	none := func() {}
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &bounded{r: z}, none, nil
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), len(magic) >= 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:4], []byte{0x2a, 0x4d, 0x18}):
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, nil, err
+		}
+		return &bounded{r: z}, z.Close, nil
+	case bytes.HasPrefix(magic, []byte("BZh")):
+		return &bounded{r: bzip2.NewReader(r)}, none, nil
+	case bytes.Equal(magic, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+		return nil, nil, fmt.Errorf("%w: it is compressed by xz", ErrUnknownLayer)
+	}
+	return r, none, nil
+}
+
+// bounded ends what goes on for too long.
+type bounded struct {
+	r io.Reader
+	n int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.n += int64(n); b.n > maxUnpacked {
+		return n, fmt.Errorf("%w: it unpacks to more than %d GiB", ErrUnknownLayer, maxUnpacked>>30)
+	}
+	return n, err
+}
+
+// isLayer reports whether a media type is that of a root file system's layer. Encrypted ones are none that can be read.
+func isLayer(mediaType string) bool {
+	base, _, _ := strings.Cut(mediaType, ";")
+	switch {
+	case strings.Contains(base, "encrypted"):
+		return false
+	case strings.HasPrefix(base, "application/vnd.oci.image.layer."), strings.HasPrefix(base, "application/vnd.docker.image.rootfs."):
+		return strings.Contains(base, ".tar")
+	}
+	return false
+}

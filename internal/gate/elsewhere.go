@@ -1,0 +1,111 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+// firstPaths is how many paths stand in a finding about several files.
+const firstPaths = 10
+
+// elsewhere looks at every file that was added. Those of one layer for one machine are one finding.
+func (x *examination) elsewhere() {
+	for i, l := range x.listings {
+		if l == nil || x.img.Layers[i].Base {
+			continue
+		}
+		var groups []Finding
+		for _, e := range l.Entries {
+			if e.Exe == nil {
+				continue
+			}
+			if e.Exe.Format != exe.Script {
+				x.result.Files++
+			}
+			severity, ok := x.alarming(*e.Exe)
+			if !ok || x.covered(i, e.Path) || x.allow.allows(e.Path) {
+				continue
+			}
+			groups = group(groups, severity, e)
+		}
+		for _, f := range groups {
+			x.add(i, x.told(i, f))
+		}
+	}
+}
+
+// alarming judges a file that nobody is known to run.
+func (x *examination) alarming(f exe.File) (Severity, bool) {
+	if f.Kind == exe.Object || f.Kind == exe.Core || f.Kind == exe.Firmware || !isPlatformMachine(f.Machine) {
+		return "", false
+	}
+	fit, _ := f.Fit(x.platform)
+	switch {
+	case fit != exe.Wrong:
+		return "", false
+	case f.Format != x.native():
+		return Note, true
+	case x.opt.Mode == Strict:
+		return Error, true
+	}
+	return Warning, true
+}
+
+// native is the format of the platform's programs.
+func (x *examination) native() exe.Format {
+	switch x.platform.OS {
+	case "windows":
+		return exe.PE
+	case "darwin":
+		return exe.MachO
+	}
+	return exe.ELF
+}
+
+// isPlatformMachine reports whether images are made for a machine. Others are in images as data: firmware, programs for graphics cards.
+func isPlatformMachine(machine string) bool {
+	switch machine {
+	case "386", "amd64", "arm", "arm64", "loong64", "mips", "mipsle", "mips64", "mips64le", "ppc64", "ppc64le", "riscv64", "s390x", "amd64+arm64", "arm64+amd64":
+		return true
+	}
+	return false
+}
+
+// covered reports whether a layer above has something else at a path.
+func (x *examination) covered(i int, path string) bool {
+	return slices.ContainsFunc(x.listings[i+1:], func(l *Listing) bool {
+		if l == nil {
+			return false
+		}
+		_, found := l.find(path)
+		return found || l.hides(path)
+	})
+}
+
+// group adds a file to the finding about those like it.
+func group(groups []Finding, severity Severity, e Entry) []Finding {
+	found := e.Exe.String()
+	i := slices.IndexFunc(groups, func(f Finding) bool { return f.Severity == severity && f.Found == found })
+	if i < 0 {
+		i, groups = len(groups), append(groups, Finding{Severity: severity, Check: CheckMachine, Found: found})
+	}
+	f := &groups[i]
+	if f.Count++; f.Count <= firstPaths {
+		f.Paths = append(f.Paths, "/"+e.Path)
+	}
+	return groups
+}
+
+// told gives a finding its words.
+func (x *examination) told(i int, f Finding) Finding {
+	f.Path, f.Wanted = f.Paths[0], x.platform.Architecture
+	f.Message = fmt.Sprintf("%s is for %s, the image for %s", x.where(i, f.Path[1:]), f.Found, f.Wanted)
+	if f.Count > 1 {
+		f.Message = fmt.Sprintf("%d files are for %s, the image for %s: %s and others", f.Count, f.Found, f.Wanted, x.where(i, f.Path[1:]))
+	} else {
+		f.Paths, f.Count = nil, 0
+	}
+	return f
+}

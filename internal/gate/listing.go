@@ -1,0 +1,85 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+// Type is what an entry of a layer is.
+type Type string
+
+// The types. Devices, pipes and sockets are Other.
+const (
+	File     Type = "file"
+	Dir      Type = "dir"
+	Symlink  Type = "symlink"
+	Hardlink Type = "hardlink"
+	Other    Type = "other"
+)
+
+// An Entry is one path of a layer. Paths have no slash before them; they are clean and stay within the image.
+type Entry struct {
+	Path string    `json:"path"`
+	Type Type      `json:"type"`
+	Mode uint16    `json:"mode"`           // permissions, with setuid 04000, setgid 02000 and sticky 01000
+	Link string    `json:"link,omitempty"` // of a symlink as it is, of a hard link as a Path
+	Exe  *exe.File `json:"exe,omitempty"`  // of a file that is an executable or a script; shared by those that are alike, not to be written to
+}
+
+// A Listing is what one layer has. It is not written to once it is made.
+type Listing struct {
+	Entries []Entry  `json:"entries"`          // by path, each once: what stands last in the layer holds
+	Hidden  []string `json:"hidden,omitempty"` // by whiteouts: paths of lower layers, sorted
+	Opaque  []string `json:"opaque,omitempty"` // folders of which lower layers show nothing, sorted
+	// Cut says that the layer has more than a listing holds: what is missing from it may be there.
+	Cut bool `json:"cut,omitempty"`
+}
+
+// find returns the entry at a path.
+func (l *Listing) find(path string) (Entry, bool) {
+	i, ok := slices.BinarySearchFunc(l.Entries, path, func(e Entry, p string) int { return strings.Compare(e.Path, p) })
+	if !ok {
+		return Entry{}, false
+	}
+	return l.Entries[i], true
+}
+
+// implies reports whether something is below a path.
+func (l *Listing) implies(dir string) bool {
+	i, _ := slices.BinarySearchFunc(l.Entries, dir+"/", func(e Entry, p string) int { return strings.Compare(e.Path, p) })
+	return i < len(l.Entries) && strings.HasPrefix(l.Entries[i].Path, dir+"/")
+}
+
+// hides reports whether the layer takes from sight what lower layers have at a path: by an entry that is no folder above it, by a
+// whiteout of it or of a folder above it, or since such a folder is opaque. What the layer itself has there is the caller's first question.
+func (l *Listing) hides(path string) bool {
+	if contains(l.Hidden, path) {
+		return true
+	}
+	for above := parent(path); ; above = parent(above) {
+		if contains(l.Opaque, above) || contains(l.Hidden, above) {
+			return true
+		}
+		if above == "" {
+			return false
+		}
+		if e, ok := l.find(above); ok && e.Type != Dir {
+			return true
+		}
+	}
+}
+
+func contains(sorted []string, s string) bool {
+	if len(sorted) == 0 {
+		return false
+	}
+	_, ok := slices.BinarySearch(sorted, s)
+	return ok
+}
+
+// parent is the folder of a path; "" is the root.
+func parent(path string) string {
+	return path[:max(0, strings.LastIndexByte(path, '/'))]
+}

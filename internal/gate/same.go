@@ -1,0 +1,40 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// SameLayers finds platforms whose added layers are identical: lawful where nothing is for a CPU, and otherwise how it looks from outside
+// that all platforms have the same program. The images are compared in their order; each note is of the later one.
+func SameLayers(images []Image) (findings []Finding) {
+	for i, img := range images {
+		own := added(img)
+		if len(own) == 0 {
+			continue
+		}
+		j := slices.IndexFunc(images[:i], func(other Image) bool {
+			return platform.Normalize(other.Platform).Architecture != platform.Normalize(img.Platform).Architecture && slices.Equal(added(other), own)
+		})
+		if j >= 0 {
+			findings = append(findings, Finding{
+				Severity: Note, Check: CheckSameLayers, Platform: platform.Format(img.Platform), Layer: own[len(own)-1],
+				Message: fmt.Sprintf("what the build added is the same as for %s", platform.Format(images[j].Platform)),
+			})
+		}
+	}
+	return findings
+}
+
+func added(img Image) (digests []digest.Digest) {
+	for _, l := range img.Layers {
+		if !l.Base {
+			digests = append(digests, l.Descriptor.Digest)
+		}
+	}
+	return digests
+}

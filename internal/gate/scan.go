@@ -1,0 +1,144 @@
+package gate
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+const (
+	whiteout       = ".wh."
+	opaqueWhiteout = ".wh..wh..opq"
+
+	// What a listing holds at most, in bytes of paths and of entries: a layer of half a million files and more.
+	maxListing = 64 << 20
+	entryCost  = 64
+	// glance is how much of each file is looked at before it is known to be no executable.
+	glance = 64
+)
+
+// scan lists a layer from its tar stream. Only the beginnings of files are looked at.
+func scan(ctx context.Context, r io.Reader) (*Listing, error) {
+	s := scanner{tar: tar.NewReader(r), files: map[string]*exe.File{}}
+	for n := 0; ; n++ {
+		if n%256 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		header, err := s.tar.Next()
+		if errors.Is(err, io.EOF) {
+			return s.finish(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := s.add(header); err != nil {
+			return nil, fmt.Errorf("%q: %w", header.Name, err)
+		}
+	}
+}
+
+type scanner struct {
+	tar     *tar.Reader
+	listing Listing
+	files   map[string]*exe.File // alike ones once
+	cost    int
+	head    [glance]byte
+}
+
+func (s *scanner) add(h *tar.Header) error {
+	p := clean(h.Name)
+	if dir, base := parent(p), path.Base(p); strings.HasPrefix(base, whiteout) {
+		s.white(dir, base)
+		return nil
+	}
+	e := Entry{Path: p, Mode: uint16(h.Mode & 0o7777)} //nolint:gosec // masked
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+		e.Type = File
+		if err := s.look(&e); err != nil {
+			return err
+		}
+	case tar.TypeDir:
+		e.Type = Dir
+	case tar.TypeSymlink:
+		e.Type, e.Link = Symlink, h.Linkname
+	case tar.TypeLink:
+		e.Type, e.Link = Hardlink, clean(h.Linkname)
+	case tar.TypeXGlobalHeader:
+		return nil
+	default:
+		e.Type = Other
+	}
+	if s.pay(len(e.Path) + len(e.Link)) {
+		s.listing.Entries = append(s.listing.Entries, e)
+	}
+	return nil
+}
+
+// look finds out whether a file is an executable.
+func (s *scanner) look(e *Entry) error {
+	n, err := io.ReadFull(s.tar, s.head[:])
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	f, ok, err := exe.Read(s.head[:n], s.tar)
+	if err != nil || !ok {
+		return err
+	}
+	key := fmt.Sprint(f)
+	if s.files[key] == nil && s.pay(len(key)) {
+		s.files[key] = &f
+	}
+	e.Exe = s.files[key]
+	return nil
+}
+
+func (s *scanner) white(dir, base string) {
+	switch {
+	case base == opaqueWhiteout:
+		if s.pay(len(dir)) {
+			s.listing.Opaque = append(s.listing.Opaque, dir)
+		}
+	case strings.HasPrefix(base, whiteout+whiteout): // AUFS's own
+	default:
+		if hidden := path.Join(dir, base[len(whiteout):]); s.pay(len(hidden)) {
+			s.listing.Hidden = append(s.listing.Hidden, hidden)
+		}
+	}
+}
+
+// pay reports whether there is room for one entry more.
+func (s *scanner) pay(size int) bool {
+	if s.cost += size + entryCost; s.cost > maxListing {
+		s.listing.Cut = true
+	}
+	return !s.listing.Cut
+}
+
+// finish sorts; of entries with one path the last stays.
+func (s *scanner) finish() *Listing {
+	l := &s.listing
+	slices.SortStableFunc(l.Entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
+	kept := l.Entries[:0]
+	for i, e := range l.Entries {
+		if i+1 < len(l.Entries) && l.Entries[i+1].Path == e.Path || e.Path == "" {
+			continue
+		}
+		kept = append(kept, e)
+	}
+	clear(l.Entries[len(kept):])
+	l.Entries = slices.Clip(kept)
+	slices.Sort(l.Hidden)
+	slices.Sort(l.Opaque)
+	return l
+}
+
+// clean makes a path of the image: nothing leads out of its root, which is "".
+func clean(name string) string { return path.Clean("/" + name)[1:] }
