@@ -51,6 +51,7 @@ type flight struct {
 	done    chan struct{}
 	listing *Listing
 	err     error
+	stopped bool // by the context of the one who read it
 }
 
 // List lists a layer. The errors above say why there is no listing.
@@ -70,23 +71,38 @@ func (l *Lister) list(ctx context.Context, layer Layer, whatever bool) (*Listing
 	if layer.Base && !whatever && l.tooLarge(desc) {
 		return nil, ErrNotRead
 	}
-	l.mu.Lock()
-	f, known := l.flights[desc.Digest]
-	if !known {
-		f = &flight{done: make(chan struct{})}
-		l.flights[desc.Digest] = f
+	for {
+		l.mu.Lock()
+		f, known := l.flights[desc.Digest]
+		if !known {
+			f = &flight{done: make(chan struct{})}
+			l.flights[desc.Digest] = f
+		}
+		l.mu.Unlock()
+		if !known {
+			l.fly(ctx, f, desc)
+		}
+		select {
+		case <-f.done:
+			if f.stopped && ctx.Err() == nil {
+				continue // another image's examination ended while it read for this one as well
+			}
+			return f.listing, f.err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
-	l.mu.Unlock()
-	if !known {
-		f.listing, f.err = l.read(ctx, desc)
-		close(f.done)
+}
+
+// fly reads a layer for all who wait for it. One that was stopped is forgotten: it says nothing about the layer.
+func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor) {
+	f.listing, f.err = l.read(ctx, desc)
+	if f.stopped = f.err != nil && ctx.Err() != nil; f.stopped {
+		l.mu.Lock()
+		delete(l.flights, desc.Digest)
+		l.mu.Unlock()
 	}
-	select {
-	case <-f.done:
-		return f.listing, f.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	close(f.done)
 }
 
 func (l *Lister) tooLarge(desc ocispecs.Descriptor) bool {
