@@ -24,7 +24,7 @@ func (e *Engine) Exec(ctx context.Context, container string, cmd []string, stdin
 		return RunResult{}, failed(op, err)
 	}
 	defer att.Close()
-	res, err := converse(ctx, &att.HijackedResponse, stdin)
+	res, err := converse(ctx, &att.HijackedResponse, RunSpec{Stdin: stdin})
 	if err != nil {
 		return RunResult{}, failed(op, err)
 	}

@@ -32,6 +32,7 @@ type Image struct {
 	ID       digest.Digest // of the configuration; with a containerd store, of the index or the manifest. Empty: no image
 	Platform ocispecs.Platform
 	DiffIDs  []digest.Digest // the layers without compression, base first
+	Names    []string        // by which it is known: "app:1.0", "app@sha256:…"
 }
 
 // Image looks at the image that the engine has under ref, a name or an ID. The
@@ -50,6 +51,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 			OS: res.Os, Architecture: res.Architecture, Variant: res.Variant, OSVersion: res.OsVersion,
 		},
 	}
+	img.Names = append(append(img.Names, res.RepoTags...), res.RepoDigests...)
 	for _, layer := range res.RootFS.Layers {
 		img.DiffIDs = append(img.DiffIDs, digest.Digest(layer))
 	}
@@ -74,6 +76,16 @@ func (e *Engine) ImageIDs(ctx context.Context) ([]string, error) {
 func (e *Engine) Tag(ctx context.Context, id, name string) error {
 	_, err := e.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name})
 	return failed(fmt.Sprintf("tag image %s as %q", id, name), err)
+}
+
+// RemoveImage takes a name from an image, and with the last name the image. One
+// that is gone is no error.
+func (e *Engine) RemoveImage(ctx context.Context, name string) error {
+	_, err := e.api.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	return failed(fmt.Sprintf("remove image %q", name), err)
 }
 
 // Pull fetches ref to the engine. registryAuth is the encoded X-Registry-Auth

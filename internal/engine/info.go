@@ -26,6 +26,8 @@ type Info struct {
 	Rootless        bool // the engine runs without root
 	UserNS          bool // containers run in a user namespace unless they ask for the host's
 	CgroupFS        bool // the cgroup driver is "cgroupfs", not "systemd"
+	MemoryLimit     bool // the kernel can limit a container's memory
+	PidsLimit       bool // and the number of its processes
 
 	InsecureRegistries []string // host[:port] or CIDR, as the engine was configured, plus its own 127.0.0.0/8 and ::1/128
 	Mirrors            []string // URLs of the mirrors of Docker Hub
@@ -91,6 +93,8 @@ func convertInfo(in system.Info) Info {
 		Rootless:        hasSecurityOption(in.SecurityOptions, "rootless"),
 		UserNS:          hasSecurityOption(in.SecurityOptions, "userns"),
 		CgroupFS:        in.CgroupDriver == "cgroupfs",
+		MemoryLimit:     in.MemoryLimit,
+		PidsLimit:       in.PidsLimit,
 		HTTPProxy:       in.HTTPProxy,
 		HTTPSProxy:      in.HTTPSProxy,
 		NoProxy:         in.NoProxy,

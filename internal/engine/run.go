@@ -11,43 +11,53 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // RunSpec is a container that runs once. Only Image is required.
 type RunSpec struct {
 	Image      string
-	Entrypoint []string // nil: the image's
-	Cmd        []string // nil: the image's
+	Platform   *ocispecs.Platform // of an image that has several; nil: the engine chooses
+	Entrypoint []string           // nil: the image's; one empty word: none
+	Cmd        []string           // nil: the image's
+	Env        []string           // "KEY=VALUE", besides the image's
+	User       string             // "": the image's
+	Workdir    string             // "": the image's
 	Privileged bool
 	Mounts     []mount.Mount
 	Network    string   // "": the engine's default; "none", "host", or a network's name
 	ExtraHosts []string // "name:address" lines for the hosts file
 	Labels     map[string]string
 	Stdin      []byte // nil: no standard input
+	Memory     int64  // bytes, without any swap; 0: no limit
+	Pids       int64  // processes and threads; 0: no limit
+
+	// Stdout and Stderr get what the program writes, as it comes, one write at a
+	// time; nil: it is in the result. With either, the engine keeps no log.
+	Stdout, Stderr io.Writer
 }
 
 // RunResult is what a command left behind. A command that fails is a result,
 // not an error.
 type RunResult struct {
-	Stdout, Stderr []byte
+	Stdout, Stderr []byte // of streams that had no writer
 	ExitCode       int
+	OutOfMemory    bool // the kernel has killed it for its limit of memory
 }
+
+// StartError says that a container is there, but that its program could not be
+// started: it is not in the image, say, or is not executable.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
 
 // Run creates a container, starts it, waits for its end and removes it with its
 // anonymous volumes, also when ctx is cancelled meanwhile. The image must be on
 // the engine: nothing is pulled.
 func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error) {
 	op := fmt.Sprintf("run image %q", spec.Image)
-	id, err := e.CreateContainer(ctx, client.ContainerCreateOptions{
-		Config: &container.Config{
-			Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Cmd, Labels: spec.Labels,
-			AttachStdout: true, AttachStderr: true,
-			AttachStdin: spec.Stdin != nil, OpenStdin: spec.Stdin != nil, StdinOnce: spec.Stdin != nil,
-		},
-		HostConfig: &container.HostConfig{
-			Privileged: spec.Privileged, Mounts: spec.Mounts, NetworkMode: container.NetworkMode(spec.Network), ExtraHosts: spec.ExtraHosts,
-		},
-	})
+	id, err := e.CreateContainer(ctx, spec.options())
 	if err != nil {
 		return RunResult{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -59,7 +69,7 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 			rerr = errors.Join(rerr, err)
 		}
 	}()
-	res, err := e.runCreated(ctx, id, spec.Stdin)
+	res, err := e.runCreated(ctx, id, spec)
 	if ctx.Err() != nil {
 		return RunResult{}, fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	}
@@ -69,13 +79,36 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 	return res, nil
 }
 
+func (spec RunSpec) options() client.ContainerCreateOptions {
+	opt := client.ContainerCreateOptions{
+		Platform: spec.Platform,
+		Config: &container.Config{
+			Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Cmd, Labels: spec.Labels,
+			Env: spec.Env, User: spec.User, WorkingDir: spec.Workdir,
+			AttachStdout: true, AttachStderr: true,
+			AttachStdin: spec.Stdin != nil, OpenStdin: spec.Stdin != nil, StdinOnce: spec.Stdin != nil,
+		},
+		HostConfig: &container.HostConfig{
+			Privileged: spec.Privileged, Mounts: spec.Mounts, NetworkMode: container.NetworkMode(spec.Network), ExtraHosts: spec.ExtraHosts,
+			Resources: container.Resources{Memory: spec.Memory, MemorySwap: spec.Memory},
+		},
+	}
+	if spec.Pids > 0 {
+		opt.HostConfig.PidsLimit = &spec.Pids
+	}
+	if spec.Stdout != nil || spec.Stderr != nil {
+		opt.HostConfig.LogConfig.Type = "none"
+	}
+	return opt
+}
+
 // runCreated attaches and asks for the exit before it starts the container, so
 // that neither output nor exit status of a fast command is missed.
-func (e *Engine) runCreated(ctx context.Context, id string, stdin []byte) (RunResult, error) {
+func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	att, err := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{
-		Stream: true, Stdin: stdin != nil, Stdout: true, Stderr: true,
+		Stream: true, Stdin: spec.Stdin != nil, Stdout: true, Stderr: true,
 	})
 	if err != nil {
 		return RunResult{}, err
@@ -83,9 +116,9 @@ func (e *Engine) runCreated(ctx context.Context, id string, stdin []byte) (RunRe
 	defer att.Close()
 	wait := e.api.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	if _, err := e.api.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
-		return RunResult{}, err
+		return RunResult{}, &StartError{err}
 	}
-	res, err := converse(ctx, &att.HijackedResponse, stdin)
+	res, err := converse(ctx, &att.HijackedResponse, spec)
 	if err != nil {
 		return RunResult{}, err
 	}
@@ -95,15 +128,26 @@ func (e *Engine) runCreated(ctx context.Context, id string, stdin []byte) (RunRe
 		if w.Error != nil {
 			return RunResult{}, errors.New(w.Error.Message)
 		}
+		res.OutOfMemory = spec.Memory > 0 && res.ExitCode == killed && e.outOfMemory(ctx, id)
 		return res, nil
 	case err := <-wait.Error:
 		return RunResult{}, err
 	}
 }
 
-// converse sends stdin over an attached stream and collects what comes back
+// killed is the status of a program that was ended by SIGKILL, as the engine has it.
+const killed = 128 + 9
+
+// outOfMemory: an engine that cannot tell any more has not killed it.
+func (e *Engine) outOfMemory(ctx context.Context, id string) bool {
+	c, found, err := e.InspectContainer(ctx, id)
+	return err == nil && found && c.State != nil && c.State.OOMKilled
+}
+
+// converse sends the input over an attached stream and collects what comes back
 // until its end. A cancelled context ends it.
-func converse(ctx context.Context, att *client.HijackedResponse, stdin []byte) (RunResult, error) {
+func converse(ctx context.Context, att *client.HijackedResponse, spec RunSpec) (RunResult, error) {
+	stdin := spec.Stdin
 	stop := context.AfterFunc(ctx, att.Close)
 	defer stop()
 	if stdin != nil {
@@ -114,7 +158,14 @@ func converse(ctx context.Context, att *client.HijackedResponse, stdin []byte) (
 		}()
 	}
 	var stdout, stderr bytes.Buffer
-	if _, err := stdcopy.StdCopy(&stdout, &stderr, att.Reader); err != nil {
+	out, diag := io.Writer(&stdout), io.Writer(&stderr)
+	if spec.Stdout != nil {
+		out = spec.Stdout
+	}
+	if spec.Stderr != nil {
+		diag = spec.Stderr
+	}
+	if _, err := stdcopy.StdCopy(out, diag, att.Reader); err != nil {
 		if ctx.Err() != nil {
 			return RunResult{}, context.Cause(ctx)
 		}

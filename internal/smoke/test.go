@@ -11,7 +11,7 @@ import (
 // The limits of tests that say none.
 const (
 	DefaultTimeout = time.Minute
-	DefaultMemory  = 512 << 20 // bytes
+	DefaultMemory  = 1 << 30 // bytes
 )
 
 // Test is a program of an image, and what it is expected to do. The zero value runs the image's own command and expects that it

@@ -1,0 +1,77 @@
+package smoke
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// labels are those of every container that is made here.
+var labels = map[string]string{"com.docker-multiarch.part": "test"}
+
+// Bench is an engine on which images are tried. Its methods may be called from several goroutines. Close it.
+type Bench struct {
+	engine *engine.Engine
+	info   engine.Info
+	note   func(string)
+	mark   string        // in the names of this bench's images
+	slots  chan struct{} // one a program that may run at the same time: as many as the engine has CPUs
+
+	mu     sync.Mutex
+	names  map[digest.Digest][]string // of what was brought, by image
+	warned sync.Once
+}
+
+// Open prepares a bench. note is told, in a line, what the user should know.
+func Open(ctx context.Context, eng *engine.Engine, note func(string)) (*Bench, error) {
+	info, err := eng.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Bench{
+		engine: eng, info: info, note: note, mark: strings.ToLower(rand.Text()), slots: make(chan struct{}, max(1, info.NCPU)),
+		names: map[digest.Digest][]string{},
+	}, nil
+}
+
+// brought writes down a name that an image has from here.
+func (b *Bench) brought(image digest.Digest, name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.names[image] = append(b.names[image], name)
+}
+
+// closeTimeout bounds the clearing up, which happens also after an interrupt.
+const closeTimeout = 20 * time.Second
+
+// Close removes what the bench has brought to the engine. It does so also when ctx has ended.
+func (b *Bench) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	var images sync.WaitGroup
+	var mu sync.Mutex
+	for _, names := range b.names {
+		images.Go(func() {
+			for _, name := range names { // one after the other: the image goes with the last
+				if err := b.engine.RemoveImage(ctx, name); err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	images.Wait()
+	clear(b.names)
+	return errors.Join(errs...)
+}

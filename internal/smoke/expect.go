@@ -1,0 +1,59 @@
+package smoke
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/docker/go-units"
+)
+
+// missed says what a program that has ended did not do as expected; "" if it did.
+func (t Test) missed(ran Ran, stdout, stderr *capture) string {
+	if ran.OutOfMemory {
+		limit := t.Memory
+		if limit == 0 {
+			limit = DefaultMemory
+		}
+		return fmt.Sprintf("it was killed because it used more than %s of memory", units.BytesSize(float64(limit)))
+	}
+	if ran.Exit != t.Exit {
+		return fmt.Sprintf("exit status %d, expected %d", ran.Exit, t.Exit)
+	}
+	if reason := t.Stdout.missed("standard output", stdout); reason != "" {
+		return reason
+	}
+	return t.Stderr.missed("standard error", stderr)
+}
+
+func (e Expectation) missed(what string, got *capture) string {
+	text := got.String()
+	switch {
+	case e.Equals == nil && len(e.Contains) == 0 && e.Matches == nil:
+		return ""
+	case got.cut:
+		return fmt.Sprintf("%s is longer than %s, and is not compared", what, units.BytesSize(captured))
+	case e.Equals != nil && trimLine(text) != trimLine(*e.Equals):
+		return fmt.Sprintf("%s is %s, expected %s", what, quoted(text), quoted(*e.Equals))
+	}
+	for _, part := range e.Contains {
+		if !strings.Contains(text, part) {
+			return fmt.Sprintf("%s is %s, expected %s in it", what, quoted(text), quoted(part))
+		}
+	}
+	if e.Matches != nil && !e.Matches.MatchString(text) {
+		return fmt.Sprintf("%s is %s, expected a match of %q", what, quoted(text), e.Matches)
+	}
+	return ""
+}
+
+// trimLine takes one line's end away.
+func trimLine(s string) string { return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") }
+
+// quoted is text for a message: its beginning, if it is long.
+func quoted(s string) string {
+	const enough = 200
+	if s = trimLine(s); len(s) > enough {
+		return fmt.Sprintf("%q…", s[:enough])
+	}
+	return fmt.Sprintf("%q", s)
+}

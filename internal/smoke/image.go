@@ -1,0 +1,117 @@
+package smoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Image is a finished image of one platform.
+type Image struct {
+	Platform platform.Platform
+	// Root is its manifest, and Config the digest of its configuration.
+	Root   ocispecs.Descriptor
+	Config digest.Digest
+	// Pull is a repository that the engine may have it from, and Auth the credentials, as X-Registry-Auth has them. Without it the image
+	// is sent.
+	Pull reference.Named
+	Auth string
+	// Blobs has everything that belongs to the image, for when it is sent: also when the engine cannot pull. nil: it is not.
+	Blobs func(context.Context) (content.Fetcher, error)
+}
+
+// temporary is the name that images have while they are tried. They are never pushed.
+const temporary = "docker-multiarch-test"
+
+// Bring makes the engine have the image, and gives the name by which it does. It is always the image of one platform: a store that
+// keeps no indexes could not hold two platforms of one digest. What is brought goes with Close; what was there before stays.
+func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
+	id := img.Config
+	if b.info.ContainerdStore {
+		id = img.Root.Digest
+	}
+	had, err := b.engine.Image(ctx, id.String())
+	if err != nil {
+		return "", err
+	}
+	there := had.ID == id
+	if there && len(had.Names) == 0 {
+		return id.String(), nil // somebody keeps it without a name, and a name that is taken away would take it along
+	}
+	if !there {
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, b.drop(ctx, id))
+			}
+		}()
+		if err := b.fetch(ctx, img); err != nil {
+			return "", err
+		}
+	}
+	tagged, err := b.name(img.Platform)
+	if err != nil {
+		return "", err
+	}
+	b.brought(img.Root.Digest, tagged)
+	return tagged, b.engine.Tag(ctx, id.String(), tagged)
+}
+
+// name is one that nobody else has.
+func (b *Bench) name(p platform.Platform) (string, error) {
+	base, err := reference.ParseNormalizedNamed(temporary + ":" + b.mark)
+	if err != nil {
+		return "", err
+	}
+	name, err := load.Suffixed(base.(reference.NamedTagged), p) //nolint:errcheck // it has a tag
+	if err != nil {
+		return "", err
+	}
+	return reference.FamiliarString(name), nil
+}
+
+// fetch has the engine pull the image, or sends it there.
+func (b *Bench) fetch(ctx context.Context, img Image) error {
+	if img.Pull == nil {
+		return b.send(ctx, img)
+	}
+	ref, err := reference.WithDigest(reference.TrimNamed(img.Pull), img.Root.Digest)
+	if err != nil {
+		return err
+	}
+	b.brought(img.Root.Digest, ref.String())
+	err = b.engine.Pull(ctx, ref.String(), img.Auth, nil)
+	if err == nil || ctx.Err() != nil || img.Blobs == nil || errors.Is(err, engine.ErrUnreachable) {
+		return err
+	}
+	b.note(fmt.Sprintf("the engine cannot pull the image for %s, so it is sent there: %v", platform.Format(img.Platform), err))
+	return b.send(ctx, img)
+}
+
+func (b *Bench) send(ctx context.Context, img Image) error {
+	blobs, err := img.Blobs(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = load.Stage(ctx, b.engine, load.Request{Root: img.Root, Blobs: blobs})
+	return err
+}
+
+// drop removes an image that came without a name and got none.
+func (b *Bench) drop(ctx context.Context, id digest.Digest) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	img, err := b.engine.Image(ctx, id.String())
+	if err != nil || img.ID != id || len(img.Names) > 0 {
+		return err
+	}
+	return b.engine.RemoveImage(ctx, id.String())
+}

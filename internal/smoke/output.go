@@ -1,0 +1,48 @@
+package smoke
+
+import (
+	"bytes"
+	"strings"
+)
+
+// captured is how much of a stream is kept to be compared, and kept how much of the end of all output.
+const (
+	captured = 1 << 20
+	kept     = 16 << 10
+)
+
+// capture keeps the beginning of a stream.
+type capture struct {
+	bytes.Buffer
+	cut bool // there was more
+}
+
+func (c *capture) Write(p []byte) (int, error) {
+	room := min(len(p), captured-c.Len())
+	c.cut = c.cut || room < len(p)
+	_, _ = c.Buffer.Write(p[:room]) // it does not fail
+	return len(p), nil
+}
+
+// tail keeps the end of what is written.
+type tail struct{ buf []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if len(t.buf) > 4*kept {
+		t.buf = append([]byte(nil), t.buf[len(t.buf)-kept:]...)
+	}
+	return len(p), nil
+}
+
+// String begins with a whole line, if something was left out.
+func (t *tail) String() string {
+	if len(t.buf) <= kept {
+		return string(t.buf)
+	}
+	end := t.buf[len(t.buf)-kept:]
+	if _, rest, ok := bytes.Cut(end, []byte("\n")); ok {
+		end = rest
+	}
+	return strings.ToValidUTF8(string(end), "\uFFFD")
+}

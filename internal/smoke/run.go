@@ -1,0 +1,124 @@
+package smoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Job is a program to be run.
+type Job struct {
+	// Image is a name that the engine knows; Platform chooses, where it has several platforms under that name.
+	Image    string
+	Platform *platform.Platform
+	Test     Test
+	// Plain is as `docker run` has it: no limits but those that the test sets, and the engine's default network.
+	Plain bool
+	// Stdout and Stderr get what the program writes, as it comes, one write at a time.
+	Stdout, Stderr io.Writer
+}
+
+// Ran is how a program has ended by itself, or by the kernel's hand.
+type Ran struct {
+	Exit        int
+	OutOfMemory bool // it was killed for its limit of memory
+}
+
+// TimeoutError says that a program had not ended in its time, and was killed.
+type TimeoutError struct{ After time.Duration }
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("it had not ended after %s, and was killed", e.After)
+}
+
+// maxPids bounds the processes and threads of a test, so that one that multiplies ends.
+const maxPids = 1024
+
+// Run runs the program in a container of its own, which is removed, and waits for it. At the same time run as many as the engine has
+// CPUs. Errors besides those of the engine: [*TimeoutError], [*engine.StartError].
+func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
+	select {
+	case b.slots <- struct{}{}:
+		defer func() { <-b.slots }()
+	case <-ctx.Done():
+		return Ran{}, context.Cause(ctx)
+	}
+	t := j.Test
+	spec := engine.RunSpec{
+		Image: j.Image, Platform: j.Platform, Cmd: t.Command, Entrypoint: t.Entrypoint, Env: t.Env, User: t.User, Workdir: t.Workdir,
+		Stdin: t.Stdin, Network: t.Network, Memory: t.Memory, Labels: labels, Stdout: j.Stdout, Stderr: j.Stderr,
+	}
+	if t.Entrypoint != nil && len(t.Entrypoint) == 0 {
+		spec.Entrypoint = []string{""} // as the Docker CLI resets one
+	}
+	if !j.Plain {
+		b.limit(&spec)
+		if t.Timeout == 0 {
+			t.Timeout = DefaultTimeout
+		}
+	}
+	if spec.Memory > 0 && !b.info.MemoryLimit {
+		spec.Memory = 0
+		b.warned.Do(func() {
+			b.note("warning: the engine's kernel cannot limit memory, so what runs there has no such limit")
+		})
+	}
+	if t.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, t.Timeout, &TimeoutError{t.Timeout})
+		defer cancel()
+	}
+	res, err := b.engine.Run(ctx, spec)
+	return Ran{Exit: res.ExitCode, OutOfMemory: res.OutOfMemory}, err
+}
+
+// limit gives a test the limits that it does not set itself.
+func (b *Bench) limit(spec *engine.RunSpec) {
+	if spec.Network == "" {
+		spec.Network = "none"
+	}
+	if spec.Memory == 0 {
+		spec.Memory = DefaultMemory
+	}
+	if b.info.PidsLimit {
+		spec.Pids = maxPids
+	}
+}
+
+// Try runs a test, and compares. What could not be done is an outcome, too. It has no platform yet.
+func (b *Bench) Try(ctx context.Context, j Job) Outcome {
+	stdout, stderr := &capture{}, &capture{}
+	end := &tail{}
+	out := Outcome{Test: j.Test.Name, Exit: notEnded}
+	began := time.Now()
+	ran, err := b.Run(ctx, Job{
+		Image: j.Image, Test: j.Test, Plain: j.Plain, Stdout: io.MultiWriter(stdout, end, j.Stdout), Stderr: io.MultiWriter(stderr, end, j.Stderr),
+	})
+	out.Seconds, out.Output = time.Since(began).Seconds(), end.String()
+	if err != nil {
+		out.Reason = reasonOf(err)
+		return out
+	}
+	out.Exit = ran.Exit
+	out.Reason = j.Test.missed(ran, stdout, stderr)
+	out.Passed = out.Reason == ""
+	return out
+}
+
+// notEnded is the status of a program that did not end by itself.
+const notEnded = -1
+
+func reasonOf(err error) string {
+	if late, ok := errors.AsType[*TimeoutError](err); ok {
+		return late.Error()
+	}
+	if start, ok := errors.AsType[*engine.StartError](err); ok {
+		return "it could not be started: " + start.Error()
+	}
+	return "it could not be run: " + err.Error()
+}
