@@ -17,6 +17,7 @@ import (
 type CannotRunError struct {
 	Node      string
 	Platforms []platform.Platform
+	Tests     bool  // only tests need it; else steps of the Dockerfile do
 	Err       error // why installing an emulator did not help; nil if it was not tried
 }
 
@@ -25,7 +26,11 @@ func (e *CannotRunError) Error() string {
 	for i, p := range e.Platforms {
 		names[i] = platform.Format(p)
 	}
-	msg := fmt.Sprintf("node %s cannot run programs for %s, and the Dockerfile has steps that do", e.Node, strings.Join(names, ", "))
+	needs := "the Dockerfile has steps that do"
+	if e.Tests {
+		needs = "there are tests that do, outside of BuildKit"
+	}
+	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s", e.Node, strings.Join(names, ", "), needs)
 	if e.Err != nil {
 		msg += ": " + e.Err.Error()
 	}
@@ -101,28 +106,28 @@ func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) 
 	if err != nil {
 		return Plan{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
 	}
-	plan := newPlan(c.env.Node, c.targets, graphs, status)
+	plan := c.planOf(graphs, status)
 	missing := plan.Missing()
 	if len(missing) == 0 {
 		return plan, nil
 	}
 	if c.req.KeepEmulators || c.env.Node.Install == nil {
-		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing}
+		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests()}
 	}
 	failed := c.install(ctx, plan)
 	if status, err = c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...); err != nil {
 		return Plan{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
 	}
-	plan = newPlan(c.env.Node, c.targets, graphs, status)
+	plan = c.planOf(graphs, status)
 	if missing := plan.Missing(); len(missing) > 0 {
-		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Err: failed}
+		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests(), Err: failed}
 	}
 	return plan, nil
 }
 
 // status is what the node's kernel runs, as far as these graphs need to know it.
 func (c clearing) status(ctx context.Context, graphs []graph.Graph) (emulation.Status, error) {
-	needed := runs(graphs)
+	needed := append(runs(graphs), c.req.tested(c.targets)...)
 	if !c.env.Node.foreign(needed) {
 		return emulation.Status{}, nil
 	}

@@ -65,7 +65,9 @@ type Env struct {
 	// Client names the machine and user that the build context comes from, so that BuildKit can send differences only.
 	Client   string
 	Progress Progress
-	// Engine is loaded with images; Stdout gets the archives that are to go there. Each may be nil if the request needs none.
+	// PullAuth is what the engine wants to pull an image by this name; nil means nothing.
+	PullAuth func(ctx context.Context, name string) (string, error)
+	// Engine is loaded with images, and runs their tests; Stdout gets the archives that are to go there. Each may be nil if the request needs none.
 	Engine *engine.Engine
 	Stdout io.Writer
 }

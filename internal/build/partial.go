@@ -40,7 +40,7 @@ func (c clearing) spare(plan Plan, err error) (errs []error, _ error) {
 		case !c.req.optional(j.Platform):
 			return nil, err
 		default:
-			errs[i] = &CannotRunError{Node: cannot.Node, Platforms: j.Missing, Err: cannot.Err}
+			errs[i] = &CannotRunError{Node: cannot.Node, Platforms: j.Missing, Tests: j.ForTests, Err: cannot.Err}
 		}
 	}
 	return errs, nil

@@ -37,6 +37,8 @@ type Job struct {
 	Emulator string
 	// Missing are the platforms that the job's steps run on and that the node cannot run. Only an Impossible job has some.
 	Missing []platform.Platform
+	// ForTests: it is the tests of the image that need what is missing, and no step.
+	ForTests bool
 }
 
 // Plan is what a build is going to do, in the order of the platforms asked for.

@@ -10,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -47,6 +48,8 @@ type PlatformReport struct {
 	Attestations []ocispecs.Descriptor
 	// Retries is how often the platform was solved again after a failure.
 	Retries int
+	// Tests are what became of the tests on the image.
+	Tests []smoke.Outcome
 	// Err says why there is no image.
 	Err error
 }

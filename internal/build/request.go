@@ -8,6 +8,7 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -56,6 +57,9 @@ type Request struct {
 	MediaTypes manifest.Family
 	// Index asks for an index also where there is one platform only.
 	Index bool
+
+	// Tests are run on each finished image that they are for, before anything gets a name. The names of one platform's differ.
+	Tests []smoke.Test
 
 	// Cache says which build caches are used and made.
 	Cache Cache

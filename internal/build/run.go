@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -28,7 +29,13 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 		return Report{}, err
 	}
 	defer files.discard()
-	results, cleared, err := solveAll(solving, cancel, task{req, env, targets, files}, preflight)
+	bench, clearBench, err := openBench(ctx, req, env, targets)
+	if err != nil {
+		return Report{}, err
+	}
+	defer clearBench()
+	w := task{req, env, targets, files, bench}
+	results, cleared, err := solveAll(solving, cancel, w, preflight)
 	if err != nil {
 		return Report{}, err
 	}
@@ -40,7 +47,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	for i, r := range results {
 		children[i] = r.child
 	}
-	return finish(ctx, task{req, env, targets, files}, rep, children)
+	return finish(ctx, w, rep, children)
 }
 
 // task is what a build is about: nothing in it changes.
@@ -49,6 +56,7 @@ type task struct {
 	env     Env
 	targets []platform.Platform // in canonical order
 	files   *stagedFiles
+	bench   *smoke.Bench // nil if nothing is tested
 }
 
 // solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
@@ -73,7 +81,7 @@ func solveAll(
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		s := &solve{
-			index: i, platform: target, req: req, env: env, cond: cond, files: w.files, cache: cache,
+			index: i, platform: target, req: req, env: env, cond: cond, files: w.files, cache: cache, bench: w.bench,
 			context: shared, recorded: i == recorded(env.Node, targets),
 			isolated: req.Cache.Mounts == IsolatedMounts,
 		}
@@ -103,7 +111,7 @@ func newClearing(ctx context.Context, req Request, env Env, targets []platform.P
 	c.preflight = sync.OnceValue(func() error { return preflight(ctx) })
 	c.probe = sync.OnceValues(func() (emulation.Status, error) { return env.Node.Probe(ctx, targets...) })
 	go func() { _ = c.preflight() }()
-	if env.Node.foreign(targets) && req.Source.mayRun() {
+	if env.Node.foreign(targets) && req.Source.mayRun() || env.Node.foreign(req.tested(targets)) {
 		go func() { _, _ = c.probe() }()
 	}
 	return c
@@ -116,7 +124,7 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 		p := PlatformReport{
 			Platform: targets[i], Node: env.Node.Name, Seconds: r.seconds, Err: r.err,
 			Manifest: r.child.image.Descriptor, Config: r.child.image.Config.Digest, Size: r.child.image.Size,
-			Attestations: r.child.attestations,
+			Attestations: r.child.attestations, Tests: r.tests,
 		}
 		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
 			p.Err = cause

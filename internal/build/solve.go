@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -20,6 +21,7 @@ import (
 type solved struct {
 	child   child
 	seconds float64
+	tests   []smoke.Outcome
 	err     error
 
 	symptoms symptoms
@@ -40,6 +42,7 @@ type solve struct {
 	started  time.Time
 	asks     bool // something else than an image
 	recorded bool // see recorded
+	bench    *smoke.Bench
 	isolated bool // has cache mounts of its own
 	got      reading
 	again    *clearance // set when the solve must be made again under the clearance's pins
@@ -74,6 +77,11 @@ func (s *solve) run(ctx context.Context) solved {
 	if err == nil {
 		c, err = s.collect(ctx, resp, documents)
 	}
+	took := time.Since(s.started).Seconds()
+	var tests []smoke.Outcome
+	if err == nil {
+		tests, err = s.test(ctx, c)
+	}
 	if err != nil {
 		s.files.failed()
 		err = s.files.explain(s.req.scanned(err))
@@ -81,7 +89,7 @@ func (s *solve) run(ctx context.Context) solved {
 			err = ErrNotExported // BuildKit brings our own words back, in wrappings
 		}
 	}
-	return solved{child: c, seconds: time.Since(s.started).Seconds(), err: err, symptoms: seen, def: s.got.def}
+	return solved{child: c, seconds: took, tests: tests, err: err, symptoms: seen, def: s.got.def}
 }
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from

@@ -46,13 +46,13 @@ func (r Result) Err() error {
 	return nil
 }
 
-// FailedError says that tests have failed. There is at least one.
+// FailedError says that tests have failed, on one platform. There is at least one.
 type FailedError struct{ Failed []Outcome }
 
 func (e *FailedError) Error() string {
 	lines := make([]string, len(e.Failed))
 	for i, o := range e.Failed {
-		lines[i] = fmt.Sprintf("test %q on %s: %s", o.Test, platform.Format(o.Platform), o.Reason)
+		lines[i] = fmt.Sprintf("test %q: %s", o.Test, o.Reason)
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "; ")
 }

@@ -21,12 +21,15 @@ type Job struct {
 	Plain bool
 	// Stdout and Stderr get what the program writes, as it comes, one write at a time.
 	Stdout, Stderr io.Writer
+	// Begins, if not nil, is called when it is the program's turn.
+	Begins func()
 }
 
 // Ran is how a program has ended by itself, or by the kernel's hand.
 type Ran struct {
 	Exit        int
-	OutOfMemory bool // it was killed for its limit of memory
+	OutOfMemory bool    // it was killed for its limit of memory
+	Seconds     float64 // with its container's making and removal; also with an error
 }
 
 // TimeoutError says that a program had not ended in its time, and was killed.
@@ -48,6 +51,10 @@ func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
 	case <-ctx.Done():
 		return Ran{}, context.Cause(ctx)
 	}
+	if j.Begins != nil {
+		j.Begins()
+	}
+	began := time.Now()
 	t := j.Test
 	spec := engine.RunSpec{
 		Image: j.Image, Platform: j.Platform, Cmd: t.Command, Entrypoint: t.Entrypoint, Env: t.Env, User: t.User, Workdir: t.Workdir,
@@ -74,7 +81,7 @@ func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
 		defer cancel()
 	}
 	res, err := b.engine.Run(ctx, spec)
-	return Ran{Exit: res.ExitCode, OutOfMemory: res.OutOfMemory}, err
+	return Ran{Exit: res.ExitCode, OutOfMemory: res.OutOfMemory, Seconds: time.Since(began).Seconds()}, err
 }
 
 // limit gives a test the limits that it does not set itself.
@@ -95,11 +102,9 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 	stdout, stderr := &capture{}, &capture{}
 	end := &tail{}
 	out := Outcome{Test: j.Test.Name, Exit: notEnded}
-	began := time.Now()
-	ran, err := b.Run(ctx, Job{
-		Image: j.Image, Test: j.Test, Plain: j.Plain, Stdout: io.MultiWriter(stdout, end, j.Stdout), Stderr: io.MultiWriter(stderr, end, j.Stderr),
-	})
-	out.Seconds, out.Output = time.Since(began).Seconds(), end.String()
+	j.Stdout, j.Stderr = io.MultiWriter(stdout, end, j.Stdout), io.MultiWriter(stderr, end, j.Stderr)
+	ran, err := b.Run(ctx, j)
+	out.Seconds, out.Output = ran.Seconds, end.String()
 	if err != nil {
 		out.Reason = reasonOf(err)
 		return out

@@ -3,6 +3,7 @@ package smoke
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -44,6 +45,14 @@ type Test struct {
 // For tells whether the test is one of p's.
 func (t Test) For(p platform.Platform) bool {
 	return len(t.Platforms) == 0 || slices.ContainsFunc(t.Platforms, func(q platform.Platform) bool { return platform.Equal(p, q) })
+}
+
+// Words are the test's command, in a line for people.
+func (t Test) Words() string {
+	if words := slices.Concat(t.Entrypoint, t.Command); len(words) > 0 {
+		return strings.Join(words, " ")
+	}
+	return "the image's own command"
 }
 
 // Expectation is what is said about an output. The zero value takes any; of several conditions all must hold.
