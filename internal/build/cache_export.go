@@ -37,6 +37,17 @@ type closing struct {
 	pins    pins
 }
 
+// newClosing is about the platforms that were made.
+func newClosing(s *solve, targets []platform.Platform, results []solved, p pins) closing {
+	c := closing{solve: s, pins: p}
+	for i, r := range results {
+		if r.err == nil {
+			c.targets, c.results = append(c.targets, targets[i]), append(c.results, r)
+		}
+	}
+	return c
+}
+
 // export does all destinations at once. Its error is a [CacheError], or several, or the cause of ctx.
 func (c closing) export(ctx context.Context, to []CacheEntry) error {
 	var mu sync.Mutex

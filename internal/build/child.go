@@ -11,10 +11,12 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // child is one platform's finished image, and what attests it.
 type child struct {
+	platform     platform.Platform
 	image        manifest.Image
 	attestations []ocispecs.Descriptor // as the builder's own index has them: with the annotations that name the image
 	documents    capture               // zero if nothing was captured

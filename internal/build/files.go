@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client"
@@ -25,53 +27,69 @@ type stagedOutput struct {
 	dir  string   // of a folder: what was staged
 	file *pending // of an archive; nil for standard output
 	join *join
+	// apart are the folders, or the archives, of optional platforms, by index.
+	apart map[int]string
 }
 
 // stageFiles prepares the outputs. The caller discards them at last, also after they have been placed.
-func stageFiles(ctx context.Context, outs []Files, targets []platform.Platform, stdout io.Writer) (s *stagedFiles, err error) {
+func stageFiles(ctx context.Context, req Request, targets []platform.Platform, stdout io.Writer) (s *stagedFiles, err error) {
 	s = &stagedFiles{targets: targets}
 	defer func() {
 		if err != nil {
 			s.discard()
 		}
 	}()
-	for _, f := range outs {
-		out := stagedOutput{Files: f}
-		if !f.Tar {
-			if out.dir, err = stageFolders(f, targets); err != nil {
-				return s, &OutputError{f.Dest, err}
-			}
-			s.outputs = append(s.outputs, out)
-			continue
+	for _, f := range req.Outputs.Files {
+		out := stagedOutput{Files: f, apart: map[int]string{}}
+		if f.Tar {
+			err = out.stageTar(ctx, req, targets, stdout)
+		} else {
+			err = out.stageFolders(req, targets)
 		}
-		w := stdout
-		if f.Dest != stdoutDest {
-			if out.file, err = newPending(ctx, f.Dest); err != nil {
-				return s, &OutputError{f.Dest, err}
-			}
-			w = out.file
-		}
-		folders := make([]string, len(targets))
-		for i, p := range targets {
-			if f.split(len(targets)) {
-				folders[i] = folderOf(p)
-			}
-		}
-		out.join = newJoin(w, folders)
 		s.outputs = append(s.outputs, out)
+		if err != nil {
+			return s, &OutputError{f.Dest, err}
+		}
 	}
 	return s, nil
 }
 
+// stageTar opens the archive. Those of optional platforms join it at last, if at all.
+func (o *stagedOutput) stageTar(ctx context.Context, req Request, targets []platform.Platform, stdout io.Writer) (err error) {
+	w := stdout
+	if o.Dest != stdoutDest {
+		if o.file, err = newPending(ctx, o.Dest); err != nil {
+			return err
+		}
+		w = o.file
+	}
+	folders := make([]string, len(targets))
+	for i, p := range targets {
+		if o.split(len(targets)) {
+			folders[i] = folderOf(p)
+		}
+		if req.optional(p) {
+			err = errors.Join(err, o.setApart(i))
+		}
+	}
+	o.join = newJoin(w, folders, o.apart)
+	return err
+}
+
 // stageFolders makes the folder that files are staged in, and in it those of the platforms, with the rights that the peer gives them.
-func stageFolders(f Files, targets []platform.Platform) (dir string, err error) {
-	if dir, err = stagedDir(f.Dest); err != nil || !f.split(len(targets)) {
-		return dir, err
+func (o *stagedOutput) stageFolders(req Request, targets []platform.Platform) (err error) {
+	if o.dir, err = stagedDir(o.Dest); err != nil {
+		return err
 	}
-	for _, p := range targets {
-		err = errors.Join(err, os.Mkdir(filepath.Join(dir, folderOf(p)), folderMode))
+	for i, p := range targets {
+		if req.optional(p) {
+			err = errors.Join(err, o.setApart(i))
+		}
+		if o.split(len(targets)) {
+			err = errors.Join(err, os.Mkdir(filepath.Join(o.folder(i), folderOf(p)), folderMode))
+		}
 	}
-	return dir, err
+	return err
 }
 
 // stdoutDest is standard output as a destination.
@@ -83,11 +101,14 @@ func (s *stagedFiles) exports(ctx context.Context, index int) []client.ExportEnt
 	for _, out := range s.outputs {
 		if out.Tar {
 			list = append(list, client.ExportEntry{Type: client.ExporterTar, Attrs: out.Attrs, Output: func(map[string]string) (io.WriteCloser, error) {
+				if file, ok := out.apart[index]; ok {
+					return os.Create(file)
+				}
 				return out.join.enter(ctx, index)
 			}})
 			continue
 		}
-		dir := out.dir
+		dir := out.folder(index)
 		if out.split(len(s.targets)) {
 			dir = filepath.Join(dir, folderOf(s.targets[index]))
 		}
@@ -112,8 +133,10 @@ func (s *stagedFiles) explain(err error) error {
 		if out.file != nil {
 			staged = out.file.Name()
 		}
-		if staged != "" && strings.Contains(err.Error(), staged) {
-			return &OutputError{out.Dest, err}
+		for _, place := range append(slices.Collect(maps.Values(out.apart)), staged) {
+			if place != "" && strings.Contains(err.Error(), place) {
+				return &OutputError{out.Dest, err}
+			}
 		}
 	}
 	return err
@@ -140,7 +163,13 @@ func (o *stagedOutput) place() error {
 				return err
 			}
 		}
-		return placeDir(o.dir, o.Dest)
+		err := placeDir(o.dir, o.Dest)
+		for _, i := range slices.Sorted(maps.Keys(o.apart)) {
+			if err == nil {
+				err = placeDir(o.apart[i], o.Dest)
+			}
+		}
+		return err
 	}
 	if o.file == nil {
 		return nil
@@ -154,7 +183,7 @@ func (s *stagedFiles) finish() error {
 		if out.join == nil {
 			continue
 		}
-		if err := out.join.close(); err != nil {
+		if err := errors.Join(out.joinLate(), out.join.close()); err != nil {
 			return &OutputError{out.Dest, err}
 		}
 		if out.file == nil {
@@ -175,6 +204,9 @@ func (s *stagedFiles) discard() {
 		}
 		if out.file != nil {
 			out.file.discard()
+		}
+		for _, place := range out.apart {
+			_ = os.RemoveAll(place)
 		}
 	}
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// finish stitches the images (in the order of rep.Platforms) and gives the result its names. Until here nothing has one, and the
+// finish stitches the images (in the order of the platforms) and gives the result its names. Until here nothing has one, and the
 // first half of it only adds what nobody sees: what can fail for want of space or rights has failed before the first name moves.
 func finish(ctx context.Context, t task, rep Report, children []child) (Report, error) {
 	f := finisher{task: t}
 	defer f.discard(ctx)
 	if t.req.makesImages() {
-		if err := f.stitch(rep.Platforms, children); err != nil {
+		if err := f.stitch(rep.Missing(), children); err != nil {
 			return rep, err
 		}
 		rep.Target = f.target
@@ -48,28 +48,28 @@ type archived struct {
 	folder *layout.Staged // nil for anything else
 }
 
-// stitch makes what the names will point at. A single platform's own manifest will do, unless an index was asked for or something
-// needs one.
-func (f *finisher) stitch(platforms []PlatformReport, children []child) error {
+// stitch makes what the names will point at. A single platform's own manifest will do, unless more were asked for, or an index was, or
+// something needs one.
+func (f *finisher) stitch(missing []PlatformReport, children []child) error {
 	f.blobs = blobs{layers: f.env.Node.Blobs, own: map[digest.Digest][]byte{}}
 	for _, c := range children {
 		if c.documents.Buffer != nil {
 			f.blobs.documents = append(f.blobs.documents, c.documents)
 		}
 	}
-	if len(children) == 1 && !f.req.Index && !f.req.attested() && !f.req.Annotations.need(OnIndex) && !f.req.Annotations.need(OnManifestDescriptor) {
+	if len(f.targets) == 1 && !f.req.Index && !f.req.attested() && !f.req.Annotations.need(OnIndex) && !f.req.Annotations.need(OnManifestDescriptor) {
 		f.target, f.body = children[0].image.Descriptor, children[0].image.Body
 		return nil
 	}
 	var all []ocispecs.Descriptor
-	for i, c := range children {
+	for _, c := range children {
 		desc := c.image.Descriptor
-		desc.Platform = &platforms[i].Platform
+		desc.Platform = &c.platform
 		desc.Annotations = f.req.Annotations.at(OnManifestDescriptor, desc.Platform)
 		all = append(append(all, desc), c.attestations...)
 	}
 	var err error
-	f.target, f.body, err = manifest.Index(all, manifest.IndexOptions{Family: f.req.MediaTypes, Annotations: f.req.Annotations.at(OnIndex, nil)})
+	f.target, f.body, err = manifest.Index(all, manifest.IndexOptions{Family: f.req.MediaTypes, Annotations: f.indexAnnotations(missing)})
 	f.blobs.own[f.target.Digest] = f.body
 	return err
 }
@@ -100,7 +100,7 @@ func (f *finisher) prepare(ctx context.Context, children []child) error {
 	if err := f.files.finish(); err != nil {
 		return err
 	}
-	l := f.req.Outputs.Load
+	l := f.loadable(children)
 	if l == nil {
 		return nil
 	}
@@ -225,14 +225,14 @@ func (a archived) place(ctx context.Context) error {
 // dockerImages name the images for an archive that has no index, as a classic engine has them: the node's own platform (else the
 // first) has the names themselves, the others have their platform behind the tag.
 func (f *finisher) dockerImages(children []child, names []reference.NamedTagged) ([]layout.DockerImage, error) {
-	own := max(0, slices.IndexFunc(f.targets, func(p platform.Platform) bool { return platform.Equal(p, f.env.Node.Platforms[0]) }))
+	own := max(0, slices.IndexFunc(children, func(c child) bool { return platform.Equal(c.platform, f.env.Node.Platforms[0]) }))
 	images := make([]layout.DockerImage, len(children))
 	for i, c := range children {
 		images[i] = layout.DockerImage{Manifest: c.image.Descriptor}
 		for _, name := range names {
 			if i != own {
 				var err error
-				if name, err = load.Suffixed(name, f.targets[i]); err != nil {
+				if name, err = load.Suffixed(name, c.platform); err != nil {
 					return nil, err
 				}
 			}

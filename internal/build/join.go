@@ -14,36 +14,60 @@ import (
 var ErrNotExported = errors.New("not exported, because another platform failed")
 
 // join makes one archive of the archives of several platforms while they are sent. Nothing is written until all platforms have
-// been built, and nothing lies on the disk twice: each platform's export waits for its turn, in the order of the plan.
+// been built, and nothing lies on the disk twice: each platform's export waits for its turn, in the order of the plan. What may be left
+// out in the end has no turn: it is staged apart, and copied here when that is known.
 type join struct {
 	out     *tar.Writer
 	buffer  *bufio.Writer // a small file is three small writes
 	folders []string      // of the platforms, in their order; "" puts the files at the top
 
 	mu      sync.Mutex
-	arrived int
-	turns   []chan struct{} // closed when the platform may write
-	broken  chan struct{}   // closed when one has failed
-	fail    func()          // lets the platforms that wait go; it may be called again
+	arrived map[int]bool
+	turns   map[int]chan struct{} // closed when the platform may write
+	broken  chan struct{}         // closed when one has failed
+	fail    func()                // lets the platforms that wait go; it may be called again
 }
 
-func newJoin(w io.Writer, folders []string) *join {
+// newJoin has a folder for each platform, and a turn for each that has nothing apart.
+func newJoin(w io.Writer, folders []string, apart map[int]string) *join {
 	buffer := bufio.NewWriterSize(w, 1<<16)
-	j := &join{out: tar.NewWriter(buffer), buffer: buffer, folders: folders, turns: make([]chan struct{}, len(folders)), broken: make(chan struct{})}
+	j := &join{
+		out: tar.NewWriter(buffer), buffer: buffer, folders: folders,
+		arrived: map[int]bool{}, turns: map[int]chan struct{}{}, broken: make(chan struct{}),
+	}
 	j.fail = sync.OnceFunc(func() { close(j.broken) })
-	for i := range j.turns {
-		j.turns[i] = make(chan struct{})
+	for i := range folders {
+		if _, late := apart[i]; !late {
+			j.turns[i] = make(chan struct{})
+		}
 	}
 	return j
 }
 
+// arrive tells that a platform is ready. The last one to be gives the first its turn.
+func (j *join) arrive(i int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	before := len(j.arrived)
+	j.arrived[i] = true
+	if before < len(j.arrived) && len(j.arrived) == len(j.turns) {
+		j.next(-1)
+	}
+}
+
+// next gives the turn to who comes after i.
+func (j *join) next(i int) {
+	for i++; i < len(j.folders); i++ {
+		if turn, ok := j.turns[i]; ok {
+			close(turn)
+			return
+		}
+	}
+}
+
 // enter waits for a platform's turn. The writer takes its archive; closing it gives the turn on.
 func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
-	j.mu.Lock()
-	if j.arrived++; j.arrived == len(j.turns) {
-		close(j.turns[0])
-	}
-	j.mu.Unlock()
+	j.arrive(i)
 	select {
 	case <-j.turns[i]:
 	case <-j.broken:
@@ -56,8 +80,8 @@ func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
 	go func() {
 		err := j.copy(r, j.folders[i])
 		_ = r.CloseWithError(err)
-		if err == nil && i+1 < len(j.turns) {
-			close(j.turns[i+1])
+		if err == nil {
+			j.next(i)
 		}
 		t.done <- err
 	}()

@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -44,4 +49,67 @@ func (c clearing) spare(plan Plan, err error) (errs []error, _ error) {
 		}
 	}
 	return errs, nil
+}
+
+// suffice tells whether a build can go on with these results: there are some, and what is missing is optional and missing for reasons
+// of its own.
+func (w task) suffice(results []solved) bool {
+	some := false
+	for i, r := range results {
+		if r.err != nil && (!w.req.optional(w.targets[i]) || !itsOwn(r.err)) {
+			return false
+		}
+		some = some || r.err == nil
+	}
+	return some
+}
+
+// itsOwn tells a platform's own failure from one that could as well have met another: of the registry that is pushed to, of the place
+// where files are written, of the connection to the builder.
+func itsOwn(err error) bool {
+	if _, ok := errors.AsType[*OutputError](err); ok {
+		return false
+	}
+	return !pushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
+}
+
+// MissingPlatforms is the annotation by which an index says which platforms it was made without: their names with commas.
+const MissingPlatforms = "com.docker-multiarch.missing-platforms"
+
+// indexAnnotations are those of the index. A Docker manifest list has none.
+func (f *finisher) indexAnnotations(missing []PlatformReport) map[string]string {
+	all := f.req.Annotations.at(OnIndex, nil)
+	if len(missing) == 0 {
+		return all
+	}
+	names := make([]string, len(missing))
+	for i, p := range missing {
+		names[i] = platform.Format(p.Platform)
+	}
+	if f.req.MediaTypes == manifest.Docker {
+		f.env.Progress.Note("warning: a Docker manifest list has no annotations, so it does not say that it lacks " + strings.Join(names, ", "))
+		return all
+	}
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[MissingPlatforms] = strings.Join(names, ",")
+	return all
+}
+
+// loadable is what the engine is to be loaded with; nil is nothing. What was chosen for it and is missing is left out.
+func (f *finisher) loadable(children []child) *Load {
+	l := f.req.Outputs.Load
+	if l == nil || len(l.Selection.Platforms) == 0 {
+		return l
+	}
+	some := *l
+	some.Selection.Platforms = slices.DeleteFunc(slices.Clone(l.Selection.Platforms), func(p platform.Platform) bool {
+		return !slices.ContainsFunc(children, func(c child) bool { return platform.Equal(c.platform, p) })
+	})
+	if len(some.Selection.Platforms) == 0 && !l.Selection.Native {
+		f.env.Progress.Note("warning: nothing is loaded into the engine, since the platforms chosen for it failed")
+		return nil
+	}
+	return &some
 }

@@ -31,6 +31,16 @@ type Report struct {
 	Written []string
 }
 
+// Missing are the platforms that a finished build does without.
+func (r Report) Missing() (missing []PlatformReport) {
+	for _, p := range r.Platforms {
+		if p.Err != nil {
+			missing = append(missing, p)
+		}
+	}
+	return missing
+}
+
 // PlatformReport is one platform's result.
 type PlatformReport struct {
 	Platform platform.Platform

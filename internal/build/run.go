@@ -24,7 +24,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 
 	solving, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	files, err := stageFiles(ctx, req.Outputs.Files, targets, env.Stdout)
+	files, err := stageFiles(ctx, req, targets, env.Stdout)
 	if err != nil {
 		return Report{}, err
 	}
@@ -39,13 +39,17 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	if err != nil {
 		return Report{}, err
 	}
-	rep, err := gather(solving, env, targets, results, cleared)
+	rep, err := gather(solving, w, results, cleared)
 	if err != nil {
 		return rep, err
 	}
-	children := make([]child, len(results))
+	var children []child
 	for i, r := range results {
-		children[i] = r.child
+		if r.child.platform = targets[i]; r.err == nil {
+			children = append(children, r.child)
+		} else {
+			files.leaveOut(i)
+		}
 	}
 	return finish(ctx, w, rep, children)
 }
@@ -93,16 +97,11 @@ func solveAll(
 	cond.clear(ctx, decide.decide)
 	solves.Wait()
 	cleared := cond.clearance
-	if made(results) && cleared.err == nil {
-		c := closing{keep.solve, targets, results, cleared.pins}
+	if w.suffice(results) && cleared.err == nil {
+		c := newClosing(keep.solve, targets, results, cleared.pins)
 		cleared.err = c.export(ctx, req.Cache.To)
 	}
 	return results, cleared, nil
-}
-
-// made tells whether all platforms were.
-func made(results []solved) bool {
-	return !slices.ContainsFunc(results, func(r solved) bool { return r.err != nil })
 }
 
 // newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign.
@@ -118,11 +117,11 @@ func newClearing(ctx context.Context, req Request, env Env, targets []platform.P
 }
 
 // gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.
-func gather(ctx context.Context, env Env, targets []platform.Platform, results []solved, cleared clearance) (Report, error) {
+func gather(ctx context.Context, w task, results []solved, cleared clearance) (Report, error) {
 	var rep Report
 	for i, r := range results {
 		p := PlatformReport{
-			Platform: targets[i], Node: env.Node.Name, Seconds: r.seconds, Err: r.err,
+			Platform: w.targets[i], Node: w.env.Node.Name, Seconds: r.seconds, Err: r.err,
 			Manifest: r.child.image.Descriptor, Config: r.child.image.Config.Digest, Size: r.child.image.Size,
 			Attestations: r.child.attestations, Tests: r.tests,
 		}
@@ -141,6 +140,9 @@ func gather(ctx context.Context, env Env, targets []platform.Platform, results [
 	}
 	if cleared.err != nil && !errors.Is(cleared.err, errUnread) {
 		return rep, cleared.err
+	}
+	if w.suffice(results) {
+		return rep, nil
 	}
 	return rep, failure(rep.Platforms)
 }

@@ -83,7 +83,9 @@ func (s *solve) run(ctx context.Context) solved {
 		tests, err = s.test(ctx, c)
 	}
 	if err != nil {
-		s.files.failed()
+		if !s.req.optional(s.platform) {
+			s.files.failed()
+		}
 		err = s.files.explain(s.req.scanned(err))
 		if strings.Contains(err.Error(), ErrNotExported.Error()) {
 			err = ErrNotExported // BuildKit brings our own words back, in wrappings
