@@ -38,7 +38,11 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 			return fmt.Errorf("everything was built and delivered, but --metadata-file could not be written: %w", err)
 		}
 	}
-	return nil
+	missing := withoutSome(report)
+	if missing != nil && !o.quiet {
+		fmt.Fprintln(w.err)
+	}
+	return missing
 }
 
 // printDigests is -q: repo@digest for what was pushed, else what the engine or an archive knows the result by.

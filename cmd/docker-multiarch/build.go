@@ -40,6 +40,7 @@ type buildOptions struct {
 	emulators  string
 	builder    builderOptions
 	cache      cacheOptions
+	partial    partialOptions
 }
 
 // builderOptions name the builder and say what it is to be.
@@ -59,8 +60,9 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 			"The image's name, its platforms and its media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
 			"DOCKER_DEFAULT_PLATFORM, else from " + projectFile + " in the build context; where that file is, the context may be\n" +
 			"left out. Tags, archives and folders get their names last, when every platform is built.\n\n" +
-			"Exit status: 0 done; 1 the build failed, no tag was moved; 4 all was built but the registry did not take all of it;\n" +
-			"125 wrong flags or arguments, nothing was done; 130 interrupted (143 by SIGTERM).",
+			"Exit status: 0 done; 1 the build failed, no tag was moved; 3 published without platforms that --allow-partial names;\n" +
+			"4 all was built but the registry did not take all of it; 125 wrong flags or arguments, nothing was done;\n" +
+			"130 interrupted (143 by SIGTERM).",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 --push -t registry.example/app:1.0 .",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := strayLoadValue(cmd, args); err != nil {
@@ -85,6 +87,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	addOutputFlags(cmd.Flags(), &o.output)
 	addBuilderFlags(cmd.Flags(), &o.builder)
 	addCacheFlags(cmd.Flags(), &o.cache)
+	addPartialFlags(cmd.Flags(), &o.partial)
 	completeBuildFlags(cmd, w)
 	return cmd
 }

@@ -28,6 +28,7 @@ func buildCompletions(w *world) map[string]completer {
 	}
 	return map[string]completer{
 		"platform":       completePlatforms,
+		"allow-partial":  completePlatforms,
 		"builder":        completeBuilders(w),
 		"progress":       oneOf("auto", "none", "plain", "quiet", "rawjson", "tty"),
 		"network":        oneOf("default", "none", "host"),

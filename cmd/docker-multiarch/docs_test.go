@@ -40,6 +40,7 @@ func exitStatuses() string {
 		{0, "done"},
 		{exitFailed, "the build, or another command, failed; no tag was moved"},
 		{exitUnknown, "a question could not be answered: `verify` and `manifest diff`"},
+		{exitPartial, "published without some platforms: those of `build --allow-partial` that failed"},
 		{exitPush, "everything was built, but the registry did not take all of it"},
 		{exitUsage, "wrong flags or arguments; nothing was done"},
 		{exitInterrupted, "interrupted by Ctrl-C, or by the Docker CLI; 143 by SIGTERM"},

@@ -24,6 +24,7 @@ import (
 const (
 	exitFailed      = 1   // the build, or another command, failed
 	exitUnknown     = 2   // a question could not be answered: verify, manifest diff
+	exitPartial     = 3   // published without some platforms, as was allowed
 	exitPush        = 4   // everything was built, but the registry did not take all of it
 	exitUsage       = 125 // wrong flags or arguments; nothing was done. The Docker CLI's own status for that
 	exitInterrupted = 130 // Ctrl-C; 128 + the signal's number for others (143 for SIGTERM)
@@ -65,6 +66,11 @@ func explain(out io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
+	if isPartial(err) {
+		fmt.Fprintln(out, err)
+		printHint(out, err)
+		return exitPartial
+	}
 	var status dockercli.StatusError
 	if errors.As(err, &status) {
 		fmt.Fprintln(out, status.Error())
@@ -86,10 +92,14 @@ func explain(out io.Writer, err error) int {
 	}
 	printTrace(out, err)
 	fmt.Fprintf(out, "ERROR: %s\n", err)
+	printHint(out, err)
+	return statusOf(err)
+}
+
+func printHint(out io.Writer, err error) {
 	if hint := hintFor(err); hint != "" {
 		fmt.Fprintf(out, "Hint: %s\n", hint)
 	}
-	return statusOf(err)
 }
 
 // unknown is why a question could not be answered.

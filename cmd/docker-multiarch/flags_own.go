@@ -26,12 +26,17 @@ func forPlatform(value string, asked []platform.Platform) (own, rest string, err
 		return "", "", fmt.Errorf("%q names several platforms: repeat the flag for each", prefix)
 	}
 	if !slices.ContainsFunc(asked, func(p platform.Platform) bool { return platform.Equal(p, ps[0]) }) {
-		if len(asked) == 0 {
-			return "", "", fmt.Errorf("nothing says that %s is to be built: add --platform", platform.Format(ps[0]))
-		}
-		return "", "", fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(ps[0]), strings.Join(platformNames(asked), ", "))
+		return "", "", notBuilt(ps[0], asked)
 	}
 	return platform.Format(ps[0]), rest, nil
+}
+
+// notBuilt says that a platform is none of those that were asked for.
+func notBuilt(p platform.Platform, asked []platform.Platform) error {
+	if len(asked) == 0 {
+		return fmt.Errorf("nothing says that %s is to be built: add --platform", platform.Format(p))
+	}
+	return fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(p), strings.Join(platformNames(asked), ", "))
 }
 
 // knownOS tells whether a word is an operating system to package platform, which refuses others in its first part.

@@ -77,6 +77,11 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 	if err := j.words(w, o); err != nil {
 		return j, err
 	}
+	notes, err := o.partial.into(&j.request)
+	if err != nil {
+		return j, err
+	}
+	j.notes = append(j.notes, notes...)
 	if j.call, err = o.call.parse(); err != nil {
 		return j, err
 	}

@@ -30,6 +30,7 @@ type multiarch struct {
 	Schema    int                `json:"schemaVersion"`
 	Index     digest.Digest      `json:"index,omitempty"`    // digest of the index; none for a plain manifest
 	Platforms []platformMetadata `json:"platforms"`          // in the order of the index
+	Missing   []missingMetadata  `json:"missing,omitempty"`  // platforms that failed, and that the result does without
 	Tags      []tagMetadata      `json:"tags"`               // in the order asked for
 	ByDigest  []string           `json:"byDigest,omitempty"` // repositories that have it without a tag
 	Source    *provenance        `json:"source,omitempty"`
@@ -54,6 +55,14 @@ type platformMetadata struct {
 	How          build.Mode      `json:"how"`                // native, cross, emulated or emulated (builder)
 	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
+	Retries      int             `json:"retries,omitempty"`  // how often it was solved again
+	Error        string          `json:"error,omitempty"`    // why there is no image
+}
+
+// missingMetadata is a platform without an image.
+type missingMetadata struct {
+	Platform string `json:"platform"`
+	Error    string `json:"error"`
 }
 
 type tagMetadata struct {
@@ -101,17 +110,29 @@ func newMetadata(j job, report build.Report) buildMetadata {
 		m.ConfigDigest = report.Platforms[0].Config
 	}
 	for _, p := range report.Platforms {
-		var attestations []digest.Digest
-		for _, a := range p.Attestations {
-			attestations = append(attestations, a.Digest)
-		}
-		m.Multiarch.Platforms = append(m.Multiarch.Platforms, platformMetadata{
-			Platform: platform.Format(p.Platform), Manifest: p.Manifest.Digest, Config: p.Config, Attestations: attestations, Size: p.Size,
-			Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
-		})
+		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
+	}
+	for _, p := range report.Missing() {
+		m.Multiarch.Missing = append(m.Multiarch.Missing, missingMetadata{platform.Format(p.Platform), p.Err.Error()})
 	}
 	for _, t := range report.Tags {
 		m.Multiarch.Tags = append(m.Multiarch.Tags, tagMetadata{Name: t.Ref, Digest: t.Digest, State: t.State})
+	}
+	return m
+}
+
+func newPlatformMetadata(p build.PlatformReport) platformMetadata {
+	m := platformMetadata{
+		Platform: platform.Format(p.Platform), Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
+		Retries: p.Retries,
+	}
+	if p.Err != nil {
+		m.Error = p.Err.Error()
+		return m
+	}
+	m.Manifest, m.Config, m.Size = p.Manifest.Digest, p.Config, p.Size
+	for _, a := range p.Attestations {
+		m.Attestations = append(m.Attestations, a.Digest)
 	}
 	return m
 }

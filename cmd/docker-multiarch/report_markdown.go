@@ -49,6 +49,9 @@ func (o outcome) markdown() string {
 func (o outcome) headline() string {
 	_, pushFailed := errors.AsType[*build.PushError](o.err)
 	switch {
+	case isPartial(o.err):
+		missing, _ := errors.AsType[*partial](o.err)
+		return fmt.Sprintf("%s without %s: %s", missing.verb(), missing.names(), o.title())
 	case o.err != nil && stopped(o.err):
 		return "Stopped: " + o.title()
 	case pushFailed && begun(o.report):
@@ -112,7 +115,7 @@ func (o outcome) why() string {
 	}
 	const most = 8 << 10
 	text := mdBlock(endOf(o.err.Error(), most))
-	if words := untouched(o.job, o.report); words != "" {
+	if words := untouched(o.job, o.report); words != "" && !isPartial(o.err) {
 		text += "\n" + mdText(words) + "\n"
 	}
 	if hint := hintFor(o.err); hint != "" {

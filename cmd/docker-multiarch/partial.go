@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// partialOptions are the user's words about platforms that fail.
+type partialOptions struct {
+	allowed []string
+}
+
+func addPartialFlags(f *pflag.FlagSet, o *partialOptions) {
+	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that the result can do without, should they fail: exit status 3 (commas and repeats)")
+}
+
+// into parses the words for a request that has its platforms.
+func (o partialOptions) into(r *build.Request) (notes []string, err error) {
+	if len(o.allowed) == 0 {
+		return nil, nil
+	}
+	if r.AllowPartial, notes, err = platform.Parse(localPlatform(o.allowed)...); err != nil {
+		return nil, fmt.Errorf("--allow-partial: %w", err)
+	}
+	for _, p := range r.AllowPartial {
+		if !slices.ContainsFunc(r.Platforms, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
+			return nil, fmt.Errorf("--allow-partial: %w", notBuilt(p, r.Platforms))
+		}
+	}
+	if len(r.AllowPartial) == len(r.Platforms) {
+		return nil, errors.New("--allow-partial names all platforms, and at least one must be required: leave out those without which " +
+			"there is nothing to publish")
+	}
+	return notes, nil
+}
+
+// partial says that a build is finished without some of its platforms. It is no failure of the build.
+type partial struct {
+	missing   []build.PlatformReport
+	published bool // in a registry
+}
+
+// withoutSome is a partial if the report lacks platforms, else nil.
+func withoutSome(report build.Report) error {
+	if missing := report.Missing(); len(missing) > 0 {
+		return &partial{missing, len(report.Tags)+len(report.ByDigest) > 0}
+	}
+	return nil
+}
+
+// isPartial tells whether the build is finished, and something is missing in its result.
+func isPartial(err error) bool {
+	_, ok := errors.AsType[*partial](err)
+	return ok
+}
+
+// Error has a line for each reason, with the platforms that it is of.
+func (p *partial) Error() string {
+	var reasons []string
+	names := map[string][]string{}
+	for _, m := range p.missing {
+		why := m.Err.Error()
+		if names[why] == nil {
+			reasons = append(reasons, why)
+		}
+		names[why] = append(names[why], platform.Format(m.Platform))
+	}
+	lines := make([]string, len(reasons))
+	for i, why := range reasons {
+		lines[i] = fmt.Sprintf("%s without %s: %s", p.verb(), strings.Join(names[why], ", "), why)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (p *partial) verb() string {
+	if p.published {
+		return "Published"
+	}
+	return "Built"
+}
+
+// Unwrap gives the platforms' errors.
+func (p *partial) Unwrap() []error {
+	errs := make([]error, len(p.missing))
+	for i, m := range p.missing {
+		errs[i] = m.Err
+	}
+	return errs
+}
+
+// names are those of the platforms, with commas.
+func (p *partial) names() string {
+	names := make([]string, len(p.missing))
+	for i, m := range p.missing {
+		names[i] = platform.Format(m.Platform)
+	}
+	return strings.Join(names, ", ")
+}

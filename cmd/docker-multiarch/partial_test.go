@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// breaks makes the steps of an architecture fail.
+func (s *stage) breaks(arch string) {
+	s.Run = func(_ context.Context, p platform.Platform) error {
+		if p.Architecture == arch {
+			return errors.New("exit code: 1")
+		}
+		return nil
+	}
+}
+
+func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T) {
+	s := newStage(t)
+	s.breaks("arm64")
+	args := []string{
+		"build", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "arm64", "--metadata-file", "meta.json", "--iidfile", "iid", ".",
+	}
+	if status := s.run(args...); status != exitPartial {
+		t.Errorf("status %d", status)
+	}
+	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	want := `  BUILD  SIZE  DIGEST
+linux/amd64  native TIME  360B  DIGEST
+linux/arm/v7  emulated (builder) TIME  374B  DIGEST
+linux/arm64  emulated TIME  -  failed
+
+TAG  INDEX DIGEST (what docker pull shows)
+HOST/app:latest  sha256:1
+
+Published without linux/arm64: exit code: 1
+`
+	if diff := cmp.Diff(want, answer); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if iid, err := os.ReadFile("iid"); err != nil || string(iid) != s.tagged("app") {
+		t.Errorf("--iidfile has %q, %v", iid, err)
+	}
+	var meta buildMetadata
+	data, err := os.ReadFile("meta.json")
+	if err := errors.Join(err, json.Unmarshal(data, &meta)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]missingMetadata{{"linux/arm64", "exit code: 1"}}, meta.Multiarch.Missing); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if p := meta.Multiarch.Platforms; len(p) != 3 || p[2].Error != "exit code: 1" || p[2].Manifest != "" || p[0].Error != "" || p[0].Manifest == "" {
+		t.Errorf("platforms %+v", p)
+	}
+}
+
+func TestAQuietBuildThatDoesWithoutAPlatformPrintsTheDigestAndSaysSo(t *testing.T) {
+	s := newStage(t)
+	s.breaks("arm64")
+	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "linux/arm64", "."); status != exitPartial {
+		t.Errorf("status %d", status)
+	}
+	if want := s.host + "/app@" + s.tagged("app") + "\n"; s.out.String() != want {
+		t.Errorf("standard output %q, want %q", s.out.String(), want)
+	}
+	contains(t, s.err.String(), "Published without linux/arm64: exit code: 1")
+}
+
+func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
+	s := newStage(t)
+	s.Run = func(_ context.Context, p platform.Platform) error {
+		if p.Architecture != "amd64" {
+			return errors.New("exit code: 1")
+		}
+		return nil
+	}
+	args := []string{"build", "-o", "type=oci,dest=x.tar", "--platform", three, "--allow-partial", "linux/arm64,arm/v7", "."}
+	if status := s.run(args...); status != exitPartial {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "Built without linux/arm/v7, linux/arm64: exit code: 1")
+}
+
+func TestAReportSaysWhatIsMissing(t *testing.T) {
+	s := newStage(t)
+	s.breaks("arm64")
+	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "linux/arm64", "--report", "r.md", "."}
+	if status := s.run(args...); status != exitPartial {
+		t.Errorf("status %d", status)
+	}
+	text, err := os.ReadFile("r.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, string(text), "### Published without linux/arm64: ")
+	if strings.Contains(string(text), "No tag was moved") {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) {
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"not built":     {[]string{"--allow-partial", "linux/s390x"}, "linux/s390x is not to be built: the platforms are linux/amd64, linux/arm64"},
+		"all of them":   {[]string{"--allow-partial", "amd64", "--allow-partial", "arm64"}, "at least one must be required"},
+		"no platform":   {[]string{"--allow-partial", "plan9"}, "--allow-partial: "},
+		"nothing in it": {[]string{"--allow-partial", ""}, "--allow-partial: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			args := append([]string{"build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "."}, tt.args...)
+			if status := s.run(args...); status != exitUsage || s.connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.connects)
+			}
+			contains(t, s.err.String(), tt.want)
+		})
+	}
+	s := newStage(t)
+	if status := s.run("build", "--push", "-t", "HOST/app", "--allow-partial", "arm64", "."); status != exitUsage {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "nothing says that linux/arm64 is to be built: add --platform")
+}
