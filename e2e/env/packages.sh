@@ -21,3 +21,22 @@ install() {
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
 }
+
+# private_apt FOLDER ARCH:RELEASE... makes an apt that knows Debian's packages of these architectures and releases, keeps what it
+# knows in that folder, and leaves the machine's own alone. It is in the array apt, as words to put a command behind.
+private_apt() {
+  local dir=$1 keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror arch
+  shift
+  rm -rf "$dir"
+  mkdir -p "$dir/lists/partial"
+  # shellcheck disable=SC2016 # apt's own variable
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' | sed -n 1p)
+  printf '%s\n' "$@" | awk -F: -v from="${mirror:-http://deb.debian.org/debian}" -v keys="$keys" '
+    { archs[$2] = archs[$2] $1 "," }
+    END { for (r in archs) print "deb [arch=" archs[r] " signed-by=" keys "] " from " " r " main" }' >"$dir/sources"
+  apt=(apt-get -qq -o "Dir::Etc::sourcelist=$dir/sources" -o Dir::Etc::sourceparts=/dev/null -o "Dir::State=$dir"
+    -o Dir::State::status=/dev/null -o "Dir::Cache=$dir" -o Dir::Cache::pkgcache=packages -o APT::Sandbox::User=root
+    -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false)
+  for arch; do apt+=("-oAPT::Architectures::=${arch%:*}"); done
+  "${apt[@]}" update
+}

@@ -7,7 +7,7 @@
 #   up.sh [test]        both kinds of engine and what the tests need
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-for part in host packages tools busybox engines builder registry present; do
+for part in host packages tools busybox debian engines builder registry present; do
   # shellcheck source=/dev/null
   . "$HERE/$part.sh"
 done
@@ -37,6 +37,7 @@ own_up() {
   publish MULTIARCH_E2E_ENGINE "$(engine_host classic)"
   [ "$1" = test ] || return 0
   packages skopeo docker-registry # reads and copies what we write, independently of us; an old registry
+  publish MULTIARCH_E2E_DEBIAN "$(debian_roots)"
   dockerd=$(tool dockerd)
   own_engine "$1" containerd "$dockerd/dockerd" "$dockerd" "$runc/runc"
 }
