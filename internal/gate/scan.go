@@ -92,7 +92,7 @@ func (s *scanner) look(e *Entry) error {
 	if err != nil || !ok {
 		return err
 	}
-	key := fmt.Sprint(f)
+	key := fmt.Sprintf("%#v", f) // not what it says for people, which leaves most of it out
 	if s.files[key] == nil && s.pay(len(key)) {
 		s.files[key] = &f
 	}
