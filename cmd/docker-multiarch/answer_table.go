@@ -93,6 +93,8 @@ func digestCell(p build.PlatformReport) string {
 	switch {
 	case p.Err == nil:
 		return short(p.Manifest.Digest, false) // none if there are files only
+	case stoppedFor(p.Err) != "":
+		return "not built: " + stoppedFor(p.Err) + " failed"
 	case stopped(p.Err) || p.Mode == "":
 		return "not built"
 	case errors.Is(p.Err, build.ErrNotExported):

@@ -14,15 +14,18 @@ import (
 
 // partialOptions are the user's words about platforms that fail.
 type partialOptions struct {
-	allowed []string
+	allowed  []string
+	failFast bool
 }
 
 func addPartialFlags(f *pflag.FlagSet, o *partialOptions) {
 	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that the result can do without, should they fail: exit status 3 (commas and repeats)")
+	f.BoolVar(&o.failFast, "fail-fast", false, "Stop all platforms as soon as one has failed")
 }
 
 // into parses the words for a request that has its platforms.
 func (o partialOptions) into(r *build.Request) (notes []string, err error) {
+	r.FailFast = o.failFast
 	if len(o.allowed) == 0 {
 		return nil, nil
 	}
@@ -93,6 +96,14 @@ func (p *partial) Unwrap() []error {
 		errs[i] = m.Err
 	}
 	return errs
+}
+
+// stoppedFor is the platform by whose failure another one was stopped; "" if it was not.
+func stoppedFor(err error) string {
+	if stop, ok := errors.AsType[*build.StoppedError](err); ok {
+		return platform.Format(stop.By)
+	}
+	return ""
 }
 
 // names are those of the platforms, with commas.

@@ -131,3 +131,28 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 	}
 	contains(t, s.err.String(), "nothing says that linux/arm64 is to be built: add --platform")
 }
+
+func TestTheTableSaysByWhoseFailureAPlatformWasStopped(t *testing.T) {
+	s := newStage(t)
+	s.Run = func(ctx context.Context, p platform.Platform) error {
+		if p.Architecture == "arm64" {
+			return errors.New("exit code: 1")
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if status := s.run("build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "--fail-fast", "."); status != exitFailed {
+		t.Errorf("status %d", status)
+	}
+	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	want := `  BUILD  SIZE  DIGEST
+linux/amd64  native TIME  -  not built: linux/arm64 failed
+linux/arm64  emulated TIME  -  failed
+
+No tag was moved.
+ERROR: linux/arm64: exit code: 1
+`
+	if diff := cmp.Diff(want, answer); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -126,9 +126,10 @@ func (d *display) failures(report build.Report) string {
 	return strings.Trim(text.String(), "\n")
 }
 
-// stopped tells whether a platform ended because somebody stopped the build. The Docker CLI's own cancelling comes as
+// stopped tells whether a platform ended because the build was stopped, by somebody or by --fail-fast. The Docker CLI's own cancelling comes as
 // context.Canceled.
 func stopped(err error) bool {
 	_, signalled := errors.AsType[interrupted](err)
-	return signalled || errors.Is(err, context.Canceled)
+	_, failedFast := errors.AsType[*build.StoppedError](err)
+	return signalled || failedFast || errors.Is(err, context.Canceled)
 }

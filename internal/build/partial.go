@@ -56,13 +56,16 @@ func (c clearing) spare(plan Plan, err error) (errs []error, _ error) {
 func (w task) suffice(results []solved) bool {
 	some := false
 	for i, r := range results {
-		if r.err != nil && (!w.req.optional(w.targets[i]) || !itsOwn(r.err)) {
+		if r.err != nil && !w.dispensable(i, r.err) {
 			return false
 		}
 		some = some || r.err == nil
 	}
 	return some
 }
+
+// dispensable: the result can do without the platform that failed so.
+func (w task) dispensable(i int, err error) bool { return w.req.optional(w.targets[i]) && itsOwn(err) }
 
 // itsOwn tells a platform's own failure from one that could as well have met another: of the registry that is pushed to, of the place
 // where files are written, of the connection to the builder.

@@ -120,7 +120,7 @@ func failure(platforms []PlatformReport) error {
 	var failed []PlatformReport
 	pushing := true
 	for _, p := range platforms {
-		if p.Err != nil && !errors.Is(p.Err, ErrNotExported) {
+		if p.Err != nil && !consequence(p.Err) {
 			failed = append(failed, p)
 			pushing = pushing && pushFailed(p.Err)
 		}

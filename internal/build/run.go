@@ -81,6 +81,8 @@ func solveAll(
 	asking, done := context.WithCancel(ctx)
 	defer done() // nobody waits for answers when no Dockerfile could be read
 	decide := newClearing(asking, req, env, targets, withCaches(keep.solve, preflight))
+	solving, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	results := make([]solved, len(targets))
 	var solves sync.WaitGroup
 	for i, target := range targets {
@@ -92,10 +94,14 @@ func solveAll(
 		if cache.kept(req) {
 			s.keeper = keep
 		}
-		solves.Go(func() { results[i] = s.run(ctx) })
+		solves.Go(func() {
+			results[i] = s.run(solving)
+			w.failedFast(i, results[i], end)
+		})
 	}
-	cond.clear(ctx, decide.decide)
+	cond.clear(solving, decide.decide)
 	solves.Wait()
+	stoppedBy(solving, results)
 	cleared := cond.clearance
 	if w.suffice(results) && cleared.err == nil {
 		c := newClosing(keep.solve, targets, results, cleared.pins)
@@ -138,7 +144,7 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 	if err := context.Cause(ctx); err != nil {
 		return rep, err
 	}
-	if cleared.err != nil && !errors.Is(cleared.err, errUnread) {
+	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !consequence(cleared.err) {
 		return rep, cleared.err
 	}
 	if w.suffice(results) {
