@@ -41,6 +41,7 @@ type buildOptions struct {
 	builder    builderOptions
 	cache      cacheOptions
 	partial    partialOptions
+	gate       gateOptions
 }
 
 // builderOptions name the builder and say what it is to be.
@@ -88,6 +89,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	addBuilderFlags(cmd.Flags(), &o.builder)
 	addCacheFlags(cmd.Flags(), &o.cache)
 	addPartialFlags(cmd.Flags(), &o.partial)
+	addGateFlags(cmd.Flags(), &o.gate)
 	completeBuildFlags(cmd, w)
 	return cmd
 }
@@ -220,7 +222,7 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 		return build.Report{}, err
 	}
 	env := conn.env
-	env.Registry, env.Progress, env.Stdout = registry, progress, w.out
+	env.Registry, env.Progress, env.Stdout, env.Listings = registry, progress, w.out, w.listings()
 	if j.request.Outputs.Load != nil {
 		env.Engine = w.engine()
 	}

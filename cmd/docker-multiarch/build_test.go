@@ -38,9 +38,9 @@ func TestTheAnswerIsATableOfPlatformsAndOneOfTags(t *testing.T) {
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
 	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  360B  DIGEST
-linux/arm/v7  emulated (builder) TIME  374B  DIGEST
-linux/arm64  emulated TIME  360B  DIGEST
+linux/amd64  native TIME  445B  DIGEST
+linux/arm/v7  emulated (builder) TIME  459B  DIGEST
+linux/arm64  emulated TIME  445B  DIGEST
 
 TAG  INDEX DIGEST (what docker pull shows)
 HOST/app:v1  sha256:1
@@ -92,7 +92,7 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
         "platform": "linux/amd64",
         "manifest": "sha256:2",
         "config": "sha256:3",
-        "size": 360,
+        "size": 445,
         "node": "default",
         "how": "native",
         "seconds": 0
@@ -101,7 +101,7 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
         "platform": "linux/arm/v7",
         "manifest": "sha256:4",
         "config": "sha256:5",
-        "size": 374,
+        "size": 459,
         "node": "default",
         "how": "emulated (builder)",
         "seconds": 0
@@ -110,7 +110,7 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
         "platform": "linux/arm64",
         "manifest": "sha256:6",
         "config": "sha256:7",
-        "size": 360,
+        "size": 445,
         "node": "default",
         "how": "emulated",
         "seconds": 0
@@ -205,7 +205,7 @@ func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
         "platform": "linux/amd64",
         "manifest": "sha256:1",
         "config": "sha256:2",
-        "size": 360,
+        "size": 445,
         "node": "default",
         "how": "native",
         "seconds": 0

@@ -45,6 +45,10 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w.config = cli.ConfigFile
 	w.spec = func(opt connectOptions) (builder.Spec, error) { return builderSpec(cli, opt) }
 	w.endpoint = func() (string, string) { return cli.CurrentContext(), cli.DockerEndpoint().Host }
+	w.cacheDir = func() string {
+		dir, _ := os.UserCacheDir() // an error is of a user without a home, who has no such place
+		return dir
+	}
 	w.stateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
 	w.proxies = func() map[string]string { return proxies(cli) }
 	w.registry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {

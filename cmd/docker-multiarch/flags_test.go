@@ -21,13 +21,16 @@ func TestFlagsAreTheOptions(t *testing.T) {
 		dockerfiles: []string{"d/Dockerfile"}, targets: []string{"final"}, network: "none", progress: progressOptions{mode: "plain"}, iidFile: "i", metadataFile: "m",
 		noCache: true, pull: true, output: outputOptions{push: true}, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
 		builder: builderOptions{name: "mine", image: "img", config: "c.toml", driverOpts: []string{"network=host"}}, cache: cacheOptions{mounts: "auto"},
-		call: callOptions{method: "build"},
+		call: callOptions{method: "build"}, gate: gateOptions{mode: "on"},
 	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got = parsed(t, ".")
-	want = buildOptions{contextPath: ".", network: "default", progress: progressOptions{mode: "auto"}, emulators: "auto", call: callOptions{method: "build"}, cache: cacheOptions{mounts: "auto"}}
+	want = buildOptions{
+		contextPath: ".", network: "default", progress: progressOptions{mode: "auto"}, emulators: "auto", call: callOptions{method: "build"},
+		cache: cacheOptions{mounts: "auto"}, gate: gateOptions{mode: "on"},
+	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}

@@ -67,6 +67,7 @@ func newStage(t *testing.T) *stage {
 		endpoint:  func() (string, string) { return "default", "unix:///engine.sock" },
 		config:    func() *configfile.ConfigFile { return configfile.New("") },
 		stateDir:  sync.OnceValue(t.TempDir),
+		cacheDir:  sync.OnceValue(t.TempDir),
 		proxies:   func() map[string]string { return nil },
 		connect:   s.connect,
 		registry: func(context.Context, func(string), ...string) (*manifest.Client, error) {

@@ -180,6 +180,9 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if r.Cache, err = parseCache(o.cache, w.lookupEnv); err != nil {
 		return err
 	}
+	if r.Verify, err = o.gate.parse("verify"); err != nil {
+		return err
+	}
 	if j.localBases, err = parseLocalBases(o.localBases); err != nil {
 		return err
 	}

@@ -34,8 +34,8 @@ func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T)
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
 	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  360B  DIGEST
-linux/arm/v7  emulated (builder) TIME  374B  DIGEST
+linux/amd64  native TIME  445B  DIGEST
+linux/arm/v7  emulated (builder) TIME  459B  DIGEST
 linux/arm64  emulated TIME  -  failed
 
 TAG  INDEX DIGEST (what docker pull shows)

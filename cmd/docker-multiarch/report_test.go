@@ -34,8 +34,8 @@ func TestTheReportOfABuildIsMarkdown(t *testing.T) {
 	want := "### Published: `HOST/app:v1`, `HOST/app:latest`\n" + `
 | Platform | Build | Size | Digest |
 | --- | --- | --- | --- |
-` + "| `linux/amd64` | native TIME | 360B | `sha256:1` |\n" +
-		"| `linux/arm/v7` | emulated (builder) TIME | 374B | `sha256:2` |\n" + `
+` + "| `linux/amd64` | native TIME | 445B | `sha256:1` |\n" +
+		"| `linux/arm/v7` | emulated (builder) TIME | 459B | `sha256:2` |\n" + `
 | Tag | Digest |  |
 | --- | --- | --- |
 ` + "| `HOST/app:v1` | `sha256:3` |  |\n" +
@@ -60,7 +60,7 @@ func TestAFailedBuildHasAReportToo(t *testing.T) {
 	want := "### Failed: `HOST/app:latest`\n" + `
 | Platform | Build | Size | Digest |
 | --- | --- | --- | --- |
-` + "| `linux/amd64` | native TIME | 360B | `sha256:1` |\n" +
+` + "| `linux/amd64` | native TIME | 445B | `sha256:1` |\n" +
 		"| `linux/arm64` | emulated TIME | - | failed |\n" + `
 <pre>
 linux/arm64: exit code: 1 &lt;/pre&gt; | ` + "`x`" + ` @you

@@ -35,6 +35,8 @@ type world struct {
 	endpoint func() (context, host string)
 	// stateDir is where this user's preferences are kept.
 	stateDir func() string
+	// cacheDir is where this user's programs keep what can be made again; "" if there is no such place.
+	cacheDir func() string
 	// proxies are those that the Docker config has for this engine, by the names of their variables.
 	proxies func() map[string]string
 	// config is the Docker config file.

@@ -70,4 +70,6 @@ type Env struct {
 	// Engine is loaded with images, and runs their tests; Stdout gets the archives that are to go there. Each may be nil if the request needs none.
 	Engine *engine.Engine
 	Stdout io.Writer
+	// Listings is a folder that keeps what layers have, so that none is read twice; "" keeps nothing.
+	Listings string
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -58,9 +59,11 @@ type PlatformReport struct {
 	Attestations []ocispecs.Descriptor
 	// Retries is how often the platform was solved again after a failure.
 	Retries int
-	// Tests are what became of the tests on the image.
+	// Verify is what its executables were found to be for.
+	Verify gate.Result
+	// Tests are what became of the tests on the image, in their order.
 	Tests []smoke.Outcome
-	// Err says why there is no image.
+	// Err says why there is no image, or why it must not be published.
 	Err error
 }
 

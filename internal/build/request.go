@@ -8,6 +8,7 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -53,6 +54,8 @@ type Request struct {
 	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
 	// BuildKit has for them ("type=provenance,mode=max").
 	Attests map[string]string
+	// Verify says how the executables of every image are examined before anything is named; nil examines nothing.
+	Verify *gate.Options
 	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.
 	MediaTypes manifest.Family
 	// Index asks for an index also where there is one platform only.

@@ -75,6 +75,7 @@ func solveAll(
 	defer stop()
 
 	cache := newCaching(req.Cache, targets, env.Progress.Note)
+	exam := newExaminer(req, env)
 	keep := newKeeper(ctx, &solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
 	defer keep.close()
 	cond := newConductor(len(targets))
@@ -87,7 +88,7 @@ func solveAll(
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		s := &solve{
-			index: i, platform: target, req: req, env: env, cond: cond, files: w.files, cache: cache, bench: w.bench,
+			index: i, platform: target, req: req, env: env, cond: cond, files: w.files, examiner: exam, bench: w.bench, cache: cache,
 			context: shared, recorded: i == recorded(env.Node, targets),
 			isolated: req.Cache.Mounts == IsolatedMounts,
 		}
@@ -102,6 +103,7 @@ func solveAll(
 	cond.clear(solving, decide.decide)
 	solves.Wait()
 	stoppedBy(solving, results)
+	compare(results)
 	cleared := cond.clearance
 	if w.suffice(results) && cleared.err == nil {
 		c := newClosing(keep.solve, targets, results, cleared.pins)
@@ -129,7 +131,7 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 		p := PlatformReport{
 			Platform: w.targets[i], Node: w.env.Node.Name, Seconds: r.seconds, Err: r.err,
 			Manifest: r.child.image.Descriptor, Config: r.child.image.Config.Digest, Size: r.child.image.Size,
-			Attestations: r.child.attestations, Tests: r.tests,
+			Attestations: r.child.attestations, Verify: r.examined.Result, Tests: r.tests,
 		}
 		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
 			p.Err = cause

@@ -19,10 +19,11 @@ import (
 
 // solved is what one platform's solve made.
 type solved struct {
-	child   child
-	seconds float64
-	tests   []smoke.Outcome
-	err     error
+	child    child
+	examined examined
+	tests    []smoke.Outcome
+	seconds  float64
+	err      error
 
 	symptoms symptoms
 	def      *pb.Definition // what it solved; nil if there was nothing to do
@@ -36,6 +37,7 @@ type solve struct {
 	env      Env
 	cond     *conductor
 	files    *stagedFiles
+	examiner *examiner
 	cache    *caching
 	keeper   *keeper // nil if there are no caches
 	context  string  // ID of the session that serves the context
@@ -78,6 +80,10 @@ func (s *solve) run(ctx context.Context) solved {
 		c, err = s.collect(ctx, resp, documents)
 	}
 	took := time.Since(s.started).Seconds()
+	var found examined
+	if err == nil {
+		found, err = s.examiner.examine(ctx, s, c)
+	}
 	var tests []smoke.Outcome
 	if err == nil {
 		tests, err = s.test(ctx, c)
@@ -91,7 +97,7 @@ func (s *solve) run(ctx context.Context) solved {
 			err = ErrNotExported // BuildKit brings our own words back, in wrappings
 		}
 	}
-	return solved{child: c, seconds: took, tests: tests, err: err, symptoms: seen, def: s.got.def}
+	return solved{child: c, examined: found, tests: tests, seconds: took, err: err, symptoms: seen, def: s.got.def}
 }
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from

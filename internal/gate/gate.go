@@ -117,7 +117,7 @@ type RefusedError struct{ Findings []Finding }
 func (e *RefusedError) Error() string {
 	for _, f := range e.Findings {
 		if f.Severity == Error {
-			return f.Platform + ": " + f.Message
+			return f.Message
 		}
 	}
 	return "the image was refused"

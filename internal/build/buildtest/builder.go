@@ -37,6 +37,8 @@ type Builder struct {
 	Digest func(name string, p platform.Platform) digest.Digest
 	// Files are the contents of git and http sources, by their identifier.
 	Files map[string]string
+	// Layer is the content of the image for a platform, a tar archive that is compressed with gzip; nil gives something else.
+	Layer func(platform.Platform) []byte
 	// NoMetadata is an older BuildKit, which does not resolve git and http sources.
 	NoMetadata bool
 
@@ -49,6 +51,7 @@ type Builder struct {
 	resolved map[string]int
 	work     map[digest.Digest]*work
 	layers   map[digest.Digest][]byte
+	fetched  int
 }
 
 // Solve is what a Builder wrote down about one platform's solve. Read it after the build.

@@ -1,9 +1,12 @@
 package buildtest
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,13 +44,19 @@ func (j *job) image(attrs map[string]string, config []byte) (image, error) {
 		docker := "application/vnd.docker."
 		types = []string{docker + "distribution.manifest.v2+json", docker + "container.image.v1+json", docker + "image.rootfs.diff.tar.gzip"}
 	}
-	layer := []byte("files for " + platform.Format(j.Platform))
+	layer, err := oneFile("platform", platform.Format(j.Platform))
+	if j.builder.Layer != nil {
+		layer = j.builder.Layer(j.Platform)
+	}
+	if err != nil {
+		return image{}, err
+	}
 	var img ocispecs.Image // the exporter knows the layers, the frontend does not
 	if err := json.Unmarshal(config, &img); err != nil {
 		return image{}, err
 	}
 	img.RootFS = ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer)}}
-	config, err := json.Marshal(img)
+	config, err = json.Marshal(img)
 	if err != nil {
 		return image{}, err
 	}
@@ -70,6 +79,19 @@ func (j *job) image(attrs map[string]string, config []byte) (image, error) {
 	defer j.builder.mu.Unlock()
 	j.builder.layers[digest.FromBytes(layer)] = layer
 	return image{types[0], layer, config, body}, nil
+}
+
+// oneFile is a layer with one file.
+func oneFile(name, content string) ([]byte, error) {
+	var packed bytes.Buffer
+	zipped := gzip.NewWriter(&packed)
+	files := tar.NewWriter(zipped)
+	err := files.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))})
+	if err == nil {
+		_, err = files.Write([]byte(content))
+	}
+	err = errors.Join(err, files.Close(), zipped.Close())
+	return packed.Bytes(), err
 }
 
 // blobs in the order in which BuildKit copies them: the manifest last.
@@ -120,5 +142,13 @@ func (b *Builder) Fetch(_ context.Context, desc ocispecs.Descriptor) (io.ReadClo
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", desc.Digest, errdefs.ErrNotFound)
 	}
+	b.fetched++
 	return io.NopCloser(bytes.NewReader(data)), nil
+}
+
+// Fetched counts how many layers were read.
+func (b *Builder) Fetched() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fetched
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+)
+
+// gateOptions say how executables are examined.
+type gateOptions struct {
+	mode  string
+	allow []string
+}
+
+// addGateFlags is for the commands that move tags.
+func addGateFlags(f *pflag.FlagSet, o *gateOptions) {
+	f.StringVar(&o.mode, "verify", string(gate.On), `Examine the executables of every image before a tag moves ("on", "off", "strict")`)
+	f.StringArrayVar(&o.allow, "verify-allow", nil, `Files that may be for any machine: a path pattern ("/usr/lib/cross", "/opt/**/*.so"); may be repeated`)
+}
+
+// parse gives nil if nothing is to be examined. flag is the name of the flag that has the mode.
+func (o gateOptions) parse(flag string) (*gate.Options, error) {
+	opt := gate.Options{Mode: gate.Mode(o.mode), Allow: o.allow}
+	switch opt.Mode {
+	case gate.Off:
+		return nil, nil
+	case gate.On, gate.Strict:
+	default:
+		return nil, fmt.Errorf("--%s %q is not one of on, off, strict", flag, o.mode)
+	}
+	for _, pattern := range o.allow {
+		if err := gate.CheckAllow(pattern); err != nil {
+			return nil, fmt.Errorf("--verify-allow %q: %w", pattern, err)
+		}
+	}
+	return &opt, nil
+}
+
+// listings is the folder that keeps what layers have, so that none is read twice; "" if there is no place for it.
+func (w *world) listings() string {
+	if dir := w.cacheDir(); dir != "" {
+		return filepath.Join(dir, "docker-multiarch", "layers")
+	}
+	return ""
+}
