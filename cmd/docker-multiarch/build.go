@@ -42,6 +42,7 @@ type buildOptions struct {
 	cache      cacheOptions
 	partial    partialOptions
 	gate       gateOptions
+	tests      testOptions
 }
 
 // builderOptions name the builder and say what it is to be.
@@ -90,6 +91,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	addCacheFlags(cmd.Flags(), &o.cache)
 	addPartialFlags(cmd.Flags(), &o.partial)
 	addGateFlags(cmd.Flags(), &o.gate)
+	addTestFlags(cmd.Flags(), &o.tests)
 	completeBuildFlags(cmd, w)
 	return cmd
 }
@@ -205,6 +207,7 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 	})
 	conn, err := w.connect(ctx, connectOptions{
 		builder: j.builder, probe: j.request.ProbeAhead(), references: j.request.References(), note: progress.Note,
+		containers: len(j.request.Tests) > 0,
 	})
 	if err == nil {
 		defer conn.close()
@@ -223,8 +226,8 @@ func perform(ctx context.Context, w *world, j job, progress *display) (build.Rep
 	}
 	env := conn.env
 	env.Registry, env.Progress, env.Stdout, env.Listings = registry, progress, w.out, w.listings()
-	if j.request.Outputs.Load != nil {
-		env.Engine = w.engine()
+	if j.request.Outputs.Load != nil || len(j.request.Tests) > 0 {
+		env.Engine, env.PullAuth = w.engine(), pullAuth(w.config())
 	}
 	report, err := build.Run(ctx, j.request, env, preflight)
 	err = localBaseHint(ctx, w, err)

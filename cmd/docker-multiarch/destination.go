@@ -50,6 +50,9 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if err := dest.apply(&j.request, j.names); err != nil {
 		return err
 	}
+	if err := j.testable(outs); err != nil {
+		return err
+	}
 	if dest.insecure {
 		for _, repo := range j.request.Repositories() {
 			j.insecure = append(j.insecure, reference.Domain(repo))
@@ -93,6 +96,8 @@ func (j *job) keeps(outs []output, dest destinations) error {
 	switch {
 	case len(outs) == 0 && j.request.Cache.Exports():
 		return nil
+	case len(outs) == 0 && len(j.request.Tests) > 0:
+		return nil // to be told whether they pass
 	case len(j.names) == 0 && (dest.push || len(outs) == 0):
 		return &usage{
 			err: errors.New("no image name: nothing says where the result should go"),

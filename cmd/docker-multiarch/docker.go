@@ -155,7 +155,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 	}
 	env.Node.Install = func(ctx context.Context, ps []platform.Platform) error {
 		return installEmulators(ctx, eng, cli.ConfigFile(), emulation.InstallOptions{
-			Shell: node, Platforms: ps, HelperImage: node.Image, Report: opt.note,
+			Shell: node, Platforms: ps, HelperImage: node.Image, Report: opt.note, Kernel: opt.containers,
 		})
 	}
 	diskSeen := watchDisk(ctx, node.Builder, node, diskLookAfter)

@@ -168,5 +168,8 @@ func cannotRunHint(cannot *build.CannotRunError) string {
 	if install != "" {
 		install += "\n      or "
 	}
+	if cannot.Tests {
+		return install + "test only what it runs: --test linux/amd64:CMD, or platforms in --test-file"
+	}
 	return fmt.Sprintf("%slet no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
 }

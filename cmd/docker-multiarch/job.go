@@ -77,6 +77,9 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 	if err := j.words(w, o); err != nil {
 		return j, err
 	}
+	if err := j.tests(o.tests); err != nil {
+		return j, err
+	}
 	notes, err := o.partial.into(&j.request)
 	if err != nil {
 		return j, err

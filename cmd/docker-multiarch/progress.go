@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -112,7 +113,12 @@ func (d *display) Cleared(plan build.Plan) {
 func (d *display) explainFailures(out io.Writer, report build.Report) {
 	var failures []progress.Failure
 	for _, p := range report.Platforms {
-		if p.Err != nil && !stopped(p.Err) {
+		switch tests, ok := errors.AsType[*smoke.FailedError](p.Err); {
+		case ok:
+			for _, o := range tests.Failed {
+				failures = append(failures, progress.Failure{Platform: p.Platform, Err: p.Err, Step: build.TestStep(p.Platform, o.Test)})
+			}
+		case p.Err != nil && !stopped(p.Err):
 			failures = append(failures, progress.Failure{Platform: p.Platform, Err: p.Err})
 		}
 	}

@@ -54,6 +54,7 @@ type connectOptions struct {
 	probe      []platform.Platform // to ask the engine's kernel about ahead
 	references []string            // images that may be in a registry on this machine's loopback
 	note       func(string)
+	containers bool // also the engine's own containers are to run what emulators are installed for
 }
 
 // connection is a builder that is ready.

@@ -52,7 +52,7 @@ func (s *solve) imageAttrs(more map[string]string) map[string]string {
 
 // collect reads the image that a solve has exported. That the registry has it is a condition of every tag.
 func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documents capture) (child, error) {
-	if !s.req.makesImages() {
+	if !s.req.MakesImages() {
 		return child{}, nil
 	}
 	root, err := exported(resp.ExporterResponse)

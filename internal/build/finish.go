@@ -20,7 +20,7 @@ import (
 func finish(ctx context.Context, t task, rep Report, children []child) (Report, error) {
 	f := finisher{task: t}
 	defer f.discard(ctx)
-	if t.req.makesImages() {
+	if t.req.MakesImages() {
 		if err := f.stitch(rep.Missing(), children); err != nil {
 			return rep, err
 		}

@@ -191,7 +191,7 @@ func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
 
 func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Result, left func()) (*gateway.Result, error) {
 	// Without an export BuildKit need not run anything.
-	if cleared.limits.bound() || cleared.holding || s.keeper != nil || !s.req.makesImages() && len(s.files.outputs) == 0 {
+	if cleared.limits.bound() || cleared.holding || s.keeper != nil || !s.req.MakesImages() && len(s.files.outputs) == 0 {
 		return res, s.work(ctx, cleared, res, left)
 	}
 	return res, nil

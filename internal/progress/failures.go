@@ -21,6 +21,7 @@ const failureLines = 40
 type Failure struct {
 	Platform platform.Platform
 	Err      error
+	Step     digest.Digest // that has failed; "" if Err says it, or nobody
 }
 
 // explained is what there is to say about failures that are alike.
@@ -87,7 +88,7 @@ func (e explained) head() string {
 func (d *Display) explain(f Failure) explained {
 	name := platform.Format(f.Platform)
 	e := explained{names: []string{name}, excerpt: excerpt(f.Err)}
-	if s := d.blamed(name, f.Err); s != nil {
+	if s := d.blamed(name, f); s != nil {
 		e.step, e.took, e.output = s.name, s.took(d.now()), s.tail.last(failureLines)
 	}
 	return e
@@ -95,17 +96,20 @@ func (d *Display) explain(f Failure) explained {
 
 // blamed is the step that the error is of: BuildKit's error has its digest. An error without one is that of a step that failed in the
 // platform's lane.
-func (d *Display) blamed(lane string, err error) *step {
+func (d *Display) blamed(lane string, f Failure) *step {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	vertex, ok := errors.AsType[*solvererrdefs.VertexError](err)
+	blamed := f.Step
+	if vertex, ok := errors.AsType[*solvererrdefs.VertexError](f.Err); ok {
+		blamed = digest.Digest(vertex.Digest)
+	}
 	for _, name := range []string{lane, Shared} {
 		t := d.record.lanes[name]
 		if t == nil {
 			continue
 		}
-		if ok {
-			if s := t.steps[digest.Digest(vertex.Digest)]; s != nil {
+		if blamed != "" {
+			if s := t.steps[blamed]; s != nil {
 				return s
 			}
 			continue

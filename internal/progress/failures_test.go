@@ -39,7 +39,7 @@ func solveError(d digest.Digest) error {
 func TestAFailedPlatformsLastLinesAreSaidAgainWithThePlaceInTheDockerfile(t *testing.T) {
 	_, d := replayed(t, Options{Mode: Quiet})
 	var out buffer
-	d.Failures(&out, []Failure{{three(t)[2], solveError(failing(t))}})
+	d.Failures(&out, []Failure{{Platform: three(t)[2], Err: solveError(failing(t))}})
 	golden(t, "failure.txt", out.String())
 }
 
@@ -47,14 +47,14 @@ func TestPlatformsThatFailAlikeAreSaidOnce(t *testing.T) {
 	_, d := replayed(t, Options{Mode: Quiet})
 	var out buffer
 	all := three(t)
-	d.Failures(&out, []Failure{{all[0], solveError("")}, {all[1], solveError("")}, {all[2], solveError(failing(t))}})
+	d.Failures(&out, []Failure{{Platform: all[0], Err: solveError("")}, {Platform: all[1], Err: solveError("")}, {Platform: all[2], Err: solveError(failing(t))}})
 	golden(t, "failures.txt", out.String())
 }
 
 func TestAFailureWithoutOutputOrPlaceIsLeftToItsError(t *testing.T) {
 	_, d := replayed(t, Options{Mode: Quiet})
 	var out buffer
-	d.Failures(&out, []Failure{{three(t)[0], errors.New("the registry said no")}})
+	d.Failures(&out, []Failure{{Platform: three(t)[0], Err: errors.New("the registry said no")}})
 	if out.String() != "" {
 		t.Errorf("%q", out.String())
 	}

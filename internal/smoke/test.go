@@ -47,12 +47,23 @@ func (t Test) For(p platform.Platform) bool {
 	return len(t.Platforms) == 0 || slices.ContainsFunc(t.Platforms, func(q platform.Platform) bool { return platform.Equal(p, q) })
 }
 
-// Words are the test's command, in a line for people.
+// Meets tells whether there is a platform that both tests are for.
+func (t Test) Meets(other Test) bool {
+	return len(t.Platforms) == 0 || len(other.Platforms) == 0 || slices.ContainsFunc(t.Platforms, other.For)
+}
+
+// Words are the test's command in one line, as a shell would take it.
 func (t Test) Words() string {
-	if words := slices.Concat(t.Entrypoint, t.Command); len(words) > 0 {
-		return strings.Join(words, " ")
+	words := slices.Concat(t.Entrypoint, t.Command)
+	if len(words) == 0 {
+		return "the image's own command"
 	}
-	return "the image's own command"
+	for i, word := range words {
+		if word == "" || strings.ContainsAny(word, " \t\n'\"\\$&;|<>()*?[]#~`!{}") {
+			words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.ReplaceAll(strings.Join(words, " "), "\n", " ")
 }
 
 // Expectation is what is said about an output. The zero value takes any; of several conditions all must hold.

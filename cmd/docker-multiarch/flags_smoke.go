@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// testOptions are the user's words about tests of the images.
+type testOptions struct{ commands, files []string }
+
+func addTestFlags(f *pflag.FlagSet, o *testOptions) {
+	f.StringArrayVar(&o.commands, "test", nil,
+		`Run the finished image with this command on the engine, before anything gets a name ("CMD", or "linux/arm64:CMD"; "": its own)`)
+	f.StringArrayVar(&o.files, "test-file", nil, "Run the tests of a YAML file on the finished images")
+}
+
+// tests parses them. The platforms are known.
+func (j *job) tests(o testOptions) error {
+	var all []smoke.Located
+	var from []string
+	for _, words := range o.commands {
+		t, err := parseTest(words, j.request.Platforms)
+		if err != nil {
+			return fmt.Errorf("--test %q: %w", words, err)
+		}
+		all, from = append(all, smoke.Located{Test: t}), append(from, fmt.Sprintf("--test %q", words))
+	}
+	for _, file := range o.files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("--test-file: %w", err)
+		}
+		tests, err := smoke.Parse(data)
+		if err != nil {
+			return atLine(file, err)
+		}
+		for _, t := range tests {
+			all, from = append(all, t), append(from, lineOf(file, t.Line))
+		}
+	}
+	for i, t := range all {
+		if err := checkTest(t.Test, j.request.Tests, j.request.Platforms); err != nil {
+			return fmt.Errorf("%s: %w", from[i], err)
+		}
+		j.request.Tests = append(j.request.Tests, t.Test)
+	}
+	return nil
+}
+
+func parseTest(words string, asked []platform.Platform) (t smoke.Test, err error) {
+	own, command, err := forPlatform(words, asked)
+	if err != nil {
+		return t, err
+	}
+	if own != "" {
+		if t.Platforms, _, err = platform.Parse(own); err != nil {
+			return t, err
+		}
+	}
+	t.Command, err = smoke.Words(command)
+	t.Name = t.Words()
+	return t, err
+}
+
+// checkTest refuses a test for nobody, and one whose name another one has already on one of its platforms.
+func checkTest(t smoke.Test, before []smoke.Test, asked []platform.Platform) error {
+	for _, p := range t.Platforms {
+		if !slices.ContainsFunc(asked, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
+			return notBuilt(p, asked)
+		}
+	}
+	for _, other := range before {
+		if other.Name == t.Name && other.Meets(t) {
+			return fmt.Errorf("there are two tests %q: give each a name of its own", t.Name)
+		}
+	}
+	return nil
+}
+
+// atLine puts a file's name, and the line where that is known, before what is wrong there.
+func atLine(file string, err error) error {
+	if at, ok := errors.AsType[*smoke.FileError](err); ok && at.Line > 0 {
+		return fmt.Errorf("%s: %w", lineOf(file, at.Line), at.Err)
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+func lineOf(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }
+
+// testable sees to it that there is an image to be tested: without any output it stays with the builder.
+func (j *job) testable(outs []output) error {
+	if len(j.request.Tests) == 0 || j.request.MakesImages() {
+		return nil
+	}
+	if len(outs) == 0 {
+		j.request.Outputs.Image = true
+		return nil
+	}
+	return &usage{
+		err:  errors.New("--test needs an image, and what is asked for is files only"),
+		hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image with the builder",
+	}
+}
