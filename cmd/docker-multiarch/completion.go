@@ -41,6 +41,7 @@ func buildCompletions(w *world) map[string]completer {
 		"metadata-file":  files,
 		"iidfile":        files,
 		"report":         files,
+		"test-file":      files,
 		"builder-config": files,
 		"driver-opt":     completeDriverOptions,
 		"call":           oneOf("build", "check", "outline", "targets", "subrequests.describe"),
