@@ -44,7 +44,7 @@ type examined struct {
 
 // examine judges a platform's image. One that must not be published is a [gate.RefusedError].
 func (e *examiner) examine(ctx context.Context, s *solve, c child) (found examined, err error) {
-	if e.opt == nil || !s.req.makesImages() {
+	if e.opt == nil || !s.req.MakesImages() {
 		return examined{Result: gate.Result{Verdict: gate.NotAsked}}, nil
 	}
 	if c.image.Repository != nil {
