@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -104,6 +105,9 @@ func solveAll(
 	solves.Wait()
 	stoppedBy(solving, results)
 	compare(results)
+	for _, pattern := range idle(req.Verify, results) {
+		env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no file that is for another machine", pattern))
+	}
 	cleared := cond.clearance
 	if w.suffice(results) && cleared.err == nil {
 		c := newClosing(keep.solve, targets, results, cleared.pins)
