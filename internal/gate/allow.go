@@ -31,6 +31,9 @@ func CheckAllow(text string) error {
 
 // allows reports whether a glob matches a path or a folder above it.
 func (a *allowance) allows(p string) bool {
+	if len(a.globs) == 0 {
+		return false
+	}
 	parts := strings.Split(p, "/")
 	allowed := false
 	for i := range a.globs {

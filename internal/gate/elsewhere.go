@@ -24,11 +24,10 @@ func (x *examination) elsewhere() {
 			if e.Exe.Format != exe.Script {
 				x.result.Files++
 			}
-			severity, ok := x.alarming(*e.Exe)
-			if !ok || x.covered(i, e.Path) || x.allow.allows(e.Path) {
-				continue
+			allowed := x.allow.allows(e.Path) // asked of all, so that a glob is known to match something
+			if severity, ok := x.alarming(*e.Exe); ok && !allowed && !x.accused[e.Path] && !x.covered(i, e.Path) {
+				groups = group(groups, severity, e)
 			}
-			groups = group(groups, severity, e)
 		}
 		for _, f := range groups {
 			x.add(i, x.told(i, f))
@@ -100,12 +99,12 @@ func group(groups []Finding, severity Severity, e Entry) []Finding {
 
 // told gives a finding its words.
 func (x *examination) told(i int, f Finding) Finding {
-	f.Path, f.Wanted = f.Paths[0], x.platform.Architecture
-	f.Message = fmt.Sprintf("%s is for %s, the image for %s", x.where(i, f.Path[1:]), f.Found, f.Wanted)
-	if f.Count > 1 {
-		f.Message = fmt.Sprintf("%d files are for %s, the image for %s: %s and others", f.Count, f.Found, f.Wanted, x.where(i, f.Path[1:]))
-	} else {
+	f.Path, f.Wanted = f.Paths[0], x.wanted()
+	if f.Count == 1 {
 		f.Paths, f.Count = nil, 0
+		f.Message = fmt.Sprintf("%q is for %s, the image for %s%s", f.Path, f.Found, f.Wanted, x.origin(i))
+	} else {
+		f.Message = fmt.Sprintf("%d files are for %s, the image for %s: %q and others%s", f.Count, f.Found, f.Wanted, f.Path, x.origin(i))
 	}
 	return f
 }

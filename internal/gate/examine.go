@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 
+	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -19,11 +22,23 @@ func Examine(ctx context.Context, img Image, lister *Lister, opt Options) (Resul
 	}
 	x := &examination{
 		img: img, opt: opt, lister: lister, listings: make([]*Listing, len(img.Layers)), asked: make([]bool, len(img.Layers)),
+		errs: make([]error, len(img.Layers)), accused: map[string]bool{},
 		platform: platform.Normalize(img.Platform), allow: newAllowance(opt.Allow),
 	}
 	x.result.BaseExamined = true
 	if err := x.listAdded(ctx); err != nil {
 		return Result{}, err
+	}
+	switch {
+	case x.platform.Architecture == "wasm": // its modules are no executables of any kernel
+		return x.conclude(), nil
+	case x.platform.OS == "windows":
+		x.startWindows()
+	default:
+		x.start(ctx)
+	}
+	if ctx.Err() != nil {
+		return Result{}, context.Cause(ctx)
 	}
 	x.elsewhere()
 	return x.conclude(), nil
@@ -36,14 +51,15 @@ type examination struct {
 	lister   *Lister
 	platform platform.Platform
 	allow    allowance
-	listings []*Listing // by layer; nil if there is none
-	asked    []bool     // by layer: there is a listing, or there will be none
+	listings []*Listing      // by layer; nil if there is none
+	asked    []bool          // by layer: there is a listing, or there will be none
+	errs     []error         // by layer: why there is no listing
+	accused  map[string]bool // paths that a finding is about already
 	result   Result
 }
 
 // listAdded lists the layers that the verdict is about, all at once.
 func (x *examination) listAdded(ctx context.Context) error {
-	errs := make([]error, len(x.img.Layers))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, layer := range x.img.Layers {
 		if layer.Base {
@@ -51,17 +67,17 @@ func (x *examination) listAdded(ctx context.Context) error {
 		}
 		x.asked[i] = true
 		group.Go(func() error {
-			x.listings[i], errs[i] = x.lister.List(ctx, layer)
-			if isVerdict(errs[i]) {
+			x.listings[i], x.errs[i] = x.lister.List(ctx, layer)
+			if isVerdict(x.errs[i]) {
 				return nil
 			}
-			return errs[i]
+			return x.errs[i]
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for i, err := range errs {
+	for i, err := range x.errs {
 		x.noListing(i, err)
 	}
 	return nil
@@ -117,15 +133,36 @@ func (x *examination) nothingSeen() bool {
 	return len(x.img.Layers) > 0 && slices.Contains(x.asked, true) && !slices.ContainsFunc(x.listings, func(l *Listing) bool { return l != nil })
 }
 
-// where names a path and what put it there, for a sentence.
-func (x *examination) where(i int, path string) string {
+// wanted is the machine that the image is for.
+func (x *examination) wanted() string { return x.platform.Architecture }
+
+// origin tells what put a layer there, for the end of a sentence.
+func (x *examination) origin(i int) string {
 	layer := x.img.Layers[i]
-	text := fmt.Sprintf("%q", "/"+path)
+	text := short(layer.Descriptor.Digest)
 	switch {
 	case layer.Line > 0:
-		return fmt.Sprintf("%s (%s:%d)", text, cmp.Or(layer.File, "Dockerfile"), layer.Line)
+		text += fmt.Sprintf(", %s:%d", cmp.Or(layer.File, "Dockerfile"), layer.Line)
 	case layer.Base:
-		return text + " of the base image"
+		text += ", of the base image"
 	}
-	return text
+	if layer.Step != "" {
+		text += ": " + oneLine(layer.Step)
+	}
+	return " (layer " + text + ")"
+}
+
+// oneLine is the beginning of a step's text, without what a terminal would act on.
+func oneLine(step string) string {
+	const width = 80
+	clean := []rune(strings.Join(strings.FieldsFunc(step, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " "))
+	if len(clean) > width {
+		return string(clean[:width-1]) + "…"
+	}
+	return string(clean)
+}
+
+func short(d digest.Digest) string {
+	_, hex, _ := strings.Cut(string(d), ":")
+	return hex[:min(12, len(hex))]
 }

@@ -87,6 +87,7 @@ const (
 	CheckEntrypointMissing  = "entrypoint-missing"  // there is no program to start
 	CheckEntrypointMode     = "entrypoint-mode"     // it may not be executed
 	CheckEntrypointFormat   = "entrypoint-format"   // it is nothing that a kernel executes
+	CheckLineEnds           = "script-line-ends"    // the first line of the script that starts ends in a carriage return
 	CheckBaseNotExamined    = "base-not-examined"   // a base layer would have told more, and was not read
 	CheckLayer              = "layer"               // a layer cannot be unpacked
 	CheckLayerNotExamined   = "layer-not-examined"  // a layer is of a kind that is not known here

@@ -1,0 +1,118 @@
+package gate
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// A wrapper is a program that starts another one, which its own command line names.
+type wrapper struct {
+	values   string // the one-letter options that have a value
+	operands int    // that stand before the program
+}
+
+// wrapperOf knows the programs that are commonly put before another in images.
+func wrapperOf(name string) (wrapper, bool) {
+	switch name {
+	case "tini", "tini-static", "docker-init":
+		return wrapper{values: "pe"}, true
+	case "dumb-init":
+		return wrapper{values: "r"}, true
+	case "catatonit", "nohup", "setsid":
+		return wrapper{}, true
+	case "env":
+		return wrapper{values: "uC"}, true
+	case "nice":
+		return wrapper{values: "n"}, true
+	case "stdbuf":
+		return wrapper{values: "ioe"}, true
+	case "timeout":
+		return wrapper{values: "sk", operands: 1}, true
+	case "gosu", "su-exec":
+		return wrapper{operands: 1}, true
+	}
+	return wrapper{}, false
+}
+
+// A started command is what a wrapper or a shell starts in its turn.
+type started struct {
+	argv  []string
+	dir   string // where it is started; "" where the one before was
+	shell bool   // a shell's script says so: the word may be something else than a program
+}
+
+// follow tells what a command starts in its turn. ok is false if it is no known wrapper or shell; argv is empty if it is one, and what it
+// starts is not plain to see.
+func follow(argv []string) (next started, ok bool) {
+	name := path.Base(argv[0])
+	if isShell(name) {
+		if script := shellScript(argv[1:]); script != "" {
+			return firstCommand(script), true
+		}
+		return started{}, true
+	}
+	w, ok := wrapperOf(name)
+	if !ok {
+		return started{}, false
+	}
+	rest := w.options(argv[1:])
+	if name == "env" {
+		rest = skipAssignments(splitString(rest))
+	}
+	if len(rest) <= w.operands {
+		return started{}, true
+	}
+	return started{argv: rest[w.operands:]}, true
+}
+
+// options skips a wrapper's own. env's -S stays, since what follows it is the command.
+func (w wrapper) options(args []string) []string {
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
+		switch arg := args[0]; {
+		case arg == "--":
+			return args[1:]
+		case strings.HasPrefix(arg, "-S"), strings.HasPrefix(arg, "-vS"), strings.HasPrefix(arg, "--split-string"):
+			return args
+		case len(arg) == 2 && strings.Contains(w.values, arg[1:]) && len(args) > 1:
+			args = args[2:]
+		default:
+			args = args[1:]
+		}
+	}
+	return args
+}
+
+// splitString does what env -S does, for strings without quotes.
+func splitString(args []string) []string {
+	if len(args) == 0 {
+		return nil
+	}
+	for _, option := range []string{"-vS", "-S", "--split-string="} {
+		if text, ok := strings.CutPrefix(args[0], option); ok {
+			words := strings.Fields(text)
+			if len(words) == 0 && len(args) > 1 {
+				return slices.Concat(strings.Fields(args[1]), args[2:])
+			}
+			return slices.Concat(wrapper{values: "uC"}.options(words), args[1:])
+		}
+	}
+	return args
+}
+
+func skipAssignments(args []string) []string {
+	for len(args) > 0 && isAssignment(args[0]) {
+		args = args[1:]
+	}
+	return args
+}
+
+func isAssignment(word string) bool {
+	name, _, ok := strings.Cut(word, "=")
+	if !ok || name == "" || '0' <= name[0] && name[0] <= '9' {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
+}

@@ -1,0 +1,68 @@
+package gate
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// missing finds that a program is not there, or not known to be there.
+func (x *examination) missing(o outcome, p program) {
+	if o == unknown {
+		x.unread(p)
+		return
+	}
+	f, layer := Finding{Severity: p.severity(Error)}, -1
+	if p.by != nil {
+		f.Path, layer = "/"+p.by.Path, p.by.layer
+	}
+	switch p.role {
+	case roleEntrypoint:
+		f.Severity, f.Check, f.Path = Warning, CheckEntrypointMissing, p.word
+		f.Message = p.name() + " is not in the image: it starts only if a volume brings it"
+	case roleInterpreter:
+		f.Check = CheckInterpreterMissing
+		f.Message = p.name() + " is not in the image" + interpreterHint(p.word)
+	case roleLoader:
+		f.Check = CheckLoaderMissing
+		f.Message = fmt.Sprintf("%q needs the loader %q, which the image lacks%s: build it static (CGO_ENABLED=0), or use a base that has it",
+			f.Path, p.word, loaderHint(p.word))
+	}
+	x.add(layer, f)
+}
+
+// unread says once that the verdict would have needed a base layer that was not read.
+func (x *examination) unread(p program) {
+	if !x.result.BaseExamined {
+		return
+	}
+	x.result.BaseExamined = false
+	why := ""
+	for i, err := range x.errs {
+		if err != nil {
+			why = fmt.Sprintf(" (%s, %d MB: %v)", short(x.img.Layers[i].Descriptor.Digest), x.img.Layers[i].Descriptor.Size>>20, err)
+		}
+	}
+	x.add(-1, Finding{
+		Severity: Note, Check: CheckBaseNotExamined, Path: p.word,
+		Message: fmt.Sprintf("%s may be in a layer that was not read%s: --verify=strict reads all", p.name(), why),
+	})
+}
+
+func interpreterHint(word string) string {
+	if strings.Contains(word, " ") {
+		return `: Linux takes everything behind "env" for one name, write "env -S"`
+	}
+	return ""
+}
+
+// loaderHint tells from a loader's name with which C library a program was linked.
+func loaderHint(loader string) string {
+	switch name := path.Base(loader); {
+	case strings.HasPrefix(name, "ld-musl-"):
+		return " (it was linked with musl, as on Alpine)"
+	case strings.HasPrefix(name, "ld-linux"), strings.HasPrefix(name, "ld64.so"), strings.HasPrefix(name, "ld.so"):
+		return " (it was linked with glibc, as on Debian)"
+	}
+	return ""
+}

@@ -1,0 +1,156 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+// role is what a program is to the image's start.
+type role int
+
+const (
+	roleEntrypoint role = iota
+	roleInterpreter
+	roleLoader
+)
+
+// maxScripts is how many scripts may be each other's interpreters, as in Linux.
+const maxScripts = 5
+
+// A program is something that is executed when the image starts.
+type program struct {
+	place
+	role    role
+	word    string   // what it was looked for as
+	by      *program // what needs it; of interpreters and loaders
+	command command
+}
+
+// name is how a sentence calls a program.
+func (p program) name() string {
+	switch {
+	case p.role == roleInterpreter:
+		return fmt.Sprintf("the interpreter %q of %q", p.word, "/"+p.by.Path)
+	case p.role == roleLoader:
+		return fmt.Sprintf("the loader %q of %q", p.word, "/"+p.by.Path)
+	case p.command.cmd:
+		return fmt.Sprintf("the command %q", p.word)
+	case p.command.guess:
+		return fmt.Sprintf("the program %q that the entrypoint's shell starts", p.word)
+	}
+	return fmt.Sprintf("the entrypoint %q", p.word)
+}
+
+// severity makes a warning of what only an argument has.
+func (p program) severity(s Severity) Severity {
+	if p.command.cmd && s == Error {
+		return Warning
+	}
+	return s
+}
+
+// program judges one, and what it needs to be executed.
+func (x *examination) program(ctx context.Context, p program, depth int) {
+	if x.allow.allows(p.Path) || !x.executed(p) {
+		return
+	}
+	f := *p.Exe
+	switch fit, why := f.Fit(x.platform); fit {
+	case exe.Wrong:
+		x.accuse(p, f)
+		return
+	case exe.RunsElsewhereToo:
+		x.add(p.layer, Finding{
+			Severity: Warning, Check: CheckCompat, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
+			Message: fmt.Sprintf("%s is for %s: it %s", p.name(), f, why),
+		})
+	}
+	switch {
+	case f.Format == exe.Script && depth < maxScripts:
+		x.interpreter(ctx, p, f, depth)
+	case f.Format == exe.ELF && f.Interpreter != "":
+		x.loader(ctx, p, f)
+	}
+}
+
+// executed reports whether the kernel would try; if not, it says why.
+func (x *examination) executed(p program) bool {
+	warn := func(check, text string) {
+		x.add(p.layer, Finding{Severity: Warning, Check: check, Path: "/" + p.Path, Message: p.name() + " " + text})
+	}
+	switch {
+	case p.role == roleLoader:
+		return p.Exe != nil && p.Exe.Format != exe.Script
+	case p.Type == Dir:
+		warn(CheckEntrypointMode, "is a folder")
+	case p.Type != File:
+	case p.Mode&0o111 == 0 && x.platform.OS != "windows":
+		warn(CheckEntrypointMode, fmt.Sprintf("may not be executed: its mode is %#o", p.Mode&0o777))
+		return p.Exe != nil
+	case p.Exe == nil:
+		warn(CheckEntrypointFormat, "is neither a program nor a script that begins with #!")
+	case p.Exe.Kind == exe.Object || p.Exe.Kind == exe.Core:
+		warn(CheckEntrypointFormat, "is no program: "+p.Exe.Kind)
+	default:
+		return true
+	}
+	return false
+}
+
+// accuse finds that a program is for another machine.
+func (x *examination) accuse(p program, f exe.File) {
+	check := []string{CheckEntrypoint, CheckInterpreter, CheckLoader}[p.role]
+	if p.command.cmd && p.role == roleEntrypoint {
+		check = CheckCommand
+	}
+	x.accused[p.Path] = true
+	x.add(p.layer, Finding{
+		Severity: p.severity(Error), Check: check, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
+		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), f, x.wanted(), x.origin(p.layer)),
+	})
+}
+
+// interpreter judges the program of a #! line; env's argument as well.
+func (x *examination) interpreter(ctx context.Context, script program, f exe.File, depth int) {
+	line := append([]string{f.Interpreter}, f.Args...)
+	if strings.HasSuffix(line[len(line)-1], "\r") {
+		x.add(script.layer, Finding{
+			Severity: script.severity(Error), Check: CheckLineEnds, Path: "/" + script.Path,
+			Message: fmt.Sprintf("%s has the line ends of Windows: there is no interpreter %q", script.name(), strings.Join(line, " ")),
+		})
+		return
+	}
+	need := func(word string) {
+		at, o := x.lookup(ctx, script.command, word)
+		p := program{place: at, role: roleInterpreter, word: word, by: &script, command: script.command}
+		if o != found {
+			x.missing(o, p)
+			return
+		}
+		x.program(ctx, p, depth+1)
+	}
+	word := f.Interpreter
+	if !strings.Contains(word, "/") {
+		word = "./" + word // no PATH is searched
+	}
+	need(word)
+	if next, ok := follow(line); ok && !next.shell && len(next.argv) > 0 {
+		need(next.argv[0])
+	}
+}
+
+// loader judges the dynamic loader of an ELF program.
+func (x *examination) loader(ctx context.Context, of program, f exe.File) {
+	at, o := x.lookup(ctx, command{dir: of.command.dir}, absolute(of.command.dir, f.Interpreter))
+	p := program{place: at, role: roleLoader, word: f.Interpreter, by: &of, command: of.command}
+	if o != found {
+		x.missing(o, p)
+		return
+	}
+	if x.executed(p) && !x.allow.allows(p.Path) && (p.Exe.Machine != f.Machine || p.Exe.Bits != f.Bits) {
+		x.accuse(p, *p.Exe)
+	}
+}

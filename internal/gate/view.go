@@ -1,0 +1,157 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"path"
+	"strings"
+)
+
+// Bounds of what a path may cost; Linux has the same.
+const (
+	maxLinks = 40
+	maxPath  = 4096
+	maxDepth = 256
+)
+
+// outcome is whether something is in an image.
+type outcome int
+
+const (
+	absent  outcome = iota
+	found           // and known
+	unknown         // it may be in a layer that was not read
+)
+
+// A place is an entry of an image, and the layer that it is in.
+type place struct {
+	Entry
+	layer int
+}
+
+// A view is an image's layers on top of each other. Lower layers are read only for what is in none above.
+type view struct {
+	x *examination
+	// shallow looks into no layer that was not read yet, and takes it for empty.
+	shallow bool
+}
+
+// find looks at a path as it is, without following anything. implied says that a layer above what was found has something below the
+// path without saying what the path is: then lower layers decide, and it is a folder if none does.
+func (v view) find(ctx context.Context, p string, top int) (at place, implied bool, o outcome) {
+	impliedAt := -1
+	for i := top; i >= 0; i-- {
+		l, known := v.listing(ctx, i)
+		if !known {
+			return at, false, unknown
+		}
+		if l == nil {
+			continue
+		}
+		if e, ok := l.find(p); ok {
+			return place{Entry: e, layer: i}, impliedAt >= 0, found
+		}
+		if l.Cut {
+			return at, false, unknown
+		}
+		if impliedAt < 0 && l.implies(p) {
+			impliedAt = i
+		}
+		if l.hides(p) {
+			break
+		}
+	}
+	if impliedAt >= 0 {
+		return place{Entry: Entry{Path: p, Type: Dir, Mode: 0o755}, layer: impliedAt}, true, found
+	}
+	return at, false, absent
+}
+
+// listing returns a layer's listing; nil and true if it counts as empty.
+func (v view) listing(ctx context.Context, i int) (*Listing, bool) {
+	x := v.x
+	if !x.asked[i] {
+		if v.shallow {
+			return nil, true
+		}
+		x.asked[i] = true
+		x.listings[i], x.errs[i] = x.lister.list(ctx, x.img.Layers[i], x.opt.Mode == Strict)
+		if isVerdict(x.errs[i]) && !errors.Is(x.errs[i], ErrNotRead) {
+			x.noListing(i, x.errs[i])
+		}
+	}
+	return x.listings[i], x.listings[i] != nil || v.shallow
+}
+
+// resolve follows a path to what it names, as the kernel does with the image's root as root: symlinks, .., hard links.
+func (v view) resolve(ctx context.Context, name string) (place, outcome) {
+	top := len(v.x.img.Layers) - 1
+	at := place{Entry: Entry{Type: Dir, Mode: 0o755}}
+	todo, ok := split(name)
+	for links := 0; ok && len(todo) > 0; {
+		next := todo[0]
+		todo = todo[1:]
+		if at.Type != Dir {
+			return place{}, absent
+		}
+		if next == ".." {
+			at = place{Entry: Entry{Path: parent(at.Path), Type: Dir, Mode: 0o755}}
+			continue
+		}
+		p := strings.TrimPrefix(at.Path+"/"+next, "/")
+		step, implied, o := v.find(ctx, p, top)
+		if o == found && step.Type == Hardlink {
+			step, o = v.linked(ctx, step)
+		}
+		if o != found {
+			return place{}, o
+		}
+		if step.Type != Symlink {
+			at = step
+			continue
+		}
+		if implied { // a layer above has files "below" the link: unpacked, they are where it leads
+			if literal, _, o := v.find(ctx, path.Join(p, path.Join(todo...)), top); o == found && literal.layer > step.layer {
+				return literal, found
+			}
+		}
+		var more []string
+		if more, ok = split(step.Link); !ok || links == maxLinks {
+			return place{}, absent
+		}
+		links++
+		todo = append(more, todo...)
+		if ok = len(todo) <= maxDepth; strings.HasPrefix(step.Link, "/") {
+			at = place{Entry: Entry{Type: Dir, Mode: 0o755}}
+		}
+	}
+	if !ok {
+		return place{}, absent
+	}
+	return at, found
+}
+
+// linked follows hard links, which name what is in the same layer or one below.
+func (v view) linked(ctx context.Context, from place) (place, outcome) {
+	for range maxLinks {
+		to, _, o := v.find(ctx, from.Link, from.layer)
+		if o != found || to.Type != Hardlink {
+			return to, o
+		}
+		from = to
+	}
+	return place{}, absent
+}
+
+// split takes a path apart; not ok is one that no kernel takes.
+func split(name string) (parts []string, ok bool) {
+	if name == "" || len(name) >= maxPath {
+		return nil, false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	return parts, len(parts) <= maxDepth
+}

@@ -1,0 +1,121 @@
+package gate
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+// windowsRoot is the folder of a Windows layer that becomes C:\; beside it are parts of the registry.
+const windowsRoot = "files/"
+
+// startWindows judges what an image for Windows starts, if that is in the layers that were added: base layers of Windows are large, and in
+// few registries. What it finds are warnings: Windows emulates, and its command lines are taken apart by each program itself.
+func (x *examination) startWindows() {
+	config := x.img.Config.Config
+	argv := slices.Concat(config.Entrypoint, config.Cmd)
+	if len(argv) == 0 {
+		return
+	}
+	index := x.foldedIndex()
+	for _, word := range windowsWords(argv) {
+		at, ok := findWindows(index, word, config.WorkingDir, windowsPath(config.Env))
+		if !ok || at.Exe == nil || x.allow.allows(at.Path) {
+			continue
+		}
+		if fit, _ := at.Exe.Fit(x.platform); fit == exe.Wrong {
+			x.accused[at.Path] = true
+			x.add(at.layer, Finding{
+				Severity: Warning, Check: CheckEntrypoint, Path: "/" + at.Path, Found: at.Exe.String(), Wanted: x.wanted(),
+				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, at.Exe, x.wanted(), x.origin(at.layer)),
+			})
+		}
+	}
+}
+
+// windowsWords are the programs that a command line starts: its first, and the one behind cmd /S /C.
+func windowsWords(argv []string) []string {
+	first := firstWindowsWord(argv[0])
+	words := []string{first}
+	name := strings.TrimSuffix(path.Base(strings.ToLower(strings.ReplaceAll(first, `\`, "/"))), ".exe")
+	if name != "cmd" {
+		return words
+	}
+	line := strings.Join(append(strings.Fields(argv[0])[1:], argv[1:]...), " ")
+	i := strings.Index(strings.ToLower(line), "/c ")
+	if i < 0 {
+		return words
+	}
+	if word := firstWindowsWord(line[i+3:]); word != "" && !strings.ContainsAny(word, "%&|<>^") {
+		words = append(words, word)
+	}
+	return words
+}
+
+func firstWindowsWord(line string) string {
+	line = strings.TrimSpace(line)
+	if quoted, ok := strings.CutPrefix(line, `"`); ok {
+		word, _, _ := strings.Cut(quoted, `"`)
+		return word
+	}
+	word, _, _ := strings.Cut(line, " ")
+	return word
+}
+
+func windowsPath(env []string) []string {
+	dirs := []string{`C:\Windows\System32`, `C:\Windows`}
+	for _, e := range env {
+		if name, value, _ := strings.Cut(e, "="); strings.EqualFold(name, "path") {
+			dirs = append(dirs, strings.Split(value, ";")...)
+		}
+	}
+	return dirs
+}
+
+// foldedIndex maps the paths of all listed layers in small letters; upper layers win.
+func (x *examination) foldedIndex() map[string]place {
+	index := map[string]place{}
+	for i, l := range x.listings {
+		if l == nil {
+			continue
+		}
+		for _, e := range l.Entries {
+			index[strings.ToLower(e.Path)] = place{Entry: e, layer: i}
+		}
+	}
+	return index
+}
+
+func findWindows(index map[string]place, word, dir string, dirs []string) (place, bool) {
+	if strings.ContainsAny(word, `/\:`) {
+		dirs = []string{dir}
+	} else {
+		dirs = append([]string{dir}, dirs...)
+	}
+	for _, dir := range dirs {
+		for _, extension := range []string{"", ".exe", ".com", ".cmd", ".bat"} {
+			if at, ok := index[windowsRoot+foldPath(dir, word+extension)]; ok && at.Type == File {
+				return at, true
+			}
+		}
+	}
+	return place{}, false
+}
+
+// foldPath makes C:\Dir and Name, which may be absolute itself, into dir/name.
+func foldPath(dir, name string) string {
+	fold := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, `\`, "/")) }
+	dir, name = fold(dir), fold(name)
+	if len(name) > 1 && name[1] == ':' {
+		dir, name = "", name[2:]
+	} else if strings.HasPrefix(name, "/") {
+		dir = ""
+	}
+	if len(dir) > 1 && dir[1] == ':' {
+		dir = dir[2:]
+	}
+	return clean(dir + "/" + name)
+}
