@@ -16,7 +16,7 @@ type stream struct {
 
 // at returns n bytes at an offset, nil if the file ends before or they were passed already. It is valid until the next call.
 func (s *stream) at(off int64, n int) []byte {
-	if off < 0 || n < 0 || s.err != nil {
+	if off < 0 || off > 1<<62 || n < 0 || s.err != nil {
 		return nil
 	}
 	if end := off + int64(n); end > int64(len(s.head)) && end <= headSize && s.pos == 0 {

@@ -1,0 +1,162 @@
+// Package exetest makes the beginnings of executables, for tests: as much as a kernel looks at before it maps a program, and no code.
+package exetest
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"strings"
+)
+
+// ELF describes a program. The zero value of a field is what is most common: 64 bits, little-endian, ET_EXEC.
+type ELF struct {
+	Machine   elf.Machine
+	Narrow    bool // 32 bits
+	BigEndian bool
+	Type      elf.Type
+	Flags     uint32
+	Interp    string // PT_INTERP; "" is none
+	Headers   int64  // where the program headers are; 0 is right behind the header
+	InterpAt  int64  // where the interpreter's name is; 0 is right behind the program headers
+}
+
+// Of returns the program of an architecture by Go's name for it.
+func Of(arch string) ELF {
+	switch arch {
+	case "386":
+		return ELF{Machine: elf.EM_386, Narrow: true}
+	case "arm":
+		return ELF{Machine: elf.EM_ARM, Narrow: true, Flags: 0x05000400}
+	case "arm64":
+		return ELF{Machine: elf.EM_AARCH64}
+	case "riscv64":
+		return ELF{Machine: elf.EM_RISCV, Flags: 5}
+	case "ppc64":
+		return ELF{Machine: elf.EM_PPC64, BigEndian: true, Flags: 1}
+	case "ppc64le":
+		return ELF{Machine: elf.EM_PPC64, Flags: 2}
+	case "s390x":
+		return ELF{Machine: elf.EM_S390, BigEndian: true}
+	case "mips64le":
+		return ELF{Machine: elf.EM_MIPS}
+	case "loong64":
+		return ELF{Machine: elf.EM_LOONGARCH, Flags: 0x43}
+	}
+	return ELF{Machine: elf.EM_X86_64}
+}
+
+// Program is a program of an architecture, linked to a loader; "" is static.
+func Program(arch, loader string) []byte {
+	e := Of(arch)
+	e.Interp = loader
+	return e.Bytes()
+}
+
+// Bytes is the file.
+func (e ELF) Bytes() []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	ident := []byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1}
+	size, entry := int64(64), int64(56)
+	if e.Narrow {
+		ident[4], size, entry = byte(elf.ELFCLASS32), 52, 32
+	}
+	if e.BigEndian {
+		ident[5], order = byte(elf.ELFDATA2MSB), binary.BigEndian
+	}
+	if e.Type == 0 {
+		e.Type = elf.ET_EXEC
+	}
+	if e.Headers == 0 {
+		e.Headers = size
+	}
+	count := int64(1) // PT_LOAD, then PT_INTERP
+	if e.Interp != "" {
+		count = 2
+	}
+	if e.InterpAt == 0 {
+		e.InterpAt = e.Headers + count*entry
+	}
+	b := make([]byte, max(size, e.Headers+count*entry, e.InterpAt+int64(len(e.Interp))+1, 128))
+	copy(b, ident)
+	order.PutUint16(b[16:], uint16(e.Type))
+	order.PutUint16(b[18:], uint16(e.Machine))
+	e.tail(b, order, count)
+	e.segment(b[e.Headers:], order, elf.PT_LOAD, 0, 64)
+	if e.Interp != "" {
+		e.segment(b[e.Headers+entry:], order, elf.PT_INTERP, e.InterpAt, int64(len(e.Interp))+1)
+		copy(b[e.InterpAt:], e.Interp)
+	}
+	return b
+}
+
+// tail is the part of the header whose fields are as wide as the class.
+func (e ELF) tail(b []byte, order binary.ByteOrder, count int64) {
+	if e.Narrow {
+		order.PutUint32(b[28:], uint32(e.Headers))
+		order.PutUint32(b[36:], e.Flags)
+		order.PutUint16(b[42:], 32)
+		order.PutUint16(b[44:], uint16(count))
+		return
+	}
+	order.PutUint64(b[32:], uint64(e.Headers))
+	order.PutUint32(b[48:], e.Flags)
+	order.PutUint16(b[54:], 56)
+	order.PutUint16(b[56:], uint16(count))
+}
+
+func (e ELF) segment(b []byte, order binary.ByteOrder, kind elf.ProgType, at, size int64) {
+	order.PutUint32(b, uint32(kind))
+	if e.Narrow {
+		order.PutUint32(b[4:], uint32(at))
+		order.PutUint32(b[16:], uint32(size))
+		return
+	}
+	order.PutUint64(b[8:], uint64(at))
+	order.PutUint64(b[32:], uint64(size))
+}
+
+// PE is a program for Windows, 32-bit for the machine 0x14c. cli makes it a .NET assembly.
+func PE(machine uint16, subsystem uint16, cli bool) []byte {
+	const at = 0x80
+	b := make([]byte, 1024)
+	copy(b, "MZ")
+	binary.LittleEndian.PutUint32(b[0x3c:], at)
+	copy(b[at:], "PE\x00\x00")
+	binary.LittleEndian.PutUint16(b[at+4:], machine)
+	binary.LittleEndian.PutUint16(b[at+20:], 240)
+	binary.LittleEndian.PutUint16(b[at+22:], 0x22)
+	opt, count := b[at+24:], 108
+	binary.LittleEndian.PutUint16(opt, 0x20b)
+	if machine == 0x14c {
+		binary.LittleEndian.PutUint16(opt, 0x10b)
+		count = 92
+	}
+	binary.LittleEndian.PutUint16(opt[68:], subsystem)
+	binary.LittleEndian.PutUint32(opt[count:], 16)
+	if cli {
+		binary.LittleEndian.PutUint32(opt[count+4+14*8:], 0x2008)
+		binary.LittleEndian.PutUint32(opt[count+8+14*8:], 72)
+	}
+	return b
+}
+
+// MachO is a program for macOS, thin for one machine and universal for several: 0x01000007 is amd64, 0x0100000c is arm64.
+func MachO(cpus ...uint32) []byte {
+	b := make([]byte, 256)
+	if len(cpus) == 1 {
+		binary.LittleEndian.PutUint32(b, 0xfeedfacf)
+		binary.LittleEndian.PutUint32(b[4:], cpus[0])
+		binary.LittleEndian.PutUint32(b[12:], 2)
+		return b
+	}
+	binary.BigEndian.PutUint32(b, 0xcafebabe)
+	binary.BigEndian.PutUint32(b[4:], uint32(len(cpus)))
+	for i, cpu := range cpus {
+		binary.BigEndian.PutUint32(b[8+i*20:], cpu)
+	}
+	return b
+}
+
+// JavaClass begins as a universal Mach-O file does.
+func JavaClass() []byte {
+	return []byte("\xca\xfe\xba\xbe\x00\x00\x00\x34" + strings.Repeat("\x00", 64))
+}
