@@ -42,8 +42,10 @@ type Lister struct {
 
 	once    sync.Once
 	reading chan struct{} // as many as are being read
+	cache   cache
 	mu      sync.Mutex
 	flights map[digest.Digest]*flight
+	held    int // what all listings take
 }
 
 // flight is a layer that is or was read.
@@ -51,7 +53,22 @@ type flight struct {
 	done    chan struct{}
 	listing *Listing
 	err     error
-	stopped bool // by the context of the one who read it
+}
+
+// maxHeld bounds what all listings of a Lister take, in the measure of maxListing.
+const maxHeld = 4 * maxListing
+
+func (l *Lister) init() {
+	l.reading = make(chan struct{}, positive(l.AtOnce, defaultAtOnce))
+	l.flights = map[digest.Digest]*flight{}
+	l.cache = cache{dir: l.Cache, max: positive(l.CacheBytes, defaultCacheBytes)}
+}
+
+func positive[N int | int64](n, otherwise N) N {
+	if n > 0 {
+		return n
+	}
+	return otherwise
 }
 
 // List lists a layer. The errors above say why there is no listing.
@@ -59,17 +76,15 @@ func (l *Lister) List(ctx context.Context, layer Layer) (*Listing, error) {
 	return l.list(ctx, layer, false)
 }
 
+// list lists a layer, also a large one of the base image if whatever is set.
 func (l *Lister) list(ctx context.Context, layer Layer, whatever bool) (*Listing, error) {
-	l.once.Do(func() {
-		l.reading = make(chan struct{}, max(l.AtOnce, 0)+map[bool]int{true: defaultAtOnce}[l.AtOnce <= 0])
-		l.flights = map[digest.Digest]*flight{}
-	})
+	l.once.Do(l.init)
 	desc := layer.Descriptor
+	if err := desc.Digest.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadLayer, err)
+	}
 	if !isLayer(desc.MediaType) {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownLayer, desc.MediaType)
-	}
-	if layer.Base && !whatever && l.tooLarge(desc) {
-		return nil, ErrNotRead
 	}
 	for {
 		l.mu.Lock()
@@ -80,37 +95,52 @@ func (l *Lister) list(ctx context.Context, layer Layer, whatever bool) (*Listing
 		}
 		l.mu.Unlock()
 		if !known {
-			l.fly(ctx, f, desc)
+			l.fly(ctx, f, desc, layer.Base && !whatever && l.tooLarge(desc))
 		}
 		select {
 		case <-f.done:
-			if f.stopped && ctx.Err() == nil {
-				continue // another image's examination ended while it read for this one as well
-			}
-			return f.listing, f.err
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
+		if ours := ctx.Err() != nil || !known; ours || isVerdict(f.err) && !errors.Is(f.err, ErrNotRead) || f.err == nil {
+			return f.listing, f.err
+		}
+		// It failed for another image, for a reason that need not hold for this one: it was cancelled, say.
 	}
 }
 
-// fly reads a layer for all who wait for it. One that was stopped is forgotten: it says nothing about the layer.
-func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor) {
-	f.listing, f.err = l.read(ctx, desc)
-	if f.stopped = f.err != nil && ctx.Err() != nil; f.stopped {
-		l.mu.Lock()
+// fly reads a layer for all who want it. One that failed can be tried again.
+func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, onlyCached bool) {
+	f.listing, f.err = l.cachedOrRead(ctx, desc, onlyCached)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.listing != nil {
+		if l.held += f.listing.cost(); l.held > maxHeld {
+			f.listing, f.err = nil, fmt.Errorf("%w: the images have more files than are examined at once", ErrUnknownLayer)
+		}
+	}
+	if f.err != nil && (!isVerdict(f.err) || errors.Is(f.err, ErrNotRead)) {
 		delete(l.flights, desc.Digest)
-		l.mu.Unlock()
 	}
 	close(f.done)
 }
 
-func (l *Lister) tooLarge(desc ocispecs.Descriptor) bool {
-	limit := l.BaseLimit
-	if limit == 0 {
-		limit = DefaultBaseLimit
+func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onlyCached bool) (*Listing, error) {
+	if listing := l.cache.get(desc.Digest); listing != nil {
+		return listing, nil
 	}
-	return limit > 0 && desc.Size > limit
+	if onlyCached {
+		return nil, ErrNotRead
+	}
+	listing, err := l.read(ctx, desc)
+	if err == nil {
+		l.cache.put(desc.Digest, listing)
+	}
+	return listing, err
+}
+
+func (l *Lister) tooLarge(desc ocispecs.Descriptor) bool {
+	return l.BaseLimit >= 0 && desc.Size > positive(l.BaseLimit, DefaultBaseLimit)
 }
 
 // read lists a layer from its content.
@@ -135,10 +165,7 @@ func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor) (*Listing, 
 
 // listStream lists what a stream has, and sees that it is what the descriptor says.
 func listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Listing, error) {
-	checked, err := newChecked(r, desc)
-	if err != nil {
-		return nil, err
-	}
+	checked := newChecked(r, desc)
 	listing, err := scanPacked(ctx, bufio.NewReaderSize(checked, readSize))
 	if checked.err != nil {
 		return nil, checked.err // what came of it does not matter

@@ -37,6 +37,15 @@ type Listing struct {
 	Cut bool `json:"cut,omitempty"`
 }
 
+// cost is about what the listing takes in memory, in bytes.
+func (l *Listing) cost() int {
+	n := (len(l.Entries) + len(l.Hidden) + len(l.Opaque)) * entryCost
+	for _, e := range l.Entries {
+		n += len(e.Path) + len(e.Link)
+	}
+	return n
+}
+
 // find returns the entry at a path.
 func (l *Listing) find(path string) (Entry, bool) {
 	i, ok := slices.BinarySearchFunc(l.Entries, path, func(e Entry, p string) int { return strings.Compare(e.Path, p) })

@@ -44,7 +44,7 @@ func windowsWords(argv []string) []string {
 	if name != "cmd" {
 		return words
 	}
-	line := strings.Join(append(strings.Fields(argv[0])[1:], argv[1:]...), " ")
+	line := strings.Join(argv, " ")
 	i := strings.Index(strings.ToLower(line), "/c ")
 	if i < 0 {
 		return words

@@ -1,0 +1,188 @@
+package gate
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+// cacheVersion is the beginning of an encoded listing. It changes with the encoding, and when package exe or scan find other things.
+const cacheVersion = "docker-multiarch listing 1\n"
+
+// codec is how listings are compressed; made once, since that takes longer than to use it. zstd's checksum tells a damaged file.
+var codec = sync.OnceValues(func() (*zstd.Encoder, *zstd.Decoder) {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	d, err2 := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*maxListing))
+	if err := errors.Join(err, err2); err != nil {
+		panic(err) // of the options, which are constants
+	}
+	return e, d
+})
+
+var types = []Type{File, Dir, Symlink, Hardlink, Other}
+
+// encode writes a listing. Each path is what differs from the one before, which is most of the saving; JSON takes ten times as long to read.
+func (l *Listing) encode() []byte {
+	var b []byte
+	var files []*exe.File
+	index := map[*exe.File]int{}
+	for _, e := range l.Entries {
+		if e.Exe != nil && index[e.Exe] == 0 {
+			files = append(files, e.Exe)
+			index[e.Exe] = len(files)
+		}
+	}
+	text, _ := json.Marshal(files) //nolint:errchkjson // plain values
+	b = appendText(b, string(text))
+	b = binary.AppendUvarint(b, uint64(len(l.Entries)))
+	last := ""
+	for _, e := range l.Entries {
+		same := sharedPrefix(last, e.Path)
+		b = binary.AppendUvarint(b, uint64(same)) //nolint:gosec // a length
+		b = appendText(b, e.Path[same:])
+		b = append(b, byte(max(0, slices.Index(types, e.Type))))
+		b = binary.AppendUvarint(b, uint64(e.Mode))
+		b = appendText(b, e.Link)
+		b = binary.AppendUvarint(b, uint64(index[e.Exe])) //nolint:gosec // an index
+		last = e.Path
+	}
+	for _, list := range [][]string{l.Hidden, l.Opaque} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for _, s := range list {
+			b = appendText(b, s)
+		}
+	}
+	if l.Cut {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
+	e, _ := codec()
+	return e.EncodeAll(b, []byte(cacheVersion))
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func sharedPrefix(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+var errNoListing = errors.New("no listing of this version, or a damaged one")
+
+// decode reads what encode wrote.
+func decode(b []byte) (*Listing, error) {
+	packed, ok := bytes.CutPrefix(b, []byte(cacheVersion))
+	if !ok {
+		return nil, errNoListing
+	}
+	_, d := codec()
+	plain, err := d.DecodeAll(packed, nil)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{b: plain}
+	var files []*exe.File
+	if err := json.Unmarshal(r.bytes(), &files); err != nil {
+		return nil, err
+	}
+	l := &Listing{Entries: r.entries(files)}
+	l.Hidden, l.Opaque = r.texts(), r.texts()
+	l.Cut = r.byte() == 1
+	if r.bad || len(r.b) > 0 {
+		return nil, errNoListing
+	}
+	return l, nil
+}
+
+// A reader takes values from the front. What it returns once it is bad means nothing.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) entries(files []*exe.File) []Entry {
+	count := r.count()
+	entries := make([]Entry, 0, min(count, 1<<16))
+	var path []byte
+	for range count {
+		same := r.number()
+		if same > len(path) || r.bad {
+			r.bad = true
+			return nil
+		}
+		path = append(path[:same], r.bytes()...)
+		e := Entry{Path: string(path)}
+		kind := int(r.byte())
+		e.Mode = uint16(r.number() & 0o7777) //nolint:gosec // masked
+		e.Link = string(r.bytes())
+		file := r.number()
+		if kind >= len(types) || file > len(files) {
+			r.bad = true
+			return nil
+		}
+		if e.Type = types[kind]; file > 0 {
+			e.Exe = files[file-1]
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+func (r *reader) texts() (list []string) {
+	for range r.count() {
+		list = append(list, string(r.bytes()))
+	}
+	return list
+}
+
+// count is the length of a list, each of whose elements takes a byte at least.
+func (r *reader) count() int {
+	if n := r.number(); n <= len(r.b) {
+		return n
+	}
+	r.bad = true
+	return 0
+}
+
+func (r *reader) number() int {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 || n > 1<<40 {
+		r.bad = true
+		r.b = nil
+		return 0
+	}
+	r.b = r.b[size:]
+	return int(n)
+}
+
+func (r *reader) bytes() []byte {
+	n := r.count()
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
+	}
+	b := r.b[0]
+	r.b = r.b[1:]
+	return b
+}
