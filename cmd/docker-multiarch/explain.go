@@ -17,6 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -155,6 +156,9 @@ func hintFor(err error) string {
 	}
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
 		return missingHint(missing)
+	}
+	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
+		return refusedHint(refused)
 	}
 	return cmp.Or(allowHint(err), frontendHint(err))
 }

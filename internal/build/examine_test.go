@@ -74,6 +74,20 @@ func TestAnImageForAnotherMachineMovesNoTag(t *testing.T) {
 	}
 }
 
+func TestWhatIsExaminedOnceIsNotReadAgain(t *testing.T) {
+	w := verifiedWorld(t, map[string]byte{"amd64": emAMD64, "arm64": emARM64})
+	w.env.Listings = t.TempDir()
+	w.mustRun()
+	before := w.Fetched()
+	if before == 0 {
+		t.Fatal("nothing was examined")
+	}
+	w.mustRun()
+	if again := w.Fetched() - before; again != 0 {
+		t.Errorf("%d layers were read again", again)
+	}
+}
+
 func TestTheSameFilesForTwoPlatformsAreMentioned(t *testing.T) {
 	w := verifiedWorld(t, map[string]byte{"amd64": emAMD64, "arm64": emAMD64})
 	w.req.Verify = &gate.Options{Allow: []string{"/app"}}
