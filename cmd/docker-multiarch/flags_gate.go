@@ -16,9 +16,16 @@ type gateOptions struct {
 	allow []string
 }
 
+// gateModes are the values of the flag that has the mode.
+var gateModes = []string{string(gate.On), string(gate.Off), string(gate.Strict)}
+
 // addGateFlags is for the commands that move tags.
 func addGateFlags(f *pflag.FlagSet, o *gateOptions) {
 	f.StringVar(&o.mode, "verify", string(gate.On), `Examine the executables of every image before a tag moves ("on", "off", "strict")`)
+	addAllowFlag(f, o)
+}
+
+func addAllowFlag(f *pflag.FlagSet, o *gateOptions) {
 	f.StringArrayVar(&o.allow, "verify-allow", nil, `Files that may be for any machine: a path pattern ("/usr/lib/cross", "/opt/**/*.so"); may be repeated`)
 }
 

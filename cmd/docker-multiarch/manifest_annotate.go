@@ -2,30 +2,35 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 func newManifestAnnotateCommand(w *world) *cobra.Command {
 	var a draft.Annotation
+	var o gateOptions
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] MANIFEST_LIST MANIFEST",
 		Short: "Add additional information to a local image manifest",
 		Long: "Set the platform of an image in a draft of a manifest list. Other spellings of an architecture are written as the one that\n" +
 			"engines look for: x86_64 as amd64, aarch64 as arm64. What contradicts the image's own configuration is refused; what that leaves\n" +
-			"out, such as a variant or an os.version, can be added.\n\n" +
+			"out, such as a variant or an os.version, can be added. What contradicts the programs in the image is refused as well, where its\n" +
+			"registry can be asked.\n\n" +
 			"One image of an index is named by its digest: registry.example/app@sha256:...\n\n" +
-			"Exit status: 0; 1 there is no such draft or image; 125 wrong flags or arguments, or a platform that the image is not for.\n" +
+			"Exit status: 0; 1 there is no such draft or image, or its programs are for another platform; 125 wrong flags or arguments, or a platform that the image is not for.\n" +
 			"Nothing was changed then.",
 		Example: "  docker multiarch manifest annotate registry.example/app:1.0 registry.example/app:1.0-armv6 --arch arm --variant v6",
 		Args:    exactly(2, "two arguments: the manifest list, and the image in it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestAnnotate(ctx, w, args[0], args[1], a)) })
+			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestAnnotate(ctx, w, annotateOptions{args[0], args[1], a, o})) })
 		},
 		ValidArgsFunction:     w.completeDrafts(1),
 		DisableFlagsInUseLine: true,
@@ -37,6 +42,8 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 	f.StringSliceVar(&a.OSFeatures, "os-features", nil, "Set operating system feature")
 	f.StringVar(&a.OSVersion, "os-version", "", "Set operating system version")
 	f.StringVar(&a.Variant, "variant", "", "Set architecture variant")
+	addGateFlags(f, &o)
+	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
 	for n, flag := range []string{"os", "arch", "variant"} { // the parts of a platform's name
 		_ = cmd.RegisterFlagCompletionFunc(flag, oneOf(partsOfPlatforms(n)...))
 	}
@@ -53,18 +60,57 @@ func partsOfPlatforms(n int) (parts []string) {
 	return parts
 }
 
-func runManifestAnnotate(ctx context.Context, w *world, listName, imageName string, a draft.Annotation) error {
-	list, err := parseList(listName)
+// annotateOptions are the user's words.
+type annotateOptions struct {
+	list, image string
+	draft.Annotation
+	gate gateOptions
+}
+
+func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error {
+	list, err := parseList(o.list)
 	if err != nil {
 		return err
 	}
-	image, err := parseImage(imageName)
+	image, err := parseImage(o.image)
 	if err != nil {
 		return err
 	}
-	notes, err := w.drafts().Annotate(ctx, list, image, a)
+	examine, err := w.examinerFor(o.gate)
+	if err != nil {
+		return err
+	}
+	entry, err := w.drafts().Annotated(ctx, list, image, o.Annotation)
+	if err == nil {
+		err = w.examineClaim(ctx, entry, examine)
+	}
+	if err != nil {
+		return err
+	}
+	notes, err := w.drafts().Annotate(ctx, list, image, o.Annotation)
 	for _, note := range notes {
 		w.say(note)
 	}
 	return err
+}
+
+// examineClaim compares what an image is to be listed as with its executables. A registry that cannot be asked is a note: what is
+// pushed is examined again.
+func (w *world) examineClaim(ctx context.Context, entry draft.Entry, examine draft.Examiner) error {
+	if examine == nil {
+		return nil
+	}
+	name, err := parseImage(entry.Name)
+	if err != nil {
+		return err
+	}
+	registry, err := w.registryFor(ctx, false, name)
+	if err == nil {
+		err = draft.Examine(ctx, registry, []draft.Entry{entry}, examine)
+	}
+	if _, refused := errors.AsType[*gate.RefusedError](err); err == nil || refused || ctx.Err() != nil {
+		return err
+	}
+	w.say(fmt.Sprintf("the programs in it were not looked at: %v", err))
+	return nil
 }

@@ -15,6 +15,7 @@ type manifestCreateOptions struct {
 	list                  string
 	images                []string
 	amend, insecure, push bool
+	gate                  gateOptions
 }
 
 func newManifestCreateCommand(w *world) *cobra.Command {
@@ -42,6 +43,8 @@ func newManifestCreateCommand(w *world) *cobra.Command {
 	f.BoolVarP(&o.amend, "amend", "a", false, "Amend an existing manifest list")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.BoolVar(&o.push, "push", false, "Push the manifest list at once")
+	addGateFlags(f, &o.gate)
+	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
 	return cmd
 }
 
@@ -56,6 +59,10 @@ func runManifestCreate(ctx context.Context, w *world, o manifestCreateOptions) e
 			return err
 		}
 	}
+	examine, err := w.examinerFor(o.gate)
+	if err != nil {
+		return err
+	}
 	registry, err := w.registryFor(ctx, o.insecure, append(images, list)...)
 	if err != nil {
 		return err
@@ -67,5 +74,5 @@ func runManifestCreate(ctx context.Context, w *world, o manifestCreateOptions) e
 	if !o.push {
 		return nil
 	}
-	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Note: w.say}, false)
+	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Note: w.say, Examine: examine}, false)
 }

@@ -23,6 +23,7 @@ type mergeOptions struct {
 	onto, mediaTypes, metadataFile    string
 	dryRun, noClobber, quiet          bool
 	insecure                          bool
+	gate                              gateOptions
 }
 
 func newManifestMergeCommand(w *world) *cobra.Command {
@@ -33,7 +34,8 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 		Long: "Join images of several platforms into one index, and give it its tags. Nothing is built, and no tag moves before all is there.\n\n" +
 			"An input is the metadata file of a build (--metadata-file), an image in a registry by tag or digest, or an OCI archive or a folder\n" +
 			"with an OCI image layout (PATH, or " + layoutInput + " where it holds several). Of an index all images are taken, with their\n" +
-			"attestations; what the tags' repositories lack is copied. Two images for one platform are refused.\n\n" +
+			"attestations; what the tags' repositories lack is copied. Two images for one platform are refused, and images with programs for\n" +
+			"another platform.\n\n" +
 			"Exit status: 0; 1 an input could not be read or does not fit, no tag was moved; 4 a registry did not take everything; 125 wrong\n" +
 			"flags, arguments or files, nothing was done.",
 		Example: "  docker multiarch build --platform linux/arm64 --push --digest-only -t registry.example/app --metadata-file arm64.json .\n" +
@@ -64,6 +66,8 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the result's metadata to a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
+	addGateFlags(f, &o.gate)
+	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
 	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
 	_ = cmd.RegisterFlagCompletionFunc("media-types", oneOf("auto", "oci", "docker"))
 	_ = cmd.RegisterFlagCompletionFunc("metadata-file", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -79,6 +83,9 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 	req, words, err := parseMerge(ctx, w, o)
 	if err != nil {
 		return &usage{err: err}
+	}
+	if req.Examine, err = w.examinerFor(o.gate); err != nil {
+		return err
 	}
 	req.Note = func(line string) { fmt.Fprintln(w.err, line) }
 	if err := clearOutputs(buildOptions{metadataFile: o.metadataFile}); err != nil {

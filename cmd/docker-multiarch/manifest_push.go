@@ -16,6 +16,7 @@ import (
 type manifestPushOptions struct {
 	list                   string
 	amend, insecure, purge bool
+	gate                   gateOptions
 }
 
 func newManifestPushCommand(w *world) *cobra.Command {
@@ -26,7 +27,8 @@ func newManifestPushCommand(w *world) *cobra.Command {
 		Long: "Push a draft that 'manifest create' made. Images that are in other repositories are copied first; then the tag moves, in one\n" +
 			"write. The digest of the list is printed.\n\n" +
 			"If an image's name means something else than when the draft was made, nothing is pushed, and what changed is shown; --amend takes\n" +
-			"what the names mean now. A draft that was pushed stays, marked as such: 'manifest create' begins it anew.\n\n" +
+			"what the names mean now. If a program in an image is for another platform than the list says, nothing is pushed either.\n" +
+			"A draft that was pushed stays, marked as such: 'manifest create' begins it anew.\n\n" +
 			"Exit status: 0; 1 there is no such draft, or it cannot be pushed as it is: no tag was moved; 4 the registry did not take\n" +
 			"everything; 125 wrong flags or arguments.",
 		Args: exactly(1, "one argument, the manifest list"),
@@ -41,11 +43,17 @@ func newManifestPushCommand(w *world) *cobra.Command {
 	f.BoolVar(&o.amend, "amend", false, "Take what the images' names mean now, if they have changed")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow push to an insecure registry")
 	f.BoolVarP(&o.purge, "purge", "p", false, "Remove the local manifest list after push")
+	addGateFlags(f, &o.gate)
+	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
 	return cmd
 }
 
 func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error {
 	list, err := parseList(o.list)
+	if err != nil {
+		return err
+	}
+	examine, err := w.examinerFor(o.gate)
 	if err != nil {
 		return err
 	}
@@ -63,7 +71,7 @@ func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error
 	if err != nil {
 		return err
 	}
-	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.say}, o.purge)
+	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.say, Examine: examine}, o.purge)
 }
 
 func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req draft.PushRequest, purge bool) error {

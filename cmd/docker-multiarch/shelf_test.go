@@ -1,8 +1,10 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -31,6 +33,26 @@ func (b imageShelf) put(mediaType string, v any) ocispecs.Descriptor {
 	if err != nil {
 		b.s.t.Fatal(err)
 	}
+	return b.bytes(mediaType, body)
+}
+
+// layer is one with a file.
+func (b imageShelf) layer(path, text string) ocispecs.Descriptor {
+	b.s.t.Helper()
+	var body bytes.Buffer
+	w := tar.NewWriter(&body)
+	err := w.WriteHeader(&tar.Header{Name: path, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
+	if err == nil {
+		_, err = w.Write([]byte(text))
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		b.s.t.Fatal(err)
+	}
+	return b.bytes(ocispecs.MediaTypeImageLayer, body.Bytes())
+}
+
+func (b imageShelf) bytes(mediaType string, body []byte) ocispecs.Descriptor {
+	b.s.t.Helper()
 	desc := content.NewDescriptorFromBytes(mediaType, body)
 	if ok, _ := b.Exists(b.s.t.Context(), desc); !ok {
 		if err := b.Push(b.s.t.Context(), desc, bytes.NewReader(body)); err != nil {
@@ -48,7 +70,7 @@ func (b imageShelf) image(name string, change func(*ocispecs.Manifest, *ocispecs
 		b.s.t.Fatal(err)
 	}
 	created := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	layer := b.put(ocispecs.MediaTypeImageLayerGzip, "files of "+name)
+	layer := b.layer("file", "files of "+name)
 	config := ocispecs.Image{
 		Platform: ps[0], Created: &created, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}},
 		Config: ocispecs.ImageConfig{Env: []string{"A=1"}},

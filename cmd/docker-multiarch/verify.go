@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -19,6 +21,7 @@ import (
 type verifyOptions struct {
 	ref, format string
 	expect      []string
+	executables gateOptions
 	quiet       bool
 }
 
@@ -28,12 +31,14 @@ func newVerifyCommand(w *world) *cobra.Command {
 		Use:   "verify [OPTIONS] REF",
 		Short: "Check that an image is whole and is what its index says",
 		Long: "Check that an image is whole and is what its index says: every manifest, configuration and layer is there; sizes, media types and\n" +
-			"platforms are those of what is described; no platform is there twice; and with --expect, those platforms are there and no others.\n" +
-			"All findings are listed, not the first one only. Layers in a registry are asked for and not read; in an archive they are read.\n\n" +
+			"platforms are those of what is described; no platform is there twice; the programs in each image are for its platform; and with\n" +
+			"--expect, those platforms are there and no others. All findings are listed, not the first one only.\n\n" +
+			"For the programs each layer is read, once, and not stored; --executables=off asks a registry for its layers without reading them.\n\n" +
 			refWords + "\n\n" +
-			"Exit status: 0 all is well; 1 something is wrong with the image, or it is not there; 2 it could not be looked at; 125 wrong flags or\n" +
-			"arguments.",
-		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0",
+			"Exit status: 0 all is well, or only warned of; 1 something is wrong with the image, or it is not there; 2 it could not be looked at;\n" +
+			"125 wrong flags or arguments.",
+		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0\n" +
+			"  docker multiarch verify --verify-allow /usr/lib/cross ./app.tar",
 		Args:    exactly(1, "one argument, the name of an image or the path of an archive"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ref = args[0]
@@ -44,8 +49,12 @@ func newVerifyCommand(w *world) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that have to be there, and no others (comma-separated; may be repeated)")
+	f.StringVar(&o.executables.mode, "executables", string(gate.On),
+		`Look whether the executables are for the platform ("on", "off", "strict": also those that nothing starts)`)
+	addAllowFlag(f, &o.executables)
 	addTemplateFlag(cmd, &o.format)
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
+	_ = cmd.RegisterFlagCompletionFunc("executables", oneOf(gateModes...))
 	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
 	return cmd
 }
@@ -60,7 +69,9 @@ type verifyRow struct {
 	Expected  []string `json:",omitempty"`
 	Manifests int      // different ones that were looked at
 	Blobs     int
-	Findings  []verify.Finding
+	// Executables are what was found of each image's, in the order of Platforms.
+	Executables []verify.Tally `json:",omitempty"`
+	Findings    []verify.Finding
 }
 
 func runVerify(ctx context.Context, w *world, o verifyOptions) error {
@@ -71,17 +82,28 @@ func runVerify(ctx context.Context, w *world, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	options, err := o.executables.parse("executables")
+	if err != nil {
+		return &usage{err: err}
+	}
 	at, err := w.findPlace(ctx, o.ref)
 	if err != nil {
 		return unlessMissing(err)
 	}
-	result, err := verify.Run(ctx, verify.Request{Root: at.root, Source: at.blobs, Expect: expect})
+	req := verify.Request{Root: at.root, Source: at.blobs, Expect: expect}
+	if options != nil {
+		req.Executables = &verify.Executables{Options: *options}
+		if at.ref != nil { // what is on this machine is read again: so it is known to be what its digests say
+			req.Executables.Cache = w.listings()
+		}
+	}
+	result, err := verify.Run(ctx, req)
 	if err != nil {
 		return &unknown{err}
 	}
 	row := verifyRow{
-		Name: at.name, Digest: at.root.Digest, MediaType: at.root.MediaType, OK: len(result.Findings) == 0,
-		Platforms: []string{}, Manifests: result.Manifests, Blobs: result.Blobs, Findings: append([]verify.Finding{}, result.Findings...),
+		Name: at.name, Digest: at.root.Digest, MediaType: at.root.MediaType, OK: result.OK(), Platforms: []string{},
+		Manifests: result.Manifests, Blobs: result.Blobs, Executables: result.Tally, Findings: append([]verify.Finding{}, result.Findings...),
 	}
 	for _, img := range result.Tree.Images {
 		row.Platforms = append(row.Platforms, platform.Format(*img.Descriptor.Platform))
@@ -127,27 +149,52 @@ func verifyTable(out io.Writer, row verifyRow) error {
 		if what == "" {
 			what = "no image, but an artifact"
 		}
-		_, err := fmt.Fprintf(out, "%s is whole: %s\n%s; %s, %s\n", row.Name, what, row.Digest, count(row.Manifests, "manifest"), count(row.Blobs, "blob"))
-		return err
+		fmt.Fprintf(out, "%s is whole: %s\n%s; %s, %s%s\n", row.Name, what, row.Digest, count(row.Manifests, "manifest"), count(row.Blobs, "blob"),
+			tallyText(row.Executables))
+	}
+	if len(row.Findings) == 0 {
+		return nil
+	}
+	if row.OK {
+		fmt.Fprintln(out)
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "CHECK\tPLATFORM\tFINDING")
 	for _, f := range row.Findings {
-		name := f.Platform
-		if name == "" {
-			name = "-"
-		}
-		text := f.Message
-		if f.Digest != "" && !strings.Contains(text, f.Digest.String()) {
-			text += " (" + f.Digest.String() + ")"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Check, name, text)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
 	}
-	if err := t.Flush(); err != nil {
+	if err := t.Flush(); err != nil || row.OK {
 		return err
 	}
 	_, err := fmt.Fprintf(out, "\n%s in %s, %s\n", count(len(row.Findings), "finding"), row.Name, row.Digest)
 	return err
+}
+
+// verifyText is a finding in a line. Those that do not stop anybody are told by their first word.
+func verifyText(f verify.Finding) string {
+	text := printable(f.Message)
+	if f.Step != "" {
+		text += ", from " + printable(stepText(f.Step))
+	}
+	if f.Digest != "" && !strings.Contains(text, f.Digest.String()) {
+		text += " (" + f.Digest.String() + ")"
+	}
+	if f.Severity != gate.Error {
+		text = string(f.Severity) + ": " + text
+	}
+	return text
+}
+
+// tallyText says how many executables were looked at; "" if none were to be.
+func tallyText(tally []verify.Tally) string {
+	n := 0
+	for _, t := range tally {
+		n += t.Files
+	}
+	if len(tally) == 0 {
+		return ""
+	}
+	return ", " + count(n, "executable")
 }
 
 // count is a number of things in words.

@@ -48,6 +48,22 @@ func (s Store) Annotate(ctx context.Context, list reference.NamedTagged, image r
 	return notes, err
 }
 
+// Annotated is an image's entry as Annotate would leave it. Its errors are those of Annotate; nothing is kept.
+func (s Store) Annotated(ctx context.Context, list reference.NamedTagged, image reference.Named, a Annotation) (Entry, error) {
+	d, err := s.Read(ctx, list)
+	if err != nil {
+		return Entry{}, err
+	}
+	i, j, err := d.Find(image)
+	if err != nil {
+		return Entry{}, err
+	}
+	if d.Images[i].Children[j], _, err = a.apply(d.Images[i].Children[j], reference.FamiliarString(image)); err != nil {
+		return Entry{}, err
+	}
+	return d.EntryOf(image)
+}
+
 // apply gives the child as it is with the annotation, beside those that it has. name is for errors.
 func (a Annotation) apply(child Child, name string) (Child, []string, error) {
 	var set ocispecs.Platform

@@ -3,14 +3,12 @@ package draft
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/distribution/reference"
-	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
@@ -25,6 +23,8 @@ type PushRequest struct {
 	List  reference.NamedTagged
 	Amend bool         // take what its names name now
 	Note  func(string) // is told what the user should know; never nil
+	// Examine, if not nil, is asked about all images before anything is written.
+	Examine Examiner
 }
 
 // Ready is a draft that can be pushed. [Store.Prepare] makes it.
@@ -34,31 +34,6 @@ type Ready struct {
 
 	list        reference.NamedTagged
 	base, draft Draft // as the file has it, and as it is pushed
-}
-
-// Change is a name that means something else than when the draft was made.
-type Change struct {
-	Name     string
-	Was, Now digest.Digest // Now is empty if the registry does not have the name any more
-}
-
-// ChangedError says that what a draft was made of has changed.
-type ChangedError struct {
-	List    string
-	Changes []Change
-}
-
-func (e *ChangedError) Error() string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s was made of images that have changed in the registry:", e.List)
-	for _, c := range e.Changes {
-		now := "is now " + c.Now.String()
-		if c.Now == "" {
-			now = "is gone"
-		}
-		fmt.Fprintf(&text, "\n  %s was %s, %s", c.Name, c.Was, now)
-	}
-	return text.String()
 }
 
 // DoubleError says that a draft has several images for one platform.
@@ -72,7 +47,7 @@ func (e *DoubleError) Error() string {
 }
 
 // Prepare makes the index of a draft, and asks whether its names still mean what they did: if not, the error is a [*ChangedError], or
-// what they mean now is taken. Nothing is written anywhere.
+// what they mean now is taken. Then the images are examined, if they are to be. Nothing is written anywhere.
 func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest) (Ready, error) {
 	base, err := s.Read(ctx, req.List)
 	if err != nil {
@@ -106,66 +81,10 @@ func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest)
 	if err != nil {
 		return Ready{}, fmt.Errorf("%s cannot be pushed: %w", familiar(now.List), err)
 	}
-	return ready, nil
-}
-
-// changed asks what the names mean now, and whether the digests are there. The list's own name may name what the draft was pushed as.
-func changed(ctx context.Context, c *manifest.Client, d Draft) ([]Change, error) {
-	found := make([]*Change, len(d.Images))
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(looksAtOnce)
-	for i, image := range d.Images {
-		name, err := reference.ParseNormalizedNamed(image.Name)
-		if err != nil {
-			return nil, err
-		}
-		group.Go(func() error {
-			desc, err := c.Resolve(groupCtx, name)
-			if err = Missing(name, err); err != nil && !errors.Is(err, ErrNone) {
-				return err
-			}
-			if desc.Digest != image.Root.Digest && (image.Name != d.List || desc.Digest != d.Pushed) {
-				found[i] = &Change{Name: familiar(image.Name), Was: image.Root.Digest, Now: desc.Digest}
-			}
-			return nil
-		})
+	if req.Examine != nil {
+		err = Examine(ctx, c, now.Entries(), req.Examine)
 	}
-	if err := group.Wait(); err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, err
-	}
-	var changes []Change
-	for _, change := range found {
-		if change != nil {
-			changes = append(changes, *change)
-		}
-	}
-	return changes, nil
-}
-
-// renewed is the draft with what the changed names name now.
-func renewed(ctx context.Context, c *manifest.Client, d Draft, changes []Change, note func(string)) (Draft, error) {
-	var names []reference.Named
-	for _, image := range d.Images {
-		if slices.ContainsFunc(changes, func(c Change) bool { return c.Name == familiar(image.Name) }) {
-			name, err := reference.ParseNormalizedNamed(image.Name)
-			if err != nil {
-				return Draft{}, err
-			}
-			names = append(names, name)
-		}
-	}
-	images, err := Look(ctx, c, names)
-	if err != nil {
-		return Draft{}, err
-	}
-	renewed, notes := d.with(images)
-	for _, line := range append(notes, renewed.concerns()...) {
-		note(line)
-	}
-	return *renewed, nil
+	return ready, err
 }
 
 // Send brings images that are in other repositories into that of the list, with what is attested about them, and then moves the tag. No tag

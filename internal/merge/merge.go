@@ -9,13 +9,14 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 // Merge joins the images of all inputs into one index, and moves the tags to it when every repository has everything.
 //
 // Before anything is written it refuses two images for one platform ([*DuplicateError]), platforms that are not those expected
-// ([*ExpectError]) and images that cannot be converted ([*ConvertError]). An error of a registry that is written to is a
+// ([*ExpectError]), images that cannot be converted ([*ConvertError]) and what the request's Examine refuses. An error of a registry that is written to is a
 // [*PushError]; the result then says which tags moved.
 func Merge(ctx context.Context, req Request) (Result, error) {
 	req = req.withDefaults()
@@ -23,6 +24,9 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 		return add(ctx, req)
 	}
 	p, err := newPlan(req, nil)
+	if err == nil {
+		err = p.examine(ctx)
+	}
 	if err != nil || req.DryRun {
 		return p.result, err
 	}
@@ -80,6 +84,20 @@ func newPlan(req Request, base *Input) (plan, error) {
 	p.blobs = newBlobs(p.all, p.result.Target.Digest, p.result.Body)
 	p.result.Images = p.images()
 	return p, nil
+}
+
+// examine asks about the images that are new.
+func (p plan) examine(ctx context.Context) error {
+	if p.req.Examine == nil {
+		return nil
+	}
+	var images []tree.Image
+	for _, e := range p.all {
+		if !e.kept {
+			images = append(images, e.Image)
+		}
+	}
+	return p.req.Examine(ctx, images, p.blobs)
 }
 
 // lacks tells whether something has to be brought to a repository.

@@ -49,6 +49,9 @@ func add(ctx context.Context, req Request) (Result, error) {
 			return last, err
 		}
 		p, err := newPlan(req, base)
+		if err == nil && attempt == 0 {
+			err = p.examine(ctx)
+		}
 		if err != nil || req.DryRun {
 			return p.result, err
 		}

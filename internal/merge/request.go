@@ -9,7 +9,9 @@ import (
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -38,6 +40,9 @@ type Request struct {
 	// Looks are what Read saw of tags. They are used unless something has to be brought first, which may take long, and not with
 	// Onto.
 	Looks []manifest.Look
+	// Examine, if not nil, is asked about the images, other than those that Onto has already, before anything is written; blobs has what
+	// they are made of. Its error ends the merge.
+	Examine func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error
 	// Note, if not nil, is told what the user should know, in one goroutine.
 	Note func(string)
 	// Pause waits for so long, or until the context ends, and is nil for the real time.

@@ -8,6 +8,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -22,9 +23,9 @@ type need struct {
 }
 
 // blobs asks for everything that was not read: layers, statements, and what artifacts have; each once. What is wrong with one is
-// found for each platform that needs it.
-func (r *run) blobs(ctx context.Context) error {
-	needs := r.needs()
+// found for each platform that needs it. Those of which it is known that they are whole are not asked for.
+func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
+	needs := slices.DeleteFunc(r.needs(), func(n *need) bool { return whole[n.desc.Digest] })
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(statsAtOnce)
 	for _, n := range needs {
@@ -41,6 +42,9 @@ func (r *run) blobs(ctx context.Context) error {
 			continue
 		}
 		f := *n.finding
+		r.result.Findings = slices.DeleteFunc(r.result.Findings, func(g Finding) bool { // says the same of the layer's content
+			return string(g.Check) == gate.CheckLayer && g.Digest == f.Digest
+		})
 		for _, f.Platform = range n.platforms {
 			r.result.Findings = append(r.result.Findings, f)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// image looks at the documents of one image. What its executables are for would be told here as well, from its layers.
+// image looks at the documents of one image.
 func image(img tree.Image, root ocispecs.Descriptor) (findings []Finding) {
 	add := func(check Check, format string, args ...any) {
 		findings = append(findings, Finding{

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -30,9 +32,11 @@ type Request struct {
 	Source Source
 	// Expect are the platforms that the image is for, exactly; none means any.
 	Expect []platform.Platform
+	// Executables says how those of all images are examined; nil: they are not.
+	Executables *Executables
 }
 
-// Check is a kind of finding. The texts are a promise to scripts.
+// Check is a kind of finding: one of these, or a check of package gate. The texts are a promise to scripts.
 type Check string
 
 // All checks.
@@ -46,20 +50,40 @@ const (
 	Duplicate   Check = "duplicate"   // two images for one platform
 	Attestation Check = "attestation" // an attestation about nothing that is in the index
 	Expected    Check = "expect"      // a platform is not there, or was not expected
+
+	AllowUnmatched Check = "allow-unmatched" // a pattern that allows files matches none
 )
 
-// Finding is something that is wrong.
+// Finding is something that is wrong, or worth to be known.
 type Finding struct {
 	Check    Check
+	Severity gate.Severity
 	Platform string        `json:",omitempty"` // of the image that it is about
 	Digest   digest.Digest `json:",omitempty"` // of what it is about
-	Message  string
+	// Of executables: where they are in the image, how many, the step that made their layer, and the machines.
+	Path   string   `json:",omitempty"`
+	Paths  []string `json:",omitempty"`
+	Count  int      `json:",omitempty"`
+	Step   string   `json:",omitempty"`
+	Found  string   `json:",omitempty"`
+	Wanted string   `json:",omitempty"`
+
+	Message string
+}
+
+// Tally is what came of the executables of an image.
+type Tally struct {
+	Platform string
+	Verdict  gate.Verdict
+	Files    int // executables that were examined
 }
 
 // Result is what was found out.
 type Result struct {
 	Tree     tree.Tree
-	Findings []Finding // none: all is well
+	Findings []Finding
+	// Tally is that of the images' executables, in the order of the tree; none if they were not examined.
+	Tally []Tally
 	// Manifests and Blobs are how many different ones were looked at, the root included.
 	Manifests, Blobs int
 }
@@ -84,23 +108,37 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	for _, img := range t.Images {
 		r.result.Findings = append(r.result.Findings, image(img, t.Root)...)
 	}
-	if err := r.blobs(ctx); err != nil {
+	whole, err := r.executables(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := r.blobs(ctx, whole); err != nil {
 		return Result{}, err
 	}
 	r.result.Findings = append(r.result.Findings, index(t)...)
 	r.result.Findings = append(r.result.Findings, expected(t, req.Expect)...)
 	r.sort()
-	return r.result, nil
+	return r.result, r.unexplained()
+}
+
+// OK tells whether nothing is wrong. What is only a warning is not.
+func (r Result) OK() bool {
+	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == gate.Error })
 }
 
 // run is one Run.
 type run struct {
 	req    Request
 	result Result
+	unread []error // by image: why its executables were not examined
 }
 
-// sort brings the findings into the order of the platforms; those about none are the last.
+// sort brings the findings into the order of the platforms; those about none are the last. What has no severity is an error.
 func (r *run) sort() {
+	for i := range r.result.Findings {
+		f := &r.result.Findings[i]
+		f.Severity = cmp.Or(f.Severity, gate.Error)
+	}
 	rank := func(f Finding) int {
 		for i, img := range r.result.Tree.Images {
 			if f.Platform != "" && platformOf(img.Descriptor.Platform) == f.Platform {

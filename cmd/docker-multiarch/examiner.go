@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/internal/verify"
+)
+
+// examinerFor is the examiner that a command's flags ask for.
+func (w *world) examinerFor(o gateOptions) (func(context.Context, []tree.Image, content.Fetcher) error, error) {
+	options, err := o.parse("verify")
+	if err != nil {
+		return nil, &usage{err: err}
+	}
+	return w.examiner(options), nil
+}
+
+// examiner is asked about finished images before they are listed or get a tag: it shows what it finds of their executables, and refuses
+// those that must not be published. It is nil for options that are.
+func (w *world) examiner(options *gate.Options) func(context.Context, []tree.Image, content.Fetcher) error {
+	if options == nil {
+		return nil
+	}
+	e := verify.Executables{Options: *options, Cache: w.listings()}
+	return func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error {
+		results, err := e.Examine(ctx, images, blobs)
+		if err != nil {
+			return err
+		}
+		var findings []gate.Finding
+		for _, r := range results {
+			findings = append(findings, r.Findings...)
+		}
+		list(w.err, findings)
+		for _, pattern := range verify.Unmatched(results) {
+			w.say("warning: there is no file that --verify-allow " + shellWord(pattern) + " allows")
+		}
+		return verify.Refusal(results)
+	}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/mattn/go-runewidth"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+)
+
+// finding is one of package gate, and the platforms that have it.
+type finding struct {
+	gate.Finding
+	platforms []string
+}
+
+// aggregated are the findings of all platforms, errors first, the same one of several platforms once.
+func aggregated(findings []gate.Finding) (all []finding) {
+	for _, f := range findings {
+		i := slices.IndexFunc(all, func(have finding) bool { return sameFinding(have.Finding, f) })
+		if i < 0 {
+			all = append(all, finding{f, []string{f.Platform}})
+			continue
+		}
+		if !slices.Contains(all[i].platforms, f.Platform) {
+			all[i].platforms = append(all[i].platforms, f.Platform)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b finding) int { return cmp.Compare(weight(a.Severity), weight(b.Severity)) })
+	return all
+}
+
+func weight(s gate.Severity) int { return slices.Index([]gate.Severity{gate.Error, gate.Warning, gate.Note}, s) }
+
+// sameFinding: of the same file, and the same is said of it, apart from the platform that it should be for.
+func sameFinding(a, b gate.Finding) bool {
+	return a.Severity == b.Severity && a.Check == b.Check && a.Path == b.Path && a.Line == b.Line && withoutWanted(a) == withoutWanted(b)
+}
+
+func withoutWanted(f gate.Finding) string {
+	if f.Wanted == "" {
+		return f.Message
+	}
+	return strings.Replace(f.Message, ", the image for "+f.Wanted, "", 1)
+}
+
+// who are the platforms, in a few words.
+func (f finding) who() string {
+	const most = 3
+	if len(f.platforms) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(f.platforms[:most-1], ", "), len(f.platforms)-most+1)
+	}
+	return cmp.Or(strings.Join(f.platforms, ", "), "-")
+}
+
+// text is what was found, and which step made it where the text does not say so itself.
+func (f finding) text() string {
+	text := f.Message
+	if len(f.platforms) > 1 {
+		text = withoutWanted(f.Finding)
+	}
+	if f.Step != "" && f.Line == 0 {
+		text += ", from " + stepText(f.Step)
+	}
+	return printable(text)
+}
+
+// stepText is a step of a history, or a line of a Dockerfile, in few words.
+func stepText(step string) string {
+	return runewidth.Truncate(strings.Join(strings.Fields(step), " "), 60, "...")
+}
+
+// list writes what was found: a line each, and then what to do about it. It writes nothing if there is nothing, and begins with an
+// empty line.
+func list(out io.Writer, findings []gate.Finding) {
+	all := aggregated(findings)
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "FOUND\tPLATFORM\tWHAT")
+	for _, f := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Severity, f.who(), f.text())
+	}
+	_ = t.Flush()
+	for _, line := range advice(all) {
+		fmt.Fprintf(out, "Hint: %s\n", line)
+	}
+}
+
+// advice is what to do about findings, each once, in their order. An error's is the error's own hint.
+func advice(all []finding) (lines []string) {
+	for _, f := range all {
+		if line := adviceFor(f.Finding); line != "" && f.Severity != gate.Error && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// adviceFor is what to do about a finding; "" if that is in its text.
+func adviceFor(f gate.Finding) string {
+	switch f.Check {
+	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckCommand, gate.CheckMachine:
+		return "build it for the platform ($TARGETARCH; go build: GOARCH, cc and cargo: --target), or COPY --from a stage of the same\n" +
+			"      platform. A file that is to be for another one: --verify-allow " + cmp.Or(shellWord(f.Path), "PATTERN")
+	case gate.CheckLoaderMissing:
+		return "link it statically, install the C library that it was linked with in the last stage, or take a base image that has it"
+	case gate.CheckInterpreterMissing:
+		return "install the interpreter in the last stage, or take a base image that has it"
+	case gate.CheckEntrypointMissing:
+		return "if no volume brings it at run time, look at ENTRYPOINT, CMD, PATH and the COPY that should have brought it"
+	case gate.CheckEntrypointMode:
+		return "COPY --chmod=755, or chmod +x where it is made"
+	}
+	return ""
+}
+
+// shellWord is a path as it may be typed.
+func shellWord(path string) string {
+	if path == "" || plainWord.MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
+		return path
+	}
+	return "'" + strings.ReplaceAll(printable(path), "'", `'\''`) + "'"
+}

@@ -1,0 +1,201 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Executables says how executables are examined. The zero value remembers nothing.
+type Executables struct {
+	gate.Options
+	// Cache is the folder for the listings of layers; "" is none.
+	Cache string
+}
+
+// Examine looks at the executables of images, all of them at once, for the platforms of their descriptors; each layer is read once,
+// from blobs, and nothing of it is kept but what it lists. Nobody knows what of a finished image was its base, so all layers are
+// read. The results are in the order of the images. An image of which a document is missing, or that is for no platform, is not
+// examined; that a layer could not be read is an error.
+func (e Executables) Examine(ctx context.Context, images []tree.Image, blobs content.Fetcher) ([]gate.Result, error) {
+	x := newExamination(e, images, blobs)
+	errs := x.run(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return x.results, errors.Join(errs...)
+}
+
+// Refusal is a [*gate.RefusedError] with all findings, if one of them is an error.
+func Refusal(results []gate.Result) error {
+	var findings []gate.Finding
+	refused := false
+	for _, r := range results {
+		findings = append(findings, r.Findings...)
+		refused = refused || r.Verdict == gate.Refused
+	}
+	if !refused {
+		return nil
+	}
+	return &gate.RefusedError{Findings: findings}
+}
+
+// examination is one of several images.
+type examination struct {
+	options gate.Options
+	images  []gate.Image // without layers where nothing can be said
+	results []gate.Result
+	lister  *gate.Lister
+
+	mu      sync.Mutex
+	fetched map[digest.Digest]gate.Layer // that were opened
+}
+
+func newExamination(e Executables, images []tree.Image, blobs content.Fetcher) *examination {
+	x := &examination{
+		options: e.Options, images: make([]gate.Image, len(images)), results: make([]gate.Result, len(images)), fetched: map[digest.Digest]gate.Layer{},
+	}
+	x.lister = &gate.Lister{Cache: e.Cache, BaseLimit: -1}
+	x.lister.Fetch = func(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+		x.mu.Lock()
+		x.fetched[desc.Digest] = gate.Layer{Descriptor: desc}
+		x.mu.Unlock()
+		return blobs.Fetch(ctx, desc)
+	}
+	for i, img := range images {
+		if img.ConfigBody != nil && platformOf(img.Descriptor.Platform) != "" {
+			x.images[i] = gate.Image{Platform: platform.Normalize(*img.Descriptor.Platform), Config: img.Config, Layers: layers(img)}
+		}
+	}
+	return x
+}
+
+// layers are an image's, each with the step that made it, as far as the history says so.
+func layers(img tree.Image) []gate.Layer {
+	all := make([]gate.Layer, len(img.Manifest.Layers))
+	var steps []string
+	for _, h := range img.Config.History {
+		if !h.EmptyLayer {
+			steps = append(steps, h.CreatedBy)
+		}
+	}
+	for i, desc := range img.Manifest.Layers {
+		all[i] = gate.Layer{Descriptor: desc}
+		if len(steps) == len(all) { // else nobody knows which is whose
+			all[i].Step = steps[i]
+		}
+	}
+	return all
+}
+
+// run examines all images. The errors are of layers that could not be read, by image.
+func (x *examination) run(ctx context.Context) []error {
+	errs := make([]error, len(x.images))
+	var group errgroup.Group
+	for i, img := range x.images {
+		if img.Platform.OS == "" {
+			x.results[i].Verdict = gate.NotExamined
+			continue
+		}
+		group.Go(func() error {
+			x.results[i], errs[i] = gate.Examine(ctx, img, x.lister, x.options)
+			if errs[i] != nil {
+				x.results[i].Verdict = gate.NotExamined
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in the slice
+	x.same()
+	return errs
+}
+
+// same adds what is the same for several platforms.
+func (x *examination) same() {
+	known := slices.DeleteFunc(slices.Clone(x.images), func(img gate.Image) bool { return img.Platform.OS == "" })
+	for _, f := range gate.SameLayers(known) {
+		i := slices.IndexFunc(x.images, func(img gate.Image) bool { return img.Platform.OS != "" && platform.Format(img.Platform) == f.Platform })
+		if i >= 0 {
+			x.results[i].Findings = append(x.results[i].Findings, f)
+		}
+	}
+}
+
+// whole tells the layers that were read to their end and are what their digests say. It asks nobody.
+func (x *examination) whole(ctx context.Context) map[digest.Digest]bool {
+	whole := map[digest.Digest]bool{}
+	for d, layer := range x.fetched {
+		_, err := x.lister.List(ctx, layer)
+		whole[d] = err == nil
+	}
+	return whole
+}
+
+// executables examines the executables, and gives the layers that nobody needs to look at again. What kept it from examining an
+// image is for the end: it may turn out to be a finding.
+func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, err error) {
+	if r.req.Executables == nil {
+		return nil, nil
+	}
+	x := newExamination(*r.req.Executables, r.result.Tree.Images, r.req.Source)
+	r.unread = x.run(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	for i, err := range r.unread {
+		if isUnanswered(err) && !isMissing(err) {
+			return nil, err
+		}
+		r.result.Tally = append(r.result.Tally, Tally{
+			Platform: platformOf(r.result.Tree.Images[i].Descriptor.Platform), Verdict: x.results[i].Verdict, Files: x.results[i].Files,
+		})
+	}
+	for _, res := range x.results {
+		for _, f := range res.Findings {
+			r.result.Findings = append(r.result.Findings, Finding{
+				Check: Check(f.Check), Severity: f.Severity, Platform: f.Platform, Digest: f.Layer, Path: f.Path, Paths: f.Paths, Count: f.Count,
+				Step: f.Step, Found: f.Found, Wanted: f.Wanted, Message: f.Message,
+			})
+		}
+	}
+	for _, glob := range Unmatched(x.results) {
+		r.result.Findings = append(r.result.Findings, Finding{
+			Check: AllowUnmatched, Severity: gate.Warning, Message: fmt.Sprintf("no file is one that %q allows", glob),
+		})
+	}
+	return x.whole(ctx), nil
+}
+
+// unexplained is why an image was not examined, if nothing that was found says so.
+func (r *run) unexplained() error {
+	for i, err := range r.unread {
+		name := platformOf(r.result.Tree.Images[i].Descriptor.Platform)
+		if err != nil && !slices.ContainsFunc(r.result.Findings, func(f Finding) bool { return f.Platform == name && f.Severity == gate.Error }) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unmatched are the globs that match nothing in any image.
+func Unmatched(results []gate.Result) (globs []string) {
+	for i, res := range results {
+		if i == 0 {
+			globs = slices.Clone(res.Unmatched)
+		}
+		globs = slices.DeleteFunc(globs, func(glob string) bool { return !slices.Contains(res.Unmatched, glob) })
+	}
+	return globs
+}
