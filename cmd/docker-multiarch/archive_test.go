@@ -39,7 +39,7 @@ func (s *stage) archive(names ...string) digest.Digest {
 	index.SchemaVersion = 2
 	for _, arch := range []string{"amd64", "arm64"} {
 		p := ocispecs.Platform{OS: "linux", Architecture: arch}
-		layer := put(ocispecs.MediaTypeImageLayer, "layer of "+arch)
+		layer := imageShelf{store, s}.layer("file", "layer of "+arch)
 		manifest := ocispecs.Manifest{
 			MediaType: ocispecs.MediaTypeImageManifest, Layers: []ocispecs.Descriptor{layer},
 			Config: put(ocispecs.MediaTypeImageConfig, ocispecs.Image{Platform: p, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}}}),
@@ -126,7 +126,7 @@ func TestWrongArchivesAndWordsAreRefusedBeforeAnyWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("short.tar", string(whole[:len(whole)/2]))
+	s.write("short.tar", string(whole[:len(whole)/2+100]))
 	s.write("text", "hello")
 	for _, c := range []struct{ args, want string }{
 		{"push app.tar", "a name to push it to"},
