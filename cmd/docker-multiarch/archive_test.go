@@ -126,7 +126,7 @@ func TestWrongArchivesAndWordsAreRefusedBeforeAnyWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("short.tar", string(whole[:len(whole)/2+100]))
+	s.write("short.tar", string(whole[:bytes.Index(whole, []byte("layer of "))]))
 	s.write("text", "hello")
 	for _, c := range []struct{ args, want string }{
 		{"push app.tar", "a name to push it to"},
