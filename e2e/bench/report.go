@@ -14,7 +14,7 @@ const (
 	same      = "same"
 	bare      = "bare"
 	bareIndex = "bare+index"
-	unchecked = "unchecked" // ours, where there is nothing to look for
+	unchecked = "unchecked" // ours, where there is nothing to look for, or told not to look
 )
 
 // report is all that a run of this program found out.
@@ -48,6 +48,11 @@ const (
 
 	mergeLimit    = 0.8
 	mergeFarLimit = 0.5
+
+	gateNothingLimit  = 10 // ms, more than without
+	gateFewLimit      = 1.15
+	gateManyLimit     = 1.25
+	verifyMemoryLimit = 128 // MiB
 )
 
 func verdicts(results []result) []verdict {
@@ -80,6 +85,14 @@ func verdicts(results []result) []verdict {
 			add(r, peer, mergeFarLimit)
 		case r.Name == archiveCase:
 			add(r, peer, archiveLimit)
+		case r.Name == gateNothing:
+			absolute(r.Name+", ms more than with --verify=off", r.Median[ours]-r.Median[unchecked], gateNothingLimit)
+		case r.Name == gateFew:
+			add(r, unchecked, gateFewLimit)
+		case r.Name == gateMany:
+			add(r, unchecked, gateManyLimit)
+		case r.Name == "memory: "+verifyLarge:
+			absolute(r.Name, r.Median[ours], verifyMemoryLimit)
 		case r.Unit == mib:
 			add(r, peer, memoryLimit)
 		case strings.HasSuffix(r.Name, throughDocker): // half of it is the Docker CLI's: no bound
@@ -106,12 +119,13 @@ func (r report) print(out io.Writer) {
 	fmt.Fprintf(out, "Medians of %d runs after %d, in turns. ours: docker multiarch; peer: docker buildx, docker-container driver, a buildkitd of its own\n", r.Runs, r.Warm)
 	fmt.Fprintf(out, "(same image, host network); same: docker buildx, remote driver, on our buildkitd; bare: a plain BuildKit client on our buildkitd.\n\n")
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "case\tours\tpeer\tours/peer\tsame\tours/same\tbare\tbare+index\tours−bare+index\t")
+	fmt.Fprintln(t, "case\tours\tpeer\tours/peer\tsame\tours/same\tbare\tbare+index\tours−bare+index\tunchecked\tours/unchecked\t")
 	for _, res := range r.Results {
 		m := res.Median
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", res.Name+", "+string(res.Unit),
 			figure(m[ours], true), figure(m[peer], m[peer] > 0), quotient(m[ours], m[peer]), figure(m[same], m[same] > 0), quotient(m[ours], m[same]),
-			figure(m[bare], m[bare] > 0), figure(m[bareIndex], m[bareIndex] > 0), figure(m[ours]-m[bareIndex], m[bareIndex] > 0))
+			figure(m[bare], m[bare] > 0), figure(m[bareIndex], m[bareIndex] > 0), figure(m[ours]-m[bareIndex], m[bareIndex] > 0),
+			figure(m[unchecked], m[unchecked] > 0), quotient(m[ours], m[unchecked]))
 	}
 	_ = t.Flush()
 	fmt.Fprintln(out)

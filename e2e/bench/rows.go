@@ -48,6 +48,11 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	rows = append(rows, emulators...)
+	gates, err := w.gates()
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.Concat(rows, gates, w.verifies(ctx))
 	sizes, err := w.sizes()
 	return append(rows, sizes), err
 }

@@ -1,0 +1,190 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"archive/tar"
+	"debug/elf"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+)
+
+// mostMemory is what looking at an image may take, whatever it holds.
+const mostMemory = 128 << 20
+
+// app is an image that starts /app, with what the function adds before or after.
+func (s *story) app(write func(add func(tar.Header, string))) handmade {
+	s.Helper()
+	return handmade{entrypoint: []string{"/app"}, layers: [][]byte{s.packed(write)}}
+}
+
+func regular(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.TypeReg} }
+
+func linkTo(kind byte, name, target string) tar.Header {
+	return tar.Header{Name: name, Typeflag: kind, Linkname: target}
+}
+
+// hostileImages are images that somebody made to do harm, or that were damaged on their way, with what is said of them. An empty word is
+// for those that are as good as others.
+func hostileImages(s *story) map[string]struct {
+	img  handmade
+	word string
+} {
+	type image = struct {
+		img  handmade
+		word string
+	}
+	program := elfSpec{machine: elf.EM_X86_64}.file()
+	one := func(name, content, word string) image {
+		return image{s.app(func(add func(tar.Header, string)) { add(regular(name), content) }), word}
+	}
+	all := map[string]image{
+		"a program":                    one("app", program, ""),
+		"a program that is cut off":    one("app", program[:40], "/app"),
+		"a program of one byte":        one("app", "\x7f", "/app"),
+		"many program headers":         one("app", patch(program, 0x38, "\xff\xff"), ""),
+		"program headers far away":     one("app", patch(program, 0x20, "\xff\xff\xff\xff\xff\xff\xff\x7f"), ""),
+		"section headers far away":     one("app", patch(program, 0x28, "\xff\xff\xff\xff\xff\xff\xff\xff"), ""),
+		"a loader's name without end":  one("app", patch(elfSpec{machine: elf.EM_X86_64, loader: "/lib/x"}.file(), 0x40+0x20, "\xff\xff\xff\xff\xff\xff\xff\x7f"), ""),
+		"a script without end":         one("app", "#!/"+strings.Repeat("x", 1<<20), "/app"),
+		"a script that is its own":     one("app", "#!/app\n", "/app"),
+		"a path above the root":        one("../../app", program, ""),
+		"a path with dots":             one("usr/../../../app", program, ""),
+		"a path as deep as can be":     one(strings.Repeat("d/", 30_000)+"app", program, "/app"),
+		"a link to itself":             {s.app(func(add func(tar.Header, string)) { add(linkTo(tar.TypeSymlink, "app", "app"), "") }), "/app"},
+		"a link out of the image":      {s.app(func(add func(tar.Header, string)) { add(linkTo(tar.TypeSymlink, "app", "../../../../bin/sh"), "") }), "/app"},
+		"a hard link to itself":        {s.app(func(add func(tar.Header, string)) { add(linkTo(tar.TypeLink, "app", "app"), "") }), "/app"},
+		"a hard link out of the image": {s.app(func(add func(tar.Header, string)) { add(linkTo(tar.TypeLink, "app", "../../../bin/sh"), "") }), "/app"},
+		"hard links in a ring": {s.app(func(add func(tar.Header, string)) {
+			add(linkTo(tar.TypeLink, "app", "b"), "")
+			add(linkTo(tar.TypeLink, "b", "app"), "")
+		}), "/app"},
+		"a chain of links": {s.app(func(add func(tar.Header, string)) {
+			for i := range 1000 {
+				add(linkTo(tar.TypeSymlink, fmt.Sprint("l", i), fmt.Sprint("l", i+1)), "")
+			}
+			add(linkTo(tar.TypeSymlink, "app", "l0"), "")
+		}), "/app"},
+		"links that double": {s.app(func(add func(tar.Header, string)) {
+			for i := range 60 {
+				add(linkTo(tar.TypeSymlink, fmt.Sprint("l", i), fmt.Sprintf("l%d/../l%d", i+1, i+1)), "")
+			}
+			add(linkTo(tar.TypeSymlink, "app", "l0"), "")
+		}), "/app"},
+		"a layer that is no archive": {handmade{entrypoint: []string{"/app"}, layers: [][]byte{[]byte(strings.Repeat("no archive ", 1000))}}, "cannot be unpacked"},
+		"a layer that is cut off":    {handmade{entrypoint: []string{"/app"}, layers: [][]byte{cut(s.packed(func(add func(tar.Header, string)) { add(regular("app"), noise(1<<20)) }))}}, "cannot be unpacked"},
+		"a layer that seems shorter": {s.lying(program, func(l *handmadeLayer) { l.Size-- }), "size"},
+		"a layer that seems longer":  {s.lying(program, func(l *handmadeLayer) { l.Size++ }), "size"},
+		"a layer of another kind":    {s.lying(program, func(l *handmadeLayer) { l.MediaType = "application/vnd.example.layer" }), "application/vnd.example.layer"},
+		"a layer of a gibibyte":      {handmade{entrypoint: []string{"/app"}, layers: [][]byte{s.bomb(1 << 30)}}, "/app"},
+		"a file of a gibibyte":       {handmade{entrypoint: []string{"/app"}, layers: [][]byte{s.bomb(0), s.big("app", 1<<30)}}, "/app"},
+		"a million files":            {s.app(func(add func(tar.Header, string)) { million(add, func(int) string { return "" }) }), ""},
+		"a million programs":         {s.app(func(add func(tar.Header, string)) { million(add, func(int) string { return program }) }), ""},
+		"scripts with their own words": {s.app(func(add func(tar.Header, string)) {
+			million(add, func(i int) string { return fmt.Sprintf("#!/%d%s", i, strings.Repeat("x", 100)) })
+		}), ""},
+	}
+	return all
+}
+
+// million adds a million files and then a program to start.
+func million(add func(tar.Header, string), content func(int) string) {
+	for i := range 1_000_000 {
+		add(regular(fmt.Sprintf("usr/share/some/folder/%d/file-%d", i/1000, i)), content(i))
+	}
+	add(regular("app"), elfSpec{machine: elf.EM_X86_64}.file())
+}
+
+func patch(file string, at int, with string) string { return file[:at] + with + file[at+len(with):] }
+
+func cut(blob []byte) []byte { return blob[:len(blob)/2] }
+
+// lying is an image whose manifest does not tell the truth of its layer.
+func (s *story) lying(program string, say func(*handmadeLayer)) handmade {
+	img := s.app(func(add func(tar.Header, string)) { add(regular("app"), program) })
+	img.say = say
+	return img
+}
+
+// bomb is a layer of zeros, which is an archive that is empty.
+func (s *story) bomb(size int64) []byte {
+	s.Helper()
+	return s.zipped(func(w io.Writer) error {
+		_, err := io.CopyN(w, zeros{}, size)
+		return err
+	})
+}
+
+// big is a layer with one file of zeros.
+func (s *story) big(name string, size int64) []byte {
+	s.Helper()
+	return s.zipped(func(w io.Writer) error {
+		t := tar.NewWriter(w)
+		if err := t.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: size}); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(t, zeros{}, size); err != nil {
+			return err
+		}
+		return t.Close()
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func TestHostileImagesAreLookedAtInBoundedMemoryAndSaidClearly(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, engineKinds[0].variable)
+	repo := s.repo()
+	images := hostileImages(s)
+	for i, name := range sortedKeys(images) {
+		c, tag := images[name], fmt.Sprint("t", i)
+		s.pushHandmade(repo, tag, c.img)
+		s.Run(name, func(t *testing.T) {
+			told := *s
+			told.T = t
+			r, peak := told.peakOf("verify", repo+":"+tag)
+			told.lacks("what verify says", r.out+r.err, "panic", "goroutine", "runtime error")
+			if peak > mostMemory {
+				t.Errorf("it took %d MiB", peak>>20)
+			}
+			switch {
+			case c.word == "":
+				told.equal("the status of what is as good as others", r.code, 0)
+			case r.code > 2:
+				t.Errorf("status %d", r.code)
+			default:
+				told.contains("what verify says", r.out+r.err, c.word)
+			}
+			t.Logf("status %d, %s, %d MiB", r.code, r.took, peak>>20)
+		})
+	}
+}
+
+func TestALayerThatChangesOnItsWayIsFound(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, engineKinds[0].variable)
+	faults, host := s.front()
+	repo := host + "/e2e/" + random()
+	img := s.app(func(add func(tar.Header, string)) { add(regular("app"), elfSpec{machine: elf.EM_X86_64}.file()) })
+	other := s.app(func(add func(tar.Header, string)) { add(regular("app"), elfSpec{machine: elf.EM_386}.file()) })
+	s.pushHandmade(s.behind(repo), "1", img)
+	faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodGet, digestOf(string(img.layers[0]))), Do: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		_, _ = w.Write(other.layers[0])
+	}})
+	r, _ := s.peakOf("verify", repo+":1")
+	if r.code == 0 {
+		t.Errorf("status 0\n%s%s", r.out, r.err)
+	}
+	s.contains("what verify says", r.out+r.err, digestOf(string(img.layers[0])))
+}
