@@ -122,7 +122,7 @@ func (r report) print(out io.Writer) {
 	fmt.Fprintln(t, "case\tours\tpeer\tours/peer\tsame\tours/same\tbare\tbare+index\tours−bare+index\tunchecked\tours/unchecked\t")
 	for _, res := range r.Results {
 		m := res.Median
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", res.Name+", "+string(res.Unit),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", res.Name+", "+string(res.Unit),
 			figure(m[ours], true), figure(m[peer], m[peer] > 0), quotient(m[ours], m[peer]), figure(m[same], m[same] > 0), quotient(m[ours], m[same]),
 			figure(m[bare], m[bare] > 0), figure(m[bareIndex], m[bareIndex] > 0), figure(m[ours]-m[bareIndex], m[bareIndex] > 0),
 			figure(m[unchecked], m[unchecked] > 0), quotient(m[ours], m[unchecked]))
