@@ -91,6 +91,7 @@ func madeFixtures() files {
 		"float/loaderhard":  elfSpec{machine: elf.EM_ARM, narrow: true, kind: elf.ET_DYN, flags: armHard}.file(),
 		"float/loadersoft":  elfSpec{machine: elf.EM_ARM, narrow: true, kind: elf.ET_DYN, flags: armSoft}.file(),
 		"dynamic/linux/386": elfSpec{machine: elf.EM_386, narrow: true, loader: "/lib/ld-linux.so.2"}.file(),
+		"script/windows":    "#!/bin/sh\r\necho hello\r\n",
 		"other/filter.o":    elfSpec{machine: elf.EM_BPF, kind: elf.ET_REL}.file(),
 		"other/board.elf":   elfSpec{machine: elf.EM_AVR, narrow: true}.file(),
 		"other/App.dll":     managed(),
