@@ -4,13 +4,13 @@ package e2e
 
 import (
 	"archive/tar"
-	"debug/elf"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
@@ -39,7 +39,7 @@ func hostileImages(s *story) map[string]struct {
 		img  handmade
 		word string
 	}
-	program := elfSpec{machine: elf.EM_X86_64}.file()
+	program := string(exetest.Program("amd64", ""))
 	one := func(name, content, word string) image {
 		return image{s.app(func(add func(tar.Header, string)) { add(regular(name), content) }), word}
 	}
@@ -50,7 +50,7 @@ func hostileImages(s *story) map[string]struct {
 		"many program headers":         one("app", patch(program, 0x38, "\xff\xff"), ""),
 		"program headers far away":     one("app", patch(program, 0x20, "\xff\xff\xff\xff\xff\xff\xff\x7f"), ""),
 		"section headers far away":     one("app", patch(program, 0x28, "\xff\xff\xff\xff\xff\xff\xff\xff"), ""),
-		"a loader's name without end":  one("app", patch(elfSpec{machine: elf.EM_X86_64, loader: "/lib/x"}.file(), 0x40+0x20, "\xff\xff\xff\xff\xff\xff\xff\x7f"), ""),
+		"a loader's name without end":  one("app", patch(string(exetest.Program("amd64", "/lib/x")), 0x40+0x38+0x20, "\xff\xff\xff\xff\xff\xff\xff\x7f"), ""),
 		"a script without end":         one("app", "#!/"+strings.Repeat("x", 1<<20), "/app"),
 		"a script that is its own":     one("app", "#!/app\n", "/app"),
 		"a path above the root":        one("../../app", program, ""),
@@ -97,7 +97,7 @@ func million(add func(tar.Header, string), content func(int) string) {
 	for i := range 1_000_000 {
 		add(regular(fmt.Sprintf("usr/share/some/folder/%d/file-%d", i/1000, i)), content(i))
 	}
-	add(regular("app"), elfSpec{machine: elf.EM_X86_64}.file())
+	add(regular("app"), string(exetest.Program("amd64", "")))
 }
 
 func patch(file string, at int, with string) string { return file[:at] + with + file[at+len(with):] }
@@ -176,8 +176,8 @@ func TestALayerThatChangesOnItsWayIsFound(t *testing.T) {
 	s := newStory(t, engineKinds[0].variable)
 	faults, host := s.front()
 	repo := host + "/e2e/" + random()
-	img := s.app(func(add func(tar.Header, string)) { add(regular("app"), elfSpec{machine: elf.EM_X86_64}.file()) })
-	other := s.app(func(add func(tar.Header, string)) { add(regular("app"), elfSpec{machine: elf.EM_386}.file()) })
+	img := s.app(func(add func(tar.Header, string)) { add(regular("app"), string(exetest.Program("amd64", ""))) })
+	other := s.app(func(add func(tar.Header, string)) { add(regular("app"), string(exetest.Program("386", ""))) })
 	s.pushHandmade(s.behind(repo), "1", img)
 	faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodGet, digestOf(string(img.layers[0]))), Do: func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		_, _ = w.Write(other.layers[0])

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 )
 
@@ -21,6 +22,9 @@ func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
 		link("bin", "usr/bin"), link("lib", "usr/lib"), dir("usr"), dir("usr/bin"), dir("usr/lib"),
 		file("usr/bin/dash"), dynamic("arm64", glibc), link("usr/bin/sh", "dash"), file("usr/bin/env"), dynamic("arm64", glibc),
 		file("usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1"), program("arm64"), link("usr/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1"))
+	armhf := "/lib/ld-linux-armhf.so.3"
+	soft := exetest.Of("arm")
+	soft.Flags, soft.Interp = 0x05000200, armhf
 	for name, test := range map[string]struct {
 		image image
 		want  []string
@@ -82,6 +86,10 @@ func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
 		"wrong loader": {
 			image{added: [][]byte{layerOf(t, file("app"), dynamic("arm64", musl), file("lib/ld-musl-aarch64.so.1"), program("amd64"))}, cmd: []string{"/app"}},
 			[]string{refuse, "error loader-machine /lib/ld-musl-aarch64.so.1"},
+		},
+		"loader of other floats": {
+			image{platform: "linux/arm/v7", added: [][]byte{layerOf(t, file("app"), soft.Bytes(), file("lib/ld-linux-armhf.so.3"), program("arm"))}, cmd: []string{"/app"}},
+			[]string{refuse, "error loader-machine /lib/ld-linux-armhf.so.3"},
 		},
 		"wrong shell": {
 			image{added: [][]byte{layerOf(t, file("bin/sh"), program("amd64"))}, cmd: []string{"/bin/sh", "-c", "echo $HOME"}},

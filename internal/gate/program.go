@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
@@ -29,19 +30,23 @@ type program struct {
 	command command
 }
 
-// name is how a sentence calls a program.
+// name is how a sentence calls a program: as the image does, and by its own path if that is another one.
 func (p program) name() string {
+	word := strconv.Quote(p.word)
+	if p.Path != "" && "/"+p.Path != p.word {
+		word += " (/" + p.Path + ")"
+	}
 	switch {
 	case p.role == roleInterpreter:
-		return fmt.Sprintf("the interpreter %q of %q", p.word, "/"+p.by.Path)
+		return fmt.Sprintf("the interpreter %s of %q", word, "/"+p.by.Path)
 	case p.role == roleLoader:
-		return fmt.Sprintf("the loader %q of %q", p.word, "/"+p.by.Path)
+		return fmt.Sprintf("the loader %s of %q", word, "/"+p.by.Path)
 	case p.command.cmd:
-		return fmt.Sprintf("the command %q", p.word)
+		return fmt.Sprintf("the command %s", word)
 	case p.command.guess:
-		return fmt.Sprintf("the program %q that the entrypoint's shell starts", p.word)
+		return fmt.Sprintf("the program %s that the entrypoint's shell starts", word)
 	}
-	return fmt.Sprintf("the entrypoint %q", p.word)
+	return fmt.Sprintf("the entrypoint %s", word)
 }
 
 // severity makes a warning of what only an argument has.
@@ -150,7 +155,14 @@ func (x *examination) loader(ctx context.Context, of program, f exe.File) {
 		x.missing(o, p)
 		return
 	}
-	if x.executed(p) && !x.allow.allows(p.Path) && (p.Exe.Machine != f.Machine || p.Exe.Bits != f.Bits) {
-		x.accuse(p, *p.Exe)
+	switch l := p.Exe; {
+	case !x.executed(p) || x.allow.allows(p.Path):
+	case l.Machine != f.Machine || l.Bits != f.Bits:
+		x.accuse(p, *l)
+	case l.Float != f.Float && l.Float != "" && f.Float != "":
+		x.add(p.layer, Finding{
+			Severity: p.severity(Error), Check: CheckLoader, Path: "/" + p.Path, Found: l.String(), Wanted: f.String(),
+			Message: fmt.Sprintf("%s is for %s, the program for %s%s", p.name(), l, f, x.origin(p.layer)),
+		})
 	}
 }
