@@ -21,8 +21,8 @@ type column struct {
 	cell  func(build.PlatformReport) string
 }
 
-// columnsOf are the columns that have something for some platform, and those that are always there. The table is to fit into 100
-// characters, so the digests in it are short ones: they are there in full where the tags are, and in the files.
+// columnsOf are the columns that have something for some platform, and those that are always there. The digests are whole and the last
+// column: they are what people copy, and a line that is cut off or wrapped by a narrow terminal loses nothing else.
 func columnsOf(report build.Report) []column {
 	all := []column{
 		{"PLATFORM", func(p build.PlatformReport) string { return platform.Format(p.Platform) }},
@@ -92,7 +92,7 @@ func sizeCell(p build.PlatformReport) string {
 func digestCell(p build.PlatformReport) string {
 	switch {
 	case p.Err == nil:
-		return short(p.Manifest.Digest, false) // none if there are files only
+		return p.Manifest.Digest.String() // none if there are files only
 	case stoppedFor(p.Err) != "":
 		return "not built: " + stoppedFor(p.Err) + " failed"
 	case stopped(p.Err) || p.Mode == "":

@@ -38,13 +38,13 @@ func TestTheAnswerIsATableOfPlatformsAndOneOfTags(t *testing.T) {
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
 	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  445B  DIGEST
-linux/arm/v7  emulated (builder) TIME  459B  DIGEST
-linux/arm64  emulated TIME  445B  DIGEST
+linux/amd64  native TIME  445B  sha256:1
+linux/arm/v7  emulated (builder) TIME  459B  sha256:2
+linux/arm64  emulated TIME  445B  sha256:3
 
 TAG  INDEX DIGEST (what docker pull shows)
-HOST/app:v1  sha256:1
-HOST/app:latest  sha256:1
+HOST/app:v1  sha256:4
+HOST/app:latest  sha256:4
 `
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -235,7 +235,7 @@ func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "\n\nPLATFORM")
 	_, answer, _ = strings.Cut(answer, "\n\n")
-	if diff := cmp.Diff("Written: x.tar, out\nDigest: sha256:1\n", answer); diff != "" {
+	if diff := cmp.Diff("Written: x.tar, out\nDigest: sha256:4\n", answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -52,7 +52,7 @@ func TestTheTableOfAFailedBuildSaysWhichPlatformFailed(t *testing.T) {
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
 	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  445B  DIGEST
+linux/amd64  native TIME  445B  sha256:1
 linux/arm64  emulated TIME  -  failed
 
 No tag was moved.

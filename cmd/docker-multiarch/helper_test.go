@@ -140,7 +140,6 @@ func (s *stage) normal(text string) string {
 	text = strings.ReplaceAll(text, s.host, "HOST")
 	text = regexp.MustCompile(`"seconds": [0-9.]+`).ReplaceAllString(text, `"seconds": 0`)
 	text = regexp.MustCompile(`\d+\.\d+s(  +|$)`).ReplaceAllString(text, "TIME$1")
-	text = regexp.MustCompile(`(?m) [0-9a-f]{12}$`).ReplaceAllString(text, " DIGEST")
 	return regexp.MustCompile(`(\S) {2,}`).ReplaceAllString(text, "$1  ")
 }
 

@@ -34,12 +34,12 @@ func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T)
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
 	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  445B  DIGEST
-linux/arm/v7  emulated (builder) TIME  459B  DIGEST
+linux/amd64  native TIME  445B  sha256:1
+linux/arm/v7  emulated (builder) TIME  459B  sha256:2
 linux/arm64  emulated TIME  -  failed
 
 TAG  INDEX DIGEST (what docker pull shows)
-HOST/app:latest  sha256:1
+HOST/app:latest  sha256:3
 
 Published without linux/arm64: exit code: 1
 `
