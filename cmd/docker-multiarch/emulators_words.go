@@ -9,10 +9,17 @@ import (
 
 // howWords says how a platform was made: "emulated (qemu 7.2.22)".
 func howWords(p build.PlatformReport) string {
+	how := string(p.Mode)
 	if p.Emulator != "" {
-		return fmt.Sprintf("%s (%s)", p.Mode, p.Emulator)
+		how = fmt.Sprintf("%s (%s)", p.Mode, p.Emulator)
 	}
-	return string(p.Mode)
+	switch {
+	case how == "" || p.Retries == 0:
+		return how
+	case p.Retries == 1:
+		return how + ", tried twice,"
+	}
+	return fmt.Sprintf("%s, tried %d times,", how, p.Retries+1)
 }
 
 // stepHint is what to think of a step that did not run well, and what to try.

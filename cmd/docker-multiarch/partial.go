@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -16,16 +17,24 @@ import (
 type partialOptions struct {
 	allowed  []string
 	failFast bool
+	retry    int
 }
+
+// retryPause lets what disturbed a build pass by, and the builder forget the failure.
+const retryPause = time.Second
 
 func addPartialFlags(f *pflag.FlagSet, o *partialOptions) {
 	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that the result can do without, should they fail: exit status 3 (commas and repeats)")
+	f.IntVar(&o.retry, "retry", 0, "How often a platform that failed is built again (an emulator's crash: once at least)")
 	f.BoolVar(&o.failFast, "fail-fast", false, "Stop all platforms as soon as one has failed")
 }
 
 // into parses the words for a request that has its platforms.
 func (o partialOptions) into(r *build.Request) (notes []string, err error) {
-	r.FailFast = o.failFast
+	if o.retry < 0 {
+		return nil, fmt.Errorf("--retry %d: give how often, or 0", o.retry)
+	}
+	r.FailFast, r.Retry, r.RetryPause = o.failFast, o.retry, retryPause
 	if len(o.allowed) == 0 {
 		return nil, nil
 	}

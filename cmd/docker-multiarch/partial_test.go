@@ -111,10 +111,11 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 		args []string
 		want string
 	}{
-		"not built":     {[]string{"--allow-partial", "linux/s390x"}, "linux/s390x is not to be built: the platforms are linux/amd64, linux/arm64"},
-		"all of them":   {[]string{"--allow-partial", "amd64", "--allow-partial", "arm64"}, "at least one must be required"},
-		"no platform":   {[]string{"--allow-partial", "plan9"}, "--allow-partial: "},
-		"nothing in it": {[]string{"--allow-partial", ""}, "--allow-partial: "},
+		"not built":      {[]string{"--allow-partial", "linux/s390x"}, "linux/s390x is not to be built: the platforms are linux/amd64, linux/arm64"},
+		"all of them":    {[]string{"--allow-partial", "amd64", "--allow-partial", "arm64"}, "at least one must be required"},
+		"no platform":    {[]string{"--allow-partial", "plan9"}, "--allow-partial: "},
+		"less than none": {[]string{"--retry", "-1"}, "--retry -1"},
+		"nothing in it":  {[]string{"--allow-partial", ""}, "--allow-partial: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
@@ -154,5 +155,35 @@ ERROR: linux/arm64: exit code: 1
 `
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatWasTriedAgainIsSaidInTheTableAndTheMetadata(t *testing.T) {
+	for retry, want := range map[string]string{"": "emulated, tried twice, ", "3": "emulated, tried 3 times, "} {
+		s := newStage(t)
+		fails := map[string]int{"": 1, "3": 2}[retry]
+		s.Run = func(_ context.Context, p platform.Platform) error {
+			if p.Architecture == "arm64" && fails > 0 {
+				fails--
+				return errors.New("did not complete successfully: exit code: 139")
+			}
+			return nil
+		}
+		args := []string{"build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "--metadata-file", "meta.json", "."}
+		if retry != "" {
+			args = append(args, "--retry", retry)
+		}
+		if status := s.run(args...); status != 0 {
+			t.Errorf("status %d", status)
+		}
+		contains(t, s.err.String(), "linux/arm64: the emulator crashed; trying again (1 of ", want)
+		var meta buildMetadata
+		data, err := os.ReadFile("meta.json")
+		if err := errors.Join(err, json.Unmarshal(data, &meta)); err != nil {
+			t.Fatal(err)
+		}
+		if p := meta.Multiarch.Platforms; p[0].Retries != 0 || p[1].Retries == 0 {
+			t.Errorf("platforms %+v", p)
+		}
 	}
 }

@@ -62,3 +62,25 @@ func (o *stagedOutput) joinLate() error {
 	}
 	return nil
 }
+
+// again makes room for a platform's files that are to be exported once more. It is false if some lie where they cannot be told from
+// others'.
+func (s *stagedFiles) again(index int) bool {
+	for _, out := range s.outputs {
+		_, apart := out.apart[index]
+		switch {
+		case out.join != nil && out.join.has(index):
+			return false
+		case out.Tar, !apart && !out.split(len(s.targets)): // an archive is begun anew; files in common are the same as before
+			continue
+		}
+		dir := out.folder(index)
+		if out.split(len(s.targets)) {
+			dir = filepath.Join(dir, folderOf(s.targets[index]))
+		}
+		if emptyDir(dir) != nil {
+			return false
+		}
+	}
+	return true
+}

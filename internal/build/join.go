@@ -23,6 +23,7 @@ type join struct {
 
 	mu      sync.Mutex
 	arrived map[int]bool
+	begun   map[int]bool          // something of the platform is in the archive
 	turns   map[int]chan struct{} // closed when the platform may write
 	broken  chan struct{}         // closed when one has failed
 	fail    func()                // lets the platforms that wait go; it may be called again
@@ -33,7 +34,7 @@ func newJoin(w io.Writer, folders []string, apart map[int]string) *join {
 	buffer := bufio.NewWriterSize(w, 1<<16)
 	j := &join{
 		out: tar.NewWriter(buffer), buffer: buffer, folders: folders,
-		arrived: map[int]bool{}, turns: map[int]chan struct{}{}, broken: make(chan struct{}),
+		arrived: map[int]bool{}, begun: map[int]bool{}, turns: map[int]chan struct{}{}, broken: make(chan struct{}),
 	}
 	j.fail = sync.OnceFunc(func() { close(j.broken) })
 	for i := range folders {
@@ -75,6 +76,9 @@ func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if !j.start(ctx, i) {
+		return nil, context.Cause(ctx)
+	}
 	r, w := io.Pipe()
 	t := &turn{PipeWriter: w, done: make(chan error, 1)}
 	go func() {
@@ -86,6 +90,20 @@ func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
 		t.done <- err
 	}()
 	return t, nil
+}
+
+// start notes that a platform begins to write, unless its solve is over: then its turn is for the next one.
+func (j *join) start(ctx context.Context, i int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.begun[i] = ctx.Err() == nil
+	return j.begun[i]
+}
+
+func (j *join) has(i int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.begun[i]
 }
 
 // turn is one platform's archive on its way.

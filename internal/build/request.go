@@ -2,6 +2,7 @@ package build
 
 import (
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
@@ -76,8 +77,10 @@ type Request struct {
 	FailFast bool
 	// AllowPartial are the platforms that the result can do without: where only they fail, the rest is made.
 	AllowPartial []platform.Platform
-	// Retry is how often a platform that failed is solved again, at most. What a retry cannot mend is not.
-	Retry int
+	// Retry is how often a platform that failed is solved again, at most, each time after a pause. What a retry cannot mend is not.
+	// What an emulator's crash has ended is, once at least.
+	Retry      int
+	RetryPause time.Duration
 }
 
 // Repositories are the distinct repositories that are pushed to, in order of first appearance.

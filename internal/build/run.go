@@ -77,7 +77,7 @@ func solveAll(
 
 	cache := newCaching(req.Cache, targets, env.Progress.Note)
 	exam := newExaminer(req, env)
-	keep := newKeeper(ctx, &solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
+	keep := newKeepers(ctx, &solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
 	defer keep.close()
 	cond := newConductor(len(targets))
 	asking, done := context.WithCancel(ctx)
@@ -136,6 +136,7 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 			Platform: w.targets[i], Node: w.env.Node.Name, Seconds: r.seconds, Err: r.err,
 			Manifest: r.child.image.Descriptor, Config: r.child.image.Config.Digest, Size: r.child.image.Size,
 			Attestations: r.child.attestations, Verify: r.examined.Result, Tests: r.tests,
+			Retries: r.retries,
 		}
 		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
 			p.Err = cause

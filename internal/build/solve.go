@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +22,7 @@ type solved struct {
 	examined examined
 	tests    []smoke.Outcome
 	seconds  float64
+	retries  int
 	err      error
 
 	symptoms symptoms
@@ -39,14 +39,16 @@ type solve struct {
 	files    *stagedFiles
 	examiner *examiner
 	cache    *caching
-	keeper   *keeper // nil if there are no caches
-	context  string  // ID of the session that serves the context
+	keeper   *keepers // nil if there are no caches
+	context  string   // ID of the session that serves the context
 	started  time.Time
 	asks     bool // something else than an image
 	recorded bool // see recorded
 	bench    *smoke.Bench
 	isolated bool // has cache mounts of its own
 	got      reading
+	passed   *clearance // set when the barrier has been passed
+	refused  error      // why it may not be
 	again    *clearance // set when the solve must be made again under the clearance's pins
 }
 
@@ -59,45 +61,23 @@ func recorded(node Node, targets []platform.Platform) int {
 
 // run builds and exports the platform. It never returns before it has reported to the conductor and left it.
 func (s *solve) run(ctx context.Context) solved {
-	s.started = time.Now()
 	var reported, worked sync.Once
 	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
 	left := func() { worked.Do(s.cond.worked.Done) }
 	defer left()
 	defer tell(report{index: s.index})
 
-	documents := newCapture()
-	resp, seen, err := s.build(ctx, pins{}, documents, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		return s.frontend(ctx, gw, tell, left)
-	})
-	if s.again != nil && ctx.Err() == nil {
-		resp, seen, err = s.build(ctx, s.again.pins, documents, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-			return s.underPins(ctx, gw, left)
-		})
+	r := s.tries(ctx, tell, left)
+	if r.err == nil {
+		r.examined, r.err = s.examiner.examine(ctx, s, r.child)
 	}
-	var c child
-	if err == nil {
-		c, err = s.collect(ctx, resp, documents)
+	if r.err == nil {
+		r.tests, r.err = s.test(ctx, r.child)
 	}
-	took := time.Since(s.started).Seconds()
-	var found examined
-	if err == nil {
-		found, err = s.examiner.examine(ctx, s, c)
+	if r.err != nil && !s.req.optional(s.platform) {
+		s.files.failed()
 	}
-	var tests []smoke.Outcome
-	if err == nil {
-		tests, err = s.test(ctx, c)
-	}
-	if err != nil {
-		if !s.req.optional(s.platform) {
-			s.files.failed()
-		}
-		err = s.files.explain(s.req.scanned(err))
-		if strings.Contains(err.Error(), ErrNotExported.Error()) {
-			err = ErrNotExported // BuildKit brings our own words back, in wrappings
-		}
-	}
-	return solved{child: c, examined: found, tests: tests, seconds: took, err: err, symptoms: seen, def: s.got.def}
+	return r
 }
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
@@ -107,6 +87,8 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 	if err != nil {
 		return nil, symptoms{}, err
 	}
+	ctx, over := context.WithCancel(ctx)
+	defer over() // an export that waits for its turn is none any more
 	opt := s.opt(attach)
 	if !s.asks {
 		opt.Exports = s.exports(ctx, documents)
@@ -151,8 +133,10 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 	tell(report{index: s.index, graph: got.graph, gw: gw})
 	cleared, err := s.cond.await(ctx, s.index)
 	if err != nil {
+		s.refused = err
 		return nil, err
 	}
+	s.passed = &cleared
 	again := cleared.isolate && !s.isolated
 	s.isolated = s.isolated || again
 	if cleared.reread[s.index] {
@@ -212,14 +196,16 @@ func (s *solve) work(ctx context.Context, cleared clearance, res *gateway.Result
 	}
 	s.started = time.Now()
 	if s.keeper != nil {
-		err = s.keeper.hold(ctx, cleared.pins, s.got)
+		err = s.keeper.hold(ctx, s.index, cleared.pins, s.got)
 	}
 	if err == nil {
 		err = ref.Evaluate(ctx)
 	}
 	leave()
-	left()
-	if err == nil && cleared.holding {
+	if err != nil {
+		return err // it has not left for good: it may be tried again
+	}
+	if left(); cleared.holding {
 		err = wait(ctx, &s.cond.worked)
 	}
 	return err

@@ -157,6 +157,7 @@ func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
 		d.lanes.passTheWord(platform.Format(p))
 		d.record.end(platform.Format(p), d.now())
 	default:
+		d.record.again(platform.Format(p))
 		for _, m := range d.lanes.split(platform.Format(p), s) {
 			d.record.see(m, d.now())
 			d.pass(m)

@@ -78,6 +78,17 @@ func (r *record) end(lane string, now time.Time) {
 	}
 }
 
+// again is told before a platform's message: what failed in a solve of it that has ended is forgotten if it is solved once more.
+func (r *record) again(lane string) {
+	t := r.track(lane)
+	if !t.ended {
+		return
+	}
+	for _, s := range t.order {
+		s.err = ""
+	}
+}
+
 // see takes a message in that came at now.
 func (r *record) see(m message, now time.Time) {
 	t := r.track(m.lane)
@@ -112,6 +123,12 @@ func (t *track) vertex(v *client.Vertex) {
 	if sp == nil {
 		sp = &span{}
 		s.vertices[v.Digest] = sp
+	}
+	if sp.ranBefore(v) {
+		if v.Cached && s.err == "" {
+			return // it was made in this build, and is in the cache for that
+		}
+		s.err = ""
 	}
 	if v.Started != nil {
 		sp.run(v)

@@ -31,13 +31,18 @@ type span struct {
 }
 
 func (sp *span) run(v *client.Vertex) {
-	if sp.started != nil && sp.completed != nil && !sp.started.Equal(*v.Started) {
+	if sp.ranBefore(v) {
 		sp.before += sp.completed.Sub(*sp.started)
 	}
 	if sp.began == nil {
 		sp.began = v.Started
 	}
 	sp.started, sp.completed = v.Started, v.Completed
+}
+
+// ranBefore tells whether the vertex has ended and begins again.
+func (sp *span) ranBefore(v *client.Vertex) bool {
+	return sp.completed != nil && v.Started != nil && !v.Started.Equal(*sp.started)
 }
 
 func (sp *span) running() bool { return sp.started != nil && sp.completed == nil }

@@ -31,6 +31,8 @@ type Builder struct {
 	Platforms []platform.Platform
 	// Read is called before a platform's Dockerfile is read, Run before its steps run, Push before its image is pushed.
 	Read, Run, Push Hook
+	// Step is called when a step runs. As in BuildKit, its error is that of the step for as long as a solve holds it.
+	Step func(p platform.Platform, name string) error
 	// Export is called before a cache is exported; nil lets it be.
 	Export func(context.Context, client.CacheOptionsEntry) error
 	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.

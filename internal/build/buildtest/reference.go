@@ -77,6 +77,11 @@ func (r *reference) step(ctx context.Context, s graph.Step) error {
 	case graph.Exec:
 		return r.once(ctx, s, func() error {
 			r.note(func(v *Solve) { v.Ran = append(v.Ran, s.Name) })
+			if r.builder.Step != nil {
+				if err := r.builder.Step(r.Platform, s.Name); err != nil {
+					return err
+				}
+			}
 			return r.secrets(ctx, s)
 		})
 	case graph.Source:
