@@ -47,7 +47,7 @@ func (l *Listing) encode() []byte {
 		same := sharedPrefix(last, e.Path)
 		b = binary.AppendUvarint(b, uint64(same)) //nolint:gosec // a length
 		b = appendText(b, e.Path[same:])
-		b = append(b, byte(max(0, slices.Index(types, e.Type))))
+		b = append(b, byte(slices.Index(types, e.Type))) //nolint:gosec // one of a few
 		b = binary.AppendUvarint(b, uint64(e.Mode))
 		b = appendText(b, e.Link)
 		b = binary.AppendUvarint(b, uint64(index[e.Exe])) //nolint:gosec // an index
@@ -128,7 +128,7 @@ func (r *reader) entries(files []*exe.File) []Entry {
 		path = append(path[:same], r.bytes()...)
 		e := Entry{Path: string(path)}
 		kind := int(r.byte())
-		e.Mode = uint16(r.number() & 0o7777) //nolint:gosec // masked
+		e.Mode = uint16(r.number() & 0o7777)
 		e.Link = string(r.bytes())
 		file := r.number()
 		if kind >= len(types) || file > len(files) {

@@ -58,7 +58,7 @@ func (s *scanner) add(h *tar.Header) error {
 		s.white(dir, base)
 		return nil
 	}
-	e := Entry{Path: p, Mode: uint16(h.Mode & 0o7777)} //nolint:gosec // masked
+	e := Entry{Path: p, Mode: uint16(h.Mode & 0o7777)}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
 		e.Type = File

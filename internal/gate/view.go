@@ -85,50 +85,74 @@ func (v view) listing(ctx context.Context, i int) (*Listing, bool) {
 
 // resolve follows a path to what it names, as the kernel does with the image's root as root: symlinks, .., hard links.
 func (v view) resolve(ctx context.Context, name string) (place, outcome) {
-	top := len(v.x.img.Layers) - 1
-	at := place{Entry: Entry{Type: Dir, Mode: 0o755}}
-	todo, ok := split(name)
-	for links := 0; ok && len(todo) > 0; {
-		next := todo[0]
-		todo = todo[1:]
-		if at.Type != Dir {
-			return place{}, absent
-		}
-		if next == ".." {
-			at = place{Entry: Entry{Path: parent(at.Path), Type: Dir, Mode: 0o755}}
-			continue
-		}
-		p := strings.TrimPrefix(at.Path+"/"+next, "/")
-		step, implied, o := v.find(ctx, p, top)
-		if o == found && step.Type == Hardlink {
-			step, o = v.linked(ctx, step)
-		}
-		if o != found {
-			return place{}, o
-		}
-		if step.Type != Symlink {
-			at = step
-			continue
-		}
-		if implied { // a layer above has files "below" the link: unpacked, they are where it leads
-			if literal, _, o := v.find(ctx, path.Join(p, path.Join(todo...)), top); o == found && literal.layer > step.layer {
-				return literal, found
-			}
-		}
-		var more []string
-		if more, ok = split(step.Link); !ok || links == maxLinks {
-			return place{}, absent
-		}
-		links++
-		todo = append(more, todo...)
-		if ok = len(todo) <= maxDepth; strings.HasPrefix(step.Link, "/") {
-			at = place{Entry: Entry{Type: Dir, Mode: 0o755}}
-		}
-	}
-	if !ok {
+	c := climb{view: v, at: root(), top: len(v.x.img.Layers) - 1}
+	var ok bool
+	if c.todo, ok = split(name); !ok {
 		return place{}, absent
 	}
-	return at, found
+	for len(c.todo) > 0 {
+		if o := c.step(ctx); o != found {
+			return place{}, o
+		}
+	}
+	return c.at, found
+}
+
+// A climb is a path on its way.
+type climb struct {
+	view
+	at    place
+	todo  []string
+	links int
+	top   int
+}
+
+func root() place { return place{Entry: Entry{Type: Dir, Mode: 0o755}} }
+
+// step goes on by one name.
+func (c *climb) step(ctx context.Context) outcome {
+	next := c.todo[0]
+	c.todo = c.todo[1:]
+	if c.at.Type != Dir {
+		return absent
+	}
+	if next == ".." {
+		c.at = place{Entry: Entry{Path: parent(c.at.Path), Type: Dir, Mode: 0o755}}
+		return found
+	}
+	p := strings.TrimPrefix(c.at.Path+"/"+next, "/")
+	at, implied, o := c.find(ctx, p, c.top)
+	if o == found && at.Type == Hardlink {
+		at, o = c.linked(ctx, at)
+	}
+	if o != found {
+		return o
+	}
+	if at.Type != Symlink {
+		c.at = at
+		return found
+	}
+	if implied { // a layer above has files "below" the link: unpacked, they are where it leads
+		literal, _, o := c.find(ctx, path.Join(p, path.Join(c.todo...)), c.top)
+		if o == found && literal.layer > at.layer {
+			c.at, c.todo = literal, nil
+			return found
+		}
+	}
+	return c.follow(at.Link)
+}
+
+// follow goes on where a symlink leads.
+func (c *climb) follow(link string) outcome {
+	more, ok := split(link)
+	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > maxDepth {
+		return absent
+	}
+	c.todo = append(more, c.todo...)
+	if strings.HasPrefix(link, "/") {
+		c.at = root()
+	}
+	return found
 }
 
 // linked follows hard links, which name what is in the same layer or one below.

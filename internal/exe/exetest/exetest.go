@@ -15,8 +15,8 @@ type ELF struct {
 	Type      elf.Type
 	Flags     uint32
 	Interp    string // PT_INTERP; "" is none
-	Headers   int64  // where the program headers are; 0 is right behind the header
-	InterpAt  int64  // where the interpreter's name is; 0 is right behind the program headers
+	Headers   uint32 // where the program headers are; 0 is right behind the header
+	InterpAt  uint32 // where the interpreter's name is; 0 is right behind the program headers
 }
 
 // Of returns the program of an architecture by Go's name for it.
@@ -55,7 +55,7 @@ func Program(arch, loader string) []byte {
 func (e ELF) Bytes() []byte {
 	var order binary.ByteOrder = binary.LittleEndian
 	ident := []byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1}
-	size, entry := int64(64), int64(56)
+	size, entry := uint32(64), uint32(56)
 	if e.Narrow {
 		ident[4], size, entry = byte(elf.ELFCLASS32), 52, 32
 	}
@@ -68,46 +68,47 @@ func (e ELF) Bytes() []byte {
 	if e.Headers == 0 {
 		e.Headers = size
 	}
-	count := int64(1) // PT_LOAD, then PT_INTERP
+	count := uint16(1) // PT_LOAD, then PT_INTERP
 	if e.Interp != "" {
 		count = 2
 	}
 	if e.InterpAt == 0 {
-		e.InterpAt = e.Headers + count*entry
+		e.InterpAt = e.Headers + uint32(count)*entry
 	}
-	b := make([]byte, max(size, e.Headers+count*entry, e.InterpAt+int64(len(e.Interp))+1, 128))
+	name := append([]byte(e.Interp), 0)
+	b := make([]byte, max(size, e.Headers+uint32(count)*entry, 128, e.InterpAt)+4096)
 	copy(b, ident)
 	order.PutUint16(b[16:], uint16(e.Type))
 	order.PutUint16(b[18:], uint16(e.Machine))
 	e.tail(b, order, count)
 	e.segment(b[e.Headers:], order, elf.PT_LOAD, 0, 64)
 	if e.Interp != "" {
-		e.segment(b[e.Headers+entry:], order, elf.PT_INTERP, e.InterpAt, int64(len(e.Interp))+1)
-		copy(b[e.InterpAt:], e.Interp)
+		length := uint32(copy(b[e.InterpAt:], name)) //nolint:gosec // less than 4096
+		e.segment(b[e.Headers+entry:], order, elf.PT_INTERP, e.InterpAt, length)
 	}
 	return b
 }
 
 // tail is the part of the header whose fields are as wide as the class.
-func (e ELF) tail(b []byte, order binary.ByteOrder, count int64) {
+func (e ELF) tail(b []byte, order binary.ByteOrder, count uint16) {
 	if e.Narrow {
-		order.PutUint32(b[28:], uint32(e.Headers))
+		order.PutUint32(b[28:], e.Headers)
 		order.PutUint32(b[36:], e.Flags)
 		order.PutUint16(b[42:], 32)
-		order.PutUint16(b[44:], uint16(count))
+		order.PutUint16(b[44:], count)
 		return
 	}
 	order.PutUint64(b[32:], uint64(e.Headers))
 	order.PutUint32(b[48:], e.Flags)
 	order.PutUint16(b[54:], 56)
-	order.PutUint16(b[56:], uint16(count))
+	order.PutUint16(b[56:], count)
 }
 
-func (e ELF) segment(b []byte, order binary.ByteOrder, kind elf.ProgType, at, size int64) {
-	order.PutUint32(b, uint32(kind))
+func (e ELF) segment(b []byte, order binary.ByteOrder, kind elf.ProgType, at, size uint32) {
+	order.PutUint32(b, uint32(kind)) //nolint:gosec // it is one
 	if e.Narrow {
-		order.PutUint32(b[4:], uint32(at))
-		order.PutUint32(b[16:], uint32(size))
+		order.PutUint32(b[4:], at)
+		order.PutUint32(b[16:], size)
 		return
 	}
 	order.PutUint64(b[8:], uint64(at))
@@ -149,8 +150,8 @@ func MachO(cpus ...uint32) []byte {
 		return b
 	}
 	binary.BigEndian.PutUint32(b, 0xcafebabe)
-	binary.BigEndian.PutUint32(b[4:], uint32(len(cpus)))
 	for i, cpu := range cpus {
+		b[7]++ // their number
 		binary.BigEndian.PutUint32(b[8+i*20:], cpu)
 	}
 	return b
