@@ -28,9 +28,15 @@ var codec = sync.OnceValues(func() (*zstd.Encoder, *zstd.Decoder) {
 
 var types = []Type{File, Dir, Symlink, Hardlink, Other}
 
-// encode writes a listing. Each path is what differs from the one before, which is most of the saving; JSON takes ten times as long to read.
+// encode writes a listing.
 func (l *Listing) encode() []byte {
-	var b []byte
+	e, _ := codec()
+	return e.EncodeAll(l.plain(), []byte(cacheVersion))
+}
+
+// plain writes a listing without compression. Each path is what differs from the one before, which is most of the saving; JSON takes ten
+// times as long to read.
+func (l *Listing) plain() (b []byte) {
 	var files []*exe.File
 	index := map[*exe.File]int{}
 	for _, e := range l.Entries {
@@ -60,12 +66,9 @@ func (l *Listing) encode() []byte {
 		}
 	}
 	if l.Cut {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
+		return append(b, 1)
 	}
-	e, _ := codec()
-	return e.EncodeAll(b, []byte(cacheVersion))
+	return append(b, 0)
 }
 
 func appendText(b []byte, s string) []byte {
@@ -95,6 +98,10 @@ func decode(b []byte) (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodePlain(plain)
+}
+
+func decodePlain(plain []byte) (*Listing, error) {
 	r := reader{b: plain}
 	var files []*exe.File
 	if err := json.Unmarshal(r.bytes(), &files); err != nil {

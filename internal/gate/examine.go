@@ -88,9 +88,11 @@ func isVerdict(err error) bool {
 	return errors.Is(err, ErrBadLayer) || errors.Is(err, ErrUnknownLayer) || errors.Is(err, ErrNotRead)
 }
 
-// noListing finds what a layer without a listing means.
+// noListing finds what it means that a layer has no listing, or no whole one.
 func (x *examination) noListing(i int, err error) {
-	switch {
+	switch l := x.listings[i]; {
+	case l != nil && l.Cut:
+		x.add(i, Finding{Severity: Note, Check: CheckLayerNotExamined, Message: fmt.Sprintf("only %d files of the layer were examined", len(l.Entries))})
 	case errors.Is(err, ErrBadLayer):
 		x.add(i, Finding{Severity: Error, Check: CheckLayer, Message: err.Error()})
 	case errors.Is(err, ErrUnknownLayer):

@@ -110,6 +110,9 @@ func (s *store) fetch(_ context.Context, desc ocispecs.Descriptor) (io.ReadClose
 	return io.NopCloser(bytes.NewReader(b)), nil
 }
 
+// file is where a cache keeps what a layer has.
+func (s *store) file(b []byte) string { return "sha256-" + digest.FromBytes(b).Encoded() + ".listing" }
+
 // An image that a test makes, lowest layer first.
 type image struct {
 	platform   string

@@ -191,5 +191,5 @@ func scanPacked(ctx context.Context, r *bufio.Reader) (*Listing, error) {
 		return nil, err
 	}
 	defer closer()
-	return scan(ctx, unpacked)
+	return scan(ctx, unpacked, maxListing)
 }

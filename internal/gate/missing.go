@@ -1,8 +1,10 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -31,21 +33,23 @@ func (x *examination) missing(o outcome, p program) {
 	x.add(layer, f)
 }
 
-// unread says once that the verdict would have needed a base layer that was not read.
+// unread says once that the verdict would have needed a base layer that was not read. Of other layers that have no listing there is a
+// finding already.
 func (x *examination) unread(p program) {
-	if !x.result.BaseExamined {
+	i := slices.IndexFunc(x.errs, func(err error) bool {
+		return err != nil && !errors.Is(err, ErrUnknownLayer) && !errors.Is(err, ErrBadLayer)
+	})
+	if i < 0 || !x.result.BaseExamined {
 		return
 	}
 	x.result.BaseExamined = false
-	why := ""
-	for i, err := range x.errs {
-		if err != nil {
-			why = fmt.Sprintf(" (%s, %d MB: %v)", short(x.img.Layers[i].Descriptor.Digest), x.img.Layers[i].Descriptor.Size>>20, err)
-		}
+	why, hint := x.errs[i].Error(), ""
+	if errors.Is(x.errs[i], ErrNotRead) {
+		why, hint = fmt.Sprintf("%d MB", x.img.Layers[i].Descriptor.Size>>20), ": --verify=strict reads all"
 	}
 	x.add(-1, Finding{
 		Severity: Note, Check: CheckBaseNotExamined, Path: p.word,
-		Message: fmt.Sprintf("%s may be in a layer that was not read%s: --verify=strict reads all", p.name(), why),
+		Message: fmt.Sprintf("%s may be in a layer of the base image that was not read (%s)%s", p.name(), why, hint),
 	})
 }
 

@@ -24,9 +24,10 @@ const (
 	glance = 64
 )
 
-// scan lists a layer from its tar stream. Only the beginnings of files are looked at.
-func scan(ctx context.Context, r io.Reader) (*Listing, error) {
-	s := scanner{tar: tar.NewReader(r), files: map[string]*exe.File{}}
+// scan lists a layer from its tar stream, as far as the listing takes no more than about most bytes. Only the beginnings of files are
+// looked at.
+func scan(ctx context.Context, r io.Reader, most int) (*Listing, error) {
+	s := scanner{most: most, tar: tar.NewReader(r), files: map[string]*exe.File{}}
 	for n := 0; ; n++ {
 		if n%256 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -49,6 +50,7 @@ type scanner struct {
 	listing Listing
 	files   map[string]*exe.File // alike ones once
 	cost    int
+	most    int
 	head    [glance]byte
 }
 
@@ -76,7 +78,9 @@ func (s *scanner) add(h *tar.Header) error {
 	default:
 		e.Type = Other
 	}
-	if s.pay(len(e.Path) + len(e.Link)) {
+	if tooLong(e.Path) || tooLong(e.Link) {
+		s.listing.Cut = true
+	} else if s.pay(len(e.Path) + len(e.Link)) {
 		s.listing.Entries = append(s.listing.Entries, e)
 	}
 	return nil
@@ -116,10 +120,11 @@ func (s *scanner) white(dir, base string) {
 
 // pay reports whether there is room for one entry more.
 func (s *scanner) pay(size int) bool {
-	if s.cost += size + entryCost; s.cost > maxListing {
-		s.listing.Cut = true
+	if s.cost += size + entryCost; s.cost <= s.most {
+		return true
 	}
-	return !s.listing.Cut
+	s.listing.Cut = true
+	return false
 }
 
 // finish sorts; of entries with one path the last stays.
@@ -139,6 +144,9 @@ func (s *scanner) finish() *Listing {
 	slices.Sort(l.Opaque)
 	return l
 }
+
+// tooLong tells a path that no kernel takes, or no person makes.
+func tooLong(path string) bool { return len(path) >= maxPath || strings.Count(path, "/") > maxDepth }
 
 // clean makes a path of the image: nothing leads out of its root, which is "".
 func clean(name string) string { return path.Clean("/" + name)[1:] }

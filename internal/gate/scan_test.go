@@ -30,7 +30,7 @@ func TestFilesOfOneMachineAreToldApart(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := scan(t.Context(), &layer)
+	l, err := scan(t.Context(), &layer, maxListing)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,9 @@ const special = "\"'`$\\(){}[]*?~<>#!="
 // firstCommand finds the first program that a script runs, if that is plain to see: behind assignments, exec, cd, and what only sets
 // something. It takes no script apart that has more in it; then there is no argv.
 func firstCommand(script string) started {
+	const most = 32 // commands that are skipped
 	dir := ""
-	for {
+	for range most {
 		script = strings.TrimLeft(script, " \t\r\n;")
 		end := len(script)
 		if i := strings.IndexAny(script, ";&|\n"); i >= 0 {
@@ -66,6 +67,7 @@ func firstCommand(script string) started {
 			return started{shell: true}
 		}
 	}
+	return started{shell: true}
 }
 
 // after goes behind a separator after which the shell goes on in any case that matters.

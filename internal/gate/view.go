@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"errors"
 	"path"
 	"strings"
 )
@@ -76,9 +75,7 @@ func (v view) listing(ctx context.Context, i int) (*Listing, bool) {
 		}
 		x.asked[i] = true
 		x.listings[i], x.errs[i] = x.lister.list(ctx, x.img.Layers[i], x.opt.Mode == Strict)
-		if isVerdict(x.errs[i]) && !errors.Is(x.errs[i], ErrNotRead) {
-			x.noListing(i, x.errs[i])
-		}
+		x.noListing(i, x.errs[i])
 	}
 	return x.listings[i], x.listings[i] != nil || v.shallow
 }

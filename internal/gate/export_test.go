@@ -1,0 +1,8 @@
+package gate
+
+// For tests from outside.
+var (
+	Scan        = scan
+	Plain       = (*Listing).plain
+	DecodePlain = decodePlain
+)

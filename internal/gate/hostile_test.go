@@ -1,0 +1,152 @@
+package gate_test
+
+import (
+	"archive/tar"
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+)
+
+func TestNothingLeadsOutOfTheImage(t *testing.T) {
+	missing := []string{"warned", "warning entrypoint-missing /app"}
+	for name, test := range map[string]struct {
+		layer []byte
+		want  []string
+	}{
+		"a link to itself":       {layerOf(t, link("app", "app")), missing},
+		"a circle":               {layerOf(t, link("app", "/b"), link("b", "c/../app"), dir("c")), missing},
+		"a link to nothing":      {layerOf(t, link("app", "")), missing},
+		"a link out":             {layerOf(t, link("app", "../../../../bin/sh")), missing},
+		"a link to the root":     {layerOf(t, link("app", "/")), []string{"warned", "warning entrypoint-mode /"}},
+		"a link that grows":      {layerOf(t, link("app", "app/app/app/app")), missing},
+		"a very long link":       {layerOf(t, link("app", strings.Repeat("a/", 100000))), []string{"ok", "note layer-not-examined "}},
+		"a hard link to itself":  {layerOf(t, hardlink("app", "app")), missing},
+		"hard links in a circle": {layerOf(t, hardlink("app", "b"), hardlink("b", "app")), missing},
+		"a hard link out":        {layerOf(t, hardlink("app", "../../../bin/sh")), missing},
+		"a file as a folder":     {layerOf(t, link("app", "/file/x"), file("file"), program("arm64")), missing},
+		"a device":               {layerOf(t, entry{Name: "app", Typeflag: tar.TypeBlock}), []string{"ok"}},
+		"through .. only":        {layerOf(t, link("app", "/x/../../../../real"), file("real"), program("amd64"), dir("x")), []string{"refused", "error entrypoint-machine /real"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			img := image{added: [][]byte{test.layer}, cmd: []string{"/app"}}
+			if diff := cmp.Diff(test.want, said(img.examine(t, gate.Options{}))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestNamesCannotWriteToATerminal(t *testing.T) {
+	img := image{added: [][]byte{layerOf(t, file("app\x1b[2J\n"), program("amd64"))}, cmd: []string{"/app\x1b[2J\n"}}
+	result := img.examine(t, gate.Options{})
+	if len(result.Findings) != 1 || strings.ContainsAny(result.Findings[0].Message, "\x1b\n") {
+		t.Errorf("%+v", result.Findings)
+	}
+}
+
+func TestOddCommandsAreTaken(t *testing.T) {
+	layer := layerOf(t, file("bin/sh"), program("arm64"), file("bin/env"), program("arm64"))
+	for _, argv := range [][]string{
+		{""}, {"", "x"}, {"/"}, {"."}, {".."}, {"sh"}, {"sh", "-c"}, {"sh", "-c", ""}, {"sh", "-c", "   ;;; && "}, {"sh", "-c", "cd"}, {"sh", "-c", "exec"},
+		{"sh", "-c", strings.Repeat("cd x && ", 50000)}, {"sh", "-c", strings.Repeat("sh -c ", 50000)}, {"env"}, {"env", "-S"}, {"env", "-S", ""},
+		{"env", "A=b"}, {"env", "env", "env", "env", "env", "env", "env", "env", "env", "env", "env"}, {strings.Repeat("a/", 5000)}, {"sh", "-o"},
+	} {
+		img := image{added: [][]byte{layer}, cmd: argv}
+		if got := img.examine(t, gate.Options{}); got.Verdict == gate.Refused {
+			t.Errorf("%.80q: %+v", argv, got)
+		}
+	}
+}
+
+// flood writes a tar of very many entries.
+func flood(w *io.PipeWriter, count int, name func(i int) string) {
+	buffered := bufio.NewWriterSize(w, 1<<20)
+	tw := tar.NewWriter(buffered)
+	for i := range count {
+		if tw.WriteHeader(&tar.Header{Name: name(i), Typeflag: tar.TypeReg, Format: tar.FormatGNU}) != nil {
+			break // the reader has gone
+		}
+	}
+	w.CloseWithError(errors.Join(tw.Close(), buffered.Flush()))
+}
+
+func TestAFloodOfEntriesIsCutOff(t *testing.T) {
+	long := strings.Repeat("long name/", 200)
+	for name, test := range map[string]struct {
+		count int
+		name  func(i int) string
+	}{
+		"long names":      {3000, func(i int) string { return fmt.Sprint(long, i) }},
+		"very long names": {10, func(i int) string { return strings.Repeat("x", 900<<10) + fmt.Sprint(i) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, w := io.Pipe()
+			go flood(w, test.count, test.name)
+			l, err := gate.Scan(t.Context(), r, 4<<20)
+			if err != nil || !l.Cut {
+				t.Fatalf("%v", err)
+			}
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			if m.HeapAlloc > 30<<20 {
+				t.Errorf("%d MiB", m.HeapAlloc>>20)
+			}
+			runtime.KeepAlive(l)
+		})
+	}
+}
+
+// What was cut off may be what is missing.
+func TestWhatIsCutOffIsNotMissing(t *testing.T) {
+	s := newStore()
+	img := image{added: [][]byte{layerOf(t, file("data"), []byte("x")), layerOf(t, file(strings.Repeat("d/", 3000)+"x"), []byte("x"))}, cmd: []string{"/app"}}.in(t, s)
+	result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, gate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ok", "note layer-not-examined "}, said(result)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzScan(f *testing.F) {
+	whole := layerOf(f, dir("usr"), file("usr/app"), program("amd64"), link("app", "usr/app"), hardlink("b", "usr/app"), file(".wh.x"), file("s"), script("#!/bin/sh -e"))
+	f.Add(whole)
+	f.Add(whole[:700])
+	f.Add(layerOf(f, tar.Header{Name: "x", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"path": strings.Repeat("a/", 200), "comment": "x"}}))
+	f.Add(gzipped(f, whole))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := newStore()
+		img := image{added: [][]byte{b}, cmd: []string{"/app"}}.in(t, s)
+		img.Layers[0].Descriptor.MediaType = ocispecs.MediaTypeImageLayer
+		if _, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, gate.Options{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	l, err := listOf(f, layerOf(f, dir("usr"), file("usr/app"), program("amd64"), link("app", "usr/app"), file(".wh.x")), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(gate.Plain(l))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if l, err := gate.DecodePlain(b); err == nil {
+			if _, err := gate.DecodePlain(gate.Plain(l)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
