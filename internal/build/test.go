@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/distribution/reference"
-	"github.com/moby/buildkit/client"
-	"github.com/opencontainers/go-digest"
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -122,67 +119,4 @@ func (s *solve) bring(ctx context.Context, c child) (string, error) {
 		}
 	}
 	return s.bench.Bring(ctx, img)
-}
-
-// try runs one test, and shows it as a step of its platform.
-func (s *solve) try(ctx context.Context, image string, t smoke.Test) smoke.Outcome {
-	step := client.Vertex{Digest: TestStep(s.platform, t.Name), Name: fmt.Sprintf("[test %s] %s", t.Name, t.Words())}
-	if t.Name == t.Words() {
-		step.Name = "[test] " + t.Name
-	}
-	tell := func(v client.Vertex) {
-		s.env.Progress.Status(s.platform, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
-	}
-	tell(step)
-	log := &stepLog{tell: func(msg *client.SolveStatus) { s.env.Progress.Status(s.platform, msg) }, step: step.Digest}
-	o := s.bench.Try(ctx, smoke.Job{Image: image, Test: t, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
-		now := time.Now()
-		step.Started = &now
-		tell(step)
-	}})
-	o.Platform = s.platform
-	now := time.Now()
-	if step.Completed = &now; step.Started == nil {
-		step.Started = &now
-	}
-	step.Error = o.Reason
-	if err := context.Cause(ctx); err != nil {
-		step.Error = context.Canceled.Error()
-	}
-	tell(step)
-	return o
-}
-
-// TestStep is the step as which a test is known to the progress display.
-func TestStep(p platform.Platform, test string) digest.Digest {
-	return digest.FromString("docker-multiarch test\x00" + platform.Format(p) + "\x00" + test)
-}
-
-// stepLog makes messages of a step's output, up to the length at which BuildKit cuts that of its steps (util/progress/logs).
-type stepLog struct {
-	tell func(*client.SolveStatus)
-	step digest.Digest
-	said int
-}
-
-const maxStepLog = 2 << 20
-
-type stepStream struct {
-	*stepLog
-	number int
-}
-
-func (l *stepLog) stream(number int) stepStream { return stepStream{l, number} }
-
-// Write implements io.Writer. The streams of one step are written to in turn.
-func (s stepStream) Write(p []byte) (int, error) {
-	if s.said > maxStepLog {
-		return len(p), nil
-	}
-	data := slices.Clone(p)
-	if s.said += len(p); s.said > maxStepLog {
-		data = fmt.Appendf(data, "\n[output clipped, log limit %dMiB reached]\n", maxStepLog>>20)
-	}
-	s.tell(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: s.step, Stream: s.number, Data: data, Timestamp: time.Now()}}})
-	return len(p), nil
 }

@@ -118,9 +118,9 @@ func blobsOf(node layout.Node) []ocispecs.Descriptor {
 	return append([]ocispecs.Descriptor{node.Config}, node.Layers...)
 }
 
-// own is the place of the platform that an engine takes for its own, -1 if it can run none.
-func own(info engine.Info, ps []platform.Platform) int {
-	order := cplatforms.Only(machine(info))
+// Own is the place of the platform that an engine takes for its own, -1 if it can run none.
+func Own(info engine.Info, ps []platform.Platform) int {
+	order := cplatforms.Only(Machine(info))
 	best := -1
 	for i, p := range ps {
 		if order.Match(p) && (best < 0 || order.Less(p, ps[best])) {
@@ -130,8 +130,8 @@ func own(info engine.Info, ps []platform.Platform) int {
 	return best
 }
 
-// machine is the engine's own platform. Kernels have names of their own for some CPUs.
-func machine(info engine.Info) platform.Platform {
+// Machine is the engine's own platform. Kernels have names of their own for some CPUs.
+func Machine(info engine.Info) platform.Platform {
 	arch := info.Arch
 	switch {
 	case strings.HasPrefix(arch, "armv") && len(arch) > 4:

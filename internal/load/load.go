@@ -164,7 +164,7 @@ func stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error
 	// An image that comes alone needs no other name: it is what was asked for.
 	plain := 0
 	if len(wanted) > 1 {
-		plain = slices.Index(chosen, own(info, platforms))
+		plain = slices.Index(chosen, Own(info, platforms))
 	}
 	return stageImages(ctx, eng, req, wanted, plain)
 }
@@ -179,9 +179,9 @@ func choose(info engine.Info, ps []platform.Platform, sel Selection) ([]int, err
 		return chosen, nil
 	}
 	if sel.Native {
-		i := own(info, ps)
+		i := Own(info, ps)
 		if i < 0 {
-			return nil, refuse("cannot load the engine's own platform, %s: the image is for %s", platform.Format(machine(info)), list(ps))
+			return nil, refuse("cannot load the engine's own platform, %s: the image is for %s", platform.Format(Machine(info)), list(ps))
 		}
 		chosen = append(chosen, i)
 	}

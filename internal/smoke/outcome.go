@@ -54,5 +54,5 @@ func (e *FailedError) Error() string {
 	for i, o := range e.Failed {
 		lines[i] = fmt.Sprintf("test %q: %s", o.Test, o.Reason)
 	}
-	return strings.Join(lines, "; ")
+	return strings.Join(lines, "\n  ")
 }

@@ -8,7 +8,7 @@ import (
 // captured is how much of a stream is kept to be compared, and kept how much of the end of all output.
 const (
 	captured = 1 << 20
-	kept     = 16 << 10
+	kept     = 8 << 10
 )
 
 // capture keeps the beginning of a stream.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -123,7 +124,7 @@ func reasonOf(err error) string {
 		return late.Error()
 	}
 	if start, ok := errors.AsType[*engine.StartError](err); ok {
-		return "it could not be started: " + start.Error()
+		return "it could not be started: " + strings.TrimPrefix(start.Error(), "Error response from daemon: ")
 	}
 	return "it could not be run: " + err.Error()
 }
