@@ -83,7 +83,7 @@ func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
 	free := []string{ // of all commands
 		"add-host", "annotation", "build-arg", "build-context", "builder-image", "buildkitd-flags", "cgroup-parent", "image", "jobs", "label",
 		"local-base", "max-used-space", "min-free-space", "name", "no-cache-filter", "node", "onto", "os-features", "os-version", "reserved-space", "retry", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
-		"test", "verify-allow",
+		"entrypoint", "env", "memory", "test", "timeout", "user", "verify-allow", "workdir",
 	}
 	used := map[string]bool{}
 	var visit func(*cobra.Command)

@@ -113,6 +113,9 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[*usage](err); ok {
 		return exitUsage
 	}
+	if _, ok := errors.AsType[*notRun](err); ok {
+		return ranNot
+	}
 	if _, ok := errors.AsType[*unknown](err); ok {
 		return exitUnknown
 	}

@@ -18,7 +18,7 @@ type Job struct {
 	Image    string
 	Platform *platform.Platform
 	Test     Test
-	// Plain is as `docker run` has it: no limits but those that the test sets, and the engine's default network.
+	// Plain is as `docker run` has it: at once, without limits but those that the test sets, and in the engine's default network.
 	Plain bool
 	// Stdout and Stderr get what the program writes, as it comes, one write at a time.
 	Stdout, Stderr io.Writer
@@ -43,14 +43,16 @@ func (e *TimeoutError) Error() string {
 // maxPids bounds the processes and threads of a test, so that one that multiplies ends.
 const maxPids = 1024
 
-// Run runs the program in a container of its own, which is removed, and waits for it. At the same time run as many as the engine has
-// CPUs. Errors besides those of the engine: [*TimeoutError], [*engine.StartError].
+// Run runs the program in a container of its own, which is removed, and waits for it. At the same time run as many tests as the engine
+// has CPUs. Errors besides those of the engine: [*TimeoutError], [*engine.StartError].
 func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
-	select {
-	case b.slots <- struct{}{}:
-		defer func() { <-b.slots }()
-	case <-ctx.Done():
-		return Ran{}, context.Cause(ctx)
+	if !j.Plain {
+		select {
+		case b.slots <- struct{}{}:
+			defer func() { <-b.slots }()
+		case <-ctx.Done():
+			return Ran{}, context.Cause(ctx)
+		}
 	}
 	if j.Begins != nil {
 		j.Begins()
@@ -107,7 +109,7 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 	ran, err := b.Run(ctx, j)
 	out.Seconds, out.Output = ran.Seconds, end.String()
 	if err != nil {
-		out.Reason = reasonOf(err)
+		out.Reason = Why(err)
 		return out
 	}
 	out.Exit = ran.Exit
@@ -119,12 +121,20 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 // notEnded is the status of a program that did not end by itself.
 const notEnded = -1
 
-func reasonOf(err error) string {
+// Why says in words, without those of an engine's machinery, why a program could not be run or was ended.
+func Why(err error) string {
 	if late, ok := errors.AsType[*TimeoutError](err); ok {
 		return late.Error()
 	}
-	if start, ok := errors.AsType[*engine.StartError](err); ok {
-		return "it could not be started: " + strings.TrimPrefix(start.Error(), "Error response from daemon: ")
+	start, ok := errors.AsType[*engine.StartError](err)
+	if !ok {
+		return "it could not be run: " + err.Error()
 	}
-	return "it could not be run: " + err.Error()
+	text := strings.TrimPrefix(start.Error(), "Error response from daemon: ")
+	for _, words := range []string{"unable to start container process: ", "error during container init: "} { // of runc
+		if _, rest, ok := strings.Cut(text, words); ok {
+			text = rest
+		}
+	}
+	return "it could not be started: " + strings.TrimSuffix(text, ": unknown")
 }

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// runnable is one platform's image that can be run.
+type runnable struct {
+	platform platform.Platform
+	local    string      // a name by which the engine has it; "" if it is to be brought there
+	choose   bool        // the engine has several platforms by that name
+	image    smoke.Image // to be brought there
+}
+
+// imageFinder finds the platforms of an image.
+type imageFinder struct {
+	w   *world
+	eng *engine.Engine
+	o   runOptions
+
+	info engine.Info
+}
+
+func (f *imageFinder) find(ctx context.Context) (found []runnable, err error) {
+	if f.info, err = f.eng.Info(ctx); err != nil {
+		return nil, err
+	}
+	var local []runnable
+	var whole bool
+	if f.o.pull != pullAlways && !isPath(f.o.image) && !strings.HasPrefix(f.o.image, layoutScheme) {
+		if local, whole, err = f.onEngine(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if f.o.pull == pullNever || f.satisfied(local, whole) {
+		if len(local) == 0 {
+			return nil, &usage{err: fmt.Errorf("the engine has no image %q", f.o.image), hint: "leave --pull never out to have it pulled"}
+		}
+		return f.chosen(local)
+	}
+	elsewhere, err := f.elsewhere(ctx)
+	if err != nil && len(local) > 0 && f.o.all && ctx.Err() == nil {
+		f.w.say(fmt.Sprintf("only the platforms that the engine has are run: %v", err))
+		return local, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.chosen(elsewhere)
+}
+
+// onEngine are the platforms that the engine has under the name. whole: it knows that there are no others.
+func (f *imageFinder) onEngine(ctx context.Context) (local []runnable, whole bool, err error) {
+	children, err := f.eng.Children(ctx, f.o.image)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, c := range children {
+		if c.Available {
+			local = append(local, runnable{platform: platform.Normalize(c.Platform), local: f.o.image, choose: c.Digest != ""})
+		}
+	}
+	return local, len(local) == len(children) && len(children) > 0 && children[0].Digest != "", nil
+}
+
+// satisfied: the registry need not be asked.
+func (f *imageFinder) satisfied(local []runnable, whole bool) bool {
+	if f.o.all {
+		return whole
+	}
+	if len(f.o.wanted) == 0 {
+		return len(local) > 0 && f.own(local) >= 0
+	}
+	for _, p := range f.o.wanted {
+		if index(local, p) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// elsewhere are the platforms that the image has in its registry, or in an archive.
+func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
+	at, err := f.w.findPlace(ctx, f.o.image)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tree.Read(ctx, at.root, at.blobs)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at.name, err)
+	}
+	var found []runnable
+	for _, img := range t.Images {
+		one := smoke.Image{
+			Platform: platform.Normalize(*img.Descriptor.Platform), Root: img.Descriptor, Config: img.Manifest.Config.Digest,
+			Blobs: func(context.Context) (content.Fetcher, error) { return at.blobs, nil },
+		}
+		if at.ref != nil {
+			one.Pull = reference.TrimNamed(at.ref)
+			if one.Auth, err = pullAuth(f.w.config())(ctx, one.Pull.Name()); err != nil {
+				return nil, err
+			}
+		}
+		found = append(found, runnable{platform: one.Platform, image: one})
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s is no image that can be run", at.name)
+	}
+	return found, nil
+}
+
+// chosen are those that were asked for, in canonical order.
+func (f *imageFinder) chosen(all []runnable) ([]runnable, error) {
+	if f.o.all {
+		slices.SortFunc(all, func(a, b runnable) int { return platform.Compare(a.platform, b.platform) })
+		return all, nil
+	}
+	if len(f.o.wanted) == 0 {
+		i := f.own(all)
+		if i < 0 {
+			return nil, f.lacks(load.Machine(f.info), all)
+		}
+		return all[i : i+1], nil
+	}
+	var chosen []runnable
+	for _, p := range slices.SortedFunc(slices.Values(f.o.wanted), platform.Compare) {
+		i := index(all, p)
+		if i < 0 {
+			return nil, f.lacks(p, all)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+func (f *imageFinder) lacks(p platform.Platform, all []runnable) error {
+	return &usage{
+		err:  fmt.Errorf("%s has no image for %s: it is for %s", f.o.image, platform.Format(p), strings.Join(platformNames(runPlatforms(all)), ", ")),
+		hint: "name one of those with --platform, or all of them: --platform all",
+	}
+}
+
+func (f *imageFinder) own(all []runnable) int { return load.Own(f.info, runPlatforms(all)) }
+
+func runPlatforms(all []runnable) []platform.Platform {
+	ps := make([]platform.Platform, len(all))
+	for i, r := range all {
+		ps[i] = r.platform
+	}
+	return ps
+}
+
+func index(all []runnable, p platform.Platform) int {
+	return slices.IndexFunc(all, func(r runnable) bool { return platform.Equal(r.platform, p) })
+}
