@@ -48,6 +48,10 @@ type metadata struct {
 			Platform, Manifest, Config, Node, How string
 			Size                                  int64
 			Seconds                               float64
+			Verify                                struct {
+				Verdict  string
+				Findings []gateFinding
+			}
 		}
 		Tags []struct{ Name, Digest, State string }
 	}

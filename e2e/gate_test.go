@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,22 +37,85 @@ func TestWhatWouldNotRunIsRefusedBeforeATagMoves(t *testing.T) {
 		s.equal("the status", r.code, c.status)
 		s.equal("whether the tag is there", s.exists(repo, "latest"), false)
 		for _, f := range c.findings {
-			said := false
-			for line := range strings.Lines(r.err) {
-				said = said || strings.Contains(line, f.Platform) && strings.Contains(line, f.Path) && (f.Line == 0 || strings.Contains(line, fmt.Sprintf("Dockerfile:%d", f.Line)))
-			}
+			said := slices.ContainsFunc(slices.Collect(strings.Lines(r.err)), func(line string) bool {
+				return (strings.Contains(line, f.Platform) || strings.Contains(line, "(all ")) && strings.Contains(line, f.Path) && (f.Line == 0 || strings.Contains(line, fmt.Sprintf("Dockerfile:%d", f.Line)))
+			})
 			if !said {
 				s.Errorf("no line tells of %s, line %d:\n%s", f.short(), f.Line, r.err)
 			}
 		}
+		s.verifyFinds(c, repo)
 	})
+}
+
+// verifyFinds publishes an image without looking at it, and then looks at what is published.
+func (s *story) verifyFinds(c gateCase, repo string) {
+	s.Helper()
+	s.mustBuild(append(c.words(s, "--push", "-t", repo), "--verify=off")...)
+	args := []string{"verify", "--format", "json", repo}
+	if slices.Contains(c.with, "--verify=strict") {
+		args = append(args, "--executables=strict")
+	}
+	r := s.noEngine(args...)
+	s.equal("the status of verify", r.code, 1)
+	var answer struct{ Findings []gateFinding }
+	s.check(json.Unmarshal([]byte(r.out), &answer))
+	c.has(s, "what verify finds", answer.Findings)
+}
+
+// short are findings as they are compared: without notes, unless some are expected.
+func short(findings []gateFinding, notes bool) []string {
+	list := []string{}
+	for _, f := range findings {
+		if f.Severity != "note" || notes {
+			list = append(list, f.short())
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// has compares findings with those that are expected of a case.
+func (c gateCase) has(s *story, what string, found []gateFinding) {
+	s.Helper()
+	notes := slices.ContainsFunc(c.findings, func(f gateFinding) bool { return f.Severity == "note" })
+	s.equal(what, strings.Join(short(found, notes), "\n"), strings.Join(short(c.findings, notes), "\n"))
 }
 
 func TestWhatIsLawfulPasses(t *testing.T) {
 	eachGateCase(t, "lawful", func(s *story, c gateCase) {
 		repo := s.repo()
-		r := s.mustBuild(c.words(s, "--push", "-t", repo, "--metadata-file", "meta")...)
+		s.mustBuild(c.words(s, "--push", "-t", repo, "--metadata-file", "meta")...)
 		s.equal("whether the tag is there", s.exists(repo, "latest"), true)
-		_ = r
+		var m metadata
+		s.check(json.Unmarshal([]byte(s.read("meta")), &m))
+		var found []gateFinding
+		for _, p := range m.Multiarch.Platforms {
+			found = append(found, p.Verify.Findings...)
+		}
+		c.has(s, "the findings", found)
+		for _, want := range c.findings {
+			if !slices.ContainsFunc(found, func(f gateFinding) bool { return f.short() == want.short() && (f.Line == want.Line || want.Line == 0) }) {
+				s.Errorf("%s is not said to come from line %d: %+v", want.short(), want.Line, found)
+			}
+		}
+	})
+}
+
+func TestATagThatIsThereStaysWhenANewImageIsRefused(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		repo := s.repo()
+		build := func(which string) result {
+			return s.build("--platform", twoPlatforms, "-f", s.dockerfile("FROM scratch", "ARG TARGETARCH", "COPY static/linux/"+which+" /app", "CMD [\"/app\"]")+"/Dockerfile",
+				"--push", "-t", repo, "-o", "type=oci,dest=app.tar", s.fixtures())
+		}
+		r := build("$TARGETARCH")
+		s.equal("the status of what is right", r.code, 0)
+		before, archive := s.remote(repo, "latest").digest, digestOf(s.read("app.tar"))
+		r = build("amd64")
+		s.equal("the status of what is wrong", r.code, 1)
+		s.contains("the end", r.err, "No tag was moved", "linux/arm64", "/app", "Dockerfile:3")
+		s.equal("the tag", s.remote(repo, "latest").digest, before)
+		s.equal("the archive", digestOf(s.read("app.tar")), archive)
 	})
 }

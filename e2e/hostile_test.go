@@ -153,7 +153,7 @@ func TestHostileImagesAreLookedAtInBoundedMemoryAndSaidClearly(t *testing.T) {
 		s.Run(name, func(t *testing.T) {
 			told := *s
 			told.T = t
-			r, peak := told.peakOf("verify", repo+":"+tag)
+			r, peak := told.peakOf("verify", "--executables", "strict", repo+":"+tag)
 			told.lacks("what verify says", r.out+r.err, "panic", "goroutine", "runtime error")
 			if peak > mostMemory {
 				t.Errorf("it took %d MiB", peak>>20)

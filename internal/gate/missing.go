@@ -24,11 +24,11 @@ func (x *examination) missing(o outcome, p program) {
 		f.Message = p.name() + " is not in the image: it starts only if a volume brings it"
 	case roleInterpreter:
 		f.Check = CheckInterpreterMissing
-		f.Message = p.name() + " is not in the image" + interpreterHint(p.word)
+		f.Message = p.name() + " is not in the image" + x.origin(layer) + interpreterHint(p.word)
 	case roleLoader:
 		f.Check = CheckLoaderMissing
-		f.Message = fmt.Sprintf("%q needs the loader %q, which the image lacks%s: build it static (CGO_ENABLED=0), or use a base that has it",
-			f.Path, p.word, loaderHint(p.word))
+		f.Message = fmt.Sprintf("%q needs the loader %q, which the image lacks%s%s: build it static (CGO_ENABLED=0), or use a base that has it",
+			f.Path, p.word, loaderHint(p.word), x.origin(layer))
 	}
 	x.add(layer, f)
 }

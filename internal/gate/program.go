@@ -124,7 +124,7 @@ func (x *examination) interpreter(ctx context.Context, script program, f exe.Fil
 	if strings.HasSuffix(line[len(line)-1], "\r") {
 		x.add(script.layer, Finding{
 			Severity: script.severity(Error), Check: CheckLineEnds, Path: "/" + script.Path,
-			Message: fmt.Sprintf("%s has the line ends of Windows: there is no interpreter %q", script.name(), strings.Join(line, " ")),
+			Message: fmt.Sprintf("%s has the line ends of Windows: there is no interpreter %q%s", script.name(), strings.Join(line, " "), x.origin(script.layer)),
 		})
 		return
 	}
