@@ -19,11 +19,12 @@ import (
 func answer(w *world, o buildOptions, j job, report build.Report, err error) error {
 	if !o.quiet {
 		table(w.err, report)
+		list(w.err, findingsOf(report))
 		delivered(w.err, report)
 	}
 	if err != nil {
 		sayUntouched(w.err, j, report)
-		return err
+		return refusedMetadata(w, o, j, report, err)
 	}
 	if o.quiet {
 		printDigests(w.out, j, report)

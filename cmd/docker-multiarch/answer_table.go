@@ -12,6 +12,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -27,6 +28,8 @@ func columnsOf(report build.Report) []column {
 	all := []column{
 		{"PLATFORM", func(p build.PlatformReport) string { return platform.Format(p.Platform) }},
 		{"BUILD", buildCell},
+		{"VERIFY", verifyCell},
+		{"TEST", testCell},
 		{"SIZE", sizeCell},
 		{"DIGEST", digestCell},
 	}
@@ -71,7 +74,52 @@ func buildCell(p build.PlatformReport) string {
 	if how == "" {
 		return ""
 	}
-	return how + " " + secondsText(p.Seconds)
+	how += " " + secondsText(p.Seconds)
+	switch p.Retries {
+	case 0:
+		return how
+	case 1:
+		return how + ", 1 retry"
+	}
+	return fmt.Sprintf("%s, %d retries", how, p.Retries)
+}
+
+// verifyCell is what was found of the executables.
+func verifyCell(p build.PlatformReport) string {
+	switch v := p.Verify; v.Verdict {
+	case gate.NotAsked:
+		return ""
+	case gate.Warned:
+		n := 0
+		for _, f := range v.Findings {
+			if f.Severity == gate.Warning {
+				n++
+			}
+		}
+		return count(n, "warning")
+	case gate.OK:
+		if !v.BaseExamined {
+			return "base not examined"
+		}
+	}
+	return string(p.Verify.Verdict)
+}
+
+// testCell counts the tests.
+func testCell(p build.PlatformReport) string {
+	failed := 0
+	for _, o := range p.Tests {
+		if !o.Passed {
+			failed++
+		}
+	}
+	switch {
+	case len(p.Tests) == 0:
+		return ""
+	case failed == 0:
+		return fmt.Sprintf("%d passed", len(p.Tests))
+	}
+	return fmt.Sprintf("%d of %d failed", failed, len(p.Tests))
 }
 
 func secondsText(s float64) string {

@@ -37,10 +37,10 @@ func TestTheAnswerIsATableOfPlatformsAndOneOfTags(t *testing.T) {
 		t.Fatalf("status %d:\n%s", status, s.err.String())
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
-	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  445B  sha256:1
-linux/arm/v7  emulated (builder) TIME  459B  sha256:2
-linux/arm64  emulated TIME  445B  sha256:3
+	want := `  BUILD  VERIFY  SIZE  DIGEST
+linux/amd64  native TIME  ok  445B  sha256:1
+linux/arm/v7  emulated (builder) TIME  ok  459B  sha256:2
+linux/arm64  emulated TIME  ok  445B  sha256:3
 
 TAG  INDEX DIGEST (what docker pull shows)
 HOST/app:v1  sha256:4
@@ -95,7 +95,12 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
         "size": 445,
         "node": "default",
         "how": "native",
-        "seconds": 0
+        "seconds": 0,
+        "verify": {
+          "verdict": "ok",
+          "files": 0,
+          "baseExamined": true
+        }
       },
       {
         "platform": "linux/arm/v7",
@@ -104,7 +109,12 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
         "size": 459,
         "node": "default",
         "how": "emulated (builder)",
-        "seconds": 0
+        "seconds": 0,
+        "verify": {
+          "verdict": "ok",
+          "files": 0,
+          "baseExamined": true
+        }
       },
       {
         "platform": "linux/arm64",
@@ -113,7 +123,12 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
         "size": 445,
         "node": "default",
         "how": "emulated",
-        "seconds": 0
+        "seconds": 0,
+        "verify": {
+          "verdict": "ok",
+          "files": 0,
+          "baseExamined": true
+        }
       }
     ],
     "tags": [
@@ -208,7 +223,12 @@ func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
         "size": 445,
         "node": "default",
         "how": "native",
-        "seconds": 0
+        "seconds": 0,
+        "verify": {
+          "verdict": "ok",
+          "files": 0,
+          "baseExamined": true
+        }
       }
     ],
     "tags": [],

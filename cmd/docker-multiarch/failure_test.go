@@ -51,9 +51,9 @@ func TestTheTableOfAFailedBuildSaysWhichPlatformFailed(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
-	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  445B  sha256:1
-linux/arm64  emulated TIME  -  failed
+	want := `  BUILD  VERIFY  SIZE  DIGEST
+linux/amd64  native TIME  ok  445B  sha256:1
+linux/arm64  emulated TIME  -  -  failed
 
 No tag was moved.
 ERROR: linux/arm64: exit code: 1

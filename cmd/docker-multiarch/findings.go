@@ -10,7 +10,9 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // finding is one of package gate, and the platforms that have it.
@@ -75,6 +77,17 @@ func stepText(step string) string {
 	return runewidth.Truncate(strings.Join(strings.Fields(step), " "), 60, "...")
 }
 
+// findingsOf are those of a build, in the order of its platforms.
+func findingsOf(report build.Report) (all []gate.Finding) {
+	for _, p := range report.Platforms {
+		for _, f := range p.Verify.Findings {
+			f.Platform = platform.Format(p.Platform)
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
 // list writes what was found: a line each, and then what to do about it. It writes nothing if there is nothing, and begins with an
 // empty line.
 func list(out io.Writer, findings []gate.Finding) {
@@ -104,20 +117,33 @@ func advice(all []finding) (lines []string) {
 	return lines
 }
 
-// adviceFor is what to do about a finding; "" if that is in its text.
+// refusedHint is what to do about the first error, and how an image is published that is meant to be so.
+func refusedHint(refused *gate.RefusedError) string {
+	off := "--verify=off publishes an image as it is"
+	for _, f := range refused.Findings {
+		if line := adviceFor(f); line != "" && f.Severity == gate.Error {
+			return line + ".\n      " + off
+		}
+	}
+	return off
+}
+
+// adviceFor says how images come to have what was found, or what to do about it; "" if that is in its text.
 func adviceFor(f gate.Finding) string {
 	switch f.Check {
-	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckCommand, gate.CheckMachine:
-		return "build it for the platform ($TARGETARCH; go build: GOARCH, cc and cargo: --target), or COPY --from a stage of the same\n" +
-			"      platform. A file that is to be for another one: --verify-allow " + cmp.Or(shellWord(f.Path), "PATTERN")
+	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckCommand:
+		return "frequent causes: ARG TARGETARCH with a default, which hides the platform's own value; a last stage FROM\n" +
+			"      --platform=$BUILDPLATFORM; a base image or a download for one platform only"
+	case gate.CheckMachine:
+		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(shellWord(f.Path), "PATTERN")
 	case gate.CheckLoaderMissing:
-		return "link it statically, install the C library that it was linked with in the last stage, or take a base image that has it"
+		return "link it statically, install in the last stage the C library that it was linked with, or take a base image that has it"
 	case gate.CheckInterpreterMissing:
 		return "install the interpreter in the last stage, or take a base image that has it"
 	case gate.CheckEntrypointMissing:
-		return "if no volume brings it at run time, look at ENTRYPOINT, CMD, PATH and the COPY that should have brought it"
+		return "if no volume brings it when the image runs: look at ENTRYPOINT, CMD, PATH and at the COPY that should bring it"
 	case gate.CheckEntrypointMode:
-		return "COPY --chmod=755, or chmod +x where it is made"
+		return "COPY --chmod=755, or RUN chmod +x where the file is made"
 	}
 	return ""
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strconv"
 
 	"github.com/spf13/pflag"
 
@@ -45,20 +44,6 @@ func (o gateOptions) parse(flag string) (*gate.Options, error) {
 		}
 	}
 	return &opt, nil
-}
-
-// refusedHint says how images come to have programs for another machine, and how one is published that is meant to.
-func refusedHint(refused *gate.RefusedError) string {
-	first := refused.Findings[0]
-	allow := "--verify=off publishes an image as it is"
-	switch first.Check {
-	case gate.CheckMachine:
-		return "--verify-allow " + strconv.Quote(first.Path) + " lets that file be; " + allow
-	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader:
-		return "frequent causes: ARG TARGETARCH with a default, which hides the platform's own value; a last stage FROM\n" +
-			"      --platform=$BUILDPLATFORM; a base image or a download for one platform only. " + allow
-	}
-	return allow
 }
 
 // listings is the folder that keeps what layers have, so that none is read twice; "" if there is no place for it.

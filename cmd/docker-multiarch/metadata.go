@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -8,6 +10,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -30,6 +34,7 @@ type multiarch struct {
 	Schema    int                `json:"schemaVersion"`
 	Index     digest.Digest      `json:"index,omitempty"`    // digest of the index; none for a plain manifest
 	Platforms []platformMetadata `json:"platforms"`          // in the order of the index
+	Failed    string             `json:"failed,omitempty"`   // why there is no result: what was examined or tested was refused
 	Missing   []missingMetadata  `json:"missing,omitempty"`  // platforms that failed, and that the result does without
 	Tags      []tagMetadata      `json:"tags"`               // in the order asked for
 	ByDigest  []string           `json:"byDigest,omitempty"` // repositories that have it without a tag
@@ -56,6 +61,8 @@ type platformMetadata struct {
 	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
 	Retries      int             `json:"retries,omitempty"`  // how often it was solved again
+	Verify       *gate.Result    `json:"verify,omitempty"`   // of its executables
+	Tests        []smoke.Outcome `json:"tests,omitempty"`    // in their order
 	Error        string          `json:"error,omitempty"`    // why there is no image
 }
 
@@ -126,6 +133,10 @@ func newPlatformMetadata(p build.PlatformReport) platformMetadata {
 		Platform: platform.Format(p.Platform), Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
 		Retries: p.Retries,
 	}
+	if p.Verify.Verdict != "" && p.Verify.Verdict != gate.NotAsked {
+		m.Verify = &p.Verify
+	}
+	m.Tests = p.Tests
 	if p.Err != nil {
 		m.Error = p.Err.Error()
 		return m
@@ -135,4 +146,23 @@ func newPlatformMetadata(p build.PlatformReport) platformMetadata {
 		m.Attestations = append(m.Attestations, a.Digest)
 	}
 	return m
+}
+
+// refusedMetadata writes the metadata of a build whose images were made, and of which one was refused or has failed a test: there is
+// nothing in it that names a result. Of a build that failed otherwise there is no file, as of docker buildx. It gives back the build's
+// error.
+func refusedMetadata(w *world, o buildOptions, j job, report build.Report, err error) error {
+	_, refused := errors.AsType[*gate.RefusedError](err)
+	_, failed := errors.AsType[*smoke.FailedError](err)
+	if o.metadataFile == "" || !refused && !failed || len(report.Tags)+len(report.ByDigest)+len(report.Written)+len(report.Loaded) > 0 {
+		return err
+	}
+	m := buildMetadata{Multiarch: multiarch{Schema: metadataSchema, Failed: err.Error(), Tags: []tagMetadata{}, Source: j.origin}}
+	for _, p := range report.Platforms {
+		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
+	}
+	if werr := writeMetadata(o.metadataFile, m); werr != nil {
+		w.say(fmt.Sprintf("warning: --metadata-file could not be written: %v", werr))
+	}
+	return err
 }

@@ -33,10 +33,10 @@ func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T)
 		t.Errorf("status %d", status)
 	}
 	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
-	want := `  BUILD  SIZE  DIGEST
-linux/amd64  native TIME  445B  sha256:1
-linux/arm/v7  emulated (builder) TIME  459B  sha256:2
-linux/arm64  emulated TIME  -  failed
+	want := `  BUILD  VERIFY  SIZE  DIGEST
+linux/amd64  native TIME  ok  445B  sha256:1
+linux/arm/v7  emulated (builder) TIME  ok  459B  sha256:2
+linux/arm64  emulated TIME  -  -  failed
 
 TAG  INDEX DIGEST (what docker pull shows)
 HOST/app:latest  sha256:3

@@ -111,25 +111,31 @@ func (d *display) Cleared(plan build.Plan) {
 
 // explainFailures shows again what the failed platforms said last. It is said of a quiet build too.
 func (d *display) explainFailures(out io.Writer, report build.Report) {
-	var failures []progress.Failure
-	for _, p := range report.Platforms {
-		switch tests, ok := errors.AsType[*smoke.FailedError](p.Err); {
-		case ok:
-			for _, o := range tests.Failed {
-				failures = append(failures, progress.Failure{Platform: p.Platform, Err: p.Err, Step: build.TestStep(p.Platform, o.Test)})
-			}
-		case p.Err != nil && !stopped(p.Err):
-			failures = append(failures, progress.Failure{Platform: p.Platform, Err: p.Err})
-		}
-	}
-	d.Failures(out, failures)
+	steps, tests := failuresOf(report)
+	d.Failures(out, append(steps, tests...))
 }
 
-// failures is the same as a text.
+// failures is the same as a text, without the tests, which are told apart elsewhere.
 func (d *display) failures(report build.Report) string {
 	var text strings.Builder
-	d.explainFailures(&text, report)
+	steps, _ := failuresOf(report)
+	d.Failures(&text, steps)
 	return strings.Trim(text.String(), "\n")
+}
+
+// failuresOf are the failures of a build's own steps, and those of its tests.
+func failuresOf(report build.Report) (steps, tests []progress.Failure) {
+	for _, p := range report.Platforms {
+		switch failed, ok := errors.AsType[*smoke.FailedError](p.Err); {
+		case ok:
+			for _, o := range failed.Failed {
+				tests = append(tests, progress.Failure{Platform: p.Platform, Err: p.Err, Step: build.TestStep(p.Platform, o.Test)})
+			}
+		case p.Err != nil && !stopped(p.Err):
+			steps = append(steps, progress.Failure{Platform: p.Platform, Err: p.Err})
+		}
+	}
+	return steps, tests
 }
 
 // stopped tells whether a platform ended because the build was stopped, by somebody or by --fail-fast. The Docker CLI's own cancelling comes as

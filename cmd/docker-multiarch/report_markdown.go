@@ -22,6 +22,8 @@ func (o outcome) markdown() string {
 		"### " + o.headline() + "\n",
 		o.platformTable(),
 		o.why(),
+		o.findings(),
+		o.tests(),
 		o.names(),
 		o.files(),
 		o.ends(),

@@ -32,10 +32,10 @@ func TestTheReportOfABuildIsMarkdown(t *testing.T) {
 		t.Fatalf("status %d:\n%s", status, s.err.String())
 	}
 	want := "### Published: `HOST/app:v1`, `HOST/app:latest`\n" + `
-| Platform | Build | Size | Digest |
-| --- | --- | --- | --- |
-` + "| `linux/amd64` | native TIME | 445B | `sha256:1` |\n" +
-		"| `linux/arm/v7` | emulated (builder) TIME | 459B | `sha256:2` |\n" + `
+| Platform | Build | Verify | Size | Digest |
+| --- | --- | --- | --- | --- |
+` + "| `linux/amd64` | native TIME | ok | 445B | `sha256:1` |\n" +
+		"| `linux/arm/v7` | emulated (builder) TIME | ok | 459B | `sha256:2` |\n" + `
 | Tag | Digest |  |
 | --- | --- | --- |
 ` + "| `HOST/app:v1` | `sha256:3` |  |\n" +
@@ -58,10 +58,10 @@ func TestAFailedBuildHasAReportToo(t *testing.T) {
 		t.Fatalf("status %d:\n%s", status, s.err.String())
 	}
 	want := "### Failed: `HOST/app:latest`\n" + `
-| Platform | Build | Size | Digest |
-| --- | --- | --- | --- |
-` + "| `linux/amd64` | native TIME | 445B | `sha256:1` |\n" +
-		"| `linux/arm64` | emulated TIME | - | failed |\n" + `
+| Platform | Build | Verify | Size | Digest |
+| --- | --- | --- | --- | --- |
+` + "| `linux/amd64` | native TIME | ok | 445B | `sha256:1` |\n" +
+		"| `linux/arm64` | emulated TIME | - | - | failed |\n" + `
 <pre>
 linux/arm64: exit code: 1 &lt;/pre&gt; | ` + "`x`" + ` @you
 </pre>
