@@ -8,8 +8,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/mattn/go-runewidth"
-
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -39,16 +37,22 @@ func aggregated(findings []gate.Finding) (all []finding) {
 
 func weight(s gate.Severity) int { return slices.Index([]gate.Severity{gate.Error, gate.Warning, gate.Note}, s) }
 
-// sameFinding: of the same file, and the same is said of it, apart from the platform that it should be for.
+// sameFinding: of the same file, and the same is said of it, apart from what is the platform's own.
 func sameFinding(a, b gate.Finding) bool {
-	return a.Severity == b.Severity && a.Check == b.Check && a.Path == b.Path && a.Line == b.Line && withoutWanted(a) == withoutWanted(b)
+	return a.Severity == b.Severity && a.Check == b.Check && a.Path == b.Path && a.Line == b.Line && common(a) == common(b)
 }
 
-func withoutWanted(f gate.Finding) string {
-	if f.Wanted == "" {
-		return f.Message
+// common is what a finding says without its platform's machine and layer.
+func common(f gate.Finding) string {
+	text := f.Message
+	if f.Wanted != "" {
+		text = strings.Replace(text, ", the image for "+f.Wanted, "", 1)
 	}
-	return strings.Replace(f.Message, ", the image for "+f.Wanted, "", 1)
+	if f.Layer.Validate() == nil {
+		layer := "layer " + short(f.Layer, false)
+		text = strings.Replace(strings.Replace(text, layer+", ", "", 1), layer+": ", "", 1)
+	}
+	return text
 }
 
 // who are the platforms, in a few words.
@@ -60,21 +64,12 @@ func (f finding) who() string {
 	return cmp.Or(strings.Join(f.platforms, ", "), "-")
 }
 
-// text is what was found, and which step made it where the text does not say so itself.
+// text is what was found.
 func (f finding) text() string {
-	text := f.Message
 	if len(f.platforms) > 1 {
-		text = withoutWanted(f.Finding)
+		return printable(common(f.Finding))
 	}
-	if f.Step != "" && f.Line == 0 {
-		text += ", from " + stepText(f.Step)
-	}
-	return printable(text)
-}
-
-// stepText is a step of a history, or a line of a Dockerfile, in few words.
-func stepText(step string) string {
-	return runewidth.Truncate(strings.Join(strings.Fields(step), " "), 60, "...")
+	return printable(f.Message)
 }
 
 // findingsOf are those of a build, in the order of its platforms.

@@ -82,7 +82,7 @@ func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error
 	}
 	entry, err := w.drafts().Annotated(ctx, list, image, o.Annotation)
 	if err == nil {
-		err = w.examineClaim(ctx, entry, examine)
+		err = o.examineClaim(ctx, w, entry, examine)
 	}
 	if err != nil {
 		return err
@@ -96,8 +96,8 @@ func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error
 
 // examineClaim compares what an image is to be listed as with its executables. A registry that cannot be asked is a note: what is
 // pushed is examined again.
-func (w *world) examineClaim(ctx context.Context, entry draft.Entry, examine draft.Examiner) error {
-	if examine == nil {
+func (o annotateOptions) examineClaim(ctx context.Context, w *world, entry draft.Entry, examine draft.Examiner) error {
+	if examine == nil || o.OS+o.Arch+o.Variant == "" {
 		return nil
 	}
 	name, err := parseImage(entry.Name)
@@ -108,7 +108,10 @@ func (w *world) examineClaim(ctx context.Context, entry draft.Entry, examine dra
 	if err == nil {
 		err = draft.Examine(ctx, registry, []draft.Entry{entry}, examine)
 	}
-	if _, refused := errors.AsType[*gate.RefusedError](err); err == nil || refused || ctx.Err() != nil {
+	if _, refused := errors.AsType[*gate.RefusedError](err); refused {
+		return &hinted{err: err, hint: "give the platform that its programs are for; --verify=off lists it as you say all the same"}
+	}
+	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	w.say(fmt.Sprintf("the programs in it were not looked at: %v", err))

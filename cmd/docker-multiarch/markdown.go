@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"html"
 	"regexp"
 	"strings"
 	"unicode"
@@ -13,7 +12,7 @@ import (
 // (https://github.github.com/gfm/): in a table a backslash does not protect everything, entities do.
 
 // plainWord is what stands for itself between two backticks, in a table too.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 /:.,@=_+()-]*$`)
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)
 
 // mdCode is one line of code.
 func mdCode(s string) string {
@@ -27,12 +26,15 @@ func mdCode(s string) string {
 func mdText(s string) string { return entities(printable(strings.Join(strings.Fields(s), " "))) }
 
 // mdBlock is lines as they are.
-func mdBlock(s string) string { return "<pre>\n" + html.EscapeString(lines(s)) + "\n</pre>\n" }
+func mdBlock(s string) string { return "<pre>\n" + escapeHTML.Replace(lines(s)) + "\n</pre>\n" }
 
 // mdDetails is a block that a reader has to open.
 func mdDetails(title, body string) string {
-	return "<details><summary><code>" + html.EscapeString(printable(title)) + "</code></summary>\n\n" + mdBlock(body) + "\n</details>\n"
+	return "<details><summary><code>" + escapeHTML.Replace(printable(title)) + "</code></summary>\n\n" + mdBlock(body) + "\n</details>\n"
 }
+
+// escapeHTML is for text between tags.
+var escapeHTML = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // mdTable is a table; its cells are Markdown already.
 func mdTable(rows [][]string) string {

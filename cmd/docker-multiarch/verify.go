@@ -173,10 +173,7 @@ func verifyTable(out io.Writer, row verifyRow) error {
 // verifyText is a finding in a line. Those that do not stop anybody are told by their first word.
 func verifyText(f verify.Finding) string {
 	text := printable(f.Message)
-	if f.Step != "" {
-		text += ", from " + printable(stepText(f.Step))
-	}
-	if f.Digest != "" && !strings.Contains(text, f.Digest.String()) {
+	if f.Digest != "" && !strings.Contains(text, short(f.Digest, false)) {
 		text += " (" + f.Digest.String() + ")"
 	}
 	if f.Severity != gate.Error {

@@ -24,8 +24,10 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 		return add(ctx, req)
 	}
 	p, err := newPlan(req, nil)
-	if err == nil {
-		err = p.examine(ctx)
+	if err == nil && req.Examine != nil {
+		if err := p.examine(ctx); err != nil {
+			return Result{}, err
+		}
 	}
 	if err != nil || req.DryRun {
 		return p.result, err
@@ -88,9 +90,6 @@ func newPlan(req Request, base *Input) (plan, error) {
 
 // examine asks about the images that are new.
 func (p plan) examine(ctx context.Context) error {
-	if p.req.Examine == nil {
-		return nil
-	}
 	var images []tree.Image
 	for _, e := range p.all {
 		if !e.kept {

@@ -49,8 +49,10 @@ func add(ctx context.Context, req Request) (Result, error) {
 			return last, err
 		}
 		p, err := newPlan(req, base)
-		if err == nil && attempt == 0 {
-			err = p.examine(ctx)
+		if err == nil && attempt == 0 && req.Examine != nil {
+			if err := p.examine(ctx); err != nil {
+				return Result{}, err
+			}
 		}
 		if err != nil || req.DryRun {
 			return p.result, err

@@ -46,10 +46,11 @@ func Refusal(results []gate.Result) error {
 		findings = append(findings, r.Findings...)
 		refused = refused || r.Verdict == gate.Refused
 	}
-	if !refused {
+	i := slices.IndexFunc(findings, func(f gate.Finding) bool { return f.Severity == gate.Error })
+	if !refused || i < 0 {
 		return nil
 	}
-	return &gate.RefusedError{Findings: findings}
+	return fmt.Errorf("%s: %w", findings[i].Platform, &gate.RefusedError{Findings: findings})
 }
 
 // examination is one of several images.
