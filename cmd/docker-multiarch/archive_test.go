@@ -39,10 +39,16 @@ func (s *stage) archive(names ...string) digest.Digest {
 	index.SchemaVersion = 2
 	for _, arch := range []string{"amd64", "arm64"} {
 		p := ocispecs.Platform{OS: "linux", Architecture: arch}
-		layer := imageShelf{store, s}.layer("file", "layer of "+arch)
+		text, start := "layer of "+arch, []string(nil)
+		if s.program != nil {
+			text, start = s.program(arch), []string{"/file"}
+		}
+		layer := imageShelf{store, s}.layer("file", text)
 		manifest := ocispecs.Manifest{
 			MediaType: ocispecs.MediaTypeImageManifest, Layers: []ocispecs.Descriptor{layer},
-			Config: put(ocispecs.MediaTypeImageConfig, ocispecs.Image{Platform: p, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}}}),
+			Config: put(ocispecs.MediaTypeImageConfig, ocispecs.Image{
+				Platform: p, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer.Digest}}, Config: ocispecs.ImageConfig{Entrypoint: start},
+			}),
 		}
 		manifest.SchemaVersion = 2
 		desc := put(ocispecs.MediaTypeImageManifest, manifest)
@@ -90,6 +96,27 @@ func TestAnArchiveIsPushedUnderItsOwnDigest(t *testing.T) {
 	}
 	if rc := s.run("push", "-q", "app.tar", "HOST/app:1.0", "HOST/app:2"); rc != 0 || s.out.String() != s.host+"/app@"+want.String()+"\n" {
 		t.Errorf("status %d: %q", rc, &s.out)
+	}
+}
+
+func TestAnArchiveWithAProgramForAnotherMachineIsNotPushed(t *testing.T) {
+	s := newStage(t)
+	s.program = func(string) string { // for amd64, whatever the platform
+		head := make([]byte, 64)
+		copy(head, "\x7fELF\x02\x01\x01")
+		head[16], head[18], head[20], head[52] = 2, 62, 1, 64
+		return string(head)
+	}
+	s.archive("app:1.0")
+	if rc := s.run("push", "app.tar", "HOST/app:1.0"); rc != exitFailed || s.tagged("app:1.0") != "" {
+		t.Fatalf("status %d, the tag is %q: %s", rc, s.tagged("app:1.0"), &s.err)
+	}
+	contains(t, s.err.String(), "linux/arm64", `"/file"`, "for amd64", "--verify=off")
+	if rc := s.run("push", "--verify=off", "app.tar", "HOST/app:1.0"); rc != 0 || s.tagged("app:1.0") == "" {
+		t.Errorf("status %d: %s", rc, &s.err)
+	}
+	if rc := s.run("push", "--verify=often", "app.tar", "HOST/app:1.0"); rc != exitUsage {
+		t.Errorf("status %d: %s", rc, &s.err)
 	}
 }
 

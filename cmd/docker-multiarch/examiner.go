@@ -5,10 +5,23 @@ import (
 
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
 )
+
+// examine has the executables of all images of the archive judged. What the archive holds besides images is nobody's to judge.
+func (a archivedImage) examine(ctx context.Context, judge draft.Examiner) error {
+	if judge == nil {
+		return nil
+	}
+	t, _, err := tree.Examine(ctx, a.root, a)
+	if err != nil {
+		return err
+	}
+	return judge(ctx, t.Images, a)
+}
 
 // examinerFor is the examiner that a command's flags ask for.
 func (w *world) examinerFor(o gateOptions) (func(context.Context, []tree.Image, content.Fetcher) error, error) {

@@ -36,6 +36,8 @@ type stage struct {
 	// connecting is called when a command asks for the builder.
 	connecting func(context.Context, connectOptions) error
 	connects   int
+	// program is what "/file" of archived images is; nil makes it a text of the architecture's name.
+	program func(arch string) string
 }
 
 // buffer is a stream that several goroutines write to.

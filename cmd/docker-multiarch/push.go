@@ -17,6 +17,7 @@ type pushOptions struct {
 	archive, image string
 	names          []string
 	quiet          bool
+	gate           gateOptions
 }
 
 func newPushCommand(w *world) *cobra.Command {
@@ -25,9 +26,10 @@ func newPushCommand(w *world) *cobra.Command {
 		Use:   "push [OPTIONS] ARCHIVE NAME[:TAG]...",
 		Short: "Push an image from an archive to registries",
 		Long: "Push an image from an OCI archive, or a folder with an OCI image layout, to one or more names: with the digests that it has\n" +
-			"there, and nothing built again. What a registry has already is not sent. The tags move when everything is there.\n\n" +
-			"Exit status: 0; 1 a registry would not take a push, nothing was sent; 4 not everything was taken; 125 wrong flags, arguments or\n" +
-			"archive, nothing was done.",
+			"there, and nothing built again. What a registry has already is not sent. The tags move when everything is there.\n" +
+			"The executables of every image are examined first.\n\n" +
+			"Exit status: 0; 1 an image was refused, or a registry would not take a push: nothing was sent; 4 not everything was taken;\n" +
+			"125 wrong flags, arguments or archive, nothing was done.",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 -o type=oci,dest=app.tar .\n" +
 			"  docker multiarch push app.tar registry.example/app:1.0 registry.example/app:latest",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -45,6 +47,8 @@ func newPushCommand(w *world) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.image, imageFlag, "", "Image to push, by name, tag or digest, from an archive of several")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
+	addGateFlags(cmd.Flags(), &o.gate)
+	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
 	return cmd
 }
 
@@ -52,6 +56,10 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	targets, err := parseTags(o.names, w.lookupEnv)
 	if err != nil {
 		return &usage{err: err}
+	}
+	examine, err := w.examinerFor(o.gate)
+	if err != nil {
+		return err
 	}
 	archive, err := openArchive(ctx, o.archive, o.image)
 	if err != nil {
@@ -62,6 +70,9 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 		note = func(string) {}
 	} else {
 		archive.describe(w.err, o.archive)
+	}
+	if err := archive.examine(ctx, examine); err != nil {
+		return err
 	}
 	registry, err := w.anyRegistry(ctx, note)
 	if err != nil {
