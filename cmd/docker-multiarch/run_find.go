@@ -72,7 +72,32 @@ func (f *imageFinder) onEngine(ctx context.Context) (local []runnable, whole boo
 			local = append(local, runnable{platform: platform.Normalize(c.Platform), local: f.o.image, choose: c.Digest != ""})
 		}
 	}
+	if len(local) == 1 && !f.info.ContainerdStore {
+		siblings, err := f.siblings(ctx)
+		return append(local, siblings...), len(siblings) > 0, err
+	}
 	return local, len(local) == len(children) && len(children) > 0 && children[0].Digest != "", nil
+}
+
+// siblings are the other platforms that --load has put into a store that holds one a name: app:1.0-linux-arm64.
+func (f *imageFinder) siblings(ctx context.Context) (found []runnable, err error) {
+	named, err := reference.ParseDockerRef(f.o.image)
+	tagged, ok := named.(reference.NamedTagged)
+	if err != nil || !ok {
+		return nil, nil //nolint:nilerr // an ID has none
+	}
+	names, err := f.eng.Names(ctx, reference.FamiliarString(tagged)+"-*")
+	for _, name := range names {
+		children, err := f.eng.Children(ctx, name)
+		if err != nil || len(children) != 1 {
+			return nil, err
+		}
+		p := platform.Normalize(children[0].Platform)
+		if suffixed, err := load.Suffixed(tagged, p); err == nil && reference.FamiliarString(suffixed) == name {
+			found = append(found, runnable{platform: p, local: name})
+		}
+	}
+	return found, err
 }
 
 // satisfied: the registry need not be asked.

@@ -58,6 +58,20 @@ func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
 	return children, nil
 }
 
+// Names are those of the engine's images that fit the pattern, in which * stands
+// for anything but a slash: "app:1.0-*".
+func (e *Engine) Names(ctx context.Context, pattern string) ([]string, error) {
+	res, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", pattern)})
+	if err != nil {
+		return nil, failed("list the images", err)
+	}
+	var names []string
+	for _, one := range res.Items {
+		names = append(names, one.RepoTags...)
+	}
+	return names, nil
+}
+
 // ImagePlatforms are the platforms for which the engine has all of the image
 // under ref.
 func (e *Engine) ImagePlatforms(ctx context.Context, ref string) ([]ocispecs.Platform, error) {
