@@ -74,14 +74,7 @@ func buildCell(p build.PlatformReport) string {
 	if how == "" {
 		return ""
 	}
-	how += " " + secondsText(p.Seconds)
-	switch p.Retries {
-	case 0:
-		return how
-	case 1:
-		return how + ", 1 retry"
-	}
-	return fmt.Sprintf("%s, %d retries", how, p.Retries)
+	return how + " " + secondsText(p.Seconds)
 }
 
 // verifyCell is what was found of the executables.

@@ -131,10 +131,6 @@ func adviceFor(f gate.Finding) string {
 			"      --platform=$BUILDPLATFORM; a base image or a download for one platform only"
 	case gate.CheckMachine:
 		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(shellWord(f.Path), "PATTERN")
-	case gate.CheckLoaderMissing:
-		return "link it statically, install in the last stage the C library that it was linked with, or take a base image that has it"
-	case gate.CheckInterpreterMissing:
-		return "install the interpreter in the last stage, or take a base image that has it"
 	case gate.CheckEntrypointMissing:
 		return "if no volume brings it when the image runs: look at ENTRYPOINT, CMD, PATH and at the COPY that should bring it"
 	case gate.CheckEntrypointMode:

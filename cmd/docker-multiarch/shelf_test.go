@@ -39,6 +39,12 @@ func (b imageShelf) put(mediaType string, v any) ocispecs.Descriptor {
 // layer is one with a file.
 func (b imageShelf) layer(path, text string) ocispecs.Descriptor {
 	b.s.t.Helper()
+	return b.bytes(ocispecs.MediaTypeImageLayer, b.tar(path, text))
+}
+
+// tar is an archive with a file.
+func (b imageShelf) tar(path, text string) []byte {
+	b.s.t.Helper()
 	var body bytes.Buffer
 	w := tar.NewWriter(&body)
 	err := w.WriteHeader(&tar.Header{Name: path, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
@@ -48,7 +54,7 @@ func (b imageShelf) layer(path, text string) ocispecs.Descriptor {
 	if err = errors.Join(err, w.Close()); err != nil {
 		b.s.t.Fatal(err)
 	}
-	return b.bytes(ocispecs.MediaTypeImageLayer, body.Bytes())
+	return body.Bytes()
 }
 
 func (b imageShelf) bytes(mediaType string, body []byte) ocispecs.Descriptor {

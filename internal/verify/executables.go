@@ -38,16 +38,14 @@ func (e Executables) Examine(ctx context.Context, images []tree.Image, blobs con
 	return x.results, errors.Join(errs...)
 }
 
-// Refusal is a [*gate.RefusedError] with all findings, if one of them is an error.
+// Refusal wraps a [*gate.RefusedError] with all findings, if one of them is an error.
 func Refusal(results []gate.Result) error {
 	var findings []gate.Finding
-	refused := false
 	for _, r := range results {
 		findings = append(findings, r.Findings...)
-		refused = refused || r.Verdict == gate.Refused
 	}
 	i := slices.IndexFunc(findings, func(f gate.Finding) bool { return f.Severity == gate.Error })
-	if !refused || i < 0 {
+	if i < 0 {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", findings[i].Platform, &gate.RefusedError{Findings: findings})
@@ -70,6 +68,9 @@ func newExamination(e Executables, images []tree.Image, blobs content.Fetcher) *
 	}
 	x.lister = &gate.Lister{Cache: e.Cache, BaseLimit: -1}
 	x.lister.Fetch = func(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+		if len(desc.URLs) > 0 {
+			return nil, fmt.Errorf("%w: it is to be fetched from elsewhere", gate.ErrUnknownLayer)
+		}
 		x.mu.Lock()
 		x.fetched[desc.Digest] = gate.Layer{Descriptor: desc}
 		x.mu.Unlock()

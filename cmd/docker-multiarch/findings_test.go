@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// withProgram makes every image of the stage's builder hold a program for amd64 at /app, which nothing starts.
+func (s *stage) withProgram() {
+	layer := s.shelf().tar("app", string(exetest.Program("amd64", "")))
+	s.Layer = func(platform.Platform) []byte { return layer }
+}
+
+// read decodes a file.
+func (s *stage) read(name string, v any) {
+	s.t.Helper()
+	data, err := os.ReadFile(name)
+	if err == nil {
+		err = json.Unmarshal(data, v)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// plain leaves out what is another test's: sizes, and how a step of the builder for tests is written.
+func plain(text string) string {
+	text = regexp.MustCompile(`[0-9.]+kB`).ReplaceAllString(text, "SIZE")
+	return regexp.MustCompile(`is for amd64(, the image for \w+)? \([^)]*\)`).ReplaceAllString(text, "is for amd64$1 (STEP)")
+}
+
+func TestFindingsStandBelowTheTableOnceForAllPlatforms(t *testing.T) {
+	s := newStage(t)
+	s.withProgram()
+	if status := s.run("build", "--push", "-t", "HOST/app:v1", "--platform", three, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	want := `  BUILD  VERIFY  SIZE  DIGEST
+linux/amd64  native TIME  ok  SIZE  sha256:1
+linux/arm/v7  emulated (builder) TIME  1 warning  SIZE  sha256:2
+linux/arm64  emulated TIME  1 warning  SIZE  sha256:3
+
+FOUND  PLATFORM  WHAT
+warning  linux/arm/v7, linux/arm64  "/app" is for amd64 (STEP)
+note  linux/arm/v7, linux/arm64  what the build added is the same as for linux/amd64
+Hint: files that are meant to be for another machine: --verify-allow /app
+
+TAG  INDEX DIGEST (what docker pull shows)
+HOST/app:v1  sha256:4
+`
+	if diff := cmp.Diff(want, plain(answer)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	contains(t, plain(s.reported("r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
+	var m buildMetadata
+	s.read("meta.json", &m)
+	if v := m.Multiarch.Platforms[1].Verify; v.Verdict != gate.Warned || len(v.Findings) != 2 || v.Findings[0].Path != "/app" {
+		t.Errorf("metadata: %+v", v)
+	}
+}
+
+func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
+	s := newStage(t)
+	s.withProgram()
+	args := []string{
+		"build", "-q", "--verify=strict", "--push", "-t", "HOST/app:v1", "--platform", "linux/amd64,linux/arm64", "--report", "r.md",
+		"--metadata-file", "meta.json", ".",
+	}
+	if status := s.run(args...); status != exitFailed || s.tagged("app:v1") != "" {
+		t.Fatalf("status %d, tag %q:\n%s", status, s.tagged("app:v1"), s.err.String())
+	}
+	contains(t, s.err.String(), `ERROR: linux/arm64: "/app" is for amd64`, "--verify-allow /app", "--verify=off")
+	contains(t, plain(s.reported("r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
+	var keys map[string]json.RawMessage
+	s.read("meta.json", &keys)
+	var m buildMetadata
+	s.read("meta.json", &m)
+	if len(keys) != 1 || m.Multiarch.Failed == "" || m.Multiarch.Platforms[1].Verify.Verdict != gate.Refused || m.Multiarch.Platforms[1].Error == "" {
+		t.Errorf("metadata: %v, %+v", keys, m.Multiarch)
+	}
+}
+
+func TestVerifyOffLeavesTheColumnOut(t *testing.T) {
+	s := newStage(t)
+	s.withProgram()
+	if status := s.run("build", "--verify=off", "--push", "-t", "HOST/app", "--platform", "linux/arm64", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.err.String())
+	}
+	if text := s.err.String(); strings.Contains(text, "VERIFY") || strings.Contains(text, "FOUND") {
+		t.Error(text)
+	}
+	if data, err := os.ReadFile("meta.json"); err != nil || strings.Contains(string(data), "verify") {
+		t.Errorf("%v %s", err, data)
+	}
+}
+
+func TestCellsSayWhatBecameOfAPlatform(t *testing.T) {
+	warnings := []gate.Finding{{Severity: gate.Warning}, {Severity: gate.Warning}, {Severity: gate.Note}}
+	passed, failed := smoke.Outcome{Passed: true}, smoke.Outcome{}
+	for want, p := range map[string]build.PlatformReport{
+		"native 1.2s|ok|3 passed":                      {Mode: build.Native, Seconds: 1.24, Verify: gate.Result{Verdict: gate.OK, BaseExamined: true}, Tests: []smoke.Outcome{passed, passed, passed}},
+		"cross, tried twice, 187s|2 warnings|1 of 2 failed": {Mode: build.Cross, Seconds: 187.4, Retries: 1, Verify: gate.Result{Verdict: gate.Warned, Findings: warnings}, Tests: []smoke.Outcome{passed, failed}},
+		"cross, tried 3 times, 0.0s|base not examined|":     {Mode: build.Cross, Retries: 2, Verify: gate.Result{Verdict: gate.OK}},
+		"emulated (qemu 7.2.22) 3.0s|refused|":         {Mode: build.Emulated, Emulator: "qemu 7.2.22", Seconds: 3, Verify: gate.Result{Verdict: gate.Refused}},
+		"native 0.0s|not examined|":                    {Mode: build.Native, Verify: gate.Result{Verdict: gate.NotExamined}},
+		"native 0.0s||":                                {Mode: build.Native, Verify: gate.Result{Verdict: gate.NotAsked}},
+		"||":                                           {},
+	} {
+		if got := buildCell(p) + "|" + verifyCell(p) + "|" + testCell(p); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
+
+func TestFindingsAreListedErrorsFirst(t *testing.T) {
+	machine := func(p, wanted string) gate.Finding {
+		return gate.Finding{Severity: gate.Error, Check: gate.CheckEntrypoint, Platform: p, Path: "/a", Wanted: wanted, Message: `"/a" is for amd64, the image for ` + wanted}
+	}
+	all := aggregated([]gate.Finding{
+		{Severity: gate.Note, Check: "n", Platform: "linux/amd64", Message: "a note"},
+		machine("linux/arm64", "arm64"), machine("linux/s390x", "s390x"), machine("linux/riscv64", "riscv64"), machine("linux/ppc64le", "ppc64le"),
+		{Severity: gate.Warning, Check: "w", Platform: "linux/arm64", Path: "/b\x1b[2J\n", Message: "/b\x1b[2J\n is odd"},
+	})
+	var lines []string
+	for _, f := range all {
+		lines = append(lines, string(f.Severity)+" "+f.who()+": "+f.text())
+	}
+	want := []string{
+		`error linux/arm64, linux/s390x and 2 more: "/a" is for amd64`,
+		"warning linux/arm64: /b\uFFFD[2J\uFFFD is odd",
+		"note linux/amd64: a note",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheReportHasEachTestOnEachPlatformAndTheEndsOfFailedOnes(t *testing.T) {
+	amd, arm := platform.Platform{OS: "linux", Architecture: "amd64"}, platform.Platform{OS: "linux", Architecture: "arm64"}
+	o := outcome{report: build.Report{Platforms: []build.PlatformReport{
+		{Platform: amd, Mode: build.Native, Tests: []smoke.Outcome{{Test: "app | version", Platform: amd, Passed: true, Seconds: 0.31}}},
+		{Platform: arm, Mode: build.Native, Tests: []smoke.Outcome{
+			{Test: "app | version", Platform: arm, Seconds: 1.5, Reason: "exit status 1, expected 0", Output: strings.Repeat("early\n", 5000) + "the </pre> end"},
+			{Test: "only here", Platform: arm, Passed: true},
+		}},
+	}}}
+	got := o.tests()
+	want := "| Test | `linux/amd64` | `linux/arm64` |\n| --- | --- | --- |\n| <code>app &#124; version</code> | passed 0.3s | **failed** 1.5s |\n" +
+		"| `only here` | - | passed 0.0s |\n\n<details><summary><code>app | version on linux/arm64: exit status 1, expected 0</code></summary>\n\n<pre>\n…\nearly\n"
+	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "early\nthe &lt;/pre&gt; end\n</pre>\n\n</details>\n") || len(got) > 4000 {
+		t.Errorf("%d bytes: %s", len(got), got)
+	}
+}
