@@ -48,7 +48,11 @@ func (l *Listing) plain() (b []byte) {
 	text, _ := json.Marshal(files) //nolint:errchkjson // plain values
 	b = appendText(b, string(text))
 	b = binary.AppendUvarint(b, uint64(len(l.Entries)))
-	last := ""
+	total, last := 0, ""
+	for _, e := range l.Entries {
+		total += len(e.Path)
+	}
+	b = binary.AppendUvarint(b, uint64(total)) //nolint:gosec // a length
 	for _, e := range l.Entries {
 		same := sharedPrefix(last, e.Path)
 		b = binary.AppendUvarint(b, uint64(same)) //nolint:gosec // a length
@@ -123,8 +127,14 @@ type reader struct {
 }
 
 func (r *reader) entries(files []*exe.File) []Entry {
-	count := r.count()
-	entries := make([]Entry, 0, min(count, 1<<16))
+	const least = 6 // bytes of an entry
+	count, total := r.number(), r.number()
+	if count > len(r.b)/least || total > maxListing {
+		r.bad = true
+		return nil
+	}
+	entries, ends := make([]Entry, 0, count), make([]int, 0, count)
+	paths := make([]byte, 0, total) // all become one string, since so many small ones take longer to make than to read
 	var path []byte
 	for range count {
 		same := r.number()
@@ -133,12 +143,14 @@ func (r *reader) entries(files []*exe.File) []Entry {
 			return nil
 		}
 		path = append(path[:same], r.bytes()...)
-		e := Entry{Path: string(path)}
+		paths = append(paths, path...)
+		ends = append(ends, len(paths))
 		kind := int(r.byte())
+		var e Entry
 		e.Mode = uint16(r.number() & 0o7777)
 		e.Link = string(r.bytes())
 		file := r.number()
-		if kind >= len(types) || file > len(files) {
+		if kind >= len(types) || file > len(files) || len(paths) > total {
 			r.bad = true
 			return nil
 		}
@@ -146,6 +158,11 @@ func (r *reader) entries(files []*exe.File) []Entry {
 			e.Exe = files[file-1]
 		}
 		entries = append(entries, e)
+	}
+	all, start := string(paths), 0
+	for i, end := range ends {
+		entries[i].Path = all[start:end]
+		start = end
 	}
 	return entries
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
@@ -25,7 +26,7 @@ func (x *examination) elsewhere() {
 				x.result.Files++
 			}
 			allowed := x.allow.allows(e.Path) // asked of all, so that a glob is known to match something
-			if severity, ok := x.alarming(*e.Exe); ok && !allowed && !x.accused[e.Path] && !x.covered(i, e.Path) {
+			if severity, ok := x.alarming(*e.Exe); ok && !allowed && !isData(e.Path) && !x.accused[e.Path] && !x.covered(i, e.Path) {
 				groups = group(groups, severity, e)
 			}
 		}
@@ -50,6 +51,16 @@ func (x *examination) alarming(f exe.File) (Severity, bool) {
 		return Error, true
 	}
 	return Warning, true
+}
+
+// isData reports whether what is at a path is read by programs and run by nobody: firmware, symbols, and what tests read.
+func isData(path string) bool {
+	for _, dir := range []string{"lib/firmware/", "usr/lib/firmware/", "usr/lib/debug/"} {
+		if strings.HasPrefix(path, dir) {
+			return true
+		}
+	}
+	return strings.Contains("/"+path, "/testdata/")
 }
 
 // native is the format of the platform's programs.

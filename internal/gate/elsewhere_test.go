@@ -31,12 +31,15 @@ func TestFilesThatNobodyIsKnownToRun(t *testing.T) {
 		"a core":                        {file("core"), core, []string{"ok"}},
 		"for the kernel's own machine":  {file("lib/bpf.o"), bpf, []string{"ok"}},
 		"firmware":                      {file("lib/firmware/x.bin"), rv32, []string{"ok"}},
-		"EFI":                           {file("boot/x.efi"), exetest.PE(0x8664, 10, false), []string{"ok"}},
-		".NET":                          {file("app/x.dll"), exetest.PE(0x14c, 3, true), []string{"ok"}},
-		"Windows, as in pip":            {file("usr/lib/python3/t64.exe"), exetest.PE(0x8664, 3, false), []string{"ok", "note machine /usr/lib/python3/t64.exe"}},
-		"macOS":                         {file("x.node"), macho(), []string{"ok", "note machine /x.node"}},
-		"Java":                          {file("x.class"), exetest.JavaClass(), []string{"ok"}},
-		"the narrower mode":             {file("lib/x"), program("arm"), []string{"ok"}},
+		"firmware for a machine that has platforms": {file("usr/lib/firmware/x.elf"), program("arm"), []string{"ok"}},
+		"symbols":              {file("usr/lib/debug/.build-id/aa/bb.debug"), program("amd64"), []string{"ok"}},
+		"what Go's tests read": {file("usr/local/go/src/debug/elf/testdata/gcc-riscv64-linux-exec"), program("riscv64"), []string{"ok"}},
+		"EFI":                  {file("boot/x.efi"), exetest.PE(0x8664, 10, false), []string{"ok"}},
+		".NET":                 {file("app/x.dll"), exetest.PE(0x14c, 3, true), []string{"ok"}},
+		"Windows, as in pip":   {file("usr/lib/python3/t64.exe"), exetest.PE(0x8664, 3, false), []string{"ok", "note machine /usr/lib/python3/t64.exe"}},
+		"macOS":                {file("x.node"), macho(), []string{"ok", "note machine /x.node"}},
+		"Java":                 {file("x.class"), exetest.JavaClass(), []string{"ok"}},
+		"the narrower mode":    {file("lib/x"), program("arm"), []string{"ok"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			img := image{added: [][]byte{layerOf(t, test.file, test.body)}}
