@@ -25,8 +25,12 @@ func newAllowance(texts []string) (a allowance) {
 
 // CheckAllow says what is wrong with a glob of Options.Allow.
 func CheckAllow(text string) error {
-	_, err := path.Match(text, "")
-	return err
+	for _, part := range strings.Split(clean(text), "/") {
+		if _, err := path.Match(part, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allows reports whether a glob matches a path or a folder above it.
