@@ -50,6 +50,7 @@ type metadata struct {
 			Seconds                               float64
 			Verify                                struct {
 				Verdict  string
+				Files    int
 				Findings []gateFinding
 			}
 		}

@@ -15,7 +15,7 @@ import (
 //	# expect: STATUS                                    0 if it is not said
 //	# platforms: PLATFORM,...                           linux/amd64,linux/arm64 if it is not said
 //	# with: FLAG...                                     more flags of the build
-//	# finding: SEVERITY CHECK PLATFORM PATH [LINE]      one that is made; no errors and warnings but these are
+//	# finding: SEVERITY CHECK PLATFORM PATH [LINE]      one that is made; no errors and warnings but these are. PATH may be -
 type gateCase struct {
 	name, file string
 	text       string
@@ -80,7 +80,7 @@ func (c *gateCase) read(t *testing.T, key, value string) {
 		if len(words) < 4 {
 			t.Fatalf("%s: %q", c.name, value)
 		}
-		f := gateFinding{Severity: words[0], Check: words[1], Platform: words[2], Path: words[3]}
+		f := gateFinding{Severity: words[0], Check: words[1], Platform: words[2], Path: strings.TrimPrefix(words[3], "-")}
 		if len(words) > 4 {
 			f.Line, err = strconv.Atoi(words[4])
 		}

@@ -6,6 +6,7 @@
 PRESENT_DIND=docker:29-dind
 PRESENT_REGISTRY=registry:3
 PRESENT_BASE=docker.io/library/busybox
+PRESENT_DEBIAN=docker.io/library/debian:bookworm-slim
 PRESENT_NAME=multiarch-env
 
 present() { [ ! -d "$STATE/classic" ] && docker version >/dev/null 2>&1; }
@@ -24,6 +25,7 @@ present_up() {
   publish MULTIARCH_E2E_ENGINE "$host"
   publish "MULTIARCH_E2E_$kind" "$host"
   [ "$1" != test ] || publish "MULTIARCH_E2E_$other" "$(present_dind_host)"
+  [ "$1" != test ] || publish MULTIARCH_E2E_DEBIAN "$(present_debian)"
   publish MULTIARCH_E2E_REGISTRY "localhost:$port"
   publish MULTIARCH_E2E_BASE "localhost:$port/base/busybox:1"
 }
@@ -70,6 +72,27 @@ present_registry() {
   step "start registry localhost:$1" docker run -d --name $PRESENT_NAME-registry "${network[@]}" -e "REGISTRY_HTTP_ADDR=:$1" \
     -e REGISTRY_STORAGE_DELETE_ENABLED=true -v $PRESENT_NAME-registry:/var/lib/registry $PRESENT_REGISTRY
   wait_for 20 "registry" curl -fs "http://localhost:$1/v2/"
+}
+
+# present_debian prints the folder of roots of a distribution, as debian_roots does.
+present_debian() {
+  local dir=$STATE/present/debian
+  [ -d "$dir" ] || step "export $PRESENT_DEBIAN" present_export "$dir"
+  echo "$dir"
+}
+
+present_export() {
+  local arch id
+  rm -rf "$1.partial"
+  mkdir -p "$1.partial"
+  for arch in amd64 arm64; do
+    docker pull --platform "linux/$arch" "$PRESENT_DEBIAN"
+    id=$(docker create --platform "linux/$arch" "$PRESENT_DEBIAN")
+    docker export -o "$1.partial/$arch.tar" "$id"
+    docker rm "$id"
+  done
+  docker rmi "$PRESENT_DEBIAN" || true # it may have been there before, and be in use
+  mv "$1.partial" "$1"
 }
 
 present_base() {

@@ -20,6 +20,7 @@ const (
 	// What a listing holds at most, in bytes of paths and of entries: a layer of half a million files and more.
 	maxListing = 64 << 20
 	entryCost  = 64
+	fileCost   = 300 // of an exe.File, and of what tells it from others
 	// glance is how much of each file is looked at before it is known to be no executable.
 	glance = 64
 )
@@ -27,7 +28,7 @@ const (
 // scan lists a layer from its tar stream, as far as the listing takes no more than about most bytes. Only the beginnings of files are
 // looked at.
 func scan(ctx context.Context, r io.Reader, most int) (*Listing, error) {
-	s := scanner{most: most, tar: tar.NewReader(r), files: map[string]*exe.File{}}
+	s := scanner{most: most, tar: tar.NewReader(r), files: map[key]*exe.File{}}
 	for n := 0; ; n++ {
 		if n%256 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -48,7 +49,7 @@ func scan(ctx context.Context, r io.Reader, most int) (*Listing, error) {
 type scanner struct {
 	tar     *tar.Reader
 	listing Listing
-	files   map[string]*exe.File // alike ones once
+	files   map[key]*exe.File // alike ones once
 	cost    int
 	most    int
 	head    [glance]byte
@@ -96,12 +97,28 @@ func (s *scanner) look(e *Entry) error {
 	if err != nil || !ok {
 		return err
 	}
-	key := fmt.Sprintf("%#v", f) // not what it says for people, which leaves most of it out
-	if s.files[key] == nil && s.pay(len(key)) {
-		s.files[key] = &f
+	k := keyOf(f)
+	if s.files[k] == nil && s.pay(fileCost+len(f.Interpreter)+len(k.args)) {
+		s.files[k] = &f
 	}
-	e.Exe = s.files[key]
+	e.Exe = s.files[k]
 	return nil
+}
+
+// A key is all of an exe.File, to be compared.
+type key struct {
+	format                                 exe.Format
+	machine, float, abi, interpreter, kind string
+	args                                   string
+	bits                                   int
+	bigEndian                              bool
+}
+
+func keyOf(f exe.File) key {
+	return key{
+		format: f.Format, machine: f.Machine, float: f.Float, abi: f.ABI, interpreter: f.Interpreter, kind: f.Kind,
+		args: strings.Join(f.Args, "\x00"), bits: f.Bits, bigEndian: f.BigEndian,
+	}
 }
 
 func (s *scanner) white(dir, base string) {
