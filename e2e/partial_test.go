@@ -93,6 +93,32 @@ func TestAPlatformMayBeMissingInEveryKindOfResult(t *testing.T) {
 	})
 }
 
+func TestAPlatformMayBeMissingForWhatItsFinishedImageIs(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		foreign := s.folder(files{"crash": crashing(), "Dockerfile": "FROM scratch\nCOPY --chmod=755 crash /crash\nENTRYPOINT [\"/crash\"]\n"})
+		tested := s.dockerfile("FROM $BASE", "COPY Dockerfile /"+random())
+		for name, tt := range map[string]struct {
+			dir, missing, has, why string
+			flags                  []string
+		}{
+			"its executables are refused": {foreign, "linux/amd64", "linux/arm64", `"/crash"`, nil},
+			"its test fails":              {tested, "linux/arm64", "linux/amd64", "exit status 1", []string{"--test", "linux/arm64:false", "--test", "linux/amd64:true"}},
+		} {
+			repo, engine := s.repo(), s.engineName()
+			flags := append([]string{"--platform", twoPlatforms, "--allow-partial", tt.missing, "--retry", "3"}, tt.flags...)
+			r := s.build(append(flags, "--push", "-t", repo, "-o", "type=tar,dest=-", tt.dir)...)
+			s.equal(name+": the status", r.code, 3)
+			s.contains(name+": standard error", r.err, "Published without "+tt.missing+": ", tt.why)
+			s.lacks(name+": standard error", r.err, "trying again")
+			s.equal(name+": the platforms", s.remote(repo, "latest").platforms(), []string{tt.has})
+			s.lacks(name+": standard output", r.out, strings.ReplaceAll(tt.missing, "/", "_"))
+			s.contains(name+": standard output", r.out, strings.ReplaceAll(tt.has, "/", "_"))
+			s.equal(name+": the status of --load", s.build(append(flags, "--load", "-t", engine, tt.dir)...).code, 3)
+			s.equal(name+": what fails otherwise", s.build(append(flags[:2:2], append(tt.flags, "--push", "-t", s.repo(), tt.dir)...)...).code, 1)
+		}
+	})
+}
+
 func TestTheSecondBuildReusesWhatTheFirstHasFinished(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()

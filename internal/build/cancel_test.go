@@ -65,6 +65,13 @@ func TestACancelledBuildEndsWithItsCauseAndMovesNoTag(t *testing.T) {
 		"while all wait for the first":     func(w *world, b *blocker) { w.Run = b.on(""); w.req.Jobs = 1 },
 		"while some wait for shared steps": func(w *world, b *blocker) { w.Run = b.on("linux/arm64"); w.req.NoCache = true },
 		"while an image is pushed":         func(w *world, b *blocker) { w.Push = b.on("linux/arm/v7") },
+		"while another try is waited for": func(w *world, b *blocker) {
+			w.req.Retry, w.req.RetryPause = 1, time.Hour
+			w.Run = func(_ context.Context, p platform.Platform) error {
+				b.once.Do(func() { close(b.here) })
+				return failing(exits, "linux/arm64")(nil, p)
+			}
+		},
 		"while an image is read back": func(w *world, b *blocker) {
 			w.faults.Add(faultregistry.Fault{Match: faultregistry.ChildRead, Do: b.request})
 		},
