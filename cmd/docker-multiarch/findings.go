@@ -35,7 +35,9 @@ func aggregated(findings []gate.Finding) (all []finding) {
 	return all
 }
 
-func weight(s gate.Severity) int { return slices.Index([]gate.Severity{gate.Error, gate.Warning, gate.Note}, s) }
+func weight(s gate.Severity) int {
+	return slices.Index([]gate.Severity{gate.Error, gate.Warning, gate.Note}, s)
+}
 
 // sameFinding: of the same file, and the same is said of it, apart from what is the platform's own.
 func sameFinding(a, b gate.Finding) bool {

@@ -30,7 +30,9 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 		Example: "  docker multiarch manifest annotate registry.example/app:1.0 registry.example/app:1.0-armv6 --arch arm --variant v6",
 		Args:    exactly(2, "two arguments: the manifest list, and the image in it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestAnnotate(ctx, w, annotateOptions{args[0], args[1], a, o})) })
+			return interruptible(cmd, w, func(ctx context.Context) error {
+				return draftError(runManifestAnnotate(ctx, w, annotateOptions{args[0], args[1], a, o}))
+			})
 		},
 		ValidArgsFunction:     w.completeDrafts(1),
 		DisableFlagsInUseLine: true,

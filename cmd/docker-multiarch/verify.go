@@ -39,7 +39,7 @@ func newVerifyCommand(w *world) *cobra.Command {
 			"125 wrong flags or arguments.",
 		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0\n" +
 			"  docker multiarch verify --verify-allow /usr/lib/cross ./app.tar",
-		Args:    exactly(1, "one argument, the name of an image or the path of an archive"),
+		Args: exactly(1, "one argument, the name of an image or the path of an archive"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ref = args[0]
 			return interruptible(cmd, w, func(ctx context.Context) error { return runVerify(ctx, w, o) })
