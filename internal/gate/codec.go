@@ -52,7 +52,7 @@ func (l *Listing) plain() (b []byte) {
 	for _, e := range l.Entries {
 		total += len(e.Path)
 	}
-	b = binary.AppendUvarint(b, uint64(total)) //nolint:gosec // a length
+	b = binary.AppendUvarint(b, uint64(total))
 	for _, e := range l.Entries {
 		same := sharedPrefix(last, e.Path)
 		b = binary.AppendUvarint(b, uint64(same)) //nolint:gosec // a length

@@ -26,6 +26,7 @@ func dir(name string) entry  { return entry{Name: name + "/", Typeflag: tar.Type
 func link(name, to string) entry {
 	return entry{Name: name, Typeflag: tar.TypeSymlink, Linkname: to, Mode: 0o777}
 }
+
 func hardlink(name, to string) entry { return entry{Name: name, Typeflag: tar.TypeLink, Linkname: to} }
 func mode(e entry, mode int64) entry { e.Mode = mode; return e }
 func macho() []byte                  { return exetest.MachO(0x0100000c) }

@@ -56,9 +56,26 @@ func TestNamesCannotWriteToATerminal(t *testing.T) {
 func TestOddCommandsAreTaken(t *testing.T) {
 	layer := layerOf(t, file("bin/sh"), program("arm64"), file("bin/env"), program("arm64"))
 	for _, argv := range [][]string{
-		{""}, {"", "x"}, {"/"}, {"."}, {".."}, {"sh"}, {"sh", "-c"}, {"sh", "-c", ""}, {"sh", "-c", "   ;;; && "}, {"sh", "-c", "cd"}, {"sh", "-c", "exec"},
-		{"sh", "-c", strings.Repeat("cd x && ", 50000)}, {"sh", "-c", strings.Repeat("sh -c ", 50000)}, {"env"}, {"env", "-S"}, {"env", "-S", ""},
-		{"env", "A=b"}, {"env", "env", "env", "env", "env", "env", "env", "env", "env", "env", "env"}, {strings.Repeat("a/", 5000)}, {"sh", "-o"},
+		{""},
+		{"", "x"},
+		{"/"},
+		{"."},
+		{".."},
+		{"sh"},
+		{"sh", "-c"},
+		{"sh", "-c", ""},
+		{"sh", "-c", "   ;;; && "},
+		{"sh", "-c", "cd"},
+		{"sh", "-c", "exec"},
+		{"sh", "-c", strings.Repeat("cd x && ", 50000)},
+		{"sh", "-c", strings.Repeat("sh -c ", 50000)},
+		{"env"},
+		{"env", "-S"},
+		{"env", "-S", ""},
+		{"env", "A=b"},
+		{"env", "env", "env", "env", "env", "env", "env", "env", "env", "env", "env"},
+		{strings.Repeat("a/", 5000)},
+		{"sh", "-o"},
 	} {
 		img := image{added: [][]byte{layer}, cmd: argv}
 		if got := img.examine(t, gate.Options{}); got.Verdict == gate.Refused {

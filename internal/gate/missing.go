@@ -14,7 +14,7 @@ func (x *examination) missing(o outcome, p program) {
 		x.unread(p)
 		return
 	}
-	f, layer := Finding{Severity: p.severity(Error)}, -1
+	f, layer := Finding{Severity: p.severity()}, -1
 	if p.by != nil {
 		f.Path, layer = "/"+p.by.Path, p.by.layer
 	}

@@ -49,12 +49,12 @@ func (p program) name() string {
 	return fmt.Sprintf("the entrypoint %s", word)
 }
 
-// severity makes a warning of what only an argument has.
-func (p program) severity(s Severity) Severity {
-	if p.command.cmd && s == Error {
+// severity is an error's: a warning for what only an argument has.
+func (p program) severity() Severity {
+	if p.command.cmd {
 		return Warning
 	}
-	return s
+	return Error
 }
 
 // program judges one, and what it needs to be executed.
@@ -113,7 +113,7 @@ func (x *examination) accuse(p program, f exe.File) {
 	}
 	x.accused[p.Path] = true
 	x.add(p.layer, Finding{
-		Severity: p.severity(Error), Check: check, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
+		Severity: p.severity(), Check: check, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
 		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), f, x.wanted(), x.origin(p.layer)),
 	})
 }
@@ -123,7 +123,7 @@ func (x *examination) interpreter(ctx context.Context, script program, f exe.Fil
 	line := append([]string{f.Interpreter}, f.Args...)
 	if strings.HasSuffix(line[len(line)-1], "\r") {
 		x.add(script.layer, Finding{
-			Severity: script.severity(Error), Check: CheckLineEnds, Path: "/" + script.Path,
+			Severity: script.severity(), Check: CheckLineEnds, Path: "/" + script.Path,
 			Message: fmt.Sprintf("%s has the line ends of Windows: there is no interpreter %q%s", script.name(), strings.Join(line, " "), x.origin(script.layer)),
 		})
 		return
@@ -161,7 +161,7 @@ func (x *examination) loader(ctx context.Context, of program, f exe.File) {
 		x.accuse(p, *l)
 	case l.Float != f.Float && l.Float != "" && f.Float != "":
 		x.add(p.layer, Finding{
-			Severity: p.severity(Error), Check: CheckLoader, Path: "/" + p.Path, Found: l.String(), Wanted: f.String(),
+			Severity: p.severity(), Check: CheckLoader, Path: "/" + p.Path, Found: l.String(), Wanted: f.String(),
 			Message: fmt.Sprintf("%s is for %s, the program for %s%s", p.name(), l, f, x.origin(p.layer)),
 		})
 	}
