@@ -62,6 +62,28 @@ func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
 			},
 			[]string{refuse, "error interpreter-machine /usr/bin/python3"},
 		},
+		"script for env, in words that only env knows": {
+			image{base: [][]byte{distribution}, cmd: []string{"/start"}, added: [][]byte{layerOf(t, file("start"), script("#!/usr/bin/env -S \"a b\" ${C}"))}},
+			[]string{ok},
+		},
+		"script for env, without its interpreter": {
+			image{base: [][]byte{distribution}, cmd: []string{"/start"}, added: [][]byte{layerOf(t, file("start"), script("#!/usr/bin/env bash -e"))}},
+			[]string{refuse, "error interpreter-missing /start"},
+		},
+		"script for env, behind a shell that may set PATH": {
+			image{
+				base: [][]byte{distribution}, cmd: []string{"sh", "-c", "PATH=/opt/bin exec /start"},
+				added: [][]byte{layerOf(t, file("start"), script("#!/usr/bin/env perl"))},
+			},
+			[]string{ok},
+		},
+		"the right one earlier in PATH, in the base": {
+			image{
+				base: [][]byte{layerOf(t, file("usr/local/bin/app"), program("arm64"))}, cmd: []string{"app"},
+				added: [][]byte{layerOf(t, file("usr/bin/app"), program("amd64"))},
+			},
+			[]string{warn, "warning machine /usr/bin/app"},
+		},
 		"script for a script": {
 			image{added: [][]byte{layerOf(t, file("start"), script("#!/second"), file("second"), script("#!/third"), file("third"), program("amd64"))}, cmd: []string{"/start"}},
 			[]string{refuse, "error interpreter-machine /third"},

@@ -3,16 +3,22 @@ package gate_test
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 )
 
@@ -121,6 +127,74 @@ func TestAFloodOfEntriesIsCutOff(t *testing.T) {
 			runtime.KeepAlive(l)
 		})
 	}
+}
+
+// A sparse file says how long it is, and takes next to nothing.
+func TestAFileThatIsAllHolesIsNotReadToItsHeaders(t *testing.T) {
+	head := exetest.ELF{Machine: elf.EM_AARCH64, Interp: "/x"}.Bytes()[:64]
+	binary.LittleEndian.PutUint64(head[32:], 1<<60) // the program headers
+	var b bytes.Buffer
+	tw := tar.NewWriter(&b)
+	for range 100 {
+		sparse := "1\n0\n64\n"
+		body := append([]byte(sparse), make([]byte, 512-len(sparse))...)
+		h := tar.Header{Name: "x", Typeflag: tar.TypeReg, Size: int64(len(body) + len(head)), Format: tar.FormatPAX}
+		raw := paxFile(t, h, map[string]string{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "app", "GNU.sparse.realsize": "2305843009213693952"})
+		b.Write(raw)
+		b.Write(body)
+		b.Write(append(head, make([]byte, 512-len(head))...))
+	}
+	if err := tw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := gate.Scan(t.Context(), &b, 1<<20)
+	if err != nil || len(l.Entries) != 1 || l.Entries[0].Path != "app" || l.Entries[0].Exe == nil || l.Entries[0].Exe.Machine != "arm64" {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+// paxFile is the header of a file with records that archive/tar writes for nobody.
+func paxFile(t *testing.T, h tar.Header, records map[string]string) []byte {
+	var text strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(records)) {
+		line := " " + k + "=" + records[k] + "\n"
+		n := len(line)
+		for n != len(fmt.Sprint(n))+len(line) {
+			n = len(fmt.Sprint(n)) + len(line)
+		}
+		text.WriteString(fmt.Sprint(n) + line)
+	}
+	var b bytes.Buffer
+	tw := tar.NewWriter(&b)
+	x := tar.Header{Name: "pax", Typeflag: tar.TypeReg, Size: int64(text.Len()), Format: tar.FormatUSTAR}
+	if err := tw.WriteHeader(&x); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tw.Write([]byte(text.String())); err != nil {
+		t.Fatal(err)
+	}
+	if err := tw.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	raw := b.Bytes()
+	raw[156] = 'x' // what the writer refuses to write
+	sum(raw[:512])
+	var file bytes.Buffer
+	h.Format = tar.FormatUSTAR
+	if err := tar.NewWriter(&file).WriteHeader(&h); err != nil {
+		t.Fatal(err)
+	}
+	return append(raw, file.Bytes()...)
+}
+
+// sum writes a header's checksum.
+func sum(header []byte) {
+	copy(header[148:156], "        ")
+	total := 0
+	for _, c := range header {
+		total += int(c)
+	}
+	copy(header[148:156], fmt.Sprintf("%06o\x00 ", total))
 }
 
 // What was cut off may be what is missing.

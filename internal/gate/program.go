@@ -131,18 +131,19 @@ func (x *examination) interpreter(ctx context.Context, script program, f exe.Fil
 	need := func(word string) {
 		at, o := x.lookup(ctx, script.command, word)
 		p := program{place: at, role: roleInterpreter, word: word, by: &script, command: script.command}
-		if o != found {
+		switch {
+		case o == found:
+			x.program(ctx, p, depth+1)
+		case !script.command.guess || strings.Contains(word, "/"): // else PATH may be another one
 			x.missing(o, p)
-			return
 		}
-		x.program(ctx, p, depth+1)
 	}
 	word := f.Interpreter
 	if !strings.Contains(word, "/") {
 		word = "./" + word // no PATH is searched
 	}
 	need(word)
-	if next, ok := follow(line); ok && !next.shell && len(next.argv) > 0 {
+	if next, ok := follow(line); ok && !next.shell && len(next.argv) > 0 && !strings.ContainsAny(next.argv[0], special) {
 		need(next.argv[0])
 	}
 }

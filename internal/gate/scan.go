@@ -23,6 +23,8 @@ const (
 	fileCost   = 300 // of an exe.File, and of what tells it from others
 	// glance is how much of each file is looked at before it is known to be no executable.
 	glance = 64
+	// How far into a file, and into all files of a layer, its headers are followed: a sparse file is as long as it says.
+	maxAhead, maxAheadInAll = 64 << 20, 4 << 30
 )
 
 // scan lists a layer from its tar stream, as far as the listing takes no more than about most bytes. Only the beginnings of files are
@@ -51,6 +53,7 @@ type scanner struct {
 	listing Listing
 	files   map[key]*exe.File // alike ones once
 	cost    int
+	ahead   int64 // bytes that were read in files behind the glance
 	most    int
 	head    [glance]byte
 }
@@ -93,7 +96,10 @@ func (s *scanner) look(e *Entry) error {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	f, ok, err := exe.Read(s.head[:n], s.tar)
+	rest := io.LimitedReader{R: s.tar, N: min(maxAhead, maxAheadInAll-s.ahead)}
+	allowed := rest.N
+	f, ok, err := exe.Read(s.head[:n], &rest)
+	s.ahead += allowed - rest.N
 	if err != nil || !ok {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
 
 // defaultPath is what an engine sets when the configuration has no PATH.
@@ -89,12 +91,25 @@ func (x *examination) command(ctx context.Context, c command) {
 	x.missing(o, p)
 }
 
-// lookup finds a program by its word, in the layers that were read and then in all.
+// lookup finds a program by its word, in the layers that were read and then in all. One that is found through PATH and is for another
+// machine is looked for in all before it is accused: the base may have the right one in a folder that comes first.
 func (x *examination) lookup(ctx context.Context, c command, word string) (place, outcome) {
-	if at, o := x.search(ctx, view{x: x, shallow: true}, c, word); o == found {
+	at, o := x.search(ctx, view{x: x, shallow: true}, c, word)
+	if o == found && (strings.Contains(word, "/") || x.fits(at)) {
 		return at, found
 	}
-	return x.search(ctx, view{x: x}, c, word)
+	if deep, inAll := x.search(ctx, view{x: x}, c, word); o != found || inAll == found {
+		return deep, inAll
+	}
+	return at, found
+}
+
+func (x *examination) fits(at place) bool {
+	if at.Exe == nil {
+		return true
+	}
+	fit, _ := at.Exe.Fit(x.platform)
+	return fit != exe.Wrong
 }
 
 func (x *examination) search(ctx context.Context, v view, c command, word string) (place, outcome) {
