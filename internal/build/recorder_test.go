@@ -14,6 +14,7 @@ type recorder struct {
 	plans    []string
 	notes    []string
 	statuses map[string]int
+	logs     []*client.VertexLog
 	ends     int
 }
 
@@ -28,6 +29,7 @@ func (r *recorder) Status(p platform.Platform, s *client.SolveStatus) {
 		r.statuses = map[string]int{}
 	}
 	r.statuses[platform.Format(p)]++
+	r.logs = append(r.logs, s.Logs...)
 }
 
 func (r *recorder) Cleared(p Plan) {

@@ -92,9 +92,8 @@ func TestImagesAreLookedAtListedAndTagged(t *testing.T) {
 	if err := eng.Tag(t.Context(), id.String(), "localhost:5000/app:v2"); err != nil {
 		t.Fatal(err)
 	}
-	for ref, want := range map[string]engine.Image{
-		"app:v1": {ID: id, DiffIDs: []digest.Digest{layer}}, "localhost:5000/app:v2": {ID: id, DiffIDs: []digest.Digest{layer}}, "app:v2": {},
-	} {
+	there := engine.Image{ID: id, DiffIDs: []digest.Digest{layer}, Names: []string{"app:v1", "localhost:5000/app:v2"}}
+	for ref, want := range map[string]engine.Image{"app:v1": there, "localhost:5000/app:v2": there, "app:v2": {}} {
 		got, err := eng.Image(t.Context(), ref)
 		if d := cmp.Diff(want, got); d != "" || err != nil {
 			t.Error(ref, err, d)
@@ -103,5 +102,16 @@ func TestImagesAreLookedAtListedAndTagged(t *testing.T) {
 	ids, err := eng.ImageIDs(t.Context())
 	if d := cmp.Diff([]string{id.String()}, ids); d != "" || err != nil {
 		t.Error(err, d)
+	}
+	for _, name := range there.Names {
+		if err := eng.RemoveImage(t.Context(), name); err != nil {
+			t.Error(err)
+		}
+	}
+	if found, err := eng.HasImage(t.Context(), id.String()); found || err != nil {
+		t.Errorf("without a name the image is still there: %t, %v", found, err)
+	}
+	if err := eng.RemoveImage(t.Context(), "app:v1"); err != nil {
+		t.Errorf("an image that is gone: %v", err)
 	}
 }

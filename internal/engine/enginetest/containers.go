@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
@@ -21,10 +22,48 @@ func (e *Engine) inspectImage(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if id, ok := e.imageID(ref); ok {
-		reply(w, 200, image.InspectResponse{ID: id, RootFS: image.RootFS{Type: "layers", Layers: texts(e.Store.Layers[id])}})
+		reply(w, 200, image.InspectResponse{ID: id, RepoTags: e.names(id), RootFS: image.RootFS{Type: "layers", Layers: texts(e.Store.Layers[id])}})
 		return
 	}
 	refuse(w, http.StatusNotFound, "No such image: %s", ref)
+}
+
+// names are those of an image; the empty one stands for none.
+func (e *Engine) names(id string) (names []string) {
+	for name, of := range e.Images {
+		if of == id && name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// removeImage takes a name away, and with the last one the image.
+func (e *Engine) removeImage(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ref := familiar(r.PathValue("ref"))
+	id, ok := e.imageID(ref)
+	if !ok {
+		refuse(w, http.StatusNotFound, "No such image: %s", ref)
+		return
+	}
+	if delete(e.Images, ref); ref == id {
+		for _, name := range append(e.names(id), "") {
+			delete(e.Images, name)
+		}
+	}
+	if len(e.names(id)) == 0 {
+		delete(e.Store.Layers, id)
+		delete(e.Store.Blobs, digest.Digest(id))
+	}
+	reply(w, 200, []image.DeleteResponse{{Untagged: ref}})
+}
+
+// familiar is a reference as the engine's maps have it.
+func familiar(ref string) string {
+	return strings.Replace(strings.TrimPrefix(strings.TrimPrefix(ref, "docker.io/"), "library/"), "@", ":", 1)
 }
 
 func texts(digests []digest.Digest) (out []string) {
@@ -38,7 +77,7 @@ func (e *Engine) imageID(ref string) (string, bool) {
 	if _, ok := e.Store.Layers[ref]; ok {
 		return ref, true // an image without a name
 	}
-	ref = strings.TrimPrefix(strings.TrimPrefix(ref, "docker.io/"), "library/")
+	ref = familiar(ref)
 	if id, ok := e.Images[ref]; ok {
 		return id, true
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -116,6 +117,20 @@ func (e *Engine) Set(name string, change func(c *Container)) {
 	change(e.find(name))
 }
 
+// Have makes the engine have an image under a name. "" is none.
+func (e *Engine) Have(name, id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.Images[familiar(name)] = id
+}
+
+// Has are the names of the engine's images, with their IDs.
+func (e *Engine) Has() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.Images)
+}
+
 // Calls are the requests so far, "METHOD /path" without the API version.
 func (e *Engine) Calls() []string {
 	e.mu.Lock()
@@ -145,6 +160,7 @@ func (e *Engine) routes() http.Handler {
 	handle("POST /images/create", e.pull)
 	handle("POST /images/load", e.loadImages)
 	handle("POST /images/{ref...}", e.tagImage)
+	handle("DELETE /images/{ref...}", e.removeImage)
 	handle("POST /grpc", e.serveContent)
 	handle("POST /containers/create", e.create)
 	handle("GET /containers/json", e.list)
