@@ -181,6 +181,19 @@ func TestAnEngineThatCannotPullIsSentTheImage(t *testing.T) {
 	})
 }
 
+func TestTheEnginePullsWhatIsTestedWithTheUsersCredentials(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		s.besideUs()
+		for name, handler := range s.logins() {
+			host := s.serve(handler)
+			s.logIn(host)
+			r := s.mustBuild("--platform", twoPlatforms, "--push", "-t", host+"/e2e/"+random(), "--test", "", s.tellsMachine())
+			s.contains(name, r.err, "aarch64")
+			s.lacks(name, r.err, "it is sent there")
+		}
+	})
+}
+
 func TestCtrlCDuringATestLeavesNothing(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo, mark := s.repo(), random()

@@ -87,7 +87,7 @@ func (r Request) captures() bool {
 	return r.Outputs.Load != nil || len(r.Outputs.Archives) > 0 || r.Outputs.Image || r.attested() && r.pushes()
 }
 
-// MakesImages: somebody wants images, and not only files or the cache.
+// MakesImages tells whether somebody wants images, and not only files or the cache.
 func (r Request) MakesImages() bool { return r.pushes() || r.captures() }
 
 // imageAttrs are the attributes that the image of one platform is made with. The map is new at each call.

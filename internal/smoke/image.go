@@ -71,7 +71,7 @@ func (b *Bench) name(p platform.Platform) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name, err := load.Suffixed(base.(reference.NamedTagged), p) //nolint:errcheck // it has a tag
+	name, err := load.Suffixed(base.(reference.NamedTagged), p)
 	if err != nil {
 		return "", err
 	}

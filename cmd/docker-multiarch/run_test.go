@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/moby/api/types/system"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// engine gives the stage an engine that pulls what is there, and whose containers do this.
+func (s *stage) engine(process enginetest.Process) *enginetest.Engine {
+	s.t.Helper()
+	fake := &enginetest.Engine{
+		Info: system.Info{
+			OSType: "linux", Architecture: "x86_64", NCPU: 2, MemoryLimit: true, DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
+		},
+		Store: enginetest.Store{Containerd: true}, Process: process,
+	}
+	fake.Pull = func(ref string) error {
+		_, digest, _ := strings.Cut(ref, ":sha256:")
+		fake.Have(ref, "sha256:"+digest)
+		return nil
+	}
+	eng := engine.New(fake.Start(s.t))
+	s.w.engine = func() *engine.Engine { return eng }
+	return fake
+}
+
+// machine is the platform in the name by which an image is tried.
+func machine(c *enginetest.Container) string {
+	_, suffix, _ := strings.Cut(c.Config.Image, "-linux-")
+	return suffix
+}
+
+func TestAllPlatformsOfAnImageAreRunAndTheHighestStatusCounts(t *testing.T) {
+	s := newStage(t)
+	if status := s.run("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
+		t.Fatal(s.err.String())
+	}
+	fake := s.engine(func(c *enginetest.Container, cmd []string, _ io.Reader, stdout, stderr io.Writer) int {
+		fmt.Fprintf(stdout, "%s\nwithout an end", machine(c))
+		fmt.Fprintln(stderr, strings.Join(cmd, " "))
+		return map[string]int{"amd64": 3, "arm64": 7}[machine(c)]
+	})
+	s.out, s.err = buffer{}, buffer{}
+	if status := s.run("run", "--platform", "all", "HOST/app:1", "app", "--platform", "x"); status != 7 {
+		t.Errorf("status %d", status)
+	}
+	lines := strings.Split(s.out.String(), "\n")
+	slices.Sort(lines)
+	want := []string{"", "linux/amd64 | amd64", "linux/amd64 | without an end", "linux/arm64 | arm64", "linux/arm64 | without an end"}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	contains(t, s.normal(s.err.String()), "linux/arm64 | app --platform x\n", "\nPLATFORM  STATUS  TIME\nlinux/amd64  3  ", "\nlinux/arm64  7  ")
+	if len(fake.Has()) != 0 || len(fake.Containers()) != 0 {
+		t.Errorf("the engine has %v, and %d containers", fake.Has(), len(fake.Containers()))
+	}
+
+	s.out, s.err = buffer{}, buffer{}
+	if status := s.run("run", "--platform", "linux/arm64", "HOST/app:1"); status != 7 || s.out.String() != "arm64\nwithout an end" || s.err.String() != "\n" {
+		t.Errorf("one platform: status %d, %q, %q", status, s.out.String(), s.err.String())
+	}
+}
+
+func TestAPlatformThatTheEngineDoesNotRunComesWithTheCommandThatHelps(t *testing.T) {
+	s := newStage(t)
+	if status := s.run("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
+		t.Fatal(s.err.String())
+	}
+	s.engine(func(c *enginetest.Container, _ []string, _ io.Reader, _, stderr io.Writer) int {
+		if machine(c) != "arm64" {
+			return 0
+		}
+		fmt.Fprintln(stderr, "exec /bin/app: exec format error")
+		return 255
+	})
+	if status := s.run("run", "--platform", "all", "HOST/app:1"); status != 255 {
+		t.Errorf("status %d", status)
+	}
+	contains(t, s.err.String(), "Hint: the engine does not run these programs: docker multiarch emulators install linux/arm64\n")
+}
+
+func TestBadWordsOfRunAreRefusedWithStatus125(t *testing.T) {
+	s := newStage(t)
+	if status := s.run("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64", "."); status != 0 {
+		t.Fatal(s.err.String())
+	}
+	s.engine(func(*enginetest.Container, []string, io.Reader, io.Writer, io.Writer) int { return 0 })
+	for words, want := range map[string]string{
+		"":                                  "needs the name of an image",
+		"--pull perhaps HOST/app:1":         `--pull "perhaps" is not one of always, missing, never`,
+		"--pull never HOST/app:1":           "the engine has no image",
+		"--timeout soon HOST/app:1":         `--timeout: "soon" is not a time`,
+		"-m little HOST/app:1":              `--memory: "little" is not a size`,
+		"-e =x HOST/app:1":                  `--env "=x" has no name`,
+		"--rm=false HOST/app:1":             "--rm=false",
+		"--platform linux/amd46 HOST/app":   `did you mean "linux/amd64"?`,
+		"--platform linux/arm64 HOST/app:1": "has no image for linux/arm64: it is for linux/amd64",
+		"--platform all --platform x y":     "--platform all contradicts the others",
+		"HOST/nothing":                      "not found",
+		"UPPER":                             "neither a file nor the name of an image",
+		"--nonsense x":                      "unknown flag: --nonsense",
+	} {
+		s.out, s.err = buffer{}, buffer{}
+		if status := s.run(append([]string{"run"}, strings.Fields(words)...)...); status != exitUsage || s.out.String() != "" {
+			t.Errorf("%s: status %d, %q", words, status, s.out.String())
+		}
+		contains(t, s.err.String(), want)
+	}
+}
+
+func TestWhatTheEngineSaysOfAStartBecomesTheStatusOfDockerRun(t *testing.T) {
+	start := func(words string) error { return &engine.StartError{Err: errors.New(words)} }
+	for want, errs := range map[int][]error{
+		ranNotFound:  {start(`exec: "x": executable file not found in $PATH`), start("stat /x: no such file or directory")},
+		ranNoProgram: {start(`exec: "/etc": permission denied`), start("/etc: is a directory"), start("exec format error")},
+		ranNot:       {start("no room"), errors.New("no such file or directory")},
+		ranTooLong:   {&smoke.TimeoutError{After: time.Second}},
+	} {
+		for _, err := range errs {
+			if got, words := whyNot(err); got != want || words == "" {
+				t.Errorf("%v: %d, want %d", err, got, want)
+			}
+		}
+	}
+}
+
+func TestALineThatIsTooLongIsPassedOnInPieces(t *testing.T) {
+	var out bytes.Buffer
+	s := &runShow{width: 11}
+	stream := s.stream(&out, platform.Platform{OS: "linux", Architecture: "arm64"})
+	for range 3 {
+		fmt.Fprint(stream, strings.Repeat("x", maxLine/2))
+	}
+	stream.flush()
+	want := "linux/arm64 | " + strings.Repeat("x", maxLine) + "\nlinux/arm64 | " + strings.Repeat("x", maxLine/2) + "\n"
+	if out.String() != want {
+		t.Errorf("%d bytes, want %d", out.Len(), len(want))
+	}
+}
