@@ -57,10 +57,26 @@ func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 		return nil, err
 	}
 	node, err := newKeeper(eng, spec, report).ensure(ctx)
+	if refused, ok := errors.AsType[refusedError](err); ok {
+		return nil, refused.error
+	}
 	if err != nil {
 		return nil, fmt.Errorf("builder %q: %w", spec.Name, err)
 	}
 	return node, nil
+}
+
+// refusedError is what [Spec.May] said.
+type refusedError struct{ error }
+
+func (s Spec) may(ctx context.Context) error {
+	if s.May == nil {
+		return nil
+	}
+	if err := s.May(ctx); err != nil {
+		return refusedError{err}
+	}
+	return nil
 }
 
 // newKeeper takes a spec that is complete.
@@ -144,6 +160,9 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
 			strings.Join(todo.Reasons, "; "), containerName(k.spec.Name))
 	case actCreate:
+		if err := k.spec.may(ctx); err != nil {
+			return err
+		}
 		k.say("creating" + k.network())
 		return k.create(ctx, observed{})
 	case actRecreate:
@@ -169,6 +188,9 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 
 // recreate replaces the container, on the same volume, once nobody uses it.
 func (k *keeper) recreate(ctx context.Context, todo step, have observed) error {
+	if err := k.spec.may(ctx); err != nil {
+		return err
+	}
 	k.early.drop() // our own connection must not count
 	if err := k.awaitIdle(ctx, have, todo); err != nil {
 		return err

@@ -48,6 +48,10 @@ type Spec struct {
 	// called again. It must not block.
 	Chosen func(container string)
 
+	// May, if not nil, is asked before a container is made or replaced: an error
+	// means that it is not worth while, and is the error of [Ensure].
+	May func(context.Context) error
+
 	BusyWait  time.Duration // 0: DefaultBusyWait; negative: do not wait
 	StartWait time.Duration // 0: DefaultStartWait
 }

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"os"
-	"slices"
 
 	"github.com/docker/cli/cli/debug"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
-	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 // buildOptions are the user's words; nothing is parsed yet.
@@ -21,7 +18,7 @@ type buildOptions struct {
 
 	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
 	dockerfiles, targets                                                      []string // for all platforms, or for single ones
-	localBases                                                                []string
+	localBases, allowMismatch                                                 []string
 
 	network               string
 	iidFile, metadataFile string
@@ -131,6 +128,8 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringArrayVar(&o.localBases, "local-base", nil, "Use a base image of the engine's own store that no registry has; may be repeated")
 	f.BoolVarP(&o.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
 
+	f.StringArrayVar(&o.allowMismatch, "allow-platform-mismatch", nil,
+		"Base image, named as in FROM, that may be of another platform than the one that is built; may be repeated")
 	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
 	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
 	f.IntVar(&o.jobs, "jobs", 0, "Platforms that are built at the same time (0: all native ones, emulated ones as many as CPUs)")
@@ -179,63 +178,16 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	return err
 }
 
-// perform connects to the builder while the registries are asked whether they would take the result: what they refuse is said
-// before a builder is made.
+// perform builds, when all is there that it needs.
 func perform(ctx context.Context, w *world, j job, progress *display) (build.Report, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	for _, line := range j.notes {
-		progress.Note(line)
-	}
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return build.Report{}, err
 	}
-	release, err := j.takeLocalBases(ctx, w, progress.Note)
-	defer release()
+	r, err := prepare(ctx, w, &j, progress)
+	defer r.close()
 	if err != nil {
 		return build.Report{}, err
 	}
-	var registry *manifest.Client
-	var preflight func(context.Context) error
-	var asking errgroup.Group
-	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
-	asking.Go(func() (err error) {
-		if registry, err = w.registry(ctx, progress.Note, j.insecure...); err == nil {
-			preflight = startPreflight(ctx, stop, registry, asked, progress.Note)
-		}
-		return err
-	})
-	conn, err := w.connect(ctx, connectOptions{
-		builder: j.builder, probe: j.request.ProbeAhead(), references: j.request.References(), note: progress.Note,
-		containers: len(j.request.Tests) > 0,
-	})
-	if err == nil {
-		defer conn.close()
-	}
-	if askErr := asking.Wait(); askErr != nil {
-		err = askErr // that the engine cannot be reached is why there is no builder, too
-	}
-	if err != nil {
-		if cause, ok := refused(ctx); ok {
-			return build.Report{}, cause
-		}
-		return build.Report{}, err
-	}
-	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, conn.gateway); err != nil {
-		return build.Report{}, err
-	}
-	env := conn.env
-	env.Registry, env.Progress, env.Stdout, env.Listings = registry, progress, w.out, w.listings()
-	if j.request.Outputs.Load != nil || len(j.request.Tests) > 0 {
-		env.Engine, env.PullAuth = w.engine(), pullAuth(w.config())
-	}
-	report, err := build.Run(ctx, j.request, env, preflight)
-	err = localBaseHint(ctx, w, err)
-	if brokenConnection(err) && ctx.Err() == nil {
-		err = conn.lost(ctx)
-	}
-	if cause, ok := refused(ctx); ok {
-		err = cause
-	}
-	return report, err
+	report, err := build.Run(ctx, j.request, r.env, r.preflight)
+	return report, r.explained(ctx, w, err)
 }

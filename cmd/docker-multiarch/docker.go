@@ -128,6 +128,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 	}
 	ahead := aheadProbe{eng: eng, platforms: opt.probe}
 	spec.Chosen = func(container string) { ahead.start(ctx, container) }
+	spec.May = opt.may
 	node, err := builder.Ensure(ctx, eng, spec, opt.note)
 	if err != nil {
 		return nil, err

@@ -92,6 +92,10 @@ func explain(out io.Writer, err error) int {
 		return exitInterrupted
 	}
 	printTrace(out, err)
+	if refused, ok := errors.AsType[*build.PreflightError](err); ok && len(refused.Findings) > 1 {
+		explainFindings(out, refused)
+		return statusOf(err)
+	}
 	fmt.Fprintf(out, "ERROR: %s\n", err)
 	printHint(out, err)
 	return statusOf(err)
@@ -131,6 +135,9 @@ func hintFor(err error) string {
 	}
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
+	}
+	if refused, ok := errors.AsType[*build.PreflightError](err); ok && refused.Findings[0].Fix != "" {
+		return refused.Findings[0].Fix
 	}
 	if output, ok := errors.AsType[*build.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))

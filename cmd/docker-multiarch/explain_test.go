@@ -19,7 +19,7 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 		{nil, 0, ""},
 		{errors.New("boom"), 1, "ERROR: boom\n"},
 		{&build.FailedError{Platforms: []build.PlatformReport{{Err: errors.New("boom")}}}, 1, "ERROR: "},
-		{&build.PreflightError{Err: errors.New("boom")}, 1, "ERROR: boom\n"},
+		{build.Refused(errors.New("boom")), 1, "ERROR: boom\n"},
 		{&build.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
 		{&usage{err: errors.New("boom"), hint: "do this"}, 125, "ERROR: boom\nHint: do this\n"},
 		{&hinted{err: errors.New("boom"), hint: "do this"}, 1, "ERROR: boom\nHint: do this\n"},

@@ -189,7 +189,22 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if j.localBases, err = parseLocalBases(o.localBases); err != nil {
 		return err
 	}
+	if r.AllowMismatch, err = parseImages("--allow-platform-mismatch", o.allowMismatch); err != nil {
+		return err
+	}
 	return j.modes(o)
+}
+
+// parseImages parses the images of a flag.
+func parseImages(flag string, words []string) (images []reference.Named, err error) {
+	for _, word := range words {
+		named, err := reference.ParseNormalizedNamed(word)
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", flag, word, err)
+		}
+		images = append(images, named)
+	}
+	return images, nil
 }
 
 // modes parses the flags that have a few known values.

@@ -105,13 +105,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 
 // mayPush asks every repository whether it would take a push.
 func mayPush(ctx context.Context, registry *manifest.Client, repos []reference.Named, note func(string)) error {
-	asking, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	err := startPreflight(asking, stop, registry, repos, note)(asking)
-	if cause, ok := refused(asking); ok {
-		return cause
-	}
-	return err
+	return build.Refused(startPreflight(ctx, registry, repos, note)(ctx))
 }
 
 // repositories are those of the names, each once, in their order.

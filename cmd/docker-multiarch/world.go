@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config/configfile"
@@ -53,6 +53,8 @@ type connectOptions struct {
 	builder    builderOptions
 	probe      []platform.Platform // to ask the engine's kernel about ahead
 	references []string            // images that may be in a registry on this machine's loopback
+	// may is asked before a builder is made: its error means that it would be made for nothing. nil allows it.
+	may        func(context.Context) error
 	note       func(string)
 	containers bool // also the engine's own containers are to run what emulators are installed for
 }
@@ -82,49 +84,28 @@ func (w *world) fromEnv(name string) choice {
 	return choice{strings.Split(value, ","), name}
 }
 
-// errRefused is the cause of a context that ended because a registry would not take the result.
-type errRefused struct{ err error }
-
-func (e errRefused) Error() string { return e.err.Error() }
-func (e errRefused) Unwrap() error { return e.err }
-
-// refused tells whether ctx ended for that reason.
-func refused(ctx context.Context) (error, bool) {
-	r, ok := errors.AsType[errRefused](context.Cause(ctx))
-	return &build.PreflightError{Err: r.err}, ok
-}
-
-// startPreflight asks every repository whether it would take a push. What one refuses ends ctx by stop, at once: also while a
-// builder is being made. The function that it returns waits for the answers.
-func startPreflight(
-	ctx context.Context, stop context.CancelCauseFunc, c *manifest.Client, repos []reference.Named, note func(string),
-) func(context.Context) error {
-	answers := make(chan error, len(repos))
-	for _, repo := range repos {
-		go func() {
-			hint, err := c.CheckPush(ctx, repo)
-			if err != nil && ctx.Err() == nil {
-				stop(errRefused{err})
-			}
-			if hint != "" {
+// startPreflight asks every repository whether it would take a push. The function that it returns waits for all answers, and gives those
+// that are refusals, joined.
+func startPreflight(ctx context.Context, c *manifest.Client, repos []reference.Named, note func(string)) func(context.Context) error {
+	errs := make([]error, len(repos))
+	var asking sync.WaitGroup
+	for i, repo := range repos {
+		asking.Go(func() {
+			var hint string
+			if hint, errs[i] = c.CheckPush(ctx, repo); hint != "" {
 				note(hint)
 			}
-			answers <- err
-		}()
+		})
 	}
+	answered := make(chan struct{})
+	go func() { asking.Wait(); close(answered) }()
 	return func(ctx context.Context) error {
-		var first error
-		for range repos {
-			select {
-			case err := <-answers:
-				if first == nil {
-					first = err
-				}
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
+		select {
+		case <-answered:
+			return build.Together(errs...)
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		return first
 	}
 }
 

@@ -23,7 +23,7 @@ func withCaches(s *solve, preflight func(context.Context) error) func(context.Co
 	return func(ctx context.Context) error {
 		tried := make(chan error, 1)
 		go func() { tried <- s.tryExports(ctx, services) }()
-		return errors.Join(preflight(ctx), <-tried)
+		return Together(preflight(ctx), <-tried)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
@@ -22,15 +21,11 @@ type CannotRunError struct {
 }
 
 func (e *CannotRunError) Error() string {
-	names := make([]string, len(e.Platforms))
-	for i, p := range e.Platforms {
-		names[i] = platform.Format(p)
-	}
 	needs := "the Dockerfile has steps that do"
 	if e.Tests {
 		needs = "there are tests that do, outside of BuildKit"
 	}
-	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s", e.Node, strings.Join(names, ", "), needs)
+	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s", e.Node, formatAll(e.Platforms), needs)
 	if e.Err != nil {
 		msg += ": " + e.Err.Error()
 	}
@@ -39,41 +34,43 @@ func (e *CannotRunError) Error() string {
 
 func (e *CannotRunError) Unwrap() error { return e.Err }
 
-// PreflightError says that a registry would not take the result; nothing had been built.
-type PreflightError struct{ Err error }
-
-func (e *PreflightError) Error() string { return e.Err.Error() }
-func (e *PreflightError) Unwrap() error { return e.Err }
-
-// clearing is what is needed to decide at the barrier. preflight and probe were started with the build and are waited for here.
+// clearing is what is needed to decide at the barrier. preflight, probe and reach were started with the build and are waited for here.
 type clearing struct {
 	req       Request
 	env       Env
 	targets   []platform.Platform
 	preflight func() error
 	probe     func() (emulation.Status, error)
+	reach     *reach
 }
 
-// decide is called once, when all platforms' graphs are known and nothing has been built. Solves that failed already are left out.
+// decide is called once, when all platforms' graphs are known and nothing has been built. Solves that failed already are left out,
+// unless what they failed of is something that a preflight looks for.
 func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	graphs := make([]graph.Graph, len(reports))
 	var gw gateway.Client
+	known := false // something that the platforms' own errors do not say
 	for i, r := range reports {
 		graphs[i] = r.graph
 		if gw == nil {
 			gw = r.gw
 		}
+		_, lacks := lackOf(r.err)
+		known = known || lacks || r.gw != nil && r.err == nil
 	}
-	if gw == nil {
+	if !known {
 		return clearance{err: errUnread}
 	}
-	if err := c.preflight(); err != nil {
-		return clearance{err: &PreflightError{err}}
+	found := c.examine(ctx, gw, reports, graphs)
+	if ctx.Err() != nil {
+		return clearance{err: context.Cause(ctx)}
 	}
-	plan, err := c.plan(ctx, graphs)
-	errs, err := c.spare(plan, err)
+	_, inTheWay := c.spare(Plan{}, found)
+	plan, more := c.plan(ctx, graphs, inTheWay == nil)
+	found = append(found, more...)
+	errs, err := c.spare(plan, found)
 	if err != nil {
-		return clearance{err: err}
+		return clearance{err: err, plan: plan}
 	}
 	for i := range errs {
 		if errs[i] != nil {
@@ -83,6 +80,11 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	pins, reread, notes := pin(ctx, gw, graphs)
 	if ctx.Err() != nil {
 		return clearance{err: context.Cause(ctx)}
+	}
+	for _, f := range found {
+		if f.Hint {
+			notes = append(notes, "warning: "+f.String())
+		}
 	}
 	for _, n := range notes {
 		c.env.Progress.Note(n)
@@ -99,12 +101,40 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	}
 }
 
-// plan decides how each platform is made, installing emulators where that helps and is allowed. With a [CannotRunError] it is the plan
-// in which those jobs are impossible.
-func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) {
+// examine waits for the registries, and looks at the base images meanwhile.
+func (c clearing) examine(ctx context.Context, gw gateway.Client, reports []report, graphs []graph.Graph) []Finding {
+	all := bases(c.targets, graphs)
+	found := append(c.lacking(ctx, gw, reports, all), c.mismatched(ctx, gw, all)...)
+	refusals := refused(c.preflight())
+	found = append(found, append(refusals, c.reach.findings(refusals)...)...)
+	if slices.ContainsFunc(found, Finding.refuses) {
+		found = append(found, c.unreadable(reports)...)
+	}
+	return found
+}
+
+// unreadable are the platforms whose Dockerfiles could not be read for other reasons. By themselves they stop no others; where the
+// build is refused they are part of what is in its way.
+func (c clearing) unreadable(reports []report) []Finding {
+	var found []Finding
+	for i, r := range reports {
+		if _, lacks := lackOf(r.err); lacks || r.err == nil {
+			continue
+		}
+		k := slices.IndexFunc(found, func(f Finding) bool { return f.Err.Error() == r.err.Error() })
+		if k < 0 {
+			k, found = len(found), append(found, Finding{Check: "dockerfile", Err: r.err})
+		}
+		found[k].Platforms = append(found[k].Platforms, c.targets[i])
+	}
+	return found
+}
+
+// plan decides how each platform is made. Where it helps and is allowed, emulators are installed, if nothing else is in the way.
+func (c clearing) plan(ctx context.Context, graphs []graph.Graph, clear bool) (Plan, []Finding) {
 	status, err := c.status(ctx, graphs)
 	if err != nil {
-		return Plan{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
+		return Plan{}, c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
 	}
 	plan := c.planOf(graphs, status)
 	missing := plan.Missing()
@@ -112,17 +142,31 @@ func (c clearing) plan(ctx context.Context, graphs []graph.Graph) (Plan, error) 
 		return plan, nil
 	}
 	if c.req.KeepEmulators || c.env.Node.Install == nil {
-		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests()}
+		return plan, c.cannot(plan.Jobs, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests()})
+	}
+	if !clear {
+		return plan, nil
 	}
 	failed := c.install(ctx, plan)
 	if status, err = c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...); err != nil {
-		return Plan{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
+		return Plan{}, c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
 	}
 	plan = c.planOf(graphs, status)
 	if missing := plan.Missing(); len(missing) > 0 {
-		return plan, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests(), Err: failed}
+		return plan, c.cannot(plan.Jobs, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests(), Err: failed})
 	}
 	return plan, nil
+}
+
+// cannot is the finding that a node does not run some of the jobs.
+func (c clearing) cannot(jobs []Job, err error) []Finding {
+	f := Finding{Check: "node", Err: err}
+	for _, j := range jobs {
+		if j.Mode == Impossible {
+			f.Platforms = append(f.Platforms, j.Platform)
+		}
+	}
+	return []Finding{f}
 }
 
 // status is what the node's kernel runs, as far as these graphs need to know it.

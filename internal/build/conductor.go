@@ -22,10 +22,11 @@ type conductor struct {
 	worked sync.WaitGroup
 }
 
-// report is what a solve says at the barrier: its graph, or that there will be none.
+// report is what a solve says at the barrier: its graph, or why there will be none. gw is nil if it has ended.
 type report struct {
 	index int
 	graph graph.Graph
+	err   error
 	gw    gateway.Client
 }
 

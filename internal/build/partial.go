@@ -32,20 +32,30 @@ func (c clearing) install(ctx context.Context, plan Plan) error {
 	return err
 }
 
-// spare leaves a plan's [CannotRunError] to the platforms that it is about, if the build can do without all of them.
-func (c clearing) spare(plan Plan, err error) (errs []error, _ error) {
-	cannot, ok := errors.AsType[*CannotRunError](err)
-	if !ok {
-		return nil, err
+// spare leaves what refuses a build to the platforms that it is about, by their index, if the build can do without all of them. What is
+// left is an error.
+func (c clearing) spare(plan Plan, found []Finding) (errs []error, _ error) {
+	found = slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Hint })
+	required := func(p platform.Platform) bool { return !c.req.optional(p) }
+	refused := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
+		return len(f.Platforms) > 0 && !slices.ContainsFunc(f.Platforms, required)
+	})
+	if len(refused) > 0 {
+		return nil, &PreflightError{Findings: refused}
 	}
-	errs = make([]error, len(plan.Jobs))
-	for i, j := range plan.Jobs {
-		switch {
-		case len(j.Missing) == 0:
-		case !c.req.optional(j.Platform):
-			return nil, err
-		default:
-			errs[i] = &CannotRunError{Node: cannot.Node, Platforms: j.Missing, Tests: j.ForTests, Err: cannot.Err}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	errs = make([]error, len(c.targets))
+	for i, target := range c.targets {
+		for _, f := range found {
+			if !slices.ContainsFunc(f.Platforms, func(p platform.Platform) bool { return platform.Equal(p, target) }) {
+				continue
+			}
+			errs[i] = f.Err
+			if cannot, ok := errors.AsType[*CannotRunError](f.Err); ok {
+				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: plan.Jobs[i].Missing, Tests: plan.Jobs[i].ForTests, Err: cannot.Err}
+			}
 		}
 	}
 	return errs, nil

@@ -64,6 +64,8 @@ type Request struct {
 
 	// Tests are run on each finished image that they are for, before anything gets a name. The names of one platform's differ.
 	Tests []smoke.Test
+	// AllowMismatch are base images that may be of another platform than they are fetched for, named as in FROM.
+	AllowMismatch []reference.Named
 
 	// Cache says which build caches are used and made.
 	Cache Cache

@@ -89,7 +89,7 @@ func solveAll(
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		s := &solve{
-			index: i, platform: target, req: req, env: env, cond: cond, files: w.files, examiner: exam, bench: w.bench, cache: cache,
+			index: i, platform: target, req: req, env: env, cond: cond, reach: decide.reach, files: w.files, examiner: exam, bench: w.bench, cache: cache,
 			context: shared, recorded: i == recorded(env.Node, targets),
 			isolated: req.Cache.Mounts == IsolatedMounts,
 		}
@@ -118,7 +118,7 @@ func solveAll(
 
 // newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign.
 func newClearing(ctx context.Context, req Request, env Env, targets []platform.Platform, preflight func(context.Context) error) clearing {
-	c := clearing{req: req, env: env, targets: targets}
+	c := clearing{req: req, env: env, targets: targets, reach: newReach(req)}
 	c.preflight = sync.OnceValue(func() error { return preflight(ctx) })
 	c.probe = sync.OnceValues(func() (emulation.Status, error) { return env.Node.Probe(ctx, targets...) })
 	go func() { _ = c.preflight() }()
@@ -150,6 +150,9 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 	}
 	if err := context.Cause(ctx); err != nil {
 		return rep, err
+	}
+	if _, ok := errors.AsType[*PreflightError](cleared.err); ok {
+		return Report{}, cleared.err // no platform has got anywhere
 	}
 	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !consequence(cleared.err) {
 		return rep, cleared.err

@@ -36,6 +36,7 @@ type solve struct {
 	req      Request
 	env      Env
 	cond     *conductor
+	reach    *reach
 	files    *stagedFiles
 	examiner *examiner
 	cache    *caching
@@ -100,7 +101,9 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 	var seen symptoms
 	go func() {
 		defer close(drained)
+		var own questions
 		for msg := range status {
+			own.remove(msg)
 			seen.see(msg)
 			s.env.Progress.Status(s.platform, msg)
 		}
@@ -126,9 +129,10 @@ func (s *solve) opt(attach []session.Attachable) client.SolveOpt {
 
 // frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
 func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(report), left func()) (*gateway.Result, error) {
+	s.reach.start(ctx, gw)
 	got, err := s.read(ctx, gw)
 	if err != nil {
-		return nil, err
+		return nil, s.unread(ctx, gw, err, tell)
 	}
 	tell(report{index: s.index, graph: got.graph, gw: gw})
 	cleared, err := s.cond.await(ctx, s.index)
@@ -149,6 +153,13 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 		}
 	}
 	return s.finish(ctx, cleared, got.result, left)
+}
+
+// unread tells why there is no graph. The call goes on until the way is cleared: by it the builder is asked what there is instead.
+func (s *solve) unread(ctx context.Context, gw gateway.Client, err error, tell func(report)) error {
+	tell(report{index: s.index, err: err, gw: gw})
+	_, _ = s.cond.await(ctx, s.index)
+	return err
 }
 
 // errAgain ends a solve whose Dockerfile must be read under pins, which only another solve can have. Nothing has been built.

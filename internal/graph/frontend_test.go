@@ -140,6 +140,12 @@ func TestStepsSayTheirStageLineAndPlatform(t *testing.T) {
 	}
 }
 
+func TestAGraphHasTheDockerfileThatItWasReadFrom(t *testing.T) {
+	if diff := cmp.Diff(map[string]string{"Dockerfile": crossCompiling}, fromDockerfile(t, crossCompiling, "linux/arm64").Texts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRunOptionsOfADockerfile(t *testing.T) {
 	g := fromDockerfile(t, `FROM alpine
 RUN --mount=type=cache,id=gomod,target=/root/.cache \

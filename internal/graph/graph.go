@@ -54,6 +54,9 @@ type Graph struct {
 	// Steps has each step after all of its inputs, and once. The order depends on
 	// the definition only. The last step makes the result.
 	Steps []Step
+	// Texts are the source files that steps were written in, by the name that their File has: a Dockerfile as the frontend read it,
+	// wherever it came from. A frontend may leave them out.
+	Texts map[string]string
 }
 
 // Kind is what a step does.

@@ -76,3 +76,16 @@ func (g Graph) Chain() []Step {
 	slices.Reverse(chain)
 	return chain
 }
+
+// Bases tells, for each step by its digest, with which step the file system begins that it goes on from, such as a base image. A step
+// that goes on from nothing is its own.
+func (g Graph) Bases() map[digest.Digest]digest.Digest {
+	bases := make(map[digest.Digest]digest.Digest, len(g.Steps))
+	for _, s := range g.Steps { // inputs come first
+		bases[s.Digest] = s.Digest
+		if s.Root != "" {
+			bases[s.Digest] = bases[s.Root]
+		}
+	}
+	return bases
+}

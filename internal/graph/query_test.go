@@ -203,3 +203,21 @@ func TestChainGoesFromTheBaseToTheResult(t *testing.T) {
 		})
 	}
 }
+
+func TestBasesFollowWhatStepsGoOnFrom(t *testing.T) {
+	base, tool := llb.Image("base", llb.WithCustomName("FROM base")), llb.Image("tool", llb.WithCustomName("FROM tool"))
+	made := tool.Run(llb.Shlex("make"), llb.WithCustomName("RUN make")).Root()
+	g := read(t, base.File(llb.Copy(made, "a", "/"), llb.WithCustomName("COPY a")))
+	names := map[digest.Digest]string{}
+	for _, s := range g.Steps {
+		names[s.Digest] = s.Name
+	}
+	got := map[string]string{}
+	for step, base := range g.Bases() {
+		got[names[step]] = names[base]
+	}
+	want := map[string]string{"FROM base": "FROM base", "FROM tool": "FROM tool", "RUN make": "FROM tool", "COPY a": "FROM base"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

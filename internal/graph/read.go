@@ -37,7 +37,17 @@ func Read(def *llb.Definition) (Graph, error) {
 	if err := r.visit(digest.Digest(last.Inputs[0].Digest)); err != nil {
 		return Graph{}, fmt.Errorf("read the build graph: %w", err)
 	}
-	return Graph{Steps: r.steps}, nil
+	return Graph{Steps: r.steps, Texts: texts(def)}, nil
+}
+
+func texts(def *llb.Definition) map[string]string {
+	found := map[string]string{}
+	for _, info := range def.Source.GetInfos() {
+		if len(info.GetData()) > 0 {
+			found[info.GetFilename()] = string(info.GetData())
+		}
+	}
+	return found
 }
 
 type reader struct {

@@ -31,25 +31,31 @@ type ImageRef struct {
 func (g Graph) Images() []ImageRef {
 	var refs []ImageRef
 	for _, s := range g.Sources() {
-		rest, ok := strings.CutPrefix(s.Source, "docker-image://")
-		if !ok {
-			continue
-		}
-		ref := ImageRef{Name: rest, Digest: digest.Digest(s.Attrs[pb.AttrImageChecksum]), Platform: s.Platform}
-		if named, err := reference.ParseNormalizedNamed(rest); err == nil {
-			ref.Name = tagOf(named)
-			if d, ok := named.(reference.Digested); ok {
-				ref.Digest = d.Digest()
-			}
-		}
+		ref, ok := s.Image()
 		same := func(r ImageRef) bool {
 			return r.Name == ref.Name && r.Digest == ref.Digest && platform.Equal(r.Platform, ref.Platform)
 		}
-		if !slices.ContainsFunc(refs, same) {
+		if ok && !slices.ContainsFunc(refs, same) {
 			refs = append(refs, ref)
 		}
 	}
 	return refs
+}
+
+// Image is the image from a registry that the step fetches; ok is false if it fetches none.
+func (s Step) Image() (ref ImageRef, ok bool) {
+	rest, ok := strings.CutPrefix(s.Source, "docker-image://")
+	if !ok {
+		return ImageRef{}, false
+	}
+	ref = ImageRef{Name: rest, Digest: digest.Digest(s.Attrs[pb.AttrImageChecksum]), Platform: s.Platform}
+	if named, err := reference.ParseNormalizedNamed(rest); err == nil {
+		ref.Name = tagOf(named)
+		if d, ok := named.(reference.Digested); ok {
+			ref.Digest = d.Digest()
+		}
+	}
+	return ref, true
 }
 
 func tagOf(named reference.Named) string {

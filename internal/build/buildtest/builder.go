@@ -8,6 +8,8 @@ package buildtest
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +20,8 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -37,6 +41,11 @@ type Builder struct {
 	Export func(context.Context, client.CacheOptionsEntry) error
 	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.
 	Digest func(name string, p platform.Platform) digest.Digest
+	// Image is the platform in the configuration of the image that a name gives for a platform; an error means that it gives none, and
+	// "no match" ([NoMatch]) that others have one. nil gives every name an image for every platform.
+	Image func(name string, p platform.Platform) (platform.Platform, error)
+	// Unreachable, if not nil, is asked with what is looked up by digest: an error is that of the network.
+	Unreachable func(ref string) error
 	// Files are the contents of git and http sources, by their identifier.
 	Files map[string]string
 	// Layer is the content of the image for a platform, a tar archive that is compressed with gzip; nil gives something else.
@@ -52,6 +61,7 @@ type Builder struct {
 	others   []*Solve
 	resolved map[string]int
 	work     map[digest.Digest]*work
+	asked    []string
 	layers   map[digest.Digest][]byte
 	fetched  int
 }
@@ -114,6 +124,32 @@ func (b *Builder) Resolved(identifier string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.resolved[identifier]
+}
+
+// NoMatch is what BuildKit says of an index that has nothing for a platform.
+var NoMatch = errors.New("no match for platform in manifest: not found")
+
+// Index puts an index of these platforms where BuildKit keeps what it has resolved, and gives its digest.
+func (b *Builder) Index(platforms ...platform.Platform) digest.Digest {
+	index := ocispecs.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex}
+	for _, p := range platforms {
+		index.Manifests = append(index.Manifests, ocispecs.Descriptor{Digest: digest.FromString(platform.Format(p)), Platform: &p})
+	}
+	data, err := json.Marshal(index)
+	if err != nil {
+		panic(err) // it has nothing that cannot be written
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.layers[digest.FromBytes(data)] = data
+	return digest.FromBytes(data)
+}
+
+// Asked are the references whose configurations were looked up, in their order.
+func (b *Builder) Asked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
 }
 
 // Build implements build.Solver.

@@ -2,13 +2,18 @@ package buildtest
 
 import (
 	"context"
+	"errors"
 
+	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerui"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 	"github.com/moby/buildkit/frontend/subrequests/outline"
 	"github.com/moby/buildkit/frontend/subrequests/targets"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -32,7 +37,7 @@ func dockerfile(ctx context.Context, b *bridge) (*gateway.Result, error) {
 		opt.TargetPlatform = platform
 		converted, err := dockerfile2llb.Dockerfile2LLB(ctx, src.Data, opt)
 		if err != nil {
-			return nil, err
+			return nil, located(err, src.SourceMap)
 		}
 		def, err := converted.State.Marshal(ctx)
 		if err != nil {
@@ -48,6 +53,20 @@ func dockerfile(ctx context.Context, b *bridge) (*gateway.Result, error) {
 		return nil, err
 	}
 	return res.Finalize()
+}
+
+// located gives an error the place in the Dockerfile that it is about, as the frontend does (frontend/dockerfile/builder/build.go).
+func located(err error, file *llb.SourceMap) error {
+	var at *parser.LocationError
+	if !errors.As(err, &at) || len(at.Locations) == 0 {
+		return err
+	}
+	src := &errdefs.Source{Info: &pb.SourceInfo{Filename: file.Filename, Data: file.Data, Language: file.Language}}
+	for _, r := range at.Locations[0] {
+		start, end := &pb.Position{Line: int32(r.Start.Line)}, &pb.Position{Line: int32(r.End.Line)} //nolint:gosec // no file has so many
+		src.Ranges = append(src.Ranges, &pb.Range{Start: start, End: end})
+	}
+	return errdefs.WithSource(err, src)
 }
 
 // requests are the questions that BuildKit's frontend answers instead of building.

@@ -69,15 +69,37 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 	if opt.ImageOpt != nil {
 		p = opt.ImageOpt.Platform
 	}
+	if p == nil {
+		p = &b.builder.Platforms[0]
+	}
+	name, pinned, byDigest := strings.Cut(ref, "@")
+	if err := b.lookUp(ref); err != nil {
+		return "", "", nil, err
+	}
 	img := ocispecs.Image{Platform: *p, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}}}
+	if b.builder.Image != nil {
+		if img.Platform, err = b.builder.Image(name, *p); err != nil {
+			return "", "", nil, fmt.Errorf("failed to resolve source metadata for %s: %w", ref, err)
+		}
+	}
 	config, err := json.Marshal(img)
-	if _, pinned, ok := strings.Cut(ref, "@"); ok {
+	if byDigest {
 		return ref, digest.Digest(pinned), config, err
 	}
 	if b.builder.Digest != nil {
 		return ref, b.builder.Digest(ref, b.Platform), config, err
 	}
 	return ref, digest.FromString(ref), config, err
+}
+
+func (b *bridge) lookUp(ref string) error {
+	b.builder.mu.Lock()
+	defer b.builder.mu.Unlock()
+	b.builder.asked = append(b.builder.asked, ref)
+	if b.builder.Unreachable != nil && strings.Contains(ref, "@") {
+		return b.builder.Unreachable(ref)
+	}
+	return nil
 }
 
 // ResolveSourceMetadata implements gateway.Client: a git repository is at [Commit], a download has the checksum [Checksum].

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// ready is all that a build, or the plan of one, needs. close is never nil.
+type ready struct {
+	env       build.Env
+	preflight func(context.Context) error
+	conn      *connection
+	close     func()
+}
+
+// prepare connects to the builder while the registries are asked whether they would take the result: what they refuse is said before a
+// builder is made. It completes the job by what is known only now.
+func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready, err error) {
+	for _, line := range j.notes {
+		progress.Note(line)
+	}
+	release, err := j.takeLocalBases(ctx, w, progress.Note)
+	r.close = release
+	if err != nil {
+		return r, err
+	}
+	var registry *manifest.Client
+	var asking errgroup.Group
+	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
+	asking.Go(func() (err error) {
+		if registry, err = w.registry(ctx, progress.Note, j.insecure...); err == nil {
+			r.preflight = startPreflight(ctx, registry, asked, progress.Note)
+		}
+		return err
+	})
+	r.conn, err = w.connect(ctx, connectOptions{
+		builder: j.builder, probe: j.request.ProbeAhead(), references: j.request.References(), note: progress.Note,
+		containers: len(j.request.Tests) > 0,
+		may: func(ctx context.Context) error {
+			if err := asking.Wait(); err != nil {
+				return err
+			}
+			return build.Refused(r.preflight(ctx))
+		},
+	})
+	if err == nil {
+		r.close = func() { r.conn.close(); release() }
+	}
+	if askErr := asking.Wait(); askErr != nil {
+		err = askErr // that the engine cannot be reached is why there is no builder, too
+	}
+	if err != nil {
+		return r, err
+	}
+	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, r.conn.gateway); err != nil {
+		return r, err
+	}
+	r.env = r.conn.env
+	r.env.Registry, r.env.Progress, r.env.Stdout, r.env.Listings = registry, progress, w.out, w.listings()
+	if j.request.Outputs.Load != nil || len(j.request.Tests) > 0 {
+		r.env.Engine, r.env.PullAuth = w.engine(), pullAuth(w.config())
+	}
+	return r, nil
+}
+
+// explained is the error of what was done with it, in better words where they are known.
+func (r ready) explained(ctx context.Context, w *world, err error) error {
+	err = localBaseHint(ctx, w, err)
+	if brokenConnection(err) && ctx.Err() == nil {
+		return r.conn.lost(ctx)
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// quietVertex is what the preflight's own questions are called in BuildKit's progress, which does not show them.
+const quietVertex = "[internal] docker multiarch preflight"
+
+// base is an image that platforms of a build start or copy from, at one line of a Dockerfile.
+type base struct {
+	graph.ImageRef // its Platform is what the image is fetched for
+	file           string
+	line           int
+	targets        []baseTarget
+}
+
+// baseTarget is a platform of the build that takes the base.
+type baseTarget struct {
+	platform platform.Platform
+	// decisive: the result is made on the image, or programs for the platform run on it. What is only copied from, or runs for the
+	// builder, may be for any platform.
+	decisive bool
+}
+
+// bases are the images of the graphs, which are by the index of targets, in the order in which they are met.
+func bases(targets []platform.Platform, graphs []graph.Graph) []base {
+	var all []base
+	for i, g := range graphs {
+		decisive := decisiveBases(g, targets[i])
+		for _, s := range g.Sources() {
+			ref, ok := s.Image()
+			if !ok || ref.Digest == "" {
+				continue
+			}
+			k := slices.IndexFunc(all, func(b base) bool { return b.is(ref) && b.file == s.File && b.line == s.Line })
+			if k < 0 {
+				k, all = len(all), append(all, base{ImageRef: ref, file: s.File, line: s.Line})
+			}
+			all[k].targets = append(all[k].targets, baseTarget{targets[i], decisive[s.Digest]})
+		}
+	}
+	return all
+}
+
+func (b base) is(ref graph.ImageRef) bool {
+	return b.Name == ref.Name && b.Digest == ref.Digest && platform.Equal(b.Platform, ref.Platform)
+}
+
+// decisiveBases are the steps that the result's file system begins with, or that of a program for the target.
+func decisiveBases(g graph.Graph, target platform.Platform) map[digest.Digest]bool {
+	found := map[digest.Digest]bool{}
+	bases := g.Bases()
+	for i, s := range g.Steps {
+		if i == len(g.Steps)-1 || s.Kind == graph.Exec && platform.Equal(s.Platform, target) {
+			found[bases[s.Digest]] = true
+		}
+	}
+	return found
+}
+
+// configured asks the builder what platform each base's configuration has. The frontends have just asked for them, so BuildKit reads
+// them from its store. The answers are in the order of the bases; zero where there is none.
+func configured(ctx context.Context, gw gateway.Client, all []base) []platform.Platform {
+	answers := make([]platform.Platform, len(all))
+	var asking sync.WaitGroup
+	for i, b := range all {
+		if first := slices.IndexFunc(all, func(o base) bool { return o.is(b.ImageRef) }); first != i {
+			continue
+		}
+		asking.Go(func() { answers[i] = imagePlatform(ctx, gw, b.pinned(), b.Platform) })
+	}
+	asking.Wait()
+	for i, b := range all {
+		answers[i] = answers[slices.IndexFunc(all, func(o base) bool { return o.is(b.ImageRef) })]
+	}
+	return answers
+}
+
+// pinned names the very image.
+func (b base) pinned() string { return b.Name + "@" + b.Digest.String() }
+
+// familiar is the name as people write it.
+func (b base) familiar() string { return familiar(b.Name) }
+
+func familiar(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return reference.FamiliarString(named)
+}
+
+// imagePlatform is the platform in the configuration of an image that the builder fetches for p; zero if nobody says.
+func imagePlatform(ctx context.Context, gw gateway.Client, ref string, p platform.Platform) platform.Platform {
+	_, _, config, err := gw.ResolveImageConfig(ctx, ref, sourceresolver.Opt{
+		LogName: quietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{Platform: &p},
+	})
+	var img ocispecs.Image
+	if err != nil || json.Unmarshal(config, &img) != nil || img.Architecture == "" || img.OS == "" {
+		return platform.Platform{}
+	}
+	return platform.Normalize(img.Platform)
+}

@@ -1,0 +1,198 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// BaseError says what is wrong with a base image.
+type BaseError struct {
+	// Name is the image's as people write it.
+	Name string
+	// Wanted are the platforms that it has nothing for, or something else; Offered those that it has, as far as that is known.
+	Wanted, Offered []platform.Platform
+	// Single: it is no index, but an image of one platform, which BuildKit takes for whatever platform is asked for.
+	Single bool
+	// Config is what the image says of itself that its index says is for Wanted; zero if it has nothing for Wanted at all.
+	Config platform.Platform
+}
+
+func (e *BaseError) Error() string {
+	wanted, offered := formatAll(e.Wanted), formatAll(e.Offered)
+	switch {
+	case e.Config.Architecture == "" && offered == "":
+		return fmt.Sprintf("base image %q has nothing for %s", e.Name, wanted)
+	case e.Config.Architecture == "":
+		return fmt.Sprintf("base image %q has nothing for %s; it has %s", e.Name, wanted, offered)
+	case e.Single:
+		return fmt.Sprintf("base image %q is a single image for %s, and would be taken for %s", e.Name, platform.Format(e.Config), wanted)
+	}
+	return fmt.Sprintf("base image %q is said to be for %s by its index, and for %s by its own configuration", e.Name, wanted, platform.Format(e.Config))
+}
+
+func formatAll(ps []platform.Platform) string {
+	names := make([]string, len(ps))
+	for i, p := range ps {
+		names[i] = platform.Format(p)
+	}
+	return strings.Join(names, ", ")
+}
+
+// lacked are the words of the frontend for an image that has nothing for a platform: those of containerd behind its own
+// (util/imageutil/config.go, client/llb/sourceresolver).
+var lacked = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform in manifest`)
+
+// lack is what a platform's frontend could not find.
+type lack struct {
+	name, file string
+	line       int
+	platforms  []platform.Platform
+	digest     digest.Digest // "" if no platform found it
+}
+
+// lackOf reads it from the error of a frontend.
+func lackOf(err error) (l lack, ok bool) {
+	if err == nil {
+		return lack{}, false
+	}
+	m := lacked.FindStringSubmatch(err.Error())
+	if m == nil {
+		return lack{}, false
+	}
+	l = lack{name: m[1]}
+	for _, src := range errdefs.Sources(err) {
+		if len(src.GetRanges()) > 0 {
+			l.file, l.line = src.GetInfo().GetFilename(), int(src.GetRanges()[0].GetStart().GetLine())
+		}
+	}
+	return l, true
+}
+
+// lacks are the base images that have nothing for platforms which could not be read for that reason. A frontend says which one it met
+// first; of the others the other platforms' graphs know.
+func (c clearing) lacks(ctx context.Context, gw gateway.Client, reports []report, all []base) []lack {
+	var found []lack
+	add := func(l lack, p platform.Platform) {
+		i := slices.IndexFunc(found, func(f lack) bool { return f.name == l.name && f.file == l.file })
+		if i < 0 {
+			i, found = len(found), append(found, l)
+		}
+		found[i].line = min(found[i].line, l.line) // a frontend says any of them
+		if !slices.ContainsFunc(found[i].platforms, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
+			found[i].platforms = append(found[i].platforms, p)
+		}
+	}
+	for i, r := range reports {
+		l, ok := lackOf(r.err)
+		if !ok {
+			continue
+		}
+		for _, b := range all {
+			if b.Name == l.name {
+				l.digest = b.Digest
+			}
+		}
+		add(l, c.targets[i])
+		for _, b := range all {
+			follows := slices.ContainsFunc(b.targets, func(t baseTarget) bool { return platform.Equal(t.platform, b.Platform) })
+			o := offer{}
+			if follows && b.Name != l.name {
+				o = c.env.Node.offers(ctx, gw, b.Name, b.Digest)
+			}
+			if len(o.platforms) > 0 && !o.single && !o.has(c.targets[i]) {
+				add(lack{name: b.Name, file: b.file, line: b.line, digest: b.Digest}, c.targets[i])
+			}
+		}
+	}
+	return found
+}
+
+// has tells whether BuildKit would find something for the platform.
+func (o offer) has(p platform.Platform) bool {
+	return slices.ContainsFunc(o.platforms, platforms.Only(p).Match)
+}
+
+func (c clearing) lacking(ctx context.Context, gw gateway.Client, reports []report, all []base) []Finding {
+	var found []Finding
+	for _, l := range c.lacks(ctx, gw, reports, all) {
+		o := c.env.Node.offers(ctx, gw, l.name, l.digest)
+		if l.digest == "" {
+			o = c.env.Node.find(ctx, gw, l.name)
+		}
+		found = append(found, Finding{
+			Check: "base-platform", Platforms: l.platforms, File: l.file, Line: l.line,
+			Err: &BaseError{Name: familiar(l.name), Wanted: l.platforms, Offered: o.platforms},
+			Fix: fmt.Sprintf("take a base image that has %s, or leave it out of --platform", formatAll(l.platforms)),
+		})
+	}
+	return found
+}
+
+// mismatched are the base images whose configuration is of another platform than they are fetched for.
+func (c clearing) mismatched(ctx context.Context, gw gateway.Client, all []base) []Finding {
+	var found []Finding
+	for i, config := range configured(ctx, gw, all) {
+		b := all[i]
+		if config.Architecture == "" || config.OS == b.Platform.OS && config.Architecture == b.Platform.Architecture || c.allows(b) {
+			continue
+		}
+		f := Finding{
+			Check: "base-mismatch", File: b.file, Line: b.line, Hint: true,
+			Err: &BaseError{
+				Name: b.familiar(), Wanted: []platform.Platform{b.Platform}, Config: config,
+				Single: c.env.Node.offers(ctx, gw, b.Name, b.Digest).single,
+			},
+			Fix: fmt.Sprintf("take an image that has %s; if all of it runs there all the same: --allow-platform-mismatch %s", platform.Format(b.Platform), b.familiar()),
+		}
+		for _, t := range b.targets {
+			f.Platforms = append(f.Platforms, t.platform)
+			f.Hint = f.Hint && (!t.decisive || lawful(b.Platform, config))
+		}
+		found = append(found, f)
+	}
+	return joined(found)
+}
+
+// lawful: most processors of the platform also run programs of the other.
+func lawful(wanted, config platform.Platform) bool {
+	pair := wanted.Architecture + " " + config.Architecture
+	return wanted.OS == config.OS && (pair == "amd64 386" || pair == "arm64 arm")
+}
+
+// joined puts mismatches of one image at one line together.
+func joined(all []Finding) []Finding {
+	var out []Finding
+	for _, f := range all {
+		mine := f.Err.(*BaseError)
+		i := slices.IndexFunc(out, func(o Finding) bool {
+			e := o.Err.(*BaseError)
+			return e.Name == mine.Name && o.File == f.File && o.Line == f.Line && o.Hint == f.Hint && platform.Equal(e.Config, mine.Config)
+		})
+		if i < 0 {
+			out = append(out, f)
+			continue
+		}
+		out[i].Platforms = append(out[i].Platforms, f.Platforms...)
+		e := out[i].Err.(*BaseError)
+		e.Wanted = append(e.Wanted, mine.Wanted...)
+	}
+	return out
+}
+
+// allows tells whether the user has said that the base's platform is all the same.
+func (c clearing) allows(b base) bool {
+	return slices.ContainsFunc(c.req.AllowMismatch, func(name reference.Named) bool {
+		return reference.TagNameOnly(name).String() == b.Name || name.String() == b.pinned()
+	})
+}
