@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,7 +18,7 @@ import (
 // answer tells the user what a build made, writes the files that were asked for, and gives back the build's error. Standard output
 // gets the answer only: with -q the digests, else nothing that a script would have to skip.
 func answer(w *world, o buildOptions, j job, report build.Report, err error) error {
-	if !o.quiet {
+	if _, refused := errors.AsType[*build.PreflightError](err); !o.quiet && !refused { // then no platform has got anywhere
 		table(w.err, report)
 		list(w.err, findingsOf(report))
 		delivered(w.err, report)

@@ -151,9 +151,6 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 	if err := context.Cause(ctx); err != nil {
 		return rep, err
 	}
-	if _, ok := errors.AsType[*PreflightError](cleared.err); ok {
-		return Report{}, cleared.err // no platform has got anywhere
-	}
 	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !consequence(cleared.err) {
 		return rep, cleared.err
 	}

@@ -155,8 +155,13 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 	return s.finish(ctx, cleared, got.result, left)
 }
 
-// unread tells why there is no graph. The call goes on until the way is cleared: by it the builder is asked what there is instead.
+// unread tells why there is no graph. If that is what a base image lacks, the call goes on until the way is cleared: by it the builder
+// is asked what the image has instead.
 func (s *solve) unread(ctx context.Context, gw gateway.Client, err error, tell func(report)) error {
+	if _, lacks := lackOf(err); !lacks {
+		tell(report{index: s.index, err: err})
+		return err
+	}
 	tell(report{index: s.index, err: err, gw: gw})
 	_, _ = s.cond.await(ctx, s.index)
 	return err
