@@ -34,6 +34,9 @@ type examiner struct {
 func newExaminer(req Request, env Env) *examiner {
 	e := &examiner{opt: req.Verify, env: env}
 	e.lister = &gate.Lister{Fetch: e.fetch, Cache: env.Listings}
+	if env.Node.Blobs != nil {
+		e.lister.Near = env.Node.Blobs.Fetch
+	}
 	return e
 }
 

@@ -81,6 +81,32 @@ func TestALargeBaseIsReadOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
+func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
+	s, i := newStore(), dynamicImage(t)
+	i.base[1] = layerOf(t, dir("lib"), file("lib/ld-musl-aarch64.so.1"), program("amd64"))
+	i.cmd = []string{"/app"}
+	img := i.in(t, s)
+	near := newStore()
+	for _, b := range i.base[1:] {
+		near.put(b)
+	}
+	result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch, Near: near.fetch, BaseLimit: 10}, gate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"refused", "error loader-machine " + musl}, said(result)); diff != "" || !result.BaseExamined {
+		t.Errorf("%v %s", result.BaseExamined, diff)
+	}
+	i.cmd = []string{"/usr/bin/tool"} // in the lowest layer, which is elsewhere
+	result, err = gate.Examine(t.Context(), i.in(t, s), &gate.Lister{Fetch: s.fetch, Near: near.fetch, BaseLimit: 10}, gate.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ok", "note base-not-examined /usr/bin/tool"}, said(result)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestABaseThatCannotBeReadIsNoError(t *testing.T) {
 	s, i := newStore(), dynamicImage(t)
 	i.cmd = []string{"/app"}

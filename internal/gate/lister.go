@@ -31,11 +31,13 @@ const defaultAtOnce = 3
 type Lister struct {
 	// Fetch opens a layer; its content is checked here. It is called by several goroutines at once.
 	Fetch func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
+	// Near opens a layer that is at hand, and fails for others: a base layer is read from there whatever its size. nil: none is.
+	Near func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
 	// Cache is a folder for listings; "" is none. It is made if it is missing, and nothing depends on it.
 	Cache string
 	// CacheBytes is what Cache may hold; 0 is 64 MiB.
 	CacheBytes int64
-	// BaseLimit is the size in bytes (as transferred) of the largest base layer that is read; 0 is DefaultBaseLimit, less than 0 no limit.
+	// BaseLimit is the size in bytes (as transferred) of the largest base layer that is fetched; 0 is DefaultBaseLimit, less than 0 no limit.
 	BaseLimit int64
 	// AtOnce is how many layers are read at the same time; 0 is 3.
 	AtOnce int
@@ -110,8 +112,8 @@ func (l *Lister) list(ctx context.Context, layer Layer, whatever bool) (*Listing
 }
 
 // fly reads a layer for all who want it. One that failed can be tried again.
-func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, onlyCached bool) {
-	f.listing, f.err = l.cachedOrRead(ctx, desc, onlyCached)
+func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, onlyNear bool) {
+	f.listing, f.err = l.cachedOrRead(ctx, desc, onlyNear)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f.listing != nil {
@@ -125,18 +127,33 @@ func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, o
 	close(f.done)
 }
 
-func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onlyCached bool) (*Listing, error) {
+func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onlyNear bool) (*Listing, error) {
 	if listing := l.cache.get(desc.Digest); listing != nil {
 		return listing, nil
 	}
-	if onlyCached {
-		return nil, ErrNotRead
+	open := l.Fetch
+	if onlyNear {
+		open = l.near
 	}
-	listing, err := l.read(ctx, desc)
+	listing, err := l.read(ctx, desc, open)
 	if err == nil {
 		l.cache.put(desc.Digest, listing)
 	}
 	return listing, err
+}
+
+type fetch = func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
+
+// near opens what is at hand.
+func (l *Lister) near(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	if l.Near == nil {
+		return nil, ErrNotRead
+	}
+	rc, err := l.Near(ctx, desc)
+	if err != nil {
+		return nil, ErrNotRead
+	}
+	return rc, nil
 }
 
 func (l *Lister) tooLarge(desc ocispecs.Descriptor) bool {
@@ -144,14 +161,14 @@ func (l *Lister) tooLarge(desc ocispecs.Descriptor) bool {
 }
 
 // read lists a layer from its content.
-func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor) (*Listing, error) {
+func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch) (*Listing, error) {
 	select {
 	case l.reading <- struct{}{}:
 		defer func() { <-l.reading }()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	rc, err := l.Fetch(ctx, desc)
+	rc, err := open(ctx, desc)
 	if err != nil {
 		return nil, fmt.Errorf("layer %s: %w", desc.Digest, err)
 	}
