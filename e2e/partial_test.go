@@ -174,6 +174,16 @@ func TestTheFirstFailureStopsTheOtherPlatforms(t *testing.T) {
 	})
 }
 
+func TestATestThatIsStoppedByAnotherPlatformsFailureHasNotFailed(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		r := s.build("--platform", twoPlatforms, "--fail-fast", "--test", "linux/arm64:sh -c 'exit 5'", "--test", "linux/amd64:sleep 50",
+			s.dockerfile("FROM $BASE", "ENV A="+random()))
+		s.equal("the status", r.code, 1)
+		s.contains("standard error", r.err, "not built: linux/arm64 failed", "exit status 5")
+		s.equal("the failed tests in the table", strings.Count(r.err, "1 of 1 failed"), 1)
+	})
+}
+
 // crashing is a static program for linux/arm64 that reads from the address 0: mov x0, #0; ldr x0, [x0].
 func crashing() string {
 	const base, headers = 0x400000, 64 + 56

@@ -83,12 +83,16 @@ func (s *solve) test(ctx context.Context, c child) ([]smoke.Outcome, error) {
 	outcomes := make([]smoke.Outcome, len(tests))
 	var all sync.WaitGroup
 	for i, t := range tests {
-		all.Go(func() { outcomes[i] = s.try(ctx, image, t) })
+		all.Go(func() {
+			if o := s.try(ctx, image, t); ctx.Err() == nil || o.Exit >= 0 { // else it says nothing about the image
+				outcomes[i] = o
+			}
+		})
 	}
 	all.Wait()
 	s.env.Progress.Status(s.platform, nil)
 	if ctx.Err() != nil {
-		return outcomes, context.Cause(ctx)
+		return slices.DeleteFunc(outcomes, func(o smoke.Outcome) bool { return o.Test == "" }), context.Cause(ctx)
 	}
 	return outcomes, smoke.Result{Outcomes: outcomes}.Err()
 }

@@ -1,8 +1,10 @@
 package smoke
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -38,8 +40,15 @@ type Located struct {
 
 // Parse reads a file of tests: a YAML list, each item with the keys of [keys]. What it does not know it refuses, with a [*FileError].
 func Parse(data []byte) ([]Located, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, more yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(err)
+	}
+	switch err := decoder.Decode(&more); {
+	case err == nil:
+		return nil, wrong(&more, "there is a second YAML document: want one list of all tests")
+	case !errors.Is(err, io.EOF):
 		return nil, syntaxError(err)
 	}
 	if len(doc.Content) == 0 {

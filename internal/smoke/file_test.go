@@ -90,6 +90,9 @@ func TestAFileIsRefusedWithTheLineAndTheUsersWords(t *testing.T) {
 		"a size":                   {"- memory: 1k", 1, `"1k" is not a size of at least 6m`},
 		"a quote that is open":     {"- command: sh -c 'x", 1, `"sh -c 'x" cannot be split`},
 		"an entry without a value": {"- env: [A]", 1, `"A" is not KEY=VALUE`},
+		"a variable's name":        {"- env: {A=B: c}", 1, `"A=B" is no variable's name`},
+		"a second document":        {"- command: x\n---\n- command: y", 2, "second YAML document"},
+		"a second one with tabs":   {"- command: x\n---\n\t- y", 3, "cannot start any token"},
 		"a list for a text":        {"- name: [a]", 1, "want a text"},
 	} {
 		_, err := Parse([]byte(tt.text))

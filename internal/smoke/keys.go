@@ -105,6 +105,9 @@ func network(t *Test, n *yaml.Node) error {
 func environment(t *Test, n *yaml.Node) error {
 	if n.Kind == yaml.MappingNode {
 		return each(n, func(key, value *yaml.Node) error {
+			if key.Value == "" || strings.Contains(key.Value, "=") {
+				return wrong(key, "env: %q is no variable's name", key.Value)
+			}
 			s, err := text(value)
 			t.Env = append(t.Env, key.Value+"="+s)
 			return err
