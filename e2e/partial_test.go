@@ -119,6 +119,19 @@ func TestAPlatformMayBeMissingForWhatItsFinishedImageIs(t *testing.T) {
 	})
 }
 
+func TestAPlatformThatTheBaseImageLacksMayBeMissing(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		repo, dir := s.repo(), s.dockerfile("FROM $BASE", "RUN echo "+random())
+		flags := []string{"--platform", "linux/amd64,linux/mips64", "--jobs", "1", "--retry", "3", "--push", "-t", repo, dir}
+		r := s.build(append(flags, "--allow-partial", "linux/mips64", "--fail-fast")...)
+		s.equal("the status", r.code, 3)
+		s.contains("standard error", r.err, "Published without linux/mips64: ", "no match for platform")
+		s.lacks("standard error", r.err, "trying again")
+		s.equal("the platforms", s.remote(repo, "latest").platforms(), []string{"linux/amd64"})
+		s.equal("the status without --allow-partial", s.build(flags...).code, 1)
+	})
+}
+
 func TestTheSecondBuildReusesWhatTheFirstHasFinished(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()

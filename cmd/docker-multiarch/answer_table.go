@@ -136,7 +136,7 @@ func digestCell(p build.PlatformReport) string {
 		return p.Manifest.Digest.String() // none if there are files only
 	case stoppedFor(p.Err) != "":
 		return "not built: " + stoppedFor(p.Err) + " failed"
-	case stopped(p.Err) || p.Mode == "":
+	case stopped(p.Err) || p.Mode == "" || p.Mode == build.Impossible:
 		return "not built"
 	case errors.Is(p.Err, build.ErrNotExported):
 		return "not exported"

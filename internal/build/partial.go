@@ -54,7 +54,8 @@ func (c clearing) spare(plan Plan, found []Finding) (errs []error, _ error) {
 			}
 			errs[i] = f.Err
 			if cannot, ok := errors.AsType[*CannotRunError](f.Err); ok {
-				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: plan.Jobs[i].Missing, Tests: plan.Jobs[i].ForTests, Err: cannot.Err}
+				missing := Plan{Jobs: plan.Jobs[i : i+1]}.Missing()
+				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: plan.Jobs[i].ForTests, Err: cannot.Err}
 			}
 		}
 	}

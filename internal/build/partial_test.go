@@ -79,6 +79,17 @@ func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {
 	}
 }
 
+func TestAPlatformThatCannotBeRunIsSaidOnceHoweverManyStepsItHas(t *testing.T) {
+	w := newWorld(t, runsForTheTarget+"RUN echo again\n")
+	w.partial("linux/arm64")
+	w.kernel, w.req.KeepEmulators = map[string]emulation.Mode{"arm": emulation.Emulated}, true
+	missing := w.mustRun().Missing()
+	var cannot *CannotRunError
+	if len(missing) != 1 || missing[0].Mode != Impossible || !errors.As(missing[0].Err, &cannot) || !cmp.Equal([]string{"linux/arm64"}, formatted(cannot.Platforms)) {
+		t.Errorf("missing are %+v", missing)
+	}
+}
+
 func TestWhatMayNotBeMissingStillFailsTheBuild(t *testing.T) {
 	for name, tt := range map[string]struct {
 		optional string
