@@ -22,6 +22,9 @@ const (
 	attestationManifest       = "attestation-manifest"
 )
 
+// MissingPlatforms is the annotation by which an index says which platforms it was made without: their names with commas.
+const MissingPlatforms = "com.docker-multiarch.missing-platforms"
+
 // IndexOptions says how an index is written. Its zero value is an OCI index without annotations.
 type IndexOptions struct {
 	// Family of the index and of all its children; empty means OCI.

@@ -87,9 +87,6 @@ func itsOwn(err error) bool {
 	return !pushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
 }
 
-// MissingPlatforms is the annotation by which an index says which platforms it was made without: their names with commas.
-const MissingPlatforms = "com.docker-multiarch.missing-platforms"
-
 // indexAnnotations are those of the index. A Docker manifest list has none.
 func (f *finisher) indexAnnotations(missing []PlatformReport) map[string]string {
 	all := f.req.Annotations.at(OnIndex, nil)
@@ -107,7 +104,7 @@ func (f *finisher) indexAnnotations(missing []PlatformReport) map[string]string 
 	if all == nil {
 		all = map[string]string{}
 	}
-	all[MissingPlatforms] = strings.Join(names, ",")
+	all[manifest.MissingPlatforms] = strings.Join(names, ",")
 	return all
 }
 

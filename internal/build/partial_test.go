@@ -37,7 +37,7 @@ func (w *world) indexed(name string) (names []string, missing string) {
 			names = append(names, platform.Format(*m.Platform))
 		}
 	}
-	return names, index.Annotations[MissingPlatforms]
+	return names, index.Annotations[manifest.MissingPlatforms]
 }
 
 func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -14,6 +15,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -93,6 +95,31 @@ func (p plan) indexAnnotations(base *Input) map[string]string {
 		if a.OnIndex {
 			annotations = with(annotations, a)
 		}
+	}
+	return p.stillMissing(annotations, base)
+}
+
+// stillMissing keeps true what builds have said that their indexes lack.
+func (p plan) stillMissing(annotations map[string]string, base *Input) map[string]string {
+	inputs := p.req.Inputs
+	if base != nil {
+		inputs = append(slices.Clone(inputs), *base)
+	}
+	var missing []string
+	for _, in := range inputs {
+		for name := range strings.SplitSeq(in.Tree.Annotations[manifest.MissingPlatforms], ",") {
+			there := slices.ContainsFunc(p.all, func(e entry) bool { return platform.Format(e.platform()) == name })
+			if name != "" && !there && !slices.Contains(missing, name) {
+				missing = append(missing, name)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		return with(annotations, Annotation{Key: manifest.MissingPlatforms, Value: strings.Join(missing, ",")})
+	}
+	if _, ok := annotations[manifest.MissingPlatforms]; ok {
+		annotations = maps.Clone(annotations)
+		delete(annotations, manifest.MissingPlatforms)
 	}
 	return annotations
 }
