@@ -30,6 +30,8 @@ type buildOptions struct {
 	accepted              acceptedOptions
 	call                  callOptions
 	debug                 bool
+	dryRun                bool
+	format                string // of a plan
 
 	index      bool
 	jobs       int
@@ -130,6 +132,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 
 	f.StringArrayVar(&o.allowMismatch, "allow-platform-mismatch", nil,
 		"Base image, named as in FROM, that may be of another platform than the one that is built; may be repeated")
+	f.BoolVar(&o.dryRun, "dry-run", false, "Show what would be done, and what would be in its way, as docker multiarch plan does")
 	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
 	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
 	f.IntVar(&o.jobs, "jobs", 0, "Platforms that are built at the same time (0: all native ones, emulated ones as many as CPUs)")
@@ -156,6 +159,9 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	}
 	if err := checkReport(o, j); err != nil {
 		return err
+	}
+	if o.dryRun {
+		return runPlan(ctx, w, o, j)
 	}
 	if err := clearOutputs(o); err != nil {
 		return err

@@ -38,7 +38,7 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if j.names, err = parseTags(names.values, w.lookupEnv); err != nil {
 		return fmt.Errorf("%s: %w", names.from, err)
 	}
-	if err := j.keeps(outs, dest); err != nil {
+	if err := j.keeps(outs, dest); err != nil && (!o.dryRun || len(outs) > 0) { // a plan needs no output
 		return err
 	}
 	if dest.family != "" {

@@ -51,18 +51,23 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 
 func (s *solve) ask(ctx context.Context, question string) (values map[string][]byte, err error) {
 	_, _, err = s.build(ctx, pins{}, capture{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		attrs := s.req.attrs(s.platform, s.context)
-		attrs["requestid"] = "frontend." + question
-		needed := "moby.buildkit.frontend.subrequests+forward"
-		if attrs["frontend.caps"] != "" {
-			needed = attrs["frontend.caps"] + "," + needed
-		}
-		attrs["frontend.caps"] = needed
-		res, err := gw.Solve(ctx, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
+		res, err := s.question(ctx, gw, question)
 		if err == nil {
 			values = res.Metadata
 		}
 		return res, err
 	})
 	return values, err
+}
+
+// question is a request to the frontend for something else than a build.
+func (s *solve) question(ctx context.Context, gw gateway.Client, question string) (*gateway.Result, error) {
+	attrs := s.req.attrs(s.platform, s.context)
+	attrs["requestid"] = "frontend." + question
+	needed := "moby.buildkit.frontend.subrequests+forward"
+	if attrs["frontend.caps"] != "" {
+		needed = attrs["frontend.caps"] + "," + needed
+	}
+	attrs["frontend.caps"] = needed
+	return gw.Solve(ctx, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
 }

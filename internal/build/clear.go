@@ -44,27 +44,43 @@ type clearing struct {
 	reach     *reach
 }
 
+// survey is what is known at the barrier before anything is done.
+type survey struct {
+	gw     gateway.Client
+	graphs []graph.Graph // by index; zero if there is none
+	// unread: all that there is to say is in the platforms' own errors.
+	unread bool
+	found  []Finding
+}
+
+// survey looks at the reports, the base images and the registries.
+func (c clearing) survey(ctx context.Context, reports []report) survey {
+	v := survey{graphs: make([]graph.Graph, len(reports)), unread: true}
+	for i, r := range reports {
+		v.graphs[i] = r.graph
+		if v.gw == nil {
+			v.gw = r.gw
+		}
+		_, lacks := lackOf(r.err)
+		v.unread = v.unread && !lacks && (r.gw == nil || r.err != nil)
+	}
+	if !v.unread {
+		v.found = c.examine(ctx, v.gw, reports, v.graphs)
+	}
+	return v
+}
+
 // decide is called once, when all platforms' graphs are known and nothing has been built. Solves that failed already are left out,
 // unless what they failed of is something that a preflight looks for.
 func (c clearing) decide(ctx context.Context, reports []report) clearance {
-	graphs := make([]graph.Graph, len(reports))
-	var gw gateway.Client
-	known := false // something that the platforms' own errors do not say
-	for i, r := range reports {
-		graphs[i] = r.graph
-		if gw == nil {
-			gw = r.gw
-		}
-		_, lacks := lackOf(r.err)
-		known = known || lacks || r.gw != nil && r.err == nil
-	}
-	if !known {
+	v := c.survey(ctx, reports)
+	if v.unread {
 		return clearance{err: errUnread}
 	}
-	found := c.examine(ctx, gw, reports, graphs)
 	if ctx.Err() != nil {
 		return clearance{err: context.Cause(ctx)}
 	}
+	gw, graphs, found := v.gw, v.graphs, v.found
 	_, inTheWay := c.spare(Plan{}, found)
 	plan, more := c.plan(ctx, graphs, inTheWay == nil)
 	found = append(found, more...)
@@ -86,7 +102,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 			notes = append(notes, "warning: "+f.String())
 		}
 	}
-	for _, n := range notes {
+	for _, n := range append(notes, c.important(plan, graphs)...) {
 		c.env.Progress.Note(n)
 	}
 	isolated, hint := c.isolated(graphs)

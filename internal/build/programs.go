@@ -11,6 +11,7 @@ import (
 type Program struct {
 	graph.Step
 	Emulated bool
+	Mode     Mode // how it runs
 }
 
 // programs are those of the graphs, by the digests of their steps.
@@ -19,7 +20,11 @@ func (n Node) programs(graphs []graph.Graph, status emulation.Status) map[digest
 	for _, g := range graphs {
 		for _, s := range g.Steps {
 			if s.Kind == graph.Exec {
-				all[s.Digest] = Program{Step: s, Emulated: s.Platform.Architecture != "" && n.mode(s.Platform, status).Emulated()}
+				mode := Native
+				if s.Platform.Architecture != "" {
+					mode = n.mode(s.Platform, status)
+				}
+				all[s.Digest] = Program{Step: s, Emulated: mode.Emulated(), Mode: mode}
 			}
 		}
 	}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// printPlan writes a plan for people, in parts that are left out where there is nothing to say.
+func printPlan(out io.Writer, p planShown) {
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	if len(p.Platforms) > 0 {
+		fmt.Fprintln(table, "PLATFORM\tNODE\tHOW")
+		for _, j := range p.Platforms {
+			fmt.Fprintf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
+		}
+		_ = table.Flush() // a broken standard output is found by the next write
+	}
+	if len(p.Result) > 0 {
+		fmt.Fprintf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
+	}
+	if len(p.Install) > 0 {
+		fmt.Fprintf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
+	}
+	printSteps(table, p)
+	printBases(table, p)
+	printHints(out, p)
+	printFindings(out, p)
+}
+
+func printSteps(table *tabwriter.Writer, p planShown) {
+	if len(p.Steps) == 0 {
+		return
+	}
+	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
+	for _, s := range p.Steps {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", placeOf(s.File, s.Line), s.Stage, cut(s.Step, 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+	}
+	_ = table.Flush()
+}
+
+// stepRuns says where a step's program runs; a step for the builder's own platform says so, and that it runs once.
+func stepRuns(s stepShown) string {
+	switch {
+	case s.Runs == "":
+		return "no program"
+	case s.On == "" || slices.Equal(s.Platforms, []string{s.On}):
+		return s.Runs
+	case len(s.Platforms) > 1:
+		return s.Runs + ", once, on " + s.On
+	}
+	return s.Runs + ", on " + s.On
+}
+
+func allOr(platforms []string, n int) string {
+	if n > 1 && len(platforms) == n {
+		return fmt.Sprintf("all %d", n)
+	}
+	return strings.Join(platforms, ", ")
+}
+
+func cut(text string, width int) string {
+	if r := []rune(text); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return text
+}
+
+// printBases is the matrix of base images and platforms.
+func printBases(table *tabwriter.Writer, p planShown) {
+	if len(p.Bases) == 0 {
+		return
+	}
+	var names []string
+	for _, b := range p.Bases {
+		for _, v := range b.Platforms {
+			if !slices.Contains(names, v.Platform) {
+				names = append(names, v.Platform)
+			}
+		}
+	}
+	if len(p.Platforms) > 0 {
+		names = nil
+		for _, j := range p.Platforms {
+			names = append(names, j.Platform)
+		}
+	}
+	fmt.Fprintf(table, "\nBASE IMAGE\tLINE\t%s\tIT HAS\tDIGEST\n", strings.Join(names, "\t"))
+	for _, b := range p.Bases {
+		fmt.Fprintf(table, "%s\t%s", b.Image, placeOf(b.File, b.Line))
+		for _, name := range names {
+			fmt.Fprintf(table, "\t%s", verdictOf(b, name))
+		}
+		has := strings.Join(b.Offers, ", ")
+		if b.Single {
+			has = "only " + has
+		}
+		fmt.Fprintf(table, "\t%s\t%s\n", has, cut(b.Digest, 20))
+	}
+	_ = table.Flush()
+}
+
+func verdictOf(b baseShown, platform string) string {
+	for _, v := range b.Platforms {
+		switch {
+		case v.Platform != platform:
+		case v.Verdict == "mismatch":
+			return "✗ " + v.Config
+		case v.Verdict == "missing":
+			return "✗ missing"
+		case v.Fetched != platform:
+			return "✓ for " + v.Fetched
+		default:
+			return "✓"
+		}
+	}
+	return "-"
+}
+
+func printHints(out io.Writer, p planShown) {
+	if len(p.Hints)+len(p.Lint) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "\nHINTS")
+	for _, h := range p.Hints {
+		where := ""
+		if len(h.Platforms) > 0 {
+			where = " [" + strings.Join(h.Platforms, ", ") + "]"
+		}
+		fmt.Fprintf(out, "%s: %s: %s (%s)%s\n    %s\n", placeOf(h.File, h.Line), h.Severity, h.Message, h.Rule, where, h.Fix)
+	}
+	for _, l := range p.Lint {
+		fmt.Fprintf(out, "%s: %s (%s)\n", placeOf(l.File, l.Line), l.Message, l.Rule)
+	}
+}
+
+func printFindings(out io.Writer, p planShown) {
+	for _, severity := range []string{"warning", "error"} {
+		first := true
+		for _, f := range p.Findings {
+			if f.Severity != severity {
+				continue
+			}
+			if first {
+				fmt.Fprintf(out, "\n%s\n", map[string]string{"warning": "WARNINGS", "error": "IN THE WAY OF THE BUILD"}[severity])
+				first = false
+			}
+			text := f.Message
+			if place := placeOf(f.File, f.Line); place != "" {
+				text = place + ": " + text
+			}
+			fmt.Fprintln(out, text)
+			if f.Fix != "" {
+				fmt.Fprintf(out, "    %s\n", f.Fix)
+			}
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// planShown is a plan as --format json has it. Its keys are pinned by a test.
+type planShown struct {
+	// OK: the build can begin.
+	OK        bool            `json:"ok"`
+	Platforms []platformShown `json:"platforms"`
+	// Install are the platforms that an emulator would be installed for.
+	Install []string `json:"install"`
+	// Result says in words where the result would go.
+	Result   []string       `json:"result"`
+	Findings []findingShown `json:"findings"`
+	Steps    []stepShown    `json:"steps"`
+	Bases    []baseShown    `json:"bases"`
+	Hints    []hints.Hint   `json:"hints"`
+	Lint     []lintShown    `json:"lint"`
+}
+
+type platformShown struct {
+	Platform string `json:"platform"`
+	Node     string `json:"node"`
+	// Mode is native, cross, emulated, emulated (builder), impossible or unknown; How adds the emulator in words.
+	Mode string `json:"mode"`
+	How  string `json:"how"`
+}
+
+type findingShown struct {
+	Severity  string   `json:"severity"` // error or warning
+	Check     string   `json:"check"`
+	Platforms []string `json:"platforms,omitempty"`
+	File      string   `json:"file,omitempty"`
+	Line      int      `json:"line,omitempty"`
+	Message   string   `json:"message"`
+	Fix       string   `json:"fix,omitempty"`
+}
+
+type stepShown struct {
+	File      string   `json:"file"`
+	Line      int      `json:"line"`
+	Stage     string   `json:"stage,omitempty"`
+	Step      string   `json:"step"`
+	Runs      string   `json:"runs,omitempty"` // native, emulated …; empty if no program runs
+	On        string   `json:"on,omitempty"`   // the platform that it runs on
+	Platforms []string `json:"platforms"`
+}
+
+type baseShown struct {
+	Image     string         `json:"image"`
+	Digest    string         `json:"digest,omitempty"`
+	File      string         `json:"file,omitempty"`
+	Line      int            `json:"line,omitempty"`
+	Offers    []string       `json:"offers"`
+	Single    bool           `json:"single,omitempty"`
+	Platforms []verdictShown `json:"platforms"`
+}
+
+type verdictShown struct {
+	Platform string `json:"platform"`
+	Fetched  string `json:"fetched"`
+	Verdict  string `json:"verdict"` // ok, missing or mismatch
+	Config   string `json:"config,omitempty"`
+}
+
+type lintShown struct {
+	Rule    string `json:"rule"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	URL     string `json:"url,omitempty"`
+}
+
+func shownPlan(j job, o build.Outlook) planShown {
+	s := planShown{
+		OK: !o.Refused(j.request), Install: platformNames(o.Installs), Result: append([]string{}, goesTo(j.request)...),
+		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Bases: []baseShown{}, Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
+	}
+	for _, job := range o.Plan.Jobs {
+		mode, how := planMode(job, o)
+		s.Platforms = append(s.Platforms, platformShown{platform.Format(job.Platform), job.Node, mode, how})
+	}
+	for _, f := range o.Findings {
+		severity := "error"
+		if f.Hint {
+			severity = "warning"
+		}
+		s.Findings = append(s.Findings, findingShown{severity, f.Check, platformNames(f.Platforms), f.File, f.Line, f.Err.Error(), fixOf(f)})
+	}
+	for _, p := range o.Steps {
+		step := stepShown{File: p.File, Line: p.Line, Stage: p.Stage, Step: p.Text, Runs: string(p.Runs), Platforms: platformNames(p.Platforms)}
+		if p.On.Architecture != "" {
+			step.On = platform.Format(p.On)
+		}
+		s.Steps = append(s.Steps, step)
+	}
+	for _, b := range o.Bases {
+		base := baseShown{
+			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platformNames(b.Offers), Single: b.Single, Platforms: []verdictShown{},
+		}
+		for _, v := range b.For {
+			verdict := verdictShown{Platform: platform.Format(v.Platform), Fetched: platform.Format(v.Fetched), Verdict: v.Verdict}
+			if v.Config.Architecture != "" {
+				verdict.Config = platform.Format(v.Config)
+			}
+			base.Platforms = append(base.Platforms, verdict)
+		}
+		s.Bases = append(s.Bases, base)
+	}
+	for _, l := range o.Lint {
+		s.Lint = append(s.Lint, lintShown{l.Rule, l.File, l.Line, l.Message, l.URL})
+	}
+	return s
+}

@@ -1,0 +1,182 @@
+package hints
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+)
+
+// platformArg are the names that BuildKit gives values to (frontend/dockerfile/dockerfile2llb/platform.go).
+var platformArg = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT)$`)
+
+// argDefaults: a default always wins over the platform's value, in a stage and before the first FROM (dispatchArg, buildMetaArgs in
+// dockerfile2llb). Only before the first FROM, or after
+// the argument was declared without one, a default may itself name the platform's value: ARG TARGETARCH=${TARGETARCH:-amd64}.
+func argDefaults(d *dockerfile) []Hint {
+	var all []Hint
+	check := func(c *instructions.ArgCommand, safe func(name string) bool) {
+		for _, arg := range c.Args {
+			_, given := d.Args[arg.Key]
+			if arg.Value == nil || given || !platformArg.MatchString(arg.Key) {
+				continue
+			}
+			self := regexp.MustCompile(`\$\{?` + arg.Key + `\b`).MatchString(*arg.Value)
+			if self && safe(arg.Key) {
+				continue
+			}
+			h := d.hint("warning", "arg-default", lineOf(c.Location()), nil,
+				fmt.Sprintf("the default of ARG %s=%s shadows the platform's own value: every platform gets %q", arg.Key, *arg.Value, *arg.Value),
+				"ARG "+arg.Key+" without a default: BuildKit gives it its value")
+			if self {
+				h.Message = fmt.Sprintf("ARG %s=%s is evaluated in a stage, where %s has no value yet: every platform gets the default", arg.Key, *arg.Value, arg.Key)
+			}
+			all = append(all, h)
+		}
+	}
+	for i := range d.global {
+		check(&d.global[i], func(string) bool { return true })
+	}
+	for i := range d.stages {
+		declared := map[string]bool{}
+		for _, c := range d.stages[i].Commands {
+			if arg, ok := c.(*instructions.ArgCommand); ok {
+				check(arg, func(name string) bool { return declared[name] })
+			}
+			for _, name := range declares(c) {
+				declared[name] = true
+			}
+		}
+	}
+	return all
+}
+
+// argUse: platform arguments that are declared for nothing, or used without being declared.
+func argUse(d *dockerfile) []Hint {
+	var all []Hint
+	needed := d.needed()
+	for i := range d.stages {
+		if needed[i] {
+			all = append(all, d.undeclared(i)...)
+			all = append(all, d.unused(i)...)
+		}
+	}
+	return all
+}
+
+// declares are the names of an instruction's platform arguments, and of variables that it sets.
+func declares(c instructions.Command) (names []string) {
+	switch c := c.(type) {
+	case *instructions.ArgCommand:
+		for _, a := range c.Args {
+			names = append(names, a.Key)
+		}
+	case *instructions.EnvCommand:
+		for _, e := range c.Env {
+			names = append(names, e.Key)
+		}
+	}
+	return names
+}
+
+var usesArg = regexp.MustCompile(`\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT))\b`)
+
+// text is what an instruction says, as it is written.
+func text(c instructions.Command) string {
+	said := fmt.Sprint(c)
+	if s, ok := c.(fmt.Stringer); ok {
+		said = s.String()
+	}
+	if run, ok := c.(*instructions.RunCommand); ok {
+		for _, f := range run.Files {
+			said += "\n" + f.Data
+		}
+	}
+	return said
+}
+
+// undeclared: an argument has a value in a stage only if the stage, or one that it goes on from, declares it.
+func (d *dockerfile) undeclared(i int) []Hint {
+	known := map[string]bool{}
+	for _, k := range d.under(i)[1:] {
+		for _, c := range d.stages[k].Commands {
+			for _, name := range declares(c) {
+				known[name] = true
+			}
+		}
+	}
+	var all []Hint
+	for _, c := range d.stages[i].Commands {
+		if _, isArg := c.(*instructions.ArgCommand); !isArg {
+			said := text(c)
+			for _, m := range usesArg.FindAllStringSubmatch(said, -1) {
+				if name := m[1]; !known[name] && !strings.Contains(said, name+"=") && !strings.Contains(said, "read "+name) {
+					known[name] = true // once
+					all = append(all, d.emptyArg(name, lineOf(c.Location())))
+				}
+			}
+		}
+		for _, name := range declares(c) {
+			known[name] = true
+		}
+	}
+	return all
+}
+
+func (d *dockerfile) emptyArg(name string, line int) Hint {
+	global := slices.ContainsFunc(d.global, func(c instructions.ArgCommand) bool {
+		return slices.ContainsFunc(c.Args, func(a instructions.KeyValuePairOptional) bool { return a.Key == name })
+	})
+	if global {
+		return d.hint("warning", "arg-before-from", line, nil,
+			fmt.Sprintf("$%s is empty: ARG %s before the first FROM holds for FROM lines only", name, name), "repeat ARG "+name+" in the stage, after its FROM")
+	}
+	return d.hint("warning", "arg-unused", line, nil, fmt.Sprintf("$%s is empty: no ARG %s in this stage", name, name), "write ARG "+name+" before it, in the stage")
+}
+
+// direct are commands that do not look at the environment for a platform by the names of BuildKit's arguments.
+var direct = regexp.MustCompile(`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$` + "`" + `]*(?:&&|;|$)\s*)+$`)
+
+// unused: declared, named by nothing after it, and no program runs after it that could look at its environment.
+func (d *dockerfile) unused(i int) []Hint {
+	if slices.ContainsFunc(d.stages, func(s instructions.Stage) bool { // a stage that goes on from it has the argument as well
+		k, ok := instructions.HasStage(d.stages, s.BaseName)
+		return ok && k == i
+	}) {
+		return nil
+	}
+	var all []Hint
+	commands := d.stages[i].Commands
+	for n, c := range commands {
+		arg, ok := c.(*instructions.ArgCommand)
+		if !ok {
+			continue
+		}
+		for _, a := range arg.Args {
+			if !strings.HasPrefix(a.Key, "TARGET") || !platformArg.MatchString(a.Key) {
+				continue
+			}
+			seen := slices.ContainsFunc(commands[n+1:], func(later instructions.Command) bool { return sees(later, a.Key) })
+			if !seen {
+				all = append(all, d.hint("note", "arg-unused", lineOf(arg.Location()), nil,
+					fmt.Sprintf("ARG %s is declared, and nothing uses it: what is made does not depend on the platform", a.Key),
+					fmt.Sprintf("use it (go build: GOARCH=$TARGETARCH), or leave ARG %s out, so that platforms share the steps", a.Key)))
+			}
+		}
+	}
+	return all
+}
+
+// sees tells whether an instruction uses an argument, or runs a program that may.
+func sees(c instructions.Command, name string) bool {
+	if strings.Contains(text(c), name) {
+		return true
+	}
+	run, ok := c.(*instructions.RunCommand)
+	if !ok {
+		return false
+	}
+	return len(run.Files) > 0 || !run.PrependShell || !direct.MatchString(strings.TrimSpace(strings.Join(run.CmdLine, " ")))
+}

@@ -1,0 +1,188 @@
+// Package hints looks at a Dockerfile, and at what BuildKit makes of it for each platform, for what makes builds for several platforms
+// slow or wrong. It is pure: text and graphs in, findings with lines out. A hint never stops a build; each rule rather says nothing
+// than something wrong.
+//
+// The rules, by their stable words:
+//
+//	emulated-compile    a compiler would run under an emulator
+//	arg-default         ARG TARGETARCH=amd64: a default shadows the value of the platform
+//	arg-unused          ARG TARGETARCH is declared, and nothing can see it; or $TARGETARCH is used and empty
+//	arg-before-from     it is declared before the first FROM only, and used in a stage
+//	final-stage-pinned  the result is made on an image for another platform than its own
+//	cache-mount-shared  platforms see one another's files in a cache mount
+//	copy-link           a big COPY that platforms could share by --link
+//	foreign-download    a download for one processor, in a stage for several
+package hints
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Hint is one finding. Its JSON keys are pinned.
+type Hint struct {
+	// Severity is "warning" for what makes a wrong image, "note" for what makes a slow build.
+	Severity string `json:"severity"`
+	Rule     string `json:"rule"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	// Platforms that it is about, in canonical order; none: all.
+	Platforms []string `json:"platforms,omitempty"`
+	Message   string   `json:"message"`
+	// Fix is what to write instead, or to do.
+	Fix string `json:"fix"`
+}
+
+// Steps are steps by their digests.
+type Steps map[digest.Digest]bool
+
+// Platform is a build for one platform.
+type Platform struct {
+	Platform platform.Platform
+	Graph    graph.Graph
+	// Target is the stage that is built; "" is the last one.
+	Target string
+	// Emulated are the steps that would run under an emulator.
+	Emulated Steps
+}
+
+// Build is what the rules look at.
+type Build struct {
+	Platforms []Platform // in canonical order
+	// Args are the build arguments that were given, which win over defaults.
+	Args map[string]string
+	// Isolated: each platform has cache mounts of its own.
+	Isolated bool
+	// Size tells how many bytes of the local context a COPY of these paths takes: 0 if that is not known. It is asked for few, and may
+	// stop counting at [BigCopy]. nil knows nothing.
+	Size func(paths []string) int64
+}
+
+// BigCopy is the number of bytes from which on sharing a COPY between platforms is worth a hint.
+const BigCopy = 10 << 20
+
+// dockerfile is one file, with the platforms that are built from it.
+type dockerfile struct {
+	Build
+	name   string
+	stages []instructions.Stage
+	global []instructions.ArgCommand
+	mine   []Platform
+}
+
+// Of gives the hints by file and line. A file that cannot be parsed here (a frontend of its own reads it) has those that need graphs only.
+func Of(b Build) []Hint {
+	var all []Hint
+	seen := map[string]int{}
+	var files []*dockerfile
+	for _, p := range b.Platforms {
+		for name, text := range p.Graph.Texts {
+			key := name + "\x00" + text + "\x00" + p.Target
+			i, ok := seen[key]
+			if !ok {
+				i = len(files)
+				seen[key], files = i, append(files, parse(b, name, text))
+			}
+			files[i].mine = append(files[i].mine, p)
+		}
+	}
+	for _, d := range files {
+		for _, rule := range []func(*dockerfile) []Hint{emulated, argDefaults, argUse, pinned, cacheMounts, copies, downloads} {
+			all = append(all, rule(d)...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Hint) int { return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
+	return slices.CompactFunc(all, func(a, b Hint) bool {
+		return a.Rule == b.Rule && a.File == b.File && a.Line == b.Line && a.Message == b.Message
+	})
+}
+
+func parse(b Build, name, text string) *dockerfile {
+	d := &dockerfile{Build: b, name: name}
+	parsed, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		return d
+	}
+	if d.stages, d.global, err = instructions.Parse(parsed.AST, nil); err != nil {
+		d.stages, d.global = nil, nil
+	}
+	return d
+}
+
+// several: the file is built for two or more platforms.
+func (d *dockerfile) several() bool { return len(d.mine) > 1 }
+
+func (d *dockerfile) hint(severity, rule string, line int, platforms []string, message, fix string) Hint {
+	return Hint{Severity: severity, Rule: rule, File: d.name, Line: line, Platforms: platforms, Message: message, Fix: fix}
+}
+
+// lineOf is where an instruction begins.
+func lineOf(ranges []parser.Range) int {
+	if len(ranges) == 0 {
+		return 0
+	}
+	return ranges[0].Start.Line
+}
+
+// needed are the stages that the file's target is made of, by their index: those that it is FROM, and those that are copied from.
+func (d *dockerfile) needed() map[int]bool {
+	need := map[int]bool{}
+	var add func(name string, before int)
+	visit := func(i int) {
+		if need[i] {
+			return
+		}
+		need[i] = true
+		add(d.stages[i].BaseName, i)
+		for _, c := range d.stages[i].Commands {
+			switch c := c.(type) {
+			case *instructions.CopyCommand:
+				add(c.From, i)
+			case *instructions.RunCommand:
+				for _, m := range instructions.GetMounts(c) {
+					add(m.From, i)
+				}
+			}
+		}
+	}
+	add = func(name string, before int) {
+		if i, ok := instructions.HasStage(d.stages[:before], name); ok && name != "" {
+			visit(i)
+		}
+	}
+	if i, ok := d.target(); ok {
+		visit(i)
+	}
+	return need
+}
+
+// target is the index of the stage that is built.
+func (d *dockerfile) target() (int, bool) {
+	if len(d.stages) == 0 {
+		return 0, false
+	}
+	if name := d.mine[0].Target; name != "" {
+		return instructions.HasStage(d.stages, name)
+	}
+	return len(d.stages) - 1, true
+}
+
+// under are the stages that the i-th goes on from, itself first.
+func (d *dockerfile) under(i int) []int {
+	chain := []int{i}
+	for {
+		k, ok := instructions.HasStage(d.stages[:i], d.stages[i].BaseName)
+		if !ok || k >= i {
+			return chain
+		}
+		chain, i = append(chain, k), k
+	}
+}

@@ -1,0 +1,194 @@
+package hints
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// pinned: the image that the result is made on was fetched for another platform than the result is for.
+func pinned(d *dockerfile) []Hint {
+	var all []Hint
+	for _, p := range d.mine {
+		chain := p.Graph.Chain()
+		if len(chain) == 0 || chain[0].Kind != graph.Source || chain[0].File != d.name {
+			continue
+		}
+		on := chain[0].Platform
+		if on.Architecture == "" || on.OS == p.Platform.OS && on.Architecture == p.Platform.Architecture {
+			continue
+		}
+		name := platform.Format(p.Platform)
+		i := slices.IndexFunc(all, func(h Hint) bool { return h.Line == chain[0].Line })
+		if i >= 0 {
+			all[i].Platforms = append(all[i].Platforms, name)
+			continue
+		}
+		all = append(all, d.hint("warning", "final-stage-pinned", chain[0].Line, []string{name},
+			fmt.Sprintf("the result is made on an image for %s, whatever platform it is for", platform.Format(on)),
+			"leave --platform out of the FROM of the last stage (keep it for stages that compile), and COPY --from the others"))
+	}
+	return all
+}
+
+// cacheMounts: steps for different platforms that run for their own platform, with the same cache.
+func cacheMounts(d *dockerfile) []Hint {
+	if d.Isolated || !d.several() {
+		return nil
+	}
+	type use struct {
+		line int
+		id   string
+	}
+	users := map[use][]string{}
+	var order []use
+	for _, p := range d.mine {
+		for _, s := range p.Graph.CacheMounts() {
+			if s.File != d.name || !platform.Equal(s.Platform, p.Platform) {
+				continue
+			}
+			for _, m := range s.Mounts {
+				at := use{s.Line, m.ID}
+				if m.Type != "cache" {
+					continue
+				}
+				if users[at] == nil {
+					order = append(order, at)
+				}
+				users[at] = append(users[at], platform.Format(p.Platform))
+			}
+		}
+	}
+	var all []Hint
+	for _, at := range order {
+		if names := users[at]; len(names) > 1 {
+			all = append(all, d.hint("warning", "cache-mount-shared", at.line, names,
+				fmt.Sprintf("the cache mount %q has the files of all these platforms at once", at.id),
+				"ARG TARGETARCH before the step, and id=NAME-$TARGETARCH in the mount; or --cache-mounts=isolated"))
+		}
+	}
+	return all
+}
+
+// copies: COPY of much from the context that is the same for all platforms, onto images that differ: with --link it is one layer.
+func copies(d *dockerfile) []Hint {
+	if d.Size == nil || !d.several() {
+		return nil
+	}
+	i, ok := d.target()
+	if !ok {
+		return nil
+	}
+	var all []Hint
+	for _, k := range d.under(i) {
+		for _, c := range d.stages[k].Commands {
+			paths := plainCopy(c)
+			line := lineOf(c.Location())
+			if len(paths) == 0 || usesArg.MatchString(text(c)) || !d.onImage(line) {
+				continue
+			}
+			if size := d.Size(paths); size >= BigCopy {
+				all = append(all, d.hint("note", "copy-link", line, nil,
+					fmt.Sprintf("the same %d MiB or more are copied, kept and pushed once for each platform", size>>20),
+					"COPY --link: one layer that all platforms share, and that does not depend on what is below it"))
+			}
+		}
+	}
+	return all
+}
+
+// plainCopy are the paths of the context that an instruction copies without --link.
+func plainCopy(c instructions.Command) []string {
+	switch c := c.(type) {
+	case *instructions.CopyCommand:
+		if c.From == "" && !c.Link {
+			return c.SourcePaths
+		}
+	case *instructions.AddCommand:
+		if !c.Link && !slices.ContainsFunc(c.SourcePaths, func(s string) bool { return strings.Contains(s, "://") }) {
+			return c.SourcePaths
+		}
+	}
+	return nil
+}
+
+// onImage tells whether the step at a line goes on from something that differs between the platforms.
+func (d *dockerfile) onImage(line int) bool {
+	var first graph.Step
+	for i, p := range d.mine {
+		for _, s := range p.Graph.Steps {
+			if s.File != d.name || s.Line != line || s.Kind != graph.File {
+				continue
+			}
+			if i == 0 {
+				first = s
+			} else if s.Root != "" && s.Digest != first.Digest {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// machineWord is a processor's name in the address of a download.
+var machineWord = regexp.MustCompile(`https?://[^\s"'\\]*?[^a-zA-Z0-9](x86_64|amd64|x64|aarch64|arm64|armv7|armhf|ppc64le|s390x|riscv64)(?:[^a-zA-Z0-9]|$)`)
+
+var archOf = map[string]string{
+	"x86_64": "amd64", "amd64": "amd64", "x64": "amd64", "aarch64": "arm64", "arm64": "arm64", "armv7": "arm", "armhf": "arm",
+	"ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64",
+}
+
+// downloads: a file for one processor that is fetched in a stage for several. A step that names several processors chooses among them.
+func downloads(d *dockerfile) []Hint {
+	var all []Hint
+	needed := d.needed()
+	for i := range d.stages {
+		if !needed[i] {
+			continue
+		}
+		for _, c := range d.stages[i].Commands {
+			said := text(c)
+			switch c.(type) {
+			case *instructions.RunCommand, *instructions.AddCommand:
+			default:
+				continue
+			}
+			found := map[string]bool{}
+			word := ""
+			for _, m := range machineWord.FindAllStringSubmatch(said, -1) {
+				found[archOf[m[1]]], word = true, m[1]
+			}
+			if len(found) != 1 || usesArg.MatchString(said) || strings.Contains(said, "uname -m") || strings.Contains(said, "--print-architecture") {
+				continue
+			}
+			if wrong := d.fetchedFor(lineOf(c.Location()), archOf[word]); len(wrong) > 0 {
+				all = append(all, d.hint("warning", "foreign-download", lineOf(c.Location()), wrong,
+					fmt.Sprintf("what is downloaded is for %s, whatever platform is built", word),
+					"ARG TARGETARCH in the stage, and ${TARGETARCH} in the address (or a case that maps it to the names that the site has)"))
+			}
+		}
+	}
+	return all
+}
+
+// fetchedFor are the platforms of other processors for which a line's step fetches: an ADD for any, a RUN if it runs on its platform.
+func (d *dockerfile) fetchedFor(line int, arch string) []string {
+	var wrong []string
+	for _, p := range d.mine {
+		if p.Platform.Architecture == arch {
+			continue
+		}
+		if slices.ContainsFunc(p.Graph.Steps, func(s graph.Step) bool {
+			return s.File == d.name && s.Line == line && (s.Kind != graph.Exec || platform.Equal(s.Platform, p.Platform))
+		}) {
+			wrong = append(wrong, platform.Format(p.Platform))
+		}
+	}
+	return wrong
+}
