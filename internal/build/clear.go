@@ -23,7 +23,7 @@ type CannotRunError struct {
 func (e *CannotRunError) Error() string {
 	needs := "the Dockerfile has steps that do"
 	if e.Tests {
-		needs = "there are tests that do, outside of BuildKit"
+		needs = "there are tests that do"
 	}
 	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s", e.Node, formatAll(e.Platforms), needs)
 	if e.Err != nil {

@@ -37,12 +37,12 @@ func (t *tail) Write(p []byte) (int, error) {
 
 // String begins with a whole line, if something was left out.
 func (t *tail) String() string {
-	if len(t.buf) <= kept {
-		return string(t.buf)
-	}
-	end := t.buf[len(t.buf)-kept:]
-	if _, rest, ok := bytes.Cut(end, []byte("\n")); ok {
-		end = rest
+	end := t.buf
+	if len(end) > kept {
+		end = end[len(end)-kept:]
+		if _, rest, ok := bytes.Cut(end, []byte("\n")); ok {
+			end = rest
+		}
 	}
 	return strings.ToValidUTF8(string(end), "\uFFFD")
 }
