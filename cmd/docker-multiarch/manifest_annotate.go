@@ -25,7 +25,8 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 			"out, such as a variant or an os.version, can be added. What contradicts the programs in the image is refused as well, where its\n" +
 			"registry can be asked.\n\n" +
 			"One image of an index is named by its digest: registry.example/app@sha256:...\n\n" +
-			"Exit status: 0; 1 there is no such draft or image, or its programs are for another platform; 125 wrong flags or arguments, or a platform that the image is not for.\n" +
+			"Exit status: 0; 1 there is no such draft or image, or its programs are for another platform; 125 wrong flags or\n" +
+			"arguments, or a platform that the image is not for.\n" +
 			"Nothing was changed then.",
 		Example: "  docker multiarch manifest annotate registry.example/app:1.0 registry.example/app:1.0-armv6 --arch arm --variant v6",
 		Args:    exactly(2, "two arguments: the manifest list, and the image in it"),

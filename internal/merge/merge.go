@@ -23,12 +23,7 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 	if req.Onto != nil {
 		return add(ctx, req)
 	}
-	p, err := newPlan(req, nil)
-	if err == nil && req.Examine != nil {
-		if err := p.examine(ctx); err != nil {
-			return Result{}, err
-		}
-	}
+	p, err := examined(ctx, req, nil)
 	if err != nil || req.DryRun {
 		return p.result, err
 	}
@@ -88,15 +83,22 @@ func newPlan(req Request, base *Input) (plan, error) {
 	return p, nil
 }
 
-// examine asks about the images that are new.
-func (p plan) examine(ctx context.Context) error {
+// examined is a plan of which it is known that its images may be published; those that the tag has already are not asked about.
+func examined(ctx context.Context, req Request, base *Input) (plan, error) {
+	p, err := newPlan(req, base)
+	if err != nil || req.Examine == nil {
+		return p, err
+	}
 	var images []tree.Image
 	for _, e := range p.all {
 		if !e.kept {
 			images = append(images, e.Image)
 		}
 	}
-	return p.req.Examine(ctx, images, p.blobs)
+	if err := req.Examine(ctx, images, p.blobs); err != nil {
+		return plan{}, err
+	}
+	return p, nil
 }
 
 // lacks tells whether something has to be brought to a repository.

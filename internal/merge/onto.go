@@ -48,12 +48,7 @@ func add(ctx context.Context, req Request) (Result, error) {
 		if err != nil {
 			return last, err
 		}
-		p, err := newPlan(req, base)
-		if err == nil && attempt == 0 && req.Examine != nil {
-			if err := p.examine(ctx); err != nil {
-				return Result{}, err
-			}
-		}
+		p, err := examined(ctx, req, base)
 		if err != nil || req.DryRun {
 			return p.result, err
 		}
@@ -61,7 +56,7 @@ func add(ctx context.Context, req Request) (Result, error) {
 		if err == nil && there || err != nil && !errors.Is(err, errChanged) {
 			return res, err
 		}
-		last = res
+		last, req.Examine = res, nil // the images are the same
 		req.Note(fmt.Sprintf("somebody else has written %q meanwhile: that is merged in", name))
 	}
 	err := fmt.Errorf("%q is being written by others: it was merged %d times, and still may lack these images; run this again", name, writesAtMost)
