@@ -6,3 +6,9 @@ var (
 	Plain       = (*Listing).plain
 	DecodePlain = decodePlain
 )
+
+// Follow is what a command starts in its turn: the words, and where.
+func Follow(argv ...string) (words []string, dir string, known bool) {
+	next, ok := follow(argv)
+	return next.argv, next.dir, ok
+}
