@@ -27,7 +27,7 @@ func (x *examination) elsewhere() {
 			}
 			allowed := x.allow.allows(e.Path) // asked of all, so that a glob is known to match something
 			if severity, ok := x.alarming(*e.Exe); ok && !allowed && !isData(e.Path) && !x.accused[e.Path] && !x.covered(i, e.Path) {
-				groups = group(groups, severity, e)
+				groups = group(groups, severity, x.found(*e.Exe), e)
 			}
 		}
 		for _, f := range groups {
@@ -95,8 +95,7 @@ func (x *examination) covered(i int, path string) bool {
 }
 
 // group adds a file to the finding about those like it.
-func group(groups []Finding, severity Severity, e Entry) []Finding {
-	found := e.Exe.String()
+func group(groups []Finding, severity Severity, found string, e Entry) []Finding {
 	i := slices.IndexFunc(groups, func(f Finding) bool { return f.Severity == severity && f.Found == found })
 	if i < 0 {
 		i, groups = len(groups), append(groups, Finding{Severity: severity, Check: CheckMachine, Found: found})

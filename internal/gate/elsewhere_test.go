@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -146,5 +147,23 @@ func TestWindowsImagesAreJudgedMildly(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestTheSystemIsNamedWhereItIsNotTheImages(t *testing.T) {
+	for name, test := range map[string]struct {
+		platform string
+		file     []byte
+		want     string
+	}{
+		"Windows":      {"windows/amd64", program("amd64"), `"/app" is for Linux amd64 (ELF), the image for Windows amd64 (`},
+		"macOS":        {"darwin/arm64", program("arm64"), `the entrypoint "/app" is for Linux arm64 (ELF), the image for macOS arm64 (`},
+		"Linux":        {"linux/arm64", macho(), `the entrypoint "/app" is for macOS arm64 (Mach-O), the image for arm64 (`},
+		"only machine": {"linux/arm64", program("amd64"), `the entrypoint "/app" is for amd64, the image for arm64 (`},
+	} {
+		result := image{platform: test.platform, cmd: []string{"/app"}, added: [][]byte{layerOf(t, file("app"), test.file)}}.examine(t, gate.Options{})
+		if len(result.Findings) != 1 || !strings.HasPrefix(result.Findings[0].Message, test.want) {
+			t.Errorf("%s: %+v, want %q", name, result.Findings, test.want)
+		}
 	}
 }

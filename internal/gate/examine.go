@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -135,8 +136,24 @@ func (x *examination) nothingSeen() bool {
 	return len(x.img.Layers) > 0 && slices.Contains(x.asked, true) && !slices.ContainsFunc(x.listings, func(l *Listing) bool { return l != nil })
 }
 
-// wanted is the machine that the image is for.
-func (x *examination) wanted() string { return x.platform.Architecture }
+// wanted is the machine that the image is for, with the system if that is not the usual one.
+func (x *examination) wanted() string {
+	switch x.native() {
+	case exe.PE:
+		return "Windows " + x.platform.Architecture
+	case exe.MachO:
+		return "macOS " + x.platform.Architecture
+	}
+	return x.platform.Architecture
+}
+
+// found is what a file is for, with the system if that is not the image's.
+func (x *examination) found(f exe.File) string {
+	if f.Format == exe.ELF && x.native() != exe.ELF {
+		return "Linux " + f.String() + " (ELF)"
+	}
+	return f.String()
+}
 
 // origin tells what put a layer there, for the end of a sentence.
 func (x *examination) origin(i int) string {

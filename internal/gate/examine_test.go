@@ -121,6 +121,10 @@ func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
 			image{base: [][]byte{distribution}, added: [][]byte{layerOf(t, file("srv/app"), program("amd64"))}, cmd: []string{"/bin/sh", "-c", "cd /srv && A=b exec ./app --flag $X"}},
 			[]string{refuse, "error entrypoint-machine /srv/app"},
 		},
+		"behind a shell, if need be": {
+			image{base: [][]byte{distribution}, added: [][]byte{layerOf(t, file("srv/app"), program("amd64"))}, cmd: []string{"sh", "-c", "/srv/app 2>&1 || /bin/sh x"}},
+			[]string{warn, "warning machine /srv/app"},
+		},
 		"nothing behind a shell": {image{base: [][]byte{distribution}, cmd: []string{"/bin/sh", "-c", "nothing here"}}, []string{ok}},
 		"wrong behind tini": {
 			image{added: [][]byte{layerOf(t, file("tini"), program("arm64"), file("app"), program("amd64"))}, entrypoint: []string{"/tini", "-g", "--"}, cmd: []string{"/app"}},

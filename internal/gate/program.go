@@ -113,8 +113,8 @@ func (x *examination) accuse(p program, f exe.File) {
 	}
 	x.accused[p.Path] = true
 	x.add(p.layer, Finding{
-		Severity: p.severity(), Check: check, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
-		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), f, x.wanted(), x.origin(p.layer)),
+		Severity: p.severity(), Check: check, Path: "/" + p.Path, Found: x.found(f), Wanted: x.wanted(),
+		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), x.found(f), x.wanted(), x.origin(p.layer)),
 	})
 }
 

@@ -52,6 +52,9 @@ func firstCommand(script string) started {
 			return started{argv: plain(words[1:]), dir: dir, shell: true}
 		}
 		if len(words) > 0 && !setsOnly(words[0]) && words[0] != "cd" {
+			if mayFail(rest) {
+				return started{shell: true}
+			}
 			return started{argv: plain(words), dir: dir, shell: true}
 		}
 		if len(words) == 2 && words[0] == "cd" && plain(words[1:]) != nil && words[1] != "-" {
@@ -68,6 +71,13 @@ func firstCommand(script string) started {
 		}
 	}
 	return started{shell: true}
+}
+
+// mayFail reports whether the script goes on otherwise if a command fails, which may be how it finds out where it runs.
+func mayFail(rest string) bool {
+	line, _, _ := strings.Cut(rest, "\n")
+	line, _, _ = strings.Cut(line, ";")
+	return strings.Contains(line, "||")
 }
 
 // after goes behind a separator after which the shell goes on in any case that matters.

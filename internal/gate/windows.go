@@ -29,8 +29,8 @@ func (x *examination) startWindows() {
 		if fit, _ := at.Exe.Fit(x.platform); fit == exe.Wrong {
 			x.accused[at.Path] = true
 			x.add(at.layer, Finding{
-				Severity: Warning, Check: CheckEntrypoint, Path: "/" + at.Path, Found: at.Exe.String(), Wanted: x.wanted(),
-				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, at.Exe, x.wanted(), x.origin(at.layer)),
+				Severity: Warning, Check: CheckEntrypoint, Path: "/" + at.Path, Found: x.found(*at.Exe), Wanted: x.wanted(),
+				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, x.found(*at.Exe), x.wanted(), x.origin(at.layer)),
 			})
 		}
 	}
