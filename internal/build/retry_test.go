@@ -150,6 +150,18 @@ func TestAStepThatSeveralPlatformsShareAndThatFailsIsTriedAgain(t *testing.T) {
 	}
 }
 
+func TestAPlatformThatIsReadAtTheSecondTryIsPlannedLikeTheOthers(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	w.req.Retry = 1
+	w.kernel, w.after = nil, foreign
+	w.Read = flaky("linux/arm64", 1, "failed to do request: dial tcp: i/o timeout")
+	w.mustRun()
+	want := "linux/amd64 on default: native\nlinux/arm/v7 on default: emulated\nlinux/arm64 on default: emulated\n"
+	if diff := cmp.Diff([]string{want}, w.progress.plans); diff != "" || !cmp.Equal([]string{"linux/arm/v7", "linux/arm64"}, w.installed) {
+		t.Errorf("installed %q; plan (-want +got):\n%s", w.installed, diff)
+	}
+}
+
 func TestAnotherTryHasTheSameBases(t *testing.T) {
 	w := newWorld(t, runsForTheTarget)
 	w.req.Retry = 1

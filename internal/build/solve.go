@@ -66,9 +66,8 @@ func (s *solve) run(ctx context.Context) solved {
 	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
 	left := func() { worked.Do(s.cond.worked.Done) }
 	defer left()
-	defer tell(report{index: s.index})
-
 	r := s.tries(ctx, tell, left)
+	tell(report{index: s.index, err: r.err})
 	if r.err == nil {
 		r.examined, r.err = s.examiner.examine(ctx, s, r.child)
 	}
@@ -159,8 +158,7 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 // is asked what the image has instead.
 func (s *solve) unread(ctx context.Context, gw gateway.Client, err error, tell func(report)) error {
 	if _, lacks := lackOf(err); !lacks {
-		tell(report{index: s.index, err: err})
-		return err
+		return err // it is told when it is not tried again
 	}
 	tell(report{index: s.index, err: err, gw: gw})
 	_, _ = s.cond.await(ctx, s.index)
