@@ -32,7 +32,7 @@ fetch_busyboxes() {
   mkdir -p "$new"
   mapfile -t archs < <(busybox_sources | awk '{ print $2 ":" $3 }')
   private_apt "$new.apt" "${archs[@]}"
-  cd "$new.apt"
+  cd "$new.apt" || return
   mapfile -t archs < <(busybox_sources | cut -d' ' -f2)
   "${apt[@]}" download "${archs[@]/#/busybox-static:}"
   while read -r platform arch _; do

@@ -31,7 +31,7 @@ fetch_debian() {
   private_apt "$new.apt" amd64:bookworm i386:bookworm arm64:bookworm armhf:bookworm
   while read -r arch narrow; do
     mkdir "$new.apt/$arch"
-    cd "$new.apt/$arch"
+    cd "$new.apt/$arch" || return
     mapfile -t words < <(debian_packages "$arch" "$narrow")
     "${apt[@]}" download "${words[@]}"
     debian_root_tar "$new/$arch.tar"

@@ -91,7 +91,6 @@ present_export() {
     docker export -o "$1.partial/$arch.tar" "$id"
     docker rm "$id"
   done
-  docker rmi "$PRESENT_DEBIAN" || true # it may have been there before, and be in use
   mv "$1.partial" "$1"
 }
 
