@@ -20,7 +20,8 @@ import (
 )
 
 // examiner judges the executables of the finished images. Each layer is read once for all platforms: from the builder, where it is
-// already; else from the registry, which has what the builder did not need to fetch.
+// already; else from the registry, which has what the builder did not need to fetch. A registry on this machine is asked first for what is
+// large, since it sends files faster than the builder its messages.
 type examiner struct {
 	opt    *gate.Options
 	env    Env
@@ -126,8 +127,18 @@ func (f fetcher) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCl
 	return f(ctx, desc)
 }
 
+// large is from how many bytes on it matters how fast a blob is read.
+const large = 1 << 20
+
 // fetch opens a blob of a finished image.
 func (e *examiner) fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	if desc.Size >= large && e.near() {
+		if repo, err := e.repository(ctx); err == nil {
+			if r, err := repo.Fetch(ctx, desc); err == nil {
+				return r, nil
+			}
+		}
+	}
 	r, err := e.env.Node.Blobs.Fetch(ctx, desc)
 	if err == nil || !errdefs.IsNotFound(err) {
 		return r, err
@@ -137,6 +148,13 @@ func (e *examiner) fetch(ctx context.Context, desc ocispecs.Descriptor) (io.Read
 		return nil, errors.Join(err, rerr)
 	}
 	return repo.Fetch(ctx, desc)
+}
+
+// near tells whether the images are pushed to a registry on this machine.
+func (e *examiner) near() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.pushed.Repository != nil && manifest.IsLoopback(reference.Domain(e.pushed.Repository))
 }
 
 // repository is where the images are, if they are pushed.
