@@ -20,7 +20,7 @@ const (
 	// What a listing holds at most, in bytes of paths and of entries: a layer of half a million files and more.
 	maxListing = 64 << 20
 	entryCost  = 64
-	fileCost   = 300 // of an exe.File, and of what tells it from others
+	fileCost   = 1000 // of an exe.File, and of what tells it from others while the layer is read
 	// glance is how much of each file is looked at before it is known to be no executable.
 	glance = 64
 	// How far into a file, and into all files of a layer, its headers are followed: a sparse file is as long as it says.
