@@ -77,7 +77,7 @@ func newExamination(e Executables, images []tree.Image, blobs content.Fetcher) *
 		return blobs.Fetch(ctx, desc)
 	}
 	for i, img := range images {
-		if img.ConfigBody != nil && platformOf(img.Descriptor.Platform) != "" {
+		if img.ConfigBody != nil && platformOf(img.Descriptor.Platform) != "" && img.Descriptor.Platform.OS != "unknown" {
 			x.images[i] = gate.Image{Platform: platform.Normalize(*img.Descriptor.Platform), Config: img.Config, Layers: layers(img)}
 		}
 	}

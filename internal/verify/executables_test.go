@@ -178,6 +178,20 @@ func TestALayerOfElsewhereIsLeftAside(t *testing.T) {
 	}
 }
 
+func TestAnImageForNoPlatformIsNotExamined(t *testing.T) {
+	s := newShelf(t)
+	p := s.program("linux/amd64", "amd64")
+	p.entry.Platform = &ocispecs.Platform{OS: "unknown", Architecture: "unknown"}
+	read, err := tree.Read(t.Context(), s.index(p.entry), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := verify.Executables{}.Examine(t.Context(), read.Images, s)
+	if err != nil || results[0].Verdict != gate.NotExamined || s.asked[p.m.Layers[1].Digest] > 0 {
+		t.Errorf("%v: %+v", err, results)
+	}
+}
+
 func TestARefusalNamesThePlatformAndHasAllFindings(t *testing.T) {
 	s := newShelf(t)
 	amd, arm := s.program("linux/amd64", "amd64"), s.program("linux/arm64", "amd64")
