@@ -89,6 +89,9 @@ func verifyCell(p build.PlatformReport) string {
 				n++
 			}
 		}
+		if !v.BaseExamined {
+			return count(n, "warning") + ", base not examined"
+		}
 		return count(n, "warning")
 	case gate.OK:
 		if !v.BaseExamined {

@@ -111,8 +111,9 @@ func TestCellsSayWhatBecameOfAPlatform(t *testing.T) {
 	passed, failed := smoke.Outcome{Passed: true}, smoke.Outcome{}
 	for want, p := range map[string]build.PlatformReport{
 		"native 1.2s|ok|3 passed":                           {Mode: build.Native, Seconds: 1.24, Verify: gate.Result{Verdict: gate.OK, BaseExamined: true}, Tests: []smoke.Outcome{passed, passed, passed}},
-		"cross, tried twice, 187s|2 warnings|1 of 2 failed": {Mode: build.Cross, Seconds: 187.4, Retries: 1, Verify: gate.Result{Verdict: gate.Warned, Findings: warnings}, Tests: []smoke.Outcome{passed, failed}},
+		"cross, tried twice, 187s|2 warnings|1 of 2 failed": {Mode: build.Cross, Seconds: 187.4, Retries: 1, Verify: gate.Result{Verdict: gate.Warned, BaseExamined: true, Findings: warnings}, Tests: []smoke.Outcome{passed, failed}},
 		"cross, tried 3 times, 0.0s|base not examined|":     {Mode: build.Cross, Retries: 2, Verify: gate.Result{Verdict: gate.OK}},
+		"native 0.0s|2 warnings, base not examined|":        {Mode: build.Native, Verify: gate.Result{Verdict: gate.Warned, Findings: warnings}},
 		"emulated (qemu 7.2.22) 3.0s|refused|":              {Mode: build.Emulated, Emulator: "qemu 7.2.22", Seconds: 3, Verify: gate.Result{Verdict: gate.Refused}},
 		"native 0.0s|not examined|":                         {Mode: build.Native, Verify: gate.Result{Verdict: gate.NotExamined}},
 		"native 0.0s||":                                     {Mode: build.Native, Verify: gate.Result{Verdict: gate.NotAsked}},

@@ -58,7 +58,34 @@ type lack struct {
 	name, file string
 	line       int
 	platforms  []platform.Platform
+	pinned     string        // what the line says that its stage is for; "" if nothing
 	digest     digest.Digest // "" if no platform found it
+}
+
+// ofStage finds the platform that a stage says itself.
+var ofStage = regexp.MustCompile(`(?i)^\s*FROM\s+--platform=(\S+)`)
+
+// pinnedAt is what a line of a Dockerfile says behind --platform=; "" if nothing.
+func pinnedAt(dockerfile []byte, line int) string {
+	lines := strings.Split(string(dockerfile), "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	if m := ofStage.FindStringSubmatch(lines[line-1]); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// wanted is what the image is to have: the platforms of the build, unless the stage says another one.
+func (l lack) wanted(own platform.Platform) []platform.Platform {
+	if strings.Trim(l.pinned, `${}"`) == "BUILDPLATFORM" {
+		return []platform.Platform{own}
+	}
+	if ps, _, err := platform.Parse(l.pinned); l.pinned != "" && err == nil {
+		return ps
+	}
+	return l.platforms
 }
 
 // lackOf reads it from the error of a frontend.
@@ -74,6 +101,7 @@ func lackOf(err error) (l lack, ok bool) {
 	for _, src := range errdefs.Sources(err) {
 		if len(src.GetRanges()) > 0 {
 			l.file, l.line = src.GetInfo().GetFilename(), int(src.GetRanges()[0].GetStart().GetLine())
+			l.pinned = pinnedAt(src.GetInfo().GetData(), l.line)
 		}
 	}
 	return l, true
@@ -130,10 +158,14 @@ func (c clearing) lacking(ctx context.Context, gw gateway.Client, reports []repo
 		if l.digest == "" {
 			o = c.env.Node.find(ctx, gw, l.name)
 		}
+		wanted, instead := l.wanted(c.env.Node.Platforms[0]), "leave it out of --platform"
+		if !slices.EqualFunc(wanted, l.platforms, platform.Equal) {
+			instead = "another --platform in that line"
+		}
 		found = append(found, Finding{
 			Check: "base-platform", Platforms: l.platforms, File: l.file, Line: l.line,
-			Err: &BaseError{Name: familiar(l.name), Wanted: l.platforms, Offered: o.platforms},
-			Fix: fmt.Sprintf("take a base image that has %s, or leave it out of --platform", formatAll(l.platforms)),
+			Err: &BaseError{Name: familiar(l.name), Wanted: wanted, Offered: o.platforms},
+			Fix: fmt.Sprintf("take a base image that has %s, or %s", formatAll(wanted), instead),
 		})
 	}
 	return found

@@ -158,6 +158,24 @@ func TestABaseThatLacksAllPlatformsIsFoundByWhatItHas(t *testing.T) {
 	}
 }
 
+func TestABaseLacksWhatItsStageIsPinnedTo(t *testing.T) {
+	w := newWorld(t, "FROM --platform=linux/arm64 one AS a\nFROM two\nCOPY --from=a / /\n")
+	w.platforms("linux/amd64,linux/s390x")
+	index := w.Index(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
+	w.Digest = func(string, platform.Platform) digest.Digest { return index }
+	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
+		if platform.Equal(p, arm64) {
+			return p, buildtest.NoMatch
+		}
+		return p, nil
+	}
+	found := w.findings()
+	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64, linux/s390x`}, w.texts(found)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	contains(t, found[0].Fix, "in that line")
+}
+
 func TestAllThatIsInTheWayIsSaidAtOnce(t *testing.T) {
 	w := newWorld(t, "FROM single\nRUN make\n")
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")
