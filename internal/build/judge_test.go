@@ -176,6 +176,24 @@ func TestABaseLacksWhatItsStageIsPinnedTo(t *testing.T) {
 	contains(t, found[0].Fix, "in that line")
 }
 
+func TestAnOptionalPlatformsMissingBaseIsSaidWithWhatItHas(t *testing.T) {
+	w := newWorld(t, "FROM one\nCOPY hello /\n")
+	w.platforms("linux/amd64,linux/arm64")
+	w.req.AllowPartial = []platform.Platform{arm64}
+	index := w.Index(amd64Only)
+	w.Digest = func(string, platform.Platform) digest.Digest { return index }
+	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
+		if platform.Equal(p, arm64) {
+			return p, buildtest.NoMatch
+		}
+		return p, nil
+	}
+	rep := w.mustRun()
+	if err, want := rep.Platforms[1].Err, `base image "one:latest" has nothing for linux/arm64; it has linux/amd64`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func TestAllThatIsInTheWayIsSaidAtOnce(t *testing.T) {
 	w := newWorld(t, "FROM single\nRUN make\n")
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")

@@ -161,7 +161,10 @@ func (s *solve) unread(ctx context.Context, gw gateway.Client, err error, tell f
 		return err // it is told when it is not tried again
 	}
 	tell(report{index: s.index, err: err, gw: gw})
-	_, _ = s.cond.await(ctx, s.index)
+	_, refused := s.cond.await(ctx, s.index)
+	if _, ok := errors.AsType[*BaseError](refused); ok {
+		s.refused = refused // the same with what the image has
+	}
 	return err
 }
 
