@@ -48,14 +48,8 @@ func firstCommand(script string) started {
 		}
 		command, rest := script[:end], script[end:]
 		words := skipAssignments(strings.Fields(command))
-		if len(words) > 0 && words[0] == "exec" {
-			return started{argv: plain(words[1:]), dir: dir, shell: true}
-		}
-		if len(words) > 0 && !setsOnly(words[0]) && words[0] != "cd" {
-			if mayFail(rest) {
-				return started{shell: true}
-			}
-			return started{argv: plain(words), dir: dir, shell: true}
+		if next, ok := starts(words, rest, dir); ok {
+			return next
 		}
 		if len(words) == 2 && words[0] == "cd" && plain(words[1:]) != nil && words[1] != "-" {
 			dir = path.Join(dir, words[1])
@@ -71,6 +65,20 @@ func firstCommand(script string) started {
 		}
 	}
 	return started{shell: true}
+}
+
+// starts is what a simple command starts; ok is false for one that only sets something.
+func starts(words []string, rest, dir string) (next started, ok bool) {
+	next = started{dir: dir, shell: true}
+	switch {
+	case len(words) == 0, setsOnly(words[0]), words[0] == "cd":
+		return next, false
+	case words[0] == "exec":
+		next.argv = plain(words[1:])
+	case !mayFail(rest):
+		next.argv = plain(words)
+	}
+	return next, true
 }
 
 // mayFail reports whether the script goes on otherwise if a command fails, which may be how it finds out where it runs.
