@@ -132,7 +132,7 @@ func TestAnAllowanceThatMatchesNothingAnywhereIsSaid(t *testing.T) {
 	w := verifiedWorld(t, map[string]byte{"amd64": emAMD64, "arm64": emAMD64})
 	w.req.Verify = &gate.Options{Mode: gate.Strict, Allow: []string{"/app", "/opt/**"}}
 	w.mustRun()
-	want := []string{`warning: --verify-allow "/opt/**" matches no file that is for another machine`}
+	want := []string{`warning: --verify-allow "/opt/**" matches no executable of any platform`}
 	if diff := cmp.Diff(want, w.progress.notes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -106,7 +106,7 @@ func solveAll(
 	stoppedBy(solving, results)
 	compare(results)
 	for _, pattern := range idle(req.Verify, results) {
-		env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no file that is for another machine", pattern))
+		env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
 	}
 	cleared := cond.clearance
 	if w.suffice(results) && cleared.err == nil {
