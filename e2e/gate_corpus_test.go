@@ -98,6 +98,9 @@ func (c gateCase) words(s *story, more ...string) []string {
 	for name, value := range map[string]string{"BASE": s.base, "AMD64ONLY": strings.Replace(s.base, "/busybox:", "/amd64only:", 1)} {
 		if strings.Contains(c.text, "ARG "+name+"\n") {
 			words = append(words, "--build-arg", name+"="+value)
+			for i := range words {
+				words[i] = strings.ReplaceAll(words[i], "$"+name, value)
+			}
 		}
 	}
 	return append(append(words, more...), s.fixtures())
