@@ -78,7 +78,8 @@ type lintShown struct {
 func shownPlan(j job, o build.Outlook) planShown {
 	s := planShown{
 		OK: !o.Refused(j.request), Install: platformNames(o.Installs), Result: append([]string{}, goesTo(j.request)...),
-		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Bases: []baseShown{}, Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
+		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Bases: []baseShown{},
+		Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
 	}
 	for _, job := range o.Plan.Jobs {
 		mode, how := planMode(job, o)

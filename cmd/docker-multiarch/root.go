@@ -41,7 +41,8 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.SetOut(w.out)
 	root.SetErr(w.err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newBuildCommand(w, runBuild), newPlanCommand(w, runBuild), newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
+	root.AddCommand(newBuildCommand(w, runBuild), newPlanCommand(w, runBuild))
+	root.AddCommand(newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	root.AddCommand(newLoadCommand(w), newPushCommand(w), newRunCommand(w))
 	root.AddCommand(newInspectCommand(w), newVerifyCommand(w), newManifestCommand(w))
 	return root

@@ -110,17 +110,7 @@ func lackOf(err error) (l lack, ok bool) {
 // lacks are the base images that have nothing for platforms which could not be read for that reason. A frontend says which one it met
 // first; of the others the other platforms' graphs know.
 func (c clearing) lacks(ctx context.Context, gw gateway.Client, reports []report, all []base) []lack {
-	var found []lack
-	add := func(l lack, p platform.Platform) {
-		i := slices.IndexFunc(found, func(f lack) bool { return f.name == l.name && f.file == l.file })
-		if i < 0 {
-			i, found = len(found), append(found, l)
-		}
-		found[i].line = min(found[i].line, l.line) // a frontend says any of them
-		if !slices.ContainsFunc(found[i].platforms, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
-			found[i].platforms = append(found[i].platforms, p)
-		}
-	}
+	var found lacking
 	for i, r := range reports {
 		l, ok := lackOf(r.err)
 		if !ok {
@@ -131,27 +121,43 @@ func (c clearing) lacks(ctx context.Context, gw gateway.Client, reports []report
 				l.digest = b.Digest
 			}
 		}
-		add(l, c.targets[i])
+		found.add(l, c.targets[i])
 		for _, b := range all {
-			follows := slices.ContainsFunc(b.targets, func(t baseTarget) bool { return platform.Equal(t.platform, b.Platform) })
-			o := offer{}
-			if follows && b.Name != l.name {
-				o = c.env.Node.offers(ctx, gw, b.Name, b.Digest)
-			}
-			if len(o.platforms) > 0 && !o.single && !o.has(c.targets[i]) {
-				add(lack{name: b.Name, file: b.file, line: b.line, digest: b.Digest}, c.targets[i])
+			if b.Name != l.name && b.follows() && c.env.Node.offers(ctx, gw, b.Name, b.Digest).without(c.targets[i]) {
+				found.add(lack{name: b.Name, file: b.file, line: b.line, digest: b.Digest}, c.targets[i])
 			}
 		}
 	}
 	return found
 }
 
-// has tells whether BuildKit would find something for the platform.
-func (o offer) has(p platform.Platform) bool {
-	return slices.ContainsFunc(o.platforms, platforms.Only(p).Match)
+// lacking has each image of a Dockerfile once.
+type lacking []lack
+
+func (all *lacking) add(l lack, p platform.Platform) {
+	i := slices.IndexFunc(*all, func(f lack) bool { return f.name == l.name && f.file == l.file })
+	if i < 0 {
+		i, *all = len(*all), append(*all, l)
+	}
+	have := &(*all)[i]
+	have.line = min(have.line, l.line) // a frontend says any of them
+	if !slices.ContainsFunc(have.platforms, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
+		have.platforms = append(have.platforms, p)
+	}
 }
 
-func (c clearing) lacking(ctx context.Context, gw gateway.Client, reports []report, all []base) []Finding {
+// follows: the base is fetched for the platform that is built, as far as the graphs tell.
+func (b base) follows() bool {
+	return slices.ContainsFunc(b.targets, func(t baseTarget) bool { return platform.Equal(t.platform, b.Platform) })
+}
+
+// without: it is known that BuildKit would find nothing for the platform.
+func (o offer) without(p platform.Platform) bool {
+	return len(o.platforms) > 0 && !o.single && !slices.ContainsFunc(o.platforms, platforms.Only(p).Match)
+}
+
+// missingBases are the findings of what lacks.
+func (c clearing) missingBases(ctx context.Context, gw gateway.Client, reports []report, all []base) []Finding {
 	var found []Finding
 	for _, l := range c.lacks(ctx, gw, reports, all) {
 		o := c.env.Node.offers(ctx, gw, l.name, l.digest)
@@ -173,53 +179,58 @@ func (c clearing) lacking(ctx context.Context, gw gateway.Client, reports []repo
 
 // mismatched are the base images whose configuration is of another platform than they are fetched for.
 func (c clearing) mismatched(ctx context.Context, gw gateway.Client, all []base) []Finding {
-	var found []Finding
+	var found []mismatch
 	for i, config := range configured(ctx, gw, all) {
 		b := all[i]
 		if config.Architecture == "" || config.OS == b.Platform.OS && config.Architecture == b.Platform.Architecture || c.allows(b) {
 			continue
 		}
-		f := Finding{
-			Check: "base-mismatch", File: b.file, Line: b.line, Hint: true,
-			Err: &BaseError{
-				Name: b.familiar(), Wanted: []platform.Platform{b.Platform}, Config: config,
-				Single: c.env.Node.offers(ctx, gw, b.Name, b.Digest).single,
-			},
-			Fix: fmt.Sprintf("take an image that has %s; if all of it runs there all the same: --allow-platform-mismatch %s", platform.Format(b.Platform), b.familiar()),
-		}
+		m := mismatch{Finding{Check: "base-mismatch", File: b.file, Line: b.line, Hint: true}, &BaseError{
+			Name: b.familiar(), Wanted: []platform.Platform{b.Platform}, Config: config,
+			Single: c.env.Node.offers(ctx, gw, b.Name, b.Digest).single,
+		}}
 		for _, t := range b.targets {
-			f.Platforms = append(f.Platforms, t.platform)
-			f.Hint = f.Hint && (!t.decisive || lawful(b.Platform, config))
+			m.Platforms = append(m.Platforms, t.platform)
+			m.Hint = m.Hint && (!t.decisive || lawful(b.Platform, config))
 		}
-		found = append(found, f)
+		found = append(found, m)
 	}
 	return joined(found)
+}
+
+// mismatch is a finding with the error that it will have.
+type mismatch struct {
+	Finding
+	err *BaseError
+}
+
+// joined puts mismatches of one image at one line together.
+func joined(all []mismatch) []Finding {
+	var merged []mismatch
+	for _, m := range all {
+		i := slices.IndexFunc(merged, func(o mismatch) bool {
+			return o.err.Name == m.err.Name && o.File == m.File && o.Line == m.Line && o.Hint == m.Hint && platform.Equal(o.err.Config, m.err.Config)
+		})
+		if i < 0 {
+			merged = append(merged, m)
+			continue
+		}
+		merged[i].Platforms = append(merged[i].Platforms, m.Platforms...)
+		merged[i].err.Wanted = append(merged[i].err.Wanted, m.err.Wanted...)
+	}
+	found := make([]Finding, len(merged))
+	for i, m := range merged {
+		m.Err = m.err
+		m.Fix = fmt.Sprintf("take an image that has %s; if all of it runs there all the same: --allow-platform-mismatch %s", formatAll(m.err.Wanted), m.err.Name)
+		found[i] = m.Finding
+	}
+	return found
 }
 
 // lawful: most processors of the platform also run programs of the other.
 func lawful(wanted, config platform.Platform) bool {
 	pair := wanted.Architecture + " " + config.Architecture
 	return wanted.OS == config.OS && (pair == "amd64 386" || pair == "arm64 arm")
-}
-
-// joined puts mismatches of one image at one line together.
-func joined(all []Finding) []Finding {
-	var out []Finding
-	for _, f := range all {
-		mine := f.Err.(*BaseError)
-		i := slices.IndexFunc(out, func(o Finding) bool {
-			e := o.Err.(*BaseError)
-			return e.Name == mine.Name && o.File == f.File && o.Line == f.Line && o.Hint == f.Hint && platform.Equal(e.Config, mine.Config)
-		})
-		if i < 0 {
-			out = append(out, f)
-			continue
-		}
-		out[i].Platforms = append(out[i].Platforms, f.Platforms...)
-		e := out[i].Err.(*BaseError)
-		e.Wanted = append(e.Wanted, mine.Wanted...)
-	}
-	return out
 }
 
 // allows tells whether the user has said that the base's platform is all the same.

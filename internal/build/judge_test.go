@@ -15,9 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-var (
-	amd64Only = platform.Platform{OS: "linux", Architecture: "amd64"}
-)
+var amd64Only = platform.Platform{OS: "linux", Architecture: "amd64"}
 
 // only makes a name an image for one platform, whatever is asked for.
 func only(single string, config platform.Platform) func(string, platform.Platform) (platform.Platform, error) {
@@ -59,15 +57,18 @@ func TestABaseImageOfAnotherPlatformRefusesTheBuild(t *testing.T) {
 	}{
 		"under the result": {
 			"FROM single\nCOPY hello /\n",
-			[]string{`Dockerfile:1: base image "single:latest" is said to be for linux/arm/v7, linux/arm64 by its index, and for linux/amd64 by its own configuration`}, "",
+			[]string{`Dockerfile:1: base image "single:latest" is said to be for linux/arm/v7, linux/arm64 by its index, and for linux/amd64 by its own configuration`},
+			"",
 		},
 		"through a stage": {
 			"FROM single AS a\nCOPY hello /\nFROM a\nCOPY hello /b\n",
-			[]string{`Dockerfile:1: base image "single:latest" is said to be for linux/arm/v7, linux/arm64 by its index, and for linux/amd64 by its own configuration`}, "",
+			[]string{`Dockerfile:1: base image "single:latest" is said to be for linux/arm/v7, linux/arm64 by its index, and for linux/amd64 by its own configuration`},
+			"",
 		},
 		"under a program for the platform": {
 			"FROM single AS a\nRUN make\nFROM scratch\nCOPY --from=a /x /\n",
-			[]string{`Dockerfile:1: base image "single:latest" is said to be for linux/arm/v7, linux/arm64 by its index, and for linux/amd64 by its own configuration`}, "",
+			[]string{`Dockerfile:1: base image "single:latest" is said to be for linux/arm/v7, linux/arm64 by its index, and for linux/amd64 by its own configuration`},
+			"",
 		},
 		"only copied from":  {"FROM alpine\nCOPY --from=single /x /\n", nil, `base image "single:latest"`},
 		"for the builder":   {"FROM --platform=$BUILDPLATFORM single AS a\nRUN make\nFROM scratch\nCOPY --from=a /x /\n", nil, ""},
@@ -125,7 +126,7 @@ func TestBasesThatLackAPlatformAreAllNamedWithWhatTheyHave(t *testing.T) {
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
 	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
 		if platform.Equal(p, arm64) {
-			return p, buildtest.NoMatch
+			return p, buildtest.ErrNoMatch
 		}
 		return p, nil
 	}
@@ -149,7 +150,7 @@ func TestABaseThatLacksAllPlatformsIsFoundByWhatItHas(t *testing.T) {
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
 	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
 		if !platform.Equal(p, amd64Only) {
-			return p, buildtest.NoMatch
+			return p, buildtest.ErrNoMatch
 		}
 		return p, nil
 	}

@@ -17,37 +17,42 @@ const maxSized = 20_000
 
 // size counts the bytes of the local context that a COPY of these paths takes, up to [hints.BigCopy]; 0 if the context is not local.
 // It is for a hint: it leaves out what .dockerignore does, and gives up in a directory of very many files.
-func (s Source) size(paths []string) (bytes int64) {
+func (s Source) size(paths []string) int64 {
 	if s.ContextDir == "" {
 		return 0
 	}
-	ignored := ignoredIn(s.ContextDir)
-	files := 0
+	count := counting{dir: s.ContextDir, ignored: ignoredIn(s.ContextDir)}
 	for _, path := range paths {
 		matches, err := filepath.Glob(filepath.Join(s.ContextDir, filepath.FromSlash(filepath.ToSlash(path))))
-		if err != nil {
-			continue
-		}
 		for _, match := range matches {
-			if rel, err := filepath.Rel(s.ContextDir, match); err != nil || !filepath.IsLocal(rel) && rel != "." {
-				continue
+			if rel, relErr := filepath.Rel(s.ContextDir, match); err == nil && relErr == nil && filepath.IsLocal(rel) {
+				_ = filepath.WalkDir(match, count.see) // what cannot be read counts nothing
 			}
-			_ = filepath.WalkDir(match, func(file string, entry fs.DirEntry, err error) error { // what cannot be read counts nothing
-				if files++; err != nil || files > maxSized || bytes >= hints.BigCopy {
-					return filepath.SkipAll
-				}
-				rel, err := filepath.Rel(s.ContextDir, file)
-				if err != nil || !entry.Type().IsRegular() || ignored(filepath.ToSlash(rel)) {
-					return nil
-				}
-				if info, err := entry.Info(); err == nil {
-					bytes += info.Size()
-				}
-				return nil
-			})
 		}
 	}
-	return bytes
+	return count.bytes
+}
+
+// counting adds files up.
+type counting struct {
+	dir     string
+	ignored func(string) bool
+	files   int
+	bytes   int64
+}
+
+func (c *counting) see(file string, entry fs.DirEntry, err error) error {
+	if c.files++; err != nil || c.files > maxSized || c.bytes >= hints.BigCopy {
+		return filepath.SkipAll
+	}
+	rel, err := filepath.Rel(c.dir, file)
+	if err != nil || !entry.Type().IsRegular() || c.ignored(filepath.ToSlash(rel)) {
+		return nil
+	}
+	if info, err := entry.Info(); err == nil {
+		c.bytes += info.Size()
+	}
+	return nil
 }
 
 // ignoredIn tells what a directory's .dockerignore leaves out.

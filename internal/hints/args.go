@@ -17,38 +17,39 @@ var platformArg = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|
 // the argument was declared without one, a default may itself name the platform's value: ARG TARGETARCH=${TARGETARCH:-amd64}.
 func argDefaults(d *dockerfile) []Hint {
 	var all []Hint
-	check := func(c *instructions.ArgCommand, safe func(name string) bool) {
-		for _, arg := range c.Args {
-			_, given := d.Args[arg.Key]
-			if arg.Value == nil || given || !platformArg.MatchString(arg.Key) {
-				continue
-			}
-			self := regexp.MustCompile(`\$\{?` + arg.Key + `\b`).MatchString(*arg.Value)
-			if self && safe(arg.Key) {
-				continue
-			}
-			h := d.hint("warning", "arg-default", lineOf(c.Location()), nil,
-				fmt.Sprintf("the default of ARG %s=%s shadows the platform's own value: every platform gets %q", arg.Key, *arg.Value, *arg.Value),
-				"ARG "+arg.Key+" without a default: BuildKit gives it its value")
-			if self {
-				h.Message = fmt.Sprintf("ARG %s=%s is evaluated in a stage, where %s has no value yet: every platform gets the default", arg.Key, *arg.Value, arg.Key)
-			}
-			all = append(all, h)
-		}
-	}
 	for i := range d.global {
-		check(&d.global[i], func(string) bool { return true })
+		all = append(all, d.defaults(&d.global[i], func(string) bool { return true })...)
 	}
 	for i := range d.stages {
 		declared := map[string]bool{}
 		for _, c := range d.stages[i].Commands {
 			if arg, ok := c.(*instructions.ArgCommand); ok {
-				check(arg, func(name string) bool { return declared[name] })
+				all = append(all, d.defaults(arg, func(name string) bool { return declared[name] })...)
 			}
 			for _, name := range declares(c) {
 				declared[name] = true
 			}
 		}
+	}
+	return all
+}
+
+// defaults looks at one ARG; known tells whether a variable has its value there already.
+func (d *dockerfile) defaults(c *instructions.ArgCommand, known func(name string) bool) []Hint {
+	var all []Hint
+	for _, arg := range c.Args {
+		_, given := d.Args[arg.Key]
+		if arg.Value == nil || given || !platformArg.MatchString(arg.Key) {
+			continue
+		}
+		message := fmt.Sprintf("the default of ARG %s=%s shadows the platform's own value: every platform gets %q", arg.Key, *arg.Value, *arg.Value)
+		if regexp.MustCompile(`\$\{?` + arg.Key + `\b`).MatchString(*arg.Value) {
+			if known(arg.Key) {
+				continue
+			}
+			message = fmt.Sprintf("ARG %s=%s is evaluated in a stage, where %s has no value yet: every platform gets the default", arg.Key, *arg.Value, arg.Key)
+		}
+		all = append(all, d.hint("warning", "arg-default", lineOf(c.Location()), nil, message, "ARG "+arg.Key+" without a default: BuildKit gives it its value"))
 	}
 	return all
 }
@@ -133,11 +134,13 @@ func (d *dockerfile) emptyArg(name string, line int) Hint {
 		return d.hint("warning", "arg-before-from", line, nil,
 			fmt.Sprintf("$%s is empty: ARG %s before the first FROM holds for FROM lines only", name, name), "repeat ARG "+name+" in the stage, after its FROM")
 	}
-	return d.hint("warning", "arg-unused", line, nil, fmt.Sprintf("$%s is empty: no ARG %s in this stage", name, name), "write ARG "+name+" before it, in the stage")
+	message := fmt.Sprintf("$%s is empty: no ARG %s in this stage", name, name)
+	return d.hint("warning", "arg-unused", line, nil, message, "write ARG "+name+" before it, in the stage")
 }
 
 // direct are commands that do not look at the environment for a platform by the names of BuildKit's arguments.
-var direct = regexp.MustCompile(`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$` + "`" + `]*(?:&&|;|$)\s*)+$`)
+var direct = regexp.MustCompile(
+	`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$\x60]*(?:&&|;|$)\s*)+$`)
 
 // unused: declared, named by nothing after it, and no program runs after it that could look at its environment.
 func (d *dockerfile) unused(i int) []Hint {

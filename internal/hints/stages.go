@@ -37,32 +37,25 @@ func pinned(d *dockerfile) []Hint {
 	return all
 }
 
+// cacheMount is a cache at a line of a Dockerfile.
+type cacheMount struct {
+	line int
+	id   string
+}
+
 // cacheMounts: steps for different platforms that run for their own platform, with the same cache.
 func cacheMounts(d *dockerfile) []Hint {
 	if d.Isolated || !d.several() {
 		return nil
 	}
-	type use struct {
-		line int
-		id   string
-	}
-	users := map[use][]string{}
-	var order []use
+	users := map[cacheMount][]string{}
+	var order []cacheMount
 	for _, p := range d.mine {
-		for _, s := range p.Graph.CacheMounts() {
-			if s.File != d.name || !platform.Equal(s.Platform, p.Platform) {
-				continue
+		for _, at := range ownCaches(d.name, p) {
+			if users[at] == nil {
+				order = append(order, at)
 			}
-			for _, m := range s.Mounts {
-				at := use{s.Line, m.ID}
-				if m.Type != "cache" {
-					continue
-				}
-				if users[at] == nil {
-					order = append(order, at)
-				}
-				users[at] = append(users[at], platform.Format(p.Platform))
-			}
+			users[at] = append(users[at], platform.Format(p.Platform))
 		}
 	}
 	var all []Hint
@@ -74,6 +67,21 @@ func cacheMounts(d *dockerfile) []Hint {
 		}
 	}
 	return all
+}
+
+// ownCaches are the cache mounts of a platform's steps that run on it.
+func ownCaches(file string, p Platform) (mounts []cacheMount) {
+	for _, s := range p.Graph.CacheMounts() {
+		if s.File != file || !platform.Equal(s.Platform, p.Platform) {
+			continue
+		}
+		for _, m := range s.Mounts {
+			if m.Type == "cache" {
+				mounts = append(mounts, cacheMount{s.Line, m.ID})
+			}
+		}
+	}
+	return mounts
 }
 
 // copies: COPY of much from the context that is the same for all platforms, onto images that differ: with --link it is one layer.

@@ -42,7 +42,7 @@ type Builder struct {
 	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.
 	Digest func(name string, p platform.Platform) digest.Digest
 	// Image is the platform in the configuration of the image that a name gives for a platform; an error means that it gives none, and
-	// "no match" ([NoMatch]) that others have one. nil gives every name an image for every platform.
+	// "no match" ([ErrNoMatch]) that others have one. nil gives every name an image for every platform.
 	Image func(name string, p platform.Platform) (platform.Platform, error)
 	// Unreachable, if not nil, is asked with what is looked up by digest: an error is that of the network.
 	Unreachable func(ref string) error
@@ -126,8 +126,8 @@ func (b *Builder) Resolved(identifier string) int {
 	return b.resolved[identifier]
 }
 
-// NoMatch is what BuildKit says of an index that has nothing for a platform.
-var NoMatch = errors.New("no match for platform in manifest: not found")
+// ErrNoMatch is what BuildKit says of an index that has nothing for a platform.
+var ErrNoMatch = errors.New("no match for platform in manifest: not found")
 
 // Index puts an index of these platforms where BuildKit keeps what it has resolved, and gives its digest.
 func (b *Builder) Index(platforms ...platform.Platform) digest.Digest {
