@@ -25,6 +25,8 @@ type base struct {
 	file           string
 	line           int
 	targets        []baseTarget
+	// config is the platform in the image's configuration; zero if nobody has said it yet.
+	config platform.Platform
 }
 
 // baseTarget is a platform of the build that takes the base.
@@ -35,11 +37,13 @@ type baseTarget struct {
 	decisive bool
 }
 
-// bases are the images of the graphs, which are by the index of targets, in the order in which they are met.
-func bases(targets []platform.Platform, graphs []graph.Graph) []base {
+// bases are the images of the graphs, which are by the index of targets, in the order in which they are met. What frontends have said
+// of the images that their results are made on is in reports.
+func bases(targets []platform.Platform, graphs []graph.Graph, reports []report) []base {
 	var all []base
 	for i, g := range graphs {
 		decisive := decisiveBases(g, targets[i])
+		chain := g.Chain()
 		for _, s := range g.Sources() {
 			ref, ok := s.Image()
 			if !ok || ref.Digest == "" {
@@ -50,6 +54,9 @@ func bases(targets []platform.Platform, graphs []graph.Graph) []base {
 				k, all = len(all), append(all, base{ImageRef: ref, file: s.File, line: s.Line})
 			}
 			all[k].targets = append(all[k].targets, baseTarget{targets[i], decisive[s.Digest]})
+			if said := reports[i].base; s.Digest == chain[0].Digest && said.Architecture != "" && said.OS != "" {
+				all[k].config = platform.Normalize(said)
+			}
 		}
 	}
 	return all
@@ -71,22 +78,28 @@ func decisiveBases(g graph.Graph, target platform.Platform) map[digest.Digest]bo
 	return found
 }
 
-// configured asks the builder what platform each base's configuration has. The frontends have just asked for them, so BuildKit reads
-// them from its store. The answers are in the order of the bases; zero where there is none.
-func configured(ctx context.Context, gw gateway.Client, all []base) []platform.Platform {
-	answers := make([]platform.Platform, len(all))
+// configured completes the platforms of the bases' configurations: the builder is asked for those that no frontend has said. It has
+// read them for the frontends, so it reads them from its store.
+func configured(ctx context.Context, gw gateway.Client, all []base) []base {
+	known := slices.Clone(all)
+	same := func(i int) int {
+		said := slices.IndexFunc(all, func(o base) bool { return o.is(all[i].ImageRef) && o.config.Architecture != "" })
+		if said >= 0 {
+			return said
+		}
+		return slices.IndexFunc(all, func(o base) bool { return o.is(all[i].ImageRef) })
+	}
 	var asking sync.WaitGroup
 	for i, b := range all {
-		if first := slices.IndexFunc(all, func(o base) bool { return o.is(b.ImageRef) }); first != i {
-			continue
+		if b.config.Architecture == "" && same(i) == i {
+			asking.Go(func() { known[i].config = imagePlatform(ctx, gw, b.pinned(), b.Platform) })
 		}
-		asking.Go(func() { answers[i] = imagePlatform(ctx, gw, b.pinned(), b.Platform) })
 	}
 	asking.Wait()
-	for i, b := range all {
-		answers[i] = answers[slices.IndexFunc(all, func(o base) bool { return o.is(b.ImageRef) })]
+	for i := range known {
+		known[i].config = known[same(i)].config
 	}
-	return answers
+	return known
 }
 
 // pinned names the very image.

@@ -119,7 +119,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 
 // examine waits for the registries, and looks at the base images meanwhile.
 func (c clearing) examine(ctx context.Context, gw gateway.Client, reports []report, graphs []graph.Graph) []Finding {
-	all := bases(c.targets, graphs)
+	all := bases(c.targets, graphs, reports)
 	found := append(c.missingBases(ctx, gw, reports, all), c.mismatched(ctx, gw, all)...)
 	refusals := refused(c.preflight())
 	found = append(found, append(refusals, c.reach.findings(refusals)...)...)

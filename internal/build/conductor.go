@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // conductor lets all solves read their graphs, clears the way once for all of them, and then lets them work, at most so many at a
@@ -26,6 +27,7 @@ type conductor struct {
 type report struct {
 	index int
 	graph graph.Graph
+	base  platform.Platform // in the configuration of the image that the result is made on; zero if there is none, or it says nothing
 	err   error
 	gw    gateway.Client
 }

@@ -180,8 +180,8 @@ func (c clearing) missingBases(ctx context.Context, gw gateway.Client, reports [
 // mismatched are the base images whose configuration is of another platform than they are fetched for.
 func (c clearing) mismatched(ctx context.Context, gw gateway.Client, all []base) []Finding {
 	var found []mismatch
-	for i, config := range configured(ctx, gw, all) {
-		b := all[i]
+	for _, b := range configured(ctx, gw, all) {
+		config := b.config
 		if config.Architecture == "" || config.OS == b.Platform.OS && config.Architecture == b.Platform.Architecture || c.allows(b) {
 			continue
 		}

@@ -95,7 +95,7 @@ func (l *look) read(ctx context.Context, s *solve) error {
 			return nil, s.unread(ctx, gw, err, tell)
 		}
 		l.lint.ask(ctx, gw, s)
-		tell(report{index: s.index, graph: got.graph, gw: gw})
+		tell(report{index: s.index, graph: got.graph, base: got.base.Platform, gw: gw})
 		if _, err := s.cond.await(ctx, s.index); err != nil {
 			return nil, err
 		}

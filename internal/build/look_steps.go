@@ -106,8 +106,7 @@ type BaseVerdict struct {
 
 // plannedBases is the matrix of base images and platforms.
 func (c clearing) plannedBases(ctx context.Context, gw gateway.Client, reports []report, graphs []graph.Graph) []PlannedBase {
-	all := bases(c.targets, graphs)
-	configs := configured(ctx, gw, all)
+	all := configured(ctx, gw, bases(c.targets, graphs, reports))
 	var planned []PlannedBase
 	row := func(name, file string, line int, d digest.Digest) int {
 		i := slices.IndexFunc(planned, func(p PlannedBase) bool { return p.Name == familiar(name) && p.File == file && p.Line == line })
@@ -121,11 +120,11 @@ func (c clearing) plannedBases(ctx context.Context, gw gateway.Client, reports [
 		planned = append(planned, PlannedBase{Name: familiar(name), Digest: o.digest, File: file, Line: line, Offers: o.platforms, Single: o.single})
 		return len(planned) - 1
 	}
-	for i, b := range all {
+	for _, b := range all {
 		n := row(b.Name, b.file, b.line, b.Digest)
 		for _, t := range b.targets {
-			v := BaseVerdict{Platform: t.platform, Fetched: b.Platform, Verdict: "ok", Config: configs[i]}
-			if got := configs[i]; got.Architecture != "" && (got.OS != b.Platform.OS || got.Architecture != b.Platform.Architecture) {
+			v := BaseVerdict{Platform: t.platform, Fetched: b.Platform, Verdict: "ok", Config: b.config}
+			if got := b.config; got.Architecture != "" && (got.OS != b.Platform.OS || got.Architecture != b.Platform.Architecture) {
 				v.Verdict = "mismatch"
 			}
 			planned[n].For = append(planned[n].For, v)

@@ -133,7 +133,7 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 	if err != nil {
 		return nil, s.unread(ctx, gw, err, tell)
 	}
-	tell(report{index: s.index, graph: got.graph, gw: gw})
+	tell(report{index: s.index, graph: got.graph, base: got.base.Platform, gw: gw})
 	cleared, err := s.cond.await(ctx, s.index)
 	if err != nil {
 		s.refused = err
