@@ -166,7 +166,7 @@ func TestABaseLacksWhatItsStageIsPinnedTo(t *testing.T) {
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
 	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
 		if platform.Equal(p, arm64) {
-			return p, buildtest.NoMatch
+			return p, buildtest.ErrNoMatch
 		}
 		return p, nil
 	}
@@ -185,7 +185,7 @@ func TestAnOptionalPlatformsMissingBaseIsSaidWithWhatItHas(t *testing.T) {
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
 	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
 		if platform.Equal(p, arm64) {
-			return p, buildtest.NoMatch
+			return p, buildtest.ErrNoMatch
 		}
 		return p, nil
 	}
