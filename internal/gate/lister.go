@@ -27,6 +27,9 @@ const DefaultBaseLimit = 64 << 20
 
 const defaultAtOnce = 3
 
+// triesToRead is how often a layer is read if the line breaks in the middle of it.
+const triesToRead = 3
+
 // A Lister reads layers, each once however many images have it. Its fields are set before its first use.
 type Lister struct {
 	// Fetch opens a layer; its content is checked here. It is called by several goroutines at once.
@@ -168,16 +171,20 @@ func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch)
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	rc, err := open(ctx, desc)
-	if err != nil {
-		return nil, fmt.Errorf("layer %s: %w", desc.Digest, err)
+	for try := 1; ; try++ {
+		rc, err := open(ctx, desc)
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", desc.Digest, err) // who opens has tried again, where that helps
+		}
+		listing, err := listStream(ctx, rc, desc)
+		_ = rc.Close()
+		switch {
+		case err == nil:
+			return listing, nil
+		case isVerdict(err) || ctx.Err() != nil || try == triesToRead:
+			return nil, fmt.Errorf("layer %s: %w", desc.Digest, err)
+		}
 	}
-	defer rc.Close()
-	listing, err := listStream(ctx, rc, desc)
-	if err != nil {
-		return nil, fmt.Errorf("layer %s: %w", desc.Digest, err)
-	}
-	return listing, nil
 }
 
 // listStream lists what a stream has, and sees that it is what the descriptor says.

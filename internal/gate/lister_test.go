@@ -207,3 +207,20 @@ func TestABombTakesNoMemory(t *testing.T) {
 		t.Errorf("it took %d MiB", took)
 	}
 }
+
+func TestALineThatBreaksOnceIsNoError(t *testing.T) {
+	s := newStore()
+	desc := s.put(layerOf(t, file("app"), program("arm64")))
+	opened := 0
+	l := &gate.Lister{Fetch: func(ctx context.Context, d ocispecs.Descriptor) (io.ReadCloser, error) {
+		rc, err := s.fetch(ctx, d)
+		if opened++; opened == 1 {
+			return io.NopCloser(io.MultiReader(io.LimitReader(rc, 100), iotest.ErrReader(errors.New("connection reset by peer")))), nil
+		}
+		return rc, err
+	}}
+	listing, err := l.List(t.Context(), gate.Layer{Descriptor: desc})
+	if err != nil || len(listing.Entries) != 1 || opened != 2 {
+		t.Errorf("%v after %d readings: %v", listing, opened, err)
+	}
+}
