@@ -66,19 +66,6 @@ func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 	return node, nil
 }
 
-// refusedError is what [Spec.May] said.
-type refusedError struct{ error }
-
-func (s Spec) may(ctx context.Context) error {
-	if s.May == nil {
-		return nil
-	}
-	if err := s.May(ctx); err != nil {
-		return refusedError{err}
-	}
-	return nil
-}
-
 // newKeeper takes a spec that is complete.
 func newKeeper(eng *engine.Engine, spec Spec, report func(line string)) *keeper {
 	if report == nil {
