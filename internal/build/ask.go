@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -21,11 +20,7 @@ type Answer struct {
 // of its own), and gives the answers in the canonical order of the platforms. Nothing is built, and no registry but those of the
 // base images is asked. An error is a [FailedError], or the cause of a cancelled ctx.
 func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, error) {
-	targets := slices.Clone(req.Platforms)
-	if len(targets) == 0 {
-		targets = []platform.Platform{env.Node.Platforms[0]}
-	}
-	slices.SortFunc(targets, platform.Compare)
+	targets := req.targets(env.Node)
 
 	asking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

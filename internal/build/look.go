@@ -42,11 +42,7 @@ func (o Outlook) Refused(req Request) bool {
 // and registries are looked at, and the node is asked what it runs. Then it ends: no step runs, nothing of the context is sent,
 // nothing is exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
 func Look(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Outlook, error) {
-	targets := slices.Clone(req.Platforms)
-	if len(targets) == 0 {
-		targets = []platform.Platform{env.Node.Platforms[0]}
-	}
-	slices.SortFunc(targets, platform.Compare)
+	targets := req.targets(env.Node)
 	looking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	shared, stop, err := serveContext(looking, cancel, req.Source, env)

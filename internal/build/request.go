@@ -1,6 +1,7 @@
 package build
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +103,14 @@ func (r Request) Repositories() []reference.Named {
 		add(repo)
 	}
 	return repos
+}
+
+// targets are the platforms that are built for, in canonical order.
+func (r Request) targets(node Node) []platform.Platform {
+	if len(r.Platforms) == 0 {
+		return []platform.Platform{node.Platforms[0]}
+	}
+	return slices.SortedFunc(slices.Values(r.Platforms), platform.Compare)
 }
 
 // attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.

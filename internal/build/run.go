@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -17,11 +16,7 @@ import (
 // The report is of use with an error too. Errors that a caller may tell apart: [CannotRunError], [PreflightError], [FailedError],
 // [PushError], and the cause of a cancelled ctx.
 func Run(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Report, error) {
-	targets := slices.Clone(req.Platforms)
-	if len(targets) == 0 {
-		targets = []platform.Platform{env.Node.Platforms[0]}
-	}
-	slices.SortFunc(targets, platform.Compare)
+	targets := req.targets(env.Node)
 
 	solving, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
