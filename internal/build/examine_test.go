@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
@@ -17,10 +18,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// program is the beginning of an ELF program for a machine of <elf.h>, as a layer with it at /app.
-func program(t *testing.T, machine byte) []byte {
+// program is the beginning of an ELF program for a machine of <elf.h>, with more behind it, as a layer with it at /app.
+func program(t *testing.T, machine byte, more ...byte) []byte {
 	t.Helper()
-	head := make([]byte, 64)
+	head := append(make([]byte, 64), more...)
 	copy(head, "\x7fELF\x02\x01\x01")
 	head[16], head[18], head[20], head[52] = 2, machine, 1, 64
 	var packed bytes.Buffer
@@ -85,6 +86,22 @@ func TestWhatIsExaminedOnceIsNotReadAgain(t *testing.T) {
 	w.mustRun()
 	if again := w.Fetched() - before; again != 0 {
 		t.Errorf("%d layers were read again", again)
+	}
+}
+
+func TestALargeLayerIsReadFromARegistryOnThisMachine(t *testing.T) {
+	w := verifiedWorld(t, map[string]byte{"amd64": emAMD64, "arm64": emARM64})
+	more := make([]byte, large+1)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(more) // never fails
+	w.Layer = func(p platform.Platform) []byte {
+		return program(t, map[string]byte{"amd64": emAMD64, "arm64": emARM64}[p.Architecture], more...)
+	}
+	rep := w.mustRun()
+	if got := rep.Platforms[0].Verify; got.Verdict != gate.OK || got.Files != 1 {
+		t.Errorf("%+v, want one program that is well", got)
+	}
+	if n := w.Fetched(); n != 0 {
+		t.Errorf("%d layers were read from the builder", n)
 	}
 }
 

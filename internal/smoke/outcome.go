@@ -14,7 +14,7 @@ type Outcome struct {
 	Passed   bool              `json:"passed"`
 	// Exit is the program's status; -1 if it did not end by itself, or was never started.
 	Exit    int     `json:"exit"`
-	Seconds float64 `json:"seconds"`
+	Seconds float64 `json:"seconds"` // in thousandths
 	// Reason says why it has not passed: what was expected and what was found.
 	Reason string `json:"reason,omitempty"`
 	// Output is the end of what the program wrote, both streams as they came, bounded.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 	out := Outcome{Test: j.Test.Name, Exit: notEnded}
 	j.Stdout, j.Stderr = io.MultiWriter(stdout, end, j.Stdout), io.MultiWriter(stderr, end, j.Stderr)
 	ran, err := b.Run(ctx, j)
-	out.Seconds, out.Output = ran.Seconds, end.String()
+	out.Seconds, out.Output = math.Round(ran.Seconds*1000)/1000, end.String()
 	if err != nil {
 		out.Reason = Why(err)
 		return out
