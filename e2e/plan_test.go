@@ -25,7 +25,7 @@ func (s *story) plan(args ...string) result {
 func TestAPlanShowsWhatWouldBeDoneAndDoesNothing(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
-		dir := s.dockerfile("FROM --platform=$BUILDPLATFORM $BASE AS tool", "RUN echo "+random()+" >/tool", "FROM $BASE", "RUN uname -m >/machine", "COPY --from=tool /tool /")
+		dir := s.dockerfile("FROM --platform=$BUILDPLATFORM $BASE AS tool", "RUN echo "+random()+" >/tool", "FROM $BASE", "RUN echo "+random()+" >/made", "COPY --from=tool /tool /")
 		s.write(dir+"/big", strings.Repeat(noise(1<<10), 4<<10))
 		host, sent := s.countingEngine()
 		r := s.run(call{
@@ -41,7 +41,7 @@ func TestAPlanShowsWhatWouldBeDoneAndDoesNothing(t *testing.T) {
 		}
 		built := s.mustBuild("--platform", "linux/amd64,linux/arm64", "--progress", "plain", "--push", "-t", repo, dir)
 		s.contains("the build after it", built.err, "] RUN echo")
-		s.lacks("the build after it", built.err, "CACHED")
+		s.lacks("what the plan has left in the cache", cachedSteps(built.err), "RUN")
 	})
 }
 

@@ -111,12 +111,22 @@ func TestNothingInTheUsersHomeIsTouched(t *testing.T) {
 		s.write(filepath.Join(buildx, "current"), `{"Key":"`+s.host+`","Name":"mine","Global":false}`)
 		s.write(filepath.Join(buildx, "instances", "mine"), `{"Name":"mine","Driver":"docker-container","Nodes":[{"Name":"mine0","Endpoint":"default"}]}`)
 		s.write(filepath.Join(s.home, ".docker", "config.json"), `{"auths":{},"currentContext":"default"}`)
-		before := s.state(s.home)
+		before := s.state(filepath.Join(s.home, ".docker"))
 		s.ownBuilder()
 		s.mustBuild("--platform", twoPlatforms, "--push", "-t", s.repo(), s.dockerfile("FROM scratch", "COPY Dockerfile /"))
 		s.mustDocker("multiarch", "builder", "rm", s.builder)
-		if s.state(s.home) != before {
-			s.Error("the home has changed")
+		if s.state(filepath.Join(s.home, ".docker")) != before {
+			s.Error("the configuration has changed")
+		}
+		// What layers have is kept where users' programs keep what can be made again.
+		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"layers"}} {
+			entries, err := os.ReadDir(filepath.Join(s.home, dir))
+			s.check(err)
+			var names []string
+			for _, e := range entries {
+				names = append(names, e.Name())
+			}
+			s.equal("what is in the home, in "+dir, strings.Join(names, " "), strings.Join(only, " "))
 		}
 	})
 }
