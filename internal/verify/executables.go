@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -90,7 +91,7 @@ func layers(img tree.Image) []gate.Layer {
 	var steps []string
 	for _, h := range img.Config.History {
 		if !h.EmptyLayer {
-			steps = append(steps, h.CreatedBy)
+			steps = append(steps, strings.TrimSpace(strings.TrimSuffix(h.CreatedBy, "# buildkit")))
 		}
 	}
 	for i, desc := range img.Manifest.Layers {

@@ -49,7 +49,7 @@ func (s *shelf) program(name, arch string) parts {
 	return s.image(name, func(p *parts) {
 		p.m.Layers = []ocispecs.Descriptor{s.layer("etc/text", []byte("text")), s.layer("app", exetest.Program(arch, ""))}
 		p.config.Config.Entrypoint = []string{"/app"}
-		p.config.History = []ocispecs.History{{CreatedBy: "COPY text"}, {CreatedBy: "ENV a", EmptyLayer: true}, {CreatedBy: "COPY app"}}
+		p.config.History = []ocispecs.History{{CreatedBy: "COPY text"}, {CreatedBy: "ENV a", EmptyLayer: true}, {CreatedBy: "COPY app # buildkit"}}
 	})
 }
 
