@@ -23,6 +23,11 @@ func Compare(a, b Platform) int {
 // Equal reports whether a and b are the same platform after normalising.
 func Equal(a, b Platform) bool { return Compare(a, b) == 0 }
 
+// Contains tells whether one of ps is p, as [Equal] has it.
+func Contains(ps []Platform, p Platform) bool {
+	return slices.ContainsFunc(ps, func(q Platform) bool { return Equal(p, q) })
+}
+
 // compareNumbered compares texts in which runs of digits count as numbers. It is
 // 0 for equal texts only: 01 and 1 differ, as the texts of v01 and v1 do.
 func compareNumbered(a, b string) int {

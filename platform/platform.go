@@ -81,3 +81,12 @@ func Normalize(p Platform) Platform {
 func Format(p Platform) string {
 	return platforms.FormatAll(Normalize(p))
 }
+
+// FormatAll gives the texts of platforms, in their order; never nil.
+func FormatAll(ps []Platform) []string {
+	texts := make([]string, len(ps))
+	for i, p := range ps {
+		texts[i] = Format(p)
+	}
+	return texts
+}

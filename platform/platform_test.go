@@ -124,3 +124,13 @@ func TestCompareTellsPaddedNumbersApart(t *testing.T) {
 		t.Error("1.01 is not before 1.1")
 	}
 }
+
+func TestContainsAndFormatAllTakePlatformsAsEqualAndFormatDo(t *testing.T) {
+	ps := []platform.Platform{{OS: "linux", Architecture: "arm64"}, {OS: "linux", Architecture: "arm", Variant: "v7"}}
+	if !platform.Contains(ps, platform.Platform{OS: "linux", Architecture: "aarch64", Variant: "v8"}) || platform.Contains(ps, platform.Platform{OS: "linux", Architecture: "amd64"}) {
+		t.Error("it is there in another spelling, or is not there")
+	}
+	if diff := cmp.Diff([]string{"linux/arm64", "linux/arm/v7"}, platform.FormatAll(ps)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -37,10 +36,7 @@ func (a *aheadProbe) start(ctx context.Context, container string) {
 // take gives the answer, once: a later question is asked because something has changed. ok is false if there is none for these
 // platforms, or no good one: then the question is asked again, and fails with its own words if it must.
 func (a *aheadProbe) take(ps []platform.Platform) (status emulation.Status, ok bool) {
-	asked := func(p platform.Platform) bool {
-		return slices.ContainsFunc(a.platforms, func(q platform.Platform) bool { return platform.Equal(p, q) })
-	}
-	if a.answer == nil || slices.ContainsFunc(ps, func(p platform.Platform) bool { return !asked(p) }) {
+	if a.answer == nil || !containsAll(a.platforms, ps) {
 		return status, false
 	}
 	got := <-a.answer

@@ -225,7 +225,7 @@ func checkFamily(r build.Request) error {
 	}
 	for _, a := range r.Annotations {
 		if a.Platform != nil && len(r.Platforms) > 0 &&
-			!slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return platform.Equal(p, *a.Platform) }) {
+			!platform.Contains(r.Platforms, *a.Platform) {
 			return fmt.Errorf("--annotation %s[%s]:%s=%s: this platform is not built", a.Level, platform.Format(*a.Platform), a.Key, a.Value)
 		}
 	}

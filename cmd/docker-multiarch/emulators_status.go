@@ -215,7 +215,7 @@ func missingHint(err *emulation.MissingError) string {
 		return "" // the error's own text has the way out
 	}
 	if force := err.Replaceable(); len(force) > 0 {
-		return "docker multiarch emulators install --force " + formatAll(force)
+		return "docker multiarch emulators install --force " + strings.Join(platform.FormatAll(force), " ")
 	}
 	for _, a := range err.Attempts {
 		if a.Source == emulation.Registry && a.Err != nil {
@@ -227,12 +227,4 @@ func missingHint(err *emulation.MissingError) string {
 		return ""
 	}
 	return err.Command()
-}
-
-func formatAll(ps []platform.Platform) string {
-	names := make([]string, len(ps))
-	for i, p := range ps {
-		names[i] = platform.Format(p)
-	}
-	return strings.Join(names, " ")
 }

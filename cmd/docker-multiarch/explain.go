@@ -175,7 +175,7 @@ func hintFor(err error) string {
 
 // cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.
 func cannotRunHint(cannot *build.CannotRunError) string {
-	install := "docker multiarch emulators install " + formatAll(cannot.Platforms)
+	install := "docker multiarch emulators install " + strings.Join(platform.FormatAll(cannot.Platforms), " ")
 	if missing, ok := errors.AsType[*emulation.MissingError](cannot.Err); ok {
 		install = missingHint(missing)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
@@ -25,7 +24,7 @@ func forPlatform(value string, asked []platform.Platform) (own, rest string, err
 	if len(ps) != 1 {
 		return "", "", fmt.Errorf("%q names several platforms: repeat the flag for each", prefix)
 	}
-	if !slices.ContainsFunc(asked, func(p platform.Platform) bool { return platform.Equal(p, ps[0]) }) {
+	if !platform.Contains(asked, ps[0]) {
 		return "", "", notBuilt(ps[0], asked)
 	}
 	return platform.Format(ps[0]), rest, nil
@@ -36,21 +35,13 @@ func notBuilt(p platform.Platform, asked []platform.Platform) error {
 	if len(asked) == 0 {
 		return fmt.Errorf("nothing says that %s is to be built: add --platform", platform.Format(p))
 	}
-	return fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(p), strings.Join(platformNames(asked), ", "))
+	return fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(p), strings.Join(platform.FormatAll(asked), ", "))
 }
 
 // knownOS tells whether a word is an operating system to package platform, which refuses others in its first part.
 func knownOS(word string) bool {
 	_, _, err := platform.Parse(word + "/amd64")
 	return err == nil
-}
-
-func platformNames(ps []platform.Platform) []string {
-	names := make([]string, len(ps))
-	for i, p := range ps {
-		names[i] = platform.Format(p)
-	}
-	return names
 }
 
 // byPlatform sorts the values of a flag: those for all under "", and those of each platform.
@@ -98,7 +89,7 @@ func (j *job) ownValues(w *world, o buildOptions) error {
 		return err
 	}
 	r.Target, r.Own = target, map[string]build.Own{}
-	for _, p := range platformNames(r.Platforms) {
+	for _, p := range platform.FormatAll(r.Platforms) {
 		own := build.Own{Target: targets[p]}
 		if own.BuildArgs, err = parseBuildArgs(sorted[p], w.lookupEnv); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -72,7 +71,7 @@ func parseTest(words string, asked []platform.Platform) (t smoke.Test, err error
 // checkTest refuses a test for nobody, and one whose name another one has already on one of its platforms.
 func checkTest(t smoke.Test, before []smoke.Test, asked []platform.Platform) error {
 	for _, p := range t.Platforms {
-		if !slices.ContainsFunc(asked, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
+		if !platform.Contains(asked, p) {
 			return notBuilt(p, asked)
 		}
 	}

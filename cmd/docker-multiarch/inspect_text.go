@@ -105,10 +105,7 @@ func platformsThat(runs map[string]string, mode emulation.Mode) string {
 	}
 	ps, _, _ := platform.Parse(names...)
 	slices.SortFunc(ps, platform.Compare)
-	for i, p := range ps {
-		names[i] = platform.Format(p)
-	}
-	return strings.Join(names, ", ")
+	return strings.Join(platform.FormatAll(ps), ", ")
 }
 
 func quotedValues(m map[string]string) string {

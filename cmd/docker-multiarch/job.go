@@ -36,10 +36,7 @@ type job struct {
 
 // what names the job in the progress display's title.
 func (j job) what() string {
-	names := make([]string, len(j.request.Platforms))
-	for i, p := range j.request.Platforms {
-		names[i] = platform.Format(p)
-	}
+	names := platform.FormatAll(j.request.Platforms)
 	switch {
 	case len(names) == 0:
 		return "for the builder's own platform"

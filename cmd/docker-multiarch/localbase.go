@@ -104,8 +104,8 @@ func (j *job) covers(name string, has []ocispecs.Platform) error {
 	}
 	return &usage{
 		err: fmt.Errorf("--local-base %s: the engine has it for %s only, not for %s", name,
-			strings.Join(platformNames(has), ", "), strings.Join(platformNames(missing), ", ")),
-		hint: "build for that platform only (--platform " + strings.Join(platformNames(has), ",") + "), or build the base image for all platforms " +
+			strings.Join(platform.FormatAll(has), ", "), strings.Join(platform.FormatAll(missing), ", ")),
+		hint: "build for that platform only (--platform " + strings.Join(platform.FormatAll(has), ",") + "), or build the base image for all platforms " +
 			"and push it to a registry",
 	}
 }
@@ -162,7 +162,7 @@ func localBaseHint(ctx context.Context, w *world, err error) error {
 			continue
 		}
 		hints = append(hints, fmt.Sprintf("the engine has %s in its own store, for %s, and a builder does not look in there: "+
-			"add --local-base %s, or push it to a registry", name, strings.Join(platformNames(found), ", "), name))
+			"add --local-base %s, or push it to a registry", name, strings.Join(platform.FormatAll(found), ", "), name))
 	}
 	if _, said := errors.AsType[*hinted](err); said || len(hints) == 0 {
 		return err

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func (o partialOptions) into(r *build.Request) (notes []string, err error) {
 		return nil, fmt.Errorf("--allow-partial: %w", err)
 	}
 	for _, p := range r.AllowPartial {
-		if !slices.ContainsFunc(r.Platforms, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
+		if !platform.Contains(r.Platforms, p) {
 			return nil, fmt.Errorf("--allow-partial: %w", notBuilt(p, r.Platforms))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
@@ -108,7 +109,7 @@ func destName(dest string) string {
 // planMode is how a platform would be made, in words.
 func planMode(j build.Job, o build.Outlook) (mode, how string) {
 	switch {
-	case containsAll(o.Unread, []platform.Platform{j.Platform}):
+	case platform.Contains(o.Unread, j.Platform):
 		return "unknown", "unknown: its Dockerfile could not be read"
 	case j.Mode == build.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
 		return string(build.Emulated), "emulated (to be installed)"
@@ -116,17 +117,9 @@ func planMode(j build.Job, o build.Outlook) (mode, how string) {
 	return string(j.Mode), howWords(build.PlatformReport{Mode: j.Mode, Emulator: j.Emulator})
 }
 
+// containsAll tells whether all has each of some.
 func containsAll(all, some []platform.Platform) bool {
-	have := map[string]bool{}
-	for _, p := range all {
-		have[platform.Format(p)] = true
-	}
-	for _, p := range some {
-		if !have[platform.Format(p)] {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(some, func(p platform.Platform) bool { return !platform.Contains(all, p) })
 }
 
 // placeOf is "Dockerfile:3", or nothing.

@@ -77,7 +77,7 @@ type lintShown struct {
 
 func shownPlan(j job, o build.Outlook) planShown {
 	s := planShown{
-		OK: !o.Refused(j.request), Install: platformNames(o.Installs), Result: append([]string{}, goesTo(j.request)...),
+		OK: !o.Refused(j.request), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(j.request)...),
 		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Bases: []baseShown{},
 		Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
 	}
@@ -90,10 +90,10 @@ func shownPlan(j job, o build.Outlook) planShown {
 		if f.Hint {
 			severity = "warning"
 		}
-		s.Findings = append(s.Findings, findingShown{severity, f.Check, platformNames(f.Platforms), f.File, f.Line, f.Err.Error(), fixOf(f)})
+		s.Findings = append(s.Findings, findingShown{severity, f.Check, platform.FormatAll(f.Platforms), f.File, f.Line, f.Err.Error(), fixOf(f)})
 	}
 	for _, p := range o.Steps {
-		step := stepShown{File: p.File, Line: p.Line, Stage: p.Stage, Step: p.Text, Runs: string(p.Runs), Platforms: platformNames(p.Platforms)}
+		step := stepShown{File: p.File, Line: p.Line, Stage: p.Stage, Step: p.Text, Runs: string(p.Runs), Platforms: platform.FormatAll(p.Platforms)}
 		if p.On.Architecture != "" {
 			step.On = platform.Format(p.On)
 		}
@@ -101,7 +101,7 @@ func shownPlan(j job, o build.Outlook) planShown {
 	}
 	for _, b := range o.Bases {
 		base := baseShown{
-			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platformNames(b.Offers), Single: b.Single, Platforms: []verdictShown{},
+			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platform.FormatAll(b.Offers), Single: b.Single, Platforms: []verdictShown{},
 		}
 		for _, v := range b.For {
 			verdict := verdictShown{Platform: platform.Format(v.Platform), Fetched: platform.Format(v.Fetched), Verdict: v.Verdict}

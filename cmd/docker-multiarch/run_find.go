@@ -172,7 +172,7 @@ func (f *imageFinder) chosen(all []runnable) ([]runnable, error) {
 
 func (f *imageFinder) lacks(p platform.Platform, all []runnable) error {
 	return &usage{
-		err:  fmt.Errorf("%s has no image for %s: it is for %s", f.o.image, platform.Format(p), strings.Join(platformNames(runPlatforms(all)), ", ")),
+		err:  fmt.Errorf("%s has no image for %s: it is for %s", f.o.image, platform.Format(p), strings.Join(platform.FormatAll(runPlatforms(all)), ", ")),
 		hint: "name one of those with --platform, or all of them: --platform all",
 	}
 }

@@ -43,7 +43,7 @@ type runShow struct {
 func newRunShow(w *world, found []runnable) *runShow {
 	s := &runShow{w: w}
 	if len(found) > 1 {
-		for _, name := range platformNames(runPlatforms(found)) {
+		for _, name := range platform.FormatAll(runPlatforms(found)) {
 			s.width = max(s.width, len(name))
 		}
 	}
@@ -119,7 +119,7 @@ func (s *runShow) finish(ends []runEnd) error {
 		fmt.Fprintf(s.w.err, "ERROR: %s\n", ends[0].words)
 	}
 	if len(foreign) > 0 {
-		fmt.Fprintf(s.w.err, "Hint: the engine does not run these programs: docker multiarch emulators install %s\n", formatAll(foreign))
+		fmt.Fprintf(s.w.err, "Hint: the engine does not run these programs: docker multiarch emulators install %s\n", strings.Join(platform.FormatAll(foreign), " "))
 	}
 	if status != 0 {
 		return callStatus(status)

@@ -41,13 +41,7 @@ func (e *BaseError) Error() string {
 	return fmt.Sprintf("base image %q is said to be for %s by its index, and for %s by its own configuration", e.Name, wanted, platform.Format(e.Config))
 }
 
-func formatAll(ps []platform.Platform) string {
-	names := make([]string, len(ps))
-	for i, p := range ps {
-		names[i] = platform.Format(p)
-	}
-	return strings.Join(names, ", ")
-}
+func formatAll(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
 // lacked are the words of the frontend for an image that has nothing for a platform: those of containerd behind its own
 // (util/imageutil/config.go, client/llb/sourceresolver).
@@ -141,7 +135,7 @@ func (all *lacking) add(l lack, p platform.Platform) {
 	}
 	have := &(*all)[i]
 	have.line = min(have.line, l.line) // a frontend says any of them
-	if !slices.ContainsFunc(have.platforms, func(q platform.Platform) bool { return platform.Equal(p, q) }) {
+	if !platform.Contains(have.platforms, p) {
 		have.platforms = append(have.platforms, p)
 	}
 }

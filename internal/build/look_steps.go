@@ -49,7 +49,7 @@ func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, 
 			if s.Kind == graph.Exec {
 				k.program = s.Digest
 				p.On, p.Runs = s.Platform, plan.Programs[s.Digest].Mode
-				if slices.ContainsFunc(installs, func(q platform.Platform) bool { return platform.Equal(p.On, q) }) {
+				if platform.Contains(installs, p.On) {
 					p.Runs = Emulated
 				}
 			}

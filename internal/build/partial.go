@@ -15,7 +15,7 @@ import (
 
 // optional tells whether the result can do without the platform.
 func (r Request) optional(p platform.Platform) bool {
-	return slices.ContainsFunc(r.AllowPartial, func(q platform.Platform) bool { return platform.Equal(p, q) })
+	return platform.Contains(r.AllowPartial, p)
 }
 
 // install makes the node run what a plan lacks. Where that cannot be had for all, it is tried without what optional platforms need:
@@ -49,7 +49,7 @@ func (c clearing) spare(plan Plan, found []Finding) (errs []error, _ error) {
 	errs = make([]error, len(c.targets))
 	for i, target := range c.targets {
 		for _, f := range found {
-			if !slices.ContainsFunc(f.Platforms, func(p platform.Platform) bool { return platform.Equal(p, target) }) {
+			if !platform.Contains(f.Platforms, target) {
 				continue
 			}
 			errs[i] = f.Err

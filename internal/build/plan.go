@@ -130,7 +130,7 @@ func (n Node) mode(p platform.Platform, status emulation.Status) Mode {
 func (n Node) runsNatively(p platform.Platform, status emulation.Status) bool {
 	own := n.Platforms[0]
 	if own.Architecture == p.Architecture && own.OS == p.OS {
-		return p.Variant == own.Variant || slices.ContainsFunc(n.Platforms, func(q platform.Platform) bool { return platform.Equal(p, q) })
+		return p.Variant == own.Variant || platform.Contains(n.Platforms, p)
 	}
 	return own.OS == p.OS && status.Mode(p) == emulation.Native
 }

@@ -196,13 +196,7 @@ func choose(info engine.Info, ps []platform.Platform, sel Selection) ([]int, err
 	return slices.Compact(chosen), nil
 }
 
-func list(ps []platform.Platform) string {
-	names := make([]string, len(ps))
-	for i, p := range ps {
-		names[i] = platform.Format(p)
-	}
-	return strings.Join(names, ", ")
-}
+func list(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
 // retried runs a load that leaves out what the engine is thought to have and, when the engine refuses it, one that leaves out
 // nothing.

@@ -53,13 +53,7 @@ func (e *ExpectError) Error() string {
 	return "the platforms are not those expected: " + strings.Join(parts, "; ")
 }
 
-func names(ps []platform.Platform) string {
-	texts := make([]string, len(ps))
-	for i, p := range ps {
-		texts[i] = platform.Format(p)
-	}
-	return strings.Join(texts, ", ")
-}
+func names(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
 // join lists the images of all inputs. The same image twice is one; two images for a platform are refused.
 func join(inputs []Input, note func(string)) ([]entry, error) {
@@ -121,7 +115,7 @@ func expect(all []entry, wanted []platform.Platform) error {
 		}
 	}
 	for _, have := range all {
-		if !slices.ContainsFunc(wanted, func(p platform.Platform) bool { return platform.Equal(have.platform(), p) }) {
+		if !platform.Contains(wanted, have.platform()) {
 			e.Unexpected = append(e.Unexpected, have.platform())
 		}
 	}

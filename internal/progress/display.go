@@ -83,10 +83,7 @@ type show interface {
 //
 // It ends when it is closed, not with ctx: what the solves say after an interrupt is shown too.
 func New(ctx context.Context, o Options) (*Display, error) {
-	names := make([]string, len(o.Platforms))
-	for i, p := range slices.SortedFunc(slices.Values(o.Platforms), platform.Compare) {
-		names[i] = platform.Format(p)
-	}
+	names := platform.FormatAll(slices.SortedFunc(slices.Values(o.Platforms), platform.Compare))
 	d := &Display{lanes: newLanes(len(names)), record: newRecord(names), now: time.Now}
 	var logs *files
 	if o.LogDir != "" {

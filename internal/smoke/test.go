@@ -44,7 +44,7 @@ type Test struct {
 
 // For tells whether the test is one of p's.
 func (t Test) For(p platform.Platform) bool {
-	return len(t.Platforms) == 0 || slices.ContainsFunc(t.Platforms, func(q platform.Platform) bool { return platform.Equal(p, q) })
+	return len(t.Platforms) == 0 || platform.Contains(t.Platforms, p)
 }
 
 // Meets tells whether there is a platform that both tests are for.

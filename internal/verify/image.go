@@ -130,7 +130,7 @@ func expected(t tree.Tree, want []platform.Platform) (findings []Finding) {
 		}
 	}
 	for _, img := range t.Images {
-		if !slices.ContainsFunc(want, func(p platform.Platform) bool { return platform.Equal(*img.Descriptor.Platform, p) }) {
+		if !platform.Contains(want, *img.Descriptor.Platform) {
 			findings = append(findings, Finding{
 				Check: Expected, Platform: platformOf(img.Descriptor.Platform), Digest: img.Descriptor.Digest, Message: "nobody expects an image for this platform",
 			})
