@@ -49,7 +49,7 @@ func (w *world) examiner(options *gate.Options) func(context.Context, []tree.Ima
 			findings = append(findings, r.Findings...)
 		}
 		list(w.err, findings)
-		for _, pattern := range verify.Unmatched(results) {
+		for _, pattern := range gate.Unmatched(results) {
 			w.say("warning: there is no file that --verify-allow " + shellWord(pattern) + " allows")
 		}
 		return verify.Refusal(results)

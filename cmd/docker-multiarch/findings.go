@@ -31,12 +31,8 @@ func aggregated(findings []gate.Finding) (all []finding) {
 			all[i].platforms = append(all[i].platforms, f.Platform)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b finding) int { return cmp.Compare(weight(a.Severity), weight(b.Severity)) })
+	slices.SortStableFunc(all, func(a, b finding) int { return a.Severity.Compare(b.Severity) })
 	return all
-}
-
-func weight(s gate.Severity) int {
-	return slices.Index([]gate.Severity{gate.Error, gate.Warning, gate.Note}, s)
 }
 
 // sameFinding: of the same file, and the same is said of it, apart from what is the platform's own.

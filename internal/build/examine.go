@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/containerd/errdefs"
@@ -75,19 +74,15 @@ func (e *examiner) examine(ctx context.Context, s *solve, c child) (found examin
 	return found, nil
 }
 
-// idle are the user's patterns that match nothing of any image that was looked at. One that is for another platform's files may match
-// nothing of most of them.
-func idle(opt *gate.Options, results []solved) (patterns []string) {
-	looked := slices.DeleteFunc(slices.Clone(results), func(r solved) bool { return r.examined.image.Layers == nil })
-	if opt == nil || len(looked) == 0 {
-		return nil
-	}
-	for _, pattern := range opt.Allow {
-		if !slices.ContainsFunc(looked, func(r solved) bool { return !slices.Contains(r.examined.Unmatched, pattern) }) {
-			patterns = append(patterns, pattern)
+// idle are the user's patterns that match nothing of any image that was looked at.
+func idle(results []solved) []string {
+	var looked []gate.Result
+	for _, r := range results {
+		if r.examined.image.Layers != nil {
+			looked = append(looked, r.examined.Result)
 		}
 	}
-	return patterns
+	return gate.Unmatched(looked)
 }
 
 // compare notes which platforms were given the same files.

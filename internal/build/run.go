@@ -100,7 +100,7 @@ func solveAll(
 	solves.Wait()
 	stoppedBy(solving, results)
 	compare(results)
-	for _, pattern := range idle(req.Verify, results) {
+	for _, pattern := range idle(results) {
 		env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
 	}
 	cleared := cond.clearance

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -88,4 +89,16 @@ func spread(at map[int]bool, globs []string) {
 			at[g+1] = true
 		}
 	}
+}
+
+// Unmatched are the globs of Options.Allow that match nothing in any of several images. One that is for the files of one of them may
+// match nothing of the others.
+func Unmatched(results []Result) (globs []string) {
+	for i, r := range results {
+		if i == 0 {
+			globs = slices.Clone(r.Unmatched)
+		}
+		globs = slices.DeleteFunc(globs, func(glob string) bool { return !slices.Contains(r.Unmatched, glob) })
+	}
+	return globs
 }

@@ -113,8 +113,7 @@ func (x *examination) add(i int, f Finding) {
 
 func (x *examination) conclude() Result {
 	r := x.result
-	weight := func(f Finding) int { return slices.Index([]Severity{Error, Warning, Note}, f.Severity) }
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(weight(a), weight(b)) })
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return a.Severity.Compare(b.Severity) })
 	r.Unmatched = x.allow.unmatched()
 	r.Verdict = OK
 	if len(r.Findings) > 0 {

@@ -24,6 +24,9 @@
 package gate
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -94,6 +97,12 @@ const (
 	Warning Severity = "warning"
 	Note    Severity = "note"
 )
+
+// Compare puts errors before warnings, and warnings before notes.
+func (s Severity) Compare(other Severity) int {
+	order := []Severity{Error, Warning, Note}
+	return cmp.Compare(slices.Index(order, s), slices.Index(order, other))
+}
 
 // The checks. Programs compare these words: they stay.
 const (

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -79,28 +78,10 @@ func newExamination(e Executables, images []tree.Image, blobs content.Fetcher) *
 	}
 	for i, img := range images {
 		if img.ConfigBody != nil && platformOf(img.Descriptor.Platform) != "" && img.Descriptor.Platform.OS != "unknown" {
-			x.images[i] = gate.Image{Platform: platform.Normalize(*img.Descriptor.Platform), Config: img.Config, Layers: layers(img)}
+			x.images[i] = gate.Image{Platform: platform.Normalize(*img.Descriptor.Platform), Config: img.Config, Layers: gate.Layers(img.Manifest.Layers, img.Config)}
 		}
 	}
 	return x
-}
-
-// layers are an image's, each with the step that made it, as far as the history says so.
-func layers(img tree.Image) []gate.Layer {
-	all := make([]gate.Layer, len(img.Manifest.Layers))
-	var steps []string
-	for _, h := range img.Config.History {
-		if !h.EmptyLayer {
-			steps = append(steps, strings.TrimSpace(strings.TrimSuffix(h.CreatedBy, "# buildkit")))
-		}
-	}
-	for i, desc := range img.Manifest.Layers {
-		all[i] = gate.Layer{Descriptor: desc}
-		if len(steps) == len(all) { // else nobody knows which is whose
-			all[i].Step = steps[i]
-		}
-	}
-	return all
 }
 
 // run examines all images. The errors are of layers that could not be read, by image.
@@ -173,7 +154,7 @@ func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, er
 			})
 		}
 	}
-	for _, glob := range Unmatched(x.results) {
+	for _, glob := range gate.Unmatched(x.results) {
 		r.result.Findings = append(r.result.Findings, Finding{
 			Check: AllowUnmatched, Severity: gate.Warning, Message: fmt.Sprintf("no file is one that %q allows", glob),
 		})
@@ -190,15 +171,4 @@ func (r *run) unexplained() error {
 		}
 	}
 	return nil
-}
-
-// Unmatched are the globs that match nothing in any image.
-func Unmatched(results []gate.Result) (globs []string) {
-	for i, res := range results {
-		if i == 0 {
-			globs = slices.Clone(res.Unmatched)
-		}
-		globs = slices.DeleteFunc(globs, func(glob string) bool { return !slices.Contains(res.Unmatched, glob) })
-	}
-	return globs
 }
