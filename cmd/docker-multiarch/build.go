@@ -89,7 +89,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	addBuilderFlags(cmd.Flags(), &o.builder)
 	addCacheFlags(cmd.Flags(), &o.cache)
 	addPartialFlags(cmd.Flags(), &o.partial)
-	addGateFlags(cmd.Flags(), &o.gate)
+	addGateFlags(cmd, &o.gate)
 	addTestFlags(cmd.Flags(), &o.tests)
 	completeBuildFlags(cmd, w)
 	return cmd

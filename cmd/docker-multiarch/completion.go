@@ -34,7 +34,6 @@ func buildCompletions(w *world) map[string]completer {
 		"network":        oneOf("default", "none", "host"),
 		"media-types":    oneOf("oci", "docker"),
 		"emulators":      oneOf("auto", "never"),
-		"verify":         oneOf("on", "off", "strict"),
 		"cache-mounts":   oneOf("auto", "shared", "isolated"),
 		"log-dir":        folders,
 		"file":           files,

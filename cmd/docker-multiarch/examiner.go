@@ -5,14 +5,13 @@ import (
 
 	"oras.land/oras-go/v2/content"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
 )
 
 // examine has the executables of all images of the archive judged. What the archive holds besides images is nobody's to judge.
-func (a archivedImage) examine(ctx context.Context, judge draft.Examiner) error {
+func (a archivedImage) examine(ctx context.Context, judge tree.Examiner) error {
 	if judge == nil {
 		return nil
 	}
@@ -24,7 +23,7 @@ func (a archivedImage) examine(ctx context.Context, judge draft.Examiner) error 
 }
 
 // examinerFor is the examiner that a command's flags ask for.
-func (w *world) examinerFor(o gateOptions) (func(context.Context, []tree.Image, content.Fetcher) error, error) {
+func (w *world) examinerFor(o gateOptions) (tree.Examiner, error) {
 	options, err := o.parse("verify")
 	if err != nil {
 		return nil, &usage{err: err}
@@ -34,7 +33,7 @@ func (w *world) examinerFor(o gateOptions) (func(context.Context, []tree.Image, 
 
 // examiner is asked about finished images before they are listed or get a tag: it shows what it finds of their executables, and refuses
 // those that must not be published. It is nil for options that are.
-func (w *world) examiner(options *gate.Options) func(context.Context, []tree.Image, content.Fetcher) error {
+func (w *world) examiner(options *gate.Options) tree.Examiner {
 	if options == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
@@ -19,8 +20,10 @@ type gateOptions struct {
 var gateModes = []string{string(gate.On), string(gate.Off), string(gate.Strict)}
 
 // addGateFlags is for the commands that move tags.
-func addGateFlags(f *pflag.FlagSet, o *gateOptions) {
+func addGateFlags(cmd *cobra.Command, o *gateOptions) {
+	f := cmd.Flags()
 	f.StringVar(&o.mode, "verify", string(gate.On), `Examine the executables of every image before a tag moves ("on", "off", "strict")`)
+	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
 	addAllowFlag(f, o)
 }
 

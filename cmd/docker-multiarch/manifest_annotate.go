@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -45,8 +46,7 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 	f.StringSliceVar(&a.OSFeatures, "os-features", nil, "Set operating system feature")
 	f.StringVar(&a.OSVersion, "os-version", "", "Set operating system version")
 	f.StringVar(&a.Variant, "variant", "", "Set architecture variant")
-	addGateFlags(f, &o)
-	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
+	addGateFlags(cmd, &o)
 	for n, flag := range []string{"os", "arch", "variant"} { // the parts of a platform's name
 		_ = cmd.RegisterFlagCompletionFunc(flag, oneOf(partsOfPlatforms(n)...))
 	}
@@ -99,7 +99,7 @@ func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error
 
 // examineClaim compares what an image is to be listed as with its executables. A registry that cannot be asked is a note: what is
 // pushed is examined again.
-func (o annotateOptions) examineClaim(ctx context.Context, w *world, entry draft.Entry, examine draft.Examiner) error {
+func (o annotateOptions) examineClaim(ctx context.Context, w *world, entry draft.Entry, examine tree.Examiner) error {
 	if examine == nil || o.OS+o.Arch+o.Variant == "" {
 		return nil
 	}

@@ -43,8 +43,7 @@ func newManifestCreateCommand(w *world) *cobra.Command {
 	f.BoolVarP(&o.amend, "amend", "a", false, "Amend an existing manifest list")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.BoolVar(&o.push, "push", false, "Push the manifest list at once")
-	addGateFlags(f, &o.gate)
-	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
+	addGateFlags(cmd, &o.gate)
 	return cmd
 }
 

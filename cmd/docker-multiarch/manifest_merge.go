@@ -66,8 +66,7 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the result's metadata to a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
-	addGateFlags(f, &o.gate)
-	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
+	addGateFlags(cmd, &o.gate)
 	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
 	_ = cmd.RegisterFlagCompletionFunc("media-types", oneOf("auto", "oci", "docker"))
 	_ = cmd.RegisterFlagCompletionFunc("metadata-file", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

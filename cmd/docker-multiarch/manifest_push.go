@@ -43,8 +43,7 @@ func newManifestPushCommand(w *world) *cobra.Command {
 	f.BoolVar(&o.amend, "amend", false, "Take what the images' names mean now, if they have changed")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow push to an insecure registry")
 	f.BoolVarP(&o.purge, "purge", "p", false, "Remove the local manifest list after push")
-	addGateFlags(f, &o.gate)
-	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
+	addGateFlags(cmd, &o.gate)
 	return cmd
 }
 

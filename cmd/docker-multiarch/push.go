@@ -47,8 +47,7 @@ func newPushCommand(w *world) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.image, imageFlag, "", "Image to push, by name, tag or digest, from an archive of several")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
-	addGateFlags(cmd.Flags(), &o.gate)
-	_ = cmd.RegisterFlagCompletionFunc("verify", oneOf(gateModes...))
+	addGateFlags(cmd, &o.gate)
 	return cmd
 }
 

@@ -16,12 +16,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Examiner is asked about images, for the platforms of their descriptors; blobs has what they are made of. Its error is a refusal, or
-// says what kept it from looking.
-type Examiner func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error
-
 // Examine reads the manifests and configurations of a list's images, and asks about them. Entries that are no images are left out.
-func Examine(ctx context.Context, c *manifest.Client, entries []Entry, ask Examiner) error {
+func Examine(ctx context.Context, c *manifest.Client, entries []Entry, ask tree.Examiner) error {
 	images := make([]*tree.Image, len(entries))
 	from := make([]content.Fetcher, len(entries))
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -15,7 +15,7 @@ import (
 )
 
 // asked is an examiner that notes for which platforms it was asked, and reads a layer of each.
-func (b *bench) asked(names *[]string, err error) draft.Examiner {
+func (b *bench) asked(names *[]string, err error) tree.Examiner {
 	return func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error {
 		for _, img := range images {
 			*names = append(*names, platform.Format(*img.Descriptor.Platform))

@@ -12,6 +12,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -24,7 +25,7 @@ type PushRequest struct {
 	Amend bool         // take what its names name now
 	Note  func(string) // is told what the user should know; never nil
 	// Examine, if not nil, is asked about all images before anything is written.
-	Examine Examiner
+	Examine tree.Examiner
 }
 
 // Ready is a draft that can be pushed. [Store.Prepare] makes it.

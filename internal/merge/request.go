@@ -9,7 +9,6 @@ import (
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -42,7 +41,7 @@ type Request struct {
 	Looks []manifest.Look
 	// Examine, if not nil, is asked about the images, other than those that Onto has already, before anything is written; blobs has what
 	// they are made of. Its error ends the merge.
-	Examine func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error
+	Examine tree.Examiner
 	// Note, if not nil, is told what the user should know, in one goroutine.
 	Note func(string)
 	// Pause waits for so long, or until the context ends, and is nil for the real time.

@@ -2,11 +2,13 @@ package tree
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -126,3 +128,7 @@ func compareImages(a, b Image) int {
 		strings.Compare(a.Descriptor.Digest.String(), b.Descriptor.Digest.String()),
 	)
 }
+
+// Examiner is asked about images before they are listed or get a tag, for the platforms of their descriptors; blobs has what they are
+// made of. Its error is a refusal, or says what kept it from looking.
+type Examiner func(ctx context.Context, images []Image, blobs content.Fetcher) error
