@@ -17,12 +17,13 @@ func (c Clock) withDefaults() Clock {
 		c.Now = time.Now
 	}
 	if c.Sleep == nil {
-		c.Sleep = sleep
+		c.Sleep = Sleep
 	}
 	return c
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for so long, or until the context ends, and then gives its cause.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

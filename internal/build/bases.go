@@ -102,6 +102,11 @@ func configured(ctx context.Context, gw gateway.Client, all []base) []base {
 	return known
 }
 
+// mismatches: the configuration is known, and of another platform than the image is fetched for.
+func (b base) mismatches() bool {
+	return b.config.Architecture != "" && (b.config.OS != b.Platform.OS || b.config.Architecture != b.Platform.Architecture)
+}
+
 // pinned names the very image.
 func (b base) pinned() string { return b.Name + "@" + b.Digest.String() }
 

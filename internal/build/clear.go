@@ -48,8 +48,10 @@ type clearing struct {
 type survey struct {
 	gw     gateway.Client
 	graphs []graph.Graph // by index; zero if there is none
-	// unread: all that there is to say is in the platforms' own errors.
+	// unread: all that there is to say is in the platforms' own errors. Then nothing below is known.
 	unread bool
+	bases  []base
+	lacks  []lack
 	found  []Finding
 }
 
@@ -65,7 +67,9 @@ func (c clearing) survey(ctx context.Context, reports []report) survey {
 		v.unread = v.unread && !lacks && (r.gw == nil || r.err != nil)
 	}
 	if !v.unread {
-		v.found = c.examine(ctx, v.gw, reports, v.graphs)
+		v.bases = configured(ctx, v.gw, bases(c.targets, v.graphs, reports))
+		v.lacks = c.lacks(ctx, v.gw, reports, v.bases)
+		v.found = c.examine(ctx, v, reports)
 	}
 	return v
 }
@@ -117,10 +121,9 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	}
 }
 
-// examine waits for the registries, and looks at the base images meanwhile.
-func (c clearing) examine(ctx context.Context, gw gateway.Client, reports []report, graphs []graph.Graph) []Finding {
-	all := bases(c.targets, graphs, reports)
-	found := append(c.missingBases(ctx, gw, reports, all), c.mismatched(ctx, gw, all)...)
+// examine judges the base images, and waits for the registries.
+func (c clearing) examine(ctx context.Context, v survey, reports []report) []Finding {
+	found := append(c.missingBases(ctx, v), c.mismatched(ctx, v)...)
 	refusals := refused(c.preflight())
 	found = append(found, append(refusals, c.reach.findings(refusals)...)...)
 	if slices.ContainsFunc(found, Finding.refuses) {

@@ -151,13 +151,10 @@ func (o offer) without(p platform.Platform) bool {
 }
 
 // missingBases are the findings of what lacks.
-func (c clearing) missingBases(ctx context.Context, gw gateway.Client, reports []report, all []base) []Finding {
+func (c clearing) missingBases(ctx context.Context, v survey) []Finding {
 	var found []Finding
-	for _, l := range c.lacks(ctx, gw, reports, all) {
-		o := c.env.Node.offers(ctx, gw, l.name, l.digest)
-		if l.digest == "" {
-			o = c.env.Node.find(ctx, gw, l.name)
-		}
+	for _, l := range v.lacks {
+		o := c.env.Node.offers(ctx, v.gw, l.name, l.digest)
 		wanted, instead := l.wanted(c.env.Node.Platforms[0]), "leave it out of --platform"
 		if !slices.EqualFunc(wanted, l.platforms, platform.Equal) {
 			instead = "another --platform in that line"
@@ -172,20 +169,19 @@ func (c clearing) missingBases(ctx context.Context, gw gateway.Client, reports [
 }
 
 // mismatched are the base images whose configuration is of another platform than they are fetched for.
-func (c clearing) mismatched(ctx context.Context, gw gateway.Client, all []base) []Finding {
+func (c clearing) mismatched(ctx context.Context, v survey) []Finding {
 	var found []mismatch
-	for _, b := range configured(ctx, gw, all) {
-		config := b.config
-		if config.Architecture == "" || config.OS == b.Platform.OS && config.Architecture == b.Platform.Architecture || c.allows(b) {
+	for _, b := range v.bases {
+		if !b.mismatches() || c.allows(b) {
 			continue
 		}
 		m := mismatch{Finding{Check: "base-mismatch", File: b.file, Line: b.line, Hint: true}, &BaseError{
-			Name: b.familiar(), Wanted: []platform.Platform{b.Platform}, Config: config,
-			Single: c.env.Node.offers(ctx, gw, b.Name, b.Digest).single,
+			Name: b.familiar(), Wanted: []platform.Platform{b.Platform}, Config: b.config,
+			Single: c.env.Node.offers(ctx, v.gw, b.Name, b.Digest).single,
 		}}
 		for _, t := range b.targets {
 			m.Platforms = append(m.Platforms, t.platform)
-			m.Hint = m.Hint && (!t.decisive || lawful(b.Platform, config))
+			m.Hint = m.Hint && (!t.decisive || lawful(b.Platform, b.config))
 		}
 		found = append(found, m)
 	}

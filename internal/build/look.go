@@ -121,7 +121,7 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 		l.missing(o)
 	}
 	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
-	o.Bases = l.plannedBases(ctx, v.gw, reports, v.graphs)
+	o.Bases = l.plannedBases(ctx, v)
 	isolated, _ := l.isolated(v.graphs)
 	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts, l.req.Source.size))
 	return clearance{}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
@@ -105,32 +104,28 @@ type BaseVerdict struct {
 }
 
 // plannedBases is the matrix of base images and platforms.
-func (c clearing) plannedBases(ctx context.Context, gw gateway.Client, reports []report, graphs []graph.Graph) []PlannedBase {
-	all := configured(ctx, gw, bases(c.targets, graphs, reports))
+func (c clearing) plannedBases(ctx context.Context, v survey) []PlannedBase {
 	var planned []PlannedBase
 	row := func(name, file string, line int, d digest.Digest) int {
 		i := slices.IndexFunc(planned, func(p PlannedBase) bool { return p.Name == familiar(name) && p.File == file && p.Line == line })
 		if i >= 0 {
 			return i
 		}
-		o := c.env.Node.offers(ctx, gw, name, d)
-		if d == "" {
-			o = c.env.Node.find(ctx, gw, name)
-		}
+		o := c.env.Node.offers(ctx, v.gw, name, d)
 		planned = append(planned, PlannedBase{Name: familiar(name), Digest: o.digest, File: file, Line: line, Offers: o.platforms, Single: o.single})
 		return len(planned) - 1
 	}
-	for _, b := range all {
+	for _, b := range v.bases {
 		n := row(b.Name, b.file, b.line, b.Digest)
 		for _, t := range b.targets {
-			v := BaseVerdict{Platform: t.platform, Fetched: b.Platform, Verdict: "ok", Config: b.config}
-			if got := b.config; got.Architecture != "" && (got.OS != b.Platform.OS || got.Architecture != b.Platform.Architecture) {
-				v.Verdict = "mismatch"
+			verdict := BaseVerdict{Platform: t.platform, Fetched: b.Platform, Verdict: "ok", Config: b.config}
+			if b.mismatches() {
+				verdict.Verdict = "mismatch"
 			}
-			planned[n].For = append(planned[n].For, v)
+			planned[n].For = append(planned[n].For, verdict)
 		}
 	}
-	for _, l := range c.lacks(ctx, gw, reports, all) {
+	for _, l := range v.lacks {
 		n := row(l.name, l.file, l.line, l.digest)
 		for _, p := range l.platforms {
 			planned[n].For = append(planned[n].For, BaseVerdict{Platform: p, Fetched: p, Verdict: "missing"})

@@ -25,10 +25,14 @@ type offer struct {
 // maxIndex is how many bytes of an index are read: more than registries take.
 const maxIndex = 4 << 20
 
-// offers finds out what platforms an image of that digest has: from the builder's own store, where it was put when it was resolved.
+// offers finds out what platforms an image of that digest has: from the builder's own store, where it was put when it was resolved. One
+// that was not, for want of the platforms asked for, is looked for by its name: d is "".
 func (n Node) offers(ctx context.Context, gw gateway.Client, name string, d digest.Digest) offer {
+	if d == "" {
+		return n.find(ctx, gw, name)
+	}
 	o := offer{digest: d}
-	if n.Blobs == nil || d == "" {
+	if n.Blobs == nil {
 		return o
 	}
 	rc, err := n.Blobs.Fetch(ctx, ocispecs.Descriptor{Digest: d})
@@ -72,7 +76,7 @@ func (n Node) find(ctx context.Context, gw gateway.Client, name string) offer {
 	}
 	for _, p := range candidates {
 		opt := sourceresolver.Opt{LogName: quietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{Platform: &p}}
-		if _, d, _, err := gw.ResolveImageConfig(ctx, name, opt); err == nil {
+		if _, d, _, err := gw.ResolveImageConfig(ctx, name, opt); err == nil && d != "" {
 			return n.offers(ctx, gw, name, d)
 		}
 	}

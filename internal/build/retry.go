@@ -13,6 +13,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -108,9 +109,7 @@ func (s *solve) retryNote(r solved, limit int) string {
 // recover makes the next attempt possible: after the pause nobody remembers the failure, and what the platform is made from is what it
 // was. It is false if the build has ended meanwhile.
 func (s *solve) recover(ctx context.Context) bool {
-	select {
-	case <-time.After(s.req.RetryPause):
-	case <-ctx.Done():
+	if manifest.Sleep(ctx, s.req.RetryPause) != nil {
 		return false
 	}
 	if s.keeper != nil && s.keeper.renew(ctx) != nil {

@@ -122,16 +122,7 @@ func (r Request) withDefaults() Request {
 		r.Note = func(string) {}
 	}
 	if r.Pause == nil {
-		r.Pause = func(ctx context.Context, d time.Duration) error {
-			timer := time.NewTimer(d)
-			defer timer.Stop()
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-timer.C:
-				return nil
-			}
-		}
+		r.Pause = manifest.Sleep
 	}
 	return r
 }
