@@ -27,6 +27,19 @@ func only(single string, config platform.Platform) func(string, platform.Platfor
 	}
 }
 
+// basesHave makes every image an index of these platforms, and gives its digest. What it lacks no frontend finds.
+func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
+	index := w.Index(ps...)
+	w.Digest = func(string, platform.Platform) digest.Digest { return index }
+	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
+		if !platform.Contains(ps, p) {
+			return p, buildtest.ErrNoMatch
+		}
+		return p, nil
+	}
+	return index
+}
+
 // findings runs the build, which must be refused, and gives what is in its way.
 func (w *world) findings() []Finding {
 	w.t.Helper()
@@ -122,14 +135,7 @@ func TestABaseThatIsPartialForOptionalPlatformsStopsOnlyThose(t *testing.T) {
 func TestBasesThatLackAPlatformAreAllNamedWithWhatTheyHave(t *testing.T) {
 	w := newWorld(t, "FROM one AS a\nRUN make\nFROM two\nCOPY --from=a / /\n")
 	w.platforms("linux/amd64,linux/arm64")
-	index := w.Index(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
-	w.Digest = func(string, platform.Platform) digest.Digest { return index }
-	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
-		if platform.Equal(p, arm64) {
-			return p, buildtest.ErrNoMatch
-		}
-		return p, nil
-	}
+	w.basesHave(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
 	found := w.findings()
 	got := w.texts(found)
 	slices.Sort(got)
@@ -146,14 +152,7 @@ func TestBasesThatLackAPlatformAreAllNamedWithWhatTheyHave(t *testing.T) {
 func TestABaseThatLacksAllPlatformsIsFoundByWhatItHas(t *testing.T) {
 	w := newWorld(t, "FROM one\nCOPY hello /\n")
 	w.platforms("linux/arm64")
-	index := w.Index(amd64Only)
-	w.Digest = func(string, platform.Platform) digest.Digest { return index }
-	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
-		if !platform.Equal(p, amd64Only) {
-			return p, buildtest.ErrNoMatch
-		}
-		return p, nil
-	}
+	w.basesHave(amd64Only)
 	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64`}, w.texts(w.findings())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -162,14 +161,7 @@ func TestABaseThatLacksAllPlatformsIsFoundByWhatItHas(t *testing.T) {
 func TestABaseLacksWhatItsStageIsPinnedTo(t *testing.T) {
 	w := newWorld(t, "FROM --platform=linux/arm64 one AS a\nFROM two\nCOPY --from=a / /\n")
 	w.platforms("linux/amd64,linux/s390x")
-	index := w.Index(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
-	w.Digest = func(string, platform.Platform) digest.Digest { return index }
-	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
-		if platform.Equal(p, arm64) {
-			return p, buildtest.ErrNoMatch
-		}
-		return p, nil
-	}
+	w.basesHave(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
 	found := w.findings()
 	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64, linux/s390x`}, w.texts(found)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -181,14 +173,7 @@ func TestAnOptionalPlatformsMissingBaseIsSaidWithWhatItHas(t *testing.T) {
 	w := newWorld(t, "FROM one\nCOPY hello /\n")
 	w.platforms("linux/amd64,linux/arm64")
 	w.req.AllowPartial = []platform.Platform{arm64}
-	index := w.Index(amd64Only)
-	w.Digest = func(string, platform.Platform) digest.Digest { return index }
-	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
-		if platform.Equal(p, arm64) {
-			return p, buildtest.ErrNoMatch
-		}
-		return p, nil
-	}
+	w.basesHave(amd64Only)
 	rep := w.mustRun()
 	if err, want := rep.Platforms[1].Err, `base image "one:latest" has nothing for linux/arm64; it has linux/amd64`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)

@@ -8,10 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/build/buildtest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -70,14 +68,7 @@ func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
 func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 	w := newWorld(t, "FROM one\nRUN make\n")
 	w.platforms("linux/amd64,linux/arm64")
-	index := w.Index(amd64Only)
-	w.Digest = func(string, platform.Platform) digest.Digest { return index }
-	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
-		if platform.Equal(p, arm64) {
-			return p, buildtest.ErrNoMatch
-		}
-		return p, nil
-	}
+	index := w.basesHave(amd64Only)
 	w.preflight = func(context.Context) error { return errors.New("no push") }
 	o := w.looked()
 	want := []string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64`, "no push"}
