@@ -50,9 +50,12 @@ func (o gateOptions) parse(flag string) (*gate.Options, error) {
 }
 
 // listings is the folder that keeps what layers have, so that none is read twice; "" if there is no place for it.
-func (w *world) listings() string {
+func (w *world) listings() string { return w.kept("layers") }
+
+// kept is what may be deleted at any time: a file or a folder in the user's cache. "" if there is no place for it.
+func (w *world) kept(name string) string {
 	if dir := w.cacheDir(); dir != "" {
-		return filepath.Join(dir, "docker-multiarch", "layers")
+		return filepath.Join(dir, "docker-multiarch", name)
 	}
 	return ""
 }

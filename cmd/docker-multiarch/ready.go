@@ -61,7 +61,8 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 		return r, err
 	}
 	r.env = r.conn.env
-	r.env.Registry, r.env.Progress, r.env.Stdout, r.env.Listings = registry, progress, w.out, w.listings()
+	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, w.out
+	r.env.Listings, r.env.Times = w.listings(), w.kept("emulated.json")
 	if j.request.Outputs.Load != nil || len(j.request.Tests) > 0 {
 		r.env.Engine, r.env.PullAuth = w.engine(), pullAuth(w.config())
 	}

@@ -72,4 +72,6 @@ type Env struct {
 	Stdout io.Writer
 	// Listings is a folder that keeps what layers have, so that none is read twice; "" keeps nothing.
 	Listings string
+	// Times is a file that keeps how long steps took under an emulator (package timing); "" keeps nothing.
+	Times string
 }

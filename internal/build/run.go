@@ -35,6 +35,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	if err != nil {
 		return Report{}, err
 	}
+	w.remember(results, cleared.plan)
 	rep, err := gather(solving, w, results, cleared)
 	if err != nil {
 		return rep, err

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -26,6 +27,8 @@ type solved struct {
 	err      error
 
 	symptoms symptoms
+	graph    graph.Graph // as the Dockerfile has it
+	clock    clock
 	def      *pb.Definition // what it solved; nil if there was nothing to do
 }
 
@@ -47,6 +50,7 @@ type solve struct {
 	recorded bool // see recorded
 	bench    *smoke.Bench
 	isolated bool // has cache mounts of its own
+	clock    clock
 	got      reading
 	passed   *clearance // set when the barrier has been passed
 	refused  error      // why it may not be
@@ -67,6 +71,7 @@ func (s *solve) run(ctx context.Context) solved {
 	left := func() { worked.Do(s.cond.worked.Done) }
 	defer left()
 	r := s.tries(ctx, tell, left)
+	r.graph, r.clock = s.got.graph, s.clock
 	tell(report{index: s.index, err: r.err})
 	if r.err == nil {
 		r.examined, r.err = s.examiner.examine(ctx, s, r.child)
@@ -104,6 +109,7 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 		for msg := range status {
 			own.remove(msg)
 			seen.see(msg)
+			s.clock.see(msg)
 			s.env.Progress.Status(s.platform, msg)
 		}
 		s.env.Progress.Status(s.platform, nil)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -37,6 +38,8 @@ type Builder struct {
 	Read, Run, Push Hook
 	// Step is called when a step runs. As in BuildKit, its error is that of the step for as long as a solve holds it.
 	Step func(p platform.Platform, name string) error
+	// Took is how long a step is said to have taken; nil says no time.
+	Took func(p platform.Platform, name string) time.Duration
 	// Export is called before a cache is exported; nil lets it be.
 	Export func(context.Context, client.CacheOptionsEntry) error
 	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.

@@ -68,8 +68,12 @@ func (j *job) release() {
 }
 
 func (j *job) tell(s graph.Step, cached bool) {
-	now := time.Now()
-	v := &client.Vertex{Digest: s.Digest, Name: s.Name, Inputs: append([]digest.Digest(nil), s.Inputs...), Started: &now, Completed: &now, Cached: cached}
+	began := time.Now()
+	ended := began
+	if j.builder.Took != nil {
+		ended = began.Add(j.builder.Took(j.Platform, s.Name))
+	}
+	v := &client.Vertex{Digest: s.Digest, Name: s.Name, Inputs: append([]digest.Digest(nil), s.Inputs...), Started: &began, Completed: &ended, Cached: cached}
 	j.status <- &client.SolveStatus{Vertexes: []*client.Vertex{v}}
 }
 

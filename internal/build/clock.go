@@ -1,0 +1,76 @@
+package build
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/timing"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// clock knows how long the steps of a platform's solves took, from their messages. Its zero value knows nothing.
+type clock struct {
+	runs map[digest.Digest]map[time.Time]time.Duration // by when each began: a step may begin again after its end
+}
+
+// see takes in a message. What came from a cache, or has failed, took no time that says something.
+func (c *clock) see(msg *client.SolveStatus) {
+	for _, v := range msg.Vertexes {
+		if v.Started == nil || v.Completed == nil || v.Cached || v.Error != "" {
+			continue
+		}
+		if c.runs == nil {
+			c.runs = map[digest.Digest]map[time.Time]time.Duration{}
+		}
+		if c.runs[v.Digest] == nil {
+			c.runs[v.Digest] = map[time.Time]time.Duration{}
+		}
+		c.runs[v.Digest][v.Started.UTC()] = v.Completed.Sub(*v.Started)
+	}
+}
+
+// seconds that a step took; 0 if it did not run, or was in a cache.
+func (c *clock) seconds(d digest.Digest) float64 {
+	var took time.Duration
+	for _, t := range c.runs[d] {
+		took += t
+	}
+	return took.Seconds()
+}
+
+// worthKeeping is from how many seconds on it is remembered how long an emulated step took: who saves less does not notice.
+const worthKeeping = 1
+
+// remember keeps how long emulated steps took, for a build in which they are not emulated. It is a convenience, so nobody is told if it fails.
+func (w task) remember(results []solved, plan Plan) {
+	if w.env.Times == "" {
+		return
+	}
+	times := timing.Times{}
+	for _, r := range results {
+		for _, s := range r.graph.Steps {
+			if took := r.clock.seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && w.env.Node.emulates(s, plan) {
+				times[timing.KeyOf(w.project(), s)] = took
+			}
+		}
+	}
+	_ = timing.Add(w.env.Times, times)
+}
+
+// emulates tells whether an emulator ran a step. The plan does not know those that were read again.
+func (n Node) emulates(s graph.Step, plan Plan) bool {
+	if program, ok := plan.Programs[s.Digest]; ok {
+		return program.Emulated
+	}
+	return n.foreign([]platform.Platform{s.Platform})
+}
+
+// project names what is built, to tell commands apart that are the same in many Dockerfiles.
+func (w task) project() string {
+	src := w.req.Source
+	return cmp.Or(src.Attrs["context"], sharedKey(src, w.env.Client))
+}
