@@ -93,6 +93,9 @@ type Step struct {
 	// Root is the input whose file system the step goes on from, where the kind has one: the image or step before a RUN, a COPY or a
 	// COPY --link. It is "" for one that begins with nothing.
 	Root digest.Digest
+	// Takes are the paths that the step takes from its inputs otherwise than by going on from Root, in the order of the operation, each
+	// once. Root may be among them: RUN --mount=from= of the stage itself.
+	Takes []Take
 
 	Source string            // identifier with its scheme: docker-image://, local://, git://, https://, oci-layout://
 	Attrs  map[string]string // of the source: solver/pb/attr.go of BuildKit says which
@@ -121,4 +124,11 @@ type Mount struct {
 	// ID of the cache, secret or SSH agent. Steps on different platforms with the
 	// same cache ID see the same files.
 	ID string
+}
+
+// Take is a path that a step takes from an input: COPY --from, RUN --mount.
+type Take struct {
+	Input digest.Digest
+	// Path is cleaned and absolute; "/" is everything. It may have the wildcards of COPY.
+	Path string
 }

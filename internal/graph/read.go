@@ -92,33 +92,13 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 	if i := rootInput(op); i >= 0 && i < len(s.Inputs) {
 		s.Root = s.Inputs[i]
 	}
+	s.Takes = takes(op, s.Inputs)
 	if name := meta.Description["llb.customname"]; name != "" {
 		s.Name = name
 		s.Stage = stageOf(name)
 	}
 	s.File, s.Line = r.location(dgst)
 	return s
-}
-
-// rootInput is the index of the input whose file system an operation goes on from; -1 if there is none.
-func rootInput(op *pb.Op) int {
-	switch op := op.Op.(type) {
-	case *pb.Op_Exec:
-		for _, m := range op.Exec.GetMounts() {
-			if m.GetDest() == pb.RootMount {
-				return int(m.GetInput())
-			}
-		}
-	case *pb.Op_File:
-		if actions := op.File.GetActions(); len(actions) > 0 {
-			return int(actions[0].GetInput()) // the actions after it go on from its output
-		}
-	case *pb.Op_Merge:
-		if inputs := op.Merge.GetInputs(); len(inputs) > 0 {
-			return int(inputs[0].GetInput()) // the lowest
-		}
-	}
-	return -1
 }
 
 // fill sets what the kinds of operations have of their own, and a name for those

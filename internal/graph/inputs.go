@@ -1,0 +1,113 @@
+package graph
+
+import (
+	"path"
+	"slices"
+
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+)
+
+// rootInput is the index of the input whose file system an operation goes on from; -1 if there is none.
+func rootInput(op *pb.Op) int {
+	inputs := op.Inputs
+	switch op := op.Op.(type) {
+	case *pb.Op_Exec:
+		for _, m := range op.Exec.GetMounts() {
+			if m.GetDest() == pb.RootMount {
+				return int(m.GetInput())
+			}
+		}
+	case *pb.Op_File:
+		return fileRoot(op.File.GetActions(), len(inputs))
+	case *pb.Op_Merge:
+		if inputs := op.Merge.GetInputs(); len(inputs) > 0 {
+			return int(inputs[0].GetInput()) // the lowest
+		}
+	}
+	return -1
+}
+
+// fileRoot follows the action whose outcome is the operation's back to an input. An action may go on from the outcome of one before it,
+// which has the number inputs + its place.
+func fileRoot(actions []*pb.FileAction, inputs int) int {
+	i := slices.IndexFunc(actions, func(a *pb.FileAction) bool { return a.GetOutput() >= 0 })
+	for i >= 0 && i < len(actions) {
+		in := int(actions[i].GetInput())
+		if in < inputs || in-inputs >= i {
+			return in
+		}
+		i = in - inputs
+	}
+	return -1
+}
+
+// taker collects what an operation takes.
+type taker struct {
+	inputs []digest.Digest
+	takes  []Take
+}
+
+// takes are the paths that an operation takes from its inputs, besides going on from the root.
+func takes(op *pb.Op, inputs []digest.Digest) []Take {
+	t := taker{inputs: inputs}
+	root := rootInput(op)
+	switch op := op.Op.(type) {
+	case *pb.Op_Exec:
+		for _, m := range op.Exec.GetMounts() {
+			if m.GetDest() != pb.RootMount {
+				t.add(int(m.GetInput()), m.GetSelector())
+			}
+		}
+	case *pb.Op_File:
+		for _, a := range op.File.GetActions() {
+			t.action(a, root)
+		}
+	default: // layers, and what is not known, are taken as a whole
+		for i := range inputs {
+			if i != root {
+				t.add(i, "/")
+			}
+		}
+	}
+	return t.takes
+}
+
+// add takes a path from the i-th input, if there is such a one: an action may also take from what the actions before it have made.
+func (t *taker) add(i int, p string) {
+	if i < 0 || i >= len(t.inputs) {
+		return
+	}
+	take := Take{Input: t.inputs[i], Path: path.Clean("/" + p)}
+	if !slices.Contains(t.takes, take) {
+		t.takes = append(t.takes, take)
+	}
+}
+
+func (t *taker) action(a *pb.FileAction, root int) {
+	if in := int(a.GetInput()); in != root {
+		t.add(in, "/")
+	}
+	if c := a.GetCopy(); c != nil {
+		t.add(int(a.GetSecondaryInput()), c.GetSrc())
+	}
+	var owners []*pb.ChownOpt
+	switch a := a.GetAction().(type) {
+	case *pb.FileAction_Copy:
+		owners = append(owners, a.Copy.GetOwner())
+	case *pb.FileAction_Mkfile:
+		owners = append(owners, a.Mkfile.GetOwner())
+	case *pb.FileAction_Mkdir:
+		owners = append(owners, a.Mkdir.GetOwner())
+	case *pb.FileAction_Symlink:
+		owners = append(owners, a.Symlink.GetOwner())
+	}
+	for _, o := range owners { // a name is looked up in an input, which is the root almost always
+		if name := o.GetUser().GetByName(); name != nil && int(name.GetInput()) != root {
+			t.add(int(name.GetInput()), "/etc/passwd")
+		}
+		if name := o.GetGroup().GetByName(); name != nil && int(name.GetInput()) != root {
+			t.add(int(name.GetInput()), "/etc/group")
+		}
+	}
+}
