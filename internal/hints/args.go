@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 )
 
 // platformArg are the names that BuildKit gives values to (frontend/dockerfile/dockerfile2llb/platform.go).
@@ -15,14 +17,14 @@ var platformArg = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|
 // argDefaults: a default always wins over the platform's value, in a stage and before the first FROM (dispatchArg, buildMetaArgs in
 // dockerfile2llb). Only before the first FROM, or after
 // the argument was declared without one, a default may itself name the platform's value: ARG TARGETARCH=${TARGETARCH:-amd64}.
-func argDefaults(d *dockerfile) []Hint {
+func argDefaults(d *file) []Hint {
 	var all []Hint
-	for i := range d.global {
-		all = append(all, d.defaults(&d.global[i], func(string) bool { return true })...)
+	for i := range d.Global {
+		all = append(all, d.defaults(&d.Global[i], func(string) bool { return true })...)
 	}
-	for i := range d.stages {
+	for i := range d.Stages {
 		declared := map[string]bool{}
-		for _, c := range d.stages[i].Commands {
+		for _, c := range d.Stages[i].Commands {
 			if arg, ok := c.(*instructions.ArgCommand); ok {
 				all = append(all, d.defaults(arg, func(name string) bool { return declared[name] })...)
 			}
@@ -35,7 +37,7 @@ func argDefaults(d *dockerfile) []Hint {
 }
 
 // defaults looks at one ARG; known tells whether a variable has its value there already.
-func (d *dockerfile) defaults(c *instructions.ArgCommand, known func(name string) bool) []Hint {
+func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool) []Hint {
 	var all []Hint
 	for _, arg := range c.Args {
 		_, given := d.Args[arg.Key]
@@ -49,16 +51,16 @@ func (d *dockerfile) defaults(c *instructions.ArgCommand, known func(name string
 			}
 			message = fmt.Sprintf("ARG %s=%s is evaluated in a stage, where %s has no value yet: every platform gets the default", arg.Key, *arg.Value, arg.Key)
 		}
-		all = append(all, d.hint("warning", "arg-default", lineOf(c.Location()), nil, message, "ARG "+arg.Key+" without a default: BuildKit gives it its value"))
+		all = append(all, d.hint("warning", "arg-default", dockerfile.Line(c.Location()), nil, message, "ARG "+arg.Key+" without a default: BuildKit gives it its value"))
 	}
 	return all
 }
 
 // argUse: platform arguments that are declared for nothing, or used without being declared.
-func argUse(d *dockerfile) []Hint {
+func argUse(d *file) []Hint {
 	var all []Hint
 	needed := d.needed()
-	for i := range d.stages {
+	for i := range d.Stages {
 		if needed[i] {
 			all = append(all, d.undeclared(i)...)
 			all = append(all, d.unused(i)...)
@@ -99,23 +101,23 @@ func text(c instructions.Command) string {
 }
 
 // undeclared: an argument has a value in a stage only if the stage, or one that it goes on from, declares it.
-func (d *dockerfile) undeclared(i int) []Hint {
+func (d *file) undeclared(i int) []Hint {
 	known := map[string]bool{}
-	for _, k := range d.under(i)[1:] {
-		for _, c := range d.stages[k].Commands {
+	for _, k := range d.Under(i)[1:] {
+		for _, c := range d.Stages[k].Commands {
 			for _, name := range declares(c) {
 				known[name] = true
 			}
 		}
 	}
 	var all []Hint
-	for _, c := range d.stages[i].Commands {
+	for _, c := range d.Stages[i].Commands {
 		if _, isArg := c.(*instructions.ArgCommand); !isArg {
 			said := text(c)
 			for _, m := range usesArg.FindAllStringSubmatch(said, -1) {
 				if name := m[1]; !known[name] && !strings.Contains(said, name+"=") && !strings.Contains(said, "read "+name) {
 					known[name] = true // once
-					all = append(all, d.emptyArg(name, lineOf(c.Location())))
+					all = append(all, d.emptyArg(name, dockerfile.Line(c.Location())))
 				}
 			}
 		}
@@ -126,8 +128,8 @@ func (d *dockerfile) undeclared(i int) []Hint {
 	return all
 }
 
-func (d *dockerfile) emptyArg(name string, line int) Hint {
-	global := slices.ContainsFunc(d.global, func(c instructions.ArgCommand) bool {
+func (d *file) emptyArg(name string, line int) Hint {
+	global := slices.ContainsFunc(d.Global, func(c instructions.ArgCommand) bool {
 		return slices.ContainsFunc(c.Args, func(a instructions.KeyValuePairOptional) bool { return a.Key == name })
 	})
 	if global {
@@ -143,15 +145,15 @@ var direct = regexp.MustCompile(
 	`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$\x60]*(?:&&|;|$)\s*)+$`)
 
 // unused: declared, named by nothing after it, and no program runs after it that could look at its environment.
-func (d *dockerfile) unused(i int) []Hint {
-	if slices.ContainsFunc(d.stages, func(s instructions.Stage) bool { // a stage that goes on from it has the argument as well
-		k, ok := instructions.HasStage(d.stages, s.BaseName)
+func (d *file) unused(i int) []Hint {
+	if slices.ContainsFunc(d.Stages, func(s instructions.Stage) bool { // a stage that goes on from it has the argument as well
+		k, ok := instructions.HasStage(d.Stages, s.BaseName)
 		return ok && k == i
 	}) {
 		return nil
 	}
 	var all []Hint
-	commands := d.stages[i].Commands
+	commands := d.Stages[i].Commands
 	for n, c := range commands {
 		arg, ok := c.(*instructions.ArgCommand)
 		if !ok {
@@ -163,7 +165,7 @@ func (d *dockerfile) unused(i int) []Hint {
 			}
 			seen := slices.ContainsFunc(commands[n+1:], func(later instructions.Command) bool { return sees(later, a.Key) })
 			if !seen {
-				all = append(all, d.hint("note", "arg-unused", lineOf(arg.Location()), nil,
+				all = append(all, d.hint("note", "arg-unused", dockerfile.Line(arg.Location()), nil,
 					fmt.Sprintf("ARG %s is declared, and nothing uses it: what is made does not depend on the platform", a.Key),
 					fmt.Sprintf("use it (go build: GOARCH=$TARGETARCH), or leave ARG %s out, so that platforms share the steps", a.Key)))
 			}

@@ -51,7 +51,7 @@ var compilers = []compiler{
 }
 
 // emulated: compilers that would run under an emulator.
-func emulated(d *dockerfile) []Hint {
+func emulated(d *file) []Hint {
 	type place struct {
 		line int
 		what string

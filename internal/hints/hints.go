@@ -20,9 +20,9 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -69,20 +69,19 @@ type Build struct {
 // BigCopy is the number of bytes from which on sharing a COPY between platforms is worth a hint.
 const BigCopy = 10 << 20
 
-// dockerfile is one file, with the platforms that are built from it.
-type dockerfile struct {
+// file is one Dockerfile, with the platforms that are built from it.
+type file struct {
 	Build
-	name   string
-	stages []instructions.Stage
-	global []instructions.ArgCommand
-	mine   []Platform
+	dockerfile.File
+	name string
+	mine []Platform
 }
 
 // Of gives the hints by file and line. A file that cannot be parsed here (a frontend of its own reads it) has those that need graphs only.
 func Of(b Build) []Hint {
 	var all []Hint
 	seen := map[string]int{}
-	var files []*dockerfile
+	var files []*file
 	for _, p := range b.Platforms {
 		for name, text := range p.Graph.Texts {
 			key := name + "\x00" + text + "\x00" + p.Target
@@ -95,7 +94,7 @@ func Of(b Build) []Hint {
 		}
 	}
 	for _, d := range files {
-		for _, rule := range []func(*dockerfile) []Hint{emulated, argDefaults, argUse, pinned, cacheMounts, copies, downloads} {
+		for _, rule := range []func(*file) []Hint{emulated, argDefaults, argUse, pinned, cacheMounts, copies, downloads} {
 			all = append(all, rule(d)...)
 		}
 	}
@@ -105,35 +104,20 @@ func Of(b Build) []Hint {
 	})
 }
 
-func parse(b Build, name, text string) *dockerfile {
-	d := &dockerfile{Build: b, name: name}
-	parsed, err := parser.Parse(strings.NewReader(text))
-	if err != nil {
-		return d
-	}
-	if d.stages, d.global, err = instructions.Parse(parsed.AST, nil); err != nil {
-		d.stages, d.global = nil, nil
-	}
-	return d
+func parse(b Build, name, text string) *file {
+	read, _ := dockerfile.Parse(text) // one that cannot be read here has no stages
+	return &file{Build: b, File: read, name: name}
 }
 
 // several: the file is built for two or more platforms.
-func (d *dockerfile) several() bool { return len(d.mine) > 1 }
+func (d *file) several() bool { return len(d.mine) > 1 }
 
-func (d *dockerfile) hint(severity, rule string, line int, platforms []string, message, fix string) Hint {
+func (d *file) hint(severity, rule string, line int, platforms []string, message, fix string) Hint {
 	return Hint{Severity: severity, Rule: rule, File: d.name, Line: line, Platforms: platforms, Message: message, Fix: fix}
 }
 
-// lineOf is where an instruction begins.
-func lineOf(ranges []parser.Range) int {
-	if len(ranges) == 0 {
-		return 0
-	}
-	return ranges[0].Start.Line
-}
-
 // needed are the stages that the file's target is made of, by their index: those that it is FROM, and those that are copied from.
-func (d *dockerfile) needed() map[int]bool {
+func (d *file) needed() map[int]bool {
 	need := map[int]bool{}
 	var add func(name string, before int)
 	visit := func(i int) {
@@ -141,8 +125,8 @@ func (d *dockerfile) needed() map[int]bool {
 			return
 		}
 		need[i] = true
-		add(d.stages[i].BaseName, i)
-		for _, c := range d.stages[i].Commands {
+		add(d.Stages[i].BaseName, i)
+		for _, c := range d.Stages[i].Commands {
 			switch c := c.(type) {
 			case *instructions.CopyCommand:
 				add(c.From, i)
@@ -154,7 +138,7 @@ func (d *dockerfile) needed() map[int]bool {
 		}
 	}
 	add = func(name string, before int) {
-		if i, ok := instructions.HasStage(d.stages[:before], name); ok && name != "" {
+		if i, ok := instructions.HasStage(d.Stages[:before], name); ok && name != "" {
 			visit(i)
 		}
 	}
@@ -165,24 +149,12 @@ func (d *dockerfile) needed() map[int]bool {
 }
 
 // target is the index of the stage that is built.
-func (d *dockerfile) target() (int, bool) {
-	if len(d.stages) == 0 {
+func (d *file) target() (int, bool) {
+	if len(d.Stages) == 0 {
 		return 0, false
 	}
 	if name := d.mine[0].Target; name != "" {
-		return instructions.HasStage(d.stages, name)
+		return instructions.HasStage(d.Stages, name)
 	}
-	return len(d.stages) - 1, true
-}
-
-// under are the stages that the i-th goes on from, itself first.
-func (d *dockerfile) under(i int) []int {
-	chain := []int{i}
-	for {
-		k, ok := instructions.HasStage(d.stages[:i], d.stages[i].BaseName)
-		if !ok || k >= i {
-			return chain
-		}
-		chain, i = append(chain, k), k
-	}
+	return len(d.Stages) - 1, true
 }

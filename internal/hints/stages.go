@@ -8,12 +8,13 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // pinned: the image that the result is made on was fetched for another platform than the result is for.
-func pinned(d *dockerfile) []Hint {
+func pinned(d *file) []Hint {
 	var all []Hint
 	for _, p := range d.mine {
 		chain := p.Graph.Chain()
@@ -44,7 +45,7 @@ type cacheMount struct {
 }
 
 // cacheMounts: steps for different platforms that run for their own platform, with the same cache.
-func cacheMounts(d *dockerfile) []Hint {
+func cacheMounts(d *file) []Hint {
 	if d.Isolated || !d.several() {
 		return nil
 	}
@@ -85,7 +86,7 @@ func ownCaches(file string, p Platform) (mounts []cacheMount) {
 }
 
 // copies: COPY of much from the context that is the same for all platforms, onto images that differ: with --link it is one layer.
-func copies(d *dockerfile) []Hint {
+func copies(d *file) []Hint {
 	if d.Size == nil || !d.several() {
 		return nil
 	}
@@ -94,10 +95,10 @@ func copies(d *dockerfile) []Hint {
 		return nil
 	}
 	var all []Hint
-	for _, k := range d.under(i) {
-		for _, c := range d.stages[k].Commands {
+	for _, k := range d.Under(i) {
+		for _, c := range d.Stages[k].Commands {
 			paths := plainCopy(c)
-			line := lineOf(c.Location())
+			line := dockerfile.Line(c.Location())
 			if len(paths) == 0 || usesArg.MatchString(text(c)) || !d.onImage(line) {
 				continue
 			}
@@ -127,7 +128,7 @@ func plainCopy(c instructions.Command) []string {
 }
 
 // onImage tells whether the step at a line goes on from something that differs between the platforms.
-func (d *dockerfile) onImage(line int) bool {
+func (d *file) onImage(line int) bool {
 	var first graph.Step
 	for i, p := range d.mine {
 		for _, s := range p.Graph.Steps {
@@ -153,14 +154,14 @@ var archOf = map[string]string{
 }
 
 // downloads: a file for one processor that is fetched in a stage for several. A step that names several processors chooses among them.
-func downloads(d *dockerfile) []Hint {
+func downloads(d *file) []Hint {
 	var all []Hint
 	needed := d.needed()
-	for i := range d.stages {
+	for i := range d.Stages {
 		if !needed[i] {
 			continue
 		}
-		for _, c := range d.stages[i].Commands {
+		for _, c := range d.Stages[i].Commands {
 			said := text(c)
 			switch c.(type) {
 			case *instructions.RunCommand, *instructions.AddCommand:
@@ -175,8 +176,8 @@ func downloads(d *dockerfile) []Hint {
 			if len(found) != 1 || usesArg.MatchString(said) || strings.Contains(said, "uname -m") || strings.Contains(said, "--print-architecture") {
 				continue
 			}
-			if wrong := d.fetchedFor(lineOf(c.Location()), archOf[word]); len(wrong) > 0 {
-				all = append(all, d.hint("warning", "foreign-download", lineOf(c.Location()), wrong,
+			if wrong := d.fetchedFor(dockerfile.Line(c.Location()), archOf[word]); len(wrong) > 0 {
+				all = append(all, d.hint("warning", "foreign-download", dockerfile.Line(c.Location()), wrong,
 					fmt.Sprintf("what is downloaded is for %s, whatever platform is built", word),
 					"ARG TARGETARCH in the stage, and ${TARGETARCH} in the address (or a case that maps it to the names that the site has)"))
 			}
@@ -186,7 +187,7 @@ func downloads(d *dockerfile) []Hint {
 }
 
 // fetchedFor are the platforms of other processors for which a line's step fetches: an ADD for any, a RUN if it runs on its platform.
-func (d *dockerfile) fetchedFor(line int, arch string) []string {
+func (d *file) fetchedFor(line int, arch string) []string {
 	var wrong []string
 	for _, p := range d.mine {
 		if p.Platform.Architecture == arch {

@@ -1,0 +1,77 @@
+// Package dockerfile reads the stages out of a Dockerfile's text, as BuildKit's own frontend does. It is pure.
+package dockerfile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// File is a Dockerfile. The zero value has no stages.
+type File struct {
+	Stages []instructions.Stage
+	Global []instructions.ArgCommand // those before the first FROM
+}
+
+// Parse reads a Dockerfile. A text that BuildKit's parser does not take, as another frontend may have it, is an error.
+func Parse(text string) (File, error) {
+	parsed, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		return File{}, fmt.Errorf("read the Dockerfile: %w", err)
+	}
+	stages, global, err := instructions.Parse(parsed.AST, nil)
+	if err != nil {
+		return File{}, fmt.Errorf("read the Dockerfile: %w", err)
+	}
+	return File{Stages: stages, Global: global}, nil
+}
+
+// Line is where an instruction begins, from 1; 0 if that is not known.
+func Line(ranges []parser.Range) int {
+	if len(ranges) == 0 {
+		return 0
+	}
+	return ranges[0].Start.Line
+}
+
+// Stage is the index of a stage by its name, in any case.
+func (f File) Stage(name string) (int, bool) {
+	if name == "" {
+		return 0, false
+	}
+	return instructions.HasStage(f.Stages, name)
+}
+
+// At is the index of the stage that a line, from 1, is in; ok is false before the first FROM.
+func (f File) At(line int) (i int, ok bool) {
+	for k := range f.Stages {
+		if from := Line(f.Stages[k].Location); from > 0 && from <= line {
+			i, ok = k, true
+		}
+	}
+	return i, ok
+}
+
+// Under are the stages that the i-th goes on from, itself first.
+func (f File) Under(i int) []int {
+	chain := []int{i}
+	for {
+		k, ok := f.before(i, f.Stages[i].BaseName)
+		if !ok {
+			return chain
+		}
+		chain, i = append(chain, k), k
+	}
+}
+
+// before is the last stage of a name before the i-th, which is the one that the frontend takes.
+func (f File) before(i int, name string) (int, bool) {
+	for k := i - 1; k >= 0; k-- {
+		if name != "" && strings.EqualFold(f.Stages[k].Name, name) {
+			return k, true
+		}
+	}
+	return 0, false
+}
