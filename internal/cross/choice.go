@@ -1,0 +1,102 @@
+package cross
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// Choice says which recipes may move steps. The zero value is off.
+type Choice struct {
+	// Auto allows those whose output is known to be the same, byte for byte.
+	Auto bool
+	// Named are allowed because the user named them, in the order of the words.
+	Named []Named
+}
+
+// Named is a recipe that the user named, which also allows commands that it does not know.
+type Named struct {
+	Recipe string
+	Stage  string // "" is any stage
+}
+
+// Off tells that nothing may be moved.
+func (c Choice) Off() bool { return !c.Auto && len(c.Named) == 0 }
+
+// Parse reads what --cross was given: "auto", "off", RECIPE and RECIPE:STAGE, several with commas or as several values. No value is off.
+// An error quotes the word and says what there is.
+func Parse(values []string) (Choice, error) {
+	var c Choice
+	seen := map[string]bool{}
+	for _, value := range values {
+		for _, word := range strings.Split(value, ",") {
+			word = strings.TrimSpace(word)
+			if word == "" {
+				return Choice{}, fmt.Errorf("an empty word: use auto, off, %s", theRecipes())
+			}
+			if seen[word] {
+				return Choice{}, fmt.Errorf("%q is there twice", word)
+			}
+			seen[word] = true
+			if word == "auto" || word == "off" {
+				c.Auto = c.Auto || word == "auto"
+				continue
+			}
+			named, err := parseNamed(word)
+			if err != nil {
+				return Choice{}, err
+			}
+			c.Named = append(c.Named, named)
+		}
+	}
+	if seen["off"] && len(seen) > 1 {
+		return Choice{}, errors.New(`"off" stands alone`)
+	}
+	for _, n := range c.Named {
+		if n.Stage != "" && seen[n.Recipe] {
+			return Choice{}, fmt.Errorf(`"%s:%s": %s is there for all stages already`, n.Recipe, n.Stage, n.Recipe)
+		}
+	}
+	return c, nil
+}
+
+func parseNamed(word string) (Named, error) {
+	name, stage, hasStage := strings.Cut(word, ":")
+	if _, ok := recipe.Find(name); !ok {
+		return Named{}, fmt.Errorf("there is no recipe %q: use auto, off, %s", name, theRecipes())
+	}
+	if hasStage && stage == "" {
+		return Named{}, fmt.Errorf("%q names no stage: %s:STAGE, or %s for all", word, name, name)
+	}
+	return Named{Recipe: name, Stage: stage}, nil
+}
+
+// theRecipes are the words for recipes, for an error.
+func theRecipes() string {
+	var names []string
+	for _, r := range recipe.All() {
+		names = append(names, r.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// String is what [Parse] reads as c.
+func (c Choice) String() string {
+	if c.Off() {
+		return "off"
+	}
+	var words []string
+	if c.Auto {
+		words = append(words, "auto")
+	}
+	for _, n := range c.Named {
+		word := n.Recipe
+		if n.Stage != "" {
+			word += ":" + n.Stage
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ",")
+}
