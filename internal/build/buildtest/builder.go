@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -47,6 +49,11 @@ type Builder struct {
 	// Image is the platform in the configuration of the image that a name gives for a platform; an error means that it gives none, and
 	// "no match" ([ErrNoMatch]) that others have one. nil gives every name an image for every platform.
 	Image func(name string, p platform.Platform) (platform.Platform, error)
+	// Contents are what the image has that a name gives for a platform. nil gives every image an empty configuration, and no files are
+	// read then.
+	Contents func(name string, p platform.Platform) (ocispecs.ImageConfig, fs.FS)
+	// Made are the files that there are when a step has run; nil, also of the function, is what cannot be read.
+	Made func(graph.Step) fs.FS
 	// Unreachable, if not nil, is asked with what is looked up by digest: an error is that of the network.
 	Unreachable func(ref string) error
 	// Files are the contents of git and http sources, by their identifier.
@@ -65,6 +72,7 @@ type Builder struct {
 	resolved map[string]int
 	work     map[digest.Digest]*work
 	asked    []string
+	looked   []string
 	layers   map[digest.Digest][]byte
 	fetched  int
 }
@@ -153,6 +161,13 @@ func (b *Builder) Asked() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.asked)
+}
+
+// Looked are the names of the images whose files were read, or of the steps that made them, each time that they were, in their order.
+func (b *Builder) Looked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.looked)
 }
 
 // Build implements build.Solver.

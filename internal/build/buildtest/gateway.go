@@ -82,6 +82,9 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 			return "", "", nil, fmt.Errorf("failed to resolve source metadata for %s: %w", ref, err)
 		}
 	}
+	if b.builder.Contents != nil {
+		img.Config, _ = b.builder.Contents(name, img.Platform)
+	}
 	config, err := json.Marshal(img)
 	if byDigest {
 		return ref, digest.Digest(pinned), config, err

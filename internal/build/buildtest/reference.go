@@ -147,8 +147,11 @@ func (r *reference) local(ctx context.Context, s graph.Step) (string, error) {
 	})
 }
 
-// ReadFile implements gateway.Reference, for files of a source, and of an archive that came as an http source.
+// ReadFile implements gateway.Reference: of images and steps, for files of a source, and of an archive that came as an http source.
 func (r *reference) ReadFile(ctx context.Context, req gateway.ReadRequest) ([]byte, error) {
+	if files, err := r.files(ctx); files != nil || err != nil {
+		return readAt(files, req, err)
+	}
 	g, err := r.graph()
 	if err != nil {
 		return nil, err
@@ -215,11 +218,17 @@ func fileIn(archive []byte, name string) ([]byte, error) {
 
 // StatFile implements gateway.Reference.
 func (r *reference) StatFile(ctx context.Context, req gateway.StatRequest) (*fstypes.Stat, error) {
+	if files, err := r.files(ctx); files != nil || err != nil {
+		return statAt(files, req.Path, err)
+	}
 	data, err := r.ReadFile(ctx, gateway.ReadRequest{Filename: req.Path})
 	return &fstypes.Stat{Path: req.Path, Size: int64(len(data))}, err
 }
 
 // ReadDir implements gateway.Reference.
-func (r *reference) ReadDir(context.Context, gateway.ReadDirRequest) ([]*fstypes.Stat, error) {
+func (r *reference) ReadDir(ctx context.Context, req gateway.ReadDirRequest) ([]*fstypes.Stat, error) {
+	if files, err := r.files(ctx); files != nil || err != nil {
+		return listAt(files, req.Path, err)
+	}
 	return nil, errors.New("no directories here")
 }
