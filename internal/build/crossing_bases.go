@@ -256,7 +256,7 @@ func (f files) holds(ctx context.Context, name string) (recipe.File, error) {
 	if err != nil || more {
 		return recipe.File{Exists: more, Holds: more}, err
 	}
-	if _, wild := splitWildcards(name); len(found) == 0 && wild == "" {
+	if len(found) == 0 {
 		link, err := f.dangles(ctx, name)
 		return recipe.File{Holds: link}, err
 	}

@@ -109,30 +109,29 @@ func (f files) walk(ctx context.Context, dir string, depth int, see func(dirEntr
 	return nil
 }
 
-// match is what a source of COPY names: the path itself, or what its wildcards match, up to max of them. more tells that there was more to
-// look at. It is what fsutil's copy.ResolveWildcards does in the builder.
+// match is what a source of COPY or of a mount names: the path itself, or what its wildcards match. more tells that there was more to look
+// at than max entries. It is what fsutil's copy.ResolveWildcards does in the builder; a mount has no wildcards, so what matches nothing is
+// a path as well.
 func (f files) match(ctx context.Context, pattern string, max int) (found []dirEntry, more bool, err error) {
-	dir, wild := splitWildcards(pattern)
-	if wild == "" {
-		e, ok, err := f.stat(ctx, dir)
-		if err != nil || !ok {
-			return nil, false, err
+	if dir, wild := splitWildcards(pattern); wild != "" {
+		// A class, such as [^a], matches a slash as well.
+		depth := 1 + strings.Count(wild, "/") + strings.Count(wild, "[")
+		seen := 0
+		err = f.walk(ctx, dir, depth, func(e dirEntry) bool {
+			if ok, err := path.Match(wild, strings.TrimPrefix(strings.TrimPrefix(e.path, dir), "/")); err == nil && ok {
+				found = append(found, e)
+			}
+			seen++
+			more = seen >= max
+			return !more
+		})
+		if len(found) > 0 || err != nil && !absent(err) {
+			return found, more, err
 		}
-		return []dirEntry{e}, false, nil
 	}
-	// A class, such as [^a], matches a slash as well.
-	depth := 1 + strings.Count(wild, "/") + strings.Count(wild, "[")
-	seen := 0
-	err = f.walk(ctx, dir, depth, func(e dirEntry) bool {
-		if ok, err := path.Match(wild, strings.TrimPrefix(strings.TrimPrefix(e.path, dir), "/")); err == nil && ok {
-			found = append(found, e)
-		}
-		seen++
-		more = seen >= max
-		return !more
-	})
-	if absent(err) {
-		return nil, false, nil
+	e, ok, err := f.stat(ctx, pattern)
+	if ok {
+		found = []dirEntry{e}
 	}
 	return found, more, err
 }
