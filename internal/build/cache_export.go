@@ -131,7 +131,7 @@ func (c closing) result(ctx context.Context, gw gateway.Client, targets []int) (
 		if c.results[t].def == nil {
 			continue // FROM scratch and nothing else
 		}
-		ref, err := evaluated(ctx, gw, gateway.SolveRequest{Definition: c.results[t].def})
+		ref, err := evaluated(ctx, gw, gateway.SolveRequest{Definition: c.results[t].def.ToPB()})
 		if err != nil {
 			return nil, err
 		}

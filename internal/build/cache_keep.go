@@ -49,6 +49,9 @@ func newKeeper(ctx context.Context, s *solve) *keeper {
 
 // hold begins to hold a platform's steps. BuildKit starts with them in doing so, and shares them with the platform's own solve.
 func (k *keeper) hold(ctx context.Context, p pins, got reading) error {
+	if got.def == nil {
+		return nil // nobody knows what there is to hold
+	}
 	k.begin.Do(func() { go k.run(p) })
 	ask := keepAsk{got, make(chan struct{})}
 	select {
@@ -137,7 +140,7 @@ func (k *keeper) serve(ctx context.Context, gw gateway.Client) (*gateway.Result,
 		case ask := <-k.asks:
 			asked.Go(func() {
 				defer close(ask.evaluated)
-				_, _ = evaluated(ctx, gw, k.solve.cache.request(ask.def)) // what fails fails in the platform's own solve, too
+				_, _ = evaluated(ctx, gw, k.solve.cache.request(ask.def.ToPB())) // what fails fails in the platform's own solve, too
 			})
 		case <-k.over:
 			return gateway.NewResult(), nil

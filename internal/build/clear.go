@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -47,7 +49,8 @@ type clearing struct {
 // survey is what is known at the barrier before anything is done.
 type survey struct {
 	gw     gateway.Client
-	graphs []graph.Graph // by index; zero if there is none
+	graphs []graph.Graph     // by index; zero if there is none
+	defs   []*llb.Definition // what they were read from
 	// unread: all that there is to say is in the platforms' own errors. Then nothing below is known.
 	unread bool
 	bases  []base
@@ -57,9 +60,9 @@ type survey struct {
 
 // survey looks at the reports, the base images and the registries.
 func (c clearing) survey(ctx context.Context, reports []report) survey {
-	v := survey{graphs: make([]graph.Graph, len(reports)), unread: true}
+	v := survey{graphs: make([]graph.Graph, len(reports)), defs: make([]*llb.Definition, len(reports)), unread: true}
 	for i, r := range reports {
-		v.graphs[i] = r.graph
+		v.graphs[i], v.defs[i] = r.graph, r.def
 		if v.gw == nil {
 			v.gw = r.gw
 		}
@@ -86,7 +89,10 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	}
 	gw, graphs, found := v.gw, v.graphs, v.found
 	_, inTheWay := c.spare(Plan{}, found)
-	plan, more := c.plan(ctx, graphs, inTheWay == nil)
+	if inTheWay != nil {
+		c.req.Cross = cross.Choice{} // nothing is looked at for it
+	}
+	plan, moves, more := c.plan(ctx, v, inTheWay == nil)
 	found = append(found, more...)
 	errs, err := c.spare(plan, found)
 	if err != nil {
@@ -94,7 +100,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	}
 	for i := range errs {
 		if errs[i] != nil {
-			graphs[i] = graph.Graph{} // nobody goes by it
+			graphs[i], moves.graphs[i] = graph.Graph{}, graph.Graph{} // nobody goes by it
 		}
 	}
 	pins, reread, notes := pin(ctx, gw, graphs)
@@ -106,7 +112,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 			notes = append(notes, "warning: "+f.String())
 		}
 	}
-	for _, n := range append(notes, c.important(plan, graphs)...) {
+	for _, n := range append(notes, c.important(plan, moves.graphs)...) {
 		c.env.Progress.Note(n)
 	}
 	isolated, hint := c.isolated(graphs)
@@ -116,8 +122,9 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	c.env.Progress.Cleared(plan)
 	limits := newLimits(c.req, plan, c.env.Node.CPUs)
 	return clearance{
-		errs: errs, pins: pins, reread: reread, plan: plan, limits: limits, isolate: isolated,
-		holding: len(reports) > 1 && c.req.NoCache && runsShared(graphs, plan.Shared),
+		errs: errs, pins: pins, reread: reread, plan: plan, moves: moves, limits: limits, isolate: isolated,
+		emulate: c.emulate(moves.stay),
+		holding: len(reports) > 1 && c.req.NoCache && runsShared(moves.graphs, plan.Shared),
 	}
 }
 
@@ -149,12 +156,24 @@ func (c clearing) unreadable(reports []report) []Finding {
 	return found
 }
 
-// plan decides how each platform is made. Where it helps and is allowed, emulators are installed, if nothing else is in the way.
-func (c clearing) plan(ctx context.Context, graphs []graph.Graph, clear bool) (Plan, []Finding) {
-	status, err := c.status(ctx, graphs)
+// plan decides how each platform is made, and what of it is moved from where it would be emulated. Where it helps and is allowed, emulators
+// are installed, if nothing else is in the way.
+func (c clearing) plan(ctx context.Context, v survey, clear bool) (Plan, moves, []Finding) {
+	status, err := c.status(ctx, v.graphs)
 	if err != nil {
-		return Plan{}, c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
+		return Plan{}, unmoved(v), c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
 	}
+	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
+		return Plan{}, unmoved(v), []Finding{{Check: "cross", Err: &UnknownStageError{Stages: unknown}}}
+	}
+	m := c.cross(ctx, v, status)
+	plan, found := c.emulators(ctx, m.graphs, status, clear)
+	plan.Moved = m.moved
+	return plan, m, found
+}
+
+// emulators plans these graphs, and installs what is missing if the way is clear otherwise.
+func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status emulation.Status, clear bool) (Plan, []Finding) {
 	plan := c.planOf(graphs, status)
 	missing := plan.Missing()
 	if len(missing) == 0 {
@@ -167,7 +186,8 @@ func (c clearing) plan(ctx context.Context, graphs []graph.Graph, clear bool) (P
 		return plan, nil
 	}
 	failed := c.install(ctx, plan)
-	if status, err = c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...); err != nil {
+	status, err := c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...)
+	if err != nil {
 		return Plan{}, c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
 	}
 	plan = c.planOf(graphs, status)

@@ -12,14 +12,19 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// clock knows how long the steps of a platform's solves took, from their messages. Its zero value knows nothing.
+// clock knows how long the steps of a platform's solves took, and which failed, from their messages. Its zero value knows nothing.
 type clock struct {
-	runs map[digest.Digest]map[time.Time]time.Duration // by when each began: a step may begin again after its end
+	failed map[digest.Digest]bool
+	runs   map[digest.Digest]map[time.Time]time.Duration // by when each began: a step may begin again after its end
 }
 
 // see takes in a message. What came from a cache, or has failed, took no time that says something.
 func (c *clock) see(msg *client.SolveStatus) {
 	for _, v := range msg.Vertexes {
+		if c.failed == nil {
+			c.failed = map[digest.Digest]bool{}
+		}
+		c.failed[v.Digest] = v.Error != ""
 		if v.Started == nil || v.Completed == nil || v.Cached || v.Error != "" {
 			continue
 		}
@@ -31,6 +36,11 @@ func (c *clock) see(msg *client.SolveStatus) {
 		}
 		c.runs[v.Digest][v.Started.UTC()] = v.Completed.Sub(*v.Started)
 	}
+}
+
+// hasFailed: a step that must not be taken from the cache has another digest where two builds have it (solver/jobs.go of BuildKit).
+func (c *clock) hasFailed(d digest.Digest) bool {
+	return c.failed[d] || c.failed[digest.FromString(d.String()+"-ignorecache")]
 }
 
 // seconds that a step took; 0 if it did not run, or was in a cache.

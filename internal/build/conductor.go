@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"golang.org/x/sync/semaphore"
 
@@ -19,6 +20,7 @@ type conductor struct {
 	// cleared is closed when clearance is set.
 	cleared   chan struct{}
 	clearance clearance
+	opaque    sync.Once // said that a graph cannot be read
 	// worked is done once by each solve when its steps have run, or will not.
 	worked sync.WaitGroup
 }
@@ -27,6 +29,7 @@ type conductor struct {
 type report struct {
 	index int
 	graph graph.Graph
+	def   *llb.Definition   // what graph was read from
 	base  platform.Platform // in the configuration of the image that the result is made on; zero if there is none, or it says nothing
 	err   error
 	gw    gateway.Client
@@ -39,6 +42,8 @@ type clearance struct {
 	pins    pins
 	reread  []bool // by index: the graph was not read under the pins
 	plan    Plan
+	moves   moves
+	emulate func(ctx context.Context, index int) (Job, error) // makes the node run a platform that was not to need it
 	limits  limits
 	isolate bool // each platform gets cache mounts of its own
 	holding bool // each job stays until the steps of all have run

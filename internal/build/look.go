@@ -91,7 +91,7 @@ func (l *look) read(ctx context.Context, s *solve) error {
 			return nil, s.unread(ctx, gw, err, tell)
 		}
 		l.lint.ask(ctx, gw, s)
-		tell(report{index: s.index, graph: got.graph, base: got.base.Platform, gw: gw})
+		tell(report{index: s.index, graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
 		if _, err := s.cond.await(ctx, s.index); err != nil {
 			return nil, err
 		}
@@ -115,14 +115,15 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 			o.Unread = append(o.Unread, l.targets[i])
 		}
 	}
-	plan, more := l.plan(ctx, v.graphs, false)
+	plan, m, more := l.plan(ctx, v, false)
+	isolated, _ := l.isolated(v.graphs)
+	v.graphs = m.graphs
 	o.Plan, o.Findings = plan, append(o.Findings, more...)
 	if len(more) == 0 {
 		l.missing(o)
 	}
 	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
 	o.Bases = l.plannedBases(ctx, v)
-	isolated, _ := l.isolated(v.graphs)
 	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts, l.req.Source.size))
 	return clearance{}
 }

@@ -42,5 +42,6 @@ func isTyped(err error) bool {
 	_, output := errors.AsType[*OutputError](err)
 	_, scanner := errors.AsType[*ScannerError](err)
 	_, push := errors.AsType[*PushError](err)
-	return cannot || output || scanner || push || !itsOwn(err) && !pushFailed(err)
+	_, premise := errors.AsType[*PremiseError](err)
+	return premise || cannot || output || scanner || push || !itsOwn(err) && !pushFailed(err)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -48,6 +49,8 @@ type Plan struct {
 	Shared map[digest.Digest]int
 	// Programs are the steps that run one, by their digests.
 	Programs map[digest.Digest]Program
+	// Moved says of each job which steps are moved from its platform to the node's own, and why others are not.
+	Moved []cross.Moved
 }
 
 // String is one line a job, for people and tests.

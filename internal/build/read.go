@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/pb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // reading is one platform's Dockerfile, solved lazily: nothing has been executed, and nothing of the context was sent but what
@@ -18,8 +19,9 @@ import (
 type reading struct {
 	result *gateway.Result
 	graph  graph.Graph
-	def    *pb.Definition // what graph was read from; nil if there is nothing to do
-	base   ocispecs.Image // the configuration of the image that the result goes on from; zero if there is none
+	def    *llb.Definition // what graph was read from; nil if there is nothing to do
+	opaque error           // why the graph could not be read; then it says only that something may run
+	base   ocispecs.Image  // the configuration of the image that the result goes on from; zero if there is none
 }
 
 // read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of what it would run.
@@ -41,17 +43,37 @@ func read(ctx context.Context, gw gateway.Client, frontend string, attrs map[str
 	if ref == nil { // FROM scratch and nothing else
 		return got, nil
 	}
+	def, g, err := graphOf(ctx, ref)
+	if ctx.Err() != nil {
+		return reading{}, context.Cause(ctx)
+	}
+	if err != nil {
+		got.graph, got.opaque = opaque(attrs["platform"]), err
+		return got, nil
+	}
+	got.def, got.graph = def, g
+	return got, nil
+}
+
+// graphOf is what a reference stands for.
+func graphOf(ctx context.Context, ref gateway.Reference) (*llb.Definition, graph.Graph, error) {
 	state, err := ref.ToState()
 	if err != nil {
-		return reading{}, fmt.Errorf("cannot read the build graph: %w", err)
+		return nil, graph.Graph{}, err
 	}
 	def, err := state.Marshal(ctx)
 	if err != nil {
-		return reading{}, fmt.Errorf("cannot read the build graph: %w", err)
+		return nil, graph.Graph{}, err
 	}
-	if got.graph, err = graph.Read(def); err != nil {
-		return reading{}, fmt.Errorf("cannot read the build graph: %w", err)
+	g, err := graph.Read(def)
+	return def, g, err
+}
+
+// opaque stands for a graph that cannot be read, as that of a frontend newer than this program: it may run programs of its platform.
+func opaque(target string) graph.Graph {
+	ps, _, err := platform.Parse(target)
+	if err != nil || len(ps) == 0 {
+		return graph.Graph{}
 	}
-	got.def = def.ToPB()
-	return got, nil
+	return graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Name: "what the frontend made", Platform: ps[0]}}}
 }

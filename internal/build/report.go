@@ -59,6 +59,8 @@ type PlatformReport struct {
 	Attestations []ocispecs.Descriptor
 	// Retries is how often the platform was solved again after a failure.
 	Retries int
+	// Cross is what of it did not need to run under an emulator.
+	Cross Crossing
 	// Verify is what its executables were found to be for.
 	Verify gate.Result
 	// Tests are what became of the tests on the image, in their order.

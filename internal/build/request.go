@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -70,6 +71,9 @@ type Request struct {
 
 	// Cache says which build caches are used and made.
 	Cache Cache
+
+	// Cross says which steps are run on the node's own platform instead of under an emulator; the zero value: none.
+	Cross cross.Choice
 
 	// Jobs bounds the solves that work at the same time. 0: all native ones, and as many emulated ones as the node has CPUs.
 	Jobs int

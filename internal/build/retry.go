@@ -29,7 +29,7 @@ func (s *solve) tries(ctx context.Context, tell func(report), left func()) solve
 			break
 		}
 		s.env.Progress.Note(s.retryNote(r, limit))
-		if !s.recover(ctx) {
+		if manifest.Sleep(ctx, s.req.RetryPause) != nil || !s.recover(ctx) {
 			break
 		}
 		next := s.attempt(ctx, tell, left)
@@ -95,7 +95,7 @@ func (s *solve) explained(r solved) error {
 	if s.passed == nil {
 		return r.err
 	}
-	return r.symptoms.explained(s.passed.plan.Jobs[s.index], r.err)
+	return r.symptoms.explained(s.way(), r.err)
 }
 
 func (s *solve) retryNote(r solved, limit int) string {
@@ -106,12 +106,10 @@ func (s *solve) retryNote(r solved, limit int) string {
 	return fmt.Sprintf("%s: %s; trying again (%d of %d): %v", platform.Format(s.platform), why, r.retries+1, limit, r.err)
 }
 
-// recover makes the next attempt possible: after the pause nobody remembers the failure, and what the platform is made from is what it
+// recover makes the next attempt possible: nobody remembers the failure, and what the platform is made from is what it
 // was. It is false if the build has ended meanwhile.
 func (s *solve) recover(ctx context.Context) bool {
-	if manifest.Sleep(ctx, s.req.RetryPause) != nil {
-		return false
-	}
+	s.refused = nil
 	if s.keeper != nil && s.keeper.renew(ctx) != nil {
 		return false
 	}

@@ -132,15 +132,18 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 			Platform: w.targets[i], Node: w.env.Node.Name, Seconds: r.seconds, Err: r.err,
 			Manifest: r.child.image.Descriptor, Config: r.child.image.Config.Digest, Size: r.child.image.Size,
 			Attestations: r.child.attestations, Verify: r.examined.Result, Tests: r.tests,
-			Retries: r.retries,
+			Retries: r.retries, Cross: r.cross,
 		}
 		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
 			p.Err = cause
 		}
 		if len(cleared.plan.Jobs) > 0 {
-			p.Mode = cleared.plan.Jobs[i].Mode
-			p.Emulator = cleared.plan.Jobs[i].Emulator
-			p.Err = r.symptoms.explained(cleared.plan.Jobs[i], p.Err)
+			job := cleared.plan.Jobs[i]
+			if r.job != nil {
+				job = *r.job
+			}
+			p.Mode, p.Emulator = job.Mode, job.Emulator
+			p.Err = r.symptoms.explained(job, p.Err)
 		}
 		rep.Platforms = append(rep.Platforms, p)
 	}

@@ -3,15 +3,17 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -27,9 +29,11 @@ type solved struct {
 	err      error
 
 	symptoms symptoms
-	graph    graph.Graph // as the Dockerfile has it
+	graph    graph.Graph // as it was solved
 	clock    clock
-	def      *pb.Definition // what it solved; nil if there was nothing to do
+	def      *llb.Definition // what it solved; nil if there was nothing to do
+	cross    Crossing
+	job      *Job // how it was made, if not as planned
 }
 
 // solve is one platform's way through BuildKit.
@@ -52,9 +56,12 @@ type solve struct {
 	isolated bool // has cache mounts of its own
 	clock    clock
 	got      reading
-	passed   *clearance // set when the barrier has been passed
-	refused  error      // why it may not be
-	again    *clearance // set when the solve must be made again under the clearance's pins
+	passed   *clearance  // set when the barrier has been passed
+	refused  error       // why it may not be
+	again    *clearance  // set when the solve must be made again under the clearance's pins
+	moved    cross.Moved // what of it runs on the node's own platform
+	back     string      // why nothing is moved any more; "" if it may be
+	job      *Job        // how the platform is made, if not as planned
 }
 
 // recorded is the one of the targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
@@ -70,17 +77,26 @@ func (s *solve) run(ctx context.Context) solved {
 	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
 	left := func() { worked.Do(s.cond.worked.Done) }
 	defer left()
-	r := s.tries(ctx, tell, left)
-	r.graph, r.clock = s.got.graph, s.clock
-	tell(report{index: s.index, err: r.err})
-	if r.err == nil {
-		r.examined, r.err = s.examiner.examine(ctx, s, r.child)
+	r := s.made(ctx, tell, left)
+	if why := s.astray(r.err); why != "" && ctx.Err() == nil && s.files.again(s.index) && s.back == "" {
+		r = s.anew(ctx, r, why, tell, left)
 	}
+	r.graph, r.clock, r.cross, r.job = s.got.graph, s.clock, s.crossed(), s.job
 	if r.err == nil {
 		r.tests, r.err = s.test(ctx, r.child)
 	}
 	if r.err != nil && !s.req.optional(s.platform) {
 		s.files.failed()
+	}
+	return r
+}
+
+// made is the platform's image, examined.
+func (s *solve) made(ctx context.Context, tell func(report), left func()) solved {
+	r := s.tries(ctx, tell, left)
+	tell(report{index: s.index, err: r.err})
+	if r.err == nil {
+		r.examined, r.err = s.examiner.examine(ctx, s, r.child)
 	}
 	return r
 }
@@ -139,7 +155,12 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 	if err != nil {
 		return nil, s.unread(ctx, gw, err, tell)
 	}
-	tell(report{index: s.index, graph: got.graph, base: got.base.Platform, gw: gw})
+	if got.opaque != nil {
+		s.cond.opaque.Do(func() {
+			s.env.Progress.Note(fmt.Sprintf("warning: what the frontend makes of the Dockerfile cannot be read, so nothing is known of its steps: %v", got.opaque))
+		})
+	}
+	tell(report{index: s.index, graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
 	cleared, err := s.cond.await(ctx, s.index)
 	if err != nil {
 		s.refused = err
@@ -157,7 +178,7 @@ func (s *solve) frontend(ctx context.Context, gw gateway.Client, tell func(repor
 			return nil, err
 		}
 	}
-	return s.finish(ctx, cleared, got.result, left)
+	return s.finish(ctx, gw, cleared, got, left)
 }
 
 // unread tells why there is no graph. If that is what a base image lacks, the call goes on until the way is cleared: by it the builder
@@ -183,7 +204,7 @@ func (s *solve) underPins(ctx context.Context, gw gateway.Client, left func()) (
 	if err != nil {
 		return nil, err
 	}
-	return s.finish(ctx, *s.again, got.result, left)
+	return s.finish(ctx, gw, *s.again, got, left)
 }
 
 func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
@@ -196,10 +217,15 @@ func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
 	return got, err
 }
 
-func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Result, left func()) (*gateway.Result, error) {
-	// Without an export BuildKit need not run anything.
-	if cleared.limits.bound() || cleared.holding || s.keeper != nil || !s.req.MakesImages() && len(s.files.outputs) == 0 {
-		return res, s.work(ctx, cleared, res, left)
+func (s *solve) finish(ctx context.Context, gw gateway.Client, cleared clearance, got reading, left func()) (*gateway.Result, error) {
+	got, err := s.across(ctx, gw, cleared, got)
+	if err != nil {
+		return nil, err
+	}
+	res := got.result
+	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
+	if len(s.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || s.keeper != nil || !s.req.MakesImages() && len(s.files.outputs) == 0 {
+		return res, s.work(ctx, gw, cleared, res, left)
 	}
 	return res, nil
 }
@@ -208,12 +234,12 @@ func (s *solve) finish(ctx context.Context, cleared clearance, res *gateway.Resu
 //
 // A holding job stays until all have worked. BuildKit shares the result of a step between the jobs that hold it, so that a
 // stage for the node's own platform runs once for all platforms even under --no-cache and when the jobs work one by one.
-func (s *solve) work(ctx context.Context, cleared clearance, res *gateway.Result, left func()) error {
+func (s *solve) work(ctx context.Context, gw gateway.Client, cleared clearance, res *gateway.Result, left func()) error {
 	ref, err := res.SingleRef()
 	if err != nil || ref == nil {
 		return err
 	}
-	leave, err := cleared.limits.enter(ctx, cleared.plan.Jobs[s.index].Mode.Emulated())
+	leave, err := cleared.limits.enter(ctx, s.way().Mode.Emulated())
 	if err != nil {
 		return err
 	}
@@ -223,6 +249,9 @@ func (s *solve) work(ctx context.Context, cleared clearance, res *gateway.Result
 	}
 	if err == nil {
 		err = ref.Evaluate(ctx)
+	}
+	if err == nil {
+		err = s.premises(ctx, gw)
 	}
 	leave()
 	if err != nil {

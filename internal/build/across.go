@@ -1,0 +1,184 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/moby/buildkit/client/llb"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Crossing is what became of a platform's steps that need not run under an emulator.
+type Crossing struct {
+	// Steps that ran on the node's own platform, in order.
+	Steps []CrossStep
+	// Stages that would have been emulated, and what was decided about each.
+	Stages []cross.Stage
+	// Back says why the platform was built again without any of it; "" if it was not.
+	Back string
+}
+
+// CrossStep is a step that ran on the node's own platform instead of under an emulator.
+type CrossStep struct {
+	Recipe, Stage string
+	// Text is the instruction, as in the Dockerfile.
+	Text string
+	File string
+	Line int
+	// Seconds that it ran; 0 if its result was in the cache.
+	Seconds float64
+}
+
+// across makes of what was read what will be solved: steps that can run on the node's own platform are moved there.
+func (s *solve) across(ctx context.Context, gw gateway.Client, cleared clearance, got reading) (reading, error) {
+	x := cleared.moves.crossing
+	s.moved = cross.Moved{}
+	if x == nil || s.back != "" || got.def == nil {
+		return got, nil
+	}
+	moved, err := x.move(s.index, got.def, got.graph, s.isolated)
+	if err == nil && moved.Definition == nil {
+		if cleared.moves.moved[s.index].Definition == nil {
+			return got, nil
+		}
+		err = errors.New("the base images are not those that were looked at")
+	}
+	if err == nil {
+		var over reading
+		if over, err = s.rewrite(ctx, gw, x, got, moved); err == nil {
+			s.moved, s.got = moved, over
+			return over, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return got, context.Cause(ctx)
+	}
+	return got, s.goBack(ctx, err.Error())
+}
+
+// rewrite solves what was moved, without running it, and puts it in the place of what the frontend made.
+func (s *solve) rewrite(ctx context.Context, gw gateway.Client, x *crossing, got reading, moved cross.Moved) (reading, error) {
+	over := got
+	over.def = moved.Definition
+	var err error
+	if over.graph, err = graph.Read(moved.Definition); err != nil {
+		return got, err
+	}
+	over.result, err = rewritten(ctx, gw, got.result, func(def *llb.Definition) (*llb.Definition, error) {
+		g, err := graph.Read(def)
+		if err != nil {
+			return nil, err
+		}
+		m, err := x.move(s.index, def, g, s.isolated)
+		if err != nil || m.Definition == nil {
+			return def, err
+		}
+		return m.Definition, nil
+	})
+	return over, err
+}
+
+// goBack gives up what was moved, for good. The node is made to run the platform, if it does not yet.
+func (s *solve) goBack(ctx context.Context, why string) error {
+	s.back = why
+	s.env.Progress.Note(fmt.Sprintf("%s: %s; this platform is built again under emulation", platform.Format(s.platform), why))
+	job, err := s.passed.emulate(ctx, s.index)
+	if err == nil {
+		s.moved, s.job = cross.Moved{}, &job
+	}
+	return err
+}
+
+// anew makes a platform again, emulated, after it went wrong. A failure then is the platform's own.
+func (s *solve) anew(ctx context.Context, r solved, why string, tell func(report), left func()) solved {
+	if s.keeper != nil {
+		s.keeper.drop(s.index)
+	}
+	if err := s.goBack(ctx, why); err != nil {
+		r.err = fmt.Errorf("%w (it was to be built again under emulation: %w)", r.err, err)
+		return r
+	}
+	if !s.recover(ctx) {
+		return r
+	}
+	next := s.made(ctx, tell, left)
+	next.retries, next.seconds = next.retries+r.retries, next.seconds+r.seconds
+	return next
+}
+
+// way is how the platform is made.
+func (s *solve) way() Job {
+	if s.job != nil {
+		return *s.job
+	}
+	return s.passed.plan.Jobs[s.index]
+}
+
+// astray tells why a platform whose steps were moved is to be built again without: a moved step has failed, or one that goes on from
+// one; or what was made is not what it should be. "" is for every other failure.
+func (s *solve) astray(err error) string {
+	if err == nil || s.moved.Definition == nil || s.back != "" {
+		return ""
+	}
+	if premise, ok := errors.AsType[*PremiseError](err); ok {
+		return premise.Error()
+	}
+	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
+		return "the executables are not what they should be: " + refused.Error()
+	}
+	var failed *graph.Step
+	after := s.after()
+	for i, step := range s.got.graph.Steps {
+		if s.clock.hasFailed(step.Digest) && after[step.Digest] {
+			failed = &s.got.graph.Steps[i]
+			break
+		}
+	}
+	if failed == nil {
+		return ""
+	}
+	return fmt.Sprintf("%q failed after steps were moved to %s", instruction(failed.Name), platform.Format(s.env.Node.Platforms[0]))
+}
+
+// after are the steps that were moved, and those that are made from them.
+func (s *solve) after() map[digest.Digest]bool {
+	after := map[digest.Digest]bool{}
+	for _, m := range s.moved.Steps {
+		after[m.Digest] = true
+	}
+	for _, step := range s.got.graph.Steps { // inputs come first
+		after[step.Digest] = after[step.Digest] || slices.ContainsFunc(step.Inputs, func(d digest.Digest) bool { return after[d] })
+	}
+	return after
+}
+
+// crossed is for the report.
+func (s *solve) crossed() Crossing {
+	c := Crossing{Back: s.back}
+	if s.passed != nil && len(s.passed.moves.moved) > 0 {
+		c.Stages = s.passed.moves.moved[s.index].Stages
+	}
+	byDigest := map[digest.Digest]graph.Step{}
+	for _, step := range s.got.graph.Steps {
+		byDigest[step.Digest] = step
+	}
+	for _, m := range s.moved.Steps {
+		step := byDigest[m.Digest]
+		if step.Kind != graph.Exec {
+			continue
+		}
+		c.Steps = append(c.Steps, CrossStep{
+			Recipe: m.Recipe, Stage: step.Stage, Text: instruction(step.Name), File: step.File, Line: step.Line,
+			Seconds: s.clock.seconds(m.Digest),
+		})
+	}
+	return c
+}

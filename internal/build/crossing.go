@@ -1,0 +1,154 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// crossing is what decides which steps are moved from an emulated platform to the node's own. It is made once, at the barrier; a solve
+// whose Dockerfile is read again asks it again, and gets the same answer.
+type crossing struct {
+	choice   cross.Choice
+	native   platform.Platform
+	targets  []platform.Platform
+	emulated func(platform.Platform) bool
+	bases    []map[string]lookedAt // by the index of targets, by the name of the image
+}
+
+// lookedAt is a base image as it was when it was looked at.
+type lookedAt struct {
+	recipe.Base
+	digest digest.Digest
+}
+
+// move is what a platform's build comes to. The answer is about the images that were looked at: one that has another digest meanwhile
+// is not known.
+func (x *crossing) move(index int, def *llb.Definition, g graph.Graph, isolated bool) (cross.Moved, error) {
+	return cross.Move(x.build(index, def, g, isolated))
+}
+
+func (x *crossing) build(index int, def *llb.Definition, g graph.Graph, isolated bool) cross.Build {
+	b := cross.Build{
+		Definition: def, Graph: g, Target: x.targets[index], Native: x.native, Emulated: x.emulated, Choice: x.choice, Isolated: isolated,
+		Bases: map[string]recipe.Base{},
+	}
+	for _, img := range g.Images() {
+		if seen, ok := x.bases[index][img.Name]; ok && seen.digest == img.Digest {
+			b.Bases[img.Name] = seen.Base
+		}
+	}
+	return b
+}
+
+// UnknownStageError says that recipes were named for stages that no Dockerfile of the build has.
+type UnknownStageError struct{ Stages []string }
+
+func (e *UnknownStageError) Error() string {
+	return fmt.Sprintf("there is no stage %q in the Dockerfile to use a recipe for", e.Stages)
+}
+
+// moves are all platforms' builds as they are going to be solved.
+type moves struct {
+	crossing *crossing     // nil if nothing can be moved
+	moved    []cross.Moved // by index
+	graphs   []graph.Graph // by index: of what is solved
+	stay     []graph.Graph // by index: as the frontends wrote them
+}
+
+// unmoved: all stays where it is.
+func unmoved(v survey) moves {
+	return moves{moved: make([]cross.Moved, len(v.graphs)), graphs: slices.Clone(v.graphs), stay: slices.Clone(v.graphs)}
+}
+
+// cross finds what can be moved. What keeps it from finding out is no error: the steps stay where they are.
+func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) moves {
+	m := unmoved(v)
+	emulated := func(p platform.Platform) bool { return p.Architecture != "" && c.env.Node.mode(p, status) != Native }
+	if c.req.Cross.Off() || !slices.ContainsFunc(runs(v.graphs), emulated) {
+		return m
+	}
+	x := &crossing{
+		choice: c.req.Cross, native: c.env.Node.Platforms[0], targets: c.targets, emulated: emulated, bases: make([]map[string]lookedAt, len(v.graphs)),
+	}
+	if len(c.req.Attests) > 0 && x.choice.Auto {
+		c.attested(x, v)
+	}
+	x.look(ctx, v, newInspector(x.native))
+	for i, def := range v.defs {
+		moved, err := x.move(i, def, v.graphs[i], false)
+		if err == nil && moved.Definition != nil {
+			m.graphs[i], err = graph.Read(moved.Definition)
+		}
+		if err != nil {
+			c.env.Progress.Note(fmt.Sprintf("warning: %s: nothing is moved to %s: %v", platform.Format(c.targets[i]), platform.Format(x.native), err))
+			m.graphs[i] = v.graphs[i]
+			continue
+		}
+		m.moved[i] = moved
+	}
+	m.crossing = x
+	return m
+}
+
+// emulate makes the node run a platform as its frontend wrote it, when what was moved of it did not do. One at a time: an emulator that two
+// platforms need is installed once.
+func (c clearing) emulate(stay []graph.Graph) func(context.Context, int) (Job, error) {
+	var turn sync.Mutex
+	return func(ctx context.Context, index int) (Job, error) {
+		turn.Lock()
+		defer turn.Unlock()
+		one := c
+		one.targets = c.targets[index : index+1]
+		graphs := stay[index : index+1]
+		status, err := one.env.Node.Probe(ctx, slices.Concat(one.targets, runs(graphs))...)
+		if err != nil {
+			return Job{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
+		}
+		plan, found := one.emulators(ctx, graphs, status, true)
+		if len(found) > 0 {
+			return Job{}, found[0].Err
+		}
+		return plan.Jobs[0], nil
+	}
+}
+
+// look has the base images looked at that matter.
+func (x *crossing) look(ctx context.Context, v survey, in *inspector) {
+	var looking sync.WaitGroup
+	for i, def := range v.defs {
+		want := cross.Wanted(x.build(i, def, v.graphs[i], false))
+		if len(want) == 0 {
+			continue
+		}
+		looking.Go(func() {
+			x.bases[i] = map[string]lookedAt{}
+			bases := in.look(ctx, v.gw, want)
+			for _, w := range want {
+				x.bases[i][w.Image.Name] = lookedAt{bases[w.Image.Name], w.Image.Digest}
+			}
+		})
+	}
+	looking.Wait()
+}
+
+// attested: a graph that was moved has lost what its frontend knew for the provenance, so only who names a recipe gets both.
+func (c clearing) attested(x *crossing, v survey) {
+	for i, def := range v.defs {
+		if len(cross.Wanted(x.build(i, def, v.graphs[i], false))) > 0 {
+			c.env.Progress.Note("nothing is cross-compiled, since the build has attestations, which would lack what the Dockerfile asked for (--cross=go does it all the same)")
+			break
+		}
+	}
+	x.choice.Auto = false
+}
