@@ -60,6 +60,8 @@ type Builder struct {
 	Files map[string]string
 	// Layer is the content of the image for a platform, a tar archive that is compressed with gzip; nil gives something else.
 	Layer func(platform.Platform) []byte
+	// Unreadable makes the frontend one whose graph no client can read.
+	Unreadable bool
 	// NoMetadata is an older BuildKit, which does not resolve git and http sources.
 	NoMetadata bool
 

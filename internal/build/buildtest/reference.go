@@ -34,6 +34,9 @@ type reference struct {
 
 // ToState implements gateway.Reference.
 func (r *reference) ToState() (llb.State, error) {
+	if r.builder.Unreadable {
+		return llb.State{}, errors.New("unknown operation")
+	}
 	op, err := llb.NewDefinitionOp(r.def)
 	return llb.NewState(op), err
 }
