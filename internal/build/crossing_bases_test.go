@@ -22,9 +22,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-var (
-	armv7 = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
-)
+var armv7 = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
 
 // toolchain is what an image of the tests has, and golang the name of one.
 var toolchain = fstest.MapFS{

@@ -1,0 +1,210 @@
+package build
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+const (
+	maxLeft     = 50_000 // entries of a stage that are walked through
+	maxPrograms = 2000   // files of a stage that are read
+	headOfFile  = 4096   // bytes that are read first: nearly always enough
+	maxHead     = 1 << 20
+)
+
+// PremiseError says that what others take from a moved stage is not what its recipe makes, or that there is too much to find out.
+type PremiseError struct {
+	Stage  string // of the Dockerfile; "" if it has no name
+	Recipe string
+	Path   string // the file, or where too many are
+	Found  string // "is for amd64", "has more than 2000 programs"
+	Wanted string // "makes programs for linux/arm64"; "" if there is too much
+}
+
+func (e *PremiseError) Error() string {
+	what := e.Path
+	if e.Stage != "" {
+		what += " of stage " + e.Stage
+	}
+	if e.Wanted == "" {
+		return fmt.Sprintf("%s %s, too many to look at", what, e.Found)
+	}
+	return fmt.Sprintf("%s %s, and recipe %s %s", what, e.Found, e.Recipe, e.Wanted)
+}
+
+// checkLeaves looks at what others take from moved stages, when their steps have run. It reads the beginnings of files that may be
+// programs. An error is a *PremiseError, or says why the builder could not be asked.
+func checkLeaves(ctx context.Context, gw gateway.Client, tips []cross.Tip, target platform.Platform) error {
+	for _, tip := range tips {
+		if len(tip.Leaves) == 0 {
+			continue
+		}
+		res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: tip.Definition.ToPB()})
+		if err != nil {
+			return err
+		}
+		ref, err := res.SingleRef()
+		if err != nil {
+			return err
+		}
+		if ref == nil {
+			continue
+		}
+		p := premise{files: files{ref}, recipe: tip.Recipe, target: target}
+		if err := p.check(ctx, tip.Leaves); err != nil {
+			return named(err, tip)
+		}
+	}
+	return nil
+}
+
+// named adds the name of the tip's stage.
+func named(err error, tip cross.Tip) error {
+	if e, ok := err.(*PremiseError); ok { //nolint:errorlint // it was made here
+		if g, err := graph.Read(tip.Definition); err == nil && len(g.Steps) > 0 {
+			e.Stage = g.Steps[len(g.Steps)-1].Stage
+		}
+	}
+	return err
+}
+
+// premise is what a recipe says of the programs among a step's files.
+type premise struct {
+	files  files
+	recipe recipe.Recipe
+	target platform.Platform
+}
+
+func (p premise) check(ctx context.Context, leaves []recipe.Leave) error {
+	if err := p.files.open(ctx); err != nil {
+		return err
+	}
+	programs, err := p.programs(ctx, leaves)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(programs))
+	var reading errgroup.Group
+	reading.SetLimit(atOnce)
+	for i, name := range programs {
+		reading.Go(func() error { errs[i] = p.judge(ctx, name); return nil })
+	}
+	_ = reading.Wait() // the first in the order of the names is said
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// programs are the files that are taken by name, and those below folders that may be programs; each once.
+func (p premise) programs(ctx context.Context, leaves []recipe.Leave) ([]string, error) {
+	var names []string
+	seen, walked := map[string]bool{}, 0
+	add := func(e dirEntry, candidate bool) bool {
+		walked++
+		if candidate && e.mode.IsRegular() && e.size > 0 && !seen[e.path] {
+			seen[e.path] = true
+			names = append(names, e.path)
+		}
+		return walked <= maxLeft && len(names) <= maxPrograms
+	}
+	for _, leave := range leaves {
+		found, more, err := p.files.match(ctx, leave.Path, maxLeft)
+		for _, e := range found {
+			if add(e, true) && err == nil && e.mode.IsDir() {
+				err = p.files.walk(ctx, e.path, 0, func(e dirEntry) bool { return add(e, mayBeProgram(e)) })
+			}
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case more || walked > maxLeft:
+			return nil, p.tooMany(leave.Path, maxLeft, "files")
+		case len(names) > maxPrograms:
+			return nil, p.tooMany(leave.Path, maxPrograms, "programs")
+		}
+	}
+	return names, nil
+}
+
+// mayBeProgram: what can be executed, and libraries by their names. What is neither is run by nothing.
+func mayBeProgram(e dirEntry) bool {
+	name := path.Base(e.path)
+	switch path.Ext(name) {
+	case ".so", ".node", ".dylib", ".dll", ".exe":
+		return true
+	}
+	return e.mode&0o111 != 0 || strings.Contains(name, ".so.")
+}
+
+// judge reads a file, and compares it with what the recipe makes.
+func (p premise) judge(ctx context.Context, name string) error {
+	head, err := p.files.part(ctx, name, 0, headOfFile)
+	if err != nil {
+		return err
+	}
+	rest := bufio.NewReaderSize(&ranges{ctx: ctx, files: p.files, name: name, at: len(head)}, maxAsked)
+	file, ok, err := exe.Read(head, io.LimitReader(rest, maxHead))
+	if err != nil || !ok || file.Format == exe.Script || file.Machine == exe.AnyMachine {
+		return err
+	}
+	if p.recipe.Output != recipe.OutputTarget {
+		return p.broken(name, "is a program for "+file.String())
+	}
+	if file.Kind != exe.Executable && file.Kind != exe.Shared {
+		return nil // it is run by no kernel
+	}
+	if fit, _ := file.Fit(p.target); fit != exe.Runs {
+		return p.broken(name, "is for "+file.String())
+	}
+	return nil
+}
+
+func (p premise) broken(name, found string) *PremiseError {
+	e := &PremiseError{Recipe: p.recipe.Name, Path: name, Found: found, Wanted: "makes programs for " + platform.Format(p.target)}
+	if p.recipe.Output != recipe.OutputTarget {
+		e.Wanted = "makes no programs"
+	}
+	return e
+}
+
+func (p premise) tooMany(name string, bound int, of string) *PremiseError {
+	return &PremiseError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s", bound, of)}
+}
+
+// part is a piece of a file, shorter at its end.
+func (f files) part(ctx context.Context, name string, offset, length int) ([]byte, error) {
+	return f.ref.ReadFile(ctx, gateway.ReadRequest{Filename: name, Range: &gateway.FileRange{Offset: offset, Length: length}})
+}
+
+// ranges reads a file from an offset, a piece at a time.
+type ranges struct {
+	ctx   context.Context // of the one call that it is made for
+	files files
+	name  string
+	at    int
+}
+
+func (r *ranges) Read(b []byte) (int, error) {
+	data, err := r.files.part(r.ctx, r.name, r.at, len(b))
+	if err == nil && len(data) == 0 {
+		err = io.EOF
+	}
+	r.at += len(data)
+	return copy(b, data), err
+}
