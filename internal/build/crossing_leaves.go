@@ -45,6 +45,11 @@ func (e *PremiseError) Error() string {
 	return fmt.Sprintf("%s %s, and recipe %s %s", what, e.Found, e.Recipe, e.Wanted)
 }
 
+// premises are those of the recipes that moved steps of this platform.
+func (s *solve) premises(ctx context.Context, gw gateway.Client) error {
+	return checkLeaves(ctx, gw, s.moved.Tips, s.platform)
+}
+
 // checkLeaves looks at what others take from moved stages, when their steps have run. It reads the beginnings of files that may be
 // programs. An error is a *PremiseError, or says why the builder could not be asked.
 func checkLeaves(ctx context.Context, gw gateway.Client, tips []cross.Tip, target platform.Platform) error {
