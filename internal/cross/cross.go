@@ -89,20 +89,3 @@ type Tip struct {
 	Leaves     []recipe.Leave  // what steps that are not moved take
 	Recipe     recipe.Recipe
 }
-
-// Wanted are the base images that have to be looked at before [Move] can judge their chains: none where the commands alone say that
-// nothing can be moved.
-func Wanted(b Build) []Want {
-	if b.Choice.Off() {
-		return nil
-	}
-	return nil
-}
-
-// Move moves what can be moved. It fails only if the definition cannot be read.
-func Move(b Build) (Moved, error) {
-	if b.Choice.Off() {
-		return Moved{}, nil
-	}
-	return Moved{}, nil
-}

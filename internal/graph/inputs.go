@@ -42,16 +42,41 @@ func fileRoot(actions []*pb.FileAction, inputs int) int {
 	return -1
 }
 
+// rootOutput is the number of the output that has what an operation makes of its root. Others, such as that of a mount that a program
+// may write to, are not made by Dockerfiles.
+func rootOutput(op *pb.Op) int64 {
+	switch op := op.Op.(type) {
+	case *pb.Op_Exec:
+		for _, m := range op.Exec.GetMounts() {
+			if m.GetDest() == pb.RootMount {
+				return m.GetOutput()
+			}
+		}
+	case *pb.Op_File:
+		for _, a := range op.File.GetActions() {
+			if a.GetOutput() >= 0 {
+				return a.GetOutput()
+			}
+		}
+	}
+	return 0
+}
+
 // taker collects what an operation takes.
 type taker struct {
 	inputs []digest.Digest
+	others []bool // of inputs: it is another output than what was made of the input's root
 	takes  []Take
 }
 
-// takes are the paths that an operation takes from its inputs, besides going on from the root.
-func takes(op *pb.Op, inputs []digest.Digest) []Take {
-	t := taker{inputs: inputs}
-	root := rootInput(op)
+// inputs are what an operation goes on from, if that is what another made of its own root, and the paths that it takes besides.
+func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
+	var t taker
+	for _, in := range op.Inputs {
+		d := digest.Digest(in.Digest)
+		t.inputs, t.others = append(t.inputs, d), append(t.others, in.Index != rootOutput(r.ops[d]))
+	}
+	i := rootInput(op)
 	switch op := op.Op.(type) {
 	case *pb.Op_Exec:
 		for _, m := range op.Exec.GetMounts() {
@@ -61,16 +86,23 @@ func takes(op *pb.Op, inputs []digest.Digest) []Take {
 		}
 	case *pb.Op_File:
 		for _, a := range op.File.GetActions() {
-			t.action(a, root)
+			t.action(a, i)
 		}
 	default: // layers, and what is not known, are taken as a whole
-		for i := range inputs {
-			if i != root {
-				t.add(i, "/")
+		for k := range t.inputs {
+			if k != i {
+				t.add(k, "/")
 			}
 		}
 	}
-	return t.takes
+	if i < 0 || i >= len(t.inputs) {
+		return "", t.takes
+	}
+	if t.others[i] {
+		t.add(i, "/")
+		return "", t.takes
+	}
+	return t.inputs[i], t.takes
 }
 
 // add takes a path from the i-th input, if there is such a one: an action may also take from what the actions before it have made.
@@ -79,6 +111,9 @@ func (t *taker) add(i int, p string) {
 		return
 	}
 	take := Take{Input: t.inputs[i], Path: path.Clean("/" + p)}
+	if t.others[i] {
+		take.Path = "/"
+	}
 	if !slices.Contains(t.takes, take) {
 		t.takes = append(t.takes, take)
 	}

@@ -89,10 +89,7 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 		})
 	}
 	fill(&s, op)
-	if i := rootInput(op); i >= 0 && i < len(s.Inputs) {
-		s.Root = s.Inputs[i]
-	}
-	s.Takes = takes(op, s.Inputs)
+	s.Root, s.Takes = r.inputs(op)
 	if name := meta.Description["llb.customname"]; name != "" {
 		s.Name = name
 		s.Stage = stageOf(name)

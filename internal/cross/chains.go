@@ -1,0 +1,144 @@
+package cross
+
+import (
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// tip is a step that others take files from, and whose chain would run a program under an emulator. It is not in the result's own chain.
+type tip struct {
+	step  graph.Step
+	stage string         // the name of the stage that it is in
+	image graph.ImageRef // its base
+	chain []graph.Step   // from the base to the step
+	lower []*tip         // those in its chain, the nearest first
+	by    *verdict       // by which it is moved, which may be that of a tip above it
+	why   recipe.Reason  // why it is not
+	asked string         // the recipe that said so
+	said  []*verdict
+}
+
+// mover is one build while it is judged.
+type mover struct {
+	Build
+	steps  map[digest.Digest]graph.Step
+	result map[digest.Digest]bool // the result's own chain
+	tips   []*tip                 // in the order of the graph
+	live   map[digest.Digest]*tip // those that are moved, as far as is known
+	takers map[digest.Digest][]recipe.Leave
+	files  *files
+}
+
+// newMover finds the tips. Those that are out of the question, whatever recipes say, are not alive from the beginning.
+func newMover(b Build) *mover {
+	m := &mover{
+		Build: b, steps: make(map[digest.Digest]graph.Step, len(b.Graph.Steps)), result: map[digest.Digest]bool{},
+		live: map[digest.Digest]*tip{}, takers: map[digest.Digest][]recipe.Leave{}, files: newFiles(b),
+	}
+	for _, s := range b.Graph.Chain() {
+		m.result[s.Digest] = true
+	}
+	for _, s := range b.Graph.Steps {
+		m.steps[s.Digest] = s
+		for _, take := range s.Takes {
+			if take.Input != s.Root { // what a step takes from what it goes on from is its own affair
+				m.takers[take.Input] = append(m.takers[take.Input], recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line})
+			}
+		}
+	}
+	known := map[digest.Digest]*tip{}
+	for _, s := range b.Graph.Steps {
+		if len(m.takers[s.Digest]) == 0 || m.result[s.Digest] {
+			continue
+		}
+		t := m.newTip(s)
+		if !slices.ContainsFunc(t.chain, b.emulated) {
+			continue
+		}
+		for _, below := range slices.Backward(t.chain[:len(t.chain)-1]) {
+			if u := known[below.Digest]; u != nil {
+				t.lower = append(t.lower, u)
+			}
+		}
+		known[s.Digest] = t
+		m.tips = append(m.tips, t)
+		if t.why = m.bar(t); t.why == (recipe.Reason{}) {
+			m.live[s.Digest] = t
+		}
+	}
+	return m
+}
+
+func (m *mover) newTip(s graph.Step) *tip {
+	t := &tip{step: s, chain: m.chain(s)}
+	t.stage = m.files.stageOf(s)
+	t.image, _ = t.chain[0].Image()
+	return t
+}
+
+// chain is the way from where a step's file system begins to the step.
+func (m *mover) chain(s graph.Step) []graph.Step {
+	chain := []graph.Step{s}
+	for s.Root != "" {
+		s = m.steps[s.Root]
+		chain = append(chain, s)
+	}
+	slices.Reverse(chain)
+	return chain
+}
+
+// demand tells which steps are needed as they are, and which moved, if the live tips are.
+type demand struct {
+	plain, native map[digest.Digest]bool
+	leaves        map[digest.Digest][]recipe.Leave // what steps that are not moved take from live tips
+}
+
+func (m *mover) demand() demand {
+	d := demand{map[digest.Digest]bool{}, map[digest.Digest]bool{}, map[digest.Digest][]recipe.Leave{}}
+	steps := m.Graph.Steps
+	d.plain[steps[len(steps)-1].Digest] = true
+	for _, s := range slices.Backward(steps) { // users come after what they use
+		for _, native := range []bool{false, true} {
+			if needed := d.of(native)[s.Digest]; !needed {
+				continue
+			}
+			for _, in := range s.Inputs {
+				d.of(m.nativeInput(s, native, in))[in] = true
+			}
+		}
+		if !d.plain[s.Digest] {
+			continue
+		}
+		for _, take := range s.Takes {
+			if take.Input != s.Root && m.live[take.Input] != nil {
+				d.leaves[take.Input] = append(d.leaves[take.Input], recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line})
+			}
+		}
+	}
+	return d
+}
+
+func (d demand) of(native bool) map[digest.Digest]bool {
+	if native {
+		return d.native
+	}
+	return d.plain
+}
+
+// nativeInput tells whether a step, as it is or moved, has an input moved: what it goes on from if it is moved itself, and whatever it
+// takes from a tip that is. The layer that COPY --link makes has nothing of any platform, and counts as moved with the step that
+// lays it over others, so that it may take what that one may.
+func (m *mover) nativeInput(s graph.Step, native bool, in digest.Digest) bool {
+	if in == s.Root {
+		return native
+	}
+	if m.live[in] != nil {
+		return true
+	}
+	layer := m.steps[in]
+	return native && s.Kind == graph.Merge && layer.Kind == graph.File && layer.Root == ""
+}

@@ -1,0 +1,113 @@
+package cross
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/moby/buildkit/client/llb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// files are the Dockerfiles of a build, and where its steps stand in them.
+type files struct {
+	def   *llb.Definition
+	texts map[string]string
+	read  map[string]dockerfile.File
+}
+
+func newFiles(b Build) *files {
+	return &files{def: b.Definition, texts: b.Graph.Texts, read: map[string]dockerfile.File{}}
+}
+
+// file is a Dockerfile by its name; one without a text, or that cannot be read, has no stages.
+func (f *files) file(name string) dockerfile.File {
+	read, ok := f.read[name]
+	if !ok {
+		read, _ = dockerfile.Parse(f.texts[name])
+		f.read[name] = read
+	}
+	return read
+}
+
+// place is a stage of a file.
+type place struct {
+	name  string
+	file  dockerfile.File
+	stage int
+}
+
+// places are the stages that a step was written in: several if they have the same step.
+func (f *files) places(s graph.Step) (all []place) {
+	infos := f.def.Source.GetInfos()
+	for _, l := range f.def.Source.GetLocations()[s.Digest.String()].GetLocations() {
+		i, ranges := int(l.GetSourceIndex()), l.GetRanges()
+		if i < 0 || i >= len(infos) || len(ranges) == 0 {
+			continue
+		}
+		name := infos[i].GetFilename()
+		file := f.file(name)
+		if k, ok := file.At(int(ranges[0].GetStart().GetLine())); ok {
+			all = append(all, place{name, file, k})
+		}
+	}
+	return all
+}
+
+// stageOf is the name of the stage that a step is in.
+func (f *files) stageOf(s graph.Step) string {
+	if s.Stage == "" {
+		for _, p := range f.places(s) {
+			return stageName(p.file, p.stage)
+		}
+	}
+	return s.Stage
+}
+
+// from is the FROM of the stage that a step is in, or the step's own line.
+func (f *files) from(s graph.Step) (file string, line int) {
+	for _, p := range f.places(s) {
+		return p.name, dockerfile.Line(p.file.Stages[p.stage].Location)
+	}
+	return s.File, s.Line
+}
+
+// author says so if somebody wrote FROM --platform for a chain's stages, or if that cannot be known. The base's own step tells nothing:
+// it may be that of other stages as well.
+func (f *files) author(t *tip) recipe.Reason {
+	known := false
+	for _, s := range t.chain[1:] {
+		for _, p := range f.places(s) {
+			known = known || s.Digest == t.step.Digest
+			if i, ok := pinned(p.file, p.stage); ok {
+				return recipe.Reason{
+					Check: "author", File: p.name, Line: dockerfile.Line(p.file.Stages[i].Location),
+					Message: fmt.Sprintf("its FROM says --platform=%s", p.file.Stages[i].Platform),
+				}
+			}
+		}
+	}
+	if !known {
+		return recipe.Reason{Check: "text", Message: "its frontend does not tell where in the Dockerfile it is written"}
+	}
+	return recipe.Reason{}
+}
+
+// pinned finds a --platform in the stages that a stage goes on from. A base whose name has a variable may be any stage before it.
+func pinned(f dockerfile.File, stage int) (int, bool) {
+	under := f.Under(stage)
+	last := under[len(under)-1]
+	if strings.Contains(f.Stages[last].BaseName, "$") {
+		for i := range last {
+			under = append(under, i)
+		}
+	}
+	for _, i := range under {
+		if f.Stages[i].Platform != "" {
+			return i, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,98 @@
+package cross
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// verdict is what recipes say of a chain that others take these leaves from.
+type verdict struct {
+	leaves  []recipe.Leave
+	recipes []recipe.Recipe // those that take it; the first one does
+	edits   map[digest.Digest]recipe.Edit
+	why     recipe.Reason // if there are none
+	asked   string        // the recipe that said so
+}
+
+// judge tells what becomes of a tip's chain if others take leaves from it.
+type judge func(t *tip, leaves []recipe.Leave) *verdict
+
+// asking is a recipe that may be used for a chain.
+type asking struct {
+	recipe recipe.Recipe
+	named  bool
+}
+
+// asked are the recipes that the user's choice allows for a stage: first those that were named.
+func (c Choice) asked(stage string) (all []asking) {
+	for _, n := range c.Named {
+		if n.Stage == "" || strings.EqualFold(n.Stage, stage) {
+			if r, ok := recipe.Find(n.Recipe); ok {
+				all = append(all, asking{r, true})
+			}
+		}
+	}
+	if !c.Auto {
+		return all
+	}
+	for _, r := range recipe.All() {
+		if r.Auto && !slices.ContainsFunc(all, func(a asking) bool { return a.recipe.Name == r.Name }) {
+			all = append(all, asking{recipe: r})
+		}
+	}
+	return all
+}
+
+func (m *mover) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stage {
+	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Leaves: leaves, Named: named}
+}
+
+// screen asks all recipes for what they say without the base image.
+func (m *mover) screen(t *tip, leaves []recipe.Leave) *verdict {
+	v := &verdict{}
+	for _, a := range m.Choice.asked(t.stage) {
+		if ok, why := a.recipe.Screen(m.stage(t, leaves, a.named)); ok {
+			v.recipes = append(v.recipes, a.recipe)
+		} else {
+			v.refuse(a.recipe, why)
+		}
+	}
+	return v
+}
+
+// taste asks the recipes until one takes the chain.
+func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
+	v := &verdict{}
+	for _, a := range m.Choice.asked(t.stage) {
+		s := m.stage(t, leaves, a.named)
+		ok, why := a.recipe.Screen(s)
+		if !ok {
+			v.refuse(a.recipe, why)
+			continue
+		}
+		if s.Base, ok = m.Bases[t.image.Name]; !ok {
+			v.refuse(a.recipe, recipe.Reason{Check: "base", Message: "its base image was not looked at"})
+			continue
+		}
+		if v.edits, why = a.recipe.Judge(s); why == (recipe.Reason{}) {
+			v.recipes = []recipe.Recipe{a.recipe}
+			return v
+		}
+		v.refuse(a.recipe, why)
+	}
+	return v
+}
+
+// refuse keeps the first reason, but for those of recipes that have nothing to do with the chain.
+func (v *verdict) refuse(r recipe.Recipe, why recipe.Reason) {
+	switch {
+	case why.Check == "nothing" && v.why == (recipe.Reason{}):
+		v.why = recipe.Reason{Check: "no-recipe", Message: "there is no recipe for what it does"}
+	case why.Check != "nothing" && (v.asked == ""):
+		v.why, v.asked = why, r.Name
+	}
+}

@@ -1,0 +1,76 @@
+package cross
+
+import (
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Wanted are the base images that have to be looked at before [Move] can judge their chains: none where the commands alone say that
+// nothing can be moved. Their leaves are all that anybody takes, since a step that is thought to be moved may turn out not to be.
+func Wanted(b Build) []Want {
+	if b.off() {
+		return nil
+	}
+	m := newMover(b)
+	m.settle(m.screen)
+	var wants []Want
+	for _, t := range m.tips {
+		if t.by == nil {
+			continue
+		}
+		i := slices.IndexFunc(wants, func(w Want) bool { return w.Image.Name == t.image.Name })
+		if i < 0 {
+			i = len(wants)
+			wants = append(wants, Want{Image: t.image})
+		}
+		w := &wants[i]
+		for _, r := range t.by.recipes {
+			if !slices.ContainsFunc(w.Recipes, func(have recipe.Recipe) bool { return have.Name == r.Name }) {
+				w.Recipes = append(w.Recipes, r)
+			}
+		}
+		for _, l := range m.takers[t.step.Digest] {
+			if l.Path != "/" && !slices.Contains(w.Leaves, l) { // everything may never leave, so nobody has to look
+				w.Leaves = append(w.Leaves, l)
+			}
+		}
+	}
+	return wants
+}
+
+// Move moves what can be moved. It fails if the definition is damaged, or not the one that the graph was read from.
+func Move(b Build) (Moved, error) {
+	if b.off() {
+		return Moved{}, nil
+	}
+	m := newMover(b)
+	return m.move(m.taste)
+}
+
+func (m *mover) move(judge judge) (Moved, error) {
+	m.settle(judge)
+	moved := Moved{Stages: m.verdicts()}
+	if len(m.live) == 0 {
+		return moved, nil
+	}
+	r, err := m.rewrite()
+	if err != nil {
+		return Moved{}, err
+	}
+	moved.Definition, moved.Steps = r.out, r.steps
+	moved.Tips, err = r.tips()
+	return moved, err
+}
+
+// off: there is nothing to look for.
+func (b Build) off() bool {
+	return b.Choice.Off() || b.Definition == nil || len(b.Graph.Steps) == 0 || platform.Equal(b.Target, b.Native) || b.Emulated == nil || b.Emulated(b.Native)
+}
+
+// emulated tells whether a step's program would be emulated.
+func (b Build) emulated(s graph.Step) bool {
+	return s.Kind == graph.Exec && s.Platform.Architecture != "" && b.Emulated(s.Platform)
+}

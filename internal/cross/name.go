@@ -1,0 +1,47 @@
+package cross
+
+import (
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// nativeName is the name of a step that runs on the builder's own platform, as BuildKit gives it to one of a stage FROM
+// --platform=$BUILDPLATFORM: "[linux/amd64 build 2/5] COPY . .", and "[linux/amd64->arm64 build 4/5] RUN …" if what it does depends on
+// the target. A name that the Dockerfile's frontend did not make is left.
+func nativeName(name string, target, native platform.Platform, edited bool) string {
+	inside, rest, ok := strings.Cut(name, "] ")
+	words := strings.Fields(strings.TrimPrefix(inside, "["))
+	if !ok || !strings.HasPrefix(inside, "[") || len(words) == 0 || !isCounter(words[len(words)-1]) {
+		return name
+	}
+	inside = inside[1:]
+	if len(words) > 1 && strings.Contains(words[0], "/") {
+		inside = strings.TrimPrefix(strings.TrimPrefix(inside, words[0]), " ")
+	}
+	on := platform.Format(native)
+	if edited {
+		on += arrow(target, native)
+	}
+	return "[" + on + " " + inside + "] " + rest
+}
+
+// arrow is formatTargetPlatform of BuildKit's dockerfile2llb/convert.go.
+func arrow(target, native platform.Platform) string {
+	target = platform.Normalize(target)
+	switch {
+	case target.OS != native.OS:
+		return "->" + platform.Format(target)
+	case target.Architecture == native.Architecture:
+		return ""
+	case target.Variant != "":
+		return "->" + target.Architecture + "/" + target.Variant
+	}
+	return "->" + target.Architecture
+}
+
+// isCounter reports whether word is like 2/4.
+func isCounter(word string) bool {
+	i, n, ok := strings.Cut(word, "/")
+	return ok && i != "" && n != "" && strings.Trim(i+n, "0123456789") == ""
+}

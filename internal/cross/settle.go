@@ -1,0 +1,103 @@
+package cross
+
+import (
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// settle drops tips until what is left is what recipes take. A tip is judged with its whole chain; one below it may be moved with it, if
+// what is taken there may be taken as well. Dropping one makes more leaves for others, and never fewer, so that it ends, and the same
+// ones are left in whichever order they are dropped.
+func (m *mover) settle(judge judge) {
+	for dropped := true; dropped; {
+		dropped = false
+		leaves := m.demand().leaves
+		for _, t := range m.tips {
+			t.by = nil
+		}
+		for _, t := range slices.Backward(m.tips) { // a chain's tip comes after those below it
+			if m.live[t.step.Digest] == nil || t.by != nil {
+				continue
+			}
+			v := m.ask(t, leaves[t.step.Digest], judge)
+			if len(v.recipes) == 0 {
+				m.drop(t, v)
+				dropped = true
+				continue
+			}
+			dropped = m.moveWith(t, v, leaves, judge) || dropped
+		}
+		dropped = dropped || m.dropConflict()
+	}
+}
+
+// moveWith decides about the tips below one that is moved, and tells whether one was dropped.
+func (m *mover) moveWith(t *tip, v *verdict, leaves map[digest.Digest][]recipe.Leave, judge judge) (dropped bool) {
+	t.by = v
+	all := slices.Clip(leaves[t.step.Digest])
+	var with []*tip
+	for _, u := range t.lower {
+		if m.live[u.step.Digest] == nil || u.by != nil {
+			continue
+		}
+		both := slices.Concat(all, leaves[u.step.Digest])
+		if together := m.ask(t, both, judge); len(together.recipes) > 0 {
+			all, t.by, with = both, together, append(with, u)
+			continue
+		}
+		if u.by = m.ask(u, leaves[u.step.Digest], judge); len(u.by.recipes) == 0 {
+			m.drop(u, u.by)
+			u.by, dropped = nil, true
+		}
+	}
+	for _, u := range with {
+		u.by = t.by
+	}
+	return dropped
+}
+
+func (m *mover) drop(t *tip, v *verdict) {
+	delete(m.live, t.step.Digest)
+	t.why, t.asked = v.why, v.asked
+}
+
+// ask has a chain judged, once for the same leaves.
+func (m *mover) ask(t *tip, leaves []recipe.Leave, judge judge) *verdict {
+	for _, v := range t.said {
+		if slices.Equal(v.leaves, leaves) {
+			return v
+		}
+	}
+	v := judge(t, leaves)
+	v.leaves = leaves
+	t.said = append(t.said, v)
+	return v
+}
+
+// dropConflict drops a tip whose chain has a step that another chain needs otherwise, and tells whether there was one.
+func (m *mover) dropConflict() bool {
+	edits := map[digest.Digest]recipe.Edit{}
+	for _, t := range m.tips {
+		if t.by == nil {
+			continue
+		}
+		for _, s := range t.chain {
+			e, other := t.by.edits[s.Digest], edits[s.Digest]
+			if _, ok := edits[s.Digest]; ok && !sameEdit(e, other) {
+				m.drop(t, &verdict{asked: t.by.recipes[0].Name, why: recipe.Reason{
+					Check: "command", Message: "it shares steps with another stage, which needs them otherwise", File: s.File, Line: s.Line,
+				}})
+				return true
+			}
+			edits[s.Digest] = e
+		}
+	}
+	return false
+}
+
+func sameEdit(a, b recipe.Edit) bool {
+	return slices.Equal(a.Env, b.Env) && slices.Equal(a.Unset, b.Unset) && slices.Equal(a.Args, b.Args)
+}

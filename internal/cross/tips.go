@@ -1,0 +1,52 @@
+package cross
+
+import (
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+)
+
+// tips are the moved steps that others take from which are not moved.
+func (r *rewriter) tips() ([]Tip, error) {
+	leaves := r.demand().leaves
+	var tips []Tip
+	for _, t := range r.mover.tips {
+		if t.by == nil || len(leaves[t.step.Digest]) == 0 {
+			continue
+		}
+		dgst := r.new[true][t.step.Digest]
+		def, err := r.until(dgst)
+		if err != nil {
+			return nil, err
+		}
+		tips = append(tips, Tip{Digest: dgst, Definition: def, Leaves: leaves[t.step.Digest], Recipe: t.by.recipes[0]})
+	}
+	return tips, nil
+}
+
+// until is the part of the new definition that a step is made from.
+func (r *rewriter) until(last digest.Digest) (*llb.Definition, error) {
+	def := &llb.Definition{Metadata: map[digest.Digest]llb.OpMetadata{}, Source: r.out.Source, Constraints: r.out.Constraints}
+	var visit func(digest.Digest) error
+	visit = func(d digest.Digest) error {
+		if _, ok := def.Metadata[d]; ok {
+			return nil
+		}
+		def.Metadata[d] = r.out.Metadata[d]
+		op := &pb.Op{}
+		if err := op.UnmarshalVT(r.raw[d]); err != nil {
+			return err
+		}
+		for _, in := range op.Inputs {
+			if err := visit(digest.Digest(in.Digest)); err != nil {
+				return err
+			}
+		}
+		def.Def = append(def.Def, r.raw[d])
+		return nil
+	}
+	if err := visit(last); err != nil {
+		return nil, err
+	}
+	return def, r.finish(def, last)
+}
