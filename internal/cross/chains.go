@@ -94,11 +94,10 @@ func (m *mover) chain(s graph.Step) []graph.Step {
 // demand tells which steps are needed as they are, and which moved, if the live tips are.
 type demand struct {
 	plain, native map[digest.Digest]bool
-	leaves        map[digest.Digest][]recipe.Leave // what steps that are not moved take from live tips
 }
 
 func (m *mover) demand() demand {
-	d := demand{map[digest.Digest]bool{}, map[digest.Digest]bool{}, map[digest.Digest][]recipe.Leave{}}
+	d := demand{map[digest.Digest]bool{}, map[digest.Digest]bool{}}
 	steps := m.Graph.Steps
 	d.plain[steps[len(steps)-1].Digest] = true
 	for _, s := range slices.Backward(steps) { // users come after what they use
@@ -110,16 +109,23 @@ func (m *mover) demand() demand {
 				d.of(m.nativeInput(s, native, in))[in] = true
 			}
 		}
-		if !d.plain[s.Digest] {
-			continue
-		}
-		for _, take := range s.Takes {
-			if take.Input != s.Root && m.live[take.Input] != nil {
-				d.leaves[take.Input] = append(d.leaves[take.Input], recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line})
-			}
-		}
 	}
 	return d
+}
+
+// leaves are what others take from live tips, in the order of the graph.
+func (m *mover) leaves(d demand) map[digest.Digest][]recipe.Leave {
+	all := map[digest.Digest][]recipe.Leave{}
+	for _, t := range m.tips {
+		if m.live[t.step.Digest] == nil {
+			continue
+		}
+		for _, l := range m.takers[t.step.Digest] {
+			l.Moved = !d.plain[l.Step]
+			all[t.step.Digest] = append(all[t.step.Digest], l)
+		}
+	}
+	return all
 }
 
 func (d demand) of(native bool) map[digest.Digest]bool {

@@ -9,7 +9,7 @@
 // take from the tip was made by them. The chain that ends as the result is never moved; steps that belong to both are then there twice,
 // once for each platform.
 //
-// What is taken from a tip depends on who else is moved, since steps that are moved may take anything. So all tips begin as moved, those
+// What may be taken from a tip depends on who else is moved, since steps that are moved may take more. So all tips begin as moved, those
 // that recipes refuse are dropped, and what is left is judged again until nothing is dropped.
 //
 // # What becomes of a step

@@ -14,7 +14,7 @@ import (
 func (m *mover) settle(judge judge) {
 	for dropped := true; dropped; {
 		dropped = false
-		leaves := m.demand().leaves
+		leaves := m.leaves(m.demand())
 		for _, t := range m.tips {
 			t.by = nil
 		}

@@ -1,17 +1,22 @@
 package cross
 
 import (
+	"slices"
+
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
 // tips are the moved steps that others take from which are not moved.
 func (r *rewriter) tips() ([]Tip, error) {
-	leaves := r.demand().leaves
+	all := r.leaves(r.demand())
 	var tips []Tip
 	for _, t := range r.mover.tips {
-		if t.by == nil || len(leaves[t.step.Digest]) == 0 {
+		leaves := slices.DeleteFunc(all[t.step.Digest], func(l recipe.Leave) bool { return l.Moved })
+		if len(leaves) == 0 {
 			continue
 		}
 		dgst := r.new[true][t.step.Digest]
@@ -19,7 +24,7 @@ func (r *rewriter) tips() ([]Tip, error) {
 		if err != nil {
 			return nil, err
 		}
-		tips = append(tips, Tip{Digest: dgst, Definition: def, Leaves: leaves[t.step.Digest], Recipe: t.by.recipes[0]})
+		tips = append(tips, Tip{Digest: dgst, Definition: def, Leaves: leaves, Recipe: t.by.recipes[0]})
 	}
 	return tips, nil
 }

@@ -91,8 +91,11 @@ type Stage struct {
 // Leave is a path that a step outside of the stage takes from it.
 type Leave struct {
 	Path string        // cleaned and absolute; it may have the wildcards of COPY
-	Step digest.Digest // the step that takes it, and is not moved
-	Line int           // where that step was written; 0 if unknown
+	Step digest.Digest // the step that takes it
+	// Moved: that step is moved as well. It may take what is the builder's own, such as a cache, but nothing of the base image, which
+	// others could then take from it.
+	Moved bool
+	Line  int // where that step was written; 0 if unknown
 }
 
 // Edit is what a step needs to do the same on the builder's own platform. Steps without one are moved as they are.

@@ -1,0 +1,173 @@
+// These tests move steps of what BuildKit's own Dockerfile frontend makes of Dockerfiles.
+
+package cross
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// anyImage is a registry in which every name exists for every platform; those that begin with "onbuild" have a trigger.
+type anyImage struct{}
+
+func (anyImage) ResolveImageConfig(_ context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	img := map[string]any{
+		"os": opt.ImageOpt.Platform.OS, "architecture": opt.ImageOpt.Platform.Architecture, "variant": opt.ImageOpt.Platform.Variant,
+		"rootfs": ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}},
+	}
+	config := map[string]any{"Env": []string{"PATH=/usr/local/go/bin:/bin"}}
+	if strings.Contains(ref, "/onbuild") {
+		config["OnBuild"] = []string{"COPY . /src", "RUN go build -o /out/app ."}
+	}
+	img["config"] = config
+	dt, err := json.Marshal(img)
+	return ref, digest.FromString("the index of " + ref), dt, err
+}
+
+func parse(t testing.TB, text string) platform.Platform {
+	t.Helper()
+	ps, _, err := platform.Parse(text)
+	if err != nil || len(ps) != 1 {
+		t.Fatalf("%s: %v, %v", text, ps, err)
+	}
+	return ps[0]
+}
+
+// build is what the frontend makes of a Dockerfile for a platform, on a builder that is linux/amd64 and emulates everything else.
+func build(t testing.TB, dockerfile, target string, change ...func(*dockerfile2llb.ConvertOpt)) Build {
+	t.Helper()
+	caps := pb.Caps.CapSet(pb.Caps.All())
+	files := llb.Local("context", llb.SessionID("s1"))
+	p, native := parse(t, target), parse(t, "linux/amd64")
+	opt := dockerfile2llb.ConvertOpt{
+		MetaResolver: anyImage{}, LLBCaps: &caps, MainContext: &files, TargetPlatform: &p,
+		SourceMap: llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", []byte(dockerfile)),
+	}
+	opt.BuildPlatforms = []ocispecs.Platform{native}
+	opt.MultiPlatformRequested = true
+	for _, c := range change {
+		c(&opt)
+	}
+	res, err := dockerfile2llb.Dockerfile2LLB(t.Context(), []byte(dockerfile), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	def, err := res.State.Marshal(t.Context(), llb.Platform(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return of(t, def, target)
+}
+
+func of(t testing.TB, def *llb.Definition, target string) Build {
+	t.Helper()
+	g, err := graph.Read(def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Build{
+		Definition: def, Graph: g, Target: parse(t, target), Native: parse(t, "linux/amd64"), Choice: Choice{Auto: true},
+		Emulated: func(p platform.Platform) bool { return p.Architecture != "amd64" },
+	}
+}
+
+// tidy is a recipe for tests: a chain is taken if it compiles and runs nothing else than go, apk, mkdir and cp, and if nothing below /etc
+// or /usr is taken from it, and not everything.
+func tidy(m *mover) judge {
+	return func(t *tip, leaves []recipe.Leave) *verdict {
+		v := &verdict{edits: map[digest.Digest]recipe.Edit{}, asked: "go"}
+		for _, s := range t.chain {
+			if s.Kind != graph.Exec {
+				continue
+			}
+			switch command := s.Args[len(s.Args)-1]; {
+			case strings.HasPrefix(command, "go build"):
+				v.edits[s.Digest] = recipe.Edit{Env: []string{"GOOS=" + m.Target.OS, "GOARCH=" + m.Target.Architecture}}
+			case !strings.HasPrefix(command, "go ") && !strings.HasPrefix(command, "apk ") && !strings.HasPrefix(command, "mkdir "):
+				v.why = recipe.Reason{Check: "command", Message: command, File: s.File, Line: s.Line}
+				return v
+			}
+		}
+		for _, l := range leaves {
+			if l.Path == "/" || strings.HasPrefix(l.Path, "/etc") || strings.HasPrefix(l.Path, "/usr") {
+				v.why = recipe.Reason{Check: "leaves-base", Message: l.Path, Line: l.Line}
+				return v
+			}
+		}
+		if len(v.edits) == 0 {
+			v.why, v.asked = recipe.Reason{Check: "no-recipe"}, ""
+			return v
+		}
+		r, _ := recipe.Find("go")
+		v.recipes = []recipe.Recipe{r}
+		return v
+	}
+}
+
+// tidily moves with the recipe of the tests, and looks at the outcome as every caller may rely on it.
+func tidily(t testing.TB, b Build) (Moved, graph.Graph) {
+	t.Helper()
+	m := newMover(b)
+	moved, err := m.move(tidy(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if moved.Definition == nil {
+		return moved, b.Graph
+	}
+	return moved, sound(t, b, moved)
+}
+
+// sound reads the new definition and checks what holds for each.
+func sound(t testing.TB, b Build, moved Moved) graph.Graph {
+	t.Helper()
+	g, err := graph.Read(moved.Definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(moved.Definition.Def) != len(g.Steps)+1 {
+		t.Errorf("the new definition has %d operations, and needs %d", len(moved.Definition.Def)-1, len(g.Steps))
+	}
+	inputs := func(def *llb.Definition) int {
+		op := &pb.Op{}
+		if err := op.UnmarshalVT(def.Def[len(def.Def)-1]); err != nil {
+			t.Fatal(err)
+		}
+		return len(op.Inputs)
+	}
+	if inputs(moved.Definition) != inputs(b.Definition) {
+		t.Error("it has another number of results")
+	}
+	have := map[digest.Digest]bool{}
+	for _, s := range g.Steps {
+		have[s.Digest] = true
+		if _, ok := moved.Definition.Metadata[s.Digest]; !ok {
+			t.Errorf("%s has no metadata", s.Name)
+		}
+	}
+	for _, s := range moved.Steps {
+		if !have[s.Digest] {
+			t.Errorf("%s is said to be moved, and not there", s.Digest)
+		}
+	}
+	for _, tip := range moved.Tips {
+		part, err := graph.Read(tip.Definition)
+		if err != nil || !have[tip.Digest] || part.Steps[len(part.Steps)-1].Digest != tip.Digest {
+			t.Errorf("the definition of tip %s: %v", tip.Digest, err)
+		}
+	}
+	return g
+}
