@@ -18,7 +18,7 @@ type buildOptions struct {
 
 	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
 	dockerfiles, targets                                                      []string // for all platforms, or for single ones
-	localBases, allowMismatch                                                 []string
+	localBases, allowMismatch, cross                                          []string
 
 	network               string
 	iidFile, metadataFile string
@@ -91,6 +91,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	addPartialFlags(cmd.Flags(), &o.partial)
 	addGateFlags(cmd, &o.gate)
 	addTestFlags(cmd.Flags(), &o.tests)
+	addCrossFlag(cmd, &o.cross)
 	completeBuildFlags(cmd, w)
 	return cmd
 }

@@ -71,6 +71,9 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 	if err := j.platforms(platforms); err != nil {
 		return j, err
 	}
+	if err := j.cross(o, file); err != nil {
+		return j, err
+	}
 	if err := j.words(w, o); err != nil {
 		return j, err
 	}

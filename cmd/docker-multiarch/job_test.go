@@ -178,7 +178,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a bad builder name":      {[]string{"--push", "-t", "app", "--builder", "a/b", "."}, "", []string{`--builder: invalid builder name "a/b"`}},
 		"an iidfile nowhere":      {[]string{"--push", "-t", "app", "--iidfile", "nowhere/iid", "."}, "", []string{"--iidfile: ", "no such file"}},
 		"metadata nowhere":        {[]string{"--push", "-t", "app", "--metadata-file", ".", "."}, "", []string{"--metadata-file: ", "is a directory"}},
-		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatform-list: [linux/amd64]\n", []string{projectFile + `: line 2: unknown key "platform-list" (the keys are image, platforms, media-types)`}},
+		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatform-list: [linux/amd64]\n", []string{projectFile + `: line 2: unknown key "platform-list" (the keys are image, platforms, media-types, cross)`}},
 		"a key of another kind":   {[]string{"--push", "."}, "image: {a: b}\n", []string{projectFile + ": line 1: want a text, or a list of texts"}},
 		"no YAML":                 {[]string{"--push", "."}, "image: [\n", []string{projectFile + ": line "}},
 		"a bad platform in the file": {

@@ -26,6 +26,8 @@ type project struct {
 	Platforms stringList `yaml:"platforms"`
 	// MediaTypes is "oci" or "docker".
 	MediaTypes string `yaml:"media-types"`
+	// Cross is what --cross says.
+	Cross stringList `yaml:"cross"`
 }
 
 // stringList is a YAML scalar or a list of scalars.
@@ -58,7 +60,7 @@ func readProject(context string) (project, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // nothing but comments
-		return p, fmt.Errorf("%s: %s (the keys are image, platforms, media-types)", projectFile, yamlWords(err))
+		return p, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross)", projectFile, yamlWords(err))
 	}
 	return p, nil
 }

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+func TestWhatMayRunOnTheBuildersPlatformComesFromFlagOrFileElseAuto(t *testing.T) {
+	for name, tt := range map[string]struct {
+		args []string
+		file string
+		want string
+	}{
+		"nothing":                       {nil, "", "auto"},
+		"a flag":                        {[]string{"--cross", "off"}, "", "off"},
+		"flags, repeated":               {[]string{"--cross", "auto", "--cross", "node:assets,java"}, "", "auto,node:assets,java"},
+		"the file":                      {nil, "cross: off\n", "off"},
+		"a list in the file":            {nil, "cross: [auto, node]\n", "auto,node"},
+		"the flag wins, as a whole":     {[]string{"--cross", "go"}, "cross: [auto, node]\n", "go"},
+		"a file that says other things": {nil, "image: app\n", "auto"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			if tt.file != "" {
+				s.write(projectFile, tt.file)
+			}
+			j, err := parseBuild(t.Context(), s.w, parsed(t, append(tt.args, "--push", "-t", "app", ".")...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.release()
+			if got := j.request.Cross.String(); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWordsThatAreNoRecipesAreRefusedAtOnce(t *testing.T) {
+	refusesAtOnce(t, map[string][2]string{
+		"--cross rust":          {`--cross: there is no recipe "rust": use auto, off, go, node`, ""},
+		"--cross off,go":        {`--cross: "off" stands alone`, ""},
+		"--cross go:":           {`--cross: "go:" names no stage`, ""},
+		"--cross go --cross go": {`--cross: "go" is there twice`, ""},
+		"--cross=":              {"--cross: an empty word", ""},
+	})
+	s := newStage(t)
+	s.write(projectFile, "image: app\ncross: yes\n")
+	if status := s.run("build", "--push", "."); status != exitUsage || s.connects != 0 {
+		t.Errorf("status %d, %d connections", status, s.connects)
+	}
+	contains(t, s.err.String(), projectFile+`: cross: there is no recipe "yes"`)
+}
+
+func TestRecipesAreCompletedWithWhatTheyDo(t *testing.T) {
+	got := completed(t, "build", "--cross", "")
+	for _, r := range recipe.All() {
+		if !slices.Contains(got, r.Name+"\t"+r.About) {
+			t.Errorf("%s is not among %s", r.Name, strings.Join(got, "; "))
+		}
+	}
+}
