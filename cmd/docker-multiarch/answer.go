@@ -20,6 +20,9 @@ import (
 func answer(w *world, o buildOptions, j job, report build.Report, err error) error {
 	if _, refused := errors.AsType[*build.PreflightError](err); !o.quiet && !refused { // then no platform has got anywhere
 		table(w.err, report)
+		for _, line := range crossLines(report) {
+			fmt.Fprintln(w.err, line)
+		}
 		list(w.err, findingsOf(report))
 		delivered(w.err, report)
 	}

@@ -7,12 +7,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// howWords says how a platform was made: "emulated (qemu 7.2.22)".
+// howWords says how a platform was made.
 func howWords(p build.PlatformReport) string {
-	how := string(p.Mode)
-	if p.Emulator != "" {
-		how = fmt.Sprintf("%s (%s)", p.Mode, p.Emulator)
+	var recipes []string
+	for _, s := range p.Cross.Steps {
+		recipes = append(recipes, s.Recipe)
 	}
+	how := wayWords(p.Mode, p.Emulator, once(recipes))
 	switch {
 	case how == "" || p.Retries == 0:
 		return how

@@ -61,6 +61,7 @@ type platformMetadata struct {
 	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
 	Retries      int             `json:"retries,omitempty"`  // how often it was solved again
+	Cross        *crossMetadata  `json:"cross,omitempty"`    // what need not run under an emulator
 	Verify       *gate.Result    `json:"verify,omitempty"`   // of its executables
 	Tests        []smoke.Outcome `json:"tests,omitempty"`    // in their order
 	Error        string          `json:"error,omitempty"`    // why there is no image
@@ -131,7 +132,7 @@ func newMetadata(j job, report build.Report) buildMetadata {
 func newPlatformMetadata(p build.PlatformReport) platformMetadata {
 	m := platformMetadata{
 		Platform: platform.Format(p.Platform), Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
-		Retries: p.Retries,
+		Retries: p.Retries, Cross: newCrossMetadata(p.Cross),
 	}
 	if p.Verify.Verdict != "" && p.Verify.Verdict != gate.NotAsked {
 		m.Verify = &p.Verify

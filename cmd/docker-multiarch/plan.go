@@ -107,14 +107,15 @@ func destName(dest string) string {
 }
 
 // planMode is how a platform would be made, in words.
-func planMode(j build.Job, o build.Outlook) (mode, how string) {
+func planMode(o build.Outlook, i int) (mode, how string) {
+	j := o.Plan.Jobs[i]
 	switch {
 	case platform.Contains(o.Unread, j.Platform):
 		return "unknown", "unknown: its Dockerfile could not be read"
 	case j.Mode == build.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
 		return string(build.Emulated), "emulated (to be installed)"
 	}
-	return string(j.Mode), howWords(build.PlatformReport{Mode: j.Mode, Emulator: j.Emulator})
+	return string(j.Mode), plannedWay(o.Plan, i)
 }
 
 // containsAll tells whether all has each of some.

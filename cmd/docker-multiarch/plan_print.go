@@ -25,6 +25,7 @@ func printPlan(out io.Writer, p planShown) {
 		fmt.Fprintf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
 	}
 	printSteps(table, p)
+	printStages(out, p)
 	printBases(table, p)
 	printHints(out, p)
 	printFindings(out, p)
@@ -43,15 +44,41 @@ func printSteps(table *tabwriter.Writer, p planShown) {
 
 // stepRuns says where a step's program runs; a step for the builder's own platform says so, and that it runs once.
 func stepRuns(s stepShown) string {
+	runs := s.Runs
+	if s.Recipe != "" {
+		runs = fmt.Sprintf("%s (%s)", runs, s.Recipe)
+	}
 	switch {
-	case s.Runs == "":
+	case runs == "":
 		return "no program"
 	case s.On == "" || slices.Equal(s.Platforms, []string{s.On}):
-		return s.Runs
+		return runs
 	case len(s.Platforms) > 1:
-		return s.Runs + ", once, on " + s.On
+		return runs + ", once, on " + s.On
 	}
-	return s.Runs + ", on " + s.On
+	return runs + ", on " + s.On
+}
+
+// printStages says why stages would be emulated.
+func printStages(out io.Writer, p planShown) {
+	first := true
+	for _, s := range p.Stages {
+		if s.Moved || s.Message == "" {
+			continue
+		}
+		if first {
+			fmt.Fprintln(out, "\nEMULATED STAGES")
+			first = false
+		}
+		where := placeOf(s.File, s.Line)
+		if where != "" {
+			where += ": "
+		}
+		fmt.Fprintf(out, "%s%s: %s (%s) [%s]\n", where, stageWords(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
+		if s.Fix != "" {
+			fmt.Fprintf(out, "    %s\n", s.Fix)
+		}
+	}
 }
 
 func allOr(platforms []string, n int) string {

@@ -17,6 +17,7 @@ type planShown struct {
 	Result   []string       `json:"result"`
 	Findings []findingShown `json:"findings"`
 	Steps    []stepShown    `json:"steps"`
+	Stages   []stageShown   `json:"stages"`
 	Bases    []baseShown    `json:"bases"`
 	Hints    []hints.Hint   `json:"hints"`
 	Lint     []lintShown    `json:"lint"`
@@ -45,8 +46,22 @@ type stepShown struct {
 	Line      int      `json:"line"`
 	Stage     string   `json:"stage,omitempty"`
 	Step      string   `json:"step"`
-	Runs      string   `json:"runs,omitempty"` // native, emulated …; empty if no program runs
-	On        string   `json:"on,omitempty"`   // the platform that it runs on
+	Runs      string   `json:"runs,omitempty"`   // native, cross, emulated …; empty if no program runs
+	Recipe    string   `json:"recipe,omitempty"` // by which it is moved to On
+	On        string   `json:"on,omitempty"`     // the platform that it runs on
+	Platforms []string `json:"platforms"`
+}
+
+// stageShown is a stage whose programs would be emulated, and what was decided about it.
+type stageShown struct {
+	File      string   `json:"file,omitempty"`
+	Line      int      `json:"line,omitempty"`
+	Stage     string   `json:"stage,omitempty"`
+	Moved     bool     `json:"moved"`
+	Recipe    string   `json:"recipe,omitempty"`
+	Check     string   `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
+	Message   string   `json:"message,omitempty"`
+	Fix       string   `json:"fix,omitempty"`
 	Platforms []string `json:"platforms"`
 }
 
@@ -78,11 +93,11 @@ type lintShown struct {
 func shownPlan(j job, o build.Outlook) planShown {
 	s := planShown{
 		OK: !o.Refused(j.request), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(j.request)...),
-		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Bases: []baseShown{},
+		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Stages: []stageShown{}, Bases: []baseShown{},
 		Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
 	}
-	for _, job := range o.Plan.Jobs {
-		mode, how := planMode(job, o)
+	for i, job := range o.Plan.Jobs {
+		mode, how := planMode(o, i)
 		s.Platforms = append(s.Platforms, platformShown{platform.Format(job.Platform), job.Node, mode, how})
 	}
 	for _, f := range o.Findings {
@@ -93,11 +108,16 @@ func shownPlan(j job, o build.Outlook) planShown {
 		s.Findings = append(s.Findings, findingShown{severity, f.Check, platform.FormatAll(f.Platforms), f.File, f.Line, f.Err.Error(), fixOf(f)})
 	}
 	for _, p := range o.Steps {
-		step := stepShown{File: p.File, Line: p.Line, Stage: p.Stage, Step: p.Text, Runs: string(p.Runs), Platforms: platform.FormatAll(p.Platforms)}
+		step := stepShown{
+			File: p.File, Line: p.Line, Stage: p.Stage, Step: p.Text, Runs: string(p.Runs), Recipe: p.Recipe, Platforms: platform.FormatAll(p.Platforms),
+		}
 		if p.On.Architecture != "" {
 			step.On = platform.Format(p.On)
 		}
 		s.Steps = append(s.Steps, step)
+	}
+	for _, p := range o.Stages {
+		s.Stages = append(s.Stages, stageShown{p.File, p.Line, p.Name, p.Moved, p.Recipe, p.Why.Check, p.Why.Message, p.Why.Fix, platform.FormatAll(p.Platforms)})
 	}
 	for _, b := range o.Bases {
 		base := baseShown{

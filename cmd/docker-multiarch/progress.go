@@ -99,12 +99,15 @@ func (d *display) Note(line string) {
 // Cleared implements build.Progress.
 func (d *display) Cleared(plan build.Plan) {
 	how := map[string]string{}
-	for _, j := range plan.Jobs {
-		how[platform.Format(j.Platform)] = howWords(build.PlatformReport{Mode: j.Mode, Emulator: j.Emulator})
+	for i, j := range plan.Jobs {
+		how[platform.Format(j.Platform)] = plannedWay(plan, i)
 	}
 	programs := map[digest.Digest]progress.Program{}
 	for d, p := range plan.Programs {
 		programs[d] = progress.Program{Platform: p.Platform, Emulated: p.Emulated, File: p.File, Line: p.Line}
+	}
+	for _, line := range movedLines(plan) {
+		d.Note(line)
 	}
 	d.Display.Cleared(progress.Plan{Shared: plan.Shared, How: how, Programs: programs})
 }

@@ -21,6 +21,7 @@ func (o outcome) markdown() string {
 	parts := []string{
 		"### " + o.headline() + "\n",
 		o.platformTable(),
+		o.crossing(),
 		o.why(),
 		o.findings(),
 		o.tests(),
@@ -108,6 +109,15 @@ func (o outcome) platformTable() string {
 		rows = append(rows, row)
 	}
 	return mdTable(rows)
+}
+
+// crossing is what was saved, or could be, where steps do not run under an emulator.
+func (o outcome) crossing() string {
+	var b strings.Builder
+	for _, line := range crossLines(o.report) {
+		fmt.Fprintf(&b, "- %s\n", mdText(line))
+	}
+	return b.String()
 }
 
 // why is the error, and what to do.

@@ -23,6 +23,7 @@ type Outlook struct {
 	// Findings are what the preflight of the build finds.
 	Findings []Finding
 	Steps    []PlannedStep
+	Stages   []PlannedStage
 	Bases    []PlannedBase
 	Hints    []hints.Hint
 	Lint     []LintWarning
@@ -123,8 +124,10 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 		l.missing(o)
 	}
 	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
+	o.Stages = plannedStages(plan, l.targets)
 	o.Bases = l.plannedBases(ctx, v)
 	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts, l.req.Source.size))
+	o.Hints = betterThan(o.Hints, plan, v.graphs)
 	return clearance{}
 }
 

@@ -20,8 +20,9 @@ type PlannedStep struct {
 	Stage string
 	// Text is the instruction, with its variables' values where the frontend has put them.
 	Text string
-	// Runs is how its program runs: Native, Emulated, EmulatedBuilder or Impossible; "" if it runs none.
-	Runs Mode
+	// Runs is how its program runs: Native, Cross by a Recipe, Emulated, EmulatedBuilder or Impossible; "" if it runs none.
+	Runs   Mode
+	Recipe string
 	// On is the platform that its program runs on; zero if it runs none, or the builder's own without saying so.
 	On platform.Platform
 	// Platforms that it is for, in canonical order.
@@ -37,7 +38,7 @@ func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, 
 		line       int
 	}
 	var steps []PlannedStep
-	at := map[key]int{}
+	at, recipes := map[key]int{}, plan.recipes()
 	for i, g := range graphs {
 		for _, s := range g.Steps {
 			if s.Line == 0 {
@@ -50,6 +51,9 @@ func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, 
 				p.On, p.Runs = s.Platform, plan.Programs[s.Digest].Mode
 				if platform.Contains(installs, p.On) {
 					p.Runs = Emulated
+				}
+				if p.Recipe = recipes[s.Digest]; p.Recipe != "" {
+					p.Runs = Cross
 				}
 			}
 			n, ok := at[k]

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// wayWords says how a platform is made: "emulated (qemu 7.2.22)", "cross (go)", or both.
+func wayWords(mode build.Mode, emulator string, recipes []string) string {
+	how := string(mode)
+	if emulator != "" {
+		how = fmt.Sprintf("%s (%s)", mode, emulator)
+	}
+	if len(recipes) == 0 {
+		return how
+	}
+	moved := "cross (" + strings.Join(recipes, ", ") + ")"
+	if mode == build.Cross {
+		return moved
+	}
+	return how + ", " + moved
+}
+
+// plannedWay is wayWords of a plan's job.
+func plannedWay(plan build.Plan, i int) string {
+	var recipes []string
+	if i < len(plan.Moved) {
+		for _, s := range plan.Moved[i].Steps {
+			recipes = append(recipes, s.Recipe)
+		}
+	}
+	return wayWords(plan.Jobs[i].Mode, plan.Jobs[i].Emulator, once(recipes))
+}
+
+// once are the words in their order, each once.
+func once(words []string) (all []string) {
+	for _, w := range words {
+		if !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// stageWords name a stage: "stage build", or where one without a name begins.
+func stageWords(name, file string, line int) string {
+	switch {
+	case name != "":
+		return "stage " + name
+	case line > 0:
+		return "the stage at " + placeOf(file, line)
+	}
+	return "a stage"
+}
+
+// platformLines are said of several platforms, each once.
+type platformLines struct {
+	texts     []string
+	platforms map[string][]platform.Platform
+}
+
+func (l *platformLines) add(p platform.Platform, text string) {
+	if l.platforms == nil {
+		l.platforms = map[string][]platform.Platform{}
+	}
+	if l.platforms[text] == nil {
+		l.texts = append(l.texts, text)
+	}
+	if !platform.Contains(l.platforms[text], p) {
+		l.platforms[text] = append(l.platforms[text], p)
+	}
+}
+
+// all are the lines with their platforms before them, in the order in which they were added.
+func (l *platformLines) all() (all []string) {
+	for _, text := range l.texts {
+		all = append(all, strings.Join(platform.FormatAll(l.platforms[text]), ", ")+": "+printable(text))
+	}
+	return all
+}
+
+// movedLines say which stages do not run under an emulator, before they run.
+func movedLines(plan build.Plan) []string {
+	var said platformLines
+	for i, moved := range plan.Moved {
+		for _, s := range moved.Stages {
+			if s.Moved {
+				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
+					stageWords(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
+			}
+		}
+	}
+	return said.all()
+}
+
+// nativeOf is the platform that moved steps run on.
+func nativeOf(plan build.Plan, moved cross.Moved) string {
+	for _, s := range moved.Steps {
+		if p, ok := plan.Programs[s.Digest]; ok {
+			return platform.Format(p.Platform)
+		}
+	}
+	return "the builder's platform"
+}
+
+// worthALine is from how many seconds of a platform's build on it is said what would make it faster.
+const worthALine = 10
+
+// crossLines say after a build what it has saved that steps did not run under an emulator, which platforms were built again because that
+// did not do, and what would have to be changed to save more.
+func crossLines(r build.Report) (all []string) {
+	avoided, known := 0.0, false
+	var back, more platformLines
+	for _, p := range r.Platforms {
+		if p.Cross.Avoided > 0 {
+			avoided, known = avoided+p.Cross.Avoided, true
+		}
+		if p.Cross.Back != "" {
+			back.add(p.Platform, "built again under emulation: "+p.Cross.Back)
+		}
+		for _, s := range p.Cross.Stages {
+			if p.Seconds >= worthALine && s.Why.Fix != "" && s.Why.Check == "cgo" {
+				more.add(p.Platform, fmt.Sprintf("%s was compiled under an emulator, since %s. To save that: %s",
+					stageWords(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
+			}
+		}
+	}
+	if known {
+		all = append(all, fmt.Sprintf("About %.0f s of emulation avoided.", avoided))
+	}
+	return append(append(all, back.all()...), more.all()...)
+}

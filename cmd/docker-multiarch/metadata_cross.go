@@ -1,0 +1,50 @@
+package main
+
+import (
+	"math"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+)
+
+// crossMetadata is what became of a platform's stages whose programs would have run under an emulator.
+type crossMetadata struct {
+	Steps   []crossStepMetadata  `json:"steps"`             // that ran on the builder's own platform, in order
+	Stages  []crossStageMetadata `json:"stages"`            // and what was decided about each
+	Avoided float64              `json:"avoided,omitempty"` // about how many seconds of emulation that saved, where it is known
+	Back    string               `json:"back,omitempty"`    // why the platform was built again, emulated
+}
+
+type crossStepMetadata struct {
+	File    string  `json:"file,omitempty"`
+	Line    int     `json:"line,omitempty"`
+	Stage   string  `json:"stage,omitempty"`
+	Step    string  `json:"step"`
+	Recipe  string  `json:"recipe"`
+	Seconds float64 `json:"seconds"` // 0: its result was in the cache
+}
+
+type crossStageMetadata struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Stage   string `json:"stage,omitempty"`
+	Moved   bool   `json:"moved"`
+	Recipe  string `json:"recipe,omitempty"`
+	Check   string `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
+	Message string `json:"message,omitempty"`
+	Fix     string `json:"fix,omitempty"`
+}
+
+// newCrossMetadata is nil where nothing would have run under an emulator.
+func newCrossMetadata(c build.Crossing) *crossMetadata {
+	if len(c.Steps)+len(c.Stages) == 0 && c.Back == "" {
+		return nil
+	}
+	m := &crossMetadata{Steps: []crossStepMetadata{}, Stages: []crossStageMetadata{}, Avoided: math.Round(c.Avoided), Back: c.Back}
+	for _, s := range c.Steps {
+		m.Steps = append(m.Steps, crossStepMetadata{s.File, s.Line, s.Stage, s.Text, s.Recipe, math.Trunc(s.Seconds*1000) / 1000})
+	}
+	for _, s := range c.Stages {
+		m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved, s.Recipe, s.Why.Check, s.Why.Message, s.Why.Fix})
+	}
+	return m
+}
