@@ -167,6 +167,9 @@ func hintFor(err error) string {
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
 		return missingHint(missing)
 	}
+	if _, ok := errors.AsType[*build.UnknownStageError](err); ok {
+		return "--cross takes RECIPE for all stages, or RECIPE:STAGE with the name of a FROM … AS STAGE"
+	}
 	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
 		return refusedHint(refused)
 	}

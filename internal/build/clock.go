@@ -38,16 +38,18 @@ func (c *clock) see(msg *client.SolveStatus) {
 	}
 }
 
-// hasFailed: a step that must not be taken from the cache has another digest where two builds have it (solver/jobs.go of BuildKit).
-func (c *clock) hasFailed(d digest.Digest) bool {
-	return c.failed[d] || c.failed[digest.FromString(d.String()+"-ignorecache")]
-}
+// uncached is the digest of a step that must not be taken from the cache, where two builds have it (solver/jobs.go of BuildKit).
+func uncached(d digest.Digest) digest.Digest { return digest.FromString(d.String() + "-ignorecache") }
+
+func (c *clock) hasFailed(d digest.Digest) bool { return c.failed[d] || c.failed[uncached(d)] }
 
 // seconds that a step took; 0 if it did not run, or was in a cache.
 func (c *clock) seconds(d digest.Digest) float64 {
 	var took time.Duration
-	for _, t := range c.runs[d] {
-		took += t
+	for _, digest := range []digest.Digest{d, uncached(d)} {
+		for _, t := range c.runs[digest] {
+			took += t
+		}
 	}
 	return took.Seconds()
 }
@@ -64,7 +66,7 @@ func (w task) remember(results []solved, plan Plan) {
 	for _, r := range results {
 		for _, s := range r.graph.Steps {
 			if took := r.clock.seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && w.env.Node.emulates(s, plan) {
-				times[timing.KeyOf(w.project(), s)] = took
+				times[timing.KeyOf(w.req.Source.project(w.env), s)] = took
 			}
 		}
 	}
@@ -79,8 +81,25 @@ func (n Node) emulates(s graph.Step, plan Plan) bool {
 	return n.foreign([]platform.Platform{s.Platform})
 }
 
-// project names what is built, to tell commands apart that are the same in many Dockerfiles.
-func (w task) project() string {
-	src := w.req.Source
-	return cmp.Or(src.Attrs["context"], sharedKey(src, w.env.Client))
+// avoided is how many seconds longer the steps took that were moved, when they last ran under an emulator. Those that did not run now, or of
+// which nothing is known, count for nothing.
+func (s *solve) avoided() (seconds float64) {
+	if s.env.Times == "" || len(s.moved.Steps) == 0 {
+		return 0
+	}
+	stays := map[digest.Digest]graph.Step{}
+	for _, step := range s.stays.Steps {
+		stays[step.Digest] = step
+	}
+	times := timing.Load(s.env.Times)
+	for _, m := range s.moved.Steps {
+		now := s.clock.seconds(m.Digest)
+		if then, known := times[timing.KeyOf(s.req.Source.project(s.env), stays[m.Was])]; known && now > 0 {
+			seconds += then - now
+		}
+	}
+	return max(0, seconds)
 }
+
+// project names what is built, to tell commands apart that are the same in many Dockerfiles.
+func (s Source) project(env Env) string { return cmp.Or(s.Attrs["context"], sharedKey(s, env.Client)) }

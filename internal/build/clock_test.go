@@ -10,6 +10,8 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/timing"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -63,5 +65,37 @@ func TestHowLongEmulatedStepsTookIsKept(t *testing.T) {
 	w.mustRun() // all of it is in the cache
 	if diff := cmp.Diff(before, timing.Load(w.env.Times)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatEmulationIsAvoidedIsKnownFromWhatItTook(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nRUN make\n")
+	arm64 := platform.Platform{OS: "linux", Architecture: "arm64"}
+	step := func(d digest.Digest, text string) graph.Step {
+		return graph.Step{Digest: d, Kind: graph.Exec, Args: []string{"/bin/sh", "-c", text}, Platform: arm64}
+	}
+	s := solve{req: w.req, env: w.env, stays: graph.Graph{Steps: []graph.Step{step("1", "known"), step("2", "unknown"), step("3", "cached"), step("4", "uncached")}}}
+	for _, step := range s.stays.Steps {
+		s.moved.Steps = append(s.moved.Steps, cross.Step{Digest: "new" + step.Digest, Was: step.Digest})
+	}
+	began, ended := time.Unix(1, 0), time.Unix(3, 0)
+	for d, cached := range map[digest.Digest]bool{"new1": false, "new2": false, "new3": true, uncached("new4"): false} {
+		s.clock.see(&client.SolveStatus{Vertexes: []*client.Vertex{{Digest: d, Started: &began, Completed: &ended, Cached: cached}}})
+	}
+	if got := s.avoided(); got != 0 {
+		t.Errorf("without a record: %g", got)
+	}
+	s.env.Times = filepath.Join(t.TempDir(), "times.json")
+	times := timing.Times{}
+	for i, seconds := range []float64{100, 0, 1000, 30} {
+		if seconds > 0 {
+			times[timing.KeyOf(s.req.Source.project(s.env), s.stays.Steps[i])] = seconds
+		}
+	}
+	if err := timing.Add(s.env.Times, times); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.avoided(); got != 100-2+30-2 {
+		t.Errorf("%g", got)
 	}
 }

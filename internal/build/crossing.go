@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/moby/buildkit/client/llb"
@@ -55,7 +57,11 @@ func (x *crossing) build(index int, def *llb.Definition, g graph.Graph, isolated
 type UnknownStageError struct{ Stages []string }
 
 func (e *UnknownStageError) Error() string {
-	return fmt.Sprintf("there is no stage %q in the Dockerfile to use a recipe for", e.Stages)
+	quoted := make([]string, len(e.Stages))
+	for i, stage := range e.Stages {
+		quoted[i] = strconv.Quote(stage)
+	}
+	return fmt.Sprintf("a recipe is named for stage %s, which the Dockerfile does not have", strings.Join(quoted, ", "))
 }
 
 // moves are all platforms' builds as they are going to be solved.

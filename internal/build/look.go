@@ -127,7 +127,7 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 	o.Stages = plannedStages(plan, l.targets)
 	o.Bases = l.plannedBases(ctx, v)
 	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts, l.req.Source.size))
-	o.Hints = betterThan(o.Hints, plan, v.graphs)
+	o.Hints = betterThan(o.Hints, plan, m.stay)
 	return clearance{}
 }
 

@@ -59,6 +59,7 @@ type solve struct {
 	passed   *clearance  // set when the barrier has been passed
 	refused  error       // why it may not be
 	again    *clearance  // set when the solve must be made again under the clearance's pins
+	stays    graph.Graph // as the frontend wrote it, before steps were moved
 	moved    cross.Moved // what of it runs on the node's own platform
 	back     string      // why nothing is moved any more; "" if it may be
 	job      *Job        // how the platform is made, if not as planned
