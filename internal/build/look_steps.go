@@ -47,14 +47,8 @@ func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, 
 			p := PlannedStep{File: s.File, Line: s.Line, Stage: s.Stage, Text: instruction(s.Name)}
 			k := key{file: p.File, text: p.Text, line: p.Line}
 			if s.Kind == graph.Exec {
-				k.program = s.Digest
-				p.On, p.Runs = s.Platform, plan.Programs[s.Digest].Mode
-				if platform.Contains(installs, p.On) {
-					p.Runs = Emulated
-				}
-				if p.Recipe = recipes[s.Digest]; p.Recipe != "" {
-					p.Runs = Cross
-				}
+				k.program, p.Recipe = s.Digest, recipes[s.Digest]
+				p.runs(s, plan, installs)
 			}
 			n, ok := at[k]
 			if !ok {
@@ -68,6 +62,17 @@ func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, 
 	}
 	slices.SortStableFunc(steps, func(a, b PlannedStep) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	return steps
+}
+
+// runs says how the step's program runs. Its Recipe is known.
+func (p *PlannedStep) runs(s graph.Step, plan Plan, installs []platform.Platform) {
+	p.On, p.Runs = s.Platform, plan.Programs[s.Digest].Mode
+	switch {
+	case p.Recipe != "":
+		p.Runs = Cross
+	case platform.Contains(installs, p.On):
+		p.Runs = Emulated
+	}
 }
 
 var (
