@@ -34,17 +34,22 @@ type crossStageMetadata struct {
 	Fix     string `json:"fix,omitempty"`
 }
 
-// newCrossMetadata is nil where nothing would have run under an emulator.
+// isResult is the word for what ends as the image's own file system, about which nothing is decided.
+const isResult = "result"
+
+// newCrossMetadata is nil where nothing was decided. What ends as the image's own file system is left out.
 func newCrossMetadata(c build.Crossing) *crossMetadata {
-	if len(c.Steps)+len(c.Stages) == 0 && c.Back == "" {
-		return nil
-	}
 	m := &crossMetadata{Steps: []crossStepMetadata{}, Stages: []crossStageMetadata{}, Avoided: math.Round(c.Avoided), Back: c.Back}
 	for _, s := range c.Steps {
 		m.Steps = append(m.Steps, crossStepMetadata{s.File, s.Line, s.Stage, s.Text, s.Recipe, math.Trunc(s.Seconds*1000) / 1000})
 	}
 	for _, s := range c.Stages {
-		m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved, s.Recipe, s.Why.Check, s.Why.Message, s.Why.Fix})
+		if s.Why.Check != isResult {
+			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved, s.Recipe, s.Why.Check, s.Why.Message, s.Why.Fix})
+		}
+	}
+	if len(m.Steps)+len(m.Stages) == 0 && m.Back == "" {
+		return nil
 	}
 	return m
 }
