@@ -90,7 +90,7 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 	if len(c.req.Attests) > 0 && x.choice.Auto {
 		c.attested(x, v)
 	}
-	x.look(ctx, v, newInspector(x.native))
+	x.look(ctx, v, newInspector(x.native, c.env.Bases))
 	for i, def := range v.defs {
 		moved, err := x.move(i, def, v.graphs[i], false)
 		if err == nil && moved.Definition != nil {

@@ -73,7 +73,7 @@ func TestBaseImagesAreLookedAtForBothPlatforms(t *testing.T) {
 	exist := []string{"/usr/local/go/VERSION", "/usr/bin/golang", "/usr/bin/cc", "/usr/bin/gcc", "/empty", "/usr", "/usr/*/go*", "/empty/*", "/etc/*"}
 	var base recipe.Base
 	call(t, b, func(ctx context.Context, gw gateway.Client) {
-		base = newInspector(amd64).base(ctx, gw, golang, func(target ocispecs.ImageConfig) ([]string, []string) {
+		base = newInspector(amd64, "").base(ctx, gw, golang, func(target ocispecs.ImageConfig) ([]string, []string) {
 			if diff := cmp.Diff([]string{"OF=linux/arm64"}, target.Env); diff != "" {
 				t.Errorf("the recipe is asked with another configuration than the target's (-want +got):\n%s", diff)
 			}
@@ -112,7 +112,7 @@ func TestFoldersThatAreTooLargeHoldSomething(t *testing.T) {
 	}
 	b.Contents = func(string, platform.Platform) (ocispecs.ImageConfig, fs.FS) { return ocispecs.ImageConfig{}, large }
 	call(t, b, func(ctx context.Context, gw gateway.Client) {
-		base := newInspector(amd64).base(ctx, gw, golang, asking(nil, []string{"/out", "/out/*"}))
+		base := newInspector(amd64, "").base(ctx, gw, golang, asking(nil, []string{"/out", "/out/*"}))
 		want := map[string]recipe.File{"/out": {Exists: true, Holds: true}, "/out/*": {Exists: true, Holds: true}}
 		if diff := cmp.Diff(want, base.Native.Files); diff != "" {
 			t.Error(diff)
@@ -122,7 +122,7 @@ func TestFoldersThatAreTooLargeHoldSomething(t *testing.T) {
 
 func TestAnImageIsLookedAtOnceForAllPlatforms(t *testing.T) {
 	b := newToolchain(t)
-	in := newInspector(amd64)
+	in := newInspector(amd64, "")
 	call(t, b, func(ctx context.Context, gw gateway.Client) {
 		var looking sync.WaitGroup
 		for _, p := range []platform.Platform{arm64, armv7} {
@@ -171,7 +171,7 @@ func TestWhyABaseCannotBeLookedAtIsSaid(t *testing.T) {
 			b := newToolchain(t)
 			b.Image = test.image
 			call(t, b, func(ctx context.Context, gw gateway.Client) {
-				base := newInspector(amd64).base(ctx, gw, golang, asking([]string{"/usr/local/go/VERSION"}, nil))
+				base := newInspector(amd64, "").base(ctx, gw, golang, asking([]string{"/usr/local/go/VERSION"}, nil))
 				if diff := cmp.Diff(recipe.Base{Reason: test.want}, base); diff != "" {
 					t.Error(diff)
 				}
@@ -186,7 +186,7 @@ func TestWhyABaseCannotBeLookedAtIsSaid(t *testing.T) {
 func TestAnImageThatNothingIsAskedOfIsNotFetched(t *testing.T) {
 	b := newToolchain(t)
 	call(t, b, func(ctx context.Context, gw gateway.Client) {
-		if base := newInspector(amd64).base(ctx, gw, golang, asking(nil, nil)); base.Native == nil || base.Target == nil {
+		if base := newInspector(amd64, "").base(ctx, gw, golang, asking(nil, nil)); base.Native == nil || base.Target == nil {
 			t.Errorf("its configuration is known: %+v", base)
 		}
 	})

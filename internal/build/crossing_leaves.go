@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -54,7 +55,7 @@ func (s *solve) premises(ctx context.Context, gw gateway.Client) error {
 // programs. An error is a *PremiseError, or says why the builder could not be asked.
 func checkLeaves(ctx context.Context, gw gateway.Client, tips []cross.Tip, target platform.Platform) error {
 	for _, tip := range tips {
-		if len(tip.Leaves) == 0 {
+		if !slices.ContainsFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved }) {
 			continue
 		}
 		res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: tip.Definition.ToPB()})
@@ -129,6 +130,9 @@ func (p premise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 		return walked <= maxLeft && len(names) <= maxPrograms
 	}
 	for _, leave := range leaves {
+		if leave.Moved {
+			continue // what it becomes is looked at where it leaves
+		}
 		found, more, err := p.files.match(ctx, leave.Path, maxLeft)
 		for _, e := range found {
 			if add(e, true) && err == nil && e.mode.IsDir() {

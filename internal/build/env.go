@@ -72,6 +72,8 @@ type Env struct {
 	Stdout io.Writer
 	// Listings is a folder that keeps what layers have, so that none is read twice; "" keeps nothing.
 	Listings string
+	// Bases is a folder that keeps what was seen of base images, so that none is looked at twice; "" keeps nothing.
+	Bases string
 	// Times is a file that keeps how long steps took under an emulator (package timing); "" keeps nothing.
 	Times string
 }

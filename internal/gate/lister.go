@@ -66,7 +66,7 @@ const maxHeld = 4 * maxListing
 func (l *Lister) init() {
 	l.reading = make(chan struct{}, positive(l.AtOnce, defaultAtOnce))
 	l.flights = map[digest.Digest]*flight{}
-	l.cache = cache{dir: l.Cache, max: positive(l.CacheBytes, defaultCacheBytes)}
+	l.cache = newCache(l.Cache, positive(l.CacheBytes, defaultCacheBytes))
 }
 
 func positive[N int | int64](n, otherwise N) N {
