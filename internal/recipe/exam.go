@@ -2,71 +2,329 @@ package recipe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
 // exam is one judgement of a stage.
 type exam struct {
-	Recipe
 	Stage
-	edits map[digest.Digest]Edit
+	recipe Recipe
+	looked bool // Base is there
+	edits  map[digest.Digest]Edit
+
+	work      bool     // something in it is the recipe's own work
+	installs  bool     // the system's directories have more than the base image has
+	installed []string // packages by name
+	made      []string // paths that a command was told to write to: -o
+	golang    *golang  // what only Go needs; nil for others
 }
 
-func (r Recipe) exam(s Stage) *exam {
-	return &exam{Recipe: r, Stage: s, edits: map[digest.Digest]Edit{}}
-}
-
-// Ask returns the paths of base images that [Recipe.Judge] must know: those to be read, and those of which it is enough to know whether
-// they exist and hold something. target is the configuration of the base image for the platform that is built.
-func (r Recipe) Ask(_ ocispecs.ImageConfig, leaves []Leave) (read, exists []string) {
+func (r Recipe) exam(s Stage, looked bool) *exam {
+	e := &exam{recipe: r, Stage: s, looked: looked, edits: map[digest.Digest]Edit{}}
 	if r.Name == "go" {
-		read, exists = []string{"/usr/local/go/VERSION"}, []string{"/usr/local/go/bin/go"}
+		e.golang = newGolang(e)
 	}
-	for _, l := range leaves {
-		exists = append(exists, l.Path)
-	}
-	return read, exists
+	return e
 }
 
-func (e *exam) commands() Reason {
-	compiles := false
-	for _, s := range e.Steps {
-		if s.Kind != graph.Exec {
-			continue
+// first is the reason of the first check that has one.
+func (e *exam) first(checks ...func() Reason) Reason {
+	for _, check := range checks {
+		if why := check(); why != (Reason{}) {
+			return why
 		}
-		text := strings.Join(s.Args, " ")
+	}
+	return Reason{}
+}
+
+// port refuses platforms that the recipe is not for.
+func (e *exam) port() Reason {
+	if e.golang != nil {
+		return e.golang.port()
+	}
+	return Reason{}
+}
+
+// look takes from the base image what the commands are judged by.
+func (e *exam) look() Reason {
+	if e.golang != nil {
+		return e.golang.look()
+	}
+	return Reason{}
+}
+
+// step is a step that runs something, as it is examined.
+type step struct {
+	graph.Step
+	env     []string          // what it runs with
+	added   map[string]bool   // variables that it would not have had
+	derived map[string]string // variables that have something of the platform's in them, and which it was
+}
+
+// reason is one that a step is the cause of.
+func (s step) reason(check, message, fix string) Reason {
+	return Reason{Check: check, Message: message, Fix: fix, File: s.File, Line: s.Line}
+}
+
+// steps examines what the steps run.
+func (e *exam) steps() Reason {
+	for _, gs := range e.Steps {
+		switch gs.Kind {
+		case graph.Exec:
+			if why := e.exec(step{Step: gs}); why != (Reason{}) {
+				return why
+			}
+		case graph.Build, graph.Other, graph.Passthrough:
+			return step{Step: gs}.reason("command", gs.Name+" is a step that is not known", "")
+		}
+	}
+	if !e.work {
+		return Reason{Check: "nothing", Message: "nothing in it is for recipe " + e.recipe.Name}
+	}
+	return Reason{}
+}
+
+// exec examines what one step runs, with the environment that it would be moved with.
+func (e *exam) exec(s step) Reason {
+	s.env, s.derived, s.added = s.Env, map[string]string{}, map[string]bool{}
+	secrets := slices.ContainsFunc(s.Mounts, func(m graph.Mount) bool { return m.Type == "secret" && m.Dest == "" })
+	in := shell.Input{Args: s.Args, Env: s.Env, Cwd: s.Cwd, Open: secrets}
+	if e.golang != nil {
+		in.Known = e.golang.output
+	}
+	script := shell.Read(in)
+	if e.golang != nil && e.golang.wanted(script) {
+		if why := e.golang.environment(&s); why != (Reason{}) {
+			return why
+		}
+		in.Env = s.env
+		script = shell.Read(in)
+	}
+	if why := e.uses(s, script); why != (Reason{}) {
+		return why
+	}
+	for _, p := range script.Problems {
+		if !e.Named {
+			return s.reason("command", fmt.Sprintf("RUN %s %s", p.Text, p.Why), e.anyway())
+		}
+		if why := e.taken(s, shell.Command{Text: p.Text}); why != (Reason{}) {
+			return why
+		}
+	}
+	for _, c := range script.Commands {
+		if why := e.command(s, c); why != (Reason{}) {
+			return why
+		}
+	}
+	if e.golang != nil {
+		return e.golang.finish(s)
+	}
+	return Reason{}
+}
+
+// anyway is what to write to have the stage moved nevertheless.
+func (e *exam) anyway() string {
+	return fmt.Sprintf("--cross=%s moves it all the same", e.recipe.Name)
+}
+
+// command examines a command.
+func (e *exam) command(s step, c shell.Command) Reason {
+	d := e.deed(c)
+	if why := e.machine(s, c, d); why != (Reason{}) {
+		return why
+	}
+	for _, f := range c.Files {
+		if why := e.redirect(s, c, d, f); why != (Reason{}) {
+			return why
+		}
+	}
+	switch d {
+	case plain, shows:
+		return Reason{}
+	case handles:
+		return e.handles(s, c)
+	case packages:
+		return e.packages(s, c)
+	case compiles:
+		if e.golang != nil {
+			return e.golang.command(s, c)
+		}
+		e.work = true
+		return Reason{}
+	}
+	return e.notKnown(s, c)
+}
+
+// notKnown is a command of which it is not known whether it does the same for another CPU.
+func (e *exam) notKnown(s step, c shell.Command) Reason {
+	if e.Named {
+		return e.taken(s, c)
+	}
+	return s.reason("command", fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text), e.anyway())
+}
+
+// taken is a command that is not known and is taken for safe, because the user named the recipe.
+func (e *exam) taken(s step, c shell.Command) Reason {
+	e.work, e.installs = true, true
+	if e.golang != nil && mayBuild(c) {
+		return e.golang.cgo(s, c)
+	}
+	return Reason{}
+}
+
+func (e *exam) deed(c shell.Command) deed {
+	if slices.Contains(e.recipe.tools, c.Name()) {
+		return compiles
+	}
+	return deedOf(c)
+}
+
+// machine finds what tells a step on which CPU it runs.
+func (e *exam) machine(s step, c shell.Command, d deed) Reason {
+	if e.Named {
+		return Reason{}
+	}
+	dirs := machineDirs
+	if d == handles {
+		dirs = machineDirs[:2] // of the others' content it is asked later
+	}
+	const fix = "take it out of the stage, or write FROM --platform=$BUILDPLATFORM and GOARCH=$TARGETARCH yourself"
+	if d == shows && c.Output != shell.Shown || d == packages && slices.Contains(c.Words(), "--print-arch") {
+		return s.reason("arch", fmt.Sprintf("RUN %s asks on which CPU it runs", c.Text), fix)
+	}
+	switch c.Name() {
+	case "rm", "mkdir", "chmod", "chown", "touch", "rmdir":
+		return Reason{}
+	}
+	for _, p := range paths(c) {
+		if p != "" && within(p, dirs) {
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, p), fix)
+		}
+	}
+	for _, f := range c.Files {
+		if !f.Write && within(f.Path, dirs) {
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, f.Path), fix)
+		}
+	}
+	return Reason{}
+}
+
+// platformArgs are the variables in which BuildKit gives the platform. Those of the platform that builds are not there: steps that
+// use them are not the same on two builders, whoever runs them.
+var platformArgs = []string{
+	"TARGETPLATFORM", "TARGETARCH", "TARGETVARIANT", "TARGETOS", "BUILDPLATFORM", "BUILDARCH", "BUILDVARIANT", "BUILDOS",
+	"HOSTTYPE", "MACHTYPE", "DPKG_ARCH",
+}
+
+// goVariables are Go's own, in which a platform's value may end.
+var goVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
+
+// uses finds what a script does with the variables that name a platform.
+func (e *exam) uses(s step, script shell.Script) Reason {
+	for _, u := range script.Uses {
+		origin := s.derived[u.Var]
+		if slices.Contains(platformArgs, u.Var) {
+			origin = u.Var
+		}
 		switch {
-		case strings.Contains(text, "go build") && !strings.Contains(text, "&&"):
-			compiles = true
-			e.edits[s.Digest] = Edit{Env: []string{"GOOS=" + e.Target.OS, "GOARCH=" + e.Target.Architecture}}
-		case strings.Contains(text, "go mod download"):
-		case !e.Named:
-			return Reason{Check: "command", Message: fmt.Sprintf("%s is not known to do the same for another CPU", s.Name), File: s.File, Line: s.Line}
-		}
-	}
-	if !compiles {
-		return Reason{Check: "nothing", Message: "nothing in it compiles"}
-	}
-	return Reason{}
-}
-
-func (e *exam) leaves() Reason {
-	for _, l := range e.Leaves {
-		if l.Path == "/" || e.Base.Native.Files[l.Path].Holds || e.Base.Target.Files[l.Path].Holds {
-			return Reason{Check: "leaves-base", Message: fmt.Sprintf("%s is taken from it, which is of its base image", l.Path), Line: l.Line}
+		case s.added[u.Var] && !u.Own:
+			return s.reason("env", fmt.Sprintf("RUN %s reads %s, which has no value without the move", u.Text, u.Var), "write ENV "+u.Var+"=… in the stage")
+		case origin == "" || e.Named || slices.Contains(goVariables, u.Into):
+		case u.Into != "":
+			s.derived[u.Into] = origin
+		default:
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s", u.Text, origin),
+				fmt.Sprintf("use %s for GOOS, GOARCH and GOARM only, or FROM --platform=$BUILDPLATFORM", origin))
 		}
 	}
 	return Reason{}
 }
 
-func (e *exam) base() Reason {
-	if e.Base.Native == nil || e.Base.Target == nil {
-		return Reason{Check: "base", Message: "its base image " + e.Base.Reason}
+// handles examines a command that handles files: those of the base image must stay where they are.
+func (e *exam) handles(s step, c shell.Command) Reason {
+	all := paths(c)
+	sources, dest := all, ""
+	switch c.Name() {
+	case "cp", "mv", "ln", "install":
+		if len(all) > 1 {
+			sources, dest = all[:len(all)-1], all[len(all)-1]
+		}
+		for i, w := range c.Words() {
+			if (w == "-t" || w == "--target-directory") && i+1 < len(c.Words()) {
+				sources, dest = all, shell.Resolve(c.Cwd, c.Words()[i+1])
+			}
+		}
+	case "tar":
+		if w := c.Words(); len(w) > 0 && (strings.Contains(w[0], "x") && !strings.HasPrefix(w[0], "--") || slices.ContainsFunc(w, extracts)) {
+			e.installs = e.installs || slices.ContainsFunc(all, func(p string) bool { return p == "/" || within(p, packageDirs) })
+			return Reason{}
+		}
+	case "awk", "gawk":
+		if slices.ContainsFunc(c.Words(), func(w string) bool { return strings.Contains(w, "system(") || strings.Contains(w, "getline") }) {
+			return e.notKnown(s, c)
+		}
+	case "sed", "patch":
+		if slices.ContainsFunc(c.Words(), func(w string) bool { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }) {
+			return Reason{}
+		}
 	}
+	copies := slices.Contains([]string{"cp", "mv", "ln", "install", "tar", "zip", "rsync", "dd", "gzip", "xz"}, c.Name())
+	if !copies && c.Output == shell.Shown {
+		return Reason{}
+	}
+	for i, src := range sources {
+		switch {
+		case src == "" && copies:
+			return e.fromBase(s, c, "a file whose name is not known")
+		case src == "" || e.mine(src) || !touches(fixed(src), systemDirs):
+		case dest != "" && within(dest, packageDirs):
+			e.installs = true // it does not leave the system's directories
+		case !copies && src == "/":
+		default:
+			return e.fromBase(s, c, all[i])
+		}
+	}
+	return Reason{}
+}
+
+// extracts reports whether a word makes tar take files out of an archive.
+func extracts(w string) bool {
+	return w == "--extract" || len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "x")
+}
+
+func (e *exam) fromBase(s step, c shell.Command, what string) Reason {
+	return s.reason("leaves-base", fmt.Sprintf("RUN %s takes %s, which may be the base image's", c.Text, what),
+		"take it in another stage, or from the final stage's own base image")
+}
+
+// mine reports whether a path was made by a command that was told to.
+func (e *exam) mine(name string) bool {
+	return slices.ContainsFunc(e.made, func(m string) bool { return inside(name, m) })
+}
+
+// redirect examines a file that a command reads from or writes to.
+func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
+	if !f.Write && d != shows && within(f.Path, systemDirs) && !e.mine(f.Path) && (c.Output != shell.Shown || d == compiles) {
+		return e.fromBase(s, c, f.Path)
+	}
+	return Reason{}
+}
+
+// packages examines a command of a package manager.
+func (e *exam) packages(s step, c shell.Command) Reason {
+	names, ok := installed(c)
+	if !ok {
+		return e.notKnown(s, c)
+	}
+	if len(names) > 0 || slices.ContainsFunc(c.Words(), func(w string) bool { return strings.Contains(w, "upgrade") }) {
+		e.installs = true
+	}
+	e.installed = append(e.installed, names...)
 	return Reason{}
 }

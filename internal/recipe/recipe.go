@@ -44,6 +44,9 @@ type Recipe struct {
 	About  string // one line for help and docs
 	Auto   bool   // used without being named: its results are byte for byte what emulation gives
 	Output string // OutputTarget or OutputNone
+
+	marks marks    // what its base images have
+	tools []string // the commands that are its own
 }
 
 // All returns the recipes, those of auto first. The result is the caller's.
@@ -119,21 +122,17 @@ type Reason struct {
 // Screen tells whether a stage is worth a look at its base image: whether the recipe's tools do something in it, and no step of it is
 // out of the question. It needs no Base, is cheap, and never says no where [Recipe.Judge] would say yes.
 func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
-	e := r.exam(s)
-	if why = e.commands(); why != (Reason{}) {
-		return false, why
-	}
-	return true, Reason{}
+	e := r.exam(s, false)
+	why = e.first(e.port, e.steps, e.leaves)
+	return why == Reason{}, why
 }
 
 // Judge tells what the steps of a stage need to do the same on the builder's own platform. If it cannot be, there are no edits and why
 // says so. Base must hold what [Recipe.Ask] asked for; what was not looked at is not known, and keeps the stage where it is.
 func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Reason) {
-	e := r.exam(s)
-	for _, check := range []func() Reason{e.commands, e.base, e.leaves} {
-		if why := check(); why != (Reason{}) {
-			return nil, why
-		}
+	e := r.exam(s, true)
+	if why := e.first(e.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves); why != (Reason{}) {
+		return nil, why
 	}
 	return e.edits, Reason{}
 }

@@ -1,0 +1,175 @@
+package recipe
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// marks are what base images of a recipe have: one of them is enough.
+type marks struct {
+	env      []string // variables of the image's configuration
+	files    []string
+	packages []string // that the stage itself installs
+}
+
+// Ask returns the paths of base images that [Recipe.Judge] must know: those to be read, and those of which it is enough to know whether
+// they exist and hold something. target is the configuration of the base image for the platform that is built. What is asked for is
+// the same for both platforms.
+func (r Recipe) Ask(target ocispecs.ImageConfig, leaves []Leave) (read, exists []string) {
+	exists = slices.Clone(r.marks.files)
+	if r.Name == "go" {
+		read, exists = golangFiles(target)
+	}
+	for _, l := range leaves {
+		exists = append(exists, fixed(l.Path))
+	}
+	for _, list := range []*[]string{&read, &exists} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	return read, exists
+}
+
+// file is what is known of a path in both images; ok is false if it was not looked at in one.
+func (e *exam) file(name string) (native, target File, ok bool) {
+	native, inNative := e.Base.Native.Files[name]
+	target, inTarget := e.Base.Target.Files[name]
+	return native, target, inNative && inTarget
+}
+
+// both names the two platforms.
+func (e *exam) both() string {
+	return platform.Format(e.Native) + " and " + platform.Format(e.Target)
+}
+
+// sameBase compares the configurations of the base image for the two platforms.
+func (e *exam) sameBase() Reason {
+	if e.Base.Native == nil || e.Base.Target == nil {
+		why := e.Base.Reason
+		if why == "" {
+			why = "could not be looked at"
+		}
+		return Reason{Check: "base", Message: "its base image " + why}
+	}
+	n, t := e.Base.Native.Config, e.Base.Target.Config
+	differs := func(what string) Reason {
+		return Reason{Check: "base", Message: fmt.Sprintf("its base image has not the same %s for %s", what, e.both())}
+	}
+	if name := differing(variables(n.Env), variables(t.Env)); name != "" {
+		return differs("ENV " + name)
+	}
+	switch {
+	case n.User != t.User:
+		return differs("USER")
+	case n.WorkingDir != t.WorkingDir:
+		return differs("WORKDIR")
+	}
+	return Reason{}
+}
+
+// variables of KEY=value, without those that Go has one of for each CPU.
+func variables(env []string) map[string]string {
+	vars := map[string]string{}
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if !slices.Contains(goVariables[2:], name) {
+			vars[name] = value
+		}
+	}
+	return vars
+}
+
+// differing is the first name whose values are not the same; "" if there is none.
+func differing(a, b map[string]string) string {
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		if v, ok := b[name]; !ok || v != a[name] {
+			return name
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		if _, ok := a[name]; !ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// recognised tells whether the base image, or what the stage installs, is of the recipe's kind.
+func (e *exam) recognised() Reason {
+	if e.golang != nil {
+		return Reason{} // it has been looked at before its commands were
+	}
+	has := func(env []string) bool {
+		vars := variables(env)
+		return slices.ContainsFunc(e.recipe.marks.env, func(name string) bool { return vars[name] != "" })
+	}
+	if has(e.Base.Native.Config.Env) && has(e.Base.Target.Config.Env) {
+		return Reason{}
+	}
+	for _, name := range e.recipe.marks.files {
+		if native, target, ok := e.file(name); ok && native.Exists && target.Exists {
+			return Reason{}
+		}
+	}
+	if slices.ContainsFunc(e.installed, func(p string) bool { return slices.Contains(e.recipe.marks.packages, packageName(p)) }) {
+		return Reason{}
+	}
+	return Reason{Check: "no-recipe", Message: "its base image is none of recipe " + e.recipe.Name}
+}
+
+// packageName is a package without its version.
+func packageName(p string) string {
+	if i := strings.IndexAny(p, "=<>~@"); i > 0 {
+		p = p[:i]
+	}
+	return strings.TrimSuffix(p, ":native")
+}
+
+// leaves examines what others take from the stage: only what its own steps made.
+func (e *exam) leaves() Reason {
+	for _, l := range e.Leaves {
+		refuse := func(check, format, fix string) Reason {
+			return Reason{Check: check, Message: fmt.Sprintf(format, l.Path), Fix: fix, File: e.leaveFile(), Line: l.Line}
+		}
+		fromBase := "copy it from another stage, or have it in the final stage's own base image"
+		at := fixed(l.Path)
+		if at == "/" {
+			return refuse("leaves-base", "%s is copied from it, which has all of the base image", "copy the paths that it makes only")
+		}
+		if e.golang != nil {
+			if store := e.golang.holds(at); store != "" {
+				return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
+			}
+		}
+		if e.installs && within(at, packageDirs) && !e.mine(at) {
+			return refuse("leaves-packages", "%s is copied from it, which may come from a package for this CPU", fromBase)
+		}
+		if !e.looked {
+			continue
+		}
+		native, target, ok := e.file(at)
+		if !ok {
+			return refuse("base", "it is not known whether the base image has %s, which is copied from it", "")
+		}
+		if native.Holds || target.Holds {
+			return refuse("leaves-base", "%s is copied from it, and comes from its base image", fromBase)
+		}
+	}
+	return Reason{}
+}
+
+// leaveFile is the file that the stage's steps were written in.
+func (e *exam) leaveFile() string {
+	for _, s := range e.Steps {
+		if s.File != "" {
+			return s.File
+		}
+	}
+	return ""
+}

@@ -1,0 +1,229 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// golang is what only Go needs of an exam. The facts about the go command are those of cmd/go of Go 1.26, where they are not said to be
+// of another version.
+type golang struct {
+	e       *exam
+	archVar string // GOARM for arm; "" where Go has none
+	toolchain
+	goenv  map[string]string // of go.env and what go env -w has written: what holds where the environment has nothing
+	stores map[string]string // directories that must not leave, and what they are
+
+	adds    []string // what the step needs in its environment, KEY=value
+	install *install // of the step, nil if it has none
+}
+
+// archVars has the Linux ports of Go, and the variable that chooses among the variants of each.
+var archVars = map[string]string{
+	"386": "GO386", "amd64": "GOAMD64", "arm": "GOARM", "arm64": "GOARM64", "loong64": "", "mips": "GOMIPS", "mipsle": "GOMIPS",
+	"mips64": "GOMIPS64", "mips64le": "GOMIPS64", "ppc64": "GOPPC64", "ppc64le": "GOPPC64", "riscv64": "GORISCV64", "s390x": "",
+}
+
+func newGolang(e *exam) *golang {
+	return &golang{e: e, archVar: archVars[e.Target.Architecture], goenv: map[string]string{}, stores: map[string]string{}}
+}
+
+// port refuses platforms that Go is not for.
+func (g *golang) port() Reason {
+	for _, p := range []platform.Platform{g.e.Target, g.e.Native} {
+		if _, ok := archVars[p.Architecture]; !ok || p.OS != "linux" {
+			return Reason{Check: "env", Message: "Go is not known to build for " + platform.Format(p)}
+		}
+	}
+	return Reason{}
+}
+
+// verb is what is known of a word after go.
+type verb struct {
+	env   bool     // what it does depends on GOARCH
+	cgo   bool     // and on cgo
+	build bool     // it has build flags, which are read
+	words []string // the words that may follow, if only some may
+}
+
+// verbs are the words after go that are safe. go run, test, generate, tool and fix run programs; what is not here is not known.
+var verbs = map[string]verb{
+	"build":   {env: true, cgo: true, build: true},
+	"install": {env: true, cgo: true, build: true},
+	"vet":     {env: true, cgo: true},
+	"list":    {env: true, cgo: true},
+	"env":     {env: true},
+	"get":     {},
+	"mod":     {words: []string{"download", "tidy", "vendor", "verify", "init", "edit", "graph", "why"}},
+	"work":    {words: []string{"sync", "use", "init", "edit", "vendor"}},
+	"version": {}, "help": {}, "fmt": {}, "clean": {}, "doc": {}, "telemetry": {},
+}
+
+// wanted reports whether a script has something in it that depends on the target's environment.
+func (g *golang) wanted(script shell.Script) bool {
+	for _, c := range script.Commands {
+		c = inDirectory(c)
+		d := g.e.deed(c)
+		if d == unknown && g.e.Named && mayBuild(c) {
+			return true
+		}
+		if d != compiles || len(c.Args) < 2 || !verbs[c.Args[1].Text].env {
+			continue
+		}
+		if w := c.Words(); w[0] == "env" && len(w) > 1 && (w[1] == "-w" || w[1] == "-u") {
+			continue
+		}
+		return true
+	}
+	return g.e.Named && len(script.Problems) > 0
+}
+
+// mayBuild reports whether a command that is not known may run the go command. One without arguments is what could not be read.
+func mayBuild(c shell.Command) bool {
+	if len(c.Args) == 0 || strings.Contains(c.Args[0].Text, "/") {
+		return true
+	}
+	return slices.Contains([]string{"make", "gmake", "mage", "task", "just", "ninja", "goreleaser", "bazel"}, c.Name())
+}
+
+// command examines a command of the go tool.
+func (g *golang) command(s step, c shell.Command) Reason {
+	c = inDirectory(c)
+	if len(c.Args) < 2 {
+		return Reason{}
+	}
+	g.remember(c)
+	name := c.Args[1].Text
+	v, ok := verbs[name]
+	words := c.Args[2:]
+	switch {
+	case !ok:
+		if slices.Contains([]string{"run", "test", "generate", "tool"}, name) && !g.e.Named {
+			return s.reason("command", fmt.Sprintf("RUN %s runs what it builds", c.Text), "have it in a stage of its own, that nothing is copied from")
+		}
+		return g.e.notKnown(s, c)
+	case v.words != nil && (len(words) == 0 || !slices.Contains(v.words, words[0].Text)):
+		return g.e.notKnown(s, c)
+	case name == "env":
+		return g.env(s, c)
+	case name == "version":
+		if c.Output != shell.Shown && !g.e.Named {
+			return s.reason("arch", fmt.Sprintf("RUN %s tells for which CPU the go command is", c.Text), "write the version as text")
+		}
+	case name == "get" && g.e.looked && g.minor < 18 && !slices.ContainsFunc(words, func(w shell.Word) bool { return w.Text == "-d" }):
+		return g.e.notKnown(s, c)
+	}
+	g.e.work = g.e.work || v.cgo
+	if v.env {
+		if why := g.target(s, c); why != (Reason{}) {
+			return why
+		}
+	}
+	if why := g.flags(s, c, name, v); why != (Reason{}) {
+		return why
+	}
+	if v.cgo {
+		if why := g.cgo(s, c); why != (Reason{}) {
+			return why
+		}
+	}
+	if name == "install" {
+		return g.installs(s, c)
+	}
+	return Reason{}
+}
+
+// inDirectory is go -C DIR VERB as go VERB in DIR.
+func inDirectory(c shell.Command) shell.Command {
+	if len(c.Args) > 3 && c.Args[1].Text == "-C" {
+		c.Cwd = shell.Resolve(c.Cwd, c.Args[2].Text)
+		c.Args = append([]shell.Word{c.Args[0]}, c.Args[3:]...)
+	}
+	return c
+}
+
+// value of a variable of Go's where a command runs: of the environment, else of go env -w and go.env.
+func (g *golang) value(c shell.Command, name string) string {
+	if v := c.Env[name]; v != "" {
+		return v
+	}
+	return g.goenv[name]
+}
+
+// remember notes where a command keeps what must not leave the stage.
+func (g *golang) remember(c shell.Command) {
+	home := g.value(c, "HOME")
+	if home == "" {
+		home = "/root"
+	}
+	or := func(v, other string) string {
+		if v == "" {
+			return other
+		}
+		return v
+	}
+	gopath, _, _ := strings.Cut(or(g.value(c, "GOPATH"), path.Join(home, "go")), ":")
+	cache := or(g.value(c, "XDG_CACHE_HOME"), path.Join(home, ".cache"))
+	g.stores[or(g.value(c, "GOMODCACHE"), path.Join(gopath, "pkg/mod"))] = "the module cache"
+	g.stores[or(g.value(c, "GOCACHE"), path.Join(cache, "go-build"))] = "the build cache"
+}
+
+// holds names what must not leave and is in a directory, or what the directory is in.
+func (g *golang) holds(dir string) string {
+	for _, store := range slices.Sorted(mapKeys(g.stores)) {
+		what := g.stores[store]
+		if inside(store, dir) || what != "the module cache" && inside(dir, store) {
+			return what
+		}
+	}
+	if g.root != "" && (inside(g.root, dir) || inside(dir, g.root)) {
+		return "the Go toolchain"
+	}
+	return ""
+}
+
+// output knows what some commands give.
+func (g *golang) output(c shell.Command) (string, bool) {
+	words := c.Words()
+	switch c.Name() {
+	case "go":
+		if len(words) == 2 && words[0] == "env" {
+			switch words[1] {
+			case "GOARCH":
+				return g.e.Target.Architecture, true
+			case "GOOS":
+				return "linux", true
+			case "GOPATH", "GOBIN", "GOMODCACHE", "GOROOT":
+				if v := g.value(c, words[1]); v != "" {
+					return v, true
+				}
+				if words[1] == "GOROOT" && g.root != "" {
+					return g.root, true
+				}
+			}
+		}
+	case "which", "command":
+		if len(words) > 0 && words[len(words)-1] == "go" {
+			return path.Join(g.root, "bin/go"), true // before the base image is known, its name is enough
+		}
+	}
+	return "", false
+}
+
+// finish makes the edit of a step, when all of its commands are examined.
+func (g *golang) finish(s step) Reason {
+	if len(g.adds) > 0 {
+		edit := Edit{Env: g.adds}
+		if g.install != nil {
+			g.install.edit(&edit, s.Args)
+		}
+		g.e.edits[s.Digest] = edit
+	}
+	g.adds, g.install = nil, nil
+	return Reason{}
+}

@@ -1,0 +1,117 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// compilers are the names that Go looks for in PATH when it decides about cgo.
+var compilers = []string{"cc", "gcc", "clang"}
+
+// defaultPath is BuildKit's where an image has none (util/system/path.go).
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// compilerless are packages that bring no C compiler, with nothing that they need, in Alpine, Debian and Fedora.
+var compilerless = map[string]bool{}
+
+func init() {
+	for _, name := range strings.Fields(`git git-lfs git-core openssh openssh-client openssh-clients ca-certificates ca-certificates-bundle tzdata
+		make curl wget bash zsh upx jq tree file unzip zip tar gzip bzip2 xz xz-utils zstd brotli libcap libcap-utils libcap2-bin libcap-setcap shadow
+		gnupg openssl su-exec gosu dumb-init tini mailcap coreutils findutils grep sed gawk diffutils patch rsync vim nano less procps iproute2
+		iputils iputils-ping net-tools bind-tools dnsutils mercurial subversion gettext gettext-base apt-transport-https lsb-release protobuf
+		protobuf-compiler protoc sqlite sqlite3 busybox alpine-baselayout apk-tools musl-utils libc-utils netcat-openbsd sudo util-linux`) {
+		compilerless[name] = true
+	}
+}
+
+// cgo examines whether a command does without cgo: only then it gives the same on another CPU.
+func (g *golang) cgo(s step, c shell.Command) Reason {
+	why := func(format string, args ...any) Reason {
+		text := c.Text
+		if len(text) == 0 {
+			text = s.Name
+		}
+		return s.reason("cgo", "RUN "+text+" "+fmt.Sprintf(format, args...), "if it does without C, write ENV CGO_ENABLED=0 in the stage")
+	}
+	v := g.goenv["CGO_ENABLED"]
+	if e := envOf(s, c)["CGO_ENABLED"]; e != "" {
+		v = e
+	}
+	if x := envOf(s, c)["GO_EXTLINK_ENABLED"]; x != "" && x != "0" {
+		return why("links with the C linker (GO_EXTLINK_ENABLED)")
+	}
+	switch v {
+	case "0":
+		return Reason{}
+	case "":
+	case "1":
+		return why("uses cgo (CGO_ENABLED=1)")
+	default:
+		return why("may use cgo: its CGO_ENABLED is not known")
+	}
+	for _, p := range g.e.installed {
+		if !compilerless[packageName(p)] {
+			return why("may use cgo: package %s may bring a C compiler", p)
+		}
+	}
+	if envOf(s, c)["CC"] != "" || g.goenv["CC"] != "" {
+		return why("may use cgo: CC is set")
+	}
+	if !g.e.looked {
+		return Reason{}
+	}
+	if g.minor < 20 {
+		return why("may use cgo: before Go 1.20 it is on even without a C compiler")
+	}
+	if found := g.compiler(envOf(s, c)["PATH"]); found != "" {
+		return why("may use cgo: %s", found)
+	}
+	return Reason{}
+}
+
+// envOf is what a command runs with. What could not be read as commands has the step's.
+func envOf(s step, c shell.Command) map[string]string {
+	if c.Env != nil {
+		return c.Env
+	}
+	return variablesOf(s.env)
+}
+
+// compiler is why there may be a C compiler in a PATH; "" if there is none.
+func (g *golang) compiler(pathVar string) string {
+	known := binDirs(imagePath(g.e.Base.Target.Config.Env))
+	if pathVar == "" {
+		pathVar = defaultPath
+	}
+	for _, dir := range binDirs(pathVar) {
+		if !slices.Contains(known, dir) {
+			return "PATH has " + dir + ", which may have a C compiler"
+		}
+		for _, name := range compilers {
+			native, target, ok := g.e.file(path.Join(dir, name))
+			if !ok || native.Exists || target.Exists {
+				return "its base image has a C compiler (" + path.Join(dir, name) + ")"
+			}
+		}
+	}
+	return ""
+}
+
+// imagePath is the PATH of an image's configuration.
+func imagePath(env []string) string {
+	if p := variablesOf(env)["PATH"]; p != "" {
+		return p
+	}
+	return defaultPath
+}
+
+// binDirs are the directories of a PATH that may have a compiler: not those for administration, and not Go's own.
+func binDirs(pathVar string) []string {
+	return slices.DeleteFunc(strings.Split(pathVar, ":"), func(dir string) bool {
+		return strings.HasSuffix(dir, "sbin") || strings.Contains(dir, "/go") || dir == ""
+	})
+}

@@ -1,0 +1,149 @@
+package recipe
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func mapKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
+
+// environment gives a step the target's environment: GOOS, GOARCH and what the target's own toolchain would have had for its variants.
+// What the author has set stays, and must be the target's.
+func (g *golang) environment(s *step) Reason {
+	has := variablesOf(s.Env)
+	g.adds = nil
+	add := func(name, value string) {
+		if has[name] == "" {
+			g.adds = append(g.adds, name+"="+value)
+			s.added[name] = true
+		}
+	}
+	for _, v := range g.platform() {
+		if author := has[v.name]; author != "" && author != v.value {
+			return g.author(*s, "ENV", v.name, author)
+		}
+		if author := g.goenv[v.name]; author != "" && author != v.value {
+			return g.author(*s, "go env -w", v.name, author)
+		}
+		add(v.name, v.value)
+	}
+	if len(g.adds) == 0 { // the author has set them, and it is an edit that changes nothing
+		g.adds = append(g.adds, "GOARCH="+g.e.Target.Architecture)
+	}
+	if g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.looked {
+		if !g.known {
+			return s.reason("env", fmt.Sprintf("it is not known which %s its Go toolchain has for %s", g.archVar, platform.Format(g.e.Target)),
+				fmt.Sprintf("write ENV %s=… in the stage", g.archVar))
+		}
+		if g.variant != "" {
+			add(g.archVar, g.variant)
+		}
+	}
+	s.env = slices.DeleteFunc(slices.Clone(s.Env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return s.added[name]
+	})
+	s.env = append(s.env, g.adds...)
+	return Reason{}
+}
+
+type setting struct{ name, value string }
+
+func (g *golang) platform() []setting {
+	return []setting{{"GOOS", "linux"}, {"GOARCH", g.e.Target.Architecture}}
+}
+
+func (g *golang) author(s step, how, name, value string) Reason {
+	return s.reason("author", fmt.Sprintf("%s %s=%s is not %s", how, name, value, platform.Format(g.e.Target)),
+		fmt.Sprintf("leave %s out: it is the platform's own", name))
+}
+
+func variablesOf(env []string) map[string]string {
+	vars := map[string]string{}
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		vars[name] = value
+	}
+	return vars
+}
+
+// target examines the environment that a command runs with in the end: a script may have changed it.
+func (g *golang) target(s step, c shell.Command) Reason {
+	for _, v := range g.platform() {
+		switch got := c.Env[v.name]; {
+		case got == v.value:
+		case got == "":
+			return s.reason("env", fmt.Sprintf("RUN %s sets %s to nothing", c.Text, v.name),
+				fmt.Sprintf("leave %s out, or declare the ARG that it is set to", v.name))
+		case !shell.Known(got):
+			return s.reason("env", fmt.Sprintf("RUN %s has a %s that is not known before it runs", c.Text, v.name), "write "+v.name+"=$TARGET"+v.name[2:])
+		default:
+			return s.reason("author", fmt.Sprintf("RUN %s builds for %s=%s, not for %s", c.Text, v.name, got, platform.Format(g.e.Target)),
+				"leave "+v.name+" out: it is the platform's own")
+		}
+	}
+	if v, set := c.Env[g.archVar]; g.archVar != "" && set && v == "" {
+		return s.reason("env", fmt.Sprintf("RUN %s sets %s to nothing", c.Text, g.archVar), "leave "+g.archVar+" out, or declare the ARG that it is set to")
+	}
+	return g.switching(s, c)
+}
+
+// switching examines whether the go command may go on as another version (go.dev/doc/toolchain). All have the same defaults for a port,
+// but for GOARM: it depends on where they were made.
+func (g *golang) switching(s step, c shell.Command) Reason {
+	if g.e.Target.Architecture != "arm" || !g.e.looked || g.minor < 21 || !s.added["GOARM"] {
+		return Reason{}
+	}
+	if t := g.value(c, "GOTOOLCHAIN"); t != "" && t != "local" {
+		return s.reason("env", fmt.Sprintf("RUN %s may use another Go toolchain (GOTOOLCHAIN=%s), whose GOARM is not known", c.Text, t),
+			"write ENV GOTOOLCHAIN=local in the stage, or ENV GOARM=7")
+	}
+	return Reason{}
+}
+
+// sameKeys are what go env tells the same on every CPU, or what is in the environment. The others tell of the machine.
+var sameKeys = []string{
+	"GOOS", "GOARCH", "GOPATH", "GOROOT", "GOMODCACHE", "GOCACHE", "GOBIN", "GOFLAGS", "GOPROXY", "GOMOD", "GOWORK", "GOVERSION", "GOEXE",
+	"GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOENV", "GO111MODULE", "GOTOOLCHAIN", "GOEXPERIMENT", "GOINSECURE", "GOVCS",
+}
+
+// harmless are variables that say where modules come from; written are those of which it matters what go env -w sets them to.
+var (
+	harmless = []string{
+		"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOPRIVATE", "GONOPROXY", "GOINSECURE", "GO111MODULE", "GOVCS", "GOTELEMETRY", "GOAUTH",
+	}
+	written = []string{"GOMODCACHE", "GOCACHE", "GOPATH", "GOBIN", "GOTOOLCHAIN", "GOFLAGS", "CGO_ENABLED"}
+)
+
+// env examines go env: what it tells, and what it writes for the commands after it.
+func (g *golang) env(s step, c shell.Command) Reason {
+	words := c.Args[2:]
+	if len(words) == 0 || words[0].Text != "-w" && words[0].Text != "-u" {
+		told := slices.ContainsFunc(words, func(w shell.Word) bool { return !slices.Contains(sameKeys, w.Text) && w.Text != "-json" })
+		if c.Output == shell.Shown || g.e.Named || len(words) > 0 && !told && words[0].Text != "-json" {
+			return Reason{}
+		}
+		return s.reason("arch", fmt.Sprintf("RUN %s tells on which CPU it runs", c.Text), "ask for GOOS and GOARCH, which are the target's")
+	}
+	for _, w := range words[1:] {
+		name, value, _ := strings.Cut(w.Text, "=")
+		switch {
+		case slices.Contains(harmless, name):
+		case words[0].Text != "-w" || !w.Known() || !c.Sure || !slices.Contains(written, name) && !slices.Contains(goVariables, name):
+			return g.e.notKnown(s, c)
+		case slices.ContainsFunc(g.platform(), func(v setting) bool { return v.name == name && v.value != value }):
+			return g.author(s, "go env -w", name, value)
+		case name == g.archVar && s.added[name]: // which the environment has from us, and which would win
+			return s.reason("env", fmt.Sprintf("RUN %s changes %s in the middle of a step", c.Text, name), "write ENV "+name+"="+value)
+		default:
+			g.goenv[name] = value
+		}
+	}
+	return Reason{}
+}

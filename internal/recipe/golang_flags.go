@@ -1,0 +1,140 @@
+package recipe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// The build flags of the go command (go help build), by whether they have a value. What is in none of the lists is not known.
+var (
+	boolFlags = []string{
+		"a", "n", "v", "x", "work", "trimpath", "modcacherw", "buildvcs", "race", "msan", "asan", "linkshared", "json", "i", "cover", "artifacts",
+	}
+	valueFlags = []string{
+		"o", "p", "tags", "ldflags", "gcflags", "asmflags", "gccgoflags", "mod", "modfile", "overlay", "pgo", "buildmode", "compiler",
+		"installsuffix", "pkgdir", "toolexec", "C", "covermode", "coverpkg", "debug-actiongraph", "debug-trace", "debug-runtime-trace",
+	}
+	// needCgo are flags that use a C compiler or linker; with false as their value they do not.
+	needCgo = []string{"race", "msan", "asan", "linkshared"}
+)
+
+// flags examines the arguments after a verb.
+func (g *golang) flags(s step, c shell.Command, name string, v verb) Reason {
+	for _, f := range strings.Fields(g.value(c, "GOFLAGS")) {
+		if why := g.flag(s, c, shell.Word{Text: f}, ""); why != (Reason{}) {
+			return why
+		}
+	}
+	words := c.Args[2:]
+	if !v.build { // they only look; what they are told to run is another thing
+		for _, w := range words {
+			if isFlag(w.Text, "vettool") || isFlag(w.Text, "toolexec") || isFlag(w.Text, "export") || isFlag(w.Text, "exec") {
+				return g.e.notKnown(s, c)
+			}
+		}
+		return Reason{}
+	}
+	dir := c.Cwd
+	for len(words) > 0 {
+		w := words[0]
+		words = words[1:]
+		if !strings.HasPrefix(w.Text, "-") {
+			if strings.HasPrefix(w.Text, shell.Unknown) && !strings.HasPrefix(w.Lone, "go list") {
+				return s.reason("command", fmt.Sprintf("RUN %s has arguments that are not known before it runs", c.Text), g.e.anyway())
+			}
+			return g.packages(s, c, name, append([]shell.Word{w}, words...))
+		}
+		flag, value, has := splitFlag(w.Text)
+		if !has && slices.Contains(valueFlags, flag) {
+			if len(words) == 0 {
+				return g.e.notKnown(s, c)
+			}
+			value, words = words[0].Text, words[1:]
+		}
+		switch flag {
+		case "o":
+			g.made(shell.Resolve(dir, value))
+		case "C":
+			dir = shell.Resolve(dir, value)
+		}
+		if why := g.flag(s, c, w, value); why != (Reason{}) {
+			return why
+		}
+	}
+	return Reason{}
+}
+
+// packages examines what is built.
+func (g *golang) packages(s step, c shell.Command, name string, words []shell.Word) Reason {
+	for _, w := range words {
+		if name == "install" && (w.Text == "std" || w.Text == "cmd" || strings.HasPrefix(w.Text, "cmd/")) {
+			return g.e.notKnown(s, c) // into the toolchain
+		}
+	}
+	return Reason{}
+}
+
+func (g *golang) made(name string) {
+	if name != "" && name != "/" && shell.Known(name) {
+		g.e.made = append(g.e.made, name)
+	}
+}
+
+// splitFlag takes a flag apart as package flag does.
+func splitFlag(word string) (name, value string, has bool) {
+	word = strings.TrimPrefix(word[1:], "-")
+	return strings.Cut(word, "=")
+}
+
+func isFlag(word, name string) bool {
+	if !strings.HasPrefix(word, "-") {
+		return false
+	}
+	got, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	return got == name
+}
+
+// flag examines one flag. Its value is in the word, or the word after it.
+func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) Reason {
+	if !strings.HasPrefix(w.Text, "-") {
+		return g.e.notKnown(s, c)
+	}
+	name, inside, has := splitFlag(w.Text)
+	if has {
+		value = inside
+	}
+	needs := func(what string) Reason {
+		return s.reason("cgo", fmt.Sprintf("RUN %s: %s needs a C compiler for the other CPU", c.Text, what), "leave "+what+" out")
+	}
+	switch {
+	case slices.Contains(needCgo, name) && value != "false" && value != "0":
+		return needs("-" + name)
+	case name == "toolexec" || name == "exec" || name == "compiler" && value != "gc":
+		return g.e.notKnown(s, c)
+	case name == "buildmode":
+		switch value {
+		case "default", "exe", "archive", "":
+		case "pie":
+			if g.e.looked && g.loader {
+				return needs("-buildmode=pie of this toolchain")
+			}
+		default:
+			return needs("-buildmode=" + value)
+		}
+	case name == "ldflags":
+		if strings.HasPrefix(value, shell.Unknown) {
+			return s.reason("command", fmt.Sprintf("RUN %s has flags for the linker that are not known before it runs", c.Text), "write them as text")
+		}
+		for _, word := range []string{"-linkmode=external", "-linkmode external", "-linkmode='external'", "-race", "-msan", "-asan", "-linkshared"} {
+			if strings.Contains(strings.Join(strings.Fields(value), " "), word) {
+				return needs(word)
+			}
+		}
+	case !slices.Contains(boolFlags, name) && !slices.Contains(valueFlags, name):
+		return s.reason("command", fmt.Sprintf("RUN %s has the flag -%s, which is not known", c.Text, name), g.e.anyway())
+	}
+	return Reason{}
+}

@@ -1,0 +1,69 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// install is what go install needs. For another port than its own it refuses GOBIN, and writes to GOPATH/bin/GOOS_GOARCH: a link there,
+// as long as the step runs, has the programs where they would have been.
+type install struct {
+	gopath string
+	port   string // linux_arm64
+	gobin  string // "" if unset
+}
+
+// installs examines go install.
+func (g *golang) installs(s step, c shell.Command) Reason {
+	refuse := func(what string) Reason {
+		return s.reason("install", fmt.Sprintf("RUN %s %s", c.Text, what), "write go build -o instead of go install")
+	}
+	gopath := g.value(c, "GOPATH")
+	if gopath == "" {
+		home := c.Env["HOME"]
+		if home == "" {
+			home = "/root"
+		}
+		gopath = path.Join(home, "go")
+	}
+	gopath, _, _ = strings.Cut(gopath, ":")
+	want := install{gopath: gopath, gobin: g.value(c, "GOBIN"), port: "linux_" + g.e.Target.Architecture}
+	switch {
+	case !path.IsAbs(gopath) || !shell.Known(gopath):
+		return refuse("has a GOPATH that is not known")
+	case want.gobin != "" && (variablesOf(s.env)["GOBIN"] != want.gobin || !path.IsAbs(want.gobin)):
+		return refuse("sets GOBIN, which go install refuses for another CPU")
+	case g.install != nil && *g.install != want:
+		return refuse("installs to another place than the one before it")
+	}
+	g.install = &want
+	bin := want.gobin
+	if bin == "" {
+		bin = path.Join(gopath, "bin")
+	}
+	if bin != "/" && !within(bin, packageDirs) {
+		g.made(bin)
+	}
+	return Reason{}
+}
+
+// edit wraps a step's program.
+func (i *install) edit(e *Edit, args []string) {
+	bin := path.Join(i.gopath, "bin")
+	link := path.Join(bin, i.port)
+	script := fmt.Sprintf("mkdir -p %s && ln -s . %s && \"$@\"; s=$?; rm -f %s; exit $s", quote(bin), quote(link), quote(link))
+	if i.gobin != "" {
+		e.Unset = append(e.Unset, "GOBIN")
+		script = fmt.Sprintf("m=; [ -d %s ] || m=1; mkdir -p %s %s && ln -s %s %s && \"$@\"; s=$?; rm -f %s; [ -z \"$m\" ] || rmdir %s; exit $s",
+			quote(bin), quote(bin), quote(i.gobin), quote(i.gobin), quote(link), quote(link), quote(bin))
+	}
+	e.Args = append([]string{"/bin/sh", "-c", script, "sh"}, args...)
+}
+
+// quote makes a shell's word of a text.
+func quote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

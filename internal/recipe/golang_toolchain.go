@@ -1,0 +1,186 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// goroots are where distributions and Go's own images have it: golang, Alpine and Debian, Fedora.
+var goroots = []string{"/usr/local/go", "/usr/lib/go", "/usr/lib/golang"}
+
+// userEnv is where go env -w writes for root; HOME or XDG_CONFIG_HOME of the image may say another place.
+const userEnv = "/root/.config/go/env"
+
+// toolchain is what is known of the Go in a base image. It is zero before it was looked at.
+type toolchain struct {
+	root    string
+	minor   int    // of its version: 26 for go1.26.8
+	known   bool   // variant is known
+	variant string // the target's own default for archVar; "" if its version has no such variable
+	loader  bool   // it was made with a dynamic loader's name in it, which programs of -buildmode=pie get
+}
+
+// golangFiles are the files of a base image that the Go recipe must know.
+func golangFiles(config ocispecs.ImageConfig) (read, exists []string) {
+	roots := rootsOf(config)
+	for _, root := range roots {
+		read = append(read, path.Join(root, "VERSION"), path.Join(root, "go.env"), path.Join(root, "src/internal/buildcfg/zbootstrap.go"))
+		exists = append(exists, path.Join(root, "bin/go"))
+	}
+	read = append(read, userEnvs(config)...)
+	for _, dir := range binDirs(imagePath(config.Env)) {
+		for _, name := range compilers {
+			exists = append(exists, path.Join(dir, name))
+		}
+		exists = append(exists, path.Join(dir, "go"))
+	}
+	return read, exists
+}
+
+// rootsOf are the directories that Go may be in.
+func rootsOf(config ocispecs.ImageConfig) []string {
+	var roots []string
+	if r := variablesOf(config.Env)["GOROOT"]; path.IsAbs(r) {
+		return []string{path.Clean(r)}
+	}
+	for _, dir := range strings.Split(imagePath(config.Env), ":") {
+		if path.IsAbs(dir) && path.Base(dir) == "bin" && strings.Contains(path.Base(path.Dir(dir)), "go") && path.Dir(dir) != "/go" {
+			roots = append(roots, path.Dir(dir))
+		}
+	}
+	for _, r := range goroots {
+		if !slices.Contains(roots, r) {
+			roots = append(roots, r)
+		}
+	}
+	return roots
+}
+
+// userEnvs are the files that go env -w may have written.
+func userEnvs(config ocispecs.ImageConfig) []string {
+	vars := variablesOf(config.Env)
+	files := []string{userEnv}
+	if v := vars["HOME"]; path.IsAbs(v) {
+		files = append(files, path.Join(v, ".config/go/env"))
+	}
+	if v := vars["XDG_CONFIG_HOME"]; path.IsAbs(v) {
+		files = append(files, path.Join(v, "go/env"))
+	}
+	if v := vars["GOENV"]; path.IsAbs(v) {
+		files = append(files, path.Clean(v))
+	}
+	return files
+}
+
+// look finds the toolchain in the base image, and what it has for defaults on the target.
+func (g *golang) look() Reason {
+	refuse := func(check, format string, args ...any) Reason {
+		return Reason{Check: check, Message: fmt.Sprintf(format, args...)}
+	}
+	config := g.e.Base.Target.Config
+	inBin := func(root string) bool {
+		native, target, ok := g.e.file(path.Join(root, "bin/go"))
+		return ok && native.Exists && target.Exists
+	}
+	i := slices.IndexFunc(rootsOf(config), inBin)
+	if i < 0 {
+		return refuse("no-recipe", "its base image has no Go toolchain")
+	}
+	root := rootsOf(config)[i]
+	native, target, ok := g.e.file(path.Join(root, "VERSION"))
+	if !ok || len(native.Data) == 0 || len(target.Data) == 0 {
+		return refuse("base", "it is not known which Go its base image has in %s", root)
+	}
+	n, _, _ := strings.Cut(string(native.Data), "\n")
+	t, _, _ := strings.Cut(string(target.Data), "\n")
+	if string(native.Data) != string(target.Data) {
+		return refuse("base", "its base image has not the same Go for %s: %s and %s", g.e.both(), n, t)
+	}
+	g.root, g.minor = root, minorOf(t)
+	return g.defaults(root)
+}
+
+var release = regexp.MustCompile(`^go1\.(\d+)`)
+
+// minorOf is 26 of go1.26.8. What is no release, such as devel, is taken for the first one that has modules.
+func minorOf(version string) int {
+	m := release.FindStringSubmatch(version)
+	if m == nil {
+		return 11
+	}
+	minor, err := strconv.Atoi(m[1])
+	if err != nil {
+		return 11
+	}
+	return minor
+}
+
+// defaults reads go.env, what a user has written with go env -w, and what the toolchain was made with, in this order of weight from the
+// least: cmd/go/internal/cfg and internal/buildcfg.
+func (g *golang) defaults(root string) Reason {
+	g.constants(path.Join(root, "src/internal/buildcfg/zbootstrap.go"))
+	for _, name := range append([]string{path.Join(root, "go.env")}, userEnvs(g.e.Base.Target.Config)...) {
+		native, target, ok := g.e.file(name)
+		if !ok || native.Exists && len(native.Data) == 0 || target.Exists && len(target.Data) == 0 {
+			return Reason{Check: "base", Message: fmt.Sprintf("it is not known what its base image has in %s", name)}
+		}
+		n, t := envFile(native.Data), envFile(target.Data)
+		if v := t[g.archVar]; g.archVar != "" && v != "" {
+			g.variant, g.known = v, true
+		}
+		for _, v := range goVariables[2:] {
+			delete(n, v)
+			delete(t, v)
+		}
+		if v := differing(n, t); v != "" {
+			return Reason{Check: "base", Message: fmt.Sprintf("its base image has not the same %s in %s for %s", v, name, g.e.both())}
+		}
+		for k, v := range t {
+			g.goenv[k] = v
+		}
+	}
+	return Reason{}
+}
+
+// constant is a line of zbootstrap.go, which cmd/dist writes: const DefaultGOARM = `7`.
+var constant = regexp.MustCompile("(?m)^const ([dD]efault)?(\\w+) = (?:`([^`]*)`|\"([^\"]*)\"|(\\S+))")
+
+// constants reads what the target's toolchain was made with.
+func (g *golang) constants(name string) {
+	native, target, ok := g.e.file(name)
+	if !ok || len(target.Data) == 0 || len(native.Data) == 0 {
+		return
+	}
+	n, t := constantsOf(native.Data), constantsOf(target.Data)
+	g.loader = n["GO_LDSO"] != "" || t["GO_LDSO"] != ""
+	if n["GOEXPERIMENT"] != t["GOEXPERIMENT"] || len(t) == 0 {
+		return // not the same compiler: nothing is known
+	}
+	g.variant, g.known = t[g.archVar], true
+}
+
+func constantsOf(data []byte) map[string]string {
+	found := map[string]string{}
+	for _, m := range constant.FindAllSubmatch(data, -1) {
+		found[string(m[2])] = string(m[3]) + string(m[4])
+	}
+	return found
+}
+
+// envFile reads KEY=value lines, as cmd/go does (internal/cfg.readEnvFile).
+func envFile(data []byte) map[string]string {
+	vars := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		if ok && name != "" && name[0] >= 'A' && name[0] <= 'Z' {
+			vars[name] = value
+		}
+	}
+	return vars
+}

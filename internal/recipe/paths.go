@@ -1,0 +1,67 @@
+package recipe
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// packageDirs are where packages of distributions put their files. People's own work is rarely there.
+var packageDirs = []string{
+	"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/boot", "/run", "/dev", "/proc", "/sys",
+	"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec", "/usr/share", "/usr/include", "/usr/games",
+	"/var/lib", "/var/cache", "/var/run", "/var/log", "/var/spool", "/var/db",
+}
+
+// systemDirs are those and where images have programs of their own.
+var systemDirs = append(slices.Clone(packageDirs),
+	"/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/lib64", "/usr/local/share", "/usr/local/include",
+	"/usr/local/etc", "/usr/local/go", "/usr/local/libexec")
+
+// machineDirs are what a kernel says of the machine, two of them, and where libraries have the CPU in their names.
+var machineDirs = []string{"/proc", "/sys", "/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64"}
+
+// within reports whether name is a directory of dirs or in one.
+func within(name string, dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool { return inside(name, dir) })
+}
+
+// inside reports whether name is dir or something in it.
+func inside(name, dir string) bool {
+	return name == dir || dir == "/" || strings.HasPrefix(name, dir+"/")
+}
+
+// touches reports whether name is in a directory of dirs, or has one in it.
+func touches(name string, dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(dir string) bool { return inside(name, dir) || inside(dir, name) })
+}
+
+// fixed is the beginning of a path that has no wildcards and nothing that is unknown: a directory, or the path itself.
+func fixed(name string) string {
+	i := strings.IndexAny(name, `*?[\`)
+	if j := strings.Index(name, shell.Unknown); j >= 0 && (i < 0 || j < i) {
+		i = j
+	}
+	if i < 0 {
+		return name
+	}
+	return path.Dir(name[:i] + "x")
+}
+
+// paths are the paths that a command's arguments may be, made absolute. "" is one that is not known.
+func paths(c shell.Command) []string {
+	var found []string
+	for _, word := range c.Words() {
+		if strings.HasPrefix(word, "-") {
+			i := strings.IndexByte(word, '/')
+			if i < 0 {
+				continue
+			}
+			word = word[i:]
+		}
+		found = append(found, shell.Resolve(c.Cwd, word))
+	}
+	return found
+}

@@ -1,0 +1,147 @@
+package shell
+
+import (
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// call is a command that is about to be read.
+type call struct {
+	args  []Word
+	set   []string // variables that are set for it alone
+	files []Redirect
+	out   Output
+	text  string
+}
+
+func (r *reader) callExpr(st *state, c *syntax.CallExpr, files []Redirect, out Output) {
+	if len(c.Args) == 0 {
+		for _, a := range c.Assigns {
+			r.assign(st, a, false)
+		}
+		if len(files) > 0 {
+			r.add(st, call{args: []Word{{Text: ":"}}, files: files, text: r.now})
+		}
+		return
+	}
+	text := r.now
+	args := r.words(st, c.Args)
+	env := st
+	var set []string
+	if len(c.Assigns) > 0 {
+		env = st.clone()
+		for _, a := range c.Assigns {
+			r.assign(env, a, true)
+			set = append(set, a.Name.Value)
+		}
+	}
+	if len(args) == 0 { // $EMPTY
+		return
+	}
+	if r.builtin(st, args, text) {
+		if len(files) == 0 {
+			return
+		}
+	}
+	r.run(env, call{args: args, set: set, files: files, out: out, text: text})
+}
+
+func (r *reader) assign(st *state, a *syntax.Assign, export bool) {
+	name := a.Name.Value
+	value := Unknown
+	if a.Index == nil && a.Array == nil {
+		value = r.text(st, a.Value, name)
+		if a.Append {
+			before, _ := r.lookup(st, name)
+			value = before + value
+		}
+	} else {
+		x := expansion{r: r, st: st, into: name, outputs: map[*syntax.CmdSubst]string{}}
+		x.look(a)
+	}
+	if name == "IFS" || name == "BASH_ENV" || name == "ENV" {
+		r.problem(r.now, "sets "+name)
+	}
+	st.set(name, value)
+	if export {
+		st.export(name)
+	}
+}
+
+// declare is export, readonly, local, declare.
+func (r *reader) declare(c *syntax.DeclClause, st *state) {
+	export := c.Variant.Value == "export"
+	for _, a := range c.Args {
+		switch {
+		case a.Name == nil: // a flag, or a word that becomes names
+			word := r.text(st, a.Value, "")
+			export = export || strings.HasPrefix(word, "-") && strings.Contains(word, "x")
+			if !Known(word) || export && word == "-n" {
+				r.problem(r.now, "exports what is not known")
+			}
+		case a.Naked:
+			if export {
+				st.export(a.Name.Value)
+			}
+		default:
+			r.assign(st, a, export)
+		}
+	}
+}
+
+// builtin does what a shell's builtin does to the state, and reports whether that is all there is to the command.
+func (r *reader) builtin(st *state, args []Word, text string) bool {
+	name, rest := args[0].Text, args[1:]
+	for len(rest) > 0 && name == "cd" && (rest[0].Text == "-P" || rest[0].Text == "-L" || rest[0].Text == "--") {
+		rest = rest[1:]
+	}
+	switch name {
+	case "cd":
+		switch {
+		case len(rest) == 0:
+			home, _ := r.lookup(st, "HOME")
+			st.cd(home)
+		case rest[0].Text == "-":
+			st.cwd = ""
+		default:
+			st.cd(rest[0].Text)
+			if !Known(st.cwd) {
+				st.cwd = ""
+			}
+		}
+	case "pushd", "popd":
+		st.cwd = ""
+	case "unset":
+		for _, w := range rest {
+			delete(st.vars, w.Text)
+		}
+	case "read", "getopts", "mapfile", "readarray":
+		for _, w := range rest {
+			if syntax.ValidName(w.Text) {
+				st.set(w.Text, Unknown)
+			}
+		}
+	case "set":
+		if slices.ContainsFunc(rest, func(w Word) bool {
+			return !w.Known() || w.Text == "allexport" || strings.HasPrefix(w.Text, "-") && !strings.HasPrefix(w.Text, "--") && strings.Contains(w.Text, "a")
+		}) {
+			r.problem(text, "exports what is set after it")
+		}
+	case "eval", "source", ".", "trap", "alias", "enable", "shopt":
+		if name != "shopt" {
+			r.problem(text, "is not read")
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// add notes a command.
+func (r *reader) add(st *state, c call) {
+	r.Commands = append(r.Commands, Command{
+		Args: c.args, Env: st.environment(), Set: c.set, Cwd: st.cwd, Output: c.out, Files: c.files, Sure: r.unsure == 0, Text: c.text,
+	})
+}

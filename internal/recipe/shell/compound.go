@@ -1,0 +1,259 @@
+package shell
+
+import (
+	"regexp"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// compound reads what is made of other statements; it gives the same as stmt.
+func (r *reader) compound(cmd syntax.Command, st *state, out Output) (maybe *state) {
+	switch c := cmd.(type) {
+	case *syntax.BinaryCmd:
+		return r.binary(c, st, out)
+	case *syntax.Block:
+		r.stmts(c.Stmts, st, out)
+	case *syntax.Subshell:
+		r.stmts(c.Stmts, st.clone(), out)
+	case *syntax.IfClause:
+		r.unsure++
+		r.ifClause(c, st, out)
+		r.unsure--
+	case *syntax.ForClause:
+		r.forClause(c, st, out)
+	case *syntax.WhileClause:
+		r.havoc(c, st)
+		r.unsure++
+		r.stmts(c.Cond, st, out)
+		r.stmts(c.Do, st, out)
+		r.unsure--
+		r.havoc(c, st)
+	case *syntax.CaseClause:
+		r.unsure++
+		r.caseClause(c, st, out)
+		r.unsure--
+	case *syntax.TimeClause:
+		if c.Stmt != nil {
+			return r.stmt(c.Stmt, st, out)
+		}
+	case *syntax.DeclClause:
+		r.declare(c, st)
+	case *syntax.TestClause:
+		x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
+		x.look(c.X)
+		r.add(st, call{args: []Word{{Text: "[["}}, out: out, text: r.now})
+	case *syntax.FuncDecl:
+		r.problem(r.source(c), "is a shell function")
+	default: // arithmetic as a command, let, coproc
+		r.havoc(c, st)
+		r.problem(r.source(c), "is a construct that is not read")
+	}
+	return nil
+}
+
+func (r *reader) binary(c *syntax.BinaryCmd, st *state, out Output) (maybe *state) {
+	switch c.Op {
+	case syntax.AndStmt:
+		maybe = r.stmt(c.X, st, out)
+		if maybe == nil && fallible(c.X) {
+			maybe = st.clone()
+		}
+		if conditional(c.X) {
+			r.unsure++
+			defer func() { r.unsure-- }()
+		}
+		if second := r.stmt(c.Y, st, out); second != nil {
+			if maybe == nil {
+				return second
+			}
+			maybe.merge(second)
+		}
+		return maybe
+	case syntax.OrStmt:
+		if failed := r.stmt(c.X, st, out); failed != nil {
+			st.merge(failed)
+		}
+		other := st.clone()
+		r.unsure++
+		if failed := r.stmt(c.Y, other, out); failed != nil {
+			other.merge(failed)
+		}
+		r.unsure--
+		st.merge(other)
+	default: // pipes, whose sides are shells of their own
+		r.stmt(c.X, st.clone(), Taken)
+		r.stmt(c.Y, st.clone(), out)
+	}
+	return nil
+}
+
+// conditional reports whether a statement ends in a question, whose answer may be no.
+func conditional(s *syntax.Stmt) bool {
+	switch c := s.Cmd.(type) {
+	case *syntax.TestClause:
+		return true
+	case *syntax.BinaryCmd:
+		return c.Op == syntax.AndStmt && conditional(c.Y)
+	case *syntax.CallExpr:
+		if len(c.Args) > 0 {
+			switch c.Args[0].Lit() {
+			case "[", "test", "grep", "command", "which", "type", "false", "cmp", "diff":
+				return true
+			}
+		}
+	}
+	return s.Negated
+}
+
+// fallible reports whether a statement may fail for other reasons than that all goes wrong.
+func fallible(s *syntax.Stmt) bool {
+	switch c := s.Cmd.(type) {
+	case *syntax.DeclClause:
+		return false
+	case *syntax.BinaryCmd:
+		return c.Op != syntax.AndStmt || fallible(c.X) || fallible(c.Y)
+	case *syntax.CallExpr:
+		if len(c.Args) == 0 {
+			return false
+		}
+		switch c.Args[0].Lit() {
+		case "cd", "set", "echo", "true", ":", "umask", "mkdir", "unset":
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) ifClause(c *syntax.IfClause, st *state, out Output) {
+	if !r.enter(c) {
+		return
+	}
+	defer func() { r.depth-- }()
+	r.stmts(c.Cond, st, out)
+	then := st.clone()
+	r.stmts(c.Then, then, out)
+	if c.Else != nil {
+		if len(c.Else.Cond) > 0 {
+			r.ifClause(c.Else, st, out)
+		} else {
+			r.stmts(c.Else.Then, st, out)
+		}
+	}
+	st.merge(then)
+}
+
+func (r *reader) caseClause(c *syntax.CaseClause, st *state, out Output) {
+	r.text(st, c.Word, "")
+	before := st.clone()
+	for _, item := range c.Items {
+		for _, p := range item.Patterns {
+			r.text(before, p, "")
+		}
+		branch := before.clone()
+		if item.Op != syntax.Break { // ;& goes on with the next
+			branch.merge(st)
+		}
+		r.stmts(item.Stmts, branch, out)
+		st.merge(branch)
+	}
+}
+
+var patterns = regexp.MustCompile(`\[[^\]]*\]|[*?]`)
+
+func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
+	it, ok := c.Loop.(*syntax.WordIter)
+	if !ok || c.Select {
+		x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
+		x.look(c.Loop)
+		r.havoc(c, st)
+		r.stmts(c.Do, st, out)
+		r.havoc(c, st)
+		return
+	}
+	items := r.words(st, it.Items)
+	if !it.InPos.IsValid() { // for x: over "$@"
+		items = []Word{{Text: Unknown}}
+	}
+	for i := range items {
+		items[i].Text = patterns.ReplaceAllString(items[i].Text, Unknown)
+	}
+	if len(items) > maxLoop {
+		items = []Word{{Text: Unknown}}
+	}
+	before := st.clone()
+	uncertain := jumps(c.Do)
+	for _, item := range items {
+		if r.steps >= maxSteps {
+			break
+		}
+		sure := !uncertain && item.Known()
+		if !sure { // any number of times
+			r.havoc(c, st)
+			r.unsure++
+		}
+		st.set(it.Name.Value, item.Text)
+		r.stmts(c.Do, st, out)
+		if !sure {
+			r.unsure--
+		}
+	}
+	if uncertain || len(items) == 0 || !items[0].Known() {
+		r.havoc(c, st)
+		st.merge(before)
+	}
+}
+
+// jumps reports whether a loop's body may leave out the rest of it.
+func jumps(body []*syntax.Stmt) bool {
+	found := false
+	for _, s := range body {
+		syntax.Walk(s, func(n syntax.Node) bool {
+			if call, ok := n.(*syntax.CallExpr); ok && len(call.Args) > 0 {
+				name := call.Args[0].Lit()
+				found = found || name == "break" || name == "continue"
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// havoc forgets what a node may change when it runs any number of times.
+func (r *reader) havoc(node syntax.Node, st *state) {
+	syntax.Walk(node, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.DeclClause:
+			for _, a := range n.Args {
+				if a.Name != nil && n.Variant.Value != "local" {
+					st.vars[a.Name.Value] = variable{text: Unknown, exported: true}
+				}
+			}
+			return false
+		case *syntax.Assign:
+			if n.Name != nil {
+				st.set(n.Name.Value, Unknown)
+			}
+		case *syntax.WordIter:
+			st.set(n.Name.Value, Unknown)
+		case *syntax.CallExpr:
+			r.havocCall(n, st)
+		}
+		return true
+	})
+}
+
+func (r *reader) havocCall(c *syntax.CallExpr, st *state) {
+	if len(c.Args) == 0 {
+		return
+	}
+	switch c.Args[0].Lit() {
+	case "cd", "pushd", "popd":
+		st.cwd = ""
+	case "read", "unset", "getopts", "mapfile", "readarray", "export", "readonly", "printf":
+		for _, w := range c.Args[1:] {
+			if name := w.Lit(); syntax.ValidName(name) {
+				st.set(name, Unknown)
+			}
+		}
+	}
+}

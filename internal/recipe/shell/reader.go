@@ -1,0 +1,151 @@
+package shell
+
+import (
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Bounds on what is read: what is longer or deeper is a problem, not an effort.
+const (
+	maxScript = 256 << 10 // bytes
+	maxText   = 16 << 10  // bytes of a variable's value
+	maxSteps  = 4000      // statements, those of loops each time
+	maxDepth  = 40
+	maxLoop   = 50 // words of a for
+)
+
+// reader reads one program's arguments.
+type reader struct {
+	Script
+	open  bool
+	known func(Command) (string, bool)
+
+	src    string // the script that is being read
+	now    string // the statement that is being read
+	depth  int
+	steps  int
+	unsure int // of how many branches that may not be taken we are in
+}
+
+func (r *reader) problem(text, why string) {
+	r.Problems = append(r.Problems, Problem{Text: oneLine(text), Why: why})
+}
+
+// source is a node as it is written.
+func (r *reader) source(n syntax.Node) string {
+	from, to := int(n.Pos().Offset()), int(n.End().Offset())
+	if from < 0 || to > len(r.src) || from > to {
+		return ""
+	}
+	return strings.TrimRight(r.src[from:to], " ;&\n")
+}
+
+// script reads a shell's script.
+func (r *reader) script(st *state, text string, out Output) {
+	if !Known(text) || len(text) > maxScript {
+		r.problem(text, "is a script that is not known, or very long")
+		return
+	}
+	var file *syntax.File
+	var err error
+	for _, lang := range []syntax.LangVariant{syntax.LangBash, syntax.LangPOSIX} {
+		if file, err = syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), ""); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		r.problem(text, "cannot be read as a shell script")
+		return
+	}
+	src, now := r.src, r.now
+	r.src = text
+	r.stmts(file.Stmts, st, out)
+	r.src, r.now = src, now
+}
+
+// enter counts the depth; it is false where that is too much.
+func (r *reader) enter(n syntax.Node) bool {
+	r.steps++
+	if r.depth >= maxDepth || r.steps >= maxSteps {
+		if r.steps <= maxSteps { // once
+			r.problem(r.source(n), "is too deep in a script, or too far")
+		}
+		return false
+	}
+	r.depth++
+	return true
+}
+
+func (r *reader) stmts(list []*syntax.Stmt, st *state, out Output) {
+	for _, s := range list {
+		if maybe := r.stmt(s, st, out); maybe != nil {
+			st.merge(maybe)
+		}
+	}
+}
+
+// stmt reads a statement. What it gives, if it is not nil, is another state that the script may be in after it: where a && b ends
+// because a has failed.
+func (r *reader) stmt(s *syntax.Stmt, st *state, out Output) (maybe *state) {
+	if !r.enter(s) {
+		return nil
+	}
+	defer func() { r.depth-- }()
+	if s.Background || s.Coprocess || s.Disown {
+		st = st.clone()
+	}
+	if _, compound := s.Cmd.(*syntax.BinaryCmd); !compound {
+		r.now = oneLine(r.source(s))
+	}
+	files, out := r.redirects(st, s.Redirs, out)
+	if call, ok := s.Cmd.(*syntax.CallExpr); ok {
+		r.callExpr(st, call, files, out)
+		return nil
+	}
+	if s.Cmd == nil { // redirections alone make files
+		r.add(st, call{args: []Word{{Text: ":"}}, files: files, out: out, text: r.now})
+		return nil
+	}
+	if len(files) > 0 {
+		r.add(st, call{args: []Word{{Text: ":"}}, files: files, text: r.now})
+	}
+	return r.compound(s.Cmd, st, out)
+}
+
+// redirects reads the files of a statement, and where its output goes then.
+func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) ([]Redirect, Output) {
+	var files []Redirect
+	for _, rd := range redirs {
+		stdout := rd.N == nil || rd.N.Value == "1"
+		if rd.Hdoc != nil {
+			r.text(st, rd.Hdoc, "")
+		}
+		name := r.text(st, rd.Word, "")
+		switch rd.Op {
+		case syntax.Hdoc, syntax.DashHdoc, syntax.WordHdoc:
+		case syntax.DplOut, syntax.DplIn:
+			if stdout && name != "1" {
+				out = Shown
+			}
+			if strings.Trim(name, "0123456789-") != "" { // bash: >& file
+				files, out = append(files, Redirect{Resolve(st.cwd, name), true}), Filed
+			}
+		case syntax.RdrIn:
+			files = append(files, Redirect{Resolve(st.cwd, name), false})
+		default:
+			all := rd.Op == syntax.RdrAll || rd.Op == syntax.AppAll || rd.Op == syntax.RdrAllClob || rd.Op == syntax.AppAllClob
+			switch {
+			case name == "/dev/null" || name == "/dev/stderr" || name == "/dev/stdout" || name == "/dev/tty":
+				if (stdout || all) && name != "/dev/stdout" {
+					out = Shown
+				}
+				continue
+			case stdout || all:
+				out = Filed
+			}
+			files = append(files, Redirect{Resolve(st.cwd, name), true})
+		}
+	}
+	return files, out
+}

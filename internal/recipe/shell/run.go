@@ -1,0 +1,167 @@
+package shell
+
+import "strings"
+
+// run reads a command whose arguments are known as far as they can be: what it runs in its turn, or itself.
+func (r *reader) run(st *state, c call) {
+	if r.depth >= maxDepth {
+		r.problem(c.text, "is too deep in a script")
+		return
+	}
+	r.depth++
+	defer func() { r.depth-- }()
+	if !c.args[0].Known() {
+		r.problem(c.text, "is a command that is not known before it runs")
+		return
+	}
+	name := c.args[0].Text
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	switch name {
+	case "sh", "bash", "ash", "dash":
+		r.shell(st, c)
+	case "env":
+		r.env(st, c)
+	case "command", "exec", "nice", "nohup", "builtin", "sudo", "time", "timeout", "xargs", "ionice", "chronic":
+		r.wrapper(st, name, c)
+	case "busybox":
+		if len(c.args) > 1 {
+			c.args = c.args[1:]
+			r.run(st, c)
+			return
+		}
+		r.add(st, c)
+	case "find":
+		r.find(st, c)
+	default:
+		r.add(st, c)
+	}
+}
+
+// shell reads sh -c SCRIPT, with options before it.
+func (r *reader) shell(st *state, c call) {
+	isScript := false
+	for i := 1; i < len(c.args); i++ {
+		arg := c.args[i]
+		switch {
+		case !arg.Known() && !isScript:
+			r.problem(c.text, "is a shell whose script is not known")
+			return
+		case arg.Text == "--login" || arg.Text == "--rcfile" || arg.Text == "--init-file":
+			r.problem(c.text, "is a shell that reads files first")
+			return
+		case strings.HasPrefix(arg.Text, "--") && len(arg.Text) > 2 && !isScript:
+		case len(arg.Text) > 1 && (arg.Text[0] == '-' || arg.Text[0] == '+') && arg.Text != "--":
+			if strings.ContainsAny(arg.Text, "lia") {
+				r.problem(c.text, "is a shell that reads files first, or exports all")
+				return
+			}
+			isScript = isScript || strings.Contains(arg.Text, "c")
+			if strings.HasSuffix(arg.Text, "o") || strings.HasSuffix(arg.Text, "O") {
+				i++ // the option's name
+			}
+		case arg.Text == "--":
+		case isScript:
+			next := st.inherited()
+			if len(c.files) > 0 {
+				r.add(st, call{args: []Word{{Text: ":"}}, files: c.files, text: c.text})
+			}
+			r.script(next, arg.Text, c.out)
+			return
+		default:
+			r.problem(c.text, "runs a script whose content is not known")
+			return
+		}
+	}
+	r.problem(c.text, "is a shell that reads its script from elsewhere")
+}
+
+// env reads env X=1 COMMAND.
+func (r *reader) env(st *state, c call) {
+	next := st.inherited()
+	args := c.args[1:]
+	for len(args) > 0 {
+		word := args[0].Text
+		name, value, assigns := strings.Cut(word, "=")
+		switch {
+		case word == "-i" || word == "-" || word == "--ignore-environment":
+			next.vars = map[string]variable{}
+		case word == "-u" && len(args) > 1:
+			delete(next.vars, args[1].Text)
+			args = args[1:]
+		case strings.HasPrefix(word, "--unset="):
+			delete(next.vars, value)
+		case word == "--":
+		case strings.HasPrefix(word, "-") || strings.HasPrefix(word, Unknown):
+			r.problem(c.text, "is env with options that are not read")
+			return
+		case assigns:
+			next.vars[name] = variable{value, true, true}
+			c.set = append(c.set, name)
+		default:
+			c.args = args
+			r.run(next, c)
+			return
+		}
+		args = args[1:]
+	}
+	c.args = c.args[:1] // it shows the environment
+	r.add(st, c)
+}
+
+// valued are options of wrappers that have a value after them.
+var valued = map[string]string{"nice": "n", "sudo": "ugC", "timeout": "sk", "xargs": "nIPLdsaE", "ionice": "cnp", "exec": "a"}
+
+// wrapper reads a program whose arguments are another command.
+func (r *reader) wrapper(st *state, name string, c call) {
+	args := c.args[1:]
+	for len(args) > 0 && strings.HasPrefix(args[0].Text, "-") {
+		opt := args[0].Text
+		if name == "command" && (opt == "-v" || opt == "-V") {
+			r.add(st, c)
+			return
+		}
+		args = args[1:]
+		if len(opt) == 2 && strings.Contains(valued[name], opt[1:]) && len(args) > 0 {
+			args = args[1:]
+		}
+	}
+	if name == "timeout" && len(args) > 0 {
+		args = args[1:] // how long
+	}
+	if name == "sudo" && len(args) > 0 && strings.Contains(args[0].Text, "=") {
+		r.problem(c.text, "is sudo that sets variables")
+		return
+	}
+	if len(args) == 0 {
+		c.args = []Word{{Text: ":"}}
+		r.add(st, c)
+		return
+	}
+	c.args = args
+	if name == "xargs" {
+		c.args = append(append([]Word(nil), args...), Word{Text: Unknown})
+	}
+	r.run(st, c)
+}
+
+// find reads the commands that find runs.
+func (r *reader) find(st *state, c call) {
+	for i, w := range c.args {
+		switch w.Text {
+		case "-exec", "-execdir", "-ok", "-okdir":
+			inner := c
+			inner.files, inner.args = nil, nil
+			for _, a := range c.args[i+1:] {
+				if a.Text == ";" || a.Text == "+" {
+					break
+				}
+				a.Text = strings.ReplaceAll(a.Text, "{}", Unknown)
+				inner.args = append(inner.args, a)
+			}
+			if len(inner.args) > 0 {
+				r.run(st, inner)
+			}
+		}
+	}
+	r.add(st, c)
+}
