@@ -28,10 +28,11 @@ type crossing struct {
 	bases    []map[string]lookedAt // by the index of targets, by the name of the image
 }
 
-// lookedAt is a base image as it was when it was looked at.
+// lookedAt is a base image, with the digests that its name had at the barrier. Where there are several, the first is the one that was
+// looked at, since the pins hold all platforms to it.
 type lookedAt struct {
 	recipe.Base
-	digest digest.Digest
+	digests []digest.Digest
 }
 
 // move is what a platform's build comes to. The answer is about the images that were looked at: one that has another digest meanwhile
@@ -46,7 +47,7 @@ func (x *crossing) build(index int, def *llb.Definition, g graph.Graph, isolated
 		Bases: map[string]recipe.Base{},
 	}
 	for _, img := range g.Images() {
-		if seen, ok := x.bases[index][img.Name]; ok && seen.digest == img.Digest {
+		if seen, ok := x.bases[index][img.Name]; ok && slices.Contains(seen.digests, img.Digest) {
 			b.Bases[img.Name] = seen.Base
 		}
 	}
@@ -131,6 +132,12 @@ func (c clearing) emulate(stay []graph.Graph) func(context.Context, int) (Job, e
 
 // look has the base images looked at that matter.
 func (x *crossing) look(ctx context.Context, v survey, in *inspector) {
+	digests := map[string][]digest.Digest{}
+	for _, g := range v.graphs {
+		for _, img := range g.Images() {
+			digests[img.Name] = append(digests[img.Name], img.Digest)
+		}
+	}
 	var looking sync.WaitGroup
 	for i, def := range v.defs {
 		want := cross.Wanted(x.build(i, def, v.graphs[i], false))
@@ -139,9 +146,11 @@ func (x *crossing) look(ctx context.Context, v survey, in *inspector) {
 		}
 		looking.Go(func() {
 			x.bases[i] = map[string]lookedAt{}
-			bases := in.look(ctx, v.gw, want)
-			for _, w := range want {
-				x.bases[i][w.Image.Name] = lookedAt{bases[w.Image.Name], w.Image.Digest}
+			for k := range want {
+				want[k].Image.Digest = digests[want[k].Image.Name][0]
+			}
+			for name, base := range in.look(ctx, v.gw, want) {
+				x.bases[i][name] = lookedAt{base, digests[name]}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package build
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -46,9 +47,13 @@ func (e *PremiseError) Error() string {
 	return fmt.Sprintf("%s %s, and recipe %s %s", what, e.Found, e.Recipe, e.Wanted)
 }
 
-// premises are those of the recipes that moved steps of this platform.
+// premises are those of the recipes that moved steps of this platform. The solve's own error is what BuildKit makes of a PremiseError: text.
 func (s *solve) premises(ctx context.Context, gw gateway.Client) error {
-	return checkLeaves(ctx, gw, s.moved.Tips, s.platform)
+	err := checkLeaves(ctx, gw, s.moved.Tips, s.platform)
+	if premise, ok := errors.AsType[*PremiseError](err); ok {
+		s.refused = premise
+	}
+	return err
 }
 
 // checkLeaves looks at what others take from moved stages, when their steps have run. It reads the beginnings of files that may be

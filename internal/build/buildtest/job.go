@@ -42,7 +42,7 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	if begun {
 		select {
 		case <-w.done:
-			j.tell(s, true)
+			j.tell(s, true, w.err)
 			return w.err
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -50,7 +50,7 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	}
 	w.err = run()
 	close(w.done)
-	j.tell(s, false)
+	j.tell(s, false, w.err)
 	return w.err
 }
 
@@ -67,13 +67,16 @@ func (j *job) release() {
 	}
 }
 
-func (j *job) tell(s graph.Step, cached bool) {
+func (j *job) tell(s graph.Step, cached bool, err error) {
 	began := time.Now()
 	ended := began
 	if j.builder.Took != nil {
 		ended = began.Add(j.builder.Took(j.Platform, s.Name))
 	}
 	v := &client.Vertex{Digest: s.Digest, Name: s.Name, Inputs: append([]digest.Digest(nil), s.Inputs...), Started: &began, Completed: &ended, Cached: cached}
+	if err != nil {
+		v.Error = err.Error()
+	}
 	j.status <- &client.SolveStatus{Vertexes: []*client.Vertex{v}}
 }
 
