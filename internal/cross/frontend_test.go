@@ -80,9 +80,11 @@ func of(t testing.TB, def *llb.Definition, target string) Build {
 	}
 	return Build{
 		Definition: def, Graph: g, Target: parse(t, target), Native: parse(t, "linux/amd64"), Choice: Choice{Auto: true},
-		Emulated: func(p platform.Platform) bool { return p.Architecture != "amd64" },
+		Emulated: foreign,
 	}
 }
+
+func foreign(p platform.Platform) bool { return p.Architecture != "amd64" }
 
 // tidy is a recipe for tests: a chain is taken if it compiles and runs nothing else than go, apk, mkdir and cp, and if nothing below /etc
 // or /usr is taken from it, and not everything.
@@ -120,6 +122,9 @@ func tidy(m *mover) judge {
 // tidily moves with the recipe of the tests, and looks at the outcome as every caller may rely on it.
 func tidily(t testing.TB, b Build) (Moved, graph.Graph) {
 	t.Helper()
+	if b.off() {
+		return Moved{}, b.Graph
+	}
 	m := newMover(b)
 	moved, err := m.move(tidy(m))
 	if err != nil {

@@ -3,6 +3,9 @@ package cross
 import (
 	"slices"
 
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/solver/pb"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -65,9 +68,19 @@ func (m *mover) move(judge judge) (Moved, error) {
 	return moved, err
 }
 
-// off: there is nothing to look for.
+// off: there is nothing to look for. A definition with several results is not one of a Dockerfile.
 func (b Build) off() bool {
-	return b.Choice.Off() || b.Definition == nil || len(b.Graph.Steps) == 0 || platform.Equal(b.Target, b.Native) || b.Emulated == nil || b.Emulated(b.Native)
+	return b.Choice.Off() || b.Definition == nil || len(b.Graph.Steps) == 0 || platform.Equal(b.Target, b.Native) ||
+		b.Emulated == nil || b.Emulated(b.Native) || results(b.Definition) != 1
+}
+
+// results counts the results that a definition names at its end.
+func results(def *llb.Definition) int {
+	end := &pb.Op{}
+	if len(def.Def) == 0 || end.UnmarshalVT(def.Def[len(def.Def)-1]) != nil {
+		return 0
+	}
+	return len(end.Inputs)
 }
 
 // emulated tells whether a step's program would be emulated.
