@@ -45,8 +45,8 @@ func (m *mover) barBase(t *tip) recipe.Reason {
 	if t.image.Digest == "" {
 		return no("its base image is not pinned to a digest")
 	}
-	for _, s := range m.Graph.Sources() {
-		if other, ok := s.Image(); ok && other.Name == t.image.Name && other.Digest != t.image.Digest {
+	for _, other := range m.images {
+		if other.Name == t.image.Name && other.Digest != t.image.Digest {
 			return no("the build has two different images of the name %s", t.image.Name)
 		}
 	}

@@ -30,6 +30,7 @@ type mover struct {
 	tips   []*tip                 // in the order of the graph
 	live   map[digest.Digest]*tip // those that are moved, as far as is known
 	takers map[digest.Digest][]recipe.Leave
+	images map[digest.Digest]graph.ImageRef // of the steps that fetch one
 	files  *files
 }
 
@@ -37,13 +38,16 @@ type mover struct {
 func newMover(b Build) *mover {
 	m := &mover{
 		Build: b, steps: make(map[digest.Digest]graph.Step, len(b.Graph.Steps)), result: map[digest.Digest]bool{},
-		live: map[digest.Digest]*tip{}, takers: map[digest.Digest][]recipe.Leave{}, files: newFiles(b),
+		live: map[digest.Digest]*tip{}, takers: map[digest.Digest][]recipe.Leave{}, images: map[digest.Digest]graph.ImageRef{}, files: newFiles(b),
 	}
 	for _, s := range b.Graph.Chain() {
 		m.result[s.Digest] = true
 	}
 	for _, s := range b.Graph.Steps {
 		m.steps[s.Digest] = s
+		if image, ok := s.Image(); ok {
+			m.images[s.Digest] = image
+		}
 		for _, take := range s.Takes {
 			if take.Input != s.Root { // what a step takes from what it goes on from is its own affair
 				m.takers[take.Input] = append(m.takers[take.Input], recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line})
@@ -76,7 +80,7 @@ func newMover(b Build) *mover {
 func (m *mover) newTip(s graph.Step) *tip {
 	t := &tip{step: s, chain: m.chain(s)}
 	t.stage = m.files.stageOf(s)
-	t.image, _ = t.chain[0].Image()
+	t.image = m.images[t.chain[0].Digest]
 	return t
 }
 

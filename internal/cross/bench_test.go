@@ -1,0 +1,44 @@
+package cross
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// big is a Dockerfile of some 200 steps: many stages that compile, some that do not, and a result that copies from all of them.
+func big() string {
+	var b strings.Builder
+	b.WriteString("FROM golang AS base\nWORKDIR /src\nCOPY go.mod .\nRUN go mod download\n")
+	for i := range 20 {
+		fmt.Fprintf(&b, "FROM base AS s%d\n", i)
+		for k := range 6 {
+			fmt.Fprintf(&b, "COPY d%d-%d d%d\n", i, k, k)
+		}
+		command := "go build -o /app ."
+		if i%5 == 4 {
+			command = "make"
+		}
+		fmt.Fprintf(&b, "RUN --mount=type=cache,target=/root/.cache %s\n", command)
+	}
+	b.WriteString("FROM alpine\n")
+	for i := range 20 {
+		fmt.Fprintf(&b, "COPY --from=s%d /app /app%d\nRUN echo %d\n", i, i, i)
+	}
+	return b.String()
+}
+
+// BenchmarkMove is the whole way: what is wanted, what is judged, and the new definition.
+func BenchmarkMove(b *testing.B) {
+	build := build(b, big(), "linux/arm64")
+	b.ReportMetric(float64(len(build.Graph.Steps)), "steps")
+	for b.Loop() {
+		m := newMover(build)
+		m.settle(m.screen)
+		m = newMover(build)
+		moved, err := m.move(tidy(m))
+		if err != nil || len(moved.Tips) != 16 {
+			b.Fatalf("%d tips, %v", len(moved.Tips), err)
+		}
+	}
+}
