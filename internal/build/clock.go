@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/kept"
 	"github.com/docker-multiarch/docker-multiarch/internal/timing"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -70,7 +71,18 @@ func (w task) remember(results []solved, plan Plan) {
 			}
 		}
 	}
-	_ = timing.Add(w.env.Times, times)
+	if len(times) > 0 {
+		f := w.env.times()
+		f.Put(timesName, timing.Decode(f.Get(timesName)).With(times).Encode())
+	}
+}
+
+// timesName is what the times are kept under; several programs that write at the same time may lose what one had to add.
+const timesName = "emulated"
+
+func (e Env) times() kept.Folder {
+	const most = 1 << 20
+	return kept.Folder{Dir: e.Times, Suffix: ".json", Max: most, Each: most}
 }
 
 // emulates tells whether an emulator ran a step. The plan does not know those that were read again.
@@ -91,7 +103,7 @@ func (s *solve) avoided() (seconds float64) {
 	for _, step := range s.stays.Steps {
 		stays[step.Digest] = step
 	}
-	times := timing.Load(s.env.Times)
+	times := timing.Decode(s.env.times().Get(timesName)).Times()
 	for _, m := range s.moved.Steps {
 		now := s.clock.seconds(m.Digest)
 		if then, known := times[timing.KeyOf(s.req.Source.project(s.env), stays[m.Was])]; known && now > 0 {

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,9 +39,12 @@ func TestTheTimeOfAStepIsThatOfAllItsRuns(t *testing.T) {
 	}
 }
 
+// kept are the times that are known.
+func (e Env) kept() timing.Times { return timing.Decode(e.times().Get(timesName)).Times() }
+
 func TestHowLongEmulatedStepsTookIsKept(t *testing.T) {
 	w := newWorld(t, "FROM --platform=$BUILDPLATFORM alpine AS tool\nRUN fetch\nFROM alpine\nRUN make\nRUN touch\nCOPY --from=tool /x /\n")
-	w.env.Times = filepath.Join(t.TempDir(), "times.json")
+	w.env.Times = t.TempDir()
 	w.Took = func(p platform.Platform, name string) time.Duration {
 		switch {
 		case strings.HasSuffix(name, "RUN touch"):
@@ -54,16 +56,16 @@ func TestHowLongEmulatedStepsTookIsKept(t *testing.T) {
 	}
 	w.mustRun()
 	var got []float64
-	for _, seconds := range timing.Load(w.env.Times) {
+	for _, seconds := range w.env.kept() {
 		got = append(got, seconds)
 	}
 	// linux/arm/v7 and linux/arm64 are emulated; what is short, and what is not emulated, is left out.
 	if len(got) != 2 || got[0]+got[1] != 60+128 {
 		t.Errorf("%v", got)
 	}
-	before := timing.Load(w.env.Times)
+	before := w.env.kept()
 	w.mustRun() // all of it is in the cache
-	if diff := cmp.Diff(before, timing.Load(w.env.Times)); diff != "" {
+	if diff := cmp.Diff(before, w.env.kept()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -85,16 +87,14 @@ func TestWhatEmulationIsAvoidedIsKnownFromWhatItTook(t *testing.T) {
 	if got := s.avoided(); got != 0 {
 		t.Errorf("without a record: %g", got)
 	}
-	s.env.Times = filepath.Join(t.TempDir(), "times.json")
+	s.env.Times = t.TempDir()
 	times := timing.Times{}
 	for i, seconds := range []float64{100, 0, 1000, 30} {
 		if seconds > 0 {
 			times[timing.KeyOf(s.req.Source.project(s.env), s.stays.Steps[i])] = seconds
 		}
 	}
-	if err := timing.Add(s.env.Times, times); err != nil {
-		t.Fatal(err)
-	}
+	s.env.times().Put(timesName, timing.Record{}.With(times).Encode())
 	if got := s.avoided(); got != 100-2+30-2 {
 		t.Errorf("%g", got)
 	}

@@ -74,6 +74,6 @@ type Env struct {
 	Listings string
 	// Bases is a folder that keeps what was seen of base images, so that none is looked at twice; "" keeps nothing.
 	Bases string
-	// Times is a file that keeps how long steps took under an emulator (package timing); "" keeps nothing.
+	// Times is a folder that keeps how long steps took under an emulator; "" keeps nothing.
 	Times string
 }

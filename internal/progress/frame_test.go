@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/pb"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -107,6 +108,54 @@ func TestWorkForAllPlatformsIsShownWithWhatIsSharedOrWithTheOnlyPlatform(t *test
 		s.d.Status(platform.Platform{}, &client.SolveStatus{Vertexes: []*client.Vertex{&loading}})
 		if got := s.shows(true); strings.Count(got, "  done ") != len(s.record.lanes) {
 			t.Errorf("%s:\n%s", names, got)
+		}
+	}
+}
+
+func TestStepsThatWereMovedSayFromWhereToWhere(t *testing.T) {
+	s := newScreen(t, 76, 12, "linux/arm/v7", "linux/arm64")
+	var lines buffer
+	plain, err := New(t.Context(), Options{Out: &lines, Mode: Plain, Platforms: platforms(t, "linux/arm/v7", "linux/arm64")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := func(d *Display, lane string, v client.Vertex) {
+		v.Started = &s.clock
+		if d == plain { // which shows one at a time
+			v.Completed = &s.clock
+		}
+		d.Status(platforms(t, lane)[0], &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
+	}
+	for _, d := range []*Display{s.d, plain} {
+		d.Cleared(Plan{Shared: map[digest.Digest]int{"sha256:mod": 2}, How: map[string]string{"linux/arm/v7": "cross (go)", "linux/arm64": "emulated, cross (go)"}})
+		for _, lane := range []string{"linux/arm/v7", "linux/arm64"} {
+			tell(d, lane, client.Vertex{Digest: "sha256:look", Name: "looking at golang:1 for linux/amd64"})
+			tell(d, lane, client.Vertex{Digest: "sha256:mod", Name: "[linux/amd64 build 3/5] RUN go mod download"})
+			name := "[linux/amd64->" + strings.TrimPrefix(lane, "linux/") + " build 5/5] RUN go build"
+			tell(d, lane, client.Vertex{Digest: digest.FromString(lane), Name: name})
+		}
+	}
+	want := `[+] building for 2 platforms                                           0.0s
+ shared                                  0/2                           0.0s
+  => looking at golang:1 for linux/amd64                               0.0s
+  => [linux/amd64 build 3/5] RUN go mod download                       0.0s
+ linux/arm/v7  cross (go)                0/1                           0.0s
+  => [linux/amd64->arm/v7 build 5/5] RUN go build                      0.0s
+ linux/arm64   emulated, cross (go)      0/1                           0.0s
+  => [linux/amd64->arm64 build 5/5] RUN go build                       0.0s
+`
+	if diff := cmp.Diff(want, s.shows(false)); diff != "" {
+		t.Errorf("on a terminal (-want +got):\n%s", diff)
+	}
+	if err := plain.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"shared       | #1 looking at golang:1 for linux/amd64\n", "shared       | #2 [linux/amd64 build 3/5] RUN go mod download\n",
+		"linux/arm/v7 | #1 [linux/amd64->arm/v7 build 5/5] RUN go build\n", "linux/arm64  | #1 [linux/amd64->arm64 build 5/5] RUN go build\n",
+	} {
+		if strings.Count(lines.String(), line) != 1 {
+			t.Errorf("this has not once %q:\n%s", line, lines.String())
 		}
 	}
 }

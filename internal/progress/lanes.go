@@ -24,7 +24,7 @@ type lanes struct {
 	single bool                  // there is one platform: nothing is shared
 	counts map[digest.Digest]int // in how many platforms' graphs a step is
 	owners map[digest.Digest]string
-	alike  map[digest.Digest]bool // requests for the context and the Dockerfile, which all platforms make alike
+	alike  map[digest.Digest]bool // requests that are made alike for all platforms: for the context, the Dockerfile and what base images have
 	ended  map[digest.Digest]bool
 }
 
@@ -47,7 +47,7 @@ func (l *lanes) split(platform string, in *client.SolveStatus) []message {
 		return nil
 	}
 	for _, v := range in.Vertexes {
-		if isContextRequest(v.Name) {
+		if isAlike(v.Name) {
 			l.alike[v.Digest] = true
 		}
 		if to := part(v.Digest); to != nil {
@@ -94,9 +94,9 @@ func (l *lanes) isShared(d digest.Digest) bool {
 	return !l.single && (l.counts[d] > 1 || l.alike[d])
 }
 
-func isContextRequest(name string) bool {
+func isAlike(name string) bool {
 	return strings.HasPrefix(name, "[internal] load build definition") || strings.HasPrefix(name, "[internal] load .dockerignore") ||
-		strings.HasPrefix(name, "[internal] load build context")
+		strings.HasPrefix(name, "[internal] load build context") || strings.HasPrefix(name, "looking at ")
 }
 
 // heard tells whether this platform is the one that speaks for a shared step.

@@ -2,8 +2,6 @@ package timing_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,69 +13,41 @@ import (
 )
 
 func TestWhatIsAddedIsThereAndReplacesWhatWas(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "new", "times.json")
-	for _, times := range []timing.Times{{"a": 128, "b": 2}, {"b": 3}, {}} {
-		if err := timing.Add(file, times); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(timing.Times{"a": 128, "b": 3}, timing.Load(file)); diff != "" {
+	first := timing.Record{}.With(timing.Times{"a": 128, "b": 2})
+	second := timing.Decode(first.Encode()).With(timing.Times{"b": 3})
+	if diff := cmp.Diff(timing.Times{"a": 128, "b": 3}, timing.Decode(second.Encode()).Times()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	left, _ := os.ReadDir(filepath.Dir(file))
-	if len(left) != 1 {
-		t.Errorf("%v", left)
+	if diff := cmp.Diff(timing.Times{"a": 128, "b": 2}, first.Times()); diff != "" {
+		t.Errorf("the record was written to (-want +got):\n%s", diff)
 	}
 }
 
 func TestTheOldestIsLetGo(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "times.json")
+	var r timing.Record
 	for i := range 3 {
 		times := timing.Times{}
 		for k := range 400 {
 			times[timing.Key(fmt.Sprint(i, "-", k))] = 1
 		}
-		if err := timing.Add(file, times); err != nil {
-			t.Fatal(err)
-		}
+		r = r.With(times)
 	}
-	got := timing.Load(file)
 	kept := 0
-	for k := range got {
+	for k := range r.Times() {
 		if strings.HasPrefix(string(k), "0-") {
 			kept++
 		}
 	}
-	if len(got) != 1000 || kept != 200 {
-		t.Errorf("%d are kept, %d of the oldest", len(got), kept)
+	if len(r.Times()) != 1000 || kept != 200 {
+		t.Errorf("%d are kept, %d of the oldest", len(r.Times()), kept)
 	}
 }
 
-func TestAFileThatIsNoneOfOursCountsAsEmptyAndIsReplaced(t *testing.T) {
-	for _, content := range []string{"", "{", `{"version":2,"steps":[{"key":"a","seconds":1}]}`, `{"version":1,"steps":[{"key":"a","seconds":-1}]}`, strings.Repeat(" ", 2<<20)} {
-		file := filepath.Join(t.TempDir(), "times.json")
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
+func TestWhatIsNoRecordOfOursCountsAsEmpty(t *testing.T) {
+	for _, content := range []string{"", "{", "[]", `{"version":2,"steps":[{"key":"a","seconds":1}]}`} {
+		if got := timing.Decode([]byte(content)).Times(); len(got) != 0 {
+			t.Errorf("%q: %v", content, got)
 		}
-		if got := timing.Load(file); len(got) != 0 {
-			t.Errorf("%.40q: %v", content, got)
-		}
-		if err := timing.Add(file, timing.Times{"b": 1}); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(timing.Times{"b": 1}, timing.Load(file)); diff != "" {
-			t.Errorf("%.40q (-want +got):\n%s", content, diff)
-		}
-	}
-}
-
-func TestAFileThatCannotBeWrittenIsAnError(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := timing.Add(filepath.Join(file, "times.json"), timing.Times{"a": 1}); err == nil {
-		t.Error("no error")
 	}
 }
 
