@@ -13,6 +13,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -252,5 +253,23 @@ func TestARecipeForAStageThatIsNotThereIsRefused(t *testing.T) {
 	_, err := w.run()
 	if unknown, ok := errors.AsType[*UnknownStageError](err); !ok || !slices.Equal(unknown.Stages, []string{"biuld"}) || w.Ran("go mod download") > 0 {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAnImageThatTheGateRefusesIsBuiltAgainWithoutWhatWasMoved(t *testing.T) {
+	w := newCrossing(t, compiling+"ENTRYPOINT [\"/app\"]\n")
+	w.platforms("linux/arm64")
+	w.req.Verify = &gate.Options{Mode: gate.On}
+	images := 0
+	w.Layer = func(platform.Platform) []byte {
+		if images++; images == 1 {
+			return program(t, emAMD64)
+		}
+		return program(t, emARM64)
+	}
+	rep := w.mustRun()
+	p := rep.Platforms[0]
+	if p.Mode != Emulated || p.Verify.Verdict != gate.OK || !strings.Contains(p.Cross.Back, "/app") || w.noted("built again") != 1 {
+		t.Errorf("%s %s %+v, said %q", p.Mode, p.Verify.Verdict, p.Cross, w.progress.notes)
 	}
 }

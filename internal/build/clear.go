@@ -164,7 +164,7 @@ func (c clearing) plan(ctx context.Context, v survey, clear bool) (Plan, moves, 
 		return Plan{}, unmoved(v), c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
 	}
 	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
-		return Plan{}, unmoved(v), []Finding{{Check: "cross", Err: &UnknownStageError{Stages: unknown}}}
+		return c.planOf(v.graphs, status), unmoved(v), []Finding{{Check: "cross", Err: &UnknownStageError{Stages: unknown}}}
 	}
 	m := c.cross(ctx, v, status)
 	plan, found := c.emulators(ctx, m.graphs, status, clear)
