@@ -47,44 +47,42 @@ func (e *PremiseError) Error() string {
 	return fmt.Sprintf("%s %s, and recipe %s %s", what, e.Found, e.Recipe, e.Wanted)
 }
 
-// premises are those of the recipes that moved steps of this platform. The solve's own error is what BuildKit makes of a PremiseError: text.
+// premises are those of the recipes that moved steps of this platform. They are looked at when the steps have run. The solve's own error
+// is what BuildKit makes of a PremiseError: text.
 func (s *solve) premises(ctx context.Context, gw gateway.Client) error {
-	err := checkLeaves(ctx, gw, s.moved.Tips, s.platform)
-	if premise, ok := errors.AsType[*PremiseError](err); ok {
-		s.refused = premise
-	}
-	return err
-}
-
-// checkLeaves looks at what others take from moved stages, when their steps have run. It reads the beginnings of files that may be
-// programs. An error is a *PremiseError, or says why the builder could not be asked.
-func checkLeaves(ctx context.Context, gw gateway.Client, tips []cross.Tip, target platform.Platform) error {
-	for _, tip := range tips {
-		if !slices.ContainsFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved }) {
-			continue
-		}
-		res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: tip.Definition.ToPB()})
-		if err != nil {
+	for _, tip := range s.fresh(ctx) {
+		if err := checkLeaves(ctx, gw, tip, s.platform); err != nil {
+			if premise, ok := errors.AsType[*PremiseError](err); ok {
+				s.refused = premise
+				s.broken().add(tip)
+			}
 			return err
-		}
-		ref, err := res.SingleRef()
-		if err != nil {
-			return err
-		}
-		if ref == nil {
-			continue
-		}
-		p := premise{files: files{ref}, recipe: tip.Recipe, target: target}
-		if err := p.check(ctx, tip.Leaves); err != nil {
-			return named(err, tip)
 		}
 	}
 	return nil
 }
 
+// checkLeaves looks at what others take from a moved stage. It reads the beginnings of files that may be programs. An error is a
+// *PremiseError, or says why the builder could not be asked.
+func checkLeaves(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
+	if !slices.ContainsFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved }) {
+		return nil
+	}
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: tip.Definition.ToPB()})
+	if err != nil {
+		return err
+	}
+	ref, err := res.SingleRef()
+	if err != nil || ref == nil {
+		return err
+	}
+	p := premise{files: files{ref}, recipe: tip.Recipe, target: target}
+	return named(p.check(ctx, tip.Leaves), tip)
+}
+
 // named adds the name of the tip's stage.
 func named(err error, tip cross.Tip) error {
-	if e, ok := err.(*PremiseError); ok { //nolint:errorlint // it was made here
+	if e, ok := errors.AsType[*PremiseError](err); ok {
 		if g, err := graph.Read(tip.Definition); err == nil && len(g.Steps) > 0 {
 			e.Stage = g.Steps[len(g.Steps)-1].Stage
 		}

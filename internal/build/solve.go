@@ -55,6 +55,7 @@ type solve struct {
 	bench    *smoke.Bench
 	isolated bool // has cache mounts of its own
 	clock    clock
+	witness  *witness // of the solve under way
 	got      reading
 	passed   *clearance  // set when the barrier has been passed
 	refused  error       // why it may not be
@@ -120,6 +121,7 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 	status := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
 	var seen symptoms
+	s.witness = newWitness()
 	go func() {
 		defer close(drained)
 		var own questions
@@ -127,6 +129,7 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 			own.remove(msg)
 			seen.see(msg)
 			s.clock.see(msg)
+			s.witness.see(msg)
 			s.env.Progress.Status(s.platform, msg)
 		}
 		s.env.Progress.Status(s.platform, nil)

@@ -87,6 +87,8 @@ func (r *reference) step(ctx context.Context, s graph.Step) error {
 			}
 			return r.secrets(ctx, s)
 		})
+	case graph.File, graph.Merge:
+		return r.once(ctx, s, func() error { return nil })
 	case graph.Source:
 		if strings.HasPrefix(s.Source, "local://") {
 			return r.once(ctx, s, func() error {
