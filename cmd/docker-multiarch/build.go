@@ -180,7 +180,7 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	err = answer(w, o, j, report, err)
 	err = writeReports(w, o, outcome{job: j, report: report, err: err, failures: progress.failures(report)})
 	if err == nil && !o.quiet {
-		progress.Slowest(w.err)
+		progress.Slowest(w.err, len(crossAdvice(report)) > 0)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -108,14 +109,17 @@ func nativeOf(plan build.Plan, moved cross.Moved) string {
 	return "the builder's platform"
 }
 
-// worthALine is from how many seconds of a platform's build on it is said what would make it faster.
-const worthALine = 10
+// It is said what would make a platform's build faster if it took so many seconds, in so many lines at most.
+const (
+	worthALine = 10
+	mostAdvice = 3
+)
 
 // crossLines say after a build what it has saved that steps did not run under an emulator, which platforms were built again because that
 // did not do, and what would have to be changed to save more.
 func crossLines(r build.Report) (all []string) {
 	avoided, known := 0.0, false
-	var back, more platformLines
+	var back platformLines
 	for _, p := range r.Platforms {
 		if p.Cross.Avoided > 0 {
 			avoided, known = avoided+p.Cross.Avoided, true
@@ -123,15 +127,24 @@ func crossLines(r build.Report) (all []string) {
 		if p.Cross.Back != "" {
 			back.add(p.Platform, "built again under emulation: "+p.Cross.Back)
 		}
-		for _, s := range p.Cross.Stages {
-			if p.Seconds >= worthALine && s.Why.Fix != "" && s.Why.Check == "cgo" {
-				more.add(p.Platform, fmt.Sprintf("%s was compiled under an emulator, since %s. To save that: %s",
-					stageWords(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
-			}
-		}
 	}
 	if known {
 		all = append(all, fmt.Sprintf("About %.0f s of emulation avoided.", avoided))
 	}
-	return append(append(all, back.all()...), more.all()...)
+	return slices.Concat(all, back.all(), crossAdvice(r))
+}
+
+// crossAdvice is for stages that one change of the Dockerfile would let run without an emulator. What a recipe does not know is no matter of
+// a change.
+func crossAdvice(r build.Report) []string {
+	var advice platformLines
+	for _, p := range r.Platforms {
+		for _, s := range p.Cross.Stages {
+			if found, ok := recipe.Find(s.Recipe); ok && found.Auto && p.Seconds >= worthALine && s.Why.Fix != "" && s.Why.Check != "command" {
+				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", stageWords(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
+			}
+		}
+	}
+	all := advice.all()
+	return all[:min(len(all), mostAdvice)]
 }

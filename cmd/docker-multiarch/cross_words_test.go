@@ -132,8 +132,8 @@ func TestAfterABuildItIsSaidWhatWasSavedAndWhatCouldBe(t *testing.T) {
 	want := []string{
 		"About 128 s of emulation avoided.",
 		`linux/s390x: built again under emulation: "RUN go build ./a" failed`,
-		"linux/arm64, linux/s390x: the stage at Dockerfile:4 was compiled under an emulator, since RUN go build may use cgo. " +
-			"To save that: set CGO_ENABLED=0 where the program does not need C",
+		"linux/arm64, linux/s390x: the stage at Dockerfile:4 ran under an emulator, since RUN go build may use cgo; " +
+			"set CGO_ENABLED=0 where the program does not need C",
 	}
 	if diff := cmp.Diff(want, crossLines(ran())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

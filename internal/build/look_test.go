@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -112,5 +113,18 @@ func TestABuildWarnsOfWhatMakesWrongImages(t *testing.T) {
 	contains(t, notes, "warning: Dockerfile:1: the result is made on an image for linux/amd64", "warning: Dockerfile:2: the default of ARG TARGETARCH=amd64")
 	if strings.Count(notes, "shadows") != 1 {
 		t.Errorf("%s", notes)
+	}
+}
+
+func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
+	w := newWorld(t, "FROM alpine AS build\nRUN make\n")
+	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go", Stage: "build"}, {Recipe: "go", Stage: "nope"}}}
+	o := w.looked()
+	want := []string{`a recipe is named for stage "nope", which the Dockerfile does not have`}
+	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) || len(o.Plan.Jobs) != 3 {
+		t.Errorf("refused: %v, %d jobs (-want +got):\n%s", o.Refused(w.req), len(o.Plan.Jobs), diff)
+	}
+	if _, err := w.run(); !errors.As(err, new(*UnknownStageError)) {
+		t.Errorf("the build: %v", err)
 	}
 }

@@ -41,9 +41,9 @@ type slow struct {
 	platforms      []string // "linux/arm64 187.2s"
 }
 
-// Slowest writes which emulated steps took longest, each line of the Dockerfile once, and what to do about them. It writes nothing
-// if none of them took long. It is to be called after Close.
-func (d *Display) Slowest(out io.Writer) {
+// Slowest writes which emulated steps took longest, each line of the Dockerfile once, and what to do about them unless that has been said
+// (advised). It writes nothing if none of them took long. It is to be called after Close.
+func (d *Display) Slowest(out io.Writer, advised bool) {
 	steps := d.slowest()
 	if len(steps) == 0 {
 		return
@@ -55,6 +55,9 @@ func (d *Display) Slowest(out io.Writer) {
 	fmt.Fprintln(out, "\nSlowest emulated steps:")
 	for _, s := range steps {
 		fmt.Fprintf(out, "  %-*s  %s  (%s)\n", width, s.where, runewidth.Truncate(s.command, 60, "..."), strings.Join(s.platforms, ", "))
+	}
+	if advised {
+		return
 	}
 	fmt.Fprint(out, "Hint: an emulator is many times slower than the processor. Compile in a stage FROM --platform=$BUILDPLATFORM for\n"+
 		"      $TARGETOS and $TARGETARCH, and COPY --from it. Steps that must run for their platform (installing packages): put them\n"+

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // slowBuild is a build of a native and two emulated platforms whose steps took so many seconds, by "platform line".
-func slowBuild(t *testing.T, took map[string]int, cached bool) string {
+func slowBuild(t *testing.T, took map[string]int, cached, advised bool) string {
 	t.Helper()
 	s := newScreen(t, 80, 24, "linux/amd64", "linux/arm64", "linux/s390x")
 	plan := Plan{Programs: map[digest.Digest]Program{}}
@@ -36,7 +37,7 @@ func slowBuild(t *testing.T, took map[string]int, cached bool) string {
 		tell()
 	}
 	var out buffer
-	s.d.Slowest(&out)
+	s.d.Slowest(&out, advised)
 	return out.String()
 }
 
@@ -44,7 +45,7 @@ func TestTheSlowestEmulatedStepsAreSaidByTheirLineInTheDockerfile(t *testing.T) 
 	got := slowBuild(t, map[string]int{
 		"linux/arm64 2": 30, "linux/s390x 2": 40, "linux/arm64 3": 11, "linux/arm64 4": 12, "linux/s390x 5": 13, "linux/arm64 6": 9,
 		"linux/amd64 2": 3, "linux/amd64 3": 2, "linux/arm64 7": 50, "linux/amd64 7": 48,
-	}, false)
+	}, false, false)
 	want := `
 Slowest emulated steps:
   Dockerfile:2  RUN step 2  (linux/s390x 40.0s, linux/arm64 30.0s, natively 3.0s)
@@ -60,10 +61,13 @@ Hint: an emulator is many times slower than the processor. Compile in a stage FR
 }
 
 func TestEmulatedStepsThatWereQuickOrCachedAreNotSaid(t *testing.T) {
-	if got := slowBuild(t, map[string]int{"linux/arm64 2": 9}, false); got != "" {
+	if got := slowBuild(t, map[string]int{"linux/arm64 2": 9}, false, false); got != "" {
 		t.Errorf("quick: %s", got)
 	}
-	if got := slowBuild(t, map[string]int{"linux/arm64 2": 90}, true); got != "" {
+	if got := slowBuild(t, map[string]int{"linux/arm64 2": 90}, true, false); got != "" {
 		t.Errorf("cached: %s", got)
+	}
+	if got := slowBuild(t, map[string]int{"linux/arm64 2": 90}, false, true); strings.Contains(got, "Hint") || !strings.Contains(got, "RUN step 2") {
+		t.Errorf("where it was said what to do: %s", got)
 	}
 }
