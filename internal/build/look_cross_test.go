@@ -1,0 +1,61 @@
+package build
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+)
+
+const partlyCompiling = `FROM golang AS build
+COPY hello .
+RUN go mod download
+RUN CGO_ENABLED=0 go build -o /out/app .
+FROM golang AS cgo
+RUN CGO_ENABLED=1 go build -o /out/c .
+FROM golang AS unknown
+RUN make
+FROM alpine
+RUN cargo build
+COPY --from=build /out/app /
+COPY --from=cgo /out/c /
+COPY --from=unknown /out/m /
+`
+
+func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
+	w := newCrossing(t, partlyCompiling)
+	o := w.looked()
+	steps := strings.Join(stepLines(o), "\n")
+	contains(t, steps,
+		"3 build: RUN go mod download: cross linux/amd64 for linux/amd64, linux/arm/v7, linux/arm64\n",
+		"4 build: RUN CGO_ENABLED=0 go build -o /out/app .: native linux/amd64 for linux/amd64\n",
+		"4 build: RUN CGO_ENABLED=0 go build -o /out/app .: cross linux/amd64 for linux/arm64\n",
+		"6 cgo: RUN CGO_ENABLED=1 go build -o /out/c .: emulated linux/arm64 for linux/arm64\n",
+	)
+	var stages, hints []string
+	for _, s := range o.Stages {
+		stages = append(stages, fmt.Sprintf("%d %s %s %v %s %v for %s", s.Line, s.Name, s.Recipe, s.Moved, s.Why.Check, s.Why.Fix != "", formatAll(s.Platforms)))
+	}
+	for _, h := range o.Hints {
+		hints = append(hints, fmt.Sprintf("%d %s", h.Line, h.Rule))
+	}
+	both := " for linux/arm/v7, linux/arm64"
+	want := []string{
+		"1 build go true  false" + both, "5 cgo go false cgo true" + both, "7 unknown go false command true" + both, "9 stage-3  false result false" + both,
+	}
+	if diff := cmp.Diff(want, stages); diff != "" {
+		t.Errorf("stages (-want +got):\n%s", diff)
+	}
+	// What a stage's reason tells to do is not told by a hint as well.
+	if diff := cmp.Diff([]string{"10 emulated-compile"}, hints); diff != "" {
+		t.Errorf("hints (-want +got):\n%s", diff)
+	}
+	w.req.Cross = cross.Choice{}
+	off := w.looked()
+	if len(off.Stages) > 0 || len(off.Hints) != 4 {
+		t.Errorf("turned off: %d stages, %d hints", len(off.Stages), len(off.Hints))
+	}
+}
