@@ -21,7 +21,8 @@ var common = byName(map[deed][]string{
 		"continue", "shift", "wait", "read", "echo", "printf", "sleep", "date", "pwd", "mkdir", "rmdir", "rm", "touch", "chmod", "chown", "chgrp",
 		"truncate", "mktemp", "basename", "dirname", "expr", "seq", "id", "whoami", "sync", "test", "[", "[[", "command", "which", "type", "hash",
 		"adduser", "addgroup", "useradd", "groupadd", "usermod", "groupmod", "passwd", "setcap", "nproc", "yes", "ls", "du", "df", "stat",
-		"git", "wget", "curl", "ssh-keyscan", "ssh-keygen", "ssh-add", "update-ca-certificates", "getopts", "times", "find", "tree", "tee", "gofmt", "unzip", "gunzip", "unxz", "bunzip2",
+		"git", "wget", "curl", "ssh-keyscan", "ssh-keygen", "ssh-add", "update-ca-certificates", "getopts", "times", "find", "tree",
+		"tee", "gofmt", "unzip", "gunzip", "unxz", "bunzip2",
 	},
 	handles: {
 		"cp", "mv", "ln", "install", "tar", "zip", "gzip", "xz", "bzip2", "zstd", "brotli", "cat", "tac", "head",

@@ -3,7 +3,6 @@ package recipe
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -243,88 +242,5 @@ func (e *exam) uses(s step, script shell.Script) Reason {
 				fmt.Sprintf("use %s for GOOS, GOARCH and GOARM only, or FROM --platform=$BUILDPLATFORM", origin))
 		}
 	}
-	return Reason{}
-}
-
-// handles examines a command that handles files: those of the base image must stay where they are.
-func (e *exam) handles(s step, c shell.Command) Reason {
-	all := paths(c)
-	sources, dest := all, ""
-	switch c.Name() {
-	case "cp", "mv", "ln", "install":
-		if len(all) > 1 {
-			sources, dest = all[:len(all)-1], all[len(all)-1]
-		}
-		for i, w := range c.Words() {
-			if (w == "-t" || w == "--target-directory") && i+1 < len(c.Words()) {
-				sources, dest = all, shell.Resolve(c.Cwd, c.Words()[i+1])
-			}
-		}
-	case "tar":
-		if w := c.Words(); len(w) > 0 && (strings.Contains(w[0], "x") && !strings.HasPrefix(w[0], "--") || slices.ContainsFunc(w, extracts)) {
-			e.installs = e.installs || slices.ContainsFunc(all, func(p string) bool { return p == "/" || within(p, packageDirs) })
-			return Reason{}
-		}
-	case "awk", "gawk":
-		if slices.ContainsFunc(c.Words(), func(w string) bool { return strings.Contains(w, "system(") || strings.Contains(w, "getline") }) {
-			return e.notKnown(s, c)
-		}
-	case "sed", "patch":
-		if slices.ContainsFunc(c.Words(), func(w string) bool { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }) {
-			return Reason{}
-		}
-	}
-	copies := slices.Contains([]string{"cp", "mv", "ln", "install", "tar", "zip", "rsync", "dd", "gzip", "xz"}, c.Name())
-	if !copies && c.Output == shell.Shown {
-		return Reason{}
-	}
-	for i, src := range sources {
-		switch {
-		case src == "" && copies:
-			return e.fromBase(s, c, "a file whose name is not known")
-		case src == "" || e.mine(src) || !touches(fixed(src), systemDirs):
-		case dest != "" && within(dest, packageDirs):
-			e.installs = true // it does not leave the system's directories
-		case !copies && src == "/":
-		default:
-			return e.fromBase(s, c, all[i])
-		}
-	}
-	return Reason{}
-}
-
-// extracts reports whether a word makes tar take files out of an archive.
-func extracts(w string) bool {
-	return w == "--extract" || len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "x")
-}
-
-func (e *exam) fromBase(s step, c shell.Command, what string) Reason {
-	return s.reason("leaves-base", fmt.Sprintf("RUN %s takes %s, which may be the base image's", c.Text, what),
-		"take it in another stage, or from the final stage's own base image")
-}
-
-// mine reports whether a path was made by a command that was told to.
-func (e *exam) mine(name string) bool {
-	return slices.ContainsFunc(e.made, func(m string) bool { return inside(name, m) })
-}
-
-// redirect examines a file that a command reads from or writes to.
-func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
-	if !f.Write && d != shows && within(f.Path, systemDirs) && !e.mine(f.Path) && (c.Output != shell.Shown || d == compiles) {
-		return e.fromBase(s, c, f.Path)
-	}
-	return Reason{}
-}
-
-// packages examines a command of a package manager.
-func (e *exam) packages(s step, c shell.Command) Reason {
-	names, ok := installed(c)
-	if !ok {
-		return e.notKnown(s, c)
-	}
-	if len(names) > 0 || slices.ContainsFunc(c.Words(), func(w string) bool { return strings.Contains(w, "upgrade") }) {
-		e.installs = true
-	}
-	e.installed = append(e.installed, names...)
 	return Reason{}
 }

@@ -98,24 +98,22 @@ func (g *golang) command(s step, c shell.Command) Reason {
 		return Reason{}
 	}
 	g.remember(c)
+	if why := g.which(s, c); why != (Reason{}) {
+		return why
+	}
 	name := c.Args[1].Text
 	v, ok := verbs[name]
-	words := c.Args[2:]
 	switch {
 	case !ok:
 		if slices.Contains([]string{"run", "test", "generate", "tool"}, name) && !g.e.Named {
 			return s.reason("command", fmt.Sprintf("RUN %s runs what it builds", c.Text), "have it in a stage of its own, that nothing is copied from")
 		}
 		return g.e.notKnown(s, c)
-	case v.words != nil && (len(words) == 0 || !slices.Contains(v.words, words[0].Text)):
-		return g.e.notKnown(s, c)
 	case name == "env":
 		return g.env(s, c)
-	case name == "version":
-		if c.Output != shell.Shown && !g.e.Named {
-			return s.reason("arch", fmt.Sprintf("RUN %s tells for which CPU the go command is", c.Text), "write the version as text")
-		}
-	case name == "get" && g.e.looked && g.minor < 18 && !slices.ContainsFunc(words, func(w shell.Word) bool { return w.Text == "-d" }):
+	case name == "version" && c.Output != shell.Shown && !g.e.Named:
+		return s.reason("arch", fmt.Sprintf("RUN %s tells for which CPU the go command is", c.Text), "write the version as text")
+	case !g.usual(c, v):
 		return g.e.notKnown(s, c)
 	}
 	g.e.work = g.e.work || v.cgo
@@ -124,7 +122,7 @@ func (g *golang) command(s step, c shell.Command) Reason {
 			return why
 		}
 	}
-	if why := g.flags(s, c, name, v); why != (Reason{}) {
+	if why := g.flags(s, c, v); why != (Reason{}) {
 		return why
 	}
 	if v.cgo {
@@ -136,6 +134,25 @@ func (g *golang) command(s step, c shell.Command) Reason {
 		return g.installs(s, c)
 	}
 	return Reason{}
+}
+
+// usual reports whether a command of a safe verb is one of the safe ones.
+func (g *golang) usual(c shell.Command, v verb) bool {
+	name, words := c.Args[1].Text, c.Words()[1:]
+	has := func(part string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, part) })
+	}
+	switch {
+	case v.words != nil:
+		return len(words) > 0 && slices.Contains(v.words, words[0])
+	case name == "get": // which installs before Go 1.18
+		return !g.e.looked || g.minor >= 18 || slices.Contains(words, "-d")
+	case name == "list": // which tells where go install would put it
+		return c.Output == shell.Shown || !has(".Target")
+	case name == "install": // into the toolchain
+		return !slices.ContainsFunc(words, func(w string) bool { return w == "std" || w == "cmd" || strings.HasPrefix(w, "cmd/") })
+	}
+	return true
 }
 
 // inDirectory is go -C DIR VERB as go VERB in DIR.
@@ -184,8 +201,14 @@ func (g *golang) holds(dir string) string {
 	if g.root != "" && (inside(g.root, dir) || inside(dir, g.root)) {
 		return "the Go toolchain"
 	}
+	if dir == "/home" || path.Dir(dir) == "/home" {
+		return "a home directory, and in it the build cache"
+	}
 	return ""
 }
+
+// in reports whether a path is in the toolchain.
+func (g *golang) in(name string) bool { return g.root != "" && inside(fixed(name), g.root) }
 
 // output knows what some commands give.
 func (g *golang) output(c shell.Command) (string, bool) {

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,37 +23,43 @@ var (
 )
 
 // flags examines the arguments after a verb.
-func (g *golang) flags(s step, c shell.Command, name string, v verb) Reason {
+func (g *golang) flags(s step, c shell.Command, v verb) Reason {
 	for _, f := range strings.Fields(g.value(c, "GOFLAGS")) {
 		if why := g.flag(s, c, shell.Word{Text: f}, ""); why != (Reason{}) {
 			return why
 		}
 	}
-	words := c.Args[2:]
-	if !v.build { // they only look; what they are told to run is another thing
-		for _, w := range words {
-			if isFlag(w.Text, "vettool") || isFlag(w.Text, "toolexec") || isFlag(w.Text, "export") || isFlag(w.Text, "exec") {
-				return g.e.notKnown(s, c)
-			}
-		}
-		return Reason{}
+	if v.build {
+		return g.buildFlags(s, c)
 	}
+	for _, w := range c.Args[2:] { // they only look; what they are told to run is another thing
+		if isFlag(w.Text, "vettool") || isFlag(w.Text, "toolexec") || isFlag(w.Text, "export") || isFlag(w.Text, "exec") {
+			return g.e.notKnown(s, c)
+		}
+	}
+	return Reason{}
+}
+
+// listing is a command whose output is names of packages, and no flags.
+var listing = regexp.MustCompile(`^(\w+=\S* +)*go list `)
+
+// buildFlags examines the flags of go build and go install, up to what is built.
+func (g *golang) buildFlags(s step, c shell.Command) Reason {
 	dir := c.Cwd
-	for len(words) > 0 {
+	for words := c.Args[2:]; len(words) > 0; words = words[1:] {
 		w := words[0]
-		words = words[1:]
 		if !strings.HasPrefix(w.Text, "-") {
-			if strings.HasPrefix(w.Text, shell.Unknown) && !strings.HasPrefix(w.Lone, "go list") {
+			if strings.HasPrefix(w.Text, shell.Unknown) && !listing.MatchString(w.Lone) {
 				return s.reason("command", fmt.Sprintf("RUN %s has arguments that are not known before it runs", c.Text), g.e.anyway())
 			}
-			return g.packages(s, c, name, append([]shell.Word{w}, words...))
+			return Reason{}
 		}
 		flag, value, has := splitFlag(w.Text)
 		if !has && slices.Contains(valueFlags, flag) {
-			if len(words) == 0 {
+			if len(words) == 1 {
 				return g.e.notKnown(s, c)
 			}
-			value, words = words[0].Text, words[1:]
+			value, words = words[1].Text, words[1:]
 		}
 		switch flag {
 		case "o":
@@ -62,16 +69,6 @@ func (g *golang) flags(s step, c shell.Command, name string, v verb) Reason {
 		}
 		if why := g.flag(s, c, w, value); why != (Reason{}) {
 			return why
-		}
-	}
-	return Reason{}
-}
-
-// packages examines what is built.
-func (g *golang) packages(s step, c shell.Command, name string, words []shell.Word) Reason {
-	for _, w := range words {
-		if name == "install" && (w.Text == "std" || w.Text == "cmd" || strings.HasPrefix(w.Text, "cmd/")) {
-			return g.e.notKnown(s, c) // into the toolchain
 		}
 	}
 	return Reason{}

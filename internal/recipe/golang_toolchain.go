@@ -38,7 +38,11 @@ func golangFiles(config ocispecs.ImageConfig) (read, exists []string) {
 		for _, name := range compilers {
 			exists = append(exists, path.Join(dir, name))
 		}
-		exists = append(exists, path.Join(dir, "go"))
+	}
+	for _, dir := range strings.Split(imagePath(config.Env), ":") {
+		if path.IsAbs(dir) && !strings.HasSuffix(dir, "sbin") {
+			exists = append(exists, path.Join(dir, "go"))
+		}
 	}
 	return read, exists
 }
@@ -66,6 +70,9 @@ func rootsOf(config ocispecs.ImageConfig) []string {
 func userEnvs(config ocispecs.ImageConfig) []string {
 	vars := variablesOf(config.Env)
 	files := []string{userEnv}
+	if user, _, _ := strings.Cut(config.User, ":"); user != "" && user != "root" && strings.Trim(user, "0123456789") != "" {
+		files = append(files, path.Join("/home", user, ".config/go/env"))
+	}
 	if v := vars["HOME"]; path.IsAbs(v) {
 		files = append(files, path.Join(v, ".config/go/env"))
 	}
@@ -102,24 +109,16 @@ func (g *golang) look() Reason {
 	if string(native.Data) != string(target.Data) {
 		return refuse("base", "its base image has not the same Go for %s: %s and %s", g.e.both(), n, t)
 	}
-	g.root, g.minor = root, minorOf(t)
+	m := release.FindStringSubmatch(t)
+	if m == nil { // the compilers of others have hashes of themselves in what they make (cmd/go/internal/work.toolID)
+		return refuse("base", "its base image has a Go that is no release: %s", t)
+	}
+	g.root = root
+	g.minor, _ = strconv.Atoi(m[1])
 	return g.defaults(root)
 }
 
-var release = regexp.MustCompile(`^go1\.(\d+)`)
-
-// minorOf is 26 of go1.26.8. What is no release, such as devel, is taken for the first one that has modules.
-func minorOf(version string) int {
-	m := release.FindStringSubmatch(version)
-	if m == nil {
-		return 11
-	}
-	minor, err := strconv.Atoi(m[1])
-	if err != nil {
-		return 11
-	}
-	return minor
-}
+var release = regexp.MustCompile(`^go1\.(\d{1,4})\b`)
 
 // defaults reads go.env, what a user has written with go env -w, and what the toolchain was made with, in this order of weight from the
 // least: cmd/go/internal/cfg and internal/buildcfg.

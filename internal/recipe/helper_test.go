@@ -48,10 +48,10 @@ func golangImage(t *testing.T, leaves []recipe.Leave, env []string, files map[st
 	t.Helper()
 	im := &recipe.Image{Config: ocispecs.ImageConfig{Env: env}, Files: map[string]recipe.File{}}
 	have := map[string]string{
-		"/usr/local/go/VERSION":                              "go1.26.8\ntime 2026-10-01T00:00:00Z\n",
-		"/usr/local/go/go.env":                               "GOPROXY=https://proxy.golang.org,direct\nGOTOOLCHAIN=auto\n",
+		"/usr/local/go/VERSION":                             "go1.26.8\ntime 2026-10-01T00:00:00Z\n",
+		"/usr/local/go/go.env":                              "GOPROXY=https://proxy.golang.org,direct\nGOTOOLCHAIN=auto\n",
 		"/usr/local/go/src/internal/buildcfg/zbootstrap.go": fmt.Sprintf(zbootstrap, "7"),
-		"/usr/local/go/bin/go":                               "\x7fELF",
+		"/usr/local/go/bin/go":                              "\x7fELF",
 	}
 	maps.Copy(have, files)
 	read, exists := find(t, "go").Ask(im.Config, leaves)

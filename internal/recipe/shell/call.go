@@ -40,10 +40,8 @@ func (r *reader) callExpr(st *state, c *syntax.CallExpr, files []Redirect, out O
 	if len(args) == 0 { // $EMPTY
 		return
 	}
-	if r.builtin(st, args, text) {
-		if len(files) == 0 {
-			return
-		}
+	if r.builtin(st, args, text) && len(files) == 0 {
+		return
 	}
 	r.run(env, call{args: args, set: set, files: files, out: out, text: text})
 }
@@ -76,10 +74,10 @@ func (r *reader) declare(c *syntax.DeclClause, st *state) {
 	for _, a := range c.Args {
 		switch {
 		case a.Name == nil: // a flag, or a word that becomes names
-			word := r.text(st, a.Value, "")
+			word := r.text(st, a.Value, intoOf(a.Value))
 			export = export || strings.HasPrefix(word, "-") && strings.Contains(word, "x")
-			if !Known(word) || export && word == "-n" {
-				r.problem(r.now, "exports what is not known")
+			if !strings.HasPrefix(word, "-") || word == "-n" {
+				r.export(st, word)
 			}
 		case a.Naked:
 			if export {
@@ -91,26 +89,25 @@ func (r *reader) declare(c *syntax.DeclClause, st *state) {
 	}
 }
 
+// export is export NAME or export NAME=value of a word that is no plain assignment.
+func (r *reader) export(st *state, word string) {
+	name, value, has := strings.Cut(word, "=")
+	if !syntax.ValidName(name) {
+		r.problem(r.now, "exports what is not known")
+		return
+	}
+	if has {
+		st.set(name, value)
+	}
+	st.export(name)
+}
+
 // builtin does what a shell's builtin does to the state, and reports whether that is all there is to the command.
 func (r *reader) builtin(st *state, args []Word, text string) bool {
 	name, rest := args[0].Text, args[1:]
-	for len(rest) > 0 && name == "cd" && (rest[0].Text == "-P" || rest[0].Text == "-L" || rest[0].Text == "--") {
-		rest = rest[1:]
-	}
 	switch name {
 	case "cd":
-		switch {
-		case len(rest) == 0:
-			home, _ := r.lookup(st, "HOME")
-			st.cd(home)
-		case rest[0].Text == "-":
-			st.cwd = ""
-		default:
-			st.cd(rest[0].Text)
-			if !Known(st.cwd) {
-				st.cwd = ""
-			}
-		}
+		r.cd(st, rest)
 	case "pushd", "popd":
 		st.cwd = ""
 	case "unset":
@@ -123,20 +120,45 @@ func (r *reader) builtin(st *state, args []Word, text string) bool {
 				st.set(w.Text, Unknown)
 			}
 		}
+	case "export":
+		for _, w := range rest {
+			r.export(st, w.Text)
+		}
+	case "printf":
+		if len(rest) > 1 && rest[0].Text == "-v" {
+			st.set(rest[1].Text, Unknown)
+		}
+		return false
 	case "set":
-		if slices.ContainsFunc(rest, func(w Word) bool {
-			return !w.Known() || w.Text == "allexport" || strings.HasPrefix(w.Text, "-") && !strings.HasPrefix(w.Text, "--") && strings.Contains(w.Text, "a")
-		}) {
+		if slices.ContainsFunc(rest, exportsAll) {
 			r.problem(text, "exports what is set after it")
 		}
-	case "eval", "source", ".", "trap", "alias", "enable", "shopt":
-		if name != "shopt" {
-			r.problem(text, "is not read")
-		}
+	case "eval", "source", ".", "trap", "alias", "enable":
+		r.problem(text, "is not read")
 	default:
 		return false
 	}
 	return true
+}
+
+// exportsAll reports whether a word of set may be -a or -o allexport.
+func exportsAll(w Word) bool {
+	short := strings.HasPrefix(w.Text, "-") && !strings.HasPrefix(w.Text, "--")
+	return !w.Known() || w.Text == "allexport" || short && strings.Contains(w.Text, "a")
+}
+
+func (r *reader) cd(st *state, args []Word) {
+	for len(args) > 0 && (args[0].Text == "-P" || args[0].Text == "-L" || args[0].Text == "--") {
+		args = args[1:]
+	}
+	dir, _ := r.lookup(st, "HOME")
+	if len(args) > 0 {
+		dir = args[0].Text
+	}
+	st.cwd = Resolve(st.cwd, dir)
+	if dir == "-" || !Known(dir) {
+		st.cwd = ""
+	}
 }
 
 // add notes a command.

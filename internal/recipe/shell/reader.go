@@ -117,35 +117,47 @@ func (r *reader) stmt(s *syntax.Stmt, st *state, out Output) (maybe *state) {
 func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) ([]Redirect, Output) {
 	var files []Redirect
 	for _, rd := range redirs {
-		stdout := rd.N == nil || rd.N.Value == "1"
 		if rd.Hdoc != nil {
 			r.text(st, rd.Hdoc, "")
 		}
 		name := r.text(st, rd.Word, "")
 		switch rd.Op {
 		case syntax.Hdoc, syntax.DashHdoc, syntax.WordHdoc:
-		case syntax.DplOut, syntax.DplIn:
-			if stdout && name != "1" {
-				out = Shown
-			}
-			if strings.Trim(name, "0123456789-") != "" { // bash: >& file
-				files, out = append(files, Redirect{Resolve(st.cwd, name), true}), Filed
-			}
+			continue
 		case syntax.RdrIn:
 			files = append(files, Redirect{Resolve(st.cwd, name), false})
-		default:
-			all := rd.Op == syntax.RdrAll || rd.Op == syntax.AppAll || rd.Op == syntax.RdrAllClob || rd.Op == syntax.AppAllClob
-			switch {
-			case name == "/dev/null" || name == "/dev/stderr" || name == "/dev/stdout" || name == "/dev/tty":
-				if (stdout || all) && name != "/dev/stdout" {
-					out = Shown
-				}
-				continue
-			case stdout || all:
-				out = Filed
-			}
+			continue
+		}
+		to := target(rd, name)
+		if ofOutput(rd) && to != Taken {
+			out = to
+		}
+		if to == Filed {
 			files = append(files, Redirect{Resolve(st.cwd, name), true})
 		}
 	}
 	return files, out
+}
+
+// target is where a redirection leads to. Taken is to where the output goes already.
+func target(rd *syntax.Redirect, name string) Output {
+	copies := rd.Op == syntax.DplOut || rd.Op == syntax.DplIn
+	switch {
+	case name == "/dev/stdout" || copies && name == "1":
+		return Taken
+	case copies && strings.Trim(name, "0123456789-") == "":
+		return Shown
+	case name == "/dev/null" || name == "/dev/stderr" || name == "/dev/tty":
+		return Shown
+	}
+	return Filed // with bash, >& takes a file as well
+}
+
+// ofOutput reports whether a redirection is of the standard output, perhaps with that of errors.
+func ofOutput(rd *syntax.Redirect) bool {
+	switch rd.Op {
+	case syntax.RdrAll, syntax.RdrAllClob, syntax.AppAll, syntax.AppAllClob:
+		return true
+	}
+	return rd.N == nil || rd.N.Value == "1"
 }

@@ -137,6 +137,13 @@ func (r *reader) wrapper(st *state, name string, c call) {
 		r.add(st, c)
 		return
 	}
+	switch args[0].Text {
+	case "cd", "export", "unset", "set", "read", "eval", ".", "source", "printf":
+		if name == "command" || name == "builtin" {
+			r.problem(c.text, "is a builtin of the shell by another way")
+			return
+		}
+	}
 	c.args = args
 	if name == "xargs" {
 		c.args = append(append([]Word(nil), args...), Word{Text: Unknown})

@@ -75,10 +75,6 @@ func (st *state) export(name string) {
 	}
 }
 
-func (st *state) cd(dir string) {
-	st.cwd = Resolve(st.cwd, dir)
-}
-
 // Resolve is a path seen from a directory. It is "" where it cannot be known: a relative path in a directory that is not known.
 // What is unknown stays in it.
 func Resolve(cwd, name string) string {

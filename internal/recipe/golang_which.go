@@ -1,0 +1,40 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// which examines whether a command's go is the one that was looked at.
+func (g *golang) which(s step, c shell.Command) Reason {
+	if !g.e.looked {
+		return Reason{}
+	}
+	refuse := func(why string) Reason {
+		return s.reason("base", fmt.Sprintf("RUN %s %s", c.Text, why), "")
+	}
+	own := path.Join(g.root, "bin")
+	if name := c.Args[0].Text; strings.Contains(name, "/") {
+		if path.Clean(name) != path.Join(own, "go") {
+			return refuse("runs another Go than that of " + g.root)
+		}
+		return Reason{}
+	}
+	dirs := strings.Split(imagePath([]string{"PATH=" + c.Env["PATH"]}), ":")
+	if !slices.Contains(dirs, own) { // a link in /usr/bin
+		return Reason{}
+	}
+	for _, dir := range dirs[:slices.Index(dirs, own)] {
+		native, target, ok := g.e.file(path.Join(dir, "go"))
+		switch {
+		case dir == path.Join(g.value(c, "GOPATH"), "bin") || dir == "/root/go/bin" || strings.HasSuffix(dir, "sbin"):
+		case !ok || native.Exists || target.Exists:
+			return refuse("may run another Go: PATH has " + dir + " before " + own)
+		}
+	}
+	return Reason{}
+}

@@ -1,0 +1,114 @@
+package recipe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// copiers are the commands that make files of files. The others that handle files write to their output.
+var copiers = []string{"cp", "mv", "ln", "install", "tar", "zip", "rsync", "dd", "gzip", "xz", "bzip2", "zstd"}
+
+// handles examines a command that handles files: those of the base image must stay where they are.
+func (e *exam) handles(s step, c shell.Command) Reason {
+	words := c.Words()
+	has := func(is func(string) bool) bool { return slices.ContainsFunc(words, is) }
+	all, copies := paths(c), slices.Contains(copiers, c.Name())
+	switch c.Name() {
+	case "tar":
+		if len(words) > 0 && !strings.HasPrefix(words[0], "--") && strings.Contains(words[0], "x") || has(extracts) {
+			e.installs = e.installs || slices.ContainsFunc(all, func(p string) bool { return p == "/" || within(p, packageDirs) })
+			return Reason{}
+		}
+	case "awk", "gawk":
+		if has(func(w string) bool { return strings.Contains(w, "system(") || strings.Contains(w, "getline") }) {
+			return e.notKnown(s, c)
+		}
+	case "sed":
+		if has(func(w string) bool { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }) {
+			return Reason{} // they stay where they are
+		}
+	}
+	if !copies && c.Output == shell.Shown {
+		return Reason{}
+	}
+	sources, dest := destination(c, all)
+	for _, src := range sources {
+		if why := e.source(s, c, src, dest, copies); why != (Reason{}) {
+			return why
+		}
+	}
+	return Reason{}
+}
+
+// destination takes apart what a command copies from and to. dest is "" for a command that has none of its own.
+func destination(c shell.Command, all []string) (sources []string, dest string) {
+	words := c.Words()
+	switch c.Name() {
+	case "cp", "mv", "ln", "install":
+		for i, w := range words {
+			if (w == "-t" || w == "--target-directory") && i+1 < len(words) {
+				return all, shell.Resolve(c.Cwd, words[i+1])
+			}
+		}
+		if len(all) > 1 {
+			return all[:len(all)-1], all[len(all)-1]
+		}
+	}
+	return all, ""
+}
+
+// source examines a file that a command takes.
+func (e *exam) source(s step, c shell.Command, src, dest string, copies bool) Reason {
+	switch {
+	case src == "":
+		if copies && e.looked {
+			return e.fromBase(s, c, "a file whose name is not known")
+		}
+	case e.mine(src) || !touches(fixed(src), systemDirs) && (e.golang == nil || !e.golang.in(src)):
+	case dest != "" && within(dest, packageDirs):
+		e.installs = true // it does not leave the system's directories
+	case !copies && src == "/": // a separator, more likely
+	default:
+		return e.fromBase(s, c, src)
+	}
+	return Reason{}
+}
+
+// extracts reports whether a word makes tar take files out of an archive.
+func extracts(w string) bool {
+	return w == "--extract" || len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "x")
+}
+
+func (e *exam) fromBase(s step, c shell.Command, what string) Reason {
+	return s.reason("leaves-base", fmt.Sprintf("RUN %s takes %s, which may be the base image's", c.Text, what),
+		"take it in another stage, or from the final stage's own base image")
+}
+
+// mine reports whether a path was made by a command that was told to.
+func (e *exam) mine(name string) bool {
+	return slices.ContainsFunc(e.made, func(m string) bool { return inside(name, m) })
+}
+
+// redirect examines a file that a command reads from or writes to.
+func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
+	if !f.Write && d != shows && within(f.Path, systemDirs) && !e.mine(f.Path) && (c.Output != shell.Shown || d == compiles) {
+		return e.fromBase(s, c, f.Path)
+	}
+	return Reason{}
+}
+
+// packages examines a command of a package manager.
+func (e *exam) packages(s step, c shell.Command) Reason {
+	names, ok := installed(c)
+	if !ok {
+		return e.notKnown(s, c)
+	}
+	if len(names) > 0 || slices.ContainsFunc(c.Words(), func(w string) bool { return strings.Contains(w, "upgrade") }) {
+		e.installs = true
+	}
+	e.installed = append(e.installed, names...)
+	return Reason{}
+}
