@@ -48,6 +48,9 @@ func TestBadInputIsRefusedAtOnceAndNoBuilderIsMade(t *testing.T) {
 			"an unknown driver option":    {[]string{"--driver-opt", "colour=red", "--push", "-t", s.repo(), dir}, []string{"colour", "memory"}},
 			"a bad name for a builder":    {[]string{"--builder", "a b", "--push", "-t", s.repo(), dir}, []string{`"a b"`}},
 			"a missing builder config":    {[]string{"--builder-config", "none.toml", "--push", "-t", s.repo(), dir}, []string{"none.toml"}},
+			"an unknown recipe":           {[]string{"--cross", "rust", "--push", "-t", "x", dir}, []string{"--cross", `"rust"`, "auto, off, go"}},
+			"off and a recipe":            {[]string{"--cross", "off,go", "--push", "-t", "x", dir}, []string{`"off" stands alone`}},
+			"an unknown recipe of a file": {[]string{"--push", s.folder(files{"Dockerfile": "FROM scratch\n", ".docker-multiarch.yaml": "image: x\ncross: [auto, rust]\n"})}, []string{".docker-multiarch.yaml: cross", `"rust"`}},
 			"a file in a missing folder":  {[]string{"--metadata-file", "none/meta", "--push", "-t", "x", dir}, []string{"--metadata-file", "none/meta"}},
 			"standard input for two uses": {[]string{"-f", "-", "--push", "-t", "x", "-"}, []string{"standard input", "both"}},
 		} {

@@ -117,3 +117,37 @@ func TestAPlanOfAContextThatIsNotLocal(t *testing.T) {
 		s.contains("the plan", r.out, "arg-default", "RUN echo", "Dockerfile:2")
 	})
 }
+
+func TestARecipeForAStageThatIsNotThereIsRefusedBeforeAnythingRuns(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		dir := s.dockerfile("FROM $BASE AS build", "RUN echo "+random()+" >/made", "FROM $BASE", "COPY --from=build /made /")
+		args := []string{"--platform", twoPlatforms, "--cross", "go:build,go:biuld"}
+		plan := s.plan(append(args, dir)...)
+		s.equal("the status of the plan", plan.code, 1)
+		s.contains("the plan", plan.out, "IN THE WAY OF THE BUILD", `stage "biuld"`, "RECIPE:STAGE", "RUN echo")
+		r := s.build(append(args, "--push", "-t", s.repo(), dir)...)
+		s.refused(r, 1, `stage "biuld"`, "RECIPE:STAGE")
+		s.lacks("the progress", r.err, "] RUN echo", "[internal] load build context")
+	})
+}
+
+func TestAPlanSaysWhyAStageIsNotMoved(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		dir := s.dockerfile("FROM $BASE AS build", "RUN echo hello >/made", "FROM $BASE", "COPY --from=build /made /")
+		args := []string{"--platform", twoPlatforms, "--format", "json", dir}
+		type stages []struct {
+			Stage, Check string
+			Line         int
+			Moved        bool
+			Platforms    []string
+		}
+		of := func(args ...string) (plan struct{ Stages stages }) {
+			r := s.plan(args...)
+			s.equal("the status of the plan", r.code, 0)
+			s.check(json.Unmarshal([]byte(r.out), &plan))
+			return plan
+		}
+		s.equal("the stages", of(args...).Stages, stages{{Stage: "build", Check: "no-recipe", Line: 1, Platforms: []string{"linux/arm64"}}})
+		s.equal("the stages with nothing to move", len(of(append([]string{"--cross", "off"}, args...)...).Stages), 0)
+	})
+}
