@@ -53,7 +53,11 @@ func absent(err error) bool {
 
 // dangles: the path is a symlink that leads to nothing.
 func (f files) dangles(ctx context.Context, name string) (bool, error) {
-	list, err := f.list(ctx, path.Dir(name))
+	only := path.Base(name)
+	if strings.ContainsAny(only, `*?[\!`) {
+		only = "" // it would be a pattern
+	}
+	list, err := f.list(ctx, path.Dir(name), only)
 	if absent(err) {
 		return false, nil
 	}
@@ -65,8 +69,9 @@ func (f files) dangles(ctx context.Context, name string) (bool, error) {
 	return false, err
 }
 
-func (f files) list(ctx context.Context, dir string) ([]dirEntry, error) {
-	stats, err := f.ref.ReadDir(ctx, gateway.ReadDirRequest{Path: dir})
+// list is what a directory has; only names one entry, "" is all.
+func (f files) list(ctx context.Context, dir, only string) ([]dirEntry, error) {
+	stats, err := f.ref.ReadDir(ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: only})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +92,7 @@ func (f files) walk(ctx context.Context, dir string, depth int, see func(dirEntr
 		reading.SetLimit(atOnce)
 		for i, d := range level {
 			reading.Go(func() (err error) {
-				lists[i], err = f.list(ctx, d)
+				lists[i], err = f.list(ctx, d, "")
 				return err
 			})
 		}
