@@ -216,6 +216,9 @@ func TestAttestedBuildsAreMovedOnlyByName(t *testing.T) {
 	if diff := cmp.Diff([]Mode{Native, Cross, Cross}, modes(w.mustRun())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	if slices.ContainsFunc(w.ran("arm64"), func(name string) bool { return strings.HasPrefix(name, "[build ") }) {
+		t.Errorf("to be pushed it was built under emulation: %q", w.ran("arm64"))
+	}
 }
 
 func TestABaseThatMovesMeanwhileIsTheSameForAll(t *testing.T) {

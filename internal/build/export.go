@@ -95,6 +95,9 @@ func (s *solve) pushAlone(ctx context.Context) (digest.Digest, error) {
 	}
 	resp, _, err := alone.build(ctx, under, capture{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		got, err := alone.read(ctx, gw)
+		if err == nil {
+			got, err = alone.across(ctx, gw, *s.passed, got)
+		}
 		return got.result, err
 	})
 	if err != nil {
