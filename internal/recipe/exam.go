@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -76,7 +77,7 @@ func (e *exam) steps() Reason {
 	for _, gs := range e.Steps {
 		switch gs.Kind {
 		case graph.Exec:
-			if why := e.exec(step{Step: gs}); why != (Reason{}) {
+			if why := e.exec(gs); why != (Reason{}) {
 				return why
 			}
 		case graph.Build, graph.Other, graph.Passthrough:
@@ -90,20 +91,10 @@ func (e *exam) steps() Reason {
 }
 
 // exec examines what one step runs, with the environment that it would be moved with.
-func (e *exam) exec(s step) Reason {
-	s.env, s.derived, s.added = s.Env, map[string]string{}, map[string]bool{}
-	secrets := slices.ContainsFunc(s.Mounts, func(m graph.Mount) bool { return m.Type == "secret" && m.Dest == "" })
-	in := shell.Input{Args: s.Args, Env: s.Env, Cwd: s.Cwd, Open: secrets}
-	if e.golang != nil {
-		in.Known = e.golang.output
-	}
-	script := shell.Read(in)
-	if e.golang != nil && e.golang.wanted(script) {
-		if why := e.golang.environment(&s); why != (Reason{}) {
-			return why
-		}
-		in.Env = s.env
-		script = shell.Read(in)
+func (e *exam) exec(gs graph.Step) Reason {
+	s, script, why := e.read(gs)
+	if why != (Reason{}) {
+		return why
 	}
 	if why := e.uses(s, script); why != (Reason{}) {
 		return why
@@ -125,6 +116,29 @@ func (e *exam) exec(s step) Reason {
 		return e.golang.finish(s)
 	}
 	return Reason{}
+}
+
+// read reads what a step runs: with the target's environment if anything in it depends on that, else with its own.
+func (e *exam) read(gs graph.Step) (s step, script shell.Script, why Reason) {
+	fresh := func() step {
+		return step{Step: gs, env: gs.Env, derived: map[string]string{}, added: map[string]bool{}}
+	}
+	s = fresh()
+	in := shell.Input{Args: s.Args, Env: s.Env, Cwd: s.Cwd}
+	in.Open = slices.ContainsFunc(s.Mounts, func(m graph.Mount) bool { return m.Type == "secret" && m.Dest == "" })
+	if e.golang == nil {
+		return s, shell.Read(in), Reason{}
+	}
+	in.Known = e.golang.output
+	if e.Named || slices.ContainsFunc(s.Args, func(a string) bool { return strings.Contains(a, "go") }) { // most likely
+		why = e.golang.environment(&s)
+		in.Env = s.env
+		if script = shell.Read(in); e.golang.wanted(script) {
+			return s, script, why
+		}
+		s, in.Env, e.golang.adds = fresh(), gs.Env, nil
+	}
+	return s, shell.Read(in), Reason{}
 }
 
 // anyway is what to write to have the stage moved nevertheless.
@@ -182,65 +196,4 @@ func (e *exam) deed(c shell.Command) deed {
 		return compiles
 	}
 	return deedOf(c)
-}
-
-// machine finds what tells a step on which CPU it runs.
-func (e *exam) machine(s step, c shell.Command, d deed) Reason {
-	if e.Named {
-		return Reason{}
-	}
-	dirs := machineDirs
-	if d == handles {
-		dirs = machineDirs[:2] // of the others' content it is asked later
-	}
-	const fix = "take it out of the stage, or write FROM --platform=$BUILDPLATFORM and GOARCH=$TARGETARCH yourself"
-	if d == shows && c.Output != shell.Shown || d == packages && slices.Contains(c.Words(), "--print-arch") {
-		return s.reason("arch", fmt.Sprintf("RUN %s asks on which CPU it runs", c.Text), fix)
-	}
-	switch c.Name() {
-	case "rm", "mkdir", "chmod", "chown", "touch", "rmdir":
-		return Reason{}
-	}
-	for _, p := range paths(c) {
-		if p != "" && within(p, dirs) {
-			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, p), fix)
-		}
-	}
-	for _, f := range c.Files {
-		if !f.Write && within(f.Path, dirs) {
-			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, f.Path), fix)
-		}
-	}
-	return Reason{}
-}
-
-// platformArgs are the variables in which BuildKit gives the platform. Those of the platform that builds are not there: steps that
-// use them are not the same on two builders, whoever runs them.
-var platformArgs = []string{
-	"TARGETPLATFORM", "TARGETARCH", "TARGETVARIANT", "TARGETOS", "BUILDPLATFORM", "BUILDARCH", "BUILDVARIANT", "BUILDOS",
-	"HOSTTYPE", "MACHTYPE", "DPKG_ARCH",
-}
-
-// goVariables are Go's own, in which a platform's value may end.
-var goVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
-
-// uses finds what a script does with the variables that name a platform.
-func (e *exam) uses(s step, script shell.Script) Reason {
-	for _, u := range script.Uses {
-		origin := s.derived[u.Var]
-		if slices.Contains(platformArgs, u.Var) {
-			origin = u.Var
-		}
-		switch {
-		case s.added[u.Var] && !u.Own:
-			return s.reason("env", fmt.Sprintf("RUN %s reads %s, which has no value without the move", u.Text, u.Var), "write ENV "+u.Var+"=… in the stage")
-		case origin == "" || e.Named || slices.Contains(goVariables, u.Into):
-		case u.Into != "":
-			s.derived[u.Into] = origin
-		default:
-			return s.reason("arch", fmt.Sprintf("RUN %s reads %s", u.Text, origin),
-				fmt.Sprintf("use %s for GOOS, GOARCH and GOARM only, or FROM --platform=$BUILDPLATFORM", origin))
-		}
-	}
-	return Reason{}
 }

@@ -1,0 +1,69 @@
+package recipe
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// machine finds what tells a step on which CPU it runs.
+func (e *exam) machine(s step, c shell.Command, d deed) Reason {
+	if e.Named {
+		return Reason{}
+	}
+	dirs := machineDirs
+	if d == handles {
+		dirs = machineDirs[:2] // of the others' content it is asked later
+	}
+	const fix = "take it out of the stage, or write FROM --platform=$BUILDPLATFORM and GOARCH=$TARGETARCH yourself"
+	if d == shows && c.Output != shell.Shown || d == packages && slices.Contains(c.Words(), "--print-arch") {
+		return s.reason("arch", fmt.Sprintf("RUN %s asks on which CPU it runs", c.Text), fix)
+	}
+	switch c.Name() {
+	case "rm", "mkdir", "chmod", "chown", "touch", "rmdir":
+		return Reason{}
+	}
+	for _, p := range paths(c) {
+		if p != "" && within(p, dirs) {
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, p), fix)
+		}
+	}
+	for _, f := range c.Files {
+		if !f.Write && within(f.Path, dirs) {
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, f.Path), fix)
+		}
+	}
+	return Reason{}
+}
+
+// platformArgs are the variables in which BuildKit gives the platform. Those of the platform that builds are not there: steps that
+// use them are not the same on two builders, whoever runs them.
+var platformArgs = []string{
+	"TARGETPLATFORM", "TARGETARCH", "TARGETVARIANT", "TARGETOS", "BUILDPLATFORM", "BUILDARCH", "BUILDVARIANT", "BUILDOS",
+	"HOSTTYPE", "MACHTYPE", "DPKG_ARCH",
+}
+
+// goVariables are Go's own, in which a platform's value may end.
+var goVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
+
+// uses finds what a script does with the variables that name a platform.
+func (e *exam) uses(s step, script shell.Script) Reason {
+	for _, u := range script.Uses {
+		origin := s.derived[u.Var]
+		if slices.Contains(platformArgs, u.Var) {
+			origin = u.Var
+		}
+		switch {
+		case s.added[u.Var] && !u.Own:
+			return s.reason("env", fmt.Sprintf("RUN %s reads %s, which has no value without the move", u.Text, u.Var), "write ENV "+u.Var+"=… in the stage")
+		case origin == "" || e.Named || slices.Contains(goVariables, u.Into):
+		case u.Into != "":
+			s.derived[u.Into] = origin
+		default:
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s", u.Text, origin),
+				fmt.Sprintf("use %s for GOOS, GOARCH and GOARM only, or FROM --platform=$BUILDPLATFORM", origin))
+		}
+	}
+	return Reason{}
+}
