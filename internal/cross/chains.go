@@ -32,6 +32,7 @@ type mover struct {
 	takers map[digest.Digest][]recipe.Leave
 	images map[digest.Digest]graph.ImageRef // of the steps that fetch one
 	files  *files
+	needed demand // of the live tips, once they are settled
 }
 
 // newMover finds the tips. Those that are out of the question, whatever recipes say, are not alive from the beginning.

@@ -26,7 +26,7 @@ func newFiles(b Build) *files {
 func (f *files) file(name string) dockerfile.File {
 	read, ok := f.read[name]
 	if !ok {
-		read, _ = dockerfile.Parse(f.texts[name])
+		read, _ = dockerfile.Outline(f.texts[name])
 		f.read[name] = read
 	}
 	return read

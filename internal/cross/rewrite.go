@@ -51,7 +51,7 @@ func (m *mover) rewrite() (*rewriter, error) {
 			}
 		}
 	}
-	needed := m.demand()
+	needed := m.needed
 	for _, s := range m.Graph.Steps {
 		for _, native := range []bool{false, true} {
 			if !needed.of(native)[s.Digest] {

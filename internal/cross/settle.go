@@ -14,7 +14,8 @@ import (
 func (m *mover) settle(judge judge) {
 	for dropped := true; dropped; {
 		dropped = false
-		leaves := m.leaves(m.demand())
+		m.needed = m.demand()
+		leaves := m.leaves(m.needed)
 		for _, t := range m.tips {
 			t.by = nil
 		}

@@ -27,7 +27,7 @@ func hasStage(g graph.Graph, name string) bool {
 		return true
 	}
 	for _, text := range g.Texts {
-		f, _ := dockerfile.Parse(text) // one that cannot be read has no stages
+		f, _ := dockerfile.Outline(text) // one that cannot be read has no stages
 		for i := range f.Stages {
 			if strings.EqualFold(stageName(f, i), name) {
 				return true

@@ -12,7 +12,7 @@ import (
 
 // tips are the moved steps that others take from which are not moved.
 func (r *rewriter) tips() ([]Tip, error) {
-	all := r.leaves(r.demand())
+	all := r.leaves(r.needed)
 	var tips []Tip
 	for _, t := range r.mover.tips {
 		leaves := slices.DeleteFunc(all[t.step.Digest], func(l recipe.Leave) bool { return l.Moved })

@@ -13,7 +13,7 @@ import (
 // verdicts says for each chain of steps that would be emulated what became of it. A step of several chains that are not moved is said
 // once, with the result if it is its, else with the one that is the longest.
 func (m *mover) verdicts() []Stage {
-	needed := m.demand()
+	needed := m.needed
 	order := make(map[digest.Digest]int, len(m.Graph.Steps))
 	for i, s := range m.Graph.Steps {
 		order[s.Digest] = i
