@@ -39,7 +39,7 @@ type mover struct {
 func newMover(b Build) *mover {
 	m := &mover{
 		Build: b, steps: make(map[digest.Digest]graph.Step, len(b.Graph.Steps)), result: map[digest.Digest]bool{},
-		live: map[digest.Digest]*tip{}, takers: map[digest.Digest][]recipe.Leave{}, images: map[digest.Digest]graph.ImageRef{}, files: newFiles(b),
+		takers: map[digest.Digest][]recipe.Leave{}, images: map[digest.Digest]graph.ImageRef{}, files: newFiles(b),
 	}
 	for _, s := range b.Graph.Chain() {
 		m.result[s.Digest] = true
@@ -55,13 +55,19 @@ func newMover(b Build) *mover {
 			}
 		}
 	}
+	m.findTips()
+	return m
+}
+
+func (m *mover) findTips() {
+	m.live = map[digest.Digest]*tip{}
 	known := map[digest.Digest]*tip{}
-	for _, s := range b.Graph.Steps {
+	for _, s := range m.Graph.Steps {
 		if len(m.takers[s.Digest]) == 0 || m.result[s.Digest] {
 			continue
 		}
 		t := m.newTip(s)
-		if !slices.ContainsFunc(t.chain, b.emulated) {
+		if !slices.ContainsFunc(t.chain, m.emulated) {
 			continue
 		}
 		for _, below := range slices.Backward(t.chain[:len(t.chain)-1]) {
@@ -75,7 +81,6 @@ func newMover(b Build) *mover {
 			m.live[s.Digest] = t
 		}
 	}
-	return m
 }
 
 func (m *mover) newTip(s graph.Step) *tip {

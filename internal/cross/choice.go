@@ -30,26 +30,23 @@ func (c Choice) Off() bool { return !c.Auto && len(c.Named) == 0 }
 func Parse(values []string) (Choice, error) {
 	var c Choice
 	seen := map[string]bool{}
-	for _, value := range values {
-		for _, word := range strings.Split(value, ",") {
-			word = strings.TrimSpace(word)
-			if word == "" {
-				return Choice{}, fmt.Errorf("an empty word: use auto, off, %s", theRecipes())
-			}
-			if seen[word] {
-				return Choice{}, fmt.Errorf("%q is there twice", word)
-			}
-			seen[word] = true
-			if word == "auto" || word == "off" {
-				c.Auto = c.Auto || word == "auto"
-				continue
-			}
-			named, err := parseNamed(word)
-			if err != nil {
-				return Choice{}, err
-			}
-			c.Named = append(c.Named, named)
+	for _, word := range words(values) {
+		if word == "" {
+			return Choice{}, fmt.Errorf("an empty word: use auto, off, %s", theRecipes())
 		}
+		if seen[word] {
+			return Choice{}, fmt.Errorf("%q is there twice", word)
+		}
+		seen[word] = true
+		if word == "auto" || word == "off" {
+			c.Auto = c.Auto || word == "auto"
+			continue
+		}
+		named, err := parseNamed(word)
+		if err != nil {
+			return Choice{}, err
+		}
+		c.Named = append(c.Named, named)
 	}
 	if seen["off"] && len(seen) > 1 {
 		return Choice{}, errors.New(`"off" stands alone`)
@@ -60,6 +57,15 @@ func Parse(values []string) (Choice, error) {
 		}
 	}
 	return c, nil
+}
+
+func words(values []string) (all []string) {
+	for _, value := range values {
+		for _, word := range strings.Split(value, ",") {
+			all = append(all, strings.TrimSpace(word))
+		}
+	}
+	return all
 }
 
 func parseNamed(word string) (Named, error) {

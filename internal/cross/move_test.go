@@ -27,7 +27,7 @@ type told struct {
 	Moved, Stages, Leaves []string
 }
 
-func tell(b Build, moved Moved, g graph.Graph) (said told) {
+func tell(moved Moved, g graph.Graph) (said told) {
 	for _, s := range moved.Steps {
 		for _, step := range g.Steps {
 			if step.Digest == s.Digest {
@@ -318,7 +318,7 @@ func TestWhatIsMoved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := build(t, tt.dockerfile, "linux/arm64")
 			moved, g := tidily(t, b)
-			if diff := cmp.Diff(tt.want, tell(b, moved, g)); diff != "" {
+			if diff := cmp.Diff(tt.want, tell(moved, g)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

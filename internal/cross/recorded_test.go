@@ -87,7 +87,7 @@ func TestRecordedDefinitions(t *testing.T) {
 			t.Run(name+" "+target, func(t *testing.T) {
 				b := recorded(t, name, target)
 				moved, g := tidily(t, b)
-				got := tell(b, moved, g)
+				got := tell(moved, g)
 				for i, step := range got.Moved {
 					got.Moved[i] = strings.Replace(step, strings.TrimPrefix(target, "linux/"), "TARGET", 1)
 				}

@@ -13,54 +13,66 @@ import (
 // verdicts says for each chain of steps that would be emulated what became of it. A step of several chains that are not moved is said
 // once, with the result if it is its, else with the one that is the longest.
 func (m *mover) verdicts() []Stage {
-	needed := m.needed
-	order := make(map[digest.Digest]int, len(m.Graph.Steps))
-	for i, s := range m.Graph.Steps {
-		order[s.Digest] = i
-	}
 	said := map[digest.Digest]bool{}
 	var stages []Stage
-	add := func(s Stage, chain []graph.Step, of map[digest.Digest]bool) {
+	add := func(s Stage, chain []graph.Step, needed map[digest.Digest]bool) {
 		programs := false
 		for _, step := range chain {
-			if step.Kind != graph.Source && of[step.Digest] && (s.Moved || !said[step.Digest]) {
+			if step.Kind != graph.Source && needed[step.Digest] && !said[step.Digest] {
 				s.Steps = append(s.Steps, step.Digest)
 				programs = programs || m.emulated(step)
 			}
 		}
-		if !programs {
-			return
+		if programs {
+			stages = append(stages, s)
+			for _, d := range s.Steps {
+				said[d] = true
+			}
 		}
-		for _, d := range s.Steps {
-			said[d] = said[d] || !s.Moved
-		}
-		stages = append(stages, s)
 	}
 	chain := m.Graph.Chain()
 	last := chain[len(chain)-1]
 	s := m.stageAt(last, m.files.stageOf(last))
 	s.Why = recipe.Reason{Check: "result", Message: "it ends as the image's own file system", File: s.File, Line: s.Line}
-	add(s, chain, needed.plain)
-	covered := map[digest.Digest]bool{} // by a moved tip above
+	add(s, chain, m.needed.plain)
 	for _, t := range slices.Backward(m.tips) {
-		s := m.stageAt(t.step, t.stage)
 		if m.live[t.step.Digest] == nil {
+			s := m.stageAt(t.step, t.stage)
 			s.Why, s.Recipe = t.why, t.asked
-			add(s, t.chain, needed.plain)
-			continue
+			add(s, t.chain, m.needed.plain)
 		}
-		for _, u := range t.lower {
-			covered[u.step.Digest] = true
-		}
-		if !covered[t.step.Digest] {
-			s.Moved, s.Recipe = true, t.by.recipes[0].Name
-			add(s, t.chain, needed.native)
-		}
+	}
+	clear(said) // what is moved may be left as well
+	for _, t := range m.highest() {
+		s := m.stageAt(t.step, t.stage)
+		s.Moved, s.Recipe = true, t.by.recipes[0].Name
+		add(s, t.chain, m.needed.native)
+	}
+	order := make(map[digest.Digest]int, len(m.Graph.Steps))
+	for i, s := range m.Graph.Steps {
+		order[s.Digest] = i
 	}
 	slices.SortStableFunc(stages, func(a, b Stage) int {
 		return cmp.Compare(order[a.Steps[len(a.Steps)-1]], order[b.Steps[len(b.Steps)-1]])
 	})
 	return stages
+}
+
+// highest are the live tips that are in no other one's chain.
+func (m *mover) highest() (all []*tip) {
+	covered := map[*tip]bool{}
+	for _, t := range slices.Backward(m.tips) {
+		if m.live[t.step.Digest] == nil {
+			continue
+		}
+		if !covered[t] {
+			all = append(all, t)
+		}
+		for _, u := range t.lower {
+			covered[u] = true
+		}
+	}
+	return all
 }
 
 func (m *mover) stageAt(s graph.Step, name string) Stage {

@@ -51,7 +51,8 @@ func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool
 			}
 			message = fmt.Sprintf("ARG %s=%s is evaluated in a stage, where %s has no value yet: every platform gets the default", arg.Key, *arg.Value, arg.Key)
 		}
-		all = append(all, d.hint("warning", "arg-default", dockerfile.Line(c.Location()), nil, message, "ARG "+arg.Key+" without a default: BuildKit gives it its value"))
+		all = append(all, d.hint("warning", "arg-default", dockerfile.Line(c.Location()), nil, message,
+			"ARG "+arg.Key+" without a default: BuildKit gives it its value"))
 	}
 	return all
 }
