@@ -19,7 +19,7 @@ var (
 	amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
 	arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
 	armV7 = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
-	cgo   = recipe.Reason{Check: "cgo", Message: "RUN go build may use cgo", Fix: "set CGO_ENABLED=0 where the program does not need C", File: "Dockerfile", Line: 4}
+	cgo   = recipe.Reason{Check: "cgo", Message: "RUN go build may use cgo", Fix: "set CGO_ENABLED=0 where the program does not need C", File: "Dockerfile", Line: 5}
 )
 
 // crossed is a plan for three platforms: linux/arm64 and linux/arm/v7 have a stage that is moved, linux/arm64 one that is not as well.
@@ -81,7 +81,7 @@ Dockerfile:5   native    RUN go build ./b          emulated                     
 Dockerfile:8   stage-2   COPY --from=build /a /a   no program                         all 3
 
 EMULATED STAGES
-Dockerfile:4: stage native: RUN go build may use cgo (cgo) [linux/arm64]
+Dockerfile:5: stage native: RUN go build may use cgo (cgo) [linux/arm64]
     set CGO_ENABLED=0 where the program does not need C
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -96,7 +96,7 @@ func TestStepsAndStagesOfAPlanAsJSON(t *testing.T) {
 	want := `{"file":"Dockerfile","line":3,"stage":"build","step":"RUN go build ./a","runs":"cross","recipe":"go","on":"linux/amd64","platforms":["linux/arm/v7"]}
 [{"file":"Dockerfile","line":1,"stage":"build","moved":true,"recipe":"go","platforms":["linux/arm/v7","linux/arm64"]},` +
 		`{"file":"Dockerfile","line":4,"stage":"native","moved":false,"recipe":"go","check":"cgo","message":"RUN go build may use cgo",` +
-		`"fix":"set CGO_ENABLED=0 where the program does not need C","platforms":["linux/arm64"]}]`
+		`"fix":"set CGO_ENABLED=0 where the program does not need C","reasonLine":5,"platforms":["linux/arm64"]}]`
 	if diff := cmp.Diff(want, string(steps)+"\n"+string(stages)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -70,7 +71,7 @@ func printStages(out io.Writer, p planShown) {
 			fmt.Fprintln(out, "\nEMULATED STAGES")
 			first = false
 		}
-		where := placeOf(s.File, s.Line)
+		where := placeOf(s.File, cmp.Or(s.Reason, s.Line))
 		if where != "" {
 			where += ": "
 		}

@@ -62,6 +62,7 @@ type stageShown struct {
 	Check     string   `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
 	Message   string   `json:"message,omitempty"`
 	Fix       string   `json:"fix,omitempty"`
+	Reason    int      `json:"reasonLine,omitempty"` // of what it is about
 	Platforms []string `json:"platforms"`
 }
 
@@ -117,7 +118,7 @@ func shownPlan(j job, o build.Outlook) planShown {
 		s.Steps = append(s.Steps, step)
 	}
 	for _, p := range o.Stages {
-		s.Stages = append(s.Stages, stageShown{p.File, p.Line, p.Name, p.Moved, p.Recipe, p.Why.Check, p.Why.Message, p.Why.Fix, platform.FormatAll(p.Platforms)})
+		s.Stages = append(s.Stages, stageShown{p.File, p.Line, p.Name, p.Moved, p.Recipe, p.Why.Check, p.Why.Message, p.Why.Fix, p.Why.Line, platform.FormatAll(p.Platforms)})
 	}
 	for _, b := range o.Bases {
 		base := baseShown{

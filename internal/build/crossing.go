@@ -88,8 +88,9 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 	x := &crossing{
 		choice: c.req.Cross, native: c.env.Node.Platforms[0], targets: c.targets, emulated: emulated, bases: make([]map[string]lookedAt, len(v.graphs)),
 	}
+	stays := make([][]cross.Stage, len(v.graphs))
 	if len(c.req.Attests) > 0 && x.choice.Auto {
-		c.attested(x, v)
+		stays = c.attested(x, v)
 	}
 	x.look(ctx, v, newInspector(x.native, c.env.Bases))
 	for i, def := range v.defs {
@@ -102,6 +103,7 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 			m.graphs[i] = v.graphs[i]
 			continue
 		}
+		moved.Stages = append(moved.Stages, stays[i]...)
 		m.moved[i] = moved
 	}
 	m.crossing = x
@@ -157,13 +159,41 @@ func (x *crossing) look(ctx context.Context, v survey, in *inspector) {
 	looking.Wait()
 }
 
-// attested: a graph that was moved has lost what its frontend knew for the provenance, so only who names a recipe gets both.
-func (c clearing) attested(x *crossing, v survey) {
-	for i, def := range v.defs {
-		if len(cross.Wanted(x.build(i, def, v.graphs[i], false))) > 0 {
-			c.env.Progress.Note("nothing is cross-compiled, since the build has attestations, which would lack what the Dockerfile asked for (--cross=go does it all the same)")
-			break
-		}
+// attested takes auto away: a graph that was moved has lost what its frontend knew for the provenance, so only who names a recipe gets both.
+// It gives the stages, by the index of targets, that might have been moved.
+func (c clearing) attested(x *crossing, v survey) [][]cross.Stage {
+	wanted := func(i int) []cross.Want { return cross.Wanted(x.build(i, v.defs[i], v.graphs[i], false)) }
+	auto, stays, lost := make([][]cross.Want, len(v.defs)), make([][]cross.Stage, len(v.defs)), false
+	for i := range v.defs {
+		auto[i] = wanted(i)
 	}
 	x.choice.Auto = false
+	for i := range v.defs {
+		named := wanted(i)
+		for _, w := range auto[i] {
+			if slices.ContainsFunc(named, func(n cross.Want) bool { return n.Image.Name == w.Image.Name }) {
+				continue
+			}
+			lost, stays[i] = true, append(stays[i], attestedStage(v.graphs[i], w))
+		}
+	}
+	if lost {
+		c.env.Progress.Note("what compiles is emulated, since the build has attestations, which would lack what was asked of the Dockerfile if it were not " +
+			"(--cross=go does it all the same)")
+	}
+	return stays
+}
+
+// attestedStage is the one that goes on from an image.
+func attestedStage(g graph.Graph, w cross.Want) cross.Stage {
+	s := cross.Stage{Recipe: w.Recipes[0].Name, Why: recipe.Reason{
+		Check: "attested", Message: "the build has attestations, which would lack what was asked of the Dockerfile",
+		Fix: "--cross=" + w.Recipes[0].Name + " moves it all the same",
+	}}
+	for _, step := range g.Steps {
+		if img, ok := step.Image(); ok && img.Name == w.Image.Name {
+			s.Name, s.File, s.Line = step.Stage, step.File, step.Line
+		}
+	}
+	return s
 }

@@ -59,3 +59,12 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 		t.Errorf("turned off: %d stages, %d hints", len(off.Stages), len(off.Hints))
 	}
 }
+
+func TestAPlanOfABuildWithAttestationsSaysThatNothingIsMovedForThem(t *testing.T) {
+	w := newCrossing(t, compiling)
+	w.req.Attests = map[string]string{"provenance": "type=provenance"}
+	o := w.looked()
+	if len(o.Stages) != 1 || o.Stages[0].Name != "build" || o.Stages[0].Line != 1 || o.Stages[0].Why.Check != "attested" || len(o.Stages[0].Platforms) != 2 {
+		t.Errorf("%+v", o.Stages)
+	}
+}
