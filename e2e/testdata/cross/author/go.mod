@@ -1,0 +1,3 @@
+module example.test/author
+
+go 1.21

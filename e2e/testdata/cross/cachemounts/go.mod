@@ -1,0 +1,3 @@
+module example.test/cachemounts
+
+go 1.21

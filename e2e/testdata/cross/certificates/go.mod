@@ -1,0 +1,3 @@
+module example.test/certificates
+
+go 1.21

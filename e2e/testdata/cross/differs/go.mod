@@ -1,0 +1,3 @@
+module example.test/differs
+
+go 1.21

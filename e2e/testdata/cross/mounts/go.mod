@@ -1,0 +1,3 @@
+module example.test/mounts
+
+go 1.21

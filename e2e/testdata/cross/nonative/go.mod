@@ -1,0 +1,3 @@
+module example.test/nonative
+
+go 1.21

@@ -1,0 +1,3 @@
+module example.test/older
+
+go 1.21

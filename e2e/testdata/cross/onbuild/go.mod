@@ -1,0 +1,3 @@
+module example.test/onbuild
+
+go 1.21

@@ -1,0 +1,3 @@
+module example.test/several
+
+go 1.21

@@ -1,0 +1,3 @@
+module example.test/single
+
+go 1.21

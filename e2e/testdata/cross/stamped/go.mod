@@ -1,0 +1,3 @@
+module example.test/stamped
+
+go 1.21

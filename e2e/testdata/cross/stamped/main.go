@@ -1,0 +1,5 @@
+package main
+
+var version, file string
+
+func main() { println("stamped", version, file) }

@@ -1,0 +1,3 @@
+module example.test/targetarch
+
+go 1.21

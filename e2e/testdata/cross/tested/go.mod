@@ -1,0 +1,3 @@
+module example.test/tested
+
+go 1.21

@@ -1,0 +1,5 @@
+package main
+
+import "example.test/word"
+
+func main() { println(word.Word) }

@@ -1,0 +1,3 @@
+module example.test/word
+
+go 1.21
