@@ -61,6 +61,13 @@ func newStory(t *testing.T, engine string) *story {
 	return s
 }
 
+// in is the same story in a part of its test.
+func (s *story) in(t *testing.T) *story {
+	part := *s
+	part.T = t
+	return &part
+}
+
 // newHome gives the story another clean home.
 func (s *story) newHome() {
 	s.Helper()

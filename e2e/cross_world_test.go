@@ -1,0 +1,194 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
+)
+
+// crossCase is a folder of testdata/cross: a context whose Dockerfile says in comments what is to be expected of it.
+//
+//	# platform: PLATFORM             that it is built for
+//	# platforms: PLATFORM,...        that the full matrix builds it for; all of crossPlatforms if it is not said
+//	# with: FLAG...                  more flags of the build
+//	# moved: STAGE,...               stages that run on the builder's own platform
+//	# stays: STAGE CHECK             a stage that is emulated, and why
+//	# prints: TEXT                   what the image says when it is run
+//
+// Its arguments BARE, PRIMED, ... are images of package golang, and BASE is the base image.
+type crossCase struct {
+	name, dir, text string
+	platforms       []string
+	with            []string
+	moved           []string
+	stays           [][2]string
+	prints          string
+}
+
+// crossPlatforms are those that are emulated.
+var crossPlatforms = []string{"linux/arm64", "linux/arm/v7", "linux/riscv64"}
+
+// fullMatrix builds every case for every platform.
+func fullMatrix() bool { return os.Getenv("MULTIARCH_E2E_CROSS") == "full" }
+
+func crossCases(t *testing.T) []crossCase {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join("testdata", "cross", "*", "Dockerfile"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	var cases []crossCase
+	for _, name := range found {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, err := filepath.Abs(filepath.Dir(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := crossCase{name: filepath.Base(dir), dir: dir, text: string(data)}
+		one, all := "", crossPlatforms
+		for line := range strings.Lines(c.text) {
+			comment, ok := strings.CutPrefix(strings.TrimSpace(line), "# ")
+			key, value, colon := strings.Cut(comment, ": ")
+			switch {
+			case !ok || !colon:
+			case key == "platform":
+				one = value
+			case key == "platforms":
+				all = strings.Split(value, ",")
+			default:
+				c.read(key, value)
+			}
+		}
+		if c.platforms = all; !fullMatrix() {
+			c.platforms = []string{one}
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+func (c *crossCase) read(key, value string) {
+	switch key {
+	case "with":
+		c.with = strings.Fields(value)
+	case "moved":
+		c.moved = strings.Split(value, ",")
+	case "stays":
+		stage, check, _ := strings.Cut(value, " ")
+		c.stays = append(c.stays, [2]string{stage, check})
+	case "prints":
+		c.prints = value
+	}
+}
+
+// words are those of the build, but for its outputs.
+func (c crossCase) words(s *story, platform string) []string {
+	s.Helper()
+	words := []string{"--platform", platform, "--build-arg", "BASE=" + s.base}
+	for _, target := range []string{golang.Bare, golang.Primed, golang.Compiler, golang.Older, golang.Differs, golang.OnBuild, noNative} {
+		if arg := strings.ToUpper(target); strings.Contains(c.text, "ARG "+arg+"\n") {
+			words = append(words, "--build-arg", arg+"="+s.golang(target))
+		}
+	}
+	for _, word := range c.with {
+		words = append(words, strings.ReplaceAll(word, "src=", "src="+c.dir+"/"))
+	}
+	return append(words, c.dir)
+}
+
+// archived builds the case into an archive whose bytes depend on nothing but what is in the image.
+func (c crossCase) archived(s *story, platform, archive string, flags ...string) result {
+	s.Helper()
+	out := []string{"--progress", "plain", "-o", "type=oci,rewrite-timestamp=true,dest=" + archive}
+	return s.mustRun(call{args: s.buildArgs(append(append(out, flags...), c.words(s, platform)...)...), env: []string{"SOURCE_DATE_EPOCH=1700000000"}})
+}
+
+// emulated is the archive that emulation makes of the case, in a builder that nothing else has been built in. What it makes of the same
+// input is a fact, which is kept between runs under a name for all that goes in: context, toolchain, base, emulator and BuildKit.
+func (c crossCase) emulated(s *story, platform string, fresh bool) string {
+	s.Helper()
+	cache, err := cacheDir()
+	s.check(err)
+	sum := sha256.New()
+	fmt.Fprintln(sum, c.words(s, platform)[1:], s.emulator(platform), s.mustDocker("image", "inspect", "-f", "{{.Id}}", "moby/buildkit:buildx-stable-1"))
+	repo, tag := s.base[:strings.LastIndex(s.base, ":")], s.base[strings.LastIndex(s.base, ":")+1:]
+	fmt.Fprintln(sum, s.remote(repo, tag).digest)
+	s.check(filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, _ := filepath.Rel(c.dir, path) // it is below
+		fmt.Fprintf(sum, "%s\n%s\n", name, s.read(path))
+		return nil
+	}))
+	archive := filepath.Join(cache, "emulated", fmt.Sprintf("%s-%.12x.tar", c.name, sum.Sum(nil)))
+	if _, err := os.Stat(archive); err == nil && !fresh {
+		return archive
+	}
+	s.check(os.MkdirAll(filepath.Dir(archive), 0o755))
+	partial := archive + "." + random()
+	r := c.archived(s, platform, partial, "--cross=off")
+	s.Logf("%s for %s, emulated: %.1f s", c.name, platform, r.took.Seconds())
+	s.check(os.Rename(partial, archive))
+	return archive
+}
+
+// emulator says which one the kernel runs the platform's programs with. It is installed if there is none.
+func (s *story) emulator(platform string) string {
+	s.Helper()
+	s.mustDocker("multiarch", "emulators", "install", platform)
+	var status struct {
+		Platforms []struct{ Runs, QEMU string }
+	}
+	s.check(json.Unmarshal([]byte(s.mustDocker("multiarch", "emulators", "status", "--format", "json", platform)), &status))
+	s.equal("the platforms of the status", len(status.Platforms), 1)
+	return fmt.Sprint(status.Platforms)
+}
+
+// archiveImage is what an archive holds: the digest that names it, and the files of its layers by their names there.
+func (s *story) archiveImage(archive string) (digest string, layers files) {
+	s.Helper()
+	all := files{}
+	s.check(untar(bytes.NewReader([]byte(s.read(archive))), all))
+	var index remote
+	s.check(json.Unmarshal([]byte(all["index.json"]), &index))
+	if len(index.Manifests) != 1 {
+		s.Fatalf("%s has %d images", archive, len(index.Manifests))
+	}
+	digest = index.Manifests[0].Digest
+	layers = files{}
+	for name, blob := range all {
+		if err := untar(bytes.NewReader([]byte(blob)), layers); err != nil && !errors.Is(err, tar.ErrHeader) {
+			s.Logf("%s is no layer: %v", name, err)
+		}
+	}
+	return digest, layers
+}
+
+// sameImage compares two archives.
+func (s *story) sameImage(got, want string) bool {
+	s.Helper()
+	digest, made := s.archiveImage(got)
+	wanted, expected := s.archiveImage(want)
+	for _, name := range sortedKeys(expected) {
+		if made[name] != expected[name] {
+			s.Logf("%s: %d bytes, not the same as the %d of emulation", name, len(made[name]), len(expected[name]))
+		}
+	}
+	return digest == wanted
+}
