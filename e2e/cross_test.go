@@ -3,10 +3,36 @@
 package e2e
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// crossing is what a plan and metadata say of a stage.
+type crossing struct {
+	Stage, Check, Recipe, Message string
+	Moved                         bool
+}
+
+// crossings are the verdicts of each platform in a metadata file.
+func (s *story) crossings(name string) map[string][]crossing {
+	s.Helper()
+	var m struct {
+		Multiarch struct {
+			Platforms []struct {
+				Platform string
+				Cross    struct{ Stages []crossing }
+			}
+		}
+	}
+	s.check(json.Unmarshal([]byte(s.read(name)), &m))
+	all := map[string][]crossing{}
+	for _, p := range m.Multiarch.Platforms {
+		all[p.Platform] = p.Cross.Stages
+	}
+	return all
+}
 
 // One builder has all emulated builds, and another all that may be moved: on one builder a COPY --from of equal content would be taken from
 // what the other way has made. One engine does: what is compared is BuildKit's.
@@ -23,10 +49,15 @@ func TestWhatIsCrossCompiledIsWhatEmulationMakesBitForBit(t *testing.T) {
 				off, auto := off.in(t), auto.in(t)
 				archive := filepath.Join(auto.dir, strings.ReplaceAll(c.name+platform, "/", "-")+".tar")
 				want := c.emulated(off, platform, false)
-				r := c.archived(auto, platform, archive)
+				r := c.archived(auto, platform, archive, "--metadata-file", "meta")
 				t.Logf("%s for %s, moved: %.1f s", c.name, platform, r.took.Seconds())
+				moved := map[string]bool{}
+				for _, stage := range auto.crossings("meta")[platform] {
+					moved[stage.Stage] = stage.Moved
+				}
 				arch := strings.TrimPrefix(platform, "linux/")
 				for _, stage := range c.moved {
+					auto.equal("whether "+stage+" is moved", moved[stage], true)
 					auto.contains("the progress", r.err, "[linux/amd64->"+arch+" "+stage+" ")
 				}
 				if !auto.sameImage(archive, want) && !auto.sameImage(archive, c.emulated(off, platform, true)) {
@@ -35,6 +66,30 @@ func TestWhatIsCrossCompiledIsWhatEmulationMakesBitForBit(t *testing.T) {
 				run := auto.docker("multiarch", "run", "--platform", platform, archive)
 				auto.equal("what the image prints", strings.TrimSpace(run.out+run.err), c.prints)
 			})
+		}
+	}
+}
+
+func TestWhatMayDifferOnAnotherCPUStaysWhereItIsAndAPlanSaysWhy(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, "MULTIARCH_E2E_CLASSIC")
+	for _, c := range crossCases(t) {
+		for _, platform := range c.platforms {
+			var plan struct{ Stages []crossing }
+			r := s.plan(append([]string{"--format", "json"}, c.words(s, platform)...)...)
+			s.check(json.Unmarshal([]byte(r.out), &plan))
+			said := map[string]string{}
+			for _, stage := range plan.Stages {
+				if said[stage.Stage] = stage.Check; stage.Moved {
+					said[stage.Stage] = "moved"
+				}
+			}
+			for _, stage := range c.moved {
+				s.equal(c.name+" for "+platform+": "+stage, said[stage], "moved")
+			}
+			for _, want := range c.stays {
+				s.equal(c.name+" for "+platform+": "+want[0], said[want[0]], want[1])
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// patience is what a command that should end gets.
+// patience is what a command that should end gets, unless it is known to take longer.
 const patience = 3 * time.Minute
 
 // call is a command of the docker CLI.
@@ -23,6 +24,8 @@ type call struct {
 	stdin io.Reader
 	env   []string // added to the story's
 	dir   string   // "": the story's
+
+	patience time.Duration // 0: patience
 }
 
 // result is what became of a command.
@@ -103,6 +106,7 @@ type process struct {
 	began    time.Time
 	cancel   context.CancelFunc
 	done     chan struct{}
+	patience time.Duration
 }
 
 func (s *story) start(c call) *process {
@@ -112,8 +116,9 @@ func (s *story) start(c call) *process {
 
 func (s *story) startProgram(program string, c call) *process {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	p := &process{s: s, began: time.Now(), cancel: cancel, done: make(chan struct{})}
+	p := &process{s: s, began: time.Now(), done: make(chan struct{}), patience: cmp.Or(c.patience, patience)}
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
+	p.cancel = cancel
 	p.cmd = exec.CommandContext(ctx, program, c.args...)
 	p.cmd.Env = append(append([]string{}, s.env...), c.env...)
 	p.cmd.Dir, p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = s.dir, c.stdin, &p.out, &p.err
@@ -139,7 +144,7 @@ func (p *process) wait() result {
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		r.code = 128 + int(status.Signal())
 	}
-	if r.took >= patience {
+	if r.took >= p.patience {
 		p.s.Fatalf("%s does not end\n%s", strings.Join(p.cmd.Args, " "), r.err)
 	}
 	return r
