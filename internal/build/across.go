@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,15 +76,14 @@ func (s *solve) rewrite(ctx context.Context, gw gateway.Client, x *crossing, got
 		return got, err
 	}
 	over.result, err = rewritten(ctx, gw, got.result, func(def *llb.Definition) (*llb.Definition, error) {
+		if slices.EqualFunc(def.Def, got.def.Def, bytes.Equal) {
+			return moved.Definition, nil
+		}
 		g, err := graph.Read(def)
 		if err != nil {
 			return nil, err
 		}
-		m, err := x.move(s.index, def, g, s.isolated)
-		if err != nil || m.Definition == nil {
-			return def, err
-		}
-		return m.Definition, nil
+		return cross.Alike(x.build(s.index, got.def, got.graph, s.isolated), x.build(s.index, def, g, s.isolated))
 	})
 	return over, err
 }
