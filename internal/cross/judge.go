@@ -51,9 +51,12 @@ func (m *mover) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stage {
 	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Leaves: leaves, Named: named}
 }
 
+// notNamed is the reason of a stage that the user's choice has no recipe for.
+var notNamed = recipe.Reason{Check: "no-recipe", Message: "no recipe is named for it"}
+
 // screen asks all recipes for what they say without the base image.
 func (m *mover) screen(t *tip, leaves []recipe.Leave) *verdict {
-	v := &verdict{}
+	v := &verdict{why: notNamed}
 	for _, a := range m.Choice.asked(t.stage) {
 		if ok, why := a.recipe.Screen(m.stage(t, leaves, a.named)); ok {
 			v.recipes = append(v.recipes, a.recipe)
@@ -66,7 +69,7 @@ func (m *mover) screen(t *tip, leaves []recipe.Leave) *verdict {
 
 // taste asks the recipes until one takes the chain.
 func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
-	v := &verdict{}
+	v := &verdict{why: notNamed}
 	for _, a := range m.Choice.asked(t.stage) {
 		s := m.stage(t, leaves, a.named)
 		ok, why := a.recipe.Screen(s)
@@ -90,9 +93,10 @@ func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
 // refuse keeps the first reason, but for those of recipes that have nothing to do with the chain.
 func (v *verdict) refuse(r recipe.Recipe, why recipe.Reason) {
 	switch {
-	case why.Check == "nothing" && v.why == (recipe.Reason{}):
+	case v.asked != "":
+	case why.Check == "nothing":
 		v.why = recipe.Reason{Check: "no-recipe", Message: "there is no recipe for what it does"}
-	case why.Check != "nothing" && (v.asked == ""):
+	default:
 		v.why, v.asked = why, r.Name
 	}
 }

@@ -143,7 +143,7 @@ func (e *exam) leaves() Reason {
 			return refuse("leaves-base", "%s is copied from it, which has all of the base image", "copy the paths that it makes only")
 		}
 		if e.golang != nil {
-			if store := e.golang.holds(at); store != "" {
+			if store := e.golang.holds(at, l.Moved); store != "" {
 				return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
 			}
 		}

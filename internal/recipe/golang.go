@@ -116,7 +116,7 @@ func (g *golang) command(s step, c shell.Command) Reason {
 	case !g.usual(c, v):
 		return g.e.notKnown(s, c)
 	}
-	g.e.work = g.e.work || v.cgo
+	g.e.work = g.e.work || v.cgo || name == "mod" // modules that are fetched once, for all platforms
 	if v.env {
 		if why := g.target(s, c); why != (Reason{}) {
 			return why

@@ -30,15 +30,21 @@ func (g *golang) remember(c shell.Command) {
 	}
 	gopath, _, _ := strings.Cut(or(g.value(c, "GOPATH"), path.Join(home, "go")), ":")
 	cache := or(g.value(c, "XDG_CACHE_HOME"), path.Join(home, ".cache"))
-	g.stores[or(g.value(c, "GOMODCACHE"), path.Join(gopath, "pkg/mod"))] = "the module cache"
+	g.stores[or(g.value(c, "GOMODCACHE"), path.Join(gopath, "pkg/mod"))] = moduleCache
 	g.stores[or(g.value(c, "GOCACHE"), path.Join(cache, "go-build"))] = "the build cache"
 }
 
-// holds names what must not leave and is in a directory, or what the directory is in.
-func (g *golang) holds(dir string) string {
+// moduleCache may leave for a step that is moved as well: modules are the same for all.
+const moduleCache = "the module cache"
+
+// holds names what must not leave and is in a directory, or what the directory is in; moved is of [Leave].
+func (g *golang) holds(dir string, moved bool) string {
 	for _, store := range slices.Sorted(mapKeys(g.stores)) {
 		what := g.stores[store]
-		if inside(store, dir) || what != "the module cache" && inside(dir, store) {
+		if moved && what == moduleCache {
+			continue
+		}
+		if inside(store, dir) || what != moduleCache && inside(dir, store) {
 			return what
 		}
 	}

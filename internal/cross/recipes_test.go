@@ -1,0 +1,136 @@
+package cross
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// golang is what the Go recipe sees of an image, which has Go and certificates.
+func golang(wants []Want) map[string]recipe.Base {
+	have := map[string]string{
+		"/usr/local/go/VERSION": "go1.26.8\n", "/usr/local/go/go.env": "GOTOOLCHAIN=local\n", "/usr/local/go/bin/go": "", "/etc/ssl/cert.pem": "",
+		"/usr/local/go/src/internal/buildcfg/zbootstrap.go": "package buildcfg\nconst DefaultGOARM = `7`\nconst DefaultGOARM64 = `v8.0`\n",
+	}
+	bases := map[string]recipe.Base{}
+	for _, w := range wants {
+		im := &recipe.Image{Config: ocispecs.ImageConfig{Env: []string{"PATH=/usr/local/go/bin:/bin"}}, Files: map[string]recipe.File{}}
+		for _, r := range w.Recipes {
+			read, exists := r.Ask(im.Config, w.Leaves)
+			for _, name := range slices.Concat(read, exists) {
+				f := recipe.File{}
+				for at, data := range have {
+					if at == name {
+						f = recipe.File{Exists: true, Holds: true, Data: []byte(data)}
+					} else if strings.HasPrefix(at, name+"/") {
+						f.Exists, f.Holds = true, true
+					}
+				}
+				im.Files[name] = f
+			}
+		}
+		bases[w.Image.Name] = recipe.Base{Native: im, Target: im}
+	}
+	return bases
+}
+
+const dependencies = `FROM golang AS deps
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+
+FROM golang AS build
+ENV CGO_ENABLED=0
+COPY --from=deps /root/go/pkg/mod /root/go/pkg/mod
+COPY . /src
+RUN cd /src && go build -o /out/app .
+
+FROM golang AS other
+RUN make
+
+FROM scratch
+COPY --from=build /out/app /app
+COPY --from=other /x /x
+`
+
+func TestTheGoRecipe(t *testing.T) {
+	for name, tt := range map[string]struct {
+		dockerfile string
+		choice     Choice
+		want       []string // the stages
+	}{
+		"a service":                  {strings.Replace(service, "WORKDIR", "ENV CGO_ENABLED=0\nWORKDIR", 1), Choice{Auto: true}, nil},
+		"modules from another stage": {dependencies, Choice{Auto: true}, nil},
+		"a stage by its name, of another that is not named": {dependencies, Choice{Named: []Named{{"go", "OTHER"}}}, nil},
+		"certificates": {strings.Replace(dependencies, "/x /x", "/etc/ssl /etc/ssl", 1), Choice{Auto: true, Named: []Named{{"go", "other"}}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := build(t, tt.dockerfile, "linux/arm/v7")
+			b.Choice = tt.choice
+			b.Bases = golang(Wanted(b))
+			moved, err := Move(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := b.Graph
+			if moved.Definition != nil {
+				g = sound(t, b, moved)
+			}
+			for _, s := range moved.Stages { t.Log(s.Why.Message) }
+			if diff := cmp.Diff(tt.want, tell(moved, g).Stages); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, s := range moved.Steps {
+				if env := stepOf(g, s.Digest).Env; s.Edited && !slices.Contains(env, "GOARM=7") {
+					t.Errorf("%s runs with %v", stepOf(g, s.Digest).Name, env)
+				}
+			}
+		})
+	}
+}
+
+func TestBaseImagesAreWantedOnlyWhereCommandsMayMove(t *testing.T) {
+	for name, tt := range map[string]struct {
+		dockerfile string
+		want       []string
+	}{
+		"none that nothing is done with":  {"FROM golang AS a\nRUN make\nFROM scratch\nCOPY --from=a /a /\n", nil},
+		"one, with all that anyone takes": {dependencies, []string{"docker.io/library/golang:latest: go; /root/go/pkg/mod /out/app"}},
+	} {
+		var got []string
+		for _, w := range Wanted(build(t, tt.dockerfile, "linux/arm64")) {
+			words := []string{w.Image.Name + ": " + w.Recipes[0].Name + ";"}
+			for _, l := range w.Leaves {
+				words = append(words, l.Path)
+			}
+			got = append(got, strings.Join(words, " "))
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestABaseThatWasNotLookedAtKeepsItsStage(t *testing.T) {
+	moved, err := Move(build(t, strings.Replace(service, "WORKDIR", "ENV CGO_ENABLED=0\nWORKDIR", 1), "linux/arm64"))
+	if err != nil || moved.Definition != nil || moved.Stages[0].Why.Message != "its base image was not looked at" {
+		t.Errorf("%+v, %v", moved.Stages, err)
+	}
+}
+
+func TestStagesThatNobodyHas(t *testing.T) {
+	own := build(t, dependencies, "linux/arm64").Graph
+	without := graph.Graph{Steps: own.Steps}
+	choice := Choice{Named: []Named{{"go", ""}, {"go", "Build"}, {"node", "assets"}, {"hugo", "assets"}, {"go", "stage-3"}, {"node", "stage-2"}}}
+	for name, g := range map[string]graph.Graph{"by the text": own, "by the steps": without} {
+		if diff := cmp.Diff([]string{"assets", "stage-2"}, UnknownStages(choice, []graph.Graph{g, {}})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
