@@ -134,6 +134,10 @@ func (e *exam) read(gs graph.Step) (s step, script shell.Script, why Reason) {
 		why = e.golang.environment(&s)
 		in.Env = s.env
 		if script = shell.Read(in); e.golang.wanted(script) {
+			if why == (Reason{}) && slices.ContainsFunc(s.Args, e.golang.names) {
+				in.Env = gs.Env
+				why = e.golang.sameSettings(s, shell.Read(in).Commands, script.Commands)
+			}
 			return s, script, why
 		}
 		s, in.Env, e.golang.adds = fresh(), gs.Env, nil

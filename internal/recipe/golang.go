@@ -186,7 +186,10 @@ func (g *golang) output(c shell.Command) (string, bool) {
 		}
 	case "which", "command":
 		if len(words) > 0 && words[len(words)-1] == "go" {
-			return path.Join(g.root, "bin/go"), true // before the base image is known, its name is enough
+			if g.root == "" {
+				return "go", true // before the base image is known, its name is enough
+			}
+			return path.Join(g.root, "bin/go"), true
 		}
 	}
 	return "", false

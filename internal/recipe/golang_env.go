@@ -53,6 +53,34 @@ func (g *golang) environment(s *step) Reason {
 	return Reason{}
 }
 
+// names reports whether a text has a variable in it that chooses the platform.
+func (g *golang) names(text string) bool {
+	return slices.ContainsFunc(goVariables, func(v string) bool { return strings.Contains(text, v) })
+}
+
+// sameSettings holds the commands as they are read with the target's environment against those without. A script may set a variable and
+// not export it, which does something only where it is exported already. And what it unsets is then the default of the toolchain that runs.
+func (g *golang) sameSettings(s step, without, with []shell.Command) Reason {
+	if len(without) != len(with) {
+		return s.reason("env", "RUN "+s.Name+" runs other commands where GOOS and GOARCH are set", "")
+	}
+	for i, c := range with {
+		author, has := without[i].Env, c.Env
+		for _, name := range []string{"GOOS", "GOARCH", g.archVar} {
+			switch {
+			case name == "" || g.e.deed(c) != compiles || author[name] == has[name]:
+			case s.added[name] && author[name] == "" && slices.Contains(g.adds, name+"="+has[name]):
+			default:
+				return s.reason("env", fmt.Sprintf("RUN %s has another %s where that is set before", c.Text, name), "write ENV "+name+"=… in the stage")
+			}
+		}
+		if g.variant != "" && g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.deed(c) == compiles {
+			return s.reason("env", fmt.Sprintf("RUN %s has no %s", c.Text, g.archVar), "leave "+g.archVar+" as it is")
+		}
+	}
+	return Reason{}
+}
+
 type setting struct{ name, value string }
 
 func (g *golang) platform() []setting {

@@ -61,6 +61,9 @@ var safe = []string{
 	`/usr/local/go/bin/go build -o /out/app`,
 	`go build $BUILD_FLAGS -o /out/app`,
 	`go build -p $(nproc) -o /out/app`,
+	`/usr/bin/install -d /out && /bin/cp x /out/x && go build -o /out/app`,
+	`export GOARM64=v9.0; go build -o /out/app && GOARM64=v8.1 go build -o /out/app2`,
+	`GOOS=$TARGETOS; GOARCH=$TARGETARCH; go build -o /out/app`,
 }
 
 func TestCommandsThatDoTheSameOnAnotherCPU(t *testing.T) {

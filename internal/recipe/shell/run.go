@@ -1,6 +1,9 @@
 package shell
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // run reads a command whose arguments are known as far as they can be: what it runs in its turn, or itself.
 func (r *reader) run(st *state, c call) {
@@ -14,9 +17,7 @@ func (r *reader) run(st *state, c call) {
 		r.problem(c.text, "is a command that is not known before it runs")
 		return
 	}
-	name := c.args[0].Text
-	name = name[strings.LastIndexByte(name, '/')+1:]
-	switch name {
+	switch name := program(c.args[0]); name {
 	case "sh", "bash", "ash", "dash":
 		r.shell(st, c)
 	case "env":
@@ -133,6 +134,9 @@ func (r *reader) wrapper(st *state, name string, c call) {
 		return
 	}
 	if len(args) == 0 {
+		if name == "exec" && c.out != Shown {
+			r.problem(c.text, "writes to a file what the commands after it say")
+		}
 		c.args = []Word{{Text: ":"}}
 		r.add(st, c)
 		return
@@ -144,11 +148,24 @@ func (r *reader) wrapper(st *state, name string, c call) {
 			return
 		}
 	}
-	c.args = args
 	if name == "xargs" {
-		c.args = append(append([]Word(nil), args...), Word{Text: Unknown})
+		args = xargs(c.args[1:len(c.args)-len(args)], args)
 	}
+	c.args = args
 	r.run(st, c)
+}
+
+// xargs is a command as xargs runs it: with what it reads at the end, or in the places that -I says. Which these are is left aside.
+func xargs(options, args []Word) []Word {
+	args = append(slices.Clone(args), Word{Text: Unknown})
+	if slices.ContainsFunc(options, func(o Word) bool {
+		return strings.HasPrefix(o.Text, "-I") || strings.HasPrefix(o.Text, "-i") || strings.HasPrefix(o.Text, "--replace")
+	}) {
+		for i := range args[1:] {
+			args[i+1].Text = Unknown
+		}
+	}
+	return args
 }
 
 // find reads the commands that find runs.

@@ -9,6 +9,7 @@
 package shell
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -46,13 +47,19 @@ type Command struct {
 	Text   string // as it is written, on one line
 }
 
-// Name is the last part of the command's name: "go" for /usr/local/go/bin/go. It is "" where it is not known.
-func (c Command) Name() string {
-	name := c.Args[0].Text
-	if !c.Args[0].Known() {
+// Name is the last part of the command's name: "go" for /usr/local/go/bin/go. It is "" where it is not known, and for a program of
+// somebody's own: ./install is not the install of the system.
+func (c Command) Name() string { return program(c.Args[0]) }
+
+// systemBins are where the system has its programs.
+var systemBins = []string{"/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"}
+
+func program(w Word) string {
+	dir, name := path.Split(w.Text)
+	if !w.Known() || dir != "" && !slices.Contains(systemBins, dir) && (name != "go" || !path.IsAbs(dir)) {
 		return ""
 	}
-	return name[strings.LastIndexByte(name, '/')+1:]
+	return name
 }
 
 // Words are the texts of the arguments after the name.

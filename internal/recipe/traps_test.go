@@ -1,0 +1,27 @@
+package recipe_test
+
+import "testing"
+
+// Commands that look as if they did the same on another CPU, and the check that says that they may not.
+var traps = []struct{ run, check string }{
+	{`./install && go build -o /out/app`, "command"},
+	{`scripts/test && go build -o /out/app`, "command"},
+	{`/src/bin/date > x; go build -o /out/app`, "command"},
+	{`./env go build -o /out/app`, "command"},
+	{`./go build -o /out/app`, "command"},
+	{`exec > /out/log; uname -m; go build -o /out/app`, "command"},
+	{`GOARM64=v9.0; go build -o /out/app`, "env"},
+	{`sh -c 'GOARM64=v9.0; go build -o /out/app'`, "env"},
+	{`unset GOARM64; go build -o /out/app`, "env"},
+	{`find /usr/share -name UTC | xargs -I{} cp {} /out/ && go build`, "leaves-base"},
+	{`find /usr/share -name UTC | xargs --replace=F cp F /out/ && go build`, "leaves-base"},
+}
+
+func TestCommandsThatAreTraps(t *testing.T) {
+	for _, trap := range traps {
+		st := stage{runs: []string{trap.run}, env: []string{"CGO_ENABLED=0"}, leaves: []string{"/out/app"}}.build(t)
+		if _, why := judge(t, st); why.Check != trap.check {
+			t.Errorf("%s\n  %q: %s, want %q", trap.run, why.Check, why.Message, trap.check)
+		}
+	}
+}
