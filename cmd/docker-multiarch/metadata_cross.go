@@ -27,7 +27,7 @@ type crossStageMetadata struct {
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Stage   string `json:"stage,omitempty"`
-	Moved   bool   `json:"moved"`
+	Moved   bool   `json:"moved"` // and has stayed so
 	Recipe  string `json:"recipe,omitempty"`
 	Check   string `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
 	Message string `json:"message,omitempty"`
@@ -45,7 +45,7 @@ func newCrossMetadata(c build.Crossing) *crossMetadata {
 	}
 	for _, s := range c.Stages {
 		if s.Why.Check != isResult {
-			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved, s.Recipe, s.Why.Check, s.Why.Message, s.Why.Fix})
+			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved && c.Back == "", s.Recipe, s.Why.Check, s.Why.Message, s.Why.Fix})
 		}
 	}
 	if len(m.Steps)+len(m.Stages) == 0 && m.Back == "" {
