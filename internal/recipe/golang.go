@@ -64,6 +64,14 @@ var verbs = map[string]verb{
 	"version": {}, "help": {}, "fmt": {}, "clean": {}, "doc": {}, "telemetry": {},
 }
 
+// runs are the verbs that run what they have built, and what to do with them.
+var runs = map[string]string{
+	"test":     "have it in a stage of its own, that nothing is copied from",
+	"run":      "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
+	"generate": "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
+	"tool":     "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
+}
+
 // wanted reports whether a script has something in it that depends on the target's environment.
 func (g *golang) wanted(script shell.Script) bool {
 	for _, c := range script.Commands {
@@ -105,14 +113,14 @@ func (g *golang) command(s step, c shell.Command) Reason {
 	v, ok := verbs[name]
 	switch {
 	case !ok:
-		if slices.Contains([]string{"run", "test", "generate", "tool"}, name) && !g.e.Named {
-			return s.reason("command", fmt.Sprintf("RUN %s runs what it builds", c.Text), "have it in a stage of its own, that nothing is copied from")
+		if fix := runs[name]; fix != "" && !g.e.Named {
+			return s.reason("command", fmt.Sprintf("RUN %s runs what it builds", c.Text), fix)
 		}
 		return g.e.notKnown(s, c)
 	case name == "env":
 		return g.env(s, c)
 	case name == "version" && c.Output != shell.Shown && !g.e.Named:
-		return s.reason("arch", fmt.Sprintf("RUN %s tells for which CPU the go command is", c.Text), "write the version as text")
+		return s.reason("arch", fmt.Sprintf("RUN %s tells for which CPU the go command is", c.Text), "write $(go env GOVERSION)")
 	case !g.usual(c, v):
 		return g.e.notKnown(s, c)
 	}

@@ -23,6 +23,10 @@ func (e *exam) machine(s step, c shell.Command, d deed) Reason {
 	switch c.Name() {
 	case "rm", "mkdir", "chmod", "chown", "touch", "rmdir":
 		return Reason{}
+	case "ls", "du", "df", "tree", "cat", "head", "tail", "file", "echo", "printf":
+		if c.Output == shell.Shown {
+			return Reason{} // people see it
+		}
 	}
 	for _, p := range paths(c) {
 		if p != "" && within(p, dirs) {

@@ -12,38 +12,38 @@ type call struct {
 	args  []Word
 	set   []string // variables that are set for it alone
 	files []Redirect
+	stdin string // the text of a heredoc, "" without one
 	out   Output
 	text  string
 }
 
-func (r *reader) callExpr(st *state, c *syntax.CallExpr, files []Redirect, out Output) {
+func (r *reader) callExpr(st *state, c *syntax.CallExpr, with call) {
 	if len(c.Args) == 0 {
 		for _, a := range c.Assigns {
 			r.assign(st, a, false)
 		}
-		if len(files) > 0 {
-			r.add(st, call{args: []Word{{Text: ":"}}, files: files, text: r.now})
+		if len(with.files) > 0 {
+			r.add(st, call{args: []Word{{Text: ":"}}, files: with.files, text: r.now})
 		}
 		return
 	}
-	text := r.now
-	args := r.words(st, c.Args)
+	with.text = r.now
+	with.args = r.words(st, c.Args)
 	env := st
-	var set []string
 	if len(c.Assigns) > 0 {
 		env = st.clone()
 		for _, a := range c.Assigns {
 			r.assign(env, a, true)
-			set = append(set, a.Name.Value)
+			with.set = append(with.set, a.Name.Value)
 		}
 	}
-	if len(args) == 0 { // $EMPTY
+	if len(with.args) == 0 { // $EMPTY
 		return
 	}
-	if r.builtin(st, args, text) && len(files) == 0 {
+	if r.builtin(st, with.args, with.text) && len(with.files) == 0 {
 		return
 	}
-	r.run(env, call{args: args, set: set, files: files, out: out, text: text})
+	r.run(env, with)
 }
 
 func (r *reader) assign(st *state, a *syntax.Assign, export bool) {

@@ -98,9 +98,9 @@ func (r *reader) stmt(s *syntax.Stmt, st *state, out Output) (maybe *state) {
 	if _, compound := s.Cmd.(*syntax.BinaryCmd); !compound {
 		r.now = oneLine(r.source(s))
 	}
-	files, out := r.redirects(st, s.Redirs, out)
-	if call, ok := s.Cmd.(*syntax.CallExpr); ok {
-		r.callExpr(st, call, files, out)
+	files, stdin, out := r.redirects(st, s.Redirs, out)
+	if expr, ok := s.Cmd.(*syntax.CallExpr); ok {
+		r.callExpr(st, expr, call{files: files, stdin: stdin, out: out})
 		return nil
 	}
 	if s.Cmd == nil { // redirections alone make files
@@ -113,12 +113,11 @@ func (r *reader) stmt(s *syntax.Stmt, st *state, out Output) (maybe *state) {
 	return r.compound(s.Cmd, st, out)
 }
 
-// redirects reads the files of a statement, and where its output goes then.
-func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) ([]Redirect, Output) {
-	var files []Redirect
+// redirects reads the files of a statement, what a heredoc gives it to read, and where its output goes then.
+func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) (files []Redirect, stdin string, to Output) {
 	for _, rd := range redirs {
 		if rd.Hdoc != nil {
-			r.text(st, rd.Hdoc, "")
+			stdin = r.document(st, rd)
 		}
 		name := r.text(st, rd.Word, "")
 		switch rd.Op {
@@ -136,7 +135,7 @@ func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) ([]
 			files = append(files, Redirect{Resolve(st.cwd, name), true})
 		}
 	}
-	return files, out
+	return files, stdin, out
 }
 
 // target is where a redirection leads to. Taken is to where the output goes already.

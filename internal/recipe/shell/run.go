@@ -62,18 +62,26 @@ func (r *reader) shell(st *state, c call) {
 			}
 		case arg.Text == "--":
 		case isScript:
-			next := st.inherited()
-			if len(c.files) > 0 {
-				r.add(st, call{args: []Word{{Text: ":"}}, files: c.files, text: c.text})
-			}
-			r.script(next, arg.Text, c.out)
+			r.inner(st, arg.Text, c)
 			return
 		default:
 			r.problem(c.text, "runs a script whose content is not known")
 			return
 		}
 	}
+	if c.stdin != "" && !isScript {
+		r.inner(st, c.stdin, c)
+		return
+	}
 	r.problem(c.text, "is a shell that reads its script from elsewhere")
+}
+
+// inner reads the script of a shell that a script runs.
+func (r *reader) inner(st *state, script string, c call) {
+	if len(c.files) > 0 {
+		r.add(st, call{args: []Word{{Text: ":"}}, files: c.files, text: c.text})
+	}
+	r.script(st.inherited(), script, c.out)
 }
 
 // env reads env X=1 COMMAND.

@@ -101,6 +101,8 @@ func TestScriptsAreReadToCommands(t *testing.T) {
 		{"printf -v A x; unset V; a y$A z$V", []string{"/src$ printf -v A x", "/src$ a y? z"}},
 		{"diff <(a) <(b)", []string{"/src$ a |", "/src$ b |", "/src$ diff ? ?"}},
 		{"busybox wget x", []string{"/src$ wget x"}},
+		{"bash -e <<'EOF'\ncd x\na \\$V $V\nEOF\nb", []string{"/src/x$ a $V v7", "/src$ b"}},
+		{"sh <<EOF\na \\$V $V\nEOF", []string{"/src$ a v7 v7"}},
 		{"", nil},
 	} {
 		s := read(tt.script)
@@ -121,7 +123,7 @@ func TestWhatIsNotReadIsAProblem(t *testing.T) {
 	for _, script := range []string{
 		`eval "$X"`, `. ./env`, `source env`, `f() { a; }; f`, `trap a EXIT`, `alias a=b`, `sh x.sh`, `sh`, `a | sh`, `bash -l -c a`, `sh -c "$(a)"`,
 		`$(a) b`, `"$@"`, `set -a; X=1`, `IFS=,; a`, `((x++))`, `let x=1`, `export $(cat .env)`, `a "`, `if a; then`, `env -S "a b"`,
-		`command export X=1`, `coproc a`,
+		`command export X=1`, `coproc a`, "sh <<EOF\n$(a)\nEOF",
 	} {
 		if s := read(script); len(s.Problems) == 0 {
 			t.Errorf("%s has no problem: %v", script, s.Commands)
@@ -137,6 +139,18 @@ func TestArgumentsThatAreNoScript(t *testing.T) {
 	for _, args := range [][]string{nil, {"/bin/sh"}, {"/bin/sh", "/build.sh"}, {"a" + shell.Unknown}} {
 		if s := shell.Read(shell.Input{Args: args}); len(s.Problems) == 0 {
 			t.Errorf("%q has no problem: %v", args, s.Commands)
+		}
+	}
+}
+
+func TestShellsWithOptions(t *testing.T) {
+	for _, shellArgs := range []string{
+		"/bin/sh -c", "/bin/bash -o pipefail -c", "/bin/bash -euo pipefail -c", "/bin/ash -eo pipefail -c", "/bin/bash -ec", "bash --noprofile --norc -c",
+		"/usr/bin/env bash -c", "/bin/sh -e -x -c --",
+	} {
+		s := shell.Read(shell.Input{Args: append(strings.Fields(shellArgs), "a; b"), Cwd: "/"})
+		if len(s.Problems) > 0 || len(s.Commands) != 2 {
+			t.Errorf("%s: %v, %v", shellArgs, s.Commands, s.Problems)
 		}
 	}
 }

@@ -40,6 +40,20 @@ func (r *reader) text(st *state, w *syntax.Word, into string) string {
 	return s
 }
 
+// document expands what stands in a heredoc: nothing, if any of the word that ends it is quoted.
+func (r *reader) document(st *state, rd *syntax.Redirect) string {
+	w := rd.Hdoc
+	if end := rd.Word.Lit(); end == "" || strings.Contains(end, `\`) {
+		return w.Lit()
+	}
+	x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
+	s, err := expand.Document(x.config(), &syntax.Word{Parts: x.parts(w.Parts)})
+	if err != nil {
+		return Unknown
+	}
+	return s
+}
+
 // intoOf is NAME of a word NAME=… .
 func intoOf(w *syntax.Word) string {
 	if lit, ok := w.Parts[0].(*syntax.Lit); ok {
