@@ -35,6 +35,9 @@ unit: ## run the tests that need no engine
 e2e: build test-env ## run the stories against real engines
 	$(E2E) go test -tags e2e -count=1 -timeout 45m ./e2e/...
 
+e2e-cross: build test-env ## compare cross-compiled images with emulated ones, for all platforms (half an hour)
+	MULTIARCH_E2E_CROSS=full $(E2E) go test -tags e2e -count=1 -timeout 3h -run 'TestWhatIsCrossCompiled|TestWhatMayDiffer' ./e2e
+
 bench: build test-env ## compare speed and memory with docker buildx
 	$(E2E) go run ./e2e/bench
 
@@ -53,4 +56,4 @@ clean-env: ## take down engines and registry, and all they kept
 clean-cache: ## the same, and remove the tools that were built
 	e2e/env/down.sh --cache
 
-.PHONY: help build install cross quickstart test test-env unit e2e bench lint docs check clean-env clean-cache
+.PHONY: help build install cross quickstart test test-env unit e2e e2e-cross bench lint docs check clean-env clean-cache
