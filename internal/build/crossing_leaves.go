@@ -184,7 +184,22 @@ func (p premise) judge(ctx context.Context, name string) error {
 	if fit, _ := file.Fit(p.target); fit != exe.Runs {
 		return p.broken(name, "is for "+file.String())
 	}
-	return nil
+	return p.loads(ctx, name, file.Interpreter)
+}
+
+// loads looks at the dynamic loader that a program names. Go's linker names that of musl if it is there and glibc's is not
+// (cmd/link/internal/ld/elf.go), which it cannot find for the target on another CPU.
+func (p premise) loads(ctx context.Context, name, loader string) error {
+	if loader == "" || strings.Contains(loader, "musl") {
+		return nil
+	}
+	found, _, err := p.files.match(ctx, "/lib/ld-musl-*", maxLeft)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	e := p.broken(name, "has the loader "+loader)
+	e.Wanted = "makes programs with that of the base image, which is musl's"
+	return e
 }
 
 func (p premise) broken(name, found string) *PremiseError {

@@ -103,6 +103,20 @@ func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
 	}
 }
 
+func TestTheLoaderOfAProgramIsThatOfItsBase(t *testing.T) {
+	const glibc = "/lib/ld-linux-aarch64.so.1"
+	app := fstest.MapFS{"app": {Data: exetest.Program("arm64", glibc), Mode: 0o755}}
+	if err := checked(t, buildtest.New(t), app, tipOf(t, "go build", recipe.OutputTarget, "/app")); err != nil {
+		t.Errorf("with glibc: %v", err)
+	}
+	app["lib/ld-musl-x86_64.so.1"] = programFor("amd64")
+	err := checked(t, buildtest.New(t), app, tipOf(t, "go build", recipe.OutputTarget, "/app"))
+	want := "/app of stage build has the loader " + glibc + ", and recipe go makes programs with that of the base image, which is musl's"
+	if err == nil || err.Error() != want {
+		t.Errorf("with musl: %v, want %s", err, want)
+	}
+}
+
 func TestEveryTipIsChecked(t *testing.T) {
 	made := fstest.MapFS{"right": programFor("arm64"), "wrong": programFor("amd64")}
 	first, second := tipOf(t, "make right", recipe.OutputTarget, "/right"), tipOf(t, "make wrong", recipe.OutputTarget, "/wrong")

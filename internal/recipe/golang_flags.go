@@ -116,7 +116,7 @@ func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) Reaso
 		case "default", "exe", "archive", "":
 		case "pie":
 			if g.e.looked && g.loader {
-				return needs("-buildmode=pie of this toolchain")
+				return s.reason("base", fmt.Sprintf("RUN %s: -buildmode=pie takes the dynamic loader that is there", c.Text), "leave -buildmode=pie out")
 			}
 		default:
 			return needs("-buildmode=" + value)

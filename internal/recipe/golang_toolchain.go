@@ -23,7 +23,7 @@ type toolchain struct {
 	minor   int    // of its version: 26 for go1.26.8
 	known   bool   // variant is known
 	variant string // the target's own default for archVar; "" if its version has no such variable
-	loader  bool   // it was made with a dynamic loader's name in it, which programs of -buildmode=pie get
+	loader  bool   // programs of -buildmode=pie get the name of a dynamic loader that depends on the CPU it runs on
 }
 
 // golangFiles are the files of a base image that the Go recipe must know.
@@ -44,8 +44,11 @@ func golangFiles(config ocispecs.ImageConfig) (read, exists []string) {
 			exists = append(exists, path.Join(dir, "go"))
 		}
 	}
-	return read, exists
+	return read, append(exists, musl)
 }
+
+// musl is its dynamic loader, by which the linker chooses the one that programs of -buildmode=pie get.
+const musl = "/lib/ld-musl-*"
 
 // rootsOf are the directories that Go may be in.
 func rootsOf(config ocispecs.ImageConfig) []string {
@@ -114,6 +117,9 @@ func (g *golang) look() Reason {
 		return refuse("base", "its base image has a Go that is no release: %s", t)
 	}
 	g.root = root
+	if native, target, ok := g.e.file(musl); !ok || native.Exists || target.Exists {
+		g.loader = true
+	}
 	g.minor, _ = strconv.Atoi(m[1])
 	return g.defaults(root)
 }
@@ -157,7 +163,7 @@ func (g *golang) constants(name string) {
 		return
 	}
 	n, t := constantsOf(native.Data), constantsOf(target.Data)
-	g.loader = n["GO_LDSO"] != "" || t["GO_LDSO"] != ""
+	g.loader = g.loader || n["GO_LDSO"] != "" || t["GO_LDSO"] != ""
 	if n["GOEXPERIMENT"] != t["GOEXPERIMENT"] || len(t) == 0 {
 		return // not the same compiler: nothing is known
 	}

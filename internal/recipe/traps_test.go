@@ -17,6 +17,17 @@ var traps = []struct{ run, check string }{
 	{`find /usr/share -name UTC | xargs --replace=F cp F /out/ && go build`, "leaves-base"},
 }
 
+func TestAPositionIndependentProgramHasTheLoaderOfItsBase(t *testing.T) {
+	st := stage{runs: []string{`go build -buildmode=pie -o /out/app`}, env: cgoOff, leaves: []string{"/out/app"}}
+	if _, why := judge(t, st.build(t)); why.Check != "" {
+		t.Errorf("with glibc: %+v", why)
+	}
+	st.files = map[string]string{"/lib/ld-musl-*": "\x7fELF"}
+	if _, why := judge(t, st.build(t)); why.Check != "base" {
+		t.Errorf("with musl: %+v", why)
+	}
+}
+
 func TestCommandsThatAreTraps(t *testing.T) {
 	for _, trap := range traps {
 		st := stage{runs: []string{trap.run}, env: []string{"CGO_ENABLED=0"}, leaves: []string{"/out/app"}}.build(t)
