@@ -118,7 +118,9 @@ func shownPlan(j job, o build.Outlook) planShown {
 		s.Steps = append(s.Steps, step)
 	}
 	for _, p := range o.Stages {
-		s.Stages = append(s.Stages, stageShown{p.File, p.Line, p.Name, p.Moved, p.Recipe, p.Why.Check, p.Why.Message, p.Why.Fix, p.Why.Line, platform.FormatAll(p.Platforms)})
+		s.Stages = append(s.Stages, stageShown{
+			p.File, p.Line, p.Name, p.Moved, p.Recipe, p.Why.Check, p.Why.Message, p.Why.Fix, p.Why.Line, platform.FormatAll(p.Platforms),
+		})
 	}
 	for _, b := range o.Bases {
 		base := baseShown{
