@@ -1,6 +1,11 @@
 package recipe
 
-import "github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+import (
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
 
 // deed is what a command does, as far as it matters here.
 type deed string
@@ -61,6 +66,9 @@ var only = map[string][]string{
 func deedOf(c shell.Command) deed {
 	name := c.Name()
 	d := common[name]
+	if name == "git" && slices.ContainsFunc(c.Words(), func(w string) bool { return slices.Contains(gitRuns, w) }) {
+		return unknown
+	}
 	if allowed := only[name]; allowed != nil {
 		first := ""
 		if len(c.Args) > 1 {
@@ -76,6 +84,9 @@ func deedOf(c shell.Command) deed {
 	return d
 }
 
+// gitRuns are the words with which git runs other commands.
+var gitRuns = []string{"foreach", "bisect", "filter-branch", "-x", "--exec"}
+
 // installing are the words of package managers that bring packages; those after them are their names.
 var installing = map[string]bool{"add": true, "install": true, "in": true, "-S": true, "-Sy": true, "-Syu": true, "reinstall": true}
 
@@ -88,7 +99,7 @@ var managing = map[string]bool{
 
 // optionValues are options of package managers that have a value after them.
 var optionValues = map[string]bool{
-	"-t": true, "--virtual": true, "-X": true, "--repository": true, "-o": true, "--option": true, "-p": true, "--root": true, "--arch": false,
+	"-t": true, "--virtual": true, "-X": true, "--repository": true, "-o": true, "--option": true,
 	"--repositories-file": true, "--keys-dir": true, "--enablerepo": true, "--disablerepo": true, "--setopt": true, "--target-release": true,
 }
 
@@ -101,8 +112,8 @@ func installed(c shell.Command) (names []string, ok bool) {
 		case optionValues[w]:
 			i++
 		case len(w) > 1 && w[0] == '-' && !installing[w]:
-			if w == "--print-arch" || w == "--root" || len(w) > 6 && w[:6] == "--arch" {
-				return nil, false // for another machine, or the name of this one
+			if w == "-p" || w == "-r" || strings.Contains(w, "arch") || strings.Contains(w, "root") || strings.Contains(w, "dir") {
+				return nil, false // for another machine or into another directory, or the name of this one
 			}
 		case install:
 			names = append(names, w)

@@ -156,7 +156,7 @@ func (g *golang) usual(c shell.Command, v verb) bool {
 	case name == "get": // which installs before Go 1.18
 		return !g.e.looked || g.minor >= 18 || slices.Contains(words, "-d")
 	case name == "list": // which tells where go install would put it
-		return c.Output == shell.Shown || !has(".Target")
+		return c.Output == shell.Shown || slices.Contains(words, "-m") || !has("Target") && !slices.Contains(words, "-json") && !has("{{.}}")
 	case name == "install": // into the toolchain
 		return !slices.ContainsFunc(words, func(w string) bool { return w == "std" || w == "cmd" || strings.HasPrefix(w, "cmd/") })
 	}

@@ -61,6 +61,9 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	if envOf(s, c)["CC"] != "" || g.goenv["CC"] != "" {
 		return why("may use cgo: CC is set")
 	}
+	if t := g.value(c, "GOTOOLCHAIN"); strings.HasPrefix(t, "go") {
+		return why("may use cgo: Go before 1.20 does even without a C compiler (GOTOOLCHAIN=%s)", t)
+	}
 	if !g.e.looked {
 		return Reason{}
 	}

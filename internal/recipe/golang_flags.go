@@ -75,7 +75,7 @@ func (g *golang) buildFlags(s step, c shell.Command) Reason {
 }
 
 func (g *golang) made(name string) {
-	if name != "" && name != "/" && shell.Known(name) {
+	if name != "" && name != "/" && shell.Known(name) && !slices.Contains(systemDirs, name) {
 		g.e.made = append(g.e.made, name)
 	}
 }

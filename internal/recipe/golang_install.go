@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
@@ -36,6 +37,8 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 		return refuse("has a GOPATH that is not known")
 	case want.gobin != "" && (variablesOf(s.env)["GOBIN"] != want.gobin || !path.IsAbs(want.gobin)):
 		return refuse("sets GOBIN, which go install refuses for another CPU")
+	case want.gobin != "" && slices.ContainsFunc(s.Args, func(a string) bool { return strings.Contains(a, "GOBIN") }):
+		return refuse("is in a step that reads GOBIN, which go install refuses for another CPU")
 	case g.install != nil && *g.install != want:
 		return refuse("installs to another place than the one before it")
 	}

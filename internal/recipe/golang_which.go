@@ -17,6 +17,12 @@ func (g *golang) which(s step, c shell.Command) Reason {
 	refuse := func(why string) Reason {
 		return s.reason("base", fmt.Sprintf("RUN %s %s", c.Text, why), "")
 	}
+	if root := c.Env["GOROOT"]; root != "" && path.Clean(root) != g.root {
+		return refuse("runs with GOROOT=" + root + ", not with " + g.root)
+	}
+	if file := c.Env["GOENV"]; file != variablesOf(g.e.Base.Target.Config.Env)["GOENV"] && file != "off" {
+		return refuse("has settings of Go in a file of its own (GOENV)")
+	}
 	own := path.Join(g.root, "bin")
 	if name := c.Args[0].Text; strings.Contains(name, "/") {
 		if path.Clean(name) != path.Join(own, "go") {

@@ -52,6 +52,9 @@ func destination(c shell.Command, all []string) (sources []string, dest string) 
 			if (w == "-t" || w == "--target-directory") && i+1 < len(words) {
 				return all, shell.Resolve(c.Cwd, words[i+1])
 			}
+			if strings.HasPrefix(w, "-t") || strings.HasPrefix(w, "--target-directory=") {
+				return all, ""
+			}
 		}
 		if len(all) > 1 {
 			return all[:len(all)-1], all[len(all)-1]

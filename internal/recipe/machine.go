@@ -45,7 +45,7 @@ func (e *exam) machine(s step, c shell.Command, d deed) Reason {
 // use them are not the same on two builders, whoever runs them.
 var platformArgs = []string{
 	"TARGETPLATFORM", "TARGETARCH", "TARGETVARIANT", "TARGETOS", "BUILDPLATFORM", "BUILDARCH", "BUILDVARIANT", "BUILDOS",
-	"HOSTTYPE", "MACHTYPE", "DPKG_ARCH",
+	"HOSTTYPE", "MACHTYPE", "OSTYPE", "DPKG_ARCH",
 }
 
 // goVariables are Go's own, in which a platform's value may end.

@@ -13,6 +13,20 @@ var traps = []struct{ run, check string }{
 	{`GOARM64=v9.0; go build -o /out/app`, "env"},
 	{`sh -c 'GOARM64=v9.0; go build -o /out/app'`, "env"},
 	{`unset GOARM64; go build -o /out/app`, "env"},
+	{`apk add --root /rootfs --initdb busybox && go build -o /out/app`, "command"},
+	{`apk add -p /rootfs tzdata && go build -o /out/app`, "command"},
+	{`dnf install -y --installroot /rootfs tzdata && go build -o /out/app`, "command"},
+	{`dnf install -y --forcearch=x86_64 tzdata && go build -o /out/app`, "command"},
+	{`git submodule foreach 'uname -m > arch' && go build -o /out/app`, "command"},
+	{`go list -json ./... > /out/list.json && go build -o /out/app`, "command"},
+	{`go list -f '{{.Target}}' ./... > /out/list && go build -o /out/app`, "command"},
+	{`go build -o /usr/bin/ ./... && cp /usr/bin/git /out/`, "leaves-base"},
+	{`echo $OSTYPE > /out/x; go build -o /out/app`, "arch"},
+	{`GOROOT=/opt/go go build -o /out/app`, "base"},
+	{`GOENV=/src/goenv go build -o /out/app`, "base"},
+	{`unset CGO_ENABLED; GOTOOLCHAIN=go1.19 go build -o /out/app`, "cgo"},
+	{`export GOBIN=/out; go install ./... && mv $GOBIN/* /x/`, "install"},
+	{`find /usr/share -name UTC | xargs cp --target-directory=/out && go build -o /out/app`, "leaves-base"},
 	{`find /usr/share -name UTC | xargs -I{} cp {} /out/ && go build`, "leaves-base"},
 	{`find /usr/share -name UTC | xargs --replace=F cp F /out/ && go build`, "leaves-base"},
 }
@@ -33,6 +47,15 @@ func TestCommandsThatAreTraps(t *testing.T) {
 		st := stage{runs: []string{trap.run}, env: []string{"CGO_ENABLED=0"}, leaves: []string{"/out/app"}}.build(t)
 		if _, why := judge(t, st); why.Check != trap.check {
 			t.Errorf("%s\n  %q: %s, want %q", trap.run, why.Check, why.Message, trap.check)
+		}
+	}
+}
+
+func TestAStepThatReadsWhereProgramsAreInstalledIsATrap(t *testing.T) {
+	for run, check := range map[string]string{`go install ./...`: "", `go install ./... && mv $GOBIN/* /x/`: "install", `go install ./... && rm -rf $(go env GOBIN)/x`: "install"} {
+		st := stage{runs: []string{run}, env: []string{"CGO_ENABLED=0", "GOBIN=/out"}, leaves: []string{"/out/app"}}.build(t)
+		if _, why := judge(t, st); why.Check != check {
+			t.Errorf("%s: %q: %s, want %q", run, why.Check, why.Message, check)
 		}
 	}
 }
