@@ -27,6 +27,8 @@ type row struct {
 	before func() error
 	// times as many runs are made as of other rows; 0 is once. What takes some milliseconds needs more of them for a median.
 	times int
+	// once: it takes minutes, and is run once.
+	once bool
 	// given are figures that need no run, by contestant.
 	given map[string]float64
 }
@@ -58,6 +60,9 @@ func (r row) measure(ctx context.Context, p plan, log io.Writer) (result, error)
 	}
 	if len(r.who) == 0 {
 		return res, nil
+	}
+	if r.once {
+		p = plan{runs: 1}
 	}
 	began := time.Now()
 	fmt.Fprintf(log, "bench: %-52s", r.name)

@@ -53,6 +53,10 @@ const (
 	gateFewLimit      = 1.15
 	gateManyLimit     = 1.25
 	verifyMemoryLimit = 128 // MiB
+
+	crossOneLimit     = 0.15
+	crossThreeLimit   = 0.2
+	crossNothingLimit = 10 // ms, more than without
 )
 
 func verdicts(results []result) []verdict {
@@ -91,6 +95,12 @@ func verdicts(results []result) []verdict {
 			add(r, unchecked, gateFewLimit)
 		case r.Name == gateMany:
 			add(r, unchecked, gateManyLimit)
+		case r.Name == crossOne:
+			add(r, same, crossOneLimit)
+		case r.Name == crossThree:
+			add(r, same, crossThreeLimit)
+		case r.Name == crossNothing:
+			absolute(r.Name+", ms more than with --cross=off", r.Median[ours]-r.Median[unchecked], crossNothingLimit)
 		case r.Name == "memory: "+verifyLarge:
 			absolute(r.Name, r.Median[ours], verifyMemoryLimit)
 		case r.Unit == mib:

@@ -52,7 +52,11 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.Concat(rows, gates, w.verifies(ctx))
+	crosses, err := w.crosses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.Concat(rows, gates, w.verifies(ctx), crosses)
 	sizes, err := w.sizes()
 	return append(rows, sizes), err
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
+)
+
+// Rows about builds that compile. Emulation takes minutes, so the first two are run once.
+const (
+	crossOne     = "cross: a Go service of 6,000 lines for linux/arm64"
+	crossThree   = "cross: a Go service of 6,000 lines for 3 platforms"
+	crossNothing = "cross: 3 platforms, nothing to move, nothing changed"
+)
+
+// crosses are ours beside docker buildx on our very buildkitd, and the price of looking for what can be moved where nothing can. The
+// source changes before each run, so that both compile, and the base images are there.
+func (w *world) crosses(ctx context.Context) ([]row, error) {
+	service, stays := filepath.Join(w.dir, "service"), filepath.Join(w.dir, "stays")
+	dockerfile := "FROM " + w.base + " AS first\nRUN echo > /made\nFROM " + w.base + "\nCOPY --from=first /made /\n"
+	if err := fill(filepath.Join(stays, "Dockerfile"), dockerfile); err != nil {
+		return nil, err
+	}
+	image := w.registry + "/bench/golang:1"
+	ready := sync.OnceValue(func() error { return w.compiling(ctx, image, service) })
+	both := func(platforms string) []contestant {
+		c := scenario{dir: service, platforms: platforms}
+		with := []string{"--build-arg", "GOLANG=" + image}
+		y := w.ways[0]
+		return []contestant{
+			{ours, slices.Concat([]string{"docker", "multiarch"}, w.ourBuild(c), with), y.env},
+			{same, slices.Concat([]string{"docker", "buildx"}, w.peerBuild(sameBuilder, same, c), with), y.env},
+		}
+	}
+	before := func() error { return firstError(ready, refill(filepath.Join(service, "changed"), 32)) }
+	words := slices.Concat([]string{w.plugin}, w.ourBuild(scenario{dir: stays, platforms: three}))
+	return []row{
+		{name: crossOne, unit: millis, once: true, who: both("linux/arm64"), before: before},
+		{name: crossThree, unit: millis, once: true, who: both(three), before: before},
+		{name: crossNothing, unit: millis, who: []contestant{
+			{ours, words, w.ways[0].env}, {unchecked, slices.Insert(slices.Clone(words), 2, "--cross=off"), w.ways[0].env},
+		}},
+	}, nil
+}
+
+// compiling makes the image with the toolchain and the service's source, and fetches the image and its emulators, which nobody is to
+// be measured by.
+func (w *world) compiling(ctx context.Context, image, service string) error {
+	cache := os.Getenv("DOCKER_MULTIARCH_CACHE")
+	if cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return err
+		}
+		cache = filepath.Join(dir, "docker-multiarch")
+	}
+	made, err := golang.Make(ctx, cache)
+	if err != nil {
+		return err
+	}
+	if err := golang.Service(ctx, service); err != nil {
+		return err
+	}
+	build := []string{"multiarch", "build", "--builder", ourBuilder}
+	for _, args := range [][]string{
+		{"multiarch", "emulators", "install", "linux/arm64", "linux/arm/v7"},
+		slices.Concat(build, []string{"--platform", three, "--target", golang.Bare, "--verify=off", "--build-arg", "BASE=" + w.base,
+			"-f", made.Dockerfile, "--push", "-t", image, made.Dir}),
+		// Its working directory is made in the image, so the builder unpacks it.
+		slices.Concat(build, []string{"--cross=off", "--platform", three, "--target", "deps", "--build-arg", "GOLANG=" + image, service}),
+	} {
+		if _, err := w.docker(ctx, w.ways[0], args...); err != nil {
+			return fmt.Errorf("for rows about compiling: %w", err)
+		}
+	}
+	return nil
+}
