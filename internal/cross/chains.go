@@ -2,6 +2,7 @@ package cross
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -11,15 +12,16 @@ import (
 
 // tip is a step that others take files from, and whose chain would run a program under an emulator. It is not in the result's own chain.
 type tip struct {
-	step  graph.Step
-	stage string         // the name of the stage that it is in
-	image graph.ImageRef // its base
-	chain []graph.Step   // from the base to the step
-	lower []*tip         // those in its chain, the nearest first
-	by    *verdict       // by which it is moved, which may be that of a tip above it
-	why   recipe.Reason  // why it is not
-	asked string         // the recipe that said so
-	said  []*verdict
+	step    graph.Step
+	stage   string         // the name of the stage that it is in
+	image   graph.ImageRef // its base
+	chain   []graph.Step   // from the base to the step
+	brought []string       // where the chain has files of others
+	lower   []*tip         // those in its chain, the nearest first
+	by      *verdict       // by which it is moved, which may be that of a tip above it
+	why     recipe.Reason  // why it is not
+	asked   string         // the recipe that said so
+	said    []*verdict
 }
 
 // mover is one build while it is judged.
@@ -51,7 +53,10 @@ func newMover(b Build) *mover {
 		}
 		for _, take := range s.Takes {
 			if take.Input != s.Root { // what a step takes from what it goes on from is its own affair
-				m.takers[take.Input] = append(m.takers[take.Input], recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line})
+				leave := recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line}
+				if !slices.Contains(m.takers[take.Input], leave) {
+					m.takers[take.Input] = append(m.takers[take.Input], leave)
+				}
 			}
 		}
 	}
@@ -85,6 +90,7 @@ func (m *mover) findTips() {
 
 func (m *mover) newTip(s graph.Step) *tip {
 	t := &tip{step: s, chain: m.chain(s)}
+	t.brought = m.brought(t.chain)
 	t.stage = m.files.stageOf(s)
 	t.image = m.images[t.chain[0].Digest]
 	return t
@@ -99,6 +105,31 @@ func (m *mover) chain(s graph.Step) []graph.Step {
 	}
 	slices.Reverse(chain)
 	return chain
+}
+
+// brought are the places where a chain has files of other images and stages, and not those of the context or of a download.
+func (m *mover) brought(chain []graph.Step) (all []string) {
+	for _, s := range chain {
+		for _, take := range s.Takes {
+			from := m.steps[take.Input]
+			if m.isLayer(s, from) {
+				all = append(all, m.brought([]graph.Step{from})...)
+				continue
+			}
+			if from.Kind == graph.Source && m.images[from.Digest].Name == "" && !strings.HasPrefix(from.Source, "oci-layout:") {
+				continue
+			}
+			if take.Dest != "" && take.Input != s.Root {
+				all = append(all, take.Dest)
+			}
+		}
+	}
+	return all
+}
+
+// isLayer tells whether a step that is laid over others is the layer that COPY --link makes.
+func (m *mover) isLayer(over, layer graph.Step) bool {
+	return over.Kind == graph.Merge && layer.Kind == graph.File && layer.Root == ""
 }
 
 // demand tells which steps are needed as they are, and which moved, if the live tips are.
@@ -155,6 +186,5 @@ func (m *mover) nativeInput(s graph.Step, native bool, in digest.Digest) bool {
 	if m.live[in] != nil {
 		return true
 	}
-	layer := m.steps[in]
-	return native && s.Kind == graph.Merge && layer.Kind == graph.File && layer.Root == ""
+	return native && m.isLayer(s, m.steps[in])
 }

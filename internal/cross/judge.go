@@ -48,7 +48,7 @@ func (c Choice) asked(stage string) (all []asking) {
 }
 
 func (m *mover) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stage {
-	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Leaves: leaves, Named: named}
+	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Leaves: leaves, Brought: t.brought, Named: named}
 }
 
 // notNamed is the reason of a stage that the user's choice has no recipe for.

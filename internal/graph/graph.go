@@ -131,4 +131,7 @@ type Take struct {
 	Input digest.Digest
 	// Path is cleaned and absolute; "/" is everything. It may have the wildcards of COPY.
 	Path string
+	// Dest is where the step has it: a path as Path is, and a directory if what is taken was put into it. "" is a look only, as for the
+	// owner of a file.
+	Dest string
 }

@@ -81,7 +81,7 @@ func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
 	case *pb.Op_Exec:
 		for _, m := range op.Exec.GetMounts() {
 			if m.GetDest() != pb.RootMount {
-				t.add(int(m.GetInput()), m.GetSelector())
+				t.add(int(m.GetInput()), m.GetSelector(), m.GetDest())
 			}
 		}
 	case *pb.Op_File:
@@ -91,7 +91,7 @@ func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
 	default: // layers, and what is not known, are taken as a whole
 		for k := range t.inputs {
 			if k != i {
-				t.add(k, "/")
+				t.add(k, "/", "/")
 			}
 		}
 	}
@@ -99,20 +99,23 @@ func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
 		return "", t.takes
 	}
 	if t.others[i] {
-		t.add(i, "/")
+		t.add(i, "/", "/")
 		return "", t.takes
 	}
 	return t.inputs[i], t.takes
 }
 
 // add takes a path from the i-th input, if there is such a one: an action may also take from what the actions before it have made.
-func (t *taker) add(i int, p string) {
+func (t *taker) add(i int, p, dest string) {
 	if i < 0 || i >= len(t.inputs) {
 		return
 	}
 	take := Take{Input: t.inputs[i], Path: path.Clean("/" + p)}
 	if t.others[i] {
 		take.Path = "/"
+	}
+	if dest != "" {
+		take.Dest = path.Clean("/" + dest)
 	}
 	if !slices.Contains(t.takes, take) {
 		t.takes = append(t.takes, take)
@@ -121,10 +124,10 @@ func (t *taker) add(i int, p string) {
 
 func (t *taker) action(a *pb.FileAction, root int) {
 	if in := int(a.GetInput()); in != root {
-		t.add(in, "/")
+		t.add(in, "/", "/")
 	}
 	if c := a.GetCopy(); c != nil {
-		t.add(int(a.GetSecondaryInput()), c.GetSrc())
+		t.add(int(a.GetSecondaryInput()), c.GetSrc(), c.GetDest())
 	}
 	var owners []*pb.ChownOpt
 	switch a := a.GetAction().(type) {
@@ -139,10 +142,10 @@ func (t *taker) action(a *pb.FileAction, root int) {
 	}
 	for _, o := range owners { // a name is looked up in an input, which is the root almost always
 		if name := o.GetUser().GetByName(); name != nil && int(name.GetInput()) != root {
-			t.add(int(name.GetInput()), "/etc/passwd")
+			t.add(int(name.GetInput()), "/etc/passwd", "")
 		}
 		if name := o.GetGroup().GetByName(); name != nil && int(name.GetInput()) != root {
-			t.add(int(name.GetInput()), "/etc/group")
+			t.add(int(name.GetInput()), "/etc/group", "")
 		}
 	}
 }

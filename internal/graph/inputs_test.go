@@ -53,6 +53,19 @@ WORKDIR /x
 	}
 }
 
+func TestStepsSayWhereTheyPutWhatTheyTake(t *testing.T) {
+	g := fromDockerfile(t, "FROM golang\nWORKDIR /w\nRUN --mount=from=x,target=/m true\nCOPY --from=x /a /b c/\nCOPY --link --from=x /a /usr/d\n", "linux/arm64")
+	var got []string
+	for _, s := range g.Steps {
+		for _, take := range s.Takes {
+			got = append(got, take.Path+" to "+take.Dest)
+		}
+	}
+	if diff := cmp.Diff([]string{"/ to /m", "/a to /w/c", "/b to /w/c", "/a to /usr/d", "/ to /"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestOperationsThatDockerfilesDoNotMakeTakeWhatTheyMayTake(t *testing.T) {
 	base, other := image(t, "alpine", "linux/arm64"), image(t, "debian", "linux/arm64")
 	a := llb.Mkdir("/a", 0o755)

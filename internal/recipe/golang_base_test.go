@@ -166,6 +166,23 @@ func TestCgoNeedsAWordOrNoCompiler(t *testing.T) {
 	}
 }
 
+func TestWhatOthersHavePutOverTheBaseImage(t *testing.T) {
+	for _, tt := range []struct {
+		at    string
+		env   []string
+		check string
+	}{
+		{"/", cgoOff, "base"}, {"/usr", cgoOff, "base"}, {"/usr/local/go", cgoOff, "base"}, {"/usr/local/go/bin/go", cgoOff, "base"},
+		{"/usr/local/bin/tool", cgoOff, ""}, {"/usr/local/bin/tool", nil, "cgo"}, {"/usr/local/got", nil, ""}, {"/src", nil, ""},
+	} {
+		st := stage{runs: []string{build}, env: tt.env, leaves: []string{"/out/app"}}.build(t)
+		st.Brought = []string{tt.at}
+		if _, why := judge(t, st); why.Check != tt.check {
+			t.Errorf("%s with %v: %q (%s), want %q", tt.at, tt.env, why.Check, why.Message, tt.check)
+		}
+	}
+}
+
 func TestWhatGoEnvMayHaveWrittenIsNotKnown(t *testing.T) {
 	st := stage{runs: []string{`[ -z "$X" ] && go env -w CGO_ENABLED=0`, build}, files: map[string]string{"/usr/bin/gcc": "x"}}.build(t)
 	if _, why := judge(t, st); why.Check != "command" || why.Line != 10 {

@@ -58,6 +58,11 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 			return why("may use cgo: package %s may bring a C compiler", p)
 		}
 	}
+	for _, p := range g.e.Brought {
+		if touches(p, binDirs(imagePath(s.Env))) {
+			return why("may use cgo: files of another stage or image are at %s, which may be a C compiler", p)
+		}
+	}
 	if envOf(s, c)["CC"] != "" || g.goenv["CC"] != "" {
 		return why("may use cgo: CC is set")
 	}

@@ -87,6 +87,7 @@ type Stage struct {
 	Target, Native platform.Platform
 	Steps          []graph.Step // in order, without the one that fetches the base image
 	Leaves         []Leave      // what others take from it
+	Brought        []string     // where its steps have put or mounted files of other images and stages: cleaned and absolute
 	Base           Base         // not needed by [Recipe.Screen]
 	Named          bool         // the user named the recipe for it: unknown commands are taken for safe
 }
