@@ -15,7 +15,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
-	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -27,47 +26,21 @@ const (
 	maxHead     = 1 << 20
 )
 
-// PremiseError says that what others take from a moved stage is not what its recipe makes, or that there is too much to find out.
-type PremiseError struct {
-	Stage  string // of the Dockerfile; "" if it has no name
-	Recipe string
-	Path   string // the file, or where too many are
-	Found  string // "is for amd64", "has more than 2000 programs"
-	Wanted string // "makes programs for linux/arm64"; "" if there is too much
-}
-
-func (e *PremiseError) Error() string {
-	what := e.Path
-	if e.Stage != "" {
-		what += " of stage " + e.Stage
-	}
-	if e.Wanted == "" {
-		return fmt.Sprintf("%s %s, too many to look at", what, e.Found)
-	}
-	return fmt.Sprintf("%s %s, and recipe %s %s", what, e.Found, e.Recipe, e.Wanted)
-}
-
-// premises are those of the recipes that moved steps of this platform. They are looked at when the steps have run. The solve's own error
-// is what BuildKit makes of a PremiseError: text.
-func (s *solve) premises(ctx context.Context, gw gateway.Client) error {
-	for _, tip := range s.fresh(ctx) {
-		if err := checkLeaves(ctx, gw, tip, s.platform); err != nil {
-			if premise, ok := errors.AsType[*PremiseError](err); ok {
-				s.refused = premise
-				s.broken().add(tip)
-			}
-			return err
-		}
-	}
-	return nil
-}
-
 // checkLeaves looks at what others take from a moved stage. It reads the beginnings of files that may be programs. An error is a
-// *PremiseError, or says why the builder could not be asked.
+// *PremiseError, unless ctx is done.
 func checkLeaves(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
-	if !slices.ContainsFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved }) {
+	first := slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved })
+	if first < 0 {
 		return nil
 	}
+	err := lookAt(ctx, gw, tip, target)
+	if _, ok := errors.AsType[*PremiseError](err); err != nil && !ok && ctx.Err() == nil {
+		err = &PremiseError{Recipe: tip.Recipe.Name, Path: tip.Leaves[first].Path, Err: err}
+	}
+	return named(err, tip)
+}
+
+func lookAt(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: tip.Definition.ToPB()})
 	if err != nil {
 		return err
@@ -76,18 +49,7 @@ func checkLeaves(ctx context.Context, gw gateway.Client, tip cross.Tip, target p
 	if err != nil || ref == nil {
 		return err
 	}
-	p := premise{files: files{ref}, recipe: tip.Recipe, target: target}
-	return named(p.check(ctx, tip.Leaves), tip)
-}
-
-// named adds the name of the tip's stage.
-func named(err error, tip cross.Tip) error {
-	if e, ok := errors.AsType[*PremiseError](err); ok {
-		if g, err := graph.Read(tip.Definition); err == nil && len(g.Steps) > 0 {
-			e.Stage = g.Steps[len(g.Steps)-1].Stage
-		}
-	}
-	return err
+	return premise{files: files{ref}, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
 }
 
 // premise is what a recipe says of the programs among a step's files.
@@ -211,7 +173,7 @@ func (p premise) broken(name, found string) *PremiseError {
 }
 
 func (p premise) tooMany(name string, bound int, of string) *PremiseError {
-	return &PremiseError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s", bound, of)}
+	return &PremiseError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
 }
 
 // part is a piece of a file, shorter at its end.

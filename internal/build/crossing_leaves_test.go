@@ -155,11 +155,11 @@ func TestAHeaderFarIntoAFileIsReadInPieces(t *testing.T) {
 	}
 }
 
-func TestAStepThatFailsIsNoBrokenPremise(t *testing.T) {
+func TestWhatCannotBeLookedAtIsNotTaken(t *testing.T) {
 	b := buildtest.New(t)
-	b.Run = failing("exit code: 1", "linux/amd64")
+	b.Run = failing("no space left", "linux/amd64")
 	err := checked(t, b, fstest.MapFS{}, tipOf(t, "go build", recipe.OutputTarget, "/app"))
-	if _, ok := errors.AsType[*PremiseError](err); ok || err == nil {
+	if broken, ok := errors.AsType[*PremiseError](err); !ok || broken.Error() != "/app of stage build cannot be looked at: no space left" {
 		t.Error(err)
 	}
 }
