@@ -147,7 +147,7 @@ func (e *exam) leaves() Reason {
 				return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
 			}
 		}
-		if e.installs && within(at, packageDirs) && !e.mine(at) {
+		if e.installs && touches(at, packageDirs) && !e.mine(at) {
 			return refuse("leaves-packages", "%s is copied from it, which may come from a package for this CPU", fromBase)
 		}
 		if !e.looked {

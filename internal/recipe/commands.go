@@ -25,8 +25,8 @@ var common = byName(map[deed][]string{
 		":", "true", "false", "cd", "pushd", "popd", "set", "unset", "export", "readonly", "shopt", "umask", "ulimit", "exit", "return", "break",
 		"continue", "shift", "wait", "read", "echo", "printf", "sleep", "date", "pwd", "mkdir", "rmdir", "rm", "touch", "chmod", "chown", "chgrp",
 		"truncate", "mktemp", "basename", "dirname", "expr", "seq", "id", "whoami", "sync", "test", "[", "[[", "command", "which", "type", "hash",
-		"adduser", "addgroup", "useradd", "groupadd", "usermod", "groupmod", "passwd", "setcap", "nproc", "yes", "ls", "du", "df", "stat",
-		"git", "wget", "curl", "ssh-keyscan", "ssh-keygen", "ssh-add", "update-ca-certificates", "getopts", "times", "find", "tree",
+		"adduser", "addgroup", "useradd", "groupadd", "usermod", "groupmod", "passwd", "setcap", "nproc", "yes",
+		"git", "wget", "curl", "ssh-keyscan", "ssh-keygen", "ssh-add", "update-ca-certificates", "getopts", "times",
 		"tee", "gofmt", "unzip", "gunzip", "unxz", "bunzip2",
 	},
 	handles: {
@@ -34,10 +34,11 @@ var common = byName(map[deed][]string{
 		"tail", "sed", "awk", "gawk", "grep", "egrep", "fgrep", "sort", "uniq", "cut", "tr", "wc", "diff", "cmp", "patch", "rsync", "dd",
 		"base64", "md5sum", "sha1sum", "sha256sum", "sha512sum", "jq", "yq", "envsubst", "paste", "rev", "nl", "fold", "realpath",
 		"readlink", "dos2unix", "iconv", "od", "xxd", "hexdump", "strings", "file",
+		"ls", "find", "du", "stat", "tree",
 	},
 	packages: {"apk", "apt-get", "apt", "aptitude", "yum", "dnf", "microdnf", "tdnf", "zypper", "pacman"},
 	shows: {
-		"uname", "arch", "lscpu", "getconf", "hostname", "env", "printenv", "free", "top", "ps", "uptime", "dpkg", "dpkg-query", "dpkg-architecture",
+		"uname", "arch", "lscpu", "df", "getconf", "hostname", "env", "printenv", "free", "top", "ps", "uptime", "dpkg", "dpkg-query", "dpkg-architecture",
 		"rpm", "lsb_release", "gcc", "cc", "ldd",
 	},
 })

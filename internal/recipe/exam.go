@@ -82,6 +82,10 @@ func (e *exam) steps() Reason {
 			}
 		case graph.Build, graph.Other, graph.Passthrough:
 			return step{Step: gs}.reason("command", gs.Name+" is a step that is not known", "")
+		case graph.File, graph.Merge:
+			if e.golang != nil && e.golang.replaced(gs) {
+				return step{Step: gs}.reason("base", gs.Name+" changes the Go toolchain", "begin with the image of that Go")
+			}
 		}
 	}
 	if !e.work {

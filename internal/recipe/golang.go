@@ -175,30 +175,27 @@ func inDirectory(c shell.Command) shell.Command {
 // output knows what some commands give.
 func (g *golang) output(c shell.Command) (string, bool) {
 	words := c.Words()
-	switch c.Name() {
-	case "go":
-		if len(words) == 2 && words[0] == "env" {
-			switch words[1] {
-			case "GOARCH":
-				return g.e.Target.Architecture, true
-			case "GOOS":
-				return "linux", true
-			case "GOPATH", "GOBIN", "GOMODCACHE", "GOROOT":
-				if v := g.value(c, words[1]); v != "" {
-					return v, true
-				}
-				if words[1] == "GOROOT" && g.root != "" {
-					return g.root, true
-				}
-			}
-		}
-	case "which", "command":
-		if len(words) > 0 && words[len(words)-1] == "go" {
-			if g.root == "" {
-				return "go", true // before the base image is known, its name is enough
-			}
-			return path.Join(g.root, "bin/go"), true
-		}
+	switch {
+	case c.Name() == "go" && len(words) == 2 && words[0] == "env":
+		return g.told(c, words[1])
+	case (c.Name() == "which" || c.Name() == "command") && len(words) > 0 && words[len(words)-1] == "go":
+		return path.Join(g.root, "bin/go"), true // before the base image is known, its name is enough
+	}
+	return "", false
+}
+
+// told is what go env gives for a name.
+func (g *golang) told(c shell.Command, name string) (string, bool) {
+	switch name {
+	case "GOARCH":
+		return g.e.Target.Architecture, true
+	case "GOOS":
+		return "linux", true
+	case "GOROOT":
+		return g.root, g.root != ""
+	case "GOPATH", "GOBIN", "GOMODCACHE":
+		v := g.value(c, name)
+		return v, v != ""
 	}
 	return "", false
 }

@@ -75,7 +75,7 @@ func (g *golang) buildFlags(s step, c shell.Command) Reason {
 }
 
 func (g *golang) made(name string) {
-	if name != "" && name != "/" && shell.Known(name) && !slices.Contains(systemDirs, name) {
+	if name != "" && shell.Known(name) && !slices.ContainsFunc(systemDirs, func(dir string) bool { return inside(dir, name) }) { // a file, or a new directory
 		g.e.made = append(g.e.made, name)
 	}
 }

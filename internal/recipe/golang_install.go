@@ -47,9 +47,7 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 	if bin == "" {
 		bin = path.Join(gopath, "bin")
 	}
-	if bin != "/" && !within(bin, packageDirs) {
-		g.made(bin)
-	}
+	g.made(bin)
 	return Reason{}
 }
 

@@ -84,6 +84,11 @@ func TestCommandsThatDoTheSameOnAnotherCPU(t *testing.T) {
 // Commands that keep a stage where it is, and the check that says so.
 var unsafe = []struct{ run, check string }{
 	{`make build`, "command"},
+	{`apk add --root /out --initdb busybox; go build`, "command"},
+	{`apt-get install -y ./tool_arm64.deb && go build`, "command"},
+	{`rm -rf /usr/local/go && wget -qO- https://go.dev/dl/go1.22.0.tgz | tar -C /usr/local -xz; go build`, "command"},
+	{`T=$(go list -f '{{.Target}}' .); go build`, "command"},
+	{`GOROOT=/opt/go go build -o /out/app`, "base"},
 	{`go build -o /out/app && make install`, "command"},
 	{`go build -o /out/app && ./scripts/post.sh`, "command"},
 	{`go build -o /out/app && /out/app --version`, "command"},
@@ -114,6 +119,7 @@ var unsafe = []struct{ run, check string }{
 	{`python3 gen.py && go build`, "command"},
 	{`npm ci && npm run build && go build`, "command"},
 
+	{`apk info -v > /out/packages; go build`, "arch"},
 	{`ARCH=$(uname -m) && go build -o /out/app`, "arch"},
 	{`go build -ldflags "-X main.arch=$(uname -m)" -o /out/app`, "arch"},
 	{`uname -m > /out/arch; go build`, "arch"},
@@ -168,6 +174,11 @@ var unsafe = []struct{ run, check string }{
 	{`grep nobody /etc/passwd > /out/passwd && go build`, "leaves-base"},
 	{`X=$(cat /etc/alpine-release); go build -ldflags "-X main.x=$X"`, "leaves-base"},
 	{`ln -s /usr/share/zoneinfo /out/zi && go build`, "leaves-base"},
+	{`dd if=/etc/passwd of=/out/passwd && go build`, "leaves-base"},
+	{`find / -name '*.so' > /out/list; go build`, "leaves-base"},
+	{`awk -F: '{ print > "/out/users" }' /etc/passwd; go build`, "leaves-base"},
+	{`go build -o /usr/local/bin/ ./... && cp /usr/local/bin/other /out/`, "leaves-base"},
+	{`GOBIN= go install . && cp /usr/local/bin/other /out/`, "leaves-base"},
 
 	{`GOBIN=/out go install ./...`, "install"},
 

@@ -6,8 +6,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
+
+// replaced reports whether a COPY or ADD, as its name says, writes to the toolchain or to what go env -w writes to.
+func (g *golang) replaced(s graph.Step) bool {
+	words := strings.Fields(s.Name)
+	if len(words) < 2 || !g.e.looked || !slices.ContainsFunc(words, func(w string) bool { return w == "COPY" || w == "ADD" }) {
+		return false
+	}
+	dest := path.Clean(words[len(words)-1])
+	return g.in(dest) || strings.HasSuffix(dest, "/go/env") || path.Join(dest, "go") == g.root && strings.Contains(s.Name, "/go ")
+}
 
 // which examines whether a command's go is the one that was looked at.
 func (g *golang) which(s step, c shell.Command) Reason {

@@ -16,22 +16,14 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 	words := c.Words()
 	has := func(is func(string) bool) bool { return slices.ContainsFunc(words, is) }
 	all, copies := paths(c), slices.Contains(copiers, c.Name())
-	switch c.Name() {
-	case "tar":
-		if len(words) > 0 && !strings.HasPrefix(words[0], "--") && strings.Contains(words[0], "x") || has(extracts) {
-			e.installs = e.installs || slices.ContainsFunc(all, func(p string) bool { return p == "/" || within(p, packageDirs) })
-			return Reason{}
-		}
-	case "awk", "gawk":
-		if has(func(w string) bool { return strings.Contains(w, "system(") || strings.Contains(w, "getline") }) {
-			return e.notKnown(s, c)
-		}
-	case "sed":
-		if has(func(w string) bool { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }) {
-			return Reason{} // they stay where they are
-		}
-	}
-	if !copies && c.Output == shell.Shown {
+	switch {
+	case c.Name() == "tar" && (len(words) > 0 && !strings.HasPrefix(words[0], "--") && strings.Contains(words[0], "x") || has(extracts)):
+		return e.unpacks(s, c, all)
+	case (c.Name() == "awk" || c.Name() == "gawk") && has(runsOthers):
+		return e.notKnown(s, c)
+	case c.Name() == "sed" && has(inPlace):
+		return Reason{}
+	case !copies && c.Output == shell.Shown && !has(func(w string) bool { return writes(c.Name(), w) }):
 		return Reason{}
 	}
 	sources, dest := destination(c, all)
@@ -41,6 +33,23 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 		}
 	}
 	return Reason{}
+}
+
+// unpacks examines a command that takes files out of an archive.
+func (e *exam) unpacks(s step, c shell.Command, into []string) Reason {
+	if e.golang != nil && slices.ContainsFunc(into, func(p string) bool { return e.golang.in(p) || inside(e.golang.root, p) }) {
+		return e.notKnown(s, c) // it may be another Go
+	}
+	e.installs = e.installs || slices.ContainsFunc(into, func(p string) bool { return p == "/" || within(p, packageDirs) })
+	return Reason{}
+}
+
+// runsOthers, inPlace and writes are about single words: of awk, of sed, and of commands that have an output.
+func runsOthers(w string) bool { return strings.Contains(w, "system(") || strings.Contains(w, "getline") }
+func inPlace(w string) bool    { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }
+
+func writes(name, w string) bool {
+	return strings.Contains(w, ">") || name == "sort" && strings.HasPrefix(w, "-o")
 }
 
 // destination takes apart what a command copies from and to. dest is "" for a command that has none of its own.
@@ -73,7 +82,7 @@ func (e *exam) source(s step, c shell.Command, src, dest string, copies bool) Re
 	case e.mine(src) || !touches(fixed(src), systemDirs) && (e.golang == nil || !e.golang.in(src)):
 	case dest != "" && within(dest, packageDirs):
 		e.installs = true // it does not leave the system's directories
-	case !copies && src == "/": // a separator, more likely
+	case !copies && src == "/" && c.Name() != "find" && c.Name() != "ls": // a separator, more likely
 	default:
 		return e.fromBase(s, c, src)
 	}
@@ -106,7 +115,7 @@ func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reaso
 // packages examines a command of a package manager.
 func (e *exam) packages(s step, c shell.Command) Reason {
 	names, ok := installed(c)
-	if !ok {
+	if !ok || slices.ContainsFunc(names, func(n string) bool { return strings.ContainsAny(n, ":/") }) {
 		return e.notKnown(s, c)
 	}
 	if len(names) > 0 || slices.ContainsFunc(c.Words(), func(w string) bool { return strings.Contains(w, "upgrade") }) {

@@ -61,6 +61,9 @@ func paths(c shell.Command) []string {
 			}
 			word = word[i:]
 		}
+		if _, value, ok := strings.Cut(word, "="); ok && strings.HasPrefix(value, "/") {
+			word = value // dd if=/etc/passwd
+		}
 		found = append(found, shell.Resolve(c.Cwd, word))
 	}
 	return found

@@ -120,6 +120,9 @@ func (r *reader) env(st *state, c call) {
 // valued are options of wrappers that have a value after them.
 var valued = map[string]string{"nice": "n", "sudo": "ugC", "timeout": "sk", "xargs": "nIPLdsaE", "ionice": "cnp", "exec": "a"}
 
+// changers are builtins that change the state of a shell.
+var changers = []string{"cd", "export", "unset", "set", "read", "eval", ".", "source", "printf"}
+
 // wrapper reads a program whose arguments are another command.
 func (r *reader) wrapper(st *state, name string, c call) {
 	args := c.args[1:]
