@@ -179,7 +179,10 @@ func (g *golang) output(c shell.Command) (string, bool) {
 	case c.Name() == "go" && len(words) == 2 && words[0] == "env":
 		return g.told(c, words[1])
 	case (c.Name() == "which" || c.Name() == "command") && len(words) > 0 && words[len(words)-1] == "go":
-		return path.Join(g.root, "bin/go"), true // before the base image is known, its name is enough
+		if g.root == "" {
+			return "go", true // before the base image is known, its name is enough
+		}
+		return path.Join(g.root, "bin/go"), true
 	}
 	return "", false
 }

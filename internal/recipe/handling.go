@@ -45,8 +45,11 @@ func (e *exam) unpacks(s step, c shell.Command, into []string) Reason {
 }
 
 // runsOthers, inPlace and writes are about single words: of awk, of sed, and of commands that have an output.
-func runsOthers(w string) bool { return strings.Contains(w, "system(") || strings.Contains(w, "getline") }
-func inPlace(w string) bool    { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }
+func runsOthers(w string) bool {
+	return strings.Contains(w, "system(") || strings.Contains(w, "getline")
+}
+
+func inPlace(w string) bool { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }
 
 func writes(name, w string) bool {
 	return strings.Contains(w, ">") || name == "sort" && strings.HasPrefix(w, "-o")

@@ -140,26 +140,19 @@ func (r *reader) wrapper(st *state, name string, c call) {
 	if name == "timeout" && len(args) > 0 {
 		args = args[1:] // how long
 	}
-	if name == "sudo" && len(args) > 0 && strings.Contains(args[0].Text, "=") {
-		r.problem(c.text, "is sudo that sets variables")
-		return
-	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		if name == "exec" && c.out != Shown {
 			r.problem(c.text, "writes to a file what the commands after it say")
 		}
-		c.args = []Word{{Text: ":"}}
-		r.add(st, c)
+		args = []Word{{Text: ":"}}
+	case name == "sudo" && strings.Contains(args[0].Text, "="):
+		r.problem(c.text, "is sudo that sets variables")
 		return
-	}
-	switch args[0].Text {
-	case "cd", "export", "unset", "set", "read", "eval", ".", "source", "printf":
-		if name == "command" || name == "builtin" {
-			r.problem(c.text, "is a builtin of the shell by another way")
-			return
-		}
-	}
-	if name == "xargs" {
+	case (name == "command" || name == "builtin") && slices.Contains(changers, args[0].Text):
+		r.problem(c.text, "is a builtin of the shell by another way")
+		return
+	case name == "xargs":
 		args = xargs(c.args[1:len(c.args)-len(args)], args)
 	}
 	c.args = args
