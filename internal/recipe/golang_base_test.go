@@ -172,8 +172,14 @@ func TestWhatOthersHavePutOverTheBaseImage(t *testing.T) {
 		env   []string
 		check string
 	}{
-		{"/", cgoOff, "base"}, {"/usr", cgoOff, "base"}, {"/usr/local/go", cgoOff, "base"}, {"/usr/local/go/bin/go", cgoOff, "base"},
-		{"/usr/local/bin/tool", cgoOff, ""}, {"/usr/local/bin/tool", nil, "cgo"}, {"/usr/local/got", nil, ""}, {"/src", nil, ""},
+		{"/", cgoOff, "base"},
+		{"/usr", cgoOff, "base"},
+		{"/usr/local/go", cgoOff, "base"},
+		{"/usr/local/go/bin/go", cgoOff, "base"},
+		{"/usr/local/bin/tool", cgoOff, ""},
+		{"/usr/local/bin/tool", nil, "cgo"},
+		{"/usr/local/got", nil, ""},
+		{"/src", nil, ""},
 	} {
 		st := stage{runs: []string{build}, env: tt.env, leaves: []string{"/out/app"}}.build(t)
 		st.Brought = []string{tt.at}
