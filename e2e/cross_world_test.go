@@ -32,6 +32,7 @@ type crossCase struct {
 	with            []string
 	moved           []string
 	stays           [][2]string
+	run             []string // what the image is run with
 	prints          string
 }
 
@@ -77,7 +78,26 @@ func crossCases(t *testing.T) []crossCase {
 		}
 		cases = append(cases, c)
 	}
+	if fullMatrix() {
+		cases = append(cases, serviceCase(t))
+	}
 	return cases
+}
+
+// serviceCase is a real service, which takes minutes to compile under emulation.
+func serviceCase(t *testing.T) crossCase {
+	t.Helper()
+	dir := t.TempDir()
+	if err := golang.Service(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return crossCase{
+		name: "service", dir: dir, text: string(text), platforms: crossPlatforms, moved: []string{"build"}, run: []string{"-once"}, prints: "40 kinds of things",
+	}
 }
 
 func (c *crossCase) read(key, value string) {
@@ -122,8 +142,25 @@ func (c crossCase) emulated(s *story, platform string, fresh bool) string {
 	s.Helper()
 	cache, err := cacheDir()
 	s.check(err)
+	archive := filepath.Join(cache, "emulated", c.name+"-"+c.key(s, platform)+".tar")
+	if _, err := os.Stat(archive); err == nil && !fresh {
+		return archive
+	}
+	s.check(os.MkdirAll(filepath.Dir(archive), 0o755))
+	partial := archive + "." + random()
+	r := c.archived(s, platform, partial, "--cross=off")
+	s.Logf("%s for %s, emulated: %.1f s", c.name, platform, r.took.Seconds())
+	s.check(os.Rename(partial, archive))
+	return archive
+}
+
+// key is a name for all that goes into what emulation makes of the case.
+func (c crossCase) key(s *story, platform string) string {
+	s.Helper()
 	sum := sha256.New()
-	fmt.Fprintln(sum, c.words(s, platform)[1:], s.emulator(platform), s.mustDocker("image", "inspect", "-f", "{{.Id}}", "moby/buildkit:buildx-stable-1"))
+	words := strings.ReplaceAll(strings.Join(c.words(s, platform), " "), c.dir, "") // wherever it is
+	buildkit := s.mustDocker("image", "inspect", "-f", `{{or (index .Config.Labels "docker-multiarch.e2e") .Id}}`, "moby/buildkit:buildx-stable-1")
+	fmt.Fprintln(sum, words, s.emulator(platform), buildkit)
 	repo, tag := s.base[:strings.LastIndex(s.base, ":")], s.base[strings.LastIndex(s.base, ":")+1:]
 	fmt.Fprintln(sum, s.remote(repo, tag).digest)
 	s.check(filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
@@ -134,16 +171,7 @@ func (c crossCase) emulated(s *story, platform string, fresh bool) string {
 		fmt.Fprintf(sum, "%s\n%s\n", name, s.read(path))
 		return nil
 	}))
-	archive := filepath.Join(cache, "emulated", fmt.Sprintf("%s-%.12x.tar", c.name, sum.Sum(nil)))
-	if _, err := os.Stat(archive); err == nil && !fresh {
-		return archive
-	}
-	s.check(os.MkdirAll(filepath.Dir(archive), 0o755))
-	partial := archive + "." + random()
-	r := c.archived(s, platform, partial, "--cross=off")
-	s.Logf("%s for %s, emulated: %.1f s", c.name, platform, r.took.Seconds())
-	s.check(os.Rename(partial, archive))
-	return archive
+	return fmt.Sprintf("%.12x", sum.Sum(nil))
 }
 
 // emulator says which one the kernel runs the platform's programs with. It is installed if there is none.

@@ -30,7 +30,7 @@ func (w *world) crosses(ctx context.Context) ([]row, error) {
 	ready := sync.OnceValue(func() error { return w.compiling(ctx, image, service) })
 	both := func(platforms string) []contestant {
 		c := scenario{dir: service, platforms: platforms}
-		with := []string{"--build-arg", "GOLANG=" + image}
+		with := []string{"--build-arg", "BARE=" + image}
 		y := w.ways[0]
 		return []contestant{
 			{ours, slices.Concat([]string{"docker", "multiarch"}, w.ourBuild(c), with), y.env},
@@ -72,7 +72,8 @@ func (w *world) compiling(ctx context.Context, image, service string) error {
 		slices.Concat(build, []string{"--platform", three, "--target", golang.Bare, "--verify=off", "--build-arg", "BASE=" + w.base,
 			"-f", made.Dockerfile, "--push", "-t", image, made.Dir}),
 		// Its working directory is made in the image, so the builder unpacks it.
-		slices.Concat(build, []string{"--cross=off", "--platform", three, "--target", "deps", "--build-arg", "GOLANG=" + image, service}),
+		slices.Concat(build, []string{"--cross=off", "--platform", three, "--target", "deps", "--build-arg", "BARE=" + image,
+			"--push", "-t", w.tag("deps"), service}),
 	} {
 		if _, err := w.docker(ctx, w.ways[0], args...); err != nil {
 			return fmt.Errorf("for rows about compiling: %w", err)

@@ -21,7 +21,7 @@ var things = strings.Fields(`account address article basket category comment con
 var templates embed.FS
 
 // Service writes the source of a web service below dir, some thousand lines that are made from templates, with a Dockerfile of two stages
-// whose argument GOLANG is the image to compile with. What it depends on comes from the module proxy, and is put beside it as a proxy of
+// whose argument BARE is the image to compile with. What it depends on comes from the module proxy, and is put beside it as a proxy of
 // its own, so that a build needs no network.
 func Service(ctx context.Context, dir string) error {
 	texts, err := template.New("").Funcs(template.FuncMap{"title": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] }}).ParseFS(templates, "service/*.tmpl")
