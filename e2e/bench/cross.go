@@ -66,14 +66,12 @@ func (w *world) compiling(ctx context.Context, image, service string) error {
 	if err := golang.Service(ctx, service); err != nil {
 		return err
 	}
-	build := []string{"multiarch", "build", "--builder", ourBuilder}
+	build := []string{"multiarch", "build", "--builder", ourBuilder, "--platform", three, "--push"}
+	compiler := []string{"-t", image, "--target", golang.Bare, "--verify=off", "--build-arg", "BASE=" + w.base, "-f", made.Dockerfile, made.Dir}
+	// Its working directory is made in the image, so the builder unpacks it.
+	unpack := []string{"-t", w.tag("deps"), "--target", "deps", "--cross=off", "--build-arg", "BARE=" + image, service}
 	for _, args := range [][]string{
-		{"multiarch", "emulators", "install", "linux/arm64", "linux/arm/v7"},
-		slices.Concat(build, []string{"--platform", three, "--target", golang.Bare, "--verify=off", "--build-arg", "BASE=" + w.base,
-			"-f", made.Dockerfile, "--push", "-t", image, made.Dir}),
-		// Its working directory is made in the image, so the builder unpacks it.
-		slices.Concat(build, []string{"--cross=off", "--platform", three, "--target", "deps", "--build-arg", "BARE=" + image,
-			"--push", "-t", w.tag("deps"), service}),
+		{"multiarch", "emulators", "install", "linux/arm64", "linux/arm/v7"}, slices.Concat(build, compiler), slices.Concat(build, unpack),
 	} {
 		if _, err := w.docker(ctx, w.ways[0], args...); err != nil {
 			return fmt.Errorf("for rows about compiling: %w", err)
