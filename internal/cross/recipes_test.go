@@ -66,7 +66,7 @@ func TestTheGoRecipe(t *testing.T) {
 		want       []string // the stages
 	}{
 		"a service":                  {strings.Replace(service, "WORKDIR", "ENV CGO_ENABLED=0\nWORKDIR", 1), Choice{Auto: true}, []string{"build:1 moved by go, 5 steps", "stage-1:9 result, 2 steps"}},
-		"modules from another stage": {dependencies, Choice{Auto: true}, []string{"deps:1 moved by go, 3 steps", "build:6 moved by go, 3 steps", "other:12 command, 1 steps"}},
+		"modules from another stage": {dependencies, Choice{Auto: true}, []string{"deps:1 moved by go, 3 steps", "build:6 moved by go, 3 steps", "other:12 no-recipe, 1 steps"}},
 		"a stage by its name, of another that is not named": {dependencies, Choice{Named: []Named{{"go", "OTHER"}}}, []string{
 			"deps:1 no-recipe, 3 steps", "build:6 no-recipe, 3 steps", "other:12 moved by go, 1 steps",
 		}},

@@ -89,9 +89,13 @@ func (e *exam) steps() Reason {
 		}
 	}
 	if !e.work {
-		return Reason{Check: "nothing", Message: "nothing in it is for recipe " + e.recipe.Name}
+		return e.nothing()
 	}
 	return Reason{}
+}
+
+func (e *exam) nothing() Reason {
+	return Reason{Check: "nothing", Message: "nothing in it is for recipe " + e.recipe.Name}
 }
 
 // exec examines what one step runs, with the environment that it would be moved with.

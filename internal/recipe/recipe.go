@@ -125,6 +125,9 @@ type Reason struct {
 func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
 	e := r.exam(s, false)
 	why = e.first(e.port, e.steps, e.leaves)
+	if why != (Reason{}) && !e.concerns() {
+		why = e.nothing()
+	}
 	return why == Reason{}, why
 }
 

@@ -7,6 +7,7 @@ var recipes = []Recipe{
 		About:  "Go programs without cgo: go build for another CPU gives the same bytes as there",
 		Auto:   true,
 		Output: OutputTarget,
+		marks:  marks{env: []string{"GOLANG_VERSION", "GOPATH", "GOROOT"}},
 		tools:  []string{"go"},
 	},
 	{
