@@ -20,7 +20,7 @@ func TestOfAStageThatIsNotOfItsKindARecipeSaysNothing(t *testing.T) {
 		"a word with go in it":        {"cargo build && ./go-on && mongo.go", "A=b", false, "nothing"},
 		"make, and go":                {"make;go build", "A=b", false, "command"},
 		"make on an image for Go":     {"make", "GOLANG_VERSION=1.26.8", false, "command"},
-		"uname, and somebody says so": {"uname -m", "A=b", true, "arch"},
+		"uname, and somebody says so": {"make ARCH=$(uname -m)", "A=b", true, "arch"},
 	} {
 		s := recipe.Stage{
 			Target: platform.Platform{OS: "linux", Architecture: "arm64"}, Native: platform.Platform{OS: "linux", Architecture: "amd64"}, Named: tt.named,
