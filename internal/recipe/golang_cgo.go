@@ -75,10 +75,25 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	if g.minor < 20 {
 		return why("may use cgo: before Go 1.20 it is on even without a C compiler")
 	}
+	if at := g.broughtTo(envOf(s, c)["PATH"]); at != "" {
+		return why("may use cgo: what was put into %s may have a C compiler", at)
+	}
 	if found := g.compiler(envOf(s, c)["PATH"]); found != "" {
 		return why("may use cgo: %s", found)
 	}
 	return Reason{}
+}
+
+// broughtTo is where the steps have put something in the way of a PATH that may be a C compiler; "" if nowhere.
+func (g *golang) broughtTo(pathVar string) string {
+	for _, at := range g.e.filled {
+		for _, dir := range strings.Split(imagePath([]string{"PATH=" + pathVar}), ":") {
+			if inside(dir, at) || path.Dir(at) == dir && slices.Contains(compilers, path.Base(at)) {
+				return at
+			}
+		}
+	}
+	return ""
 }
 
 // envOf is what a command runs with. What could not be read as commands has the step's.

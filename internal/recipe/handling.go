@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -126,4 +127,26 @@ func (e *exam) packages(s step, c shell.Command) Reason {
 	}
 	e.installed = append(e.installed, names...)
 	return Reason{}
+}
+
+// unpacked are the paths that a command may fill with programs: the directories that archives are unpacked in, and files by the names of C
+// compilers.
+func unpacked(c shell.Command) (into []string) {
+	switch c.Name() {
+	case "tar", "unzip":
+		into = paths(c)
+		if !slices.ContainsFunc(c.Words(), func(w string) bool {
+			return strings.HasPrefix(w, "-C") || strings.HasPrefix(w, "--directory") || w == "-d"
+		}) {
+			into = append(into, c.Cwd)
+		}
+		return slices.DeleteFunc(into, func(p string) bool { return p == "" })
+	case "cp", "mv", "ln", "install", "wget", "curl":
+		for _, p := range paths(c) {
+			if slices.Contains(compilers, path.Base(p)) {
+				into = append(into, p)
+			}
+		}
+	}
+	return into
 }
