@@ -97,10 +97,6 @@ type Step struct {
 	// once. Root may be among them: RUN --mount=from= of the stage itself.
 	Takes []Take
 
-	// Fills are the paths to which the step copies what it takes from its inputs: the destinations of a COPY, also of COPY --link.
-	// Copies of the client's own folders are left out.
-	Fills []string
-
 	Source string            // identifier with its scheme: docker-image://, local://, git://, https://, oci-layout://
 	Attrs  map[string]string // of the source: solver/pb/attr.go of BuildKit says which
 

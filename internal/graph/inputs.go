@@ -3,7 +3,6 @@ package graph
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
@@ -149,30 +148,4 @@ func (t *taker) action(a *pb.FileAction, root int) {
 			t.add(int(name.GetInput()), "/etc/group", "")
 		}
 	}
-}
-
-// fills are the destinations of a step's copies.
-func (r *reader) fills(op *pb.Op) (paths []string) {
-	switch o := op.Op.(type) {
-	case *pb.Op_File:
-		for _, a := range o.File.GetActions() {
-			from := int(a.GetSecondaryInput())
-			c := a.GetCopy()
-			if c == nil || from >= 0 && from < len(op.Inputs) && r.isLocal(digest.Digest(op.Inputs[from].Digest)) {
-				continue
-			}
-			paths = append(paths, path.Clean("/"+c.GetDest()))
-		}
-	case *pb.Op_Merge:
-		for i, in := range op.Inputs {
-			if layer := r.ops[digest.Digest(in.Digest)]; layer.GetFile() != nil && i != rootInput(op) {
-				paths = append(paths, r.fills(layer)...)
-			}
-		}
-	}
-	return paths
-}
-
-func (r *reader) isLocal(d digest.Digest) bool {
-	return strings.HasPrefix(r.ops[d].GetSource().GetIdentifier(), "local://")
 }

@@ -90,7 +90,6 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 	}
 	fill(&s, op)
 	s.Root, s.Takes = r.inputs(op)
-	s.Fills = r.fills(op)
 	if name := meta.Description["llb.customname"]; name != "" {
 		s.Name = name
 		s.Stage = stageOf(name)

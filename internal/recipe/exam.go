@@ -22,7 +22,7 @@ type exam struct {
 	installs  bool     // the system's directories have more than the base image has
 	installed []string // packages by name
 	made      []string // paths that a command was told to write to: -o
-	filled    []string // paths that something was copied to, unpacked in or mounted at
+	filled    []string // where archives were unpacked, and files put by the name of a C compiler
 	golang    *golang  // what only Go needs; nil for others
 }
 
@@ -76,14 +76,8 @@ func (s step) reason(check, message, fix string) Reason {
 // steps examines what the steps run.
 func (e *exam) steps() Reason {
 	for _, gs := range e.Steps {
-		e.filled = append(e.filled, gs.Fills...)
 		switch gs.Kind {
 		case graph.Exec:
-			for _, m := range gs.Mounts {
-				if m.Type == "bind" {
-					e.filled = append(e.filled, m.Dest)
-				}
-			}
 			if why := e.exec(gs); why != (Reason{}) {
 				return why
 			}

@@ -1,10 +1,6 @@
 package recipe_test
 
-import (
-	"testing"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-)
+import "testing"
 
 // Commands that look as if they did the same on another CPU, and the check that says that they may not.
 var traps = []struct{ run, check string }{
@@ -62,35 +58,6 @@ func TestAStepThatReadsWhereProgramsAreInstalledIsATrap(t *testing.T) {
 		st := stage{runs: []string{run}, env: []string{"CGO_ENABLED=0", "GOBIN=/out"}, leaves: []string{"/out/app"}}.build(t)
 		if _, why := judge(t, st); why.Check != check {
 			t.Errorf("%s: %q: %s, want %q", run, why.Check, why.Message, check)
-		}
-	}
-}
-
-func TestACopyMayBringACompilerOrAnotherGo(t *testing.T) {
-	for _, tt := range []struct {
-		fills string
-		env   []string
-		check string
-	}{
-		{"/src", nil, ""},
-		{"/usr/local/bin/gomplate", nil, ""},
-		{"/usr/local/bin/gcc", nil, "cgo"},
-		{"/usr/local/bin", nil, "cgo"},
-		{"/usr", cgoOff, "base"},
-		{"/", nil, "cgo"},
-		{"/", cgoOff, ""},
-		{"/usr/local/go", cgoOff, "base"},
-		{"/usr/local/go/bin/go", cgoOff, "base"},
-	} {
-		st := stage{runs: []string{build}, env: tt.env, leaves: []string{"/out/app"}}.build(t)
-		st.Steps = append([]graph.Step{{Kind: graph.File, Fills: []string{tt.fills}}}, st.Steps...)
-		if _, why := judge(t, st); why.Check != tt.check {
-			t.Errorf("COPY to %s with %v: %q: %s, want %q", tt.fills, tt.env, why.Check, why.Message, tt.check)
-		}
-		mounted := stage{runs: []string{build}, env: tt.env, leaves: []string{"/out/app"}}.build(t)
-		mounted.Steps[0].Mounts = []graph.Mount{{Type: "bind", Dest: tt.fills}}
-		if _, why := judge(t, mounted); why.Check != tt.check {
-			t.Errorf("a mount at %s with %v: %q: %s, want %q", tt.fills, tt.env, why.Check, why.Message, tt.check)
 		}
 	}
 }
