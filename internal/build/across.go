@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/moby/buildkit/client/llb"
@@ -14,6 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -124,8 +126,8 @@ func (s *solve) way() Job {
 	return s.passed.plan.Jobs[s.index]
 }
 
-// astray tells why a platform whose steps were moved is to be built again without: a moved step has failed, or one that goes on from
-// one; or what was made is not what it should be. "" is for every other failure.
+// astray tells why a platform whose steps were moved is to be built again without: a moved step has failed, or what was made by them is not
+// what it should be. "" is for every other failure: what is made from the same bytes fails again.
 func (s *solve) astray(err error) string {
 	if err == nil || s.moved.Definition == nil || s.back != "" {
 		return ""
@@ -133,33 +135,43 @@ func (s *solve) astray(err error) string {
 	if premise, ok := errors.AsType[*PremiseError](err); ok {
 		return premise.Error()
 	}
+	depends := s.depends()
 	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
-		return "the executables are not what they should be: " + refused.Error()
-	}
-	var failed *graph.Step
-	after := s.after()
-	for i, step := range s.got.graph.Steps {
-		if s.clock.hasFailed(step.Digest) && after[step.Digest] {
-			failed = &s.got.graph.Steps[i]
-			break
+		ours := func(f gate.Finding) bool {
+			return f.Line == 0 || slices.ContainsFunc(s.got.graph.Steps, func(step graph.Step) bool { return depends[step.Digest] && step.Line == f.Line })
 		}
-	}
-	if failed == nil {
+		if slices.ContainsFunc(refused.Findings, ours) {
+			return "the executables are not what they should be: " + refused.Error()
+		}
 		return ""
 	}
-	return fmt.Sprintf("%q failed after steps were moved to %s", instruction(failed.Name), platform.Format(s.env.Node.Platforms[0]))
+	for _, step := range s.got.graph.Steps {
+		if s.clock.hasFailed(step.Digest) && depends[step.Digest] {
+			return fmt.Sprintf("%q failed after steps were moved to %s", instruction(step.Name), platform.Format(s.env.Node.Platforms[0]))
+		}
+	}
+	return ""
 }
 
-// after are the steps that were moved, and those that are made from them.
-func (s *solve) after() map[digest.Digest]bool {
-	after := map[digest.Digest]bool{}
+// depends are the steps that fail by what was moved: those that were, and those that copy from them. Where a recipe was named, its results
+// are the same only as far as the user knows, so what is made from them belongs to it.
+func (s *solve) depends() map[digest.Digest]bool {
+	moved, named := map[digest.Digest]bool{}, false
 	for _, m := range s.moved.Steps {
-		after[m.Digest] = true
+		moved[m.Digest] = true
+		r, _ := recipe.Find(m.Recipe)
+		named = named || !r.Auto || slices.ContainsFunc(s.req.Cross.Named, func(n cross.Named) bool { return n.Recipe == m.Recipe })
 	}
+	depends := maps.Clone(moved)
 	for _, step := range s.got.graph.Steps { // inputs come first
-		after[step.Digest] = after[step.Digest] || slices.ContainsFunc(step.Inputs, func(d digest.Digest) bool { return after[d] })
+		from := moved
+		if named {
+			from = depends
+		}
+		takes := slices.ContainsFunc(step.Inputs, func(d digest.Digest) bool { return from[d] })
+		depends[step.Digest] = depends[step.Digest] || takes && (named || step.Kind != graph.Exec)
 	}
-	return after
+	return depends
 }
 
 // crossed is for the report.

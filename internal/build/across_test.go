@@ -177,16 +177,32 @@ func TestWhatGoesWrongWhenMovedIsEmulated(t *testing.T) {
 	}
 }
 
-func TestAFailureThatHasNothingToDoWithMovedStepsIsThePlatformsOwn(t *testing.T) {
-	w := newCrossing(t, compiling+"FROM alpine\nRUN broken\nCOPY --from=build /out/app /app\n")
-	w.Step = func(_ platform.Platform, name string) error {
-		if strings.HasSuffix(name, "RUN broken") {
-			return errors.New("did not complete successfully: exit code: 1")
-		}
-		return nil
-	}
-	if _, err := w.run(); err == nil || w.noted("built again") > 0 {
-		t.Errorf("%v, said %q", err, w.progress.notes)
+func TestWhatFailsAfterAMoveIsTriedAgainOnlyWhereTheMoveMayBeTheReason(t *testing.T) {
+	const after = "FROM alpine\nCOPY --from=build /out/app /app\nRUN broken\n"
+	for name, tt := range map[string]struct {
+		dockerfile, failing string
+		choice              cross.Choice
+		again               int
+	}{
+		"a step of a stage of its own":     {compiling + "FROM alpine\nRUN broken\nCOPY --from=build /out/app /app\n", "RUN broken", cross.Choice{Auto: true}, 0},
+		"a step that has the same program": {compiling + after, "RUN broken", cross.Choice{Auto: true}, 0},
+		"the same, where it was named":     {compiling + after, "RUN broken", cross.Choice{Named: []cross.Named{{Recipe: "go"}}}, 1},
+		"the copy of what is not there":    {compiling + after, "COPY --from=build /out/app /app", cross.Choice{Auto: true}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newCrossing(t, tt.dockerfile)
+			w.platforms("linux/arm64")
+			w.req.Cross = tt.choice
+			w.Step = func(_ platform.Platform, name string) error {
+				if strings.HasSuffix(name, tt.failing) {
+					return errors.New("did not complete successfully: exit code: 1")
+				}
+				return nil
+			}
+			if _, err := w.run(); err == nil || w.noted("built again") != tt.again {
+				t.Errorf("%v, said %q", err, w.progress.notes)
+			}
+		})
 	}
 }
 

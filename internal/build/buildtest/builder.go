@@ -38,7 +38,7 @@ type Builder struct {
 	Platforms []platform.Platform
 	// Read is called before a platform's Dockerfile is read, Run before its steps run, Push before its image is pushed.
 	Read, Run, Push Hook
-	// Step is called when a step runs. As in BuildKit, its error is that of the step for as long as a solve holds it.
+	// Step is called when a step runs a program or changes files. As in BuildKit, its error is that of the step for as long as a solve holds it.
 	Step func(p platform.Platform, name string) error
 	// Took is how long a step is said to have taken; nil says no time.
 	Took func(p platform.Platform, name string) time.Duration

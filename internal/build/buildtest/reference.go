@@ -80,15 +80,13 @@ func (r *reference) step(ctx context.Context, s graph.Step) error {
 	case graph.Exec:
 		return r.once(ctx, s, func() error {
 			r.note(func(v *Solve) { v.Ran = append(v.Ran, s.Name) })
-			if r.builder.Step != nil {
-				if err := r.builder.Step(r.Platform, s.Name); err != nil {
-					return err
-				}
+			if err := r.done(s); err != nil {
+				return err
 			}
 			return r.secrets(ctx, s)
 		})
 	case graph.File, graph.Merge:
-		return r.once(ctx, s, func() error { return nil })
+		return r.once(ctx, s, func() error { return r.done(s) })
 	case graph.Source:
 		if strings.HasPrefix(s.Source, "local://") {
 			return r.once(ctx, s, func() error {
@@ -108,6 +106,14 @@ func (r *reference) step(ctx context.Context, s graph.Step) error {
 		r.note(func(v *Solve) { v.Sources = append(v.Sources, name) })
 	}
 	return nil
+}
+
+// done is what a test says of a step.
+func (r *reference) done(s graph.Step) error {
+	if r.builder.Step == nil {
+		return nil
+	}
+	return r.builder.Step(r.Platform, s.Name)
 }
 
 // secrets asks for what a step mounts.
