@@ -29,6 +29,8 @@ var traps = []struct{ run, check string }{
 	{`find /usr/share -name UTC | xargs cp --target-directory=/out && go build -o /out/app`, "leaves-base"},
 	{`unset CGO_ENABLED; ln -s /opt/bin/x86_64-gcc /usr/local/bin/gcc; go build -o /out/app`, "cgo"},
 	{`unset CGO_ENABLED; cd / && unzip /tmp/x.zip && cd /src && go build -o /out/app`, "cgo"},
+	{`read x < /etc/alpine-release; echo $x > /out/x; go build -o /out/app`, "leaves-base"},
+	{`while read l; do echo $l >> /out/x; done < /etc/passwd; go build -o /out/app`, "leaves-base"},
 	{`find /usr/share -name UTC | xargs -I{} cp {} /out/ && go build`, "leaves-base"},
 	{`find /usr/share -name UTC | xargs --replace=F cp F /out/ && go build`, "leaves-base"},
 }
