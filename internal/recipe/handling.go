@@ -110,7 +110,8 @@ func (e *exam) mine(name string) bool {
 
 // redirect examines a file that a command reads from or writes to.
 func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
-	if !f.Write && d != shows && within(f.Path, systemDirs) && !e.mine(f.Path) && (c.Output != shell.Shown || d == compiles || c.Name() == "read" || c.Name() == ":") {
+	keeps := c.Output != shell.Shown || d == compiles || c.Name() == "read" || c.Name() == ":"
+	if keeps && !f.Write && d != shows && within(f.Path, systemDirs) && !e.mine(f.Path) {
 		return e.fromBase(s, c, f.Path)
 	}
 	return Reason{}
