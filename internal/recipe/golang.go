@@ -16,7 +16,7 @@ type golang struct {
 	e       *exam
 	archVar string // GOARM for arm; "" where Go has none
 	toolchain
-	goenv  map[string]string // of go.env and what go env -w has written: what holds where the environment has nothing
+	goenv  map[string]string // of go.env and of the user's settings in the image: what holds where the environment has nothing
 	stores map[string]string // directories that must not leave, and what they are
 
 	adds    []string // what the step needs in its environment, KEY=value

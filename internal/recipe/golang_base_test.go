@@ -149,7 +149,6 @@ func TestCgoNeedsAWordOrNoCompiler(t *testing.T) {
 		{"a compiler, and a word of the command", stage{runs: []string{"CGO_ENABLED=0 " + build}, files: gcc}, true},
 		{"a compiler, and export", stage{runs: []string{"export CGO_ENABLED=0; go vet ./...; " + build}, files: gcc}, true},
 		{"a compiler, and one of two", stage{runs: []string{"CGO_ENABLED=0 go build -o /out/a ./a && go build -o /out/b ./b"}, files: gcc}, false},
-		{"a compiler, and go env -w", stage{runs: []string{"go env -w CGO_ENABLED=0", build}, files: gcc}, true},
 		{"a compiler, and go.env", stage{runs: []string{build}, files: map[string]string{"/usr/bin/cc": "", "/usr/local/go/go.env": "CGO_ENABLED=0\n"}}, true},
 		{"an old Go", stage{runs: []string{build}, files: map[string]string{"/usr/local/go/VERSION": "go1.19.8"}}, false},
 		{"another PATH", stage{runs: []string{build}, env: []string{"PATH=/usr/local/go/bin:/opt/llvm/bin:/usr/bin:/bin"}}, false},
@@ -186,13 +185,6 @@ func TestWhatOthersHavePutOverTheBaseImage(t *testing.T) {
 		if _, why := judge(t, st); why.Check != tt.check {
 			t.Errorf("%s with %v: %q (%s), want %q", tt.at, tt.env, why.Check, why.Message, tt.check)
 		}
-	}
-}
-
-func TestWhatGoEnvMayHaveWrittenIsNotKnown(t *testing.T) {
-	st := stage{runs: []string{`[ -z "$X" ] && go env -w CGO_ENABLED=0`, build}, files: map[string]string{"/usr/bin/gcc": "x"}}.build(t)
-	if _, why := judge(t, st); why.Check != "command" || why.Line != 10 {
-		t.Errorf("%+v", why)
 	}
 }
 

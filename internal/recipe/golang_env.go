@@ -29,7 +29,7 @@ func (g *golang) environment(s *step) Reason {
 			return g.author(*s, "ENV", v.name, author)
 		}
 		if author := g.goenv[v.name]; author != "" && author != v.value {
-			return g.author(*s, "go env -w", v.name, author)
+			return g.author(*s, "the image's go env", v.name, author)
 		}
 		add(v.name, v.value)
 	}
@@ -141,15 +141,15 @@ var sameKeys = []string{
 	"GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOENV", "GO111MODULE", "GOTOOLCHAIN", "GOEXPERIMENT", "GOINSECURE", "GOVCS",
 }
 
-// harmless are variables that say where modules come from; written are those of which it matters what go env -w sets them to.
-var (
-	harmless = []string{
-		"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOPRIVATE", "GONOPROXY", "GOINSECURE", "GO111MODULE", "GOVCS", "GOTELEMETRY", "GOAUTH",
-	}
-	written = []string{"GOMODCACHE", "GOCACHE", "GOPATH", "GOBIN", "GOTOOLCHAIN", "GOFLAGS", "CGO_ENABLED"}
-)
+// harmless are variables that say where modules come from.
+var harmless = []string{
+	"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOPRIVATE", "GONOPROXY", "GOINSECURE", "GO111MODULE", "GOVCS", "GOTELEMETRY", "GOAUTH",
+}
 
-// env examines go env: what it tells, and what it writes for the commands after it.
+// userSettings ends the name of the file that go env -w writes to.
+const userSettings = "/go/env"
+
+// env examines go env: what it tells. What it writes holds for the user and the home that a step has, which is not known of a step.
 func (g *golang) env(s step, c shell.Command) Reason {
 	words := c.Args[2:]
 	if len(words) == 0 || words[0].Text != "-w" && words[0].Text != "-u" {
@@ -160,17 +160,8 @@ func (g *golang) env(s step, c shell.Command) Reason {
 		return s.reason("arch", fmt.Sprintf("RUN %s tells on which CPU it runs", c.Text), "ask for GOOS and GOARCH, which are the target's")
 	}
 	for _, w := range words[1:] {
-		name, value, _ := strings.Cut(w.Text, "=")
-		switch {
-		case slices.Contains(harmless, name):
-		case words[0].Text != "-w" || !w.Known() || !c.Sure || !slices.Contains(written, name) && !slices.Contains(goVariables, name):
-			return g.e.notKnown(s, c)
-		case slices.ContainsFunc(g.platform(), func(v setting) bool { return v.name == name && v.value != value }):
-			return g.author(s, "go env -w", name, value)
-		case name == g.archVar && s.added[name]: // which the environment has from us, and which would win
-			return s.reason("env", fmt.Sprintf("RUN %s changes %s in the middle of a step", c.Text, name), "write ENV "+name+"="+value)
-		default:
-			g.goenv[name] = value
+		if name, _, _ := strings.Cut(w.Text, "="); !slices.Contains(harmless, name) {
+			return s.reason("env", fmt.Sprintf("RUN %s sets %s for one user and home", c.Text, name), "write ENV "+name+"=… in the stage")
 		}
 	}
 	return Reason{}

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -33,6 +34,9 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 	gopath, _, _ = strings.Cut(gopath, ":")
 	want := install{gopath: gopath, gobin: g.value(c, "GOBIN"), port: "linux_" + g.e.Target.Architecture}
 	switch {
+	case g.e.Target.Architecture == g.e.Native.Architecture: // which is no other port
+		g.made(cmp.Or(want.gobin, path.Join(gopath, "bin")))
+		return Reason{}
 	case !path.IsAbs(gopath) || !shell.Known(gopath):
 		return refuse("has a GOPATH that is not known")
 	case want.gobin != "" && (variablesOf(s.env)["GOBIN"] != want.gobin || !path.IsAbs(want.gobin)):
@@ -43,11 +47,7 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 		return refuse("installs to another place than the one before it")
 	}
 	g.install = &want
-	bin := want.gobin
-	if bin == "" {
-		bin = path.Join(gopath, "bin")
-	}
-	g.made(bin)
+	g.made(cmp.Or(want.gobin, path.Join(gopath, "bin")))
 	return Reason{}
 }
 

@@ -62,3 +62,16 @@ func TestGoInstallPutsItsProgramsWhereTheyBelong(t *testing.T) {
 		}
 	}
 }
+
+func TestGoInstallForTheBuildersOwnArchitectureNeedsNothing(t *testing.T) {
+	st := stage{runs: []string{"go install ./cmd/app"}, target: "linux/amd64/v4"}.build(t)
+	edits, why := judge(t, st)
+	if why.Check != "" {
+		t.Fatalf("%+v", why)
+	}
+	for _, e := range edits {
+		if e.Args != nil || e.Unset != nil {
+			t.Errorf("%+v", e)
+		}
+	}
+}

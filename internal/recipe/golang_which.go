@@ -17,7 +17,7 @@ func (g *golang) replaced(s graph.Step) bool {
 		return false
 	}
 	dest := path.Clean(words[len(words)-1])
-	return g.in(dest) || strings.HasSuffix(dest, "/go/env") || path.Join(dest, "go") == g.root && strings.Contains(s.Name, "/go ")
+	return g.in(dest) || strings.HasSuffix(dest, userSettings) || path.Join(dest, "go") == g.root && strings.Contains(s.Name, "/go ")
 }
 
 // which examines whether a command's go is the one that was looked at.

@@ -18,6 +18,8 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 	has := func(is func(string) bool) bool { return slices.ContainsFunc(words, is) }
 	all, copies := paths(c), slices.Contains(copiers, c.Name())
 	switch {
+	case copies && e.golang != nil && disturbs(c, all):
+		return e.notKnown(s, c)
 	case c.Name() == "tar" && (len(words) > 0 && !strings.HasPrefix(words[0], "--") && strings.Contains(words[0], "x") || has(extracts)):
 		return e.unpacks(s, c, all)
 	case (c.Name() == "awk" || c.Name() == "gawk") && has(runsOthers):
@@ -34,6 +36,13 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 		}
 	}
 	return Reason{}
+}
+
+// disturbs reports whether a command may put another go where commands are looked for, or settings where go looks for its own.
+func disturbs(c shell.Command, files []string) bool {
+	dirs := strings.Split(c.Env["PATH"], ":")
+	found := slices.ContainsFunc(files, func(f string) bool { return slices.Contains(dirs, f) || slices.Contains(dirs, path.Dir(f)) })
+	return slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, userSettings) || found && path.Base(f) == "go" })
 }
 
 // unpacks examines a command that takes files out of an archive.
@@ -110,6 +119,9 @@ func (e *exam) mine(name string) bool {
 
 // redirect examines a file that a command reads from or writes to.
 func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
+	if f.Write && e.golang != nil && strings.HasSuffix(f.Path, userSettings) {
+		return e.notKnown(s, c)
+	}
 	keeps := c.Output != shell.Shown || d == compiles || c.Name() == "read" || c.Name() == ":"
 	if keeps && !f.Write && d != shows && within(f.Path, systemDirs) && !e.mine(f.Path) {
 		return e.fromBase(s, c, f.Path)
