@@ -119,7 +119,7 @@ func TestNothingInTheUsersHomeIsTouched(t *testing.T) {
 			s.Error("the configuration has changed")
 		}
 		// What layers have is kept where users' programs keep what can be made again.
-		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"emulated.json", "layers"}} {
+		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"layers"}} {
 			entries, err := os.ReadDir(filepath.Join(s.home, dir))
 			s.check(err)
 			var names []string

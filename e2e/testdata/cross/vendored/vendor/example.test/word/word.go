@@ -1,0 +1,5 @@
+// Package word has one.
+package word
+
+// Word is it.
+const Word = "vendored"
