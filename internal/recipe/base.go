@@ -75,13 +75,8 @@ func (e *exam) sameBase() Reason {
 
 // variables of KEY=value, without those that Go has one of for each CPU.
 func variables(env []string) map[string]string {
-	vars := map[string]string{}
-	for _, kv := range env {
-		name, value, _ := strings.Cut(kv, "=")
-		if !slices.Contains(goVariables[2:], name) {
-			vars[name] = value
-		}
-	}
+	vars := variablesOf(env)
+	maps.DeleteFunc(vars, func(name, _ string) bool { return slices.Contains(goVariables[2:], name) })
 	return vars
 }
 

@@ -2,16 +2,12 @@ package recipe
 
 import (
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-func mapKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
 
 // environment gives a step the target's environment: GOOS, GOARCH and what the target's own toolchain would have had for its variants.
 // What the author has set stays, and must be the target's.

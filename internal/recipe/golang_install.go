@@ -23,15 +23,7 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 	refuse := func(what string) Reason {
 		return s.reason("install", fmt.Sprintf("RUN %s %s", c.Text, what), "write go build -o instead of go install")
 	}
-	gopath := g.value(c, "GOPATH")
-	if gopath == "" {
-		home := c.Env["HOME"]
-		if home == "" {
-			home = "/root"
-		}
-		gopath = path.Join(home, "go")
-	}
-	gopath, _, _ = strings.Cut(gopath, ":")
+	gopath := g.gopath(c)
 	want := install{gopath: gopath, gobin: g.value(c, "GOBIN"), port: "linux_" + g.e.Target.Architecture}
 	switch {
 	case g.e.Target.Architecture == g.e.Native.Architecture: // which is no other port

@@ -1,6 +1,8 @@
 package recipe
 
 import (
+	"cmp"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -8,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// value of a variable of Go's where a command runs: of the environment, else of go env -w and go.env.
+// value of a variable of Go's where a command runs: of the environment, else of go.env and the user's settings in the image.
 func (g *golang) value(c shell.Command, name string) string {
 	if v := c.Env[name]; v != "" {
 		return v
@@ -16,22 +18,20 @@ func (g *golang) value(c shell.Command, name string) string {
 	return g.goenv[name]
 }
 
+// homeOf is where a command runs at home.
+func homeOf(c shell.Command) string { return cmp.Or(c.Env["HOME"], "/root") }
+
+// gopath is where a command keeps modules and installs programs: the first of GOPATH.
+func (g *golang) gopath(c shell.Command) string {
+	first, _, _ := strings.Cut(cmp.Or(g.value(c, "GOPATH"), path.Join(homeOf(c), "go")), ":")
+	return first
+}
+
 // remember notes where a command keeps what must not leave the stage.
 func (g *golang) remember(c shell.Command) {
-	home := g.value(c, "HOME")
-	if home == "" {
-		home = "/root"
-	}
-	or := func(v, other string) string {
-		if v == "" {
-			return other
-		}
-		return v
-	}
-	gopath, _, _ := strings.Cut(or(g.value(c, "GOPATH"), path.Join(home, "go")), ":")
-	cache := or(g.value(c, "XDG_CACHE_HOME"), path.Join(home, ".cache"))
-	g.stores[or(g.value(c, "GOMODCACHE"), path.Join(gopath, "pkg/mod"))] = moduleCache
-	g.stores[or(g.value(c, "GOCACHE"), path.Join(cache, "go-build"))] = "the build cache"
+	cache := cmp.Or(g.value(c, "XDG_CACHE_HOME"), path.Join(homeOf(c), ".cache"))
+	g.stores[cmp.Or(g.value(c, "GOMODCACHE"), path.Join(g.gopath(c), "pkg/mod"))] = moduleCache
+	g.stores[cmp.Or(g.value(c, "GOCACHE"), path.Join(cache, "go-build"))] = "the build cache"
 }
 
 // moduleCache may leave for a step that is moved as well: modules are the same for all.
@@ -39,7 +39,7 @@ const moduleCache = "the module cache"
 
 // holds names what must not leave and is in a directory, or what the directory is in; moved is of [Leave].
 func (g *golang) holds(dir string, moved bool) string {
-	for _, store := range slices.Sorted(mapKeys(g.stores)) {
+	for _, store := range slices.Sorted(maps.Keys(g.stores)) {
 		what := g.stores[store]
 		if moved && what == moduleCache {
 			continue
