@@ -180,12 +180,9 @@ func (s *solve) crossed() Crossing {
 	if s.passed != nil && len(s.passed.moves.moved) > 0 {
 		c.Stages = s.passed.moves.moved[s.index].Stages
 	}
-	byDigest := map[digest.Digest]graph.Step{}
-	for _, step := range s.got.graph.Steps {
-		byDigest[step.Digest] = step
-	}
+	steps := s.got.graph.ByDigest()
 	for _, m := range s.moved.Steps {
-		step := byDigest[m.Digest]
+		step := steps[m.Digest]
 		if step.Kind != graph.Exec {
 			continue
 		}

@@ -40,14 +40,13 @@ type mover struct {
 // newMover finds the tips. Those that are out of the question, whatever recipes say, are not alive from the beginning.
 func newMover(b Build) *mover {
 	m := &mover{
-		Build: b, steps: make(map[digest.Digest]graph.Step, len(b.Graph.Steps)), result: map[digest.Digest]bool{},
+		Build: b, steps: b.Graph.ByDigest(), result: map[digest.Digest]bool{},
 		takers: map[digest.Digest][]recipe.Leave{}, images: map[digest.Digest]graph.ImageRef{}, files: newFiles(b),
 	}
 	for _, s := range b.Graph.Chain() {
 		m.result[s.Digest] = true
 	}
 	for _, s := range b.Graph.Steps {
-		m.steps[s.Digest] = s
 		if image, ok := s.Image(); ok {
 			m.images[s.Digest] = image
 		}
@@ -89,22 +88,11 @@ func (m *mover) findTips() {
 }
 
 func (m *mover) newTip(s graph.Step) *tip {
-	t := &tip{step: s, chain: m.chain(s)}
+	t := &tip{step: s, chain: graph.ChainTo(m.steps, s)}
 	t.brought = m.brought(t.chain)
 	t.stage = m.files.stageOf(s)
 	t.image = m.images[t.chain[0].Digest]
 	return t
-}
-
-// chain is the way from where a step's file system begins to the step.
-func (m *mover) chain(s graph.Step) []graph.Step {
-	chain := []graph.Step{s}
-	for s.Root != "" {
-		s = m.steps[s.Root]
-		chain = append(chain, s)
-	}
-	slices.Reverse(chain)
-	return chain
 }
 
 // brought are the places where a chain has files of other images and stages, and not those of the context or of a download.

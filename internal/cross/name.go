@@ -3,6 +3,7 @@ package cross
 import (
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -10,13 +11,11 @@ import (
 // --platform=$BUILDPLATFORM: "[linux/amd64 build 2/5] COPY . .", and "[linux/amd64->arm64 build 4/5] RUN …" if what it does depends on
 // the target. A name that the Dockerfile's frontend did not make is left.
 func nativeName(name string, target, native platform.Platform, edited bool) string {
-	inside, rest, ok := strings.Cut(name, "] ")
-	words := strings.Fields(strings.TrimPrefix(inside, "["))
-	if !ok || !strings.HasPrefix(inside, "[") || len(words) == 0 || !isCounter(words[len(words)-1]) {
+	inside, rest, ok := graph.SplitName(name)
+	if !ok {
 		return name
 	}
-	inside = inside[1:]
-	if len(words) > 1 && strings.Contains(words[0], "/") {
+	if words := strings.Fields(inside); len(words) > 1 && strings.Contains(words[0], "/") {
 		inside = strings.TrimPrefix(strings.TrimPrefix(inside, words[0]), " ")
 	}
 	on := platform.Format(native)
@@ -38,10 +37,4 @@ func arrow(target, native platform.Platform) string {
 		return "->" + target.Architecture + "/" + target.Variant
 	}
 	return "->" + target.Architecture
-}
-
-// isCounter reports whether word is like 2/4.
-func isCounter(word string) bool {
-	i, n, ok := strings.Cut(word, "/")
-	return ok && i != "" && n != "" && strings.Trim(i+n, "0123456789") == ""
 }

@@ -13,12 +13,9 @@ import (
 // A stage's name has no slash (parseBuildStageName in instructions/parse.go) and
 // a platform has one, which tells the two apart.
 func stageOf(name string) string {
-	inside, _, ok := strings.Cut(name, "] ")
-	if !ok || !strings.HasPrefix(inside, "[") {
-		return ""
-	}
-	words := strings.Fields(inside[1:])
-	if len(words) < 2 || !isCounter(words[len(words)-1]) {
+	prefix, _, _ := SplitName(name)
+	words := strings.Fields(prefix)
+	if len(words) < 2 {
 		return ""
 	}
 	stage := words[len(words)-2]
@@ -26,6 +23,17 @@ func stageOf(name string) string {
 		return ""
 	}
 	return stage
+}
+
+// SplitName parts a name that the Dockerfile frontend made into what is in brackets, which ends with a counter such as 2/4, and the
+// instruction. ok is false for every other name, and then prefix and instruction are "".
+func SplitName(name string) (prefix, instruction string, ok bool) {
+	prefix, instruction, ok = strings.Cut(name, "] ")
+	words := strings.Fields(strings.TrimPrefix(prefix, "["))
+	if !ok || !strings.HasPrefix(prefix, "[") || len(words) == 0 || !isCounter(words[len(words)-1]) {
+		return "", "", false
+	}
+	return prefix[1:], instruction, true
 }
 
 // isCounter reports whether word is like 2/4.

@@ -65,16 +65,27 @@ func (g Graph) Chain() []Step {
 	if len(g.Steps) == 0 {
 		return nil
 	}
-	byDigest := make(map[digest.Digest]Step, len(g.Steps))
-	for _, s := range g.Steps {
-		byDigest[s.Digest] = s
-	}
-	chain := []Step{g.Steps[len(g.Steps)-1]}
-	for root := chain[0].Root; root != ""; root = chain[len(chain)-1].Root {
-		chain = append(chain, byDigest[root]) // Read has seen to it that all inputs are there
+	return ChainTo(g.ByDigest(), g.Steps[len(g.Steps)-1])
+}
+
+// ChainTo is the same for a step's file system. steps has all of the step's graph.
+func ChainTo(steps map[digest.Digest]Step, s Step) []Step {
+	chain := []Step{s}
+	for s.Root != "" {
+		s = steps[s.Root] // Read has seen to it that all inputs are there
+		chain = append(chain, s)
 	}
 	slices.Reverse(chain)
 	return chain
+}
+
+// ByDigest returns the steps by their digests.
+func (g Graph) ByDigest() map[digest.Digest]Step {
+	steps := make(map[digest.Digest]Step, len(g.Steps))
+	for _, s := range g.Steps {
+		steps[s.Digest] = s
+	}
+	return steps
 }
 
 // Bases tells, for each step by its digest, with which step the file system begins that it goes on from, such as a base image. A step
