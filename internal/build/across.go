@@ -44,22 +44,22 @@ type CrossStep struct {
 
 // across makes of what was read what will be solved: steps that can run on the node's own platform are moved there.
 func (s *solve) across(ctx context.Context, gw gateway.Client, cleared clearance, got reading) (reading, error) {
-	x := cleared.moves.crossing
+	x := cleared.crossing
 	s.moved = cross.Moved{}
 	if x == nil || s.back != "" || got.def == nil {
 		return got, nil
 	}
-	moved, err := x.move(s.index, got.def, got.graph, s.isolated)
-	if err == nil && moved.Definition == nil {
-		if cleared.moves.moved[s.index].Definition == nil {
+	a, err := x.move(s.index, got.def, got.graph, s.isolated)
+	if err == nil && a.moved.Definition == nil {
+		if cleared.plan.Moved[s.index].Definition == nil {
 			return got, nil
 		}
 		err = errors.New("the base images are not those that were looked at")
 	}
 	if err == nil {
 		var over reading
-		if over, err = s.rewrite(ctx, gw, x, got, moved); err == nil {
-			s.moved, s.stays, s.got = moved, got.graph, over
+		if over, err = s.rewrite(ctx, gw, x, got, a); err == nil {
+			s.moved, s.stays, s.got = a.moved, got.graph, over
 			return over, nil
 		}
 	}
@@ -70,16 +70,12 @@ func (s *solve) across(ctx context.Context, gw gateway.Client, cleared clearance
 }
 
 // rewrite solves what was moved, without running it, and puts it in the place of what the frontend made.
-func (s *solve) rewrite(ctx context.Context, gw gateway.Client, x *crossing, got reading, moved cross.Moved) (reading, error) {
-	over := got
-	over.def = moved.Definition
-	var err error
-	if over.graph, err = graph.Read(moved.Definition); err != nil {
-		return got, err
-	}
+func (s *solve) rewrite(ctx context.Context, gw gateway.Client, x *crossing, got reading, a crossed) (over reading, err error) {
+	over = got
+	over.def, over.graph = a.moved.Definition, a.graph
 	over.result, err = rewritten(ctx, gw, got.result, func(def *llb.Definition) (*llb.Definition, error) {
 		if slices.EqualFunc(def.Def, got.def.Def, bytes.Equal) {
-			return moved.Definition, nil
+			return a.moved.Definition, nil
 		}
 		g, err := graph.Read(def)
 		if err != nil {
@@ -177,8 +173,8 @@ func (s *solve) depends() map[digest.Digest]bool {
 // crossed is for the report.
 func (s *solve) crossed() Crossing {
 	c := Crossing{Back: s.back}
-	if s.passed != nil && len(s.passed.moves.moved) > 0 {
-		c.Stages = s.passed.moves.moved[s.index].Stages
+	if s.passed != nil && len(s.passed.plan.Moved) > 0 {
+		c.Stages = s.passed.plan.Moved[s.index].Stages
 	}
 	steps := s.got.graph.ByDigest()
 	for _, m := range s.moved.Steps {

@@ -122,7 +122,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	c.env.Progress.Cleared(plan)
 	limits := newLimits(c.req, plan, c.env.Node.CPUs)
 	return clearance{
-		errs: errs, pins: pins, reread: reread, plan: plan, moves: moves, limits: limits, isolate: isolated,
+		errs: errs, pins: pins, reread: reread, plan: plan, crossing: moves.crossing, limits: limits, isolate: isolated,
 		emulate: c.emulate(moves.stay),
 		holding: len(reports) > 1 && c.req.NoCache && runsShared(moves.graphs, plan.Shared),
 	}
@@ -161,7 +161,7 @@ func (c clearing) unreadable(reports []report) []Finding {
 func (c clearing) plan(ctx context.Context, v survey, clear bool) (Plan, moves, []Finding) {
 	status, err := c.status(ctx, v.graphs)
 	if err != nil {
-		return Plan{}, unmoved(v), c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
+		return Plan{}, unmoved(v), c.cannot(nil, c.unprobed(err))
 	}
 	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
 		return c.planOf(v.graphs, status), unmoved(v), []Finding{{Check: "cross", Err: &UnknownStageError{Stages: unknown}}}
@@ -188,13 +188,18 @@ func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status em
 	failed := c.install(ctx, plan)
 	status, err := c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...)
 	if err != nil {
-		return Plan{}, c.cannot(nil, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err))
+		return Plan{}, c.cannot(nil, c.unprobed(err))
 	}
 	plan = c.planOf(graphs, status)
 	if missing := plan.Missing(); len(missing) > 0 {
 		return plan, c.cannot(plan.Jobs, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests(), Err: failed})
 	}
 	return plan, nil
+}
+
+// unprobed: the node could not be asked what it runs.
+func (c clearing) unprobed(err error) error {
+	return fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
 }
 
 // cannot is the finding that a node does not run some of the jobs.

@@ -37,16 +37,16 @@ type report struct {
 
 // clearance is what all solves are told at the barrier.
 type clearance struct {
-	err     error   // no solve may go on
-	errs    []error // by index: why one may not while the others do; nil if all may
-	pins    pins
-	reread  []bool // by index: the graph was not read under the pins
-	plan    Plan
-	moves   moves
-	emulate func(ctx context.Context, index int) (Job, error) // makes the node run a platform that was not to need it
-	limits  limits
-	isolate bool // each platform gets cache mounts of its own
-	holding bool // each job stays until the steps of all have run
+	err      error   // no solve may go on
+	errs     []error // by index: why one may not while the others do; nil if all may
+	pins     pins
+	reread   []bool // by index: the graph was not read under the pins
+	plan     Plan
+	crossing *crossing                                         // nil if nothing can be moved
+	emulate  func(ctx context.Context, index int) (Job, error) // makes the node run a platform that was not to need it
+	limits   limits
+	isolate  bool // each platform gets cache mounts of its own
+	holding  bool // each job stays until the steps of all have run
 }
 
 // of is why the solve may not go on.

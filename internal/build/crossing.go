@@ -18,14 +18,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// crossing is what decides which steps are moved from an emulated platform to the node's own. It is made once, at the barrier; a solve
-// whose Dockerfile is read again asks it again, and gets the same answer.
+// crossing is what decides which steps are moved from an emulated platform to the node's own. It is made once, at the barrier, with the
+// answers for what was read there; a solve whose Dockerfile is read again asks it again.
 type crossing struct {
 	choice   cross.Choice
 	native   platform.Platform
 	targets  []platform.Platform
 	emulated func(platform.Platform) bool
 	bases    []map[string]lookedAt // by the index of targets, by the name of the image
+	answers  []crossed             // by the index of targets; only read once the barrier is passed
+}
+
+// crossed is what a platform's build comes to.
+type crossed struct {
+	def      *llb.Definition // that was asked about
+	isolated bool
+	moved    cross.Moved
+	graph    graph.Graph // of what was moved; of def if nothing was
 }
 
 // lookedAt is a base image, with the digests that its name had at the barrier. Where there are several, the first is the one that was
@@ -37,8 +46,16 @@ type lookedAt struct {
 
 // move is what a platform's build comes to. The answer is about the images that were looked at: one that has another digest meanwhile
 // is not known.
-func (x *crossing) move(index int, def *llb.Definition, g graph.Graph, isolated bool) (cross.Moved, error) {
-	return cross.Move(x.build(index, def, g, isolated))
+func (x *crossing) move(index int, def *llb.Definition, g graph.Graph, isolated bool) (crossed, error) {
+	if a := x.answers[index]; def != nil && a.def == def && a.isolated == isolated {
+		return a, nil
+	}
+	a := crossed{def: def, isolated: isolated, graph: g}
+	var err error
+	if a.moved, err = cross.Move(x.build(index, def, g, isolated)); err == nil && a.moved.Definition != nil {
+		a.graph, err = graph.Read(a.moved.Definition)
+	}
+	return a, err
 }
 
 func (x *crossing) build(index int, def *llb.Definition, g graph.Graph, isolated bool) cross.Build {
@@ -87,6 +104,7 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 	}
 	x := &crossing{
 		choice: c.req.Cross, native: c.env.Node.Platforms[0], targets: c.targets, emulated: emulated, bases: make([]map[string]lookedAt, len(v.graphs)),
+		answers: make([]crossed, len(v.graphs)),
 	}
 	stays := make([][]cross.Stage, len(v.graphs))
 	if len(c.req.Attests) > 0 && x.choice.Auto {
@@ -94,17 +112,13 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 	}
 	x.look(ctx, v, newInspector(x.native, c.env.Bases))
 	for i, def := range v.defs {
-		moved, err := x.move(i, def, v.graphs[i], false)
-		if err == nil && moved.Definition != nil {
-			m.graphs[i], err = graph.Read(moved.Definition)
-		}
+		a, err := x.move(i, def, v.graphs[i], c.req.Cache.Mounts == IsolatedMounts)
 		if err != nil {
 			c.env.Progress.Note(fmt.Sprintf("warning: %s: nothing is moved to %s: %v", platform.Format(c.targets[i]), platform.Format(x.native), err))
-			m.graphs[i] = v.graphs[i]
 			continue
 		}
-		moved.Stages = append(moved.Stages, stays[i]...)
-		m.moved[i] = moved
+		a.moved.Stages = append(a.moved.Stages, stays[i]...)
+		x.answers[i], m.moved[i], m.graphs[i] = a, a.moved, a.graph
 	}
 	m.crossing = x
 	return m
@@ -122,7 +136,7 @@ func (c clearing) emulate(stay []graph.Graph) func(context.Context, int) (Job, e
 		graphs := stay[index : index+1]
 		status, err := one.env.Node.Probe(ctx, slices.Concat(one.targets, runs(graphs))...)
 		if err != nil {
-			return Job{}, fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
+			return Job{}, c.unprobed(err)
 		}
 		plan, found := one.emulators(ctx, graphs, status, true)
 		if len(found) > 0 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 
@@ -105,10 +104,4 @@ func (in *inspector) image(gw gateway.Client, ref graph.ImageRef, p platform.Pla
 	return img
 }
 
-func unique(names []string) []string {
-	set := map[string]bool{}
-	for _, n := range names {
-		set[n] = true
-	}
-	return slices.Sorted(maps.Keys(set))
-}
+func unique(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }

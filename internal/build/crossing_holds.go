@@ -36,7 +36,7 @@ func (f files) holds(ctx context.Context, name string) (recipe.File, error) {
 		link, err := f.dangles(ctx, name)
 		return recipe.File{Holds: link}, err
 	}
-	file := recipe.File{Exists: len(found) > 0}
+	file := recipe.File{Exists: true}
 	left := maxWalked
 	for _, e := range found {
 		if file.Holds = file.Holds || !e.mode.IsDir(); file.Holds {
