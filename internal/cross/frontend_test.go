@@ -16,6 +16,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph/graphtest"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -49,26 +50,8 @@ func parse(t testing.TB, text string) platform.Platform {
 // build is what the frontend makes of a Dockerfile for a platform, on a builder that is linux/amd64 and emulates everything else.
 func build(t testing.TB, dockerfile, target string, change ...func(*dockerfile2llb.ConvertOpt)) Build {
 	t.Helper()
-	caps := pb.Caps.CapSet(pb.Caps.All())
-	files := llb.Local("context", llb.SessionID("s1"))
-	p, native := parse(t, target), parse(t, "linux/amd64")
-	opt := dockerfile2llb.ConvertOpt{
-		MetaResolver: anyImage{}, LLBCaps: &caps, MainContext: &files, TargetPlatform: &p,
-		SourceMap: llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", []byte(dockerfile)),
-	}
-	opt.BuildPlatforms = []ocispecs.Platform{native}
-	opt.MultiPlatformRequested = true
-	for _, c := range change {
-		c(&opt)
-	}
-	res, err := dockerfile2llb.Dockerfile2LLB(t.Context(), []byte(dockerfile), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	def, err := res.State.Marshal(t.Context(), llb.Platform(p))
-	if err != nil {
-		t.Fatal(err)
-	}
+	multi := func(o *dockerfile2llb.ConvertOpt) { o.MultiPlatformRequested = true }
+	def := graphtest.Definition(t, dockerfile, parse(t, target), anyImage{}, append([]func(*dockerfile2llb.ConvertOpt){multi}, change...)...)
 	return of(t, def, target)
 }
 

@@ -3,59 +3,29 @@
 package graph_test
 
 import (
-	"context"
-	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/moby/buildkit/client/llb"
-	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph/graphtest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // baseDigest is what every base image's name resolves to.
 var baseDigest = digest.FromString("the index of a base image")
 
-// anyImage is a registry in which every name exists for every platform.
-type anyImage struct{}
-
-func (anyImage) ResolveImageConfig(_ context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	img := ocispecs.Image{RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}}}
-	img.Platform = *opt.ImageOpt.Platform
-	dt, err := json.Marshal(img)
-	return ref, baseDigest, dt, err
-}
-
 // fromDockerfile reads what BuildKit's own Dockerfile frontend makes of a
 // Dockerfile for target, on a builder that is linux/amd64.
 func fromDockerfile(t *testing.T, dockerfile, target string, change ...func(*dockerfile2llb.ConvertOpt)) graph.Graph {
 	t.Helper()
-	caps := pb.Caps.CapSet(pb.Caps.All())
-	files := llb.Local("context", llb.SessionID("s1"))
 	p := parse(t, target)
-	opt := dockerfile2llb.ConvertOpt{
-		MetaResolver:   anyImage{},
-		LLBCaps:        &caps,
-		MainContext:    &files,
-		TargetPlatform: &p,
-		SourceMap:      llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", []byte(dockerfile)),
-	}
-	opt.BuildPlatforms = []ocispecs.Platform{parse(t, "linux/amd64")}
-	for _, c := range change {
-		c(&opt)
-	}
-	res, err := dockerfile2llb.Dockerfile2LLB(t.Context(), []byte(dockerfile), opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return read(t, res.State, llb.Platform(p))
+	return read(t, graphtest.State(t, dockerfile, p, graphtest.Images{Index: baseDigest}, change...), llb.Platform(p))
 }
 
 const crossCompiling = `FROM --platform=$BUILDPLATFORM golang:1.26 AS build

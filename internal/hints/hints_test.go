@@ -1,7 +1,6 @@
 package hints_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,27 +8,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/moby/buildkit/client/llb"
-	"github.com/moby/buildkit/client/llb/sourceresolver"
-	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
-	"github.com/moby/buildkit/solver/pb"
 	"github.com/opencontainers/go-digest"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph/graphtest"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// anyImage is a registry in which every name exists for every platform.
-type anyImage struct{}
-
-func (anyImage) ResolveImageConfig(_ context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	img := ocispecs.Image{RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}}}
-	img.Platform = *opt.ImageOpt.Platform
-	dt, err := json.Marshal(img)
-	return ref, digest.FromString("index"), dt, err
-}
 
 // build is what BuildKit's own frontend makes of a Dockerfile on linux/amd64, where all other processors are emulated.
 func build(t *testing.T, dockerfile string, list string) hints.Build {
@@ -40,21 +25,7 @@ func build(t *testing.T, dockerfile string, list string) hints.Build {
 	}
 	var b hints.Build
 	for _, p := range targets {
-		caps := pb.Caps.CapSet(pb.Caps.All())
-		files := llb.Local("context", llb.SessionID("s1"))
-		opt := dockerfile2llb.ConvertOpt{
-			MetaResolver: anyImage{}, LLBCaps: &caps, MainContext: &files, TargetPlatform: &p,
-			SourceMap: llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", []byte(dockerfile)),
-		}
-		opt.BuildPlatforms = []ocispecs.Platform{{OS: "linux", Architecture: "amd64"}}
-		res, err := dockerfile2llb.Dockerfile2LLB(t.Context(), []byte(dockerfile), opt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		def, err := res.State.Marshal(t.Context(), llb.Platform(p))
-		if err != nil {
-			t.Fatal(err)
-		}
+		def := graphtest.Definition(t, dockerfile, p, graphtest.Images{Index: digest.FromString("index")})
 		g, err := graph.Read(def)
 		if err != nil {
 			t.Fatal(err)
