@@ -23,20 +23,22 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if err != nil {
 		return err
 	}
-	dest, err := resolveOutputs(outs, o.output.load)
+	given := naming{choice: names, lookup: w.lookupEnv}
+	dest, err := resolveOutputs(outs, o.output.load, given)
 	if err != nil {
 		return err
 	}
 	if err := dest.check(w, o); err != nil {
 		return err
 	}
-	dest.byDigest = dest.byDigest || o.output.digestOnly
-	dest.oldRegistries(w)
-	if len(o.tags) == 0 && len(dest.names) > 0 {
-		names = choice{dest.names, "--output"}
+	for i := range dest.pushes {
+		dest.pushes[i].byDigest = dest.pushes[i].byDigest || o.output.digestOnly
 	}
-	if j.names, err = parseTags(names.values, w.lookupEnv); err != nil {
-		return fmt.Errorf("%s: %w", names.from, err)
+	dest.oldRegistries(w)
+	if j.names = dest.names; len(outs) == 0 {
+		if j.names, err = given.common(); err != nil {
+			return err
+		}
 	}
 	if err := j.keeps(outs, dest); err != nil && (!o.dryRun || len(outs) > 0) { // a plan needs no output
 		return err
@@ -47,7 +49,7 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 	if j.request.MediaTypes, err = parseFamily(media.one()); err != nil {
 		return fmt.Errorf("%s: %w", media.from, err)
 	}
-	if err := dest.apply(&j.request, j.names); err != nil {
+	if err := dest.apply(&j.request); err != nil {
 		return err
 	}
 	if err := j.testable(outs); err != nil {
@@ -58,13 +60,13 @@ func (j *job) destination(w *world, o buildOptions, names, media choice) error {
 			j.insecure = append(j.insecure, reference.Domain(repo))
 		}
 	}
-	j.sayDestination(names, dest)
+	j.sayDestination(names.from, dest)
 	return nil
 }
 
 // check refuses outputs that do not go with other flags.
 func (d destinations) check(w *world, o buildOptions) error {
-	if o.output.digestOnly && !d.push {
+	if o.output.digestOnly && len(d.pushes) == 0 {
 		return errors.New("--digest-only is a way to push: give --push, too")
 	}
 	if d.family != "" && o.mediaTypes != "" && d.family != o.mediaTypes {
@@ -77,18 +79,23 @@ func (d destinations) check(w *world, o buildOptions) error {
 }
 
 // sayDestination tells where a push goes that the command line does not name.
-func (j *job) sayDestination(names choice, dest destinations) {
-	if names.from == "-t" || names.from == "--output" || !dest.push {
-		return
-	}
-	shown := make([]string, len(j.names))
-	for i, t := range j.names {
-		shown[i] = reference.FamiliarString(t)
-		if dest.byDigest {
-			shown[i] = reference.FamiliarName(t)
+func (j *job) sayDestination(from string, dest destinations) {
+	var shown []string
+	for _, p := range dest.pushes {
+		if p.settled {
+			continue
+		}
+		for _, name := range p.names {
+			if p.byDigest {
+				shown = append(shown, reference.FamiliarName(name))
+			} else {
+				shown = append(shown, reference.FamiliarString(name))
+			}
 		}
 	}
-	j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(shown, ", "), names.from))
+	if len(shown) > 0 {
+		j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(shown, ", "), from))
+	}
 }
 
 // keeps refuses a build whose result would be lost, or pushed to nowhere.
@@ -98,7 +105,7 @@ func (j *job) keeps(outs []output, dest destinations) error {
 		return nil
 	case len(outs) == 0 && len(j.request.Tests) > 0:
 		return nil // to be told whether they pass
-	case len(j.names) == 0 && (dest.push || len(outs) == 0):
+	case dest.pushesNowhere() || len(j.names) == 0 && len(outs) == 0:
 		return &usage{
 			err: errors.New("no image name: nothing says where the result should go"),
 			hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + projectFile +

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/distribution/reference"
 
@@ -18,20 +17,27 @@ import (
 // destinations are where the result goes, checked, from the outputs as they were written.
 type destinations struct {
 	outputs  build.Outputs
-	push     bool
-	byDigest bool
-	family   string   // that an output asks for; "" if none does
-	insecure bool     // registry.insecure=true
-	names    []string // that outputs name, where -t names none
+	pushes   []pushed
+	family   string                  // that an output asks for; "" if none does
+	insecure bool                    // registry.insecure=true
+	names    []reference.NamedTagged // of all outputs, each once
 	annotate build.Annotations
 
+	naming naming
 	stdout string // the output that standard output is taken by
 	attrs  map[string]string
 }
 
+// pushed is an output that goes to registries.
+type pushed struct {
+	names    []reference.NamedTagged
+	settled  bool // the names stand on the command line
+	byDigest bool
+}
+
 // resolveOutputs checks the outputs against each other and against the disk. Nothing is written.
-func resolveOutputs(outs []output, selected loadFlag) (destinations, error) {
-	d := destinations{attrs: map[string]string{}}
+func resolveOutputs(outs []output, selected loadFlag, names naming) (destinations, error) {
+	d := destinations{attrs: map[string]string{}, naming: names}
 	for _, o := range outs {
 		var err error
 		switch o.kind {
@@ -68,10 +74,22 @@ func (d *destinations) image(o output) error {
 		return err
 	}
 	d.insecure = d.insecure || insecure
-	d.push = d.push || push
-	d.byDigest = d.byDigest || push && byDigest
 	d.outputs.Image = d.outputs.Image || !push
+	names, settled, err := d.named(o)
+	if err != nil {
+		return err
+	}
+	if push {
+		d.pushes = append(d.pushes, pushed{names, settled, byDigest})
+	}
 	return d.common(o)
+}
+
+// named finds an output's names.
+func (d *destinations) named(o output) (names []reference.NamedTagged, settled bool, err error) {
+	names, settled, err = d.naming.of(o)
+	d.names = union(d.names, names)
+	return names, settled, err
 }
 
 // archive is type=oci and type=docker: a file, a folder, or the engine's store.
@@ -83,6 +101,10 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 	if err := d.common(o); err != nil {
 		return err
 	}
+	names, _, err := d.named(o)
+	if err != nil {
+		return err
+	}
 	if o.kind == "docker" && o.dest == "" {
 		if name, ok := o.attrs["context"]; ok {
 			return &usage{
@@ -90,14 +112,17 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 				hint: "docker --context " + name + " multiarch build …",
 			}
 		}
-		d.outputs.Load = &build.Load{Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
+		if d.outputs.Load != nil { // there is one store: it gets the names of all
+			names = union(d.outputs.Load.Names, names)
+		}
+		d.outputs.Load = &build.Load{Names: names, Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
 		return nil
 	}
 	if o.kind == "docker" && !tar {
 		return fmt.Errorf("--output %q: a folder holds an OCI layout: use type=oci,tar=false", o.words)
 	}
 	dest, err := d.dest(o, !tar)
-	d.outputs.Archives = append(d.outputs.Archives, build.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar})
+	d.outputs.Archives = append(d.outputs.Archives, build.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
 	return err
 }
 
@@ -164,9 +189,6 @@ func (d *destinations) common(o output) error {
 		return err
 	}
 	d.annotate = append(d.annotate, annotations...)
-	if name := o.attrs["name"]; name != "" && name != "*" {
-		d.names = append(d.names, strings.Split(name, ",")...)
-	}
 	if _, ok := o.attrs["oci-mediatypes"]; ok {
 		oci, err := o.flag("oci-mediatypes", true)
 		if err != nil {
@@ -190,26 +212,19 @@ func (d *destinations) common(o output) error {
 	return nil
 }
 
-// apply puts the destinations into the request, whose names, platforms and media types are settled.
-func (d destinations) apply(r *build.Request, names []reference.NamedTagged) error {
+// apply puts the destinations into the request, whose platforms and media types are settled.
+func (d destinations) apply(r *build.Request) error {
 	r.Outputs = d.outputs
 	r.Insecure = d.insecure
 	r.Annotations = append(d.annotate, r.Annotations...)
-	if d.push && !d.byDigest {
-		r.Tags = names
-	}
-	if d.push && d.byDigest {
-		for _, name := range names {
-			if repo := reference.TrimNamed(name); !slices.ContainsFunc(r.ByDigest, func(r reference.Named) bool { return r.Name() == repo.Name() }) {
-				r.ByDigest = append(r.ByDigest, repo)
-			}
+	for _, p := range d.pushes {
+		if !p.byDigest {
+			r.Tags = union(r.Tags, p.names)
+			continue
 		}
-	}
-	if r.Outputs.Load != nil {
-		r.Outputs.Load.Names = names
-	}
-	for i := range r.Outputs.Archives {
-		r.Outputs.Archives[i].Names = names
+		for _, name := range p.names {
+			r.ByDigest = union(r.ByDigest, []reference.Named{reference.TrimNamed(name)})
+		}
 	}
 	return checkFamily(*r)
 }
@@ -230,4 +245,9 @@ func checkFamily(r build.Request) error {
 		}
 	}
 	return nil
+}
+
+// pushesNowhere tells whether an output is to be pushed and has no name.
+func (d destinations) pushesNowhere() bool {
+	return slices.ContainsFunc(d.pushes, func(p pushed) bool { return len(p.names) == 0 })
 }

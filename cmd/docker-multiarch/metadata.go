@@ -22,7 +22,7 @@ type buildMetadata struct {
 	Digest       digest.Digest        `json:"containerimage.digest,omitempty"`        // none if only files were made
 	ConfigDigest digest.Digest        `json:"containerimage.config.digest,omitempty"` // of a plain manifest only
 	Descriptor   *ocispecs.Descriptor `json:"containerimage.descriptor,omitempty"`
-	Name         string               `json:"image.name,omitempty"` // all names, with commas
+	Name         string               `json:"image.name,omitempty"` // with commas
 	Multiarch    multiarch            `json:"multiarch"`
 }
 
@@ -91,20 +91,10 @@ func newMetadata(j job, report build.Report) buildMetadata {
 	if report.Target.Digest != "" {
 		m.Descriptor = &report.Target
 	}
-	names := make([]string, len(j.names))
-	for i, t := range j.names {
-		names[i] = t.String()
-	}
 	for _, repo := range report.ByDigest {
 		m.Multiarch.ByDigest = append(m.Multiarch.ByDigest, reference.FamiliarName(repo))
 	}
-	if len(report.ByDigest) > 0 && len(report.Tags) == 0 {
-		names = names[:0]
-		for _, repo := range report.ByDigest {
-			names = append(names, repo.Name())
-		}
-	}
-	m.Name, m.Multiarch.Source = strings.Join(names, ","), j.origin
+	m.Name, m.Multiarch.Source = strings.Join(resultNames(j), ","), j.origin
 	for _, l := range report.Loaded {
 		entry := loadedMetadata{Name: l.Name, ID: l.ID}
 		if l.Platform.OS != "" {
@@ -127,6 +117,25 @@ func newMetadata(j job, report build.Report) buildMetadata {
 		m.Multiarch.Tags = append(m.Multiarch.Tags, tagMetadata{Name: t.Ref, Digest: t.Digest, State: t.State})
 	}
 	return m
+}
+
+// resultNames are what others find the result by: the names in registries, if it was pushed; else those that an engine or an archive has.
+func resultNames(j job) []string {
+	switch r := j.request; {
+	case len(r.Tags) > 0:
+		return texts(r.Tags)
+	case len(r.ByDigest) > 0:
+		return texts(r.ByDigest)
+	}
+	return texts(j.names)
+}
+
+func texts[N reference.Named](refs []N) []string {
+	all := make([]string, len(refs))
+	for i, ref := range refs {
+		all[i] = ref.String()
+	}
+	return all
 }
 
 func newPlatformMetadata(p build.PlatformReport) platformMetadata {
