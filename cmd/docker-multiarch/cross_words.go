@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -80,7 +81,7 @@ func (l *platformLines) add(p platform.Platform, text string) {
 // all are the lines with their platforms before them, in the order in which they were added.
 func (l *platformLines) all() (all []string) {
 	for _, text := range l.texts {
-		all = append(all, strings.Join(platform.FormatAll(l.platforms[text]), ", ")+": "+printable(text))
+		all = append(all, strings.Join(platform.FormatAll(l.platforms[text]), ", ")+": "+printable.Line(text))
 	}
 	return all
 }

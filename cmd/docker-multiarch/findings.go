@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -65,9 +66,9 @@ func (f finding) who() string {
 // text is what was found.
 func (f finding) text() string {
 	if len(f.platforms) > 1 {
-		return printable(common(f.Finding))
+		return printable.Line(common(f.Finding))
 	}
-	return printable(f.Message)
+	return printable.Line(f.Message)
 }
 
 // findingsOf are those of a build, in the order of its platforms.
@@ -142,5 +143,5 @@ func shellWord(path string) string {
 	if path == "" || plainWord.MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
 		return path
 	}
-	return "'" + strings.ReplaceAll(printable(path), "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(printable.Line(path), "'", `'\''`) + "'"
 }

@@ -140,7 +140,7 @@ func TestFindingsAreListedErrorsFirst(t *testing.T) {
 	}
 	want := []string{
 		`error linux/arm64, linux/s390x and 2 more: "/a" is for amd64`,
-		"warning linux/arm64: /b\uFFFD[2J\uFFFD is odd",
+		"warning linux/arm64: /b\uFFFD[2J  is odd",
 		"note linux/amd64: a note",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // What comes from outside (names of files, commands, output of programs) is text in a report and never markup, in GitHub's dialect
@@ -16,21 +16,21 @@ var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-
 
 // mdCode is one line of code.
 func mdCode(s string) string {
-	if s = printable(strings.Join(strings.Fields(s), " ")); plainWord.MatchString(s) {
+	if s = printable.Line(strings.Join(strings.Fields(s), " ")); plainWord.MatchString(s) {
 		return "`" + s + "`"
 	}
 	return "<code>" + entities(s) + "</code>"
 }
 
 // mdText is one line of text.
-func mdText(s string) string { return entities(printable(strings.Join(strings.Fields(s), " "))) }
+func mdText(s string) string { return entities(printable.Line(strings.Join(strings.Fields(s), " "))) }
 
 // mdBlock is lines as they are.
 func mdBlock(s string) string { return "<pre>\n" + escapeHTML.Replace(lines(s)) + "\n</pre>\n" }
 
 // mdDetails is a block that a reader has to open.
 func mdDetails(title, body string) string {
-	return "<details><summary><code>" + escapeHTML.Replace(printable(title)) + "</code></summary>\n\n" + mdBlock(body) + "\n</details>\n"
+	return "<details><summary><code>" + escapeHTML.Replace(printable.Line(title)) + "</code></summary>\n\n" + mdBlock(body) + "\n</details>\n"
 }
 
 // escapeHTML is for text between tags.
@@ -67,23 +67,13 @@ func entities(s string) string {
 	return b.String()
 }
 
-// printable shows what a reader would not see, or would see something else for: control characters, marks of direction, broken UTF-8.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) && r != utf8.RuneError {
-			return r
-		}
-		return '\uFFFD'
-	}, s)
-}
-
 // lines is an output with its lines, each printable.
 func lines(s string) string {
 	split := strings.Split(strings.TrimRight(s, "\r\n"), "\n")
 	for i, line := range split {
 		line = strings.TrimRight(line, "\r")
 		line = line[strings.LastIndexByte(line, '\r')+1:] // what a terminal would show at last
-		split[i] = printable(strings.ReplaceAll(ansi.ReplaceAllString(line, ""), "\t", "    "))
+		split[i] = printable.Line(strings.ReplaceAll(ansi.ReplaceAllString(line, ""), "\t", "    "))
 	}
 	return strings.Join(split, "\n")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -172,7 +173,7 @@ func verifyTable(out io.Writer, row verifyRow) error {
 
 // verifyText is a finding in a line. Those that do not stop anybody are told by their first word.
 func verifyText(f verify.Finding) string {
-	text := printable(f.Message)
+	text := printable.Line(f.Message)
 	if f.Digest != "" && !strings.Contains(text, short(f.Digest, false)) {
 		text += " (" + f.Digest.String() + ")"
 	}

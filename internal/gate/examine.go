@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -170,10 +170,10 @@ func (x *examination) origin(i int) string {
 	return " (layer " + text + ")"
 }
 
-// oneLine is the beginning of a step's text, without what a terminal would act on.
+// oneLine is the beginning of a step's text, in one line.
 func oneLine(step string) string {
 	const width = 80
-	clean := []rune(strings.Join(strings.FieldsFunc(step, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " "))
+	clean := []rune(strings.Join(strings.Fields(printable.Line(step)), " "))
 	if len(clean) > width {
 		return string(clean[:width-1]) + "…"
 	}

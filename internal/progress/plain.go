@@ -9,6 +9,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // texts shows the lanes as lines: each lane by a plain display of BuildKit's, so that its lines are what people know. They go to a
@@ -89,8 +91,9 @@ func (t *texts) open(name string) (*textLane, error) {
 	return lane, nil
 }
 
-// note is a line of the program's own, of no lane.
+// note is a line of the program's own, of no lane; some of its words may be another's.
 func (t *texts) note(line string) {
+	line = printable.Text(line)
 	if t.out != nil {
 		t.out.write([]byte(line + "\n"))
 	}

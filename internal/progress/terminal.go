@@ -12,6 +12,8 @@ import (
 	"github.com/morikuni/aec"
 
 	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // terminal redraws the lanes in place, at a bounded rate and beside the build: a slow terminal slows nothing but itself.
@@ -99,7 +101,7 @@ func (t *terminal) warn(w *client.VertexWarning) {
 }
 
 func (t *terminal) note(text string) {
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(printable.Text(text), "\n") {
 		t.notes = append(t.notes, line)
 	}
 }

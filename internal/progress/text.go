@@ -6,34 +6,49 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/morikuni/aec"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // The control sequences of ECMA-48: with parameters (colours end in m, the others move the cursor or erase), operating system
-// commands such as a window's title, and the short ones.
+// commands such as a window's title, and the short ones. The first two begin with a character of C1, too.
 var (
-	control = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]`)
-	colour  = regexp.MustCompile(`^\x1b\[[0-9;:]*m$`)
+	control = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x{9d})[^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]`)
+	colour  = regexp.MustCompile(`\x1b\[[0-9;:]*m`)
 )
 
-// clean removes from a line what a terminal would act on. Colours stay if asked for, and then end with the line.
+// clean removes from a line what a terminal would act on, and shows what else would deceive a reader as package printable does.
+// Colours stay if asked for, and then end with the line.
 func clean(line []byte, colours bool) []byte {
-	if !bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+	if printable.Plain(line) {
 		return line
 	}
 	coloured := false
-	line = control.ReplaceAllFunc(line, func(seq []byte) []byte {
-		if colours && colour.Match(seq) {
-			coloured = true
-			return seq
-		}
-		return nil
-	})
-	if coloured {
-		line = append(line, aec.Reset...)
+	if bytes.ContainsFunc(line, unicode.IsControl) {
+		line = control.ReplaceAllFunc(line, func(seq []byte) []byte {
+			if colours && bytes.Equal(colour.Find(seq), seq) {
+				coloured = true
+				return seq
+			}
+			return nil
+		})
 	}
-	return line
+	if !coloured {
+		return []byte(printable.Text(string(line)))
+	}
+	var out []byte
+	for len(line) > 0 {
+		text, seq := line, []byte(nil)
+		if at := colour.FindIndex(line); at != nil {
+			text, seq = line[:at[0]], line[at[0]:at[1]]
+		}
+		out = append(append(out, printable.Text(string(text))...), seq...)
+		line = line[len(text)+len(seq):]
+	}
+	return append(out, aec.Reset...)
 }
 
 // stream is where several lanes write whole lines to.
