@@ -2,27 +2,25 @@ package tree
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 const (
 	// readsAtOnce bounds the reads of one tree that are under way at the same time.
 	readsAtOnce = 8
-	// maxDocument is the size in bytes up to which documents are read, the one up to which registries take manifests
-	// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests).
-	maxDocument = 4 << 20
-	// maxDepth bounds indexes in indexes.
-	maxDepth = 8
+	// maxTime bounds how long the documents of one tree are read.
+	maxTime = 10 * time.Minute
 )
 
 // Problem is a document that could not be read.
@@ -53,33 +51,24 @@ type entry struct {
 }
 
 type reader struct {
-	blobs   content.Fetcher
+	*desk
+	root    ocispecs.Descriptor
 	strict  bool
 	entries []*entry
+	named   int // entries of all indexes
 	// problems are those of indexes in the index.
 	problems []Problem
 }
 
 func read(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher, strict bool) (Tree, []Problem, error) {
-	t := Tree{Root: root}
-	var err error
 	if manifest.FamilyOf(root.MediaType) == "" {
 		return Tree{}, nil, Problem{root, fmt.Errorf("%q is neither an index nor a manifest", root.MediaType)}
 	}
-	if t.Body, err = fetch(ctx, root, blobs); err != nil {
-		return Tree{}, nil, Problem{root, err}
-	}
-	r := &reader{blobs: blobs, strict: strict}
-	if manifest.IsIndex(root.MediaType) {
-		var index ocispecs.Index
-		if err := json.Unmarshal(t.Body, &index); err != nil {
-			return Tree{}, nil, Problem{root, fmt.Errorf("not an index: %w", err)}
-		}
-		t.Annotations = index.Annotations
-		err = r.flatten(ctx, index, 1)
-	} else {
-		r.entries = []*entry{{Image: Image{Descriptor: root, Body: t.Body}}}
-	}
+	ctx, stop := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("the documents of %s were not read within %s", root.Digest, maxTime))
+	defer stop()
+	t := Tree{Root: root}
+	r := &reader{desk: &desk{blobs: blobs}, root: root, strict: strict}
+	err := r.start(ctx, &t)
 	if err == nil {
 		err = r.documents(ctx)
 	}
@@ -89,32 +78,49 @@ func read(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher, 
 	return t, r.sort(&t), nil
 }
 
+// start reads the root, and lists the entries.
+func (r *reader) start(ctx context.Context, t *Tree) error {
+	if !manifest.IsIndex(r.root.MediaType) {
+		m := r.manifest(ctx, r.root)
+		if m.err != nil {
+			return Problem{r.root, m.err}
+		}
+		t.Body, r.entries = m.body, []*entry{{Image: Image{Descriptor: r.root}}}
+		return nil
+	}
+	index := r.index(ctx, r.root)
+	if index.err != nil {
+		return Problem{r.root, index.err}
+	}
+	t.Body, t.Annotations = index.body, index.value.Annotations
+	return r.flatten(ctx, index.value, 1)
+}
+
 // flatten lists the entries of an index and of those in it.
 func (r *reader) flatten(ctx context.Context, index ocispecs.Index, depth int) error {
+	if r.named += len(index.Manifests); r.named > document.MaxEntries {
+		return Problem{r.root, fmt.Errorf("its indexes have more than %d entries in all, the most that is read", document.MaxEntries)}
+	}
 	for _, desc := range index.Manifests {
 		if !manifest.IsIndex(desc.MediaType) {
 			r.entries = append(r.entries, &entry{Image: Image{Descriptor: desc, Entry: desc.Platform}, opaque: manifest.FamilyOf(desc.MediaType) == ""})
 			continue
 		}
-		var inner ocispecs.Index
-		body, err := fetch(ctx, desc, r.blobs)
-		if err == nil {
-			err = json.Unmarshal(body, &inner)
-		}
-		if err == nil && depth == maxDepth {
-			err = fmt.Errorf("more than %d indexes in one another", maxDepth)
+		inner := r.index(ctx, desc)
+		if inner.err == nil && depth == document.MaxDepth {
+			inner.err = fmt.Errorf("more than %d indexes in one another", document.MaxDepth)
 		}
 		switch {
-		case err == nil:
-			if err := r.flatten(ctx, inner, depth+1); err != nil {
+		case inner.err == nil:
+			if err := r.flatten(ctx, inner.value, depth+1); err != nil {
 				return err
 			}
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case r.strict:
-			return Problem{desc, err}
+		case r.strict, errors.Is(inner.err, errTooMuch):
+			return Problem{desc, inner.err}
 		default:
-			r.problems = append(r.problems, Problem{desc, err})
+			r.problems = append(r.problems, Problem{desc, inner.err})
 		}
 	}
 	return nil
@@ -129,8 +135,8 @@ func (r *reader) documents(ctx context.Context) error {
 			continue
 		}
 		group.Go(func() error {
-			e.read(groupCtx, r.blobs)
-			if r.strict && len(e.problems) > 0 {
+			e.read(groupCtx, r.desk)
+			if len(e.problems) > 0 && (r.strict || errors.Is(e.problems[0].Err, errTooMuch)) {
 				return e.problems[0]
 			}
 			return groupCtx.Err()
@@ -143,32 +149,22 @@ func (r *reader) documents(ctx context.Context) error {
 	return err
 }
 
-func (e *entry) read(ctx context.Context, blobs content.Fetcher) {
-	var err error
-	body := e.Body
-	if body == nil {
-		body, err = fetch(ctx, e.Descriptor, blobs)
-	}
-	if err == nil {
-		err = json.Unmarshal(body, &e.Manifest)
-	}
-	if err != nil {
-		e.problems = append(e.problems, Problem{e.Descriptor, err})
+func (e *entry) read(ctx context.Context, d *desk) {
+	m := d.manifest(ctx, e.Descriptor)
+	if m.err != nil {
+		e.problems = append(e.problems, Problem{e.Descriptor, m.err})
 		return
 	}
-	e.Body = body
+	e.Manifest, e.Body = m.value, m.body
 	if manifest.IsAttestation(e.Descriptor) || !IsImage(e.Manifest) {
 		return
 	}
-	body, err = fetch(ctx, e.Manifest.Config, blobs)
-	if err == nil {
-		err = json.Unmarshal(body, &e.Config)
-	}
-	if err != nil {
-		e.problems = append(e.problems, Problem{e.Manifest.Config, err})
+	config := d.config(ctx, e.Manifest.Config)
+	if config.err != nil {
+		e.problems = append(e.problems, Problem{e.Manifest.Config, config.err})
 		return
 	}
-	e.ConfigBody = body
+	e.Config, e.ConfigBody = config.value, config.body
 }
 
 // sort puts the entries into their places, and gives the problems.
@@ -186,15 +182,18 @@ func (r *reader) sort(t *Tree) []Problem {
 		}
 	}
 	slices.SortStableFunc(t.Images, compareImages)
+	places := make(map[string]int, len(t.Images)) // the first of each digest
+	for i, img := range slices.Backward(t.Images) {
+		places[img.Descriptor.Digest.String()] = i
+	}
 	for _, e := range r.entries {
-		about := Subject(e.Descriptor)
-		i := slices.IndexFunc(t.Images, func(img Image) bool { return img.Descriptor.Digest.String() == about })
-		switch {
-		case !manifest.IsAttestation(e.Descriptor):
-		case i < 0:
-			t.addOther(e)
-		default:
+		if !manifest.IsAttestation(e.Descriptor) {
+			continue
+		}
+		if i, ok := places[Subject(e.Descriptor)]; ok {
 			t.Images[i].Attestations = append(t.Images[i].Attestations, Attestation{Descriptor: e.Descriptor, Body: e.Body, Manifest: e.Manifest})
+		} else {
+			t.addOther(e)
 		}
 	}
 	return problems
@@ -216,20 +215,4 @@ func (t *Tree) addOther(e *entry) {
 		}
 		t.Artifacts[desc.Digest] = e.Manifest
 	}
-}
-
-// fetch reads a document and checks it.
-func fetch(ctx context.Context, desc ocispecs.Descriptor, blobs content.Fetcher) (_ []byte, err error) {
-	if err := desc.Digest.Validate(); err != nil {
-		return nil, fmt.Errorf("digest %q: %w", desc.Digest, err)
-	}
-	if desc.Size > maxDocument {
-		return nil, fmt.Errorf("a document of %d bytes is larger than registries allow (%d)", desc.Size, maxDocument)
-	}
-	rc, err := blobs.Fetch(ctx, desc)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rc.Close()) }()
-	return content.ReadAll(rc, desc)
 }
