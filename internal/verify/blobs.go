@@ -37,14 +37,20 @@ func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
 		}
 		return err
 	}
+	bad := map[digest.Digest]bool{}
+	for _, n := range needs {
+		if n.finding != nil {
+			bad[n.desc.Digest] = true
+		}
+	}
+	r.result.Findings = slices.DeleteFunc(r.result.Findings, func(g Finding) bool { // says the same of the layer's content
+		return string(g.Check) == gate.CheckLayer && bad[g.Digest]
+	})
 	for _, n := range needs {
 		if n.finding == nil {
 			continue
 		}
 		f := *n.finding
-		r.result.Findings = slices.DeleteFunc(r.result.Findings, func(g Finding) bool { // says the same of the layer's content
-			return string(g.Check) == gate.CheckLayer && g.Digest == f.Digest
-		})
 		for _, f.Platform = range n.platforms {
 			r.result.Findings = append(r.result.Findings, f)
 		}

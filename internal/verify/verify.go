@@ -102,23 +102,32 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	if err := r.problems(ctx, problems); err != nil {
 		return Result{}, err
 	}
-	if t.Body == nil {
-		return r.result, nil
+	if t.Body != nil {
+		err = r.look(ctx)
 	}
+	if err != nil {
+		return Result{}, err
+	}
+	r.sort()
+	return r.result, r.unexplained()
+}
+
+// look looks at what is there of an image whose root could be read.
+func (r *run) look(ctx context.Context) error {
+	t := r.result.Tree
 	for _, img := range t.Images {
 		r.result.Findings = append(r.result.Findings, image(img, t.Root)...)
 	}
 	whole, err := r.executables(ctx)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	if err := r.blobs(ctx, whole); err != nil {
-		return Result{}, err
+		return err
 	}
 	r.result.Findings = append(r.result.Findings, index(t)...)
-	r.result.Findings = append(r.result.Findings, expected(t, req.Expect)...)
-	r.sort()
-	return r.result, r.unexplained()
+	r.result.Findings = append(r.result.Findings, expected(t, r.req.Expect)...)
+	return nil
 }
 
 // OK tells whether nothing is wrong. What is only a warning is not.
@@ -139,42 +148,57 @@ func (r *run) sort() {
 		f := &r.result.Findings[i]
 		f.Severity = cmp.Or(f.Severity, gate.Error)
 	}
+	images := r.result.Tree.Images
+	ranks := map[string]int{"": len(images) + 1}
+	for i, img := range slices.Backward(images) {
+		if name := platformOf(img.Descriptor.Platform); name != "" {
+			ranks[name] = i
+		}
+	}
 	rank := func(f Finding) int {
-		for i, img := range r.result.Tree.Images {
-			if f.Platform != "" && platformOf(img.Descriptor.Platform) == f.Platform {
-				return i
-			}
+		if i, ok := ranks[f.Platform]; ok {
+			return i
 		}
-		if f.Platform != "" {
-			return len(r.result.Tree.Images)
-		}
-		return len(r.result.Tree.Images) + 1
+		return len(images)
 	}
 	slices.SortStableFunc(r.result.Findings, func(a, b Finding) int { return rank(a) - rank(b) })
 }
 
 // problems makes findings of the documents that could not be read.
 func (r *run) problems(ctx context.Context, problems []tree.Problem) error {
+	owners := r.owners()
 	for _, p := range problems {
 		f := Finding{Check: Broken, Digest: p.Descriptor.Digest, Platform: platformOf(p.Descriptor.Platform), Message: p.Err.Error()}
-		for _, img := range r.result.Tree.Images {
-			ownConfig := img.Body != nil && img.Manifest.Config.Digest == p.Descriptor.Digest
-			if ownConfig && f.Platform == "" || tree.Subject(p.Descriptor) == img.Descriptor.Digest.String() {
-				f.Platform = platformOf(img.Descriptor.Platform)
-			}
+		if name, ok := owners[tree.Subject(p.Descriptor)]; ok && manifest.IsAttestation(p.Descriptor) {
+			f.Platform = name
+		} else if f.Platform == "" {
+			f.Platform = owners[p.Descriptor.Digest.String()]
 		}
 		switch {
 		case isMissing(p.Err):
-			f.Check, f.Message = Missing, kind(p.Descriptor)+" "+p.Descriptor.Digest.String()+" is not there"
+			f.Check, f.Message = Missing, r.kind(p.Descriptor)+" "+p.Descriptor.Digest.String()+" is not there"
 		case isUnanswered(p.Err):
 			return p.Err
 		case r.otherSize(ctx, p.Descriptor, &f):
 		default:
-			f.Message = kind(p.Descriptor) + " " + p.Descriptor.Digest.String() + " cannot be read: " + cause(p.Err).Error()
+			f.Message = r.kind(p.Descriptor) + " " + p.Descriptor.Digest.String() + " cannot be read: " + cause(p.Err).Error()
 		}
 		r.result.Findings = append(r.result.Findings, f)
 	}
 	return nil
+}
+
+// owners are the platforms of images, by the digests of the images and of their configurations.
+func (r *run) owners() map[string]string {
+	names := map[string]string{}
+	for _, img := range slices.Backward(r.result.Tree.Images) { // the first one counts
+		name := platformOf(img.Descriptor.Platform)
+		names[img.Descriptor.Digest.String()] = name
+		if img.Body != nil {
+			names[img.Manifest.Config.Digest.String()] = name
+		}
+	}
+	return names
 }
 
 // otherSize tells whether a document could not be read because its descriptor has another size for it.
@@ -207,6 +231,14 @@ func isUnanswered(err error) bool {
 
 func isMissing(err error) bool {
 	return errors.Is(err, manifest.ErrNotFound) || errors.Is(err, errdef.ErrNotFound)
+}
+
+// kind is what a document's descriptor describes, in a word: a root of whatever media type is no layer.
+func (r *run) kind(desc ocispecs.Descriptor) string {
+	if desc.Digest == r.req.Root.Digest && manifest.FamilyOf(desc.MediaType) == "" {
+		return "root"
+	}
+	return kind(desc)
 }
 
 // kind is what a descriptor describes, in a word.

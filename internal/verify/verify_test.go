@@ -303,3 +303,20 @@ func TestARegistryThatCannotBeAskedIsAnErrorAndNoFinding(t *testing.T) {
 		t.Errorf("a cancelled context: %v", err)
 	}
 }
+
+func TestARootThatCannotBeReadIsNeverWhole(t *testing.T) {
+	for name, damage := range map[string]func(*shelf, *ocispecs.Descriptor){
+		"missing":      func(s *shelf, root *ocispecs.Descriptor) { s.lost[root.Digest] = errdef.ErrNotFound },
+		"changed":      func(s *shelf, root *ocispecs.Descriptor) { s.lost[root.Digest] = content.ErrMismatchedDigest },
+		"another size": func(_ *shelf, root *ocispecs.Descriptor) { root.Size++ },
+		"unknown":      func(_ *shelf, root *ocispecs.Descriptor) { root.MediaType = "application/x-other" },
+	} {
+		s := newShelf(t)
+		root := s.index(s.image("linux/amd64", nil).entry)
+		damage(s, &root)
+		result, err := verify.Run(t.Context(), verify.Request{Root: root, Source: s, Expect: []platform.Platform{{OS: "linux", Architecture: "amd64"}}})
+		if err != nil || result.OK() || len(result.Findings) != 1 || result.Findings[0].Severity == "" {
+			t.Errorf("%s: %t, %v, %v", name, result.OK(), err, result.Findings)
+		}
+	}
+}
