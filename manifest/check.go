@@ -68,13 +68,14 @@ func (r repository) startUpload(ctx context.Context) (*http.Response, error) {
 }
 
 // cancelUpload gives an upload up. What comes of it does not matter, since registries drop stale uploads by themselves, so no
-// new token is asked for and nothing is repeated; [Retry.Silence] bounds it.
+// new token is asked for and nothing is repeated; [Retry.Silence] bounds it. An upload that is said to be at another scheme, host or
+// port than the registry's is left alone: a registry behind a TLS proxy may name its own plain port, and the login is not for that.
 func (e *endpoint) cancelUpload(ctx context.Context, started *http.Response) {
 	if started.Request == nil {
 		return
 	}
 	location, err := started.Request.URL.Parse(started.Header.Get("Location"))
-	if err != nil || location.Host != started.Request.URL.Host || location.Path == started.Request.URL.Path {
+	if err != nil || !sameOrigin(location, e.origin()) || location.Path == started.Request.URL.Path {
 		return
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, location.String(), nil)

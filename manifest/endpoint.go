@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 
 	"oras.land/oras-go/v2/registry"
@@ -46,7 +47,9 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 		base: base, registry: name, policy: opt.Retry, clock: opt.Clock, report: opt.Report,
 	}
 	e.auth = &auth.Client{
-		Client: &http.Client{Transport: &realmTransport{base: e.transport, host: hostname(name)}},
+		Client: &http.Client{Transport: &realmTransport{
+			base: e.transport, tokens: e.transport.over(newGuarded(base)), host: hostname(e.host()),
+		}},
 		Header: http.Header{"User-Agent": {opt.UserAgent}},
 		Cache:  auth.NewCache(),
 		Credential: func(ctx context.Context, _ string) (auth.Credential, error) {
@@ -92,6 +95,15 @@ func hostTransport(base http.RoundTripper, config *tls.Config, insecure bool) (h
 // host is where the registry is reached: Docker Hub has another name there.
 func (e *endpoint) host() string {
 	return registry.Reference{Registry: e.name}.Host()
+}
+
+// origin is where the registry's login is for: the scheme that it speaks, once that is known, and its host and port.
+func (e *endpoint) origin() *url.URL {
+	origin := &url.URL{Host: e.host()}
+	if s := e.scheme.Load(); s != nil {
+		origin.Scheme = *s
+	}
+	return origin
 }
 
 // Do sends a request to the registry, with the scheme that it speaks and the login that it wants.

@@ -26,6 +26,8 @@ func (r repository) hint(e *Error) string {
 	var record tls.RecordHeaderError
 	var unknown x509.UnknownAuthorityError
 	switch {
+	case errors.As(e.Err, new(*RealmError)):
+		return fmt.Sprintf("ask who runs %q why it sends logins there", r.endpoint.name)
 	case errors.As(e.Err, new(*credentialError)):
 		return "run: " + login
 	case errors.Is(e.Kind, ErrUnauthorized) && r.endpoint.anonymous.Load():

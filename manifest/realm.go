@@ -17,9 +17,11 @@ import (
 // a GitLab at home sends registry.corp to gitlab.corp, both at private addresses, and `docker push` and BuildKit follow. So
 // when the registry itself is at a private address, the realm of its challenge is given to oras-go under the registry's
 // name, and the request to it is sent where the registry said.
+//
+// Requests for tokens, those to other token servers too, go through tokens, which knows where no login may go.
 type realmTransport struct {
-	base http.RoundTripper
-	host string // the registry's host name, without port
+	base, tokens http.RoundTripper
+	host         string // the registry's host name, without port
 
 	mu     sync.Mutex
 	realms map[string]*url.URL // by the host that stands for them
@@ -35,7 +37,10 @@ func (t *realmTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if server := t.server(req.URL); server != nil {
 		clone := req.Clone(req.Context())
 		clone.URL.Scheme, clone.URL.Host, clone.Host = server.Scheme, server.Host, ""
-		return t.base.RoundTrip(clone)
+		return t.tokens.RoundTrip(clone)
+	}
+	if t.forToken(req) {
+		return t.tokens.RoundTrip(req)
 	}
 	resp, err := t.base.RoundTrip(req)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
@@ -53,6 +58,19 @@ func (t *realmTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Header = resp.Header.Clone()
 	resp.Header.Set("WWW-Authenticate", challenge[:match[2]]+t.stand(realm)+challenge[match[3]:])
 	return resp, nil
+}
+
+// forToken tells a request for a token that leaves the registry's host: to a token server elsewhere, or where a token server of
+// the registry's own sends the client. The registry's own requests are for its API, and a redirect of those carries no login.
+func (t *realmTransport) forToken(req *http.Request) bool {
+	if strings.EqualFold(req.URL.Hostname(), t.host) {
+		return false
+	}
+	first := req
+	for first.Response != nil && first.Response.Request != nil {
+		first = first.Response.Request
+	}
+	return !strings.EqualFold(first.URL.Hostname(), t.host) || !strings.HasPrefix(first.URL.Path, "/v2/")
 }
 
 // stand remembers a realm and returns the URL that stands for it.
