@@ -1,10 +1,12 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/opencontainers/go-digest"
@@ -16,10 +18,42 @@ import (
 
 // child is one platform's finished image, and what attests it.
 type child struct {
-	platform     platform.Platform
+	platform     platform.Platform // that was asked for
+	says         platform.Platform // that the image's configuration has; zero if it is not known
 	image        manifest.Image
 	attestations []ocispecs.Descriptor // as the builder's own index has them: with the annotations that name the image
 	documents    capture               // zero if nothing was captured
+}
+
+// entryPlatform is the platform in the index: engines choose by it, and a Windows host by the version, which nobody asked for. What the
+// configuration says goes before what was asked for, where both are for the same machine; what it leaves open was asked for.
+func (c child) entryPlatform() platform.Platform {
+	p, says := c.platform, platform.Normalize(c.says)
+	if says.OS != p.OS || says.Architecture != p.Architecture {
+		return p
+	}
+	if c.says.Variant != "" { // else Normalize would know one: arm is arm/v7
+		p.Variant = says.Variant
+	}
+	p.OSVersion = cmp.Or(says.OSVersion, p.OSVersion)
+	if len(says.OSFeatures) > 0 {
+		p.OSFeatures = says.OSFeatures
+	}
+	return p
+}
+
+// entries are the images in the index. None takes the platform of another one that was asked for.
+func entries(children []child) []ocispecs.Descriptor {
+	descs := make([]ocispecs.Descriptor, len(children))
+	for i, c := range children {
+		p := c.entryPlatform()
+		if slices.ContainsFunc(children, func(o child) bool { return platform.Equal(o.platform, p) }) {
+			p = c.platform
+		}
+		descs[i] = c.image.Descriptor
+		descs[i].Platform = &p
+	}
+	return descs
 }
 
 // exported is the digest that a solve says it has exported.

@@ -62,11 +62,9 @@ func (f *finisher) stitch(missing []PlatformReport, children []child) error {
 		return nil
 	}
 	var all []ocispecs.Descriptor
-	for _, c := range children {
-		desc := c.image.Descriptor
-		desc.Platform = &c.platform
-		desc.Annotations = f.req.Annotations.at(OnManifestDescriptor, desc.Platform)
-		all = append(append(all, desc), c.attestations...)
+	for i, desc := range entries(children) {
+		desc.Annotations = f.req.Annotations.at(OnManifestDescriptor, &children[i].platform)
+		all = append(append(all, desc), children[i].attestations...)
 	}
 	var err error
 	f.target, f.body, err = manifest.Index(all, manifest.IndexOptions{Family: f.req.MediaTypes, Annotations: f.indexAnnotations(missing)})

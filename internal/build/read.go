@@ -22,6 +22,8 @@ type reading struct {
 	def    *llb.Definition // what graph was read from; nil if there is nothing to do
 	opaque error           // why the graph could not be read; then it says only that something may run
 	base   ocispecs.Image  // the configuration of the image that the result goes on from; zero if there is none
+	// says is the platform in the configuration that the image will have; zero if the frontend gives none.
+	says platform.Platform
 }
 
 // read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of what it would run.
@@ -34,6 +36,11 @@ func read(ctx context.Context, gw gateway.Client, frontend string, attrs map[str
 	if config, ok := res.Metadata[exptypes.ExporterImageBaseConfigKey]; ok {
 		if err := json.Unmarshal(config, &got.base); err != nil {
 			return reading{}, fmt.Errorf("cannot read the base image's configuration: %w", err)
+		}
+	}
+	if config, ok := res.Metadata[exptypes.ExporterImageConfigKey]; ok {
+		if err := json.Unmarshal(config, &got.says); err != nil {
+			return reading{}, fmt.Errorf("cannot read the image's configuration: %w", err)
 		}
 	}
 	ref, err := res.SingleRef()

@@ -56,6 +56,7 @@ func (s *solve) attempt(ctx context.Context, tell func(report), left func()) (r 
 	}
 	if r.err == nil {
 		r.child, r.err = s.collect(ctx, resp, documents)
+		r.child.says = s.got.says
 	}
 	if r.err != nil {
 		r.err = s.own(r.err)
