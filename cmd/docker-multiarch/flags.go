@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -134,11 +136,7 @@ func checkSecret(s secretsprovider.Source, kind string, lookup func(string) (str
 		return s, fmt.Errorf("there is no id")
 	}
 	if s.Env == "" && s.FilePath == "" {
-		if _, ok := lookup(s.ID); ok && kind != "file" {
-			s.Env = s.ID
-		} else {
-			s.FilePath = s.ID
-		}
+		return secretOfID(s, kind, lookup)
 	}
 	if s.Env != "" {
 		if _, ok := lookup(s.Env); !ok {
@@ -147,6 +145,20 @@ func checkSecret(s secretsprovider.Source, kind string, lookup func(string) (str
 		return s, nil
 	}
 	_, err := os.Stat(s.FilePath)
+	return s, err
+}
+
+// secretOfID is a secret of which nothing but the ID is known: that of a variable, else that of a file.
+func secretOfID(s secretsprovider.Source, kind string, lookup func(string) (string, bool)) (secretsprovider.Source, error) {
+	if _, ok := lookup(s.ID); ok && kind != "file" {
+		s.Env = s.ID
+		return s, nil
+	}
+	s.FilePath = s.ID
+	_, err := os.Stat(s.FilePath)
+	if errors.Is(err, fs.ErrNotExist) && kind != "file" {
+		return s, fmt.Errorf("the environment variable %s is not set, and there is no file %q", s.ID, s.FilePath)
+	}
 	return s, err
 }
 

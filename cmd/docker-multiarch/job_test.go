@@ -173,6 +173,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a bad label":             {[]string{"--push", "-t", "app", "--label", "=x", "."}, "", []string{`--label "=x" is not of the form KEY=VALUE`}},
 		"a bad build context":     {[]string{"--push", "-t", "app", "--build-context", "x", "."}, "", []string{`--build-context "x" is not of the form name=path`}},
 		"a secret without file":   {[]string{"--push", "-t", "app", "--secret", "id=a,src=nothing", "."}, "", []string{`--secret "id=a,src=nothing": `, "no such file"}},
+		"a secret nowhere":        {[]string{"--push", "-t", "app", "--secret", "id=NOPE", "."}, "", []string{`--secret "id=NOPE": `, "the environment variable NOPE is not set", `no file "NOPE"`}},
 		"a secret without value":  {[]string{"--push", "-t", "app", "--secret", "id=a,env=NOPE", "."}, "", []string{"the environment variable NOPE is not set"}},
 		"a key that is not there": {[]string{"--push", "-t", "app", "--ssh", "x=nothing", "."}, "", []string{"--ssh: ", "nothing"}},
 		"a bad builder name":      {[]string{"--push", "-t", "app", "--builder", "a/b", "."}, "", []string{`--builder: invalid builder name "a/b"`}},

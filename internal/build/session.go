@@ -15,6 +15,9 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
+
+	// BuildKit's own encoding of messages takes names of files that are not UTF-8; gRPC's refuses them. It takes the other's place.
+	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
 )
 
 // contextSession makes the one session that serves the local directories to all solves of a node.

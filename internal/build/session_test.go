@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	fstypes "github.com/tonistiigi/fsutil/types"
+	"google.golang.org/grpc/encoding"
 
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -64,6 +66,18 @@ func TestEachPlatformGetsTheSecrets(t *testing.T) {
 				t.Errorf("attribute %s tells the secret", k)
 			}
 		}
+	}
+}
+
+func TestANameThatIsNotUTF8IsSentAsItIs(t *testing.T) {
+	sent, name := encoding.GetCodecV2("proto"), "bad-\xff\xfe.txt"
+	data, err := sent.Marshal(&fstypes.Packet{Stat: &fstypes.Stat{Path: name, Linkname: name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got fstypes.Packet
+	if err := sent.Unmarshal(data, &got); err != nil || got.Stat.Path != name || got.Stat.Linkname != name {
+		t.Errorf("%v arrived: %v", &got, err)
 	}
 }
 
