@@ -3,6 +3,7 @@ package dockerfile
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -15,13 +16,36 @@ type File struct {
 	Global []instructions.ArgCommand // those before the first FROM
 }
 
-// Parse reads a Dockerfile. A text that BuildKit's parser does not take, as another frontend may have it, is an error.
-func Parse(text string) (File, error) {
+// Bounds on what is parsed: BuildKit's parser goes into ONBUILD after ONBUILD, and copies what stands before each line that goes on.
+const (
+	maxText    = 256 << 10 // bytes
+	maxOnbuild = 1000
+)
+
+var onbuild = regexp.MustCompile(`(?i)onbuild`)
+
+// parse is the one place in which a text comes to BuildKit's parser.
+func parse(text string) (*parser.Node, error) {
+	if len(text) > maxText {
+		return nil, fmt.Errorf("read the Dockerfile: it has more than %d KiB", maxText>>10)
+	}
+	if len(onbuild.FindAllStringIndex(text, maxOnbuild+1)) > maxOnbuild {
+		return nil, fmt.Errorf("read the Dockerfile: it has more than %d ONBUILD", maxOnbuild)
+	}
 	parsed, err := parser.Parse(strings.NewReader(text))
 	if err != nil {
-		return File{}, fmt.Errorf("read the Dockerfile: %w", err)
+		return nil, fmt.Errorf("read the Dockerfile: %w", err)
 	}
-	stages, global, err := instructions.Parse(parsed.AST, nil)
+	return parsed.AST, nil
+}
+
+// Parse reads a Dockerfile. A text that BuildKit's parser does not take, as another frontend may have it, or that is very long is an error.
+func Parse(text string) (File, error) {
+	ast, err := parse(text)
+	if err != nil {
+		return File{}, err
+	}
+	stages, global, err := instructions.Parse(ast, nil)
 	if err != nil {
 		return File{}, fmt.Errorf("read the Dockerfile: %w", err)
 	}
@@ -30,12 +54,12 @@ func Parse(text string) (File, error) {
 
 // Outline reads the stages alone, without their instructions, which takes half the time of [Parse].
 func Outline(text string) (File, error) {
-	parsed, err := parser.Parse(strings.NewReader(text))
+	ast, err := parse(text)
 	if err != nil {
-		return File{}, fmt.Errorf("read the Dockerfile: %w", err)
+		return File{}, err
 	}
 	var f File
-	for _, node := range parsed.AST.Children {
+	for _, node := range ast.Children {
 		if !strings.EqualFold(node.Value, "from") {
 			continue
 		}

@@ -1,7 +1,9 @@
 package dockerfile_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +58,19 @@ func TestWhatIsNoDockerfileIsAnError(t *testing.T) {
 	for _, text := range []string{"", "FROM\n", "FROM a AS 0b\n"} {
 		if f, err := dockerfile.Outline(text); err == nil {
 			t.Errorf("%q: %v", text, f)
+		}
+	}
+}
+
+func TestWhatIsTooLongOrTooDeepIsNotParsed(t *testing.T) {
+	for name, text := range map[string]string{
+		"long": "FROM a\nRUN " + strings.Repeat("a\\\n", 1<<20), "deep": "FROM a\n" + strings.Repeat("ONBUILD \\\n", 2000) + "RUN a\n",
+	} {
+		began := time.Now()
+		_, err := dockerfile.Parse(text)
+		_, outlined := dockerfile.Outline(text)
+		if err == nil || outlined == nil || !strings.Contains(err.Error(), "more than") || time.Since(began) > time.Second {
+			t.Errorf("%s: %v, %v after %v", name, err, outlined, time.Since(began))
 		}
 	}
 }

@@ -8,11 +8,11 @@ import (
 
 // Bounds on what is read: what is longer or deeper is a problem, not an effort.
 const (
-	maxScript = 256 << 10 // bytes
-	maxText   = 16 << 10  // bytes of a variable's value
-	maxSteps  = 4000      // statements, those of loops each time
-	maxDepth  = 40
-	maxLoop   = 50 // words of a for
+	maxText  = 16 << 10 // bytes of a variable's value
+	maxSteps = 4000     // statements, those of loops each time
+	maxDepth = 40
+	maxLoop  = 50      // words of a for
+	maxMade  = 4 << 20 // bytes that words are expanded to: {1..9999} alone makes many
 )
 
 // reader reads one program's arguments.
@@ -25,6 +25,8 @@ type reader struct {
 	now    string // the statement that is being read
 	depth  int
 	steps  int
+	read   int // bytes of scripts
+	made   int // bytes that words were expanded to
 	unsure int // of how many branches that may not be taken we are in
 }
 
@@ -43,8 +45,12 @@ func (r *reader) source(n syntax.Node) string {
 
 // script reads a shell's script.
 func (r *reader) script(st *state, text string, out Output) {
-	if !Known(text) || len(text) > maxScript {
-		r.problem(text, "is a script that is not known, or very long")
+	if !Known(text) {
+		r.problem(text, "is a script that is not known")
+		return
+	}
+	if why := r.beyond(text); why != "" {
+		r.problem(text, why)
 		return
 	}
 	var file *syntax.File

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -204,6 +205,55 @@ func TestALongScriptEnds(t *testing.T) {
 	}
 }
 
+// nested are beginnings that may go on for ever, each in the one before.
+var nested = []string{
+	"(", "((", "$(", "$((", "<(", "{ ", "`", "[[ ( ", "${a[", "a[", "${a:-", "\"${a:-", "\"$(\"", "$[", "if ", "while ", "until ", "case a in b) ", "for a in b; do ",
+	"if a; then ", "if a; then b; elif ", "if a; then b; else ", "time ", "coproc ", "function f ", "f()", "!\n", "a|", "a&&", "a<<b\n$(", "@(",
+}
+
+func TestAScriptThatGoesTooDeepIsNotParsed(t *testing.T) {
+	for _, begin := range nested {
+		for _, size := range []int{30 << 10, 200 << 10} {
+			began := time.Now()
+			s := read(strings.Repeat(begin, size/len(begin)))
+			if took := time.Since(began); len(s.Problems) == 0 || took > 3*time.Second {
+				t.Errorf("%d bytes of %q: %v, %d problems", size, begin, took, len(s.Problems))
+			}
+		}
+	}
+	for name, tt := range map[string][2]string{
+		"brackets": {strings.Repeat("(", 1001), "more than 1000 brackets and compound commands"},
+		"in texts": {strings.Repeat("# ( )\n", 1001), "more than 1000 brackets"},
+		"commands": {strings.Repeat("if a\nthen\n", 501), "more than 1000 brackets"},
+		"too long": {strings.Repeat("echo a\n", 5000), "more than 32 KiB"},
+		"several":  {"for i in " + strings.Repeat("a ", 40) + "; do sh -c '" + strings.Repeat("a ", 10_000) + "'; done", "of several with more than 512 KiB"},
+	} {
+		if s := read(tt[0]); len(s.Problems) == 0 || !strings.Contains(s.Problems[0].Why, tt[1]) {
+			t.Errorf("%s: %.300q", name, s.Problems)
+		}
+	}
+	if s := read(strings.Repeat("echo $(a) \"${b}\" iffy\n", 200)); len(s.Problems) > 0 {
+		t.Errorf("a long one: %v", s.Problems)
+	}
+}
+
+func TestWhatWordsAreExpandedToIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 9000)
+	for _, script := range []string{
+		strings.Repeat("echo {1..16000} {1..16000}\n", 500), "echo " + long + "{1..16000}", "X=" + long + "; for i in {1..50}; do echo " + strings.Repeat("$X", 5000) + "; done",
+	} {
+		size := 0
+		for _, c := range read(script).Commands {
+			for _, a := range c.Args {
+				size += len(a.Text) + 1
+			}
+		}
+		if size > 5<<20 {
+			t.Errorf("%.20s…: %d bytes", script, size)
+		}
+	}
+}
+
 // FuzzRead: whatever the script is, reading it ends, and what cannot be read is a problem.
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{
@@ -213,6 +263,9 @@ func FuzzRead(f *testing.F) {
 		"a() { b; }", "time -p a", "coproc a { b; }", "if a; then b; elif c; then d; else e; fi", "\\\n", "`a \\`b\\``", "{1..99999999}",
 	} {
 		f.Add(s)
+	}
+	for _, s := range nested {
+		f.Add(strings.Repeat(s, 1500))
 	}
 	f.Fuzz(func(t *testing.T, script string) {
 		s := read(script)

@@ -13,10 +13,7 @@ func (r *reader) words(st *state, in []*syntax.Word) []Word {
 	var out []Word
 	for _, w := range in {
 		x := expansion{r: r, st: st, into: intoOf(w), outputs: map[*syntax.CmdSubst]string{}}
-		fields, err := expand.Fields(x.config(), &syntax.Word{Parts: x.parts(w.Parts)})
-		if err != nil {
-			fields = []string{Unknown}
-		}
+		fields := x.fields(w)
 		for _, f := range fields {
 			out = append(out, Word{Text: f})
 		}
@@ -27,14 +24,39 @@ func (r *reader) words(st *state, in []*syntax.Word) []Word {
 	return out
 }
 
+// fields are the words that become of one. Braces may make many of it.
+func (x *expansion) fields(w *syntax.Word) (all []string) {
+	parts := x.parts(w.Parts) // what runs for it is read in any case
+	if !x.r.affords("") {
+		return []string{Unknown}
+	}
+	for f, err := range expand.FieldsSeq(x.config(), &syntax.Word{Parts: parts}) {
+		if err != nil || !x.r.affords(f) {
+			return []string{Unknown}
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// affords counts what scripts are expanded to; it is false where that is too much.
+func (r *reader) affords(text string) bool {
+	r.made += len(text) + 1
+	return r.made <= maxMade
+}
+
 // text expands a word to one text, as that of an assignment is.
 func (r *reader) text(st *state, w *syntax.Word, into string) string {
 	if w == nil {
 		return ""
 	}
 	x := expansion{r: r, st: st, into: into, outputs: map[*syntax.CmdSubst]string{}}
-	s, err := expand.Literal(x.config(), &syntax.Word{Parts: x.parts(w.Parts)})
-	if err != nil {
+	parts := x.parts(w.Parts)
+	if !r.affords("") {
+		return Unknown
+	}
+	s, err := expand.Literal(x.config(), &syntax.Word{Parts: parts})
+	if err != nil || !r.affords(s) {
 		return Unknown
 	}
 	return s
@@ -47,8 +69,12 @@ func (r *reader) document(st *state, rd *syntax.Redirect) string {
 		return w.Lit()
 	}
 	x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
-	s, err := expand.Document(x.config(), &syntax.Word{Parts: x.parts(w.Parts)})
-	if err != nil {
+	parts := x.parts(w.Parts)
+	if !r.affords("") {
+		return Unknown
+	}
+	s, err := expand.Document(x.config(), &syntax.Word{Parts: parts})
+	if err != nil || !r.affords(s) {
 		return Unknown
 	}
 	return s
@@ -74,7 +100,13 @@ type expansion struct {
 
 func (x *expansion) config() *expand.Config {
 	return &expand.Config{
-		Env: environ(func(name string) (string, bool) { return x.r.lookup(x.st, name) }),
+		Env: environ(func(name string) (string, bool) {
+			text, ok := x.r.lookup(x.st, name)
+			if !x.r.affords(text) {
+				return Unknown, true
+			}
+			return text, ok
+		}),
 		CmdSubst: func(w io.Writer, cs *syntax.CmdSubst) error {
 			_, err := io.WriteString(w, x.outputs[cs])
 			return err
