@@ -38,9 +38,25 @@ func printSteps(table *tabwriter.Writer, p planShown) {
 	}
 	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
 	for _, s := range p.Steps {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", placeOf(s.File, s.Line), s.Stage, cut(s.Step, 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", placeOf(s.File, s.Line), s.Stage, cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
 	_ = table.Flush()
+}
+
+// stepWords are a step's words on one line, without a RUN's mounts, which are long and stand before what it runs.
+func stepWords(step string) string {
+	words := strings.Fields(step)
+	shown := words[:min(1, len(words))]
+	for i := len(shown); i < len(words); i++ {
+		if words[0] != "RUN" || !strings.HasPrefix(words[i], "--") {
+			shown = append(shown, words[i:]...)
+			break
+		}
+		if !strings.HasPrefix(words[i], "--mount=") {
+			shown = append(shown, words[i])
+		}
+	}
+	return strings.Join(shown, " ")
 }
 
 // stepRuns says where a step's program runs; a step for the builder's own platform says so, and that it runs once.

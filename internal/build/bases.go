@@ -24,6 +24,7 @@ type base struct {
 	graph.ImageRef // its Platform is what the image is fetched for
 	file           string
 	line           int
+	places         []graph.Place // all lines that name it, file and line first
 	targets        []baseTarget
 	// config is the platform in the image's configuration; zero if nobody has said it yet.
 	config platform.Platform
@@ -51,7 +52,10 @@ func bases(targets []platform.Platform, graphs []graph.Graph, reports []report) 
 			}
 			k := slices.IndexFunc(all, func(b base) bool { return b.is(ref) && b.file == s.File && b.line == s.Line })
 			if k < 0 {
-				k, all = len(all), append(all, base{ImageRef: ref, file: s.File, line: s.Line})
+				k, all = len(all), append(all, base{ImageRef: ref, file: s.File, line: s.Line, places: s.Places})
+				if len(s.Places) == 0 {
+					all[k].places = []graph.Place{{}} // written nowhere, and a base all the same
+				}
 			}
 			all[k].targets = append(all[k].targets, baseTarget{targets[i], decisive[s.Digest]})
 			if said := reports[i].base; s.Digest == chain[0].Digest && said.Architecture != "" && said.OS != "" {

@@ -51,16 +51,22 @@ func Look(ctx context.Context, req Request, env Env, preflight func(context.Cont
 		return Outlook{}, err
 	}
 	defer stop()
-	v := &look{clearing: newClearing(looking, req, env, targets, preflight), cond: newConductor(len(targets)), lint: newLinting(targets)}
-	reports := make([]PlatformReport, len(targets))
-	var solves sync.WaitGroup
+	v := &look{clearing: newClearing(looking, req, env, targets, preflight), cond: newConductor(len(targets)), lint: &linting{}}
+	env.Progress = heardProgress{env.Progress, v.lint}
+	solves := make([]*solve, len(targets))
 	for i, target := range targets {
-		s := &solve{index: i, platform: target, req: req, env: env, context: shared, cond: v.cond, reach: v.reach, asks: true}
-		reports[i].Platform = target
-		solves.Go(func() { reports[i].Err = v.read(looking, s) })
+		solves[i] = &solve{index: i, platform: target, req: req, env: env, context: shared, cond: v.cond, reach: v.reach, asks: true}
+	}
+	linted := v.lint.start(looking, solves)
+	reports := make([]PlatformReport, len(targets))
+	var reading sync.WaitGroup
+	for i, s := range solves {
+		reports[i].Platform = s.platform
+		reading.Go(func() { reports[i].Err = v.read(looking, s) })
 	}
 	v.cond.clear(looking, v.decide)
-	solves.Wait()
+	reading.Wait()
+	linted()
 	if err := context.Cause(looking); err != nil {
 		return Outlook{}, err
 	}
@@ -91,7 +97,6 @@ func (l *look) read(ctx context.Context, s *solve) error {
 		if err != nil {
 			return nil, s.unread(ctx, gw, err, tell)
 		}
-		l.lint.ask(ctx, gw, s)
 		tell(report{index: s.index, graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
 		if _, err := s.cond.await(ctx, s.index); err != nil {
 			return nil, err

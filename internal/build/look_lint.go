@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -20,37 +22,44 @@ type LintWarning struct {
 	Line               int
 }
 
-// linting asks the frontend for its own findings: once for each Dockerfile.
+// linting asks the frontend for its own findings: once for each Dockerfile, in a solve that nobody sees. The frontend then looks at
+// every stage, also at those that the build does not make, whose images may not be there. Where that fails, what it says in the
+// build's own solves stands for the answer.
 type linting struct {
-	mu    sync.Mutex
-	asked map[string]bool
-	found []LintWarning
+	mu       sync.Mutex
+	found    []LintWarning
+	heard    []LintWarning // in the build's own solves
+	unlinted []string      // Dockerfiles without an answer, by the frontend's names
 }
 
-func newLinting(targets []platform.Platform) *linting {
-	return &linting{asked: make(map[string]bool, len(targets))}
+// start asks for the Dockerfiles of the solves; wait is over when all have answered.
+func (l *linting) start(ctx context.Context, solves []*solve) (wait func()) {
+	var asking sync.WaitGroup
+	asked := map[string]bool{}
+	for _, s := range solves {
+		file := s.req.Source.DockerfileOf(s.platform)
+		if asked[file.Shown] {
+			continue
+		}
+		asked[file.Shown] = true
+		unseen := *s
+		unseen.env.Progress = unseenProgress{}
+		asking.Go(func() { l.ask(ctx, &unseen, file.Name) })
+	}
+	return asking.Wait
 }
 
-// ask is for a solve that has read its Dockerfile. A frontend that has no such question has nothing to say.
-func (l *linting) ask(ctx context.Context, gw gateway.Client, s *solve) {
-	file := s.req.Source.DockerfileOf(s.platform).Shown
-	l.mu.Lock()
-	asked := l.asked[file]
-	l.asked[file] = true
-	l.mu.Unlock()
-	if asked {
-		return
-	}
-	res, err := s.question(ctx, gw, "lint")
-	if err != nil {
-		return
-	}
+func (l *linting) ask(ctx context.Context, s *solve, file string) {
 	var results lint.LintResults
-	if json.Unmarshal(res.Metadata["result.json"], &results) != nil {
-		return
+	values, err := s.ask(ctx, "lint")
+	if err == nil {
+		err = json.Unmarshal(values["result.json"], &results)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err != nil {
+		l.unlinted = append(l.unlinted, file)
+	}
 	for _, w := range results.Warnings {
 		found := LintWarning{Rule: w.RuleName, Message: cmp.Or(w.Detail, w.Description), URL: w.URL}
 		if ranges := w.Location.GetRanges(); len(ranges) > 0 {
@@ -63,9 +72,52 @@ func (l *linting) ask(ctx context.Context, gw gateway.Client, s *solve) {
 	}
 }
 
+// hear takes what the frontend warns of while it reads a Dockerfile: "Rule: message (line 3)", as LintFormatShort in
+// frontend/dockerfile/linter of BuildKit writes it.
+func (l *linting) hear(warnings []*client.VertexWarning) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range warnings {
+		rule, message, ok := strings.Cut(string(w.Short), ": ")
+		if !ok || len(w.Range) == 0 {
+			continue
+		}
+		heard := LintWarning{Rule: rule, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: int(w.Range[0].GetStart().GetLine())}
+		heard.Message = strings.TrimSuffix(message, fmt.Sprintf(" (line %d)", heard.Line))
+		if !slices.Contains(l.heard, heard) {
+			l.heard = append(l.heard, heard)
+		}
+	}
+}
+
 func (l *linting) warnings() []LintWarning {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, w := range l.heard {
+		if slices.Contains(l.unlinted, w.File) {
+			l.found = append(l.found, w)
+		}
+	}
 	slices.SortStableFunc(l.found, func(a, b LintWarning) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	return l.found
 }
+
+// heardProgress passes a solve's messages on, and lets linting hear the warnings.
+type heardProgress struct {
+	Progress
+	lint *linting
+}
+
+func (h heardProgress) Status(p platform.Platform, msg *client.SolveStatus) {
+	if msg != nil {
+		h.lint.hear(msg.Warnings)
+	}
+	h.Progress.Status(p, msg)
+}
+
+// unseenProgress shows nothing.
+type unseenProgress struct{}
+
+func (unseenProgress) Status(platform.Platform, *client.SolveStatus) {}
+func (unseenProgress) Cleared(Plan)                                  {}
+func (unseenProgress) Note(string)                                   {}

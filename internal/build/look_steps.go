@@ -3,12 +3,14 @@ package build
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -40,10 +42,7 @@ func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, 
 	var steps []PlannedStep
 	at, recipes := map[key]int{}, plan.recipes()
 	for i, g := range graphs {
-		for _, s := range g.Steps {
-			if s.Line == 0 {
-				continue
-			}
+		for _, s := range writtenSteps(g) {
 			p := PlannedStep{File: s.File, Line: s.Line, Stage: s.Stage, Text: instruction(s.Name)}
 			k := key{file: p.File, text: p.Text, line: p.Line}
 			if s.Kind == graph.Exec {
@@ -62,6 +61,28 @@ func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, 
 	}
 	slices.SortStableFunc(steps, func(a, b PlannedStep) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	return steps
+}
+
+// writtenSteps are the steps that stand in a file: one that stands in several places, once for each, with the stage that is there.
+func writtenSteps(g graph.Graph) (written []graph.Step) {
+	outlines := map[string]dockerfile.File{}
+	for name, text := range g.Texts {
+		outlines[name], _ = dockerfile.Outline(text) // what another frontend reads has no stages that are known
+	}
+	for _, s := range g.Steps {
+		for _, at := range s.Places {
+			if at.Line == 0 {
+				continue
+			}
+			here := s
+			here.File, here.Line = at.File, at.Line
+			if i, ok := outlines[at.File].At(at.Line); ok && len(s.Places) > 1 {
+				here.Stage = cmp.Or(outlines[at.File].Stages[i].Name, fmt.Sprintf("stage-%d", i))
+			}
+			written = append(written, here)
+		}
+	}
+	return written
 }
 
 // runs says how the step's program runs. Its Recipe is known.
@@ -112,6 +133,18 @@ type BaseVerdict struct {
 	Config  platform.Platform
 }
 
+// verdicts are by the base's targets.
+func (b base) verdicts() (verdicts []BaseVerdict) {
+	for _, t := range b.targets {
+		verdict := BaseVerdict{Platform: t.platform, Fetched: b.Platform, Verdict: "ok", Config: b.config}
+		if b.mismatches() {
+			verdict.Verdict = "mismatch"
+		}
+		verdicts = append(verdicts, verdict)
+	}
+	return verdicts
+}
+
 // plannedBases is the matrix of base images and platforms.
 func (c clearing) plannedBases(ctx context.Context, v survey) []PlannedBase {
 	var planned []PlannedBase
@@ -125,13 +158,9 @@ func (c clearing) plannedBases(ctx context.Context, v survey) []PlannedBase {
 		return len(planned) - 1
 	}
 	for _, b := range v.bases {
-		n := row(b.Name, b.file, b.line, b.Digest)
-		for _, t := range b.targets {
-			verdict := BaseVerdict{Platform: t.platform, Fetched: b.Platform, Verdict: "ok", Config: b.config}
-			if b.mismatches() {
-				verdict.Verdict = "mismatch"
-			}
-			planned[n].For = append(planned[n].For, verdict)
+		for _, at := range b.places {
+			n := row(b.Name, at.File, at.Line, b.Digest)
+			planned[n].For = append(planned[n].For, b.verdicts()...)
 		}
 	}
 	for _, l := range v.lacks {

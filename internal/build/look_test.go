@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
@@ -94,6 +97,65 @@ func TestAPlanHasTheFrontendsOwnFindingsOnceForEachDockerfile(t *testing.T) {
 	}
 	if len(o.Hints) != 1 || o.Hints[0].Rule != "emulated-compile" || o.Hints[0].Line != 2 {
 		t.Errorf("%+v", o.Hints)
+	}
+}
+
+func TestAPlanShowsASharedStepAtEachOfItsLines(t *testing.T) {
+	w := newWorld(t, "FROM alpine AS first\nRUN make\nFROM alpine AS second\nCOPY --from=first /a /a\nFROM alpine\nCOPY --from=second /a /a\n")
+	o := w.looked()
+	var froms []string
+	for _, s := range o.Steps {
+		if strings.HasPrefix(s.Text, "FROM") {
+			froms = append(froms, fmt.Sprintf("%d %s", s.Line, s.Stage))
+		}
+	}
+	var lines []int
+	for _, b := range o.Bases {
+		lines = append(lines, b.Line)
+	}
+	if diff := cmp.Diff([]string{"1 first", "3 second", "5 stage-2"}, froms); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{1, 3, 5}, slices.Compact(lines)); diff != "" {
+		t.Errorf("base images (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nRUN make\nFROM nowhere.invalid/none AS unused\nRUN make\nFROM alpine\n")
+	w.Image = func(ref string, p platform.Platform) (platform.Platform, error) {
+		if strings.Contains(ref, "nowhere.invalid") {
+			return p, errors.New("no such host")
+		}
+		return p, nil
+	}
+	if o := w.looked(); o.Refused(w.req) || len(o.Lint) != 0 {
+		t.Errorf("%+v", o)
+	}
+	for _, msg := range w.progress.messages {
+		for _, v := range msg.Vertexes {
+			if v.Error != "" {
+				t.Errorf("%s is shown: %s", v.Name, v.Error)
+			}
+		}
+	}
+}
+
+func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
+	heard := func(file string, line int32) *client.VertexWarning {
+		return &client.VertexWarning{
+			Short: []byte(fmt.Sprintf("FromAsCasing: 'as' and 'FROM' do not match (line %d)", line)), URL: "https://docs.example",
+			SourceInfo: &pb.SourceInfo{Filename: file}, Range: []*pb.Range{{Start: &pb.Position{Line: line}}},
+		}
+	}
+	l := &linting{unlinted: []string{"Dockerfile"}, found: []LintWarning{{Rule: "StageNameCasing", File: "other", Line: 2}}}
+	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
+	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
+	w := LintWarning{Rule: "FromAsCasing", Message: "'as' and 'FROM' do not match", URL: "https://docs.example", File: "Dockerfile"}
+	first, second := w, w
+	first.Line, second.Line = 1, 3
+	if diff := cmp.Diff([]LintWarning{first, second, {Rule: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -15,6 +15,7 @@ type recorder struct {
 	notes    []string
 	statuses map[string]int
 	logs     []*client.VertexLog
+	messages []*client.SolveStatus
 	ends     int
 }
 
@@ -30,6 +31,7 @@ func (r *recorder) Status(p platform.Platform, s *client.SolveStatus) {
 	}
 	r.statuses[platform.Format(p)]++
 	r.logs = append(r.logs, s.Logs...)
+	r.messages = append(r.messages, s)
 }
 
 func (r *recorder) Cleared(p Plan) {

@@ -112,9 +112,19 @@ type Step struct {
 	// the frontend did not say, as for steps of its own making.
 	File string
 	Line int
+	// Places are all places where it was written, File and Line first: two stages
+	// that begin with the same image, or the same RUN on it, share the step.
+	Places []Place
 	// Stage is the name of the Dockerfile's stage; stage-N, from 0, for one
-	// without a name in a Dockerfile of several.
+	// without a name in a Dockerfile of several. Of a step that several stages
+	// share it is one of them.
 	Stage string
+}
+
+// Place is a line, from 1, of a file that the frontend has read.
+type Place struct {
+	File string
+	Line int
 }
 
 // Mount is what an Exec sees besides its root file system.

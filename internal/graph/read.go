@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/solver/pb"
@@ -94,7 +97,9 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 		s.Name = name
 		s.Stage = stageOf(name)
 	}
-	s.File, s.Line = r.location(dgst)
+	if s.Places = r.places(dgst); len(s.Places) > 0 {
+		s.File, s.Line = s.Places[0].File, s.Places[0].Line
+	}
 	return s
 }
 
@@ -155,19 +160,24 @@ func fillExec(s *Step, e *pb.ExecOp) {
 	}
 }
 
-// location is the first of a step's places in a source file, if the frontend gave one.
-func (r *reader) location(dgst digest.Digest) (file string, line int) {
-	locations := r.def.Source.GetLocations()[dgst.String()].GetLocations()
-	if len(locations) == 0 {
-		return "", 0
-	}
+// places are where a step was written, each once and in the order of the lines; none if the frontend did not say. The frontend writes one
+// operation for all instructions that come to the same.
+func (r *reader) places(dgst digest.Digest) []Place {
+	var places []Place
 	infos := r.def.Source.GetInfos()
-	i := int(locations[0].GetSourceIndex())
-	if i < 0 || i >= len(infos) {
-		return "", 0
+	for _, location := range r.def.Source.GetLocations()[dgst.String()].GetLocations() {
+		i := int(location.GetSourceIndex())
+		if i < 0 || i >= len(infos) {
+			continue
+		}
+		place := Place{File: infos[i].GetFilename()}
+		if ranges := location.GetRanges(); len(ranges) > 0 {
+			place.Line = int(ranges[0].GetStart().GetLine())
+		}
+		if !slices.Contains(places, place) {
+			places = append(places, place)
+		}
 	}
-	if ranges := locations[0].GetRanges(); len(ranges) > 0 {
-		line = int(ranges[0].GetStart().GetLine())
-	}
-	return infos[i].GetFilename(), line
+	slices.SortStableFunc(places, func(a, b Place) int { return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
+	return places
 }

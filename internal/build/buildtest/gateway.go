@@ -1,6 +1,7 @@
 package buildtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // git's commits are
 	"encoding/hex"
@@ -19,6 +20,8 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
 // bridge is the gateway of one solve; a frontend that is run by it has another one, with its own attributes.
@@ -79,7 +82,9 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 	img := ocispecs.Image{Platform: *p, RootFS: ocispecs.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromString("layer")}}}
 	if b.builder.Image != nil {
 		if img.Platform, err = b.builder.Image(name, *p); err != nil {
-			return "", "", nil, fmt.Errorf("failed to resolve source metadata for %s: %w", ref, err)
+			err = fmt.Errorf("failed to resolve source metadata for %s: %w", ref, err)
+			b.tell(graph.Step{Digest: digest.FromString("metadata " + ref), Name: cmp.Or(opt.LogName, "[internal] load metadata for "+ref)}, false, err)
+			return "", "", nil, err
 		}
 	}
 	if b.builder.Contents != nil {
