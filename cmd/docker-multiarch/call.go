@@ -29,6 +29,7 @@ func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
 	if cerr := progress.Close(); err == nil {
 		err = cerr
 	}
+	progress.explainUnread(w.err, err)
 	if err != nil {
 		return err
 	}

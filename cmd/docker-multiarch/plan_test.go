@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 const planned = "FROM --platform=$BUILDPLATFORM golang as build\nARG TARGETARCH=amd64\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nRUN make\nCOPY --from=build /x /\n"
@@ -152,4 +155,40 @@ func TestABuildThatIsRefusedSaysEachReasonWithItsHint(t *testing.T) {
 	}
 	contains(t, s.err.String(), "ERROR: 2 things are in the way of the build, and nothing of it was done:\n  1. push to ", "  2. node default cannot run programs for linux/s390x",
 		"\n     Hint: docker multiarch emulators install linux/s390x")
+}
+
+func TestAQuestionAboutADockerfileThatCannotBeReadShowsTheLine(t *testing.T) {
+	for _, args := range [][]string{{"plan", "."}, {"build", "--dry-run", "."}, {"build", "--check", "."}, {"build", "--push", "-t", "HOST/app", "."}} {
+		s := newStage(t)
+		s.onEngine()
+		s.write("Dockerfile", "ARG ARCH\nFROM alpine\n\nFROM nowhere.invalid/none:latest-$ARCH\nRUN make\n")
+		s.Image = func(ref string, p platform.Platform) (platform.Platform, error) {
+			if strings.Contains(ref, "nowhere.invalid") {
+				return p, errors.New("no such image")
+			}
+			return p, nil
+		}
+		if status := s.run(args...); status != exitFailed {
+			t.Errorf("%q: status %d", args, status)
+		}
+		contains(t, s.err.String(), "Dockerfile:4", ">>> FROM nowhere.invalid/none:latest-$ARCH")
+	}
+}
+
+func TestThePlansTableShowsWhatAStepRuns(t *testing.T) {
+	for step, want := range map[string]string{
+		"RUN --mount=type=cache,target=/root/.cache/go-build \t--mount=type=cache,target=/go/pkg/mod \tgo build ./...": "RUN go build ./...",
+		"RUN --network=none --mount=type=tmpfs,target=/t make\t-C  src":                                                "RUN --network=none make -C src",
+		"RUN tool --mount=x":   "RUN tool --mount=x",
+		"COPY --from=b /b\t/b": "COPY --from=b /b /b",
+		"RUN":                  "RUN",
+		"":                     "",
+	} {
+		var out bytes.Buffer
+		printPlan(&out, planShown{Steps: []stepShown{{File: "Dockerfile", Line: 1, Stage: "s", Step: step, Platforms: []string{"linux/amd64"}}}})
+		_, row, _ := strings.Cut(out.String(), "Dockerfile:1")
+		if got := strings.Split(strings.Join(strings.Fields(row), " "), " no program")[0]; got != strings.TrimSpace("s "+want) {
+			t.Errorf("%q: %q", step, got)
+		}
+	}
 }

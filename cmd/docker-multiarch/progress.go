@@ -118,6 +118,13 @@ func (d *display) explainFailures(out io.Writer, report build.Report) {
 	d.Failures(out, append(steps, tests...))
 }
 
+// explainUnread shows which line of a Dockerfile keeps it from being read, where that is err.
+func (d *display) explainUnread(out io.Writer, err error) {
+	if failed, ok := errors.AsType[*build.FailedError](err); ok {
+		d.explainFailures(out, build.Report{Platforms: failed.Platforms})
+	}
+}
+
 // failures is the same as a text, without the tests, which are told apart elsewhere.
 func (d *display) failures(report build.Report) string {
 	var text strings.Builder
