@@ -131,7 +131,8 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
 	o.Stages = plannedStages(plan, l.targets)
 	o.Bases = l.plannedBases(ctx, v)
-	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts, l.req.Source.size))
+	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts,
+		func(paths []string) int64 { return l.req.Source.size(ctx, paths) }))
 	o.Hints = betterThan(o.Hints, plan, m.stay)
 	return clearance{}
 }

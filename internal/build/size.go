@@ -1,10 +1,11 @@
 package build
 
 import (
+	"context"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -12,41 +13,67 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 )
 
-// maxSized is how many files are looked at to find out how big a COPY is.
-const maxSized = 20_000
+const (
+	maxSized    = 20_000  // files that are looked at to find out how big a COPY is
+	maxCompared = 500_000 // comparisons of a file with a pattern of .dockerignore, which take some tenths of a second together
+)
 
 // size counts the bytes of the local context that a COPY of these paths takes, up to [hints.BigCopy]; 0 if the context is not local.
-// It is for a hint: it leaves out what .dockerignore does, and gives up in a directory of very many files.
-func (s Source) size(paths []string) int64 {
+// It is for a hint: it leaves out what .dockerignore does, and counts no further in a directory of very many files, or with very many
+// patterns, or when ctx ends. As in BuildKit a path does not lead out of the context, and neither does a link.
+func (s Source) size(ctx context.Context, paths []string) int64 {
 	if s.ContextDir == "" {
 		return 0
 	}
-	count := counting{dir: s.ContextDir, ignored: ignoredIn(s.ContextDir)}
-	for _, path := range paths {
-		matches, err := filepath.Glob(filepath.Join(s.ContextDir, filepath.FromSlash(filepath.ToSlash(path))))
+	root, err := os.OpenRoot(s.ContextDir)
+	if err != nil {
+		return 0
+	}
+	defer root.Close()
+	count := counting{ctx: ctx, FS: root.FS(), files: maxSized}
+	count.readIgnored()
+	for _, p := range paths {
+		pattern := path.Join("/", filepath.ToSlash(p))[1:]
+		if pattern == "" {
+			pattern = "."
+		}
+		matches, _ := fs.Glob(&count, pattern) // what is no pattern matches nothing
 		for _, match := range matches {
-			if rel, relErr := filepath.Rel(s.ContextDir, match); err == nil && relErr == nil && filepath.IsLocal(rel) {
-				_ = filepath.WalkDir(match, count.see) // what cannot be read counts nothing
-			}
+			_ = fs.WalkDir(&count, match, count.see) // what cannot be read counts nothing
 		}
 	}
 	return count.bytes
 }
 
-// counting adds files up.
+// counting is a context whose files are counted while it is read.
 type counting struct {
-	dir     string
-	ignored func(string) bool
-	files   int
-	bytes   int64
+	ctx context.Context // fs.Glob takes none
+	fs.FS
+	ignored  *patternmatcher.PatternMatcher // nil if nothing is
+	files    int                            // that may still be looked at
+	compared int
+	bytes    int64
+}
+
+// ReadDir implements fs.ReadDirFS, up to the bounds.
+func (c *counting) ReadDir(name string) ([]fs.DirEntry, error) {
+	if c.ended() {
+		return nil, fs.SkipAll
+	}
+	entries, err := fs.ReadDir(c.FS, name)
+	c.files -= len(entries)
+	return entries, err
+}
+
+func (c *counting) ended() bool {
+	return c.ctx.Err() != nil || c.files <= 0 || c.compared > maxCompared || c.bytes >= hints.BigCopy
 }
 
 func (c *counting) see(file string, entry fs.DirEntry, err error) error {
-	if c.files++; err != nil || c.files > maxSized || c.bytes >= hints.BigCopy {
-		return filepath.SkipAll
+	if err != nil || c.ended() {
+		return fs.SkipAll
 	}
-	rel, err := filepath.Rel(c.dir, file)
-	if err != nil || !entry.Type().IsRegular() || c.ignored(filepath.ToSlash(rel)) {
+	if !entry.Type().IsRegular() || c.ignores(file) {
 		return nil
 	}
 	if info, err := entry.Info(); err == nil {
@@ -55,18 +82,29 @@ func (c *counting) see(file string, entry fs.DirEntry, err error) error {
 	return nil
 }
 
-// ignoredIn tells what a directory's .dockerignore leaves out.
-func ignoredIn(dir string) func(string) bool {
-	data, err := os.ReadFile(filepath.Join(dir, ".dockerignore"))
-	if err != nil {
-		return func(string) bool { return false }
+func (c *counting) ignores(file string) bool {
+	if c.ignored == nil {
+		return false
 	}
-	patterns, err := ignorefile.ReadAll(strings.NewReader(string(data)))
-	if err != nil {
-		return func(string) bool { return false }
+	c.compared += len(c.ignored.Patterns())
+	out, err := c.ignored.MatchesOrParentMatches(file)
+	return err == nil && out
+}
+
+// readIgnored reads .dockerignore.
+func (c *counting) readIgnored() {
+	info, err := fs.Stat(c.FS, ".dockerignore")
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxIgnoreFile {
+		return
 	}
-	return func(path string) bool {
-		out, err := patternmatcher.MatchesOrParentMatches(path, patterns)
-		return err == nil && out
+	file, err := c.Open(".dockerignore")
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	if patterns, err := ignorefile.ReadAll(file); err == nil {
+		c.ignored, _ = patternmatcher.New(patterns) // BuildKit will say what is wrong with them
 	}
 }
+
+const maxIgnoreFile = 1 << 20 // bytes
