@@ -47,7 +47,7 @@ func bases(targets []platform.Platform, graphs []graph.Graph, reports []report) 
 		chain := g.Chain()
 		for _, s := range g.Sources() {
 			ref, ok := s.Image()
-			if !ok || ref.Digest == "" {
+			if !ok {
 				continue
 			}
 			k := slices.IndexFunc(all, func(b base) bool { return b.is(ref) && b.file == s.File && b.line == s.Line })
@@ -111,8 +111,13 @@ func (b base) mismatches() bool {
 	return b.config.Architecture != "" && (b.config.OS != b.Platform.OS || b.config.Architecture != b.Platform.Architecture)
 }
 
-// pinned names the very image.
-func (b base) pinned() string { return b.Name + "@" + b.Digest.String() }
+// pinned names the very image, as far as that is known: a frontend does not say the digest of what --build-context puts in an image's place.
+func (b base) pinned() string {
+	if b.Digest == "" {
+		return b.Name
+	}
+	return b.Name + "@" + b.Digest.String()
+}
 
 // familiar is the name as people write it.
 func (b base) familiar() string { return familiar(b.Name) }

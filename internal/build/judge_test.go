@@ -102,6 +102,32 @@ func TestABaseImageOfAnotherPlatformRefusesTheBuild(t *testing.T) {
 	}
 }
 
+func TestAnImageThatANamedContextPutsInABasesPlaceIsJudgedAsTheBaseIs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		dockerfile string
+		refused    bool
+	}{
+		"under the result":                 {"FROM lib AS x\nCOPY hello /\n", true},
+		"under a program for the platform": {"FROM lib AS a\nRUN make\nFROM scratch\nCOPY --from=a /x /\n", true},
+		"for the builder":                  {"FROM --platform=$BUILDPLATFORM lib AS a\nRUN make\nFROM scratch\nCOPY --from=a /x /\n", false},
+		"only copied from":                 {"FROM alpine\nCOPY --from=lib /x /\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tt.dockerfile)
+			w.req.Source.Attrs["context:lib"] = "docker-image://single"
+			w.Image = only("single", amd64Only)
+			if !tt.refused {
+				w.mustRun()
+				return
+			}
+			want := []string{`base image "single:latest" is said to be for linux/arm/v7, linux/arm64 by its index, and for linux/amd64 by its own configuration`}
+			if diff := cmp.Diff(want, w.texts(w.findings())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestABaseOfAnotherPlatformMayBeAllowedByItsName(t *testing.T) {
 	w := newWorld(t, "FROM single\nCOPY hello /\n")
 	w.Image = only("single", amd64Only)
