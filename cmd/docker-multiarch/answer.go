@@ -31,7 +31,7 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 		return refusedMetadata(w, o, j, report, err)
 	}
 	if o.quiet {
-		printDigests(w.out, j, report)
+		printDigests(w, j, report)
 	}
 	if id := imageID(report); o.iidFile != "" && id != "" {
 		if err := os.WriteFile(o.iidFile, []byte(id), 0o644); err != nil {
@@ -51,12 +51,13 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 }
 
 // printDigests is -q: repo@digest for what was pushed, else what the engine or an archive knows the result by.
-func printDigests(out io.Writer, j job, report build.Report) {
+func printDigests(w *world, j job, report build.Report) {
 	for _, repo := range j.request.Repositories() {
-		fmt.Fprintf(out, "%s@%s\n", reference.FamiliarName(repo), report.Target.Digest)
+		name := reference.FamiliarName(repo) + "@" + report.Target.Digest.String()
+		w.result(name, "published "+name)
 	}
 	if id := imageID(report); len(j.request.Repositories()) == 0 && id != "" {
-		fmt.Fprintln(out, id)
+		w.result(id, "built and delivered "+id)
 	}
 }
 

@@ -106,7 +106,7 @@ func runCreate(ctx context.Context, w *world, o createOptions, args []string) er
 			return err
 		}
 	}
-	fmt.Fprintln(w.out, o.name)
+	w.result(o.name, "made builder "+o.name)
 	return nil
 }
 

@@ -84,6 +84,9 @@ func explain(out io.Writer, err error) int {
 	if status, ok := errors.AsType[callStatus](err); ok {
 		return int(status)
 	}
+	if lost, ok := errors.AsType[*lostAnswer](err); ok && lost.silent() {
+		return signalStatus(syscall.SIGPIPE)
+	}
 	if output, ok := errors.AsType[*build.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
 		return signalStatus(syscall.SIGPIPE) // that nobody reads on is no news to the user
 	}
@@ -126,10 +129,16 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[*build.PushError](err); ok {
 		return exitPush
 	}
+	if lost, ok := errors.AsType[*lostAnswer](err); ok {
+		return max(lost.status, exitFailed)
+	}
 	return exitFailed
 }
 
 func hintFor(err error) string {
+	if _, ok := errors.AsType[*lostAnswer](err); ok {
+		return ""
+	}
 	if u, ok := errors.AsType[*usage](err); ok && u.hint != "" {
 		return u.hint
 	}

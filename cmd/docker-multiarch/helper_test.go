@@ -107,7 +107,7 @@ func (s *stage) runIn(ctx context.Context, args ...string) int {
 	}
 	root := newRoot(s.w, "docker-multiarch")
 	root.SetArgs(args)
-	return explain(s.w.err, root.ExecuteContext(ctx))
+	return explain(s.w.err, s.w.answered("", root.ExecuteContext(ctx)))
 }
 
 func (s *stage) write(name, content string) {

@@ -66,7 +66,7 @@ func runInspectImage(ctx context.Context, w *world, o inspectImageOptions) error
 		if err != nil {
 			return fmt.Errorf("%q is not whole: %w", o.ref, err)
 		}
-		_, err = w.out.Write(body)
+		_, err = exact(w.out).Write(body)
 		return err
 	}
 	t, err := tree.Read(ctx, at.root, at.blobs)

@@ -96,7 +96,7 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	}
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
-		fmt.Fprintln(w.out, id)
+		w.result(id, "loaded "+id)
 	}
 	return nil
 }

@@ -42,5 +42,5 @@ func run() int {
 			URL:           "https://github.com/docker-multiarch/docker-multiarch",
 		})
 	}
-	return explain(w.err, err)
+	return explain(w.err, w.answered("docker multiarch", err))
 }

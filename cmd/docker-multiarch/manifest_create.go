@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
@@ -69,7 +68,7 @@ func runManifestCreate(ctx context.Context, w *world, o manifestCreateOptions) e
 	if err := w.drafts().Create(ctx, registry, draft.CreateRequest{List: list, Images: images, Amend: o.amend, Note: w.say}); err != nil {
 		return err
 	}
-	fmt.Fprintln(w.out, "Created manifest list", list.String())
+	w.result("Created manifest list "+list.String(), "created manifest list "+list.String())
 	if !o.push {
 		return nil
 	}

@@ -114,6 +114,9 @@ func runDiff(ctx context.Context, w *world, o diffOptions) error {
 	default:
 		err = writeOne(w.out, o.format, row)
 	}
+	if lost := writeError(w.out); lost != nil {
+		return &unknown{lost}
+	}
 	if err == nil && !row.Same {
 		err = callStatus(exitFailed)
 	}

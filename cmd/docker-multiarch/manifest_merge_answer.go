@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -40,7 +41,7 @@ func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
 		return err
 	}
 	if o.dryRun {
-		_, err := fmt.Fprintf(w.out, "%s\n", res.Body)
+		_, err := fmt.Fprintf(w.out, "%s\n", printable.JSON(res.Body))
 		return err
 	}
 	if o.quiet {
@@ -48,7 +49,7 @@ func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
 		for _, tag := range res.Tags {
 			if repo := repositoryOf(tag.Ref); !seen[repo] {
 				seen[repo] = true
-				fmt.Fprintf(w.out, "%s@%s\n", repo, res.Target.Digest)
+				w.result(repo+"@"+res.Target.Digest.String(), "published "+repo+"@"+res.Target.Digest.String())
 			}
 		}
 	}

@@ -82,7 +82,7 @@ func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req dra
 	if err != nil {
 		return &build.PushError{Err: err}
 	}
-	fmt.Fprintln(w.out, ready.Descriptor.Digest)
+	w.result(ready.Descriptor.Digest.String(), "published "+tag.Ref+"@"+ready.Descriptor.Digest.String())
 	if tag.State == manifest.Overwritten {
 		w.say(tag.Ref + stateNote(tag))
 	}

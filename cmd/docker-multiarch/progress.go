@@ -48,7 +48,7 @@ func (d *display) explainWarnings(out io.Writer, detail bool) {
 // newDisplay starts the display of a job on standard error. What is written there besides must fit to it, so it may get another one.
 func newDisplay(ctx context.Context, w *world, o buildOptions, j job) (*display, error) {
 	d, err := progress.New(ctx, progress.Options{
-		Out: w.err, Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.logDir,
+		Out: bare(w.err), Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.logDir,
 		Look: progress.ParseLook(w.lookupEnv),
 	})
 	if logs, ok := errors.AsType[*progress.LogDirError](err); ok {
@@ -58,7 +58,7 @@ func newDisplay(ctx context.Context, w *world, o buildOptions, j job) (*display,
 		return nil, &usage{err: fmt.Errorf("--progress %s: %w", j.display, err), hint: "leave --progress and BUILDKIT_PROGRESS away, or use plain"}
 	}
 	if j.display == progress.RawJSON {
-		w.err = progress.Text(w.err)
+		w.err = newStream(progress.Text(bare(w.err)))
 	}
 	return &display{Display: d, mode: j.display}, nil
 }

@@ -96,7 +96,8 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	}
 	if o.quiet {
 		for _, repo := range repos {
-			fmt.Fprintf(w.out, "%s@%s\n", reference.FamiliarName(repo), archive.root.Digest)
+			name := reference.FamiliarName(repo) + "@" + archive.root.Digest.String()
+			w.result(name, "published "+name)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 
 // newRoot is the tree of commands. name is "multiarch" under the Docker CLI and the binary's own name otherwise.
 func newRoot(w *world, name string) *cobra.Command {
+	w.out, w.err = newStream(w.out), newStream(w.err)
 	root := &cobra.Command{
 		Use:   name,
 		Short: "Build and push multi-platform images",
@@ -45,6 +46,7 @@ func newRoot(w *world, name string) *cobra.Command {
 	root.AddCommand(newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	root.AddCommand(newLoadCommand(w), newPushCommand(w), newRunCommand(w))
 	root.AddCommand(newInspectCommand(w), newVerifyCommand(w), newManifestCommand(w))
+	w.allAnswer(root)
 	return root
 }
 

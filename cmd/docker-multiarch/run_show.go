@@ -146,13 +146,14 @@ func runTable(out io.Writer, ends []runEnd) {
 type lineStream struct {
 	show   *runShow
 	to     io.Writer
-	prefix string // "": it passes on what it gets
+	prefix string // "": it passes on what it gets, as it is
 	rest   []byte
 }
 
 func (s *runShow) stream(to io.Writer, p platform.Platform) *lineStream {
-	l := &lineStream{show: s, to: to}
+	l := &lineStream{show: s, to: exact(to)}
 	if s.width > 0 {
+		l.to = to
 		l.prefix = fmt.Sprintf("%-*s | ", s.width, platform.Format(p))
 	}
 	return l

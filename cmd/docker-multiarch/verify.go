@@ -119,6 +119,9 @@ func runVerify(ctx context.Context, w *world, o verifyOptions) error {
 	default:
 		err = writeOne(w.out, o.format, row)
 	}
+	if lost := writeError(w.out); lost != nil {
+		return &unknown{lost}
+	}
 	if err == nil && !row.OK {
 		err = callStatus(exitFailed)
 	}

@@ -23,6 +23,7 @@ type world struct {
 	out, err  io.Writer
 	lookupEnv func(string) (string, bool)
 	early     earlyOptions // said before the command's name
+	untold    []string     // see result
 	// listening is called by a command that handles signals from now on; nil if nobody else does.
 	listening func()
 	// engine is the Docker Engine of the current context.
