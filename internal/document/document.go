@@ -16,6 +16,8 @@ const (
 	MaxInAll = 32 << 20
 	// MaxEntries is how many entries an index has, and all indexes of an image together.
 	MaxEntries = 1000
+	// maxListed is how many images a layout lists.
+	maxListed = 20_000
 	// MaxDepth is how many indexes stand in one another.
 	MaxDepth = 8
 	// MaxLayers is how many layers a manifest has. Engines take 127 at most; artifacts have more.
@@ -33,8 +35,10 @@ const (
 )
 
 // Index reads an index or a manifest list.
-func Index(body []byte) (index ocispecs.Index, err error) {
-	if err := decode(body, indexShape, &index); err != nil {
+func Index(body []byte) (ocispecs.Index, error) { return readIndex(body, indexShape) }
+
+func readIndex(body []byte, s *shape) (index ocispecs.Index, err error) {
+	if err := decode(body, s, &index); err != nil {
 		return ocispecs.Index{}, fmt.Errorf("not an index: %w", err)
 	}
 	switch index.MediaType {
@@ -48,6 +52,9 @@ func Index(body []byte) (index ocispecs.Index, err error) {
 	}
 	return index, nil
 }
+
+// Layout reads the index.json of an OCI layout. It lists images that have nothing to do with one another, so more of them.
+func Layout(body []byte) (ocispecs.Index, error) { return readIndex(body, layoutShape) }
 
 // Manifest reads the manifest of an image or of an artifact.
 func Manifest(body []byte) (m ocispecs.Manifest, err error) {

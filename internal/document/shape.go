@@ -25,11 +25,8 @@ var (
 		fields: []string{"mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"},
 		inner:  map[string]*shape{"platform": platformShape},
 	}
-	indexShape = &shape{
-		fields:  []string{"schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations"},
-		foreign: map[string]string{"config": "a manifest", "layers": "a manifest", "fsLayers": "a manifest of schema 1"},
-		inner:   map[string]*shape{"manifests": listOf(descriptorShape, MaxEntries), "subject": descriptorShape},
-	}
+	indexShape    = indexOf(MaxEntries)
+	layoutShape   = indexOf(maxListed)
 	manifestShape = &shape{
 		fields:  []string{"schemaVersion", "mediaType", "artifactType", "config", "layers", "subject", "annotations"},
 		foreign: map[string]string{"manifests": "an index", "fsLayers": "a manifest of schema 1"},
@@ -43,6 +40,14 @@ var (
 		},
 	}
 )
+
+func indexOf(most int) *shape {
+	return &shape{
+		fields:  []string{"schemaVersion", "mediaType", "artifactType", "manifests", "subject", "annotations"},
+		foreign: map[string]string{"config": "a manifest", "layers": "a manifest", "fsLayers": "a manifest of schema 1"},
+		inner:   map[string]*shape{"manifests": listOf(descriptorShape, most), "subject": descriptorShape},
+	}
+}
 
 func listOf(element *shape, most int) *shape {
 	return &shape{fields: element.fields, foreign: element.foreign, inner: element.inner, most: most}

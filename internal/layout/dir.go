@@ -2,7 +2,6 @@ package layout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,8 @@ import (
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
 // WriteOCIDir writes an image into a folder as an OCI layout. The folder is made if it is not there. One that holds a layout
@@ -133,8 +134,8 @@ func (d *folder) entries() ([]ocispecs.Descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	var index ocispecs.Index
-	if err := json.Unmarshal(body, &index); err != nil {
+	index, err := document.Layout(body)
+	if err != nil {
 		return nil, fmt.Errorf("its %s is broken: %w", ocispecs.ImageIndexFile, err)
 	}
 	return index.Manifests, nil

@@ -11,6 +11,8 @@ import (
 	"github.com/opencontainers/image-spec/identity"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
 // DockerImage is an image of one platform, to be written as `docker save` does.
@@ -93,16 +95,16 @@ func (d *docker) add(ctx context.Context, img DockerImage) error {
 
 // readDiffIDs reads an image's configuration, and the digests of its layers without compression.
 func readDiffIDs(ctx context.Context, node Node, blobs content.Fetcher) ([]byte, []digest.Digest, error) {
-	if node.Config.Size > maxManifest {
-		return nil, nil, fmt.Errorf("%s: a configuration of %d bytes is too large", node.Descriptor.Digest, node.Config.Size)
+	if err := document.CheckSize(node.Config.Size); err != nil {
+		return nil, nil, fmt.Errorf("%s: the configuration: %w", node.Descriptor.Digest, err)
 	}
 	config, err := fetchAll(ctx, node.Config, blobs)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %s: %w", node.Config.Digest, err)
 	}
-	var image ocispecs.Image
-	if err := json.Unmarshal(config, &image); err != nil {
-		return nil, nil, fmt.Errorf("%s: not the configuration of an image: %w", node.Config.Digest, err)
+	image, err := document.Config(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", node.Config.Digest, err)
 	}
 	if len(image.RootFS.DiffIDs) != len(node.Layers) {
 		return nil, nil, fmt.Errorf("%s: its configuration knows %d layers, and it has %d to pass on",

@@ -2,18 +2,15 @@ package layout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
-)
 
-// maxManifest is the size in bytes up to which manifests are read, the one that registries take
-// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests).
-const maxManifest = 4 << 20
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
+)
 
 // Media types of Docker, version 2, schema 2 (https://distribution.github.io/distribution/spec/manifest-v2-2/).
 const (
@@ -39,11 +36,11 @@ type Graph struct {
 	Blobs []ocispecs.Descriptor // configurations and layers, in the order of the nodes; each digest once
 }
 
-// Read reads the manifests of an image, from the root, an index or a manifest, down. What a manifest is about (its subject) is
-// no part of it.
+// Read reads the manifests of an image, from the root, an index or a manifest, down, within the bounds of package document. What a
+// manifest is about (its subject) is no part of it.
 func Read(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher) (Graph, error) {
 	r := reader{blobs: blobs, seen: map[digest.Digest]bool{}}
-	if err := r.read(ctx, root); err != nil {
+	if err := r.read(ctx, root, 0); err != nil {
 		return Graph{}, err
 	}
 	for _, n := range r.graph.Nodes {
@@ -61,25 +58,46 @@ func Read(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher) 
 }
 
 type reader struct {
-	blobs content.Fetcher
-	seen  map[digest.Digest]bool
-	graph Graph
+	blobs   content.Fetcher
+	seen    map[digest.Digest]bool
+	graph   Graph
+	entries int
+	bytes   int64
 }
 
-func (r *reader) read(ctx context.Context, desc ocispecs.Descriptor) error {
+// read reads what stands in as many indexes as depth says.
+func (r *reader) read(ctx context.Context, desc ocispecs.Descriptor, depth int) error {
 	if r.seen[desc.Digest] {
 		return nil
 	}
 	r.seen[desc.Digest] = true
 	node, err := readNode(ctx, desc, r.blobs)
+	if err == nil {
+		err = r.count(node, depth)
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", desc.Digest, err)
 	}
 	r.graph.Nodes = append(r.graph.Nodes, node)
 	for _, child := range node.Children {
-		if err := r.read(ctx, child); err != nil {
+		if err := r.read(ctx, child, depth+1); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// count refuses what is beyond the bounds.
+func (r *reader) count(node Node, depth int) error {
+	r.entries += len(node.Children)
+	r.bytes += node.Descriptor.Size
+	switch {
+	case node.IsIndex() && depth == document.MaxDepth:
+		return fmt.Errorf("more than %d indexes in one another", document.MaxDepth)
+	case r.entries > document.MaxEntries:
+		return fmt.Errorf("the indexes of the image have more than %d entries in all, the most that is read", document.MaxEntries)
+	case r.bytes > document.MaxInAll:
+		return fmt.Errorf("the manifests of the image have more than %d MiB in all, the most that is read", document.MaxInAll>>20)
 	}
 	return nil
 }
@@ -89,8 +107,8 @@ func readNode(ctx context.Context, desc ocispecs.Descriptor, blobs content.Fetch
 	if !isIndex(desc.MediaType) && !isManifest(desc.MediaType) {
 		return node, fmt.Errorf("%q is neither an index nor an image manifest", desc.MediaType)
 	}
-	if desc.Size > maxManifest {
-		return node, fmt.Errorf("a manifest of %d bytes is larger than registries allow (%d)", desc.Size, maxManifest)
+	if err := document.CheckSize(desc.Size); err != nil {
+		return node, err
 	}
 	body, err := fetchAll(ctx, desc, blobs)
 	if err != nil {
@@ -98,16 +116,13 @@ func readNode(ctx context.Context, desc ocispecs.Descriptor, blobs content.Fetch
 	}
 	node.Body = body
 	if node.IsIndex() {
-		var index ocispecs.Index
-		if err := json.Unmarshal(body, &index); err != nil {
-			return node, fmt.Errorf("not an index: %w", err)
-		}
+		index, err := document.Index(body)
 		node.Children = index.Manifests
-		return node, nil
+		return node, err
 	}
-	var manifest ocispecs.Manifest
-	if err := json.Unmarshal(body, &manifest); err != nil {
-		return node, fmt.Errorf("not an image manifest: %w", err)
+	manifest, err := document.Manifest(body)
+	if err != nil {
+		return node, err
 	}
 	if manifest.Config.Digest == "" {
 		return node, errors.New("not an image manifest: it has no configuration")

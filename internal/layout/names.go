@@ -20,6 +20,8 @@ type Image struct {
 	Root ocispecs.Descriptor
 	// Names are those that the image has in the layout, each as a descriptor of its own. There may be none.
 	Names []reference.NamedTagged
+
+	refs []string // the reference names of an image that was read, most of them tags
 }
 
 // entries are the image's descriptors in index.json. The tag is the reference name, as other tools look for it, and the full

@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,128 +9,89 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/content"
-	"oras.land/oras-go/v2/content/oci"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// Archive is an OCI layout that is there: a tar file or a folder. It is what Fetch and Exists of its blobs go to; Fetch checks
-// nothing.
+// Archive is an OCI layout that is there: a tar file or a folder. Fetch, Stat and Check are of its blobs.
 type Archive struct {
-	content.ReadOnlyStorage
 	// Images are those that index.json names, in its order, each digest once with all of its names. There is at least one.
 	Images []Image
 
-	path string
+	path  string
+	files files
+	right sync.Map // of known: what was read to its end and is what its digest says
 }
 
 // Open opens the layout at a path, a folder or a tar file without compression. It reads index.json, no image: whether one is
 // there whole shows when it is read. The error says what the file is, where that can be told.
-func Open(_ context.Context, name string) (*Archive, error) {
-	a, err := open(name)
+func Open(ctx context.Context, name string) (*Archive, error) {
+	a, err := open(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", name, err)
 	}
 	return a, nil
 }
 
-func open(name string) (*Archive, error) {
+func open(ctx context.Context, name string) (*Archive, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, reason(err)
 	}
-	found := map[string][]byte{}
-	var storage content.ReadOnlyStorage
+	a := &Archive{path: name}
+	var found map[string][]byte
 	switch {
 	case info.IsDir():
-		storage = oci.NewStorageFromFS(os.DirFS(name))
-		err = readFiles(os.DirFS(name), found)
+		a.files = folderFiles(name)
+		found, err = readFiles(a.files)
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is neither a file nor a folder; an archive is read more than once, so write it to a file first")
 	default:
-		if err = scan(name, found); err == nil {
-			storage, err = oci.NewStorageFromTar(name)
-		}
+		s := scanner{ctx: ctx, found: map[string][]byte{}, spans: map[string]span{}}
+		err = s.file(name)
+		a.files, found = &tarFiles{path: name, spans: s.spans}, s.found
 	}
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{ReadOnlyStorage: storage, path: name}
 	return a, a.parse(found)
 }
 
 // wanted are the files of a layout beside its blobs, and the one by which a Docker archive is known.
 var wanted = []string{ocispecs.ImageLayoutFile, ocispecs.ImageIndexFile, "manifest.json"}
 
-func readFiles(dir fs.FS, found map[string][]byte) error {
+func readFiles(dir files) (map[string][]byte, error) {
+	found := map[string][]byte{}
 	for _, name := range wanted {
-		info, err := fs.Stat(dir, name)
+		f, _, err := dir.open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("%s is no file", name) // a pipe would be waited for
-		}
 		if err != nil {
-			return reason(err)
-		}
-		f, err := dir.Open(name)
-		if err != nil {
-			return reason(err)
+			return nil, err
 		}
 		found[name], err = readDocument(f)
 		if err = errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("%s: %w", name, reason(err))
+			return nil, fmt.Errorf("%s: %w", name, reason(err))
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // readDocument reads a file of a layout, which is as large as a manifest at most.
 func readDocument(r io.Reader) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
-	if err == nil && len(body) > maxManifest {
-		err = fmt.Errorf("it is larger than %d bytes", maxManifest)
+	body, err := io.ReadAll(io.LimitReader(r, document.MaxBytes+1))
+	if err == nil && len(body) > document.MaxBytes {
+		err = fmt.Errorf("it is larger than %d bytes", document.MaxBytes)
 	}
 	return body, err
-}
-
-// scan goes over a tar file once. It sees whether the file is whole.
-func scan(name string, found map[string][]byte) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return reason(err)
-	}
-	defer f.Close()
-	if err := refuseCompressed(f); err != nil {
-		return err
-	}
-	r := tar.NewReader(f)
-	for first := true; ; first = false {
-		header, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case errors.Is(err, io.ErrUnexpectedEOF) && !first:
-			return errors.New("it is cut short: copy it again")
-		case err != nil:
-			return fmt.Errorf("it is no tar archive: %w", err)
-		}
-		if entry := path.Clean(header.Name); slices.Contains(wanted, entry) {
-			found[entry], err = readDocument(r)
-			if errors.Is(err, io.ErrUnexpectedEOF) {
-				return fmt.Errorf("it is cut short in %s: %w", entry, err)
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", entry, err)
-			}
-		}
-	}
 }
 
 // refuseCompressed knows the first bytes of gzip, zstd, bzip2 and xz.
@@ -171,13 +131,14 @@ func (a *Archive) parse(found map[string][]byte) error {
 	if !ok {
 		return fmt.Errorf("it has no %s", ocispecs.ImageIndexFile)
 	}
-	var index ocispecs.Index
-	if err := json.Unmarshal(body, &index); err != nil {
+	index, err := document.Layout(body)
+	if err != nil {
 		return fmt.Errorf("its %s is broken: %w", ocispecs.ImageIndexFile, err)
 	}
+	places := map[digest.Digest]int{}
 	for _, desc := range index.Manifests {
 		if isIndex(desc.MediaType) || isManifest(desc.MediaType) {
-			a.add(desc)
+			a.add(desc, places)
 		}
 	}
 	if len(a.Images) == 0 {
@@ -186,13 +147,18 @@ func (a *Archive) parse(found map[string][]byte) error {
 	return nil
 }
 
-func (a *Archive) add(desc ocispecs.Descriptor) {
-	i := slices.IndexFunc(a.Images, func(img Image) bool { return img.Root.Digest == desc.Digest })
-	if i < 0 {
+// add puts an entry of index.json to the others of its digest.
+func (a *Archive) add(desc ocispecs.Descriptor, places map[digest.Digest]int) {
+	i, ok := places[desc.Digest]
+	if !ok {
 		i = len(a.Images)
+		places[desc.Digest] = i
 		a.Images = append(a.Images, Image{Root: desc})
 	}
 	img := &a.Images[i]
+	if ref := desc.Annotations[ocispecs.AnnotationRefName]; ref != "" && !slices.Contains(img.refs, ref) {
+		img.refs = append(img.refs, ref)
+	}
 	if name := nameOf(desc.Annotations); name != nil && !slices.ContainsFunc(img.Names, func(n reference.NamedTagged) bool {
 		return n.String() == name.String()
 	}) {

@@ -2,10 +2,10 @@ package layout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Pick finds an image of the archive by one of its names, its reference name in index.json, or its digest. An empty name is the
@@ -34,7 +34,7 @@ func (a *Archive) Pick(name string) (Image, error) {
 }
 
 func (img Image) is(name string) bool {
-	if img.Root.Digest.String() == name || img.Root.Annotations[ocispecs.AnnotationRefName] == name {
+	if img.Root.Digest.String() == name || slices.Contains(img.refs, name) {
 		return true
 	}
 	for _, own := range img.Names {
@@ -48,12 +48,15 @@ func (img Image) is(name string) bool {
 	return false
 }
 
-// list names the images, those without a name by their digests.
+// list names the images, those without a name by their reference names or their digests.
 func (a *Archive) list() string {
 	var names []string
 	for _, img := range a.Images {
-		if len(img.Names) == 0 {
+		switch {
+		case len(img.Names) == 0 && len(img.refs) == 0:
 			names = append(names, img.Root.Digest.String())
+		case len(img.Names) == 0:
+			names = append(names, img.refs...)
 		}
 		for _, name := range img.Names {
 			names = append(names, reference.FamiliarString(name))

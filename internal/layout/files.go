@@ -1,0 +1,119 @@
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// files are those of a layout, by their names with slashes. What is no regular file is refused, and nothing outside the layout is looked
+// at: whoever made it is not trusted. A file that is not there is an error that wraps fs.ErrNotExist.
+type files interface {
+	// open opens a file, and tells its size in bytes.
+	open(name string) (io.ReadCloser, int64, error)
+	// size tells the size in bytes.
+	size(name string) (int64, error)
+}
+
+// notRegular says that there is something under the name, but no file.
+func notRegular(name string) error { return fmt.Errorf("%s is no file", name) }
+
+// folderFiles are those of a folder. Links are followed within it.
+type folderFiles string
+
+func (dir folderFiles) open(name string) (rc io.ReadCloser, size int64, err error) {
+	err = dir.within(name, func(root *os.Root) error {
+		if _, err := regular(root.Stat(name)); err != nil { // a pipe would be waited for
+			return err
+		}
+		f, err := root.Open(name)
+		if err != nil {
+			return err
+		}
+		if size, err = regular(f.Stat()); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		rc = f
+		return nil
+	})
+	return rc, size, err
+}
+
+func (dir folderFiles) size(name string) (size int64, err error) {
+	err = dir.within(name, func(root *os.Root) (err error) {
+		size, err = regular(root.Stat(name))
+		return err
+	})
+	return size, err
+}
+
+var errNotRegular = errors.New("no regular file")
+
+func regular(info fs.FileInfo, err error) (int64, error) {
+	switch {
+	case err != nil:
+		return 0, err
+	case !info.Mode().IsRegular():
+		return 0, errNotRegular
+	}
+	return info.Size(), nil
+}
+
+// within opens nothing that is not in the folder.
+func (dir folderFiles) within(name string, do func(*os.Root) error) error {
+	root, err := os.OpenRoot(string(dir))
+	if err != nil {
+		return reason(err)
+	}
+	err = errors.Join(do(root), root.Close())
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return err
+	case errors.Is(err, errNotRegular):
+		return notRegular(name)
+	case strings.Contains(err.Error(), "escapes"): // package os has no name for this error
+		return fmt.Errorf("%s is a link that leads out of the layout: copy what it leads to into the layout (cp -rL makes a copy without links)", name)
+	}
+	return fmt.Errorf("%s: %w", name, reason(err))
+}
+
+// tarFiles are those of a tar file.
+type tarFiles struct {
+	path  string
+	spans map[string]span
+}
+
+// span is where the content of a file is.
+type span struct {
+	offset, size int64
+	odd          bool // no regular file
+}
+
+func (t *tarFiles) size(name string) (int64, error) {
+	s, ok := t.spans[name]
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	case s.odd:
+		return 0, notRegular(name)
+	}
+	return s.size, nil
+}
+
+func (t *tarFiles) open(name string) (io.ReadCloser, int64, error) {
+	size, err := t.size(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := os.Open(t.path)
+	if err != nil {
+		return nil, 0, reason(err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, t.spans[name].offset, size), f}, size, nil
+}

@@ -1,0 +1,96 @@
+package layout
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// maxFiles bounds the blobs that a tar file has.
+const maxFiles = 100_000
+
+// scanner goes over a tar file once: it reads the documents, and finds out where the blobs are. It sees whether the file is whole.
+type scanner struct {
+	ctx   context.Context // for the time of one scan
+	found map[string][]byte
+	spans map[string]span
+}
+
+func (s *scanner) file(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return reason(err)
+	}
+	defer f.Close()
+	if err := refuseCompressed(f); err != nil {
+		return err
+	}
+	r := tar.NewReader(f)
+	for first := true; s.ctx.Err() == nil; first = false {
+		header, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, io.ErrUnexpectedEOF) && !first:
+			return errors.New("it is cut short: copy it again")
+		case err != nil:
+			return fmt.Errorf("it is no tar archive: %w", err)
+		}
+		offset, err := f.Seek(0, io.SeekCurrent) // the reader reads no further than it needs
+		if err == nil {
+			err = s.add(header, r, offset)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return context.Cause(s.ctx)
+}
+
+// add looks at one entry.
+func (s *scanner) add(header *tar.Header, r io.Reader, offset int64) error {
+	name := path.Clean("/" + header.Name)[1:]
+	if strings.HasPrefix(name, ocispecs.ImageBlobsDir+"/") && header.Typeflag != tar.TypeDir {
+		if len(s.spans) == maxFiles {
+			return fmt.Errorf("it has more than %d blobs", maxFiles)
+		}
+		s.spans[name] = span{offset: offset, size: header.Size, odd: !isPlain(header)}
+		return nil
+	}
+	if !slices.Contains(wanted, name) {
+		return nil
+	}
+	if _, twice := s.found[name]; twice {
+		return fmt.Errorf("it has two files %s", name)
+	}
+	if !isPlain(header) {
+		return notRegular(name)
+	}
+	body, err := readDocument(r)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("it is cut short in %s: %w", name, err)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	s.found[name] = body
+	return nil
+}
+
+// isPlain tells a regular file whose bytes are in the archive as they are: a sparse one is as long as it says.
+func isPlain(header *tar.Header) bool {
+	for key := range header.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return false
+		}
+	}
+	return header.Typeflag == tar.TypeReg
+}
