@@ -12,6 +12,8 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
 // Image is an image as a registry has it. [Client.Child] makes it, so it also says that the registry has it.
@@ -90,8 +92,8 @@ func (r repository) fetch(ctx context.Context, name string) (ocispecs.Descriptor
 		return ocispecs.Descriptor{}, nil, err
 	}
 	defer body.Close()
-	if desc.Size > maxManifest {
-		return ocispecs.Descriptor{}, nil, fmt.Errorf("a manifest of %d bytes is larger than registries allow (%d)", desc.Size, maxManifest)
+	if err := document.CheckSize(desc.Size); err != nil {
+		return ocispecs.Descriptor{}, nil, err
 	}
 	data, err := content.ReadAll(body, desc)
 	return desc, data, err
@@ -116,9 +118,9 @@ func (i *Image) parse() error {
 	if IsIndex(i.Descriptor.MediaType) || FamilyOf(i.Descriptor.MediaType) == "" {
 		return fmt.Errorf("not an image manifest but %q", i.Descriptor.MediaType)
 	}
-	var manifest ocispecs.Manifest
-	if err := json.Unmarshal(i.Body, &manifest); err != nil {
-		return fmt.Errorf("not an image manifest: %w", err)
+	manifest, err := document.Manifest(i.Body)
+	if err != nil {
+		return err
 	}
 	i.Config, i.Layers = manifest.Config, manifest.Layers
 	i.Size = manifest.Config.Size

@@ -2,13 +2,14 @@ package manifest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
 // PublishRequest says what to publish, and under which tags.
@@ -135,8 +136,8 @@ func children(req PublishRequest) ([]ocispecs.Descriptor, error) {
 	if !IsIndex(req.Descriptor.MediaType) {
 		return []ocispecs.Descriptor{req.Descriptor}, nil
 	}
-	var index ocispecs.Index
-	if err := json.Unmarshal(req.Body, &index); err != nil {
+	index, err := document.Index(req.Body)
+	if err != nil {
 		return nil, fmt.Errorf("publish: read the index: %w", err)
 	}
 	return index.Manifests, nil

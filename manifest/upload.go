@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
 // uploadsAtOnce bounds the blobs and manifests of one Upload that are under way at the same time.
@@ -49,19 +52,55 @@ func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs
 // successors are what must be there before a descriptor is written: what it names and, for an attestation in an index, the image
 // that it is about.
 func successors(root ocispecs.Descriptor) func(context.Context, content.Fetcher, ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
+	var once sync.Once
+	siblings := map[string][]ocispecs.Descriptor{} // of the root, by digest
 	return func(ctx context.Context, src content.Fetcher, desc ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
-		needed, err := content.Successors(ctx, src, desc)
+		needed, err := named(ctx, src, desc)
 		if err != nil || !IsAttestation(desc) || !IsIndex(root.MediaType) {
 			return needed, err
 		}
-		siblings, err := content.Successors(ctx, src, root)
-		for _, image := range siblings {
-			if image.Digest.String() == desc.Annotations[annotationReferenceDigest] {
-				needed = append(needed, image)
+		once.Do(func() {
+			var all []ocispecs.Descriptor
+			all, err = named(ctx, src, root)
+			for _, sibling := range all {
+				siblings[sibling.Digest.String()] = append(siblings[sibling.Digest.String()], sibling)
 			}
-		}
-		return needed, err
+		})
+		return append(needed, siblings[desc.Annotations[annotationReferenceDigest]]...), err
 	}
+}
+
+// named is what an index or a manifest names; other things name nothing that belongs to them.
+func named(ctx context.Context, src content.Fetcher, desc ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
+	if FamilyOf(desc.MediaType) == "" {
+		return nil, nil
+	}
+	if err := document.CheckSize(desc.Size); err != nil {
+		return nil, &sourceError{fmt.Errorf("%s: %w", desc.Digest, err)}
+	}
+	body, err := content.FetchAll(ctx, src, desc)
+	if err != nil {
+		return nil, err
+	}
+	if IsIndex(desc.MediaType) {
+		index, err := document.Index(body)
+		if err != nil {
+			return nil, &sourceError{fmt.Errorf("%s: %w", desc.Digest, err)}
+		}
+		return append(subject(index.Subject), index.Manifests...), nil
+	}
+	m, err := document.Manifest(body)
+	if err != nil {
+		return nil, &sourceError{fmt.Errorf("%s: %w", desc.Digest, err)}
+	}
+	return append(append(subject(m.Subject), m.Config), m.Layers...), nil
+}
+
+func subject(desc *ocispecs.Descriptor) []ocispecs.Descriptor {
+	if desc == nil {
+		return nil
+	}
+	return []ocispecs.Descriptor{*desc}
 }
 
 // anything is a source that is believed to have what it is asked for.

@@ -88,6 +88,9 @@ func newCheckedReader(r io.Reader, desc ocispecs.Descriptor) (*checkedReader, er
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, fmt.Errorf("%q: %w", desc.Digest, err)
 	}
+	if desc.Size < 0 {
+		return nil, fmt.Errorf("%s: a size of %d bytes is less than none", desc.Digest, desc.Size)
+	}
 	return &checkedReader{r: r, verifier: desc.Digest.Verifier(), left: desc.Size}, nil
 }
 

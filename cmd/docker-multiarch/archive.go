@@ -23,9 +23,14 @@ type archivedImage struct {
 	image layout.Image
 	root  ocispecs.Descriptor // without what index.json says of it
 	nodes []layout.Node       // its manifests, the root first
+	blobs []ocispecs.Descriptor
 }
 
-// openArchive opens an image of an archive, and reads its manifests: what is wrong with them is said before any work.
+// smallBlob is the size in bytes up to which blobs are read before any work.
+const smallBlob = 1 << 20
+
+// openArchive opens an image of an archive, reads its manifests and small blobs, and compares the sizes of all: what is wrong with them
+// is said before any work.
 func openArchive(ctx context.Context, path, name string) (archivedImage, error) {
 	archive, err := layout.Open(ctx, path)
 	if err != nil {
@@ -39,13 +44,29 @@ func openArchive(ctx context.Context, path, name string) (archivedImage, error) 
 	if err != nil {
 		return archivedImage{}, &usage{err: fmt.Errorf("%q is not whole: %w", path, err)}
 	}
-	for _, blob := range graph.Blobs {
-		if there, err := archive.Exists(ctx, blob); err != nil || !there {
-			return archivedImage{}, &usage{err: fmt.Errorf("%q is not whole: it lacks %s", path, blob.Digest)}
-		}
+	if err := checkSmall(ctx, archive, graph.Blobs); err != nil {
+		return archivedImage{}, &usage{err: fmt.Errorf("%q is not whole: %w", path, err)}
 	}
 	root := ocispecs.Descriptor{MediaType: img.Root.MediaType, Digest: img.Root.Digest, Size: img.Root.Size}
-	return archivedImage{Archive: archive, image: img, root: root, nodes: graph.Nodes}, nil
+	return archivedImage{Archive: archive, image: img, root: root, nodes: graph.Nodes, blobs: graph.Blobs}, nil
+}
+
+func checkSmall(ctx context.Context, archive *layout.Archive, blobs []ocispecs.Descriptor) error {
+	var small []ocispecs.Descriptor
+	for _, blob := range blobs {
+		size, err := archive.Stat(ctx, blob)
+		switch {
+		case isMissing(err):
+			return fmt.Errorf("it lacks %s", blob.Digest)
+		case err != nil:
+			return err
+		case size != blob.Size:
+			return fmt.Errorf("%s has %d bytes, and its descriptor says %d", blob.Digest, size, blob.Size)
+		case size <= smallBlob:
+			small = append(small, blob)
+		}
+	}
+	return archive.Check(ctx, small...)
 }
 
 // describe says in a line what was found.

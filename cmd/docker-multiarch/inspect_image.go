@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 )
 
@@ -62,6 +63,9 @@ func runInspectImage(ctx context.Context, w *world, o inspectImageOptions) error
 		return err
 	}
 	if o.raw {
+		if err := document.CheckSize(at.root.Size); err != nil {
+			return fmt.Errorf("%q: %w", o.ref, err)
+		}
 		body, err := content.FetchAll(ctx, at.blobs, at.root)
 		if err != nil {
 			return fmt.Errorf("%q is not whole: %w", o.ref, err)

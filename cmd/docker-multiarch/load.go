@@ -79,7 +79,7 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	if err != nil {
 		return err
 	}
-	done, err := load.Load(ctx, eng, load.Request{Names: names, Root: archive.root, Blobs: archive, Selection: selection, Note: note})
+	done, err := load.Load(ctx, eng, load.Request{Names: names, Root: archive.root, Blobs: archive, Selection: selection, Check: archive.Check, Note: note})
 	if cannot := (*load.RefusedError)(nil); errors.As(err, &cannot) {
 		return &usage{err: cannot}
 	}

@@ -86,6 +86,9 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 			return &build.PushError{Err: err}
 		}
 	}
+	if err := archive.Check(ctx, archive.blobs...); err != nil { // also what registries had already
+		return &build.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
+	}
 	report := build.Report{Target: archive.root}
 	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
 	if !o.quiet {

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -58,9 +58,8 @@ func isImageConfig(mediaType string) bool {
 
 // readImage reads an image's configuration. Its platform is the one by which the index offers it.
 func readImage(ctx context.Context, node layout.Node, blobs content.Fetcher) (_ image, err error) {
-	const maxConfig = 16 << 20
-	if node.Config.Size > maxConfig {
-		return image{}, fmt.Errorf("a configuration of %d bytes is too large", node.Config.Size)
+	if err := document.CheckSize(node.Config.Size); err != nil {
+		return image{}, fmt.Errorf("its configuration: %w", err)
 	}
 	rc, err := blobs.Fetch(ctx, node.Config)
 	if err != nil {
@@ -71,8 +70,8 @@ func readImage(ctx context.Context, node layout.Node, blobs content.Fetcher) (_ 
 	if err != nil {
 		return image{}, err
 	}
-	var config ocispecs.Image
-	if err := json.Unmarshal(body, &config); err != nil {
+	config, err := document.Config(body)
+	if err != nil {
 		return image{}, fmt.Errorf("its configuration is broken: %w", err)
 	}
 	p := config.Platform
@@ -109,6 +108,14 @@ func unwanted(graph layout.Graph, images []image, chosen []int) map[digest.Diges
 		delete(out, d)
 	}
 	return out
+}
+
+// partsOf are all parts of a graph but those that are left out.
+func partsOf(graph layout.Graph, out map[digest.Digest]bool) (parts []ocispecs.Descriptor) {
+	for _, node := range graph.Nodes {
+		parts = append(parts, node.Descriptor)
+	}
+	return slices.DeleteFunc(append(parts, graph.Blobs...), func(d ocispecs.Descriptor) bool { return out[d.Digest] })
 }
 
 func blobsOf(node layout.Node) []ocispecs.Descriptor {

@@ -45,6 +45,8 @@ type Request struct {
 	Blobs content.Fetcher
 	// Selection says which platforms.
 	Selection Selection
+	// Check, if not nil, is asked about everything that makes what was loaded, sent or not, before a name moves.
+	Check func(ctx context.Context, blobs ...ocispecs.Descriptor) error
 	// Note, if not nil, is told what a user should know, in a line.
 	Note func(string)
 }
@@ -155,18 +157,31 @@ func stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error
 		req.Note = func(string) {}
 	}
 	if info.ContainerdStore {
-		return stageIndex(ctx, eng, req, graph, unwanted(graph, images, chosen))
+		out := unwanted(graph, images, chosen)
+		staged, err := stageIndex(ctx, eng, req, graph, out)
+		return staged, check(ctx, req, err, partsOf(graph, out))
 	}
 	var wanted []image
+	var parts []ocispecs.Descriptor
 	for _, i := range chosen {
 		wanted = append(wanted, images[i])
+		parts = append(append(parts, images[i].node.Descriptor), blobsOf(images[i].node)...)
 	}
 	// An image that comes alone needs no other name: it is what was asked for.
 	plain := 0
 	if len(wanted) > 1 {
 		plain = slices.Index(chosen, Own(info, platforms))
 	}
-	return stageImages(ctx, eng, req, wanted, plain)
+	staged, err := stageImages(ctx, eng, req, wanted, plain)
+	return staged, check(ctx, req, err, parts)
+}
+
+// check asks about what was sent, unless that failed.
+func check(ctx context.Context, req Request, failed error, parts []ocispecs.Descriptor) error {
+	if failed != nil || req.Check == nil {
+		return failed
+	}
+	return req.Check(ctx, parts...)
 }
 
 // choose gives the places of the chosen platforms, in the order of ps.

@@ -2,6 +2,7 @@ package merge
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/distribution/reference"
@@ -9,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -124,6 +126,21 @@ func (p plan) bring(ctx context.Context) error {
 		}
 		if err := p.req.Registry.Upload(ctx, repo, p.result.Target, p.blobs); err != nil {
 			return &PushError{err}
+		}
+	}
+	return p.check(ctx)
+}
+
+// check sees that everything of archives is what its digest says, also what the repositories had already.
+func (p plan) check(ctx context.Context) error {
+	for _, e := range p.all {
+		archive, ok := e.from.Blobs.(*layout.Archive)
+		if !ok {
+			continue
+		}
+		blobs := slices.DeleteFunc(e.blobs(), func(d ocispecs.Descriptor) bool { return len(d.URLs) > 0 })
+		if err := archive.Check(ctx, blobs...); err != nil {
+			return fmt.Errorf("%q: %w", e.from.Name, err)
 		}
 	}
 	return nil
