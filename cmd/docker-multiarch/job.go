@@ -132,7 +132,7 @@ func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (build.S
 	if err != nil {
 		return build.Source{}, none, err
 	}
-	opt := build.SourceOptions{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetcher(ctx)}
+	opt := build.SourceOptions{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetch}
 	for name, value := range contexts {
 		if name, err = contextName(name); err != nil {
 			return build.Source{}, none, err
@@ -143,7 +143,7 @@ func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (build.S
 		return build.Source{}, none, err
 	}
 	opt.OwnOnly = len(opt.Own) > 0 && len(opt.Own) == len(j.request.Platforms)
-	return build.OpenSource(opt)
+	return build.OpenSource(ctx, opt)
 }
 
 // words parses the flags that go to the frontend and to the sessions.

@@ -2,8 +2,6 @@ package build
 
 import (
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,7 +17,7 @@ var imageLine = regexp.MustCompile(`(?im)^\s*(?:#\s*syntax\s*=|(?:FROM|ARG|COPY|
 // asked of it. What a build really uses is read from its graph.
 func (s Source) mentions() []string {
 	var words []string
-	for _, data := range s.localDockerfiles() { // BuildKit will say what is wrong with one that cannot be read
+	for _, data := range s.localDockerfiles() {
 		for _, line := range imageLine.FindAllSubmatch(data, -1) {
 			words = append(words, strings.FieldsFunc(string(line[1]), func(r rune) bool { return strings.ContainsRune(" \t=,\"'", r) })...)
 		}
@@ -27,7 +25,7 @@ func (s Source) mentions() []string {
 	return words
 }
 
-// localDockerfiles are the contents of the Dockerfiles of all platforms; nil for one that is not local, or cannot be read.
+// localDockerfiles are the contents of the Dockerfiles of all platforms; nil for one that is not local.
 func (s Source) localDockerfiles() [][]byte {
 	all := slices.Collect(maps.Values(s.Own))
 	if s.Dockerfile != (Dockerfile{}) || len(all) == 0 {
@@ -35,11 +33,8 @@ func (s Source) localDockerfiles() [][]byte {
 	}
 	contents := make([][]byte, len(all))
 	for i, d := range all {
-		if d.dir == "" {
-			continue
-		}
-		if data, err := os.ReadFile(filepath.Join(d.dir, d.Name)); err == nil {
-			contents[i] = append([]byte{}, data...)
+		if d.dir != "" {
+			contents[i] = append([]byte{}, d.text...)
 		}
 	}
 	return contents

@@ -1,7 +1,9 @@
 package build
 
 import (
-	"errors"
+	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -20,9 +22,6 @@ const (
 	dockerfileName  = "Dockerfile"
 )
 
-// maxDockerfile is more than any Dockerfile has: docker buildx has the same bound for one that it downloads.
-const maxDockerfile = 512 << 10
-
 // Dockerfile is where one Dockerfile is.
 type Dockerfile struct {
 	// Local is the name of the local directory that has it; "" if the remote context has it.
@@ -32,8 +31,10 @@ type Dockerfile struct {
 	// Shown is what the user calls it.
 	Shown string
 
-	dir    string // the local directory
-	forced bool   // the frontend is to be told that it is not in the context
+	dir     string // the local directory
+	text    string // of a local one
+	ignores bool   // there is an ignore file for this Dockerfile alone
+	forced  bool   // the frontend is to be told that it is not in the context
 }
 
 // attrs are the frontend's attributes of the source for one platform. The map is new.
@@ -101,19 +102,19 @@ func (s *sourceBuilder) inDirectory(name string) (Dockerfile, error) {
 	if name != "" {
 		return s.givenDockerfile(name)
 	}
-	name = filepath.Join(s.ContextDir, dockerfileName)
-	if _, err := os.Stat(name); err != nil {
+	name = dockerfileName
+	if _, err := os.Lstat(filepath.Join(s.ContextDir, name)); err != nil {
 		// The frontend accepts the lower-case name too.
-		if _, lower := os.Stat(filepath.Join(s.ContextDir, "dockerfile")); lower == nil {
-			name = filepath.Join(s.ContextDir, "dockerfile")
+		if _, lower := os.Lstat(filepath.Join(s.ContextDir, "dockerfile")); lower == nil {
+			name = "dockerfile"
 		}
 	}
-	return dockerfileAt(name)
+	return s.chosenDockerfile(name)
 }
 
 // inRemote: -f is a path inside the context, unless it is absolute, a URL or standard input.
 func (s *sourceBuilder) inRemote(name string) (Dockerfile, error) {
-	if name == "-" || isHTTP(name) || filepath.IsAbs(name) {
+	if isStdin(name) || isHTTP(name) || filepath.IsAbs(name) {
 		d, err := s.givenDockerfile(name)
 		d.forced = true
 		return d, err
@@ -124,18 +125,18 @@ func (s *sourceBuilder) inRemote(name string) (Dockerfile, error) {
 	return Dockerfile{Name: name, Shown: name}, nil
 }
 
-// givenDockerfile is a Dockerfile that the user names: a file, standard input, or a URL. The last two are read once.
+// givenDockerfile is a Dockerfile that the user names: a file, standard input, or a URL. What is not a file in a folder is read once.
 func (s *sourceBuilder) givenDockerfile(name string) (d Dockerfile, err error) {
 	if d, ok := s.read[name]; ok {
 		return d, nil
 	}
 	switch {
-	case name == "-":
-		d, err = s.spooled("stdin", s.opt.Stdin)
+	case isStdin(name):
+		d, err = s.spooled("stdin", until(s.ctx, s.opt.Stdin))
 	case isHTTP(name):
 		d, err = s.download(name)
 	default:
-		return dockerfileAt(name)
+		d, err = s.namedDockerfile(name)
 	}
 	s.read[name] = d
 	return d, err
@@ -145,52 +146,52 @@ func (s *sourceBuilder) download(url string) (Dockerfile, error) {
 	if s.opt.Fetch == nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded here", url)
 	}
-	body, err := s.opt.Fetch(url)
+	ctx, heard, end := whileHeard(s.ctx, cmp.Or(s.opt.Silence, silentServer))
+	defer end()
+	body, err := s.opt.Fetch(ctx, url)
+	if silent := context.Cause(ctx); silent != nil {
+		err = silent // what the HTTP client says is that it was cancelled
+	}
 	if err != nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded: %w", url, err)
 	}
 	defer body.Close()
-	d, err := s.spooled(url, io.LimitReader(body, maxDockerfile+1))
-	if err != nil {
-		return d, err
-	}
-	if info, err := os.Stat(filepath.Join(d.dir, d.Name)); err == nil && info.Size() > maxDockerfile {
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %q is larger than %d KB", url, maxDockerfile>>10)
-	}
-	return d, nil
+	return s.spooled(url, until(ctx, hearing(body, heard)))
 }
 
 // spooled is a Dockerfile that is not a file yet.
 func (s *sourceBuilder) spooled(shown string, r io.Reader) (Dockerfile, error) {
-	file, err := s.spool.file(dockerfileName, r)
-	if err != nil {
-		from := shown
-		if shown == "stdin" {
-			from = "on standard input"
-		}
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %s cannot be spooled: %w", from, err)
+	from := fmt.Sprintf("%q", shown)
+	if shown == "stdin" {
+		from = "on standard input"
 	}
-	d, err := dockerfileAt(file)
-	d.Shown, d.forced = shown, true
-	return d, err
+	text, err := readAll(r, maxDockerfile)
+	if err != nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %s %w", from, err)
+	}
+	return s.copied(shown, dockerfileName, text, nil)
 }
 
-func dockerfileAt(name string) (Dockerfile, error) {
-	info, err := os.Stat(name)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return Dockerfile{}, fmt.Errorf("there is no Dockerfile at %q: name it with -f, or give another build context", name)
-	case err != nil:
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be read: %w", name, err)
-	case info.IsDir():
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %q is a directory: -f names a file", name)
+// copied is a Dockerfile that the builder gets a copy of, with the ignore file that belongs to it; nil if there is none.
+func (s *sourceBuilder) copied(shown, name string, text, ignore []byte) (Dockerfile, error) {
+	file, err := s.spool.file(name, bytes.NewReader(text))
+	if err == nil && ignore != nil {
+		err = os.WriteFile(file+ignoreSuffix, ignore, 0o600)
 	}
-	return Dockerfile{Name: filepath.Base(name), Shown: name, dir: filepath.Dir(name)}, nil
+	if err != nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be spooled: %w", shown, err)
+	}
+	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), text: string(text), ignores: ignore != nil, forced: true}, nil
 }
 
 // readsStdin tells whether a Dockerfile is to come from standard input.
 func (s *sourceBuilder) readsStdin() bool {
-	return s.opt.Dockerfile == "-" || slices.Contains(slices.Collect(maps.Values(s.opt.Own)), "-")
+	return isStdin(s.opt.Dockerfile) || slices.ContainsFunc(slices.Collect(maps.Values(s.opt.Own)), isStdin)
+}
+
+// isStdin tells whether a file's name is one of those that standard input has.
+func isStdin(name string) bool {
+	return slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, name)
 }
 
 func isHTTP(s string) bool {

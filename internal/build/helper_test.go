@@ -88,7 +88,7 @@ func status(modes map[string]emulation.Mode) (s emulation.Status) {
 
 func (w *world) source(opt SourceOptions) {
 	w.t.Helper()
-	src, release, err := OpenSource(opt)
+	src, release, err := OpenSource(w.t.Context(), opt)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func TestTheIgnoreFileBesideADockerfileIsItsOwn(t *testing.T) {
 
 func TestStandardInputIsReadOnceForSeveralPlatforms(t *testing.T) {
 	inProject(t)
-	src, release, err := OpenSource(SourceOptions{
+	src, release, err := OpenSource(t.Context(), SourceOptions{
 		Context: "app", Stdin: strings.NewReader("FROM a\n"), Own: map[string]string{"linux/arm64": "-", "linux/arm/v7": "-"},
 	})
 	defer release()

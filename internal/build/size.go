@@ -93,11 +93,11 @@ func (c *counting) ignores(file string) bool {
 
 // readIgnored reads .dockerignore.
 func (c *counting) readIgnored() {
-	info, err := fs.Stat(c.FS, ".dockerignore")
+	info, err := fs.Stat(c.FS, ignoreName)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxIgnoreFile {
 		return
 	}
-	file, err := c.Open(".dockerignore")
+	file, err := c.Open(ignoreName)
 	if err != nil {
 		return
 	}
@@ -106,5 +106,3 @@ func (c *counting) readIgnored() {
 		c.ignored, _ = patternmatcher.New(patterns) // BuildKit will say what is wrong with them
 	}
 }
-
-const maxIgnoreFile = 1 << 20 // bytes

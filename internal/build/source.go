@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
@@ -46,22 +48,24 @@ type SourceOptions struct {
 	Own     map[string]string
 	OwnOnly bool
 	// Fetch reads a Dockerfile from its URL; nil refuses URLs.
-	Fetch func(url string) (io.ReadCloser, error)
+	Fetch func(ctx context.Context, url string) (io.ReadCloser, error)
+	// Silence is how long nothing may come from a URL, or from a pipe that is a Dockerfile; zero means 30 seconds, and 2 minutes.
+	Silence time.Duration
 	// Named are the named contexts: a directory, a URL, docker-image://… or target:….
 	Named map[string]string
 	Stdin io.Reader
 }
 
-// OpenSource checks the user's words and spools standard input, so that all platforms and retries read the same bytes. release
-// removes what was spooled; it is never nil. Nothing is sent anywhere.
-func OpenSource(opt SourceOptions) (src Source, release func(), err error) {
+// OpenSource checks the user's words and spools standard input, so that all platforms and retries read the same bytes. What is waited
+// for ends with ctx. release removes what was spooled; it is never nil. Nothing is sent anywhere.
+func OpenSource(ctx context.Context, opt SourceOptions) (src Source, release func(), err error) {
 	var spool spool
 	defer func() {
 		if err != nil {
 			spool.remove()
 		}
 	}()
-	s := &sourceBuilder{Source: newSource(), opt: opt, spool: &spool}
+	s := &sourceBuilder{ctx: ctx, Source: newSource(), opt: opt, spool: &spool}
 	if err := s.context(); err != nil {
 		return Source{}, func() {}, err
 	}
@@ -77,6 +81,7 @@ func newSource() Source {
 
 type sourceBuilder struct {
 	Source
+	ctx   context.Context
 	opt   SourceOptions
 	spool *spool
 	read  map[string]Dockerfile // what came from standard input, or a URL, once
@@ -90,7 +95,10 @@ func (s *sourceBuilder) context() error {
 	if dir, ok := LocalContext(name); ok {
 		s.Dirs[localContext] = dir
 		s.ContextDir = dir
-		return s.dockerfiles(s.inDirectory)
+		if err := s.dockerfiles(s.inDirectory); err != nil {
+			return err
+		}
+		return s.contextIgnore()
 	}
 	_, err := os.Stat(name)
 	if err != nil && isURL(name) {
@@ -118,7 +126,7 @@ func (s *sourceBuilder) stdinContext() error {
 	if s.readsStdin() {
 		return errors.New("standard input cannot be both the build context and the Dockerfile: give one of them as a path")
 	}
-	head, rest, err := peekArchive(s.opt.Stdin)
+	head, rest, err := peekArchive(until(s.ctx, s.opt.Stdin))
 	if err != nil {
 		return fmt.Errorf("standard input cannot be read: %w", err)
 	}
@@ -162,6 +170,9 @@ func (s *sourceBuilder) named() error {
 		}
 		if info, err := os.Stat(value); err != nil || !info.IsDir() {
 			return fmt.Errorf("--build-context %s=%s: %q is not a directory, a URL, docker-image://…, oci-layout://… or target:…", name, value, value)
+		}
+		if _, err := ignoreFile(value, ignoreName); err != nil {
+			return fmt.Errorf("--build-context %s=%s: %w", name, value, err)
 		}
 		local := name
 		if name == localContext || name == localDockerfile {

@@ -128,7 +128,7 @@ func TestSourcesFromTheUsersWords(t *testing.T) {
 			inProject(t)
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			src, release, err := OpenSource(tt.opt)
+			src, release, err := OpenSource(t.Context(), tt.opt)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +196,7 @@ func TestSourcesThatCannotBeAreRefusedInWords(t *testing.T) {
 		},
 		"standard input breaks off at once":   {SourceOptions{Context: "-", Stdin: &broken{}}, "standard input cannot be read: connection lost"},
 		"standard input breaks off later":     {SourceOptions{Context: "-", Stdin: &broken{archive()}}, "standard input cannot be spooled: connection lost"},
-		"a Dockerfile that breaks off":        {SourceOptions{Context: "app", Dockerfile: "-", Stdin: &broken{"FROM"}}, "the Dockerfile on standard input cannot be spooled: connection lost"},
+		"a Dockerfile that breaks off":        {SourceOptions{Context: "app", Dockerfile: "-", Stdin: &broken{"FROM"}}, "the Dockerfile on standard input cannot be read: connection lost"},
 		"a named context that does not exist": {SourceOptions{Context: "app", Named: map[string]string{"lib": "nothing"}}, `--build-context lib=nothing: "nothing" is not a directory, a URL, docker-image://…, oci-layout://… or target:…`},
 		"a layout that does not exist":        {SourceOptions{Context: "app", Named: map[string]string{"l": "oci-layout://nothing"}}, `--build-context l=oci-layout://nothing: the OCI layout "nothing" cannot be read`},
 		"a layout without the tag":            {SourceOptions{Context: "app", Named: map[string]string{"l": "oci-layout://app:v9"}}, `the OCI layout "app" `},
@@ -205,7 +205,7 @@ func TestSourcesThatCannotBeAreRefusedInWords(t *testing.T) {
 			inProject(t)
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			_, release, err := OpenSource(tt.opt)
+			_, release, err := OpenSource(t.Context(), tt.opt)
 			if err == nil {
 				t.Fatal("no error")
 			}

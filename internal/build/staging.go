@@ -54,29 +54,12 @@ func newPending(ctx context.Context, dest string) (*pending, error) {
 
 // openInPlace opens a device or a pipe. A pipe that nobody reads blocks the system call, and later the writing: both end with ctx.
 func openInPlace(ctx context.Context, dest string) (*pending, error) {
-	type result struct {
-		f   *os.File
-		err error
+	f, err := openUntil(ctx, dest, os.O_WRONLY)
+	if err != nil {
+		return nil, err
 	}
-	opened := make(chan result)
-	go func() {
-		f, err := os.OpenFile(dest, os.O_WRONLY, 0)
-		select {
-		case opened <- result{f, err}:
-		case <-ctx.Done():
-			_ = f.Close() // nobody waits any more; nil says so itself
-		}
-	}()
-	select {
-	case r := <-opened:
-		if r.err != nil {
-			return nil, r.err
-		}
-		stop := context.AfterFunc(ctx, func() { _ = r.f.SetWriteDeadline(time.Unix(1, 0)) }) // devices know no deadlines, and do not block
-		return &pending{File: r.f, dest: dest, inPlace: true, stop: stop}, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) }) // devices know no deadlines, and do not block
+	return &pending{File: f, dest: dest, inPlace: true, stop: stop}, nil
 }
 
 // target follows a link, also one to what does not exist: the link stays.
