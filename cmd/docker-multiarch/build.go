@@ -18,7 +18,7 @@ type buildOptions struct {
 
 	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
 	dockerfiles, targets                                                      []string // for all platforms, or for single ones
-	localBases, allowMismatch, cross                                          []string
+	localBases, allowMismatch, allowEnv, cross                                []string
 
 	network               string
 	iidFile, metadataFile string
@@ -98,7 +98,7 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 
 // oneContext wants the build context, except in the root of a project that says what it is.
 func oneContext(cmd *cobra.Command, args []string) error {
-	if _, err := os.Stat(projectFile); err == nil && len(args) == 0 {
+	if _, err := os.Lstat(projectFile); err == nil && len(args) == 0 {
 		return nil
 	}
 	return exactly(1, "one argument, the build context: a directory, a git or http URL, or -")(cmd, args)
@@ -131,6 +131,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringArrayVar(&o.localBases, "local-base", nil, "Use a base image of the engine's own store that no registry has; may be repeated")
 	f.BoolVarP(&o.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
 
+	f.StringArrayVar(&o.allowEnv, "allow-env", nil, "Environment variable that "+projectFile+" may put into the image's name; may be repeated")
 	f.StringArrayVar(&o.allowMismatch, "allow-platform-mismatch", nil,
 		"Base image, named as in FROM, that may be of another platform than the one that is built; may be repeated")
 	f.BoolVar(&o.dryRun, "dry-run", false, "Show what would be done, and what would be in its way, as docker multiarch plan does")

@@ -43,7 +43,7 @@ func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
 
 func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answer, error) {
 	for _, line := range j.notes {
-		if !strings.HasPrefix(line, destinationNote) {
+		if !saysDestination(line) {
 			progress.Note(line)
 		}
 	}

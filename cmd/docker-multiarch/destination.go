@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/distribution/reference"
 
@@ -18,12 +19,15 @@ import (
 )
 
 // destination settles the outputs, the names and the media types. The platforms, the annotations and the attestations are there.
-func (j *job) destination(w *world, o buildOptions, names, media choice) error {
+func (j *job) destination(ctx context.Context, w *world, o buildOptions, names, media choice) error {
 	outs, err := parseOutputs(o.output)
 	if err != nil {
 		return err
 	}
 	given := naming{choice: names, lookup: w.lookupEnv}
+	if names.from == projectFile {
+		given.projects = sync.OnceValues(func() (lookup, error) { return w.allowed(ctx, o.allowEnv, names.values) })
+	}
 	dest, err := resolveOutputs(outs, o.output.load, given)
 	if err != nil {
 		return err
@@ -78,10 +82,21 @@ func (d destinations) check(w *world, o buildOptions) error {
 	return checkDelete(d.outputs.Files, o.steps.allow)
 }
 
-// sayDestination tells where a push goes that the command line does not name.
+// sayDestination tells where the result goes under names that the command line does not have.
 func (j *job) sayDestination(from string, dest destinations) {
-	var shown []string
-	for _, p := range dest.pushes {
+	for _, to := range []struct {
+		note    string
+		outputs []pushed
+	}{{pushNote, dest.pushes}, {loadNote, dest.loads}} {
+		if names := unsettled(to.outputs); len(names) > 0 {
+			j.notes = append(j.notes, fmt.Sprintf("%s%s (%s)", to.note, strings.Join(names, ", "), from))
+		}
+	}
+}
+
+// unsettled are the names of outputs that do not stand on the command line.
+func unsettled(outputs []pushed) (shown []string) {
+	for _, p := range outputs {
 		if p.settled {
 			continue
 		}
@@ -93,9 +108,7 @@ func (j *job) sayDestination(from string, dest destinations) {
 			}
 		}
 	}
-	if len(shown) > 0 {
-		j.notes = append(j.notes, fmt.Sprintf(destinationNote+"%s (%s)", strings.Join(shown, ", "), from))
-	}
+	return shown
 }
 
 // keeps refuses a build whose result would be lost, or pushed to nowhere.

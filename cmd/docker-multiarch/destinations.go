@@ -18,6 +18,7 @@ import (
 type destinations struct {
 	outputs  build.Outputs
 	pushes   []pushed
+	loads    []pushed                // into the engine's store
 	family   string                  // that an output asks for; "" if none does
 	insecure bool                    // registry.insecure=true
 	names    []reference.NamedTagged // of all outputs, each once
@@ -28,7 +29,7 @@ type destinations struct {
 	attrs  map[string]string
 }
 
-// pushed is an output that goes to registries.
+// pushed is an output that goes to registries, or to the engine.
 type pushed struct {
 	names    []reference.NamedTagged
 	settled  bool // the names stand on the command line
@@ -101,7 +102,7 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 	if err := d.common(o); err != nil {
 		return err
 	}
-	names, _, err := d.named(o)
+	names, settled, err := d.named(o)
 	if err != nil {
 		return err
 	}
@@ -112,6 +113,7 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 				hint: "docker --context " + name + " multiarch build …",
 			}
 		}
+		d.loads = append(d.loads, pushed{names: names, settled: settled})
 		if d.outputs.Load != nil { // there is one store: it gets the names of all
 			names = union(d.outputs.Load.Names, names)
 		}

@@ -16,8 +16,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// destinationNote begins the line that names a destination which is not on the command line.
-const destinationNote = "pushing to "
+// What the lines begin with that name a destination which is not on the command line.
+const (
+	pushNote = "pushing to "
+	loadNote = "loading as "
+)
+
+// saysDestination tells whether a note is such a line.
+func saysDestination(note string) bool {
+	return strings.HasPrefix(note, pushNote) || strings.HasPrefix(note, loadNote)
+}
 
 // job is the parsed command line.
 type job struct {
@@ -89,7 +97,7 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 		return j, err
 	}
 	if j.call == nil { // what is only asked needs no name and no output
-		if err := j.destination(w, o, names, media); err != nil {
+		if err := j.destination(ctx, w, o, names, media); err != nil {
 			return j, err
 		}
 	}

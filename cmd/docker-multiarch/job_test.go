@@ -47,7 +47,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 		},
 		"variables": {
 			"image: HOST/${TEAM}/app:${VERSION}\n",
-			map[string]string{"TEAM": "core", "VERSION": "1.2"},
+			map[string]string{"TEAM": "core", "VERSION": "1.2", allowEnvVariable: "OTHER TEAM"},
 			nil,
 			result{"HOST/core/app:1.2", "", "oci", "pushing to HOST/core/app:1.2 (.docker-multiarch.yaml)"},
 		},

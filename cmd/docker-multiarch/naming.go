@@ -12,12 +12,23 @@ import (
 // the environment or the project's file. A name that one output has is no other's: it may be meant for this machine only.
 type naming struct {
 	choice
-	lookup func(string) (string, bool) // of ${VAR}
+	lookup lookup // of ${VAR}
+	// projects is the same for the names of the project's file; nil if they are somebody else's.
+	projects func() (lookup, error)
 }
+
+// lookup is the environment, or what of it may be seen.
+type lookup = func(name string) (value string, ok bool)
 
 // common are the names that no output gives itself.
 func (n naming) common() ([]reference.NamedTagged, error) {
-	names, err := parseTags(n.values, n.lookup)
+	lookup, err := n.lookup, error(nil)
+	if n.projects != nil {
+		if lookup, err = n.projects(); err != nil {
+			return nil, err
+		}
+	}
+	names, err := parseTags(n.values, lookup)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.from, err)
 	}

@@ -78,7 +78,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 			if diff := cmp.Diff(tt.want, placedBy(j.request)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if pushes := strings.Join(j.notes, "\n"); strings.Contains(pushes, destinationNote) != (tt.note != "") || !strings.Contains(pushes, tt.note) {
+			if pushes := strings.Join(j.notes, "\n"); strings.Contains(pushes, pushNote) != (tt.note != "") || !strings.Contains(pushes, tt.note) {
 				t.Errorf("notes %q, want %q", j.notes, tt.note)
 			}
 		})

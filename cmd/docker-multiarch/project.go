@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,9 +17,12 @@ import (
 // input context: who can change such a context must not choose where the result is pushed.
 const projectFile = ".docker-multiarch.yaml"
 
+// maxProject is how large that file may be, in bytes.
+const maxProject = 64 << 10
+
 // project is the content of a project's file.
 type project struct {
-	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment.
+	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment, as far as [world.allowed] says.
 	Image stringList `yaml:"image"`
 	// Platforms to build for.
 	Platforms stringList `yaml:"platforms"`
@@ -50,40 +52,59 @@ func readProject(context string) (project, error) {
 	if !ok {
 		return p, nil
 	}
-	data, err := os.ReadFile(filepath.Join(dir, projectFile))
-	if errors.Is(err, os.ErrNotExist) {
+	data, err := build.ReadInContext(dir, projectFile, maxProject)
+	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}
 	if err != nil {
-		return p, fmt.Errorf("%s: %w", projectFile, err)
+		return p, fmt.Errorf("%s %w", projectFile, err)
 	}
+	return parseProject(data)
+}
+
+// parseProject reads the file's text. An error shows no more of it than the beginning of an unknown key.
+func parseProject(data []byte) (p project, err error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // nothing but comments
-		return p, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross)", projectFile, yamlWords(err))
+		return project{}, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross)", projectFile, yamlWords(err))
 	}
 	return p, nil
 }
 
-// yamlWords says what the library means without naming our Go types.
+// yamlWords says what the library means without naming our Go types, or showing values.
 func yamlWords(err error) string {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) {
-		return strings.TrimPrefix(err.Error(), "yaml: ")
+		line, _, ok := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), ": ")
+		if number, found := strings.CutPrefix(line, "line "); !ok || !found || keyWords(number) != number {
+			return "this is no YAML"
+		}
+		return line + ": this is no YAML"
 	}
-	words := make([]string, len(typed.Errors))
-	for i, e := range typed.Errors {
+	words := make([]string, min(len(typed.Errors), 5))
+	for i, e := range typed.Errors[:len(words)] {
 		line, rest, _ := strings.Cut(e, ": ")
+		words[i] = line + ": want a text, or a list of texts"
 		if key, ok := strings.CutPrefix(rest, "field "); ok {
-			key, _, _ = strings.Cut(key, " ")
-			rest = fmt.Sprintf("unknown key %q", key)
+			words[i] = fmt.Sprintf("%s: unknown key %q", line, keyWords(key))
 		}
-		if strings.HasPrefix(rest, "cannot unmarshal ") {
-			rest = "want a text, or a list of texts"
+		if key, ok := strings.CutPrefix(rest, "mapping key "); ok {
+			words[i] = fmt.Sprintf("%s: the key %q is there twice", line, keyWords(strings.TrimPrefix(key, `"`)))
 		}
-		words[i] = line + ": " + rest
 	}
 	return strings.Join(words, "; ")
+}
+
+// keyWords is the beginning of a text that may be a key: 40 letters and digits.
+func keyWords(text string) string {
+	end := strings.IndexFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	})
+	if end < 0 {
+		end = len(text)
+	}
+	return text[:min(end, 40)]
 }
 
 // choice is a setting and where it came from.

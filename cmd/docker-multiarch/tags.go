@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/distribution/reference"
 )
+
+// maxShown is how much of a name is shown in an error.
+const maxShown = 200
 
 // parseTags expands ${VAR} and parses each name, adding "latest" where there is no tag.
 func parseTags(names []string, lookup func(string) (string, bool)) ([]reference.NamedTagged, error) {
@@ -17,11 +21,14 @@ func parseTags(names []string, lookup func(string) (string, bool)) ([]reference.
 			return nil, err
 		}
 		named, err := reference.ParseNormalizedNamed(expanded)
+		if err != nil && expanded != name {
+			err = errors.New("with its variables replaced it is no name that a registry takes") // a value may be a secret
+		}
 		if err != nil {
-			return nil, fmt.Errorf("invalid image name %q: %w", expanded, err)
+			return nil, fmt.Errorf("invalid image name %q: %w", cut(name, maxShown), err)
 		}
 		if _, ok := named.(reference.Digested); ok {
-			return nil, fmt.Errorf("invalid image name %q: a digest cannot be chosen, give a tag", expanded)
+			return nil, fmt.Errorf("invalid image name %q: a digest cannot be chosen, give a tag", cut(name, maxShown))
 		}
 		tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
 		if ok && !seen[tagged.String()] {
@@ -33,9 +40,10 @@ func parseTags(names []string, lookup func(string) (string, bool)) ([]reference.
 }
 
 // expand replaces ${VAR} by the environment's value. A variable that is not set, or empty, is refused: half a name would be
-// pushed to the wrong place.
-func expand(s string, lookup func(string) (string, bool)) (string, error) {
+// pushed to the wrong place. Errors show the text as it was written, not the values.
+func expand(text string, lookup func(string) (string, bool)) (string, error) {
 	var out strings.Builder
+	s := text
 	for {
 		before, rest, ok := strings.Cut(s, "${")
 		out.WriteString(before)
@@ -44,11 +52,14 @@ func expand(s string, lookup func(string) (string, bool)) (string, error) {
 		}
 		name, after, ok := strings.Cut(rest, "}")
 		if !ok {
-			return "", fmt.Errorf("%q: there is no } after ${", s)
+			return "", fmt.Errorf("%q: there is no } after ${", cut(text, maxShown))
+		}
+		if !isVariable(name) {
+			return "", fmt.Errorf("%q: what is between ${ and } is not the name of an environment variable", cut(text, maxShown))
 		}
 		value, ok := lookup(name)
 		if !ok || value == "" {
-			return "", fmt.Errorf("%q: the environment variable %s is not set", s, name)
+			return "", fmt.Errorf("%q: the environment variable %s is not set", cut(text, maxShown), name)
 		}
 		out.WriteString(value)
 		s = after

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
+	for name, tt := range map[string]struct {
+		image string
+		args  []string
+		allow string // in the environment
+		want  string // the tag that is pushed; "" for a refusal
+		says  []string
+	}{
+		"a version":                     {"HOST/app:${VERSION}", nil, "", "1.2", nil},
+		"a commit":                      {"HOST/app:${CI_COMMIT_SHORT_SHA}-${GITHUB_RUN_NUMBER}", nil, "", "abc-7", nil},
+		"a secret":                      {"HOST/app:${MY_TOKEN}", nil, "", "", []string{`${MY_TOKEN}": the environment's MY_TOKEN may be a secret`, "Hint: if that is meant: --allow-env MY_TOKEN, or set " + allowEnvVariable}},
+		"one that is not set":           {"HOST/app:${UNSET}", nil, "", "", []string{"--allow-env UNSET"}},
+		"two of them":                   {"[HOST/a, 'HOST/b:${MY_TOKEN}-${HOME}', 'HOST/c:${OTHER}']", nil, "", "", []string{"MY_TOKEN, HOME, OTHER may be"}},
+		"one that the user allows":      {"HOST/app:${MY_TOKEN}", []string{"--allow-env", "MY_TOKEN"}, "", "ghs-123", nil},
+		"one that the user's shell has": {"HOST/app:${MY_TOKEN}", nil, "A, MY_TOKEN", "ghs-123", nil},
+		"one that the flag has not":     {"HOST/app:${MY_TOKEN}", []string{"--allow-env", "MY_TOKENS"}, "", "", []string{"--allow-env MY_TOKEN,"}},
+		"an allowed one without value":  {"HOST/app:${UNSET}", []string{"--allow-env", "UNSET"}, "", "", []string{"the environment variable UNSET is not set"}},
+		"an allowed one that fits not":  {"HOST/app:${MY_KEY}", []string{"--allow-env", "MY_KEY"}, "", "", []string{`app:${MY_KEY}": with its variables replaced it is no name`}},
+		"a flag that is no name":        {"HOST/app", []string{"--allow-env", "A=B"}, "", "", []string{`--allow-env "A=B": this is not the name`}},
+		"a reference that is no name":   {"HOST/app:${A B}", nil, "", "", []string{"not the name of an environment variable"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.env = map[string]string{"VERSION": "1.2", "CI_COMMIT_SHORT_SHA": "abc", "GITHUB_RUN_NUMBER": "7", "MY_TOKEN": "ghs-123", "MY_KEY": "wJal/XU+tn=", "HOME": "/h", allowEnvVariable: tt.allow}
+			s.write(projectFile, "image: "+tt.image+"\n")
+			status := s.run(append([]string{"build", "--push", "-q", "."}, tt.args...)...)
+			if tt.want != "" {
+				if status != 0 || s.tagged("app:"+tt.want) == "" {
+					t.Errorf("status %d:\n%s", status, s.err.String())
+				}
+				return
+			}
+			if status != exitUsage || s.connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.connects)
+			}
+			contains(t, s.err.String(), tt.says...)
+			for _, secret := range []string{"ghs-123", "wJal"} {
+				if strings.Contains(s.err.String(), secret) {
+					t.Errorf("a value is shown:\n%s", s.err.String())
+				}
+			}
+		})
+	}
+}
+
+func TestTheUsersOwnNamesMayHaveAnyVariable(t *testing.T) {
+	s := newStage(t)
+	s.env = map[string]string{"MINE": "v1", "BAD": "wJal/XU+tn="}
+	if status := s.run("build", "--push", "-q", "-t", "HOST/app:${MINE}", "."); status != 0 || s.tagged("app:v1") == "" {
+		t.Errorf("status %d:\n%s", status, s.err.String())
+	}
+	if status := s.run("build", "--push", "-q", "-t", "HOST/app:${BAD}", "."); status != exitUsage || strings.Contains(s.err.String(), "wJal") {
+		t.Errorf("status %d:\n%s", status, s.err.String())
+	}
+}
+
+// screen is a stream that somebody sits at.
+type screen struct {
+	io.Reader
+	io.Writer
+}
+
+func (screen) IsTerminal() bool { return true }
+
+func TestOnATerminalAProjectsVariablesAreAskedForOnce(t *testing.T) {
+	for reply, want := range map[string]int{"y\n": 0, "n\n": exitUsage, "": exitUsage} {
+		s := newStage(t)
+		s.env["MY_TOKEN"], s.env["TEAM"] = "ghs-123", "core"
+		s.w.in = screen{Reader: strings.NewReader(reply)}
+		s.w.err = screen{Writer: &s.err}
+		s.write(projectFile, "image: ['HOST/app:${MY_TOKEN}', 'HOST/${TEAM}:${MY_TOKEN}']\n")
+		if status := s.run("build", "--push", "-q", "--progress", "quiet", "."); status != want {
+			t.Errorf("%q: status %d:\n%s", reply, status, s.err.String())
+		}
+		if n := strings.Count(s.err.String(), "Is that meant? [y/N]"); n != 1 {
+			t.Errorf("%q: asked %d times:\n%s", reply, n, s.err.String())
+		}
+		contains(t, s.err.String(), "MY_TOKEN, TEAM", "/app:${MY_TOKEN}")
+		if s.out.String() != "" != (want == 0) {
+			t.Errorf("%q: standard output %q", reply, s.out.String())
+		}
+	}
+}
+
+func TestNobodyIsAskedWhereTheNameComesFromTheUser(t *testing.T) {
+	s := newStage(t)
+	s.write(projectFile, "image: HOST/app:${MY_TOKEN}\n")
+	for _, args := range [][]string{{"build", "-q", "--push", "-t", "HOST/mine", "."}, {"build", "--check", "."}} {
+		if status := s.run(args...); status != 0 {
+			t.Errorf("%v: status %d:\n%s", args, status, s.err.String())
+		}
+	}
+}
+
+func TestALoadUnderTheProjectsNameIsSaidBeforeTheBuild(t *testing.T) {
+	s := newStage(t)
+	s.write(projectFile, "image: HOST/app\n")
+	j, err := parseBuild(t.Context(), s.w, parsed(t, "--load", "."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := loadNote + s.host + "/app:latest (" + projectFile + ")"; !slices.Contains(j.notes, want) {
+		t.Errorf("%q is not among %q", want, j.notes)
+	}
+}
+
+func TestAProjectsFileIsAFileOfTheProject(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "shadow")
+	if err := os.WriteFile(secret, []byte("root:*:20228:0:99999:7::\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		make func() error
+		says []string
+	}{
+		"a link to a secret":       {func() error { return os.Symlink(secret, projectFile) }, []string{"is a link to", "leads out of the build context"}},
+		"a link to a device":       {func() error { return os.Symlink("/dev/zero", projectFile) }, []string{"leads out of the build context"}},
+		"a folder":                 {func() error { return os.Mkdir(projectFile, 0o755) }, []string{"is a directory, not a file"}},
+		"more than a person wrote": {func() error { return os.WriteFile(projectFile, bytes.Repeat([]byte("# \n"), 30_000), 0o600) }, []string{"is larger than 64KiB"}},
+		"another kind of text":     {func() error { return os.WriteFile(projectFile, []byte("root:*:20228:0:99999:7::\n"), 0o600) }, []string{`line 1: unknown key "root"`}},
+		"a key without an end": {
+			func() error { return os.WriteFile(projectFile, []byte(strings.Repeat("a", 100)+": 1\n"), 0o600) },
+			[]string{`unknown key "` + strings.Repeat("a", 40) + `"`},
+		},
+		"a key that is there twice": {
+			func() error { return os.WriteFile(projectFile, []byte("image: a\nimage: b\n"), 0o600) }, []string{`the key "image" is there twice`},
+		},
+		"no YAML": {func() error { return os.WriteFile(projectFile, []byte("image: &20228 a\nplatforms: *99999\n"), 0o600) }, []string{"this is no YAML"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			if err := tt.make(); err != nil {
+				t.Fatal(err)
+			}
+			if status := s.run("build", "--push"); status != exitUsage || s.connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.connects)
+			}
+			contains(t, s.err.String(), append(tt.says, "ERROR: "+projectFile)...)
+			if strings.Contains(s.err.String(), "20228") || strings.Contains(s.err.String(), "99999") {
+				t.Errorf("what the file holds is shown:\n%s", s.err.String())
+			}
+		})
+	}
+}
+
+func FuzzParseProject(f *testing.F) {
+	for _, seed := range []string{"image: app\nplatforms: [linux/arm64]\n", "image: [a, b]\nmedia-types: oci\ncross: off\n", "image: {a: b}\n", "x: &a [*a]\n", "a: !!binary x\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, err := parseProject(data)
+		if err != nil && len(err.Error()) > 1000 {
+			t.Errorf("%d bytes of error", len(err.Error()))
+		}
+	})
+}
+
+func FuzzExpand(f *testing.F) {
+	for _, seed := range []string{"app:${VERSION}", "${A}${B}", "${", "${}", "$${A}}", "${A${B}}"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		const value = "s3cr3t-v4lue"
+		_, err := expand(text, func(name string) (string, bool) {
+			if !isVariable(name) {
+				t.Errorf("%q is looked up", name)
+			}
+			return value, true
+		})
+		if err != nil && !strings.Contains(text, value) && strings.Contains(err.Error(), value) {
+			t.Errorf("a value is shown: %v", err)
+		}
+		if same, err := expand(text, func(name string) (string, bool) { return "${" + name + "}", true }); err == nil && same != text {
+			t.Errorf("%q became %q", text, same)
+		}
+	})
+}
+
+func TestTheFreeVariablesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/project-file.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range freeVariables {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("%s is not in docs/project-file.md", name)
+		}
+	}
+}
