@@ -5,17 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -97,77 +93,12 @@ func (s *solve) goBack(ctx context.Context, why string) error {
 	return err
 }
 
-// anew makes a platform again, emulated, after it went wrong. A failure then is the platform's own.
-func (s *solve) anew(ctx context.Context, r solved, why string, tell func(report), left func()) solved {
-	if s.keeper != nil {
-		s.keeper.drop(s.index)
-	}
-	if err := s.goBack(ctx, why); err != nil {
-		r.err = fmt.Errorf("%w (it was to be built again under emulation: %w)", r.err, err)
-		return r
-	}
-	if !s.recover(ctx) {
-		return r
-	}
-	next := s.made(ctx, tell, left)
-	next.retries, next.seconds = next.retries+r.retries, next.seconds+r.seconds
-	return next
-}
-
 // way is how the platform is made.
 func (s *solve) way() Job {
 	if s.job != nil {
 		return *s.job
 	}
 	return s.passed.plan.Jobs[s.index]
-}
-
-// astray tells why a platform whose steps were moved is to be built again without: a moved step has failed, or what was made by them is not
-// what it should be. "" is for every other failure: what is made from the same bytes fails again.
-func (s *solve) astray(err error) string {
-	if err == nil || s.moved.Definition == nil || s.back != "" {
-		return ""
-	}
-	if premise, ok := errors.AsType[*PremiseError](err); ok {
-		return premise.Error()
-	}
-	depends := s.depends()
-	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
-		ours := func(f gate.Finding) bool {
-			return f.Line == 0 || slices.ContainsFunc(s.got.graph.Steps, func(step graph.Step) bool { return depends[step.Digest] && step.Line == f.Line })
-		}
-		if slices.ContainsFunc(refused.Findings, ours) {
-			return "the executables are not what they should be: " + refused.Error()
-		}
-		return ""
-	}
-	for _, step := range s.got.graph.Steps {
-		if s.clock.hasFailed(step.Digest) && depends[step.Digest] {
-			return fmt.Sprintf("%q failed after steps were moved to %s", instruction(step.Name), platform.Format(s.env.Node.Platforms[0]))
-		}
-	}
-	return ""
-}
-
-// depends are the steps that fail by what was moved: those that were, and those that copy from them. Where a recipe was named, its results
-// are the same only as far as the user knows, so what is made from them belongs to it.
-func (s *solve) depends() map[digest.Digest]bool {
-	moved, named := map[digest.Digest]bool{}, false
-	for _, m := range s.moved.Steps {
-		moved[m.Digest] = true
-		r, _ := recipe.Find(m.Recipe)
-		named = named || !r.Auto || slices.ContainsFunc(s.req.Cross.Named, func(n cross.Named) bool { return n.Recipe == m.Recipe })
-	}
-	depends := maps.Clone(moved)
-	for _, step := range s.got.graph.Steps { // inputs come first
-		from := moved
-		if named {
-			from = depends
-		}
-		takes := slices.ContainsFunc(step.Inputs, func(d digest.Digest) bool { return from[d] })
-		depends[step.Digest] = depends[step.Digest] || takes && (named || step.Kind != graph.Exec)
-	}
-	return depends
 }
 
 // crossed is for the report.

@@ -2,6 +2,9 @@ package build
 
 import (
 	"cmp"
+	"context"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -15,17 +18,25 @@ import (
 
 // clock knows how long the steps of a platform's solves took, and which failed, from their messages. Its zero value knows nothing.
 type clock struct {
-	failed map[digest.Digest]bool
+	failed map[digest.Digest]stepFailure
+	said   map[digest.Digest][]byte                      // the end of what a step that has not ended, or has failed, has written
 	runs   map[digest.Digest]map[time.Time]time.Duration // by when each began: a step may begin again after its end
 }
 
+// stepFailure is how a step failed, and how long it took for that.
+type stepFailure struct {
+	err  string
+	took time.Duration
+}
+
+// stopped is the error of a step that was ended because of another one.
+func stopped(err string) bool { return strings.HasSuffix(err, context.Canceled.Error()) }
+
 // see takes in a message. What came from a cache, or has failed, took no time that says something.
 func (c *clock) see(msg *client.SolveStatus) {
+	c.listen(msg.Logs)
 	for _, v := range msg.Vertexes {
-		if c.failed == nil {
-			c.failed = map[digest.Digest]bool{}
-		}
-		c.failed[v.Digest] = v.Error != ""
+		c.fail(v)
 		if v.Started == nil || v.Completed == nil || v.Cached || v.Error != "" {
 			continue
 		}
@@ -39,10 +50,57 @@ func (c *clock) see(msg *client.SolveStatus) {
 	}
 }
 
+func (c *clock) fail(v *client.Vertex) {
+	if v.Error == "" || stopped(v.Error) {
+		delete(c.failed, v.Digest)
+		if v.Completed != nil {
+			delete(c.said, v.Digest)
+		}
+		return
+	}
+	if c.failed == nil {
+		c.failed = map[digest.Digest]stepFailure{}
+	}
+	f := stepFailure{err: v.Error}
+	if v.Started != nil && v.Completed != nil {
+		f.took = v.Completed.Sub(*v.Started)
+	}
+	c.failed[v.Digest] = f
+}
+
+// maxSaid is how much of a step's last words is kept, in bytes.
+const maxSaid = 16 << 10
+
+func (c *clock) listen(logs []*client.VertexLog) {
+	for _, l := range logs {
+		if c.said == nil {
+			c.said = map[digest.Digest][]byte{}
+		}
+		said := append(c.said[l.Vertex], l.Data...)
+		if len(said) > 2*maxSaid {
+			said = append([]byte(nil), said[len(said)-maxSaid:]...)
+		}
+		c.said[l.Vertex] = said
+	}
+}
+
+// diagnosis is a line of the Go compiler's, or of vet's, about a source.
+var diagnosis = regexp.MustCompile(`(?m)^(?:vet: )?[^\s:]+\.go:\d+:\d+: `)
+
+// diagnosed tells whether a step has ended with the compiler's words about a source.
+func (c *clock) diagnosed(d digest.Digest) bool {
+	return diagnosis.Match(c.said[d]) || diagnosis.Match(c.said[uncached(d)])
+}
+
 // uncached is the digest of a step that must not be taken from the cache, where two builds have it (solver/jobs.go of BuildKit).
 func uncached(d digest.Digest) digest.Digest { return digest.FromString(d.String() + "-ignorecache") }
 
-func (c *clock) hasFailed(d digest.Digest) bool { return c.failed[d] || c.failed[uncached(d)] }
+func (c *clock) hasFailed(d digest.Digest) bool { return c.failure(d).err != "" }
+
+// failure is the zero value for a step that has not failed.
+func (c *clock) failure(d digest.Digest) stepFailure {
+	return cmp.Or(c.failed[d], c.failed[uncached(d)])
+}
 
 // seconds that a step took; 0 if it did not run, or was in a cache.
 func (c *clock) seconds(d digest.Digest) float64 {

@@ -81,13 +81,13 @@ func solveAll(
 	decide := newClearing(asking, req, env, targets, withCaches(keep.solve, preflight))
 	solving, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	results := make([]solved, len(targets))
+	results, natives := make([]solved, len(targets)), &natives{}
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		s := &solve{
 			index: i, platform: target, req: req, env: env, cond: cond, reach: decide.reach, files: w.files, examiner: exam, bench: w.bench, cache: cache,
 			context: shared, recorded: i == recorded(env.Node, targets),
-			isolated: req.Cache.Mounts == IsolatedMounts,
+			isolated: req.Cache.Mounts == IsolatedMounts, natives: natives,
 		}
 		if cache.kept(req) {
 			s.keeper = keep

@@ -51,6 +51,7 @@ type solve struct {
 	asks     bool // something else than an image
 	recorded bool // see recorded
 	bench    *smoke.Bench
+	natives  *natives
 	isolated bool // has cache mounts of its own
 	clock    clock
 	witness  *witness // of the solve under way
@@ -77,9 +78,10 @@ func (s *solve) run(ctx context.Context) solved {
 	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
 	left := func() { worked.Do(s.cond.worked.Done) }
 	defer left()
+	defer s.natives.ends(s.index)
 	r := s.made(ctx, tell, left)
-	if why := s.astray(r.err); why != "" && ctx.Err() == nil && s.files.again(s.index) {
-		r = s.anew(ctx, r, why, tell, left)
+	if wrong := s.astray(ctx, r.err); wrong.why != "" && ctx.Err() == nil && s.files.again(s.index) {
+		r = s.anew(ctx, r, wrong, tell, left)
 	}
 	r.graph, r.clock, r.cross, r.job = s.got.graph, s.clock, s.crossed(), s.job
 	if r.err == nil {
@@ -128,6 +130,7 @@ func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway
 			seen.see(msg)
 			s.clock.see(msg)
 			s.witness.see(msg)
+			s.natives.see(s.index, msg)
 			s.env.Progress.Status(s.platform, msg)
 		}
 		s.env.Progress.Status(s.platform, nil)

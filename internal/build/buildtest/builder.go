@@ -40,6 +40,8 @@ type Builder struct {
 	Read, Run, Push Hook
 	// Step is called when a step runs a program or changes files. As in BuildKit, its error is that of the step for as long as a solve holds it.
 	Step func(p platform.Platform, name string) error
+	// Says is what a step writes before it ends; nil writes nothing.
+	Says func(p platform.Platform, name string) string
 	// Took is how long a step is said to have taken; nil says no time.
 	Took func(p platform.Platform, name string) time.Duration
 	// Export is called before a cache is exported; nil lets it be.

@@ -2,6 +2,7 @@ package buildtest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -76,6 +77,12 @@ func (j *job) tell(s graph.Step, cached bool, err error) {
 	v := &client.Vertex{Digest: s.Digest, Name: s.Name, Inputs: append([]digest.Digest(nil), s.Inputs...), Started: &began, Completed: &ended, Cached: cached}
 	if err != nil {
 		v.Error = err.Error()
+	}
+	if j.builder.Says != nil {
+		said := j.builder.Says(j.Platform, s.Name)
+		for part := range slices.Chunk([]byte(said), 10) { // BuildKit's messages end wherever they like
+			j.status <- &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: s.Digest, Stream: 2, Data: part}}}
+		}
 	}
 	j.status <- &client.SolveStatus{Vertexes: []*client.Vertex{v}}
 }
