@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"syscall"
-	"time"
 )
 
 // maxManifest is the size in bytes up to which answers are read at once; registries take manifests up to 4 MiB
@@ -17,13 +15,12 @@ import (
 const maxManifest = 4 << 20
 
 // attempt sends a request once, and reads the answer's body up to maxManifest bytes. The registry must be done with that within
-// the policy's silence, counted anew whenever it takes a part of the request's body; what is longer is left to the reader.
+// the policy's silence, counted anew whenever it takes a part of the request's body; once it has all of a large one it gets longer
+// (see [Retry.commit]). What is longer than maxManifest is left to the reader, and the silence is counted anew with each read.
 func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(t.policy.Silence, func() {
-		cancel(fmt.Errorf("%w within %s", errSilent, t.policy.Silence))
-	})
-	defer timer.Stop()
+	limit := newSilence(t.policy.Silence, cancel)
+	defer limit.stop()
 	try := req.Clone(ctx)
 	if req.GetBody != nil {
 		body, err := req.GetBody()
@@ -34,11 +31,17 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 		try.Body = body
 	}
 	if try.Body != nil && try.Body != http.NoBody {
-		try.Body = &audible{ReadCloser: try.Body, heard: func() { timer.Reset(t.policy.Silence) }}
+		try.Body = &audible{ReadCloser: try.Body, left: req.ContentLength, heard: func(left int64) {
+			if left == 0 {
+				limit.allow(t.policy.commit(req.ContentLength))
+				return
+			}
+			limit.allow(t.policy.Silence)
+		}}
 	}
 	resp, err := t.base.RoundTrip(try)
 	if err == nil {
-		if err = readAhead(resp, func() { cancel(nil) }); err == nil {
+		if err = readAhead(ctx, resp, limit, func() { cancel(nil) }); err == nil {
 			return resp, nil
 		}
 	}
@@ -50,26 +53,37 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// audible is a body whose reading shows that the other side listens.
+// audible is a body whose reading shows that the other side listens. heard is told how many bytes are left, which is negative where
+// that is not known.
 type audible struct {
 	io.ReadCloser
-	heard func()
+	left  int64
+	heard func(left int64)
 }
 
 func (a *audible) Read(p []byte) (int, error) {
-	a.heard()
-	return a.ReadCloser.Read(p)
+	if a.left != 0 {
+		a.heard(a.left)
+	}
+	n, err := a.ReadCloser.Read(p)
+	if a.left > 0 {
+		if a.left = max(0, a.left-int64(n)); a.left == 0 {
+			a.heard(0)
+		}
+	}
+	return n, err
 }
 
 // readAhead reads a body up to maxManifest bytes; done is called when the connection is not needed any more.
-func readAhead(resp *http.Response, done func()) error {
+func readAhead(ctx context.Context, resp *http.Response, limit *silence, done func()) error {
 	body := resp.Body
 	head, err := io.ReadAll(io.LimitReader(body, maxManifest+1))
 	if err != nil {
 		return errors.Join(err, body.Close())
 	}
 	if len(head) > maxManifest {
-		resp.Body = &rest{Reader: io.MultiReader(bytes.NewReader(head), body), body: body, done: done}
+		tail := &watched{ctx: ctx, body: body, limit: limit}
+		resp.Body = &rest{Reader: io.MultiReader(bytes.NewReader(head), tail), body: body, done: done}
 		return nil
 	}
 	if err := body.Close(); err != nil {

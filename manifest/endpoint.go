@@ -44,7 +44,7 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 		return nil, fmt.Errorf("registry %q: %w", name, err)
 	}
 	e.transport = &retryTransport{
-		base: base, registry: name, policy: opt.Retry, clock: opt.Clock, report: opt.Report,
+		base: base, registry: name, policy: opt.Retry, clock: opt.Clock, report: opt.Report, unable: &unable{},
 	}
 	e.auth = &auth.Client{
 		Client: &http.Client{Transport: &realmTransport{

@@ -200,7 +200,9 @@ func TestATokenServersNameThatLeadsToAForbiddenAddressGetsNothing(t *testing.T) 
 
 func TestATokenServerCannotSendTheClientOnToAForbiddenAddress(t *testing.T) {
 	for _, realm := range []string{"https://tokens.example/t", "https://reg.example/t"} {
-		onward := func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "https://metadata.example/", http.StatusFound) }
+		onward := func(w http.ResponseWriter, req *http.Request) {
+			http.Redirect(w, req, "https://metadata.example/", http.StatusFound)
+		}
 		registry := bearer(realm)
 		n := &network{
 			hosts: map[string]http.HandlerFunc{

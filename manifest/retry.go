@@ -21,7 +21,8 @@ type Retry struct {
 	// FirstDelay is the pause after the first attempt; it doubles each time, up to MaxDelay. Each pause is shortened by a
 	// random part of up to a half, so that many clients do not come back together. Zero means 500 milliseconds, 15 seconds.
 	FirstDelay, MaxDelay time.Duration
-	// Silence is how long one attempt may take; zero means 30 seconds.
+	// Silence is how long a registry may say and take nothing in one attempt; zero means 30 seconds. For the answer to a large blob that
+	// it has got whole, which it may have to move or copy then, it has as long again for each 256 MiB, up to 20 times as long.
 	Silence time.Duration
 	// Random returns a number in [0,1) for the pauses; nil means math/rand.
 	Random func() float64
@@ -56,6 +57,17 @@ func (r Retry) delay(attempt int) time.Duration {
 	return d - time.Duration(r.Random()*float64(d/2))
 }
 
+// Of how many bytes a registry is believed to take care within one silence, and how many silences it gets at most.
+const (
+	commitBytes = 256 << 20
+	maxCommit   = 20
+)
+
+// commit is how long a registry may take to answer when it has got all of a body of that many bytes.
+func (r Retry) commit(size int64) time.Duration {
+	return r.Silence * time.Duration(min(1+size/commitBytes, maxCommit))
+}
+
 // retryTransport repeats requests to one registry by its policy.
 type retryTransport struct {
 	base     http.RoundTripper
@@ -64,11 +76,12 @@ type retryTransport struct {
 	clock    Clock
 	report   func(Wait)
 	answered atomic.Bool // the registry has answered something
+	unable   *unable     // shared by all that is asked of the registry
 }
 
 // over is the same transport on top of another one.
 func (t *retryTransport) over(base http.RoundTripper) *retryTransport {
-	return &retryTransport{base: base, registry: t.registry, policy: t.policy, clock: t.clock, report: t.report}
+	return &retryTransport{base: base, registry: t.registry, policy: t.policy, clock: t.clock, report: t.report, unable: t.unable}
 }
 
 // gaveUpError is the end of several attempts.
@@ -95,10 +108,24 @@ func (e *gaveUpError) Unwrap() []error {
 }
 
 // RoundTrip sends the request until there is a final answer. Bodies up to a manifest's size are read before it returns, so
-// that a body that breaks off is repeated as well.
+// that a body that breaks off is repeated as well. A host that was given up a while ago is not asked.
 func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
 	start := t.clock.Now()
+	if err := t.unable.refuse(req.URL.Host, start); err != nil {
+		return nil, err
+	}
+	resp, err := t.repeat(req, start)
+	switch gave := (*gaveUpError)(nil); {
+	case errors.As(err, &gave) && gave.ctx == nil:
+		t.unable.giveUp(req.URL.Host, start, t.clock.Now(), t.policy.MaxWait, err)
+	case err == nil && !isTransientStatus(resp.StatusCode):
+		t.unable.answers(req.URL.Host, t.clock.Now())
+	}
+	return resp, err
+}
+
+func (t *retryTransport) repeat(req *http.Request, start time.Time) (*http.Response, error) {
+	ctx := req.Context()
 	for attempt := 1; ; attempt++ {
 		resp, err := t.attempt(req)
 		again, reason := t.transient(ctx, resp, err)

@@ -15,6 +15,7 @@ import (
 // Source is a repository to read from, by digests. It is an oras-go content.ReadOnlyStorage, for several goroutines; what it asks
 // of the registry goes with the client's login, schemes and retries, and the right to pull.
 type Source struct {
+	opt  Options
 	repo repository
 	root ocispecs.Descriptor
 	body []byte // of the root
@@ -29,7 +30,7 @@ func (c *Client) Source(ctx context.Context, ref reference.Named) (ocispecs.Desc
 	if err != nil {
 		return ocispecs.Descriptor{}, nil, fmt.Errorf("%s: %w", op, err)
 	}
-	s := &Source{repo: r}
+	s := &Source{opt: c.opt, repo: r}
 	s.root, s.body, err = r.fetch(s.scope(ctx), nameIn(ref))
 	if err != nil {
 		return ocispecs.Descriptor{}, nil, r.fail(ctx, op, err)
@@ -53,8 +54,9 @@ func (s *Source) scope(ctx context.Context) context.Context {
 	return auth.AppendRepositoryScope(ctx, s.repo.Reference, auth.ActionPull)
 }
 
-// Fetch reads a manifest or a blob; the caller closes it, and checks its bytes. An error is an [*Error], of kind [ErrNotFound] if
-// the repository has no such thing.
+// Fetch reads a manifest or a blob; the caller closes it, and checks its bytes. A blob that breaks off, or of which nothing comes for
+// [Retry.Silence], is read on from there, a few times; the read's error is an [*Error] then. An error is an [*Error], of kind
+// [ErrNotFound] if the repository has no such thing.
 func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	if desc.Digest == s.root.Digest && FamilyOf(desc.MediaType) != "" {
 		return io.NopCloser(bytes.NewReader(s.body)), nil
@@ -63,7 +65,10 @@ func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCl
 	if err != nil {
 		return nil, s.repo.fail(ctx, s.op("read", desc), err)
 	}
-	return rc, nil
+	if FamilyOf(desc.MediaType) != "" {
+		return rc, nil
+	}
+	return &resumed{ctx: ctx, source: s, desc: desc, body: rc}, nil
 }
 
 // Exists tells whether the repository has a manifest or a blob.

@@ -54,6 +54,24 @@ func CutBody(n int) Action {
 	return breakBody(n, func(http.ResponseWriter) { panic(http.ErrAbortHandler) })
 }
 
+// StallBody lets the registry answer, sends that many bytes of the body, and then nothing until the client gives up. A body that is
+// no longer than that comes whole.
+func StallBody(n int) Action {
+	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		answer := record(req, next)
+		again := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			copyHeader(w, answer)
+			w.WriteHeader(answer.Code)
+			w.Write(answer.Body.Bytes()) //nolint:errcheck,gosec // the client may be gone
+		})
+		if answer.Body.Len() <= n {
+			again(w, req)
+			return
+		}
+		breakBody(n, func(http.ResponseWriter) { Hang(w, req, next) })(w, req, again)
+	}
+}
+
 func breakBody(n int, end func(http.ResponseWriter)) Action {
 	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
 		answer := record(req, next)

@@ -1,0 +1,53 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// silence ends an attempt in which the registry says nothing for too long.
+type silence struct {
+	usual   time.Duration
+	current atomic.Int64
+	timer   *time.Timer
+}
+
+// newSilence begins to count at once.
+func newSilence(usual time.Duration, cancel context.CancelCauseFunc) *silence {
+	s := &silence{usual: usual}
+	s.current.Store(int64(usual))
+	s.timer = time.AfterFunc(usual, func() {
+		cancel(fmt.Errorf("%w within %s", errSilent, time.Duration(s.current.Load())))
+	})
+	return s
+}
+
+// allow counts anew, up to another limit.
+func (s *silence) allow(limit time.Duration) {
+	s.current.Store(int64(limit))
+	s.timer.Reset(limit)
+}
+
+func (s *silence) stop() { s.timer.Stop() }
+
+// watched is a body of which each read must bring something within the limit. Between reads nothing is counted: the reader may take
+// its time.
+type watched struct {
+	ctx   context.Context // of the attempt that the body belongs to
+	body  io.Reader
+	limit *silence
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	w.limit.allow(w.limit.usual)
+	n, err := w.body.Read(p)
+	w.limit.stop()
+	if cause := context.Cause(w.ctx); err != nil && !errors.Is(err, io.EOF) && cause != nil {
+		err = cause
+	}
+	return n, err
+}
