@@ -13,8 +13,8 @@ import (
 )
 
 // CheckPush finds out, before any work, whether a registry would take a push to a repository: it starts the upload of a blob and
-// cancels it, so that nothing is left there. It is over within Options.PushCheck, also when the registry hangs; the cancelling
-// may go on after it.
+// cancels it, so that nothing is left there. It is over within Options.PushCheck, also when the registry hangs; the time in which
+// Options.Credential is asked does not count, and the cancelling may go on after it.
 //
 // The error is an [*Error] of kind [ErrUnreachable], [ErrUnauthorized] or [ErrDenied]; its text says which registry was asked
 // over which scheme, what it answered and what can be done. A registry that answers something which says neither yes nor no
@@ -25,7 +25,7 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", op, err)
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, c.opt.PushCheck, fmt.Errorf("%w within %s", errSilent, c.opt.PushCheck))
+	bounded, cancel := withPatience(ctx, c.opt.PushCheck)
 	defer cancel()
 	bounded = r.pushScope(bounded)
 	resp, err := r.startUpload(bounded)

@@ -18,7 +18,8 @@ import (
 type Options struct {
 	// Credential answers what to log in with; auth.EmptyCredential means anonymously. host is the registry as image names have
 	// it: "docker.io" for Docker Hub, else host or host:port. It is asked when a registry wants a login, and again whenever a
-	// registry stops accepting the answer, so it should not remember what a credential helper said before.
+	// registry stops accepting the answer, so it should not remember what a credential helper said for longer than tokens hold. Its
+	// time is not counted against the registry; its context ends with the operation's.
 	Credential func(ctx context.Context, host string) (auth.Credential, error)
 	// PlainHTTP tells the registries that are tried with HTTP first, and then with HTTPS without verification.
 	// nil means [IsLoopback].

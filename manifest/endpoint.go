@@ -55,7 +55,9 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 		Credential: func(ctx context.Context, _ string) (auth.Credential, error) {
 			// Only this registry's requests pass here, so the host needs no check; oras-go would call Docker Hub
 			// by the name of its server.
+			resume := pause(ctx)
 			cred, err := opt.Credential(ctx, name)
+			resume()
 			if err != nil {
 				return auth.EmptyCredential, &credentialError{host: name, err: err}
 			}

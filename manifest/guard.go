@@ -26,6 +26,9 @@ func (e *RealmError) Error() string {
 	return fmt.Sprintf("no login is sent to the token server %q: %s is a link-local, cloud metadata or carrier-grade address", e.Server, e.Addr)
 }
 
+// lookupTimeout bounds the looking up of a name that need not be known here: behind a proxy no name is.
+const lookupTimeout = 2 * time.Second
+
 // CheckRealm tells whether a login may be sent to the token server that a registry names: the error, a [*RealmError], is of a server
 // whose host is a link-local, cloud metadata or carrier-grade address, or has such an address among its own. The registry's own host
 // is no such case: the user has named it. A name that cannot be looked up is left to whoever connects.
@@ -40,6 +43,8 @@ func CheckRealm(ctx context.Context, registry, realm string) error {
 	if err := checkHost(server.Hostname()); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", server.Hostname())
 	if err != nil {
 		return nil //nolint:nilerr // as documented

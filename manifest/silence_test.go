@@ -15,6 +15,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -239,4 +240,24 @@ func TestARegistryThatCannotServeOneThingIsAskedForTheRest(t *testing.T) {
 			t.Errorf("%d: %v (%d others)", status, err, others.Load())
 		}
 	}
+}
+
+func TestTheTimeOfTheCredentialsIsNotTheRegistrys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asks := answers(func(req *http.Request) *http.Response {
+			if _, _, loggedIn := req.BasicAuth(); loggedIn {
+				return &http.Response{StatusCode: http.StatusAccepted}
+			}
+			return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {`Basic realm="x"`}}}
+		})
+		client := manifest.New(manifest.Options{Transport: asks, Credential: func(ctx context.Context, host string) (auth.Credential, error) {
+			if err := manifest.Sleep(ctx, time.Minute); err != nil { // a person
+				return auth.EmptyCredential, err
+			}
+			return (&keyring{}).credential(ctx, host)
+		}})
+		if _, err := client.CheckPush(t.Context(), world{host: "reg.example"}.tag(t, "app")); err != nil {
+			t.Error(err)
+		}
+	})
 }

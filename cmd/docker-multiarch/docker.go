@@ -11,17 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
-	"github.com/docker/cli/cli/config/configfile"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/session/auth/authprovider"
 	"github.com/moby/buildkit/session/grpchijack"
-	"github.com/moby/moby/api/pkg/authconfig"
-	"github.com/moby/moby/api/types/registry"
-	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -43,7 +37,7 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
 	w.engine = sync.OnceValue(func() *engine.Engine { return engine.New(cli.Client()) }) // one, so that it is asked for its facts once
 	w.config = cli.ConfigFile
-	w.spec = func(opt connectOptions) (builder.Spec, error) { return builderSpec(cli, opt) }
+	w.spec = func(opt connectOptions) (builder.Spec, error) { return builderSpec(cli, w.logins(), opt) }
 	w.endpoint = func() (string, string) { return cli.CurrentContext(), cli.DockerEndpoint().Host }
 	w.cacheDir = func() string {
 		dir, _ := os.UserCacheDir() // an error is of a user without a home, who has no such place
@@ -54,7 +48,7 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w.registry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
 		info, err := w.engine().Info(ctx)
 		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
-		return newRegistry(cli, info, note), err
+		return newRegistry(w.logins(), info, note), err
 	}
 	w.anyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
 		info, err := w.engine().Info(ctx)
@@ -62,67 +56,32 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 		if errors.Is(err, engine.ErrUnreachable) {
 			err = nil
 		}
-		return newRegistry(cli, info, note), err
+		return newRegistry(w.logins(), info, note), err
 	}
 	w.connect = func(ctx context.Context, opt connectOptions) (*connection, error) {
-		return connectBuilder(ctx, cli, w.engine(), opt)
+		return connectBuilder(ctx, cli, w.engine(), w.logins(), opt)
 	}
 	return w
 }
 
 // newRegistry is the client that writes the index. It trusts and reaches what docker push does.
-func newRegistry(cli *command.DockerCli, info engine.Info, note func(string)) *manifest.Client {
+func newRegistry(logins *logins, info engine.Info, note func(string)) *manifest.Client {
 	return manifest.New(manifest.Options{
-		Credential: func(_ context.Context, host string) (auth.Credential, error) {
-			return credential(cli.ConfigFile(), host)
-		},
-		Insecure:  info.InsecureRegistries,
-		CertDirs:  certDirs(),
-		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
-		UserAgent: "docker-multiarch/" + version,
-		PushCheck: 3 * time.Second, // an unreachable registry is said in under five, also on a busy machine
+		Credential: logins.forRegistries(note),
+		Insecure:   info.InsecureRegistries,
+		CertDirs:   certDirs(),
+		Transport:  &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
+		UserAgent:  "docker-multiarch/" + version,
+		PushCheck:  3 * time.Second, // an unreachable registry is said in under five, also on a busy machine
 		Report: func(w manifest.Wait) {
 			note(fmt.Sprintf("waiting %s for %s: %s", w.Delay.Round(time.Second/10), w.Registry, w.Reason))
 		},
 	})
 }
 
-// authKey is how the Docker config file names a registry: Docker Hub has a name from older days.
-func authKey(host string) string {
-	if host == "docker.io" {
-		return "https://index.docker.io/v1/"
-	}
-	return host
-}
-
-func credential(file *configfile.ConfigFile, host string) (auth.Credential, error) {
-	c, err := file.GetAuthConfig(authKey(host))
-	if err != nil {
-		return auth.EmptyCredential, fmt.Errorf("the credential helper for %s failed: %w", host, err)
-	}
-	return auth.Credential{Username: c.Username, Password: c.Password, RefreshToken: c.IdentityToken, AccessToken: c.RegistryToken}, nil
-}
-
-// pullAuth is what the engine wants to pull an image.
-func pullAuth(file *configfile.ConfigFile) func(context.Context, string) (string, error) {
-	return func(_ context.Context, image string) (string, error) {
-		named, err := reference.ParseNormalizedNamed(image)
-		if err != nil {
-			return "", fmt.Errorf("invalid image name %q: %w", image, err)
-		}
-		c, err := file.GetAuthConfig(authKey(reference.Domain(named)))
-		if err != nil {
-			return "", err
-		}
-		return authconfig.Encode(registry.AuthConfig{
-			Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken, ServerAddress: c.ServerAddress,
-		})
-	}
-}
-
 // connectBuilder makes the builder that a build needs ready and connects to it.
-func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Engine, opt connectOptions) (*connection, error) {
-	spec, err := builderSpec(cli, opt)
+func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Engine, logins *logins, opt connectOptions) (*connection, error) {
+	spec, err := builderSpec(cli, logins, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +101,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 	}
 	solver := solver{client}
 	env := build.Env{
-		Auth:   authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{AuthConfigProvider: authprovider.LoadAuthConfig(cli.ConfigFile())}),
+		Auth:   logins.forBuilder(opt.note),
 		Client: clientName(),
 		Node: build.Node{
 			Name: node.Builder, Solver: solver, Blobs: builder.NewBlobs(client), Platforms: node.Platforms, CPUs: node.NCPU,
@@ -155,7 +114,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		},
 	}
 	env.Node.Install = func(ctx context.Context, ps []platform.Platform) error {
-		return installEmulators(ctx, eng, cli.ConfigFile(), emulation.InstallOptions{
+		return installEmulators(ctx, eng, logins, emulation.InstallOptions{
 			Shell: node, Platforms: ps, HelperImage: node.Image, Report: opt.note, Kernel: opt.containers,
 		})
 	}
@@ -182,11 +141,11 @@ func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 }
 
 // installEmulators makes the engine's kernel run the platforms of opt, as far as the engine allows it.
-func installEmulators(ctx context.Context, eng *engine.Engine, file *configfile.ConfigFile, opt emulation.InstallOptions) (err error) {
+func installEmulators(ctx context.Context, eng *engine.Engine, logins *logins, opt emulation.InstallOptions) (err error) {
 	if opt.Engine, err = eng.Info(ctx); err != nil {
 		return err
 	}
-	if opt.RegistryAuth, err = pullAuth(file)(ctx, emulation.DefaultImage); err != nil {
+	if opt.RegistryAuth, err = logins.forPulls(opt.Report)(ctx, emulation.DefaultImage); err != nil {
 		opt.Report("warning: " + err.Error())
 	}
 	opt.Runner = eng
@@ -195,14 +154,14 @@ func installEmulators(ctx context.Context, eng *engine.Engine, file *configfile.
 }
 
 // builderSpec is what the flags, the Docker config and the build's own references ask of the builder.
-func builderSpec(cli *command.DockerCli, opt connectOptions) (builder.Spec, error) {
+func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (builder.Spec, error) {
 	options, err := builder.ParseOptions(opt.builder.driverOpts...)
 	if err != nil {
 		return builder.Spec{}, &usage{err: fmt.Errorf("--driver-opt: %w", err)}
 	}
 	spec := builder.Spec{
 		Name: opt.builder.name, Image: opt.builder.image, Options: options, ToolVersion: version,
-		Proxies: proxies(cli), Auth: pullAuth(cli.ConfigFile()),
+		Proxies: proxies(cli), Auth: logins.forPulls(opt.note),
 	}
 	if opt.builder.config != "" {
 		if spec.Config, err = builder.LoadConfig(opt.builder.config); err != nil {

@@ -137,7 +137,7 @@ func (k *kernel) installOptions(ctx context.Context, w *world, o installOptions,
 	if image == "" {
 		image = emulation.DefaultImage
 	}
-	if opt.RegistryAuth, err = pullAuth(w.config())(ctx, image); err != nil {
+	if opt.RegistryAuth, err = w.logins().forPulls(w.say)(ctx, image); err != nil {
 		return opt, &usage{err: fmt.Errorf("--image: %w", err)}
 	}
 	return opt, nil

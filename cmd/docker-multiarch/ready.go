@@ -64,7 +64,7 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, exact(w.out)
 	r.env.Listings, r.env.Bases, r.env.Times = w.listings(), w.kept("bases"), w.kept("times")
 	if j.request.Outputs.Load != nil || len(j.request.Tests) > 0 {
-		r.env.Engine, r.env.PullAuth = w.engine(), pullAuth(w.config())
+		r.env.Engine, r.env.PullAuth = w.engine(), w.logins().forPulls(progress.Note)
 	}
 	return r, nil
 }

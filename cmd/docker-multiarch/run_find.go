@@ -134,7 +134,7 @@ func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
 		}
 		if at.ref != nil {
 			one.Pull = reference.TrimNamed(at.ref)
-			if one.Auth, err = pullAuth(f.w.config())(ctx, one.Pull.Name()); err != nil {
+			if one.Auth, err = f.w.logins().forPulls(f.w.say)(ctx, one.Pull.Name()); err != nil {
 				return nil, err
 			}
 		}

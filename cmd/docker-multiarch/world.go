@@ -42,6 +42,9 @@ type world struct {
 	proxies func() map[string]string
 	// config is the Docker config file.
 	config func() *configfile.ConfigFile
+	// loginsKept are the logins of that file; see logins.
+	loginsKept *logins
+	loginsOnce sync.Once
 	// registry is the client for all registries; note is told what it waits for. The insecure ones are those that the engine does not
 	// list as such.
 	registry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
