@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -34,7 +33,7 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 		printDigests(w, j, report)
 	}
 	if id := imageID(report); o.iidFile != "" && id != "" {
-		if err := os.WriteFile(o.iidFile, []byte(id), 0o644); err != nil {
+		if err := replaceFile(o.iidFile, []byte(id)); err != nil {
 			return fmt.Errorf("everything was built and delivered, but --iidfile could not be written: %w", err)
 		}
 	}

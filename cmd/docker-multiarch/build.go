@@ -165,14 +165,17 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if o.dryRun {
 		return runPlan(ctx, w, o, j)
 	}
-	if err := clearOutputs(o); err != nil {
+	if err := checkPlaces(o, j); err != nil {
+		return &usage{err: err}
+	}
+	if err := checkOutputs(o.files()); err != nil {
 		return err
 	}
 	progress, err := newDisplay(ctx, w, o, j)
 	if err != nil {
 		return err
 	}
-	report, err := perform(ctx, w, j, progress)
+	report, err := perform(ctx, w, j, o.files(), progress)
 	if cerr := progress.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
@@ -186,14 +189,17 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	return err
 }
 
-// perform builds, when all is there that it needs.
-func perform(ctx context.Context, w *world, j job, progress *display) (build.Report, error) {
+// perform builds, when all is there that it needs. files are those that tell of it: earlier ones are removed then, and not before.
+func perform(ctx context.Context, w *world, j job, files []flagFile, progress *display) (build.Report, error) {
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return build.Report{}, err
 	}
 	r, err := prepare(ctx, w, &j, progress)
 	defer r.close()
 	if err != nil {
+		return build.Report{}, err
+	}
+	if err := removeOutputs(files); err != nil {
 		return build.Report{}, err
 	}
 	report, err := build.Run(ctx, j.request, r.env, r.preflight)

@@ -16,9 +16,13 @@ type callStatus int
 func (s callStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
 // runCall asks the frontend instead of building. There is no output and no registry: what is said about them is left aside, so that
-// --check can be added to any build.
+// --check can be added to any build, and what a build wrote to its files stays.
 func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
-	if err := clearOutputs(o); err != nil {
+	o.iidFile, o.report = "", ""
+	if err := checkPlaces(o, j); err != nil {
+		return &usage{err: err}
+	}
+	if err := checkOutputs(o.files()); err != nil {
 		return err
 	}
 	progress, err := newDisplay(ctx, w, o, j)

@@ -87,7 +87,8 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 		return err
 	}
 	req.Note = func(line string) { fmt.Fprintln(w.err, line) }
-	if err := clearOutputs(buildOptions{metadataFile: o.metadataFile}); err != nil {
+	metadata := buildOptions{metadataFile: o.metadataFile}.files()
+	if err := checkOutputs(metadata); err != nil {
 		return err
 	}
 	if req.Registry, err = w.registryFor(ctx, o.insecure, mergeNames(req, words)...); err != nil {
@@ -95,6 +96,11 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 	}
 	if req.Inputs, req.Looks, err = merge.Read(ctx, req.Registry, words, req.Tags...); err != nil {
 		return err
+	}
+	if !o.dryRun {
+		if err := removeOutputs(metadata); err != nil {
+			return err
+		}
 	}
 	res, err := merge.Merge(ctx, req)
 	return answerMerge(w, o, res, err)

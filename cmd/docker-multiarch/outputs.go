@@ -4,60 +4,91 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
 
-// clearOutputs removes the files of an earlier run, so that a failed build leaves no result that looks like its own, and finds
-// out before the build whether they can be written. What is no regular file (/dev/stdout) is left in its place.
-func clearOutputs(o buildOptions) error {
-	files, err := o.files()
-	if err != nil {
-		return &usage{err: err}
+// flagFile is a file that a flag asks for.
+type flagFile struct{ flag, name string }
+
+// files are those that tell of a build.
+func (o buildOptions) files() (files []flagFile) {
+	for _, f := range []flagFile{{"--iidfile", o.iidFile}, {"--metadata-file", o.metadataFile}, {"--report", o.report}} {
+		if f.name != "" && f != (flagFile{"--report", "-"}) {
+			files = append(files, f)
+		}
 	}
-	for _, out := range files {
-		f, err := os.OpenFile(out.name, os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return &usage{err: fmt.Errorf("%s: %w", out.flag, err)}
-		}
-		err = f.Close()
-		if isRegular(out.name) {
-			err = errors.Join(err, os.Remove(out.name))
-		}
-		if err != nil {
-			return &usage{err: fmt.Errorf("%s: %w", out.flag, err)}
+	return files
+}
+
+// checkOutputs finds out whether the files can be written, and changes nothing: what is there is of an earlier run, and the user's for
+// as long as this one has not begun.
+func checkOutputs(files []flagFile) error {
+	for _, f := range files {
+		if err := checkOutput(f.name); err != nil {
+			return &usage{err: fmt.Errorf("%s: %w", f.flag, err)}
 		}
 	}
 	return nil
 }
 
-// flagFile is a file that a flag asks for.
-type flagFile struct{ flag, name string }
-
-// files are those that tell of a build. Two flags cannot have the same one.
-func (o buildOptions) files() (files []flagFile, err error) {
-	for _, f := range []flagFile{{"--iidfile", o.iidFile}, {"--metadata-file", o.metadataFile}, {"--report", o.report}} {
-		if f.name == "" || f == (flagFile{"--report", "-"}) {
-			continue
-		}
-		for _, other := range files {
-			if path := realPath(f.name); path == realPath(other.name) && (!exists(path) || isRegular(path)) {
-				return nil, fmt.Errorf("%s and %s would both be written to %q", other.flag, f.flag, f.name)
-			}
-		}
-		files = append(files, f)
+func checkOutput(name string) error {
+	info, err := os.Stat(name)
+	if err == nil && info.IsDir() {
+		return &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR}
 	}
-	return files, nil
+	if writtenInPlace(name) {
+		return nil
+	}
+	if isRegular(name) {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0) // a rename would replace it, but it is protected
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	f, err := beside(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-func exists(name string) bool {
-	_, err := os.Lstat(name)
-	return err == nil
+// removeOutputs removes the files of an earlier run, so that a build that fails leaves no result that looks like its own.
+func removeOutputs(files []flagFile) error {
+	for _, f := range files {
+		if !isRegular(f.name) {
+			continue
+		}
+		if err := os.Remove(f.name); err != nil {
+			return fmt.Errorf("%s: %w", f.flag, err)
+		}
+	}
+	return nil
 }
 
 func isRegular(name string) bool {
 	info, err := os.Lstat(name)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// writtenInPlace tells whether a file is written to, and not replaced: a device, a pipe, or one of the streams that this program was
+// started with, by its name ("/dev/stdout", "/dev/fd/3"). A link is replaced: what it leads to is not what the user named.
+func writtenInPlace(name string) bool {
+	info, err := os.Lstat(name)
+	if err != nil || info.Mode().IsRegular() {
+		return false
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return true
+	}
+	abs, err := filepath.Abs(name)
+	return err == nil && (strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/"))
 }
 
 func writeMetadata(name string, m any) error {
@@ -68,13 +99,18 @@ func writeMetadata(name string, m any) error {
 	return replaceFile(name, append(data, '\n'))
 }
 
-// replaceFile replaces the file in one step: a reader sees all of it or none. What is there and no regular file, such as
-// /dev/stdout, is written to instead.
+// replaceFile replaces the file in one step: a reader sees all of it or none. A link is replaced, too. What is [writtenInPlace] is added
+// to instead, if somebody reads from it.
 func replaceFile(name string, data []byte) error {
-	if exists(name) && !isRegular(name) {
-		return os.WriteFile(name, data, 0o644)
+	if writtenInPlace(name) {
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0) // a pipe without a reader is an error, not a wait
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(data)
+		return errors.Join(err, f.Close())
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
+	f, err := beside(name)
 	if err != nil {
 		return err
 	}
@@ -87,4 +123,13 @@ func replaceFile(name string, data []byte) error {
 		_ = os.Remove(f.Name()) // the error that matters is the first
 	}
 	return err
+}
+
+// beside makes a file that is to get the name later.
+func beside(name string) (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		path.Path = name
+	}
+	return f, err
 }

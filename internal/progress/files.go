@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,13 +39,27 @@ func (f *files) of(lane string) (*stream, error) {
 	if s := f.to[lane]; s != nil {
 		return s, nil
 	}
-	file, err := os.Create(filepath.Join(f.dir, FileName(lane)))
+	file, err := create(filepath.Join(f.dir, FileName(lane)))
 	if err != nil {
 		return nil, err
 	}
 	f.open[lane] = file
 	f.to[lane] = &stream{out: file}
 	return f.to[lane], nil
+}
+
+// create makes a log. It takes the place of an earlier one, or of a link: what that leads to is not in the folder.
+func create(name string) (*os.File, error) {
+	switch info, err := os.Lstat(name); {
+	case err != nil || info.Mode().IsRegular():
+	case info.Mode()&fs.ModeSymlink != 0:
+		if err := os.Remove(name); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("%s is there, and is not a file", name)
+	}
+	return os.Create(name)
 }
 
 func (f *files) close() error {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/progress"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// checkPlaces refuses flags of which one would overwrite what another one writes, or reads.
+func checkPlaces(o buildOptions, j job) error {
+	written := append(o.files(), j.logFiles(o)...)
+	for i, f := range written {
+		for _, other := range written[:i] {
+			if samePlace(f.name, other.name) {
+				return bothWritten(other.flag, f)
+			}
+		}
+		if err := j.checkPlace(f); err != nil {
+			return err
+		}
+	}
+	for _, dest := range j.destFiles() {
+		written = append(written, flagFile{"--output", dest})
+	}
+	for _, in := range j.inputs(o) {
+		for _, f := range written {
+			if samePlace(f.name, in.name) {
+				return fmt.Errorf("%s would overwrite %q, which the build reads (%s)", f.flag, in.name, in.flag)
+			}
+		}
+	}
+	return nil
+}
+
+// checkPlace compares a flag's file with the outputs, which were compared with each other before.
+func (j job) checkPlace(f flagFile) error {
+	for _, dest := range j.destFiles() {
+		if samePlace(f.name, dest) {
+			return bothWritten("--output", f)
+		}
+	}
+	for _, a := range j.request.Outputs.Archives {
+		if rel, in := within(a.Dest, f.name); a.Folder && in && ofLayout(rel) {
+			return fmt.Errorf("%s %q is a file of the layout that --output writes to %q", f.flag, f.name, a.Dest)
+		}
+	}
+	for _, files := range j.request.Outputs.Files {
+		if rel, in := within(files.Dest, f.name); in && !files.Tar && (files.Delete || rel == ".") {
+			return fmt.Errorf("--output %q would take the place of %q, which %s writes", files.Dest, f.name, f.flag)
+		}
+	}
+	return nil
+}
+
+func bothWritten(flag string, f flagFile) error {
+	return fmt.Errorf("%s and %s would both be written to %q", flag, f.flag, f.name)
+}
+
+// logFiles are those of --log-dir, as far as the platforms are known.
+func (j job) logFiles(o buildOptions) (files []flagFile) {
+	if o.progress.logDir == "" {
+		return nil
+	}
+	for _, lane := range append([]string{progress.Shared}, platform.FormatAll(j.request.Platforms)...) {
+		files = append(files, flagFile{"--log-dir", filepath.Join(o.progress.logDir, progress.FileName(lane))})
+	}
+	return files
+}
+
+// destFiles are the outputs that are files.
+func (j job) destFiles() (files []string) {
+	for _, a := range j.request.Outputs.Archives {
+		if !a.Folder && a.Dest != "-" {
+			files = append(files, a.Dest)
+		}
+	}
+	for _, f := range j.request.Outputs.Files {
+		if f.Tar && f.Dest != "-" {
+			files = append(files, f.Dest)
+		}
+	}
+	return files
+}
+
+// inputs are the files that flags name to be read, and those that the context chooses.
+func (j job) inputs(o buildOptions) (files []flagFile) {
+	src := j.request.Source
+	for _, d := range append(slices.Collect(maps.Values(src.Own)), src.Dockerfile) {
+		if d.Shown != "" && d.Shown != "stdin" {
+			files = append(files, flagFile{"the Dockerfile", d.Shown})
+		}
+	}
+	for _, s := range j.request.Secrets {
+		files = append(files, flagFile{"--secret", s.FilePath})
+	}
+	files = append(files, flagFile{"--builder-config", o.builder.config})
+	if src.ContextDir != "" {
+		for _, name := range []string{projectFile, ".dockerignore"} {
+			files = append(files, flagFile{"the build context", filepath.Join(src.ContextDir, name)})
+		}
+	}
+	return slices.DeleteFunc(files, func(f flagFile) bool { return f.name == "" })
+}
+
+// samePlace tells whether two names are of one file, however they are spelled. A device or a pipe takes what it gets from both.
+func samePlace(a, b string) bool {
+	one, errOne := os.Stat(a)
+	other, errOther := os.Stat(b)
+	if errOne == nil && !one.IsDir() && !one.Mode().IsRegular() {
+		return false
+	}
+	return ownPlace(a) == ownPlace(b) || realPath(a) == realPath(b) || errOne == nil && errOther == nil && os.SameFile(one, other)
+}
+
+// ownPlace is where a name is, without following it if it is a link itself.
+func ownPlace(name string) string {
+	return filepath.Join(realPath(filepath.Dir(name)), filepath.Base(name))
+}
+
+// within tells whether a file is in a folder, or is it, and where.
+func within(folder, file string) (rel string, in bool) {
+	rel, err := filepath.Rel(realPath(folder), ownPlace(file))
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// ofLayout tells whether a path in an OCI layout is a file of its own.
+func ofLayout(rel string) bool {
+	first, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+	return slices.Contains([]string{".", ocispecs.ImageIndexFile, ocispecs.ImageLayoutFile, ocispecs.ImageBlobsDir}, first)
+}
