@@ -49,7 +49,7 @@ func readELF(s *stream) (File, bool) {
 	}
 	switch kind {
 	case elf.ET_EXEC, elf.ET_DYN:
-		f.Interpreter = h.loader(s)
+		h.program(s, &f)
 		f.Kind = Shared
 		if kind == elf.ET_EXEC || f.Interpreter != "" {
 			f.Kind = Executable
@@ -60,6 +60,27 @@ func readELF(s *stream) (File, bool) {
 		f.Kind = Object
 	}
 	return f, true
+}
+
+// program reads what the program headers lead to, as far as the headers make sense.
+func (h *header) program(s *stream, f *File) {
+	g := h.segments(s)
+	deep := s.keep > 0
+	if deep {
+		s.extend(g.end())
+	}
+	if deep && g.dynamic.offset < g.interp.offset { // files are read forward
+		s.dynamic = h.dynamicOf(s, g)
+	}
+	if f.Machine == "amd64" {
+		f.Level = h.level(s, g.property)
+	}
+	if size := g.interp.size; size > 1 && size <= maxLoaderName {
+		f.Interpreter = text(s.at(g.interp.offset, int(size)))
+	}
+	if deep && s.dynamic == nil {
+		s.dynamic = h.dynamicOf(s, g)
+	}
 }
 
 // header reads what follows the identification.
@@ -86,28 +107,36 @@ func (h *header) word(b []byte) int64 {
 	return int64(h.order.Uint32(b))
 }
 
-// loader finds PT_INTERP; "" if there is none, or the headers make no sense.
-func (h *header) loader(s *stream) string {
-	entry, offset, filesz := 32, 4, 16
+// segments reads the program headers.
+func (h *header) segments(s *stream) (g segments) {
+	entry, offset, addr, filesz := 32, 4, 8, 16
 	if h.wide {
-		entry, offset, filesz = 56, 8, 32
+		entry, offset, addr, filesz = 56, 8, 16, 32
 	}
 	if h.phentsize != entry || h.phnum == 0 || h.phnum*entry > maxProgramHeaders {
-		return ""
+		return segments{}
 	}
 	for i := range h.phnum {
 		b := s.at(h.phoff+int64(i*entry), entry)
 		if b == nil {
-			return ""
+			return g
 		}
-		if elf.ProgType(h.order.Uint32(b)) != elf.PT_INTERP {
+		found := segment{h.word(b[offset:]), h.word(b[addr:]), h.word(b[filesz:])}
+		if found.offset < 0 || found.addr < 0 || found.size < 0 || found.offset > 1<<48 || found.size > 1<<48 {
 			continue
 		}
-		at, size := h.word(b[offset:]), h.word(b[filesz:])
-		if size <= 1 || size > maxLoaderName {
-			return ""
+		switch elf.ProgType(h.order.Uint32(b)) {
+		case elf.PT_LOAD:
+			g.loads = append(g.loads, found)
+		case elf.PT_INTERP:
+			if g.interp.size == 0 {
+				g.interp = found
+			}
+		case elf.PT_DYNAMIC:
+			g.dynamic = found
+		case elf.PT_GNU_PROPERTY:
+			g.property = found
 		}
-		return text(s.at(at, int(size)))
 	}
-	return ""
+	return g
 }

@@ -54,6 +54,8 @@ type File struct {
 	Interpreter string   `json:"interpreter,omitempty"`
 	Args        []string `json:"args,omitempty"` // of the #! line: Linux passes what follows the program as one argument
 	Kind        string   `json:"kind,omitempty"` // one of the constants above; "" of scripts
+	// Level is the x86-64 level that an ELF program for amd64 says it needs: 2 is x86-64-v2. 0 if it says nothing, as most do.
+	Level int `json:"level,omitempty"`
 }
 
 // headSize is how much of a file [Read] looks at first: headers, program headers and the loader's name are nearly always there.
@@ -63,8 +65,11 @@ const headSize = 4096
 // nothing executable, and then nothing of rest is read. ok is false for what is no executable of any format, and for one that is
 // cut off before its machine is told. Where a file is damaged further on, what was found until there is returned. An error is rest's.
 func Read(head []byte, rest io.Reader) (f File, ok bool, err error) {
-	s := &stream{head: head, rest: rest}
-	switch {
+	return read(&stream{head: head, rest: rest})
+}
+
+func read(s *stream) (f File, ok bool, err error) {
+	switch head := s.head; {
 	case bytes.HasPrefix(head, []byte("\x7fELF")):
 		f, ok = readELF(s)
 	case bytes.HasPrefix(head, []byte("MZ")):

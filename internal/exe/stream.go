@@ -12,6 +12,10 @@ type stream struct {
 	rest io.Reader // what follows head, or what follows pos once skipped
 	pos  int64     // how far the file was read beyond head; 0: not at all
 	err  error     // of rest, other than its end
+
+	keep    int64    // how much of the beginning may stay; 0 is headSize
+	buf     []byte   // for it
+	dynamic *Dynamic // what was found there
 }
 
 // at returns n bytes at an offset, nil if the file ends before or they were passed already. It is valid until the next call.
@@ -38,6 +42,22 @@ func (s *stream) fill() {
 	more, err := io.ReadFull(s.rest, whole[n:])
 	s.fail(err)
 	s.head = whole[:n+more]
+}
+
+// extend makes the head reach to an offset, as far as it may.
+func (s *stream) extend(end int64) {
+	s.fill()
+	end = min(end, s.keep)
+	if s.rest == nil || s.pos != 0 || end <= int64(len(s.head)) {
+		return
+	}
+	if int64(len(s.buf)) < end {
+		s.buf = make([]byte, max(end, min(2*int64(len(s.buf)), s.keep)))
+	}
+	n := copy(s.buf, s.head)
+	more, err := io.ReadFull(s.rest, s.buf[n:end])
+	s.fail(err)
+	s.head = s.buf[:n+more]
 }
 
 // beyond reads what lies further, and lets go of what is before it.

@@ -55,7 +55,7 @@ func TestADamagedListingIsReadAnew(t *testing.T) {
 		"cut off":         func(old []byte) []byte { return old[:len(old)-3] },
 		"empty":           func([]byte) []byte { return nil },
 		"one bit":         func(old []byte) []byte { old = bytes.Clone(old); old[len(old)-9] ^= 4; return old },
-		"another version": func(old []byte) []byte { return bytes.Replace(old, []byte("listing 1"), []byte("listing 0"), 1) },
+		"another version": func(old []byte) []byte { return bytes.Replace(old, []byte("listing 2"), []byte("listing 1"), 1) },
 		"rubbish":         func([]byte) []byte { return bytes.Repeat([]byte("x"), 500) },
 	} {
 		s, dir := newStore(), t.TempDir()

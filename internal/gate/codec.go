@@ -14,7 +14,7 @@ import (
 )
 
 // cacheVersion is the beginning of an encoded listing. It changes with the encoding, and when package exe or scan find other things.
-const cacheVersion = "docker-multiarch listing 1\n"
+const cacheVersion = "docker-multiarch listing 2\n"
 
 // codec is how listings are compressed; made once, since that takes longer than to use it. zstd's checksum tells a damaged file.
 var codec = sync.OnceValues(func() (*zstd.Encoder, *zstd.Decoder) {
@@ -61,6 +61,7 @@ func (l *Listing) plain() (b []byte) {
 		b = binary.AppendUvarint(b, uint64(e.Mode))
 		b = appendText(b, e.Link)
 		b = binary.AppendUvarint(b, uint64(index[e.Exe])) //nolint:gosec // an index
+		b = e.Body.append(b)
 		last = e.Path
 	}
 	for _, list := range [][]string{l.Hidden, l.Opaque} {
@@ -73,6 +74,44 @@ func (l *Listing) plain() (b []byte) {
 		return append(b, 1)
 	}
 	return append(b, 0)
+}
+
+// The kinds of bodies in an encoded listing.
+const (
+	noBody = iota
+	dynamicBody
+	scriptBody
+)
+
+func (body *Body) append(b []byte) []byte {
+	switch {
+	case body == nil:
+		return append(b, noBody)
+	case body.Dynamic == nil:
+		return appendText(append(b, scriptBody), body.Script)
+	}
+	d := body.Dynamic
+	b = appendText(appendText(appendText(append(b, dynamicBody), d.Soname), d.RPath), d.RunPath)
+	b = binary.AppendUvarint(b, uint64(len(d.Needed)))
+	for _, name := range d.Needed {
+		b = appendText(b, name)
+	}
+	return b
+}
+
+func (r *reader) body() *Body {
+	switch r.byte() {
+	case noBody:
+		return nil
+	case scriptBody:
+		return &Body{Script: string(r.bytes())}
+	case dynamicBody:
+		d := &exe.Dynamic{Soname: string(r.bytes()), RPath: string(r.bytes()), RunPath: string(r.bytes())}
+		d.Needed = r.texts()
+		return &Body{Dynamic: d}
+	}
+	r.bad = true
+	return nil
 }
 
 func appendText(b []byte, s string) []byte {
@@ -127,7 +166,7 @@ type reader struct {
 }
 
 func (r *reader) entries(files []*exe.File) []Entry {
-	const least = 6 // bytes of an entry
+	const least = 7 // bytes of an entry
 	count, total := r.number(), r.number()
 	if count > len(r.b)/least || total > maxListing {
 		r.bad = true
@@ -150,6 +189,7 @@ func (r *reader) entries(files []*exe.File) []Entry {
 		e.Mode = uint16(r.number() & 0o7777)
 		e.Link = string(r.bytes())
 		file := r.number()
+		e.Body = r.body()
 		if kind >= len(types) || file > len(files) || len(paths) > total {
 			r.bad = true
 			return nil

@@ -56,6 +56,7 @@ type examination struct {
 	asked    []bool          // by layer: there is a listing, or there will be none
 	errs     []error         // by layer: why there is no listing
 	accused  map[string]bool // paths that a finding is about already
+	leveled  bool            // there is a finding about the x86-64 level
 	result   Result
 }
 

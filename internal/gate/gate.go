@@ -111,6 +111,10 @@ const (
 	CheckLoader             = "loader-machine"      // so is its dynamic loader
 	CheckLoaderMissing      = "loader-missing"      // its dynamic loader is not in the image
 	CheckInterpreterMissing = "interpreter-missing" // the interpreter of the script that starts is not in the image
+	CheckLibrary            = "library-machine"     // so is a library that it needs
+	CheckLibraryMissing     = "library-missing"     // a library that it needs is not in the image
+	CheckLevel              = "x86-level"           // it needs a later x86-64 than the platform promises
+	CheckBase               = "base-machine"        // programs of the base image are for another machine
 	CheckCommand            = "cmd-machine"         // an argument of the entrypoint is a program for another machine
 	CheckMachine            = "machine"             // another file is for another machine
 	CheckCompat             = "compat"              // the program that starts is for a narrower mode of the machine

@@ -48,7 +48,7 @@ func TestAListingHasWhatALayerHas(t *testing.T) {
 			{Path: "usr/data", Type: gate.File, Mode: 0o4755},
 			{Path: "usr/hard", Type: gate.Hardlink, Link: "usr/app"},
 			{Path: "usr/link", Type: gate.Symlink, Mode: 0o777, Link: "/abs/../x"},
-			{Path: "usr/start", Type: gate.File, Mode: 0o755, Exe: &exe.File{Format: exe.Script, Interpreter: "/bin/sh", Args: []string{"-e"}}},
+			{Path: "usr/start", Type: gate.File, Mode: 0o755, Exe: &exe.File{Format: exe.Script, Interpreter: "/bin/sh", Args: []string{"-e"}}, Body: &gate.Body{Script: "#!/bin/sh -e\necho hello\n"}},
 		},
 		Hidden: []string{"usr/gone"},
 		Opaque: []string{"opt"},

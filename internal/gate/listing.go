@@ -26,6 +26,27 @@ type Entry struct {
 	Mode uint16    `json:"mode"`           // permissions, with setuid 04000, setgid 02000 and sticky 01000
 	Link string    `json:"link,omitempty"` // of a symlink as it is, of a hard link as a Path
 	Exe  *exe.File `json:"exe,omitempty"`  // of a file that is an executable or a script; shared by those that are alike, not to be written to
+	Body *Body     `json:"body,omitempty"` // of a file of which more than that was kept; not to be written to
+}
+
+// A Body is what is kept of a file to know what it needs, or starts, once it is the image's to start.
+type Body struct {
+	Dynamic *exe.Dynamic `json:"dynamic,omitempty"` // of an ELF file with a dynamic section; nil where that is not known
+	Script  string       `json:"script,omitempty"`  // the text of a shell's script; "" of one that is too long
+}
+
+func (b *Body) size() int {
+	if b == nil {
+		return 0
+	}
+	n := bodyCost + len(b.Script)
+	if d := b.Dynamic; d != nil {
+		n += len(d.Soname) + len(d.RPath) + len(d.RunPath)
+		for _, name := range d.Needed {
+			n += len(name) + neededCost
+		}
+	}
+	return n
 }
 
 // A Listing is what one layer has. It is not written to once it is made.
@@ -41,7 +62,7 @@ type Listing struct {
 func (l *Listing) cost() int {
 	n := (len(l.Entries) + len(l.Hidden) + len(l.Opaque)) * entryCost
 	for _, e := range l.Entries {
-		n += len(e.Path) + len(e.Link)
+		n += len(e.Path) + len(e.Link) + e.Body.size()
 	}
 	return n
 }

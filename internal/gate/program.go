@@ -73,6 +73,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 			Message: fmt.Sprintf("%s is for %s: it %s", p.name(), f, why),
 		})
 	}
+	x.level(p.place, f, p.name())
 	switch {
 	case f.Format == exe.Script && depth < maxScripts:
 		x.interpreter(ctx, p, f, depth)
@@ -165,5 +166,7 @@ func (x *examination) loader(ctx context.Context, of program, f exe.File) {
 			Severity: p.severity(), Check: CheckLoader, Path: "/" + p.Path, Found: l.String(), Wanted: f.String(),
 			Message: fmt.Sprintf("%s is for %s, the program for %s%s", p.name(), l, f, x.origin(p.layer)),
 		})
+	default:
+		x.libraries(ctx, of, f, at)
 	}
 }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,10 +22,16 @@ const (
 	maxListing = 64 << 20
 	entryCost  = 64
 	fileCost   = 1000 // of an exe.File, and of what tells it from others while the layer is read
+	bodyCost   = 128  // of a Body, and neededCost of each name in it
+	neededCost = 16
+	// maxText is how much text of a shell's script is kept, and maxTexts of all scripts of a layer, in bytes.
+	maxText, maxTexts = 32 << 10, 2 << 20
 	// glance is how much of each file is looked at before it is known to be no executable.
 	glance = 64
 	// How far into a file, and into all files of a layer, its headers are followed: a sparse file is as long as it says.
 	maxAhead, maxAheadInAll = 64 << 20, 4 << 30
+	// maxDeepInAll is how far libraries' names are looked for: the rest of maxAheadInAll is for headers.
+	maxDeepInAll = maxAheadInAll / 2
 )
 
 // scan lists a layer from its tar stream, as far as the listing takes no more than about most bytes. Only the beginnings of files are
@@ -56,6 +63,9 @@ type scanner struct {
 	ahead   int64 // bytes that were read in files behind the glance
 	most    int
 	head    [glance]byte
+	reader  exe.Reader
+	text    []byte // of the script that is being read
+	texts   int    // bytes of scripts that were kept
 }
 
 func (s *scanner) add(h *tar.Header) error {
@@ -98,7 +108,11 @@ func (s *scanner) look(e *Entry) error {
 	}
 	rest := io.LimitedReader{R: s.tar, N: min(maxAhead, maxAheadInAll-s.ahead)}
 	allowed := rest.N
-	f, ok, err := exe.Read(s.head[:n], &rest)
+	head, whole, err := s.scriptText(s.head[:n], &rest)
+	if err != nil {
+		return err
+	}
+	f, d, ok, err := s.read(head, &rest)
 	s.ahead += allowed - rest.N
 	if err != nil || !ok {
 		return err
@@ -108,7 +122,62 @@ func (s *scanner) look(e *Entry) error {
 		s.files[k] = &f
 	}
 	e.Exe = s.files[k]
+	s.keep(e, d, head, whole)
 	return nil
+}
+
+// scriptText reads a script to its end, as far as it is kept; whole says that this was the end.
+func (s *scanner) scriptText(head []byte, rest io.Reader) (text []byte, whole bool, err error) {
+	if !bytes.HasPrefix(head, []byte("#!")) {
+		return head, false, nil
+	}
+	if s.text == nil {
+		s.text = make([]byte, maxText+1)
+	}
+	n := copy(s.text, head)
+	more, err := io.ReadFull(rest, s.text[n:])
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return s.text[:n+more], n+more <= maxText, err
+}
+
+// read tells what a file is, and while there is room for that, which libraries it needs.
+func (s *scanner) read(head []byte, rest io.Reader) (exe.File, *exe.Dynamic, bool, error) {
+	if s.ahead < maxDeepInAll {
+		return s.reader.Read(head, rest)
+	}
+	f, ok, err := exe.Read(head, rest)
+	return f, nil, ok, err
+}
+
+// keep keeps what a file needs, or starts.
+func (s *scanner) keep(e *Entry, d *exe.Dynamic, text []byte, whole bool) {
+	var body Body
+	switch {
+	case e.Exe == nil:
+		return
+	case d != nil && e.Exe.Kind != exe.Object:
+		body.Dynamic = d
+	case whole && startsImages(e.Path) && shellOf(*e.Exe) != "" && s.texts+len(text) <= maxTexts:
+		body.Script = string(text)
+		s.texts += len(text)
+	default:
+		return
+	}
+	if s.pay(body.size()) {
+		e.Body = &body
+	}
+}
+
+// startsImages tells a script that an image may start from those of packages' installation, of which a base has hundreds.
+func startsImages(path string) bool {
+	for _, dir := range []string{"var/lib/dpkg/", "usr/share/", "etc/init.d/"} {
+		if strings.HasPrefix(path, dir) {
+			return false
+		}
+	}
+	return true
 }
 
 // A key is all of an exe.File, to be compared.
@@ -116,14 +185,14 @@ type key struct {
 	format                                 exe.Format
 	machine, float, abi, interpreter, kind string
 	args                                   string
-	bits                                   int
+	bits, level                            int
 	bigEndian                              bool
 }
 
 func keyOf(f exe.File) key {
 	return key{
 		format: f.Format, machine: f.Machine, float: f.Float, abi: f.ABI, interpreter: f.Interpreter, kind: f.Kind,
-		args: strings.Join(f.Args, "\x00"), bits: f.Bits, bigEndian: f.BigEndian,
+		args: strings.Join(f.Args, "\x00"), bits: f.Bits, level: f.Level, bigEndian: f.BigEndian,
 	}
 }
 

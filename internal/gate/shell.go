@@ -4,10 +4,27 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
 
 func isShell(name string) bool {
 	return slices.Contains([]string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"}, name)
+}
+
+// shellOf is the shell that a script is for, also behind env; "" if it is for something else.
+func shellOf(f exe.File) string {
+	if f.Format != exe.Script {
+		return ""
+	}
+	line := append([]string{f.Interpreter}, f.Args...)
+	if next, ok := follow(line); ok && !isShell(path.Base(f.Interpreter)) && len(next.argv) > 0 {
+		line = next.argv
+	}
+	if name := path.Base(line[0]); isShell(name) {
+		return name
+	}
+	return ""
 }
 
 // shellScript finds what -c has, among a shell's arguments; "" if there is none.

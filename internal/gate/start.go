@@ -60,14 +60,16 @@ func (x *examination) argument(ctx context.Context, c command, cmd []string) {
 }
 
 // pathOf finds PATH in an environment.
-func pathOf(env []string) string {
-	value := ""
+func pathOf(env []string) string { return cmp.Or(envOf(env, "PATH"), defaultPath) }
+
+// envOf finds a variable in an environment; "" if it is not set.
+func envOf(env []string, name string) (value string) {
 	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, "PATH="); ok {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
 			value = v
 		}
 	}
-	return cmp.Or(value, defaultPath)
+	return value
 }
 
 func absolute(dir, name string) string {

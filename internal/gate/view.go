@@ -87,6 +87,16 @@ func (v view) resolve(ctx context.Context, name string) (place, outcome) {
 	if c.todo, ok = split(name); !ok {
 		return place{}, absent
 	}
+	return c.climb(ctx)
+}
+
+// below follows a name from a folder.
+func (v view) below(ctx context.Context, dir place, name string) (place, outcome) {
+	c := climb{view: v, at: dir, todo: []string{name}, top: len(v.x.img.Layers) - 1}
+	return c.climb(ctx)
+}
+
+func (c *climb) climb(ctx context.Context) (place, outcome) {
 	for len(c.todo) > 0 {
 		if o := c.step(ctx); o != found {
 			return place{}, o

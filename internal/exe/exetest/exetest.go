@@ -17,6 +17,17 @@ type ELF struct {
 	Interp    string // PT_INTERP; "" is none
 	Headers   uint32 // where the program headers are; 0 is right behind the header
 	InterpAt  uint32 // where the interpreter's name is; 0 is right behind the program headers
+	Linked    *Linked
+	Level     int // the x86-64 level that it says it needs; 0 says nothing
+}
+
+// Linked is what a dynamic section says.
+type Linked struct {
+	Needed                 []string
+	Soname, RPath, RunPath string
+	// Gap is how much lies between the names and the section; NamesLast puts the names behind it.
+	Gap       int
+	NamesLast bool
 }
 
 // Of returns the program of an architecture by Go's name for it.
@@ -44,6 +55,11 @@ func Of(arch string) ELF {
 	return ELF{Machine: elf.EM_X86_64}
 }
 
+type byteOrder interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
+}
+
 // Program is a program of an architecture, linked to a loader; "" is static.
 func Program(arch, loader string) []byte {
 	e := Of(arch)
@@ -53,7 +69,7 @@ func Program(arch, loader string) []byte {
 
 // Bytes is the file.
 func (e ELF) Bytes() []byte {
-	var order binary.ByteOrder = binary.LittleEndian
+	var order byteOrder = binary.LittleEndian
 	ident := []byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1}
 	size, entry := uint32(64), uint32(56)
 	if e.Narrow {
@@ -68,9 +84,11 @@ func (e ELF) Bytes() []byte {
 	if e.Headers == 0 {
 		e.Headers = size
 	}
-	count := uint16(1) // PT_LOAD, then PT_INTERP
-	if e.Interp != "" {
-		count = 2
+	count := uint16(1) // PT_LOAD, then PT_INTERP, PT_GNU_PROPERTY and PT_DYNAMIC
+	for _, has := range []bool{e.Interp != "", e.Level > 0, e.Linked != nil} {
+		if has {
+			count++
+		}
 	}
 	if e.InterpAt == 0 {
 		e.InterpAt = e.Headers + uint32(count)*entry
@@ -82,15 +100,85 @@ func (e ELF) Bytes() []byte {
 	order.PutUint16(b[18:], uint16(e.Machine))
 	e.tail(b, order, count)
 	e.segment(b[e.Headers:], order, elf.PT_LOAD, 0, 64)
+	next := b[e.Headers+entry:]
 	if e.Interp != "" {
 		length := uint32(copy(b[e.InterpAt:], name)) //nolint:gosec // less than 4096
-		e.segment(b[e.Headers+entry:], order, elf.PT_INTERP, e.InterpAt, length)
+		e.segment(next, order, elf.PT_INTERP, e.InterpAt, length)
+		next = next[entry:]
+	}
+	if e.Level > 0 {
+		at := e.InterpAt + uint32(len(name)) + 64 //nolint:gosec // less than 4096
+		copy(b[at:], propertyNote(order, e.Level))
+		e.segment(next, order, elf.PT_GNU_PROPERTY, at, 48)
+		next = next[entry:]
+	}
+	if e.Linked != nil {
+		return e.link(b, next, order)
 	}
 	return b
 }
 
+// propertyNote says which features are used, and which level is needed.
+func propertyNote(order byteOrder, level int) []byte {
+	var b []byte
+	for _, v := range []uint32{4, 32, 5, 0x554e47, 0xc0000002, 4, 3, 0, 0xc0008002, 4, 1<<level - 1, 0} { //nolint:gosec // at most 4
+		b = order.AppendUint32(b, v)
+	}
+	return b
+}
+
+// link puts a dynamic section behind the file, whose program header is made in its place.
+func (e ELF) link(b, header []byte, order byteOrder) []byte {
+	names := []byte{0}
+	add := func(s string) uint64 {
+		at := len(names)
+		names = append(append(names, s...), 0)
+		return uint64(at)
+	}
+	type pair struct {
+		tag   elf.DynTag
+		value uint64
+	}
+	var pairs []pair
+	for _, n := range e.Linked.Needed {
+		pairs = append(pairs, pair{elf.DT_NEEDED, add(n)})
+	}
+	for tag, s := range map[elf.DynTag]string{elf.DT_SONAME: e.Linked.Soname, elf.DT_RPATH: e.Linked.RPath, elf.DT_RUNPATH: e.Linked.RunPath} {
+		if s != "" {
+			pairs = append(pairs, pair{tag, add(s)})
+		}
+	}
+	width := 8
+	if e.Narrow {
+		width = 4
+	}
+	sectionLen := (len(pairs) + 3) * 2 * width
+	namesAt, sectionAt := len(b), len(b)+len(names)+e.Linked.Gap
+	if e.Linked.NamesLast {
+		namesAt, sectionAt = len(b)+sectionLen+e.Linked.Gap, len(b)
+	}
+	pairs = append(pairs, pair{elf.DT_STRTAB, uint64(namesAt)}, pair{elf.DT_STRSZ, uint64(len(names))}, pair{elf.DT_NULL, 0}) //nolint:gosec // small
+	var section []byte
+	for _, p := range pairs {
+		for _, v := range []uint64{uint64(p.tag), p.value} { //nolint:gosec // small
+			if e.Narrow {
+				section = order.AppendUint32(section, uint32(v)) //nolint:gosec // small
+			} else {
+				section = order.AppendUint64(section, v)
+			}
+		}
+	}
+	e.segment(header, order, elf.PT_DYNAMIC, uint32(sectionAt), uint32(len(section))) //nolint:gosec // small
+	whole := make([]byte, max(namesAt+len(names), sectionAt+len(section)))
+	copy(whole, b)
+	copy(whole[namesAt:], names)
+	copy(whole[sectionAt:], section)
+	e.segment(whole[e.Headers:], order, elf.PT_LOAD, 0, uint32(len(whole))) //nolint:gosec // small
+	return whole
+}
+
 // tail is the part of the header whose fields are as wide as the class.
-func (e ELF) tail(b []byte, order binary.ByteOrder, count uint16) {
+func (e ELF) tail(b []byte, order byteOrder, count uint16) {
 	if e.Narrow {
 		order.PutUint32(b[28:], e.Headers)
 		order.PutUint32(b[36:], e.Flags)
@@ -104,14 +192,17 @@ func (e ELF) tail(b []byte, order binary.ByteOrder, count uint16) {
 	order.PutUint16(b[56:], count)
 }
 
-func (e ELF) segment(b []byte, order binary.ByteOrder, kind elf.ProgType, at, size uint32) {
+// segment makes a program header. Addresses are offsets.
+func (e ELF) segment(b []byte, order byteOrder, kind elf.ProgType, at, size uint32) {
 	order.PutUint32(b, uint32(kind)) //nolint:gosec // it is one
 	if e.Narrow {
 		order.PutUint32(b[4:], at)
+		order.PutUint32(b[8:], at)
 		order.PutUint32(b[16:], size)
 		return
 	}
 	order.PutUint64(b[8:], uint64(at))
+	order.PutUint64(b[16:], uint64(at))
 	order.PutUint64(b[32:], uint64(size))
 }
 

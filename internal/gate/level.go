@@ -1,0 +1,27 @@
+package gate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+// level finds, once an image, that what starts needs a later x86-64 than the platform promises. who is how a sentence calls it.
+func (x *examination) level(at place, f exe.File, who string) {
+	promised := 1
+	if n, err := strconv.Atoi(strings.TrimPrefix(x.platform.Variant, "v")); err == nil {
+		promised = n
+	}
+	if x.platform.Architecture != "amd64" || f.Level <= promised || x.leveled {
+		return
+	}
+	x.leveled = true
+	needed := fmt.Sprintf("x86-64-v%d", f.Level)
+	x.add(at.layer, Finding{
+		Severity: Warning, Check: CheckLevel, Path: "/" + at.Path, Found: needed, Wanted: x.wanted(),
+		Message: fmt.Sprintf("%s needs %s: on an older processor it does not start (the image would be for linux/amd64/v%d)%s",
+			who, needed, f.Level, x.origin(at.layer)),
+	})
+}

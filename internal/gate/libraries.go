@@ -1,0 +1,221 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+)
+
+const (
+	// maxLibraries is how many libraries are followed for one program, and maxLibraryFindings of how many a finding is made.
+	maxLibraries, maxLibraryFindings = 256, 4
+	maxFolders                       = 64 // of one list in a program or in the environment
+)
+
+// libraries judges the libraries that the loader of a program maps before the program's first instruction: those that it needs, and those
+// that they need. It finds only what is certain, since a loader has more ways than can be seen here: a library is missing if no
+// folder of the image has one of its name, and for another machine if none that is for the program's is anywhere.
+func (x *examination) libraries(ctx context.Context, of program, f exe.File, loader place) {
+	kind := loaderKind(f.Interpreter)
+	if kind == "" || envOf(x.img.Config.Config.Env, "LD_PRELOAD") != "" || of.Body == nil {
+		return
+	}
+	l := linking{
+		x: x, view: view{x: x}, of: of, file: f, musl: kind == muslLoader || x.hasMusl(ctx, f), seen: map[string]bool{}, folders: map[string]place{},
+		common: systemFolders(f, loader, x.img.Config.Config.Env, of.command.dir),
+	}
+	l.follow(ctx, object{place: of.place, path: "/" + of.Path})
+}
+
+// An object is a program or a library, and the path that it is opened by.
+type object struct {
+	place
+	path string
+	by   string // what needs it; "" of the program
+}
+
+// linking is the way from a program to its libraries.
+type linking struct {
+	x       *examination
+	view    view
+	of      program
+	file    exe.File
+	musl    bool
+	common  []string         // folders that all are looked for in
+	seen    map[string]bool  // names
+	folders map[string]place // that were looked for; the zero place is none
+	found   int              // findings
+}
+
+// follow goes from object to object.
+func (l *linking) follow(ctx context.Context, first object) {
+	todo := []object{first}
+	for n := 0; len(todo) > 0 && n < maxLibraries && l.found < maxLibraryFindings; n++ {
+		from := todo[0]
+		todo = todo[1:]
+		if from.Body == nil || from.Body.Dynamic == nil {
+			continue
+		}
+		d := from.Body.Dynamic
+		l.common = append(l.common, l.runPaths(from, d)...) // of the program it holds for the libraries, too; of them nearly so
+		for _, name := range d.Needed {
+			if l.seen[name] || l.musl && builtIntoMusl(name) || broughtByDriver(name) {
+				continue
+			}
+			l.seen[name] = true
+			if lib, ok := l.find(ctx, from, name); ok {
+				l.level(lib)
+				todo = append(todo, lib)
+			}
+		}
+	}
+}
+
+// find looks for a library and says what is wrong with it; ok is false if there is nothing to follow.
+func (l *linking) find(ctx context.Context, from object, name string) (lib object, ok bool) {
+	var wrong []place
+	paths, known := l.candidates(ctx, name)
+	for _, at := range paths {
+		switch {
+		case at.Type != File || at.Exe == nil || l.fits(*at.Exe):
+			return object{place: at.place, path: at.path, by: name}, at.Type == File
+		}
+		wrong = append(wrong, at.place)
+	}
+	if !known || l.elsewhere(ctx, name, &wrong) {
+		return object{}, false
+	}
+	if len(wrong) == 0 {
+		l.lacks(from, name)
+	} else if at := wrong[0]; !l.x.allow.allows(at.Path) {
+		l.isWrong(name, at)
+	}
+	return object{}, false
+}
+
+// fits reports whether a library is for the program's own machine.
+func (l *linking) fits(f exe.File) bool {
+	return f.Format != exe.ELF || f.Machine == l.file.Machine && f.Bits == l.file.Bits && f.BigEndian == l.file.BigEndian
+}
+
+// candidates are what a name may lead to, in no order that matters: a loader passes over what is for another machine. known is false if
+// there may be more.
+func (l *linking) candidates(ctx context.Context, name string) (paths []object, known bool) {
+	known = true
+	add := func(p string, at place, o outcome) {
+		switch o {
+		case found:
+			paths = append(paths, object{place: at, path: p})
+		case unknown:
+			known = false
+		}
+	}
+	if strings.Contains(name, "/") {
+		if strings.Contains(name, "$") {
+			return nil, false
+		}
+		p := absolute(l.of.command.dir, name)
+		at, o := l.view.resolve(ctx, p)
+		add(p, at, o)
+		return paths, known
+	}
+	for _, dir := range l.common {
+		if strings.Contains(dir, "$") {
+			known = false
+			continue
+		}
+		at, o := l.folder(ctx, dir)
+		if o == found {
+			at, o = l.view.below(ctx, at, name)
+		}
+		add(dir+"/"+name, at, o)
+	}
+	return paths, known
+}
+
+// folder finds a folder, once.
+func (l *linking) folder(ctx context.Context, dir string) (place, outcome) {
+	at, done := l.folders[dir]
+	if !done {
+		var o outcome
+		if at, o = l.view.resolve(ctx, dir); o == unknown {
+			return place{}, unknown
+		}
+		if o == absent || at.Type != Dir {
+			at = place{}
+		}
+		l.folders[dir] = at
+	}
+	if at.Type != Dir {
+		return place{}, absent
+	}
+	return at, found
+}
+
+// elsewhere reports whether a library of the name, or of a version of it, may be in any other folder, where a loader's cache or a script
+// may find it. Those for another machine are added to wrong.
+func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]place) bool {
+	for dir := range l.x.img.Config.Config.Volumes {
+		for _, common := range l.common {
+			if common == dir || strings.HasPrefix(common, strings.TrimSuffix(dir, "/")+"/") {
+				return true
+			}
+		}
+	}
+	base := path.Base(name)
+	for i := range l.x.img.Layers {
+		listing, known := l.view.listing(ctx, i)
+		if !known || listing == nil || listing.Cut {
+			return true
+		}
+		for _, e := range listing.Entries {
+			if file := path.Base(e.Path); file != base && !strings.HasPrefix(file, base+".") {
+				continue
+			}
+			switch at, o := l.view.resolve(ctx, "/"+e.Path); {
+			case o == unknown, o == found && at.Type == File && (at.Exe == nil || l.fits(*at.Exe)):
+				return true
+			case o == found && at.Type == File:
+				*wrong = append(*wrong, at)
+			}
+		}
+	}
+	return false
+}
+
+// lacks finds that a library is in no layer.
+func (l *linking) lacks(from object, name string) {
+	l.found++
+	needs := fmt.Sprintf("%q needs the library %q", "/"+l.of.Path, name)
+	if from.by != "" {
+		needs = fmt.Sprintf("%q needs the library %q, which needs %q", "/"+l.of.Path, from.by, name)
+	}
+	l.x.add(l.of.layer, Finding{
+		Severity: l.of.severity(), Check: CheckLibraryMissing, Path: "/" + l.of.Path,
+		Message: needs + ", which the image lacks" + l.x.origin(l.of.layer),
+	})
+}
+
+// isWrong finds that a library is for another machine.
+func (l *linking) isWrong(name string, at place) {
+	l.found++
+	l.x.accused[at.Path] = true
+	word := fmt.Sprintf("%q", name)
+	if "/"+at.Path != name {
+		word += " (/" + at.Path + ")"
+	}
+	l.x.add(at.layer, Finding{
+		Severity: l.of.severity(), Check: CheckLibrary, Path: "/" + at.Path, Found: l.x.found(*at.Exe), Wanted: l.file.String(),
+		Message: fmt.Sprintf("the library %s of %q is for %s, the program for %s%s", word, "/"+l.of.Path, l.x.found(*at.Exe), l.file, l.x.origin(at.layer)),
+	})
+}
+
+// level judges a library as level judges the program.
+func (l *linking) level(lib object) {
+	if lib.Exe != nil && !l.x.allow.allows(lib.Path) {
+		l.x.level(lib.place, *lib.Exe, fmt.Sprintf("the library %q of %q", "/"+lib.Path, "/"+l.of.Path))
+	}
+}
