@@ -127,7 +127,8 @@ func adviceFor(f gate.Finding) string {
 	switch f.Check {
 	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckCommand:
 		return "frequent causes: ARG TARGETARCH with a default, which hides the platform's own value; a last stage FROM\n" +
-			"      --platform=$BUILDPLATFORM; a base image or a download for one platform only"
+			"      --platform=$BUILDPLATFORM; go build in a stage FROM --platform=$BUILDPLATFORM without GOARCH=$TARGETARCH; a base\n" +
+			"      image or a download for one platform only"
 	case gate.CheckMachine:
 		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(shellWord(f.Path), "PATTERN")
 	case gate.CheckEntrypointMissing:

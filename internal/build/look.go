@@ -178,13 +178,17 @@ func (n Node) runsNow(p platform.Platform) bool {
 	return p.Architecture == "" || p.Architecture == n.Platforms[0].Architecture
 }
 
-// important are the hints that a build says before it begins: what makes images that do not work. The others are for who asks.
+// importantRules are those of hints that a build says before it begins: what makes images that do not work, or that is not what is written. The
+// others are for who asks.
+var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
+
+// important are the hints of those rules.
 func (c clearing) important(plan Plan, graphs []graph.Graph) (lines []string) {
 	if len(c.targets) < 2 {
 		return nil
 	}
 	for _, h := range hints.Of(c.hintsFor(plan, graphs, true, nil)) {
-		if h.Rule == "arg-default" || h.Rule == "final-stage-pinned" {
+		if slices.Contains(importantRules, h.Rule) {
 			lines = append(lines, fmt.Sprintf("warning: %s:%d: %s (%s)", h.File, h.Line, h.Message, h.Fix))
 		}
 	}

@@ -95,10 +95,12 @@ func (f *files) author(t *tip) recipe.Reason {
 	return recipe.Reason{}
 }
 
-// pinned finds a --platform in the stages that a stage goes on from. A base whose name has a variable may be any stage before it.
+// pinned finds a --platform that has an effect in the stages that a stage goes on from: one of a FROM that names another stage has none. A
+// base whose name has a variable may be any stage before it.
 func pinned(f dockerfile.File, stage int) (int, bool) {
 	under := f.Under(stage)
 	last := under[len(under)-1]
+	under = under[len(under)-1:]
 	if strings.Contains(f.Stages[last].BaseName, "$") {
 		for i := range last {
 			under = append(under, i)

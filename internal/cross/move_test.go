@@ -246,6 +246,20 @@ func TestWhatIsMoved(t *testing.T) {
 				},
 			},
 		},
+		"what has a platform that has no effect": {
+			"FROM golang AS base\nFROM --platform=$BUILDPLATFORM base AS build\nRUN go build -o /app\nFROM scratch\nCOPY --from=build /app /\n", told{
+				Moved: []string{
+					"[linux/amd64 base 1/1] FROM docker.io/library/golang:latest",
+					"[linux/amd64->arm64 build 1/1] RUN go build -o /app *",
+				},
+				Stages: []string{
+					"build:2 moved by go, 1 steps",
+				},
+				Leaves: []string{
+					"/app at 5",
+				},
+			},
+		},
 		"not what the author has given the builder's platform": {
 			"FROM --platform=$BUILDPLATFORM golang AS build\nARG TARGETARCH\nRUN go build -o /app\nFROM scratch\nCOPY --from=build /app /\n", told{},
 		},

@@ -9,6 +9,8 @@
 //	arg-unused          ARG TARGETARCH is declared, and nothing can see it; or $TARGETARCH is used and empty
 //	arg-before-from     it is declared before the first FROM only, and used in a stage
 //	final-stage-pinned  the result is made on an image for another platform than its own
+//	platform-of-stage   FROM --platform of another stage, which has no effect
+//	compiled-once       a program for the builder's platform is copied into the images of others
 //	cache-mount-shared  platforms see one another's files in a cache mount
 //	copy-link           a big COPY that platforms could share by --link
 //	foreign-download    a download for one processor, in a stage for several
@@ -94,7 +96,7 @@ func Of(b Build) []Hint {
 		}
 	}
 	for _, d := range files {
-		for _, rule := range []func(*file) []Hint{emulated, argDefaults, argUse, pinned, cacheMounts, copies, downloads} {
+		for _, rule := range []func(*file) []Hint{emulated, argDefaults, argUse, pinned, platformOfStage, compiledOnce, cacheMounts, copies, downloads} {
 			all = append(all, rule(d)...)
 		}
 	}

@@ -1,0 +1,36 @@
+package hints
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
+)
+
+// platformOfStage: a stage FROM another one goes on from it as it is, for its platform, whatever --platform says (dockerfile2llb/convert.go). It
+// is said where the author has asked for another platform than that stage's own FROM does.
+func platformOfStage(d *file) []Hint {
+	var all []Hint
+	needed := d.needed()
+	for i := range d.Stages {
+		under := d.Under(i)
+		if s := d.Stages[i]; needed[i] && s.Platform != "" && len(under) > 1 {
+			image := d.Stages[under[len(under)-1]]
+			if asked := plainVariable(s.Platform); asked == plainVariable(image.Platform) || asked == "$TARGETPLATFORM" && image.Platform == "" {
+				continue
+			}
+			all = append(all, d.hint("warning", "platform-of-stage", dockerfile.Line(s.Location), nil,
+				fmt.Sprintf("--platform=%s has no effect: %s is a stage, and what goes on from it is for the platform of its image", s.Platform, s.BaseName),
+				fmt.Sprintf("write --platform=%s in the FROM of that image (line %d), or begin the stage with an image", s.Platform, dockerfile.Line(image.Location))))
+		}
+	}
+	return all
+}
+
+// plainVariable is ${NAME} as $NAME.
+func plainVariable(s string) string {
+	if name, ok := strings.CutPrefix(s, "${"); ok && strings.HasSuffix(name, "}") {
+		return "$" + strings.TrimSuffix(name, "}")
+	}
+	return s
+}

@@ -1,0 +1,102 @@
+package hints
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+var (
+	goCompiles  = regexp.MustCompile(at + `go\s+(build|install)\b`)
+	goOutput    = regexp.MustCompile(`\s-o[ =]?["']?([^\s"';&|$]+)`)
+	goPlatforms = regexp.MustCompile(`\bGO(?:OS|ARCH)\b`)
+)
+
+// compiledOnce: a step on the builder's own platform that compiles for it, and whose program is copied into the images of other processors.
+// Only a program that the command names is followed: a stage may as well run what it has built.
+func compiledOnce(d *file) []Hint {
+	var all []Hint
+	at := map[int]int{} // where in all is the hint of a line
+	for _, p := range d.mine {
+		steps := p.Graph.ByDigest()
+		for _, s := range p.Graph.Steps {
+			if s.Kind != graph.Exec || s.File != d.name || s.Platform.Architecture == "" || s.Platform.Architecture == p.Platform.Architecture {
+				continue
+			}
+			program := compiledTo(s)
+			if program == "" || !d.shared(s.Digest) || !ends(p.Graph, steps, s.Digest, program) {
+				continue
+			}
+			i, known := at[s.Line]
+			if !known {
+				i, at[s.Line] = len(all), len(all)
+				all = append(all, d.hint("warning", "compiled-once", s.Line, nil,
+					fmt.Sprintf("the program is compiled once, for %s, and copied into the images of other platforms as well", platform.Format(s.Platform)),
+					"ARG TARGETOS TARGETARCH before it, in the stage, and GOOS=$TARGETOS GOARCH=$TARGETARCH go build …"))
+			}
+			all[i].Platforms = append(all[i].Platforms, platform.Format(p.Platform))
+		}
+	}
+	return all
+}
+
+// shared tells whether platforms of several processors have a step.
+func (d *file) shared(step digest.Digest) bool {
+	archs := map[string]bool{}
+	for _, p := range d.mine {
+		if slices.ContainsFunc(p.Graph.Steps, func(s graph.Step) bool { return s.Digest == step }) {
+			archs[p.Platform.Architecture] = true
+		}
+	}
+	return len(archs) > 1
+}
+
+// compiledTo is where a step puts the program, or the directory of programs, that it compiles for its own platform; "" if it does nothing of that
+// kind, or does not say where.
+func compiledTo(s graph.Step) string {
+	text := commandOf(s)
+	m := goCompiles.FindStringSubmatch(text)
+	if m == nil || goPlatforms.MatchString(text) || slices.ContainsFunc(s.Env, goPlatforms.MatchString) {
+		return ""
+	}
+	if m[1] == "install" {
+		return "/go/bin"
+	}
+	if o := goOutput.FindStringSubmatch(text); o != nil {
+		return path.Join("/", absolute(s.Cwd, o[1]))
+	}
+	return ""
+}
+
+func absolute(cwd, name string) string {
+	if path.IsAbs(name) {
+		return name
+	}
+	return path.Join(cwd, name)
+}
+
+// ends tells whether the result copies a program out of the stage in which a step has made it.
+func ends(g graph.Graph, steps map[digest.Digest]graph.Step, maker digest.Digest, program string) bool {
+	inside := func(name, dir string) bool {
+		return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
+	}
+	for _, s := range g.Chain() {
+		for _, take := range s.Takes {
+			if take.Path == "/" || !inside(take.Path, program) && !inside(program, take.Path) {
+				continue
+			}
+			from, ok := steps[take.Input]
+			if ok && slices.ContainsFunc(graph.ChainTo(steps, from), func(below graph.Step) bool { return below.Digest == maker }) {
+				return true
+			}
+		}
+	}
+	return false
+}
