@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -16,9 +18,13 @@ import (
 const (
 	// readSize is how much is asked for at once: each read of a builder's content store is a call.
 	readSize = 1 << 20
-	// maxUnpacked bounds the time that a bomb takes, and is more than layers have.
+	// maxUnpacked is more than layers have.
 	maxUnpacked = 256 << 30
-	maxWindow   = 128 << 20 // of zstd: what its highest level takes
+	// A layer that unpacks to more than plenty times its size is a bomb, or has large files of zeros. defaultSurplus is what all
+	// layers of a Lister may have beyond that, together: it bounds the time that bombs take, to seconds.
+	plenty         = 100
+	defaultSurplus = 8 << 30
+	maxWindow      = 128 << 20 // of zstd: what its highest level takes
 )
 
 // unpack undoes the compression, which shows in the first bytes: media types are not always true. close frees what it holds, and does
@@ -35,33 +41,58 @@ func unpack(r *bufio.Reader) (unpacked io.Reader, closer func(), err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return &bounded{r: z}, none, nil
+		return z, none, nil
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), len(magic) >= 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:4], []byte{0x2a, 0x4d, 0x18}):
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, nil, err
 		}
-		return &bounded{r: z}, z.Close, nil
+		return z, z.Close, nil
 	case bytes.HasPrefix(magic, []byte("BZh")):
-		return &bounded{r: bzip2.NewReader(r)}, none, nil
+		return bzip2.NewReader(r), none, nil
 	case bytes.Equal(magic, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
 		return nil, nil, fmt.Errorf("%w: it is compressed by xz", ErrUnknownLayer)
 	}
 	return r, none, nil
 }
 
-// bounded ends what goes on for too long.
+// bounded ends with a context, however much comes of one byte, and ends what goes on for too long.
 type bounded struct {
-	r io.Reader
-	n int64
+	ctx     context.Context // for the time of one layer
+	r       io.Reader
+	packed  func() int64  // bytes that were read for it so far
+	surplus *atomic.Int64 // bytes that all layers may still have beyond what is plenty
+	n, over int64
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
+	if b.ctx.Err() != nil {
+		return 0, context.Cause(b.ctx)
+	}
 	n, err := b.r.Read(p)
 	if b.n += int64(n); b.n > maxUnpacked {
 		return n, fmt.Errorf("%w: it unpacks to more than %d GiB", ErrUnknownLayer, maxUnpacked>>30)
 	}
+	if more := b.n - plenty*b.packed() - b.over; more > 0 {
+		b.over += more
+		if b.surplus.Add(-more) < 0 {
+			return n, fmt.Errorf("%w: it unpacks to more than %d times its size, and there is no time for so much", ErrUnknownLayer, plenty)
+		}
+	}
 	return n, err
+}
+
+// endable is a reader that ends with a context, also where the source knows none.
+type endable struct {
+	ctx context.Context // for the time of one layer
+	r   io.Reader
+}
+
+func (e endable) Read(p []byte) (int, error) {
+	if e.ctx.Err() != nil {
+		return 0, context.Cause(e.ctx)
+	}
+	return e.r.Read(p)
 }
 
 // isLayer reports whether a media type is that of a root file system's layer. Encrypted ones are none that can be read.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -42,6 +43,8 @@ type Lister struct {
 	CacheBytes int64
 	// BaseLimit is the size in bytes (as transferred) of the largest base layer that is fetched; 0 is DefaultBaseLimit, less than 0 no limit.
 	BaseLimit int64
+	// Surplus is how many bytes all layers together may unpack to beyond a hundred times their sizes; 0 is 8 GiB. Others are unknown layers.
+	Surplus int64
 	// AtOnce is how many layers are read at the same time; 0 is 3.
 	AtOnce int
 
@@ -51,6 +54,7 @@ type Lister struct {
 	mu      sync.Mutex
 	flights map[digest.Digest]*flight
 	held    int // what all listings take
+	surplus atomic.Int64
 }
 
 // flight is a layer that is or was read.
@@ -66,6 +70,7 @@ const maxHeld = 4 * maxListing
 func (l *Lister) init() {
 	l.reading = make(chan struct{}, positive(l.AtOnce, defaultAtOnce))
 	l.flights = map[digest.Digest]*flight{}
+	l.surplus.Store(positive(l.Surplus, defaultSurplus))
 	l.cache = newCache(l.Cache, positive(l.CacheBytes, defaultCacheBytes))
 }
 
@@ -176,7 +181,7 @@ func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch)
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", desc.Digest, err) // who opens has tried again, where that helps
 		}
-		listing, err := listStream(ctx, rc, desc)
+		listing, err := l.listStream(ctx, rc, desc)
 		_ = rc.Close()
 		switch {
 		case err == nil:
@@ -188,9 +193,9 @@ func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch)
 }
 
 // listStream lists what a stream has, and sees that it is what the descriptor says.
-func listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Listing, error) {
-	checked := newChecked(r, desc)
-	listing, err := scanPacked(ctx, bufio.NewReaderSize(checked, readSize))
+func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Listing, error) {
+	checked := newChecked(endable{ctx, r}, desc)
+	listing, err := l.scanPacked(ctx, checked)
 	if checked.err != nil {
 		return nil, checked.err // what came of it does not matter
 	}
@@ -209,11 +214,12 @@ func listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Li
 	return listing, nil
 }
 
-func scanPacked(ctx context.Context, r *bufio.Reader) (*Listing, error) {
-	unpacked, closer, err := unpack(r)
+func (l *Lister) scanPacked(ctx context.Context, packed *checked) (*Listing, error) {
+	unpacked, closer, err := unpack(bufio.NewReaderSize(packed, readSize))
 	if err != nil {
 		return nil, err
 	}
 	defer closer()
-	return scan(ctx, unpacked, maxListing)
+	r := &bounded{ctx: ctx, r: unpacked, packed: func() int64 { return packed.n }, surplus: &l.surplus}
+	return scan(ctx, r, maxListing)
 }
