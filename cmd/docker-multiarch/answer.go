@@ -20,7 +20,7 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 	if _, refused := errors.AsType[*build.PreflightError](err); !o.quiet && !refused { // then no platform has got anywhere
 		table(w.err, report)
 		for _, line := range crossLines(report) {
-			fmt.Fprintln(w.err, line)
+			putf(w.err, "%s\n", line)
 		}
 		list(w.err, findingsOf(report))
 		delivered(w.err, report)
@@ -78,10 +78,10 @@ func delivered(out io.Writer, report build.Report) {
 		loaded(out, report)
 	}
 	if len(report.Written) > 0 {
-		fmt.Fprintf(out, "\nWritten: %s\n", strings.Join(report.Written, ", "))
+		putf(out, "\nWritten: %s\n", strings.Join(report.Written, ", "))
 	}
 	if len(report.Written) > 0 && report.Target.Digest != "" && len(report.Tags)+len(report.ByDigest)+len(report.Loaded) == 0 {
-		fmt.Fprintf(out, "Digest: %s\n", report.Target.Digest)
+		putf(out, "Digest: %s\n", report.Target.Digest)
 	}
 }
 
@@ -101,7 +101,7 @@ func loaded(out io.Writer, report build.Report) {
 		if l.Already {
 			note = "   (unchanged)"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s%s\n", name, who, l.ID, note)
+		putf(t, "%s\t%s\t%s%s\n", name, who, l.ID, note)
 	}
 	_ = t.Flush()
 }
@@ -114,12 +114,12 @@ func tags(out io.Writer, report build.Report) {
 	if !manifest.IsIndex(report.Target.MediaType) {
 		kind = "IMAGE DIGEST (what docker pull shows)"
 	}
-	fmt.Fprintf(t, "TAG\t%s\n", kind)
+	putf(t, "TAG\t%s\n", kind)
 	for _, tag := range report.Tags {
-		fmt.Fprintf(t, "%s\t%s%s\n", tag.Ref, tag.Digest, stateNote(tag))
+		putf(t, "%s\t%s%s\n", tag.Ref, tag.Digest, stateNote(tag))
 	}
 	for _, repo := range report.ByDigest {
-		fmt.Fprintf(t, "%s (no tag)\t%s\n", reference.FamiliarName(repo), report.Target.Digest)
+		putf(t, "%s (no tag)\t%s\n", reference.FamiliarName(repo), report.Target.Digest)
 	}
 	_ = t.Flush()
 }
@@ -143,7 +143,7 @@ func sayUntouched(out io.Writer, j job, report build.Report) {
 	if words := untouched(j, report); begun(report) {
 		fmt.Fprintln(out)
 		if words != "" {
-			fmt.Fprintln(out, words)
+			putf(out, "%s\n", words)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/docker/go-units"
@@ -53,12 +52,12 @@ func table(out io.Writer, report build.Report) {
 	for i, c := range columns {
 		line[i] = c.title
 	}
-	fmt.Fprintln(t, strings.Join(line, "\t"))
+	putRow(t, line...)
 	for _, p := range report.Platforms {
 		for i, c := range columns {
 			line[i] = cmp.Or(c.cell(p), "-")
 		}
-		fmt.Fprintln(t, strings.Join(line, "\t"))
+		putRow(t, line...)
 	}
 	_ = t.Flush()
 }

@@ -78,7 +78,7 @@ func (a archivedImage) describe(out io.Writer, path string) {
 			kind += " of " + strings.Join(names, ", ")
 		}
 	}
-	fmt.Fprintf(out, "%s: %s, %s\n", path, kind, a.root.Digest)
+	putf(out, "%s: %s, %s\n", path, kind, a.root.Digest)
 }
 
 // platforms are those that an index offers.

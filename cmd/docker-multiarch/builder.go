@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // newBuilderCommand groups the commands that look after builders. Builders are made by the first build that needs one.
@@ -125,13 +126,13 @@ func eachBuilder(ctx context.Context, w *world, names []string, do func(context.
 			failures = append(failures, err)
 			continue
 		}
-		fmt.Fprintln(w.out, name)
+		putf(w.out, "%s\n", name)
 	}
 	return errors.Join(failures...)
 }
 
 // say writes a line for the user.
-func (w *world) say(line string) { fmt.Fprintln(w.err, line) }
+func (w *world) say(line string) { putf(w.err, "%s\n", paragraph(line)) }
 
 func addFormatFlag(cmd *cobra.Command, format *string) {
 	cmd.Flags().StringVar(format, "format", "table", `Format of the output ("table", "json")`)
@@ -150,6 +151,6 @@ func writeJSON(out io.Writer, v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s\n", data)
+	_, err = fmt.Fprintf(out, "%s\n", printable.JSON(data))
 	return err
 }

@@ -100,7 +100,7 @@ func runPrune(ctx context.Context, w *world, o pruneOptions, name string) error 
 	})
 	t := tabwriter.NewWriter(w.out, 1, 8, 1, '\t', 0)
 	if err == nil || total > 0 {
-		fmt.Fprintf(t, "Total:\t%s\n", size(total))
+		putf(t, "Total:\t%s\n", size(total))
 	}
 	if ferr := t.Flush(); err == nil {
 		err = ferr
@@ -114,7 +114,7 @@ func printRemoved(w *world, removed <-chan bkclient.UsageInfo, verbose bool) (to
 	for r := range removed {
 		total += r.Size
 		if !verbose && first {
-			fmt.Fprintf(w.out, "%-40s\t%-11s\t%-10s\t%s\n", "ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED")
+			putf(w.out, "%-40s\t%-11s\t%-10s\t%s\n", "ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED")
 			first = false
 		}
 		row := recordRows([]*bkclient.UsageInfo{&r}, !verbose, time.Now())[0]
@@ -122,7 +122,7 @@ func printRemoved(w *world, removed <-chan bkclient.UsageInfo, verbose bool) (to
 			_ = writeRows(w.out, recordPretty, recordColumns(), []*recordRow{row})
 			continue
 		}
-		fmt.Fprintf(w.out, "%-40s\t%-11t\t%-10s\t%s\n", row.ID, row.Reclaimable, row.Size, row.LastUsedAt)
+		putf(w.out, "%-40s\t%-11t\t%-10s\t%s\n", row.ID, row.Reclaimable, row.Size, row.LastUsedAt)
 	}
 	return total
 }

@@ -105,9 +105,9 @@ func writeTotals(out io.Writer, records []*bkclient.UsageInfo) error {
 	}
 	t := tabwriter.NewWriter(out, 1, 8, 1, '\t', 0)
 	if shared > 0 {
-		fmt.Fprintf(t, "Shared:\t%s\nPrivate:\t%s\n", size(shared), size(sum.Total-shared))
+		putf(t, "Shared:\t%s\nPrivate:\t%s\n", size(shared), size(sum.Total-shared))
 	}
-	fmt.Fprintf(t, "Reclaimable:\t%s\nTotal:\t%s\n", size(sum.Reclaimable), size(sum.Total))
+	putf(t, "Reclaimable:\t%s\nTotal:\t%s\n", size(sum.Reclaimable), size(sum.Total))
 	return t.Flush()
 }
 

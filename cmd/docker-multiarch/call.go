@@ -88,9 +88,9 @@ func printAnswers(out io.Writer, c call, answers []build.Answer, shown func(buil
 			if i > 0 {
 				fmt.Fprintln(out)
 			}
-			fmt.Fprintf(out, "%s:\n", strings.Join(g.platforms, ", "))
+			putf(out, "%s:\n", strings.Join(g.platforms, ", "))
 		}
-		fmt.Fprint(out, g.text)
+		fmt.Fprint(out, asDocument(g.text))
 	}
 	return worst(groups, c)
 }

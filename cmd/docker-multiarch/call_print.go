@@ -14,6 +14,7 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -151,7 +152,7 @@ func printByPlatform(out io.Writer, groups []answerGroup, c call) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, string(data))
+	fmt.Fprintf(out, "%s\n", printable.JSON(data))
 	return worst(groups, c)
 }
 

@@ -14,7 +14,7 @@ func confirm(ctx context.Context, w *world, question string, force bool) (bool, 
 	if force {
 		return true, nil
 	}
-	fmt.Fprintf(w.err, "%s [y/N] ", question)
+	putf(w.err, "%s [y/N] ", question)
 	type reply struct {
 		line string
 		err  error

@@ -21,6 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -74,7 +75,7 @@ func newRegistry(logins *logins, info engine.Info, note func(string)) *manifest.
 		UserAgent:  "docker-multiarch/" + version,
 		PushCheck:  3 * time.Second, // an unreachable registry is said in under five, also on a busy machine
 		Report: func(w manifest.Wait) {
-			note(fmt.Sprintf("waiting %s for %s: %s", w.Delay.Round(time.Second/10), w.Registry, w.Reason))
+			note(fmt.Sprintf("waiting %s for %s: %s", w.Delay.Round(time.Second/10), w.Registry, printable.Line(w.Reason)))
 		},
 	})
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -131,9 +129,9 @@ func kernelWords(ins emulation.Inspection) string {
 func doctorPage(out io.Writer, d diagnosis) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for _, c := range d.Checks {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", c.Grade, c.Name, strings.ReplaceAll(c.Detail, "\n", " "))
+		putf(t, "%s\t%s\t%s\n", c.Grade, c.Name, c.Detail)
 		if c.Fix != "" {
-			fmt.Fprintf(t, "\t\t→ %s\n", c.Fix)
+			putf(t, "\t\t→ %s\n", c.Fix)
 		}
 	}
 	return t.Flush()

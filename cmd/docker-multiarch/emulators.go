@@ -148,7 +148,7 @@ func (k *kernel) findImage(ctx context.Context, w *world, prefer string) error {
 }
 
 func (k *kernel) pull(ctx context.Context, w *world, image string) error {
-	fmt.Fprintf(w.err, "pulling %s, for a shell on the engine\n", image)
+	putf(w.err, "pulling %s, for a shell on the engine\n", image)
 	auth, err := w.logins().forPulls(w.say)(ctx, image)
 	if err == nil {
 		err = k.eng.Pull(ctx, image, auth, nil)

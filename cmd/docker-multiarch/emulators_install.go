@@ -122,7 +122,7 @@ func (k *kernel) installOptions(ctx context.Context, w *world, o installOptions,
 	opt := emulation.InstallOptions{
 		Shell: shell, Status: status, Runner: k.eng, Platforms: ps, Engine: k.info, Kernel: true, Force: o.force,
 		Image: o.image, HelperImage: k.image, Labels: partHelper,
-		Report: func(line string) { fmt.Fprintln(w.err, line) },
+		Report: w.say,
 	}
 	switch o.source {
 	case "host":
@@ -175,19 +175,19 @@ func printPlanned(out io.Writer, planned []emulation.Planned) error {
 	var failed error
 	for _, p := range planRows(planned) {
 		for _, old := range p.Replaces {
-			fmt.Fprintf(out, "%s: would remove %s\n", p.Platform, old)
+			putf(out, "%s: would remove %s\n", p.Platform, old)
 		}
 		switch {
 		case p.Registration != "":
-			fmt.Fprintf(out, "%s: would register, from the engine's host:\n  %s\n", p.Platform, p.Registration)
+			putf(out, "%s: would register, from the engine's host:\n  %s\n", p.Platform, p.Registration)
 		case p.Source != "":
-			fmt.Fprintf(out, "%s: would let image %s (%s) register its own emulator:\n  docker run --privileged --rm %s --install %s\n",
+			putf(out, "%s: would let image %s (%s) register its own emulator:\n  docker run --privileged --rm %s --install %s\n",
 				p.Platform, p.Image, p.Source, p.Image, strings.Split(p.Platform, "/")[1])
 		case p.Reason != "":
-			fmt.Fprintf(out, "%s: cannot be installed: %s\n", p.Platform, p.Reason)
+			putf(out, "%s: cannot be installed: %s\n", p.Platform, p.Reason)
 			failed = errors.New("not everything that was asked for can be installed")
 		default:
-			fmt.Fprintf(out, "%s: runs already (%s); nothing would be done\n", p.Platform, p.Runs)
+			putf(out, "%s: runs already (%s); nothing would be done\n", p.Platform, p.Runs)
 		}
 	}
 	return failed
@@ -239,7 +239,7 @@ func printInstalled(out io.Writer, format string, ps []platform.Platform, report
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "PLATFORM\tRESULT\tRUNS\tHANDLER\tOLD FLAGS\tFLAGS\tSOURCE")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+		putf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			r.Platform, r.Result, r.Runs, orDash(r.Handler), orDash(r.OldFlags), orDash(r.Flags), orDash(r.Source))
 	}
 	return t.Flush()

@@ -51,11 +51,11 @@ func persistEmulators(ctx context.Context, w *world, k *kernel, ps []platform.Pl
 				failures = append(failures, err)
 				continue
 			}
-			fmt.Fprintln(w.err, line)
+			w.say(line)
 		}
 	}
 	if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(w.err, "warning: systemd does not run on this machine, and nothing else is known to read %s when it starts\n", binfmtDir)
+		putf(w.err, "warning: systemd does not run on this machine, and nothing else is known to read %s when it starts\n", binfmtDir)
 	}
 	return errors.Join(failures...)
 }

@@ -143,7 +143,7 @@ func handleOf(ins emulation.Inspection, h emulation.Handler) emulatorHandle {
 func emulatorsQuiet(out io.Writer, s emulatorsStatus) error {
 	for _, r := range s.Platforms {
 		if r.Runs != emulation.None.String() && r.Runs != emulation.Builder.String() {
-			fmt.Fprintln(out, r.Platform)
+			putf(out, "%s\n", r.Platform)
 		}
 	}
 	return nil
@@ -152,7 +152,7 @@ func emulatorsQuiet(out io.Writer, s emulatorsStatus) error {
 // emulatorsTable has a line for each platform and its first handler, further lines for further handlers, and what there is to say
 // about those that are not ok.
 func emulatorsTable(out io.Writer, s emulatorsStatus) error {
-	fmt.Fprintf(out, "Engine %s, kernel %s on %s\n\n", s.Engine, s.Kernel, s.Machine)
+	putf(out, "Engine %s, kernel %s on %s\n\n", s.Engine, s.Kernel, s.Machine)
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "PLATFORM\tRUNS\tHANDLER\tFLAGS\tINTERPRETER\tQEMU\tVERDICT")
 	var notes []string
@@ -164,9 +164,9 @@ func emulatorsTable(out io.Writer, s emulatorsStatus) error {
 		if r.BuilderEmulator != "" && len(r.Handlers) == 0 {
 			first.Interpreter = r.BuilderEmulator
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Platform, r.Runs, first.Name, orDash(first.Flags), first.Interpreter, orDash(r.QEMU), r.Verdict)
+		putf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Platform, r.Runs, first.Name, orDash(first.Flags), first.Interpreter, orDash(r.QEMU), r.Verdict)
 		for _, h := range r.Handlers[min(1, len(r.Handlers)):] {
-			fmt.Fprintf(t, "\t\t%s\t%s\t%s\t\t%s\n", h.Name, orDash(h.Flags), h.Interpreter, h.Verdict)
+			putf(t, "\t\t%s\t%s\t%s\t\t%s\n", h.Name, orDash(h.Flags), h.Interpreter, h.Verdict)
 		}
 		if r.Verdict != emulation.OK && r.Verdict != emulation.Missing {
 			notes = append(notes, r.Platform+": "+r.Reason)
@@ -182,7 +182,10 @@ func emulatorsTable(out io.Writer, s emulatorsStatus) error {
 	}
 	notes = append(notes, otherNotes(s)...)
 	if len(notes) > 0 {
-		fmt.Fprintf(out, "\n%s\n", strings.Join(notes, "\n"))
+		fmt.Fprintln(out)
+	}
+	for _, note := range notes {
+		putf(out, "%s\n", note)
 	}
 	return nil
 }

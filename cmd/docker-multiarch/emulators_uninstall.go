@@ -49,7 +49,7 @@ func uninstallCommand(ctx context.Context, w *world, args []string) error {
 		Shell: shell, Status: status, Runner: k.eng, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: partHelper,
 	})
 	for _, h := range report.Removed {
-		fmt.Fprintf(w.out, "removed %s\n", h)
+		putf(w.out, "removed %s\n", h)
 	}
 	if err != nil {
 		return err
@@ -58,13 +58,13 @@ func uninstallCommand(ctx context.Context, w *world, args []string) error {
 		fmt.Fprintln(w.out, "nothing to remove: none of these platforms has a handler of QEMU's")
 	}
 	for _, line := range forgetEmulators(ctx, k, ps) {
-		fmt.Fprintln(w.out, line)
+		putf(w.out, "%s\n", line)
 	}
 	fmt.Fprintln(w.out)
 	t := tabwriter.NewWriter(w.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "PLATFORM\tRUNS")
 	for _, p := range ps {
-		fmt.Fprintf(t, "%s\t%s\n", platform.Format(p), report.Status.Mode(p))
+		putf(t, "%s\t%s\n", platform.Format(p), report.Status.Mode(p))
 	}
 	return t.Flush()
 }

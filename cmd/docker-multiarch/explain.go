@@ -68,13 +68,13 @@ func explain(out io.Writer, err error) int {
 		return 0
 	}
 	if isPartial(err) {
-		fmt.Fprintln(out, err)
+		putf(out, "%s\n", paragraph(err.Error()))
 		printHint(out, err)
 		return exitPartial
 	}
 	var status dockercli.StatusError
 	if errors.As(err, &status) {
-		fmt.Fprintln(out, status.Error())
+		putf(out, "%s\n", paragraph(status.Error()))
 		return max(status.StatusCode, 1)
 	}
 	if sig, ok := errors.AsType[interrupted](err); ok {
@@ -99,14 +99,14 @@ func explain(out io.Writer, err error) int {
 		explainFindings(out, refused)
 		return statusOf(err)
 	}
-	fmt.Fprintf(out, "ERROR: %s\n", err)
+	putf(out, "ERROR: %s\n", paragraph(err.Error()))
 	printHint(out, err)
 	return statusOf(err)
 }
 
 func printHint(out io.Writer, err error) {
 	if hint := hintFor(err); hint != "" {
-		fmt.Fprintf(out, "Hint: %s\n", hint)
+		putf(out, "Hint: %s\n", paragraph(hint))
 	}
 }
 

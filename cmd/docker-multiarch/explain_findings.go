@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"strings"
 
@@ -11,11 +10,11 @@ import (
 
 // explainFindings writes several reasons for which a build was not begun, each with what can be done about it.
 func explainFindings(out io.Writer, refused *build.PreflightError) {
-	fmt.Fprintf(out, "ERROR: %d things are in the way of the build, and nothing of it was done:\n", len(refused.Findings))
+	putf(out, "ERROR: %d things are in the way of the build, and nothing of it was done:\n", len(refused.Findings))
 	for i, f := range refused.Findings {
-		fmt.Fprintf(out, "  %d. %s\n", i+1, strings.ReplaceAll(f.String(), "\n", "\n     "))
+		putf(out, "  %d. %s\n", i+1, paragraph(strings.ReplaceAll(f.String(), "\n", "\n     ")))
 		if hint := fixOf(f); hint != "" {
-			fmt.Fprintf(out, "     Hint: %s\n", strings.ReplaceAll(hint, "\n", "\n     "))
+			putf(out, "     Hint: %s\n", paragraph(strings.ReplaceAll(hint, "\n", "\n     ")))
 		}
 	}
 }

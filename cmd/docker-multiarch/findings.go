@@ -93,11 +93,11 @@ func list(out io.Writer, findings []gate.Finding) {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "FOUND\tPLATFORM\tWHAT")
 	for _, f := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Severity, f.who(), f.text())
+		putf(t, "%s\t%s\t%s\n", f.Severity, f.who(), f.text())
 	}
 	_ = t.Flush()
 	for _, line := range advice(all) {
-		fmt.Fprintf(out, "Hint: %s\n", line)
+		putf(out, "Hint: %s\n", paragraph(line))
 	}
 }
 

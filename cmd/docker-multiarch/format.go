@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/docker/cli/cli/command/formatter"
 	"github.com/docker/cli/templates"
 	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // addTemplateFlag is --format as the Docker CLI has it: "table", "json", a Go template, or "table" and a template.
@@ -39,8 +44,12 @@ func writeRows[T row](out io.Writer, format string, c columns, rows []T) error {
 	if format == formatter.TableFormatKey {
 		format = formatter.TableFormatKey + " " + c.table
 	}
-	ctx := formatter.Context{Output: out, Format: formatter.Format(format)}
-	return ctx.Write(&formatter.HeaderContext{Header: c.headings}, func(write func(formatter.SubContext) error) error {
+	var text bytes.Buffer
+	ctx := formatter.Context{Output: &text, Format: formatter.Format(format)}
+	if isTable(format) || format == recordPretty {
+		flatten(reflect.ValueOf(rows))
+	}
+	err := ctx.Write(&formatter.HeaderContext{Header: c.headings}, func(write func(formatter.SubContext) error) error {
 		for _, r := range rows {
 			if err := write(r); err != nil {
 				return &usage{err: err, hint: "all fields: --format '{{json .}}'"}
@@ -48,6 +57,10 @@ func writeRows[T row](out io.Writer, format string, c columns, rows []T) error {
 		}
 		return nil
 	})
+	if err == nil {
+		_, err = io.WriteString(out, asDocument(text.String()))
+	}
+	return err
 }
 
 // isTable says whether values are meant for people.
@@ -67,6 +80,40 @@ func writeOne(out io.Writer, format string, v any) error {
 	if err != nil {
 		return &usage{err: err, hint: "all fields: --format '{{json .}}'"}
 	}
-	_, err = fmt.Fprintln(out, body.String())
+	_, err = fmt.Fprintln(out, asDocument(body.String()))
 	return err
+}
+
+// asDocument is text that a stream shows without changing what it means, if it is JSON, one document or one a line.
+func asDocument(text string) string {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	for {
+		var value json.RawMessage
+		switch err := decoder.Decode(&value); {
+		case errors.Is(err, io.EOF):
+			return string(printable.JSON([]byte(text)))
+		case err != nil:
+			return text
+		}
+	}
+}
+
+// flatten puts all text of a value into one line each, so that it has one cell of a table.
+func flatten(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		flatten(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			flatten(v.Field(i))
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			flatten(v.Index(i))
+		}
+	case reflect.String:
+		if v.CanSet() {
+			v.SetString(printable.Line(v.String()))
+		}
+	}
 }

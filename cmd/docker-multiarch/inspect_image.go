@@ -97,41 +97,41 @@ func notWhole(at place, err error) error {
 
 func inspectTable(out io.Writer, row imageRow, whole bool) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(t, "Name:\t%s\n", row.Name)
-	fmt.Fprintf(t, "%s digest:\t%s   (what docker pull reports)\n", strings.ToUpper(row.Kind[:1])+row.Kind[1:], row.Digest)
-	fmt.Fprintf(t, "Media type:\t%s\n", row.MediaType)
+	putf(t, "Name:\t%s\n", row.Name)
+	putf(t, "%s digest:\t%s   (what docker pull reports)\n", strings.ToUpper(row.Kind[:1])+row.Kind[1:], row.Digest)
+	putf(t, "Media type:\t%s\n", row.MediaType)
 	if row.ArtifactType != "" {
-		fmt.Fprintf(t, "Artifact type:\t%s\n", row.ArtifactType)
+		putf(t, "Artifact type:\t%s\n", row.ArtifactType)
 	}
 	for i, key := range slices.Sorted(maps.Keys(row.Annotations)) {
 		heading := "Annotations:"
 		if i > 0 {
 			heading = ""
 		}
-		fmt.Fprintf(t, "%s\t%s=%s\n", heading, key, row.Annotations[key])
+		putf(t, "%s\t%s=%s\n", heading, key, row.Annotations[key])
 	}
 	if err := t.Flush(); err != nil || len(row.Platforms)+len(row.Others) == 0 {
 		return err
 	}
 	fmt.Fprintln(out)
 	based := slices.ContainsFunc(row.Platforms, func(p platformRow) bool { return p.Base != nil })
-	heading := "PLATFORM\tMANIFEST DIGEST\tCONFIG\tSIZE\tCREATED"
+	heading := []string{"PLATFORM", "MANIFEST DIGEST", "CONFIG", "SIZE", "CREATED"}
 	if based {
-		heading += "\tBASE"
+		heading = append(heading, "BASE")
 	}
-	fmt.Fprintln(t, heading)
+	putRow(t, heading...)
 	for _, p := range row.Platforms {
-		line := fmt.Sprintf("%s\t%s\t%s\t%s\t%s", p.Platform, p.Digest, short(p.Config, whole), units.HumanSize(float64(p.Size)), createdText(p.Created))
+		line := []string{p.Platform, p.Digest.String(), short(p.Config, whole), units.HumanSize(float64(p.Size)), createdText(p.Created)}
 		if based {
-			line += "\t" + baseText(p.Base, whole)
+			line = append(line, baseText(p.Base, whole))
 		}
-		fmt.Fprintln(t, line)
+		putRow(t, line...)
 		for _, a := range p.Attestations {
-			fmt.Fprintf(t, "  attestation\t%s\t%s\n", a.Digest, strings.Join(a.Predicates, ", "))
+			putf(t, "  attestation\t%s\t%s\n", a.Digest, strings.Join(a.Predicates, ", "))
 		}
 	}
 	for _, o := range row.Others {
-		fmt.Fprintf(t, "(no image)\t%s\t%s\n", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
+		putf(t, "(no image)\t%s\t%s\n", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
 	}
 	return t.Flush()
 }

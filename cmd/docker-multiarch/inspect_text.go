@@ -21,7 +21,7 @@ func inspectText(out io.Writer, row builderRow) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(key string, value any) {
 		if s := fmt.Sprint(value); s != "" {
-			fmt.Fprintf(t, "%s:\t%s\n", key, s)
+			putf(t, "%s:\t%s\n", key, s)
 		}
 	}
 	n := row.Nodes[0]
@@ -29,7 +29,7 @@ func inspectText(out io.Writer, row builderRow) error {
 	line("Driver", row.Driver)
 	line("Current", map[bool]string{true: "yes", false: "no"}[row.Current])
 	line("Created", row.Created.Format(time.RFC3339))
-	fmt.Fprintf(t, "\nNodes:\n")
+	putf(t, "\nNodes:\n")
 	line("Name", n.Name)
 	line("Endpoint", n.Endpoint)
 	line("Driver Options", quotedValues(n.DriverOpts))
@@ -66,16 +66,16 @@ func inspectText(out io.Writer, row builderRow) error {
 
 func writeConfig(t io.Writer, toml string) {
 	if toml != "" {
-		fmt.Fprintf(t, "File#buildkitd.toml:\n")
+		putf(t, "File#buildkitd.toml:\n")
 	}
 	for l := range strings.Lines(toml) {
-		fmt.Fprintf(t, "  > %s\n", strings.TrimRight(l, "\n"))
+		putf(t, "  > %s\n", strings.TrimRight(l, "\n"))
 	}
 }
 
 func writeRule(t io.Writer, i int, rule bkclient.PruneInfo) {
-	fmt.Fprintf(t, "GC Policy rule#%d:\n", i)
-	line := func(key, value string) { fmt.Fprintf(t, "  %s:\t%s\n", key, value) }
+	putf(t, "GC Policy rule#%d:\n", i)
+	line := func(key, value string) { putf(t, "  %s:\t%s\n", key, value) }
 	line("All", fmt.Sprint(rule.All))
 	if len(rule.Filter) > 0 {
 		line("Filters", strings.Join(rule.Filter, " "))

@@ -63,7 +63,7 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	if err != nil {
 		return err
 	}
-	note := func(line string) { fmt.Fprintln(w.err, line) }
+	note := w.say
 	if len(names) == 0 {
 		names = archive.image.Names
 	}

@@ -14,7 +14,7 @@ import (
 func diffTable(out io.Writer, row diffRow) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for i, side := range []diffSide{row.A, row.B} {
-		fmt.Fprintf(t, "%c\t%s\t%s\n", 'A'+i, side.Name, side.Digest)
+		putf(t, "%c\t%s\t%s\n", 'A'+i, side.Name, side.Digest)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -30,21 +30,20 @@ func diffTable(out io.Writer, row diffRow) error {
 		return err
 	}
 	for _, key := range row.Annotations {
-		fmt.Fprintf(out, "The index annotation %q differs.\n", key)
+		putf(out, "The index annotation %q differs.\n", key)
 	}
 	for _, d := range row.OnlyInA {
-		fmt.Fprintf(out, "Only A has %s, which is no image.\n", d)
+		putf(out, "Only A has %s, which is no image.\n", d)
 	}
 	for _, d := range row.OnlyInB {
-		fmt.Fprintf(out, "Only B has %s, which is no image.\n", d)
+		putf(out, "Only B has %s, which is no image.\n", d)
 	}
 	if row.Same {
 		text := "No difference."
 		if row.A.Digest != row.B.Digest {
 			text = "No difference, but in how the index is written."
 		}
-		_, err := fmt.Fprintln(out, text)
-		return err
+		putf(out, "%s\n", text)
 	}
 	return nil
 }
@@ -56,19 +55,19 @@ func diffLines(out io.Writer, p diffPlatform) {
 	}
 	switch p.State {
 	case tree.Removed:
-		fmt.Fprintf(out, "%s\tonly in A\t%s\n", p.Platform, p.A.Digest)
+		putf(out, "%s\tonly in A\t%s\n", p.Platform, p.A.Digest)
 	case tree.Added:
-		fmt.Fprintf(out, "%s\tonly in B\t%s\n", p.Platform, p.B.Digest)
+		putf(out, "%s\tonly in B\t%s\n", p.Platform, p.B.Digest)
 	case tree.Same:
-		fmt.Fprintf(out, "%s\tsame\t%s\t%s\n", p.Platform, p.A.Digest, strings.Join(notes, "; "))
+		putf(out, "%s\tsame\t%s\t%s\n", p.Platform, p.A.Digest, strings.Join(notes, "; "))
 	default:
-		fmt.Fprintf(out, "%s\tchanged\tA %s\t%s, %s\n", p.Platform, p.A.Digest, count(p.A.Layers, "layer"), units.HumanSize(float64(p.A.Size)))
-		fmt.Fprintf(out, "\t\tB %s\t%s, %s, %d of them in A\n", p.B.Digest, count(p.B.Layers, "layer"), units.HumanSize(float64(p.B.Size)), p.SharedLayers)
+		putf(out, "%s\tchanged\tA %s\t%s, %s\n", p.Platform, p.A.Digest, count(p.A.Layers, "layer"), units.HumanSize(float64(p.A.Size)))
+		putf(out, "\t\tB %s\t%s, %s, %d of them in A\n", p.B.Digest, count(p.B.Layers, "layer"), units.HumanSize(float64(p.B.Size)), p.SharedLayers)
 		if len(p.Config) > 0 {
 			notes = append([]string{"configuration: " + strings.Join(p.Config, ", ")}, notes...)
 		}
 		if len(notes) > 0 {
-			fmt.Fprintf(out, "\t\t\t%s\n", strings.Join(notes, "; "))
+			putf(out, "\t\t\t%s\n", strings.Join(notes, "; "))
 		}
 	}
 }

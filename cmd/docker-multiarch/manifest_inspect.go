@@ -13,6 +13,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -86,7 +87,7 @@ func runManifestInspect(ctx context.Context, w *world, o manifestInspectOptions)
 		text, err = show.remote(ctx, name)
 	}
 	if err == nil {
-		_, err = fmt.Fprintln(w.out, string(text))
+		_, err = fmt.Fprintf(w.out, "%s\n", printable.JSON(text))
 	}
 	return err
 }

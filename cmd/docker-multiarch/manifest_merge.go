@@ -86,7 +86,7 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 	if req.Examine, err = w.examinerFor(o.gate); err != nil {
 		return err
 	}
-	req.Note = func(line string) { fmt.Fprintln(w.err, line) }
+	req.Note = w.say
 	metadata := buildOptions{metadataFile: o.metadataFile}.files()
 	if err := checkOutputs(metadata); err != nil {
 		return err

@@ -86,7 +86,7 @@ func mergedTable(out io.Writer, res merge.Result) {
 				extra = "   (1 attestation)"
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s%s\n", platform.Format(img.Platform), from, units.HumanSize(float64(img.Size)), img.Manifest.Digest, extra)
+		putf(t, "%s\t%s\t%s\t%s%s\n", platform.Format(img.Platform), from, units.HumanSize(float64(img.Size)), img.Manifest.Digest, extra)
 	}
 	_ = t.Flush()
 }

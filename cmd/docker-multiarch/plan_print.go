@@ -15,15 +15,15 @@ func printPlan(out io.Writer, p planShown) {
 	if len(p.Platforms) > 0 {
 		fmt.Fprintln(table, "PLATFORM\tNODE\tHOW")
 		for _, j := range p.Platforms {
-			fmt.Fprintf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
+			putf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
 		}
 		_ = table.Flush() // a broken standard output is found by the next write
 	}
 	if len(p.Result) > 0 {
-		fmt.Fprintf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
+		putf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
 	}
 	if len(p.Install) > 0 {
-		fmt.Fprintf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
+		putf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
 	}
 	printSteps(table, p)
 	printStages(out, p)
@@ -38,7 +38,7 @@ func printSteps(table *tabwriter.Writer, p planShown) {
 	}
 	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
 	for _, s := range p.Steps {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", placeOf(s.File, s.Line), s.Stage, cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+		putf(table, "%s\t%s\t%s\t%s\t%s\n", placeOf(s.File, s.Line), s.Stage, cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
 	_ = table.Flush()
 }
@@ -91,9 +91,9 @@ func printStages(out io.Writer, p planShown) {
 		if where != "" {
 			where += ": "
 		}
-		fmt.Fprintf(out, "%s%s: %s (%s) [%s]\n", where, stageWords(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
+		putf(out, "%s%s: %s (%s) [%s]\n", where, stageWords(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
 		if s.Fix != "" {
-			fmt.Fprintf(out, "    %s\n", s.Fix)
+			putf(out, "    %s\n", paragraph(s.Fix))
 		}
 	}
 }
@@ -131,17 +131,18 @@ func printBases(table *tabwriter.Writer, p planShown) {
 			names = append(names, j.Platform)
 		}
 	}
-	fmt.Fprintf(table, "\nBASE IMAGE\tLINE\t%s\tIT HAS\tDIGEST\n", strings.Join(names, "\t"))
+	fmt.Fprintln(table)
+	putRow(table, slices.Concat([]string{"BASE IMAGE", "LINE"}, names, []string{"IT HAS", "DIGEST"})...)
 	for _, b := range p.Bases {
-		fmt.Fprintf(table, "%s\t%s", b.Image, placeOf(b.File, b.Line))
+		putf(table, "%s\t%s", b.Image, placeOf(b.File, b.Line))
 		for _, name := range names {
-			fmt.Fprintf(table, "\t%s", verdictOf(b, name))
+			putf(table, "\t%s", verdictOf(b, name))
 		}
 		has := strings.Join(b.Offers, ", ")
 		if b.Single {
 			has = "only " + has
 		}
-		fmt.Fprintf(table, "\t%s\t%s\n", has, cut(b.Digest, 20))
+		putf(table, "\t%s\t%s\n", has, cut(b.Digest, 20))
 	}
 	_ = table.Flush()
 }
@@ -173,10 +174,10 @@ func printHints(out io.Writer, p planShown) {
 		if len(h.Platforms) > 0 {
 			where = " [" + strings.Join(h.Platforms, ", ") + "]"
 		}
-		fmt.Fprintf(out, "%s: %s: %s (%s)%s\n    %s\n", placeOf(h.File, h.Line), h.Severity, h.Message, h.Rule, where, h.Fix)
+		putf(out, "%s: %s: %s (%s)%s\n    %s\n", placeOf(h.File, h.Line), h.Severity, h.Message, h.Rule, where, paragraph(h.Fix))
 	}
 	for _, l := range p.Lint {
-		fmt.Fprintf(out, "%s: %s (%s)\n", placeOf(l.File, l.Line), l.Message, l.Rule)
+		putf(out, "%s: %s (%s)\n", placeOf(l.File, l.Line), l.Message, l.Rule)
 	}
 }
 
@@ -188,16 +189,16 @@ func printFindings(out io.Writer, p planShown) {
 				continue
 			}
 			if first {
-				fmt.Fprintf(out, "\n%s\n", map[string]string{"warning": "WARNINGS", "error": "IN THE WAY OF THE BUILD"}[severity])
+				putf(out, "\n%s\n", map[string]string{"warning": "WARNINGS", "error": "IN THE WAY OF THE BUILD"}[severity])
 				first = false
 			}
 			text := f.Message
 			if place := placeOf(f.File, f.Line); place != "" {
 				text = place + ": " + text
 			}
-			fmt.Fprintln(out, text)
+			putf(out, "%s\n", paragraph(text))
 			if f.Fix != "" {
-				fmt.Fprintf(out, "    %s\n", f.Fix)
+				putf(out, "    %s\n", paragraph(f.Fix))
 			}
 		}
 	}

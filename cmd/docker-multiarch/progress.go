@@ -92,7 +92,7 @@ func displayMode(w *world, o buildOptions) (progress.Mode, error) {
 // Note implements build.Progress. A quiet display still says where the result is going and what is to be warned of.
 func (d *display) Note(line string) {
 	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || saysDestination(line) {
-		d.Display.Note(line)
+		d.Display.Note(paragraph(line).indented())
 	}
 }
 

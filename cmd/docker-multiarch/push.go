@@ -64,7 +64,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	if err != nil {
 		return err
 	}
-	note := func(line string) { fmt.Fprintln(w.err, line) }
+	note := w.say
 	if o.quiet {
 		note = func(string) {}
 	} else {

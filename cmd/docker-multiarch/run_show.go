@@ -116,10 +116,10 @@ func (s *runShow) finish(ends []runEnd) error {
 	if s.width > 0 {
 		runTable(s.w.err, ends)
 	} else if ends[0].words != "" {
-		fmt.Fprintf(s.w.err, "ERROR: %s\n", ends[0].words)
+		putf(s.w.err, "ERROR: %s\n", paragraph(ends[0].words))
 	}
 	if len(foreign) > 0 {
-		fmt.Fprintf(s.w.err, "Hint: the engine does not run these programs: docker multiarch emulators install %s\n", strings.Join(platform.FormatAll(foreign), " "))
+		putf(s.w.err, "Hint: the engine does not run these programs: docker multiarch emulators install %s\n", strings.Join(platform.FormatAll(foreign), " "))
 	}
 	if status != 0 {
 		return callStatus(status)
@@ -133,9 +133,9 @@ func runTable(out io.Writer, ends []runEnd) {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "PLATFORM\tSTATUS\tTIME")
 	for _, e := range ends {
-		fmt.Fprintf(t, "%s\t%d\t%.1fs", platform.Format(e.platform), e.status, e.seconds)
+		putf(t, "%s\t%d\t%.1fs", platform.Format(e.platform), e.status, e.seconds)
 		if e.words != "" {
-			fmt.Fprintf(t, "   %s", e.words)
+			putf(t, "   %s", e.words)
 		}
 		fmt.Fprintln(t)
 	}

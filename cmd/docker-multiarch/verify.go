@@ -153,7 +153,7 @@ func verifyTable(out io.Writer, row verifyRow) error {
 		if what == "" {
 			what = "no image, but an artifact"
 		}
-		fmt.Fprintf(out, "%s is whole: %s\n%s; %s, %s%s\n", row.Name, what, row.Digest, count(row.Manifests, "manifest"), count(row.Blobs, "blob"),
+		putf(out, "%s is whole: %s\n%s; %s, %s%s\n", row.Name, what, row.Digest, count(row.Manifests, "manifest"), count(row.Blobs, "blob"),
 			tallyText(row.Executables))
 	}
 	if len(row.Findings) == 0 {
@@ -165,13 +165,13 @@ func verifyTable(out io.Writer, row verifyRow) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "CHECK\tPLATFORM\tFINDING")
 	for _, f := range row.Findings {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
+		putf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
 	}
 	if err := t.Flush(); err != nil || row.OK {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s in %s, %s\n", count(len(row.Findings), "finding"), row.Name, row.Digest)
-	return err
+	putf(out, "\n%s in %s, %s\n", count(len(row.Findings), "finding"), row.Name, row.Digest)
+	return nil
 }
 
 // verifyText is a finding in a line. Those that do not stop anybody are told by their first word.

@@ -72,22 +72,22 @@ func (w *warnings) print(out io.Writer, detail bool) {
 	if !detail {
 		found += " (use --debug to expand)"
 	}
-	fmt.Fprintf(out, "\n%s:\n", found)
+	putf(out, "\n%s:\n", found)
 	for _, v := range w.list {
 		where := ""
 		if len(v.platforms) < len(w.platforms) {
 			slices.Sort(v.platforms)
 			where = " [" + strings.Join(v.platforms, ", ") + "]"
 		}
-		fmt.Fprintf(out, " - %s%s\n", v.Short, where)
+		putf(out, " - %s%s\n", v.Short, where)
 		if !detail {
 			continue
 		}
 		for _, d := range v.Detail {
-			fmt.Fprintf(out, "%s\n", d)
+			putf(out, "%s\n", d)
 		}
 		if v.URL != "" {
-			fmt.Fprintf(out, "More info: %s\n", v.URL)
+			putf(out, "More info: %s\n", v.URL)
 		}
 		if v.SourceInfo != nil && v.Range != nil {
 			_ = (&errdefs.Source{Info: v.SourceInfo, Ranges: v.Range}).Print(out) // nothing to do about a broken standard error
