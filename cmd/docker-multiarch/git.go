@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -78,19 +77,12 @@ func put(m map[string]string, key, value string) {
 type repository struct{ root, revision, url string }
 
 func readRepository(ctx context.Context, dir string, checkDirty bool) (r repository) {
-	ask := func(words ...string) string {
-		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, words...)...).Output() //nolint:gosec // words of ours
-		if err != nil {
-			return ""
-		}
-		first, _, _ := strings.Cut(string(out), "\n")
-		return first
-	}
+	ask := askGit(ctx, dir)
 	if r.root = ask("rev-parse", "--show-toplevel"); r.root == "" {
 		return r
 	}
 	r.revision = ask("rev-parse", "--verify", "HEAD")
-	if r.revision != "" && checkDirty && ask("status", "--porcelain", "--ignored") != "" {
+	if r.revision != "" && checkDirty && changed(ctx, dir) {
 		r.revision += "-dirty"
 	}
 	// The remote that the branch follows, else the usual ones.

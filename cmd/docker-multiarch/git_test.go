@@ -91,3 +91,91 @@ func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
 		t.Errorf("%v, %v", j.request.Labels, err)
 	}
 }
+
+// hostile makes a repository that wants to run a program whenever it is looked at, and gives the file that tells whether one ran.
+func hostile(t *testing.T, s *stage) string {
+	t.Helper()
+	ran := filepath.Join(t.TempDir(), "ran")
+	s.write(".gitattributes", "*.txt filter=evil\n*.bin filter=odd=name\n")
+	s.write("a.txt", "one")
+	s.write(".git-extra", "[filter \"evil\"]\n\tclean = touch "+ran+"; cat\n")
+	committed(t)
+	s.write(".git/hooks/post-index-change", "#!/bin/sh\ntouch "+ran+"\n")
+	if err := os.Chmod(".git/hooks/post-index-change", 0o700); err != nil { //nolint:gosec // a hook is a program
+		t.Fatal(err)
+	}
+	for key, value := range map[string]string{
+		"core.fsmonitor": "touch " + ran + "; false", "core.pager": "touch " + ran, "diff.external": "touch " + ran, "include.path": "../.git-extra",
+		"core.hooksPath": ".git/hooks", "filter.evil.process": "touch " + ran,
+	} {
+		if out, err := exec.Command("git", "config", key, value).CombinedOutput(); err != nil { //nolint:gosec // words of the test
+			t.Fatalf("%s: %s", err, out)
+		}
+	}
+	s.write("a.txt", "two") // of the same size, so that git has to look at it
+	return ran
+}
+
+func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
+	for name, more := range map[string]func(*testing.T, *stage, string) string{ // gives the context
+		"its own settings": func(*testing.T, *stage, string) string { return "." },
+		"a filter that -c cannot name": func(t *testing.T, _ *stage, ran string) string {
+			t.Helper()
+			if out, err := exec.Command("git", "config", "filter.odd=name.clean", "touch "+ran).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %s", err, out)
+			}
+			return "."
+		},
+		"objects of another repository": func(t *testing.T, _ *stage, ran string) string {
+			t.Helper()
+			for _, words := range [][]string{
+				{"core.repositoryformatversion", "1"}, {"extensions.partialClone", "origin"}, {"remote.origin.promisor", "true"},
+				{"remote.origin.url", "."}, {"remote.origin.uploadpack", "touch " + ran + "; false"},
+			} {
+				if out, err := exec.Command("git", append([]string{"config"}, words...)...).CombinedOutput(); err != nil { //nolint:gosec // words of the test
+					t.Fatalf("%s: %s", err, out)
+				}
+			}
+			tree, err := exec.Command("git", "-c", "core.fsmonitor=false", "rev-parse", "HEAD^{tree}").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(filepath.Join(".git/objects", string(tree[:2]), strings.TrimSpace(string(tree[2:])))); err != nil {
+				t.Fatal(err)
+			}
+			return "."
+		},
+		"a bare repository among the files": func(t *testing.T, s *stage, ran string) string {
+			t.Helper()
+			s.write("sub/HEAD", "ref: refs/heads/main\n")
+			s.write("sub/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = \"touch "+ran+"; false\"\n")
+			commit, err := exec.Command("git", "-c", "core.fsmonitor=false", "rev-parse", "HEAD").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.write("sub/objects/info/alternates", "../../.git/objects\n")
+			s.write("sub/refs/heads/main", string(commit))
+			s.write("sub/Dockerfile", "FROM alpine\n")
+			return "sub"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			ran := hostile(t, s)
+			context := more(t, s, ran)
+			_ = os.Remove(ran)
+			s.env = map[string]string{"BUILDX_GIT_LABELS": "1", "BUILDX_GIT_CHECK_DIRTY": "1"}
+			j, err := parseBuild(t.Context(), s.w, parsed(t, "--push", "-t", s.host+"/app", context))
+			if err != nil {
+				t.Fatal(err)
+			}
+			j.release()
+			if _, err := os.Stat(ran); err == nil {
+				t.Error("a program of the repository has run")
+			}
+			if got := j.request.Labels["org.opencontainers.image.revision"]; context == "." && !strings.HasSuffix(got, "-dirty") {
+				t.Errorf("the revision is %q", got)
+			}
+		})
+	}
+}
