@@ -132,10 +132,13 @@ func TestMaskProxyHidesPasswords(t *testing.T) {
 		"":                        "",
 		"http://proxy:3128":       "http://proxy:3128",
 		"http://u:secret@proxy":   "http://u:xxxxx@proxy",
-		"http://u:se%zzcret@host": "***",
+		"http://u:se%zzcret@host": "http://u:xxxxx@host",
+		"u:secret@proxy:3128":     "u:xxxxx@proxy:3128",
+		"http://u:se/c@ret@host":  "http://u:xxxxx@host",
+		"http://u@proxy:3128":     "http://u@proxy:3128",
 		"localhost,127.0.0.1,::1": "localhost,127.0.0.1,::1",
 	} {
-		if got := maskProxy(in); got != want {
+		if got := MaskProxy(in); got != want {
 			t.Errorf("%q: %q", in, got)
 		}
 	}

@@ -72,7 +72,7 @@ func Inspect(ctx context.Context, eng *engine.Engine, name string) (d Details, f
 		d.RunNetwork = "bridge"
 	}
 	for k, v := range have.Settings.Env {
-		d.Proxies[k] = maskProxy(v)
+		d.Proxies[k] = MaskProxy(v)
 	}
 	d.Config, _ = readConfig(ctx, eng, c.ID) // what cannot be read is not shown
 	if have.running() {

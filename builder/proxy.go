@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -64,14 +63,22 @@ func isProxyVar(name string) bool {
 	return strings.HasSuffix(strings.ToUpper(name), "_PROXY")
 }
 
-// maskProxy hides the password of a proxy's URL.
-func maskProxy(value string) string {
-	u, err := url.Parse(value)
-	if err != nil {
-		if strings.Contains(value, "@") {
-			return "***"
-		}
+// MaskProxy hides the password of a proxy, with a scheme before it or without. It goes by the last @, so that a password which is
+// not written as it should be is hidden as well.
+func MaskProxy(value string) string {
+	scheme, rest, ok := strings.Cut(value, "://")
+	if ok {
+		scheme += "://"
+	} else {
+		scheme, rest = "", value
+	}
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 {
 		return value
 	}
-	return u.Redacted()
+	user, _, has := strings.Cut(rest[:at], ":")
+	if !has {
+		return value
+	}
+	return scheme + user + ":xxxxx" + rest[at:]
 }

@@ -116,7 +116,7 @@ func proxyChanges(have, want map[string]string) []string {
 		if have[k] == want[k] || k != strings.ToUpper(k) {
 			continue
 		}
-		if h, w := maskProxy(have[k]), maskProxy(want[k]); h != w {
+		if h, w := MaskProxy(have[k]), MaskProxy(want[k]); h != w {
 			out = append(out, change(k, h, w))
 		} else {
 			out = append(out, "the password of "+k+" has changed")

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/moby/buildkit/util/gitutil"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 )
 
@@ -61,17 +62,26 @@ func parseBuildArgs(values []string, lookup func(string) (string, bool)) (map[st
 }
 
 // addProxies gives RUN steps the proxies of the Docker config, as docker build does, unless the user has said otherwise. BuildKit
-// keeps these arguments out of the image's history and out of the cache's keys.
-func addProxies(args, proxies map[string]string) {
+// keeps these arguments out of the image's history and out of the cache's keys, but tells them in a provenance of mode=max. The result
+// is those with a password, each with what may be told.
+func addProxies(args, proxies map[string]string) (hidden map[string]string) {
 	said := map[string]bool{}
 	for k := range args {
 		said[strings.ToUpper(k)] = true
 	}
 	for k, v := range proxies {
-		if !said[strings.ToUpper(k)] {
-			args[k] = v
+		if said[strings.ToUpper(k)] {
+			continue
+		}
+		args[k] = v
+		if masked := builder.MaskProxy(v); masked != v {
+			if hidden == nil {
+				hidden = map[string]string{}
+			}
+			hidden[v] = masked
 		}
 	}
+	return hidden
 }
 
 // parseSecrets: [type=file|env,]id=ID[,src=PATH|,env=NAME]. Without a source the environment variable ID is taken, else the file

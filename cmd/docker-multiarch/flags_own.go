@@ -101,6 +101,6 @@ func (j *job) ownValues(w *world, o buildOptions) error {
 	if err := addEpoch(r.BuildArgs, w.lookupEnv); err != nil {
 		return err
 	}
-	addProxies(r.BuildArgs, w.proxies())
+	r.Hidden = addProxies(r.BuildArgs, w.proxies())
 	return j.magicArgs()
 }

@@ -82,9 +82,12 @@ func TestBuildArgumentsAndHosts(t *testing.T) {
 	if diff := cmp.Diff(want, args); diff != "" {
 		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
-	addProxies(args, map[string]string{"HTTP_PROXY": "p", "b": "not this one"})
-	if args["HTTP_PROXY"] != "p" || args["b"] != "" {
+	hidden := addProxies(args, map[string]string{"HTTP_PROXY": "http://ann:secret@p", "NO_PROXY": "x", "b": "http://ann:secret@not-this-one"})
+	if args["HTTP_PROXY"] != "http://ann:secret@p" || args["b"] != "" {
 		t.Errorf("with proxies: %v", args)
+	}
+	if diff := cmp.Diff(map[string]string{"http://ann:secret@p": "http://ann:xxxxx@p"}, hidden); diff != "" {
+		t.Errorf("hidden (-want +got):\n%s", diff)
 	}
 	hosts, err := parseHosts([]string{"a:1.2.3.4", "b=::1", "c:::1", "d:[::1]", "e=1.2.3.4,[::2]", "f:host-gateway"})
 	if diff := cmp.Diff([]string{"a=1.2.3.4", "b=::1", "c=::1", "d=::1", "e=1.2.3.4", "e=::2", "f=host-gateway"}, hosts); diff != "" || err != nil {

@@ -64,6 +64,9 @@ func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documen
 		if c, err = captured(ctx, documents, root); err != nil {
 			return c, err
 		}
+		if err := c.hide(ctx, s.req.Hidden); err != nil {
+			return c, err
+		}
 	}
 	if !s.req.pushes() {
 		return c, nil

@@ -57,6 +57,9 @@ type Request struct {
 	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
 	// BuildKit has for them ("type=provenance,mode=max").
 	Attests map[string]string
+	// Hidden are texts that no attestation tells, and what it tells instead: a proxy with its password, which the build gets without
+	// its user having named it, and the same without. Files of the type "local" or "tar" are not looked at.
+	Hidden map[string]string
 	// Verify says how the executables of every image are examined before anything is named; nil examines nothing.
 	Verify *gate.Options
 	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.

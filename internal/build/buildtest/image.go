@@ -111,9 +111,14 @@ func (i image) push(ctx context.Context, name string) error {
 	return send(ctx, http.MethodPut, base+"/manifests/"+digest.FromBytes(i.manifest).String(), i.mediaType, i.manifest)
 }
 
-// attest makes what BuildKit makes of an image with attestations: an index of it and of a manifest about it.
-func attest(subject ocispecs.Descriptor) (more []blob, root ocispecs.Descriptor, err error) {
-	statement := newBlob("intoto", "application/vnd.in-toto+json", []byte(`{"about":"`+subject.Digest.String()+`"}`))
+// attest makes what BuildKit makes of an image with attestations: an index of it and of a manifest about it, whose statement has the
+// arguments of the build.
+func attest(subject ocispecs.Descriptor, args map[string]string) (more []blob, root ocispecs.Descriptor, err error) {
+	told, err := json.Marshal(map[string]any{"about": subject.Digest, "args": args})
+	if err != nil {
+		return nil, root, err
+	}
+	statement := newBlob("intoto", "application/vnd.in-toto+json", told)
 	empty := newBlob("config", ocispecs.MediaTypeEmptyJSON, []byte("{}"))
 	body, err := json.Marshal(ocispecs.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest,

@@ -102,7 +102,7 @@ func (j *job) sendImage(ctx context.Context, e client.ExportEntry, config []byte
 	docs := img.blobs()
 	root := ocispecs.Descriptor{MediaType: img.mediaType, Digest: digest.FromBytes(img.manifest), Size: int64(len(img.manifest))}
 	if j.attested() {
-		more, index, err := attest(root)
+		more, index, err := attest(root, j.Opt.FrontendAttrs)
 		if err != nil {
 			return err
 		}
