@@ -38,7 +38,10 @@ func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.
 	if err != nil {
 		return nil, failed(op, err)
 	}
-	return &stdioConn{Conn: att.Conn, att: att.HijackedResponse}, nil
+	c := &stdioConn{Conn: att.Conn, att: att.HijackedResponse}
+	c.watched, c.unwatch = e.watch.attend(context.WithoutCancel(ctx))
+	context.AfterFunc(c.watched, func() { _ = c.Conn.Close() }) // an engine that has stopped says nothing of the command either
+	return c, nil
 }
 
 // stdioConn is a net.Conn over the multiplexed stream of a command. It takes
@@ -48,10 +51,12 @@ func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.
 type stdioConn struct {
 	net.Conn // the hijacked connection: what is written is standard input
 
-	att    client.HijackedResponse
-	close  sync.Once
-	left   int    // bytes of the current standard output frame not read yet
-	stderr []byte // the end of what the command complained about
+	att     client.HijackedResponse
+	watched context.Context // ends with the engine, or with unwatch
+	unwatch func()
+	close   sync.Once
+	left    int    // bytes of the current standard output frame not read yet
+	stderr  []byte // the end of what the command complained about
 }
 
 func (c *stdioConn) Read(p []byte) (int, error) {
@@ -98,6 +103,9 @@ func (c *stdioConn) nextFrame() error {
 
 // ended turns the end of the stream into what the command said, if anything.
 func (c *stdioConn) ended(err error) error {
+	if cause := context.Cause(c.watched); errors.Is(cause, ErrUnreachable) {
+		return cause
+	}
 	said := strings.TrimSpace(string(c.stderr))
 	switch {
 	case said == "":
@@ -115,6 +123,7 @@ func (c *stdioConn) Close() error {
 	c.close.Do(func() {
 		_ = c.att.CloseWrite()
 		err = c.Conn.Close()
+		c.unwatch()
 	})
 	return err
 }

@@ -2,9 +2,11 @@
 // needs: facts about the engine, one-shot containers, commands in running
 // containers, images, and the few calls that keep a builder container alive.
 //
-// It adds three things to the library that it uses, and nothing else:
+// It adds four things to the library that it uses, and nothing else:
 //
 //   - a failure to reach the engine is [ErrUnreachable], whatever caused it;
+//   - an engine that stops answering ends every call, within some seconds, with
+//     [ErrUnreachable]; one that answers may take its time;
 //   - what is started is cleaned up, also when the context is cancelled;
 //   - multiplexed streams arrive demultiplexed, and a command in a container
 //     can be used as a network connection ([Engine.Dial]).
@@ -33,7 +35,8 @@ const cleanupTimeout = 10 * time.Second
 // Engine is one Docker Engine. It is safe for concurrent use. It does not own
 // the API client that it was made with: whoever made that closes it.
 type Engine struct {
-	api client.APIClient
+	api   client.APIClient
+	watch watch
 
 	mu   sync.Mutex
 	info *Info
@@ -41,7 +44,11 @@ type Engine struct {
 
 // New returns the engine behind api. Nothing is asked of it yet.
 func New(api client.APIClient) *Engine {
-	return &Engine{api: api}
+	return newEngine(api, newWatch(api))
+}
+
+func newEngine(api client.APIClient, w watch) *Engine {
+	return &Engine{api: watched{api, w}, watch: w}
 }
 
 // Host is the address of the engine as its client knows it, for messages.
@@ -54,6 +61,9 @@ func (e *Engine) Host() string {
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, ErrUnreachable) {
+		return fmt.Errorf("%s: %w", op, err)
 	}
 	if client.IsErrConnectionFailed(err) {
 		return fmt.Errorf("%w: %s: %w", ErrUnreachable, op, err)

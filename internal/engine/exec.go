@@ -13,6 +13,8 @@ import (
 // but the engine offers no way to kill it.
 func (e *Engine) Exec(ctx context.Context, container string, cmd []string, stdin []byte) (RunResult, error) {
 	op := fmt.Sprintf("run a command in container %q", container)
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	exec, err := e.api.ExecCreate(ctx, container, client.ExecCreateOptions{
 		AttachStdin: stdin != nil, AttachStdout: true, AttachStderr: true, Cmd: cmd,
 	})

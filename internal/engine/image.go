@@ -93,14 +93,16 @@ func (e *Engine) RemoveImage(ctx context.Context, name string) error {
 // state, without the counters of a progress bar.
 func (e *Engine) Pull(ctx context.Context, ref, registryAuth string, report func(line string)) error {
 	op := fmt.Sprintf("pull image %q", ref)
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	resp, err := e.api.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: registryAuth})
 	if err != nil {
-		return failed(op, err)
+		return failed(op, dead(ctx, err))
 	}
 	defer resp.Close()
 	for msg, err := range resp.JSONMessages(ctx) {
 		if err != nil {
-			return failed(op, err)
+			return failed(op, dead(ctx, err))
 		}
 		if msg.Error != nil {
 			return failed(op, msg.Error)

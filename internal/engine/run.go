@@ -105,6 +105,8 @@ func (spec RunSpec) options() client.ContainerCreateOptions {
 // runCreated attaches and asks for the exit before it starts the container, so
 // that neither output nor exit status of a fast command is missed.
 func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunResult, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	att, err := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{
@@ -131,7 +133,7 @@ func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunRe
 		res.OutOfMemory = spec.Memory > 0 && res.ExitCode == killed && e.outOfMemory(ctx, id)
 		return res, nil
 	case err := <-wait.Error:
-		return RunResult{}, err
+		return RunResult{}, dead(ctx, err)
 	}
 }
 
