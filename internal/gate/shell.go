@@ -29,12 +29,28 @@ func shellOf(f exe.File) string {
 
 // shellScript finds what -c has, among a shell's arguments; "" if there is none.
 func shellScript(args []string) string {
-	command := false
+	if command, rest := shellOptions(args); command && len(rest) > 0 {
+		return rest[0]
+	}
+	return ""
+}
+
+// scriptFile finds the script among a shell's arguments, and what it is given; nothing if there is none.
+func scriptFile(args []string) []string {
+	if command, rest := shellOptions(args); !command {
+		return rest
+	}
+	return nil
+}
+
+// shellOptions skips a shell's options. command says that -c is among them.
+func shellOptions(args []string) (command bool, rest []string) {
 	for len(args) > 0 && len(args[0]) > 1 && (args[0][0] == '-' || args[0][0] == '+') {
 		option := args[0]
 		args = args[1:]
 		switch {
 		case option == "--":
+			return command, args
 		case strings.HasPrefix(option, "--"): // bash's long ones
 		default:
 			command = command || option[0] == '-' && strings.Contains(option, "c")
@@ -43,10 +59,7 @@ func shellScript(args []string) string {
 			}
 		}
 	}
-	if !command || len(args) == 0 {
-		return ""
-	}
-	return args[0]
+	return command, args
 }
 
 // special are the letters with which a word is more than it looks.

@@ -21,7 +21,7 @@ type command struct {
 	argv []string
 	dir  string // where relative paths begin
 	path []string
-	// guess says that a shell's script or an argument names it: the word may be something else, and nothing follows if it is missing.
+	// guess says that a script or an argument names it: the word may be something else, and nothing follows if it is missing.
 	guess bool
 	cmd   bool // it is an argument of the entrypoint: what is wrong with it is a warning
 }
@@ -33,21 +33,56 @@ func (x *examination) start(ctx context.Context) {
 	if len(argv) == 0 || argv[0] == "" {
 		return
 	}
-	c := command{argv: argv, dir: path.Join("/", config.WorkingDir), path: strings.Split(pathOf(config.Env), ":")}
-	for range maxStarts {
-		x.command(ctx, c)
-		next, ok := follow(c.argv)
+	todo := []command{{argv: argv, dir: path.Join("/", config.WorkingDir), path: strings.Split(pathOf(config.Env), ":")}}
+	var taker *command // of the arguments that Cmd is, whatever it does with them
+	for n := 0; n < maxStarts && len(todo) > 0; n++ {
+		c := todo[0]
+		if len(config.Cmd) > 0 && n > 0 && c.argv[0] == config.Cmd[0] {
+			taker = nil // it starts them
+		}
+		at := x.command(ctx, c)
+		nexts, ok := x.next(ctx, c, at)
 		if !ok && len(config.Entrypoint) > 0 && len(c.argv) > len(config.Cmd) && !c.guess {
-			x.argument(ctx, c, config.Cmd)
+			taker = &c
 		}
-		if len(next.argv) == 0 {
-			return
-		}
-		c.argv, c.guess = next.argv, c.guess || next.shell
-		if next.dir != "" {
-			c.dir = absolute(c.dir, next.dir)
+		todo = todo[1:]
+		for _, next := range nexts {
+			todo = append(todo, c.then(next))
 		}
 	}
+	if taker != nil {
+		x.argument(ctx, *taker, config.Cmd)
+	}
+}
+
+// next is what a command starts in its turn, as [follow] tells it, or as the script does that it is, or that a shell is given. at is its
+// program.
+func (x *examination) next(ctx context.Context, c command, at place) (nexts []started, ok bool) {
+	next, ok := follow(c.argv)
+	if len(next.argv) > 0 {
+		return []started{next}, ok
+	}
+	self, args := c.argv[0], c.argv[1:]
+	if isShell(path.Base(self)) {
+		if args = scriptFile(args); len(args) == 0 {
+			return nil, ok
+		}
+		self, args = args[0], args[1:]
+		at, _ = view{x: x}.resolve(ctx, absolute(c.dir, self))
+	}
+	if at.Body == nil || at.Body.Script == "" || x.allow.allows(at.Path) {
+		return nil, ok
+	}
+	return scriptStarts(at.Body.Script, self, args), ok
+}
+
+// then is the command that another one starts.
+func (c command) then(next started) command {
+	c.argv, c.guess = next.argv, c.guess || next.shell
+	if next.dir != "" {
+		c.dir = absolute(c.dir, next.dir)
+	}
+	return c
 }
 
 // argument judges the first of Cmd, which entrypoints like /docker-entrypoint.sh start at their end.
@@ -79,18 +114,19 @@ func absolute(dir, name string) string {
 	return dir + "/" + name
 }
 
-// command finds one program and judges it.
-func (x *examination) command(ctx context.Context, c command) {
+// command finds one program and judges it. The zero place is none.
+func (x *examination) command(ctx context.Context, c command) place {
 	at, o := x.lookup(ctx, c, c.argv[0])
 	p := program{place: at, role: roleEntrypoint, word: c.argv[0], command: c}
-	if o == found {
+	switch {
+	case o == found:
 		x.program(ctx, p, 0)
-		return
+		return at
+	case c.cmd || c.guess && !strings.Contains(c.argv[0], "/"):
+	default:
+		x.missing(o, p)
 	}
-	if c.cmd || c.guess && !strings.Contains(c.argv[0], "/") {
-		return
-	}
-	x.missing(o, p)
+	return place{}
 }
 
 // lookup finds a program by its word, in the layers that were read and then in all. One that is found through PATH and is for another

@@ -21,11 +21,8 @@ var compounds = map[string]bool{
 
 // beyond says why a script is not parsed; "" if it may be.
 func (r *reader) beyond(script string) string {
-	if len(script) > maxScript {
-		return fmt.Sprintf("is a script of more than %d KiB, which is not read", maxScript>>10)
-	}
-	if opened(script) > maxOpened {
-		return fmt.Sprintf("is a script with more than %d brackets and compound commands, which is not read", maxOpened)
+	if why := tooLarge(script); why != "" {
+		return why
 	}
 	if r.read += len(script); r.read > maxScripts {
 		return fmt.Sprintf("is one script of several with more than %d KiB, which are not read", maxScripts>>10)

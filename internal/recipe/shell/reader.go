@@ -53,13 +53,7 @@ func (r *reader) script(st *state, text string, out Output) {
 		r.problem(text, why)
 		return
 	}
-	var file *syntax.File
-	var err error
-	for _, lang := range []syntax.LangVariant{syntax.LangBash, syntax.LangPOSIX} {
-		if file, err = syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(text), ""); err == nil {
-			break
-		}
-	}
+	file, err := parse(text)
 	if err != nil {
 		r.problem(text, "cannot be read as a shell script")
 		return

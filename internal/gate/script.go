@@ -1,0 +1,341 @@
+package gate
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// notKnown stands for a word that is known only when the script runs. It is no program's name.
+const notKnown = "$"
+
+// maxCalls is how many of a script's own functions may call each other.
+const maxCalls = 4
+
+// scriptStarts tells what a script certainly starts when it is run with these arguments: what it replaces itself by, or runs last, and what
+// it leaves running. What stands in a branch, or depends on what is known only when the script runs, is not there. self is the
+// script's own name.
+func scriptStarts(text, self string, args []string) (all []started) {
+	file, err := shell.Parse(text)
+	if err != nil {
+		return nil
+	}
+	r := &scriptRun{self: self, args: args, functions: map[string]*syntax.Stmt{}}
+	r.stmts(file.Stmts, true)
+	return r.starts
+}
+
+// A scriptRun is a script on its way from command to command.
+type scriptRun struct {
+	self      string
+	args      []string
+	vague     bool // the arguments are known no more
+	moved     bool // neither is the folder
+	repathed  bool // nor PATH
+	dir       string
+	functions map[string]*syntax.Stmt
+	calls     int
+	ended     bool // the script is over
+	returned  bool // so is the function
+	starts    []started
+}
+
+// stmts goes on from statement to statement. last says that nothing follows the last of them.
+func (r *scriptRun) stmts(list []*syntax.Stmt, last bool) {
+	for i, s := range list {
+		if r.ended || r.returned {
+			return
+		}
+		r.stmt(s, last && i == len(list)-1)
+	}
+}
+
+func (r *scriptRun) stmt(s *syntax.Stmt, last bool) {
+	if s.Negated || s.Coprocess {
+		r.branch(s)
+		return
+	}
+	switch cmd := s.Cmd.(type) {
+	case *syntax.CallExpr:
+		r.call(cmd, last || s.Background)
+	case *syntax.DeclClause:
+		r.declare(cmd.Args)
+	case *syntax.FuncDecl:
+		r.functions[cmd.Name.Value] = cmd.Body
+	case *syntax.Block:
+		if !s.Background {
+			r.stmts(cmd.Stmts, last)
+		}
+	case *syntax.BinaryCmd:
+		r.joined(cmd, last)
+	case nil:
+	default:
+		r.branch(s)
+	}
+}
+
+// joined is a && b, a || b, a | b.
+func (r *scriptRun) joined(cmd *syntax.BinaryCmd, last bool) {
+	switch {
+	case cmd.Op == syntax.AndStmt && surelySucceeds(cmd.X):
+		r.stmt(cmd.X, false)
+		r.stmt(cmd.Y, last)
+	case cmd.Op == syntax.Pipe || cmd.Op == syntax.PipeAll:
+		r.stmt(cmd.X, last)
+	default:
+		r.branch(cmd)
+	}
+}
+
+// surelySucceeds reports whether a command only sets something, so that what is behind && follows.
+func surelySucceeds(s *syntax.Stmt) bool {
+	switch cmd := s.Cmd.(type) {
+	case *syntax.CallExpr:
+		return len(cmd.Args) == 0 || setsOnly(cmd.Args[0].Lit()) || cmd.Args[0].Lit() == "cd"
+	case *syntax.BinaryCmd:
+		return cmd.Op == syntax.AndStmt && surelySucceeds(cmd.X) && surelySucceeds(cmd.Y)
+	case *syntax.DeclClause:
+		return true
+	}
+	return false
+}
+
+// branch is what may run or not: what it may change is known no more.
+func (r *scriptRun) branch(n syntax.Node) {
+	syntax.Walk(n, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Subshell, *syntax.FuncDecl, *syntax.CmdSubst:
+			return false
+		case *syntax.DeclClause:
+			r.declare(n.Args)
+		case *syntax.CallExpr:
+			r.assign(n.Assigns, len(n.Args) == 0)
+			if len(n.Args) > 0 {
+				r.mayChange(n)
+			}
+		}
+		return true
+	})
+}
+
+func (r *scriptRun) mayChange(c *syntax.CallExpr) {
+	switch c.Args[0].Lit() {
+	case "set":
+		_, positional := r.positional(c.Args[1:])
+		r.vague = r.vague || positional
+	case "shift", "eval":
+		r.vague = true
+	case "cd", "pushd", "popd":
+		r.moved = true
+	case ".", "source":
+		r.moved, r.repathed = true, true
+	}
+}
+
+// declare is export, local and the like.
+func (r *scriptRun) declare(assigns []*syntax.Assign) { r.assign(assigns, true) }
+
+func (r *scriptRun) assign(assigns []*syntax.Assign, stays bool) {
+	for _, a := range assigns {
+		if a.Name != nil && a.Name.Value == "PATH" && stays && (a.Value != nil || a.Array != nil) {
+			r.repathed = true
+		}
+	}
+}
+
+// call is a simple command. started says that it is what the script ends with, or leaves running.
+func (r *scriptRun) call(c *syntax.CallExpr, isStarted bool) {
+	r.assign(c.Assigns, len(c.Args) == 0)
+	words := r.words(c.Args)
+	if len(words) == 0 {
+		return
+	}
+	switch name := words[0]; name {
+	case "exec":
+		if argv := execArgs(words[1:]); len(argv) > 0 { // else it redirects only
+			r.start(argv, len(c.Assigns) > 0)
+			r.ended = true
+		}
+	case "exit":
+		r.ended = true
+	case "return":
+		r.returned = true
+	case "cd":
+		r.change(words[1:])
+	case "set":
+		if args, positional := r.positional(c.Args[1:]); positional {
+			r.args, r.vague = args, r.vague || slices.Contains(args, notKnown)
+		}
+	case "shift":
+		r.shift(words[1:])
+	case "eval", ".", "source", "pushd", "popd":
+		r.mayChange(c)
+	default:
+		if body := r.functions[name]; body != nil {
+			r.function(body, words[1:], isStarted)
+		} else if isStarted && !ownWord(name) && !setsOnly(name) {
+			r.start(words, len(c.Assigns) > 0)
+		}
+	}
+}
+
+// function runs one of the script's own, with its own arguments.
+func (r *scriptRun) function(body *syntax.Stmt, args []string, last bool) {
+	if r.calls == maxCalls {
+		r.branch(body)
+		return
+	}
+	outer, vague := r.args, r.vague
+	r.args, r.vague = args, slices.Contains(args, notKnown)
+	r.calls++
+	r.stmt(body, last)
+	r.calls--
+	r.args, r.vague, r.returned = outer, vague, false
+}
+
+// start keeps what certainly starts, if it is plain what that is.
+func (r *scriptRun) start(argv []string, assigned bool) {
+	name := argv[0]
+	if name == "" || strings.ContainsAny(name, special) || ownWord(name) {
+		return
+	}
+	relative := strings.Contains(name, "/") && !path.IsAbs(name)
+	if relative && r.moved || !strings.Contains(name, "/") && (r.repathed || assigned) {
+		return
+	}
+	r.starts = append(r.starts, started{argv: argv, dir: r.dir, shell: true})
+}
+
+func (r *scriptRun) change(words []string) {
+	switch {
+	case len(words) != 1 || strings.ContainsAny(words[0], special) || words[0] == "-" || words[0] == "":
+		r.moved = true
+	case path.IsAbs(words[0]):
+		r.dir, r.moved = words[0], false
+	default:
+		r.dir = path.Join(r.dir, words[0])
+	}
+}
+
+func (r *scriptRun) shift(words []string) {
+	n := 1
+	if len(words) > 0 {
+		var err error
+		if n, err = strconv.Atoi(words[0]); err != nil {
+			n = -1
+		}
+	}
+	if n < 0 || n > len(r.args) {
+		r.vague = true
+		return
+	}
+	r.args = r.args[n:]
+}
+
+// positional are the arguments that set gives the script; ok is false if it sets options only.
+func (r *scriptRun) positional(words []*syntax.Word) (args []string, ok bool) {
+	for i := 0; i < len(words); i++ {
+		switch option := words[i].Lit(); {
+		case option == "--":
+			return r.words(words[i+1:]), true
+		case len(option) > 1 && (option[0] == '-' || option[0] == '+'):
+			if strings.HasSuffix(option, "o") {
+				i++ // its name
+			}
+		default:
+			return r.words(words[i:]), true
+		}
+	}
+	return nil, false
+}
+
+// execArgs skips exec's own options.
+func execArgs(words []string) []string {
+	for len(words) > 0 && len(words[0]) > 1 && words[0][0] == '-' {
+		switch {
+		case words[0] == "--":
+			return words[1:]
+		case strings.HasSuffix(words[0], "a") && len(words) > 1:
+			words = words[1:]
+		}
+		words = words[1:]
+	}
+	return words
+}
+
+// words are what words become.
+func (r *scriptRun) words(list []*syntax.Word) (texts []string) {
+	for _, w := range list {
+		switch param := lone(w); {
+		case param == "@" && r.vague:
+			return append(texts, notKnown)
+		case param == "@":
+			texts = append(texts, r.args...)
+		default:
+			texts = append(texts, r.word(w.Parts))
+		}
+	}
+	return texts
+}
+
+// lone is the parameter that a word is: "$@" or $@.
+func lone(w *syntax.Word) string {
+	parts := w.Parts
+	if len(parts) == 1 {
+		if q, ok := parts[0].(*syntax.DblQuoted); ok {
+			parts = q.Parts
+		}
+	}
+	if len(parts) != 1 {
+		return ""
+	}
+	return plainParam(parts[0])
+}
+
+// plainParam is the name in $name or ${name}; "" for anything else.
+func plainParam(part syntax.WordPart) string {
+	p, ok := part.(*syntax.ParamExp)
+	if !ok || p.Param == nil || p.Excl || p.Length || p.Width || p.Index != nil || p.Slice != nil || p.Repl != nil || p.Names != 0 || p.Exp != nil {
+		return ""
+	}
+	return p.Param.Value
+}
+
+func (r *scriptRun) word(parts []syntax.WordPart) string {
+	var text strings.Builder
+	for _, part := range parts {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			text.WriteString(part.Value)
+		case *syntax.SglQuoted:
+			text.WriteString(part.Value)
+		case *syntax.DblQuoted:
+			text.WriteString(r.word(part.Parts))
+		default:
+			text.WriteString(r.param(plainParam(part)))
+		}
+	}
+	if strings.Contains(text.String(), notKnown) {
+		return notKnown
+	}
+	return text.String()
+}
+
+// param is $0, $1 and so on.
+func (r *scriptRun) param(name string) string {
+	n, err := strconv.Atoi(name)
+	switch {
+	case err != nil || n < 0 || r.vague && n > 0:
+		return notKnown
+	case n == 0:
+		return r.self
+	case n <= len(r.args):
+		return r.args[n-1]
+	}
+	return ""
+}

@@ -1,0 +1,109 @@
+package gate_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+)
+
+func TestWhatAScriptCertainlyStarts(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want string // of several with commas; the script has the arguments "serve -x"
+	}{
+		{`exec /app "$@"`, "/app serve -x"},
+		{`exec "$@"`, "serve -x"},
+		{`exec $@`, "serve -x"},
+		{`exec "${@}"`, "serve -x"},
+		{`exec "$1" -y`, "serve -y"},
+		{"set -e\nset -o pipefail\nexport A=b\nexec /app", "/app"},
+		{"set -e; mkdir -p /x && cd /srv && cd bin; exec ./app", "/srv/bin: ./app"},
+		{"/app", "/app"},
+		{"/app &\nexec /other", "/app,/other"},
+		{"/app & pid=$!\ntrap 'kill $pid' TERM\nwait $pid", "/app"},
+		{"/setup\nexec /app", "/app"},
+		{"if [ \"${1#-}\" != \"$1\" ]; then echo hello; fi\nexec \"$@\"", "serve -x"},
+		{"if [ \"$1\" = x ]; then exec gosu me \"$0\" \"$@\"; fi\nexec gosu me:me \"$@\"", "gosu me:me serve -x"},
+		{"exec su-exec \"$USER\" \"$@\"", "su-exec $ serve -x"},
+		{"exec -a name /app", "/app"},
+		{"exec 2>&1\nexec >/log\n/app", "/app"},
+		{"exec /app \"$HOME/x\" 'a b' \"c\"", "/app $ a b c"},
+		{"set -- /app \"$@\"\nexec \"$@\"", "/app serve -x"},
+		{"shift\nexec /app \"$@\"", "/app -x"},
+		{"main() { echo; exec /app \"$@\"; }\nmain a \"$@\"", "/app a serve -x"},
+		{"main() { return; /never; }\nmain\n/app", "/app"},
+		{"{ cd /srv; ./app; }", "/srv: ./app"},
+		{"/app | tee /log", "/app"},
+		{"cat <<EOF >/conf\n$A\nEOF\nexec /app", "/app"},
+		{"[ -z \"$DEBUG\" ] || set -x\n[ -f /env ] && . /env\nexec /app", "/app"},
+		{"A=b exec /app", "/app"},
+		{"exec nginx -g 'daemon off;'", "nginx -g daemon off;"},
+		{"exec /app\n/never", "/app"},
+		// What is not certain:
+		{"if true; then exec /app; fi", ""},
+		{"if true; then set -- /x \"$@\"; fi\nexec \"$@\"", ""},
+		{"while [ $# -gt 0 ]; do shift; done\nexec \"$@\"", ""},
+		{"eval set -- \"$X\"\nexec \"$@\"", ""},
+		{"[ -x /app ] && exec /app", ""},
+		{"/app || exec /other", ""},
+		{"! /app", ""},
+		{"(exec /app)", ""},
+		{"exec \"$APP\"", ""},
+		{"exec $(which app)", ""},
+		{"exec ${1:-/app}", ""},
+		{"cd \"$HOME\"\nexec ./app", ""},
+		{". /env\nexec app", ""},
+		{"export PATH=/opt:$PATH\nexec app", ""},
+		{"if x; then cd /y; fi; ./app", ""},
+		{"case $1 in a) exec /a;; *) exec /b;; esac", ""},
+		{"exit 0\n/app", ""},
+		{"echo done", ""},
+		{"loop() { loop; }\nloop", ""},
+		{"if", ""},
+		{strings.Repeat("(", 5000), ""},
+		{strings.Repeat("# long\n", 10000) + "/app", ""},
+	} {
+		if got := strings.Join(gate.ScriptStarts(test.text, "serve", "-x"), ","); got != test.want {
+			t.Errorf("%.80q: %q, want %q", test.text, got, test.want)
+		}
+	}
+}
+
+func TestWhatAnEntrypointsScriptStartsIsForTheImagesMachine(t *testing.T) {
+	root := layerOf(t, file("bin/sh"), program("arm64"), file("bin/gosu"), program("arm64"), file("bin/right"), program("arm64"), file("bin/wrong"), program("amd64"))
+	entry := func(text string) []byte { return layerOf(t, file("entry.sh"), []byte("#!/bin/sh\n"+text+"\n")) }
+	wrong := []string{refuse, "error entrypoint-machine /bin/wrong"}
+	for name, test := range map[string]struct {
+		image image
+		want  []string
+	}{
+		"a program":              {image{added: [][]byte{entry(`exec /bin/wrong "$@"`)}, entrypoint: []string{"/entry.sh"}, cmd: []string{"x"}}, wrong},
+		"the command":            {image{added: [][]byte{entry(`exec "$@"`)}, entrypoint: []string{"/entry.sh"}, cmd: []string{"wrong", "x"}}, wrong},
+		"the command, by a tool": {image{added: [][]byte{entry(`exec gosu me "$@"`)}, entrypoint: []string{"/entry.sh"}, cmd: []string{"/bin/wrong"}}, wrong},
+		"what a shell is given":  {image{added: [][]byte{entry(`exec wrong`)}, entrypoint: []string{"sh", "-e", "/entry.sh"}}, wrong},
+		"what a shell finds":     {image{added: [][]byte{entry(`exec wrong`)}, entrypoint: []string{"sh", "entry.sh"}, dir: "/"}, wrong},
+		"behind a wrapper":       {image{added: [][]byte{entry(`exec wrong`)}, entrypoint: []string{"gosu", "me", "/entry.sh"}}, wrong},
+		"left running":           {image{added: [][]byte{entry("wrong &\nexec right")}, cmd: []string{"/entry.sh"}}, wrong},
+		"a script's script":      {image{added: [][]byte{entry(`exec /entry2.sh "$@"`), layerOf(t, file("entry2.sh"), []byte("#!/bin/sh\nexec \"$1\"\n"))}, entrypoint: []string{"/entry.sh"}, cmd: []string{"/bin/wrong"}}, wrong},
+		"a right one":            {image{added: [][]byte{entry(`exec right "$@"`)}, entrypoint: []string{"/entry.sh"}, cmd: []string{"x"}}, []string{ok}},
+		"in a branch":            {image{added: [][]byte{entry(`if true; then exec wrong; fi`)}, entrypoint: []string{"/entry.sh"}}, []string{ok}},
+		"the command, perhaps":   {image{added: [][]byte{entry("if true; then set -- right; fi\nexec \"$@\"")}, entrypoint: []string{"/entry.sh"}, cmd: []string{"/bin/wrong"}}, []string{warn, "warning cmd-machine /bin/wrong"}},
+		"not there":              {image{added: [][]byte{entry(`exec gone`)}, entrypoint: []string{"/entry.sh"}}, []string{ok}},
+		"not there, by its path": {image{added: [][]byte{entry(`exec /bin/gone`)}, entrypoint: []string{"/entry.sh"}}, []string{warn, "warning entrypoint-missing /bin/gone"}},
+		"of no shell":            {image{added: [][]byte{layerOf(t, file("entry.py"), []byte("#!/bin/right\nexec wrong\n"))}, entrypoint: []string{"/entry.py"}}, []string{ok}},
+		"itself":                 {image{added: [][]byte{entry(`exec /entry.sh`)}, entrypoint: []string{"/entry.sh"}}, []string{ok}},
+		"a program without its libraries": {
+			image{added: [][]byte{entry(`exec /app`), glibcRoot(t, file("app"), linked("arm64", glibc, exetest.Linked{Needed: []string{"libfoo.so"}}))}, entrypoint: []string{"/entry.sh"}},
+			[]string{refuse, "error library-missing /app"},
+		},
+	} {
+		test.image.base = [][]byte{root}
+		if diff := cmp.Diff(test.want, said(test.image.examine(t, gate.Options{}))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package shell
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// Parse reads a script as Bash's, else as POSIX's. One that is beyond the bounds of this package is not parsed; the error says why.
+func Parse(script string) (*syntax.File, error) {
+	if why := tooLarge(script); why != "" {
+		return nil, errors.New(why)
+	}
+	return parse(script)
+}
+
+func parse(script string) (file *syntax.File, err error) {
+	for _, lang := range []syntax.LangVariant{syntax.LangBash, syntax.LangPOSIX} {
+		if file, err = syntax.NewParser(syntax.Variant(lang)).Parse(strings.NewReader(script), ""); err == nil {
+			return file, nil
+		}
+	}
+	return nil, err
+}
+
+// tooLarge says why a script is not parsed; "" if it may be.
+func tooLarge(script string) string {
+	if len(script) > maxScript {
+		return fmt.Sprintf("is a script of more than %d KiB, which is not read", maxScript>>10)
+	}
+	if opened(script) > maxOpened {
+		return fmt.Sprintf("is a script with more than %d brackets and compound commands, which is not read", maxOpened)
+	}
+	return ""
+}
