@@ -61,7 +61,9 @@ func (e *examiner) examine(ctx context.Context, s *solve, c child) (found examin
 		if err != nil {
 			return err
 		}
-		found.image = gate.Image{Platform: s.platform, Config: config, Layers: gateLayers(c.image.Layers, config, s.got.base, s.got.graph)}
+		found.image = gate.Image{
+			Platform: s.platform, Config: config, Layers: gateLayers(c.image.Layers, config, s.got.base, s.got.graph), Base: s.got.base.Platform,
+		}
 		found.Result, err = gate.Examine(ctx, found.image, e.lister, *e.opt)
 		return err
 	})

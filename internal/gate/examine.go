@@ -42,6 +42,10 @@ func Examine(ctx context.Context, img Image, lister *Lister, opt Options) (Resul
 		return Result{}, context.Cause(ctx)
 	}
 	x.elsewhere()
+	x.base(ctx)
+	if ctx.Err() != nil {
+		return Result{}, context.Cause(ctx)
+	}
 	return x.conclude(), nil
 }
 

@@ -57,6 +57,9 @@ type Image struct {
 	Platform platform.Platform
 	Config   ocispecs.Image
 	Layers   []Layer
+	// Base is the platform in the configuration of the base image. Where it is for another machine, so are its programs likely, and they
+	// are looked at. The zero value is not known.
+	Base platform.Platform
 }
 
 // Options are the user's wishes. The zero value examines as by default.

@@ -11,7 +11,7 @@ import (
 // missing finds that a program is not there, or not known to be there.
 func (x *examination) missing(o outcome, p program) {
 	if o == unknown {
-		x.unread(p)
+		x.unread(p.word, p.name()+" may be")
 		return
 	}
 	f, layer := Finding{Severity: p.severity()}, -1
@@ -34,8 +34,8 @@ func (x *examination) missing(o outcome, p program) {
 }
 
 // unread says once that the verdict would have needed a base layer that was not read. Of other layers that have no listing there is a
-// finding already.
-func (x *examination) unread(p program) {
+// finding already. what is the beginning of the sentence.
+func (x *examination) unread(word, what string) {
 	i := slices.IndexFunc(x.errs, func(err error) bool {
 		return err != nil && !errors.Is(err, ErrUnknownLayer) && !errors.Is(err, ErrBadLayer)
 	})
@@ -48,8 +48,8 @@ func (x *examination) unread(p program) {
 		why, hint = fmt.Sprintf("%d MB", x.img.Layers[i].Descriptor.Size>>20), ": --verify=strict reads all"
 	}
 	x.add(-1, Finding{
-		Severity: Note, Check: CheckBaseNotExamined, Path: p.word,
-		Message: fmt.Sprintf("%s may be in a layer of the base image that was not read (%s)%s", p.name(), why, hint),
+		Severity: Note, Check: CheckBaseNotExamined, Path: word,
+		Message: fmt.Sprintf("%s in a layer of the base image that was not read (%s)%s", what, why, hint),
 	})
 }
 

@@ -1,0 +1,60 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// base looks at the programs of a base image that says itself that it is for another machine, as that of a stage which is pinned to the
+// builder's platform. All of them are one finding. Other bases are asked only for what the image starts: it would cost reading them.
+func (x *examination) base(ctx context.Context) {
+	says := platform.Normalize(x.img.Base)
+	if says.Architecture == "" || says.OS != x.platform.OS || says.Architecture == x.platform.Architecture {
+		return
+	}
+	f, first := Finding{Check: CheckBase}, -1
+	for i := len(x.img.Layers) - 1; i >= 0; i-- {
+		if !x.img.Layers[i].Base {
+			continue
+		}
+		l, known := view{x: x}.listing(ctx, i)
+		if !known {
+			x.unread("", "programs for another machine may be")
+		}
+		if l != nil && x.foreign(i, l, &f) && first < 0 {
+			first = i
+		}
+	}
+	if f.Count == 0 {
+		return
+	}
+	f.Path, f.Wanted = f.Paths[0], x.wanted()
+	files := "programs and libraries of the base image are"
+	if f.Count == 1 {
+		files = "program or library of the base image is"
+	}
+	f.Message = fmt.Sprintf("%d %s for %s, the image for %s: %q and what is beside it%s", f.Count, files, f.Found, f.Wanted, f.Path, x.origin(first))
+	x.add(first, f)
+}
+
+// foreign adds the programs of a layer that are for another machine to a finding; it is false if there are none.
+func (x *examination) foreign(i int, l *Listing, f *Finding) (some bool) {
+	for _, e := range l.Entries {
+		if e.Exe == nil || e.Exe.Format != x.native() || x.accused[e.Path] || isData(e.Path) {
+			continue
+		}
+		severity, wrong := x.alarming(*e.Exe)
+		if !wrong || x.allow.allows(e.Path) || x.covered(i, e.Path) {
+			continue
+		}
+		if some = true; f.Count == 0 {
+			f.Severity, f.Found = severity, x.found(*e.Exe)
+		}
+		if f.Count++; len(f.Paths) < firstPaths {
+			f.Paths = append(f.Paths, "/"+e.Path)
+		}
+	}
+	return some
+}
