@@ -92,8 +92,8 @@ func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
 	}
 }
 
-// hostile makes a repository that wants to run a program whenever it is looked at, and gives the file that tells whether one ran.
-func hostile(t *testing.T, s *stage) string {
+// hostileRepository makes a repository that wants to run a program whenever it is looked at, and gives the file that tells whether one ran.
+func hostileRepository(t *testing.T, s *stage) string {
 	t.Helper()
 	ran := filepath.Join(t.TempDir(), "ran")
 	s.write(".gitattributes", "*.txt filter=evil\n*.bin filter=odd=name\n")
@@ -161,7 +161,7 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			ran := hostile(t, s)
+			ran := hostileRepository(t, s)
 			context := more(t, s, ran)
 			_ = os.Remove(ran)
 			s.env = map[string]string{"BUILDX_GIT_LABELS": "1", "BUILDX_GIT_CHECK_DIRTY": "1"}
