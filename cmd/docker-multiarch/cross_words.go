@@ -94,6 +94,9 @@ func movedLines(plan build.Plan) []string {
 			if s.Moved {
 				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
 					stageWords(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
+				if s.Trusted.Message != "" {
+					said.add(plan.Jobs[i].Platform, s.Trusted.Message+"; "+s.Trusted.Fix)
+				}
 			}
 		}
 	}
@@ -135,13 +138,15 @@ func crossLines(r build.Report) (all []string) {
 	return slices.Concat(all, back.all(), crossAdvice(r))
 }
 
-// crossAdvice is for stages that one change of the Dockerfile would let run without an emulator. What a recipe does not know is no matter of
-// a change.
+// crossAdvice is for stages that one change of the Dockerfile, or the name of a recipe, would let run without an emulator. What a recipe does
+// not know is no matter of a change.
 func crossAdvice(r build.Report) []string {
 	var advice platformLines
 	for _, p := range r.Platforms {
 		for _, s := range p.Cross.Stages {
-			if found, ok := recipe.Find(s.Recipe); ok && found.Auto && p.Seconds >= worthALine && s.Why.Fix != "" && s.Why.Check != "command" {
+			found, _ := recipe.Find(s.Recipe)
+			changes := found.Auto && s.Why.Check != "command" || s.Why.Check == "no-recipe"
+			if !s.Moved && changes && p.Seconds >= worthALine && s.Why.Fix != "" {
 				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", stageWords(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
 			}
 		}

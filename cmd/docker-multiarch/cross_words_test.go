@@ -109,6 +109,32 @@ func TestWhatIsMovedIsSaidOnceForAllPlatforms(t *testing.T) {
 	}
 }
 
+func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
+	plan := crossed().Plan
+	plan.Moved[1].Stages[0].Trusted = recipe.Reason{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
+	want := []string{
+		"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator",
+		"linux/arm/v7: RUN make is trusted; it may be built a second time",
+	}
+	if diff := cmp.Diff(want, movedLines(plan)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
+	r := ran()
+	why := recipe.Reason{Check: "no-recipe", Message: "recipe node, which is for what it does, is used by name only", Fix: "--cross=auto,node moves it"}
+	for i := range r.Platforms {
+		r.Platforms[i].Cross = build.Crossing{Stages: []cross.Stage{{Name: "assets", Why: why}}}
+	}
+	want := []string{
+		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node, which is for what it does, is used by name only; --cross=auto,node moves it",
+	}
+	if diff := cmp.Diff(want, crossLines(r)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // ran is the report of such a build.
 func ran() build.Report {
 	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}

@@ -49,6 +49,21 @@ func (s PlannedStage) same(o PlannedStage) bool {
 	return s.Name == o.Name && s.File == o.File && s.Line == o.Line && s.Recipe == o.Recipe && s.Moved == o.Moved && s.Why == o.Why
 }
 
+// trusting are hints to what was moved on trust, since it may have a platform built twice.
+func trusting(plan Plan, targets []platform.Platform) []hints.Hint {
+	var all []hints.Hint
+	for i, moved := range plan.Moved {
+		for _, s := range moved.Stages {
+			if why := s.Trusted; why != (recipe.Reason{}) {
+				all = append(all, hints.Hint{
+					Severity: "note", Rule: "trusted-command", File: why.File, Line: why.Line, Platforms: platform.FormatAll(targets[i : i+1]), Message: why.Message, Fix: why.Fix,
+				})
+			}
+		}
+	}
+	return all
+}
+
 // recipes are the recipes by which steps are moved, by the steps' digests in what is solved.
 func (p Plan) recipes() map[digest.Digest]string {
 	all := map[digest.Digest]string{}

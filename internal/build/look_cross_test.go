@@ -68,3 +68,15 @@ func TestAPlanOfABuildWithAttestationsSaysThatNothingIsMovedForThem(t *testing.T
 		t.Errorf("%+v", o.Stages)
 	}
 }
+
+func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
+	w := newCrossing(t, "FROM golang AS build\nENV CGO_ENABLED=0\nRUN make\nFROM alpine\nCOPY --from=build /out/app /\n")
+	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}}
+	var said []string
+	for _, h := range w.looked().Hints {
+		said = append(said, fmt.Sprint(h.Rule, " ", h.Line, " ", h.Platforms))
+	}
+	if diff := cmp.Diff([]string{"trusted-command 3 [linux/arm/v7]", "trusted-command 3 [linux/arm64]"}, said); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -79,7 +79,9 @@ type Stage struct {
 	Recipe string // which moved it, or was asked first; "" if there is none for it
 	Moved  bool
 	Why    recipe.Reason // why it was not moved; Check is "result" where it ends as the image's own file system
-	Steps  []digest.Digest
+	// Trusted is what a moved stage has that was only moved because the user named its recipe, and that may have the platform built twice.
+	Trusted recipe.Reason
+	Steps   []digest.Digest
 }
 
 // Tip is a moved step that others take files from.

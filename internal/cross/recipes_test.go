@@ -147,3 +147,41 @@ func TestStagesThatNobodyHas(t *testing.T) {
 		}
 	}
 }
+
+func TestARecipeThatIsNotNamedIsOffered(t *testing.T) {
+	const site = "FROM node AS build\nCOPY . .\nRUN npm ci && npm run build\nFROM alpine\nCOPY --from=build /dist /dist\n"
+	for name, tt := range map[string]struct {
+		dockerfile string
+		choice     Choice
+		fix        string
+	}{
+		"by auto":           {site, Choice{Auto: true}, "--cross=auto,node:build moves it, if it makes nothing but "},
+		"beside others":     {site, Choice{Named: []Named{{"go", "x"}}}, "--cross=go:x,node:build moves it"},
+		"without a name":    {strings.NewReplacer(" AS build", "", "--from=build", "--from=0").Replace(site), Choice{Auto: true}, "--cross=auto,node moves it"},
+		"to none of theirs": {strings.ReplaceAll(site, "npm", "make"), Choice{Auto: true}, ""},
+	} {
+		b := build(t, tt.dockerfile, "linux/arm64")
+		b.Choice = tt.choice
+		b.Bases = golang(Wanted(b))
+		moved, err := Move(b)
+		if err != nil || len(moved.Stages) == 0 {
+			t.Fatalf("%s: %v %+v", name, err, moved)
+		}
+		if why := moved.Stages[0].Why; why.Check != "no-recipe" || !strings.HasPrefix(why.Fix, tt.fix) || (why.Fix == "") != (tt.fix == "") {
+			t.Errorf("%s: %+v", name, why)
+		}
+	}
+}
+
+func TestAMovedStageSaysWhatWasTakenOnTrust(t *testing.T) {
+	for named, want := range map[bool]string{true: "RUN make is trusted to compile", false: ""} {
+		b := build(t, "FROM golang AS a\nENV CGO_ENABLED=0\nRUN "+map[bool]string{true: "make", false: "go build -o /x"}[named]+
+			"\nFROM scratch\nCOPY --from=a /x /x\n", "linux/arm64")
+		b.Choice = Choice{Named: []Named{{"go", "a"}}}
+		b.Bases = golang(Wanted(b))
+		moved, err := Move(b)
+		if err != nil || len(moved.Stages) != 1 || !moved.Stages[0].Moved || !strings.HasPrefix(moved.Stages[0].Trusted.Message, want) {
+			t.Errorf("%v: %+v, %v", named, moved.Stages, err)
+		}
+	}
+}

@@ -38,7 +38,7 @@ func (m *mover) verdicts() []Stage {
 	for _, t := range slices.Backward(m.tips) {
 		if m.live[t.step.Digest] == nil {
 			s := m.stageAt(t.step, t.stage)
-			s.Why, s.Recipe = t.why, t.asked
+			s.Why, s.Recipe = m.offered(t), t.asked
 			add(s, t.chain, m.needed.plain)
 		}
 	}
@@ -46,6 +46,7 @@ func (m *mover) verdicts() []Stage {
 	for _, t := range m.highest() {
 		s := m.stageAt(t.step, t.stage)
 		s.Moved, s.Recipe = true, t.by.recipes[0].Name
+		s.Trusted = m.trusted(t)
 		add(s, t.chain, m.needed.native)
 	}
 	order := make(map[digest.Digest]int, len(m.Graph.Steps))

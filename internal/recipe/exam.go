@@ -110,7 +110,7 @@ func (e *exam) exec(gs graph.Step) Reason {
 	}
 	for _, p := range script.Problems {
 		if !e.Named {
-			return s.reason("command", fmt.Sprintf("RUN %s %s", p.Text, p.Why), e.anyway())
+			return s.reason("command", fmt.Sprintf("RUN %s %s", p.Text, p.Why), e.recipe.anyway())
 		}
 		if why := e.taken(s, shell.Command{Text: p.Text}); why != (Reason{}) {
 			return why
@@ -154,11 +154,6 @@ func (e *exam) read(gs graph.Step) (s step, script shell.Script, why Reason) {
 	return s, shell.Read(in), Reason{}
 }
 
-// anyway is what to write to have the stage moved nevertheless.
-func (e *exam) anyway() string {
-	return fmt.Sprintf("--cross=%s moves it all the same", e.recipe.Name)
-}
-
 // command examines a command.
 func (e *exam) command(s step, c shell.Command) Reason {
 	d := e.deed(c)
@@ -195,7 +190,7 @@ func (e *exam) notKnown(s step, c shell.Command) Reason {
 	if e.Named {
 		return e.taken(s, c)
 	}
-	return s.reason("command", fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text), e.anyway())
+	return s.reason("command", fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text), e.recipe.anyway())
 }
 
 // taken is a command that is not known and is taken for safe, because the user named the recipe.

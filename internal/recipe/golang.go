@@ -19,6 +19,7 @@ type golang struct {
 	goenv  map[string]string // of go.env and of the user's settings in the image: what holds where the environment has nothing
 	stores map[string]string // directories that must not leave, and what they are
 
+	unsure  bool     // whether cgo is on depends on the base image, which was not looked at
 	adds    []string // what the step needs in its environment, KEY=value
 	install *install // of the step, nil if it has none
 }

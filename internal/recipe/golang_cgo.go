@@ -70,6 +70,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 		return why("may use cgo: Go before 1.20 does even without a C compiler (GOTOOLCHAIN=%s)", t)
 	}
 	if !g.e.looked {
+		g.unsure = true
 		return Reason{}
 	}
 	if g.minor < 20 {

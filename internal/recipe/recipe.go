@@ -123,20 +123,27 @@ type Reason struct {
 // Screen tells whether a stage is worth a look at its base image: whether the recipe's tools do something in it, and no step of it is
 // out of the question. It needs no Base, is cheap, and never says no where [Recipe.Judge] would say yes.
 func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
-	e := r.exam(s, false)
-	why = e.first(e.port, e.steps, e.leaves)
+	screen := func(s Stage) (*exam, Reason) {
+		e := r.exam(s, false)
+		return e, e.first(e.port, e.steps, e.leaves)
+	}
+	e, why := screen(s)
 	if why != (Reason{}) && !e.concerns() {
 		why = e.nothing()
 	}
-	return why == Reason{}, why
+	return why == Reason{}, r.advised(s, why, screen)
 }
 
 // Judge tells what the steps of a stage need to do the same on the builder's own platform. If it cannot be, there are no edits and why
 // says so. Base must hold what [Recipe.Ask] asked for; what was not looked at is not known, and keeps the stage where it is.
 func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Reason) {
-	e := r.exam(s, true)
-	if why := e.first(e.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves); why != (Reason{}) {
-		return nil, why
+	judge := func(s Stage) (*exam, Reason) {
+		e := r.exam(s, true)
+		return e, e.first(e.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves)
+	}
+	e, why := judge(s)
+	if why != (Reason{}) {
+		return nil, r.advised(s, why, judge)
 	}
 	return e.edits, Reason{}
 }

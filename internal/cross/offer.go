@@ -1,0 +1,47 @@
+package cross
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// offered is why a chain is not moved: where the user's choice has no recipe for it, with the one that would move it if it was named.
+func (m *mover) offered(t *tip) recipe.Reason {
+	if t.why.Check != "no-recipe" || t.asked != "" {
+		return t.why
+	}
+	for _, r := range recipe.All() {
+		asked := slices.ContainsFunc(m.Choice.asked(t.stage), func(a asking) bool { return a.recipe.Name == r.Name })
+		if r.Auto || asked || !r.Offers(m.stage(t, m.takers[t.step.Digest], true)) {
+			continue
+		}
+		why := t.why
+		why.Message = fmt.Sprintf("recipe %s, which is for what it does, is used by name only", r.Name)
+		why.Fix = fmt.Sprintf("--cross=%s moves it, if it makes nothing but %s", m.Choice.with(r, t.stage), r.About)
+		return why
+	}
+	return t.why
+}
+
+// with is what to write to name one recipe more, for a stage if it has a name of its own.
+func (c Choice) with(r recipe.Recipe, stage string) string {
+	word := r.Name
+	if stage != "" && !strings.HasPrefix(stage, "stage-") {
+		word += ":" + stage
+	}
+	return c.String() + "," + word
+}
+
+// trusted is what is taken on trust in a chain that is moved by a recipe which the user named.
+func (m *mover) trusted(t *tip) recipe.Reason {
+	by := t.by.recipes[0]
+	for _, a := range m.Choice.asked(t.stage) {
+		if a.named && a.recipe.Name == by.Name {
+			return by.Trusts(m.stage(t, nil, true))
+		}
+	}
+	return recipe.Reason{}
+}

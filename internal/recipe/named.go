@@ -1,0 +1,93 @@
+package recipe
+
+import (
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// What becomes of a stage if the user names a recipe for it.
+
+// Offers tells whether the recipe would take a stage if it was named for it, as far as the commands tell: they are the recipe's own, and
+// others that are known.
+func (r Recipe) Offers(s Stage) bool {
+	s.Named = true
+	if ok, _ := r.Screen(s); !ok {
+		return false
+	}
+	e, own := r.exam(s, false), false
+	for _, gs := range execs(s.Steps) {
+		script := shell.Read(shell.Input{Args: gs.Args, Env: gs.Env, Cwd: gs.Cwd})
+		if len(script.Problems) > 0 {
+			return false
+		}
+		for _, c := range script.Commands {
+			switch {
+			case slices.Contains(r.tools, path.Base(c.Args[0].Text)): // ./mvnw is Maven as well
+				own = true
+			case e.deed(c) == unknown:
+				return false
+			}
+		}
+	}
+	return own
+}
+
+// Trusts is what is taken on trust in a stage that the recipe takes because it was named: the first command that may compile for whatever
+// machine it likes. It is the zero Reason if all that compiles is known.
+func (r Recipe) Trusts(s Stage) Reason {
+	if s.Named = true; r.Output != OutputTarget {
+		return Reason{}
+	}
+	e := r.exam(s, false)
+	for _, gs := range execs(s.Steps) {
+		found, script, _ := e.read(gs)
+		for _, c := range script.Commands {
+			if e.deed(c) == unknown && mayBuild(c) {
+				return found.reason("trusted", fmt.Sprintf("RUN %s is trusted to compile for the GOARCH that it is given (%s)", c.Text, s.Target.Architecture),
+					"if it sets GOARCH by itself (uname -m, go env GOHOSTARCH), the program is for the wrong machine, and the platform is built a second time")
+			}
+		}
+	}
+	return Reason{}
+}
+
+func execs(steps []graph.Step) (all []graph.Step) {
+	for _, s := range steps {
+		if s.Kind == graph.Exec {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// advised is a reason that a command is not known, with what naming the recipe would come to.
+func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*exam, Reason)) Reason {
+	if why.Fix != r.anyway() {
+		return why
+	}
+	if s.Named {
+		why.Fix = ""
+		return why
+	}
+	s.Named = true
+	e, other := judge(s)
+	switch {
+	case other.Check == "cgo":
+		why.Fix += ", if ENV CGO_ENABLED=0 is in the stage and it does without C"
+	case other != Reason{}:
+		why.Fix = fmt.Sprintf("--cross=%s would not move it either: %s", r.Name, other.Message)
+		if other.Fix != "" {
+			why.Fix += " (" + other.Fix + ")"
+		}
+	case e.golang != nil && e.golang.unsure:
+		why.Fix += ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage"
+	}
+	return why
+}
+
+// anyway is what to write to have a stage moved whose commands are not known.
+func (r Recipe) anyway() string { return fmt.Sprintf("--cross=%s moves it all the same", r.Name) }

@@ -1,0 +1,83 @@
+package recipe_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+func TestToNameTheRecipeIsAdvisedWhereItHelps(t *testing.T) {
+	const helps = "--cross=go moves it all the same"
+	gcc := map[string]string{"/usr/bin/gcc": "x"}
+	for name, tt := range map[string]struct {
+		st             stage
+		screen, judged string
+	}{
+		"nothing is known of cgo": {
+			stage{runs: []string{"make app"}, files: gcc}, helps + ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage",
+			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
+		},
+		"a base without a compiler": {
+			stage{runs: []string{"make app"}}, helps + ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage", helps,
+		},
+		"cgo is off":    {stage{runs: []string{"make app"}, files: gcc, env: cgoOff}, helps, helps},
+		"no go command": {stage{runs: []string{"./gen > x", build}, files: gcc, env: cgoOff}, helps, helps},
+		"cgo is on": {
+			stage{runs: []string{"CGO_ENABLED=1 make app"}}, helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
+			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
+		},
+		"named it stays too":       {stage{runs: []string{"go build -what -o /app"}, env: cgoOff}, "--cross=go would not move it either", "--cross=go would not move it either"},
+		"it is named, and stays":   {stage{runs: []string{"go build -what -o /app"}, env: cgoOff, named: true}, "", ""},
+		"the base leaves it":       {stage{runs: []string{"make app"}, env: cgoOff, leaves: []string{"/"}}, "--cross=go would not move it either: /", "--cross=go would not move it either: /"},
+		"another recipe's command": {stage{runs: []string{"npm ci"}, env: cgoOff}, helps, helps},
+	} {
+		st, golang := tt.st.build(t), find(t, "go")
+		if ok, why := golang.Screen(st); ok || !fits(why.Fix, tt.screen) {
+			t.Errorf("%s: screened %v: %s %q, want %q", name, ok, why.Check, why.Fix, tt.screen)
+		}
+		if _, why := golang.Judge(st); !fits(why.Fix, tt.judged) {
+			t.Errorf("%s: judged %s %q, want %q", name, why.Check, why.Fix, tt.judged)
+		}
+	}
+}
+
+func fits(got, want string) bool {
+	return got == want || want != "" && strings.HasPrefix(got, want) && strings.Contains(want, "either")
+}
+
+func TestWhatARecipeOffersToTake(t *testing.T) {
+	for _, tt := range []struct {
+		recipe, run, leave string
+		want               bool
+	}{
+		{"node", "npm ci && npm run build", "/app/build", true},
+		{"node", "apt-get update && apt-get install -y git && npm ci", "/app/build", true},
+		{"node", "npm ci && cargo build", "/app/build", false},
+		{"node", "cargo build # node", "/app/build", false},
+		{"node", "npm ci", "/", false},
+		{"node", "go build -o /app", "/app", false},
+		{"java", "./mvnw -q package", "/app/target", true},
+		{"java", "npm ci", "/app/target", false},
+		{"hugo", "hugo --minify", "/site/public", true},
+	} {
+		st := stage{runs: []string{tt.run}, leaves: []string{tt.leave}}.build(t)
+		if got := find(t, tt.recipe).Offers(st); got != tt.want {
+			t.Errorf("%s: %s: %v", tt.recipe, tt.run, got)
+		}
+	}
+}
+
+func TestWhatMayCompileForAnyMachineIsTakenOnTrust(t *testing.T) {
+	for run, want := range map[string]string{
+		"make app":                 "RUN make app is trusted to compile for the GOARCH that it is given (arm64)",
+		"go mod download; ./x":     "RUN ./x is trusted",
+		build:                      "",
+		"unknown-tool && " + build: "",
+	} {
+		why := find(t, "go").Trusts(stage{runs: []string{run}, env: cgoOff}.build(t))
+		if !strings.HasPrefix(why.Message, want) || (why == recipe.Reason{}) != (want == "") || why != (recipe.Reason{}) && why.Line != 10 {
+			t.Errorf("%s: %+v", run, why)
+		}
+	}
+}
