@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/build"
+)
+
+// lostAnnotations says which of a request's annotations no output of it can carry.
+func lostAnnotations(r build.Request) (notes []string) {
+	archives := len(r.Outputs.Archives) > 0
+	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load != nil
+	for _, a := range r.Annotations {
+		why := ""
+		switch {
+		case !images && len(r.Outputs.Files) > 0:
+			why = "files (type=local, type=tar) have no annotations"
+		case images && a.Level == build.OnIndexDescriptor && !archives:
+			why = "only an archive (type=oci, type=docker) has an entry for the index itself"
+		default:
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("warning: the annotation %s=%s (%s) goes nowhere: %s", a.Key, a.Value, a.Level, why))
+	}
+	return notes
+}
