@@ -47,6 +47,9 @@ func exitStatuses() string {
 	} {
 		fmt.Fprintf(&b, "| %d | %s |\n", s.status, s.meaning)
 	}
+	b.WriteString("\nAn answer that standard output does not take is an error: 1, and 2 of `verify` and `manifest diff`. Standard error says what was done for\n" +
+		"good, such as the digest that `build -q --push` has published. If the reader has only gone, as `head` does, and nothing was done, the\n" +
+		"status is 141 and nothing is said.\n")
 	return b.String()
 }
 
