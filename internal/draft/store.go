@@ -144,6 +144,9 @@ func (d Draft) check(list reference.NamedTagged) error {
 			if err := child.Descriptor.Digest.Validate(); err != nil {
 				return fmt.Errorf("image %q: digest %q: %w", image.Name, child.Descriptor.Digest, err)
 			}
+			if child.Descriptor.Size < 0 {
+				return fmt.Errorf("image %q: %s has %d bytes", image.Name, child.Descriptor.Digest, child.Descriptor.Size)
+			}
 		}
 		if err := image.Root.Digest.Validate(); err != nil {
 			return fmt.Errorf("image %q: digest %q: %w", image.Name, image.Root.Digest, err)

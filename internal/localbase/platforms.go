@@ -5,6 +5,7 @@ import (
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -14,20 +15,20 @@ const attestation = "vnd.docker.reference.type"
 // platforms are those whose images are whole. An engine that pulled an image for one platform has the index of all.
 func (l *layout) platforms(root ocispecs.Descriptor) ([]platform.Platform, error) {
 	children := []ocispecs.Descriptor{root}
-	if root.MediaType == ocispecs.MediaTypeImageIndex || root.MediaType == "application/vnd.docker.distribution.manifest.list.v2+json" {
-		var index ocispecs.Index
-		if err := l.read(root.Digest, &index); err != nil {
+	if isIndex(root.MediaType) {
+		index, err := parsed(l, root.Digest, document.Index)
+		if err != nil {
 			return nil, err
 		}
 		children = index.Manifests
 	}
 	var ps []platform.Platform
 	for _, child := range children {
-		if child.Annotations[attestation] != "" || !l.has(child) {
+		if child.Annotations[attestation] != "" || isIndex(child.MediaType) || !l.has(child) {
 			continue
 		}
-		var m ocispecs.Manifest
-		if err := l.read(child.Digest, &m); err != nil {
+		m, err := parsed(l, child.Digest, document.Manifest)
+		if err != nil {
 			return nil, err
 		}
 		if slices.ContainsFunc(append(m.Layers, m.Config), func(d ocispecs.Descriptor) bool { return !l.has(d) }) {
@@ -35,8 +36,8 @@ func (l *layout) platforms(root ocispecs.Descriptor) ([]platform.Platform, error
 		}
 		p := child.Platform
 		if p == nil {
-			var config ocispecs.Image
-			if err := l.read(m.Config.Digest, &config); err != nil {
+			config, err := parsed(l, m.Config.Digest, document.Config)
+			if err != nil {
 				return nil, err
 			}
 			p = &config.Platform
@@ -44,4 +45,8 @@ func (l *layout) platforms(root ocispecs.Descriptor) ([]platform.Platform, error
 		ps = append(ps, platform.Normalize(*p))
 	}
 	return ps, nil
+}
+
+func isIndex(mediaType string) bool {
+	return mediaType == ocispecs.MediaTypeImageIndex || mediaType == "application/vnd.docker.distribution.manifest.list.v2+json"
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -51,19 +52,27 @@ func Read(stream io.Reader, dir string) (Base, error) {
 
 // root is the image of the archive. A Docker archive gets its manifest here.
 func (l *layout) root() (ocispecs.Descriptor, error) {
-	var index ocispecs.Index
-	if ok, err := l.json(ocispecs.ImageIndexFile, &index); err != nil {
-		return ocispecs.Descriptor{}, err
-	} else if ok {
+	if d, ok := l.files[ocispecs.ImageIndexFile]; ok {
+		index, err := parsed(l, d, document.Layout)
+		if err != nil {
+			return ocispecs.Descriptor{}, err
+		}
 		if len(index.Manifests) != 1 {
 			return ocispecs.Descriptor{}, fmt.Errorf("%s names %d images, not one", ocispecs.ImageIndexFile, len(index.Manifests))
 		}
 		return index.Manifests[0], nil
 	}
 	var images []dockerManifest
-	if ok, err := l.json("manifest.json", &images); err != nil {
-		return ocispecs.Descriptor{}, err
-	} else if !ok || len(images) != 1 {
+	if d, ok := l.files["manifest.json"]; ok {
+		body, err := l.read(d)
+		if err == nil {
+			err = json.Unmarshal(body, &images)
+		}
+		if err != nil {
+			return ocispecs.Descriptor{}, err
+		}
+	}
+	if len(images) != 1 {
 		return ocispecs.Descriptor{}, fmt.Errorf("manifest.json names %d images, not one", len(images))
 	}
 	return l.convert(images[0])
@@ -75,8 +84,8 @@ func (l *layout) convert(img dockerManifest) (desc ocispecs.Descriptor, err erro
 	if m.Config, err = l.descriptor(img.Config, ocispecs.MediaTypeImageConfig); err != nil {
 		return desc, err
 	}
-	var config ocispecs.Image
-	if err := l.read(m.Config.Digest, &config); err != nil {
+	config, err := parsed(l, m.Config.Digest, document.Config)
+	if err != nil {
 		return desc, err
 	}
 	if len(config.RootFS.DiffIDs) != len(img.Layers) {

@@ -2,7 +2,6 @@ package localbase
 
 import (
 	"archive/tar"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
 // layout is a folder that becomes an OCI layout. Every file of the stream is a blob in it, whatever its name was there.
@@ -86,24 +87,28 @@ func (l *layout) descriptor(name, mediaType string) (ocispecs.Descriptor, error)
 	return ocispecs.Descriptor{MediaType: mediaType, Digest: d, Size: info.Size()}, nil
 }
 
-// json reads a document of the stream by its name.
-func (l *layout) json(name string, into any) (found bool, err error) {
-	d, ok := l.files[name]
-	if !ok {
-		return false, nil
+// read reads a document.
+func (l *layout) read(d digest.Digest) ([]byte, error) {
+	if err := d.Validate(); err != nil {
+		return nil, err
 	}
-	return true, l.read(d, into)
+	info, err := os.Stat(l.blob(d))
+	if err == nil {
+		err = document.CheckSize(info.Size())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(l.blob(d))
 }
 
-func (l *layout) read(d digest.Digest, into any) error {
-	if err := d.Validate(); err != nil {
-		return err
-	}
-	data, err := os.ReadFile(l.blob(d))
+// parsed is a document that was read.
+func parsed[T any](l *layout, d digest.Digest, parse func([]byte) (T, error)) (value T, err error) {
+	body, err := l.read(d)
 	if err != nil {
-		return err
+		return value, err
 	}
-	return json.Unmarshal(data, into)
+	return parse(body)
 }
 
 // has tells whether a blob is there whole.
