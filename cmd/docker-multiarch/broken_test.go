@@ -164,3 +164,20 @@ func TestAnArchiveThatIsNoFileIsNotWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+func TestAnArchiveThatIsCutShortIsFoundWrong(t *testing.T) {
+	s := newStage(t)
+	s.archive("app:1.0")
+	whole, err := os.ReadFile("app.tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("short.tar", string(whole[:len(whole)/2]))
+	s.write("text", "hello")
+	for name, want := range map[string]int{"short.tar": exitFailed, "text": exitUsage} {
+		s.err.reset()
+		if rc := s.run("verify", name); rc != want {
+			t.Errorf("%s: status %d: %s", name, rc, &s.err)
+		}
+	}
+}

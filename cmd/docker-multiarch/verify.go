@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -139,9 +140,14 @@ func parseExpect(lists []string) ([]platform.Platform, error) {
 	return expect, nil
 }
 
-// unlessMissing is an error for an image that could not be looked at. Wrong words, and an image that is not there, are known.
+// unlessMissing is an error for an image that could not be looked at. Wrong words, an image that is not there, and an archive that is
+// broken are known.
 func unlessMissing(err error) error {
-	if _, ok := errors.AsType[*usage](err); ok || errors.Is(err, manifest.ErrNotFound) {
+	u, isUsage := errors.AsType[*usage](err)
+	if _, broken := errors.AsType[*layout.BrokenError](err); broken && isUsage {
+		return u.err
+	}
+	if isUsage || errors.Is(err, manifest.ErrNotFound) {
 		return err
 	}
 	return &unknown{err}

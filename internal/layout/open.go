@@ -30,8 +30,14 @@ type Archive struct {
 	right sync.Map // of known: what was read to its end and is what its digest says
 }
 
+// BrokenError says that something is a layout and is not whole, or is no sound one.
+type BrokenError struct{ Err error }
+
+func (e *BrokenError) Error() string { return e.Err.Error() }
+func (e *BrokenError) Unwrap() error { return e.Err }
+
 // Open opens the layout at a path, a folder or a tar file without compression. It reads index.json, no image: whether one is
-// there whole shows when it is read. The error says what the file is, where that can be told.
+// there whole shows when it is read. The error says what the file is, where that can be told; a layout that is not whole is a [*BrokenError].
 func Open(ctx context.Context, name string) (*Archive, error) {
 	a, err := open(ctx, name)
 	if err != nil {
@@ -129,11 +135,11 @@ func (a *Archive) parse(found map[string][]byte) error {
 	}
 	body, ok := found[ocispecs.ImageIndexFile]
 	if !ok {
-		return fmt.Errorf("it has no %s", ocispecs.ImageIndexFile)
+		return &BrokenError{fmt.Errorf("it has no %s", ocispecs.ImageIndexFile)}
 	}
 	index, err := document.Layout(body)
 	if err != nil {
-		return fmt.Errorf("its %s is broken: %w", ocispecs.ImageIndexFile, err)
+		return &BrokenError{fmt.Errorf("its %s is broken: %w", ocispecs.ImageIndexFile, err)}
 	}
 	places := map[digest.Digest]int{}
 	for _, desc := range index.Manifests {
@@ -142,7 +148,7 @@ func (a *Archive) parse(found map[string][]byte) error {
 		}
 	}
 	if len(a.Images) == 0 {
-		return errors.New("there is no image in it")
+		return &BrokenError{errors.New("there is no image in it")}
 	}
 	return nil
 }

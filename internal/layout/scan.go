@@ -40,7 +40,7 @@ func (s *scanner) file(name string) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case errors.Is(err, io.ErrUnexpectedEOF) && !first:
-			return errors.New("it is cut short: copy it again")
+			return &BrokenError{errors.New("it is cut short: copy it again")}
 		case err != nil:
 			return fmt.Errorf("it is no tar archive: %w", err)
 		}
@@ -60,7 +60,7 @@ func (s *scanner) add(header *tar.Header, r io.Reader, offset int64) error {
 	name := path.Clean("/" + header.Name)[1:]
 	if strings.HasPrefix(name, ocispecs.ImageBlobsDir+"/") && header.Typeflag != tar.TypeDir {
 		if len(s.spans) == maxFiles {
-			return fmt.Errorf("it has more than %d blobs", maxFiles)
+			return &BrokenError{fmt.Errorf("it has more than %d blobs, the most that are looked at", maxFiles)}
 		}
 		s.spans[name] = span{offset: offset, size: header.Size, odd: !isPlain(header)}
 		return nil
@@ -69,14 +69,14 @@ func (s *scanner) add(header *tar.Header, r io.Reader, offset int64) error {
 		return nil
 	}
 	if _, twice := s.found[name]; twice {
-		return fmt.Errorf("it has two files %s", name)
+		return &BrokenError{fmt.Errorf("it has two files %s", name)}
 	}
 	if !isPlain(header) {
 		return notRegular(name)
 	}
 	body, err := readDocument(r)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("it is cut short in %s: %w", name, err)
+		return &BrokenError{fmt.Errorf("it is cut short in %s: %w", name, err)}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
