@@ -55,8 +55,8 @@ type stdioConn struct {
 	watched context.Context // ends with the engine, or with unwatch
 	unwatch func()
 	close   sync.Once
-	left    int    // bytes of the current standard output frame not read yet
-	stderr  []byte // the end of what the command complained about
+	left    int64 // bytes of the current standard output frame not read yet
+	stderr  endOf // what the command complained about
 }
 
 func (c *stdioConn) Read(p []byte) (int, error) {
@@ -65,8 +65,8 @@ func (c *stdioConn) Read(p []byte) (int, error) {
 			return 0, c.ended(err)
 		}
 	}
-	n, err := c.att.Reader.Read(p[:min(len(p), c.left)])
-	c.left -= n
+	n, err := c.att.Reader.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
 	if err != nil {
 		return n, c.ended(err)
 	}
@@ -79,19 +79,17 @@ func (c *stdioConn) nextFrame() error {
 	if _, err := io.ReadFull(c.att.Reader, header[:]); err != nil {
 		return err
 	}
-	size := int(binary.BigEndian.Uint32(header[4:]))
+	size := int64(binary.BigEndian.Uint32(header[4:]))
 	kind := stdcopy.StdType(header[0])
 	switch kind {
 	case stdcopy.Stdin, stdcopy.Stdout:
 		c.left = size
 		return nil
 	case stdcopy.Stderr, stdcopy.Systemerr:
-		text := make([]byte, size)
-		if _, err := io.ReadFull(c.att.Reader, text); err != nil {
+		// The size is whatever the stream says: nothing is made to fit it.
+		if _, err := io.CopyN(&c.stderr, c.att.Reader, size); err != nil {
 			return err
 		}
-		c.stderr = append(c.stderr, text...)
-		c.stderr = c.stderr[max(0, len(c.stderr)-stderrLimit):]
 		if kind == stdcopy.Systemerr {
 			return io.EOF // the engine gave up on the stream, and said why
 		}
@@ -99,6 +97,15 @@ func (c *stdioConn) nextFrame() error {
 	default:
 		return fmt.Errorf("unknown stream %d in the output of a command", header[0])
 	}
+}
+
+// endOf keeps the end of what is written to it, up to stderrLimit.
+type endOf []byte
+
+func (e *endOf) Write(p []byte) (int, error) {
+	*e = append(*e, p[max(0, len(p)-stderrLimit):]...)
+	*e = append((*e)[:0], (*e)[max(0, len(*e)-stderrLimit):]...)
+	return len(p), nil
 }
 
 // ended turns the end of the stream into what the command said, if anything.
