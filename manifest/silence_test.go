@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -260,4 +261,36 @@ func TestTheTimeOfTheCredentialsIsNotTheRegistrys(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestEveryWaitForARegistryEndsWithTheContext(t *testing.T) {
+	var keys keyring
+	tokens := func(next http.Handler) http.Handler { return &faultregistry.Tokens{Next: next, Login: keys.current} }
+	for name, match := range map[string]faultregistry.Matcher{
+		"a manifest's head": faultregistry.On(http.MethodHead, "/manifests/"),
+		"a manifest's body": faultregistry.On(http.MethodGet, "/manifests/"),
+		"a token":           faultregistry.On("", "/token"),
+		"the first answer":  faultregistry.On("", "/v2/"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tokens, withKeyring(&keys))
+			child := w.push(t, "app", "linux/amd64")[0]
+			ctx, cancel := context.WithCancelCause(t.Context())
+			why := errors.New("enough")
+			w.faults.Add(faultregistry.Fault{Match: match, Do: func(rw http.ResponseWriter, req *http.Request, next http.Handler) {
+				cancel(why)
+				faultregistry.Hang(rw, req, next)
+			}})
+			named, err := reference.WithDigest(reference.TrimNamed(w.tag(t, "app")), child.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = w.client.Resolve(ctx, named); err == nil {
+				_, _, err = w.client.Source(ctx, named)
+			}
+			if !errors.Is(err, why) || len(w.clock.naps()) > 0 {
+				t.Errorf("got %v after %v", err, w.clock.naps())
+			}
+		})
+	}
 }
