@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,8 +51,8 @@ func (h helperProgram) get(ctx context.Context, key string) (types.AuthConfig, e
 	switch {
 	case credentials.IsErrCredentialsNotFound(err):
 		return types.AuthConfig{}, nil
-	case bounded.Err() != nil:
-		return types.AuthConfig{}, context.Cause(bounded)
+	case run.ended != nil:
+		return types.AuthConfig{}, run.ended
 	case err != nil:
 		return types.AuthConfig{}, err
 	case got.Username == helperToken:
@@ -68,6 +67,7 @@ type helperRun struct {
 	program helperProgram
 	args    []string
 	input   io.Reader
+	ended   error // why it did not end by itself
 }
 
 // Input implements client.Program.
@@ -86,11 +86,8 @@ func (r *helperRun) Output() ([]byte, error) {
 	cmd.Stderr = &cutWriter{w: os.Stderr, left: r.program.limits.output, full: func() { cancel(flood) }}
 	cmd.WaitDelay = time.Second // for what the helper has started and left behind
 	err := cmd.Run()
-	if cause := context.Cause(ctx); cause != nil {
-		return nil, cause
-	}
-	if err != nil && errors.Is(err, exec.ErrNotFound) {
-		return nil, err
+	if r.ended = context.Cause(ctx); r.ended != nil {
+		return nil, r.ended
 	}
 	if err != nil { // what it says is part of the error, and may be long
 		return []byte(firstOf(out.String(), 300)), err

@@ -95,14 +95,14 @@ func TestAHelperEndsWithTheContextAndIsAskedAgainByTheNext(t *testing.T) {
 }
 
 func TestWhatAHelperWritesIsCut(t *testing.T) {
-	for name, script := range map[string]string{
-		"a flood":            "yes 'a line of it'",
-		"a flood of errors":  "yes 'a line of it' >&2",
-		"an error of 50 KiB": "yes 'a line of it' | head -c 50000; exit 1",
+	for script, want := range map[string]string{
+		"yes 'a line of it'":                         "docker-credential-test writes more than 64 KiB",
+		"yes 'a line of it' >&2":                     "docker-credential-test writes more than 64 KiB",
+		"yes 'a line of it' | head -c 50000; exit 1": "exit status 1, out: `a line of it a line of it",
 	} {
 		_, err := helper(t, script).get(t.Context(), "reg.example", nil)
-		if err == nil || len(err.Error()) > 500 || !strings.Contains(err.Error(), "reg.example") {
-			t.Errorf("%s: got %v", name, err)
+		if err == nil || len(err.Error()) > 500 || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "reg.example") {
+			t.Errorf("%s: got %v", script, err)
 		}
 	}
 }
