@@ -102,7 +102,7 @@ func runCreate(ctx context.Context, w *world, o createOptions, args []string) er
 		return err
 	}
 	if o.use {
-		if err := w.choose(o.name, false); err != nil {
+		if err := w.choose(ctx, o.name, false); err != nil {
 			return err
 		}
 	}

@@ -124,7 +124,7 @@ func removeBuilder(ctx context.Context, w *world, eng *engine.Engine, name strin
 		if freed > 0 {
 			w.say(fmt.Sprintf("builder %q: its cache of %s is gone", name, units.HumanSize(float64(freed))))
 		}
-		err = w.forget(name)
+		err = w.forget(ctx, name)
 	}
 	return found, err
 }

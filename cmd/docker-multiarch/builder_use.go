@@ -21,7 +21,7 @@ func newBuilderUseCommand(w *world) *cobra.Command {
 			return interruptible(cmd, w, func(ctx context.Context) error {
 				name := append(args, flag)[0]
 				if name == "" || name == builder.DefaultName {
-					return w.choose(builder.DefaultName, global)
+					return w.choose(ctx, builder.DefaultName, global)
 				}
 				return useBuilder(ctx, w, name, global)
 			})
@@ -48,5 +48,5 @@ func useBuilder(ctx context.Context, w *world, name string, global bool) error {
 	if !found {
 		return &hinted{err: noBuilder(name), hint: "docker multiarch builder create --use --name " + name}
 	}
-	return w.choose(name, global)
+	return w.choose(ctx, name, global)
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 )
@@ -97,15 +101,35 @@ func (w *world) builderFor(flag string) (string, error) {
 	return name, nil
 }
 
-// choose remembers a builder, for this engine or for all of them.
-func (w *world) choose(name string, everywhere bool) error {
-	c, err := w.readChosen()
-	if err != nil {
+// changeChosen changes what is remembered, one program at a time: each reads the file and writes it anew. A change that is none gives false.
+func (w *world) changeChosen(ctx context.Context, change func(*chosenBuilders) bool) (err error) {
+	if err := os.MkdirAll(w.stateDir(), 0o700); err != nil {
 		return err
 	}
+	lock := flock.New(filepath.Join(w.stateDir(), ".builders.lock"))
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return fmt.Errorf("lock %q: %w", w.stateDir(), err)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	c, err := w.readChosen()
+	if err != nil || !change(&c) {
+		return err
+	}
+	return w.writeChosen(c)
+}
+
+// choose remembers a builder, for this engine or for all of them.
+func (w *world) choose(ctx context.Context, name string, everywhere bool) error {
 	_, host := w.endpoint()
+	return w.changeChosen(ctx, func(c *chosenBuilders) bool {
+		c.choose(host, name, everywhere)
+		return true
+	})
+}
+
+func (c *chosenBuilders) choose(host, name string, everywhere bool) {
 	if everywhere {
-		c = chosenBuilders{All: name}
+		*c = chosenBuilders{All: name}
 	} else {
 		if c.Engines == nil {
 			c.Engines = map[string]string{}
@@ -116,16 +140,19 @@ func (w *world) choose(name string, everywhere bool) error {
 		delete(c.Engines, host)
 		c.All = ""
 	}
-	return w.writeChosen(c)
 }
 
 // forget drops the choice of builders that are gone.
-func (w *world) forget(name string) error {
-	c, err := w.readChosen()
+func (w *world) forget(ctx context.Context, name string) error {
 	_, host := w.endpoint()
-	if err != nil || c.Engines[host] != name {
+	if c, err := w.readChosen(); err != nil || c.Engines[host] != name {
 		return nil //nolint:nilerr // what cannot be read is not this command's matter
 	}
-	delete(c.Engines, host)
-	return w.writeChosen(c)
+	return w.changeChosen(ctx, func(c *chosenBuilders) bool {
+		chosen := c.Engines[host] == name
+		if chosen {
+			delete(c.Engines, host)
+		}
+		return chosen
+	})
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -31,7 +33,7 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 	}
 	choose := func(name string, everywhere bool) {
 		t.Helper()
-		if err := s.w.choose(name, everywhere); err != nil {
+		if err := s.w.choose(t.Context(), name, everywhere); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,11 +64,11 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 
 func TestARemovedBuilderIsNotTheCurrentOneAnyMore(t *testing.T) {
 	s := newStage(t)
-	if err := s.w.choose("b", false); err != nil {
+	if err := s.w.choose(t.Context(), "b", false); err != nil {
 		t.Fatal(err)
 	}
 	for _, gone := range []string{"c", "b"} {
-		if err := s.w.forget(gone); err != nil {
+		if err := s.w.forget(t.Context(), gone); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := using(t, s), map[string]string{"c": "b", "b": builder.DefaultName}[gone]; got != want {
@@ -89,4 +91,22 @@ func TestAChoiceThatCannotBeReadIsSaidBeforeAnyWork(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	contains(t, s.err.String(), builderVariable)
+}
+
+func TestChoicesOfSeveralProgramsAreAllKept(t *testing.T) {
+	s := newStage(t)
+	const engines = 20
+	var choosing sync.WaitGroup
+	for i := range engines {
+		w := &world{stateDir: s.w.stateDir, endpoint: func() (string, string) { return "default", fmt.Sprintf("unix:///%d", i) }}
+		choosing.Go(func() {
+			if err := w.choose(t.Context(), "mine", false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	choosing.Wait()
+	if c, err := s.w.readChosen(); err != nil || len(c.Engines) != engines {
+		t.Errorf("%d of %d choices are kept, %v", len(c.Engines), engines, err)
+	}
 }
