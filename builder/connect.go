@@ -188,6 +188,7 @@ func (k *keeper) node(have observed, a answer) *Node {
 		Builder:   k.spec.Name,
 		Container: containerName(k.spec.Name),
 		Image:     have.Image.Ref,
+		ImageID:   have.ImageID,
 		Version:   w.BuildkitVersion.Version,
 		Platforms: w.Platforms,
 		Network:   have.Settings.Network,

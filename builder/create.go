@@ -41,7 +41,7 @@ func (k *keeper) create(ctx context.Context, old observed) (rerr error) {
 	}
 	image, err := prepareImage(ctx, k.eng, k.spec, ref, old.Image, k.say)
 	if err != nil {
-		return err
+		return k.orTrust(err, old)
 	}
 	plan, err := k.compose(want, user, image)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
 // maxSteps bounds how often a builder is acted upon in one Ensure. Two are
@@ -30,6 +31,7 @@ type keeper struct {
 	started map[string]bool // containers that this run has started
 	created string          // the container that this run has made
 	early   *earlyConn
+	judged  map[string]func() error // by image (asJudged): whether it may run with privileges
 
 	// The callers differ in these; Ensure's are all false.
 	fresh  bool // a builder that is there already is an error
@@ -72,7 +74,7 @@ func newKeeper(eng *engine.Engine, spec Spec, report func(line string)) *keeper 
 		report = func(string) {}
 	}
 	return &keeper{
-		eng: eng, spec: spec, started: map[string]bool{},
+		eng: eng, spec: spec, started: map[string]bool{}, judged: map[string]func() error{},
 		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Name, line)) },
 	}
 }
@@ -104,15 +106,12 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 	k.want = wanted(k.spec, k.info)
 
 	for steps := 0; steps < maxSteps; steps++ {
-		todo, err := k.next(have)
+		todo, err := k.next(ctx, have)
 		if err != nil || (k.asleep && todo.Action == actStart) {
 			return nil, err
 		}
 		if todo.Action == actUse {
-			if k.spec.Chosen != nil {
-				k.spec.Chosen(have.ID)
-			}
-			node, err := k.connect(ctx, have)
+			node, err := k.use(ctx, have)
 			if !errors.Is(err, errMoved) {
 				return node, err
 			}
@@ -127,7 +126,7 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 }
 
 // next decides on the next step.
-func (k *keeper) next(have observed) (step, error) {
+func (k *keeper) next(ctx context.Context, have observed) (step, error) {
 	switch {
 	case k.fresh && have.ID != "" && have.ID != k.created:
 		return step{}, ErrExists
@@ -135,9 +134,29 @@ func (k *keeper) next(have observed) (step, error) {
 		return step{}, errNone
 	case k.asIs:
 		have.Trouble = ""
-		return decide(have.Settings, "", have), nil
+		return k.allowed(ctx, decide(have.Settings, "", have), have)
 	}
-	return decide(k.want, k.spec.MinVersion, have), nil
+	return k.allowed(ctx, decide(k.want, k.spec.MinVersion, have), have)
+}
+
+// use connects to a container that runs, while its image is looked at. An image that may not run is as if the container had moved: the
+// next step replaces it.
+func (k *keeper) use(ctx context.Context, have observed) (*Node, error) {
+	if k.spec.Chosen != nil {
+		k.spec.Chosen(have.ID)
+	}
+	verdict := k.judge(ctx, have)
+	node, err := k.connect(ctx, have)
+	if err != nil {
+		return nil, err
+	}
+	if err := verdict(); err != nil {
+		if _, ok := errors.AsType[*trust.UnprovenError](err); ok {
+			err = errMoved
+		}
+		return nil, errors.Join(err, node.Close())
+	}
+	return node, nil
 }
 
 // act takes one step. That somebody else was faster is no error.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
 const defaultContainer = "docker-multiarch-default-0"
@@ -206,7 +207,7 @@ func TestImages(t *testing.T) {
 		}},
 		"a missing image that cannot be pulled": {
 			pull: func(*world) error { return noNet },
-			err:  []string{"no route to host", "load moby/buildkit:buildx-stable-1 there", "--builder-image"},
+			err:  []string{"no route to host", `run "docker pull moby/buildkit:buildx-stable-1"`, "--builder-image"},
 		},
 		"an old image is replaced by a pull": {
 			version: "v0.11.0", images: map[string]string{DefaultImage: "sha256:1"},
@@ -236,7 +237,7 @@ func TestImages(t *testing.T) {
 			w.version = c.version
 			w.fake.Images = map[string]string{}
 			for ref, id := range c.images {
-				w.fake.Images[ref] = id
+				w.fake.Images[ref], w.fake.Origins[id] = id, []string{trust.Repository(ref)}
 			}
 			w.fake.Pull = func(string) error {
 				if c.pull == nil {
@@ -299,7 +300,7 @@ func TestSomebodyElsesContainerIsLeftAlone(t *testing.T) {
 	}
 	_, eerr := w.ensure(t, Spec{})
 	_, serr := Stop(t.Context(), w.eng, "default")
-	_, rerr := Remove(t.Context(), w.eng, "default", false)
+	_, rerr := Remove(t.Context(), w.eng, "default", false, nil)
 	for _, err := range []error{eerr, serr, rerr} {
 		if err == nil || !strings.Contains(err.Error(), "not made by docker multiarch") {
 			t.Errorf("got %v", err)

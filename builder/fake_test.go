@@ -44,6 +44,7 @@ func newWorld(t *testing.T) *world {
 	w.fake = &enginetest.Engine{
 		Info:    system.Info{ID: "E", OSType: "linux", NCPU: 4},
 		Images:  map[string]string{DefaultImage: "sha256:stable"},
+		Origins: map[string][]string{"sha256:stable": {"docker.io/moby/buildkit"}},
 		Process: w.process,
 		Dial: func(c *enginetest.Container, cmd []string) (net.Conn, bool) {
 			if strings.Join(cmd, " ") != "buildctl dial-stdio" {

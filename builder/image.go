@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
 // imageFacts is what was found out about a builder image on the engine.
@@ -17,39 +18,52 @@ type imageFacts struct {
 	Bridge  bool   // has the CNI plugins of BuildKit's bridge network
 }
 
-// prepareImage makes sure that an image with a BuildKit of at least the spec's
-// version is on the engine. What is there is used before anything is pulled.
-// known is what the labels of an earlier container say, so that an image is
-// examined once.
+// prepareImage makes sure that an image that may run with privileges, with a
+// BuildKit of at least the spec's version, is on the engine. What is there is used
+// before anything is pulled, if it passes (see package trust). known is what the
+// labels of an earlier container say, so that an image is examined once.
 func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string, known imageFacts, say func(string)) (imageFacts, error) {
-	id, err := eng.ImageID(ctx, ref)
-	if err != nil {
+	images := spec.images(eng)
+	id, err := images.Verified(ctx, ref)
+	unproven, untrusted := errors.AsType[*trust.UnprovenError](err)
+	if err != nil && !untrusted {
 		return imageFacts{}, err
 	}
 	var local imageFacts
-	if id != "" {
-		if local, err = examineImage(ctx, eng, ref, id, known); err != nil {
-			return imageFacts{}, err
-		}
-		if !tooOld(local.Version, spec.MinVersion) {
-			return local, nil
+	switch {
+	case untrusted:
+		say(fmt.Sprintf("nothing shows that the local %s (%s) was pulled from %s: pulling", ref, shortID(id), trust.Repository(ref)))
+	case id == "":
+		say("pulling " + ref)
+	default:
+		if local, err = examineImage(ctx, eng, ref, id, known); err != nil || !tooOld(local.Version, spec.MinVersion) {
+			return local, err
 		}
 		say(fmt.Sprintf("the local %s has BuildKit %s and %s is needed: pulling", ref, local.Version, spec.MinVersion))
-	} else {
-		say("pulling " + ref)
 	}
-	if err := pull(ctx, eng, spec, ref, say); err != nil {
-		if id == "" {
-			return imageFacts{}, fmt.Errorf("the builder image is not on the engine and cannot be pulled: %w;"+
-				" load %s there, or name a mirror's copy with --builder-image", err, ref)
-		}
+	switch err := pull(ctx, eng, spec, ref, say); {
+	case err == nil:
+		return pulledImage(ctx, images, spec, ref)
+	case untrusted:
+		unproven.Err = err
+		return imageFacts{}, unproven
+	case id == "":
+		return imageFacts{}, fmt.Errorf("the builder image is not on the engine and cannot be pulled: %w;"+
+			" run \"docker pull %s\" where it can be reached, name a mirror's copy with --builder-image,"+
+			" or load it there and trust its ID with --trust-image", err, ref)
+	default:
 		return imageFacts{}, fmt.Errorf("the builder image %q on the engine has BuildKit %s, %s or newer is needed, and it cannot be pulled: %w;"+
 			" run \"docker pull %s\", or name another image with --builder-image", ref, local.Version, spec.MinVersion, err, ref)
 	}
-	if id, err = eng.ImageID(ctx, ref); err != nil {
+}
+
+// pulledImage is what a pull has brought.
+func pulledImage(ctx context.Context, images trust.Images, spec Spec, ref string) (imageFacts, error) {
+	id, err := images.Verified(ctx, ref)
+	if err != nil {
 		return imageFacts{}, err
 	}
-	pulled, err := examineImage(ctx, eng, ref, id, imageFacts{})
+	pulled, err := examineImage(ctx, images.Engine, ref, id, imageFacts{})
 	if err != nil {
 		return imageFacts{}, err
 	}

@@ -93,7 +93,7 @@ func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
 	if _, err := w.eng.CreateContainer(t.Context(), left); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := Remove(t.Context(), w.eng, "default", true); !found || err != nil {
+	if found, err := Remove(t.Context(), w.eng, "default", true, nil); !found || err != nil {
 		t.Fatal(found, err)
 	}
 	if n := len(w.fake.Containers()); n != 0 {
@@ -101,7 +101,7 @@ func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
 	}
 	// The volume is there still: removing it is something to do.
 	for _, want := range []bool{true, false} {
-		if found, err := Remove(t.Context(), w.eng, "default", false); found != want || err != nil {
+		if found, err := Remove(t.Context(), w.eng, "default", false, nil); found != want || err != nil {
 			t.Errorf("found %t, %v", found, err)
 		}
 	}

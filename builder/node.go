@@ -17,6 +17,7 @@ type Node struct {
 	Builder   string
 	Container string
 	Image     string              // as it was asked for
+	ImageID   string              // as the engine shows it; verified (see package trust)
 	Version   string              // of BuildKit
 	Platforms []ocispecs.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
 	Network   string              // "host", "" for the engine's default, or a network's name

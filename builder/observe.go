@@ -13,7 +13,8 @@ import (
 // nothing.
 type observed struct {
 	ID        string // of the container; "" if there is none
-	Ours      bool   // it carries this builder's label
+	Ours      bool   // it carries this builder's label, and is privileged: no project could have made it
+	ImageID   string // of its image, as the engine shows it
 	State     container.ContainerState
 	ExitCode  int
 	OOMKilled bool
@@ -36,7 +37,7 @@ func observe(ctx context.Context, eng *engine.Engine, builder string) (observed,
 }
 
 func convert(c container.InspectResponse, builder string) observed {
-	o := observed{ID: c.ID, Restarts: c.RestartCount}
+	o := observed{ID: c.ID, ImageID: c.Image, Restarts: c.RestartCount}
 	if c.State != nil {
 		o.State, o.ExitCode, o.OOMKilled, o.PID = c.State.Status, c.State.ExitCode, c.State.OOMKilled, c.State.Pid
 	}
@@ -44,7 +45,7 @@ func convert(c container.InspectResponse, builder string) observed {
 		return o
 	}
 	labels := c.Config.Labels
-	o.Ours = labels[labelBuilder] == builder && labels[labelPart] == ""
+	o.Ours = labels[labelBuilder] == builder && labels[labelPart] == "" && c.HostConfig != nil && c.HostConfig.Privileged
 	o.Image = factsFromLabels(labels)
 	s, err := parseSettings(labels[labelSettings])
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -17,8 +19,9 @@ type Opened struct {
 
 // OpenOptions say how a builder is opened. The zero value will do.
 type OpenOptions struct {
-	Wait   time.Duration     // for BuildKit to answer; 0: DefaultStartWait
-	Report func(line string) // as in Ensure
+	Wait    time.Duration     // for BuildKit to answer; 0: DefaultStartWait
+	Trusted []digest.Digest   // as in Spec
+	Report  func(line string) // as in Ensure
 }
 
 // Open connects to a builder as it is, whatever a build would want of it. One
@@ -28,7 +31,7 @@ func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions)
 	if err := CheckName(name); err != nil {
 		return nil, false, err
 	}
-	k := newKeeper(eng, Spec{Name: name, BusyWait: -1, StartWait: opt.Wait}.withDefaults(), opt.Report)
+	k := newKeeper(eng, Spec{Name: name, BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}.withDefaults(), opt.Report)
 	k.asIs = true
 	node, err := k.ensure(ctx)
 	if errors.Is(err, errNone) {

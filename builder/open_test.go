@@ -166,7 +166,7 @@ func TestABridgeOfABuilderThatDoesNotRunIsRemovedFromItsHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(w.fake.Calls())
-	if _, err := Remove(t.Context(), w.eng, "default", false); err != nil {
+	if _, err := Remove(t.Context(), w.eng, "default", false, nil); err != nil {
 		t.Fatal(err)
 	}
 	created := 0

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
@@ -30,14 +31,15 @@ func Stop(ctx context.Context, eng *engine.Engine, name string) (found bool, err
 
 // Remove removes a builder, whatever it is doing, and what an interrupted
 // creation left behind; with keepState its volume stays, and the builder's next
-// creation uses it. found is false when there was nothing to remove.
-func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool) (found bool, err error) {
+// creation uses it. found is false when there was nothing to remove. trusted is as
+// in Spec.
+func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool, trusted []digest.Digest) (found bool, err error) {
 	c, found, err := ownContainer(ctx, eng, name)
 	if err != nil {
 		return false, err
 	}
 	if found {
-		removeBridge(ctx, eng, c, name)
+		removeBridge(ctx, eng, c, name, trusted)
 		if err := retire(ctx, eng, c.ID); err != nil {
 			return true, fmt.Errorf("builder %q: %w", name, err)
 		}
@@ -66,9 +68,9 @@ func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool
 }
 
 // removeBridge takes the interface of a builder on the host's network off the host. BuildKit does so itself only if it was the
-// one to make it, which it is not after a restart; of a builder that does not run, a container of its image does it. That it fails
-// is no reason not to remove the builder.
-func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string) {
+// one to make it, which it is not after a restart; of a builder that does not run, a container of its image does it, if that may run
+// with privileges. That it fails is no reason not to remove the builder.
+func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string, trusted []digest.Digest) {
 	have := convert(c, name)
 	if have.Settings.Network != hostNetwork || !have.Image.Bridge {
 		return
@@ -80,6 +82,9 @@ func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectRe
 	remove := []string{"ip", "link", "delete", bridgeFor(info.ID, name).name}
 	if have.running() {
 		_, _ = eng.Exec(ctx, c.ID, remove, nil)
+		return
+	}
+	if !mayRun(ctx, eng, c, name, trusted) {
 		return
 	}
 	_, _ = eng.Run(ctx, engine.RunSpec{

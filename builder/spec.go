@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -34,6 +35,11 @@ type Spec struct {
 	Platforms []ocispecs.Platform
 
 	ToolVersion string // version of this program, recorded on what it makes
+
+	// Trusted are the IDs of images that the user trusts to run with privileges, as
+	// the engine shows them. Others must have been pulled from the repository of the
+	// builder's image (see package trust).
+	Trusted []digest.Digest
 
 	// Auth returns the encoded X-Registry-Auth header for pulling image, or "".
 	// nil means none.

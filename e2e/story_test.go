@@ -19,6 +19,9 @@ var engineKinds = []struct{ name, variable string }{
 	{"containerd", "MULTIARCH_E2E_CONTAINERD"},
 }
 
+// trustVariable has the IDs of the builder images that e2e/env has made, which no pull has brought.
+const trustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
+
 // story is one telling of a story, on one engine.
 type story struct {
 	*testing.T
@@ -80,6 +83,7 @@ func (s *story) newHome() {
 	s.check(os.Symlink(pluginFile, filepath.Join(plugins, "docker-multiarch")))
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "DOCKER_CONFIG=" + filepath.Join(s.home, ".docker"), "TMPDIR=" + s.tmp, "DOCKER_HOST=" + s.host,
+		trustVariable + "=" + setting(trustVariable),
 	}
 }
 

@@ -26,9 +26,10 @@
 //
 // # Installing
 //
-// [Install] takes what is missing from the first of these that has it: the
-// binfmt image if the engine has it already, QEMU's static binaries on the
-// engine's host, the binfmt image from its registry. No installer is believed:
+// [Install] takes what is missing from the first of these that has it: QEMU's
+// static binaries on the engine's host, the binfmt image if the engine has it
+// already, the binfmt image from its registry. No image runs with privileges that
+// [Runner] does not vouch for, and no installer is believed:
 // after each one the programs are run again, in another container, and Install
 // fails unless everything that was asked for runs.
 //

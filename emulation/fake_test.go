@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,6 +25,7 @@ type fakeKernel struct {
 
 	images   map[string]func(*fakeKernel, engine.RunSpec) engine.RunResult // what is on the engine
 	registry map[string]func(*fakeKernel, engine.RunSpec) engine.RunResult // what can be pulled
+	unproven []string                                                      // those on the engine that may not run with privileges
 	pullErr  error
 	runErr   error
 
@@ -116,7 +118,7 @@ func (k *fakeKernel) Run(ctx context.Context, spec engine.RunSpec) (engine.RunRe
 		return engine.RunResult{}, err
 	}
 	k.ran = append(k.ran, spec)
-	image, ok := k.images[spec.Image]
+	image, ok := k.images[strings.TrimPrefix(spec.Image, idPrefix)]
 	if !ok {
 		return engine.RunResult{}, fmt.Errorf("no such image %q", spec.Image)
 	}
@@ -126,9 +128,17 @@ func (k *fakeKernel) Run(ctx context.Context, spec engine.RunSpec) (engine.RunRe
 	return image(k, spec), nil
 }
 
-func (k *fakeKernel) HasImage(_ context.Context, ref string) (bool, error) {
-	_, ok := k.images[ref]
-	return ok, nil
+// idPrefix makes an image's name its ID.
+const idPrefix = "sha256:"
+
+func (k *fakeKernel) Verified(_ context.Context, ref string) (string, error) {
+	if contains(k.unproven, ref) {
+		return idPrefix + ref, errors.New("nothing shows that " + ref + " was pulled")
+	}
+	if _, ok := k.images[ref]; ok {
+		return idPrefix + ref, nil
+	}
+	return "", nil
 }
 
 func (k *fakeKernel) Pull(_ context.Context, ref, _ string, report func(string)) error {
@@ -138,6 +148,7 @@ func (k *fakeKernel) Pull(_ context.Context, ref, _ string, report func(string))
 		return errors.Join(errors.New("pull access denied for "+ref), k.pullErr)
 	}
 	report("Pulling from " + ref)
+	k.unproven = slices.DeleteFunc(k.unproven, func(s string) bool { return s == ref })
 	k.images[ref] = image
 	return nil
 }

@@ -9,14 +9,22 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// DefaultImage is the binfmt image that is installed from: one released tag,
-// because the contents of "latest" have broken builds between two days.
-const DefaultImage = "tonistiigi/binfmt:qemu-v10.2.3-68"
+// DefaultImage is the binfmt image that is installed from: one release, because
+// the contents of "latest" have broken builds between two days, and by its digest,
+// because it runs with privileges.
+const DefaultImage = "tonistiigi/binfmt:qemu-v10.2.3-68@sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0"
 
-// Runner is what Install needs of an engine; *engine.Engine is one.
-type Runner interface {
+// Starter runs containers; *engine.Engine is one.
+type Starter interface {
 	Run(ctx context.Context, spec engine.RunSpec) (engine.RunResult, error)
-	HasImage(ctx context.Context, ref string) (bool, error)
+}
+
+// Runner is what Install needs of an engine; trust.Images is one.
+type Runner interface {
+	Starter
+	// Verified is the ID of the image that the engine has under ref, "" if it has
+	// none. The error says why it may not run with privileges, or is not known to.
+	Verified(ctx context.Context, ref string) (id string, err error)
 	Pull(ctx context.Context, ref, registryAuth string, report func(line string)) error
 }
 
@@ -25,8 +33,8 @@ type Source string
 
 // The sources, in the order in which Install tries them.
 const (
-	LocalImage Source = "local image"    // the binfmt image, if the engine has it
 	Host       Source = "host"           // QEMU's static binaries on the engine's host
+	LocalImage Source = "local image"    // the binfmt image, if the engine has it, and it may run with privileges
 	Registry   Source = "registry image" // the binfmt image, pulled
 )
 
@@ -53,7 +61,8 @@ type InstallOptions struct {
 	Image        string   // the binfmt image; "": DefaultImage
 	RegistryAuth string   // for pulling it: the encoded X-Registry-Auth header, or ""
 	// HelperImage is an image with busybox or its like that the engine surely has,
-	// such as the builder's: for source Host, which is left out when it is "".
+	// such as the builder's, and that may run with privileges; best by its ID. It is
+	// for source Host, which is left out when it is "".
 	HelperImage string
 
 	Labels map[string]string // of the containers that are run; not kept
@@ -171,7 +180,7 @@ func (in *installer) sources() []Source {
 	if in.Sources != nil {
 		return in.Sources
 	}
-	return []Source{LocalImage, Host, Registry}
+	return []Source{Host, LocalImage, Registry}
 }
 
 // installable returns the architectures that do not run, or that are to be

@@ -42,10 +42,51 @@ func missing(t *testing.T, err error) *MissingError {
 	return m
 }
 
-func TestInstallTakesTheLocalImageFirst(t *testing.T) {
+func TestInstallTakesTheHostsQEMUBeforeALocalImage(t *testing.T) {
 	k := x86()
 	k.images[DefaultImage], k.images[helper] = binfmtImage, hostWith("arm64")
-	rep, err := Install(t.Context(), options(k, "amd64", "386", "arm64", "arm/v7", "arm/v6"))
+	rep, err := Install(t.Context(), options(k, "arm64"))
+	if err != nil || rep.Installed[0].Source != Host || len(k.ran) != 1 || k.ran[0].Image != helper {
+		t.Errorf("error %v, report %+v, ran %v", err, rep, k.ran)
+	}
+}
+
+func TestInstallRunsNoImageThatIsNotVouchedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		registry map[string]imageFunc
+		ran      int
+	}{
+		"a pull brings the right one":                  {map[string]imageFunc{DefaultImage: binfmtImage}, 1},
+		"and where nothing can be pulled nothing runs": {nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := x86()
+			k.images[DefaultImage], k.unproven = lazyImage, []string{DefaultImage}
+			k.registry = c.registry
+			opt := options(k, "arm64")
+			opt.HelperImage = ""
+			opt.Report = func(string) {}
+			planned, err := Preview(t.Context(), opt)
+			if err != nil || planned[0].Source != Registry {
+				t.Errorf("planned %+v, error %v", planned, err)
+			}
+			_, err = Install(t.Context(), opt)
+			if len(k.ran) != c.ran || (err == nil) != (c.ran == 1) || len(k.pulled) != 1 {
+				t.Errorf("error %v, pulled %v, ran %v", err, k.pulled, k.ran)
+			}
+			if err != nil && !strings.Contains(err.Error(), "nothing shows that "+DefaultImage+" was pulled") {
+				t.Errorf("the error does not say why: %v", err)
+			}
+		})
+	}
+}
+
+func TestInstallTakesALocalImageBeforeARegistry(t *testing.T) {
+	k := x86()
+	k.images[DefaultImage] = binfmtImage
+	opt := options(k, "amd64", "386", "arm64", "arm/v7", "arm/v6")
+	opt.HelperImage = ""
+	rep, err := Install(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +96,7 @@ func TestInstallTakesTheLocalImageFirst(t *testing.T) {
 	if len(k.ran) != 1 || len(k.pulled) != 0 {
 		t.Fatalf("ran %v, pulled %v", k.ran, k.pulled)
 	}
-	if got := k.ran[0]; got.Image != DefaultImage || !got.Privileged || !cmp.Equal(got.Cmd, []string{"--install", "arm64,arm"}) {
+	if got := k.ran[0]; got.Image != idPrefix+DefaultImage || !got.Privileged || !cmp.Equal(got.Cmd, []string{"--install", "arm64,arm"}) {
 		t.Errorf("ran %+v", got)
 	}
 	for _, p := range plat("arm64", "arm/v6") {
@@ -157,7 +198,8 @@ func TestInstallFailsWhenTheInstallerExitsZeroAndDoesNothing(t *testing.T) {
 func TestInstallFailsWhenWhatWasInstalledDoesNotRun(t *testing.T) {
 	k := x86()
 	k.broken = map[string]string{"arm64": "qemu: uncaught target signal 11 (Segmentation fault)"}
-	k.images[DefaultImage], k.images[helper] = binfmtImage, hostWith("arm64", "arm")
+	k.images[helper] = hostWith("arm64", "arm")
+	k.registry = map[string]imageFunc{DefaultImage: binfmtImage}
 	rep, err := Install(t.Context(), options(k, "arm64", "arm"))
 	m := missing(t, err)
 	if diff := cmp.Diff(plat("arm64"), m.Platforms); diff != "" {
@@ -166,7 +208,7 @@ func TestInstallFailsWhenWhatWasInstalledDoesNotRun(t *testing.T) {
 	if !strings.Contains(err.Error(), "broken") || !strings.Contains(err.Error(), "status 139") || !strings.Contains(err.Error(), "signal 11") {
 		t.Errorf("error %v", err)
 	}
-	if diff := cmp.Diff(map[string]Source{"arm": LocalImage}, sources(rep)); diff != "" {
+	if diff := cmp.Diff(map[string]Source{"arm": Host}, sources(rep)); diff != "" {
 		t.Errorf("installed (-want +got):\n%s", diff)
 	}
 	if len(k.ran) != 1 {
@@ -183,7 +225,7 @@ func TestInstallTriesOnlyTheSourcesItIsGiven(t *testing.T) {
 		t.Errorf("ran %v", k.ran)
 	}
 	opt.Sources = []Source{LocalImage}
-	if _, err := Install(t.Context(), opt); err != nil || k.ran[1].Image != "mirror/binfmt:1" {
+	if _, err := Install(t.Context(), opt); err != nil || k.ran[1].Image != idPrefix+"mirror/binfmt:1" {
 		t.Errorf("error %v, ran %v", err, k.ran)
 	}
 }
@@ -193,6 +235,7 @@ func TestInstallSaysWhatNoInstallCanMend(t *testing.T) {
 	k.native = []string{"arm64"}
 	k.images[DefaultImage] = binfmtImage
 	opt := options(k, "amd64", "amd64/v3", "windows/amd64", "ppc64")
+	opt.HelperImage = ""
 	_, err := Install(t.Context(), opt)
 	m := missing(t, err)
 	if diff := cmp.Diff(plat("amd64/v3", "windows/amd64", "ppc64"), m.Platforms); diff != "" {
@@ -218,8 +261,8 @@ func TestInstallStopsWhenCancelled(t *testing.T) {
 		cancel()
 		return engine.RunResult{}
 	}
-	k.images[helper] = hostWith("arm64")
-	if _, err := Install(ctx, options(k, "arm64")); !errors.Is(err, context.Canceled) || len(k.ran) != 1 {
+	k.images[helper] = hostWith()
+	if _, err := Install(ctx, options(k, "arm64")); !errors.Is(err, context.Canceled) || len(k.ran) != 2 {
 		t.Errorf("got %v, ran %v", err, k.ran)
 	}
 }

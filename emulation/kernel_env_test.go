@@ -93,7 +93,7 @@ func (k privateKernel) sh(ctx context.Context, script string) engine.RunResult {
 func (k privateKernel) Run(ctx context.Context, spec engine.RunSpec) (engine.RunResult, error) {
 	return k.sh(ctx, spec.Entrypoint[2]), nil
 }
-func (privateKernel) HasImage(context.Context, string) (bool, error) { return false, nil }
+func (privateKernel) Verified(context.Context, string) (string, error) { return "", nil }
 func (privateKernel) Pull(context.Context, string, string, func(string)) error {
 	return errors.New("there is no registry")
 }

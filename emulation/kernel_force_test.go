@@ -159,7 +159,7 @@ func TestABinaryOnTheHostIsFoundWithoutChangingAnything(t *testing.T) {
 // idleImage is an engine that has the binfmt image, whose installer does nothing.
 type idleImage struct{ privateKernel }
 
-func (idleImage) HasImage(context.Context, string) (bool, error) { return true, nil }
+func (idleImage) Verified(_ context.Context, ref string) (string, error) { return ref, nil }
 
 func (i idleImage) Run(ctx context.Context, spec engine.RunSpec) (engine.RunResult, error) {
 	if len(spec.Entrypoint) == 0 {

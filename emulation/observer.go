@@ -19,7 +19,7 @@ import (
 // certain folders only, a kernel without binfmt_misc), the script runs without
 // it, and says less.
 type Observer struct {
-	Runner Runner
+	Runner Starter
 	Image  string // with busybox or its like; the engine has it
 	Labels map[string]string
 }

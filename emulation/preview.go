@@ -34,10 +34,8 @@ func Preview(ctx context.Context, opt InstallOptions) ([]Planned, error) {
 		return nil, err
 	}
 	archs := in.installable()
-	present, err := in.Runner.HasImage(ctx, in.Image)
-	if err != nil {
-		return nil, err
-	}
+	id, err := in.Runner.Verified(ctx, in.Image)
+	present := err == nil && id != "" // what may not run is pulled
 	var found map[string]string
 	if len(archs) > 0 && in.HelperImage != "" && in.uses(Host) {
 		if found, err = findOnHost(ctx, in.Runner, in.HelperImage, archs, in.Labels); err != nil {

@@ -29,35 +29,40 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 		return at, true
 	}
 	at.Image = in.Image
-	present, err := in.Runner.HasImage(ctx, in.Image)
-	if err != nil {
+	id, err := in.Runner.Verified(ctx, in.Image)
+	switch usable := err == nil && id != ""; {
+	case src == LocalImage && err != nil:
 		at.Err = err
 		return at, true
-	}
-	// A local image has been tried as such, unless that source was left out.
-	if present != (src == LocalImage) {
-		return at, false
-	}
-	if src == Registry {
+	case usable != (src == LocalImage):
+		return at, false // a local image has been tried as such, unless that source was left out
+	case src == Registry:
 		in.Report(fmt.Sprintf("pulling %q", in.Image))
-		if err := in.Runner.Pull(ctx, in.Image, in.RegistryAuth, in.Report); err != nil {
-			at.Err = err
+		if id, at.Err = in.pull(ctx); at.Err != nil {
 			return at, true
 		}
 	}
 	in.Report(fmt.Sprintf("installing %s from %q", strings.Join(at.Archs, ", "), in.Image))
 	if at.Err = in.clear(ctx, archs); at.Err == nil {
-		at.Said, at.Err = in.runImage(ctx, at.Archs)
+		at.Said, at.Err = in.runImage(ctx, id, at.Archs)
 	}
 	return at, true
+}
+
+// pull gives the ID of what it has brought.
+func (in *installer) pull(ctx context.Context) (id string, err error) {
+	if err := in.Runner.Pull(ctx, in.Image, in.RegistryAuth, in.Report); err != nil {
+		return "", err
+	}
+	return in.Runner.Verified(ctx, in.Image)
 }
 
 // runImage runs the binfmt image's installer. Its exit status is 0 whatever
 // happened, and it prints a status of its own; both are left aside for the
 // probe, and only its words are kept.
-func (in *installer) runImage(ctx context.Context, archs []string) (said []string, err error) {
+func (in *installer) runImage(ctx context.Context, id string, archs []string) (said []string, err error) {
 	res, err := in.Runner.Run(ctx, engine.RunSpec{
-		Image: in.Image, Cmd: []string{"--install", strings.Join(archs, ",")},
+		Image: id, Cmd: []string{"--install", strings.Join(archs, ",")},
 		Privileged: true, Network: "none", Labels: in.Labels,
 	})
 	if err != nil {
@@ -83,8 +88,8 @@ func nonEmptyLines(b []byte) []string {
 // ContainerShell is a Shell that starts a privileged container for each script.
 // It needs some 300 ms where a shell in a running builder needs 80.
 type ContainerShell struct {
-	Runner Runner
-	Image  string // with busybox or its like; the engine has it
+	Runner Starter
+	Image  string // with busybox or its like; the engine has it, and it may run with privileges
 	Labels map[string]string
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/docker/cli/cli/debug"
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -47,7 +48,8 @@ type buildOptions struct {
 // builderOptions name the builder and say what it is to be.
 type builderOptions struct {
 	name, image, config string
-	driverOpts          []string
+	driverOpts, trust   []string
+	trusted             []digest.Digest // parsed: by trust, by the environment and by what is kept
 }
 
 func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) error) *cobra.Command {
@@ -146,6 +148,7 @@ func addBuilderFlags(f *pflag.FlagSet, o *builderOptions) {
 	f.StringVar(&o.image, "builder-image", "", "BuildKit image of the builder")
 	f.StringVar(&o.config, "builder-config", "", "BuildKit daemon config file (TOML) for the builder")
 	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options of the builder's container (e.g. "network=host", "env.KEY=VALUE")`)
+	addTrustFlag(f, &o.trust)
 }
 
 // runBuild is the whole of the command: words to a request, nothing done yet; then the builder and the registries at the same

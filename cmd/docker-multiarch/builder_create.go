@@ -23,6 +23,7 @@ type createOptions struct {
 	name, driver, node, flags string
 	config                    string
 	platforms, driverOpts     []string
+	trust                     []string
 	append, leave             bool
 	use, bootstrap            bool
 	timeout                   time.Duration
@@ -68,6 +69,8 @@ func addCreateFlags(f *pflag.FlagSet, o *createOptions) {
 	f.StringVar(&o.node, "node", "", "Change the node with given name: that of an existing builder is its name followed by 0")
 	f.StringArrayVar(&o.platforms, "platform", nil, "Fixed platforms for current node")
 	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options for the driver (e.g. "network=host", "memory=8g", "env.KEY=VALUE")`)
+	addTrustFlag(f, &o.trust)
+	f.Lookup(trustFlag).Usage += "; later commands trust it, too"
 	f.StringVar(&o.flags, "buildkitd-flags", "", "BuildKit daemon flags")
 	f.StringVar(&o.config, "buildkitd-config", "", "BuildKit daemon config file")
 	f.StringVar(&o.config, "config", "", "BuildKit daemon config file")
@@ -97,6 +100,9 @@ func runCreate(ctx context.Context, w *world, o createOptions, args []string) er
 	if errors.Is(err, builder.ErrExists) {
 		return &hinted{err: err, hint: fmt.Sprintf("docker multiarch builder create --name %s --node %s0 … changes it;\n"+
 			"      docker multiarch builder rm %s removes it", o.name, o.name, o.name)}
+	}
+	if err == nil {
+		err = w.keepTrusted(ctx, o.trust)
 	}
 	if err != nil {
 		return err
@@ -156,7 +162,12 @@ func checkEndpoint(w *world, args []string) error {
 
 // createSpec is what the flags and the Docker config ask of the builder.
 func createSpec(w *world, o createOptions) (builder.Spec, error) {
-	spec, err := w.spec(connectOptions{builder: builderOptions{name: o.name, config: o.config, driverOpts: o.driverOpts}, note: w.say})
+	trusted, err := w.trusted(o.trust)
+	if err != nil {
+		return builder.Spec{}, err
+	}
+	words := builderOptions{name: o.name, config: o.config, driverOpts: o.driverOpts, trusted: trusted}
+	spec, err := w.spec(connectOptions{builder: words, note: w.say})
 	if err != nil {
 		return spec, err
 	}

@@ -18,6 +18,7 @@ func (s *stage) withBuilders() *enginetest.Engine {
 	s.t.Helper()
 	fake := &enginetest.Engine{
 		Info: system.Info{ID: "E", OSType: "linux", NCPU: 4}, Images: map[string]string{builder.DefaultImage: "sha256:stable"},
+		Origins: map[string][]string{"sha256:stable": {"docker.io/moby/buildkit"}},
 		Process: func(_ *enginetest.Container, _ []string, _ io.Reader, stdout, _ io.Writer) int {
 			fmt.Fprintln(stdout, "buildkitd github.com/moby/buildkit v0.33.1 abc")
 			return 0
@@ -27,7 +28,7 @@ func (s *stage) withBuilders() *enginetest.Engine {
 	s.w.engine = func() *engine.Engine { return eng }
 	s.w.spec = func(opt connectOptions) (builder.Spec, error) {
 		options, err := builder.ParseOptions(opt.builder.driverOpts...)
-		return builder.Spec{Name: opt.builder.name, Options: options}, err
+		return builder.Spec{Name: opt.builder.name, Options: options, Trusted: opt.builder.trusted}, err
 	}
 	return fake
 }

@@ -24,6 +24,7 @@ type pruneOptions struct {
 	filter              opts.FilterOpt
 	reserved, max, free opts.MemBytes // as BuildKit's GC has them
 	timeout             time.Duration
+	trust               []string
 }
 
 func newBuilderPruneCommand(w *world) *cobra.Command {
@@ -58,6 +59,7 @@ func newBuilderPruneCommand(w *world) *cobra.Command {
 	f.Var(&o.reserved, "keep-storage", "Amount of disk space to keep for cache")
 	_ = f.MarkDeprecated("keep-storage", "keep-storage flag has been changed to reserved-space")
 	addTimeoutFlag(cmd, &o.timeout)
+	addTrustFlag(f, &o.trust)
 	return cmd
 }
 
@@ -71,6 +73,10 @@ func runPrune(ctx context.Context, w *world, o pruneOptions, name string) error 
 	filter, err := parseCacheFilter(command.PruneFilters(configOf(w.config), o.filter.Value()))
 	if err != nil {
 		return &usage{err: err}
+	}
+	trusted, err := w.trusted(o.trust)
+	if err != nil {
+		return err
 	}
 	question := danglingWarning
 	if o.all {
@@ -86,7 +92,7 @@ func runPrune(ctx context.Context, w *world, o pruneOptions, name string) error 
 		options = append(options, bkclient.PruneAll)
 	}
 	total := int64(0)
-	err = withBuilder(ctx, w, name, o.timeout, func(ctx context.Context, c *bkclient.Client) error {
+	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) error {
 		removed := make(chan bkclient.UsageInfo)
 		printed := make(chan struct{})
 		go func() {

@@ -44,6 +44,7 @@ type nodeRow struct {
 
 // nodeDetails is what is asked of one builder only.
 type nodeDetails struct {
+	ImageTrust   string               `json:",omitempty"` // why its image may run with privileges
 	Runs         map[string]string    `json:",omitempty"` // platform → native, emulated, "emulated (builder)" or none
 	RunNetwork   string               // what RUN steps see
 	ActiveBuilds int                  // running builds

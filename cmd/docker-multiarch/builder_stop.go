@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -40,6 +41,7 @@ type removal struct {
 	allInactive, keepState, force bool
 	keepDaemon                    bool
 	timeout                       time.Duration
+	trusted                       []digest.Digest
 }
 
 func newBuilderRmCommand(w *world) *cobra.Command {
@@ -78,6 +80,9 @@ func runRemoval(ctx context.Context, w *world, o removal, args []string) error {
 	}
 	names, err := allNamed(w, args, o.builder)
 	if err != nil {
+		return err
+	}
+	if o.trusted, err = w.trusted(nil); err != nil {
 		return err
 	}
 	if o.allInactive {
@@ -119,7 +124,7 @@ func removeBuilder(ctx context.Context, w *world, eng *engine.Engine, name strin
 		freed = d.Usage.Total
 	}
 	cancel()
-	found, err = builder.Remove(ctx, eng, name, o.keepState)
+	found, err = builder.Remove(ctx, eng, name, o.keepState, o.trusted)
 	if err == nil && found {
 		if freed > 0 {
 			w.say(fmt.Sprintf("builder %q: its cache of %s is gone", name, units.HumanSize(float64(freed))))

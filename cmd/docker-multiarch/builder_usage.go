@@ -16,6 +16,7 @@ import (
 	"github.com/docker/go-units"
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -154,6 +155,7 @@ type duOptions struct {
 	verbose         bool
 	filter          opts.FilterOpt
 	timeout         time.Duration
+	trust           []string
 }
 
 func newBuilderDuCommand(w *world) *cobra.Command {
@@ -184,6 +186,7 @@ func newBuilderDuCommand(w *world) *cobra.Command {
 	cmd.Flags().BoolVar(&o.verbose, "verbose", false, `Shorthand for "--format=pretty"`)
 	addTemplateFlag(cmd, &o.format, formatter.PrettyFormatKey)
 	addTimeoutFlag(cmd, &o.timeout)
+	addTrustFlag(cmd.Flags(), &o.trust)
 	return cmd
 }
 
@@ -198,8 +201,12 @@ func runDu(ctx context.Context, w *world, o duOptions, name string) error {
 	if err != nil {
 		return &usage{err: err}
 	}
+	trusted, err := w.trusted(o.trust)
+	if err != nil {
+		return err
+	}
 	var records []*bkclient.UsageInfo
-	err = withBuilder(ctx, w, name, o.timeout, func(ctx context.Context, c *bkclient.Client) (err error) {
+	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) (err error) {
 		records, err = c.DiskUsage(ctx, bkclient.WithFilter(filter.rules), bkclient.WithAgeLimit(filter.until))
 		return err
 	})
@@ -215,21 +222,28 @@ func runDu(ctx context.Context, w *world, o duOptions, name string) error {
 	return nil
 }
 
+// opening is a builder to work with.
+type opening struct {
+	name    string
+	timeout time.Duration
+	trusted []digest.Digest
+}
+
 // withBuilder works with the BuildKit of a builder that is there; one that does not run is started and stopped again.
-func withBuilder(ctx context.Context, w *world, name string, timeout time.Duration, work func(context.Context, *bkclient.Client) error) (err error) {
+func withBuilder(ctx context.Context, w *world, b opening, work func(context.Context, *bkclient.Client) error) (err error) {
 	eng, err := w.answering(ctx)
 	if err != nil {
 		return err
 	}
-	if timeout == statusTimeout {
-		timeout = 0 // nobody asked for less than starting may take
+	if b.timeout == statusTimeout {
+		b.timeout = 0 // nobody asked for less than starting may take
 	}
-	o, found, err := builder.Open(ctx, eng, name, builder.OpenOptions{Wait: timeout, Report: w.say})
+	o, found, err := builder.Open(ctx, eng, b.name, builder.OpenOptions{Wait: b.timeout, Trusted: b.trusted, Report: w.say})
 	if err != nil {
 		return err
 	}
 	if !found {
-		return noBuilder(name)
+		return noBuilder(b.name)
 	}
 	defer func() { err = errors.Join(err, o.Close(ctx)) }()
 	c, err := o.Client(ctx)

@@ -56,6 +56,9 @@ func (j *job) destination(ctx context.Context, w *world, o buildOptions, names, 
 	if err := dest.apply(&j.request); err != nil {
 		return err
 	}
+	if err := j.mayTake(names.from); err != nil {
+		return err
+	}
 	j.notes = append(j.notes, lostAnnotations(j.request)...)
 	if err := j.testable(outs); err != nil {
 		return err

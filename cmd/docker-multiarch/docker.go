@@ -22,6 +22,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -86,6 +87,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 	if err != nil {
 		return nil, err
 	}
+	images := trust.Images{Engine: eng, Trusted: opt.builder.trusted, Auth: spec.Auth}
 	ahead := aheadProbe{eng: eng, platforms: opt.probe}
 	spec.Chosen = func(container string) { ahead.start(ctx, container) }
 	spec.May = opt.may
@@ -115,20 +117,21 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		},
 	}
 	env.Node.Install = func(ctx context.Context, ps []platform.Platform) error {
-		return installEmulators(ctx, eng, logins, emulation.InstallOptions{
-			Shell: node, Platforms: ps, HelperImage: node.Image, Report: opt.note, Kernel: opt.containers,
+		return installEmulators(ctx, images, emulation.InstallOptions{
+			Shell: node, Platforms: ps, HelperImage: helperImage(ctx, images, node), Report: opt.note, Kernel: opt.containers,
 		})
 	}
 	diskSeen := watchDisk(ctx, node.Builder, node, diskLookAfter)
 	return &connection{
-		env: env,
+		env:   env,
+		image: node.Image,
 		close: func() {
 			if warning := diskSeen(); warning != "" {
 				opt.note(warning)
 			}
 			_ = node.Close()
 		},
-		gateway: func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, node.Image) },
+		gateway: func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, helperImage(ctx, images, node)) },
 		lost:    func(ctx context.Context) error { return lostBuilder(ctx, eng, node) },
 	}, nil
 }
@@ -142,14 +145,14 @@ func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 }
 
 // installEmulators makes the engine's kernel run the platforms of opt, as far as the engine allows it.
-func installEmulators(ctx context.Context, eng *engine.Engine, logins *logins, opt emulation.InstallOptions) (err error) {
-	if opt.Engine, err = eng.Info(ctx); err != nil {
+func installEmulators(ctx context.Context, images trust.Images, opt emulation.InstallOptions) (err error) {
+	if opt.Engine, err = images.Info(ctx); err != nil {
 		return err
 	}
-	if opt.RegistryAuth, err = logins.forPulls(opt.Report)(ctx, emulation.DefaultImage); err != nil {
+	if opt.RegistryAuth, err = images.Auth(ctx, emulation.DefaultImage); err != nil {
 		opt.Report("warning: " + err.Error())
 	}
-	opt.Runner = eng
+	opt.Runner = images
 	_, err = emulation.Install(ctx, opt)
 	return err
 }
@@ -162,7 +165,7 @@ func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (bu
 	}
 	spec := builder.Spec{
 		Name: opt.builder.name, Image: opt.builder.image, Options: options, ToolVersion: version,
-		Proxies: proxies(cli), Auth: logins.forPulls(opt.note),
+		Proxies: proxies(cli), Auth: logins.forPulls(opt.note), Trusted: opt.builder.trusted,
 	}
 	if opt.builder.config != "" {
 		if spec.Config, err = builder.LoadConfig(opt.builder.config); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -45,9 +46,21 @@ func checkBuilders(ctx context.Context, w *world) []check {
 	if err != nil {
 		return []check{{"builder", gradeBroken, err.Error(), ""}}
 	}
+	trusted, err := w.trusted(nil)
+	if err != nil {
+		return []check{{"builder", gradeBroken, err.Error(), hintFor(err)}}
+	}
+	images := w.images(w.engine(), trusted)
 	var checks []check
 	for _, b := range list {
 		c := check{Name: "builder", Grade: gradeOK, Detail: fmt.Sprintf("%s: %s, BuildKit %s, image %s", b.Builder, b.State, orDash(b.BuildKit), b.Image)}
+		if img, _, err := builder.ImageOf(ctx, images, b.Builder); err == nil {
+			c.Detail += ", " + basisWords(img)
+			if img.Basis == trust.None {
+				c.Grade = gradeWarning
+				c.Fix = fmt.Sprintf("docker pull %s; or, if you know what it is, %s=%s", img.Ref, trustVariable, img.ID)
+			}
+		}
 		if b.State != "running" && b.State != "exited" && b.State != "created" && b.State != "paused" {
 			c.Grade, c.Fix = gradeWarning, "docker multiarch builder rm --keep-state "+b.Builder
 		}

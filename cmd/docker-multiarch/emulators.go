@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -89,7 +91,8 @@ func checkVariants(ps []platform.Platform) error {
 type kernel struct {
 	eng     *engine.Engine
 	info    engine.Info
-	image   string             // with a shell, on the engine
+	image   string             // with a shell, on the engine; after vouch one that may run with privileges
+	images  trust.Images       // after vouch
 	builder string             // container of a builder that runs, or ""
 	observe emulation.Observer // asks without privileges
 }
@@ -163,6 +166,58 @@ func (k *kernel) pull(ctx context.Context, w *world, image string) error {
 	return nil
 }
 
+// vouch makes the kernel's image one that may run with privileges: that of a builder, of the one in use if it is there, or the default
+// one, pulled if need be.
+func (k *kernel) vouch(ctx context.Context, w *world, trusted []digest.Digest) error {
+	k.images = w.images(k.eng, trusted)
+	names, err := k.builders(ctx, w)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		img, found, err := builder.ImageOf(ctx, k.images, name)
+		if err != nil || !found || img.Basis == trust.None {
+			continue // there are others
+		}
+		if has, err := k.eng.HasImage(ctx, img.ID); err == nil && has {
+			k.use(img.ID)
+			return nil
+		}
+	}
+	id, err := k.images.Verified(ctx, builder.DefaultImage)
+	if unproven, ok := errors.AsType[*trust.UnprovenError](err); ok || id == "" && err == nil {
+		if err := k.pull(ctx, w, builder.DefaultImage); err != nil && ok {
+			unproven.Err = err
+			return unproven
+		} else if err != nil {
+			return err
+		}
+		id, err = k.images.Verified(ctx, builder.DefaultImage)
+	}
+	if err == nil {
+		k.use(id)
+	}
+	return err
+}
+
+// builders are those of the engine, the one in use first.
+func (k *kernel) builders(ctx context.Context, w *world) ([]string, error) {
+	prefer, err := w.builderFor("")
+	if err != nil {
+		return nil, err
+	}
+	list, err := builder.List(ctx, k.eng)
+	names := []string{prefer}
+	for _, b := range list {
+		if b.Builder != prefer {
+			names = append(names, b.Builder)
+		}
+	}
+	return names, err
+}
+
+func (k *kernel) use(image string) { k.image, k.observe.Image = image, image }
+
 // inspect looks without privileges. Where an engine's host has its list of handlers nowhere to be shown, a builder that runs can see
 // it, since BuildKit's container is privileged anyway.
 func (k *kernel) inspect(ctx context.Context, ps ...platform.Platform) (emulation.Inspection, error) {
@@ -188,7 +243,7 @@ func (k *kernel) witness(ctx context.Context, ps []platform.Platform) (emulation
 	if st.HandlersUnknown == "" || k.info.Rootless || k.info.UserNS || st.Require(emulation.Emulated, ps...) == nil {
 		return k.observe, &st, nil
 	}
-	return emulation.ContainerShell{Runner: k.eng, Image: k.image, Labels: partHelper}, nil, nil
+	return emulation.ContainerShell{Runner: k.images, Image: k.image, Labels: partHelper}, nil, nil
 }
 
 // execShell is a shell in a container that runs.

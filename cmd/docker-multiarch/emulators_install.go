@@ -16,7 +16,7 @@ import (
 
 // installOptions are the user's words.
 type installOptions struct {
-	platforms              []string
+	platforms, trust       []string
 	source, image, format  string
 	force, persist, dryRun bool
 }
@@ -28,8 +28,8 @@ func newEmulatorsInstallCommand(w *world) *cobra.Command {
 		Short: "Install emulators in the kernel behind the engine",
 		Long: "Install emulators for the platforms, by default for all, that the kernel behind the engine does not run. What runs is left\n" +
 			"alone, and what is installed is run afterwards, in another container.\n\n" +
-			"An emulator comes from the binfmt image " + emulation.DefaultImage + " if the engine has it, else from QEMU's\n" +
-			"static binaries on the engine's host, else from that image, pulled.\n\n" +
+			"An emulator comes from QEMU's static binaries on the engine's host, else from the binfmt image, which the engine has or pulls:\n" +
+			emulation.DefaultImage + ".\n\n" +
 			"Exit status: 0; 1 when anything that was asked for does not run afterwards; 125 wrong flags or arguments, nothing was done.",
 		Example: "  docker multiarch emulators install linux/arm64 linux/s390x",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,9 +42,10 @@ func newEmulatorsInstallCommand(w *world) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.force, "force", false, "Replace QEMU's handlers that are there (broken, old, other flags); never those of others")
 	f.StringVar(&o.source, "source", "auto", `Where emulators come from ("auto", "host", "image")`)
-	f.StringVar(&o.image, "image", "", "Binfmt image to install from (default "+emulation.DefaultImage+")")
+	f.StringVar(&o.image, "image", "", "Binfmt image to install from (default: that of one release, by its digest)")
 	f.BoolVar(&o.dryRun, "print", false, "Print what would be registered, and change nothing")
 	f.BoolVar(&o.persist, "persist", false, "Make it outlast a restart of the host, by binfmt.d; where the engine runs on this Linux machine only")
+	addTrustFlag(f, &o.trust)
 	addFormatFlag(cmd, &o.format)
 	_ = cmd.RegisterFlagCompletionFunc("source", oneOf("auto", "host", "image"))
 	return cmd
@@ -55,8 +56,15 @@ func installCommand(ctx context.Context, w *world, o installOptions) error {
 	if err != nil {
 		return err
 	}
+	trusted, err := w.trusted(o.trust)
+	if err != nil {
+		return err
+	}
 	k, err := reachKernel(ctx, w, "")
 	if err != nil {
+		return err
+	}
+	if err := k.vouch(ctx, w, trusted); err != nil {
 		return err
 	}
 	opt, err := k.installOptions(ctx, w, o, ps)
@@ -120,7 +128,7 @@ func (k *kernel) installOptions(ctx context.Context, w *world, o installOptions,
 		return emulation.InstallOptions{}, err
 	}
 	opt := emulation.InstallOptions{
-		Shell: shell, Status: status, Runner: k.eng, Platforms: ps, Engine: k.info, Kernel: true, Force: o.force,
+		Shell: shell, Status: status, Runner: k.images, Platforms: ps, Engine: k.info, Kernel: true, Force: o.force,
 		Image: o.image, HelperImage: k.image, Labels: partHelper,
 		Report: w.say,
 	}

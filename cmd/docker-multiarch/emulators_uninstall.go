@@ -12,8 +12,9 @@ import (
 )
 
 func newEmulatorsUninstallCommand(w *world) *cobra.Command {
-	return &cobra.Command{
-		Use:     "uninstall PLATFORM...|all",
+	var trust []string
+	cmd := &cobra.Command{
+		Use:     "uninstall [OPTIONS] PLATFORM...|all",
 		Aliases: []string{"remove", "rm"},
 		Short:   "Remove QEMU's handlers from the kernel behind the engine",
 		Long: "Remove the handlers of QEMU (named qemu-…) for the platforms, whoever registered them. Others, such as rosetta, WSLInterop or\n" +
@@ -25,15 +26,21 @@ func newEmulatorsUninstallCommand(w *world) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, w, func(ctx context.Context) error { return uninstallCommand(ctx, w, args) })
+			return interruptible(cmd, w, func(ctx context.Context) error { return uninstallCommand(ctx, w, args, trust) })
 		},
 		ValidArgsFunction:     completeEmulators,
 		DisableFlagsInUseLine: true,
 	}
+	addTrustFlag(cmd.Flags(), &trust)
+	return cmd
 }
 
-func uninstallCommand(ctx context.Context, w *world, args []string) error {
+func uninstallCommand(ctx context.Context, w *world, args, trust []string) error {
 	ps, err := parseEmulators(args)
+	if err != nil {
+		return err
+	}
+	trusted, err := w.trusted(trust)
 	if err != nil {
 		return err
 	}
@@ -41,12 +48,15 @@ func uninstallCommand(ctx context.Context, w *world, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := k.vouch(ctx, w, trusted); err != nil {
+		return err
+	}
 	shell, status, err := k.witness(ctx, ps)
 	if err != nil {
 		return err
 	}
 	report, err := emulation.Uninstall(ctx, emulation.UninstallOptions{
-		Shell: shell, Status: status, Runner: k.eng, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: partHelper,
+		Shell: shell, Status: status, Runner: k.images, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: partHelper,
 	})
 	for _, h := range report.Removed {
 		putf(w.out, "removed %s\n", h)

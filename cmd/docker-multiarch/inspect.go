@@ -14,6 +14,7 @@ import (
 
 type inspectOptions struct {
 	builder, format string
+	trust           []string
 	bootstrap       bool
 	timeout         time.Duration
 }
@@ -45,12 +46,17 @@ func newBuilderInspectCommand(w *world) *cobra.Command {
 	cmd.Flags().BoolVar(&o.bootstrap, "bootstrap", false, "Ensure builder has booted before inspecting")
 	addTemplateFlag(cmd, &o.format)
 	addTimeoutFlag(cmd, &o.timeout)
+	addTrustFlag(cmd.Flags(), &o.trust)
 	return cmd
 }
 
 func runInspect(ctx context.Context, w *world, o inspectOptions, name string) error {
+	trusted, err := w.trusted(o.trust)
+	if err != nil {
+		return err
+	}
 	if o.bootstrap {
-		conn, err := w.connect(ctx, connectOptions{builder: builderOptions{name: name}, note: w.say})
+		conn, err := w.connect(ctx, connectOptions{builder: builderOptions{name: name, trusted: trusted}, note: w.say})
 		if err != nil {
 			return err
 		}
@@ -75,6 +81,9 @@ func runInspect(ctx context.Context, w *world, o inspectOptions, name string) er
 	}
 	_, endpoint := w.endpoint()
 	row := inspectRow(d, endpoint, current)
+	if img, _, err := builder.ImageOf(ctx, w.images(eng, trusted), name); err == nil {
+		row.Nodes[0].ImageTrust = basisWords(img)
+	}
 	if status, err := probeAll(ctx, eng, d); err == nil {
 		row.Nodes[0].Runs = runsOf(status, append(row.Nodes[0].Platforms, row.Nodes[0].Fixed...))
 	}

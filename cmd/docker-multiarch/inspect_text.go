@@ -37,6 +37,7 @@ func inspectText(out io.Writer, row builderRow) error {
 	line("BuildKit daemon flags", strings.Join(n.Flags, " "))
 	line("BuildKit version", n.Version)
 	line("Image", n.Image)
+	line("Image is", n.ImageTrust)
 	line("Container", n.Container)
 	line("Volume", n.Volume)
 	line("Network", n.Network)

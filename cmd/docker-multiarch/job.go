@@ -68,6 +68,9 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 	if j.builder.name, err = w.builderFor(o.builder.name); err != nil {
 		return j, err
 	}
+	if j.builder.trusted, err = w.trusted(o.builder.trust); err != nil {
+		return j, err
+	}
 	if j.display, err = displayMode(w, o); err != nil {
 		return j, err
 	}

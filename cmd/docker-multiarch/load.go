@@ -63,10 +63,14 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	if err != nil {
 		return err
 	}
-	note := w.say
+	from := "-t"
 	if len(names) == 0 {
-		names = archive.image.Names
+		names, from = archive.image.Names, o.archive
 	}
+	if err := checkReserved(names, from); err != nil {
+		return err
+	}
+	note := w.say
 	if len(names) == 0 {
 		note("the archive has no name for the image: give it one with -t NAME[:TAG]")
 	}
@@ -77,6 +81,9 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	}
 	eng, err := w.answering(ctx)
 	if err != nil {
+		return err
+	}
+	if err := freeOfBuilders(ctx, eng, names, from); err != nil {
 		return err
 	}
 	done, err := load.Load(ctx, eng, load.Request{Names: names, Root: archive.root, Blobs: archive, Selection: selection, Check: archive.Check, Note: note})

@@ -57,6 +57,11 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 	if err != nil {
 		return r, err
 	}
+	if j.request.Outputs.Load != nil {
+		if err := checkReserved(j.names, "--load", r.conn.image); err != nil {
+			return r, err
+		}
+	}
 	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, r.conn.gateway); err != nil {
 		return r, err
 	}

@@ -66,6 +66,7 @@ type connectOptions struct {
 // connection is a builder that is ready.
 type connection struct {
 	env   build.Env // without Registry and Progress
+	image string    // of the builder, by name
 	close func()
 	// gateway is the address under which containers of the engine reach its host.
 	gateway func(context.Context) (string, error)

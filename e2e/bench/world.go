@@ -66,7 +66,7 @@ func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err 
 	if w.dir, err = os.MkdirTemp("", "docker-multiarch-bench-"); err != nil {
 		return w, err
 	}
-	w.environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}
+	w.environ = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "DOCKER_MULTIARCH_TRUST_IMAGE=" + os.Getenv("DOCKER_MULTIARCH_TRUST_IMAGE")}
 	w.bare = filepath.Join(w.dir, "bare")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", w.bare, "./e2e/bench/bare").CombinedOutput(); err != nil {
 		return w, fmt.Errorf("build the bare client: %w\n%s", err, out)

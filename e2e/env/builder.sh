@@ -61,6 +61,19 @@ copy_programs() {
   done
 }
 
+# trust_builders HOST... publishes the IDs of these images on those engines. No pull has brought them, and docker multiarch runs what
+# no pull has brought only if its user says so.
+trust_builders() {
+  publish DOCKER_MULTIARCH_TRUST_IMAGE "$(trusted_builders "$@" | sort -u | paste -sd, -)"
+}
+
+trusted_builders() {
+  local host
+  for host; do
+    docker -H "$host" image inspect -f '{{.Id}}' $BUILDER moby/buildkit:e2e-{nobridge,old,qemu} 2>/dev/null || true # those that are there
+  done
+}
+
 # builder_variants HOST [QEMU] makes the images that only tests want, each the builder image with one thing changed:
 #   e2e-nobridge   has no network plugins
 #   e2e-old        says that it is BuildKit v0.11.0, everywhere it says what it is

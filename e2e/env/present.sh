@@ -23,6 +23,7 @@ present_up() {
   present_base "localhost:$port"
   [ "$1" = quickstart ] || builder_variants "$host"
   publish MULTIARCH_E2E_ENGINE "$host"
+  [ "$1" = quickstart ] || trust_builders "$host" "$(present_dind_host)" # the variants are made here, and a copy was loaded
   publish "MULTIARCH_E2E_$kind" "$host"
   [ "$1" != test ] || publish "MULTIARCH_E2E_$other" "$(present_dind_host)"
   [ "$1" != test ] || publish MULTIARCH_E2E_DEBIAN "$(present_debian)"

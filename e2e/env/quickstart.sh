@@ -7,7 +7,7 @@
 "$HERE/up.sh" quickstart
 # shellcheck source=/dev/null
 . "$STATE/env"
-export DOCKER_HOST=$MULTIARCH_E2E_ENGINE
+export DOCKER_HOST=$MULTIARCH_E2E_ENGINE DOCKER_MULTIARCH_TRUST_IMAGE
 
 image=$MULTIARCH_E2E_REGISTRY/hello
 report=$(mktemp)
@@ -22,4 +22,4 @@ awk -F'"' '/"platform":/ { platform = $4 } /"manifest":/ { print platform, $4 }'
   run docker pull -q --platform "$platform" "$image@$digest" >/dev/null
   run docker run --rm --platform "$platform" "$image@$digest"
 done
-printf '\nTo go on by hand: export DOCKER_HOST=%s\n' "$DOCKER_HOST" >&2
+printf '\nTo go on by hand: export DOCKER_HOST=%s\n' "$DOCKER_HOST${DOCKER_MULTIARCH_TRUST_IMAGE:+ DOCKER_MULTIARCH_TRUST_IMAGE=$DOCKER_MULTIARCH_TRUST_IMAGE}" >&2

@@ -35,11 +35,13 @@ own_up() {
   cni=$(tool cni)
   own_engine "$1" classic /usr/sbin/dockerd /usr/sbin:/usr/bin /usr/sbin/runc
   publish MULTIARCH_E2E_ENGINE "$(engine_host classic)"
+  trust_builders "$(engine_host classic)"
   [ "$1" = test ] || return 0
   packages skopeo docker-registry # reads and copies what we write, independently of us; an old registry
   publish MULTIARCH_E2E_DEBIAN "$(debian_roots)"
   dockerd=$(tool dockerd)
   own_engine "$1" containerd "$dockerd/dockerd" "$dockerd" "$runc/runc"
+  trust_builders "$(engine_host classic)" "$(engine_host containerd)"
 }
 
 # own_engine PURPOSE KIND DOCKERD PATH RUNC starts it and puts the builder image, for tests its variants too, into it.

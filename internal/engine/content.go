@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	contentapi "github.com/containerd/containerd/api/services/content/v1"
 	cerrdefs "github.com/containerd/errdefs"
@@ -65,6 +66,29 @@ func (c *Content) Has(ctx context.Context, d digest.Digest) (bool, error) {
 	default:
 		return false, fmt.Errorf("look for %s in the engine: %w", d, native)
 	}
+}
+
+// originLabel begins the labels in which containerd keeps the repositories that it has fetched a blob from, or sent it to: one label a
+// registry, with paths between commas (containerd, core/remotes/docker/handler.go). Neither a build nor an import sets them.
+const originLabel = "containerd.io/distribution.source."
+
+// origins are the full names of the repositories that a blob was fetched from, in no order. A blob that is not there has none.
+func (c *Content) origins(ctx context.Context, d digest.Digest) ([]string, error) {
+	res, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
+	if native := errgrpc.ToNative(err); cerrdefs.IsNotFound(native) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("look where the engine has %s from: %w", d, native)
+	}
+	var names []string
+	for label, paths := range res.GetInfo().GetLabels() {
+		if registry, ok := strings.CutPrefix(label, originLabel); ok {
+			for path := range strings.SplitSeq(paths, ",") {
+				names = append(names, registry+"/"+path)
+			}
+		}
+	}
+	return names, nil
 }
 
 // Close ends the connection.

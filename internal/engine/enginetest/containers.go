@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/registry"
 	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 func (e *Engine) inspectImage(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +25,9 @@ func (e *Engine) inspectImage(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if id, ok := e.imageID(ref); ok {
-		reply(w, 200, image.InspectResponse{ID: id, RepoTags: e.names(id), RootFS: image.RootFS{Type: "layers", Layers: texts(e.Store.Layers[id])}})
+		reply(w, 200, image.InspectResponse{
+			ID: id, RepoTags: e.names(id), RepoDigests: e.repoDigests(id), RootFS: image.RootFS{Type: "layers", Layers: texts(e.Store.Layers[id])},
+		})
 		return
 	}
 	refuse(w, http.StatusNotFound, "No such image: %s", ref)
@@ -37,6 +42,30 @@ func (e *Engine) names(id string) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// repoDigests are what a classic store knows of pulls. A containerd store has one for each name, whatever the image is.
+func (e *Engine) repoDigests(id string) (texts []string) {
+	repositories := e.Origins[id]
+	if e.Store.Containerd {
+		repositories = nil
+		for _, name := range e.names(id) {
+			repository, _, _ := strings.Cut(name, ":")
+			repositories = append(repositories, repository)
+		}
+	}
+	for _, repository := range repositories {
+		texts = append(texts, strings.TrimPrefix(strings.TrimPrefix(repository, "docker.io/"), "library/")+"@"+manifestOf(id).String())
+	}
+	return texts
+}
+
+// manifestOf is the digest of an image's manifest, which is the ID itself with a containerd store.
+func manifestOf(id string) digest.Digest {
+	if d, err := digest.Parse(id); err == nil {
+		return d
+	}
+	return digest.FromString(id)
 }
 
 // removeImage takes a name away, and with the last one the image.
@@ -100,7 +129,29 @@ func (e *Engine) pull(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusInternalServerError, "%v", err)
 		return
 	}
+	if named, err := reference.ParseNormalizedNamed(r.URL.Query().Get("fromImage")); err == nil {
+		e.cameFrom(ref, named.Name())
+	}
 	reply(w, 200, map[string]string{"status": "Downloaded newer image for " + ref})
+}
+
+// cameFrom remembers where an image was pulled from.
+func (e *Engine) cameFrom(ref, repository string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if id, ok := e.imageID(ref); ok {
+		e.Origins[id] = append(e.Origins[id], repository)
+	}
+}
+
+// askRegistry tells what a registry has.
+func (e *Engine) askRegistry(w http.ResponseWriter, r *http.Request) {
+	ref := familiar(strings.TrimSuffix(r.PathValue("ref"), "/json"))
+	if d, ok := e.Registries[ref]; ok {
+		reply(w, 200, registry.DistributionInspect{Descriptor: ocispecs.Descriptor{Digest: d}})
+		return
+	}
+	refuse(w, http.StatusInternalServerError, "Get \"https://registry-1.docker.io/v2/\": no route to host")
 }
 
 func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +162,8 @@ func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if _, ok := e.imageID(req.Image); !ok {
+	id, ok := e.imageID(req.Image)
+	if !ok {
 		refuse(w, http.StatusNotFound, "No such image: %s", req.Image)
 		return
 	}
@@ -123,7 +175,7 @@ func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
 	e.serial++
 	c := &Container{
 		ID: fmt.Sprintf("%064x", e.serial), Name: name, Config: req.Config, HostConfig: req.HostConfig,
-		Status: container.StateCreated, started: make(chan struct{}), ended: make(chan struct{}),
+		Status: container.StateCreated, image: id, started: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if name == "" {
 		c.Name = "unnamed" + c.ID
@@ -159,7 +211,7 @@ func (e *Engine) list(w http.ResponseWriter, r *http.Request) {
 
 func (e *Engine) inspect(w http.ResponseWriter, _ *http.Request, c *Container) {
 	reply(w, 200, container.InspectResponse{
-		ID: c.ID, Name: "/" + c.Name, Image: e.Images[c.Config.Image], Config: c.Config, HostConfig: c.HostConfig,
+		ID: c.ID, Name: "/" + c.Name, Image: c.image, Config: c.Config, HostConfig: c.HostConfig,
 		State: &container.State{
 			Status: c.Status, Running: c.Status == container.StateRunning,
 			Paused: c.Status == container.StatePaused, ExitCode: c.ExitCode,

@@ -22,6 +22,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
 )
 
 // Container is one container of the engine. Its fields may be read when nothing
@@ -35,6 +36,7 @@ type Container struct {
 	Archives   [][]byte // tar archives that were copied in
 	Starts     int
 
+	image          string        // ID
 	started, ended chan struct{} // closed at the first start and the end of a one-shot process
 }
 
@@ -45,12 +47,16 @@ type Process func(c *Container, cmd []string, stdin io.Reader, stdout, stderr io
 // Engine is the state of the engine. Its exported fields are set before the
 // first request.
 type Engine struct {
-	Info    system.Info
-	Images  map[string]string // reference → ID
-	Store   Store             // of loaded images, which are in Images too; changed under the engine's lock
-	Pull    func(ref string) error
-	Tag     func(ref string) error // an error refuses the name; nil refuses none
-	Process Process                // of both one-shot containers and executed commands
+	Info   system.Info
+	Images map[string]string // reference → ID
+	// Origins are the repositories that images were pulled from, "docker.io/moby/buildkit", by ID. A pull adds the one that it was of.
+	Origins map[string][]string
+	// Registries have digests by the reference that is asked for; a pull does not need them.
+	Registries map[string]digest.Digest
+	Store      Store // of loaded images, which are in Images too; changed under the engine's lock
+	Pull       func(ref string) error
+	Tag        func(ref string) error // an error refuses the name; nil refuses none
+	Process    Process                // of both one-shot containers and executed commands
 
 	// Dial, when it takes a command, makes that command a connection.
 	Dial func(c *Container, cmd []string) (net.Conn, bool)
@@ -74,6 +80,9 @@ func (e *Engine) Start(t testing.TB) *client.Client {
 	t.Helper()
 	if e.Images == nil {
 		e.Images = map[string]string{}
+	}
+	if e.Origins == nil {
+		e.Origins = map[string][]string{}
 	}
 	e.containers, e.execs, e.volumes = map[string]*Container{}, map[string]exec{}, map[string]bool{}
 	socket := filepath.Join(t.TempDir(), "engine.sock")
@@ -162,6 +171,7 @@ func (e *Engine) routes() http.Handler {
 	handle("POST /images/{ref...}", e.tagImage)
 	handle("DELETE /images/{ref...}", e.removeImage)
 	handle("POST /grpc", e.serveContent)
+	handle("GET /distribution/{ref...}", e.askRegistry)
 	handle("POST /containers/create", e.create)
 	handle("GET /containers/json", e.list)
 	handle("GET /containers/{id}/json", e.with(e.inspect))

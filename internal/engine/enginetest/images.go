@@ -209,10 +209,21 @@ type blobs struct {
 func (b blobs) Info(_ context.Context, r *contentapi.InfoRequest) (*contentapi.InfoResponse, error) {
 	b.e.mu.Lock()
 	defer b.e.mu.Unlock()
-	if !b.e.Store.Blobs[digest.Digest(r.Digest)] {
+	if _, image := b.e.imageID(r.Digest); !image && !b.e.Store.Blobs[digest.Digest(r.Digest)] {
 		return nil, status.Errorf(codes.NotFound, "content %s: not found", r.Digest)
 	}
-	return &contentapi.InfoResponse{Info: &contentapi.Info{Digest: r.Digest}}, nil
+	return &contentapi.InfoResponse{Info: &contentapi.Info{Digest: r.Digest, Labels: b.e.originLabels(r.Digest)}}, nil
+}
+
+// originLabels are those that containerd gives to what it fetches.
+func (e *Engine) originLabels(id string) map[string]string {
+	labels := map[string]string{"containerd.io/gc.ref.content.config": id}
+	for _, origin := range e.Origins[id] {
+		registry, path, _ := strings.Cut(origin, "/")
+		key := "containerd.io/distribution.source." + registry
+		labels[key] = strings.TrimPrefix(labels[key]+","+path, ",")
+	}
+	return labels
 }
 
 // oneConn is a listener for connections that are there already.

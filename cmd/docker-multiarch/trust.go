@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+)
+
+// trustVariable has the IDs of images that the user trusts, with spaces or commas between them.
+const trustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
+
+const trustFlag = "trust-image"
+
+func addTrustFlag(f *pflag.FlagSet, words *[]string) {
+	f.StringArrayVar(words, trustFlag, nil,
+		`Let this image run with privileges though the engine has not pulled it (format: "sha256:…", its whole ID); may be repeated`)
+}
+
+// trustedFile keeps the IDs that `builder create` was given, one a line. A user may take lines out.
+func (w *world) trustedFile() string { return filepath.Join(w.stateDir(), "trusted-images") }
+
+// trusted are the images that the user trusts: by flags, by the environment, or kept by builder create. No project, no label of an image
+// or of a container adds one.
+func (w *world) trusted(words []string) ([]digest.Digest, error) {
+	ids, err := parseTrust(words)
+	if err != nil {
+		return nil, err
+	}
+	value, _ := w.lookupEnv(trustVariable)
+	named, err := trust.ParseIDs(value)
+	if err != nil {
+		return nil, &usage{err: fmt.Errorf("%s: %w", trustVariable, err)}
+	}
+	kept, err := w.readTrusted()
+	return slices.Concat(ids, named, kept), err
+}
+
+func parseTrust(words []string) (all []digest.Digest, err error) {
+	for _, word := range words {
+		ids, err := trust.ParseIDs(word)
+		if err == nil && len(ids) == 0 {
+			err = errors.New("it is empty: give the ID of an image")
+		}
+		if err != nil {
+			return nil, &usage{err: fmt.Errorf("--%s: %w", trustFlag, err)}
+		}
+		all = append(all, ids...)
+	}
+	return all, nil
+}
+
+func (w *world) readTrusted() ([]digest.Digest, error) {
+	data, err := os.ReadFile(w.trustedFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var ids []digest.Digest
+	if err == nil {
+		ids, err = trust.ParseIDs(string(data))
+	}
+	if err != nil {
+		return nil, &hinted{
+			err:  fmt.Errorf("the images that you trust cannot be read from %s: %w", w.trustedFile(), err),
+			hint: "mend that file, or remove it",
+		}
+	}
+	return ids, nil
+}
+
+// keepTrusted adds IDs to those that later commands trust. Others may do the same at the same time.
+func (w *world) keepTrusted(ctx context.Context, words []string) (err error) {
+	ids, err := parseTrust(words)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	if err := os.MkdirAll(w.stateDir(), 0o700); err != nil {
+		return err
+	}
+	lock := flock.New(w.trustedFile() + ".lock")
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return fmt.Errorf("lock %s: %w", w.trustedFile(), err)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	kept, err := w.readTrusted()
+	if err != nil {
+		return err
+	}
+	lines := map[string]bool{}
+	var text strings.Builder
+	for _, id := range slices.Concat(kept, ids) {
+		if !lines[id.String()] {
+			fmt.Fprintln(&text, id)
+		}
+		lines[id.String()] = true
+	}
+	return replaceFile(w.trustedFile(), []byte(text.String()))
+}
+
+// images are those of an engine, as far as they may run with privileges.
+func (w *world) images(eng *engine.Engine, trusted []digest.Digest) trust.Images {
+	return trust.Images{Engine: eng, Trusted: trusted, Auth: w.logins().forPulls(w.say)}
+}
+
+// helperImage is an image with a shell that may run with privileges: the builder's own, or what its name stands for now, if that one is
+// gone. "" is none.
+func helperImage(ctx context.Context, images trust.Images, node *builder.Node) string {
+	if has, err := images.HasImage(ctx, node.ImageID); err == nil && has {
+		return node.ImageID
+	}
+	id, err := images.Verified(ctx, node.Image)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// basisWords say in a few words why an image may run with privileges.
+func basisWords(img builder.Image) string {
+	switch img.Basis {
+	case trust.Pulled:
+		return "pulled from " + trust.Repository(img.Ref)
+	case trust.ByUser:
+		return "trusted by you"
+	}
+	return "not known to be from " + trust.Repository(img.Ref)
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// Origins says from which repositories an image is known to have come: those that the engine has pulled it from or pushed it to, each
+// with the digest that it has there. What was built, loaded, imported or committed has none, and a tag adds none. id is the image's, as
+// the engine shows it. An image that is gone has no origins.
+//
+// A classic store keeps them as the image's digests by repository. A containerd store shows such digests for every name that an image
+// has, which says nothing; there they are labels of the blob that the image begins with. The error is [ErrNoContent] if the engine does
+// not show those.
+func (e *Engine) Origins(ctx context.Context, id string) ([]reference.Canonical, error) {
+	info, err := e.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if info.ContainerdStore {
+		return e.blobOrigins(ctx, id)
+	}
+	res, err := e.api.ImageInspect(ctx, id)
+	if cerrdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, failed(fmt.Sprintf("look for image %q", id), err)
+	}
+	var origins []reference.Canonical
+	for _, text := range res.RepoDigests {
+		if named, err := reference.ParseNormalizedNamed(text); err == nil {
+			if origin, ok := named.(reference.Canonical); ok {
+				origins = append(origins, origin)
+			}
+		}
+	}
+	return origins, nil
+}
+
+// blobOrigins are the origins of an image of a containerd store, whose ID is the digest of its first blob.
+func (e *Engine) blobOrigins(ctx context.Context, id string) ([]reference.Canonical, error) {
+	root, err := digest.Parse(id)
+	if err != nil {
+		return nil, fmt.Errorf("the ID %q of an image is no digest: %w", id, err)
+	}
+	content, err := e.Content(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	names, err := content.origins(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	var origins []reference.Canonical
+	for _, name := range names {
+		named, err := reference.WithName(name)
+		if err != nil {
+			continue // no name that anybody could have asked for
+		}
+		origin, err := reference.WithDigest(named, root)
+		if err != nil {
+			return nil, err
+		}
+		origins = append(origins, origin)
+	}
+	return origins, nil
+}
+
+// RegistryDigest asks the registry of ref, through the engine, which digest it has under that name. registryAuth is as for [Engine.Pull].
+func (e *Engine) RegistryDigest(ctx context.Context, ref, registryAuth string) (digest.Digest, error) {
+	res, err := e.api.DistributionInspect(ctx, ref, client.DistributionInspectOptions{EncodedRegistryAuth: registryAuth})
+	if err != nil {
+		return "", failed(fmt.Sprintf("ask the registry for %q", ref), err)
+	}
+	return res.Descriptor.Digest, nil
+}
