@@ -58,7 +58,7 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 		return r, err
 	}
 	if j.request.Outputs.Load != nil {
-		if err := checkReserved(j.names, "--load", r.conn.image); err != nil {
+		if err := checkReserved(j.request.Outputs.Load.Names, "--load", r.conn.image); err != nil {
 			return r, err
 		}
 	}

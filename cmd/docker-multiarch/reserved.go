@@ -59,15 +59,19 @@ func freeOfBuilders(ctx context.Context, eng *engine.Engine, names []reference.N
 	return checkReserved(names, from, images...)
 }
 
-// mayTake refuses names of a build, as far as its words tell. A project's file may not even push to them.
+// mayTake refuses names of a build, as far as its words tell: for what is loaded, and wherever a project's file names them.
 func (j *job) mayTake(from string) error {
-	if from != projectFile && j.request.Outputs.Load == nil {
-		return nil
+	var names []reference.NamedTagged
+	if j.request.Outputs.Load != nil {
+		names = j.request.Outputs.Load.Names
+	}
+	if from == projectFile {
+		names = j.names
 	}
 	options, err := builder.ParseOptions(j.builder.driverOpts...)
 	if err != nil {
 		return fmt.Errorf("--driver-opt: %w", err)
 	}
 	images := append(nonEmpty(j.builder.image), nonEmpty(options["image"])...)
-	return checkReserved(j.names, from, images...)
+	return checkReserved(names, from, images...)
 }

@@ -5,7 +5,7 @@
 // a file of somebody else's project. So an image passes for one of two reasons only:
 //
 //   - The engine knows it as one that it has pulled from the very repository that is wanted ([engine.Engine.Origins]), or its ID is the
-//     digest that is wanted.
+//     digest that is wanted. (A containerd store keeps no ports: registries on two ports of one host are one to it.)
 //   - The user trusts its ID. That is for engines that reach no registry.
 //
 // Labels of images and containers are no reason.
@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -72,16 +73,30 @@ func (m Images) Judge(ctx context.Context, id, ref string) (Basis, error) {
 	if exact && wanted.Digest() == digest.Digest(id) {
 		return Pulled, nil // its content is what was asked for, wherever it came from
 	}
+	name, err := m.nameOfOrigin(ctx, want)
+	if err != nil {
+		return None, err
+	}
 	origins, err := m.Origins(ctx, id)
 	if errors.Is(err, engine.ErrNoContent) {
 		return m.askRegistry(ctx, id, ref)
 	}
 	for _, origin := range origins {
-		if origin.Name() == want.Name() && (!exact || origin.Digest() == wanted.Digest()) {
+		if origin.Name() == name && (!exact || origin.Digest() == wanted.Digest()) {
 			return Pulled, nil
 		}
 	}
 	return None, err
+}
+
+// nameOfOrigin is a repository as the engine's origins name it: containerd leaves the registry's port out.
+func (m Images) nameOfOrigin(ctx context.Context, want reference.Named) (string, error) {
+	info, err := m.Info(ctx)
+	if err != nil || !info.ContainerdStore {
+		return want.Name(), err
+	}
+	host, _, _ := strings.Cut(reference.Domain(want), ":")
+	return host + "/" + reference.Path(want), nil
 }
 
 // askRegistry is for an engine with a containerd store that does not show where its content is from: what the registry has under the

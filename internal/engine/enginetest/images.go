@@ -220,7 +220,8 @@ func (e *Engine) originLabels(id string) map[string]string {
 	labels := map[string]string{"containerd.io/gc.ref.content.config": id}
 	for _, origin := range e.Origins[id] {
 		registry, path, _ := strings.Cut(origin, "/")
-		key := "containerd.io/distribution.source." + registry
+		host, _, _ := strings.Cut(registry, ":")
+		key := "containerd.io/distribution.source." + host
 		labels[key] = strings.TrimPrefix(labels[key]+","+path, ",")
 	}
 	return labels
