@@ -49,7 +49,9 @@ func (r *resumed) again(reason error) error {
 			return fail(reason)
 		}
 		if r.resumes++; r.resumes > maxResumes {
-			return fail(&gaveUpError{attempts: r.resumes, why: fmt.Sprintf("after %d of %d bytes", r.offset, r.desc.Size), last: reason})
+			err := fail(&gaveUpError{attempts: r.resumes, why: fmt.Sprintf("after %d of %d bytes", r.offset, r.desc.Size), last: reason})
+			s.lost.Store(r.desc.Digest, err)
+			return err
 		}
 		delay := opt.Retry.delay(r.resumes)
 		opt.Report(Wait{Registry: s.repo.endpoint.name, Reason: fmt.Sprintf("reading %s: %v", r.desc.Digest, reason), Delay: delay})

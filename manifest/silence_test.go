@@ -107,6 +107,10 @@ func TestALayerThatStallsForGoodIsGivenUpByName(t *testing.T) {
 	if len(waits) != 3 || !strings.Contains(waits[0].Reason, desc.Digest.String()) {
 		t.Errorf("reported: %v", waits)
 	}
+	w.faults.Forget()
+	if _, again := source.Fetch(t.Context(), desc); again == nil || again.Error() != err.Error() || len(w.faults.Requests()) > 0 {
+		t.Errorf("got %v after %v", again, w.faults.Requests())
+	}
 }
 
 func TestAStalledLayerEndsWithTheContext(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -19,6 +20,8 @@ type Source struct {
 	repo repository
 	root ocispecs.Descriptor
 	body []byte // of the root
+
+	lost sync.Map // digest → why the blob was given up: a reader that tries again need not wait again
 }
 
 // Source reads what a tag or digest names, a manifest or an index, and gives it with the repository that has the rest; a name
@@ -60,6 +63,9 @@ func (s *Source) scope(ctx context.Context) context.Context {
 func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	if desc.Digest == s.root.Digest && FamilyOf(desc.MediaType) != "" {
 		return io.NopCloser(bytes.NewReader(s.body)), nil
+	}
+	if why, ok := s.lost.Load(desc.Digest); ok {
+		return nil, why.(error)
 	}
 	rc, err := s.repo.Fetch(s.scope(ctx), desc)
 	if err != nil {
