@@ -31,11 +31,12 @@ func (x *examination) base(ctx context.Context) {
 		return
 	}
 	f.Path, f.Wanted = f.Paths[0], x.wanted()
-	files := "programs and libraries of the base image are"
-	if f.Count == 1 {
-		files = "program or library of the base image is"
+	if f.Message = fmt.Sprintf("%q of the base image is", f.Path); f.Count > 1 {
+		f.Message = fmt.Sprintf("%d programs and libraries of the base image, %q and others, are", f.Count, f.Path)
+	} else {
+		f.Paths, f.Count = nil, 0
 	}
-	f.Message = fmt.Sprintf("%d %s for %s, the image for %s: %q and what is beside it%s", f.Count, files, f.Found, f.Wanted, f.Path, x.origin(first))
+	f.Message += fmt.Sprintf(" for %s, the image for %s%s", f.Found, f.Wanted, x.origin(first))
 	x.add(first, f)
 }
 
