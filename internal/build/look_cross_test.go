@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 const partlyCompiling = `FROM golang AS build
@@ -78,5 +79,24 @@ func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"trusted-command 3 [linux/arm/v7]", "trusted-command 3 [linux/arm64]"}, said); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The frontend answers questions about a Dockerfile for its own platform, with the arguments of the platform that asks.
+func TestABaseThatIsChosenForEachPlatformIsNoAlarm(t *testing.T) {
+	w := newCrossing(t, "ARG ARCH=arm64\n"+strings.Replace(compiling, "FROM alpine", "FROM alpine:$ARCH", 1))
+	w.platforms("linux/arm64,linux/arm/v7")
+	w.req.Own = map[string]Own{}
+	for _, p := range w.req.Platforms {
+		w.req.Own[platform.Format(p)] = Own{BuildArgs: map[string]string{"ARCH": p.Architecture}}
+	}
+	w.Image = func(name string, p platform.Platform) (platform.Platform, error) {
+		if _, arch, ok := strings.Cut(name, "alpine:"); ok {
+			return platform.Platform{OS: "linux", Architecture: arch}, nil
+		}
+		return p, nil
+	}
+	if o := w.looked(); len(o.Lint) > 0 || o.Refused(w.req) {
+		t.Errorf("%+v, %v", o.Lint, o.Findings)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -61,6 +62,9 @@ func (l *linting) ask(ctx context.Context, s *solve, file string) {
 		l.unlinted = append(l.unlinted, file)
 	}
 	for _, w := range results.Warnings {
+		if w.RuleName == linter.RuleInvalidBaseImagePlatform.Name {
+			continue // asked so, the frontend takes the base for its own platform, with the arguments of another; bases are judged by us
+		}
 		found := LintWarning{Rule: w.RuleName, Message: cmp.Or(w.Detail, w.Description), URL: w.URL}
 		if ranges := w.Location.GetRanges(); len(ranges) > 0 {
 			found.Line = int(ranges[0].GetStart().GetLine())
