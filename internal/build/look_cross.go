@@ -56,7 +56,8 @@ func trusting(plan Plan, targets []platform.Platform) []hints.Hint {
 		for _, s := range moved.Stages {
 			if why := s.Trusted; why != (recipe.Reason{}) {
 				all = append(all, hints.Hint{
-					Severity: "note", Rule: "trusted-command", File: why.File, Line: why.Line, Platforms: platform.FormatAll(targets[i : i+1]), Message: why.Message, Fix: why.Fix,
+					Severity: "note", Rule: "trusted-command", File: why.File, Line: why.Line,
+					Platforms: platform.FormatAll(targets[i : i+1]), Message: why.Message, Fix: why.Fix,
 				})
 			}
 		}
