@@ -85,14 +85,17 @@ func TestABuilderImageThatWasBuiltLoadedOrImportedIsRefused(t *testing.T) {
 		s.ownBuilder()
 		made, imported, loaded := s.repo()+":1", s.repo()+":1", s.repo()+":1"
 		s.ownImage(made)
-		s.mustRun(call{args: []string{"import", "-c", `ENTRYPOINT ["buildkitd"]`, "-", imported}, stdin: strings.NewReader(strings.Repeat("\x00", 1024))})
+		empty := strings.NewReader(strings.Repeat("\x00", 1024)) // an archive without files
+		s.mustRun(call{args: []string{"import", "-c", `ENTRYPOINT ["buildkitd"]`, "-", imported}, stdin: empty})
 		s.Cleanup(func() { s.docker("image", "rm", imported) })
 		s.mustDocker("tag", made, loaded)
 		s.mustDocker("save", "-o", s.dir+"/saved.tar", loaded)
 		s.mustDocker("image", "rm", loaded)
 		s.mustDocker("load", "-i", s.dir+"/saved.tar")
 		s.Cleanup(func() { s.docker("image", "rm", loaded) })
-		for how, image := range map[string]string{"built": made, "imported": imported, "loaded": loaded, "imported, by default": defaultBuilderImage} {
+		for how, image := range map[string]string{
+			"built": made, "imported": imported, "loaded": loaded, "imported, by default": defaultBuilderImage,
+		} {
 			r := s.untrusting(image)
 			s.equal("the status of one that was "+how, r.code, 1)
 			s.contains("the error of one that was "+how, r.err, `"docker pull `+image+`"`, "--trust-image sha256:")

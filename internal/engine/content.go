@@ -69,7 +69,8 @@ func (c *Content) Has(ctx context.Context, d digest.Digest) (bool, error) {
 }
 
 // originLabel begins the labels in which containerd keeps the repositories that it has fetched a blob from, or sent it to: one label a
-// registry, whose port is left out, with paths between commas (containerd, core/remotes/docker/handler.go). Neither a build nor an import sets them.
+// registry, whose port is left out, with paths between commas (containerd, core/remotes/docker/handler.go). Neither a build nor an
+// import sets them.
 const originLabel = "containerd.io/distribution.source."
 
 // origins are the full names of the repositories that a blob was fetched from, in no order. A blob that is not there has none.

@@ -15,7 +15,8 @@ import (
 // the engine shows it. An image that is gone has no origins.
 //
 // A classic store keeps them as the image's digests by repository. A containerd store shows such digests for every name that an image
-// has, which says nothing; there they are labels of the blob that the image begins with, in which registries have no ports. The error is [ErrNoContent] if the engine does
+// has, which says nothing; there they are labels of the
+// blob that the image begins with, in which registries have no ports. The error is [ErrNoContent] if the engine does
 // not show those.
 func (e *Engine) Origins(ctx context.Context, id string) ([]reference.Canonical, error) {
 	info, err := e.Info(ctx)

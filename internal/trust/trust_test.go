@@ -27,23 +27,41 @@ func TestAnImagePassesByItsOriginOrByTheUsersWord(t *testing.T) {
 	}{
 		"built, loaded, imported or tagged":        {},
 		"built or loaded, with a containerd store": {containerd: true},
-		"pulled":                                                  {origins: []string{"docker.io/moby/buildkit"}, want: trust.Pulled},
-		"pulled, with a containerd store":                         {origins: []string{"docker.io/moby/buildkit"}, containerd: true, want: trust.Pulled},
-		"pulled from two repositories":                            {origins: []string{"docker.io/other/x", "docker.io/moby/buildkit"}, containerd: true, want: trust.Pulled},
-		"pulled from another repository and tagged":               {origins: []string{"docker.io/other/buildkit"}},
-		"the same tagged with a containerd store":                 {origins: []string{"docker.io/other/buildkit"}, containerd: true},
-		"pulled from a repository of that path elsewhere":         {origins: []string{"evil.example/moby/buildkit"}},
-		"the same elsewhere with a containerd store":              {origins: []string{"evil.example/moby/buildkit"}, containerd: true},
-		"pulled from a registry on a port":                        {wanted: "localhost:5000/bk:1", origins: []string{"localhost:5000/bk"}, want: trust.Pulled},
-		"the same, with a containerd store":                       {wanted: "localhost:5000/bk:1", origins: []string{"localhost:5000/bk"}, containerd: true, want: trust.Pulled},
-		"pulled from a registry on another port":                  {wanted: "localhost:5000/bk:1", origins: []string{"localhost:5001/bk"}},
-		"trusted by the user":                                     {trusted: []digest.Digest{id}, want: trust.ByUser},
-		"another one is trusted by the user":                      {trusted: []digest.Digest{digest.FromString("another")}},
-		"by a digest that is the image's":                         {wanted: "moby/buildkit@" + id.String(), containerd: true, want: trust.Pulled},
-		"by a digest that is not the image's":                     {wanted: "moby/buildkit@" + digest.FromString("x").String(), origins: []string{"docker.io/moby/buildkit"}},
+		"pulled": {origins: []string{"docker.io/moby/buildkit"}, want: trust.Pulled},
+		"pulled, with a containerd store": {
+			origins: []string{"docker.io/moby/buildkit"}, containerd: true, want: trust.Pulled,
+		},
+		"pulled from two repositories": {
+			origins: []string{"docker.io/other/x", "docker.io/moby/buildkit"}, containerd: true, want: trust.Pulled,
+		},
+		"pulled from another repository and tagged":       {origins: []string{"docker.io/other/buildkit"}},
+		"the same tagged with a containerd store":         {origins: []string{"docker.io/other/buildkit"}, containerd: true},
+		"pulled from a repository of that path elsewhere": {origins: []string{"evil.example/moby/buildkit"}},
+		"the same elsewhere with a containerd store": {
+			origins: []string{"evil.example/moby/buildkit"}, containerd: true,
+		},
+		"pulled from a registry on a port": {
+			wanted: "localhost:5000/bk:1", origins: []string{"localhost:5000/bk"}, want: trust.Pulled,
+		},
+		"the same, with a containerd store": {
+			wanted: "localhost:5000/bk:1", origins: []string{"localhost:5000/bk"}, containerd: true, want: trust.Pulled,
+		},
+		"pulled from a registry on another port": {
+			wanted: "localhost:5000/bk:1", origins: []string{"localhost:5001/bk"},
+		},
+		"trusted by the user":                {trusted: []digest.Digest{id}, want: trust.ByUser},
+		"another one is trusted by the user": {trusted: []digest.Digest{digest.FromString("another")}},
+		"by a digest that is the image's": {
+			wanted: "moby/buildkit@" + id.String(), containerd: true, want: trust.Pulled,
+		},
+		"by a digest that is not the image's": {
+			wanted: "moby/buildkit@" + digest.FromString("x").String(), origins: []string{"docker.io/moby/buildkit"},
+		},
 		"the store is hidden, and the registry has this very one": {containerd: true, hidden: true, registry: id, want: trust.Pulled},
 		"the store is hidden, and the registry has another":       {containerd: true, hidden: true, registry: digest.FromString("x")},
-		"the store is hidden, and the registry does not answer":   {containerd: true, hidden: true, origins: []string{"docker.io/moby/buildkit"}},
+		"the store is hidden, and the registry does not answer": {
+			containerd: true, hidden: true, origins: []string{"docker.io/moby/buildkit"},
+		},
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
