@@ -89,3 +89,13 @@ func TestHostsAreReadAsResolversReadThem(t *testing.T) {
 		}
 	}
 }
+
+func TestACommitHasHalfAMinuteAQuarterOfAGibibyteUpToTenMinutes(t *testing.T) {
+	for size, want := range map[int64]time.Duration{
+		-1: 30 * time.Second, 0: 30 * time.Second, 256<<20 - 1: 30 * time.Second, 256 << 20: time.Minute, 1 << 30: 150 * time.Second, 1 << 62: 10 * time.Minute,
+	} {
+		if got := (Retry{}).withDefaults().commit(size); got != want {
+			t.Errorf("%d: %s, want %s", size, got, want)
+		}
+	}
+}

@@ -87,30 +87,64 @@ func TestALayerIsReadOnWhereItBrokeOff(t *testing.T) {
 	}
 }
 
+// stalling is a registry with a manifest, all of whose blobs stop after 4 MiB and some.
+type stalling struct {
+	root  ocispecs.Descriptor
+	body  []byte
+	reads *int // of blobs
+}
+
+func (s stalling) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp := &http.Response{StatusCode: http.StatusOK, Request: req, Header: http.Header{"Content-Type": {s.root.MediaType}}}
+	if strings.Contains(req.URL.Path, "/manifests/") {
+		resp.ContentLength, resp.Body = s.root.Size, io.NopCloser(bytes.NewReader(s.body))
+		return resp, nil
+	}
+	*s.reads++
+	resp.ContentLength = 5 << 20
+	resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(nothing{}, 4<<20+4096), mute{req.Context()}))
+	return resp, nil
+}
+
+// mute is a body of which nothing comes.
+type mute struct{ ctx context.Context }
+
+func (n mute) Read([]byte) (int, error) {
+	<-n.ctx.Done()
+	return 0, n.ctx.Err()
+}
+
 func TestALayerThatStallsForGoodIsGivenUpByName(t *testing.T) {
-	var waits []manifest.Wait
-	w := newWorld(t, withoutRanges, func(o *manifest.Options) {
-		o.Retry.Silence = 300 * time.Millisecond
-		o.Report = func(wait manifest.Wait) { waits = append(waits, wait) }
-	})
-	desc, _, source := layer(t, w)
-	w.faults.Add(faultregistry.Fault{Match: blobReads, Do: faultregistry.StallBody(4<<20 + 4096)})
-	_, err := read(t.Context(), source, desc)
-	if !errors.Is(err, manifest.ErrUnreachable) {
-		t.Fatalf("got %v", err)
-	}
-	for _, part := range []string{desc.Digest.String(), w.host, "300ms", "attempt 4", fmt.Sprint(desc.Size)} {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%q lacks %q", err, part)
+	synctest.Test(t, func(t *testing.T) {
+		root, body := image(t, ocispecs.MediaTypeImageManifest, "linux/amd64")
+		var waits []manifest.Wait
+		reads := 0
+		client := manifest.New(manifest.Options{
+			Transport: stalling{root, body, &reads}, Report: func(wait manifest.Wait) { waits = append(waits, wait) },
+		})
+		_, source, err := client.Source(t.Context(), world{host: "reg.example"}.tag(t, "app:v1"))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if len(waits) != 3 || !strings.Contains(waits[0].Reason, desc.Digest.String()) {
-		t.Errorf("reported: %v", waits)
-	}
-	w.faults.Forget()
-	if _, again := source.Fetch(t.Context(), desc); again == nil || again.Error() != err.Error() || len(w.faults.Requests()) > 0 {
-		t.Errorf("got %v after %v", again, w.faults.Requests())
-	}
+		desc := ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayer, Digest: digest.FromString("layer"), Size: 5 << 20}
+		start := time.Now()
+		_, err = read(t.Context(), source, desc)
+		if !errors.Is(err, manifest.ErrUnreachable) || time.Since(start) > 3*time.Minute {
+			t.Fatalf("got %v after %s", err, time.Since(start))
+		}
+		for _, part := range []string{desc.Digest.String(), "reg.example", "30s", "attempt 4", fmt.Sprint(desc.Size)} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%q lacks %q", err, part)
+			}
+		}
+		if len(waits) != 3 || !strings.Contains(waits[0].Reason, desc.Digest.String()) {
+			t.Errorf("reported: %v", waits)
+		}
+		reads = 0
+		if _, again := source.Fetch(t.Context(), desc); again == nil || again.Error() != err.Error() || reads > 0 {
+			t.Errorf("got %v after %d reads", again, reads)
+		}
+	})
 }
 
 func TestAStalledLayerEndsWithTheContext(t *testing.T) {
@@ -164,13 +198,13 @@ type nothing struct{}
 func (nothing) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestARegistryMayTakeLongerForTheCommitOfALargeBlob(t *testing.T) {
-	const large = 300 << 20
+	const large = 256 << 20
 	for _, tt := range []struct {
 		size  int64
 		pause time.Duration
 		taken bool
 	}{
-		{1 << 10, 29 * time.Second, true}, {1 << 10, 31 * time.Second, false}, {large, 59 * time.Second, true}, {large, 61 * time.Second, false},
+		{1 << 10, 29 * time.Second, true}, {1 << 10, 31 * time.Second, false}, {large, 59 * time.Second, true},
 	} {
 		hash := digest.SHA256.Digester()
 		if _, err := io.Copy(hash.Hash(), io.LimitReader(nothing{}, tt.size)); err != nil {
