@@ -23,10 +23,13 @@
 //
 // A [Spec] says what this caller wants; what it leaves unsaid is satisfied by
 // whatever is there, and is inherited when a container has to be replaced. So
-// a builder on the host's network keeps serving builds that do not need it, and
 // a plain `build` does not undo what an earlier one asked for with
 // --driver-opt or --builder-config. What is said must be there: if it is not,
 // the container is replaced on the same volume, never while a build runs in it.
+//
+// The host's network is not among what is inherited: a build that does not ask
+// for it runs without. So a builder is up to two containers (side.go), each on a
+// volume of its own, and builds of the one kind do not wait for the other.
 //
 // # Reaching BuildKit
 //
@@ -82,7 +85,7 @@ const (
 	labelImage    = labelPrefix + "image"    // image as wanted
 	labelImageID  = labelPrefix + "image-id" // image as found, so that it is examined once
 	labelVersion  = labelPrefix + "buildkit" // BuildKit's version
-	labelBridge   = labelPrefix + "bridge"   // "true": the image has BuildKit's CNI plugins
+	labelBridge   = labelPrefix + "bridge"   // "true": the image has BuildKit's CNI plugins; "failed": which do not work here
 	labelTool     = labelPrefix + "version"  // version of the program that made it
 	labelPart     = labelPrefix + "part"     // on a container that is not a node: what it is for
 
@@ -101,11 +104,6 @@ func CheckName(name string) error {
 		return fmt.Errorf("invalid builder name %q: use letters, digits, dots, dashes and underscores, at most 64, starting with a letter or digit", name)
 	}
 	return nil
-}
-
-// containerName is the node's container; its volume has stateSuffix added.
-func containerName(builder string) string {
-	return fmt.Sprintf("docker-multiarch-%s-%d", builder, nodeIndex)
 }
 
 func volumeName(container string) string { return container + "-state" }

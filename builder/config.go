@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -20,23 +19,6 @@ type configInput struct {
 	Certs    Certs
 	Bridge   *bridge // non-nil: RUN steps get BuildKit's own bridge network
 	GC       bool    // cap the cache
-}
-
-// bridge is BuildKit's network for RUN steps. On the host's network it is an
-// interface of the host, so it must be nobody else's.
-type bridge struct{ name, subnet string }
-
-// bridgeFor derives a bridge from what names the builder in the world: two
-// builders, or two engines, on one machine get two bridges, where BuildKit's
-// defaults (buildkit0, 10.10.0.0/16) would collide: the second would share the
-// first's interface, hand out the same addresses, and lose the interface when
-// the first stops. A [worker.oci] of the user's can choose another.
-func bridgeFor(engineID, builder string) *bridge {
-	h := sha256.Sum256([]byte(engineID + "\x00" + builder))
-	return &bridge{
-		name:   fmt.Sprintf("dma%x", h[:4]), // interface names have at most 15 characters
-		subnet: fmt.Sprintf("10.%d.%d.0/24", 128+int(h[4])%128, h[5]),
-	}
 }
 
 // composeConfig returns buildkitd.toml and the files it names, by absolute path

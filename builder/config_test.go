@@ -152,17 +152,19 @@ func TestBridgesOfTwoBuildersAndOfTwoEnginesDiffer(t *testing.T) {
 	seen := map[bridge]string{}
 	for _, engine := range []string{"A", "B"} {
 		for _, name := range []string{"default", "other"} {
-			b := *bridgeFor(engine, name)
-			if other, ok := seen[b]; ok {
-				t.Errorf("%s/%s has the bridge of %s", engine, name, other)
+			for _, s := range sides() {
+				b := *bridgeFor(engine, name, s)
+				if other, ok := seen[b]; ok {
+					t.Errorf("%s/%s%s has the bridge of %s", engine, name, s, other)
+				}
+				if len(b.name) > 15 {
+					t.Errorf("%q is too long for an interface", b.name)
+				}
+				seen[b] = engine + "/" + name
 			}
-			if len(b.name) > 15 {
-				t.Errorf("%q is too long for an interface", b.name)
-			}
-			seen[b] = engine + "/" + name
 		}
 	}
-	if d := cmp.Diff(*bridgeFor("A", "default"), *bridgeFor("A", "default"), cmp.AllowUnexported(bridge{})); d != "" {
+	if d := cmp.Diff(*bridgeFor("A", "default", general), *bridgeFor("A", "default", general), cmp.AllowUnexported(bridge{})); d != "" {
 		t.Error(d)
 	}
 }

@@ -148,7 +148,7 @@ func (k *keeper) connect(ctx context.Context, have observed) (*Node, error) {
 		if missingProgram(err) {
 			return nil, fmt.Errorf("its image %q cannot be used: %w", have.Image.Ref, err)
 		}
-		now, ierr := observe(ctx, k.eng, k.spec.Name)
+		now, ierr := k.observe(ctx)
 		switch {
 		case ierr != nil:
 			return nil, ierr
@@ -163,7 +163,7 @@ func (k *keeper) connect(ctx context.Context, have observed) (*Node, error) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			return nil, fmt.Errorf("BuildKit does not answer after %s: %w%s", k.spec.StartWait, err, k.logs(ctx, have.ID))
+			return nil, fmt.Errorf("BuildKit does not answer after %s: %w%s", k.spec.StartWait, err, lastWords(k.logs(ctx, have.ID)))
 		}
 	}
 }
@@ -185,16 +185,17 @@ func missingProgram(err error) bool {
 func (k *keeper) node(have observed, a answer) *Node {
 	w := a.workers[0]
 	n := &Node{
-		Builder:   k.spec.Name,
-		Container: containerName(k.spec.Name),
-		Image:     have.Image.Ref,
-		ImageID:   have.ImageID,
-		Version:   w.BuildkitVersion.Version,
-		Platforms: w.Platforms,
-		Network:   have.Settings.Network,
-		NCPU:      k.info.NCPU,
-		target:    k.target(have),
-		client:    a.client,
+		Builder:    k.spec.Name,
+		Container:  k.container(),
+		Image:      have.Image.Ref,
+		ImageID:    have.ImageID,
+		Version:    w.BuildkitVersion.Version,
+		Platforms:  w.Platforms,
+		Network:    have.Settings.Network,
+		HostChosen: have.Settings.Chosen == chosenByFlag || k.spec.Options[optNetwork] == hostNetwork,
+		NCPU:       k.info.NCPU,
+		target:     k.target(have),
+		client:     a.client,
 	}
 	if n.Network == hostNetwork && !have.Image.Bridge {
 		n.Warnings = append(n.Warnings, hostNetworkWarning(have.Image))

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,8 @@ import (
 )
 
 // crashed explains a container that ended by itself. One that this run has made
-// is taken away, so that the next attempt does not meet it.
+// is taken away, so that the next attempt does not meet it. It is errMoved if
+// there is another one now that may do.
 func (k *keeper) crashed(ctx context.Context, now observed) error {
 	how := "BuildKit ended"
 	switch {
@@ -17,20 +19,28 @@ func (k *keeper) crashed(ctx context.Context, now observed) error {
 	case now.ExitCode != 0:
 		how = fmt.Sprintf("BuildKit ended with status %d", now.ExitCode)
 	}
-	err := fmt.Errorf("%s%s", how, k.logs(ctx, now.ID))
+	lines := k.logs(ctx, now.ID)
+	if done, err := k.unbridged(ctx, now, lines); err != nil || done {
+		return cmp.Or(err, errMoved)
+	}
+	err := fmt.Errorf("%s%s", how, lastWords(lines))
 	if now.ID != "" && now.ID == k.created {
-		err = errors.Join(err, k.eng.RemoveContainer(ctx, now.ID))
+		err = errors.Join(err, k.undo(ctx, now.ID))
 	}
 	return err
 }
 
-// logs is the end of a container's log, for an error message.
-func (k *keeper) logs(ctx context.Context, id string) string {
+// logs is the end of a container's log, without what says nothing.
+func (k *keeper) logs(ctx context.Context, id string) []string {
 	text, err := k.eng.Logs(ctx, id, readLines)
 	if err != nil {
-		return ""
+		return nil
 	}
-	lines := withoutTraces(withoutManual(strings.Split(text, "\n")))
+	return withoutTraces(withoutManual(strings.Split(text, "\n")))
+}
+
+// lastWords are lines of a log for an error message.
+func lastWords(lines []string) string {
 	if len(lines) == 0 {
 		return ""
 	}

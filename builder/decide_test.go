@@ -37,8 +37,13 @@ func TestDecide(t *testing.T) {
 		"going away":                    {settings{}, made(container.StateRemoving, settings{}), "wait (the old container is being removed)"},
 		"somebody else's":               {settings{}, theirs, "refuse (the container of that name was not made by docker multiarch)"},
 		"the host's network is needed":  {settings{Network: "host"}, made(container.StateRunning, settings{}), "recreate (network: none → host)"},
-		"the host's network is there, and not needed": {settings{}, made(container.StateRunning, settings{Network: "host"}), "use"},
-		"stopped and not what is wanted":              {settings{Network: "host"}, made(container.StateExited, settings{}), "recreate (network: none → host)"},
+		"the host's network is there, and not asked for": {settings{}, made(container.StateRunning, settings{Network: "host"}), "recreate (network: host → none)"},
+		"the host's network is the user's choice":        {settings{}, made(container.StateRunning, settings{Network: "host", Chosen: chosenByFlag}), "use"},
+		"another network is the user's choice":           {settings{}, made(container.StateRunning, settings{Network: "mine"}), "use"},
+		"the host's network becomes the user's choice": {
+			settings{Network: "host", Chosen: chosenByFlag}, made(container.StateRunning, settings{Network: "host"}), "recreate (the host's network is for all builds)",
+		},
+		"stopped and not what is wanted": {settings{Network: "host"}, made(container.StateExited, settings{}), "recreate (network: none → host)"},
 		"another image is asked for": {
 			settings{Image: "a"}, made(container.StateRunning, settings{Image: "b"}), "recreate (image: b → a)",
 		},
@@ -108,14 +113,14 @@ func TestABuilderOfAnOlderLayoutIsReplacedAndOneOfANewerIsNot(t *testing.T) {
 
 func TestInheritKeepsWhatIsNotSaidAnew(t *testing.T) {
 	have := settings{
-		Schema: 1, Image: "i", Network: "host", Config: "c", AddHosts: []string{"a:1"},
+		Schema: 1, Image: "i", Network: "host", Chosen: chosenByFlag, Config: "c", AddHosts: []string{"a:1"},
 		Options: map[string]string{"memory": "1g", "cpu-shares": "2"},
 		Certs:   map[string]string{"r": "1"}, Insecure: []string{"x"}, Env: map[string]string{"HTTP_PROXY": "p"},
 	}
 	want := settings{Schema: 1, Options: map[string]string{"memory": "4g"}, AddHosts: []string{"b:2"}}
 	got := inherit(want, have)
 	expect := settings{
-		Schema: 1, Image: "i", Network: "host", Config: "c", AddHosts: []string{"b:2", "a:1"},
+		Schema: 1, Image: "i", Network: "host", Chosen: chosenByFlag, Config: "c", AddHosts: []string{"b:2", "a:1"},
 		Options: map[string]string{"memory": "4g", "cpu-shares": "2"},
 	}
 	if d := cmp.Diff(expect, got); d != "" {

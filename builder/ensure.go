@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,16 +26,21 @@ var errMoved = errors.New("the builder changed meanwhile")
 type keeper struct {
 	eng     *engine.Engine
 	spec    Spec
+	side    side
 	info    engine.Info
 	want    settings
 	say     func(line string)
 	started map[string]bool // containers that this run has started
 	created string          // the container that this run has made
-	early   *earlyConn
-	judged  map[string]func() error // by image (asJudged): whether it may run with privileges
+	// newVolume: what this run has made has a volume that was not there before.
+	newVolume bool
+	noBridge  bool // BuildKit's bridge cannot be set up here
+	early     *earlyConn
+	judged    map[string]func() error // by image (asJudged): whether it may run with privileges
 
 	// The callers differ in these; Ensure's are all false.
 	fresh  bool // a builder that is there already is an error
+	keeps  bool // the network that is asked for is for all builds of the builder
 	asleep bool // it need not run
 	asIs   bool // whatever is there is what is wanted; nothing is made
 }
@@ -84,27 +90,11 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 	if err := k.eng.Answers(ctx); err != nil {
 		return nil, err
 	}
-	k.early = dialEarly(ctx, target{eng: k.eng, id: containerName(k.spec.Name), local: k.local()})
+	have, err := k.begin(ctx)
 	defer k.early.drop()
-
-	var have observed
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		k.info, err = k.eng.Info(gctx)
-		return err
-	})
-	g.Go(func() (err error) {
-		have, err = observe(gctx, k.eng, k.spec.Name)
-		return err
-	})
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if k.info.OSType != "linux" {
-		return nil, fmt.Errorf("the engine runs %s containers; a builder needs linux", k.info.OSType)
-	}
-	k.want = wanted(k.spec, k.info)
-
 	for steps := 0; steps < maxSteps; steps++ {
 		todo, err := k.next(ctx, have)
 		if err != nil || (k.asleep && todo.Action == actStart) {
@@ -118,12 +108,57 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 		} else if err := k.act(ctx, todo, have); err != nil {
 			return nil, err
 		}
-		if have, err = observe(ctx, k.eng, k.spec.Name); err != nil {
+		if have, err = k.observe(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return nil, errors.New("its container keeps changing: does somebody else manage it at the same time?")
 }
+
+// begin learns what is there, and chooses the side.
+func (k *keeper) begin(ctx context.Context) (have observed, err error) {
+	if _, asks := k.spec.asksForHost(); asks && !k.keeps {
+		k.side = onHost
+	}
+	k.early = dialEarly(ctx, target{eng: k.eng, id: k.container(), local: k.local()})
+	var whole observed // the general side, where the other one is asked for
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		k.info, err = k.eng.Info(gctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		have, err = k.observe(gctx)
+		return err
+	})
+	if k.side == onHost && !k.asIs {
+		g.Go(func() (err error) {
+			whole, err = observe(gctx, k.eng, k.spec.Name, general)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return have, err
+	}
+	if k.info.OSType != "linux" {
+		return have, fmt.Errorf("the engine runs %s containers; a builder needs linux", k.info.OSType)
+	}
+	if whole.Settings.Network == hostNetwork { // of its user's choice, or made by an older version of this program
+		k.early.drop()
+		k.side, have = general, whole
+	}
+	if k.spec.Unasked != nil && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
+		return have, refusedError{k.spec.Unasked}
+	}
+	return have, nil
+}
+
+// observe looks at this side of the builder.
+func (k *keeper) observe(ctx context.Context) (observed, error) {
+	return observe(ctx, k.eng, k.spec.Name, k.side)
+}
+
+func (k *keeper) container() string { return k.side.container(k.spec.Name) }
 
 // next decides on the next step.
 func (k *keeper) next(ctx context.Context, have observed) (step, error) {
@@ -136,6 +171,7 @@ func (k *keeper) next(ctx context.Context, have observed) (step, error) {
 		have.Trouble = ""
 		return k.allowed(ctx, decide(have.Settings, "", have), have)
 	}
+	k.want = k.wants(have)
 	return k.allowed(ctx, decide(k.want, k.spec.MinVersion, have), have)
 }
 
@@ -159,12 +195,27 @@ func (k *keeper) use(ctx context.Context, have observed) (*Node, error) {
 	return node, nil
 }
 
+// wants is what is wanted of a container in the place of have.
+func (k *keeper) wants(have observed) settings {
+	want := wanted(k.spec, k.info)
+	if k.keeps && want.Network == hostNetwork {
+		want.Chosen = chosenByConfig
+		if k.spec.Options[optNetwork] == hostNetwork {
+			want.Chosen = chosenByFlag
+		}
+	}
+	if inherit(want, have.Settings).Network != hostNetwork {
+		want.Mirrors = slices.DeleteFunc(slices.Clone(want.Mirrors), isLoopbackMirror)
+	}
+	return want
+}
+
 // act takes one step. That somebody else was faster is no error.
 func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 	switch todo.Action {
 	case actRefuse:
 		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
-			strings.Join(todo.Reasons, "; "), containerName(k.spec.Name))
+			strings.Join(todo.Reasons, "; "), k.container())
 	case actCreate:
 		if err := k.spec.may(ctx); err != nil {
 			return err
@@ -178,7 +229,10 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 		return ignoreMoved(k.eng.UnpauseContainer(ctx, have.ID))
 	case actStart:
 		if k.started[have.ID] && have.ExitCode != 0 {
-			return k.crashed(ctx, have)
+			if err := k.crashed(ctx, have); !errors.Is(err, errMoved) {
+				return err
+			}
+			return nil
 		}
 		if have.ID != k.created {
 			k.say("starting")
@@ -248,10 +302,14 @@ func (p *pause) wait(ctx context.Context) error {
 	}
 }
 
-// network says that a new container joins the host's network, which is worth a word.
+// network says that a new container joins the host's network, which is worth a word, and why.
 func (k *keeper) network() string {
-	if k.want.Network != hostNetwork {
+	words, asks := k.spec.asksForHost()
+	switch {
+	case !asks:
 		return ""
+	case words == "":
+		return ", on the host's network"
 	}
-	return ", on the host's network, to reach registries on this machine"
+	return ", on the host's network: " + words + " asks for it"
 }

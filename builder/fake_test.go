@@ -14,6 +14,7 @@ import (
 	apitypes "github.com/moby/buildkit/api/types"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/system"
 	"google.golang.org/grpc"
 
@@ -30,6 +31,8 @@ type world struct {
 	builds  atomic.Int32 // running builds
 	clients atomic.Int32 // connected clients of others
 	crash   atomic.Bool  // buildkitd ends as soon as it is connected to
+
+	crashesWithBridge bool // so it does if it is to set BuildKit's bridge up
 }
 
 func newWorld(t *testing.T) *world {
@@ -51,7 +54,7 @@ func newWorld(t *testing.T) *world {
 				return nil, false
 			}
 			ours, theirs := net.Pipe()
-			if w.crash.Load() {
+			if w.crash.Load() || w.crashesWithBridge && strings.Contains(string(c.File("/etc/buildkit/buildkitd.toml")), "bridge") {
 				w.fake.Set(c.ID, func(c *enginetest.Container) { c.Status, c.ExitCode = container.StateExited, 1 })
 				_ = theirs.Close()
 				return ours, true
@@ -115,6 +118,25 @@ func (w *world) mustEnsure(t *testing.T, spec Spec) *Node {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// said is what is reported while a node is made.
+func (w *world) said(t *testing.T, spec Spec) (lines []string) {
+	t.Helper()
+	spec.ExecOnly, spec.BusyWait, spec.StartWait = true, -1, 10*time.Second
+	n, err := Ensure(t.Context(), w.eng, spec, func(line string) { lines = append(lines, line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+	return lines
+}
+
+// registryConfig is what an engine with these mirrors says of itself.
+func registryConfig(mirrors ...string) *registry.ServiceConfig {
+	return &registry.ServiceConfig{Mirrors: mirrors, IndexConfigs: map[string]*registry.IndexInfo{"docker.io": {Mirrors: mirrors}}}
 }
 
 // only is the one container that there is.

@@ -15,7 +15,9 @@ type imageFacts struct {
 	Ref     string // as wanted
 	ID      string
 	Version string // of BuildKit; may be a development build's "v0.0.0+unknown"
-	Bridge  bool   // has the CNI plugins of BuildKit's bridge network
+	Bridge  bool   // has the CNI plugins of BuildKit's bridge network, and they work
+	// NoBridge says why the bridge is not there although the image has its plugins: noBridgeHere; else "".
+	NoBridge string
 }
 
 // prepareImage makes sure that an image that may run with privileges, with a

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	bkclient "github.com/moby/buildkit/client"
-	"github.com/moby/moby/api/types/container"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -46,18 +45,31 @@ type Usage struct {
 	Reclaimable int64 // of Total: what nothing uses now
 }
 
-// Inspect describes a builder's node. found is false when there is none. A
-// running BuildKit is asked for what it alone knows; that it does not answer
-// is no error, those fields stay empty then.
-func Inspect(ctx context.Context, eng *engine.Engine, name string) (d Details, found bool, err error) {
-	c, found, err := ownContainer(ctx, eng, name)
+// Inspect describes a builder's containers, in the order of [List]; there is none
+// if the builder is not there. A running BuildKit is asked for what it alone knows;
+// that it does not answer is no error, those fields stay empty then.
+func Inspect(ctx context.Context, eng *engine.Engine, name string) (all []Details, err error) {
+	for _, s := range sides() {
+		d, found, err := inspectSide(ctx, eng, name, s)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
+func inspectSide(ctx context.Context, eng *engine.Engine, name string, s side) (d Details, found bool, err error) {
+	c, found, err := ownContainer(ctx, eng, name, s)
 	if err != nil || !found {
 		return Details{}, false, err
 	}
 	created, _ := time.Parse(time.RFC3339Nano, c.Created)
 	have := convert(c, name)
 	d = Details{
-		Status:     statusOf(containerName(name), c.Config.Labels, have.State, created),
+		Status:     statusOf(s, c.Config.Labels, have.State, created),
 		Proxies:    map[string]string{},
 		CertHosts:  slices.Sorted(maps.Keys(have.Settings.Certs)),
 		Insecure:   have.Settings.Insecure,
@@ -134,7 +146,8 @@ func readConfig(ctx context.Context, eng *engine.Engine, id string) (string, err
 
 // Platforms asks a running node which platforms its BuildKit runs, native first.
 func Platforms(ctx context.Context, eng *engine.Engine, st Status) ([]ocispecs.Platform, error) {
-	c, found, err := ownContainer(ctx, eng, st.Builder)
+	side, _ := sideOf(st.Builder, st.Container)
+	c, found, err := ownContainer(ctx, eng, st.Builder, side)
 	if err != nil {
 		return nil, err
 	}
@@ -146,19 +159,4 @@ func Platforms(ctx context.Context, eng *engine.Engine, st Status) ([]ocispecs.P
 		return a.workers[0].Platforms, a.client.Close()
 	}
 	return nil, errors.New("it does not run")
-}
-
-// ownContainer finds a builder's container and refuses one that is not ours.
-func ownContainer(ctx context.Context, eng *engine.Engine, name string) (c container.InspectResponse, found bool, err error) {
-	if err := CheckName(name); err != nil {
-		return c, false, err
-	}
-	c, found, err = eng.InspectContainer(ctx, containerName(name))
-	if err != nil || !found {
-		return c, false, err
-	}
-	if !convert(c, name).Ours {
-		return c, false, fmt.Errorf("container %q was not made by docker multiarch: leaving it alone", containerName(name))
-	}
-	return c, true, nil
 }

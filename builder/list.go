@@ -13,10 +13,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// Status is what can be said about a node without asking its BuildKit.
+// Status is what can be said about a node without asking its BuildKit. A node may
+// be two containers; then each has a Status.
 type Status struct {
 	Builder   string
 	Node      int
+	OnHost    bool // the container for builds that ask for the host's network, and for no others
 	Driver    string
 	Container string
 	State     string            // the engine's word: "running", "exited", "paused", …
@@ -31,7 +33,8 @@ type Status struct {
 }
 
 // List returns the nodes of all builders on an engine, running or not, sorted by
-// builder and node.
+// builder and node. Of a node with two containers the one for builds that ask for
+// the host's network comes second.
 func List(ctx context.Context, eng *engine.Engine) ([]Status, error) {
 	items, err := eng.ListContainers(ctx, labelBuilder)
 	if err != nil {
@@ -42,23 +45,24 @@ func List(ctx context.Context, eng *engine.Engine) ([]Status, error) {
 		if c.Labels[labelPart] != "" || len(c.Names) == 0 {
 			continue
 		}
-		name := strings.TrimPrefix(c.Names[0], "/")
-		if name != containerName(c.Labels[labelBuilder]) {
+		s, ok := sideOf(c.Labels[labelBuilder], strings.TrimPrefix(c.Names[0], "/"))
+		if !ok {
 			continue // one that is being prepared
 		}
-		out = append(out, statusOf(name, c.Labels, c.State, time.Unix(c.Created, 0)))
+		out = append(out, statusOf(s, c.Labels, c.State, time.Unix(c.Created, 0)))
 	}
 	slices.SortFunc(out, func(a, b Status) int {
-		return cmp.Or(cmp.Compare(a.Builder, b.Builder), cmp.Compare(a.Node, b.Node))
+		return cmp.Or(cmp.Compare(a.Builder, b.Builder), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Container, b.Container))
 	})
 	return out, nil
 }
 
-func statusOf(name string, labels map[string]string, state container.ContainerState, created time.Time) Status {
+func statusOf(side side, labels map[string]string, state container.ContainerState, created time.Time) Status {
+	name := side.container(labels[labelBuilder])
 	node, _ := strconv.Atoi(labels[labelNode]) // 0 in a label that somebody wrote by hand
 	s, _ := parseSettings(labels[labelSettings])
 	st := Status{
-		Builder: labels[labelBuilder], Node: node, Driver: labels[labelDriver], Container: name,
+		Builder: labels[labelBuilder], Node: node, OnHost: side == onHost, Driver: labels[labelDriver], Container: name,
 		State: string(state), Image: labels[labelImage], BuildKit: labels[labelVersion],
 		Network: s.Network, Volume: volumeName(name), Fixed: s.Fixed, Flags: s.Flags, Options: map[string]string{}, Created: created,
 	}

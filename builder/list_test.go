@@ -16,11 +16,13 @@ func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustEnsure(t, Spec{Name: "b", Network: "host"})
+	w.mustEnsure(t, Spec{Name: "b"})
 	w.mustEnsure(t, Spec{Name: "a"})
 	w.fake.Set("docker-multiarch-a-0", func(c *enginetest.Container) { c.Status = container.StateExited })
 	for name, labels := range map[string]map[string]string{
-		"docker-multiarch-a-0-1234": {labelBuilder: "a"},
-		"somebody":                  nil,
+		"docker-multiarch-a-0-1234":      {labelBuilder: "a"},
+		"docker-multiarch-a-0-host-1234": {labelBuilder: "a"},
+		"somebody":                       nil,
 	} {
 		opt := client.ContainerCreateOptions{Config: &container.Config{Image: DefaultImage, Labels: labels}, Name: name}
 		if _, err := w.eng.CreateContainer(t.Context(), opt); err != nil {
@@ -33,7 +35,8 @@ func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
 	}
 	want := []Status{
 		{Builder: "a", Container: "docker-multiarch-a-0", State: "exited", Volume: "docker-multiarch-a-0-state"},
-		{Builder: "b", Container: "docker-multiarch-b-0", State: "running", Network: "host", Volume: "docker-multiarch-b-0-state"},
+		{Builder: "b", Container: "docker-multiarch-b-0", State: "running", Volume: "docker-multiarch-b-0-state"},
+		{Builder: "b", Container: "docker-multiarch-b-0-host", State: "running", Network: "host", Volume: "docker-multiarch-b-0-host-state", OnHost: true},
 	}
 	for i := range want {
 		want[i].Driver, want[i].Image, want[i].BuildKit = "docker-container", DefaultImage, "v0.33.1"
@@ -53,10 +56,11 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 		Proxies: map[string]string{"HTTP_PROXY": "http://u:secret@p"}, Certs: Certs{"r": {"ca.crt": []byte("CA")}},
 		Config: UserConfig{TOML: []byte("debug = true\n")},
 	})
-	got, found, err := Inspect(t.Context(), w.eng, "default")
-	if err != nil || !found {
-		t.Fatal(found, err)
+	all, err := Inspect(t.Context(), w.eng, "default")
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
 	}
+	got := all[0]
 	if len(got.Platforms) != 2 || got.Builds != 2 || got.RunNetwork != "bridge" || got.BuildKit != "v0.33.1" || !got.UserConfig || got.Tool != "v9" {
 		t.Errorf("got %+v", got)
 	}
@@ -78,8 +82,8 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 	if ps, err := Platforms(t.Context(), w.eng, got.Status); len(ps) != 2 || err != nil {
 		t.Errorf("the platforms are %v, %v", ps, err)
 	}
-	if _, found, err := Inspect(t.Context(), w.eng, "other"); found || err != nil {
-		t.Error(found, err)
+	if all, err := Inspect(t.Context(), w.eng, "other"); len(all) > 0 || err != nil {
+		t.Error(all, err)
 	}
 }
 

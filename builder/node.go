@@ -21,8 +21,11 @@ type Node struct {
 	Version   string              // of BuildKit
 	Platforms []ocispecs.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
 	Network   string              // "host", "" for the engine's default, or a network's name
-	NCPU      int                 // CPUs of the engine
-	Warnings  []string            // what a user should know at each build
+	// HostChosen: the host's network is what the user has asked for by itself, for this build or for the builder, and not only to reach a
+	// registry.
+	HostChosen bool
+	NCPU       int      // CPUs of the engine
+	Warnings   []string // what a user should know at each build
 
 	target target
 

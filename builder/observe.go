@@ -28,8 +28,8 @@ type observed struct {
 func (o observed) running() bool { return o.State == container.StateRunning }
 
 // observe asks the engine once.
-func observe(ctx context.Context, eng *engine.Engine, builder string) (observed, error) {
-	c, found, err := eng.InspectContainer(ctx, containerName(builder))
+func observe(ctx context.Context, eng *engine.Engine, builder string, s side) (observed, error) {
+	c, found, err := eng.InspectContainer(ctx, s.container(builder))
 	if err != nil || !found {
 		return observed{}, err
 	}
@@ -57,12 +57,16 @@ func convert(c container.InspectResponse, builder string) observed {
 }
 
 func factsFromLabels(labels map[string]string) imageFacts {
-	return imageFacts{
+	f := imageFacts{
 		Ref:     labels[labelImage],
 		ID:      labels[labelImageID],
 		Version: labels[labelVersion],
 		Bridge:  labels[labelBridge] == "true",
 	}
+	if labels[labelBridge] == noBridgeHere {
+		f.NoBridge = noBridgeHere
+	}
+	return f
 }
 
 // proxyVars picks the proxies from an environment.

@@ -19,20 +19,24 @@ type Opened struct {
 
 // OpenOptions say how a builder is opened. The zero value will do.
 type OpenOptions struct {
+	OnHost  bool              // the builder's container for builds that ask for the host's network
 	Wait    time.Duration     // for BuildKit to answer; 0: DefaultStartWait
 	Trusted []digest.Digest   // as in Spec
 	Report  func(line string) // as in Ensure
 }
 
-// Open connects to a builder as it is, whatever a build would want of it. One
-// that does not run is started; Close stops it again. found is false when there
-// is none.
+// Open connects to one of a builder's containers as it is, whatever a build would
+// want of it. One that does not run is started; Close stops it again. found is
+// false when there is none.
 func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions) (o *Opened, found bool, err error) {
 	if err := CheckName(name); err != nil {
 		return nil, false, err
 	}
 	k := newKeeper(eng, Spec{Name: name, BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}.withDefaults(), opt.Report)
 	k.asIs = true
+	if opt.OnHost {
+		k.side = onHost
+	}
 	node, err := k.ensure(ctx)
 	if errors.Is(err, errNone) {
 		return nil, false, nil
@@ -56,7 +60,7 @@ func (k *keeper) putToSleep(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	have, err := observe(ctx, k.eng, k.spec.Name)
+	have, err := k.observe(ctx)
 	if err != nil || !k.started[have.ID] {
 		return err
 	}

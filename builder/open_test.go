@@ -25,9 +25,9 @@ func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 	if d := cmp.Diff([]string{"--config", "/etc/buildkit/buildkitd.toml", "--debug"}, c.Config.Cmd); d != "" {
 		t.Error(d)
 	}
-	d, _, err := Inspect(t.Context(), w.eng, "b")
-	if err != nil || !cmp.Equal(d.Fixed, []string{"linux/arm64"}) || !cmp.Equal(d.Flags, []string{"--debug"}) {
-		t.Errorf("%v %v, %v", d.Fixed, d.Flags, err)
+	all, err := Inspect(t.Context(), w.eng, "b")
+	if err != nil || len(all) != 1 || !cmp.Equal(all[0].Fixed, []string{"linux/arm64"}) || !cmp.Equal(all[0].Flags, []string{"--debug"}) {
+		t.Errorf("%+v, %v", all, err)
 	}
 	// A build finds what it wants, and starts it.
 	if w.mustEnsure(t, Spec{Name: "b"}); w.only(t).ID != c.ID || w.only(t).Status != container.StateRunning {
@@ -58,8 +58,20 @@ func TestABuilderThatCannotStartIsNotLeftBehindByCreate(t *testing.T) {
 	if err := Create(t.Context(), w.eng, Spec{}, CreateOptions{Start: true}, nil); err == nil {
 		t.Error("it was made")
 	}
-	if n := len(w.fake.Containers()); n != 0 {
-		t.Errorf("%d containers are left", n)
+	if n, v := len(w.fake.Containers()), w.fake.Volumes(); n != 0 || len(v) != 0 {
+		t.Errorf("%d containers and the volumes %q are left", n, v)
+	}
+	w.crash.Store(false)
+	w.mustEnsure(t, Spec{})
+	if _, err := Remove(t.Context(), w.eng, "default", true, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.crash.Store(true)
+	if err := Create(t.Context(), w.eng, Spec{}, CreateOptions{Start: true}, nil); err == nil {
+		t.Error("it was made")
+	}
+	if d := cmp.Diff([]string{defaultContainer + "-state"}, w.fake.Volumes()); d != "" {
+		t.Errorf("a cache that was kept: %s", d)
 	}
 }
 

@@ -17,9 +17,12 @@ const settingsSchema = 1
 // JSON in a label, so it holds digests where the values are long. The
 // zero value of a field means "not said".
 type settings struct {
-	Schema   int               `json:"schema"`
-	Image    string            `json:"image,omitempty"`
-	Network  string            `json:"network,omitempty"`
+	Schema  int    `json:"schema"`
+	Image   string `json:"image,omitempty"`
+	Network string `json:"network,omitempty"`
+	// Chosen says who chose the host's network for all builds of the builder:
+	// chosenByFlag or chosenByConfig; "" if nobody did, and for other networks.
+	Chosen   string            `json:"networkChosen,omitempty"`
 	Options  map[string]string `json:"options,omitempty"`
 	Config   string            `json:"config,omitempty"` // digest of the user's file and what it names
 	AddHosts []string          `json:"addHosts,omitempty"`
@@ -32,6 +35,16 @@ type settings struct {
 	// Env holds the proxies. They may contain passwords and are in the
 	// container's environment anyway, so the label does not repeat them.
 	Env map[string]string `json:"-"`
+}
+
+const (
+	chosenByFlag   = "flag"   // create --driver-opt network=host
+	chosenByConfig = "config" // a mirror on loopback in create --buildkitd-config
+)
+
+// keepsNetwork says whether the builder's network is one that its user has chosen.
+func (s settings) keepsNetwork() bool {
+	return s.Chosen != "" || s.Network != "" && s.Network != hostNetwork
 }
 
 func (s settings) label() string {
@@ -61,9 +74,7 @@ func differences(want, have settings) []string {
 	if want.Image != "" && want.Image != have.Image {
 		out = append(out, change("image", have.Image, want.Image))
 	}
-	if want.Network != "" && want.Network != have.Network {
-		out = append(out, change("network", have.Network, want.Network))
-	}
+	out = append(out, networkChange(want, have)...)
 	for _, k := range slices.Sorted(maps.Keys(want.Options)) {
 		if v, ok := have.Options[k]; !ok || v != want.Options[k] {
 			out = append(out, change("option "+k, maskOption(k, v), maskOption(k, want.Options[k])))
@@ -87,6 +98,19 @@ func differences(want, have settings) []string {
 	out = append(out, listChange("insecure registries of the engine", have.Insecure, want.Insecure)...)
 	out = append(out, listChange("mirrors of the engine", have.Mirrors, want.Mirrors)...)
 	return append(out, proxyChanges(have.Env, want.Env)...)
+}
+
+// networkChange: the host's network is there for those who ask for it, and for
+// good where the builder's user has chosen it.
+func networkChange(want, have settings) []string {
+	switch {
+	case want.Network == "" && have.Network == hostNetwork && have.Chosen == "",
+		want.Network != "" && want.Network != have.Network:
+		return []string{change("network", have.Network, want.Network)}
+	case want.Chosen != "" && want.Chosen != have.Chosen:
+		return []string{"the host's network is for all builds"}
+	}
+	return nil
 }
 
 func change(what, have, want string) string {
@@ -132,8 +156,8 @@ func inherit(want, have settings) settings {
 	if out.Image == "" {
 		out.Image = have.Image
 	}
-	if out.Network == "" {
-		out.Network = have.Network
+	if out.Network == "" && have.keepsNetwork() {
+		out.Network, out.Chosen = have.Network, have.Chosen
 	}
 	if out.Config == "" {
 		out.Config = have.Config

@@ -19,9 +19,15 @@ type Spec struct {
 	Image      string // "": the one that the builder has, else DefaultImage
 	MinVersion string // "": MinVersion
 
-	// Network is "host" when this build needs the host's network (see
-	// NeedsHostNetwork), else "". A network among Options has precedence.
-	Network string
+	// Network is "host" when the user has named a registry that a builder reaches
+	// on the host's network only (see NeedsHostNetwork), else "". NetworkFor says
+	// where, for messages: "-t localhost:5000/app". A network among Options has
+	// precedence; a mirror on loopback in Config asks for it, too.
+	Network, NetworkFor string
+	// Unasked, if not nil, says that something needs the host's network which may
+	// not ask for it. It is the error of [Ensure], unless this build asks for a
+	// network all the same, or the builder's user has chosen one for the builder.
+	Unasked error
 
 	Options  Options           // from --driver-opt
 	Config   UserConfig        // from --builder-config
@@ -100,6 +106,9 @@ func wanted(s Spec, info engine.Info) settings {
 		w.Fixed = append(w.Fixed, platform.Format(p))
 	}
 	maps.Copy(w.Options, s.Options)
+	if _, asks := s.asksForHost(); asks {
+		w.Network = hostNetwork
+	}
 	// Two options are said in a way of their own, too; they must agree.
 	if v, ok := w.Options[optNetwork]; ok {
 		w.Network = v

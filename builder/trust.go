@@ -83,7 +83,12 @@ type Image struct {
 
 // ImageOf says what a builder's image is, and why it may run with privileges, if it may. found is false when there is no such builder.
 func ImageOf(ctx context.Context, images trust.Images, name string) (img Image, found bool, err error) {
-	c, found, err := ownContainer(ctx, images.Engine, name)
+	var c container.InspectResponse
+	for _, s := range sides() {
+		if c, found, err = ownContainer(ctx, images.Engine, name, s); err != nil || found {
+			break
+		}
+	}
 	if err != nil || !found {
 		return Image{}, false, err
 	}

@@ -8,9 +8,17 @@ import (
 	"testing"
 )
 
-// container is the ID of the builder's container; "" without one.
+// container is the ID of the builder's container, that on the host's network if there are two; "" without one.
 func (s *story) container() string {
-	return strings.TrimSpace(s.docker("inspect", "--format", "{{.Id}}", containerOf(s.builder)).out)
+	return strings.TrimSpace(s.docker("inspect", "--format", "{{.Id}}", s.containerName()).out)
+}
+
+// containerName is the name of that container.
+func (s *story) containerName() string {
+	if name := hostContainerOf(s.builder); s.docker("inspect", name).code == 0 {
+		return name
+	}
+	return containerOf(s.builder)
 }
 
 // containers are all that the builder has made on the engine, also unfinished ones.
@@ -102,7 +110,7 @@ func TestABuilderIsNotReplacedWhileABuildRunsInIt(t *testing.T) {
 
 // runs tells whether a process with these words is in the builder's container.
 func (s *story) runs(words string) bool {
-	return strings.Contains(s.docker("top", containerOf(s.builder), "-eo", "pid,args").out, words)
+	return strings.Contains(s.docker("top", s.containerName(), "-eo", "pid,args").out, words)
 }
 
 func TestEightFirstBuildsAtOnceEndWithOneBuilderAndEightImages(t *testing.T) {
@@ -121,7 +129,7 @@ func TestEightFirstBuildsAtOnceEndWithOneBuilderAndEightImages(t *testing.T) {
 		}
 		s.equal("the number of containers", len(s.containers()), 1)
 		volumes := s.mustDocker("volume", "ls", "-q", "--filter", "name=docker-multiarch-"+s.builder)
-		s.equal("the volumes", volumes, volumeOf(s.builder))
+		s.equal("the volumes", volumes, volumeOf(hostContainerOf(s.builder)))
 	})
 }
 
@@ -153,7 +161,7 @@ func TestBuildersCanBeListedInspectedStoppedAndRemoved(t *testing.T) {
 		}
 		s.check(json.Unmarshal([]byte(s.mustDocker("multiarch", "builder", "inspect", "--format", "json", s.builder)), &row))
 		s.equal("the builder", []string{row.Name, row.Nodes[0].Container, row.Nodes[0].Volume, row.Nodes[0].Status},
-			[]string{s.builder, containerOf(s.builder), volumeOf(s.builder), "running"})
+			[]string{s.builder, hostContainerOf(s.builder), volumeOf(hostContainerOf(s.builder)), "running"})
 		s.contains("the platforms", strings.Join(row.Nodes[0].Platforms, " "), "linux/"+s.mustDocker("version", "--format", "{{.Server.Arch}}"))
 
 		s.mustDocker("multiarch", "builder", "stop", s.builder)

@@ -129,7 +129,7 @@ func TestABuilderIsBootedAndChanged(t *testing.T) {
 		dir := s.cacheable()
 		chance := s.chance(dir)
 		s.mustDocker("multiarch", "builder", "create", "--name", s.builder, "--node", s.builder+"0", "--driver-opt", "memory=1g")
-		s.equal("its memory", s.mustDocker("inspect", "--format", "{{.HostConfig.Memory}}", containerOf(s.builder)), "1073741824")
+		s.equal("its memory", s.mustDocker("inspect", "--format", "{{.HostConfig.Memory}}", s.containerName()), "1073741824")
 		s.equal("its status after booting", s.inspect("--bootstrap").Status, "running")
 		s.equal("what the step made", s.chance(dir), chance)
 
@@ -138,6 +138,7 @@ func TestABuilderIsBootedAndChanged(t *testing.T) {
 		s.equal("the status of a builder that cannot start", bad.code, 1)
 		s.contains("the error", bad.err, "no-such-flag")
 		s.equal("the containers", s.containers(), "[]")
+		s.equal("the volumes", s.mustDocker("volume", "ls", "-q", "--filter", "name="+containerOf(s.builder)), "")
 	})
 }
 

@@ -106,7 +106,7 @@ func TestCtrlCWhileTheBuilderIsMadeLeavesNothingHalfMade(t *testing.T) {
 		s.equal("the status", build.wait().code, 130)
 		s.clean(repo)
 		for _, name := range strings.Fields(s.mustDocker("ps", "-a", "--format", "{{.Names}}", "--filter", "label=com.docker-multiarch.builder="+s.builder)) {
-			s.equal("the container that is left", name, containerOf(s.builder))
+			s.equal("the container that is left", name, hostContainerOf(s.builder))
 		}
 		s.mustBuild("--push", "-t", repo, dir)
 	})

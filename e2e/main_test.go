@@ -44,6 +44,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	sharedBuilder = "e2e-" + random()
+	for _, kind := range engineKinds {
+		makeShared(setting(kind.variable), dir)
+	}
 	// Stories wait for engines more than they compute.
 	_ = flag.Set("test.parallel", "4") // the flag exists
 	code := m.Run()
@@ -63,6 +66,19 @@ func buildPlugin(dir string) (string, error) {
 	return file, nil
 }
 
+// makeShared makes the builder that most stories use. The base images of stories are in a registry on loopback, and a Dockerfile that
+// names one cannot put a builder on the host's network by itself.
+func makeShared(host, dir string) {
+	if host == "" {
+		return
+	}
+	cmd := exec.Command(pluginFile, "builder", "create", "--name", sharedBuilder, "--driver-opt", "network=host")
+	cmd.Env = append(os.Environ(), "DOCKER_HOST="+host, "DOCKER_CONFIG="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "the builder of the stories at %s: %v\n%s", host, err, out) // the stories will tell
+	}
+}
+
 // removeBuilder uses the engine's own means, so that it works also when ours do not.
 func removeBuilder(host, name string) {
 	if host == "" {
@@ -75,12 +91,15 @@ func removeBuilder(host, name string) {
 	for _, id := range strings.Fields(string(out)) {
 		_ = exec.CommandContext(ctx, "docker", "-H", host, "rm", "-f", id).Run() // best effort, here and below
 	}
-	_ = exec.CommandContext(ctx, "docker", "-H", host, "volume", "rm", "-f", volumeOf(name)).Run()
+	_ = exec.CommandContext(ctx, "docker", "-H", host, "volume", "rm", "-f", volumeOf(containerOf(name)), volumeOf(hostContainerOf(name))).Run()
 }
 
 func containerOf(builder string) string { return "docker-multiarch-" + builder + "-0" }
 
-func volumeOf(builder string) string { return containerOf(builder) + "-state" }
+// hostContainerOf is the builder's container for builds that ask for the host's network, as those that push to a registry on loopback do.
+func hostContainerOf(builder string) string { return containerOf(builder) + "-host" }
+
+func volumeOf(container string) string { return container + "-state" }
 
 // setting is an environment variable, or a line of the environment's file; "" if it is in neither.
 func setting(name string) string {

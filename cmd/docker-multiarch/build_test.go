@@ -195,7 +195,7 @@ func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
 	if diff := cmp.Diff(builderOptions{name: "mine", image: "img", driverOpts: []string{"network=host"}}, got.builder, cmp.AllowUnexported(builderOptions{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	contains(t, strings.Join(got.references, " "), s.host+"/app:latest", "alpine")
+	contains(t, got.host.asks, "the tag "+s.host+"/app:latest")
 }
 
 func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {

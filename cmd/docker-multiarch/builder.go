@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ func builderNames(ctx context.Context, w *world) ([]string, error) {
 	for i, b := range list {
 		names[i] = b.Builder
 	}
-	return names, nil
+	return slices.Compact(names), nil
 }
 
 func noBuilder(name string) error {

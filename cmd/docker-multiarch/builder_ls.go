@@ -67,34 +67,41 @@ func runLs(ctx context.Context, w *world, o lsOptions) error {
 		return err
 	}
 	_, endpoint := w.endpoint()
-	rows := make([]*builderContext, len(list))
-	for i, b := range list {
-		rows[i] = &builderContext{builderRow: rowOf(b, endpoint, current), forTable: isTable(o.format), whole: o.noTrunc}
+	builders := rowsOf(list, endpoint, current)
+	askPlatforms(ctx, eng, list, builders)
+	rows := make([]*builderContext, len(builders))
+	for i, b := range builders {
+		rows[i] = &builderContext{builderRow: b, forTable: isTable(o.format), whole: o.noTrunc}
 		if rows[i].forTable && rows[i].Current {
 			rows[i].Name += "*"
 		}
 	}
-	askPlatforms(ctx, eng, list, rows)
 	if err := writeRows(w.out, o.format, builderColumns(), rows); err != nil {
 		return err
 	}
 	for i, r := range rows {
 		if r.forTable && r.Error() != "" {
-			w.say(fmt.Sprintf("Cannot load builder %s: %s", list[i].Builder, r.Error()))
+			w.say(fmt.Sprintf("Cannot load builder %s: %s", builders[i].Name, r.Error()))
 		}
 	}
 	return nil
 }
 
 // askPlatforms asks the builders that run, all at once.
-func askPlatforms(ctx context.Context, eng *engine.Engine, list []builder.Status, rows []*builderContext) {
+func askPlatforms(ctx context.Context, eng *engine.Engine, list []builder.Status, rows []builderRow) {
+	var nodes []*nodeRow // in the order of list
+	for _, r := range rows {
+		for k := range r.Nodes {
+			nodes = append(nodes, &r.Nodes[k])
+		}
+	}
 	var wg sync.WaitGroup
 	for i, b := range list {
 		if statusWord(b.State) != "running" {
 			continue
 		}
 		wg.Go(func() {
-			node := &rows[i].Nodes[0]
+			node := nodes[i]
 			ps, err := builder.Platforms(ctx, eng, b)
 			if err != nil {
 				node.Err = err.Error()

@@ -91,22 +91,22 @@ func runPrune(ctx context.Context, w *world, o pruneOptions, name string) error 
 	if o.all {
 		options = append(options, bkclient.PruneAll)
 	}
-	total := int64(0)
+	printed := &prunePrinter{w: w, verbose: o.verbose}
 	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) error {
 		removed := make(chan bkclient.UsageInfo)
-		printed := make(chan struct{})
+		done := make(chan struct{})
 		go func() {
-			defer close(printed)
-			total = printRemoved(w, removed, o.verbose)
+			defer close(done)
+			printed.print(removed)
 		}()
 		err := c.Prune(ctx, removed, options...)
 		close(removed)
-		<-printed
+		<-done
 		return err
 	})
 	t := tabwriter.NewWriter(w.out, 1, 8, 1, '\t', 0)
-	if err == nil || total > 0 {
-		putf(t, "Total:\t%s\n", size(total))
+	if err == nil || printed.total > 0 {
+		putf(t, "Total:\t%s\n", size(printed.total))
 	}
 	if ferr := t.Flush(); err == nil {
 		err = ferr
@@ -114,23 +114,28 @@ func runPrune(ctx context.Context, w *world, o pruneOptions, name string) error 
 	return err
 }
 
-// printRemoved writes a line for each record as it goes, and gives their size.
-func printRemoved(w *world, removed <-chan bkclient.UsageInfo, verbose bool) (total int64) {
-	first := true
+// prunePrinter writes a line for each record as it goes, and adds their sizes up.
+type prunePrinter struct {
+	w       *world
+	verbose bool
+	begun   bool
+	total   int64
+}
+
+func (p *prunePrinter) print(removed <-chan bkclient.UsageInfo) {
 	for r := range removed {
-		total += r.Size
-		if !verbose && first {
-			putf(w.out, "%-40s\t%-11s\t%-10s\t%s\n", "ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED")
-			first = false
+		p.total += r.Size
+		if !p.verbose && !p.begun {
+			putf(p.w.out, "%-40s\t%-11s\t%-10s\t%s\n", "ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED")
+			p.begun = true
 		}
-		row := recordRows([]*bkclient.UsageInfo{&r}, !verbose, time.Now())[0]
-		if verbose {
-			_ = writeRows(w.out, recordPretty, recordColumns(), []*recordRow{row})
+		row := recordRows([]*bkclient.UsageInfo{&r}, !p.verbose, time.Now())[0]
+		if p.verbose {
+			_ = writeRows(p.w.out, recordPretty, recordColumns(), []*recordRow{row})
 			continue
 		}
-		putf(w.out, "%-40s\t%-11t\t%-10s\t%s\n", row.ID, row.Reclaimable, row.Size, row.LastUsedAt)
+		putf(p.w.out, "%-40s\t%-11t\t%-10s\t%s\n", row.ID, row.Reclaimable, row.Size, row.LastUsedAt)
 	}
-	return total
 }
 
 // completeCacheFilter completes the keys, and the types of records.

@@ -61,14 +61,31 @@ type nodeDetails struct {
 	Tool         string               `json:"MadeBy"`
 }
 
-func rowOf(b builder.Status, endpoint, current string) builderRow {
-	return builderRow{
-		Name: b.Builder, Driver: b.Driver, Current: b.Builder == current, Created: b.Created.UTC(),
-		Nodes: []nodeRow{{
-			Name: fmt.Sprintf("%s%d", b.Builder, b.Node), Endpoint: endpoint, Status: statusWord(b.State), Version: b.BuildKit,
-			Platforms: []string{}, Fixed: b.Fixed, DriverOpts: b.Options, Flags: b.Flags,
-			Image: b.Image, Container: b.Container, Volume: b.Volume, Network: networkWord(b.Network),
-		}},
+// rowsOf are the builders of a list that is sorted, each once.
+func rowsOf(list []builder.Status, endpoint, current string) (rows []builderRow) {
+	for _, b := range list {
+		node := nodeOf(b, endpoint)
+		if n := len(rows); n > 0 && rows[n-1].Name == b.Builder {
+			rows[n-1].Nodes = append(rows[n-1].Nodes, node)
+			continue
+		}
+		rows = append(rows, builderRow{
+			Name: b.Builder, Driver: b.Driver, Current: b.Builder == current, Created: b.Created.UTC(), Nodes: []nodeRow{node},
+		})
+	}
+	return rows
+}
+
+// nodeOf is a container of a builder. That for builds that ask for the host's network has it in its name.
+func nodeOf(b builder.Status, endpoint string) nodeRow {
+	name := fmt.Sprintf("%s%d", b.Builder, b.Node)
+	if b.OnHost {
+		name += "-host"
+	}
+	return nodeRow{
+		Name: name, Endpoint: endpoint, Status: statusWord(b.State), Version: b.BuildKit,
+		Platforms: []string{}, Fixed: b.Fixed, DriverOpts: b.Options, Flags: b.Flags,
+		Image: b.Image, Container: b.Container, Volume: b.Volume, Network: networkWord(b.Network),
 	}
 }
 
@@ -139,8 +156,8 @@ func shortened(platforms []string) string {
 	return strings.Join(words, ", ")
 }
 
-// builderContext is a builder for a template. Besides the fields of builderRow it has those of its only node, and the names of
-// docker buildx ls.
+// builderContext is a builder for a template. Besides the fields of builderRow it has those of its first node, what can be said of all
+// nodes together, and the names of docker buildx ls.
 type builderContext struct {
 	formatter.HeaderContext `json:"-"`
 	builderRow
@@ -155,8 +172,13 @@ func (c *builderContext) DriverEndpoint() string { return c.Driver }
 // Endpoint is the engine's address.
 func (c *builderContext) Endpoint() string { return c.node().Endpoint }
 
-// Status is the node's.
-func (c *builderContext) Status() string { return c.node().Status }
+// Status is running if one of the nodes is, else the first one's.
+func (c *builderContext) Status() string {
+	if slices.ContainsFunc(c.Nodes, func(n nodeRow) bool { return n.Status == "running" }) {
+		return "running"
+	}
+	return c.node().Status
+}
 
 // Buildkit is the version.
 func (c *builderContext) Buildkit() string { return c.node().Version }
@@ -173,15 +195,36 @@ func (c *builderContext) Volume() string { return c.node().Volume }
 // Image is the node's.
 func (c *builderContext) Image() string { return c.node().Image }
 
-// Network is the node's.
-func (c *builderContext) Network() string { return c.node().Network }
+// Network has those of all nodes, each once.
+func (c *builderContext) Network() string {
+	var names []string
+	for _, n := range c.Nodes {
+		if !slices.Contains(names, n.Network) {
+			names = append(names, n.Network)
+		}
+	}
+	return strings.Join(names, ", ")
+}
 
 // Error says why nothing is known of a running node.
-func (c *builderContext) Error() string { return c.node().Err }
+func (c *builderContext) Error() string {
+	for _, n := range c.Nodes {
+		if n.Err != "" {
+			return n.Err
+		}
+	}
+	return ""
+}
 
-// Platforms are those of the node; shortened in a table.
+// Platforms are those of the first node that knows any; shortened in a table.
 func (c *builderContext) Platforms() string {
-	all := withFixed(c.node().Fixed, c.node().Platforms)
+	found := c.node().Platforms
+	for _, n := range c.Nodes {
+		if len(found) == 0 {
+			found = n.Platforms
+		}
+	}
+	all := withFixed(c.node().Fixed, found)
 	if c.forTable && !c.whole {
 		return shortened(all)
 	}

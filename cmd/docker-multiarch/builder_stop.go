@@ -108,9 +108,9 @@ func inactive(ctx context.Context, w *world, timeout time.Duration) ([]string, e
 	}
 	list, err := builder.List(ctx, eng)
 	var names []string
-	for _, b := range list {
-		if statusWord(b.State) != "running" {
-			names = append(names, b.Builder)
+	for _, b := range rowsOf(list, "", "") {
+		if c := (&builderContext{builderRow: b}); c.Status() != "running" {
+			names = append(names, b.Name)
 		}
 	}
 	return names, err
@@ -120,8 +120,12 @@ func inactive(ctx context.Context, w *world, timeout time.Duration) ([]string, e
 func removeBuilder(ctx context.Context, w *world, eng *engine.Engine, name string, o removal) (found bool, err error) {
 	sctx, cancel := bounded(ctx, o.timeout)
 	freed := int64(0)
-	if d, ok, err := builder.Inspect(sctx, eng, name); err == nil && ok && d.Usage != nil && !o.keepState {
-		freed = d.Usage.Total
+	if all, err := builder.Inspect(sctx, eng, name); err == nil && !o.keepState {
+		for _, d := range all {
+			if d.Usage != nil {
+				freed += d.Usage.Total
+			}
+		}
 	}
 	cancel()
 	found, err = builder.Remove(ctx, eng, name, o.keepState, o.trusted)

@@ -26,7 +26,9 @@ const aNode = `{"Name":"b0","Endpoint":"unix:///e","Status":"stopped","Version":
 	`"DriverOpts":{"memory":"2g"},"Flags":["--debug"],"Image":"moby/buildkit:x","Container":"docker-multiarch-b-0","Volume":"docker-multiarch-b-0-state","Network":"bridge"`
 
 func TestTheFormatsOfBuilderLs(t *testing.T) {
-	row := func() *builderContext { return &builderContext{builderRow: rowOf(aBuilder(), "unix:///e", "b")} }
+	row := func() *builderContext {
+		return &builderContext{builderRow: rowsOf([]builder.Status{aBuilder()}, "unix:///e", "b")[0]}
+	}
 	object := `{"Name":"b","Driver":"docker-container","Current":true,"Created":"2023-11-14T22:13:20Z","Nodes":[` + aNode + "}]}\n"
 	for format, want := range map[string]string{
 		"json":                           object,
@@ -51,6 +53,36 @@ func TestTheFormatsOfBuilderLs(t *testing.T) {
 	}
 }
 
+func TestABuilderWithTwoContainersIsOneRow(t *testing.T) {
+	plain, onHost, other := aBuilder(), aBuilder(), aBuilder()
+	onHost.OnHost, onHost.State, onHost.Network, onHost.Container = true, "running", "host", "docker-multiarch-b-0-host"
+	other.Builder = "c"
+	rows := rowsOf([]builder.Status{plain, onHost, other}, "unix:///e", "b")
+	var shown []string
+	for _, r := range rows {
+		c := &builderContext{builderRow: r}
+		line := []string{r.Name, c.Status(), c.Network()}
+		for _, n := range r.Nodes {
+			line = append(line, n.Name)
+		}
+		shown = append(shown, strings.Join(line, " "))
+	}
+	if d := cmp.Diff([]string{"b running bridge, host b0 b0-host", "c stopped bridge c0"}, shown); d != "" {
+		t.Error(d)
+	}
+	second := details()
+	second.Status = onHost
+	var out strings.Builder
+	if err := inspectText(&out, inspectRow([]builder.Details{details(), second}, "unix:///e", "b")); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"b0\n", "b0-host\n", "docker-multiarch-b-0\n", "docker-multiarch-b-0-host\n"} {
+		if strings.Count(out.String(), part) != 1 {
+			t.Errorf("%q is not once in\n%s", part, out.String())
+		}
+	}
+}
+
 func details() builder.Details {
 	d := builder.Details{
 		Status: aBuilder(), RunNetwork: "builder", Tool: "v1", Proxies: map[string]string{"HTTP_PROXY": "http://u:xxxxx@p"},
@@ -64,7 +96,7 @@ func details() builder.Details {
 }
 
 func inspected() builderRow {
-	row := inspectRow(details(), "unix:///e", "default")
+	row := inspectRow([]builder.Details{details()}, "unix:///e", "default")
 	status := emulation.Status{Archs: []emulation.Support{{Arch: "amd64", Mode: emulation.Native}, {Arch: "arm64", Mode: emulation.Emulated}}}
 	runs := runsOf(status, row.Nodes[0].Platforms)
 	row.Nodes[0].Runs = map[string]string{}

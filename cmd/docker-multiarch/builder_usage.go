@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // The formats are those of docker buildx du.
@@ -206,8 +207,9 @@ func runDu(ctx context.Context, w *world, o duOptions, name string) error {
 		return err
 	}
 	var records []*bkclient.UsageInfo
-	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) (err error) {
-		records, err = c.DiskUsage(ctx, bkclient.WithFilter(filter.rules), bkclient.WithAgeLimit(filter.until))
+	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) error {
+		found, err := c.DiskUsage(ctx, bkclient.WithFilter(filter.rules), bkclient.WithAgeLimit(filter.until))
+		records = append(records, found...)
 		return err
 	})
 	if err != nil {
@@ -229,7 +231,7 @@ type opening struct {
 	trusted []digest.Digest
 }
 
-// withBuilder works with the BuildKit of a builder that is there; one that does not run is started and stopped again.
+// withBuilder works with each BuildKit of a builder that is there; one that does not run is started and stopped again.
 func withBuilder(ctx context.Context, w *world, b opening, work func(context.Context, *bkclient.Client) error) (err error) {
 	eng, err := w.answering(ctx)
 	if err != nil {
@@ -238,17 +240,31 @@ func withBuilder(ctx context.Context, w *world, b opening, work func(context.Con
 	if b.timeout == statusTimeout {
 		b.timeout = 0 // nobody asked for less than starting may take
 	}
-	o, found, err := builder.Open(ctx, eng, b.name, builder.OpenOptions{Wait: b.timeout, Trusted: b.trusted, Report: w.say})
-	if err != nil {
-		return err
+	some := false
+	for _, onHost := range []bool{false, true} {
+		found, err := withNode(ctx, eng, b.name, builder.OpenOptions{OnHost: onHost, Wait: b.timeout, Trusted: b.trusted, Report: w.say}, work)
+		if err != nil {
+			return err
+		}
+		some = some || found
 	}
-	if !found {
+	if !some {
 		return noBuilder(b.name)
+	}
+	return nil
+}
+
+func withNode(
+	ctx context.Context, eng *engine.Engine, name string, opt builder.OpenOptions, work func(context.Context, *bkclient.Client) error,
+) (found bool, err error) {
+	o, found, err := builder.Open(ctx, eng, name, opt)
+	if err != nil || !found {
+		return false, err
 	}
 	defer func() { err = errors.Join(err, o.Close(ctx)) }()
 	c, err := o.Client(ctx)
 	if err != nil {
-		return err
+		return true, err
 	}
-	return work(ctx, c)
+	return true, work(ctx, c)
 }

@@ -56,7 +56,7 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answe
 	if err != nil {
 		return nil, err
 	}
-	conn, err := w.connect(ctx, connectOptions{builder: j.builder, references: j.request.References(), note: progress.Note})
+	conn, err := w.connect(ctx, connectOptions{builder: j.builder, host: j.hostNetwork(), note: progress.Note})
 	if err != nil {
 		return nil, err
 	}

@@ -69,6 +69,11 @@ func (j *job) destination(ctx context.Context, w *world, o buildOptions, names, 
 		}
 	}
 	j.sayDestination(names.from, dest)
+	for _, p := range dest.pushes {
+		if names.from == projectFile && !p.settled {
+			j.project.names = append(j.project.names, p.names...)
+		}
+	}
 	return nil
 }
 

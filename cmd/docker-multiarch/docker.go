@@ -108,6 +108,7 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		Client: clientName(),
 		Node: build.Node{
 			Name: node.Builder, Solver: solver, Blobs: builder.NewBlobs(client), Platforms: node.Platforms, CPUs: node.NCPU,
+			OnHost: node.Network == "host", HostChosen: node.HostChosen,
 			Probe: func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 				if status, ok := ahead.take(ps); ok {
 					return status, nil
@@ -172,9 +173,10 @@ func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (bu
 			return spec, &usage{err: fmt.Errorf("--builder-config: %w", err)}
 		}
 	}
-	if builder.NeedsHostNetwork(opt.references...) {
-		spec.Network = "host"
+	if opt.host.asks != "" {
+		spec.Network, spec.NetworkFor = "host", opt.host.asks
 	}
+	spec.Unasked = opt.host.unasked
 	var notes []string
 	if spec.Certs, notes, err = builder.LoadCerts(certDirs()...); err != nil {
 		return spec, err

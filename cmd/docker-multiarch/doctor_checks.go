@@ -53,7 +53,11 @@ func checkBuilders(ctx context.Context, w *world) []check {
 	images := w.images(w.engine(), trusted)
 	var checks []check
 	for _, b := range list {
-		c := check{Name: "builder", Grade: gradeOK, Detail: fmt.Sprintf("%s: %s, BuildKit %s, image %s", b.Builder, b.State, orDash(b.BuildKit), b.Image)}
+		name := b.Builder
+		if b.OnHost {
+			name += " on the host's network"
+		}
+		c := check{Name: "builder", Grade: gradeOK, Detail: fmt.Sprintf("%s: %s, BuildKit %s, image %s", name, b.State, orDash(b.BuildKit), b.Image)}
 		if img, _, err := builder.ImageOf(ctx, images, b.Builder); err == nil {
 			c.Detail += ", " + basisWords(img)
 			if img.Basis == trust.None {

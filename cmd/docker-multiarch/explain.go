@@ -151,6 +151,9 @@ func hintFor(err error) string {
 	if output, ok := errors.AsType[*build.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
 	}
+	if _, ok := errors.AsType[*build.HostNetworkError](err); ok {
+		return "if the Dockerfile may decide that: " + hostNetworkFlag
+	}
 	if _, ok := errors.AsType[*build.CacheError](err); ok {
 		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
 			"      or let --cache-to fail without the build: ignore-error=true"

@@ -165,7 +165,7 @@ func printers() map[string]func(io.Writer) {
 // What has an io.Writer and is no printer of names: parts of a printer above, streams, and what shows text that has lines of its own
 // (answers of frontends, excerpts, the ends of outputs), which is tested where it is made.
 var others = []string{
-	"printerOf", "renderLint", "printTrace", "writeConfig", "writeRule", "explainWarnings", "explainFailures", "explainUnread", "stream", "newStream", "write",
+	"printerOf", "renderLint", "printTrace", "writeConfig", "nodeText", "writeRule", "explainWarnings", "explainFailures", "explainUnread", "stream", "newStream", "write",
 	"exact", "bare", "writeError", "putf", "putRow",
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,11 +69,11 @@ func runInspect(ctx context.Context, w *world, o inspectOptions, name string) er
 	if err != nil {
 		return err
 	}
-	d, found, err := builder.Inspect(ctx, eng, name)
+	all, err := builder.Inspect(ctx, eng, name)
 	if err != nil {
 		return err
 	}
-	if !found {
+	if len(all) == 0 {
 		return noBuilder(name)
 	}
 	current, err := w.builderFor("")
@@ -80,12 +81,14 @@ func runInspect(ctx context.Context, w *world, o inspectOptions, name string) er
 		return err
 	}
 	_, endpoint := w.endpoint()
-	row := inspectRow(d, endpoint, current)
+	row := inspectRow(all, endpoint, current)
 	if img, _, err := builder.ImageOf(ctx, w.images(eng, trusted), name); err == nil {
 		row.Nodes[0].ImageTrust = basisWords(img)
 	}
-	if status, err := probeAll(ctx, eng, d); err == nil {
-		row.Nodes[0].Runs = runsOf(status, append(row.Nodes[0].Platforms, row.Nodes[0].Fixed...))
+	if status, err := probeAll(ctx, eng, all[0]); err == nil { // all are on one kernel
+		for i, n := range row.Nodes {
+			row.Nodes[i].Runs = runsOf(status, slices.Concat(n.Platforms, n.Fixed))
+		}
 	}
 	if o.format == "table" {
 		return inspectText(w.out, row)
@@ -111,15 +114,21 @@ func runsOf(status emulation.Status, names []string) map[string]string {
 	return runs
 }
 
-func inspectRow(d builder.Details, endpoint, current string) builderRow {
-	row := rowOf(d.Status, endpoint, current)
-	n := &row.Nodes[0]
-	for _, p := range d.Platforms {
-		n.Platforms = append(n.Platforms, platform.Format(p))
+func inspectRow(all []builder.Details, endpoint, current string) builderRow {
+	list := make([]builder.Status, len(all))
+	for i, d := range all {
+		list[i] = d.Status
 	}
-	n.nodeDetails = &nodeDetails{
-		RunNetwork: d.RunNetwork, ActiveBuilds: d.Builds, Cache: d.Usage, Disk: d.Disk, GCPolicy: d.GCPolicy, Proxies: d.Proxies,
-		CertHosts: d.CertHosts, Insecure: d.Insecure, Mirrors: d.Mirrors, AddHosts: d.AddHosts, UserConfig: d.UserConfig, Config: d.Config, Tool: d.Tool,
+	row := rowsOf(list, endpoint, current)[0]
+	for i, d := range all {
+		n := &row.Nodes[i]
+		for _, p := range d.Platforms {
+			n.Platforms = append(n.Platforms, platform.Format(p))
+		}
+		n.nodeDetails = &nodeDetails{
+			RunNetwork: d.RunNetwork, ActiveBuilds: d.Builds, Cache: d.Usage, Disk: d.Disk, GCPolicy: d.GCPolicy, Proxies: d.Proxies,
+			CertHosts: d.CertHosts, Insecure: d.Insecure, Mirrors: d.Mirrors, AddHosts: d.AddHosts, UserConfig: d.UserConfig, Config: d.Config, Tool: d.Tool,
+		}
 	}
 	return row
 }

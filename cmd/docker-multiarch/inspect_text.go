@@ -24,12 +24,24 @@ func inspectText(out io.Writer, row builderRow) error {
 			putf(t, "%s:\t%s\n", key, s)
 		}
 	}
-	n := row.Nodes[0]
 	line("Name", row.Name)
 	line("Driver", row.Driver)
 	line("Current", map[bool]string{true: "yes", false: "no"}[row.Current])
 	line("Created", row.Created.Format(time.RFC3339))
 	putf(t, "\nNodes:\n")
+	for i, n := range row.Nodes {
+		if i > 0 {
+			putf(t, "\n")
+		}
+		nodeText(t, n, line)
+	}
+	return t.Flush()
+}
+
+func nodeText(t io.Writer, n nodeRow, line func(key string, value any)) {
+	if n.nodeDetails == nil {
+		n.nodeDetails = &nodeDetails{}
+	}
 	line("Name", n.Name)
 	line("Endpoint", n.Endpoint)
 	line("Driver Options", quotedValues(n.DriverOpts))
@@ -62,7 +74,6 @@ func inspectText(out io.Writer, row builderRow) error {
 		writeRule(t, i, rule)
 	}
 	writeConfig(t, n.Config)
-	return t.Flush()
 }
 
 func writeConfig(t io.Writer, toml string) {

@@ -34,6 +34,7 @@ type job struct {
 	// insecure are registries that an output says so of.
 	insecure   []string
 	builder    builderOptions
+	project    projectNames // of what is pushed
 	display    progress.Mode
 	call       *call       // a question instead of a build
 	localBases []string    // as the frontend looks them up
@@ -79,6 +80,7 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 		return j, err
 	}
 	names, platforms, media := settle(w, o, file)
+	j.project.line = file.Image.line
 	if err := j.platforms(platforms); err != nil {
 		return j, err
 	}

@@ -23,13 +23,25 @@ const maxProject = 64 << 10
 // project is the content of a project's file.
 type project struct {
 	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment, as far as [world.allowed] says.
-	Image stringList `yaml:"image"`
+	Image linedList `yaml:"image"`
 	// Platforms to build for.
 	Platforms stringList `yaml:"platforms"`
 	// MediaTypes is "oci" or "docker".
 	MediaTypes string `yaml:"media-types"`
 	// Cross is what --cross says.
 	Cross stringList `yaml:"cross"`
+}
+
+// linedList is a stringList and where it stands.
+type linedList struct {
+	stringList
+	line int // from 1
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (l *linedList) UnmarshalYAML(node *yaml.Node) error {
+	l.line = node.Line
+	return l.stringList.UnmarshalYAML(node)
 }
 
 // stringList is a YAML scalar or a list of scalars.
@@ -122,7 +134,7 @@ func (c choice) one() string {
 
 // settle chooses the names, the platforms and the media types: flags, else environment, else the project's file.
 func settle(w *world, o buildOptions, p project) (names, platforms, media choice) {
-	names = first(choice{o.tags, "-t"}, w.fromEnv("DOCKER_MULTIARCH_IMAGE"), choice{p.Image, projectFile})
+	names = first(choice{o.tags, "-t"}, w.fromEnv("DOCKER_MULTIARCH_IMAGE"), choice{p.Image.stringList, projectFile})
 	platforms = first(choice{o.platforms, "--platform"}, w.fromEnv("DOCKER_DEFAULT_PLATFORM"), choice{p.Platforms, projectFile})
 	media = first(choice{nonEmpty(o.mediaTypes), "--media-types"}, choice{nonEmpty(p.MediaTypes), projectFile})
 	return names, platforms, media

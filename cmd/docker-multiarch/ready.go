@@ -39,7 +39,7 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 		return err
 	})
 	r.conn, err = w.connect(ctx, connectOptions{
-		builder: j.builder, probe: j.request.ProbeAhead(), references: j.request.References(), note: progress.Note,
+		builder: j.builder, probe: j.request.ProbeAhead(), host: j.hostNetwork(), note: progress.Note,
 		containers: len(j.request.Tests) > 0,
 		may: func(ctx context.Context) error {
 			if err := asking.Wait(); err != nil {

@@ -133,7 +133,7 @@ func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
 			Blobs: func(context.Context) (content.Fetcher, error) { return at.blobs, nil },
 		}
 		if at.ref != nil {
-			one.Pull = reference.TrimNamed(at.ref)
+			one.Pull, one.Shown = reference.TrimNamed(at.ref), at.name
 			if one.Auth, err = f.w.logins().forPulls(f.w.say)(ctx, one.Pull.Name()); err != nil {
 				return nil, err
 			}

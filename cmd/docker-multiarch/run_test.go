@@ -70,8 +70,15 @@ func TestAllPlatformsOfAnImageAreRunAndTheHighestStatusCounts(t *testing.T) {
 	}
 
 	s.out, s.err = buffer{}, buffer{}
-	if status := s.run("run", "--platform", "linux/arm64", "HOST/app:1"); status != 7 || s.out.String() != "arm64\nwithout an end" || s.err.String() != "\n" {
-		t.Errorf("one platform: status %d, %q, %q", status, s.out.String(), s.err.String())
+	const pulling = "pulling HOST/app:1 for linux/arm64\n"
+	pull, said := fake.Pull, ""
+	fake.Pull = func(ref string) error {
+		said = s.normal(s.err.String())
+		return pull(ref)
+	}
+	status := s.run("run", "--platform", "linux/arm64", "HOST/app:1")
+	if status != 7 || s.out.String() != "arm64\nwithout an end" || s.normal(s.err.String()) != pulling+"\n" || said != pulling {
+		t.Errorf("one platform: status %d, %q, %q; %q when the pull began", status, s.out.String(), s.err.String(), said)
 	}
 }
 

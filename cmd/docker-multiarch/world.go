@@ -54,9 +54,9 @@ type world struct {
 
 // connectOptions say which builder, and what the build is going to ask of it.
 type connectOptions struct {
-	builder    builderOptions
-	probe      []platform.Platform // to ask the engine's kernel about ahead
-	references []string            // images that may be in a registry on this machine's loopback
+	builder builderOptions
+	probe   []platform.Platform // to ask the engine's kernel about ahead
+	host    hostNetwork         // what asks for the network of the engine's host
 	// may is asked before a builder is made: its error means that it would be made for nothing. nil allows it.
 	may        func(context.Context) error
 	note       func(string)

@@ -130,7 +130,7 @@ func (w *world) newWay(name, host string) (way, error) {
 	return way{name: name, host: host, env: env}, os.WriteFile(filepath.Join(config, "config.json"), []byte("{}\n"), 0o600)
 }
 
-// makeOurs makes our builder by a build, since that is what makes one.
+// makeOurs makes our builder. As for the peer's, its network is said: what is built is on images in a registry on loopback.
 func (w *world) makeOurs(ctx context.Context, y way) error {
 	dir := filepath.Join(w.dir, "first")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -140,6 +140,9 @@ func (w *world) makeOurs(ctx context.Context, y way) error {
 		return err
 	}
 	w.undo = append(w.undo, func(ctx context.Context) { _, _ = w.docker(ctx, y, "multiarch", "builder", "rm", ourBuilder) })
+	if _, err := w.docker(ctx, y, "multiarch", "builder", "create", "--name", ourBuilder, "--driver-opt", "network=host"); err != nil {
+		return err
+	}
 	_, err := w.docker(ctx, y, "multiarch", "build", "--builder", ourBuilder, "--push", "-t", w.tag("first"), dir)
 	return err
 }

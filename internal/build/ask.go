@@ -64,5 +64,5 @@ func (s *solve) question(ctx context.Context, gw gateway.Client, question string
 		needed = attrs["frontend.caps"] + "," + needed
 	}
 	attrs["frontend.caps"] = needed
-	return gw.Solve(ctx, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
+	return s.env.Node.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
 }

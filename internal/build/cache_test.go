@@ -164,7 +164,8 @@ func TestTheHostsOfCachesAreAmongTheReferences(t *testing.T) {
 		From: []CacheEntry{entry("type=registry", "ref=localhost:5000/c:{{platform}}")},
 		To:   []CacheEntry{entry("type=s3", "endpoint_url=http://127.0.0.1:9000/x", "bucket=b")},
 	}}
-	if diff := cmp.Diff([]string{"localhost:5000/c:platform", "127.0.0.1:9000/cache"}, r.References()); diff != "" {
+	want := []Reference{{"localhost:5000/c:platform", "the cache localhost:5000/c:platform"}, {"127.0.0.1:9000/cache", "the cache 127.0.0.1:9000/cache"}}
+	if diff := cmp.Diff(want, r.References()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

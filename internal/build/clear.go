@@ -130,7 +130,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 
 // examine judges the base images, and waits for the registries.
 func (c clearing) examine(ctx context.Context, v survey, reports []report) []Finding {
-	found := append(c.missingBases(ctx, v), c.mismatched(ctx, v)...)
+	found := slices.Concat(c.hostSources(v.graphs), c.missingBases(ctx, v), c.mismatched(ctx, v))
 	refusals := refused(c.preflight())
 	found = append(found, append(refusals, c.reach.findings(refusals)...)...)
 	if slices.ContainsFunc(found, Finding.refuses) {

@@ -9,22 +9,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// imageLine is a line of a Dockerfile that may name an image, in whatever stage and behind whatever argument.
-var imageLine = regexp.MustCompile(`(?im)^\s*(?:#\s*syntax\s*=|(?:FROM|ARG|COPY|RUN)\b)(.*)$`)
-
-// mentions are the words of a local Dockerfile that might name an image. It is a guess, and good for one question only: whether
-// an image may be in a registry on this machine's loopback, which decides about the network of the builder before anything can be
-// asked of it. What a build really uses is read from its graph.
-func (s Source) mentions() []string {
-	var words []string
-	for _, data := range s.localDockerfiles() {
-		for _, line := range imageLine.FindAllSubmatch(data, -1) {
-			words = append(words, strings.FieldsFunc(string(line[1]), func(r rune) bool { return strings.ContainsRune(" \t=,\"'", r) })...)
-		}
-	}
-	return words
-}
-
 // localDockerfiles are the contents of the Dockerfiles of all platforms; nil for one that is not local.
 func (s Source) localDockerfiles() [][]byte {
 	all := slices.Collect(maps.Values(s.Own))
@@ -56,34 +40,6 @@ func (r Request) ProbeAhead() []platform.Platform {
 		return nil
 	}
 	return r.Platforms
-}
-
-// References are the images that a request names, or may name: its tags, its named contexts, its caches, and the words of its build arguments
-// and Dockerfile.
-func (r Request) References() []string {
-	var refs []string
-	for _, t := range r.Tags {
-		refs = append(refs, t.String())
-	}
-	for _, repo := range r.ByDigest {
-		refs = append(refs, repo.Name())
-	}
-	if scanner := r.scanner(); scanner != "" {
-		refs = append(refs, scanner)
-	}
-	for _, v := range r.BuildArgs {
-		refs = append(refs, v)
-	}
-	for _, own := range r.Own {
-		refs = slices.AppendSeq(refs, maps.Values(own.BuildArgs))
-	}
-	for _, v := range r.Source.Attrs {
-		if image, ok := strings.CutPrefix(v, "docker-image://"); ok {
-			refs = append(refs, image)
-		}
-	}
-	refs = append(refs, r.Cache.references()...)
-	return append(refs, r.Source.mentions()...)
 }
 
 // OnlyForBuilding tells whether every FROM of the image says that it is for the platform of the builder, so that it need not be

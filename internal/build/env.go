@@ -27,6 +27,9 @@ type Solver interface {
 type Node struct {
 	Name   string
 	Solver Solver
+	// OnHost: the node is on the network of the engine's host. HostChosen: the user has asked for that by itself, and not only to reach
+	// a registry there, so that Dockerfiles may fetch from the host.
+	OnHost, HostChosen bool
 	// Blobs reads what the node's own store has: the layers of images that were exported to this machine.
 	Blobs Blobs
 	// Platforms as BuildKit reports them; the first is the node's own.

@@ -76,8 +76,13 @@ func (s *solve) read(ctx context.Context, gw gateway.Client) (reading, error) {
 	if s.isolated {
 		isolate(attrs, s.platform)
 	}
-	got, err := read(ctx, gw, frontend(attrs), attrs)
+	got, err := s.env.Node.read(ctx, gw, frontend(attrs), attrs)
 	s.got = got
+	if err == nil && s.passed != nil { // what is read again did not stand at the barrier
+		for _, held := range s.env.Node.hostSources(s.req.Source, got.graph) {
+			return got, held.err
+		}
+	}
 	return got, err
 }
 

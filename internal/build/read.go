@@ -27,8 +27,8 @@ type reading struct {
 }
 
 // read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of what it would run.
-func read(ctx context.Context, gw gateway.Client, frontend string, attrs map[string]string) (reading, error) {
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Frontend: frontend, FrontendOpt: attrs})
+func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attrs map[string]string) (reading, error) {
+	res, err := n.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend, FrontendOpt: attrs})
 	if err != nil {
 		return reading{}, err
 	}

@@ -14,6 +14,8 @@ import (
 type File struct {
 	Stages []instructions.Stage
 	Global []instructions.ArgCommand // those before the first FROM
+
+	escape rune
 }
 
 // Bounds on what is parsed: BuildKit's parser goes into ONBUILD after ONBUILD, and copies what stands before each line that goes on.
@@ -25,7 +27,7 @@ const (
 var onbuild = regexp.MustCompile(`(?i)onbuild`)
 
 // parse is the one place in which a text comes to BuildKit's parser.
-func parse(text string) (*parser.Node, error) {
+func parse(text string) (*parser.Result, error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("read the Dockerfile: it has more than %d KiB", maxText>>10)
 	}
@@ -36,30 +38,30 @@ func parse(text string) (*parser.Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the Dockerfile: %w", err)
 	}
-	return parsed.AST, nil
+	return parsed, nil
 }
 
 // Parse reads a Dockerfile. A text that BuildKit's parser does not take, as another frontend may have it, or that is very long is an error.
 func Parse(text string) (File, error) {
-	ast, err := parse(text)
+	parsed, err := parse(text)
 	if err != nil {
 		return File{}, err
 	}
-	stages, global, err := instructions.Parse(ast, nil)
+	stages, global, err := instructions.Parse(parsed.AST, nil)
 	if err != nil {
 		return File{}, fmt.Errorf("read the Dockerfile: %w", err)
 	}
-	return File{Stages: stages, Global: global}, nil
+	return File{Stages: stages, Global: global, escape: parsed.EscapeToken}, nil
 }
 
 // Outline reads the stages alone, without their instructions, which takes half the time of [Parse].
 func Outline(text string) (File, error) {
-	ast, err := parse(text)
+	parsed, err := parse(text)
 	if err != nil {
 		return File{}, err
 	}
 	var f File
-	for _, node := range ast.Children {
+	for _, node := range parsed.AST.Children {
 		if !strings.EqualFold(node.Value, "from") {
 			continue
 		}

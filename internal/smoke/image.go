@@ -25,6 +25,8 @@ type Image struct {
 	// is sent.
 	Pull reference.Named
 	Auth string
+	// Shown is what the user calls the image: a pull is said as soon as it begins. "" says nothing.
+	Shown string
 	// Blobs has everything that belongs to the image, for when it is sent: also when the engine cannot pull. nil: it is not.
 	Blobs func(context.Context) (content.Fetcher, error)
 }
@@ -88,6 +90,9 @@ func (b *Bench) fetch(ctx context.Context, img Image) error {
 		return err
 	}
 	b.brought(img.Root.Digest, ref.String())
+	if img.Shown != "" {
+		b.note(fmt.Sprintf("pulling %s for %s", img.Shown, platform.Format(img.Platform)))
+	}
 	err = b.engine.Pull(ctx, ref.String(), img.Auth, nil)
 	if err == nil || ctx.Err() != nil || img.Blobs == nil || errors.Is(err, engine.ErrUnreachable) {
 		return err

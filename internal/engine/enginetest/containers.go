@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +12,9 @@ import (
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/api/types/volume"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -172,6 +175,12 @@ func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusConflict, "Conflict. The container name %q is already in use", name)
 		return
 	}
+	for _, m := range mounts(req.HostConfig) {
+		if m.Type == mount.TypeBind && !slices.Contains(e.Folders, m.Source) {
+			refuse(w, http.StatusBadRequest, `invalid mount config for type "bind": bind source path does not exist: %s`, m.Source)
+			return
+		}
+	}
 	e.serial++
 	c := &Container{
 		ID: fmt.Sprintf("%064x", e.serial), Name: name, Config: req.Config, HostConfig: req.HostConfig,
@@ -181,12 +190,19 @@ func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
 		c.Name = "unnamed" + c.ID
 	}
 	e.containers[c.ID] = c
-	if req.HostConfig != nil {
-		for _, m := range req.HostConfig.Mounts {
+	for _, m := range mounts(req.HostConfig) {
+		if m.Type == mount.TypeVolume {
 			e.volumes[m.Source] = true
 		}
 	}
 	reply(w, http.StatusCreated, map[string]string{"Id": c.ID})
+}
+
+func mounts(h *container.HostConfig) []mount.Mount {
+	if h == nil {
+		return nil
+	}
+	return h.Mounts
 }
 
 func (e *Engine) list(w http.ResponseWriter, r *http.Request) {
@@ -264,7 +280,7 @@ func (e *Engine) copyTo(w http.ResponseWriter, r *http.Request, c *Container) {
 }
 
 func (e *Engine) logs(w http.ResponseWriter, _ *http.Request, _ *Container) {
-	_, _ = frames{w: w, kind: 2}.Write([]byte("the last words\n"))
+	_, _ = frames{w: w, kind: 2}.Write([]byte(cmp.Or(e.Logged, "the last words") + "\n"))
 }
 
 func (e *Engine) removeVolume(w http.ResponseWriter, r *http.Request) {
@@ -275,6 +291,23 @@ func (e *Engine) removeVolume(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "get %s: no such volume", name)
 		return
 	}
+	for _, c := range e.containers {
+		if slices.ContainsFunc(mounts(c.HostConfig), func(m mount.Mount) bool { return m.Source == name }) {
+			refuse(w, http.StatusConflict, "remove %s: volume is in use - [%s]", name, c.ID)
+			return
+		}
+	}
 	delete(e.volumes, name)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (e *Engine) inspectVolume(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	name := r.PathValue("name")
+	if !e.volumes[name] {
+		refuse(w, http.StatusNotFound, "get %s: no such volume", name)
+		return
+	}
+	reply(w, http.StatusOK, volume.Volume{Name: name})
 }

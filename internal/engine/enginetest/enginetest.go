@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,8 +48,10 @@ type Process func(c *Container, cmd []string, stdin io.Reader, stdout, stderr io
 // Engine is the state of the engine. Its exported fields are set before the
 // first request.
 type Engine struct {
-	Info   system.Info
-	Images map[string]string // reference → ID
+	Info    system.Info
+	Folders []string          // of its host, that may be mounted; others do not exist
+	Logged  string            // what every container has logged; "" for "the last words"
+	Images  map[string]string // reference → ID
 	// Origins are the repositories that images were pulled from, "docker.io/moby/buildkit", by ID. A pull adds the one that it was of.
 	Origins map[string][]string
 	// Registries have digests by the reference that is asked for; a pull does not need them.
@@ -117,6 +120,13 @@ func (e *Engine) Named(name string) *Container {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.find(name)
+}
+
+// Volumes are the names of those that exist.
+func (e *Engine) Volumes() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Sorted(maps.Keys(e.volumes))
 }
 
 // Set changes a container under the engine's lock.
@@ -189,6 +199,7 @@ func (e *Engine) routes() http.Handler {
 	handle("POST /exec/{id}/start", e.execStart)
 	handle("GET /exec/{id}/json", e.execInspect)
 	handle("DELETE /volumes/{name}", e.removeVolume)
+	handle("GET /volumes/{name}", e.inspectVolume)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rest, ok := strings.CutPrefix(r.URL.Path, "/v1."); ok {
 			_, path, _ := strings.Cut(rest, "/")

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+)
+
+// hostNetwork is what of a build needs the network of the engine's host: registries on loopback. --driver-opt network=host is not
+// among it.
+type hostNetwork struct {
+	asks    string // what on the command line, or in the environment, names one; "" if nothing does
+	unasked error  // what names one and may not ask, where nothing does that may
+}
+
+const hostNetworkFlag = "--driver-opt network=host"
+
+// hostNetwork looks at what the user has named first. The project's file and the Dockerfile came with the context: they cannot decide.
+func (j *job) hostNetwork() (h hostNetwork) {
+	for _, ref := range j.request.References() {
+		if !builder.NeedsHostNetwork(ref.Name) {
+			continue
+		}
+		if j.project.has(ref.Name) {
+			h.unasked = j.project.refused(ref.Name)
+			continue
+		}
+		return hostNetwork{asks: ref.By}
+	}
+	if h.unasked != nil {
+		return h
+	}
+	if image := j.request.LoopbackImage(); image != nil {
+		h.unasked = &usage{err: image, hint: "if the Dockerfile may decide that: " + hostNetworkFlag}
+	}
+	return h
+}
+
+// projectNames are the names that a push has by the project's file.
+type projectNames struct {
+	names []reference.NamedTagged
+	line  int // of the file, from 1
+}
+
+func (p projectNames) has(name string) bool {
+	for _, n := range p.names {
+		if n.String() == name || n.Name() == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (p projectNames) refused(name string) error {
+	return &usage{
+		err: fmt.Errorf("%s:%d: %q is in a registry on loopback, which a builder reaches on the host's network only,"+
+			" and it is not for a project's file to put the builder there", projectFile, p.line, name),
+		hint: fmt.Sprintf("if that is meant: -t %s, or %s", name, hostNetworkFlag),
+	}
+}
