@@ -32,6 +32,9 @@ test-env: ## bring up engines, registry and images for the tests
 unit: ## run the tests that need no engine
 	go test -race -shuffle=on ./...
 
+fuzz: ## fuzz every parser of text from outside for a second
+	e2e/env/fuzz.sh
+
 e2e: build test-env ## run the stories against real engines
 	$(E2E) go test -tags e2e -count=1 -timeout 45m ./e2e/...
 
@@ -56,4 +59,4 @@ clean-env: ## take down engines and registry, and all they kept
 clean-cache: ## the same, and remove the tools that were built
 	e2e/env/down.sh --cache
 
-.PHONY: help build install cross quickstart test test-env unit e2e e2e-cross bench lint docs check clean-env clean-cache
+.PHONY: help build install cross quickstart test test-env unit fuzz e2e e2e-cross bench lint docs check clean-env clean-cache
