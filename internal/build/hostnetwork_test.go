@@ -112,6 +112,16 @@ func TestAContextOnTheHostThatTheCommandLineNamesIsTheUsersWish(t *testing.T) {
 	}
 }
 
+func TestAURLThatTheContextsRepositoryNamesIsNotTheUsersWish(t *testing.T) {
+	const url = "http://127.0.0.1:5899/secret"
+	w := newWorld(t, "FROM scratch\nADD "+url+" /stolen\n")
+	w.env.Node.OnHost = true
+	w.req.Source.Attrs["vcs:source"] = url // as the repository's own configuration has it
+	if found := w.findings(); len(found) != 1 || found[0].Line != 2 {
+		t.Errorf("%+v", found)
+	}
+}
+
 func TestWhatIsReadAgainIsHeldToTheSame(t *testing.T) {
 	w := newWorld(t, "")
 	w.env.Node.OnHost = true

@@ -57,9 +57,13 @@ func (n Node) hostSources(src Source, g graph.Graph) (found []hostSource) {
 	return found
 }
 
-// named tells whether a source is one that the command line names: the context, or a named context.
+// named tells whether a source is one that the command line names: the context, or a named context. Other attributes tell of the
+// context, and are its own words: the URL of its repository is one.
 func (s Source) named(step graph.Step) bool {
-	for _, value := range s.Attrs {
+	for attr, value := range s.Attrs {
+		if attr != "context" && !strings.HasPrefix(attr, "context:") {
+			continue
+		}
 		url, _, _ := strings.Cut(value, "#")
 		if step.Source == value || url != "" && step.Attrs[pb.AttrFullRemoteURL] == url {
 			return true

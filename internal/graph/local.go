@@ -55,10 +55,16 @@ var localNames = []string{
 	"ip6-localhost", "ip6-loopback", "metadata", "metadata.google.internal",
 }
 
-// localRanges besides what netip knows: "this host" (RFC 1122), and the metadata services of AWS (IPv6) and Alibaba.
+// localRanges besides what netip knows: "this host" (RFC 1122), and the metadata services of AWS and Google (IPv6), Oracle, Alibaba and
+// Azure.
 var localRanges = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("fd00:ec2::254/128"), netip.MustParsePrefix("100.100.100.200/32"),
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("fd00:ec2::254/128"), netip.MustParsePrefix("fd20:ce::254/128"),
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), netip.MustParsePrefix("192.0.0.192/32"),
+	netip.MustParsePrefix("100.100.100.200/32"), netip.MustParsePrefix("168.63.129.16/32"),
 }
+
+// translated are the IPv6 addresses that stand for IPv4 ones where the network translates between the two (RFC 6052).
+var translated = netip.MustParsePrefix("64:ff9b::/96")
 
 func isLocal(host string) bool {
 	host = plainHost(host)
@@ -91,7 +97,11 @@ func parseAddr(host string) (netip.Addr, bool) {
 		return parseAton(host)
 	}
 	addr = addr.WithZone("").Unmap()
-	if b := addr.As16(); addr.Is6() && [12]byte(b[:12]) == [12]byte{} && addr != netip.IPv6Loopback() { // ::127.0.0.1, an old form
+	b := addr.As16()
+	switch {
+	case !addr.Is6():
+	case [12]byte(b[:12]) == [12]byte{} && addr != netip.IPv6Loopback(), // ::127.0.0.1, an old form
+		translated.Contains(addr):
 		return netip.AddrFrom4([4]byte(b[12:])), true
 	}
 	return addr, true
