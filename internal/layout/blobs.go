@@ -122,7 +122,7 @@ func (b *blob) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.hash.Write(p[:n])
-	if b.read += int64(n); n > 0 && b.read == b.desc.Size && digest.NewDigest(b.desc.Digest.Algorithm(), b.hash) == b.desc.Digest {
+	if b.read += int64(n); (n > 0 || b.desc.Size == 0) && b.read == b.desc.Size && digest.NewDigest(b.desc.Digest.Algorithm(), b.hash) == b.desc.Digest {
 		b.archive.right.Store(known{b.desc.Digest, b.desc.Size}, true)
 	}
 	return n, err

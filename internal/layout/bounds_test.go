@@ -81,6 +81,19 @@ func TestABlobThatIsNoFileOfTheLayoutIsRefusedBeforeAByteIsRead(t *testing.T) {
 	}
 }
 
+func TestAnEmptyBlobIsWhole(t *testing.T) {
+	s := newShelf(t)
+	root := s.image("amd64", "layer")
+	empty := ocispecs.Descriptor{Digest: digest.FromString("")}
+	a, name := opened(t, empty.Digest, root, s)
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Check(t.Context(), empty); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEntriesOfATarThatAreNoPlainFilesAreRefused(t *testing.T) {
 	layer := ocispecs.Descriptor{Digest: digest.FromString("layer"), Size: 5}
 	name := "blobs/sha256/" + layer.Digest.Encoded()
