@@ -62,7 +62,7 @@ func checkOutput(name string) error {
 // removeOutputs removes the files of an earlier run, so that a build that fails leaves no result that looks like its own.
 func removeOutputs(files []flagFile) error {
 	for _, f := range files {
-		if !isRegular(f.name) {
+		if !isRegular(f.name) || writtenInPlace(f.name) {
 			continue
 		}
 		if err := os.Remove(f.name); err != nil {
@@ -81,14 +81,29 @@ func isRegular(name string) bool {
 // started with, by its name ("/dev/stdout", "/dev/fd/3"). A link is replaced: what it leads to is not what the user named.
 func writtenInPlace(name string) bool {
 	info, err := os.Lstat(name)
-	if err != nil || info.Mode().IsRegular() {
+	switch {
+	case err != nil:
 		return false
-	}
-	if info.Mode()&fs.ModeSymlink == 0 {
+	case isStream(name):
 		return true
 	}
+	return !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0
+}
+
+// isStream tells the names of open files, which are links on Linux. In other folders of /dev everybody may make links (/dev/shm).
+func isStream(name string) bool {
 	abs, err := filepath.Abs(name)
-	return err == nil && (strings.HasPrefix(abs, "/dev/") || strings.HasPrefix(abs, "/proc/"))
+	if err != nil {
+		return false
+	}
+	switch dir := filepath.Dir(abs); dir {
+	case "/dev":
+		return abs == "/dev/stdout" || abs == "/dev/stderr"
+	case "/dev/fd":
+		return true
+	default:
+		return strings.HasPrefix(dir, "/proc/") && filepath.Base(dir) == "fd"
+	}
 }
 
 func writeMetadata(name string, m any) error {
