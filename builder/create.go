@@ -124,7 +124,7 @@ func (k *keeper) createContainer(ctx context.Context, p plan, first bool) (id st
 		}
 		k.newVolume = k.newVolume || !has
 	}
-	if !p.bridged {
+	if !p.bridged || k.noResolved {
 		return k.eng.CreateContainer(ctx, p.ContainerCreateOptions)
 	}
 	plain := *p.HostConfig

@@ -33,10 +33,11 @@ type keeper struct {
 	started map[string]bool // containers that this run has started
 	created string          // the container that this run has made
 	// newVolume: what this run has made has a volume that was not there before.
-	newVolume bool
-	noBridge  bool // BuildKit's bridge cannot be set up here
-	early     *earlyConn
-	judged    map[string]func() error // by image (asJudged): whether it may run with privileges
+	newVolume  bool
+	noBridge   bool // BuildKit's bridge cannot be set up here
+	noResolved bool // the engine's host has no resolvedDir
+	early      *earlyConn
+	judged     map[string]func() error // by image (asJudged): whether it may run with privileges
 
 	// The callers differ in these; Ensure's are all false.
 	fresh  bool // a builder that is there already is an error
@@ -237,13 +238,27 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 		if have.ID != k.created {
 			k.say("starting")
 		}
-		k.started[have.ID] = true
-		return ignoreMoved(k.eng.StartContainer(ctx, have.ID))
+		return k.start(ctx, have)
 	case actWait:
 		return k.awaitGone(ctx, have)
 	default:
 		return fmt.Errorf("cannot %s", todo)
 	}
+}
+
+// start starts the container, or makes it anew if systemd-resolved has gone from the engine's host since it was made. Some engines say
+// only here that there is none.
+func (k *keeper) start(ctx context.Context, have observed) error {
+	k.started[have.ID] = true
+	err := ignoreMoved(k.eng.StartContainer(ctx, have.ID))
+	if err == nil || k.noResolved || k.asIs || !strings.Contains(err.Error(), resolvedDir) {
+		return err
+	}
+	if err := k.spec.may(ctx); err != nil {
+		return err
+	}
+	k.noResolved = true
+	return k.create(ctx, have)
 }
 
 // recreate replaces the container, on the same volume, once nobody uses it.

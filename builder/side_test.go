@@ -246,3 +246,23 @@ func TestTheNameServersOfSystemdResolvedAreThereForRUN(t *testing.T) {
 		}
 	}
 }
+
+func TestABuilderStartsThoughSystemdResolvedHasGone(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(w *world){
+		"the engine says so at the start": func(w *world) { w.fake.LateMounts = true },
+		"it was there at first": func(w *world) {
+			w.fake.Folders = []string{resolvedDir}
+			w.mustEnsure(t, Spec{Network: "host"})
+			w.fake.Set(w.fake.Named(hostContainer).ID, func(c *enginetest.Container) { c.Status = container.StateExited })
+			w.fake.Folders = nil
+		},
+	} {
+		w := newWorld(t)
+		change(w)
+		w.mustEnsure(t, Spec{Network: "host"})
+		if c := w.fake.Named(hostContainer); c.Status != container.StateRunning || len(c.HostConfig.Mounts) != 1 {
+			t.Errorf("%s: it is %s, with %v", name, c.Status, c.HostConfig.Mounts)
+		}
+	}
+}

@@ -175,11 +175,9 @@ func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusConflict, "Conflict. The container name %q is already in use", name)
 		return
 	}
-	for _, m := range mounts(req.HostConfig) {
-		if m.Type == mount.TypeBind && !slices.Contains(e.Folders, m.Source) {
-			refuse(w, http.StatusBadRequest, `invalid mount config for type "bind": bind source path does not exist: %s`, m.Source)
-			return
-		}
+	if missing := e.missingFolder(req.HostConfig); missing != "" && !e.LateMounts {
+		refuse(w, http.StatusBadRequest, `invalid mount config for type "bind": bind source path does not exist: %s`, missing)
+		return
 	}
 	e.serial++
 	c := &Container{
@@ -196,6 +194,16 @@ func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	reply(w, http.StatusCreated, map[string]string{"Id": c.ID})
+}
+
+// missingFolder is one that a container is to have of the host, which does not have it; "" if there is none.
+func (e *Engine) missingFolder(h *container.HostConfig) string {
+	for _, m := range mounts(h) {
+		if m.Type == mount.TypeBind && !slices.Contains(e.Folders, m.Source) {
+			return m.Source
+		}
+	}
+	return ""
 }
 
 func mounts(h *container.HostConfig) []mount.Mount {
@@ -238,6 +246,10 @@ func (e *Engine) inspect(w http.ResponseWriter, _ *http.Request, c *Container) {
 func (e *Engine) start(w http.ResponseWriter, _ *http.Request, c *Container) {
 	if c.Status == container.StateRunning {
 		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	if missing := e.missingFolder(c.HostConfig); missing != "" {
+		refuse(w, http.StatusBadRequest, "mounts denied: the path %s is not known", missing)
 		return
 	}
 	c.Status = container.StateRunning

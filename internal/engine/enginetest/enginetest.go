@@ -49,9 +49,11 @@ type Process func(c *Container, cmd []string, stdin io.Reader, stdout, stderr io
 // first request.
 type Engine struct {
 	Info    system.Info
-	Folders []string          // of its host, that may be mounted; others do not exist
-	Logged  string            // what every container has logged; "" for "the last words"
-	Images  map[string]string // reference → ID
+	Folders []string // of its host, that may be mounted; others do not exist
+	// LateMounts: that a folder does not exist is said when a container is started, and not when it is made.
+	LateMounts bool
+	Logged     string            // what every container has logged; "" for "the last words"
+	Images     map[string]string // reference → ID
 	// Origins are the repositories that images were pulled from, "docker.io/moby/buildkit", by ID. A pull adds the one that it was of.
 	Origins map[string][]string
 	// Registries have digests by the reference that is asked for; a pull does not need them.
