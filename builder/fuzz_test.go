@@ -16,7 +16,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("[worker]\noci = \"none\"\n"), "", "[::1]:5000")
 	f.Fuzz(func(t *testing.T, user []byte, mirror, insecure string) {
 		files, _, err := composeConfig(configInput{
-			User: user, Insecure: []string{insecure}, Mirrors: []string{mirror}, Bridge: bridgeFor("engine", "builder"), GC: true,
+			User: user, Insecure: []string{insecure}, Mirrors: []string{mirror}, Bridge: bridgeFor("engine", "builder", ""), GC: true,
 			Certs: Certs{"reg.example:5000": {"ca.crt": []byte("x"), "client.cert": []byte("x"), "client.key": []byte("x")}},
 		})
 		if err != nil {

@@ -65,6 +65,9 @@ func TestTheVerdictSaysWhatIsWrong(t *testing.T) {
 		"the machine's own programs through QEMU": {
 			arch: "amd64", probe: elfEntry("qemu-x86_64", "amd64", "/q", "OCF") + listEntry + "ran amd64 0\n", want: Shadowed, why: "runs these programs itself",
 		},
+		"32-bit programs through QEMU, on a machine that may have no 32-bit mode": {
+			arch: "386", probe: elfEntry("qemu-i386", "386", static, "OCF") + listEntry + "ran 386 0\n", want: OK,
+		},
 		"BuildKit's own": {
 			probe: listEntry + failed + "builder arm64 0 /usr/bin/buildkit-qemu-aarch64\n", want: BuilderOnly, why: "/usr/bin/buildkit-qemu-aarch64",
 		},

@@ -53,11 +53,12 @@ func (i Inspection) Verdict(p platform.Platform) (v Verdict, why string) {
 	return v, why
 }
 
-// ownPrograms says whether the machine surely runs an architecture itself. (An
-// arm64 machine need not run arm.)
+// ownPrograms reports whether the machine surely runs an architecture itself. (An
+// arm64 machine need not run arm, nor an amd64 one 386: its kernel or its
+// hypervisor may have no 32-bit mode.)
 func (i Inspection) ownPrograms(arch string) bool {
 	own, _ := LookupMachine(i.Machine)
-	return own.Name == arch || own.Name == "amd64" && arch == "386"
+	return own.Name == arch
 }
 
 // Judge judges one of the handlers that match an architecture's programs. Only

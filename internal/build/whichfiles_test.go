@@ -46,6 +46,11 @@ func linkedProject(t *testing.T) {
 	if err := syscall.Mkfifo("pipe/Dockerfile", 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // lets go of whoever still opens it, since other tests look for what is left
+		if w, err := os.OpenFile(filepath.Join(dir, "pipe/Dockerfile"), os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+			w.Close()
+		}
+	})
 }
 
 func TestFilesThatTheContextChoosesAreFilesOfTheContext(t *testing.T) {
