@@ -71,9 +71,10 @@ func TestALayerIsReadOnWhereItBrokeOff(t *testing.T) {
 	} {
 		for _, wrap := range []func(http.Handler) http.Handler{nil, withoutRanges} {
 			t.Run(fmt.Sprint(name, wrap != nil), func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t, wrap, func(o *manifest.Options) {
 					if name == "silence" {
-						o.Retry.Silence = 500 * time.Millisecond
+						o.Retry.Silence = 3 * time.Second // a busy machine answers within it
 					}
 				})
 				desc, want, source := layer(t, w)
