@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // RealmError is a token server to which no login is sent.
@@ -62,7 +64,7 @@ func checkHost(host string) error {
 	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
 		return &RealmError{Server: host}
 	}
-	if addr, ok := literal(host); ok && isForbidden(addr) {
+	if addr, ok := address.Of(host); ok && isForbidden(addr) {
 		return &RealmError{Server: host, Addr: addr.String()}
 	}
 	return nil

@@ -1,0 +1,76 @@
+// Package address knows a host that is an address, however it is written, and the addresses at which machines of a cloud are told secrets.
+// It looks no name up.
+package address
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Of reads a host as an address, in every spelling that a resolver takes for one: those of inet_aton(3), too, in which each part may be
+// decimal, octal or hexadecimal, and the last one fills what is left (2852039166, 0xa9.254.43518). The result is [Plain].
+func Of(host string) (netip.Addr, bool) {
+	host = strings.TrimSuffix(host, ".")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return Plain(addr), true
+	}
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var value uint64
+	for i, part := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (4 - i)
+		}
+		n, err := strconv.ParseUint(part, 0, bits)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		value = value<<bits | n
+	}
+	return netip.AddrFrom4([4]byte{byte(value >> 24), byte(value >> 16), byte(value >> 8), byte(value)}), true
+}
+
+// embedding are the prefixes of IPv6 addresses that hold an IPv4 one, and the byte at which it begins.
+var embedding = []struct {
+	prefix netip.Prefix
+	at     int
+}{
+	{netip.MustParsePrefix("64:ff9b::/96"), 12}, // RFC 6052
+	{netip.MustParsePrefix("::/96"), 12},        // RFC 4291, section 2.5.5.1
+	{netip.MustParsePrefix("2002::/16"), 2},     // RFC 3056
+}
+
+// Plain is an address without a zone. Of an IPv6 address that holds an IPv4 one it is that.
+func Plain(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
+	if addr.IsUnspecified() || addr.IsLoopback() { // also of the second prefix
+		return addr
+	}
+	for _, e := range embedding {
+		if b := addr.As16(); e.prefix.Contains(addr) {
+			return netip.AddrFrom4([4]byte(b[e.at : e.at+4]))
+		}
+	}
+	return addr
+}
+
+// metadata are the services that tell a machine of a cloud about itself, besides those at link-local addresses.
+var metadata = []netip.Prefix{
+	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure's host
+	netip.MustParsePrefix("192.0.0.192/32"),         // Oracle, classic
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle
+	netip.MustParsePrefix("fd00:ec2::/32"),          // AWS
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
+}
+
+// IsMetadata tells a link-local address (RFC 3927, RFC 4291), at which most clouds have their metadata, and those of the other clouds.
+func IsMetadata(addr netip.Addr) bool {
+	addr = Plain(addr)
+	return addr.IsLinkLocalUnicast() || slices.ContainsFunc(metadata, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
