@@ -159,7 +159,7 @@ func (k *kernel) pull(ctx context.Context, w *world, image string) error {
 	if err != nil {
 		return &hinted{
 			err:  fmt.Errorf("the engine has no image with a shell that is known, and none can be pulled: %w", err),
-			hint: "load " + image + " on the engine, or a mirror's copy under that name",
+			hint: "load " + image + " on the engine; so that it may install emulators, too, trust its ID with --" + trustFlag,
 		}
 	}
 	k.image = image
