@@ -52,6 +52,9 @@ func (s *solve) ask(ctx context.Context, question string) (values map[string][]b
 		}
 		return res, err
 	})
+	if err == nil && question == lintQuestion {
+		return lintFor(values, s.platform, s.env.Node.Platforms[0])
+	}
 	return values, err
 }
 

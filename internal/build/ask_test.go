@@ -40,3 +40,22 @@ func TestAQuestionThatTheFrontendDoesNotKnowIsAnError(t *testing.T) {
 	}
 	contains(t, err.Error(), "unsupported request frontend.nonsense")
 }
+
+// What the frontend says of bases holds for the builder's own platform, and its other rules hold for all.
+func TestACheckKeepsWhatHoldsForThePlatform(t *testing.T) {
+	w := newWorld(t, "FROM alpine AS Built\n")
+	w.Image = func(string, platform.Platform) (platform.Platform, error) { return arm64, nil }
+	answers, err := Ask(t.Context(), w.req, w.env, lintQuestion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range answers {
+		text, native := string(a.Values["result.json"]), platform.Format(a.Platform) == "linux/amd64"
+		if !strings.Contains(text, "StageNameCasing") || strings.Contains(text, "InvalidBaseImagePlatform") != native {
+			t.Errorf("%s: %s", platform.Format(a.Platform), text)
+		}
+		if status := string(a.Values["result.statuscode"]); status != "1" {
+			t.Errorf("%s: status %s", platform.Format(a.Platform), status)
+		}
+	}
+}

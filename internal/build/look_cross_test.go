@@ -99,4 +99,13 @@ func TestABaseThatIsChosenForEachPlatformIsNoAlarm(t *testing.T) {
 	if o := w.looked(); len(o.Lint) > 0 || o.Refused(w.req) {
 		t.Errorf("%+v, %v", o.Lint, o.Findings)
 	}
+	answers, err := Ask(t.Context(), w.req, w.env, lintQuestion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range answers {
+		if status := string(a.Values["result.statuscode"]); status != "0" {
+			t.Errorf("a check for %s has status %s: %s", platform.Format(a.Platform), status, a.Values["result.txt"])
+		}
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -52,7 +51,7 @@ func (l *linting) start(ctx context.Context, solves []*solve) (wait func()) {
 
 func (l *linting) ask(ctx context.Context, s *solve, file string) {
 	var results lint.LintResults
-	values, err := s.ask(ctx, "lint")
+	values, err := s.ask(ctx, lintQuestion)
 	if err == nil {
 		err = json.Unmarshal(values["result.json"], &results)
 	}
@@ -62,9 +61,6 @@ func (l *linting) ask(ctx context.Context, s *solve, file string) {
 		l.unlinted = append(l.unlinted, file)
 	}
 	for _, w := range results.Warnings {
-		if w.RuleName == linter.RuleInvalidBaseImagePlatform.Name {
-			continue // asked so, the frontend takes the base for its own platform, with the arguments of another; bases are judged by us
-		}
 		found := LintWarning{Rule: w.RuleName, Message: cmp.Or(w.Detail, w.Description), URL: w.URL}
 		if ranges := w.Location.GetRanges(); len(ranges) > 0 {
 			found.Line = int(ranges[0].GetStart().GetLine())
