@@ -118,7 +118,8 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 
 // begin learns what is there, and chooses the side.
 func (k *keeper) begin(ctx context.Context) (have observed, err error) {
-	if _, asks := k.spec.asksForHost(); asks && !k.keeps {
+	_, asks := k.spec.asksForHost()
+	if asks && !k.keeps {
 		k.side = onHost
 	}
 	k.early = dialEarly(ctx, target{eng: k.eng, id: k.container(), local: k.local()})
@@ -148,7 +149,7 @@ func (k *keeper) begin(ctx context.Context) (have observed, err error) {
 		k.early.drop()
 		k.side, have = general, whole
 	}
-	if k.spec.Unasked != nil && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
+	if k.spec.Unasked != nil && !asks && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
 		return have, refusedError{k.spec.Unasked}
 	}
 	return have, nil

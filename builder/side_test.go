@@ -100,6 +100,10 @@ func TestWhatMayNotAskForTheHostsNetworkIsRefusedBeforeAnythingIsMade(t *testing
 		t.Errorf("beside a container on the host's network: %v", err)
 	}
 	w.mustEnsure(t, Spec{Unasked: no, Options: Options{"network": "mine"}})
+	mirror := UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"localhost:5000\"]\n")}
+	if n := w.mustEnsure(t, Spec{Unasked: no, Config: mirror}); n.Network != "host" {
+		t.Errorf("with a mirror that asks it is on %q", n.Network)
+	}
 }
 
 func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
