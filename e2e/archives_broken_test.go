@@ -47,8 +47,11 @@ func TestALayerThatWasChangedMovesNoTagAndGetsNoName(t *testing.T) {
 				s.Fatal(err)
 			}
 			for _, args := range [][]string{
-				{"verify", "./whole"}, {"push", "whole", repo + ":" + how}, {"push", "--verify=off", "whole", repo + ":" + how},
-				{"load", "-t", name, "whole"}, {"load", "--platform", "native", "-t", name, "whole"},
+				{"verify", "./whole"},
+				{"push", "whole", repo + ":" + how},
+				{"push", "--verify=off", "whole", repo + ":" + how},
+				{"load", "-t", name, "whole"},
+				{"load", "--platform", "native", "-t", name, "whole"},
 			} {
 				if got := s.docker(append([]string{"multiarch"}, args...)...); got.code == 0 || !strings.Contains(got.out+got.err, filepath.Base(layer)[:12]) {
 					s.Errorf("%s layer: %v: status %d: %s%s", how, args, got.code, got.out, got.err)

@@ -63,18 +63,23 @@ func (j *job) destination(ctx context.Context, w *world, o buildOptions, names, 
 	if err := j.testable(outs); err != nil {
 		return err
 	}
+	j.keepDestination(names.from, dest)
+	return nil
+}
+
+// keepDestination keeps what later parts of the build have to know of the outputs, and tells where the result goes.
+func (j *job) keepDestination(from string, dest destinations) {
 	if dest.insecure {
 		for _, repo := range j.request.Repositories() {
 			j.insecure = append(j.insecure, reference.Domain(repo))
 		}
 	}
-	j.sayDestination(names.from, dest)
+	j.sayDestination(from, dest)
 	for _, p := range dest.pushes {
-		if names.from == projectFile && !p.settled {
+		if from == projectFile && !p.settled {
 			j.project.names = append(j.project.names, p.names...)
 		}
 	}
-	return nil
 }
 
 // check refuses outputs that do not go with other flags.

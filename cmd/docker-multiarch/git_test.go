@@ -101,14 +101,14 @@ func hostileRepository(t *testing.T, s *stage) string {
 	s.write(".git-extra", "[filter \"evil\"]\n\tclean = touch "+ran+"; cat\n")
 	committed(t)
 	s.write(".git/hooks/post-index-change", "#!/bin/sh\ntouch "+ran+"\n")
-	if err := os.Chmod(".git/hooks/post-index-change", 0o700); err != nil { //nolint:gosec // a hook is a program
+	if err := os.Chmod(".git/hooks/post-index-change", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for key, value := range map[string]string{
 		"core.fsmonitor": "touch " + ran + "; false", "core.pager": "touch " + ran, "diff.external": "touch " + ran, "include.path": "../.git-extra",
 		"core.hooksPath": ".git/hooks", "filter.evil.process": "touch " + ran,
 	} {
-		if out, err := exec.Command("git", "config", key, value).CombinedOutput(); err != nil { //nolint:gosec // words of the test
+		if out, err := exec.Command("git", "config", key, value).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %s", err, out)
 		}
 	}
@@ -129,10 +129,13 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 		"objects of another repository": func(t *testing.T, _ *stage, ran string) string {
 			t.Helper()
 			for _, words := range [][]string{
-				{"core.repositoryformatversion", "1"}, {"extensions.partialClone", "origin"}, {"remote.origin.promisor", "true"},
-				{"remote.origin.url", "."}, {"remote.origin.uploadpack", "touch " + ran + "; false"},
+				{"core.repositoryformatversion", "1"},
+				{"extensions.partialClone", "origin"},
+				{"remote.origin.promisor", "true"},
+				{"remote.origin.url", "."},
+				{"remote.origin.uploadpack", "touch " + ran + "; false"},
 			} {
-				if out, err := exec.Command("git", append([]string{"config"}, words...)...).CombinedOutput(); err != nil { //nolint:gosec // words of the test
+				if out, err := exec.Command("git", append([]string{"config"}, words...)...).CombinedOutput(); err != nil {
 					t.Fatalf("%s: %s", err, out)
 				}
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ const loginLife = 4*time.Minute + 50*time.Second
 type logins struct {
 	config func() *configfile.ConfigFile
 	limits helperLimits
+	asks   func() io.Writer // where a helper may ask its user something; nil is nowhere
 
 	mu    sync.Mutex
 	hosts map[string]*login
@@ -38,7 +40,9 @@ type login struct {
 
 // logins are those of the Docker config, for the whole run.
 func (w *world) logins() *logins {
-	w.loginsOnce.Do(func() { w.loginsKept = &logins{config: w.config, limits: helperDefaults} })
+	w.loginsOnce.Do(func() {
+		w.loginsKept = &logins{config: w.config, limits: helperDefaults, asks: func() io.Writer { return w.err }}
+	})
 	return w.loginsKept
 }
 
@@ -75,7 +79,10 @@ func (l *logins) get(ctx context.Context, host string, note func(string)) (types
 	if !one.at.IsZero() && time.Since(one.at) < loginLife {
 		return one.auth, one.err
 	}
-	ask := helperProgram{name: "docker-credential-" + helper, host: host, limits: l.limits, note: note}
+	ask := helperProgram{name: "docker-credential-" + helper, host: host, limits: l.limits, note: note, asks: io.Discard}
+	if l.asks != nil {
+		ask.asks = l.asks()
+	}
 	got, err := ask.get(ctx, key)
 	if ctx.Err() != nil {
 		return types.AuthConfig{}, context.Cause(ctx) // nothing that others could use

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -32,6 +31,7 @@ type helperProgram struct {
 	name, host string
 	limits     helperLimits
 	note       func(string)
+	asks       io.Writer // standard error, as its user sees it
 }
 
 // get asks for the login of a registry by the name that the Docker config has for it; it is empty if the helper knows of none. The
@@ -83,7 +83,7 @@ func (r *helperRun) Output() ([]byte, error) {
 	cmd := exec.CommandContext(ctx, r.program.name, r.args...) //nolint:gosec // the user's Docker config names it
 	cmd.Stdin = r.input
 	cmd.Stdout = &cutWriter{w: &out, left: r.program.limits.output, full: func() { cancel(flood) }}
-	cmd.Stderr = &cutWriter{w: os.Stderr, left: r.program.limits.output, full: func() { cancel(flood) }}
+	cmd.Stderr = &cutWriter{w: r.program.asks, left: r.program.limits.output, full: func() { cancel(flood) }}
 	cmd.WaitDelay = time.Second // for what the helper has started and left behind
 	err := cmd.Run()
 	if r.ended = context.Cause(ctx); r.ended != nil {

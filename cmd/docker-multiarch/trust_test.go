@@ -29,8 +29,10 @@ func TestImagesAreTrustedByTheUserOnly(t *testing.T) {
 		t.Errorf("trusted are %v, not %v", got, want)
 	}
 	for _, args := range [][]string{
-		{"build", "--trust-image", "abc", "."}, {"plan", "--trust-image", "", "."},
-		{"builder", "create", "--trust-image", "moby/buildkit:1"}, {"emulators", "install", "--trust-image", "sha256:1"},
+		{"build", "--trust-image", "abc", "."},
+		{"plan", "--trust-image", "", "."},
+		{"builder", "create", "--trust-image", "moby/buildkit:1"},
+		{"emulators", "install", "--trust-image", "sha256:1"},
 	} {
 		if status := s.run(args...); status != exitUsage {
 			t.Errorf("%q: status %d", args, status)

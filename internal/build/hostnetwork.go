@@ -88,7 +88,7 @@ func (e *HostNetworkError) Unwrap() error { return e.Err }
 func (r Request) LoopbackImage() *HostNetworkError {
 	for _, p := range r.perPlatform() {
 		d := r.Source.DockerfileOf(p)
-		text := string(d.text)
+		text := d.text
 		if !mayBeLoopback(text, r.buildArgs(p)) {
 			continue
 		}

@@ -225,8 +225,11 @@ func TestReferencesAreAllThatTheCommandLineNames(t *testing.T) {
 	w.req.Source.Attrs["context:z"] = "docker-image://localhost:5002/z"
 	w.req.ByDigest = []reference.Named{reference.TrimNamed(w.tags("pushed/by/digest")[0])}
 	want := []Reference{
-		{w.host + "/app:v1", "the tag " + w.host + "/app:v1"}, {w.host + "/pushed/by/digest", "the name " + w.host + "/pushed/by/digest"},
-		{"localhost:5002/z", "the named context z"}, {"localhost:5001/y", "the build argument X"}, {"localhost:5000/mine", "the build argument BASE"},
+		{w.host + "/app:v1", "the tag " + w.host + "/app:v1"},
+		{w.host + "/pushed/by/digest", "the name " + w.host + "/pushed/by/digest"},
+		{"localhost:5002/z", "the named context z"},
+		{"localhost:5001/y", "the build argument X"},
+		{"localhost:5000/mine", "the build argument BASE"},
 	}
 	if diff := cmp.Diff(want, w.req.References()); diff != "" {
 		t.Error(diff)

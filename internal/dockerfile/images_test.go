@@ -24,7 +24,8 @@ func TestTheImagesThatABuildFetchesByTheWordsOfADockerfile(t *testing.T) {
 		"a default in the FROM": {"ARG B\nFROM ${B:-localhost:5000/a}\n", dockerfile.Choice{}, []string{"2 FROM ${B:-localhost:5000/a} = localhost:5000/a"}},
 		"COPY --from":           {"FROM a\nCOPY --from=localhost:5000/b / /\n", dockerfile.Choice{}, []string{"1 FROM a = a", "2 COPY --from=localhost:5000/b = localhost:5000/b"}},
 		"RUN --mount": {
-			"FROM a\nRUN --mount=from=localhost:5000/b,target=/b --mount=type=cache,target=/c true\n", dockerfile.Choice{},
+			"FROM a\nRUN --mount=from=localhost:5000/b,target=/b --mount=type=cache,target=/c true\n",
+			dockerfile.Choice{},
 			[]string{"1 FROM a = a", "2 RUN --mount=from=localhost:5000/b = localhost:5000/b"},
 		},
 		"the frontend":                      {"# syntax=localhost:5000/f:1\nFROM a\n", dockerfile.Choice{}, []string{"1 # syntax=localhost:5000/f:1 = localhost:5000/f:1", "2 FROM a = a"}},
@@ -35,16 +36,19 @@ func TestTheImagesThatABuildFetchesByTheWordsOfADockerfile(t *testing.T) {
 		"other words": {
 			"ARG DB=localhost:5432\nFROM a\nARG X=localhost:1\nENV Y=localhost:1/y\n# FROM localhost:5000/c\nRUN wait-for localhost:5432\n" +
 				"RUN <<EOF\nFROM localhost:5000/b\nCOPY --from=localhost:5000/b / /\nEOF\nCOPY localhost:8080 /x\n",
-			dockerfile.Choice{}, []string{"2 FROM a = a"},
+			dockerfile.Choice{},
+			[]string{"2 FROM a = a"},
 		},
 		"stages by name and by number are no images": {
 			"FROM a AS x\nFROM X\nCOPY --from=0 / /\nCOPY --from=x / /\nRUN --mount=from=x,target=/x true\nFROM scratch\nCOPY --from=1 / /\n",
-			dockerfile.Choice{}, []string{"1 FROM a = a"},
+			dockerfile.Choice{},
+			[]string{"1 FROM a = a"},
 		},
 		"a stage that is not built": {"FROM localhost:5000/a AS dev\nFROM b\n", dockerfile.Choice{}, []string{"2 FROM b = b"}},
 		"the target":                {"FROM localhost:5000/a AS dev\nFROM b\n", dockerfile.Choice{Target: "DEV"}, []string{"1 FROM localhost:5000/a = localhost:5000/a"}},
 		"a named context": {
-			"FROM localhost:5000/a\nCOPY --from=b / /\n", dockerfile.Choice{Named: func(name string) bool { return name == registry+"/a" }},
+			"FROM localhost:5000/a\nCOPY --from=b / /\n",
+			dockerfile.Choice{Named: func(name string) bool { return name == registry+"/a" }},
 			[]string{"2 COPY --from=b = b"},
 		},
 		"another escape character":   {"# escape=`\nFROM `\n  localhost:5000/a\n", dockerfile.Choice{}, []string{"2 FROM localhost:5000/a = localhost:5000/a"}},

@@ -72,7 +72,7 @@ func stopped(t *testing.T, alive func() bool, answer http.HandlerFunc) client.AP
 		<-req.Context().Done()
 	}))
 	t.Cleanup(server.Close)
-	api, err := client.New(client.WithHost("tcp://"+server.Listener.Addr().String()), client.WithVersion("1.41"))
+	api, err := client.New(client.WithHost("tcp://"+server.Listener.Addr().String()), client.WithAPIVersion("1.41"))
 	if err != nil {
 		t.Fatal(err)
 	}

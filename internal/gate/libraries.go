@@ -158,12 +158,8 @@ func (l *linking) folder(ctx context.Context, dir string) (place, outcome) {
 // elsewhere reports whether a library of the name, or of a version of it, may be in any other folder, where a loader's cache or a script
 // may find it. Those for another machine are added to wrong.
 func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]place) bool {
-	for dir := range l.x.img.Config.Config.Volumes {
-		for _, common := range l.common {
-			if common == dir || strings.HasPrefix(common, strings.TrimSuffix(dir, "/")+"/") {
-				return true
-			}
-		}
+	if l.mounted() {
+		return true
 	}
 	base := path.Base(name)
 	for i := range l.x.img.Layers {
@@ -180,6 +176,18 @@ func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]place) bo
 				return true
 			case o == found && at.Type == File:
 				*wrong = append(*wrong, at)
+			}
+		}
+	}
+	return false
+}
+
+// mounted reports whether a volume of the image may bring a folder of libraries.
+func (l *linking) mounted() bool {
+	for dir := range l.x.img.Config.Config.Volumes {
+		for _, common := range l.common {
+			if common == dir || strings.HasPrefix(common, strings.TrimSuffix(dir, "/")+"/") {
+				return true
 			}
 		}
 	}

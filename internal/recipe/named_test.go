@@ -15,7 +15,8 @@ func TestToNameTheRecipeIsAdvisedWhereItHelps(t *testing.T) {
 		screen, judged string
 	}{
 		"nothing is known of cgo": {
-			stage{runs: []string{"make app"}, files: gcc}, helps + ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage",
+			stage{runs: []string{"make app"}, files: gcc},
+			helps + ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage",
 			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
 		},
 		"a base without a compiler": {
@@ -24,7 +25,8 @@ func TestToNameTheRecipeIsAdvisedWhereItHelps(t *testing.T) {
 		"cgo is off":    {stage{runs: []string{"make app"}, files: gcc, env: cgoOff}, helps, helps},
 		"no go command": {stage{runs: []string{"./gen > x", build}, files: gcc, env: cgoOff}, helps, helps},
 		"cgo is on": {
-			stage{runs: []string{"CGO_ENABLED=1 make app"}}, helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
+			stage{runs: []string{"CGO_ENABLED=1 make app"}},
+			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
 			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
 		},
 		"named it stays too":       {stage{runs: []string{"go build -what -o /app"}, env: cgoOff}, "--cross=go would not move it either", "--cross=go would not move it either"},

@@ -121,7 +121,7 @@ func (e ELF) Bytes() []byte {
 // propertyNote says which features are used, and which level is needed.
 func propertyNote(order byteOrder, level int) []byte {
 	var b []byte
-	for _, v := range []uint32{4, 32, 5, 0x554e47, 0xc0000002, 4, 3, 0, 0xc0008002, 4, 1<<level - 1, 0} { //nolint:gosec // at most 4
+	for _, v := range []uint32{4, 32, 5, 0x554e47, 0xc0000002, 4, 3, 0, 0xc0008002, 4, 1<<level - 1, 0} {
 		b = order.AppendUint32(b, v)
 	}
 	return b
@@ -157,23 +157,23 @@ func (e ELF) link(b, header []byte, order byteOrder) []byte {
 	if e.Linked.NamesLast {
 		namesAt, sectionAt = len(b)+sectionLen+e.Linked.Gap, len(b)
 	}
-	pairs = append(pairs, pair{elf.DT_STRTAB, uint64(namesAt)}, pair{elf.DT_STRSZ, uint64(len(names))}, pair{elf.DT_NULL, 0}) //nolint:gosec // small
+	pairs = append(pairs, pair{elf.DT_STRTAB, uint64(namesAt)}, pair{elf.DT_STRSZ, uint64(len(names))}, pair{elf.DT_NULL, 0})
 	var section []byte
 	for _, p := range pairs {
-		for _, v := range []uint64{uint64(p.tag), p.value} { //nolint:gosec // small
+		for _, v := range []uint64{uint64(p.tag), p.value} {
 			if e.Narrow {
-				section = order.AppendUint32(section, uint32(v)) //nolint:gosec // small
+				section = order.AppendUint32(section, uint32(v))
 			} else {
 				section = order.AppendUint64(section, v)
 			}
 		}
 	}
-	e.segment(header, order, elf.PT_DYNAMIC, uint32(sectionAt), uint32(len(section))) //nolint:gosec // small
+	e.segment(header, order, elf.PT_DYNAMIC, uint32(sectionAt), uint32(len(section)))
 	whole := make([]byte, max(namesAt+len(names), sectionAt+len(section)))
 	copy(whole, b)
 	copy(whole[namesAt:], names)
 	copy(whole[sectionAt:], section)
-	e.segment(whole[e.Headers:], order, elf.PT_LOAD, 0, uint32(len(whole))) //nolint:gosec // small
+	e.segment(whole[e.Headers:], order, elf.PT_LOAD, 0, uint32(len(whole)))
 	return whole
 }
 
