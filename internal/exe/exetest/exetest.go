@@ -160,20 +160,20 @@ func (e ELF) link(b, header []byte, order byteOrder) []byte {
 	pairs = append(pairs, pair{elf.DT_STRTAB, uint64(namesAt)}, pair{elf.DT_STRSZ, uint64(len(names))}, pair{elf.DT_NULL, 0})
 	var section []byte
 	for _, p := range pairs {
-		for _, v := range []uint64{uint64(p.tag), p.value} {
+		for _, v := range []uint64{uint64(p.tag), p.value} { //nolint:gosec // small
 			if e.Narrow {
-				section = order.AppendUint32(section, uint32(v))
+				section = order.AppendUint32(section, uint32(v)) //nolint:gosec // small
 			} else {
 				section = order.AppendUint64(section, v)
 			}
 		}
 	}
-	e.segment(header, order, elf.PT_DYNAMIC, uint32(sectionAt), uint32(len(section)))
+	e.segment(header, order, elf.PT_DYNAMIC, uint32(sectionAt), uint32(len(section))) //nolint:gosec // small
 	whole := make([]byte, max(namesAt+len(names), sectionAt+len(section)))
 	copy(whole, b)
 	copy(whole[namesAt:], names)
 	copy(whole[sectionAt:], section)
-	e.segment(whole[e.Headers:], order, elf.PT_LOAD, 0, uint32(len(whole)))
+	e.segment(whole[e.Headers:], order, elf.PT_LOAD, 0, uint32(len(whole))) //nolint:gosec // small
 	return whole
 }
 
