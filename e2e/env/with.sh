@@ -5,10 +5,4 @@
 set -a
 # shellcheck source=/dev/null
 . "$STATE/env"
-# A running environment that an older up.sh has left lacks it.
-if [ -z "${DOCKER_MULTIARCH_TRUST_IMAGE-}" ]; then
-  # shellcheck source=builder.sh
-  . "$HERE/builder.sh"
-  DOCKER_MULTIARCH_TRUST_IMAGE=$(trusted_builders ${MULTIARCH_E2E_CLASSIC-} ${MULTIARCH_E2E_CONTAINERD-} | sort -u | paste -sd, -)
-fi
 exec "$@"
