@@ -23,6 +23,7 @@ var ErrNoContent = errors.New("the engine does not show its content")
 type Content struct {
 	conn   *grpc.ClientConn
 	client contentapi.ContentClient
+	watch  watch
 }
 
 // Content connects to the engine's content, through the API endpoint by which
@@ -30,6 +31,9 @@ type Content struct {
 // BuildKit's there. The error is [ErrNoContent] if it is not.
 func (e *Engine) Content(ctx context.Context) (*Content, error) {
 	raw, err := e.api.DialHijack(ctx, "/grpc", "h2c", nil)
+	if errors.Is(err, ErrUnreachable) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
 	}
@@ -48,8 +52,10 @@ func (e *Engine) Content(ctx context.Context) (*Content, error) {
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	c := &Content{conn: conn, client: contentapi.NewContentClient(conn)}
-	if _, err := c.Has(ctx, digest.FromString("")); err != nil {
+	c := &Content{conn: conn, client: contentapi.NewContentClient(conn), watch: e.watch}
+	if _, err := c.Has(ctx, digest.FromString("")); errors.Is(err, ErrUnreachable) {
+		return nil, errors.Join(err, c.Close())
+	} else if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrNoContent, err), c.Close())
 	}
 	return c, nil
@@ -57,15 +63,22 @@ func (e *Engine) Content(ctx context.Context) (*Content, error) {
 
 // Has tells whether the engine has a blob, whole.
 func (c *Content) Has(ctx context.Context, d digest.Digest) (bool, error) {
-	_, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
-	switch native := errgrpc.ToNative(err); {
+	_, err := c.info(ctx, d)
+	switch {
 	case err == nil:
 		return true, nil
-	case cerrdefs.IsNotFound(native):
+	case cerrdefs.IsNotFound(err):
 		return false, nil
 	default:
-		return false, fmt.Errorf("look for %s in the engine: %w", d, native)
+		return false, fmt.Errorf("look for %s in the engine: %w", d, err)
 	}
+}
+
+func (c *Content) info(ctx context.Context, d digest.Digest) (*contentapi.InfoResponse, error) {
+	return attended(ctx, c.watch, func(ctx context.Context) (*contentapi.InfoResponse, error) {
+		res, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
+		return res, errgrpc.ToNative(err)
+	})
 }
 
 // originLabel begins the labels in which containerd keeps the repositories that it has fetched a blob from, or sent it to: one label a
@@ -75,11 +88,12 @@ const originLabel = "containerd.io/distribution.source."
 
 // origins are the full names of the repositories that a blob was fetched from, in no order. A blob that is not there has none.
 func (c *Content) origins(ctx context.Context, d digest.Digest) ([]string, error) {
-	res, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
-	if native := errgrpc.ToNative(err); cerrdefs.IsNotFound(native) {
+	res, err := c.info(ctx, d)
+	if cerrdefs.IsNotFound(err) {
 		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("look where the engine has %s from: %w", d, native)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look where the engine has %s from: %w", d, err)
 	}
 	var names []string
 	for label, paths := range res.GetInfo().GetLabels() {

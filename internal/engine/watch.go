@@ -72,6 +72,33 @@ func attended[T any](ctx context.Context, w watch, call func(context.Context) (T
 	return got, dead(ctx, err)
 }
 
+// hijacked makes a call for a connection. The library does not look at the context any more when it waits for the answer, so a call that
+// is given up goes on by itself, and what comes of it is dropped.
+func hijacked[T any](ctx context.Context, w watch, call func(context.Context) (T, error), drop func(T)) (T, error) {
+	type result struct {
+		got T
+		err error
+	}
+	return attended(ctx, w, func(ctx context.Context) (T, error) {
+		done := make(chan result, 1)
+		go func() {
+			got, err := call(ctx)
+			done <- result{got, err}
+		}()
+		select {
+		case r := <-done:
+			return r.got, r.err
+		case <-ctx.Done():
+			go func() {
+				if r := <-done; r.err == nil {
+					drop(r.got)
+				}
+			}()
+			return *new(T), context.Cause(ctx)
+		}
+	})
+}
+
 // dead is what a call that has failed came to: why its context has ended, if it has, be it the watch or the caller. The library
 // takes both for an engine that cannot be reached.
 func dead(ctx context.Context, err error) error {

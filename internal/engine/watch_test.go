@@ -50,7 +50,13 @@ var waits = map[string]func(context.Context, *engine.Engine) error{
 		_, err := e.Dial(ctx, "x", []string{"y"})
 		return err
 	},
-	"volume": func(ctx context.Context, e *engine.Engine) error { _, err := e.RemoveVolume(ctx, "x"); return err },
+	"volume":  func(ctx context.Context, e *engine.Engine) error { _, err := e.RemoveVolume(ctx, "x"); return err },
+	"volumes": func(ctx context.Context, e *engine.Engine) error { _, err := e.HasVolume(ctx, "x"); return err },
+	"content": func(ctx context.Context, e *engine.Engine) error { _, err := e.Content(ctx); return err },
+	"registry": func(ctx context.Context, e *engine.Engine) error {
+		_, err := e.RegistryDigest(ctx, "x:1", "")
+		return err
+	},
 }
 
 // stopped is an engine that takes connections and says nothing, except to pings as long as alive says so. Streams have begun.
@@ -71,7 +77,10 @@ func stopped(t *testing.T, alive func() bool, answer http.HandlerFunc) client.AP
 		}
 		<-req.Context().Done()
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // a request for a connection that was given up is still waiting
+		server.Close()
+	})
 	api, err := client.New(client.WithHost("tcp://"+server.Listener.Addr().String()), client.WithAPIVersion("1.41"))
 	if err != nil {
 		t.Fatal(err)

@@ -8,12 +8,12 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// The calls that this package makes, watched. ContainerWait is watched by who runs the container, and a ping by who asks.
+// The calls that this package makes, watched. ContainerWait and ImagePull are watched where they are made, and a ping by who asks.
 
 func (w watched) ContainerAttach(ctx context.Context, containerID string, options client.ContainerAttachOptions) (client.ContainerAttachResult, error) {
-	return attended(ctx, w.watch, func(ctx context.Context) (client.ContainerAttachResult, error) {
+	return hijacked(ctx, w.watch, func(ctx context.Context) (client.ContainerAttachResult, error) {
 		return w.APIClient.ContainerAttach(ctx, containerID, options)
-	})
+	}, func(res client.ContainerAttachResult) { res.Close() })
 }
 
 func (w watched) ContainerCreate(ctx context.Context, options client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
@@ -71,15 +71,15 @@ func (w watched) CopyToContainer(ctx context.Context, containerID string, option
 }
 
 func (w watched) DialHijack(ctx context.Context, url, proto string, meta map[string][]string) (net.Conn, error) {
-	return attended(ctx, w.watch, func(ctx context.Context) (net.Conn, error) {
+	return hijacked(ctx, w.watch, func(ctx context.Context) (net.Conn, error) {
 		return w.APIClient.DialHijack(ctx, url, proto, meta)
-	})
+	}, func(conn net.Conn) { _ = conn.Close() })
 }
 
 func (w watched) ExecAttach(ctx context.Context, execID string, options client.ExecAttachOptions) (client.ExecAttachResult, error) {
-	return attended(ctx, w.watch, func(ctx context.Context) (client.ExecAttachResult, error) {
+	return hijacked(ctx, w.watch, func(ctx context.Context) (client.ExecAttachResult, error) {
 		return w.APIClient.ExecAttach(ctx, execID, options)
-	})
+	}, func(res client.ExecAttachResult) { res.Close() })
 }
 
 func (w watched) ExecCreate(ctx context.Context, containerID string, options client.ExecCreateOptions) (client.ExecCreateResult, error) {
@@ -121,6 +121,20 @@ func (w watched) ImageTag(ctx context.Context, options client.ImageTagOptions) (
 func (w watched) Info(ctx context.Context, options client.InfoOptions) (client.SystemInfoResult, error) {
 	return attended(ctx, w.watch, func(ctx context.Context) (client.SystemInfoResult, error) {
 		return w.APIClient.Info(ctx, options)
+	})
+}
+
+func (w watched) DistributionInspect(
+	ctx context.Context, image string, options client.DistributionInspectOptions,
+) (client.DistributionInspectResult, error) {
+	return attended(ctx, w.watch, func(ctx context.Context) (client.DistributionInspectResult, error) {
+		return w.APIClient.DistributionInspect(ctx, image, options)
+	})
+}
+
+func (w watched) VolumeInspect(ctx context.Context, volumeID string, options client.VolumeInspectOptions) (client.VolumeInspectResult, error) {
+	return attended(ctx, w.watch, func(ctx context.Context) (client.VolumeInspectResult, error) {
+		return w.APIClient.VolumeInspect(ctx, volumeID, options)
 	})
 }
 

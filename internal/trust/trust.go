@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -99,6 +100,9 @@ func (m Images) nameOfOrigin(ctx context.Context, want reference.Named) (string,
 	return host + "/" + reference.Path(want), nil
 }
 
+// registryPatience is how long a registry may take for an answer about an image that the engine has.
+const registryPatience = 15 * time.Second
+
 // askRegistry is for an engine with a containerd store that does not show where its content is from: what the registry has under the
 // name now is the image, or nothing is proven. A registry that does not answer proves nothing, and is no error.
 func (m Images) askRegistry(ctx context.Context, id, ref string) (Basis, error) {
@@ -109,7 +113,9 @@ func (m Images) askRegistry(ctx context.Context, id, ref string) (Basis, error) 
 			return None, fmt.Errorf("credentials for %q: %w", ref, err)
 		}
 	}
-	has, err := m.RegistryDigest(ctx, ref, auth)
+	bounded, cancel := context.WithTimeout(ctx, registryPatience)
+	defer cancel()
+	has, err := m.RegistryDigest(bounded, ref, auth)
 	if err != nil || has != digest.Digest(id) {
 		return None, context.Cause(ctx)
 	}
