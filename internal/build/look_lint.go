@@ -24,12 +24,12 @@ type LintWarning struct {
 
 // linting asks the frontend for its own findings: once for each Dockerfile, in a solve that nobody sees. The frontend then looks at
 // every stage, also at those that the build does not make, whose images may not be there. Where that fails, what it says in the
-// build's own solves stands for the answer.
+// build's own solves completes the answer.
 type linting struct {
 	mu       sync.Mutex
 	found    []LintWarning
 	heard    []LintWarning // in the build's own solves
-	unlinted []string      // Dockerfiles without an answer, by the frontend's names
+	unlinted []string      // Dockerfiles without a whole answer, by the frontend's names
 }
 
 // start asks for the Dockerfiles of the solves; wait is over when all have answered.
@@ -57,7 +57,7 @@ func (l *linting) ask(ctx context.Context, s *solve, file string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil {
+	if err != nil || results.Error != nil { // then there may be a part of an answer
 		l.unlinted = append(l.unlinted, file)
 	}
 	for _, w := range results.Warnings {
@@ -94,7 +94,8 @@ func (l *linting) warnings() []LintWarning {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range l.heard {
-		if slices.Contains(l.unlinted, w.File) {
+		known := slices.ContainsFunc(l.found, func(f LintWarning) bool { return f.Rule == w.Rule && f.File == w.File && f.Line == w.Line })
+		if slices.Contains(l.unlinted, w.File) && !known {
 			l.found = append(l.found, w)
 		}
 	}
