@@ -36,7 +36,7 @@ func TestAnImageIsRunForAllItsPlatformsAtOnce(t *testing.T) {
 
 		own := s.docker("multiarch", "run", repo+":v1")
 		s.equal("the engine's own platform", own.out, "x86_64\n")
-		s.equal("what is said aside", own.err, "")
+		s.equal("what is said aside", own.err, "pulling "+repo+":v1 for linux/amd64\n")
 		s.equal("one of them", s.mustDocker("multiarch", "run", "--platform", "arm64", repo+":v1"), "aarch64")
 		two := s.docker("multiarch", "run", "--platform", "linux/arm64,linux/amd64", repo+":v1")
 		s.equal("two of them", len(said(two.out)), 2)

@@ -7,16 +7,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
 
-// Type is what an entry of a layer is.
-type Type string
+// Type is what an entry of a layer is. It is small, since a layer may have very many entries.
+type Type uint8
 
 // The types. Devices, pipes and sockets are Other.
 const (
-	File     Type = "file"
-	Dir      Type = "dir"
-	Symlink  Type = "symlink"
-	Hardlink Type = "hardlink"
-	Other    Type = "other"
+	File Type = iota + 1
+	Dir
+	Symlink
+	Hardlink
+	Other
 )
 
 // An Entry is one path of a layer. Paths have no slash before them; they are clean and stay within the image.
