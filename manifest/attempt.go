@@ -125,7 +125,8 @@ const wsaConnReset = syscall.Errno(10054)
 
 // isTransient tells the errors of a connection that broke, which may go well on the next one.
 func isTransient(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errSilent) ||
+	// net.ErrClosed: the transport has closed the connection while the body was still being sent.
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errSilent) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, wsaConnReset)
 }
 

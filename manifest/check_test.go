@@ -47,10 +47,10 @@ func TestCheckPushSaysWhyAPushWouldFail(t *testing.T) {
 		{"the repository must be made first", faultregistry.Answer(404, "NAME_UNKNOWN", "no such repository"), manifest.ErrDenied, []string{"create the repository", "NAME_UNKNOWN"}},
 		{"the name is not allowed", faultregistry.Answer(400, "NAME_INVALID", "bad"), manifest.ErrDenied, []string{"NAME_INVALID", "typo"}},
 		{"the registry is down for long", faultregistry.Answer(503, "", ""), manifest.ErrUnreachable, []string{"503 Service Unavailable"}},
-		{"the registry hangs", faultregistry.Hang, manifest.ErrUnreachable, []string{"does not answer within 50ms"}},
+		{"the registry hangs", faultregistry.Hang, manifest.ErrUnreachable, []string{"does not answer within 300ms"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, nil, func(o *manifest.Options) { o.PushCheck = 50 * time.Millisecond })
+			w := newWorld(t, nil, func(o *manifest.Options) { o.PushCheck = 300 * time.Millisecond })
 			w.faults.Add(faultregistry.Fault{Match: uploads, Do: tt.do})
 			if strings.HasSuffix(tt.name, "hangs") { // not only for the upload
 				w.faults.Clear()
