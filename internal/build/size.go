@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"io/fs"
 	"os"
@@ -30,8 +31,7 @@ func (s Source) size(ctx context.Context, paths []string) int64 {
 		return 0
 	}
 	defer root.Close()
-	count := counting{ctx: ctx, FS: root.FS(), files: maxSized}
-	count.readIgnored()
+	count := counting{ctx: ctx, FS: root.FS(), ignored: ignoredIn(s.ContextDir), files: maxSized}
 	for _, p := range paths {
 		pattern := path.Join("/", filepath.ToSlash(p))[1:]
 		if pattern == "" {
@@ -91,18 +91,19 @@ func (c *counting) ignores(file string) bool {
 	return err == nil && out
 }
 
-// readIgnored reads .dockerignore.
-func (c *counting) readIgnored() {
-	info, err := fs.Stat(c.FS, ignoreName)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxIgnoreFile {
-		return
-	}
-	file, err := c.Open(ignoreName)
+// ignoredIn is what the .dockerignore of a context leaves out; nil if that is nothing, or cannot be read: BuildKit will say why.
+func ignoredIn(dir string) *patternmatcher.PatternMatcher {
+	data, err := ReadInContext(dir, ignoreName, maxIgnoreFile)
 	if err != nil {
-		return
+		return nil
 	}
-	defer file.Close()
-	if patterns, err := ignorefile.ReadAll(file); err == nil {
-		c.ignored, _ = patternmatcher.New(patterns) // BuildKit will say what is wrong with them
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
+	if err != nil {
+		return nil
 	}
+	ignored, err := patternmatcher.New(patterns)
+	if err != nil {
+		return nil
+	}
+	return ignored
 }
