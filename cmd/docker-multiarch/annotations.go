@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // lostAnnotations says which of a request's annotations no output of it can carry.
-func lostAnnotations(r build.Request) (notes []string) {
+func lostAnnotations(r solve.Request) (notes []string) {
 	archives := len(r.Outputs.Archives) > 0
 	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load != nil
 	for _, a := range r.Annotations {
@@ -15,7 +15,7 @@ func lostAnnotations(r build.Request) (notes []string) {
 		switch {
 		case !images && len(r.Outputs.Files) > 0:
 			why = "files (type=local, type=tar) have no annotations"
-		case images && a.Level == build.OnIndexDescriptor && !archives:
+		case images && a.Level == solve.OnIndexDescriptor && !archives:
 			why = "only an archive (type=oci, type=docker) has an entry for the index itself"
 		default:
 			continue

@@ -9,15 +9,15 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // answer tells the user what a build made, writes the files that were asked for, and gives back the build's error. Standard output
 // gets the answer only: with -q the digests, else nothing that a script would have to skip.
-func answer(w *world, o buildOptions, j job, report build.Report, err error) error {
-	if _, refused := errors.AsType[*build.PreflightError](err); !o.quiet && !refused { // then no platform has got anywhere
+func answer(w *world, o buildOptions, j job, report solve.Report, err error) error {
+	if _, refused := errors.AsType[*solve.PreflightError](err); !o.quiet && !refused { // then no platform has got anywhere
 		table(w.err, report)
 		for _, line := range crossLines(report) {
 			putf(w.err, "%s\n", line)
@@ -50,7 +50,7 @@ func answer(w *world, o buildOptions, j job, report build.Report, err error) err
 }
 
 // printDigests is -q: repo@digest for what was pushed, else what the engine or an archive knows the result by.
-func printDigests(w *world, j job, report build.Report) {
+func printDigests(w *world, j job, report solve.Report) {
 	for _, repo := range j.request.Repositories() {
 		name := reference.FamiliarName(repo) + "@" + report.Target.Digest.String()
 		w.result(name, "published "+name)
@@ -62,7 +62,7 @@ func printDigests(w *world, j job, report build.Report) {
 
 // imageID is what the result is known by: the digest that was pushed; else the engine's ID, which is that of the image's configuration
 // where the store keeps single images; else the digest that archives hold. "" if no image was made.
-func imageID(report build.Report) string {
+func imageID(report solve.Report) string {
 	if len(report.Tags)+len(report.ByDigest) == 0 && len(report.Loaded) > 0 {
 		return report.Loaded[0].ID.String()
 	}
@@ -70,7 +70,7 @@ func imageID(report build.Report) string {
 }
 
 // delivered tells where the result is now.
-func delivered(out io.Writer, report build.Report) {
+func delivered(out io.Writer, report solve.Report) {
 	if len(report.Tags)+len(report.ByDigest) > 0 {
 		tags(out, report)
 	}
@@ -86,7 +86,7 @@ func delivered(out io.Writer, report build.Report) {
 }
 
 // loaded has a line for each name that the engine knows now.
-func loaded(out io.Writer, report build.Report) {
+func loaded(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "LOADED\tPLATFORM\tIMAGE ID")
@@ -107,7 +107,7 @@ func loaded(out io.Writer, report build.Report) {
 }
 
 // tags has a line for each tag; the digest on it is the one that docker pull shows.
-func tags(out io.Writer, report build.Report) {
+func tags(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	kind := "INDEX DIGEST (what docker pull shows)"
@@ -139,7 +139,7 @@ func stateNote(tag manifest.TagResult) string {
 }
 
 // sayUntouched tells where an error left the tags.
-func sayUntouched(out io.Writer, j job, report build.Report) {
+func sayUntouched(out io.Writer, j job, report solve.Report) {
 	if words := untouched(j, report); begun(report) {
 		fmt.Fprintln(out)
 		if words != "" {
@@ -149,7 +149,7 @@ func sayUntouched(out io.Writer, j job, report build.Report) {
 }
 
 // untouched is where an error left the tags, in a sentence; "" if files were written only.
-func untouched(j job, report build.Report) string {
+func untouched(j job, report solve.Report) string {
 	var moved []string
 	for _, t := range report.Tags {
 		if t.State == manifest.Moved || t.State == manifest.Overwritten {

@@ -10,22 +10,22 @@ import (
 
 	"github.com/docker/go-units"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // column is one of the table that says what became of each platform. cell gives "" where there is nothing to say.
 type column struct {
 	title string
-	cell  func(build.PlatformReport) string
+	cell  func(solve.PlatformReport) string
 }
 
 // columnsOf are the columns that have something for some platform, and those that are always there. The digests are whole and the last
 // column: they are what people copy, and a line that is cut off or wrapped by a narrow terminal loses nothing else.
-func columnsOf(report build.Report) []column {
+func columnsOf(report solve.Report) []column {
 	all := []column{
-		{"PLATFORM", func(p build.PlatformReport) string { return platform.Format(p.Platform) }},
+		{"PLATFORM", func(p solve.PlatformReport) string { return platform.Format(p.Platform) }},
 		{"BUILD", buildCell},
 		{"VERIFY", verifyCell},
 		{"TEST", testCell},
@@ -36,12 +36,12 @@ func columnsOf(report build.Report) []column {
 		if c.title == "SIZE" || c.title == "DIGEST" {
 			return false
 		}
-		return !slices.ContainsFunc(report.Platforms, func(p build.PlatformReport) bool { return c.cell(p) != "" })
+		return !slices.ContainsFunc(report.Platforms, func(p solve.PlatformReport) bool { return c.cell(p) != "" })
 	})
 }
 
 // table has a line for each platform, in the order of the index.
-func table(out io.Writer, report build.Report) {
+func table(out io.Writer, report solve.Report) {
 	if !begun(report) {
 		return
 	}
@@ -63,12 +63,12 @@ func table(out io.Writer, report build.Report) {
 }
 
 // begun tells whether the build came as far as a plan. What failed before needs no table.
-func begun(report build.Report) bool {
-	return slices.ContainsFunc(report.Platforms, func(p build.PlatformReport) bool { return p.Mode != "" })
+func begun(report solve.Report) bool {
+	return slices.ContainsFunc(report.Platforms, func(p solve.PlatformReport) bool { return p.Mode != "" })
 }
 
 // buildCell is how the platform was built, and how long that took.
-func buildCell(p build.PlatformReport) string {
+func buildCell(p solve.PlatformReport) string {
 	how := howWords(p)
 	if how == "" {
 		return ""
@@ -77,7 +77,7 @@ func buildCell(p build.PlatformReport) string {
 }
 
 // verifyCell is what was found of the executables.
-func verifyCell(p build.PlatformReport) string {
+func verifyCell(p solve.PlatformReport) string {
 	switch v := p.Verify; v.Verdict {
 	case gate.NotAsked:
 		return ""
@@ -101,7 +101,7 @@ func verifyCell(p build.PlatformReport) string {
 }
 
 // testCell counts the tests.
-func testCell(p build.PlatformReport) string {
+func testCell(p solve.PlatformReport) string {
 	failed := 0
 	for _, o := range p.Tests {
 		if !o.Passed {
@@ -124,7 +124,7 @@ func secondsText(s float64) string {
 	return fmt.Sprintf("%.1fs", s)
 }
 
-func sizeCell(p build.PlatformReport) string {
+func sizeCell(p solve.PlatformReport) string {
 	if p.Manifest.Digest == "" || p.Err != nil {
 		return ""
 	}
@@ -132,15 +132,15 @@ func sizeCell(p build.PlatformReport) string {
 }
 
 // digestCell is the image, or in a word why there is none.
-func digestCell(p build.PlatformReport) string {
+func digestCell(p solve.PlatformReport) string {
 	switch {
 	case p.Err == nil:
 		return p.Manifest.Digest.String() // none if there are files only
 	case stoppedFor(p.Err) != "":
 		return "not built: " + stoppedFor(p.Err) + " failed"
-	case stopped(p.Err) || p.Mode == "" || p.Mode == build.Impossible:
+	case stopped(p.Err) || p.Mode == "" || p.Mode == solve.Impossible:
 		return "not built"
-	case errors.Is(p.Err, build.ErrNotExported):
+	case errors.Is(p.Err, solve.ErrNotExported):
 		return "not exported"
 	}
 	return "failed"

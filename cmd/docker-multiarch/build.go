@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // buildOptions are the user's words; nothing is parsed yet.
@@ -193,18 +193,18 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 }
 
 // perform builds, when all is there that it needs. files are those that tell of it: earlier ones are removed then, and not before.
-func perform(ctx context.Context, w *world, j job, files []flagFile, progress *display) (build.Report, error) {
+func perform(ctx context.Context, w *world, j job, files []flagFile, progress *display) (solve.Report, error) {
 	if err := checkLoad(ctx, w, j.request); err != nil {
-		return build.Report{}, err
+		return solve.Report{}, err
 	}
 	r, err := prepare(ctx, w, &j, progress)
 	defer r.close()
 	if err != nil {
-		return build.Report{}, err
+		return solve.Report{}, err
 	}
 	if err := removeOutputs(files); err != nil {
-		return build.Report{}, err
+		return solve.Report{}, err
 	}
-	report, err := build.Run(ctx, j.request, r.env, r.preflight)
+	report, err := solve.Run(ctx, j.request, r.env, r.preflight)
 	return report, r.explained(ctx, w, err)
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // callStatus is the exit status of a question whose answer has been printed: a check with findings.
@@ -42,10 +42,10 @@ func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
 			return fmt.Errorf("--metadata-file could not be written: %w", err)
 		}
 	}
-	return printAnswers(w.out, *j.call, answers, func(a build.Answer) string { return j.request.Source.DockerfileOf(a.Platform).Shown })
+	return printAnswers(w.out, *j.call, answers, func(a solve.Answer) string { return j.request.Source.DockerfileOf(a.Platform).Shown })
 }
 
-func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answer, error) {
+func ask(ctx context.Context, w *world, j job, progress *display) ([]solve.Answer, error) {
 	for _, line := range j.notes {
 		if !saysDestination(line) {
 			progress.Note(line)
@@ -66,7 +66,7 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answe
 	}
 	env := conn.env
 	env.Progress = progress
-	answers, err := build.Ask(ctx, j.request, env, j.call.question)
+	answers, err := solve.Ask(ctx, j.request, env, j.call.question)
 	if brokenConnection(err) && ctx.Err() == nil {
 		err = conn.lost(ctx)
 	}
@@ -75,7 +75,7 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]build.Answe
 
 // printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the
 // Dockerfile.
-func printAnswers(out io.Writer, c call, answers []build.Answer, shown func(build.Answer) string) error {
+func printAnswers(out io.Writer, c call, answers []solve.Answer, shown func(solve.Answer) string) error {
 	groups, err := distinctAnswers(c, answers, shown)
 	if err != nil {
 		return err

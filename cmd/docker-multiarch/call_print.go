@@ -13,8 +13,8 @@ import (
 	"github.com/moby/buildkit/frontend/subrequests/targets"
 	"github.com/moby/buildkit/solver/pb"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -27,7 +27,7 @@ type answerGroup struct {
 }
 
 // distinctAnswers puts together the platforms whose answers read the same.
-func distinctAnswers(c call, answers []build.Answer, shown func(build.Answer) string) ([]answerGroup, error) {
+func distinctAnswers(c call, answers []solve.Answer, shown func(solve.Answer) string) ([]answerGroup, error) {
 	var groups []answerGroup
 	seen := map[string]int{}
 	for _, a := range answers {
@@ -158,7 +158,7 @@ func printByPlatform(out io.Writer, groups []answerGroup, c call) error {
 
 // callMetadata is the content of --metadata-file: the values of the answer by docker buildx's names, or by platform where there are
 // several platforms.
-func callMetadata(answers []build.Answer) any {
+func callMetadata(answers []solve.Answer) any {
 	all := map[string]any{}
 	for _, a := range answers {
 		values := map[string]any{}

@@ -5,15 +5,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // wayWords says how a platform is made: "emulated (qemu 7.2.22)", "cross (go)", or both.
-func wayWords(mode build.Mode, emulator string, recipes []string) string {
+func wayWords(mode solve.Mode, emulator string, recipes []string) string {
 	how := string(mode)
 	if emulator != "" {
 		how = fmt.Sprintf("%s (%s)", mode, emulator)
@@ -22,14 +22,14 @@ func wayWords(mode build.Mode, emulator string, recipes []string) string {
 		return how
 	}
 	moved := "cross (" + strings.Join(recipes, ", ") + ")"
-	if mode == build.Cross {
+	if mode == solve.Cross {
 		return moved
 	}
 	return how + ", " + moved
 }
 
 // plannedWay is wayWords of a plan's job.
-func plannedWay(plan build.Plan, i int) string {
+func plannedWay(plan solve.Plan, i int) string {
 	var recipes []string
 	if i < len(plan.Moved) {
 		for _, s := range plan.Moved[i].Steps {
@@ -87,7 +87,7 @@ func (l *platformLines) all() (all []string) {
 }
 
 // movedLines say which stages do not run under an emulator, before they run.
-func movedLines(plan build.Plan) []string {
+func movedLines(plan solve.Plan) []string {
 	var said platformLines
 	for i, moved := range plan.Moved {
 		for _, s := range moved.Stages {
@@ -104,7 +104,7 @@ func movedLines(plan build.Plan) []string {
 }
 
 // nativeOf is the platform that moved steps run on.
-func nativeOf(plan build.Plan, moved cross.Moved) string {
+func nativeOf(plan solve.Plan, moved cross.Moved) string {
 	for _, s := range moved.Steps {
 		if p, ok := plan.Programs[s.Digest]; ok {
 			return platform.Format(p.Platform)
@@ -121,7 +121,7 @@ const (
 
 // crossLines say after a build what it has saved that steps did not run under an emulator, which platforms were built again because that
 // did not do, and what would have to be changed to save more.
-func crossLines(r build.Report) (all []string) {
+func crossLines(r solve.Report) (all []string) {
 	avoided, known := 0.0, false
 	var back platformLines
 	for _, p := range r.Platforms {
@@ -140,7 +140,7 @@ func crossLines(r build.Report) (all []string) {
 
 // crossAdvice is for stages that one change of the Dockerfile, or the name of a recipe, would let run without an emulator. What a recipe does
 // not know is no matter of a change.
-func crossAdvice(r build.Report) []string {
+func crossAdvice(r solve.Report) []string {
 	var advice platformLines
 	for _, p := range r.Platforms {
 		for _, s := range p.Cross.Stages {

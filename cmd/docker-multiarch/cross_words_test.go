@@ -8,10 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -23,40 +23,40 @@ var (
 )
 
 // crossed is a plan for three platforms: linux/arm64 and linux/arm/v7 have a stage that is moved, linux/arm64 one that is not as well.
-func crossed() build.Outlook {
+func crossed() solve.Outlook {
 	steps := func(d digest.Digest) []cross.Step {
 		return []cross.Step{{Digest: "sha256:mod", Recipe: "go"}, {Digest: d, Recipe: "go", Edited: true}}
 	}
 	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
 	stays := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo}
 	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}}
-	run := func(line int, stage, text string, runs build.Mode, by string, on platform.Platform, ps ...platform.Platform) build.PlannedStep {
-		return build.PlannedStep{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
+	run := func(line int, stage, text string, runs solve.Mode, by string, on platform.Platform, ps ...platform.Platform) solve.PlannedStep {
+		return solve.PlannedStep{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
 	}
-	native := build.Program{Step: graph.Step{Platform: amd64}, Mode: build.Native}
-	return build.Outlook{
-		Plan: build.Plan{
-			Jobs: []build.Job{
-				{Node: "default", Platform: amd64, Mode: build.Native},
-				{Node: "default", Platform: armV7, Mode: build.Cross},
-				{Node: "default", Platform: arm64, Mode: build.Emulated, Emulator: "qemu 7.2.22"},
+	native := solve.Program{Step: graph.Step{Platform: amd64}, Mode: solve.Native}
+	return solve.Outlook{
+		Plan: solve.Plan{
+			Jobs: []solve.Job{
+				{Node: "default", Platform: amd64, Mode: solve.Native},
+				{Node: "default", Platform: armV7, Mode: solve.Cross},
+				{Node: "default", Platform: arm64, Mode: solve.Emulated, Emulator: "qemu 7.2.22"},
 			},
-			Programs: map[digest.Digest]build.Program{"sha256:mod": native, "sha256:arm": native, "sha256:arm64": native},
+			Programs: map[digest.Digest]solve.Program{"sha256:mod": native, "sha256:arm": native, "sha256:arm64": native},
 			Moved: []cross.Moved{
 				{},
 				{Steps: steps("sha256:arm"), Stages: []cross.Stage{moved}},
 				{Steps: steps("sha256:arm64"), Stages: []cross.Stage{moved, stays, result}},
 			},
 		},
-		Steps: []build.PlannedStep{
-			run(2, "build", "RUN go mod download", build.Cross, "go", amd64, amd64, armV7, arm64),
-			run(3, "build", "RUN go build ./a", build.Native, "", amd64, amd64),
-			run(3, "build", "RUN go build ./a", build.Cross, "go", amd64, armV7),
-			run(3, "build", "RUN go build ./a", build.Cross, "go", amd64, arm64),
-			run(5, "native", "RUN go build ./b", build.Emulated, "", arm64, arm64),
+		Steps: []solve.PlannedStep{
+			run(2, "build", "RUN go mod download", solve.Cross, "go", amd64, amd64, armV7, arm64),
+			run(3, "build", "RUN go build ./a", solve.Native, "", amd64, amd64),
+			run(3, "build", "RUN go build ./a", solve.Cross, "go", amd64, armV7),
+			run(3, "build", "RUN go build ./a", solve.Cross, "go", amd64, arm64),
+			run(5, "native", "RUN go build ./b", solve.Emulated, "", arm64, arm64),
 			{File: "Dockerfile", Line: 8, Stage: "stage-2", Text: "COPY --from=build /a /a", Platforms: []platform.Platform{amd64, armV7, arm64}},
 		},
-		Stages: []build.PlannedStage{
+		Stages: []solve.PlannedStage{
 			{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true, Platforms: []platform.Platform{armV7, arm64}},
 			{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo, Platforms: []platform.Platform{arm64}},
 			{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}, Platforms: []platform.Platform{arm64}},
@@ -125,7 +125,7 @@ func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 	r := ran()
 	why := recipe.Reason{Check: "no-recipe", Message: "recipe node, which is for what it does, is used by name only", Fix: "--cross=auto,node moves it"}
 	for i := range r.Platforms {
-		r.Platforms[i].Cross = build.Crossing{Stages: []cross.Stage{{Name: "assets", Why: why}}}
+		r.Platforms[i].Cross = solve.Crossing{Stages: []cross.Stage{{Name: "assets", Why: why}}}
 	}
 	want := []string{
 		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node, which is for what it does, is used by name only; --cross=auto,node moves it",
@@ -136,20 +136,20 @@ func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 }
 
 // ran is the report of such a build.
-func ran() build.Report {
+func ran() solve.Report {
 	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
 	stays := cross.Stage{File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo}
-	step := build.CrossStep{Recipe: "go", Stage: "build", Text: "RUN go build ./a", File: "Dockerfile", Line: 3, Seconds: 6.5004}
-	return build.Report{Platforms: []build.PlatformReport{
-		{Platform: amd64, Mode: build.Native, Seconds: 5},
-		{Platform: armV7, Mode: build.Cross, Seconds: 7, Cross: build.Crossing{Steps: []build.CrossStep{step}, Stages: []cross.Stage{moved}, Avoided: 100.4}},
+	step := solve.CrossStep{Recipe: "go", Stage: "build", Text: "RUN go build ./a", File: "Dockerfile", Line: 3, Seconds: 6.5004}
+	return solve.Report{Platforms: []solve.PlatformReport{
+		{Platform: amd64, Mode: solve.Native, Seconds: 5},
+		{Platform: armV7, Mode: solve.Cross, Seconds: 7, Cross: solve.Crossing{Steps: []solve.CrossStep{step}, Stages: []cross.Stage{moved}, Avoided: 100.4}},
 		{
-			Platform: arm64, Mode: build.Emulated, Emulator: "qemu 7.2.22", Seconds: 70,
-			Cross: build.Crossing{Steps: []build.CrossStep{step}, Stages: []cross.Stage{moved, stays}, Avoided: 28},
+			Platform: arm64, Mode: solve.Emulated, Emulator: "qemu 7.2.22", Seconds: 70,
+			Cross: solve.Crossing{Steps: []solve.CrossStep{step}, Stages: []cross.Stage{moved, stays}, Avoided: 28},
 		},
 		{
-			Platform: platform.Platform{OS: "linux", Architecture: "s390x"}, Mode: build.Emulated, Seconds: 80,
-			Cross: build.Crossing{Stages: []cross.Stage{moved, stays}, Back: `"RUN go build ./a" failed`},
+			Platform: platform.Platform{OS: "linux", Architecture: "s390x"}, Mode: solve.Emulated, Seconds: 80,
+			Cross: solve.Crossing{Stages: []cross.Stage{moved, stays}, Back: `"RUN go build ./a" failed`},
 		},
 	}}
 }

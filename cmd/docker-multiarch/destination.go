@@ -13,8 +13,8 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -149,7 +149,7 @@ func (j *job) keeps(outs []output, dest destinations) error {
 
 // checkDelete refuses to empty a folder that is not below the working directory, unless that is allowed, as docker buildx does
 // (build/opt.go).
-func checkDelete(outs []build.Files, allowed []string) error {
+func checkDelete(outs []solve.Files, allowed []string) error {
 	for _, f := range outs {
 		if !f.Delete || slices.Contains(allowed, localDelete) || below(f.Dest) {
 			continue
@@ -196,7 +196,7 @@ func checkStdout(w *world, o buildOptions, output string) error {
 
 // checkLoad asks the engine whether its image store can hold what it is to be loaded with, where there can be a doubt. The builder's own
 // platform, when none was asked for, is the engine's.
-func checkLoad(ctx context.Context, w *world, r build.Request) error {
+func checkLoad(ctx context.Context, w *world, r solve.Request) error {
 	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.OS != "linux" })
 	if l := r.Outputs.Load; l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
 		return nil

@@ -8,21 +8,21 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // destinations are where the result goes, checked, from the outputs as they were written.
 type destinations struct {
-	outputs  build.Outputs
+	outputs  solve.Outputs
 	pushes   []pushed
 	loads    []pushed                // into the engine's store
 	family   string                  // that an output asks for; "" if none does
 	insecure bool                    // registry.insecure=true
 	names    []reference.NamedTagged // of all outputs, each once
-	annotate build.Annotations
+	annotate solve.Annotations
 
 	naming naming
 	stdout string // the output that standard output is taken by
@@ -117,20 +117,20 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 		if d.outputs.Load != nil { // there is one store: it gets the names of all
 			names = union(d.outputs.Load.Names, names)
 		}
-		d.outputs.Load = &build.Load{Names: names, Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
+		d.outputs.Load = &solve.Load{Names: names, Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
 		return nil
 	}
 	if o.kind == "docker" && !tar {
 		return fmt.Errorf("--output %q: a folder holds an OCI layout: use type=oci,tar=false", o.words)
 	}
 	dest, err := d.dest(o, !tar)
-	d.outputs.Archives = append(d.outputs.Archives, build.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
+	d.outputs.Archives = append(d.outputs.Archives, solve.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
 	return err
 }
 
 // files is type=local and type=tar.
 func (d *destinations) files(o output) error {
-	f := build.Files{Tar: o.kind == "tar", Attrs: maps.Clone(o.attrs)}
+	f := solve.Files{Tar: o.kind == "tar", Attrs: maps.Clone(o.attrs)}
 	var err error
 	if f.Dest, err = d.dest(o, !f.Tar); err != nil {
 		return err
@@ -161,12 +161,12 @@ func (d *destinations) dest(o output, folder bool) (string, error) {
 	case folder && o.dest == "-":
 		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output; use type=tar or tar=true", o.words)
 	case folder:
-		if err := build.CheckFolder(o.dest); err != nil {
+		if err := solve.CheckFolder(o.dest); err != nil {
 			return "", fmt.Errorf("--output %q: %w", o.words, err)
 		}
 		return o.dest, nil
 	case o.dest != "" && o.dest != "-":
-		if err := build.CheckFile(o.dest); err != nil {
+		if err := solve.CheckFile(o.dest); err != nil {
 			return "", fmt.Errorf("--output %q: %w", o.words, err)
 		}
 		return o.dest, nil
@@ -215,7 +215,7 @@ func (d *destinations) common(o output) error {
 }
 
 // apply puts the destinations into the request, whose platforms and media types are settled.
-func (d destinations) apply(r *build.Request) error {
+func (d destinations) apply(r *solve.Request) error {
 	r.Outputs = d.outputs
 	r.Insecure = d.insecure
 	r.Annotations = append(d.annotate, r.Annotations...)
@@ -232,7 +232,7 @@ func (d destinations) apply(r *build.Request) error {
 }
 
 // checkFamily refuses what a Docker manifest list has no place for, and annotations of platforms that nobody asked for.
-func checkFamily(r build.Request) error {
+func checkFamily(r solve.Request) error {
 	if r.MediaTypes == manifest.Docker && len(r.Annotations) > 0 {
 		a := r.Annotations[0]
 		return fmt.Errorf("the annotation %s=%s (%s) has no place in Docker media types: leave it out, or use --media-types oci", a.Key, a.Value, a.Level)

@@ -19,9 +19,9 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -103,10 +103,10 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		return nil, err
 	}
 	solver := solver{client}
-	env := build.Env{
+	env := solve.Env{
 		Auth:   logins.forBuilder(opt.note),
 		Client: clientName(),
-		Node: build.Node{
+		Node: solve.Node{
 			Name: node.Builder, Solver: solver, Blobs: builder.NewBlobs(client), Platforms: node.Platforms, CPUs: node.NCPU,
 			OnHost: node.Network == "host", HostChosen: node.HostChosen,
 			Probe: func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
@@ -137,10 +137,10 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 	}, nil
 }
 
-// solver adapts BuildKit's client to build.Solver.
+// solver adapts BuildKit's client to solve.Solver.
 type solver struct{ *client.Client }
 
-// Serve implements build.Solver.
+// Serve implements solve.Solver.
 func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 	return sess.Run(ctx, grpchijack.Dialer(s.ControlClient()))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -131,8 +131,8 @@ func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
 	s390x := platformsOf(t, "linux/s390x")
 	broken := ins.Status
 	broken.Archs = []emulation.Support{{Arch: "arm64", Mode: emulation.None, Handlers: ins.Handlers[1:]}}
-	step := func(mode build.Mode, crashed bool) error {
-		return &build.StepError{Platform: s390x[0], Mode: mode, Emulator: "qemu 7.2.22", Crashed: crashed, Err: errors.New("exit code: 139")}
+	step := func(mode solve.Mode, crashed bool) error {
+		return &solve.StepError{Platform: s390x[0], Mode: mode, Emulator: "qemu 7.2.22", Crashed: crashed, Err: errors.New("exit code: 139")}
 	}
 	for name, tt := range map[string]struct {
 		err  error
@@ -151,12 +151,12 @@ func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
 			[]string{"load tonistiigi/binfmt:x on the engine", "--image", "qemu-user-static"},
 		},
 		"a build that may not install": {
-			&build.CannotRunError{Node: "a", Platforms: s390x}, []string{"docker multiarch emulators install linux/s390x", "cross-compile"},
+			&solve.CannotRunError{Node: "a", Platforms: s390x}, []string{"docker multiarch emulators install linux/s390x", "cross-compile"},
 		},
-		"an emulator that crashed":  {step(build.Emulated, true), []string{"qemu 7.2.22", "linux/s390x", "not your program's fault", "--force"}},
-		"BuildKit's that crashed":   {step(build.EmulatedBuilder, true), []string{"BuildKit's own", "emulators install linux/s390x"}},
-		"a handler that went":       {step(build.Emulated, false), []string{"docker multiarch emulators status linux/s390x"}},
-		"a program of another kind": {step(build.Native, false), []string{"another platform than the one"}},
+		"an emulator that crashed":  {step(solve.Emulated, true), []string{"qemu 7.2.22", "linux/s390x", "not your program's fault", "--force"}},
+		"BuildKit's that crashed":   {step(solve.EmulatedBuilder, true), []string{"BuildKit's own", "emulators install linux/s390x"}},
+		"a handler that went":       {step(solve.Emulated, false), []string{"docker multiarch emulators status linux/s390x"}},
+		"a program of another kind": {step(solve.Native, false), []string{"another platform than the one"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := hintFor(fmt.Errorf("wrapped: %w", tt.err))

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // howWords says how a platform was made.
-func howWords(p build.PlatformReport) string {
+func howWords(p solve.PlatformReport) string {
 	var recipes []string
 	for _, s := range p.Cross.Steps {
 		recipes = append(recipes, s.Recipe)
@@ -24,14 +24,14 @@ func howWords(p build.PlatformReport) string {
 }
 
 // stepHint is what to think of a step that did not run well, and what to try.
-func stepHint(e *build.StepError) string {
+func stepHint(e *solve.StepError) string {
 	name, emulator := platform.Format(e.Platform), "the emulator"
 	if e.Emulator != "" {
 		emulator += " (" + e.Emulator + ")"
 	}
 	cross := "cross-compile in a stage FROM --platform=$BUILDPLATFORM"
 	switch {
-	case e.Crashed && e.Mode == build.Emulated:
+	case e.Crashed && e.Mode == solve.Emulated:
 		return fmt.Sprintf("for %s, %s crashed in this step; most likely it is not your program's fault. Build again,\n"+
 			"      or get a newer one: docker multiarch emulators install --force --source image %s\n      or %s", name, emulator, name, cross)
 	case e.Crashed:

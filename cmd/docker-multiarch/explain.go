@@ -15,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -87,7 +87,7 @@ func explain(out io.Writer, err error) int {
 	if lost, ok := errors.AsType[*lostAnswer](err); ok && lost.silent() {
 		return signalStatus(syscall.SIGPIPE)
 	}
-	if output, ok := errors.AsType[*build.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
+	if output, ok := errors.AsType[*solve.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
 		return signalStatus(syscall.SIGPIPE) // that nobody reads on is no news to the user
 	}
 	if errors.Is(err, context.Canceled) {
@@ -95,7 +95,7 @@ func explain(out io.Writer, err error) int {
 		return exitInterrupted
 	}
 	printTrace(out, err)
-	if refused, ok := errors.AsType[*build.PreflightError](err); ok && len(refused.Findings) > 1 {
+	if refused, ok := errors.AsType[*solve.PreflightError](err); ok && len(refused.Findings) > 1 {
 		explainFindings(out, refused)
 		return statusOf(err)
 	}
@@ -126,7 +126,7 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[*unknown](err); ok {
 		return exitUnknown
 	}
-	if _, ok := errors.AsType[*build.PushError](err); ok {
+	if _, ok := errors.AsType[*solve.PushError](err); ok {
 		return exitPush
 	}
 	if lost, ok := errors.AsType[*lostAnswer](err); ok {
@@ -145,20 +145,20 @@ func hintFor(err error) string {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
 	}
-	if refused, ok := errors.AsType[*build.PreflightError](err); ok && refused.Findings[0].Fix != "" {
+	if refused, ok := errors.AsType[*solve.PreflightError](err); ok && refused.Findings[0].Fix != "" {
 		return refused.Findings[0].Fix
 	}
-	if output, ok := errors.AsType[*build.OutputError](err); ok {
+	if output, ok := errors.AsType[*solve.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
 	}
-	if _, ok := errors.AsType[*build.HostNetworkError](err); ok {
+	if _, ok := errors.AsType[*solve.HostNetworkError](err); ok {
 		return "if the Dockerfile may decide that: " + hostNetworkFlag
 	}
-	if _, ok := errors.AsType[*build.CacheError](err); ok {
+	if _, ok := errors.AsType[*solve.CacheError](err); ok {
 		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
 			"      or let --cache-to fail without the build: ignore-error=true"
 	}
-	if _, ok := errors.AsType[*build.ScannerError](err); ok {
+	if _, ok := errors.AsType[*solve.ScannerError](err); ok {
 		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
 	}
 	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
@@ -170,16 +170,16 @@ func hintFor(err error) string {
 	if errors.Is(err, engine.ErrUnreachable) {
 		return "docker context ls lists the engines that are known, docker context use chooses one"
 	}
-	if cannot, ok := errors.AsType[*build.CannotRunError](err); ok {
+	if cannot, ok := errors.AsType[*solve.CannotRunError](err); ok {
 		return cannotRunHint(cannot)
 	}
-	if step, ok := errors.AsType[*build.StepError](err); ok {
+	if step, ok := errors.AsType[*solve.StepError](err); ok {
 		return stepHint(step)
 	}
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
 		return missingHint(missing)
 	}
-	if _, ok := errors.AsType[*build.UnknownStageError](err); ok {
+	if _, ok := errors.AsType[*solve.UnknownStageError](err); ok {
 		return "--cross takes RECIPE for all stages, or RECIPE:STAGE with the name of a FROM … AS STAGE"
 	}
 	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
@@ -189,7 +189,7 @@ func hintFor(err error) string {
 }
 
 // cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.
-func cannotRunHint(cannot *build.CannotRunError) string {
+func cannotRunHint(cannot *solve.CannotRunError) string {
 	install := "docker multiarch emulators install " + strings.Join(platform.FormatAll(cannot.Platforms), " ")
 	if missing, ok := errors.AsType[*emulation.MissingError](cannot.Err); ok {
 		install = missingHint(missing)

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -72,7 +72,7 @@ func (f finding) text() string {
 }
 
 // findingsOf are those of a build, in the order of its platforms.
-func findingsOf(report build.Report) (all []gate.Finding) {
+func findingsOf(report solve.Report) (all []gate.Finding) {
 	for _, p := range report.Platforms {
 		for _, f := range p.Verify.Findings {
 			f.Platform = platform.Format(p.Platform)

@@ -13,7 +13,7 @@ import (
 	"github.com/moby/buildkit/util/gitutil"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // pairs parses key=value flags; a repeated key keeps its last value.
@@ -193,7 +193,7 @@ func parseSSH(values []string, context string) ([]sshprovider.AgentConfig, error
 }
 
 func isGitSSH(context string) bool {
-	if _, local := build.LocalContext(context); local {
+	if _, local := solve.LocalContext(context); local {
 		return false
 	}
 	u, err := gitutil.ParseURL(context)

@@ -14,7 +14,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/pflag"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // cacheOptions are the user's words about caches.
@@ -30,7 +30,7 @@ func addCacheFlags(f *pflag.FlagSet, o *cacheOptions) {
 		`Whether platforms see one another's files in "RUN --mount=type=cache" ("auto", "shared", "isolated")`)
 }
 
-func parseCache(o cacheOptions, lookup func(string) (string, bool)) (c build.Cache, err error) {
+func parseCache(o cacheOptions, lookup func(string) (string, bool)) (c solve.Cache, err error) {
 	if c.From, err = parseCaches("--cache-from", o.from, lookup, checkImport); err != nil {
 		return c, err
 	}
@@ -40,7 +40,7 @@ func parseCache(o cacheOptions, lookup func(string) (string, bool)) (c build.Cac
 	if err := distinct(c.To); err != nil {
 		return c, err
 	}
-	mounts := map[string]build.CacheMounts{"": build.AutoMounts, "auto": build.AutoMounts, "shared": build.SharedMounts, "isolated": build.IsolatedMounts}
+	mounts := map[string]solve.CacheMounts{"": solve.AutoMounts, "auto": solve.AutoMounts, "shared": solve.SharedMounts, "isolated": solve.IsolatedMounts}
 	var ok bool
 	if c.Mounts, ok = mounts[o.mounts]; !ok {
 		return c, fmt.Errorf("--cache-mounts %q is not one of auto, shared, isolated", o.mounts)
@@ -51,8 +51,8 @@ func parseCache(o cacheOptions, lookup func(string) (string, bool)) (c build.Cac
 // parseCaches reads the values as docker buildx does: "type=TYPE,key=value,…", or references alone, also several with commas. What
 // lacks the environment of its service is left out, as there: a workflow that has a cache on GitHub builds elsewhere without it.
 func parseCaches(
-	flag string, values []string, lookup func(string) (string, bool), check func(build.CacheEntry) error,
-) (entries []build.CacheEntry, err error) {
+	flag string, values []string, lookup func(string) (string, bool), check func(solve.CacheEntry) error,
+) (entries []solve.CacheEntry, err error) {
 	for _, v := range values {
 		if v == "" {
 			continue
@@ -74,23 +74,23 @@ func parseCaches(
 	return entries, nil
 }
 
-func parseCacheValue(value string) (entries []build.CacheEntry, err error) {
+func parseCacheValue(value string) (entries []solve.CacheEntry, err error) {
 	fields, err := csv.NewReader(strings.NewReader(value)).Read()
 	if err != nil {
 		return nil, err
 	}
 	if strings.Contains(value, "=") {
 		e, err := parseCacheFields(fields)
-		return []build.CacheEntry{e}, err
+		return []solve.CacheEntry{e}, err
 	}
 	for _, ref := range fields {
-		entries = append(entries, build.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}})
+		entries = append(entries, solve.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}})
 	}
 	return entries, nil
 }
 
-func parseCacheFields(fields []string) (build.CacheEntry, error) {
-	e := build.CacheEntry{Attrs: map[string]string{}}
+func parseCacheFields(fields []string) (solve.CacheEntry, error) {
+	e := solve.CacheEntry{Attrs: map[string]string{}}
 	for _, field := range fields {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok {
@@ -113,7 +113,7 @@ func parseCacheFields(fields []string) (build.CacheEntry, error) {
 }
 
 // checkAttrs finds what BuildKit would refuse when everything is built, or pass over in silence.
-func checkAttrs(e build.CacheEntry) error {
+func checkAttrs(e solve.CacheEntry) error {
 	for _, key := range []string{"ignore-error", "image-manifest", "oci-mediatypes", "force-compression", "reset"} {
 		if v, ok := e.Attrs[key]; ok {
 			if _, err := strconv.ParseBool(v); err != nil {
@@ -134,7 +134,7 @@ func checkAttrs(e build.CacheEntry) error {
 	if e.Type != "registry" {
 		return nil
 	}
-	ref := strings.ReplaceAll(e.Attrs["ref"], build.PlatformMark, "linux-amd64")
+	ref := strings.ReplaceAll(e.Attrs["ref"], solve.PlatformMark, "linux-amd64")
 	if ref == "" {
 		return errors.New("type=registry needs ref=NAME[:TAG]")
 	}
@@ -144,7 +144,7 @@ func checkAttrs(e build.CacheEntry) error {
 	return nil
 }
 
-func checkImport(e build.CacheEntry) error {
+func checkImport(e solve.CacheEntry) error {
 	if e.Type == "inline" {
 		return errors.New("an inline cache is imported from its image: type=registry,ref=IMAGE")
 	}
@@ -154,7 +154,7 @@ func checkImport(e build.CacheEntry) error {
 	return checkAttrs(e)
 }
 
-func checkExport(e build.CacheEntry) error {
+func checkExport(e solve.CacheEntry) error {
 	if err := checkAttrs(e); err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func checkExport(e build.CacheEntry) error {
 	if e.Attrs["dest"] == "" {
 		return errors.New("type=local needs dest=FOLDER")
 	}
-	return writable(strings.ReplaceAll(e.Attrs["dest"], build.PlatformMark, "linux-amd64"))
+	return writable(strings.ReplaceAll(e.Attrs["dest"], solve.PlatformMark, "linux-amd64"))
 }
 
 // writable finds out whether a folder could be written to, or made, without making it.
@@ -193,7 +193,7 @@ func writable(dir string) error {
 }
 
 // distinct refuses two exports to one place: the last would be all that is left.
-func distinct(to []build.CacheEntry) error {
+func distinct(to []solve.CacheEntry) error {
 	for i, e := range to {
 		for _, other := range to[:i] {
 			place := func(key string) bool { return e.Attrs[key] != "" && e.Attrs[key] == other.Attrs[key] }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -88,9 +88,9 @@ func (j *job) ownValues(w *world, o buildOptions) error {
 	if r.BuildArgs, err = parseBuildArgs(sorted[""], w.lookupEnv); err != nil {
 		return err
 	}
-	r.Target, r.Own = target, map[string]build.Own{}
+	r.Target, r.Own = target, map[string]solve.Own{}
 	for _, p := range platform.FormatAll(r.Platforms) {
-		own := build.Own{Target: targets[p]}
+		own := solve.Own{Target: targets[p]}
 		if own.BuildArgs, err = parseBuildArgs(sorted[p], w.lookupEnv); err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/moby/buildkit/util/entitlements"
 	"github.com/spf13/pflag"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // stepOptions say how RUN steps are run, and what a build is allowed.
@@ -60,7 +60,7 @@ func (l legacyLimit) Set(value string) error {
 }
 
 // steps parses what is said about RUN steps.
-func (o stepOptions) steps(noCache bool) (s build.Steps, err error) {
+func (o stepOptions) steps(noCache bool) (s solve.Steps, err error) {
 	if noCache && len(o.noCacheFilter) > 0 {
 		return s, errors.New("--no-cache and --no-cache-filter contradict each other: one is for all stages, the other for some")
 	}

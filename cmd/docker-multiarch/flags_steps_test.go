@@ -7,29 +7,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 func TestWhatIsSaidAboutStepsIsWhatBuildKitIsTold(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args []string
-		want build.Steps
+		want solve.Steps
 	}{
-		"nothing":                    {nil, build.Steps{}},
-		"a cgroup":                   {[]string{"--cgroup-parent", "/mine"}, build.Steps{CgroupParent: "/mine"}},
-		"shared memory":              {[]string{"--shm-size", "128m"}, build.Steps{ShmSize: 128 << 20}},
-		"ulimits, the last one wins": {[]string{"--ulimit", "nofile=1:2", "--ulimit", "core=3", "--ulimit", "nofile=5:6"}, build.Steps{Ulimits: []string{"core=3:3", "nofile=5:6"}}},
+		"nothing":                    {nil, solve.Steps{}},
+		"a cgroup":                   {[]string{"--cgroup-parent", "/mine"}, solve.Steps{CgroupParent: "/mine"}},
+		"shared memory":              {[]string{"--shm-size", "128m"}, solve.Steps{ShmSize: 128 << 20}},
+		"ulimits, the last one wins": {[]string{"--ulimit", "nofile=1:2", "--ulimit", "core=3", "--ulimit", "nofile=5:6"}, solve.Steps{Ulimits: []string{"core=3:3", "nofile=5:6"}}},
 		"limits": {
 			[]string{"--resource", "memory=2g", "--resource", "memory-swap=-1", "--resource", "cpuset-cpus=0,1", "--resource", "cpu-quota=50000"},
-			build.Steps{Limits: map[string]string{"memory": "2147483648", "memswap": "-1", "cpusetcpus": "0,1", "cpuquota": "50000"}},
+			solve.Steps{Limits: map[string]string{"memory": "2147483648", "memswap": "-1", "cpusetcpus": "0,1", "cpuquota": "50000"}},
 		},
 		"limits as docker build had them, and the newer words win": {
 			[]string{"-m", "1g", "-c", "512", "--cpuset-mems", "0", "--resource", "memory=2g"},
-			build.Steps{Limits: map[string]string{"memory": "2147483648", "cpushares": "512", "cpusetmems": "0"}},
+			solve.Steps{Limits: map[string]string{"memory": "2147483648", "cpushares": "512", "cpusetmems": "0"}},
 		},
-		"no limit":     {[]string{"--resource", "memory=0", "--resource", "cpu-shares=0"}, build.Steps{}},
-		"stages":       {[]string{"--no-cache-filter", "a,b", "--no-cache-filter", "c"}, build.Steps{NoCache: []string{"a", "b", "c"}}},
-		"entitlements": {[]string{"--allow", "security.insecure", "--allow", "device=vendor.com/x=all", "--allow", localDelete}, build.Steps{Entitlements: []string{"security.insecure", "device=vendor.com/x=all"}}},
+		"no limit":     {[]string{"--resource", "memory=0", "--resource", "cpu-shares=0"}, solve.Steps{}},
+		"stages":       {[]string{"--no-cache-filter", "a,b", "--no-cache-filter", "c"}, solve.Steps{NoCache: []string{"a", "b", "c"}}},
+		"entitlements": {[]string{"--allow", "security.insecure", "--allow", "device=vendor.com/x=all", "--allow", localDelete}, solve.Steps{Entitlements: []string{"security.insecure", "device=vendor.com/x=all"}}},
 	} {
 		o := parsed(t, append(tt.args, ".")...)
 		got, err := o.steps.steps(false)

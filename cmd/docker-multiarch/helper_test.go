@@ -17,16 +17,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
-	"github.com/docker-multiarch/docker-multiarch/internal/build/buildtest"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // stage is a world without an engine: a builder and a registry for tests, and a project in the working directory.
 type stage struct {
-	*buildtest.Builder
+	*buildkittest.Builder
 	t        *testing.T
 	w        *world
 	host     string
@@ -60,8 +60,8 @@ func (b *buffer) String() string {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{Builder: buildtest.New(t), t: t, env: map[string]string{}}
-	s.host, s.faults = buildtest.NewRegistry(t)
+	s := &stage{Builder: buildkittest.New(t), t: t, env: map[string]string{}}
+	s.host, s.faults = buildkittest.NewRegistry(t)
 	s.connecting = func(context.Context, connectOptions) error { return nil }
 	s.w = &world{
 		in: strings.NewReader(""), out: &s.out, err: &s.err,
@@ -89,7 +89,7 @@ func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, e
 	}
 	emulated := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated}, {Arch: "arm", Mode: emulation.Builder}}}
 	gateway := func(context.Context) (string, error) { return "192.0.2.1", nil }
-	return &connection{close: func() {}, gateway: gateway, env: build.Env{Client: "test", Node: build.Node{
+	return &connection{close: func() {}, gateway: gateway, env: solve.Env{Client: "test", Node: solve.Node{
 		Name: "default", Solver: s.Builder, Blobs: s.Builder, Platforms: s.Platforms, CPUs: 2,
 		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
 		Install: func(context.Context, []platform.Platform) error {

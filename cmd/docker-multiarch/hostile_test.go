@@ -17,9 +17,9 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -76,13 +76,13 @@ func with[T any](v T, change func(*T)) T {
 
 // printers are all functions of this package that print what another may have chosen, with hostile values.
 func printers() map[string]func(io.Writer) {
-	report := with(filled[build.Report](), func(r *build.Report) { r.ByDigest = nil }) // names that were parsed
+	report := with(filled[solve.Report](), func(r *solve.Report) { r.ByDigest = nil }) // names that were parsed
 	for i := range report.Platforms {
 		report.Platforms[i].Verify.Findings[0].Severity = gate.Error
 	}
 	findings := report.Platforms[0].Verify.Findings
-	refused := &build.PreflightError{Findings: filled[[]build.Finding]()}
-	asked := job{request: build.Request{}}
+	refused := &solve.PreflightError{Findings: filled[[]solve.Finding]()}
+	asked := job{request: solve.Request{}}
 	plan := with(filled[planShown](), func(p *planShown) { p.Findings[0].Severity, p.Findings[1].Severity = "warning", "error" })
 	difference := filled[diffRow]()
 	warned := warnings{}
@@ -97,7 +97,7 @@ func printers() map[string]func(io.Writer) {
 			_ = t.Flush()
 		}
 	}
-	answers := []build.Answer{{Values: map[string][]byte{"result.txt": []byte(hostile), "version": []byte("9")}}}
+	answers := []solve.Answer{{Values: map[string][]byte{"result.txt": []byte(hostile), "version": []byte("9")}}}
 	inspected := with(filled[builderRow](), func(r *builderRow) {
 		details := filled[nodeDetails]()
 		r.Nodes[0].nodeDetails = &details
@@ -157,7 +157,7 @@ func printers() map[string]func(io.Writer) {
 			_ = printByPlatform(out, []answerGroup{{platforms: []string{hostile}, text: `"x"`}}, call{})
 		},
 		"printAnswers": func(out io.Writer) {
-			_ = printAnswers(out, call{question: "outline"}, answers[:0], func(build.Answer) string { return hostile })
+			_ = printAnswers(out, call{question: "outline"}, answers[:0], func(solve.Answer) string { return hostile })
 		},
 	}
 }

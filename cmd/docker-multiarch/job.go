@@ -10,8 +10,8 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -29,7 +29,7 @@ func saysDestination(note string) bool {
 
 // job is the parsed command line.
 type job struct {
-	request build.Request
+	request solve.Request
 	names   []reference.NamedTagged // that the result has wherever it goes
 	// insecure are registries that an output says so of.
 	insecure   []string
@@ -139,24 +139,24 @@ func localPlatform(lists []string) []string {
 	return replaced
 }
 
-func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (build.Source, func(), error) {
+func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (solve.Source, func(), error) {
 	none := func() {}
 	contexts, err := pairs("--build-context", "name=path", o.buildContexts)
 	if err != nil {
-		return build.Source{}, none, err
+		return solve.Source{}, none, err
 	}
-	opt := build.SourceOptions{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetch}
+	opt := solve.SourceOptions{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetch}
 	for name, value := range contexts {
 		if name, err = contextName(name); err != nil {
-			return build.Source{}, none, err
+			return solve.Source{}, none, err
 		}
 		opt.Named[name] = value
 	}
 	if opt.Dockerfile, opt.Own, err = last("--file", o.dockerfiles, j.request.Platforms); err != nil {
-		return build.Source{}, none, err
+		return solve.Source{}, none, err
 	}
 	opt.OwnOnly = len(opt.Own) > 0 && len(opt.Own) == len(j.request.Platforms)
-	return build.OpenSource(ctx, opt)
+	return solve.OpenSource(ctx, opt)
 }
 
 // words parses the flags that go to the frontend and to the sessions.

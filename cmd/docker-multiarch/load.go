@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -94,7 +94,7 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 		return err
 	}
 	if !o.quiet {
-		loaded(w.err, build.Report{Loaded: done})
+		loaded(w.err, solve.Report{Loaded: done})
 		return nil
 	}
 	var ids []string

@@ -12,16 +12,16 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // answerMerge tells what was joined, and gives back the error in the words of the exit statuses.
 func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
-	report := build.Report{Target: res.Target, Tags: res.Tags}
+	report := solve.Report{Target: res.Target, Tags: res.Tags}
 	if !o.quiet && len(res.Images) > 0 {
 		mergedTable(w.err, res)
 		if len(res.Tags) > 0 {
@@ -29,7 +29,7 @@ func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
 		}
 	}
 	if push, ok := errors.AsType[*merge.PushError](err); ok {
-		err = &build.PushError{Err: push.Err, Tags: res.Tags}
+		err = &solve.PushError{Err: push.Err, Tags: res.Tags}
 	}
 	if failure, ok := errors.AsType[*manifest.Error](err); ok && strings.Contains(failure.Hint, "OCI media types") {
 		err = &hinted{err, "--media-types docker writes the index and its images with Docker's"}

@@ -9,9 +9,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -57,7 +57,7 @@ type platformMetadata struct {
 	Attestations []digest.Digest `json:"attestations,omitempty"`
 	Size         int64           `json:"size"`               // bytes of the layers and the config, as the registry has them
 	Node         string          `json:"node"`               // of the builder
-	How          build.Mode      `json:"how"`                // native, cross, emulated or emulated (builder)
+	How          solve.Mode      `json:"how"`                // native, cross, emulated or emulated (builder)
 	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
 	Retries      int             `json:"retries,omitempty"`  // how often it was solved again
@@ -86,7 +86,7 @@ type loadedMetadata struct {
 	ID       digest.Digest `json:"id"`
 }
 
-func newMetadata(j job, report build.Report) buildMetadata {
+func newMetadata(j job, report solve.Report) buildMetadata {
 	m := buildMetadata{Digest: report.Target.Digest, Multiarch: multiarch{Schema: metadataSchema, Written: report.Written, Tags: []tagMetadata{}}}
 	if report.Target.Digest != "" {
 		m.Descriptor = &report.Target
@@ -138,7 +138,7 @@ func texts[N reference.Named](refs []N) []string {
 	return all
 }
 
-func newPlatformMetadata(p build.PlatformReport) platformMetadata {
+func newPlatformMetadata(p solve.PlatformReport) platformMetadata {
 	m := platformMetadata{
 		Platform: platform.Format(p.Platform), Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
 		Retries: p.Retries, Cross: newCrossMetadata(p.Cross),
@@ -161,7 +161,7 @@ func newPlatformMetadata(p build.PlatformReport) platformMetadata {
 // refusedMetadata writes the metadata of a build whose images were made, and of which one was refused or has failed a test: there is
 // nothing in it that names a result. Of a build that failed otherwise there is no file, as of docker buildx. It gives back the build's
 // error.
-func refusedMetadata(w *world, o buildOptions, j job, report build.Report, err error) error {
+func refusedMetadata(w *world, o buildOptions, j job, report solve.Report, err error) error {
 	_, refused := errors.AsType[*gate.RefusedError](err)
 	_, failed := errors.AsType[*smoke.FailedError](err)
 	if o.metadataFile == "" || !refused && !failed || len(report.Tags)+len(report.ByDigest)+len(report.Written)+len(report.Loaded) > 0 {

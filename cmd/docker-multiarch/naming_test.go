@@ -7,13 +7,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // placed is where names end.
 type placed struct{ Pushed, ByDigest, Loaded, Archived []string }
 
-func placedBy(r build.Request) placed {
+func placedBy(r solve.Request) placed {
 	p := placed{Pushed: texts(r.Tags), ByDigest: texts(r.ByDigest), Loaded: []string{}, Archived: []string{}}
 	if r.Outputs.Load != nil {
 		p.Loaded = texts(r.Outputs.Load.Names)

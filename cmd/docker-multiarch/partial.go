@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -29,7 +29,7 @@ func addPartialFlags(f *pflag.FlagSet, o *partialOptions) {
 }
 
 // into parses the words for a request that has its platforms.
-func (o partialOptions) into(r *build.Request) (notes []string, err error) {
+func (o partialOptions) into(r *solve.Request) (notes []string, err error) {
 	if o.retry < 0 {
 		return nil, fmt.Errorf("--retry %d: give how often, or 0", o.retry)
 	}
@@ -54,12 +54,12 @@ func (o partialOptions) into(r *build.Request) (notes []string, err error) {
 
 // partial says that a build is finished without some of its platforms. It is no failure of the build.
 type partial struct {
-	missing   []build.PlatformReport
+	missing   []solve.PlatformReport
 	published bool // in a registry
 }
 
 // withoutSome is a partial if the report lacks platforms, else nil.
-func withoutSome(report build.Report) error {
+func withoutSome(report solve.Report) error {
 	if missing := report.Missing(); len(missing) > 0 {
 		return &partial{missing, len(report.Tags)+len(report.ByDigest) > 0}
 	}
@@ -108,7 +108,7 @@ func (p *partial) Unwrap() []error {
 
 // stoppedFor is the platform by whose failure another one was stopped; "" if it was not.
 func stoppedFor(err error) string {
-	if stop, ok := errors.AsType[*build.StoppedError](err); ok {
+	if stop, ok := errors.AsType[*solve.StoppedError](err); ok {
 		return platform.Format(stop.By)
 	}
 	return ""

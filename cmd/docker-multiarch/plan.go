@@ -9,7 +9,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -49,10 +49,10 @@ func runPlan(ctx context.Context, w *world, o buildOptions, j job) error {
 	}
 	r, err := prepare(ctx, w, &j, progress)
 	defer r.close()
-	var outlook build.Outlook
-	switch refused, ok := errors.AsType[*build.PreflightError](err); {
+	var outlook solve.Outlook
+	switch refused, ok := errors.AsType[*solve.PreflightError](err); {
 	case err == nil:
-		outlook, err = build.Look(ctx, j.request, r.env, r.preflight)
+		outlook, err = solve.Look(ctx, j.request, r.env, r.preflight)
 		err = r.explained(ctx, w, err)
 	case ok: // there is no builder, and it is not worth while to make one
 		outlook.Findings, err = refused.Findings, nil
@@ -77,7 +77,7 @@ func runPlan(ctx context.Context, w *world, o buildOptions, j job) error {
 }
 
 // goesTo is where the result of a build would be, in words.
-func goesTo(r build.Request) []string {
+func goesTo(r solve.Request) []string {
 	var places []string
 	for _, t := range r.Tags {
 		places = append(places, "registry "+reference.FamiliarString(t))
@@ -108,13 +108,13 @@ func destName(dest string) string {
 }
 
 // planMode is how a platform would be made, in words.
-func planMode(o build.Outlook, i int) (mode, how string) {
+func planMode(o solve.Outlook, i int) (mode, how string) {
 	j := o.Plan.Jobs[i]
 	switch {
 	case platform.Contains(o.Unread, j.Platform):
 		return "unknown", "unknown: its Dockerfile could not be read"
-	case j.Mode == build.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
-		return string(build.Emulated), "emulated (to be installed)"
+	case j.Mode == solve.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
+		return string(solve.Emulated), "emulated (to be installed)"
 	}
 	return string(j.Mode), plannedWay(o.Plan, i)
 }

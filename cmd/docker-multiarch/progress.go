@@ -11,9 +11,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -25,14 +25,14 @@ func addProgressFlags(f *pflag.FlagSet, o *progressOptions) {
 	f.StringVar(&o.mode, "progress", "auto", `Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")`)
 }
 
-// display is a build's progress. It implements build.Progress.
+// display is a build's progress. It implements solve.Progress.
 type display struct {
 	*progress.Display
 	mode     progress.Mode
 	warnings warnings
 }
 
-// Status implements build.Progress.
+// Status implements solve.Progress.
 func (d *display) Status(p platform.Platform, msg *client.SolveStatus) {
 	d.warnings.see(p, msg)
 	d.Display.Status(p, msg)
@@ -89,15 +89,15 @@ func displayMode(w *world, o buildOptions) (progress.Mode, error) {
 	return "", fmt.Errorf("%s %q is not one of auto, none, plain, quiet, rawjson, tty", from, mode)
 }
 
-// Note implements build.Progress. A quiet display still says where the result is going and what is to be warned of.
+// Note implements solve.Progress. A quiet display still says where the result is going and what is to be warned of.
 func (d *display) Note(line string) {
 	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || saysDestination(line) {
 		d.Display.Note(paragraph(line).indented())
 	}
 }
 
-// Cleared implements build.Progress.
-func (d *display) Cleared(plan build.Plan) {
+// Cleared implements solve.Progress.
+func (d *display) Cleared(plan solve.Plan) {
 	how := map[string]string{}
 	for i, j := range plan.Jobs {
 		how[platform.Format(j.Platform)] = plannedWay(plan, i)
@@ -113,20 +113,20 @@ func (d *display) Cleared(plan build.Plan) {
 }
 
 // explainFailures shows again what the failed platforms said last. It is said of a quiet build too.
-func (d *display) explainFailures(out io.Writer, report build.Report) {
+func (d *display) explainFailures(out io.Writer, report solve.Report) {
 	steps, tests := failuresOf(report)
 	d.Failures(out, append(steps, tests...))
 }
 
 // explainUnread shows which line of a Dockerfile keeps it from being read, where that is err.
 func (d *display) explainUnread(out io.Writer, err error) {
-	if failed, ok := errors.AsType[*build.FailedError](err); ok {
-		d.explainFailures(out, build.Report{Platforms: failed.Platforms})
+	if failed, ok := errors.AsType[*solve.FailedError](err); ok {
+		d.explainFailures(out, solve.Report{Platforms: failed.Platforms})
 	}
 }
 
 // failures is the same as a text, without the tests, which are told apart elsewhere.
-func (d *display) failures(report build.Report) string {
+func (d *display) failures(report solve.Report) string {
 	var text strings.Builder
 	steps, _ := failuresOf(report)
 	d.Failures(&text, steps)
@@ -134,12 +134,12 @@ func (d *display) failures(report build.Report) string {
 }
 
 // failuresOf are the failures of a build's own steps, and those of its tests.
-func failuresOf(report build.Report) (steps, tests []progress.Failure) {
+func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 	for _, p := range report.Platforms {
 		switch failed, ok := errors.AsType[*smoke.FailedError](p.Err); {
 		case ok:
 			for _, o := range failed.Failed {
-				tests = append(tests, progress.Failure{Platform: p.Platform, Err: p.Err, Step: build.TestStep(p.Platform, o.Test)})
+				tests = append(tests, progress.Failure{Platform: p.Platform, Err: p.Err, Step: solve.TestStep(p.Platform, o.Test)})
 			}
 		case p.Err != nil && !stopped(p.Err):
 			steps = append(steps, progress.Failure{Platform: p.Platform, Err: p.Err})
@@ -152,6 +152,6 @@ func failuresOf(report build.Report) (steps, tests []progress.Failure) {
 // context.Canceled.
 func stopped(err error) bool {
 	_, signalled := errors.AsType[interrupted](err)
-	_, failedFast := errors.AsType[*build.StoppedError](err)
+	_, failedFast := errors.AsType[*solve.StoppedError](err)
 	return signalled || failedFast || errors.Is(err, context.Canceled)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -83,19 +83,19 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	}
 	for _, repo := range repos {
 		if err := registry.Upload(ctx, repo, archive.root, archive); err != nil {
-			return &build.PushError{Err: err}
+			return &solve.PushError{Err: err}
 		}
 	}
 	if err := archive.Check(ctx, archive.blobs...); err != nil { // also what registries had already
-		return &build.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
+		return &solve.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
 	}
-	report := build.Report{Target: archive.root}
+	report := solve.Report{Target: archive.root}
 	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
 	if !o.quiet {
 		tags(w.err, report)
 	}
 	if err != nil {
-		return &build.PushError{Err: err, Tags: report.Tags}
+		return &solve.PushError{Err: err, Tags: report.Tags}
 	}
 	if o.quiet {
 		for _, repo := range repos {
@@ -108,7 +108,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 
 // mayPush asks every repository whether it would take a push.
 func mayPush(ctx context.Context, registry *manifest.Client, repos []reference.Named, note func(string)) error {
-	return build.Refused(startPreflight(ctx, registry, repos, note)(ctx))
+	return solve.Refused(startPreflight(ctx, registry, repos, note)(ctx))
 }
 
 // repositories are those of the names, each once, in their order.

@@ -6,13 +6,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 // ready is all that a build, or the plan of one, needs. close is never nil.
 type ready struct {
-	env       build.Env
+	env       solve.Env
 	preflight func(context.Context) error
 	conn      *connection
 	close     func()
@@ -45,7 +45,7 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 			if err := asking.Wait(); err != nil {
 				return err
 			}
-			return build.Refused(r.preflight(ctx))
+			return solve.Refused(r.preflight(ctx))
 		},
 	})
 	if err == nil {

@@ -6,7 +6,7 @@ import (
 	"os"
 	"slices"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // stepSummary is the variable with the file that GitHub shows as a job's summary.
@@ -19,7 +19,7 @@ const summaryLimit = 1 << 20
 // outcome is what became of a build.
 type outcome struct {
 	job    job
-	report build.Report
+	report solve.Report
 	err    error
 	// failures are the ends of the failed steps' outputs.
 	failures string
@@ -30,8 +30,8 @@ func checkReport(o buildOptions, j job) error {
 	if o.report != "-" {
 		return nil
 	}
-	toStdout := slices.ContainsFunc(j.request.Outputs.Archives, func(a build.Archive) bool { return a.Dest == "-" }) ||
-		slices.ContainsFunc(j.request.Outputs.Files, func(f build.Files) bool { return f.Dest == "-" })
+	toStdout := slices.ContainsFunc(j.request.Outputs.Archives, func(a solve.Archive) bool { return a.Dest == "-" }) ||
+		slices.ContainsFunc(j.request.Outputs.Files, func(f solve.Files) bool { return f.Dest == "-" })
 	switch {
 	case o.quiet:
 		return &usage{err: errors.New("-q and --report - both print to standard output"), hint: "--report FILE.md"}

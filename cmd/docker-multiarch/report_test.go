@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -177,11 +177,11 @@ func TestWhatComesFromOutsideIsNoMarkup(t *testing.T) {
 }
 
 func TestHeadlinesSayWhatCameOfIt(t *testing.T) {
-	begun := build.Report{Platforms: []build.PlatformReport{{Mode: "native"}}}
+	begun := solve.Report{Platforms: []solve.PlatformReport{{Mode: "native"}}}
 	for want, o := range map[string]outcome{
 		"Built: an image without a name":                    {report: begun},
 		"Stopped: an image without a name":                  {report: begun, err: context.Canceled},
-		"Built, but not published: an image without a name": {report: begun, err: &build.PushError{Err: errors.New("403")}},
+		"Built, but not published: an image without a name": {report: begun, err: &solve.PushError{Err: errors.New("403")}},
 	} {
 		if got := o.headline(); got != want {
 			t.Errorf("%q, not %q", got, want)

@@ -11,8 +11,8 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/internal/build"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -65,7 +65,7 @@ type connectOptions struct {
 
 // connection is a builder that is ready.
 type connection struct {
-	env   build.Env // without Registry and Progress
+	env   solve.Env // without Registry and Progress
 	image string    // of the builder, by name
 	close func()
 	// gateway is the address under which containers of the engine reach its host.
@@ -107,7 +107,7 @@ func startPreflight(ctx context.Context, c *manifest.Client, repos []reference.N
 	return func(ctx context.Context) error {
 		select {
 		case <-answered:
-			return build.Together(errs...)
+			return solve.Together(errs...)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

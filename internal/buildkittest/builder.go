@@ -1,0 +1,208 @@
+// Package buildkittest has a BuildKit for tests: a [Builder] is a solve.Solver that needs no daemon.
+//
+// What decides is real: BuildKit's own Dockerfile frontend, its sessions (in memory) and its source policies, and a registry that
+// the images are pushed to by digest ([NewRegistry]). What takes time is not there: a step "runs" by calling a hook and by being
+// written down. As in BuildKit, a step that is the same for several solves runs once while one of them holds it, and without
+// --no-cache once for ever; files of the build context are fetched from the session that the solve names when a step needs them.
+package buildkittest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/session"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Hook is called by a Builder at some point of a platform's solve. It may block, and what it returns ends the solve. nil does nothing.
+type Hook func(ctx context.Context, p platform.Platform) error
+
+// Builder is a BuildKit without a daemon. Make one with [New], set the hooks before the first build.
+type Builder struct {
+	// Platforms that the worker reports, its own first.
+	Platforms []platform.Platform
+	// Read is called before a platform's Dockerfile is read, Run before its steps run, Push before its image is pushed.
+	Read, Run, Push Hook
+	// Step is called when a step runs a program or changes files. As in BuildKit, its error is that of the step for as long as a solve holds it.
+	Step func(p platform.Platform, name string) error
+	// Says is what a step writes before it ends; nil writes nothing.
+	Says func(p platform.Platform, name string) string
+	// Took is how long a step is said to have taken; nil says no time.
+	Took func(p platform.Platform, name string) time.Duration
+	// Export is called before a cache is exported; nil lets it be.
+	Export func(context.Context, client.CacheOptionsEntry) error
+	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.
+	Digest func(name string, p platform.Platform) digest.Digest
+	// Image is the platform in the configuration of the image that a name gives for a platform; an error means that it gives none, and
+	// "no match" ([ErrNoMatch]) that others have one. nil gives every name an image for every platform.
+	Image func(name string, p platform.Platform) (platform.Platform, error)
+	// Contents are what the image has that a name gives for a platform. nil gives every image an empty configuration, and no files are
+	// read then.
+	Contents func(name string, p platform.Platform) (ocispecs.ImageConfig, fs.FS)
+	// Made are the files that there are when a step has run; nil, also of the function, is what cannot be read.
+	Made func(graph.Step) fs.FS
+	// Unreachable, if not nil, is asked with what is looked up by digest: an error is that of the network.
+	Unreachable func(ref string) error
+	// Files are the contents of git and http sources, by their identifier.
+	Files map[string]string
+	// Layer is the content of the image for a platform, a tar archive that is compressed with gzip; nil gives something else.
+	Layer func(platform.Platform) []byte
+	// Unreadable makes the frontend one whose graph no client can read.
+	Unreadable bool
+	// NoMetadata is an older BuildKit, which does not resolve git and http sources.
+	NoMetadata bool
+
+	dir      string
+	sessions *session.Manager
+
+	mu       sync.Mutex
+	solves   []*Solve
+	others   []*Solve
+	resolved map[string]int
+	work     map[digest.Digest]*work
+	asked    []string
+	looked   []string
+	layers   map[digest.Digest][]byte
+	fetched  int
+}
+
+// Solve is what a Builder wrote down about one platform's solve. Read it after the build.
+type Solve struct {
+	Platform platform.Platform
+	Opt      client.SolveOpt
+	// Requests are the frontend's calls, in their order: the first reading, and the second under the pins.
+	Requests []gateway.SolveRequest
+	// Sources that its steps fetched, after the source policies, and Ran, the names of the steps that ran in it: not those that
+	// were shared with another solve or in the cache. Secrets are what they were given, as id=value. Context counts the transfers
+	// of build contexts.
+	Sources, Ran, Secrets []string
+	Context               int
+
+	// Exported are the platforms whose results were exported as a cache, and Lost the sources that nobody could find in it.
+	Exported, Lost []string
+}
+
+// New makes a builder for linux/amd64.
+func New(t testing.TB) *Builder {
+	t.Helper()
+	sessions, err := session.NewManager()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Builder{
+		Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}},
+		Files:     map[string]string{}, dir: t.TempDir(), sessions: sessions,
+		resolved: map[string]int{}, work: map[digest.Digest]*work{}, layers: map[digest.Digest][]byte{},
+	}
+}
+
+// Solves are what was asked of the builder, in canonical order of the platforms; those of one platform in the order in which they
+// began.
+func (b *Builder) Solves() []*Solve {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	solves := slices.Clone(b.solves)
+	slices.SortStableFunc(solves, func(x, y *Solve) int { return platform.Compare(x.Platform, y.Platform) })
+	return solves
+}
+
+// Ran counts how often steps ran whose name ends so, over all solves.
+func (b *Builder) Ran(suffix string) int {
+	n := 0
+	for _, s := range b.Solves() {
+		for _, name := range s.Ran {
+			if strings.HasSuffix(name, suffix) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Resolved counts how often the metadata of a git or http source was asked for.
+func (b *Builder) Resolved(identifier string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.resolved[identifier]
+}
+
+// ErrNoMatch is what BuildKit says of an index that has nothing for a platform.
+var ErrNoMatch = errors.New("no match for platform in manifest: not found")
+
+// Index puts an index of these platforms where BuildKit keeps what it has resolved, and gives its digest.
+func (b *Builder) Index(platforms ...platform.Platform) digest.Digest {
+	index := ocispecs.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex}
+	for _, p := range platforms {
+		index.Manifests = append(index.Manifests, ocispecs.Descriptor{Digest: digest.FromString(platform.Format(p)), Platform: &p})
+	}
+	data, err := json.Marshal(index)
+	if err != nil {
+		panic(err) // it has nothing that cannot be written
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.layers[digest.FromBytes(data)] = data
+	return digest.FromBytes(data)
+}
+
+// Asked are the references whose configurations were looked up, in their order.
+func (b *Builder) Asked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
+}
+
+// Looked are the names of the images whose files were read, or of the steps that made them, each time that they were, in their order.
+func (b *Builder) Looked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.looked)
+}
+
+// Build implements solve.Solver.
+func (b *Builder) Build(
+	ctx context.Context, opt client.SolveOpt, _ string, fn gateway.BuildFunc, status chan *client.SolveStatus,
+) (*client.SolveResponse, error) {
+	defer close(status)
+	if name := opt.FrontendAttrs["platform"]; name == "" || len(opt.Exports) == 0 && len(opt.CacheExports) > 0 && opt.CacheExports[0].Type != "inline" {
+		return b.other(ctx, opt, fn, status)
+	}
+	targets, _, err := platform.Parse(opt.FrontendAttrs["platform"])
+	if err != nil {
+		return nil, err
+	}
+	j := &job{Solve: &Solve{Platform: targets[0], Opt: opt}, builder: b, status: status}
+	b.mu.Lock()
+	b.solves = append(b.solves, j.Solve)
+	b.mu.Unlock()
+	defer j.release()
+	res, err := fn(ctx, &bridge{job: j})
+	if err != nil {
+		return nil, fmt.Errorf("failed to run Build function: %w", err)
+	}
+	return j.export(ctx, res)
+}
+
+func (h Hook) call(ctx context.Context, p platform.Platform) error {
+	if h != nil {
+		if err := h(ctx, p); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}

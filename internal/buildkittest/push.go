@@ -1,0 +1,159 @@
+package buildkittest
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// NewRegistry starts a registry on this machine's loopback, and gives its host:port.
+func NewRegistry(t testing.TB) (string, *faultregistry.Registry) {
+	t.Helper()
+	faults := faultregistry.New(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(faults)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://"), faults
+}
+
+// export evaluates what is to be exported, and exports it as BuildKit does: pushed by digest, sent to the session's content store, or
+// as files. Anything else, a tag above all, is refused. The image has the frontend's own configuration.
+func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveResponse, error) {
+	if len(j.Opt.Exports) == 0 {
+		return &client.SolveResponse{}, nil
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return nil, err
+	}
+	if ref != nil {
+		if err := ref.Evaluate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	resp := map[string]string{}
+	for _, e := range j.Opt.Exports {
+		switch {
+		case e.Type == client.ExporterImage && e.Attrs["push"] == "true" && e.Attrs["push-by-digest"] == "true":
+			err = j.pushImage(ctx, e.Attrs, res.Metadata[exptypes.ExporterImageConfigKey], resp)
+		case e.Type == client.ExporterOCI && e.OutputStore != nil && e.Attrs["name"] == "":
+			err = j.sendImage(ctx, e, res.Metadata[exptypes.ExporterImageConfigKey], resp)
+		case e.Type == client.ExporterLocal:
+			err = os.MkdirAll(e.OutputDir, 0o700)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(e.OutputDir, "hello"), []byte(platform.Format(j.Platform)), 0o600)
+			}
+		case e.Type == client.ExporterTar:
+			err = j.sendTar(e)
+		default:
+			err = fmt.Errorf("the solve exports something else than an image by digest, or files: %+v", e)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &client.SolveResponse{ExporterResponse: resp}, nil
+}
+
+func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []byte, resp map[string]string) error {
+	if err := j.builder.Push.call(ctx, j.Platform); err != nil {
+		return err
+	}
+	img, err := j.image(attrs, config)
+	if err != nil {
+		return err
+	}
+	for name := range strings.SplitSeq(attrs["name"], ",") {
+		if err := img.push(ctx, name); err != nil {
+			return fmt.Errorf("failed to push %s: %w", name, err)
+		}
+	}
+	resp[exptypes.ExporterImageDigestKey] = digest.FromBytes(img.manifest).String()
+	return nil
+}
+
+// sendImage copies the image, or the index of it and its attestation where attestations are asked for, to the session's store.
+func (j *job) sendImage(ctx context.Context, e client.ExportEntry, config []byte, resp map[string]string) error {
+	img, err := j.image(e.Attrs, config)
+	if err != nil {
+		return err
+	}
+	docs := img.blobs()
+	root := ocispecs.Descriptor{MediaType: img.mediaType, Digest: digest.FromBytes(img.manifest), Size: int64(len(img.manifest))}
+	if j.attested() {
+		more, index, err := attest(root, j.Opt.FrontendAttrs)
+		if err != nil {
+			return err
+		}
+		docs, root = append(docs, more...), index
+	}
+	for _, d := range docs {
+		err := content.WriteBlob(ctx, e.OutputStore, d.kind+"-"+d.desc.Digest.String(), bytes.NewReader(d.data), d.desc)
+		if err != nil && !errdefs.IsAlreadyExists(err) {
+			return err
+		}
+	}
+	resp[exptypes.ExporterImageDigestKey] = root.Digest.String()
+	return nil
+}
+
+func (j *job) attested() bool {
+	for attr := range j.Opt.FrontendAttrs {
+		if strings.HasPrefix(attr, "attest:") {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *job) sendTar(e client.ExportEntry) error {
+	w, err := e.Output(nil)
+	if err != nil {
+		return err
+	}
+	t := tar.NewWriter(w)
+	data := []byte(platform.Format(j.Platform))
+	if err := t.WriteHeader(&tar.Header{Name: "hello", Size: int64(len(data)), Mode: 0o644}); err != nil {
+		return err
+	}
+	_, err = t.Write(data)
+	return errors.Join(err, t.Close(), w.Close())
+}
+
+func send(ctx context.Context, method, url, mediaType string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", mediaType)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		return fmt.Errorf("unexpected status %s", resp.Status)
+	}
+	return nil
+}

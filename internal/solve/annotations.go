@@ -1,0 +1,61 @@
+package solve
+
+import (
+	"maps"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Level is the document that an annotation is written into.
+type Level string
+
+// The levels, as docker buildx names them: the image manifests, their entries in the index, the index, and its entry in the index.json
+// of an OCI layout.
+const (
+	OnManifest           Level = "manifest"
+	OnManifestDescriptor Level = "manifest-descriptor"
+	OnIndex              Level = "index"
+	OnIndexDescriptor    Level = "index-descriptor"
+)
+
+// Annotation is one key and its value.
+type Annotation struct {
+	Level Level
+	// Platform limits a manifest's annotation to one platform; nil means all.
+	Platform   *platform.Platform
+	Key, Value string
+}
+
+// Annotations in the order in which they were given: a later one of the same key wins, and one for a platform over one for all.
+type Annotations []Annotation
+
+// at are the annotations of a level, for one platform where the level has platforms; nil if there are none.
+func (as Annotations) at(level Level, p *platform.Platform) map[string]string {
+	all, own := map[string]string{}, map[string]string{}
+	for _, a := range as {
+		switch {
+		case a.Level != level:
+		case a.Platform == nil:
+			all[a.Key] = a.Value
+		case p != nil && platform.Equal(*a.Platform, *p):
+			own[a.Key] = a.Value
+		}
+	}
+	maps.Copy(all, own)
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+func (as Annotations) manifest(p platform.Platform) map[string]string { return as.at(OnManifest, &p) }
+
+// need tells whether the level is annotated at all.
+func (as Annotations) need(level Level) bool {
+	for _, a := range as {
+		if a.Level == level {
+			return true
+		}
+	}
+	return false
+}

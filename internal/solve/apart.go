@@ -1,0 +1,86 @@
+package solve
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// The files of an optional platform are staged apart from the others', so that they can be left out whenever it fails, also when it
+// has sent some of them or all: to an archive that is written as it comes nothing can be undone.
+
+// setApart makes the place for a platform.
+func (o *stagedOutput) setApart(index int) (err error) {
+	if !o.Tar {
+		o.apart[index], err = stagedDir(o.Dest)
+		return err
+	}
+	dir := os.TempDir()
+	if o.Dest != stdoutDest {
+		dir = nearest(filepath.Dir(target(o.Dest)))
+	}
+	f, err := createStage(dir)
+	if err != nil {
+		return err
+	}
+	o.apart[index] = f.Name()
+	return f.Close()
+}
+
+// folder is where a platform's files are staged.
+func (o *stagedOutput) folder(index int) string {
+	if dir, ok := o.apart[index]; ok {
+		return dir
+	}
+	return o.dir
+}
+
+// leaveOut forgets the files of an optional platform, if it is one.
+func (s *stagedFiles) leaveOut(index int) {
+	for _, out := range s.outputs {
+		if place, ok := out.apart[index]; ok {
+			_ = os.RemoveAll(place) // what is left over is named so that its origin is plain
+			delete(out.apart, index)
+		}
+	}
+}
+
+// joinLate adds to an archive what was staged apart.
+func (o *stagedOutput) joinLate() error {
+	for i := range o.join.folders {
+		place, ok := o.apart[i]
+		if !ok {
+			continue
+		}
+		f, err := os.Open(place)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(o.join.copy(f, o.join.folders[i]), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again makes room for a platform's files that are to be exported once more. It is false if some lie where they cannot be told from
+// others'.
+func (s *stagedFiles) again(index int) bool {
+	for _, out := range s.outputs {
+		_, apart := out.apart[index]
+		switch {
+		case out.join != nil && out.join.has(index):
+			return false
+		case out.Tar, !apart && !out.split(len(s.targets)): // an archive is begun anew; files in common are the same as before
+			continue
+		}
+		dir := out.folder(index)
+		if out.split(len(s.targets)) {
+			dir = filepath.Join(dir, folderOf(s.targets[index]))
+		}
+		if emptyDir(dir) != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,71 @@
+package solve
+
+import (
+	"context"
+	"sync"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Answer is what the frontend says about one platform's Dockerfile instead of building it. Values are by the names that BuildKit
+// gives them (frontend/subrequests): result.json, result.txt, result.statuscode, version.
+type Answer struct {
+	Platform platform.Platform
+	Values   map[string][]byte
+}
+
+// Ask asks the frontend of each platform the question of that name ("lint", "outline", "targets", "subrequests.describe", or one
+// of its own), and gives the answers in the canonical order of the platforms. Nothing is built, and no registry but those of the
+// base images is asked. An error is a [FailedError], or the cause of a cancelled ctx.
+func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, error) {
+	targets := req.targets(env.Node)
+
+	asking, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	shared, stop, err := serveContext(asking, cancel, req.Source, env)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	answers := make([]Answer, len(targets))
+	reports := make([]PlatformReport, len(targets))
+	var solves sync.WaitGroup
+	for i, target := range targets {
+		s := &solve{index: i, platform: target, req: req, env: env, context: shared, asks: true}
+		answers[i].Platform, reports[i].Platform = target, target
+		solves.Go(func() { answers[i].Values, reports[i].Err = s.ask(asking, question) })
+	}
+	solves.Wait()
+	if err := context.Cause(asking); err != nil {
+		return nil, err
+	}
+	return answers, failure(reports)
+}
+
+func (s *solve) ask(ctx context.Context, question string) (values map[string][]byte, err error) {
+	_, _, err = s.build(ctx, pins{}, capture{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		res, err := s.question(ctx, gw, question)
+		if err == nil {
+			values = res.Metadata
+		}
+		return res, err
+	})
+	if err == nil && question == lintQuestion {
+		return lintFor(values, s.platform, s.env.Node.Platforms[0])
+	}
+	return values, err
+}
+
+// question is a request to the frontend for something else than a build.
+func (s *solve) question(ctx context.Context, gw gateway.Client, question string) (*gateway.Result, error) {
+	attrs := s.req.attrs(s.platform, s.context)
+	attrs["requestid"] = "frontend." + question
+	needed := "moby.buildkit.frontend.subrequests+forward"
+	if attrs["frontend.caps"] != "" {
+		needed = attrs["frontend.caps"] + "," + needed
+	}
+	attrs["frontend.caps"] = needed
+	return s.env.Node.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
+}

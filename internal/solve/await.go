@@ -1,0 +1,88 @@
+package solve
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// readerFunc is a reader of one function.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// until makes every Read end with ctx. A pipe that nobody writes keeps a system call waiting, so a read that is given up goes on in its
+// goroutine, into a buffer of its own, until the program ends.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	type result struct {
+		n   int
+		err error
+	}
+	var buf []byte
+	return readerFunc(func(p []byte) (int, error) {
+		if err := context.Cause(ctx); err != nil {
+			return 0, err
+		}
+		if len(buf) < len(p) {
+			buf = make([]byte, len(p))
+		}
+		into, done := buf[:len(p)], make(chan result, 1)
+		go func() {
+			n, err := r.Read(into)
+			done <- result{n, err}
+		}()
+		select {
+		case got := <-done:
+			return copy(p, into[:got.n]), got.err
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	})
+}
+
+// openUntil opens a file that may be a pipe whose other end nobody has opened, which is waited for until ctx ends.
+func openUntil(ctx context.Context, name string, flag int) (*os.File, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result)
+	go func() {
+		f, err := os.OpenFile(name, flag, 0)
+		select {
+		case opened <- result{f, err}:
+		case <-ctx.Done():
+			_ = f.Close() // nobody waits any more; nil says so itself
+		}
+	}()
+	select {
+	case r := <-opened:
+		return r.f, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// How long nothing may come from a server, and from a program that writes into a pipe: it may have to think.
+const (
+	silentServer = 30 * time.Second
+	silentPipe   = 2 * time.Minute
+)
+
+// whileHeard is a context that ends when nothing has been heard of for so long; end ends it, too.
+func whileHeard(ctx context.Context, silence time.Duration) (_ context.Context, heard, end func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing has come for %s", silence)) })
+	return ctx, func() { timer.Reset(silence) }, func() { timer.Stop(); cancel(nil) }
+}
+
+// hearing tells of everything that is read.
+func hearing(r io.Reader, heard func()) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		heard()
+		return n, err
+	})
+}

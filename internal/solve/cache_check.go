@@ -1,0 +1,55 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+)
+
+// withCaches adds to a preflight the caches that only BuildKit can judge: those of services, whose attributes are the service's own.
+func withCaches(s *solve, preflight func(context.Context) error) func(context.Context) error {
+	var services []CacheEntry
+	for _, e := range s.req.Cache.To {
+		if e.Type != "registry" && e.Type != "local" && e.Type != "inline" && !e.IgnoreError() {
+			services = append(services, e.each(s.req.Platforms)...)
+		}
+	}
+	if len(services) == 0 {
+		return preflight
+	}
+	return func(ctx context.Context) error {
+		tried := make(chan error, 1)
+		go func() { tried <- s.tryExports(ctx, services) }()
+		return Together(preflight(ctx), <-tried)
+	}
+}
+
+// tryExports makes BuildKit set the exports up, which it does before it asks for a result, and then has none for it: a bucket that is
+// not named is found out now and not when everything is built.
+func (s *solve) tryExports(ctx context.Context, to []CacheEntry) error {
+	opt, err := s.quiet(pins{})
+	if err != nil {
+		return err
+	}
+	for _, e := range to {
+		opt.CacheExports = append(opt.CacheExports, e.option())
+	}
+	status := make(chan *client.SolveStatus)
+	go func() {
+		for range status { // there are no steps
+		}
+	}()
+	accepted := errors.New("there is nothing to export yet")
+	asked := false
+	_, err = s.env.Node.Solver.Build(ctx, opt, "docker-multiarch", func(context.Context, gateway.Client) (*gateway.Result, error) {
+		asked = true
+		return nil, accepted
+	}, status)
+	if asked || err == nil {
+		return nil
+	}
+	return fmt.Errorf("--cache-to: %w", err)
+}

@@ -1,0 +1,70 @@
+package solve
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// namespaces are those that each platform's steps were read with at last, in canonical order.
+func (w *world) namespaces() (all []string) {
+	for _, solves := range w.byPlatform() {
+		last := solves[len(solves)-1]
+		all = append(all, last.Requests[len(last.Requests)-1].FrontendOpt[mountNamespace])
+	}
+	return all
+}
+
+func TestCacheMountsAreIsolatedWhereAllRunOnTheirTargets(t *testing.T) {
+	const target = "FROM alpine\nRUN --mount=type=cache,target=/c make\n"
+	const builds = "FROM --platform=$BUILDPLATFORM alpine AS gen\nRUN --mount=type=cache,target=/c make\nFROM alpine\nCOPY --from=gen /x /\n"
+	own := []string{"linux/amd64", "linux/arm/v7", "linux/arm64"}
+	none := []string{"", "", ""}
+	for name, test := range map[string]struct {
+		dockerfile string
+		change     func(*world)
+		want       []string
+		readings   int // of each platform
+		hint       bool
+	}{
+		"on their targets":              {target, func(*world) {}, own, 2, false},
+		"on the builder's own platform": {builds, func(*world) {}, none, 1, true},
+		"no cache mounts":               {"FROM alpine\nRUN make\n", func(*world) {}, none, 1, false},
+		"shared":                        {target, func(w *world) { w.req.Cache.Mounts = SharedMounts }, none, 1, false},
+		"shared on the builder's":       {builds, func(w *world) { w.req.Cache.Mounts = SharedMounts }, none, 1, false},
+		"isolated":                      {builds, func(w *world) { w.req.Cache.Mounts = IsolatedMounts }, own, 1, false},
+		"the user's own namespace": {
+			target, func(w *world) { w.req.BuildArgs = map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"} }, []string{"mine", "mine", "mine"}, 1, false,
+		},
+		"isolated, but the user's own namespace": {target, func(w *world) {
+			w.req.Cache.Mounts, w.req.BuildArgs = IsolatedMounts, map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"}
+		}, []string{"mine", "mine", "mine"}, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, test.dockerfile)
+			test.change(w)
+			w.mustRun()
+			if diff := cmp.Diff(test.want, w.namespaces()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]int{test.readings, test.readings, test.readings}, w.readings()); diff != "" {
+				t.Errorf("readings (-want +got):\n%s", diff)
+			}
+			if got := strings.Contains(strings.Join(w.progress.notes, "\n"), "--cache-mounts=isolated"); got != test.hint {
+				t.Errorf("hint %v, want %v: %q", got, test.hint, w.progress.notes)
+			}
+		})
+	}
+}
+
+func TestIsolatedMountsStayIsolatedUnderPins(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nADD https://example.com/data.bin /\nRUN --mount=type=cache,target=/c make\n")
+	w.mustRun()
+	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm/v7", "linux/arm64"}, w.namespaces()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{2, 2, 2}, w.readings()); diff != "" { // once more for both reasons
+		t.Errorf("readings (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,45 @@
+package solve
+
+import (
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// excerpt shows some steps of a solve for all platforms, whose other steps the platforms' own solves show.
+type excerpt struct {
+	to Progress
+	// name is what such a step is called; "" leaves it out.
+	name func(*client.Vertex) string
+	// mayFail: a failure is warned of, and is none of the build's.
+	mayFail bool
+	shown   map[digest.Digest]bool
+}
+
+func newExcerpt(to Progress, mayFail bool, name func(*client.Vertex) string) *excerpt {
+	return &excerpt{to: to, mayFail: mayFail, name: name, shown: map[digest.Digest]bool{}}
+}
+
+func (e *excerpt) see(msg *client.SolveStatus) {
+	var out client.SolveStatus
+	for _, v := range msg.Vertexes {
+		if name := e.name(v); name != "" {
+			e.shown[v.Digest] = true
+			w := *v
+			w.Name = name
+			if e.mayFail {
+				w.Error = ""
+			}
+			out.Vertexes = append(out.Vertexes, &w)
+		}
+	}
+	for _, s := range msg.Statuses {
+		if e.shown[s.Vertex] {
+			out.Statuses = append(out.Statuses, s)
+		}
+	}
+	if len(out.Vertexes)+len(out.Statuses) > 0 {
+		e.to.Status(platform.Platform{}, &out)
+	}
+}

@@ -1,0 +1,171 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+)
+
+const copiesContext = "FROM --platform=$BUILDPLATFORM alpine AS gen\nCOPY hello /\nRUN make\nFROM alpine\nCOPY --from=gen /out /\nRUN strip\n"
+
+func entry(words ...string) CacheEntry {
+	e := CacheEntry{Attrs: map[string]string{}}
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		e.Attrs[key] = value
+	}
+	e.Type = e.Attrs["type"]
+	delete(e.Attrs, "type")
+	return e
+}
+
+// exports are the caches that were exported, each with its attributes and the platforms in it, sorted.
+func (w *world) exports() (exports []string) {
+	for _, s := range w.Others() {
+		for _, e := range s.Opt.CacheExports {
+			exports = append(exports, fmt.Sprintf("%s %v %v", e.Type, e.Attrs, s.Exported))
+		}
+	}
+	slices.Sort(exports)
+	return exports
+}
+
+func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"":                  func(*world) {},
+		"without a cache":   func(w *world) { w.req.NoCache = true },
+		"one after another": func(w *world) { w.req.Jobs = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, copiesContext)
+			change(w)
+			w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c", "mode=max"), entry("type=local", "dest=d"), entry("type=inline")}
+			w.mustRun()
+			all := "[linux/amd64 linux/arm/v7 linux/arm64]"
+			want := []string{"local map[dest:d] " + all, "registry map[mode:max ref:r/c] " + all}
+			if diff := cmp.Diff(want, w.exports()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, s := range w.Others() {
+				if len(s.Ran)+s.Context+len(s.Lost) > 0 || len(s.Opt.Exports) > 0 || !s.Opt.Internal {
+					t.Errorf("ran %q, read the context %d times, lost %q, exported %v", s.Ran, s.Context, s.Lost, s.Opt.Exports)
+				}
+			}
+			if make, strip := w.Ran("RUN make"), w.Ran("RUN strip"); make != 1 || strip != 3 {
+				t.Errorf("the shared step ran %d times, the other %d times", make, strip)
+			}
+		})
+	}
+}
+
+func TestAMarkedDestinationHasACacheForEachPlatform(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=x-{{platform}}")}
+	w.mustRun()
+	want := []string{
+		"registry map[ref:x-linux-amd64] [linux/amd64]", "registry map[ref:x-linux-arm-v7] [linux/arm/v7]", "registry map[ref:x-linux-arm64] [linux/arm64]",
+	}
+	if diff := cmp.Diff(want, w.exports()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestACacheThatCannotBeExportedFailsTheBuildBeforeAnyTag(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.Export = func(_ context.Context, e client.CacheOptionsEntry) error {
+		return errors.New("denied to " + e.Attrs["ref"])
+	}
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c")}
+	rep, err := w.run()
+	if _, ok := errors.AsType[*CacheError](err); !ok {
+		t.Fatalf("%v is no CacheError", err)
+	}
+	contains(t, err.Error(), "the build cache could not be exported to r/c", "denied to r/c")
+	if tag := w.tagged("app:v1"); tag != "" || len(rep.Tags) > 0 {
+		t.Errorf("the tag names %q, the report has %v", tag, rep.Tags)
+	}
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c", "ignore-error=true")}
+	w.mustRun()
+	if w.tagged("app:v1") == "" {
+		t.Error("no tag was moved")
+	}
+	contains(t, strings.Join(w.progress.notes, "\n"), "warning: the build cache could not be exported to r/c", "denied to r/c")
+}
+
+func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.req.Cache.To = []CacheEntry{entry("type=s3", "region=r")}
+	_, err := w.run()
+	if _, ok := errors.AsType[*PreflightError](err); !ok {
+		t.Fatalf("%v is no PreflightError", err)
+	}
+	contains(t, err.Error(), "--cache-to: ", "not set for s3 cache")
+	w.untouched()
+	w = newWorld(t, copiesContext)
+	w.req.Cache.To = []CacheEntry{entry("type=s3", "region=r", "bucket=b")}
+	w.mustRun()
+	if diff := cmp.Diff([]string{"s3 map[bucket:b region:r] []", "s3 map[bucket:b region:r] [linux/amd64 linux/arm/v7 linux/arm64]"}, w.exports()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAFailedBuildExportsNoCache(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.Push = failing("failed to push", "linux/arm64")
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c")}
+	if _, err := w.run(); err == nil {
+		t.Fatal("no error")
+	}
+	if got := w.exports(); len(got) > 0 {
+		t.Errorf("exported %q", got)
+	}
+}
+
+func TestACancelledExportEndsWithTheCause(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w.Export = func(ctx context.Context, _ client.CacheOptionsEntry) error {
+		cancel(cause)
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c", "ignore-error=true")}
+	if _, err := Run(ctx, w.req, w.env, w.preflight); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCacheRepositoriesAreAskedUnlessTheyMayFailOrAreTheResults(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.req.Cache.To = []CacheEntry{
+		entry("type=registry", "ref="+w.host+"/app:cache"), entry("type=registry", "ref=r.example/c-{{platform}}:1"),
+		entry("type=registry", "ref=r.example/d", "ignore-error=true"), entry("type=local", "dest=x"), entry("type=registry", "ref=r.example/e"),
+		entry("type=registry", "ref=r.example/e:2"),
+	}
+	var got []string
+	for _, r := range w.req.CacheRepositories() {
+		got = append(got, r.Name())
+	}
+	want := []string{"r.example/c-linux-amd64", "r.example/c-linux-arm64", "r.example/c-linux-arm-v7", "r.example/e"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTheHostsOfCachesAreAmongTheReferences(t *testing.T) {
+	r := Request{Cache: Cache{
+		From: []CacheEntry{entry("type=registry", "ref=localhost:5000/c:{{platform}}")},
+		To:   []CacheEntry{entry("type=s3", "endpoint_url=http://127.0.0.1:9000/x", "bucket=b")},
+	}}
+	want := []Reference{{"localhost:5000/c:platform", "the cache localhost:5000/c:platform"}, {"127.0.0.1:9000/cache", "the cache 127.0.0.1:9000/cache"}}
+	if diff := cmp.Diff(want, r.References()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,199 @@
+package solve
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+const (
+	maxLeft     = 50_000 // entries of a stage that are walked through
+	maxPrograms = 2000   // files of a stage that are read
+	headOfFile  = 4096   // bytes that are read first: nearly always enough
+	maxHead     = 1 << 20
+)
+
+// checkLeaves looks at what others take from a moved stage. It reads the beginnings of files that may be programs. An error is a
+// *PremiseError, unless ctx is done.
+func checkLeaves(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
+	first := slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved })
+	if first < 0 {
+		return nil
+	}
+	err := lookAt(ctx, gw, tip, target)
+	if _, ok := errors.AsType[*PremiseError](err); err != nil && !ok && ctx.Err() == nil {
+		err = &PremiseError{Recipe: tip.Recipe.Name, Path: tip.Leaves[first].Path, Err: err}
+	}
+	return named(err, tip)
+}
+
+func lookAt(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: tip.Definition.ToPB()})
+	if err != nil {
+		return err
+	}
+	ref, err := res.SingleRef()
+	if err != nil || ref == nil {
+		return err
+	}
+	return premise{files: files{ref}, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
+}
+
+// premise is what a recipe says of the programs among a step's files.
+type premise struct {
+	files  files
+	recipe recipe.Recipe
+	target platform.Platform
+}
+
+func (p premise) check(ctx context.Context, leaves []recipe.Leave) error {
+	if err := p.files.open(ctx); err != nil {
+		return err
+	}
+	programs, err := p.programs(ctx, leaves)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(programs))
+	var reading errgroup.Group
+	reading.SetLimit(atOnce)
+	for i, name := range programs {
+		reading.Go(func() error { errs[i] = p.judge(ctx, name); return nil })
+	}
+	_ = reading.Wait() // the first in the order of the names is said
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// programs are the files that are taken by name, and those below folders that may be programs; each once.
+func (p premise) programs(ctx context.Context, leaves []recipe.Leave) ([]string, error) {
+	var names []string
+	seen, walked := map[string]bool{}, 0
+	add := func(e dirEntry, candidate bool) bool {
+		walked++
+		if candidate && e.mode.IsRegular() && e.size > 0 && !seen[e.path] {
+			seen[e.path] = true
+			names = append(names, e.path)
+		}
+		return walked <= maxLeft && len(names) <= maxPrograms
+	}
+	for _, leave := range leaves {
+		if leave.Moved {
+			continue // what it becomes is looked at where it leaves
+		}
+		found, more, err := p.files.match(ctx, leave.Path, maxLeft)
+		for _, e := range found {
+			if add(e, true) && err == nil && e.mode.IsDir() {
+				err = p.files.walk(ctx, e.path, 0, func(e dirEntry) bool { return add(e, mayBeProgram(e)) })
+			}
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case more || walked > maxLeft:
+			return nil, p.tooMany(leave.Path, maxLeft, "files")
+		case len(names) > maxPrograms:
+			return nil, p.tooMany(leave.Path, maxPrograms, "programs")
+		}
+	}
+	return names, nil
+}
+
+// mayBeProgram: what can be executed, and libraries by their names. What is neither is run by nothing.
+func mayBeProgram(e dirEntry) bool {
+	name := path.Base(e.path)
+	switch path.Ext(name) {
+	case ".so", ".node", ".dylib", ".dll", ".exe":
+		return true
+	}
+	return e.mode&0o111 != 0 || strings.Contains(name, ".so.")
+}
+
+// judge reads a file, and compares it with what the recipe makes.
+func (p premise) judge(ctx context.Context, name string) error {
+	head, err := p.files.part(ctx, name, 0, headOfFile)
+	if err != nil {
+		return err
+	}
+	rest := bufio.NewReaderSize(&ranges{ctx: ctx, files: p.files, name: name, at: len(head)}, maxAsked)
+	file, ok, err := exe.Read(head, io.LimitReader(rest, maxHead))
+	if err != nil || !ok || file.Format == exe.Script || file.Machine == exe.AnyMachine {
+		return err
+	}
+	if p.recipe.Output != recipe.OutputTarget {
+		return p.broken(name, "is a program for "+file.String())
+	}
+	if file.Kind != exe.Executable && file.Kind != exe.Shared {
+		return nil // it is run by no kernel
+	}
+	if fit, _ := file.Fit(p.target); fit != exe.Runs {
+		return p.broken(name, "is for "+file.String())
+	}
+	return p.loads(ctx, name, file.Interpreter)
+}
+
+// loads looks at the dynamic loader that a program names. Go's linker names that of musl if it is there and glibc's is not
+// (cmd/link/internal/ld/elf.go), which it cannot find for the target on another CPU.
+func (p premise) loads(ctx context.Context, name, loader string) error {
+	if loader == "" || strings.Contains(loader, "musl") {
+		return nil
+	}
+	found, _, err := p.files.match(ctx, "/lib/ld-musl-*", maxLeft)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	e := p.broken(name, "has the loader "+loader)
+	e.Wanted = "makes programs with that of the base image, which is musl's"
+	return e
+}
+
+func (p premise) broken(name, found string) *PremiseError {
+	e := &PremiseError{Recipe: p.recipe.Name, Path: name, Found: found, Wanted: "makes programs for " + platform.Format(p.target)}
+	if p.recipe.Output != recipe.OutputTarget {
+		e.Wanted = "makes no programs"
+	}
+	return e
+}
+
+func (p premise) tooMany(name string, bound int, of string) *PremiseError {
+	return &PremiseError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
+}
+
+// part is a piece of a file, shorter at its end.
+func (f files) part(ctx context.Context, name string, offset, length int) ([]byte, error) {
+	return f.ref.ReadFile(ctx, gateway.ReadRequest{Filename: name, Range: &gateway.FileRange{Offset: offset, Length: length}})
+}
+
+// ranges reads a file from an offset, a piece at a time.
+type ranges struct {
+	ctx   context.Context // of the one call that it is made for
+	files files
+	name  string
+	at    int
+}
+
+func (r *ranges) Read(b []byte) (int, error) {
+	data, err := r.files.part(r.ctx, r.name, r.at, len(b))
+	if err == nil && len(data) == 0 {
+		err = io.EOF
+	}
+	r.at += len(data)
+	return copy(b, data), err
+}

@@ -1,0 +1,212 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// stagedFiles are the root file systems that a build has exported, or is exporting, until it has succeeded.
+type stagedFiles struct {
+	outputs []stagedOutput
+	targets []platform.Platform
+}
+
+// stagedOutput is one Files output.
+type stagedOutput struct {
+	Files
+	dir  string   // of a folder: what was staged
+	file *pending // of an archive; nil for standard output
+	join *join
+	// apart are the folders, or the archives, of optional platforms, by index.
+	apart map[int]string
+}
+
+// stageFiles prepares the outputs. The caller discards them at last, also after they have been placed.
+func stageFiles(ctx context.Context, req Request, targets []platform.Platform, stdout io.Writer) (s *stagedFiles, err error) {
+	s = &stagedFiles{targets: targets}
+	defer func() {
+		if err != nil {
+			s.discard()
+		}
+	}()
+	for _, f := range req.Outputs.Files {
+		out := stagedOutput{Files: f, apart: map[int]string{}}
+		if f.Tar {
+			err = out.stageTar(ctx, req, targets, stdout)
+		} else {
+			err = out.stageFolders(req, targets)
+		}
+		s.outputs = append(s.outputs, out)
+		if err != nil {
+			return s, &OutputError{f.Dest, err}
+		}
+	}
+	return s, nil
+}
+
+// stageTar opens the archive. Those of optional platforms join it at last, if at all.
+func (o *stagedOutput) stageTar(ctx context.Context, req Request, targets []platform.Platform, stdout io.Writer) (err error) {
+	w := stdout
+	if o.Dest != stdoutDest {
+		if o.file, err = newPending(ctx, o.Dest); err != nil {
+			return err
+		}
+		w = o.file
+	}
+	folders := make([]string, len(targets))
+	for i, p := range targets {
+		if o.split(len(targets)) {
+			folders[i] = folderOf(p)
+		}
+		if req.optional(p) {
+			err = errors.Join(err, o.setApart(i))
+		}
+	}
+	o.join = newJoin(w, folders, o.apart)
+	return err
+}
+
+// stageFolders makes the folder that files are staged in, and in it those of the platforms, with the rights that the peer gives them.
+func (o *stagedOutput) stageFolders(req Request, targets []platform.Platform) (err error) {
+	if o.dir, err = stagedDir(o.Dest); err != nil {
+		return err
+	}
+	for i, p := range targets {
+		if req.optional(p) {
+			err = errors.Join(err, o.setApart(i))
+		}
+		if o.split(len(targets)) {
+			err = errors.Join(err, os.Mkdir(filepath.Join(o.folder(i), folderOf(p)), folderMode))
+		}
+	}
+	return err
+}
+
+// stdoutDest is standard output as a destination.
+const stdoutDest = "-"
+
+// exports are the entries of a platform's solve.
+func (s *stagedFiles) exports(ctx context.Context, index int) []client.ExportEntry {
+	var list []client.ExportEntry
+	for _, out := range s.outputs {
+		if out.Tar {
+			list = append(list, client.ExportEntry{Type: client.ExporterTar, Attrs: out.Attrs, Output: func(map[string]string) (io.WriteCloser, error) {
+				if file, ok := out.apart[index]; ok {
+					return os.Create(file)
+				}
+				return out.join.enter(ctx, index)
+			}})
+			continue
+		}
+		dir := out.folder(index)
+		if out.split(len(s.targets)) {
+			dir = filepath.Join(dir, folderOf(s.targets[index]))
+		}
+		list = append(list, client.ExportEntry{Type: client.ExporterLocal, Attrs: out.Attrs, OutputDir: dir})
+	}
+	return list
+}
+
+// failed tells that a platform will not come.
+func (s *stagedFiles) failed() {
+	for _, out := range s.outputs {
+		if out.join != nil {
+			out.join.fail()
+		}
+	}
+}
+
+// explain recognises the error of a solve that could not write to where files are staged. BuildKit brings it back as text.
+func (s *stagedFiles) explain(err error) error {
+	for _, out := range s.outputs {
+		staged := out.dir
+		if out.file != nil {
+			staged = out.file.Name()
+		}
+		for _, place := range append(slices.Collect(maps.Values(out.apart)), staged) {
+			if place != "" && strings.Contains(err.Error(), place) {
+				return &OutputError{out.Dest, err}
+			}
+		}
+	}
+	return err
+}
+
+// place gives everything its name. What was placed before an error stays.
+func (s *stagedFiles) place() (placed []string, err error) {
+	for i := range s.outputs {
+		out := &s.outputs[i]
+		if err := out.place(); err != nil {
+			return placed, &OutputError{out.Dest, err}
+		}
+		if out.Dest != stdoutDest {
+			placed = append(placed, out.Dest)
+		}
+	}
+	return placed, nil
+}
+
+func (o *stagedOutput) place() error {
+	if !o.Tar {
+		if o.Delete {
+			if err := emptyDir(o.Dest); err != nil {
+				return err
+			}
+		}
+		err := placeDir(o.dir, o.Dest)
+		for _, i := range slices.Sorted(maps.Keys(o.apart)) {
+			if err == nil {
+				err = placeDir(o.apart[i], o.Dest)
+			}
+		}
+		return err
+	}
+	if o.file == nil {
+		return nil
+	}
+	return o.file.place()
+}
+
+// finish ends the archives. Nothing has its name yet.
+func (s *stagedFiles) finish() error {
+	for _, out := range s.outputs {
+		if out.join == nil {
+			continue
+		}
+		if err := errors.Join(out.joinLate(), out.join.close()); err != nil {
+			return &OutputError{out.Dest, err}
+		}
+		if out.file == nil {
+			continue
+		}
+		if err := out.file.Close(); err != nil {
+			return &OutputError{out.Dest, err}
+		}
+	}
+	return nil
+}
+
+// discard removes what was staged and not placed.
+func (s *stagedFiles) discard() {
+	for _, out := range s.outputs {
+		if out.dir != "" {
+			_ = os.RemoveAll(out.dir) // what is left over is named so that its origin is plain
+		}
+		if out.file != nil {
+			out.file.discard()
+		}
+		for _, place := range out.apart {
+			_ = os.RemoveAll(place)
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package solve
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// The name that the Dockerfile frontend asks for the Dockerfile's directory with, and its default file (BuildKit,
+// frontend/dockerui/context.go).
+const (
+	localDockerfile = "dockerfile"
+	dockerfileName  = "Dockerfile"
+)
+
+// Dockerfile is where one Dockerfile is.
+type Dockerfile struct {
+	// Local is the name of the local directory that has it; "" if the remote context has it.
+	Local string
+	// Name of the file in there; "" for the frontend's default.
+	Name string
+	// Shown is what the user calls it.
+	Shown string
+
+	dir     string // the local directory
+	text    string // of a local one
+	ignores bool   // there is an ignore file for this Dockerfile alone
+	forced  bool   // the frontend is to be told that it is not in the context
+}
+
+// attrs are the frontend's attributes of the source for one platform. The map is new.
+func (s Source) attrs(p platform.Platform) map[string]string {
+	attrs := maps.Clone(s.Attrs)
+	if attrs == nil {
+		attrs = map[string]string{}
+	}
+	d := s.DockerfileOf(p)
+	if d.Name != "" {
+		attrs["filename"] = d.Name
+	}
+	if d.forced {
+		attrs["dockerfilekey"] = d.Local
+	}
+	return attrs
+}
+
+// DockerfileOf is the Dockerfile that the platform is built from.
+func (s Source) DockerfileOf(p platform.Platform) Dockerfile {
+	if own, ok := s.Own[platform.Format(p)]; ok {
+		return own
+	}
+	return s.Dockerfile
+}
+
+// dockerfiles finds all of them by the words of the user. Each distinct directory has one name, so that the shared session serves
+// it once.
+func (s *sourceBuilder) dockerfiles(find func(string) (Dockerfile, error)) (err error) {
+	s.read = map[string]Dockerfile{}
+	if !s.opt.OwnOnly {
+		if s.Dockerfile, err = find(s.opt.Dockerfile); err != nil {
+			return err
+		}
+		s.serve(&s.Dockerfile)
+	}
+	for _, p := range slices.Sorted(maps.Keys(s.opt.Own)) {
+		d, err := find(s.opt.Own[p])
+		if err != nil {
+			return err
+		}
+		s.serve(&d)
+		s.Own[p] = d
+	}
+	return nil
+}
+
+// serve gives the Dockerfile's directory a name, and the session the directory.
+func (s *sourceBuilder) serve(d *Dockerfile) {
+	if d.dir == "" {
+		return
+	}
+	// No named context can have such a name: they are those of images.
+	for n, local := 2, localDockerfile; ; n, local = n+1, fmt.Sprintf("_%s%d", localDockerfile, n) {
+		if have, taken := s.Dirs[local]; !taken || have == d.dir {
+			s.Dirs[local], d.Local = d.dir, local
+			d.forced = d.forced || local != localDockerfile
+			return
+		}
+	}
+}
+
+// inDirectory finds a Dockerfile of a local context, as docker build does: -f is relative to the working directory.
+func (s *sourceBuilder) inDirectory(name string) (Dockerfile, error) {
+	if name != "" {
+		return s.givenDockerfile(name)
+	}
+	name = dockerfileName
+	if _, err := os.Lstat(filepath.Join(s.ContextDir, name)); err != nil {
+		// The frontend accepts the lower-case name too.
+		if _, lower := os.Lstat(filepath.Join(s.ContextDir, "dockerfile")); lower == nil {
+			name = "dockerfile"
+		}
+	}
+	return s.chosenDockerfile(name)
+}
+
+// inRemote: -f is a path inside the context, unless it is absolute, a URL or standard input.
+func (s *sourceBuilder) inRemote(name string) (Dockerfile, error) {
+	if isStdin(name) || isHTTP(name) || filepath.IsAbs(name) {
+		d, err := s.givenDockerfile(name)
+		d.forced = true
+		return d, err
+	}
+	if name == "" {
+		return Dockerfile{Shown: filepath.Join(s.opt.Context, dockerfileName)}, nil
+	}
+	return Dockerfile{Name: name, Shown: name}, nil
+}
+
+// givenDockerfile is a Dockerfile that the user names: a file, standard input, or a URL. What is not a file in a folder is read once.
+func (s *sourceBuilder) givenDockerfile(name string) (d Dockerfile, err error) {
+	if d, ok := s.read[name]; ok {
+		return d, nil
+	}
+	switch {
+	case isStdin(name):
+		d, err = s.spooled("stdin", until(s.ctx, s.opt.Stdin))
+	case isHTTP(name):
+		d, err = s.download(name)
+	default:
+		d, err = s.namedDockerfile(name)
+	}
+	s.read[name] = d
+	return d, err
+}
+
+func (s *sourceBuilder) download(url string) (Dockerfile, error) {
+	if s.opt.Fetch == nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded here", url)
+	}
+	ctx, heard, end := whileHeard(s.ctx, cmp.Or(s.opt.Silence, silentServer))
+	defer end()
+	body, err := s.opt.Fetch(ctx, url)
+	if silent := context.Cause(ctx); silent != nil {
+		err = silent // what the HTTP client says is that it was cancelled
+	}
+	if err != nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded: %w", url, err)
+	}
+	defer body.Close()
+	return s.spooled(url, until(ctx, hearing(body, heard)))
+}
+
+// spooled is a Dockerfile that is not a file yet.
+func (s *sourceBuilder) spooled(shown string, r io.Reader) (Dockerfile, error) {
+	from := fmt.Sprintf("%q", shown)
+	if shown == "stdin" {
+		from = "on standard input"
+	}
+	text, err := readAll(r, maxDockerfile)
+	if err != nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %s %w", from, err)
+	}
+	return s.copied(shown, dockerfileName, text, nil)
+}
+
+// copied is a Dockerfile that the builder gets a copy of, with the ignore file that belongs to it; nil if there is none.
+func (s *sourceBuilder) copied(shown, name string, text, ignore []byte) (Dockerfile, error) {
+	file, err := s.spool.file(name, bytes.NewReader(text))
+	if err == nil && ignore != nil {
+		err = os.WriteFile(file+ignoreSuffix, ignore, 0o600)
+	}
+	if err != nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be spooled: %w", shown, err)
+	}
+	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), text: string(text), ignores: ignore != nil, forced: true}, nil
+}
+
+// readsStdin tells whether a Dockerfile is to come from standard input.
+func (s *sourceBuilder) readsStdin() bool {
+	return isStdin(s.opt.Dockerfile) || slices.ContainsFunc(slices.Collect(maps.Values(s.opt.Own)), isStdin)
+}
+
+// isStdin tells whether a file's name is one of those that standard input has.
+func isStdin(name string) bool {
+	return slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, name)
+}
+
+func isHTTP(s string) bool {
+	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
+}

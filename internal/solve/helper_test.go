@@ -1,0 +1,198 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// world is a builder, a registry, and a request that a test changes before it builds.
+type world struct {
+	*buildkittest.Builder
+	t         *testing.T
+	host      string
+	faults    *faultregistry.Registry
+	req       Request
+	env       Env
+	progress  *recorder
+	preflight func(context.Context) error
+	// kernel is what the node runs besides its own; after is what it will run when emulators are installed.
+	kernel, after map[string]emulation.Mode
+
+	mu        sync.Mutex
+	probes    int
+	installed []string
+}
+
+// The architectures that the kernel of a new world emulates.
+var foreign = map[string]emulation.Mode{"arm64": emulation.Emulated, "arm": emulation.Emulated, "s390x": emulation.Emulated}
+
+// newWorld has a request for three platforms of the Dockerfile, to be pushed as app:v1.
+func newWorld(t *testing.T, dockerfile string) *world {
+	t.Helper()
+	w := &world{Builder: buildkittest.New(t), t: t, kernel: foreign, progress: &recorder{}}
+	w.host, w.faults = buildkittest.NewRegistry(t)
+	w.preflight = func(context.Context) error { return nil }
+	dir := t.TempDir()
+	write(t, dir, "Dockerfile", dockerfile)
+	write(t, dir, "hello", "hello")
+	w.source(SourceOptions{Context: dir})
+	w.req.Tags = w.tags("app:v1")
+	w.platforms("linux/amd64,linux/arm64,linux/arm/v7")
+	w.env = Env{
+		Registry: manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}),
+		Client:   "test", Progress: w.progress,
+		Node: Node{Name: "default", Solver: w.Builder, Blobs: w.Builder, Platforms: w.Platforms, CPUs: 2, Probe: w.probe, Install: w.install},
+	}
+	return w
+}
+
+func (w *world) probe(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.probes++
+	return status(w.kernel), context.Cause(ctx)
+}
+
+func (w *world) install(_ context.Context, ps []platform.Platform) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.installed = append(w.installed, formatted(ps)...)
+	if w.after == nil {
+		return errors.New("the engine is rootless")
+	}
+	w.kernel = w.after
+	return nil
+}
+
+func status(modes map[string]emulation.Mode) (s emulation.Status) {
+	for arch, mode := range modes {
+		s.Archs = append(s.Archs, emulation.Support{Arch: arch, Mode: mode})
+	}
+	return s
+}
+
+func (w *world) source(opt SourceOptions) {
+	w.t.Helper()
+	src, release, err := OpenSource(w.t.Context(), opt)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(release)
+	w.req.Source = src
+}
+
+func (w *world) platforms(list string) {
+	w.t.Helper()
+	ps, _, err := platform.Parse(list)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.req.Platforms = ps
+}
+
+func (w *world) tags(names ...string) (tags []reference.NamedTagged) {
+	w.t.Helper()
+	for _, name := range names {
+		named, err := reference.ParseNormalizedNamed(w.host + "/" + name)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		tags = append(tags, reference.TagNameOnly(named).(reference.NamedTagged))
+	}
+	return tags
+}
+
+func (w *world) run() (Report, error) { return Run(w.t.Context(), w.req, w.env, w.preflight) }
+
+func (w *world) mustRun() Report {
+	w.t.Helper()
+	rep, err := w.run()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return rep
+}
+
+// tagged is what a tag names in the registry; "" if there is none.
+func (w *world) tagged(name string) string {
+	desc, err := w.env.Registry.Resolve(context.Background(), w.tags(name)[0])
+	if err != nil {
+		return ""
+	}
+	return desc.Digest.String()
+}
+
+// ranSteps tells for each platform whether its steps ran.
+func (w *world) ranSteps() (ran []string) {
+	for _, s := range w.Solves() {
+		if len(s.Ran) > 0 {
+			ran = append(ran, platform.Format(s.Platform))
+		}
+	}
+	return ran
+}
+
+// untouched fails the test if anything was evaluated, sent or pushed.
+func (w *world) untouched() {
+	w.t.Helper()
+	for _, s := range w.Solves() {
+		if len(s.Ran)+len(s.Sources)+s.Context > 0 {
+			w.t.Errorf("%s ran %q, fetched %q, and the context was sent %d times", platform.Format(s.Platform), s.Ran, s.Sources, s.Context)
+		}
+	}
+	for _, r := range w.faults.Requests() {
+		if r.Method == "PUT" || r.Method == "POST" {
+			w.t.Errorf("the registry got %s", r)
+		}
+	}
+}
+
+func formatted(ps []platform.Platform) (names []string) {
+	for _, p := range ps {
+		names = append(names, platform.Format(p))
+	}
+	return names
+}
+
+func write(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(content), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func contains(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q lacks %q", text, part)
+		}
+	}
+}
+
+// failing is a hook that fails for some platforms.
+func failing(text string, names ...string) buildkittest.Hook {
+	return func(_ context.Context, p platform.Platform) error {
+		if slices.Contains(names, platform.Format(p)) {
+			return errors.New(text)
+		}
+		return nil
+	}
+}

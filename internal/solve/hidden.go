@@ -1,0 +1,90 @@
+package solve
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// hide writes the child's attestations anew where they tell what is hidden; see [Request.Hidden].
+func (c *child) hide(ctx context.Context, hidden map[string]string) error {
+	if len(hidden) == 0 {
+		return nil
+	}
+	words := hiding(hidden)
+	for i, desc := range c.attestations {
+		var err error
+		if c.attestations[i], err = c.documents.hide(ctx, desc, words); err != nil {
+			return fmt.Errorf("take the proxies' passwords out of attestation %s: %w", desc.Digest, err)
+		}
+	}
+	return nil
+}
+
+// hiding replaces texts as JSON has them, with < > and & escaped, as Go does, or not.
+func hiding(hidden map[string]string) *strings.Replacer {
+	var words []string
+	// The longest first: one may be the beginning of another.
+	for _, text := range slices.Backward(slices.Sorted(maps.Keys(hidden))) {
+		for _, escaped := range []bool{true, false} {
+			words = append(words, inJSON(text, escaped), inJSON(hidden[text], escaped))
+		}
+	}
+	return strings.NewReplacer(words...)
+}
+
+func inJSON(text string, escaped bool) string {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(escaped)
+	_ = encoder.Encode(text) // a string always can be
+	return strings.TrimSuffix(strings.TrimSpace(out.String())[1:], `"`)
+}
+
+// hide gives the descriptor of an attestation manifest whose statements have the words replaced: its own if they have none of them.
+func (c capture) hide(ctx context.Context, desc ocispecs.Descriptor, words *strings.Replacer) (ocispecs.Descriptor, error) {
+	body, err := c.read(ctx, desc.Digest)
+	if err != nil {
+		return desc, err
+	}
+	var m ocispecs.Manifest
+	if err := json.Unmarshal(body, &m); err != nil {
+		return desc, err
+	}
+	found := false
+	for i, statement := range m.Layers {
+		text, err := c.read(ctx, statement.Digest)
+		if err != nil {
+			return desc, err
+		}
+		cut := words.Replace(string(text))
+		if cut == string(text) {
+			continue
+		}
+		found = true
+		if m.Layers[i], err = c.keep(ctx, statement, []byte(cut)); err != nil {
+			return desc, err
+		}
+	}
+	if !found {
+		return desc, nil
+	}
+	if body, err = json.Marshal(m); err != nil {
+		return desc, err
+	}
+	return c.keep(ctx, desc, body)
+}
+
+// keep adds a document in the place of another one, and gives its descriptor.
+func (c capture) keep(ctx context.Context, desc ocispecs.Descriptor, body []byte) (ocispecs.Descriptor, error) {
+	desc.Digest, desc.Size, desc.Data = digest.FromBytes(body), int64(len(body)), nil
+	return desc, content.WriteBlob(ctx, c.Buffer, "document-"+desc.Digest.String(), bytes.NewReader(body), desc)
+}

@@ -1,0 +1,86 @@
+package solve
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+)
+
+// LocalSourceError says that a build would fetch from an address that is the engine's host's own.
+type LocalSourceError struct {
+	URL  string
+	Node string
+}
+
+func (e *LocalSourceError) Error() string {
+	return fmt.Sprintf("%s would be fetched on the network of the engine's host, where builder %q is only to reach a registry", e.URL, e.Node)
+}
+
+// hostSources are the findings of sources that a node on the host's network would fetch from the host itself, or from what only the host
+// reaches. The user's own words may: a flag for that network, and a context's URL on the command line.
+func (c clearing) hostSources(graphs []graph.Graph) (found []Finding) {
+	for i, g := range graphs {
+		for _, s := range c.env.Node.hostSources(c.req.Source, g) {
+			file, line := placeOf(g, s.step)
+			k := slices.IndexFunc(found, func(f Finding) bool { return f.File == file && f.Line == line && f.Err.Error() == s.err.Error() })
+			if k < 0 {
+				k, found = len(found), append(found, Finding{
+					Check: "host-network", File: file, Line: line, Err: s.err,
+					Fix: "if the Dockerfile may fetch from the engine's host: --driver-opt network=host",
+				})
+			}
+			found[k].Platforms = append(found[k].Platforms, c.targets[i])
+		}
+	}
+	return found
+}
+
+// hostSource is a source that must not be fetched, and why.
+type hostSource struct {
+	step graph.Step
+	err  error
+}
+
+func (n Node) hostSources(src Source, g graph.Graph) (found []hostSource) {
+	if !n.OnHost || n.HostChosen {
+		return nil
+	}
+	for _, s := range g.Remotes() {
+		if where, local := s.Local(); local && !src.named(s) {
+			found = append(found, hostSource{s, &LocalSourceError{URL: where, Node: n.Name}})
+		}
+	}
+	return found
+}
+
+// named tells whether a source is one that the command line names: the context, or a named context. Other attributes tell of the
+// context, and are its own words: the URL of its repository is one.
+func (s Source) named(step graph.Step) bool {
+	for attr, value := range s.Attrs {
+		if attr != "context" && !strings.HasPrefix(attr, "context:") {
+			continue
+		}
+		url, _, _ := strings.Cut(value, "#")
+		if step.Source == value || url != "" && step.Attrs[pb.AttrFullRemoteURL] == url {
+			return true
+		}
+	}
+	return false
+}
+
+// placeOf is where a Dockerfile has a source, or what takes it.
+func placeOf(g graph.Graph, source graph.Step) (file string, line int) {
+	if source.Line > 0 {
+		return source.File, source.Line
+	}
+	for _, s := range g.Steps {
+		if s.Line > 0 && slices.Contains(s.Inputs, source.Digest) {
+			return s.File, s.Line
+		}
+	}
+	return "", 0
+}

@@ -1,0 +1,155 @@
+package solve
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+)
+
+// ErrNotExported is the error of a platform that was built, and whose files were not wanted any more because another one has failed.
+var ErrNotExported = errors.New("not exported, because another platform failed")
+
+// join makes one archive of the archives of several platforms while they are sent. Nothing is written until all platforms have
+// been built, and nothing lies on the disk twice: each platform's export waits for its turn, in the order of the plan. What may be left
+// out in the end has no turn: it is staged apart, and copied here when that is known.
+type join struct {
+	out     *tar.Writer
+	buffer  *bufio.Writer // a small file is three small writes
+	folders []string      // of the platforms, in their order; "" puts the files at the top
+
+	mu      sync.Mutex
+	arrived map[int]bool
+	begun   map[int]bool          // something of the platform is in the archive
+	turns   map[int]chan struct{} // closed when the platform may write
+	broken  chan struct{}         // closed when one has failed
+	fail    func()                // lets the platforms that wait go; it may be called again
+}
+
+// newJoin has a folder for each platform, and a turn for each that has nothing apart.
+func newJoin(w io.Writer, folders []string, apart map[int]string) *join {
+	buffer := bufio.NewWriterSize(w, 1<<16)
+	j := &join{
+		out: tar.NewWriter(buffer), buffer: buffer, folders: folders,
+		arrived: map[int]bool{}, begun: map[int]bool{}, turns: map[int]chan struct{}{}, broken: make(chan struct{}),
+	}
+	j.fail = sync.OnceFunc(func() { close(j.broken) })
+	for i := range folders {
+		if _, late := apart[i]; !late {
+			j.turns[i] = make(chan struct{})
+		}
+	}
+	return j
+}
+
+// arrive tells that a platform is ready. The last one to be gives the first its turn.
+func (j *join) arrive(i int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	before := len(j.arrived)
+	j.arrived[i] = true
+	if before < len(j.arrived) && len(j.arrived) == len(j.turns) {
+		j.next(-1)
+	}
+}
+
+// next gives the turn to who comes after i.
+func (j *join) next(i int) {
+	for i++; i < len(j.folders); i++ {
+		if turn, ok := j.turns[i]; ok {
+			close(turn)
+			return
+		}
+	}
+}
+
+// enter waits for a platform's turn. The writer takes its archive; closing it gives the turn on.
+func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
+	j.arrive(i)
+	select {
+	case <-j.turns[i]:
+	case <-j.broken:
+		return nil, ErrNotExported
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if !j.start(ctx, i) {
+		return nil, context.Cause(ctx)
+	}
+	r, w := io.Pipe()
+	t := &turn{PipeWriter: w, done: make(chan error, 1)}
+	go func() {
+		err := j.copy(r, j.folders[i])
+		_ = r.CloseWithError(err)
+		if err == nil {
+			j.next(i)
+		}
+		t.done <- err
+	}()
+	return t, nil
+}
+
+// start notes that a platform begins to write, unless its solve is over: then its turn is for the next one.
+func (j *join) start(ctx context.Context, i int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.begun[i] = ctx.Err() == nil
+	return j.begun[i]
+}
+
+func (j *join) has(i int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.begun[i]
+}
+
+// turn is one platform's archive on its way.
+type turn struct {
+	*io.PipeWriter
+	done chan error
+}
+
+// Close waits until the archive has been written.
+func (t *turn) Close() error {
+	_ = t.PipeWriter.Close() // always nil
+	err := <-t.done
+	t.done <- err // it may be asked again
+	return err
+}
+
+// copy moves the entries into the platform's folder.
+func (j *join) copy(r io.Reader, folder string) error {
+	if folder != "" {
+		folder += "/"
+		if err := j.out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: folder, Mode: 0o755}); err != nil {
+			return err
+		}
+	}
+	in := tar.NewReader(r)
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			_, err = io.Copy(io.Discard, r) // the blocks after the end
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		h.Name = folder + strings.TrimPrefix(h.Name, "/")
+		if h.Typeflag == tar.TypeLink {
+			h.Linkname = folder + strings.TrimPrefix(h.Linkname, "/")
+		}
+		if err := j.out.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := io.Copy(j.out, in); err != nil { //nolint:gosec // the user's own build, to where the user wants it
+			return err
+		}
+	}
+}
+
+// close ends the archive.
+func (j *join) close() error { return errors.Join(j.out.Close(), j.buffer.Flush()) }

@@ -1,0 +1,32 @@
+package solve
+
+import (
+	"slices"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+)
+
+// gateLayers tell of each layer of a finished image whether it came with the base image, and else which line made it. base is the
+// configuration of the base image, zero for none, and g what was built: the steps that the result goes on from are in the order of the
+// layers; where there are not as many of them, a layer has no line.
+func gateLayers(layers []ocispecs.Descriptor, config, base ocispecs.Image, g graph.Graph) []gate.Layer {
+	out := gate.Layers(layers, config)
+	inherited := len(base.RootFS.DiffIDs)
+	if inherited > len(layers) || !slices.Equal(base.RootFS.DiffIDs, config.RootFS.DiffIDs[:min(inherited, len(config.RootFS.DiffIDs))]) {
+		inherited = 0 // made anew: everything is this build's
+	}
+	steps := g.Chain()
+	if len(steps) > 0 && steps[0].Kind == graph.Source {
+		steps = steps[1:]
+	}
+	for i := range out {
+		out[i].Base = i < inherited
+		if k := i - inherited; k >= 0 && len(steps) == len(layers)-inherited {
+			out[i].File, out[i].Line = steps[k].File, steps[k].Line
+		}
+	}
+	return out
+}

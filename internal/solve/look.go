@@ -1,0 +1,196 @@
+package solve
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Outlook is what a build would do, and what would be in its way.
+type Outlook struct {
+	Plan Plan
+	// Unread are platforms whose Dockerfile could not be read: what the plan says of them is nothing.
+	Unread []platform.Platform
+	// Installs are the platforms that an emulator would be installed for.
+	Installs []platform.Platform
+	// Findings are what the preflight of the build finds.
+	Findings []Finding
+	Steps    []PlannedStep
+	Stages   []PlannedStage
+	Bases    []PlannedBase
+	Hints    []hints.Hint
+	Lint     []LintWarning
+}
+
+// Refused tells whether the build would not begin. With optional platforms (AllowPartial) it may begin with findings.
+func (o Outlook) Refused(req Request) bool {
+	c := clearing{req: req}
+	for _, j := range o.Plan.Jobs {
+		c.targets = append(c.targets, j.Platform)
+	}
+	_, err := c.spare(o.Plan, o.Findings)
+	return err != nil
+}
+
+// Look does what [Run] does up to the moment in which something would be done: the Dockerfile is read for each platform, base images
+// and registries are looked at, and the node is asked what it runs. Then it ends: no step runs, nothing of the context is sent,
+// nothing is exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
+func Look(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Outlook, error) {
+	targets := req.targets(env.Node)
+	looking, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	shared, stop, err := serveContext(looking, cancel, req.Source, env)
+	if err != nil {
+		return Outlook{}, err
+	}
+	defer stop()
+	v := &look{clearing: newClearing(looking, req, env, targets, preflight), cond: newConductor(len(targets)), lint: &linting{}}
+	env.Progress = heardProgress{env.Progress, v.lint}
+	solves := make([]*solve, len(targets))
+	for i, target := range targets {
+		solves[i] = &solve{index: i, platform: target, req: req, env: env, context: shared, cond: v.cond, reach: v.reach, asks: true}
+	}
+	linted := v.lint.start(looking, solves)
+	reports := make([]PlatformReport, len(targets))
+	var reading sync.WaitGroup
+	for i, s := range solves {
+		reports[i].Platform = s.platform
+		reading.Go(func() { reports[i].Err = v.read(looking, s) })
+	}
+	v.cond.clear(looking, v.decide)
+	reading.Wait()
+	linted()
+	if err := context.Cause(looking); err != nil {
+		return Outlook{}, err
+	}
+	if v.unread {
+		return Outlook{}, failure(reports)
+	}
+	v.outlook.Lint = v.lint.warnings()
+	return v.outlook, nil
+}
+
+// look is a clearing that clears nothing.
+type look struct {
+	clearing
+	cond    *conductor
+	lint    *linting
+	outlook Outlook
+	unread  bool
+}
+
+// read is a solve that ends at the barrier.
+func (l *look) read(ctx context.Context, s *solve) error {
+	var reported sync.Once
+	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
+	defer tell(report{index: s.index})
+	_, _, err := s.build(ctx, pins{}, capture{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		s.reach.start(ctx, gw)
+		got, err := s.read(ctx, gw)
+		if err != nil {
+			return nil, s.unread(ctx, gw, err, tell)
+		}
+		tell(report{index: s.index, graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
+		if _, err := s.cond.await(ctx, s.index); err != nil {
+			return nil, err
+		}
+		return gateway.NewResult(), nil
+	})
+	return err
+}
+
+func (l *look) decide(ctx context.Context, reports []report) clearance {
+	v := l.survey(ctx, reports)
+	if l.unread = v.unread; v.unread {
+		return clearance{}
+	}
+	o := &l.outlook
+	o.Findings = v.found
+	if !slices.ContainsFunc(v.found, Finding.refuses) {
+		o.Findings = append(o.Findings, l.unreadable(reports)...)
+	}
+	for i, r := range reports {
+		if r.err != nil || r.gw == nil {
+			o.Unread = append(o.Unread, l.targets[i])
+		}
+	}
+	plan, m, more := l.plan(ctx, v, false)
+	isolated, _ := l.isolated(v.graphs)
+	v.graphs = m.graphs
+	o.Plan, o.Findings = plan, append(o.Findings, more...)
+	if len(more) == 0 {
+		l.missing(o)
+	}
+	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
+	o.Stages = plannedStages(plan, l.targets)
+	o.Bases = l.plannedBases(ctx, v)
+	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts,
+		func(paths []string) int64 { return l.req.Source.size(ctx, paths) }))
+	o.Hints = append(betterThan(o.Hints, plan, m.stay), trusting(plan, l.targets)...)
+	return clearance{}
+}
+
+// missing sorts what the node does not run: what an emulator can be installed for, and what it cannot be.
+func (l *look) missing(o *Outlook) {
+	var never []platform.Platform
+	for _, p := range o.Plan.Missing() {
+		if p.Architecture == l.env.Node.Platforms[0].Architecture {
+			never = append(never, p)
+		} else {
+			o.Installs = append(o.Installs, p)
+		}
+	}
+	if len(never) > 0 {
+		o.Findings = append(o.Findings, l.cannot(o.Plan.Jobs, &CannotRunError{Node: l.env.Node.Name, Platforms: never})...)
+	}
+}
+
+// hintsFor is what hints are looked for in. size may be nil: it walks the context.
+func (c clearing) hintsFor(plan Plan, graphs []graph.Graph, isolated bool, size func([]string) int64) hints.Build {
+	build := hints.Build{Isolated: isolated, Args: c.req.BuildArgs, Size: size}
+	if len(plan.Jobs) < len(graphs) {
+		return hints.Build{}
+	}
+	for i, g := range graphs {
+		p := hints.Platform{Platform: c.targets[i], Graph: g, Target: c.req.target(c.targets[i])}
+		for d, program := range plan.Programs {
+			if program.Emulated || plan.Jobs[i].Mode == Impossible && !c.env.Node.runsNow(program.Platform) {
+				if p.Emulated == nil {
+					p.Emulated = hints.Steps{}
+				}
+				p.Emulated[d] = true
+			}
+		}
+		build.Platforms = append(build.Platforms, p)
+	}
+	return build
+}
+
+// runsNow: for sure, without a question.
+func (n Node) runsNow(p platform.Platform) bool {
+	return p.Architecture == "" || p.Architecture == n.Platforms[0].Architecture
+}
+
+// importantRules are those of hints that a build says before it begins: what makes images that do not work, or that is not what is written. The
+// others are for who asks.
+var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
+
+// important are the hints of those rules.
+func (c clearing) important(plan Plan, graphs []graph.Graph) (lines []string) {
+	if len(c.targets) < 2 {
+		return nil
+	}
+	for _, h := range hints.Of(c.hintsFor(plan, graphs, true, nil)) {
+		if slices.Contains(importantRules, h.Rule) {
+			lines = append(lines, fmt.Sprintf("warning: %s:%d: %s (%s)", h.File, h.Line, h.Message, h.Fix))
+		}
+	}
+	return lines
+}

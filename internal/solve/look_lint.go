@@ -1,0 +1,124 @@
+package solve
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/frontend/subrequests/lint"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// LintWarning is what a rule of BuildKit's own says about a Dockerfile.
+type LintWarning struct {
+	Rule, Message, URL string
+	File               string
+	Line               int
+}
+
+// linting asks the frontend for its own findings: once for each Dockerfile, in a solve that nobody sees. The frontend then looks at
+// every stage, also at those that the build does not make, whose images may not be there. Where that fails, what it says in the
+// build's own solves completes the answer.
+type linting struct {
+	mu       sync.Mutex
+	found    []LintWarning
+	heard    []LintWarning // in the build's own solves
+	unlinted []string      // Dockerfiles without a whole answer, by the frontend's names
+}
+
+// start asks for the Dockerfiles of the solves; wait is over when all have answered.
+func (l *linting) start(ctx context.Context, solves []*solve) (wait func()) {
+	var asking sync.WaitGroup
+	asked := map[string]bool{}
+	for _, s := range solves {
+		file := s.req.Source.DockerfileOf(s.platform)
+		if asked[file.Shown] {
+			continue
+		}
+		asked[file.Shown] = true
+		unseen := *s
+		unseen.env.Progress = unseenProgress{}
+		asking.Go(func() { l.ask(ctx, &unseen, file.Name) })
+	}
+	return asking.Wait
+}
+
+func (l *linting) ask(ctx context.Context, s *solve, file string) {
+	var results lint.LintResults
+	values, err := s.ask(ctx, lintQuestion)
+	if err == nil {
+		err = json.Unmarshal(values["result.json"], &results)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil || results.Error != nil { // then there may be a part of an answer
+		l.unlinted = append(l.unlinted, file)
+	}
+	for _, w := range results.Warnings {
+		found := LintWarning{Rule: w.RuleName, Message: cmp.Or(w.Detail, w.Description), URL: w.URL}
+		if ranges := w.Location.GetRanges(); len(ranges) > 0 {
+			found.Line = int(ranges[0].GetStart().GetLine())
+		}
+		if i := int(w.Location.GetSourceIndex()); i < len(results.Sources) {
+			found.File = results.Sources[i].GetFilename()
+		}
+		l.found = append(l.found, found)
+	}
+}
+
+// hear takes what the frontend warns of while it reads a Dockerfile: "Rule: message (line 3)", as LintFormatShort in
+// frontend/dockerfile/linter of BuildKit writes it.
+func (l *linting) hear(warnings []*client.VertexWarning) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range warnings {
+		rule, message, ok := strings.Cut(string(w.Short), ": ")
+		if !ok || len(w.Range) == 0 {
+			continue
+		}
+		heard := LintWarning{Rule: rule, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: int(w.Range[0].GetStart().GetLine())}
+		heard.Message = strings.TrimSuffix(message, fmt.Sprintf(" (line %d)", heard.Line))
+		if !slices.Contains(l.heard, heard) {
+			l.heard = append(l.heard, heard)
+		}
+	}
+}
+
+func (l *linting) warnings() []LintWarning {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.heard {
+		known := slices.ContainsFunc(l.found, func(f LintWarning) bool { return f.Rule == w.Rule && f.File == w.File && f.Line == w.Line })
+		if slices.Contains(l.unlinted, w.File) && !known {
+			l.found = append(l.found, w)
+		}
+	}
+	slices.SortStableFunc(l.found, func(a, b LintWarning) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
+	return l.found
+}
+
+// heardProgress passes a solve's messages on, and lets linting hear the warnings.
+type heardProgress struct {
+	Progress
+	lint *linting
+}
+
+func (h heardProgress) Status(p platform.Platform, msg *client.SolveStatus) {
+	if msg != nil {
+		h.lint.hear(msg.Warnings)
+	}
+	h.Progress.Status(p, msg)
+}
+
+// unseenProgress shows nothing.
+type unseenProgress struct{}
+
+func (unseenProgress) Status(platform.Platform, *client.SolveStatus) {}
+func (unseenProgress) Cleared(Plan)                                  {}
+func (unseenProgress) Note(string)                                   {}

@@ -1,0 +1,192 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// looked plans the build, and sees to it that nothing was done.
+func (w *world) looked() Outlook {
+	w.t.Helper()
+	o, err := Look(w.t.Context(), w.req, w.env, w.preflight)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.untouched()
+	if len(w.installed) > 0 || w.tagged("app:v1") != "" {
+		w.t.Errorf("installed %q, tagged %q", w.installed, w.tagged("app:v1"))
+	}
+	for _, s := range w.Solves() {
+		if len(s.Opt.Exports) > 0 || !s.Opt.Internal {
+			w.t.Errorf("%s has %d exports, and is internal: %v", platform.Format(s.Platform), len(s.Opt.Exports), s.Opt.Internal)
+		}
+	}
+	return o
+}
+
+func stepLines(o Outlook) (lines []string) {
+	for _, s := range o.Steps {
+		lines = append(lines, fmt.Sprintf("%d %s: %s: %s %s for %s", s.Line, s.Stage, s.Text, s.Runs, platform.Format(s.On), formatAll(s.Platforms)))
+	}
+	return lines
+}
+
+func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
+	w := newWorld(t, "FROM --platform=$BUILDPLATFORM golang AS build\nRUN fetch\nARG TARGETARCH\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nRUN apk add x\nCOPY --from=build /x /\n")
+	w.platforms("linux/amd64,linux/arm64,linux/s390x")
+	w.kernel = map[string]emulation.Mode{"arm64": foreign["arm64"]}
+	o := w.looked()
+	want := "linux/amd64 on default: native\nlinux/arm64 on default: emulated\nlinux/s390x on default: impossible\n"
+	if diff := cmp.Diff(want, o.Plan.String()); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"linux/s390x"}, formatted(o.Installs)); diff != "" {
+		t.Errorf("installs (-want +got):\n%s", diff)
+	}
+	got := strings.Join(stepLines(o), "\n")
+	contains(t, got,
+		"2 build: RUN fetch: native linux/amd64 for linux/amd64, linux/arm64, linux/s390x",
+		"4 build: RUN GOARCH=s390x go build: native linux/amd64 for linux/s390x",
+		"6 stage-1: RUN apk add x: native linux/amd64 for linux/amd64\n",
+		"6 stage-1: RUN apk add x: emulated linux/arm64 for linux/arm64\n",
+		"6 stage-1: RUN apk add x: emulated linux/s390x for linux/s390x\n",
+		"7 stage-1: COPY --from=build /x /:  unknown for linux/amd64, linux/arm64, linux/s390x",
+	)
+	if o.Refused(w.req) {
+		t.Errorf("refused: %v", o.Findings)
+	}
+}
+
+func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
+	w := newWorld(t, "FROM one\nRUN make\n")
+	w.platforms("linux/amd64,linux/arm64")
+	index := w.basesHave(amd64Only)
+	w.preflight = func(context.Context) error { return errors.New("no push") }
+	o := w.looked()
+	want := []string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64`, "no push"}
+	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) {
+		t.Errorf("refused: %v (-want +got):\n%s", o.Refused(w.req), diff)
+	}
+	if diff := cmp.Diff([]string{"linux/arm64"}, formatted(o.Unread)); diff != "" {
+		t.Errorf("unread (-want +got):\n%s", diff)
+	}
+	base := o.Bases[0]
+	verdicts := fmt.Sprint(base.For[0].Verdict, " ", base.For[1].Verdict, " ", formatAll(base.Offers), " ", base.Digest == index)
+	if verdicts != "ok missing linux/amd64 true" {
+		t.Errorf("%s", verdicts)
+	}
+}
+
+func TestAPlanHasTheFrontendsOwnFindingsOnceForEachDockerfile(t *testing.T) {
+	w := newWorld(t, "FROM alpine as base\nRUN make\n")
+	o := w.looked()
+	if len(o.Lint) != 1 || o.Lint[0].Rule != "FromAsCasing" || o.Lint[0].Line != 1 || o.Lint[0].File != "Dockerfile" {
+		t.Errorf("%+v", o.Lint)
+	}
+	if len(o.Hints) != 1 || o.Hints[0].Rule != "emulated-compile" || o.Hints[0].Line != 2 {
+		t.Errorf("%+v", o.Hints)
+	}
+}
+
+func TestAPlanShowsASharedStepAtEachOfItsLines(t *testing.T) {
+	w := newWorld(t, "FROM alpine AS first\nRUN make\nFROM alpine AS second\nCOPY --from=first /a /a\nFROM alpine\nCOPY --from=second /a /a\n")
+	o := w.looked()
+	var froms []string
+	for _, s := range o.Steps {
+		if strings.HasPrefix(s.Text, "FROM") {
+			froms = append(froms, fmt.Sprintf("%d %s", s.Line, s.Stage))
+		}
+	}
+	var lines []int
+	for _, b := range o.Bases {
+		lines = append(lines, b.Line)
+	}
+	if diff := cmp.Diff([]string{"1 first", "3 second", "5 stage-2"}, froms); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{1, 3, 5}, slices.Compact(lines)); diff != "" {
+		t.Errorf("base images (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nRUN make\nFROM nowhere.invalid/none AS unused\nRUN make\nFROM alpine\n")
+	w.Image = func(ref string, p platform.Platform) (platform.Platform, error) {
+		if strings.Contains(ref, "nowhere.invalid") {
+			return p, errors.New("no such host")
+		}
+		return p, nil
+	}
+	if o := w.looked(); o.Refused(w.req) || len(o.Lint) != 0 {
+		t.Errorf("%+v", o)
+	}
+	for _, msg := range w.progress.messages {
+		for _, v := range msg.Vertexes {
+			if v.Error != "" {
+				t.Errorf("%s is shown: %s", v.Name, v.Error)
+			}
+		}
+	}
+}
+
+func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
+	heard := func(file string, line int32) *client.VertexWarning {
+		return &client.VertexWarning{
+			Short: []byte(fmt.Sprintf("FromAsCasing: 'as' and 'FROM' do not match (line %d)", line)), URL: "https://docs.example",
+			SourceInfo: &pb.SourceInfo{Filename: file}, Range: []*pb.Range{{Start: &pb.Position{Line: line}}},
+		}
+	}
+	w := LintWarning{Rule: "FromAsCasing", Message: "'as' and 'FROM' do not match", URL: "https://docs.example", File: "Dockerfile"}
+	first, second := w, w
+	first.Line, second.Line = 1, 3
+	l := &linting{unlinted: []string{"Dockerfile"}, found: []LintWarning{first, {Rule: "StageNameCasing", File: "other", Line: 2}}}
+	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
+	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
+	if diff := cmp.Diff([]LintWarning{first, second, {Rule: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAPlanOfADockerfileThatCannotBeReadIsItsError(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nRUNN echo\n")
+	_, err := Look(t.Context(), w.req, w.env, w.preflight)
+	if !errors.As(err, new(*FailedError)) {
+		t.Fatalf("%v", err)
+	}
+	contains(t, err.Error(), "unknown instruction: RUNN", "(all 3 platforms)")
+}
+
+func TestABuildWarnsOfWhatMakesWrongImages(t *testing.T) {
+	w := newWorld(t, "FROM --platform=$BUILDPLATFORM alpine\nARG TARGETARCH=amd64\nRUN fetch $TARGETARCH\n")
+	w.mustRun()
+	notes := strings.Join(w.progress.notes, "\n")
+	contains(t, notes, "warning: Dockerfile:1: the result is made on an image for linux/amd64", "warning: Dockerfile:2: the default of ARG TARGETARCH=amd64")
+	if strings.Count(notes, "shadows") != 1 {
+		t.Errorf("%s", notes)
+	}
+}
+
+func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
+	w := newWorld(t, "FROM alpine AS build\nRUN make\n")
+	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go", Stage: "build"}, {Recipe: "go", Stage: "nope"}}}
+	o := w.looked()
+	want := []string{`a recipe is named for stage "nope", which the Dockerfile does not have`}
+	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) || len(o.Plan.Jobs) != 3 {
+		t.Errorf("refused: %v, %d jobs (-want +got):\n%s", o.Refused(w.req), len(o.Plan.Jobs), diff)
+	}
+	if _, err := w.run(); !errors.As(err, new(*UnknownStageError)) {
+		t.Errorf("the build: %v", err)
+	}
+}

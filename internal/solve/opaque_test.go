@@ -1,0 +1,40 @@
+package solve
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+)
+
+func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"alone":                  func(*world) {},
+		"one platform at a time": func(w *world) { w.req.Jobs = 1 },
+		"with a cache": func(w *world) {
+			w.req.Cache.To = []CacheEntry{{Type: "registry", Attrs: map[string]string{"ref": w.host + "/cache"}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "FROM alpine\nRUN make\n")
+			w.Unreadable = true
+			w.req.Cross = cross.Choice{Auto: true}
+			change(w)
+			rep := w.mustRun()
+			for _, p := range rep.Platforms[1:] { // of which nobody knows that they run nothing
+				if p.Mode != Emulated {
+					t.Errorf("%v: %s", p.Platform, p.Mode)
+				}
+			}
+			said := 0
+			for _, n := range w.progress.notes {
+				if strings.Contains(n, "cannot be read") {
+					said++
+				}
+			}
+			if said != 1 {
+				t.Errorf("said %d times in %q", said, w.progress.notes)
+			}
+		})
+	}
+}

@@ -1,0 +1,121 @@
+package solve
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+var amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
+
+func TestValuesOfAPlatformWinOverTheCommonOnes(t *testing.T) {
+	w := newWorld(t, "FROM alpine AS base\nARG X=none\nRUN echo $X\nFROM base AS other\nRUN echo other\nFROM base\n")
+	w.req.BuildArgs = map[string]string{"X": "all", "Y": "all"}
+	w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"X": "mine"}, Target: "other"}}
+	w.mustRun()
+	for _, s := range w.Solves() {
+		attrs := s.Requests[0].FrontendOpt
+		want := [3]string{"all", "all", ""}
+		if s.Platform.Architecture == "arm64" {
+			want = [3]string{"mine", "all", "other"}
+		}
+		if got := [3]string{attrs["build-arg:X"], attrs["build-arg:Y"], attrs["target"]}; got != want {
+			t.Errorf("%s: got %v, want %v", platform.Format(s.Platform), got, want)
+		}
+		if ran := strings.Contains(strings.Join(s.Ran, "\n"), "RUN echo other"); ran != (s.Platform.Architecture == "arm64") {
+			t.Errorf("%s ran %v", platform.Format(s.Platform), s.Ran)
+		}
+	}
+}
+
+func TestEachPlatformIsBuiltFromItsOwnDockerfileInOneIndex(t *testing.T) {
+	w := newWorld(t, "")
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	write(t, dir, "Dockerfile-amd64", "FROM scratch\nCOPY a /\n")
+	write(t, dir, "Dockerfile.arm", "FROM scratch\nCOPY b /\n")
+	write(t, elsewhere, "Dockerfile", "FROM alpine\nRUN echo arm64\n")
+	write(t, dir, "a", "")
+	write(t, dir, "b", "")
+	w.source(SourceOptions{Context: dir, OwnOnly: true, Own: map[string]string{
+		"linux/amd64":  filepath.Join(dir, "Dockerfile-amd64"),
+		"linux/arm/v7": filepath.Join(dir, "Dockerfile.arm"),
+		"linux/arm64":  filepath.Join(elsewhere, "Dockerfile"),
+	}})
+	w.mustRun()
+	if index, _ := w.index("app:v1"); len(index.Manifests) != 3 {
+		t.Errorf("the index has %d children", len(index.Manifests))
+	}
+	want := [][2]string{{"Dockerfile-amd64", ""}, {"Dockerfile.arm", ""}, {"Dockerfile", "_dockerfile2"}}
+	for i, s := range w.Solves() {
+		attrs := s.Requests[0].FrontendOpt
+		if got := [2]string{attrs["filename"], attrs["dockerfilekey"]}; got != want[i] {
+			t.Errorf("%s: got %v, want %v", platform.Format(s.Platform), got, want[i])
+		}
+	}
+	if dirs := w.req.Source.Dirs; dirs["dockerfile"] != dir || dirs["_dockerfile2"] != elsewhere || len(dirs) != 3 {
+		t.Errorf("directories %v", dirs)
+	}
+}
+
+func TestTheDockerfilesOfAllPlatformsAreLookedAtAhead(t *testing.T) {
+	w := newWorld(t, "")
+	dir := t.TempDir()
+	write(t, dir, "Dockerfile", "FROM scratch\nCOPY x /\n")
+	own := write(t, dir, "Dockerfile.arm", "FROM localhost:5000/armbase\nRUN true\n")
+	w.source(SourceOptions{Context: dir})
+	if w.req.Source.mayRun() {
+		t.Error("nothing runs")
+	}
+	w.source(SourceOptions{Context: dir, Own: map[string]string{"linux/arm/v7": own}})
+	if !w.req.Source.mayRun() || len(w.req.ProbeAhead()) != 3 {
+		t.Error("a step runs")
+	}
+	if image := w.req.LoopbackImage(); image == nil || image.Image != "localhost:5000/armbase" || image.File != own || image.Line != 1 {
+		t.Errorf("got %v", image)
+	}
+}
+
+func TestTheIgnoreFileBesideADockerfileIsItsOwn(t *testing.T) {
+	for ignored, want := range map[string]int{"": 1, "secret\n": 2} { // another list is another request for the context
+		w := newWorld(t, "")
+		dir := t.TempDir()
+		write(t, dir, "Dockerfile", "FROM scratch\nCOPY . /\n")
+		own := write(t, dir, "Dockerfile.arm", "FROM scratch\nCOPY . /\n")
+		write(t, dir, "Dockerfile.arm.dockerignore", ignored)
+		w.source(SourceOptions{Context: dir, Own: map[string]string{"linux/arm/v7": own}})
+		w.mustRun()
+		n := 0
+		for _, s := range w.Solves() {
+			n += s.Context
+		}
+		if n != want {
+			t.Errorf("ignoring %q: the context was sent %d times, want %d", ignored, n, want)
+		}
+	}
+}
+
+func TestStandardInputIsReadOnceForSeveralPlatforms(t *testing.T) {
+	inProject(t)
+	src, release, err := OpenSource(t.Context(), SourceOptions{
+		Context: "app", Stdin: strings.NewReader("FROM a\n"), Own: map[string]string{"linux/arm64": "-", "linux/arm/v7": "-"},
+	})
+	defer release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(src.Own["linux/arm64"], src.Own["linux/arm/v7"], cmp.AllowUnexported(Dockerfile{})); diff != "" {
+		t.Error(diff)
+	}
+	arm := src.attrs(platform.Platform{OS: "linux", Architecture: "arm64"})
+	if arm["dockerfilekey"] != "_dockerfile2" || src.attrs(amd64)["dockerfilekey"] != "" {
+		t.Errorf("%v, %v", arm, src.attrs(amd64))
+	}
+	if data, err := os.ReadFile(filepath.Join(src.Dirs["_dockerfile2"], arm["filename"])); err != nil || string(data) != "FROM a\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+}

@@ -1,0 +1,126 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// optional tells whether the result can do without the platform.
+func (r Request) optional(p platform.Platform) bool {
+	return platform.Contains(r.AllowPartial, p)
+}
+
+// install makes the node run what a plan lacks. Where that cannot be had for all, it is tried without what optional platforms need:
+// an emulator that nobody offers must not keep the others away.
+func (c clearing) install(ctx context.Context, plan Plan) error {
+	missing := plan.Missing()
+	err := c.env.Node.Install(ctx, missing)
+	needed := plan.missing(func(j Job) bool { return !c.req.optional(j.Platform) })
+	if err != nil && len(needed) > 0 && len(needed) < len(missing) {
+		if again := c.env.Node.Install(ctx, needed); again != nil {
+			return again
+		}
+	}
+	return err
+}
+
+// spare leaves what refuses a build to the platforms that it is about, by their index, if the build can do without all of them. What is
+// left is an error.
+func (c clearing) spare(plan Plan, found []Finding) (errs []error, _ error) {
+	found = slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Hint })
+	required := func(p platform.Platform) bool { return !c.req.optional(p) }
+	refused := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
+		return len(f.Platforms) > 0 && !slices.ContainsFunc(f.Platforms, required)
+	})
+	if len(refused) > 0 {
+		return nil, &PreflightError{Findings: refused}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	errs = make([]error, len(c.targets))
+	for i, target := range c.targets {
+		for _, f := range found {
+			if !platform.Contains(f.Platforms, target) {
+				continue
+			}
+			errs[i] = f.Err
+			if cannot, ok := errors.AsType[*CannotRunError](f.Err); ok {
+				missing := Plan{Jobs: plan.Jobs[i : i+1]}.Missing()
+				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: plan.Jobs[i].ForTests, Err: cannot.Err}
+			}
+		}
+	}
+	return errs, nil
+}
+
+// suffice tells whether a build can go on with these results: there are some, and what is missing is optional and missing for reasons
+// of its own.
+func (w task) suffice(results []solved) bool {
+	some := false
+	for i, r := range results {
+		if r.err != nil && !w.dispensable(i, r.err) {
+			return false
+		}
+		some = some || r.err == nil
+	}
+	return some
+}
+
+// dispensable: the result can do without the platform that failed so.
+func (w task) dispensable(i int, err error) bool { return w.req.optional(w.targets[i]) && itsOwn(err) }
+
+// itsOwn tells a platform's own failure from one that could as well have met another: of the registry that is pushed to, of the place
+// where files are written, of the connection to the builder.
+func itsOwn(err error) bool {
+	if _, ok := errors.AsType[*OutputError](err); ok {
+		return false
+	}
+	return !pushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
+}
+
+// indexAnnotations are those of the index. A Docker manifest list has none.
+func (f *finisher) indexAnnotations(missing []PlatformReport) map[string]string {
+	all := f.req.Annotations.at(OnIndex, nil)
+	if len(missing) == 0 {
+		return all
+	}
+	names := make([]string, len(missing))
+	for i, p := range missing {
+		names[i] = platform.Format(p.Platform)
+	}
+	if f.req.MediaTypes == manifest.Docker {
+		f.env.Progress.Note("warning: a Docker manifest list has no annotations, so it does not say that it lacks " + strings.Join(names, ", "))
+		return all
+	}
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[manifest.MissingPlatforms] = strings.Join(names, ",")
+	return all
+}
+
+// loadable is what the engine is to be loaded with; nil is nothing. What was chosen for it and is missing is left out.
+func (f *finisher) loadable(children []child) *Load {
+	l := f.req.Outputs.Load
+	if l == nil || len(l.Selection.Platforms) == 0 {
+		return l
+	}
+	some := *l
+	some.Selection.Platforms = slices.DeleteFunc(slices.Clone(l.Selection.Platforms), func(p platform.Platform) bool {
+		return !slices.ContainsFunc(children, func(c child) bool { return platform.Equal(c.platform, p) })
+	})
+	if len(some.Selection.Platforms) == 0 && !l.Selection.Native {
+		f.env.Progress.Note("warning: nothing is loaded into the engine, since the platforms chosen for it failed")
+		return nil
+	}
+	return &some
+}

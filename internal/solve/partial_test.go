@@ -1,0 +1,214 @@
+package solve
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// partial allows a world's platforms to fail.
+func (w *world) partial(list string) {
+	w.t.Helper()
+	ps, _, err := platform.Parse(list)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.req.AllowPartial = ps
+}
+
+// indexed are the platforms in the index that a tag names, and what it says is missing.
+func (w *world) indexed(name string) (names []string, missing string) {
+	w.t.Helper()
+	index, _ := w.index(name)
+	for _, m := range index.Manifests {
+		if m.Platform.OS != "unknown" {
+			names = append(names, platform.Format(*m.Platform))
+		}
+	}
+	return names, index.Annotations[manifest.MissingPlatforms]
+}
+
+func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {
+	for name, breaks := range map[string]func(*world){
+		"its Dockerfile cannot be read": func(w *world) { w.Read = failing("no match for platform in manifest", "linux/arm64") },
+		"a step fails":                  func(w *world) { w.Run = failing("exit code: 1", "linux/arm64") },
+		"it fails at last":              func(w *world) { w.Push = failing("it is not what it should be", "linux/arm64") },
+		"nothing runs its programs":     func(w *world) { w.kernel = map[string]emulation.Mode{"arm": emulation.Emulated} },
+		"no emulator may be installed": func(w *world) {
+			w.kernel, w.req.KeepEmulators = map[string]emulation.Mode{"arm": emulation.Emulated}, true
+		},
+		"its emulator cannot be had": func(w *world) {
+			w.kernel = nil
+			w.env.Node.Install = func(_ context.Context, ps []platform.Platform) error {
+				if slices.Contains(formatted(ps), "linux/arm64") {
+					return errors.New("nobody has one")
+				}
+				w.kernel = map[string]emulation.Mode{"arm": emulation.Emulated}
+				return nil
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, runsForTheTarget)
+			w.partial("linux/arm64")
+			breaks(w)
+			rep := w.mustRun()
+			names, missing := w.indexed("app:v1")
+			if diff := cmp.Diff([]string{"linux/amd64", "linux/arm/v7"}, names); diff != "" || missing != "linux/arm64" {
+				t.Errorf("missing are %q (-want +got):\n%s", missing, diff)
+			}
+			if lacks := rep.Missing(); len(lacks) != 1 || platform.Format(lacks[0].Platform) != "linux/arm64" || len(rep.Platforms) != 3 {
+				t.Errorf("the report lacks %v", lacks)
+			}
+			if len(rep.Tags) != 1 || rep.Tags[0].State != manifest.Moved {
+				t.Errorf("tags %v", rep.Tags)
+			}
+		})
+	}
+}
+
+func TestAPlatformThatCannotBeRunIsSaidOnceHoweverManyStepsItHas(t *testing.T) {
+	w := newWorld(t, runsForTheTarget+"RUN echo again\n")
+	w.partial("linux/arm64")
+	w.kernel, w.req.KeepEmulators = map[string]emulation.Mode{"arm": emulation.Emulated}, true
+	missing := w.mustRun().Missing()
+	var cannot *CannotRunError
+	if len(missing) != 1 || missing[0].Mode != Impossible || !errors.As(missing[0].Err, &cannot) || !cmp.Equal([]string{"linux/arm64"}, formatted(cannot.Platforms)) {
+		t.Errorf("missing are %+v", missing)
+	}
+}
+
+func TestWhatMayNotBeMissingStillFailsTheBuild(t *testing.T) {
+	for name, tt := range map[string]struct {
+		optional string
+		breaks   func(*world)
+		pushing  bool
+	}{
+		"another platform fails too":  {"linux/arm64", func(w *world) { w.Run = failing("exit code: 1", "linux/arm64", "linux/amd64") }, false},
+		"all fail":                    {"linux/arm64,linux/arm/v7,linux/amd64", func(w *world) { w.Run = failing("exit code: 1", formatted(w.req.Platforms)...) }, false},
+		"the registry refuses it":     {"linux/arm64", func(w *world) { w.Push = failing("failed to push app: 403 Forbidden", "linux/arm64") }, true},
+		"its neighbour cannot be run": {"linux/arm64", func(w *world) { w.kernel = nil }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, runsForTheTarget)
+			w.partial(tt.optional)
+			tt.breaks(w)
+			rep, err := w.run()
+			if err == nil || errors.As(err, new(*PushError)) != tt.pushing || len(rep.Tags) != 0 || w.tagged("app:v1") != "" {
+				t.Errorf("%v; the tag names %q", err, w.tagged("app:v1"))
+			}
+		})
+	}
+}
+
+func TestOneImageThatIsLeftOfSeveralIsStillAnIndex(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	w.partial("linux/arm64,linux/arm/v7")
+	w.Run = failing("exit code: 1", "linux/arm64", "linux/arm/v7")
+	rep := w.mustRun()
+	names, missing := w.indexed("app:v1")
+	if !cmp.Equal(names, []string{"linux/amd64"}) || missing != "linux/arm/v7,linux/arm64" || !manifest.IsIndex(rep.Target.MediaType) {
+		t.Errorf("%s of %q, missing are %q", rep.Target.MediaType, names, missing)
+	}
+}
+
+func TestAManifestListThatLacksAPlatformHasNoPlaceToSaySo(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	w.partial("linux/arm64")
+	w.Run = failing("exit code: 1", "linux/arm64")
+	w.req.MediaTypes = manifest.Docker
+	w.mustRun()
+	names, missing := w.indexed("app:v1")
+	if !cmp.Equal(names, []string{"linux/amd64", "linux/arm/v7"}) || missing != "" || len(w.progress.notes) != 1 {
+		t.Fatalf("%q, missing are %q, notes %q", names, missing, w.progress.notes)
+	}
+	contains(t, w.progress.notes[0], "linux/arm64")
+}
+
+func TestNoOutputHasAnythingOfAPlatformThatIsMissing(t *testing.T) {
+	for name, breaks := range map[string]func(*world){
+		"a step failed":                 func(w *world) { w.Run = failing("exit code: 1", "linux/arm/v7") },
+		"it had sent its files already": func(w *world) { w.Push = failing("it is not what it should be", "linux/arm/v7") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, copiesOnly)
+			w.partial("linux/arm/v7")
+			dir := t.TempDir()
+			stdout := w.everyOutput(dir)
+			together := false
+			w.req.Outputs.Files = append(w.req.Outputs.Files, Files{Dest: filepath.Join(dir, "together"), Split: &together})
+			breaks(w)
+			rep := w.mustRun()
+			for _, name := range []string{"image.tar", "layout"} {
+				a, err := layout.Open(t.Context(), filepath.Join(dir, name))
+				if err != nil || a.Images[0].Root.Digest != rep.Target.Digest {
+					t.Errorf("%s: %v, %v", name, a, err)
+				}
+			}
+			got := tree(t, filepath.Join(dir, "files"))
+			if diff := cmp.Diff(map[string]string{"linux_amd64/hello": "linux/amd64", "linux_arm64/hello": "linux/arm64", "mine": "mine"}, got); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+			archive, err := os.ReadFile(filepath.Join(dir, "files.tar"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"linux_amd64/=", "linux_amd64/hello=linux/amd64", "linux_arm64/=", "linux_arm64/hello=linux/arm64"}
+			for name, r := range map[string]io.Reader{"files.tar": bytes.NewReader(archive), "stdout": stdout} {
+				if diff := cmp.Diff(want, unpacked(t, r)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			}
+			if hello := tree(t, filepath.Join(dir, "together"))["hello"]; hello == "" || hello == "linux/arm/v7" {
+				t.Errorf("the common folder has %q", hello)
+			}
+		})
+	}
+}
+
+func TestAPlatformThatMayBeMissingAndIsNotIsInEveryOutput(t *testing.T) {
+	w := newWorld(t, copiesOnly)
+	w.partial("linux/amd64")
+	dir := t.TempDir()
+	stdout := w.everyOutput(dir)
+	w.mustRun()
+	want := []string{
+		"linux_arm_v7/=", "linux_arm_v7/hello=linux/arm/v7", "linux_arm64/=", "linux_arm64/hello=linux/arm64", "linux_amd64/=", "linux_amd64/hello=linux/amd64",
+	}
+	if diff := cmp.Diff(want, unpacked(t, stdout)); diff != "" {
+		t.Errorf("stdout (-want +got):\n%s", diff)
+	}
+	if got := tree(t, filepath.Join(dir, "files")); got["linux_amd64/hello"] != "linux/amd64" || len(got) != 4 {
+		t.Errorf("files %v", got)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, stagePrefix+"*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left are %q, %v", left, err)
+	}
+}
+
+func TestACacheIsExportedOfThePlatformsThatWereMade(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.partial("linux/arm64")
+	w.Push = failing("it is not what it should be", "linux/arm64")
+	w.req.Cache.To = []CacheEntry{entry("type=local", "dest=d"), entry("type=registry", "ref=x-{{platform}}")}
+	w.mustRun()
+	want := []string{
+		"local map[dest:d] [linux/amd64 linux/arm/v7]", "registry map[ref:x-linux-amd64] [linux/amd64]", "registry map[ref:x-linux-arm-v7] [linux/arm/v7]",
+	}
+	if diff := cmp.Diff(want, w.exports()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

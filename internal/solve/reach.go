@@ -1,0 +1,137 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// reach finds out whether the builder reaches the registries that it is to push to: it is asked for something in each of them that is
+// not there. "Not found", or "log in", is an answer of a registry. Asking begins with the first solve, beside its reading.
+type reach struct {
+	repos    []reference.Named // one a registry
+	insecure bool              // a push need not verify anything
+	begin    sync.Once
+	asking   sync.WaitGroup
+	errs     []error // by repos
+}
+
+// reachTime bounds the question. Silence stops nothing: who knows what the builder does in a minute.
+const reachTime = 4 * time.Second
+
+// newReach asks about the first of the repositories of each registry.
+func newReach(req Request) *reach {
+	r := &reach{insecure: req.Insecure}
+	seen := map[string]bool{}
+	for _, repo := range append(req.Repositories(), req.CacheRepositories()...) {
+		if host := reference.Domain(repo); !seen[host] {
+			seen[host] = true
+			r.repos = append(r.repos, repo)
+		}
+	}
+	r.errs = make([]error, len(r.repos))
+	return r
+}
+
+// nowhere is a digest that no registry has.
+var nowhere = digest.FromString("docker multiarch asks whether a builder reaches this registry")
+
+// start asks, the first time that it is called. gw must live until [reach.findings] has returned.
+func (r *reach) start(ctx context.Context, gw gateway.Client) {
+	if r == nil {
+		return
+	}
+	r.begin.Do(func() {
+		for i, repo := range r.repos {
+			r.asking.Go(func() { r.errs[i] = r.ask(ctx, gw, repo) })
+		}
+	})
+}
+
+func (r *reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named) error {
+	bounded, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	_, _, _, err := gw.ResolveImageConfig(bounded, repo.Name()+"@"+nowhere.String(), sourceresolver.Opt{
+		LogName: quietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{ResolveMode: "pull"},
+	})
+	if err == nil || bounded.Err() != nil {
+		return nil
+	}
+	return unreached(repo, err, r.insecure)
+}
+
+// findings waits for the answers. What the client cannot reach either is left to the client's own words.
+func (r *reach) findings(refused []Finding) []Finding {
+	r.asking.Wait()
+	var found []Finding
+	for i, err := range r.errs {
+		var unreachable *UnreachedError
+		if !errors.As(err, &unreachable) {
+			continue
+		}
+		said := false
+		for _, f := range refused {
+			said = said || strings.Contains(f.Err.Error(), reference.Domain(r.repos[i]))
+		}
+		if !said {
+			found = append(found, Finding{Check: "builder-registry", Err: unreachable, Fix: unreachable.fix})
+		}
+	}
+	return found
+}
+
+// UnreachedError says that the builder cannot reach a registry that it is to push to, while the client can.
+type UnreachedError struct {
+	Registry string
+	Err      error
+	fix      string
+}
+
+func (e *UnreachedError) Error() string {
+	return fmt.Sprintf("the builder cannot reach the registry %q, which it is to push to: %v", e.Registry, e.Err)
+}
+
+func (e *UnreachedError) Unwrap() error { return e.Err }
+
+// unreached tells an answer of a registry, which is nil, from what keeps the builder from getting one. The words are those of Go's
+// libraries, which come as text over BuildKit's connection.
+func unreached(repo reference.Named, err error, insecure bool) error {
+	host := reference.Domain(repo)
+	for _, cause := range []struct {
+		words []string
+		fix   string
+		plain bool // a push that verifies nothing gets by
+	}{
+		{
+			[]string{"connection refused", "no route to host", "network is unreachable"},
+			"the builder has a network of its own: --driver-opt network=host puts it on that of the engine's host", false,
+		},
+		{
+			[]string{"no such host", "server misbehaving"},
+			"the builder looks names up by itself: see that the engine's host can, or --driver-opt network=host", false,
+		},
+		{
+			[]string{"x509: ", "certificate"},
+			"put the registry's authority into /etc/docker/certs.d/" + host + "/ca.crt on this machine, or ~/.docker/certs.d: the builder gets a copy", true,
+		},
+		{
+			[]string{"server gave HTTP response to HTTPS client", "first record does not look like a TLS handshake"},
+			"the registry speaks plain HTTP: list it in the engine's insecure-registries, or say http = true for it with --builder-config", true,
+		},
+	} {
+		for _, word := range cause.words {
+			if strings.Contains(err.Error(), word) && (!cause.plain || !insecure) {
+				return &UnreachedError{Registry: host, Err: err, fix: cause.fix}
+			}
+		}
+	}
+	return nil
+}

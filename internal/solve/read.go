@@ -1,0 +1,86 @@
+package solve
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// reading is one platform's Dockerfile, solved lazily: nothing has been executed, and nothing of the context was sent but what
+// the frontend itself looks at.
+type reading struct {
+	result *gateway.Result
+	graph  graph.Graph
+	def    *llb.Definition // what graph was read from; nil if there is nothing to do
+	opaque error           // why the graph could not be read; then it says only that something may run
+	base   ocispecs.Image  // the configuration of the image that the result goes on from; zero if there is none
+	// says is the platform in the configuration that the image will have; zero if the frontend gives none.
+	says platform.Platform
+}
+
+// read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of what it would run.
+func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attrs map[string]string) (reading, error) {
+	res, err := n.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend, FrontendOpt: attrs})
+	if err != nil {
+		return reading{}, err
+	}
+	got := reading{result: res}
+	if config, ok := res.Metadata[exptypes.ExporterImageBaseConfigKey]; ok {
+		if err := json.Unmarshal(config, &got.base); err != nil {
+			return reading{}, fmt.Errorf("cannot read the base image's configuration: %w", err)
+		}
+	}
+	if config, ok := res.Metadata[exptypes.ExporterImageConfigKey]; ok {
+		if err := json.Unmarshal(config, &got.says); err != nil {
+			return reading{}, fmt.Errorf("cannot read the image's configuration: %w", err)
+		}
+	}
+	ref, err := res.SingleRef()
+	if err != nil {
+		return reading{}, fmt.Errorf("the frontend gave no single result: %w", err)
+	}
+	if ref == nil { // FROM scratch and nothing else
+		return got, nil
+	}
+	def, g, err := graphOf(ctx, ref)
+	if ctx.Err() != nil {
+		return reading{}, context.Cause(ctx)
+	}
+	if err != nil {
+		got.graph, got.opaque = opaque(attrs["platform"]), err
+		return got, nil
+	}
+	got.def, got.graph = def, g
+	return got, nil
+}
+
+// graphOf is what a reference stands for.
+func graphOf(ctx context.Context, ref gateway.Reference) (*llb.Definition, graph.Graph, error) {
+	state, err := ref.ToState()
+	if err != nil {
+		return nil, graph.Graph{}, err
+	}
+	def, err := state.Marshal(ctx)
+	if err != nil {
+		return nil, graph.Graph{}, err
+	}
+	g, err := graph.Read(def)
+	return def, g, err
+}
+
+// opaque stands for a graph that cannot be read, as that of a frontend newer than this program: it may run programs of its platform.
+func opaque(target string) graph.Graph {
+	ps, _, err := platform.Parse(target)
+	if err != nil || len(ps) == 0 {
+		return graph.Graph{}
+	}
+	return graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Name: "what the frontend made", Platform: ps[0]}}}
+}

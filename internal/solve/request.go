@@ -1,0 +1,166 @@
+package solve
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Request is what one build is to make: parsed, checked and complete. Nothing changes it afterwards.
+type Request struct {
+	// Platforms to build for, each once. Empty means the node's own platform, as docker buildx does.
+	Platforms []platform.Platform
+	// Source is the build context, the Dockerfile and the named contexts.
+	Source Source
+
+	BuildArgs map[string]string
+	Labels    map[string]string
+	Target    string
+	// ExtraHosts are "name=address" entries for the hosts file of RUN steps.
+	ExtraHosts []string
+	// Network of RUN steps: "" (the builder's default), "none" or "host".
+	Network string
+	// NoCache runs every step again; Pull asks the registry for every base image again.
+	NoCache, Pull bool
+
+	Secrets []secretsprovider.Source
+	SSH     []sshprovider.AgentConfig
+
+	// Steps say how RUN steps are run.
+	Steps Steps
+	// Own are values for single platforms, by the platform's text (platform.Format).
+	Own map[string]Own
+	// Policy decides about the sources of the build; nil decides nothing.
+	Policy *spb.Policy
+
+	// Tags that are to point at the result in registries, in the order given. They may be in several repositories.
+	Tags []reference.NamedTagged
+	// ByDigest are repositories that get the result without a tag.
+	ByDigest []reference.Named
+	// Insecure allows the builder to push by plain HTTP or without verifying certificates.
+	Insecure bool
+	// Outputs besides the registries.
+	Outputs Outputs
+	// Annotations of what is made.
+	Annotations Annotations
+	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
+	// BuildKit has for them ("type=provenance,mode=max").
+	Attests map[string]string
+	// Hidden are texts that no attestation tells, and what it tells instead: a proxy with its password, which the build gets without
+	// its user having named it, and the same without. Files of the type "local" or "tar" are not looked at.
+	Hidden map[string]string
+	// Verify says how the executables of every image are examined before anything is named; nil examines nothing.
+	Verify *gate.Options
+	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.
+	MediaTypes manifest.Family
+	// Index asks for an index also where there is one platform only.
+	Index bool
+
+	// Tests are run on each finished image that they are for, before anything gets a name. The names of one platform's differ.
+	Tests []smoke.Test
+	// AllowMismatch are base images that may be of another platform than they are fetched for, named as in FROM.
+	AllowMismatch []reference.Named
+
+	// Cache says which build caches are used and made.
+	Cache Cache
+
+	// Cross says which steps are run on the node's own platform instead of under an emulator; the zero value: none.
+	Cross cross.Choice
+
+	// Jobs bounds the solves that work at the same time. 0: all native ones, and as many emulated ones as the node has CPUs.
+	Jobs int
+	// KeepEmulators forbids installing emulators: what cannot run is an error.
+	KeepEmulators bool
+
+	// FailFast ends all platforms as soon as one has failed that the result needs.
+	FailFast bool
+	// AllowPartial are the platforms that the result can do without: where only they fail, the rest is made.
+	AllowPartial []platform.Platform
+	// Retry is how often a platform that failed is solved again, at most, each time after a pause. What a retry cannot mend is not.
+	// What an emulator's crash has ended is, once at least.
+	Retry      int
+	RetryPause time.Duration
+}
+
+// Repositories are the distinct repositories that are pushed to, in order of first appearance.
+func (r Request) Repositories() []reference.Named {
+	var repos []reference.Named
+	seen := map[string]bool{}
+	add := func(ref reference.Named) {
+		if name := reference.TrimNamed(ref); !seen[name.Name()] {
+			seen[name.Name()] = true
+			repos = append(repos, name)
+		}
+	}
+	for _, tag := range r.Tags {
+		add(tag)
+	}
+	for _, repo := range r.ByDigest {
+		add(repo)
+	}
+	return repos
+}
+
+// targets are the platforms that are built for, in canonical order.
+func (r Request) targets(node Node) []platform.Platform {
+	if len(r.Platforms) == 0 {
+		return []platform.Platform{node.Platforms[0]}
+	}
+	return slices.SortedFunc(slices.Values(r.Platforms), platform.Compare)
+}
+
+// attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.
+func (r Request) attrs(p platform.Platform, contextSession string) map[string]string {
+	attrs := r.Source.attrs(p)
+	attrs["platform"] = platform.Format(p)
+	for name := range r.Source.Dirs {
+		attrs["local-sessionid:"+name] = contextSession
+	}
+	for k, v := range r.buildArgs(p) {
+		attrs["build-arg:"+k] = v
+	}
+	for k, v := range r.Labels {
+		attrs["label:"+k] = v
+	}
+	for k, v := range r.Attests {
+		attrs["attest:"+k] = v
+	}
+	set := func(key, value string, wanted bool) {
+		if wanted {
+			attrs[key] = value
+		}
+	}
+	set("target", r.target(p), r.target(p) != "")
+	set("add-hosts", strings.Join(r.ExtraHosts, ","), len(r.ExtraHosts) > 0)
+	set("force-network-mode", r.Network, r.Network != "")
+	set("no-cache", "", r.NoCache)
+	set("image-resolve-mode", "pull", r.Pull)
+	r.Steps.attrs(attrs)
+	if needed := caps(attrs); needed != "" {
+		attrs["frontend.caps"] = needed
+	}
+	return attrs
+}
+
+// frontend is the frontend that reads the Dockerfile with these attributes. A BUILDKIT_SYNTAX build argument replaces it, as in
+// docker buildx (build/opt.go): its first word is the frontend's image.
+func frontend(attrs map[string]string) string {
+	syntax := strings.TrimSpace(attrs["build-arg:BUILDKIT_SYNTAX"])
+	if syntax == "" {
+		return "dockerfile.v0"
+	}
+	attrs["source"], _, _ = strings.Cut(syntax, " ")
+	attrs["cmdline"] = syntax
+	return "gateway.v0"
+}

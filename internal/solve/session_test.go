@@ -1,0 +1,207 @@
+package solve
+
+import (
+	"archive/tar"
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	fstypes "github.com/tonistiigi/fsutil/types"
+	"google.golang.org/grpc/encoding"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+func TestTheContextIsSentOnceForAllPlatforms(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	w.mustRun()
+	sent := 0
+	for _, s := range w.Solves() {
+		sent += s.Context
+	}
+	if sent != 1 {
+		t.Errorf("the context was sent %d times", sent)
+	}
+}
+
+func TestEachSolveHasItsOwnAttributesAndSessionAndAllNameOneContextSession(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	t.Setenv("A_SECRET", "s3cret")
+	w.req.Secrets = []secretsprovider.Source{{ID: "token", Env: "A_SECRET"}}
+	w.mustRun()
+	solves := w.Solves()
+	for i, s := range solves {
+		attrs := s.Opt.FrontendAttrs
+		if id := attrs["local-sessionid:context"]; id == "" || id != solves[0].Opt.FrontendAttrs["local-sessionid:context"] || id != attrs["local-sessionid:dockerfile"] {
+			t.Errorf("%v", attrs)
+		}
+		for _, other := range solves[i+1:] {
+			if attrs["platform"] == other.Opt.FrontendAttrs["platform"] || &s.Opt.Session[0] == &other.Opt.Session[0] || s.Opt.Session[0] == other.Opt.Session[0] {
+				t.Errorf("solves %s and %s share something", attrs["platform"], other.Opt.FrontendAttrs["platform"])
+			}
+		}
+		attrs["platform"] = "changed" // the maps must not be one
+	}
+	for _, s := range solves {
+		if got := s.Requests[0].FrontendOpt["platform"]; got == "changed" {
+			t.Error("what is asked of the frontend is the options' own map")
+		}
+	}
+}
+
+func TestEachPlatformGetsTheSecrets(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nRUN --mount=type=secret,id=token true\n")
+	t.Setenv("A_SECRET", "s3cret")
+	w.req.Secrets = []secretsprovider.Source{{ID: "token", Env: "A_SECRET"}}
+	w.mustRun()
+	for _, s := range w.Solves() {
+		if diff := cmp.Diff([]string{"token=s3cret"}, s.Secrets); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		for k, v := range s.Opt.FrontendAttrs {
+			if strings.Contains(v, "s3cret") {
+				t.Errorf("attribute %s tells the secret", k)
+			}
+		}
+	}
+}
+
+func TestANameThatIsNotUTF8IsSentAsItIs(t *testing.T) {
+	sent, name := encoding.GetCodecV2("proto"), "bad-\xff\xfe.txt"
+	data, err := sent.Marshal(&fstypes.Packet{Stat: &fstypes.Stat{Path: name, Linkname: name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got fstypes.Packet
+	if err := sent.Unmarshal(data, &got); err != nil || got.Stat.Path != name || got.Stat.Linkname != name {
+		t.Errorf("%v arrived: %v", &got, err)
+	}
+}
+
+func TestAnArchiveFromStandardInputIsReadByEveryPlatform(t *testing.T) {
+	var archive bytes.Buffer
+	tw := tar.NewWriter(&archive)
+	content := "FROM alpine\nCOPY . /\nRUN echo hello\n"
+	_ = tw.WriteHeader(&tar.Header{Name: "Dockerfile", Size: int64(len(content)), Mode: 0o644})
+	_, _ = tw.Write([]byte(content))
+	_ = tw.Close()
+	w := newWorld(t, "")
+	w.source(SourceOptions{Context: "-", Stdin: &archive})
+	w.mustRun()
+	if n := w.Ran("RUN echo hello"); n != 3 {
+		t.Errorf("the step ran %d times", n)
+	}
+	for _, s := range w.Solves() {
+		if len(s.Requests) != 1 {
+			t.Errorf("read %d times: a spooled context needs no pin", len(s.Requests))
+		}
+	}
+}
+
+func TestADockerfileFromStandardInputIsReadByEveryPlatform(t *testing.T) {
+	w := newWorld(t, "")
+	w.source(SourceOptions{Context: "-", Stdin: strings.NewReader(runsForTheTarget[:len("FROM alpine\nRUN echo hello\n")])})
+	w.mustRun()
+	if n := w.Ran("RUN echo hello"); n != 3 {
+		t.Errorf("the step ran %d times", n)
+	}
+}
+
+func TestTheRequestIsTheFrontendsAttributes(t *testing.T) {
+	w := newWorld(t, copiesOnly)
+	w.platforms("linux/arm64")
+	plain := w.req.attrs(w.req.Platforms[0], "S")
+	want := map[string]string{
+		"platform": "linux/arm64", "filename": "Dockerfile", "local-sessionid:context": "S", "local-sessionid:dockerfile": "S",
+	}
+	if diff := cmp.Diff(want, plain); diff != "" {
+		t.Errorf("plain (-want +got):\n%s", diff)
+	}
+	w.req.BuildArgs = map[string]string{"A": "b=c"}
+	w.req.Labels = map[string]string{"org": "x"}
+	w.req.Target, w.req.ExtraHosts, w.req.Network = "final", []string{"a=1.2.3.4", "b=::1"}, "none"
+	w.req.NoCache, w.req.Pull = true, true
+	w.req.Steps = Steps{CgroupParent: "g", ShmSize: 64, Ulimits: []string{"core=1:2", "nofile=3:4"}, Limits: map[string]string{"memory": "5"}}
+	for k, v := range map[string]string{
+		"build-arg:A": "b=c", "label:org": "x", "target": "final", "add-hosts": "a=1.2.3.4,b=::1", "force-network-mode": "none",
+		"no-cache": "", "image-resolve-mode": "pull", "cgroup-parent": "g", "shm-size": "64", "ulimit": "core=1:2,nofile=3:4", "memory": "5",
+	} {
+		want[k] = v
+	}
+	if diff := cmp.Diff(want, w.req.attrs(w.req.Platforms[0], "S")); diff != "" {
+		t.Errorf("all (-want +got):\n%s", diff)
+	}
+}
+
+func TestABuildArgumentReplacesTheFrontend(t *testing.T) {
+	r := Request{BuildArgs: map[string]string{"BUILDKIT_SYNTAX": " example.com/frontend:1 with words "}}
+	attrs := r.attrs(amd64, "S")
+	if got := frontend(attrs); got != "gateway.v0" {
+		t.Errorf("frontend %s", got)
+	}
+	if attrs["source"] != "example.com/frontend:1" || attrs["cmdline"] != "example.com/frontend:1 with words" {
+		t.Errorf("%v", attrs)
+	}
+}
+
+func TestAFrontendIsToldWhatItMustKnow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		attrs map[string]string
+		want  string
+	}{
+		"nothing":                    {nil, ""},
+		"a named context":            {map[string]string{"context:lib": "local:lib"}, "moby.buildkit.frontend.contexts+forward"},
+		"a git context with a query": {map[string]string{"context": "https://example.com/app.git?ref=v1"}, "moby.buildkit.frontend.gitquerystring"},
+		"a git context without":      {map[string]string{"context": "https://example.com/app.git#v1"}, ""},
+		"a named context with a query": {
+			map[string]string{"context:lib": "https://example.com/app.git?ref=v1"},
+			"moby.buildkit.frontend.contexts+forward,moby.buildkit.frontend.gitquerystring+forward",
+		},
+	} {
+		r := Request{Source: Source{Attrs: tt.attrs}}
+		if got := r.attrs(amd64, "S")["frontend.caps"]; got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+func TestASolveExportsByDigestOnly(t *testing.T) {
+	w := newWorld(t, copiesOnly)
+	w.req.Tags = w.tags("app:v1", "other:v1")
+	for family, types := range map[manifest.Family]string{"": "true", manifest.OCI: "true", manifest.Docker: "false"} {
+		w.req.MediaTypes = family
+		s := solve{req: w.req, platform: w.req.Platforms[0], files: &stagedFiles{}}
+		want := []client.ExportEntry{{Type: "image", Attrs: map[string]string{
+			"name": w.host + "/app," + w.host + "/other", "push": "true", "push-by-digest": "true", "oci-mediatypes": types,
+		}}}
+		if diff := cmp.Diff(want, s.exports(t.Context(), capture{}), cmp.FilterPath(func(p cmp.Path) bool {
+			return strings.HasPrefix(p.Last().String(), ".Output")
+		}, cmp.Ignore())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", family, diff)
+		}
+	}
+}
+
+func TestTheHostsNetworkIsAnEntitlement(t *testing.T) {
+	for network, want := range map[string][]string{"": {"device"}, "none": {"device"}, "host": {"network.host", "device"}} {
+		s := solve{req: Request{Network: network, Steps: Steps{Entitlements: []string{"device"}}}}
+		if diff := cmp.Diff(want, s.opt(nil).AllowedEntitlements); diff != "" {
+			t.Errorf("network %q (-want +got):\n%s", network, diff)
+		}
+	}
+}
+
+func TestTheSharedKeyIsOfTheClientAndTheDirectory(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	key := func(context, client string) string { return sharedKey(Source{ContextDir: context}, client) }
+	if key(dir, "me") != key(".", "me") {
+		t.Error("the same directory has two keys")
+	}
+	if key(dir, "me") == key(dir, "you") || key(dir, "me") == key(dir+"/x", "me") {
+		t.Error("another directory or client has the same key")
+	}
+}

@@ -1,0 +1,109 @@
+package solve
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+)
+
+const (
+	maxSized    = 20_000  // files that are looked at to find out how big a COPY is
+	maxCompared = 500_000 // comparisons of a file with a pattern of .dockerignore, which take some tenths of a second together
+)
+
+// size counts the bytes of the local context that a COPY of these paths takes, up to [hints.BigCopy]; 0 if the context is not local.
+// It is for a hint: it leaves out what .dockerignore does, and counts no further in a directory of very many files, or with very many
+// patterns, or when ctx ends. As in BuildKit a path does not lead out of the context, and neither does a link.
+func (s Source) size(ctx context.Context, paths []string) int64 {
+	if s.ContextDir == "" {
+		return 0
+	}
+	root, err := os.OpenRoot(s.ContextDir)
+	if err != nil {
+		return 0
+	}
+	defer root.Close()
+	count := counting{ctx: ctx, FS: root.FS(), ignored: ignoredIn(s.ContextDir), files: maxSized}
+	for _, p := range paths {
+		pattern := path.Join("/", filepath.ToSlash(p))[1:]
+		if pattern == "" {
+			pattern = "."
+		}
+		matches, _ := fs.Glob(&count, pattern) // what is no pattern matches nothing
+		for _, match := range matches {
+			_ = fs.WalkDir(&count, match, count.see) // what cannot be read counts nothing
+		}
+	}
+	return count.bytes
+}
+
+// counting is a context whose files are counted while it is read.
+type counting struct {
+	ctx context.Context // fs.Glob takes none
+	fs.FS
+	ignored  *patternmatcher.PatternMatcher // nil if nothing is
+	files    int                            // that may still be looked at
+	compared int
+	bytes    int64
+}
+
+// ReadDir implements fs.ReadDirFS, up to the bounds.
+func (c *counting) ReadDir(name string) ([]fs.DirEntry, error) {
+	if c.ended() {
+		return nil, fs.SkipAll
+	}
+	entries, err := fs.ReadDir(c.FS, name)
+	c.files -= len(entries)
+	return entries, err
+}
+
+func (c *counting) ended() bool {
+	return c.ctx.Err() != nil || c.files <= 0 || c.compared > maxCompared || c.bytes >= hints.BigCopy
+}
+
+func (c *counting) see(file string, entry fs.DirEntry, err error) error {
+	if err != nil || c.ended() {
+		return fs.SkipAll
+	}
+	if !entry.Type().IsRegular() || c.ignores(file) {
+		return nil
+	}
+	if info, err := entry.Info(); err == nil {
+		c.bytes += info.Size()
+	}
+	return nil
+}
+
+func (c *counting) ignores(file string) bool {
+	if c.ignored == nil {
+		return false
+	}
+	c.compared += len(c.ignored.Patterns())
+	out, err := c.ignored.MatchesOrParentMatches(file)
+	return err == nil && out
+}
+
+// ignoredIn is what the .dockerignore of a context leaves out; nil if that is nothing, or cannot be read: BuildKit will say why.
+func ignoredIn(dir string) *patternmatcher.PatternMatcher {
+	data, err := ReadInContext(dir, ignoreName, maxIgnoreFile)
+	if err != nil {
+		return nil
+	}
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
+	if err != nil {
+		return nil
+	}
+	ignored, err := patternmatcher.New(patterns)
+	if err != nil {
+		return nil
+	}
+	return ignored
+}

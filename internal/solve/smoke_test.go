@@ -1,0 +1,140 @@
+package solve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/moby/api/types/system"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// testing gives the world an engine that pulls what is there and whose containers do this, and the request these tests.
+func (w *world) testing(process enginetest.Process, tests ...smoke.Test) *enginetest.Engine {
+	w.t.Helper()
+	fake := &enginetest.Engine{
+		Info:    system.Info{OSType: "linux", Architecture: "x86_64", NCPU: 2, DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}},
+		Store:   enginetest.Store{Containerd: true},
+		Process: process,
+	}
+	fake.Pull = func(ref string) error {
+		_, digest, _ := strings.Cut(ref, ":sha256:")
+		fake.Have(ref, "sha256:"+digest)
+		return nil
+	}
+	w.env.Engine = engine.New(fake.Start(w.t))
+	w.req.Tests = tests
+	return fake
+}
+
+func passes(*enginetest.Container, []string, io.Reader, io.Writer, io.Writer) int { return 0 }
+
+func TestTagsMoveAfterTheTestsAndTheReportHasThem(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	arm64 := platform.Platform{OS: "linux", Architecture: "arm64"}
+	fake := w.testing(func(c *enginetest.Container, cmd []string, _ io.Reader, stdout, _ io.Writer) int {
+		fmt.Fprintf(stdout, "%s of %s\n", cmd, c.Config.Image)
+		if w.tagged("app:v1") != "" {
+			return 1 // too early
+		}
+		return 0
+	}, smoke.Test{Name: "all", Command: []string{"app"}}, smoke.Test{Name: "one", Platforms: []platform.Platform{arm64}, Command: []string{"arm"}})
+	rep := w.mustRun()
+	if w.tagged("app:v1") != rep.Target.Digest.String() {
+		t.Error("the tag has not moved")
+	}
+	var got []string
+	for _, p := range rep.Platforms {
+		for _, o := range p.Tests {
+			got = append(got, fmt.Sprintf("%s %s %s %t", platform.Format(p.Platform), platform.Format(o.Platform), o.Test, o.Passed))
+		}
+	}
+	want := []string{"linux/amd64 linux/amd64 all true", "linux/arm/v7 linux/arm/v7 all true", "linux/arm64 linux/arm64 all true", "linux/arm64 linux/arm64 one true"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(fake.Has()) != 0 || len(fake.Containers()) != 0 {
+		t.Errorf("the engine still has %v and %d containers", fake.Has(), len(fake.Containers()))
+	}
+}
+
+func TestATestThatFailsIsThePlatformsErrorAndNoTagMoves(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	fake := w.testing(func(_ *enginetest.Container, cmd []string, _ io.Reader, _, _ io.Writer) int { return len(cmd) },
+		smoke.Test{Name: "good", Command: []string{}, Exit: 0}, smoke.Test{Name: "bad", Command: []string{"x", "y"}, Platforms: w.req.Platforms[1:2]})
+	rep, err := w.run()
+	failed, ok := errors.AsType[*smoke.FailedError](err)
+	if !ok || len(failed.Failed) != 1 || err.Error() != `linux/arm64: test "bad": exit status 2, expected 0` {
+		t.Errorf("%v", err)
+	}
+	if w.tagged("app:v1") != "" || len(fake.Has()) != 0 {
+		t.Errorf("the tag names %q, the engine has %v", w.tagged("app:v1"), fake.Has())
+	}
+	if last := rep.Platforms[2]; last.Err == nil || len(last.Tests) != 2 || rep.Platforms[0].Err != nil {
+		t.Errorf("%+v", rep.Platforms)
+	}
+}
+
+func TestWhatTestsNeedIsInstalledAtTheBarrierThoughNothingRunsInTheBuild(t *testing.T) {
+	for name, kernel := range map[string]map[string]emulation.Mode{
+		"no emulator":             {},
+		"only BuildKit's own one": {"arm64": emulation.Builder},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, copiesOnly)
+			w.platforms("linux/amd64,linux/arm64")
+			w.kernel, w.after = kernel, foreign
+			w.testing(passes, smoke.Test{Name: "x"})
+			w.mustRun()
+			if diff := cmp.Diff([]string{"linux/arm64"}, w.installed); diff != "" {
+				t.Errorf("installed (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeAnythingIsBuilt(t *testing.T) {
+	w := newWorld(t, copiesOnly)
+	w.kernel, w.req.KeepEmulators = nil, true
+	w.testing(passes, smoke.Test{Name: "x", Platforms: w.req.Platforms[1:2]})
+	_, err := w.run()
+	cannot, ok := errors.AsType[*CannotRunError](err)
+	if !ok || !cannot.Tests || fmt.Sprint(formatted(cannot.Platforms)) != "[linux/arm64]" {
+		t.Errorf("%v", err)
+	}
+	contains(t, fmt.Sprint(err), "cannot run programs for linux/arm64, and there are tests that do")
+	w.untouched()
+}
+
+func TestAFailedTestsLastLinesAreShownWhenItsOutputWasClipped(t *testing.T) {
+	w := newWorld(t, copiesOnly)
+	w.platforms("linux/amd64")
+	w.testing(func(_ *enginetest.Container, _ []string, _ io.Reader, stdout, _ io.Writer) int {
+		for range maxStepLog / 8 {
+			fmt.Fprintln(stdout, "so many lines")
+		}
+		fmt.Fprintln(stdout, "the last words")
+		return 1
+	}, smoke.Test{Name: "x"})
+	if _, err := w.run(); err == nil {
+		t.Fatal("it has passed")
+	}
+	step := TestStep(w.req.Platforms[0], "x")
+	var log strings.Builder
+	for _, l := range w.progress.logs {
+		if l.Vertex == step {
+			log.Write(l.Data)
+		}
+	}
+	if text := log.String(); len(text) > 2*maxStepLog || !strings.HasSuffix(text, "the last words\n") || !strings.Contains(text, "[output clipped") {
+		t.Errorf("%d bytes, at the end %q", len(text), text[max(0, len(text)-50):])
+	}
+}

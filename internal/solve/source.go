@@ -1,0 +1,193 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
+)
+
+// localContext is the name that the Dockerfile frontend asks for the context with (BuildKit, frontend/dockerui/context.go).
+const localContext = "context"
+
+// Source is where the build context, the Dockerfile and the named contexts come from.
+type Source struct {
+	// Dirs are the local directories that the builder may ask for, by the name it asks with ("context", "dockerfile", or a
+	// named context's).
+	Dirs map[string]string
+	// Attrs are the frontend attributes that name the rest: a context's URL, the Dockerfile's name, the named contexts.
+	Attrs map[string]string
+	// Spool is a file with the context that came on standard input as an archive, or "". Every solve may read it.
+	Spool string
+	// Stores are the OCI layouts of named contexts, by the name that Attrs give them.
+	Stores map[string]content.Store
+	// ContextDir is the local directory of the context, or "" for a git, http or standard input context.
+	ContextDir string
+
+	// Dockerfile is the common one. Own are those of single platforms, by the platform's text (platform.Format).
+	Dockerfile Dockerfile
+	Own        map[string]Dockerfile
+}
+
+// SourceOptions are the user's words for a Source.
+type SourceOptions struct {
+	// Context is a directory, "-" (an archive or a Dockerfile on Stdin), or a git or http(s) URL.
+	Context string
+	// Dockerfile is a path, an http(s) URL, "-" (Stdin), or "" for the Dockerfile in the context.
+	Dockerfile string
+	// Own are Dockerfiles of single platforms, by the platform's text (platform.Format). OwnOnly says that every platform has one,
+	// so that the common one is not needed.
+	Own     map[string]string
+	OwnOnly bool
+	// Fetch reads a Dockerfile from its URL; nil refuses URLs.
+	Fetch func(ctx context.Context, url string) (io.ReadCloser, error)
+	// Silence is how long nothing may come from a URL, or from a pipe that is a Dockerfile; zero means 30 seconds, and 2 minutes.
+	Silence time.Duration
+	// Named are the named contexts: a directory, a URL, docker-image://… or target:….
+	Named map[string]string
+	Stdin io.Reader
+}
+
+// OpenSource checks the user's words and spools standard input, so that all platforms and retries read the same bytes. What is waited
+// for ends with ctx. release removes what was spooled; it is never nil. Nothing is sent anywhere.
+func OpenSource(ctx context.Context, opt SourceOptions) (src Source, release func(), err error) {
+	var spool spool
+	defer func() {
+		if err != nil {
+			spool.remove()
+		}
+	}()
+	s := &sourceBuilder{ctx: ctx, Source: newSource(), opt: opt, spool: &spool}
+	if err := s.context(); err != nil {
+		return Source{}, func() {}, err
+	}
+	if err := s.named(); err != nil {
+		return Source{}, func() {}, err
+	}
+	return s.Source, spool.remove, nil
+}
+
+func newSource() Source {
+	return Source{Dirs: map[string]string{}, Attrs: map[string]string{}, Stores: map[string]content.Store{}, Own: map[string]Dockerfile{}}
+}
+
+type sourceBuilder struct {
+	Source
+	ctx   context.Context
+	opt   SourceOptions
+	spool *spool
+	read  map[string]Dockerfile // what came from standard input, or a URL, once
+}
+
+func (s *sourceBuilder) context() error {
+	name := s.opt.Context
+	if name == "-" {
+		return s.stdinContext()
+	}
+	if dir, ok := LocalContext(name); ok {
+		s.Dirs[localContext] = dir
+		s.ContextDir = dir
+		if err := s.dockerfiles(s.inDirectory); err != nil {
+			return err
+		}
+		return s.contextIgnore()
+	}
+	_, err := os.Stat(name)
+	if err != nil && isURL(name) {
+		s.Attrs["context"] = name
+		return s.dockerfiles(s.inRemote)
+	}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("the build context %q does not exist: give a directory, a git or http URL, or - for standard input", name)
+	case err != nil:
+		return fmt.Errorf("the build context %q cannot be read: %w", name, err)
+	}
+	return fmt.Errorf("the build context %q is not a directory; to build from an archive: docker multiarch build - < %s", name, name)
+}
+
+// LocalContext tells whether a build context is a local directory. One that is named like a repository (github.com/me/app) is a
+// directory if it exists, as for docker build.
+func LocalContext(name string) (dir string, ok bool) {
+	info, err := os.Stat(name)
+	return name, name != "-" && err == nil && info.IsDir()
+}
+
+// stdinContext takes an archive as the context, anything else as the Dockerfile of an empty one.
+func (s *sourceBuilder) stdinContext() error {
+	if s.readsStdin() {
+		return errors.New("standard input cannot be both the build context and the Dockerfile: give one of them as a path")
+	}
+	head, rest, err := peekArchive(until(s.ctx, s.opt.Stdin))
+	if err != nil {
+		return fmt.Errorf("standard input cannot be read: %w", err)
+	}
+	if len(head) == 0 {
+		return errors.New("nothing came on standard input, which was to be the build context")
+	}
+	if !isArchive(head) {
+		for _, named := range append(slices.Sorted(maps.Values(s.opt.Own)), s.opt.Dockerfile) {
+			if named != "" {
+				return fmt.Errorf("standard input is not an archive, so it would be the Dockerfile, but -f %s names one too", named)
+			}
+		}
+		empty, err := s.spool.dir()
+		if err != nil {
+			return err
+		}
+		s.Dirs[localContext] = empty
+		return s.dockerfiles(func(string) (Dockerfile, error) { return s.spooled("stdin", rest) })
+	}
+	file, err := s.spool.file("context", rest)
+	if err != nil {
+		return fmt.Errorf("standard input cannot be spooled: %w", err)
+	}
+	s.Spool = file
+	s.Attrs["context"] = spoolURL
+	return s.dockerfiles(s.inRemote)
+}
+
+func (s *sourceBuilder) named() error {
+	for name, value := range s.opt.Named {
+		attr := "context:" + name
+		if isURL(value) || strings.HasPrefix(value, "docker-image://") || strings.HasPrefix(value, "target:") {
+			s.Attrs[attr] = value
+			continue
+		}
+		if strings.HasPrefix(value, layoutPrefix) {
+			if err := s.layoutContext(name, value); err != nil {
+				return err
+			}
+			continue
+		}
+		if info, err := os.Stat(value); err != nil || !info.IsDir() {
+			return fmt.Errorf("--build-context %s=%s: %q is not a directory, a URL, docker-image://…, oci-layout://… or target:…", name, value, value)
+		}
+		if _, err := ignoreFile(value, ignoreName); err != nil {
+			return fmt.Errorf("--build-context %s=%s: %w", name, value, err)
+		}
+		local := name
+		if name == localContext || name == localDockerfile {
+			local = "_" + name // must not take the place of the build's own
+		}
+		s.Dirs[local] = value
+		s.Attrs[attr] = "local:" + local
+	}
+	return nil
+}
+
+func isURL(s string) bool {
+	if isHTTP(s) {
+		return true
+	}
+	_, ok, _ := dfgitutil.ParseGitRef(s)
+	return ok
+}

@@ -1,0 +1,237 @@
+package solve
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/distribution/reference"
+	"github.com/google/go-cmp/cmp"
+)
+
+// archive is a tar with one empty file.
+func archive() string {
+	block := make([]byte, 512)
+	copy(block, "Dockerfile")
+	copy(block[100:], "0000644\x000000000\x000000000\x0000000000000\x0000000000000\x00        0")
+	copy(block[257:], "ustar\x0000")
+	sum := 0
+	for _, b := range block {
+		sum += int(b)
+	}
+	copy(block[148:], []byte{'0', byte('0' + sum>>12&7), byte('0' + sum>>9&7), byte('0' + sum>>6&7), byte('0' + sum>>3&7), byte('0' + sum&7), 0, ' '})
+	return string(block) + strings.Repeat("\x00", 1024)
+}
+
+func zipped(s string) string {
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	_, _ = z.Write([]byte(s))
+	_ = z.Close()
+	return buf.String()
+}
+
+// inProject makes a directory with some contexts in it; it becomes the working directory.
+func inProject(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "app/Dockerfile", "FROM scratch\n")
+	write(t, dir, "app/other.Dockerfile", "FROM scratch\n")
+	write(t, dir, "lower/dockerfile", "FROM scratch\n")
+	write(t, dir, "empty/x", "")
+	write(t, dir, "github.com/me/app/Dockerfile", "FROM scratch\n")
+	write(t, dir, "x.tar", archive())
+	t.Chdir(dir)
+}
+
+func TestSourcesFromTheUsersWords(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opt         SourceOptions
+		dirs, attrs map[string]string // SPOOL stands for a spooled file's directory
+		contextDir  string
+		spooled     string
+	}{
+		"a directory": {
+			SourceOptions{Context: "app"}, map[string]string{"context": "app", "dockerfile": "app"}, map[string]string{"filename": "Dockerfile"}, "app", "",
+		},
+		"a lower-case dockerfile": {
+			SourceOptions{Context: "lower"}, map[string]string{"context": "lower", "dockerfile": "lower"}, map[string]string{"filename": "dockerfile"}, "lower", "",
+		},
+		"-f from the working directory": {
+			SourceOptions{Context: "empty", Dockerfile: "app/other.Dockerfile"},
+			map[string]string{"context": "empty", "dockerfile": "app"},
+			map[string]string{"filename": "other.Dockerfile"},
+			"empty", "",
+		},
+		"-f -": {
+			SourceOptions{Context: "empty", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
+			map[string]string{"context": "empty", "dockerfile": "SPOOL"},
+			map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"},
+			"empty", "FROM a\n",
+		},
+		"a Dockerfile on standard input": {
+			SourceOptions{Context: "-", Stdin: strings.NewReader("FROM a\n")},
+			map[string]string{"context": "SPOOL", "dockerfile": "SPOOL"},
+			map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"},
+			"", "FROM a\n",
+		},
+		"a tar on standard input": {
+			SourceOptions{Context: "-", Stdin: strings.NewReader(archive())}, map[string]string{}, map[string]string{"context": spoolURL}, "", archive(),
+		},
+		"a zipped tar on standard input, and -f in it": {
+			SourceOptions{Context: "-", Dockerfile: "deploy/Dockerfile", Stdin: strings.NewReader(zipped(archive()))},
+			map[string]string{},
+			map[string]string{"context": spoolURL, "filename": "deploy/Dockerfile"},
+			"", zipped(archive()),
+		},
+		"a git URL": {
+			SourceOptions{Context: "https://github.com/me/app.git#v1:sub"}, map[string]string{}, map[string]string{"context": "https://github.com/me/app.git#v1:sub"}, "", "",
+		},
+		"a git URL as git clone has it, and -f in it": {
+			SourceOptions{Context: "git@github.com:me/app.git", Dockerfile: "a/Dockerfile"},
+			map[string]string{},
+			map[string]string{"context": "git@github.com:me/app.git", "filename": "a/Dockerfile"},
+			"", "",
+		},
+		"a short git URL": {
+			SourceOptions{Context: "github.com/you/app"}, map[string]string{}, map[string]string{"context": "github.com/you/app"}, "", "",
+		},
+		"a directory named like one": {
+			SourceOptions{Context: "github.com/me/app"},
+			map[string]string{"context": "github.com/me/app", "dockerfile": "github.com/me/app"},
+			map[string]string{"filename": "Dockerfile"},
+			"github.com/me/app", "",
+		},
+		"an http URL, and -f - for it": {
+			SourceOptions{Context: "https://example.com/app.tar.gz", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
+			map[string]string{"dockerfile": "SPOOL"},
+			map[string]string{"context": "https://example.com/app.tar.gz", "filename": "Dockerfile", "dockerfilekey": "dockerfile"},
+			"", "FROM a\n",
+		},
+		"named contexts": {
+			SourceOptions{Context: "app", Named: map[string]string{
+				"lib": "lower", "context": "empty", "alpine": "docker-image://alpine:3", "src": "https://github.com/me/lib.git", "base": "target:base",
+			}},
+			map[string]string{"context": "app", "dockerfile": "app", "lib": "lower", "_context": "empty"},
+			map[string]string{
+				"filename": "Dockerfile", "context:lib": "local:lib", "context:context": "local:_context", "context:alpine": "docker-image://alpine:3",
+				"context:src": "https://github.com/me/lib.git", "context:base": "target:base",
+			},
+			"app", "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inProject(t)
+			temp := t.TempDir()
+			t.Setenv("TMPDIR", temp)
+			src, release, err := OpenSource(t.Context(), tt.opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := src.Spool
+			for name, dir := range src.Dirs {
+				if strings.HasPrefix(dir, temp) {
+					src.Dirs[name] = "SPOOL"
+					if name == "dockerfile" {
+						file = filepath.Join(dir, src.Dockerfile.Name)
+					}
+				}
+			}
+			if diff := cmp.Diff(tt.dirs, src.Dirs); diff != "" {
+				t.Errorf("directories (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.attrs, src.attrs(amd64)); diff != "" {
+				t.Errorf("attributes (-want +got):\n%s", diff)
+			}
+			if src.ContextDir != tt.contextDir {
+				t.Errorf("context directory %q, want %q", src.ContextDir, tt.contextDir)
+			}
+			if tt.spooled != "" {
+				if data, err := os.ReadFile(file); err != nil || string(data) != tt.spooled {
+					t.Errorf("spooled %d bytes, want %d; %v", len(data), len(tt.spooled), err)
+				}
+			}
+			release()
+			if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+				t.Errorf("left in the temporary directory: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// broken is a standard input that breaks off.
+type broken struct{ after string }
+
+func (b *broken) Read(p []byte) (int, error) {
+	n := copy(p, b.after)
+	b.after = b.after[n:]
+	if n == 0 {
+		return 0, errors.New("connection lost")
+	}
+	return n, nil
+}
+
+func TestSourcesThatCannotBeAreRefusedInWords(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opt  SourceOptions
+		want string
+	}{
+		"no such directory": {SourceOptions{Context: "nothing"}, `the build context "nothing" does not exist: give a directory, a git or http URL, or -`},
+		"a file":            {SourceOptions{Context: "x.tar"}, `"x.tar" is not a directory; to build from an archive: docker multiarch build - < x.tar`},
+		"no Dockerfile":     {SourceOptions{Context: "empty"}, `there is no Dockerfile at "empty/Dockerfile": name it with -f`},
+		"-f names nothing":  {SourceOptions{Context: "app", Dockerfile: "nothing"}, `there is no Dockerfile at "nothing"`},
+		"-f names a directory": {
+			SourceOptions{Context: "app", Dockerfile: "empty"}, `the Dockerfile "empty" is a directory`,
+		},
+		"nothing on standard input": {SourceOptions{Context: "-", Stdin: strings.NewReader("")}, "nothing came on standard input"},
+		"standard input twice": {
+			SourceOptions{Context: "-", Dockerfile: "-", Stdin: strings.NewReader("x")}, "standard input cannot be both the build context and the Dockerfile",
+		},
+		"a Dockerfile on standard input and another": {
+			SourceOptions{Context: "-", Dockerfile: "app/Dockerfile", Stdin: strings.NewReader("FROM a\n")}, "but -f app/Dockerfile names one too",
+		},
+		"standard input breaks off at once":   {SourceOptions{Context: "-", Stdin: &broken{}}, "standard input cannot be read: connection lost"},
+		"standard input breaks off later":     {SourceOptions{Context: "-", Stdin: &broken{archive()}}, "standard input cannot be spooled: connection lost"},
+		"a Dockerfile that breaks off":        {SourceOptions{Context: "app", Dockerfile: "-", Stdin: &broken{"FROM"}}, "the Dockerfile on standard input cannot be read: connection lost"},
+		"a named context that does not exist": {SourceOptions{Context: "app", Named: map[string]string{"lib": "nothing"}}, `--build-context lib=nothing: "nothing" is not a directory, a URL, docker-image://…, oci-layout://… or target:…`},
+		"a layout that does not exist":        {SourceOptions{Context: "app", Named: map[string]string{"l": "oci-layout://nothing"}}, `--build-context l=oci-layout://nothing: the OCI layout "nothing" cannot be read`},
+		"a layout without the tag":            {SourceOptions{Context: "app", Named: map[string]string{"l": "oci-layout://app:v9"}}, `the OCI layout "app" `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inProject(t)
+			temp := t.TempDir()
+			t.Setenv("TMPDIR", temp)
+			_, release, err := OpenSource(t.Context(), tt.opt)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			contains(t, err.Error(), tt.want)
+			release()
+			if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+				t.Errorf("left in the temporary directory: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func TestReferencesAreAllThatTheCommandLineNames(t *testing.T) {
+	w := newWorld(t, "# syntax=localhost:5000/frontend\nARG BASE=localhost:5000/base\nFROM ${BASE}\nCOPY --from=localhost:5000/tool /x /\n")
+	w.req.BuildArgs = map[string]string{"X": "localhost:5001/y"}
+	w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"BASE": "localhost:5000/mine"}}}
+	w.req.Source.Attrs["context:z"] = "docker-image://localhost:5002/z"
+	w.req.ByDigest = []reference.Named{reference.TrimNamed(w.tags("pushed/by/digest")[0])}
+	want := []Reference{
+		{w.host + "/app:v1", "the tag " + w.host + "/app:v1"},
+		{w.host + "/pushed/by/digest", "the name " + w.host + "/pushed/by/digest"},
+		{"localhost:5002/z", "the named context z"},
+		{"localhost:5001/y", "the build argument X"},
+		{"localhost:5000/mine", "the build argument BASE"},
+	}
+	if diff := cmp.Diff(want, w.req.References()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,90 @@
+package solve
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// try runs one test, and shows it as a step of its platform.
+func (s *solve) try(ctx context.Context, image string, t smoke.Test) smoke.Outcome {
+	step := client.Vertex{Digest: TestStep(s.platform, t.Name), Name: fmt.Sprintf("[test %s] %s", t.Name, t.Words())}
+	if t.Name == t.Words() {
+		step.Name = "[test] " + t.Name
+	}
+	tell := func(v client.Vertex) {
+		s.env.Progress.Status(s.platform, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
+	}
+	tell(step)
+	log := &stepLog{tell: func(msg *client.SolveStatus) { s.env.Progress.Status(s.platform, msg) }, step: step.Digest}
+	o := s.bench.Try(ctx, smoke.Job{Image: image, Test: t, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
+		now := time.Now()
+		step.Started = &now
+		tell(step)
+	}})
+	o.Platform = s.platform
+	log.end(o)
+	now := time.Now()
+	if step.Completed = &now; step.Started == nil {
+		step.Started = &now
+	}
+	step.Error = o.Reason
+	if err := context.Cause(ctx); err != nil {
+		step.Error = context.Canceled.Error()
+	}
+	tell(step)
+	return o
+}
+
+// TestStep is the step as which a test is known to the progress display.
+func TestStep(p platform.Platform, test string) digest.Digest {
+	return digest.FromString("docker-multiarch test\x00" + platform.Format(p) + "\x00" + test)
+}
+
+// maxStepLog is how much of a test's output is shown while it runs; of one that has failed the end is shown in any case.
+const maxStepLog = 256 << 10
+
+// stepLog makes messages of a step's output.
+type stepLog struct {
+	tell func(*client.SolveStatus)
+	step digest.Digest
+	said int
+}
+
+type stepStream struct {
+	*stepLog
+	number int
+}
+
+func (l *stepLog) stream(number int) stepStream { return stepStream{l, number} }
+
+// Write implements io.Writer. The streams of one step are written to in turn.
+func (s stepStream) Write(p []byte) (int, error) {
+	if s.said > maxStepLog {
+		return len(p), nil
+	}
+	data := slices.Clone(p)
+	if s.said += len(p); s.said > maxStepLog {
+		data = fmt.Appendf(data, "\n[output clipped after %dKiB]\n", maxStepLog>>10)
+	}
+	s.log(s.number, data)
+	return len(p), nil
+}
+
+// end says the last lines of a failed test, if they were clipped.
+func (l *stepLog) end(o smoke.Outcome) {
+	if !o.Passed && l.said > maxStepLog {
+		l.log(1, []byte(o.Output))
+	}
+}
+
+func (l *stepLog) log(stream int, data []byte) {
+	l.tell(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: l.step, Stream: stream, Data: data, Timestamp: time.Now()}}})
+}

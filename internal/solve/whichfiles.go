@@ -1,0 +1,163 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// The ignore file of a context, and the one of a single Dockerfile, which has precedence (BuildKit, frontend/dockerui/config.go).
+const (
+	ignoreName   = ".dockerignore"
+	ignoreSuffix = ".dockerignore"
+)
+
+// chosenDockerfile is one that the context chooses, by its name there.
+func (s *sourceBuilder) chosenDockerfile(name string) (Dockerfile, error) {
+	shown := filepath.Join(s.ContextDir, name)
+	text, err := ReadInContext(s.ContextDir, name, maxDockerfile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Dockerfile{}, noDockerfile(shown)
+	}
+	if err != nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w; -f names the file to build from, wherever it is", shown, err)
+	}
+	ignore, err := ignoreFile(s.ContextDir, name+ignoreSuffix)
+	return Dockerfile{Name: name, Shown: shown, dir: s.ContextDir, text: string(text), ignores: ignore != nil}, err
+}
+
+// namedDockerfile is a file that the user names. BuildKit is served its folder, as long as it finds all in there: links that lead out
+// of a folder it gets as links to nothing. Of those, and of pipes, it is served a copy.
+func (s *sourceBuilder) namedDockerfile(name string) (Dockerfile, error) {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Dockerfile{}, noDockerfile(name)
+	case err != nil:
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be read: %w", name, err)
+	case info.IsDir():
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q is a directory: -f names a file", name)
+	case !info.Mode().IsRegular():
+		text, err := readPipe(s.ctx, s.opt, name)
+		if err != nil {
+			return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w", name, err)
+		}
+		return s.copied(name, dockerfileName, text, nil)
+	}
+	dir, base := filepath.Dir(name), filepath.Base(name)
+	ignore, err := s.besideNamed(dir, base+ignoreSuffix)
+	if err != nil {
+		return Dockerfile{}, err
+	}
+	text, err := ReadInContext(dir, base, maxDockerfile)
+	if _, out := ReadInContext(dir, base+ignoreSuffix, maxIgnoreFile); err == nil && (out == nil || ignore == nil) {
+		return Dockerfile{Name: base, Shown: name, dir: dir, text: string(text), ignores: ignore != nil}, nil
+	}
+	if text, err = readFile(name, maxDockerfile); err != nil {
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w", name, err)
+	}
+	return s.copied(name, base, text, ignore)
+}
+
+// besideNamed reads the ignore file of a Dockerfile that the user names; nil if there is none. In the context it is the context's
+// choice, elsewhere it is the user's.
+func (s *sourceBuilder) besideNamed(dir, name string) ([]byte, error) {
+	if rel, ok := s.inContext(dir); ok {
+		return ignoreFile(s.ContextDir, filepath.Join(rel, name))
+	}
+	data, err := readFile(filepath.Join(dir, name), maxIgnoreFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
+			return nil, nil
+		}
+		err = errors.New("is a link, and nothing is there")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the ignore file %q %w", filepath.Join(dir, name), err)
+	}
+	return data, nil
+}
+
+// inContext is a folder's path in the local context, if it is there with all links followed.
+func (s *sourceBuilder) inContext(dir string) (string, bool) {
+	if s.ContextDir == "" {
+		return "", false
+	}
+	real := func(dir string) string {
+		if abs, err := filepath.Abs(dir); err == nil {
+			dir = abs
+		}
+		if found, err := filepath.EvalSymlinks(dir); err == nil {
+			return found
+		}
+		return dir
+	}
+	rel, err := filepath.Rel(real(s.ContextDir), real(dir))
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// contextIgnore looks at the context's own ignore file, if a Dockerfile goes by it. BuildKit passes over one that it cannot read, and
+// what was to be left out would be in the image.
+func (s *sourceBuilder) contextIgnore() error {
+	used := s.Dockerfile != (Dockerfile{}) && !s.Dockerfile.ignores
+	for _, d := range s.Own {
+		used = used || !d.ignores
+	}
+	if !used {
+		return nil
+	}
+	_, err := ignoreFile(s.ContextDir, ignoreName)
+	return err
+}
+
+// ignoreFile reads an ignore file of a context; nil if there is none.
+func ignoreFile(dir, name string) ([]byte, error) {
+	data, err := ReadInContext(dir, name, maxIgnoreFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the ignore file %q %w, so what it is to leave out would be sent", filepath.Join(dir, name), err)
+	}
+	return append([]byte{}, data...), nil
+}
+
+// readFile reads a regular file wherever it is. The error is as for [ReadInContext].
+func readFile(name string, limit int64) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := isFile(info); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	defer f.Close()
+	return readAll(f, limit)
+}
+
+// readPipe reads what is no regular file: a pipe of the shell's, a device.
+func readPipe(ctx context.Context, opt SourceOptions, name string) ([]byte, error) {
+	silence := opt.Silence
+	if silence == 0 {
+		silence = silentPipe
+	}
+	ctx, heard, end := whileHeard(ctx, silence)
+	defer end()
+	f, err := openUntil(ctx, name, os.O_RDONLY)
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", err)
+	}
+	defer f.Close()
+	return readAll(until(ctx, hearing(f, heard)), maxDockerfile)
+}
+
+func noDockerfile(name string) error {
+	return fmt.Errorf("there is no Dockerfile at %q: name it with -f, or give another build context", name)
+}

@@ -1,0 +1,141 @@
+package solve
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+)
+
+// pins holds all platforms to one state of the world. Each platform's frontend resolves its base images by itself, so a tag that
+// moves meanwhile would give the platforms different bases. The frontend writes the digest it found into the graph: where all
+// graphs agree nothing needs to be done. Otherwise the first platform's digest holds for all.
+//
+// Git refs and downloads are not resolved by the frontend, so they are resolved here, once.
+type pins struct{ policy *spb.Policy }
+
+// under are the pins together with the user's own policy, which is asked first: what it makes of a source is what is pinned.
+func (p pins) under(user *spb.Policy) *spb.Policy {
+	if user == nil || p.policy == nil {
+		return cmp.Or(user, p.policy)
+	}
+	return &spb.Policy{Version: 1, Rules: slices.Concat(user.Rules, p.policy.Rules)}
+}
+
+// pin compares the graphs (in the order of the plan; the zero graph is skipped) and resolves what they take from elsewhere.
+// changed tells for each graph whether it must be read again under the pins; notes, what could not be pinned.
+func pin(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p pins, changed []bool, notes []string) {
+	rules, notes := remoteRules(ctx, gw, graphs)
+	rules = append(imageRules(graphs), rules...)
+	changed = make([]bool, len(graphs))
+	if len(rules) == 0 {
+		return pins{}, changed, notes
+	}
+	p.policy = &spb.Policy{Version: 1, Rules: rules}
+	for i, g := range graphs {
+		changed[i] = slices.ContainsFunc(g.Sources(), func(s graph.Step) bool { return affected(s, rules) })
+	}
+	return p, changed, notes
+}
+
+// affected: the source is one that a rule names, and not yet in the state that the rule wants.
+func affected(s graph.Step, rules []*spb.Rule) bool {
+	return slices.ContainsFunc(rules, func(r *spb.Rule) bool {
+		name, _, _ := strings.Cut(s.Source, "@sha256:")
+		wants := r.Selector.Identifier
+		return (name == wants || s.Source == wants) && s.Source != r.Updates.Identifier || s.Source == wants && len(r.Updates.Attrs) > 0
+	})
+}
+
+// imageRules has a rule for each image that the graphs disagree about.
+func imageRules(graphs []graph.Graph) []*spb.Rule {
+	var names []string
+	first := map[string]digest.Digest{}
+	split := map[string]bool{}
+	for _, g := range graphs {
+		for _, img := range g.Images() {
+			switch have, ok := first[img.Name]; {
+			case img.Digest == "":
+			case !ok:
+				first[img.Name] = img.Digest
+				names = append(names, img.Name)
+			case have != img.Digest:
+				split[img.Name] = true
+			}
+		}
+	}
+	var rules []*spb.Rule
+	for _, name := range names {
+		if split[name] {
+			rules = append(rules, convert("docker-image://"+name, fmt.Sprintf("docker-image://%s@%s", name, first[name]), nil))
+		}
+	}
+	return rules
+}
+
+// remoteRules resolves every git ref to its commit and every download to its checksum. What an older BuildKit cannot resolve is
+// left as it is, with a note; what nobody can, the solves will say better.
+func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (rules []*spb.Rule, notes []string) {
+	seen := map[string]bool{}
+	for _, g := range graphs {
+		for _, s := range g.Remotes() {
+			if seen[s.Source] || s.Pinned() {
+				continue
+			}
+			seen[s.Source] = true
+			rule, err := resolveRemote(ctx, gw, s)
+			switch {
+			case err != nil:
+				notes = append(notes, fmt.Sprintf("warning: %s cannot be held to one state for all platforms: %v", s.Source, err))
+			case rule != nil:
+				rules = append(rules, rule)
+			}
+		}
+	}
+	return rules, notes
+}
+
+func resolveRemote(ctx context.Context, gw gateway.Client, s graph.Step) (*spb.Rule, error) {
+	meta, err := gw.ResolveSourceMetadata(ctx, &pb.SourceOp{Identifier: s.Source, Attrs: s.Attrs}, sourceresolver.Opt{})
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case meta.Git != nil && meta.Git.Checksum != "":
+		commit := meta.Git.CommitChecksum
+		if commit == "" {
+			commit = meta.Git.Checksum
+		}
+		return convert(s.Source, gitAt(s.Source, commit), nil), nil
+	case meta.HTTP != nil && meta.HTTP.Digest != "" && s.Attrs[pb.AttrHTTPChecksum] == "":
+		return convert(s.Source, s.Source, map[string]string{pb.AttrHTTPChecksum: meta.HTTP.Digest.String()}), nil
+	}
+	return nil, nil
+}
+
+// gitAt replaces the ref of a git source ("git://host/repo#ref:subdir", BuildKit's form) by a commit.
+func gitAt(source, commit string) string {
+	repo, fragment, _ := strings.Cut(source, "#")
+	_, subdir, ok := strings.Cut(fragment, ":")
+	if ok {
+		return repo + "#" + commit + ":" + subdir
+	}
+	return repo + "#" + commit
+}
+
+func convert(from, to string, attrs map[string]string) *spb.Rule {
+	return &spb.Rule{
+		Action:   spb.PolicyAction_CONVERT,
+		Selector: &spb.Selector{Identifier: from, MatchType: spb.MatchType_EXACT},
+		Updates:  &spb.Update{Identifier: to, Attrs: attrs},
+	}
+}
