@@ -9,7 +9,7 @@ import (
 	"github.com/docker/cli/cli/command/formatter"
 	bkclient "github.com/moby/buildkit/client"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
+	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
+	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
 )
 
 // diskLookAfter is when a build is long enough to be worth a command in the builder's container: it takes the time of half a build

@@ -5,7 +5,7 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/docker-multiarch/docker-multiarch/builder"
+	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
 )
 
 // hostNetwork is what of a build needs the network of the engine's host: registries on loopback. --driver-opt network=host is not

@@ -1,0 +1,86 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	contentapi "github.com/containerd/containerd/api/services/content/v1"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/moby/buildkit/client"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Blobs reads the content store of a builder's BuildKit, which it shows on the connection that builds use (control/control.go of
+// BuildKit). A layer is there for as long as the build cache keeps the step that made it.
+type Blobs struct{ api contentapi.ContentClient }
+
+// NewBlobs reads by the connection, which stays the caller's.
+func NewBlobs(c *client.Client) Blobs { return Blobs{c.ContentClient()} }
+
+// buildkitNamespace is the namespace of containerd's API that BuildKit keeps everything in.
+const buildkitNamespace = "buildkit"
+
+// Fetch opens a blob: one stream, from the start to the end. The caller closes it. A blob that is not there is containerd's
+// errdefs.ErrNotFound. The bytes are not compared with the digest.
+func (b Blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancel(namespaces.WithNamespace(ctx, buildkitNamespace))
+	stream, err := b.api.Read(ctx, &contentapi.ReadContentRequest{Digest: desc.Digest.String()})
+	if err != nil {
+		cancel()
+		return nil, blobError(desc, err)
+	}
+	r := &blobReader{stream: stream, cancel: cancel, desc: desc}
+	if err := r.next(); err != nil && !errors.Is(err, io.EOF) { // that it does not exist comes with the first message
+		cancel()
+		return nil, err
+	}
+	return r, nil
+}
+
+func blobError(desc ocispecs.Descriptor, err error) error {
+	return fmt.Errorf("read %s from the builder: %w", desc.Digest, errgrpc.ToNative(err))
+}
+
+// blobReader is a stream of messages as a stream of bytes.
+type blobReader struct {
+	stream contentapi.Content_ReadClient
+	cancel context.CancelFunc
+	desc   ocispecs.Descriptor
+	buf    []byte
+	end    error
+}
+
+func (r *blobReader) next() error {
+	msg, err := r.stream.Recv()
+	switch {
+	case errors.Is(err, io.EOF):
+		r.end = io.EOF
+	case err != nil:
+		r.end = blobError(r.desc, err)
+	default:
+		r.buf = msg.Data
+	}
+	return r.end
+}
+
+// Read implements io.Reader.
+func (r *blobReader) Read(p []byte) (int, error) {
+	for len(r.buf) == 0 {
+		if r.end != nil {
+			return 0, r.end
+		}
+		_ = r.next() // kept in end
+	}
+	n := copy(p, r.buf)
+	r.buf = r.buf[n:]
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (r *blobReader) Close() error {
+	r.cancel()
+	return nil
+}

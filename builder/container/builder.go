@@ -1,0 +1,115 @@
+// Package container keeps BuildKit nodes: privileged containers that run
+// buildkitd on a Docker Engine, and connections to them.
+//
+// # Where the state is
+//
+// Everything that is known about a builder is on its engine: the container, its
+// labels (all under "com.docker-multiarch."), the files in it and its volume.
+// There is no file on the client, so nothing gets out of step when two people,
+// two homes or a CI job use one engine, and a builder that was removed by hand
+// is simply made again. The user's buildx state is neither read nor written.
+//
+// # The loop
+//
+// [Ensure] observes what is on the engine, decides on one step, takes it, and
+// observes again, until what is there satisfies what is wanted. Deciding is pure
+// (decide.go) and says its reasons. Others may do the same at the same time:
+// a container is prepared in full under a name of its own and then renamed, so
+// whoever loses the race for the name throws its own away and uses the winner's.
+// A container under a builder's name is therefore always complete, and starting
+// it is always right.
+//
+// # What satisfies
+//
+// A [Spec] says what this caller wants; what it leaves unsaid is satisfied by
+// whatever is there, and is inherited when a container has to be replaced. So
+// a plain `build` does not undo what an earlier one asked for with
+// --driver-opt or --builder-config. What is said must be there: if it is not,
+// the container is replaced on the same volume, never while a build runs in it.
+//
+// The host's network is not among what is inherited: a build that does not ask
+// for it runs without. So a builder is up to two containers (side.go), each on a
+// volume of its own, and builds of the one kind do not wait for the other.
+//
+// # Reaching BuildKit
+//
+// [Node.Client] speaks to buildkitd through `buildctl dial-stdio`, executed in
+// the container, so it works wherever the engine is. Ensure dials while it
+// observes, so that a healthy builder costs the time of the slower of the two.
+package container
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	// DefaultName is the builder's name when none is given.
+	DefaultName = "default"
+
+	// DefaultImage is the image of a builder that nobody chose an image for:
+	// the one that the peer uses, so it is often on the engine already.
+	DefaultImage = "moby/buildkit:buildx-stable-1"
+
+	// MinVersion is the oldest BuildKit that is used. It has what this program
+	// builds on, as read in its source: `local-sessionid:` contexts, source
+	// policies in a solve, ResolveSourceMeta in the gateway, networkMode
+	// "bridge", and a build history that lists running builds and then ends
+	// (ActiveOnly with EarlyExit). Older ones may have it too; nobody looked.
+	MinVersion = "v0.20.0"
+
+	// DefaultBusyWait is how long a builder that must be replaced is waited for
+	// while builds run in it.
+	DefaultBusyWait = 5 * time.Minute
+
+	// DefaultStartWait is how long a started buildkitd may take to answer. It
+	// is generous: a large cache on a slow disk takes its time to open.
+	DefaultStartWait = 60 * time.Second
+)
+
+const (
+	stateDir  = "/var/lib/buildkit"
+	configDir = "/etc/buildkit"
+	userDir   = configDir + "/user" // what --builder-config said, kept for a replacement
+
+	// nodeIndex is the place of the only node that a builder has so far.
+	nodeIndex = 0
+
+	labelPrefix   = "com.docker-multiarch."
+	labelBuilder  = labelPrefix + "builder"  // name of the builder
+	labelNode     = labelPrefix + "node"     // index of the node in the builder
+	labelDriver   = labelPrefix + "driver"   // how the node runs: driverContainer
+	labelSettings = labelPrefix + "settings" // JSON of type settings
+	labelImage    = labelPrefix + "image"    // image as wanted
+	labelImageID  = labelPrefix + "image-id" // image as found, so that it is examined once
+	labelVersion  = labelPrefix + "buildkit" // BuildKit's version
+	labelBridge   = labelPrefix + "bridge"   // "true": the image has BuildKit's CNI plugins; "failed": which do not work here
+	labelTool     = labelPrefix + "version"  // version of the program that made it
+	labelPart     = labelPrefix + "part"     // on a container that is not a node: what it is for
+
+	driverContainer = "docker-container"
+	partExamining   = "examining" // a container that tells an image's BuildKit version
+	partRemoving    = "removing"  // a container that removes what a builder left on its host
+)
+
+var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+// CheckName says whether name can be a builder's: letters, digits, dot, dash and
+// underscore, at most 64, not starting with a mark. (The engine allows the same
+// in container names.)
+func CheckName(name string) error {
+	if len(name) > 64 || !validName.MatchString(name) {
+		return fmt.Errorf("invalid builder name %q: use letters, digits, dots, dashes and underscores, at most 64, starting with a letter or digit", name)
+	}
+	return nil
+}
+
+func volumeName(container string) string { return container + "-state" }
+
+// shortID makes an ID readable in a message.
+func shortID(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(12, len(id))]
+}

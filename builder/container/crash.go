@@ -1,0 +1,78 @@
+package container
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// crashed explains a container that ended by itself. One that this run has made
+// is taken away, so that the next attempt does not meet it. It is errMoved if
+// there is another one now that may do.
+func (k *keeper) crashed(ctx context.Context, now observed) error {
+	how := "BuildKit ended"
+	switch {
+	case now.OOMKilled:
+		how = "BuildKit was killed: out of memory"
+	case now.ExitCode != 0:
+		how = fmt.Sprintf("BuildKit ended with status %d", now.ExitCode)
+	}
+	lines := k.logs(ctx, now.ID)
+	if done, err := k.unbridged(ctx, now, lines); err != nil || done {
+		return cmp.Or(err, errMoved)
+	}
+	err := fmt.Errorf("%s%s", how, lastWords(lines))
+	if now.ID != "" && now.ID == k.created {
+		err = errors.Join(err, k.undo(ctx, now.ID))
+	}
+	return err
+}
+
+// logs is the end of a container's log, without what says nothing.
+func (k *keeper) logs(ctx context.Context, id string) []string {
+	text, err := k.eng.Logs(ctx, id, readLines)
+	if err != nil {
+		return nil
+	}
+	return withoutTraces(withoutManual(strings.Split(text, "\n")))
+}
+
+// lastWords are lines of a log for an error message.
+func lastWords(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return "; its last words:\n  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
+}
+
+const (
+	readLines = 100 // of a log: more than buildkitd's list of flags has
+	logLines  = 10  // is how much of a log an error message repeats
+)
+
+// withoutManual keeps the complaint about a flag and drops the list of all flags
+// that buildkitd prints after it.
+func withoutManual(lines []string) []string {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if strings.HasPrefix(lines[i], "Incorrect Usage") {
+			return lines[i : i+1]
+		}
+	}
+	return lines
+}
+
+// withoutTraces drops empty lines and stack traces, in which buildkitd buries its
+// reasons: a function's name, and below it, after a tab, its place.
+func withoutTraces(lines []string) []string {
+	var out []string
+	for i, l := range lines {
+		place := strings.HasPrefix(l, "\t")
+		function := i+1 < len(lines) && strings.HasPrefix(lines[i+1], "\t")
+		if !place && !function && strings.TrimSpace(l) != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}

@@ -1,0 +1,331 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+)
+
+// maxSteps bounds how often a builder is acted upon in one Ensure. Two are
+// usual (create, start); contention needs a few more.
+const maxSteps = 20
+
+// errMoved means that what was observed is no longer so.
+var errMoved = errors.New("the builder changed meanwhile")
+
+// keeper is one run of Ensure.
+type keeper struct {
+	eng     *engine.Engine
+	spec    Spec
+	side    side
+	info    engine.Info
+	want    settings
+	say     func(line string)
+	started map[string]bool // containers that this run has started
+	created string          // the container that this run has made
+	// newVolume: what this run has made has a volume that was not there before.
+	newVolume  bool
+	noBridge   bool // BuildKit's bridge cannot be set up here
+	noResolved bool // the engine's host has no resolvedDir
+	early      *earlyConn
+	judged     map[string]func() error // by image (asJudged): whether it may run with privileges
+
+	// The callers differ in these; Ensure's are all false.
+	fresh  bool // a builder that is there already is an error
+	keeps  bool // the network that is asked for is for all builds of the builder
+	asleep bool // it need not run
+	asIs   bool // whatever is there is what is wanted; nothing is made
+}
+
+// ErrExists means that a builder which is to be made is there already.
+var ErrExists = errors.New("it exists already")
+
+// errNone means that a builder which is to be used as it is is not there.
+var errNone = errors.New("there is none")
+
+// Ensure returns a node whose BuildKit answers and which satisfies spec,
+// creating, starting or replacing its container as needed. report, which may be
+// nil, gets a line about each thing that takes time; it is called from one
+// goroutine at a time and not after Ensure has returned. Errors name the
+// builder. The caller closes the node.
+//
+// A process that holds a node must close it before it asks for the same builder
+// with other needs: its own connection counts as somebody using the builder.
+func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*Node, error) {
+	spec = spec.withDefaults()
+	if err := CheckName(spec.Name); err != nil {
+		return nil, err
+	}
+	node, err := newKeeper(eng, spec, report).ensure(ctx)
+	if refused, ok := errors.AsType[refusedError](err); ok {
+		return nil, refused.error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("builder %q: %w", spec.Name, err)
+	}
+	return node, nil
+}
+
+// newKeeper takes a spec that is complete.
+func newKeeper(eng *engine.Engine, spec Spec, report func(line string)) *keeper {
+	if report == nil {
+		report = func(string) {}
+	}
+	return &keeper{
+		eng: eng, spec: spec, started: map[string]bool{}, judged: map[string]func() error{},
+		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Name, line)) },
+	}
+}
+
+// ensure brings about what is wanted. The node is nil if it need not run.
+func (k *keeper) ensure(ctx context.Context) (*Node, error) {
+	if err := k.eng.Answers(ctx); err != nil {
+		return nil, err
+	}
+	have, err := k.begin(ctx)
+	defer k.early.drop()
+	if err != nil {
+		return nil, err
+	}
+	for steps := 0; steps < maxSteps; steps++ {
+		todo, err := k.next(ctx, have)
+		if err != nil || (k.asleep && todo.Action == actStart) {
+			return nil, err
+		}
+		if todo.Action == actUse {
+			node, err := k.use(ctx, have)
+			if !errors.Is(err, errMoved) {
+				return node, err
+			}
+		} else if err := k.act(ctx, todo, have); err != nil {
+			return nil, err
+		}
+		if have, err = k.observe(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("its container keeps changing: does somebody else manage it at the same time?")
+}
+
+// begin learns what is there, and chooses the side.
+func (k *keeper) begin(ctx context.Context) (have observed, err error) {
+	_, asks := k.spec.asksForHost()
+	if asks && !k.keeps {
+		k.side = onHost
+	}
+	k.early = dialEarly(ctx, target{eng: k.eng, id: k.container(), local: k.local()})
+	var whole observed // the general side, where the other one is asked for
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		k.info, err = k.eng.Info(gctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		have, err = k.observe(gctx)
+		return err
+	})
+	if k.side == onHost && !k.asIs {
+		g.Go(func() (err error) {
+			whole, err = observe(gctx, k.eng, k.spec.Name, general)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return have, err
+	}
+	if k.info.OSType != "linux" {
+		return have, fmt.Errorf("the engine runs %s containers; a builder needs linux", k.info.OSType)
+	}
+	if whole.Settings.Network == hostNetwork { // of its user's choice, or made by an older version of this program
+		k.early.drop()
+		k.side, have = general, whole
+	}
+	if k.spec.Unasked != nil && !asks && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
+		return have, refusedError{k.spec.Unasked}
+	}
+	return have, nil
+}
+
+// observe looks at this side of the builder.
+func (k *keeper) observe(ctx context.Context) (observed, error) {
+	return observe(ctx, k.eng, k.spec.Name, k.side)
+}
+
+func (k *keeper) container() string { return k.side.container(k.spec.Name) }
+
+// next decides on the next step.
+func (k *keeper) next(ctx context.Context, have observed) (step, error) {
+	switch {
+	case k.fresh && have.ID != "" && have.ID != k.created:
+		return step{}, ErrExists
+	case k.asIs && have.ID == "":
+		return step{}, errNone
+	case k.asIs:
+		have.Trouble = ""
+		return k.allowed(ctx, decide(have.Settings, "", have), have)
+	}
+	k.want = k.wants(have)
+	return k.allowed(ctx, decide(k.want, k.spec.MinVersion, have), have)
+}
+
+// use connects to a container that runs, while its image is looked at. An image that may not run is as if the container had moved: the
+// next step replaces it.
+func (k *keeper) use(ctx context.Context, have observed) (*Node, error) {
+	if k.spec.Chosen != nil {
+		k.spec.Chosen(have.ID)
+	}
+	verdict := k.judge(ctx, have)
+	node, err := k.connect(ctx, have)
+	if err != nil {
+		return nil, err
+	}
+	if err := verdict(); err != nil {
+		if _, ok := errors.AsType[*trust.UnprovenError](err); ok {
+			err = errMoved
+		}
+		return nil, errors.Join(err, node.Close())
+	}
+	return node, nil
+}
+
+// wants is what is wanted of a container in the place of have.
+func (k *keeper) wants(have observed) settings {
+	want := wanted(k.spec, k.info)
+	if k.keeps && want.Network == hostNetwork {
+		want.Chosen = chosenByConfig
+		if k.spec.Options[optNetwork] == hostNetwork {
+			want.Chosen = chosenByFlag
+		}
+	}
+	if inherit(want, have.Settings).Network != hostNetwork {
+		want.Mirrors = slices.DeleteFunc(slices.Clone(want.Mirrors), isLoopbackMirror)
+	}
+	return want
+}
+
+// act takes one step. That somebody else was faster is no error.
+func (k *keeper) act(ctx context.Context, todo step, have observed) error {
+	switch todo.Action {
+	case actRefuse:
+		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
+			strings.Join(todo.Reasons, "; "), k.container())
+	case actCreate:
+		if err := k.spec.may(ctx); err != nil {
+			return err
+		}
+		k.say("creating" + k.network())
+		return k.create(ctx, observed{})
+	case actRecreate:
+		return k.recreate(ctx, todo, have)
+	case actUnpause:
+		k.say("unpausing")
+		return ignoreMoved(k.eng.UnpauseContainer(ctx, have.ID))
+	case actStart:
+		if k.started[have.ID] && have.ExitCode != 0 {
+			if err := k.crashed(ctx, have); !errors.Is(err, errMoved) {
+				return err
+			}
+			return nil
+		}
+		if have.ID != k.created {
+			k.say("starting")
+		}
+		return k.start(ctx, have)
+	case actWait:
+		return k.awaitGone(ctx, have)
+	default:
+		return fmt.Errorf("cannot %s", todo)
+	}
+}
+
+// start starts the container, or makes it anew if systemd-resolved has gone from the engine's host since it was made. Some engines say
+// only here that there is none.
+func (k *keeper) start(ctx context.Context, have observed) error {
+	k.started[have.ID] = true
+	err := ignoreMoved(k.eng.StartContainer(ctx, have.ID))
+	if err == nil || k.noResolved || k.asIs || !strings.Contains(err.Error(), resolvedDir) {
+		return err
+	}
+	if err := k.spec.may(ctx); err != nil {
+		return err
+	}
+	k.noResolved = true
+	return k.create(ctx, have)
+}
+
+// recreate replaces the container, on the same volume, once nobody uses it.
+func (k *keeper) recreate(ctx context.Context, todo step, have observed) error {
+	if err := k.spec.may(ctx); err != nil {
+		return err
+	}
+	k.early.drop() // our own connection must not count
+	if err := k.awaitIdle(ctx, have, todo); err != nil {
+		return err
+	}
+	k.say("replacing its container: " + strings.Join(todo.Reasons, "; "))
+	return k.create(ctx, have)
+}
+
+// awaitGone waits until a container that is being removed is gone.
+func (k *keeper) awaitGone(ctx context.Context, have observed) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, k.spec.StartWait,
+		fmt.Errorf("its old container is still being removed after %s: try \"docker rm -f %s\"", k.spec.StartWait, shortID(have.ID)))
+	defer cancel()
+	for pause := newPause(); ; {
+		_, found, err := k.eng.InspectContainer(ctx, have.ID)
+		if err != nil || !found {
+			return err
+		}
+		if err := pause.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// ignoreMoved drops the errors that mean that the container is no longer as it
+// was observed: the next observation tells.
+func ignoreMoved(err error) error {
+	if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+// pause is a wait that grows from 20 ms to half a second.
+type pause struct{ next time.Duration }
+
+func newPause() *pause { return &pause{next: 20 * time.Millisecond} }
+
+// wait returns early, with the cause, when ctx ends.
+func (p *pause) wait(ctx context.Context) error {
+	t := time.NewTimer(p.next)
+	defer t.Stop()
+	p.next = min(p.next*3/2, 500*time.Millisecond)
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// network says that a new container joins the host's network, which is worth a word, and why.
+func (k *keeper) network() string {
+	words, asks := k.spec.asksForHost()
+	switch {
+	case !asks:
+		return ""
+	case words == "":
+		return ", on the host's network"
+	}
+	return ", on the host's network: " + words + " asks for it"
+}

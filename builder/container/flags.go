@@ -1,0 +1,56 @@
+package container
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/shlex"
+)
+
+const flagEntitlement = "--allow-insecure-entitlement"
+
+// ParseFlags splits flags for buildkitd (--buildkitd-flags) as a shell would.
+// Whether buildkitd knows them it says itself when it starts; refused here are
+// those that would take away the ground that a builder stands on.
+func ParseFlags(text string) ([]string, error) {
+	words, err := shlex.Split(text)
+	if err != nil {
+		return nil, fmt.Errorf("buildkitd flags %q: %w", text, err)
+	}
+	for i, w := range words {
+		name, _, _ := strings.Cut(w, "=")
+		switch name {
+		case "--config":
+			return nil, fmt.Errorf("buildkitd flag %q: the configuration is given with --buildkitd-config", w)
+		case "--root", "--addr":
+			return nil, fmt.Errorf("buildkitd flag %q: where a builder keeps its state and is reached is not for its user to choose", w)
+		}
+		if i == 0 && !strings.HasPrefix(w, "-") {
+			return nil, fmt.Errorf("buildkitd flag %q does not begin with a dash", w)
+		}
+	}
+	return words, nil
+}
+
+// daemonFlags completes the user's flags. Entitlements among them replace those
+// of the configuration, where network.host is that RUN --network=host and a build
+// on the host's network need; whether a build may have it is decided for each.
+func daemonFlags(flags []string) []string {
+	entitled, host := false, false
+	for i, f := range flags {
+		name, value, ok := strings.Cut(f, "=")
+		if name != flagEntitlement {
+			continue
+		}
+		if !ok && i+1 < len(flags) {
+			value = flags[i+1]
+		}
+		entitled = true
+		host = host || slices.Contains(strings.Split(value, ","), "network.host")
+	}
+	if entitled && !host {
+		return append(slices.Clone(flags), flagEntitlement+"=network.host")
+	}
+	return flags
+}

@@ -1,0 +1,121 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	controlapi "github.com/moby/buildkit/api/services/control"
+	bkclient "github.com/moby/buildkit/client"
+)
+
+// settleTime is how long a builder may look used before it is said so: a client
+// that has just gone leaves its traces for some milliseconds.
+const settleTime = 500 * time.Millisecond
+
+// awaitIdle returns when nobody uses the container: BuildKit lists no running
+// build, and no client is connected. It waits up to the spec's BusyWait.
+func (k *keeper) awaitIdle(ctx context.Context, have observed, todo step) error {
+	why := strings.Join(todo.Reasons, "; ")
+	begun, said := time.Now(), ""
+	for pause := newPause(); ; {
+		use, err := k.usage(ctx, have)
+		if err != nil || use == "" {
+			return err
+		}
+		waited := time.Since(begun)
+		if waited >= max(settleTime, k.spec.BusyWait) {
+			return fmt.Errorf("it must be replaced (%s) and is in use (%s): try again when that has ended, or choose another --builder", why, use)
+		}
+		if use != said && waited >= settleTime {
+			k.say(fmt.Sprintf("waiting until it is not in use (%s), to replace it: %s", use, why))
+			said = use
+		}
+		if err := pause.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// clientsScript counts the clients that are connected to buildkitd: each has a
+// `buildctl dial-stdio` in the container. The engine's own list of executed
+// commands is no use for it: Engine 20.10 was seen to keep a command that had
+// ended for minutes as running. (The brackets keep the script from finding itself.)
+const clientsScript = `cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -o 'buildctl dial-stdi[o]' | wc -l`
+
+// usage says who uses the container, "" when nobody does. Somebody who is
+// connected and builds nothing yet counts: a build is about to begin.
+func (k *keeper) usage(ctx context.Context, have observed) (string, error) {
+	if !have.running() {
+		return "", nil
+	}
+	builds, err := k.activeBuilds(ctx, have)
+	if err != nil || builds > 0 {
+		return plural(builds, "running build"), err
+	}
+	if k.local() && lockedLocally(have.ID, have.PID) {
+		return "a connected client", nil
+	}
+	res, err := k.eng.Exec(ctx, have.ID, []string{"/bin/sh", "-c", clientsScript}, nil)
+	if err != nil {
+		return "", ignoreMoved(err) // it no longer runs
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(res.Stdout)))
+	if err != nil {
+		return "", nil // an image without these tools: BuildKit's own word must do
+	}
+	return plural(n, "connected client"), nil
+}
+
+func plural(n int, what string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + what
+	default:
+		return fmt.Sprintf("%d %ss", n, what)
+	}
+}
+
+// activeBuilds counts the builds that BuildKit says are running. A BuildKit that
+// does not answer runs none that anybody could wait for.
+func (k *keeper) activeBuilds(ctx context.Context, have observed) (int, error) {
+	qctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	c, err := k.target(have).buildKit(qctx)
+	if err != nil {
+		return 0, context.Cause(ctx)
+	}
+	defer c.Close()
+	n, err := countBuilds(qctx, c)
+	if err != nil {
+		return n, context.Cause(ctx)
+	}
+	return n, nil
+}
+
+// countBuilds asks for the running builds and not for what comes after.
+func countBuilds(ctx context.Context, c *bkclient.Client) (int, error) {
+	events, err := c.ControlClient().ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true, EarlyExit: true})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for {
+		e, err := events.Recv()
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if e.GetType() == controlapi.BuildHistoryEventType_STARTED {
+			n++
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+)
+
+// imageFacts is what was found out about a builder image on the engine.
+type imageFacts struct {
+	Ref     string // as wanted
+	ID      string
+	Version string // of BuildKit; may be a development build's "v0.0.0+unknown"
+	Bridge  bool   // has the CNI plugins of BuildKit's bridge network, and they work
+	// NoBridge says why the bridge is not there although the image has its plugins: noBridgeHere; else "".
+	NoBridge string
+}
+
+// prepareImage makes sure that an image that may run with privileges, with a
+// BuildKit of at least the spec's version, is on the engine. What is there is used
+// before anything is pulled, if it passes (see package trust). known is what the
+// labels of an earlier container say, so that an image is examined once.
+func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string, known imageFacts, say func(string)) (imageFacts, error) {
+	images := spec.images(eng)
+	id, err := images.Verified(ctx, ref)
+	unproven, untrusted := errors.AsType[*trust.UnprovenError](err)
+	if err != nil && !untrusted {
+		return imageFacts{}, err
+	}
+	var local imageFacts
+	switch {
+	case untrusted:
+		say(fmt.Sprintf("nothing shows that the local %s (%s) was pulled from %s: pulling", ref, shortID(id), trust.Repository(ref)))
+	case id == "":
+		say("pulling " + ref)
+	default:
+		if local, err = examineImage(ctx, eng, ref, id, known); err != nil || !tooOld(local.Version, spec.MinVersion) {
+			return local, err
+		}
+		say(fmt.Sprintf("the local %s has BuildKit %s and %s is needed: pulling", ref, local.Version, spec.MinVersion))
+	}
+	switch err := pull(ctx, eng, spec, ref, say); {
+	case err == nil:
+		return pulledImage(ctx, images, spec, ref)
+	case untrusted:
+		unproven.Err = err
+		return imageFacts{}, unproven
+	case id == "":
+		return imageFacts{}, fmt.Errorf("the builder image is not on the engine and cannot be pulled: %w;"+
+			" run \"docker pull %s\" where it can be reached, name a mirror's copy with --builder-image,"+
+			" or load it there and trust its ID with --trust-image", err, ref)
+	default:
+		return imageFacts{}, fmt.Errorf("the builder image %q on the engine has BuildKit %s, %s or newer is needed, and it cannot be pulled: %w;"+
+			" run \"docker pull %s\", or name another image with --builder-image", ref, local.Version, spec.MinVersion, err, ref)
+	}
+}
+
+// pulledImage is what a pull has brought.
+func pulledImage(ctx context.Context, images trust.Images, spec Spec, ref string) (imageFacts, error) {
+	id, err := images.Verified(ctx, ref)
+	if err != nil {
+		return imageFacts{}, err
+	}
+	pulled, err := examineImage(ctx, images.Engine, ref, id, imageFacts{})
+	if err != nil {
+		return imageFacts{}, err
+	}
+	if tooOld(pulled.Version, spec.MinVersion) {
+		return imageFacts{}, fmt.Errorf("the builder image %q has BuildKit %s, also after a pull, and %s or newer is needed:"+
+			" name another image with --builder-image", ref, pulled.Version, spec.MinVersion)
+	}
+	return pulled, nil
+}
+
+func pull(ctx context.Context, eng *engine.Engine, spec Spec, ref string, say func(string)) error {
+	auth := ""
+	if spec.Auth != nil {
+		var err error
+		if auth, err = spec.Auth(ctx, ref); err != nil {
+			return fmt.Errorf("credentials for %q: %w", ref, err)
+		}
+	}
+	return eng.Pull(ctx, ref, auth, say)
+}
+
+// examineScript prints buildkitd's version line and then "bridge" if BuildKit
+// finds all of its CNI plugins (it looks for them on the PATH under these names).
+const examineScript = `buildkitd --version || exit 1
+for p in bridge loopback host-local firewall; do command -v buildkit-cni-$p >/dev/null || exit 0; done
+echo bridge`
+
+// examineImage runs the image once, without network or privileges.
+func examineImage(ctx context.Context, eng *engine.Engine, ref, id string, known imageFacts) (imageFacts, error) {
+	facts := imageFacts{Ref: ref, ID: id}
+	if known.ID == id && known.Version != "" {
+		facts.Version, facts.Bridge = known.Version, known.Bridge
+		return facts, nil
+	}
+	res, err := eng.Run(ctx, engine.RunSpec{
+		Image: id, Entrypoint: []string{"/bin/sh", "-c"}, Cmd: []string{examineScript}, Network: "none",
+		Labels: map[string]string{labelPart: partExamining},
+	})
+	if err != nil {
+		return imageFacts{}, fmt.Errorf("find out BuildKit's version in image %q: %w", ref, err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(res.Stdout)), "\n")
+	if facts.Version = versionOf(lines[0]); res.ExitCode != 0 || facts.Version == "" {
+		said := strings.TrimSpace(string(res.Stderr))
+		return imageFacts{}, fmt.Errorf("image %q is no BuildKit image: \"buildkitd --version\" failed: %w", ref, errors.New(orNone(said)))
+	}
+	facts.Bridge = len(lines) > 1 && lines[1] == "bridge"
+	return facts, nil
+}
+
+// versionOf takes the third word of
+// "buildkitd github.com/moby/buildkit v0.33.1 <revision>".
+func versionOf(line string) string {
+	words := strings.Fields(line)
+	if len(words) < 3 || words[0] != "buildkitd" {
+		return ""
+	}
+	return words[2]
+}

@@ -1,0 +1,86 @@
+package container
+
+import (
+	"context"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// observed is what is on the engine under a builder's name. The zero value is
+// nothing.
+type observed struct {
+	ID        string // of the container; "" if there is none
+	Ours      bool   // it carries this builder's label, and is privileged: no project could have made it
+	ImageID   string // of its image, as the engine shows it
+	State     container.ContainerState
+	ExitCode  int
+	OOMKilled bool
+	Restarts  int      // how often the engine restarted it by itself
+	PID       int      // of its main process, as the engine numbers it
+	Settings  settings // what it was made with
+	Image     imageFacts
+	Trouble   string // why Settings could not be read
+}
+
+func (o observed) running() bool { return o.State == container.StateRunning }
+
+// observe asks the engine once.
+func observe(ctx context.Context, eng *engine.Engine, builder string, s side) (observed, error) {
+	c, found, err := eng.InspectContainer(ctx, s.container(builder))
+	if err != nil || !found {
+		return observed{}, err
+	}
+	return convert(c, builder), nil
+}
+
+func convert(c container.InspectResponse, builder string) observed {
+	o := observed{ID: c.ID, ImageID: c.Image, Restarts: c.RestartCount}
+	if c.State != nil {
+		o.State, o.ExitCode, o.OOMKilled, o.PID = c.State.Status, c.State.ExitCode, c.State.OOMKilled, c.State.Pid
+	}
+	if c.Config == nil {
+		return o
+	}
+	labels := c.Config.Labels
+	o.Ours = labels[labelBuilder] == builder && labels[labelPart] == "" && c.HostConfig != nil && c.HostConfig.Privileged
+	o.Image = factsFromLabels(labels)
+	s, err := parseSettings(labels[labelSettings])
+	if err != nil {
+		o.Trouble = err.Error()
+	}
+	s.Env = proxyVars(c.Config.Env)
+	o.Settings = s
+	return o
+}
+
+func factsFromLabels(labels map[string]string) imageFacts {
+	f := imageFacts{
+		Ref:     labels[labelImage],
+		ID:      labels[labelImageID],
+		Version: labels[labelVersion],
+		Bridge:  labels[labelBridge] == "true",
+	}
+	if labels[labelBridge] == noBridgeHere {
+		f.NoBridge = noBridgeHere
+	}
+	return f
+}
+
+// proxyVars picks the proxies from an environment.
+func proxyVars(env []string) map[string]string {
+	var out map[string]string
+	for _, kv := range env {
+		k, v, _ := strings.Cut(kv, "=")
+		if !isProxyVar(k) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[k] = v
+	}
+	return out
+}

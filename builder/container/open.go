@@ -1,0 +1,72 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// Opened is a node that runs for as long as it is open.
+type Opened struct {
+	*Node
+	k *keeper
+}
+
+// OpenOptions say how a builder is opened. The zero value will do.
+type OpenOptions struct {
+	OnHost  bool              // the builder's container for builds that ask for the host's network
+	Wait    time.Duration     // for BuildKit to answer; 0: DefaultStartWait
+	Trusted []digest.Digest   // as in Spec
+	Report  func(line string) // as in Ensure
+}
+
+// Open connects to one of a builder's containers as it is, whatever a build would
+// want of it. One that does not run is started; Close stops it again. found is
+// false when there is none.
+func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions) (o *Opened, found bool, err error) {
+	if err := CheckName(name); err != nil {
+		return nil, false, err
+	}
+	k := newKeeper(eng, Spec{Name: name, BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}.withDefaults(), opt.Report)
+	k.asIs = true
+	if opt.OnHost {
+		k.side = onHost
+	}
+	node, err := k.ensure(ctx)
+	if errors.Is(err, errNone) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, true, errors.Join(fmt.Errorf("builder %q: %w", name, err), k.putToSleep(ctx))
+	}
+	return &Opened{node, k}, true, nil
+}
+
+// Close drops the connection, and stops the builder if Open has started it and
+// nobody uses it now. It does so also when ctx has ended.
+func (o *Opened) Close(ctx context.Context) error {
+	return errors.Join(o.Node.Close(), o.k.putToSleep(ctx))
+}
+
+// putToSleep stops the container that this run has started, unless somebody uses it.
+func (k *keeper) putToSleep(ctx context.Context) error {
+	if len(k.started) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	have, err := k.observe(ctx)
+	if err != nil || !k.started[have.ID] {
+		return err
+	}
+	if have.running() && k.awaitIdle(ctx, have, step{}) != nil {
+		return nil // whoever uses it has it from here on
+	}
+	k.say("stopping")
+	return ignoreMoved(k.eng.StopContainer(ctx, have.ID, stopSeconds))
+}

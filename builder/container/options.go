@@ -1,0 +1,181 @@
+package container
+
+import (
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/go-units"
+	"github.com/moby/moby/api/types/container"
+)
+
+// Options are driver options, as the peer's docker-container driver names them,
+// by key. ParseOptions has checked them.
+type Options map[string]string
+
+const (
+	optNetwork = "network"
+	optImage   = "image"
+	optEnv     = "env." // followed by the variable's name
+)
+
+// option applies a value to a container that is about to be created.
+type option func(value string, c *container.Config, h *container.HostConfig) error
+
+// optionTable has every option but env.*. Its order is that of messages.
+func optionTable() map[string]option {
+	return map[string]option{
+		// These two are kept apart in a spec; naming them here makes them known.
+		optNetwork: func(string, *container.Config, *container.HostConfig) error { return nil },
+		optImage:   func(string, *container.Config, *container.HostConfig) error { return nil },
+
+		"memory":      bytesOption(func(h *container.HostConfig, n int64) { h.Memory = n }),
+		"memory-swap": swapOption,
+		"cpu-quota":   intOption(func(h *container.HostConfig, n int64) { h.CPUQuota = n }),
+		"cpu-period":  intOption(func(h *container.HostConfig, n int64) { h.CPUPeriod = n }),
+		"cpu-shares":  intOption(func(h *container.HostConfig, n int64) { h.CPUShares = n }),
+		"cpuset-cpus": textOption(func(h *container.HostConfig, s string) { h.CpusetCpus = s }),
+		"cpuset-mems": textOption(func(h *container.HostConfig, s string) { h.CpusetMems = s }),
+		// Without it the engine's own default applies. (The peer puts its
+		// builders under /docker/buildx, to have one place for limits; this
+		// option is that place for those who want one.)
+		"cgroup-parent":  textOption(func(h *container.HostConfig, s string) { h.CgroupParent = s }),
+		"restart-policy": restartOption,
+
+		// What these ask for is always so here.
+		"default-load":          fixedOption("false", "a build with --load loads its result"),
+		"provenance-add-gha":    fixedOption("false", "a provenance says nothing of GitHub"),
+		"allow-untrusted-image": fixedOption("true", "the signature of a builder's image is not looked at"),
+	}
+}
+
+// OptionNames lists the known keys, sorted, for messages and completion.
+func OptionNames() []string {
+	return append(slices.Sorted(maps.Keys(optionTable())), optEnv+"<name>")
+}
+
+// ParseOptions reads values of --driver-opt: each a CSV list of key=value. Of a
+// repeated key the last counts. An unknown key is refused with the known ones.
+func ParseOptions(lists ...string) (Options, error) {
+	opts := Options{}
+	for _, list := range lists {
+		if strings.TrimSpace(list) == "" {
+			continue
+		}
+		fields, err := csv.NewReader(strings.NewReader(list)).Read()
+		if err != nil {
+			return nil, fmt.Errorf("driver option %q: %w", list, err)
+		}
+		for _, f := range fields {
+			k, v, ok := strings.Cut(f, "=")
+			if !ok {
+				return nil, fmt.Errorf("driver option %q is not of the form key=value", f)
+			}
+			opts[k] = v
+		}
+	}
+	// Applying them to nothing checks them.
+	if err := opts.apply(&container.Config{}, &container.HostConfig{}); err != nil {
+		return nil, err
+	}
+	return opts, nil
+}
+
+// apply sets what the options say.
+func (o Options) apply(c *container.Config, h *container.HostConfig) error {
+	table := optionTable()
+	for _, k := range slices.Sorted(maps.Keys(o)) {
+		if name, ok := strings.CutPrefix(k, optEnv); ok && name != "" {
+			c.Env = append(c.Env, name+"="+o[k])
+			continue
+		}
+		set, ok := table[k]
+		if !ok {
+			return fmt.Errorf("unknown driver option %q: known are %s", k, strings.Join(OptionNames(), ", "))
+		}
+		if err := set(o[k], c, h); err != nil {
+			return fmt.Errorf("driver option %q: invalid value %q: %w", k, o[k], err)
+		}
+	}
+	return nil
+}
+
+// maskOption hides the values of environment variables: tokens are passed so.
+func maskOption(key, value string) string {
+	if value != "" && strings.HasPrefix(key, optEnv) {
+		return "***"
+	}
+	return value
+}
+
+// fixedOption is one of the peer's that can have one value only.
+func fixedOption(only, why string) option {
+	return func(v string, _ *container.Config, _ *container.HostConfig) error {
+		if v != only {
+			return fmt.Errorf("it is always %s: %s", only, why)
+		}
+		return nil
+	}
+}
+
+func textOption(set func(*container.HostConfig, string)) option {
+	return func(v string, _ *container.Config, h *container.HostConfig) error {
+		set(h, v)
+		return nil
+	}
+}
+
+func intOption(set func(*container.HostConfig, int64)) option {
+	return func(v string, _ *container.Config, h *container.HostConfig) error {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return fmt.Errorf("not a whole number")
+		}
+		set(h, n)
+		return nil
+	}
+}
+
+func bytesOption(set func(*container.HostConfig, int64)) option {
+	return func(v string, _ *container.Config, h *container.HostConfig) error {
+		n, err := units.RAMInBytes(v)
+		if err != nil {
+			return fmt.Errorf("not a size such as 512m or 4g")
+		}
+		set(h, n)
+		return nil
+	}
+}
+
+// swapOption is memory plus swap; -1 means unlimited swap.
+func swapOption(v string, c *container.Config, h *container.HostConfig) error {
+	if v == "-1" {
+		h.MemorySwap = -1
+		return nil
+	}
+	return bytesOption(func(h *container.HostConfig, n int64) { h.MemorySwap = n })(v, c, h)
+}
+
+func restartOption(v string, _ *container.Config, h *container.HostConfig) error {
+	name, count, counted := strings.Cut(v, ":")
+	mode := container.RestartPolicyMode(name)
+	known := []container.RestartPolicyMode{
+		container.RestartPolicyDisabled, container.RestartPolicyAlways,
+		container.RestartPolicyOnFailure, container.RestartPolicyUnlessStopped,
+	}
+	if !slices.Contains(known, mode) || (counted && mode != container.RestartPolicyOnFailure) {
+		return fmt.Errorf("not one of no, always, unless-stopped, on-failure[:<count>]")
+	}
+	h.RestartPolicy = container.RestartPolicy{Name: mode}
+	if counted {
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			return fmt.Errorf("%q is not a number of attempts", count)
+		}
+		h.RestartPolicy.MaximumRetryCount = n
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package container
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// noProxyLocal never goes through a proxy: registries on loopback.
+var noProxyLocal = []string{"localhost", "127.0.0.1", "::1"}
+
+// proxyEnv is the environment that makes buildkitd use proxies: the user's, and
+// where the user has none of a kind, the engine's. Each variable comes in both
+// cases, since git inside the builder reads http_proxy in lower case only. With
+// no proxy at all the result is empty.
+func proxyEnv(user map[string]string, info engine.Info) map[string]string {
+	vars := map[string]string{}
+	set := func(name, value string) {
+		if value != "" {
+			vars[strings.ToUpper(name)] = value
+		}
+	}
+	set("HTTP_PROXY", info.HTTPProxy)
+	set("HTTPS_PROXY", info.HTTPSProxy)
+	set("NO_PROXY", info.NoProxy)
+	for k, v := range user {
+		switch strings.ToUpper(k) {
+		case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "FTP_PROXY":
+			set(k, v)
+		}
+	}
+	if vars["HTTP_PROXY"] == "" && vars["HTTPS_PROXY"] == "" && vars["ALL_PROXY"] == "" {
+		return nil
+	}
+	vars["NO_PROXY"] = withLocal(vars["NO_PROXY"])
+	out := make(map[string]string, 2*len(vars))
+	for k, v := range vars {
+		out[k] = v
+		out[strings.ToLower(k)] = v
+	}
+	return out
+}
+
+// withLocal adds what is missing of noProxyLocal to a NO_PROXY list.
+func withLocal(list string) string {
+	var have []string
+	for f := range strings.SplitSeq(list, ",") {
+		if f = strings.TrimSpace(f); f != "" {
+			have = append(have, f)
+		}
+	}
+	for _, l := range noProxyLocal {
+		if !slices.Contains(have, l) {
+			have = append(have, l)
+		}
+	}
+	return strings.Join(have, ",")
+}
+
+// isProxyVar says whether a variable is one of proxyEnv's.
+func isProxyVar(name string) bool {
+	return strings.HasSuffix(strings.ToUpper(name), "_PROXY")
+}
+
+// MaskProxy hides the password of a proxy, with a scheme before it or without. It goes by the last @, so that a password which is
+// not written as it should be is hidden as well.
+func MaskProxy(value string) string {
+	scheme, rest, ok := strings.Cut(value, "://")
+	if ok {
+		scheme += "://"
+	} else {
+		scheme, rest = "", value
+	}
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 {
+		return value
+	}
+	user, _, has := strings.Cut(rest[:at], ":")
+	if !has {
+		return value
+	}
+	return scheme + user + ":xxxxx" + rest[at:]
+}

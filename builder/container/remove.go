@@ -1,0 +1,129 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// Stop stops a builder, whatever it is doing; the next build starts it again.
+// found is false when there is none.
+func Stop(ctx context.Context, eng *engine.Engine, name string) (found bool, err error) {
+	return eachSide(func(s side) (bool, error) { return stopSide(ctx, eng, name, s) })
+}
+
+// eachSide does it to both sides of a builder, also when it fails for one. found is true if it was for one.
+func eachSide(do func(side) (bool, error)) (found bool, err error) {
+	for _, s := range sides() {
+		had, serr := do(s)
+		found, err = found || had, errors.Join(err, serr)
+	}
+	return found, err
+}
+
+func stopSide(ctx context.Context, eng *engine.Engine, name string, s side) (found bool, err error) {
+	c, found, err := ownContainer(ctx, eng, name, s)
+	if err != nil || !found {
+		return false, err
+	}
+	if c.State != nil && c.State.Paused {
+		if err := eng.UnpauseContainer(ctx, c.ID); err != nil {
+			return true, fmt.Errorf("builder %q: %w", name, err)
+		}
+	}
+	if err := eng.StopContainer(ctx, c.ID, stopSeconds); err != nil {
+		return true, fmt.Errorf("builder %q: %w", name, err)
+	}
+	return true, nil
+}
+
+// Remove removes a builder, whatever it is doing, and what an interrupted
+// creation left behind; with keepState its volume stays, and the builder's next
+// creation uses it. found is false when there was nothing to remove. trusted is as
+// in Spec.
+func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool, trusted []digest.Digest) (found bool, err error) {
+	return eachSide(func(s side) (bool, error) { return removeSide(ctx, eng, name, s, keepState, trusted) })
+}
+
+func removeSide(ctx context.Context, eng *engine.Engine, name string, s side, keepState bool, trusted []digest.Digest) (found bool, err error) {
+	c, found, err := ownContainer(ctx, eng, name, s)
+	if err != nil {
+		return false, err
+	}
+	if found {
+		removeBridge(ctx, eng, c, name, s, trusted)
+		if err := retire(ctx, eng, c.ID); err != nil {
+			return true, fmt.Errorf("builder %q: %w", name, err)
+		}
+	}
+	leftovers, err := eng.ListContainers(ctx, labelBuilder+"="+name)
+	if err != nil {
+		return found, fmt.Errorf("builder %q: %w", name, err)
+	}
+	for _, l := range leftovers {
+		if len(l.Names) == 0 || !beingPrepared(name, s, strings.TrimPrefix(l.Names[0], "/")) {
+			continue
+		}
+		if err := eng.RemoveContainer(ctx, l.ID); err != nil {
+			return found, fmt.Errorf("builder %q: %w", name, err)
+		}
+		found = true
+	}
+	if keepState {
+		return found, nil
+	}
+	removed, err := eng.RemoveVolume(ctx, s.volume(name))
+	if err != nil {
+		return found, fmt.Errorf("builder %q: %w", name, err)
+	}
+	return found || removed, nil
+}
+
+// beingPrepared tells by a container's name whether it was to become this side of a builder.
+func beingPrepared(builder string, s side, container string) bool {
+	other := onHost.container(builder)
+	if s == general && (container == other || strings.HasPrefix(container, other+"-")) {
+		return false
+	}
+	return strings.HasPrefix(container, s.container(builder)+"-")
+}
+
+// removeBridge takes the interface of a builder on the host's network off the host. BuildKit does so itself only if it was the
+// one to make it, which it is not after a restart; of a builder that does not run, a container of its image does it, if that may run
+// with privileges. That it fails is no reason not to remove the builder.
+func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string, s side, trusted []digest.Digest) {
+	have := convert(c, name)
+	if have.Settings.Network != hostNetwork || !have.Image.Bridge {
+		return
+	}
+	info, err := eng.Info(ctx)
+	if err != nil {
+		return
+	}
+	remove := []string{"ip", "link", "delete", bridgeFor(info.ID, name, s).name}
+	if have.running() {
+		_, _ = eng.Exec(ctx, c.ID, remove, nil)
+		return
+	}
+	if !mayRun(ctx, eng, c, name, trusted) {
+		return
+	}
+	_, _ = eng.Run(ctx, engine.RunSpec{
+		Image: c.Image, Entrypoint: remove[:1], Cmd: remove[1:], Privileged: true, Network: hostNetwork,
+		Labels: map[string]string{labelPart: partRemoving},
+	})
+}
+
+// Exists says whether there is a builder of that name, running or not.
+func Exists(ctx context.Context, eng *engine.Engine, name string) (bool, error) {
+	return eachSide(func(s side) (bool, error) {
+		_, found, err := ownContainer(ctx, eng, name, s)
+		return found, err
+	})
+}
