@@ -1,4 +1,4 @@
-package solve
+package baseimage
 
 import (
 	"bytes"
@@ -14,29 +14,29 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// keptVersion is the beginning of what is kept of an image. It changes with the encoding, and when the same question has another answer.
-const keptVersion = "docker-multiarch base 1\n"
+// cacheVersion is the beginning of what is kept of an image. It changes with the encoding, and when the same question has another answer.
+const cacheVersion = "docker-multiarch base 1\n"
 
 const (
-	maxBases = 4 << 20
-	maxBase  = 512 << 10
+	maxCache = 4 << 20
+	maxImage = 512 << 10
 )
 
-// seen is what is known of an image for a platform. It stays true: the image is named by its digest.
-type seen struct {
+// facts is what is known of an image for a platform. It stays true: the image is named by its digest.
+type facts struct {
 	Lacks  bool // it has nothing for the platform
 	Config ocispecs.ImageConfig
 	Files  map[string]recipe.File // by the question
 }
 
-// keptBases keeps what was seen of base images, so that the next build need not look at them.
-type keptBases struct{ kept.Folder }
+// cache keeps what was seen of base images in a folder, so that the next build need not look at them.
+type cache struct{ kept.Folder }
 
-func newKeptBases(dir string) keptBases {
-	return keptBases{kept.Folder{Dir: dir, Suffix: ".base", Max: maxBases, Each: maxBase}}
+func newCache(dir string) cache {
+	return cache{kept.Folder{Dir: dir, Suffix: ".base", Max: maxCache, Each: maxImage}}
 }
 
-func keptName(d digest.Digest, p platform.Platform) string {
+func cacheName(d digest.Digest, p platform.Platform) string {
 	return d.Algorithm().String() + "-" + d.Encoded() + "-" + strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' {
 			return r
@@ -46,24 +46,24 @@ func keptName(d digest.Digest, p platform.Platform) string {
 }
 
 // get is what is known of an image; ok is false if nothing is.
-func (k keptBases) get(name string) (s seen, ok bool) {
-	data, ok := bytes.CutPrefix(k.Get(name), []byte(keptVersion))
+func (c cache) get(name string) (s facts, ok bool) {
+	data, ok := bytes.CutPrefix(c.Get(name), []byte(cacheVersion))
 	if !ok {
-		return seen{}, false
+		return facts{}, false
 	}
 	if json.Unmarshal(data, &s) != nil {
-		k.Remove(name)
-		return seen{}, false
+		c.Remove(name)
+		return facts{}, false
 	}
 	return s, true
 }
 
 // put adds to what is known of an image, to what others have found out meanwhile.
-func (k keptBases) put(name string, s seen) {
-	if k.Dir == "" {
+func (c cache) put(name string, s facts) {
+	if c.Dir == "" {
 		return
 	}
-	if old, ok := k.get(name); ok {
+	if old, ok := c.get(name); ok {
 		files := maps.Clone(old.Files)
 		if files == nil {
 			files = map[string]recipe.File{}
@@ -72,6 +72,6 @@ func (k keptBases) put(name string, s seen) {
 		s.Files = files
 	}
 	if data, err := json.Marshal(s); err == nil {
-		k.Put(name, append([]byte(keptVersion), data...))
+		c.Put(name, append([]byte(cacheVersion), data...))
 	}
 }

@@ -1,4 +1,4 @@
-package solve
+package baseimage
 
 import (
 	"context"
@@ -19,8 +19,8 @@ import (
 func looked(t *testing.T, b *buildkittest.Builder, folder string, read, exist []string) (base recipe.Base, asked bool) {
 	t.Helper()
 	before := len(b.Asked()) + len(b.Looked())
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
-		base = newInspector(amd64, folder).base(ctx, gw, golang, asking(read, exist))
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
+		base = NewInspector(amd64, folder).Base(ctx, gw, golang, asking(read, exist))
 	})
 	return base, len(b.Asked())+len(b.Looked()) > before
 }
@@ -67,7 +67,7 @@ func TestWhatIsKeptOfAnImageMayBeDamaged(t *testing.T) {
 	for name, damage := range map[string]func(string) string{
 		"empty":           func(string) string { return "" },
 		"cut off":         func(s string) string { return s[:len(s)-3] },
-		"another version": func(s string) string { return "docker-multiarch base 0\n" + s[len(keptVersion):] },
+		"another version": func(s string) string { return "docker-multiarch base 0\n" + s[len(cacheVersion):] },
 		"rubbish":         func(string) string { return "\x00\x01" },
 	} {
 		b, folder := newToolchain(t), t.TempDir()

@@ -1,4 +1,4 @@
-package solve
+package baseimage
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/stepfiles"
 )
 
 const (
@@ -15,36 +16,36 @@ const (
 	maxWalked = 2000
 )
 
-// content is a file's. What is too long or no regular file exists and has none.
-func (f files) content(ctx context.Context, name string) (recipe.File, error) {
-	e, ok, err := f.stat(ctx, name)
-	if err != nil || !ok || !e.mode.IsRegular() || e.size > maxAsked {
+// content reads a file. One that is too long, or is no regular file, exists and has no content.
+func content(ctx context.Context, f stepfiles.Files, name string) (recipe.File, error) {
+	e, ok, err := f.Stat(ctx, name)
+	if err != nil || !ok || !e.Mode.IsRegular() || e.Size > maxAsked {
 		return recipe.File{Exists: ok}, err
 	}
-	data, err := f.ref.ReadFile(ctx, gateway.ReadRequest{Filename: name})
+	data, err := f.Ref.ReadFile(ctx, gateway.ReadRequest{Filename: name})
 	return recipe.File{Exists: true, Data: data}, err
 }
 
-// holds tells whether a path, which may have wildcards of COPY, leads to anything but empty directories. It does if there is more than can
+// holds reports whether a path, which may have wildcards of COPY, leads to anything but empty directories. It does if there is more than can
 // be looked at.
-func (f files) holds(ctx context.Context, name string) (recipe.File, error) {
-	found, more, err := f.match(ctx, name, maxWalked)
+func holds(ctx context.Context, f stepfiles.Files, name string) (recipe.File, error) {
+	found, more, err := f.Match(ctx, name, maxWalked)
 	if err != nil || more {
 		return recipe.File{Exists: more, Holds: more}, err
 	}
 	if len(found) == 0 {
-		link, err := f.dangles(ctx, name)
+		link, err := f.Dangles(ctx, name)
 		return recipe.File{Holds: link}, err
 	}
 	file := recipe.File{Exists: true}
 	left := maxWalked
 	for _, e := range found {
-		if file.Holds = file.Holds || !e.mode.IsDir(); file.Holds {
+		if file.Holds = file.Holds || !e.Mode.IsDir(); file.Holds {
 			break
 		}
-		err := f.walk(ctx, e.path, 0, func(e dirEntry) bool {
+		err := f.Walk(ctx, e.Path, 0, func(e stepfiles.Entry) bool {
 			left--
-			file.Holds = left <= 0 || !e.mode.IsDir()
+			file.Holds = left <= 0 || !e.Mode.IsDir()
 			return !file.Holds
 		})
 		if err != nil {

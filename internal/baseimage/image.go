@@ -1,4 +1,4 @@
-package solve
+package baseimage
 
 import (
 	"context"
@@ -17,27 +17,28 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/stepfiles"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// pictured is an image for a platform: its configuration and files, each asked for once, unless it is known from before.
-type pictured struct {
+// image is an image for a platform: its configuration and files, each asked for once, unless it is known from before.
+type image struct {
 	gw       gateway.Client
 	ref      string // with a digest
 	platform platform.Platform
 	config   func(context.Context) (ocispecs.ImageConfig, error)
-	files    func(context.Context) (files, error)
-	keep     func(seen)
+	files    func(context.Context) (stepfiles.Files, error)
+	keep     func(facts)
 
 	mu       sync.Mutex
 	asked    map[string]func() (recipe.File, error)
-	known    seen
+	known    facts
 	resolved bool // known has the configuration
 	news     bool // known has what was not kept yet
 }
 
-func newPictured(gw gateway.Client, ref string, p platform.Platform) *pictured {
-	img := &pictured{gw: gw, ref: ref, platform: p, asked: map[string]func() (recipe.File, error){}}
+func newImage(gw gateway.Client, ref string, p platform.Platform) *image {
+	img := &image{gw: gw, ref: ref, platform: p, asked: map[string]func() (recipe.File, error){}}
 	img.config, img.files = onceIn(img.resolve), onceIn(img.open)
 	return img
 }
@@ -54,73 +55,68 @@ func onceIn[T any](get func(context.Context) (T, error)) func(context.Context) (
 }
 
 // resolve asks for the configuration. Its errors go on from the image's name.
-func (p *pictured) resolve(ctx context.Context) (ocispecs.ImageConfig, error) {
-	p.mu.Lock()
-	known, resolved := p.known, p.resolved
-	p.mu.Unlock()
+func (i *image) resolve(ctx context.Context) (ocispecs.ImageConfig, error) {
+	i.mu.Lock()
+	known, resolved := i.known, i.resolved
+	i.mu.Unlock()
 	if !resolved {
 		var err error
-		if known, err = p.ask(ctx); err != nil {
-			return ocispecs.ImageConfig{}, fmt.Errorf("cannot be looked at for %s: %w", platform.Format(p.platform), err)
+		if known, err = i.ask(ctx); err != nil {
+			return ocispecs.ImageConfig{}, fmt.Errorf("cannot be looked at for %s: %w", platform.Format(i.platform), err)
 		}
-		p.learn(func(s *seen) { s.Lacks, s.Config = known.Lacks, known.Config })
+		i.learn(func(s *facts) { s.Lacks, s.Config = known.Lacks, known.Config })
 	}
 	if known.Lacks {
-		return ocispecs.ImageConfig{}, fmt.Errorf("has no image for %s", platform.Format(p.platform))
+		return ocispecs.ImageConfig{}, fmt.Errorf("has no image for %s", platform.Format(i.platform))
 	}
 	return known.Config, nil
 }
 
-func (p *pictured) ask(ctx context.Context) (seen, error) {
-	_, _, config, err := p.gw.ResolveImageConfig(ctx, p.ref, sourceresolver.Opt{
-		LogName: quietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{Platform: &p.platform},
+func (i *image) ask(ctx context.Context) (facts, error) {
+	_, _, config, err := i.gw.ResolveImageConfig(ctx, i.ref, sourceresolver.Opt{
+		LogName: QuietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{Platform: &i.platform},
 	})
 	if err != nil && strings.Contains(err.Error(), "no match for platform in manifest") {
-		return seen{Lacks: true}, nil
+		return facts{Lacks: true}, nil
 	}
 	var img ocispecs.Image
 	if err == nil {
 		err = json.Unmarshal(config, &img)
 	}
 	// A single image is given for any platform.
-	return seen{Lacks: img.OS != p.platform.OS || img.Architecture != p.platform.Architecture, Config: img.Config}, err
+	return facts{Lacks: img.OS != i.platform.OS || img.Architecture != i.platform.Architecture, Config: img.Config}, err
 }
 
 // open fetches the image. It is no step of the build: another way to resolve the same digest makes another step of it in BuildKit, with
 // the same content.
-func (p *pictured) open(ctx context.Context) (files, error) {
-	name, _, _ := strings.Cut(p.ref, "@")
-	state := llb.Image(p.ref, llb.Platform(p.platform), llb.ResolveModePreferLocal,
-		llb.WithCustomNamef("looking at %s for %s", familiar(name), platform.Format(p.platform)))
+func (i *image) open(ctx context.Context) (stepfiles.Files, error) {
+	name, _, _ := strings.Cut(i.ref, "@")
+	state := llb.Image(i.ref, llb.Platform(i.platform), llb.ResolveModePreferLocal,
+		llb.WithCustomNamef("looking at %s for %s", Familiar(name), platform.Format(i.platform)))
 	def, err := state.Marshal(ctx)
 	if err != nil {
-		return files{}, err
+		return stepfiles.Files{}, err
 	}
-	res, err := p.gw.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB()})
-	if err != nil {
-		return files{}, err
+	f, ok, err := stepfiles.Solve(ctx, i.gw, def)
+	switch {
+	case err != nil:
+		return stepfiles.Files{}, err
+	case !ok:
+		return stepfiles.Files{}, errors.New("it has no files")
 	}
-	ref, err := res.SingleRef()
-	if err != nil {
-		return files{}, err
-	}
-	if ref == nil {
-		return files{}, errors.New("it has no files")
-	}
-	f := files{ref}
-	return f, f.open(ctx)
+	return f, f.Open(ctx)
 }
 
-// image looks at files. Its errors go on from the image's name.
-func (p *pictured) image(ctx context.Context, read, exist []string) (*recipe.Image, error) {
-	config, err := p.config(ctx)
+// view reads files, and finds out whether others exist. Its errors go on from the image's name.
+func (i *image) view(ctx context.Context, read, exist []string) (*recipe.Image, error) {
+	config, err := i.config(ctx)
 	if err != nil {
 		return nil, err
 	}
 	img := &recipe.Image{Config: config, Files: map[string]recipe.File{}}
 	var mu sync.Mutex
 	var looking errgroup.Group // without a context of its own: others get these answers, too
-	looking.SetLimit(atOnce)
+	looking.SetLimit(stepfiles.AtOnce)
 	get := func(name string, file func() (recipe.File, error)) {
 		looking.Go(func() error {
 			f, err := file()
@@ -134,63 +130,63 @@ func (p *pictured) image(ctx context.Context, read, exist []string) (*recipe.Ima
 		})
 	}
 	for _, name := range read {
-		get(name, p.once(ctx, "read "+name, func(f files) (recipe.File, error) { return f.content(ctx, name) }))
+		get(name, i.once(ctx, "read "+name, func(f stepfiles.Files) (recipe.File, error) { return content(ctx, f, name) }))
 	}
 	for _, name := range exist {
-		get(name, p.once(ctx, "exists "+name, func(f files) (recipe.File, error) { return f.holds(ctx, name) }))
+		get(name, i.once(ctx, "exists "+name, func(f stepfiles.Files) (recipe.File, error) { return holds(ctx, f, name) }))
 	}
 	if err := looking.Wait(); err != nil {
-		return nil, fmt.Errorf("cannot be looked at for %s: %w", platform.Format(p.platform), err)
+		return nil, fmt.Errorf("cannot be looked at for %s: %w", platform.Format(i.platform), err)
 	}
-	p.remember()
+	i.remember()
 	return img, nil
 }
 
 // once is the answer to a question, which is asked once.
-func (p *pictured) once(ctx context.Context, question string, ask func(files) (recipe.File, error)) func() (recipe.File, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	answer, ok := p.asked[question]
+func (i *image) once(ctx context.Context, question string, ask func(stepfiles.Files) (recipe.File, error)) func() (recipe.File, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	answer, ok := i.asked[question]
 	if !ok {
-		known, ok := p.known.Files[question]
+		known, ok := i.known.Files[question]
 		answer = sync.OnceValues(func() (recipe.File, error) {
 			if ok {
 				return known, nil
 			}
-			f, err := p.files(ctx)
+			f, err := i.files(ctx)
 			if err != nil {
 				return recipe.File{}, err
 			}
 			file, err := ask(f)
 			if err == nil {
-				p.learn(func(s *seen) { s.Files[question] = file })
+				i.learn(func(s *facts) { s.Files[question] = file })
 			}
 			return file, err
 		})
-		p.asked[question] = answer
+		i.asked[question] = answer
 	}
 	return answer
 }
 
 // learn adds to what is known.
-func (p *pictured) learn(change func(*seen)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known.Files == nil {
-		p.known.Files = map[string]recipe.File{}
+func (i *image) learn(change func(*facts)) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.known.Files == nil {
+		i.known.Files = map[string]recipe.File{}
 	}
-	change(&p.known)
-	p.news = true
+	change(&i.known)
+	i.news = true
 }
 
 // remember keeps what is known, if there is something new.
-func (p *pictured) remember() {
-	p.mu.Lock()
-	news, known := p.news, p.known
+func (i *image) remember() {
+	i.mu.Lock()
+	news, known := i.news, i.known
 	known.Files = maps.Clone(known.Files)
-	p.news = false
-	p.mu.Unlock()
+	i.news = false
+	i.mu.Unlock()
 	if news {
-		p.keep(known)
+		i.keep(known)
 	}
 }

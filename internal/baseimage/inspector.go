@@ -1,69 +1,59 @@
-package solve
+// Package baseimage knows what base images are: their configurations and files, seen through BuildKit and remembered by digest. It knows
+// nothing of the build that asks.
+package baseimage
 
 import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
+	"github.com/distribution/reference"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// inspector looks at base images, through the builder: what recipes must know of them before a stage is moved. It is one for a build, so
-// that what several platforms ask for is looked at once.
-type inspector struct {
+// QuietVertex is the name, in BuildKit's progress, of questions that are no step of the build. Such vertices are not shown.
+const QuietVertex = "[internal] docker multiarch preflight"
+
+// Familiar is an image's name as people write it.
+func Familiar(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return reference.FamiliarString(named)
+}
+
+// Inspector looks at base images through BuildKit. A build has one for each node, so that what several platforms ask for is looked at once.
+type Inspector struct {
 	native platform.Platform
-	kept   keptBases
+	cache  cache
 	mu     sync.Mutex
-	images map[string]*pictured // by [keptName]
+	images map[string]*image // by [cacheName]
 }
 
-// newInspector makes one that keeps what it sees in the folder; "" keeps nothing.
-func newInspector(native platform.Platform, folder string) *inspector {
-	return &inspector{native: native, kept: newKeptBases(folder), images: map[string]*pictured{}}
+// NewInspector returns one that remembers in the folder what it has seen; "" remembers nothing.
+func NewInspector(native platform.Platform, folder string) *Inspector {
+	return &Inspector{native: native, cache: newCache(folder), images: map[string]*image{}}
 }
 
-// look finds out what is wanted of base images, by their names. That an image cannot be looked at is said in its Base, and is no error of
-// the build. It may be called for several platforms at the same time; gw must live as long as the last of the calls.
-func (in *inspector) look(ctx context.Context, gw gateway.Client, wants []cross.Want) map[string]recipe.Base {
-	bases := make([]recipe.Base, len(wants))
-	var looking sync.WaitGroup
-	for i, w := range wants {
-		ask := func(target ocispecs.ImageConfig) (read, exist []string) {
-			for _, r := range w.Recipes {
-				files, paths := r.Ask(target, w.Leaves)
-				read, exist = append(read, files...), append(exist, paths...)
-			}
-			return unique(read), unique(exist)
-		}
-		looking.Go(func() { bases[i] = in.base(ctx, gw, w.Image, ask) })
-	}
-	looking.Wait()
-	found := make(map[string]recipe.Base, len(wants))
-	for i, w := range wants {
-		found[w.Image.Name] = bases[i]
-	}
-	return found
-}
-
-// base looks at an image for both platforms. ask tells from its configuration for the target which files are to be read, and of which
-// paths it is to be told whether something is there.
-func (in *inspector) base(
+// Base looks at an image for both platforms: the node's own and ref's. ask says, from the configuration for ref's platform, which files
+// are to be read, and for which paths it is enough to know whether something is there. That an image cannot be looked at is said in the
+// result, and is no error of the build. Base may be called for several platforms at the same time; gw must live as long as the last call.
+func (in *Inspector) Base(
 	ctx context.Context, gw gateway.Client, ref graph.ImageRef, ask func(target ocispecs.ImageConfig) (read, exist []string),
 ) recipe.Base {
-	not := func(err error) recipe.Base { return recipe.Base{Reason: familiar(ref.Name) + " " + err.Error()} }
+	not := func(err error) recipe.Base { return recipe.Base{Reason: Familiar(ref.Name) + " " + err.Error()} }
 	if ref.Digest == "" {
 		return not(errors.New("has no digest"))
 	}
-	both := []*pictured{in.image(gw, ref, in.native), in.image(gw, ref, ref.Platform)}
-	configs, err := forBoth(both, func(p *pictured) (ocispecs.ImageConfig, error) {
+	both := []*image{in.image(gw, ref, in.native), in.image(gw, ref, ref.Platform)}
+	configs, err := forBoth(both, func(p *image) (ocispecs.ImageConfig, error) {
 		defer p.remember()
 		return p.config(ctx)
 	})
@@ -71,7 +61,7 @@ func (in *inspector) base(
 		return not(err)
 	}
 	read, exist := ask(configs[1])
-	images, err := forBoth(both, func(p *pictured) (*recipe.Image, error) { return p.image(ctx, read, exist) })
+	images, err := forBoth(both, func(p *image) (*recipe.Image, error) { return p.view(ctx, read, exist) })
 	if err != nil {
 		return not(err)
 	}
@@ -79,7 +69,7 @@ func (in *inspector) base(
 }
 
 // forBoth asks both at the same time. The error is the first's, if it has one.
-func forBoth[T any](both []*pictured, ask func(*pictured) (T, error)) ([]T, error) {
+func forBoth[T any](both []*image, ask func(*image) (T, error)) ([]T, error) {
 	values, errs := make([]T, len(both)), make([]error, len(both))
 	var asking sync.WaitGroup
 	for i, p := range both {
@@ -90,18 +80,16 @@ func forBoth[T any](both []*pictured, ask func(*pictured) (T, error)) ([]T, erro
 }
 
 // image is what is known of an image for a platform, by all who ask.
-func (in *inspector) image(gw gateway.Client, ref graph.ImageRef, p platform.Platform) *pictured {
+func (in *Inspector) image(gw gateway.Client, ref graph.ImageRef, p platform.Platform) *image {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	name := keptName(ref.Digest, p)
+	name := cacheName(ref.Digest, p)
 	img, ok := in.images[name]
 	if !ok {
-		img = newPictured(gw, ref.Name+"@"+ref.Digest.String(), p)
-		img.known, img.resolved = in.kept.get(name)
-		img.keep = func(s seen) { in.kept.put(name, s) }
+		img = newImage(gw, ref.Name+"@"+ref.Digest.String(), p)
+		img.known, img.resolved = in.cache.get(name)
+		img.keep = func(s facts) { in.cache.put(name, s) }
 		in.images[name] = img
 	}
 	return img
 }
-
-func unique(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }

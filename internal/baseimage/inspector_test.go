@@ -1,17 +1,15 @@
-package solve
+package baseimage
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -22,7 +20,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-var armv7 = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
+var (
+	amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
+	arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
+	armv7 = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
+)
 
 // toolchain is what an image of the tests has, and golang the name of one.
 var toolchain = fstest.MapFS{
@@ -35,24 +37,6 @@ var toolchain = fstest.MapFS{
 }
 
 var golang = graph.ImageRef{Name: "docker.io/library/golang:1", Digest: digest.FromString("golang"), Platform: arm64}
-
-// call gives test the gateway of a solve.
-func call(t *testing.T, b *buildkittest.Builder, test func(context.Context, gateway.Client)) {
-	t.Helper()
-	status := make(chan *client.SolveStatus)
-	go func() {
-		for range status {
-		}
-	}()
-	opt := client.SolveOpt{FrontendAttrs: map[string]string{"platform": "linux/amd64"}}
-	_, err := b.Build(t.Context(), opt, "", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		test(ctx, gw)
-		return nil, errors.New("that is all")
-	}, status)
-	if err == nil || !strings.HasSuffix(err.Error(), "that is all") {
-		t.Fatal(err)
-	}
-}
 
 // newToolchain is a builder whose images have the toolchain, and its platform in the environment.
 func newToolchain(t *testing.T) *buildkittest.Builder {
@@ -72,8 +56,8 @@ func TestBaseImagesAreLookedAtForBothPlatforms(t *testing.T) {
 	read := []string{"/usr/local/go/VERSION", "/usr/local/go/bin", "/usr/local/go/large", "/usr/local/go/VERSION/x", "/usr/local/go/go.env"}
 	exist := []string{"/usr/local/go/VERSION", "/usr/bin/golang", "/usr/bin/cc", "/usr/bin/gcc", "/empty", "/usr", "/usr/*/go*", "/empty/*", "/etc/*"}
 	var base recipe.Base
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
-		base = newInspector(amd64, "").base(ctx, gw, golang, func(target ocispecs.ImageConfig) ([]string, []string) {
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
+		base = NewInspector(amd64, "").Base(ctx, gw, golang, func(target ocispecs.ImageConfig) ([]string, []string) {
 			if diff := cmp.Diff([]string{"OF=linux/arm64"}, target.Env); diff != "" {
 				t.Errorf("the recipe is asked with another configuration than the target's (-want +got):\n%s", diff)
 			}
@@ -111,8 +95,8 @@ func TestFoldersThatAreTooLargeHoldSomething(t *testing.T) {
 		large[fmt.Sprintf("out/%d", i)] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
 	}
 	b.Contents = func(string, platform.Platform) (ocispecs.ImageConfig, fs.FS) { return ocispecs.ImageConfig{}, large }
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
-		base := newInspector(amd64, "").base(ctx, gw, golang, asking(nil, []string{"/out", "/out/*"}))
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
+		base := NewInspector(amd64, "").Base(ctx, gw, golang, asking(nil, []string{"/out", "/out/*"}))
 		want := map[string]recipe.File{"/out": {Exists: true, Holds: true}, "/out/*": {Exists: true, Holds: true}}
 		if diff := cmp.Diff(want, base.Native.Files); diff != "" {
 			t.Error(diff)
@@ -122,14 +106,14 @@ func TestFoldersThatAreTooLargeHoldSomething(t *testing.T) {
 
 func TestAnImageIsLookedAtOnceForAllPlatforms(t *testing.T) {
 	b := newToolchain(t)
-	in := newInspector(amd64, "")
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
+	in := NewInspector(amd64, "")
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
 		var looking sync.WaitGroup
 		for _, p := range []platform.Platform{arm64, armv7} {
 			ref := golang
 			ref.Platform = p
 			for range 2 {
-				looking.Go(func() { in.base(ctx, gw, ref, asking([]string{"/usr/local/go/VERSION"}, nil)) })
+				looking.Go(func() { in.Base(ctx, gw, ref, asking([]string{"/usr/local/go/VERSION"}, nil)) })
 			}
 		}
 		looking.Wait()
@@ -170,8 +154,8 @@ func TestWhyABaseCannotBeLookedAtIsSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newToolchain(t)
 			b.Image = test.image
-			call(t, b, func(ctx context.Context, gw gateway.Client) {
-				base := newInspector(amd64, "").base(ctx, gw, golang, asking([]string{"/usr/local/go/VERSION"}, nil))
+			buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
+				base := NewInspector(amd64, "").Base(ctx, gw, golang, asking([]string{"/usr/local/go/VERSION"}, nil))
 				if diff := cmp.Diff(recipe.Base{Reason: test.want}, base); diff != "" {
 					t.Error(diff)
 				}
@@ -185,8 +169,8 @@ func TestWhyABaseCannotBeLookedAtIsSaid(t *testing.T) {
 
 func TestAnImageThatNothingIsAskedOfIsNotFetched(t *testing.T) {
 	b := newToolchain(t)
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
-		if base := newInspector(amd64, "").base(ctx, gw, golang, asking(nil, nil)); base.Native == nil || base.Target == nil {
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
+		if base := NewInspector(amd64, "").Base(ctx, gw, golang, asking(nil, nil)); base.Native == nil || base.Target == nil {
 			t.Errorf("its configuration is known: %+v", base)
 		}
 	})

@@ -6,18 +6,17 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// quietVertex is what the preflight's own questions are called in BuildKit's progress, which does not show them.
-const quietVertex = "[internal] docker multiarch preflight"
+const quietVertex = baseimage.QuietVertex
 
 // base is an image that platforms of a build start or copy from, at one line of a Dockerfile.
 type base struct {
@@ -122,13 +121,7 @@ func (b base) pinned() string {
 // familiar is the name as people write it.
 func (b base) familiar() string { return familiar(b.Name) }
 
-func familiar(name string) string {
-	named, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return name
-	}
-	return reference.FamiliarString(named)
-}
+func familiar(name string) string { return baseimage.Familiar(name) }
 
 // imagePlatform is the platform in the configuration of an image that the builder fetches for p; zero if nobody says.
 func imagePlatform(ctx context.Context, gw gateway.Client, ref string, p platform.Platform) platform.Platform {

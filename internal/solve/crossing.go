@@ -9,9 +9,12 @@ import (
 	"sync"
 
 	"github.com/moby/buildkit/client/llb"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
@@ -110,7 +113,7 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 	if len(c.req.Attests) > 0 && x.choice.Auto {
 		stays = c.attested(x, v)
 	}
-	x.look(ctx, v, newInspector(x.native, c.env.Bases))
+	x.look(ctx, v, baseimage.NewInspector(x.native, c.env.Bases))
 	for i, def := range v.defs {
 		a, err := x.move(i, def, v.graphs[i], c.req.Cache.Mounts == IsolatedMounts)
 		if err != nil {
@@ -147,7 +150,7 @@ func (c clearing) emulate(stay []graph.Graph) func(context.Context, int) (Job, e
 }
 
 // look has the base images looked at that matter.
-func (x *crossing) look(ctx context.Context, v survey, in *inspector) {
+func (x *crossing) look(ctx context.Context, v survey, in *baseimage.Inspector) {
 	digests := map[string][]digest.Digest{}
 	for _, g := range v.graphs {
 		for _, img := range g.Images() {
@@ -165,13 +168,37 @@ func (x *crossing) look(ctx context.Context, v survey, in *inspector) {
 			for k := range want {
 				want[k].Image.Digest = digests[want[k].Image.Name][0]
 			}
-			for name, base := range in.look(ctx, v.gw, want) {
+			for name, base := range lookAtBases(ctx, in, v.gw, want) {
 				x.bases[i][name] = lookedAt{base, digests[name]}
 			}
 		})
 	}
 	looking.Wait()
 }
+
+// lookAtBases finds out what is wanted of base images, by their names.
+func lookAtBases(ctx context.Context, in *baseimage.Inspector, gw gateway.Client, wants []cross.Want) map[string]recipe.Base {
+	bases := make([]recipe.Base, len(wants))
+	var looking sync.WaitGroup
+	for i, w := range wants {
+		ask := func(target ocispecs.ImageConfig) (read, exist []string) {
+			for _, r := range w.Recipes {
+				files, paths := r.Ask(target, w.Leaves)
+				read, exist = append(read, files...), append(exist, paths...)
+			}
+			return unique(read), unique(exist)
+		}
+		looking.Go(func() { bases[i] = in.Base(ctx, gw, w.Image, ask) })
+	}
+	looking.Wait()
+	found := make(map[string]recipe.Base, len(wants))
+	for i, w := range wants {
+		found[w.Image.Name] = bases[i]
+	}
+	return found
+}
+
+func unique(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
 
 // attested takes auto away: a graph that was moved has lost what its frontend knew for the provenance, so only who names a recipe gets both.
 // It gives the stages, by the index of targets, that might have been moved.

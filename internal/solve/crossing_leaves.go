@@ -16,13 +16,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/stepfiles"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 const (
-	maxLeft     = 50_000 // entries of a stage that are walked through
-	maxPrograms = 2000   // files of a stage that are read
-	headOfFile  = 4096   // bytes that are read first: nearly always enough
+	maxLeft     = 50_000   // entries of a stage that are walked through
+	maxPrograms = 2000     // files of a stage that are read
+	headOfFile  = 4096     // bytes that are read first: nearly always enough
+	maxPiece    = 64 << 10 // bytes that are read at a time after that
 	maxHead     = 1 << 20
 )
 
@@ -41,26 +43,22 @@ func checkLeaves(ctx context.Context, gw gateway.Client, tip cross.Tip, target p
 }
 
 func lookAt(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
-	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: tip.Definition.ToPB()})
-	if err != nil {
+	files, ok, err := stepfiles.Solve(ctx, gw, tip.Definition)
+	if err != nil || !ok {
 		return err
 	}
-	ref, err := res.SingleRef()
-	if err != nil || ref == nil {
-		return err
-	}
-	return premise{files: files{ref}, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
+	return premise{files: files, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
 }
 
 // premise is what a recipe says of the programs among a step's files.
 type premise struct {
-	files  files
+	files  stepfiles.Files
 	recipe recipe.Recipe
 	target platform.Platform
 }
 
 func (p premise) check(ctx context.Context, leaves []recipe.Leave) error {
-	if err := p.files.open(ctx); err != nil {
+	if err := p.files.Open(ctx); err != nil {
 		return err
 	}
 	programs, err := p.programs(ctx, leaves)
@@ -69,7 +67,7 @@ func (p premise) check(ctx context.Context, leaves []recipe.Leave) error {
 	}
 	errs := make([]error, len(programs))
 	var reading errgroup.Group
-	reading.SetLimit(atOnce)
+	reading.SetLimit(stepfiles.AtOnce)
 	for i, name := range programs {
 		reading.Go(func() error { errs[i] = p.judge(ctx, name); return nil })
 	}
@@ -86,11 +84,11 @@ func (p premise) check(ctx context.Context, leaves []recipe.Leave) error {
 func (p premise) programs(ctx context.Context, leaves []recipe.Leave) ([]string, error) {
 	var names []string
 	seen, walked := map[string]bool{}, 0
-	add := func(e dirEntry, candidate bool) bool {
+	add := func(e stepfiles.Entry, candidate bool) bool {
 		walked++
-		if candidate && e.mode.IsRegular() && e.size > 0 && !seen[e.path] {
-			seen[e.path] = true
-			names = append(names, e.path)
+		if candidate && e.Mode.IsRegular() && e.Size > 0 && !seen[e.Path] {
+			seen[e.Path] = true
+			names = append(names, e.Path)
 		}
 		return walked <= maxLeft && len(names) <= maxPrograms
 	}
@@ -98,10 +96,10 @@ func (p premise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 		if leave.Moved {
 			continue // what it becomes is looked at where it leaves
 		}
-		found, more, err := p.files.match(ctx, leave.Path, maxLeft)
+		found, more, err := p.files.Match(ctx, leave.Path, maxLeft)
 		for _, e := range found {
-			if add(e, true) && err == nil && e.mode.IsDir() {
-				err = p.files.walk(ctx, e.path, 0, func(e dirEntry) bool { return add(e, mayBeProgram(e)) })
+			if add(e, true) && err == nil && e.Mode.IsDir() {
+				err = p.files.Walk(ctx, e.Path, 0, func(e stepfiles.Entry) bool { return add(e, mayBeProgram(e)) })
 			}
 		}
 		switch {
@@ -117,22 +115,22 @@ func (p premise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 }
 
 // mayBeProgram: what can be executed, and libraries by their names. What is neither is run by nothing.
-func mayBeProgram(e dirEntry) bool {
-	name := path.Base(e.path)
+func mayBeProgram(e stepfiles.Entry) bool {
+	name := path.Base(e.Path)
 	switch path.Ext(name) {
 	case ".so", ".node", ".dylib", ".dll", ".exe":
 		return true
 	}
-	return e.mode&0o111 != 0 || strings.Contains(name, ".so.")
+	return e.Mode&0o111 != 0 || strings.Contains(name, ".so.")
 }
 
 // judge reads a file, and compares it with what the recipe makes.
 func (p premise) judge(ctx context.Context, name string) error {
-	head, err := p.files.part(ctx, name, 0, headOfFile)
+	head, err := p.files.Part(ctx, name, 0, headOfFile)
 	if err != nil {
 		return err
 	}
-	rest := bufio.NewReaderSize(&ranges{ctx: ctx, files: p.files, name: name, at: len(head)}, maxAsked)
+	rest := bufio.NewReaderSize(&ranges{ctx: ctx, files: p.files, name: name, at: len(head)}, maxPiece)
 	file, ok, err := exe.Read(head, io.LimitReader(rest, maxHead))
 	if err != nil || !ok || file.Format == exe.Script || file.Machine == exe.AnyMachine {
 		return err
@@ -155,7 +153,7 @@ func (p premise) loads(ctx context.Context, name, loader string) error {
 	if loader == "" || strings.Contains(loader, "musl") {
 		return nil
 	}
-	found, _, err := p.files.match(ctx, "/lib/ld-musl-*", maxLeft)
+	found, _, err := p.files.Match(ctx, "/lib/ld-musl-*", maxLeft)
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -176,21 +174,16 @@ func (p premise) tooMany(name string, bound int, of string) *PremiseError {
 	return &PremiseError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
 }
 
-// part is a piece of a file, shorter at its end.
-func (f files) part(ctx context.Context, name string, offset, length int) ([]byte, error) {
-	return f.ref.ReadFile(ctx, gateway.ReadRequest{Filename: name, Range: &gateway.FileRange{Offset: offset, Length: length}})
-}
-
 // ranges reads a file from an offset, a piece at a time.
 type ranges struct {
 	ctx   context.Context // of the one call that it is made for
-	files files
+	files stepfiles.Files
 	name  string
 	at    int
 }
 
 func (r *ranges) Read(b []byte) (int, error) {
-	data, err := r.files.part(r.ctx, r.name, r.at, len(b))
+	data, err := r.files.Part(r.ctx, r.name, r.at, len(b))
 	if err == nil && len(data) == 0 {
 		err = io.EOF
 	}

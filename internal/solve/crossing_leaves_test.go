@@ -43,7 +43,7 @@ func programFor(arch string) *fstest.MapFile {
 func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, tips ...cross.Tip) (err error) {
 	t.Helper()
 	b.Made = func(graph.Step) fs.FS { return made }
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
 		for _, tip := range tips {
 			err = cmp.Or(err, checkLeaves(ctx, gw, tip, arm64))
 		}
@@ -147,7 +147,7 @@ func TestAFolderWithTooManyProgramsIsNotTaken(t *testing.T) {
 
 func TestAHeaderFarIntoAFileIsReadInPieces(t *testing.T) {
 	e := exetest.Of("amd64")
-	e.Interp, e.Headers = "/lib64/ld-linux-x86-64.so.2", 3*maxAsked
+	e.Interp, e.Headers = "/lib64/ld-linux-x86-64.so.2", 3*maxPiece
 	made := fstest.MapFS{"app": {Data: e.Bytes(), Mode: 0o755}}
 	err := checked(t, buildkittest.New(t), made, tipOf(t, "go build", recipe.OutputTarget, "/app"))
 	if _, ok := errors.AsType[*PremiseError](err); !ok {

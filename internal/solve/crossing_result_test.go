@@ -52,7 +52,7 @@ func definition(t *testing.T, name string) *llb.Definition {
 
 func TestEveryReferenceOfAResultIsRewrittenAlike(t *testing.T) {
 	b := buildkittest.New(t)
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
 		ref := func(name string) gateway.Reference {
 			res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: definition(t, name).ToPB()})
 			if err != nil {
@@ -110,7 +110,7 @@ func TestEveryReferenceOfAResultIsRewrittenAlike(t *testing.T) {
 
 func TestAResultThatCannotBeRewrittenIsAnError(t *testing.T) {
 	b := buildkittest.New(t)
-	call(t, b, func(ctx context.Context, gw gateway.Client) {
+	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
 		res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: definition(t, "image").ToPB()})
 		if err != nil {
 			t.Error(err)

@@ -1,4 +1,6 @@
-package solve
+// Package stepfiles reads the files that a step of a build has made, or that an image has, through BuildKit. It finds paths as COPY does:
+// symlinks are followed within the files, also at the end of a path, and not below a directory that is walked.
+package stepfiles
 
 import (
 	"context"
@@ -7,92 +9,102 @@ import (
 	"path"
 	"strings"
 
+	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	fstypes "github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 )
 
-// atOnce is how many files of a step the builder is asked for at the same time.
-const atOnce = 8
+// AtOnce is how many files of a step BuildKit is asked for at the same time.
+const AtOnce = 8
 
-// files are those that a step has made, or that an image has. Symlinks are followed within them, also at the end of a path, as COPY does;
-// below a directory that is walked they are not, as COPY does as well.
-type files struct{ ref gateway.Reference }
+// Files are those behind a reference.
+type Files struct{ Ref gateway.Reference }
 
-// dirEntry is a file or a directory.
-type dirEntry struct {
-	path string // absolute
-	mode fs.FileMode
-	size int64
+// Solve has BuildKit solve a definition, and returns the files of its result. ok is false if it has none.
+func Solve(ctx context.Context, gw gateway.Client, def *llb.Definition) (f Files, ok bool, err error) {
+	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB()})
+	if err != nil {
+		return Files{}, false, err
+	}
+	ref, err := res.SingleRef()
+	return Files{ref}, ref != nil, err
 }
 
-func newDirEntry(name string, st *fstypes.Stat) dirEntry {
-	return dirEntry{path: name, mode: fs.FileMode(st.GetMode()), size: st.GetSize()}
+// Entry is a file or a directory.
+type Entry struct {
+	Path string // absolute
+	Mode fs.FileMode
+	Size int64
 }
 
-// open makes the builder get what there is to read.
-func (f files) open(ctx context.Context) error {
-	_, err := f.ref.StatFile(ctx, gateway.StatRequest{Path: "/"})
+func newEntry(name string, st *fstypes.Stat) Entry {
+	return Entry{Path: name, Mode: fs.FileMode(st.GetMode()), Size: st.GetSize()}
+}
+
+// Open makes BuildKit fetch or make the files.
+func (f Files) Open(ctx context.Context) error {
+	_, err := f.Ref.StatFile(ctx, gateway.StatRequest{Path: "/"})
 	return err
 }
 
-// stat is what a path leads to; ok is false if nothing is there. The files must have been opened: then an error tells what is not there.
-func (f files) stat(ctx context.Context, name string) (e dirEntry, ok bool, err error) {
-	st, err := f.ref.StatFile(ctx, gateway.StatRequest{Path: name})
+// Stat is what a path leads to; ok is false if nothing is there. The files must have been opened: then an error tells what is not there.
+func (f Files) Stat(ctx context.Context, name string) (e Entry, ok bool, err error) {
+	st, err := f.Ref.StatFile(ctx, gateway.StatRequest{Path: name})
 	if absent(err) {
-		return dirEntry{}, false, nil
+		return Entry{}, false, nil
 	}
-	return newDirEntry(name, st), err == nil, err
+	return newEntry(name, st), err == nil, err
 }
 
-// absent: the error is that nothing is there. BuildKit sends it as text.
+// absent reports whether an error says that nothing is there. BuildKit sends it as text.
 func absent(err error) bool {
 	return err != nil && (errors.Is(err, fs.ErrNotExist) ||
 		strings.HasSuffix(err.Error(), "no such file or directory") || strings.HasSuffix(err.Error(), "not a directory"))
 }
 
-// dangles: the path is a symlink that leads to nothing.
-func (f files) dangles(ctx context.Context, name string) (bool, error) {
+// Dangles reports whether the path is a symlink that leads to nothing.
+func (f Files) Dangles(ctx context.Context, name string) (bool, error) {
 	only := path.Base(name)
 	if strings.ContainsAny(only, `*?[\!`) {
 		only = "" // it would be a pattern
 	}
-	list, err := f.list(ctx, path.Dir(name), only)
+	list, err := f.List(ctx, path.Dir(name), only)
 	if absent(err) {
 		return false, nil
 	}
 	for _, e := range list {
-		if e.path == name {
+		if e.Path == name {
 			return true, nil
 		}
 	}
 	return false, err
 }
 
-// list is what a directory has; only names one entry, "" is all.
-func (f files) list(ctx context.Context, dir, only string) ([]dirEntry, error) {
-	stats, err := f.ref.ReadDir(ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: only})
+// List is what a directory has; only names one entry, "" is all.
+func (f Files) List(ctx context.Context, dir, only string) ([]Entry, error) {
+	stats, err := f.Ref.ReadDir(ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: only})
 	if err != nil {
 		return nil, err
 	}
-	list := make([]dirEntry, len(stats))
+	list := make([]Entry, len(stats))
 	for i, st := range stats {
-		list[i] = newDirEntry(path.Join(dir, path.Base(st.GetPath())), st)
+		list[i] = newEntry(path.Join(dir, path.Base(st.GetPath())), st)
 	}
 	return list, nil
 }
 
-// walk shows all that is below a directory, what is nearer first, until see has seen enough, which it says with false. depth bounds how
+// Walk shows all that is below a directory, what is nearer first, until see has seen enough, which it says with false. depth bounds how
 // far down it goes; 1 is the directory itself, 0 is no bound.
-func (f files) walk(ctx context.Context, dir string, depth int, see func(dirEntry) bool) error {
+func (f Files) Walk(ctx context.Context, dir string, depth int, see func(Entry) bool) error {
 	level := []string{dir}
 	for n := 1; len(level) > 0; n++ {
-		lists := make([][]dirEntry, len(level))
+		lists := make([][]Entry, len(level))
 		reading, ctx := errgroup.WithContext(ctx)
-		reading.SetLimit(atOnce)
+		reading.SetLimit(AtOnce)
 		for i, d := range level {
 			reading.Go(func() (err error) {
-				lists[i], err = f.list(ctx, d, "")
+				lists[i], err = f.List(ctx, d, "")
 				return err
 			})
 		}
@@ -105,8 +117,8 @@ func (f files) walk(ctx context.Context, dir string, depth int, see func(dirEntr
 				if !see(e) {
 					return nil
 				}
-				if e.mode.IsDir() && n != depth {
-					level = append(level, e.path)
+				if e.Mode.IsDir() && n != depth {
+					level = append(level, e.Path)
 				}
 			}
 		}
@@ -114,29 +126,29 @@ func (f files) walk(ctx context.Context, dir string, depth int, see func(dirEntr
 	return nil
 }
 
-// match is what a source of COPY or of a mount names: the path itself, or what its wildcards match. more tells that there was more to look
-// at than max entries. It is what fsutil's copy.ResolveWildcards does in the builder; a mount has no wildcards, so what matches nothing is
+// Match is what a source of COPY or of a mount names: the path itself, or what its wildcards match. more tells that there was more to look
+// at than most entries. It is what fsutil's copy.ResolveWildcards does in the builder; a mount has no wildcards, so what matches nothing is
 // a path as well.
-func (f files) match(ctx context.Context, pattern string, max int) (found []dirEntry, more bool, err error) {
+func (f Files) Match(ctx context.Context, pattern string, most int) (found []Entry, more bool, err error) {
 	if dir, wild := splitWildcards(pattern); wild != "" {
 		// A class, such as [^a], matches a slash as well.
 		depth := 1 + strings.Count(wild, "/") + strings.Count(wild, "[")
 		seen := 0
-		err = f.walk(ctx, dir, depth, func(e dirEntry) bool {
-			if ok, err := path.Match(wild, strings.TrimPrefix(strings.TrimPrefix(e.path, dir), "/")); err == nil && ok {
+		err = f.Walk(ctx, dir, depth, func(e Entry) bool {
+			if ok, err := path.Match(wild, strings.TrimPrefix(strings.TrimPrefix(e.Path, dir), "/")); err == nil && ok {
 				found = append(found, e)
 			}
 			seen++
-			more = seen >= max
+			more = seen >= most
 			return !more
 		})
 		if len(found) > 0 || err != nil && !absent(err) {
 			return found, more, err
 		}
 	}
-	e, ok, err := f.stat(ctx, pattern)
+	e, ok, err := f.Stat(ctx, pattern)
 	if ok {
-		found = []dirEntry{e}
+		found = []Entry{e}
 	}
 	return found, more, err
 }
@@ -162,4 +174,9 @@ func hasWildcard(name string) bool {
 		}
 	}
 	return false
+}
+
+// Part is a piece of a file, shorter at its end.
+func (f Files) Part(ctx context.Context, name string, offset, length int) ([]byte, error) {
+	return f.Ref.ReadFile(ctx, gateway.ReadRequest{Filename: name, Range: &gateway.FileRange{Offset: offset, Length: length}})
 }
