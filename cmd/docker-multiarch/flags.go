@@ -13,7 +13,7 @@ import (
 	"github.com/moby/buildkit/util/gitutil"
 
 	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
 // pairs parses key=value flags; a repeated key keeps its last value.
@@ -193,7 +193,7 @@ func parseSSH(values []string, context string) ([]sshprovider.AgentConfig, error
 }
 
 func isGitSSH(context string) bool {
-	if _, local := solve.LocalContext(context); local {
+	if _, local := source.LocalContext(context); local {
 		return false
 	}
 	u, err := gitutil.ParseURL(context)

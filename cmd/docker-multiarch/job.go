@@ -12,6 +12,7 @@ import (
 	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -139,24 +140,24 @@ func localPlatform(lists []string) []string {
 	return replaced
 }
 
-func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (solve.Source, func(), error) {
+func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (source.Source, func(), error) {
 	none := func() {}
 	contexts, err := pairs("--build-context", "name=path", o.buildContexts)
 	if err != nil {
-		return solve.Source{}, none, err
+		return source.Source{}, none, err
 	}
-	opt := solve.SourceOptions{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetch}
+	opt := source.Options{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetch}
 	for name, value := range contexts {
 		if name, err = contextName(name); err != nil {
-			return solve.Source{}, none, err
+			return source.Source{}, none, err
 		}
 		opt.Named[name] = value
 	}
 	if opt.Dockerfile, opt.Own, err = last("--file", o.dockerfiles, j.request.Platforms); err != nil {
-		return solve.Source{}, none, err
+		return source.Source{}, none, err
 	}
 	opt.OwnOnly = len(opt.Own) > 0 && len(opt.Own) == len(j.request.Platforms)
-	return solve.OpenSource(ctx, opt)
+	return source.Open(ctx, opt)
 }
 
 // words parses the flags that go to the frontend and to the sessions.

@@ -72,7 +72,7 @@ func saveLocalBase(ctx context.Context, eng *engine.Engine, name, root string) (
 }
 
 func (j *job) checkLocalBase(ctx context.Context, eng *engine.Engine, name string) error {
-	if j.request.Source.Named(name) {
+	if j.request.Source.HasContext(name) {
 		return &usage{err: fmt.Errorf("--local-base %s: --build-context %s says that it is something else", name, name)}
 	}
 	found, err := eng.ImagePlatforms(ctx, name)

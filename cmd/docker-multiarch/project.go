@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
 // projectFile says once, in the root of a local build context, what a project is. It is never read from a git, http or standard
@@ -60,11 +60,11 @@ func (l *stringList) UnmarshalYAML(node *yaml.Node) error {
 // project. Unknown keys are refused with their line.
 func readProject(context string) (project, error) {
 	var p project
-	dir, ok := solve.LocalContext(context)
+	dir, ok := source.LocalContext(context)
 	if !ok {
 		return p, nil
 	}
-	data, err := solve.ReadInContext(dir, projectFile, maxProject)
+	data, err := source.ReadInContext(dir, projectFile, maxProject)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}

@@ -1,4 +1,5 @@
-package solve
+// Package ctxio makes reading end with a context: of standard input, of a pipe, of a server that falls silent.
+package ctxio
 
 import (
 	"context"
@@ -13,9 +14,9 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// until makes every Read end with ctx. A pipe that nobody writes keeps a system call waiting, so a read that is given up goes on in its
+// Reader makes every Read end with ctx. A pipe that nobody writes keeps a system call waiting, so a read that is given up goes on in its
 // goroutine, into a buffer of its own, until the program ends.
-func until(ctx context.Context, r io.Reader) io.Reader {
+func Reader(ctx context.Context, r io.Reader) io.Reader {
 	type result struct {
 		n   int
 		err error
@@ -42,8 +43,8 @@ func until(ctx context.Context, r io.Reader) io.Reader {
 	})
 }
 
-// openUntil opens a file that may be a pipe whose other end nobody has opened, which is waited for until ctx ends.
-func openUntil(ctx context.Context, name string, flag int) (*os.File, error) {
+// Open opens a file that may be a pipe whose other end nobody has opened, which is waited for until ctx ends.
+func Open(ctx context.Context, name string, flag int) (*os.File, error) {
 	type result struct {
 		f   *os.File
 		err error
@@ -65,21 +66,15 @@ func openUntil(ctx context.Context, name string, flag int) (*os.File, error) {
 	}
 }
 
-// How long nothing may come from a server, and from a program that writes into a pipe: it may have to think.
-const (
-	silentServer = 30 * time.Second
-	silentPipe   = 2 * time.Minute
-)
-
-// whileHeard is a context that ends when nothing has been heard of for so long; end ends it, too.
-func whileHeard(ctx context.Context, silence time.Duration) (_ context.Context, heard, end func()) {
+// WhileHeard returns a context that ends when heard has not been called for that long. end ends it, too.
+func WhileHeard(ctx context.Context, silence time.Duration) (_ context.Context, heard, end func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing has come for %s", silence)) })
 	return ctx, func() { timer.Reset(silence) }, func() { timer.Stop(); cancel(nil) }
 }
 
-// hearing tells of everything that is read.
-func hearing(r io.Reader, heard func()) io.Reader {
+// Hearing calls heard after each Read of r.
+func Hearing(r io.Reader, heard func()) io.Reader {
 	return readerFunc(func(p []byte) (int, error) {
 		n, err := r.Read(p)
 		heard()

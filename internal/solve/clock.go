@@ -125,7 +125,7 @@ func (w task) remember(results []solved, plan Plan) {
 	for _, r := range results {
 		for _, s := range r.graph.Steps {
 			if took := r.clock.seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && w.env.Node.emulates(s, plan) {
-				times[timing.KeyOf(w.req.Source.project(w.env), s)] = took
+				times[timing.KeyOf(w.req.Source.Project(w.env.Client), s)] = took
 			}
 		}
 	}
@@ -164,12 +164,9 @@ func (s *solve) avoided() (seconds float64) {
 	times := timing.Decode(s.env.times().Get(timesName)).Times()
 	for _, m := range s.moved.Steps {
 		now := s.clock.seconds(m.Digest)
-		if then, known := times[timing.KeyOf(s.req.Source.project(s.env), stays[m.Was])]; known && now > 0 {
+		if then, known := times[timing.KeyOf(s.req.Source.Project(s.env.Client), stays[m.Was])]; known && now > 0 {
 			seconds += then - now
 		}
 	}
 	return max(0, seconds)
 }
-
-// project names what is built, to tell commands apart that are the same in many Dockerfiles.
-func (s Source) project(env Env) string { return cmp.Or(s.Attrs["context"], sharedKey(s, env.Client)) }

@@ -91,7 +91,7 @@ func TestWhatEmulationIsAvoidedIsKnownFromWhatItTook(t *testing.T) {
 	times := timing.Times{}
 	for i, seconds := range []float64{100, 0, 1000, 30} {
 		if seconds > 0 {
-			times[timing.KeyOf(s.req.Source.project(s.env), s.stays.Steps[i])] = seconds
+			times[timing.KeyOf(s.req.Source.Project(s.env.Client), s.stays.Steps[i])] = seconds
 		}
 	}
 	s.env.times().Put(timesName, timing.Record{}.With(times).Encode())

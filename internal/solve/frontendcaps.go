@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
 // caps are what a frontend must know to read a build with these attributes: an older one then refuses it instead of leaving out
@@ -17,7 +19,7 @@ func caps(attrs map[string]string) string {
 		if named {
 			needed["moby.buildkit.frontend.contexts+forward"] = true
 		}
-		if !named && key != localContext {
+		if !named && key != source.ContextName {
 			continue
 		}
 		if _, git, _ := dfgitutil.ParseGitRef(value); git && strings.Contains(value, "?") {

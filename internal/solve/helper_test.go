@@ -3,10 +3,7 @@ package solve
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +13,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
+	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -50,7 +49,7 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	dir := t.TempDir()
 	write(t, dir, "Dockerfile", dockerfile)
 	write(t, dir, "hello", "hello")
-	w.source(SourceOptions{Context: dir})
+	w.source(source.Options{Context: dir})
 	w.req.Tags = w.tags("app:v1")
 	w.platforms("linux/amd64,linux/arm64,linux/arm/v7")
 	w.env = Env{
@@ -86,9 +85,9 @@ func status(modes map[string]emulation.Mode) (s emulation.Status) {
 	return s
 }
 
-func (w *world) source(opt SourceOptions) {
+func (w *world) source(opt source.Options) {
 	w.t.Helper()
-	src, release, err := OpenSource(w.t.Context(), opt)
+	src, release, err := source.Open(w.t.Context(), opt)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -169,23 +168,7 @@ func formatted(ps []platform.Platform) (names []string) {
 	return names
 }
 
-func write(t *testing.T, dir, name, content string) string {
-	t.Helper()
-	file := filepath.Join(dir, filepath.FromSlash(name))
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(content), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-func contains(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("%q lacks %q", text, part)
-		}
-	}
-}
+var write, contains = testkit.Write, testkit.Contains
 
 // failing is a hook that fails for some platforms.
 func failing(text string, names ...string) buildkittest.Hook {

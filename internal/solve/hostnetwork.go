@@ -88,7 +88,7 @@ func (e *HostNetworkError) Unwrap() error { return e.Err }
 func (r Request) LoopbackImage() *HostNetworkError {
 	for _, p := range r.perPlatform() {
 		d := r.Source.DockerfileOf(p)
-		text := d.text
+		text := d.Text
 		if !mayBeLoopback(text, r.buildArgs(p)) {
 			continue
 		}
@@ -111,7 +111,7 @@ func (r Request) perPlatform() []platform.Platform {
 
 func (r Request) imageChoice(p platform.Platform) dockerfile.Choice {
 	return dockerfile.Choice{
-		Args: r.buildArgs(p), Target: r.target(p), Named: r.Source.stands,
+		Args: r.buildArgs(p), Target: r.target(p), Named: r.Source.Replaces,
 		Env: []string{
 			"TARGETPLATFORM=" + platform.Format(p), "TARGETOS=" + p.OS, "TARGETARCH=" + p.Architecture, "TARGETVARIANT=" + p.Variant,
 		},
@@ -123,19 +123,6 @@ func mayBeLoopback(text string, args map[string]string) bool {
 	for _, part := range append(slices.Collect(maps.Values(args)), text) {
 		if strings.Contains(part, "localhost") || strings.Contains(part, "127.") || strings.Contains(part, "[") && strings.Contains(part, ":") {
 			return text != ""
-		}
-	}
-	return false
-}
-
-// stands tells whether a named context stands for an image (BuildKit, frontend/dockerui/namedcontext.go).
-func (s Source) stands(image string) bool {
-	if named, err := reference.ParseNormalizedNamed(image); err == nil {
-		image = strings.TrimSuffix(reference.FamiliarString(named), ":latest")
-	}
-	for attr := range s.Attrs {
-		if name, ok := strings.CutPrefix(attr, "context:"); ok && (name == image || strings.HasPrefix(name, image+"::")) {
-			return true
 		}
 	}
 	return false

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/distribution/reference"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -43,7 +47,7 @@ func TestAnImageOnLoopbackThatADockerfileNamesByItselfIsFoundAhead(t *testing.T)
 func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 	w := newWorld(t, "")
 	const git = "git://example.com/app.git#main"
-	w.source(SourceOptions{Context: "https://example.com/app.git#main"})
+	w.source(source.Options{Context: "https://example.com/app.git#main"})
 	w.Files[git] = "FROM localhost:5000/base\n"
 	w.req.Tags, w.req.Outputs.Image = nil, true // no registry is asked beside it
 	w.Image = func(string, platform.Platform) (platform.Platform, error) {
@@ -102,7 +106,7 @@ func TestAContextOnTheHostThatTheCommandLineNamesIsTheUsersWish(t *testing.T) {
 	} {
 		w := newWorld(t, "")
 		w.env.Node.OnHost = true
-		w.source(SourceOptions{Context: "http://127.0.0.1:3000/app.git#main"})
+		w.source(source.Options{Context: "http://127.0.0.1:3000/app.git#main"})
 		w.Files["git://127.0.0.1:3000/app.git#main"] = text
 		if line == 0 {
 			w.mustRun()
@@ -126,7 +130,7 @@ func TestWhatIsReadAgainIsHeldToTheSame(t *testing.T) {
 	w := newWorld(t, "")
 	w.env.Node.OnHost = true
 	const git = "git://example.com/app.git#main"
-	w.source(SourceOptions{Context: "https://example.com/app.git#main"})
+	w.source(source.Options{Context: "https://example.com/app.git#main"})
 	w.Files[git] = "FROM scratch\nCOPY . /\n"
 	w.platforms("linux/amd64")
 	readings := 0
@@ -142,5 +146,23 @@ func TestWhatIsReadAgainIsHeldToTheSame(t *testing.T) {
 	}
 	if readings != 2 {
 		t.Errorf("%d readings", readings)
+	}
+}
+
+func TestReferencesAreAllThatTheCommandLineNames(t *testing.T) {
+	w := newWorld(t, "# syntax=localhost:5000/frontend\nARG BASE=localhost:5000/base\nFROM ${BASE}\nCOPY --from=localhost:5000/tool /x /\n")
+	w.req.BuildArgs = map[string]string{"X": "localhost:5001/y"}
+	w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"BASE": "localhost:5000/mine"}}}
+	w.req.Source.Attrs["context:z"] = "docker-image://localhost:5002/z"
+	w.req.ByDigest = []reference.Named{reference.TrimNamed(w.tags("pushed/by/digest")[0])}
+	want := []Reference{
+		{w.host + "/app:v1", "the tag " + w.host + "/app:v1"},
+		{w.host + "/pushed/by/digest", "the name " + w.host + "/pushed/by/digest"},
+		{"localhost:5002/z", "the named context z"},
+		{"localhost:5001/y", "the build argument X"},
+		{"localhost:5000/mine", "the build argument BASE"},
+	}
+	if diff := cmp.Diff(want, w.req.References()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -3,11 +3,11 @@ package solve
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
 // LocalSourceError says that a build would fetch from an address that is the engine's host's own.
@@ -45,31 +45,16 @@ type hostSource struct {
 	err  error
 }
 
-func (n Node) hostSources(src Source, g graph.Graph) (found []hostSource) {
+func (n Node) hostSources(src source.Source, g graph.Graph) (found []hostSource) {
 	if !n.OnHost || n.HostChosen {
 		return nil
 	}
 	for _, s := range g.Remotes() {
-		if where, local := s.Local(); local && !src.named(s) {
+		if where, local := s.Local(); local && !src.Names(s.Source, s.Attrs[pb.AttrFullRemoteURL]) {
 			found = append(found, hostSource{s, &LocalSourceError{URL: where, Node: n.Name}})
 		}
 	}
 	return found
-}
-
-// named tells whether a source is one that the command line names: the context, or a named context. Other attributes tell of the
-// context, and are its own words: the URL of its repository is one.
-func (s Source) named(step graph.Step) bool {
-	for attr, value := range s.Attrs {
-		if attr != "context" && !strings.HasPrefix(attr, "context:") {
-			continue
-		}
-		url, _, _ := strings.Cut(value, "#")
-		if step.Source == value || url != "" && step.Attrs[pb.AttrFullRemoteURL] == url {
-			return true
-		}
-	}
-	return false
 }
 
 // placeOf is where a Dockerfile has a source, or what takes it.

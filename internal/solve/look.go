@@ -132,7 +132,7 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 	o.Stages = plannedStages(plan, l.targets)
 	o.Bases = l.plannedBases(ctx, v)
 	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts,
-		func(paths []string) int64 { return l.req.Source.size(ctx, paths) }))
+		func(paths []string) int64 { return l.req.Source.CopySize(ctx, paths, hints.BigCopy) }))
 	o.Hints = append(betterThan(o.Hints, plan, m.stay), trusting(plan, l.targets)...)
 	return clearance{}
 }

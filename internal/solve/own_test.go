@@ -1,13 +1,11 @@
 package solve
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -41,7 +39,7 @@ func TestEachPlatformIsBuiltFromItsOwnDockerfileInOneIndex(t *testing.T) {
 	write(t, elsewhere, "Dockerfile", "FROM alpine\nRUN echo arm64\n")
 	write(t, dir, "a", "")
 	write(t, dir, "b", "")
-	w.source(SourceOptions{Context: dir, OwnOnly: true, Own: map[string]string{
+	w.source(source.Options{Context: dir, OwnOnly: true, Own: map[string]string{
 		"linux/amd64":  filepath.Join(dir, "Dockerfile-amd64"),
 		"linux/arm/v7": filepath.Join(dir, "Dockerfile.arm"),
 		"linux/arm64":  filepath.Join(elsewhere, "Dockerfile"),
@@ -67,12 +65,12 @@ func TestTheDockerfilesOfAllPlatformsAreLookedAtAhead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "Dockerfile", "FROM scratch\nCOPY x /\n")
 	own := write(t, dir, "Dockerfile.arm", "FROM localhost:5000/armbase\nRUN true\n")
-	w.source(SourceOptions{Context: dir})
-	if w.req.Source.mayRun() {
+	w.source(source.Options{Context: dir})
+	if w.req.Source.MayRun() {
 		t.Error("nothing runs")
 	}
-	w.source(SourceOptions{Context: dir, Own: map[string]string{"linux/arm/v7": own}})
-	if !w.req.Source.mayRun() || len(w.req.ProbeAhead()) != 3 {
+	w.source(source.Options{Context: dir, Own: map[string]string{"linux/arm/v7": own}})
+	if !w.req.Source.MayRun() || len(w.req.ProbeAhead()) != 3 {
 		t.Error("a step runs")
 	}
 	if image := w.req.LoopbackImage(); image == nil || image.Image != "localhost:5000/armbase" || image.File != own || image.Line != 1 {
@@ -87,7 +85,7 @@ func TestTheIgnoreFileBesideADockerfileIsItsOwn(t *testing.T) {
 		write(t, dir, "Dockerfile", "FROM scratch\nCOPY . /\n")
 		own := write(t, dir, "Dockerfile.arm", "FROM scratch\nCOPY . /\n")
 		write(t, dir, "Dockerfile.arm.dockerignore", ignored)
-		w.source(SourceOptions{Context: dir, Own: map[string]string{"linux/arm/v7": own}})
+		w.source(source.Options{Context: dir, Own: map[string]string{"linux/arm/v7": own}})
 		w.mustRun()
 		n := 0
 		for _, s := range w.Solves() {
@@ -96,26 +94,5 @@ func TestTheIgnoreFileBesideADockerfileIsItsOwn(t *testing.T) {
 		if n != want {
 			t.Errorf("ignoring %q: the context was sent %d times, want %d", ignored, n, want)
 		}
-	}
-}
-
-func TestStandardInputIsReadOnceForSeveralPlatforms(t *testing.T) {
-	inProject(t)
-	src, release, err := OpenSource(t.Context(), SourceOptions{
-		Context: "app", Stdin: strings.NewReader("FROM a\n"), Own: map[string]string{"linux/arm64": "-", "linux/arm/v7": "-"},
-	})
-	defer release()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(src.Own["linux/arm64"], src.Own["linux/arm/v7"], cmp.AllowUnexported(Dockerfile{})); diff != "" {
-		t.Error(diff)
-	}
-	arm := src.attrs(platform.Platform{OS: "linux", Architecture: "arm64"})
-	if arm["dockerfilekey"] != "_dockerfile2" || src.attrs(amd64)["dockerfilekey"] != "" {
-		t.Errorf("%v, %v", arm, src.attrs(amd64))
-	}
-	if data, err := os.ReadFile(filepath.Join(src.Dirs["_dockerfile2"], arm["filename"])); err != nil || string(data) != "FROM a\n" {
-		t.Errorf("%q, %v", data, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -125,7 +126,7 @@ func TestSourcesThatAreDecidedAlreadyAreLeftAlone(t *testing.T) {
 func TestAGitContextIsBuiltFromOneCommit(t *testing.T) {
 	w := newWorld(t, "")
 	const git = "git://example.com/app.git#main"
-	w.source(SourceOptions{Context: "https://example.com/app.git#main"})
+	w.source(source.Options{Context: "https://example.com/app.git#main"})
 	w.Files[git] = "FROM scratch\nCOPY . /\n"
 	w.mustRun()
 	want := []string{"git://example.com/app.git#" + buildkittest.Commit(git)}

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -22,7 +23,7 @@ type Request struct {
 	// Platforms to build for, each once. Empty means the node's own platform, as docker buildx does.
 	Platforms []platform.Platform
 	// Source is the build context, the Dockerfile and the named contexts.
-	Source Source
+	Source source.Source
 
 	BuildArgs map[string]string
 	Labels    map[string]string
@@ -122,7 +123,7 @@ func (r Request) targets(node Node) []platform.Platform {
 
 // attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.
 func (r Request) attrs(p platform.Platform, contextSession string) map[string]string {
-	attrs := r.Source.attrs(p)
+	attrs := r.Source.FrontendAttrs(p)
 	attrs["platform"] = platform.Format(p)
 	for name := range r.Source.Dirs {
 		attrs["local-sessionid:"+name] = contextSession

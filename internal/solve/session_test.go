@@ -12,6 +12,7 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 	"google.golang.org/grpc/encoding"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -89,7 +90,7 @@ func TestAnArchiveFromStandardInputIsReadByEveryPlatform(t *testing.T) {
 	_, _ = tw.Write([]byte(content))
 	_ = tw.Close()
 	w := newWorld(t, "")
-	w.source(SourceOptions{Context: "-", Stdin: &archive})
+	w.source(source.Options{Context: "-", Stdin: &archive})
 	w.mustRun()
 	if n := w.Ran("RUN echo hello"); n != 3 {
 		t.Errorf("the step ran %d times", n)
@@ -103,7 +104,7 @@ func TestAnArchiveFromStandardInputIsReadByEveryPlatform(t *testing.T) {
 
 func TestADockerfileFromStandardInputIsReadByEveryPlatform(t *testing.T) {
 	w := newWorld(t, "")
-	w.source(SourceOptions{Context: "-", Stdin: strings.NewReader(runsForTheTarget[:len("FROM alpine\nRUN echo hello\n")])})
+	w.source(source.Options{Context: "-", Stdin: strings.NewReader(runsForTheTarget[:len("FROM alpine\nRUN echo hello\n")])})
 	w.mustRun()
 	if n := w.Ran("RUN echo hello"); n != 3 {
 		t.Errorf("the step ran %d times", n)
@@ -161,7 +162,7 @@ func TestAFrontendIsToldWhatItMustKnow(t *testing.T) {
 			"moby.buildkit.frontend.contexts+forward,moby.buildkit.frontend.gitquerystring+forward",
 		},
 	} {
-		r := Request{Source: Source{Attrs: tt.attrs}}
+		r := Request{Source: source.Source{Attrs: tt.attrs}}
 		if got := r.attrs(amd64, "S")["frontend.caps"]; got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}
@@ -191,17 +192,5 @@ func TestTheHostsNetworkIsAnEntitlement(t *testing.T) {
 		if diff := cmp.Diff(want, s.opt(nil).AllowedEntitlements); diff != "" {
 			t.Errorf("network %q (-want +got):\n%s", network, diff)
 		}
-	}
-}
-
-func TestTheSharedKeyIsOfTheClientAndTheDirectory(t *testing.T) {
-	dir := t.TempDir()
-	t.Chdir(dir)
-	key := func(context, client string) string { return sharedKey(Source{ContextDir: context}, client) }
-	if key(dir, "me") != key(".", "me") {
-		t.Error("the same directory has two keys")
-	}
-	if key(dir, "me") == key(dir, "you") || key(dir, "me") == key(dir+"/x", "me") {
-		t.Error("another directory or client has the same key")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -54,7 +55,7 @@ func newPending(ctx context.Context, dest string) (*pending, error) {
 
 // openInPlace opens a device or a pipe. A pipe that nobody reads blocks the system call, and later the writing: both end with ctx.
 func openInPlace(ctx context.Context, dest string) (*pending, error) {
-	f, err := openUntil(ctx, dest, os.O_WRONLY)
+	f, err := ctxio.Open(ctx, dest, os.O_WRONLY)
 	if err != nil {
 		return nil, err
 	}

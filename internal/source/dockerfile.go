@@ -1,13 +1,27 @@
-package solve
+package source
 
 import (
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
+
+// Dockerfile is where one Dockerfile is.
+type Dockerfile struct {
+	// Local is the name of the local directory that has it; "" if the remote context has it.
+	Local string
+	// Name of the file in there; "" for the frontend's default.
+	Name string
+	// Shown is what the user calls it.
+	Shown string
+	// Text is what a local one holds.
+	Text string
+
+	dir     string // the local directory
+	ignores bool   // there is an ignore file for this Dockerfile alone
+	forced  bool   // the frontend is to be told that it is not in the context
+}
 
 // localDockerfiles are the contents of the Dockerfiles of all platforms; nil for one that is not local.
 func (s Source) localDockerfiles() [][]byte {
@@ -18,7 +32,7 @@ func (s Source) localDockerfiles() [][]byte {
 	contents := make([][]byte, len(all))
 	for i, d := range all {
 		if d.dir != "" {
-			contents[i] = append([]byte{}, d.text...)
+			contents[i] = append([]byte{}, d.Text...)
 		}
 	}
 	return contents
@@ -26,23 +40,13 @@ func (s Source) localDockerfiles() [][]byte {
 
 var runLine = regexp.MustCompile(`(?im)^\s*RUN\s`)
 
-// mayRun guesses whether a Dockerfile runs programs, so that the question how the kernel runs them is worth asking ahead. Where
+// MayRun guesses whether a Dockerfile runs programs, so that the question how the kernel runs them is worth asking ahead. Where
 // it guesses wrong (a base image's ONBUILD RUN) the question is asked when the graph is known.
-func (s Source) mayRun() bool {
+func (s Source) MayRun() bool {
 	return slices.ContainsFunc(s.localDockerfiles(), func(data []byte) bool { return data == nil || runLine.Match(data) })
 }
 
-// ProbeAhead are the platforms about which a node may be asked before it is known what its own is: those of the request, if they
-// are of several architectures, so that one of them is foreign, and if something may run, of the build or of its tests.
-func (r Request) ProbeAhead() []platform.Platform {
-	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.Architecture != r.Platforms[0].Architecture })
-	if !foreign || !r.Source.mayRun() && len(r.tested(r.Platforms)) == 0 {
-		return nil
-	}
-	return r.Platforms
-}
-
-// OnlyForBuilding tells whether every FROM of the image says that it is for the platform of the builder, so that it need not be
+// OnlyForBuilding reports whether every FROM of the image says that it is for the platform of the builder, so that it need not be
 // there for those that are built. It is a guess from local Dockerfiles; an image that is named in another way is not found.
 func (s Source) OnlyForBuilding(image string) bool {
 	from := regexp.MustCompile(`(?im)^\s*(?:FROM\s+(--platform=\S+\s+)?|.*\bfrom=)` + regexp.QuoteMeta(image) + `(?::latest)?(?:[\s,]|$)`)

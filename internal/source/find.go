@@ -1,4 +1,4 @@
-package solve
+package source
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker-multiarch/docker-multiarch/platform"
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
 // The name that the Dockerfile frontend asks for the Dockerfile's directory with, and its default file (BuildKit,
@@ -22,57 +22,18 @@ const (
 	dockerfileName  = "Dockerfile"
 )
 
-// Dockerfile is where one Dockerfile is.
-type Dockerfile struct {
-	// Local is the name of the local directory that has it; "" if the remote context has it.
-	Local string
-	// Name of the file in there; "" for the frontend's default.
-	Name string
-	// Shown is what the user calls it.
-	Shown string
-
-	dir     string // the local directory
-	text    string // of a local one
-	ignores bool   // there is an ignore file for this Dockerfile alone
-	forced  bool   // the frontend is to be told that it is not in the context
-}
-
-// attrs are the frontend's attributes of the source for one platform. The map is new.
-func (s Source) attrs(p platform.Platform) map[string]string {
-	attrs := maps.Clone(s.Attrs)
-	if attrs == nil {
-		attrs = map[string]string{}
-	}
-	d := s.DockerfileOf(p)
-	if d.Name != "" {
-		attrs["filename"] = d.Name
-	}
-	if d.forced {
-		attrs["dockerfilekey"] = d.Local
-	}
-	return attrs
-}
-
-// DockerfileOf is the Dockerfile that the platform is built from.
-func (s Source) DockerfileOf(p platform.Platform) Dockerfile {
-	if own, ok := s.Own[platform.Format(p)]; ok {
-		return own
-	}
-	return s.Dockerfile
-}
-
 // dockerfiles finds all of them by the words of the user. Each distinct directory has one name, so that the shared session serves
 // it once.
-func (s *sourceBuilder) dockerfiles(find func(string) (Dockerfile, error)) (err error) {
+func (s *opener) dockerfiles(ctx context.Context, find func(context.Context, string) (Dockerfile, error)) (err error) {
 	s.read = map[string]Dockerfile{}
 	if !s.opt.OwnOnly {
-		if s.Dockerfile, err = find(s.opt.Dockerfile); err != nil {
+		if s.Dockerfile, err = find(ctx, s.opt.Dockerfile); err != nil {
 			return err
 		}
 		s.serve(&s.Dockerfile)
 	}
 	for _, p := range slices.Sorted(maps.Keys(s.opt.Own)) {
-		d, err := find(s.opt.Own[p])
+		d, err := find(ctx, s.opt.Own[p])
 		if err != nil {
 			return err
 		}
@@ -83,7 +44,7 @@ func (s *sourceBuilder) dockerfiles(find func(string) (Dockerfile, error)) (err 
 }
 
 // serve gives the Dockerfile's directory a name, and the session the directory.
-func (s *sourceBuilder) serve(d *Dockerfile) {
+func (s *opener) serve(d *Dockerfile) {
 	if d.dir == "" {
 		return
 	}
@@ -98,9 +59,9 @@ func (s *sourceBuilder) serve(d *Dockerfile) {
 }
 
 // inDirectory finds a Dockerfile of a local context, as docker build does: -f is relative to the working directory.
-func (s *sourceBuilder) inDirectory(name string) (Dockerfile, error) {
+func (s *opener) inDirectory(ctx context.Context, name string) (Dockerfile, error) {
 	if name != "" {
-		return s.givenDockerfile(name)
+		return s.givenDockerfile(ctx, name)
 	}
 	name = dockerfileName
 	if _, err := os.Lstat(filepath.Join(s.ContextDir, name)); err != nil {
@@ -113,9 +74,9 @@ func (s *sourceBuilder) inDirectory(name string) (Dockerfile, error) {
 }
 
 // inRemote: -f is a path inside the context, unless it is absolute, a URL or standard input.
-func (s *sourceBuilder) inRemote(name string) (Dockerfile, error) {
+func (s *opener) inRemote(ctx context.Context, name string) (Dockerfile, error) {
 	if isStdin(name) || isHTTP(name) || filepath.IsAbs(name) {
-		d, err := s.givenDockerfile(name)
+		d, err := s.givenDockerfile(ctx, name)
 		d.forced = true
 		return d, err
 	}
@@ -126,27 +87,27 @@ func (s *sourceBuilder) inRemote(name string) (Dockerfile, error) {
 }
 
 // givenDockerfile is a Dockerfile that the user names: a file, standard input, or a URL. What is not a file in a folder is read once.
-func (s *sourceBuilder) givenDockerfile(name string) (d Dockerfile, err error) {
+func (s *opener) givenDockerfile(ctx context.Context, name string) (d Dockerfile, err error) {
 	if d, ok := s.read[name]; ok {
 		return d, nil
 	}
 	switch {
 	case isStdin(name):
-		d, err = s.spooled("stdin", until(s.ctx, s.opt.Stdin))
+		d, err = s.spooled("stdin", ctxio.Reader(ctx, s.opt.Stdin))
 	case isHTTP(name):
-		d, err = s.download(name)
+		d, err = s.download(ctx, name)
 	default:
-		d, err = s.namedDockerfile(name)
+		d, err = s.namedDockerfile(ctx, name)
 	}
 	s.read[name] = d
 	return d, err
 }
 
-func (s *sourceBuilder) download(url string) (Dockerfile, error) {
+func (s *opener) download(ctx context.Context, url string) (Dockerfile, error) {
 	if s.opt.Fetch == nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded here", url)
 	}
-	ctx, heard, end := whileHeard(s.ctx, cmp.Or(s.opt.Silence, silentServer))
+	ctx, heard, end := ctxio.WhileHeard(ctx, cmp.Or(s.opt.Silence, silentServer))
 	defer end()
 	body, err := s.opt.Fetch(ctx, url)
 	if silent := context.Cause(ctx); silent != nil {
@@ -156,11 +117,11 @@ func (s *sourceBuilder) download(url string) (Dockerfile, error) {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded: %w", url, err)
 	}
 	defer body.Close()
-	return s.spooled(url, until(ctx, hearing(body, heard)))
+	return s.spooled(url, ctxio.Reader(ctx, ctxio.Hearing(body, heard)))
 }
 
 // spooled is a Dockerfile that is not a file yet.
-func (s *sourceBuilder) spooled(shown string, r io.Reader) (Dockerfile, error) {
+func (s *opener) spooled(shown string, r io.Reader) (Dockerfile, error) {
 	from := fmt.Sprintf("%q", shown)
 	if shown == "stdin" {
 		from = "on standard input"
@@ -173,7 +134,7 @@ func (s *sourceBuilder) spooled(shown string, r io.Reader) (Dockerfile, error) {
 }
 
 // copied is a Dockerfile that the builder gets a copy of, with the ignore file that belongs to it; nil if there is none.
-func (s *sourceBuilder) copied(shown, name string, text, ignore []byte) (Dockerfile, error) {
+func (s *opener) copied(shown, name string, text, ignore []byte) (Dockerfile, error) {
 	file, err := s.spool.file(name, bytes.NewReader(text))
 	if err == nil && ignore != nil {
 		err = os.WriteFile(file+ignoreSuffix, ignore, 0o600)
@@ -181,15 +142,15 @@ func (s *sourceBuilder) copied(shown, name string, text, ignore []byte) (Dockerf
 	if err != nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be spooled: %w", shown, err)
 	}
-	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), text: string(text), ignores: ignore != nil, forced: true}, nil
+	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), Text: string(text), ignores: ignore != nil, forced: true}, nil
 }
 
-// readsStdin tells whether a Dockerfile is to come from standard input.
-func (s *sourceBuilder) readsStdin() bool {
+// readsStdin reports whether a Dockerfile is to come from standard input.
+func (s *opener) readsStdin() bool {
 	return isStdin(s.opt.Dockerfile) || slices.ContainsFunc(slices.Collect(maps.Values(s.opt.Own)), isStdin)
 }
 
-// isStdin tells whether a file's name is one of those that standard input has.
+// isStdin reports whether a file's name is one of those that standard input has.
 func isStdin(name string) bool {
 	return slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, name)
 }

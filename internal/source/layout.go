@@ -1,4 +1,4 @@
-package solve
+package source
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ const layoutPrefix = "oci-layout://"
 
 // layoutContext offers an OCI layout on disk ("oci-layout://PATH[:TAG][@DIGEST]", as docker buildx reads it) to the builder as a
 // named context. BuildKit asks for the content by the name of a store in the session.
-func (s *sourceBuilder) layoutContext(name, value string) error {
+func (s *opener) layoutContext(name, value string) error {
 	path, tag, dgst := splitLayout(strings.TrimPrefix(value, layoutPrefix))
 	if dgst == "" {
 		desc, err := ociindex.NewStoreIndex(path).Get(tag)
@@ -41,12 +41,9 @@ func (s *Source) AddLayout(name, path string, root digest.Digest) error {
 	}
 	id := identity.NewID()
 	s.Stores[id] = store
-	s.Attrs["context:"+name] = layoutPrefix + id + "@" + root.String()
+	s.Attrs[contextPrefix+name] = layoutPrefix + id + "@" + root.String()
 	return nil
 }
-
-// Named tells whether there is a named context of that name.
-func (s *Source) Named(name string) bool { return s.Attrs["context:"+name] != "" }
 
 // splitLayout cuts off a digest and a tag; the tag is "latest" where neither is given.
 func splitLayout(ref string) (path, tag string, dgst digest.Digest) {

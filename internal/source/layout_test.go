@@ -1,4 +1,4 @@
-package solve
+package source
 
 import (
 	"io"
@@ -19,7 +19,7 @@ func TestAnOCILayoutIsANamedContext(t *testing.T) {
 	write(t, ".", "layout/index.json", `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"`+dgst+`","size":5,`+
 		`"annotations":{"org.opencontainers.image.ref.name":"v1"}}]}`)
 	for _, value := range []string{"oci-layout://layout:v1", "oci-layout://layout@" + dgst, "oci-layout://layout:v1@" + dgst} {
-		src, release, err := OpenSource(t.Context(), SourceOptions{Context: "app", Named: map[string]string{"base": value}})
+		src, release, err := Open(t.Context(), Options{Context: "app", Named: map[string]string{"base": value}})
 		if err != nil {
 			t.Fatalf("%s: %v", value, err)
 		}

@@ -1,12 +1,15 @@
-package solve
+package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
 // The ignore file of a context, and the one of a single Dockerfile, which has precedence (BuildKit, frontend/dockerui/config.go).
@@ -16,7 +19,7 @@ const (
 )
 
 // chosenDockerfile is one that the context chooses, by its name there.
-func (s *sourceBuilder) chosenDockerfile(name string) (Dockerfile, error) {
+func (s *opener) chosenDockerfile(name string) (Dockerfile, error) {
 	shown := filepath.Join(s.ContextDir, name)
 	text, err := ReadInContext(s.ContextDir, name, maxDockerfile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -26,12 +29,12 @@ func (s *sourceBuilder) chosenDockerfile(name string) (Dockerfile, error) {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w; -f names the file to build from, wherever it is", shown, err)
 	}
 	ignore, err := ignoreFile(s.ContextDir, name+ignoreSuffix)
-	return Dockerfile{Name: name, Shown: shown, dir: s.ContextDir, text: string(text), ignores: ignore != nil}, err
+	return Dockerfile{Name: name, Shown: shown, dir: s.ContextDir, Text: string(text), ignores: ignore != nil}, err
 }
 
 // namedDockerfile is a file that the user names. BuildKit is served its folder, as long as it finds all in there: links that lead out
 // of a folder it gets as links to nothing. Of those, and of pipes, it is served a copy.
-func (s *sourceBuilder) namedDockerfile(name string) (Dockerfile, error) {
+func (s *opener) namedDockerfile(ctx context.Context, name string) (Dockerfile, error) {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -41,7 +44,7 @@ func (s *sourceBuilder) namedDockerfile(name string) (Dockerfile, error) {
 	case info.IsDir():
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q is a directory: -f names a file", name)
 	case !info.Mode().IsRegular():
-		text, err := readPipe(s.ctx, s.opt, name)
+		text, err := readPipe(ctx, s.opt, name)
 		if err != nil {
 			return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w", name, err)
 		}
@@ -54,7 +57,7 @@ func (s *sourceBuilder) namedDockerfile(name string) (Dockerfile, error) {
 	}
 	text, err := ReadInContext(dir, base, maxDockerfile)
 	if _, out := ReadInContext(dir, base+ignoreSuffix, maxIgnoreFile); err == nil && (out == nil || ignore == nil) {
-		return Dockerfile{Name: base, Shown: name, dir: dir, text: string(text), ignores: ignore != nil}, nil
+		return Dockerfile{Name: base, Shown: name, dir: dir, Text: string(text), ignores: ignore != nil}, nil
 	}
 	if text, err = readFile(name, maxDockerfile); err != nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w", name, err)
@@ -64,7 +67,7 @@ func (s *sourceBuilder) namedDockerfile(name string) (Dockerfile, error) {
 
 // besideNamed reads the ignore file of a Dockerfile that the user names; nil if there is none. In the context it is the context's
 // choice, elsewhere it is the user's.
-func (s *sourceBuilder) besideNamed(dir, name string) ([]byte, error) {
+func (s *opener) besideNamed(dir, name string) ([]byte, error) {
 	if rel, ok := s.inContext(dir); ok {
 		return ignoreFile(s.ContextDir, filepath.Join(rel, name))
 	}
@@ -82,7 +85,7 @@ func (s *sourceBuilder) besideNamed(dir, name string) ([]byte, error) {
 }
 
 // inContext is a folder's path in the local context, if it is there with all links followed.
-func (s *sourceBuilder) inContext(dir string) (string, bool) {
+func (s *opener) inContext(dir string) (string, bool) {
 	if s.ContextDir == "" {
 		return "", false
 	}
@@ -101,7 +104,7 @@ func (s *sourceBuilder) inContext(dir string) (string, bool) {
 
 // contextIgnore looks at the context's own ignore file, if a Dockerfile goes by it. BuildKit passes over one that it cannot read, and
 // what was to be left out would be in the image.
-func (s *sourceBuilder) contextIgnore() error {
+func (s *opener) contextIgnore() error {
 	used := s.Dockerfile != (Dockerfile{}) && !s.Dockerfile.ignores
 	for _, d := range s.Own {
 		used = used || !d.ignores
@@ -143,19 +146,15 @@ func readFile(name string, limit int64) ([]byte, error) {
 }
 
 // readPipe reads what is no regular file: a pipe of the shell's, a device.
-func readPipe(ctx context.Context, opt SourceOptions, name string) ([]byte, error) {
-	silence := opt.Silence
-	if silence == 0 {
-		silence = silentPipe
-	}
-	ctx, heard, end := whileHeard(ctx, silence)
+func readPipe(ctx context.Context, opt Options, name string) ([]byte, error) {
+	ctx, heard, end := ctxio.WhileHeard(ctx, cmp.Or(opt.Silence, silentPipe))
 	defer end()
-	f, err := openUntil(ctx, name, os.O_RDONLY)
+	f, err := ctxio.Open(ctx, name, os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	defer f.Close()
-	return readAll(until(ctx, hearing(f, heard)), maxDockerfile)
+	return readAll(ctxio.Reader(ctx, ctxio.Hearing(f, heard)), maxDockerfile)
 }
 
 func noDockerfile(name string) error {

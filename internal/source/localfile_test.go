@@ -1,6 +1,6 @@
 //go:build unix
 
-package solve
+package source
 
 import (
 	"context"
@@ -56,28 +56,28 @@ func linkedProject(t *testing.T) {
 func TestFilesThatTheContextChoosesAreFilesOfTheContext(t *testing.T) {
 	linkedProject(t)
 	for name, tt := range map[string]struct {
-		opt  SourceOptions
+		opt  Options
 		want string
 	}{
-		"a Dockerfile elsewhere":            {SourceOptions{Context: "outside"}, `the Dockerfile "outside/Dockerfile" is a link to "../shared/Dockerfile", which leads out of the build context; -f names`},
-		"a lower-case one elsewhere":        {SourceOptions{Context: "up"}, `the Dockerfile "up/dockerfile" is a link to`},
-		"a Dockerfile by its whole path":    {SourceOptions{Context: "absolute"}, "leads out of the build context"},
-		"a Dockerfile that leads nowhere":   {SourceOptions{Context: "nowhere"}, `the Dockerfile "nowhere/Dockerfile" is a link to "x", and nothing is there`},
-		"a device":                          {SourceOptions{Context: "device"}, `the Dockerfile "device/Dockerfile" is a link to "/dev/zero", which leads out`},
-		"a pipe that nobody writes":         {SourceOptions{Context: "pipe"}, `the Dockerfile "pipe/Dockerfile" is a pipe, not a file`},
-		"a folder":                          {SourceOptions{Context: "folder"}, `the Dockerfile "folder/Dockerfile" is a directory, not a file`},
-		"a Dockerfile without an end":       {SourceOptions{Context: "huge"}, `the Dockerfile "huge/Dockerfile" is larger than 1MiB`},
-		"a .dockerignore elsewhere":         {SourceOptions{Context: "ignored"}, `the ignore file "ignored/.dockerignore" is a link to "../shared/ignore", which leads out of the build context`},
-		"the same of a named context":       {SourceOptions{Context: "app", Named: map[string]string{"lib": "ignored"}}, `--build-context lib=ignored: the ignore file "ignored/.dockerignore" is a link`},
-		"a Dockerfile's own ignore file":    {SourceOptions{Context: "own", Dockerfile: "own/D"}, `the ignore file "own/D.dockerignore" is a link to`},
-		"a .dockerignore, with -f -":        {SourceOptions{Context: "ignored", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")}, `the ignore file "ignored/.dockerignore"`},
-		"-f names a device without an end":  {SourceOptions{Context: "app", Dockerfile: "/dev/zero"}, `the Dockerfile "/dev/zero" is larger than 1MiB`},
-		"-f names what leads to a folder":   {SourceOptions{Context: "app", Dockerfile: "app/sub/dir"}, "is a directory: -f names a file"},
-		"-f names a pipe that is not used":  {SourceOptions{Context: "app", Dockerfile: "pipe/Dockerfile", Silence: time.Millisecond}, `the Dockerfile "pipe/Dockerfile" cannot be read: nothing has come for 1ms`},
-		"standard input twice, by its name": {SourceOptions{Context: "-", Dockerfile: "/dev/stdin", Stdin: strings.NewReader("x")}, "standard input cannot be both"},
+		"a Dockerfile elsewhere":            {Options{Context: "outside"}, `the Dockerfile "outside/Dockerfile" is a link to "../shared/Dockerfile", which leads out of the build context; -f names`},
+		"a lower-case one elsewhere":        {Options{Context: "up"}, `the Dockerfile "up/dockerfile" is a link to`},
+		"a Dockerfile by its whole path":    {Options{Context: "absolute"}, "leads out of the build context"},
+		"a Dockerfile that leads nowhere":   {Options{Context: "nowhere"}, `the Dockerfile "nowhere/Dockerfile" is a link to "x", and nothing is there`},
+		"a device":                          {Options{Context: "device"}, `the Dockerfile "device/Dockerfile" is a link to "/dev/zero", which leads out`},
+		"a pipe that nobody writes":         {Options{Context: "pipe"}, `the Dockerfile "pipe/Dockerfile" is a pipe, not a file`},
+		"a folder":                          {Options{Context: "folder"}, `the Dockerfile "folder/Dockerfile" is a directory, not a file`},
+		"a Dockerfile without an end":       {Options{Context: "huge"}, `the Dockerfile "huge/Dockerfile" is larger than 1MiB`},
+		"a .dockerignore elsewhere":         {Options{Context: "ignored"}, `the ignore file "ignored/.dockerignore" is a link to "../shared/ignore", which leads out of the build context`},
+		"the same of a named context":       {Options{Context: "app", Named: map[string]string{"lib": "ignored"}}, `--build-context lib=ignored: the ignore file "ignored/.dockerignore" is a link`},
+		"a Dockerfile's own ignore file":    {Options{Context: "own", Dockerfile: "own/D"}, `the ignore file "own/D.dockerignore" is a link to`},
+		"a .dockerignore, with -f -":        {Options{Context: "ignored", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")}, `the ignore file "ignored/.dockerignore"`},
+		"-f names a device without an end":  {Options{Context: "app", Dockerfile: "/dev/zero"}, `the Dockerfile "/dev/zero" is larger than 1MiB`},
+		"-f names what leads to a folder":   {Options{Context: "app", Dockerfile: "app/sub/dir"}, "is a directory: -f names a file"},
+		"-f names a pipe that is not used":  {Options{Context: "app", Dockerfile: "pipe/Dockerfile", Silence: time.Millisecond}, `the Dockerfile "pipe/Dockerfile" cannot be read: nothing has come for 1ms`},
+		"standard input twice, by its name": {Options{Context: "-", Dockerfile: "/dev/stdin", Stdin: strings.NewReader("x")}, "standard input cannot be both"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, release, err := OpenSource(t.Context(), tt.opt)
+			_, release, err := Open(t.Context(), tt.opt)
 			release()
 			if err == nil {
 				t.Fatal("no error")
@@ -97,27 +97,27 @@ func TestADockerfileMayBeWhereTheUserSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
-		opt        SourceOptions
+		opt        Options
 		text       string
 		copied     bool
 		ownIgnores string
 	}{
-		"a link inside the context":                    {SourceOptions{Context: "app"}, "FROM inside\n", false, ""},
-		"a context that is a link":                     {SourceOptions{Context: "link"}, "FROM inside\n", false, ""},
-		"-f of a link":                                 {SourceOptions{Context: "app", Dockerfile: "app/sub/D2"}, "FROM inside\n", false, ""},
-		"-f through a linked folder":                   {SourceOptions{Context: "app", Dockerfile: "app/sub/dir/Dockerfile"}, "FROM shared\n", false, ""},
-		"-f of a link to a Dockerfile elsewhere":       {SourceOptions{Context: "app", Dockerfile: "app/sub/D3"}, "FROM shared\n", true, "hidden\n"},
-		"-f with an ignore file in another folder":     {SourceOptions{Context: "app", Dockerfile: "app/sub/D1"}, "FROM inside\n", true, "hidden\n"},
-		"-f of a link that the context could not have": {SourceOptions{Context: "app", Dockerfile: "outside/Dockerfile"}, "FROM shared\n", true, ""},
-		"-f of a link, with a context elsewhere":       {SourceOptions{Context: "https://example.com/app.git", Dockerfile: mustAbs(t, "outside/Dockerfile")}, "FROM shared\n", true, ""},
-		"-f of what another program writes":            {SourceOptions{Context: "app", Dockerfile: pipe}, "FROM piped\n", true, ""},
-		"-f /dev/stdin":                                {SourceOptions{Context: "app", Dockerfile: "/dev/stdin", Stdin: strings.NewReader("FROM stdin\n")}, "FROM stdin\n", true, ""},
+		"a link inside the context":                    {Options{Context: "app"}, "FROM inside\n", false, ""},
+		"a context that is a link":                     {Options{Context: "link"}, "FROM inside\n", false, ""},
+		"-f of a link":                                 {Options{Context: "app", Dockerfile: "app/sub/D2"}, "FROM inside\n", false, ""},
+		"-f through a linked folder":                   {Options{Context: "app", Dockerfile: "app/sub/dir/Dockerfile"}, "FROM shared\n", false, ""},
+		"-f of a link to a Dockerfile elsewhere":       {Options{Context: "app", Dockerfile: "app/sub/D3"}, "FROM shared\n", true, "hidden\n"},
+		"-f with an ignore file in another folder":     {Options{Context: "app", Dockerfile: "app/sub/D1"}, "FROM inside\n", true, "hidden\n"},
+		"-f of a link that the context could not have": {Options{Context: "app", Dockerfile: "outside/Dockerfile"}, "FROM shared\n", true, ""},
+		"-f of a link, with a context elsewhere":       {Options{Context: "https://example.com/app.git", Dockerfile: mustAbs(t, "outside/Dockerfile")}, "FROM shared\n", true, ""},
+		"-f of what another program writes":            {Options{Context: "app", Dockerfile: pipe}, "FROM piped\n", true, ""},
+		"-f /dev/stdin":                                {Options{Context: "app", Dockerfile: "/dev/stdin", Stdin: strings.NewReader("FROM stdin\n")}, "FROM stdin\n", true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.opt.Dockerfile == pipe {
 				go func() { _ = os.WriteFile(pipe, []byte(tt.text), 0o600) }()
 			}
-			src, release, err := OpenSource(t.Context(), tt.opt)
+			src, release, err := Open(t.Context(), tt.opt)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestWaitingForADockerfileEndsWithTheContext(t *testing.T) {
 	reader, writer := io.Pipe()
 	t.Cleanup(func() { _ = writer.Close() })
 	stop := errors.New("stopped")
-	for name, opt := range map[string]SourceOptions{
+	for name, opt := range map[string]Options{
 		"standard input": {Context: "app", Dockerfile: "-", Stdin: reader},
 		"a context":      {Context: "-", Stdin: reader},
 		"a pipe":         {Context: "app", Dockerfile: "pipe/Dockerfile"},
@@ -162,7 +162,7 @@ func TestWaitingForADockerfileEndsWithTheContext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Millisecond, func() { cancel(stop) })
-			if _, _, err := OpenSource(ctx, opt); !errors.Is(err, stop) {
+			if _, _, err := Open(ctx, opt); !errors.Is(err, stop) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -177,7 +177,7 @@ func TestAServerThatFallsSilentIsGivenUp(t *testing.T) {
 		"before it answers": func(ctx context.Context, _ string) (io.ReadCloser, error) { <-ctx.Done(); return nil, ctx.Err() },
 		"after the header":  func(context.Context, string) (io.ReadCloser, error) { return reader, nil },
 	} {
-		_, _, err := OpenSource(t.Context(), SourceOptions{Context: "app", Dockerfile: "https://example.com/D", Fetch: fetch, Silence: time.Millisecond})
+		_, _, err := Open(t.Context(), Options{Context: "app", Dockerfile: "https://example.com/D", Fetch: fetch, Silence: time.Millisecond})
 		if err == nil || !strings.Contains(err.Error(), `the Dockerfile "https://example.com/D" cannot be`) || !strings.Contains(err.Error(), "nothing has come for 1ms") {
 			t.Errorf("%s: %v", name, err)
 		}

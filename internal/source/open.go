@@ -1,4 +1,4 @@
-package solve
+package source
 
 import (
 	"context"
@@ -11,34 +11,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
-// localContext is the name that the Dockerfile frontend asks for the context with (BuildKit, frontend/dockerui/context.go).
-const localContext = "context"
+// ContextName is the name that the Dockerfile frontend asks for the context with (BuildKit, frontend/dockerui/context.go).
+const ContextName = "context"
 
-// Source is where the build context, the Dockerfile and the named contexts come from.
-type Source struct {
-	// Dirs are the local directories that the builder may ask for, by the name it asks with ("context", "dockerfile", or a
-	// named context's).
-	Dirs map[string]string
-	// Attrs are the frontend attributes that name the rest: a context's URL, the Dockerfile's name, the named contexts.
-	Attrs map[string]string
-	// Spool is a file with the context that came on standard input as an archive, or "". Every solve may read it.
-	Spool string
-	// Stores are the OCI layouts of named contexts, by the name that Attrs give them.
-	Stores map[string]content.Store
-	// ContextDir is the local directory of the context, or "" for a git, http or standard input context.
-	ContextDir string
-
-	// Dockerfile is the common one. Own are those of single platforms, by the platform's text (platform.Format).
-	Dockerfile Dockerfile
-	Own        map[string]Dockerfile
-}
-
-// SourceOptions are the user's words for a Source.
-type SourceOptions struct {
+// Options are the user's words for a Source.
+type Options struct {
 	// Context is a directory, "-" (an archive or a Dockerfile on Stdin), or a git or http(s) URL.
 	Context string
 	// Dockerfile is a path, an http(s) URL, "-" (Stdin), or "" for the Dockerfile in the context.
@@ -56,17 +38,17 @@ type SourceOptions struct {
 	Stdin io.Reader
 }
 
-// OpenSource checks the user's words and spools standard input, so that all platforms and retries read the same bytes. What is waited
+// Open checks the user's words and spools standard input, so that all platforms and retries read the same bytes. What is waited
 // for ends with ctx. release removes what was spooled; it is never nil. Nothing is sent anywhere.
-func OpenSource(ctx context.Context, opt SourceOptions) (src Source, release func(), err error) {
+func Open(ctx context.Context, opt Options) (src Source, release func(), err error) {
 	var spool spool
 	defer func() {
 		if err != nil {
 			spool.remove()
 		}
 	}()
-	s := &sourceBuilder{ctx: ctx, Source: newSource(), opt: opt, spool: &spool}
-	if err := s.context(); err != nil {
+	s := &opener{Source: newSource(), opt: opt, spool: &spool}
+	if err := s.context(ctx); err != nil {
 		return Source{}, func() {}, err
 	}
 	if err := s.named(); err != nil {
@@ -75,35 +57,30 @@ func OpenSource(ctx context.Context, opt SourceOptions) (src Source, release fun
 	return s.Source, spool.remove, nil
 }
 
-func newSource() Source {
-	return Source{Dirs: map[string]string{}, Attrs: map[string]string{}, Stores: map[string]content.Store{}, Own: map[string]Dockerfile{}}
-}
-
-type sourceBuilder struct {
+type opener struct {
 	Source
-	ctx   context.Context
-	opt   SourceOptions
+	opt   Options
 	spool *spool
 	read  map[string]Dockerfile // what came from standard input, or a URL, once
 }
 
-func (s *sourceBuilder) context() error {
+func (s *opener) context(ctx context.Context) error {
 	name := s.opt.Context
 	if name == "-" {
-		return s.stdinContext()
+		return s.stdinContext(ctx)
 	}
 	if dir, ok := LocalContext(name); ok {
-		s.Dirs[localContext] = dir
+		s.Dirs[ContextName] = dir
 		s.ContextDir = dir
-		if err := s.dockerfiles(s.inDirectory); err != nil {
+		if err := s.dockerfiles(ctx, s.inDirectory); err != nil {
 			return err
 		}
 		return s.contextIgnore()
 	}
 	_, err := os.Stat(name)
 	if err != nil && isURL(name) {
-		s.Attrs["context"] = name
-		return s.dockerfiles(s.inRemote)
+		s.Attrs[ContextName] = name
+		return s.dockerfiles(ctx, s.inRemote)
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -114,7 +91,7 @@ func (s *sourceBuilder) context() error {
 	return fmt.Errorf("the build context %q is not a directory; to build from an archive: docker multiarch build - < %s", name, name)
 }
 
-// LocalContext tells whether a build context is a local directory. One that is named like a repository (github.com/me/app) is a
+// LocalContext reports whether a build context is a local directory. One that is named like a repository (github.com/me/app) is a
 // directory if it exists, as for docker build.
 func LocalContext(name string) (dir string, ok bool) {
 	info, err := os.Stat(name)
@@ -122,11 +99,11 @@ func LocalContext(name string) (dir string, ok bool) {
 }
 
 // stdinContext takes an archive as the context, anything else as the Dockerfile of an empty one.
-func (s *sourceBuilder) stdinContext() error {
+func (s *opener) stdinContext(ctx context.Context) error {
 	if s.readsStdin() {
 		return errors.New("standard input cannot be both the build context and the Dockerfile: give one of them as a path")
 	}
-	head, rest, err := peekArchive(until(s.ctx, s.opt.Stdin))
+	head, rest, err := peekArchive(ctxio.Reader(ctx, s.opt.Stdin))
 	if err != nil {
 		return fmt.Errorf("standard input cannot be read: %w", err)
 	}
@@ -143,21 +120,21 @@ func (s *sourceBuilder) stdinContext() error {
 		if err != nil {
 			return err
 		}
-		s.Dirs[localContext] = empty
-		return s.dockerfiles(func(string) (Dockerfile, error) { return s.spooled("stdin", rest) })
+		s.Dirs[ContextName] = empty
+		return s.dockerfiles(ctx, func(context.Context, string) (Dockerfile, error) { return s.spooled("stdin", rest) })
 	}
 	file, err := s.spool.file("context", rest)
 	if err != nil {
 		return fmt.Errorf("standard input cannot be spooled: %w", err)
 	}
 	s.Spool = file
-	s.Attrs["context"] = spoolURL
-	return s.dockerfiles(s.inRemote)
+	s.Attrs[ContextName] = spoolURL
+	return s.dockerfiles(ctx, s.inRemote)
 }
 
-func (s *sourceBuilder) named() error {
+func (s *opener) named() error {
 	for name, value := range s.opt.Named {
-		attr := "context:" + name
+		attr := contextPrefix + name
 		if isURL(value) || strings.HasPrefix(value, "docker-image://") || strings.HasPrefix(value, "target:") {
 			s.Attrs[attr] = value
 			continue
@@ -175,7 +152,7 @@ func (s *sourceBuilder) named() error {
 			return fmt.Errorf("--build-context %s=%s: %w", name, value, err)
 		}
 		local := name
-		if name == localContext || name == localDockerfile {
+		if name == ContextName || name == localDockerfile {
 			local = "_" + name // must not take the place of the build's own
 		}
 		s.Dirs[local] = value
@@ -191,3 +168,9 @@ func isURL(s string) bool {
 	_, ok, _ := dfgitutil.ParseGitRef(s)
 	return ok
 }
+
+// How long nothing may come from a server, and from a program that writes into a pipe: it may have to think.
+const (
+	silentServer = 30 * time.Second
+	silentPipe   = 2 * time.Minute
+)

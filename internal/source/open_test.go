@@ -1,4 +1,4 @@
-package solve
+package source
 
 import (
 	"bytes"
@@ -9,9 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
+
+var amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
 
 // archive is a tar with one empty file.
 func archive() string {
@@ -50,70 +53,70 @@ func inProject(t *testing.T) {
 
 func TestSourcesFromTheUsersWords(t *testing.T) {
 	for name, tt := range map[string]struct {
-		opt         SourceOptions
+		opt         Options
 		dirs, attrs map[string]string // SPOOL stands for a spooled file's directory
 		contextDir  string
 		spooled     string
 	}{
 		"a directory": {
-			SourceOptions{Context: "app"}, map[string]string{"context": "app", "dockerfile": "app"}, map[string]string{"filename": "Dockerfile"}, "app", "",
+			Options{Context: "app"}, map[string]string{"context": "app", "dockerfile": "app"}, map[string]string{"filename": "Dockerfile"}, "app", "",
 		},
 		"a lower-case dockerfile": {
-			SourceOptions{Context: "lower"}, map[string]string{"context": "lower", "dockerfile": "lower"}, map[string]string{"filename": "dockerfile"}, "lower", "",
+			Options{Context: "lower"}, map[string]string{"context": "lower", "dockerfile": "lower"}, map[string]string{"filename": "dockerfile"}, "lower", "",
 		},
 		"-f from the working directory": {
-			SourceOptions{Context: "empty", Dockerfile: "app/other.Dockerfile"},
+			Options{Context: "empty", Dockerfile: "app/other.Dockerfile"},
 			map[string]string{"context": "empty", "dockerfile": "app"},
 			map[string]string{"filename": "other.Dockerfile"},
 			"empty", "",
 		},
 		"-f -": {
-			SourceOptions{Context: "empty", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
+			Options{Context: "empty", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
 			map[string]string{"context": "empty", "dockerfile": "SPOOL"},
 			map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"},
 			"empty", "FROM a\n",
 		},
 		"a Dockerfile on standard input": {
-			SourceOptions{Context: "-", Stdin: strings.NewReader("FROM a\n")},
+			Options{Context: "-", Stdin: strings.NewReader("FROM a\n")},
 			map[string]string{"context": "SPOOL", "dockerfile": "SPOOL"},
 			map[string]string{"filename": "Dockerfile", "dockerfilekey": "dockerfile"},
 			"", "FROM a\n",
 		},
 		"a tar on standard input": {
-			SourceOptions{Context: "-", Stdin: strings.NewReader(archive())}, map[string]string{}, map[string]string{"context": spoolURL}, "", archive(),
+			Options{Context: "-", Stdin: strings.NewReader(archive())}, map[string]string{}, map[string]string{"context": spoolURL}, "", archive(),
 		},
 		"a zipped tar on standard input, and -f in it": {
-			SourceOptions{Context: "-", Dockerfile: "deploy/Dockerfile", Stdin: strings.NewReader(zipped(archive()))},
+			Options{Context: "-", Dockerfile: "deploy/Dockerfile", Stdin: strings.NewReader(zipped(archive()))},
 			map[string]string{},
 			map[string]string{"context": spoolURL, "filename": "deploy/Dockerfile"},
 			"", zipped(archive()),
 		},
 		"a git URL": {
-			SourceOptions{Context: "https://github.com/me/app.git#v1:sub"}, map[string]string{}, map[string]string{"context": "https://github.com/me/app.git#v1:sub"}, "", "",
+			Options{Context: "https://github.com/me/app.git#v1:sub"}, map[string]string{}, map[string]string{"context": "https://github.com/me/app.git#v1:sub"}, "", "",
 		},
 		"a git URL as git clone has it, and -f in it": {
-			SourceOptions{Context: "git@github.com:me/app.git", Dockerfile: "a/Dockerfile"},
+			Options{Context: "git@github.com:me/app.git", Dockerfile: "a/Dockerfile"},
 			map[string]string{},
 			map[string]string{"context": "git@github.com:me/app.git", "filename": "a/Dockerfile"},
 			"", "",
 		},
 		"a short git URL": {
-			SourceOptions{Context: "github.com/you/app"}, map[string]string{}, map[string]string{"context": "github.com/you/app"}, "", "",
+			Options{Context: "github.com/you/app"}, map[string]string{}, map[string]string{"context": "github.com/you/app"}, "", "",
 		},
 		"a directory named like one": {
-			SourceOptions{Context: "github.com/me/app"},
+			Options{Context: "github.com/me/app"},
 			map[string]string{"context": "github.com/me/app", "dockerfile": "github.com/me/app"},
 			map[string]string{"filename": "Dockerfile"},
 			"github.com/me/app", "",
 		},
 		"an http URL, and -f - for it": {
-			SourceOptions{Context: "https://example.com/app.tar.gz", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
+			Options{Context: "https://example.com/app.tar.gz", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")},
 			map[string]string{"dockerfile": "SPOOL"},
 			map[string]string{"context": "https://example.com/app.tar.gz", "filename": "Dockerfile", "dockerfilekey": "dockerfile"},
 			"", "FROM a\n",
 		},
 		"named contexts": {
-			SourceOptions{Context: "app", Named: map[string]string{
+			Options{Context: "app", Named: map[string]string{
 				"lib": "lower", "context": "empty", "alpine": "docker-image://alpine:3", "src": "https://github.com/me/lib.git", "base": "target:base",
 			}},
 			map[string]string{"context": "app", "dockerfile": "app", "lib": "lower", "_context": "empty"},
@@ -128,7 +131,7 @@ func TestSourcesFromTheUsersWords(t *testing.T) {
 			inProject(t)
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			src, release, err := OpenSource(t.Context(), tt.opt)
+			src, release, err := Open(t.Context(), tt.opt)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +147,7 @@ func TestSourcesFromTheUsersWords(t *testing.T) {
 			if diff := cmp.Diff(tt.dirs, src.Dirs); diff != "" {
 				t.Errorf("directories (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.attrs, src.attrs(amd64)); diff != "" {
+			if diff := cmp.Diff(tt.attrs, src.FrontendAttrs(amd64)); diff != "" {
 				t.Errorf("attributes (-want +got):\n%s", diff)
 			}
 			if src.ContextDir != tt.contextDir {
@@ -177,35 +180,35 @@ func (b *broken) Read(p []byte) (int, error) {
 
 func TestSourcesThatCannotBeAreRefusedInWords(t *testing.T) {
 	for name, tt := range map[string]struct {
-		opt  SourceOptions
+		opt  Options
 		want string
 	}{
-		"no such directory": {SourceOptions{Context: "nothing"}, `the build context "nothing" does not exist: give a directory, a git or http URL, or -`},
-		"a file":            {SourceOptions{Context: "x.tar"}, `"x.tar" is not a directory; to build from an archive: docker multiarch build - < x.tar`},
-		"no Dockerfile":     {SourceOptions{Context: "empty"}, `there is no Dockerfile at "empty/Dockerfile": name it with -f`},
-		"-f names nothing":  {SourceOptions{Context: "app", Dockerfile: "nothing"}, `there is no Dockerfile at "nothing"`},
+		"no such directory": {Options{Context: "nothing"}, `the build context "nothing" does not exist: give a directory, a git or http URL, or -`},
+		"a file":            {Options{Context: "x.tar"}, `"x.tar" is not a directory; to build from an archive: docker multiarch build - < x.tar`},
+		"no Dockerfile":     {Options{Context: "empty"}, `there is no Dockerfile at "empty/Dockerfile": name it with -f`},
+		"-f names nothing":  {Options{Context: "app", Dockerfile: "nothing"}, `there is no Dockerfile at "nothing"`},
 		"-f names a directory": {
-			SourceOptions{Context: "app", Dockerfile: "empty"}, `the Dockerfile "empty" is a directory`,
+			Options{Context: "app", Dockerfile: "empty"}, `the Dockerfile "empty" is a directory`,
 		},
-		"nothing on standard input": {SourceOptions{Context: "-", Stdin: strings.NewReader("")}, "nothing came on standard input"},
+		"nothing on standard input": {Options{Context: "-", Stdin: strings.NewReader("")}, "nothing came on standard input"},
 		"standard input twice": {
-			SourceOptions{Context: "-", Dockerfile: "-", Stdin: strings.NewReader("x")}, "standard input cannot be both the build context and the Dockerfile",
+			Options{Context: "-", Dockerfile: "-", Stdin: strings.NewReader("x")}, "standard input cannot be both the build context and the Dockerfile",
 		},
 		"a Dockerfile on standard input and another": {
-			SourceOptions{Context: "-", Dockerfile: "app/Dockerfile", Stdin: strings.NewReader("FROM a\n")}, "but -f app/Dockerfile names one too",
+			Options{Context: "-", Dockerfile: "app/Dockerfile", Stdin: strings.NewReader("FROM a\n")}, "but -f app/Dockerfile names one too",
 		},
-		"standard input breaks off at once":   {SourceOptions{Context: "-", Stdin: &broken{}}, "standard input cannot be read: connection lost"},
-		"standard input breaks off later":     {SourceOptions{Context: "-", Stdin: &broken{archive()}}, "standard input cannot be spooled: connection lost"},
-		"a Dockerfile that breaks off":        {SourceOptions{Context: "app", Dockerfile: "-", Stdin: &broken{"FROM"}}, "the Dockerfile on standard input cannot be read: connection lost"},
-		"a named context that does not exist": {SourceOptions{Context: "app", Named: map[string]string{"lib": "nothing"}}, `--build-context lib=nothing: "nothing" is not a directory, a URL, docker-image://…, oci-layout://… or target:…`},
-		"a layout that does not exist":        {SourceOptions{Context: "app", Named: map[string]string{"l": "oci-layout://nothing"}}, `--build-context l=oci-layout://nothing: the OCI layout "nothing" cannot be read`},
-		"a layout without the tag":            {SourceOptions{Context: "app", Named: map[string]string{"l": "oci-layout://app:v9"}}, `the OCI layout "app" `},
+		"standard input breaks off at once":   {Options{Context: "-", Stdin: &broken{}}, "standard input cannot be read: connection lost"},
+		"standard input breaks off later":     {Options{Context: "-", Stdin: &broken{archive()}}, "standard input cannot be spooled: connection lost"},
+		"a Dockerfile that breaks off":        {Options{Context: "app", Dockerfile: "-", Stdin: &broken{"FROM"}}, "the Dockerfile on standard input cannot be read: connection lost"},
+		"a named context that does not exist": {Options{Context: "app", Named: map[string]string{"lib": "nothing"}}, `--build-context lib=nothing: "nothing" is not a directory, a URL, docker-image://…, oci-layout://… or target:…`},
+		"a layout that does not exist":        {Options{Context: "app", Named: map[string]string{"l": "oci-layout://nothing"}}, `--build-context l=oci-layout://nothing: the OCI layout "nothing" cannot be read`},
+		"a layout without the tag":            {Options{Context: "app", Named: map[string]string{"l": "oci-layout://app:v9"}}, `the OCI layout "app" `},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inProject(t)
 			temp := t.TempDir()
 			t.Setenv("TMPDIR", temp)
-			_, release, err := OpenSource(t.Context(), tt.opt)
+			_, release, err := Open(t.Context(), tt.opt)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -218,20 +221,23 @@ func TestSourcesThatCannotBeAreRefusedInWords(t *testing.T) {
 	}
 }
 
-func TestReferencesAreAllThatTheCommandLineNames(t *testing.T) {
-	w := newWorld(t, "# syntax=localhost:5000/frontend\nARG BASE=localhost:5000/base\nFROM ${BASE}\nCOPY --from=localhost:5000/tool /x /\n")
-	w.req.BuildArgs = map[string]string{"X": "localhost:5001/y"}
-	w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"BASE": "localhost:5000/mine"}}}
-	w.req.Source.Attrs["context:z"] = "docker-image://localhost:5002/z"
-	w.req.ByDigest = []reference.Named{reference.TrimNamed(w.tags("pushed/by/digest")[0])}
-	want := []Reference{
-		{w.host + "/app:v1", "the tag " + w.host + "/app:v1"},
-		{w.host + "/pushed/by/digest", "the name " + w.host + "/pushed/by/digest"},
-		{"localhost:5002/z", "the named context z"},
-		{"localhost:5001/y", "the build argument X"},
-		{"localhost:5000/mine", "the build argument BASE"},
+func TestStandardInputIsReadOnceForSeveralPlatforms(t *testing.T) {
+	inProject(t)
+	src, release, err := Open(t.Context(), Options{
+		Context: "app", Stdin: strings.NewReader("FROM a\n"), Own: map[string]string{"linux/arm64": "-", "linux/arm/v7": "-"},
+	})
+	defer release()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, w.req.References()); diff != "" {
+	if diff := cmp.Diff(src.Own["linux/arm64"], src.Own["linux/arm/v7"], cmp.AllowUnexported(Dockerfile{})); diff != "" {
 		t.Error(diff)
+	}
+	arm := src.FrontendAttrs(platform.Platform{OS: "linux", Architecture: "arm64"})
+	if arm["dockerfilekey"] != "_dockerfile2" || src.FrontendAttrs(amd64)["dockerfilekey"] != "" {
+		t.Errorf("%v, %v", arm, src.FrontendAttrs(amd64))
+	}
+	if data, err := os.ReadFile(filepath.Join(src.Dirs["_dockerfile2"], arm["filename"])); err != nil || string(data) != "FROM a\n" {
+		t.Errorf("%q, %v", data, err)
 	}
 }

@@ -1,4 +1,4 @@
-package solve
+package source
 
 import (
 	"bytes"
@@ -10,8 +10,6 @@ import (
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 )
 
 const (
@@ -19,10 +17,10 @@ const (
 	maxCompared = 500_000 // comparisons of a file with a pattern of .dockerignore, which take some tenths of a second together
 )
 
-// size counts the bytes of the local context that a COPY of these paths takes, up to [hints.BigCopy]; 0 if the context is not local.
+// CopySize counts the bytes of the local context that a COPY of these paths takes, up to most; 0 if the context is not local.
 // It is for a hint: it leaves out what .dockerignore does, and counts no further in a directory of very many files, or with very many
 // patterns, or when ctx ends. As in BuildKit a path does not lead out of the context, and neither does a link.
-func (s Source) size(ctx context.Context, paths []string) int64 {
+func (s Source) CopySize(ctx context.Context, paths []string, most int64) int64 {
 	if s.ContextDir == "" {
 		return 0
 	}
@@ -31,7 +29,7 @@ func (s Source) size(ctx context.Context, paths []string) int64 {
 		return 0
 	}
 	defer root.Close()
-	count := counting{ctx: ctx, FS: root.FS(), ignored: ignoredIn(s.ContextDir), files: maxSized}
+	count := counting{FS: root.FS(), stopped: ctx.Err, ignored: ignoredIn(s.ContextDir), files: maxSized, most: most}
 	for _, p := range paths {
 		pattern := path.Join("/", filepath.ToSlash(p))[1:]
 		if pattern == "" {
@@ -47,12 +45,13 @@ func (s Source) size(ctx context.Context, paths []string) int64 {
 
 // counting is a context whose files are counted while it is read.
 type counting struct {
-	ctx context.Context // fs.Glob takes none
 	fs.FS
+	stopped  func() error                   // not nil when nobody wants the count any more; fs.Glob takes no context
 	ignored  *patternmatcher.PatternMatcher // nil if nothing is
 	files    int                            // that may still be looked at
 	compared int
 	bytes    int64
+	most     int64 // from here on it is not counted further
 }
 
 // ReadDir implements fs.ReadDirFS, up to the bounds.
@@ -66,7 +65,7 @@ func (c *counting) ReadDir(name string) ([]fs.DirEntry, error) {
 }
 
 func (c *counting) ended() bool {
-	return c.ctx.Err() != nil || c.files <= 0 || c.compared > maxCompared || c.bytes >= hints.BigCopy
+	return c.stopped() != nil || c.files <= 0 || c.compared > maxCompared || c.bytes >= c.most
 }
 
 func (c *counting) see(file string, entry fs.DirEntry, err error) error {

@@ -1,4 +1,4 @@
-package solve
+package source
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func TestTheSizeOfACopyIsThatOfTheContextsOwnFiles(t *testing.T) {
 		".": 321 + ignore, "/": 321 + ignore, "a": 1, "/a b": 21, "sub": 300, "su*/c": 300, "left": 0, "link": 0, "link/far": 0, "link/*": 0,
 		"../" + filepath.Base(outside) + "/far": 0, "../../a": 1, "../*/*": 300, "[": 0, "none": 0,
 	} {
-		if got := (Source{ContextDir: dir}).size(t.Context(), strings.Fields(paths)); got != want {
+		if got := (Source{ContextDir: dir}).CopySize(t.Context(), strings.Fields(paths), 10<<20); got != want {
 			t.Errorf("%q: %d bytes, not %d", paths, got, want)
 		}
 	}
@@ -45,12 +45,12 @@ func TestTheSizeOfACopyIsNotWorthMuchWork(t *testing.T) {
 	for i := range 300 {
 		write(t, dir, fmt.Sprint(i), "x")
 	}
-	if got := (Source{ContextDir: dir}).size(t.Context(), []string{"*"}); got >= 300 {
+	if got := (Source{ContextDir: dir}).CopySize(t.Context(), []string{"*"}, 10<<20); got >= 300 {
 		t.Errorf("all %d bytes were counted", got)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := (Source{ContextDir: dir}).size(ended, []string{"."}); got != 0 {
+	if got := (Source{ContextDir: dir}).CopySize(ended, []string{"."}, 10<<20); got != 0 {
 		t.Errorf("after the end of the context %d bytes were counted", got)
 	}
 }

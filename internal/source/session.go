@@ -1,0 +1,88 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/filesync"
+	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
+
+	// BuildKit's own encoding of messages takes names of files that are not UTF-8; gRPC's refuses them. It takes the other's place.
+	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
+)
+
+// Server offers a session to a builder until ctx is done or the session is closed.
+type Server interface {
+	Serve(ctx context.Context, s *session.Session) error
+}
+
+// ServeOptions say how the local directories are served.
+type ServeOptions struct {
+	// Client identifies the user's machine: BuildKit sends only what changed since the last build of the same directory from the same
+	// client.
+	Client string
+	// Omit begins the names of files and directories that are in no context.
+	Omit string
+}
+
+// Serve serves the local directories to all solves of a builder until stop is called, and returns the ID of their session. It cancels ctx
+// if they cannot be served.
+func (s Source) Serve(ctx context.Context, cancel context.CancelCauseFunc, to Server, opt ServeOptions) (id string, stop func(), err error) {
+	shared, err := s.session(ctx, opt)
+	if err != nil {
+		return "", nil, err
+	}
+	serveCtx, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives a cancelled build's solves, so that they end in order
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		// What ends a session after its build is of no interest.
+		if err := to.Serve(serveCtx, shared); err != nil && serveCtx.Err() == nil {
+			cancel(fmt.Errorf("cannot serve the build context: %w", err))
+		}
+	})
+	return shared.ID(), func() {
+		end() // first: closing a session waits until it is connected
+		_ = shared.Close()
+		serving.Wait()
+	}, nil
+}
+
+func (s Source) session(ctx context.Context, opt ServeOptions) (*session.Session, error) {
+	dirs := filesync.StaticDirSource{}
+	for name, dir := range s.Dirs {
+		fs, err := fsutil.NewFS(dir)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read %q: %w", dir, err)
+		}
+		// Ownership on the client means nothing in an image: docker build sends root for all files, and so do we.
+		dirs[name], err = fsutil.NewFilterFS(fs, &fsutil.FilterOpt{Map: func(name string, st *fstypes.Stat) fsutil.MapResult {
+			if opt.Omit != "" && strings.HasPrefix(filepath.Base(name), opt.Omit) {
+				return fsutil.MapResultExclude
+			}
+			st.Uid, st.Gid = 0, 0
+			return fsutil.MapResultKeep
+		}})
+		if err != nil {
+			return nil, fmt.Errorf("cannot read %q: %w", dir, err)
+		}
+	}
+	shared, err := session.NewSession(ctx, s.sharedKey(opt.Client))
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a session for the build context: %w", err)
+	}
+	shared.Allow(filesync.NewFSSyncProvider(dirs))
+	return shared, nil
+}
+
+// Attachables are what a solve's own session offers of the source: the spooled context.
+func (s Source) Attachables() []session.Attachable {
+	if s.Spool == "" {
+		return nil
+	}
+	return []session.Attachable{spoolServer{file: s.Spool}}
+}
