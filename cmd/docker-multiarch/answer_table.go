@@ -11,6 +11,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -138,7 +139,7 @@ func digestCell(p solve.PlatformReport) string {
 		return p.Manifest.Digest.String() // none if there are files only
 	case stoppedFor(p.Err) != "":
 		return "not built: " + stoppedFor(p.Err) + " failed"
-	case stopped(p.Err) || p.Mode == "" || p.Mode == solve.Impossible:
+	case stopped(p.Err) || p.Mode == "" || p.Mode == plan.Impossible:
 		return "not built"
 	case errors.Is(p.Err, solve.ErrNotExported):
 		return "not exported"

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -13,7 +14,7 @@ import (
 )
 
 // wayWords says how a platform is made: "emulated (qemu 7.2.22)", "cross (go)", or both.
-func wayWords(mode solve.Mode, emulator string, recipes []string) string {
+func wayWords(mode plan.Mode, emulator string, recipes []string) string {
 	how := string(mode)
 	if emulator != "" {
 		how = fmt.Sprintf("%s (%s)", mode, emulator)
@@ -22,14 +23,14 @@ func wayWords(mode solve.Mode, emulator string, recipes []string) string {
 		return how
 	}
 	moved := "cross (" + strings.Join(recipes, ", ") + ")"
-	if mode == solve.Cross {
+	if mode == plan.Cross {
 		return moved
 	}
 	return how + ", " + moved
 }
 
 // plannedWay is wayWords of a plan's job.
-func plannedWay(plan solve.Plan, i int) string {
+func plannedWay(plan plan.Plan, i int) string {
 	var recipes []string
 	if i < len(plan.Moved) {
 		for _, s := range plan.Moved[i].Steps {
@@ -87,7 +88,7 @@ func (l *platformLines) all() (all []string) {
 }
 
 // movedLines say which stages do not run under an emulator, before they run.
-func movedLines(plan solve.Plan) []string {
+func movedLines(plan plan.Plan) []string {
 	var said platformLines
 	for i, moved := range plan.Moved {
 		for _, s := range moved.Stages {
@@ -104,7 +105,7 @@ func movedLines(plan solve.Plan) []string {
 }
 
 // nativeOf is the platform that moved steps run on.
-func nativeOf(plan solve.Plan, moved cross.Moved) string {
+func nativeOf(plan plan.Plan, moved cross.Moved) string {
 	for _, s := range moved.Steps {
 		if p, ok := plan.Programs[s.Digest]; ok {
 			return platform.Format(p.Platform)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -30,18 +31,18 @@ func crossed() solve.Outlook {
 	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
 	stays := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo}
 	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}}
-	run := func(line int, stage, text string, runs solve.Mode, by string, on platform.Platform, ps ...platform.Platform) solve.PlannedStep {
+	run := func(line int, stage, text string, runs plan.Mode, by string, on platform.Platform, ps ...platform.Platform) solve.PlannedStep {
 		return solve.PlannedStep{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
 	}
-	native := solve.Program{Step: graph.Step{Platform: amd64}, Mode: solve.Native}
+	native := plan.Program{Step: graph.Step{Platform: amd64}, Mode: plan.Native}
 	return solve.Outlook{
-		Plan: solve.Plan{
-			Jobs: []solve.Job{
-				{Node: "default", Platform: amd64, Mode: solve.Native},
-				{Node: "default", Platform: armV7, Mode: solve.Cross},
-				{Node: "default", Platform: arm64, Mode: solve.Emulated, Emulator: "qemu 7.2.22"},
+		Plan: plan.Plan{
+			Jobs: []plan.Job{
+				{Node: "default", Platform: amd64, Mode: plan.Native},
+				{Node: "default", Platform: armV7, Mode: plan.Cross},
+				{Node: "default", Platform: arm64, Mode: plan.Emulated, Emulator: "qemu 7.2.22"},
 			},
-			Programs: map[digest.Digest]solve.Program{"sha256:mod": native, "sha256:arm": native, "sha256:arm64": native},
+			Programs: map[digest.Digest]plan.Program{"sha256:mod": native, "sha256:arm": native, "sha256:arm64": native},
 			Moved: []cross.Moved{
 				{},
 				{Steps: steps("sha256:arm"), Stages: []cross.Stage{moved}},
@@ -49,11 +50,11 @@ func crossed() solve.Outlook {
 			},
 		},
 		Steps: []solve.PlannedStep{
-			run(2, "build", "RUN go mod download", solve.Cross, "go", amd64, amd64, armV7, arm64),
-			run(3, "build", "RUN go build ./a", solve.Native, "", amd64, amd64),
-			run(3, "build", "RUN go build ./a", solve.Cross, "go", amd64, armV7),
-			run(3, "build", "RUN go build ./a", solve.Cross, "go", amd64, arm64),
-			run(5, "native", "RUN go build ./b", solve.Emulated, "", arm64, arm64),
+			run(2, "build", "RUN go mod download", plan.Cross, "go", amd64, amd64, armV7, arm64),
+			run(3, "build", "RUN go build ./a", plan.Native, "", amd64, amd64),
+			run(3, "build", "RUN go build ./a", plan.Cross, "go", amd64, armV7),
+			run(3, "build", "RUN go build ./a", plan.Cross, "go", amd64, arm64),
+			run(5, "native", "RUN go build ./b", plan.Emulated, "", arm64, arm64),
 			{File: "Dockerfile", Line: 8, Stage: "stage-2", Text: "COPY --from=build /a /a", Platforms: []platform.Platform{amd64, armV7, arm64}},
 		},
 		Stages: []solve.PlannedStage{
@@ -141,14 +142,14 @@ func ran() solve.Report {
 	stays := cross.Stage{File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo}
 	step := solve.CrossStep{Recipe: "go", Stage: "build", Text: "RUN go build ./a", File: "Dockerfile", Line: 3, Seconds: 6.5004}
 	return solve.Report{Platforms: []solve.PlatformReport{
-		{Platform: amd64, Mode: solve.Native, Seconds: 5},
-		{Platform: armV7, Mode: solve.Cross, Seconds: 7, Cross: solve.Crossing{Steps: []solve.CrossStep{step}, Stages: []cross.Stage{moved}, Avoided: 100.4}},
+		{Platform: amd64, Mode: plan.Native, Seconds: 5},
+		{Platform: armV7, Mode: plan.Cross, Seconds: 7, Cross: solve.Crossing{Steps: []solve.CrossStep{step}, Stages: []cross.Stage{moved}, Avoided: 100.4}},
 		{
-			Platform: arm64, Mode: solve.Emulated, Emulator: "qemu 7.2.22", Seconds: 70,
+			Platform: arm64, Mode: plan.Emulated, Emulator: "qemu 7.2.22", Seconds: 70,
 			Cross: solve.Crossing{Steps: []solve.CrossStep{step}, Stages: []cross.Stage{moved, stays}, Avoided: 28},
 		},
 		{
-			Platform: platform.Platform{OS: "linux", Architecture: "s390x"}, Mode: solve.Emulated, Seconds: 80,
+			Platform: platform.Platform{OS: "linux", Architecture: "s390x"}, Mode: plan.Emulated, Seconds: 80,
 			Cross: solve.Crossing{Stages: []cross.Stage{moved, stays}, Back: `"RUN go build ./a" failed`},
 		},
 	}}

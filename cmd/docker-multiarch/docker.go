@@ -20,6 +20,7 @@ import (
 	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -107,7 +108,8 @@ func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Eng
 		Auth:   logins.forBuilder(opt.note),
 		Client: clientName(),
 		Node: solve.Node{
-			Name: node.Builder, Solver: solver, Blobs: builder.NewBlobs(client), Platforms: node.Platforms, CPUs: node.NCPU,
+			Node:   plan.Node{Name: node.Builder, Platforms: node.Platforms, CPUs: node.NCPU},
+			Solver: solver, Blobs: builder.NewBlobs(client),
 			OnHost: node.Network == "host", HostChosen: node.HostChosen,
 			Probe: func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 				if status, ok := ahead.take(ps); ok {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -131,7 +132,7 @@ func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
 	s390x := platformsOf(t, "linux/s390x")
 	broken := ins.Status
 	broken.Archs = []emulation.Support{{Arch: "arm64", Mode: emulation.None, Handlers: ins.Handlers[1:]}}
-	step := func(mode solve.Mode, crashed bool) error {
+	step := func(mode plan.Mode, crashed bool) error {
 		return &solve.StepError{Platform: s390x[0], Mode: mode, Emulator: "qemu 7.2.22", Crashed: crashed, Err: errors.New("exit code: 139")}
 	}
 	for name, tt := range map[string]struct {
@@ -153,10 +154,10 @@ func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
 		"a build that may not install": {
 			&solve.CannotRunError{Node: "a", Platforms: s390x}, []string{"docker multiarch emulators install linux/s390x", "cross-compile"},
 		},
-		"an emulator that crashed":  {step(solve.Emulated, true), []string{"qemu 7.2.22", "linux/s390x", "not your program's fault", "--force"}},
-		"BuildKit's that crashed":   {step(solve.EmulatedBuilder, true), []string{"BuildKit's own", "emulators install linux/s390x"}},
-		"a handler that went":       {step(solve.Emulated, false), []string{"docker multiarch emulators status linux/s390x"}},
-		"a program of another kind": {step(solve.Native, false), []string{"another platform than the one"}},
+		"an emulator that crashed":  {step(plan.Emulated, true), []string{"qemu 7.2.22", "linux/s390x", "not your program's fault", "--force"}},
+		"BuildKit's that crashed":   {step(plan.EmulatedBuilder, true), []string{"BuildKit's own", "emulators install linux/s390x"}},
+		"a handler that went":       {step(plan.Emulated, false), []string{"docker multiarch emulators status linux/s390x"}},
+		"a program of another kind": {step(plan.Native, false), []string{"another platform than the one"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := hintFor(fmt.Errorf("wrapped: %w", tt.err))

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -31,7 +32,7 @@ func stepHint(e *solve.StepError) string {
 	}
 	cross := "cross-compile in a stage FROM --platform=$BUILDPLATFORM"
 	switch {
-	case e.Crashed && e.Mode == solve.Emulated:
+	case e.Crashed && e.Mode == plan.Emulated:
 		return fmt.Sprintf("for %s, %s crashed in this step; most likely it is not your program's fault. Build again,\n"+
 			"      or get a newer one: docker multiarch emulators install --force --source image %s\n      or %s", name, emulator, name, cross)
 	case e.Crashed:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -110,13 +111,13 @@ func TestCellsSayWhatBecameOfAPlatform(t *testing.T) {
 	warnings := []gate.Finding{{Severity: gate.Warning}, {Severity: gate.Warning}, {Severity: gate.Note}}
 	passed, failed := smoke.Outcome{Passed: true}, smoke.Outcome{}
 	for want, p := range map[string]solve.PlatformReport{
-		"native 1.2s|ok|3 passed":                           {Mode: solve.Native, Seconds: 1.24, Verify: gate.Result{Verdict: gate.OK, BaseExamined: true}, Tests: []smoke.Outcome{passed, passed, passed}},
-		"cross, tried twice, 187s|2 warnings|1 of 2 failed": {Mode: solve.Cross, Seconds: 187.4, Retries: 1, Verify: gate.Result{Verdict: gate.Warned, BaseExamined: true, Findings: warnings}, Tests: []smoke.Outcome{passed, failed}},
-		"cross, tried 3 times, 0.0s|base not examined|":     {Mode: solve.Cross, Retries: 2, Verify: gate.Result{Verdict: gate.OK}},
-		"native 0.0s|2 warnings, base not examined|":        {Mode: solve.Native, Verify: gate.Result{Verdict: gate.Warned, Findings: warnings}},
-		"emulated (qemu 7.2.22) 3.0s|refused|":              {Mode: solve.Emulated, Emulator: "qemu 7.2.22", Seconds: 3, Verify: gate.Result{Verdict: gate.Refused}},
-		"native 0.0s|not examined|":                         {Mode: solve.Native, Verify: gate.Result{Verdict: gate.NotExamined}},
-		"native 0.0s||":                                     {Mode: solve.Native, Verify: gate.Result{Verdict: gate.NotAsked}},
+		"native 1.2s|ok|3 passed":                           {Mode: plan.Native, Seconds: 1.24, Verify: gate.Result{Verdict: gate.OK, BaseExamined: true}, Tests: []smoke.Outcome{passed, passed, passed}},
+		"cross, tried twice, 187s|2 warnings|1 of 2 failed": {Mode: plan.Cross, Seconds: 187.4, Retries: 1, Verify: gate.Result{Verdict: gate.Warned, BaseExamined: true, Findings: warnings}, Tests: []smoke.Outcome{passed, failed}},
+		"cross, tried 3 times, 0.0s|base not examined|":     {Mode: plan.Cross, Retries: 2, Verify: gate.Result{Verdict: gate.OK}},
+		"native 0.0s|2 warnings, base not examined|":        {Mode: plan.Native, Verify: gate.Result{Verdict: gate.Warned, Findings: warnings}},
+		"emulated (qemu 7.2.22) 3.0s|refused|":              {Mode: plan.Emulated, Emulator: "qemu 7.2.22", Seconds: 3, Verify: gate.Result{Verdict: gate.Refused}},
+		"native 0.0s|not examined|":                         {Mode: plan.Native, Verify: gate.Result{Verdict: gate.NotExamined}},
+		"native 0.0s||":                                     {Mode: plan.Native, Verify: gate.Result{Verdict: gate.NotAsked}},
 		"||":                                                {},
 	} {
 		if got := buildCell(p) + "|" + verifyCell(p) + "|" + testCell(p); got != want {
@@ -151,8 +152,8 @@ func TestFindingsAreListedErrorsFirst(t *testing.T) {
 func TestTheReportHasEachTestOnEachPlatformAndTheEndsOfFailedOnes(t *testing.T) {
 	amd, arm := platform.Platform{OS: "linux", Architecture: "amd64"}, platform.Platform{OS: "linux", Architecture: "arm64"}
 	o := outcome{report: solve.Report{Platforms: []solve.PlatformReport{
-		{Platform: amd, Mode: solve.Native, Tests: []smoke.Outcome{{Test: "app | version", Platform: amd, Passed: true, Seconds: 0.31}}},
-		{Platform: arm, Mode: solve.Native, Tests: []smoke.Outcome{
+		{Platform: amd, Mode: plan.Native, Tests: []smoke.Outcome{{Test: "app | version", Platform: amd, Passed: true, Seconds: 0.31}}},
+		{Platform: arm, Mode: plan.Native, Tests: []smoke.Outcome{
 			{Test: "app | version", Platform: arm, Seconds: 1.5, Reason: "exit status 1, expected 0", Output: strings.Repeat("early\n", 5000) + "the </pre> end"},
 			{Test: "only here", Platform: arm, Passed: true},
 		}},

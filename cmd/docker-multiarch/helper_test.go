@@ -19,6 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -90,7 +91,7 @@ func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, e
 	emulated := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated}, {Arch: "arm", Mode: emulation.Builder}}}
 	gateway := func(context.Context) (string, error) { return "192.0.2.1", nil }
 	return &connection{close: func() {}, gateway: gateway, env: solve.Env{Client: "test", Node: solve.Node{
-		Name: "default", Solver: s.Builder, Blobs: s.Builder, Platforms: s.Platforms, CPUs: 2,
+		Node: plan.Node{Name: "default", Platforms: s.Platforms, CPUs: 2}, Solver: s.Builder, Blobs: s.Builder,
 		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
 		Install: func(context.Context, []platform.Platform) error {
 			return errors.New("the engine is rootless")

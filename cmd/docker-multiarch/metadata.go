@@ -10,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -57,7 +58,7 @@ type platformMetadata struct {
 	Attestations []digest.Digest `json:"attestations,omitempty"`
 	Size         int64           `json:"size"`               // bytes of the layers and the config, as the registry has them
 	Node         string          `json:"node"`               // of the builder
-	How          solve.Mode      `json:"how"`                // native, cross, emulated or emulated (builder)
+	How          plan.Mode       `json:"how"`                // native, cross, emulated or emulated (builder)
 	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
 	Retries      int             `json:"retries,omitempty"`  // how often it was solved again

@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -113,8 +114,8 @@ func planMode(o solve.Outlook, i int) (mode, how string) {
 	switch {
 	case platform.Contains(o.Unread, j.Platform):
 		return "unknown", "unknown: its Dockerfile could not be read"
-	case j.Mode == solve.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
-		return string(solve.Emulated), "emulated (to be installed)"
+	case j.Mode == plan.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
+		return string(plan.Emulated), "emulated (to be installed)"
 	}
 	return string(j.Mode), plannedWay(o.Plan, i)
 }

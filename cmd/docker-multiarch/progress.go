@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -97,7 +98,7 @@ func (d *display) Note(line string) {
 }
 
 // Cleared implements solve.Progress.
-func (d *display) Cleared(plan solve.Plan) {
+func (d *display) Cleared(plan plan.Plan) {
 	how := map[string]string{}
 	for i, j := range plan.Jobs {
 		how[platform.Format(j.Platform)] = plannedWay(plan, i)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -94,7 +95,7 @@ func (s *solve) goBack(ctx context.Context, why string) error {
 }
 
 // way is how the platform is made.
-func (s *solve) way() Job {
+func (s *solve) way() plan.Job {
 	if s.job != nil {
 		return *s.job
 	}

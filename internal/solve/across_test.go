@@ -15,6 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -87,7 +88,7 @@ func (w *world) noted(words string) (n int) {
 	return n
 }
 
-func modes(rep Report) (all []Mode) {
+func modes(rep Report) (all []plan.Mode) {
 	for _, p := range rep.Platforms {
 		all = append(all, p.Mode)
 	}
@@ -98,7 +99,7 @@ func TestWhatCompilesIsNotEmulated(t *testing.T) {
 	w := newCrossing(t, compiling)
 	w.kernel = nil // nothing is there to emulate anything, and nothing can be installed
 	rep := w.mustRun()
-	if diff := cmp.Diff([]Mode{Native, Cross, Cross}, modes(rep)); diff != "" {
+	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Cross, plan.Cross}, modes(rep)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if n := w.Ran("RUN go mod download"); n != 1 {
@@ -120,7 +121,7 @@ func TestWhatCompilesIsNotEmulated(t *testing.T) {
 func TestTurnedOffNothingIsMoved(t *testing.T) {
 	w := newCrossing(t, compiling)
 	w.req.Cross = cross.Choice{}
-	if diff := cmp.Diff([]Mode{Native, Emulated, Emulated}, modes(w.mustRun())); diff != "" {
+	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Emulated, plan.Emulated}, modes(w.mustRun())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if asked := w.Looked(); len(asked) > 0 {
@@ -160,7 +161,7 @@ func TestWhatGoesWrongWhenMovedIsEmulated(t *testing.T) {
 				tt.breaks(w)
 				rep := w.mustRun()
 				p := rep.Platforms[1]
-				if p.Mode != Emulated || len(p.Cross.Steps) > 0 || !strings.Contains(p.Cross.Back, tt.back) {
+				if p.Mode != plan.Emulated || len(p.Cross.Steps) > 0 || !strings.Contains(p.Cross.Back, tt.back) {
 					t.Errorf("%s %+v", p.Mode, p.Cross)
 				}
 				if n := w.noted("built again under emulation"); n != 1 {
@@ -223,13 +224,13 @@ func TestWhatCannotBeEmulatedEitherSaysBoth(t *testing.T) {
 func TestAttestedBuildsAreMovedOnlyByName(t *testing.T) {
 	w := newCrossing(t, compiling)
 	w.req.Attests = map[string]string{"provenance": "type=provenance,mode=min"}
-	if diff := cmp.Diff([]Mode{Native, Emulated, Emulated}, modes(w.mustRun())); diff != "" || w.noted("attestations") != 1 {
+	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Emulated, plan.Emulated}, modes(w.mustRun())); diff != "" || w.noted("attestations") != 1 {
 		t.Errorf("(-want +got):\n%s said %q", diff, w.progress.notes)
 	}
 	w = newCrossing(t, compiling)
 	w.req.Attests = map[string]string{"provenance": "type=provenance,mode=min"}
 	w.req.Cross = cross.Choice{Auto: true, Named: []cross.Named{{Recipe: "go"}}}
-	if diff := cmp.Diff([]Mode{Native, Cross, Cross}, modes(w.mustRun())); diff != "" || w.noted("attestations") != 0 {
+	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Cross, plan.Cross}, modes(w.mustRun())); diff != "" || w.noted("attestations") != 0 {
 		t.Errorf("(-want +got):\n%s said %q", diff, w.progress.notes)
 	}
 	if slices.ContainsFunc(w.ran("arm64"), func(name string) bool { return strings.HasPrefix(name, "[build ") }) {
@@ -246,7 +247,7 @@ func TestABaseThatMovesMeanwhileIsTheSameForAll(t *testing.T) {
 		}
 		return digest.FromString(name)
 	}
-	if diff := cmp.Diff([]Mode{Native, Cross, Cross}, modes(w.mustRun())); diff != "" {
+	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Cross, plan.Cross}, modes(w.mustRun())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -288,7 +289,7 @@ func TestAnImageThatTheGateRefusesIsBuiltAgainWithoutWhatWasMoved(t *testing.T) 
 	}
 	rep := w.mustRun()
 	p := rep.Platforms[0]
-	if p.Mode != Emulated || p.Verify.Verdict != gate.OK || !strings.Contains(p.Cross.Back, "/app") || w.noted("built again") != 1 {
+	if p.Mode != plan.Emulated || p.Verify.Verdict != gate.OK || !strings.Contains(p.Cross.Back, "/app") || w.noted("built again") != 1 {
 		t.Errorf("%s %s %+v, said %q", p.Mode, p.Verify.Verdict, p.Cross, w.progress.notes)
 	}
 }

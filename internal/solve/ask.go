@@ -53,7 +53,7 @@ func (s *solve) ask(ctx context.Context, question string) (values map[string][]b
 		return res, err
 	})
 	if err == nil && question == lintQuestion {
-		return lintFor(values, s.platform, s.env.Node.Platforms[0])
+		return lintFor(values, s.platform, s.env.Node.Native())
 	}
 	return values, err
 }

@@ -46,7 +46,7 @@ func (s *solve) astray(ctx context.Context, err error) stray {
 	if !failed || !depends[step.Digest] || s.authors(step, depends) || s.failsNatively(ctx, step) {
 		return stray{}
 	}
-	return stray{fmt.Sprintf("%q failed after steps were moved to %s", instruction(step.Name), platform.Format(s.env.Node.Platforms[0])), step}
+	return stray{fmt.Sprintf("%q failed after steps were moved to %s", instruction(step.Name), platform.Format(s.env.Node.Native())), step}
 }
 
 // failedAt is the first step that has failed.
@@ -116,7 +116,7 @@ func (s *solve) anew(ctx context.Context, r solved, wrong stray, tell func(repor
 	next := s.emulated(again, r, wrong.why, tell, left)
 	if errors.Is(context.Cause(again), errSameNatively) && next.err != nil {
 		s.env.Progress.Note(fmt.Sprintf("%s: %q has failed on %s as well, so this platform is not built again",
-			platform.Format(s.platform), instruction(wrong.step.Name), platform.Format(s.env.Node.Platforms[0])))
+			platform.Format(s.platform), instruction(wrong.step.Name), platform.Format(s.env.Node.Native())))
 		s.back, s.job = "", nil
 		next.err, next.symptoms = r.err, r.symptoms
 	}

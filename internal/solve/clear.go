@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -88,15 +89,15 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 		return clearance{err: context.Cause(ctx)}
 	}
 	gw, graphs, found := v.gw, v.graphs, v.found
-	_, inTheWay := c.spare(Plan{}, found)
+	_, inTheWay := c.spare(plan.Plan{}, found)
 	if inTheWay != nil {
 		c.req.Cross = cross.Choice{} // nothing is looked at for it
 	}
-	plan, moves, more := c.plan(ctx, v, inTheWay == nil)
+	planned, moves, more := c.plan(ctx, v, inTheWay == nil)
 	found = append(found, more...)
-	errs, err := c.spare(plan, found)
+	errs, err := c.spare(planned, found)
 	if err != nil {
-		return clearance{err: err, plan: plan}
+		return clearance{err: err, plan: planned}
 	}
 	for i := range errs {
 		if errs[i] != nil {
@@ -112,19 +113,19 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 			notes = append(notes, "warning: "+f.String())
 		}
 	}
-	for _, n := range append(notes, c.important(plan, moves.graphs)...) {
+	for _, n := range append(notes, c.important(planned, moves.graphs)...) {
 		c.env.Progress.Note(n)
 	}
 	isolated, hint := c.isolated(graphs)
 	if hint != "" {
 		c.env.Progress.Note(hint)
 	}
-	c.env.Progress.Cleared(plan)
-	limits := newLimits(c.req, plan, c.env.Node.CPUs)
+	c.env.Progress.Cleared(planned)
+	limits := newLimits(c.req, planned, c.env.Node.CPUs)
 	return clearance{
-		errs: errs, pins: pins, reread: reread, plan: plan, crossing: moves.crossing, limits: limits, isolate: isolated,
+		errs: errs, pins: pins, reread: reread, plan: planned, crossing: moves.crossing, limits: limits, isolate: isolated,
 		emulate: c.emulate(moves.stay),
-		holding: len(reports) > 1 && c.req.NoCache && runsShared(moves.graphs, plan.Shared),
+		holding: len(reports) > 1 && c.req.NoCache && plan.RunsShared(moves.graphs, planned.Shared),
 	}
 }
 
@@ -158,10 +159,10 @@ func (c clearing) unreadable(reports []report) []Finding {
 
 // plan decides how each platform is made, and what of it is moved from where it would be emulated. Where it helps and is allowed, emulators
 // are installed, if nothing else is in the way.
-func (c clearing) plan(ctx context.Context, v survey, clear bool) (Plan, moves, []Finding) {
+func (c clearing) plan(ctx context.Context, v survey, clear bool) (plan.Plan, moves, []Finding) {
 	status, err := c.status(ctx, v.graphs)
 	if err != nil {
-		return Plan{}, unmoved(v), c.cannot(nil, c.unprobed(err))
+		return plan.Plan{}, unmoved(v), c.cannot(nil, c.unprobed(err))
 	}
 	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
 		return c.planOf(v.graphs, status), unmoved(v), []Finding{{Check: "cross", Err: &UnknownStageError{Stages: unknown}}}
@@ -173,28 +174,28 @@ func (c clearing) plan(ctx context.Context, v survey, clear bool) (Plan, moves, 
 }
 
 // emulators plans these graphs, and installs what is missing if the way is clear otherwise.
-func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status emulation.Status, clear bool) (Plan, []Finding) {
-	plan := c.planOf(graphs, status)
-	missing := plan.Missing()
+func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status emulation.Status, clear bool) (plan.Plan, []Finding) {
+	planned := c.planOf(graphs, status)
+	missing := planned.Missing()
 	if len(missing) == 0 {
-		return plan, nil
+		return planned, nil
 	}
 	if c.req.KeepEmulators || c.env.Node.Install == nil {
-		return plan, c.cannot(plan.Jobs, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests()})
+		return planned, c.cannot(planned.Jobs, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: planned.LacksForTests()})
 	}
 	if !clear {
-		return plan, nil
+		return planned, nil
 	}
-	failed := c.install(ctx, plan)
+	failed := c.install(ctx, planned)
 	status, err := c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...)
 	if err != nil {
-		return Plan{}, c.cannot(nil, c.unprobed(err))
+		return plan.Plan{}, c.cannot(nil, c.unprobed(err))
 	}
-	plan = c.planOf(graphs, status)
-	if missing := plan.Missing(); len(missing) > 0 {
-		return plan, c.cannot(plan.Jobs, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: plan.lacksForTests(), Err: failed})
+	planned = c.planOf(graphs, status)
+	if missing := planned.Missing(); len(missing) > 0 {
+		return planned, c.cannot(planned.Jobs, &CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: planned.LacksForTests(), Err: failed})
 	}
-	return plan, nil
+	return planned, nil
 }
 
 // unprobed: the node could not be asked what it runs.
@@ -203,10 +204,10 @@ func (c clearing) unprobed(err error) error {
 }
 
 // cannot is the finding that a node does not run some of the jobs.
-func (c clearing) cannot(jobs []Job, err error) []Finding {
+func (c clearing) cannot(jobs []plan.Job, err error) []Finding {
 	f := Finding{Check: "node", Err: err}
 	for _, j := range jobs {
-		if j.Mode == Impossible {
+		if j.Mode == plan.Impossible {
 			f.Platforms = append(f.Platforms, j.Platform)
 		}
 	}
@@ -216,7 +217,7 @@ func (c clearing) cannot(jobs []Job, err error) []Finding {
 // status is what the node's kernel runs, as far as these graphs need to know it.
 func (c clearing) status(ctx context.Context, graphs []graph.Graph) (emulation.Status, error) {
 	needed := append(runs(graphs), c.req.tested(c.targets)...)
-	if !c.env.Node.foreign(needed) {
+	if !c.env.Node.Foreign(needed...) {
 		return emulation.Status{}, nil
 	}
 	for _, p := range needed {

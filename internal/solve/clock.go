@@ -12,8 +12,8 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/kept"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/timing"
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // clock knows how long the steps of a platform's solves took, and which failed, from their messages. Its zero value knows nothing.
@@ -117,14 +117,14 @@ func (c *clock) seconds(d digest.Digest) float64 {
 const worthKeeping = 1
 
 // remember keeps how long emulated steps took, for a build in which they are not emulated. It is a convenience, so nobody is told if it fails.
-func (w task) remember(results []solved, plan Plan) {
+func (w task) remember(results []solved, plan plan.Plan) {
 	if w.env.Times == "" {
 		return
 	}
 	times := timing.Times{}
 	for _, r := range results {
 		for _, s := range r.graph.Steps {
-			if took := r.clock.seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && w.env.Node.emulates(s, plan) {
+			if took := r.clock.seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && w.env.Node.Emulates(s, plan) {
 				times[timing.KeyOf(w.req.Source.Project(w.env.Client), s)] = took
 			}
 		}
@@ -141,14 +141,6 @@ const timesName = "emulated"
 func (e Env) times() kept.Folder {
 	const most = 1 << 20
 	return kept.Folder{Dir: e.Times, Suffix: ".json", Max: most, Each: most}
-}
-
-// emulates tells whether an emulator ran a step. The plan does not know those that were read again.
-func (n Node) emulates(s graph.Step, plan Plan) bool {
-	if program, ok := plan.Programs[s.Digest]; ok {
-		return program.Emulated
-	}
-	return n.foreign([]platform.Platform{s.Platform})
 }
 
 // avoided is how many seconds longer the steps took that were moved, when they last ran under an emulator. Those that did not run now, or of

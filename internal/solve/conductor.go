@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -41,9 +42,9 @@ type clearance struct {
 	errs     []error // by index: why one may not while the others do; nil if all may
 	pins     pins
 	reread   []bool // by index: the graph was not read under the pins
-	plan     Plan
-	crossing *crossing                                         // nil if nothing can be moved
-	emulate  func(ctx context.Context, index int) (Job, error) // makes the node run a platform that was not to need it
+	plan     plan.Plan
+	crossing *crossing                                              // nil if nothing can be moved
+	emulate  func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that was not to need it
 	limits   limits
 	isolate  bool // each platform gets cache mounts of its own
 	holding  bool // each job stays until the steps of all have run
@@ -121,7 +122,7 @@ func (l limits) enter(ctx context.Context, emulated bool) (leave func(), err err
 func (l limits) bound() bool { return l.all != nil || l.emulated != nil }
 
 // newLimits: --jobs bounds all solves. Without it all native ones work at once and as many emulated ones as the node has CPUs.
-func newLimits(req Request, plan Plan, cpus int) limits {
+func newLimits(req Request, plan plan.Plan, cpus int) limits {
 	if req.Jobs > 0 && req.Jobs < len(plan.Jobs) {
 		return limits{all: semaphore.NewWeighted(int64(req.Jobs))}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -101,12 +102,14 @@ func unmoved(v survey) moves {
 // cross finds what can be moved. What keeps it from finding out is no error: the steps stay where they are.
 func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) moves {
 	m := unmoved(v)
-	emulated := func(p platform.Platform) bool { return p.Architecture != "" && c.env.Node.mode(p, status) != Native }
+	emulated := func(p platform.Platform) bool {
+		return p.Architecture != "" && c.env.Node.Mode(p, status) != plan.Native
+	}
 	if c.req.Cross.Off() || !slices.ContainsFunc(runs(v.graphs), emulated) {
 		return m
 	}
 	x := &crossing{
-		choice: c.req.Cross, native: c.env.Node.Platforms[0], targets: c.targets, emulated: emulated, bases: make([]map[string]lookedAt, len(v.graphs)),
+		choice: c.req.Cross, native: c.env.Node.Native(), targets: c.targets, emulated: emulated, bases: make([]map[string]lookedAt, len(v.graphs)),
 		answers: make([]crossed, len(v.graphs)),
 	}
 	stays := make([][]cross.Stage, len(v.graphs))
@@ -129,9 +132,9 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 
 // emulate makes the node run a platform as its frontend wrote it, when what was moved of it did not do. One at a time: an emulator that two
 // platforms need is installed once.
-func (c clearing) emulate(stay []graph.Graph) func(context.Context, int) (Job, error) {
+func (c clearing) emulate(stay []graph.Graph) func(context.Context, int) (plan.Job, error) {
 	var turn sync.Mutex
-	return func(ctx context.Context, index int) (Job, error) {
+	return func(ctx context.Context, index int) (plan.Job, error) {
 		turn.Lock()
 		defer turn.Unlock()
 		one := c
@@ -139,13 +142,13 @@ func (c clearing) emulate(stay []graph.Graph) func(context.Context, int) (Job, e
 		graphs := stay[index : index+1]
 		status, err := one.env.Node.Probe(ctx, slices.Concat(one.targets, runs(graphs))...)
 		if err != nil {
-			return Job{}, c.unprobed(err)
+			return plan.Job{}, c.unprobed(err)
 		}
-		plan, found := one.emulators(ctx, graphs, status, true)
+		planned, found := one.emulators(ctx, graphs, status, true)
 		if len(found) > 0 {
-			return Job{}, found[0].Err
+			return plan.Job{}, found[0].Err
 		}
-		return plan.Jobs[0], nil
+		return planned.Jobs[0], nil
 	}
 }
 

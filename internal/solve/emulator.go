@@ -9,6 +9,7 @@ import (
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -16,7 +17,7 @@ import (
 // what its Err says; the rest is for a hint.
 type StepError struct {
 	Platform platform.Platform
-	Mode     Mode
+	Mode     plan.Mode
 	Emulator string // "qemu 7.2.22"; "" if there is none or it is not known
 	// Crashed: a program under an emulator died of a signal. Otherwise the kernel knew no way to start it.
 	Crashed bool
@@ -53,7 +54,7 @@ func (s *symptoms) see(msg *client.SolveStatus) {
 }
 
 // explained gives a solve's error its kind, if it has these symptoms.
-func (s *symptoms) explained(job Job, err error) error {
+func (s *symptoms) explained(job plan.Job, err error) error {
 	if err == nil {
 		return nil
 	}

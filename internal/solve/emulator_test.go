@@ -7,8 +7,7 @@ import (
 	"github.com/moby/buildkit/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
-	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -28,26 +27,26 @@ func TestAStepThatAnEmulatorBreaksIsTold(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		seen    *symptoms
-		mode    Mode
+		mode    plan.Mode
 		err     error
 		told    bool
 		crashed bool
 	}{
-		"QEMU says that it crashed":               {seen: said("qemu: uncaught target signal 11 (Segmentation fault)"), mode: Emulated, err: exit(1), told: true, crashed: true},
-		"it says so in two parts":                 {seen: said("qemu: uncaught tar", "get signal 4"), mode: Emulated, err: exit(1), told: true, crashed: true},
-		"status 139 under emulation":              {seen: said(), mode: Emulated, err: exit(139), told: true, crashed: true},
-		"status 139 as text":                      {seen: said(), mode: EmulatedBuilder, err: errors.New("process did not complete successfully: exit code: 139"), told: true, crashed: true},
-		"status 139 of a native program":          {seen: said(), mode: Native, err: exit(139)},
-		"status 1 under emulation":                {seen: said("make: error"), mode: Emulated, err: exit(1)},
-		"status 1390":                             {seen: said(), mode: Emulated, err: errors.New("exit code: 1390")},
-		"a program that does not start":           {seen: said("sh: ./x: Exec format error"), mode: Native, err: exit(126), told: true},
-		"busybox takes it for a script":           {seen: said("/x: line 1: syntax error: unexpected word (expecting \")\")"), mode: Cross, err: exit(2), told: true},
-		"the runtime says it":                     {seen: said(), mode: Emulated, err: errors.New("exec /bin/sh: exec format error"), told: true},
-		"a crash that the step lived through":     {seen: said("uncaught target signal 6"), mode: Emulated},
+		"QEMU says that it crashed":               {seen: said("qemu: uncaught target signal 11 (Segmentation fault)"), mode: plan.Emulated, err: exit(1), told: true, crashed: true},
+		"it says so in two parts":                 {seen: said("qemu: uncaught tar", "get signal 4"), mode: plan.Emulated, err: exit(1), told: true, crashed: true},
+		"status 139 under emulation":              {seen: said(), mode: plan.Emulated, err: exit(139), told: true, crashed: true},
+		"status 139 as text":                      {seen: said(), mode: plan.EmulatedBuilder, err: errors.New("process did not complete successfully: exit code: 139"), told: true, crashed: true},
+		"status 139 of a native program":          {seen: said(), mode: plan.Native, err: exit(139)},
+		"status 1 under emulation":                {seen: said("make: error"), mode: plan.Emulated, err: exit(1)},
+		"status 1390":                             {seen: said(), mode: plan.Emulated, err: errors.New("exit code: 1390")},
+		"a program that does not start":           {seen: said("sh: ./x: Exec format error"), mode: plan.Native, err: exit(126), told: true},
+		"busybox takes it for a script":           {seen: said("/x: line 1: syntax error: unexpected word (expecting \")\")"), mode: plan.Cross, err: exit(2), told: true},
+		"the runtime says it":                     {seen: said(), mode: plan.Emulated, err: errors.New("exec /bin/sh: exec format error"), told: true},
+		"a crash that the step lived through":     {seen: said("uncaught target signal 6"), mode: plan.Emulated},
 		"a failure before the platform was begun": {seen: said(), err: exit(139)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := tt.seen.explained(Job{Platform: arm64, Mode: tt.mode, Emulator: "qemu 7.2.22"}, tt.err)
+			err := tt.seen.explained(plan.Job{Platform: arm64, Mode: tt.mode, Emulator: "qemu 7.2.22"}, tt.err)
 			step, told := errors.AsType[*StepError](err)
 			if told != tt.told || told && step.Crashed != tt.crashed {
 				t.Errorf("got %#v", err)
@@ -56,16 +55,5 @@ func TestAStepThatAnEmulatorBreaksIsTold(t *testing.T) {
 				t.Errorf("the step's own error is lost: %v", err)
 			}
 		})
-	}
-}
-
-func TestThePlanNamesTheEmulatorThatTheProbeFound(t *testing.T) {
-	status := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated, Version: "7.2.22"}}}
-	node := Node{Name: "a", Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}}}
-	runs := graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Platform: arm64}}}
-	for want, g := range map[string]graph.Graph{"linux/arm64 on a: emulated (qemu 7.2.22)\n": runs, "linux/arm64 on a: cross\n": {}} {
-		if got := newPlan(node, []platform.Platform{arm64}, []graph.Graph{g}, status).String(); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -25,17 +26,13 @@ type Solver interface {
 
 // Node is a builder's node as a build sees it.
 type Node struct {
-	Name   string
+	plan.Node
 	Solver Solver
 	// OnHost: the node is on the network of the engine's host. HostChosen: the user has asked for that by itself, and not only to reach
 	// a registry there, so that Dockerfiles may fetch from the host.
 	OnHost, HostChosen bool
 	// Blobs reads what the node's own store has: the layers of images that were exported to this machine.
 	Blobs Blobs
-	// Platforms as BuildKit reports them; the first is the node's own.
-	Platforms []platform.Platform
-	// CPUs of the node: so many emulated solves work at a time. 0 means not known, and no bound.
-	CPUs int
 	// Probe finds out how the kernel behind the node runs programs for the platforms. It is asked only when one of them has
 	// another architecture than the node.
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
@@ -49,7 +46,7 @@ type Progress interface {
 	// messages about work for all of them.
 	Status(platform.Platform, *client.SolveStatus)
 	// Cleared tells the plan, once, before anything is built.
-	Cleared(Plan)
+	Cleared(plan.Plan)
 	// Note is one line for the user.
 	Note(string)
 }

@@ -223,7 +223,7 @@ func (a archived) place(ctx context.Context) error {
 // dockerImages name the images for an archive that has no index, as a classic engine has them: the node's own platform (else the
 // first) has the names themselves, the others have their platform behind the tag.
 func (f *finisher) dockerImages(children []child, names []reference.NamedTagged) ([]layout.DockerImage, error) {
-	own := max(0, slices.IndexFunc(children, func(c child) bool { return platform.Equal(c.platform, f.env.Node.Platforms[0]) }))
+	own := max(0, slices.IndexFunc(children, func(c child) bool { return platform.Equal(c.platform, f.env.Node.Native()) }))
 	images := make([]layout.DockerImage, len(children))
 	for i, c := range children {
 		images[i] = layout.DockerImage{Manifest: c.image.Descriptor}

@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -55,7 +56,9 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	w.env = Env{
 		Registry: manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}),
 		Client:   "test", Progress: w.progress,
-		Node: Node{Name: "default", Solver: w.Builder, Blobs: w.Builder, Platforms: w.Platforms, CPUs: 2, Probe: w.probe, Install: w.install},
+		Node: Node{
+			Node: plan.Node{Name: "default", Platforms: w.Platforms, CPUs: 2}, Solver: w.Builder, Blobs: w.Builder, Probe: w.probe, Install: w.install,
+		},
 	}
 	return w
 }

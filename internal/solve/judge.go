@@ -155,7 +155,7 @@ func (c clearing) missingBases(ctx context.Context, v survey) []Finding {
 	var found []Finding
 	for _, l := range v.lacks {
 		o := c.env.Node.offers(ctx, v.gw, l.name, l.digest)
-		wanted, instead := l.wanted(c.env.Node.Platforms[0]), "leave it out of --platform"
+		wanted, instead := l.wanted(c.env.Node.Native()), "leave it out of --platform"
 		if !slices.EqualFunc(wanted, l.platforms, platform.Equal) {
 			instead = "another --platform in that line"
 		}

@@ -10,12 +10,13 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Outlook is what a build would do, and what would be in its way.
 type Outlook struct {
-	Plan Plan
+	Plan plan.Plan
 	// Unread are platforms whose Dockerfile could not be read: what the plan says of them is nothing.
 	Unread []platform.Platform
 	// Installs are the platforms that an emulator would be installed for.
@@ -141,7 +142,7 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 func (l *look) missing(o *Outlook) {
 	var never []platform.Platform
 	for _, p := range o.Plan.Missing() {
-		if p.Architecture == l.env.Node.Platforms[0].Architecture {
+		if p.Architecture == l.env.Node.Native().Architecture {
 			never = append(never, p)
 		} else {
 			o.Installs = append(o.Installs, p)
@@ -153,15 +154,15 @@ func (l *look) missing(o *Outlook) {
 }
 
 // hintsFor is what hints are looked for in. size may be nil: it walks the context.
-func (c clearing) hintsFor(plan Plan, graphs []graph.Graph, isolated bool, size func([]string) int64) hints.Build {
+func (c clearing) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool, size func([]string) int64) hints.Build {
 	build := hints.Build{Isolated: isolated, Args: c.req.BuildArgs, Size: size}
-	if len(plan.Jobs) < len(graphs) {
+	if len(planned.Jobs) < len(graphs) {
 		return hints.Build{}
 	}
 	for i, g := range graphs {
 		p := hints.Platform{Platform: c.targets[i], Graph: g, Target: c.req.target(c.targets[i])}
-		for d, program := range plan.Programs {
-			if program.Emulated || plan.Jobs[i].Mode == Impossible && !c.env.Node.runsNow(program.Platform) {
+		for d, program := range planned.Programs {
+			if program.Emulated || planned.Jobs[i].Mode == plan.Impossible && !c.env.Node.RunsUnasked(program.Platform) {
 				if p.Emulated == nil {
 					p.Emulated = hints.Steps{}
 				}
@@ -173,17 +174,12 @@ func (c clearing) hintsFor(plan Plan, graphs []graph.Graph, isolated bool, size 
 	return build
 }
 
-// runsNow: for sure, without a question.
-func (n Node) runsNow(p platform.Platform) bool {
-	return p.Architecture == "" || p.Architecture == n.Platforms[0].Architecture
-}
-
 // importantRules are those of hints that a build says before it begins: what makes images that do not work, or that is not what is written. The
 // others are for who asks.
 var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
 
 // important are the hints of those rules.
-func (c clearing) important(plan Plan, graphs []graph.Graph) (lines []string) {
+func (c clearing) important(plan plan.Plan, graphs []graph.Graph) (lines []string) {
 	if len(c.targets) < 2 {
 		return nil
 	}

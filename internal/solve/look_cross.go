@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -26,7 +27,7 @@ type PlannedStage struct {
 }
 
 // plannedStages are those of all platforms, in the order of the Dockerfile's lines.
-func plannedStages(plan Plan, targets []platform.Platform) []PlannedStage {
+func plannedStages(plan plan.Plan, targets []platform.Platform) []PlannedStage {
 	var stages []PlannedStage
 	for i, moved := range plan.Moved {
 		for _, s := range moved.Stages {
@@ -50,7 +51,7 @@ func (s PlannedStage) same(o PlannedStage) bool {
 }
 
 // trusting are hints to what was moved on trust, since it may have a platform built twice.
-func trusting(plan Plan, targets []platform.Platform) []hints.Hint {
+func trusting(plan plan.Plan, targets []platform.Platform) []hints.Hint {
 	var all []hints.Hint
 	for i, moved := range plan.Moved {
 		for _, s := range moved.Stages {
@@ -65,20 +66,9 @@ func trusting(plan Plan, targets []platform.Platform) []hints.Hint {
 	return all
 }
 
-// recipes are the recipes by which steps are moved, by the steps' digests in what is solved.
-func (p Plan) recipes() map[digest.Digest]string {
-	all := map[digest.Digest]string{}
-	for _, moved := range p.Moved {
-		for _, s := range moved.Steps {
-			all[s.Digest] = s.Recipe
-		}
-	}
-	return all
-}
-
 // betterThan leaves out the hints that something is compiled under an emulator, where what is said of its stage says more about it: why a
 // recipe does not move it, and what to do. graphs are those before anything was moved.
-func betterThan(all []hints.Hint, plan Plan, graphs []graph.Graph) []hints.Hint {
+func betterThan(all []hints.Hint, plan plan.Plan, graphs []graph.Graph) []hints.Hint {
 	type place struct {
 		file string
 		line int

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -120,5 +121,5 @@ func (h heardProgress) Status(p platform.Platform, msg *client.SolveStatus) {
 type unseenProgress struct{}
 
 func (unseenProgress) Status(platform.Platform, *client.SolveStatus) {}
-func (unseenProgress) Cleared(Plan)                                  {}
+func (unseenProgress) Cleared(plan.Plan)                             {}
 func (unseenProgress) Note(string)                                   {}

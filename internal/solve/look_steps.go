@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -23,7 +24,7 @@ type PlannedStep struct {
 	// Text is the instruction, with its variables' values where the frontend has put them.
 	Text string
 	// Runs is how its program runs: Native, Cross by a Recipe, Emulated, EmulatedBuilder or Impossible; "" if it runs none.
-	Runs   Mode
+	Runs   plan.Mode
 	Recipe string
 	// On is the platform that its program runs on; zero if it runs none, or the builder's own without saying so.
 	On platform.Platform
@@ -33,14 +34,14 @@ type PlannedStep struct {
 
 // plannedSteps are those of the graphs that a Dockerfile has, in the order of its lines. What would be emulated once an emulator is
 // installed is said to be emulated.
-func plannedSteps(plan Plan, targets []platform.Platform, graphs []graph.Graph, installs []platform.Platform) []PlannedStep {
+func plannedSteps(plan plan.Plan, targets []platform.Platform, graphs []graph.Graph, installs []platform.Platform) []PlannedStep {
 	type key struct {
 		program    digest.Digest
 		file, text string
 		line       int
 	}
 	var steps []PlannedStep
-	at, recipes := map[key]int{}, plan.recipes()
+	at, recipes := map[key]int{}, plan.Recipes()
 	for i, g := range graphs {
 		for _, s := range writtenSteps(g) {
 			p := PlannedStep{File: s.File, Line: s.Line, Stage: s.Stage, Text: instruction(s.Name)}
@@ -86,13 +87,13 @@ func writtenSteps(g graph.Graph) (written []graph.Step) {
 }
 
 // runs says how the step's program runs. Its Recipe is known.
-func (p *PlannedStep) runs(s graph.Step, plan Plan, installs []platform.Platform) {
-	p.On, p.Runs = s.Platform, plan.Programs[s.Digest].Mode
+func (p *PlannedStep) runs(s graph.Step, planned plan.Plan, installs []platform.Platform) {
+	p.On, p.Runs = s.Platform, planned.Programs[s.Digest].Mode
 	switch {
 	case p.Recipe != "":
-		p.Runs = Cross
+		p.Runs = plan.Cross
 	case platform.Contains(installs, p.On):
-		p.Runs = Emulated
+		p.Runs = plan.Emulated
 	}
 }
 

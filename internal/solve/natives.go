@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
 
 // natives know what becomes of the steps of a build's platforms that run natively: a step that was moved and has failed has not failed
@@ -83,7 +84,7 @@ func (n *natives) see(index int, msg *client.SolveStatus) {
 func (n *natives) ends(index int) { n.tell(index, func(of *native) { of.over = true }) }
 
 // failed waits until a step has failed on a native platform with this error, or cannot any more; with the end of ctx it is false.
-func (n *natives) failed(ctx context.Context, plan Plan, s graph.Step, err string) bool {
+func (n *natives) failed(ctx context.Context, plan plan.Plan, s graph.Step, err string) bool {
 	for {
 		n.mu.Lock()
 		failed, open := n.ask(plan, writtenAt(s), err)
@@ -104,9 +105,9 @@ func (n *natives) failed(ctx context.Context, plan Plan, s graph.Step, err strin
 }
 
 // ask tells whether a step has failed with this error, and if not, whether it still may.
-func (n *natives) ask(plan Plan, at written, err string) (failed, open bool) {
-	for i, job := range plan.Jobs {
-		if job.Mode != Native {
+func (n *natives) ask(planned plan.Plan, at written, err string) (failed, open bool) {
+	for i, job := range planned.Jobs {
+		if job.Mode != plan.Native {
 			continue
 		}
 		of := n.solves[i]

@@ -50,7 +50,7 @@ func (n Node) offers(ctx context.Context, gw gateway.Client, name string, d dige
 	}
 	if len(index.Manifests) == 0 {
 		o.single = true
-		if p := imagePlatform(ctx, gw, name+"@"+d.String(), n.Platforms[0]); p.Architecture != "" {
+		if p := imagePlatform(ctx, gw, name+"@"+d.String(), n.Native()); p.Architecture != "" {
 			o.platforms = []platform.Platform{p}
 		}
 		return o

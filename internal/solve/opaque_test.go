@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
 
 func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
@@ -22,7 +23,7 @@ func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
 			change(w)
 			rep := w.mustRun()
 			for _, p := range rep.Platforms[1:] { // of which nobody knows that they run nothing
-				if p.Mode != Emulated {
+				if p.Mode != plan.Emulated {
 					t.Errorf("%v: %s", p.Platform, p.Mode)
 				}
 			}

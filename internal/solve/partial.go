@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -20,10 +21,10 @@ func (r Request) optional(p platform.Platform) bool {
 
 // install makes the node run what a plan lacks. Where that cannot be had for all, it is tried without what optional platforms need:
 // an emulator that nobody offers must not keep the others away.
-func (c clearing) install(ctx context.Context, plan Plan) error {
-	missing := plan.Missing()
+func (c clearing) install(ctx context.Context, planned plan.Plan) error {
+	missing := planned.Missing()
 	err := c.env.Node.Install(ctx, missing)
-	needed := plan.missing(func(j Job) bool { return !c.req.optional(j.Platform) })
+	needed := planned.MissingOf(func(j plan.Job) bool { return !c.req.optional(j.Platform) })
 	if err != nil && len(needed) > 0 && len(needed) < len(missing) {
 		if again := c.env.Node.Install(ctx, needed); again != nil {
 			return again
@@ -34,7 +35,7 @@ func (c clearing) install(ctx context.Context, plan Plan) error {
 
 // spare leaves what refuses a build to the platforms that it is about, by their index, if the build can do without all of them. What is
 // left is an error.
-func (c clearing) spare(plan Plan, found []Finding) (errs []error, _ error) {
+func (c clearing) spare(planned plan.Plan, found []Finding) (errs []error, _ error) {
 	found = slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Hint })
 	required := func(p platform.Platform) bool { return !c.req.optional(p) }
 	refused := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
@@ -54,8 +55,8 @@ func (c clearing) spare(plan Plan, found []Finding) (errs []error, _ error) {
 			}
 			errs[i] = f.Err
 			if cannot, ok := errors.AsType[*CannotRunError](f.Err); ok {
-				missing := Plan{Jobs: plan.Jobs[i : i+1]}.Missing()
-				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: plan.Jobs[i].ForTests, Err: cannot.Err}
+				missing := plan.Plan{Jobs: planned.Jobs[i : i+1]}.Missing()
+				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: planned.Jobs[i].ForTests, Err: cannot.Err}
 			}
 		}
 	}

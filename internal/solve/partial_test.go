@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -85,7 +86,7 @@ func TestAPlatformThatCannotBeRunIsSaidOnceHoweverManyStepsItHas(t *testing.T) {
 	w.kernel, w.req.KeepEmulators = map[string]emulation.Mode{"arm": emulation.Emulated}, true
 	missing := w.mustRun().Missing()
 	var cannot *CannotRunError
-	if len(missing) != 1 || missing[0].Mode != Impossible || !errors.As(missing[0].Err, &cannot) || !cmp.Equal([]string{"linux/arm64"}, formatted(cannot.Platforms)) {
+	if len(missing) != 1 || missing[0].Mode != plan.Impossible || !errors.As(missing[0].Err, &cannot) || !cmp.Equal([]string{"linux/arm64"}, formatted(cannot.Platforms)) {
 		t.Errorf("missing are %+v", missing)
 	}
 }

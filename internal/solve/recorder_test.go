@@ -5,6 +5,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -34,7 +35,7 @@ func (r *recorder) Status(p platform.Platform, s *client.SolveStatus) {
 	r.messages = append(r.messages, s)
 }
 
-func (r *recorder) Cleared(p Plan) {
+func (r *recorder) Cleared(p plan.Plan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.plans = append(r.plans, p.String())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -46,7 +47,7 @@ func (r Report) Missing() (missing []PlatformReport) {
 type PlatformReport struct {
 	Platform platform.Platform
 	Node     string
-	Mode     Mode
+	Mode     plan.Mode
 	// Emulator is what emulates an Emulated platform: "qemu 7.2.22". "" if it is not known.
 	Emulator string
 	// Seconds that the platform's solve took, its push included, its waiting for a turn not.

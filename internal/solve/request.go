@@ -116,7 +116,7 @@ func (r Request) Repositories() []reference.Named {
 // targets are the platforms that are built for, in canonical order.
 func (r Request) targets(node Node) []platform.Platform {
 	if len(r.Platforms) == 0 {
-		return []platform.Platform{node.Platforms[0]}
+		return []platform.Platform{node.Native()}
 	}
 	return slices.SortedFunc(slices.Values(r.Platforms), platform.Compare)
 }

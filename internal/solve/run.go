@@ -118,7 +118,7 @@ func newClearing(ctx context.Context, req Request, env Env, targets []platform.P
 	c.preflight = sync.OnceValue(func() error { return preflight(ctx) })
 	c.probe = sync.OnceValues(func() (emulation.Status, error) { return env.Node.Probe(ctx, targets...) })
 	go func() { _ = c.preflight() }()
-	if env.Node.foreign(targets) && req.Source.MayRun() || env.Node.foreign(req.tested(targets)) {
+	if env.Node.Foreign(targets...) && req.Source.MayRun() || env.Node.Foreign(req.tested(targets)...) {
 		go func() { _, _ = c.probe() }()
 	}
 	return c

@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -31,7 +32,7 @@ type solved struct {
 	clock    clock
 	def      *llb.Definition // what it solved; nil if there was nothing to do
 	cross    Crossing
-	job      *Job // how it was made, if not as planned
+	job      *plan.Job // how it was made, if not as planned
 }
 
 // solve is one platform's way through BuildKit.
@@ -62,14 +63,14 @@ type solve struct {
 	stays    graph.Graph // as the frontend wrote it, before steps were moved
 	moved    cross.Moved // what of it runs on the node's own platform
 	back     string      // why nothing is moved any more; "" if it may be
-	job      *Job        // how the platform is made, if not as planned
+	job      *plan.Job   // how the platform is made, if not as planned
 }
 
 // recorded is the one of the targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
 // and before it answers, which is up to half the time of a build from cache (make bench), so one record must do. It is also what
 // BuildKit's list of running builds has, so it is the platform that likely takes longest: one that is not the node's own.
 func recorded(node Node, targets []platform.Platform) int {
-	return max(0, slices.IndexFunc(targets, func(t platform.Platform) bool { return node.foreign([]platform.Platform{t}) }))
+	return max(0, slices.IndexFunc(targets, func(t platform.Platform) bool { return node.Foreign(t) }))
 }
 
 // run builds and exports the platform. It never returns before it has reported to the conductor and left it.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -31,23 +32,18 @@ func (r Request) testsOf(p platform.Platform) []smoke.Test {
 }
 
 // planOf is the plan in which a job is impossible also if the engine cannot run its tests, where BuildKit's own emulator is of no use.
-func (c clearing) planOf(graphs []graph.Graph, status emulation.Status) Plan {
-	plan := newPlan(c.env.Node, c.targets, graphs, status)
-	for i := range plan.Jobs {
-		j := &plan.Jobs[i]
-		mode := c.env.Node.mode(j.Platform, status)
-		if len(c.req.testsOf(j.Platform)) == 0 || mode != Impossible && mode != EmulatedBuilder {
+func (c clearing) planOf(graphs []graph.Graph, status emulation.Status) plan.Plan {
+	planned := plan.New(c.env.Node.Node, c.targets, graphs, status)
+	for i := range planned.Jobs {
+		j := &planned.Jobs[i]
+		mode := c.env.Node.Mode(j.Platform, status)
+		if len(c.req.testsOf(j.Platform)) == 0 || mode != plan.Impossible && mode != plan.EmulatedBuilder {
 			continue
 		}
 		j.ForTests = len(j.Missing) == 0
-		j.Mode, j.Missing = Impossible, append(j.Missing, j.Platform)
+		j.Mode, j.Missing = plan.Impossible, append(j.Missing, j.Platform)
 	}
-	return plan
-}
-
-// lacksForTests tells whether what the plan lacks is needed by tests only.
-func (p Plan) lacksForTests() bool {
-	return !slices.ContainsFunc(p.Jobs, func(j Job) bool { return len(j.Missing) > 0 && !j.ForTests })
+	return planned
 }
 
 // openBench prepares the engine for the tests; nil if there are none. What they bring there stays until they are cleared away, at the

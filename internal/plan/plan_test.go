@@ -1,4 +1,4 @@
-package solve
+package plan
 
 import (
 	"testing"
@@ -22,14 +22,26 @@ func TestThePlanKnowsWhichProgramsAnEmulatorRuns(t *testing.T) {
 			{Digest: digest.Digest(name), Kind: graph.Exec, Platform: own, File: "Dockerfile", Line: 7},
 		}}
 	}
-	plan := newPlan(node, []platform.Platform{arm64, arm}, []graph.Graph{steps(arm64, "arm64"), steps(arm, "arm")}, status)
+	p := New(node, []platform.Platform{arm64, arm}, []graph.Graph{steps(arm64, "arm64"), steps(arm, "arm")}, status)
 	want := map[digest.Digest]bool{"tool": false, "arm64": true, "arm": true}
-	if len(plan.Programs) != len(want) {
-		t.Errorf("%+v", plan.Programs)
+	if len(p.Programs) != len(want) {
+		t.Errorf("%+v", p.Programs)
 	}
 	for d, emulated := range want {
-		if p, ok := plan.Programs[d]; !ok || p.Emulated != emulated || d != "tool" && p.Line != 7 {
-			t.Errorf("%s: %+v, %t", d, p, ok)
+		if got, ok := p.Programs[d]; !ok || got.Emulated != emulated || d != "tool" && got.Line != 7 {
+			t.Errorf("%s: %+v, %t", d, got, ok)
+		}
+	}
+}
+
+func TestThePlanNamesTheEmulatorThatTheProbeFound(t *testing.T) {
+	arm64 := platform.Platform{OS: "linux", Architecture: "arm64"}
+	status := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated, Version: "7.2.22"}}}
+	node := Node{Name: "a", Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}}}
+	runs := graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Platform: arm64}}}
+	for want, g := range map[string]graph.Graph{"linux/arm64 on a: emulated (qemu 7.2.22)\n": runs, "linux/arm64 on a: cross\n": {}} {
+		if got := New(node, []platform.Platform{arm64}, []graph.Graph{g}, status).String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

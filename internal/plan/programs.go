@@ -1,4 +1,4 @@
-package solve
+package plan
 
 import (
 	"github.com/opencontainers/go-digest"
@@ -22,7 +22,7 @@ func (n Node) programs(graphs []graph.Graph, status emulation.Status) map[digest
 			if s.Kind == graph.Exec {
 				mode := Native
 				if s.Platform.Architecture != "" {
-					mode = n.mode(s.Platform, status)
+					mode = n.Mode(s.Platform, status)
 				}
 				all[s.Digest] = Program{Step: s, Emulated: mode.Emulated(), Mode: mode}
 			}

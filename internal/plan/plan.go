@@ -1,4 +1,6 @@
-package solve
+// Package plan says how each platform of a build is made, and on which node: natively, by a cross build, under an emulator, or not at all. It decides from
+// the graphs that frontends gave and from what nodes were found to run; it asks nobody and changes nothing.
+package plan
 
 import (
 	"fmt"
@@ -67,10 +69,10 @@ func (p Plan) String() string {
 }
 
 // Missing are the platforms that no job can run, each once, in canonical order.
-func (p Plan) Missing() []platform.Platform { return p.missing(func(Job) bool { return true }) }
+func (p Plan) Missing() []platform.Platform { return p.MissingOf(func(Job) bool { return true }) }
 
-// missing are those of some jobs.
-func (p Plan) missing(of func(Job) bool) []platform.Platform {
+// MissingOf are those of some jobs.
+func (p Plan) MissingOf(of func(Job) bool) []platform.Platform {
 	var all []platform.Platform
 	for _, j := range p.Jobs {
 		if of(j) {
@@ -81,18 +83,34 @@ func (p Plan) missing(of func(Job) bool) []platform.Platform {
 	return slices.CompactFunc(all, platform.Equal)
 }
 
-// newPlan decides, for each platform, from its graph and from what the node runs. A platform whose graph could not be read (it
+// LacksForTests reports whether only tests need what the plan lacks.
+func (p Plan) LacksForTests() bool {
+	return !slices.ContainsFunc(p.Jobs, func(j Job) bool { return len(j.Missing) > 0 && !j.ForTests })
+}
+
+// Recipes are the recipes by which steps are moved, by the steps' digests in what is solved.
+func (p Plan) Recipes() map[digest.Digest]string {
+	all := map[digest.Digest]string{}
+	for _, moved := range p.Moved {
+		for _, s := range moved.Steps {
+			all[s.Digest] = s.Recipe
+		}
+	}
+	return all
+}
+
+// New decides, for each platform, from its graph and from what the node runs. A platform whose graph could not be read (it
 // failed already) counts as native: it asks for nothing.
-func newPlan(node Node, targets []platform.Platform, graphs []graph.Graph, status emulation.Status) Plan {
+func New(node Node, targets []platform.Platform, graphs []graph.Graph, status emulation.Status) Plan {
 	var p Plan
 	for i, target := range targets {
 		job := Job{Node: node.Name, Platform: target, Mode: Cross}
-		if node.runsNatively(target, status) {
+		if node.RunsNatively(target, status) {
 			job.Mode = Native
 		}
 		for _, run := range graphs[i].Runs() {
-			job.Mode = worse(job.Mode, node.mode(run, status))
-			if node.mode(run, status) == Impossible {
+			job.Mode = worse(job.Mode, node.Mode(run, status))
+			if node.Mode(run, status) == Impossible {
 				job.Missing = append(job.Missing, run)
 			}
 		}
@@ -111,40 +129,8 @@ func worse(a, b Mode) Mode {
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }
 
-func (n Node) mode(p platform.Platform, status emulation.Status) Mode {
-	if n.runsNatively(p, status) {
-		return Native
-	}
-	if n.Platforms[0].Architecture == p.Architecture {
-		return Impossible // a variant that this processor lacks (amd64/v4, say): no emulator helps its own architecture
-	}
-	switch status.Mode(p) {
-	case emulation.Native:
-		return Native
-	case emulation.Emulated:
-		return Emulated
-	case emulation.Builder:
-		return EmulatedBuilder
-	}
-	return Impossible
-}
-
-// runsNatively: the node's own architecture needs no probe. Its variants do: BuildKit lists those that the processor has.
-func (n Node) runsNatively(p platform.Platform, status emulation.Status) bool {
-	own := n.Platforms[0]
-	if own.Architecture == p.Architecture && own.OS == p.OS {
-		return p.Variant == own.Variant || platform.Contains(n.Platforms, p)
-	}
-	return own.OS == p.OS && status.Mode(p) == emulation.Native
-}
-
-// foreign tells whether one of the platforms has another architecture than the node, so that a probe is worth its time.
-func (n Node) foreign(ps []platform.Platform) bool {
-	return slices.ContainsFunc(ps, func(p platform.Platform) bool { return p.Architecture != n.Platforms[0].Architecture })
-}
-
-// runsShared tells whether a program is run for two or more of the graphs at once.
-func runsShared(graphs []graph.Graph, shared map[digest.Digest]int) bool {
+// RunsShared reports whether a program is run for two or more of the graphs at once.
+func RunsShared(graphs []graph.Graph, shared map[digest.Digest]int) bool {
 	for _, g := range graphs {
 		for _, s := range g.Steps {
 			if s.Kind == graph.Exec && shared[s.Digest] > 1 {
