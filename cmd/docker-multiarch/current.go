@@ -13,6 +13,7 @@ import (
 	"github.com/gofrs/flock"
 
 	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
 // builderVariable names the builder where --builder does not.
@@ -60,18 +61,7 @@ func (w *world) writeChosen(c chosenBuilders) error {
 	if err := os.MkdirAll(w.stateDir(), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(w.stateDir(), ".builders-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), w.chosenFile())
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return atomicfile.WriteFile(w.chosenFile(), append(data, '\n'), 0o600)
 }
 
 // builderFor is the builder to use: named, else by the environment, else as chosen with `builder use`, else the default one.

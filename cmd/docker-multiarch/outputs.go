@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
 // flagFile is a file that a flag asks for.
@@ -52,11 +54,7 @@ func checkOutput(name string) error {
 			return err
 		}
 	}
-	f, err := beside(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	return atomicfile.Check(name)
 }
 
 // removeOutputs removes the files of an earlier run, so that a build that fails leaves no result that looks like its own.
@@ -125,26 +123,5 @@ func replaceFile(name string, data []byte) error {
 		_, err = f.Write(data)
 		return errors.Join(err, f.Close())
 	}
-	f, err := beside(name)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the error that matters is the first
-	}
-	return err
-}
-
-// beside makes a file that is to get the name later.
-func beside(name string) (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-")
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		path.Path = name
-	}
-	return f, err
+	return atomicfile.WriteFile(name, data, 0o644)
 }

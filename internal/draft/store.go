@@ -15,6 +15,8 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/gofrs/flock"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
 // Store is the directory of the drafts; it is made when it is first written to.
@@ -160,18 +162,7 @@ func (s Store) write(list reference.NamedTagged, d *Draft) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(s.Dir, ".draft-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), s.path(list))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return atomicfile.WriteFile(s.path(list), append(data, '\n'), 0o600)
 }
 
 // putAside renames a file that is no draft; earlier ones keep their names.

@@ -4,7 +4,6 @@
 package kept
 
 import (
-	"cmp"
 	"io"
 	"io/fs"
 	"os"
@@ -12,13 +11,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
 // abandoned is how old a file gets that somebody began to write.
 const abandoned = time.Hour
-
-// begun is what the names of files begin with that are being written.
-const begun = "new-"
 
 // Folder is where files are kept. The zero Folder keeps nothing.
 type Folder struct {
@@ -66,17 +64,9 @@ func (f Folder) Put(name string, data []byte) {
 	if f.Dir == "" || int64(len(data)) > min(f.Each, f.Max) || os.MkdirAll(f.Dir, 0o750) != nil {
 		return
 	}
-	file, err := os.CreateTemp(f.Dir, begun+"*"+f.Suffix)
-	if err != nil {
-		return
+	if atomicfile.WriteFile(f.path(name), data, 0o600) == nil {
+		f.prune()
 	}
-	_, err = file.Write(data)
-	err = cmp.Or(err, file.Close())
-	if err != nil || os.Rename(file.Name(), f.path(name)) != nil {
-		_ = os.Remove(file.Name())
-		return
-	}
-	f.prune()
 }
 
 // prune removes the least recently used files until the others fit.
@@ -89,22 +79,23 @@ func (f Folder) prune() {
 	total := int64(0)
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(e.Name(), f.Suffix) {
-			continue
+		switch {
+		case err != nil || !info.Mode().IsRegular():
+		case strings.HasPrefix(e.Name(), atomicfile.Prefix):
+			if time.Since(info.ModTime()) > abandoned {
+				_ = os.Remove(filepath.Join(f.Dir, e.Name()))
+			}
+		case strings.HasSuffix(e.Name(), f.Suffix):
+			total += info.Size()
+			files = append(files, info)
 		}
-		if strings.HasPrefix(e.Name(), begun) && time.Since(info.ModTime()) > abandoned {
-			_ = os.Remove(filepath.Join(f.Dir, e.Name()))
-			continue
-		}
-		total += info.Size()
-		files = append(files, info)
 	}
 	slices.SortFunc(files, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
 	for _, info := range files {
 		if total <= f.Max {
 			return
 		}
-		if !strings.HasPrefix(info.Name(), begun) && os.Remove(filepath.Join(f.Dir, info.Name())) == nil {
+		if os.Remove(filepath.Join(f.Dir, info.Name())) == nil {
 			total -= info.Size()
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/kept"
 )
 
@@ -46,7 +47,7 @@ func TestTheLeastRecentlyUsedGoes(t *testing.T) {
 		f.Put(name, []byte(strings.Repeat("x", 10)))
 		aged(t, filepath.Join(f.Dir, name+".thing"), time.Duration(10-i)*time.Hour)
 	}
-	other, stale := filepath.Join(f.Dir, "of others"), filepath.Join(f.Dir, "new-1.thing")
+	other, stale := filepath.Join(f.Dir, "of others"), filepath.Join(f.Dir, atomicfile.Prefix+"1")
 	for _, file := range []string{other, stale} {
 		if err := os.WriteFile(file, make([]byte, 100), 0o600); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
@@ -176,28 +178,21 @@ func (d *folder) blob(ctx context.Context, desc ocispecs.Descriptor) error {
 	if err := d.mkdir(filepath.Dir(name)); err != nil {
 		return err
 	}
-	return d.rename(name, 0o444, func(w *os.File) error { return copyBlob(ctx, w, desc, d.blobs) })
+	return d.write(name, 0o444, func(w io.Writer) error { return copyBlob(ctx, w, desc, d.blobs) })
 }
 
 func (d *folder) put(name string, body []byte) error {
-	return d.rename(d.file(name), 0o644, func(w *os.File) error {
+	return d.write(d.file(name), 0o644, func(w io.Writer) error {
 		_, err := w.Write(body)
 		return err
 	})
 }
 
-// rename writes a file beside its place and moves it there.
-func (d *folder) rename(name string, mode os.FileMode, write func(*os.File) error) error {
-	staged, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(write(staged), staged.Chmod(mode), staged.Close()); err != nil {
-		return errors.Join(err, os.Remove(staged.Name()))
-	}
+// write writes a file, and remembers one that was not there.
+func (d *folder) write(name string, mode os.FileMode, write func(io.Writer) error) error {
 	_, missing := os.Lstat(name)
-	if err := os.Rename(staged.Name(), name); err != nil {
-		return errors.Join(err, os.Remove(staged.Name()))
+	if err := atomicfile.Write(name, mode, write); err != nil {
+		return err
 	}
 	if missing != nil {
 		d.made = append(d.made, name)
