@@ -41,7 +41,6 @@ package container
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -107,9 +106,3 @@ func CheckName(name string) error {
 }
 
 func volumeName(container string) string { return container + "-state" }
-
-// shortID makes an ID readable in a message.
-func shortID(id string) string {
-	id = strings.TrimPrefix(id, "sha256:")
-	return id[:min(12, len(id))]
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/client/pkg/stringid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -278,7 +279,7 @@ func (k *keeper) recreate(ctx context.Context, todo step, have observed) error {
 // awaitGone waits until a container that is being removed is gone.
 func (k *keeper) awaitGone(ctx context.Context, have observed) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, k.spec.StartWait,
-		fmt.Errorf("its old container is still being removed after %s: try \"docker rm -f %s\"", k.spec.StartWait, shortID(have.ID)))
+		fmt.Errorf("its old container is still being removed after %s: try \"docker rm -f %s\"", k.spec.StartWait, stringid.TruncateID(have.ID)))
 	defer cancel()
 	for pause := newPause(); ; {
 		_, found, err := k.eng.InspectContainer(ctx, have.ID)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/stringid"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
@@ -107,7 +108,7 @@ func TestABuilderThatDoesNotRunIsStarted(t *testing.T) {
 		w.fake.Set(defaultContainer, func(c *enginetest.Container) { c.Status = state })
 		w.mustEnsure(t, Spec{})
 		if c := w.only(t); c.ID != id || c.Status != container.StateRunning {
-			t.Errorf("%s: the container is %s, %s", state, shortID(c.ID), c.Status)
+			t.Errorf("%s: the container is %s, %s", state, stringid.TruncateID(c.ID), c.Status)
 		}
 	}
 }

@@ -1,10 +1,13 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/moby/moby/client/pkg/stringid"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -34,7 +37,7 @@ func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string
 	var local imageFacts
 	switch {
 	case untrusted:
-		say(fmt.Sprintf("nothing shows that the local %s (%s) was pulled from %s: pulling", ref, shortID(id), trust.Repository(ref)))
+		say(fmt.Sprintf("nothing shows that the local %s (%s) was pulled from %s: pulling", ref, stringid.TruncateID(id), trust.Repository(ref)))
 	case id == "":
 		say("pulling " + ref)
 	default:
@@ -110,7 +113,7 @@ func examineImage(ctx context.Context, eng *engine.Engine, ref, id string, known
 	lines := strings.Split(strings.TrimSpace(string(res.Stdout)), "\n")
 	if facts.Version = versionOf(lines[0]); res.ExitCode != 0 || facts.Version == "" {
 		said := strings.TrimSpace(string(res.Stderr))
-		return imageFacts{}, fmt.Errorf("image %q is no BuildKit image: \"buildkitd --version\" failed: %w", ref, errors.New(orNone(said)))
+		return imageFacts{}, fmt.Errorf("image %q is no BuildKit image: \"buildkitd --version\" failed: %w", ref, errors.New(cmp.Or(said, "none")))
 	}
 	facts.Bridge = len(lines) > 1 && lines[1] == "bridge"
 	return facts, nil

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/moby/moby/client/pkg/stringid"
 )
 
 // runDir is where buildkitd makes its socket, below the container's root.
@@ -99,7 +101,7 @@ func openInside(id string, pid int, path string) (*os.File, error) {
 		return nil, err
 	}
 	if !strings.Contains(string(groups), id) {
-		return nil, fmt.Errorf("process %d is not container %s", pid, shortID(id))
+		return nil, fmt.Errorf("process %d is not container %s", pid, stringid.TruncateID(id))
 	}
 	return root.Open(path)
 }

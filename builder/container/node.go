@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
 	}
 	if res.ExitCode != 0 {
 		said := strings.TrimSpace(string(res.Stderr))
-		return res.Stdout, fmt.Errorf("builder %q: a script ended with status %d: %w", n.Builder, res.ExitCode, errors.New(orNone(said)))
+		return res.Stdout, fmt.Errorf("builder %q: a script ended with status %d: %w", n.Builder, res.ExitCode, errors.New(cmp.Or(said, "none")))
 	}
 	return res.Stdout, nil
 }

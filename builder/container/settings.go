@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -114,7 +115,7 @@ func networkChange(want, have settings) []string {
 }
 
 func change(what, have, want string) string {
-	return fmt.Sprintf("%s: %s → %s", what, orNone(have), orNone(want))
+	return fmt.Sprintf("%s: %s → %s", what, cmp.Or(have, "none"), cmp.Or(want, "none"))
 }
 
 func listChange(what string, have, want []string) []string {
@@ -180,11 +181,4 @@ func inherit(want, have settings) settings {
 		}
 	}
 	return out
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client/pkg/stringid"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -52,7 +53,7 @@ func (k *keeper) allowed(ctx context.Context, todo step, have observed) (step, e
 	if _, ok := errors.AsType[*trust.UnprovenError](err); !ok || k.asIs {
 		return todo, err
 	}
-	why := fmt.Sprintf("nothing shows that its image %s was pulled from %s", shortID(have.ImageID), trust.Repository(wantedImage(have)))
+	why := fmt.Sprintf("nothing shows that its image %s was pulled from %s", stringid.TruncateID(have.ImageID), trust.Repository(wantedImage(have)))
 	return step{actRecreate, []string{why}}, nil
 }
 

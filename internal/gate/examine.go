@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/opencontainers/go-digest"
+	"github.com/moby/moby/client/pkg/stringid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
@@ -162,7 +162,7 @@ func (x *examination) found(f exe.File) string {
 // origin tells what put a layer there, for the end of a sentence.
 func (x *examination) origin(i int) string {
 	layer := x.img.Layers[i]
-	text := short(layer.Descriptor.Digest)
+	text := stringid.TruncateID(layer.Descriptor.Digest.String())
 	switch {
 	case layer.Line > 0:
 		text += fmt.Sprintf(", %s:%d", cmp.Or(layer.File, "Dockerfile"), layer.Line)
@@ -183,9 +183,4 @@ func oneLine(step string) string {
 		return string(clean[:width-1]) + "…"
 	}
 	return string(clean)
-}
-
-func short(d digest.Digest) string {
-	_, hex, _ := strings.Cut(string(d), ":")
-	return hex[:min(12, len(hex))]
 }

@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/util/system"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
-
-// defaultPath is what an engine sets when the configuration has no PATH.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // maxStarts is how many commands that start each other are followed.
 const maxStarts = 8
@@ -95,7 +94,8 @@ func (x *examination) argument(ctx context.Context, c command, cmd []string) {
 }
 
 // pathOf finds PATH in an environment.
-func pathOf(env []string) string { return cmp.Or(envOf(env, "PATH"), defaultPath) }
+// pathOf has what an engine sets when the configuration has no PATH.
+func pathOf(env []string) string { return cmp.Or(envOf(env, "PATH"), system.DefaultPathEnvUnix) }
 
 // envOf finds a variable in an environment; "" if it is not set.
 func envOf(env []string, name string) (value string) {

@@ -6,14 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/buildkit/util/system"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
 // compilers are the names that Go looks for in PATH when it decides about cgo.
 var compilers = []string{"cc", "gcc", "clang"}
-
-// defaultPath is BuildKit's where an image has none (util/system/path.go).
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // compilerless are packages that bring no C compiler, with nothing that they need, in Alpine, Debian and Fedora.
 var compilerless = map[string]bool{}
@@ -109,7 +108,7 @@ func envOf(s step, c shell.Command) map[string]string {
 func (g *golang) compiler(pathVar string) string {
 	known := binDirs(imagePath(g.e.Base.Target.Config.Env))
 	if pathVar == "" {
-		pathVar = defaultPath
+		pathVar = system.DefaultPathEnvUnix
 	}
 	for _, dir := range binDirs(pathVar) {
 		if !slices.Contains(known, dir) {
@@ -130,7 +129,7 @@ func imagePath(env []string) string {
 	if p := variablesOf(env)["PATH"]; p != "" {
 		return p
 	}
-	return defaultPath
+	return system.DefaultPathEnvUnix
 }
 
 // binDirs are the directories of a PATH that may have a compiler: not those for administration, and not Go's own.
