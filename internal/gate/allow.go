@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // allowance is the user's globs.
@@ -19,14 +21,14 @@ type glob struct {
 
 func newAllowance(texts []string) (a allowance) {
 	for _, text := range texts {
-		a.globs = append(a.globs, glob{text: text, parts: strings.Split(clean(text), "/")})
+		a.globs = append(a.globs, glob{text: text, parts: strings.Split(layers.Clean(text), "/")})
 	}
 	return a
 }
 
 // CheckAllow says what is wrong with a glob of Options.Allow.
 func CheckAllow(text string) error {
-	for _, part := range strings.Split(clean(text), "/") {
+	for _, part := range strings.Split(layers.Clean(text), "/") {
 		if _, err := path.Match(part, ""); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -41,7 +42,7 @@ func (x *examination) base(ctx context.Context) {
 }
 
 // foreign adds the programs of a layer that are for another machine to a finding; it is false if there are none.
-func (x *examination) foreign(i int, l *Listing, f *Finding) (some bool) {
+func (x *examination) foreign(i int, l *layers.Listing, f *Finding) (some bool) {
 	for _, e := range l.Entries {
 		if e.Exe == nil || e.Exe.Format != x.native() || x.accused[e.Path] || isData(e.Path) {
 			continue

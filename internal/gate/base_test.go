@@ -8,6 +8,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // An image of three base layers; the one in the middle has the loader, the lowest what is wrong and nobody starts.
@@ -40,13 +41,13 @@ func TestBaseLayersAreReadOnlyAsFarAsNeeded(t *testing.T) {
 			s, i := newStore(), dynamicImage(t)
 			i.cmd = test.argv
 			img := i.in(t, s)
-			result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, gate.Options{})
+			result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, gate.Options{})
 			if err != nil || result.Verdict == gate.Refused || !result.BaseExamined {
 				t.Errorf("%+v, %v", result, err)
 			}
 			var got []int
 			for _, l := range img.Layers {
-				got = append(got, s.count[l.Descriptor.Digest])
+				got = append(got, s.Count[l.Descriptor.Digest])
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
@@ -61,7 +62,7 @@ func TestALargeBaseIsReadOnlyWhenAskedFor(t *testing.T) {
 	s := newStore()
 	img := i.in(t, s)
 	examine := func(opt gate.Options) gate.Result {
-		result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch, BaseLimit: 10}, opt)
+		result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch, BaseLimit: 10}, opt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,9 +89,9 @@ func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
 	img := i.in(t, s)
 	near := newStore()
 	for _, b := range i.base[1:] {
-		near.put(b)
+		near.Put(b)
 	}
-	result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch, Near: near.fetch, BaseLimit: 10}, gate.Options{})
+	result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch, Near: near.Fetch, BaseLimit: 10}, gate.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
 		t.Errorf("%v %s", result.BaseExamined, diff)
 	}
 	i.cmd = []string{"/usr/bin/tool"} // in the lowest layer, which is elsewhere
-	result, err = gate.Examine(t.Context(), i.in(t, s), &gate.Lister{Fetch: s.fetch, Near: near.fetch, BaseLimit: 10}, gate.Options{})
+	result, err = gate.Examine(t.Context(), i.in(t, s), &layers.Lister{Fetch: s.Fetch, Near: near.Fetch, BaseLimit: 10}, gate.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +112,8 @@ func TestABaseThatCannotBeReadIsNoError(t *testing.T) {
 	s, i := newStore(), dynamicImage(t)
 	i.cmd = []string{"/app"}
 	img := i.in(t, s)
-	delete(s.blobs, img.Layers[2].Descriptor.Digest)
-	result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, gate.Options{})
+	delete(s.Blobs, img.Layers[2].Descriptor.Digest)
+	result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, gate.Options{})
 	if err != nil || result.BaseExamined || result.Verdict != gate.OK {
 		t.Errorf("%+v, %v", result, err)
 	}
@@ -121,11 +122,11 @@ func TestABaseThatCannotBeReadIsNoError(t *testing.T) {
 func TestAnAddedLayerThatCannotBeReadIsAnError(t *testing.T) {
 	s, i := newStore(), dynamicImage(t)
 	img := i.in(t, s)
-	delete(s.blobs, img.Layers[3].Descriptor.Digest)
-	if _, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, gate.Options{}); err == nil {
+	delete(s.Blobs, img.Layers[3].Descriptor.Digest)
+	if _, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, gate.Options{}); err == nil {
 		t.Error("nothing was said")
 	}
-	if result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, gate.Options{Mode: gate.Off}); err != nil || result.Verdict != gate.NotAsked {
+	if result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, gate.Options{Mode: gate.Off}); err != nil || result.Verdict != gate.NotAsked {
 		t.Errorf("off: %+v, %v", result, err)
 	}
 }
@@ -134,16 +135,16 @@ func TestWhatIsNoFileSystemIsNotExamined(t *testing.T) {
 	s := newStore()
 	img := image{cmd: []string{"/app"}}.in(t, s)
 	for _, mediaType := range []string{"application/vnd.cncf.helm.chart.content.v1.tar+gzip", ocispecs.MediaTypeImageLayerGzip + "+encrypted", "text/plain"} {
-		desc := s.put([]byte("anything"))
+		desc := s.Put([]byte("anything"))
 		desc.MediaType = mediaType
 		img.Layers = []gate.Layer{{Descriptor: desc}}
-		result, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, gate.Options{})
+		result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, gate.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := []string{"not examined", "note layer-not-examined "}
-		if diff := cmp.Diff(want, said(result)); diff != "" || len(s.count) > 0 {
-			t.Errorf("%s: read %d, %s", mediaType, len(s.count), diff)
+		if diff := cmp.Diff(want, said(result)); diff != "" || len(s.Count) > 0 {
+			t.Errorf("%s: read %d, %s", mediaType, len(s.Count), diff)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // firstPaths is how many paths stand in a finding about several files.
@@ -85,17 +86,17 @@ func isPlatformMachine(machine string) bool {
 
 // covered reports whether a layer above has something else at a path.
 func (x *examination) covered(i int, path string) bool {
-	return slices.ContainsFunc(x.listings[i+1:], func(l *Listing) bool {
+	return slices.ContainsFunc(x.listings[i+1:], func(l *layers.Listing) bool {
 		if l == nil {
 			return false
 		}
-		_, found := l.find(path)
-		return found || l.hides(path)
+		_, found := l.Find(path)
+		return found || l.Hides(path)
 	})
 }
 
 // group adds a file to the finding about those like it.
-func group(groups []Finding, severity Severity, found string, e Entry) []Finding {
+func group(groups []Finding, severity Severity, found string, e layers.Entry) []Finding {
 	i := slices.IndexFunc(groups, func(f Finding) bool { return f.Severity == severity && f.Found == found })
 	if i < 0 {
 		i, groups = len(groups), append(groups, Finding{Severity: severity, Check: CheckMachine, Found: found})

@@ -12,17 +12,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Examine judges an image. An error is that a layer could not be asked for; everything that is wrong with the image itself is a finding.
-func Examine(ctx context.Context, img Image, lister *Lister, opt Options) (Result, error) {
+func Examine(ctx context.Context, img Image, lister *layers.Lister, opt Options) (Result, error) {
 	if opt.Mode == Off {
 		return Result{Verdict: NotAsked}, nil
 	}
 	x := &examination{
-		img: img, opt: opt, lister: lister, listings: make([]*Listing, len(img.Layers)), asked: make([]bool, len(img.Layers)),
+		img: img, opt: opt, lister: lister, listings: make([]*layers.Listing, len(img.Layers)), asked: make([]bool, len(img.Layers)),
 		errs: make([]error, len(img.Layers)), accused: map[string]bool{},
 		platform: platform.Normalize(img.Platform), allow: newAllowance(opt.Allow),
 	}
@@ -53,14 +54,14 @@ func Examine(ctx context.Context, img Image, lister *Lister, opt Options) (Resul
 type examination struct {
 	img      Image
 	opt      Options
-	lister   *Lister
+	lister   *layers.Lister
 	platform platform.Platform
 	allow    allowance
-	listings []*Listing      // by layer; nil if there is none
-	asked    []bool          // by layer: there is a listing, or there will be none
-	errs     []error         // by layer: why there is no listing
-	accused  map[string]bool // paths that a finding is about already
-	leveled  bool            // there is a finding about the x86-64 level
+	listings []*layers.Listing // by layer; nil if there is none
+	asked    []bool            // by layer: there is a listing, or there will be none
+	errs     []error           // by layer: why there is no listing
+	accused  map[string]bool   // paths that a finding is about already
+	leveled  bool              // there is a finding about the x86-64 level
 	result   Result
 }
 
@@ -73,8 +74,8 @@ func (x *examination) listAdded(ctx context.Context) error {
 		}
 		x.asked[i] = true
 		group.Go(func() error {
-			x.listings[i], x.errs[i] = x.lister.List(ctx, layer)
-			if isVerdict(x.errs[i]) {
+			x.listings[i], x.errs[i] = x.lister.List(ctx, layer.Descriptor, false)
+			if layers.IsVerdict(x.errs[i]) {
 				return nil
 			}
 			return x.errs[i]
@@ -89,19 +90,14 @@ func (x *examination) listAdded(ctx context.Context) error {
 	return nil
 }
 
-// isVerdict tells an error that says something about a layer from one that says something about the way to it.
-func isVerdict(err error) bool {
-	return errors.Is(err, ErrBadLayer) || errors.Is(err, ErrUnknownLayer) || errors.Is(err, ErrNotRead)
-}
-
 // noListing finds what it means that a layer has no listing, or no whole one.
 func (x *examination) noListing(i int, err error) {
 	switch l := x.listings[i]; {
 	case l != nil && l.Cut:
 		x.add(i, Finding{Severity: Note, Check: CheckLayerNotExamined, Message: fmt.Sprintf("only %d files of the layer were examined", len(l.Entries))})
-	case errors.Is(err, ErrBadLayer):
+	case errors.Is(err, layers.ErrBadLayer):
 		x.add(i, Finding{Severity: Error, Check: CheckLayer, Message: err.Error()})
-	case errors.Is(err, ErrUnknownLayer):
+	case errors.Is(err, layers.ErrUnknownLayer):
 		x.add(i, Finding{Severity: Note, Check: CheckLayerNotExamined, Message: err.Error()})
 	}
 }
@@ -137,7 +133,7 @@ func (x *examination) conclude() Result {
 
 // nothingSeen reports whether there are layers, none of which could be listed.
 func (x *examination) nothingSeen() bool {
-	return len(x.img.Layers) > 0 && slices.Contains(x.asked, true) && !slices.ContainsFunc(x.listings, func(l *Listing) bool { return l != nil })
+	return len(x.img.Layers) > 0 && slices.Contains(x.asked, true) && !slices.ContainsFunc(x.listings, func(l *layers.Listing) bool { return l != nil })
 }
 
 // wanted is the machine that the image is for, with the system if that is not the usual one.

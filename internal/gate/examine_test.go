@@ -163,7 +163,7 @@ func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
 func TestARefusalNamesEverything(t *testing.T) {
 	img := image{added: [][]byte{layerOf(t, file("app"), program("amd64"))}, entrypoint: []string{"/app"}}
 	got := img.examine(t, gate.Options{}).Findings
-	layer := newStore().put(img.added[0]).Digest
+	layer := newStore().Put(img.added[0]).Digest
 	want := []gate.Finding{{
 		Severity: "error", Check: "entrypoint-machine", Platform: "linux/arm64", Path: "/app", Layer: layer, Step: "COPY app /app", Line: 7,
 		Found: "amd64", Wanted: "arm64",

@@ -3,13 +3,11 @@
 //
 // # The way
 //
-// A [Lister] reads a layer as a stream: its size and digest are checked, its compression undone, and of each file the first bytes are
-// looked at (package exe). What comes of it is a [Listing], which is small, shared by all images that have the layer, and kept in a
-// folder by the layer's digest.
+// A [layers.Lister] reads a layer as a stream. What comes of it is a [layers.Listing] of its files, with what each executable is for.
 //
 // [Examine] takes the listings of the layers that were added, looks at all their executables, and lays them on top of each other as an
 // engine does, to find what the image starts: Entrypoint and Cmd through PATH and links, the interpreter of a script, the loader of a
-// program, what a shell or a wrapper starts in its turn. Layers of the base are asked for one by one from the top, when a path is in
+// program, what a shell or a wrapper starts in its turn (package launch). Layers of the base are asked for one by one from the top, when a path is in
 // none above.
 //
 // # What refuses
@@ -19,8 +17,8 @@
 //
 // # Hostile images
 //
-// Nothing is unpacked to disk, and no path leads out of the image. Listings are bounded one by one and together, as are links, depths,
-// lengths of paths, headers and how far into a file they are followed. A layer that lies is a finding, not an error.
+// Nothing is unpacked to disk, and no path leads out of the image. Listings are bounded, as are links, depths and lengths of paths. A layer
+// that lies is a finding, not an error.
 package gate
 
 import (

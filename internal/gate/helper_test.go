@@ -1,118 +1,32 @@
 package gate_test
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"context"
-	"errors"
-	"io"
-	"sync"
 	"testing"
 
-	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layerstest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// An entry of a layer that a test makes.
-type entry = tar.Header
+type (
+	entry = layerstest.Entry
+	store = layerstest.Store
+)
 
-func file(name string) entry { return entry{Name: name, Typeflag: tar.TypeReg, Mode: 0o755} }
-func dir(name string) entry  { return entry{Name: name + "/", Typeflag: tar.TypeDir, Mode: 0o755} }
-func link(name, to string) entry {
-	return entry{Name: name, Typeflag: tar.TypeSymlink, Linkname: to, Mode: 0o777}
-}
+var (
+	file, dir, link, hardlink = layerstest.File, layerstest.Dir, layerstest.Link, layerstest.Hardlink
+	mode, script              = layerstest.Mode, layerstest.Script
+	layerOf, gzipped          = layerstest.Tar, layerstest.Gzip
+	newStore                  = layerstest.NewStore
+)
 
-func hardlink(name, to string) entry { return entry{Name: name, Typeflag: tar.TypeLink, Linkname: to} }
-func mode(e entry, mode int64) entry { e.Mode = mode; return e }
-func macho() []byte                  { return exetest.MachO(0x0100000c) }
 func program(arch string) []byte     { return exetest.Program(arch, "") }
+func macho() []byte                  { return exetest.MachO(0x0100000c) }
 func dynamic(arch, ld string) []byte { return exetest.Program(arch, ld) }
-func script(line string) []byte      { return []byte(line + "\necho hello\n") }
-
-// A tarball is a layer in the making.
-type tarball struct {
-	buf bytes.Buffer
-	tar *tar.Writer
-}
-
-// layerOf makes a tar of entries, each with its content behind it: a []byte, or nothing.
-func layerOf(t testing.TB, parts ...any) []byte {
-	t.Helper()
-	var b tarball
-	b.tar = tar.NewWriter(&b.buf)
-	for i, part := range parts {
-		e, ok := part.(entry)
-		if !ok {
-			continue
-		}
-		var content []byte
-		if i+1 < len(parts) {
-			content, _ = parts[i+1].([]byte)
-		}
-		e.Size = int64(len(content))
-		if err := b.tar.WriteHeader(&e); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.tar.Write(content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := b.tar.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.buf.Bytes()
-}
-
-func gzipped(t testing.TB, b []byte) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	z := gzip.NewWriter(&buf)
-	if _, err := z.Write(b); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
-}
-
-// A store has blobs, and counts how often each is asked for.
-type store struct {
-	mu    sync.Mutex
-	blobs map[digest.Digest][]byte
-	count map[digest.Digest]int
-}
-
-func newStore() *store {
-	return &store{blobs: map[digest.Digest][]byte{}, count: map[digest.Digest]int{}}
-}
-
-func (s *store) put(b []byte) ocispecs.Descriptor {
-	d := digest.FromBytes(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.blobs[d] = b
-	return ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: d, Size: int64(len(b))}
-}
-
-func (s *store) fetch(_ context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.count[desc.Digest]++
-	b, ok := s.blobs[desc.Digest]
-	if !ok {
-		return nil, errors.New("no such blob")
-	}
-	return io.NopCloser(bytes.NewReader(b)), nil
-}
-
-// file is where a cache keeps what a layer has.
-func (s *store) file(b []byte) string { return "sha256-" + digest.FromBytes(b).Encoded() + ".listing" }
 
 // An image that a test makes, lowest layer first.
 type image struct {
@@ -137,10 +51,10 @@ func (i image) in(t testing.TB, s *store) gate.Image {
 	img := gate.Image{Platform: ps[0]}
 	img.Config.Config = ocispecs.ImageConfig{Entrypoint: i.entrypoint, Cmd: i.cmd, WorkingDir: i.dir, Env: i.env}
 	for _, b := range i.base {
-		img.Layers = append(img.Layers, gate.Layer{Descriptor: s.put(b), Base: true})
+		img.Layers = append(img.Layers, gate.Layer{Descriptor: s.Put(b), Base: true})
 	}
 	for _, b := range i.added {
-		img.Layers = append(img.Layers, gate.Layer{Descriptor: s.put(b), Step: "COPY app /app", Line: 7})
+		img.Layers = append(img.Layers, gate.Layer{Descriptor: s.Put(b), Step: "COPY app /app", Line: 7})
 	}
 	return img
 }
@@ -149,7 +63,7 @@ func (i image) in(t testing.TB, s *store) gate.Image {
 func (i image) examine(t testing.TB, opt gate.Options) gate.Result {
 	t.Helper()
 	s := newStore()
-	result, err := gate.Examine(t.Context(), i.in(t, s), &gate.Lister{Fetch: s.fetch}, opt)
+	result, err := gate.Examine(t.Context(), i.in(t, s), &layers.Lister{Fetch: s.Fetch}, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 const (
@@ -80,8 +81,8 @@ func (l *linking) find(ctx context.Context, from object, name string) (lib objec
 	paths, known := l.candidates(ctx, name)
 	for _, at := range paths {
 		switch {
-		case at.Type != File || at.Exe == nil || l.fits(*at.Exe):
-			return object{place: at.place, path: at.path, by: name}, at.Type == File
+		case at.Type != layers.File || at.Exe == nil || l.fits(*at.Exe):
+			return object{place: at.place, path: at.path, by: name}, at.Type == layers.File
 		}
 		wrong = append(wrong, at.place)
 	}
@@ -144,12 +145,12 @@ func (l *linking) folder(ctx context.Context, dir string) (place, outcome) {
 		if at, o = l.view.resolve(ctx, dir); o == unknown {
 			return place{}, unknown
 		}
-		if o == absent || at.Type != Dir {
+		if o == absent || at.Type != layers.Dir {
 			at = place{}
 		}
 		l.folders[dir] = at
 	}
-	if at.Type != Dir {
+	if at.Type != layers.Dir {
 		return place{}, absent
 	}
 	return at, found
@@ -172,9 +173,9 @@ func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]place) bo
 				continue
 			}
 			switch at, o := l.view.resolve(ctx, "/"+e.Path); {
-			case o == unknown, o == found && at.Type == File && (at.Exe == nil || l.fits(*at.Exe)):
+			case o == unknown, o == found && at.Type == layers.File && (at.Exe == nil || l.fits(*at.Exe)):
 				return true
-			case o == found && at.Type == File:
+			case o == found && at.Type == layers.File:
 				*wrong = append(*wrong, at)
 			}
 		}

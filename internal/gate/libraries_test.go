@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // linked is a program for a loader that needs libraries; a library if there is no loader.
@@ -81,15 +82,15 @@ func TestALibraryThatMayComeFromElsewhereIsNotMissed(t *testing.T) {
 	s := newStore()
 	built := img.in(t, s)
 	built.Config.Config.Volumes = map[string]struct{}{"/data": {}}
-	if got, err := gate.Examine(t.Context(), built, &gate.Lister{Fetch: s.fetch}, gate.Options{}); err != nil || got.Verdict != gate.OK {
+	if got, err := gate.Examine(t.Context(), built, &layers.Lister{Fetch: s.Fetch}, gate.Options{}); err != nil || got.Verdict != gate.OK {
 		t.Errorf("in a volume: %v, %v", said(got), err)
 	}
 	// A layer of the base that is not read may have it.
 	s = newStore()
 	built = img.in(t, s)
-	unread := gate.Layer{Descriptor: ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: s.put([]byte("x")).Digest, Size: 1 << 30}, Base: true}
+	unread := gate.Layer{Descriptor: ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: s.Put([]byte("x")).Digest, Size: 1 << 30}, Base: true}
 	built.Layers = append([]gate.Layer{unread}, built.Layers...)
-	if got, err := gate.Examine(t.Context(), built, &gate.Lister{Fetch: s.fetch}, gate.Options{}); err != nil || got.Verdict != gate.OK {
+	if got, err := gate.Examine(t.Context(), built, &layers.Lister{Fetch: s.Fetch}, gate.Options{}); err != nil || got.Verdict != gate.OK {
 		t.Errorf("in a layer that is not read: %v, %v", said(got), err)
 	}
 }

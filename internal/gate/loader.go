@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // The loaders whose ways are known here.
@@ -75,7 +76,7 @@ func systemFolders(f exe.File, loader place, env []string, dir string) []string 
 		}
 		folders = append(folders, root, root+"64", root+"32")
 	}
-	return append(folders, "/"+parent(loader.Path))
+	return append(folders, "/"+layers.Parent(loader.Path))
 }
 
 // runPaths are the folders that an object names itself.
@@ -83,7 +84,7 @@ func (l *linking) runPaths(o object, d *exe.Dynamic) (folders []string) {
 	for _, list := range []string{d.RPath, d.RunPath} {
 		for _, dir := range listOf(list, l.of.command.dir) {
 			// The origin is where an object is, or where it was opened: loaders differ.
-			for _, origin := range []string{"/" + parent(o.Path), path.Dir(o.path)} {
+			for _, origin := range []string{"/" + layers.Parent(o.Path), path.Dir(o.path)} {
 				expanded := strings.NewReplacer("$ORIGIN", origin, "${ORIGIN}", origin).Replace(dir)
 				if !slices.Contains(l.common, expanded) && !slices.Contains(folders, expanded) {
 					folders = append(folders, expanded)

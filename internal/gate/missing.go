@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // missing finds that a program is not there, or not known to be there.
@@ -37,14 +39,14 @@ func (x *examination) missing(o outcome, p program) {
 // finding already. what is the beginning of the sentence.
 func (x *examination) unread(word, what string) {
 	i := slices.IndexFunc(x.errs, func(err error) bool {
-		return err != nil && !errors.Is(err, ErrUnknownLayer) && !errors.Is(err, ErrBadLayer)
+		return err != nil && !errors.Is(err, layers.ErrUnknownLayer) && !errors.Is(err, layers.ErrBadLayer)
 	})
 	if i < 0 || !x.result.BaseExamined {
 		return
 	}
 	x.result.BaseExamined = false
 	why, hint := x.errs[i].Error(), ""
-	if errors.Is(x.errs[i], ErrNotRead) {
+	if errors.Is(x.errs[i], layers.ErrNotRead) {
 		why, hint = fmt.Sprintf("%d MB", x.img.Layers[i].Descriptor.Size>>20), ": --verify=strict reads all"
 	}
 	x.add(-1, Finding{

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -34,7 +35,7 @@ func TestProgramsOfABaseForAnotherMachineAreAFinding(t *testing.T) {
 		s := newStore()
 		img := test.image.in(t, s)
 		img.Base = test.base
-		got, err := gate.Examine(t.Context(), img, &gate.Lister{Fetch: s.fetch}, test.opt)
+		got, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, test.opt)
 		if err != nil {
 			t.Fatal(err)
 		}

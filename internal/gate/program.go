@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // role is what a program is to the image's start.
@@ -90,9 +92,9 @@ func (x *examination) executed(p program) bool {
 	switch {
 	case p.role == roleLoader:
 		return p.Exe != nil && p.Exe.Format != exe.Script
-	case p.Type == Dir:
+	case p.Type == layers.Dir:
 		warn(CheckEntrypointMode, "is a folder")
-	case p.Type != File:
+	case p.Type != layers.File:
 	case p.Mode&0o111 == 0 && x.platform.OS != "windows":
 		warn(CheckEntrypointMode, fmt.Sprintf("may not be executed: its mode is %#o", p.Mode&0o777))
 		return p.Exe != nil
@@ -144,8 +146,8 @@ func (x *examination) interpreter(ctx context.Context, script program, f exe.Fil
 		word = "./" + word // no PATH is searched
 	}
 	need(word)
-	if next, ok := follow(line); ok && !next.shell && len(next.argv) > 0 && !strings.ContainsAny(next.argv[0], special) {
-		need(next.argv[0])
+	if next, ok := launch.Follow(line); ok && !next.Shell && len(next.Args) > 0 && launch.IsLiteral(next.Args[0]) {
+		need(next.Args[0])
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/moby/buildkit/util/system"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // maxStarts is how many commands that start each other are followed.
@@ -54,16 +56,16 @@ func (x *examination) start(ctx context.Context) {
 	}
 }
 
-// next is what a command starts in its turn, as [follow] tells it, or as the script does that it is, or that a shell is given. at is its
+// next is what a command starts in its turn, as [launch.Follow] tells it, or as the script does that it is, or that a shell is given. at is its
 // program.
-func (x *examination) next(ctx context.Context, c command, at place) (nexts []started, ok bool) {
-	next, ok := follow(c.argv)
-	if len(next.argv) > 0 {
-		return []started{next}, ok
+func (x *examination) next(ctx context.Context, c command, at place) (nexts []launch.Command, ok bool) {
+	next, ok := launch.Follow(c.argv)
+	if len(next.Args) > 0 {
+		return []launch.Command{next}, ok
 	}
 	self, args := c.argv[0], c.argv[1:]
-	if isShell(path.Base(self)) {
-		if args = scriptFile(args); len(args) == 0 {
+	if launch.IsShell(path.Base(self)) {
+		if args = launch.ScriptFile(args); len(args) == 0 {
 			return nil, ok
 		}
 		self, args = args[0], args[1:]
@@ -72,14 +74,14 @@ func (x *examination) next(ctx context.Context, c command, at place) (nexts []st
 	if at.Body == nil || at.Body.Script == "" || x.allow.allows(at.Path) {
 		return nil, ok
 	}
-	return scriptStarts(at.Body.Script, self, args), ok
+	return launch.Script(at.Body.Script, self, args), ok
 }
 
 // then is the command that another one starts.
-func (c command) then(next started) command {
-	c.argv, c.guess = next.argv, c.guess || next.shell
-	if next.dir != "" {
-		c.dir = absolute(c.dir, next.dir)
+func (c command) then(next launch.Command) command {
+	c.argv, c.guess = next.Args, c.guess || next.Shell
+	if next.Dir != "" {
+		c.dir = absolute(c.dir, next.Dir)
 	}
 	return c
 }
@@ -160,7 +162,7 @@ func (x *examination) search(ctx context.Context, v view, c command, word string
 			continue
 		}
 		switch at, o := v.resolve(ctx, dir+"/"+word); {
-		case o == found && at.Type == File && at.Mode&0o111 != 0:
+		case o == found && at.Type == layers.File && at.Mode&0o111 != 0:
 			return at, found
 		case o == unknown:
 			worst = unknown

@@ -4,14 +4,12 @@ import (
 	"context"
 	"path"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// Bounds of what a path may cost; Linux has the same.
-const (
-	maxLinks = 40
-	maxPath  = 4096
-	maxDepth = 256
-)
+// maxLinks is how many links a path may lead through; Linux has the same bound.
+const maxLinks = 40
 
 // outcome is whether something is in an image.
 type outcome int
@@ -24,7 +22,7 @@ const (
 
 // A place is an entry of an image, and the layer that it is in.
 type place struct {
-	Entry
+	layers.Entry
 	layer int
 }
 
@@ -47,34 +45,34 @@ func (v view) find(ctx context.Context, p string, top int) (at place, implied bo
 		if l == nil {
 			continue
 		}
-		if e, ok := l.find(p); ok {
+		if e, ok := l.Find(p); ok {
 			return place{Entry: e, layer: i}, impliedAt >= 0, found
 		}
 		if l.Cut {
 			return at, false, unknown
 		}
-		if impliedAt < 0 && l.implies(p) {
+		if impliedAt < 0 && l.Implies(p) {
 			impliedAt = i
 		}
-		if l.hides(p) {
+		if l.Hides(p) {
 			break
 		}
 	}
 	if impliedAt >= 0 {
-		return place{Entry: Entry{Path: p, Type: Dir, Mode: 0o755}, layer: impliedAt}, true, found
+		return place{Entry: layers.Entry{Path: p, Type: layers.Dir, Mode: 0o755}, layer: impliedAt}, true, found
 	}
 	return at, false, absent
 }
 
 // listing returns a layer's listing; nil and true if it counts as empty.
-func (v view) listing(ctx context.Context, i int) (*Listing, bool) {
+func (v view) listing(ctx context.Context, i int) (*layers.Listing, bool) {
 	x := v.x
 	if !x.asked[i] {
 		if v.shallow {
 			return nil, true
 		}
 		x.asked[i] = true
-		x.listings[i], x.errs[i] = x.lister.list(ctx, x.img.Layers[i], x.opt.Mode == Strict)
+		x.listings[i], x.errs[i] = x.lister.List(ctx, x.img.Layers[i].Descriptor, x.opt.Mode != Strict)
 		x.noListing(i, x.errs[i])
 	}
 	return x.listings[i], x.listings[i] != nil || v.shallow
@@ -114,28 +112,28 @@ type climb struct {
 	top   int
 }
 
-func root() place { return place{Entry: Entry{Type: Dir, Mode: 0o755}} }
+func root() place { return place{Entry: layers.Entry{Type: layers.Dir, Mode: 0o755}} }
 
 // step goes on by one name.
 func (c *climb) step(ctx context.Context) outcome {
 	next := c.todo[0]
 	c.todo = c.todo[1:]
-	if c.at.Type != Dir {
+	if c.at.Type != layers.Dir {
 		return absent
 	}
 	if next == ".." {
-		c.at = place{Entry: Entry{Path: parent(c.at.Path), Type: Dir, Mode: 0o755}}
+		c.at = place{Entry: layers.Entry{Path: layers.Parent(c.at.Path), Type: layers.Dir, Mode: 0o755}}
 		return found
 	}
 	p := strings.TrimPrefix(c.at.Path+"/"+next, "/")
 	at, implied, o := c.find(ctx, p, c.top)
-	if o == found && at.Type == Hardlink {
+	if o == found && at.Type == layers.Hardlink {
 		at, o = c.linked(ctx, at)
 	}
 	if o != found {
 		return o
 	}
-	if at.Type != Symlink {
+	if at.Type != layers.Symlink {
 		c.at = at
 		return found
 	}
@@ -152,7 +150,7 @@ func (c *climb) step(ctx context.Context) outcome {
 // follow goes on where a symlink leads.
 func (c *climb) follow(link string) outcome {
 	more, ok := split(link)
-	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > maxDepth {
+	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > layers.MaxDepth {
 		return absent
 	}
 	c.todo = append(more, c.todo...)
@@ -166,7 +164,7 @@ func (c *climb) follow(link string) outcome {
 func (v view) linked(ctx context.Context, from place) (place, outcome) {
 	for range maxLinks {
 		to, _, o := v.find(ctx, from.Link, from.layer)
-		if o != found || to.Type != Hardlink {
+		if o != found || to.Type != layers.Hardlink {
 			return to, o
 		}
 		from = to
@@ -176,7 +174,7 @@ func (v view) linked(ctx context.Context, from place) (place, outcome) {
 
 // split takes a path apart; not ok is one that no kernel takes.
 func split(name string) (parts []string, ok bool) {
-	if name == "" || len(name) >= maxPath {
+	if name == "" || len(name) >= layers.MaxPath {
 		return nil, false
 	}
 	for part := range strings.SplitSeq(name, "/") {
@@ -184,5 +182,5 @@ func split(name string) (parts []string, ok bool) {
 			parts = append(parts, part)
 		}
 	}
-	return parts, len(parts) <= maxDepth
+	return parts, len(parts) <= layers.MaxDepth
 }

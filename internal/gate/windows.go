@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // windowsRoot is the folder of a Windows layer that becomes C:\; beside it are parts of the registry.
@@ -97,7 +98,7 @@ func findWindows(index map[string]place, word, dir string, dirs []string) (place
 	}
 	for _, dir := range dirs {
 		for _, extension := range []string{"", ".exe", ".com", ".cmd", ".bat"} {
-			if at, ok := index[windowsRoot+foldPath(dir, word+extension)]; ok && at.Type == File {
+			if at, ok := index[windowsRoot+foldPath(dir, word+extension)]; ok && at.Type == layers.File {
 				return at, true
 			}
 		}
@@ -117,5 +118,5 @@ func foldPath(dir, name string) string {
 	if len(dir) > 1 && dir[1] == ':' {
 		dir = dir[2:]
 	}
-	return clean(dir + "/" + name)
+	return layers.Clean(dir + "/" + name)
 }

@@ -14,6 +14,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -24,7 +25,7 @@ import (
 type examiner struct {
 	opt    *gate.Options
 	env    Env
-	lister *gate.Lister
+	lister *layers.Lister
 
 	mu     sync.Mutex
 	pushed manifest.Image // one that the registry has; zero if nothing is pushed
@@ -33,7 +34,7 @@ type examiner struct {
 
 func newExaminer(req Request, env Env) *examiner {
 	e := &examiner{opt: req.Verify, env: env}
-	e.lister = &gate.Lister{Fetch: e.fetch, Cache: env.Listings}
+	e.lister = &layers.Lister{Fetch: e.fetch, Cache: env.Listings}
 	if env.Node.Blobs != nil {
 		e.lister.Near = env.Node.Blobs.Fetch
 	}

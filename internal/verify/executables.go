@@ -14,6 +14,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -56,23 +57,23 @@ type examination struct {
 	options gate.Options
 	images  []gate.Image // without layers where nothing can be said
 	results []gate.Result
-	lister  *gate.Lister
+	lister  *layers.Lister
 
 	mu      sync.Mutex
-	fetched map[digest.Digest]gate.Layer // that were opened
+	fetched map[digest.Digest]ocispecs.Descriptor // that were opened
 }
 
 func newExamination(e Executables, images []tree.Image, blobs content.Fetcher) *examination {
 	x := &examination{
-		options: e.Options, images: make([]gate.Image, len(images)), results: make([]gate.Result, len(images)), fetched: map[digest.Digest]gate.Layer{},
+		options: e.Options, images: make([]gate.Image, len(images)), results: make([]gate.Result, len(images)), fetched: map[digest.Digest]ocispecs.Descriptor{},
 	}
-	x.lister = &gate.Lister{Cache: e.Cache, BaseLimit: -1}
+	x.lister = &layers.Lister{Cache: e.Cache, BaseLimit: -1}
 	x.lister.Fetch = func(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 		if len(desc.URLs) > 0 {
-			return nil, fmt.Errorf("%w: it is to be fetched from elsewhere", gate.ErrUnknownLayer)
+			return nil, fmt.Errorf("%w: it is to be fetched from elsewhere", layers.ErrUnknownLayer)
 		}
 		x.mu.Lock()
-		x.fetched[desc.Digest] = gate.Layer{Descriptor: desc}
+		x.fetched[desc.Digest] = desc
 		x.mu.Unlock()
 		return blobs.Fetch(ctx, desc)
 	}
@@ -120,8 +121,8 @@ func (x *examination) same() {
 // whole tells the layers that were read to their end and are what their digests say. It asks nobody.
 func (x *examination) whole(ctx context.Context) map[digest.Digest]bool {
 	whole := map[digest.Digest]bool{}
-	for d, layer := range x.fetched {
-		_, err := x.lister.List(ctx, layer)
+	for d, desc := range x.fetched {
+		_, err := x.lister.List(ctx, desc, false)
 		whole[d] = err == nil
 	}
 	return whole

@@ -1,4 +1,4 @@
-package gate_test
+package layers_test
 
 import (
 	"bytes"
@@ -8,20 +8,21 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // inCache lists a layer with a new Lister over a folder, and tells whether it had to be read.
-func inCache(t *testing.T, s *store, dir string, b []byte, size int64) (l *gate.Listing, read bool) {
+func inCache(t *testing.T, s *store, dir string, b []byte, size int64) (l *layers.Listing, read bool) {
 	t.Helper()
-	desc := s.put(b)
-	before := s.count[desc.Digest]
-	l, err := (&gate.Lister{Fetch: s.fetch, Cache: dir, CacheBytes: size}).List(t.Context(), gate.Layer{Descriptor: desc})
+	desc := s.Put(b)
+	before := s.Count[desc.Digest]
+	l, err := (&layers.Lister{Fetch: s.Fetch, Cache: dir, CacheBytes: size}).List(t.Context(), desc, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l, s.count[desc.Digest] > before
+	return l, s.Count[desc.Digest] > before
 }
 
 func files(t *testing.T, dir string) []string {
@@ -55,7 +56,7 @@ func TestADamagedListingIsReadAnew(t *testing.T) {
 		"cut off":         func(old []byte) []byte { return old[:len(old)-3] },
 		"empty":           func([]byte) []byte { return nil },
 		"one bit":         func(old []byte) []byte { old = bytes.Clone(old); old[len(old)-9] ^= 4; return old },
-		"another version": func(old []byte) []byte { return bytes.Replace(old, []byte("listing 2"), []byte("listing 1"), 1) },
+		"another version": func(old []byte) []byte { return bytes.Replace(old, []byte("listing 3"), []byte("listing 2"), 1) },
 		"rubbish":         func([]byte) []byte { return bytes.Repeat([]byte("x"), 500) },
 	} {
 		s, dir := newStore(), t.TempDir()
@@ -79,11 +80,11 @@ func TestADamagedListingIsReadAnew(t *testing.T) {
 
 func TestTheCacheLetsGoOfTheLeastRecentlyUsed(t *testing.T) {
 	s, dir := newStore(), t.TempDir()
-	var layers [][]byte
+	var packed [][]byte
 	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
-		layers = append(layers, layerOf(t, file(name), program("arm64")))
+		packed = append(packed, layerOf(t, file(name), program("arm64")))
 	}
-	inCache(t, s, dir, layers[0], 0)
+	inCache(t, s, dir, packed[0], 0)
 	info, err := os.Stat(files(t, dir)[0])
 	if err != nil {
 		t.Fatal(err)
@@ -93,11 +94,11 @@ func TestTheCacheLetsGoOfTheLeastRecentlyUsed(t *testing.T) {
 	if err := os.Chtimes(old, time.Time{}, time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	inCache(t, s, dir, layers[1], room)
-	if err := os.Chtimes(filepath.Join(dir, filepath.Base(s.file(layers[1]))), time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
+	inCache(t, s, dir, packed[1], room)
+	if err := os.Chtimes(filepath.Join(dir, "sha256-"+digest.FromBytes(packed[1]).Encoded()+".listing"), time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	inCache(t, s, dir, layers[0], room) // is used again
+	inCache(t, s, dir, packed[0], room) // is used again
 	stale := filepath.Join(dir, "new-1.listing")
 	if err := os.WriteFile(stale, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -105,16 +106,16 @@ func TestTheCacheLetsGoOfTheLeastRecentlyUsed(t *testing.T) {
 	if err := os.Chtimes(stale, time.Time{}, time.Now().Add(-3*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range layers[2:5] {
+	for _, b := range packed[2:5] {
 		inCache(t, s, dir, b, room)
 	}
 	if n := len(files(t, dir)); n != 4 {
 		t.Errorf("%d files: %q", n, files(t, dir))
 	}
-	if _, read := inCache(t, s, dir, layers[0], room); read {
+	if _, read := inCache(t, s, dir, packed[0], room); read {
 		t.Error("the one that was used again is gone")
 	}
-	if _, read := inCache(t, s, dir, layers[1], room); !read {
+	if _, read := inCache(t, s, dir, packed[1], room); !read {
 		t.Error("the least recently used is there")
 	}
 }

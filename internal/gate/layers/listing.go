@@ -1,4 +1,4 @@
-package gate
+package layers
 
 import (
 	"slices"
@@ -49,6 +49,12 @@ func (b *Body) size() int {
 	return n
 }
 
+// Bounds of what a path may cost; Linux has the same.
+const (
+	MaxPath  = 4096
+	MaxDepth = 256
+)
+
 // A Listing is what one layer has. It is not written to once it is made.
 type Listing struct {
 	Entries []Entry  `json:"entries"`          // by path, each once: what stands last in the layer holds
@@ -67,8 +73,8 @@ func (l *Listing) cost() int {
 	return n
 }
 
-// find returns the entry at a path.
-func (l *Listing) find(path string) (Entry, bool) {
+// Find returns the entry at a path.
+func (l *Listing) Find(path string) (Entry, bool) {
 	i, ok := slices.BinarySearchFunc(l.Entries, path, func(e Entry, p string) int { return strings.Compare(e.Path, p) })
 	if !ok {
 		return Entry{}, false
@@ -76,26 +82,26 @@ func (l *Listing) find(path string) (Entry, bool) {
 	return l.Entries[i], true
 }
 
-// implies reports whether something is below a path.
-func (l *Listing) implies(dir string) bool {
+// Implies reports whether something is below a path.
+func (l *Listing) Implies(dir string) bool {
 	i, _ := slices.BinarySearchFunc(l.Entries, dir+"/", func(e Entry, p string) int { return strings.Compare(e.Path, p) })
 	return i < len(l.Entries) && strings.HasPrefix(l.Entries[i].Path, dir+"/")
 }
 
-// hides reports whether the layer takes from sight what lower layers have at a path: by an entry that is no folder above it, by a
+// Hides reports whether the layer takes from sight what lower layers have at a path: by an entry that is no folder above it, by a
 // whiteout of it or of a folder above it, or since such a folder is opaque. What the layer itself has there is the caller's first question.
-func (l *Listing) hides(path string) bool {
+func (l *Listing) Hides(path string) bool {
 	if contains(l.Hidden, path) {
 		return true
 	}
-	for above := parent(path); ; above = parent(above) {
+	for above := Parent(path); ; above = Parent(above) {
 		if contains(l.Opaque, above) || contains(l.Hidden, above) {
 			return true
 		}
 		if above == "" {
 			return false
 		}
-		if e, ok := l.find(above); ok && e.Type != Dir {
+		if e, ok := l.Find(above); ok && e.Type != Dir {
 			return true
 		}
 	}
@@ -109,7 +115,7 @@ func contains(sorted []string, s string) bool {
 	return ok
 }
 
-// parent is the folder of a path; "" is the root.
-func parent(path string) string {
+// Parent is the folder of a path; "" is the root.
+func Parent(path string) string {
 	return path[:max(0, strings.LastIndexByte(path, '/'))]
 }

@@ -1,4 +1,4 @@
-package gate
+package launch
 
 import (
 	"path"
@@ -17,10 +17,10 @@ const notKnown = "$"
 // maxCalls is how many of a script's own functions may call each other.
 const maxCalls = 4
 
-// scriptStarts tells what a script certainly starts when it is run with these arguments: what it replaces itself by, or runs last, and what
+// Script tells what a script certainly starts when it is run with these arguments: what it replaces itself by, or runs last, and what
 // it leaves running. What stands in a branch, or depends on what is known only when the script runs, is not there. self is the
 // script's own name.
-func scriptStarts(text, self string, args []string) (all []started) {
+func Script(text, self string, args []string) []Command {
 	file, err := shell.Parse(text)
 	if err != nil {
 		return nil
@@ -42,7 +42,7 @@ type scriptRun struct {
 	calls     int
 	ended     bool // the script is over
 	returned  bool // so is the function
-	starts    []started
+	starts    []Command
 }
 
 // stmts goes on from statement to statement. last says that nothing follows the last of them.
@@ -201,19 +201,19 @@ func (r *scriptRun) function(body *syntax.Stmt, args []string, last bool) {
 // start keeps what certainly starts, if it is plain what that is.
 func (r *scriptRun) start(argv []string, assigned bool) {
 	name := argv[0]
-	if name == "" || strings.ContainsAny(name, special) || ownWord(name) {
+	if name == "" || !IsLiteral(name) || ownWord(name) {
 		return
 	}
 	relative := strings.Contains(name, "/") && !path.IsAbs(name)
 	if relative && r.moved || !strings.Contains(name, "/") && (r.repathed || assigned) {
 		return
 	}
-	r.starts = append(r.starts, started{argv: argv, dir: r.dir, shell: true})
+	r.starts = append(r.starts, Command{Args: argv, Dir: r.dir, Shell: true})
 }
 
 func (r *scriptRun) change(words []string) {
 	switch {
-	case len(words) != 1 || strings.ContainsAny(words[0], special) || words[0] == "-" || words[0] == "":
+	case len(words) != 1 || !IsLiteral(words[0]) || words[0] == "-" || words[0] == "":
 		r.moved = true
 	case path.IsAbs(words[0]):
 		r.dir, r.moved = words[0], false

@@ -1,4 +1,4 @@
-package gate
+package layers
 
 import (
 	"archive/tar"
@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
 )
 
 const (
@@ -69,8 +70,8 @@ type scanner struct {
 }
 
 func (s *scanner) add(h *tar.Header) error {
-	p := clean(h.Name)
-	if dir, base := parent(p), path.Base(p); strings.HasPrefix(base, whiteout) {
+	p := Clean(h.Name)
+	if dir, base := Parent(p), path.Base(p); strings.HasPrefix(base, whiteout) {
 		s.white(dir, base)
 		return nil
 	}
@@ -86,7 +87,7 @@ func (s *scanner) add(h *tar.Header) error {
 	case tar.TypeSymlink:
 		e.Type, e.Link = Symlink, h.Linkname
 	case tar.TypeLink:
-		e.Type, e.Link = Hardlink, clean(h.Linkname)
+		e.Type, e.Link = Hardlink, Clean(h.Linkname)
 	case tar.TypeXGlobalHeader:
 		return nil
 	default:
@@ -159,7 +160,7 @@ func (s *scanner) keep(e *Entry, d *exe.Dynamic, text []byte, whole bool) {
 		return
 	case d != nil && e.Exe.Kind != exe.Object:
 		body.Dynamic = d
-	case whole && startsImages(e.Path) && shellOf(*e.Exe) != "" && s.texts+len(text) <= maxTexts:
+	case whole && startsImages(e.Path) && launch.ShellOf(*e.Exe) != "" && s.texts+len(text) <= maxTexts:
 		body.Script = string(text)
 		s.texts += len(text)
 	default:
@@ -238,7 +239,7 @@ func (s *scanner) finish() *Listing {
 }
 
 // tooLong tells a path that no kernel takes, or no person makes.
-func tooLong(path string) bool { return len(path) >= maxPath || strings.Count(path, "/") > maxDepth }
+func tooLong(path string) bool { return len(path) >= MaxPath || strings.Count(path, "/") > MaxDepth }
 
-// clean makes a path of the image: nothing leads out of its root, which is "".
-func clean(name string) string { return path.Clean("/" + name)[1:] }
+// Clean makes a path of the image: nothing leads out of its root, which is "".
+func Clean(name string) string { return path.Clean("/" + name)[1:] }

@@ -1,4 +1,4 @@
-package gate_test
+package layers_test
 
 import (
 	"archive/tar"
@@ -12,7 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // zeros never end, and tell how much was read of them.
@@ -64,10 +64,10 @@ func TestReadingALayerEndsWithTheContextInTheMiddleOfAFile(t *testing.T) {
 					cancel()
 				}
 			}}
-			l := &gate.Lister{Fetch: func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error) {
+			l := &layers.Lister{Fetch: func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error) {
 				return io.NopCloser(pack(io.MultiReader(bytes.NewReader(oneFile(t, 1<<39)), body))), nil
 			}}
-			if _, err := l.List(ctx, gate.Layer{Descriptor: desc}); !errors.Is(err, context.Canceled) {
+			if _, err := l.List(ctx, desc, false); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -78,7 +78,7 @@ const digestOfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991
 
 func TestBombsShareWhatTheyMayTake(t *testing.T) {
 	s := newStore()
-	bomb := func(note string, size int64) gate.Layer {
+	bomb := func(note string, size int64) ocispecs.Descriptor {
 		var out bytes.Buffer
 		w := gzip.NewWriter(&out)
 		w.Comment = note // another digest
@@ -89,20 +89,20 @@ func TestBombsShareWhatTheyMayTake(t *testing.T) {
 		if err = errors.Join(err, w.Close()); err != nil {
 			t.Fatal(err)
 		}
-		return gate.Layer{Descriptor: s.put(out.Bytes())}
+		return s.Put(out.Bytes())
 	}
-	l := &gate.Lister{Fetch: s.fetch, Surplus: 12 << 20}
+	l := &layers.Lister{Fetch: s.Fetch, Surplus: 12 << 20}
 	small := bomb("small", 8<<20)
-	if _, err := l.List(t.Context(), small); err != nil { // there is room for one
+	if _, err := l.List(t.Context(), small, false); err != nil { // there is room for one
 		t.Error(err)
 	}
-	for _, layer := range []gate.Layer{bomb("one more", 8<<20), bomb("large", 32<<20)} {
-		_, err := l.List(t.Context(), layer)
-		if !errors.Is(err, gate.ErrUnknownLayer) || !strings.Contains(err.Error(), "more than 100 times its size") {
+	for _, desc := range []ocispecs.Descriptor{bomb("one more", 8<<20), bomb("large", 32<<20)} {
+		_, err := l.List(t.Context(), desc, false)
+		if !errors.Is(err, layers.ErrUnknownLayer) || !strings.Contains(err.Error(), "more than 100 times its size") {
 			t.Errorf("got %v", err)
 		}
 	}
-	if _, err := l.List(t.Context(), gate.Layer{Descriptor: s.put(layerOf(t, file("app"), program("amd64")))}); err != nil {
+	if _, err := l.List(t.Context(), s.Put(layerOf(t, file("app"), program("amd64"))), false); err != nil {
 		t.Errorf("an ordinary layer after them: %v", err)
 	}
 }

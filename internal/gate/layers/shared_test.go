@@ -1,4 +1,4 @@
-package gate_test
+package layers_test
 
 import (
 	"bytes"
@@ -10,18 +10,16 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
 // An image whose examination ends early must not take a layer away from another one that waits for it.
 func TestALayerWhoseReaderIsStoppedIsReadForTheOthers(t *testing.T) {
 	empty := make([]byte, 1024) // a tar archive without entries
-	layer := gate.Layer{Descriptor: ocispecs.Descriptor{
-		MediaType: ocispecs.MediaTypeImageLayer, Digest: digest.FromBytes(empty), Size: int64(len(empty)),
-	}}
+	layer := ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayer, Digest: digest.FromBytes(empty), Size: int64(len(empty))}
 	reading := make(chan struct{})
 	first := true
-	l := gate.Lister{Fetch: func(ctx context.Context, _ ocispecs.Descriptor) (io.ReadCloser, error) {
+	l := layers.Lister{Fetch: func(ctx context.Context, _ ocispecs.Descriptor) (io.ReadCloser, error) {
 		if first {
 			first = false
 			close(reading)
@@ -33,13 +31,13 @@ func TestALayerWhoseReaderIsStoppedIsReadForTheOthers(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan error)
 	go func() {
-		_, err := l.List(ctx, layer)
+		_, err := l.List(ctx, layer, false)
 		stopped <- err
 	}()
 	<-reading
 	other := make(chan error)
 	go func() {
-		_, err := l.List(t.Context(), layer)
+		_, err := l.List(t.Context(), layer, false)
 		other <- err
 	}()
 	stop()

@@ -1,4 +1,10 @@
-package gate
+// Package layers lists what an image's layers have. A [Lister] reads a layer as a stream: its size and digest are checked, its compression
+// undone, and of each file the first bytes are looked at (package exe). What comes of it is a [Listing], which is small, shared by all
+// images that have the layer, and kept in a folder by the layer's digest.
+//
+// Nothing is unpacked to disk. Listings are bounded one by one and together, as are lengths of paths, headers and how far into a file they
+// are followed.
+package layers
 
 import (
 	"bufio"
@@ -11,6 +17,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 )
 
 // Why a layer has no listing. Any other error is of reading it: the image could not be asked.
@@ -81,15 +88,9 @@ func positive[N int | int64](n, otherwise N) N {
 	return otherwise
 }
 
-// List lists a layer. The errors above say why there is no listing.
-func (l *Lister) List(ctx context.Context, layer Layer) (*Listing, error) {
-	return l.list(ctx, layer, false)
-}
-
-// list lists a layer, also a large one of the base image if whatever is set.
-func (l *Lister) list(ctx context.Context, layer Layer, whatever bool) (*Listing, error) {
+// List lists a layer. limited says that it is a base layer for which BaseLimit holds. The errors above say why there is no listing.
+func (l *Lister) List(ctx context.Context, desc ocispecs.Descriptor, limited bool) (*Listing, error) {
 	l.once.Do(l.init)
-	desc := layer.Descriptor
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadLayer, err)
 	}
@@ -105,14 +106,14 @@ func (l *Lister) list(ctx context.Context, layer Layer, whatever bool) (*Listing
 		}
 		l.mu.Unlock()
 		if !known {
-			l.fly(ctx, f, desc, layer.Base && !whatever && l.tooLarge(desc))
+			l.fly(ctx, f, desc, limited && l.tooLarge(desc))
 		}
 		select {
 		case <-f.done:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if ours := ctx.Err() != nil || !known; ours || isVerdict(f.err) && !errors.Is(f.err, ErrNotRead) || f.err == nil {
+		if ours := ctx.Err() != nil || !known; ours || IsVerdict(f.err) && !errors.Is(f.err, ErrNotRead) || f.err == nil {
 			return f.listing, f.err
 		}
 		// It failed for another image, for a reason that need not hold for this one: it was cancelled, say.
@@ -129,7 +130,7 @@ func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, o
 			f.listing, f.err = nil, fmt.Errorf("%w: the images have more files than are examined at once", ErrUnknownLayer)
 		}
 	}
-	if f.err != nil && (!isVerdict(f.err) || errors.Is(f.err, ErrNotRead)) {
+	if f.err != nil && (!IsVerdict(f.err) || errors.Is(f.err, ErrNotRead)) {
 		delete(l.flights, desc.Digest)
 	}
 	close(f.done)
@@ -186,26 +187,31 @@ func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch)
 		switch {
 		case err == nil:
 			return listing, nil
-		case isVerdict(err) || ctx.Err() != nil || try == triesToRead:
+		case IsVerdict(err) || ctx.Err() != nil || try == triesToRead:
 			return nil, fmt.Errorf("layer %s: %w", desc.Digest, err)
 		}
 	}
 }
 
+// IsVerdict tells an error that says something about a layer from one that says something about the way to it.
+func IsVerdict(err error) bool {
+	return errors.Is(err, ErrBadLayer) || errors.Is(err, ErrUnknownLayer) || errors.Is(err, ErrNotRead)
+}
+
 // listStream lists what a stream has, and sees that it is what the descriptor says.
 func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Listing, error) {
-	checked := newChecked(endable{ctx, r}, desc)
-	listing, err := l.scanPacked(ctx, checked)
-	if checked.err != nil {
-		return nil, checked.err // what came of it does not matter
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if finish := checked.finish(); finish != nil {
-		return nil, finish
+	src := &source{ctx: ctx, r: r}
+	verified := content.NewVerifyReader(src, desc)
+	listing, err := l.scanPacked(ctx, verified, func() int64 { return src.n })
+	if src.err == nil { // else what came of it does not matter
+		bad := verify(verified, src, desc)
+		if src.err == nil && bad != nil {
+			return nil, bad
+		}
 	}
 	switch {
+	case src.err != nil:
+		return nil, src.err
 	case errors.Is(err, ErrUnknownLayer):
 		return nil, err
 	case err != nil:
@@ -214,12 +220,29 @@ func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Desc
 	return listing, nil
 }
 
-func (l *Lister) scanPacked(ctx context.Context, packed *checked) (*Listing, error) {
+// verify reads what is left, which nobody needs but the digest.
+func verify(r *content.VerifyReader, src *source, desc ocispecs.Descriptor) error {
+	_, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, make([]byte, 64<<10))
+	if err == nil {
+		err = r.Verify()
+	}
+	switch {
+	case errors.Is(err, content.ErrTrailingData):
+		return fmt.Errorf("%w: it is larger than the %d bytes that its descriptor says", ErrBadLayer, desc.Size)
+	case src.n != desc.Size:
+		return fmt.Errorf("%w: it has %d bytes, and its descriptor says %d", ErrBadLayer, src.n, desc.Size)
+	case errors.Is(err, content.ErrMismatchedDigest):
+		return fmt.Errorf("%w: its content has another digest", ErrBadLayer)
+	}
+	return err
+}
+
+func (l *Lister) scanPacked(ctx context.Context, packed io.Reader, read func() int64) (*Listing, error) {
 	unpacked, closer, err := unpack(bufio.NewReaderSize(packed, readSize))
 	if err != nil {
 		return nil, err
 	}
 	defer closer()
-	r := &bounded{ctx: ctx, r: unpacked, packed: func() int64 { return packed.n }, surplus: &l.surplus}
+	r := &bounded{ctx: ctx, r: unpacked, packed: read, surplus: &l.surplus}
 	return scan(ctx, r, maxListing)
 }

@@ -1,10 +1,10 @@
-package gate_test
+package launch_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
 )
 
 func TestCommandsThatStartOthersAreFollowed(t *testing.T) {
@@ -49,10 +49,10 @@ func TestCommandsThatStartOthersAreFollowed(t *testing.T) {
 		{[]string{"sh", "-c", ". /env && /app"}, "", true},
 		{[]string{"sh", "-c", "A=1"}, "", true},
 	} {
-		words, dir, known := gate.Follow(test.argv...)
-		got := strings.Join(words, " ")
-		if dir != "" {
-			got = dir + ": " + got
+		next, known := launch.Follow(test.argv)
+		got := strings.Join(next.Args, " ")
+		if next.Dir != "" {
+			got = next.Dir + ": " + got
 		}
 		if got != test.want || known != test.known {
 			t.Errorf("%q: %q, %v, want %q", test.argv, got, known, test.want)

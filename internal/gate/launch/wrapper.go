@@ -1,4 +1,6 @@
-package gate
+// Package launch tells what a command line starts in its turn: what a wrapper such as tini or env puts its arguments to, what the script of
+// sh -c begins with, and what a shell's script certainly starts. Nothing is run; what is known only at run time is not there.
+package launch
 
 import (
 	"path"
@@ -35,35 +37,35 @@ func wrapperOf(name string) (wrapper, bool) {
 	return wrapper{}, false
 }
 
-// A started command is what a wrapper or a shell starts in its turn.
-type started struct {
-	argv  []string
-	dir   string // where it is started; "" where the one before was
-	shell bool   // a shell's script says so: the word may be something else than a program
+// A Command is what a wrapper, a shell or a script starts in its turn.
+type Command struct {
+	Args  []string
+	Dir   string // where it is started; "" where the one before was
+	Shell bool   // a shell's script says so: the word may be something else than a program
 }
 
-// follow tells what a command starts in its turn. ok is false if it is no known wrapper or shell; argv is empty if it is one, and what it
+// Follow tells what a command starts in its turn. ok is false if it is no known wrapper or shell; Args is empty if it is one, and what it
 // starts is not plain to see.
-func follow(argv []string) (next started, ok bool) {
+func Follow(argv []string) (next Command, ok bool) {
 	name := path.Base(argv[0])
-	if isShell(name) {
+	if IsShell(name) {
 		if script := shellScript(argv[1:]); script != "" {
-			return firstCommand(script), true
+			return firstOf(script), true
 		}
-		return started{}, true
+		return Command{}, true
 	}
 	w, ok := wrapperOf(name)
 	if !ok {
-		return started{}, false
+		return Command{}, false
 	}
 	rest := w.options(argv[1:])
 	if name == "env" {
 		rest = skipAssignments(splitString(rest))
 	}
 	if len(rest) <= w.operands {
-		return started{}, true
+		return Command{}, true
 	}
-	return started{argv: rest[w.operands:]}, true
+	return Command{Args: rest[w.operands:]}, true
 }
 
 // options skips a wrapper's own. env's -S stays, since what follows it is the command.

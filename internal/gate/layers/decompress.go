@@ -1,4 +1,4 @@
-package gate
+package layers
 
 import (
 	"bufio"
@@ -82,17 +82,25 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// endable is a reader that ends with a context, also where the source knows none.
-type endable struct {
+// source is where a layer is read from. It ends with a context, also where the reader knows none.
+type source struct {
 	ctx context.Context // for the time of one layer
 	r   io.Reader
+	n   int64 // bytes that were read
+	err error // other than the end
 }
 
-func (e endable) Read(p []byte) (int, error) {
-	if e.ctx.Err() != nil {
-		return 0, context.Cause(e.ctx)
+func (s *source) Read(p []byte) (n int, err error) {
+	if s.ctx.Err() != nil {
+		s.err = context.Cause(s.ctx)
+		return 0, s.err
 	}
-	return e.r.Read(p)
+	n, err = s.r.Read(p)
+	s.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
 }
 
 // isLayer reports whether a media type is that of a root file system's layer. Encrypted ones are none that can be read.

@@ -1,4 +1,4 @@
-package gate
+package layers
 
 import (
 	"archive/tar"
@@ -35,7 +35,7 @@ func TestFilesOfOneMachineAreToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, kind := range map[string]string{"program": "executable", "object": "object"} {
-		if e, ok := l.find(name); !ok || e.Exe == nil || e.Exe.Kind != kind {
+		if e, ok := l.Find(name); !ok || e.Exe == nil || e.Exe.Kind != kind {
 			t.Errorf("%s is %+v", name, e.Exe)
 		}
 	}

@@ -1,4 +1,4 @@
-package gate_test
+package layers_test
 
 import (
 	"archive/tar"
@@ -19,17 +19,17 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-func listOf(t testing.TB, b []byte, change func(*ocispecs.Descriptor)) (*gate.Listing, error) {
+func listOf(t testing.TB, b []byte, change func(*ocispecs.Descriptor)) (*layers.Listing, error) {
 	t.Helper()
 	s := newStore()
-	desc := s.put(b)
+	desc := s.Put(b)
 	if change != nil {
 		change(&desc)
 	}
-	return (&gate.Lister{Fetch: s.fetch}).List(t.Context(), gate.Layer{Descriptor: desc})
+	return (&layers.Lister{Fetch: s.Fetch}).List(t.Context(), desc, false)
 }
 
 func TestAListingHasWhatALayerHas(t *testing.T) {
@@ -38,17 +38,17 @@ func TestAListingHasWhatALayerHas(t *testing.T) {
 		link("usr/link", "/abs/../x"), hardlink("usr/hard", "/usr/app"), entry{Name: "dev/null", Typeflag: tar.TypeChar, Mode: 0o666},
 		file("usr/.wh.gone"), file("opt/.wh..wh..opq"), file(".wh..wh.plnk"), mode(file("usr/data"), 0o4755), []byte("again"),
 		file("../../escape"), []byte("x"), file("a/../../../b"), []byte("x"), dir("/"))
-	want := &gate.Listing{
-		Entries: []gate.Entry{
-			{Path: "b", Type: gate.File, Mode: 0o755},
-			{Path: "dev/null", Type: gate.Other, Mode: 0o666},
-			{Path: "escape", Type: gate.File, Mode: 0o755},
-			{Path: "usr", Type: gate.Dir, Mode: 0o755},
-			{Path: "usr/app", Type: gate.File, Mode: 0o755, Exe: &exe.File{Format: exe.ELF, Machine: "arm64", Bits: 64, Kind: exe.Executable}},
-			{Path: "usr/data", Type: gate.File, Mode: 0o4755},
-			{Path: "usr/hard", Type: gate.Hardlink, Link: "usr/app"},
-			{Path: "usr/link", Type: gate.Symlink, Mode: 0o777, Link: "/abs/../x"},
-			{Path: "usr/start", Type: gate.File, Mode: 0o755, Exe: &exe.File{Format: exe.Script, Interpreter: "/bin/sh", Args: []string{"-e"}}, Body: &gate.Body{Script: "#!/bin/sh -e\necho hello\n"}},
+	want := &layers.Listing{
+		Entries: []layers.Entry{
+			{Path: "b", Type: layers.File, Mode: 0o755},
+			{Path: "dev/null", Type: layers.Other, Mode: 0o666},
+			{Path: "escape", Type: layers.File, Mode: 0o755},
+			{Path: "usr", Type: layers.Dir, Mode: 0o755},
+			{Path: "usr/app", Type: layers.File, Mode: 0o755, Exe: &exe.File{Format: exe.ELF, Machine: "arm64", Bits: 64, Kind: exe.Executable}},
+			{Path: "usr/data", Type: layers.File, Mode: 0o4755},
+			{Path: "usr/hard", Type: layers.Hardlink, Link: "usr/app"},
+			{Path: "usr/link", Type: layers.Symlink, Mode: 0o777, Link: "/abs/../x"},
+			{Path: "usr/start", Type: layers.File, Mode: 0o755, Exe: &exe.File{Format: exe.Script, Interpreter: "/bin/sh", Args: []string{"-e"}}, Body: &layers.Body{Script: "#!/bin/sh -e\necho hello\n"}},
 		},
 		Hidden: []string{"usr/gone"},
 		Opaque: []string{"opt"},
@@ -107,13 +107,9 @@ func TestALayerThatIsNotWhatItsDescriptorSaysIsRefused(t *testing.T) {
 		"cut off file": {layerOf(t, file("app"), program("arm64"))[:700], nil, "cannot be unpacked"},
 	} {
 		_, err := listOf(t, test.body, test.change)
-		if !errors.Is(err, gate.ErrBadLayer) || !strings.Contains(err.Error(), test.want) {
+		if !errors.Is(err, layers.ErrBadLayer) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	img := image{added: [][]byte{good[:len(good)/2]}, cmd: []string{"/app"}}
-	if got := said(img.examine(t, gate.Options{})); got[0] != "refused" || got[1] != "error layer " {
-		t.Errorf("the image: %q", got)
 	}
 }
 
@@ -128,31 +124,31 @@ func TestAnEmptyLayerIsALayer(t *testing.T) {
 func TestEachLayerIsReadOnceAndAFewAtATime(t *testing.T) {
 	s := newStore()
 	var now, most atomic.Int32
-	lister := &gate.Lister{AtOnce: 2, Fetch: func(ctx context.Context, d ocispecs.Descriptor) (io.ReadCloser, error) {
+	lister := &layers.Lister{AtOnce: 2, Fetch: func(ctx context.Context, d ocispecs.Descriptor) (io.ReadCloser, error) {
 		n := now.Add(1)
 		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 		}
-		rc, err := s.fetch(ctx, d)
+		rc, err := s.Fetch(ctx, d)
 		runtime.Gosched()
 		now.Add(-1)
 		return rc, err
 	}}
-	var layers []gate.Layer
+	var descs []ocispecs.Descriptor
 	for _, arch := range []string{"amd64", "arm64", "s390x", "386", "arm", "ppc64le"} {
-		layers = append(layers, gate.Layer{Descriptor: s.put(layerOf(t, file("app"), program(arch)))})
+		descs = append(descs, s.Put(layerOf(t, file("app"), program(arch))))
 	}
 	var wg sync.WaitGroup
 	for range 20 {
-		for _, l := range layers {
+		for _, l := range descs {
 			wg.Go(func() {
-				if got, err := lister.List(t.Context(), l); err != nil || len(got.Entries) != 1 {
+				if got, err := lister.List(t.Context(), l, false); err != nil || len(got.Entries) != 1 {
 					t.Errorf("%+v, %v", got, err)
 				}
 			})
 		}
 	}
 	wg.Wait()
-	for d, n := range s.count {
+	for d, n := range s.Count {
 		if n != 1 {
 			t.Errorf("%s was read %d times", d, n)
 		}
@@ -166,18 +162,18 @@ func TestALineThatBreaksIsNoFaultOfTheLayer(t *testing.T) {
 	down := errors.New("the line is down")
 	b := gzipped(t, layerOf(t, file("app"), program("arm64")))
 	s := newStore()
-	desc, broken := s.put(b), true
-	lister := &gate.Lister{Fetch: func(ctx context.Context, d ocispecs.Descriptor) (io.ReadCloser, error) {
+	desc, broken := s.Put(b), true
+	lister := &layers.Lister{Fetch: func(ctx context.Context, d ocispecs.Descriptor) (io.ReadCloser, error) {
 		if broken {
 			return io.NopCloser(io.MultiReader(bytes.NewReader(b[:50]), iotest.ErrReader(down))), nil
 		}
-		return s.fetch(ctx, d)
+		return s.Fetch(ctx, d)
 	}}
-	if _, err := lister.List(t.Context(), gate.Layer{Descriptor: desc}); !errors.Is(err, down) || errors.Is(err, gate.ErrBadLayer) {
+	if _, err := lister.List(t.Context(), desc, false); !errors.Is(err, down) || errors.Is(err, layers.ErrBadLayer) {
 		t.Error(err)
 	}
 	broken = false
-	if _, err := lister.List(t.Context(), gate.Layer{Descriptor: desc}); err != nil {
+	if _, err := lister.List(t.Context(), desc, false); err != nil {
 		t.Errorf("the second time: %v", err)
 	}
 }
@@ -192,13 +188,13 @@ func TestABombTakesNoMemory(t *testing.T) {
 	}
 	packed := append(gzipped(t, header.Bytes()), bytes.Repeat(gzipped(t, make([]byte, part)), parts)...)
 	desc := ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: digest.FromBytes(packed), Size: int64(len(packed))}
-	lister := &gate.Lister{Fetch: func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error) {
+	lister := &layers.Lister{Fetch: func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(packed)), nil
 	}}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	l, err := lister.List(t.Context(), gate.Layer{Descriptor: desc})
+	l, err := lister.List(t.Context(), desc, false)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(l.Entries) != 1 {
 		t.Fatalf("%+v, %v", l, err)
@@ -210,16 +206,16 @@ func TestABombTakesNoMemory(t *testing.T) {
 
 func TestALineThatBreaksOnceIsNoError(t *testing.T) {
 	s := newStore()
-	desc := s.put(layerOf(t, file("app"), program("arm64")))
+	desc := s.Put(layerOf(t, file("app"), program("arm64")))
 	opened := 0
-	l := &gate.Lister{Fetch: func(ctx context.Context, d ocispecs.Descriptor) (io.ReadCloser, error) {
-		rc, err := s.fetch(ctx, d)
+	l := &layers.Lister{Fetch: func(ctx context.Context, d ocispecs.Descriptor) (io.ReadCloser, error) {
+		rc, err := s.Fetch(ctx, d)
 		if opened++; opened == 1 {
 			return io.NopCloser(io.MultiReader(io.LimitReader(rc, 100), iotest.ErrReader(errors.New("connection reset by peer")))), nil
 		}
 		return rc, err
 	}}
-	listing, err := l.List(t.Context(), gate.Layer{Descriptor: desc})
+	listing, err := l.List(t.Context(), desc, false)
 	if err != nil || len(listing.Entries) != 1 || opened != 2 {
 		t.Errorf("%v after %d readings: %v", listing, opened, err)
 	}

@@ -1,4 +1,4 @@
-package gate
+package layers
 
 import (
 	"github.com/opencontainers/go-digest"

@@ -1,0 +1,177 @@
+package launch
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
+)
+
+// IsShell reports whether a program of that name runs scripts of sh.
+func IsShell(name string) bool {
+	return slices.Contains([]string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"}, name)
+}
+
+// ShellOf is the shell that a script is for, also behind env; "" if it is for something else.
+func ShellOf(f exe.File) string {
+	if f.Format != exe.Script {
+		return ""
+	}
+	line := append([]string{f.Interpreter}, f.Args...)
+	if next, ok := Follow(line); ok && !IsShell(path.Base(f.Interpreter)) && len(next.Args) > 0 {
+		line = next.Args
+	}
+	if name := path.Base(line[0]); IsShell(name) {
+		return name
+	}
+	return ""
+}
+
+// shellScript finds what -c has, among a shell's arguments; "" if there is none.
+func shellScript(args []string) string {
+	if command, rest := shellOptions(args); command && len(rest) > 0 {
+		return rest[0]
+	}
+	return ""
+}
+
+// ScriptFile finds the script among a shell's arguments, and what it is given; nothing if there is none.
+func ScriptFile(args []string) []string {
+	if command, rest := shellOptions(args); !command {
+		return rest
+	}
+	return nil
+}
+
+// shellOptions skips a shell's options. command says that -c is among them.
+func shellOptions(args []string) (command bool, rest []string) {
+	for len(args) > 0 && len(args[0]) > 1 && (args[0][0] == '-' || args[0][0] == '+') {
+		option := args[0]
+		args = args[1:]
+		switch {
+		case option == "--":
+			return command, args
+		case strings.HasPrefix(option, "--"): // bash's long ones
+		default:
+			command = command || option[0] == '-' && strings.Contains(option, "c")
+			if strings.ContainsAny(option, "oO") && len(args) > 0 {
+				args = args[1:]
+			}
+		}
+	}
+	return command, args
+}
+
+// firstOf finds the first program that the script of sh -c starts, if that is plain to see: behind assignments, exec, cd, and what only sets
+// something. There are no Args where the script begins with more than that.
+func firstOf(script string) Command {
+	p := prelude{script: script, next: Command{Shell: true}}
+	if strings.HasPrefix(strings.TrimSpace(script), "#") {
+		return p.next
+	}
+	file, err := shell.Parse(script)
+	if err != nil {
+		return p.next
+	}
+	for _, s := range file.Stmts {
+		if p.ends(s) {
+			break
+		}
+	}
+	if len(p.next.Args) == 0 {
+		p.next.Dir = ""
+	}
+	return p.next
+}
+
+// A prelude is what a script does before it starts a program.
+type prelude struct {
+	script string
+	next   Command
+	exec   bool // it replaces the shell
+}
+
+// ends reports whether the prelude ends with a statement: it starts a program, or does what is not understood.
+func (p *prelude) ends(s *syntax.Stmt) bool {
+	if s.Cmd == nil || s.Pos() != s.Cmd.Pos() { // behind a redirection, or !
+		return true
+	}
+	switch cmd := s.Cmd.(type) {
+	case *syntax.CallExpr:
+		return p.starts(cmd) || s.Background || p.quotes(cmd)
+	case *syntax.DeclClause: // export
+		return !setsOnly(cmd.Variant.Value) || s.Background || p.quotes(cmd)
+	case *syntax.BinaryCmd:
+		if cmd.Op == syntax.AndStmt {
+			return p.ends(cmd.X) || p.ends(cmd.Y) || s.Background
+		}
+		p.ends(cmd.X)
+		if cmd.Op == syntax.OrStmt && !p.exec { // what fails may be how the script finds out where it runs
+			p.next.Args = nil
+		}
+	}
+	return true
+}
+
+// starts reports whether a simple command is the first that is more than a setting.
+func (p *prelude) starts(c *syntax.CallExpr) bool {
+	words := c.Args
+	if len(words) == 0 {
+		return false
+	}
+	switch name := words[0].Lit(); {
+	case setsOnly(name):
+		return false
+	case name == "cd":
+		if len(words) != 2 || !isPlain(words[1].Lit()) {
+			return true
+		}
+		p.next.Dir = path.Join(p.next.Dir, words[1].Lit())
+		if path.IsAbs(words[1].Lit()) {
+			p.next.Dir = words[1].Lit()
+		}
+		return false
+	case name == "exec":
+		p.exec, words = true, words[1:]
+	}
+	if len(words) > 0 && isPlain(words[0].Lit()) {
+		p.next.Args = (&scriptRun{vague: true}).words(words)
+	}
+	return true
+}
+
+// quotes reports whether a command has words that are more than letters and variables.
+func (p *prelude) quotes(c syntax.Command) bool {
+	return strings.ContainsAny(p.script[c.Pos().Offset():c.End().Offset()], "\"'`\\(")
+}
+
+// special are the letters with which a word is more than it looks.
+const special = "\"'`$\\(){}[]*?~<>#!="
+
+// IsLiteral reports whether a word is what it looks like to a shell too.
+func IsLiteral(word string) bool { return !strings.ContainsAny(word, special) }
+
+// isPlain reports whether a word, or a word's text, is certainly a program's name.
+func isPlain(word string) bool {
+	return word != "" && IsLiteral(word) && !strings.HasPrefix(word, "-") && !ownWord(word)
+}
+
+// setsOnly are a shell's own commands that leave what runs next as it is.
+func setsOnly(word string) bool {
+	return slices.Contains([]string{"set", "export", "unset", "umask", "ulimit", "echo", "printf", "true", ":", "sleep", "mkdir", "readonly"}, word)
+}
+
+// ownWord reports whether a shell takes a word for itself.
+func ownWord(word string) bool {
+	return slices.Contains([]string{
+		"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "select", "function", "time", "coproc",
+		".", "source", "eval", "command", "builtin", "test", "trap", "wait", "read", "alias", "unalias", "shift", "return", "exit", "break",
+		"continue", "local", "declare", "typeset", "let", "type", "hash", "getopts", "times", "jobs", "bg", "fg", "kill", "false", "pwd",
+		"pushd", "popd", "dirs", "shopt", "enable", "disown", "logout", "mapfile", "readarray", "caller", "compgen", "complete", "bind",
+		"suspend", "help", "history", "fc", "emulate", "autoload", "zmodload", "setopt", "unsetopt", "print", "whence", "nocorrect", "noglob",
+	}, word)
+}

@@ -1,0 +1,8 @@
+package layers
+
+// For tests from outside.
+var (
+	Scan        = scan
+	Plain       = (*Listing).plain
+	DecodePlain = decodePlain
+)
