@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -15,7 +16,7 @@ func lostAnnotations(r solve.Request) (notes []string) {
 		switch {
 		case !images && len(r.Outputs.Files) > 0:
 			why = "files (type=local, type=tar) have no annotations"
-		case images && a.Level == solve.OnIndexDescriptor && !archives:
+		case images && a.Level == index.OnIndexDescriptor && !archives:
 			why = "only an archive (type=oci, type=docker) has an entry for the index itself"
 		default:
 			continue

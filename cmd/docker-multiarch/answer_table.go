@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -141,7 +142,7 @@ func digestCell(p solve.PlatformReport) string {
 		return "not built: " + stoppedFor(p.Err) + " failed"
 	case stopped(p.Err) || p.Mode == "" || p.Mode == plan.Impossible:
 		return "not built"
-	case errors.Is(p.Err, solve.ErrNotExported):
+	case errors.Is(p.Err, sink.ErrNotExported):
 		return "not exported"
 	}
 	return "failed"

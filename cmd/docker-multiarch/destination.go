@@ -14,6 +14,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -149,7 +150,7 @@ func (j *job) keeps(outs []output, dest destinations) error {
 
 // checkDelete refuses to empty a folder that is not below the working directory, unless that is allowed, as docker buildx does
 // (build/opt.go).
-func checkDelete(outs []solve.Files, allowed []string) error {
+func checkDelete(outs []sink.Files, allowed []string) error {
 	for _, f := range outs {
 		if !f.Delete || slices.Contains(allowed, localDelete) || below(f.Dest) {
 			continue

@@ -8,7 +8,9 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -16,13 +18,13 @@ import (
 
 // destinations are where the result goes, checked, from the outputs as they were written.
 type destinations struct {
-	outputs  solve.Outputs
+	outputs  sink.Outputs
 	pushes   []pushed
 	loads    []pushed                // into the engine's store
 	family   string                  // that an output asks for; "" if none does
 	insecure bool                    // registry.insecure=true
 	names    []reference.NamedTagged // of all outputs, each once
-	annotate solve.Annotations
+	annotate index.Annotations
 
 	naming naming
 	stdout string // the output that standard output is taken by
@@ -117,20 +119,20 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 		if d.outputs.Load != nil { // there is one store: it gets the names of all
 			names = union(d.outputs.Load.Names, names)
 		}
-		d.outputs.Load = &solve.Load{Names: names, Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
+		d.outputs.Load = &sink.Load{Names: names, Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
 		return nil
 	}
 	if o.kind == "docker" && !tar {
 		return fmt.Errorf("--output %q: a folder holds an OCI layout: use type=oci,tar=false", o.words)
 	}
 	dest, err := d.dest(o, !tar)
-	d.outputs.Archives = append(d.outputs.Archives, solve.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
+	d.outputs.Archives = append(d.outputs.Archives, sink.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
 	return err
 }
 
 // files is type=local and type=tar.
 func (d *destinations) files(o output) error {
-	f := solve.Files{Tar: o.kind == "tar", Attrs: maps.Clone(o.attrs)}
+	f := sink.Files{Tar: o.kind == "tar", Attrs: maps.Clone(o.attrs)}
 	var err error
 	if f.Dest, err = d.dest(o, !f.Tar); err != nil {
 		return err
@@ -161,12 +163,12 @@ func (d *destinations) dest(o output, folder bool) (string, error) {
 	case folder && o.dest == "-":
 		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output; use type=tar or tar=true", o.words)
 	case folder:
-		if err := solve.CheckFolder(o.dest); err != nil {
+		if err := sink.CheckFolder(o.dest); err != nil {
 			return "", fmt.Errorf("--output %q: %w", o.words, err)
 		}
 		return o.dest, nil
 	case o.dest != "" && o.dest != "-":
-		if err := solve.CheckFile(o.dest); err != nil {
+		if err := sink.CheckFile(o.dest); err != nil {
 			return "", fmt.Errorf("--output %q: %w", o.words, err)
 		}
 		return o.dest, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -87,7 +88,7 @@ func explain(out io.Writer, err error) int {
 	if lost, ok := errors.AsType[*lostAnswer](err); ok && lost.silent() {
 		return signalStatus(syscall.SIGPIPE)
 	}
-	if output, ok := errors.AsType[*solve.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
+	if output, ok := errors.AsType[*sink.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
 		return signalStatus(syscall.SIGPIPE) // that nobody reads on is no news to the user
 	}
 	if errors.Is(err, context.Canceled) {
@@ -126,7 +127,7 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[*unknown](err); ok {
 		return exitUnknown
 	}
-	if _, ok := errors.AsType[*solve.PushError](err); ok {
+	if _, ok := errors.AsType[*sink.PushError](err); ok {
 		return exitPush
 	}
 	if lost, ok := errors.AsType[*lostAnswer](err); ok {
@@ -148,7 +149,7 @@ func hintFor(err error) string {
 	if refused, ok := errors.AsType[*solve.PreflightError](err); ok && refused.Findings[0].Fix != "" {
 		return refused.Findings[0].Fix
 	}
-	if output, ok := errors.AsType[*solve.OutputError](err); ok {
+	if output, ok := errors.AsType[*sink.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
 	}
 	if _, ok := errors.AsType[*solve.HostNetworkError](err); ok {

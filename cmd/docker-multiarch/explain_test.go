@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -20,7 +21,7 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 		{errors.New("boom"), 1, "ERROR: boom\n"},
 		{&solve.FailedError{Platforms: []solve.PlatformReport{{Err: errors.New("boom")}}}, 1, "ERROR: "},
 		{solve.Refused(errors.New("boom")), 1, "ERROR: boom\n"},
-		{&solve.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
+		{&sink.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
 		{&usage{err: errors.New("boom"), hint: "do this"}, 125, "ERROR: boom\nHint: do this\n"},
 		{&hinted{err: errors.New("boom"), hint: "do this"}, 1, "ERROR: boom\nHint: do this\n"},
 	} {
@@ -33,7 +34,7 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 
 func TestAReaderThatHasGoneAwayEndsTheProgramAsShellsExpect(t *testing.T) {
 	var said bytes.Buffer
-	if status := explain(&said, &solve.OutputError{Dest: "-", Err: syscall.EPIPE}); status != 141 || said.Len() > 0 {
+	if status := explain(&said, &sink.OutputError{Dest: "-", Err: syscall.EPIPE}); status != 141 || said.Len() > 0 {
 		t.Errorf("status %d, said %q", status, &said)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -78,8 +78,8 @@ func parseAttest(words string) (kind, attrs string, on bool, err error) {
 var annotationLevel = regexp.MustCompile(`^([a-z-]*)(?:\[([A-Za-z0-9_./-]+)\])?$`)
 
 // parseAnnotations: "[LEVEL[PLATFORM],…:]KEY=VALUE", as docker buildx has it. Without a level it is the manifest's.
-func parseAnnotations(values []string) (solve.Annotations, error) {
-	var list solve.Annotations
+func parseAnnotations(values []string) (index.Annotations, error) {
+	var list index.Annotations
 	for _, v := range values {
 		key, value, ok := strings.Cut(v, "=")
 		if !ok || key == "" {
@@ -104,17 +104,17 @@ func parseAnnotations(values []string) (solve.Annotations, error) {
 	return list, nil
 }
 
-func parseLevel(text string) (solve.Annotation, error) {
+func parseLevel(text string) (index.Annotation, error) {
 	groups := annotationLevel.FindStringSubmatch(text)
 	if groups == nil {
-		return solve.Annotation{}, fmt.Errorf("the level %q is not of the form LEVEL or LEVEL[PLATFORM]", text)
+		return index.Annotation{}, fmt.Errorf("the level %q is not of the form LEVEL or LEVEL[PLATFORM]", text)
 	}
-	a := solve.Annotation{Level: solve.Level(groups[1])}
+	a := index.Annotation{Level: index.Level(groups[1])}
 	switch a.Level {
 	case "":
-		a.Level = solve.OnManifest
-	case solve.OnManifest, solve.OnManifestDescriptor:
-	case solve.OnIndex, solve.OnIndexDescriptor:
+		a.Level = index.OnManifest
+	case index.OnManifest, index.OnManifestDescriptor:
+	case index.OnIndex, index.OnIndexDescriptor:
 		if groups[2] != "" {
 			return a, fmt.Errorf("the %s is one for all platforms, so it has no [%s]", a.Level, groups[2])
 		}
@@ -137,8 +137,8 @@ func parseLevel(text string) (solve.Annotation, error) {
 
 // annotationAttrs takes the annotations out of an output's attributes ("annotation.KEY", "annotation-index.KEY",
 // "annotation[linux/arm64].KEY"), which is how BuildKit and docker buildx write them there.
-func annotationAttrs(attrs map[string]string) (solve.Annotations, error) {
-	var list solve.Annotations
+func annotationAttrs(attrs map[string]string) (index.Annotations, error) {
+	var list index.Annotations
 	for attr, value := range attrs {
 		rest, ok := strings.CutPrefix(attr, "annotation")
 		if !ok {

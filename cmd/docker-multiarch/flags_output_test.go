@@ -9,8 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -32,7 +33,7 @@ func TestOutputsInDockerBuildxsWords(t *testing.T) {
 	arm := platform.Platform{OS: "linux", Architecture: "arm64"}
 	type result struct {
 		Tags, ByDigest int
-		Outputs        solve.Outputs
+		Outputs        sink.Outputs
 		Family         manifest.Family
 	}
 	none := map[string]string{}
@@ -40,28 +41,28 @@ func TestOutputsInDockerBuildxsWords(t *testing.T) {
 		args []string
 		want result
 	}{
-		"--push":                   {[]string{"-t", "a/b", "--push"}, result{Tags: 1, Outputs: solve.Outputs{Attrs: none}}},
-		"--load":                   {[]string{"--load"}, result{Outputs: solve.Outputs{Load: &solve.Load{}, Attrs: none}}},
-		"--load=true":              {[]string{"--load=true"}, result{Outputs: solve.Outputs{Load: &solve.Load{}, Attrs: none}}},
-		"--load=false --push":      {[]string{"-t", "a/b", "--load=false", "--push"}, result{Tags: 1, Outputs: solve.Outputs{Attrs: none}}},
-		"--load=all":               {[]string{"--load=all"}, result{Outputs: solve.Outputs{Load: &solve.Load{}, Attrs: none}}},
-		"--load=native":            {[]string{"--load=native"}, result{Outputs: solve.Outputs{Load: &solve.Load{Selection: load.Selection{Native: true}}, Attrs: none}}},
-		"--load=PLATFORM":          {[]string{"--load=aarch64", "--platform", "arm64,amd64"}, result{Outputs: solve.Outputs{Load: &solve.Load{Selection: load.Selection{Platforms: []platform.Platform{arm}}}, Attrs: none}}},
-		"type=docker":              {[]string{"-o", "type=docker"}, result{Outputs: solve.Outputs{Load: &solve.Load{}, Attrs: none}}},
-		"type=docker and --load":   {[]string{"-o", "type=docker", "--load"}, result{Outputs: solve.Outputs{Load: &solve.Load{}, Attrs: none}}},
-		"type=docker,dest":         {[]string{"-o", "type=docker,dest=" + file}, result{Outputs: solve.Outputs{Archives: []solve.Archive{{Docker: true, Dest: file}}, Attrs: none}}},
-		"type=oci on stdout":       {[]string{"-o", "type=oci"}, result{Outputs: solve.Outputs{Archives: []solve.Archive{{Dest: "-"}}, Attrs: none}}},
-		"type=oci,tar=false":       {[]string{"-o", "type=oci,tar=false,dest=" + dir}, result{Outputs: solve.Outputs{Archives: []solve.Archive{{Folder: true, Dest: dir}}, Attrs: none}}},
-		"a path":                   {[]string{"-o", dir}, result{Outputs: solve.Outputs{Files: []solve.Files{{Dest: dir, Attrs: none}}, Attrs: none}}},
-		"-":                        {[]string{"-o", "-"}, result{Outputs: solve.Outputs{Files: []solve.Files{{Tar: true, Dest: "-", Attrs: none}}, Attrs: none}}},
-		"local with attributes":    {[]string{"-o", "type=local,mode=delete,dest=" + dir, "--allow", "buildx.local.delete"}, result{Outputs: solve.Outputs{Files: []solve.Files{{Dest: dir, Delete: true, Attrs: none}}, Attrs: none}}},
-		"type=registry":            {[]string{"-o", "type=registry,compression=zstd", "-t", "a/b"}, result{Tags: 1, Outputs: solve.Outputs{Attrs: map[string]string{"compression": "zstd"}}}},
-		"type=image,push=true":     {[]string{"-o", "type=image,push=true,name=x/a:1", "-o", "type=oci,name=x/b"}, result{Tags: 1, Outputs: solve.Outputs{Archives: []solve.Archive{{Dest: "-"}}, Attrs: none}}},
-		"push-by-digest":           {[]string{"-o", "type=image,push-by-digest=true,name-canonical=true,push=true,name=x/a"}, result{ByDigest: 1, Outputs: solve.Outputs{Attrs: none}}},
-		"an image nobody takes":    {[]string{"-o", "type=image"}, result{Outputs: solve.Outputs{Image: true, Attrs: none}}},
-		"--push switches image on": {[]string{"-t", "a/b", "-o", "type=image,compression=zstd", "--push"}, result{Tags: 1, Outputs: solve.Outputs{Attrs: map[string]string{"compression": "zstd"}}}},
-		"cacheonly":                {[]string{"-o", "type=cacheonly"}, result{Outputs: solve.Outputs{Attrs: none}}},
-		"Docker media types":       {[]string{"-o", "type=registry,oci-mediatypes=false", "-t", "a/b"}, result{Tags: 1, Family: manifest.Docker, Outputs: solve.Outputs{Attrs: none}}},
+		"--push":                   {[]string{"-t", "a/b", "--push"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: none}}},
+		"--load":                   {[]string{"--load"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
+		"--load=true":              {[]string{"--load=true"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
+		"--load=false --push":      {[]string{"-t", "a/b", "--load=false", "--push"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: none}}},
+		"--load=all":               {[]string{"--load=all"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
+		"--load=native":            {[]string{"--load=native"}, result{Outputs: sink.Outputs{Load: &sink.Load{Selection: load.Selection{Native: true}}, Attrs: none}}},
+		"--load=PLATFORM":          {[]string{"--load=aarch64", "--platform", "arm64,amd64"}, result{Outputs: sink.Outputs{Load: &sink.Load{Selection: load.Selection{Platforms: []platform.Platform{arm}}}, Attrs: none}}},
+		"type=docker":              {[]string{"-o", "type=docker"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
+		"type=docker and --load":   {[]string{"-o", "type=docker", "--load"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
+		"type=docker,dest":         {[]string{"-o", "type=docker,dest=" + file}, result{Outputs: sink.Outputs{Archives: []sink.Archive{{Docker: true, Dest: file}}, Attrs: none}}},
+		"type=oci on stdout":       {[]string{"-o", "type=oci"}, result{Outputs: sink.Outputs{Archives: []sink.Archive{{Dest: "-"}}, Attrs: none}}},
+		"type=oci,tar=false":       {[]string{"-o", "type=oci,tar=false,dest=" + dir}, result{Outputs: sink.Outputs{Archives: []sink.Archive{{Folder: true, Dest: dir}}, Attrs: none}}},
+		"a path":                   {[]string{"-o", dir}, result{Outputs: sink.Outputs{Files: []sink.Files{{Dest: dir, Attrs: none}}, Attrs: none}}},
+		"-":                        {[]string{"-o", "-"}, result{Outputs: sink.Outputs{Files: []sink.Files{{Tar: true, Dest: "-", Attrs: none}}, Attrs: none}}},
+		"local with attributes":    {[]string{"-o", "type=local,mode=delete,dest=" + dir, "--allow", "buildx.local.delete"}, result{Outputs: sink.Outputs{Files: []sink.Files{{Dest: dir, Delete: true, Attrs: none}}, Attrs: none}}},
+		"type=registry":            {[]string{"-o", "type=registry,compression=zstd", "-t", "a/b"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: map[string]string{"compression": "zstd"}}}},
+		"type=image,push=true":     {[]string{"-o", "type=image,push=true,name=x/a:1", "-o", "type=oci,name=x/b"}, result{Tags: 1, Outputs: sink.Outputs{Archives: []sink.Archive{{Dest: "-"}}, Attrs: none}}},
+		"push-by-digest":           {[]string{"-o", "type=image,push-by-digest=true,name-canonical=true,push=true,name=x/a"}, result{ByDigest: 1, Outputs: sink.Outputs{Attrs: none}}},
+		"an image nobody takes":    {[]string{"-o", "type=image"}, result{Outputs: sink.Outputs{Image: true, Attrs: none}}},
+		"--push switches image on": {[]string{"-t", "a/b", "-o", "type=image,compression=zstd", "--push"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: map[string]string{"compression": "zstd"}}}},
+		"cacheonly":                {[]string{"-o", "type=cacheonly"}, result{Outputs: sink.Outputs{Attrs: none}}},
+		"Docker media types":       {[]string{"-o", "type=registry,oci-mediatypes=false", "-t", "a/b"}, result{Tags: 1, Family: manifest.Docker, Outputs: sink.Outputs{Attrs: none}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j, err := words(t, tt.args...)
@@ -190,15 +191,15 @@ func TestAnnotationsInDockerBuildxsWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := j.request.Annotations
-	if got[0].Level != solve.OnIndex {
+	if got[0].Level != index.OnIndex {
 		got[0], got[1] = got[1], got[0] // an output's attributes have no order
 	}
-	want := solve.Annotations{
-		{Level: solve.OnIndex, Key: "from", Value: "output"},
-		{Level: solve.OnManifest, Platform: &arm, Key: "p", Value: "q"},
-		{Level: solve.OnManifest, Key: "k", Value: "v"},
-		{Level: solve.OnIndex, Key: "org.example/x", Value: "a:b=c"},
-		{Level: solve.OnManifestDescriptor, Platform: &arm, Key: "org.example/x", Value: "a:b=c"},
+	want := index.Annotations{
+		{Level: index.OnIndex, Key: "from", Value: "output"},
+		{Level: index.OnManifest, Platform: &arm, Key: "p", Value: "q"},
+		{Level: index.OnManifest, Key: "k", Value: "v"},
+		{Level: index.OnIndex, Key: "org.example/x", Value: "a:b=c"},
+		{Level: index.OnManifestDescriptor, Platform: &arm, Key: "org.example/x", Value: "a:b=c"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -11,8 +11,8 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -178,7 +178,7 @@ func mergeAnnotations(o mergeOptions) ([]merge.Annotation, error) {
 	for _, text := range o.annotations {
 		key, _, _ := strings.Cut(text, "=")
 		if !strings.Contains(key, ":") {
-			text = string(solve.OnIndex) + ":" + text
+			text = string(index.OnIndex) + ":" + text
 		}
 		list, err := parseAnnotations([]string{text})
 		if err != nil {
@@ -186,9 +186,9 @@ func mergeAnnotations(o mergeOptions) ([]merge.Annotation, error) {
 		}
 		for _, a := range list {
 			switch a.Level {
-			case solve.OnIndex, solve.OnManifestDescriptor:
-				all = append(all, merge.Annotation{OnIndex: a.Level == solve.OnIndex, Platform: a.Platform, Key: a.Key, Value: a.Value})
-			case solve.OnManifest:
+			case index.OnIndex, index.OnManifestDescriptor:
+				all = append(all, merge.Annotation{OnIndex: a.Level == index.OnIndex, Platform: a.Platform, Key: a.Key, Value: a.Value})
+			case index.OnManifest:
 				return nil, fmt.Errorf("--annotation %q: an image that is there keeps its digest, so its manifest cannot be annotated: use manifest-descriptor", text)
 			default:
 				return nil, fmt.Errorf("--annotation %q: a registry has no place for it: use index", text)

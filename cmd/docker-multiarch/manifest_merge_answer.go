@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -29,7 +30,7 @@ func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
 		}
 	}
 	if push, ok := errors.AsType[*merge.PushError](err); ok {
-		err = &solve.PushError{Err: push.Err, Tags: res.Tags}
+		err = &sink.PushError{Err: push.Err, Tags: res.Tags}
 	}
 	if failure, ok := errors.AsType[*manifest.Error](err); ok && strings.Contains(failure.Hint, "OCI media types") {
 		err = &hinted{err, "--media-types docker writes the index and its images with Docker's"}

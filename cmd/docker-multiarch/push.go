@@ -8,6 +8,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -83,11 +84,11 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	}
 	for _, repo := range repos {
 		if err := registry.Upload(ctx, repo, archive.root, archive); err != nil {
-			return &solve.PushError{Err: err}
+			return &sink.PushError{Err: err}
 		}
 	}
 	if err := archive.Check(ctx, archive.blobs...); err != nil { // also what registries had already
-		return &solve.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
+		return &sink.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
 	}
 	report := solve.Report{Target: archive.root}
 	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
@@ -95,7 +96,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 		tags(w.err, report)
 	}
 	if err != nil {
-		return &solve.PushError{Err: err, Tags: report.Tags}
+		return &sink.PushError{Err: err, Tags: report.Tags}
 	}
 	if o.quiet {
 		for _, repo := range repos {

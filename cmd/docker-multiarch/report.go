@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -30,8 +31,8 @@ func checkReport(o buildOptions, j job) error {
 	if o.report != "-" {
 		return nil
 	}
-	toStdout := slices.ContainsFunc(j.request.Outputs.Archives, func(a solve.Archive) bool { return a.Dest == "-" }) ||
-		slices.ContainsFunc(j.request.Outputs.Files, func(f solve.Files) bool { return f.Dest == "-" })
+	toStdout := slices.ContainsFunc(j.request.Outputs.Archives, func(a sink.Archive) bool { return a.Dest == "-" }) ||
+		slices.ContainsFunc(j.request.Outputs.Files, func(f sink.Files) bool { return f.Dest == "-" })
 	switch {
 	case o.quiet:
 		return &usage{err: errors.New("-q and --report - both print to standard output"), hint: "--report FILE.md"}

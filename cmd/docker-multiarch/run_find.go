@@ -109,7 +109,7 @@ func (f *imageFinder) satisfied(local []runnable, whole bool) bool {
 		return len(local) > 0 && f.own(local) >= 0
 	}
 	for _, p := range f.o.wanted {
-		if index(local, p) < 0 {
+		if position(local, p) < 0 {
 			return false
 		}
 	}
@@ -161,7 +161,7 @@ func (f *imageFinder) chosen(all []runnable) ([]runnable, error) {
 	}
 	var chosen []runnable
 	for _, p := range slices.SortedFunc(slices.Values(f.o.wanted), platform.Compare) {
-		i := index(all, p)
+		i := position(all, p)
 		if i < 0 {
 			return nil, f.lacks(p, all)
 		}
@@ -187,6 +187,6 @@ func runPlatforms(all []runnable) []platform.Platform {
 	return ps
 }
 
-func index(all []runnable, p platform.Platform) int {
+func position(all []runnable, p platform.Platform) int {
 	return slices.IndexFunc(all, func(r runnable) bool { return platform.Equal(r.platform, p) })
 }

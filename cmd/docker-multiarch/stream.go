@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
 // stream is standard output or standard error. What commands write to it is text, and some of its words are another's: it comes out as
@@ -117,7 +117,7 @@ func (w *world) answered(command string, err error) error {
 		return err
 	}
 	status, asked := errors.AsType[callStatus](err)
-	_, archive := errors.AsType[*solve.OutputError](err)
+	_, archive := errors.AsType[*sink.OutputError](err)
 	_, known := errors.AsType[*lostAnswer](err)
 	switch {
 	case known || archive:

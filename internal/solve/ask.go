@@ -45,7 +45,7 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 }
 
 func (s *solve) ask(ctx context.Context, question string) (values map[string][]byte, err error) {
-	_, _, err = s.build(ctx, pins{}, capture{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	_, _, err = s.build(ctx, pins{}, nil, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		res, err := s.question(ctx, gw, question)
 		if err == nil {
 			values = res.Metadata

@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -48,13 +49,13 @@ type examined struct {
 }
 
 // examine judges a platform's image. One that must not be published is a [gate.RefusedError].
-func (e *examiner) examine(ctx context.Context, s *solve, c child) (found examined, err error) {
+func (e *examiner) examine(ctx context.Context, s *solve, c index.Child) (found examined, err error) {
 	if e.opt == nil || !s.req.MakesImages() {
 		return examined{Result: gate.Result{Verdict: gate.NotAsked}}, nil
 	}
-	if c.image.Repository != nil {
+	if c.Image.Repository != nil {
 		e.mu.Lock()
-		e.pushed = c.image
+		e.pushed = c.Image
 		e.mu.Unlock()
 	}
 	err = e.env.during("examining the executables for "+platform.Format(s.platform), func() error {
@@ -63,7 +64,7 @@ func (e *examiner) examine(ctx context.Context, s *solve, c child) (found examin
 			return err
 		}
 		found.image = gate.Image{
-			Platform: s.platform, Config: config, Layers: gateLayers(c.image.Layers, config, s.got.base, s.got.graph), Base: s.got.base.Platform,
+			Platform: s.platform, Config: config, Layers: gateLayers(c.Image.Layers, config, s.got.base, s.got.graph), Base: s.got.base.Platform,
 		}
 		found.Result, err = gate.Examine(ctx, found.image, e.lister, *e.opt)
 		return err
@@ -106,23 +107,13 @@ func compare(results []solved) {
 }
 
 // config reads the configuration of an image.
-func (e *examiner) config(ctx context.Context, c child) (config ocispecs.Image, err error) {
-	from := blobs{layers: fetcher(e.fetch)}
-	if c.documents.Buffer != nil {
-		from.documents = []capture{c.documents}
-	}
-	body, err := content.FetchAll(ctx, from, c.image.Config)
+func (e *examiner) config(ctx context.Context, c index.Child) (config ocispecs.Image, err error) {
+	c.Layers = content.FetcherFunc(e.fetch)
+	body, err := content.FetchAll(ctx, c, c.Image.Config)
 	if err == nil {
 		err = json.Unmarshal(body, &config)
 	}
 	return config, err
-}
-
-// fetcher is a function as oras-go's content.Fetcher.
-type fetcher func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
-
-func (f fetcher) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
-	return f(ctx, desc)
 }
 
 // large is from how many bytes on it matters how fast a blob is read.

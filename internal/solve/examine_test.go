@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -51,8 +52,10 @@ func verifiedWorld(t *testing.T, machines map[string]byte) *world {
 
 func TestAnImageForAnotherMachineMovesNoTag(t *testing.T) {
 	for name, outputs := range map[string]func(*world){
-		"pushed":   func(*world) {},
-		"archived": func(w *world) { w.req.Tags, w.req.Outputs.Archives = nil, []Archive{{Dest: t.TempDir() + "/a.tar"}} },
+		"pushed": func(*world) {},
+		"archived": func(w *world) {
+			w.req.Tags, w.req.Outputs.Archives = nil, []sink.Archive{{Dest: t.TempDir() + "/a.tar"}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := verifiedWorld(t, map[string]byte{"amd64": emAMD64, "arm64": emAMD64})

@@ -9,12 +9,15 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
 // exports say what BuildKit does with the platform's result: it pushes by digest to every repository, sends the image's documents to
 // documents, and files to where they are staged. It never sees a tag, an engine or a destination.
-func (s *solve) exports(ctx context.Context, documents capture) []client.ExportEntry {
-	list := s.files.exports(ctx, s.index)
+func (s *solve) exports(ctx context.Context, documents *index.Documents) []client.ExportEntry {
+	list := s.files.Exports(ctx, s.index)
 	if s.req.pushes() && !s.req.attested() {
 		list = append(list, s.pushEntry())
 	}
@@ -51,23 +54,24 @@ func (s *solve) imageAttrs(more map[string]string) map[string]string {
 }
 
 // collect reads the image that a solve has exported. That the registry has it is a condition of every tag.
-func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documents capture) (child, error) {
+func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documents *index.Documents) (index.Child, error) {
 	if !s.req.MakesImages() {
-		return child{}, nil
+		return index.Child{}, nil
 	}
-	root, err := exported(resp.ExporterResponse)
+	root, err := index.Exported(resp.ExporterResponse)
 	if err != nil {
-		return child{}, err
+		return index.Child{}, err
 	}
-	c := child{}
+	c := index.Child{}
 	if s.req.captures() {
-		if c, err = captured(ctx, documents, root); err != nil {
+		if c, err = index.ReadChild(ctx, documents, root); err != nil {
 			return c, err
 		}
-		if err := c.hide(ctx, s.req.Hidden); err != nil {
+		if err := c.Hide(ctx, s.req.Hidden); err != nil {
 			return c, err
 		}
 	}
+	c.Layers = s.env.Node.Blobs
 	if !s.req.pushes() {
 		return c, nil
 	}
@@ -76,12 +80,12 @@ func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documen
 			return c, err
 		}
 	}
-	if c.image.Body != nil && c.image.Descriptor.Digest != root {
+	if c.Image.Body != nil && c.Image.Descriptor.Digest != root {
 		return c, fmt.Errorf("the image is %s in the registry but %s here: the build's sources have changed meanwhile; build again",
-			root, c.image.Descriptor.Digest)
+			root, c.Image.Descriptor.Digest)
 	}
-	if c.image, err = s.env.Registry.Child(ctx, s.req.Repositories()[0], root); err != nil {
-		return c, &PushError{Err: err}
+	if c.Image, err = s.env.Registry.Child(ctx, s.req.Repositories()[0], root); err != nil {
+		return c, &sink.PushError{Err: err}
 	}
 	return c, nil
 }
@@ -90,13 +94,13 @@ func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documen
 // cache. BuildKit would push an attestation before the image that it is about, which some registries refuse (buildkit#7007).
 func (s *solve) pushAlone(ctx context.Context) (digest.Digest, error) {
 	alone := *s
-	alone.req.Attests, alone.req.NoCache, alone.req.Outputs = nil, false, Outputs{Attrs: s.req.Outputs.Attrs}
-	alone.files, alone.recorded = &stagedFiles{}, false
+	alone.req.Attests, alone.req.NoCache, alone.req.Outputs = nil, false, sink.Outputs{Attrs: s.req.Outputs.Attrs}
+	alone.files, alone.recorded = &sink.StagedFiles{}, false
 	var under pins
 	if s.again != nil {
 		under = s.again.pins
 	}
-	resp, _, err := alone.build(ctx, under, capture{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	resp, _, err := alone.build(ctx, under, index.NewDocuments(), func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		got, err := alone.read(ctx, gw)
 		if err == nil {
 			got, err = alone.across(ctx, gw, *s.passed, got)
@@ -106,5 +110,5 @@ func (s *solve) pushAlone(ctx context.Context) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	return exported(resp.ExporterResponse)
+	return index.Exported(resp.ExporterResponse)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -22,7 +23,7 @@ func (e *StoppedError) Error() string {
 // consequence tells whether a platform has no result only because another one has none.
 func consequence(err error) bool {
 	_, stopped := errors.AsType[*StoppedError](err)
-	return stopped || errors.Is(err, ErrNotExported)
+	return stopped || errors.Is(err, sink.ErrNotExported)
 }
 
 // failedFast ends the others' solves by stop if a platform's result means that the build fails, and that is to end it at once.

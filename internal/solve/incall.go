@@ -94,7 +94,7 @@ func (s *solve) finish(ctx context.Context, gw gateway.Client, cleared clearance
 	s.natives.begins(s.index, got.graph)
 	res := got.result
 	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
-	if len(s.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || s.keeper != nil || !s.req.MakesImages() && len(s.files.outputs) == 0 {
+	if len(s.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || s.keeper != nil || !s.req.MakesImages() && len(s.req.Outputs.Files) == 0 {
 		return res, s.work(ctx, gw, cleared, res, left)
 	}
 	return res, nil

@@ -92,7 +92,7 @@ func (l *look) read(ctx context.Context, s *solve) error {
 	var reported sync.Once
 	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
 	defer tell(report{index: s.index})
-	_, _, err := s.build(ctx, pins{}, capture{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	_, _, err := s.build(ctx, pins{}, nil, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		s.reach.start(ctx, gw)
 		got, err := s.read(ctx, gw)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
 // The words of errors that may be gone with the next try, and of those that will not, in small letters: BuildKit has no types for them.
@@ -39,9 +41,9 @@ func mendable(err error, begun bool) bool {
 // isTyped tells errors of ours: what can be tried again about them has been, or it is not for a solve to mend.
 func isTyped(err error) bool {
 	_, cannot := errors.AsType[*CannotRunError](err)
-	_, output := errors.AsType[*OutputError](err)
+	_, output := errors.AsType[*sink.OutputError](err)
 	_, scanner := errors.AsType[*ScannerError](err)
-	_, push := errors.AsType[*PushError](err)
+	_, push := errors.AsType[*sink.PushError](err)
 	_, premise := errors.AsType[*PremiseError](err)
 	return premise || cannot || output || scanner || push || !itsOwn(err) && !pushFailed(err)
 }

@@ -15,7 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
 // tree has the contents of all files below a folder, by their path.
@@ -65,13 +67,13 @@ func (w *world) everyOutput(dir string) *bytes.Buffer {
 	write(w.t, dir, "files/mine", "mine")
 	stdout := &bytes.Buffer{}
 	w.env.Stdout = stdout
-	w.req.Outputs = Outputs{
-		Archives: []Archive{
+	w.req.Outputs = sink.Outputs{
+		Archives: []sink.Archive{
 			{Dest: filepath.Join(dir, "image.tar"), Names: w.req.Tags},
 			{Dest: filepath.Join(dir, "layout"), Folder: true, Names: w.req.Tags},
 			{Dest: filepath.Join(dir, "docker.tar"), Docker: true, Names: w.req.Tags},
 		},
-		Files: []Files{{Dest: filepath.Join(dir, "files")}, {Tar: true, Dest: filepath.Join(dir, "files.tar")}, {Tar: true, Dest: "-"}},
+		Files: []sink.Files{{Dest: filepath.Join(dir, "files")}, {Tar: true, Dest: filepath.Join(dir, "files.tar")}, {Tar: true, Dest: "-"}},
 	}
 	return stdout
 }
@@ -157,7 +159,7 @@ func TestASinglePlatformHasNoFolderOfItsOwnUnlessAskedFor(t *testing.T) {
 		w := newWorld(t, copiesOnly)
 		dir := t.TempDir()
 		w.platforms("linux/arm64")
-		w.req.Tags, w.req.Outputs.Files = nil, []Files{{Dest: filepath.Join(dir, "not", "there"), Split: tt.split}}
+		w.req.Tags, w.req.Outputs.Files = nil, []sink.Files{{Dest: filepath.Join(dir, "not", "there"), Split: tt.split}}
 		rep := w.mustRun()
 		if diff := cmp.Diff(map[string]string{"not/there/" + tt.want: "linux/arm64"}, tree(t, dir)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -173,7 +175,7 @@ func TestAFolderThatIsToBeEmptiedKeepsNothingElse(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "old/file", "x")
 	w.platforms("linux/amd64")
-	w.req.Tags, w.req.Outputs.Files = nil, []Files{{Dest: dir, Delete: true}}
+	w.req.Tags, w.req.Outputs.Files = nil, []sink.Files{{Dest: dir, Delete: true}}
 	w.mustRun()
 	if diff := cmp.Diff(map[string]string{"hello": "linux/amd64"}, tree(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -188,7 +190,7 @@ func TestALinkAndADeviceStayWhatTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, copiesOnly)
-	w.req.Tags, w.req.Outputs.Archives = nil, []Archive{{Dest: link}, {Dest: os.DevNull}}
+	w.req.Tags, w.req.Outputs.Archives = nil, []sink.Archive{{Dest: link}, {Dest: os.DevNull}}
 	w.mustRun()
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the link is %v, %v", info, err)
@@ -208,7 +210,7 @@ func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, copiesOnly)
-	w.req.Tags, w.req.Outputs.Archives = nil, []Archive{{Dest: link}, {Dest: file}}
+	w.req.Tags, w.req.Outputs.Archives = nil, []sink.Archive{{Dest: link}, {Dest: file}}
 	w.mustRun()
 	if info, err := os.Lstat(filepath.Join(dir, "target")); err != nil || !info.Mode().IsRegular() {
 		t.Errorf("the link names %v, %v", info, err)
@@ -223,7 +225,7 @@ func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
 
 func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
 	w := newWorld(t, copiesOnly)
-	w.req.Tags, w.req.Outputs.Files = nil, []Files{{Dest: w.req.Source.ContextDir}}
+	w.req.Tags, w.req.Outputs.Files = nil, []sink.Files{{Dest: w.req.Source.ContextDir}}
 	w.mustRun()
 	files := slices.Sorted(func(yield func(string) bool) {
 		for name := range tree(t, w.req.Source.ContextDir) {
@@ -238,7 +240,7 @@ func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
 	}
 	for _, s := range w.Solves() {
 		for _, e := range s.Opt.Exports {
-			if !strings.HasPrefix(strings.TrimPrefix(e.OutputDir, w.req.Source.ContextDir+"/"), stagePrefix) {
+			if !strings.HasPrefix(strings.TrimPrefix(e.OutputDir, w.req.Source.ContextDir+"/"), sink.StagePrefix) {
 				t.Errorf("exported to %q", e.OutputDir)
 			}
 		}
@@ -248,16 +250,16 @@ func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
 func TestAnnotationsAreWrittenWhereTheyAreAskedFor(t *testing.T) {
 	w := newWorld(t, copiesOnly)
 	arm := w.req.Platforms[1]
-	w.req.Annotations = Annotations{
-		{OnManifest, nil, "all", "1"},
-		{OnManifest, &arm, "all", "arm"},
-		{OnManifestDescriptor, nil, "entry", "2"},
-		{OnIndex, nil, "index", "3"},
-		{OnIndexDescriptor, nil, "root", "4"},
-		{OnIndex, nil, "index", "5"},
+	w.req.Annotations = index.Annotations{
+		{Level: index.OnManifest, Key: "all", Value: "1"},
+		{Level: index.OnManifest, Platform: &arm, Key: "all", Value: "arm"},
+		{Level: index.OnManifestDescriptor, Key: "entry", Value: "2"},
+		{Level: index.OnIndex, Key: "index", Value: "3"},
+		{Level: index.OnIndexDescriptor, Key: "root", Value: "4"},
+		{Level: index.OnIndex, Key: "index", Value: "5"},
 	}
 	dest := filepath.Join(t.TempDir(), "x.tar")
-	w.req.Outputs.Archives = []Archive{{Dest: dest, Names: w.req.Tags}}
+	w.req.Outputs.Archives = []sink.Archive{{Dest: dest, Names: w.req.Tags}}
 	w.mustRun()
 	index, _ := w.index("app:v1")
 	if diff := cmp.Diff(map[string]string{"index": "5"}, index.Annotations); diff != "" {
@@ -285,7 +287,7 @@ func TestAnnotationsAreWrittenWhereTheyAreAskedFor(t *testing.T) {
 func TestOneImageBecomesAnIndexWhereAnAnnotationNeedsOne(t *testing.T) {
 	w := newWorld(t, copiesOnly)
 	w.platforms("linux/amd64")
-	w.req.Annotations = Annotations{{OnIndex, nil, "a", "b"}}
+	w.req.Annotations = index.Annotations{{Level: index.OnIndex, Key: "a", Value: "b"}}
 	w.mustRun()
 	if index, _ := w.index("app:v1"); len(index.Manifests) != 1 || index.Annotations["a"] != "b" {
 		t.Errorf("got %+v", index)

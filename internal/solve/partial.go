@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
-	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -82,46 +81,8 @@ func (w task) dispensable(i int, err error) bool { return w.req.optional(w.targe
 // itsOwn tells a platform's own failure from one that could as well have met another: of the registry that is pushed to, of the place
 // where files are written, of the connection to the builder.
 func itsOwn(err error) bool {
-	if _, ok := errors.AsType[*OutputError](err); ok {
+	if _, ok := errors.AsType[*sink.OutputError](err); ok {
 		return false
 	}
 	return !pushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
-}
-
-// indexAnnotations are those of the index. A Docker manifest list has none.
-func (f *finisher) indexAnnotations(missing []PlatformReport) map[string]string {
-	all := f.req.Annotations.at(OnIndex, nil)
-	if len(missing) == 0 {
-		return all
-	}
-	names := make([]string, len(missing))
-	for i, p := range missing {
-		names[i] = platform.Format(p.Platform)
-	}
-	if f.req.MediaTypes == manifest.Docker {
-		f.env.Progress.Note("warning: a Docker manifest list has no annotations, so it does not say that it lacks " + strings.Join(names, ", "))
-		return all
-	}
-	if all == nil {
-		all = map[string]string{}
-	}
-	all[manifest.MissingPlatforms] = strings.Join(names, ",")
-	return all
-}
-
-// loadable is what the engine is to be loaded with; nil is nothing. What was chosen for it and is missing is left out.
-func (f *finisher) loadable(children []child) *Load {
-	l := f.req.Outputs.Load
-	if l == nil || len(l.Selection.Platforms) == 0 {
-		return l
-	}
-	some := *l
-	some.Selection.Platforms = slices.DeleteFunc(slices.Clone(l.Selection.Platforms), func(p platform.Platform) bool {
-		return !slices.ContainsFunc(children, func(c child) bool { return platform.Equal(c.platform, p) })
-	})
-	if len(some.Selection.Platforms) == 0 && !l.Selection.Native {
-		f.env.Progress.Note("warning: nothing is loaded into the engine, since the platforms chosen for it failed")
-		return nil
-	}
-	return &some
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -107,7 +108,7 @@ func TestWhatMayNotBeMissingStillFailsTheBuild(t *testing.T) {
 			w.partial(tt.optional)
 			tt.breaks(w)
 			rep, err := w.run()
-			if err == nil || errors.As(err, new(*PushError)) != tt.pushing || len(rep.Tags) != 0 || w.tagged("app:v1") != "" {
+			if err == nil || errors.As(err, new(*sink.PushError)) != tt.pushing || len(rep.Tags) != 0 || w.tagged("app:v1") != "" {
 				t.Errorf("%v; the tag names %q", err, w.tagged("app:v1"))
 			}
 		})
@@ -149,7 +150,7 @@ func TestNoOutputHasAnythingOfAPlatformThatIsMissing(t *testing.T) {
 			dir := t.TempDir()
 			stdout := w.everyOutput(dir)
 			together := false
-			w.req.Outputs.Files = append(w.req.Outputs.Files, Files{Dest: filepath.Join(dir, "together"), Split: &together})
+			w.req.Outputs.Files = append(w.req.Outputs.Files, sink.Files{Dest: filepath.Join(dir, "together"), Split: &together})
 			breaks(w)
 			rep := w.mustRun()
 			for _, name := range []string{"image.tar", "layout"} {
@@ -194,7 +195,7 @@ func TestAPlatformThatMayBeMissingAndIsNotIsInEveryOutput(t *testing.T) {
 	if got := tree(t, filepath.Join(dir, "files")); got["linux_amd64/hello"] != "linux/amd64" || len(got) != 4 {
 		t.Errorf("files %v", got)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, stagePrefix+"*"))
+	left, err := filepath.Glob(filepath.Join(dir, sink.StagePrefix+"*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left are %q, %v", left, err)
 	}

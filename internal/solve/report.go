@@ -12,6 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -103,19 +104,10 @@ func (e *FailedError) Unwrap() []error {
 	return errs
 }
 
-// PushError says that everything was built, and that the registry did not take all of it. Tags says which tags moved.
-type PushError struct {
-	Err  error
-	Tags []manifest.TagResult
-}
-
-func (e *PushError) Error() string { return e.Err.Error() }
-func (e *PushError) Unwrap() error { return e.Err }
-
 // pushFailed tells whether a solve's error came from its export. BuildKit has no type for it: its words are those of
 // exporter/containerimage/export.go, behind those of client/solve.go.
 func pushFailed(err error) bool {
-	if _, ok := errors.AsType[*PushError](err); ok {
+	if _, ok := errors.AsType[*sink.PushError](err); ok {
 		return true
 	}
 	return err != nil && strings.HasPrefix(strings.TrimPrefix(err.Error(), "failed to solve: "), "failed to push ")
@@ -136,7 +128,7 @@ func failure(platforms []PlatformReport) error {
 	}
 	err := &FailedError{Platforms: failed}
 	if pushing {
-		return &PushError{Err: err}
+		return &sink.PushError{Err: err}
 	}
 	return err
 }

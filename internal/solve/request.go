@@ -12,6 +12,8 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -52,9 +54,9 @@ type Request struct {
 	// Insecure allows the builder to push by plain HTTP or without verifying certificates.
 	Insecure bool
 	// Outputs besides the registries.
-	Outputs Outputs
+	Outputs sink.Outputs
 	// Annotations of what is made.
-	Annotations Annotations
+	Annotations index.Annotations
 	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
 	// BuildKit has for them ("type=provenance,mode=max").
 	Attests map[string]string
@@ -96,21 +98,7 @@ type Request struct {
 
 // Repositories are the distinct repositories that are pushed to, in order of first appearance.
 func (r Request) Repositories() []reference.Named {
-	var repos []reference.Named
-	seen := map[string]bool{}
-	add := func(ref reference.Named) {
-		if name := reference.TrimNamed(ref); !seen[name.Name()] {
-			seen[name.Name()] = true
-			repos = append(repos, name)
-		}
-	}
-	for _, tag := range r.Tags {
-		add(tag)
-	}
-	for _, repo := range r.ByDigest {
-		add(repo)
-	}
-	return repos
+	return index.Repositories(r.Tags, r.ByDigest...)
 }
 
 // targets are the platforms that are built for, in canonical order.

@@ -13,6 +13,8 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -25,7 +27,7 @@ func (s *solve) tries(ctx context.Context, tell func(report), left func()) solve
 			s.keeper.drop(s.index)
 		}
 		limit := s.limit(r)
-		if r.retries >= limit || !s.files.again(s.index) {
+		if r.retries >= limit || !s.files.Again(s.index) {
 			break
 		}
 		s.env.Progress.Note(s.retryNote(r, limit))
@@ -42,7 +44,7 @@ func (s *solve) tries(ctx context.Context, tell func(report), left func()) solve
 // attempt is a solve, or two where the Dockerfile must be read again, and what was exported.
 func (s *solve) attempt(ctx context.Context, tell func(report), left func()) (r solved) {
 	s.started = time.Now()
-	documents := newCapture()
+	documents := index.NewDocuments()
 	var resp *client.SolveResponse
 	if s.again == nil {
 		resp, r.symptoms, r.err = s.build(ctx, pins{}, documents, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
@@ -56,7 +58,7 @@ func (s *solve) attempt(ctx context.Context, tell func(report), left func()) (r 
 	}
 	if r.err == nil {
 		r.child, r.err = s.collect(ctx, resp, documents)
-		r.child.says = s.got.says
+		r.child.Says = s.got.says
 	}
 	if r.err != nil {
 		r.err = s.own(r.err)
@@ -70,10 +72,10 @@ func (s *solve) own(err error) error {
 	switch {
 	case s.refused != nil:
 		return s.refused
-	case strings.Contains(err.Error(), ErrNotExported.Error()):
-		return ErrNotExported
+	case strings.Contains(err.Error(), sink.ErrNotExported.Error()):
+		return sink.ErrNotExported
 	}
-	return s.files.explain(s.req.scanned(err))
+	return s.files.Explain(s.req.scanned(err))
 }
 
 // limit is how often the platform is tried again if it has failed so.

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -20,11 +22,11 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 
 	solving, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	files, err := stageFiles(ctx, req, targets, env.Stdout)
+	files, err := sink.StageFiles(ctx, req.Outputs.Files, targets, req.AllowPartial, env.Stdout)
 	if err != nil {
 		return Report{}, err
 	}
-	defer files.discard()
+	defer files.Abort(ctx)
 	bench, clearBench, err := openBench(ctx, req, env, targets)
 	if err != nil {
 		return Report{}, err
@@ -40,12 +42,12 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	if err != nil {
 		return rep, err
 	}
-	var children []child
+	var children []index.Child
 	for i, r := range results {
-		if r.child.platform = targets[i]; r.err == nil {
+		if r.child.Platform = targets[i]; r.err == nil {
 			children = append(children, r.child)
 		} else {
-			files.leaveOut(i)
+			files.LeaveOut(i)
 		}
 	}
 	return finish(ctx, w, rep, children)
@@ -56,7 +58,7 @@ type task struct {
 	req     Request
 	env     Env
 	targets []platform.Platform // in canonical order
-	files   *stagedFiles
+	files   *sink.StagedFiles
 	bench   *smoke.Bench // nil if nothing is tested
 }
 
@@ -130,8 +132,8 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 	for i, r := range results {
 		p := PlatformReport{
 			Platform: w.targets[i], Node: w.env.Node.Name, Seconds: r.seconds, Err: r.err,
-			Manifest: r.child.image.Descriptor, Config: r.child.image.Config.Digest, Size: r.child.image.Size,
-			Attestations: r.child.attestations, Verify: r.examined.Result, Tests: r.tests,
+			Manifest: r.child.Image.Descriptor, Config: r.child.Image.Config.Digest, Size: r.child.Image.Size,
+			Attestations: r.child.Attestations, Verify: r.examined.Result, Tests: r.tests,
 			Retries: r.retries, Cross: r.cross,
 		}
 		if cause := context.Cause(ctx); cause != nil && p.Err != nil {

@@ -12,6 +12,8 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 	"google.golang.org/grpc/encoding"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -174,11 +176,11 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 	w.req.Tags = w.tags("app:v1", "other:v1")
 	for family, types := range map[manifest.Family]string{"": "true", manifest.OCI: "true", manifest.Docker: "false"} {
 		w.req.MediaTypes = family
-		s := solve{req: w.req, platform: w.req.Platforms[0], files: &stagedFiles{}}
+		s := solve{req: w.req, platform: w.req.Platforms[0], files: &sink.StagedFiles{}}
 		want := []client.ExportEntry{{Type: "image", Attrs: map[string]string{
 			"name": w.host + "/app," + w.host + "/other", "push": "true", "push-by-digest": "true", "oci-mediatypes": types,
 		}}}
-		if diff := cmp.Diff(want, s.exports(t.Context(), capture{}), cmp.FilterPath(func(p cmp.Path) bool {
+		if diff := cmp.Diff(want, s.exports(t.Context(), index.NewDocuments()), cmp.FilterPath(func(p cmp.Path) bool {
 			return strings.HasPrefix(p.Last().String(), ".Output")
 		}, cmp.Ignore())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", family, diff)

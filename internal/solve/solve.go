@@ -13,14 +13,16 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // solved is what one platform's solve made.
 type solved struct {
-	child    child
+	child    index.Child
 	examined examined
 	tests    []smoke.Outcome
 	seconds  float64
@@ -43,7 +45,7 @@ type solve struct {
 	env      Env
 	cond     *conductor
 	reach    *reach
-	files    *stagedFiles
+	files    *sink.StagedFiles
 	examiner *examiner
 	cache    *caching
 	keeper   *keepers // nil if there are no caches
@@ -81,7 +83,7 @@ func (s *solve) run(ctx context.Context) solved {
 	defer left()
 	defer s.natives.ends(s.index)
 	r := s.made(ctx, tell, left)
-	if wrong := s.astray(ctx, r.err); wrong.why != "" && ctx.Err() == nil && s.files.again(s.index) {
+	if wrong := s.astray(ctx, r.err); wrong.why != "" && ctx.Err() == nil && s.files.Again(s.index) {
 		r = s.anew(ctx, r, wrong, tell, left)
 	}
 	r.graph, r.clock, r.cross, r.job = s.got.graph, s.clock, s.crossed(), s.job
@@ -89,7 +91,7 @@ func (s *solve) run(ctx context.Context) solved {
 		r.tests, r.err = s.test(ctx, r.child)
 	}
 	if r.err != nil && !s.req.optional(s.platform) {
-		s.files.failed()
+		s.files.Fail()
 	}
 	return r
 }
@@ -106,7 +108,7 @@ func (s *solve) made(ctx context.Context, tell func(report), left func()) solved
 
 // build is one solve. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
 // the solve, and leaves aside those of a gateway request to a frontend (solver/llbsolver/bridge.go).
-func (s *solve) build(ctx context.Context, p pins, documents capture, fn gateway.BuildFunc) (*client.SolveResponse, symptoms, error) {
+func (s *solve) build(ctx context.Context, p pins, documents *index.Documents, fn gateway.BuildFunc) (*client.SolveResponse, symptoms, error) {
 	attach, err := s.req.attachables(s.env.Auth)
 	if err != nil {
 		return nil, symptoms{}, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -63,7 +64,7 @@ func openBench(ctx context.Context, req Request, env Env, targets []platform.Pla
 }
 
 // test runs the platform's tests on its finished image, all at once as far as the engine has CPUs. The error says which have failed.
-func (s *solve) test(ctx context.Context, c child) ([]smoke.Outcome, error) {
+func (s *solve) test(ctx context.Context, c index.Child) ([]smoke.Outcome, error) {
 	tests := s.req.testsOf(s.platform)
 	if len(tests) == 0 {
 		return nil, nil
@@ -95,11 +96,11 @@ func (s *solve) test(ctx context.Context, c child) ([]smoke.Outcome, error) {
 
 // bring makes the engine have the image: from the registry that it was pushed to, else from here. An engine that is to be loaded gets
 // it from here in any case, and then once only.
-func (s *solve) bring(ctx context.Context, c child) (string, error) {
-	img := smoke.Image{Platform: s.platform, Root: c.image.Descriptor, Config: c.image.Config.Digest}
+func (s *solve) bring(ctx context.Context, c index.Child) (string, error) {
+	img := smoke.Image{Platform: s.platform, Root: c.Image.Descriptor, Config: c.Image.Config.Digest}
 	if s.req.Outputs.Load != nil || !s.req.pushes() {
 		img.Blobs = func(context.Context) (content.Fetcher, error) {
-			return blobs{layers: s.env.Node.Blobs, documents: []capture{c.documents}}, nil
+			return c, nil
 		}
 		return s.bench.Bring(ctx, img)
 	}

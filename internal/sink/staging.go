@@ -1,4 +1,4 @@
-package solve
+package sink
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// stagePrefix begins the names of everything that a build writes before it has succeeded. A build context leaves such names out, since
+// StagePrefix begins the names of everything that a build writes before it has succeeded. A build context leaves such names out, since
 // a destination may lie in it.
-const stagePrefix = ".docker-multiarch-stage-"
+const StagePrefix = ".docker-multiarch-stage-"
 
 // folderMode are the rights of folders that are made for a result, as the peer and other programs give them.
 const folderMode = 0o755
@@ -87,12 +87,13 @@ func target(dest string) string {
 
 // createStage makes a temporary file with the rights that a program's files have, by the user's umask.
 func createStage(dir string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(dir, stagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	return os.OpenFile(filepath.Join(dir, StagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
 // place gives a file that was closed its name, in one step.
 func (p *pending) place() error {
 	if p.inPlace {
+		p.stop()
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(p.dest), folderMode); err != nil {
@@ -113,7 +114,7 @@ func (p *pending) discard() {
 
 // stagedDir makes a temporary folder on the file system of dest: inside of it if it exists, since what is above may belong to others.
 func stagedDir(dest string) (string, error) {
-	return os.MkdirTemp(nearest(dest), stagePrefix)
+	return os.MkdirTemp(nearest(dest), StagePrefix)
 }
 
 // nearest is the first folder on the way up that exists.

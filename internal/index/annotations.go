@@ -1,4 +1,4 @@
-package solve
+package index
 
 import (
 	"maps"
@@ -29,8 +29,8 @@ type Annotation struct {
 // Annotations in the order in which they were given: a later one of the same key wins, and one for a platform over one for all.
 type Annotations []Annotation
 
-// at are the annotations of a level, for one platform where the level has platforms; nil if there are none.
-func (as Annotations) at(level Level, p *platform.Platform) map[string]string {
+// At are the annotations of a level, for one platform where the level has platforms; nil if there are none.
+func (as Annotations) At(level Level, p *platform.Platform) map[string]string {
 	all, own := map[string]string{}, map[string]string{}
 	for _, a := range as {
 		switch {
@@ -48,10 +48,8 @@ func (as Annotations) at(level Level, p *platform.Platform) map[string]string {
 	return all
 }
 
-func (as Annotations) manifest(p platform.Platform) map[string]string { return as.at(OnManifest, &p) }
-
-// need tells whether the level is annotated at all.
-func (as Annotations) need(level Level) bool {
+// Has reports whether the level is annotated at all.
+func (as Annotations) Has(level Level) bool {
 	for _, a := range as {
 		if a.Level == level {
 			return true

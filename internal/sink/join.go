@@ -1,4 +1,4 @@
-package solve
+package sink
 
 import (
 	"archive/tar"

@@ -1,4 +1,4 @@
-package solve
+package sink
 
 import (
 	"errors"
@@ -147,7 +147,7 @@ func emptyDir(dir string) error {
 		return nil
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), stagePrefix) {
+		if !strings.HasPrefix(e.Name(), StagePrefix) {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}

@@ -1,4 +1,4 @@
-package solve
+package sink
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// stagedFiles are the root file systems that a build has exported, or is exporting, until it has succeeded.
-type stagedFiles struct {
+// StagedFiles are the root file systems that a build has exported, or is exporting, until it has succeeded.
+type StagedFiles struct {
 	outputs []stagedOutput
 	targets []platform.Platform
 }
@@ -31,20 +31,22 @@ type stagedOutput struct {
 	apart map[int]string
 }
 
-// stageFiles prepares the outputs. The caller discards them at last, also after they have been placed.
-func stageFiles(ctx context.Context, req Request, targets []platform.Platform, stdout io.Writer) (s *stagedFiles, err error) {
-	s = &stagedFiles{targets: targets}
+// StageFiles makes room for the outputs. The caller aborts them at last, also after they have been committed.
+//
+// Files of optional platforms are staged by themselves, so that they can be left out.
+func StageFiles(ctx context.Context, outs []Files, targets, optional []platform.Platform, stdout io.Writer) (s *StagedFiles, err error) {
+	s = &StagedFiles{targets: targets}
 	defer func() {
 		if err != nil {
-			s.discard()
+			s.Abort(ctx)
 		}
 	}()
-	for _, f := range req.Outputs.Files {
+	for _, f := range outs {
 		out := stagedOutput{Files: f, apart: map[int]string{}}
 		if f.Tar {
-			err = out.stageTar(ctx, req, targets, stdout)
+			err = out.stageTar(ctx, targets, optional, stdout)
 		} else {
-			err = out.stageFolders(req, targets)
+			err = out.stageFolders(targets, optional)
 		}
 		s.outputs = append(s.outputs, out)
 		if err != nil {
@@ -55,9 +57,9 @@ func stageFiles(ctx context.Context, req Request, targets []platform.Platform, s
 }
 
 // stageTar opens the archive. Those of optional platforms join it at last, if at all.
-func (o *stagedOutput) stageTar(ctx context.Context, req Request, targets []platform.Platform, stdout io.Writer) (err error) {
+func (o *stagedOutput) stageTar(ctx context.Context, targets, optional []platform.Platform, stdout io.Writer) (err error) {
 	w := stdout
-	if o.Dest != stdoutDest {
+	if o.Dest != Stdout {
 		if o.file, err = newPending(ctx, o.Dest); err != nil {
 			return err
 		}
@@ -68,7 +70,7 @@ func (o *stagedOutput) stageTar(ctx context.Context, req Request, targets []plat
 		if o.split(len(targets)) {
 			folders[i] = folderOf(p)
 		}
-		if req.optional(p) {
+		if platform.Contains(optional, p) {
 			err = errors.Join(err, o.setApart(i))
 		}
 	}
@@ -77,12 +79,12 @@ func (o *stagedOutput) stageTar(ctx context.Context, req Request, targets []plat
 }
 
 // stageFolders makes the folder that files are staged in, and in it those of the platforms, with the rights that the peer gives them.
-func (o *stagedOutput) stageFolders(req Request, targets []platform.Platform) (err error) {
+func (o *stagedOutput) stageFolders(targets, optional []platform.Platform) (err error) {
 	if o.dir, err = stagedDir(o.Dest); err != nil {
 		return err
 	}
 	for i, p := range targets {
-		if req.optional(p) {
+		if platform.Contains(optional, p) {
 			err = errors.Join(err, o.setApart(i))
 		}
 		if o.split(len(targets)) {
@@ -92,11 +94,11 @@ func (o *stagedOutput) stageFolders(req Request, targets []platform.Platform) (e
 	return err
 }
 
-// stdoutDest is standard output as a destination.
-const stdoutDest = "-"
+// Stdout is standard output as a destination.
+const Stdout = "-"
 
-// exports are the entries of a platform's solve.
-func (s *stagedFiles) exports(ctx context.Context, index int) []client.ExportEntry {
+// Exports are the entries of a platform's solve.
+func (s *StagedFiles) Exports(ctx context.Context, index int) []client.ExportEntry {
 	var list []client.ExportEntry
 	for _, out := range s.outputs {
 		if out.Tar {
@@ -117,8 +119,8 @@ func (s *stagedFiles) exports(ctx context.Context, index int) []client.ExportEnt
 	return list
 }
 
-// failed tells that a platform will not come.
-func (s *stagedFiles) failed() {
+// Fail tells that a platform will not come.
+func (s *StagedFiles) Fail() {
 	for _, out := range s.outputs {
 		if out.join != nil {
 			out.join.fail()
@@ -126,8 +128,8 @@ func (s *stagedFiles) failed() {
 	}
 }
 
-// explain recognises the error of a solve that could not write to where files are staged. BuildKit brings it back as text.
-func (s *stagedFiles) explain(err error) error {
+// Explain recognises the error of a solve that could not write to where files are staged. BuildKit brings it back as text.
+func (s *StagedFiles) Explain(err error) error {
 	for _, out := range s.outputs {
 		staged := out.dir
 		if out.file != nil {
@@ -142,18 +144,18 @@ func (s *stagedFiles) explain(err error) error {
 	return err
 }
 
-// place gives everything its name. What was placed before an error stays.
-func (s *stagedFiles) place() (placed []string, err error) {
+// Commit implements Sink. What was placed before an error stays.
+func (s *StagedFiles) Commit(_ context.Context, done *Done) error {
 	for i := range s.outputs {
 		out := &s.outputs[i]
 		if err := out.place(); err != nil {
-			return placed, &OutputError{out.Dest, err}
+			return &OutputError{out.Dest, err}
 		}
-		if out.Dest != stdoutDest {
-			placed = append(placed, out.Dest)
+		if out.Dest != Stdout {
+			done.Written = append(done.Written, out.Dest)
 		}
 	}
-	return placed, nil
+	return nil
 }
 
 func (o *stagedOutput) place() error {
@@ -177,8 +179,8 @@ func (o *stagedOutput) place() error {
 	return o.file.place()
 }
 
-// finish ends the archives. Nothing has its name yet.
-func (s *stagedFiles) finish() error {
+// Prepare implements Sink: it ends the archives.
+func (s *StagedFiles) Prepare(context.Context) error {
 	for _, out := range s.outputs {
 		if out.join == nil {
 			continue
@@ -196,8 +198,8 @@ func (s *stagedFiles) finish() error {
 	return nil
 }
 
-// discard removes what was staged and not placed.
-func (s *stagedFiles) discard() {
+// Abort implements Sink: it removes what was staged and not placed.
+func (s *StagedFiles) Abort(context.Context) {
 	for _, out := range s.outputs {
 		if out.dir != "" {
 			_ = os.RemoveAll(out.dir) // what is left over is named so that its origin is plain

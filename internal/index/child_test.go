@@ -1,4 +1,4 @@
-package solve
+package index
 
 import (
 	"testing"
@@ -10,31 +10,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-func TestTheIndexHasTheVersionOfTheBaseSystem(t *testing.T) {
-	w := newWorld(t, "FROM base\nCOPY hello /\n")
-	w.platforms("linux/amd64,windows/amd64,windows(10.0.17763.1)/amd64")
-	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
-		if p.OS == "windows" && p.OSVersion == "" {
-			p.OSVersion, p.OSFeatures = "10.0.20348.2113", []string{"win32k"}
-		}
-		return p, nil
-	}
-	w.mustRun()
-	index, _ := w.index("app:v1")
-	var got []platform.Platform
-	for _, m := range index.Manifests {
-		got = append(got, *m.Platform)
-	}
-	want := []platform.Platform{
-		{OS: "linux", Architecture: "amd64"},
-		{OS: "windows", Architecture: "amd64", OSVersion: "10.0.17763.1"},
-		{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.2113", OSFeatures: []string{"win32k"}},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
 
 func TestAnEntrysPlatformIsWhatTheConfigurationSaysMoreClosely(t *testing.T) {
 	win := func(version string, features ...string) platform.Platform {
@@ -58,7 +33,7 @@ func TestAnEntrysPlatformIsWhatTheConfigurationSaysMoreClosely(t *testing.T) {
 		"Windows without a version":            {win("10.0.1", "x"), win(""), win("10.0.1", "x")},
 		"another version than was asked for":   {win("10.0.1"), win("10.0.2"), win("10.0.2")},
 	} {
-		got := child{platform: tt.asked, says: tt.says}.entryPlatform()
+		got := Child{Platform: tt.asked, Says: tt.says}.entryPlatform()
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -70,7 +45,7 @@ func TestNoEntryTakesAnothersPlatform(t *testing.T) {
 	image := func(text string) manifest.Image {
 		return manifest.Image{Descriptor: ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageManifest, Digest: digest.FromString(text), Size: 1}}
 	}
-	descs := entries([]child{{platform: amd64, says: v2, image: image("a")}, {platform: v2, says: v2, image: image("b")}})
+	descs := Entries(Parts([]Child{{Platform: amd64, Says: v2, Image: image("a")}, {Platform: v2, Says: v2, Image: image("b")}}, nil))
 	if _, _, err := manifest.Index(descs, manifest.IndexOptions{}); err != nil || !platform.Equal(*descs[0].Platform, amd64) {
 		t.Errorf("%v: %+v", err, descs)
 	}

@@ -1,4 +1,4 @@
-package solve
+package index
 
 import (
 	"bytes"
@@ -9,20 +9,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containerd/containerd/v2/core/content"
-	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// hide writes the child's attestations anew where they tell what is hidden; see [Request.Hidden].
-func (c *child) hide(ctx context.Context, hidden map[string]string) error {
+// Hide writes the child's attestations anew where they have texts that are hidden, with what is told instead of each.
+func (c *Child) Hide(ctx context.Context, hidden map[string]string) error {
 	if len(hidden) == 0 {
 		return nil
 	}
 	words := hiding(hidden)
-	for i, desc := range c.attestations {
+	for i, desc := range c.Attestations {
 		var err error
-		if c.attestations[i], err = c.documents.hide(ctx, desc, words); err != nil {
+		if c.Attestations[i], err = c.Documents.hide(ctx, desc, words); err != nil {
 			return fmt.Errorf("take the proxies' passwords out of attestation %s: %w", desc.Digest, err)
 		}
 	}
@@ -50,8 +48,8 @@ func inJSON(text string, escaped bool) string {
 }
 
 // hide gives the descriptor of an attestation manifest whose statements have the words replaced: its own if they have none of them.
-func (c capture) hide(ctx context.Context, desc ocispecs.Descriptor, words *strings.Replacer) (ocispecs.Descriptor, error) {
-	body, err := c.read(ctx, desc.Digest)
+func (d *Documents) hide(ctx context.Context, desc ocispecs.Descriptor, words *strings.Replacer) (ocispecs.Descriptor, error) {
+	body, err := d.read(ctx, desc.Digest)
 	if err != nil {
 		return desc, err
 	}
@@ -61,7 +59,7 @@ func (c capture) hide(ctx context.Context, desc ocispecs.Descriptor, words *stri
 	}
 	found := false
 	for i, statement := range m.Layers {
-		text, err := c.read(ctx, statement.Digest)
+		text, err := d.read(ctx, statement.Digest)
 		if err != nil {
 			return desc, err
 		}
@@ -70,7 +68,7 @@ func (c capture) hide(ctx context.Context, desc ocispecs.Descriptor, words *stri
 			continue
 		}
 		found = true
-		if m.Layers[i], err = c.keep(ctx, statement, []byte(cut)); err != nil {
+		if m.Layers[i], err = d.keep(ctx, statement, []byte(cut)); err != nil {
 			return desc, err
 		}
 	}
@@ -80,11 +78,5 @@ func (c capture) hide(ctx context.Context, desc ocispecs.Descriptor, words *stri
 	if body, err = json.Marshal(m); err != nil {
 		return desc, err
 	}
-	return c.keep(ctx, desc, body)
-}
-
-// keep adds a document in the place of another one, and gives its descriptor.
-func (c capture) keep(ctx context.Context, desc ocispecs.Descriptor, body []byte) (ocispecs.Descriptor, error) {
-	desc.Digest, desc.Size, desc.Data = digest.FromBytes(body), int64(len(body)), nil
-	return desc, content.WriteBlob(ctx, c.Buffer, "document-"+desc.Digest.String(), bytes.NewReader(body), desc)
+	return d.keep(ctx, desc, body)
 }

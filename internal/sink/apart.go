@@ -1,4 +1,4 @@
-package solve
+package sink
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func (o *stagedOutput) setApart(index int) (err error) {
 		return err
 	}
 	dir := os.TempDir()
-	if o.Dest != stdoutDest {
+	if o.Dest != Stdout {
 		dir = nearest(filepath.Dir(target(o.Dest)))
 	}
 	f, err := createStage(dir)
@@ -35,8 +35,8 @@ func (o *stagedOutput) folder(index int) string {
 	return o.dir
 }
 
-// leaveOut forgets the files of an optional platform, if it is one.
-func (s *stagedFiles) leaveOut(index int) {
+// LeaveOut forgets the files of an optional platform, if it is one.
+func (s *StagedFiles) LeaveOut(index int) {
 	for _, out := range s.outputs {
 		if place, ok := out.apart[index]; ok {
 			_ = os.RemoveAll(place) // what is left over is named so that its origin is plain
@@ -63,9 +63,9 @@ func (o *stagedOutput) joinLate() error {
 	return nil
 }
 
-// again makes room for a platform's files that are to be exported once more. It is false if some lie where they cannot be told from
+// Again makes room for a platform's files that are to be exported once more. It is false if some lie where they cannot be told from
 // others'.
-func (s *stagedFiles) again(index int) bool {
+func (s *StagedFiles) Again(index int) bool {
 	for _, out := range s.outputs {
 		_, apart := out.apart[index]
 		switch {

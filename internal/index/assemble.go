@@ -1,0 +1,87 @@
+package index
+
+import (
+	"context"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// Part is an image in an index, what attests it, and who has the bytes of both.
+type Part struct {
+	// Descriptor is the image's entry, with its platform and its annotations.
+	Descriptor ocispecs.Descriptor
+	// Attestations are entries as well.
+	Attestations []ocispecs.Descriptor
+	// Documents has what is in memory; nil has nothing.
+	Documents content.Fetcher
+	// Stored are blobs that Store has, and that are read there when somebody wants them.
+	Stored []ocispecs.Descriptor
+	Store  content.Fetcher
+}
+
+// Index is an index with everything that it names. It may also be the manifest of a single image.
+type Index struct {
+	Descriptor ocispecs.Descriptor
+	Body       []byte
+	Blobs      *Blobs
+}
+
+// Assemble makes an index of the parts. Its errors are those of [manifest.Index].
+func Assemble(parts []Part, opt manifest.IndexOptions) (Index, error) {
+	desc, body, err := manifest.Index(Entries(parts), opt)
+	if err != nil {
+		return Index{}, err
+	}
+	return newIndex(desc, body, parts), nil
+}
+
+// Alone is the manifest of a single image, without an index around it.
+func Alone(part Part, body []byte) Index {
+	desc := ocispecs.Descriptor{MediaType: part.Descriptor.MediaType, Digest: part.Descriptor.Digest, Size: part.Descriptor.Size}
+	return newIndex(desc, body, []Part{part})
+}
+
+func newIndex(desc ocispecs.Descriptor, body []byte, parts []Part) Index {
+	return Index{Descriptor: desc, Body: body, Blobs: newBlobs(desc, body, parts)}
+}
+
+// Entries are the entries of an index of the parts.
+func Entries(parts []Part) (all []ocispecs.Descriptor) {
+	for _, p := range parts {
+		all = append(append(all, p.Descriptor), p.Attestations...)
+	}
+	return all
+}
+
+// Upload brings the index, with all that it names, into a repository by its digest.
+func (x Index) Upload(ctx context.Context, c *manifest.Client, repo reference.Named) error {
+	return c.Upload(ctx, repo, x.Descriptor, x.Blobs)
+}
+
+// Publish moves tags to the index. What it names must be in their repositories. The request needs neither descriptor nor body.
+func (x Index) Publish(ctx context.Context, c *manifest.Client, req manifest.PublishRequest) ([]manifest.TagResult, error) {
+	req.Descriptor, req.Body = x.Descriptor, x.Body
+	return c.Publish(ctx, req)
+}
+
+// Repositories are the distinct repositories of names, in the order of their first appearance.
+func Repositories[N reference.Named](names []N, more ...reference.Named) (repos []reference.Named) {
+	seen := map[string]bool{}
+	add := func(name reference.Named) {
+		if !seen[name.Name()] {
+			seen[name.Name()] = true
+			repos = append(repos, reference.TrimNamed(name))
+		}
+	}
+	for _, name := range names {
+		add(name)
+	}
+	for _, name := range more {
+		add(name)
+	}
+	return repos
+}

@@ -1,0 +1,120 @@
+package sink
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// archiveFile writes all images into a file, or to standard output.
+type archiveFile struct {
+	env    Env
+	result Result
+	Archive
+	file *pending // nil for standard output
+}
+
+func (a *archiveFile) Prepare(ctx context.Context) error {
+	return written(a.env, a.Dest, func() (err error) {
+		if a.Dest == Stdout {
+			return a.write(ctx, a.env.Stdout)
+		}
+		if a.file, err = newPending(ctx, a.Dest); err != nil {
+			return err
+		}
+		if err = a.write(ctx, a.file); err == nil {
+			err = a.file.Close()
+		}
+		return err
+	})
+}
+
+func (a *archiveFile) write(ctx context.Context, w io.Writer) error {
+	if !a.Docker {
+		return layout.WriteOCI(ctx, w, layout.Image{Root: a.result.Root, Names: a.Names}, a.result.Index.Blobs, nil)
+	}
+	images, err := a.dockerImages()
+	if err != nil {
+		return err
+	}
+	return layout.WriteDocker(ctx, w, images, a.result.Index.Blobs, nil)
+}
+
+// dockerImages name the images for an archive that has no index, as a classic engine has them: the node's own platform (else the
+// first) has the names themselves, the others have their platform behind the tag.
+func (a *archiveFile) dockerImages() ([]layout.DockerImage, error) {
+	children := a.result.Children
+	own := max(0, slices.IndexFunc(a.result.platforms(), func(p platform.Platform) bool { return platform.Equal(p, a.result.Native) }))
+	images := make([]layout.DockerImage, len(children))
+	for i, c := range children {
+		images[i] = layout.DockerImage{Manifest: c.Image.Descriptor}
+		for _, name := range a.Names {
+			if i != own {
+				var err error
+				if name, err = load.Suffixed(name, c.Platform); err != nil {
+					return nil, err
+				}
+			}
+			images[i].Names = append(images[i].Names, name)
+		}
+	}
+	return images, nil
+}
+
+func (a *archiveFile) Commit(_ context.Context, done *Done) error {
+	if a.file == nil {
+		return nil
+	}
+	if err := a.file.place(); err != nil {
+		return &OutputError{a.Dest, err}
+	}
+	done.Written = append(done.Written, a.Dest)
+	return nil
+}
+
+func (a *archiveFile) Abort(context.Context) {
+	if a.file != nil {
+		a.file.discard()
+	}
+}
+
+// archiveFolder writes all images into a folder, as an OCI layout.
+type archiveFolder struct {
+	env    Env
+	result Result
+	Archive
+	staged *layout.Staged
+}
+
+func (a *archiveFolder) Prepare(ctx context.Context) error {
+	return written(a.env, a.Dest, func() (err error) {
+		a.staged, err = layout.StageOCIDir(ctx, a.Dest, layout.Image{Root: a.result.Root, Names: a.Names}, a.result.Index.Blobs)
+		return err
+	})
+}
+
+func (a *archiveFolder) Commit(ctx context.Context, done *Done) error {
+	if err := a.staged.Place(ctx); err != nil {
+		return &OutputError{a.Dest, err}
+	}
+	done.Written = append(done.Written, a.Dest)
+	return nil
+}
+
+func (a *archiveFolder) Abort(ctx context.Context) {
+	if a.staged != nil {
+		_ = a.staged.Discard(ctx) // blobs that nothing names are harmless
+	}
+}
+
+// written does the writing of an output, which is shown while it lasts.
+func written(env Env, dest string, work func() error) error {
+	if err := env.During("writing "+dest, work); err != nil {
+		return &OutputError{dest, err}
+	}
+	return nil
+}
