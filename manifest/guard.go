@@ -129,3 +129,32 @@ func checkAddress(server, address string) error {
 	}
 	return nil
 }
+
+// carriers are the addresses of carriers' own networks (RFC 6598).
+var carriers = netip.MustParsePrefix("100.64.0.0/10")
+
+// isForbidden tells whether an address is one to which no login or token goes because a registry says so, also where an IPv6 address
+// holds it. Such addresses belong to the machine's link, to the cloud that it runs in, or to its carrier: what answers there gives
+// secrets away, or obeys whoever asks.
+func isForbidden(addr netip.Addr) bool {
+	return address.IsMetadata(addr) || carriers.Contains(address.Plain(addr))
+}
+
+// sameOrigin tells whether two URLs have the same scheme, host and port. A login that was given to one of them is for no other.
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+// portOf is the port of a URL, also where it goes without saying.
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "http":
+		return "80"
+	case "https":
+		return "443"
+	}
+	return ""
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -98,4 +99,50 @@ func (t *target) lookBefore(ctx context.Context) error {
 		t.unknown = failure
 	}
 	return nil
+}
+
+// Pauses between two looks at a registry that does not show yet what was written to it.
+const (
+	firstLook = 100 * time.Millisecond
+	lastLook  = 2 * time.Second
+)
+
+// settled looks until a registry shows what was just written, at most for Options.Settle: look returns true when it is there.
+// The result is false when the time was up; an error of look or the end of the context ends it at once.
+func (c *Client) settled(ctx context.Context, registry, what string, look func(context.Context) (bool, error)) (bool, error) {
+	var waited time.Duration
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		if ok, err := look(ctx); ok || err != nil {
+			return ok, err
+		}
+		if waited >= c.opt.Settle {
+			return false, nil
+		}
+		pause = min(pause, c.opt.Settle-waited)
+		c.opt.Report(Wait{Registry: registry, Reason: "it does not show " + what + " yet", Delay: pause})
+		if err := c.opt.Clock.Sleep(ctx, pause); err != nil {
+			return false, err
+		}
+		waited += pause
+	}
+}
+
+// Look is what a tag named when it was looked at.
+type Look struct {
+	Tag    reference.NamedTagged
+	Digest digest.Digest // empty if there was no such tag
+}
+
+// Look asks what a tag names, with the rights of the push that is to follow, so that Publish need not. An error, which is an
+// [*Error], is a tag of which nothing is known: leave it to Publish, which knows what is to be done then.
+func (c *Client) Look(ctx context.Context, tag reference.NamedTagged) (Look, error) {
+	r, err := c.repository(tag)
+	if err != nil {
+		return Look{}, fmt.Errorf("look up %q: %w", reference.FamiliarString(tag), err)
+	}
+	t := target{tag: tag, repo: r}
+	if err := t.lookBefore(ctx); err != nil {
+		return Look{}, err
+	}
+	return Look{Tag: tag, Digest: t.before}, t.unknown
 }
