@@ -39,35 +39,49 @@ type CrossStep struct {
 	Seconds float64
 }
 
-// across makes of what was read what will be solved: steps that can run on the node's own platform are moved there.
-func (s *solve) across(ctx context.Context, gw gateway.Client, cleared clearance, got reading) (reading, error) {
-	x := cleared.crossing
-	s.moved = cross.Moved{}
-	if x == nil || s.back != "" || got.def == nil {
-		return got, nil
+// relocation is what will be solved: a reading, of which steps may have been moved to the node's own platform.
+type relocation struct {
+	got      reading
+	stays    graph.Graph // as the frontend wrote it, before steps were moved
+	moved    cross.Moved // what of it runs on the node's own platform
+	fallback fallback
+}
+
+// fallback is why a platform is built under emulation although steps of it could be moved. The zero value: it is not.
+type fallback struct {
+	why string
+	job *plan.Job // how the platform is made instead; nil if it could not be found out
+}
+
+// relocate moves steps that can run on the node's own platform there, unless the job has fallen back. It falls back itself where what was
+// planned cannot be moved.
+func (j job) relocate(ctx context.Context, gw gateway.Client, cleared clearance, r relocation, isolated bool) (relocation, error) {
+	x, got := cleared.crossing, r.got
+	if x == nil || r.fallback.why != "" || got.def == nil {
+		return r, nil
 	}
-	a, err := x.move(s.index, got.def, got.graph, s.isolated)
+	a, err := x.move(j.index, got.def, got.graph, isolated)
 	if err == nil && a.moved.Definition == nil {
-		if cleared.plan.Moved[s.index].Definition == nil {
-			return got, nil
+		if cleared.plan.Moved[j.index].Definition == nil {
+			return r, nil
 		}
 		err = errors.New("the base images are not those that were looked at")
 	}
 	if err == nil {
 		var over reading
-		if over, err = s.rewrite(ctx, gw, x, got, a); err == nil {
-			s.moved, s.stays, s.got = a.moved, got.graph, over
-			return over, nil
+		if over, err = j.rewrite(ctx, gw, x, got, a, isolated); err == nil {
+			return relocation{got: over, stays: got.graph, moved: a.moved}, nil
 		}
 	}
 	if ctx.Err() != nil {
-		return got, context.Cause(ctx)
+		return r, context.Cause(ctx)
 	}
-	return got, s.goBack(ctx, err.Error())
+	r.fallback, err = j.fallBack(ctx, cleared, err.Error())
+	return r, err
 }
 
 // rewrite solves what was moved, without running it, and puts it in the place of what the frontend made.
-func (s *solve) rewrite(ctx context.Context, gw gateway.Client, x *crossing, got reading, a crossed) (over reading, err error) {
+func (j job) rewrite(ctx context.Context, gw gateway.Client, x *crossing, got reading, a crossed, isolated bool) (over reading, err error) {
 	over = got
 	over.def, over.graph = a.moved.Definition, a.graph
 	over.result, err = rewritten(ctx, gw, got.result, func(def *llb.Definition) (*llb.Definition, error) {
@@ -78,47 +92,38 @@ func (s *solve) rewrite(ctx context.Context, gw gateway.Client, x *crossing, got
 		if err != nil {
 			return nil, err
 		}
-		return cross.Alike(x.build(s.index, got.def, got.graph, s.isolated), x.build(s.index, def, g, s.isolated))
+		return cross.Alike(x.build(j.index, got.def, got.graph, isolated), x.build(j.index, def, g, isolated))
 	})
 	return over, err
 }
 
-// goBack gives up what was moved, for good. The node is made to run the platform, if it does not yet.
-func (s *solve) goBack(ctx context.Context, why string) error {
-	s.back = why
-	s.env.Progress.Note(fmt.Sprintf("%s: %s; this platform is built again under emulation", platform.Format(s.platform), why))
-	job, err := s.passed.emulate(ctx, s.index)
-	if err == nil {
-		s.moved, s.job = cross.Moved{}, &job
+// fallBack gives up what was moved, for good. The node is made to run the platform, if it does not yet.
+func (j job) fallBack(ctx context.Context, cleared clearance, why string) (fallback, error) {
+	j.env.Progress.Note(fmt.Sprintf("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
+	job, err := cleared.emulate(ctx, j.index)
+	if err != nil {
+		return fallback{why: why}, err
 	}
-	return err
-}
-
-// way is how the platform is made.
-func (s *solve) way() plan.Job {
-	if s.job != nil {
-		return *s.job
-	}
-	return s.passed.plan.Jobs[s.index]
+	return fallback{why, &job}, nil
 }
 
 // crossed is for the report.
-func (s *solve) crossed() Crossing {
-	c := Crossing{Back: s.back}
-	if s.passed != nil && len(s.passed.plan.Moved) > 0 {
-		c.Stages = s.passed.plan.Moved[s.index].Stages
+func (j job) crossed(o outcome, c *clock) Crossing {
+	x := Crossing{Back: o.fallback.why}
+	if o.cleared != nil && len(o.cleared.plan.Moved) > 0 {
+		x.Stages = o.cleared.plan.Moved[j.index].Stages
 	}
-	steps := s.got.graph.ByDigest()
-	for _, m := range s.moved.Steps {
+	steps := o.got.graph.ByDigest()
+	for _, m := range o.moved.Steps {
 		step := steps[m.Digest]
 		if step.Kind != graph.Exec {
 			continue
 		}
-		c.Steps = append(c.Steps, CrossStep{
+		x.Steps = append(x.Steps, CrossStep{
 			Recipe: m.Recipe, Stage: step.Stage, Text: instruction(step.Name), File: step.File, Line: step.Line,
-			Seconds: s.clock.seconds(m.Digest),
+			Seconds: c.seconds(m.Digest),
 		})
 	}
-	c.Avoided = s.avoided()
-	return c
+	x.Avoided = j.avoided(o.relocation, c)
+	return x
 }

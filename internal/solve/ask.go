@@ -24,7 +24,7 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 
 	asking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	shared, stop, err := serveContext(asking, cancel, req.Source, env)
+	run, stop, err := openRun(asking, cancel, task{req: req, env: env, targets: targets}, env.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -33,9 +33,8 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 	reports := make([]PlatformReport, len(targets))
 	var solves sync.WaitGroup
 	for i, target := range targets {
-		s := &solve{index: i, platform: target, req: req, env: env, context: shared, asks: true}
 		answers[i].Platform, reports[i].Platform = target, target
-		solves.Go(func() { answers[i].Values, reports[i].Err = s.ask(asking, question) })
+		solves.Go(func() { answers[i].Values, reports[i].Err = job{i, target, run}.ask(asking, question) })
 	}
 	solves.Wait()
 	if err := context.Cause(asking); err != nil {
@@ -44,28 +43,28 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 	return answers, failure(reports)
 }
 
-func (s *solve) ask(ctx context.Context, question string) (values map[string][]byte, err error) {
-	_, _, err = s.build(ctx, pins{}, nil, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		res, err := s.question(ctx, gw, question)
+func (j job) ask(ctx context.Context, question string) (values map[string][]byte, err error) {
+	_, err = j.solve(ctx, order{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		res, err := j.question(ctx, gw, question)
 		if err == nil {
 			values = res.Metadata
 		}
 		return res, err
 	})
 	if err == nil && question == lintQuestion {
-		return lintFor(values, s.platform, s.env.Node.Native())
+		return lintFor(values, j.target, j.node.Native())
 	}
 	return values, err
 }
 
 // question is a request to the frontend for something else than a build.
-func (s *solve) question(ctx context.Context, gw gateway.Client, question string) (*gateway.Result, error) {
-	attrs := s.req.attrs(s.platform, s.context)
+func (j job) question(ctx context.Context, gw gateway.Client, question string) (*gateway.Result, error) {
+	attrs := j.req.attrs(j.target, j.session)
 	attrs["requestid"] = "frontend." + question
 	needed := "moby.buildkit.frontend.subrequests+forward"
 	if attrs["frontend.caps"] != "" {
 		needed = attrs["frontend.caps"] + "," + needed
 	}
 	attrs["frontend.caps"] = needed
-	return s.env.Node.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
+	return j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
 }

@@ -10,11 +10,11 @@ import (
 )
 
 // withCaches adds to a preflight the caches that only BuildKit can judge: those of services, whose attributes are the service's own.
-func withCaches(s *solve, preflight func(context.Context) error) func(context.Context) error {
+func withCaches(r *nodeRun, preflight func(context.Context) error) func(context.Context) error {
 	var services []CacheEntry
-	for _, e := range s.req.Cache.To {
+	for _, e := range r.req.Cache.To {
 		if e.Type != "registry" && e.Type != "local" && e.Type != "inline" && !e.IgnoreError() {
-			services = append(services, e.each(s.req.Platforms)...)
+			services = append(services, e.each(r.req.Platforms)...)
 		}
 	}
 	if len(services) == 0 {
@@ -22,32 +22,27 @@ func withCaches(s *solve, preflight func(context.Context) error) func(context.Co
 	}
 	return func(ctx context.Context) error {
 		tried := make(chan error, 1)
-		go func() { tried <- s.tryExports(ctx, services) }()
+		go func() { tried <- r.tryExports(ctx, services) }()
 		return Together(preflight(ctx), <-tried)
 	}
 }
 
 // tryExports makes BuildKit set the exports up, which it does before it asks for a result, and then has none for it: a bucket that is
 // not named is found out now and not when everything is built.
-func (s *solve) tryExports(ctx context.Context, to []CacheEntry) error {
-	opt, err := s.quiet(pins{})
+func (r *nodeRun) tryExports(ctx context.Context, to []CacheEntry) error {
+	opt, err := r.quiet(pins{})
 	if err != nil {
 		return err
 	}
 	for _, e := range to {
 		opt.CacheExports = append(opt.CacheExports, e.option())
 	}
-	status := make(chan *client.SolveStatus)
-	go func() {
-		for range status { // there are no steps
-		}
-	}()
 	accepted := errors.New("there is nothing to export yet")
 	asked := false
-	_, err = s.env.Node.Solver.Build(ctx, opt, "docker-multiarch", func(context.Context, gateway.Client) (*gateway.Result, error) {
+	_, err = runSolve(ctx, r.node.Solver, opt, func(context.Context, gateway.Client) (*gateway.Result, error) {
 		asked = true
 		return nil, accepted
-	}, status)
+	}, func(*client.SolveStatus) {})
 	if asked || err == nil {
 		return nil
 	}

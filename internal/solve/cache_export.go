@@ -31,18 +31,18 @@ func (e *CacheError) Unwrap() error { return e.Err }
 // the very definitions that they had, and exports nothing but the cache of it. A [keeper] still holds all of it: nothing is run, read
 // or resolved again.
 type closing struct {
-	solve   *solve // a platform's, for what it tells BuildKit
-	targets []platform.Platform
+	*nodeRun
+	made    []platform.Platform
 	results []solved
 	pins    pins
 }
 
 // newClosing is about the platforms that were made.
-func newClosing(s *solve, targets []platform.Platform, results []solved, p pins) closing {
-	c := closing{solve: s, pins: p}
-	for i, r := range results {
-		if r.err == nil {
-			c.targets, c.results = append(c.targets, targets[i]), append(c.results, r)
+func newClosing(r *nodeRun, results []solved, p pins) closing {
+	c := closing{nodeRun: r, pins: p}
+	for i, s := range results {
+		if s.err == nil {
+			c.made, c.results = append(c.made, r.targets[i]), append(c.results, s)
 		}
 	}
 	return c
@@ -61,7 +61,7 @@ func (c closing) export(ctx context.Context, to []CacheEntry) error {
 			switch {
 			case err == nil:
 			case e.IgnoreError() && ctx.Err() == nil:
-				c.solve.env.Progress.Note("warning: " + (&CacheError{e, err}).Error())
+				c.env.Progress.Note("warning: " + (&CacheError{e, err}).Error())
 			default:
 				failed = append(failed, &CacheError{e, err})
 			}
@@ -72,7 +72,7 @@ func (c closing) export(ctx context.Context, to []CacheEntry) error {
 			continue
 		}
 		var all []int
-		for i, p := range c.targets {
+		for i, p := range c.made {
 			if e.marked() {
 				one(e.of(p), []int{i})
 			}
@@ -91,42 +91,33 @@ func (c closing) export(ctx context.Context, to []CacheEntry) error {
 
 // one exports what the targets, by their indexes, have made.
 func (c closing) one(ctx context.Context, to CacheEntry, targets []int) error {
-	opt, err := c.solve.quiet(c.pins)
+	opt, err := c.quiet(c.pins)
 	if err != nil {
 		return err
 	}
 	names := make([]string, len(targets))
 	for i, t := range targets {
-		names[i] = platform.Format(c.targets[t])
+		names[i] = platform.Format(c.made[t])
 	}
 	opt.FrontendAttrs["platform"] = strings.Join(names, ",")
 	opt.CacheExports = []client.CacheOptionsEntry{to.option()}
 	delete(opt.CacheExports[0].Attrs, "ignore-error") // or BuildKit would not say what went wrong
-	status := make(chan *client.SolveStatus)
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		exporting := newExcerpt(c.solve.env.Progress, to.IgnoreError(), func(v *client.Vertex) string {
-			if strings.HasPrefix(v.Name, "exporting ") { // "exporting cache to registry": solver/llbsolver/export.go
-				return "exporting the build cache to " + to.String()
-			}
-			return ""
-		})
-		for msg := range status {
-			exporting.see(msg)
+	exporting := newExcerpt(c.env.Progress, to.IgnoreError(), func(v *client.Vertex) string {
+		if strings.HasPrefix(v.Name, "exporting ") { // "exporting cache to registry": solver/llbsolver/export.go
+			return "exporting the build cache to " + to.String()
 		}
-	}()
-	_, err = c.solve.env.Node.Solver.Build(ctx, opt, "docker-multiarch", func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return ""
+	})
+	_, err = runSolve(ctx, c.node.Solver, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return c.result(ctx, gw, targets)
-	}, status)
-	<-drained
+	}, exporting.see)
 	return err
 }
 
 // result is one result of several platforms, as the frontend makes it where it is asked for several.
 func (c closing) result(ctx context.Context, gw gateway.Client, targets []int) (*gateway.Result, error) {
 	res := gateway.NewResult()
-	var made exptypes.Platforms
+	var all exptypes.Platforms
 	for _, t := range targets {
 		if c.results[t].def == nil {
 			continue // FROM scratch and nothing else
@@ -135,14 +126,14 @@ func (c closing) result(ctx context.Context, gw gateway.Client, targets []int) (
 		if err != nil {
 			return nil, err
 		}
-		id := platform.Format(c.targets[t])
+		id := platform.Format(c.made[t])
 		res.AddRef(id, ref)
-		made.Platforms = append(made.Platforms, exptypes.Platform{ID: id, Platform: c.targets[t]})
+		all.Platforms = append(all.Platforms, exptypes.Platform{ID: id, Platform: c.made[t]})
 	}
-	if len(made.Platforms) == 0 {
+	if len(all.Platforms) == 0 {
 		return res, nil
 	}
-	meta, err := json.Marshal(made)
+	meta, err := json.Marshal(all)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 // So it is the keeper that imports, once, and that is the first to hold every step.
 type keeper struct {
 	ctx   context.Context // the build's
-	solve *solve          // any platform's, for what it tells BuildKit
+	run   *nodeRun
 	asks  chan keepAsk
 	begin sync.Once
 	over  chan struct{} // closed when nothing need be held any more
@@ -40,9 +40,9 @@ type keepAsk struct {
 	evaluated chan struct{} // closed when that was successful, or not
 }
 
-func newKeeper(ctx context.Context, s *solve) *keeper {
+func newKeeper(ctx context.Context, r *nodeRun) *keeper {
 	return &keeper{
-		ctx: ctx, solve: s, asks: make(chan keepAsk), over: make(chan struct{}), ended: make(chan struct{}),
+		ctx: ctx, run: r, asks: make(chan keepAsk), over: make(chan struct{}), ended: make(chan struct{}),
 		loaded: map[digest.Digest]bool{}, named: map[string]bool{}, change: make(chan struct{}),
 	}
 }
@@ -52,7 +52,7 @@ func (k *keeper) hold(ctx context.Context, p pins, got reading) error {
 	if got.def == nil {
 		return nil // nobody knows what there is to hold
 	}
-	k.begin.Do(func() { go k.run(p) })
+	k.begin.Do(func() { go k.solve(p) })
 	ask := keepAsk{got, make(chan struct{})}
 	select {
 	case k.asks <- ask:
@@ -94,27 +94,20 @@ func (k *keeper) close() {
 	<-k.ended
 }
 
-func (k *keeper) run(p pins) {
+func (k *keeper) solve(p pins) {
 	defer close(k.ended)
-	opt, err := k.solve.quiet(p)
+	opt, err := k.run.quiet(p)
 	if err != nil {
 		k.err = err
 		return
 	}
-	k.solve.cache.importInto(&opt)
-	status := make(chan *client.SolveStatus)
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		imports := newExcerpt(k.solve.env.Progress, true, k.solve.cache.importName)
-		for msg := range status {
-			imports.see(msg)
-			k.solve.cache.see(msg)
-			k.see(msg)
-		}
-	}()
-	_, k.err = k.solve.env.Node.Solver.Build(k.ctx, opt, "docker-multiarch", k.serve, status)
-	<-drained
+	k.run.cache.importInto(&opt)
+	imports := newExcerpt(k.run.env.Progress, true, k.run.cache.importName)
+	_, k.err = runSolve(k.ctx, k.run.node.Solver, opt, k.serve, func(msg *client.SolveStatus) {
+		imports.see(msg)
+		k.run.cache.see(msg)
+		k.see(msg)
+	})
 	if k.err == nil {
 		k.err = errors.New("the solve that keeps the results for the cache has ended")
 	}
@@ -140,7 +133,7 @@ func (k *keeper) serve(ctx context.Context, gw gateway.Client) (*gateway.Result,
 		case ask := <-k.asks:
 			asked.Go(func() {
 				defer close(ask.evaluated)
-				_, _ = evaluated(ctx, gw, k.solve.cache.request(ask.def.ToPB())) // what fails fails in the platform's own solve, too
+				_, _ = evaluated(ctx, gw, k.run.cache.request(ask.def.ToPB())) // what fails fails in the platform's own solve, too
 			})
 		case <-k.over:
 			return gateway.NewResult(), nil
@@ -160,16 +153,4 @@ func evaluated(ctx context.Context, gw gateway.Client, req gateway.SolveRequest)
 		return nil, err
 	}
 	return ref, ref.Evaluate(ctx)
-}
-
-// quiet are the options of a solve that exports no image and shows nothing of what it does.
-func (s *solve) quiet(p pins) (client.SolveOpt, error) {
-	attach, err := s.req.attachables(s.env.Auth)
-	if err != nil {
-		return client.SolveOpt{}, err
-	}
-	opt := s.opt(attach)
-	opt.FrontendAttrs = map[string]string{} // neither attestations nor a frontend
-	opt.Internal, opt.Exports, opt.SourcePolicy = true, nil, p.under(s.req.Policy)
-	return opt, nil
 }

@@ -11,8 +11,8 @@ import (
 // failed for as long as any solve holds it (solver/jobs.go, execErr), so the keeper must let go of it, and can only let go of all: the
 // next one holds the others' steps before it does.
 type keepers struct {
-	ctx   context.Context // the build's
-	solve *solve
+	ctx context.Context // the build's
+	run *nodeRun
 
 	mu   sync.RWMutex // for writing while one keeper takes the place of another
 	now  *keeper
@@ -24,8 +24,8 @@ type heldSteps struct {
 	got  reading
 }
 
-func newKeepers(ctx context.Context, s *solve) *keepers {
-	return &keepers{ctx: ctx, solve: s, now: newKeeper(ctx, s)}
+func newKeepers(ctx context.Context, r *nodeRun) *keepers {
+	return &keepers{ctx: ctx, run: r, now: newKeeper(ctx, r)}
 }
 
 // hold is keeper's, for the platform with this index.
@@ -50,7 +50,7 @@ func (k *keepers) renew(ctx context.Context) error {
 	})
 	before := k.now
 	defer before.close()
-	k.now = newKeeper(k.ctx, k.solve)
+	k.now = newKeeper(k.ctx, k.run)
 	for _, index := range slices.Sorted(maps.Keys(held)) {
 		if err := k.now.hold(ctx, held[index].pins, held[index].got); err != nil {
 			return err

@@ -145,18 +145,18 @@ func (e Env) times() kept.Folder {
 
 // avoided is how many seconds longer the steps took that were moved, when they last ran under an emulator. Those that did not run now, or of
 // which nothing is known, count for nothing.
-func (s *solve) avoided() (seconds float64) {
-	if s.env.Times == "" || len(s.moved.Steps) == 0 {
+func (j job) avoided(r relocation, c *clock) (seconds float64) {
+	if j.env.Times == "" || len(r.moved.Steps) == 0 {
 		return 0
 	}
 	stays := map[digest.Digest]graph.Step{}
-	for _, step := range s.stays.Steps {
+	for _, step := range r.stays.Steps {
 		stays[step.Digest] = step
 	}
-	times := timing.Decode(s.env.times().Get(timesName)).Times()
-	for _, m := range s.moved.Steps {
-		now := s.clock.seconds(m.Digest)
-		if then, known := times[timing.KeyOf(s.req.Source.Project(s.env.Client), stays[m.Was])]; known && now > 0 {
+	times := timing.Decode(j.env.times().Get(timesName)).Times()
+	for _, m := range r.moved.Steps {
+		now := c.seconds(m.Digest)
+		if then, known := times[timing.KeyOf(j.req.Source.Project(j.env.Client), stays[m.Was])]; known && now > 0 {
 			seconds += then - now
 		}
 	}

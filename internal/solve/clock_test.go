@@ -76,26 +76,27 @@ func TestWhatEmulationIsAvoidedIsKnownFromWhatItTook(t *testing.T) {
 	step := func(d digest.Digest, text string) graph.Step {
 		return graph.Step{Digest: d, Kind: graph.Exec, Args: []string{"/bin/sh", "-c", text}, Platform: arm64}
 	}
-	s := solve{req: w.req, env: w.env, stays: graph.Graph{Steps: []graph.Step{step("1", "known"), step("2", "unknown"), step("3", "cached"), step("4", "uncached")}}}
-	for _, step := range s.stays.Steps {
-		s.moved.Steps = append(s.moved.Steps, cross.Step{Digest: "new" + step.Digest, Was: step.Digest})
+	j, c := job{nodeRun: &nodeRun{task: task{req: w.req, env: w.env}}}, &clock{}
+	r := relocation{stays: graph.Graph{Steps: []graph.Step{step("1", "known"), step("2", "unknown"), step("3", "cached"), step("4", "uncached")}}}
+	for _, step := range r.stays.Steps {
+		r.moved.Steps = append(r.moved.Steps, cross.Step{Digest: "new" + step.Digest, Was: step.Digest})
 	}
 	began, ended := time.Unix(1, 0), time.Unix(3, 0)
 	for d, cached := range map[digest.Digest]bool{"new1": false, "new2": false, "new3": true, uncached("new4"): false} {
-		s.clock.see(&client.SolveStatus{Vertexes: []*client.Vertex{{Digest: d, Started: &began, Completed: &ended, Cached: cached}}})
+		c.see(&client.SolveStatus{Vertexes: []*client.Vertex{{Digest: d, Started: &began, Completed: &ended, Cached: cached}}})
 	}
-	if got := s.avoided(); got != 0 {
+	if got := j.avoided(r, c); got != 0 {
 		t.Errorf("without a record: %g", got)
 	}
-	s.env.Times = t.TempDir()
+	j.env.Times = t.TempDir()
 	times := timing.Times{}
 	for i, seconds := range []float64{100, 0, 1000, 30} {
 		if seconds > 0 {
-			times[timing.KeyOf(s.req.Source.Project(s.env.Client), s.stays.Steps[i])] = seconds
+			times[timing.KeyOf(j.req.Source.Project(j.env.Client), r.stays.Steps[i])] = seconds
 		}
 	}
-	s.env.times().Put(timesName, timing.Record{}.With(times).Encode())
-	if got := s.avoided(); got != 100-2+30-2 {
+	j.env.times().Put(timesName, timing.Record{}.With(times).Encode())
+	if got := j.avoided(r, c); got != 100-2+30-2 {
 		t.Errorf("%g", got)
 	}
 }

@@ -74,24 +74,24 @@ func (w *witness) has(d digest.Digest) bool {
 // fresh are the tips of which something ran in this solve: the tip, or a step that takes from it. What came from a cache was looked at by
 // the build that made it; to look again, a tip might have to be made again, or fetched with its whole base image, for nothing. Those that were
 // found to break a premise are always looked at, since what was made of them meanwhile is in the cache as well.
-func (s *solve) fresh(ctx context.Context) []cross.Tip {
-	steps := s.got.graph.Steps
-	if len(s.moved.Tips) == 0 || len(steps) == 0 || !s.witness.wait(ctx, steps[len(steps)-1].Digest) {
-		return s.moved.Tips
+func (c outputCheck) fresh(ctx context.Context) []cross.Tip {
+	steps := c.got.graph.Steps
+	if len(c.moved.Tips) == 0 || len(steps) == 0 || !c.witness.wait(ctx, steps[len(steps)-1].Digest) {
+		return c.moved.Tips
 	}
-	return slices.DeleteFunc(slices.Clone(s.moved.Tips), func(tip cross.Tip) bool {
+	return slices.DeleteFunc(slices.Clone(c.moved.Tips), func(tip cross.Tip) bool {
 		takes := func(step graph.Step) bool {
-			return slices.Contains(step.Inputs, tip.Digest) && s.witness.has(step.Digest)
+			return slices.Contains(step.Inputs, tip.Digest) && c.witness.has(step.Digest)
 		}
-		return !s.witness.has(tip.Digest) && !slices.ContainsFunc(steps, takes) && !s.broken().has(tip)
+		return !c.witness.has(tip.Digest) && !slices.ContainsFunc(steps, takes) && !c.broken().has(tip)
 	})
 }
 
 // brokenTips remembers tips that broke a premise.
 type brokenTips struct{ kept.Folder }
 
-func (s *solve) broken() brokenTips {
-	return brokenTips{kept.Folder{Dir: s.env.Bases, Suffix: ".broken", Max: 1000, Each: 1}}
+func (c outputCheck) broken() brokenTips {
+	return brokenTips{kept.Folder{Dir: c.bases, Suffix: ".broken", Max: 1000, Each: 1}}
 }
 
 func (b brokenTips) has(tip cross.Tip) bool { return b.Get(tipName(tip)) != nil }

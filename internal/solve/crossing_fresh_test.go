@@ -16,7 +16,7 @@ import (
 )
 
 // taking is a solve whose image takes from the step of a tip, and the digests of the tip, of the step that takes, and of the last one.
-func taking(t *testing.T, bases string) (s *solve, made, takes, last digest.Digest) {
+func taking(t *testing.T, bases string) (s outputCheck, made, takes, last digest.Digest) {
 	t.Helper()
 	build := llb.Image("golang").Run(llb.Args([]string{"go", "build"}), llb.WithCustomName("build")).Root()
 	image := llb.Image("busybox").File(llb.Copy(build, "/out/app", "/app"), llb.WithCustomName("takes")).
@@ -38,7 +38,7 @@ func taking(t *testing.T, bases string) (s *solve, made, takes, last digest.Dige
 		t.Fatal(err)
 	}
 	tip := cross.Tip{Digest: digests["build"], Definition: def, Leaves: []recipe.Leave{{Path: "/out/app"}}}
-	s = &solve{env: Env{Bases: bases}, witness: newWitness(), got: reading{graph: g}, moved: cross.Moved{Tips: []cross.Tip{tip}}}
+	s = outputCheck{bases: bases, witness: newWitness(), relocation: relocation{got: reading{graph: g}, moved: cross.Moved{Tips: []cross.Tip{tip}}}}
 	return s, digests["build"], digests["takes"], digests["last"]
 }
 

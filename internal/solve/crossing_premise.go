@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // PremiseError says that what others take from a moved stage is not what its recipe makes, or that this cannot be found out.
@@ -37,16 +38,21 @@ func (e *PremiseError) Error() string {
 
 func (e *PremiseError) Unwrap() error { return e.Err }
 
-// premises are those of the recipes that moved steps of this platform. They are looked at when the steps have run. The solve's own error
-// is what BuildKit makes of a PremiseError: text.
-func (s *solve) premises(ctx context.Context, gw gateway.Client) error {
-	for _, tip := range s.fresh(ctx) {
-		if err := checkLeaves(ctx, gw, tip, s.platform); err != nil {
-			if premise, ok := errors.AsType[*PremiseError](err); ok {
-				s.refused = premise
-				if premise.Wanted != "" {
-					s.broken().add(tip)
-				}
+// outputCheck looks at what relocated stages have made.
+type outputCheck struct {
+	target platform.Platform
+	relocation
+	witness *witness // of the solve
+	bases   string   // the folder that remembers what was found
+}
+
+// check is about the premises of the recipes that moved steps. They are looked at when the steps have run. The solve's own error is what
+// BuildKit makes of a PremiseError: text.
+func (c outputCheck) check(ctx context.Context, gw gateway.Client) error {
+	for _, tip := range c.fresh(ctx) {
+		if err := checkLeaves(ctx, gw, tip, c.target); err != nil {
+			if premise, ok := errors.AsType[*PremiseError](err); ok && premise.Wanted != "" {
+				c.broken().add(tip)
 			}
 			return err
 		}

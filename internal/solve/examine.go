@@ -49,8 +49,8 @@ type examined struct {
 }
 
 // examine judges a platform's image. One that must not be published is a [gate.RefusedError].
-func (e *examiner) examine(ctx context.Context, s *solve, c index.Child) (found examined, err error) {
-	if e.opt == nil || !s.req.MakesImages() {
+func (e *examiner) examine(ctx context.Context, j job, got reading, c index.Child) (found examined, err error) {
+	if e.opt == nil || !j.req.MakesImages() {
 		return examined{Result: gate.Result{Verdict: gate.NotAsked}}, nil
 	}
 	if c.Image.Repository != nil {
@@ -58,13 +58,13 @@ func (e *examiner) examine(ctx context.Context, s *solve, c index.Child) (found 
 		e.pushed = c.Image
 		e.mu.Unlock()
 	}
-	err = e.env.during("examining the executables for "+platform.Format(s.platform), func() error {
+	err = e.env.during("examining the executables for "+platform.Format(j.target), func() error {
 		config, err := e.config(ctx, c)
 		if err != nil {
 			return err
 		}
 		found.image = gate.Image{
-			Platform: s.platform, Config: config, Layers: gateLayers(c.Image.Layers, config, s.got.base, s.got.graph), Base: s.got.base.Platform,
+			Platform: j.target, Config: config, Layers: gateLayers(c.Image.Layers, config, got.base, got.graph), Base: got.base.Platform,
 		}
 		found.Result, err = gate.Examine(ctx, found.image, e.lister, *e.opt)
 		return err

@@ -16,22 +16,22 @@ import (
 
 // exports say what BuildKit does with the platform's result: it pushes by digest to every repository, sends the image's documents to
 // documents, and files to where they are staged. It never sees a tag, an engine or a destination.
-func (s *solve) exports(ctx context.Context, documents *index.Documents) []client.ExportEntry {
-	list := s.files.Exports(ctx, s.index)
-	if s.req.pushes() && !s.req.attested() {
-		list = append(list, s.pushEntry())
+func (j job) exports(ctx context.Context, documents *index.Documents) []client.ExportEntry {
+	list := j.files.Exports(ctx, j.index)
+	if j.req.pushes() && !j.req.attested() {
+		list = append(list, j.pushEntry())
 	}
-	if s.req.captures() {
+	if j.req.captures() {
 		list = append(list, client.ExportEntry{
-			Type: client.ExporterOCI, Attrs: s.imageAttrs(map[string]string{"tar": "false"}), OutputStore: documents,
+			Type: client.ExporterOCI, Attrs: j.imageAttrs(map[string]string{"tar": "false"}), OutputStore: documents,
 		})
 	}
 	return list
 }
 
-func (s *solve) pushEntry() client.ExportEntry {
+func (j job) pushEntry() client.ExportEntry {
 	var repos []string
-	for _, r := range s.req.Repositories() {
+	for _, r := range j.req.Repositories() {
 		repos = append(repos, r.Name())
 	}
 	attrs := map[string]string{
@@ -39,14 +39,14 @@ func (s *solve) pushEntry() client.ExportEntry {
 		string(exptypes.OptKeyPush):         "true",
 		string(exptypes.OptKeyPushByDigest): "true",
 	}
-	if s.req.Insecure {
+	if j.req.Insecure {
 		attrs[string(exptypes.OptKeyInsecure)] = "true"
 	}
-	return client.ExportEntry{Type: client.ExporterImage, Attrs: s.imageAttrs(attrs)}
+	return client.ExportEntry{Type: client.ExporterImage, Attrs: j.imageAttrs(attrs)}
 }
 
-func (s *solve) imageAttrs(more map[string]string) map[string]string {
-	attrs := s.req.imageAttrs(s.platform)
+func (j job) imageAttrs(more map[string]string) map[string]string {
+	attrs := j.req.imageAttrs(j.target)
 	for k, v := range more {
 		attrs[k] = v
 	}
@@ -54,8 +54,8 @@ func (s *solve) imageAttrs(more map[string]string) map[string]string {
 }
 
 // collect reads the image that a solve has exported. That the registry has it is a condition of every tag.
-func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documents *index.Documents) (index.Child, error) {
-	if !s.req.MakesImages() {
+func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documents *index.Documents) (index.Child, error) {
+	if !t.req.MakesImages() {
 		return index.Child{}, nil
 	}
 	root, err := index.Exported(resp.ExporterResponse)
@@ -63,20 +63,20 @@ func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documen
 		return index.Child{}, err
 	}
 	c := index.Child{}
-	if s.req.captures() {
+	if t.req.captures() {
 		if c, err = index.ReadChild(ctx, documents, root); err != nil {
 			return c, err
 		}
-		if err := c.Hide(ctx, s.req.Hidden); err != nil {
+		if err := c.Hide(ctx, t.req.Hidden); err != nil {
 			return c, err
 		}
 	}
-	c.Layers = s.env.Node.Blobs
-	if !s.req.pushes() {
+	c.Layers = t.node.Blobs
+	if !t.req.pushes() {
 		return c, nil
 	}
-	if s.req.attested() {
-		if root, err = s.pushAlone(ctx); err != nil {
+	if again(afterExport, facts{unpushed: t.req.attested()}) == pushAlone {
+		if root, err = t.pushAlone(ctx); err != nil {
 			return c, err
 		}
 	}
@@ -84,7 +84,7 @@ func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documen
 		return c, fmt.Errorf("the image is %s in the registry but %s here: the build's sources have changed meanwhile; build again",
 			root, c.Image.Descriptor.Digest)
 	}
-	if c.Image, err = s.env.Registry.Child(ctx, s.req.Repositories()[0], root); err != nil {
+	if c.Image, err = t.env.Registry.Child(ctx, t.req.Repositories()[0], root); err != nil {
 		return c, &sink.PushError{Err: err}
 	}
 	return c, nil
@@ -92,20 +92,19 @@ func (s *solve) collect(ctx context.Context, resp *client.SolveResponse, documen
 
 // pushAlone pushes the image of a platform that was built with attestations, without them, by a solve that finds everything in the
 // cache. BuildKit would push an attestation before the image that it is about, which some registries refuse (buildkit#7007).
-func (s *solve) pushAlone(ctx context.Context) (digest.Digest, error) {
-	alone := *s
-	alone.req.Attests, alone.req.NoCache, alone.req.Outputs = nil, false, sink.Outputs{Attrs: s.req.Outputs.Attrs}
-	alone.files, alone.recorded = &sink.StagedFiles{}, false
-	var under pins
-	if s.again != nil {
-		under = s.again.pins
-	}
-	resp, _, err := alone.build(ctx, under, index.NewDocuments(), func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		got, err := alone.read(ctx, gw)
-		if err == nil {
-			got, err = alone.across(ctx, gw, *s.passed, got)
+func (t *trial) pushAlone(ctx context.Context) (digest.Digest, error) {
+	run := *t.nodeRun
+	run.req.Attests, run.req.NoCache, run.req.Outputs = nil, false, sink.Outputs{Attrs: t.req.Outputs.Attrs}
+	run.files = &sink.StagedFiles{}
+	alone := job{t.index, t.target, &run}
+	o := order{pins: t.pins(), see: t.clock.see, exports: func(ctx context.Context) []client.ExportEntry { return alone.exports(ctx, index.NewDocuments()) }}
+	resp, err := alone.solve(ctx, o, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		got, err := alone.read(ctx, gw, t.out.isolated, true)
+		if err != nil {
+			return nil, err
 		}
-		return got.result, err
+		r, err := alone.relocate(ctx, gw, *t.out.cleared, relocation{got: got, fallback: t.out.fallback}, t.out.isolated)
+		return r.got.result, err
 	})
 	if err != nil {
 		return "", err

@@ -47,25 +47,24 @@ func Look(ctx context.Context, req Request, env Env, preflight func(context.Cont
 	targets := req.targets(env.Node)
 	looking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	shared, stop, err := serveContext(looking, cancel, req.Source, env)
+	v := &look{barrier: newBarrier(len(targets)), lint: &linting{}}
+	env.Progress = heardProgress{env.Progress, v.lint}
+	run, stop, err := openRun(looking, cancel, task{req: req, env: env, targets: targets}, env.Node)
 	if err != nil {
 		return Outlook{}, err
 	}
 	defer stop()
-	v := &look{clearing: newClearing(looking, req, env, targets, preflight), cond: newConductor(len(targets)), lint: &linting{}}
-	env.Progress = heardProgress{env.Progress, v.lint}
-	solves := make([]*solve, len(targets))
-	for i, target := range targets {
-		solves[i] = &solve{index: i, platform: target, req: req, env: env, context: shared, cond: v.cond, reach: v.reach, asks: true}
-	}
-	linted := v.lint.start(looking, solves)
+	var answered func()
+	v.clearing, answered = newClearing(looking, run, preflight)
+	defer answered()
+	linted := v.lint.start(looking, run)
 	reports := make([]PlatformReport, len(targets))
 	var reading sync.WaitGroup
-	for i, s := range solves {
-		reports[i].Platform = s.platform
-		reading.Go(func() { reports[i].Err = v.read(looking, s) })
+	for i, target := range targets {
+		reports[i].Platform = target
+		reading.Go(func() { reports[i].Err = job{i, target, run}.look(looking, v.seat(i)) })
 	}
-	v.cond.clear(looking, v.decide)
+	v.clear(looking, v.decide)
 	reading.Wait()
 	linted()
 	if err := context.Cause(looking); err != nil {
@@ -81,25 +80,24 @@ func Look(ctx context.Context, req Request, env Env, preflight func(context.Cont
 // look is a clearing that clears nothing.
 type look struct {
 	clearing
-	cond    *conductor
+	*barrier
 	lint    *linting
 	outlook Outlook
 	unread  bool
 }
 
-// read is a solve that ends at the barrier.
-func (l *look) read(ctx context.Context, s *solve) error {
-	var reported sync.Once
-	tell := func(r report) { reported.Do(func() { s.cond.report <- r }) }
-	defer tell(report{index: s.index})
-	_, _, err := s.build(ctx, pins{}, nil, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		s.reach.start(ctx, gw)
-		got, err := s.read(ctx, gw)
+// look is a solve that ends at the barrier.
+func (j job) look(ctx context.Context, seat *seat) error {
+	defer seat.Report(report{})
+	_, err := j.solve(ctx, order{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		j.reach.start(ctx, gw)
+		got, err := j.read(ctx, gw, false, false)
 		if err != nil {
-			return nil, s.unread(ctx, gw, err, tell)
+			_, err = seat.unread(ctx, gw, err)
+			return nil, err
 		}
-		tell(report{index: s.index, graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
-		if _, err := s.cond.await(ctx, s.index); err != nil {
+		seat.Report(report{graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
+		if _, err := seat.Await(ctx); err != nil {
 			return nil, err
 		}
 		return gateway.NewResult(), nil

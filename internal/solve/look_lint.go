@@ -33,26 +33,26 @@ type linting struct {
 	unlinted []string      // Dockerfiles without a whole answer, by the frontend's names
 }
 
-// start asks for the Dockerfiles of the solves; wait is over when all have answered.
-func (l *linting) start(ctx context.Context, solves []*solve) (wait func()) {
+// start asks for the Dockerfiles of all platforms; wait is over when all have answered.
+func (l *linting) start(ctx context.Context, run *nodeRun) (wait func()) {
 	var asking sync.WaitGroup
 	asked := map[string]bool{}
-	for _, s := range solves {
-		file := s.req.Source.DockerfileOf(s.platform)
+	unseen := *run
+	unseen.env.Progress = unseenProgress{}
+	for i, target := range run.targets {
+		file := run.req.Source.DockerfileOf(target)
 		if asked[file.Shown] {
 			continue
 		}
 		asked[file.Shown] = true
-		unseen := *s
-		unseen.env.Progress = unseenProgress{}
-		asking.Go(func() { l.ask(ctx, &unseen, file.Name) })
+		asking.Go(func() { l.ask(ctx, job{i, target, &unseen}, file.Name) })
 	}
 	return asking.Wait
 }
 
-func (l *linting) ask(ctx context.Context, s *solve, file string) {
+func (l *linting) ask(ctx context.Context, j job, file string) {
 	var results lint.LintResults
-	values, err := s.ask(ctx, lintQuestion)
+	values, err := j.ask(ctx, lintQuestion)
 	if err == nil {
 		err = json.Unmarshal(values["result.json"], &results)
 	}

@@ -145,9 +145,9 @@ func alike(a, b string) bool {
 const patience = time.Second
 
 // failsNatively tells whether a step that was moved fails on the node's own platform, too.
-func (s *solve) failsNatively(ctx context.Context, step graph.Step) bool {
-	failed := s.clock.failure(step.Digest)
+func (j job) failsNatively(ctx context.Context, plan plan.Plan, step graph.Step, c *clock) bool {
+	failed := c.failure(step.Digest)
 	ctx, cancel := context.WithTimeout(ctx, max(patience, failed.took))
 	defer cancel()
-	return s.natives.failed(ctx, s.passed.plan, step, failed.err)
+	return j.natives.failed(ctx, plan, step, failed.err)
 }

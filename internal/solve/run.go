@@ -66,64 +66,57 @@ type task struct {
 func solveAll(
 	ctx context.Context, cancel context.CancelCauseFunc, w task, preflight func(context.Context) error,
 ) ([]solved, clearance, error) {
-	req, env, targets := w.req, w.env, w.targets
-	shared, stop, err := serveContext(ctx, cancel, req.Source, env)
+	read, stop, err := openRun(ctx, cancel, w, w.env.Node)
 	if err != nil {
 		return nil, clearance{}, err
 	}
 	defer stop()
-
-	cache := newCaching(req.Cache, targets, env.Progress.Note)
-	exam := newExaminer(req, env)
-	keep := newKeepers(ctx, &solve{platform: targets[0], req: req, env: env, cache: cache, context: shared})
-	defer keep.close()
-	cond := newConductor(len(targets))
-	asking, done := context.WithCancel(ctx)
-	defer done() // nobody waits for answers when no Dockerfile could be read
-	decide := newClearing(asking, req, env, targets, withCaches(keep.solve, preflight))
-	solving, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	results, natives := make([]solved, len(targets)), &natives{}
-	var solves sync.WaitGroup
-	for i, target := range targets {
-		s := &solve{
-			index: i, platform: target, req: req, env: env, cond: cond, reach: decide.reach, files: w.files, examiner: exam, bench: w.bench, cache: cache,
-			context: shared, recorded: i == recorded(env.Node, targets),
-			isolated: req.Cache.Mounts == IsolatedMounts, natives: natives,
-		}
-		if cache.kept(req) {
-			s.keeper = keep
-		}
-		solves.Go(func() {
-			results[i] = s.run(solving)
-			w.failedFast(i, results[i], end)
+	run, end := read.building(ctx)
+	defer end()
+	decide, answered := newClearing(ctx, run, withCaches(run, preflight))
+	defer answered()
+	solving, cancelAll := context.WithCancelCause(ctx)
+	defer cancelAll(nil)
+	results, b := make([]solved, len(w.targets)), newBarrier(len(w.targets))
+	var jobs sync.WaitGroup
+	for i, target := range w.targets {
+		jobs.Go(func() {
+			results[i] = job{i, target, run}.run(solving, b.seat(i))
+			w.failedFast(i, results[i], cancelAll)
 		})
 	}
-	cond.clear(solving, decide.decide)
-	solves.Wait()
+	b.clear(solving, decide.decide)
+	jobs.Wait()
 	stoppedBy(solving, results)
 	compare(results)
 	for _, pattern := range idle(results) {
-		env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
+		w.env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
 	}
-	cleared := cond.clearance
+	cleared := b.clearance
 	if w.suffice(results) && cleared.err == nil {
-		c := newClosing(keep.solve, targets, results, cleared.pins)
-		cleared.err = c.export(ctx, req.Cache.To)
+		c := newClosing(run, results, cleared.pins)
+		cleared.err = c.export(ctx, w.req.Cache.To)
 	}
 	return results, cleared, nil
 }
 
-// newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign.
-func newClearing(ctx context.Context, req Request, env Env, targets []platform.Platform, preflight func(context.Context) error) clearing {
-	c := clearing{req: req, env: env, targets: targets, reach: newReach(req)}
+// newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign. stop ends both, and waits for
+// that: nobody needs answers when no Dockerfile could be read.
+func newClearing(ctx context.Context, run *nodeRun, preflight func(context.Context) error) (c clearing, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	req, node, targets := run.req, run.node, run.targets
+	c = clearing{req: req, env: run.env, targets: targets, reach: run.reach}
 	c.preflight = sync.OnceValue(func() error { return preflight(ctx) })
-	c.probe = sync.OnceValues(func() (emulation.Status, error) { return env.Node.Probe(ctx, targets...) })
-	go func() { _ = c.preflight() }()
-	if env.Node.Foreign(targets...) && req.Source.MayRun() || env.Node.Foreign(req.tested(targets)...) {
-		go func() { _, _ = c.probe() }()
+	c.probe = sync.OnceValues(func() (emulation.Status, error) { return node.Probe(ctx, targets...) })
+	var asking sync.WaitGroup
+	asking.Go(func() { _ = c.preflight() })
+	if node.Foreign(targets...) && req.Source.MayRun() || node.Foreign(req.tested(targets)...) {
+		asking.Go(func() { _, _ = c.probe() })
 	}
-	return c
+	return c, func() {
+		cancel()
+		asking.Wait()
+	}
 }
 
 // gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.

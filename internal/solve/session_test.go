@@ -176,11 +176,11 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 	w.req.Tags = w.tags("app:v1", "other:v1")
 	for family, types := range map[manifest.Family]string{"": "true", manifest.OCI: "true", manifest.Docker: "false"} {
 		w.req.MediaTypes = family
-		s := solve{req: w.req, platform: w.req.Platforms[0], files: &sink.StagedFiles{}}
+		j := job{target: w.req.Platforms[0], nodeRun: &nodeRun{task: task{req: w.req, files: &sink.StagedFiles{}}}}
 		want := []client.ExportEntry{{Type: "image", Attrs: map[string]string{
 			"name": w.host + "/app," + w.host + "/other", "push": "true", "push-by-digest": "true", "oci-mediatypes": types,
 		}}}
-		if diff := cmp.Diff(want, s.exports(t.Context(), index.NewDocuments()), cmp.FilterPath(func(p cmp.Path) bool {
+		if diff := cmp.Diff(want, j.exports(t.Context(), index.NewDocuments()), cmp.FilterPath(func(p cmp.Path) bool {
 			return strings.HasPrefix(p.Last().String(), ".Output")
 		}, cmp.Ignore())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", family, diff)
@@ -190,9 +190,10 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 
 func TestTheHostsNetworkIsAnEntitlement(t *testing.T) {
 	for network, want := range map[string][]string{"": {"device"}, "none": {"device"}, "host": {"network.host", "device"}} {
-		s := solve{req: Request{Network: network, Steps: Steps{Entitlements: []string{"device"}}}}
-		if diff := cmp.Diff(want, s.opt(nil).AllowedEntitlements); diff != "" {
-			t.Errorf("network %q (-want +got):\n%s", network, diff)
+		r := nodeRun{task: task{req: Request{Network: network, Steps: Steps{Entitlements: []string{"device"}}}}}
+		opt, err := r.quiet(pins{})
+		if diff := cmp.Diff(want, opt.AllowedEntitlements); err != nil || diff != "" {
+			t.Errorf("network %q: %v (-want +got):\n%s", network, err, diff)
 		}
 	}
 }

@@ -64,14 +64,14 @@ func openBench(ctx context.Context, req Request, env Env, targets []platform.Pla
 }
 
 // test runs the platform's tests on its finished image, all at once as far as the engine has CPUs. The error says which have failed.
-func (s *solve) test(ctx context.Context, c index.Child) ([]smoke.Outcome, error) {
-	tests := s.req.testsOf(s.platform)
+func (j job) test(ctx context.Context, c index.Child) ([]smoke.Outcome, error) {
+	tests := j.req.testsOf(j.target)
 	if len(tests) == 0 {
 		return nil, nil
 	}
 	var image string
-	err := s.env.during("bringing "+platform.Format(s.platform)+" to the engine, to be tested", func() (err error) {
-		image, err = s.bring(ctx, c)
+	err := j.env.during("bringing "+platform.Format(j.target)+" to the engine, to be tested", func() (err error) {
+		image, err = j.bring(ctx, c)
 		return err
 	})
 	if err != nil {
@@ -81,13 +81,13 @@ func (s *solve) test(ctx context.Context, c index.Child) ([]smoke.Outcome, error
 	var all sync.WaitGroup
 	for i, t := range tests {
 		all.Go(func() {
-			if o := s.try(ctx, image, t); ctx.Err() == nil || o.Exit >= 0 { // else it says nothing about the image
+			if o := j.runTest(ctx, image, t); ctx.Err() == nil || o.Exit >= 0 { // else it says nothing about the image
 				outcomes[i] = o
 			}
 		})
 	}
 	all.Wait()
-	s.env.Progress.Status(s.platform, nil)
+	j.env.Progress.Status(j.target, nil)
 	if ctx.Err() != nil {
 		return slices.DeleteFunc(outcomes, func(o smoke.Outcome) bool { return o.Test == "" }), context.Cause(ctx)
 	}
@@ -96,28 +96,28 @@ func (s *solve) test(ctx context.Context, c index.Child) ([]smoke.Outcome, error
 
 // bring makes the engine have the image: from the registry that it was pushed to, else from here. An engine that is to be loaded gets
 // it from here in any case, and then once only.
-func (s *solve) bring(ctx context.Context, c index.Child) (string, error) {
-	img := smoke.Image{Platform: s.platform, Root: c.Image.Descriptor, Config: c.Image.Config.Digest}
-	if s.req.Outputs.Load != nil || !s.req.pushes() {
+func (j job) bring(ctx context.Context, c index.Child) (string, error) {
+	img := smoke.Image{Platform: j.target, Root: c.Image.Descriptor, Config: c.Image.Config.Digest}
+	if j.req.Outputs.Load != nil || !j.req.pushes() {
 		img.Blobs = func(context.Context) (content.Fetcher, error) {
 			return c, nil
 		}
-		return s.bench.Bring(ctx, img)
+		return j.bench.Bring(ctx, img)
 	}
-	img.Pull = s.req.Repositories()[0]
+	img.Pull = j.req.Repositories()[0]
 	img.Blobs = func(ctx context.Context) (content.Fetcher, error) {
 		ref, err := reference.WithDigest(img.Pull, img.Root.Digest)
 		if err != nil {
 			return nil, err
 		}
-		_, source, err := s.env.Registry.Source(ctx, ref)
+		_, source, err := j.env.Registry.Source(ctx, ref)
 		return source, err
 	}
-	if s.env.PullAuth != nil {
+	if j.env.PullAuth != nil {
 		var err error
-		if img.Auth, err = s.env.PullAuth(ctx, img.Pull.Name()); err != nil {
+		if img.Auth, err = j.env.PullAuth(ctx, img.Pull.Name()); err != nil {
 			return "", err
 		}
 	}
-	return s.bench.Bring(ctx, img)
+	return j.bench.Bring(ctx, img)
 }

@@ -13,23 +13,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// try runs one test, and shows it as a step of its platform.
-func (s *solve) try(ctx context.Context, image string, t smoke.Test) smoke.Outcome {
-	step := client.Vertex{Digest: TestStep(s.platform, t.Name), Name: fmt.Sprintf("[test %s] %s", t.Name, t.Words())}
+// runTest runs one test, and shows it as a step of its platform.
+func (j job) runTest(ctx context.Context, image string, t smoke.Test) smoke.Outcome {
+	step := client.Vertex{Digest: TestStep(j.target, t.Name), Name: fmt.Sprintf("[test %s] %s", t.Name, t.Words())}
 	if t.Name == t.Words() {
 		step.Name = "[test] " + t.Name
 	}
 	tell := func(v client.Vertex) {
-		s.env.Progress.Status(s.platform, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
+		j.env.Progress.Status(j.target, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
 	}
 	tell(step)
-	log := &stepLog{tell: func(msg *client.SolveStatus) { s.env.Progress.Status(s.platform, msg) }, step: step.Digest}
-	o := s.bench.Try(ctx, smoke.Job{Image: image, Test: t, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
+	log := &stepLog{tell: func(msg *client.SolveStatus) { j.env.Progress.Status(j.target, msg) }, step: step.Digest}
+	o := j.bench.Try(ctx, smoke.Job{Image: image, Test: t, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
 		now := time.Now()
 		step.Started = &now
 		tell(step)
 	}})
-	o.Platform = s.platform
+	o.Platform = j.target
 	log.end(o)
 	now := time.Now()
 	if step.Completed = &now; step.Started == nil {

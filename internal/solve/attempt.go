@@ -1,0 +1,258 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+)
+
+// attempt says how a job's image is to be made this time. It never changes: what follows from its outcome is another attempt.
+type attempt struct {
+	cleared  *clearance // what the barrier has said, under whose pins all is read; nil: this attempt goes to the barrier
+	isolated bool       // the cache mounts are the platform's own
+	fallback fallback   // why nothing is relocated
+	retries  int        // how many tries have failed before, since the job began or fell back
+	before   int        // how many had failed until it fell back
+	began    time.Time  // when the try began, of which this is a later solve; zero for the first
+	spent    float64    // seconds of the tries before
+}
+
+// pins are those of its solves.
+func (a attempt) pins() pins {
+	if a.cleared == nil {
+		return pins{}
+	}
+	return a.cleared.pins
+}
+
+// outcome is what an attempt came to, so far or at last.
+type outcome struct {
+	relocation            // what is solved
+	cleared    *clearance // nil: the barrier was not passed
+	unpinned   bool       // it ended at the barrier, to be read under pins
+	isolated   bool
+	refused    error // why the solve was ended by us: BuildKit brings that back as text
+	symptoms   symptoms
+	child      index.Child
+	examined   examined
+	made       bool // there is an image; an error is about it
+	began      time.Time
+	seconds    float64 // of all tries so far
+	err        error
+}
+
+// trial is an attempt under way. Only this file changes it.
+type trial struct {
+	job
+	attempt
+	seat    *seat
+	clock   *clock
+	witness *witness // of the solve under way
+	out     outcome
+}
+
+// once makes one attempt: a solve, what it exports, and the examination of that.
+func (j job) once(ctx context.Context, a attempt, seat *seat, c *clock) outcome {
+	t := &trial{job: j, attempt: a, seat: seat, clock: c, witness: newWitness()}
+	t.out = outcome{cleared: a.cleared, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
+	if t.out.began.IsZero() {
+		t.out.began = time.Now()
+	}
+	t.out.child, t.out.err = t.solved(ctx)
+	if t.out.err != nil {
+		t.out.err = t.own(ctx, t.out.err)
+	}
+	t.out.made = t.out.err == nil
+	t.out.seconds = a.spent + time.Since(t.out.began).Seconds()
+	if t.out.made {
+		t.out.examined, t.out.err = j.examiner.examine(ctx, j, t.out.got, t.out.child)
+	}
+	return t.out
+}
+
+// solved is what the attempt's solve exports.
+func (t *trial) solved(ctx context.Context) (index.Child, error) {
+	documents := index.NewDocuments()
+	o := order{
+		pins: t.pins(), exports: func(ctx context.Context) []client.ExportEntry { return t.exports(ctx, documents) },
+		recorded: t.index == t.recorded(), see: t.see,
+	}
+	resp, err := t.solve(ctx, o, t.frontend)
+	if err != nil {
+		return index.Child{}, err
+	}
+	c, err := t.collect(ctx, resp, documents)
+	c.Says = t.out.got.says
+	return c, err
+}
+
+// frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
+func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	t.reach.start(ctx, gw)
+	if t.attempt.cleared != nil {
+		if err := t.read(ctx, gw); err != nil {
+			return nil, err
+		}
+		return t.finish(ctx, gw)
+	}
+	if err := t.read(ctx, gw); err != nil {
+		t.out.refused, err = t.seat.unread(ctx, gw, err)
+		return nil, err
+	}
+	got := t.out.got
+	t.noteOpaque(t.seat, got)
+	t.seat.Report(report{graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
+	cleared, err := t.seat.Await(ctx)
+	if err != nil {
+		t.out.refused = err
+		return nil, err
+	}
+	f := facts{otherSources: cleared.reread[t.index], sharedMounts: cleared.isolate && !t.out.isolated}
+	t.out.cleared, t.out.isolated = &cleared, t.out.isolated || cleared.isolate
+	switch again(atBarrier, f) {
+	case readUnderPins:
+		t.out.unpinned = true
+		return nil, errUnpinned
+	case readIsolated:
+		if err := t.read(ctx, gw); err != nil {
+			return nil, err
+		}
+	}
+	return t.finish(ctx, gw)
+}
+
+// errUnpinned ends a solve whose Dockerfile must be read under pins. Nothing has been built.
+var errUnpinned = errors.New("to be read again")
+
+// read reads the Dockerfile. What is read again did not stand at the barrier.
+func (t *trial) read(ctx context.Context, gw gateway.Client) (err error) {
+	t.out.got, err = t.job.read(ctx, gw, t.out.isolated, t.out.cleared != nil)
+	return err
+}
+
+// unread reports why there is no graph. If that is what a base image lacks, the call goes on until the barrier is passed: by it the builder
+// is asked what the image has instead. refused is the same with what the image has, if that is known.
+func (s *seat) unread(ctx context.Context, gw gateway.Client, err error) (refused, _ error) {
+	if _, lacks := lackOf(err); !lacks {
+		return nil, err // it is reported when it is not tried again
+	}
+	s.Report(report{err: err, gw: gw})
+	_, cleared := s.Await(ctx)
+	if base, ok := errors.AsType[*BaseError](cleared); ok {
+		return base, err
+	}
+	return nil, err
+}
+
+// finish runs the steps, if the export does not.
+func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Result, err error) {
+	cleared := *t.out.cleared
+	if t.out.relocation, err = t.relocate(ctx, gw, cleared, t.out.relocation, t.out.isolated); err != nil {
+		return nil, err
+	}
+	t.natives.begins(t.index, t.out.got.graph)
+	res := t.out.got.result
+	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
+	if len(t.out.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || t.keeper != nil || !t.req.MakesImages() && len(t.req.Outputs.Files) == 0 {
+		return res, t.work(ctx, gw, cleared, res)
+	}
+	return res, nil
+}
+
+// work runs the steps in the job's turn. Without a bound there is no need to: the export runs them.
+//
+// A holding job stays until all have worked. BuildKit shares the result of a step between the solves that hold it, so that a
+// stage for the node's own platform runs once for all platforms even under --no-cache and when the jobs work one by one.
+func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, res *gateway.Result) error {
+	ref, err := res.SingleRef()
+	if err != nil || ref == nil {
+		return err
+	}
+	leave, err := cleared.limits.enter(ctx, t.out.way(t.index).Mode.Emulated())
+	if err != nil {
+		return err
+	}
+	t.out.began = time.Now()
+	if t.keeper != nil {
+		err = t.keeper.hold(ctx, t.index, cleared.pins, t.out.got)
+	}
+	if err == nil {
+		err = ref.Evaluate(ctx)
+	}
+	if err == nil {
+		err = t.premises(ctx, gw)
+	}
+	leave()
+	if err != nil {
+		return err // it has not left for good: it may be tried again
+	}
+	if t.seat.Leave(); cleared.holding {
+		err = t.seat.AwaitOthers(ctx)
+	}
+	return err
+}
+
+// premises looks at what relocated stages have made.
+func (t *trial) premises(ctx context.Context, gw gateway.Client) error {
+	err := outputCheck{t.target, t.out.relocation, t.witness, t.env.Bases}.check(ctx, gw)
+	if premise, ok := errors.AsType[*PremiseError](err); ok {
+		t.out.refused = premise
+	}
+	return err
+}
+
+// see takes in a message of the attempt's solve.
+func (t *trial) see(msg *client.SolveStatus) {
+	t.out.symptoms.see(msg)
+	t.clock.see(msg)
+	t.witness.see(msg)
+	t.natives.see(t.index, msg)
+}
+
+// own finds our own error in what BuildKit makes of it: text.
+func (t *trial) own(ctx context.Context, err error) error {
+	switch {
+	case t.out.unpinned && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case t.out.refused != nil:
+		return t.out.refused
+	case strings.Contains(err.Error(), sink.ErrNotExported.Error()):
+		return sink.ErrNotExported
+	}
+	return t.files.Explain(t.req.scanned(err))
+}
+
+// way is how the job's platform is made, once the barrier is passed.
+func (o outcome) way(index int) plan.Job {
+	if o.fallback.job != nil {
+		return *o.fallback.job
+	}
+	return o.cleared.plan.Jobs[index]
+}
+
+// explained is the error with its kind, as far as it is known how the platform was made.
+func (o outcome) explained(index int) error {
+	if o.cleared == nil {
+		return o.err
+	}
+	return o.symptoms.explained(o.way(index), o.err)
+}
+
+// noteOpaque says once that a graph cannot be read.
+func (j job) noteOpaque(s *seat, got reading) {
+	if got.opaque == nil {
+		return
+	}
+	s.opaque.Do(func() {
+		j.env.Progress.Note(fmt.Sprintf("warning: what the frontend makes of the Dockerfile cannot be read, so nothing is known of its steps: %v", got.opaque))
+	})
+}

@@ -1,0 +1,129 @@
+package solve
+
+import (
+	"context"
+	"sync"
+
+	"github.com/moby/buildkit/client/llb"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// barrier waits until every job has read its Dockerfile, and decides once for all of them. Each job has a seat at it.
+type barrier struct {
+	n      int
+	report chan report
+	// cleared is closed when clearance is set.
+	cleared   chan struct{}
+	clearance clearance
+	opaque    sync.Once // said that a graph cannot be read
+
+	mu      sync.Mutex
+	seated  int
+	allLeft chan struct{} // closed when nobody is seated any more
+}
+
+// report is what a job says at the barrier: its graph, or why there will be none. gw is nil if its solve has ended.
+type report struct {
+	index int
+	graph graph.Graph
+	def   *llb.Definition   // what graph was read from
+	base  platform.Platform // in the configuration of the image that the result is made on; zero if there is none, or it says nothing
+	err   error
+	gw    gateway.Client
+}
+
+// clearance is what all jobs are told at the barrier.
+type clearance struct {
+	err      error   // no job may go on
+	errs     []error // by index: why one may not while the others do; nil if all may
+	pins     pins
+	reread   []bool // by index: the graph was not read under the pins
+	plan     plan.Plan
+	crossing *crossing                                              // nil if nothing can be moved
+	emulate  func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that was not to need it
+	limits   limits
+	isolate  bool // each platform gets cache mounts of its own
+	holding  bool // each job stays until the steps of all have run
+}
+
+// of is why the job may not go on.
+func (c clearance) of(index int) error {
+	if c.err == nil && c.errs != nil {
+		return c.errs[index]
+	}
+	return c.err
+}
+
+func newBarrier(n int) *barrier {
+	return &barrier{n: n, seated: n, report: make(chan report, n), cleared: make(chan struct{}), allLeft: make(chan struct{})}
+}
+
+// clear waits until each job has reported, and tells them all what decide says.
+func (b *barrier) clear(ctx context.Context, decide func(context.Context, []report) clearance) {
+	defer close(b.cleared)
+	reports := make([]report, b.n)
+	for range b.n {
+		select {
+		case r := <-b.report:
+			reports[r.index] = r
+		case <-ctx.Done():
+			b.clearance = clearance{err: context.Cause(ctx)}
+			return
+		}
+	}
+	b.clearance = decide(ctx, reports)
+}
+
+// seat is the place of the job with that index.
+func (b *barrier) seat(index int) *seat { return &seat{barrier: b, index: index} }
+
+// seat is one job's place at the barrier. Only the first call of Report and of Leave counts.
+type seat struct {
+	*barrier
+	index     int
+	reporting sync.Once
+	leaving   sync.Once
+}
+
+// Report says what the job has read.
+func (s *seat) Report(r report) {
+	s.reporting.Do(func() {
+		r.index = s.index
+		s.report <- r
+	})
+}
+
+// Await waits for the decision, and is an error if the job may not go on.
+func (s *seat) Await(ctx context.Context) (clearance, error) {
+	select {
+	case <-s.cleared:
+		return s.clearance, s.clearance.of(s.index)
+	case <-ctx.Done():
+		return clearance{}, context.Cause(ctx)
+	}
+}
+
+// Leave says that the job's steps have run, or will not.
+func (s *seat) Leave() {
+	s.leaving.Do(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.seated--; s.seated == 0 {
+			close(s.allLeft)
+		}
+	})
+}
+
+// AwaitOthers waits until all jobs have left.
+func (s *seat) AwaitOthers(ctx context.Context) error {
+	select {
+	case <-s.allLeft:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

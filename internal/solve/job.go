@@ -1,0 +1,239 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// job is one platform's part of a build. It never changes.
+type job struct {
+	index  int // in the order of the platforms
+	target platform.Platform
+	*nodeRun
+}
+
+// solved is what became of a job.
+type solved struct {
+	child    index.Child
+	examined examined
+	tests    []smoke.Outcome
+	seconds  float64
+	retries  int
+	err      error
+
+	symptoms symptoms
+	graph    graph.Graph // as it was solved
+	clock    *clock
+	def      *llb.Definition // what it solved; nil if there was nothing to do
+	cross    Crossing
+	job      *plan.Job // how it was made, if not as planned
+}
+
+// run makes the platform's image, and tests it. It never returns before it has reported to the barrier and left it.
+func (j job) run(ctx context.Context, seat *seat) solved {
+	defer seat.Leave()
+	defer j.natives.ends(j.index)
+	r := j.attempts(ctx, seat)
+	if r.err == nil {
+		r.tests, r.err = j.test(ctx, r.child)
+	}
+	if r.err != nil && !j.req.optional(j.target) {
+		j.files.Fail()
+	}
+	return r
+}
+
+// attempts makes attempts until there is an image that may be published, or no reason for another one. The last one counts. What was
+// finished in an earlier one is in the cache.
+func (j job) attempts(ctx context.Context, seat *seat) solved {
+	var o, first outcome // first is the one that the job fell back from, for strayed
+	var strayed stray
+	messages := &clock{}
+	a := attempt{isolated: j.req.Cache.Mounts == IsolatedMounts}
+	for {
+		o = j.once(ctx, a, seat, messages)
+		why, wrong := j.again(ctx, a, o, messages)
+		if why == "" {
+			break
+		}
+		if why == fallBack {
+			var stop func()
+			ctx, stop = j.untilNativeFails(ctx, o, wrong, messages)
+			defer stop()
+			first, strayed = o, wrong
+		}
+		next, err := j.next(ctx, a, o, why, wrong)
+		if err != nil {
+			o.err = err
+			break
+		}
+		a = next
+	}
+	if o.err != nil && errors.Is(context.Cause(ctx), errSameNatively) {
+		j.noteSameNatively(strayed)
+		o.err, o.symptoms, o.fallback = first.err, first.symptoms, fallback{}
+	}
+	seat.Report(report{err: o.err})
+	return solved{
+		child: o.child, examined: o.examined, seconds: o.seconds, retries: a.before + a.retries, err: o.err, symptoms: o.symptoms,
+		graph: o.got.graph, clock: messages, def: o.got.def, cross: j.crossed(o, messages), job: o.fallback.job,
+	}
+}
+
+// again asks [again] about the outcome of an attempt. Nothing is done again if files of the job cannot be taken back.
+func (j job) again(ctx context.Context, a attempt, o outcome, c *clock) (why reason, wrong stray) {
+	if o.err != nil && j.keeper != nil {
+		j.keeper.drop(j.index)
+	}
+	why = again(afterAttempt, facts{
+		cancelled: ctx.Err() != nil, unpinned: o.unpinned, failed: o.err != nil, retries: a.retries, limit: j.limit(o), fellBack: o.fallback.why != "",
+		relocated: func() bool { wrong = j.astray(ctx, o, c); return wrong.why != "" },
+	})
+	if (why == tryAgain || why == fallBack) && (ctx.Err() != nil || !j.files.Again(j.index)) {
+		why = ""
+	}
+	return why, wrong
+}
+
+// next is the attempt that follows on an outcome. If there can be none, the error is that of the job.
+func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong stray) (attempt, error) {
+	next := a
+	next.cleared, next.isolated, next.fallback = o.cleared, o.isolated, o.fallback
+	if why == readUnderPins {
+		next.began = o.began
+		return next, nil
+	}
+	next.began, next.spent = time.Time{}, o.seconds
+	switch why {
+	case tryAgain:
+		j.env.Progress.Note(j.retryNote(a, o))
+		if manifest.Sleep(ctx, j.req.RetryPause) != nil {
+			return a, o.err
+		}
+		next.retries++
+	case fallBack:
+		var err error
+		if next.fallback, err = j.fallBack(ctx, *o.cleared, wrong.why); err != nil {
+			return a, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
+		}
+		next.before, next.retries = a.before+a.retries, 0
+	}
+	if j.keeper != nil && j.keeper.renew(ctx) != nil {
+		return a, o.err
+	}
+	if a.cleared == nil && o.cleared != nil { // what it is made from is what it was
+		under := *o.cleared
+		under.pins = under.pins.alsoOf(o.got.graph)
+		next.cleared = &under
+	}
+	return next, nil
+}
+
+// limit is how often a job may be tried again that has failed so.
+func (j job) limit(o outcome) int {
+	if o.err == nil || o.made {
+		return 0
+	}
+	err := o.explained(j.index)
+	if step, ok := errors.AsType[*StepError](err); ok {
+		if step.Crashed {
+			return max(1, j.req.Retry)
+		}
+		return 0
+	}
+	if !mendable(err, o.cleared != nil) {
+		return 0
+	}
+	return j.req.Retry
+}
+
+func (j job) retryNote(a attempt, o outcome) string {
+	why := "it failed"
+	if step, ok := errors.AsType[*StepError](o.explained(j.index)); ok && step.Crashed {
+		why = "the emulator crashed"
+	}
+	return fmt.Sprintf("%s: %s; trying again (%d of %d): %v", platform.Format(j.target), why, a.retries+1, j.limit(o), o.err)
+}
+
+// read reads the Dockerfile for the platform. again: it did not stand at the barrier.
+func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) (reading, error) {
+	attrs := j.req.attrs(j.target, j.session)
+	if isolated {
+		isolate(attrs, j.target)
+	}
+	got, err := j.node.read(ctx, gw, frontend(attrs), attrs)
+	if err == nil && again {
+		for _, held := range j.node.hostSources(j.req.Source, got.graph) {
+			return got, held.err
+		}
+	}
+	return got, err
+}
+
+// order is what a solve is to do besides running its frontend.
+type order struct {
+	pins     pins
+	exports  func(context.Context) []client.ExportEntry // nil: nothing is exported; its argument ends with the solve
+	recorded bool                                       // see nodeRun.recorded
+	see      func(*client.SolveStatus)                  // gets all messages; may be nil
+}
+
+// solve is one solve of the job. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
+// the solve, and leaves aside those of a gateway request to a frontend (solver/llbsolver/bridge.go).
+func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.SolveResponse, error) {
+	opt, err := j.options(j.req.attrs(j.target, j.session), o.pins)
+	if err != nil {
+		return nil, err
+	}
+	ctx, over := context.WithCancel(ctx)
+	defer over() // an export that waits for its turn is none any more
+	opt.Internal = !o.recorded
+	if o.exports != nil {
+		opt.Exports = o.exports(ctx)
+		j.cache.exportInto(&opt)
+	}
+	var own questions
+	defer j.env.Progress.Status(j.target, nil)
+	return runSolve(ctx, j.node.Solver, opt, fn, func(msg *client.SolveStatus) {
+		own.remove(msg)
+		if o.see != nil {
+			o.see(msg)
+		}
+		j.env.Progress.Status(j.target, msg)
+	})
+}
+
+// alsoOf are the pins with those that hold a graph's images to what they were: at the barrier there was no need for them where all
+// platforms agreed.
+func (p pins) alsoOf(g graph.Graph) pins {
+	var rules []*spb.Rule
+	if p.policy != nil {
+		rules = slices.Clone(p.policy.Rules)
+	}
+	for _, img := range g.Images() {
+		name := "docker-image://" + img.Name
+		known := slices.ContainsFunc(rules, func(r *spb.Rule) bool { return r.Selector.Identifier == name })
+		if img.Digest != "" && !known {
+			rules = append(rules, convert(name, fmt.Sprintf("%s@%s", name, img.Digest), nil))
+		}
+	}
+	if len(rules) == 0 {
+		return p
+	}
+	return pins{&spb.Policy{Version: 1, Rules: rules}}
+}

@@ -1,0 +1,65 @@
+package solve
+
+import (
+	"context"
+
+	"github.com/moby/buildkit/client"
+)
+
+// nodeRun is one node's part in a build: what all solves on the node share. It is made once, and does not change.
+type nodeRun struct {
+	task
+	node     Node
+	session  string // ID of the session that serves the build context to the node
+	reach    *reach
+	cache    *caching
+	keeper   *keepers // nil if there are no caches
+	examiner *examiner
+	natives  *natives
+}
+
+// openRun serves the build context to the node until stop is called. It cancels ctx if the context cannot be served. What is needed for
+// more than reading Dockerfiles is added by [nodeRun.building].
+func openRun(ctx context.Context, cancel context.CancelCauseFunc, t task, n Node) (run *nodeRun, stop func(), err error) {
+	session, stop, err := serveContext(ctx, cancel, t.req.Source, t.env)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &nodeRun{task: t, node: n, session: session, reach: newReach(t.req)}, stop, nil
+}
+
+// building is the node's part in a build that makes images. close ends what was begun for it.
+func (r *nodeRun) building(ctx context.Context) (run *nodeRun, close func()) {
+	b := *r
+	b.cache = newCaching(r.req.Cache, r.targets, r.env.Progress.Note)
+	b.examiner, b.natives = newExaminer(r.req, r.env), &natives{}
+	if !b.cache.kept(r.req) {
+		return &b, func() {}
+	}
+	b.keeper = newKeepers(ctx, &b)
+	return &b, b.keeper.close
+}
+
+// options are what BuildKit is asked besides the frontend's own questions. It compares what comes out with attrs.
+func (r *nodeRun) options(attrs map[string]string, p pins) (client.SolveOpt, error) {
+	attach, err := r.req.attachables(r.env.Auth)
+	return client.SolveOpt{
+		FrontendAttrs: attrs, Session: attach, Internal: true, OCIStores: r.req.Source.Stores,
+		AllowedEntitlements: r.req.entitlements(), SourcePolicy: p.under(r.req.Policy),
+	}, err
+}
+
+// quiet are the options of a solve that exports no image: it has neither attestations nor a frontend.
+func (r *nodeRun) quiet(p pins) (client.SolveOpt, error) { return r.options(map[string]string{}, p) }
+
+// recorded is the one of the targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
+// and before it answers, which is up to half the time of a build from cache (make bench), so one record must do. It is also what
+// BuildKit's list of running builds has, so it is the platform that likely takes longest: one that is not the node's own.
+func (r *nodeRun) recorded() int {
+	for i, t := range r.targets {
+		if r.node.Foreign(t) {
+			return i
+		}
+	}
+	return 0
+}
