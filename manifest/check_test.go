@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -127,19 +126,5 @@ func TestCheckPushPassesACancelledContextOn(t *testing.T) {
 	w.faults.Add(faultregistry.Fault{Do: func(http.ResponseWriter, *http.Request, http.Handler) { cancel() }})
 	if _, err := w.client.CheckPush(ctx, w.tag(t, "app")); !errors.Is(err, context.Canceled) || errors.Is(err, manifest.ErrUnreachable) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestIsLoopbackIsByNameAndAddress(t *testing.T) {
-	want := map[string]bool{
-		"localhost": true, "localhost:5000": true, "LOCALHOST:5000": true, "127.0.0.1:5000": true, "127.8.9.1": true, "[::1]:5000": true, "[::1]": true,
-		"docker.io": false, "localhost.example:5000": false, "10.0.0.1:5000": false, "registry": false, "[2001:db8::1]:5000": false,
-	}
-	got := map[string]bool{}
-	for host := range want {
-		got[host] = manifest.IsLoopback(host)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // Options says how registries are reached. Its zero value works: HTTPS with the system's certificates, plain HTTP for
@@ -22,7 +24,7 @@ type Options struct {
 	// time is not counted against the registry; its context ends with the operation's.
 	Credential func(ctx context.Context, host string) (auth.Credential, error)
 	// PlainHTTP tells the registries that are tried with HTTP first, and then with HTTPS without verification.
-	// nil means [IsLoopback].
+	// nil means those on loopback: localhost, 127.0.0.0/8 and ::1.
 	PlainHTTP func(host string) bool
 	// Insecure lists the registries that are tried with HTTPS without verification, and then with plain HTTP: host, host:port,
 	// or a CIDR for registries named by address, as the Docker Engine's insecure-registries.
@@ -70,7 +72,7 @@ func New(opt Options) *Client {
 		opt.Credential = func(context.Context, string) (auth.Credential, error) { return auth.EmptyCredential, nil }
 	}
 	if opt.PlainHTTP == nil {
-		opt.PlainHTTP = IsLoopback
+		opt.PlainHTTP = address.IsLoopback
 	}
 	if opt.Transport == nil {
 		// One connection for each child read at the same time, kept for the tags.

@@ -5,11 +5,15 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // endpoint is the connection to one registry: its scheme, its certificates, its tokens. It is a remote.Client, so what
@@ -48,7 +52,7 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 	}
 	e.auth = &auth.Client{
 		Client: &http.Client{Transport: &realmTransport{
-			base: e.transport, tokens: e.transport.over(newGuarded(base)), host: hostname(e.host()),
+			base: e.transport, tokens: e.transport.over(newGuarded(base)), host: address.Hostname(e.host()),
 		}},
 		Header: http.Header{"User-Agent": {opt.UserAgent}},
 		Cache:  auth.NewCache(),
@@ -129,4 +133,19 @@ func (e *endpoint) triedSchemes() string {
 		return *s
 	}
 	return e.candidates[0] + " and " + e.candidates[1]
+}
+
+// isListed tells whether a host is one of a list of hosts, hosts with ports, and CIDRs (for hosts named by address).
+func isListed(host string, list []string) bool {
+	name := address.Hostname(host)
+	addr, addrErr := netip.ParseAddr(name)
+	for _, entry := range list {
+		if strings.EqualFold(entry, host) || strings.EqualFold(entry, name) {
+			return true
+		}
+		if prefix, err := netip.ParsePrefix(entry); err == nil && addrErr == nil && prefix.Contains(addr.Unmap()) {
+			return true
+		}
+	}
+	return false
 }

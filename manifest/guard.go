@@ -39,7 +39,7 @@ func CheckRealm(ctx context.Context, registry, realm string) error {
 	if err != nil {
 		return fmt.Errorf("the token server %q: %w", realm, err)
 	}
-	if strings.EqualFold(server.Hostname(), hostname(registry)) {
+	if strings.EqualFold(server.Hostname(), address.Hostname(registry)) {
 		return nil
 	}
 	if err := checkHost(server.Hostname()); err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // configInput is all that buildkitd's configuration is made from.
@@ -128,7 +130,7 @@ func addCerts(tree map[string]any, files map[string][]byte, host string, certs m
 	if len(pairs) > 0 {
 		setDefault(section, "keypair", pairs)
 	}
-	if isLoopback(host) {
+	if address.IsLoopback(host) {
 		// Else BuildKit would take the name for plain HTTP and ignore them.
 		setDefault(section, "http", false)
 	}

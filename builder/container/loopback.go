@@ -2,13 +2,13 @@ package container
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // NeedsHostNetwork says whether any of refs (image names, tags, cache or
@@ -17,7 +17,7 @@ import (
 // read as a name does not count.
 func NeedsHostNetwork(refs ...string) bool {
 	for _, ref := range refs {
-		if isLoopback(registryHost(ref)) {
+		if address.IsLoopback(registryHost(ref)) {
 			return true
 		}
 	}
@@ -41,7 +41,7 @@ func registryHost(ref string) string {
 // isLoopbackMirror says whether a mirror of the engine, a URL, is on loopback.
 func isLoopbackMirror(mirror string) bool {
 	u, err := url.Parse(mirror)
-	return err == nil && isLoopback(u.Host)
+	return err == nil && address.IsLoopback(u.Host)
 }
 
 // withheld says which of the engine's mirrors a builder does not get, since it would not reach them.
@@ -69,7 +69,7 @@ func (u UserConfig) loopbackMirrors() (found []string) {
 		section, _ := v.(map[string]any)
 		mirrors, _ := section["mirrors"].([]any)
 		for _, m := range mirrors {
-			if name, ok := m.(string); ok && isLoopback(mirrorHost(name)) {
+			if name, ok := m.(string); ok && address.IsLoopback(mirrorHost(name)) {
 				found = append(found, name)
 			}
 		}
@@ -85,19 +85,4 @@ func mirrorHost(name string) string {
 	}
 	host, _, _ := strings.Cut(name, "/")
 	return host
-}
-
-// isLoopback says whether host[:port] is the machine itself by its name or
-// address alone: BuildKit talks plain HTTP to exactly these unless told
-// otherwise.
-func isLoopback(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

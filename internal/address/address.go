@@ -1,8 +1,9 @@
-// Package address knows a host that is an address, however it is written, and the addresses at which machines of a cloud are told secrets.
-// It looks no name up.
+// Package address knows a host that is an address, however it is written, the machine itself, and the addresses at which machines of a cloud
+// are told secrets. It looks no name up.
 package address
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -33,6 +34,25 @@ func Of(host string) (netip.Addr, bool) {
 		value = value<<bits | n
 	}
 	return netip.AddrFrom4([4]byte{byte(value >> 24), byte(value >> 16), byte(value >> 8), byte(value)}), true
+}
+
+// Hostname takes the port and an IPv6 address's brackets away from HOST[:PORT].
+func Hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.Trim(host, "[]")
+}
+
+// IsLoopback reports whether HOST[:PORT] names this machine: localhost, 127.0.0.0/8 or ::1. These are the registries that the Docker Engine
+// and BuildKit reach without TLS unless told otherwise.
+func IsLoopback(host string) bool {
+	name := Hostname(host)
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Unmap().IsLoopback()
 }
 
 // embedding are the prefixes of IPv6 addresses that hold an IPv4 one, and the byte at which it begins.

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
@@ -32,5 +34,20 @@ func TestMetadata(t *testing.T) {
 		if got := address.IsMetadata(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
+	}
+}
+
+func TestIsLoopbackIsByNameAndAddress(t *testing.T) {
+	t.Parallel()
+	want := map[string]bool{
+		"localhost": true, "localhost:5000": true, "LOCALHOST:5000": true, "127.0.0.1:5000": true, "127.8.9.1": true, "[::1]:5000": true, "[::1]": true,
+		"docker.io": false, "localhost.example:5000": false, "10.0.0.1:5000": false, "registry": false, "[2001:db8::1]:5000": false,
+	}
+	got := map[string]bool{}
+	for host := range want {
+		got[host] = address.IsLoopback(host)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

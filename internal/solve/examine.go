@@ -13,6 +13,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
@@ -143,7 +144,7 @@ func (e *examiner) fetch(ctx context.Context, desc ocispecs.Descriptor) (io.Read
 func (e *examiner) near() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.pushed.Repository != nil && manifest.IsLoopback(reference.Domain(e.pushed.Repository))
+	return e.pushed.Repository != nil && address.IsLoopback(reference.Domain(e.pushed.Repository))
 }
 
 // repository is where the images are, if they are pushed.
