@@ -24,9 +24,11 @@ type Child struct {
 // such image. An engine whose API is older than 1.48 tells of the image that it
 // would run only.
 func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	var opts []client.ImageInspectOption
 	if _, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
-		return nil, failed(fmt.Sprintf("look for image %q", ref), err)
+		return nil, failed(ctx, fmt.Sprintf("look for image %q", ref), err)
 	}
 	if info, err := e.Info(ctx); err == nil && info.ContainerdStore && atLeast(e.api.ClientVersion(), 1, 48) {
 		opts = append(opts, client.ImageInspectWithManifests(true))
@@ -36,7 +38,7 @@ func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, failed(fmt.Sprintf("look for image %q", ref), err)
+		return nil, failed(ctx, fmt.Sprintf("look for image %q", ref), err)
 	}
 	var children []Child
 	for _, m := range res.Manifests {
@@ -61,9 +63,11 @@ func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
 // Names are those of the engine's images that fit the pattern, in which * stands
 // for anything but a slash: "app:1.0-*".
 func (e *Engine) Names(ctx context.Context, pattern string) ([]string, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	res, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", pattern)})
 	if err != nil {
-		return nil, failed("list the images", err)
+		return nil, failed(ctx, "list the images", err)
 	}
 	var names []string
 	for _, one := range res.Items {

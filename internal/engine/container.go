@@ -34,52 +34,64 @@ func (e *Engine) CreateContainer(ctx context.Context, opt client.ContainerCreate
 		}
 	})
 	defer stop()
+	late, done := e.watch.attend(late)
+	defer done()
 	res, err := e.api.ContainerCreate(late, opt)
 	if err != nil {
-		return "", failed("create container", err)
+		return "", failed(late, "create container", err)
 	}
 	return res.ID, nil
 }
 
 // StartContainer starts a container; one that runs already is left alone.
 func (e *Engine) StartContainer(ctx context.Context, name string) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.ContainerStart(ctx, name, client.ContainerStartOptions{})
-	return failed(fmt.Sprintf("start container %q", name), err)
+	return failed(ctx, fmt.Sprintf("start container %q", name), err)
 }
 
 // UnpauseContainer lets a paused container go on.
 func (e *Engine) UnpauseContainer(ctx context.Context, name string) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.ContainerUnpause(ctx, name, client.ContainerUnpauseOptions{})
-	return failed(fmt.Sprintf("unpause container %q", name), err)
+	return failed(ctx, fmt.Sprintf("unpause container %q", name), err)
 }
 
 // StopContainer stops a container, killing it when it does not end within the
 // given seconds. One that is stopped already is left alone.
 func (e *Engine) StopContainer(ctx context.Context, name string, seconds int) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.ContainerStop(ctx, name, client.ContainerStopOptions{Timeout: &seconds})
-	return failed(fmt.Sprintf("stop container %q", name), err)
+	return failed(ctx, fmt.Sprintf("stop container %q", name), err)
 }
 
 // RemoveContainer kills and removes a container and its anonymous volumes;
 // named volumes stay. One that is gone, or being removed by somebody else, is
 // no error.
 func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.ContainerRemove(ctx, name, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
 	if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) {
 		return nil
 	}
-	return failed(fmt.Sprintf("remove container %q", name), err)
+	return failed(ctx, fmt.Sprintf("remove container %q", name), err)
 }
 
 // InspectContainer describes a container; found is false when there is none of
 // that name or ID.
 func (e *Engine) InspectContainer(ctx context.Context, name string) (c container.InspectResponse, found bool, err error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	res, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
 	if cerrdefs.IsNotFound(err) {
 		return c, false, nil
 	}
 	if err != nil {
-		return c, false, failed(fmt.Sprintf("inspect container %q", name), err)
+		return c, false, failed(ctx, fmt.Sprintf("inspect container %q", name), err)
 	}
 	return res.Container, true, nil
 }
@@ -87,28 +99,32 @@ func (e *Engine) InspectContainer(ctx context.Context, name string) (c container
 // ListContainers lists containers, running or not, that have the label (a key,
 // or "key=value").
 func (e *Engine) ListContainers(ctx context.Context, label string) ([]container.Summary, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	res, err := e.api.ContainerList(ctx, client.ContainerListOptions{
 		All: true, Filters: client.Filters{}.Add("label", label),
 	})
 	if err != nil {
-		return nil, failed("list containers", err)
+		return nil, failed(ctx, "list containers", err)
 	}
 	return res.Items, nil
 }
 
 // Logs returns the last lines that a container wrote, both streams together.
 func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	op := fmt.Sprintf("read the logs of container %q", name)
 	rd, err := e.api.ContainerLogs(ctx, name, client.ContainerLogsOptions{
 		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(lines),
 	})
 	if err != nil {
-		return "", failed(op, err)
+		return "", failed(ctx, op, err)
 	}
 	defer rd.Close()
 	var out bytes.Buffer
 	if _, err := stdcopy.StdCopy(&out, &out, rd); err != nil {
-		return "", failed(op, err)
+		return "", failed(ctx, op, err)
 	}
 	return out.String(), nil
 }
@@ -116,22 +132,28 @@ func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, erro
 // RenameContainer gives a container another name. An error is a conflict
 // (errdefs) when the name is taken.
 func (e *Engine) RenameContainer(ctx context.Context, id, name string) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.ContainerRename(ctx, id, client.ContainerRenameOptions{NewName: name})
-	return failed(fmt.Sprintf("rename container to %q", name), err)
+	return failed(ctx, fmt.Sprintf("rename container to %q", name), err)
 }
 
 // CopyFrom returns a tar archive of a path in a container that need not run. A
 // path that does not exist is "not found" (errdefs). The caller closes it.
 func (e *Engine) CopyFrom(ctx context.Context, name, path string) (io.ReadCloser, error) {
+	ctx, done := e.watch.attend(ctx)
 	res, err := e.api.CopyFromContainer(ctx, name, client.CopyFromContainerOptions{SourcePath: path})
 	if err != nil {
-		return nil, failed(fmt.Sprintf("copy files from container %q", name), err)
+		defer done()
+		return nil, failed(ctx, fmt.Sprintf("copy files from container %q", name), err)
 	}
-	return res.Content, nil
+	return watchedStream(ctx, res.Content, done), nil
 }
 
 // CopyTo unpacks a tar archive at dir in a container that need not run.
 func (e *Engine) CopyTo(ctx context.Context, name, dir string, archive io.Reader) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.CopyToContainer(ctx, name, client.CopyToContainerOptions{DestinationPath: dir, Content: archive})
-	return failed(fmt.Sprintf("copy files to container %q", name), err)
+	return failed(ctx, fmt.Sprintf("copy files to container %q", name), err)
 }

@@ -10,6 +10,7 @@ import (
 	contentapi "github.com/containerd/containerd/api/services/content/v1"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -30,7 +31,7 @@ type Content struct {
 // BuildKit's clients reach the engine; containerd's content service is beside
 // BuildKit's there. The error is [ErrNoContent] if it is not.
 func (e *Engine) Content(ctx context.Context) (*Content, error) {
-	raw, err := e.api.DialHijack(ctx, "/grpc", "h2c", nil)
+	raw, err := e.dialContent(ctx)
 	if errors.Is(err, ErrUnreachable) {
 		return nil, err
 	}
@@ -61,7 +62,17 @@ func (e *Engine) Content(ctx context.Context) (*Content, error) {
 	return c, nil
 }
 
-// Has tells whether the engine has a blob, whole.
+func (e *Engine) dialContent(ctx context.Context) (net.Conn, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
+	res, err := hijacked(ctx, func() (client.HijackedResponse, error) {
+		conn, err := e.api.DialHijack(ctx, "/grpc", "h2c", nil)
+		return client.HijackedResponse{Conn: conn}, err
+	})
+	return res.Conn, dead(ctx, err)
+}
+
+// Has reports whether the engine has a blob, whole.
 func (c *Content) Has(ctx context.Context, d digest.Digest) (bool, error) {
 	_, err := c.info(ctx, d)
 	switch {
@@ -75,10 +86,10 @@ func (c *Content) Has(ctx context.Context, d digest.Digest) (bool, error) {
 }
 
 func (c *Content) info(ctx context.Context, d digest.Digest) (*contentapi.InfoResponse, error) {
-	return attended(ctx, c.watch, func(ctx context.Context) (*contentapi.InfoResponse, error) {
-		res, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
-		return res, errgrpc.ToNative(err)
-	})
+	ctx, done := c.watch.attend(ctx)
+	defer done()
+	res, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
+	return res, dead(ctx, errgrpc.ToNative(err))
 }
 
 // originLabel begins the labels in which containerd keeps the repositories that it has fetched a blob from, or sent it to: one label a

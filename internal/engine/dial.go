@@ -28,19 +28,21 @@ const stderrLimit = 4 << 10
 // effect.
 func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.Conn, error) {
 	op := fmt.Sprintf("connect to %q in container %q", strings.Join(cmd, " "), container)
-	exec, err := e.api.ExecCreate(ctx, container, client.ExecCreateOptions{
+	dialing, done := e.watch.attend(ctx)
+	defer done()
+	exec, err := e.api.ExecCreate(dialing, container, client.ExecCreateOptions{
 		AttachStdin: true, AttachStdout: true, AttachStderr: true, Cmd: cmd,
 	})
 	if err != nil {
-		return nil, failed(op, err)
+		return nil, failed(dialing, op, err)
 	}
-	att, err := e.api.ExecAttach(ctx, exec.ID, client.ExecAttachOptions{})
+	att, err := e.attachExec(dialing, exec.ID)
 	if err != nil {
-		return nil, failed(op, err)
+		return nil, failed(dialing, op, err)
 	}
-	c := &stdioConn{Conn: att.Conn, att: att.HijackedResponse}
-	c.watched, c.unwatch = e.watch.attend(context.WithoutCancel(ctx))
-	context.AfterFunc(c.watched, func() { _ = c.Conn.Close() }) // an engine that has stopped says nothing of the command either
+	connected, unwatch := e.watch.attend(context.WithoutCancel(ctx))
+	c := &stdioConn{Conn: att.Conn, att: att, lost: func() error { return context.Cause(connected) }, unwatch: unwatch}
+	context.AfterFunc(connected, func() { _ = c.Conn.Close() }) // an engine that has stopped says nothing of the command either
 	return c, nil
 }
 
@@ -52,7 +54,7 @@ type stdioConn struct {
 	net.Conn // the hijacked connection: what is written is standard input
 
 	att     client.HijackedResponse
-	watched context.Context // ends with the engine, or with unwatch
+	lost    func() error // says that the engine has stopped answering
 	unwatch func()
 	close   sync.Once
 	left    int64 // bytes of the current standard output frame not read yet
@@ -110,7 +112,7 @@ func (e *endOf) Write(p []byte) (int, error) {
 
 // ended turns the end of the stream into what the command said, if anything.
 func (c *stdioConn) ended(err error) error {
-	if cause := context.Cause(c.watched); errors.Is(cause, ErrUnreachable) {
+	if cause := c.lost(); errors.Is(cause, ErrUnreachable) {
 		return cause
 	}
 	said := strings.TrimSpace(string(c.stderr))

@@ -17,6 +17,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -36,7 +37,7 @@ const cleanupTimeout = 10 * time.Second
 // the API client that it was made with: whoever made that closes it.
 type Engine struct {
 	api   client.APIClient
-	watch watch
+	watch watch // every call to the API is made with a context of its attend
 
 	mu   sync.Mutex
 	info *Info
@@ -48,7 +49,7 @@ func New(api client.APIClient) *Engine {
 }
 
 func newEngine(api client.APIClient, w watch) *Engine {
-	return &Engine{api: watched{api, w}, watch: w}
+	return &Engine{api: api, watch: w}
 }
 
 // Host is the address of the engine as its client knows it, for messages.
@@ -57,8 +58,10 @@ func (e *Engine) Host() string {
 }
 
 // failed gives err its operation and, where it applies, its class. The text of
-// the library is kept: it names the socket and the usual cures.
-func failed(op string, err error) error {
+// the library is kept: it names the socket and the usual cures. ctx is that of
+// the call.
+func failed(ctx context.Context, op string, err error) error {
+	err = dead(ctx, err)
 	if err == nil {
 		return nil
 	}

@@ -19,21 +19,28 @@ func (e *Engine) Exec(ctx context.Context, container string, cmd []string, stdin
 		AttachStdin: stdin != nil, AttachStdout: true, AttachStderr: true, Cmd: cmd,
 	})
 	if err != nil {
-		return RunResult{}, failed(op, err)
+		return RunResult{}, failed(ctx, op, err)
 	}
-	att, err := e.api.ExecAttach(ctx, exec.ID, client.ExecAttachOptions{})
+	att, err := e.attachExec(ctx, exec.ID)
 	if err != nil {
-		return RunResult{}, failed(op, err)
+		return RunResult{}, failed(ctx, op, err)
 	}
 	defer att.Close()
-	res, err := converse(ctx, &att.HijackedResponse, RunSpec{Stdin: stdin})
+	res, err := converse(ctx, &att, RunSpec{Stdin: stdin})
 	if err != nil {
-		return RunResult{}, failed(op, err)
+		return RunResult{}, failed(ctx, op, err)
 	}
 	insp, err := e.api.ExecInspect(ctx, exec.ID, client.ExecInspectOptions{})
 	if err != nil {
-		return RunResult{}, failed(op, err)
+		return RunResult{}, failed(ctx, op, err)
 	}
 	res.ExitCode = insp.ExitCode
 	return res, nil
+}
+
+func (e *Engine) attachExec(ctx context.Context, id string) (client.HijackedResponse, error) {
+	return hijacked(ctx, func() (client.HijackedResponse, error) {
+		res, err := e.api.ExecAttach(ctx, id, client.ExecAttachOptions{})
+		return res.HijackedResponse, err
+	})
 }

@@ -18,7 +18,7 @@ func frames(t *testing.T, sent []byte) *stdioConn {
 	near, far := net.Pipe()
 	t.Cleanup(func() { near.Close(); far.Close() })
 	return &stdioConn{
-		Conn: near, att: client.HijackedResponse{Conn: near, Reader: bufio.NewReader(bytes.NewReader(sent))}, watched: t.Context(), unwatch: func() {},
+		Conn: near, att: client.HijackedResponse{Conn: near, Reader: bufio.NewReader(bytes.NewReader(sent))}, lost: func() error { return nil }, unwatch: func() {},
 	}
 }
 

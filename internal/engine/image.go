@@ -38,12 +38,14 @@ type Image struct {
 // Image looks at the image that the engine has under ref, a name or an ID. The
 // zero Image is none.
 func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	res, err := e.api.ImageInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
 		return Image{}, nil
 	}
 	if err != nil {
-		return Image{}, failed(fmt.Sprintf("look for image %q", ref), err)
+		return Image{}, failed(ctx, fmt.Sprintf("look for image %q", ref), err)
 	}
 	img := Image{
 		ID: digest.Digest(res.ID),
@@ -60,9 +62,11 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 
 // ImageIDs are the IDs of the images that the engine has, the newest first.
 func (e *Engine) ImageIDs(ctx context.Context) ([]string, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	res, err := e.api.ImageList(ctx, client.ImageListOptions{})
 	if err != nil {
-		return nil, failed("list the images", err)
+		return nil, failed(ctx, "list the images", err)
 	}
 	slices.SortStableFunc(res.Items, func(a, b image.Summary) int { return cmp.Compare(b.Created, a.Created) })
 	ids := make([]string, len(res.Items))
@@ -74,18 +78,22 @@ func (e *Engine) ImageIDs(ctx context.Context) ([]string, error) {
 
 // Tag gives an image of the engine a name, and takes it from the one that had it.
 func (e *Engine) Tag(ctx context.Context, id, name string) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name})
-	return failed(fmt.Sprintf("tag image %s as %q", id, name), err)
+	return failed(ctx, fmt.Sprintf("tag image %s as %q", id, name), err)
 }
 
 // RemoveImage takes a name from an image, and with the last name the image. One
 // that is gone is no error.
 func (e *Engine) RemoveImage(ctx context.Context, name string) error {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	_, err := e.api.ImageRemove(ctx, name, client.ImageRemoveOptions{PruneChildren: true})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}
-	return failed(fmt.Sprintf("remove image %q", name), err)
+	return failed(ctx, fmt.Sprintf("remove image %q", name), err)
 }
 
 // Pull fetches ref to the engine. registryAuth is the encoded X-Registry-Auth
@@ -97,15 +105,15 @@ func (e *Engine) Pull(ctx context.Context, ref, registryAuth string, report func
 	defer done()
 	resp, err := e.api.ImagePull(ctx, ref, client.ImagePullOptions{RegistryAuth: registryAuth})
 	if err != nil {
-		return failed(op, dead(ctx, err))
+		return failed(ctx, op, err)
 	}
 	defer resp.Close()
 	for msg, err := range resp.JSONMessages(ctx) {
 		if err != nil {
-			return failed(op, dead(ctx, err))
+			return failed(ctx, op, err)
 		}
 		if msg.Error != nil {
-			return failed(op, msg.Error)
+			return failed(ctx, op, msg.Error)
 		}
 		if report == nil || msg.Status == "" || (msg.Progress != nil && (msg.Progress.Current > 0 || msg.Progress.Total > 0)) {
 			continue

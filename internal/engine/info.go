@@ -44,9 +44,11 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		if err := e.Answers(ctx); err != nil {
 			return Info{}, err
 		}
+		ctx, done := e.watch.attend(ctx)
+		defer done()
 		res, err := e.api.Info(ctx, client.InfoOptions{})
 		if err != nil {
-			return Info{}, failed("ask the engine about itself", err)
+			return Info{}, failed(ctx, "ask the engine about itself", err)
 		}
 		info := convertInfo(res.Info)
 		e.info = &info

@@ -37,7 +37,7 @@ func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error 
 	case writeErr != nil && !errors.Is(writeErr, errNotRead) && !errors.Is(writeErr, io.ErrClosedPipe):
 		return fmt.Errorf("load: %w", writeErr)
 	case err != nil:
-		return failed("load", err)
+		return failed(ctx, "load", err)
 	}
 	return nil
 }
@@ -46,9 +46,11 @@ func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error 
 var errNotRead = errors.New("the engine does not read on")
 
 func (e *Engine) load(ctx context.Context, stream io.Reader) (err error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	res, err := e.api.ImageLoad(ctx, stream, client.ImageLoadWithQuiet(true))
 	if err != nil {
-		return err
+		return dead(ctx, err)
 	}
 	defer func() { err = errors.Join(err, res.Close()) }()
 	for answers := json.NewDecoder(res); ; {
@@ -57,7 +59,7 @@ func (e *Engine) load(ctx context.Context, stream io.Reader) (err error) {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("read the engine's answer: %w", err)
+			return fmt.Errorf("read the engine's answer: %w", dead(ctx, err))
 		case answer.Error != nil:
 			return fmt.Errorf("the engine refuses the image: %w", answer.Error)
 		case strings.HasPrefix(answer.Stream, unpackFailure):

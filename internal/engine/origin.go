@@ -31,7 +31,7 @@ func (e *Engine) Origins(ctx context.Context, id string) ([]reference.Canonical,
 		return nil, nil
 	}
 	if err != nil {
-		return nil, failed(fmt.Sprintf("look for image %q", id), err)
+		return nil, failed(ctx, fmt.Sprintf("look for image %q", id), err)
 	}
 	var origins []reference.Canonical
 	for _, text := range res.RepoDigests {
@@ -76,9 +76,11 @@ func (e *Engine) blobOrigins(ctx context.Context, id string) ([]reference.Canoni
 
 // RegistryDigest asks the registry of ref, through the engine, which digest it has under that name. registryAuth is as for [Engine.Pull].
 func (e *Engine) RegistryDigest(ctx context.Context, ref, registryAuth string) (digest.Digest, error) {
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	res, err := e.api.DistributionInspect(ctx, ref, client.DistributionInspectOptions{EncodedRegistryAuth: registryAuth})
 	if err != nil {
-		return "", failed(fmt.Sprintf("ask the registry for %q", ref), err)
+		return "", failed(ctx, fmt.Sprintf("ask the registry for %q", ref), err)
 	}
 	return res.Descriptor.Digest, nil
 }

@@ -57,6 +57,8 @@ func (e *StartError) Unwrap() error { return e.Err }
 // the engine: nothing is pulled.
 func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error) {
 	op := fmt.Sprintf("run image %q", spec.Image)
+	ctx, done := e.watch.attend(ctx)
+	defer done()
 	id, err := e.CreateContainer(ctx, spec.options())
 	if err != nil {
 		return RunResult{}, fmt.Errorf("%s: %w", op, err)
@@ -74,7 +76,7 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 		return RunResult{}, fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	}
 	if err != nil {
-		return RunResult{}, failed(op, err)
+		return RunResult{}, failed(ctx, op, err)
 	}
 	return res, nil
 }
@@ -105,12 +107,13 @@ func (spec RunSpec) options() client.ContainerCreateOptions {
 // runCreated attaches and asks for the exit before it starts the container, so
 // that neither output nor exit status of a fast command is missed.
 func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunResult, error) {
-	ctx, done := e.watch.attend(ctx)
-	defer done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	att, err := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{
-		Stream: true, Stdin: spec.Stdin != nil, Stdout: true, Stderr: true,
+	att, err := hijacked(ctx, func() (client.HijackedResponse, error) {
+		res, err := e.api.ContainerAttach(ctx, id, client.ContainerAttachOptions{
+			Stream: true, Stdin: spec.Stdin != nil, Stdout: true, Stderr: true,
+		})
+		return res.HijackedResponse, err
 	})
 	if err != nil {
 		return RunResult{}, err
@@ -120,7 +123,7 @@ func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunRe
 	if _, err := e.api.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
 		return RunResult{}, &StartError{err}
 	}
-	res, err := converse(ctx, &att.HijackedResponse, spec)
+	res, err := converse(ctx, &att, spec)
 	if err != nil {
 		return RunResult{}, err
 	}
@@ -133,7 +136,7 @@ func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunRe
 		res.OutOfMemory = spec.Memory > 0 && res.ExitCode == killed && e.outOfMemory(ctx, id)
 		return res, nil
 	case err := <-wait.Error:
-		return RunResult{}, dead(ctx, err)
+		return RunResult{}, err
 	}
 }
 

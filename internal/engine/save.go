@@ -10,9 +10,11 @@ import (
 // an OCI layout, or from older engines a Docker archive. Of an image of several
 // platforms it has those that are there. The caller closes it; it ends with ctx.
 func (e *Engine) Save(ctx context.Context, ref string) (io.ReadCloser, error) {
+	ctx, done := e.watch.attend(ctx)
 	res, err := e.api.ImageSave(ctx, []string{ref})
 	if err != nil {
-		return nil, failed(fmt.Sprintf("save image %q", ref), err)
+		defer done()
+		return nil, failed(ctx, fmt.Sprintf("save image %q", ref), err)
 	}
-	return res, nil
+	return watchedStream(ctx, res, done), nil
 }

@@ -58,45 +58,29 @@ func (w watch) attend(ctx context.Context) (attended context.Context, done func(
 	}
 }
 
-// watched is an API client whose calls end when the engine has stopped answering.
-type watched struct {
-	client.APIClient
-	watch watch
-}
-
-// attended makes a call, whose error is that of the watch if that has ended it.
-func attended[T any](ctx context.Context, w watch, call func(context.Context) (T, error)) (T, error) {
-	ctx, done := w.attend(ctx)
-	defer done()
-	got, err := call(ctx)
-	return got, dead(ctx, err)
-}
-
 // hijacked makes a call for a connection. The library does not look at the context any more when it waits for the answer, so a call that
 // is given up goes on by itself, and what comes of it is dropped.
-func hijacked[T any](ctx context.Context, w watch, call func(context.Context) (T, error), drop func(T)) (T, error) {
+func hijacked(ctx context.Context, call func() (client.HijackedResponse, error)) (client.HijackedResponse, error) {
 	type result struct {
-		got T
+		got client.HijackedResponse
 		err error
 	}
-	return attended(ctx, w, func(ctx context.Context) (T, error) {
-		done := make(chan result, 1)
+	done := make(chan result, 1)
+	go func() {
+		got, err := call()
+		done <- result{got, err}
+	}()
+	select {
+	case r := <-done:
+		return r.got, r.err
+	case <-ctx.Done():
 		go func() {
-			got, err := call(ctx)
-			done <- result{got, err}
+			if r := <-done; r.err == nil {
+				r.got.Close()
+			}
 		}()
-		select {
-		case r := <-done:
-			return r.got, r.err
-		case <-ctx.Done():
-			go func() {
-				if r := <-done; r.err == nil {
-					drop(r.got)
-				}
-			}()
-			return *new(T), context.Cause(ctx)
-		}
-	})
+		return client.HijackedResponse{}, context.Cause(ctx)
+	}
 }
 
 // dead is what a call that has failed came to: why its context has ended, if it has, be it the watch or the caller. The library
@@ -112,14 +96,19 @@ func dead(ctx context.Context, err error) error {
 // is closed.
 type stream struct {
 	io.ReadCloser
-	ctx  context.Context // of the call
-	done func()
+	failed func(error) error // why a Read has failed
+	done   func()
+}
+
+// watchedStream is the answer to a call that was made with ctx, whose watch ends with done.
+func watchedStream(ctx context.Context, answer io.ReadCloser, done func()) io.ReadCloser {
+	return stream{answer, func(err error) error { return dead(ctx, err) }, done}
 }
 
 func (s stream) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = dead(s.ctx, err)
+		err = s.failed(err)
 	}
 	return n, err
 }
@@ -127,16 +116,4 @@ func (s stream) Read(p []byte) (int, error) {
 func (s stream) Close() error {
 	defer s.done()
 	return s.ReadCloser.Close()
-}
-
-// streamed makes a call whose answer is a stream.
-func streamed[T io.ReadCloser](ctx context.Context, w watch, call func(context.Context) (T, error)) (io.ReadCloser, error) {
-	ctx, done := w.attend(ctx)
-	got, err := call(ctx)
-	if err != nil {
-		err = dead(ctx, err)
-		done()
-		return nil, err
-	}
-	return stream{got, ctx, done}, nil
 }

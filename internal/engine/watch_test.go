@@ -5,58 +5,102 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// waits are all ways to wait for an engine.
+// waits are all ways to wait for an engine, by the name of the method.
 var waits = map[string]func(context.Context, *engine.Engine) error{
-	"image": func(ctx context.Context, e *engine.Engine) error { _, err := e.Image(ctx, "x"); return err },
-	"names": func(ctx context.Context, e *engine.Engine) error { _, err := e.Names(ctx, "x"); return err },
-	"inspect": func(ctx context.Context, e *engine.Engine) error {
+	"HasImage":       func(ctx context.Context, e *engine.Engine) error { _, err := e.HasImage(ctx, "x"); return err },
+	"ImageID":        func(ctx context.Context, e *engine.Engine) error { _, err := e.ImageID(ctx, "x"); return err },
+	"Image":          func(ctx context.Context, e *engine.Engine) error { _, err := e.Image(ctx, "x"); return err },
+	"ImageIDs":       func(ctx context.Context, e *engine.Engine) error { _, err := e.ImageIDs(ctx); return err },
+	"ImagePlatforms": func(ctx context.Context, e *engine.Engine) error { _, err := e.ImagePlatforms(ctx, "x"); return err },
+	"Children":       func(ctx context.Context, e *engine.Engine) error { _, err := e.Children(ctx, "x"); return err },
+	"Names":          func(ctx context.Context, e *engine.Engine) error { _, err := e.Names(ctx, "x"); return err },
+	"Tag":            func(ctx context.Context, e *engine.Engine) error { return e.Tag(ctx, "x", "y") },
+	"RemoveImage":    func(ctx context.Context, e *engine.Engine) error { return e.RemoveImage(ctx, "x") },
+	"InspectContainer": func(ctx context.Context, e *engine.Engine) error {
 		_, _, err := e.InspectContainer(ctx, "x")
 		return err
 	},
-	"list": func(ctx context.Context, e *engine.Engine) error { _, err := e.ListContainers(ctx, "x"); return err },
-	"logs": func(ctx context.Context, e *engine.Engine) error { _, err := e.Logs(ctx, "x", 1); return err },
-	"pull": func(ctx context.Context, e *engine.Engine) error { return e.Pull(ctx, "x:1", "", nil) },
-	"load": func(ctx context.Context, e *engine.Engine) error {
+	"ListContainers":   func(ctx context.Context, e *engine.Engine) error { _, err := e.ListContainers(ctx, "x"); return err },
+	"Logs":             func(ctx context.Context, e *engine.Engine) error { _, err := e.Logs(ctx, "x", 1); return err },
+	"StartContainer":   func(ctx context.Context, e *engine.Engine) error { return e.StartContainer(ctx, "x") },
+	"UnpauseContainer": func(ctx context.Context, e *engine.Engine) error { return e.UnpauseContainer(ctx, "x") },
+	"StopContainer":    func(ctx context.Context, e *engine.Engine) error { return e.StopContainer(ctx, "x", 1) },
+	"RemoveContainer":  func(ctx context.Context, e *engine.Engine) error { return e.RemoveContainer(ctx, "x") },
+	"RenameContainer":  func(ctx context.Context, e *engine.Engine) error { return e.RenameContainer(ctx, "x", "y") },
+	"CopyTo": func(ctx context.Context, e *engine.Engine) error {
+		return e.CopyTo(ctx, "x", "/", strings.NewReader(""))
+	},
+	"CopyFrom": func(ctx context.Context, e *engine.Engine) error { return drained(e.CopyFrom(ctx, "x", "/")) },
+	"Pull":     func(ctx context.Context, e *engine.Engine) error { return e.Pull(ctx, "x:1", "", nil) },
+	"Load": func(ctx context.Context, e *engine.Engine) error {
 		return e.Load(ctx, func(w io.Writer) error { _, err := w.Write([]byte("x")); return err })
 	},
-	"save": func(ctx context.Context, e *engine.Engine) error {
-		rc, err := e.Save(ctx, "x")
-		if err != nil {
-			return err
-		}
-		defer rc.Close()
-		_, err = io.Copy(io.Discard, rc)
-		return err
-	},
-	"stop": func(ctx context.Context, e *engine.Engine) error { return e.StopContainer(ctx, "x", 1) },
-	"exec": func(ctx context.Context, e *engine.Engine) error {
+	"Save": func(ctx context.Context, e *engine.Engine) error { return drained(e.Save(ctx, "x")) },
+	"Exec": func(ctx context.Context, e *engine.Engine) error {
 		_, err := e.Exec(ctx, "x", []string{"y"}, nil)
 		return err
 	},
-	"dial": func(ctx context.Context, e *engine.Engine) error {
+	"Dial": func(ctx context.Context, e *engine.Engine) error {
 		_, err := e.Dial(ctx, "x", []string{"y"})
 		return err
 	},
-	"volume":  func(ctx context.Context, e *engine.Engine) error { _, err := e.RemoveVolume(ctx, "x"); return err },
-	"volumes": func(ctx context.Context, e *engine.Engine) error { _, err := e.HasVolume(ctx, "x"); return err },
-	"content": func(ctx context.Context, e *engine.Engine) error { _, err := e.Content(ctx); return err },
-	"registry": func(ctx context.Context, e *engine.Engine) error {
+	"RemoveVolume": func(ctx context.Context, e *engine.Engine) error { _, err := e.RemoveVolume(ctx, "x"); return err },
+	"HasVolume":    func(ctx context.Context, e *engine.Engine) error { _, err := e.HasVolume(ctx, "x"); return err },
+	"Content":      func(ctx context.Context, e *engine.Engine) error { _, err := e.Content(ctx); return err },
+	"RegistryDigest": func(ctx context.Context, e *engine.Engine) error {
 		_, err := e.RegistryDigest(ctx, "x:1", "")
 		return err
 	},
+}
+
+// creations are ways to wait that let the engine make a container, for some seconds, after they are cancelled.
+var creations = map[string]func(context.Context, *engine.Engine) error{
+	"CreateContainer": func(ctx context.Context, e *engine.Engine) error {
+		_, err := e.CreateContainer(ctx, client.ContainerCreateOptions{Config: &container.Config{Image: "x"}})
+		return err
+	},
+	"Run": func(ctx context.Context, e *engine.Engine) error {
+		_, err := e.Run(ctx, engine.RunSpec{Image: "x"})
+		return err
+	},
+	"HostGateway": func(ctx context.Context, e *engine.Engine) error { _, err := e.HostGateway(ctx, "x"); return err },
+}
+
+// drained reads an answer to its end.
+func drained(answer io.ReadCloser, err error) error {
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	_, err = io.Copy(io.Discard, answer)
+	return err
+}
+
+func TestEveryWayToWaitForAnEngineIsTested(t *testing.T) {
+	others := []string{"Host", "Answers", "Info", "Origins"} // ask nothing, or have a limit of their own, or begin with one that has
+	for i := range reflect.TypeFor[*engine.Engine]().NumMethod() {
+		name := reflect.TypeFor[*engine.Engine]().Method(i).Name
+		if waits[name] == nil && creations[name] == nil && !slices.Contains(others, name) {
+			t.Errorf("whether %s ends when the engine does is not tested", name)
+		}
+	}
 }
 
 // stopped is an engine that takes connections and says nothing, except to pings as long as alive says so. Streams have begun.
@@ -91,7 +135,9 @@ func stopped(t *testing.T, alive func() bool, answer http.HandlerFunc) client.AP
 func TestAnEngineThatStopsAnsweringEndsEveryCallByName(t *testing.T) {
 	e := engine.NewWatched(stopped(t, func() bool { return false }, nil), 10*time.Millisecond, 100*time.Millisecond)
 	var calls sync.WaitGroup
-	for name, call := range waits {
+	all := maps.Clone(waits)
+	maps.Copy(all, creations)
+	for name, call := range all {
 		calls.Go(func() {
 			err := call(t.Context(), e)
 			if !errors.Is(err, engine.ErrUnreachable) || !strings.Contains(fmt.Sprint(err), e.Host()+" has not answered for 100ms") {
