@@ -23,33 +23,38 @@ type place struct {
 	Loaded
 }
 
-// stageImages brings images of one platform each into a classic store. plain is the place of the one that gets the names as they
+// fillClassic brings images of one platform each into a classic store. plain is the place of the one that gets the names as they
 // are; -1 for none. An engine gives names to an image while it loads it, so the names come afterwards, all together.
-func stageImages(ctx context.Context, eng *engine.Engine, req Request, images []image, plain int) (*Staged, error) {
+func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, plain int) error {
 	places, err := plan(req.Names, images, plain)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	store := &classicStore{engine: eng, chains: map[digest.Digest]bool{}, images: map[digest.Digest]bool{}}
+	store := &classicStore{engine: s.engine, chains: map[digest.Digest]bool{}, images: map[digest.Digest]bool{}}
 	for i := range places {
 		if err := store.look(ctx, &places[i]); err != nil {
-			return nil, err
+			return err
+		}
+	}
+	for _, img := range images {
+		if id := img.node.Config.Digest; !store.images[id] {
+			s.sent = append(s.sent, id)
 		}
 	}
 	if err := store.send(ctx, req, images); err != nil {
-		return nil, err
+		return err
 	}
-	staged := &Staged{engine: eng, images: make([]Loaded, len(places)), names: make([]string, len(places))}
+	s.images, s.names = make([]Loaded, len(places)), make([]string, len(places))
 	for i, p := range places {
-		staged.images[i] = p.Loaded
+		s.images[i] = p.Loaded
 		if !p.Already && p.name != nil {
-			staged.names[i] = p.name.String()
+			s.names[i] = p.name.String()
 		}
 	}
 	if len(images) > 1 {
-		staged.note = func() { req.Note(explain(places, len(images), plain)) }
+		s.note = func() { req.Note(explain(places, len(images), plain)) }
 	}
-	return staged, nil
+	return nil
 }
 
 // plan gives every image its names.

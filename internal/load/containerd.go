@@ -19,37 +19,40 @@ import (
 // questionsAtOnce bounds the questions to an engine that run at the same time.
 const questionsAtOnce = 16
 
-// stageIndex brings an image into a containerd store, without the unwanted digests.
-func stageIndex(ctx context.Context, eng *engine.Engine, req Request, graph layout.Graph, out map[digest.Digest]bool) (*Staged, error) {
+// fillContainerd brings an image into a containerd store, without the unwanted digests.
+func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.Graph, out map[digest.Digest]bool) error {
 	var wanted []digest.Digest
 	for _, d := range digestsOf(graph) {
 		if !out[d] {
 			wanted = append(wanted, d)
 		}
 	}
-	has, closeContent := blobsOfEngine(ctx, eng)
+	has, closeContent := blobsOfEngine(ctx, s.engine)
 	defer closeContent()
-	found, err := survey(ctx, eng, req, has, wanted)
+	found, err := survey(ctx, s.engine, req, has, wanted)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	there, loaded := found.blobs, found.loaded
 	complete := len(there) == len(wanted)
-	staged := &Staged{engine: eng, images: loaded, names: make([]string, len(loaded))}
+	s.images, s.names = loaded, make([]string, len(loaded))
 	for i, l := range loaded {
 		if !l.Already && len(req.Names) > 0 {
-			staged.names[i] = req.Names[i].String()
+			s.names[i] = req.Names[i].String()
 		}
 		loaded[i].Already = l.Already && complete
 	}
 	if len(out) > 0 {
-		staged.note = func() { req.Note(partNote) }
+		s.note = func() { req.Note(partNote) }
 	}
 	if complete && found.known {
-		return staged, nil
+		return nil
+	}
+	if !found.known {
+		s.sent = append(s.sent, req.Root.Digest)
 	}
 	send := func(out, there map[digest.Digest]bool) error {
-		return sendIndex(ctx, eng, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || there[d], there[d] })
+		return sendIndex(ctx, s.engine, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || there[d], there[d] })
 	}
 	err = retried(ctx, len(there) > 0, func(spare bool) error {
 		if !spare {
@@ -60,10 +63,10 @@ func stageIndex(ctx context.Context, eng *engine.Engine, req Request, graph layo
 	if mayRetry(ctx, err) && len(out) > 0 {
 		// Engines before 28 take whole indexes only.
 		if send(nil, nil) == nil {
-			staged.note, err = func() { req.Note(wholeNote) }, nil
+			s.note, err = func() { req.Note(wholeNote) }, nil
 		}
 	}
-	return staged, err
+	return err
 }
 
 // found is what an engine has before a load.

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -93,21 +94,31 @@ func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error
 	if err != nil {
 		return nil, err
 	}
-	return staged.Place(ctx)
+	loaded, err := staged.Place(ctx)
+	if err != nil {
+		staged.Discard(ctx)
+	}
+	return loaded, err
 }
 
 // Staged is an image that an engine has whole, under no name that it did not have before.
 type Staged struct {
 	engine *engine.Engine
 	images []Loaded
-	names  []string // by the place in images: the name to be moved to it; "" if there is none to move
-	note   func()
+	names  []string        // by the place in images: the name to be moved to it; "" if there is none to move
+	sent   []digest.Digest // IDs of images that the engine did not have before
+	note   func()          // after the names; may be nil
+	warn   func(string)
 }
 
-// Stage is the first part of Load: the one that takes time and room.
+// Stage is the first part of Load: the one that takes time and room. Place does the rest; until then Discard takes away what was sent.
 func Stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error) {
-	staged, err := stage(ctx, eng, req)
-	if err != nil {
+	if req.Note == nil {
+		req.Note = func(string) {}
+	}
+	staged := &Staged{engine: eng, warn: req.Note}
+	if err := staged.fill(ctx, req); err != nil {
+		staged.Discard(ctx)
 		return nil, fmt.Errorf("load into the engine at %q: %w", eng.Host(), err)
 	}
 	return staged, nil
@@ -123,43 +134,60 @@ func (s *Staged) Place(ctx context.Context) ([]Loaded, error) {
 			return s.images[:i], fmt.Errorf("load into the engine at %q: %w", s.engine.Host(), err)
 		}
 	}
-	if s.note != nil {
+	if s.sent = nil; s.note != nil {
 		s.note()
 	}
 	return s.images, nil
 }
 
-func stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error) {
-	info, err := eng.Info(ctx)
+// discardTimeout bounds how long an engine is asked to remove images.
+const discardTimeout = 10 * time.Second
+
+// Discard removes the images that were sent and have no name, also when ctx is done. What the engine had before stays. An image that cannot
+// be removed is noted.
+func (s *Staged) Discard(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+	defer cancel()
+	for _, id := range s.sent {
+		image, err := s.engine.Image(ctx, id.String())
+		if err == nil && image.ID == id && len(image.Names) == 0 { // a name was moved to it, here or by another program
+			err = s.engine.RemoveImage(ctx, id.String())
+		}
+		if err != nil {
+			s.warn(fmt.Sprintf("warning: image %s is left on the engine at %q without a name: %v", id, s.engine.Host(), err))
+		}
+	}
+	s.sent = nil
+}
+
+// fill brings what was chosen of the image to the engine.
+func (s *Staged) fill(ctx context.Context, req Request) error {
+	info, err := s.engine.Info(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	graph, err := layout.Read(ctx, req.Root, req.Blobs)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	images, err := imagesOf(ctx, graph, req.Blobs)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	platforms := make([]platform.Platform, len(images))
 	for i, img := range images {
 		platforms[i] = img.platform
 	}
-	if err := Check(ctx, eng, platforms, req.Selection); err != nil {
-		return nil, err
+	if err := Check(ctx, s.engine, platforms, req.Selection); err != nil {
+		return err
 	}
 	chosen, err := choose(info, platforms, req.Selection)
 	if err != nil {
-		return nil, err
-	}
-	if req.Note == nil {
-		req.Note = func(string) {}
+		return err
 	}
 	if info.ContainerdStore {
 		out := unwanted(graph, images, chosen)
-		staged, err := stageIndex(ctx, eng, req, graph, out)
-		return staged, check(ctx, req, err, partsOf(graph, out))
+		return check(ctx, req, s.fillContainerd(ctx, req, graph, out), partsOf(graph, out))
 	}
 	var wanted []image
 	var parts []ocispecs.Descriptor
@@ -172,8 +200,7 @@ func stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error
 	if len(wanted) > 1 {
 		plain = slices.Index(chosen, Own(info, platforms))
 	}
-	staged, err := stageImages(ctx, eng, req, wanted, plain)
-	return staged, check(ctx, req, err, parts)
+	return check(ctx, req, s.fillClassic(ctx, req, wanted, plain), parts)
 }
 
 // check asks about what was sent, unless that failed.

@@ -53,4 +53,8 @@ func (e *engineStore) Commit(ctx context.Context, done *Done) error {
 }
 
 // Abort implements Sink.
-func (e *engineStore) Abort(context.Context) {}
+func (e *engineStore) Abort(ctx context.Context) {
+	if e.staged != nil {
+		e.staged.Discard(ctx)
+	}
+}
