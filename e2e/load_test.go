@@ -4,8 +4,11 @@ package e2e
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
 // loadedName is the name by which an engine has a platform's image, and the words that choose it.
@@ -96,5 +99,31 @@ func TestAnEngineOnAnotherMachineIsLoadedToo(t *testing.T) {
 		if again := sent() - once; again > 4<<20 {
 			s.Errorf("%d bytes were sent again, of an image of which a small layer changed", again)
 		}
+	})
+}
+
+func TestWhatWasStagedIntoAnEngineIsTakenAwayWhenATagCannotBeMoved(t *testing.T) {
+	onEachEngineAlone(t, func(s *story) { // nobody else may change the engine's images
+		faults, host := s.front()
+		faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: faultregistry.Answer(403, "DENIED", "that tag is not yours")})
+		images := func() []string {
+			lines := strings.Split(strings.TrimSpace(s.mustDocker("image", "ls", "--all", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")), "\n")
+			slices.Sort(lines)
+			return lines
+		}
+		refused := func(what, dir string) {
+			before := images()
+			r := s.build("--platform", twoPlatforms, "--push", "--load", "-t", host+"/e2e/"+random(), dir)
+			s.refused(r, 4, "that tag is not yours")
+			s.equal("the engine's images after "+what, images(), before)
+		}
+		named := s.dockerfile("FROM scratch", "COPY Dockerfile /named")
+		s.mustBuild("--platform", twoPlatforms, "--load", "-t", s.engineName(), named)
+		refused("an image that it did not have", s.dockerfile("FROM scratch", "COPY Dockerfile /new"))
+		refused("one that it had", named)
+		nameless := s.dockerfile("FROM scratch", "COPY Dockerfile /nameless")
+		id := strings.TrimSpace(s.mustBuild("-q", "--platform", twoPlatforms, "--load", nameless).out)
+		s.Cleanup(func() { s.docker("image", "rm", "-f", id) })
+		refused("one that it had without a name", nameless)
 	})
 }
