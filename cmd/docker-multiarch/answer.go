@@ -9,6 +9,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -17,7 +18,7 @@ import (
 // answer tells the user what a build made, writes the files that were asked for, and gives back the build's error. Standard output
 // gets the answer only: with -q the digests, else nothing that a script would have to skip.
 func answer(w *world, o buildOptions, j job, report solve.Report, err error) error {
-	if _, refused := errors.AsType[*solve.PreflightError](err); !o.quiet && !refused { // then no platform has got anywhere
+	if _, refused := errors.AsType[*preflight.Error](err); !o.quiet && !refused { // then no platform has got anywhere
 		table(w.err, report)
 		for _, line := range crossLines(report) {
 			putf(w.err, "%s\n", line)

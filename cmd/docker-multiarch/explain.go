@@ -17,6 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -96,7 +97,7 @@ func explain(out io.Writer, err error) int {
 		return exitInterrupted
 	}
 	printTrace(out, err)
-	if refused, ok := errors.AsType[*solve.PreflightError](err); ok && len(refused.Findings) > 1 {
+	if refused, ok := errors.AsType[*preflight.Error](err); ok && len(refused.Findings) > 1 {
 		explainFindings(out, refused)
 		return statusOf(err)
 	}
@@ -146,13 +147,13 @@ func hintFor(err error) string {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
 	}
-	if refused, ok := errors.AsType[*solve.PreflightError](err); ok && refused.Findings[0].Fix != "" {
+	if refused, ok := errors.AsType[*preflight.Error](err); ok && refused.Findings[0].Fix != "" {
 		return refused.Findings[0].Fix
 	}
 	if output, ok := errors.AsType[*sink.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
 	}
-	if _, ok := errors.AsType[*solve.HostNetworkError](err); ok {
+	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
 		return "if the Dockerfile may decide that: " + hostNetworkFlag
 	}
 	if _, ok := errors.AsType[*solve.CacheError](err); ok {
@@ -171,7 +172,7 @@ func hintFor(err error) string {
 	if errors.Is(err, engine.ErrUnreachable) {
 		return "docker context ls lists the engines that are known, docker context use chooses one"
 	}
-	if cannot, ok := errors.AsType[*solve.CannotRunError](err); ok {
+	if cannot, ok := errors.AsType[*preflight.CannotRunError](err); ok {
 		return cannotRunHint(cannot)
 	}
 	if step, ok := errors.AsType[*solve.StepError](err); ok {
@@ -190,7 +191,7 @@ func hintFor(err error) string {
 }
 
 // cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.
-func cannotRunHint(cannot *solve.CannotRunError) string {
+func cannotRunHint(cannot *preflight.CannotRunError) string {
 	install := "docker multiarch emulators install " + strings.Join(platform.FormatAll(cannot.Platforms), " ")
 	if missing, ok := errors.AsType[*emulation.MissingError](cannot.Err); ok {
 		install = missingHint(missing)

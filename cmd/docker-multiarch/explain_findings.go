@@ -5,11 +5,11 @@ import (
 	"io"
 	"strings"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
 // explainFindings writes several reasons for which a build was not begun, each with what can be done about it.
-func explainFindings(out io.Writer, refused *solve.PreflightError) {
+func explainFindings(out io.Writer, refused *preflight.Error) {
 	putf(out, "ERROR: %d things are in the way of the build, and nothing of it was done:\n", len(refused.Findings))
 	for i, f := range refused.Findings {
 		putf(out, "  %d. %s\n", i+1, paragraph(strings.ReplaceAll(f.String(), "\n", "\n     ")))
@@ -20,4 +20,4 @@ func explainFindings(out io.Writer, refused *solve.PreflightError) {
 }
 
 // fixOf is what can be done about a finding.
-func fixOf(f solve.Finding) string { return cmp.Or(f.Fix, hintFor(f.Err)) }
+func fixOf(f preflight.Finding) string { return cmp.Or(f.Fix, hintFor(f.Err)) }

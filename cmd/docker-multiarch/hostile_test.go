@@ -19,6 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -81,7 +82,7 @@ func printers() map[string]func(io.Writer) {
 		report.Platforms[i].Verify.Findings[0].Severity = gate.Error
 	}
 	findings := report.Platforms[0].Verify.Findings
-	refused := &solve.PreflightError{Findings: filled[[]solve.Finding]()}
+	refused := &preflight.Error{Findings: filled[[]preflight.Finding]()}
 	asked := job{request: solve.Request{}}
 	plan := with(filled[planShown](), func(p *planShown) { p.Findings[0].Severity, p.Findings[1].Severity = "warning", "error" })
 	difference := filled[diffRow]()

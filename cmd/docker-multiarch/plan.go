@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -51,7 +52,7 @@ func runPlan(ctx context.Context, w *world, o buildOptions, j job) error {
 	r, err := prepare(ctx, w, &j, progress)
 	defer r.close()
 	var outlook solve.Outlook
-	switch refused, ok := errors.AsType[*solve.PreflightError](err); {
+	switch refused, ok := errors.AsType[*preflight.Error](err); {
 	case err == nil:
 		outlook, err = solve.Look(ctx, j.request, r.env, r.preflight)
 		err = r.explained(ctx, w, err)

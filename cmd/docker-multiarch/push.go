@@ -8,6 +8,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -109,7 +110,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 
 // mayPush asks every repository whether it would take a push.
 func mayPush(ctx context.Context, registry *manifest.Client, repos []reference.Named, note func(string)) error {
-	return solve.Refused(startPreflight(ctx, registry, repos, note)(ctx))
+	return preflight.Refused(startPreflight(ctx, registry, repos, note)(ctx))
 }
 
 // repositories are those of the names, each once, in their order.

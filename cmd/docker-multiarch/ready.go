@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -45,7 +46,7 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 			if err := asking.Wait(); err != nil {
 				return err
 			}
-			return solve.Refused(r.preflight(ctx))
+			return preflight.Refused(r.preflight(ctx))
 		},
 	})
 	if err == nil {

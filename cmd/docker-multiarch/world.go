@@ -12,6 +12,7 @@ import (
 
 	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -107,7 +108,7 @@ func startPreflight(ctx context.Context, c *manifest.Client, repos []reference.N
 	return func(ctx context.Context) error {
 		select {
 		case <-answered:
-			return solve.Together(errs...)
+			return preflight.Together(errs...)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -212,7 +213,7 @@ func TestWhatCannotBeEmulatedEitherSaysBoth(t *testing.T) {
 	w.kernel, w.req.KeepEmulators = nil, true
 	w.Made = compiled(func(graph.Step) string { return "s390x" })
 	_, err := w.run()
-	cannot, ok := errors.AsType[*CannotRunError](err)
+	cannot, ok := errors.AsType[*preflight.CannotRunError](err)
 	if premise, wrong := errors.AsType[*PremiseError](err); !ok || !wrong {
 		t.Fatalf("%v: %v %v", err, cannot, premise)
 	}

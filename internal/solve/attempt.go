@@ -10,8 +10,10 @@ import (
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
@@ -97,7 +99,7 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 
 // frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
 func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-	t.reach.start(ctx, gw)
+	t.reach.Start(ctx, gw)
 	if t.attempt.cleared != nil {
 		if err := t.read(ctx, gw); err != nil {
 			return nil, err
@@ -142,12 +144,12 @@ func (t *trial) read(ctx context.Context, gw gateway.Client) (err error) {
 // unread reports why there is no graph. If that is what a base image lacks, the call goes on until the barrier is passed: by it the builder
 // is asked what the image has instead. refused is the same with what the image has, if that is known.
 func (s *seat) unread(ctx context.Context, gw gateway.Client, err error) (refused, _ error) {
-	if _, lacks := lackOf(err); !lacks {
+	if !baseimage.Lacks(err) {
 		return nil, err // it is reported when it is not tried again
 	}
 	s.Report(report{err: err, gw: gw})
 	_, cleared := s.Await(ctx)
-	if base, ok := errors.AsType[*BaseError](cleared); ok {
+	if base, ok := errors.AsType[*preflight.BaseError](cleared); ok {
 		return base, err
 	}
 	return nil, err

@@ -7,10 +7,12 @@ import (
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
 // withCaches adds to a preflight the caches that only BuildKit can judge: those of services, whose attributes are the service's own.
-func withCaches(r *nodeRun, preflight func(context.Context) error) func(context.Context) error {
+func withCaches(r *nodeRun, registries func(context.Context) error) func(context.Context) error {
 	var services []CacheEntry
 	for _, e := range r.req.Cache.To {
 		if e.Type != "registry" && e.Type != "local" && e.Type != "inline" && !e.IgnoreError() {
@@ -18,12 +20,12 @@ func withCaches(r *nodeRun, preflight func(context.Context) error) func(context.
 		}
 	}
 	if len(services) == 0 {
-		return preflight
+		return registries
 	}
 	return func(ctx context.Context) error {
 		tried := make(chan error, 1)
 		go func() { tried <- r.tryExports(ctx, services) }()
-		return Together(preflight(ctx), <-tried)
+		return preflight.Together(registries(ctx), <-tried)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
 const copiesContext = "FROM --platform=$BUILDPLATFORM alpine AS gen\nCOPY hello /\nRUN make\nFROM alpine\nCOPY --from=gen /out /\nRUN strip\n"
@@ -102,7 +104,7 @@ func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
 	w := newWorld(t, copiesContext)
 	w.req.Cache.To = []CacheEntry{entry("type=s3", "region=r")}
 	_, err := w.run()
-	if _, ok := errors.AsType[*PreflightError](err); !ok {
+	if _, ok := errors.AsType[*preflight.Error](err); !ok {
 		t.Fatalf("%v is no PreflightError", err)
 	}
 	contains(t, err.Error(), "--cache-to: ", "not set for s3 cache")

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -96,7 +97,7 @@ func TestWhatCannotRunIsSaidBeforeAnythingIsDone(t *testing.T) {
 			w.kernel = nil
 			tt.change(w)
 			_, err := w.run()
-			var cannot *CannotRunError
+			var cannot *preflight.CannotRunError
 			if !errors.As(err, &cannot) {
 				t.Fatalf("got %v", err)
 			}

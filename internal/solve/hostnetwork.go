@@ -2,18 +2,17 @@ package solve
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	"github.com/moby/buildkit/solver/errdefs"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -58,44 +57,12 @@ func ofArgs(args map[string]string) (refs []Reference) {
 	return refs
 }
 
-// HostNetworkError says that a Dockerfile names an image in a registry on loopback, which a builder reaches on the network of its engine's
-// host only. A Dockerfile cannot ask for that network: that is for the command line.
-type HostNetworkError struct {
-	Image string
-	Text  string // the words of the Dockerfile; "" if they are not known
-	File  string // "" if it is not known
-	Line  int
-	Err   error // why the builder could not fetch it; nil if it was not tried
-}
-
-func (e *HostNetworkError) Error() string {
-	at := ""
-	if e.File != "" && e.Line > 0 {
-		at = fmt.Sprintf("%s:%d: ", e.File, e.Line)
-	}
-	text := e.Text
-	if text == "" {
-		text = "the Dockerfile"
-	}
-	return fmt.Sprintf("%s%s takes %q from a registry on loopback, which a builder reaches on the host's network only,"+
-		" and it is not for a Dockerfile to put the builder there", at, text, e.Image)
-}
-
-func (e *HostNetworkError) Unwrap() error { return e.Err }
-
 // LoopbackImage is the first image in a registry on loopback that local Dockerfiles name by themselves, as an error; nil if they name
 // none. What a remote Dockerfile names is known when the builder reads it.
-func (r Request) LoopbackImage() *HostNetworkError {
+func (r Request) LoopbackImage() *preflight.HostNetworkError {
 	for _, p := range r.perPlatform() {
-		d := r.Source.DockerfileOf(p)
-		text := d.Text
-		if !mayBeLoopback(text, r.buildArgs(p)) {
-			continue
-		}
-		for _, i := range dockerfile.Images(text, r.imageChoice(p)) {
-			if builder.NeedsHostNetwork(i.Name) {
-				return &HostNetworkError{Image: i.Name, Text: i.Text, File: d.Shown, Line: i.Line}
-			}
+		if err := preflight.LoopbackImage(r.Source.DockerfileOf(p), r.imageChoice(p)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -118,35 +85,20 @@ func (r Request) imageChoice(p platform.Platform) dockerfile.Choice {
 	}
 }
 
-// mayBeLoopback is quick, and right where it says no: most Dockerfiles need not be parsed for this.
-func mayBeLoopback(text string, args map[string]string) bool {
-	for _, part := range append(slices.Collect(maps.Values(args)), text) {
-		if strings.Contains(part, "localhost") || strings.Contains(part, "127.") || strings.Contains(part, "[") && strings.Contains(part, ":") {
-			return text != ""
-		}
-	}
-	return false
-}
-
-// unresolved are the words of the frontend for an image that it could not look up (BuildKit, client/llb/sourceresolver).
-var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
-
-// solved is a frontend's answer. Where it fails of an image that the node does not reach, since it is in a registry on loopback and
-// nothing on the command line is, the error says so.
+// solved is a frontend's answer. Where it fails of an image in a registry on loopback, which the node does not reach since nothing on the
+// command line is there, the error says so.
 func (n Node) solved(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) (*gateway.Result, error) {
 	res, err := gw.Solve(ctx, req)
 	if err == nil || n.OnHost {
 		return res, err
 	}
-	m := unresolved.FindStringSubmatch(err.Error())
-	if m == nil || !builder.NeedsHostNetwork(m[1]) {
-		return res, err
+	return res, preflight.OfLoopback(err)
+}
+
+// hostSources are the sources of a graph that the node must not fetch.
+func (n Node) hostSources(src source.Source, g graph.Graph) []preflight.HostSource {
+	if !n.OnHost || n.HostChosen {
+		return nil
 	}
-	e := &HostNetworkError{Image: familiar(m[1]), Err: err}
-	for _, src := range errdefs.Sources(err) {
-		if len(src.GetRanges()) > 0 {
-			e.File, e.Line = src.GetInfo().GetFilename(), int(src.GetRanges()[0].GetStart().GetLine())
-		}
-	}
-	return res, e
+	return preflight.HostSources(n.Name, src, g)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -54,7 +55,7 @@ func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 		return platform.Platform{}, errors.New("dial tcp 127.0.0.1:5000: connect: connection refused")
 	}
 	_, err := w.run()
-	if e, ok := errors.AsType[*HostNetworkError](err); !ok || e.Line != 1 || e.File != "Dockerfile" {
+	if e, ok := errors.AsType[*preflight.HostNetworkError](err); !ok || e.Line != 1 || e.File != "Dockerfile" {
 		t.Errorf("got %v", err)
 	}
 	contains(t, err.Error(), `"localhost:5000/base:latest" from a registry on loopback`)
@@ -62,7 +63,7 @@ func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 	if _, err = w.run(); err == nil {
 		t.Fatal("it was built")
 	}
-	if _, ok := errors.AsType[*HostNetworkError](err); ok {
+	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
 		t.Errorf("on the host's network: %v", err)
 	}
 }
@@ -141,7 +142,7 @@ func TestWhatIsReadAgainIsHeldToTheSame(t *testing.T) {
 		return nil
 	}
 	_, err := w.run()
-	if e, ok := errors.AsType[*LocalSourceError](err); !ok || e.URL != "http://127.0.0.1/secret" {
+	if e, ok := errors.AsType[*preflight.LocalSourceError](err); !ok || e.URL != "http://127.0.0.1/secret" {
 		t.Errorf("got %v", err)
 	}
 	if readings != 2 {

@@ -179,7 +179,7 @@ func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) 
 	got, err := j.node.read(ctx, gw, frontend(attrs), attrs)
 	if err == nil && again {
 		for _, held := range j.node.hostSources(j.req.Source, got.graph) {
-			return got, held.err
+			return got, held.Err
 		}
 	}
 	return got, err

@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -22,7 +23,7 @@ type Outlook struct {
 	// Installs are the platforms that an emulator would be installed for.
 	Installs []platform.Platform
 	// Findings are what the preflight of the build finds.
-	Findings []Finding
+	Findings []preflight.Finding
 	Steps    []PlannedStep
 	Stages   []PlannedStage
 	Bases    []PlannedBase
@@ -32,11 +33,11 @@ type Outlook struct {
 
 // Refused tells whether the build would not begin. With optional platforms (AllowPartial) it may begin with findings.
 func (o Outlook) Refused(req Request) bool {
-	c := clearing{req: req}
+	var targets []platform.Platform
 	for _, j := range o.Plan.Jobs {
-		c.targets = append(c.targets, j.Platform)
+		targets = append(targets, j.Platform)
 	}
-	_, err := c.spare(o.Plan, o.Findings)
+	_, err := preflight.Judge(o.Findings, targets, req.AllowPartial, o.Plan.Jobs)
 	return err != nil
 }
 
@@ -90,7 +91,7 @@ type look struct {
 func (j job) look(ctx context.Context, seat *seat) error {
 	defer seat.Report(report{})
 	_, err := j.solve(ctx, order{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
-		j.reach.start(ctx, gw)
+		j.reach.Start(ctx, gw)
 		got, err := j.read(ctx, gw, false, false)
 		if err != nil {
 			_, err = seat.unread(ctx, gw, err)
@@ -112,8 +113,8 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 	}
 	o := &l.outlook
 	o.Findings = v.found
-	if !slices.ContainsFunc(v.found, Finding.refuses) {
-		o.Findings = append(o.Findings, l.unreadable(reports)...)
+	if !slices.ContainsFunc(v.found, preflight.Finding.Refuses) {
+		o.Findings = append(o.Findings, preflight.Unreadable(l.targets, v.errs)...)
 	}
 	for i, r := range reports {
 		if r.err != nil || r.gw == nil {
@@ -129,7 +130,7 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 	}
 	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
 	o.Stages = plannedStages(plan, l.targets)
-	o.Bases = l.plannedBases(ctx, v)
+	o.Bases = plannedBases(ctx, v)
 	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts,
 		func(paths []string) int64 { return l.req.Source.CopySize(ctx, paths, hints.BigCopy) }))
 	o.Hints = append(betterThan(o.Hints, plan, m.stay), trusting(plan, l.targets)...)
@@ -147,7 +148,7 @@ func (l *look) missing(o *Outlook) {
 		}
 	}
 	if len(never) > 0 {
-		o.Findings = append(o.Findings, l.cannot(o.Plan.Jobs, &CannotRunError{Node: l.env.Node.Name, Platforms: never})...)
+		o.Findings = append(o.Findings, cannotRun(o.Plan.Jobs, &preflight.CannotRunError{Node: l.env.Node.Name, Platforms: never})...)
 	}
 }
 

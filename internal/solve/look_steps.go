@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -135,10 +136,10 @@ type BaseVerdict struct {
 }
 
 // verdicts are by the base's targets.
-func (b base) verdicts() (verdicts []BaseVerdict) {
-	for _, t := range b.targets {
-		verdict := BaseVerdict{Platform: t.platform, Fetched: b.Platform, Verdict: "ok", Config: b.config}
-		if b.mismatches() {
+func verdicts(b baseimage.Base) (verdicts []BaseVerdict) {
+	for _, t := range b.Targets {
+		verdict := BaseVerdict{Platform: t.Platform, Fetched: b.Platform, Verdict: "ok", Config: b.Config}
+		if b.Mismatches() {
 			verdict.Verdict = "mismatch"
 		}
 		verdicts = append(verdicts, verdict)
@@ -147,26 +148,27 @@ func (b base) verdicts() (verdicts []BaseVerdict) {
 }
 
 // plannedBases is the matrix of base images and platforms.
-func (c clearing) plannedBases(ctx context.Context, v survey) []PlannedBase {
+func plannedBases(ctx context.Context, v survey) []PlannedBase {
 	var planned []PlannedBase
-	row := func(name, file string, line int, d digest.Digest) int {
-		i := slices.IndexFunc(planned, func(p PlannedBase) bool { return p.Name == familiar(name) && p.File == file && p.Line == line })
+	row := func(name, file string, line int, offer func(context.Context, baseimage.At) baseimage.Offer) int {
+		name = baseimage.Familiar(name)
+		i := slices.IndexFunc(planned, func(p PlannedBase) bool { return p.Name == name && p.File == file && p.Line == line })
 		if i >= 0 {
 			return i
 		}
-		o := c.env.Node.offers(ctx, v.gw, name, d)
-		planned = append(planned, PlannedBase{Name: familiar(name), Digest: o.digest, File: file, Line: line, Offers: o.platforms, Single: o.single})
+		o := offer(ctx, v.at)
+		planned = append(planned, PlannedBase{Name: name, Digest: o.Digest, File: file, Line: line, Offers: o.Platforms, Single: o.Single})
 		return len(planned) - 1
 	}
 	for _, b := range v.bases {
-		for _, at := range b.places {
-			n := row(b.Name, at.File, at.Line, b.Digest)
-			planned[n].For = append(planned[n].For, b.verdicts()...)
+		for _, at := range b.Places {
+			n := row(b.Name, at.File, at.Line, b.Offer)
+			planned[n].For = append(planned[n].For, verdicts(b)...)
 		}
 	}
 	for _, l := range v.lacks {
-		n := row(l.name, l.file, l.line, l.digest)
-		for _, p := range l.platforms {
+		n := row(l.Name, l.File, l.Line, l.Offer)
+		for _, p := range l.Platforms() {
 			planned[n].For = append(planned[n].For, BaseVerdict{Platform: p, Fetched: p, Verdict: "missing"})
 		}
 	}

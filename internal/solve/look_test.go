@@ -38,7 +38,7 @@ func (w *world) looked() Outlook {
 
 func stepLines(o Outlook) (lines []string) {
 	for _, s := range o.Steps {
-		lines = append(lines, fmt.Sprintf("%d %s: %s: %s %s for %s", s.Line, s.Stage, s.Text, s.Runs, platform.Format(s.On), formatAll(s.Platforms)))
+		lines = append(lines, fmt.Sprintf("%d %s: %s: %s %s for %s", s.Line, s.Stage, s.Text, s.Runs, platform.Format(s.On), strings.Join(platform.FormatAll(s.Platforms), ", ")))
 	}
 	return lines
 }
@@ -83,7 +83,7 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 		t.Errorf("unread (-want +got):\n%s", diff)
 	}
 	base := o.Bases[0]
-	verdicts := fmt.Sprint(base.For[0].Verdict, " ", base.For[1].Verdict, " ", formatAll(base.Offers), " ", base.Digest == index)
+	verdicts := fmt.Sprint(base.For[0].Verdict, " ", base.For[1].Verdict, " ", strings.Join(platform.FormatAll(base.Offers), ", "), " ", base.Digest == index)
 	if verdicts != "ok missing linux/amd64 true" {
 		t.Errorf("%s", verdicts)
 	}

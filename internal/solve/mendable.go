@@ -7,6 +7,7 @@ import (
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
@@ -40,7 +41,7 @@ func mendable(err error, begun bool) bool {
 
 // isTyped tells errors of ours: what can be tried again about them has been, or it is not for a solve to mend.
 func isTyped(err error) bool {
-	_, cannot := errors.AsType[*CannotRunError](err)
+	_, cannot := errors.AsType[*preflight.CannotRunError](err)
 	_, output := errors.AsType[*sink.OutputError](err)
 	_, scanner := errors.AsType[*ScannerError](err)
 	_, push := errors.AsType[*sink.PushError](err)

@@ -3,7 +3,6 @@ package solve
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
@@ -30,36 +29,6 @@ func (c clearing) install(ctx context.Context, planned plan.Plan) error {
 		}
 	}
 	return err
-}
-
-// spare leaves what refuses a build to the platforms that it is about, by their index, if the build can do without all of them. What is
-// left is an error.
-func (c clearing) spare(planned plan.Plan, found []Finding) (errs []error, _ error) {
-	found = slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Hint })
-	required := func(p platform.Platform) bool { return !c.req.optional(p) }
-	refused := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
-		return len(f.Platforms) > 0 && !slices.ContainsFunc(f.Platforms, required)
-	})
-	if len(refused) > 0 {
-		return nil, &PreflightError{Findings: refused}
-	}
-	if len(found) == 0 {
-		return nil, nil
-	}
-	errs = make([]error, len(c.targets))
-	for i, target := range c.targets {
-		for _, f := range found {
-			if !platform.Contains(f.Platforms, target) {
-				continue
-			}
-			errs[i] = f.Err
-			if cannot, ok := errors.AsType[*CannotRunError](f.Err); ok {
-				missing := plan.Plan{Jobs: planned.Jobs[i : i+1]}.Missing()
-				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: planned.Jobs[i].ForTests, Err: cannot.Err}
-			}
-		}
-	}
-	return errs, nil
 }
 
 // suffice tells whether a build can go on with these results: there are some, and what is missing is optional and missing for reasons

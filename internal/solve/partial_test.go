@@ -15,6 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -86,7 +87,7 @@ func TestAPlatformThatCannotBeRunIsSaidOnceHoweverManyStepsItHas(t *testing.T) {
 	w.partial("linux/arm64")
 	w.kernel, w.req.KeepEmulators = map[string]emulation.Mode{"arm": emulation.Emulated}, true
 	missing := w.mustRun().Missing()
-	var cannot *CannotRunError
+	var cannot *preflight.CannotRunError
 	if len(missing) != 1 || missing[0].Mode != plan.Impossible || !errors.As(missing[0].Err, &cannot) || !cmp.Equal([]string{"linux/arm64"}, formatted(cannot.Platforms)) {
 		t.Errorf("missing are %+v", missing)
 	}

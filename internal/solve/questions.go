@@ -5,6 +5,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 )
 
 // questions are the vertices of the preflight's own questions in a solve's progress. They are nobody's steps, and one that is answered
@@ -14,7 +16,7 @@ type questions struct{ seen []digest.Digest }
 // remove takes them out of a message.
 func (q *questions) remove(msg *client.SolveStatus) {
 	for _, v := range msg.Vertexes {
-		if v.Name == quietVertex && !slices.Contains(q.seen, v.Digest) {
+		if v.Name == baseimage.QuietVertex && !slices.Contains(q.seen, v.Digest) {
 			q.seen = append(q.seen, v.Digest)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // Run builds the request and moves its tags. preflight is run beside the reading of the Dockerfile; if it fails nothing is built.
 //
-// The report is of use with an error too. Errors that a caller may tell apart: [CannotRunError], [PreflightError], [FailedError],
+// The report is of use with an error too. Errors that a caller may tell apart: [preflight.CannotRunError], [preflight.Error], [FailedError],
 // [PushError], and the cause of a cancelled ctx.
 func Run(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Report, error) {
 	targets := req.targets(env.Node)
@@ -102,11 +102,11 @@ func solveAll(
 
 // newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign. stop ends both, and waits for
 // that: nobody needs answers when no Dockerfile could be read.
-func newClearing(ctx context.Context, run *nodeRun, preflight func(context.Context) error) (c clearing, stop func()) {
+func newClearing(ctx context.Context, run *nodeRun, registries func(context.Context) error) (c clearing, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	req, node, targets := run.req, run.node, run.targets
 	c = clearing{req: req, env: run.env, targets: targets, reach: run.reach}
-	c.preflight = sync.OnceValue(func() error { return preflight(ctx) })
+	c.preflight = sync.OnceValue(func() error { return registries(ctx) })
 	c.probe = sync.OnceValues(func() (emulation.Status, error) { return node.Probe(ctx, targets...) })
 	var asking sync.WaitGroup
 	asking.Go(func() { _ = c.preflight() })

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
 // nodeRun is one node's part in a build: what all solves on the node share. It is made once, and does not change.
@@ -11,7 +13,7 @@ type nodeRun struct {
 	task
 	node     Node
 	session  string // ID of the session that serves the build context to the node
-	reach    *reach
+	reach    *preflight.Reach
 	cache    *caching
 	keeper   *keepers // nil if there are no caches
 	examiner *examiner
@@ -25,7 +27,7 @@ func openRun(ctx context.Context, cancel context.CancelCauseFunc, t task, n Node
 	if err != nil {
 		return nil, nil, err
 	}
-	return &nodeRun{task: t, node: n, session: session, reach: newReach(t.req)}, stop, nil
+	return &nodeRun{task: t, node: n, session: session, reach: preflight.NewReach(append(t.req.Repositories(), t.req.CacheRepositories()...), t.req.Insecure)}, stop, nil
 }
 
 // building is the node's part in a build that makes images. close ends what was begun for it.

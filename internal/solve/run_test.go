@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -141,7 +142,7 @@ func TestAFailedPreflightComesBeforeAnyWork(t *testing.T) {
 	refusal := errors.New("the registry says no")
 	w.preflight = func(context.Context) error { return refusal }
 	rep, err := w.run()
-	if !errors.As(err, new(*PreflightError)) || !errors.Is(err, refusal) {
+	if !errors.As(err, new(*preflight.Error)) || !errors.Is(err, refusal) {
 		t.Errorf("got %v", err)
 	}
 	if len(rep.Tags) != 0 || len(w.progress.plans) != 0 {

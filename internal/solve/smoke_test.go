@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -106,7 +107,7 @@ func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeAnythingIsBuilt(t *test
 	w.kernel, w.req.KeepEmulators = nil, true
 	w.testing(passes, smoke.Test{Name: "x", Platforms: w.req.Platforms[1:2]})
 	_, err := w.run()
-	cannot, ok := errors.AsType[*CannotRunError](err)
+	cannot, ok := errors.AsType[*preflight.CannotRunError](err)
 	if !ok || !cannot.Tests || fmt.Sprint(formatted(cannot.Platforms)) != "[linux/arm64]" {
 		t.Errorf("%v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -41,10 +42,10 @@ func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
 }
 
 // findings runs the build, which must be refused, and gives what is in its way.
-func (w *world) findings() []Finding {
+func (w *world) findings() []preflight.Finding {
 	w.t.Helper()
 	_, err := w.run()
-	refused, ok := errors.AsType[*PreflightError](err)
+	refused, ok := errors.AsType[*preflight.Error](err)
 	if !ok {
 		w.t.Fatalf("%v is no PreflightError", err)
 	}
@@ -55,7 +56,7 @@ func (w *world) findings() []Finding {
 	return refused.Findings
 }
 
-func (w *world) texts(found []Finding) (texts []string) {
+func (w *world) texts(found []preflight.Finding) (texts []string) {
 	for _, f := range found {
 		texts = append(texts, strings.ReplaceAll(f.String(), w.host, "HOST"))
 	}
@@ -211,7 +212,9 @@ func TestAllThatIsInTheWayIsSaidAtOnce(t *testing.T) {
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")
 	w.Image = only("single", amd64Only)
 	w.kernel, w.req.KeepEmulators = nil, true
-	w.preflight = func(context.Context) error { return Together(errors.New("dead one"), nil, errors.New("dead two")) }
+	w.preflight = func(context.Context) error {
+		return preflight.Together(errors.New("dead one"), nil, errors.New("dead two"))
+	}
 	w.Unreachable = func(ref string) error {
 		if strings.HasPrefix(ref, w.host) {
 			return errors.New("dial tcp: lookup there: no such host")

@@ -1,10 +1,14 @@
-package solve
+// Package preflight is what is looked at before a build does anything, and what refuses it: registries that the client or a node does not
+// reach, base images of other platforms, sources on the network of the engine's host, platforms that no node runs.
+package preflight
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -32,11 +36,11 @@ func (f Finding) String() string {
 	return text
 }
 
-// PreflightError says all that stands in the way of a build, found before anything was done: nothing was built, nothing of the context
+// Error says all that stands in the way of a build, found before anything was done: nothing was built, nothing of the context
 // was sent, no emulator installed.
-type PreflightError struct{ Findings []Finding }
+type Error struct{ Findings []Finding }
 
-func (e *PreflightError) Error() string {
+func (e *Error) Error() string {
 	if len(e.Findings) == 1 {
 		return e.Findings[0].String()
 	}
@@ -49,7 +53,7 @@ func (e *PreflightError) Error() string {
 }
 
 // Unwrap gives the errors of all findings.
-func (e *PreflightError) Unwrap() []error {
+func (e *Error) Unwrap() []error {
 	errs := make([]error, len(e.Findings))
 	for i, f := range e.Findings {
 		errs[i] = f.Err
@@ -84,10 +88,11 @@ func Refused(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &PreflightError{Findings: refused(err)}
+	return &Error{Findings: Registries(err)}
 }
 
-func refused(err error) (found []Finding) {
+// Registries are the findings of what registries have refused: err may be [Refusals], or nil.
+func Registries(err error) (found []Finding) {
 	if all, ok := Together(err).(Refusals); ok { //nolint:errorlint // it is what Together gives
 		for _, err := range all {
 			found = append(found, Finding{Check: "registry", Err: err})
@@ -96,5 +101,22 @@ func refused(err error) (found []Finding) {
 	return found
 }
 
-// refuses: a build that it is found of does not begin.
-func (f Finding) refuses() bool { return !f.Hint }
+// Refuses reports whether the build does not begin because of it.
+func (f Finding) Refuses() bool { return !f.Hint }
+
+// Unreadable are the platforms whose Dockerfiles could not be read for other reasons than what a base image lacks; errs are by the index of
+// targets. By themselves they stop no others; where the build is refused they are part of what is in its way.
+func Unreadable(targets []platform.Platform, errs []error) []Finding {
+	var found []Finding
+	for i, err := range errs {
+		if err == nil || baseimage.Lacks(err) {
+			continue
+		}
+		k := slices.IndexFunc(found, func(f Finding) bool { return f.Err.Error() == err.Error() })
+		if k < 0 {
+			k, found = len(found), append(found, Finding{Check: "dockerfile", Err: err})
+		}
+		found[k].Platforms = append(found[k].Platforms, targets[i])
+	}
+	return found
+}

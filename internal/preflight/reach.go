@@ -1,4 +1,4 @@
-package solve
+package preflight
 
 import (
 	"context"
@@ -12,11 +12,13 @@ import (
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 )
 
-// reach finds out whether the builder reaches the registries that it is to push to: it is asked for something in each of them that is
-// not there. "Not found", or "log in", is an answer of a registry. Asking begins with the first solve, beside its reading.
-type reach struct {
+// Reach finds out whether a node reaches the registries that it is to push to: it is asked for something in each of them that is not
+// there. "Not found", or "log in", is an answer of a registry. Asking begins with the node's first solve, beside its reading.
+type Reach struct {
 	repos    []reference.Named // one a registry
 	insecure bool              // a push need not verify anything
 	begin    sync.Once
@@ -24,14 +26,14 @@ type reach struct {
 	errs     []error // by repos
 }
 
-// reachTime bounds the question. Silence stops nothing: who knows what the builder does in a minute.
+// reachTime bounds the question. A timeout refuses nothing.
 const reachTime = 4 * time.Second
 
-// newReach asks about the first of the repositories of each registry.
-func newReach(req Request) *reach {
-	r := &reach{insecure: req.Insecure}
+// NewReach asks about the first of the repositories of each registry.
+func NewReach(repos []reference.Named, insecure bool) *Reach {
+	r := &Reach{insecure: insecure}
 	seen := map[string]bool{}
-	for _, repo := range append(req.Repositories(), req.CacheRepositories()...) {
+	for _, repo := range repos {
 		if host := reference.Domain(repo); !seen[host] {
 			seen[host] = true
 			r.repos = append(r.repos, repo)
@@ -44,8 +46,8 @@ func newReach(req Request) *reach {
 // nowhere is a digest that no registry has.
 var nowhere = digest.FromString("docker multiarch asks whether a builder reaches this registry")
 
-// start asks, the first time that it is called. gw must live until [reach.findings] has returned.
-func (r *reach) start(ctx context.Context, gw gateway.Client) {
+// Start asks, the first time that it is called. gw must live until [Reach.Findings] has returned.
+func (r *Reach) Start(ctx context.Context, gw gateway.Client) {
 	if r == nil {
 		return
 	}
@@ -56,11 +58,11 @@ func (r *reach) start(ctx context.Context, gw gateway.Client) {
 	})
 }
 
-func (r *reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named) error {
+func (r *Reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named) error {
 	bounded, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	_, _, _, err := gw.ResolveImageConfig(bounded, repo.Name()+"@"+nowhere.String(), sourceresolver.Opt{
-		LogName: quietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{ResolveMode: "pull"},
+		LogName: baseimage.QuietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{ResolveMode: "pull"},
 	})
 	if err == nil || bounded.Err() != nil {
 		return nil
@@ -68,8 +70,8 @@ func (r *reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named
 	return unreached(repo, err, r.insecure)
 }
 
-// findings waits for the answers. What the client cannot reach either is left to the client's own words.
-func (r *reach) findings(refused []Finding) []Finding {
+// Findings waits for the answers. What the client cannot reach either is left to the client's own words.
+func (r *Reach) Findings(refused []Finding) []Finding {
 	r.asking.Wait()
 	var found []Finding
 	for i, err := range r.errs {

@@ -1,0 +1,123 @@
+package baseimage
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Base is an image that platforms of a build start or copy from, at one line of a Dockerfile.
+type Base struct {
+	graph.ImageRef // its Platform is what the image is fetched for
+	File           string
+	Line           int
+	Places         []graph.Place // all lines that name it, File and Line first
+	Targets        []Target
+	// Config is the platform in the image's configuration; zero if nobody has said it yet.
+	Config platform.Platform
+}
+
+// Target is a platform of the build that takes a base.
+type Target struct {
+	Index    int // among the platforms of the build
+	Platform platform.Platform
+	// Decisive: the result is made on the image, or programs for the platform run on it. What is only copied from, or runs for the
+	// builder, may be for any platform.
+	Decisive bool
+}
+
+// Of are the images of the graphs, which are by the index of targets, in the order in which they are met. said is, by the same index, the
+// platform that a frontend has found in the configuration of the image that the result is made on.
+func Of(targets []platform.Platform, graphs []graph.Graph, said []platform.Platform) []Base {
+	var all []Base
+	for i, g := range graphs {
+		decisive := decisiveBases(g, targets[i])
+		chain := g.Chain()
+		for _, s := range g.Sources() {
+			ref, ok := s.Image()
+			if !ok {
+				continue
+			}
+			k := slices.IndexFunc(all, func(b Base) bool { return b.is(ref) && b.File == s.File && b.Line == s.Line })
+			if k < 0 {
+				k, all = len(all), append(all, Base{ImageRef: ref, File: s.File, Line: s.Line, Places: s.Places})
+				if len(s.Places) == 0 {
+					all[k].Places = []graph.Place{{}} // written nowhere, and a base all the same
+				}
+			}
+			all[k].Targets = append(all[k].Targets, Target{i, targets[i], decisive[s.Digest]})
+			if s.Digest == chain[0].Digest && said[i].Architecture != "" && said[i].OS != "" {
+				all[k].Config = platform.Normalize(said[i])
+			}
+		}
+	}
+	return all
+}
+
+func (b Base) is(ref graph.ImageRef) bool {
+	return b.Name == ref.Name && b.Digest == ref.Digest && platform.Equal(b.Platform, ref.Platform)
+}
+
+// decisiveBases are the steps that the result's file system begins with, or that of a program for the target.
+func decisiveBases(g graph.Graph, target platform.Platform) map[digest.Digest]bool {
+	found := map[digest.Digest]bool{}
+	bases := g.Bases()
+	for i, s := range g.Steps {
+		if i == len(g.Steps)-1 || s.Kind == graph.Exec && platform.Equal(s.Platform, target) {
+			found[bases[s.Digest]] = true
+		}
+	}
+	return found
+}
+
+// Configured completes the platforms of the bases' configurations: nodes are asked for those that no frontend has said. A node has read
+// them for its frontends, so it reads them from its store.
+func Configured(ctx context.Context, all []Base, at At) []Base {
+	known := slices.Clone(all)
+	same := func(i int) int {
+		said := slices.IndexFunc(all, func(o Base) bool { return o.is(all[i].ImageRef) && o.Config.Architecture != "" })
+		if said >= 0 {
+			return said
+		}
+		return slices.IndexFunc(all, func(o Base) bool { return o.is(all[i].ImageRef) })
+	}
+	var asking sync.WaitGroup
+	for i, b := range all {
+		if b.Config.Architecture == "" && same(i) == i {
+			asking.Go(func() { known[i].Config = at(b.Targets[0].Index).configured(ctx, b.Pinned(), b.Platform) })
+		}
+	}
+	asking.Wait()
+	for i := range known {
+		known[i].Config = known[same(i)].Config
+	}
+	return known
+}
+
+// Mismatches reports whether the configuration is known, and of another platform than the image is fetched for.
+func (b Base) Mismatches() bool {
+	return b.Config.Architecture != "" && (b.Config.OS != b.Platform.OS || b.Config.Architecture != b.Platform.Architecture)
+}
+
+// Pinned names the very image, as far as that is known: a frontend does not say the digest of what --build-context puts in an image's place.
+func (b Base) Pinned() string {
+	if b.Digest == "" {
+		return b.Name
+	}
+	return b.Name + "@" + b.Digest.String()
+}
+
+// Offer is what the image has, for all platforms.
+func (b Base) Offer(ctx context.Context, at At) Offer {
+	return at(b.Targets[0].Index).Offer(ctx, b.Name, b.Digest)
+}
+
+// follows reports whether the base is fetched for the platform that is built, as far as the graphs tell.
+func (b Base) follows() bool {
+	return slices.ContainsFunc(b.Targets, func(t Target) bool { return platform.Equal(t.Platform, b.Platform) })
+}

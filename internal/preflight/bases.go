@@ -1,0 +1,120 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// BaseError says what is wrong with a base image.
+type BaseError struct {
+	// Name is the image's as people write it.
+	Name string
+	// Wanted are the platforms that it has nothing for, or something else; Offered those that it has, as far as that is known.
+	Wanted, Offered []platform.Platform
+	// Single: it is no index, but an image of one platform, which BuildKit takes for whatever platform is asked for.
+	Single bool
+	// Config is what the image says of itself that its index says is for Wanted; zero if it has nothing for Wanted at all.
+	Config platform.Platform
+}
+
+func (e *BaseError) Error() string {
+	wanted, offered := formatAll(e.Wanted), formatAll(e.Offered)
+	switch {
+	case e.Config.Architecture == "" && offered == "":
+		return fmt.Sprintf("base image %q has nothing for %s", e.Name, wanted)
+	case e.Config.Architecture == "":
+		return fmt.Sprintf("base image %q has nothing for %s; it has %s", e.Name, wanted, offered)
+	case e.Single:
+		return fmt.Sprintf("base image %q is a single image for %s, and would be taken for %s", e.Name, platform.Format(e.Config), wanted)
+	}
+	return fmt.Sprintf("base image %q is said to be for %s by its index, and for %s by its own configuration", e.Name, wanted, platform.Format(e.Config))
+}
+
+func formatAll(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
+
+// MissingBases are the findings of base images that have nothing for platforms of the build.
+func MissingBases(ctx context.Context, lacks []baseimage.Lack, at baseimage.At) []Finding {
+	var found []Finding
+	for _, l := range lacks {
+		ps := l.Platforms()
+		wanted, instead := l.Wanted(at(l.Targets[0].Index).Native), "leave it out of --platform"
+		if !slices.EqualFunc(wanted, ps, platform.Equal) {
+			instead = "another --platform in that line"
+		}
+		found = append(found, Finding{
+			Check: "base-platform", Platforms: ps, File: l.File, Line: l.Line,
+			Err: &BaseError{Name: baseimage.Familiar(l.Name), Wanted: wanted, Offered: l.Offer(ctx, at).Platforms},
+			Fix: fmt.Sprintf("take a base image that has %s, or %s", formatAll(wanted), instead),
+		})
+	}
+	return found
+}
+
+// Mismatches are the findings of base images whose configuration is of another platform than they are fetched for, unless the user has
+// allowed it by the image's name.
+func Mismatches(ctx context.Context, bases []baseimage.Base, allowed []reference.Named, at baseimage.At) []Finding {
+	var found []mismatch
+	for _, b := range bases {
+		if !b.Mismatches() || allows(allowed, b) {
+			continue
+		}
+		m := mismatch{Finding{Check: "base-mismatch", File: b.File, Line: b.Line, Hint: true}, &BaseError{
+			Name: baseimage.Familiar(b.Name), Wanted: []platform.Platform{b.Platform}, Config: b.Config, Single: b.Offer(ctx, at).Single,
+		}}
+		for _, t := range b.Targets {
+			m.Platforms = append(m.Platforms, t.Platform)
+			m.Hint = m.Hint && (!t.Decisive || lawful(b.Platform, b.Config))
+		}
+		found = append(found, m)
+	}
+	return joined(found)
+}
+
+// mismatch is a finding with the error that it will have.
+type mismatch struct {
+	Finding
+	err *BaseError
+}
+
+// joined puts mismatches of one image at one line together.
+func joined(all []mismatch) []Finding {
+	var merged []mismatch
+	for _, m := range all {
+		i := slices.IndexFunc(merged, func(o mismatch) bool {
+			return o.err.Name == m.err.Name && o.File == m.File && o.Line == m.Line && o.Hint == m.Hint && platform.Equal(o.err.Config, m.err.Config)
+		})
+		if i < 0 {
+			merged = append(merged, m)
+			continue
+		}
+		merged[i].Platforms = append(merged[i].Platforms, m.Platforms...)
+		merged[i].err.Wanted = append(merged[i].err.Wanted, m.err.Wanted...)
+	}
+	found := make([]Finding, len(merged))
+	for i, m := range merged {
+		m.Err = m.err
+		m.Fix = fmt.Sprintf("take an image that has %s; if all of it runs there all the same: --allow-platform-mismatch %s", formatAll(m.err.Wanted), m.err.Name)
+		found[i] = m.Finding
+	}
+	return found
+}
+
+// lawful reports whether most processors of the platform also run programs of the other.
+func lawful(wanted, config platform.Platform) bool {
+	pair := wanted.Architecture + " " + config.Architecture
+	return wanted.OS == config.OS && (pair == "amd64 386" || pair == "arm64 arm")
+}
+
+// allows reports whether the user has said that the base's platform is all the same.
+func allows(allowed []reference.Named, b baseimage.Base) bool {
+	return slices.ContainsFunc(allowed, func(name reference.Named) bool {
+		return reference.TagNameOnly(name).String() == b.Name || name.String() == b.Pinned()
+	})
+}

@@ -1,0 +1,41 @@
+package preflight
+
+import (
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// CannotRunError says that the node cannot run programs of some platforms, and that nothing could be, or was to be, done about it.
+type CannotRunError struct {
+	Node      string
+	Platforms []platform.Platform
+	Tests     bool  // only tests need it; else steps of the Dockerfile do
+	Err       error // why installing an emulator did not help; nil if it was not tried
+}
+
+func (e *CannotRunError) Error() string {
+	needs := "the Dockerfile has steps that do"
+	if e.Tests {
+		needs = "there are tests that do"
+	}
+	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s", e.Node, formatAll(e.Platforms), needs)
+	if e.Err != nil {
+		msg += ": " + e.Err.Error()
+	}
+	return msg
+}
+
+func (e *CannotRunError) Unwrap() error { return e.Err }
+
+// CannotRun is the finding that a node does not run some of the jobs.
+func CannotRun(jobs []plan.Job, err error) Finding {
+	f := Finding{Check: "node", Err: err}
+	for _, j := range jobs {
+		if j.Mode == plan.Impossible {
+			f.Platforms = append(f.Platforms, j.Platform)
+		}
+	}
+	return f
+}

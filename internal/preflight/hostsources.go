@@ -1,0 +1,70 @@
+package preflight
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// LocalSourceError says that a build would fetch from an address that is the engine's host's own.
+type LocalSourceError struct {
+	URL  string
+	Node string
+}
+
+func (e *LocalSourceError) Error() string {
+	return fmt.Sprintf("%s would be fetched on the network of the engine's host, where builder %q is only to reach a registry", e.URL, e.Node)
+}
+
+// HostSource is a source that must not be fetched, and why.
+type HostSource struct {
+	step graph.Step
+	Err  error
+}
+
+// HostSources are the sources of a graph that a node on the host's network would fetch from the host itself, or from what only the host
+// reaches. The command line may name such sources: the context, and named contexts.
+func HostSources(node string, src source.Source, g graph.Graph) (found []HostSource) {
+	for _, s := range g.Remotes() {
+		if where, local := s.Local(); local && !src.Names(s.Source, s.Attrs[pb.AttrFullRemoteURL]) {
+			found = append(found, HostSource{s, &LocalSourceError{URL: where, Node: node}})
+		}
+	}
+	return found
+}
+
+// OnHost are the findings of host sources, which are by the index of targets.
+func OnHost(targets []platform.Platform, graphs []graph.Graph, sources [][]HostSource) (found []Finding) {
+	for i, g := range graphs {
+		for _, s := range sources[i] {
+			file, line := placeOf(g, s.step)
+			k := slices.IndexFunc(found, func(f Finding) bool { return f.File == file && f.Line == line && f.Err.Error() == s.Err.Error() })
+			if k < 0 {
+				k, found = len(found), append(found, Finding{
+					Check: "host-network", File: file, Line: line, Err: s.Err,
+					Fix: "if the Dockerfile may fetch from the engine's host: --driver-opt network=host",
+				})
+			}
+			found[k].Platforms = append(found[k].Platforms, targets[i])
+		}
+	}
+	return found
+}
+
+// placeOf is where a Dockerfile has a source, or what takes it.
+func placeOf(g graph.Graph, source graph.Step) (file string, line int) {
+	if source.Line > 0 {
+		return source.File, source.Line
+	}
+	for _, s := range g.Steps {
+		if s.Line > 0 && slices.Contains(s.Inputs, source.Digest) {
+			return s.File, s.Line
+		}
+	}
+	return "", 0
+}

@@ -1,0 +1,39 @@
+package preflight
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Judge leaves what refuses a build to the platforms that it is about, by the index of targets, if the build can do without all of them:
+// they are optional. What is left is an [Error]. jobs are the plan's, as far as there is one.
+func Judge(found []Finding, targets, optional []platform.Platform, jobs []plan.Job) (errs []error, _ error) {
+	found = slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Hint })
+	required := func(p platform.Platform) bool { return !platform.Contains(optional, p) }
+	refused := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
+		return len(f.Platforms) > 0 && !slices.ContainsFunc(f.Platforms, required)
+	})
+	if len(refused) > 0 {
+		return nil, &Error{Findings: refused}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	errs = make([]error, len(targets))
+	for i, target := range targets {
+		for _, f := range found {
+			if !platform.Contains(f.Platforms, target) {
+				continue
+			}
+			errs[i] = f.Err
+			if cannot, ok := errors.AsType[*CannotRunError](f.Err); ok {
+				missing := plan.Plan{Jobs: jobs[i : i+1]}.Missing()
+				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: jobs[i].ForTests, Err: cannot.Err}
+			}
+		}
+	}
+	return errs, nil
+}

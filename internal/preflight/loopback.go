@@ -1,0 +1,82 @@
+package preflight
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/solver/errdefs"
+
+	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
+)
+
+// HostNetworkError says that a Dockerfile names an image in a registry on loopback, which a builder reaches on the network of its engine's
+// host only. A Dockerfile cannot ask for that network: that is for the command line.
+type HostNetworkError struct {
+	Image string
+	Text  string // the words of the Dockerfile; "" if they are not known
+	File  string // "" if it is not known
+	Line  int
+	Err   error // why the builder could not fetch it; nil if it was not tried
+}
+
+func (e *HostNetworkError) Error() string {
+	at := ""
+	if e.File != "" && e.Line > 0 {
+		at = fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	}
+	text := e.Text
+	if text == "" {
+		text = "the Dockerfile"
+	}
+	return fmt.Sprintf("%s%s takes %q from a registry on loopback, which a builder reaches on the host's network only,"+
+		" and it is not for a Dockerfile to put the builder there", at, text, e.Image)
+}
+
+func (e *HostNetworkError) Unwrap() error { return e.Err }
+
+// LoopbackImage is the first image in a registry on loopback that a Dockerfile names by itself, as an error; nil if it names none.
+func LoopbackImage(d source.Dockerfile, choice dockerfile.Choice) *HostNetworkError {
+	if !mayBeLoopback(d.Text, choice.Args) {
+		return nil
+	}
+	for _, i := range dockerfile.Images(d.Text, choice) {
+		if builder.NeedsHostNetwork(i.Name) {
+			return &HostNetworkError{Image: i.Name, Text: i.Text, File: d.Shown, Line: i.Line}
+		}
+	}
+	return nil
+}
+
+// mayBeLoopback is quick, and right where it says no: most Dockerfiles need not be parsed for this.
+func mayBeLoopback(text string, args map[string]string) bool {
+	for _, part := range append(slices.Collect(maps.Values(args)), text) {
+		if strings.Contains(part, "localhost") || strings.Contains(part, "127.") || strings.Contains(part, "[") && strings.Contains(part, ":") {
+			return text != ""
+		}
+	}
+	return false
+}
+
+// unresolved are the words of the frontend for an image that it could not look up (BuildKit, client/llb/sourceresolver).
+var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
+
+// OfLoopback is the error of a frontend, or a [HostNetworkError] around it if an image in a registry on loopback is what it could not look up.
+func OfLoopback(err error) error {
+	m := unresolved.FindStringSubmatch(err.Error())
+	if m == nil || !builder.NeedsHostNetwork(m[1]) {
+		return err
+	}
+	e := &HostNetworkError{Image: baseimage.Familiar(m[1]), Err: err}
+	for _, src := range errdefs.Sources(err) {
+		if len(src.GetRanges()) > 0 {
+			e.File, e.Line = src.GetInfo().GetFilename(), int(src.GetRanges()[0].GetStart().GetLine())
+		}
+	}
+	return e
+}
