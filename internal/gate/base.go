@@ -20,7 +20,7 @@ func (x *examination) base(ctx context.Context) {
 		if !x.img.Layers[i].Base {
 			continue
 		}
-		l, known := view{x: x}.listing(ctx, i)
+		l, known := x.all().Listing(ctx, i)
 		if !known {
 			x.unread("", "programs for another machine may be")
 		}
@@ -48,7 +48,7 @@ func (x *examination) foreign(i int, l *layers.Listing, f *Finding) (some bool) 
 			continue
 		}
 		severity, wrong := x.alarming(*e.Exe)
-		if !wrong || x.allow.allows(e.Path) || x.covered(i, e.Path) {
+		if !wrong || x.allow.allows(e.Path) || x.root.Covers(i, e.Path) {
 			continue
 		}
 		if some = true; f.Count == 0 {

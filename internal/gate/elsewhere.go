@@ -14,8 +14,9 @@ const firstPaths = 10
 
 // elsewhere looks at every file that was added. Those of one layer for one machine are one finding.
 func (x *examination) elsewhere() {
-	for i, l := range x.listings {
-		if l == nil || x.img.Layers[i].Base {
+	for i, layer := range x.img.Layers {
+		l := x.root.Listing(i)
+		if l == nil || layer.Base {
 			continue
 		}
 		var groups []Finding
@@ -27,7 +28,7 @@ func (x *examination) elsewhere() {
 				x.result.Files++
 			}
 			allowed := x.allow.allows(e.Path) // asked of all, so that a glob is known to match something
-			if severity, ok := x.alarming(*e.Exe); ok && !allowed && !isData(e.Path) && !x.accused[e.Path] && !x.covered(i, e.Path) {
+			if severity, ok := x.alarming(*e.Exe); ok && !allowed && !isData(e.Path) && !x.accused[e.Path] && !x.root.Covers(i, e.Path) {
 				groups = group(groups, severity, x.found(*e.Exe), e)
 			}
 		}
@@ -82,17 +83,6 @@ func isPlatformMachine(machine string) bool {
 		return true
 	}
 	return false
-}
-
-// covered reports whether a layer above has something else at a path.
-func (x *examination) covered(i int, path string) bool {
-	return slices.ContainsFunc(x.listings[i+1:], func(l *layers.Listing) bool {
-		if l == nil {
-			return false
-		}
-		_, found := l.Find(path)
-		return found || l.Hides(path)
-	})
 }
 
 // group adds a file to the finding about those like it.

@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client/pkg/stringid"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -23,12 +23,14 @@ func Examine(ctx context.Context, img Image, lister *layers.Lister, opt Options)
 		return Result{Verdict: NotAsked}, nil
 	}
 	x := &examination{
-		img: img, opt: opt, lister: lister, listings: make([]*layers.Listing, len(img.Layers)), asked: make([]bool, len(img.Layers)),
-		errs: make([]error, len(img.Layers)), accused: map[string]bool{},
-		platform: platform.Normalize(img.Platform), allow: newAllowance(opt.Allow),
+		img: img, opt: opt, accused: map[string]bool{}, platform: platform.Normalize(img.Platform), allow: newAllowance(opt.Allow),
+	}
+	x.root = &rootfs.Root{Lister: lister, Unlimited: opt.Mode == Strict, Listed: x.listed}
+	for _, layer := range img.Layers {
+		x.root.Layers = append(x.root.Layers, rootfs.Layer{Descriptor: layer.Descriptor, Base: layer.Base})
 	}
 	x.result.BaseExamined = true
-	if err := x.listAdded(ctx); err != nil {
+	if err := x.root.ListAdded(ctx); err != nil {
 		return Result{}, err
 	}
 	switch {
@@ -54,45 +56,21 @@ func Examine(ctx context.Context, img Image, lister *layers.Lister, opt Options)
 type examination struct {
 	img      Image
 	opt      Options
-	lister   *layers.Lister
+	root     *rootfs.Root
 	platform platform.Platform
 	allow    allowance
-	listings []*layers.Listing // by layer; nil if there is none
-	asked    []bool            // by layer: there is a listing, or there will be none
-	errs     []error           // by layer: why there is no listing
-	accused  map[string]bool   // paths that a finding is about already
-	leveled  bool              // there is a finding about the x86-64 level
+	accused  map[string]bool // paths that a finding is about already
+	leveled  bool            // there is a finding about the x86-64 level
 	result   Result
 }
 
-// listAdded lists the layers that the verdict is about, all at once.
-func (x *examination) listAdded(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for i, layer := range x.img.Layers {
-		if layer.Base {
-			continue
-		}
-		x.asked[i] = true
-		group.Go(func() error {
-			x.listings[i], x.errs[i] = x.lister.List(ctx, layer.Descriptor, false)
-			if layers.IsVerdict(x.errs[i]) {
-				return nil
-			}
-			return x.errs[i]
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for i, err := range x.errs {
-		x.noListing(i, err)
-	}
-	return nil
-}
+// all are all layers: those that were not read are read for it.
+func (x *examination) all() rootfs.View { return rootfs.View{Root: x.root} }
 
-// noListing finds what it means that a layer has no listing, or no whole one.
-func (x *examination) noListing(i int, err error) {
-	switch l := x.listings[i]; {
+// listed finds what it means if a layer has no listing, or no whole one.
+func (x *examination) listed(i int) {
+	err := x.root.Errs()[i]
+	switch l := x.root.Listing(i); {
 	case l != nil && l.Cut:
 		x.add(i, Finding{Severity: Note, Check: CheckLayerNotExamined, Message: fmt.Sprintf("only %d files of the layer were examined", len(l.Entries))})
 	case errors.Is(err, layers.ErrBadLayer):
@@ -125,15 +103,10 @@ func (x *examination) conclude() Result {
 			r.Verdict = Warned
 		}
 	}
-	if r.Verdict == OK && x.nothingSeen() {
+	if r.Verdict == OK && x.root.NothingSeen() {
 		r.Verdict = NotExamined
 	}
 	return r
-}
-
-// nothingSeen reports whether there are layers, none of which could be listed.
-func (x *examination) nothingSeen() bool {
-	return len(x.img.Layers) > 0 && slices.Contains(x.asked, true) && !slices.ContainsFunc(x.listings, func(l *layers.Listing) bool { return l != nil })
 }
 
 // wanted is the machine that the image is for, with the system if that is not the usual one.

@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
 // level finds, once an image, that what starts needs a later x86-64 than the platform promises. who is how a sentence calls it.
-func (x *examination) level(at place, f exe.File, who string) {
+func (x *examination) level(at rootfs.Place, f exe.File, who string) {
 	promised := 1
 	if n, err := strconv.Atoi(strings.TrimPrefix(x.platform.Variant, "v")); err == nil {
 		promised = n
@@ -19,9 +20,9 @@ func (x *examination) level(at place, f exe.File, who string) {
 	}
 	x.leveled = true
 	needed := fmt.Sprintf("x86-64-v%d", f.Level)
-	x.add(at.layer, Finding{
+	x.add(at.Layer, Finding{
 		Severity: Warning, Check: CheckLevel, Path: "/" + at.Path, Found: needed, Wanted: x.wanted(),
 		Message: fmt.Sprintf("%s needs %s: on an older processor it does not start (the image would be for linux/amd64/v%d)%s",
-			who, needed, f.Level, x.origin(at.layer)),
+			who, needed, f.Level, x.origin(at.Layer)),
 	})
 }

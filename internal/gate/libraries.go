@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
 const (
@@ -19,21 +20,21 @@ const (
 // libraries judges the libraries that the loader of a program maps before the program's first instruction: those that it needs, and those
 // that they need. It finds only what is certain, since a loader has more ways than can be seen here: a library is missing if no
 // folder of the image has one of its name, and for another machine if none that is for the program's is anywhere.
-func (x *examination) libraries(ctx context.Context, of program, f exe.File, loader place) {
+func (x *examination) libraries(ctx context.Context, of program, f exe.File, loader rootfs.Place) {
 	kind := loaderKind(f.Interpreter)
 	if kind == "" || envOf(x.img.Config.Config.Env, "LD_PRELOAD") != "" || of.Body == nil {
 		return
 	}
 	l := linking{
-		x: x, view: view{x: x}, of: of, file: f, musl: kind == muslLoader || x.hasMusl(ctx, f), seen: map[string]bool{}, folders: map[string]place{},
+		x: x, view: x.all(), of: of, file: f, musl: kind == muslLoader || x.hasMusl(ctx, f), seen: map[string]bool{}, folders: map[string]rootfs.Place{},
 		common: systemFolders(f, loader, x.img.Config.Config.Env, of.command.dir),
 	}
-	l.follow(ctx, object{place: of.place, path: "/" + of.Path})
+	l.follow(ctx, object{Place: of.Place, path: "/" + of.Path})
 }
 
 // An object is a program or a library, and the path that it is opened by.
 type object struct {
-	place
+	rootfs.Place
 	path string
 	by   string // what needs it; "" of the program
 }
@@ -41,14 +42,14 @@ type object struct {
 // linking is the way from a program to its libraries.
 type linking struct {
 	x       *examination
-	view    view
+	view    rootfs.View
 	of      program
 	file    exe.File
 	musl    bool
-	common  []string         // folders that all are looked for in
-	seen    map[string]bool  // names
-	folders map[string]place // that were looked for; the zero place is none
-	found   int              // findings
+	common  []string                // folders that all are looked for in
+	seen    map[string]bool         // names
+	folders map[string]rootfs.Place // that were looked for; the zero place is none
+	found   int                     // findings
 }
 
 // follow goes from object to object.
@@ -77,14 +78,14 @@ func (l *linking) follow(ctx context.Context, first object) {
 
 // find looks for a library and says what is wrong with it; ok is false if there is nothing to follow.
 func (l *linking) find(ctx context.Context, from object, name string) (lib object, ok bool) {
-	var wrong []place
+	var wrong []rootfs.Place
 	paths, known := l.candidates(ctx, name)
 	for _, at := range paths {
 		switch {
 		case at.Type != layers.File || at.Exe == nil || l.fits(*at.Exe):
-			return object{place: at.place, path: at.path, by: name}, at.Type == layers.File
+			return object{Place: at.Place, path: at.path, by: name}, at.Type == layers.File
 		}
-		wrong = append(wrong, at.place)
+		wrong = append(wrong, at.Place)
 	}
 	if !known || l.elsewhere(ctx, name, &wrong) {
 		return object{}, false
@@ -106,11 +107,11 @@ func (l *linking) fits(f exe.File) bool {
 // there may be more.
 func (l *linking) candidates(ctx context.Context, name string) (paths []object, known bool) {
 	known = true
-	add := func(p string, at place, o outcome) {
+	add := func(p string, at rootfs.Place, o rootfs.Outcome) {
 		switch o {
-		case found:
-			paths = append(paths, object{place: at, path: p})
-		case unknown:
+		case rootfs.Found:
+			paths = append(paths, object{Place: at, path: p})
+		case rootfs.Unknown:
 			known = false
 		}
 	}
@@ -119,7 +120,7 @@ func (l *linking) candidates(ctx context.Context, name string) (paths []object, 
 			return nil, false
 		}
 		p := absolute(l.of.command.dir, name)
-		at, o := l.view.resolve(ctx, p)
+		at, o := l.view.Resolve(ctx, p)
 		add(p, at, o)
 		return paths, known
 	}
@@ -129,8 +130,8 @@ func (l *linking) candidates(ctx context.Context, name string) (paths []object, 
 			continue
 		}
 		at, o := l.folder(ctx, dir)
-		if o == found {
-			at, o = l.view.below(ctx, at, name)
+		if o == rootfs.Found {
+			at, o = l.view.Below(ctx, at, name)
 		}
 		add(dir+"/"+name, at, o)
 	}
@@ -138,33 +139,33 @@ func (l *linking) candidates(ctx context.Context, name string) (paths []object, 
 }
 
 // folder finds a folder, once.
-func (l *linking) folder(ctx context.Context, dir string) (place, outcome) {
+func (l *linking) folder(ctx context.Context, dir string) (rootfs.Place, rootfs.Outcome) {
 	at, done := l.folders[dir]
 	if !done {
-		var o outcome
-		if at, o = l.view.resolve(ctx, dir); o == unknown {
-			return place{}, unknown
+		var o rootfs.Outcome
+		if at, o = l.view.Resolve(ctx, dir); o == rootfs.Unknown {
+			return rootfs.Place{}, rootfs.Unknown
 		}
-		if o == absent || at.Type != layers.Dir {
-			at = place{}
+		if o == rootfs.Absent || at.Type != layers.Dir {
+			at = rootfs.Place{}
 		}
 		l.folders[dir] = at
 	}
 	if at.Type != layers.Dir {
-		return place{}, absent
+		return rootfs.Place{}, rootfs.Absent
 	}
-	return at, found
+	return at, rootfs.Found
 }
 
 // elsewhere reports whether a library of the name, or of a version of it, may be in any other folder, where a loader's cache or a script
 // may find it. Those for another machine are added to wrong.
-func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]place) bool {
+func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]rootfs.Place) bool {
 	if l.mounted() {
 		return true
 	}
 	base := path.Base(name)
 	for i := range l.x.img.Layers {
-		listing, known := l.view.listing(ctx, i)
+		listing, known := l.view.Listing(ctx, i)
 		if !known || listing == nil || listing.Cut {
 			return true
 		}
@@ -172,10 +173,10 @@ func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]place) bo
 			if file := path.Base(e.Path); file != base && !strings.HasPrefix(file, base+".") {
 				continue
 			}
-			switch at, o := l.view.resolve(ctx, "/"+e.Path); {
-			case o == unknown, o == found && at.Type == layers.File && (at.Exe == nil || l.fits(*at.Exe)):
+			switch at, o := l.view.Resolve(ctx, "/"+e.Path); {
+			case o == rootfs.Unknown, o == rootfs.Found && at.Type == layers.File && (at.Exe == nil || l.fits(*at.Exe)):
 				return true
-			case o == found && at.Type == layers.File:
+			case o == rootfs.Found && at.Type == layers.File:
 				*wrong = append(*wrong, at)
 			}
 		}
@@ -202,29 +203,29 @@ func (l *linking) lacks(from object, name string) {
 	if from.by != "" {
 		needs = fmt.Sprintf("%q needs the library %q, which needs %q", "/"+l.of.Path, from.by, name)
 	}
-	l.x.add(l.of.layer, Finding{
+	l.x.add(l.of.Layer, Finding{
 		Severity: l.of.severity(), Check: CheckLibraryMissing, Path: "/" + l.of.Path,
-		Message: needs + ", which the image lacks" + l.x.origin(l.of.layer),
+		Message: needs + ", which the image lacks" + l.x.origin(l.of.Layer),
 	})
 }
 
 // isWrong finds that a library is for another machine.
-func (l *linking) isWrong(name string, at place) {
+func (l *linking) isWrong(name string, at rootfs.Place) {
 	l.found++
 	l.x.accused[at.Path] = true
 	word := fmt.Sprintf("%q", name)
 	if "/"+at.Path != name {
 		word += " (/" + at.Path + ")"
 	}
-	l.x.add(at.layer, Finding{
+	l.x.add(at.Layer, Finding{
 		Severity: l.of.severity(), Check: CheckLibrary, Path: "/" + at.Path, Found: l.x.found(*at.Exe), Wanted: l.file.String(),
-		Message: fmt.Sprintf("the library %s of %q is for %s, the program for %s%s", word, "/"+l.of.Path, l.x.found(*at.Exe), l.file, l.x.origin(at.layer)),
+		Message: fmt.Sprintf("the library %s of %q is for %s, the program for %s%s", word, "/"+l.of.Path, l.x.found(*at.Exe), l.file, l.x.origin(at.Layer)),
 	})
 }
 
 // level judges a library as level judges the program.
 func (l *linking) level(lib object) {
 	if lib.Exe != nil && !l.x.allow.allows(lib.Path) {
-		l.x.level(lib.place, *lib.Exe, fmt.Sprintf("the library %q of %q", "/"+lib.Path, "/"+l.of.Path))
+		l.x.level(lib.Place, *lib.Exe, fmt.Sprintf("the library %q of %q", "/"+lib.Path, "/"+l.of.Path))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
 // The loaders whose ways are known here.
@@ -30,12 +31,12 @@ func loaderKind(interpreter string) string {
 // hasMusl reports whether the image has musl's loader as well, as Alpine has with gcompat: programs that were linked with glibc get its
 // library then.
 func (x *examination) hasMusl(ctx context.Context, f exe.File) bool {
-	lib, o := view{x: x}.resolve(ctx, "/lib")
-	if o != found {
-		return o == unknown
+	lib, o := x.all().Resolve(ctx, "/lib")
+	if o != rootfs.Found {
+		return o == rootfs.Unknown
 	}
 	for _, name := range []string{"x86_64", "aarch64", "armhf", "arm", "armv7", "i386", "powerpc64le", "s390x", "riscv64", "mips64el", "loongarch64"} {
-		if at, o := (view{x: x}).below(ctx, lib, "ld-musl-"+name+".so.1"); o != absent && (at.Exe == nil || at.Exe.Machine == f.Machine) {
+		if at, o := x.all().Below(ctx, lib, "ld-musl-"+name+".so.1"); o != rootfs.Absent && (at.Exe == nil || at.Exe.Machine == f.Machine) {
 			return true
 		}
 	}
@@ -68,7 +69,7 @@ var triplets = map[string][]string{
 }
 
 // systemFolders are where loaders look for every program: what systems have in ld.so.conf, in the loader itself, and the environment's.
-func systemFolders(f exe.File, loader place, env []string, dir string) []string {
+func systemFolders(f exe.File, loader rootfs.Place, env []string, dir string) []string {
 	folders := listOf(envOf(env, "LD_LIBRARY_PATH"), dir)
 	for _, root := range []string{"/lib", "/usr/lib", "/usr/local/lib"} {
 		for _, triplet := range triplets[f.Machine] {

@@ -8,17 +8,18 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
 // missing finds that a program is not there, or not known to be there.
-func (x *examination) missing(o outcome, p program) {
-	if o == unknown {
+func (x *examination) missing(o rootfs.Outcome, p program) {
+	if o == rootfs.Unknown {
 		x.unread(p.word, p.name()+" may be")
 		return
 	}
 	f, layer := Finding{Severity: p.severity()}, -1
 	if p.by != nil {
-		f.Path, layer = "/"+p.by.Path, p.by.layer
+		f.Path, layer = "/"+p.by.Path, p.by.Layer
 	}
 	switch p.role {
 	case roleEntrypoint:
@@ -38,15 +39,15 @@ func (x *examination) missing(o outcome, p program) {
 // unread says once that the verdict would have needed a base layer that was not read. Of other layers that have no listing there is a
 // finding already. what is the beginning of the sentence.
 func (x *examination) unread(word, what string) {
-	i := slices.IndexFunc(x.errs, func(err error) bool {
+	i := slices.IndexFunc(x.root.Errs(), func(err error) bool {
 		return err != nil && !errors.Is(err, layers.ErrUnknownLayer) && !errors.Is(err, layers.ErrBadLayer)
 	})
 	if i < 0 || !x.result.BaseExamined {
 		return
 	}
 	x.result.BaseExamined = false
-	why, hint := x.errs[i].Error(), ""
-	if errors.Is(x.errs[i], layers.ErrNotRead) {
+	why, hint := x.root.Errs()[i].Error(), ""
+	if errors.Is(x.root.Errs()[i], layers.ErrNotRead) {
 		why, hint = fmt.Sprintf("%d MB", x.img.Layers[i].Descriptor.Size>>20), ": --verify=strict reads all"
 	}
 	x.add(-1, Finding{

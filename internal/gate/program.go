@@ -9,6 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
 // role is what a program is to the image's start.
@@ -25,7 +26,7 @@ const maxScripts = 5
 
 // A program is something that is executed when the image starts.
 type program struct {
-	place
+	rootfs.Place
 	role    role
 	word    string   // what it was looked for as
 	by      *program // what needs it; of interpreters and loaders
@@ -70,12 +71,12 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 		x.accuse(p, f)
 		return
 	case exe.RunsElsewhereToo:
-		x.add(p.layer, Finding{
+		x.add(p.Layer, Finding{
 			Severity: Warning, Check: CheckCompat, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
 			Message: fmt.Sprintf("%s is for %s: it %s", p.name(), f, why),
 		})
 	}
-	x.level(p.place, f, p.name())
+	x.level(p.Place, f, p.name())
 	switch {
 	case f.Format == exe.Script && depth < maxScripts:
 		x.interpreter(ctx, p, f, depth)
@@ -87,7 +88,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 // executed reports whether the kernel would try; if not, it says why.
 func (x *examination) executed(p program) bool {
 	warn := func(check, text string) {
-		x.add(p.layer, Finding{Severity: Warning, Check: check, Path: "/" + p.Path, Message: p.name() + " " + text})
+		x.add(p.Layer, Finding{Severity: Warning, Check: check, Path: "/" + p.Path, Message: p.name() + " " + text})
 	}
 	switch {
 	case p.role == roleLoader:
@@ -115,9 +116,9 @@ func (x *examination) accuse(p program, f exe.File) {
 		check = CheckCommand
 	}
 	x.accused[p.Path] = true
-	x.add(p.layer, Finding{
+	x.add(p.Layer, Finding{
 		Severity: p.severity(), Check: check, Path: "/" + p.Path, Found: x.found(f), Wanted: x.wanted(),
-		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), x.found(f), x.wanted(), x.origin(p.layer)),
+		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), x.found(f), x.wanted(), x.origin(p.Layer)),
 	})
 }
 
@@ -125,17 +126,17 @@ func (x *examination) accuse(p program, f exe.File) {
 func (x *examination) interpreter(ctx context.Context, script program, f exe.File, depth int) {
 	line := append([]string{f.Interpreter}, f.Args...)
 	if strings.HasSuffix(line[len(line)-1], "\r") {
-		x.add(script.layer, Finding{
+		x.add(script.Layer, Finding{
 			Severity: script.severity(), Check: CheckLineEnds, Path: "/" + script.Path,
-			Message: fmt.Sprintf("%s has the line ends of Windows: there is no interpreter %q%s", script.name(), strings.Join(line, " "), x.origin(script.layer)),
+			Message: fmt.Sprintf("%s has the line ends of Windows: there is no interpreter %q%s", script.name(), strings.Join(line, " "), x.origin(script.Layer)),
 		})
 		return
 	}
 	need := func(word string) {
 		at, o := x.lookup(ctx, script.command, word)
-		p := program{place: at, role: roleInterpreter, word: word, by: &script, command: script.command}
+		p := program{Place: at, role: roleInterpreter, word: word, by: &script, command: script.command}
 		switch {
-		case o == found:
+		case o == rootfs.Found:
 			x.program(ctx, p, depth+1)
 		case !script.command.guess || strings.Contains(word, "/"): // else PATH may be another one
 			x.missing(o, p)
@@ -154,8 +155,8 @@ func (x *examination) interpreter(ctx context.Context, script program, f exe.Fil
 // loader judges the dynamic loader of an ELF program.
 func (x *examination) loader(ctx context.Context, of program, f exe.File) {
 	at, o := x.lookup(ctx, command{dir: of.command.dir}, absolute(of.command.dir, f.Interpreter))
-	p := program{place: at, role: roleLoader, word: f.Interpreter, by: &of, command: of.command}
-	if o != found {
+	p := program{Place: at, role: roleLoader, word: f.Interpreter, by: &of, command: of.command}
+	if o != rootfs.Found {
 		x.missing(o, p)
 		return
 	}
@@ -164,9 +165,9 @@ func (x *examination) loader(ctx context.Context, of program, f exe.File) {
 	case l.Machine != f.Machine || l.Bits != f.Bits:
 		x.accuse(p, *l)
 	case l.Float != f.Float && l.Float != "" && f.Float != "":
-		x.add(p.layer, Finding{
+		x.add(p.Layer, Finding{
 			Severity: p.severity(), Check: CheckLoader, Path: "/" + p.Path, Found: l.String(), Wanted: f.String(),
-			Message: fmt.Sprintf("%s is for %s, the program for %s%s", p.name(), l, f, x.origin(p.layer)),
+			Message: fmt.Sprintf("%s is for %s, the program for %s%s", p.name(), l, f, x.origin(p.Layer)),
 		})
 	default:
 		x.libraries(ctx, of, f, at)

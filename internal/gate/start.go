@@ -12,6 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
 // maxStarts is how many commands that start each other are followed.
@@ -58,7 +59,7 @@ func (x *examination) start(ctx context.Context) {
 
 // next is what a command starts in its turn, as [launch.Follow] tells it, or as the script does that it is, or that a shell is given. at is its
 // program.
-func (x *examination) next(ctx context.Context, c command, at place) (nexts []launch.Command, ok bool) {
+func (x *examination) next(ctx context.Context, c command, at rootfs.Place) (nexts []launch.Command, ok bool) {
 	next, ok := launch.Follow(c.argv)
 	if len(next.Args) > 0 {
 		return []launch.Command{next}, ok
@@ -69,7 +70,7 @@ func (x *examination) next(ctx context.Context, c command, at place) (nexts []la
 			return nil, ok
 		}
 		self, args = args[0], args[1:]
-		at, _ = view{x: x}.resolve(ctx, absolute(c.dir, self))
+		at, _ = x.all().Resolve(ctx, absolute(c.dir, self))
 	}
 	if at.Body == nil || at.Body.Script == "" || x.allow.allows(at.Path) {
 		return nil, ok
@@ -117,34 +118,34 @@ func absolute(dir, name string) string {
 }
 
 // command finds one program and judges it. The zero place is none.
-func (x *examination) command(ctx context.Context, c command) place {
+func (x *examination) command(ctx context.Context, c command) rootfs.Place {
 	at, o := x.lookup(ctx, c, c.argv[0])
-	p := program{place: at, role: roleEntrypoint, word: c.argv[0], command: c}
+	p := program{Place: at, role: roleEntrypoint, word: c.argv[0], command: c}
 	switch {
-	case o == found:
+	case o == rootfs.Found:
 		x.program(ctx, p, 0)
 		return at
 	case c.cmd || c.guess && !strings.Contains(c.argv[0], "/"):
 	default:
 		x.missing(o, p)
 	}
-	return place{}
+	return rootfs.Place{}
 }
 
 // lookup finds a program by its word, in the layers that were read and then in all. One that is found through PATH and is for another
 // machine is looked for in all before it is accused: the base may have the right one in a folder that comes first.
-func (x *examination) lookup(ctx context.Context, c command, word string) (place, outcome) {
-	at, o := x.search(ctx, view{x: x, shallow: true}, c, word)
-	if o == found && (strings.Contains(word, "/") || x.fits(at)) {
-		return at, found
+func (x *examination) lookup(ctx context.Context, c command, word string) (rootfs.Place, rootfs.Outcome) {
+	at, o := x.search(ctx, rootfs.View{Root: x.root, Shallow: true}, c, word)
+	if o == rootfs.Found && (strings.Contains(word, "/") || x.fits(at)) {
+		return at, rootfs.Found
 	}
-	if deep, inAll := x.search(ctx, view{x: x}, c, word); o != found || inAll == found {
+	if deep, inAll := x.search(ctx, x.all(), c, word); o != rootfs.Found || inAll == rootfs.Found {
 		return deep, inAll
 	}
-	return at, found
+	return at, rootfs.Found
 }
 
-func (x *examination) fits(at place) bool {
+func (x *examination) fits(at rootfs.Place) bool {
 	if at.Exe == nil {
 		return true
 	}
@@ -152,21 +153,21 @@ func (x *examination) fits(at place) bool {
 	return fit != exe.Wrong
 }
 
-func (x *examination) search(ctx context.Context, v view, c command, word string) (place, outcome) {
+func (x *examination) search(ctx context.Context, v rootfs.View, c command, word string) (rootfs.Place, rootfs.Outcome) {
 	if strings.Contains(word, "/") {
-		return v.resolve(ctx, absolute(c.dir, word))
+		return v.Resolve(ctx, absolute(c.dir, word))
 	}
-	worst := absent
+	worst := rootfs.Absent
 	for _, dir := range c.path {
 		if !path.IsAbs(dir) {
 			continue
 		}
-		switch at, o := v.resolve(ctx, dir+"/"+word); {
-		case o == found && at.Type == layers.File && at.Mode&0o111 != 0:
-			return at, found
-		case o == unknown:
-			worst = unknown
+		switch at, o := v.Resolve(ctx, dir+"/"+word); {
+		case o == rootfs.Found && at.Type == layers.File && at.Mode&0o111 != 0:
+			return at, rootfs.Found
+		case o == rootfs.Unknown:
+			worst = rootfs.Unknown
 		}
 	}
-	return place{}, worst
+	return rootfs.Place{}, worst
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
 // windowsRoot is the folder of a Windows layer that becomes C:\; beside it are parts of the registry.
@@ -29,9 +30,9 @@ func (x *examination) startWindows() {
 		}
 		if fit, _ := at.Exe.Fit(x.platform); fit == exe.Wrong {
 			x.accused[at.Path] = true
-			x.add(at.layer, Finding{
+			x.add(at.Layer, Finding{
 				Severity: Warning, Check: CheckEntrypoint, Path: "/" + at.Path, Found: x.found(*at.Exe), Wanted: x.wanted(),
-				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, x.found(*at.Exe), x.wanted(), x.origin(at.layer)),
+				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, x.found(*at.Exe), x.wanted(), x.origin(at.Layer)),
 			})
 		}
 	}
@@ -77,20 +78,21 @@ func windowsPath(env []string) []string {
 }
 
 // foldedIndex maps the paths of all listed layers in small letters; upper layers win.
-func (x *examination) foldedIndex() map[string]place {
-	index := map[string]place{}
-	for i, l := range x.listings {
+func (x *examination) foldedIndex() map[string]rootfs.Place {
+	index := map[string]rootfs.Place{}
+	for i := range x.img.Layers {
+		l := x.root.Listing(i)
 		if l == nil {
 			continue
 		}
 		for _, e := range l.Entries {
-			index[strings.ToLower(e.Path)] = place{Entry: e, layer: i}
+			index[strings.ToLower(e.Path)] = rootfs.Place{Entry: e, Layer: i}
 		}
 	}
 	return index
 }
 
-func findWindows(index map[string]place, word, dir string, dirs []string) (place, bool) {
+func findWindows(index map[string]rootfs.Place, word, dir string, dirs []string) (rootfs.Place, bool) {
 	if strings.ContainsAny(word, `/\:`) {
 		dirs = []string{dir}
 	} else {
@@ -103,7 +105,7 @@ func findWindows(index map[string]place, word, dir string, dirs []string) (place
 			}
 		}
 	}
-	return place{}, false
+	return rootfs.Place{}, false
 }
 
 // foldPath makes C:\Dir and Name, which may be absolute itself, into dir/name.

@@ -1,0 +1,264 @@
+// Package rootfs lays the layers of an image on top of each other, as an engine does, and follows paths in what comes of it. Lower layers are
+// listed one by one, only when a path is in none above; no path leads out of the image.
+package rootfs
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
+)
+
+// maxLinks is how many links a path may lead through; Linux has the same bound.
+const maxLinks = 40
+
+// A Layer is one of an image's.
+type Layer struct {
+	Descriptor ocispecs.Descriptor
+	Base       bool // it came with the base image
+}
+
+// A Root is an image's file system.
+type Root struct {
+	Lister *layers.Lister
+	Layers []Layer // the lowest first
+	// Unlimited says that base layers are read whatever their size.
+	Unlimited bool
+	// Listed is told of each layer that is asked for, when that is over.
+	Listed func(i int)
+
+	listings []*layers.Listing // by layer; nil if there is none
+	asked    []bool            // by layer: there is a listing, or there will be none
+	errs     []error           // by layer: why there is no listing
+}
+
+// ListAdded lists the layers that did not come with the base image, all at once. It comes before all else. The error is that one could not
+// be asked for; what is wrong with a layer itself is in [Root.Errs].
+func (r *Root) ListAdded(ctx context.Context) error {
+	n := len(r.Layers)
+	r.listings, r.asked, r.errs = make([]*layers.Listing, n), make([]bool, n), make([]error, n)
+	group, ctx := errgroup.WithContext(ctx)
+	for i, layer := range r.Layers {
+		if layer.Base {
+			continue
+		}
+		r.asked[i] = true
+		group.Go(func() error {
+			r.listings[i], r.errs[i] = r.Lister.List(ctx, layer.Descriptor, false)
+			if layers.IsVerdict(r.errs[i]) {
+				return nil
+			}
+			return r.errs[i]
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i := range r.Layers {
+		r.Listed(i)
+	}
+	return nil
+}
+
+// Listing is that of a layer; nil if there is none, or none yet.
+func (r *Root) Listing(i int) *layers.Listing { return r.listings[i] }
+
+// Errs are, by layer, why there is no listing; nil for a layer that has one, or was not asked for.
+func (r *Root) Errs() []error { return r.errs }
+
+// NothingSeen reports whether layers were asked for, and none of them could be listed.
+func (r *Root) NothingSeen() bool {
+	isThere := func(l *layers.Listing) bool { return l != nil }
+	return slices.Contains(r.asked, true) && !slices.ContainsFunc(r.listings, isThere)
+}
+
+// Covers reports whether a layer above the one at i has something else at a path.
+func (r *Root) Covers(i int, path string) bool {
+	return slices.ContainsFunc(r.listings[i+1:], func(l *layers.Listing) bool {
+		if l == nil {
+			return false
+		}
+		_, found := l.Find(path)
+		return found || l.Hides(path)
+	})
+}
+
+// Outcome is whether something is in an image.
+type Outcome int
+
+// The outcomes: Unknown is what may be in a layer that was not read.
+const (
+	Absent Outcome = iota
+	Found
+	Unknown
+)
+
+// A Place is an entry of an image, and the layer that it is in.
+type Place struct {
+	layers.Entry
+	Layer int
+}
+
+// A View is an image's layers on top of each other.
+type View struct {
+	Root *Root
+	// Shallow looks into no layer that was not read yet, and takes it for empty.
+	Shallow bool
+}
+
+// find looks at a path as it is, without following anything. implied says that a layer above what was found has something below the
+// path without saying what the path is: then lower layers decide, and it is a folder if none does.
+func (v View) find(ctx context.Context, p string, top int) (at Place, implied bool, o Outcome) {
+	impliedAt := -1
+	for i := top; i >= 0; i-- {
+		l, known := v.Listing(ctx, i)
+		if !known {
+			return at, false, Unknown
+		}
+		if l == nil {
+			continue
+		}
+		if e, ok := l.Find(p); ok {
+			return Place{Entry: e, Layer: i}, impliedAt >= 0, Found
+		}
+		if l.Cut {
+			return at, false, Unknown
+		}
+		if impliedAt < 0 && l.Implies(p) {
+			impliedAt = i
+		}
+		if l.Hides(p) {
+			break
+		}
+	}
+	if impliedAt >= 0 {
+		return Place{Entry: layers.Entry{Path: p, Type: layers.Dir, Mode: 0o755}, Layer: impliedAt}, true, Found
+	}
+	return at, false, Absent
+}
+
+// Listing returns a layer's listing; nil and true if it counts as empty.
+func (v View) Listing(ctx context.Context, i int) (*layers.Listing, bool) {
+	r := v.Root
+	if !r.asked[i] {
+		if v.Shallow {
+			return nil, true
+		}
+		r.asked[i] = true
+		r.listings[i], r.errs[i] = r.Lister.List(ctx, r.Layers[i].Descriptor, !r.Unlimited)
+		r.Listed(i)
+	}
+	return r.listings[i], r.listings[i] != nil || v.Shallow
+}
+
+// Resolve follows a path to what it names, as the kernel does with the image's root as root: symlinks, .., hard links.
+func (v View) Resolve(ctx context.Context, name string) (Place, Outcome) {
+	c := climb{View: v, at: root(), top: len(v.Root.Layers) - 1}
+	var ok bool
+	if c.todo, ok = split(name); !ok {
+		return Place{}, Absent
+	}
+	return c.climb(ctx)
+}
+
+// Below follows a name from a folder.
+func (v View) Below(ctx context.Context, dir Place, name string) (Place, Outcome) {
+	c := climb{View: v, at: dir, todo: []string{name}, top: len(v.Root.Layers) - 1}
+	return c.climb(ctx)
+}
+
+func (c *climb) climb(ctx context.Context) (Place, Outcome) {
+	for len(c.todo) > 0 {
+		if o := c.step(ctx); o != Found {
+			return Place{}, o
+		}
+	}
+	return c.at, Found
+}
+
+// A climb is a path on its way.
+type climb struct {
+	View
+	at    Place
+	todo  []string
+	links int
+	top   int
+}
+
+func root() Place { return Place{Entry: layers.Entry{Type: layers.Dir, Mode: 0o755}} }
+
+// step goes on by one name.
+func (c *climb) step(ctx context.Context) Outcome {
+	next := c.todo[0]
+	c.todo = c.todo[1:]
+	if c.at.Type != layers.Dir {
+		return Absent
+	}
+	if next == ".." {
+		c.at = Place{Entry: layers.Entry{Path: layers.Parent(c.at.Path), Type: layers.Dir, Mode: 0o755}}
+		return Found
+	}
+	p := strings.TrimPrefix(c.at.Path+"/"+next, "/")
+	at, implied, o := c.find(ctx, p, c.top)
+	if o == Found && at.Type == layers.Hardlink {
+		at, o = c.linked(ctx, at)
+	}
+	if o != Found {
+		return o
+	}
+	if at.Type != layers.Symlink {
+		c.at = at
+		return Found
+	}
+	if implied { // a layer above has files "below" the link: unpacked, they are where it leads
+		literal, _, o := c.find(ctx, path.Join(p, path.Join(c.todo...)), c.top)
+		if o == Found && literal.Layer > at.Layer {
+			c.at, c.todo = literal, nil
+			return Found
+		}
+	}
+	return c.follow(at.Link)
+}
+
+// follow goes on where a symlink leads.
+func (c *climb) follow(link string) Outcome {
+	more, ok := split(link)
+	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > layers.MaxDepth {
+		return Absent
+	}
+	c.todo = append(more, c.todo...)
+	if strings.HasPrefix(link, "/") {
+		c.at = root()
+	}
+	return Found
+}
+
+// linked follows hard links, which name what is in the same layer or one below.
+func (v View) linked(ctx context.Context, from Place) (Place, Outcome) {
+	for range maxLinks {
+		to, _, o := v.find(ctx, from.Link, from.Layer)
+		if o != Found || to.Type != layers.Hardlink {
+			return to, o
+		}
+		from = to
+	}
+	return Place{}, Absent
+}
+
+// split takes a path apart; not ok is one that no kernel takes.
+func split(name string) (parts []string, ok bool) {
+	if name == "" || len(name) >= layers.MaxPath {
+		return nil, false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	return parts, len(parts) <= layers.MaxDepth
+}
