@@ -84,7 +84,7 @@ func readAhead(ctx context.Context, resp *http.Response, limit *silence, done fu
 		return errors.Join(err, body.Close())
 	}
 	if len(head) > maxManifest {
-		tail := &watched{ctx: ctx, body: body, limit: limit}
+		tail := &watched{body: body, limit: limit, cause: func() error { return context.Cause(ctx) }}
 		resp.Body = &rest{Reader: io.MultiReader(bytes.NewReader(head), tail), body: body, done: done}
 		return nil
 	}

@@ -37,16 +37,16 @@ func (s *silence) stop() { s.timer.Stop() }
 // watched is a body of which each read must bring something within the limit. Between reads nothing is counted: the reader may take
 // its time.
 type watched struct {
-	ctx   context.Context // of the attempt that the body belongs to
 	body  io.Reader
 	limit *silence
+	cause func() error // why the attempt that the body belongs to has ended; nil if it has not
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	w.limit.allow(w.limit.usual)
 	n, err := w.body.Read(p)
 	w.limit.stop()
-	if cause := context.Cause(w.ctx); err != nil && !errors.Is(err, io.EOF) && cause != nil {
+	if cause := w.cause(); err != nil && !errors.Is(err, io.EOF) && cause != nil {
 		err = cause
 	}
 	return n, err

@@ -65,8 +65,9 @@ func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCl
 	if desc.Digest == s.root.Digest && FamilyOf(desc.MediaType) != "" {
 		return io.NopCloser(bytes.NewReader(s.body)), nil
 	}
-	if why, ok := s.lost.Load(desc.Digest); ok {
-		return nil, why.(error)
+	lost, _ := s.lost.Load(desc.Digest)
+	if err, ok := lost.(error); ok {
+		return nil, err
 	}
 	rc, err := s.repo.Fetch(s.scope(ctx), desc)
 	if err != nil {
@@ -75,7 +76,9 @@ func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCl
 	if FamilyOf(desc.MediaType) != "" {
 		return rc, nil
 	}
-	return &resumed{ctx: ctx, source: s, desc: desc, body: rc}, nil
+	r := &resumed{source: s, desc: desc, body: rc}
+	r.again = func(reason error) error { return r.resume(ctx, reason) }
+	return r, nil
 }
 
 // Exists tells whether the repository has a manifest or a blob.
@@ -114,12 +117,12 @@ const maxResumes = 3
 // resumed is a blob that is read on where the registry broke off or fell silent: maxResumes times, and never where the policy has one
 // attempt only.
 type resumed struct {
-	ctx     context.Context // of the Fetch
 	source  *Source
 	desc    ocispecs.Descriptor
 	body    io.ReadCloser
 	offset  int64
 	resumes int
+	again   func(reason error) error // resume, with the context of the Fetch
 }
 
 func (r *resumed) Read(p []byte) (int, error) {
@@ -138,12 +141,12 @@ func (r *resumed) Read(p []byte) (int, error) {
 	}
 }
 
-// again opens the blob where the reading ended; the result is why it does not.
-func (r *resumed) again(reason error) error {
+// resume opens the blob where the reading ended; the result is why it does not.
+func (r *resumed) resume(ctx context.Context, reason error) error {
 	s, opt := r.source, r.source.opt
-	fail := func(err error) error { return s.repo.fail(r.ctx, s.op("read", r.desc), err) }
+	fail := func(err error) error { return s.repo.fail(ctx, s.op("read", r.desc), err) }
 	for {
-		if gave := (*gaveUpError)(nil); r.ctx.Err() != nil || opt.Retry.MaxWait < 0 || !isTransient(reason) || errors.As(reason, &gave) {
+		if gave := (*gaveUpError)(nil); ctx.Err() != nil || opt.Retry.MaxWait < 0 || !isTransient(reason) || errors.As(reason, &gave) {
 			return fail(reason)
 		}
 		if r.resumes++; r.resumes > maxResumes {
@@ -153,12 +156,12 @@ func (r *resumed) again(reason error) error {
 		}
 		delay := opt.Retry.delay(r.resumes)
 		opt.Report(Wait{Registry: s.repo.endpoint.name, Reason: fmt.Sprintf("reading %s: %v", r.desc.Digest, reason), Delay: delay})
-		if err := opt.Clock.Sleep(r.ctx, delay); err != nil {
+		if err := opt.Clock.Sleep(ctx, delay); err != nil {
 			return fail(err)
 		}
 		_ = r.body.Close() // it is broken
 		r.body = http.NoBody
-		body, err := s.from(s.scope(r.ctx), r.desc, r.offset)
+		body, err := s.from(s.scope(ctx), r.desc, r.offset)
 		if err == nil {
 			r.body = body
 			return nil

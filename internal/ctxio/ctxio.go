@@ -14,6 +14,16 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+// BetweenReads returns a reader that ends with ctx, but not in the middle of a Read.
+func BetweenReads(ctx context.Context, r io.Reader) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if err := context.Cause(ctx); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
+}
+
 // Reader makes every Read end with ctx. A pipe that nobody writes keeps a system call waiting, so a read that is given up goes on in its
 // goroutine, into a buffer of its own, until the program ends.
 func Reader(ctx context.Context, r io.Reader) io.Reader {

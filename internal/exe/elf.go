@@ -136,6 +136,7 @@ func (h *header) segments(s *stream) (g segments) {
 			g.dynamic = found
 		case elf.PT_GNU_PROPERTY:
 			g.property = found
+		default: // the others say nothing of what the file is for
 		}
 	}
 	return g

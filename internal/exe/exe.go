@@ -106,6 +106,7 @@ func (f File) String() string {
 		return "macOS " + machine + " (Mach-O)"
 	case Script:
 		return "script for " + strconv.Quote(strings.Join(append([]string{f.Interpreter}, f.Args...), " "))
+	default:
+		return machine
 	}
-	return machine
 }

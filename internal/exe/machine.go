@@ -122,6 +122,7 @@ func rareMachine(m elf.Machine) string {
 		return "amdgpu"
 	case elf.EM_CUDA:
 		return "cuda"
+	default:
+		return fmt.Sprintf("elf machine %#x", uint16(m))
 	}
-	return fmt.Sprintf("elf machine %#x", uint16(m))
 }

@@ -102,6 +102,7 @@ func machoKind(t macho.Type) string {
 		return Object
 	case 4: // MH_CORE
 		return Core
+	default:
+		return Shared
 	}
-	return Shared
 }

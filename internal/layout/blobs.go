@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
 // checksAtOnce bounds the blobs that are read by one Check at the same time.
@@ -32,7 +34,7 @@ func (a *Archive) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadC
 	if size != desc.Size {
 		return nil, errors.Join(fmt.Errorf("%s has %d bytes, and its descriptor says %d", desc.Digest, size, desc.Size), rc.Close())
 	}
-	return &blob{ReadCloser: rc, ctx: ctx, desc: desc, hash: desc.Digest.Algorithm().Hash(), archive: a}, nil
+	return &blob{Closer: rc, content: ctxio.BetweenReads(ctx, rc), desc: desc, hash: desc.Digest.Algorithm().Hash(), archive: a}, nil
 }
 
 // Stat tells how many bytes a blob has, whatever its descriptor says. Its errors are those of Fetch.
@@ -108,8 +110,8 @@ func (a *Archive) isRight(desc ocispecs.Descriptor) bool {
 
 // blob is a blob that is being read. Reading ends with the context.
 type blob struct {
-	io.ReadCloser
-	ctx     context.Context // for the time of one reading
+	io.Closer
+	content io.Reader
 	desc    ocispecs.Descriptor
 	hash    hash.Hash
 	read    int64
@@ -117,10 +119,7 @@ type blob struct {
 }
 
 func (b *blob) Read(p []byte) (int, error) {
-	if b.ctx.Err() != nil {
-		return 0, context.Cause(b.ctx)
-	}
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.content.Read(p)
 	b.hash.Write(p[:n])
 	if b.read += int64(n); (n > 0 || b.desc.Size == 0) && b.read == b.desc.Size && digest.NewDigest(b.desc.Digest.Algorithm(), b.hash) == b.desc.Digest {
 		b.archive.right.Store(known{b.desc.Digest, b.desc.Size}, true)

@@ -60,8 +60,8 @@ func open(ctx context.Context, name string) (*Archive, error) {
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is neither a file nor a folder; an archive is read more than once, so write it to a file first")
 	default:
-		s := scanner{ctx: ctx, found: map[string][]byte{}, spans: map[string]span{}}
-		err = s.file(name)
+		s := scanner{found: map[string][]byte{}, spans: map[string]span{}}
+		err = s.file(ctx, name)
 		a.files, found = &tarFiles{path: name, spans: s.spans}, s.found
 	}
 	if err != nil {

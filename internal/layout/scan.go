@@ -19,12 +19,11 @@ const maxFiles = 100_000
 
 // scanner goes over a tar file once: it reads the documents, and finds out where the blobs are. It sees whether the file is whole.
 type scanner struct {
-	ctx   context.Context // for the time of one scan
 	found map[string][]byte
 	spans map[string]span
 }
 
-func (s *scanner) file(name string) error {
+func (s *scanner) file(ctx context.Context, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return reason(err)
@@ -34,7 +33,7 @@ func (s *scanner) file(name string) error {
 		return err
 	}
 	r := tar.NewReader(f)
-	for first := true; s.ctx.Err() == nil; first = false {
+	for first := true; ctx.Err() == nil; first = false {
 		header, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -52,7 +51,7 @@ func (s *scanner) file(name string) error {
 			return err
 		}
 	}
-	return context.Cause(s.ctx)
+	return context.Cause(ctx)
 }
 
 // add looks at one entry.

@@ -11,6 +11,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
 // archive writes the files of a layout as a tar stream.
@@ -95,24 +97,11 @@ func copyBlob(ctx context.Context, w io.Writer, desc ocispecs.Descriptor, blobs 
 		return err
 	}
 	defer func() { err = errors.Join(err, rc.Close()) }()
-	checked := content.NewVerifyReader(&endable{ctx: ctx, r: rc}, desc)
+	checked := content.NewVerifyReader(ctxio.BetweenReads(ctx, rc), desc)
 	if _, err := io.Copy(w, checked); err != nil {
 		return err
 	}
 	return checked.Verify()
-}
-
-// endable is a reader that ends with a context, also where the source knows none.
-type endable struct {
-	ctx context.Context // for the time of one copy
-	r   io.Reader
-}
-
-func (e *endable) Read(p []byte) (int, error) {
-	if e.ctx.Err() != nil {
-		return 0, context.Cause(e.ctx)
-	}
-	return e.r.Read(p)
 }
 
 func blobPath(d digest.Digest) string {

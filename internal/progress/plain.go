@@ -16,11 +16,11 @@ import (
 // texts shows the lanes as lines: each lane by a plain display of BuildKit's, so that its lines are what people know. They go to a
 // common stream, with the lane's name before them, and to the lane's file.
 type texts struct {
-	ctx   context.Context // of the displays, which outlive the call that starts them
-	out   *stream         // nil if there is none
-	width int             // of the longest lane's name
-	files *files          // nil if there are none
+	out   *stream // nil if there is none
+	width int     // of the longest lane's name
+	files *files  // nil if there are none
 	lanes map[string]*textLane
+	run   func(display progressui.Display, ch chan *client.SolveStatus) error // outlives the call that starts it
 	err   error
 }
 
@@ -32,7 +32,11 @@ type textLane struct {
 }
 
 func newTexts(ctx context.Context, out io.Writer, platforms []string, files *files) *texts {
-	t := &texts{ctx: context.WithoutCancel(ctx), files: files, lanes: map[string]*textLane{}}
+	t := &texts{files: files, lanes: map[string]*textLane{}}
+	t.run = func(display progressui.Display, ch chan *client.SolveStatus) error {
+		_, err := display.UpdateFrom(context.WithoutCancel(ctx), ch)
+		return err
+	}
 	if out != nil {
 		t.out = &stream{out: out}
 	}
@@ -84,10 +88,7 @@ func (t *texts) open(name string) (*textLane, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		_, err := display.UpdateFrom(t.ctx, lane.ch)
-		lane.done <- err
-	}()
+	go func() { lane.done <- t.run(display, lane.ch) }()
 	return lane, nil
 }
 

@@ -69,11 +69,15 @@ func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
 
 // name is one that nobody else has.
 func (b *Bench) name(p platform.Platform) (string, error) {
-	base, err := reference.ParseNormalizedNamed(temporary + ":" + b.mark)
+	repo, err := reference.ParseNormalizedNamed(temporary)
 	if err != nil {
 		return "", err
 	}
-	name, err := load.Suffixed(base.(reference.NamedTagged), p)
+	base, err := reference.WithTag(repo, b.mark)
+	if err != nil {
+		return "", err
+	}
+	name, err := load.Suffixed(base, p)
 	if err != nil {
 		return "", err
 	}

@@ -89,7 +89,7 @@ func (s *opener) inContext(dir string) (string, bool) {
 	if s.ContextDir == "" {
 		return "", false
 	}
-	real := func(dir string) string {
+	resolved := func(dir string) string {
 		if abs, err := filepath.Abs(dir); err == nil {
 			dir = abs
 		}
@@ -98,7 +98,7 @@ func (s *opener) inContext(dir string) (string, bool) {
 		}
 		return dir
 	}
-	rel, err := filepath.Rel(real(s.ContextDir), real(dir))
+	rel, err := filepath.Rel(resolved(s.ContextDir), resolved(dir))
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 

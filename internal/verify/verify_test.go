@@ -48,8 +48,8 @@ func (s *shelf) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClo
 	if err := s.ask(desc); err != nil {
 		return nil, err
 	}
-	if real, ok := s.real[desc.Digest]; ok { // the store looks at the size as well
-		desc = real
+	if stored, ok := s.real[desc.Digest]; ok { // the store looks at the size as well
+		desc = stored
 	}
 	return s.Store.Fetch(ctx, desc)
 }
@@ -58,14 +58,14 @@ func (s *shelf) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, erro
 	if err := s.ask(desc); err != nil {
 		return 0, err
 	}
-	real, ok := s.real[desc.Digest]
-	if there, err := s.Exists(ctx, real); !ok || !there {
+	stored, ok := s.real[desc.Digest]
+	if there, err := s.Exists(ctx, stored); !ok || !there {
 		return 0, errors.Join(errdef.ErrNotFound, err)
 	}
 	if n, ok := s.sizes[desc.Digest]; ok {
 		return n, nil
 	}
-	return real.Size, nil
+	return stored.Size, nil
 }
 
 func (s *shelf) put(mediaType string, v any) ocispecs.Descriptor {
