@@ -2,28 +2,10 @@ package container
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
 )
-
-// bridge is BuildKit's network for RUN steps. On the host's network it is an
-// interface of the host, so it must be nobody else's.
-type bridge struct{ name, subnet string }
-
-// bridgeFor derives a bridge from what names the builder in the world: two
-// builders, or two engines, on one machine get two bridges, where BuildKit's
-// defaults (buildkit0, 10.10.0.0/16) would collide: the second would share the
-// first's interface, hand out the same addresses, and lose the interface when
-// the first stops. A [worker.oci] of the user's can choose another.
-func bridgeFor(engineID, builder string, s side) *bridge {
-	h := sha256.Sum256([]byte(engineID + "\x00" + builder + string(s)))
-	return &bridge{
-		name:   fmt.Sprintf("dma%x", h[:4]), // interface names have at most 15 characters
-		subnet: fmt.Sprintf("10.%d.%d.0/24", 128+int(h[4])%128, h[5]),
-	}
-}
 
 // Why RUN steps have no bridge under a builder on the host's network, as labelBridge has it.
 const (

@@ -39,25 +39,16 @@
 package container
 
 import (
-	"fmt"
-	"regexp"
 	"time"
 )
 
 const (
-	// DefaultName is the builder's name when none is given.
-	DefaultName = "default"
+	// DriverName is what users call this driver.
+	DriverName = "docker-container"
 
 	// DefaultImage is the image of a builder that nobody chose an image for:
 	// the one that the peer uses, so it is often on the engine already.
 	DefaultImage = "moby/buildkit:buildx-stable-1"
-
-	// MinVersion is the oldest BuildKit that is used. It has what this program
-	// builds on, as read in its source: `local-sessionid:` contexts, source
-	// policies in a solve, ResolveSourceMeta in the gateway, networkMode
-	// "bridge", and a build history that lists running builds and then ends
-	// (ActiveOnly with EarlyExit). Older ones may have it too; nobody looked.
-	MinVersion = "v0.20.0"
 
 	// DefaultBusyWait is how long a builder that must be replaced is waited for
 	// while builds run in it.
@@ -69,9 +60,8 @@ const (
 )
 
 const (
-	stateDir  = "/var/lib/buildkit"
-	configDir = "/etc/buildkit"
-	userDir   = configDir + "/user" // what --builder-config said, kept for a replacement
+	stateDir    = "/var/lib/buildkit"
+	hostNetwork = "host"
 
 	// nodeIndex is the place of the only node that a builder has so far.
 	nodeIndex = 0
@@ -79,7 +69,7 @@ const (
 	labelPrefix   = "com.docker-multiarch."
 	labelBuilder  = labelPrefix + "builder"  // name of the builder
 	labelNode     = labelPrefix + "node"     // index of the node in the builder
-	labelDriver   = labelPrefix + "driver"   // how the node runs: driverContainer
+	labelDriver   = labelPrefix + "driver"   // how the node runs: DriverName
 	labelSettings = labelPrefix + "settings" // JSON of type settings
 	labelImage    = labelPrefix + "image"    // image as wanted
 	labelImageID  = labelPrefix + "image-id" // image as found, so that it is examined once
@@ -88,21 +78,8 @@ const (
 	labelTool     = labelPrefix + "version"  // version of the program that made it
 	labelPart     = labelPrefix + "part"     // on a container that is not a node: what it is for
 
-	driverContainer = "docker-container"
-	partExamining   = "examining" // a container that tells an image's BuildKit version
-	partRemoving    = "removing"  // a container that removes what a builder left on its host
+	partExamining = "examining" // a container that tells an image's BuildKit version
+	partRemoving  = "removing"  // a container that removes what a builder left on its host
 )
-
-var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-
-// CheckName says whether name can be a builder's: letters, digits, dot, dash and
-// underscore, at most 64, not starting with a mark. (The engine allows the same
-// in container names.)
-func CheckName(name string) error {
-	if len(name) > 64 || !validName.MatchString(name) {
-		return fmt.Errorf("invalid builder name %q: use letters, digits, dots, dashes and underscores, at most 64, starting with a letter or digit", name)
-	}
-	return nil
-}
 
 func volumeName(container string) string { return container + "-state" }

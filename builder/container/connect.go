@@ -185,7 +185,7 @@ func missingProgram(err error) bool {
 func (k *keeper) node(have observed, a answer) *Node {
 	w := a.workers[0]
 	n := &Node{
-		Builder:    k.spec.Name,
+		Builder:    k.spec.Builder,
 		Container:  k.container(),
 		Image:      have.Image.Ref,
 		ImageID:    have.ImageID,
@@ -194,8 +194,7 @@ func (k *keeper) node(have observed, a answer) *Node {
 		Network:    have.Settings.Network,
 		HostChosen: have.Settings.Chosen == chosenByFlag || k.spec.Options[optNetwork] == hostNetwork,
 		NCPU:       k.info.NCPU,
-		target:     k.target(have),
-		client:     a.client,
+		link:       &link{target: k.target(have), client: a.client},
 	}
 	if n.Network == hostNetwork && !have.Image.Bridge {
 		n.Warnings = append(n.Warnings, hostNetworkWarning(have.Image))

@@ -15,12 +15,11 @@ import (
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 const (
-	hostNetwork = "host"
-
 	// resolvedDir is where systemd-resolved keeps the resolv.conf with the name servers that it asks itself.
 	resolvedDir = "/run/systemd/resolve"
 
@@ -80,8 +79,8 @@ func (k *keeper) plan(ctx context.Context, old observed) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	if from.ID != old.ID && want.Network != hostNetwork && len(user.loopbackMirrors()) > 0 && k.spec.Config.TOML == nil {
-		user, want.Config = UserConfig{}, "" // it is for the other side alone
+	if from.ID != old.ID && want.Network != hostNetwork && len(user.LoopbackMirrors()) > 0 && k.spec.Daemon.Config.TOML == nil {
+		user, want.Config = buildkitd.UserConfig{}, "" // it is for the other side alone
 	}
 	ref := want.Image
 	if ref == "" {
@@ -105,7 +104,7 @@ func (k *keeper) model(ctx context.Context, old observed) (observed, error) {
 	if old.ID != "" {
 		return old, nil
 	}
-	other, err := observe(ctx, k.eng, k.spec.Name, k.side.other())
+	other, err := observe(ctx, k.eng, k.spec.Builder, k.side.other())
 	if err != nil || !other.Ours || other.Trouble != "" {
 		return observed{}, err
 	}
@@ -118,7 +117,7 @@ func (k *keeper) model(ctx context.Context, old observed) (observed, error) {
 // address on loopback (executor/oci/resolvconf.go).
 func (k *keeper) createContainer(ctx context.Context, p plan, first bool) (id string, err error) {
 	if first {
-		has, err := k.eng.HasVolume(ctx, k.side.volume(k.spec.Name))
+		has, err := k.eng.HasVolume(ctx, k.side.volume(k.spec.Builder))
 		if err != nil {
 			return "", err
 		}
@@ -145,7 +144,7 @@ func (k *keeper) undo(ctx context.Context, id string) error {
 	if err := k.eng.RemoveContainer(ctx, id); err != nil || !k.newVolume {
 		return err
 	}
-	_, err := k.eng.RemoveVolume(ctx, k.side.volume(k.spec.Name))
+	_, err := k.eng.RemoveVolume(ctx, k.side.volume(k.spec.Builder))
 	return ignoreMoved(err)
 }
 
@@ -166,12 +165,12 @@ type plan struct {
 }
 
 // compose turns settings into a container. It asks nobody.
-func (k *keeper) compose(want settings, user UserConfig, image imageFacts) (plan, error) {
-	in := configInput{User: user.TOML, Insecure: want.Insecure, Mirrors: want.Mirrors, Certs: k.spec.Certs, GC: true}
+func (k *keeper) compose(want settings, user buildkitd.UserConfig, image imageFacts) (plan, error) {
+	in := buildkitd.Input{User: user.TOML, Insecure: want.Insecure, Mirrors: want.Mirrors, Certs: k.spec.Daemon.Certs, GC: true}
 	if want.Network == hostNetwork && image.Bridge {
-		in.Bridge = bridgeFor(k.info.ID, k.spec.Name, k.side)
+		in.Bridge = buildkitd.BridgeFor(k.info.ID, k.spec.Builder+string(k.side))
 	}
-	files, notes, err := composeConfig(in)
+	files, notes, err := buildkitd.Compose(in)
 	if err != nil {
 		return plan{}, err
 	}
@@ -180,13 +179,13 @@ func (k *keeper) compose(want settings, user UserConfig, image imageFacts) (plan
 	}
 	maps.Copy(files, user.Files)
 	if user.TOML != nil {
-		files[userDir+"/buildkitd.toml"] = user.TOML
+		files[buildkitd.UserDir+"/buildkitd.toml"] = user.TOML
 	}
 
 	useInit := true // reaps what RUN steps leave behind
 	c := &container.Config{
 		Image:  image.Ref,
-		Cmd:    append([]string{"--config", configDir + "/buildkitd.toml"}, daemonFlags(want.Flags)...),
+		Cmd:    append([]string{"--config", buildkitd.Dir + "/buildkitd.toml"}, buildkitd.DaemonFlags(want.Flags)...),
 		Labels: k.labels(want, image),
 	}
 	for _, name := range slices.Sorted(maps.Keys(want.Env)) {
@@ -199,9 +198,9 @@ func (k *keeper) compose(want settings, user UserConfig, image imageFacts) (plan
 		NetworkMode:   container.NetworkMode(want.Network),
 		ExtraHosts:    want.AddHosts,
 		Mounts: []mount.Mount{{
-			Type: mount.TypeVolume, Source: k.side.volume(k.spec.Name), Target: stateDir,
+			Type: mount.TypeVolume, Source: k.side.volume(k.spec.Builder), Target: stateDir,
 			VolumeOptions: &mount.VolumeOptions{Labels: map[string]string{
-				labelBuilder: k.spec.Name, labelNode: strconv.Itoa(nodeIndex),
+				labelBuilder: k.spec.Builder, labelNode: strconv.Itoa(nodeIndex),
 			}},
 		}},
 	}
@@ -216,9 +215,9 @@ func (k *keeper) compose(want settings, user UserConfig, image imageFacts) (plan
 
 func (k *keeper) labels(want settings, image imageFacts) map[string]string {
 	return map[string]string{
-		labelBuilder:  k.spec.Name,
+		labelBuilder:  k.spec.Builder,
 		labelNode:     strconv.Itoa(nodeIndex),
-		labelDriver:   driverContainer,
+		labelDriver:   DriverName,
 		labelSettings: want.label(),
 		labelImage:    image.Ref,
 		labelImageID:  image.ID,

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // action is what to do next about a builder.
@@ -47,7 +49,7 @@ func decide(want settings, minVersion string, have observed) step {
 		return step{Action: actUnpause}
 	}
 	reasons := differences(want, have.Settings)
-	if tooOld(have.Image.Version, minVersion) {
+	if builder.TooOld(have.Image.Version, minVersion) {
 		reasons = append(reasons, fmt.Sprintf("BuildKit: %s → %s or newer", have.Image.Version, minVersion))
 	}
 	if have.Trouble != "" {

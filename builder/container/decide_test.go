@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/container"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 func TestDecide(t *testing.T) {
@@ -94,7 +96,7 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.want.Schema = settingsSchema
-			if got := decide(c.want, MinVersion, c.have).String(); got != c.step {
+			if got := decide(c.want, builder.MinVersion, c.have).String(); got != c.step {
 				t.Errorf("got  %s\nwant %s", got, c.step)
 			}
 		})
@@ -105,7 +107,7 @@ func TestABuilderOfAnOlderLayoutIsReplacedAndOneOfANewerIsNot(t *testing.T) {
 	have := observed{ID: "c", Ours: true, State: container.StateRunning}
 	for schema, want := range map[int]action{0: actRecreate, 1: actUse, 2: actUse} {
 		have.Settings.Schema = schema
-		if got := decide(settings{Schema: 1}, MinVersion, have).Action; got != want {
+		if got := decide(settings{Schema: 1}, builder.MinVersion, have).Action; got != want {
 			t.Errorf("schema %d: %s", schema, got)
 		}
 	}
@@ -149,16 +151,5 @@ func TestProxiesAreNotRepeatedInALabel(t *testing.T) {
 	s := settings{Env: map[string]string{"HTTP_PROXY": "http://u:secret@p"}}
 	if got := s.label(); got != `{"schema":0}` {
 		t.Error(got)
-	}
-}
-
-func TestTooOld(t *testing.T) {
-	for have, want := range map[string]bool{
-		"v0.19.9": true, "v0.20.0": false, "v0.33.1": false, "v1.0.0": false, "0.12.0": true, "v0.20.0-rc1": false,
-		"v0.0.0+unknown": false, "": false, "nonsense": false,
-	} {
-		if got := tooOld(have, MinVersion); got != want {
-			t.Errorf("%q: %t", have, got)
-		}
 	}
 }

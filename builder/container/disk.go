@@ -6,38 +6,24 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
-
-// Disk is the file system that holds a builder's cache, in bytes.
-type Disk struct {
-	Total int64
-	Free  int64 // for everybody, root's reserve not counted
-}
-
-// fullBelow is how much may be free at most for a disk to be nearly full.
-const fullBelow = 10e9
-
-// NearlyFull says whether less than a tenth of the disk, and less than 10 GB, is
-// free: with less than a tenth garbage collection has begun to take the cache
-// back, and more than 10 GB is room for a build on any disk.
-func (d Disk) NearlyFull() bool {
-	return d.Total > 0 && d.Free < d.Total/10 && d.Free < fullBelow
-}
 
 // Disk looks at the disk that holds the node's cache. Where [Node.Near] holds it
 // is one system call; else it is a command in the container, some 80 ms.
-func (n *Node) Disk(ctx context.Context) (Disk, error) {
-	d, err := n.target.disk(ctx)
+func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
+	d, err := n.link.target.disk(ctx)
 	if err != nil {
-		return Disk{}, fmt.Errorf("builder %q: %w", n.Builder, err)
+		return builder.Disk{}, fmt.Errorf("builder %q: %w", n.Builder, err)
 	}
 	return d, nil
 }
 
 // Near says whether the node's processes may be on this machine, for root to see.
-func (n *Node) Near() bool { return n.target.local && n.target.pid > 0 }
+func (n *Node) Near() bool { return n.link.target.local && n.link.target.pid > 0 }
 
-func (t target) disk(ctx context.Context) (Disk, error) {
+func (t target) disk(ctx context.Context) (builder.Disk, error) {
 	if t.local && t.pid > 0 {
 		if d, err := diskLocal(t.id, t.pid); err == nil {
 			return d, nil
@@ -45,25 +31,25 @@ func (t target) disk(ctx context.Context) (Disk, error) {
 	}
 	res, err := t.eng.Exec(ctx, t.id, []string{"df", "-Pk", stateDir}, nil)
 	if err != nil {
-		return Disk{}, err
+		return builder.Disk{}, err
 	}
 	return parseDF(string(res.Stdout))
 }
 
 // parseDF reads what POSIX's df -Pk says of one file system: a line of headings,
 // then its name, 1024-blocks, used, available, capacity and mount point.
-func parseDF(text string) (Disk, error) {
+func parseDF(text string) (builder.Disk, error) {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	fields := strings.Fields(lines[len(lines)-1])
 	if len(lines) < 2 || len(fields) < 6 {
-		return Disk{}, fmt.Errorf("df -Pk %s said %q", stateDir, text)
+		return builder.Disk{}, fmt.Errorf("df -Pk %s said %q", stateDir, text)
 	}
 	// From the end: a name may have blanks in it.
 	n := len(fields)
 	total, err1 := strconv.ParseInt(fields[n-5], 10, 64)
 	free, err2 := strconv.ParseInt(fields[n-3], 10, 64)
 	if err := errors.Join(err1, err2); err != nil {
-		return Disk{}, fmt.Errorf("df -Pk %s: %w", stateDir, err)
+		return builder.Disk{}, fmt.Errorf("df -Pk %s: %w", stateDir, err)
 	}
-	return Disk{Total: total << 10, Free: free << 10}, nil
+	return builder.Disk{Total: total << 10, Free: free << 10}, nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/moby/moby/client/pkg/stringid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
@@ -38,6 +40,7 @@ type keeper struct {
 	noBridge   bool // BuildKit's bridge cannot be set up here
 	noResolved bool // the engine's host has no resolvedDir
 	early      *earlyConn
+	ahead      *builder.Ahead          // of the container that was chosen last
 	judged     map[string]func() error // by image (asJudged): whether it may run with privileges
 
 	// The callers differ in these; Ensure's are all false.
@@ -62,18 +65,24 @@ var errNone = errors.New("there is none")
 // A process that holds a node must close it before it asks for the same builder
 // with other needs: its own connection counts as somebody using the builder.
 func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*Node, error) {
+	_, node, err := ensure(ctx, eng, spec, report)
+	return node, err
+}
+
+func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*keeper, *Node, error) {
 	spec = spec.withDefaults()
-	if err := CheckName(spec.Name); err != nil {
-		return nil, err
+	if err := builder.CheckName(spec.Builder); err != nil {
+		return nil, nil, err
 	}
-	node, err := newKeeper(eng, spec, report).ensure(ctx)
+	k := newKeeper(eng, spec, report)
+	node, err := k.ensure(ctx)
 	if refused, ok := errors.AsType[refusedError](err); ok {
-		return nil, refused.error
+		return nil, nil, refused.error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("builder %q: %w", spec.Name, err)
+		return nil, nil, fmt.Errorf("builder %q: %w", spec.Builder, err)
 	}
-	return node, nil
+	return k, node, nil
 }
 
 // newKeeper takes a spec that is complete.
@@ -83,7 +92,7 @@ func newKeeper(eng *engine.Engine, spec Spec, report func(line string)) *keeper 
 	}
 	return &keeper{
 		eng: eng, spec: spec, started: map[string]bool{}, judged: map[string]func() error{},
-		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Name, line)) },
+		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Builder, line)) },
 	}
 }
 
@@ -136,7 +145,7 @@ func (k *keeper) begin(ctx context.Context) (have observed, err error) {
 	})
 	if k.side == onHost && !k.asIs {
 		g.Go(func() (err error) {
-			whole, err = observe(gctx, k.eng, k.spec.Name, general)
+			whole, err = observe(gctx, k.eng, k.spec.Builder, general)
 			return err
 		})
 	}
@@ -150,18 +159,18 @@ func (k *keeper) begin(ctx context.Context) (have observed, err error) {
 		k.early.drop()
 		k.side, have = general, whole
 	}
-	if k.spec.Unasked != nil && !asks && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
-		return have, refusedError{k.spec.Unasked}
+	if k.spec.Host.Unasked != nil && !asks && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
+		return have, refusedError{k.spec.Host.Unasked}
 	}
 	return have, nil
 }
 
 // observe looks at this side of the builder.
 func (k *keeper) observe(ctx context.Context) (observed, error) {
-	return observe(ctx, k.eng, k.spec.Name, k.side)
+	return observe(ctx, k.eng, k.spec.Builder, k.side)
 }
 
-func (k *keeper) container() string { return k.side.container(k.spec.Name) }
+func (k *keeper) container() string { return k.side.container(k.spec.Builder) }
 
 // next decides on the next step.
 func (k *keeper) next(ctx context.Context, have observed) (step, error) {
@@ -181,9 +190,7 @@ func (k *keeper) next(ctx context.Context, have observed) (step, error) {
 // use connects to a container that runs, while its image is looked at. An image that may not run is as if the container had moved: the
 // next step replaces it.
 func (k *keeper) use(ctx context.Context, have observed) (*Node, error) {
-	if k.spec.Chosen != nil {
-		k.spec.Chosen(have.ID)
-	}
+	k.ahead = builder.ProbeAhead(ctx, Shell{k.eng, have.ID}, k.spec.Probe)
 	verdict := k.judge(ctx, have)
 	node, err := k.connect(ctx, have)
 	if err != nil {
@@ -208,7 +215,7 @@ func (k *keeper) wants(have observed) settings {
 		}
 	}
 	if inherit(want, have.Settings).Network != hostNetwork {
-		want.Mirrors = slices.DeleteFunc(slices.Clone(want.Mirrors), isLoopbackMirror)
+		want.Mirrors = slices.DeleteFunc(slices.Clone(want.Mirrors), buildkitd.IsLoopbackMirror)
 	}
 	return want
 }
@@ -220,7 +227,7 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
 			strings.Join(todo.Reasons, "; "), k.container())
 	case actCreate:
-		if err := k.spec.may(ctx); err != nil {
+		if err := k.may(ctx); err != nil {
 			return err
 		}
 		k.say("creating" + k.network())
@@ -256,7 +263,7 @@ func (k *keeper) start(ctx context.Context, have observed) error {
 	if err == nil || k.noResolved || k.asIs || !strings.Contains(err.Error(), resolvedDir) {
 		return err
 	}
-	if err := k.spec.may(ctx); err != nil {
+	if err := k.may(ctx); err != nil {
 		return err
 	}
 	k.noResolved = true
@@ -265,7 +272,7 @@ func (k *keeper) start(ctx context.Context, have observed) error {
 
 // recreate replaces the container, on the same volume, once nobody uses it.
 func (k *keeper) recreate(ctx context.Context, todo step, have observed) error {
-	if err := k.spec.may(ctx); err != nil {
+	if err := k.may(ctx); err != nil {
 		return err
 	}
 	k.early.drop() // our own connection must not count
@@ -329,4 +336,28 @@ func (k *keeper) network() string {
 		return ", on the host's network"
 	}
 	return ", on the host's network: " + words + " asks for it"
+}
+
+// refusedError is what the spec's May said.
+type refusedError struct{ error }
+
+func (k *keeper) may(ctx context.Context) error {
+	if k.spec.May == nil {
+		return nil
+	}
+	if err := k.spec.May(ctx); err != nil {
+		return refusedError{err}
+	}
+	return nil
+}
+
+// withheld says which of the engine's mirrors a builder does not get, since it would not reach them.
+func (k *keeper) withheld(want settings) (notes []string) {
+	for _, m := range k.info.Mirrors {
+		if !slices.Contains(want.Mirrors, m) {
+			notes = append(notes, fmt.Sprintf("the engine's mirror %s is not used: it is on loopback, and the builder is not on the host's network"+
+				" (--driver-opt network=host puts it there)", m))
+		}
+	}
+	return notes
 }

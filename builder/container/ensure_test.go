@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/stringid"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -24,9 +25,9 @@ const defaultContainer = "docker-multiarch-default-0"
 func TestTheFirstEnsureMakesABuilder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	n := w.mustEnsure(t, Spec{
+	n := w.mustEnsure(t, want{
 		ToolVersion: "v9", Options: Options{"memory": "1g", "env.A": "b"}, AddHosts: []string{"r:1.2.3.4"},
-		Certs: Certs{"r": {"ca.crt": []byte("CA")}}, Proxies: map[string]string{"HTTP_PROXY": "http://p"},
+		Certs: buildkitd.Certs{"r": {"ca.crt": []byte("CA")}}, Proxies: map[string]string{"HTTP_PROXY": "http://p"},
 	})
 	if n.Version != "v0.33.1" || len(n.Platforms) != 2 || n.NCPU != 4 || n.Container != defaultContainer || n.Image != DefaultImage {
 		t.Errorf("the node is %+v", n)
@@ -65,9 +66,9 @@ func TestTheFirstEnsureMakesABuilder(t *testing.T) {
 func TestAHealthyBuilderCostsOneInspection(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	before := len(w.fake.Calls())
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	count := map[string]int{}
 	for _, c := range w.fake.Calls()[before:] {
 		count[c]++
@@ -84,7 +85,7 @@ func TestEightFirstEnsuresEndWithOneBuilder(t *testing.T) {
 	errs := make([]error, 8)
 	for i := range errs {
 		wg.Go(func() {
-			n, err := Ensure(t.Context(), w.eng, Spec{ExecOnly: true}, nil)
+			n, err := Ensure(t.Context(), w.eng, want{}.spec(), nil)
 			if err == nil {
 				err = n.Close()
 			}
@@ -103,10 +104,10 @@ func TestEightFirstEnsuresEndWithOneBuilder(t *testing.T) {
 func TestABuilderThatDoesNotRunIsStarted(t *testing.T) {
 	for _, state := range []container.ContainerState{container.StateExited, container.StatePaused} {
 		w := newWorld(t)
-		w.mustEnsure(t, Spec{})
+		w.mustEnsure(t, want{})
 		id := w.only(t).ID
 		w.fake.Set(defaultContainer, func(c *enginetest.Container) { c.Status = state })
-		w.mustEnsure(t, Spec{})
+		w.mustEnsure(t, want{})
 		if c := w.only(t); c.ID != id || c.Status != container.StateRunning {
 			t.Errorf("%s: the container is %s, %s", state, stringid.TruncateID(c.ID), c.Status)
 		}
@@ -116,10 +117,10 @@ func TestABuilderThatDoesNotRunIsStarted(t *testing.T) {
 func TestAChangedBuilderIsReplacedOnItsVolumeAndKeepsWhatWasSaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	cfg := UserConfig{TOML: []byte("debug = true\n"), Files: map[string][]byte{userDir + "/certs/r/ca.pem": []byte("CA")}}
-	w.mustEnsure(t, Spec{Options: Options{"memory": "1g"}, Config: cfg})
+	cfg := buildkitd.UserConfig{TOML: []byte("debug = true\n"), Files: map[string][]byte{buildkitd.UserDir + "/certs/r/ca.pem": []byte("CA")}}
+	w.mustEnsure(t, want{Options: Options{"memory": "1g"}, Config: cfg})
 	old := w.only(t)
-	w.mustEnsure(t, Spec{Options: Options{"cpu-shares": "2"}})
+	w.mustEnsure(t, want{Options: Options{"cpu-shares": "2"}})
 	c := w.only(t)
 	if c.ID == old.ID || c.HostConfig.CPUShares != 2 {
 		t.Errorf("it has %d shares", c.HostConfig.CPUShares)
@@ -130,10 +131,10 @@ func TestAChangedBuilderIsReplacedOnItsVolumeAndKeepsWhatWasSaid(t *testing.T) {
 	if toml := string(c.File("/etc/buildkit/buildkitd.toml")); !strings.Contains(toml, "debug = true") {
 		t.Errorf("the configuration is\n%s", toml)
 	}
-	if string(c.File(userDir+"/certs/r/ca.pem")) != "CA" {
+	if string(c.File(buildkitd.UserDir+"/certs/r/ca.pem")) != "CA" {
 		t.Error("the user's files are lost")
 	}
-	if w.mustEnsure(t, Spec{}); w.only(t).ID != c.ID {
+	if w.mustEnsure(t, want{}); w.only(t).ID != c.ID {
 		t.Error("a build that needs less replaces the builder")
 	}
 }
@@ -142,7 +143,7 @@ func TestWithoutPluginsTheHostsNetworkIsUsedWithAWarning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.plugins = false
-	n := w.mustEnsure(t, Spec{Network: "host"})
+	n := w.mustEnsure(t, want{Network: "host"})
 	if len(n.Warnings) != 1 || !strings.Contains(n.Warnings[0], "RUN steps see the host's network") {
 		t.Errorf("the warnings are %q", n.Warnings)
 	}
@@ -159,10 +160,10 @@ func TestABuilderInUseIsNotReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.mustEnsure(t, Spec{})
+			w.mustEnsure(t, want{})
 			id := w.only(t).ID
 			use(w)
-			_, err := w.ensure(t, Spec{Options: Options{"memory": "1g"}})
+			_, err := w.ensure(t, want{Options: Options{"memory": "1g"}})
 			if err == nil {
 				t.Fatal("it was replaced")
 			}
@@ -181,11 +182,11 @@ func TestABuilderInUseIsNotReplaced(t *testing.T) {
 func TestABuilderIsReplacedAsSoonAsItsBuildHasEnded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	id := w.only(t).ID
 	w.builds.Store(1)
 	time.AfterFunc(100*time.Millisecond, func() { w.builds.Store(0) })
-	w.mustEnsure(t, Spec{Options: Options{"memory": "1g"}, BusyWait: time.Minute})
+	w.mustEnsure(t, want{Options: Options{"memory": "1g"}, BusyWait: time.Minute})
 	if w.only(t).ID == id {
 		t.Error("it was not replaced")
 	}
@@ -197,7 +198,7 @@ func TestImages(t *testing.T) {
 		version string
 		images  map[string]string
 		pull    func(w *world) error // nil: a pull is a mistake
-		spec    Spec
+		spec    want
 		err     []string // parts; nil: success
 	}{
 		"a local image is used and nothing pulled": {version: "v0.20.0", images: map[string]string{DefaultImage: "sha256:1"}},
@@ -227,7 +228,7 @@ func TestImages(t *testing.T) {
 			err:  []string{"has BuildKit v0.11.0, also after a pull"},
 		},
 		"an image without BuildKit": {
-			images: map[string]string{"busybox:1": "sha256:1"}, spec: Spec{Image: "busybox:1"},
+			images: map[string]string{"busybox:1": "sha256:1"}, spec: want{Image: "busybox:1"},
 			err: []string{`image "busybox:1" is no BuildKit image`, "buildkitd: not found"},
 		},
 		"a development build": {version: "v0.0.0+unknown", images: map[string]string{DefaultImage: "sha256:1"}},
@@ -263,7 +264,7 @@ func TestABuildKitThatEndsIsExplainedAndTakenAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crash.Store(true)
-	_, err := w.ensure(t, Spec{})
+	_, err := w.ensure(t, want{})
 	if err == nil || !strings.Contains(err.Error(), "BuildKit ended with status 1; its last words:\n  the last words") {
 		t.Errorf("got %v", err)
 	}
@@ -271,7 +272,7 @@ func TestABuildKitThatEndsIsExplainedAndTakenAway(t *testing.T) {
 		t.Errorf("%d containers are left", n)
 	}
 	w.crash.Store(false)
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 }
 
 func TestACancelledEnsureLeavesNothingBehind(t *testing.T) {
@@ -279,7 +280,7 @@ func TestACancelledEnsureLeavesNothingBehind(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("interrupted")
-	_, err := Ensure(ctx, w.eng, Spec{ExecOnly: true}, func(line string) {
+	_, err := Ensure(ctx, w.eng, want{}.spec(), func(line string) {
 		if strings.Contains(line, "creating") {
 			cancel(why)
 		}
@@ -298,7 +299,7 @@ func TestSomebodyElsesContainerIsLeftAlone(t *testing.T) {
 	if _, err := w.eng.CreateContainer(t.Context(), client.ContainerCreateOptions{Image: DefaultImage, Name: defaultContainer}); err != nil {
 		t.Fatal(err)
 	}
-	_, eerr := w.ensure(t, Spec{})
+	_, eerr := w.ensure(t, want{})
 	_, serr := Stop(t.Context(), w.eng, "default")
 	_, rerr := Remove(t.Context(), w.eng, "default", false, nil)
 	for _, err := range []error{eerr, serr, rerr} {
@@ -314,24 +315,24 @@ func TestSomebodyElsesContainerIsLeftAlone(t *testing.T) {
 func TestEnsureRefusesBeforeAnythingIsDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if _, err := w.ensure(t, Spec{Name: "a/b"}); err == nil || !strings.Contains(err.Error(), `invalid builder name "a/b"`) {
+	if _, err := w.ensure(t, want{Name: "a/b"}); err == nil || !strings.Contains(err.Error(), `invalid builder name "a/b"`) {
 		t.Errorf("got %v", err)
 	}
 	w.fake.Info.OSType = "windows"
-	if _, err := w.ensure(t, Spec{}); err == nil || !strings.Contains(err.Error(), "windows") {
+	if _, err := w.ensure(t, want{}); err == nil || !strings.Contains(err.Error(), "windows") {
 		t.Errorf("got %v", err)
 	}
 	none, err := client.New(client.WithHost("unix://" + filepath.Join(t.TempDir(), "none.sock")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ensure(t.Context(), engine.New(none), Spec{}, nil); !errors.Is(err, engine.ErrUnreachable) {
+	if _, err := Ensure(t.Context(), engine.New(none), want{}.spec(), nil); !errors.Is(err, engine.ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestANodeRunsScripts(t *testing.T) {
-	n := newWorld(t).mustEnsure(t, Spec{})
+	n := newWorld(t).mustEnsure(t, want{})
 	if out, err := n.Run(t.Context(), "echo"); string(out) != "echo" || err != nil {
 		t.Errorf("%q, %v", out, err)
 	}
@@ -341,18 +342,18 @@ func TestANodeRunsScripts(t *testing.T) {
 }
 
 func TestANodesConnectionIsOneAndEndsWithTheNode(t *testing.T) {
-	n := newWorld(t).mustEnsure(t, Spec{})
-	a, err := n.Client(t.Context())
+	n := newWorld(t).mustEnsure(t, want{})
+	a, err := n.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := n.Client(t.Context()); a != b {
+	if b, _ := n.Client(); a != b {
 		t.Error("a second connection was made")
 	}
 	if err := errors.Join(n.Close(), n.Close()); err != nil {
 		t.Error(err)
 	}
-	if _, err := n.Client(t.Context()); err == nil {
+	if _, err := n.Client(); err == nil {
 		t.Error("a closed node connects")
 	}
 }

@@ -16,10 +16,14 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/system"
+	"github.com/opencontainers/go-digest"
 	"google.golang.org/grpc"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // world is an engine whose builder containers have a BuildKit that answers.
@@ -96,10 +100,38 @@ func (w *world) process(_ *enginetest.Container, cmd []string, _ io.Reader, stdo
 	return 0
 }
 
+// want is a spec in few words.
+type want struct {
+	Name, Image, Network, NetworkFor string
+	ToolVersion                      string
+	Unasked                          error
+	Options                          Options
+	Platforms                        []platform.Platform
+	Config                           buildkitd.UserConfig
+	Certs                            buildkitd.Certs
+	Proxies                          map[string]string
+	AddHosts, Flags                  []string
+	Trusted                          []digest.Digest
+	May                              func(context.Context) error
+	BusyWait                         time.Duration
+}
+
+func (w want) spec() Spec {
+	return Spec{
+		Endpoint: builder.Endpoint{Builder: w.Name, Options: w.Options, Platforms: w.Platforms},
+		Spec: builder.Spec{
+			Image: w.Image, ToolVersion: w.ToolVersion, Host: builder.HostNetwork{Asked: w.Network == hostNetwork, For: w.NetworkFor, Unasked: w.Unasked},
+			Daemon:  buildkitd.Settings{Config: w.Config, Certs: w.Certs, Proxies: w.Proxies, AddHosts: w.AddHosts, Flags: w.Flags},
+			Trusted: w.Trusted, May: w.May, BusyWait: w.BusyWait,
+		},
+		ExecOnly: true,
+	}
+}
+
 // ensure makes a node that is closed with the test. It waits for nobody.
-func (w *world) ensure(t *testing.T, spec Spec) (*Node, error) {
+func (w *world) ensure(t *testing.T, want want) (*Node, error) {
 	t.Helper()
-	spec.ExecOnly = true
+	spec := want.spec()
 	if spec.BusyWait == 0 {
 		spec.BusyWait = -1
 	}
@@ -111,9 +143,9 @@ func (w *world) ensure(t *testing.T, spec Spec) (*Node, error) {
 	return n, err
 }
 
-func (w *world) mustEnsure(t *testing.T, spec Spec) *Node {
+func (w *world) mustEnsure(t *testing.T, want want) *Node {
 	t.Helper()
-	n, err := w.ensure(t, spec)
+	n, err := w.ensure(t, want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,9 +153,10 @@ func (w *world) mustEnsure(t *testing.T, spec Spec) *Node {
 }
 
 // said is what is reported while a node is made.
-func (w *world) said(t *testing.T, spec Spec) (lines []string) {
+func (w *world) said(t *testing.T, want want) (lines []string) {
 	t.Helper()
-	spec.ExecOnly, spec.BusyWait, spec.StartWait = true, -1, 10*time.Second
+	spec := want.spec()
+	spec.BusyWait, spec.StartWait = -1, 10*time.Second
 	n, err := Ensure(t.Context(), w.eng, spec, func(line string) { lines = append(lines, line) })
 	if err != nil {
 		t.Fatal(err)

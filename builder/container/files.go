@@ -1,114 +1,37 @@
 package container
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"path"
-	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // copyFiles puts files, by absolute path, into a container.
 func copyFiles(ctx context.Context, eng *engine.Engine, id string, files map[string][]byte) error {
-	archive, err := tarFiles(files)
+	archive, err := buildkitd.Archive(files)
 	if err != nil {
 		return err
 	}
 	return eng.CopyTo(ctx, id, "/", bytes.NewReader(archive))
 }
 
-// tarFiles packs files with the directories above them. Only root may read them:
-// client keys may be among them.
-func tarFiles(files map[string][]byte) ([]byte, error) {
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	made := map[string]bool{"/": true, "/etc": true} // these are the image's
-	for _, name := range sortedKeys(files) {
-		for _, dir := range parents(name) {
-			if made[dir] {
-				continue
-			}
-			made[dir] = true
-			if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir[1:] + "/", Mode: 0o755}); err != nil {
-				return nil, fmt.Errorf("pack %q: %w", dir, err)
-			}
-		}
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: name[1:], Mode: 0o600, Size: int64(len(files[name]))}
-		if err := w.WriteHeader(h); err != nil {
-			return nil, fmt.Errorf("pack %q: %w", name, err)
-		}
-		if _, err := w.Write(files[name]); err != nil {
-			return nil, fmt.Errorf("pack %q: %w", name, err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("pack files: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-// parents lists the directories above an absolute path, the highest first.
-func parents(name string) []string {
-	var out []string
-	for i, r := range name {
-		if r == '/' {
-			out = append(out, path.Clean(name[:i+1]))
-		}
-	}
-	return out
-}
-
 // userConfig is the user's buildkitd.toml for a container with the settings want:
 // the one given now, or the one that the old container has.
-func (k *keeper) userConfig(ctx context.Context, want settings, old observed) (UserConfig, error) {
-	if k.spec.Config.TOML != nil || want.Config == "" || old.ID == "" {
-		return k.spec.Config, nil
+func (k *keeper) userConfig(ctx context.Context, want settings, old observed) (buildkitd.UserConfig, error) {
+	if k.spec.Daemon.Config.TOML != nil || want.Config == "" || old.ID == "" {
+		return k.spec.Daemon.Config, nil
 	}
-	rd, err := k.eng.CopyFrom(ctx, old.ID, userDir)
+	rd, err := k.eng.CopyFrom(ctx, old.ID, buildkitd.UserDir)
 	if err != nil {
-		return UserConfig{}, fmt.Errorf("take over the BuildKit configuration: %w", err)
+		return buildkitd.UserConfig{}, fmt.Errorf("take over the BuildKit configuration: %w", err)
 	}
 	defer rd.Close()
-	cfg, err := readUserConfig(rd)
+	cfg, err := buildkitd.ReadArchive(rd)
 	if err != nil {
-		return UserConfig{}, fmt.Errorf("take over the BuildKit configuration: %w", err)
-	}
-	return cfg, nil
-}
-
-// readUserConfig reads a tar archive of userDir.
-func readUserConfig(rd io.Reader) (UserConfig, error) {
-	cfg := UserConfig{Files: map[string][]byte{}}
-	for r := tar.NewReader(rd); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return UserConfig{}, err
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		content, err := io.ReadAll(io.LimitReader(r, maxCertFile))
-		if err != nil {
-			return UserConfig{}, err
-		}
-		// The archive's names begin with the directory's own.
-		_, rest, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+h.Name), "/"), "/")
-		if rest == "buildkitd.toml" {
-			cfg.TOML = content
-			continue
-		}
-		cfg.Files[path.Join(userDir, rest)] = content
-	}
-	if cfg.TOML == nil {
-		return UserConfig{}, errors.New("buildkitd.toml is missing")
+		return buildkitd.UserConfig{}, fmt.Errorf("take over the BuildKit configuration: %w", err)
 	}
 	return cfg, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/moby/moby/client/pkg/stringid"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
@@ -41,7 +42,7 @@ func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string
 	case id == "":
 		say("pulling " + ref)
 	default:
-		if local, err = examineImage(ctx, eng, ref, id, known); err != nil || !tooOld(local.Version, spec.MinVersion) {
+		if local, err = examineImage(ctx, eng, ref, id, known); err != nil || !builder.TooOld(local.Version, spec.MinVersion) {
 			return local, err
 		}
 		say(fmt.Sprintf("the local %s has BuildKit %s and %s is needed: pulling", ref, local.Version, spec.MinVersion))
@@ -72,7 +73,7 @@ func pulledImage(ctx context.Context, images trust.Images, spec Spec, ref string
 	if err != nil {
 		return imageFacts{}, err
 	}
-	if tooOld(pulled.Version, spec.MinVersion) {
+	if builder.TooOld(pulled.Version, spec.MinVersion) {
 		return imageFacts{}, fmt.Errorf("the builder image %q has BuildKit %s, also after a pull, and %s or newer is needed:"+
 			" name another image with --builder-image", ref, pulled.Version, spec.MinVersion)
 	}

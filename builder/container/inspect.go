@@ -11,44 +11,17 @@ import (
 	"slices"
 	"time"
 
-	bkclient "github.com/moby/buildkit/client"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
-
-// Details is all that is known about a node. Its lists are sorted.
-type Details struct {
-	Status
-	Proxies    map[string]string // passwords are masked
-	CertHosts  []string          // registries that it has certificates for
-	Insecure   []string          // registries that the engine trusts without verifying, and so does it
-	Mirrors    []string          // of Docker Hub
-	AddHosts   []string
-	UserConfig bool   // it has a BuildKit configuration of the user's
-	Config     string // buildkitd.toml as BuildKit reads it; "" if it could not be read
-	RunNetwork string // what RUN steps see: "bridge" (BuildKit's own) or "builder" (what the builder sees)
-	Tool       string // version of the program that made it
-	ID         string // of the container
-
-	// The rest is known of a running builder only.
-	Platforms []ocispecs.Platform  // of its worker, native first
-	GCPolicy  []bkclient.PruneInfo // rules of garbage collection, sizes in bytes; applied in this order
-	Usage     *Usage
-	Disk      *Disk
-	Builds    int // running builds
-}
-
-// Usage is what a builder's cache takes, in bytes.
-type Usage struct {
-	Total       int64
-	Reclaimable int64 // of Total: what nothing uses now
-}
 
 // Inspect describes a builder's containers, in the order of [List]; there is none
 // if the builder is not there. A running BuildKit is asked for what it alone knows;
 // that it does not answer is no error, those fields stay empty then.
-func Inspect(ctx context.Context, eng *engine.Engine, name string) (all []Details, err error) {
+func Inspect(ctx context.Context, eng *engine.Engine, name string) (all []builder.Details, err error) {
 	for _, s := range sides() {
 		d, found, err := inspectSide(ctx, eng, name, s)
 		if err != nil {
@@ -61,14 +34,14 @@ func Inspect(ctx context.Context, eng *engine.Engine, name string) (all []Detail
 	return all, nil
 }
 
-func inspectSide(ctx context.Context, eng *engine.Engine, name string, s side) (d Details, found bool, err error) {
+func inspectSide(ctx context.Context, eng *engine.Engine, name string, s side) (d builder.Details, found bool, err error) {
 	c, found, err := ownContainer(ctx, eng, name, s)
 	if err != nil || !found {
-		return Details{}, false, err
+		return builder.Details{}, false, err
 	}
 	created, _ := time.Parse(time.RFC3339Nano, c.Created)
 	have := convert(c, name)
-	d = Details{
+	d = builder.Details{
 		Status:     statusOf(s, c.Config.Labels, have.State, created),
 		Proxies:    map[string]string{},
 		CertHosts:  slices.Sorted(maps.Keys(have.Settings.Certs)),
@@ -84,17 +57,17 @@ func inspectSide(ctx context.Context, eng *engine.Engine, name string, s side) (
 		d.RunNetwork = "bridge"
 	}
 	for k, v := range have.Settings.Env {
-		d.Proxies[k] = MaskProxy(v)
+		d.Proxies[k] = buildkitd.MaskProxy(v)
 	}
 	d.Config, _ = readConfig(ctx, eng, c.ID) // what cannot be read is not shown
 	if have.running() {
-		d.askBuildKit(ctx, target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())})
+		askBuildKit(ctx, &d, target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())})
 	}
 	return d, true, ctx.Err()
 }
 
 // askBuildKit completes the details with what BuildKit says, as far as it answers.
-func (d *Details) askBuildKit(ctx context.Context, t target) {
+func askBuildKit(ctx context.Context, d *builder.Details, t target) {
 	a, err := t.ask(ctx)
 	if err != nil {
 		return
@@ -106,7 +79,7 @@ func (d *Details) askBuildKit(ctx context.Context, t target) {
 	d.Platforms, d.BuildKit, d.GCPolicy = w.Platforms, w.BuildkitVersion.Version, w.GCPolicy
 	d.Builds, _ = countBuilds(ctx, a.client)
 	if records, err := a.client.DiskUsage(ctx); err == nil {
-		u := Sum(records)
+		u := builder.Sum(records)
 		d.Usage = &u
 	}
 	if disk, err := t.disk(ctx); err == nil {
@@ -114,24 +87,9 @@ func (d *Details) askBuildKit(ctx context.Context, t target) {
 	}
 }
 
-// Sum adds records of a cache up. Those whose size is not known count nothing.
-func Sum(records []*bkclient.UsageInfo) Usage {
-	var u Usage
-	for _, r := range records {
-		if r.Size <= 0 {
-			continue
-		}
-		u.Total += r.Size
-		if !r.InUse {
-			u.Reclaimable += r.Size
-		}
-	}
-	return u
-}
-
 // readConfig is a container's buildkitd.toml.
 func readConfig(ctx context.Context, eng *engine.Engine, id string) (string, error) {
-	rd, err := eng.CopyFrom(ctx, id, path.Join(configDir, "buildkitd.toml"))
+	rd, err := eng.CopyFrom(ctx, id, path.Join(buildkitd.Dir, "buildkitd.toml"))
 	if err != nil {
 		return "", err
 	}
@@ -140,12 +98,12 @@ func readConfig(ctx context.Context, eng *engine.Engine, id string) (string, err
 	if _, err := archive.Next(); err != nil {
 		return "", fmt.Errorf("read the BuildKit configuration: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(archive, maxCertFile))
+	text, err := io.ReadAll(io.LimitReader(archive, buildkitd.MaxFile))
 	return string(text), err
 }
 
 // Platforms asks a running node which platforms its BuildKit runs, native first.
-func Platforms(ctx context.Context, eng *engine.Engine, st Status) ([]ocispecs.Platform, error) {
+func Platforms(ctx context.Context, eng *engine.Engine, st builder.Status) ([]ocispecs.Platform, error) {
 	side, _ := sideOf(st.Builder, st.Container)
 	c, found, err := ownContainer(ctx, eng, st.Builder, side)
 	if err != nil {

@@ -9,15 +9,17 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
 func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{Name: "b", Network: "host"})
-	w.mustEnsure(t, Spec{Name: "b"})
-	w.mustEnsure(t, Spec{Name: "a"})
+	w.mustEnsure(t, want{Name: "b", Network: "host"})
+	w.mustEnsure(t, want{Name: "b"})
+	w.mustEnsure(t, want{Name: "a"})
 	w.fake.Set("docker-multiarch-a-0", func(c *enginetest.Container) { c.Status = container.StateExited })
 	for name, labels := range map[string]map[string]string{
 		"docker-multiarch-a-0-1234":      {labelBuilder: "a"},
@@ -33,7 +35,7 @@ func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Status{
+	want := []builder.Status{
 		{Builder: "a", Container: "docker-multiarch-a-0", State: "exited", Volume: "docker-multiarch-a-0-state"},
 		{Builder: "b", Container: "docker-multiarch-b-0", State: "running", Volume: "docker-multiarch-b-0-state"},
 		{Builder: "b", Container: "docker-multiarch-b-0-host", State: "running", Network: "host", Volume: "docker-multiarch-b-0-host-state", OnHost: true},
@@ -42,7 +44,7 @@ func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
 		want[i].Driver, want[i].Image, want[i].BuildKit = "docker-container", DefaultImage, "v0.33.1"
 		want[i].Options = map[string]string{}
 	}
-	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(Status{}, "Created")); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(builder.Status{}, "Created")); d != "" {
 		t.Error(d)
 	}
 }
@@ -51,10 +53,10 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.builds.Store(2)
-	w.mustEnsure(t, Spec{
+	w.mustEnsure(t, want{
 		Network: "host", Options: Options{"memory": "1g", "env.TOKEN": "secret"}, ToolVersion: "v9",
-		Proxies: map[string]string{"HTTP_PROXY": "http://u:secret@p"}, Certs: Certs{"r": {"ca.crt": []byte("CA")}},
-		Config: UserConfig{TOML: []byte("debug = true\n")},
+		Proxies: map[string]string{"HTTP_PROXY": "http://u:secret@p"}, Certs: buildkitd.Certs{"r": {"ca.crt": []byte("CA")}},
+		Config: buildkitd.UserConfig{TOML: []byte("debug = true\n")},
 	})
 	all, err := Inspect(t.Context(), w.eng, "default")
 	if err != nil || len(all) != 1 {
@@ -73,7 +75,7 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 	if d := cmp.Diff([]string{"r"}, got.CertHosts); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff(&Usage{Total: 130, Reclaimable: 30}, got.Usage); d != "" {
+	if d := cmp.Diff(&builder.Usage{Total: 130, Reclaimable: 30}, got.Usage); d != "" {
 		t.Error(d)
 	}
 	if len(got.GCPolicy) != 1 || got.Disk == nil || got.Disk.Free != 400<<10 || !strings.Contains(got.Config, "debug = true") {
@@ -90,7 +92,7 @@ func TestInspectTellsAllAndNoSecret(t *testing.T) {
 func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	left := client.ContainerCreateOptions{
 		Config: &container.Config{Image: DefaultImage, Labels: map[string]string{labelBuilder: "default"}}, Name: defaultContainer + "-dead",
 	}
@@ -117,7 +119,7 @@ func TestStopStops(t *testing.T) {
 	if found, err := Stop(t.Context(), w.eng, "default"); found || err != nil {
 		t.Error(found, err)
 	}
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	if found, err := Stop(t.Context(), w.eng, "default"); !found || err != nil {
 		t.Error(found, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/moby/moby/client/pkg/stringid"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // runDir is where buildkitd makes its socket, below the container's root.
@@ -69,18 +71,18 @@ func lockedLocally(id string, pid int) bool {
 }
 
 // diskLocal looks at the disk that holds the state of the container.
-func diskLocal(id string, pid int) (Disk, error) {
+func diskLocal(id string, pid int) (builder.Disk, error) {
 	dir, err := openInside(id, pid, stateDir[1:])
 	if err != nil {
-		return Disk{}, err
+		return builder.Disk{}, err
 	}
 	defer dir.Close()
 	var st syscall.Statfs_t
 	if err := syscall.Fstatfs(int(dir.Fd()), &st); err != nil {
-		return Disk{}, fmt.Errorf("look at the disk of %s: %w", stateDir, err)
+		return builder.Disk{}, fmt.Errorf("look at the disk of %s: %w", stateDir, err)
 	}
-	block := int64(st.Bsize)                                                          //nolint:unconvert // 32 bits wide on some machines
-	return Disk{Total: block * int64(st.Blocks), Free: block * int64(st.Bavail)}, nil //nolint:gosec // no disk is that large
+	block := int64(st.Bsize)                                                                  //nolint:unconvert // 32 bits wide on some machines
+	return builder.Disk{Total: block * int64(st.Blocks), Free: block * int64(st.Bavail)}, nil //nolint:gosec // no disk is that large
 }
 
 func openRunDir(id string, pid int) (*os.File, error) { return openInside(id, pid, runDir) }

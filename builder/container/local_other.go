@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"net"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // Containers are not processes of these machines.
@@ -16,8 +18,8 @@ func dialLocal(context.Context, string, int) (net.Conn, error) {
 	return nil, errors.New("containers do not run on this machine")
 }
 
-func diskLocal(string, int) (Disk, error) {
-	return Disk{}, errors.New("containers do not run on this machine")
+func diskLocal(string, int) (builder.Disk, error) {
+	return builder.Disk{}, errors.New("containers do not run on this machine")
 }
 
 func lockedLocally(string, int) bool { return false }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -22,11 +23,11 @@ type CreateOptions struct {
 // then on. report is as in [Ensure].
 func Create(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateOptions, report func(line string)) error {
 	spec = spec.withDefaults()
-	if err := CheckName(spec.Name); err != nil {
+	if err := builder.CheckName(spec.Builder); err != nil {
 		return err
 	}
 	if err := createSides(ctx, eng, spec, opt, report); err != nil {
-		return fmt.Errorf("builder %q: %w", spec.Name, err)
+		return fmt.Errorf("builder %q: %w", spec.Builder, err)
 	}
 	return nil
 }
@@ -36,7 +37,7 @@ func createSides(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateO
 	if err := eng.Answers(ctx); err != nil {
 		return err
 	}
-	other, err := observe(ctx, eng, spec.Name, onHost)
+	other, err := observe(ctx, eng, spec.Builder, onHost)
 	if err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func createSides(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateO
 		return err
 	}
 	k := newKeeper(eng, spec, report)
-	k.spec.Network, k.spec.Options = hostNetwork, maps.Clone(spec.Options)
+	k.spec.Host.Asked, k.spec.Options = true, maps.Clone(spec.Options)
 	delete(k.spec.Options, optNetwork)
 	k.side = onHost
 	return createSide(ctx, k, opt)

@@ -9,7 +9,9 @@ import (
 	"sync"
 
 	bkclient "github.com/moby/buildkit/client"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Node is one BuildKit that answers. Its fields describe it as it was when
@@ -20,7 +22,7 @@ type Node struct {
 	Image     string              // as it was asked for
 	ImageID   string              // as the engine shows it; verified (see package trust)
 	Version   string              // of BuildKit
-	Platforms []ocispecs.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
+	Platforms []platform.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
 	Network   string              // "host", "" for the engine's default, or a network's name
 	// HostChosen: the host's network is what the user has asked for by itself, for this build or for the builder, and not only to reach a
 	// registry.
@@ -28,14 +30,17 @@ type Node struct {
 	NCPU       int      // CPUs of the engine
 	Warnings   []string // what a user should know at each build
 
-	target target
-
-	mu     sync.Mutex
-	client *bkclient.Client
-	closed bool
+	link *link
 }
 
-// Client returns a connection to the node's BuildKit. It is one connection,
+// link is the connection of a node.
+type link struct {
+	target target
+	mu     sync.Mutex
+	client *bkclient.Client // nil once it was closed
+}
+
+// Client returns the connection to the node's BuildKit. It is one connection,
 // shared by all callers and owned by the node: nobody but [Node.Close] closes it.
 // BuildKit multiplexes any number of solves and sessions over it.
 //
@@ -43,27 +48,20 @@ type Node struct {
 // about 60 ms and a copy of every byte in the engine. Where the container's
 // processes are on this machine and this is root, it goes straight to buildkitd's
 // socket, in a few milliseconds.
-func (n *Node) Client(ctx context.Context) (*bkclient.Client, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
+func (n *Node) Client() (*bkclient.Client, error) {
+	n.link.mu.Lock()
+	defer n.link.mu.Unlock()
+	if n.link.client == nil {
 		return nil, fmt.Errorf("builder %q: the connection has been closed", n.Builder)
 	}
-	if n.client == nil {
-		c, err := n.target.buildKit(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("builder %q: %w", n.Builder, err)
-		}
-		n.client = c
-	}
-	return n.client, nil
+	return n.link.client, nil
 }
 
 // Run runs a shell script in the node's container, which is privileged and on
 // the engine's kernel, and returns its standard output. A script that fails is an
 // error with what it wrote to its standard error.
 func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
-	res, err := n.target.eng.Exec(ctx, n.target.id, []string{"/bin/sh", "-c", script}, nil)
+	res, err := n.link.target.eng.Exec(ctx, n.link.target.id, []string{"/bin/sh", "-c", script}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("builder %q: %w", n.Builder, err)
 	}
@@ -77,13 +75,27 @@ func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
 // Close drops the connection and with it the process that carries it in the
 // container. The node's container keeps running. It is idempotent.
 func (n *Node) Close() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.closed = true
-	if n.client == nil {
+	n.link.mu.Lock()
+	defer n.link.mu.Unlock()
+	if n.link.client == nil {
 		return nil
 	}
-	err := n.client.Close()
-	n.client = nil
+	err := n.link.client.Close()
+	n.link.client = nil
 	return err
+}
+
+// Shell runs scripts in a container that runs, of a builder or not.
+type Shell struct {
+	Engine    *engine.Engine
+	Container string
+}
+
+// Run implements emulation.Shell.
+func (s Shell) Run(ctx context.Context, script string) ([]byte, error) {
+	res, err := s.Engine.Exec(ctx, s.Container, []string{"/bin/sh", "-c", script}, nil)
+	if err == nil && res.ExitCode != 0 {
+		err = fmt.Errorf("a shell in container %q: exit status %d", s.Container, res.ExitCode)
+	}
+	return res.Stdout, err
 }

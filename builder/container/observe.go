@@ -2,10 +2,10 @@ package container
 
 import (
 	"context"
-	"strings"
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -51,7 +51,7 @@ func convert(c container.InspectResponse, builder string) observed {
 	if err != nil {
 		o.Trouble = err.Error()
 	}
-	s.Env = proxyVars(c.Config.Env)
+	s.Env = buildkitd.ProxyVars(c.Config.Env)
 	o.Settings = s
 	return o
 }
@@ -67,20 +67,4 @@ func factsFromLabels(labels map[string]string) imageFacts {
 		f.NoBridge = noBridgeHere
 	}
 	return f
-}
-
-// proxyVars picks the proxies from an environment.
-func proxyVars(env []string) map[string]string {
-	var out map[string]string
-	for _, kv := range env {
-		k, v, _ := strings.Cut(kv, "=")
-		if !isProxyVar(k) {
-			continue
-		}
-		if out == nil {
-			out = map[string]string{}
-		}
-		out[k] = v
-	}
-	return out
 }

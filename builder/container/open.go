@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -29,10 +30,10 @@ type OpenOptions struct {
 // want of it. One that does not run is started; Close stops it again. found is
 // false when there is none.
 func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions) (o *Opened, found bool, err error) {
-	if err := CheckName(name); err != nil {
+	if err := builder.CheckName(name); err != nil {
 		return nil, false, err
 	}
-	k := newKeeper(eng, Spec{Name: name, BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}.withDefaults(), opt.Report)
+	k := newKeeper(eng, Spec{Endpoint: builder.Endpoint{Builder: name}, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}.withDefaults(), opt.Report)
 	k.asIs = true
 	if opt.OnHost {
 		k.side = onHost

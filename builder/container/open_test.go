@@ -8,14 +8,16 @@ import (
 	"github.com/moby/moby/api/types/container"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
 func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	spec := Spec{Name: "b", Flags: []string{"--debug"}, Platforms: []ocispecs.Platform{{OS: "linux", Architecture: "arm64"}}, Network: "host"}
-	if err := Create(t.Context(), w.eng, spec, CreateOptions{}, nil); err != nil {
+	spec := want{Name: "b", Flags: []string{"--debug"}, Platforms: []ocispecs.Platform{{OS: "linux", Architecture: "arm64"}}, Network: "host"}
+	if err := Create(t.Context(), w.eng, spec.spec(), CreateOptions{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	c := w.only(t)
@@ -30,7 +32,7 @@ func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	// A build finds what it wants, and starts it.
-	if w.mustEnsure(t, Spec{Name: "b"}); w.only(t).ID != c.ID || w.only(t).Status != container.StateRunning {
+	if w.mustEnsure(t, want{Name: "b"}); w.only(t).ID != c.ID || w.only(t).Status != container.StateRunning {
 		t.Error("the first build made another")
 	}
 }
@@ -38,12 +40,12 @@ func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 func TestCreateRefusesANameThatIsTakenUnlessItIsToBeChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{Name: "b", Options: Options{"memory": "1g"}})
-	spec := Spec{Name: "b", Flags: []string{"--debug"}, BusyWait: -1}
-	if err := Create(t.Context(), w.eng, spec, CreateOptions{Start: true}, nil); !errors.Is(err, ErrExists) {
+	w.mustEnsure(t, want{Name: "b", Options: Options{"memory": "1g"}})
+	spec := want{Name: "b", Flags: []string{"--debug"}, BusyWait: -1}
+	if err := Create(t.Context(), w.eng, spec.spec(), CreateOptions{Start: true}, nil); !errors.Is(err, ErrExists) {
 		t.Errorf("got %v", err)
 	}
-	if err := Create(t.Context(), w.eng, spec, CreateOptions{Start: true, Change: true}, nil); err != nil {
+	if err := Create(t.Context(), w.eng, spec.spec(), CreateOptions{Start: true, Change: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c := w.only(t); c.HostConfig.Memory != 1<<30 || len(c.Config.Cmd) != 3 || c.Status != container.StateRunning {
@@ -55,19 +57,19 @@ func TestABuilderThatCannotStartIsNotLeftBehindByCreate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.crash.Store(true)
-	if err := Create(t.Context(), w.eng, Spec{}, CreateOptions{Start: true}, nil); err == nil {
+	if err := Create(t.Context(), w.eng, want{}.spec(), CreateOptions{Start: true}, nil); err == nil {
 		t.Error("it was made")
 	}
 	if n, v := len(w.fake.Containers()), w.fake.Volumes(); n != 0 || len(v) != 0 {
 		t.Errorf("%d containers and the volumes %q are left", n, v)
 	}
 	w.crash.Store(false)
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	if _, err := Remove(t.Context(), w.eng, "default", true, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.crash.Store(true)
-	if err := Create(t.Context(), w.eng, Spec{}, CreateOptions{Start: true}, nil); err == nil {
+	if err := Create(t.Context(), w.eng, want{}.spec(), CreateOptions{Start: true}, nil); err == nil {
 		t.Error("it was made")
 	}
 	if d := cmp.Diff([]string{defaultContainer + "-state"}, w.fake.Volumes()); d != "" {
@@ -81,7 +83,7 @@ func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 	if _, found, err := Open(t.Context(), w.eng, "default", OpenOptions{}); found || err != nil {
 		t.Error(found, err)
 	}
-	w.mustEnsure(t, Spec{Options: Options{"memory": "1g"}, Certs: Certs{"r": {"ca.crt": []byte("CA")}}})
+	w.mustEnsure(t, want{Options: Options{"memory": "1g"}, Certs: buildkitd.Certs{"r": {"ca.crt": []byte("CA")}}})
 	id := w.only(t).ID
 	for state, after := range map[container.ContainerState]container.ContainerState{
 		container.StateExited: container.StateExited, container.StateCreated: container.StateExited, container.StateRunning: container.StateRunning,
@@ -94,7 +96,7 @@ func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 		if c := w.only(t); c.ID != id || c.Status != container.StateRunning {
 			t.Errorf("open from %s: it is %s", state, c.Status)
 		}
-		if d, err := o.Disk(t.Context()); err != nil || d != (Disk{1000 << 10, 400 << 10}) {
+		if d, err := o.Disk(t.Context()); err != nil || d != (builder.Disk{Total: 1000 << 10, Free: 400 << 10}) {
 			t.Errorf("the disk is %+v, %v", d, err)
 		}
 		if err := o.Close(t.Context()); err != nil {
@@ -109,7 +111,7 @@ func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 func TestABuilderThatSomebodyHasBegunToUseIsNotStoppedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	w.fake.Set(w.only(t).ID, func(c *enginetest.Container) { c.Status = container.StateExited })
 	o, _, err := Open(t.Context(), w.eng, "default", OpenOptions{})
 	if err != nil {
@@ -121,36 +123,9 @@ func TestABuilderThatSomebodyHasBegunToUseIsNotStoppedAgain(t *testing.T) {
 	}
 }
 
-func TestParseFlags(t *testing.T) {
-	got, err := ParseFlags(`--debug --oci-worker-labels 'a=b c'`)
-	if d := cmp.Diff([]string{"--debug", "--oci-worker-labels", "a=b c"}, got); d != "" || err != nil {
-		t.Error(d, err)
-	}
-	for _, bad := range []string{"--config /x", "--root=/x", "--addr tcp://:1", "debug", `--x "`} {
-		if _, err := ParseFlags(bad); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
-	}
-}
-
-func TestEntitlementsOfTheUsersDoNotTakeTheHostsNetworkAway(t *testing.T) {
-	host := flagEntitlement + "=network.host"
-	for _, tt := range []struct{ flags, want []string }{
-		{nil, nil},
-		{[]string{"--debug"}, []string{"--debug"}},
-		{[]string{flagEntitlement + "=security.insecure"}, []string{flagEntitlement + "=security.insecure", host}},
-		{[]string{flagEntitlement, "security.insecure"}, []string{flagEntitlement, "security.insecure", host}},
-		{[]string{flagEntitlement, "security.insecure", flagEntitlement, "network.host"}, []string{flagEntitlement, "security.insecure", flagEntitlement, "network.host"}},
-	} {
-		if d := cmp.Diff(tt.want, daemonFlags(tt.flags)); d != "" {
-			t.Errorf("%q: %s", tt.flags, d)
-		}
-	}
-}
-
 func TestParseDF(t *testing.T) {
 	got, err := parseDF("Filesystem           1024-blocks    Used Available Capacity Mounted on\n/dev/vda 263174212 30112000 65872000  32% /var/lib/buildkit\n")
-	if want := (Disk{263174212 << 10, 65872000 << 10}); got != want || err != nil {
+	if want := (builder.Disk{Total: 263174212 << 10, Free: 65872000 << 10}); got != want || err != nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, bad := range []string{"", "df: no such file", "a\nb c", "h\nfs x 1 y 1% /"} {
@@ -160,20 +135,10 @@ func TestParseDF(t *testing.T) {
 	}
 }
 
-func TestWhenADiskIsNearlyFull(t *testing.T) {
-	for d, want := range map[Disk]bool{
-		{}: false, {250e9, 60e9}: false, {250e9, 20e9}: false, {250e9, 9e9}: true, {4e12, 50e9}: false, {20e9, 3e9}: false, {20e9, 1e9}: true, {20e9, 0}: true,
-	} {
-		if d.NearlyFull() != want {
-			t.Errorf("%+v: %t", d, !want)
-		}
-	}
-}
-
 func TestABridgeOfABuilderThatDoesNotRunIsRemovedFromItsHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{Network: "host"})
+	w.mustEnsure(t, want{Network: "host"})
 	if _, err := Stop(t.Context(), w.eng, "default"); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -106,7 +107,7 @@ func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectRe
 	if err != nil {
 		return
 	}
-	remove := []string{"ip", "link", "delete", bridgeFor(info.ID, name, s).name}
+	remove := []string{"ip", "link", "delete", buildkitd.BridgeFor(info.ID, name+string(s)).Name}
 	if have.running() {
 		_, _ = eng.Exec(ctx, c.ID, remove, nil)
 		return

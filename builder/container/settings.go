@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 )
 
 // settingsSchema grows when this program begins to compose a builder in a way
@@ -141,7 +143,7 @@ func proxyChanges(have, want map[string]string) []string {
 		if have[k] == want[k] || k != strings.ToUpper(k) {
 			continue
 		}
-		if h, w := MaskProxy(have[k]), MaskProxy(want[k]); h != w {
+		if h, w := buildkitd.MaskProxy(have[k]), buildkitd.MaskProxy(want[k]); h != w {
 			out = append(out, change(k, h, w))
 		} else {
 			out = append(out, "the password of "+k+" has changed")

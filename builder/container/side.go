@@ -6,6 +6,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -51,7 +52,7 @@ func sideOf(builder, container string) (s side, ok bool) {
 
 // ownContainer finds a side of a builder and refuses a container that is not ours.
 func ownContainer(ctx context.Context, eng *engine.Engine, name string, s side) (c container.InspectResponse, found bool, err error) {
-	if err := CheckName(name); err != nil {
+	if err := builder.CheckName(name); err != nil {
 		return c, false, err
 	}
 	c, found, err = eng.InspectContainer(ctx, s.container(name))
@@ -70,10 +71,10 @@ func (s Spec) asksForHost() (words string, asks bool) {
 	if network, ok := s.Options[optNetwork]; ok {
 		return "--driver-opt network=host", network == hostNetwork
 	}
-	if s.Network == hostNetwork {
-		return s.NetworkFor, true
+	if s.Host.Asked {
+		return s.Host.For, true
 	}
-	if mirrors := s.Config.loopbackMirrors(); len(mirrors) > 0 {
+	if mirrors := s.Daemon.Config.LoopbackMirrors(); len(mirrors) > 0 {
 		return fmt.Sprintf("the mirror %s in BuildKit's configuration", mirrors[0]), true
 	}
 	return "", false

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
@@ -17,10 +18,10 @@ const hostContainer = defaultContainer + "-host"
 func TestBuildsWithAndWithoutTheHostsNetworkHaveContainersOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	cfg := UserConfig{TOML: []byte("debug = true\n"), Files: map[string][]byte{userDir + "/certs/r/ca.pem": []byte("CA")}}
-	w.mustEnsure(t, Spec{Options: Options{"memory": "1g"}, Config: cfg})
+	cfg := buildkitd.UserConfig{TOML: []byte("debug = true\n"), Files: map[string][]byte{buildkitd.UserDir + "/certs/r/ca.pem": []byte("CA")}}
+	w.mustEnsure(t, want{Options: Options{"memory": "1g"}, Config: cfg})
 	w.builds.Store(1) // neither waits for the other
-	n := w.mustEnsure(t, Spec{Network: "host"})
+	n := w.mustEnsure(t, want{Network: "host"})
 	c := w.fake.Named(hostContainer)
 	if c == nil || c.HostConfig.NetworkMode != "host" || n.Container != hostContainer || n.Network != "host" || n.HostChosen || len(n.Warnings) > 0 {
 		t.Fatalf("%+v", n)
@@ -29,14 +30,14 @@ func TestBuildsWithAndWithoutTheHostsNetworkHaveContainersOfTheirOwn(t *testing.
 		t.Errorf("memory %d, volume %q", c.HostConfig.Memory, c.HostConfig.Mounts[0].Source)
 	}
 	toml := string(c.File("/etc/buildkit/buildkitd.toml"))
-	if !strings.Contains(toml, "debug = true") || !strings.Contains(toml, "networkMode = 'bridge'") || string(c.File(userDir+"/certs/r/ca.pem")) != "CA" {
+	if !strings.Contains(toml, "debug = true") || !strings.Contains(toml, "networkMode = 'bridge'") || string(c.File(buildkitd.UserDir+"/certs/r/ca.pem")) != "CA" {
 		t.Errorf("the configuration is\n%s", toml)
 	}
-	plain := w.mustEnsure(t, Spec{})
+	plain := w.mustEnsure(t, want{})
 	if plain.Container != defaultContainer || plain.Network != "" {
 		t.Errorf("a build that does not ask has %+v", plain)
 	}
-	again := w.mustEnsure(t, Spec{Options: Options{"network": "host"}})
+	again := w.mustEnsure(t, want{Options: Options{"network": "host"}})
 	if again.Container != hostContainer || !again.HostChosen || w.fake.Named(hostContainer).ID != c.ID {
 		t.Errorf("a build that says so has %+v", again)
 	}
@@ -45,20 +46,20 @@ func TestBuildsWithAndWithoutTheHostsNetworkHaveContainersOfTheirOwn(t *testing.
 func TestTheBuilderOfAnOlderVersionOnTheHostsNetworkIsFoundUntilABuildWantsItWithout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	w.fake.Set(defaultContainer, func(c *enginetest.Container) {
 		c.HostConfig.NetworkMode = "host"
 		c.Config.Labels[labelSettings] = strings.Replace(c.Config.Labels[labelSettings], `"schema":1`, `"schema":1,"network":"host"`, 1)
 	})
 	old := w.only(t)
-	if n := w.mustEnsure(t, Spec{Network: "host"}); n.Container != defaultContainer || n.HostChosen || w.only(t).ID != old.ID {
+	if n := w.mustEnsure(t, want{Network: "host"}); n.Container != defaultContainer || n.HostChosen || w.only(t).ID != old.ID {
 		t.Errorf("a build that asks has %+v", n)
 	}
-	n := w.mustEnsure(t, Spec{})
+	n := w.mustEnsure(t, want{})
 	if c := w.only(t); n.Network != "" || c.ID == old.ID || c.HostConfig.Mounts[0].Source != old.HostConfig.Mounts[0].Source {
 		t.Errorf("a build that does not ask has %+v", n)
 	}
-	if n := w.mustEnsure(t, Spec{Network: "host"}); n.Container != hostContainer {
+	if n := w.mustEnsure(t, want{Network: "host"}); n.Container != hostContainer {
 		t.Errorf("a build that asks then has %+v", n)
 	}
 }
@@ -66,20 +67,20 @@ func TestTheBuilderOfAnOlderVersionOnTheHostsNetworkIsFoundUntilABuildWantsItWit
 func TestANetworkThatIsGivenToCreateIsThatOfAllBuilds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if err := Create(t.Context(), w.eng, Spec{Options: Options{"network": "host"}}, CreateOptions{}, nil); err != nil {
+	if err := Create(t.Context(), w.eng, want{Options: Options{"network": "host"}}.spec(), CreateOptions{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	for name, spec := range map[string]Spec{
+	for name, spec := range map[string]want{
 		"nothing asks": {}, "a tag asks": {Network: "host"}, "what may not ask needs it": {Unasked: errors.New("no")},
 	} {
 		if n := w.mustEnsure(t, spec); n.Network != "host" || !n.HostChosen || n.Container != w.only(t).Name {
 			t.Errorf("%s: %+v", name, n)
 		}
 	}
-	if err := Create(t.Context(), w.eng, Spec{Options: Options{"network": "bridge"}, BusyWait: -1}, CreateOptions{Change: true}, nil); err != nil {
+	if err := Create(t.Context(), w.eng, want{Options: Options{"network": "bridge"}, BusyWait: -1}.spec(), CreateOptions{Change: true}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if n := w.mustEnsure(t, Spec{}); n.Network != "bridge" || n.HostChosen {
+	if n := w.mustEnsure(t, want{}); n.Network != "bridge" || n.HostChosen {
 		t.Errorf("changed: %+v", n)
 	}
 }
@@ -88,20 +89,20 @@ func TestWhatMayNotAskForTheHostsNetworkIsRefusedBeforeAnythingIsMade(t *testing
 	t.Parallel()
 	w := newWorld(t)
 	no := errors.New("Dockerfile:1: no")
-	if _, err := w.ensure(t, Spec{Unasked: no}); !errors.Is(err, no) || err.Error() != no.Error() {
+	if _, err := w.ensure(t, want{Unasked: no}); !errors.Is(err, no) || err.Error() != no.Error() {
 		t.Errorf("got %v", err)
 	}
 	if n := len(w.fake.Containers()); n != 0 {
 		t.Errorf("%d containers were made", n)
 	}
-	w.mustEnsure(t, Spec{Network: "host"})
-	w.mustEnsure(t, Spec{})
-	if _, err := w.ensure(t, Spec{Unasked: no}); !errors.Is(err, no) {
+	w.mustEnsure(t, want{Network: "host"})
+	w.mustEnsure(t, want{})
+	if _, err := w.ensure(t, want{Unasked: no}); !errors.Is(err, no) {
 		t.Errorf("beside a container on the host's network: %v", err)
 	}
-	w.mustEnsure(t, Spec{Unasked: no, Options: Options{"network": "mine"}})
-	mirror := UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"localhost:5000\"]\n")}
-	if n := w.mustEnsure(t, Spec{Unasked: no, Config: mirror}); n.Network != "host" {
+	w.mustEnsure(t, want{Unasked: no, Options: Options{"network": "mine"}})
+	mirror := buildkitd.UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"localhost:5000\"]\n")}
+	if n := w.mustEnsure(t, want{Unasked: no, Config: mirror}); n.Network != "host" {
 		t.Errorf("with a mirror that asks it is on %q", n.Network)
 	}
 }
@@ -109,8 +110,8 @@ func TestWhatMayNotAskForTheHostsNetworkIsRefusedBeforeAnythingIsMade(t *testing
 func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mustEnsure(t, Spec{})
-	w.mustEnsure(t, Spec{Network: "host"})
+	w.mustEnsure(t, want{})
+	w.mustEnsure(t, want{Network: "host"})
 	if found, err := Stop(t.Context(), w.eng, "default"); !found || err != nil {
 		t.Error(found, err)
 	}
@@ -119,7 +120,7 @@ func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
 			t.Errorf("%s is %s", c.Name, c.Status)
 		}
 	}
-	if err := Create(t.Context(), w.eng, Spec{Flags: []string{"--debug"}}, CreateOptions{Change: true}, nil); err != nil {
+	if err := Create(t.Context(), w.eng, want{Flags: []string{"--debug"}}.spec(), CreateOptions{Change: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	all, err := Inspect(t.Context(), w.eng, "default")
@@ -132,26 +133,26 @@ func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
 	if n, v := len(w.fake.Containers()), w.fake.Volumes(); n != 0 || len(v) != 0 {
 		t.Errorf("%d containers and the volumes %q are left", n, v)
 	}
-	w.mustEnsure(t, Spec{Network: "host"})
+	w.mustEnsure(t, want{Network: "host"})
 	if found, err := Exists(t.Context(), w.eng, "default"); !found || err != nil {
 		t.Error(found, err)
 	}
-	if err := Create(t.Context(), w.eng, Spec{}, CreateOptions{}, nil); !errors.Is(err, ErrExists) {
+	if err := Create(t.Context(), w.eng, want{}.spec(), CreateOptions{}, nil); !errors.Is(err, ErrExists) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestItIsSaidWhatAsksForTheHostsNetwork(t *testing.T) {
 	t.Parallel()
-	mirror := UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"localhost:5000/hub\"]\n")}
+	mirror := buildkitd.UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"localhost:5000/hub\"]\n")}
 	for name, c := range map[string]struct {
-		spec Spec
+		spec want
 		want string
 	}{
-		"a tag":    {Spec{Network: "host", NetworkFor: "-t localhost:5000/app"}, "creating, on the host's network: -t localhost:5000/app asks for it"},
-		"the flag": {Spec{Options: Options{"network": "host"}}, "creating, on the host's network: --driver-opt network=host asks for it"},
-		"a mirror": {Spec{Config: mirror}, "creating, on the host's network: the mirror localhost:5000/hub in BuildKit's configuration asks for it"},
-		"nothing":  {Spec{}, "creating"},
+		"a tag":    {want{Network: "host", NetworkFor: "-t localhost:5000/app"}, "creating, on the host's network: -t localhost:5000/app asks for it"},
+		"the flag": {want{Options: Options{"network": "host"}}, "creating, on the host's network: --driver-opt network=host asks for it"},
+		"a mirror": {want{Config: mirror}, "creating, on the host's network: the mirror localhost:5000/hub in BuildKit's configuration asks for it"},
+		"nothing":  {want{}, "creating"},
 	} {
 		w := newWorld(t)
 		said := w.said(t, c.spec)
@@ -165,7 +166,7 @@ func TestAMirrorOnLoopbackIsForThoseWhoReachIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.fake.Info = system.Info{ID: "E", OSType: "linux", RegistryConfig: registryConfig("http://localhost:5000/", "https://mirror.example/")}
-	said := strings.Join(w.said(t, Spec{}), "\n")
+	said := strings.Join(w.said(t, want{}), "\n")
 	toml := string(w.only(t).File("/etc/buildkit/buildkitd.toml"))
 	if !strings.Contains(said, "the engine's mirror http://localhost:5000/ is not used") || strings.Contains(said, "mirror.example") {
 		t.Errorf("it is said\n%s", said)
@@ -173,10 +174,10 @@ func TestAMirrorOnLoopbackIsForThoseWhoReachIt(t *testing.T) {
 	if strings.Contains(toml, "localhost:5000") || !strings.Contains(toml, "mirror.example") {
 		t.Errorf("the configuration is\n%s", toml)
 	}
-	if said := w.said(t, Spec{}); len(said) > 0 {
+	if said := w.said(t, want{}); len(said) > 0 {
 		t.Errorf("the next build says %q", said)
 	}
-	w.mustEnsure(t, Spec{Network: "host"})
+	w.mustEnsure(t, want{Network: "host"})
 	if toml := string(w.fake.Named(hostContainer).File("/etc/buildkit/buildkitd.toml")); !strings.Contains(toml, "localhost:5000") {
 		t.Errorf("the configuration on the host's network is\n%s", toml)
 	}
@@ -184,20 +185,20 @@ func TestAMirrorOnLoopbackIsForThoseWhoReachIt(t *testing.T) {
 
 func TestAConfigurationWithAMirrorOnLoopbackIsForTheSideThatReachesIt(t *testing.T) {
 	t.Parallel()
-	mirror := UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"http://127.0.0.1:5000\"]\n")}
+	mirror := buildkitd.UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"http://127.0.0.1:5000\"]\n")}
 	w := newWorld(t)
-	if n := w.mustEnsure(t, Spec{Config: mirror}); n.Container != hostContainer || n.HostChosen {
+	if n := w.mustEnsure(t, want{Config: mirror}); n.Container != hostContainer || n.HostChosen {
 		t.Errorf("%+v", n)
 	}
-	w.mustEnsure(t, Spec{})
+	w.mustEnsure(t, want{})
 	if toml := string(w.fake.Named(defaultContainer).File("/etc/buildkit/buildkitd.toml")); strings.Contains(toml, "127.0.0.1") {
 		t.Errorf("the configuration of the other is\n%s", toml)
 	}
 	w = newWorld(t)
-	if err := Create(t.Context(), w.eng, Spec{Config: mirror}, CreateOptions{}, nil); err != nil {
+	if err := Create(t.Context(), w.eng, want{Config: mirror}.spec(), CreateOptions{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if n := w.mustEnsure(t, Spec{}); n.Container != defaultContainer || n.Network != "host" || n.HostChosen {
+	if n := w.mustEnsure(t, want{}); n.Container != defaultContainer || n.Network != "host" || n.HostChosen {
 		t.Errorf("of create: %+v", n)
 	}
 }
@@ -207,11 +208,11 @@ func TestWhereTheBridgeCannotBeSetUpBuildKitStartsWithout(t *testing.T) {
 	w := newWorld(t)
 	w.fake.Logged = "buildkitd: CNI setup error: plugin type=\"buildkit-cni-bridge\" failed (add): exec: \"iptables\": not found"
 	w.crashesWithBridge = true
-	said := strings.Join(w.said(t, Spec{Network: "host"}), "\n")
+	said := strings.Join(w.said(t, want{Network: "host"}), "\n")
 	if !strings.Contains(said, "starting without BuildKit's bridge network, which cannot be set up on its host: CNI setup error") {
 		t.Errorf("it is said\n%s", said)
 	}
-	n := w.mustEnsure(t, Spec{Network: "host"})
+	n := w.mustEnsure(t, want{Network: "host"})
 	if len(n.Warnings) != 1 || !strings.Contains(n.Warnings[0], "RUN steps see the host's network") || strings.Contains(n.Warnings[0], "image") {
 		t.Errorf("the warnings are %q", n.Warnings)
 	}
@@ -219,8 +220,8 @@ func TestWhereTheBridgeCannotBeSetUpBuildKitStartsWithout(t *testing.T) {
 		t.Errorf("the configuration is\n%s", toml)
 	}
 	w.crashesWithBridge = false
-	w.mustEnsure(t, Spec{Network: "host", Options: Options{"memory": "1g"}})
-	if n := w.mustEnsure(t, Spec{Network: "host"}); len(n.Warnings) > 0 {
+	w.mustEnsure(t, want{Network: "host", Options: Options{"memory": "1g"}})
+	if n := w.mustEnsure(t, want{Network: "host"}); len(n.Warnings) > 0 {
 		t.Errorf("a later container, which could have it, has the warnings %q", n.Warnings)
 	}
 }
@@ -230,8 +231,8 @@ func TestTheNameServersOfSystemdResolvedAreThereForRUN(t *testing.T) {
 	for _, folders := range [][]string{nil, {resolvedDir}} {
 		w := newWorld(t)
 		w.fake.Folders = folders
-		w.mustEnsure(t, Spec{Network: "host"})
-		w.mustEnsure(t, Spec{})
+		w.mustEnsure(t, want{Network: "host"})
+		w.mustEnsure(t, want{})
 		mounted := func(name string) (found []string) {
 			for _, m := range w.fake.Named(name).HostConfig.Mounts[1:] {
 				found = append(found, m.Source+":"+m.Target)
@@ -257,14 +258,14 @@ func TestABuilderStartsThoughSystemdResolvedHasGone(t *testing.T) {
 		"the engine says so at the start": func(w *world) { w.fake.LateMounts = true },
 		"it was there at first": func(w *world) {
 			w.fake.Folders = []string{resolvedDir}
-			w.mustEnsure(t, Spec{Network: "host"})
+			w.mustEnsure(t, want{Network: "host"})
 			w.fake.Set(w.fake.Named(hostContainer).ID, func(c *enginetest.Container) { c.Status = container.StateExited })
 			w.fake.Folders = nil
 		},
 	} {
 		w := newWorld(t)
 		change(w)
-		w.mustEnsure(t, Spec{Network: "host"})
+		w.mustEnsure(t, want{Network: "host"})
 		if c := w.fake.Named(hostContainer); c.Status != container.StateRunning || len(c.HostConfig.Mounts) != 1 {
 			t.Errorf("%s: it is %s, with %v", name, c.Status, c.HostConfig.Mounts)
 		}

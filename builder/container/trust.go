@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client/pkg/stringid"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
@@ -72,7 +73,7 @@ func (k *keeper) orTrust(err error, old observed) error {
 
 // mayRun says whether a container's image may run with privileges.
 func mayRun(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string, trusted []digest.Digest) bool {
-	return Spec{Trusted: trusted}.images(eng).Check(ctx, c.Image, wantedImage(convert(c, name))) == nil
+	return Spec{Spec: builder.Spec{Trusted: trusted}}.images(eng).Check(ctx, c.Image, wantedImage(convert(c, name))) == nil
 }
 
 // Image is what a builder's container was made from.

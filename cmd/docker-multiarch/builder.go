@@ -11,7 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
@@ -64,7 +65,7 @@ func builderNames(ctx context.Context, w *world) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := builder.List(ctx, eng)
+	list, err := container.List(ctx, eng)
 	if err != nil {
 		return nil, err
 	}

@@ -11,12 +11,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // driverName is the only way in which builders run so far.
-const driverName = "docker-container"
+const driverName = container.DriverName
 
 // createOptions are the user's words.
 type createOptions struct {
@@ -96,8 +98,8 @@ func runCreate(ctx context.Context, w *world, o createOptions, args []string) er
 	if err != nil {
 		return err
 	}
-	err = builder.Create(ctx, eng, spec, builder.CreateOptions{Change: o.node != "", Start: o.bootstrap}, w.say)
-	if errors.Is(err, builder.ErrExists) {
+	err = container.Create(ctx, eng, spec, container.CreateOptions{Change: o.node != "", Start: o.bootstrap}, w.say)
+	if errors.Is(err, container.ErrExists) {
 		return &hinted{err: err, hint: fmt.Sprintf("docker multiarch builder create --name %s --node %s0 … changes it;\n"+
 			"      docker multiarch builder rm %s removes it", o.name, o.name, o.name)}
 	}
@@ -161,17 +163,17 @@ func checkEndpoint(w *world, args []string) error {
 }
 
 // createSpec is what the flags and the Docker config ask of the builder.
-func createSpec(w *world, o createOptions) (builder.Spec, error) {
+func createSpec(w *world, o createOptions) (container.Spec, error) {
 	trusted, err := w.trusted(o.trust)
 	if err != nil {
-		return builder.Spec{}, err
+		return container.Spec{}, err
 	}
 	words := builderOptions{name: o.name, config: o.config, driverOpts: o.driverOpts, trusted: trusted}
 	spec, err := w.spec(connectOptions{builder: words, note: w.say})
 	if err != nil {
 		return spec, err
 	}
-	if spec.Flags, err = builder.ParseFlags(o.flags); err != nil {
+	if spec.Daemon.Flags, err = buildkitd.ParseFlags(o.flags); err != nil {
 		return spec, &usage{err: fmt.Errorf("--buildkitd-flags: %w", err)}
 	}
 	var notes []string

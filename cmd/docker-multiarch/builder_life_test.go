@@ -5,10 +5,11 @@ import (
 	"io"
 	"testing"
 
-	"github.com/moby/moby/api/types/container"
+	mobycontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/system"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
@@ -17,7 +18,7 @@ import (
 func (s *stage) withBuilders() *enginetest.Engine {
 	s.t.Helper()
 	fake := &enginetest.Engine{
-		Info: system.Info{ID: "E", OSType: "linux", NCPU: 4}, Images: map[string]string{builder.DefaultImage: "sha256:stable"},
+		Info: system.Info{ID: "E", OSType: "linux", NCPU: 4}, Images: map[string]string{container.DefaultImage: "sha256:stable"},
 		Origins: map[string][]string{"sha256:stable": {"docker.io/moby/buildkit"}},
 		Process: func(_ *enginetest.Container, _ []string, _ io.Reader, stdout, _ io.Writer) int {
 			fmt.Fprintln(stdout, "buildkitd github.com/moby/buildkit v0.33.1 abc")
@@ -26,9 +27,11 @@ func (s *stage) withBuilders() *enginetest.Engine {
 	}
 	eng := engine.New(fake.Start(s.t))
 	s.w.engine = func() *engine.Engine { return eng }
-	s.w.spec = func(opt connectOptions) (builder.Spec, error) {
-		options, err := builder.ParseOptions(opt.builder.driverOpts...)
-		return builder.Spec{Name: opt.builder.name, Options: options, Trusted: opt.builder.trusted}, err
+	s.w.spec = func(opt connectOptions) (container.Spec, error) {
+		options, err := container.ParseOptions(opt.builder.driverOpts...)
+		return container.Spec{
+			Endpoint: builder.Endpoint{Builder: opt.builder.name, Options: options}, Spec: builder.Spec{Trusted: opt.builder.trusted},
+		}, err
 	}
 	return fake
 }
@@ -50,7 +53,7 @@ func TestABuilderIsMadeUsedListedAndRemoved(t *testing.T) {
 	if got := s.must(create...); got != "b\n" {
 		t.Errorf("create prints %q", got)
 	}
-	if c := fake.Named("docker-multiarch-b-0"); c == nil || c.Status != container.StateCreated || c.HostConfig.Memory != 1<<30 {
+	if c := fake.Named("docker-multiarch-b-0"); c == nil || c.Status != mobycontainer.StateCreated || c.HostConfig.Memory != 1<<30 {
 		t.Errorf("the container is %+v", c)
 	}
 	contains(t, s.must("builder", "ls"), "b*", "stopped", "linux/arm64*")

@@ -8,7 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -62,7 +63,7 @@ func runLs(ctx context.Context, w *world, o lsOptions) error {
 	if err != nil {
 		return err
 	}
-	list, err := builder.List(ctx, eng)
+	list, err := container.List(ctx, eng)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func askPlatforms(ctx context.Context, eng *engine.Engine, list []builder.Status
 		}
 		wg.Go(func() {
 			node := nodes[i]
-			ps, err := builder.Platforms(ctx, eng, b)
+			ps, err := container.Platforms(ctx, eng, b)
 			if err != nil {
 				node.Err = err.Error()
 				return

@@ -9,7 +9,7 @@ import (
 	"github.com/docker/cli/cli/command/formatter"
 	bkclient "github.com/moby/buildkit/client"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -25,7 +25,7 @@ func newBuilderStopCommand(w *world) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return eachBuilder(ctx, w, names, builder.Stop)
+				return eachBuilder(ctx, w, names, container.Stop)
 			})
 		},
 		ValidArgsFunction:     completeBuilders(w),
@@ -106,7 +106,7 @@ func inactive(ctx context.Context, w *world, timeout time.Duration) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	list, err := builder.List(ctx, eng)
+	list, err := container.List(ctx, eng)
 	var names []string
 	for _, b := range rowsOf(list, "", "") {
 		if c := (&builderContext{builderRow: b}); c.Status() != "running" {
@@ -120,7 +120,7 @@ func inactive(ctx context.Context, w *world, timeout time.Duration) ([]string, e
 func removeBuilder(ctx context.Context, w *world, eng *engine.Engine, name string, o removal) (found bool, err error) {
 	sctx, cancel := bounded(ctx, o.timeout)
 	freed := int64(0)
-	if all, err := builder.Inspect(sctx, eng, name); err == nil && !o.keepState {
+	if all, err := container.Inspect(sctx, eng, name); err == nil && !o.keepState {
 		for _, d := range all {
 			if d.Usage != nil {
 				freed += d.Usage.Total
@@ -128,7 +128,7 @@ func removeBuilder(ctx context.Context, w *world, eng *engine.Engine, name strin
 		}
 	}
 	cancel()
-	found, err = builder.Remove(ctx, eng, name, o.keepState, o.trusted)
+	found, err = container.Remove(ctx, eng, name, o.keepState, o.trusted)
 	if err == nil && found {
 		if freed > 0 {
 			w.say(fmt.Sprintf("builder %q: its cache of %s is gone", name, units.HumanSize(float64(freed))))

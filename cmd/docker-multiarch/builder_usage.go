@@ -19,7 +19,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -242,7 +243,7 @@ func withBuilder(ctx context.Context, w *world, b opening, work func(context.Con
 	}
 	some := false
 	for _, onHost := range []bool{false, true} {
-		found, err := withNode(ctx, eng, b.name, builder.OpenOptions{OnHost: onHost, Wait: b.timeout, Trusted: b.trusted, Report: w.say}, work)
+		found, err := withNode(ctx, eng, b.name, container.OpenOptions{OnHost: onHost, Wait: b.timeout, Trusted: b.trusted, Report: w.say}, work)
 		if err != nil {
 			return err
 		}
@@ -255,14 +256,14 @@ func withBuilder(ctx context.Context, w *world, b opening, work func(context.Con
 }
 
 func withNode(
-	ctx context.Context, eng *engine.Engine, name string, opt builder.OpenOptions, work func(context.Context, *bkclient.Client) error,
+	ctx context.Context, eng *engine.Engine, name string, opt container.OpenOptions, work func(context.Context, *bkclient.Client) error,
 ) (found bool, err error) {
-	o, found, err := builder.Open(ctx, eng, name, opt)
+	o, found, err := container.Open(ctx, eng, name, opt)
 	if err != nil || !found {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, o.Close(ctx)) }()
-	c, err := o.Client(ctx)
+	c, err := o.Client()
 	if err != nil {
 		return true, err
 	}

@@ -5,7 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 )
 
 func newBuilderUseCommand(w *world) *cobra.Command {
@@ -41,7 +42,7 @@ func useBuilder(ctx context.Context, w *world, name string, global bool) error {
 	if err != nil {
 		return err
 	}
-	found, err := builder.Exists(ctx, eng, name)
+	found, err := container.Exists(ctx, eng, name)
 	if err != nil {
 		return err
 	}

@@ -61,14 +61,14 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]solve.Answe
 		return nil, err
 	}
 	defer conn.close()
-	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, conn.gateway); err != nil {
+	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, conn.node.Gateway); err != nil {
 		return nil, err
 	}
 	env := conn.env
 	env.Progress = progress
 	answers, err := solve.Ask(ctx, j.request, env, j.call.question)
 	if brokenConnection(err) && ctx.Err() == nil {
-		err = conn.lost(ctx)
+		err = lost(ctx, conn.node)
 	}
 	return answers, localBaseHint(ctx, w, err)
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -106,7 +106,7 @@ func completePlatforms(_ *cobra.Command, _ []string, typed string) ([]string, co
 
 func completeDriverOptions(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var values []string
-	for _, name := range builder.OptionNames() {
+	for _, name := range container.OptionNames() {
 		values = append(values, strings.TrimSuffix(name, "<name>")+map[bool]string{true: "", false: "="}[strings.HasSuffix(name, "<name>")])
 	}
 	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 

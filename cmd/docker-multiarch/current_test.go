@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // using is the builder that a command without --builder uses.

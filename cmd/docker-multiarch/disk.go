@@ -5,33 +5,30 @@ import (
 	"fmt"
 	"time"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // diskLookAfter is when a build is long enough to be worth a command in the builder's container: it takes the time of half a build
 // that has nothing to do.
 const diskLookAfter = 2 * time.Second
 
-// disked is a node whose disk can be looked at.
-type disked interface {
-	Disk(context.Context) (builder.Disk, error)
-	Near() bool // for nothing but a system call
-}
-
 // watchDisk looks after the disk that holds a builder's cache while a build runs. The function that it returns ends that, waits for
 // nothing, and says what the user should know, or "". Where looking is cheap it looks then; else a build that is long has looked
 // meanwhile.
-func watchDisk(ctx context.Context, name string, node disked, after time.Duration) (end func() string) {
-	if node.Near() {
+func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after time.Duration) (end func() string) {
+	if disk == nil {
+		return func() string { return "" }
+	}
+	if disk.Near() {
 		return func() string {
-			d, _ := node.Disk(ctx) // what is not known is not full
+			d, _ := disk.Disk(ctx) // what is not known is not full
 			return diskWarning(name, d)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	seen := make(chan builder.Disk, 1)
 	timer := time.AfterFunc(after, func() {
-		if d, err := node.Disk(ctx); err == nil {
+		if d, err := disk.Disk(ctx); err == nil {
 			seen <- d
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
 // fakeDisk is a node's disk.

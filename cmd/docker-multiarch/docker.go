@@ -17,7 +17,9 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/grpchijack"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -40,7 +42,7 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
 	w.engine = sync.OnceValue(func() *engine.Engine { return engine.New(cli.Client()) }) // one, so that it is asked for its facts once
 	w.config = cli.ConfigFile
-	w.spec = func(opt connectOptions) (builder.Spec, error) { return builderSpec(cli, w.logins(), opt) }
+	w.spec = func(opt connectOptions) (container.Spec, error) { return builderSpec(cli, w.logins(), opt) }
 	w.endpoint = func() (string, string) { return cli.CurrentContext(), cli.DockerEndpoint().Host }
 	w.cacheDir = func() string {
 		dir, _ := os.UserCacheDir() // an error is of a user without a home, who has no such place
@@ -61,8 +63,9 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 		}
 		return newRegistry(w.logins(), info, note), err
 	}
-	w.connect = func(ctx context.Context, opt connectOptions) (*connection, error) {
-		return connectBuilder(ctx, cli, w.engine(), w.logins(), opt)
+	w.connect = w.connectBuilder
+	w.drivers = map[string]builder.Driver{
+		container.DriverName: container.Driver{Engine: func(string) (*engine.Engine, error) { return w.engine(), nil }},
 	}
 	return w
 }
@@ -83,60 +86,47 @@ func newRegistry(logins *logins, info engine.Info, note func(string)) *manifest.
 }
 
 // connectBuilder makes the builder that a build needs ready and connects to it.
-func connectBuilder(ctx context.Context, cli *command.DockerCli, eng *engine.Engine, logins *logins, opt connectOptions) (*connection, error) {
-	spec, err := builderSpec(cli, logins, opt)
+func (w *world) connectBuilder(ctx context.Context, opt connectOptions) (*connection, error) {
+	spec, err := w.spec(opt)
 	if err != nil {
 		return nil, err
 	}
-	images := trust.Images{Engine: eng, Trusted: opt.builder.trusted, Auth: spec.Auth}
-	ahead := aheadProbe{eng: eng, platforms: opt.probe}
-	spec.Chosen = func(container string) { ahead.start(ctx, container) }
-	spec.May = opt.may
-	node, err := builder.Ensure(ctx, eng, spec, opt.note)
+	spec.May, spec.Probe = opt.may, opt.probe
+	nodes, err := builder.Open(ctx, w.drivers, []builder.Endpoint{spec.Endpoint}, spec.Spec, opt.note)
 	if err != nil {
 		return nil, err
 	}
+	node := nodes[0]
 	for _, warning := range node.Warnings {
 		opt.note("warning: " + warning)
 	}
-	client, err := node.Client(ctx)
-	if err != nil {
-		return nil, err
-	}
-	solver := solver{client}
-	env := solve.Env{
-		Auth:   logins.forBuilder(opt.note),
-		Client: clientName(),
-		Node: solve.Node{
-			Node:   plan.Node{Name: node.Builder, Platforms: node.Platforms, CPUs: node.NCPU},
-			Solver: solver, Blobs: builder.NewBlobs(client),
-			OnHost: node.Network == "host", HostChosen: node.HostChosen,
-			Probe: func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
-				if status, ok := ahead.take(ps); ok {
-					return status, nil
-				}
-				return emulation.Probe(ctx, node, ps...)
-			},
-		},
-	}
-	env.Node.Install = func(ctx context.Context, ps []platform.Platform) error {
-		return installEmulators(ctx, images, emulation.InstallOptions{
-			Shell: node, Platforms: ps, HelperImage: helperImage(ctx, images, node), Report: opt.note, Kernel: opt.containers,
-		})
-	}
-	diskSeen := watchDisk(ctx, node.Builder, node, diskLookAfter)
+	end := watchDisk(ctx, node.Endpoint.Name(), node.Disk, diskLookAfter)
 	return &connection{
-		env:   env,
-		image: node.Image,
+		env:  solve.Env{Auth: w.logins().forBuilder(opt.note), Client: clientName(), Node: solveNode(node, opt)},
+		node: node,
 		close: func() {
-			if warning := diskSeen(); warning != "" {
+			if warning := end(); warning != "" {
 				opt.note(warning)
 			}
 			_ = node.Close()
 		},
-		gateway: func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, helperImage(ctx, images, node)) },
-		lost:    func(ctx context.Context) error { return lostBuilder(ctx, eng, node) },
 	}, nil
+}
+
+// solveNode is a node as a build sees it.
+func solveNode(n *builder.Node, opt connectOptions) solve.Node {
+	node := solve.Node{
+		Node:   plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, CPUs: n.CPUs},
+		Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen, Probe: n.Probe,
+	}
+	if n.Engine != nil {
+		node.Install = func(ctx context.Context, ps []platform.Platform) error {
+			return installEmulators(ctx, n.Engine.Images, emulation.InstallOptions{
+				Shell: n.Shell, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.note, Kernel: opt.containers,
+			})
+		}
+	}
+	return node
 }
 
 // solver adapts BuildKit's client to solve.Solver.
@@ -161,26 +151,26 @@ func installEmulators(ctx context.Context, images trust.Images, opt emulation.In
 }
 
 // builderSpec is what the flags, the Docker config and the build's own references ask of the builder.
-func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (builder.Spec, error) {
-	options, err := builder.ParseOptions(opt.builder.driverOpts...)
+func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (container.Spec, error) {
+	options, err := container.ParseOptions(opt.builder.driverOpts...)
 	if err != nil {
-		return builder.Spec{}, &usage{err: fmt.Errorf("--driver-opt: %w", err)}
+		return container.Spec{}, &usage{err: fmt.Errorf("--driver-opt: %w", err)}
 	}
-	spec := builder.Spec{
-		Name: opt.builder.name, Image: opt.builder.image, Options: options, ToolVersion: version,
-		Proxies: proxies(cli), Auth: logins.forPulls(opt.note), Trusted: opt.builder.trusted,
+	spec := container.Spec{
+		Endpoint: builder.Endpoint{Builder: opt.builder.name, Driver: container.DriverName, Options: options},
+		Spec: builder.Spec{
+			Image: opt.builder.image, ToolVersion: version, Auth: logins.forPulls(opt.note), Trusted: opt.builder.trusted,
+			Host:   builder.HostNetwork{Asked: opt.host.asks != "", For: opt.host.asks, Unasked: opt.host.unasked},
+			Daemon: buildkitd.Settings{Proxies: proxies(cli)},
+		},
 	}
 	if opt.builder.config != "" {
-		if spec.Config, err = builder.LoadConfig(opt.builder.config); err != nil {
+		if spec.Daemon.Config, err = buildkitd.LoadConfig(opt.builder.config); err != nil {
 			return spec, &usage{err: fmt.Errorf("--builder-config: %w", err)}
 		}
 	}
-	if opt.host.asks != "" {
-		spec.Network, spec.NetworkFor = "host", opt.host.asks
-	}
-	spec.Unasked = opt.host.unasked
 	var notes []string
-	if spec.Certs, notes, err = builder.LoadCerts(certDirs()...); err != nil {
+	if spec.Daemon.Certs, notes, err = buildkitd.LoadCerts(certDirs()...); err != nil {
 		return spec, err
 	}
 	for _, n := range notes {

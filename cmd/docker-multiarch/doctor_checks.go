@@ -13,7 +13,8 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/docker/go-units"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -42,7 +43,7 @@ func checkEngine(host string, info engine.Info) check {
 
 // checkBuilders: a builder that is not there is no fault, the next build makes it. Its image must be had then.
 func checkBuilders(ctx context.Context, w *world) []check {
-	list, err := builder.List(ctx, w.engine())
+	list, err := container.List(ctx, w.engine())
 	if err != nil {
 		return []check{{"builder", gradeBroken, err.Error(), ""}}
 	}
@@ -58,7 +59,7 @@ func checkBuilders(ctx context.Context, w *world) []check {
 			name += " on the host's network"
 		}
 		c := check{Name: "builder", Grade: gradeOK, Detail: fmt.Sprintf("%s: %s, BuildKit %s, image %s", name, b.State, orDash(b.BuildKit), b.Image)}
-		if img, _, err := builder.ImageOf(ctx, images, b.Builder); err == nil {
+		if img, _, err := container.ImageOf(ctx, images, b.Builder); err == nil {
 			c.Detail += ", " + basisWords(img)
 			if img.Basis == trust.None {
 				c.Grade = gradeWarning
@@ -73,10 +74,10 @@ func checkBuilders(ctx context.Context, w *world) []check {
 	if len(checks) > 0 {
 		return checks
 	}
-	c := check{Name: "builder", Grade: gradeOK, Detail: "none yet; the first build makes one from " + builder.DefaultImage}
-	if has, err := w.engine().HasImage(ctx, builder.DefaultImage); err == nil && !has {
+	c := check{Name: "builder", Grade: gradeOK, Detail: "none yet; the first build makes one from " + container.DefaultImage}
+	if has, err := w.engine().HasImage(ctx, container.DefaultImage); err == nil && !has {
 		c.Grade, c.Detail = gradeWarning, c.Detail+", which the engine does not have yet"
-		c.Fix = "docker pull " + builder.DefaultImage
+		c.Fix = "docker pull " + container.DefaultImage
 	}
 	return []check{c}
 }
@@ -154,7 +155,7 @@ func checkRegistries(info engine.Info) []check {
 		{Name: "registries", Grade: gradeOK, Detail: "trusted without verifying: " + orNone(info.InsecureRegistries)},
 		{Name: "registries", Grade: gradeOK, Detail: "mirrors of Docker Hub: " + orNone(info.Mirrors)},
 	}
-	certs, notes, err := builder.LoadCerts(certDirs()...)
+	certs, notes, err := buildkitd.LoadCerts(certDirs()...)
 	if err != nil {
 		return append(checks, check{"certificates", gradeBroken, err.Error(), "mend the file, or take it away"})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
@@ -123,11 +123,11 @@ func reachKernel(ctx context.Context, w *world, prefer string) (*kernel, error) 
 }
 
 func (k *kernel) findImage(ctx context.Context, w *world, prefer string) error {
-	builders, err := builder.List(ctx, k.eng)
+	builders, err := container.List(ctx, k.eng)
 	if err != nil {
 		return err
 	}
-	images := []string{builder.DefaultImage}
+	images := []string{container.DefaultImage}
 	for _, b := range builders {
 		switch {
 		case b.Builder == prefer:
@@ -147,7 +147,7 @@ func (k *kernel) findImage(ctx context.Context, w *world, prefer string) error {
 			return nil
 		}
 	}
-	return k.pull(ctx, w, builder.DefaultImage)
+	return k.pull(ctx, w, container.DefaultImage)
 }
 
 func (k *kernel) pull(ctx context.Context, w *world, image string) error {
@@ -175,7 +175,7 @@ func (k *kernel) vouch(ctx context.Context, w *world, trusted []digest.Digest) e
 		return err
 	}
 	for _, name := range names {
-		img, found, err := builder.ImageOf(ctx, k.images, name)
+		img, found, err := container.ImageOf(ctx, k.images, name)
 		if err != nil || !found || img.Basis == trust.None {
 			continue // there are others
 		}
@@ -184,15 +184,15 @@ func (k *kernel) vouch(ctx context.Context, w *world, trusted []digest.Digest) e
 			return nil
 		}
 	}
-	id, err := k.images.Verified(ctx, builder.DefaultImage)
+	id, err := k.images.Verified(ctx, container.DefaultImage)
 	if unproven, ok := errors.AsType[*trust.UnprovenError](err); ok || id == "" && err == nil {
-		if err := k.pull(ctx, w, builder.DefaultImage); err != nil && ok {
+		if err := k.pull(ctx, w, container.DefaultImage); err != nil && ok {
 			unproven.Err = err
 			return unproven
 		} else if err != nil {
 			return err
 		}
-		id, err = k.images.Verified(ctx, builder.DefaultImage)
+		id, err = k.images.Verified(ctx, container.DefaultImage)
 	}
 	if err == nil {
 		k.use(id)
@@ -206,7 +206,7 @@ func (k *kernel) builders(ctx context.Context, w *world) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := builder.List(ctx, k.eng)
+	list, err := container.List(ctx, k.eng)
 	names := []string{prefer}
 	for _, b := range list {
 		if b.Builder != prefer {
@@ -225,7 +225,7 @@ func (k *kernel) inspect(ctx context.Context, ps ...platform.Platform) (emulatio
 	if err != nil || ins.HandlersUnknown == "" || k.builder == "" {
 		return ins, err
 	}
-	inside, err := emulation.Inspect(ctx, execShell{k.eng, k.builder}, ps...)
+	inside, err := emulation.Inspect(ctx, container.Shell{Engine: k.eng, Container: k.builder}, ps...)
 	if err != nil || inside.HandlersUnknown != "" {
 		return ins, nil //nolint:nilerr // the first answer stands
 	}
@@ -244,21 +244,6 @@ func (k *kernel) witness(ctx context.Context, ps []platform.Platform) (emulation
 		return k.observe, &st, nil
 	}
 	return emulation.ContainerShell{Runner: k.images, Image: k.image, Labels: partHelper}, nil, nil
-}
-
-// execShell is a shell in a container that runs.
-type execShell struct {
-	eng       *engine.Engine
-	container string
-}
-
-// Run implements emulation.Shell.
-func (s execShell) Run(ctx context.Context, script string) ([]byte, error) {
-	res, err := s.eng.Exec(ctx, s.container, []string{"/bin/sh", "-c", script}, nil)
-	if err == nil && res.ExitCode != 0 {
-		err = fmt.Errorf("a shell in container %q: exit status %d", s.container, res.ExitCode)
-	}
-	return res.Stdout, err
 }
 
 // completeEmulators completes platforms that there are emulators for.

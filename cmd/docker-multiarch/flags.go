@@ -12,7 +12,7 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/moby/buildkit/util/gitutil"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
@@ -74,7 +74,7 @@ func addProxies(args, proxies map[string]string) (hidden map[string]string) {
 			continue
 		}
 		args[k] = v
-		if masked := builder.MaskProxy(v); masked != v {
+		if masked := buildkitd.MaskProxy(v); masked != v {
 			if hidden == nil {
 				hidden = map[string]string{}
 			}

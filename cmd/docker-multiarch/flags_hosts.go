@@ -40,6 +40,9 @@ func resolveGateway(ctx context.Context, hosts []string, gateway func(context.Co
 	if !slices.ContainsFunc(hosts, isGateway) {
 		return hosts, nil
 	}
+	if gateway == nil {
+		return nil, fmt.Errorf("--add-host: %s is not known for a builder without an engine", hostGateway)
+	}
 	address, err := gateway(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("--add-host: unable to derive the IP value for %s: %w", hostGateway, err)

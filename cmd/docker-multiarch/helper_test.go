@@ -16,6 +16,7 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
@@ -90,7 +91,7 @@ func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, e
 	}
 	emulated := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated}, {Arch: "arm", Mode: emulation.Builder}}}
 	gateway := func(context.Context) (string, error) { return "192.0.2.1", nil }
-	return &connection{close: func() {}, gateway: gateway, env: solve.Env{Client: "test", Node: solve.Node{
+	return &connection{close: func() {}, node: &builder.Node{Abilities: builder.Abilities{Gateway: gateway}}, env: solve.Env{Client: "test", Node: solve.Node{
 		Node: plan.Node{Name: "default", Platforms: s.Platforms, CPUs: 2}, Solver: s.Builder, Blobs: s.Builder,
 		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
 		Install: func(context.Context, []platform.Platform) error {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/distribution/reference"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
 // hostNetwork is what of a build needs the network of the engine's host: registries on loopback. --driver-opt network=host is not
@@ -20,7 +20,7 @@ const hostNetworkFlag = "--driver-opt network=host"
 // hostNetwork looks at what the user has named first. The project's file and the Dockerfile came with the context: they cannot decide.
 func (j *job) hostNetwork() (h hostNetwork) {
 	for _, ref := range j.request.References() {
-		if !builder.NeedsHostNetwork(ref.Name) {
+		if !address.NeedsHostNetwork(ref.Name) {
 			continue
 		}
 		if j.project.has(ref.Name) {

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -69,7 +70,7 @@ func runInspect(ctx context.Context, w *world, o inspectOptions, name string) er
 	if err != nil {
 		return err
 	}
-	all, err := builder.Inspect(ctx, eng, name)
+	all, err := container.Inspect(ctx, eng, name)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func runInspect(ctx context.Context, w *world, o inspectOptions, name string) er
 	}
 	_, endpoint := w.endpoint()
 	row := inspectRow(all, endpoint, current)
-	if img, _, err := builder.ImageOf(ctx, w.images(eng, trusted), name); err == nil {
+	if img, _, err := container.ImageOf(ctx, w.images(eng, trusted), name); err == nil {
 		row.Nodes[0].ImageTrust = basisWords(img)
 	}
 	if status, err := probeAll(ctx, eng, all[0]); err == nil { // all are on one kernel
@@ -99,7 +100,7 @@ func runInspect(ctx context.Context, w *world, o inspectOptions, name string) er
 // probeAll asks the kernel behind the engine about all architectures: in the builder's container, or in one of its image.
 func probeAll(ctx context.Context, eng *engine.Engine, d builder.Details) (emulation.Status, error) {
 	if statusWord(d.State) == "running" {
-		return emulation.Probe(ctx, execShell{eng, d.Container})
+		return emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
 	}
 	return emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: partHelper})
 }

@@ -59,11 +59,11 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 		return r, err
 	}
 	if j.request.Outputs.Load != nil {
-		if err := checkReserved(j.request.Outputs.Load.Names, "--load", r.conn.image); err != nil {
+		if err := checkReserved(j.request.Outputs.Load.Names, "--load", r.conn.image()); err != nil {
 			return r, err
 		}
 	}
-	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, r.conn.gateway); err != nil {
+	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, r.conn.node.Gateway); err != nil {
 		return r, err
 	}
 	r.env = r.conn.env
@@ -79,7 +79,7 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 func (r ready) explained(ctx context.Context, w *world, err error) error {
 	err = localBaseHint(ctx, w, err)
 	if brokenConnection(err) && ctx.Err() == nil {
-		return r.conn.lost(ctx)
+		return lost(ctx, r.conn.node)
 	}
 	return err
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/distribution/reference"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
@@ -16,7 +16,7 @@ import (
 // trust), but whoever looks for such an image would find this one in its place.
 func checkReserved(names []reference.NamedTagged, from string, builderImages ...string) error {
 	for _, name := range names {
-		for _, image := range append([]string{builder.DefaultImage, emulation.DefaultImage}, builderImages...) {
+		for _, image := range append([]string{container.DefaultImage, emulation.DefaultImage}, builderImages...) {
 			if !takes(name, image) {
 				continue
 			}
@@ -36,7 +36,7 @@ func takes(name reference.NamedTagged, image string) bool {
 	if err != nil || named.Name() != name.Name() {
 		return false
 	}
-	if image == builder.DefaultImage || image == emulation.DefaultImage {
+	if image == container.DefaultImage || image == emulation.DefaultImage {
 		return true
 	}
 	tagged, ok := reference.TagNameOnly(named).(reference.Tagged)
@@ -48,7 +48,7 @@ func freeOfBuilders(ctx context.Context, eng *engine.Engine, names []reference.N
 	if len(names) == 0 {
 		return nil
 	}
-	builders, err := builder.List(ctx, eng)
+	builders, err := container.List(ctx, eng)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (j *job) mayTake(from string) error {
 	if from == projectFile {
 		names = j.names
 	}
-	options, err := builder.ParseOptions(j.builder.driverOpts...)
+	options, err := container.ParseOptions(j.builder.driverOpts...)
 	if err != nil {
 		return fmt.Errorf("--driver-opt: %w", err)
 	}

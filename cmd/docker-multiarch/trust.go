@@ -15,7 +15,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
@@ -115,21 +115,8 @@ func (w *world) images(eng *engine.Engine, trusted []digest.Digest) trust.Images
 	return trust.Images{Engine: eng, Trusted: trusted, Auth: w.logins().forPulls(w.say)}
 }
 
-// helperImage is an image with a shell that may run with privileges: the builder's own, or what its name stands for now, if that one is
-// gone. "" is none.
-func helperImage(ctx context.Context, images trust.Images, node *builder.Node) string {
-	if has, err := images.HasImage(ctx, node.ImageID); err == nil && has {
-		return node.ImageID
-	}
-	id, err := images.Verified(ctx, node.Image)
-	if err != nil {
-		return ""
-	}
-	return id
-}
-
 // basisWords say in a few words why an image may run with privileges.
-func basisWords(img builder.Image) string {
+func basisWords(img container.Image) string {
 	switch img.Basis {
 	case trust.Pulled:
 		return "pulled from " + trust.Repository(img.Ref)

@@ -10,7 +10,8 @@ import (
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config/configfile"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -29,10 +30,12 @@ type world struct {
 	listening func()
 	// engine is the Docker Engine of the current context.
 	engine func() *engine.Engine
+	// drivers are the ways to have a BuildKit, by name.
+	drivers map[string]builder.Driver
 	// connect makes the builder ready and connects to it.
 	connect func(context.Context, connectOptions) (*connection, error)
 	// spec is what a build, or a command, asks of a builder.
-	spec func(connectOptions) (builder.Spec, error)
+	spec func(connectOptions) (container.Spec, error)
 	// endpoint is the current Docker context and its engine's address.
 	endpoint func() (context, host string)
 	// stateDir is where this user's preferences are kept.
@@ -67,12 +70,16 @@ type connectOptions struct {
 // connection is a builder that is ready.
 type connection struct {
 	env   solve.Env // without Registry and Progress
-	image string    // of the builder, by name
+	node  *builder.Node
 	close func()
-	// gateway is the address under which containers of the engine reach its host.
-	gateway func(context.Context) (string, error)
-	// lost says what became of a builder whose connection broke.
-	lost func(context.Context) error
+}
+
+// image is the builder's, by name; "" if there is none that is known.
+func (c *connection) image() string {
+	if c.node.Engine == nil {
+		return ""
+	}
+	return c.node.Engine.Image
 }
 
 // answering is the engine, if it answers at all: the client library may wait without a bound for one that does not.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/moby/buildkit/solver/errdefs"
 
-	builder "github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/address"
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
@@ -46,7 +46,7 @@ func LoopbackImage(d source.Dockerfile, choice dockerfile.Choice) *HostNetworkEr
 		return nil
 	}
 	for _, i := range dockerfile.Images(d.Text, choice) {
-		if builder.NeedsHostNetwork(i.Name) {
+		if address.NeedsHostNetwork(i.Name) {
 			return &HostNetworkError{Image: i.Name, Text: i.Text, File: d.Shown, Line: i.Line}
 		}
 	}
@@ -69,7 +69,7 @@ var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+)
 // OfLoopback is the error of a frontend, or a [HostNetworkError] around it if an image in a registry on loopback is what it could not look up.
 func OfLoopback(err error) error {
 	m := unresolved.FindStringSubmatch(err.Error())
-	if m == nil || !builder.NeedsHostNetwork(m[1]) {
+	if m == nil || !address.NeedsHostNetwork(m[1]) {
 		return err
 	}
 	e := &HostNetworkError{Image: baseimage.Familiar(m[1]), Err: err}

@@ -1,4 +1,4 @@
-package container
+package buildkitd
 
 import (
 	"fmt"
@@ -33,10 +33,10 @@ func ParseFlags(text string) ([]string, error) {
 	return words, nil
 }
 
-// daemonFlags completes the user's flags. Entitlements among them replace those
+// DaemonFlags completes the user's flags. Entitlements among them replace those
 // of the configuration, where network.host is that RUN --network=host and a build
 // on the host's network need; whether a build may have it is decided for each.
-func daemonFlags(flags []string) []string {
+func DaemonFlags(flags []string) []string {
 	entitled, host := false, false
 	for i, f := range flags {
 		name, value, ok := strings.Cut(f, "=")

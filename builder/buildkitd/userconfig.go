@@ -1,4 +1,4 @@
-package container
+package buildkitd
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ type UserConfig struct {
 	Notes []string          // what the user should know about the file
 }
 
-func (u UserConfig) digest() string {
+func (u UserConfig) Digest() string {
 	files := map[string][]byte{"": u.TOML}
 	for p, f := range u.Files {
 		files[p] = f
@@ -49,7 +49,7 @@ func LoadConfig(file string) (UserConfig, error) {
 		if !ok {
 			continue
 		}
-		if err := out.takeFiles(section, filepath.Dir(file), certsDir(userDir, host)); err != nil {
+		if err := out.takeFiles(section, filepath.Dir(file), certsDir(UserDir, host)); err != nil {
 			return UserConfig{}, fmt.Errorf("BuildKit configuration %q: registry %q: %w", file, host, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package container
+package buildkitd
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 
 func TestComposeConfig(t *testing.T) {
 	for name, c := range map[string]struct {
-		in    configInput
+		in    Input
 		toml  string
 		files []string
 		notes []string
@@ -21,22 +21,22 @@ func TestComposeConfig(t *testing.T) {
 `,
 		},
 		"loopback networks need no section": {
-			in: configInput{Insecure: []string{"127.0.0.0/8", "::1/128"}},
+			in: Input{Insecure: []string{"127.0.0.0/8", "::1/128"}},
 			toml: `insecure-entitlements = ['network.host']
 `,
 		},
 		"a network of registries cannot be said": {
-			in: configInput{Insecure: []string{"10.0.0.0/8"}},
+			in: Input{Insecure: []string{"10.0.0.0/8"}},
 			toml: `insecure-entitlements = ['network.host']
 `,
 			notes: []string{"the engine trusts registries in 10.0.0.0/8 without verification, which BuildKit can do for single hosts only:" +
 				" name them with --builder-config if builds use any"},
 		},
 		"insecure registries, mirrors and a bridge": {
-			in: configInput{
+			in: Input{
 				Insecure: []string{"reg.example:5000"},
 				Mirrors:  []string{"https://mirror.example/", "http://cache.local:5001/hub"},
-				Bridge:   &bridge{"dma1", "10.200.1.0/24"},
+				Bridge:   &Bridge{"dma1", "10.200.1.0/24"},
 			},
 			toml: `insecure-entitlements = ['network.host']
 
@@ -59,7 +59,7 @@ networkMode = 'bridge'
 `,
 		},
 		"certificates, also of a registry on loopback": {
-			in: configInput{Certs: Certs{
+			in: Input{Certs: Certs{
 				"localhost:5001": {"ca.crt": []byte("CA")},
 				"reg.example":    {"client.cert": []byte("C"), "client.key": []byte("K"), "lonely.cert": []byte("L"), "root.crt": []byte("R")},
 			}},
@@ -83,7 +83,7 @@ key = '/etc/buildkit/certs/reg.example/client.key'
 			},
 		},
 		"Docker Hub has one name for BuildKit": {
-			in: configInput{Certs: Certs{"registry-1.docker.io": {"ca.crt": []byte("CA")}}},
+			in: Input{Certs: Certs{"registry-1.docker.io": {"ca.crt": []byte("CA")}}},
 			toml: `insecure-entitlements = ['network.host']
 
 [registry]
@@ -93,7 +93,7 @@ ca = ['/etc/buildkit/certs/registry-1.docker.io/ca.crt']
 			files: []string{"/etc/buildkit/certs/registry-1.docker.io/ca.crt"},
 		},
 		"the user's file has the last word": {
-			in: configInput{
+			in: Input{
 				User: []byte(`debug = true
 insecure-entitlements = ["security.insecure"]
 [worker.oci]
@@ -104,7 +104,7 @@ ca = ["/x"]
 `),
 				Insecure: []string{"reg.example:5000"},
 				Certs:    Certs{"reg.example:5000": {"ca.crt": []byte("CA")}},
-				Bridge:   &bridge{"dma1", "10.200.1.0/24"},
+				Bridge:   &Bridge{"dma1", "10.200.1.0/24"},
 			},
 			toml: `debug = true
 insecure-entitlements = ['security.insecure']
@@ -123,7 +123,7 @@ networkMode = 'host'
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files, notes, err := composeConfig(c.in)
+			files, notes, err := Compose(c.in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,29 +142,29 @@ networkMode = 'host'
 }
 
 func TestComposeConfigSaysTheLineOfBadTOML(t *testing.T) {
-	_, _, err := composeConfig(configInput{User: []byte("debug = true\nroot = \n")})
+	_, _, err := Compose(Input{User: []byte("debug = true\nroot = \n")})
 	if err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestBridgesOfTwoBuildersAndOfTwoEnginesDiffer(t *testing.T) {
-	seen := map[bridge]string{}
+	seen := map[Bridge]string{}
 	for _, engine := range []string{"A", "B"} {
 		for _, name := range []string{"default", "other"} {
-			for _, s := range sides() {
-				b := *bridgeFor(engine, name, s)
+			for _, s := range []string{"", "-host"} {
+				b := *BridgeFor(engine, name+s)
 				if other, ok := seen[b]; ok {
 					t.Errorf("%s/%s%s has the bridge of %s", engine, name, s, other)
 				}
-				if len(b.name) > 15 {
-					t.Errorf("%q is too long for an interface", b.name)
+				if len(b.Name) > 15 {
+					t.Errorf("%q is too long for an interface", b.Name)
 				}
 				seen[b] = engine + "/" + name
 			}
 		}
 	}
-	if d := cmp.Diff(*bridgeFor("A", "default", general), *bridgeFor("A", "default", general), cmp.AllowUnexported(bridge{})); d != "" {
+	if d := cmp.Diff(*BridgeFor("A", "default"), *BridgeFor("A", "default")); d != "" {
 		t.Error(d)
 	}
 }

@@ -1,4 +1,4 @@
-package container
+package builder
 
 import (
 	"strconv"
@@ -28,9 +28,9 @@ func parseVersion(s string) (v version, ok bool) {
 	return v, v != version{}
 }
 
-// tooOld says whether a BuildKit is known to be older than min. One that does not
+// TooOld says whether a BuildKit is known to be older than min. One that does not
 // say its version is somebody's own build; it gets the benefit of the doubt.
-func tooOld(have, min string) bool {
+func TooOld(have, min string) bool {
 	h, ok := parseVersion(have)
 	if !ok {
 		return false

@@ -1,4 +1,4 @@
-package main
+package builder
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ func TestAnAnswerAheadIsGivenOnceAndOnlyForWhatWasAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answered := func(p probed) *aheadProbe {
-		a := &aheadProbe{platforms: asked, answer: make(chan probed, 1)}
+	answered := func(p probed) *Ahead {
+		a := &Ahead{platforms: asked, answer: make(chan probed, 1)}
 		a.answer <- p
 		return a
 	}
@@ -36,7 +36,7 @@ func TestAnAnswerAheadIsGivenOnceAndOnlyForWhatWasAsked(t *testing.T) {
 	if _, ok := answered(probed{err: errors.New("the container has gone")}).take(asked); ok {
 		t.Error("a failure was given for an answer")
 	}
-	if _, ok := (&aheadProbe{platforms: asked}).take(asked); ok {
+	if _, ok := ProbeAhead(t.Context(), nil, nil).take(asked); ok {
 		t.Error("an answer though no container was asked")
 	}
 }

@@ -1,29 +1,27 @@
-package container
+package buildkitd
 
 import (
 	"slices"
 	"strings"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // noProxyLocal never goes through a proxy: registries on loopback.
 var noProxyLocal = []string{"localhost", "127.0.0.1", "::1"}
 
-// proxyEnv is the environment that makes buildkitd use proxies: the user's, and
+// ProxyEnv is the environment that makes buildkitd use proxies: the user's, and
 // where the user has none of a kind, the engine's. Each variable comes in both
 // cases, since git inside the builder reads http_proxy in lower case only. With
 // no proxy at all the result is empty.
-func proxyEnv(user map[string]string, info engine.Info) map[string]string {
+func ProxyEnv(user, engine map[string]string) map[string]string {
 	vars := map[string]string{}
 	set := func(name, value string) {
 		if value != "" {
 			vars[strings.ToUpper(name)] = value
 		}
 	}
-	set("HTTP_PROXY", info.HTTPProxy)
-	set("HTTPS_PROXY", info.HTTPSProxy)
-	set("NO_PROXY", info.NoProxy)
+	for k, v := range engine {
+		set(k, v)
+	}
 	for k, v := range user {
 		switch strings.ToUpper(k) {
 		case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "FTP_PROXY":
@@ -58,7 +56,23 @@ func withLocal(list string) string {
 	return strings.Join(have, ",")
 }
 
-// isProxyVar says whether a variable is one of proxyEnv's.
+// ProxyVars picks the proxies from an environment.
+func ProxyVars(env []string) map[string]string {
+	var out map[string]string
+	for _, kv := range env {
+		k, v, _ := strings.Cut(kv, "=")
+		if !isProxyVar(k) {
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// isProxyVar says whether a variable is one of ProxyEnv's.
 func isProxyVar(name string) bool {
 	return strings.HasSuffix(strings.ToUpper(name), "_PROXY")
 }

@@ -1,4 +1,4 @@
-package container
+package buildkitd
 
 import (
 	"crypto/sha256"
@@ -20,8 +20,8 @@ import (
 // (https://docs.docker.com/engine/security/certificates/).
 type Certs map[string]map[string][]byte
 
-// maxCertFile bounds a certificate file; real ones have a few KiB.
-const maxCertFile = 1 << 20
+// MaxFile bounds a certificate file; real ones have a few KiB.
+const MaxFile = 1 << 20
 
 // LoadCerts reads directories in the layout of /etc/docker/certs.d; of files of
 // one name for one registry, the later directory's counts. A directory that does
@@ -80,15 +80,15 @@ func readSmall(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	out, err := io.ReadAll(io.LimitReader(f, maxCertFile+1))
-	if err == nil && len(out) > maxCertFile {
+	out, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err == nil && len(out) > MaxFile {
 		err = fmt.Errorf("%s is larger than 1 MiB", path)
 	}
 	return out, err
 }
 
-// digests names the state of every registry's files.
-func (c Certs) digests() map[string]string {
+// Digests names the state of every registry's files.
+func (c Certs) Digests() map[string]string {
 	if len(c) == 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package container
+package buildkitd
 
 import (
 	"testing"
@@ -7,14 +7,14 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// gcRules are the rules that composeConfig writes, with the given configuration of the user.
+// gcRules are the rules that Compose writes, with the given configuration of the user.
 func gcRules(t *testing.T, user string) []map[string]any {
 	t.Helper()
-	in := configInput{GC: true}
+	in := Input{GC: true}
 	if user != "" {
 		in.User = []byte(user)
 	}
-	files, _, err := composeConfig(in)
+	files, _, err := Compose(in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package container
+package buildkitd
 
 import (
 	"fmt"
@@ -13,20 +13,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// configInput is all that buildkitd's configuration is made from.
-type configInput struct {
+// Input is all that buildkitd's configuration is made from.
+type Input struct {
 	User     []byte   // the user's buildkitd.toml, or nil; it has the last word
 	Insecure []string // registries that the engine talks to without verifying
 	Mirrors  []string // the engine's mirrors of Docker Hub
 	Certs    Certs
-	Bridge   *bridge // non-nil: RUN steps get BuildKit's own bridge network
+	Bridge   *Bridge // non-nil: RUN steps get BuildKit's own bridge network
 	GC       bool    // cap the cache
 }
 
-// composeConfig returns buildkitd.toml and the files it names, by absolute path
+// Compose returns buildkitd.toml and the files it names, by absolute path
 // in the container, and notes about what could not be carried over. The same
 // input gives the same bytes. A key that the user's file has is never changed.
-func composeConfig(in configInput) (files map[string][]byte, notes []string, err error) {
+func Compose(in Input) (files map[string][]byte, notes []string, err error) {
 	tree := map[string]any{}
 	if in.User != nil {
 		if tree, err = parseTOML(in.User); err != nil {
@@ -45,8 +45,8 @@ func composeConfig(in configInput) (files map[string][]byte, notes []string, err
 		oci := table(tree, "worker", "oci")
 		setDefault(oci, "networkMode", "bridge")
 		if oci["networkMode"] == "bridge" {
-			setDefault(oci, "bridgeName", in.Bridge.name)
-			setDefault(oci, "bridgeSubnet", in.Bridge.subnet)
+			setDefault(oci, "bridgeName", in.Bridge.Name)
+			setDefault(oci, "bridgeSubnet", in.Bridge.Subnet)
 		}
 	}
 	for _, r := range in.Insecure {
@@ -63,7 +63,7 @@ func composeConfig(in configInput) (files map[string][]byte, notes []string, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("BuildKit configuration: %w", err)
 	}
-	files[configDir+"/buildkitd.toml"] = out
+	files[Dir+"/buildkitd.toml"] = out
 	return files, notes, nil
 }
 
@@ -103,7 +103,7 @@ func addMirrors(tree map[string]any, mirrors []string) {
 
 // addCerts gives a registry its CA certificates and client key pairs.
 func addCerts(tree map[string]any, files map[string][]byte, host string, certs map[string][]byte) {
-	dir := certsDir(configDir, host)
+	dir := certsDir(Dir, host)
 	var ca, pairs []any
 	for _, name := range sortedKeys(certs) {
 		inside := path.Join(dir, name)

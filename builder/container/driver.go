@@ -1,0 +1,66 @@
+package container
+
+import (
+	"context"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// Driver keeps BuildKits in privileged containers of Docker Engines. It is a
+// [builder.Manager].
+type Driver struct {
+	// Engine is the engine at an endpoint's address.
+	Engine func(address string) (*engine.Engine, error)
+}
+
+var _ builder.Manager = Driver{}
+
+// Connect implements [builder.Driver]; see [Ensure].
+func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
+	eng, err := d.Engine(e.Address)
+	if err != nil {
+		return nil, err
+	}
+	k, n, err := ensure(ctx, eng, Spec{Endpoint: e, Spec: want}, report)
+	if err != nil {
+		return nil, err
+	}
+	beside := &builder.Engine{Images: k.spec.images(eng), Image: n.Image, ImageID: n.ImageID}
+	gateway := func(ctx context.Context) (string, error) { return eng.HostGateway(ctx, beside.Helper(ctx)) }
+	return &builder.Node{
+		Endpoint: k.spec.Endpoint, Version: n.Version, Platforms: n.Platforms, CPUs: n.NCPU,
+		OnHost: n.Network == hostNetwork, HostChosen: n.HostChosen, Warnings: n.Warnings, Client: n.link.client,
+		Abilities: builder.Abilities{
+			Shell: n, Engine: beside, Gateway: gateway, Disk: n, Lost: n.lost,
+		},
+		Ahead: k.ahead, Disconnect: n.Close,
+	}, nil
+}
+
+// Inspect implements [builder.Manager].
+func (d Driver) Inspect(ctx context.Context, e builder.Endpoint) ([]builder.Details, error) {
+	eng, err := d.Engine(e.Address)
+	if err != nil {
+		return nil, err
+	}
+	return Inspect(ctx, eng, e.Builder)
+}
+
+// Stop implements [builder.Manager].
+func (d Driver) Stop(ctx context.Context, e builder.Endpoint) (found bool, err error) {
+	eng, err := d.Engine(e.Address)
+	if err != nil {
+		return false, err
+	}
+	return Stop(ctx, eng, e.Builder)
+}
+
+// Remove implements [builder.Manager].
+func (d Driver) Remove(ctx context.Context, e builder.Endpoint, opt builder.RemoveOptions) (found bool, err error) {
+	eng, err := d.Engine(e.Address)
+	if err != nil {
+		return false, err
+	}
+	return Remove(ctx, eng, e.Builder, opt.KeepState, opt.Trusted)
+}

@@ -1,0 +1,48 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// lost says why the connection to a node broke: gRPC knows no more than that it did ("EOF").
+func (n *Node) lost(ctx context.Context) error {
+	why := "the connection broke"
+	switch c, found, err := n.ended(ctx); {
+	case err != nil:
+		why = err.Error()
+	case !found:
+		why = "its container was removed"
+	case c.State != nil && c.State.OOMKilled:
+		why = "its container ran out of memory"
+	case c.State != nil && !c.State.Running:
+		why = fmt.Sprintf("its container ended with status %d", c.State.ExitCode)
+	}
+	return fmt.Errorf("builder %q was lost during the build: %s", n.Builder, why)
+}
+
+// ended looks at the container until it has ended, for a second at the most: the engine learns of it a little after we do.
+func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, ok, err := n.link.target.eng.InspectContainer(ctx, n.Container)
+		if ctx.Err() != nil {
+			return c, found, nil // what was seen last
+		}
+		c, found = now, ok
+		if err != nil || !found || c.State == nil || !c.State.Running {
+			return c, found, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return c, found, nil
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+
+	bkclient "github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/probe"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Node is a BuildKit that answers. It is safe for concurrent use; whoever has
+// opened it closes it.
+type Node struct {
+	Endpoint  Endpoint
+	Version   string              // of BuildKit
+	Platforms []platform.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
+	CPUs      int                 // of its machine; 0: unknown
+	// OnHost: it is on the network of its machine. HostChosen: its user has asked for that by itself, for this build or for the builder,
+	// and not only to reach a registry.
+	OnHost, HostChosen bool
+	Warnings           []string // what a user should know at each build
+
+	// Client is the one connection to BuildKit, which has any number of solves and sessions. It is closed by Close.
+	Client *bkclient.Client
+
+	Abilities
+
+	// Ahead, if not nil, is an answer to Probe that the driver has begun to find out.
+	Ahead *Ahead
+	// Disconnect ends the connection. BuildKit keeps running.
+	Disconnect func() error
+}
+
+// Abilities are what a node can do besides building. What its driver has no way
+// to do is nil.
+type Abilities struct {
+	// Shell runs scripts beside buildkitd, with its privileges.
+	Shell emulation.Shell
+	// Engine is the Docker Engine that BuildKit runs on.
+	Engine *Engine
+	// Gateway is the address under which containers beside BuildKit reach their host.
+	Gateway func(context.Context) (string, error)
+	// Disk looks at the disk that holds the cache.
+	Disk DiskGauge
+	// Lost says why the connection broke; see [Node.Why].
+	Lost func(context.Context) error
+}
+
+// Engine is the engine beside a BuildKit, for all that only an engine can do.
+type Engine struct {
+	trust.Images        // those that may run with privileges, for the caller's words
+	Image        string // BuildKit's, as it was asked for
+	ImageID      string // as the engine shows it; it may run with privileges
+}
+
+// Helper is an image with a shell that may run with privileges: BuildKit's own,
+// or what its name stands for now, if that one is gone. "" is none.
+func (e *Engine) Helper(ctx context.Context) string {
+	if has, err := e.HasImage(ctx, e.ImageID); err == nil && has {
+		return e.ImageID
+	}
+	id, err := e.Verified(ctx, e.Image)
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// DiskGauge looks at the disk that holds a cache.
+type DiskGauge interface {
+	Disk(context.Context) (Disk, error)
+	Near() bool // looking costs no more than a system call
+}
+
+// Probe finds out how the node runs programs for the platforms: by its shell if
+// it has one, else by a solve, which tells no handler of the kernel from an
+// emulator of BuildKit's own.
+func (n *Node) Probe(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
+	if status, ok := n.Ahead.take(ps); ok {
+		return status, nil
+	}
+	if n.Shell != nil {
+		return emulation.Probe(ctx, n.Shell, ps...)
+	}
+	return probe.Solve(ctx, n.Client, n.Platforms, ps...)
+}
+
+// Why says why the connection broke, as far as the node can tell.
+func (n *Node) Why(ctx context.Context) error {
+	if n.Lost == nil {
+		return fmt.Errorf("builder %q was lost during the build: the connection broke", n.Endpoint.Name())
+	}
+	return n.Lost(ctx)
+}
+
+// Close ends the connection. BuildKit keeps running.
+func (n *Node) Close() error {
+	if n.Disconnect == nil {
+		return nil
+	}
+	return n.Disconnect()
+}

@@ -1,0 +1,56 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Open connects to all endpoints at once, each through its driver. The nodes are
+// in the order of the endpoints. If one fails all are closed again, and the error
+// has what each has failed of; where there are several, by the node's name.
+// report is as in [Driver].
+func Open(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, want Spec, report func(line string)) ([]*Node, error) {
+	var one sync.Mutex
+	say := func(line string) {
+		if report != nil {
+			one.Lock()
+			defer one.Unlock()
+			report(line)
+		}
+	}
+	nodes, errs := make([]*Node, len(endpoints)), make([]error, len(endpoints))
+	var all sync.WaitGroup
+	for i, e := range endpoints {
+		all.Go(func() {
+			if nodes[i], errs[i] = connect(ctx, drivers, e, want, say); errs[i] != nil && len(endpoints) > 1 {
+				errs[i] = fmt.Errorf("node %q: %w", e.Name(), errs[i])
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		for i, n := range nodes {
+			if errs[i] == nil {
+				_ = n.Close() // what matters is why the others failed
+			}
+		}
+		if len(endpoints) == 1 {
+			return nil, errs[0]
+		}
+		return nil, err
+	}
+	return nodes, nil
+}
+
+func connect(ctx context.Context, drivers map[string]Driver, e Endpoint, want Spec, say func(string)) (*Node, error) {
+	d, ok := drivers[e.Driver]
+	if !ok {
+		return nil, fmt.Errorf("unknown driver %q: known are %s", e.Driver, strings.Join(slices.Sorted(maps.Keys(drivers)), ", "))
+	}
+	return d.Connect(ctx, e, want, say)
+}
