@@ -11,6 +11,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -164,7 +165,7 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	t.natives.begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
-	if len(t.out.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || t.keeper != nil || !t.req.MakesImages() && len(t.req.Outputs.Files) == 0 {
+	if len(t.out.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || t.holder != nil || !t.req.MakesImages() && len(t.req.Outputs.Files) == 0 {
 		return res, t.work(ctx, gw, cleared, res)
 	}
 	return res, nil
@@ -184,10 +185,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 		return err
 	}
 	t.out.began = time.Now()
-	if t.keeper != nil {
-		err = t.keeper.hold(ctx, t.index, cleared.pins, t.out.got)
-	}
-	if err == nil {
+	if err = t.holder.Hold(ctx, t.index, buildcache.Steps{Policy: cleared.pins.policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
 		err = ref.Evaluate(ctx)
 	}
 	if err == nil {

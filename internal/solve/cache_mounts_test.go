@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 )
 
 // namespaces are those that each platform's steps were read with at last, in canonical order.
 func (w *world) namespaces() (all []string) {
 	for _, solves := range w.byPlatform() {
 		last := solves[len(solves)-1]
-		all = append(all, last.Requests[len(last.Requests)-1].FrontendOpt[mountNamespace])
+		all = append(all, last.Requests[len(last.Requests)-1].FrontendOpt[buildcache.MountNamespace])
 	}
 	return all
 }

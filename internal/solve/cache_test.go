@@ -38,6 +38,29 @@ func (w *world) exports() (exports []string) {
 	return exports
 }
 
+func TestOneSolveImportsForAllPlatformsAndTheInlineCacheIsEachImagesOwn(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.req.Cache.From = []CacheEntry{entry("type=registry", "ref=r/c:{{platform}}"), entry("type=registry", "ref=r/other"), entry("type=registry", "ref=r/other")}
+	w.req.BuildArgs = map[string]string{"BUILDKIT_INLINE_CACHE": "1"}
+	w.mustRun()
+	keeper := w.Others()[0]
+	var refs []string
+	for _, e := range keeper.Opt.CacheImports {
+		refs = append(refs, e.Attrs["ref"])
+	}
+	if diff := cmp.Diff([]string{"r/c:linux-amd64", "r/c:linux-arm-v7", "r/c:linux-arm64", "r/other"}, refs); diff != "" {
+		t.Errorf("imports (-want +got):\n%s", diff)
+	}
+	for _, s := range w.Solves() {
+		if len(s.Opt.CacheImports) > 0 || len(s.Opt.CacheExports) != 1 || s.Opt.CacheExports[0].Type != "inline" {
+			t.Errorf("a platform's own solve imports %v and exports %v", s.Opt.CacheImports, s.Opt.CacheExports)
+		}
+	}
+	if len(w.Others()) != 1 {
+		t.Errorf("%d more solves, want one", len(w.Others()))
+	}
+}
+
 func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"":                  func(*world) {},

@@ -101,7 +101,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	for _, n := range append(notes, c.important(planned, moves.graphs)...) {
 		c.env.Progress.Note(n)
 	}
-	isolated, hint := c.isolated(graphs)
+	isolated, hint := c.req.Cache.Mounts.Isolated(c.targets, graphs, c.attrs)
 	if hint != "" {
 		c.env.Progress.Note(hint)
 	}
@@ -209,3 +209,6 @@ func runs(graphs []graph.Graph) []platform.Platform {
 	}
 	return ps
 }
+
+// attrs are a platform's own, for what does not depend on the context.
+func (c clearing) attrs(p platform.Platform) map[string]string { return c.req.attrs(p, "") }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -118,7 +119,7 @@ func (c clearing) cross(ctx context.Context, v survey, status emulation.Status) 
 	}
 	x.look(ctx, v, baseimage.NewInspector(x.native, c.env.Bases))
 	for i, def := range v.defs {
-		a, err := x.move(i, def, v.graphs[i], c.req.Cache.Mounts == IsolatedMounts)
+		a, err := x.move(i, def, v.graphs[i], c.req.Cache.Mounts == buildcache.IsolatedMounts)
 		if err != nil {
 			c.env.Progress.Note(fmt.Sprintf("warning: %s: nothing is moved to %s: %v", platform.Format(c.targets[i]), platform.Format(x.native), err))
 			continue

@@ -31,7 +31,7 @@ func (r Request) References() []Reference {
 	for _, repo := range r.ByDigest {
 		refs = append(refs, Reference{repo.Name(), "the name " + reference.FamiliarName(repo)})
 	}
-	for _, name := range r.Cache.references() {
+	for _, name := range r.Cache.References() {
 		refs = append(refs, Reference{name, "the cache " + name})
 	}
 	for _, attr := range slices.Sorted(maps.Keys(r.Source.Attrs)) {

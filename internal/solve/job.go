@@ -12,6 +12,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -64,7 +65,7 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 	var o, first outcome // first is the one that the job fell back from, for strayed
 	var strayed stray
 	messages := &clock{}
-	a := attempt{isolated: j.req.Cache.Mounts == IsolatedMounts}
+	a := attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}
 	for {
 		o = j.once(ctx, a, seat, messages)
 		why, wrong := j.again(ctx, a, o, messages)
@@ -97,8 +98,8 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 
 // again asks [again] about the outcome of an attempt. Nothing is done again if files of the job cannot be taken back.
 func (j job) again(ctx context.Context, a attempt, o outcome, c *clock) (why reason, wrong stray) {
-	if o.err != nil && j.keeper != nil {
-		j.keeper.drop(j.index)
+	if o.err != nil {
+		j.holder.Drop(j.index)
 	}
 	why = again(afterAttempt, facts{
 		cancelled: ctx.Err() != nil, unpinned: o.unpinned, failed: o.err != nil, retries: a.retries, limit: j.limit(o), fellBack: o.fallback.why != "",
@@ -133,7 +134,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong s
 		}
 		next.before, next.retries = a.before+a.retries, 0
 	}
-	if j.keeper != nil && j.keeper.renew(ctx) != nil {
+	if j.holder.Renew(ctx) != nil {
 		return a, o.err
 	}
 	if a.cleared == nil && o.cleared != nil { // what it is made from is what it was
@@ -174,7 +175,7 @@ func (j job) retryNote(a attempt, o outcome) string {
 func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) (reading, error) {
 	attrs := j.req.attrs(j.target, j.session)
 	if isolated {
-		isolate(attrs, j.target)
+		buildcache.Isolate(attrs, j.target)
 	}
 	got, err := j.node.read(ctx, gw, frontend(attrs), attrs)
 	if err == nil && again {
@@ -205,7 +206,7 @@ func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.
 	opt.Internal = !o.recorded
 	if o.exports != nil {
 		opt.Exports = o.exports(ctx)
-		j.cache.exportInto(&opt)
+		j.req.Cache.InlineInto(&opt)
 	}
 	var own questions
 	defer j.env.Progress.Status(j.target, nil)

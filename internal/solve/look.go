@@ -8,6 +8,7 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -122,7 +123,7 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 		}
 	}
 	plan, m, more := l.plan(ctx, v, false)
-	isolated, _ := l.isolated(v.graphs)
+	isolated, _ := l.req.Cache.Mounts.Isolated(l.targets, v.graphs, l.attrs)
 	v.graphs = m.graphs
 	o.Plan, o.Findings = plan, append(o.Findings, more...)
 	if len(more) == 0 {
@@ -131,7 +132,7 @@ func (l *look) decide(ctx context.Context, reports []report) clearance {
 	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
 	o.Stages = plannedStages(plan, l.targets)
 	o.Bases = plannedBases(ctx, v)
-	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == IsolatedMounts,
+	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == buildcache.IsolatedMounts,
 		func(paths []string) int64 { return l.req.Source.CopySize(ctx, paths, hints.BigCopy) }))
 	o.Hints = append(betterThan(o.Hints, plan, m.stay), trusting(plan, l.targets)...)
 	return clearance{}

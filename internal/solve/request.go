@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
@@ -76,7 +77,7 @@ type Request struct {
 	AllowMismatch []reference.Named
 
 	// Cache says which build caches are used and made.
-	Cache Cache
+	Cache buildcache.Cache
 
 	// Cross says which steps are run on the node's own platform instead of under an emulator; the zero value: none.
 	Cross cross.Choice
@@ -99,6 +100,15 @@ type Request struct {
 // Repositories are the distinct repositories that are pushed to, in order of first appearance.
 func (r Request) Repositories() []reference.Named {
 	return index.Repositories(r.Tags, r.ByDigest...)
+}
+
+// CacheRepositories are the repositories that registry caches are exported to, each once: what refuses them fails the build, so they
+// are asked before it, except those of exports that may fail. Repositories of the result are not among them.
+func (r Request) CacheRepositories() []reference.Named {
+	results := r.Repositories()
+	return slices.DeleteFunc(r.Cache.Repositories(r.Platforms), func(repo reference.Named) bool {
+		return slices.ContainsFunc(results, func(result reference.Named) bool { return result.Name() == repo.Name() })
+	})
 }
 
 // targets are the platforms that are built for, in canonical order.

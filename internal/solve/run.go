@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -94,10 +95,19 @@ func solveAll(
 	}
 	cleared := b.clearance
 	if w.suffice(results) && cleared.err == nil {
-		c := newClosing(run, results, cleared.pins)
-		cleared.err = c.export(ctx, w.req.Cache.To)
+		cleared.err = buildcache.Export(ctx, run.caches(), cleared.pins.policy, w.req.Cache.To, w.made(results))
 	}
 	return results, cleared, nil
+}
+
+// made are the platforms that were made.
+func (w task) made(results []solved) (made []buildcache.Made) {
+	for i, r := range results {
+		if r.err == nil {
+			made = append(made, buildcache.Made{Platform: w.targets[i], Definition: r.def})
+		}
+	}
+	return made
 }
 
 // newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign. stop ends both, and waits for

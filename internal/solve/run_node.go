@@ -4,8 +4,12 @@ import (
 	"context"
 
 	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // nodeRun is one node's part in a build: what all solves on the node share. It is made once, and does not change.
@@ -14,8 +18,7 @@ type nodeRun struct {
 	node     Node
 	session  string // ID of the session that serves the build context to the node
 	reach    *preflight.Reach
-	cache    *caching
-	keeper   *keepers // nil if there are no caches
+	holder   *buildcache.Holder // nil if there are no caches
 	examiner *examiner
 	natives  *natives
 }
@@ -33,13 +36,24 @@ func openRun(ctx context.Context, cancel context.CancelCauseFunc, t task, n Node
 // building is the node's part in a build that makes images. close ends what was begun for it.
 func (r *nodeRun) building(ctx context.Context) (run *nodeRun, close func()) {
 	b := *r
-	b.cache = newCaching(r.req.Cache, r.targets, r.env.Progress.Note)
 	b.examiner, b.natives = newExaminer(r.req, r.env), &natives{}
-	if !b.cache.kept(r.req) {
-		return &b, func() {}
+	// An image that is solved once more, to be pushed without its attestations, is the same for certain if its steps are held, the context
+	// among them.
+	b.holder = buildcache.OpenHolder(ctx, r.caches(), r.req.Cache, r.targets, r.req.attested() && r.req.pushes())
+	return &b, b.holder.Close
+}
+
+// caches is the node as caches need it.
+func (r *nodeRun) caches() buildcache.Node {
+	return buildcache.Node{
+		Options: func(p *spb.Policy) (client.SolveOpt, error) { return r.options(map[string]string{}, pins{p}) },
+		Solve: func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error {
+			_, err := runSolve(ctx, r.node.Solver, opt, fn, see)
+			return err
+		},
+		Show: func(msg *client.SolveStatus) { r.env.Progress.Status(platform.Platform{}, msg) },
+		Note: r.env.Progress.Note,
 	}
-	b.keeper = newKeepers(ctx, &b)
-	return &b, b.keeper.close
 }
 
 // options are what BuildKit is asked besides the frontend's own questions. It compares what comes out with attrs.
@@ -50,9 +64,6 @@ func (r *nodeRun) options(attrs map[string]string, p pins) (client.SolveOpt, err
 		AllowedEntitlements: r.req.entitlements(), SourcePolicy: p.under(r.req.Policy),
 	}, err
 }
-
-// quiet are the options of a solve that exports no image: it has neither attestations nor a frontend.
-func (r *nodeRun) quiet(p pins) (client.SolveOpt, error) { return r.options(map[string]string{}, p) }
 
 // recorded is the one of the targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
 // and before it answers, which is up to half the time of a build from cache (make bench), so one record must do. It is also what

@@ -191,7 +191,7 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 func TestTheHostsNetworkIsAnEntitlement(t *testing.T) {
 	for network, want := range map[string][]string{"": {"device"}, "none": {"device"}, "host": {"network.host", "device"}} {
 		r := nodeRun{task: task{req: Request{Network: network, Steps: Steps{Entitlements: []string{"device"}}}}}
-		opt, err := r.quiet(pins{})
+		opt, err := r.options(nil, pins{})
 		if diff := cmp.Diff(want, opt.AllowedEntitlements); err != nil || diff != "" {
 			t.Errorf("network %q: %v (-want +got):\n%s", network, err, diff)
 		}

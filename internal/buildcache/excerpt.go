@@ -1,15 +1,13 @@
-package solve
+package buildcache
 
 import (
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
-
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // excerpt shows some steps of a solve for all platforms, whose other steps the platforms' own solves show.
 type excerpt struct {
-	to Progress
+	show func(*client.SolveStatus)
 	// name is what such a step is called; "" leaves it out.
 	name func(*client.Vertex) string
 	// mayFail: a failure is warned of, and is none of the build's.
@@ -17,8 +15,8 @@ type excerpt struct {
 	shown   map[digest.Digest]bool
 }
 
-func newExcerpt(to Progress, mayFail bool, name func(*client.Vertex) string) *excerpt {
-	return &excerpt{to: to, mayFail: mayFail, name: name, shown: map[digest.Digest]bool{}}
+func newExcerpt(show func(*client.SolveStatus), mayFail bool, name func(*client.Vertex) string) *excerpt {
+	return &excerpt{show: show, mayFail: mayFail, name: name, shown: map[digest.Digest]bool{}}
 }
 
 func (e *excerpt) see(msg *client.SolveStatus) {
@@ -40,6 +38,6 @@ func (e *excerpt) see(msg *client.SolveStatus) {
 		}
 	}
 	if len(out.Vertexes)+len(out.Statuses) > 0 {
-		e.to.Status(platform.Platform{}, &out)
+		e.show(&out)
 	}
 }

@@ -1,0 +1,32 @@
+package buildcache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+)
+
+// Check makes BuildKit set exports up, which it does before it asks for a result, and then has none for it: a bucket that is not named is
+// found out now and not when everything is built.
+func Check(ctx context.Context, n Node, to []Entry) error {
+	opt, err := n.Options(nil)
+	if err != nil {
+		return err
+	}
+	for _, e := range to {
+		opt.CacheExports = append(opt.CacheExports, e.option())
+	}
+	accepted := errors.New("there is nothing to export yet")
+	asked := false
+	err = n.Solve(ctx, opt, func(context.Context, gateway.Client) (*gateway.Result, error) {
+		asked = true
+		return nil, accepted
+	}, func(*client.SolveStatus) {}) // there are no steps
+	if asked || err == nil {
+		return nil
+	}
+	return fmt.Errorf("--cache-to: %w", err)
+}

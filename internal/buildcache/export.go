@@ -1,0 +1,128 @@
+package buildcache
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// ExportError says that everything was built, and that a cache could not be exported. No tag was moved.
+type ExportError struct {
+	To  Entry
+	Err error
+}
+
+func (e *ExportError) Error() string {
+	return fmt.Sprintf("the build cache could not be exported to %s: %v", e.To, e.Err)
+}
+func (e *ExportError) Unwrap() error { return e.Err }
+
+// Made is what one platform's solve made.
+type Made struct {
+	Platform   platform.Platform
+	Definition *llb.Definition // that it solved; nil if there was nothing to do
+}
+
+// Export exports the caches of what was made, when all platforms are built. Solves that exported to one place, a platform each, would
+// overwrite one another, so each destination gets a solve of its own over all platforms, which asks once more for what their solves have
+// just made, by the very definitions that they had, and exports nothing but the cache of it. A [Holder] still holds all of it: nothing is
+// run, read or resolved again.
+//
+// All destinations are exported to at once. An error is an [ExportError], or several, or the cause of ctx.
+func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []Made) error {
+	var mu sync.Mutex
+	var failed []error
+	var exports sync.WaitGroup
+	one := func(e Entry, made ...Made) {
+		exports.Go(func() {
+			err := export(ctx, n, under, e, made)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+			case e.IgnoreError() && ctx.Err() == nil:
+				n.Note("warning: " + (&ExportError{e, err}).Error())
+			default:
+				failed = append(failed, &ExportError{e, err})
+			}
+		})
+	}
+	for _, e := range to {
+		switch {
+		case e.Type == "inline":
+		case e.marked():
+			for _, m := range made {
+				one(e.of(m.Platform), m)
+			}
+		default:
+			one(e, made...)
+		}
+	}
+	exports.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return errors.Join(failed...)
+}
+
+// export exports to one destination.
+func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Made) error {
+	opt, err := n.Options(under)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(made))
+	for i, m := range made {
+		names[i] = platform.Format(m.Platform)
+	}
+	opt.FrontendAttrs["platform"] = strings.Join(names, ",")
+	opt.CacheExports = []client.CacheOptionsEntry{to.option()}
+	delete(opt.CacheExports[0].Attrs, "ignore-error") // or BuildKit would not say what went wrong
+	exporting := newExcerpt(n.Show, to.IgnoreError(), func(v *client.Vertex) string {
+		if strings.HasPrefix(v.Name, "exporting ") { // "exporting cache to registry": solver/llbsolver/export.go
+			return "exporting the build cache to " + to.String()
+		}
+		return ""
+	})
+	return n.Solve(ctx, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		return joined(ctx, gw, made)
+	}, exporting.see)
+}
+
+// joined is one result of several platforms, as the frontend makes it where it is asked for several.
+func joined(ctx context.Context, gw gateway.Client, made []Made) (*gateway.Result, error) {
+	res := gateway.NewResult()
+	var all exptypes.Platforms
+	for _, m := range made {
+		if m.Definition == nil {
+			continue // FROM scratch and nothing else
+		}
+		ref, err := evaluated(ctx, gw, gateway.SolveRequest{Definition: m.Definition.ToPB()})
+		if err != nil {
+			return nil, err
+		}
+		id := platform.Format(m.Platform)
+		res.AddRef(id, ref)
+		all.Platforms = append(all.Platforms, exptypes.Platform{ID: id, Platform: m.Platform})
+	}
+	if len(all.Platforms) == 0 {
+		return res, nil
+	}
+	meta, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	res.AddMeta(exptypes.ExporterPlatformsKey, meta)
+	return res, nil
+}

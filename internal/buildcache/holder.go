@@ -1,0 +1,112 @@
+package buildcache
+
+import (
+	"context"
+	"sync"
+
+	"github.com/moby/buildkit/client/llb"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Holder keeps the steps of a build's platforms in BuildKit until the build is over, and imports the caches. It does so by a solve of its
+// own and, when a platform is tried again, by another one that takes its place: BuildKit remembers that a step has failed for as long
+// as any solve holds it (solver/jobs.go, execErr), so the first must let go of it, and can only let go of all. The next one holds the
+// others' steps before it does.
+//
+// Platforms are named by an index. A nil Holder holds nothing.
+type Holder struct {
+	node    Node
+	imports *imports
+	started chan *holding // to be run
+	running sync.WaitGroup
+
+	mu   sync.RWMutex // for writing while one solve takes the place of another
+	now  *holding
+	held []Steps // what each platform asked for; its own to write
+}
+
+// Steps are those of one platform: what is solved, and under which policy.
+type Steps struct {
+	Policy     *spb.Policy
+	Definition *llb.Definition // nil: nobody knows what there is to hold
+	Graph      graph.Graph     // of Definition
+}
+
+// OpenHolder gives a node's build a Holder, until ctx or [Holder.Close] ends it. It is nil without a cache to import, or to export, be it in
+// the image, unless wanted is set. A local cache that is not there is noted.
+func OpenHolder(ctx context.Context, n Node, c Cache, ps []platform.Platform, wanted bool) *Holder {
+	from := newImports(c.From, ps, n.Note)
+	if len(from.entries)+len(c.To) == 0 && !wanted {
+		return nil
+	}
+	h := &Holder{node: n, imports: from, started: make(chan *holding), now: newHolding(), held: make([]Steps, len(ps))}
+	h.running.Go(func() {
+		for s := range h.started {
+			h.running.Go(func() { s.run(ctx, h.node, h.imports) })
+		}
+	})
+	return h
+}
+
+// Hold begins to hold a platform's steps.
+func (h *Holder) Hold(ctx context.Context, index int, s Steps) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	h.held[index] = s
+	return h.hold(ctx, h.now, s)
+}
+
+func (h *Holder) hold(ctx context.Context, by *holding, s Steps) error {
+	if s.Definition == nil {
+		return nil
+	}
+	by.begin.Do(func() {
+		by.policy = s.Policy
+		h.started <- by
+	})
+	return by.hold(ctx, s)
+}
+
+// Drop says that a platform has failed: its steps need not be held any more.
+func (h *Holder) Drop(index int) {
+	if h == nil {
+		return
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	h.held[index] = Steps{}
+}
+
+// Renew lets go of what was dropped.
+func (h *Holder) Renew(ctx context.Context) error {
+	if h == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.now
+	defer before.close()
+	h.now = newHolding()
+	for _, s := range h.held {
+		if err := h.hold(ctx, h.now, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close lets go of everything, and waits until BuildKit has done so.
+func (h *Holder) Close() {
+	if h == nil {
+		return
+	}
+	h.now.close()
+	close(h.started)
+	h.running.Wait()
+}

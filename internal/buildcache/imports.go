@@ -1,0 +1,126 @@
+package buildcache
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/ociindex"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// imports are the caches that a node imports.
+type imports struct {
+	entries []Entry
+	note    func(string)
+
+	mu   sync.Mutex
+	told map[string]bool // that an import failed, by BuildKit's name for it
+}
+
+// newImports finds out what can be imported. A local cache that is not there is left out with a warning, as docker buildx does: the
+// first build of a cache finds none.
+func newImports(from []Entry, ps []platform.Platform, note func(string)) *imports {
+	all := &imports{note: note, told: map[string]bool{}}
+	for _, f := range from {
+		for _, e := range f.each(ps) {
+			same := func(have Entry) bool { return have.Type == e.Type && maps.Equal(have.Attrs, e.Attrs) }
+			if slices.ContainsFunc(all.entries, same) {
+				continue
+			}
+			if e.Type == "local" {
+				found, err := findLocal(e)
+				if err != nil {
+					note(fmt.Sprintf("warning: no cache was imported from %s: %v", e, err))
+					continue
+				}
+				e = found
+			}
+			all.entries = append(all.entries, e)
+		}
+	}
+	return all
+}
+
+// findLocal is the entry with the digest of what its tag names now, so that all platforms import the same.
+func findLocal(e Entry) (Entry, error) {
+	if e.Attrs["digest"] != "" {
+		return e, nil
+	}
+	tag := e.Attrs["tag"]
+	if tag == "" {
+		tag = "latest"
+	}
+	desc, err := ociindex.NewStoreIndex(filepath.Clean(e.Attrs["src"])).Get(tag)
+	if err != nil {
+		return e, err
+	}
+	if desc == nil {
+		return e, fmt.Errorf("it has no cache with the tag %q", tag)
+	}
+	e.Attrs = maps.Clone(e.Attrs)
+	e.Attrs["digest"] = desc.Digest.String()
+	return e, nil
+}
+
+// into makes a solve offer what its imports need of the client.
+func (m *imports) into(opt *client.SolveOpt) {
+	for _, e := range m.entries {
+		opt.CacheImports = append(opt.CacheImports, e.option())
+	}
+}
+
+// request asks for a definition: with the imports, which no frontend hands on.
+func (m *imports) request(def *pb.Definition) gateway.SolveRequest {
+	req := gateway.SolveRequest{Definition: def}
+	for _, e := range m.entries {
+		req.CacheImports = append(req.CacheImports, gateway.CacheOptionsEntry{Type: e.Type, Attrs: e.Attrs})
+	}
+	return req
+}
+
+// importing begins the name of BuildKit's step that imports (solver/llbsolver/bridge.go).
+const importing = "importing cache manifest from "
+
+// see warns of the imports that failed. The build goes on without them.
+func (m *imports) see(msg *client.SolveStatus) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, v := range msg.Vertexes {
+		name, ok := strings.CutPrefix(v.Name, importing)
+		if ok && v.Completed != nil && v.Error != "" && !m.told[name] {
+			m.told[name] = true
+			m.note(fmt.Sprintf("warning: no cache was imported from %s: %s", m.named(name), v.Error))
+		}
+	}
+}
+
+// shownName is what the progress calls the step that imports.
+func (m *imports) shownName(v *client.Vertex) string {
+	if name, ok := strings.CutPrefix(v.Name, importing); ok {
+		return "importing the build cache from " + m.named(name)
+	}
+	return ""
+}
+
+// named finds the import that BuildKit means by "TYPE:HASH", if it can be but one.
+func (m *imports) named(name string) string {
+	kind, _, _ := strings.Cut(name, ":")
+	var found []string
+	for _, e := range m.entries {
+		if e.Type == kind && kind != "registry" {
+			found = append(found, e.String())
+		}
+	}
+	if len(found) == 1 {
+		return found[0]
+	}
+	return name
+}

@@ -1,0 +1,56 @@
+package buildcache
+
+import (
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Mounts says whether platforms see one another's files in RUN --mount=type=cache.
+type Mounts int
+
+// The zero value decides by the graphs: each platform has its own mounts where all steps with some run on the platform that they
+// build for; where one runs on another, as in a stage FROM --platform=$BUILDPLATFORM, they stay shared.
+const (
+	AutoMounts Mounts = iota
+	SharedMounts
+	IsolatedMounts
+)
+
+// MountNamespace is the frontend's build argument that sets cache mounts apart (frontend/dockerui/config.go).
+const MountNamespace = "build-arg:BUILDKIT_CACHE_MOUNT_NS"
+
+// Isolate gives the platform cache mounts of its own, unless the user's own build argument does.
+func Isolate(attrs map[string]string, p platform.Platform) {
+	if _, ok := attrs[MountNamespace]; !ok {
+		attrs[MountNamespace] = platform.Format(p)
+	}
+}
+
+// Isolated decides for [AutoMounts] from the platforms' graphs and the frontend attributes that each is solved with. hint is for the user,
+// where there is one.
+func (m Mounts) Isolated(ps []platform.Platform, graphs []graph.Graph, attrs func(platform.Platform) map[string]string) (isolated bool, hint string) {
+	if m != AutoMounts {
+		return false, ""
+	}
+	for i, g := range graphs {
+		for _, s := range g.CacheMounts() {
+			if _, own := attrs(ps[i])[MountNamespace]; own {
+				return false, ""
+			}
+			if isolated = s.Platform.Architecture == "" || platform.Equal(s.Platform, ps[i]); !isolated {
+				return false, sharedHint(s, len(ps))
+			}
+		}
+	}
+	return isolated, ""
+}
+
+func sharedHint(s graph.Step, platforms int) string {
+	if platforms < 2 {
+		return ""
+	}
+	return fmt.Sprintf("the platforms share their cache mounts, since %q runs on %s for all of them "+
+		"(--cache-mounts=isolated gives each its own, shared is content with it)", s.Name, platform.Format(s.Platform))
+}
