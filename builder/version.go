@@ -28,14 +28,15 @@ func parseVersion(s string) (v version, ok bool) {
 	return v, v != version{}
 }
 
-// TooOld says whether a BuildKit is known to be older than min. One that does not
-// say its version is somebody's own build; it gets the benefit of the doubt.
-func TooOld(have, min string) bool {
+// TooOld says whether a BuildKit is known to be older than the one that is needed.
+// One that does not say its version is somebody's own build; it gets the benefit of
+// the doubt.
+func TooOld(have, needed string) bool {
 	h, ok := parseVersion(have)
 	if !ok {
 		return false
 	}
-	m, ok := parseVersion(min)
+	m, ok := parseVersion(needed)
 	if !ok {
 		return false
 	}

@@ -101,6 +101,7 @@ func (x *examination) conclude() Result {
 			r.Verdict = Refused
 		case Warning:
 			r.Verdict = Warned
+		case Note:
 		}
 	}
 	if r.Verdict == OK && x.root.NothingSeen() {
@@ -116,8 +117,9 @@ func (x *examination) wanted() string {
 		return "Windows " + x.platform.Architecture
 	case exe.MachO:
 		return "macOS " + x.platform.Architecture
+	default:
+		return x.platform.Architecture
 	}
-	return x.platform.Architecture
 }
 
 // found is what a file is for, with the system if that is not the image's.

@@ -113,6 +113,7 @@ func (l *linking) candidates(ctx context.Context, name string) (paths []object, 
 			paths = append(paths, object{Place: at, path: p})
 		case rootfs.Unknown:
 			known = false
+		case rootfs.Absent:
 		}
 	}
 	if strings.Contains(name, "/") {

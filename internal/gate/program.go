@@ -67,6 +67,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 	}
 	f := *p.Exe
 	switch fit, why := f.Fit(x.platform); fit {
+	case exe.Runs:
 	case exe.Wrong:
 		x.accuse(p, f)
 		return

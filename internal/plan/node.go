@@ -35,8 +35,9 @@ func (n Node) Mode(p platform.Platform, status emulation.Status) Mode {
 		return Emulated
 	case emulation.Builder:
 		return EmulatedBuilder
+	default:
+		return Impossible
 	}
-	return Impossible
 }
 
 // RunsNatively reports whether the node runs programs of a platform without an emulator. The node's own architecture needs no probe. Its variants do: BuildKit lists those that the processor has.

@@ -87,6 +87,7 @@ func (e *exam) steps() Reason {
 			if e.golang != nil && e.golang.replaced(gs) {
 				return step{Step: gs}.reason("base", gs.Name+" changes the Go toolchain", "begin with the image of that Go")
 			}
+		case graph.Source, graph.Diff:
 		}
 	}
 	if !e.work {
@@ -181,8 +182,9 @@ func (e *exam) command(s step, c shell.Command) Reason {
 		}
 		e.work = true
 		return Reason{}
+	default:
+		return e.notKnown(s, c)
 	}
-	return e.notKnown(s, c)
 }
 
 // notKnown is a command of which it is not known whether it does the same for another CPU.

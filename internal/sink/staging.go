@@ -65,8 +65,8 @@ func openInPlace(ctx context.Context, dest string) (*pending, error) {
 
 // target follows a link, also one to what does not exist: the link stays.
 func target(dest string) string {
-	if real, err := filepath.EvalSymlinks(dest); err == nil {
-		return real
+	if resolved, err := filepath.EvalSymlinks(dest); err == nil {
+		return resolved
 	}
 	for range 40 { // as many as Linux follows
 		to, err := os.Readlink(dest)

@@ -11,8 +11,8 @@ const defaultCacheBytes = 64 << 20
 // A cache keeps listings in a folder, a file a layer.
 type cache struct{ kept.Folder }
 
-func newCache(dir string, max int64) cache {
-	return cache{kept.Folder{Dir: dir, Suffix: ".listing", Max: max, Each: min(max/4, maxListing)}}
+func newCache(dir string, size int64) cache {
+	return cache{kept.Folder{Dir: dir, Suffix: ".listing", Max: size, Each: min(size/4, maxListing)}}
 }
 
 func nameOf(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }

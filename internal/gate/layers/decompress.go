@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,9 +55,8 @@ func unpack(r *bufio.Reader) (unpacked io.Reader, closer func(), err error) {
 	return r, none, nil
 }
 
-// bounded ends with a context, however much comes of one byte, and ends what goes on for too long.
+// bounded ends what goes on for too long.
 type bounded struct {
-	ctx     context.Context // for the time of one layer
 	r       io.Reader
 	packed  func() int64  // bytes that were read for it so far
 	surplus *atomic.Int64 // bytes that all layers may still have beyond what is plenty
@@ -66,9 +64,6 @@ type bounded struct {
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.ctx.Err() != nil {
-		return 0, context.Cause(b.ctx)
-	}
 	n, err := b.r.Read(p)
 	if b.n += int64(n); b.n > maxUnpacked {
 		return n, fmt.Errorf("%w: it unpacks to more than %d GiB", ErrUnknownLayer, maxUnpacked>>30)
@@ -82,19 +77,14 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// source is where a layer is read from. It ends with a context, also where the reader knows none.
+// source is where a layer is read from.
 type source struct {
-	ctx context.Context // for the time of one layer
 	r   io.Reader
 	n   int64 // bytes that were read
 	err error // other than the end
 }
 
 func (s *source) Read(p []byte) (n int, err error) {
-	if s.ctx.Err() != nil {
-		s.err = context.Cause(s.ctx)
-		return 0, s.err
-	}
 	n, err = s.r.Read(p)
 	s.n += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -18,6 +18,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
 // Why a layer has no listing. Any other error is of reading it: the image could not be asked.
@@ -200,7 +202,7 @@ func IsVerdict(err error) bool {
 
 // listStream lists what a stream has, and sees that it is what the descriptor says.
 func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Listing, error) {
-	src := &source{ctx: ctx, r: r}
+	src := &source{r: ctxio.BetweenReads(ctx, r)} // also where the reader knows no context
 	verified := content.NewVerifyReader(src, desc)
 	listing, err := l.scanPacked(ctx, verified, func() int64 { return src.n })
 	if src.err == nil { // else what came of it does not matter
@@ -243,6 +245,6 @@ func (l *Lister) scanPacked(ctx context.Context, packed io.Reader, read func() i
 		return nil, err
 	}
 	defer closer()
-	r := &bounded{ctx: ctx, r: unpacked, packed: read, surplus: &l.surplus}
+	r := &bounded{r: ctxio.BetweenReads(ctx, unpacked), packed: read, surplus: &l.surplus}
 	return scan(ctx, r, maxListing)
 }

@@ -126,6 +126,7 @@ func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) (fi
 		case syntax.RdrIn:
 			files = append(files, Redirect{Resolve(st.cwd, name), false})
 			continue
+		default: // a file that is written
 		}
 		to := target(rd, name)
 		if ofOutput(rd) && to != Taken {
@@ -157,6 +158,7 @@ func ofOutput(rd *syntax.Redirect) bool {
 	switch rd.Op {
 	case syntax.RdrAll, syntax.RdrAllClob, syntax.AppAll, syntax.AppAllClob:
 		return true
+	default:
+		return rd.N == nil || rd.N.Value == "1"
 	}
-	return rd.N == nil || rd.N.Value == "1"
 }

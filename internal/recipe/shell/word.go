@@ -140,26 +140,26 @@ func (x *expansion) parts(in []syntax.WordPart) []syntax.WordPart {
 // look notes the variables that a node reads and reads the commands that run for it. It reports whether all of it can be worked out.
 // The node may be more than a word's part: a test, for one.
 func (x *expansion) look(node syntax.Node) bool {
-	clear := true
+	plain := true
 	syntax.Walk(node, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.CmdSubst:
 			x.outputs[n] = x.r.substitution(x.st, n)
 			return false
 		case *syntax.ProcSubst:
-			clear = false
+			plain = false
 			x.r.stmts(n.Stmts, x.st.clone(), Taken)
 			return false
 		case *syntax.ParamExp:
-			clear = x.param(n) && clear
+			plain = x.param(n) && plain
 		case *syntax.ArithmExp, *syntax.ArithmCmd, *syntax.LetClause, *syntax.ExtGlob, *syntax.BraceExp:
-			clear = false
+			plain = false
 		case *syntax.Lit:
-			clear = clear && !strings.HasPrefix(n.Value, "~")
+			plain = plain && !strings.HasPrefix(n.Value, "~")
 		}
 		return true
 	})
-	return clear
+	return plain
 }
 
 // param notes that a parameter is read, and reports whether what becomes of it can be worked out.
