@@ -17,6 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -128,7 +129,7 @@ func statusOf(err error) int {
 	if _, ok := errors.AsType[*unknown](err); ok {
 		return exitUnknown
 	}
-	if _, ok := errors.AsType[*sink.PushError](err); ok {
+	if _, ok := errors.AsType[*index.PushError](err); ok {
 		return exitPush
 	}
 	if lost, ok := errors.AsType[*lostAnswer](err); ok {

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -22,7 +23,7 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 		{errors.New("boom"), 1, "ERROR: boom\n"},
 		{&solve.FailedError{Platforms: []solve.PlatformReport{{Err: errors.New("boom")}}}, 1, "ERROR: "},
 		{preflight.Refused(errors.New("boom")), 1, "ERROR: boom\n"},
-		{&sink.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
+		{&index.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
 		{&usage{err: errors.New("boom"), hint: "do this"}, 125, "ERROR: boom\nHint: do this\n"},
 		{&hinted{err: errors.New("boom"), hint: "do this"}, 1, "ERROR: boom\nHint: do this\n"},
 	} {

@@ -16,7 +16,7 @@ import (
 )
 
 func newManifestAnnotateCommand(w *world) *cobra.Command {
-	var a draft.Annotation
+	var a draft.PlatformChange
 	var o gateOptions
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] MANIFEST_LIST MANIFEST",
@@ -66,7 +66,7 @@ func partsOfPlatforms(n int) (parts []string) {
 // annotateOptions are the user's words.
 type annotateOptions struct {
 	list, image string
-	draft.Annotation
+	draft.PlatformChange
 	gate gateOptions
 }
 
@@ -83,14 +83,14 @@ func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error
 	if err != nil {
 		return err
 	}
-	entry, err := w.drafts().Annotated(ctx, list, image, o.Annotation)
+	entry, err := w.drafts().Annotated(ctx, list, image, o.PlatformChange)
 	if err == nil {
 		err = o.examineClaim(ctx, w, entry, examine)
 	}
 	if err != nil {
 		return err
 	}
-	notes, err := w.drafts().Annotate(ctx, list, image, o.Annotation)
+	notes, err := w.drafts().Annotate(ctx, list, image, o.PlatformChange)
 	for _, note := range notes {
 		w.say(note)
 	}

@@ -173,8 +173,8 @@ func mergeExpect(lists []string) ([]platform.Platform, error) {
 }
 
 // mergeAnnotations is --annotation in build's words. Without a level it is the index's.
-func mergeAnnotations(o mergeOptions) ([]merge.Annotation, error) {
-	var all []merge.Annotation
+func mergeAnnotations(o mergeOptions) (index.Annotations, error) {
+	var all index.Annotations
 	for _, text := range o.annotations {
 		key, _, _ := strings.Cut(text, "=")
 		if !strings.Contains(key, ":") {
@@ -187,7 +187,7 @@ func mergeAnnotations(o mergeOptions) ([]merge.Annotation, error) {
 		for _, a := range list {
 			switch a.Level {
 			case index.OnIndex, index.OnManifestDescriptor:
-				all = append(all, merge.Annotation{OnIndex: a.Level == index.OnIndex, Platform: a.Platform, Key: a.Key, Value: a.Value})
+				all = append(all, a)
 			case index.OnManifest:
 				return nil, fmt.Errorf("--annotation %q: an image that is there keeps its digest, so its manifest cannot be annotated: use manifest-descriptor", text)
 			default:

@@ -14,7 +14,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -28,9 +27,6 @@ func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
 		if len(res.Tags) > 0 {
 			tags(w.err, report)
 		}
-	}
-	if push, ok := errors.AsType[*merge.PushError](err); ok {
-		err = &sink.PushError{Err: push.Err, Tags: res.Tags}
 	}
 	if failure, ok := errors.AsType[*manifest.Error](err); ok && strings.Contains(failure.Hint, "OCI media types") {
 		err = &hinted{err, "--media-types docker writes the index and its images with Docker's"}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -80,7 +80,7 @@ func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req dra
 	}
 	tag, err := draft.Send(ctx, registry, ready, req.Note)
 	if err != nil {
-		return &sink.PushError{Err: err}
+		return &index.PushError{Err: err}
 	}
 	w.result(ready.Descriptor.Digest.String(), "published "+tag.Ref+"@"+ready.Descriptor.Digest.String())
 	if tag.State == manifest.Overwritten {

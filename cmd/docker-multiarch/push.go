@@ -8,8 +8,8 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -85,11 +85,11 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	}
 	for _, repo := range repos {
 		if err := registry.Upload(ctx, repo, archive.root, archive); err != nil {
-			return &sink.PushError{Err: err}
+			return &index.PushError{Err: err}
 		}
 	}
 	if err := archive.Check(ctx, archive.blobs...); err != nil { // also what registries had already
-		return &sink.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
+		return &index.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
 	}
 	report := solve.Report{Target: archive.root}
 	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
@@ -97,7 +97,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 		tags(w.err, report)
 	}
 	if err != nil {
-		return &sink.PushError{Err: err, Tags: report.Tags}
+		return &index.PushError{Err: err, Tags: report.Tags}
 	}
 	if o.quiet {
 		for _, repo := range repos {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/distribution/reference"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -50,7 +50,7 @@ func (o outcome) markdown() string {
 
 // headline says in a sentence what came of it.
 func (o outcome) headline() string {
-	_, pushFailed := errors.AsType[*sink.PushError](o.err)
+	_, pushFailed := errors.AsType[*index.PushError](o.err)
 	switch {
 	case isPartial(o.err):
 		missing, _ := errors.AsType[*partial](o.err)

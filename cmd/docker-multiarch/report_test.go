@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -182,7 +182,7 @@ func TestHeadlinesSayWhatCameOfIt(t *testing.T) {
 	for want, o := range map[string]outcome{
 		"Built: an image without a name":                    {report: begun},
 		"Stopped: an image without a name":                  {report: begun, err: context.Canceled},
-		"Built, but not published: an image without a name": {report: begun, err: &sink.PushError{Err: errors.New("403")}},
+		"Built, but not published: an image without a name": {report: begun, err: &index.PushError{Err: errors.New("403")}},
 	} {
 		if got := o.headline(); got != want {
 			t.Errorf("%q, not %q", got, want)

@@ -12,8 +12,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Annotation is what a user says of an image's platform; empty fields say nothing.
-type Annotation struct {
+// PlatformChange is what a user sets of an image's platform (docker manifest calls that to annotate it); empty fields set nothing.
+type PlatformChange struct {
 	OS, Arch, Variant, OSVersion string
 	OSFeatures                   []string
 	Force                        bool // it may contradict the image's configuration
@@ -32,7 +32,7 @@ func (e *ContradictionError) Error() string {
 
 // Annotate sets the platform of an image in a draft. The notes say what was not taken literally. Of an error nothing is kept: it wraps
 // [platform.ErrInvalid] for a platform that does not exist, and is a [*ContradictionError] for one that the image is not for.
-func (s Store) Annotate(ctx context.Context, list reference.NamedTagged, image reference.Named, a Annotation) (notes []string, err error) {
+func (s Store) Annotate(ctx context.Context, list reference.NamedTagged, image reference.Named, a PlatformChange) (notes []string, err error) {
 	err = s.Update(ctx, list, func(old *Draft) (*Draft, error) {
 		if old == nil {
 			return nil, fmt.Errorf("%w: %s", ErrNone, reference.FamiliarString(list))
@@ -49,7 +49,7 @@ func (s Store) Annotate(ctx context.Context, list reference.NamedTagged, image r
 }
 
 // Annotated is an image's entry as Annotate would leave it. Its errors are those of Annotate; nothing is kept.
-func (s Store) Annotated(ctx context.Context, list reference.NamedTagged, image reference.Named, a Annotation) (Entry, error) {
+func (s Store) Annotated(ctx context.Context, list reference.NamedTagged, image reference.Named, a PlatformChange) (Entry, error) {
 	d, err := s.Read(ctx, list)
 	if err != nil {
 		return Entry{}, err
@@ -65,7 +65,7 @@ func (s Store) Annotated(ctx context.Context, list reference.NamedTagged, image 
 }
 
 // apply gives the child as it is with the annotation, beside those that it has. name is for errors.
-func (a Annotation) apply(child Child, name string) (Child, []string, error) {
+func (a PlatformChange) apply(child Child, name string) (Child, []string, error) {
 	var set ocispecs.Platform
 	if child.Annotated != nil {
 		set = *child.Annotated
@@ -94,7 +94,7 @@ func (a Annotation) apply(child Child, name string) (Child, []string, error) {
 }
 
 // setInto writes what the annotation says over what was said before.
-func (a Annotation) setInto(set *ocispecs.Platform) (notes []string, err error) {
+func (a PlatformChange) setInto(set *ocispecs.Platform) (notes []string, err error) {
 	if a.OS != "" {
 		set.OS = platform.Normalize(ocispecs.Platform{OS: strings.ToLower(a.OS), Architecture: "amd64"}).OS
 	}

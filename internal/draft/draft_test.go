@@ -26,7 +26,7 @@ func TestADraftBecomesAnIndexInTheOrderOfPlatforms(t *testing.T) {
 	for range 2 { // the same again changes nothing
 		b.check(b.create(false, "app:1", "app:arm64", "app:amd64"))
 	}
-	_, err := b.annotate("app:1", "app:arm64", draft.Annotation{Variant: "v8"})
+	_, err := b.annotate("app:1", "app:arm64", draft.PlatformChange{Variant: "v8"})
 	b.check(err)
 	b.check(b.create(false, "app:1", "app:amd64", "app:arm64"))
 	b.check(b.push("app:1", false))
@@ -70,7 +70,7 @@ func TestWhatChangedInTheRegistryIsShownAndPushedOnlyIfThatIsWanted(t *testing.T
 	b.tag("app:amd64", b.image("linux/amd64", "old"))
 	b.tag("app:arm64", b.image("linux/arm64", "b"))
 	b.check(b.create(false, "app:1", "app:amd64", "app:arm64"))
-	_, err := b.annotate("app:1", "app:amd64", draft.Annotation{Variant: "v2"})
+	_, err := b.annotate("app:1", "app:amd64", draft.PlatformChange{Variant: "v2"})
 	b.check(err)
 	now := b.image("linux/amd64", "new")
 	b.tag("app:amd64", now)
@@ -195,7 +195,7 @@ func TestTwoImagesForOnePlatformAreNotPushed(t *testing.T) {
 	if err := b.push("app:1", false); !errors.As(err, &double) || b.entries("app:1") != nil {
 		t.Fatalf("error: %v", err)
 	}
-	_, err := b.annotate("app:1", "app:v6", draft.Annotation{Variant: "6"})
+	_, err := b.annotate("app:1", "app:v6", draft.PlatformChange{Variant: "6"})
 	b.check(err)
 	b.check(b.push("app:1", false))
 	if got := b.entries("app:1"); len(got) != 2 || !strings.HasPrefix(got[0], "linux/arm/v6 ") {
@@ -217,26 +217,26 @@ func TestAnImageThatComesByTwoNamesIsListedOnce(t *testing.T) {
 func TestAnnotationsAreNormalisedAndMayNotContradictTheImage(t *testing.T) {
 	for _, tt := range []struct {
 		config      string
-		a           draft.Annotation
+		a           draft.PlatformChange
 		want, note  string
 		contradicts bool
 		invalid     bool
 	}{
-		{config: "linux/amd64", a: draft.Annotation{Arch: "x86_64"}, want: "linux/amd64", note: `"x86_64" is written as "amd64"`},
-		{config: "linux/arm64", a: draft.Annotation{Arch: "aarch64", Variant: "v8"}, want: "linux/arm64", note: `"aarch64" is written as "arm64"`},
-		{config: "linux/arm64", a: draft.Annotation{Arch: "x86_64"}, contradicts: true},
-		{config: "linux/arm64", a: draft.Annotation{Arch: "x86_64", Force: true}, want: "linux/amd64", note: "amd64"},
-		{config: "linux/arm/v7", a: draft.Annotation{Variant: "v6"}, contradicts: true},
-		{config: "linux/arm/v7", a: draft.Annotation{Arch: "amd64", Force: true}, want: "linux/amd64"},
-		{config: "linux/arm", a: draft.Annotation{Variant: "v6"}, want: "linux/arm/v6"},
-		{config: "linux/arm", a: draft.Annotation{Arch: "armhf"}, want: "linux/arm/v7", note: "arm/v7"},
-		{config: "linux/amd64", a: draft.Annotation{OS: "windows"}, contradicts: true},
-		{config: "windows/amd64", a: draft.Annotation{OSVersion: "10.0.17763", OSFeatures: []string{"win32k"}}, want: "windows(10.0.17763+win32k)/amd64"},
-		{config: "linux/amd64", a: draft.Annotation{Arch: "sparc"}, invalid: true},
-		{config: "linux/amd64", a: draft.Annotation{OS: "dos", Force: true}, invalid: true},
-		{config: "linux/amd64", a: draft.Annotation{Variant: "v99"}, invalid: true},
-		{config: "/", a: draft.Annotation{OS: "linux", Arch: "s390x"}, want: "linux/s390x"},
-		{config: "/", a: draft.Annotation{Arch: "s390x"}, invalid: true},
+		{config: "linux/amd64", a: draft.PlatformChange{Arch: "x86_64"}, want: "linux/amd64", note: `"x86_64" is written as "amd64"`},
+		{config: "linux/arm64", a: draft.PlatformChange{Arch: "aarch64", Variant: "v8"}, want: "linux/arm64", note: `"aarch64" is written as "arm64"`},
+		{config: "linux/arm64", a: draft.PlatformChange{Arch: "x86_64"}, contradicts: true},
+		{config: "linux/arm64", a: draft.PlatformChange{Arch: "x86_64", Force: true}, want: "linux/amd64", note: "amd64"},
+		{config: "linux/arm/v7", a: draft.PlatformChange{Variant: "v6"}, contradicts: true},
+		{config: "linux/arm/v7", a: draft.PlatformChange{Arch: "amd64", Force: true}, want: "linux/amd64"},
+		{config: "linux/arm", a: draft.PlatformChange{Variant: "v6"}, want: "linux/arm/v6"},
+		{config: "linux/arm", a: draft.PlatformChange{Arch: "armhf"}, want: "linux/arm/v7", note: "arm/v7"},
+		{config: "linux/amd64", a: draft.PlatformChange{OS: "windows"}, contradicts: true},
+		{config: "windows/amd64", a: draft.PlatformChange{OSVersion: "10.0.17763", OSFeatures: []string{"win32k"}}, want: "windows(10.0.17763+win32k)/amd64"},
+		{config: "linux/amd64", a: draft.PlatformChange{Arch: "sparc"}, invalid: true},
+		{config: "linux/amd64", a: draft.PlatformChange{OS: "dos", Force: true}, invalid: true},
+		{config: "linux/amd64", a: draft.PlatformChange{Variant: "v99"}, invalid: true},
+		{config: "/", a: draft.PlatformChange{OS: "linux", Arch: "s390x"}, want: "linux/s390x"},
+		{config: "/", a: draft.PlatformChange{Arch: "s390x"}, invalid: true},
 	} {
 		t.Run(tt.config+fmt.Sprint(tt.a), func(t *testing.T) {
 			b := newBench(t)
@@ -266,16 +266,16 @@ func TestAnImageOfAnIndexIsAnnotatedByItsDigest(t *testing.T) {
 	b := newBench(t)
 	b.tag("app:both", b.attested("linux/arm64", "linux/amd64"))
 	b.check(b.create(false, "app:1", "app:both"))
-	if _, err := b.annotate("app:1", "app:both", draft.Annotation{Variant: "v2"}); err == nil || !strings.Contains(err.Error(), "by its digest") {
+	if _, err := b.annotate("app:1", "app:both", draft.PlatformChange{Variant: "v2"}); err == nil || !strings.Contains(err.Error(), "by its digest") {
 		t.Errorf("error: %v", err)
 	}
 	amd := b.image("linux/amd64", "attested").Digest.String()
-	if _, err := b.annotate("app:1", "app:other", draft.Annotation{Variant: "v2"}); !errors.Is(err, draft.ErrNone) {
+	if _, err := b.annotate("app:1", "app:other", draft.PlatformChange{Variant: "v2"}); !errors.Is(err, draft.ErrNone) {
 		t.Errorf("error: %v", err)
 	}
 	ref, err := parseDigest(b.host + "/app@" + amd)
 	b.check(err)
-	_, err = b.drafts.Annotate(t.Context(), b.list("app:1"), ref, draft.Annotation{Variant: "v2"})
+	_, err = b.drafts.Annotate(t.Context(), b.list("app:1"), ref, draft.PlatformChange{Variant: "v2"})
 	b.check(err)
 	b.check(b.push("app:1", false))
 	if got := b.entries("app:1"); got[0] != "linux/amd64/v2 "+amd {
@@ -349,7 +349,7 @@ func TestADraftThatIsChangedDuringThePushStaysAsItIs(t *testing.T) {
 	b.check(b.create(false, "app:1", "app:amd64"))
 	ready, err := b.drafts.Prepare(t.Context(), b.client, draft.PushRequest{List: b.list("app:1"), Note: b.note})
 	b.check(err)
-	_, err = b.annotate("app:1", "app:amd64", draft.Annotation{Variant: "v3"})
+	_, err = b.annotate("app:1", "app:amd64", draft.PlatformChange{Variant: "v3"})
 	b.check(err)
 	changed, err := b.drafts.Done(t.Context(), ready, true)
 	if err != nil || !changed {

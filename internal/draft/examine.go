@@ -2,16 +2,12 @@ package draft
 
 import (
 	"context"
-	"fmt"
-	"io"
 
 	"github.com/distribution/reference"
-	"github.com/opencontainers/go-digest"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
-	"oras.land/oras-go/v2/errdef"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -38,17 +34,15 @@ func Examine(ctx context.Context, c *manifest.Client, entries []Entry, ask tree.
 		return err
 	}
 	var all []tree.Image
-	blobs := layers{}
+	var parts []index.Part
 	for i, img := range images {
 		if img == nil {
 			continue
 		}
 		all = append(all, *img)
-		for _, layer := range img.Manifest.Layers {
-			blobs[layer.Digest] = from[i]
-		}
+		parts = append(parts, index.Part{Stored: img.Manifest.Layers, Store: from[i]})
 	}
-	return ask(ctx, all, blobs)
+	return ask(ctx, all, index.BlobsOf(parts))
 }
 
 // read is the image of an entry, for the platform of the entry; nil if it is none.
@@ -71,15 +65,4 @@ func read(ctx context.Context, c *manifest.Client, entry Entry) (*tree.Image, co
 	}
 	t.Images[0].Descriptor.Platform = entry.Descriptor.Platform
 	return &t.Images[0], blobs, nil
-}
-
-// layers are those of several images, by who has them. It is an oras-go content.Fetcher.
-type layers map[digest.Digest]content.Fetcher
-
-// Fetch implements content.Fetcher.
-func (l layers) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
-	if from, ok := l[desc.Digest]; ok {
-		return from.Fetch(ctx, desc)
-	}
-	return nil, fmt.Errorf("%s: %w", desc.Digest, errdef.ErrNotFound)
 }

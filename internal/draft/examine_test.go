@@ -31,7 +31,7 @@ func TestADraftsImagesAreExaminedAsTheListSaysBeforeAnythingIsWritten(t *testing
 	b.tag("other/two:1", b.attested("linux/amd64", "linux/s390x"))
 	b.tag("app:arm", b.image("linux/arm", "own"))
 	b.check(b.create(false, "app:1", "other/two:1", "app:arm"))
-	_, err := b.annotate("app:1", "app:arm", draft.Annotation{Variant: "v6"})
+	_, err := b.annotate("app:1", "app:arm", draft.PlatformChange{Variant: "v6"})
 	b.check(err)
 	var names []string
 	no := errors.New("no")
@@ -51,7 +51,7 @@ func TestAnAnnotationCanBeSeenBeforeItIsKept(t *testing.T) {
 	b := newBench(t)
 	b.tag("app:arm", b.image("linux/arm", "own"))
 	b.check(b.create(false, "app:1", "app:arm"))
-	entry, err := b.drafts.Annotated(t.Context(), b.list("app:1"), b.list("app:arm"), draft.Annotation{Variant: "v6"})
+	entry, err := b.drafts.Annotated(t.Context(), b.list("app:1"), b.list("app:arm"), draft.PlatformChange{Variant: "v6"})
 	b.check(err)
 	if got := platform.Format(*entry.Descriptor.Platform); got != "linux/arm/v6" {
 		t.Errorf("it would be %s", got)
@@ -62,7 +62,7 @@ func TestAnAnnotationCanBeSeenBeforeItIsKept(t *testing.T) {
 		t.Error("it was kept")
 	}
 	var contradiction *draft.ContradictionError
-	if _, err := b.drafts.Annotated(t.Context(), b.list("app:1"), b.list("app:arm"), draft.Annotation{Arch: "amd64"}); !errors.As(err, &contradiction) {
+	if _, err := b.drafts.Annotated(t.Context(), b.list("app:1"), b.list("app:arm"), draft.PlatformChange{Arch: "amd64"}); !errors.As(err, &contradiction) {
 		t.Errorf("a contradiction: %v", err)
 	}
 }

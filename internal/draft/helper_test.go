@@ -139,7 +139,7 @@ func (b *bench) create(amend bool, list string, images ...string) error {
 	return b.drafts.Create(b.t.Context(), b.client, req)
 }
 
-func (b *bench) annotate(list, image string, a draft.Annotation) ([]string, error) {
+func (b *bench) annotate(list, image string, a draft.PlatformChange) ([]string, error) {
 	b.t.Helper()
 	return b.drafts.Annotate(b.t.Context(), b.list(list), b.list(image), a)
 }

@@ -12,6 +12,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -30,8 +31,7 @@ type PushRequest struct {
 
 // Ready is a draft that can be pushed. [Store.Prepare] makes it.
 type Ready struct {
-	Descriptor ocispecs.Descriptor // of the index
-	Body       []byte
+	index.Index
 
 	list        reference.NamedTagged
 	base, draft Draft // as the file has it, and as it is pushed
@@ -78,7 +78,11 @@ func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest)
 		}
 	}
 	ready := Ready{list: req.List, base: base, draft: now}
-	ready.Descriptor, ready.Body, err = manifest.Index(now.Descriptors(), manifest.IndexOptions{Family: now.family()})
+	var parts []index.Part
+	for _, desc := range now.Descriptors() {
+		parts = append(parts, index.Part{Descriptor: desc})
+	}
+	ready.Index, err = index.Assemble(parts, manifest.IndexOptions{Family: now.family()})
 	if err != nil {
 		return Ready{}, fmt.Errorf("%s cannot be pushed: %w", familiar(now.List), err)
 	}
@@ -121,7 +125,7 @@ func Send(ctx context.Context, c *manifest.Client, r Ready, note func(string)) (
 		}
 		return manifest.TagResult{}, err
 	}
-	results, err := c.Publish(ctx, manifest.PublishRequest{Targets: []reference.NamedTagged{r.list}, Descriptor: r.Descriptor, Body: r.Body})
+	results, err := r.Publish(ctx, c, manifest.PublishRequest{Targets: []reference.NamedTagged{r.list}})
 	return results[0], err
 }
 
@@ -135,12 +139,7 @@ func copyChild(ctx context.Context, c *manifest.Client, to, from reference.Named
 	if err != nil {
 		return err
 	}
-	for _, desc := range append([]ocispecs.Descriptor{child.Descriptor}, child.Attestations...) {
-		if err := c.Upload(ctx, to, desc, blobs); err != nil {
-			return err
-		}
-	}
-	return nil
+	return index.Bring(ctx, c, to, blobs, append([]ocispecs.Descriptor{child.Descriptor}, child.Attestations...)...)
 }
 
 // Done marks the draft as pushed, or removes it. A draft that another program has changed meanwhile is left as it is, and changed is true.

@@ -46,7 +46,9 @@ func Alone(part Part, body []byte) Index {
 }
 
 func newIndex(desc ocispecs.Descriptor, body []byte, parts []Part) Index {
-	return Index{Descriptor: desc, Body: body, Blobs: newBlobs(desc, body, parts)}
+	blobs := BlobsOf(parts)
+	blobs.documents = append(blobs.documents, Bodies{desc.Digest: body})
+	return Index{Descriptor: desc, Body: body, Blobs: blobs}
 }
 
 // Entries are the entries of an index of the parts.
@@ -57,6 +59,15 @@ func Entries(parts []Part) (all []ocispecs.Descriptor) {
 	return all
 }
 
+// PushError says that a registry did not take everything of a result that is otherwise ready. Tags says which tags moved.
+type PushError struct {
+	Err  error
+	Tags []manifest.TagResult
+}
+
+func (e *PushError) Error() string { return e.Err.Error() }
+func (e *PushError) Unwrap() error { return e.Err }
+
 // Upload brings the index, with all that it names, into a repository by its digest.
 func (x Index) Upload(ctx context.Context, c *manifest.Client, repo reference.Named) error {
 	return c.Upload(ctx, repo, x.Descriptor, x.Blobs)
@@ -66,6 +77,16 @@ func (x Index) Upload(ctx context.Context, c *manifest.Client, repo reference.Na
 func (x Index) Publish(ctx context.Context, c *manifest.Client, req manifest.PublishRequest) ([]manifest.TagResult, error) {
 	req.Descriptor, req.Body = x.Descriptor, x.Body
 	return c.Publish(ctx, req)
+}
+
+// Bring uploads manifests, each with all that belongs to it, in their order.
+func Bring(ctx context.Context, c *manifest.Client, repo reference.Named, blobs content.Fetcher, descs ...ocispecs.Descriptor) error {
+	for _, desc := range descs {
+		if err := c.Upload(ctx, repo, desc, blobs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Repositories are the distinct repositories of names, in the order of their first appearance.

@@ -19,8 +19,9 @@ type Blobs struct {
 	stores    map[digest.Digest]content.Fetcher
 }
 
-func newBlobs(desc ocispecs.Descriptor, body []byte, parts []Part) *Blobs {
-	b := &Blobs{documents: []content.Fetcher{Bodies{desc.Digest: body}}, stores: map[digest.Digest]content.Fetcher{}}
+// BlobsOf has what the parts have, without an index.
+func BlobsOf(parts []Part) *Blobs {
+	b := &Blobs{stores: map[digest.Digest]content.Fetcher{}}
 	for _, p := range parts {
 		if p.Documents != nil {
 			b.documents = append(b.documents, p.Documents)
@@ -33,9 +34,6 @@ func newBlobs(desc ocispecs.Descriptor, body []byte, parts []Part) *Blobs {
 	}
 	return b
 }
-
-// BlobsOf has what the parts have, without an index.
-func BlobsOf(parts []Part) *Blobs { return newBlobs(ocispecs.Descriptor{}, nil, parts) }
 
 // Fetch opens a blob. The caller closes it, and compares it with the descriptor.
 func (b *Blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {

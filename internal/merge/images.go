@@ -1,20 +1,14 @@
 package merge
 
 import (
-	"bytes"
-	"context"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
-	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"oras.land/oras-go/v2/content"
-	"oras.land/oras-go/v2/errdef"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -33,52 +27,23 @@ func (e entry) blobs() []ocispecs.Descriptor {
 	return all
 }
 
-// blobs are all documents of an index, read already, and who has the rest. It is an oras-go content.Fetcher.
-type blobs struct {
-	documents map[digest.Digest][]byte
-	from      map[digest.Digest]content.Fetcher
-}
-
-func newBlobs(all []entry, index digest.Digest, body []byte) blobs {
-	b := blobs{documents: map[digest.Digest][]byte{index: body}, from: map[digest.Digest]content.Fetcher{}}
-	for _, e := range all {
-		b.documents[e.Descriptor.Digest] = e.Body
-		b.documents[e.Manifest.Config.Digest] = e.ConfigBody
-		for _, a := range e.Attestations {
-			b.documents[a.Descriptor.Digest] = a.Body
-		}
-		for _, desc := range e.blobs() {
-			b.from[desc.Digest] = e.from.Blobs
-		}
+// part is the image as a part of the index.
+func (e entry) part() index.Part {
+	p := index.Part{Descriptor: e.Descriptor, Stored: e.blobs(), Store: e.from.Blobs}
+	documents := index.Bodies{e.Descriptor.Digest: e.Body, e.Manifest.Config.Digest: e.ConfigBody}
+	for _, a := range e.Attestations {
+		p.Attestations = append(p.Attestations, a.Descriptor)
+		documents[a.Descriptor.Digest] = a.Body
 	}
-	return b
-}
-
-// Fetch implements content.Fetcher.
-func (b blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
-	if body := b.documents[desc.Digest]; body != nil {
-		return io.NopCloser(bytes.NewReader(body)), nil
-	}
-	if from, ok := b.from[desc.Digest]; ok {
-		return from.Fetch(ctx, desc)
-	}
-	return nil, fmt.Errorf("%s: %w", desc.Digest, errdef.ErrNotFound)
+	p.Documents = documents
+	return p
 }
 
 // annotate adds the annotations of the entries. Those of an entry that is there already are not changed in place.
 func (p plan) annotate() {
-	for _, forOne := range []bool{false, true} { // one for a platform wins over one for all
-		for _, a := range p.req.Annotations {
-			if a.OnIndex || (a.Platform != nil) != forOne {
-				continue
-			}
-			for i := range p.all {
-				e := &p.all[i]
-				if a.Platform == nil || platform.Equal(*a.Platform, e.platform()) {
-					e.Descriptor.Annotations = with(e.Descriptor.Annotations, a)
-				}
-			}
-		}
+	for i := range p.all {
+		own := p.all[i].platform()
+		p.all[i].Descriptor.Annotations = with(p.all[i].Descriptor.Annotations, p.req.Annotations.At(index.OnManifestDescriptor, &own))
 	}
 }
 
@@ -91,12 +56,7 @@ func (p plan) indexAnnotations(base *Input) map[string]string {
 	case len(p.req.Inputs) == 1:
 		annotations = p.req.Inputs[0].Tree.Annotations
 	}
-	for _, a := range p.req.Annotations {
-		if a.OnIndex {
-			annotations = with(annotations, a)
-		}
-	}
-	return p.stillMissing(annotations, base)
+	return p.stillMissing(with(annotations, p.req.Annotations.At(index.OnIndex, nil)), base)
 }
 
 // stillMissing keeps true what builds have said that their indexes lack.
@@ -115,7 +75,7 @@ func (p plan) stillMissing(annotations map[string]string, base *Input) map[strin
 		}
 	}
 	if len(missing) > 0 {
-		return with(annotations, Annotation{Key: manifest.MissingPlatforms, Value: strings.Join(missing, ",")})
+		return with(annotations, map[string]string{manifest.MissingPlatforms: strings.Join(missing, ",")})
 	}
 	if _, ok := annotations[manifest.MissingPlatforms]; ok {
 		annotations = maps.Clone(annotations)
@@ -124,14 +84,15 @@ func (p plan) stillMissing(annotations map[string]string, base *Input) map[strin
 	return annotations
 }
 
-// with is a copy with one more.
-func with(annotations map[string]string, a Annotation) map[string]string {
-	more := maps.Clone(annotations)
-	if more == nil {
-		more = map[string]string{}
+// with is a copy with more; the same if there are no more.
+func with(annotations, more map[string]string) map[string]string {
+	if len(more) == 0 {
+		return annotations
 	}
-	more[a.Key] = a.Value
-	return more
+	all := map[string]string{}
+	maps.Copy(all, annotations)
+	maps.Copy(all, more)
+	return all
 }
 
 // images describe the entries, in the order of the index.

@@ -10,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -19,7 +20,7 @@ import (
 //
 // Before anything is written it refuses two images for one platform ([*DuplicateError]), platforms that are not those expected
 // ([*ExpectError]), images that cannot be converted ([*ConvertError]) and what the request's Examine refuses. An error of a registry that is written to is a
-// [*PushError]; the result then says which tags moved.
+// [*index.PushError]; the result then says which tags moved.
 func Merge(ctx context.Context, req Request) (Result, error) {
 	req = req.withDefaults()
 	if req.Onto != nil {
@@ -47,7 +48,7 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 type plan struct {
 	req    Request
 	all    []entry
-	blobs  blobs
+	index  index.Index
 	result Result
 }
 
@@ -77,11 +78,10 @@ func newPlan(req Request, base *Input) (plan, error) {
 	if family == manifest.Docker {
 		annotations = nil
 	}
-	if p.result.Target, p.result.Body, err = manifest.Index(p.children(), manifest.IndexOptions{Family: family, Annotations: annotations}); err != nil {
+	if p.index, err = index.Assemble(p.parts(), manifest.IndexOptions{Family: family, Annotations: annotations}); err != nil {
 		return p, err
 	}
-	p.blobs = newBlobs(p.all, p.result.Target.Digest, p.result.Body)
-	p.result.Images = p.images()
+	p.result.Target, p.result.Body, p.result.Images = p.index.Descriptor, p.index.Body, p.images()
 	return p, nil
 }
 
@@ -97,7 +97,7 @@ func examined(ctx context.Context, req Request, base *Input) (plan, error) {
 			images = append(images, e.Image)
 		}
 	}
-	if err := req.Examine(ctx, images, p.blobs); err != nil {
+	if err := req.Examine(ctx, images, p.index.Blobs); err != nil {
 		return plan{}, err
 	}
 	return p, nil
@@ -105,7 +105,7 @@ func examined(ctx context.Context, req Request, base *Input) (plan, error) {
 
 // lacks tells whether something has to be brought to a repository.
 func (p plan) lacks() bool {
-	return slices.ContainsFunc(p.req.repositories(), func(repo reference.Named) bool {
+	return slices.ContainsFunc(index.Repositories(p.req.targets()), func(repo reference.Named) bool {
 		return slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repo) })
 	})
 }
@@ -115,7 +115,7 @@ func (p plan) bring(ctx context.Context) error {
 	if err := p.ask(ctx); err != nil {
 		return err
 	}
-	for _, repo := range p.req.repositories() {
+	for _, repo := range index.Repositories(p.req.targets()) {
 		if !slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repo) }) {
 			continue
 		}
@@ -124,8 +124,8 @@ func (p plan) bring(ctx context.Context) error {
 				p.req.Registry.Remember(e.from.Repo, e.blobs()...)
 			}
 		}
-		if err := p.req.Registry.Upload(ctx, repo, p.result.Target, p.blobs); err != nil {
-			return &PushError{err}
+		if err := p.index.Upload(ctx, p.req.Registry, repo); err != nil {
+			return &index.PushError{Err: err, Tags: p.result.Tags}
 		}
 	}
 	return p.check(ctx)
@@ -148,7 +148,7 @@ func (p plan) check(ctx context.Context) error {
 
 // ask finds out whether the repositories would take a push, where one that does would be written to before another one says no.
 func (p plan) ask(ctx context.Context) error {
-	repos := p.req.repositories()
+	repos := index.Repositories(p.req.targets())
 	if len(repos) == 1 && !slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repos[0]) }) {
 		return nil
 	}
@@ -172,15 +172,15 @@ func (p plan) ask(ctx context.Context) error {
 // publish moves the tags. What was read from a repository, or brought there, is there.
 func (p plan) publish(ctx context.Context, allow func(reference.NamedTagged, digest.Digest) error) (Result, error) {
 	var seen []manifest.Image
-	for _, repo := range p.req.repositories() {
-		for _, child := range p.children() {
+	for _, repo := range index.Repositories(p.req.targets()) {
+		for _, child := range index.Entries(p.parts()) {
 			seen = append(seen, manifest.Image{Repository: repo, Descriptor: child})
 		}
 	}
 	var refusal error
 	var err error
-	p.result.Tags, err = p.req.Registry.Publish(ctx, manifest.PublishRequest{
-		Targets: p.req.targets(), Descriptor: p.result.Target, Body: p.result.Body, Seen: seen, Looks: p.req.Looks,
+	p.result.Tags, err = p.index.Publish(ctx, p.req.Registry, manifest.PublishRequest{
+		Targets: p.req.targets(), Seen: seen, Looks: p.req.Looks,
 		Allow: func(tag reference.NamedTagged, now digest.Digest) error {
 			refusal = allow(tag, now)
 			return refusal
@@ -190,18 +190,16 @@ func (p plan) publish(ctx context.Context, allow func(reference.NamedTagged, dig
 	case refusal != nil:
 		return p.result, refusal
 	case err != nil:
-		return p.result, &PushError{err}
+		return p.result, &index.PushError{Err: err, Tags: p.result.Tags}
 	}
 	return p.result, nil
 }
 
-// children are the entries of the index.
-func (p plan) children() (all []ocispecs.Descriptor) {
-	for _, e := range p.all {
-		all = append(all, e.Descriptor)
-		for _, a := range e.Attestations {
-			all = append(all, a.Descriptor)
-		}
+// parts are the images as parts of the index.
+func (p plan) parts() []index.Part {
+	parts := make([]index.Part, len(p.all))
+	for i, e := range p.all {
+		parts[i] = e.part()
 	}
-	return all
+	return parts
 }

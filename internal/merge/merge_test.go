@@ -16,6 +16,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -185,8 +186,9 @@ func TestAnnotationsAreThoseOfTheIndexAndOfItsEntries(t *testing.T) {
 	w := newWorld(t)
 	w.index("app", "a", w.image("app", "linux/amd64", "", manifest.OCI), w.image("app", "linux/arm64", "", manifest.OCI))
 	arm := platform.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}
-	_, err := w.merge(merge.Request{Tags: []reference.NamedTagged{w.name("app:1")}, Annotations: []merge.Annotation{
-		{Key: "k", Value: "one", Platform: &arm}, {Key: "k", Value: "all"}, {OnIndex: true, Key: "i", Value: "v"},
+	_, err := w.merge(merge.Request{Tags: []reference.NamedTagged{w.name("app:1")}, Annotations: index.Annotations{
+		{Level: index.OnManifestDescriptor, Key: "k", Value: "one", Platform: &arm}, {Level: index.OnManifestDescriptor, Key: "k", Value: "all"},
+		{Level: index.OnIndex, Key: "i", Value: "v"},
 	}}, "HOST/app:a")
 	if err != nil {
 		t.Fatal(err)

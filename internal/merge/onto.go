@@ -11,6 +11,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -60,7 +61,7 @@ func add(ctx context.Context, req Request) (Result, error) {
 		req.Note(fmt.Sprintf("somebody else has written %q meanwhile: that is merged in", name))
 	}
 	err := fmt.Errorf("%q is being written by others: it was merged %d times, and still may lack these images; run this again", name, writesAtMost)
-	return last, &PushError{err}
+	return last, &index.PushError{Err: err, Tags: last.Tags}
 }
 
 // readsAtMost bounds how often a tag is read that is there and cannot be read.
@@ -129,7 +130,7 @@ func (p plan) holds(ctx context.Context) (bool, error) {
 		return false, nil // somebody writes it just now
 	}
 	if err != nil {
-		return false, &PushError{err}
+		return false, &index.PushError{Err: err, Tags: p.result.Tags}
 	}
 	for _, img := range p.result.Images {
 		if img.Kept {

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -30,8 +31,8 @@ type Request struct {
 	Expect []platform.Platform
 	// Family of media types; empty means that of the images, and OCI where they differ.
 	Family manifest.Family
-	// Annotations of the index and of its entries.
-	Annotations []Annotation
+	// Annotations of the index and of its entries; other levels have no place here.
+	Annotations index.Annotations
 	// NoClobber leaves tags that name something else as they are, which is an error. It does not hold for Onto.
 	NoClobber bool
 	// DryRun writes nothing.
@@ -46,14 +47,6 @@ type Request struct {
 	Note func(string)
 	// Pause waits for so long, or until the context ends, and is nil for the real time.
 	Pause func(context.Context, time.Duration) error
-}
-
-// Annotation is a key and its value, of the index or of an entry in it.
-type Annotation struct {
-	// OnIndex is the index itself; otherwise it is the entries, or the one for Platform.
-	OnIndex    bool
-	Platform   *platform.Platform
-	Key, Value string
 }
 
 // Result is the index, and what became of the tags.
@@ -79,12 +72,6 @@ type Image struct {
 	Kept bool
 }
 
-// PushError says that a registry did not take everything. Result.Tags says which tags moved.
-type PushError struct{ Err error }
-
-func (e *PushError) Error() string { return e.Err.Error() }
-func (e *PushError) Unwrap() error { return e.Err }
-
 // ErrTaken is wrapped when a tag names something else, and must not be moved.
 var ErrTaken = errors.New("it must not be moved")
 
@@ -103,18 +90,6 @@ func (r Request) targets() []reference.NamedTagged {
 		}
 	}
 	return targets
-}
-
-// repositories are those of the tags, each once, in their order.
-func (r Request) repositories() (repos []reference.Named) {
-	seen := map[string]bool{}
-	for _, t := range r.targets() {
-		if !seen[t.Name()] {
-			seen[t.Name()] = true
-			repos = append(repos, reference.TrimNamed(t))
-		}
-	}
-	return repos
 }
 
 func (r Request) withDefaults() Request {

@@ -9,15 +9,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// PushError says that everything was built, and that the registry did not take all of it. Tags says which tags moved.
-type PushError struct {
-	Err  error
-	Tags []manifest.TagResult
-}
-
-func (e *PushError) Error() string { return e.Err.Error() }
-func (e *PushError) Unwrap() error { return e.Err }
-
 // tags moves tags in registries. The builder has pushed the images; what attests them is pushed by Prepare.
 type tags struct {
 	registry *manifest.Client
@@ -36,7 +27,7 @@ func (t *tags) Commit(ctx context.Context, done *Done) error {
 		return err
 	})
 	if err != nil {
-		return &PushError{Err: err, Tags: done.Tags}
+		return &index.PushError{Err: err, Tags: done.Tags}
 	}
 	return nil
 }
@@ -58,7 +49,7 @@ func (u *untagged) Prepare(ctx context.Context) error {
 func (u *untagged) Commit(ctx context.Context, done *Done) error {
 	for _, repo := range u.repos {
 		if err := u.result.Index.Upload(ctx, u.registry, repo); err != nil {
-			return &PushError{Err: err, Tags: done.Tags}
+			return &index.PushError{Err: err, Tags: done.Tags}
 		}
 		done.ByDigest = append(done.ByDigest, repo)
 	}

@@ -66,11 +66,9 @@ func (o Outputs) Sinks(env Env, to Registries, files *StagedFiles, r Result) (li
 // pushAttestations brings what attests the images to repositories that have the images themselves.
 func (r Result) pushAttestations(ctx context.Context, registry *manifest.Client, repos []reference.Named) error {
 	for _, c := range r.Children {
-		for _, a := range c.Attestations {
-			for _, repo := range repos {
-				if err := registry.Upload(ctx, repo, a, r.Index.Blobs); err != nil {
-					return &PushError{Err: err}
-				}
+		for _, repo := range repos {
+			if err := index.Bring(ctx, registry, repo, r.Index.Blobs, c.Attestations...); err != nil {
+				return &index.PushError{Err: err}
 			}
 		}
 	}

@@ -85,7 +85,7 @@ func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documen
 			root, c.Image.Descriptor.Digest)
 	}
 	if c.Image, err = t.env.Registry.Child(ctx, t.req.Repositories()[0], root); err != nil {
-		return c, &sink.PushError{Err: err}
+		return c, &index.PushError{Err: err}
 	}
 	return c, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -109,7 +110,7 @@ func TestWhatMayNotBeMissingStillFailsTheBuild(t *testing.T) {
 			w.partial(tt.optional)
 			tt.breaks(w)
 			rep, err := w.run()
-			if err == nil || errors.As(err, new(*sink.PushError)) != tt.pushing || len(rep.Tags) != 0 || w.tagged("app:v1") != "" {
+			if err == nil || errors.As(err, new(*index.PushError)) != tt.pushing || len(rep.Tags) != 0 || w.tagged("app:v1") != "" {
 				t.Errorf("%v; the tag names %q", err, w.tagged("app:v1"))
 			}
 		})

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -17,7 +17,7 @@ func TestARegistryThatRefusesTheResultIsAPushErrorAndTellsWhichTagsMoved(t *test
 		Do:    faultregistry.Answer(403, "DENIED", "tags are immutable"),
 	})
 	rep, err := w.run()
-	var push *sink.PushError
+	var push *index.PushError
 	if !errors.As(err, &push) || len(push.Tags) != 2 || push.Tags[0].State != manifest.Moved || push.Tags[1].State != manifest.Failed {
 		t.Fatalf("got %v, %+v", err, rep.Tags)
 	}
@@ -33,11 +33,11 @@ func TestChildrenThatTheRegistryRefusesAreAPushErrorToo(t *testing.T) {
 		Do:    faultregistry.Answer(507, "", "no space"),
 	})
 	_, err := w.run()
-	if !errors.As(err, new(*sink.PushError)) || !errors.As(err, new(*FailedError)) || w.tagged("app:v1") != "" {
+	if !errors.As(err, new(*index.PushError)) || !errors.As(err, new(*FailedError)) || w.tagged("app:v1") != "" {
 		t.Errorf("got %v", err)
 	}
 	w.Run = failing("exit code: 1", "linux/arm64") // a build that fails as well is not a matter of pushing
-	if _, err = w.run(); errors.As(err, new(*sink.PushError)) || !errors.As(err, new(*FailedError)) {
+	if _, err = w.run(); errors.As(err, new(*index.PushError)) || !errors.As(err, new(*FailedError)) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -48,7 +48,7 @@ func TestAnImageThatTheRegistryLostIsFoundOutBeforeTheTags(t *testing.T) {
 		Match: faultregistry.ChildRead,
 		Do:    faultregistry.Answer(404, "MANIFEST_UNKNOWN", ""),
 	})
-	if _, err := w.run(); !errors.As(err, new(*sink.PushError)) || w.tagged("app:v1") != "" {
+	if _, err := w.run(); !errors.As(err, new(*index.PushError)) || w.tagged("app:v1") != "" {
 		t.Errorf("got %v, and the tag is %q", err, w.tagged("app:v1"))
 	}
 }

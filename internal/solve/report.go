@@ -10,9 +10,9 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -107,7 +107,7 @@ func (e *FailedError) Unwrap() []error {
 // pushFailed tells whether a solve's error came from its export. BuildKit has no type for it: its words are those of
 // exporter/containerimage/export.go, behind those of client/solve.go.
 func pushFailed(err error) bool {
-	if _, ok := errors.AsType[*sink.PushError](err); ok {
+	if _, ok := errors.AsType[*index.PushError](err); ok {
 		return true
 	}
 	return err != nil && strings.HasPrefix(strings.TrimPrefix(err.Error(), "failed to solve: "), "failed to push ")
@@ -128,7 +128,7 @@ func failure(platforms []PlatformReport) error {
 	}
 	err := &FailedError{Platforms: failed}
 	if pushing {
-		return &sink.PushError{Err: err}
+		return &index.PushError{Err: err}
 	}
 	return err
 }
