@@ -204,9 +204,3 @@ func TestAnArchiveWithoutAFullNameIsLoadedWithoutOne(t *testing.T) {
 		t.Errorf("the engine has %v", fake.Images)
 	}
 }
-
-func (b *buffer) reset() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.buf.Reset()
-}

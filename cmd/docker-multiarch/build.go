@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/docker/cli/cli/debug"
-	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -43,13 +42,6 @@ type buildOptions struct {
 	partial    partialOptions
 	gate       gateOptions
 	tests      testOptions
-}
-
-// builderOptions name the builder and say what it is to be.
-type builderOptions struct {
-	name, image, config string
-	driverOpts, trust   []string
-	trusted             []digest.Digest // parsed: by trust, by the environment and by what is kept
 }
 
 func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) error) *cobra.Command {
@@ -141,14 +133,6 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
 	f.IntVar(&o.jobs, "jobs", 0, "Platforms that are built at the same time (0: all native ones, emulated ones as many as CPUs)")
 	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker" (a Docker manifest list)`)
-}
-
-func addBuilderFlags(f *pflag.FlagSet, o *builderOptions) {
-	f.StringVar(&o.name, "builder", "", `Builder to use; it is made if it does not exist (default "default")`)
-	f.StringVar(&o.image, "builder-image", "", "BuildKit image of the builder")
-	f.StringVar(&o.config, "builder-config", "", "BuildKit daemon config file (TOML) for the builder")
-	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options of the builder's container (e.g. "network=host", "env.KEY=VALUE")`)
-	addTrustFlag(f, &o.trust)
 }
 
 // runBuild is the whole of the command: words to a request, nothing done yet; then the builder and the registries at the same

@@ -175,7 +175,7 @@ func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
 		if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--"+map[string]string{"iid": "iidfile", "meta.json": "metadata-file"}[link], link, "."); status != 0 {
 			t.Fatalf("status %d: %s", status, s.err.String())
 		}
-		if !isRegular(link) {
+		if isLink(link) {
 			t.Errorf("%s is a link still", link)
 		}
 		if data, _ := os.ReadFile(link); !strings.Contains(string(data), s.tagged("app")) {

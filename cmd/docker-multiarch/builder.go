@@ -2,19 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
-	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
 // newBuilderCommand groups the commands that look after builders. Builders are made by the first build that needs one.
@@ -58,22 +53,6 @@ func bounded(ctx context.Context, timeout time.Duration) (context.Context, conte
 	return context.WithTimeoutCause(ctx, timeout, &hinted{
 		err: fmt.Errorf("the state of builders was not known within %s", timeout), hint: "docker multiarch doctor; or give it more time with --timeout",
 	})
-}
-
-func builderNames(ctx context.Context, w *world) ([]string, error) {
-	eng, err := w.answering(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list, err := container.List(ctx, eng)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(list))
-	for i, b := range list {
-		names[i] = b.Builder
-	}
-	return slices.Compact(names), nil
 }
 
 func noBuilder(name string) error {
@@ -131,28 +110,4 @@ func eachBuilder(ctx context.Context, w *world, names []string, do func(context.
 		putf(w.out, "%s\n", name)
 	}
 	return errors.Join(failures...)
-}
-
-// say writes a line for the user.
-func (w *world) say(line string) { putf(w.err, "%s\n", paragraph(line)) }
-
-func addFormatFlag(cmd *cobra.Command, format *string) {
-	cmd.Flags().StringVar(format, "format", "table", `Format of the output ("table", "json")`)
-	_ = cmd.RegisterFlagCompletionFunc("format", oneOf("table", "json"))
-}
-
-func checkFormat(format string) error {
-	if format != "table" && format != "json" {
-		return &usage{err: fmt.Errorf("--format %q is not one of table, json", format)}
-	}
-	return nil
-}
-
-func writeJSON(out io.Writer, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "%s\n", printable.JSON(data))
-	return err
 }

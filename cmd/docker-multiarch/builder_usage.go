@@ -26,34 +26,11 @@ import (
 
 // The formats are those of docker buildx du.
 const (
-	recordTable  = "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}"
-	recordPretty = `ID:           {{.ID}}
-{{- if .Parents}}
-Parents:
-{{- range .Parents}}
- - {{.}}
-{{- end}}
-{{- end}}
-Created at:   {{.CreatedAt}}
-Mutable:      {{.Mutable}}
-Reclaimable:  {{.Reclaimable}}
-Shared:       {{.Shared}}
-Size:         {{.Size}}
-{{- if .Description}}
-Description:  {{.Description}}
-{{- end}}
-Usage count:  {{.UsageCount}}
-{{- if .LastUsedAt}}
-Last used:    {{.LastUsedAt}}
-{{- end}}
-{{- if .Type}}
-Type:         {{.Type}}
-{{- end}}
-`
+	recordTable = "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}"
 )
 
 func recordColumns() columns {
-	return columns{table: recordTable, headings: map[string]string{
+	return columns{table: recordTable, pretty: recordPretty, headings: map[string]string{
 		"ID": "ID", "Parents": "PARENTS", "CreatedAt": "CREATED AT", "Mutable": "MUTABLE", "Reclaimable": "RECLAIMABLE", "Shared": "SHARED",
 		"Size": "SIZE", "Description": "DESCRIPTION", "UsageCount": "USAGE COUNT", "LastUsedAt": "LAST ACCESSED", "Type": "TYPE",
 	}}
@@ -269,3 +246,27 @@ func withNode(
 	}
 	return true, work(ctx, c)
 }
+
+const recordPretty = `ID:           {{.ID}}
+{{- if .Parents}}
+Parents:
+{{- range .Parents}}
+ - {{.}}
+{{- end}}
+{{- end}}
+Created at:   {{.CreatedAt}}
+Mutable:      {{.Mutable}}
+Reclaimable:  {{.Reclaimable}}
+Shared:       {{.Shared}}
+Size:         {{.Size}}
+{{- if .Description}}
+Description:  {{.Description}}
+{{- end}}
+Usage count:  {{.UsageCount}}
+{{- if .LastUsedAt}}
+Last used:    {{.LastUsedAt}}
+{{- end}}
+{{- if .Type}}
+Type:         {{.Type}}
+{{- end}}
+`

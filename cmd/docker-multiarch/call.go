@@ -10,11 +10,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// callStatus is the exit status of a question whose answer has been printed: a check with findings.
-type callStatus int
-
-func (s callStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
-
 // runCall asks the frontend instead of building. There is no output and no registry: what is said about them is left aside, so that
 // --check can be added to any build, and what a build wrote to its files stays.
 func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
@@ -67,10 +62,7 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]solve.Answe
 	env := conn.env
 	env.Progress = progress
 	answers, err := solve.Ask(ctx, j.request, env, j.call.question)
-	if brokenConnection(err) && ctx.Err() == nil {
-		err = lost(ctx, conn.node)
-	}
-	return answers, localBaseHint(ctx, w, err)
+	return answers, localBaseHint(ctx, w, conn.explained(ctx, err))
 }
 
 // printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the

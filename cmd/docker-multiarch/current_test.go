@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -20,6 +22,9 @@ func using(t *testing.T, s *stage) string {
 	}
 	return name
 }
+
+// chosenFile remembers which builder is used.
+func chosenFile(s *stage) string { return filepath.Join(s.w.stateDir(), "builders.json") }
 
 func TestWhichBuilderIsUsed(t *testing.T) {
 	s := newStage(t)
@@ -40,12 +45,12 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 	expect(builder.DefaultName)
 	choose("one", false)
 	expect("one")
-	s.env[builderVariable] = "env"
+	s.env["DOCKER_MULTIARCH_BUILDER"] = "env"
 	expect("env")
 	if name, _ := s.w.builderFor("flag"); name != "flag" {
 		t.Errorf("%q is used", name)
 	}
-	s.env[builderVariable] = ""
+	s.env["DOCKER_MULTIARCH_BUILDER"] = ""
 
 	host = "unix:///b"
 	expect(builder.DefaultName)
@@ -57,7 +62,7 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 	expect("all")
 	choose(builder.DefaultName, true)
 	expect(builder.DefaultName)
-	if _, err := os.Stat(s.w.chosenFile()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(chosenFile(s)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no choice is left, and its file is: %v", err)
 	}
 }
@@ -79,18 +84,18 @@ func TestARemovedBuilderIsNotTheCurrentOneAnyMore(t *testing.T) {
 
 func TestAChoiceThatCannotBeReadIsSaidBeforeAnyWork(t *testing.T) {
 	s := newStage(t)
-	if err := os.WriteFile(s.w.chosenFile(), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(chosenFile(s), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if status := s.run("build", "--push", "-t", "HOST/a", "."); status != exitUsage || s.connects != 0 {
 		t.Errorf("status %d, %d connections", status, s.connects)
 	}
-	contains(t, s.err.String(), s.w.chosenFile(), "remove that file", "--builder")
-	s.env[builderVariable] = "no good"
+	contains(t, s.err.String(), chosenFile(s), "remove that file", "--builder")
+	s.env["DOCKER_MULTIARCH_BUILDER"] = "no good"
 	if status := s.run("builder", "inspect"); status != exitUsage {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), builderVariable)
+	contains(t, s.err.String(), "DOCKER_MULTIARCH_BUILDER")
 }
 
 func TestChoicesOfSeveralProgramsAreAllKept(t *testing.T) {
@@ -98,7 +103,8 @@ func TestChoicesOfSeveralProgramsAreAllKept(t *testing.T) {
 	const engines = 20
 	var choosing sync.WaitGroup
 	for i := range engines {
-		w := &world{stateDir: s.w.stateDir, endpoint: func() (string, string) { return "default", fmt.Sprintf("unix:///%d", i) }}
+		endpoint := func() (string, string) { return "default", fmt.Sprintf("unix:///%d", i) }
+		w := &world{folders: s.w.folders, docker: docker{endpoint: endpoint}}
 		choosing.Go(func() {
 			if err := w.choose(t.Context(), "mine", false); err != nil {
 				t.Error(err)
@@ -106,7 +112,9 @@ func TestChoicesOfSeveralProgramsAreAllKept(t *testing.T) {
 		})
 	}
 	choosing.Wait()
-	if c, err := s.w.readChosen(); err != nil || len(c.Engines) != engines {
-		t.Errorf("%d of %d choices are kept, %v", len(c.Engines), engines, err)
+	var kept struct{ Engines map[string]string }
+	data, err := os.ReadFile(chosenFile(s))
+	if err = errors.Join(err, json.Unmarshal(data, &kept)); err != nil || len(kept.Engines) != engines {
+		t.Errorf("%d of %d choices are kept, %v", len(kept.Engines), engines, err)
 	}
 }

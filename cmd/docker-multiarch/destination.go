@@ -27,7 +27,7 @@ func (j *job) destination(ctx context.Context, w *world, o buildOptions, names, 
 	}
 	given := naming{choice: names, lookup: w.lookupEnv}
 	if names.from == projectFile {
-		given.projects = sync.OnceValues(func() (lookup, error) { return w.allowed(ctx, o.allowEnv, names.values) })
+		given.projects = sync.OnceValues(func() (lookup, error) { return allowed(ctx, w, o.allowEnv, names.values) })
 	}
 	dest, err := resolveOutputs(outs, o.output.load, given)
 	if err != nil {

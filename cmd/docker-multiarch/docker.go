@@ -30,30 +30,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// systemCerts is where the Docker Engine keeps the certificates of registries (docs.docker.com, "Verify repository client with
-// certificates"); Docker Desktop reads the same tree from the Docker config directory.
-const systemCerts = "/etc/docker/certs.d"
-
-func certDirs() []string { return []string{systemCerts, filepath.Join(config.Dir(), "certs.d")} }
-
 // dockerWorld is the world as the Docker CLI shows it: its context, its config file, its streams.
-func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
+func dockerWorld(dockerCLI *command.DockerCli, stderr *os.File, version string) *world {
 	// The progress display wants the file itself to know a terminal.
-	w := &world{in: cli.In(), out: cli.Out(), err: stderr, lookupEnv: os.LookupEnv}
-	w.engine = sync.OnceValue(func() *engine.Engine { return engine.New(cli.Client()) }) // one, so that it is asked for its facts once
-	w.config = cli.ConfigFile
-	w.spec = func(opt connectOptions) (container.Spec, error) { return builderSpec(cli, w.logins(), opt) }
-	w.endpoint = func() (string, string) { return cli.CurrentContext(), cli.DockerEndpoint().Host }
+	w := &world{streams: streams{in: dockerCLI.In(), out: dockerCLI.Out(), err: stderr}, lookupEnv: os.LookupEnv, version: version}
+	w.engine = sync.OnceValue(func() *engine.Engine { return engine.New(dockerCLI.Client()) }) // one, so that it is asked for its facts once
+	w.config = dockerCLI.ConfigFile
+	w.spec = func(opt connectOptions) (container.Spec, error) { return builderSpec(w, opt) }
+	w.endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }
 	w.cacheDir = func() string {
 		dir, _ := os.UserCacheDir() // an error is of a user without a home, who has no such place
 		return dir
 	}
 	w.stateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
-	w.proxies = func() map[string]string { return proxies(cli) }
+	w.proxies = func() map[string]string { return proxies(dockerCLI) }
 	w.registry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
 		info, err := w.engine().Info(ctx)
 		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
-		return newRegistry(w.logins(), info, note), err
+		return newRegistry(w, info, note), err
 	}
 	w.anyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
 		info, err := w.engine().Info(ctx)
@@ -61,9 +55,9 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 		if errors.Is(err, engine.ErrUnreachable) {
 			err = nil
 		}
-		return newRegistry(w.logins(), info, note), err
+		return newRegistry(w, info, note), err
 	}
-	w.connect = w.connectBuilder
+	w.connect = func(ctx context.Context, opt connectOptions) (*connection, error) { return connectBuilder(ctx, w, opt) }
 	w.drivers = map[string]builder.Driver{
 		container.DriverName: container.Driver{Engine: func(string) (*engine.Engine, error) { return w.engine(), nil }},
 	}
@@ -71,22 +65,22 @@ func dockerWorld(cli *command.DockerCli, stderr *os.File) *world {
 }
 
 // newRegistry is the client that writes the index. It trusts and reaches what docker push does.
-func newRegistry(logins *logins, info engine.Info, note func(string)) *manifest.Client {
+func newRegistry(w *world, info engine.Info, note func(string)) *manifest.Client {
 	return manifest.New(manifest.Options{
-		Credential: logins.forRegistries(note),
+		Credential: w.logins().forRegistries(note),
 		Insecure:   info.InsecureRegistries,
 		CertDirs:   certDirs(),
 		Transport:  &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
-		UserAgent:  "docker-multiarch/" + version,
+		UserAgent:  "docker-multiarch/" + w.version,
 		PushCheck:  3 * time.Second, // an unreachable registry is said in under five, also on a busy machine
-		Report: func(w manifest.Wait) {
-			note(fmt.Sprintf("waiting %s for %s: %s", w.Delay.Round(time.Second/10), w.Registry, printable.Line(w.Reason)))
+		Report: func(wait manifest.Wait) {
+			note(fmt.Sprintf("waiting %s for %s: %s", wait.Delay.Round(time.Second/10), wait.Registry, printable.Line(wait.Reason)))
 		},
 	})
 }
 
 // connectBuilder makes the builder that a build needs ready and connects to it.
-func (w *world) connectBuilder(ctx context.Context, opt connectOptions) (*connection, error) {
+func connectBuilder(ctx context.Context, w *world, opt connectOptions) (*connection, error) {
 	spec, err := w.spec(opt)
 	if err != nil {
 		return nil, err
@@ -151,7 +145,7 @@ func installEmulators(ctx context.Context, images trust.Images, opt emulation.In
 }
 
 // builderSpec is what the flags, the Docker config and the build's own references ask of the builder.
-func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (container.Spec, error) {
+func builderSpec(w *world, opt connectOptions) (container.Spec, error) {
 	options, err := container.ParseOptions(opt.builder.driverOpts...)
 	if err != nil {
 		return container.Spec{}, &usage{err: fmt.Errorf("--driver-opt: %w", err)}
@@ -159,9 +153,9 @@ func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (co
 	spec := container.Spec{
 		Endpoint: builder.Endpoint{Builder: opt.builder.name, Driver: container.DriverName, Options: options},
 		Spec: builder.Spec{
-			Image: opt.builder.image, ToolVersion: version, Auth: logins.forPulls(opt.note), Trusted: opt.builder.trusted,
+			Image: opt.builder.image, ToolVersion: w.version, Auth: w.logins().forPulls(opt.note), Trusted: opt.builder.trusted,
 			Host:   builder.HostNetwork{Asked: opt.host.asks != "", For: opt.host.asks, Unasked: opt.host.unasked},
-			Daemon: buildkitd.Settings{Proxies: proxies(cli)},
+			Daemon: buildkitd.Settings{Proxies: w.proxies()},
 		},
 	}
 	if opt.builder.config != "" {
@@ -180,9 +174,9 @@ func builderSpec(cli *command.DockerCli, logins *logins, opt connectOptions) (co
 }
 
 // proxies are those that the Docker config has for this engine.
-func proxies(cli *command.DockerCli) map[string]string {
+func proxies(dockerCLI *command.DockerCli) map[string]string {
 	found := map[string]string{}
-	for k, v := range cli.ConfigFile().ParseProxyConfig(cli.Client().DaemonHost(), nil) {
+	for k, v := range dockerCLI.ConfigFile().ParseProxyConfig(dockerCLI.Client().DaemonHost(), nil) {
 		if v != nil && strings.TrimSpace(*v) != "" {
 			found[k] = *v
 		}

@@ -46,6 +46,7 @@ func (d *diagnosis) add(checks ...check) {
 // errBroken ends doctor where something is.
 var errBroken = errors.New("something is broken")
 
+// newDoctorCommand is the command that looks for what keeps builds from working.
 func newDoctorCommand(w *world) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{

@@ -167,13 +167,6 @@ func checkRegistries(info engine.Info) []check {
 	return checks
 }
 
-func orNone(list []string) string {
-	if len(list) == 0 {
-		return "none"
-	}
-	return strings.Join(list, ", ")
-}
-
 // checkHelpers looks for the programs that keep credentials, and for the file that names them.
 func checkHelpers(cfg *configfile.ConfigFile) []check {
 	users := map[string][]string{}

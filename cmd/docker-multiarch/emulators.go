@@ -97,9 +97,6 @@ type kernel struct {
 	observe emulation.Observer // asks without privileges
 }
 
-// partHelper marks our containers that come and go.
-var partHelper = map[string]string{"com.docker-multiarch.part": "emulators"}
-
 // reachKernel needs an image with a shell on the engine. Builders have one, so theirs is taken, and pulled if there is none.
 //
 // prefer names the builder whose image and container are taken, if it is there; "" is the one in use.
@@ -259,3 +256,6 @@ func completeEmulators(_ *cobra.Command, args []string, _ string) ([]string, cob
 	}
 	return values, cobra.ShellCompDirectiveNoFileComp
 }
+
+// partHelper marks our containers that come and go.
+var partHelper = map[string]string{"com.docker-multiarch.part": "emulators"}

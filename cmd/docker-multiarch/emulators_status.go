@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -203,31 +202,4 @@ func otherNotes(s emulatorsStatus) []string {
 		notes = append(notes, "the handlers could not be read: "+s.Unknown)
 	}
 	return notes
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-// missingHint is what to do about platforms that do not run.
-func missingHint(err *emulation.MissingError) string {
-	if errors.Is(err, emulation.ErrPrivilege) {
-		return "" // the error's own text has the way out
-	}
-	if force := err.Replaceable(); len(force) > 0 {
-		return "docker multiarch emulators install --force " + strings.Join(platform.FormatAll(force), " ")
-	}
-	for _, a := range err.Attempts {
-		if a.Source == emulation.Registry && a.Err != nil {
-			return fmt.Sprintf("load %s on the engine, or name a mirror's copy with docker multiarch emulators install --image;\n"+
-				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image)
-		}
-	}
-	if len(err.Attempts) > 0 {
-		return ""
-	}
-	return err.Command()
 }

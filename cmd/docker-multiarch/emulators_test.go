@@ -10,45 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
-	"github.com/docker-multiarch/docker-multiarch/internal/plan"
-	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-func platformsOf(t *testing.T, names ...string) []platform.Platform {
-	t.Helper()
-	ps, _, err := platform.Parse(names...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ps
-}
-
-// kernelOf is a machine on which arm64 runs through Debian's handler, and s390x through nothing.
-func kernelOf(t *testing.T) emulation.Inspection {
-	t.Helper()
-	a, _ := emulation.Lookup("arm64")
-	return emulation.Inspection{
-		Status: emulation.Status{
-			Kernel: "6.1.0", Machine: "x86_64",
-			Handlers: []emulation.Handler{
-				{Name: "python3.11", Enabled: true, Interpreter: "/usr/bin/python3.11"},
-				{Name: "qemu-aarch64", Enabled: true, Interpreter: "/usr/bin/q", Flags: "POF", Magic: a.Magic(), Mask: a.Mask()},
-			},
-			Archs: []emulation.Support{
-				{Arch: "amd64", Mode: emulation.Native, Ran: true},
-				{
-					Arch: "arm64", Mode: emulation.Emulated, Ran: true, Version: "7.2.22",
-					Handlers: []emulation.Handler{{Name: "qemu-aarch64", Enabled: true, Interpreter: "/usr/bin/q", Flags: "POF", Magic: a.Magic(), Mask: a.Mask()}},
-				},
-				{Arch: "s390x", Mode: emulation.None, ExitStatus: 127},
-			},
-		},
-		FreeDisk: 10 << 30, Disk: 100 << 30,
-	}
-}
 
 func TestTheEmulatorsTableSaysHowEachPlatformRuns(t *testing.T) {
 	var out bytes.Buffer
@@ -95,7 +57,8 @@ func TestEmulatorsRefuseWhatNobodyEmulatesAtOnce(t *testing.T) {
 		{source: "auto", format: "yaml"},
 		{source: "auto", format: "table", platforms: []string{"all", "arm64"}},
 	} {
-		if _, err := parseInstall(o); statusOf(err) != exitUsage {
+		_, err := parseInstall(o)
+		if _, ok := errors.AsType[*usage](err); !ok {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
@@ -125,80 +88,5 @@ linux/s390x   FAILED         none       -              -           -       -
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
-	ins := kernelOf(t)
-	s390x := platformsOf(t, "linux/s390x")
-	broken := ins.Status
-	broken.Archs = []emulation.Support{{Arch: "arm64", Mode: emulation.None, Handlers: ins.Handlers[1:]}}
-	step := func(mode plan.Mode, crashed bool) error {
-		return &solve.StepError{Platform: s390x[0], Mode: mode, Emulator: "qemu 7.2.22", Crashed: crashed, Err: errors.New("exit code: 139")}
-	}
-	for name, tt := range map[string]struct {
-		err  error
-		want []string
-	}{
-		"nothing installed": {
-			&emulation.MissingError{Platforms: s390x, Status: ins.Status}, []string{"docker multiarch emulators install linux/s390x"},
-		},
-		"a broken handler": {
-			&emulation.MissingError{Platforms: platformsOf(t, "linux/arm64"), Status: broken}, []string{"docker multiarch emulators install --force linux/arm64"},
-		},
-		"an image that is not had": {
-			&emulation.MissingError{Platforms: s390x, Status: ins.Status, Attempts: []emulation.Attempt{
-				{Source: emulation.Registry, Image: "tonistiigi/binfmt:x", Err: errors.New("denied")},
-			}},
-			[]string{"load tonistiigi/binfmt:x on the engine", "--image", "qemu-user-static"},
-		},
-		"a build that may not install": {
-			&preflight.CannotRunError{Node: "a", Platforms: s390x}, []string{"docker multiarch emulators install linux/s390x", "cross-compile"},
-		},
-		"an emulator that crashed":  {step(plan.Emulated, true), []string{"qemu 7.2.22", "linux/s390x", "not your program's fault", "--force"}},
-		"BuildKit's that crashed":   {step(plan.EmulatedBuilder, true), []string{"BuildKit's own", "emulators install linux/s390x"}},
-		"a handler that went":       {step(plan.Emulated, false), []string{"docker multiarch emulators status linux/s390x"}},
-		"a program of another kind": {step(plan.Native, false), []string{"another platform than the one"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := hintFor(fmt.Errorf("wrapped: %w", tt.err))
-			for _, want := range tt.want {
-				if !strings.Contains(got, want) {
-					t.Errorf("%q is not in %q", want, got)
-				}
-			}
-		})
-	}
-}
-
-func TestDoctorGradesEmulators(t *testing.T) {
-	ins := kernelOf(t)
-	grades := func(cs []check) string {
-		var out []string
-		for _, c := range cs {
-			out = append(out, string(c.Grade))
-		}
-		return strings.Join(out, " ")
-	}
-	checks := checkEmulators(engine.Info{}, ins)
-	if got := grades(checks); got != "ok warning" || checks[1].Fix != "docker multiarch emulators install --force linux/arm64" {
-		t.Errorf("%s: %+v", got, checks)
-	}
-	if checks := checkEmulators(engine.Info{Rootless: true}, ins); checks[0].Grade != gradeWarning {
-		t.Errorf("a rootless engine: %+v", checks[0])
-	}
-	ins.Archs[1].Ran, ins.Archs[1].Mode = false, emulation.None
-	ins.Archs[1].Handlers[0].Flags = "P"
-	if checks := checkEmulators(engine.Info{}, ins); grades(checks) != "ok broken" || !strings.Contains(checks[1].Fix, "--force") {
-		t.Errorf("a handler without F: %+v", checks)
-	}
-	ins.FreeDisk = 100 << 20
-	if c := checkDisk(ins); c.Grade != gradeBroken || c.Fix == "" {
-		t.Errorf("a full disk: %+v", c)
-	}
-	d := diagnosis{Grade: gradeOK}
-	d.add(check{Grade: gradeBroken}, check{Grade: gradeWarning}, check{Grade: gradeOK})
-	if d.Grade != gradeBroken {
-		t.Errorf("the worst is %s", d.Grade)
 	}
 }

@@ -23,17 +23,17 @@ func (a archivedImage) examine(ctx context.Context, judge tree.Examiner) error {
 }
 
 // examinerFor is the examiner that a command's flags ask for.
-func (w *world) examinerFor(o gateOptions) (tree.Examiner, error) {
+func examinerFor(w *world, o gateOptions) (tree.Examiner, error) {
 	options, err := o.parse("verify")
 	if err != nil {
 		return nil, &usage{err: err}
 	}
-	return w.examiner(options), nil
+	return examiner(w, options), nil
 }
 
 // examiner is asked about finished images before they are listed or get a tag: it shows what it finds of their executables, and refuses
 // those that must not be published. It is nil for options that are.
-func (w *world) examiner(options *gate.Options) tree.Examiner {
+func examiner(w *world, options *gate.Options) tree.Examiner {
 	if options == nil {
 		return nil
 	}
@@ -43,11 +43,11 @@ func (w *world) examiner(options *gate.Options) tree.Examiner {
 		if err != nil {
 			return err
 		}
-		var findings []gate.Finding
+		var found []gate.Finding
 		for _, r := range results {
-			findings = append(findings, r.Findings...)
+			found = append(found, r.Findings...)
 		}
-		list(w.err, findings)
+		list(w.err, found)
 		for _, pattern := range gate.Unmatched(results) {
 			w.say("warning: there is no file that --verify-allow " + shellWord(pattern) + " allows")
 		}

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
 	dockercli "github.com/docker/cli/cli"
-	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -23,46 +23,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// The exit statuses, all of them. They are documented in docs/commands.md.
-const (
-	exitFailed      = 1   // the build, or another command, failed
-	exitUnknown     = 2   // a question could not be answered: verify, manifest diff
-	exitPartial     = 3   // published without some platforms, as was allowed
-	exitPush        = 4   // everything was built, but the registry did not take all of it
-	exitUsage       = 125 // wrong flags or arguments; nothing was done. The Docker CLI's own status for that
-	exitInterrupted = 130 // Ctrl-C; 128 + the signal's number for others (143 for SIGTERM)
-)
-
-// usage is an error of the user's words, found before any work.
-type usage struct {
-	err  error
-	hint string
-}
-
-func (u *usage) Error() string { return u.err.Error() }
-func (u *usage) Unwrap() error { return u.err }
-
-func usageError(cmd *cobra.Command, format string, args ...any) error {
-	return &usage{err: fmt.Errorf(format, args...), hint: "see '" + cmd.CommandPath() + " --help'"}
-}
-
-// withHelp adds where the right words are to an error of the user's words that says nothing about what to do.
-func withHelp(cmd *cobra.Command, err error) error {
-	if _, ok := errors.AsType[*usage](err); ok && hintFor(err) == "" {
-		return &usage{err: err, hint: "see '" + cmd.CommandPath() + " --help'"}
-	}
-	return err
-}
-
-// hinted is an error with something for the user to do.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h *hinted) Error() string { return h.err.Error() }
-func (h *hinted) Unwrap() error { return h.err }
 
 // explain writes err for the user, with what to do about it where that is known, and gives the exit status. It is the one place
 // that does either.
@@ -113,21 +73,12 @@ func printHint(out io.Writer, err error) {
 	}
 }
 
-// unknown is why a question could not be answered.
-type unknown struct{ err error }
-
-func (u *unknown) Error() string { return u.err.Error() }
-func (u *unknown) Unwrap() error { return u.err }
-
 func statusOf(err error) int {
 	if _, ok := errors.AsType[*usage](err); ok {
 		return exitUsage
 	}
-	if _, ok := errors.AsType[*notRun](err); ok {
-		return ranNot
-	}
-	if _, ok := errors.AsType[*unknown](err); ok {
-		return exitUnknown
+	if known, ok := errors.AsType[*statusError](err); ok {
+		return known.status
 	}
 	if _, ok := errors.AsType[*index.PushError](err); ok {
 		return exitPush
@@ -138,6 +89,7 @@ func statusOf(err error) int {
 	return exitFailed
 }
 
+// hintFor is what the user can do about an error; "" if nothing is known.
 func hintFor(err error) string {
 	if _, ok := errors.AsType[*lostAnswer](err); ok {
 		return ""
@@ -188,7 +140,13 @@ func hintFor(err error) string {
 	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
 		return refusedHint(refused)
 	}
-	return cmp.Or(allowHint(err), frontendHint(err))
+	if hint := cmp.Or(allowHint(err), frontendHint(err)); hint != "" {
+		return hint
+	}
+	if u, ok := errors.AsType[*usage](err); ok && u.help != "" {
+		return helpHint(u.help)
+	}
+	return ""
 }
 
 // cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.
@@ -204,4 +162,12 @@ func cannotRunHint(cannot *preflight.CannotRunError) string {
 		return install + "test only what it runs: --test linux/amd64:CMD, or platforms in --test-file"
 	}
 	return fmt.Sprintf("%slet no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
+}
+
+// signalStatus is the exit status of a program that a signal has ended, as shells have it.
+func signalStatus(s os.Signal) int {
+	if number, ok := s.(syscall.Signal); ok {
+		return 128 + int(number)
+	}
+	return exitInterrupted
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -146,3 +147,6 @@ func shellWord(path string) string {
 	}
 	return "'" + strings.ReplaceAll(printable.Line(path), "'", `'\''`) + "'"
 }
+
+// plainWord is what stands for itself between two backticks, in a table too.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)

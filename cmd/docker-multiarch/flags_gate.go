@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,6 +26,7 @@ func addGateFlags(cmd *cobra.Command, o *gateOptions) {
 	addAllowFlag(f, o)
 }
 
+// addAllowFlag adds the flag of files that may be for any machine.
 func addAllowFlag(f *pflag.FlagSet, o *gateOptions) {
 	f.StringArrayVar(&o.allow, "verify-allow", nil, `Files that may be for any machine: a path pattern ("/usr/lib/cross", "/opt/**/*.so"); may be repeated`)
 }
@@ -47,15 +47,4 @@ func (o gateOptions) parse(flag string) (*gate.Options, error) {
 		}
 	}
 	return &opt, nil
-}
-
-// listings is the folder that keeps what layers have, so that none is read twice; "" if there is no place for it.
-func (w *world) listings() string { return w.kept("layers") }
-
-// kept is what may be deleted at any time: a file or a folder in the user's cache. "" if there is no place for it.
-func (w *world) kept(name string) string {
-	if dir := w.cacheDir(); dir != "" {
-		return filepath.Join(dir, "docker-multiarch", name)
-	}
-	return ""
 }

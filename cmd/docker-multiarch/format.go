@@ -34,6 +34,7 @@ func checkTemplate(format string) error {
 type columns struct {
 	table    string
 	headings formatter.SubHeaderContext
+	pretty   string // a template whose values are for people, as those of a table are
 }
 
 // row is what a template is executed on.
@@ -46,7 +47,7 @@ func writeRows[T row](out io.Writer, format string, c columns, rows []T) error {
 	}
 	var text bytes.Buffer
 	ctx := formatter.Context{Output: &text, Format: formatter.Format(format)}
-	if isTable(format) || format == recordPretty {
+	if isTable(format) || format != "" && format == c.pretty {
 		flatten(reflect.ValueOf(rows))
 	}
 	err := ctx.Write(&formatter.HeaderContext{Header: c.headings}, func(write func(formatter.SubContext) error) error {

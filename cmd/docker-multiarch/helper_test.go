@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/docker/cli/cli/config/configfile"
-	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
@@ -26,11 +25,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// stage is a world without an engine: a builder and a registry for tests, and a project in the working directory.
-type stage struct {
+// testStage is a world without an engine: a builder and a registry for tests, and a project in the working directory.
+type testStage struct {
 	*buildkittest.Builder
-	t        *testing.T
-	w        *world
+	t *testing.T
+	w *world
+	// execute runs the program with arguments, and gives its exit status.
+	execute  func(ctx context.Context, w *world, args []string) int
 	host     string
 	faults   *faultregistry.Registry
 	env      map[string]string
@@ -48,35 +49,39 @@ type buffer struct {
 	buf bytes.Buffer
 }
 
+// Write implements io.Writer.
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
 }
 
+// String is what was written.
 func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
 
-func newStage(t *testing.T) *stage {
+// newTestStage makes one for a program: execute runs it with arguments, and gives its exit status.
+func newTestStage(t *testing.T, execute func(ctx context.Context, w *world, args []string) int) *testStage {
 	t.Helper()
-	s := &stage{Builder: buildkittest.New(t), t: t, env: map[string]string{}}
+	s := &testStage{Builder: buildkittest.New(t), t: t, execute: execute, env: map[string]string{}}
 	s.host, s.faults = buildkittest.NewRegistry(t)
 	s.connecting = func(context.Context, connectOptions) error { return nil }
 	s.w = &world{
-		in: strings.NewReader(""), out: &s.out, err: &s.err,
+		streams:   streams{in: strings.NewReader(""), out: &s.out, err: &s.err},
 		lookupEnv: func(name string) (string, bool) { v, ok := s.env[name]; return v, ok },
-		endpoint:  func() (string, string) { return "default", "unix:///engine.sock" },
-		config:    func() *configfile.ConfigFile { return configfile.New("") },
-		stateDir:  sync.OnceValue(t.TempDir),
-		cacheDir:  sync.OnceValue(t.TempDir),
-		proxies:   func() map[string]string { return nil },
-		connect:   s.connect,
-		registry: func(context.Context, func(string), ...string) (*manifest.Client, error) {
-			return manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}), nil
+		docker: docker{
+			endpoint: func() (string, string) { return "default", "unix:///engine.sock" },
+			config:   func() *configfile.ConfigFile { return configfile.New("") },
+			proxies:  func() map[string]string { return nil },
+			connect:  s.connect,
+			registry: func(context.Context, func(string), ...string) (*manifest.Client, error) {
+				return manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}), nil
+			},
 		},
+		folders: folders{stateDir: sync.OnceValue(t.TempDir), cacheDir: sync.OnceValue(t.TempDir)},
 	}
 	s.w.anyRegistry = s.w.registry
 	t.Chdir(t.TempDir())
@@ -84,7 +89,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, error) {
+func (s *testStage) connect(ctx context.Context, opt connectOptions) (*connection, error) {
 	s.connects++
 	if err := s.connecting(ctx, opt); err != nil {
 		return nil, err
@@ -101,18 +106,18 @@ func (s *stage) connect(ctx context.Context, opt connectOptions) (*connection, e
 }
 
 // run runs the program with the arguments, and gives its exit status. HOST in them stands for the registry.
-func (s *stage) run(args ...string) int { return s.runIn(s.t.Context(), args...) }
+func (s *testStage) run(args ...string) int { return s.runIn(s.t.Context(), args...) }
 
-func (s *stage) runIn(ctx context.Context, args ...string) int {
+// runIn is run under a context.
+func (s *testStage) runIn(ctx context.Context, args ...string) int {
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "HOST", s.host)
 	}
-	root := newRoot(s.w, "docker-multiarch")
-	root.SetArgs(args)
-	return explain(s.w.err, s.w.answered("", root.ExecuteContext(ctx)))
+	return s.execute(ctx, s.w, args)
 }
 
-func (s *stage) write(name, content string) {
+// write writes a file. HOST in it stands for the registry.
+func (s *testStage) write(name, content string) {
 	s.t.Helper()
 	content = strings.ReplaceAll(content, "HOST", s.host)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o600)); err != nil {
@@ -121,7 +126,7 @@ func (s *stage) write(name, content string) {
 }
 
 // tagged is the digest that a tag names; "" if there is none.
-func (s *stage) tagged(name string) string {
+func (s *testStage) tagged(name string) string {
 	s.t.Helper()
 	client, _ := s.w.registry(s.t.Context(), nil)
 	tags, err := parseTags([]string{s.host + "/" + name}, nil)
@@ -133,7 +138,7 @@ func (s *stage) tagged(name string) string {
 }
 
 // normal replaces what differs from run to run: digests by their order of appearance, the registry, times, widths of columns.
-func (s *stage) normal(text string) string {
+func (s *testStage) normal(text string) string {
 	seen := map[string]string{}
 	text = regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllStringFunc(text, func(d string) string {
 		if seen[d] == "" {
@@ -147,6 +152,7 @@ func (s *stage) normal(text string) string {
 	return regexp.MustCompile(`(\S) {2,}`).ReplaceAllString(text, "$1  ")
 }
 
+// contains looks for parts of a text.
 func contains(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
@@ -156,18 +162,9 @@ func contains(t *testing.T, text string, parts ...string) {
 	}
 }
 
-// parsed runs `build` with the arguments up to its options.
-func parsed(t *testing.T, args ...string) buildOptions {
-	t.Helper()
-	var got buildOptions
-	root := &cobra.Command{Use: "docker-multiarch", SilenceErrors: true, SilenceUsage: true}
-	root.AddCommand(newBuildCommand(&world{}, func(_ context.Context, _ *world, o buildOptions) error {
-		got = o
-		return nil
-	}))
-	root.SetArgs(append([]string{"build"}, args...))
-	if err := root.ExecuteContext(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return got
+// reset forgets what was written.
+func (b *buffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf.Reset()
 }

@@ -8,15 +8,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// hostNetwork is what of a build needs the network of the engine's host: registries on loopback. --driver-opt network=host is not
-// among it.
-type hostNetwork struct {
-	asks    string // what on the command line, or in the environment, names one; "" if nothing does
-	unasked error  // what names one and may not ask, where nothing does that may
-}
-
-const hostNetworkFlag = "--driver-opt network=host"
-
 // hostNetwork looks at what the user has named first. The project's file and the Dockerfile came with the context: they cannot decide.
 func (j *job) hostNetwork() (h hostNetwork) {
 	for _, ref := range j.request.References() {

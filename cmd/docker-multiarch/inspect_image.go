@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
-	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 	"oras.land/oras-go/v2/content"
 
@@ -58,7 +57,7 @@ func runInspectImage(ctx context.Context, w *world, o inspectImageOptions) error
 	if err := checkTemplate(o.format); err != nil {
 		return err
 	}
-	at, err := w.findPlace(ctx, o.ref)
+	at, err := findPlace(ctx, w, o.ref)
 	if err != nil {
 		return err
 	}
@@ -134,14 +133,6 @@ func inspectTable(out io.Writer, row imageRow, whole bool) error {
 		putf(t, "(no image)\t%s\t%s\n", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
 	}
 	return t.Flush()
-}
-
-// short is a digest as the Docker CLI shortens it.
-func short(d digest.Digest, whole bool) string {
-	if whole || d.Validate() != nil {
-		return cmp.Or(d.String(), "-")
-	}
-	return d.Encoded()[:12]
 }
 
 func createdText(t *time.Time) string {

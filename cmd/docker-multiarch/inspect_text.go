@@ -105,8 +105,6 @@ func writeRule(t io.Writer, i int, rule bkclient.PruneInfo) {
 	}
 }
 
-func size(bytes int64) string { return units.HumanSize(float64(bytes)) }
-
 // platformsThat are the platforms that run so, in the canonical order.
 func platformsThat(runs map[string]string, mode emulation.Mode) string {
 	var names []string

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
-	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -125,28 +123,13 @@ func (j *job) platforms(chosen choice) (err error) {
 	return nil
 }
 
-// localPlatform replaces the word "local" by the platform of this program, as docker buildx does.
-func localPlatform(lists []string) []string {
-	replaced := make([]string, len(lists))
-	for i, list := range lists {
-		words := strings.Split(list, ",")
-		for k, word := range words {
-			if strings.EqualFold(strings.TrimSpace(word), "local") {
-				words[k] = platforms.Format(platforms.DefaultSpec())
-			}
-		}
-		replaced[i] = strings.Join(words, ",")
-	}
-	return replaced
-}
-
 func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (source.Source, func(), error) {
 	none := func() {}
 	contexts, err := pairs("--build-context", "name=path", o.buildContexts)
 	if err != nil {
 		return source.Source{}, none, err
 	}
-	opt := source.Options{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetch}
+	opt := source.Options{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetcher(w.version)}
 	for name, value := range contexts {
 		if name, err = contextName(name); err != nil {
 			return source.Source{}, none, err
@@ -245,14 +228,4 @@ func (j *job) modes(o buildOptions) error {
 		return fmt.Errorf("--jobs %d: give a number of platforms, or 0", o.jobs)
 	}
 	return nil
-}
-
-func parseFamily(s string) (manifest.Family, error) {
-	switch s {
-	case "", "oci":
-		return manifest.OCI, nil
-	case "docker":
-		return manifest.Docker, nil
-	}
-	return "", fmt.Errorf("%q is not one of oci, docker", s)
 }

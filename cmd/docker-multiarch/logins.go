@@ -38,12 +38,9 @@ type login struct {
 	err  error
 }
 
-// logins are those of the Docker config, for the whole run.
-func (w *world) logins() *logins {
-	w.loginsOnce.Do(func() {
-		w.loginsKept = &logins{config: w.config, limits: helperDefaults, asks: func() io.Writer { return w.err }}
-	})
-	return w.loginsKept
+// newLogins are those of a Docker config. asks gives the stream where a helper may ask its user something.
+func newLogins(config func() *configfile.ConfigFile, asks func() io.Writer) *logins {
+	return &logins{config: config, limits: helperDefaults, asks: asks}
 }
 
 // authKey is how the Docker config file names a registry: Docker Hub has a name from older days.

@@ -62,15 +62,15 @@ func TestAHelperIsAskedOnceForAllUsersOfALogin(t *testing.T) {
 func TestAHelperThatWaitsIsNamedAndEnded(t *testing.T) {
 	l := helper(t, "exec sleep 600")
 	l.limits.say, l.limits.answer = 10*time.Millisecond, 300*time.Millisecond
-	var notes buffer
+	notes := make(chan string, 2)
 	for range 2 { // the second one need not wait again
-		_, err := l.get(t.Context(), "reg.example", func(line string) { _, _ = notes.Write([]byte(line + "\n")) })
+		_, err := l.get(t.Context(), "reg.example", func(line string) { notes <- line })
 		if err == nil || err.Error() != "the credential helper for reg.example failed: docker-credential-test did not answer within 300ms" {
 			t.Errorf("got %v", err)
 		}
 	}
-	if notes.String() != "waiting for the credential helper docker-credential-test for reg.example\n" {
-		t.Errorf("said: %q", notes.String())
+	if said := <-notes; said != "waiting for the credential helper docker-credential-test for reg.example" || len(notes) > 0 {
+		t.Errorf("said: %q, and %d more", said, len(notes))
 	}
 }
 

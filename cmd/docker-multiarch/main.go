@@ -25,17 +25,17 @@ func run() int {
 	listening := endOnSignal()
 	logrus.SetOutput(io.Discard) // the libraries' logs are not meant for our users
 	log.SetOutput(io.Discard)
-	cli, err := command.NewDockerCli()
+	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
-	w := dockerWorld(cli, os.Stderr)
+	w := dockerWorld(dockerCLI, os.Stderr, version)
 	w.listening = listening
 	if plugin.RunningStandalone() {
-		err = standalone(cli, newRoot(w, "docker-multiarch")).Execute()
+		err = standalone(dockerCLI, newRoot(w, "docker-multiarch")).Execute()
 	} else {
-		err = plugin.RunPlugin(cli, newRoot(w, "multiarch"), metadata.Metadata{
+		err = plugin.RunPlugin(dockerCLI, newRoot(w, "multiarch"), metadata.Metadata{
 			SchemaVersion: "0.1.0",
 			Vendor:        "docker multiarch",
 			Version:       version,

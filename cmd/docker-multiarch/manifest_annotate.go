@@ -36,7 +36,7 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 				return draftError(runManifestAnnotate(ctx, w, annotateOptions{args[0], args[1], a, o}))
 			})
 		},
-		ValidArgsFunction:     w.completeDrafts(1),
+		ValidArgsFunction:     completeDrafts(w, 1),
 		DisableFlagsInUseLine: true,
 	}
 	f := cmd.Flags()
@@ -79,18 +79,18 @@ func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error
 	if err != nil {
 		return err
 	}
-	examine, err := w.examinerFor(o.gate)
+	examine, err := examinerFor(w, o.gate)
 	if err != nil {
 		return err
 	}
-	entry, err := w.drafts().Annotated(ctx, list, image, o.PlatformChange)
+	entry, err := drafts(w).Annotated(ctx, list, image, o.PlatformChange)
 	if err == nil {
 		err = o.examineClaim(ctx, w, entry, examine)
 	}
 	if err != nil {
 		return err
 	}
-	notes, err := w.drafts().Annotate(ctx, list, image, o.PlatformChange)
+	notes, err := drafts(w).Annotate(ctx, list, image, o.PlatformChange)
 	for _, note := range notes {
 		w.say(note)
 	}
@@ -107,7 +107,7 @@ func (o annotateOptions) examineClaim(ctx context.Context, w *world, entry draft
 	if err != nil {
 		return err
 	}
-	registry, err := w.registryFor(ctx, false, name)
+	registry, err := registryFor(ctx, w, false, name)
 	if err == nil {
 		err = draft.Examine(ctx, registry, []draft.Entry{entry}, examine)
 	}

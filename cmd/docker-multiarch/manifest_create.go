@@ -35,7 +35,7 @@ func newManifestCreateCommand(w *world) *cobra.Command {
 			o.list, o.images = args[0], args[1:]
 			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestCreate(ctx, w, o)) })
 		},
-		ValidArgsFunction:     w.completeDrafts(1),
+		ValidArgsFunction:     completeDrafts(w, 1),
 		DisableFlagsInUseLine: true,
 	}
 	f := cmd.Flags()
@@ -57,15 +57,15 @@ func runManifestCreate(ctx context.Context, w *world, o manifestCreateOptions) e
 			return err
 		}
 	}
-	examine, err := w.examinerFor(o.gate)
+	examine, err := examinerFor(w, o.gate)
 	if err != nil {
 		return err
 	}
-	registry, err := w.registryFor(ctx, o.insecure, append(images, list)...)
+	registry, err := registryFor(ctx, w, o.insecure, append(images, list)...)
 	if err != nil {
 		return err
 	}
-	if err := w.drafts().Create(ctx, registry, draft.CreateRequest{List: list, Images: images, Amend: o.amend, Note: w.say}); err != nil {
+	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: images, Amend: o.amend, Note: w.say}); err != nil {
 		return err
 	}
 	w.result("Created manifest list "+list.String(), "created manifest list "+list.String())

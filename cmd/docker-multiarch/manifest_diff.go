@@ -91,7 +91,7 @@ func runDiff(ctx context.Context, w *world, o diffOptions) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, word := range words {
 		group.Go(func() error {
-			at, err := w.findPlace(groupCtx, word)
+			at, err := findPlace(groupCtx, w, word)
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ func runDiff(ctx context.Context, w *world, o diffOptions) error {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return &unknown{err}
+		return unknown(err)
 	}
 	row := newDiffRow(sides, trees)
 	var err error
@@ -115,7 +115,7 @@ func runDiff(ctx context.Context, w *world, o diffOptions) error {
 		err = writeOne(w.out, o.format, row)
 	}
 	if lost := writeError(w.out); lost != nil {
-		return &unknown{lost}
+		return unknown(lost)
 	}
 	if err == nil && !row.Same {
 		err = callStatus(exitFailed)

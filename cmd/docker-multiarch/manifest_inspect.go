@@ -39,7 +39,7 @@ func newManifestInspectCommand(w *world) *cobra.Command {
 			}
 			return interruptible(cmd, w, func(ctx context.Context) error { return runManifestInspect(ctx, w, o) })
 		},
-		ValidArgsFunction:     w.completeDrafts(1),
+		ValidArgsFunction:     completeDrafts(w, 1),
 		DisableFlagsInUseLine: true,
 	}
 	f := cmd.Flags()
@@ -69,7 +69,7 @@ func runManifestInspect(ctx context.Context, w *world, o manifestInspectOptions)
 			names = append(names, image)
 		}
 	}
-	registry, err := w.registryFor(ctx, o.insecure, names...)
+	registry, err := registryFor(ctx, w, o.insecure, names...)
 	if err != nil {
 		return err
 	}
@@ -95,13 +95,13 @@ func runManifestInspect(ctx context.Context, w *world, o manifestInspectOptions)
 // draftToInspect is the draft of the list, which must be there, or else that of the name, if there is one.
 func draftToInspect(ctx context.Context, w *world, list reference.NamedTagged, name reference.Named) (draft.Draft, error) {
 	if list != nil {
-		return w.drafts().Read(ctx, list)
+		return drafts(w).Read(ctx, list)
 	}
 	tagged, ok := name.(reference.NamedTagged)
 	if !ok {
 		return draft.Draft{}, nil
 	}
-	d, err := w.drafts().Read(ctx, tagged)
+	d, err := drafts(w).Read(ctx, tagged)
 	if errors.Is(err, draft.ErrNone) {
 		return draft.Draft{}, nil
 	}

@@ -83,7 +83,7 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 	if err != nil {
 		return &usage{err: err}
 	}
-	if req.Examine, err = w.examinerFor(o.gate); err != nil {
+	if req.Examine, err = examinerFor(w, o.gate); err != nil {
 		return err
 	}
 	req.Note = w.say
@@ -91,7 +91,7 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 	if err := checkOutputs(metadata); err != nil {
 		return err
 	}
-	if req.Registry, err = w.registryFor(ctx, o.insecure, mergeNames(req, words)...); err != nil {
+	if req.Registry, err = registryFor(ctx, w, o.insecure, mergeNames(req, words)...); err != nil {
 		return err
 	}
 	if req.Inputs, req.Looks, err = merge.Read(ctx, req.Registry, words, req.Tags...); err != nil {

@@ -36,7 +36,7 @@ func newManifestPushCommand(w *world) *cobra.Command {
 			o.list = args[0]
 			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestPush(ctx, w, o)) })
 		},
-		ValidArgsFunction:     w.completeDrafts(1),
+		ValidArgsFunction:     completeDrafts(w, 1),
 		DisableFlagsInUseLine: true,
 	}
 	f := cmd.Flags()
@@ -52,11 +52,11 @@ func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error
 	if err != nil {
 		return err
 	}
-	examine, err := w.examinerFor(o.gate)
+	examine, err := examinerFor(w, o.gate)
 	if err != nil {
 		return err
 	}
-	d, err := w.drafts().Read(ctx, list) // before anything is asked of an engine or a registry
+	d, err := drafts(w).Read(ctx, list) // before anything is asked of an engine or a registry
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error
 			names = append(names, name)
 		}
 	}
-	registry, err := w.registryFor(ctx, o.insecure, names...)
+	registry, err := registryFor(ctx, w, o.insecure, names...)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error
 }
 
 func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req draft.PushRequest, purge bool) error {
-	ready, err := w.drafts().Prepare(ctx, registry, req)
+	ready, err := drafts(w).Prepare(ctx, registry, req)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req dra
 	if tag.State == manifest.Overwritten {
 		w.say(tag.Ref + stateNote(tag))
 	}
-	changed, err := w.drafts().Done(ctx, ready, purge)
+	changed, err := drafts(w).Done(ctx, ready, purge)
 	if err != nil {
 		return fmt.Errorf("%s was pushed, but its draft could not be changed: %w", tag.Ref, err)
 	}

@@ -21,7 +21,7 @@ func newManifestRmCommand(w *world) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return interruptible(cmd, w, func(ctx context.Context) error { return runManifestRm(ctx, w, args) })
 		},
-		ValidArgsFunction:     w.completeDrafts(-1),
+		ValidArgsFunction:     completeDrafts(w, -1),
 		DisableFlagsInUseLine: true,
 	}
 }
@@ -36,7 +36,7 @@ func runManifestRm(ctx context.Context, w *world, names []string) error {
 	}
 	var failures []error
 	for _, list := range lists {
-		failures = append(failures, w.drafts().Update(ctx, list, func(old *draft.Draft) (*draft.Draft, error) {
+		failures = append(failures, drafts(w).Update(ctx, list, func(old *draft.Draft) (*draft.Draft, error) {
 			if old == nil {
 				return nil, fmt.Errorf("%w: %s", draft.ErrNone, reference.FamiliarString(list))
 			}

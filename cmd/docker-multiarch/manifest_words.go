@@ -16,7 +16,7 @@ import (
 )
 
 // drafts is where this user's drafts of manifest lists are.
-func (w *world) drafts() draft.Store {
+func drafts(w *world) draft.Store {
 	return draft.Store{Dir: filepath.Join(w.stateDir(), "manifests")}
 }
 
@@ -49,7 +49,7 @@ func parseImage(name string) (reference.Named, error) {
 }
 
 // registryFor is the client of all registries. With --insecure, those of the names are among the insecure ones.
-func (w *world) registryFor(ctx context.Context, insecure bool, names ...reference.Named) (*manifest.Client, error) {
+func registryFor(ctx context.Context, w *world, insecure bool, names ...reference.Named) (*manifest.Client, error) {
 	var hosts []string
 	for _, name := range names {
 		if insecure {
@@ -57,16 +57,6 @@ func (w *world) registryFor(ctx context.Context, insecure bool, names ...referen
 		}
 	}
 	return w.anyRegistry(ctx, w.say, hosts...)
-}
-
-// between checks the number of arguments and says in words what is needed. most is -1 for any number.
-func between(least, most int, words string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < least || most >= 0 && len(args) > most {
-			return usageError(cmd, "%q needs %s", cmd.CommandPath(), words)
-		}
-		return nil
-	}
 }
 
 // draftError adds what to do to the errors of drafts.
@@ -106,13 +96,13 @@ func gone(e *draft.ChangedError) bool {
 }
 
 // completeDrafts completes the first arguments, all for -1, with the names of drafts.
-func (w *world) completeDrafts(first int) completer {
+func completeDrafts(w *world, first int) completer {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if first >= 0 && len(args) >= first {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var names []string
-		for _, name := range w.drafts().Lists() {
+		for _, name := range drafts(w).Lists() {
 			if named, err := reference.ParseNormalizedNamed(name); err == nil {
 				names = append(names, reference.FamiliarString(named))
 			}

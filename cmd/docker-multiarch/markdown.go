@@ -11,9 +11,6 @@ import (
 // What comes from outside (names of files, commands, output of programs) is text in a report and never markup, in GitHub's dialect
 // (https://github.github.com/gfm/): in a table a backslash does not protect everything, entities do.
 
-// plainWord is what stands for itself between two backticks, in a table too.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)
-
 // mdCode is one line of code.
 func mdCode(s string) string {
 	if s = printable.Line(strings.Join(strings.Fields(s), " ")); plainWord.MatchString(s) {

@@ -16,16 +16,6 @@ import (
 // flagFile is a file that a flag asks for.
 type flagFile struct{ flag, name string }
 
-// files are those that tell of a build.
-func (o buildOptions) files() (files []flagFile) {
-	for _, f := range []flagFile{{"--iidfile", o.iidFile}, {"--metadata-file", o.metadataFile}, {"--report", o.report}} {
-		if f.name != "" && f != (flagFile{"--report", "-"}) {
-			files = append(files, f)
-		}
-	}
-	return files
-}
-
 // checkOutputs finds out whether the files can be written, and changes nothing: what is there is of an earlier run, and the user's for
 // as long as this one has not begun.
 func checkOutputs(files []flagFile) error {
@@ -104,6 +94,7 @@ func isStream(name string) bool {
 	}
 }
 
+// writeMetadata replaces a file by a value as an indented document.
 func writeMetadata(name string, m any) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

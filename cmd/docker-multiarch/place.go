@@ -41,7 +41,7 @@ type place struct {
 
 // findPlace finds what a user's word names. A path is one that is absolute or begins with a dot, or at which there is an archive or
 // an OCI layout; everything else is a name in a registry.
-func (w *world) findPlace(ctx context.Context, word string) (place, error) {
+func findPlace(ctx context.Context, w *world, word string) (place, error) {
 	if rest, ok := strings.CutPrefix(word, layoutScheme); ok {
 		path, image := splitLayout(rest)
 		return layoutPlace(ctx, word, path, image)

@@ -121,15 +121,15 @@ func planMode(o solve.Outlook, i int) (mode, how string) {
 	return string(j.Mode), plannedWay(o.Plan, i)
 }
 
-// containsAll tells whether all has each of some.
-func containsAll(all, some []platform.Platform) bool {
-	return !slices.ContainsFunc(some, func(p platform.Platform) bool { return !platform.Contains(all, p) })
-}
-
 // placeOf is "Dockerfile:3", or nothing.
 func placeOf(file string, line int) string {
 	if line == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s:%d", file, line)
+}
+
+// containsAll tells whether all has each of some.
+func containsAll(all, some []platform.Platform) bool {
+	return !slices.ContainsFunc(some, func(p platform.Platform) bool { return !platform.Contains(all, p) })
 }

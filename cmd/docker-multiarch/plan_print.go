@@ -105,13 +105,6 @@ func allOr(platforms []string, n int) string {
 	return strings.Join(platforms, ", ")
 }
 
-func cut(text string, width int) string {
-	if r := []rune(text); len(r) > width {
-		return string(r[:width-1]) + "…"
-	}
-	return text
-}
-
 // printBases is the matrix of base images and platforms.
 func printBases(table *tabwriter.Writer, p planShown) {
 	if len(p.Bases) == 0 {

@@ -134,8 +134,8 @@ func (c choice) one() string {
 
 // settle chooses the names, the platforms and the media types: flags, else environment, else the project's file.
 func settle(w *world, o buildOptions, p project) (names, platforms, media choice) {
-	names = first(choice{o.tags, "-t"}, w.fromEnv("DOCKER_MULTIARCH_IMAGE"), choice{p.Image.stringList, projectFile})
-	platforms = first(choice{o.platforms, "--platform"}, w.fromEnv("DOCKER_DEFAULT_PLATFORM"), choice{p.Platforms, projectFile})
+	names = first(choice{o.tags, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), choice{p.Image.stringList, projectFile})
+	platforms = first(choice{o.platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), choice{p.Platforms, projectFile})
 	media = first(choice{nonEmpty(o.mediaTypes), "--media-types"}, choice{nonEmpty(p.MediaTypes), projectFile})
 	return names, platforms, media
 }
@@ -149,9 +149,11 @@ func first(choices ...choice) choice {
 	return choices[len(choices)-1]
 }
 
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
+// fromEnv is a setting from the environment; several values have commas between them.
+func fromEnv(w *world, name string) choice {
+	value, _ := w.lookupEnv(name)
+	if value == "" {
+		return choice{from: name}
 	}
-	return []string{s}
+	return choice{strings.Split(value, ","), name}
 }

@@ -58,7 +58,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	if err != nil {
 		return &usage{err: err}
 	}
-	examine, err := w.examinerFor(o.gate)
+	examine, err := examinerFor(w, o.gate)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ func putRow(out io.Writer, cells ...string) {
 // paragraph is text that may have several lines. Those after the first are indented, so that none of them is taken for a line of ours.
 type paragraph string
 
+// indented is the text with its later lines indented.
 func (p paragraph) indented() string {
 	lines := strings.Split(string(p), "\n")
 	for i, line := range lines[1:] {

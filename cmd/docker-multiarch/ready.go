@@ -77,9 +77,5 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 
 // explained is the error of what was done with it, in better words where they are known.
 func (r ready) explained(ctx context.Context, w *world, err error) error {
-	err = localBaseHint(ctx, w, err)
-	if brokenConnection(err) && ctx.Err() == nil {
-		return lost(ctx, r.conn.node)
-	}
-	return err
+	return r.conn.explained(ctx, localBaseHint(ctx, w, err))
 }

@@ -192,10 +192,5 @@ func runRefused(err error) error {
 	if _, ok := errors.AsType[*usage](err); ok || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &notRun{err}
+	return &statusError{err, ranNot}
 }
-
-type notRun struct{ err error }
-
-func (e *notRun) Error() string { return e.err.Error() }
-func (e *notRun) Unwrap() error { return e.err }

@@ -118,7 +118,7 @@ func (f *imageFinder) satisfied(local []runnable, whole bool) bool {
 
 // elsewhere are the platforms that the image has in its registry, or in an archive.
 func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
-	at, err := f.w.findPlace(ctx, f.o.image)
+	at, err := findPlace(ctx, f.w, f.o.image)
 	if err != nil {
 		return nil, err
 	}

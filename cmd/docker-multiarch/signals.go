@@ -45,11 +45,3 @@ func signalledBefore() bool {
 	_ = conn.Close() // it was to see whether somebody is there
 	return false
 }
-
-// signalStatus is the exit status of a program that a signal has ended, as shells have it.
-func signalStatus(s os.Signal) int {
-	if number, ok := s.(syscall.Signal); ok {
-		return 128 + int(number)
-	}
-	return exitInterrupted
-}

@@ -10,7 +10,7 @@ import (
 
 // Without the Docker CLI in front the program has the CLI's flags, too, on top of its own.
 func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
-	cli, err := command.NewDockerCli()
+	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
 			}
 		}
 		root.AddCommand(newBuildCommand(&world{}, func(_ context.Context, _ *world, o buildOptions) error { got = o; return nil }))
-		standalone(cli, root)
+		standalone(dockerCLI, root)
 		chosen := ""
 		root.PersistentPreRunE = func(*cobra.Command, []string) error {
 			chosen = root.PersistentFlags().Lookup("context").Value.String()

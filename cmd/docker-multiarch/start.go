@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // startPage is what the program says when it is called with nothing: PROGRAM becomes the name that it was called by.
@@ -35,30 +33,4 @@ func startOrUnknown(cmd *cobra.Command, args []string) error {
 	}
 	_, err := fmt.Fprint(cmd.OutOrStdout(), strings.ReplaceAll(startPage, "PROGRAM", cmd.CommandPath()))
 	return err
-}
-
-// flagError explains flags that cannot be parsed.
-func flagError(cmd *cobra.Command, err error) error {
-	if err == nil || errors.Is(err, pflag.ErrHelp) {
-		return err
-	}
-	near := ""
-	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		near = flagSuggestion(cmd, unknown.GetSpecifiedName())
-	}
-	return usageError(cmd, "%w%s", err, near)
-}
-
-// flagSuggestion finds the flag that may have been meant, by cobra's rules for commands.
-func flagSuggestion(cmd *cobra.Command, name string) string {
-	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden {
-			flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-		}
-	})
-	if near := flags.SuggestionsFor(name); len(name) > 1 && len(near) > 0 {
-		return fmt.Sprintf(": did you mean --%s?", near[0])
-	}
-	return ""
 }

@@ -56,6 +56,7 @@ type unchanged struct{ *stream }
 // Write implements io.Writer.
 func (u unchanged) Write(p []byte) (int, error) { return u.write(u.to, p) }
 
+// exact writes to a stream what has to stay as it is.
 func exact(out io.Writer) io.Writer {
 	if s, ok := out.(*stream); ok {
 		return unchanged{s}

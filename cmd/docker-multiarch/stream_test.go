@@ -85,7 +85,7 @@ func TestAReaderThatHasGoneIsToldOfNothingButWhatWasDone(t *testing.T) {
 }
 
 func TestTheErrorOfACommandIsNotHiddenByItsAnswers(t *testing.T) {
-	w := &world{out: newStream(&broken{errno: syscall.ENOSPC})}
+	w := &world{streams: streams{out: newStream(&broken{errno: syscall.ENOSPC})}}
 	_, _ = w.out.Write([]byte("x"))
 	other := errors.New("another")
 	if err := w.answered("x", other); err != other { //nolint:errorlint // the very error

@@ -23,8 +23,10 @@ import (
 // trustVariable has the IDs of images that the user trusts, with spaces or commas between them.
 const trustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
 
+// trustFlag is its name.
 const trustFlag = "trust-image"
 
+// addTrustFlag adds the flag of images that the user trusts.
 func addTrustFlag(f *pflag.FlagSet, words *[]string) {
 	f.StringArrayVar(words, trustFlag, nil,
 		`Let this image run with privileges though the engine has not pulled it (format: "sha256:…", its whole ID); may be repeated`)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -29,14 +28,10 @@ DRONE_COMMIT_SHA DRONE_TAG DRONE_BRANCH DRONE_BUILD_NUMBER
 TRAVIS_COMMIT TRAVIS_TAG TRAVIS_BRANCH TRAVIS_BUILD_NUMBER
 `)
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
-
-func isVariable(name string) bool { return variableName.MatchString(name) }
-
 // allowed is the environment as far as the names in a project's file may see it: who may change the file would else learn any secret,
 // as the tag of an image. Further variables are allowed by the user: with the flag, the environment, or a yes.
-func (w *world) allowed(ctx context.Context, flags, names []string) (lookup, error) {
-	more, err := w.allowedByUser(flags)
+func allowed(ctx context.Context, w *world, flags, names []string) (lookup, error) {
+	more, err := allowedByUser(w, flags)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +48,7 @@ func (w *world) allowed(ctx context.Context, flags, names []string) (lookup, err
 		})
 	}
 	if len(refused) > 0 {
-		if err := w.askVariables(ctx, cut(asked, maxShown), refused); err != nil {
+		if err := askVariables(ctx, w, cut(asked, maxShown), refused); err != nil {
 			return nil, err
 		}
 	}
@@ -67,7 +62,7 @@ func (w *world) allowed(ctx context.Context, flags, names []string) (lookup, err
 }
 
 // allowedByUser are the variables of --allow-env and of the environment.
-func (w *world) allowedByUser(flags []string) ([]string, error) {
+func allowedByUser(w *world, flags []string) ([]string, error) {
 	fromEnv, _ := w.lookupEnv(allowEnvVariable)
 	var names []string
 	for from, lists := range map[string][]string{"--allow-env": flags, allowEnvVariable: {fromEnv}} {
@@ -83,7 +78,7 @@ func (w *world) allowedByUser(flags []string) ([]string, error) {
 
 // askVariables asks on a terminal, once, whether a name may have the values of variables. It is an error if it may not, or if nobody is
 // there to ask.
-func (w *world) askVariables(ctx context.Context, text string, names []string) error {
+func askVariables(ctx context.Context, w *world, text string, names []string) error {
 	list := cut(strings.Join(names, ", "), maxShown)
 	if isTerminal(w.in) && isTerminal(w.err) {
 		question := fmt.Sprintf("%s puts the environment's %s into the image's name %q. Who sees the name, sees the value. Is that meant?",

@@ -88,7 +88,7 @@ func runVerify(ctx context.Context, w *world, o verifyOptions) error {
 	if err != nil {
 		return &usage{err: err}
 	}
-	at, err := w.findPlace(ctx, o.ref)
+	at, err := findPlace(ctx, w, o.ref)
 	if err != nil {
 		return unlessMissing(err)
 	}
@@ -101,7 +101,7 @@ func runVerify(ctx context.Context, w *world, o verifyOptions) error {
 	}
 	result, err := verify.Run(ctx, req)
 	if err != nil {
-		return &unknown{err}
+		return unknown(err)
 	}
 	row := verifyRow{
 		Name: at.name, Digest: at.root.Digest, MediaType: at.root.MediaType, OK: result.OK(), Platforms: []string{},
@@ -121,7 +121,7 @@ func runVerify(ctx context.Context, w *world, o verifyOptions) error {
 		err = writeOne(w.out, o.format, row)
 	}
 	if lost := writeError(w.out); lost != nil {
-		return &unknown{lost}
+		return unknown(lost)
 	}
 	if err == nil && !row.OK {
 		err = callStatus(exitFailed)
@@ -150,7 +150,7 @@ func unlessMissing(err error) error {
 	if isUsage || errors.Is(err, manifest.ErrNotFound) {
 		return err
 	}
-	return &unknown{err}
+	return unknown(err)
 }
 
 func verifyTable(out io.Writer, row verifyRow) error {

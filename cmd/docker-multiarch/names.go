@@ -3,10 +3,40 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
+	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
+
+// localPlatform replaces the word "local" by the platform of this program, as docker buildx does.
+func localPlatform(lists []string) []string {
+	replaced := make([]string, len(lists))
+	for i, list := range lists {
+		words := strings.Split(list, ",")
+		for k, word := range words {
+			if strings.EqualFold(strings.TrimSpace(word), "local") {
+				words[k] = platforms.Format(platforms.DefaultSpec())
+			}
+		}
+		replaced[i] = strings.Join(words, ",")
+	}
+	return replaced
+}
+
+// parseFamily parses the value of --media-types.
+func parseFamily(s string) (manifest.Family, error) {
+	switch s {
+	case "", "oci":
+		return manifest.OCI, nil
+	case "docker":
+		return manifest.Docker, nil
+	}
+	return "", fmt.Errorf("%q is not one of oci, docker", s)
+}
 
 // maxShown is how much of a name is shown in an error.
 const maxShown = 200
@@ -65,3 +95,8 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 		s = after
 	}
 }
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+
+// isVariable reports whether a word can be the name of an environment variable.
+func isVariable(name string) bool { return variableName.MatchString(name) }
