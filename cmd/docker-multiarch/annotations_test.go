@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 func TestAnAnnotationThatNoOutputCarriesIsSaid(t *testing.T) {
@@ -15,12 +17,12 @@ func TestAnAnnotationThatNoOutputCarriesIsSaid(t *testing.T) {
 		"-o type=oci,dest=o.tar --annotation index-descriptor,manifest:a=b": "",
 	} {
 		s := newStage(t)
-		if status := s.run(append(append([]string{"build", "-q", "--platform", "linux/amd64"}, strings.Fields(words)...), ".")...); status != 0 {
-			t.Errorf("%s: status %d: %s", words, status, s.err.String())
+		if status := s.Command(append(append([]string{"build", "-q", "--platform", "linux/amd64"}, strings.Fields(words)...), ".")...); status != 0 {
+			t.Errorf("%s: status %d: %s", words, status, s.Err.String())
 		}
-		if said := s.err.String(); want == "" && strings.Contains(said, "goes nowhere") {
+		if said := s.Err.String(); want == "" && strings.Contains(said, "goes nowhere") {
 			t.Errorf("%s: %s", words, said)
 		}
-		contains(t, s.err.String(), want)
+		clitest.Contains(t, s.Err.String(), want)
 	}
 }

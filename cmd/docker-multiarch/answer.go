@@ -9,6 +9,9 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -17,47 +20,47 @@ import (
 
 // answer tells the user what a build made, writes the files that were asked for, and gives back the build's error. Standard output
 // gets the answer only: with -q the digests, else nothing that a script would have to skip.
-func answer(w *world, o buildOptions, j job, report solve.Report, err error) error {
+func answer(w *cli.Env, o buildOptions, j job, report solve.Report, err error) error {
 	if _, refused := errors.AsType[*preflight.Error](err); !o.quiet && !refused { // then no platform has got anywhere
-		table(w.err, report)
+		table(w.Err, report)
 		for _, line := range crossLines(report) {
-			putf(w.err, "%s\n", line)
+			cli.Putf(w.Err, "%s\n", line)
 		}
-		list(w.err, findingsOf(report))
-		delivered(w.err, report)
+		findings.List(w.Err, findings.FindingsOf(report))
+		delivered(w.Err, report)
 	}
 	if err != nil {
-		sayUntouched(w.err, j, report)
+		sayUntouched(w.Err, j, report)
 		return refusedMetadata(w, o, j, report, err)
 	}
 	if o.quiet {
 		printDigests(w, j, report)
 	}
 	if id := imageID(report); o.iidFile != "" && id != "" {
-		if err := replaceFile(o.iidFile, []byte(id)); err != nil {
+		if err := cli.ReplaceFile(o.iidFile, []byte(id)); err != nil {
 			return fmt.Errorf("everything was built and delivered, but --iidfile could not be written: %w", err)
 		}
 	}
 	if o.metadataFile != "" {
-		if err := writeMetadata(o.metadataFile, newMetadata(j, report)); err != nil {
+		if err := cli.WriteMetadata(o.metadataFile, newMetadata(j, report)); err != nil {
 			return fmt.Errorf("everything was built and delivered, but --metadata-file could not be written: %w", err)
 		}
 	}
-	missing := withoutSome(report)
+	missing := explain.WithoutSome(report)
 	if missing != nil && !o.quiet {
-		fmt.Fprintln(w.err)
+		fmt.Fprintln(w.Err)
 	}
 	return missing
 }
 
 // printDigests is -q: repo@digest for what was pushed, else what the engine or an archive knows the result by.
-func printDigests(w *world, j job, report solve.Report) {
+func printDigests(w *cli.Env, j job, report solve.Report) {
 	for _, repo := range j.request.Repositories() {
 		name := reference.FamiliarName(repo) + "@" + report.Target.Digest.String()
-		w.result(name, "published "+name)
+		w.Result(name, "published "+name)
 	}
 	if id := imageID(report); len(j.request.Repositories()) == 0 && id != "" {
-		w.result(id, "built and delivered "+id)
+		w.Result(id, "built and delivered "+id)
 	}
 }
 
@@ -79,10 +82,10 @@ func delivered(out io.Writer, report solve.Report) {
 		loaded(out, report)
 	}
 	if len(report.Written) > 0 {
-		putf(out, "\nWritten: %s\n", strings.Join(report.Written, ", "))
+		cli.Putf(out, "\nWritten: %s\n", strings.Join(report.Written, ", "))
 	}
 	if len(report.Written) > 0 && report.Target.Digest != "" && len(report.Tags)+len(report.ByDigest)+len(report.Loaded) == 0 {
-		putf(out, "Digest: %s\n", report.Target.Digest)
+		cli.Putf(out, "Digest: %s\n", report.Target.Digest)
 	}
 }
 
@@ -102,7 +105,7 @@ func loaded(out io.Writer, report solve.Report) {
 		if l.Already {
 			note = "   (unchanged)"
 		}
-		putf(t, "%s\t%s\t%s%s\n", name, who, l.ID, note)
+		cli.Putf(t, "%s\t%s\t%s%s\n", name, who, l.ID, note)
 	}
 	_ = t.Flush()
 }
@@ -115,12 +118,12 @@ func tags(out io.Writer, report solve.Report) {
 	if !manifest.IsIndex(report.Target.MediaType) {
 		kind = "IMAGE DIGEST (what docker pull shows)"
 	}
-	putf(t, "TAG\t%s\n", kind)
+	cli.Putf(t, "TAG\t%s\n", kind)
 	for _, tag := range report.Tags {
-		putf(t, "%s\t%s%s\n", tag.Ref, tag.Digest, stateNote(tag))
+		cli.Putf(t, "%s\t%s%s\n", tag.Ref, tag.Digest, stateNote(tag))
 	}
 	for _, repo := range report.ByDigest {
-		putf(t, "%s (no tag)\t%s\n", reference.FamiliarName(repo), report.Target.Digest)
+		cli.Putf(t, "%s (no tag)\t%s\n", reference.FamiliarName(repo), report.Target.Digest)
 	}
 	_ = t.Flush()
 }
@@ -144,7 +147,7 @@ func sayUntouched(out io.Writer, j job, report solve.Report) {
 	if words := untouched(j, report); begun(report) {
 		fmt.Fprintln(out)
 		if words != "" {
-			putf(out, "%s\n", words)
+			cli.Putf(out, "%s\n", words)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/go-units"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -54,12 +55,12 @@ func table(out io.Writer, report solve.Report) {
 	for i, c := range columns {
 		line[i] = c.title
 	}
-	putRow(t, line...)
+	cli.PutRow(t, line...)
 	for _, p := range report.Platforms {
 		for i, c := range columns {
 			line[i] = cmp.Or(c.cell(p), "-")
 		}
-		putRow(t, line...)
+		cli.PutRow(t, line...)
 	}
 	_ = t.Flush()
 }

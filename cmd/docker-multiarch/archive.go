@@ -9,6 +9,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -34,18 +35,18 @@ const smallBlob = 1 << 20
 func openArchive(ctx context.Context, path, name string) (archivedImage, error) {
 	archive, err := layout.Open(ctx, path)
 	if err != nil {
-		return archivedImage{}, &usage{err: err}
+		return archivedImage{}, &cli.Usage{Err: err}
 	}
 	img, err := archive.Pick(name)
 	if err != nil {
-		return archivedImage{}, &usage{err: err, hint: "use --" + imageFlag + " NAME to choose one"}
+		return archivedImage{}, &cli.Usage{Err: err, Hint: "use --" + imageFlag + " NAME to choose one"}
 	}
 	graph, err := layout.Read(ctx, img.Root, archive)
 	if err != nil {
-		return archivedImage{}, &usage{err: fmt.Errorf("%q is not whole: %w", path, err)}
+		return archivedImage{}, &cli.Usage{Err: fmt.Errorf("%q is not whole: %w", path, err)}
 	}
 	if err := checkSmall(ctx, archive, graph.Blobs); err != nil {
-		return archivedImage{}, &usage{err: fmt.Errorf("%q is not whole: %w", path, err)}
+		return archivedImage{}, &cli.Usage{Err: fmt.Errorf("%q is not whole: %w", path, err)}
 	}
 	root := ocispecs.Descriptor{MediaType: img.Root.MediaType, Digest: img.Root.Digest, Size: img.Root.Size}
 	return archivedImage{Archive: archive, image: img, root: root, nodes: graph.Nodes, blobs: graph.Blobs}, nil
@@ -78,7 +79,7 @@ func (a archivedImage) describe(out io.Writer, path string) {
 			kind += " of " + strings.Join(names, ", ")
 		}
 	}
-	putf(out, "%s: %s, %s\n", path, kind, a.root.Digest)
+	cli.Putf(out, "%s: %s, %s\n", path, kind, a.root.Digest)
 }
 
 // platforms are those that an index offers.

@@ -13,6 +13,8 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/content/memory"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
@@ -20,17 +22,17 @@ import (
 
 // archive writes app.tar with an index of two platforms under the names, and gives the index's digest.
 func (s *stage) archive(names ...string) digest.Digest {
-	s.t.Helper()
+	s.T.Helper()
 	store := memory.New()
 	put := func(mediaType string, v any) ocispecs.Descriptor {
 		body, err := json.Marshal(v)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		desc := content.NewDescriptorFromBytes(mediaType, body)
-		if ok, _ := store.Exists(s.t.Context(), desc); !ok {
-			if err := store.Push(s.t.Context(), desc, bytes.NewReader(body)); err != nil {
-				s.t.Fatal(err)
+		if ok, _ := store.Exists(s.T.Context(), desc); !ok {
+			if err := store.Push(s.T.Context(), desc, bytes.NewReader(body)); err != nil {
+				s.T.Fatal(err)
 			}
 		}
 		return desc
@@ -40,8 +42,8 @@ func (s *stage) archive(names ...string) digest.Digest {
 	for _, arch := range []string{"amd64", "arm64"} {
 		p := ocispecs.Platform{OS: "linux", Architecture: arch}
 		text, start := "layer of "+arch, []string(nil)
-		if s.program != nil {
-			text, start = s.program(arch), []string{"/file"}
+		if s.Program != nil {
+			text, start = s.Program(arch), []string{"/file"}
 		}
 		layer := imageShelf{store, s}.layer("file", text)
 		manifest := ocispecs.Manifest{
@@ -56,15 +58,15 @@ func (s *stage) archive(names ...string) digest.Digest {
 		index.Manifests = append(index.Manifests, desc)
 	}
 	root := put(ocispecs.MediaTypeImageIndex, index)
-	tags, err := parseTags(names, nil)
+	tags, err := cli.ParseTags(names, nil)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := layout.WriteOCI(s.t.Context(), &out, layout.Image{Root: root, Names: tags}, store, nil); err != nil {
-		s.t.Fatal(err)
+	if err := layout.WriteOCI(s.T.Context(), &out, layout.Image{Root: root, Names: tags}, store, nil); err != nil {
+		s.T.Fatal(err)
 	}
-	s.write("app.tar", out.String())
+	s.Write("app.tar", out.String())
 	return root.Digest
 }
 
@@ -74,49 +76,49 @@ func (s *stage) withEngine(containerd bool) *enginetest.Engine {
 	if containerd {
 		fake.Info.DriverStatus = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
 	}
-	eng := engine.New(fake.Start(s.t))
-	s.w.engine = func() *engine.Engine { return eng }
+	eng := engine.New(fake.Start(s.T))
+	s.Env.Engine = func() *engine.Engine { return eng }
 	return fake
 }
 
 func TestAnArchiveIsPushedUnderItsOwnDigest(t *testing.T) {
 	s := newStage(t)
 	want := s.archive("app:1.0")
-	if rc := s.run("push", "app.tar", "HOST/app:1.0", "HOST/app", "HOST/team/app:1.0"); rc != 0 {
-		t.Fatalf("status %d: %s", rc, &s.err)
+	if rc := s.Command("push", "app.tar", "HOST/app:1.0", "HOST/app", "HOST/team/app:1.0"); rc != 0 {
+		t.Fatalf("status %d: %s", rc, &s.Err)
 	}
 	for _, tag := range []string{"app:1.0", "app:latest", "team/app:1.0"} {
-		if got := s.tagged(tag); got != want.String() {
+		if got := s.Tagged(tag); got != want.String() {
 			t.Errorf("%s is %q", tag, got)
 		}
 	}
-	contains(t, s.normal(s.err.String()), "app.tar: an index of linux/amd64, linux/arm64, sha256:1", "HOST/team/app:1.0  sha256:1")
-	if s.out.String() != "" {
-		t.Errorf("standard output is %q", &s.out)
+	clitest.Contains(t, s.Normal(s.Err.String()), "app.tar: an index of linux/amd64, linux/arm64, sha256:1", "HOST/team/app:1.0  sha256:1")
+	if s.Out.String() != "" {
+		t.Errorf("standard output is %q", &s.Out)
 	}
-	if rc := s.run("push", "-q", "app.tar", "HOST/app:1.0", "HOST/app:2"); rc != 0 || s.out.String() != s.host+"/app@"+want.String()+"\n" {
-		t.Errorf("status %d: %q", rc, &s.out)
+	if rc := s.Command("push", "-q", "app.tar", "HOST/app:1.0", "HOST/app:2"); rc != 0 || s.Out.String() != s.Host+"/app@"+want.String()+"\n" {
+		t.Errorf("status %d: %q", rc, &s.Out)
 	}
 }
 
 func TestAnArchiveWithAProgramForAnotherMachineIsNotPushed(t *testing.T) {
 	s := newStage(t)
-	s.program = func(string) string { // for amd64, whatever the platform
+	s.Program = func(string) string { // for amd64, whatever the platform
 		head := make([]byte, 64)
 		copy(head, "\x7fELF\x02\x01\x01")
 		head[16], head[18], head[20], head[52] = 2, 62, 1, 64
 		return string(head)
 	}
 	s.archive("app:1.0")
-	if rc := s.run("push", "app.tar", "HOST/app:1.0"); rc != exitFailed || s.tagged("app:1.0") != "" {
-		t.Fatalf("status %d, the tag is %q: %s", rc, s.tagged("app:1.0"), &s.err)
+	if rc := s.Command("push", "app.tar", "HOST/app:1.0"); rc != cli.ExitFailed || s.Tagged("app:1.0") != "" {
+		t.Fatalf("status %d, the tag is %q: %s", rc, s.Tagged("app:1.0"), &s.Err)
 	}
-	contains(t, s.err.String(), "linux/arm64", `"/file"`, "for amd64", "--verify=off")
-	if rc := s.run("push", "--verify=off", "app.tar", "HOST/app:1.0"); rc != 0 || s.tagged("app:1.0") == "" {
-		t.Errorf("status %d: %s", rc, &s.err)
+	clitest.Contains(t, s.Err.String(), "linux/arm64", `"/file"`, "for amd64", "--verify=off")
+	if rc := s.Command("push", "--verify=off", "app.tar", "HOST/app:1.0"); rc != 0 || s.Tagged("app:1.0") == "" {
+		t.Errorf("status %d: %s", rc, &s.Err)
 	}
-	if rc := s.run("push", "--verify=often", "app.tar", "HOST/app:1.0"); rc != exitUsage {
-		t.Errorf("status %d: %s", rc, &s.err)
+	if rc := s.Command("push", "--verify=often", "app.tar", "HOST/app:1.0"); rc != cli.ExitUsage {
+		t.Errorf("status %d: %s", rc, &s.Err)
 	}
 }
 
@@ -126,11 +128,11 @@ func TestAnArchiveIsLoadedUnderItsNamesOrOthers(t *testing.T) {
 		fake := s.withEngine(containerd)
 		want := s.archive("app:1.0")
 		for _, args := range [][]string{{"app.tar"}, {"-t", "mine", "-t", "HOST/mine:2", "app.tar"}, {"--platform", "linux/arm64", "-t", "arm", "app.tar"}} {
-			if rc := s.run(append([]string{"load"}, args...)...); rc != 0 {
-				t.Fatalf("status %d: %s", rc, &s.err)
+			if rc := s.Command(append([]string{"load"}, args...)...); rc != 0 {
+				t.Fatalf("status %d: %s", rc, &s.Err)
 			}
 		}
-		names := []string{"app:1.0", "mine:latest", s.host + "/mine:2", "arm:latest"}
+		names := []string{"app:1.0", "mine:latest", s.Host + "/mine:2", "arm:latest"}
 		for _, name := range names {
 			if id := fake.Images[name]; id == "" || (id == want.String()) != containerd {
 				t.Errorf("containerd %t: %s is %q", containerd, name, id)
@@ -139,8 +141,8 @@ func TestAnArchiveIsLoadedUnderItsNamesOrOthers(t *testing.T) {
 		if containerd != (len(fake.Images) == len(names)) {
 			t.Errorf("the engine has %v", fake.Images)
 		}
-		if rc := s.run("load", "-q", "--platform", "native", "app.tar"); rc != 0 || s.out.String() != fake.Images["app:1.0"]+"\n" {
-			t.Errorf("status %d: %q", rc, &s.out)
+		if rc := s.Command("load", "-q", "--platform", "native", "app.tar"); rc != 0 || s.Out.String() != fake.Images["app:1.0"]+"\n" {
+			t.Errorf("status %d: %q", rc, &s.Out)
 		}
 	}
 }
@@ -153,8 +155,8 @@ func TestWrongArchivesAndWordsAreRefusedBeforeAnyWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("short.tar", string(whole[:bytes.Index(whole, []byte("layer of "))]))
-	s.write("text", "hello")
+	s.Write("short.tar", string(whole[:bytes.Index(whole, []byte("layer of "))]))
+	s.Write("text", "hello")
 	for _, c := range []struct{ args, want string }{
 		{"push app.tar", "a name to push it to"},
 		{"push app.tar HOST/App", "invalid image name"},
@@ -170,24 +172,24 @@ func TestWrongArchivesAndWordsAreRefusedBeforeAnyWork(t *testing.T) {
 		{"load -t App app.tar", "-t: "},
 		{"load short.tar", "cut short"},
 	} {
-		s.err.reset()
-		if rc := s.run(strings.Fields(c.args)...); rc != exitUsage || !strings.Contains(s.err.String(), c.want) {
-			t.Errorf("%s: status %d: %s", c.args, rc, &s.err)
+		s.Err.Reset()
+		if rc := s.Command(strings.Fields(c.args)...); rc != cli.ExitUsage || !strings.Contains(s.Err.String(), c.want) {
+			t.Errorf("%s: status %d: %s", c.args, rc, &s.Err)
 		}
 	}
-	if len(s.faults.Requests())+len(fake.Store.Loads) != 0 {
-		t.Errorf("it sent something: %v, %v", s.faults.Requests(), fake.Store.Loads)
+	if len(s.Faults.Requests())+len(fake.Store.Loads) != 0 {
+		t.Errorf("it sent something: %v, %v", s.Faults.Requests(), fake.Store.Loads)
 	}
 }
 
 func TestARegistryThatIsNotThereIsSaidBeforeAnythingIsSent(t *testing.T) {
 	s := newStage(t)
 	s.archive()
-	if rc := s.run("push", "app.tar", "HOST/app:1.0", "127.0.0.1:1/app:1.0"); rc != exitFailed {
+	if rc := s.Command("push", "app.tar", "HOST/app:1.0", "127.0.0.1:1/app:1.0"); rc != cli.ExitFailed {
 		t.Errorf("status %d", rc)
 	}
-	contains(t, s.err.String(), "127.0.0.1:1", "connection refused")
-	if got := s.tagged("app:1.0"); got != "" {
+	clitest.Contains(t, s.Err.String(), "127.0.0.1:1", "connection refused")
+	if got := s.Tagged("app:1.0"); got != "" {
 		t.Errorf("a tag was moved to %s", got)
 	}
 }
@@ -196,10 +198,10 @@ func TestAnArchiveWithoutAFullNameIsLoadedWithoutOne(t *testing.T) {
 	s := newStage(t)
 	fake := s.withEngine(true)
 	s.archive()
-	if rc := s.run("load", "app.tar"); rc != 0 {
+	if rc := s.Command("load", "app.tar"); rc != 0 {
 		t.Errorf("status %d", rc)
 	}
-	contains(t, s.err.String(), "give it one with -t", "(no name)")
+	clitest.Contains(t, s.Err.String(), "give it one with -t", "(no name)")
 	if len(fake.Images) != 1 {
 		t.Errorf("the engine has %v", fake.Images)
 	}

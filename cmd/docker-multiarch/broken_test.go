@@ -12,45 +12,47 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
 // brokenLayouts are folders with the image of app.tar, each broken in one way, and what is broken in each.
 func (s *stage) brokenLayouts(from string) map[string]string {
-	s.t.Helper()
+	s.T.Helper()
 	blob := func(dir string, d digest.Digest) string { return filepath.Join(dir, "blobs", "sha256", d.Encoded()) }
 	read := func(name string) []byte {
 		body, err := os.ReadFile(name)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		return body
 	}
 	listed, err := document.Layout(read(filepath.Join(from, "index.json")))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	root := listed.Manifests[0].Digest
 	index, err := document.Index(read(blob(from, root)))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	child := index.Manifests[1].Digest
 	m, err := document.Manifest(read(blob(from, child)))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	broken := map[string]string{}
 	for what, d := range map[string]digest.Digest{"root": root, "manifest": child, "configuration": m.Config.Digest, "layer": m.Layers[0].Digest} {
 		for _, how := range []string{"missing", "short", "changed"} {
-			dir := filepath.Join(s.t.TempDir(), what+"-"+how)
+			dir := filepath.Join(s.T.TempDir(), what+"-"+how)
 			if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
-				s.t.Fatal(err)
+				s.T.Fatal(err)
 			}
 			name := blob(dir, d)
 			body := read(name)
 			if err := os.Remove(name); err != nil {
-				s.t.Fatal(err)
+				s.T.Fatal(err)
 			}
 			switch how {
 			case "short":
@@ -60,7 +62,7 @@ func (s *stage) brokenLayouts(from string) map[string]string {
 				err = os.WriteFile(name, body, 0o600)
 			}
 			if err != nil {
-				s.t.Fatal(err)
+				s.T.Fatal(err)
 			}
 			broken[dir] = d.Encoded()[:12]
 		}
@@ -70,14 +72,14 @@ func (s *stage) brokenLayouts(from string) map[string]string {
 
 // unpacked is the folder with the layout of app.tar, with layers that are not small.
 func (s *stage) unpacked(large bool) string {
-	s.t.Helper()
+	s.T.Helper()
 	if large {
-		s.program = func(arch string) string { return strings.Repeat("files of "+arch, 100_000) }
+		s.Program = func(arch string) string { return strings.Repeat("files of "+arch, 100_000) }
 	}
 	s.archive("app:1.0")
-	dir := filepath.Join(s.t.TempDir(), "whole")
+	dir := filepath.Join(s.T.TempDir(), "whole")
 	if err := unpackTar("app.tar", dir); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return dir
 }
@@ -86,24 +88,24 @@ func TestABrokenArchiveIsNeverWholeAndMovesNoTag(t *testing.T) {
 	for _, large := range []bool{false, true} {
 		s := newStage(t)
 		whole := s.unpacked(large)
-		if rc := s.run("verify", whole); rc != 0 {
-			t.Fatalf("status %d: %s", rc, &s.out)
+		if rc := s.Command("verify", whole); rc != 0 {
+			t.Fatalf("status %d: %s", rc, &s.Out)
 		}
 		for dir, blob := range s.brokenLayouts(whole) {
-			s.out, s.err = buffer{}, buffer{}
-			if rc := s.run("verify", dir); rc != exitFailed || !strings.Contains(s.out.String(), blob) {
-				t.Errorf("verify %s: status %d: %s%s", dir, rc, &s.out, &s.err)
+			s.Out, s.Err = clitest.Buffer{}, clitest.Buffer{}
+			if rc := s.Command("verify", dir); rc != cli.ExitFailed || !strings.Contains(s.Out.String(), blob) {
+				t.Errorf("verify %s: status %d: %s%s", dir, rc, &s.Out, &s.Err)
 			}
 			for n, args := range [][]string{{"push"}, {"push", "--verify=off"}} {
-				s.err.reset()
+				s.Err.Reset()
 				tag := fmt.Sprintf("broken:%d", n)
-				if rc := s.run(append(args, dir, "HOST/"+tag)...); rc == 0 || !strings.Contains(s.err.String(), blob) || s.tagged(tag) != "" {
-					t.Errorf("%v %s: status %d, the tag is %q: %s", args, dir, rc, s.tagged(tag), &s.err)
+				if rc := s.Command(append(args, dir, "HOST/"+tag)...); rc == 0 || !strings.Contains(s.Err.String(), blob) || s.Tagged(tag) != "" {
+					t.Errorf("%v %s: status %d, the tag is %q: %s", args, dir, rc, s.Tagged(tag), &s.Err)
 				}
 			}
-			s.err.reset()
-			if rc := s.run("manifest", "merge", "-t", "HOST/broken:merged", dir); rc == 0 || s.tagged("broken:merged") != "" {
-				t.Errorf("merge %s: status %d, the tag is %q: %s", dir, rc, s.tagged("broken:merged"), &s.err)
+			s.Err.Reset()
+			if rc := s.Command("manifest", "merge", "-t", "HOST/broken:merged", dir); rc == 0 || s.Tagged("broken:merged") != "" {
+				t.Errorf("merge %s: status %d, the tag is %q: %s", dir, rc, s.Tagged("broken:merged"), &s.Err)
 			}
 		}
 	}
@@ -112,19 +114,19 @@ func TestABrokenArchiveIsNeverWholeAndMovesNoTag(t *testing.T) {
 func TestWhatTheRegistryHasAlreadyHasToBeRightInTheArchiveAsWell(t *testing.T) {
 	s := newStage(t)
 	whole := s.unpacked(true)
-	if rc := s.run("push", whole, "HOST/app:1.0"); rc != 0 {
-		t.Fatalf("status %d: %s", rc, &s.err)
+	if rc := s.Command("push", whole, "HOST/app:1.0"); rc != 0 {
+		t.Fatalf("status %d: %s", rc, &s.Err)
 	}
 	for dir := range s.brokenLayouts(whole) {
 		if !strings.Contains(dir, "layer-changed") {
 			continue
 		}
 		for _, args := range [][]string{{"push", "--verify=off", dir, "HOST/app:2.0"}, {"manifest", "merge", "--verify=off", "-t", "HOST/app:2.0", dir}} {
-			s.err.reset()
-			if rc := s.run(args...); rc == 0 || s.tagged("app:2.0") != "" {
-				t.Errorf("%v: status %d, the tag is %q", args, rc, s.tagged("app:2.0"))
+			s.Err.Reset()
+			if rc := s.Command(args...); rc == 0 || s.Tagged("app:2.0") != "" {
+				t.Errorf("%v: status %d, the tag is %q", args, rc, s.Tagged("app:2.0"))
 			}
-			contains(t, s.err.String(), "other bytes than its digest says")
+			clitest.Contains(t, s.Err.String(), "other bytes than its digest says")
 		}
 	}
 }
@@ -137,13 +139,13 @@ func TestABrokenArchiveGetsNoNameInAnEngine(t *testing.T) {
 		broken := s.brokenLayouts(whole)
 		for range 2 { // the second time the engine has the layers
 			for dir := range broken {
-				if rc := s.run("load", "-t", "broken", dir); rc == 0 || fake.Images["broken:latest"] != "" {
+				if rc := s.Command("load", "-t", "broken", dir); rc == 0 || fake.Images["broken:latest"] != "" {
 					t.Errorf("containerd %t: load %s: status %d, and the name is %q", containerd, dir, rc, fake.Images["broken:latest"])
 				}
 			}
-			s.err.reset()
-			if rc := s.run("load", "-t", "app:1.0", whole); rc != 0 || fake.Images["app:1.0"] == "" {
-				t.Fatalf("status %d: %s", rc, &s.err)
+			s.Err.Reset()
+			if rc := s.Command("load", "-t", "app:1.0", whole); rc != 0 || fake.Images["app:1.0"] == "" {
+				t.Fatalf("status %d: %s", rc, &s.Err)
 			}
 		}
 	}
@@ -157,9 +159,9 @@ func TestAnArchiveThatIsNoFileIsNotWaitedFor(t *testing.T) {
 	}
 	for _, path := range []string{pipe, "/dev/zero"} {
 		for _, args := range [][]string{{"verify", path}, {"inspect", path}, {"push", path, "HOST/app:1.0"}, {"load", path}, {"manifest", "merge", "-t", "HOST/app:1.0", path}} {
-			s.err.reset()
-			if rc := s.run(args...); rc != exitUsage && rc != exitFailed || !strings.Contains(s.err.String(), "neither a file nor a folder") {
-				t.Errorf("%v: status %d: %s", args, rc, &s.err)
+			s.Err.Reset()
+			if rc := s.Command(args...); rc != cli.ExitUsage && rc != cli.ExitFailed || !strings.Contains(s.Err.String(), "neither a file nor a folder") {
+				t.Errorf("%v: status %d: %s", args, rc, &s.Err)
 			}
 		}
 	}
@@ -172,12 +174,12 @@ func TestAnArchiveThatIsCutShortIsFoundWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("short.tar", string(whole[:len(whole)/2]))
-	s.write("text", "hello")
-	for name, want := range map[string]int{"short.tar": exitFailed, "text": exitUsage} {
-		s.err.reset()
-		if rc := s.run("verify", name); rc != want {
-			t.Errorf("%s: status %d: %s", name, rc, &s.err)
+	s.Write("short.tar", string(whole[:len(whole)/2]))
+	s.Write("text", "hello")
+	for name, want := range map[string]int{"short.tar": cli.ExitFailed, "text": cli.ExitUsage} {
+		s.Err.Reset()
+		if rc := s.Command("verify", name); rc != want {
+			t.Errorf("%s: status %d: %s", name, rc, &s.Err)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -37,14 +39,14 @@ type buildOptions struct {
 	jobs       int
 	mediaTypes string
 	emulators  string
-	builder    builderOptions
+	builder    cli.BuilderOptions
 	cache      cacheOptions
 	partial    partialOptions
-	gate       gateOptions
+	gate       cli.GateOptions
 	tests      testOptions
 }
 
-func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) error) *cobra.Command {
+func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions) error) *cobra.Command {
 	var o buildOptions
 	cmd := &cobra.Command{
 		Use:     "build [OPTIONS] PATH | URL | -",
@@ -67,10 +69,10 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.contextPath = append(args, ".")[0]
-			o.builder.name = cmp.Or(o.builder.name, w.early.builder)
-			o.debug = o.debug || w.early.debug
-			return debugging(w, o.debug, func() error {
-				return interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
+			o.builder.Name = cmp.Or(o.builder.Name, w.Early.Builder)
+			o.debug = o.debug || w.Early.Debug
+			return explain.Debugging(w, o.debug, func() error {
+				return cli.Interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
 			})
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -80,10 +82,10 @@ func newBuildCommand(w *world, run func(context.Context, *world, buildOptions) e
 	}
 	addBuildFlags(cmd.Flags(), &o)
 	addOutputFlags(cmd.Flags(), &o.output)
-	addBuilderFlags(cmd.Flags(), &o.builder)
+	cli.AddBuilderFlags(cmd.Flags(), &o.builder)
 	addCacheFlags(cmd.Flags(), &o.cache)
 	addPartialFlags(cmd.Flags(), &o.partial)
-	addGateFlags(cmd, &o.gate)
+	cli.AddGateFlags(cmd, &o.gate)
 	addTestFlags(cmd.Flags(), &o.tests)
 	addCrossFlag(cmd, &o.cross)
 	completeBuildFlags(cmd, w)
@@ -95,7 +97,7 @@ func oneContext(cmd *cobra.Command, args []string) error {
 	if _, err := os.Lstat(projectFile); err == nil && len(args) == 0 {
 		return nil
 	}
-	return exactly(1, "one argument, the build context: a directory, a git or http URL, or -")(cmd, args)
+	return cli.Exactly(1, "one argument, the build context: a directory, a git or http URL, or -")(cmd, args)
 }
 
 // addBuildFlags: what docker buildx build has, has the same name and meaning here.
@@ -137,7 +139,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 
 // runBuild is the whole of the command: words to a request, nothing done yet; then the builder and the registries at the same
 // time; then the build; then the answer.
-func runBuild(ctx context.Context, w *world, o buildOptions) error {
+func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	j, err := parseBuild(ctx, w, o)
 	if err != nil {
 		return err
@@ -153,9 +155,9 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 		return runPlan(ctx, w, o, j)
 	}
 	if err := checkPlaces(o, j); err != nil {
-		return &usage{err: err}
+		return &cli.Usage{Err: err}
 	}
-	if err := checkOutputs(o.files()); err != nil {
+	if err := cli.CheckOutputs(o.files()); err != nil {
 		return err
 	}
 	progress, err := newDisplay(ctx, w, o, j)
@@ -166,18 +168,18 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if cerr := progress.Close(); err == nil && cerr != nil {
 		err = cerr
 	}
-	progress.explainWarnings(w.err, o.debug || debug.IsEnabled())
-	progress.explainFailures(w.err, report)
+	progress.explainWarnings(w.Err, o.debug || debug.IsEnabled())
+	progress.explainFailures(w.Err, report)
 	err = answer(w, o, j, report, err)
 	err = writeReports(w, o, outcome{job: j, report: report, err: err, failures: progress.failures(report)})
 	if err == nil && !o.quiet {
-		progress.Slowest(w.err, len(crossAdvice(report)) > 0)
+		progress.Slowest(w.Err, len(crossAdvice(report)) > 0)
 	}
 	return err
 }
 
 // perform builds, when all is there that it needs. files are those that tell of it: earlier ones are removed then, and not before.
-func perform(ctx context.Context, w *world, j job, files []flagFile, progress *display) (solve.Report, error) {
+func perform(ctx context.Context, w *cli.Env, j job, files []cli.FlagFile, progress *display) (solve.Report, error) {
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return solve.Report{}, err
 	}
@@ -186,7 +188,7 @@ func perform(ctx context.Context, w *world, j job, files []flagFile, progress *d
 	if err != nil {
 		return solve.Report{}, err
 	}
-	if err := removeOutputs(files); err != nil {
+	if err := cli.RemoveOutputs(files); err != nil {
 		return solve.Report{}, err
 	}
 	report, err := solve.Run(ctx, j.request, r.env, r.preflight)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -18,25 +20,25 @@ const three = "linux/amd64,linux/arm64,linux/arm/v7"
 
 func TestQuietPrintsTheDigestThatTheTagsNameAndNothingElse(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "-t", "HOST/mirror/app", "--platform", three, "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "-t", "HOST/mirror/app", "--platform", three, "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	digest := s.tagged("app:v1")
-	want := s.host + "/app@" + digest + "\n" + s.host + "/mirror/app@" + digest + "\n"
-	if diff := cmp.Diff(want, s.out.String()); diff != "" {
+	digest := s.Tagged("app:v1")
+	want := s.Host + "/app@" + digest + "\n" + s.Host + "/mirror/app@" + digest + "\n"
+	if diff := cmp.Diff(want, s.Out.String()); diff != "" {
 		t.Errorf("standard output (-want +got):\n%s", diff)
 	}
-	if s.err.String() != "" {
-		t.Errorf("standard error: %s", s.err.String())
+	if s.Err.String() != "" {
+		t.Errorf("standard error: %s", s.Err.String())
 	}
 }
 
 func TestTheAnswerIsATableOfPlatformsAndOneOfTags(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:latest", "--platform", three, "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:latest", "--platform", three, "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")
 	want := `  BUILD  VERIFY  SIZE  DIGEST
 linux/amd64  native TIME  ok  445B  sha256:1
 linux/arm/v7  emulated (builder) TIME  ok  459B  sha256:2
@@ -49,8 +51,8 @@ HOST/app:latest  sha256:4
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if s.out.String() != "" {
-		t.Errorf("standard output: %q", s.out.String())
+	if s.Out.String() != "" {
+		t.Errorf("standard output: %q", s.Out.String())
 	}
 }
 
@@ -58,19 +60,19 @@ func TestASecondBuildSaysThatTheTagsDidNotChange(t *testing.T) {
 	s := newStage(t)
 	args := []string{"build", "--push", "-t", "HOST/app", "."}
 	for range 2 {
-		if s.run(args...) != 0 {
-			t.Fatal(s.err.String())
+		if s.Command(args...) != 0 {
+			t.Fatal(s.Err.String())
 		}
 	}
-	contains(t, s.err.String(), "IMAGE DIGEST (what docker pull shows)", "(unchanged)")
+	clitest.Contains(t, s.Err.String(), "IMAGE DIGEST (what docker pull shows)", "(unchanged)")
 }
 
 func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
 	s := newStage(t)
-	s.write("meta.json", "of an earlier run")
-	status := s.run("build", "-q", "--push", "-t", "HOST/app:v1", "--platform", three, "--metadata-file", "meta.json", "--iidfile", "iid", ".")
+	s.Write("meta.json", "of an earlier run")
+	status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "--platform", three, "--metadata-file", "meta.json", "--iidfile", "iid", ".")
 	if status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	data, err := os.ReadFile("meta.json")
 	if err != nil {
@@ -141,44 +143,44 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
   }
 }
 `
-	if diff := cmp.Diff(want, s.normal(string(data))); diff != "" {
+	if diff := cmp.Diff(want, s.Normal(string(data))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	iid, err := os.ReadFile("iid")
-	if err != nil || string(iid) != s.tagged("app:v1") || !strings.Contains(s.out.String(), "@"+string(iid)) {
-		t.Errorf("--iidfile has %q, %v; standard output %q", iid, err, s.out.String())
+	if err != nil || string(iid) != s.Tagged("app:v1") || !strings.Contains(s.Out.String(), "@"+string(iid)) {
+		t.Errorf("--iidfile has %q, %v; standard output %q", iid, err, s.Out.String())
 	}
 }
 
 func TestAPlainManifestsMetadataHasItsConfigAndNoIndex(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--metadata-file", "meta.json", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	data, _ := os.ReadFile("meta.json")
 	var m buildMetadata
 	if err := json.Unmarshal(data, &m); err != nil {
 		t.Fatal(err)
 	}
-	if m.ConfigDigest == "" || m.ConfigDigest != m.Multiarch.Platforms[0].Config || m.Multiarch.Index != "" || m.Digest.String() != s.tagged("app") {
+	if m.ConfigDigest == "" || m.ConfigDigest != m.Multiarch.Platforms[0].Config || m.Multiarch.Index != "" || m.Digest.String() != s.Tagged("app") {
 		t.Errorf("%s", data)
 	}
 }
 
 func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
 	s := newStage(t)
-	s.write("real", "mine")
+	s.Write("real", "mine")
 	for _, link := range []string{"iid", "meta.json"} {
 		if err := os.Symlink("real", link); err != nil {
 			t.Fatal(err)
 		}
-		if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--"+map[string]string{"iid": "iidfile", "meta.json": "metadata-file"}[link], link, "."); status != 0 {
-			t.Fatalf("status %d: %s", status, s.err.String())
+		if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--"+map[string]string{"iid": "iidfile", "meta.json": "metadata-file"}[link], link, "."); status != 0 {
+			t.Fatalf("status %d: %s", status, s.Err.String())
 		}
 		if isLink(link) {
 			t.Errorf("%s is a link still", link)
 		}
-		if data, _ := os.ReadFile(link); !strings.Contains(string(data), s.tagged("app")) {
+		if data, _ := os.ReadFile(link); !strings.Contains(string(data), s.Tagged("app")) {
 			t.Errorf("%s has %q", link, data)
 		}
 		if data, _ := os.ReadFile("real"); string(data) != "mine" {
@@ -189,19 +191,19 @@ func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
 
 func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
 	s := newStage(t)
-	var got connectOptions
-	s.connecting = func(_ context.Context, o connectOptions) error { got = o; return nil }
-	s.run("build", "-q", "--push", "-t", "HOST/app", "--builder", "mine", "--builder-image", "img", "--driver-opt", "network=host", ".")
-	if diff := cmp.Diff(builderOptions{name: "mine", image: "img", driverOpts: []string{"network=host"}}, got.builder, cmp.AllowUnexported(builderOptions{})); diff != "" {
+	var got cli.ConnectOptions
+	s.Connecting = func(_ context.Context, o cli.ConnectOptions) error { got = o; return nil }
+	s.Command("build", "-q", "--push", "-t", "HOST/app", "--builder", "mine", "--builder-image", "img", "--driver-opt", "network=host", ".")
+	if diff := cmp.Diff(cli.BuilderOptions{Name: "mine", Image: "img", DriverOpts: []string{"network=host"}}, got.Builder, cmp.AllowUnexported(cli.BuilderOptions{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	contains(t, got.host.asks, "the tag "+s.host+"/app:latest")
+	clitest.Contains(t, got.Host.Asks, "the tag "+s.Host+"/app:latest")
 }
 
 func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "-t", "app", "--platform", "linux/amd64", "-o", "type=oci,dest=x.tar", "-o", "out", "--metadata-file", "meta.json", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "-t", "app", "--platform", "linux/amd64", "-o", "type=oci,dest=x.tar", "-o", "out", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	data, err := os.ReadFile("meta.json")
 	if err != nil {
@@ -242,21 +244,21 @@ func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
   }
 }
 `
-	got := regexp.MustCompile(`"size": \d+`).ReplaceAllString(s.normal(string(data)), `"size": 1`)
-	if diff := cmp.Diff(regexp.MustCompile(`"size": \d+`).ReplaceAllString(s.normal(want), `"size": 1`), got); diff != "" {
+	got := regexp.MustCompile(`"size": \d+`).ReplaceAllString(s.Normal(string(data)), `"size": 1`)
+	if diff := cmp.Diff(regexp.MustCompile(`"size": \d+`).ReplaceAllString(s.Normal(want), `"size": 1`), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := s.normal(s.out.String()); got != "sha256:1\n" {
+	if got := s.Normal(s.Out.String()); got != "sha256:1\n" {
 		t.Errorf("standard output: %q", got)
 	}
 }
 
 func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "--platform", three, "-o", "type=oci,dest=x.tar", "-o", "out", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "--platform", three, "-o", "type=oci,dest=x.tar", "-o", "out", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	_, answer, _ := strings.Cut(s.normal(s.err.String()), "\n\nPLATFORM")
+	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "\n\nPLATFORM")
 	_, answer, _ = strings.Cut(answer, "\n\n")
 	if diff := cmp.Diff("Written: x.tar, out\nDigest: sha256:4\n", answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -266,8 +268,8 @@ func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
 func TestAFailedBuildSaysThatNothingWasMovedOrWritten(t *testing.T) {
 	s := newStage(t)
 	s.Run = func(_ context.Context, _ platform.Platform) error { return errors.New("exit code: 1") }
-	if status := s.run("build", "-o", "out", "."); status != 1 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-o", "out", "."); status != 1 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	contains(t, s.err.String(), "No tag was moved, no file was written.")
+	clitest.Contains(t, s.Err.String(), "No tag was moved, no file was written.")
 }

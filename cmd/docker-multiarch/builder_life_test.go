@@ -10,13 +10,15 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
 // withBuilders gives the stage an engine that has a BuildKit image, whose BuildKit answers nobody.
 func (s *stage) withBuilders() *enginetest.Engine {
-	s.t.Helper()
+	s.T.Helper()
 	fake := &enginetest.Engine{
 		Info: system.Info{ID: "E", OSType: "linux", NCPU: 4}, Images: map[string]string{container.DefaultImage: "sha256:stable"},
 		Origins: map[string][]string{"sha256:stable": {"docker.io/moby/buildkit"}},
@@ -25,12 +27,12 @@ func (s *stage) withBuilders() *enginetest.Engine {
 			return 0
 		},
 	}
-	eng := engine.New(fake.Start(s.t))
-	s.w.engine = func() *engine.Engine { return eng }
-	s.w.spec = func(opt connectOptions) (container.Spec, error) {
-		options, err := container.ParseOptions(opt.builder.driverOpts...)
+	eng := engine.New(fake.Start(s.T))
+	s.Env.Engine = func() *engine.Engine { return eng }
+	s.Env.Spec = func(opt cli.ConnectOptions) (container.Spec, error) {
+		options, err := container.ParseOptions(opt.Builder.DriverOpts...)
 		return container.Spec{
-			Endpoint: builder.Endpoint{Builder: opt.builder.name, Options: options}, Spec: builder.Spec{Trusted: opt.builder.trusted},
+			Endpoint: builder.Endpoint{Builder: opt.Builder.Name, Options: options}, Spec: builder.Spec{Trusted: opt.Builder.Trusted},
 		}, err
 	}
 	return fake
@@ -38,12 +40,12 @@ func (s *stage) withBuilders() *enginetest.Engine {
 
 // must runs a command that has to work, and gives its standard output.
 func (s *stage) must(args ...string) string {
-	s.t.Helper()
-	before := len(s.out.String())
-	if status := s.run(args...); status != 0 {
-		s.t.Fatalf("%q: status %d\n%s", args, status, s.err.String())
+	s.T.Helper()
+	before := len(s.Out.String())
+	if status := s.Command(args...); status != 0 {
+		s.T.Fatalf("%q: status %d\n%s", args, status, s.Err.String())
 	}
-	return s.out.String()[before:]
+	return s.Out.String()[before:]
 }
 
 func TestABuilderIsMadeUsedListedAndRemoved(t *testing.T) {
@@ -56,32 +58,32 @@ func TestABuilderIsMadeUsedListedAndRemoved(t *testing.T) {
 	if c := fake.Named("docker-multiarch-b-0"); c == nil || c.Status != mobycontainer.StateCreated || c.HostConfig.Memory != 1<<30 {
 		t.Errorf("the container is %+v", c)
 	}
-	contains(t, s.must("builder", "ls"), "b*", "stopped", "linux/arm64*")
-	contains(t, s.must("builder", "ls", "--format", "json"), `"Name":"b"`, `"Current":true`, `"DriverOpts":{"memory":"1g"}`)
+	clitest.Contains(t, s.must("builder", "ls"), "b*", "stopped", "linux/arm64*")
+	clitest.Contains(t, s.must("builder", "ls", "--format", "json"), `"Name":"b"`, `"Current":true`, `"DriverOpts":{"memory":"1g"}`)
 
-	if status := s.run(create...); status != exitFailed {
+	if status := s.Command(create...); status != cli.ExitFailed {
 		t.Errorf("making it again: status %d", status)
 	}
-	contains(t, s.err.String(), "exists already", "docker multiarch builder rm b")
+	clitest.Contains(t, s.Err.String(), "exists already", "docker multiarch builder rm b")
 
 	name := s.must("builder", "create")
-	if status := s.run("builder", "use", "nobody"); status != exitFailed {
+	if status := s.Command("builder", "use", "nobody"); status != cli.ExitFailed {
 		t.Errorf("using a builder that is not there: status %d", status)
 	}
-	contains(t, s.err.String(), "docker multiarch builder create --use --name nobody")
-	contains(t, s.must("builder", "ls", "--format", "{{.Name}} {{.Current}}"), "b true\n", name[:len(name)-1]+" false\n")
+	clitest.Contains(t, s.Err.String(), "docker multiarch builder create --use --name nobody")
+	clitest.Contains(t, s.must("builder", "ls", "--format", "{{.Name}} {{.Current}}"), "b true\n", name[:len(name)-1]+" false\n")
 
 	if got := s.must("builder", "rm", "--all-inactive"); got != "" {
 		t.Errorf("without a yes, removed are %q", got)
 	}
-	contains(t, s.must("builder", "rm", "--all-inactive", "-f"), "b\n", name)
+	clitest.Contains(t, s.must("builder", "rm", "--all-inactive", "-f"), "b\n", name)
 	if n := len(fake.Containers()); n != 0 || using(t, s) != builder.DefaultName {
 		t.Errorf("%d containers are left, and %q is used", n, using(t, s))
 	}
 	for _, args := range [][]string{{"inspect"}, {"du"}, {"prune", "-f"}, {"stop"}, {"rm"}} {
-		if status := s.run(append([]string{"builder"}, args...)...); status != exitFailed {
+		if status := s.Command(append([]string{"builder"}, args...)...); status != cli.ExitFailed {
 			t.Errorf("%q without a builder: status %d", args, status)
 		}
 	}
-	contains(t, s.err.String(), `there is no builder "default"`, "docker multiarch builder ls")
+	clitest.Contains(t, s.Err.String(), `there is no builder "default"`, "docker multiarch builder ls")
 }

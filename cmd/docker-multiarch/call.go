@@ -7,17 +7,18 @@ import (
 	"io"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // runCall asks the frontend instead of building. There is no output and no registry: what is said about them is left aside, so that
 // --check can be added to any build, and what a build wrote to its files stays.
-func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
+func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	o.iidFile, o.report = "", ""
 	if err := checkPlaces(o, j); err != nil {
-		return &usage{err: err}
+		return &cli.Usage{Err: err}
 	}
-	if err := checkOutputs(o.files()); err != nil {
+	if err := cli.CheckOutputs(o.files()); err != nil {
 		return err
 	}
 	progress, err := newDisplay(ctx, w, o, j)
@@ -28,19 +29,19 @@ func runCall(ctx context.Context, w *world, o buildOptions, j job) error {
 	if cerr := progress.Close(); err == nil {
 		err = cerr
 	}
-	progress.explainUnread(w.err, err)
+	progress.explainUnread(w.Err, err)
 	if err != nil {
 		return err
 	}
 	if o.metadataFile != "" {
-		if err := writeMetadata(o.metadataFile, callMetadata(answers)); err != nil {
+		if err := cli.WriteMetadata(o.metadataFile, callMetadata(answers)); err != nil {
 			return fmt.Errorf("--metadata-file could not be written: %w", err)
 		}
 	}
-	return printAnswers(w.out, *j.call, answers, func(a solve.Answer) string { return j.request.Source.DockerfileOf(a.Platform).Shown })
+	return printAnswers(w.Out, *j.call, answers, func(a solve.Answer) string { return j.request.Source.DockerfileOf(a.Platform).Shown })
 }
 
-func ask(ctx context.Context, w *world, j job, progress *display) ([]solve.Answer, error) {
+func ask(ctx context.Context, w *cli.Env, j job, progress *display) ([]solve.Answer, error) {
 	for _, line := range j.notes {
 		if !saysDestination(line) {
 			progress.Note(line)
@@ -51,18 +52,18 @@ func ask(ctx context.Context, w *world, j job, progress *display) ([]solve.Answe
 	if err != nil {
 		return nil, err
 	}
-	conn, err := w.connect(ctx, connectOptions{builder: j.builder, host: j.hostNetwork(), note: progress.Note})
+	conn, err := w.Connect(ctx, cli.ConnectOptions{Builder: j.builder, Host: j.hostNetwork(), Note: progress.Note})
 	if err != nil {
 		return nil, err
 	}
-	defer conn.close()
-	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, conn.node.Gateway); err != nil {
+	defer conn.Close()
+	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, conn.Node.Gateway); err != nil {
 		return nil, err
 	}
-	env := conn.env
+	env := conn.Env
 	env.Progress = progress
 	answers, err := solve.Ask(ctx, j.request, env, j.call.question)
-	return answers, localBaseHint(ctx, w, conn.explained(ctx, err))
+	return answers, localBaseHint(ctx, w, conn.Explained(ctx, err))
 }
 
 // printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the
@@ -80,9 +81,9 @@ func printAnswers(out io.Writer, c call, answers []solve.Answer, shown func(solv
 			if i > 0 {
 				fmt.Fprintln(out)
 			}
-			putf(out, "%s:\n", strings.Join(g.platforms, ", "))
+			cli.Putf(out, "%s:\n", strings.Join(g.platforms, ", "))
 		}
-		fmt.Fprint(out, asDocument(g.text))
+		fmt.Fprint(out, cli.AsDocument(g.text))
 	}
 	return worst(groups, c)
 }
@@ -101,7 +102,7 @@ func worst(groups []answerGroup, c call) error {
 		return errors.Join(errs...)
 	}
 	if status != 0 && !c.ignoreStatus {
-		return callStatus(status)
+		return cli.Status(status)
 	}
 	return nil
 }

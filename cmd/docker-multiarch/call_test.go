@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 const casing = "from alpine as Build\nRUN true\nFROM scratch\nCOPY --from=Build /x /\n"
@@ -43,8 +45,8 @@ func TestACallIsParsedAsDockerBuildxDoes(t *testing.T) {
 
 func TestACheckNeedsNoNameAndNoOutputAndFailsWhereItFindsSomething(t *testing.T) {
 	s := newStage(t)
-	s.write("Dockerfile", casing)
-	if status := s.run("build", "--check", "--platform", three, "."); status != 1 {
+	s.Write("Dockerfile", casing)
+	if status := s.Command("build", "--check", "--platform", three, "."); status != 1 {
 		t.Errorf("status %d", status)
 	}
 	want := `Check complete, 2 warnings have been found!
@@ -67,41 +69,41 @@ Dockerfile:1
    3 |     FROM scratch
 --------------------
 `
-	if diff := cmp.Diff(want, s.out.String()); diff != "" {
+	if diff := cmp.Diff(want, s.Out.String()); diff != "" {
 		t.Errorf("standard output (-want +got):\n%s", diff)
 	}
-	if strings.Contains(s.err.String(), "ERROR") || len(s.faults.Requests()) != 0 {
-		t.Errorf("the registry got %v; standard error:\n%s", s.faults.Requests(), s.err.String())
+	if strings.Contains(s.Err.String(), "ERROR") || len(s.Faults.Requests()) != 0 {
+		t.Errorf("the registry got %v; standard error:\n%s", s.Faults.Requests(), s.Err.String())
 	}
 	s = newStage(t)
-	s.write("Dockerfile", casing)
-	if status := s.run("build", "--call", "check,ignorestatus=true", "--push", "-t", "HOST/app", "."); status != 0 || s.tagged("app") != "" {
-		t.Errorf("status %d; tagged %q", status, s.tagged("app"))
+	s.Write("Dockerfile", casing)
+	if status := s.Command("build", "--call", "check,ignorestatus=true", "--push", "-t", "HOST/app", "."); status != 0 || s.Tagged("app") != "" {
+		t.Errorf("status %d; tagged %q", status, s.Tagged("app"))
 	}
 	s = newStage(t)
-	if status := s.run("build", "--check", "-q", "."); status != 0 || s.out.String() != "Check complete, no warnings found.\n" || s.err.String() != "" {
-		t.Errorf("status %d, %q, %q", status, s.out.String(), s.err.String())
+	if status := s.Command("build", "--check", "-q", "."); status != 0 || s.Out.String() != "Check complete, no warnings found.\n" || s.Err.String() != "" {
+		t.Errorf("status %d, %q, %q", status, s.Out.String(), s.Err.String())
 	}
 }
 
 func TestABrokenDockerfileIsWhatACheckFinds(t *testing.T) {
 	s := newStage(t)
-	s.write("sub/Dockerfile", "FROM scratch\nCOOPY x /\n")
-	if status := s.run("build", "--check", "-q", "sub"); status != 1 {
+	s.Write("sub/Dockerfile", "FROM scratch\nCOOPY x /\n")
+	if status := s.Command("build", "--check", "-q", "sub"); status != 1 {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "ERROR: dockerfile parse error on line 2: unknown instruction: COOPY", "sub/Dockerfile:2\n", "   2 | >>> COOPY x /")
+	clitest.Contains(t, s.Err.String(), "ERROR: dockerfile parse error on line 2: unknown instruction: COOPY", "sub/Dockerfile:2\n", "   2 | >>> COOPY x /")
 }
 
 func TestAnswersThatDifferAreLabelled(t *testing.T) {
 	ask := func(method string) string {
 		s := newStage(t)
-		s.write("Dockerfile", "FROM alpine AS a\nARG X=1\nFROM alpine AS b\n")
-		s.write("Dockerfile.arm", "FROM alpine AS arm\n")
-		if status := s.run("build", "-q", "--call", method, "--platform", three, "-f", "Dockerfile", "-f", "linux/arm/v7:Dockerfile.arm", "."); status != 0 {
-			t.Fatalf("status %d:\n%s", status, s.err.String())
+		s.Write("Dockerfile", "FROM alpine AS a\nARG X=1\nFROM alpine AS b\n")
+		s.Write("Dockerfile.arm", "FROM alpine AS arm\n")
+		if status := s.Command("build", "-q", "--call", method, "--platform", three, "-f", "Dockerfile", "-f", "linux/arm/v7:Dockerfile.arm", "."); status != 0 {
+			t.Fatalf("status %d:\n%s", status, s.Err.String())
 		}
-		return s.out.String()
+		return s.Out.String()
 	}
 	want := `linux/amd64, linux/arm64:
 TARGET      DESCRIPTION
@@ -126,8 +128,8 @@ arm (default)
 
 func TestTheMetadataOfACallIsTheAnswer(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "--call", "targets", "--metadata-file", "meta.json", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--call", "targets", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	data, err := os.ReadFile("meta.json")
 	if err != nil {

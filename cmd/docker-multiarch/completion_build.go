@@ -4,9 +4,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-func completeBuildFlags(cmd *cobra.Command, w *world) {
+func completeBuildFlags(cmd *cobra.Command, w *cli.Env) {
 	for flag, complete := range buildCompletions(w) {
 		// It fails for a flag that does not exist only, and the tests look for that.
 		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
@@ -14,22 +16,22 @@ func completeBuildFlags(cmd *cobra.Command, w *world) {
 }
 
 // buildCompletions are the completions of build's flags, by name.
-func buildCompletions(w *world) map[string]completer {
+func buildCompletions(w *cli.Env) map[string]cli.Completer {
 	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	folders := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveFilterDirs
 	}
-	return map[string]completer{
-		"platform":       completePlatforms,
-		"allow-partial":  completePlatforms,
-		"builder":        completeBuilders(w),
-		"progress":       oneOf("auto", "none", "plain", "quiet", "rawjson", "tty"),
-		"network":        oneOf("default", "none", "host"),
-		"media-types":    oneOf("oci", "docker"),
-		"emulators":      oneOf("auto", "never"),
-		"cache-mounts":   oneOf("auto", "shared", "isolated"),
+	return map[string]cli.Completer{
+		"platform":       cli.CompletePlatforms,
+		"allow-partial":  cli.CompletePlatforms,
+		"builder":        cli.CompleteBuilders(w),
+		"progress":       cli.OneOf("auto", "none", "plain", "quiet", "rawjson", "tty"),
+		"network":        cli.OneOf("default", "none", "host"),
+		"media-types":    cli.OneOf("oci", "docker"),
+		"emulators":      cli.OneOf("auto", "never"),
+		"cache-mounts":   cli.OneOf("auto", "shared", "isolated"),
 		"log-dir":        folders,
 		"file":           files,
 		"metadata-file":  files,
@@ -37,17 +39,17 @@ func buildCompletions(w *world) map[string]completer {
 		"report":         files,
 		"test-file":      files,
 		"builder-config": files,
-		"driver-opt":     completeDriverOptions,
-		"call":           oneOf("build", "check", "outline", "targets", "subrequests.describe"),
-		"allow":          oneOf("network.host", "security.insecure", "device", localDelete),
-		"output":         beginnings(prefixed("type=", outputTypes)...),
-		"cache-from":     beginnings(append(cacheTypes(), "type=registry,ref=", "type=local,src=")...),
-		"cache-to":       beginnings(append(cacheTypes(), "type=inline", "type=registry,mode=max,ref=", "type=local,mode=max,dest=")...),
+		"driver-opt":     cli.CompleteDriverOptions,
+		"call":           cli.OneOf("build", "check", "outline", "targets", "subrequests.describe"),
+		"allow":          cli.OneOf("network.host", "security.insecure", "device", localDelete),
+		"output":         cli.Beginnings(prefixed("type=", outputTypes)...),
+		"cache-from":     cli.Beginnings(append(cacheTypes(), "type=registry,ref=", "type=local,src=")...),
+		"cache-to":       cli.Beginnings(append(cacheTypes(), "type=inline", "type=registry,mode=max,ref=", "type=local,mode=max,dest=")...),
 		"load":           completeLoad,
-		"attest":         beginnings("type=provenance", "type=sbom"),
-		"provenance":     oneOf("true", "false", "mode=min", "mode=max"),
-		"sbom":           oneOf("true", "false"),
-		"resource":       beginnings("memory=", "memory-swap=", "cpu-shares=", "cpu-period=", "cpu-quota=", "cpuset-cpus=", "cpuset-mems="),
+		"attest":         cli.Beginnings("type=provenance", "type=sbom"),
+		"provenance":     cli.OneOf("true", "false", "mode=min", "mode=max"),
+		"sbom":           cli.OneOf("true", "false"),
+		"resource":       cli.Beginnings("memory=", "memory-swap=", "cpu-shares=", "cpu-period=", "cpu-quota=", "cpuset-cpus=", "cpuset-mems="),
 	}
 }
 
@@ -64,7 +66,7 @@ func cacheTypes() []string { return []string{"type=gha", "type=s3,", "type=azblo
 
 // completeLoad completes the value of --load, which is one word or a list of platforms.
 func completeLoad(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	values, how := completePlatforms(cmd, args, typed)
+	values, how := cli.CompletePlatforms(cmd, args, typed)
 	if !strings.Contains(typed, ",") {
 		values = append(values, "native", "all")
 	}

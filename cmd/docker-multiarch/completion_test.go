@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -16,10 +17,10 @@ import (
 func completed(t *testing.T, args ...string) []string {
 	t.Helper()
 	s := newStage(t)
-	if status := s.run(append([]string{"__complete"}, args...)...); status != 0 {
-		t.Fatalf("status %d: %s", status, s.err.String())
+	if status := s.Command(append([]string{"__complete"}, args...)...); status != 0 {
+		t.Fatalf("status %d: %s", status, s.Err.String())
 	}
-	lines := strings.Split(strings.TrimSpace(s.out.String()), "\n")
+	lines := strings.Split(strings.TrimSpace(s.Out.String()), "\n")
 	return lines[:len(lines)-1] // the last is the directive
 }
 
@@ -74,8 +75,8 @@ func TestAllKnownPlatformsAreOffered(t *testing.T) {
 }
 
 func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
-	build := newBuildCommand(&world{}, runBuild)
-	for name := range buildCompletions(&world{}) {
+	build := newBuildCommand(&cli.Env{}, runBuild)
+	for name := range buildCompletions(&cli.Env{}) {
 		if build.Flags().Lookup(name) == nil {
 			t.Errorf("there is no flag --%s", name)
 		}
@@ -103,7 +104,7 @@ func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit(newRoot(&world{}, "docker-multiarch"))
+	visit(newRoot(&cli.Env{}, "docker-multiarch"))
 	for _, name := range free {
 		if !used[name] {
 			t.Errorf("--%s is free text no more", name)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -165,7 +166,7 @@ func TestAfterABuildItIsSaidWhatWasSavedAndWhatCouldBe(t *testing.T) {
 	if diff := cmp.Diff(want, crossLines(ran())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	contains(t, outcome{report: ran()}.markdown(), "| cross (go) 7.0s |", "| emulated (qemu 7.2.22), cross (go) 70.0s |", "\n- About 128 s of emulation avoided.\n")
+	clitest.Contains(t, outcome{report: ran()}.markdown(), "| cross (go) 7.0s |", "| emulated (qemu 7.2.22), cross (go) 70.0s |", "\n- About 128 s of emulation avoided.\n")
 	short := ran()
 	for i := range short.Platforms {
 		p := &short.Platforms[i]

@@ -11,12 +11,14 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 // using is the builder that a command without --builder uses.
 func using(t *testing.T, s *stage) string {
 	t.Helper()
-	name, err := s.w.builderFor("")
+	name, err := s.Env.BuilderFor("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,12 +26,12 @@ func using(t *testing.T, s *stage) string {
 }
 
 // chosenFile remembers which builder is used.
-func chosenFile(s *stage) string { return filepath.Join(s.w.stateDir(), "builders.json") }
+func chosenFile(s *stage) string { return filepath.Join(s.Env.StateDir(), "builders.json") }
 
 func TestWhichBuilderIsUsed(t *testing.T) {
 	s := newStage(t)
 	host := "unix:///a"
-	s.w.endpoint = func() (string, string) { return "default", host }
+	s.Env.Endpoint = func() (string, string) { return "default", host }
 	expect := func(want string) {
 		t.Helper()
 		if got := using(t, s); got != want {
@@ -38,19 +40,19 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 	}
 	choose := func(name string, everywhere bool) {
 		t.Helper()
-		if err := s.w.choose(t.Context(), name, everywhere); err != nil {
+		if err := s.Env.Choose(t.Context(), name, everywhere); err != nil {
 			t.Fatal(err)
 		}
 	}
 	expect(builder.DefaultName)
 	choose("one", false)
 	expect("one")
-	s.env["DOCKER_MULTIARCH_BUILDER"] = "env"
+	s.Vars["DOCKER_MULTIARCH_BUILDER"] = "env"
 	expect("env")
-	if name, _ := s.w.builderFor("flag"); name != "flag" {
+	if name, _ := s.Env.BuilderFor("flag"); name != "flag" {
 		t.Errorf("%q is used", name)
 	}
-	s.env["DOCKER_MULTIARCH_BUILDER"] = ""
+	s.Vars["DOCKER_MULTIARCH_BUILDER"] = ""
 
 	host = "unix:///b"
 	expect(builder.DefaultName)
@@ -69,11 +71,11 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 
 func TestARemovedBuilderIsNotTheCurrentOneAnyMore(t *testing.T) {
 	s := newStage(t)
-	if err := s.w.choose(t.Context(), "b", false); err != nil {
+	if err := s.Env.Choose(t.Context(), "b", false); err != nil {
 		t.Fatal(err)
 	}
 	for _, gone := range []string{"c", "b"} {
-		if err := s.w.forget(t.Context(), gone); err != nil {
+		if err := s.Env.Forget(t.Context(), gone); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := using(t, s), map[string]string{"c": "b", "b": builder.DefaultName}[gone]; got != want {
@@ -87,15 +89,15 @@ func TestAChoiceThatCannotBeReadIsSaidBeforeAnyWork(t *testing.T) {
 	if err := os.WriteFile(chosenFile(s), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status := s.run("build", "--push", "-t", "HOST/a", "."); status != exitUsage || s.connects != 0 {
-		t.Errorf("status %d, %d connections", status, s.connects)
+	if status := s.Command("build", "--push", "-t", "HOST/a", "."); status != cli.ExitUsage || s.Connects != 0 {
+		t.Errorf("status %d, %d connections", status, s.Connects)
 	}
-	contains(t, s.err.String(), chosenFile(s), "remove that file", "--builder")
-	s.env["DOCKER_MULTIARCH_BUILDER"] = "no good"
-	if status := s.run("builder", "inspect"); status != exitUsage {
+	clitest.Contains(t, s.Err.String(), chosenFile(s), "remove that file", "--builder")
+	s.Vars["DOCKER_MULTIARCH_BUILDER"] = "no good"
+	if status := s.Command("builder", "inspect"); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "DOCKER_MULTIARCH_BUILDER")
+	clitest.Contains(t, s.Err.String(), "DOCKER_MULTIARCH_BUILDER")
 }
 
 func TestChoicesOfSeveralProgramsAreAllKept(t *testing.T) {
@@ -104,9 +106,9 @@ func TestChoicesOfSeveralProgramsAreAllKept(t *testing.T) {
 	var choosing sync.WaitGroup
 	for i := range engines {
 		endpoint := func() (string, string) { return "default", fmt.Sprintf("unix:///%d", i) }
-		w := &world{folders: s.w.folders, docker: docker{endpoint: endpoint}}
+		w := &cli.Env{Folders: s.Env.Folders, Docker: cli.Docker{Endpoint: endpoint}}
 		choosing.Go(func() {
-			if err := w.choose(t.Context(), "mine", false); err != nil {
+			if err := w.Choose(t.Context(), "mine", false); err != nil {
 				t.Error(err)
 			}
 		})

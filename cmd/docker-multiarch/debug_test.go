@@ -9,6 +9,8 @@ import (
 	"github.com/moby/buildkit/util/stack"
 	"github.com/sirupsen/logrus"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -29,26 +31,26 @@ func TestDebugShowsTheWayOfAnErrorAndTheLogs(t *testing.T) {
 		case "DEBUG":
 			t.Setenv("DEBUG", "1")
 		}
-		if status := s.run(args...); status != exitFailed {
+		if status := s.Command(args...); status != cli.ExitFailed {
 			t.Errorf("%s: status %d", flag, status)
 		}
 		for _, want := range []string{"debug_test.go", "a library speaks"} {
-			if strings.Contains(s.err.String(), want) != (flag != "") {
-				t.Errorf("%q and %q:\n%s", flag, want, s.err.String())
+			if strings.Contains(s.Err.String(), want) != (flag != "") {
+				t.Errorf("%q and %q:\n%s", flag, want, s.Err.String())
 			}
 		}
-		contains(t, s.err.String(), "ERROR: ", "deadline exceeded")
+		clitest.Contains(t, s.Err.String(), "ERROR: ", "deadline exceeded")
 	}
 }
 
 func TestABuilderAndDebugMayBeSaidBeforeTheCommandAsWithThePeer(t *testing.T) {
 	s := newStage(t)
-	var got connectOptions
-	s.connecting = func(_ context.Context, o connectOptions) error { got = o; return nil }
-	if status := s.run("--builder", "mine", "-D=false", "build", "-q", "--push", "-t", "HOST/app", "."); status != 0 || got.builder.name != "mine" {
-		t.Errorf("status %d, builder %q:\n%s", status, got.builder.name, s.err.String())
+	var got cli.ConnectOptions
+	s.Connecting = func(_ context.Context, o cli.ConnectOptions) error { got = o; return nil }
+	if status := s.Command("--builder", "mine", "-D=false", "build", "-q", "--push", "-t", "HOST/app", "."); status != 0 || got.Builder.Name != "mine" {
+		t.Errorf("status %d, builder %q:\n%s", status, got.Builder.Name, s.Err.String())
 	}
-	if s.run("--builder", "mine", "build", "--builder", "other", "-q", "--push", "-t", "HOST/app", "."); got.builder.name != "other" {
-		t.Errorf("builder %q", got.builder.name)
+	if s.Command("--builder", "mine", "build", "--builder", "other", "-q", "--push", "-t", "HOST/app", "."); got.Builder.Name != "other" {
+		t.Errorf("builder %q", got.Builder.Name)
 	}
 }

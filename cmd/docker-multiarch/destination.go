@@ -13,6 +13,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -20,12 +21,12 @@ import (
 )
 
 // destination settles the outputs, the names and the media types. The platforms, the annotations and the attestations are there.
-func (j *job) destination(ctx context.Context, w *world, o buildOptions, names, media choice) error {
+func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names, media choice) error {
 	outs, err := parseOutputs(o.output)
 	if err != nil {
 		return err
 	}
-	given := naming{choice: names, lookup: w.lookupEnv}
+	given := naming{choice: names, lookup: w.LookupEnv}
 	if names.from == projectFile {
 		given.projects = sync.OnceValues(func() (lookup, error) { return allowed(ctx, w, o.allowEnv, names.values) })
 	}
@@ -51,7 +52,7 @@ func (j *job) destination(ctx context.Context, w *world, o buildOptions, names, 
 	if dest.family != "" {
 		media = choice{[]string{dest.family}, "--output"}
 	}
-	if j.request.MediaTypes, err = parseFamily(media.one()); err != nil {
+	if j.request.MediaTypes, err = cli.ParseFamily(media.one()); err != nil {
 		return fmt.Errorf("%s: %w", media.from, err)
 	}
 	if err := dest.apply(&j.request); err != nil {
@@ -84,7 +85,7 @@ func (j *job) keepDestination(from string, dest destinations) {
 }
 
 // check refuses outputs that do not go with other flags.
-func (d destinations) check(w *world, o buildOptions) error {
+func (d destinations) check(w *cli.Env, o buildOptions) error {
 	if o.output.digestOnly && len(d.pushes) == 0 {
 		return errors.New("--digest-only is a way to push: give --push, too")
 	}
@@ -134,15 +135,15 @@ func (j *job) keeps(outs []output, dest destinations) error {
 	case len(outs) == 0 && len(j.request.Tests) > 0:
 		return nil // to be told whether they pass
 	case dest.pushesNowhere() || len(j.names) == 0 && len(outs) == 0:
-		return &usage{
-			err: errors.New("no image name: nothing says where the result should go"),
-			hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + projectFile +
+		return &cli.Usage{
+			Err: errors.New("no image name: nothing says where the result should go"),
+			Hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + projectFile +
 				":\n      image: registry.example/app",
 		}
 	case len(outs) == 0:
-		return &usage{
-			err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.names[0])),
-			hint: "add --push for its registry, --load for this engine, -o for files, or --cache-to for the next build",
+		return &cli.Usage{
+			Err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.names[0])),
+			Hint: "add --push for its registry, --load for this engine, -o for files, or --cache-to for the next build",
 		}
 	}
 	return nil
@@ -155,9 +156,9 @@ func checkDelete(outs []sink.Files, allowed []string) error {
 		if !f.Delete || slices.Contains(allowed, localDelete) || below(f.Dest) {
 			continue
 		}
-		return &usage{
-			err:  fmt.Errorf("--output type=local,mode=delete would empty %q, which is not below the working directory", f.Dest),
-			hint: "if that is meant, add --allow " + localDelete,
+		return &cli.Usage{
+			Err:  fmt.Errorf("--output type=local,mode=delete would empty %q, which is not below the working directory", f.Dest),
+			Hint: "if that is meant, add --allow " + localDelete,
 		}
 	}
 	return nil
@@ -174,19 +175,19 @@ func below(path string) bool {
 }
 
 // oldRegistries honours docker buildx's variable for those that refuse OCI artifacts.
-func (d *destinations) oldRegistries(w *world) {
-	value, _ := w.lookupEnv("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
+func (d *destinations) oldRegistries(w *cli.Env) {
+	value, _ := w.LookupEnv("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
 	if off, err := strconv.ParseBool(value); err == nil && off && d.attrs["oci-artifact"] == "" {
 		d.attrs["oci-artifact"] = "false"
 	}
 }
 
 // checkStdout refuses an archive on a terminal, or among the digests. output is the one that standard output is taken by, if any.
-func checkStdout(w *world, o buildOptions, output string) error {
+func checkStdout(w *cli.Env, o buildOptions, output string) error {
 	if output == "" {
 		return nil
 	}
-	if t, ok := w.out.(interface{ IsTerminal() bool }); ok && t.IsTerminal() {
+	if t, ok := w.Out.(interface{ IsTerminal() bool }); ok && t.IsTerminal() {
 		return fmt.Errorf("--output %q would be written to the terminal: give dest=FILE, or redirect standard output", output)
 	}
 	if o.quiet || o.metadataFile == "/dev/stdout" || o.iidFile == "/dev/stdout" {
@@ -197,17 +198,17 @@ func checkStdout(w *world, o buildOptions, output string) error {
 
 // checkLoad asks the engine whether its image store can hold what it is to be loaded with, where there can be a doubt. The builder's own
 // platform, when none was asked for, is the engine's.
-func checkLoad(ctx context.Context, w *world, r solve.Request) error {
+func checkLoad(ctx context.Context, w *cli.Env, r solve.Request) error {
 	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.OS != "linux" })
 	if l := r.Outputs.Load; l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
 		return nil
 	}
-	eng, err := w.answering(ctx)
+	eng, err := w.Answering(ctx)
 	if err != nil {
 		return err
 	}
 	if err := load.Check(ctx, eng, r.Platforms, r.Outputs.Load.Selection); err != nil {
-		return &usage{err: err}
+		return &cli.Usage{Err: err}
 	}
 	return nil
 }

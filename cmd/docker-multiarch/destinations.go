@@ -8,6 +8,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -110,9 +111,9 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 	}
 	if o.kind == "docker" && o.dest == "" {
 		if name, ok := o.attrs["context"]; ok {
-			return &usage{
-				err:  fmt.Errorf("--output %q: the builder and the store that is loaded are on one engine", o.words),
-				hint: "docker --context " + name + " multiarch build …",
+			return &cli.Usage{
+				Err:  fmt.Errorf("--output %q: the builder and the store that is loaded are on one engine", o.words),
+				Hint: "docker --context " + name + " multiarch build …",
 			}
 		}
 		d.loads = append(d.loads, pushed{names: names, settled: settled})

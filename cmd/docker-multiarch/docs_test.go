@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 var update = flag.Bool("update", false, "write docs/commands.md")
@@ -38,12 +40,12 @@ func exitStatuses() string {
 		meaning string
 	}{
 		{0, "done"},
-		{exitFailed, "the build, or another command, failed; no tag was moved"},
-		{exitUnknown, "a question could not be answered: `verify` and `manifest diff`"},
-		{exitPartial, "published without some platforms: those of `build --allow-partial` that failed"},
-		{exitPush, "everything was built, but the registry did not take all of it"},
-		{exitUsage, "wrong flags or arguments; nothing was done"},
-		{exitInterrupted, "interrupted by Ctrl-C, or by the Docker CLI; 143 by SIGTERM"},
+		{cli.ExitFailed, "the build, or another command, failed; no tag was moved"},
+		{cli.ExitUnknown, "a question could not be answered: `verify` and `manifest diff`"},
+		{cli.ExitPartial, "published without some platforms: those of `build --allow-partial` that failed"},
+		{cli.ExitPush, "everything was built, but the registry did not take all of it"},
+		{cli.ExitUsage, "wrong flags or arguments; nothing was done"},
+		{cli.ExitInterrupted, "interrupted by Ctrl-C, or by the Docker CLI; 143 by SIGTERM"},
 	} {
 		fmt.Fprintf(&b, "| %d | %s |\n", s.status, s.meaning)
 	}
@@ -119,7 +121,7 @@ func writeFlags(b *strings.Builder, cmd *cobra.Command) {
 }
 
 func TestTheCommandReferenceIsThatOfTheCommands(t *testing.T) {
-	root := newRoot(&world{}, "multiarch")
+	root := newRoot(&cli.Env{}, "multiarch")
 	(&cobra.Command{Use: "docker"}).AddCommand(root)
 	got := commandReference(root)
 	if *update {
@@ -151,5 +153,5 @@ func TestEveryCommandAndFlagSaysWhatItIs(t *testing.T) {
 			visit(sub)
 		}
 	}
-	visit(newRoot(&world{}, "multiarch"))
+	visit(newRoot(&cli.Env{}, "multiarch"))
 }

@@ -5,6 +5,8 @@ import (
 
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
@@ -23,21 +25,21 @@ func (a archivedImage) examine(ctx context.Context, judge tree.Examiner) error {
 }
 
 // examinerFor is the examiner that a command's flags ask for.
-func examinerFor(w *world, o gateOptions) (tree.Examiner, error) {
-	options, err := o.parse("verify")
+func examinerFor(w *cli.Env, o cli.GateOptions) (tree.Examiner, error) {
+	options, err := o.Parse("verify")
 	if err != nil {
-		return nil, &usage{err: err}
+		return nil, &cli.Usage{Err: err}
 	}
 	return examiner(w, options), nil
 }
 
 // examiner is asked about finished images before they are listed or get a tag: it shows what it finds of their executables, and refuses
 // those that must not be published. It is nil for options that are.
-func examiner(w *world, options *gate.Options) tree.Examiner {
+func examiner(w *cli.Env, options *gate.Options) tree.Examiner {
 	if options == nil {
 		return nil
 	}
-	e := verify.Executables{Options: *options, Cache: w.listings()}
+	e := verify.Executables{Options: *options, Cache: w.Listings()}
 	return func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error {
 		results, err := e.Examine(ctx, images, blobs)
 		if err != nil {
@@ -47,9 +49,9 @@ func examiner(w *world, options *gate.Options) tree.Examiner {
 		for _, r := range results {
 			found = append(found, r.Findings...)
 		}
-		list(w.err, found)
+		findings.List(w.Err, found)
 		for _, pattern := range gate.Unmatched(results) {
-			w.say("warning: there is no file that --verify-allow " + shellWord(pattern) + " allows")
+			w.Say("warning: there is no file that --verify-allow " + findings.ShellWord(pattern) + " allows")
 		}
 		return verify.Refusal(results)
 	}

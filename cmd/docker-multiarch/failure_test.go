@@ -11,21 +11,23 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 func TestAFailedBuildLeavesNoFilesOfAnEarlierRunAndMovesNoTag(t *testing.T) {
 	s := newStage(t)
-	s.write("meta.json", "{}")
-	s.write("iid", "sha256:x")
+	s.Write("meta.json", "{}")
+	s.Write("iid", "sha256:x")
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture == "arm64" {
 			return errors.New("exit code: 1")
 		}
 		return nil
 	}
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--metadata-file", "meta.json", "--iidfile", "iid", "."); status != 1 {
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--metadata-file", "meta.json", "--iidfile", "iid", "."); status != 1 {
 		t.Errorf("status %d", status)
 	}
 	for _, name := range []string{"meta.json", "iid"} {
@@ -33,9 +35,9 @@ func TestAFailedBuildLeavesNoFilesOfAnEarlierRunAndMovesNoTag(t *testing.T) {
 			t.Errorf("%s is there: %v", name, err)
 		}
 	}
-	contains(t, s.err.String(), "No tag was moved.", "ERROR: linux/arm64: ", "exit code: 1")
-	if s.out.String() != "" || s.tagged("app") != "" {
-		t.Errorf("standard output %q; the tag names %q", s.out.String(), s.tagged("app"))
+	clitest.Contains(t, s.Err.String(), "No tag was moved.", "ERROR: linux/arm64: ", "exit code: 1")
+	if s.Out.String() != "" || s.Tagged("app") != "" {
+		t.Errorf("standard output %q; the tag names %q", s.Out.String(), s.Tagged("app"))
 	}
 }
 
@@ -47,10 +49,10 @@ func TestTheTableOfAFailedBuildSaysWhichPlatformFailed(t *testing.T) {
 		}
 		return nil
 	}
-	if status := s.run("build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "."); status != 1 {
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "."); status != 1 {
 		t.Errorf("status %d", status)
 	}
-	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")
 	want := `  BUILD  VERIFY  SIZE  DIGEST
 linux/amd64  native TIME  ok  445B  sha256:1
 linux/arm64  emulated TIME  -  -  failed
@@ -65,49 +67,51 @@ ERROR: linux/arm64: exit code: 1
 
 func TestARegistryThatTakesOnlyOneTagIsStatus4(t *testing.T) {
 	s := newStage(t)
-	s.faults.Add(faultregistry.Fault{Match: faultregistry.On("PUT", "/manifests/v2"), Do: faultregistry.Answer(403, "DENIED", "immutable")})
-	if status := s.run("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:v2", "."); status != exitPush {
+	s.Faults.Add(faultregistry.Fault{Match: faultregistry.On("PUT", "/manifests/v2"), Do: faultregistry.Answer(403, "DENIED", "immutable")})
+	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:v2", "."); status != cli.ExitPush {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "(FAILED)", "Tags that were moved before: "+s.host+"/app:v1", "ERROR: ", "DENIED")
-	if s.tagged("app:v1") == "" {
+	clitest.Contains(t, s.Err.String(), "(FAILED)", "Tags that were moved before: "+s.Host+"/app:v1", "ERROR: ", "DENIED")
+	if s.Tagged("app:v1") == "" {
 		t.Error("v1 was not pushed")
 	}
 }
 
 func TestARegistryThatRefusesIsSaidBeforeAnythingIsBuilt(t *testing.T) {
 	s := newStage(t)
-	s.faults.Add(faultregistry.Fault{Do: faultregistry.Answer(403, "DENIED", "requested access is denied")})
-	s.connecting = func(ctx context.Context, o connectOptions) error { return o.may(ctx) } // a builder would have to be made
+	s.Faults.Add(faultregistry.Fault{Do: faultregistry.Answer(403, "DENIED", "requested access is denied")})
+	s.Connecting = func(ctx context.Context, o cli.ConnectOptions) error { return o.May(ctx) } // a builder would have to be made
 	start := time.Now()
-	if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitFailed || time.Since(start) > 4*time.Second {
+	if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitFailed || time.Since(start) > 4*time.Second {
 		t.Errorf("status %d after %s", status, time.Since(start))
 	}
-	contains(t, s.err.String(), "ERROR: ", s.host, "403 Forbidden", "requested access is denied")
-	if strings.Contains(s.err.String(), "interrupted") || len(s.Solves()) != 0 {
-		t.Errorf("%d solves:\n%s", len(s.Solves()), s.err.String())
+	clitest.Contains(t, s.Err.String(), "ERROR: ", s.Host, "403 Forbidden", "requested access is denied")
+	if strings.Contains(s.Err.String(), "interrupted") || len(s.Solves()) != 0 {
+		t.Errorf("%d solves:\n%s", len(s.Solves()), s.Err.String())
 	}
 }
 
 func TestAnEngineThatCannotBeReachedIsSaid(t *testing.T) {
 	s := newStage(t)
-	s.connecting = func(context.Context, connectOptions) error { return errors.New("cannot connect to the Docker daemon") }
-	if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitFailed {
+	s.Connecting = func(context.Context, cli.ConnectOptions) error {
+		return errors.New("cannot connect to the Docker daemon")
+	}
+	if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "ERROR: cannot connect to the Docker daemon")
-	if strings.Contains(s.err.String(), "PLATFORM") {
-		t.Errorf("a table of nothing:\n%s", s.err.String())
+	clitest.Contains(t, s.Err.String(), "ERROR: cannot connect to the Docker daemon")
+	if strings.Contains(s.Err.String(), "PLATFORM") {
+		t.Errorf("a table of nothing:\n%s", s.Err.String())
 	}
 }
 
 func TestPlatformsThatCannotRunComeWithTheCommandsThatHelp(t *testing.T) {
 	for emulators, why := range map[string]string{"auto": ": the engine is rootless", "never": ""} {
 		s := newStage(t)
-		if status := s.run("build", "--push", "-t", "HOST/app", "--platform", "linux/s390x,linux/riscv64,linux/amd64", "--emulators", emulators, "."); status != exitFailed {
+		if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", "linux/s390x,linux/riscv64,linux/amd64", "--emulators", emulators, "."); status != cli.ExitFailed {
 			t.Errorf("status %d", status)
 		}
-		contains(t, s.err.String(), "cannot run programs for linux/riscv64, linux/s390x", "has steps that do"+why, "Hint: docker multiarch emulators install linux/riscv64 linux/s390x", "$BUILDPLATFORM")
+		clitest.Contains(t, s.Err.String(), "cannot run programs for linux/riscv64, linux/s390x", "has steps that do"+why, "Hint: docker multiarch emulators install linux/riscv64 linux/s390x", "$BUILDPLATFORM")
 	}
 }
 
@@ -125,7 +129,7 @@ func interruptedBy(t *testing.T, stop func(cancel context.CancelFunc)) (*stage, 
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	return s, s.runIn(ctx, "build", "--push", "-t", "HOST/app", "--platform", three, ".")
+	return s, s.CommandIn(ctx, "build", "--push", "-t", "HOST/app", "--platform", three, ".")
 }
 
 func TestAnInterruptedBuildMovesNoTagAndSaysSoInItsStatus(t *testing.T) {
@@ -146,12 +150,12 @@ func TestAnInterruptedBuildMovesNoTagAndSaysSoInItsStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, status := interruptedBy(t, tt.stop)
-			if status != tt.want || s.tagged("app") != "" {
-				t.Errorf("status %d, want %d; the tag names %q", status, tt.want, s.tagged("app"))
+			if status != tt.want || s.Tagged("app") != "" {
+				t.Errorf("status %d, want %d; the tag names %q", status, tt.want, s.Tagged("app"))
 			}
-			contains(t, s.err.String(), "interrupted\n", "No tag was moved.")
-			if strings.Contains(s.err.String(), "ERROR") {
-				t.Errorf("an error too:\n%s", s.err.String())
+			clitest.Contains(t, s.Err.String(), "interrupted\n", "No tag was moved.")
+			if strings.Contains(s.Err.String(), "ERROR") {
+				t.Errorf("an error too:\n%s", s.Err.String())
 			}
 		})
 	}

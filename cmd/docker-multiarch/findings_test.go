@@ -9,6 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -25,13 +28,13 @@ func (s *stage) withProgram() {
 
 // read decodes a file.
 func (s *stage) read(name string, v any) {
-	s.t.Helper()
+	s.T.Helper()
 	data, err := os.ReadFile(name)
 	if err == nil {
 		err = json.Unmarshal(data, v)
 	}
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 }
 
@@ -44,10 +47,10 @@ func plain(text string) string {
 func TestFindingsStandBelowTheTableOnceForAllPlatforms(t *testing.T) {
 	s := newStage(t)
 	s.withProgram()
-	if status := s.run("build", "--push", "-t", "HOST/app:v1", "--platform", three, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "--platform", three, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")
 	want := `  BUILD  VERIFY  SIZE  DIGEST
 linux/amd64  native TIME  ok  SIZE  sha256:1
 linux/arm/v7  emulated (builder) TIME  1 warning  SIZE  sha256:2
@@ -64,7 +67,7 @@ HOST/app:v1  sha256:4
 	if diff := cmp.Diff(want, plain(answer)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	contains(t, plain(s.reported("r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
+	clitest.Contains(t, plain(s.reported("r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
 	var m buildMetadata
 	s.read("meta.json", &m)
 	if v := m.Multiarch.Platforms[1].Verify; v.Verdict != gate.Warned || len(v.Findings) != 2 || v.Findings[0].Path != "/app" {
@@ -79,11 +82,11 @@ func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
 		"build", "-q", "--verify=strict", "--push", "-t", "HOST/app:v1", "--platform", "linux/amd64,linux/arm64", "--report", "r.md",
 		"--metadata-file", "meta.json", ".",
 	}
-	if status := s.run(args...); status != exitFailed || s.tagged("app:v1") != "" {
-		t.Fatalf("status %d, tag %q:\n%s", status, s.tagged("app:v1"), s.err.String())
+	if status := s.Command(args...); status != cli.ExitFailed || s.Tagged("app:v1") != "" {
+		t.Fatalf("status %d, tag %q:\n%s", status, s.Tagged("app:v1"), s.Err.String())
 	}
-	contains(t, s.err.String(), `ERROR: linux/arm64: "/app" is for amd64`, "--verify-allow /app", "--verify=off")
-	contains(t, plain(s.reported("r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
+	clitest.Contains(t, s.Err.String(), `ERROR: linux/arm64: "/app" is for amd64`, "--verify-allow /app", "--verify=off")
+	clitest.Contains(t, plain(s.reported("r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
 	var keys map[string]json.RawMessage
 	s.read("meta.json", &keys)
 	var m buildMetadata
@@ -96,10 +99,10 @@ func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
 func TestVerifyOffLeavesTheColumnOut(t *testing.T) {
 	s := newStage(t)
 	s.withProgram()
-	if status := s.run("build", "--verify=off", "--push", "-t", "HOST/app", "--platform", "linux/arm64", "--metadata-file", "meta.json", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "--verify=off", "--push", "-t", "HOST/app", "--platform", "linux/arm64", "--metadata-file", "meta.json", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	if text := s.err.String(); strings.Contains(text, "VERIFY") || strings.Contains(text, "FOUND") {
+	if text := s.Err.String(); strings.Contains(text, "VERIFY") || strings.Contains(text, "FOUND") {
 		t.Error(text)
 	}
 	if data, err := os.ReadFile("meta.json"); err != nil || strings.Contains(string(data), "verify") {
@@ -130,14 +133,14 @@ func TestFindingsAreListedErrorsFirst(t *testing.T) {
 	machine := func(p, wanted string) gate.Finding {
 		return gate.Finding{Severity: gate.Error, Check: gate.CheckEntrypoint, Platform: p, Path: "/a", Wanted: wanted, Message: `"/a" is for amd64, the image for ` + wanted}
 	}
-	all := aggregated([]gate.Finding{
+	all := findings.Aggregated([]gate.Finding{
 		{Severity: gate.Note, Check: "n", Platform: "linux/amd64", Message: "a note"},
 		machine("linux/arm64", "arm64"), machine("linux/s390x", "s390x"), machine("linux/riscv64", "riscv64"), machine("linux/ppc64le", "ppc64le"),
 		{Severity: gate.Warning, Check: "w", Platform: "linux/arm64", Path: "/b\x1b[2J\n", Message: "/b\x1b[2J\n is odd"},
 	})
 	var lines []string
 	for _, f := range all {
-		lines = append(lines, string(f.Severity)+" "+f.who()+": "+f.text())
+		lines = append(lines, string(f.Severity)+" "+f.Who()+": "+f.Text())
 	}
 	want := []string{
 		`error linux/arm64, linux/s390x and 2 more: "/a" is for amd64`,

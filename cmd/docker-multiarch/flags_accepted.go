@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // acceptedOptions are flags that docker buildx build still takes and that mean nothing to BuildKit, and one that cannot be had.
@@ -58,9 +60,9 @@ func (o acceptedOptions) refusePolicy() error {
 	if len(o.policy) == 0 {
 		return nil
 	}
-	return &usage{
-		err: errors.New("--policy: Rego policies are evaluated by docker buildx itself, no library has them"),
-		hint: "a policy in BuildKit's own format can be given as a file: EXPERIMENTAL_BUILDKIT_SOURCE_POLICY=policy.json;\n" +
+	return &cli.Usage{
+		Err: errors.New("--policy: Rego policies are evaluated by docker buildx itself, no library has them"),
+		Hint: "a policy in BuildKit's own format can be given as a file: EXPERIMENTAL_BUILDKIT_SOURCE_POLICY=policy.json;\n" +
 			"      its rules allow, deny or replace sources",
 	}
 }

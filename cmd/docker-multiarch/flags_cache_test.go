@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -106,39 +107,39 @@ func TestWrongCachesAreRefusedBeforeAnyWork(t *testing.T) {
 
 func TestABuildForItsCacheAloneNeedsNoName(t *testing.T) {
 	s := newStage(t)
-	if code := s.run("build", "--cache-to", "HOST/app:cache", "--platform", "linux/amd64,linux/arm64", "."); code != 0 {
-		t.Fatalf("exit %d: %s", code, s.err.String())
+	if code := s.Command("build", "--cache-to", "HOST/app:cache", "--platform", "linux/amd64,linux/arm64", "."); code != 0 {
+		t.Fatalf("exit %d: %s", code, s.Err.String())
 	}
 	if others := s.Others(); len(others) != 2 || len(others[1].Exported) != 2 {
 		t.Errorf("%d solves besides the platforms' own", len(others))
 	}
-	if code := s.run("build", "--cache-to", "type=inline", "."); code != 125 {
+	if code := s.Command("build", "--cache-to", "type=inline", "."); code != 125 {
 		t.Errorf("exit %d for a cache in an image that nobody keeps", code)
 	}
 }
 
 func TestARegistryThatRefusesTheCacheIsFoundOutBeforeTheBuild(t *testing.T) {
 	s := newStage(t)
-	if code := s.run("build", "--cache-to", "127.0.0.1:1/c", "--push", "-t", "HOST/app:1", "."); code != 1 {
+	if code := s.Command("build", "--cache-to", "127.0.0.1:1/c", "--push", "-t", "HOST/app:1", "."); code != 1 {
 		t.Errorf("exit %d", code)
 	}
-	contains(t, s.err.String(), "127.0.0.1:1")
-	if s.Ran("") > 0 || s.tagged("app:1") != "" {
+	clitest.Contains(t, s.Err.String(), "127.0.0.1:1")
+	if s.Ran("") > 0 || s.Tagged("app:1") != "" {
 		t.Error("something was built")
 	}
-	if code := s.run("build", "--cache-to", "type=registry,ref=127.0.0.1:1/c,ignore-error=true", "--push", "-t", "HOST/app:1", "."); code != 0 {
-		t.Errorf("exit %d although the cache may fail: %s", code, s.err.String())
+	if code := s.Command("build", "--cache-to", "type=registry,ref=127.0.0.1:1/c,ignore-error=true", "--push", "-t", "HOST/app:1", "."); code != 0 {
+		t.Errorf("exit %d although the cache may fail: %s", code, s.Err.String())
 	}
 }
 
 func TestACacheThatCannotBeExportedIsSaidWithTheWayOut(t *testing.T) {
 	s := newStage(t)
 	s.Export = func(context.Context, client.CacheOptionsEntry) error { return errors.New("no space left") }
-	if code := s.run("build", "--cache-to", "type=local,dest=c", "--push", "-t", "HOST/app:1", "."); code != 1 {
+	if code := s.Command("build", "--cache-to", "type=local,dest=c", "--push", "-t", "HOST/app:1", "."); code != 1 {
 		t.Errorf("exit %d", code)
 	}
-	contains(t, s.err.String(), "the build cache could not be exported to c", "no space left", "ignore-error=true", "No tag was moved")
-	if s.tagged("app:1") != "" {
+	clitest.Contains(t, s.Err.String(), "the build cache could not be exported to c", "no space left", "ignore-error=true", "No tag was moved")
+	if s.Tagged("app:1") != "" {
 		t.Error("the tag was moved")
 	}
 }

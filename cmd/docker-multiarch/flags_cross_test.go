@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
@@ -25,9 +27,9 @@ func TestWhatMayRunOnTheBuildersPlatformComesFromFlagOrFileElseAuto(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			if tt.file != "" {
-				s.write(projectFile, tt.file)
+				s.Write(projectFile, tt.file)
 			}
-			j, err := parseBuild(t.Context(), s.w, parsed(t, append(tt.args, "--push", "-t", "app", ".")...))
+			j, err := parseBuild(t.Context(), s.Env, parsed(t, append(tt.args, "--push", "-t", "app", ".")...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,11 +50,11 @@ func TestWordsThatAreNoRecipesAreRefusedAtOnce(t *testing.T) {
 		"--cross=":              {"--cross: an empty word", ""},
 	})
 	s := newStage(t)
-	s.write(projectFile, "image: app\ncross: yes\n")
-	if status := s.run("build", "--push", "."); status != exitUsage || s.connects != 0 {
-		t.Errorf("status %d, %d connections", status, s.connects)
+	s.Write(projectFile, "image: app\ncross: yes\n")
+	if status := s.Command("build", "--push", "."); status != cli.ExitUsage || s.Connects != 0 {
+		t.Errorf("status %d, %d connections", status, s.Connects)
 	}
-	contains(t, s.err.String(), projectFile+`: cross: there is no recipe "yes"`)
+	clitest.Contains(t, s.Err.String(), projectFile+`: cross: there is no recipe "yes"`)
 }
 
 func TestRecipesAreCompletedWithWhatTheyDo(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -90,9 +91,9 @@ func strayLoadValue(cmd *cobra.Command, args []string) error {
 		}
 		_, _, err := platform.Parse(arg)
 		if isPlatform := err == nil && strings.Contains(arg, "/"); isPlatform || arg == "native" || arg == "all" {
-			return &usage{
-				err:  fmt.Errorf("--load takes its value with an equals sign, so %q would be the build context", arg),
-				hint: "use --load=" + arg,
+			return &cli.Usage{
+				Err:  fmt.Errorf("--load takes its value with an equals sign, so %q would be the build context", arg),
+				Hint: "use --load=" + arg,
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -20,7 +22,7 @@ import (
 func words(t *testing.T, args ...string) (job, error) {
 	t.Helper()
 	s := newStage(t)
-	j, err := parseBuild(t.Context(), s.w, parsed(t, append(args, ".")...))
+	j, err := parseBuild(t.Context(), s.Env, parsed(t, append(args, ".")...))
 	if err == nil {
 		t.Cleanup(j.release)
 	}
@@ -135,7 +137,7 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 		{[]string{"-t", "a", "--push", "--attest", "type=sbom,disabled=maybe"}, "neither true nor false"},
 	} {
 		_, err := words(t, tt.args...)
-		var u *usage
+		var u *cli.Usage
 		if !errors.As(err, &u) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: got %v, want %q", tt.args, err, tt.want)
 		}
@@ -148,16 +150,16 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 func TestLoadsValueNeedsAnEqualsSign(t *testing.T) {
 	for _, value := range []string{"native", "all", "linux/arm64"} {
 		s := newStage(t)
-		if status := s.run("build", "--load", value, "."); status != 125 {
+		if status := s.Command("build", "--load", value, "."); status != 125 {
 			t.Errorf("status %d", status)
 		}
-		contains(t, s.err.String(), "--load takes its value with an equals sign", "use --load="+value)
+		clitest.Contains(t, s.Err.String(), "--load takes its value with an equals sign", "use --load="+value)
 	}
 	s := newStage(t)
-	if status := s.run("build", "--load=mine", "."); status != 125 {
+	if status := s.Command("build", "--load=mine", "."); status != 125 {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "--load=native or --load=PLATFORM")
+	clitest.Contains(t, s.Err.String(), "--load=native or --load=PLATFORM")
 }
 
 func TestAttestationsInDockerBuildxsWords(t *testing.T) {
@@ -220,8 +222,8 @@ func TestAFolderBelowTheWorkingDirectoryMayBeEmptied(t *testing.T) {
 
 func TestAVariableOfDockerBuildxAsksForAttestationsThatAreNoArtifacts(t *testing.T) {
 	s := newStage(t)
-	s.env["BUILDX_NO_DEFAULT_OCI_ARTIFACT"] = "1"
-	j, err := parseBuild(t.Context(), s.w, parsed(t, "--push", "-t", "a", "--sbom=true", "."))
+	s.Vars["BUILDX_NO_DEFAULT_OCI_ARTIFACT"] = "1"
+	j, err := parseBuild(t.Context(), s.Env, parsed(t, "--push", "-t", "a", "--sbom=true", "."))
 	if err != nil || j.request.Outputs.Attrs["oci-artifact"] != "false" {
 		t.Errorf("got %v, %v", j.request.Outputs.Attrs, err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -57,15 +59,15 @@ func TestAPrefixThatNobodyAskedForIsRefusedAtOnce(t *testing.T) {
 
 func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
 	s := newStage(t)
-	s.env["FROM_ENV"] = "e"
-	s.write("Dockerfile.arm", "FROM alpine AS small\nFROM small AS big\nRUN echo arm\n")
+	s.Vars["FROM_ENV"] = "e"
+	s.Write("Dockerfile.arm", "FROM alpine AS small\nFROM small AS big\nRUN echo arm\n")
 	args := []string{
 		"build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "--build-arg", "A=1", "--build-arg", "linux/arm64:A=2",
 		"--build-arg", "linux/aarch64:A=3", "--build-arg", "linux/amd64:FROM_ENV", "-f", "Dockerfile", "-f", "linux/arm64:Dockerfile.arm",
 		"--target", "linux/arm64:small", "--target", "linux/arm64:big", ".",
 	}
-	if status := s.run(args...); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command(args...); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	var got [][4]string
 	for _, solve := range s.Solves() {
@@ -79,13 +81,13 @@ func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
 
 func TestNoCommonDockerfileIsNeededWhereEachPlatformHasItsOwn(t *testing.T) {
 	s := newStage(t)
-	s.write("empty/x", "")
-	s.write("Dockerfile-amd64", "FROM scratch\nCOPY x /\n")
-	s.write("Dockerfile-arm", "FROM scratch\nCOPY x /\n")
-	status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm/v7",
+	s.Write("empty/x", "")
+	s.Write("Dockerfile-amd64", "FROM scratch\nCOPY x /\n")
+	s.Write("Dockerfile-arm", "FROM scratch\nCOPY x /\n")
+	status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm/v7",
 		"-f", "linux/amd64:Dockerfile-amd64", "-f", "linux/arm:Dockerfile-arm", "empty")
-	if status != 0 || s.tagged("app") == "" {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status != 0 || s.Tagged("app") == "" {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 }
 
@@ -97,8 +99,8 @@ func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
 	}))
 	defer server.Close()
 	s := newStage(t)
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "-f", server.URL+"/Dockerfile", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "-f", server.URL+"/Dockerfile", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	if n := s.Ran("RUN echo downloaded"); n != 3 || asked != 1 {
 		t.Errorf("ran %d times, downloaded %d times", n, asked)
@@ -107,22 +109,22 @@ func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
 
 func TestTheEnvironmentOfABuild(t *testing.T) {
 	parse := func(s *stage, args ...string) (job, error) {
-		return parseBuild(t.Context(), s.w, parsed(t, append(args, "--push", "-t", s.host+"/app", ".")...))
+		return parseBuild(t.Context(), s.Env, parsed(t, append(args, "--push", "-t", s.Host+"/app", ".")...))
 	}
 	t.Run("a time that is none is refused", func(t *testing.T) {
 		s := newStage(t)
-		s.env[sourceDateEpoch] = "yesterday"
-		if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitUsage || s.connects != 0 {
+		s.Vars[sourceDateEpoch] = "yesterday"
+		if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitUsage || s.Connects != 0 {
 			t.Errorf("status %d", status)
 		}
-		contains(t, s.err.String(), `SOURCE_DATE_EPOCH="yesterday" in the environment is no time`)
-		if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--build-arg", "SOURCE_DATE_EPOCH=", "."); status != 0 {
+		clitest.Contains(t, s.Err.String(), `SOURCE_DATE_EPOCH="yesterday" in the environment is no time`)
+		if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--build-arg", "SOURCE_DATE_EPOCH=", "."); status != 0 {
 			t.Errorf("status %d: a build argument wins", status)
 		}
 	})
 	t.Run("a time of one platform is its own", func(t *testing.T) {
 		s := newStage(t)
-		s.env[sourceDateEpoch] = "1"
+		s.Vars[sourceDateEpoch] = "1"
 		j, err := parse(s, "--platform", "linux/amd64,linux/arm64", "--build-arg", "linux/arm64:SOURCE_DATE_EPOCH=2")
 		if err != nil || j.request.BuildArgs[sourceDateEpoch] != "1" || j.request.Own["linux/arm64"].BuildArgs[sourceDateEpoch] != "2" {
 			t.Errorf("%v, %v, %v", j.request.BuildArgs, j.request.Own, err)
@@ -149,37 +151,37 @@ func TestTheEnvironmentOfABuild(t *testing.T) {
 	t.Run("a git context over ssh needs the agent", func(t *testing.T) {
 		t.Setenv("SSH_AUTH_SOCK", "")
 		s := newStage(t)
-		if status := s.run("build", "--push", "-t", "HOST/app", "git@github.com:me/app.git"); status != exitUsage {
+		if status := s.Command("build", "--push", "-t", "HOST/app", "git@github.com:me/app.git"); status != cli.ExitUsage {
 			t.Errorf("status %d", status)
 		}
-		contains(t, s.err.String(), "--ssh: ", "SSH_AUTH_SOCK")
+		clitest.Contains(t, s.Err.String(), "--ssh: ", "SSH_AUTH_SOCK")
 	})
 }
 
 func TestASourcePolicyHoldsForEveryPlatform(t *testing.T) {
 	s := newStage(t)
-	s.write("policy.json", `{"rules": [{"action": "DENY", "selector": {"identifier": "docker-image://docker.io/library/alpine*"}}]}`)
-	s.env[policyVariable] = "policy.json"
-	if status := s.run("build", "--push", "-t", "HOST/app", "--platform", three, "."); status != exitFailed {
+	s.Write("policy.json", `{"rules": [{"action": "DENY", "selector": {"identifier": "docker-image://docker.io/library/alpine*"}}]}`)
+	s.Vars[policyVariable] = "policy.json"
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", three, "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "denied by policy")
+	clitest.Contains(t, s.Err.String(), "denied by policy")
 	for file, want := range map[string]string{"nothing.json": "no such file", "Dockerfile": "Dockerfile is no source policy"} {
-		s.env[policyVariable] = file
-		if status := s.run("build", "--push", "-t", "HOST/app", "."); status != exitUsage {
+		s.Vars[policyVariable] = file
+		if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitUsage {
 			t.Errorf("%s: status %d", file, status)
 		}
-		contains(t, s.err.String(), policyVariable+": ", want)
+		clitest.Contains(t, s.Err.String(), policyVariable+": ", want)
 	}
 }
 
 func TestAPolicyIsAskedBeforeThePins(t *testing.T) {
 	s := newStage(t)
-	s.write("policy.json", `{"rules": [{"action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/alpine:latest"},`+
+	s.Write("policy.json", `{"rules": [{"action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/alpine:latest"},`+
 		`"updates": {"identifier": "docker-image://docker.io/library/busybox:1"}}]}`)
-	s.env[policyVariable] = "policy.json"
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	s.Vars[policyVariable] = "policy.json"
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	for _, solve := range s.Solves() {
 		if got := strings.Join(solve.Sources, " "); !strings.Contains(got, "busybox:1@sha256:") {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -102,8 +103,8 @@ func (j *job) testable(outs []output) error {
 		j.request.Outputs.Image = true
 		return nil
 	}
-	return &usage{
-		err:  errors.New("--test needs an image, and what is asked for is files only"),
-		hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image with the builder",
+	return &cli.Usage{
+		Err:  errors.New("--test needs an image, and what is asked for is files only"),
+		Hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image with the builder",
 	}
 }

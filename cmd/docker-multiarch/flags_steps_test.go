@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -48,10 +50,10 @@ func refusesAtOnce(t *testing.T, cases map[string][2]string) {
 		if want[1] == "" {
 			all = append(all[:len(all)-2], ".")
 		}
-		if status := s.run(all...); status != exitUsage || s.connects != 0 || len(s.faults.Requests()) != 0 {
-			t.Errorf("%s: status %d, %d connections, requests %v", args, status, s.connects, s.faults.Requests())
+		if status := s.Command(all...); status != cli.ExitUsage || s.Connects != 0 || len(s.Faults.Requests()) != 0 {
+			t.Errorf("%s: status %d, %d connections, requests %v", args, status, s.Connects, s.Faults.Requests())
 		}
-		contains(t, s.err.String(), want[0])
+		clitest.Contains(t, s.Err.String(), want[0])
 	}
 }
 
@@ -79,18 +81,18 @@ func TestMalformedSettingsOfStepsAreRefusedAtOnce(t *testing.T) {
 
 func TestAcceptedFlagsDoNothingAndSomeSaySo(t *testing.T) {
 	s := newStage(t)
-	status := s.run("b", "--push", "-t", "HOST/app", "--compress", "--rm=false", "--force-rm", "--isolation", "default", "--security-opt", "a", "--squash", ".")
+	status := s.Command("b", "--push", "-t", "HOST/app", "--compress", "--rm=false", "--force-rm", "--isolation", "default", "--security-opt", "a", "--squash", ".")
 	if status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	contains(t, s.err.String(), "warning: isolation flag is deprecated with BuildKit.", `warning: security-opt flag is deprecated. "RUN --security=insecure"`,
+	clitest.Contains(t, s.Err.String(), "warning: isolation flag is deprecated with BuildKit.", `warning: security-opt flag is deprecated. "RUN --security=insecure"`,
 		"warning: experimental flag squash is removed with BuildKit.")
 }
 
 func TestTheEnginesGatewayIsPutInAfterTheBuilderIsThere(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--add-host", "me:host-gateway", "--add-host", "you:1.2.3.4", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--add-host", "me:host-gateway", "--add-host", "you:1.2.3.4", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	if got := s.Solves()[0].Requests[0].FrontendOpt["add-hosts"]; got != "me=192.0.2.1,you=1.2.3.4" {
 		t.Errorf("hosts %q", got)

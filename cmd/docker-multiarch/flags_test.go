@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 func TestFlagsAreTheOptions(t *testing.T) {
@@ -20,8 +22,8 @@ func TestFlagsAreTheOptions(t *testing.T) {
 		labels: []string{"l=1"}, platforms: []string{"linux/amd64,arm64", "riscv64"}, secrets: []string{"id=s"}, ssh: []string{"default"}, tags: []string{"a", "b:c"},
 		dockerfiles: []string{"d/Dockerfile"}, targets: []string{"final"}, network: "none", progress: progressOptions{mode: "plain"}, iidFile: "i", metadataFile: "m",
 		noCache: true, pull: true, output: outputOptions{push: true}, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
-		builder: builderOptions{name: "mine", image: "img", config: "c.toml", driverOpts: []string{"network=host"}}, cache: cacheOptions{mounts: "auto"},
-		call: callOptions{method: "build"}, gate: gateOptions{mode: "on"},
+		builder: cli.BuilderOptions{Name: "mine", Image: "img", Config: "c.toml", DriverOpts: []string{"network=host"}}, cache: cacheOptions{mounts: "auto"},
+		call: callOptions{method: "build"}, gate: cli.GateOptions{Mode: "on"},
 	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -29,7 +31,7 @@ func TestFlagsAreTheOptions(t *testing.T) {
 	got = parsed(t, ".")
 	want = buildOptions{
 		contextPath: ".", network: "default", progress: progressOptions{mode: "auto"}, emulators: "auto", call: callOptions{method: "build"},
-		cache: cacheOptions{mounts: "auto"}, gate: gateOptions{mode: "on"},
+		cache: cacheOptions{mounts: "auto"}, gate: cli.GateOptions{Mode: "on"},
 	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -108,7 +110,7 @@ func TestProgressModes(t *testing.T) {
 		{"auto", "q", "plain", "quiet"},
 		{"quiet", "q", "", "quiet"},
 	} {
-		w := &world{lookupEnv: func(string) (string, bool) { return tt.env, tt.env != "" }}
+		w := &cli.Env{LookupEnv: func(string) (string, bool) { return tt.env, tt.env != "" }}
 		got, err := displayMode(w, buildOptions{progress: progressOptions{mode: tt.flag}, quiet: tt.quiet != ""})
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%+v: got %s, %v", tt, got, err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // flagTable are the flags of docs/build-flags.md, with what the table says about each: same, better, not, or ours.
@@ -33,7 +35,7 @@ func flagTable(t *testing.T) map[string]string {
 // That the peer's flags are all there is a story: it asks the peer.
 func TestTheTableOfFlagsHasEveryFlagOfBuild(t *testing.T) {
 	table := flagTable(t)
-	cmd := newBuildCommand(&world{}, runBuild)
+	cmd := newBuildCommand(&cli.Env{}, runBuild)
 	cmd.InitDefaultHelpFlag()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if table[f.Name] == "" {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/moby/buildkit/util/urlutil"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // dockerfileLabel is docker buildx's for the Dockerfile's path in its repository (build/git.go).
@@ -16,9 +18,9 @@ const dockerfileLabel = "com.docker.image.source.entrypoint"
 // addGit tells where a local context comes from, as docker buildx does: provenance that is asked for names the commit and the
 // repository (BUILDX_GIT_INFO=0 forbids it), and with BUILDX_GIT_LABELS=1 labels do, too. A context that is in no git repository,
 // or a machine without git, has nothing to tell.
-func (j *job) addGit(ctx context.Context, w *world) {
+func (j *job) addGit(ctx context.Context, w *cli.Env) {
 	setting := func(name string, unset bool) bool {
-		value, _ := w.lookupEnv(name)
+		value, _ := w.LookupEnv(name)
 		if on, err := strconv.ParseBool(value); err == nil {
 			return on
 		}
@@ -47,13 +49,13 @@ func (j *job) addGit(ctx context.Context, w *world) {
 }
 
 // whence tells `manifest merge` which builds belong together: of the same commit, and of the same run of a matrix.
-func (j *job) whence(ctx context.Context, w *world, o buildOptions) *provenance {
+func (j *job) whence(ctx context.Context, w *cli.Env, o buildOptions) *provenance {
 	if o.metadataFile == "" || len(j.request.ByDigest) == 0 {
 		return nil
 	}
 	var from provenance
 	for _, name := range []string{"GITHUB_RUN_ID", "CI_PIPELINE_ID"} {
-		if run, _ := w.lookupEnv(name); run != "" {
+		if run, _ := w.LookupEnv(name); run != "" {
 			from.Run = run
 		}
 	}

@@ -32,7 +32,7 @@ func committed(t *testing.T) string {
 
 func TestWhereALocalContextComesFrom(t *testing.T) {
 	s := newStage(t)
-	s.write("app/Dockerfile", "FROM alpine\n")
+	s.Write("app/Dockerfile", "FROM alpine\n")
 	commit := committed(t)
 	const url = "https://xxxxx:xxxxx@example.com/app.git"
 	facts := map[string]string{"vcs:revision": commit, "vcs:source": url, "vcs:localdir:context": "app", "vcs:localdir:dockerfile": "app"}
@@ -58,12 +58,12 @@ func TestWhereALocalContextComesFrom(t *testing.T) {
 		},
 	} {
 		if strings.Contains(name, "changes") {
-			s.write("app/new", "")
+			s.Write("app/new", "")
 		} else {
 			_ = os.Remove(filepath.Join("app", "new"))
 		}
-		s.env = tt.env
-		j, err := parseBuild(t.Context(), s.w, parsed(t, append(tt.args, "--push", "-t", s.host+"/app", "app")...))
+		s.Vars = tt.env
+		j, err := parseBuild(t.Context(), s.Env, parsed(t, append(tt.args, "--push", "-t", s.Host+"/app", "app")...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,8 +85,8 @@ func TestWhereALocalContextComesFrom(t *testing.T) {
 
 func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
 	s := newStage(t)
-	s.env["BUILDX_GIT_LABELS"] = "1"
-	j, err := parseBuild(t.Context(), s.w, parsed(t, "--push", "-t", s.host+"/app", "."))
+	s.Vars["BUILDX_GIT_LABELS"] = "1"
+	j, err := parseBuild(t.Context(), s.Env, parsed(t, "--push", "-t", s.Host+"/app", "."))
 	if err != nil || len(j.request.Labels) != 0 {
 		t.Errorf("%v, %v", j.request.Labels, err)
 	}
@@ -96,11 +96,11 @@ func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
 func hostileRepository(t *testing.T, s *stage) string {
 	t.Helper()
 	ran := filepath.Join(t.TempDir(), "ran")
-	s.write(".gitattributes", "*.txt filter=evil\n*.bin filter=odd=name\n")
-	s.write("a.txt", "one")
-	s.write(".git-extra", "[filter \"evil\"]\n\tclean = touch "+ran+"; cat\n")
+	s.Write(".gitattributes", "*.txt filter=evil\n*.bin filter=odd=name\n")
+	s.Write("a.txt", "one")
+	s.Write(".git-extra", "[filter \"evil\"]\n\tclean = touch "+ran+"; cat\n")
 	committed(t)
-	s.write(".git/hooks/post-index-change", "#!/bin/sh\ntouch "+ran+"\n")
+	s.Write(".git/hooks/post-index-change", "#!/bin/sh\ntouch "+ran+"\n")
 	if err := os.Chmod(".git/hooks/post-index-change", 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func hostileRepository(t *testing.T, s *stage) string {
 			t.Fatalf("%s: %s", err, out)
 		}
 	}
-	s.write("a.txt", "two") // of the same size, so that git has to look at it
+	s.Write("a.txt", "two") // of the same size, so that git has to look at it
 	return ran
 }
 
@@ -150,15 +150,15 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 		},
 		"a bare repository among the files": func(t *testing.T, s *stage, ran string) string {
 			t.Helper()
-			s.write("sub/HEAD", "ref: refs/heads/main\n")
-			s.write("sub/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = \"touch "+ran+"; false\"\n")
+			s.Write("sub/HEAD", "ref: refs/heads/main\n")
+			s.Write("sub/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = \"touch "+ran+"; false\"\n")
 			commit, err := exec.Command("git", "-c", "core.fsmonitor=false", "rev-parse", "HEAD").Output()
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.write("sub/objects/info/alternates", "../../.git/objects\n")
-			s.write("sub/refs/heads/main", string(commit))
-			s.write("sub/Dockerfile", "FROM alpine\n")
+			s.Write("sub/objects/info/alternates", "../../.git/objects\n")
+			s.Write("sub/refs/heads/main", string(commit))
+			s.Write("sub/Dockerfile", "FROM alpine\n")
 			return "sub"
 		},
 	} {
@@ -167,8 +167,8 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 			ran := hostileRepository(t, s)
 			context := more(t, s, ran)
 			_ = os.Remove(ran)
-			s.env = map[string]string{"BUILDX_GIT_LABELS": "1", "BUILDX_GIT_CHECK_DIRTY": "1"}
-			j, err := parseBuild(t.Context(), s.w, parsed(t, "--push", "-t", s.host+"/app", context))
+			s.Vars = map[string]string{"BUILDX_GIT_LABELS": "1", "BUILDX_GIT_CHECK_DIRTY": "1"}
+			j, err := parseBuild(t.Context(), s.Env, parsed(t, "--push", "-t", s.Host+"/app", context))
 			if err != nil {
 				t.Fatal(err)
 			}

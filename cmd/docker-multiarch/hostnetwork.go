@@ -6,25 +6,26 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // hostNetwork looks at what the user has named first. The project's file and the Dockerfile came with the context: they cannot decide.
-func (j *job) hostNetwork() (h hostNetwork) {
+func (j *job) hostNetwork() (h cli.HostNetwork) {
 	for _, ref := range j.request.References() {
 		if !address.NeedsHostNetwork(ref.Name) {
 			continue
 		}
 		if j.project.has(ref.Name) {
-			h.unasked = j.project.refused(ref.Name)
+			h.Unasked = j.project.refused(ref.Name)
 			continue
 		}
-		return hostNetwork{asks: ref.By}
+		return cli.HostNetwork{Asks: ref.By}
 	}
-	if h.unasked != nil {
+	if h.Unasked != nil {
 		return h
 	}
 	if image := j.request.LoopbackImage(); image != nil {
-		h.unasked = &usage{err: image, hint: "if the Dockerfile may decide that: " + hostNetworkFlag}
+		h.Unasked = &cli.Usage{Err: image, Hint: "if the Dockerfile may decide that: " + cli.HostNetworkFlag}
 	}
 	return h
 }
@@ -45,9 +46,9 @@ func (p projectNames) has(name string) bool {
 }
 
 func (p projectNames) refused(name string) error {
-	return &usage{
-		err: fmt.Errorf("%s:%d: %q is in a registry on loopback, which a builder reaches on the host's network only,"+
+	return &cli.Usage{
+		Err: fmt.Errorf("%s:%d: %q is in a registry on loopback, which a builder reaches on the host's network only,"+
 			" and it is not for a project's file to put the builder there", projectFile, p.line, name),
-		hint: fmt.Sprintf("if that is meant: -t %s, or %s", name, hostNetworkFlag),
+		Hint: fmt.Sprintf("if that is meant: -t %s, or %s", name, cli.HostNetworkFlag),
 	}
 }

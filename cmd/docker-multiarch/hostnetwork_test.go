@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 func TestWhatAsksForTheHostsNetworkAndWhatMayNot(t *testing.T) {
@@ -41,29 +44,29 @@ func TestWhatAsksForTheHostsNetworkAndWhatMayNot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, command := range []string{"build", "plan"} {
 				s := newStage(t)
-				s.env = c.env
+				s.Vars = c.env
 				if c.dockerfile != "" {
-					s.write("Dockerfile", c.dockerfile)
-					s.w.in = strings.NewReader(c.dockerfile)
+					s.Write("Dockerfile", c.dockerfile)
+					s.Env.In = strings.NewReader(c.dockerfile)
 				}
 				if c.project != "" {
-					s.write(projectFile, c.project)
+					s.Write(projectFile, c.project)
 				}
-				var got hostNetwork
-				s.connecting = func(_ context.Context, o connectOptions) error {
-					got = o.host
-					return errors.Join(o.host.unasked, errors.New("enough"))
+				var got cli.HostNetwork
+				s.Connecting = func(_ context.Context, o cli.ConnectOptions) error {
+					got = o.Host
+					return errors.Join(o.Host.Unasked, errors.New("enough"))
 				}
-				s.run(append(append([]string{command}, c.args...), ".")...)
+				s.Command(append(append([]string{command}, c.args...), ".")...)
 				said := ""
-				if got.unasked != nil {
-					said = got.unasked.Error()
+				if got.Unasked != nil {
+					said = got.Unasked.Error()
 				}
-				if got.asks != c.asks || (said == "") != (c.unasked == "") || !strings.Contains(said, c.unasked) {
-					t.Errorf("%s: %q asks, and %q: %s", command, got.asks, said, s.err.String())
+				if got.Asks != c.asks || (said == "") != (c.unasked == "") || !strings.Contains(said, c.unasked) {
+					t.Errorf("%s: %q asks, and %q: %s", command, got.Asks, said, s.Err.String())
 				}
 				if said != "" {
-					contains(t, s.err.String(), "Hint: ", "--driver-opt network=host")
+					clitest.Contains(t, s.Err.String(), "Hint: ", "--driver-opt network=host")
 				}
 			}
 		})

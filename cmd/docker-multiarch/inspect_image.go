@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 )
@@ -25,7 +26,7 @@ type inspectImageOptions struct {
 	raw, noTrunc bool
 }
 
-func newInspectCommand(w *world) *cobra.Command {
+func newInspectCommand(w *cli.Env) *cobra.Command {
 	var o inspectImageOptions
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] REF",
@@ -36,25 +37,25 @@ func newInspectCommand(w *world) *cobra.Command {
 			"Exit status: 0; 1 it is not there or not whole (docker multiarch verify tells all that is wrong); 125 wrong flags or arguments.",
 		Example: "  docker multiarch inspect registry.example/app:1.0\n" +
 			"  docker multiarch inspect --format '{{.Digest}}' registry.example/app:1.0",
-		Args: exactly(1, "one argument, the name of an image or the path of an archive"),
+		Args: cli.Exactly(1, "one argument, the name of an image or the path of an archive"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ref = args[0]
 			if o.raw && cmd.Flags().Changed("format") {
-				return usageError(cmd, "--raw prints the bytes as they are: it cannot be combined with --format")
+				return cli.UsageError(cmd, "--raw prints the bytes as they are: it cannot be combined with --format")
 			}
-			return interruptible(cmd, w, func(ctx context.Context) error { return runInspectImage(ctx, w, o) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runInspectImage(ctx, w, o) })
 		},
 		ValidArgsFunction:     completeArchive,
 		DisableFlagsInUseLine: true,
 	}
-	addTemplateFlag(cmd, &o.format)
+	cli.AddTemplateFlag(cmd, &o.format)
 	cmd.Flags().BoolVar(&o.noTrunc, "no-trunc", false, "Don't truncate the digests of configurations and base images")
 	cmd.Flags().BoolVar(&o.raw, "raw", false, "Show the index or manifest itself, byte for byte")
 	return cmd
 }
 
-func runInspectImage(ctx context.Context, w *world, o inspectImageOptions) error {
-	if err := checkTemplate(o.format); err != nil {
+func runInspectImage(ctx context.Context, w *cli.Env, o inspectImageOptions) error {
+	if err := cli.CheckTemplate(o.format); err != nil {
 		return err
 	}
 	at, err := findPlace(ctx, w, o.ref)
@@ -69,7 +70,7 @@ func runInspectImage(ctx context.Context, w *world, o inspectImageOptions) error
 		if err != nil {
 			return fmt.Errorf("%q is not whole: %w", o.ref, err)
 		}
-		_, err = exact(w.out).Write(body)
+		_, err = cli.Exact(w.Out).Write(body)
 		return err
 	}
 	t, err := tree.Read(ctx, at.root, at.blobs)
@@ -78,17 +79,17 @@ func runInspectImage(ctx context.Context, w *world, o inspectImageOptions) error
 	}
 	row := newImageRow(at.name, t)
 	if o.format != "table" {
-		return writeOne(w.out, o.format, row)
+		return cli.WriteOne(w.Out, o.format, row)
 	}
-	return inspectTable(w.out, row, o.noTrunc)
+	return inspectTable(w.Out, row, o.noTrunc)
 }
 
 // notWhole says where to learn more of an image of which something is missing.
 func notWhole(at place, err error) error {
 	if problem := (tree.Problem{}); errors.As(err, &problem) && isMissing(err) {
-		return &hinted{
-			err:  fmt.Errorf("%q is not whole: %s is missing", at.name, problem.Descriptor.Digest),
-			hint: "docker multiarch verify " + at.name + " tells all that is wrong",
+		return &cli.Hinted{
+			Err:  fmt.Errorf("%q is not whole: %s is missing", at.name, problem.Descriptor.Digest),
+			Hint: "docker multiarch verify " + at.name + " tells all that is wrong",
 		}
 	}
 	return fmt.Errorf("%q: %w", at.name, err)
@@ -96,18 +97,18 @@ func notWhole(at place, err error) error {
 
 func inspectTable(out io.Writer, row imageRow, whole bool) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	putf(t, "Name:\t%s\n", row.Name)
-	putf(t, "%s digest:\t%s   (what docker pull reports)\n", strings.ToUpper(row.Kind[:1])+row.Kind[1:], row.Digest)
-	putf(t, "Media type:\t%s\n", row.MediaType)
+	cli.Putf(t, "Name:\t%s\n", row.Name)
+	cli.Putf(t, "%s digest:\t%s   (what docker pull reports)\n", strings.ToUpper(row.Kind[:1])+row.Kind[1:], row.Digest)
+	cli.Putf(t, "Media type:\t%s\n", row.MediaType)
 	if row.ArtifactType != "" {
-		putf(t, "Artifact type:\t%s\n", row.ArtifactType)
+		cli.Putf(t, "Artifact type:\t%s\n", row.ArtifactType)
 	}
 	for i, key := range slices.Sorted(maps.Keys(row.Annotations)) {
 		heading := "Annotations:"
 		if i > 0 {
 			heading = ""
 		}
-		putf(t, "%s\t%s=%s\n", heading, key, row.Annotations[key])
+		cli.Putf(t, "%s\t%s=%s\n", heading, key, row.Annotations[key])
 	}
 	if err := t.Flush(); err != nil || len(row.Platforms)+len(row.Others) == 0 {
 		return err
@@ -118,19 +119,19 @@ func inspectTable(out io.Writer, row imageRow, whole bool) error {
 	if based {
 		heading = append(heading, "BASE")
 	}
-	putRow(t, heading...)
+	cli.PutRow(t, heading...)
 	for _, p := range row.Platforms {
-		line := []string{p.Platform, p.Digest.String(), short(p.Config, whole), units.HumanSize(float64(p.Size)), createdText(p.Created)}
+		line := []string{p.Platform, p.Digest.String(), cli.Short(p.Config, whole), units.HumanSize(float64(p.Size)), createdText(p.Created)}
 		if based {
 			line = append(line, baseText(p.Base, whole))
 		}
-		putRow(t, line...)
+		cli.PutRow(t, line...)
 		for _, a := range p.Attestations {
-			putf(t, "  attestation\t%s\t%s\n", a.Digest, strings.Join(a.Predicates, ", "))
+			cli.Putf(t, "  attestation\t%s\t%s\n", a.Digest, strings.Join(a.Predicates, ", "))
 		}
 	}
 	for _, o := range row.Others {
-		putf(t, "(no image)\t%s\t%s\n", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
+		cli.Putf(t, "(no image)\t%s\t%s\n", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
 	}
 	return t.Flush()
 }
@@ -149,5 +150,5 @@ func baseText(b *baseRow, whole bool) string {
 	case b.Digest == "":
 		return b.Name
 	}
-	return b.Name + "@" + short(b.Digest, whole)
+	return b.Name + "@" + cli.Short(b.Digest, whole)
 }

@@ -9,6 +9,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
@@ -51,16 +53,16 @@ func TestInspectShowsTheIndexAndItsPlatforms(t *testing.T) {
 	b := s.shelf()
 	root := b.attested()
 	b.publish("HOST/app:1.0", root)
-	if rc := s.run("inspect", "HOST/app:1.0"); rc != 0 {
-		t.Fatalf("status %d: %s", rc, &s.err)
+	if rc := s.Command("inspect", "HOST/app:1.0"); rc != 0 {
+		t.Fatalf("status %d: %s", rc, &s.Err)
 	}
-	golden(t, table, s.normal(s.out.String()))
-	contains(t, s.out.String(), "Index digest:   "+root.Digest.String())
-	s.out = buffer{}
-	if rc := s.run("inspect", "--format", "json", "HOST/app:1.0"); rc != 0 {
-		t.Fatalf("status %d: %s", rc, &s.err)
+	golden(t, table, s.Normal(s.Out.String()))
+	clitest.Contains(t, s.Out.String(), "Index digest:   "+root.Digest.String())
+	s.Out = clitest.Buffer{}
+	if rc := s.Command("inspect", "--format", "json", "HOST/app:1.0"); rc != 0 {
+		t.Fatalf("status %d: %s", rc, &s.Err)
 	}
-	golden(t, object, s.normal(s.out.String()))
+	golden(t, object, s.Normal(s.Out.String()))
 }
 
 func TestInspectKnowsAllPlacesAndKindsOfImages(t *testing.T) {
@@ -83,17 +85,17 @@ func TestInspectKnowsAllPlacesAndKindsOfImages(t *testing.T) {
 		"HOST/single":                                  "image " + single.Digest.String() + " linux/arm/v6 ",
 		"HOST/chart":                                   "artifact " + chart.Digest.String() + " ",
 	} {
-		s.out = buffer{}
-		if rc := s.run("inspect", "--format", "{{.Kind}} {{.Manifest.Digest}} {{range .Platforms}}{{.Platform}} {{end}}", ref); rc != 0 {
-			t.Errorf("%s: status %d: %s", ref, rc, &s.err)
+		s.Out = clitest.Buffer{}
+		if rc := s.Command("inspect", "--format", "{{.Kind}} {{.Manifest.Digest}} {{range .Platforms}}{{.Platform}} {{end}}", ref); rc != 0 {
+			t.Errorf("%s: status %d: %s", ref, rc, &s.Err)
 		}
-		if got := s.out.String(); got != want+"\n" {
+		if got := s.Out.String(); got != want+"\n" {
 			t.Errorf("%s: %q, want %q", ref, got, want)
 		}
 	}
-	s.out = buffer{}
-	s.run("inspect", "HOST/chart")
-	contains(t, s.out.String(), "Artifact digest:", "application/vnd.cncf.helm.config.v1+json")
+	s.Out = clitest.Buffer{}
+	s.Command("inspect", "HOST/chart")
+	clitest.Contains(t, s.Out.String(), "Artifact digest:", "application/vnd.cncf.helm.config.v1+json")
 }
 
 func TestInspectRawIsTheVeryBytes(t *testing.T) {
@@ -105,10 +107,10 @@ func TestInspectRawIsTheVeryBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rc := s.run("inspect", "--raw", "HOST/app"); rc != 0 || s.out.String() != string(want) {
-		t.Errorf("status %d: %q", rc, s.out.String())
+	if rc := s.Command("inspect", "--raw", "HOST/app"); rc != 0 || s.Out.String() != string(want) {
+		t.Errorf("status %d: %q", rc, s.Out.String())
 	}
-	if n := len(s.faults.Matching(faultregistry.On("GET", "/manifests/"))); n != 1 {
+	if n := len(s.Faults.Matching(faultregistry.On("GET", "/manifests/"))); n != 1 {
 		t.Errorf("%d manifests were read", n)
 	}
 }
@@ -119,29 +121,29 @@ func TestInspectRefusesAndExplains(t *testing.T) {
 	amd := b.image("linux/amd64", nil)
 	b.publish("HOST/app", b.index(amd))
 	b.archive("one.tar", amd)
-	s.faults.Add(faultregistry.Fault{Match: faultregistry.On("GET", amd.Digest.String()), Do: faultregistry.Hide})
+	s.Faults.Add(faultregistry.Fault{Match: faultregistry.On("GET", amd.Digest.String()), Do: faultregistry.Hide})
 	for _, c := range []struct {
 		args []string
 		rc   int
 		say  string
 	}{
-		{[]string{"inspect"}, exitUsage, "needs one argument"},
-		{[]string{"inspect", "Not A Name"}, exitUsage, `"Not A Name" is neither a file nor the name of an image`},
-		{[]string{"inspect", "./none.tar"}, exitUsage, `open "./none.tar"`},
-		{[]string{"inspect", "oci-layout://one.tar:none"}, exitUsage, `"one.tar" holds no image "none"`},
-		{[]string{"inspect", "--raw", "--format", "json", "HOST/app"}, exitUsage, "--raw"},
-		{[]string{"inspect", "--format", "{{.Nothing}}", "one.tar"}, exitUsage, "Nothing"},
-		{[]string{"inspect", "--format", "{{", "one.tar"}, exitUsage, "unclosed action"},
-		{[]string{"inspect", "HOST/none"}, exitFailed, "not found"},
-		{[]string{"inspect", "HOST/app"}, exitFailed, amd.Digest.String() + " is missing"},
+		{[]string{"inspect"}, cli.ExitUsage, "needs one argument"},
+		{[]string{"inspect", "Not A Name"}, cli.ExitUsage, `"Not A Name" is neither a file nor the name of an image`},
+		{[]string{"inspect", "./none.tar"}, cli.ExitUsage, `open "./none.tar"`},
+		{[]string{"inspect", "oci-layout://one.tar:none"}, cli.ExitUsage, `"one.tar" holds no image "none"`},
+		{[]string{"inspect", "--raw", "--format", "json", "HOST/app"}, cli.ExitUsage, "--raw"},
+		{[]string{"inspect", "--format", "{{.Nothing}}", "one.tar"}, cli.ExitUsage, "Nothing"},
+		{[]string{"inspect", "--format", "{{", "one.tar"}, cli.ExitUsage, "unclosed action"},
+		{[]string{"inspect", "HOST/none"}, cli.ExitFailed, "not found"},
+		{[]string{"inspect", "HOST/app"}, cli.ExitFailed, amd.Digest.String() + " is missing"},
 	} {
-		s.out, s.err = buffer{}, buffer{}
-		if rc := s.run(c.args...); rc != c.rc || s.out.String() != "" {
-			t.Errorf("%q: status %d, output %q", c.args, rc, s.out.String())
+		s.Out, s.Err = clitest.Buffer{}, clitest.Buffer{}
+		if rc := s.Command(c.args...); rc != c.rc || s.Out.String() != "" {
+			t.Errorf("%q: status %d, output %q", c.args, rc, s.Out.String())
 		}
-		contains(t, s.err.String(), c.say)
+		clitest.Contains(t, s.Err.String(), c.say)
 	}
-	contains(t, s.err.String(), "Hint: docker multiarch verify")
+	clitest.Contains(t, s.Err.String(), "Hint: docker multiarch verify")
 }
 
 func TestABaseImageIsFoundWhereverItIsNamed(t *testing.T) {
@@ -154,6 +156,6 @@ func TestABaseImageIsFoundWhereverItIsNamed(t *testing.T) {
 	entry := b.image("linux/arm64", func(m *ocispecs.Manifest, _ *ocispecs.Image) { m.Annotations = nil })
 	entry.Annotations = map[string]string{ocispecs.AnnotationBaseImageName: "alpine:3", ocispecs.AnnotationBaseImageDigest: digest.FromString("x").String()}
 	b.archive("app.tar", b.index(label, entry))
-	s.run("inspect", "--no-trunc", "app.tar")
-	contains(t, s.out.String(), "debian:13", "alpine:3@"+digest.FromString("x").String())
+	s.Command("inspect", "--no-trunc", "app.tar")
+	clitest.Contains(t, s.Out.String(), "debian:13", "alpine:3@"+digest.FromString("x").String())
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
@@ -32,7 +33,7 @@ type job struct {
 	names   []reference.NamedTagged // that the result has wherever it goes
 	// insecure are registries that an output says so of.
 	insecure   []string
-	builder    builderOptions
+	builder    cli.BuilderOptions
 	project    projectNames // of what is pushed
 	display    progress.Mode
 	call       *call       // a question instead of a build
@@ -55,20 +56,20 @@ func (j job) what() string {
 }
 
 // parseBuild turns words into values. Every mistake that can be found without asking anybody is found here.
-func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error) {
+func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err error) {
 	j = job{builder: o.builder, release: func() {}, notes: o.accepted.warnings}
 	defer func() {
 		if err != nil {
 			j.release()
-			if _, ok := errors.AsType[*usage](err); !ok {
-				err = &usage{err: err}
+			if _, ok := errors.AsType[*cli.Usage](err); !ok {
+				err = &cli.Usage{Err: err}
 			}
 		}
 	}()
-	if j.builder.name, err = w.builderFor(o.builder.name); err != nil {
+	if j.builder.Name, err = w.BuilderFor(o.builder.Name); err != nil {
 		return j, err
 	}
-	if j.builder.trusted, err = w.trusted(o.builder.trust); err != nil {
+	if j.builder.Trusted, err = w.Trusted(o.builder.Trust); err != nil {
 		return j, err
 	}
 	if j.display, err = displayMode(w, o); err != nil {
@@ -116,20 +117,20 @@ func parseBuild(ctx context.Context, w *world, o buildOptions) (j job, err error
 // platforms parses them first of all: other values may be for one of them.
 func (j *job) platforms(chosen choice) (err error) {
 	var notes []string
-	if j.request.Platforms, notes, err = platform.Parse(localPlatform(chosen.values)...); err != nil {
+	if j.request.Platforms, notes, err = platform.Parse(cli.LocalPlatform(chosen.values)...); err != nil {
 		return fmt.Errorf("%s: %w", chosen.from, err)
 	}
 	j.notes = append(j.notes, notes...)
 	return nil
 }
 
-func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (source.Source, func(), error) {
+func (j *job) openSource(ctx context.Context, w *cli.Env, o buildOptions) (source.Source, func(), error) {
 	none := func() {}
 	contexts, err := pairs("--build-context", "name=path", o.buildContexts)
 	if err != nil {
 		return source.Source{}, none, err
 	}
-	opt := source.Options{Context: o.contextPath, Named: map[string]string{}, Stdin: w.in, Fetch: fetcher(w.version)}
+	opt := source.Options{Context: o.contextPath, Named: map[string]string{}, Stdin: w.In, Fetch: fetcher(w.Version)}
 	for name, value := range contexts {
 		if name, err = contextName(name); err != nil {
 			return source.Source{}, none, err
@@ -144,7 +145,7 @@ func (j *job) openSource(ctx context.Context, w *world, o buildOptions) (source.
 }
 
 // words parses the flags that go to the frontend and to the sessions.
-func (j *job) words(w *world, o buildOptions) (err error) {
+func (j *job) words(w *cli.Env, o buildOptions) (err error) {
 	r := &j.request
 	r.Jobs, r.Index, r.NoCache, r.Pull = o.jobs, o.index, o.noCache, o.pull
 	if err := o.accepted.refusePolicy(); err != nil {
@@ -156,7 +157,7 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if r.Steps, err = o.steps.steps(o.noCache); err != nil {
 		return err
 	}
-	if r.Policy, err = readPolicy(w.lookupEnv); err != nil {
+	if r.Policy, err = readPolicy(w.LookupEnv); err != nil {
 		return err
 	}
 	if r.Labels, err = parseLabels(o.labels); err != nil {
@@ -171,16 +172,16 @@ func (j *job) words(w *world, o buildOptions) (err error) {
 	if r.ExtraHosts, err = parseHosts(o.addHosts); err != nil {
 		return err
 	}
-	if r.Secrets, err = parseSecrets(o.secrets, w.lookupEnv); err != nil {
+	if r.Secrets, err = parseSecrets(o.secrets, w.LookupEnv); err != nil {
 		return err
 	}
 	if r.SSH, err = parseSSH(o.ssh, o.contextPath); err != nil {
 		return err
 	}
-	if r.Cache, err = parseCache(o.cache, w.lookupEnv); err != nil {
+	if r.Cache, err = parseCache(o.cache, w.LookupEnv); err != nil {
 		return err
 	}
-	if r.Verify, err = o.gate.parse("verify"); err != nil {
+	if r.Verify, err = o.gate.Parse("verify"); err != nil {
 		return err
 	}
 	if j.localBases, err = parseLocalBases(o.localBases); err != nil {
@@ -221,7 +222,7 @@ func (j *job) modes(o buildOptions) error {
 	default:
 		return fmt.Errorf("--emulators %q is not one of auto, never", o.emulators)
 	}
-	if err := builder.CheckName(o.builder.name); o.builder.name != "" && err != nil {
+	if err := builder.CheckName(o.builder.Name); o.builder.Name != "" && err != nil {
 		return fmt.Errorf("--builder: %w", err)
 	}
 	if o.jobs < 0 {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -60,15 +62,15 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.write(projectFile, tt.file)
+			s.Write(projectFile, tt.file)
 			for k, v := range tt.env {
-				s.env[k] = strings.ReplaceAll(v, "HOST", s.host)
+				s.Vars[k] = strings.ReplaceAll(v, "HOST", s.Host)
 			}
 			args := append([]string{"--push", "."}, tt.args...)
 			for i := range args {
-				args[i] = strings.ReplaceAll(args[i], "HOST", s.host)
+				args[i] = strings.ReplaceAll(args[i], "HOST", s.Host)
 			}
-			j, err := parseBuild(t.Context(), s.w, parsed(t, args...))
+			j, err := parseBuild(t.Context(), s.Env, parsed(t, args...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +84,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 			}
 			got := result{strings.Join(tags, " "), strings.Join(platforms, " "), string(j.request.MediaTypes), strings.Join(j.notes, "; ")}
 			for _, text := range []*string{&got.Tags, &got.Note} {
-				*text = strings.ReplaceAll(*text, s.host, "HOST")
+				*text = strings.ReplaceAll(*text, s.Host, "HOST")
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -94,30 +96,30 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 func TestADestinationThatIsNotOnTheCommandLineIsPrintedBeforeTheBuild(t *testing.T) {
 	for _, quiet := range []string{"-q=false", "-q"} {
 		s := newStage(t)
-		s.write(projectFile, "image: HOST/app\n")
+		s.Write(projectFile, "image: HOST/app\n")
 		before := ""
-		s.Read = func(_ context.Context, _ platform.Platform) error { before = s.err.String(); return nil }
-		if status := s.run("build", "--push", quiet, "."); status != 0 {
-			t.Fatalf("status %d:\n%s", status, s.err.String())
+		s.Read = func(_ context.Context, _ platform.Platform) error { before = s.Err.String(); return nil }
+		if status := s.Command("build", "--push", quiet, "."); status != 0 {
+			t.Fatalf("status %d:\n%s", status, s.Err.String())
 		}
 		if quiet == "-q" {
-			contains(t, before, "pushing to "+s.host+"/app:latest (.docker-multiarch.yaml)")
+			clitest.Contains(t, before, "pushing to "+s.Host+"/app:latest (.docker-multiarch.yaml)")
 		} else {
-			contains(t, s.err.String(), "pushing to "+s.host+"/app:latest (.docker-multiarch.yaml)")
+			clitest.Contains(t, s.Err.String(), "pushing to "+s.Host+"/app:latest (.docker-multiarch.yaml)")
 		}
 	}
 }
 
 func TestAProjectsRootNeedsNoContextArgument(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "--push"); status != exitUsage || s.connects != 0 {
-		t.Errorf("without a project: status %d, %d connections", status, s.connects)
+	if status := s.Command("build", "--push"); status != cli.ExitUsage || s.Connects != 0 {
+		t.Errorf("without a project: status %d, %d connections", status, s.Connects)
 	}
-	s.write(projectFile, "image: HOST/app\n")
-	if status := s.run("build", "--push", "-q"); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	s.Write(projectFile, "image: HOST/app\n")
+	if status := s.Command("build", "--push", "-q"); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	contains(t, s.out.String(), s.host+"/app@sha256:")
+	clitest.Contains(t, s.Out.String(), s.Host+"/app@sha256:")
 }
 
 func TestTheProjectsFileIsNotReadForOtherContexts(t *testing.T) {
@@ -128,12 +130,12 @@ func TestTheProjectsFileIsNotReadForOtherContexts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.w.in = strings.NewReader("FROM scratch\n")
-			s.write(projectFile, "image: HOST/stolen\n")
-			if status := s.run(args...); status != exitUsage || s.connects != 0 {
-				t.Errorf("status %d, %d connections", status, s.connects)
+			s.Env.In = strings.NewReader("FROM scratch\n")
+			s.Write(projectFile, "image: HOST/stolen\n")
+			if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			contains(t, s.err.String(), "ERROR: no image name")
+			clitest.Contains(t, s.Err.String(), "ERROR: no image name")
 		})
 	}
 }
@@ -189,20 +191,20 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.env["EMPTY"] = ""
+			s.Vars["EMPTY"] = ""
 			if tt.file != "" {
-				s.write(projectFile, tt.file)
+				s.Write(projectFile, tt.file)
 			}
 			start := time.Now()
-			if status := s.run(append([]string{"build"}, tt.args...)...); status != exitUsage {
+			if status := s.Command(append([]string{"build"}, tt.args...)...); status != cli.ExitUsage {
 				t.Errorf("status %d", status)
 			}
-			contains(t, s.err.String(), tt.want...)
-			if s.connects != 0 || len(s.faults.Requests()) != 0 || s.out.String() != "" || time.Since(start) > time.Second {
-				t.Errorf("%d connections, requests %v, standard output %q, %s", s.connects, s.faults.Requests(), s.out.String(), time.Since(start))
+			clitest.Contains(t, s.Err.String(), tt.want...)
+			if s.Connects != 0 || len(s.Faults.Requests()) != 0 || s.Out.String() != "" || time.Since(start) > time.Second {
+				t.Errorf("%d connections, requests %v, standard output %q, %s", s.Connects, s.Faults.Requests(), s.Out.String(), time.Since(start))
 			}
-			if strings.Contains(s.err.String(), " yaml:") || strings.Contains(s.err.String(), "!!") {
-				t.Errorf("the message is in the library's words:\n%s", s.err.String())
+			if strings.Contains(s.Err.String(), " yaml:") || strings.Contains(s.Err.String(), "!!") {
+				t.Errorf("the message is in the library's words:\n%s", s.Err.String())
 			}
 		})
 	}
@@ -213,21 +215,21 @@ func TestAReadOfStandardInputIsNotLeftBehind(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	for _, args := range [][]string{{"build", "--push", "-"}, {"build", "--push", "-q", "-t", "HOST/app", "-"}} {
-		s.w.in = strings.NewReader("FROM scratch\nLABEL a=b\n")
-		s.run(args...)
+		s.Env.In = strings.NewReader("FROM scratch\nLABEL a=b\n")
+		s.Command(args...)
 		if left, err := filepath.Glob(temp + "/*"); err != nil || len(left) != 0 {
 			t.Errorf("left: %v, %v", left, err)
 		}
 	}
-	if s.tagged("app") == "" {
-		t.Errorf("not built:\n%s", s.err.String())
+	if s.Tagged("app") == "" {
+		t.Errorf("not built:\n%s", s.Err.String())
 	}
 }
 
 func TestExpandReplacesVariables(t *testing.T) {
 	lookup := func(name string) (string, bool) { return "<" + name + ">", name != "UNSET" }
 	for in, want := range map[string]string{"app": "app", "${A}": "<A>", "a${A}b${B}c": "a<A>b<B>c", "$A": "$A", "a}": "a}"} {
-		if got, err := expand(in, lookup); err != nil || got != want {
+		if got, err := cli.Expand(in, lookup); err != nil || got != want {
 			t.Errorf("%s: got %q, %v", in, got, err)
 		}
 	}

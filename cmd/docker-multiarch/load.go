@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -21,7 +22,7 @@ type loadOptions struct {
 	quiet           bool
 }
 
-func newLoadCommand(w *world) *cobra.Command {
+func newLoadCommand(w *cli.Env) *cobra.Command {
 	var o loadOptions
 	cmd := &cobra.Command{
 		Use:   "load [OPTIONS] ARCHIVE",
@@ -33,10 +34,10 @@ func newLoadCommand(w *world) *cobra.Command {
 			"Exit status: 0; 1 the engine did not take it, no name was moved; 125 wrong flags, arguments or archive, nothing was done.",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 -t app:1.0 -o type=oci,dest=app.tar .\n" +
 			"  docker multiarch load app.tar",
-		Args: exactly(1, "one argument, an OCI archive or a folder with an OCI image layout"),
+		Args: cli.Exactly(1, "one argument, an OCI archive or a folder with an OCI image layout"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.archive = args[0]
-			return interruptible(cmd, w, func(ctx context.Context) error { return runLoad(ctx, w, o) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runLoad(ctx, w, o) })
 		},
 		ValidArgsFunction:     completeArchive,
 		DisableFlagsInUseLine: true,
@@ -46,18 +47,18 @@ func newLoadCommand(w *world) *cobra.Command {
 	f.StringArrayVar(&o.platforms, "platform", nil, `Load these platforms only ("native": the engine's own; default "all")`)
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the image IDs only")
 	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image name and optional tag (format: "name:tag"), instead of the archive's; may be repeated`)
-	_ = cmd.RegisterFlagCompletionFunc("platform", completePlatforms)
+	_ = cmd.RegisterFlagCompletionFunc("platform", cli.CompletePlatforms)
 	return cmd
 }
 
-func runLoad(ctx context.Context, w *world, o loadOptions) error {
+func runLoad(ctx context.Context, w *cli.Env, o loadOptions) error {
 	selection, err := parseSelection(o.platforms)
 	if err != nil {
-		return &usage{err: fmt.Errorf("--platform: %w", err)}
+		return &cli.Usage{Err: fmt.Errorf("--platform: %w", err)}
 	}
-	names, err := parseTags(o.tags, w.lookupEnv)
+	names, err := cli.ParseTags(o.tags, w.LookupEnv)
 	if err != nil {
-		return &usage{err: fmt.Errorf("-t: %w", err)}
+		return &cli.Usage{Err: fmt.Errorf("-t: %w", err)}
 	}
 	archive, err := openArchive(ctx, o.archive, o.image)
 	if err != nil {
@@ -70,16 +71,16 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	if err := checkReserved(names, from); err != nil {
 		return err
 	}
-	note := w.say
+	note := w.Say
 	if len(names) == 0 {
 		note("the archive has no name for the image: give it one with -t NAME[:TAG]")
 	}
 	if o.quiet {
 		note = func(string) {}
 	} else {
-		archive.describe(w.err, o.archive)
+		archive.describe(w.Err, o.archive)
 	}
-	eng, err := w.answering(ctx)
+	eng, err := w.Answering(ctx)
 	if err != nil {
 		return err
 	}
@@ -88,13 +89,13 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	}
 	done, err := load.Load(ctx, eng, load.Request{Names: names, Root: archive.root, Blobs: archive, Selection: selection, Check: archive.Check, Note: note})
 	if cannot := (*load.RefusedError)(nil); errors.As(err, &cannot) {
-		return &usage{err: cannot}
+		return &cli.Usage{Err: cannot}
 	}
 	if err != nil {
 		return err
 	}
 	if !o.quiet {
-		loaded(w.err, solve.Report{Loaded: done})
+		loaded(w.Err, solve.Report{Loaded: done})
 		return nil
 	}
 	var ids []string
@@ -103,7 +104,7 @@ func runLoad(ctx context.Context, w *world, o loadOptions) error {
 	}
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
-		w.result(id, "loaded "+id)
+		w.Result(id, "loaded "+id)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/localbase"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -19,12 +20,12 @@ import (
 
 // takeLocalBases gives the build the images of --local-base: each is saved from the engine into a folder of its own, and offered to
 // the builder as the named context of its name. release removes the folders; it is never nil.
-func (j *job) takeLocalBases(ctx context.Context, w *world, note func(string)) (release func(), err error) {
+func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string)) (release func(), err error) {
 	release = func() {}
 	if len(j.localBases) == 0 {
 		return release, nil
 	}
-	eng, err := w.answering(ctx)
+	eng, err := w.Answering(ctx)
 	if err != nil {
 		return release, err
 	}
@@ -73,16 +74,16 @@ func saveLocalBase(ctx context.Context, eng *engine.Engine, name, root string) (
 
 func (j *job) checkLocalBase(ctx context.Context, eng *engine.Engine, name string) error {
 	if j.request.Source.HasContext(name) {
-		return &usage{err: fmt.Errorf("--local-base %s: --build-context %s says that it is something else", name, name)}
+		return &cli.Usage{Err: fmt.Errorf("--local-base %s: --build-context %s says that it is something else", name, name)}
 	}
 	found, err := eng.ImagePlatforms(ctx, name)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
-		return &usage{
-			err:  fmt.Errorf("--local-base %s: the engine has no image of that name", name),
-			hint: "docker images shows those that it has; one that is in a registry needs no --local-base",
+		return &cli.Usage{
+			Err:  fmt.Errorf("--local-base %s: the engine has no image of that name", name),
+			Hint: "docker images shows those that it has; one that is in a registry needs no --local-base",
 		}
 	}
 	return j.covers(name, found)
@@ -102,10 +103,10 @@ func (j *job) covers(name string, has []ocispecs.Platform) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return &usage{
-		err: fmt.Errorf("--local-base %s: the engine has it for %s only, not for %s", name,
+	return &cli.Usage{
+		Err: fmt.Errorf("--local-base %s: the engine has it for %s only, not for %s", name,
 			strings.Join(platform.FormatAll(has), ", "), strings.Join(platform.FormatAll(missing), ", ")),
-		hint: "build for that platform only (--platform " + strings.Join(platform.FormatAll(has), ",") + "), or build the base image for all platforms " +
+		Hint: "build for that platform only (--platform " + strings.Join(platform.FormatAll(has), ",") + "), or build the base image for all platforms " +
 			"and push it to a registry",
 	}
 }
@@ -140,7 +141,7 @@ func parseLocalBases(names []string) ([]string, error) {
 var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
 
 // localBaseHint looks whether the base images that could not be found are in the engine's own store. err stays what it is.
-func localBaseHint(ctx context.Context, w *world, err error) error {
+func localBaseHint(ctx context.Context, w *cli.Env, err error) error {
 	if err == nil || ctx.Err() != nil || strings.Contains(err.Error(), "denied by policy") {
 		return err
 	}
@@ -153,7 +154,7 @@ func localBaseHint(ctx context.Context, w *world, err error) error {
 		}
 		seen[m[1]] = true
 		name := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
-		eng, engErr := w.answering(ctx)
+		eng, engErr := w.Answering(ctx)
 		if engErr != nil {
 			return err
 		}
@@ -164,8 +165,8 @@ func localBaseHint(ctx context.Context, w *world, err error) error {
 		hints = append(hints, fmt.Sprintf("the engine has %s in its own store, for %s, and a builder does not look in there: "+
 			"add --local-base %s, or push it to a registry", name, strings.Join(platform.FormatAll(found), ", "), name))
 	}
-	if _, said := errors.AsType[*hinted](err); said || len(hints) == 0 {
+	if _, said := errors.AsType[*cli.Hinted](err); said || len(hints) == 0 {
 		return err
 	}
-	return &hinted{err: err, hint: strings.Join(hints, "\n      ")}
+	return &cli.Hinted{Err: err, Hint: strings.Join(hints, "\n      ")}
 }

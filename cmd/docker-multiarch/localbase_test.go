@@ -14,6 +14,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -22,7 +24,7 @@ var baseConfig = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers"
 
 // onEngine gives the stage an engine that has base:1 for linux/amd64, and counts how often it is saved.
 func (s *stage) onEngine() *int {
-	s.t.Helper()
+	s.T.Helper()
 	saved := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Api-Version", "1.44")
@@ -47,13 +49,13 @@ func (s *stage) onEngine() *int {
 			_, _ = io.WriteString(w, `{"message":"no such image"}`)
 		}
 	}))
-	s.t.Cleanup(server.Close)
+	s.T.Cleanup(server.Close)
 	api, err := client.New(client.WithHost("tcp://" + strings.TrimPrefix(server.URL, "http://")))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	eng := engine.New(api)
-	s.w.engine = func() *engine.Engine { return eng }
+	s.Env.Engine = func() *engine.Engine { return eng }
 	return &saved
 }
 
@@ -62,9 +64,9 @@ func TestALocalBaseIsOfferedAsANamedContextAndLeftNowhere(t *testing.T) {
 	saved := s.onEngine()
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	status := s.run("build", "--check", "-q", "--platform", "linux/amd64", "--local-base", "docker.io/library/base:1", "--local-base", "base:1", ".")
+	status := s.Command("build", "--check", "-q", "--platform", "linux/amd64", "--local-base", "docker.io/library/base:1", "--local-base", "base:1", ".")
 	if status != 0 || *saved != 1 {
-		t.Fatalf("status %d, saved %d times:\n%s", status, *saved, s.err.String())
+		t.Fatalf("status %d, saved %d times:\n%s", status, *saved, s.Err.String())
 	}
 	solve := s.Solves()[0]
 	attr := solve.Requests[0].FrontendOpt["context:base:1"]
@@ -91,21 +93,21 @@ func TestALocalBaseThatWillNotDoIsRefusedBeforeABuilderIsMade(t *testing.T) {
 	} {
 		s := newStage(t)
 		saved := s.onEngine()
-		s.write("Dockerfile", tt.dockerfile)
+		s.Write("Dockerfile", tt.dockerfile)
 		args := append([]string{"build", "--push", "-t", "HOST/app"}, strings.Fields(tt.args)...)
-		if status := s.run(append(args, ".")...); status != exitUsage || s.connects != 0 || *saved != 0 {
-			t.Errorf("%s: status %d, %d connections, saved %d times", name, status, s.connects, *saved)
+		if status := s.Command(append(args, ".")...); status != cli.ExitUsage || s.Connects != 0 || *saved != 0 {
+			t.Errorf("%s: status %d, %d connections, saved %d times", name, status, s.Connects, *saved)
 		}
-		contains(t, s.err.String(), tt.want...)
+		clitest.Contains(t, s.Err.String(), tt.want...)
 	}
 }
 
 func TestALocalBaseForTheBuilderOnlyNeedsNoOtherPlatform(t *testing.T) {
 	s := newStage(t)
 	s.onEngine()
-	s.write("Dockerfile", "FROM --platform=$BUILDPLATFORM base:1 AS build\nFROM scratch\nCOPY --from=build / /\n")
-	if status := s.run("build", "--check", "-q", "--platform", "linux/arm64", "--local-base", "base:1", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	s.Write("Dockerfile", "FROM --platform=$BUILDPLATFORM base:1 AS build\nFROM scratch\nCOPY --from=build / /\n")
+	if status := s.Command("build", "--check", "-q", "--platform", "linux/arm64", "--local-base", "base:1", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 }
 
@@ -115,15 +117,15 @@ func TestABaseThatOnlyTheEngineHasIsSaid(t *testing.T) {
 	s.Read = func(_ context.Context, _ platform.Platform) error {
 		return errors.New("failed to solve: base:1: failed to resolve source metadata for docker.io/library/base:1: pull access denied")
 	}
-	if status := s.run("build", "--push", "-t", "HOST/app", "--platform", three, "."); status != exitFailed {
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", three, "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "ERROR: ", "pull access denied",
+	clitest.Contains(t, s.Err.String(), "ERROR: ", "pull access denied",
 		"Hint: the engine has base:1 in its own store, for linux/amd64, and a builder does not look in there: add --local-base base:1")
 	s.Read = func(_ context.Context, _ platform.Platform) error {
 		return errors.New("failed to resolve source metadata for docker.io/library/other:1: not found")
 	}
-	if s.run("build", "--push", "-t", "HOST/app", "."); strings.Contains(s.err.String(), "other:1 in its own store") {
-		t.Errorf("the engine does not have it:\n%s", s.err.String())
+	if s.Command("build", "--push", "-t", "HOST/app", "."); strings.Contains(s.Err.String(), "other:1 in its own store") {
+		t.Errorf("the engine does not have it:\n%s", s.Err.String())
 	}
 }

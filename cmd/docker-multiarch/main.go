@@ -1,8 +1,8 @@
 // Command docker-multiarch is a plugin of the Docker CLI, "docker multiarch", that builds and pushes multi-platform images. The
 // same binary can be called directly.
 //
-// This package is words in, words out: flags, output, hints and exit statuses, one file a command. What a build does is package
-// internal/build; the world of a command (its streams, its environment, the way to an engine) is a [world].
+// This package is the process and the root of the commands. What each command does, and what all share, is internal/cli and the packages
+// below it: words in, words out.
 package main
 
 import (
@@ -15,6 +15,10 @@ import (
 	"github.com/docker/cli/cli-plugins/plugin"
 	"github.com/docker/cli/cli/command"
 	"github.com/sirupsen/logrus"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
 func main() {
@@ -28,10 +32,10 @@ func run() int {
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return exitFailed
+		return cli.ExitFailed
 	}
-	w := dockerWorld(dockerCLI, os.Stderr, version)
-	w.listening = listening
+	w := connect.Env(dockerCLI, os.Stderr, version)
+	w.Listening = listening
 	if plugin.RunningStandalone() {
 		err = standalone(dockerCLI, newRoot(w, "docker-multiarch")).Execute()
 	} else {
@@ -42,5 +46,5 @@ func run() int {
 			URL:           "https://github.com/docker-multiarch/docker-multiarch",
 		})
 	}
-	return explain(w.err, w.answered("docker multiarch", err))
+	return explain.Error(w.Err, w.Answered("docker multiarch", err))
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 const manDir = "../../docs/man"
@@ -19,7 +21,7 @@ const manDir = "../../docs/man"
 // manPages are the manual pages of all commands, by file name. What is generated does not depend on the day.
 func manPages(t *testing.T) map[string]string {
 	t.Helper()
-	root := newRoot(&world{}, "multiarch")
+	root := newRoot(&cli.Env{}, "multiarch")
 	docker := &cobra.Command{Use: "docker", DisableAutoGenTag: true}
 	docker.AddCommand(root)
 	pages := map[string]string{}

@@ -9,15 +9,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func newManifestAnnotateCommand(w *world) *cobra.Command {
+func newManifestAnnotateCommand(w *cli.Env) *cobra.Command {
 	var a draft.PlatformChange
-	var o gateOptions
+	var o cli.GateOptions
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] MANIFEST_LIST MANIFEST",
 		Short: "Add additional information to a local image manifest",
@@ -30,9 +31,9 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 			"arguments, or a platform that the image is not for.\n" +
 			"Nothing was changed then.",
 		Example: "  docker multiarch manifest annotate registry.example/app:1.0 registry.example/app:1.0-armv6 --arch arm --variant v6",
-		Args:    exactly(2, "two arguments: the manifest list, and the image in it"),
+		Args:    cli.Exactly(2, "two arguments: the manifest list, and the image in it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, w, func(ctx context.Context) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
 				return draftError(runManifestAnnotate(ctx, w, annotateOptions{args[0], args[1], a, o}))
 			})
 		},
@@ -46,9 +47,9 @@ func newManifestAnnotateCommand(w *world) *cobra.Command {
 	f.StringSliceVar(&a.OSFeatures, "os-features", nil, "Set operating system feature")
 	f.StringVar(&a.OSVersion, "os-version", "", "Set operating system version")
 	f.StringVar(&a.Variant, "variant", "", "Set architecture variant")
-	addGateFlags(cmd, &o)
+	cli.AddGateFlags(cmd, &o)
 	for n, flag := range []string{"os", "arch", "variant"} { // the parts of a platform's name
-		_ = cmd.RegisterFlagCompletionFunc(flag, oneOf(partsOfPlatforms(n)...))
+		_ = cmd.RegisterFlagCompletionFunc(flag, cli.OneOf(partsOfPlatforms(n)...))
 	}
 	return cmd
 }
@@ -67,10 +68,10 @@ func partsOfPlatforms(n int) (parts []string) {
 type annotateOptions struct {
 	list, image string
 	draft.PlatformChange
-	gate gateOptions
+	gate cli.GateOptions
 }
 
-func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error {
+func runManifestAnnotate(ctx context.Context, w *cli.Env, o annotateOptions) error {
 	list, err := parseList(o.list)
 	if err != nil {
 		return err
@@ -92,14 +93,14 @@ func runManifestAnnotate(ctx context.Context, w *world, o annotateOptions) error
 	}
 	notes, err := drafts(w).Annotate(ctx, list, image, o.PlatformChange)
 	for _, note := range notes {
-		w.say(note)
+		w.Say(note)
 	}
 	return err
 }
 
 // examineClaim compares what an image is to be listed as with its executables. A registry that cannot be asked is a note: what is
 // pushed is examined again.
-func (o annotateOptions) examineClaim(ctx context.Context, w *world, entry draft.Entry, examine tree.Examiner) error {
+func (o annotateOptions) examineClaim(ctx context.Context, w *cli.Env, entry draft.Entry, examine tree.Examiner) error {
 	if examine == nil || o.OS+o.Arch+o.Variant == "" {
 		return nil
 	}
@@ -112,11 +113,11 @@ func (o annotateOptions) examineClaim(ctx context.Context, w *world, entry draft
 		err = draft.Examine(ctx, registry, []draft.Entry{entry}, examine)
 	}
 	if _, refused := errors.AsType[*gate.RefusedError](err); refused {
-		return &hinted{err: err, hint: "give the platform that its programs are for; --verify=off lists it as you say all the same"}
+		return &cli.Hinted{Err: err, Hint: "give the platform that its programs are for; --verify=off lists it as you say all the same"}
 	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	w.say(fmt.Sprintf("the programs in it were not looked at: %v", err))
+	w.Say(fmt.Sprintf("the programs in it were not looked at: %v", err))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 )
 
@@ -14,10 +15,10 @@ type manifestCreateOptions struct {
 	list                  string
 	images                []string
 	amend, insecure, push bool
-	gate                  gateOptions
+	gate                  cli.GateOptions
 }
 
-func newManifestCreateCommand(w *world) *cobra.Command {
+func newManifestCreateCommand(w *cli.Env) *cobra.Command {
 	var o manifestCreateOptions
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] MANIFEST_LIST MANIFEST [MANIFEST...]",
@@ -30,10 +31,10 @@ func newManifestCreateCommand(w *world) *cobra.Command {
 			"arguments; with --push also 4, the registry did not take everything.",
 		Example: "  docker multiarch manifest create registry.example/app:1.0 registry.example/app:1.0-amd64 registry.example/app:1.0-arm64\n" +
 			"  docker multiarch manifest push --purge registry.example/app:1.0",
-		Args: between(2, -1, "at least two arguments: the manifest list, and the images that it is made of"),
+		Args: cli.Between(2, -1, "at least two arguments: the manifest list, and the images that it is made of"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.list, o.images = args[0], args[1:]
-			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestCreate(ctx, w, o)) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestCreate(ctx, w, o)) })
 		},
 		ValidArgsFunction:     completeDrafts(w, 1),
 		DisableFlagsInUseLine: true,
@@ -42,11 +43,11 @@ func newManifestCreateCommand(w *world) *cobra.Command {
 	f.BoolVarP(&o.amend, "amend", "a", false, "Amend an existing manifest list")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.BoolVar(&o.push, "push", false, "Push the manifest list at once")
-	addGateFlags(cmd, &o.gate)
+	cli.AddGateFlags(cmd, &o.gate)
 	return cmd
 }
 
-func runManifestCreate(ctx context.Context, w *world, o manifestCreateOptions) error {
+func runManifestCreate(ctx context.Context, w *cli.Env, o manifestCreateOptions) error {
 	list, err := parseList(o.list)
 	if err != nil {
 		return err
@@ -65,12 +66,12 @@ func runManifestCreate(ctx context.Context, w *world, o manifestCreateOptions) e
 	if err != nil {
 		return err
 	}
-	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: images, Amend: o.amend, Note: w.say}); err != nil {
+	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: images, Amend: o.amend, Note: w.Say}); err != nil {
 		return err
 	}
-	w.result("Created manifest list "+list.String(), "created manifest list "+list.String())
+	w.Result("Created manifest list "+list.String(), "created manifest list "+list.String())
 	if !o.push {
 		return nil
 	}
-	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Note: w.say, Examine: examine}, false)
+	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Note: w.Say, Examine: examine}, false)
 }

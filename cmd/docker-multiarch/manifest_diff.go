@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 )
 
@@ -18,7 +19,7 @@ type diffOptions struct {
 	quiet        bool
 }
 
-func newManifestDiffCommand(w *world) *cobra.Command {
+func newManifestDiffCommand(w *cli.Env) *cobra.Command {
 	var o diffOptions
 	cmd := &cobra.Command{
 		Use:   "diff [OPTIONS] A B",
@@ -29,10 +30,10 @@ func newManifestDiffCommand(w *world) *cobra.Command {
 			"A and B are each what docker multiarch inspect takes as REF.\n\n" +
 			"Exit status, as that of diff: 0 no difference; 1 a difference; 2 one of them could not be read; 125 wrong flags or arguments.",
 		Example: "  docker multiarch manifest diff registry.example/app:1.0 registry.example/app:1.1",
-		Args:    exactly(2, "two arguments, each the name of an image or the path of an archive"),
+		Args:    cli.Exactly(2, "two arguments, each the name of an image or the path of an archive"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.a, o.b = args[0], args[1]
-			return interruptible(cmd, w, func(ctx context.Context) error { return runDiff(ctx, w, o) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runDiff(ctx, w, o) })
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 1 {
@@ -42,7 +43,7 @@ func newManifestDiffCommand(w *world) *cobra.Command {
 		},
 		DisableFlagsInUseLine: true,
 	}
-	addTemplateFlag(cmd, &o.format)
+	cli.AddTemplateFlag(cmd, &o.format)
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
 	return cmd
 }
@@ -81,8 +82,8 @@ type diffImage struct {
 	Layers int
 }
 
-func runDiff(ctx context.Context, w *world, o diffOptions) error {
-	if err := checkTemplate(o.format); err != nil {
+func runDiff(ctx context.Context, w *cli.Env, o diffOptions) error {
+	if err := cli.CheckTemplate(o.format); err != nil {
 		return err
 	}
 	words := [2]string{o.a, o.b}
@@ -103,22 +104,22 @@ func runDiff(ctx context.Context, w *world, o diffOptions) error {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return unknown(err)
+		return cli.Unknown(err)
 	}
 	row := newDiffRow(sides, trees)
 	var err error
 	switch {
 	case o.quiet:
 	case o.format == "table":
-		err = diffTable(w.out, row)
+		err = diffTable(w.Out, row)
 	default:
-		err = writeOne(w.out, o.format, row)
+		err = cli.WriteOne(w.Out, o.format, row)
 	}
-	if lost := writeError(w.out); lost != nil {
-		return unknown(lost)
+	if lost := cli.WriteError(w.Out); lost != nil {
+		return cli.Unknown(lost)
 	}
 	if err == nil && !row.Same {
-		err = callStatus(exitFailed)
+		err = cli.Status(cli.ExitFailed)
 	}
 	return err
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/docker/go-units"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 )
 
 func diffTable(out io.Writer, row diffRow) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for i, side := range []diffSide{row.A, row.B} {
-		putf(t, "%c\t%s\t%s\n", 'A'+i, side.Name, side.Digest)
+		cli.Putf(t, "%c\t%s\t%s\n", 'A'+i, side.Name, side.Digest)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -30,20 +31,20 @@ func diffTable(out io.Writer, row diffRow) error {
 		return err
 	}
 	for _, key := range row.Annotations {
-		putf(out, "The index annotation %q differs.\n", key)
+		cli.Putf(out, "The index annotation %q differs.\n", key)
 	}
 	for _, d := range row.OnlyInA {
-		putf(out, "Only A has %s, which is no image.\n", d)
+		cli.Putf(out, "Only A has %s, which is no image.\n", d)
 	}
 	for _, d := range row.OnlyInB {
-		putf(out, "Only B has %s, which is no image.\n", d)
+		cli.Putf(out, "Only B has %s, which is no image.\n", d)
 	}
 	if row.Same {
 		text := "No difference."
 		if row.A.Digest != row.B.Digest {
 			text = "No difference, but in how the index is written."
 		}
-		putf(out, "%s\n", text)
+		cli.Putf(out, "%s\n", text)
 	}
 	return nil
 }
@@ -55,19 +56,19 @@ func diffLines(out io.Writer, p diffPlatform) {
 	}
 	switch p.State {
 	case tree.Removed:
-		putf(out, "%s\tonly in A\t%s\n", p.Platform, p.A.Digest)
+		cli.Putf(out, "%s\tonly in A\t%s\n", p.Platform, p.A.Digest)
 	case tree.Added:
-		putf(out, "%s\tonly in B\t%s\n", p.Platform, p.B.Digest)
+		cli.Putf(out, "%s\tonly in B\t%s\n", p.Platform, p.B.Digest)
 	case tree.Same:
-		putf(out, "%s\tsame\t%s\t%s\n", p.Platform, p.A.Digest, strings.Join(notes, "; "))
+		cli.Putf(out, "%s\tsame\t%s\t%s\n", p.Platform, p.A.Digest, strings.Join(notes, "; "))
 	default:
-		putf(out, "%s\tchanged\tA %s\t%s, %s\n", p.Platform, p.A.Digest, count(p.A.Layers, "layer"), units.HumanSize(float64(p.A.Size)))
-		putf(out, "\t\tB %s\t%s, %s, %d of them in A\n", p.B.Digest, count(p.B.Layers, "layer"), units.HumanSize(float64(p.B.Size)), p.SharedLayers)
+		cli.Putf(out, "%s\tchanged\tA %s\t%s, %s\n", p.Platform, p.A.Digest, count(p.A.Layers, "layer"), units.HumanSize(float64(p.A.Size)))
+		cli.Putf(out, "\t\tB %s\t%s, %s, %d of them in A\n", p.B.Digest, count(p.B.Layers, "layer"), units.HumanSize(float64(p.B.Size)), p.SharedLayers)
 		if len(p.Config) > 0 {
 			notes = append([]string{"configuration: " + strings.Join(p.Config, ", ")}, notes...)
 		}
 		if len(notes) > 0 {
-			putf(out, "\t\t\t%s\n", strings.Join(notes, "; "))
+			cli.Putf(out, "\t\t\t%s\n", strings.Join(notes, "; "))
 		}
 	}
 }

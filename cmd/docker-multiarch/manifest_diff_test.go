@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 func TestDiffComparesByPlatform(t *testing.T) {
@@ -17,15 +20,15 @@ func TestDiffComparesByPlatform(t *testing.T) {
 		m.Layers = append(m.Layers, b.put(ocispecs.MediaTypeImageLayerGzip, "more"))
 	})))
 	for file, format := range map[string]string{table: "table", object: "json"} {
-		s.out = buffer{}
-		if rc := s.run("manifest", "diff", "--format", format, "HOST/app:1", "new.tar"); rc != exitFailed || s.err.String() != "" {
-			t.Errorf("status %d: %s", rc, &s.err)
+		s.Out = clitest.Buffer{}
+		if rc := s.Command("manifest", "diff", "--format", format, "HOST/app:1", "new.tar"); rc != cli.ExitFailed || s.Err.String() != "" {
+			t.Errorf("status %d: %s", rc, &s.Err)
 		}
-		golden(t, file, s.normal(s.out.String()))
+		golden(t, file, s.Normal(s.Out.String()))
 	}
-	s.out = buffer{}
-	if rc := s.run("manifest", "diff", "-q", "HOST/app:1", "new.tar"); rc != exitFailed || s.out.String() != "" {
-		t.Errorf("status %d, output %q", rc, s.out.String())
+	s.Out = clitest.Buffer{}
+	if rc := s.Command("manifest", "diff", "-q", "HOST/app:1", "new.tar"); rc != cli.ExitFailed || s.Out.String() != "" {
+		t.Errorf("status %d, output %q", rc, s.Out.String())
 	}
 }
 
@@ -43,13 +46,13 @@ func TestDiffLooksAtImagesAndNotAtHowAnIndexIsWritten(t *testing.T) {
 	}{
 		{"HOST/app:1", "HOST/app:1", 0, "No difference.\n"},
 		{"HOST/app:1", "HOST/app:2", 0, "No difference, but in how the index is written.\n"},
-		{"HOST/app:2", "HOST/app:3", exitFailed, "attestations"},
+		{"HOST/app:2", "HOST/app:3", cli.ExitFailed, "attestations"},
 	} {
-		s.out = buffer{}
-		if rc := s.run("manifest", "diff", c.a, c.b); rc != c.rc {
-			t.Errorf("%s and %s: status %d: %s%s", c.a, c.b, rc, &s.out, &s.err)
+		s.Out = clitest.Buffer{}
+		if rc := s.Command("manifest", "diff", c.a, c.b); rc != c.rc {
+			t.Errorf("%s and %s: status %d: %s%s", c.a, c.b, rc, &s.Out, &s.Err)
 		}
-		contains(t, s.out.String(), c.say)
+		clitest.Contains(t, s.Out.String(), c.say)
 	}
 }
 
@@ -62,15 +65,15 @@ func TestDiffSaysWhatItCouldNotRead(t *testing.T) {
 		rc   int
 		say  string
 	}{
-		{[]string{"manifest", "diff", "app.tar"}, exitUsage, "needs two arguments"},
-		{[]string{"manifest", "diff", "app.tar", "./none.tar"}, exitUsage, "no such file"},
-		{[]string{"manifest", "diff", "app.tar", "HOST/none"}, exitUnknown, "not found"},
-		{[]string{"manifest", "dif"}, exitUsage, `did you mean "diff"?`},
+		{[]string{"manifest", "diff", "app.tar"}, cli.ExitUsage, "needs two arguments"},
+		{[]string{"manifest", "diff", "app.tar", "./none.tar"}, cli.ExitUsage, "no such file"},
+		{[]string{"manifest", "diff", "app.tar", "HOST/none"}, cli.ExitUnknown, "not found"},
+		{[]string{"manifest", "dif"}, cli.ExitUsage, `did you mean "diff"?`},
 	} {
-		s.out, s.err = buffer{}, buffer{}
-		if rc := s.run(c.args...); rc != c.rc || s.out.String() != "" {
-			t.Errorf("%q: status %d, output %q", c.args, rc, s.out.String())
+		s.Out, s.Err = clitest.Buffer{}, clitest.Buffer{}
+		if rc := s.Command(c.args...); rc != c.rc || s.Out.String() != "" {
+			t.Errorf("%q: status %d, output %q", c.args, rc, s.Out.String())
 		}
-		contains(t, s.err.String(), c.say)
+		clitest.Contains(t, s.Err.String(), c.say)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -23,7 +24,7 @@ type manifestInspectOptions struct {
 	insecure, verbose bool
 }
 
-func newManifestInspectCommand(w *world) *cobra.Command {
+func newManifestInspectCommand(w *cli.Env) *cobra.Command {
 	var o manifestInspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] [MANIFEST_LIST] MANIFEST",
@@ -31,13 +32,13 @@ func newManifestInspectCommand(w *world) *cobra.Command {
 		Long: "Print a manifest or a manifest list as JSON, in the shape that 'docker manifest inspect' has. With two arguments it is an image\n" +
 			"of a draft; with one it is a draft, if there is one of that name, or else what the registry has.\n\n" +
 			"Exit status: 0; 1 there is no such manifest; 125 wrong flags or arguments.",
-		Args: between(1, 2, "one argument, a manifest or a manifest list, or two, a manifest list and an image in it"),
+		Args: cli.Between(1, 2, "one argument, a manifest or a manifest list, or two, a manifest list and an image in it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[len(args)-1]
 			if len(args) == 2 {
 				o.list = args[0]
 			}
-			return interruptible(cmd, w, func(ctx context.Context) error { return runManifestInspect(ctx, w, o) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runManifestInspect(ctx, w, o) })
 		},
 		ValidArgsFunction:     completeDrafts(w, 1),
 		DisableFlagsInUseLine: true,
@@ -48,7 +49,7 @@ func newManifestInspectCommand(w *world) *cobra.Command {
 	return cmd
 }
 
-func runManifestInspect(ctx context.Context, w *world, o manifestInspectOptions) error {
+func runManifestInspect(ctx context.Context, w *cli.Env, o manifestInspectOptions) error {
 	name, err := parseImage(o.name)
 	if err != nil {
 		return err
@@ -80,20 +81,20 @@ func runManifestInspect(ctx context.Context, w *world, o manifestInspectOptions)
 		text, err = show.imageOf(ctx, d, name)
 	case len(d.Images) > 0:
 		if d.Pushed != "" {
-			w.say("this is the draft on this machine, which was pushed as " + d.Pushed.String())
+			w.Say("this is the draft on this machine, which was pushed as " + d.Pushed.String())
 		}
 		text, err = show.draft(ctx, d)
 	default:
 		text, err = show.remote(ctx, name)
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(w.out, "%s\n", printable.JSON(text))
+		_, err = fmt.Fprintf(w.Out, "%s\n", printable.JSON(text))
 	}
 	return err
 }
 
 // draftToInspect is the draft of the list, which must be there, or else that of the name, if there is one.
-func draftToInspect(ctx context.Context, w *world, list reference.NamedTagged, name reference.Named) (draft.Draft, error) {
+func draftToInspect(ctx context.Context, w *cli.Env, list reference.NamedTagged, name reference.Named) (draft.Draft, error) {
 	if list != nil {
 		return drafts(w).Read(ctx, list)
 	}

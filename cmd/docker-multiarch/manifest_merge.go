@@ -11,6 +11,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -23,10 +24,10 @@ type mergeOptions struct {
 	onto, mediaTypes, metadataFile    string
 	dryRun, noClobber, quiet          bool
 	insecure                          bool
-	gate                              gateOptions
+	gate                              cli.GateOptions
 }
 
-func newManifestMergeCommand(w *world) *cobra.Command {
+func newManifestMergeCommand(w *cli.Env) *cobra.Command {
 	var o mergeOptions
 	cmd := &cobra.Command{
 		Use:   "merge [OPTIONS] INPUT...",
@@ -42,13 +43,13 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 			"  docker multiarch manifest merge -t registry.example/app:1.0 --expect linux/amd64,linux/arm64 amd64.json arm64.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError(cmd, "%q needs at least one input: a metadata file, an image's name, or an OCI archive", cmd.CommandPath())
+				return cli.UsageError(cmd, "%q needs at least one input: a metadata file, an image's name, or an OCI archive", cmd.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.inputs = args
-			return interruptible(cmd, w, func(ctx context.Context) error { return withHelp(cmd, runMerge(ctx, w, o)) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return cli.WithHelp(cmd, runMerge(ctx, w, o)) })
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
@@ -66,9 +67,9 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the result's metadata to a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
-	addGateFlags(cmd, &o.gate)
-	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
-	_ = cmd.RegisterFlagCompletionFunc("media-types", oneOf("auto", "oci", "docker"))
+	cli.AddGateFlags(cmd, &o.gate)
+	_ = cmd.RegisterFlagCompletionFunc("expect", cli.CompletePlatforms)
+	_ = cmd.RegisterFlagCompletionFunc("media-types", cli.OneOf("auto", "oci", "docker"))
 	_ = cmd.RegisterFlagCompletionFunc("metadata-file", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault
 	})
@@ -78,17 +79,17 @@ func newManifestMergeCommand(w *world) *cobra.Command {
 // layoutInput is how an image of a layout is named.
 const layoutInput = "oci-layout://PATH:NAME"
 
-func runMerge(ctx context.Context, w *world, o mergeOptions) error {
+func runMerge(ctx context.Context, w *cli.Env, o mergeOptions) error {
 	req, words, err := parseMerge(ctx, w, o)
 	if err != nil {
-		return &usage{err: err}
+		return &cli.Usage{Err: err}
 	}
 	if req.Examine, err = examinerFor(w, o.gate); err != nil {
 		return err
 	}
-	req.Note = w.say
+	req.Note = w.Say
 	metadata := buildOptions{metadataFile: o.metadataFile}.files()
-	if err := checkOutputs(metadata); err != nil {
+	if err := cli.CheckOutputs(metadata); err != nil {
 		return err
 	}
 	if req.Registry, err = registryFor(ctx, w, o.insecure, mergeNames(req, words)...); err != nil {
@@ -98,7 +99,7 @@ func runMerge(ctx context.Context, w *world, o mergeOptions) error {
 		return err
 	}
 	if !o.dryRun {
-		if err := removeOutputs(metadata); err != nil {
+		if err := cli.RemoveOutputs(metadata); err != nil {
 			return err
 		}
 	}
@@ -121,23 +122,23 @@ func mergeNames(req merge.Request, words []merge.Word) (names []reference.Named)
 }
 
 // parseMerge turns words into values, and looks at what is on disk.
-func parseMerge(ctx context.Context, w *world, o mergeOptions) (req merge.Request, words []merge.Word, err error) {
+func parseMerge(ctx context.Context, w *cli.Env, o mergeOptions) (req merge.Request, words []merge.Word, err error) {
 	req = merge.Request{NoClobber: o.noClobber, DryRun: o.dryRun}
 	if len(o.tags) == 0 && o.onto == "" && !o.dryRun {
 		return req, nil, errors.New("what is the index to be called? Give --tag, or --onto")
 	}
-	if req.Tags, err = parseTags(o.tags, w.lookupEnv); err != nil {
+	if req.Tags, err = cli.ParseTags(o.tags, w.LookupEnv); err != nil {
 		return req, nil, err
 	}
 	if o.onto != "" {
-		onto, err := parseTags([]string{o.onto}, w.lookupEnv)
+		onto, err := cli.ParseTags([]string{o.onto}, w.LookupEnv)
 		if err != nil {
 			return req, nil, fmt.Errorf("--onto: %w", err)
 		}
 		req.Onto = onto[0]
 	}
 	if o.mediaTypes != "auto" {
-		if req.Family, err = parseFamily(o.mediaTypes); err != nil {
+		if req.Family, err = cli.ParseFamily(o.mediaTypes); err != nil {
 			return req, nil, fmt.Errorf("--media-types %q is not one of auto, oci, docker", o.mediaTypes)
 		}
 	}

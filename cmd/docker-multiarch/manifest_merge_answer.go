@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -20,25 +21,25 @@ import (
 )
 
 // answerMerge tells what was joined, and gives back the error in the words of the exit statuses.
-func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
+func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error {
 	report := solve.Report{Target: res.Target, Tags: res.Tags}
 	if !o.quiet && len(res.Images) > 0 {
-		mergedTable(w.err, res)
+		mergedTable(w.Err, res)
 		if len(res.Tags) > 0 {
-			tags(w.err, report)
+			tags(w.Err, report)
 		}
 	}
 	if failure, ok := errors.AsType[*manifest.Error](err); ok && strings.Contains(failure.Hint, "OCI media types") {
-		err = &hinted{err, "--media-types docker writes the index and its images with Docker's"}
+		err = &cli.Hinted{Err: err, Hint: "--media-types docker writes the index and its images with Docker's"}
 	}
 	if errors.Is(err, merge.ErrTaken) {
-		err = &hinted{err, "without --no-clobber the tag is moved"}
+		err = &cli.Hinted{Err: err, Hint: "without --no-clobber the tag is moved"}
 	}
 	if err != nil {
 		return err
 	}
 	if o.dryRun {
-		_, err := fmt.Fprintf(w.out, "%s\n", printable.JSON(res.Body))
+		_, err := fmt.Fprintf(w.Out, "%s\n", printable.JSON(res.Body))
 		return err
 	}
 	if o.quiet {
@@ -46,12 +47,12 @@ func answerMerge(w *world, o mergeOptions, res merge.Result, err error) error {
 		for _, tag := range res.Tags {
 			if repo := repositoryOf(tag.Ref); !seen[repo] {
 				seen[repo] = true
-				w.result(repo+"@"+res.Target.Digest.String(), "published "+repo+"@"+res.Target.Digest.String())
+				w.Result(repo+"@"+res.Target.Digest.String(), "published "+repo+"@"+res.Target.Digest.String())
 			}
 		}
 	}
 	if o.metadataFile != "" {
-		if err := writeMetadata(o.metadataFile, newMergeMetadata(res)); err != nil {
+		if err := cli.WriteMetadata(o.metadataFile, newMergeMetadata(res)); err != nil {
 			return fmt.Errorf("the tags were moved, but --metadata-file could not be written: %w", err)
 		}
 	}
@@ -83,7 +84,7 @@ func mergedTable(out io.Writer, res merge.Result) {
 				extra = "   (1 attestation)"
 			}
 		}
-		putf(t, "%s\t%s\t%s\t%s%s\n", platform.Format(img.Platform), from, units.HumanSize(float64(img.Size)), img.Manifest.Digest, extra)
+		cli.Putf(t, "%s\t%s\t%s\t%s%s\n", platform.Format(img.Platform), from, units.HumanSize(float64(img.Size)), img.Manifest.Digest, extra)
 	}
 	_ = t.Flush()
 }

@@ -8,42 +8,44 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 func TestBuildsWithDigestsOnlyAreMergedUnderATag(t *testing.T) {
 	s := newStage(t)
-	s.env["GITHUB_RUN_ID"] = "7"
+	s.Vars["GITHUB_RUN_ID"] = "7"
 	for _, arch := range []string{"amd64", "arm64"} {
-		status := s.run("build", "-q", "--platform", "linux/"+arch, "--push", "--digest-only", "-t", "HOST/app:1", "-t", "HOST/app:2", "--metadata-file", arch+".json", ".")
+		status := s.Command("build", "-q", "--platform", "linux/"+arch, "--push", "--digest-only", "-t", "HOST/app:1", "-t", "HOST/app:2", "--metadata-file", arch+".json", ".")
 		if status != 0 {
-			t.Fatalf("status %d\n%s", status, s.err.String())
+			t.Fatalf("status %d\n%s", status, s.Err.String())
 		}
 	}
-	if got := s.tagged("app:1"); got != "" {
+	if got := s.Tagged("app:1"); got != "" {
 		t.Errorf("the tag names %s", got)
 	}
-	if lines := strings.Count(s.out.String(), "@sha256:"); lines != 2 {
-		t.Errorf("-q printed\n%s", s.out.String())
+	if lines := strings.Count(s.Out.String(), "@sha256:"); lines != 2 {
+		t.Errorf("-q printed\n%s", s.Out.String())
 	}
 	data, err := os.ReadFile("arm64.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, string(data), `"image.name": "`+s.host+`/app"`, `"run": "7"`, `"byDigest": [`)
-	if status := s.run("manifest", "merge", "-q", "-t", "HOST/app:1", "--expect", "linux/amd64,linux/arm64/v8", "--metadata-file", "all.json", "amd64.json", "arm64.json"); status != 0 {
-		t.Fatalf("status %d\n%s", status, s.err.String())
+	clitest.Contains(t, string(data), `"image.name": "`+s.Host+`/app"`, `"run": "7"`, `"byDigest": [`)
+	if status := s.Command("manifest", "merge", "-q", "-t", "HOST/app:1", "--expect", "linux/amd64,linux/arm64/v8", "--metadata-file", "all.json", "amd64.json", "arm64.json"); status != 0 {
+		t.Fatalf("status %d\n%s", status, s.Err.String())
 	}
-	contains(t, s.out.String(), s.host+"/app@"+s.tagged("app:1"))
-	if status := s.run("manifest", "merge", "-t", "HOST/app:3", "all.json"); status != 0 {
-		t.Errorf("its own metadata is no input: %s", s.err.String())
+	clitest.Contains(t, s.Out.String(), s.Host+"/app@"+s.Tagged("app:1"))
+	if status := s.Command("manifest", "merge", "-t", "HOST/app:3", "all.json"); status != 0 {
+		t.Errorf("its own metadata is no input: %s", s.Err.String())
 	}
-	s.env["GITHUB_RUN_ID"] = "8"
-	s.run("build", "-q", "--platform", "linux/arm/v7", "--push", "--digest-only", "-t", "HOST/app", "--metadata-file", "late.json", ".")
-	if status := s.run("manifest", "merge", "-t", "HOST/app:2", "amd64.json", "late.json"); status != exitUsage {
+	s.Vars["GITHUB_RUN_ID"] = "8"
+	s.Command("build", "-q", "--platform", "linux/arm/v7", "--push", "--digest-only", "-t", "HOST/app", "--metadata-file", "late.json", ".")
+	if status := s.Command("manifest", "merge", "-t", "HOST/app:2", "amd64.json", "late.json"); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "two CI runs", "late.json")
+	clitest.Contains(t, s.Err.String(), "two CI runs", "late.json")
 }
 
 func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
@@ -63,11 +65,11 @@ func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			if status := s.run(append([]string{"manifest", "merge"}, tt.args...)...); status != exitUsage {
+			if status := s.Command(append([]string{"manifest", "merge"}, tt.args...)...); status != cli.ExitUsage {
 				t.Errorf("status %d", status)
 			}
-			contains(t, s.err.String(), tt.want)
-			if requests := s.faults.Requests(); len(requests) > 0 {
+			clitest.Contains(t, s.Err.String(), tt.want)
+			if requests := s.Faults.Requests(); len(requests) > 0 {
 				t.Errorf("%v", requests)
 			}
 		})
@@ -76,17 +78,17 @@ func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
 
 func TestDigestsOnlyWithoutAPushAreRefused(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "--digest-only", "-t", "HOST/app", "."); status != exitUsage {
+	if status := s.Command("build", "--digest-only", "-t", "HOST/app", "."); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "--push")
+	clitest.Contains(t, s.Err.String(), "--push")
 }
 
 func TestAnInsecureMergeTrustsTheRegistriesOfItsTagsAndInputsOnly(t *testing.T) {
 	s := newStage(t)
 	var asked []string
-	client := s.w.anyRegistry
-	s.w.anyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
+	client := s.Env.AnyRegistry
+	s.Env.AnyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
 		asked = append(asked, strings.Join(insecure, " "))
 		return client(ctx, note)
 	}
@@ -94,12 +96,12 @@ func TestAnInsecureMergeTrustsTheRegistriesOfItsTagsAndInputsOnly(t *testing.T) 
 		{"--insecure", "--dry-run", "-t", "one.test/app:1", "--onto", "two.test/app:1", "HOST/app:none"},
 		{"--dry-run", "-t", "one.test/app:1", "HOST/app:none"},
 	} {
-		if status := s.run(append([]string{"manifest", "merge"}, args...)...); status != exitFailed {
+		if status := s.Command(append([]string{"manifest", "merge"}, args...)...); status != cli.ExitFailed {
 			t.Errorf("status %d", status)
 		}
-		contains(t, s.err.String(), s.host+"/app:none")
+		clitest.Contains(t, s.Err.String(), s.Host+"/app:none")
 	}
-	if diff := cmp.Diff([]string{"one.test two.test " + s.host, ""}, asked); diff != "" {
+	if diff := cmp.Diff([]string{"one.test two.test " + s.Host, ""}, asked); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -16,10 +17,10 @@ import (
 type manifestPushOptions struct {
 	list                   string
 	amend, insecure, purge bool
-	gate                   gateOptions
+	gate                   cli.GateOptions
 }
 
-func newManifestPushCommand(w *world) *cobra.Command {
+func newManifestPushCommand(w *cli.Env) *cobra.Command {
 	var o manifestPushOptions
 	cmd := &cobra.Command{
 		Use:   "push [OPTIONS] MANIFEST_LIST",
@@ -31,10 +32,10 @@ func newManifestPushCommand(w *world) *cobra.Command {
 			"A draft that was pushed stays, marked as such: 'manifest create' begins it anew.\n\n" +
 			"Exit status: 0; 1 there is no such draft, or it cannot be pushed as it is: no tag was moved; 4 the registry did not take\n" +
 			"everything; 125 wrong flags or arguments.",
-		Args: exactly(1, "one argument, the manifest list"),
+		Args: cli.Exactly(1, "one argument, the manifest list"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.list = args[0]
-			return interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestPush(ctx, w, o)) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestPush(ctx, w, o)) })
 		},
 		ValidArgsFunction:     completeDrafts(w, 1),
 		DisableFlagsInUseLine: true,
@@ -43,11 +44,11 @@ func newManifestPushCommand(w *world) *cobra.Command {
 	f.BoolVar(&o.amend, "amend", false, "Take what the images' names mean now, if they have changed")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow push to an insecure registry")
 	f.BoolVarP(&o.purge, "purge", "p", false, "Remove the local manifest list after push")
-	addGateFlags(cmd, &o.gate)
+	cli.AddGateFlags(cmd, &o.gate)
 	return cmd
 }
 
-func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error {
+func runManifestPush(ctx context.Context, w *cli.Env, o manifestPushOptions) error {
 	list, err := parseList(o.list)
 	if err != nil {
 		return err
@@ -70,10 +71,10 @@ func runManifestPush(ctx context.Context, w *world, o manifestPushOptions) error
 	if err != nil {
 		return err
 	}
-	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.say, Examine: examine}, o.purge)
+	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.Say, Examine: examine}, o.purge)
 }
 
-func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req draft.PushRequest, purge bool) error {
+func pushDraft(ctx context.Context, w *cli.Env, registry *manifest.Client, req draft.PushRequest, purge bool) error {
 	ready, err := drafts(w).Prepare(ctx, registry, req)
 	if err != nil {
 		return err
@@ -82,16 +83,16 @@ func pushDraft(ctx context.Context, w *world, registry *manifest.Client, req dra
 	if err != nil {
 		return &index.PushError{Err: err}
 	}
-	w.result(ready.Descriptor.Digest.String(), "published "+tag.Ref+"@"+ready.Descriptor.Digest.String())
+	w.Result(ready.Descriptor.Digest.String(), "published "+tag.Ref+"@"+ready.Descriptor.Digest.String())
 	if tag.State == manifest.Overwritten {
-		w.say(tag.Ref + stateNote(tag))
+		w.Say(tag.Ref + stateNote(tag))
 	}
 	changed, err := drafts(w).Done(ctx, ready, purge)
 	if err != nil {
 		return fmt.Errorf("%s was pushed, but its draft could not be changed: %w", tag.Ref, err)
 	}
 	if changed {
-		w.say(fmt.Sprintf("the draft of %s was changed meanwhile, and stays as it is now: not all of it is pushed", tag.Ref))
+		w.Say(fmt.Sprintf("the draft of %s was changed meanwhile, and stays as it is now: not all of it is pushed", tag.Ref))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
@@ -13,7 +14,7 @@ import (
 
 // mdCode is one line of code.
 func mdCode(s string) string {
-	if s = printable.Line(strings.Join(strings.Fields(s), " ")); plainWord.MatchString(s) {
+	if s = printable.Line(strings.Join(strings.Fields(s), " ")); findings.PlainWord.MatchString(s) {
 		return "`" + s + "`"
 	}
 	return "<code>" + entities(s) + "</code>"

@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -162,7 +163,7 @@ func newPlatformMetadata(p solve.PlatformReport) platformMetadata {
 // refusedMetadata writes the metadata of a build whose images were made, and of which one was refused or has failed a test: there is
 // nothing in it that names a result. Of a build that failed otherwise there is no file, as of docker buildx. It gives back the build's
 // error.
-func refusedMetadata(w *world, o buildOptions, j job, report solve.Report, err error) error {
+func refusedMetadata(w *cli.Env, o buildOptions, j job, report solve.Report, err error) error {
 	_, refused := errors.AsType[*gate.RefusedError](err)
 	_, failed := errors.AsType[*smoke.FailedError](err)
 	if o.metadataFile == "" || !refused && !failed || len(report.Tags)+len(report.ByDigest)+len(report.Written)+len(report.Loaded) > 0 {
@@ -172,8 +173,8 @@ func refusedMetadata(w *world, o buildOptions, j job, report solve.Report, err e
 	for _, p := range report.Platforms {
 		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
 	}
-	if werr := writeMetadata(o.metadataFile, m); werr != nil {
-		w.say(fmt.Sprintf("warning: --metadata-file could not be written: %v", werr))
+	if werr := cli.WriteMetadata(o.metadataFile, m); werr != nil {
+		w.Say(fmt.Sprintf("warning: --metadata-file could not be written: %v", werr))
 	}
 	return err
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // naming gives each output its names: those of -t, as docker buildx does (build/opt.go); else those of the output's own name=; else those of
@@ -28,7 +30,7 @@ func (n naming) common() ([]reference.NamedTagged, error) {
 			return nil, err
 		}
 	}
-	names, err := parseTags(n.values, lookup)
+	names, err := cli.ParseTags(n.values, lookup)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", n.from, err)
 	}
@@ -42,7 +44,7 @@ func (n naming) of(o output) (names []reference.NamedTagged, settled bool, err e
 		names, err = n.common()
 		return names, tags, err
 	}
-	if names, err = parseTags(strings.Split(own, ","), n.lookup); err != nil {
+	if names, err = cli.ParseTags(strings.Split(own, ","), n.lookup); err != nil {
 		err = fmt.Errorf("--output %q: %w", o.words, err)
 	}
 	return names, true, err

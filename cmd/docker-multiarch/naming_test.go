@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -68,9 +69,9 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			if tt.env != "" {
-				s.env["DOCKER_MULTIARCH_IMAGE"] = tt.env
+				s.Vars["DOCKER_MULTIARCH_IMAGE"] = tt.env
 			}
-			j, err := parseBuild(t.Context(), s.w, parsed(t, append(tt.args, ".")...))
+			j, err := parseBuild(t.Context(), s.Env, parsed(t, append(tt.args, ".")...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +88,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 
 func TestAnOutputIsNotPushedUnderAnothersName(t *testing.T) {
 	s := newStage(t)
-	_, err := parseBuild(t.Context(), s.w, parsed(t, "-o", "type=docker,name=mine:2", "--push", "."))
+	_, err := parseBuild(t.Context(), s.Env, parsed(t, "-o", "type=docker,name=mine:2", "--push", "."))
 	if err == nil || !strings.Contains(err.Error(), "no image name") {
 		t.Errorf("got %v", err)
 	}
@@ -95,16 +96,16 @@ func TestAnOutputIsNotPushedUnderAnothersName(t *testing.T) {
 
 func TestTheMetadataAndTheDigestsNameWhatWasPushed(t *testing.T) {
 	s := newStage(t)
-	status := s.run("build", "-q", "-o", "type=registry,name="+s.host+"/pushed:1", "-o", "type=oci,name=mine:2,dest=x.tar", "--metadata-file", "meta.json", ".")
+	status := s.Command("build", "-q", "-o", "type=registry,name="+s.Host+"/pushed:1", "-o", "type=oci,name=mine:2,dest=x.tar", "--metadata-file", "meta.json", ".")
 	if status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	data, err := os.ReadFile("meta.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, string(data), `"image.name": "`+s.host+`/pushed:1"`)
-	if want := s.host + "/pushed@" + s.tagged("pushed:1") + "\n"; s.out.String() != want {
-		t.Errorf("standard output %q, want %q", s.out.String(), want)
+	clitest.Contains(t, string(data), `"image.name": "`+s.Host+`/pushed:1"`)
+	if want := s.Host + "/pushed@" + s.Tagged("pushed:1") + "\n"; s.Out.String() != want {
+		t.Errorf("standard output %q, want %q", s.Out.String(), want)
 	}
 }

@@ -10,39 +10,42 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 // lastRun leaves the files of an earlier build.
 func lastRun(s *stage) []string {
 	files := []string{"iid", "meta.json", "report.md"}
 	for _, name := range files {
-		s.write(name, "earlier")
+		s.Write(name, "earlier")
 	}
 	return []string{"--iidfile", "iid", "--metadata-file", "meta.json", "--report", "report.md"}
 }
 
 func TestFilesOfAnEarlierBuildStayUntilTheBuildBegins(t *testing.T) {
-	unreachable := func(context.Context, connectOptions) error { return errors.New("no engine") }
+	unreachable := func(context.Context, cli.ConnectOptions) error { return errors.New("no engine") }
 	for name, tt := range map[string]struct {
 		args    []string
-		connect func(context.Context, connectOptions) error
+		connect func(context.Context, cli.ConnectOptions) error
 		status  int
 		gone    string // may be different
 	}{
 		"an engine that cannot be reached": {[]string{"--push", "-t", "HOST/app"}, unreachable, 1, "report.md"},
 		"a check":                          {[]string{"--check"}, nil, 0, "meta.json"},
 		"a plan":                           {[]string{"--dry-run", "--push", "-t", "HOST/app"}, nil, 0, ""},
-		"wrong words":                      {[]string{"--push", "-t", "HOST/app", "-o", "type=nonsense"}, nil, exitUsage, ""},
-		"a file that cannot be written":    {[]string{"--push", "-t", "HOST/app", "--report", "nowhere/r"}, nil, exitUsage, ""},
+		"wrong words":                      {[]string{"--push", "-t", "HOST/app", "-o", "type=nonsense"}, nil, cli.ExitUsage, ""},
+		"a file that cannot be written":    {[]string{"--push", "-t", "HOST/app", "--report", "nowhere/r"}, nil, cli.ExitUsage, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			files := lastRun(s)
 			if tt.connect != nil {
-				s.connecting = tt.connect
+				s.Connecting = tt.connect
 			}
-			if status := s.run(append(append([]string{"build", "-q"}, files...), append(tt.args, ".")...)...); status != tt.status {
-				t.Errorf("status %d:\n%s", status, s.err.String())
+			if status := s.Command(append(append([]string{"build", "-q"}, files...), append(tt.args, ".")...)...); status != tt.status {
+				t.Errorf("status %d:\n%s", status, s.Err.String())
 			}
 			for _, file := range []string{"iid", "meta.json", "report.md"} {
 				if data, _ := os.ReadFile(file); string(data) != "earlier" && file != tt.gone {
@@ -76,15 +79,15 @@ func TestTwoFlagsDoNotWriteToOneFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.write("old", "mine")
-			s.write(projectFile, "")
+			s.Write("old", "mine")
+			s.Write(projectFile, "")
 			if err := errors.Join(os.Symlink("old", "link"), os.Link("old", "hard")); err != nil {
 				t.Fatal(err)
 			}
-			if status := s.run(append([]string{"build", "-q", "."}, tt.args...)...); status != exitUsage || s.connects > 0 {
-				t.Errorf("status %d, %d connections", status, s.connects)
+			if status := s.Command(append([]string{"build", "-q", "."}, tt.args...)...); status != cli.ExitUsage || s.Connects > 0 {
+				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			contains(t, s.err.String(), tt.want)
+			clitest.Contains(t, s.Err.String(), tt.want)
 			if data, _ := os.ReadFile("old"); string(data) != "mine" {
 				t.Errorf("%q is left", data)
 			}
@@ -94,13 +97,13 @@ func TestTwoFlagsDoNotWriteToOneFile(t *testing.T) {
 
 func TestFlagsWriteBesideEachOther(t *testing.T) {
 	s := newStage(t)
-	s.write("out/mine", "")
+	s.Write("out/mine", "")
 	args := []string{
 		"build", "-q", "--platform", "linux/amd64", "-t", "HOST/app", "-o", "type=oci,tar=false,dest=out", "-o", "type=oci,dest=" + os.DevNull, "--metadata-file", "out/meta.json",
 		"--iidfile", os.DevNull, "--report", os.DevNull, "--log-dir", "out", ".",
 	}
-	if status := s.run(args...); status != 0 {
-		t.Errorf("status %d:\n%s", status, s.err.String())
+	if status := s.Command(args...); status != 0 {
+		t.Errorf("status %d:\n%s", status, s.Err.String())
 	}
 	for _, name := range []string{"out/meta.json", "out/index.json", "out/linux_amd64.log"} {
 		if info, err := os.Stat(name); err != nil || info.Size() == 0 {
@@ -114,8 +117,8 @@ func TestPipesAndStreamsAreWrittenTo(t *testing.T) {
 	if err := syscall.Mkfifo("pipe", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--iidfile", "pipe", "."); status != 1 {
-		t.Errorf("without a reader: status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--iidfile", "pipe", "."); status != 1 {
+		t.Errorf("without a reader: status %d:\n%s", status, s.Err.String())
 	}
 	pipe, err := os.OpenFile("pipe", os.O_RDWR, 0)
 	if err != nil {
@@ -131,29 +134,29 @@ func TestPipesAndStreamsAreWrittenTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	fd := filepath.Join("/dev/fd", strconv.Itoa(int(stream.Fd())))
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--iidfile", "pipe", "--metadata-file", os.DevNull, "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--iidfile", "pipe", "--metadata-file", os.DevNull, "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	id := make([]byte, 100)
-	if n, err := pipe.Read(id); err != nil || string(id[:n]) != s.tagged("app") {
+	if n, err := pipe.Read(id); err != nil || string(id[:n]) != s.Tagged("app") {
 		t.Errorf("%q came, %v", id[:n], err)
 	}
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--iidfile", fd, "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--iidfile", fd, "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	if data, _ := os.ReadFile("stream"); string(data) != "before "+s.tagged("app") {
+	if data, _ := os.ReadFile("stream"); string(data) != "before "+s.Tagged("app") {
 		t.Errorf("the stream has %q", data)
 	}
 }
 
 func TestALogThatIsALinkIsNotWrittenThrough(t *testing.T) {
 	s := newStage(t)
-	s.write("mine", "mine")
+	s.Write("mine", "mine")
 	if err := errors.Join(os.Mkdir("logs", 0o755), os.Symlink("../mine", "logs/linux_amd64.log")); err != nil {
 		t.Fatal(err)
 	}
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64", "--log-dir", "logs", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64", "--log-dir", "logs", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	if data, _ := os.ReadFile("mine"); string(data) != "mine" || isLink("logs/linux_amd64.log") {
 		t.Errorf("what the link led to has %q", data)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // parsed runs `build` with the arguments up to its options.
@@ -12,7 +14,7 @@ func parsed(t *testing.T, args ...string) buildOptions {
 	t.Helper()
 	var got buildOptions
 	root := &cobra.Command{Use: "docker-multiarch", SilenceErrors: true, SilenceUsage: true}
-	root.AddCommand(newBuildCommand(&world{}, func(_ context.Context, _ *world, o buildOptions) error {
+	root.AddCommand(newBuildCommand(&cli.Env{}, func(_ context.Context, _ *cli.Env, o buildOptions) error {
 		got = o
 		return nil
 	}))

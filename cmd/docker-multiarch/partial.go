@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -36,7 +37,7 @@ func (o partialOptions) into(r *solve.Request) (notes []string, err error) {
 	if len(o.allowed) == 0 {
 		return nil, nil
 	}
-	if r.AllowPartial, notes, err = platform.Parse(localPlatform(o.allowed)...); err != nil {
+	if r.AllowPartial, notes, err = platform.Parse(cli.LocalPlatform(o.allowed)...); err != nil {
 		return nil, fmt.Errorf("--allow-partial: %w", err)
 	}
 	for _, p := range r.AllowPartial {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -29,10 +31,10 @@ func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T)
 	args := []string{
 		"build", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "arm64", "--metadata-file", "meta.json", "--iidfile", "iid", ".",
 	}
-	if status := s.run(args...); status != exitPartial {
+	if status := s.Command(args...); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
 	}
-	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")
 	want := `  BUILD  VERIFY  SIZE  DIGEST
 linux/amd64  native TIME  ok  445B  sha256:1
 linux/arm/v7  emulated (builder) TIME  ok  459B  sha256:2
@@ -46,7 +48,7 @@ Published without linux/arm64: exit code: 1
 	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if iid, err := os.ReadFile("iid"); err != nil || string(iid) != s.tagged("app") {
+	if iid, err := os.ReadFile("iid"); err != nil || string(iid) != s.Tagged("app") {
 		t.Errorf("--iidfile has %q, %v", iid, err)
 	}
 	var meta buildMetadata
@@ -65,13 +67,13 @@ Published without linux/arm64: exit code: 1
 func TestAQuietBuildThatDoesWithoutAPlatformPrintsTheDigestAndSaysSo(t *testing.T) {
 	s := newStage(t)
 	s.breaks("arm64")
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "linux/arm64", "."); status != exitPartial {
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "linux/arm64", "."); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
 	}
-	if want := s.host + "/app@" + s.tagged("app") + "\n"; s.out.String() != want {
-		t.Errorf("standard output %q, want %q", s.out.String(), want)
+	if want := s.Host + "/app@" + s.Tagged("app") + "\n"; s.Out.String() != want {
+		t.Errorf("standard output %q, want %q", s.Out.String(), want)
 	}
-	contains(t, s.err.String(), "Published without linux/arm64: exit code: 1")
+	clitest.Contains(t, s.Err.String(), "Published without linux/arm64: exit code: 1")
 }
 
 func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
@@ -83,24 +85,24 @@ func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
 		return nil
 	}
 	args := []string{"build", "-o", "type=oci,dest=x.tar", "--platform", three, "--allow-partial", "linux/arm64,arm/v7", "."}
-	if status := s.run(args...); status != exitPartial {
+	if status := s.Command(args...); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "Built without linux/arm/v7, linux/arm64: exit code: 1")
+	clitest.Contains(t, s.Err.String(), "Built without linux/arm/v7, linux/arm64: exit code: 1")
 }
 
 func TestAReportSaysWhatIsMissing(t *testing.T) {
 	s := newStage(t)
 	s.breaks("arm64")
 	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "linux/arm64", "--report", "r.md", "."}
-	if status := s.run(args...); status != exitPartial {
+	if status := s.Command(args...); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
 	}
 	text, err := os.ReadFile("r.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, string(text), "### Published without linux/arm64: ")
+	clitest.Contains(t, string(text), "### Published without linux/arm64: ")
 	if strings.Contains(string(text), "No tag was moved") {
 		t.Errorf("%s", text)
 	}
@@ -120,17 +122,17 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			args := append([]string{"build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "."}, tt.args...)
-			if status := s.run(args...); status != exitUsage || s.connects != 0 {
-				t.Errorf("status %d, %d connections", status, s.connects)
+			if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			contains(t, s.err.String(), tt.want)
+			clitest.Contains(t, s.Err.String(), tt.want)
 		})
 	}
 	s := newStage(t)
-	if status := s.run("build", "--push", "-t", "HOST/app", "--allow-partial", "arm64", "."); status != exitUsage {
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--allow-partial", "arm64", "."); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "nothing says that linux/arm64 is to be built: add --platform")
+	clitest.Contains(t, s.Err.String(), "nothing says that linux/arm64 is to be built: add --platform")
 }
 
 func TestTheTableSaysByWhoseFailureAPlatformWasStopped(t *testing.T) {
@@ -142,10 +144,10 @@ func TestTheTableSaysByWhoseFailureAPlatformWasStopped(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	if status := s.run("build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "--fail-fast", "."); status != exitFailed {
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "--fail-fast", "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	_, answer, _ := strings.Cut(s.normal(s.err.String()), "PLATFORM")
+	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")
 	want := `  BUILD  SIZE  DIGEST
 linux/amd64  native TIME  -  not built: linux/arm64 failed
 linux/arm64  emulated TIME  -  failed
@@ -173,10 +175,10 @@ func TestWhatWasTriedAgainIsSaidInTheTableAndTheMetadata(t *testing.T) {
 		if retry != "" {
 			args = append(args, "--retry", retry)
 		}
-		if status := s.run(args...); status != 0 {
+		if status := s.Command(args...); status != 0 {
 			t.Errorf("status %d", status)
 		}
-		contains(t, s.err.String(), "linux/arm64: the emulator crashed; trying again (1 of ", want)
+		clitest.Contains(t, s.Err.String(), "linux/arm64: the emulator crashed; trying again (1 of ", want)
 		var meta buildMetadata
 		data, err := os.ReadFile("meta.json")
 		if err := errors.Join(err, json.Unmarshal(data, &meta)); err != nil {

@@ -13,6 +13,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -41,7 +42,7 @@ type place struct {
 
 // findPlace finds what a user's word names. A path is one that is absolute or begins with a dot, or at which there is an archive or
 // an OCI layout; everything else is a name in a registry.
-func findPlace(ctx context.Context, w *world, word string) (place, error) {
+func findPlace(ctx context.Context, w *cli.Env, word string) (place, error) {
 	if rest, ok := strings.CutPrefix(word, layoutScheme); ok {
 		path, image := splitLayout(rest)
 		return layoutPlace(ctx, word, path, image)
@@ -52,9 +53,9 @@ func findPlace(ctx context.Context, w *world, word string) (place, error) {
 	named, err := reference.ParseDockerRef(word)
 	if err != nil {
 		err = fmt.Errorf("%q is neither a file nor the name of an image: %w", word, err)
-		return place{}, &usage{err: err, hint: "for example: registry.example/app:1.0, ./app.tar"}
+		return place{}, &cli.Usage{Err: err, Hint: "for example: registry.example/app:1.0, ./app.tar"}
 	}
-	registry, err := w.anyRegistry(ctx, w.say)
+	registry, err := w.AnyRegistry(ctx, w.Say)
 	if err != nil {
 		return place{}, err
 	}
@@ -96,11 +97,11 @@ func splitLayout(text string) (path, image string) {
 func layoutPlace(ctx context.Context, word, path, image string) (place, error) {
 	archive, err := layout.Open(ctx, path)
 	if err != nil {
-		return place{}, &usage{err: err}
+		return place{}, &cli.Usage{Err: err}
 	}
 	img, err := archive.Pick(image)
 	if err != nil {
-		return place{}, &usage{err: err, hint: fmt.Sprintf("name one: %s%s:TAG", layoutScheme, path)}
+		return place{}, &cli.Usage{Err: err, Hint: fmt.Sprintf("name one: %s%s:TAG", layoutScheme, path)}
 	}
 	root := ocispecs.Descriptor{MediaType: img.Root.MediaType, Digest: img.Root.Digest, Size: img.Root.Size}
 	return place{name: word, root: root, blobs: archiveBlobs{archive}}, nil

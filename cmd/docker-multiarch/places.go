@@ -10,6 +10,7 @@ import (
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -19,8 +20,8 @@ func checkPlaces(o buildOptions, j job) error {
 	written := append(o.files(), j.logFiles(o)...)
 	for i, f := range written {
 		for _, other := range written[:i] {
-			if samePlace(f.name, other.name) {
-				return bothWritten(other.flag, f)
+			if samePlace(f.Name, other.Name) {
+				return bothWritten(other.Flag, f)
 			}
 		}
 		if err := j.checkPlace(f); err != nil {
@@ -28,12 +29,12 @@ func checkPlaces(o buildOptions, j job) error {
 		}
 	}
 	for _, dest := range j.destFiles() {
-		written = append(written, flagFile{"--output", dest})
+		written = append(written, cli.FlagFile{Flag: "--output", Name: dest})
 	}
 	for _, in := range j.inputs(o) {
 		for _, f := range written {
-			if samePlace(f.name, in.name) {
-				return fmt.Errorf("%s would overwrite %q, which the build reads (%s)", f.flag, in.name, in.flag)
+			if samePlace(f.Name, in.Name) {
+				return fmt.Errorf("%s would overwrite %q, which the build reads (%s)", f.Flag, in.Name, in.Flag)
 			}
 		}
 	}
@@ -41,36 +42,36 @@ func checkPlaces(o buildOptions, j job) error {
 }
 
 // checkPlace compares a flag's file with the outputs, which were compared with each other before.
-func (j job) checkPlace(f flagFile) error {
+func (j job) checkPlace(f cli.FlagFile) error {
 	for _, dest := range j.destFiles() {
-		if samePlace(f.name, dest) {
+		if samePlace(f.Name, dest) {
 			return bothWritten("--output", f)
 		}
 	}
 	for _, a := range j.request.Outputs.Archives {
-		if rel, in := within(a.Dest, f.name); a.Folder && in && ofLayout(rel) {
-			return fmt.Errorf("%s %q is a file of the layout that --output writes to %q", f.flag, f.name, a.Dest)
+		if rel, in := within(a.Dest, f.Name); a.Folder && in && ofLayout(rel) {
+			return fmt.Errorf("%s %q is a file of the layout that --output writes to %q", f.Flag, f.Name, a.Dest)
 		}
 	}
 	for _, files := range j.request.Outputs.Files {
-		if rel, in := within(files.Dest, f.name); in && !files.Tar && (files.Delete || rel == ".") {
-			return fmt.Errorf("--output %q would take the place of %q, which %s writes", files.Dest, f.name, f.flag)
+		if rel, in := within(files.Dest, f.Name); in && !files.Tar && (files.Delete || rel == ".") {
+			return fmt.Errorf("--output %q would take the place of %q, which %s writes", files.Dest, f.Name, f.Flag)
 		}
 	}
 	return nil
 }
 
-func bothWritten(flag string, f flagFile) error {
-	return fmt.Errorf("%s and %s would both be written to %q", flag, f.flag, f.name)
+func bothWritten(flag string, f cli.FlagFile) error {
+	return fmt.Errorf("%s and %s would both be written to %q", flag, f.Flag, f.Name)
 }
 
 // logFiles are those of --log-dir, as far as the platforms are known.
-func (j job) logFiles(o buildOptions) (files []flagFile) {
+func (j job) logFiles(o buildOptions) (files []cli.FlagFile) {
 	if o.progress.logDir == "" {
 		return nil
 	}
 	for _, lane := range append([]string{progress.Shared}, platform.FormatAll(j.request.Platforms)...) {
-		files = append(files, flagFile{"--log-dir", filepath.Join(o.progress.logDir, progress.FileName(lane))})
+		files = append(files, cli.FlagFile{Flag: "--log-dir", Name: filepath.Join(o.progress.logDir, progress.FileName(lane))})
 	}
 	return files
 }
@@ -91,23 +92,23 @@ func (j job) destFiles() (files []string) {
 }
 
 // inputs are the files that flags name to be read, and those that the context chooses.
-func (j job) inputs(o buildOptions) (files []flagFile) {
+func (j job) inputs(o buildOptions) (files []cli.FlagFile) {
 	src := j.request.Source
 	for _, d := range append(slices.Collect(maps.Values(src.Own)), src.Dockerfile) {
 		if d.Shown != "" && d.Shown != "stdin" {
-			files = append(files, flagFile{"the Dockerfile", d.Shown})
+			files = append(files, cli.FlagFile{Flag: "the Dockerfile", Name: d.Shown})
 		}
 	}
 	for _, s := range j.request.Secrets {
-		files = append(files, flagFile{"--secret", s.FilePath})
+		files = append(files, cli.FlagFile{Flag: "--secret", Name: s.FilePath})
 	}
-	files = append(files, flagFile{"--builder-config", o.builder.config})
+	files = append(files, cli.FlagFile{Flag: "--builder-config", Name: o.builder.Config})
 	if src.ContextDir != "" {
 		for _, name := range []string{projectFile, ".dockerignore"} {
-			files = append(files, flagFile{"the build context", filepath.Join(src.ContextDir, name)})
+			files = append(files, cli.FlagFile{Flag: "the build context", Name: filepath.Join(src.ContextDir, name)})
 		}
 	}
-	return slices.DeleteFunc(files, func(f flagFile) bool { return f.name == "" })
+	return slices.DeleteFunc(files, func(f cli.FlagFile) bool { return f.Name == "" })
 }
 
 // samePlace tells whether two names are of one file, however they are spelled. A device or a pipe takes what it gets from both.

@@ -9,22 +9,23 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func newPlanCommand(w *world, run func(context.Context, *world, buildOptions) error) *cobra.Command {
+func newPlanCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions) error) *cobra.Command {
 	var format string
-	cmd := newBuildCommand(w, func(ctx context.Context, w *world, o buildOptions) error {
+	cmd := newBuildCommand(w, func(ctx context.Context, w *cli.Env, o buildOptions) error {
 		o.dryRun, o.format = true, format
-		if err := checkTemplate(format); err != nil {
+		if err := cli.CheckTemplate(format); err != nil {
 			return err
 		}
 		return run(ctx, w, o)
 	})
-	addTemplateFlag(cmd, &format)
+	cli.AddTemplateFlag(cmd, &format)
 	cmd.Flags().Lookup("dry-run").Hidden = true // it is one
 	cmd.Use, cmd.Aliases = "plan [OPTIONS] PATH | URL | -", nil
 	cmd.Short = "Show what a build would do, and what would be in its way"
@@ -38,10 +39,10 @@ func newPlanCommand(w *world, run func(context.Context, *world, buildOptions) er
 }
 
 // errNoPlan is the exit status of a plan that cannot be carried out; everything has been said.
-var errNoPlan = callStatus(exitFailed)
+var errNoPlan = cli.Status(cli.ExitFailed)
 
 // runPlan shows what a build would do.
-func runPlan(ctx context.Context, w *world, o buildOptions, j job) error {
+func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return err
 	}
@@ -62,14 +63,14 @@ func runPlan(ctx context.Context, w *world, o buildOptions, j job) error {
 	if cerr := progress.Close(); err == nil {
 		err = cerr
 	}
-	progress.explainUnread(w.err, err)
+	progress.explainUnread(w.Err, err)
 	if err != nil {
 		return err
 	}
 	shown := shownPlan(j, outlook)
-	if isTable(o.format) || o.format == "" {
-		printPlan(w.out, shown)
-	} else if err := writeOne(w.out, o.format, shown); err != nil {
+	if cli.IsTable(o.format) || o.format == "" {
+		printPlan(w.Out, shown)
+	} else if err := cli.WriteOne(w.Out, o.format, shown); err != nil {
 		return err
 	}
 	if !shown.OK {

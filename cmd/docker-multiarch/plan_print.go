@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // printPlan writes a plan for people, in parts that are left out where there is nothing to say.
@@ -15,15 +17,15 @@ func printPlan(out io.Writer, p planShown) {
 	if len(p.Platforms) > 0 {
 		fmt.Fprintln(table, "PLATFORM\tNODE\tHOW")
 		for _, j := range p.Platforms {
-			putf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
+			cli.Putf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
 		}
 		_ = table.Flush() // a broken standard output is found by the next write
 	}
 	if len(p.Result) > 0 {
-		putf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
+		cli.Putf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
 	}
 	if len(p.Install) > 0 {
-		putf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
+		cli.Putf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
 	}
 	printSteps(table, p)
 	printStages(out, p)
@@ -38,7 +40,7 @@ func printSteps(table *tabwriter.Writer, p planShown) {
 	}
 	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
 	for _, s := range p.Steps {
-		putf(table, "%s\t%s\t%s\t%s\t%s\n", placeOf(s.File, s.Line), s.Stage, cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+		cli.Putf(table, "%s\t%s\t%s\t%s\t%s\n", placeOf(s.File, s.Line), s.Stage, cli.Cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
 	_ = table.Flush()
 }
@@ -91,9 +93,9 @@ func printStages(out io.Writer, p planShown) {
 		if where != "" {
 			where += ": "
 		}
-		putf(out, "%s%s: %s (%s) [%s]\n", where, stageWords(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
+		cli.Putf(out, "%s%s: %s (%s) [%s]\n", where, stageWords(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
 		if s.Fix != "" {
-			putf(out, "    %s\n", paragraph(s.Fix))
+			cli.Putf(out, "    %s\n", cli.Paragraph(s.Fix))
 		}
 	}
 }
@@ -125,17 +127,17 @@ func printBases(table *tabwriter.Writer, p planShown) {
 		}
 	}
 	fmt.Fprintln(table)
-	putRow(table, slices.Concat([]string{"BASE IMAGE", "LINE"}, names, []string{"IT HAS", "DIGEST"})...)
+	cli.PutRow(table, slices.Concat([]string{"BASE IMAGE", "LINE"}, names, []string{"IT HAS", "DIGEST"})...)
 	for _, b := range p.Bases {
-		putf(table, "%s\t%s", b.Image, placeOf(b.File, b.Line))
+		cli.Putf(table, "%s\t%s", b.Image, placeOf(b.File, b.Line))
 		for _, name := range names {
-			putf(table, "\t%s", verdictOf(b, name))
+			cli.Putf(table, "\t%s", verdictOf(b, name))
 		}
 		has := strings.Join(b.Offers, ", ")
 		if b.Single {
 			has = "only " + has
 		}
-		putf(table, "\t%s\t%s\n", has, cut(b.Digest, 20))
+		cli.Putf(table, "\t%s\t%s\n", has, cli.Cut(b.Digest, 20))
 	}
 	_ = table.Flush()
 }
@@ -167,10 +169,10 @@ func printHints(out io.Writer, p planShown) {
 		if len(h.Platforms) > 0 {
 			where = " [" + strings.Join(h.Platforms, ", ") + "]"
 		}
-		putf(out, "%s: %s: %s (%s)%s\n    %s\n", placeOf(h.File, h.Line), h.Severity, h.Message, h.Rule, where, paragraph(h.Fix))
+		cli.Putf(out, "%s: %s: %s (%s)%s\n    %s\n", placeOf(h.File, h.Line), h.Severity, h.Message, h.Rule, where, cli.Paragraph(h.Fix))
 	}
 	for _, l := range p.Lint {
-		putf(out, "%s: %s (%s)\n", placeOf(l.File, l.Line), l.Message, l.Rule)
+		cli.Putf(out, "%s: %s (%s)\n", placeOf(l.File, l.Line), l.Message, l.Rule)
 	}
 }
 
@@ -182,16 +184,16 @@ func printFindings(out io.Writer, p planShown) {
 				continue
 			}
 			if first {
-				putf(out, "\n%s\n", map[string]string{"warning": "WARNINGS", "error": "IN THE WAY OF THE BUILD"}[severity])
+				cli.Putf(out, "\n%s\n", map[string]string{"warning": "WARNINGS", "error": "IN THE WAY OF THE BUILD"}[severity])
 				first = false
 			}
 			text := f.Message
 			if place := placeOf(f.File, f.Line); place != "" {
 				text = place + ": " + text
 			}
-			putf(out, "%s\n", paragraph(text))
+			cli.Putf(out, "%s\n", cli.Paragraph(text))
 			if f.Fix != "" {
-				putf(out, "    %s\n", paragraph(f.Fix))
+				cli.Putf(out, "    %s\n", cli.Paragraph(f.Fix))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -106,7 +107,7 @@ func shownPlan(j job, o solve.Outlook) planShown {
 		if f.Hint {
 			severity = "warning"
 		}
-		s.Findings = append(s.Findings, findingShown{severity, f.Check, platform.FormatAll(f.Platforms), f.File, f.Line, f.Err.Error(), fixOf(f)})
+		s.Findings = append(s.Findings, findingShown{severity, f.Check, platform.FormatAll(f.Platforms), f.File, f.Line, f.Err.Error(), explain.FixOf(f)})
 	}
 	for _, p := range o.Steps {
 		step := stepShown{

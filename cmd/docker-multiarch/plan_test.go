@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -16,12 +18,12 @@ const planned = "FROM --platform=$BUILDPLATFORM golang as build\nARG TARGETARCH=
 
 func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
 	s := newStage(t)
-	s.write("Dockerfile", planned)
-	if status := s.run("plan", "--format", "json", "--platform", "linux/amd64,linux/arm64", "--push", "-t", "HOST/app:v1", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	s.Write("Dockerfile", planned)
+	if status := s.Command("plan", "--format", "json", "--platform", "linux/amd64,linux/arm64", "--push", "-t", "HOST/app:v1", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	var indented bytes.Buffer
-	if err := json.Indent(&indented, []byte(s.out.String()), "", " "); err != nil {
+	if err := json.Indent(&indented, []byte(s.Out.String()), "", " "); err != nil {
 		t.Fatal(err)
 	}
 	want := `{
@@ -68,7 +70,7 @@ func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
     "linux/arm64"
    ]
   },`
-	got := s.normal(indented.String())
+	got := s.Normal(indented.String())
 	if diff := cmp.Diff(want, got[:min(len(want), len(got))]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -80,7 +82,7 @@ func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
 		}
 		Lint []map[string]any
 	}
-	if err := json.Unmarshal([]byte(s.out.String()), &plan); err != nil {
+	if err := json.Unmarshal([]byte(s.Out.String()), &plan); err != nil {
 		t.Fatal(err)
 	}
 	bases := `[{"digest":"sha256:1","file":"Dockerfile","image":"golang:latest","line":1,"offers":[],"platforms":[` +
@@ -90,7 +92,7 @@ func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
 		`{"config":"linux/amd64","fetched":"linux/amd64","platform":"linux/amd64","verdict":"ok"},` +
 		`{"config":"linux/arm64","fetched":"linux/arm64","platform":"linux/arm64","verdict":"ok"}]}]`
 	raw, _ := json.Marshal(plan.Bases)
-	if diff := cmp.Diff(bases, s.normal(string(raw))); diff != "" {
+	if diff := cmp.Diff(bases, s.Normal(string(raw))); diff != "" {
 		t.Errorf("bases (-want +got):\n%s", diff)
 	}
 	if len(plan.Hints) != 2 || plan.Hints[0].Rule != "arg-default" || plan.Hints[0].Line != 2 || plan.Hints[1].Rule != "emulated-compile" {
@@ -102,7 +104,7 @@ func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
 	if diff := cmp.Diff(lint, string(raw)); diff != "" {
 		t.Errorf("lint (-want +got):\n%s", diff)
 	}
-	if s.tagged("app:v1") != "" {
+	if s.Tagged("app:v1") != "" {
 		t.Error("a tag was pushed")
 	}
 }
@@ -110,50 +112,50 @@ func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
 func TestAPlanNeedsNoOutput(t *testing.T) {
 	for _, args := range [][]string{{"plan", "."}, {"build", "--dry-run", "."}, {"plan", "-t", "app", "."}} {
 		s := newStage(t)
-		if status := s.run(args...); status != 0 {
-			t.Fatalf("%q: status %d:\n%s", args, status, s.err.String())
+		if status := s.Command(args...); status != 0 {
+			t.Fatalf("%q: status %d:\n%s", args, status, s.Err.String())
 		}
-		contains(t, s.out.String(), "linux/amd64   default   native", "RUN echo hello", "BASE IMAGE", "alpine:latest   Dockerfile:1   ✓")
+		clitest.Contains(t, s.Out.String(), "linux/amd64   default   native", "RUN echo hello", "BASE IMAGE", "alpine:latest   Dockerfile:1   ✓")
 	}
 }
 
 func TestAPlanOfABuildThatWouldBeRefusedIsStatus1(t *testing.T) {
 	s := newStage(t)
-	status := s.run("plan", "--platform", "linux/amd64,linux/s390x", "--emulators", "never", "--push", "-t", "127.0.0.1:1/app", ".")
-	if status != exitFailed {
+	status := s.Command("plan", "--platform", "linux/amd64,linux/s390x", "--emulators", "never", "--push", "-t", "127.0.0.1:1/app", ".")
+	if status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.out.String(), "IN THE WAY OF THE BUILD", "127.0.0.1:1", "node default cannot run programs for linux/s390x",
+	clitest.Contains(t, s.Out.String(), "IN THE WAY OF THE BUILD", "127.0.0.1:1", "node default cannot run programs for linux/s390x",
 		"docker multiarch emulators install linux/s390x")
-	if strings.Contains(s.err.String(), "ERROR: ") {
-		t.Errorf("%s", s.err.String())
+	if strings.Contains(s.Err.String(), "ERROR: ") {
+		t.Errorf("%s", s.Err.String())
 	}
 }
 
 func TestAPlanSaysWhatWouldBeInstalled(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("plan", "--platform", "linux/s390x", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("plan", "--platform", "linux/s390x", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	contains(t, s.out.String(), "emulated (to be installed)", "Emulators would be installed for: linux/s390x")
+	clitest.Contains(t, s.Out.String(), "emulated (to be installed)", "Emulators would be installed for: linux/s390x")
 }
 
 func TestBadWordsOfAPlan(t *testing.T) {
 	for _, args := range [][]string{{"plan", "--format", "{{", "."}, {"plan", "--platform", "linux/nothing", "."}, {"plan"}} {
 		s := newStage(t)
-		if status := s.run(args...); status != exitUsage || s.connects != 0 {
-			t.Errorf("%q: status %d, %d connections", args, status, s.connects)
+		if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
+			t.Errorf("%q: status %d, %d connections", args, status, s.Connects)
 		}
 	}
 }
 
 func TestABuildThatIsRefusedSaysEachReasonWithItsHint(t *testing.T) {
 	s := newStage(t)
-	status := s.run("build", "--platform", "linux/amd64,linux/s390x", "--emulators", "never", "--push", "-t", "127.0.0.1:1/app", ".")
-	if status != exitFailed {
+	status := s.Command("build", "--platform", "linux/amd64,linux/s390x", "--emulators", "never", "--push", "-t", "127.0.0.1:1/app", ".")
+	if status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "ERROR: 2 things are in the way of the build, and nothing of it was done:\n  1. push to ", "  2. node default cannot run programs for linux/s390x",
+	clitest.Contains(t, s.Err.String(), "ERROR: 2 things are in the way of the build, and nothing of it was done:\n  1. push to ", "  2. node default cannot run programs for linux/s390x",
 		"\n     Hint: docker multiarch emulators install linux/s390x")
 }
 
@@ -161,17 +163,17 @@ func TestAQuestionAboutADockerfileThatCannotBeReadShowsTheLine(t *testing.T) {
 	for _, args := range [][]string{{"plan", "."}, {"build", "--dry-run", "."}, {"build", "--check", "."}, {"build", "--push", "-t", "HOST/app", "."}} {
 		s := newStage(t)
 		s.onEngine()
-		s.write("Dockerfile", "ARG ARCH\nFROM alpine\n\nFROM nowhere.invalid/none:latest-$ARCH\nRUN make\n")
+		s.Write("Dockerfile", "ARG ARCH\nFROM alpine\n\nFROM nowhere.invalid/none:latest-$ARCH\nRUN make\n")
 		s.Image = func(ref string, p platform.Platform) (platform.Platform, error) {
 			if strings.Contains(ref, "nowhere.invalid") {
 				return p, errors.New("no such image")
 			}
 			return p, nil
 		}
-		if status := s.run(args...); status != exitFailed {
+		if status := s.Command(args...); status != cli.ExitFailed {
 			t.Errorf("%q: status %d", args, status)
 		}
-		contains(t, s.err.String(), "Dockerfile:4", ">>> FROM nowhere.invalid/none:latest-$ARCH")
+		clitest.Contains(t, s.Err.String(), "Dockerfile:4", ">>> FROM nowhere.invalid/none:latest-$ARCH")
 	}
 }
 

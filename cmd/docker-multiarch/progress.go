@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -47,27 +48,27 @@ func (d *display) explainWarnings(out io.Writer, detail bool) {
 }
 
 // newDisplay starts the display of a job on standard error. What is written there besides must fit to it, so it may get another one.
-func newDisplay(ctx context.Context, w *world, o buildOptions, j job) (*display, error) {
+func newDisplay(ctx context.Context, w *cli.Env, o buildOptions, j job) (*display, error) {
 	d, err := progress.New(ctx, progress.Options{
-		Out: bare(w.err), Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.logDir,
-		Look: progress.ParseLook(w.lookupEnv),
+		Out: cli.Bare(w.Err), Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.logDir,
+		Look: progress.ParseLook(w.LookupEnv),
 	})
 	if logs, ok := errors.AsType[*progress.LogDirError](err); ok {
-		return nil, &usage{err: fmt.Errorf("--log-dir %q: %w", o.progress.logDir, logs.Err), hint: "name a folder that can be written or made"}
+		return nil, &cli.Usage{Err: fmt.Errorf("--log-dir %q: %w", o.progress.logDir, logs.Err), Hint: "name a folder that can be written or made"}
 	}
 	if err != nil {
-		return nil, &usage{err: fmt.Errorf("--progress %s: %w", j.display, err), hint: "leave --progress and BUILDKIT_PROGRESS away, or use plain"}
+		return nil, &cli.Usage{Err: fmt.Errorf("--progress %s: %w", j.display, err), Hint: "leave --progress and BUILDKIT_PROGRESS away, or use plain"}
 	}
 	if j.display == progress.RawJSON {
-		w.err = newStream(progress.Text(bare(w.err)))
+		w.Err = cli.NewStream(progress.Text(cli.Bare(w.Err)))
 	}
 	return &display{Display: d, mode: j.display}, nil
 }
 
 // displayMode: -q wins, then --progress, then BUILDKIT_PROGRESS.
-func displayMode(w *world, o buildOptions) (progress.Mode, error) {
+func displayMode(w *cli.Env, o buildOptions) (progress.Mode, error) {
 	mode, from := o.progress.mode, "--progress"
-	if env, ok := w.lookupEnv("BUILDKIT_PROGRESS"); ok && env != "" && mode == "auto" {
+	if env, ok := w.LookupEnv("BUILDKIT_PROGRESS"); ok && env != "" && mode == "auto" {
 		mode, from = env, "BUILDKIT_PROGRESS"
 	}
 	if o.quiet {
@@ -78,7 +79,7 @@ func displayMode(w *world, o buildOptions) (progress.Mode, error) {
 	}
 	switch mode {
 	case "auto":
-		if term, _ := w.lookupEnv("TERM"); term == "dumb" {
+		if term, _ := w.LookupEnv("TERM"); term == "dumb" {
 			return progress.Plain, nil
 		}
 		return progress.Auto, nil
@@ -93,7 +94,7 @@ func displayMode(w *world, o buildOptions) (progress.Mode, error) {
 // Note implements solve.Progress. A quiet display still says where the result is going and what is to be warned of.
 func (d *display) Note(line string) {
 	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || saysDestination(line) {
-		d.Display.Note(paragraph(line).indented())
+		d.Display.Note(cli.Paragraph(line).Indented())
 	}
 }
 
@@ -152,7 +153,7 @@ func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 // stopped tells whether a platform ended because the build was stopped, by somebody or by --fail-fast. The Docker CLI's own cancelling comes as
 // context.Canceled.
 func stopped(err error) bool {
-	_, signalled := errors.AsType[interrupted](err)
+	_, signalled := errors.AsType[cli.Interrupted](err)
 	_, failedFast := errors.AsType[*solve.StoppedError](err)
 	return signalled || failedFast || errors.Is(err, context.Canceled)
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
@@ -133,10 +134,10 @@ func (c choice) one() string {
 }
 
 // settle chooses the names, the platforms and the media types: flags, else environment, else the project's file.
-func settle(w *world, o buildOptions, p project) (names, platforms, media choice) {
+func settle(w *cli.Env, o buildOptions, p project) (names, platforms, media choice) {
 	names = first(choice{o.tags, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), choice{p.Image.stringList, projectFile})
 	platforms = first(choice{o.platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), choice{p.Platforms, projectFile})
-	media = first(choice{nonEmpty(o.mediaTypes), "--media-types"}, choice{nonEmpty(p.MediaTypes), projectFile})
+	media = first(choice{cli.NonEmpty(o.mediaTypes), "--media-types"}, choice{cli.NonEmpty(p.MediaTypes), projectFile})
 	return names, platforms, media
 }
 
@@ -150,8 +151,8 @@ func first(choices ...choice) choice {
 }
 
 // fromEnv is a setting from the environment; several values have commas between them.
-func fromEnv(w *world, name string) choice {
-	value, _ := w.lookupEnv(name)
+func fromEnv(w *cli.Env, name string) choice {
+	value, _ := w.LookupEnv(name)
 	if value == "" {
 		return choice{from: name}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -19,10 +20,10 @@ type pushOptions struct {
 	archive, image string
 	names          []string
 	quiet          bool
-	gate           gateOptions
+	gate           cli.GateOptions
 }
 
-func newPushCommand(w *world) *cobra.Command {
+func newPushCommand(w *cli.Env) *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{
 		Use:   "push [OPTIONS] ARCHIVE NAME[:TAG]...",
@@ -36,27 +37,27 @@ func newPushCommand(w *world) *cobra.Command {
 			"  docker multiarch push app.tar registry.example/app:1.0 registry.example/app:latest",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usageError(cmd, "%q needs an OCI archive (or a folder with an OCI image layout), and a name to push it to", cmd.CommandPath())
+				return cli.UsageError(cmd, "%q needs an OCI archive (or a folder with an OCI image layout), and a name to push it to", cmd.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.archive, o.names = args[0], args[1:]
-			return interruptible(cmd, w, func(ctx context.Context) error { return runPush(ctx, w, o) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runPush(ctx, w, o) })
 		},
 		ValidArgsFunction:     completeArchive,
 		DisableFlagsInUseLine: true,
 	}
 	cmd.Flags().StringVar(&o.image, imageFlag, "", "Image to push, by name, tag or digest, from an archive of several")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
-	addGateFlags(cmd, &o.gate)
+	cli.AddGateFlags(cmd, &o.gate)
 	return cmd
 }
 
-func runPush(ctx context.Context, w *world, o pushOptions) error {
-	targets, err := parseTags(o.names, w.lookupEnv)
+func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
+	targets, err := cli.ParseTags(o.names, w.LookupEnv)
 	if err != nil {
-		return &usage{err: err}
+		return &cli.Usage{Err: err}
 	}
 	examine, err := examinerFor(w, o.gate)
 	if err != nil {
@@ -66,16 +67,16 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	if err != nil {
 		return err
 	}
-	note := w.say
+	note := w.Say
 	if o.quiet {
 		note = func(string) {}
 	} else {
-		archive.describe(w.err, o.archive)
+		archive.describe(w.Err, o.archive)
 	}
 	if err := archive.examine(ctx, examine); err != nil {
 		return err
 	}
-	registry, err := w.anyRegistry(ctx, note)
+	registry, err := w.AnyRegistry(ctx, note)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	report := solve.Report{Target: archive.root}
 	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
 	if !o.quiet {
-		tags(w.err, report)
+		tags(w.Err, report)
 	}
 	if err != nil {
 		return &index.PushError{Err: err, Tags: report.Tags}
@@ -102,7 +103,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 	if o.quiet {
 		for _, repo := range repos {
 			name := reference.FamiliarName(repo) + "@" + archive.root.Digest.String()
-			w.result(name, "published "+name)
+			w.Result(name, "published "+name)
 		}
 	}
 	return nil
@@ -110,7 +111,7 @@ func runPush(ctx context.Context, w *world, o pushOptions) error {
 
 // mayPush asks every repository whether it would take a push.
 func mayPush(ctx context.Context, registry *manifest.Client, repos []reference.Named, note func(string)) error {
-	return preflight.Refused(startPreflight(ctx, registry, repos, note)(ctx))
+	return preflight.Refused(cli.StartPreflight(ctx, registry, repos, note)(ctx))
 }
 
 // repositories are those of the names, each once, in their order.

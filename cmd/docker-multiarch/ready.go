@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -15,13 +16,13 @@ import (
 type ready struct {
 	env       solve.Env
 	preflight func(context.Context) error
-	conn      *connection
+	conn      *cli.Connection
 	close     func()
 }
 
 // prepare connects to the builder while the registries are asked whether they would take the result: what they refuse is said before a
 // builder is made. It completes the job by what is known only now.
-func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready, err error) {
+func prepare(ctx context.Context, w *cli.Env, j *job, progress *display) (r ready, err error) {
 	for _, line := range j.notes {
 		progress.Note(line)
 	}
@@ -34,15 +35,15 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 	var asking errgroup.Group
 	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
 	asking.Go(func() (err error) {
-		if registry, err = w.registry(ctx, progress.Note, j.insecure...); err == nil {
-			r.preflight = startPreflight(ctx, registry, asked, progress.Note)
+		if registry, err = w.Registry(ctx, progress.Note, j.insecure...); err == nil {
+			r.preflight = cli.StartPreflight(ctx, registry, asked, progress.Note)
 		}
 		return err
 	})
-	r.conn, err = w.connect(ctx, connectOptions{
-		builder: j.builder, probe: j.request.ProbeAhead(), host: j.hostNetwork(), note: progress.Note,
-		containers: len(j.request.Tests) > 0,
-		may: func(ctx context.Context) error {
+	r.conn, err = w.Connect(ctx, cli.ConnectOptions{
+		Builder: j.builder, Probe: j.request.ProbeAhead(), Host: j.hostNetwork(), Note: progress.Note,
+		Containers: len(j.request.Tests) > 0,
+		May: func(ctx context.Context) error {
 			if err := asking.Wait(); err != nil {
 				return err
 			}
@@ -50,7 +51,7 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 		},
 	})
 	if err == nil {
-		r.close = func() { r.conn.close(); release() }
+		r.close = func() { r.conn.Close(); release() }
 	}
 	if askErr := asking.Wait(); askErr != nil {
 		err = askErr // that the engine cannot be reached is why there is no builder, too
@@ -59,23 +60,23 @@ func prepare(ctx context.Context, w *world, j *job, progress *display) (r ready,
 		return r, err
 	}
 	if j.request.Outputs.Load != nil {
-		if err := checkReserved(j.request.Outputs.Load.Names, "--load", r.conn.image()); err != nil {
+		if err := checkReserved(j.request.Outputs.Load.Names, "--load", r.conn.Image()); err != nil {
 			return r, err
 		}
 	}
-	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, r.conn.node.Gateway); err != nil {
+	if j.request.ExtraHosts, err = resolveGateway(ctx, j.request.ExtraHosts, r.conn.Node.Gateway); err != nil {
 		return r, err
 	}
-	r.env = r.conn.env
-	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, exact(w.out)
-	r.env.Listings, r.env.Bases, r.env.Times = w.listings(), w.kept("bases"), w.kept("times")
+	r.env = r.conn.Env
+	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, cli.Exact(w.Out)
+	r.env.Listings, r.env.Bases, r.env.Times = w.Listings(), w.Cached("bases"), w.Cached("times")
 	if j.request.Outputs.Load != nil || len(j.request.Tests) > 0 {
-		r.env.Engine, r.env.PullAuth = w.engine(), w.logins().forPulls(progress.Note)
+		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Note)
 	}
 	return r, nil
 }
 
 // explained is the error of what was done with it, in better words where they are known.
-func (r ready) explained(ctx context.Context, w *world, err error) error {
-	return r.conn.explained(ctx, localBaseHint(ctx, w, err))
+func (r ready) explained(ctx context.Context, w *cli.Env, err error) error {
+	return r.conn.Explained(ctx, localBaseHint(ctx, w, err))
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
@@ -35,33 +36,33 @@ func checkReport(o buildOptions, j job) error {
 		slices.ContainsFunc(j.request.Outputs.Files, func(f sink.Files) bool { return f.Dest == "-" })
 	switch {
 	case o.quiet:
-		return &usage{err: errors.New("-q and --report - both print to standard output"), hint: "--report FILE.md"}
+		return &cli.Usage{Err: errors.New("-q and --report - both print to standard output"), Hint: "--report FILE.md"}
 	case toStdout:
-		return &usage{err: errors.New("--output and --report - both print to standard output"), hint: "--report FILE.md"}
+		return &cli.Usage{Err: errors.New("--output and --report - both print to standard output"), Hint: "--report FILE.md"}
 	}
 	return nil
 }
 
 // writeReports writes what became of the build to where people read it: --report, and a job's summary where the variable names one.
 // A summary that cannot be written is no failure of a build. It gives back the build's error.
-func writeReports(w *world, o buildOptions, out outcome) error {
-	summary, _ := w.lookupEnv(stepSummary)
+func writeReports(w *cli.Env, o buildOptions, out outcome) error {
+	summary, _ := w.LookupEnv(stepSummary)
 	if o.report == "" && summary == "" {
 		return out.err
 	}
 	text := []byte(out.markdown())
 	if summary != "" {
 		if err := appendSummary(summary, text); err != nil {
-			w.say(fmt.Sprintf("warning: the summary could not be written to the file that %s names: %v", stepSummary, err))
+			w.Say(fmt.Sprintf("warning: the summary could not be written to the file that %s names: %v", stepSummary, err))
 		}
 	}
 	var err error
 	switch o.report {
 	case "":
 	case "-":
-		_, err = w.out.Write(text)
+		_, err = w.Out.Write(text)
 	default:
-		err = replaceFile(o.report, text)
+		err = cli.ReplaceFile(o.report, text)
 	}
 	switch {
 	case err == nil:
@@ -69,7 +70,7 @@ func writeReports(w *world, o buildOptions, out outcome) error {
 	case out.err == nil:
 		return fmt.Errorf("everything was built and delivered, but --report could not be written: %w", err)
 	}
-	w.say(fmt.Sprintf("warning: --report could not be written: %v", err))
+	w.Say(fmt.Sprintf("warning: --report could not be written: %v", err))
 	return out.err
 }
 

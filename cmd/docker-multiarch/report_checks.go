@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -19,7 +20,7 @@ const (
 
 // findings is the list of what was found of the executables, errors first, and what to do about it.
 func (o outcome) findings() string {
-	all := aggregated(findingsOf(o.report))
+	all := findings.Aggregated(findings.FindingsOf(o.report))
 	if len(all) == 0 {
 		return ""
 	}
@@ -29,13 +30,13 @@ func (o outcome) findings() string {
 		if f.Severity == gate.Error {
 			severity = "**" + severity + "**"
 		}
-		rows = append(rows, []string{severity, mdText(f.who()), mdText(endOf(f.text(), outputBytes))})
+		rows = append(rows, []string{severity, mdText(f.Who()), mdText(endOf(f.Text(), outputBytes))})
 	}
 	text := mdTable(rows)
 	if len(all) > mostFindings {
 		text += fmt.Sprintf("\n%d more are in the metadata file.\n", len(all)-mostFindings)
 	}
-	for _, line := range advice(all) {
+	for _, line := range findings.Advice(all) {
 		text += "\n" + mdText(line) + "\n"
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -52,9 +53,9 @@ func (o outcome) markdown() string {
 func (o outcome) headline() string {
 	_, pushFailed := errors.AsType[*index.PushError](o.err)
 	switch {
-	case isPartial(o.err):
-		missing, _ := errors.AsType[*partial](o.err)
-		return fmt.Sprintf("%s without %s: %s", missing.verb(), missing.names(), o.title())
+	case explain.IsPartial(o.err):
+		missing, _ := errors.AsType[*explain.Partial](o.err)
+		return fmt.Sprintf("%s without %s: %s", missing.Verb(), missing.Names(), o.title())
 	case o.err != nil && stopped(o.err):
 		return "Stopped: " + o.title()
 	case pushFailed && begun(o.report):
@@ -127,10 +128,10 @@ func (o outcome) why() string {
 	}
 	const most = 8 << 10
 	text := mdBlock(endOf(o.err.Error(), most))
-	if words := untouched(o.job, o.report); words != "" && !isPartial(o.err) {
+	if words := untouched(o.job, o.report); words != "" && !explain.IsPartial(o.err) {
 		text += "\n" + mdText(words) + "\n"
 	}
-	if hint := hintFor(o.err); hint != "" {
+	if hint := explain.Hint(o.err); hint != "" {
 		text += "\n**What to do**\n\n" + mdBlock(hint)
 	}
 	return text

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -17,20 +19,20 @@ import (
 
 // reported is a report as it is in the file, without what differs from run to run.
 func (s *stage) reported(name string) string {
-	s.t.Helper()
+	s.T.Helper()
 	data, err := os.ReadFile(name)
 	if err != nil {
-		s.t.Fatalf("%v\n%s", err, s.err.String())
+		s.T.Fatalf("%v\n%s", err, s.Err.String())
 	}
-	return regexp.MustCompile(`\d+\.\ds\b`).ReplaceAllString(s.normal(string(data)), "TIME")
+	return regexp.MustCompile(`\d+\.\ds\b`).ReplaceAllString(s.Normal(string(data)), "TIME")
 }
 
 func TestTheReportOfABuildIsMarkdown(t *testing.T) {
 	s := newStage(t)
-	s.write("report.md", "of an earlier run")
+	s.Write("report.md", "of an earlier run")
 	args := []string{"build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm/v7", "--report", "report.md", "."}
-	if status := s.run(args...); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command(args...); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	want := "### Published: `HOST/app:v1`, `HOST/app:latest`\n" + `
 | Platform | Build | Verify | Size | Digest |
@@ -55,8 +57,8 @@ func TestAFailedBuildHasAReportToo(t *testing.T) {
 		return nil
 	}
 	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "--report", "report.md", "."}
-	if status := s.run(args...); status != exitFailed {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command(args...); status != cli.ExitFailed {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	want := "### Failed: `HOST/app:latest`\n" + `
 | Platform | Build | Verify | Size | Digest |
@@ -76,19 +78,21 @@ No tag was moved.
 
 func TestABuildThatDoesNotBeginHasAReportToo(t *testing.T) {
 	s := newStage(t)
-	s.connecting = func(context.Context, connectOptions) error { return errors.New("cannot connect to the Docker daemon") }
-	if status := s.run("build", "--push", "-t", "HOST/app", "--report", "report.md", "."); status != exitFailed {
+	s.Connecting = func(context.Context, cli.ConnectOptions) error {
+		return errors.New("cannot connect to the Docker daemon")
+	}
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--report", "report.md", "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.reported("report.md"), "### Failed: `HOST/app:latest`", "cannot connect to the Docker daemon")
+	clitest.Contains(t, s.reported("report.md"), "### Failed: `HOST/app:latest`", "cannot connect to the Docker daemon")
 }
 
 func TestTheReportIsAddedToGitHubsSummary(t *testing.T) {
 	s := newStage(t)
-	s.env[stepSummary] = "summary"
-	s.write("summary", "before\n")
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app", "--report", "report.md", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	s.Vars[stepSummary] = "summary"
+	s.Write("summary", "before\n")
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--report", "report.md", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	if got, want := s.reported("summary"), "before\n"+s.reported("report.md")+"\n"; got != want {
 		t.Errorf("the summary:\n%s\nnot\n%s", got, want)
@@ -98,14 +102,14 @@ func TestTheReportIsAddedToGitHubsSummary(t *testing.T) {
 func TestASummaryThatCannotBeWrittenIsAWarning(t *testing.T) {
 	for name, content := range map[string]string{"nowhere/summary": "", "full": strings.Repeat("x", summaryLimit-10)} {
 		s := newStage(t)
-		s.env[stepSummary] = name
+		s.Vars[stepSummary] = name
 		if content != "" {
-			s.write(name, content)
+			s.Write(name, content)
 		}
-		if status := s.run("build", "-q", "--push", "-t", "HOST/app", "."); status != 0 {
-			t.Errorf("%s: status %d:\n%s", name, status, s.err.String())
+		if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "."); status != 0 {
+			t.Errorf("%s: status %d:\n%s", name, status, s.Err.String())
 		}
-		contains(t, s.err.String(), "warning: the summary could not be written", stepSummary)
+		clitest.Contains(t, s.Err.String(), "warning: the summary could not be written", stepSummary)
 		if data, _ := os.ReadFile(name); string(data) != content {
 			t.Errorf("%s has %d bytes now", name, len(data))
 		}
@@ -125,20 +129,20 @@ func TestAReportThatCannotBeWrittenIsSaidBeforeTheBuild(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			if status := s.run(append([]string{"build", "--push", "-t", "HOST/app", "."}, tt.args...)...); status != exitUsage || s.connects > 0 {
-				t.Errorf("status %d, %d connections", status, s.connects)
+			if status := s.Command(append([]string{"build", "--push", "-t", "HOST/app", "."}, tt.args...)...); status != cli.ExitUsage || s.Connects > 0 {
+				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			contains(t, s.err.String(), tt.want)
+			clitest.Contains(t, s.Err.String(), tt.want)
 		})
 	}
 }
 
 func TestAReportGoesToStandardOutput(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "--push", "-t", "HOST/app", "--report", "-", "."); status != 0 {
-		t.Fatalf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--report", "-", "."); status != 0 {
+		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	if got := s.normal(s.out.String()); !strings.HasPrefix(got, "### Published: `HOST/app:latest`\n") {
+	if got := s.Normal(s.Out.String()); !strings.HasPrefix(got, "### Published: `HOST/app:latest`\n") {
 		t.Errorf("standard output:\n%s", got)
 	}
 }
@@ -149,7 +153,7 @@ func TestAReportIsNeverTooLongForAComment(t *testing.T) {
 	if len(text) > 65_536 {
 		t.Errorf("%d bytes", len(text))
 	}
-	contains(t, text, "### Failed", "parts of it are left out")
+	clitest.Contains(t, text, "### Failed", "parts of it are left out")
 }
 
 func TestWhatComesFromOutsideIsNoMarkup(t *testing.T) {

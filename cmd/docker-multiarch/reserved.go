@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -20,10 +21,10 @@ func checkReserved(names []reference.NamedTagged, from string, builderImages ...
 			if !takes(name, image) {
 				continue
 			}
-			return &usage{
-				err: fmt.Errorf("%s: the name %q is kept for an image that runs with privileges (%s): nothing that is built or loaded may take it",
+			return &cli.Usage{
+				Err: fmt.Errorf("%s: the name %q is kept for an image that runs with privileges (%s): nothing that is built or loaded may take it",
 					from, reference.FamiliarString(name), image),
-				hint: "give the image another name",
+				Hint: "give the image another name",
 			}
 		}
 	}
@@ -68,10 +69,10 @@ func (j *job) mayTake(from string) error {
 	if from == projectFile {
 		names = j.names
 	}
-	options, err := container.ParseOptions(j.builder.driverOpts...)
+	options, err := container.ParseOptions(j.builder.DriverOpts...)
 	if err != nil {
 		return fmt.Errorf("--driver-opt: %w", err)
 	}
-	images := append(nonEmpty(j.builder.image), nonEmpty(options["image"])...)
+	images := append(cli.NonEmpty(j.builder.Image), cli.NonEmpty(options["image"])...)
 	return checkReserved(names, from, images...)
 }

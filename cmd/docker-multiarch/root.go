@@ -8,10 +8,15 @@ import (
 	cliflags "github.com/docker/cli/cli/flags"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/builders"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/doctor"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
 )
 
 // newRoot is the tree of commands. name is "multiarch" under the Docker CLI and the binary's own name otherwise.
-func newRoot(w *world, name string) *cobra.Command {
+func newRoot(w *cli.Env, name string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   name,
 		Short: "Build and push multi-platform images",
@@ -28,21 +33,21 @@ func newRoot(w *world, name string) *cobra.Command {
 			return nil
 		}
 		if signalledBefore() {
-			return interrupted{os.Interrupt}
+			return cli.Interrupted{Signal: os.Interrupt}
 		}
 		return plugin.PersistentPreRunE(cmd, args)
 	}
 	addEarlyFlags(root.Flags(), w)
-	return w.program(root,
+	return w.Program(root,
 		newBuildCommand(w, runBuild), newPlanCommand(w, runBuild),
-		newBuilderCommand(w), newEmulatorsCommand(w), newDoctorCommand(w), newVersionCommand(w),
+		builders.New(w), emulators.New(w), doctor.New(w), newVersionCommand(w),
 		newLoadCommand(w), newPushCommand(w), newRunCommand(w),
 		newInspectCommand(w), newVerifyCommand(w), newManifestCommand(w))
 }
 
-func addEarlyFlags(f *pflag.FlagSet, w *world) {
-	f.StringVar(&w.early.builder, "builder", "", "Builder to use")
-	f.BoolVarP(&w.early.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
+func addEarlyFlags(f *pflag.FlagSet, w *cli.Env) {
+	f.StringVar(&w.Early.Builder, "builder", "", "Builder to use")
+	f.BoolVarP(&w.Early.Debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
 	for _, name := range []string{"builder", "debug"} {
 		f.Lookup(name).Hidden = true // they are shown where they belong
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -38,7 +39,7 @@ const (
 	pullNever   = "never"
 )
 
-func newRunCommand(w *world) *cobra.Command {
+func newRunCommand(w *cli.Env) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
@@ -52,24 +53,24 @@ func newRunCommand(w *world) *cobra.Command {
 		Example: "  docker multiarch run --platform all registry.example/app:1.0 app --version",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError(cmd, "%q needs the name of an image", cmd.CommandPath())
+				return cli.UsageError(cmd, "%q needs the name of an image", cmd.CommandPath())
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.image, o.command, o.hasEntrypoint = args[0], args[1:], cmd.Flags().Changed("entrypoint")
-			return interruptible(cmd, w, func(ctx context.Context) error { return runRun(ctx, w, o) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runRun(ctx, w, o) })
 		},
 		ValidArgsFunction:     completeArchive,
 		DisableFlagsInUseLine: true,
 	}
 	addRunFlags(cmd.Flags(), &o)
 	_ = cmd.RegisterFlagCompletionFunc("platform", func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-		values, how := completePlatforms(c, args, typed)
+		values, how := cli.CompletePlatforms(c, args, typed)
 		return append(values, "all"), how
 	})
-	_ = cmd.RegisterFlagCompletionFunc("pull", oneOf(pullAlways, pullMissing, pullNever))
-	_ = cmd.RegisterFlagCompletionFunc("network", oneOf("default", "bridge", "host", "none"))
+	_ = cmd.RegisterFlagCompletionFunc("pull", cli.OneOf(pullAlways, pullMissing, pullNever))
+	_ = cmd.RegisterFlagCompletionFunc("network", cli.OneOf("default", "bridge", "host", "none"))
 	return cmd
 }
 
@@ -89,7 +90,7 @@ func addRunFlags(f *pflag.FlagSet, o *runOptions) {
 }
 
 // parse turns the words into values. Nothing is asked of anybody.
-func (o *runOptions) parse(w *world) error {
+func (o *runOptions) parse(w *cli.Env) error {
 	if !slices.Contains([]string{pullAlways, pullMissing, pullNever}, o.pull) {
 		return fmt.Errorf("--pull %q is not one of always, missing, never", o.pull)
 	}
@@ -103,11 +104,11 @@ func (o *runOptions) parse(w *world) error {
 	var err error
 	if !o.all && len(o.platforms) > 0 {
 		var notes []string
-		if o.wanted, notes, err = platform.Parse(localPlatform(o.platforms)...); err != nil {
+		if o.wanted, notes, err = platform.Parse(cli.LocalPlatform(o.platforms)...); err != nil {
 			return fmt.Errorf("--platform: %w", err)
 		}
 		for _, note := range notes {
-			w.say(note)
+			w.Say(note)
 		}
 	}
 	t := smoke.Test{Command: o.command, User: o.user, Workdir: o.workdir, Network: o.network}
@@ -117,7 +118,7 @@ func (o *runOptions) parse(w *world) error {
 			t.Entrypoint = []string{o.entrypoint}
 		}
 	}
-	if t.Env, err = parseEnv(o.env, w.lookupEnv); err != nil {
+	if t.Env, err = parseEnv(o.env, w.LookupEnv); err != nil {
 		return err
 	}
 	if o.timeout != "" {
@@ -153,11 +154,11 @@ func parseEnv(words []string, lookup func(string) (string, bool)) (env []string,
 	return env, nil
 }
 
-func runRun(ctx context.Context, w *world, o runOptions) error {
+func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
 	if err := o.parse(w); err != nil {
-		return &usage{err: err}
+		return &cli.Usage{Err: err}
 	}
-	eng, err := w.answering(ctx)
+	eng, err := w.Answering(ctx)
 	if err != nil {
 		return runRefused(err)
 	}
@@ -165,13 +166,13 @@ func runRun(ctx context.Context, w *world, o runOptions) error {
 	if err != nil {
 		return runRefused(err)
 	}
-	bench, err := smoke.Open(ctx, eng, w.say)
+	bench, err := smoke.Open(ctx, eng, w.Say)
 	if err != nil {
 		return runRefused(err)
 	}
 	defer func() {
 		if err := bench.Close(ctx); err != nil {
-			w.say("warning: images are left on the engine: " + err.Error())
+			w.Say("warning: images are left on the engine: " + err.Error())
 		}
 	}()
 	show := newRunShow(w, found)
@@ -189,8 +190,8 @@ func runRun(ctx context.Context, w *world, o runOptions) error {
 
 // runRefused is why nothing was run. docker run has a status for it.
 func runRefused(err error) error {
-	if _, ok := errors.AsType[*usage](err); ok || errors.Is(err, context.Canceled) {
+	if _, ok := errors.AsType[*cli.Usage](err); ok || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &statusError{err, ranNot}
+	return &cli.StatusError{Err: err, Status: ranNot}
 }

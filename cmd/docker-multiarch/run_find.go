@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -26,7 +27,7 @@ type runnable struct {
 
 // imageFinder finds the platforms of an image.
 type imageFinder struct {
-	w   *world
+	w   *cli.Env
 	eng *engine.Engine
 	o   runOptions
 
@@ -46,13 +47,13 @@ func (f *imageFinder) find(ctx context.Context) (found []runnable, err error) {
 	}
 	if f.o.pull == pullNever || f.satisfied(local, whole) {
 		if len(local) == 0 {
-			return nil, &usage{err: fmt.Errorf("the engine has no image %q", f.o.image), hint: "leave --pull never out to have it pulled"}
+			return nil, &cli.Usage{Err: fmt.Errorf("the engine has no image %q", f.o.image), Hint: "leave --pull never out to have it pulled"}
 		}
 		return f.chosen(local)
 	}
 	elsewhere, err := f.elsewhere(ctx)
 	if err != nil && len(local) > 0 && f.o.all && ctx.Err() == nil {
-		f.w.say(fmt.Sprintf("only the platforms that the engine has are run: %v", err))
+		f.w.Say(fmt.Sprintf("only the platforms that the engine has are run: %v", err))
 		return local, nil
 	}
 	if err != nil {
@@ -134,7 +135,7 @@ func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
 		}
 		if at.ref != nil {
 			one.Pull, one.Shown = reference.TrimNamed(at.ref), at.name
-			if one.Auth, err = f.w.logins().forPulls(f.w.say)(ctx, one.Pull.Name()); err != nil {
+			if one.Auth, err = f.w.Logins().ForPulls(f.w.Say)(ctx, one.Pull.Name()); err != nil {
 				return nil, err
 			}
 		}
@@ -171,9 +172,9 @@ func (f *imageFinder) chosen(all []runnable) ([]runnable, error) {
 }
 
 func (f *imageFinder) lacks(p platform.Platform, all []runnable) error {
-	return &usage{
-		err:  fmt.Errorf("%s has no image for %s: it is for %s", f.o.image, platform.Format(p), strings.Join(platform.FormatAll(runPlatforms(all)), ", ")),
-		hint: "name one of those with --platform, or all of them: --platform all",
+	return &cli.Usage{
+		Err:  fmt.Errorf("%s has no image for %s: it is for %s", f.o.image, platform.Format(p), strings.Join(platform.FormatAll(runPlatforms(all)), ", ")),
+		Hint: "name one of those with --platform, or all of them: --platform all",
 	}
 }
 

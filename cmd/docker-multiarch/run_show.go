@@ -11,6 +11,7 @@ import (
 	"sync"
 	"text/tabwriter"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -35,12 +36,12 @@ type runEnd struct {
 
 // runShow shows the output of what runs: as it is of one platform; of several, with the platform before each line.
 type runShow struct {
-	w     *world
+	w     *cli.Env
 	width int // of the longest platform's name; 0: there is one platform only
 	mu    sync.Mutex
 }
 
-func newRunShow(w *world, found []runnable) *runShow {
+func newRunShow(w *cli.Env, found []runnable) *runShow {
 	s := &runShow{w: w}
 	if len(found) > 1 {
 		for _, name := range platform.FormatAll(runPlatforms(found)) {
@@ -64,7 +65,7 @@ func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, progr
 			return end
 		}
 	}
-	stdout, stderr := s.stream(s.w.out, r.platform), s.stream(s.w.err, r.platform)
+	stdout, stderr := s.stream(s.w.Out, r.platform), s.stream(s.w.Err, r.platform)
 	var began beginning
 	j.Stdout, j.Stderr = stdout, io.MultiWriter(stderr, &began)
 	ran, err := bench.Run(ctx, j)
@@ -114,15 +115,15 @@ func (s *runShow) finish(ends []runEnd) error {
 		}
 	}
 	if s.width > 0 {
-		runTable(s.w.err, ends)
+		runTable(s.w.Err, ends)
 	} else if ends[0].words != "" {
-		putf(s.w.err, "ERROR: %s\n", paragraph(ends[0].words))
+		cli.Putf(s.w.Err, "ERROR: %s\n", cli.Paragraph(ends[0].words))
 	}
 	if len(foreign) > 0 {
-		putf(s.w.err, "Hint: the engine does not run these programs: docker multiarch emulators install %s\n", strings.Join(platform.FormatAll(foreign), " "))
+		cli.Putf(s.w.Err, "Hint: the engine does not run these programs: docker multiarch emulators install %s\n", strings.Join(platform.FormatAll(foreign), " "))
 	}
 	if status != 0 {
-		return callStatus(status)
+		return cli.Status(status)
 	}
 	return nil
 }
@@ -133,9 +134,9 @@ func runTable(out io.Writer, ends []runEnd) {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "PLATFORM\tSTATUS\tTIME")
 	for _, e := range ends {
-		putf(t, "%s\t%d\t%.1fs", platform.Format(e.platform), e.status, e.seconds)
+		cli.Putf(t, "%s\t%d\t%.1fs", platform.Format(e.platform), e.status, e.seconds)
 		if e.words != "" {
-			putf(t, "   %s", e.words)
+			cli.Putf(t, "   %s", e.words)
 		}
 		fmt.Fprintln(t)
 	}
@@ -151,7 +152,7 @@ type lineStream struct {
 }
 
 func (s *runShow) stream(to io.Writer, p platform.Platform) *lineStream {
-	l := &lineStream{show: s, to: exact(to)}
+	l := &lineStream{show: s, to: cli.Exact(to)}
 	if s.width > 0 {
 		l.to = to
 		l.prefix = fmt.Sprintf("%-*s | ", s.width, platform.Format(p))

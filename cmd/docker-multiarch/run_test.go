@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/moby/api/types/system"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -21,7 +23,7 @@ import (
 
 // engine gives the stage an engine that pulls what is there, and whose containers do this.
 func (s *stage) engine(process enginetest.Process) *enginetest.Engine {
-	s.t.Helper()
+	s.T.Helper()
 	fake := &enginetest.Engine{
 		Info: system.Info{
 			OSType: "linux", Architecture: "x86_64", NCPU: 2, MemoryLimit: true, DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
@@ -33,8 +35,8 @@ func (s *stage) engine(process enginetest.Process) *enginetest.Engine {
 		fake.Have(ref, "sha256:"+digest)
 		return nil
 	}
-	eng := engine.New(fake.Start(s.t))
-	s.w.engine = func() *engine.Engine { return eng }
+	eng := engine.New(fake.Start(s.T))
+	s.Env.Engine = func() *engine.Engine { return eng }
 	return fake
 }
 
@@ -46,46 +48,46 @@ func machine(c *enginetest.Container) string {
 
 func TestAllPlatformsOfAnImageAreRunAndTheHighestStatusCounts(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
-		t.Fatal(s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
+		t.Fatal(s.Err.String())
 	}
 	fake := s.engine(func(c *enginetest.Container, cmd []string, _ io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s\nwithout an end", machine(c))
 		fmt.Fprintln(stderr, strings.Join(cmd, " "))
 		return map[string]int{"amd64": 3, "arm64": 7}[machine(c)]
 	})
-	s.out, s.err = buffer{}, buffer{}
-	if status := s.run("run", "--platform", "all", "HOST/app:1", "app", "--platform", "x"); status != 7 {
+	s.Out, s.Err = clitest.Buffer{}, clitest.Buffer{}
+	if status := s.Command("run", "--platform", "all", "HOST/app:1", "app", "--platform", "x"); status != 7 {
 		t.Errorf("status %d", status)
 	}
-	lines := strings.Split(s.out.String(), "\n")
+	lines := strings.Split(s.Out.String(), "\n")
 	slices.Sort(lines)
 	want := []string{"", "linux/amd64 | amd64", "linux/amd64 | without an end", "linux/arm64 | arm64", "linux/arm64 | without an end"}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	contains(t, s.normal(s.err.String()), "linux/arm64 | app --platform x\n", "\nPLATFORM  STATUS  TIME\nlinux/amd64  3  ", "\nlinux/arm64  7  ")
+	clitest.Contains(t, s.Normal(s.Err.String()), "linux/arm64 | app --platform x\n", "\nPLATFORM  STATUS  TIME\nlinux/amd64  3  ", "\nlinux/arm64  7  ")
 	if len(fake.Has()) != 0 || len(fake.Containers()) != 0 {
 		t.Errorf("the engine has %v, and %d containers", fake.Has(), len(fake.Containers()))
 	}
 
-	s.out, s.err = buffer{}, buffer{}
+	s.Out, s.Err = clitest.Buffer{}, clitest.Buffer{}
 	const pulling = "pulling HOST/app:1 for linux/arm64\n"
 	pull, said := fake.Pull, ""
 	fake.Pull = func(ref string) error {
-		said = s.normal(s.err.String())
+		said = s.Normal(s.Err.String())
 		return pull(ref)
 	}
-	status := s.run("run", "--platform", "linux/arm64", "HOST/app:1")
-	if status != 7 || s.out.String() != "arm64\nwithout an end" || s.normal(s.err.String()) != pulling+"\n" || said != pulling {
-		t.Errorf("one platform: status %d, %q, %q; %q when the pull began", status, s.out.String(), s.err.String(), said)
+	status := s.Command("run", "--platform", "linux/arm64", "HOST/app:1")
+	if status != 7 || s.Out.String() != "arm64\nwithout an end" || s.Normal(s.Err.String()) != pulling+"\n" || said != pulling {
+		t.Errorf("one platform: status %d, %q, %q; %q when the pull began", status, s.Out.String(), s.Err.String(), said)
 	}
 }
 
 func TestAPlatformThatTheEngineDoesNotRunComesWithTheCommandThatHelps(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
-		t.Fatal(s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
+		t.Fatal(s.Err.String())
 	}
 	s.engine(func(c *enginetest.Container, _ []string, _ io.Reader, _, stderr io.Writer) int {
 		if machine(c) != "arm64" {
@@ -94,16 +96,16 @@ func TestAPlatformThatTheEngineDoesNotRunComesWithTheCommandThatHelps(t *testing
 		fmt.Fprintln(stderr, "exec /bin/app: exec format error")
 		return 255
 	})
-	if status := s.run("run", "--platform", "all", "HOST/app:1"); status != 255 {
+	if status := s.Command("run", "--platform", "all", "HOST/app:1"); status != 255 {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "Hint: the engine does not run these programs: docker multiarch emulators install linux/arm64\n")
+	clitest.Contains(t, s.Err.String(), "Hint: the engine does not run these programs: docker multiarch emulators install linux/arm64\n")
 }
 
 func TestBadWordsOfRunAreRefusedWithStatus125(t *testing.T) {
 	s := newStage(t)
-	if status := s.run("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64", "."); status != 0 {
-		t.Fatal(s.err.String())
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64", "."); status != 0 {
+		t.Fatal(s.Err.String())
 	}
 	s.engine(func(*enginetest.Container, []string, io.Reader, io.Writer, io.Writer) int { return 0 })
 	for words, want := range map[string]string{
@@ -121,11 +123,11 @@ func TestBadWordsOfRunAreRefusedWithStatus125(t *testing.T) {
 		"UPPER":                             "neither a file nor the name of an image",
 		"--nonsense x":                      "unknown flag: --nonsense",
 	} {
-		s.out, s.err = buffer{}, buffer{}
-		if status := s.run(append([]string{"run"}, strings.Fields(words)...)...); status != exitUsage || s.out.String() != "" {
-			t.Errorf("%s: status %d, %q", words, status, s.out.String())
+		s.Out, s.Err = clitest.Buffer{}, clitest.Buffer{}
+		if status := s.Command(append([]string{"run"}, strings.Fields(words)...)...); status != cli.ExitUsage || s.Out.String() != "" {
+			t.Errorf("%s: status %d, %q", words, status, s.Out.String())
 		}
-		contains(t, s.err.String(), want)
+		clitest.Contains(t, s.Err.String(), want)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/content/memory"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -30,23 +31,23 @@ type imageShelf struct {
 func (s *stage) shelf() imageShelf { return imageShelf{memory.New(), s} }
 
 func (b imageShelf) put(mediaType string, v any) ocispecs.Descriptor {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	body, err := json.Marshal(v)
 	if err != nil {
-		b.s.t.Fatal(err)
+		b.s.T.Fatal(err)
 	}
 	return b.bytes(mediaType, body)
 }
 
 // layer is one with a file.
 func (b imageShelf) layer(path, text string) ocispecs.Descriptor {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	return b.bytes(ocispecs.MediaTypeImageLayer, b.tar(path, text))
 }
 
 // tar is an archive with a file.
 func (b imageShelf) tar(path, text string) []byte {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	var body bytes.Buffer
 	w := tar.NewWriter(&body)
 	err := w.WriteHeader(&tar.Header{Name: path, Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg})
@@ -54,17 +55,17 @@ func (b imageShelf) tar(path, text string) []byte {
 		_, err = w.Write([]byte(text))
 	}
 	if err = errors.Join(err, w.Close()); err != nil {
-		b.s.t.Fatal(err)
+		b.s.T.Fatal(err)
 	}
 	return body.Bytes()
 }
 
 func (b imageShelf) bytes(mediaType string, body []byte) ocispecs.Descriptor {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	desc := content.NewDescriptorFromBytes(mediaType, body)
-	if ok, _ := b.Exists(b.s.t.Context(), desc); !ok {
-		if err := b.Push(b.s.t.Context(), desc, bytes.NewReader(body)); err != nil {
-			b.s.t.Fatal(err)
+	if ok, _ := b.Exists(b.s.T.Context(), desc); !ok {
+		if err := b.Push(b.s.T.Context(), desc, bytes.NewReader(body)); err != nil {
+			b.s.T.Fatal(err)
 		}
 	}
 	return desc
@@ -72,10 +73,10 @@ func (b imageShelf) bytes(mediaType string, body []byte) ocispecs.Descriptor {
 
 // image is an index's entry for a platform; change may be nil.
 func (b imageShelf) image(name string, change func(*ocispecs.Manifest, *ocispecs.Image)) ocispecs.Descriptor {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	ps, _, err := platform.Parse(name)
 	if err != nil {
-		b.s.t.Fatal(err)
+		b.s.T.Fatal(err)
 	}
 	created := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	layer := b.layer("file", "files of "+name)
@@ -118,22 +119,22 @@ func (b imageShelf) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
 
 // archive writes an image to a file.
 func (b imageShelf) archive(file string, root ocispecs.Descriptor) {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	var out bytes.Buffer
-	if err := layout.WriteOCI(b.s.t.Context(), &out, layout.Image{Root: root}, b.Store, nil); err != nil {
-		b.s.t.Fatal(err)
+	if err := layout.WriteOCI(b.s.T.Context(), &out, layout.Image{Root: root}, b.Store, nil); err != nil {
+		b.s.T.Fatal(err)
 	}
-	b.s.write(file, out.String())
+	b.s.Write(file, out.String())
 }
 
 // publish puts an image into the registry.
 func (b imageShelf) publish(name string, root ocispecs.Descriptor) {
-	b.s.t.Helper()
+	b.s.T.Helper()
 	b.archive("publish.tar", root)
-	if rc := b.s.run("push", "-q", "publish.tar", name); rc != 0 {
-		b.s.t.Fatalf("status %d: %s", rc, &b.s.err)
+	if rc := b.s.Command("push", "-q", "publish.tar", name); rc != 0 {
+		b.s.T.Fatalf("status %d: %s", rc, &b.s.Err)
 	}
-	b.s.out, b.s.err = buffer{}, buffer{}
+	b.s.Out, b.s.Err = clitest.Buffer{}, clitest.Buffer{}
 }
 
 // replaced is the content of a file with one text instead of another.

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/docker/cli/cli-plugins/socket"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
 // endOnSignal ends the program, with the status that is documented, on a signal that comes before a command listens for signals
@@ -21,7 +23,7 @@ func endOnSignal() (listening func()) {
 		select {
 		case s := <-signals:
 			fmt.Fprintln(os.Stderr, "interrupted: nothing was done")
-			os.Exit(signalStatus(s))
+			os.Exit(explain.SignalStatus(s))
 		case <-done:
 		}
 	}()

@@ -3,19 +3,23 @@ package main
 import (
 	"context"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
 // stage is a stage for the whole program.
-type stage struct{ *testStage }
+type stage struct{ *clitest.Stage }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	return &stage{newTestStage(t, execute)}
+	return &stage{clitest.New(t, execute)}
 }
 
 // execute runs the whole program.
-func execute(ctx context.Context, w *world, args []string) int {
+func execute(ctx context.Context, w *cli.Env, args []string) int {
 	root := newRoot(w, "docker-multiarch")
 	root.SetArgs(args)
-	return explain(w.err, w.answered("", root.ExecuteContext(ctx)))
+	return explain.Error(w.Err, w.Answered("", root.ExecuteContext(ctx)))
 }

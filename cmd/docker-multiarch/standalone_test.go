@@ -6,6 +6,8 @@ import (
 
 	"github.com/docker/cli/cli/command"
 	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // Without the Docker CLI in front the program has the CLI's flags, too, on top of its own.
@@ -16,13 +18,13 @@ func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
 	}
 	for _, args := range [][]string{{"-c", "a", "build", "-c", "512"}, {"build", "--context", "a", "-c", "512"}} {
 		var got buildOptions
-		root := newRoot(&world{}, "docker-multiarch")
+		root := newRoot(&cli.Env{}, "docker-multiarch")
 		for _, cmd := range root.Commands() {
 			if cmd.Name() == "build" {
 				root.RemoveCommand(cmd)
 			}
 		}
-		root.AddCommand(newBuildCommand(&world{}, func(_ context.Context, _ *world, o buildOptions) error { got = o; return nil }))
+		root.AddCommand(newBuildCommand(&cli.Env{}, func(_ context.Context, _ *cli.Env, o buildOptions) error { got = o; return nil }))
 		standalone(dockerCLI, root)
 		chosen := ""
 		root.PersistentPreRunE = func(*cobra.Command, []string) error {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // startPage is what the program says when it is called with nothing: PROGRAM becomes the name that it was called by.
@@ -29,7 +31,7 @@ All that a build can:   PROGRAM build --help
 // startOrUnknown is what the program does without a command.
 func startOrUnknown(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return helpOrUnknown(cmd, args)
+		return cli.HelpOrUnknown(cmd, args)
 	}
 	_, err := fmt.Fprint(cmd.OutOrStdout(), strings.ReplaceAll(startPage, "PROGRAM", cmd.CommandPath()))
 	return err

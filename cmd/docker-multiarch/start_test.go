@@ -3,21 +3,24 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 func TestWithoutACommandThreeCommandsAreShownThatExist(t *testing.T) {
 	s := newStage(t)
-	if status := s.run(); status != 0 {
+	if status := s.Command(); status != 0 {
 		t.Fatalf("status %d", status)
 	}
 	shown := 0
-	for line := range strings.Lines(s.out.String()) {
+	for line := range strings.Lines(s.Out.String()) {
 		args, ok := strings.CutPrefix(line, "  docker-multiarch ")
 		if !ok {
 			continue
 		}
 		shown++
-		cmd, rest, err := newRoot(s.w, "docker-multiarch").Find(strings.Fields(args))
+		cmd, rest, err := newRoot(s.Env, "docker-multiarch").Find(strings.Fields(args))
 		if err != nil || !cmd.HasParent() || cmd.HasSubCommands() {
 			t.Errorf("%q: %v", line, err)
 			continue
@@ -27,7 +30,7 @@ func TestWithoutACommandThreeCommandsAreShownThatExist(t *testing.T) {
 		}
 	}
 	if shown != 3 {
-		t.Errorf("%d commands are shown:\n%s", shown, s.out.String())
+		t.Errorf("%d commands are shown:\n%s", shown, s.Out.String())
 	}
 }
 
@@ -56,9 +59,9 @@ func TestErrorsOfWordsEndWithACommand(t *testing.T) {
 		{[]string{"builder", "stop", "a/b"}, []string{`invalid builder name "a/b"`, "docker-multiarch builder stop --help"}},
 	} {
 		s := newStage(t)
-		if status := s.run(tt.args...); status != exitUsage {
+		if status := s.Command(tt.args...); status != cli.ExitUsage {
 			t.Errorf("%q: status %d", tt.args, status)
 		}
-		contains(t, s.err.String(), tt.want...)
+		clitest.Contains(t, s.Err.String(), tt.want...)
 	}
 }

@@ -9,6 +9,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
 // broken is standard output on a disk that is full after some writes, or before a reader that has gone.
@@ -56,42 +60,42 @@ func TestAnAnswerThatCannotBeWrittenIsAnError(t *testing.T) {
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			s := newStage(t)
-			if status := s.run("build", "--platform", "linux/amd64,linux/arm64", "-t", "HOST/app", "--push", "."); status != 0 {
-				t.Fatal(s.err.String())
+			if status := s.Command("build", "--platform", "linux/amd64,linux/arm64", "-t", "HOST/app", "--push", "."); status != 0 {
+				t.Fatal(s.Err.String())
 			}
 			full := &broken{errno: syscall.ENOSPC, takes: tt.takes}
-			s.w.out, s.err = newStream(full), buffer{}
-			s.w.err = newStream(&s.err)
-			if status := s.run(strings.Fields(tt.args)...); status != tt.status {
+			s.Env.Out, s.Err = cli.NewStream(full), clitest.Buffer{}
+			s.Env.Err = cli.NewStream(&s.Err)
+			if status := s.Command(strings.Fields(tt.args)...); status != tt.status {
 				t.Errorf("status %d", status)
 			}
-			contains(t, s.err.String(), strings.ReplaceAll(tt.want, "HOST", s.host), "no space left on device")
+			clitest.Contains(t, s.Err.String(), strings.ReplaceAll(tt.want, "HOST", s.Host), "no space left on device")
 		})
 	}
 }
 
 func TestAReaderThatHasGoneIsToldOfNothingButWhatWasDone(t *testing.T) {
 	s := newStage(t)
-	s.w.out = &broken{errno: syscall.EPIPE}
-	if status := s.run("version"); status != 141 || s.err.String() != "" {
-		t.Errorf("status %d: %s", status, s.err.String())
+	s.Env.Out = &broken{errno: syscall.EPIPE}
+	if status := s.Command("version"); status != 141 || s.Err.String() != "" {
+		t.Errorf("status %d: %s", status, s.Err.String())
 	}
 	s = newStage(t)
-	s.w.out = &broken{errno: syscall.EPIPE}
-	if status := s.run("build", "--platform", "linux/amd64", "-t", "HOST/app", "--push", "-q", "."); status != 1 {
+	s.Env.Out = &broken{errno: syscall.EPIPE}
+	if status := s.Command("build", "--platform", "linux/amd64", "-t", "HOST/app", "--push", "-q", "."); status != 1 {
 		t.Errorf("status %d", status)
 	}
-	contains(t, s.err.String(), "published "+s.host+"/app@"+s.tagged("app"))
+	clitest.Contains(t, s.Err.String(), "published "+s.Host+"/app@"+s.Tagged("app"))
 }
 
 func TestTheErrorOfACommandIsNotHiddenByItsAnswers(t *testing.T) {
-	w := &world{streams: streams{out: newStream(&broken{errno: syscall.ENOSPC})}}
-	_, _ = w.out.Write([]byte("x"))
+	w := &cli.Env{Streams: cli.Streams{Out: cli.NewStream(&broken{errno: syscall.ENOSPC})}}
+	_, _ = w.Out.Write([]byte("x"))
 	other := errors.New("another")
-	if err := w.answered("x", other); err != other { //nolint:errorlint // the very error
+	if err := w.Answered("x", other); err != other { //nolint:errorlint // the very error
 		t.Error(err)
 	}
-	status := explain(&bytes.Buffer{}, w.answered("x", callStatus(3)))
+	status := explain.Error(&bytes.Buffer{}, w.Answered("x", cli.Status(3)))
 	if diff := cmp.Diff(3, status); diff != "" {
 		t.Error(diff)
 	}

@@ -7,24 +7,27 @@ import (
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 func TestImagesAreTrustedByTheUserOnly(t *testing.T) {
 	s := newStage(t)
 	flag, env, kept := digest.FromString("flag"), digest.FromString("env"), digest.FromString("kept")
-	s.env[trustVariable] = env.String() + ", " + env.String()
-	if err := s.w.keepTrusted(t.Context(), []string{kept.String()}); err != nil {
+	s.Vars[cli.TrustVariable] = env.String() + ", " + env.String()
+	if err := s.Env.KeepTrusted(t.Context(), []string{kept.String()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.w.keepTrusted(t.Context(), []string{kept.String(), flag.String()}); err != nil {
+	if err := s.Env.KeepTrusted(t.Context(), []string{kept.String(), flag.String()}); err != nil {
 		t.Fatal(err)
 	}
 	var got []digest.Digest
-	s.connecting = func(_ context.Context, opt connectOptions) error {
-		got = opt.builder.trusted
+	s.Connecting = func(_ context.Context, opt cli.ConnectOptions) error {
+		got = opt.Builder.Trusted
 		return nil
 	}
-	s.run("build", "--trust-image", flag.String(), "-o", "type=oci,dest=x.tar", ".")
+	s.Command("build", "--trust-image", flag.String(), "-o", "type=oci,dest=x.tar", ".")
 	if want := []digest.Digest{flag, env, env, kept, flag}; !slices.Equal(got, want) {
 		t.Errorf("trusted are %v, not %v", got, want)
 	}
@@ -34,11 +37,11 @@ func TestImagesAreTrustedByTheUserOnly(t *testing.T) {
 		{"builder", "create", "--trust-image", "moby/buildkit:1"},
 		{"emulators", "install", "--trust-image", "sha256:1"},
 	} {
-		if status := s.run(args...); status != exitUsage {
+		if status := s.Command(args...); status != cli.ExitUsage {
 			t.Errorf("%q: status %d", args, status)
 		}
 	}
-	contains(t, s.err.String(), `--trust-image: "abc" is not the ID of an image`)
+	clitest.Contains(t, s.Err.String(), `--trust-image: "abc" is not the ID of an image`)
 }
 
 func TestNoResultTakesTheNameOfAnImageThatRunsWithPrivileges(t *testing.T) {
@@ -58,12 +61,12 @@ func TestNoResultTakesTheNameOfAnImageThatRunsWithPrivileges(t *testing.T) {
 		t.Run(words, func(t *testing.T) {
 			s := newStage(t)
 			if c.project != "" {
-				s.write(projectFile, "image: "+c.project+"\n")
+				s.Write(projectFile, "image: "+c.project+"\n")
 			}
-			if status := s.run(strings.Fields(c.args)...); status != exitUsage || s.connects > 0 {
-				t.Errorf("status %d, %d connections", status, s.connects)
+			if status := s.Command(strings.Fields(c.args)...); status != cli.ExitUsage || s.Connects > 0 {
+				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			contains(t, s.err.String(), "is kept for an image that runs with privileges")
+			clitest.Contains(t, s.Err.String(), "is kept for an image that runs with privileges")
 		})
 	}
 }

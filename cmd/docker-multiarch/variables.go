@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/containerd/console"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // allowEnvVariable names variables that project files may have, as --allow-env does.
@@ -30,7 +32,7 @@ TRAVIS_COMMIT TRAVIS_TAG TRAVIS_BRANCH TRAVIS_BUILD_NUMBER
 
 // allowed is the environment as far as the names in a project's file may see it: who may change the file would else learn any secret,
 // as the tag of an image. Further variables are allowed by the user: with the flag, the environment, or a yes.
-func allowed(ctx context.Context, w *world, flags, names []string) (lookup, error) {
+func allowed(ctx context.Context, w *cli.Env, flags, names []string) (lookup, error) {
 	more, err := allowedByUser(w, flags)
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func allowed(ctx context.Context, w *world, flags, names []string) (lookup, erro
 	var refused []string
 	for _, text := range names {
 		// What is wrong with the text is said when it is expanded.
-		_, _ = expand(text, func(name string) (string, bool) {
+		_, _ = cli.Expand(text, func(name string) (string, bool) {
 			if !slices.Contains(free, name) && !slices.Contains(refused, name) {
 				asked, refused = cmp.Or(asked, text), append(refused, name)
 			}
@@ -48,7 +50,7 @@ func allowed(ctx context.Context, w *world, flags, names []string) (lookup, erro
 		})
 	}
 	if len(refused) > 0 {
-		if err := askVariables(ctx, w, cut(asked, maxShown), refused); err != nil {
+		if err := askVariables(ctx, w, cli.Cut(asked, cli.MaxShown), refused); err != nil {
 			return nil, err
 		}
 	}
@@ -57,17 +59,17 @@ func allowed(ctx context.Context, w *world, flags, names []string) (lookup, erro
 		if !slices.Contains(free, name) {
 			return "", false
 		}
-		return w.lookupEnv(name)
+		return w.LookupEnv(name)
 	}, nil
 }
 
 // allowedByUser are the variables of --allow-env and of the environment.
-func allowedByUser(w *world, flags []string) ([]string, error) {
-	fromEnv, _ := w.lookupEnv(allowEnvVariable)
+func allowedByUser(w *cli.Env, flags []string) ([]string, error) {
+	fromEnv, _ := w.LookupEnv(allowEnvVariable)
 	var names []string
 	for from, lists := range map[string][]string{"--allow-env": flags, allowEnvVariable: {fromEnv}} {
 		for _, name := range strings.FieldsFunc(strings.Join(lists, ","), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
-			if !isVariable(name) {
+			if !cli.IsVariable(name) {
 				return nil, fmt.Errorf("%s %q: this is not the name of an environment variable", from, name)
 			}
 			names = append(names, name)
@@ -78,18 +80,18 @@ func allowedByUser(w *world, flags []string) ([]string, error) {
 
 // askVariables asks on a terminal, once, whether a name may have the values of variables. It is an error if it may not, or if nobody is
 // there to ask.
-func askVariables(ctx context.Context, w *world, text string, names []string) error {
-	list := cut(strings.Join(names, ", "), maxShown)
-	if isTerminal(w.in) && isTerminal(w.err) {
+func askVariables(ctx context.Context, w *cli.Env, text string, names []string) error {
+	list := cli.Cut(strings.Join(names, ", "), cli.MaxShown)
+	if isTerminal(w.In) && isTerminal(w.Err) {
 		question := fmt.Sprintf("%s puts the environment's %s into the image's name %q. Who sees the name, sees the value. Is that meant?",
 			projectFile, list, text)
-		if yes, err := confirm(ctx, w, question, false); err != nil || yes {
+		if yes, err := cli.Confirm(ctx, w, question, false); err != nil || yes {
 			return err
 		}
 	}
-	return &usage{
-		err:  fmt.Errorf("%s: %q: the environment's %s may be a secret, and a project's file does not get it by itself", projectFile, text, list),
-		hint: "if that is meant: --allow-env " + strings.ReplaceAll(list, ", ", ",") + ", or set " + allowEnvVariable,
+	return &cli.Usage{
+		Err:  fmt.Errorf("%s: %q: the environment's %s may be a secret, and a project's file does not get it by itself", projectFile, text, list),
+		Hint: "if that is meant: --allow-env " + strings.ReplaceAll(list, ", ", ",") + ", or set " + allowEnvVariable,
 	}
 }
 

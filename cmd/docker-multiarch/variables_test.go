@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
@@ -33,22 +36,22 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
-			s.env = map[string]string{"VERSION": "1.2", "CI_COMMIT_SHORT_SHA": "abc", "GITHUB_RUN_NUMBER": "7", "MY_TOKEN": "ghs-123", "MY_KEY": "wJal/XU+tn=", "HOME": "/h", allowEnvVariable: tt.allow}
-			s.write(projectFile, "image: "+tt.image+"\n")
-			status := s.run(append([]string{"build", "--push", "-q", "."}, tt.args...)...)
+			s.Vars = map[string]string{"VERSION": "1.2", "CI_COMMIT_SHORT_SHA": "abc", "GITHUB_RUN_NUMBER": "7", "MY_TOKEN": "ghs-123", "MY_KEY": "wJal/XU+tn=", "HOME": "/h", allowEnvVariable: tt.allow}
+			s.Write(projectFile, "image: "+tt.image+"\n")
+			status := s.Command(append([]string{"build", "--push", "-q", "."}, tt.args...)...)
 			if tt.want != "" {
-				if status != 0 || s.tagged("app:"+tt.want) == "" {
-					t.Errorf("status %d:\n%s", status, s.err.String())
+				if status != 0 || s.Tagged("app:"+tt.want) == "" {
+					t.Errorf("status %d:\n%s", status, s.Err.String())
 				}
 				return
 			}
-			if status != exitUsage || s.connects != 0 {
-				t.Errorf("status %d, %d connections", status, s.connects)
+			if status != cli.ExitUsage || s.Connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			contains(t, s.err.String(), tt.says...)
+			clitest.Contains(t, s.Err.String(), tt.says...)
 			for _, secret := range []string{"ghs-123", "wJal"} {
-				if strings.Contains(s.err.String(), secret) {
-					t.Errorf("a value is shown:\n%s", s.err.String())
+				if strings.Contains(s.Err.String(), secret) {
+					t.Errorf("a value is shown:\n%s", s.Err.String())
 				}
 			}
 		})
@@ -57,12 +60,12 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 
 func TestTheUsersOwnNamesMayHaveAnyVariable(t *testing.T) {
 	s := newStage(t)
-	s.env = map[string]string{"MINE": "v1", "BAD": "wJal/XU+tn="}
-	if status := s.run("build", "--push", "-q", "-t", "HOST/app:${MINE}", "."); status != 0 || s.tagged("app:v1") == "" {
-		t.Errorf("status %d:\n%s", status, s.err.String())
+	s.Vars = map[string]string{"MINE": "v1", "BAD": "wJal/XU+tn="}
+	if status := s.Command("build", "--push", "-q", "-t", "HOST/app:${MINE}", "."); status != 0 || s.Tagged("app:v1") == "" {
+		t.Errorf("status %d:\n%s", status, s.Err.String())
 	}
-	if status := s.run("build", "--push", "-q", "-t", "HOST/app:${BAD}", "."); status != exitUsage || strings.Contains(s.err.String(), "wJal") {
-		t.Errorf("status %d:\n%s", status, s.err.String())
+	if status := s.Command("build", "--push", "-q", "-t", "HOST/app:${BAD}", "."); status != cli.ExitUsage || strings.Contains(s.Err.String(), "wJal") {
+		t.Errorf("status %d:\n%s", status, s.Err.String())
 	}
 }
 
@@ -75,43 +78,43 @@ type screen struct {
 func (screen) IsTerminal() bool { return true }
 
 func TestOnATerminalAProjectsVariablesAreAskedForOnce(t *testing.T) {
-	for reply, want := range map[string]int{"y\n": 0, "n\n": exitUsage, "": exitUsage} {
+	for reply, want := range map[string]int{"y\n": 0, "n\n": cli.ExitUsage, "": cli.ExitUsage} {
 		s := newStage(t)
-		s.env["MY_TOKEN"], s.env["TEAM"] = "ghs-123", "core"
-		s.w.in = screen{Reader: strings.NewReader(reply)}
-		s.w.err = screen{Writer: &s.err}
-		s.write(projectFile, "image: ['HOST/app:${MY_TOKEN}', 'HOST/${TEAM}:${MY_TOKEN}']\n")
-		if status := s.run("build", "--push", "-q", "--progress", "quiet", "."); status != want {
-			t.Errorf("%q: status %d:\n%s", reply, status, s.err.String())
+		s.Vars["MY_TOKEN"], s.Vars["TEAM"] = "ghs-123", "core"
+		s.Env.In = screen{Reader: strings.NewReader(reply)}
+		s.Env.Err = screen{Writer: &s.Err}
+		s.Write(projectFile, "image: ['HOST/app:${MY_TOKEN}', 'HOST/${TEAM}:${MY_TOKEN}']\n")
+		if status := s.Command("build", "--push", "-q", "--progress", "quiet", "."); status != want {
+			t.Errorf("%q: status %d:\n%s", reply, status, s.Err.String())
 		}
-		if n := strings.Count(s.err.String(), "Is that meant? [y/N]"); n != 1 {
-			t.Errorf("%q: asked %d times:\n%s", reply, n, s.err.String())
+		if n := strings.Count(s.Err.String(), "Is that meant? [y/N]"); n != 1 {
+			t.Errorf("%q: asked %d times:\n%s", reply, n, s.Err.String())
 		}
-		contains(t, s.err.String(), "MY_TOKEN, TEAM", "/app:${MY_TOKEN}")
-		if s.out.String() != "" != (want == 0) {
-			t.Errorf("%q: standard output %q", reply, s.out.String())
+		clitest.Contains(t, s.Err.String(), "MY_TOKEN, TEAM", "/app:${MY_TOKEN}")
+		if s.Out.String() != "" != (want == 0) {
+			t.Errorf("%q: standard output %q", reply, s.Out.String())
 		}
 	}
 }
 
 func TestNobodyIsAskedWhereTheNameComesFromTheUser(t *testing.T) {
 	s := newStage(t)
-	s.write(projectFile, "image: HOST/app:${MY_TOKEN}\n")
+	s.Write(projectFile, "image: HOST/app:${MY_TOKEN}\n")
 	for _, args := range [][]string{{"build", "-q", "--push", "-t", "HOST/mine", "."}, {"build", "--check", "."}} {
-		if status := s.run(args...); status != 0 {
-			t.Errorf("%v: status %d:\n%s", args, status, s.err.String())
+		if status := s.Command(args...); status != 0 {
+			t.Errorf("%v: status %d:\n%s", args, status, s.Err.String())
 		}
 	}
 }
 
 func TestALoadUnderTheProjectsNameIsSaidBeforeTheBuild(t *testing.T) {
 	s := newStage(t)
-	s.write(projectFile, "image: HOST/app\n")
-	j, err := parseBuild(t.Context(), s.w, parsed(t, "--load", "."))
+	s.Write(projectFile, "image: HOST/app\n")
+	j, err := parseBuild(t.Context(), s.Env, parsed(t, "--load", "."))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := loadNote + s.host + "/app:latest (" + projectFile + ")"; !slices.Contains(j.notes, want) {
+	if want := loadNote + s.Host + "/app:latest (" + projectFile + ")"; !slices.Contains(j.notes, want) {
 		t.Errorf("%q is not among %q", want, j.notes)
 	}
 }
@@ -144,12 +147,12 @@ func TestAProjectsFileIsAFileOfTheProject(t *testing.T) {
 			if err := tt.make(); err != nil {
 				t.Fatal(err)
 			}
-			if status := s.run("build", "--push"); status != exitUsage || s.connects != 0 {
-				t.Errorf("status %d, %d connections", status, s.connects)
+			if status := s.Command("build", "--push"); status != cli.ExitUsage || s.Connects != 0 {
+				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			contains(t, s.err.String(), append(tt.says, "ERROR: "+projectFile)...)
-			if strings.Contains(s.err.String(), "20228") || strings.Contains(s.err.String(), "99999") {
-				t.Errorf("what the file holds is shown:\n%s", s.err.String())
+			clitest.Contains(t, s.Err.String(), append(tt.says, "ERROR: "+projectFile)...)
+			if strings.Contains(s.Err.String(), "20228") || strings.Contains(s.Err.String(), "99999") {
+				t.Errorf("what the file holds is shown:\n%s", s.Err.String())
 			}
 		})
 	}
@@ -173,8 +176,8 @@ func FuzzExpand(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		const value = "s3cr3t-v4lue"
-		_, err := expand(text, func(name string) (string, bool) {
-			if !isVariable(name) {
+		_, err := cli.Expand(text, func(name string) (string, bool) {
+			if !cli.IsVariable(name) {
 				t.Errorf("%q is looked up", name)
 			}
 			return value, true
@@ -182,7 +185,7 @@ func FuzzExpand(f *testing.F) {
 		if err != nil && !strings.Contains(text, value) && strings.Contains(err.Error(), value) {
 			t.Errorf("a value is shown: %v", err)
 		}
-		if same, err := expand(text, func(name string) (string, bool) { return "${" + name + "}", true }); err == nil && same != text {
+		if same, err := cli.Expand(text, func(name string) (string, bool) { return "${" + name + "}", true }); err == nil && same != text {
 			t.Errorf("%q became %q", text, same)
 		}
 	})

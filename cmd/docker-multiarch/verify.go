@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
@@ -23,11 +24,11 @@ import (
 type verifyOptions struct {
 	ref, format string
 	expect      []string
-	executables gateOptions
+	executables cli.GateOptions
 	quiet       bool
 }
 
-func newVerifyCommand(w *world) *cobra.Command {
+func newVerifyCommand(w *cli.Env) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify [OPTIONS] REF",
@@ -41,23 +42,23 @@ func newVerifyCommand(w *world) *cobra.Command {
 			"125 wrong flags or arguments.",
 		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0\n" +
 			"  docker multiarch verify --verify-allow /usr/lib/cross ./app.tar",
-		Args: exactly(1, "one argument, the name of an image or the path of an archive"),
+		Args: cli.Exactly(1, "one argument, the name of an image or the path of an archive"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.ref = args[0]
-			return interruptible(cmd, w, func(ctx context.Context) error { return runVerify(ctx, w, o) })
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runVerify(ctx, w, o) })
 		},
 		ValidArgsFunction:     completeArchive,
 		DisableFlagsInUseLine: true,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that have to be there, and no others (comma-separated; may be repeated)")
-	f.StringVar(&o.executables.mode, "executables", string(gate.On),
+	f.StringVar(&o.executables.Mode, "executables", string(gate.On),
 		`Look whether the executables are for the platform ("on", "off", "strict": also those that nothing starts)`)
-	addAllowFlag(f, &o.executables)
-	addTemplateFlag(cmd, &o.format)
+	cli.AddAllowFlag(f, &o.executables)
+	cli.AddTemplateFlag(cmd, &o.format)
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
-	_ = cmd.RegisterFlagCompletionFunc("executables", oneOf(gateModes...))
-	_ = cmd.RegisterFlagCompletionFunc("expect", completePlatforms)
+	_ = cmd.RegisterFlagCompletionFunc("executables", cli.OneOf(cli.GateModes...))
+	_ = cmd.RegisterFlagCompletionFunc("expect", cli.CompletePlatforms)
 	return cmd
 }
 
@@ -76,17 +77,17 @@ type verifyRow struct {
 	Findings    []verify.Finding
 }
 
-func runVerify(ctx context.Context, w *world, o verifyOptions) error {
-	if err := checkTemplate(o.format); err != nil {
+func runVerify(ctx context.Context, w *cli.Env, o verifyOptions) error {
+	if err := cli.CheckTemplate(o.format); err != nil {
 		return err
 	}
 	expect, err := parseExpect(o.expect)
 	if err != nil {
 		return err
 	}
-	options, err := o.executables.parse("executables")
+	options, err := o.executables.Parse("executables")
 	if err != nil {
-		return &usage{err: err}
+		return &cli.Usage{Err: err}
 	}
 	at, err := findPlace(ctx, w, o.ref)
 	if err != nil {
@@ -96,12 +97,12 @@ func runVerify(ctx context.Context, w *world, o verifyOptions) error {
 	if options != nil {
 		req.Executables = &verify.Executables{Options: *options}
 		if at.ref != nil { // what is on this machine is read again: so it is known to be what its digests say
-			req.Executables.Cache = w.listings()
+			req.Executables.Cache = w.Listings()
 		}
 	}
 	result, err := verify.Run(ctx, req)
 	if err != nil {
-		return unknown(err)
+		return cli.Unknown(err)
 	}
 	row := verifyRow{
 		Name: at.name, Digest: at.root.Digest, MediaType: at.root.MediaType, OK: result.OK(), Platforms: []string{},
@@ -116,15 +117,15 @@ func runVerify(ctx context.Context, w *world, o verifyOptions) error {
 	switch {
 	case o.quiet:
 	case o.format == "table":
-		err = verifyTable(w.out, row)
+		err = verifyTable(w.Out, row)
 	default:
-		err = writeOne(w.out, o.format, row)
+		err = cli.WriteOne(w.Out, o.format, row)
 	}
-	if lost := writeError(w.out); lost != nil {
-		return unknown(lost)
+	if lost := cli.WriteError(w.Out); lost != nil {
+		return cli.Unknown(lost)
 	}
 	if err == nil && !row.OK {
-		err = callStatus(exitFailed)
+		err = cli.Status(cli.ExitFailed)
 	}
 	return err
 }
@@ -135,7 +136,7 @@ func parseExpect(lists []string) ([]platform.Platform, error) {
 	}
 	expect, _, err := platform.Parse(lists...)
 	if err != nil {
-		return nil, &usage{err: fmt.Errorf("--expect: %w", err)}
+		return nil, &cli.Usage{Err: fmt.Errorf("--expect: %w", err)}
 	}
 	return expect, nil
 }
@@ -143,14 +144,14 @@ func parseExpect(lists []string) ([]platform.Platform, error) {
 // unlessMissing is an error for an image that could not be looked at. Wrong words, an image that is not there, and an archive that is
 // broken are known.
 func unlessMissing(err error) error {
-	u, isUsage := errors.AsType[*usage](err)
+	u, isUsage := errors.AsType[*cli.Usage](err)
 	if _, broken := errors.AsType[*layout.BrokenError](err); broken && isUsage {
-		return u.err
+		return u.Err
 	}
 	if isUsage || errors.Is(err, manifest.ErrNotFound) {
 		return err
 	}
-	return unknown(err)
+	return cli.Unknown(err)
 }
 
 func verifyTable(out io.Writer, row verifyRow) error {
@@ -159,7 +160,7 @@ func verifyTable(out io.Writer, row verifyRow) error {
 		if what == "" {
 			what = "no image, but an artifact"
 		}
-		putf(out, "%s is whole: %s\n%s; %s, %s%s\n", row.Name, what, row.Digest, count(row.Manifests, "manifest"), count(row.Blobs, "blob"),
+		cli.Putf(out, "%s is whole: %s\n%s; %s, %s%s\n", row.Name, what, row.Digest, count(row.Manifests, "manifest"), count(row.Blobs, "blob"),
 			tallyText(row.Executables))
 	}
 	if len(row.Findings) == 0 {
@@ -171,19 +172,19 @@ func verifyTable(out io.Writer, row verifyRow) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(t, "CHECK\tPLATFORM\tFINDING")
 	for _, f := range row.Findings {
-		putf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
+		cli.Putf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
 	}
 	if err := t.Flush(); err != nil || row.OK {
 		return err
 	}
-	putf(out, "\n%s in %s, %s\n", count(len(row.Findings), "finding"), row.Name, row.Digest)
+	cli.Putf(out, "\n%s in %s, %s\n", count(len(row.Findings), "finding"), row.Name, row.Digest)
 	return nil
 }
 
 // verifyText is a finding in a line. Those that do not stop anybody are told by their first word.
 func verifyText(f verify.Finding) string {
 	text := printable.Line(f.Message)
-	if f.Digest != "" && !strings.Contains(text, short(f.Digest, false)) {
+	if f.Digest != "" && !strings.Contains(text, cli.Short(f.Digest, false)) {
 		text += " (" + f.Digest.String() + ")"
 	}
 	if f.Severity != gate.Error {

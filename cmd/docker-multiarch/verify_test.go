@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
@@ -14,23 +16,23 @@ func TestVerifyListsAllThatIsWrong(t *testing.T) {
 	layer := b.layer("file", "files of linux/amd64").Digest
 	arm := b.image("linux/arm64", nil)
 	b.publish("HOST/app:1.0", b.index(arm, amd, b.attestation(amd)))
-	if rc := s.run("verify", "--format", "json", "--expect", "arm64/v8,amd64", "HOST/app:1.0"); rc != 0 {
-		t.Fatalf("status %d: %s%s", rc, &s.out, &s.err)
+	if rc := s.Command("verify", "--format", "json", "--expect", "arm64/v8,amd64", "HOST/app:1.0"); rc != 0 {
+		t.Fatalf("status %d: %s%s", rc, &s.Out, &s.Err)
 	}
-	golden(t, whole, s.normal(s.out.String()))
+	golden(t, whole, s.Normal(s.Out.String()))
 	for _, d := range []string{layer.String(), arm.Digest.String()} {
-		s.faults.Add(faultregistry.Fault{Match: faultregistry.On("", d), Do: faultregistry.Hide})
+		s.Faults.Add(faultregistry.Fault{Match: faultregistry.On("", d), Do: faultregistry.Hide})
 	}
 	for file, format := range map[string]string{table: "table", object: "json"} {
-		s.out = buffer{}
-		if rc := s.run("verify", "--format", format, "--expect", "linux/amd64,linux/s390x", "HOST/app:1.0"); rc != exitFailed || s.err.String() != "" {
-			t.Errorf("status %d: %s", rc, &s.err)
+		s.Out = clitest.Buffer{}
+		if rc := s.Command("verify", "--format", format, "--expect", "linux/amd64,linux/s390x", "HOST/app:1.0"); rc != cli.ExitFailed || s.Err.String() != "" {
+			t.Errorf("status %d: %s", rc, &s.Err)
 		}
-		golden(t, file, s.normal(s.out.String()))
+		golden(t, file, s.Normal(s.Out.String()))
 	}
-	s.out = buffer{}
-	if rc := s.run("verify", "-q", "HOST/app:1.0"); rc != exitFailed || s.out.String() != "" {
-		t.Errorf("status %d, output %q", rc, s.out.String())
+	s.Out = clitest.Buffer{}
+	if rc := s.Command("verify", "-q", "HOST/app:1.0"); rc != cli.ExitFailed || s.Out.String() != "" {
+		t.Errorf("status %d, output %q", rc, s.Out.String())
 	}
 }
 
@@ -38,39 +40,39 @@ func TestVerifyReadsTheLayersOfAnArchive(t *testing.T) {
 	s := newStage(t)
 	b := s.shelf()
 	b.archive("app.tar", b.attested())
-	if rc := s.run("verify", "app.tar"); rc != 0 {
-		t.Fatalf("status %d: %s%s", rc, &s.out, &s.err)
+	if rc := s.Command("verify", "app.tar"); rc != 0 {
+		t.Fatalf("status %d: %s%s", rc, &s.Out, &s.Err)
 	}
-	contains(t, s.out.String(), "app.tar is whole: linux/amd64, linux/arm64")
-	s.write("app.tar", replaced(t, "app.tar", "files of linux/amd64", "lines of linux/amd64"))
-	if rc := s.run("verify", "app.tar"); rc != exitFailed {
-		t.Errorf("status %d: %s", rc, &s.out)
+	clitest.Contains(t, s.Out.String(), "app.tar is whole: linux/amd64, linux/arm64")
+	s.Write("app.tar", replaced(t, "app.tar", "files of linux/amd64", "lines of linux/amd64"))
+	if rc := s.Command("verify", "app.tar"); rc != cli.ExitFailed {
+		t.Errorf("status %d: %s", rc, &s.Out)
 	}
-	contains(t, s.out.String(), "broken", "linux/amd64", "mismatched digest")
+	clitest.Contains(t, s.Out.String(), "broken", "linux/amd64", "mismatched digest")
 }
 
 func TestVerifyTellsAnImageThatIsWrongFromOneThatCouldNotBeLookedAt(t *testing.T) {
 	s := newStage(t)
 	b := s.shelf()
 	b.publish("HOST/app", b.attested())
-	s.faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/blobs/"), Do: faultregistry.Answer(403, "DENIED", "no")})
+	s.Faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/blobs/"), Do: faultregistry.Answer(403, "DENIED", "no")})
 	for _, c := range []struct {
 		args []string
 		rc   int
 		say  string
 	}{
-		{[]string{"verify", "HOST/none"}, exitFailed, "not found"},
-		{[]string{"verify", "HOST/app"}, exitUnknown, "403 Forbidden"},
-		{[]string{"verify", "127.0.0.1:1/app"}, exitUnknown, "refused"},
-		{[]string{"verify", "--expect", "linux/amd46", "HOST/app"}, exitUsage, `did you mean "linux/amd64"?`},
-		{[]string{"verify", "--format", "{{", "HOST/app"}, exitUsage, "unclosed action"},
-		{[]string{"verify", "./none"}, exitUsage, "no such file"},
-		{[]string{"verify"}, exitUsage, "needs one argument"},
+		{[]string{"verify", "HOST/none"}, cli.ExitFailed, "not found"},
+		{[]string{"verify", "HOST/app"}, cli.ExitUnknown, "403 Forbidden"},
+		{[]string{"verify", "127.0.0.1:1/app"}, cli.ExitUnknown, "refused"},
+		{[]string{"verify", "--expect", "linux/amd46", "HOST/app"}, cli.ExitUsage, `did you mean "linux/amd64"?`},
+		{[]string{"verify", "--format", "{{", "HOST/app"}, cli.ExitUsage, "unclosed action"},
+		{[]string{"verify", "./none"}, cli.ExitUsage, "no such file"},
+		{[]string{"verify"}, cli.ExitUsage, "needs one argument"},
 	} {
-		s.out, s.err = buffer{}, buffer{}
-		if rc := s.run(c.args...); rc != c.rc || s.out.String() != "" {
-			t.Errorf("%q: status %d, output %q", c.args, rc, s.out.String())
+		s.Out, s.Err = clitest.Buffer{}, clitest.Buffer{}
+		if rc := s.Command(c.args...); rc != c.rc || s.Out.String() != "" {
+			t.Errorf("%q: status %d, output %q", c.args, rc, s.Out.String())
 		}
-		contains(t, s.err.String(), c.say)
+		clitest.Contains(t, s.Err.String(), c.say)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
 // Set by the linker; see the Makefile.
@@ -13,13 +15,13 @@ var (
 	commit  = "unknown"
 )
 
-func newVersionCommand(w *world) *cobra.Command {
+func newVersionCommand(w *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Show the version, the commit and the platform of docker multiarch",
-		Args:  exactly(0, "no arguments"),
+		Args:  cli.Exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(w.out, "docker-multiarch %s %s %s/%s\n", version, commit, runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(w.Out, "docker-multiarch %s %s %s/%s\n", version, commit, runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 		DisableFlagsInUseLine: true,

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -72,22 +73,22 @@ func (w *warnings) print(out io.Writer, detail bool) {
 	if !detail {
 		found += " (use --debug to expand)"
 	}
-	putf(out, "\n%s:\n", found)
+	cli.Putf(out, "\n%s:\n", found)
 	for _, v := range w.list {
 		where := ""
 		if len(v.platforms) < len(w.platforms) {
 			slices.Sort(v.platforms)
 			where = " [" + strings.Join(v.platforms, ", ") + "]"
 		}
-		putf(out, " - %s%s\n", v.Short, where)
+		cli.Putf(out, " - %s%s\n", v.Short, where)
 		if !detail {
 			continue
 		}
 		for _, d := range v.Detail {
-			putf(out, "%s\n", d)
+			cli.Putf(out, "%s\n", d)
 		}
 		if v.URL != "" {
-			putf(out, "More info: %s\n", v.URL)
+			cli.Putf(out, "More info: %s\n", v.URL)
 		}
 		if v.SourceInfo != nil && v.Range != nil {
 			_ = (&errdefs.Source{Info: v.SourceInfo, Ranges: v.Range}).Print(out) // nothing to do about a broken standard error

@@ -8,6 +8,7 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -33,7 +34,7 @@ func TestWarningsAreSaidOnceForAllPlatformsAndWithTheirsOtherwise(t *testing.T) 
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	w.print(&long, true)
-	contains(t, long.String(), "\n2 warnings found:\n - all\nwhat it means\nMore info: https://example.com/all\nDockerfile:1\n", "   2 | >>> FROM b")
+	clitest.Contains(t, long.String(), "\n2 warnings found:\n - all\nwhat it means\nMore info: https://example.com/all\nDockerfile:1\n", "   2 | >>> FROM b")
 	var none warnings
 	brief.Reset()
 	none.print(&brief, true)

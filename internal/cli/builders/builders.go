@@ -1,0 +1,115 @@
+// Package builders has the commands that look after builders.
+package builders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// New groups the commands that look after builders. Builders are made by the first build that needs one.
+func New(w *cli.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "builder",
+		Short: "Make, look at, clean, stop and remove the builders of docker multiarch",
+		Long: "Make, look at, clean, stop and remove the builders of docker multiarch. A builder is a container on the Docker Engine of the\n" +
+			"current context, with a volume for its cache. The first build makes it, and later ones keep it as they need it.\n\n" +
+			"Which builder a command works on: what it names, else --builder, else DOCKER_MULTIARCH_BUILDER, else what\n" +
+			"docker multiarch builder use chose for the engine, else \"default\".",
+		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
+		DisableFlagsInUseLine: true,
+	}
+	cmd.AddCommand(
+		newBuilderCreateCommand(w), newBuilderUseCommand(w), newBuilderLsCommand(w), newBuilderInspectCommand(w),
+		newBuilderDuCommand(w), newBuilderPruneCommand(w), newBuilderStopCommand(w), newBuilderRmCommand(w),
+	)
+	return cmd
+}
+
+// statusTimeout is how long a command waits for the state of builders, as in docker buildx.
+const statusTimeout = 20 * time.Second
+
+func addTimeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
+	cmd.Flags().DurationVar(timeout, "timeout", statusTimeout, "Override the default timeout for loading builder status")
+	_ = cmd.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions)
+}
+
+// addBuilderFlag is for commands that work on one builder and do not name it otherwise.
+func addBuilderFlag(cmd *cobra.Command, w *cli.Env, name *string) {
+	cmd.Flags().StringVar(name, "builder", "", "Override the configured builder instance")
+	_ = cmd.RegisterFlagCompletionFunc("builder", cli.CompleteBuilders(w))
+}
+
+// bounded ends ctx after a timeout of the user's; 0 is none.
+func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, timeout, &cli.Hinted{
+		Err: fmt.Errorf("the state of builders was not known within %s", timeout), Hint: "docker multiarch doctor; or give it more time with --timeout",
+	})
+}
+
+func noBuilder(name string) error {
+	return &cli.Hinted{
+		Err: fmt.Errorf("there is no builder %q on this engine", name),
+		Hint: "docker multiarch builder ls lists those that exist; the first build with --builder " + name + " makes it,\n" +
+			"      or docker multiarch builder create --name " + name,
+	}
+}
+
+// atMostOne is the argument [NAME] of a command that has --builder, too.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return cli.UsageError(cmd, "%q takes one builder at most, not %d", cmd.CommandPath(), len(args))
+	}
+	return nil
+}
+
+// named is the builder that a command works on.
+func named(w *cli.Env, args []string, flag string) (string, error) {
+	names, err := allNamed(w, args, flag)
+	return names[0], err
+}
+
+// allNamed are the builders that a command works on, several at once; there is at least one.
+func allNamed(w *cli.Env, args []string, flag string) ([]string, error) {
+	for _, name := range args {
+		if err := builder.CheckName(name); err != nil {
+			return args, &cli.Usage{Err: err}
+		}
+	}
+	if len(args) > 0 {
+		return args, nil
+	}
+	name, err := w.BuilderFor(flag)
+	return []string{name}, err
+}
+
+// eachBuilder does it to all that are named, prints the names of those that it was done to, and fails if one failed.
+func eachBuilder(ctx context.Context, w *cli.Env, names []string, do func(context.Context, *engine.Engine, string) (bool, error)) error {
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, name := range names {
+		found, err := do(ctx, eng, name)
+		if err == nil && !found {
+			err = noBuilder(name)
+		}
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		cli.Putf(w.Out, "%s\n", name)
+	}
+	return errors.Join(failures...)
+}

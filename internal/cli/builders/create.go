@@ -1,0 +1,195 @@
+package builders
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// driverName is the only way in which builders run so far.
+const driverName = container.DriverName
+
+// createOptions are the user's words.
+type createOptions struct {
+	name, driver, node, flags string
+	config                    string
+	platforms, driverOpts     []string
+	trust                     []string
+	append, leave             bool
+	use, bootstrap            bool
+	timeout                   time.Duration
+}
+
+func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
+	var o createOptions
+	cmd := &cobra.Command{
+		Use:   "create [OPTIONS] [CONTEXT|ENDPOINT]",
+		Short: "Create a new builder instance",
+		Long: "Create a builder on the engine of the current context, with settings that later builds keep. No build needs this: the first one\n" +
+			"makes the builder that it names. The builder is started by --bootstrap, else by the first build.\n" +
+			"To change one that exists, name its node: --name NAME --node NAME0; what is not said stays.",
+		Example: "  docker multiarch builder create --name big --driver-opt memory=8g --use",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return cli.UsageError(cmd, "%q takes one context or endpoint at most, not %d", cmd.CommandPath(), len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runCreate(ctx, w, o, args) })
+		},
+		ValidArgsFunction:     cobra.NoFileCompletions,
+		DisableFlagsInUseLine: true,
+	}
+	addCreateFlags(cmd.Flags(), &o)
+	addTimeoutFlag(cmd, &o.timeout)
+	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{"toml"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+	for name, complete := range map[string]cli.Completer{
+		"driver": cli.OneOf(driverName), "driver-opt": cli.CompleteDriverOptions, "platform": cli.CompletePlatforms, "buildkitd-config": files,
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(name, complete)
+	}
+	return cmd
+}
+
+func addCreateFlags(f *pflag.FlagSet, o *createOptions) {
+	f.StringVar(&o.name, "name", "", "Builder instance name")
+	f.StringVar(&o.driver, "driver", "", `Driver to use (available: "`+driverName+`")`)
+	f.StringVar(&o.node, "node", "", "Change the node with given name: that of an existing builder is its name followed by 0")
+	f.StringArrayVar(&o.platforms, "platform", nil, "Fixed platforms for current node")
+	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options for the driver (e.g. "network=host", "memory=8g", "env.KEY=VALUE")`)
+	cli.AddTrustFlag(f, &o.trust)
+	f.Lookup(cli.TrustFlag).Usage += "; later commands trust it, too"
+	f.StringVar(&o.flags, "buildkitd-flags", "", "BuildKit daemon flags")
+	f.StringVar(&o.config, "buildkitd-config", "", "BuildKit daemon config file")
+	f.StringVar(&o.config, "config", "", "BuildKit daemon config file")
+	_ = f.MarkHidden("config")
+	f.BoolVar(&o.bootstrap, "bootstrap", false, "Boot builder after creation")
+	f.BoolVar(&o.append, "append", false, "Append a node to builder instead of changing it (refused: a builder has one node)")
+	f.BoolVar(&o.leave, "leave", false, "Remove a node from builder instead of changing it (refused: a builder has one node)")
+	f.BoolVar(&o.use, "use", false, "Set the current builder instance")
+}
+
+func runCreate(ctx context.Context, w *cli.Env, o createOptions, args []string) error {
+	if err := checkCreate(w, o, args); err != nil {
+		return err
+	}
+	if o.name == "" {
+		o.name = newName()
+	}
+	spec, err := createSpec(w, o)
+	if err != nil {
+		return err
+	}
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return err
+	}
+	err = container.Create(ctx, eng, spec, container.CreateOptions{Change: o.node != "", Start: o.bootstrap}, w.Say)
+	if errors.Is(err, container.ErrExists) {
+		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("docker multiarch builder create --name %s --node %s0 … changes it;\n"+
+			"      docker multiarch builder rm %s removes it", o.name, o.name, o.name)}
+	}
+	if err == nil {
+		err = w.KeepTrusted(ctx, o.trust)
+	}
+	if err != nil {
+		return err
+	}
+	if o.use {
+		if err := w.Choose(ctx, o.name, false); err != nil {
+			return err
+		}
+	}
+	w.Result(o.name, "made builder "+o.name)
+	return nil
+}
+
+// checkCreate refuses what cannot be, before any work.
+func checkCreate(w *cli.Env, o createOptions, args []string) error {
+	if o.name != "" {
+		if err := builder.CheckName(o.name); err != nil {
+			return &cli.Usage{Err: err}
+		}
+	}
+	if o.append || o.leave {
+		return &cli.Usage{
+			Err:  errors.New("--append and --leave: a builder has one node so far, on the engine of the current context"),
+			Hint: "docker multiarch builder create --name NAME makes another builder; build --builder NAME uses it",
+		}
+	}
+	if o.driver != "" && o.driver != driverName {
+		return &cli.Usage{
+			Err:  fmt.Errorf("--driver %q: the builders of docker multiarch are containers on a Docker Engine, so the driver is %s", o.driver, driverName),
+			Hint: "leave --driver out",
+		}
+	}
+	if o.node != "" && (o.name == "" || o.node != o.name+"0") {
+		return &cli.Usage{
+			Err:  fmt.Errorf("--node %q: the one node of a builder is called like the builder, with a 0 behind", o.node),
+			Hint: "docker multiarch builder create --name NAME --node NAME0 changes builder NAME",
+		}
+	}
+	return checkEndpoint(w, args)
+}
+
+// checkEndpoint takes the current context, by its name or its address, and no other: which engine is meant is the Docker CLI's to say.
+func checkEndpoint(w *cli.Env, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	context, host := w.Endpoint()
+	if args[0] == context || args[0] == host {
+		return nil
+	}
+	return &cli.Usage{
+		Err: fmt.Errorf("%q is not the current context (%s, at %s), and a builder is made on that engine", args[0], context, host),
+		Hint: fmt.Sprintf("docker --context %s multiarch builder create …, or docker --host %s multiarch builder create …",
+			args[0], args[0]),
+	}
+}
+
+// createSpec is what the flags and the Docker config ask of the builder.
+func createSpec(w *cli.Env, o createOptions) (container.Spec, error) {
+	trusted, err := w.Trusted(o.trust)
+	if err != nil {
+		return container.Spec{}, err
+	}
+	words := cli.BuilderOptions{Name: o.name, Config: o.config, DriverOpts: o.driverOpts, Trusted: trusted}
+	spec, err := w.Spec(cli.ConnectOptions{Builder: words, Note: w.Say})
+	if err != nil {
+		return spec, err
+	}
+	if spec.Daemon.Flags, err = buildkitd.ParseFlags(o.flags); err != nil {
+		return spec, &cli.Usage{Err: fmt.Errorf("--buildkitd-flags: %w", err)}
+	}
+	var notes []string
+	if spec.Platforms, notes, err = platform.Parse(o.platforms...); err != nil {
+		return spec, &cli.Usage{Err: fmt.Errorf("--platform: %w", err)}
+	}
+	for _, n := range notes {
+		w.Say(n)
+	}
+	return spec, nil
+}
+
+// newName is a name for a builder that its user gave none.
+func newName() string {
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // never fails: see its documentation
+	return "builder-" + hex.EncodeToString(b[:])
+}

@@ -1,0 +1,128 @@
+package builders
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/go-units"
+	bkclient "github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// inspectText is for people. What docker buildx inspect says is under the same words.
+func inspectText(out io.Writer, row builderRow) error {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(key string, value any) {
+		if s := fmt.Sprint(value); s != "" {
+			cli.Putf(t, "%s:\t%s\n", key, s)
+		}
+	}
+	line("Name", row.Name)
+	line("Driver", row.Driver)
+	line("Current", map[bool]string{true: "yes", false: "no"}[row.Current])
+	line("Created", row.Created.Format(time.RFC3339))
+	cli.Putf(t, "\nNodes:\n")
+	for i, n := range row.Nodes {
+		if i > 0 {
+			cli.Putf(t, "\n")
+		}
+		nodeText(t, n, line)
+	}
+	return t.Flush()
+}
+
+func nodeText(t io.Writer, n nodeRow, line func(key string, value any)) {
+	if n.nodeDetails == nil {
+		n.nodeDetails = &nodeDetails{}
+	}
+	line("Name", n.Name)
+	line("Endpoint", n.Endpoint)
+	line("Driver Options", quotedValues(n.DriverOpts))
+	line("Status", n.Status)
+	line("BuildKit daemon flags", strings.Join(n.Flags, " "))
+	line("BuildKit version", n.Version)
+	line("Image", n.Image)
+	line("Image is", n.ImageTrust)
+	line("Container", n.Container)
+	line("Volume", n.Volume)
+	line("Network", n.Network)
+	line("Network of RUN", n.RunNetwork)
+	line("Platforms", strings.Join(withFixed(n.Fixed, n.Platforms), ", "))
+	for _, mode := range []emulation.Mode{emulation.Native, emulation.Emulated, emulation.Builder, emulation.None} {
+		line("  "+mode.String(), platformsThat(n.Runs, mode))
+	}
+	line("Active builds", n.ActiveBuilds)
+	line("Certificates for", strings.Join(n.CertHosts, ", "))
+	line("Insecure registries", strings.Join(n.Insecure, ", "))
+	line("Mirrors", strings.Join(n.Mirrors, ", "))
+	line("Extra hosts", strings.Join(n.AddHosts, ", "))
+	line("Proxies", quotedValues(n.Proxies))
+	if n.Cache != nil {
+		line("Cache", fmt.Sprintf("%s, %s of it reclaimable", cli.Size(n.Cache.Total), cli.Size(n.Cache.Reclaimable)))
+	}
+	if n.Disk != nil {
+		line("Disk", fmt.Sprintf("%s of %s free", cli.Size(n.Disk.Free), cli.Size(n.Disk.Total)))
+	}
+	for i, rule := range n.GCPolicy {
+		writeRule(t, i, rule)
+	}
+	writeConfig(t, n.Config)
+}
+
+func writeConfig(t io.Writer, toml string) {
+	if toml != "" {
+		cli.Putf(t, "File#buildkitd.toml:\n")
+	}
+	for l := range strings.Lines(toml) {
+		cli.Putf(t, "  > %s\n", strings.TrimRight(l, "\n"))
+	}
+}
+
+func writeRule(t io.Writer, i int, rule bkclient.PruneInfo) {
+	cli.Putf(t, "GC Policy rule#%d:\n", i)
+	line := func(key, value string) { cli.Putf(t, "  %s:\t%s\n", key, value) }
+	line("All", fmt.Sprint(rule.All))
+	if len(rule.Filter) > 0 {
+		line("Filters", strings.Join(rule.Filter, " "))
+	}
+	if rule.KeepDuration > 0 {
+		line("Keep Duration", rule.KeepDuration.String())
+	}
+	for _, limit := range []struct {
+		name  string
+		bytes int64
+	}{{"Reserved Space", rule.ReservedSpace}, {"Max Used Space", rule.MaxUsedSpace}, {"Min Free Space", rule.MinFreeSpace}} {
+		if limit.bytes > 0 {
+			line(limit.name, units.BytesSize(float64(limit.bytes)))
+		}
+	}
+}
+
+// platformsThat are the platforms that run so, in the canonical order.
+func platformsThat(runs map[string]string, mode emulation.Mode) string {
+	var names []string
+	for name, how := range runs {
+		if how == mode.String() {
+			names = append(names, name)
+		}
+	}
+	ps, _, _ := platform.Parse(names...)
+	slices.SortFunc(ps, platform.Compare)
+	return strings.Join(platform.FormatAll(ps), ", ")
+}
+
+func quotedValues(m map[string]string) string {
+	var list []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, fmt.Sprintf("%s=%q", k, m[k]))
+	}
+	return strings.Join(list, " ")
+}

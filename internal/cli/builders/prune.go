@@ -1,0 +1,153 @@
+package builders
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/opts"
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+)
+
+const (
+	danglingWarning = "WARNING! This will remove all dangling build cache of builder %q. Are you sure you want to continue?"
+	allCacheWarning = "WARNING! This will remove all build cache of builder %q. Are you sure you want to continue?"
+)
+
+type pruneOptions struct {
+	builder             string
+	all, force, verbose bool
+	filter              opts.FilterOpt
+	reserved, max, free opts.MemBytes // as BuildKit's GC has them
+	timeout             time.Duration
+	trust               []string
+}
+
+func newBuilderPruneCommand(w *cli.Env) *cobra.Command {
+	o := pruneOptions{filter: opts.NewFilterOpt()}
+	cmd := &cobra.Command{
+		Use:   "prune [OPTIONS] [NAME]",
+		Short: "Remove build cache",
+		Long:  "Remove what nothing uses from a builder's cache. A builder that does not run is started for it, and stopped again.",
+		Args:  atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
+				name, err := named(w, args, o.builder)
+				if err != nil {
+					return err
+				}
+				return runPrune(ctx, w, o, name)
+			})
+		},
+		ValidArgsFunction:     cli.CompleteOneBuilder(w),
+		DisableFlagsInUseLine: true,
+	}
+	addBuilderFlag(cmd, w, &o.builder)
+	f := cmd.Flags()
+	f.BoolVarP(&o.all, "all", "a", false, "Include internal/frontend images")
+	f.Var(&o.filter, "filter", "Provide filter values (e.g. \"until=24h\", \"type=exec.cachemount\")")
+	_ = cmd.RegisterFlagCompletionFunc("filter", completeCacheFilter)
+	f.Var(&o.reserved, "reserved-space", "Amount of disk space always allowed to keep for cache")
+	f.Var(&o.free, "min-free-space", "Target amount of free disk space after pruning")
+	f.Var(&o.max, "max-used-space", "Maximum amount of disk space allowed to keep for cache")
+	f.BoolVar(&o.verbose, "verbose", false, "Provide a more verbose output")
+	f.BoolVarP(&o.force, "force", "f", false, "Do not prompt for confirmation")
+	f.Var(&o.reserved, "keep-storage", "Amount of disk space to keep for cache")
+	_ = f.MarkDeprecated("keep-storage", "keep-storage flag has been changed to reserved-space")
+	addTimeoutFlag(cmd, &o.timeout)
+	cli.AddTrustFlag(f, &o.trust)
+	return cmd
+}
+
+// configOf lets the Docker CLI's own function read pruneFilters of the Docker config.
+type configOf func() *configfile.ConfigFile
+
+// ConfigFile implements config.Provider.
+func (c configOf) ConfigFile() *configfile.ConfigFile { return c() }
+
+func runPrune(ctx context.Context, w *cli.Env, o pruneOptions, name string) error {
+	filter, err := parseCacheFilter(command.PruneFilters(configOf(w.Config), o.filter.Value()))
+	if err != nil {
+		return &cli.Usage{Err: err}
+	}
+	trusted, err := w.Trusted(o.trust)
+	if err != nil {
+		return err
+	}
+	question := danglingWarning
+	if o.all {
+		question = allCacheWarning
+	}
+	if ok, err := cli.Confirm(ctx, w, fmt.Sprintf(question, name), o.force); err != nil || !ok {
+		return err
+	}
+	options := []bkclient.PruneOption{
+		bkclient.WithKeepOpt(filter.until, o.reserved.Value(), o.max.Value(), o.free.Value()), bkclient.WithFilter(filter.rules),
+	}
+	if o.all {
+		options = append(options, bkclient.PruneAll)
+	}
+	printed := &prunePrinter{w: w, verbose: o.verbose}
+	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) error {
+		removed := make(chan bkclient.UsageInfo)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			printed.print(removed)
+		}()
+		err := c.Prune(ctx, removed, options...)
+		close(removed)
+		<-done
+		return err
+	})
+	t := tabwriter.NewWriter(w.Out, 1, 8, 1, '\t', 0)
+	if err == nil || printed.total > 0 {
+		cli.Putf(t, "Total:\t%s\n", cli.Size(printed.total))
+	}
+	if ferr := t.Flush(); err == nil {
+		err = ferr
+	}
+	return err
+}
+
+// prunePrinter writes a line for each record as it goes, and adds their sizes up.
+type prunePrinter struct {
+	w       *cli.Env
+	verbose bool
+	begun   bool
+	total   int64
+}
+
+func (p *prunePrinter) print(removed <-chan bkclient.UsageInfo) {
+	for r := range removed {
+		p.total += r.Size
+		if !p.verbose && !p.begun {
+			cli.Putf(p.w.Out, "%-40s\t%-11s\t%-10s\t%s\n", "ID", "RECLAIMABLE", "SIZE", "LAST ACCESSED")
+			p.begun = true
+		}
+		row := recordRows([]*bkclient.UsageInfo{&r}, !p.verbose, time.Now())[0]
+		if p.verbose {
+			_ = cli.WriteRows(p.w.Out, recordPretty, recordColumns(), []*recordRow{row})
+			continue
+		}
+		cli.Putf(p.w.Out, "%-40s\t%-11t\t%-10s\t%s\n", row.ID, row.Reclaimable, row.Size, row.LastUsedAt)
+	}
+}
+
+// completeCacheFilter completes the keys, and the types of records.
+func completeCacheFilter(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	values := []string{"until=", "id=", "description=", "inuse=", "mutable=", "immutable=", "parents=", "private=", "shared=", "type="}
+	for _, t := range []bkclient.UsageRecordType{
+		bkclient.UsageRecordTypeInternal, bkclient.UsageRecordTypeFrontend, bkclient.UsageRecordTypeLocalSource,
+		bkclient.UsageRecordTypeGitCheckout, bkclient.UsageRecordTypeCacheMount, bkclient.UsageRecordTypeRegular,
+	} {
+		values = append(values, "type="+string(t))
+	}
+	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}

@@ -1,0 +1,140 @@
+package builders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+func newBuilderStopCommand(w *cli.Env) *cobra.Command {
+	var flag string
+	cmd := &cobra.Command{
+		Use:   "stop [OPTIONS] [NAME...]",
+		Short: "Stop builders; the next build starts them again",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
+				names, err := allNamed(w, args, flag)
+				if err != nil {
+					return err
+				}
+				return eachBuilder(ctx, w, names, container.Stop)
+			})
+		},
+		ValidArgsFunction:     cli.CompleteBuilders(w),
+		DisableFlagsInUseLine: true,
+	}
+	addBuilderFlag(cmd, w, &flag)
+	return cmd
+}
+
+// removal is how builders are removed.
+type removal struct {
+	builder                       string
+	allInactive, keepState, force bool
+	keepDaemon                    bool
+	timeout                       time.Duration
+	trusted                       []digest.Digest
+}
+
+func newBuilderRmCommand(w *cli.Env) *cobra.Command {
+	var o removal
+	cmd := &cobra.Command{
+		Use:     "rm [OPTIONS] [NAME...]",
+		Aliases: []string{"remove"},
+		Short:   "Remove builders and their caches",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runRemoval(ctx, w, o, args) })
+		},
+		ValidArgsFunction:     cli.CompleteBuilders(w),
+		DisableFlagsInUseLine: true,
+	}
+	addBuilderFlag(cmd, w, &o.builder)
+	f := cmd.Flags()
+	f.BoolVar(&o.allInactive, "all-inactive", false, "Remove all inactive builders")
+	f.BoolVarP(&o.force, "force", "f", false, "Do not prompt for confirmation")
+	f.BoolVar(&o.keepState, "keep-state", false, "Keep BuildKit state: the volume with the build cache")
+	f.BoolVar(&o.keepDaemon, "keep-daemon", false, "Not for builders in containers: refused")
+	addTimeoutFlag(cmd, &o.timeout)
+	return cmd
+}
+
+const inactiveWarning = "WARNING! This will remove all builders that are not in running state. Are you sure you want to continue?"
+
+func runRemoval(ctx context.Context, w *cli.Env, o removal, args []string) error {
+	if o.keepDaemon {
+		return &cli.Usage{
+			Err:  errors.New("--keep-daemon: what is known of a builder is its container, which cannot stay without the builder"),
+			Hint: "docker multiarch builder rm --keep-state keeps the cache",
+		}
+	}
+	if o.allInactive && len(args) > 0 {
+		return &cli.Usage{Err: errors.New("cannot specify builder name when --all-inactive is set")}
+	}
+	names, err := allNamed(w, args, o.builder)
+	if err != nil {
+		return err
+	}
+	if o.trusted, err = w.Trusted(nil); err != nil {
+		return err
+	}
+	if o.allInactive {
+		if ok, err := cli.Confirm(ctx, w, inactiveWarning, o.force); err != nil || !ok {
+			return err
+		}
+		if names, err = inactive(ctx, w, o.timeout); err != nil {
+			return err
+		}
+	}
+	return eachBuilder(ctx, w, names, func(ctx context.Context, eng *engine.Engine, name string) (bool, error) {
+		return removeBuilder(ctx, w, eng, name, o)
+	})
+}
+
+// inactive are the builders that do not run.
+func inactive(ctx context.Context, w *cli.Env, timeout time.Duration) ([]string, error) {
+	ctx, cancel := bounded(ctx, timeout)
+	defer cancel()
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := container.List(ctx, eng)
+	var names []string
+	for _, b := range rowsOf(list, "", "") {
+		if c := (&builderContext{builderRow: b}); c.Status() != "running" {
+			names = append(names, b.Name)
+		}
+	}
+	return names, err
+}
+
+// removeBuilder says what was freed, if that is known without starting the builder.
+func removeBuilder(ctx context.Context, w *cli.Env, eng *engine.Engine, name string, o removal) (found bool, err error) {
+	sctx, cancel := bounded(ctx, o.timeout)
+	freed := int64(0)
+	if all, err := container.Inspect(sctx, eng, name); err == nil && !o.keepState {
+		for _, d := range all {
+			if d.Usage != nil {
+				freed += d.Usage.Total
+			}
+		}
+	}
+	cancel()
+	found, err = container.Remove(ctx, eng, name, o.keepState, o.trusted)
+	if err == nil && found {
+		if freed > 0 {
+			w.Say(fmt.Sprintf("builder %q: its cache of %s is gone", name, units.HumanSize(float64(freed))))
+		}
+		err = w.Forget(ctx, name)
+	}
+	return found, err
+}

@@ -1,0 +1,273 @@
+package builders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/cli/cli/command/formatter"
+	"github.com/docker/cli/opts"
+	"github.com/docker/go-units"
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/moby/client"
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+)
+
+// The formats are those of docker buildx du.
+const (
+	recordTable = "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}"
+)
+
+func recordColumns() cli.Columns {
+	return cli.Columns{Table: recordTable, Pretty: recordPretty, Headings: map[string]string{
+		"ID": "ID", "Parents": "PARENTS", "CreatedAt": "CREATED AT", "Mutable": "MUTABLE", "Reclaimable": "RECLAIMABLE", "Shared": "SHARED",
+		"Size": "SIZE", "Description": "DESCRIPTION", "UsageCount": "USAGE COUNT", "LastUsedAt": "LAST ACCESSED", "Type": "TYPE",
+	}}
+}
+
+// recordRow is a record of a cache, with the fields of docker buildx du. Its keys in JSON are a promise.
+type recordRow struct {
+	formatter.HeaderContext `json:"-"`
+
+	ID          string
+	Parents     []string
+	CreatedAt   string
+	Mutable     bool
+	Reclaimable bool
+	Shared      bool
+	Size        string
+	Description string
+	UsageCount  int
+	LastUsedAt  string
+	Type        string
+}
+
+// recordRows are rows for a table, where marks say what is mutable and what is shared, or for anything else.
+func recordRows(records []*bkclient.UsageInfo, forTable bool, now time.Time) []*recordRow {
+	rows := make([]*recordRow, len(records))
+	for i, r := range records {
+		row := &recordRow{
+			ID: r.ID, Parents: r.Parents, CreatedAt: r.CreatedAt.String(), Mutable: r.Mutable, Reclaimable: !r.InUse, Shared: r.Shared,
+			Size: cli.Size(r.Size), Description: r.Description, UsageCount: r.UsageCount, Type: string(r.RecordType),
+		}
+		if r.LastUsedAt != nil {
+			row.LastUsedAt = units.HumanDuration(now.Sub(*r.LastUsedAt)) + " ago"
+		}
+		if forTable && r.Mutable {
+			row.ID += "*"
+		}
+		if forTable && r.Shared {
+			row.Size += "*"
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// writeTotals ends a list of records.
+func writeTotals(out io.Writer, records []*bkclient.UsageInfo) error {
+	sum, shared := builder.Sum(records), int64(0)
+	for _, r := range records {
+		if r.Shared {
+			shared += r.Size
+		}
+	}
+	t := tabwriter.NewWriter(out, 1, 8, 1, '\t', 0)
+	if shared > 0 {
+		cli.Putf(t, "Shared:\t%s\nPrivate:\t%s\n", cli.Size(shared), cli.Size(sum.Total-shared))
+	}
+	cli.Putf(t, "Reclaimable:\t%s\nTotal:\t%s\n", cli.Size(sum.Reclaimable), cli.Size(sum.Total))
+	return t.Flush()
+}
+
+// cacheFilter is --filter in BuildKit's terms.
+type cacheFilter struct {
+	rules []string
+	until time.Duration // what has been used since is not meant
+}
+
+// parseCacheFilter: "until" and its old name are an age; of the others each is a field of a record, "key=value", "key!=value" or
+// "key~=value" (a regular expression), and all must hold.
+func parseCacheFilter(given client.Filters) (cacheFilter, error) {
+	var f cacheFilter
+	if len(given["until"]) > 0 && len(given["unused-for"]) > 0 {
+		return f, errors.New(`conflicting filters "until" and "unused-for"`)
+	}
+	var rules []string
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		values := slices.Collect(maps.Keys(given[key]))
+		if len(values) != 1 {
+			return f, fmt.Errorf("%q filter expects only one value", key)
+		}
+		value := values[0]
+		switch {
+		case key == "until" || key == "unused-for":
+			var err error
+			if f.until, err = time.ParseDuration(value); err != nil {
+				return f, fmt.Errorf("%q filter expects a duration (e.g., '24h'): %w", key, err)
+			}
+		case key == "id":
+			rules = append(rules, key+"~="+value)
+		case strings.HasSuffix(key, "!"), strings.HasSuffix(key, "~"):
+			rules = append(rules, key+"="+value)
+		default:
+			rules = append(rules, key+"=="+value)
+		}
+	}
+	f.rules = []string{strings.Join(rules, ",")}
+	return f, nil
+}
+
+type duOptions struct {
+	builder, format string
+	verbose         bool
+	filter          opts.FilterOpt
+	timeout         time.Duration
+	trust           []string
+}
+
+func newBuilderDuCommand(w *cli.Env) *cobra.Command {
+	o := duOptions{filter: opts.NewFilterOpt()}
+	cmd := &cobra.Command{
+		Use:   "du [OPTIONS] [NAME]",
+		Short: "Show the disk usage of a builder's cache",
+		Long:  "Show the records of a builder's cache and what they take. A builder that does not run is started for it, and stopped again.",
+		Args:  atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
+				if o.verbose && cmd.Flags().Changed("format") {
+					return &cli.Usage{Err: errors.New("--format and --verbose cannot be used together")}
+				}
+				name, err := named(w, args, o.builder)
+				if err != nil {
+					return err
+				}
+				return runDu(ctx, w, o, name)
+			})
+		},
+		ValidArgsFunction:     cli.CompleteOneBuilder(w),
+		DisableFlagsInUseLine: true,
+	}
+	addBuilderFlag(cmd, w, &o.builder)
+	cmd.Flags().Var(&o.filter, "filter", "Provide filter values (e.g. \"until=24h\", \"type=exec.cachemount\")")
+	_ = cmd.RegisterFlagCompletionFunc("filter", completeCacheFilter)
+	cmd.Flags().BoolVar(&o.verbose, "verbose", false, `Shorthand for "--format=pretty"`)
+	cli.AddTemplateFlag(cmd, &o.format, formatter.PrettyFormatKey)
+	addTimeoutFlag(cmd, &o.timeout)
+	cli.AddTrustFlag(cmd.Flags(), &o.trust)
+	return cmd
+}
+
+func runDu(ctx context.Context, w *cli.Env, o duOptions, name string) error {
+	if o.verbose || o.format == formatter.PrettyFormatKey {
+		o.format = recordPretty
+	}
+	if err := cli.CheckTemplate(o.format); err != nil {
+		return err
+	}
+	filter, err := parseCacheFilter(o.filter.Value())
+	if err != nil {
+		return &cli.Usage{Err: err}
+	}
+	trusted, err := w.Trusted(o.trust)
+	if err != nil {
+		return err
+	}
+	var records []*bkclient.UsageInfo
+	err = withBuilder(ctx, w, opening{name, o.timeout, trusted}, func(ctx context.Context, c *bkclient.Client) error {
+		found, err := c.DiskUsage(ctx, bkclient.WithFilter(filter.rules), bkclient.WithAgeLimit(filter.until))
+		records = append(records, found...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := cli.WriteRows(w.Out, o.format, recordColumns(), recordRows(records, cli.IsTable(o.format), time.Now())); err != nil {
+		return err
+	}
+	if (o.format == formatter.TableFormatKey || o.format == recordPretty) && len(o.filter.Value()) == 0 {
+		return writeTotals(w.Out, records)
+	}
+	return nil
+}
+
+// opening is a builder to work with.
+type opening struct {
+	name    string
+	timeout time.Duration
+	trusted []digest.Digest
+}
+
+// withBuilder works with each BuildKit of a builder that is there; one that does not run is started and stopped again.
+func withBuilder(ctx context.Context, w *cli.Env, b opening, work func(context.Context, *bkclient.Client) error) (err error) {
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return err
+	}
+	if b.timeout == statusTimeout {
+		b.timeout = 0 // nobody asked for less than starting may take
+	}
+	some := false
+	for _, onHost := range []bool{false, true} {
+		found, err := withNode(ctx, eng, b.name, container.OpenOptions{OnHost: onHost, Wait: b.timeout, Trusted: b.trusted, Report: w.Say}, work)
+		if err != nil {
+			return err
+		}
+		some = some || found
+	}
+	if !some {
+		return noBuilder(b.name)
+	}
+	return nil
+}
+
+func withNode(
+	ctx context.Context, eng *engine.Engine, name string, opt container.OpenOptions, work func(context.Context, *bkclient.Client) error,
+) (found bool, err error) {
+	o, found, err := container.Open(ctx, eng, name, opt)
+	if err != nil || !found {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, o.Close(ctx)) }()
+	c, err := o.Client()
+	if err != nil {
+		return true, err
+	}
+	return true, work(ctx, c)
+}
+
+const recordPretty = `ID:           {{.ID}}
+{{- if .Parents}}
+Parents:
+{{- range .Parents}}
+ - {{.}}
+{{- end}}
+{{- end}}
+Created at:   {{.CreatedAt}}
+Mutable:      {{.Mutable}}
+Reclaimable:  {{.Reclaimable}}
+Shared:       {{.Shared}}
+Size:         {{.Size}}
+{{- if .Description}}
+Description:  {{.Description}}
+{{- end}}
+Usage count:  {{.UsageCount}}
+{{- if .LastUsedAt}}
+Last used:    {{.LastUsedAt}}
+{{- end}}
+{{- if .Type}}
+Type:         {{.Type}}
+{{- end}}
+`

@@ -1,0 +1,54 @@
+package builders
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+)
+
+func newBuilderUseCommand(w *cli.Env) *cobra.Command {
+	var flag string
+	var global, byDefault bool
+	cmd := &cobra.Command{
+		Use:   "use [OPTIONS] [NAME]",
+		Short: "Set the current builder instance",
+		Long: "Set the builder that commands use on the current engine when they name none. Without a name it is \"default\" again.\n" +
+			"The choice is kept in the folder multiarch of the Docker config; DOCKER_MULTIARCH_BUILDER and --builder have precedence.",
+		Args: atMostOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
+				name := append(args, flag)[0]
+				if name == "" || name == builder.DefaultName {
+					return w.Choose(ctx, builder.DefaultName, global)
+				}
+				return useBuilder(ctx, w, name, global)
+			})
+		},
+		ValidArgsFunction:     cli.CompleteOneBuilder(w),
+		DisableFlagsInUseLine: true,
+	}
+	addBuilderFlag(cmd, w, &flag)
+	cmd.Flags().BoolVar(&byDefault, "default", false, "Set builder as default for current context (it always is)")
+	cmd.Flags().BoolVar(&global, "global", false, "Use a builder of this name on all engines")
+	return cmd
+}
+
+// useBuilder wants the builder to be there: a name that is mistyped would be made by the next build.
+func useBuilder(ctx context.Context, w *cli.Env, name string, global bool) error {
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := container.Exists(ctx, eng, name)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return &cli.Hinted{Err: noBuilder(name), Hint: "docker multiarch builder create --use --name " + name}
+	}
+	return w.Choose(ctx, name, global)
+}

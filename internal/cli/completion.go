@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Completer completes the arguments of a command, or the value of a flag.
+type Completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
+
+// OneOf completes one of a few values.
+func OneOf(values ...string) Completer {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return values, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// Beginnings are words that a value follows.
+func Beginnings(words ...string) Completer {
+	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+}
+
+// CompletePlatforms completes the last element of a comma-separated list, leaving out what is in the list already.
+func CompletePlatforms(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	before := ""
+	if i := strings.LastIndex(typed, ","); i >= 0 {
+		before = typed[:i+1]
+	}
+	var values []string
+	for _, p := range platform.Known() {
+		if !strings.Contains(","+before, ","+p+",") {
+			values = append(values, before+p)
+		}
+	}
+	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// CompleteDriverOptions completes the value of --driver-opt.
+func CompleteDriverOptions(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var values []string
+	for _, name := range container.OptionNames() {
+		values = append(values, strings.TrimSuffix(name, "<name>")+map[bool]string{true: "", false: "="}[strings.HasSuffix(name, "<name>")])
+	}
+	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// CompleteOneBuilder is for commands that take one.
+func CompleteOneBuilder(w *Env) Completer {
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return CompleteBuilders(w)(cmd, args, typed)
+	}
+}
+
+// CompleteBuilders completes the names of the engine's builders.
+func CompleteBuilders(w *Env) Completer {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		names, err := builderNames(cmd.Context(), w)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func builderNames(ctx context.Context, w *Env) ([]string, error) {
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := container.List(ctx, eng)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(list))
+	for i, b := range list {
+		names[i] = b.Builder
+	}
+	return slices.Compact(names), nil
+}

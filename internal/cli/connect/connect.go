@@ -1,0 +1,190 @@
+// Package connect makes the environment of the commands from the Docker CLI: its context, its config file, its engine, and the way to a
+// builder on it.
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/cli/cli/command"
+	"github.com/docker/cli/cli/config"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/grpchijack"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Env is the world as the Docker CLI shows it: its context, its config file, its streams.
+func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env {
+	// The progress display wants the file itself to know a terminal.
+	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
+	w.Engine = sync.OnceValue(func() *engine.Engine { return engine.New(dockerCLI.Client()) }) // one, so that it is asked for its facts once
+	w.Config = dockerCLI.ConfigFile
+	w.Spec = func(opt cli.ConnectOptions) (container.Spec, error) { return builderSpec(w, opt) }
+	w.Endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }
+	w.CacheDir = func() string {
+		dir, _ := os.UserCacheDir() // an error is of a user without a home, who has no such place
+		return dir
+	}
+	w.StateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
+	w.Proxies = func() map[string]string { return proxies(dockerCLI) }
+	w.Registry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
+		info, err := w.Engine().Info(ctx)
+		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
+		return newRegistry(w, info, note), err
+	}
+	w.AnyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {
+		info, err := w.Engine().Info(ctx)
+		info.InsecureRegistries = append(info.InsecureRegistries, insecure...)
+		if errors.Is(err, engine.ErrUnreachable) {
+			err = nil
+		}
+		return newRegistry(w, info, note), err
+	}
+	w.Connect = func(ctx context.Context, opt cli.ConnectOptions) (*cli.Connection, error) {
+		return connectBuilder(ctx, w, opt)
+	}
+	w.Drivers = map[string]builder.Driver{
+		container.DriverName: container.Driver{Engine: func(string) (*engine.Engine, error) { return w.Engine(), nil }},
+	}
+	return w
+}
+
+// newRegistry is the client that writes the index. It trusts and reaches what docker push does.
+func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Client {
+	return manifest.New(manifest.Options{
+		Credential: w.Logins().ForRegistries(note),
+		Insecure:   info.InsecureRegistries,
+		CertDirs:   cli.CertDirs(),
+		Transport:  &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
+		UserAgent:  "docker-multiarch/" + w.Version,
+		PushCheck:  3 * time.Second, // an unreachable registry is said in under five, also on a busy machine
+		Report: func(wait manifest.Wait) {
+			note(fmt.Sprintf("waiting %s for %s: %s", wait.Delay.Round(time.Second/10), wait.Registry, printable.Line(wait.Reason)))
+		},
+	})
+}
+
+// connectBuilder makes the builder that a build needs ready and connects to it.
+func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*cli.Connection, error) {
+	spec, err := w.Spec(opt)
+	if err != nil {
+		return nil, err
+	}
+	spec.May, spec.Probe = opt.May, opt.Probe
+	nodes, err := builder.Open(ctx, w.Drivers, []builder.Endpoint{spec.Endpoint}, spec.Spec, opt.Note)
+	if err != nil {
+		return nil, err
+	}
+	node := nodes[0]
+	for _, warning := range node.Warnings {
+		opt.Note("warning: " + warning)
+	}
+	end := watchDisk(ctx, node.Endpoint.Name(), node.Disk, diskLookAfter)
+	return &cli.Connection{
+		Env:  solve.Env{Auth: w.Logins().ForBuilder(opt.Note), Client: cli.ClientName(), Node: solveNode(node, opt)},
+		Node: node,
+		Close: func() {
+			if warning := end(); warning != "" {
+				opt.Note(warning)
+			}
+			_ = node.Close()
+		},
+	}, nil
+}
+
+// solveNode is a node as a build sees it.
+func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
+	node := solve.Node{
+		Node:   plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, CPUs: n.CPUs},
+		Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen, Probe: n.Probe,
+	}
+	if n.Engine != nil {
+		node.Install = func(ctx context.Context, ps []platform.Platform) error {
+			return installEmulators(ctx, n.Engine.Images, emulation.InstallOptions{
+				Shell: n.Shell, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note, Kernel: opt.Containers,
+			})
+		}
+	}
+	return node
+}
+
+// solver adapts BuildKit's client to solve.Solver.
+type solver struct{ *client.Client }
+
+// Serve implements solve.Solver.
+func (s solver) Serve(ctx context.Context, sess *session.Session) error {
+	return sess.Run(ctx, grpchijack.Dialer(s.ControlClient()))
+}
+
+// installEmulators makes the engine's kernel run the platforms of opt, as far as the engine allows it.
+func installEmulators(ctx context.Context, images trust.Images, opt emulation.InstallOptions) (err error) {
+	if opt.Engine, err = images.Info(ctx); err != nil {
+		return err
+	}
+	if opt.RegistryAuth, err = images.Auth(ctx, emulation.DefaultImage); err != nil {
+		opt.Report("warning: " + err.Error())
+	}
+	opt.Runner = images
+	_, err = emulation.Install(ctx, opt)
+	return err
+}
+
+// builderSpec is what the flags, the Docker config and the build's own references ask of the builder.
+func builderSpec(w *cli.Env, opt cli.ConnectOptions) (container.Spec, error) {
+	options, err := container.ParseOptions(opt.Builder.DriverOpts...)
+	if err != nil {
+		return container.Spec{}, &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
+	}
+	spec := container.Spec{
+		Endpoint: builder.Endpoint{Builder: opt.Builder.Name, Driver: container.DriverName, Options: options},
+		Spec: builder.Spec{
+			Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note), Trusted: opt.Builder.Trusted,
+			Host:   builder.HostNetwork{Asked: opt.Host.Asks != "", For: opt.Host.Asks, Unasked: opt.Host.Unasked},
+			Daemon: buildkitd.Settings{Proxies: w.Proxies()},
+		},
+	}
+	if opt.Builder.Config != "" {
+		if spec.Daemon.Config, err = buildkitd.LoadConfig(opt.Builder.Config); err != nil {
+			return spec, &cli.Usage{Err: fmt.Errorf("--builder-config: %w", err)}
+		}
+	}
+	var notes []string
+	if spec.Daemon.Certs, notes, err = buildkitd.LoadCerts(cli.CertDirs()...); err != nil {
+		return spec, err
+	}
+	for _, n := range notes {
+		opt.Note(n)
+	}
+	return spec, nil
+}
+
+// proxies are those that the Docker config has for this engine.
+func proxies(dockerCLI *command.DockerCli) map[string]string {
+	found := map[string]string{}
+	for k, v := range dockerCLI.ConfigFile().ParseProxyConfig(dockerCLI.Client().DaemonHost(), nil) {
+		if v != nil && strings.TrimSpace(*v) != "" {
+			found[k] = *v
+		}
+	}
+	return found
+}

@@ -1,0 +1,142 @@
+// Package doctor has the command that looks for what keeps builds from working.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
+)
+
+// grade is how a check came out.
+type grade string
+
+const (
+	gradeOK      grade = "ok"
+	gradeWarning grade = "warning"
+	gradeBroken  grade = "broken"
+)
+
+// check is one line of the page. Its keys in JSON are a promise.
+type check struct {
+	Name   string `json:"name"`
+	Grade  grade  `json:"grade"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix,omitempty"` // a command, or what else to do
+}
+
+// diagnosis is doctor --format json.
+type diagnosis struct {
+	Grade  grade   `json:"grade"` // the worst of the checks
+	Checks []check `json:"checks"`
+}
+
+func (d *diagnosis) add(checks ...check) {
+	for _, c := range checks {
+		d.Checks = append(d.Checks, c)
+		if d.Grade == gradeOK || c.Grade == gradeBroken {
+			d.Grade = c.Grade
+		}
+	}
+}
+
+// errBroken ends doctor where something is.
+var errBroken = errors.New("something is broken")
+
+// New is the command that looks for what keeps builds from working.
+func New(w *cli.Env) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "doctor [OPTIONS]",
+		Short: "Check all that a build depends on, on one page",
+		Long: "Check the engine, the builder, the kernel and its emulators, the registries' settings, the disk and the credential helpers.\n" +
+			"Nothing is changed; what is not ok comes with what mends it.\n\n" +
+			"Exit status: 0 all is ok, or there are warnings only; 1 something is broken.",
+		Args: cli.Exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
+				if err := cli.CheckFormat(format); err != nil {
+					return err
+				}
+				return runDoctor(ctx, w, format)
+			})
+		},
+		DisableFlagsInUseLine: true,
+	}
+	cli.AddFormatFlag(cmd, &format)
+	return cmd
+}
+
+func runDoctor(ctx context.Context, w *cli.Env, format string) error {
+	d := diagnose(ctx, w)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	var err error
+	if format == "json" {
+		err = cli.WriteJSON(w.Out, d)
+	} else {
+		err = doctorPage(w.Out, d)
+	}
+	if err == nil && d.Grade == gradeBroken {
+		err = errBroken
+	}
+	return err
+}
+
+// diagnose goes from the engine outwards. Without an engine what is on the client is looked at all the same.
+func diagnose(ctx context.Context, w *cli.Env) diagnosis {
+	d := diagnosis{Grade: gradeOK}
+	info, err := w.Engine().Info(ctx)
+	if err != nil {
+		d.add(check{"engine", gradeBroken, err.Error(), "start it, or choose another with docker context use or DOCKER_HOST"})
+		d.add(checkHelpers(w.Config())...)
+		return d
+	}
+	d.add(checkEngine(w.Engine().Host(), info))
+	d.add(checkBuilders(ctx, w)...)
+	k, err := emulators.ReachKernel(ctx, w, "")
+	var ins emulation.Inspection
+	if err == nil {
+		ins, err = k.Inspect(ctx)
+	}
+	if err != nil {
+		fix := ""
+		if h, ok := errors.AsType[*cli.Hinted](err); ok {
+			fix = h.Hint
+		}
+		d.add(check{"kernel", gradeBroken, err.Error(), fix})
+	} else {
+		d.add(check{Name: "kernel", Grade: gradeOK, Detail: kernelWords(ins)})
+		d.add(checkEmulators(info, ins)...)
+		d.add(checkDisk(ins))
+	}
+	d.add(checkRegistries(info)...)
+	d.add(checkHelpers(w.Config())...)
+	return d
+}
+
+func kernelWords(ins emulation.Inspection) string {
+	words := ins.Kernel + " on " + ins.Machine
+	if ins.Host.OS != "" {
+		words += ", " + ins.Host.OS
+	}
+	return words
+}
+
+func doctorPage(out io.Writer, d diagnosis) error {
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	for _, c := range d.Checks {
+		cli.Putf(t, "%s\t%s\t%s\n", c.Grade, c.Name, c.Detail)
+		if c.Fix != "" {
+			cli.Putf(t, "\t\t→ %s\n", c.Fix)
+		}
+	}
+	return t.Flush()
+}

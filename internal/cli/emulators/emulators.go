@@ -1,0 +1,263 @@
+// Package emulators has the commands about what the kernel behind the engine runs.
+package emulators
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// New groups the commands about what the kernel behind the engine runs.
+func New(w *cli.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "emulators",
+		Aliases: []string{"emulator"},
+		Short:   "Show, install and remove emulators in the kernel behind the engine",
+		Long: "Show, install and remove emulators: the handlers by which the kernel behind the Docker Engine (with Docker Desktop, ssh or tcp\n" +
+			"that of another machine) runs programs of other architectures. A build installs those that it needs by itself.",
+		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
+		DisableFlagsInUseLine: true,
+	}
+	cmd.AddCommand(newEmulatorsStatusCommand(w), newEmulatorsInstallCommand(w), newEmulatorsUninstallCommand(w))
+	return cmd
+}
+
+// AllEmulators are the platforms that there are emulators for.
+func AllEmulators() []platform.Platform {
+	var ps []platform.Platform
+	for _, a := range emulation.Archs() {
+		ps = append(ps, platform.Normalize(platform.Platform{OS: "linux", Architecture: a.Name}))
+	}
+	return ps
+}
+
+// parseEmulators: no words and "all" are all of them. Each word is one that there is an emulator for.
+func parseEmulators(args []string) ([]platform.Platform, error) {
+	if len(args) == 0 || slices.Equal(args, []string{"all"}) {
+		return AllEmulators(), nil
+	}
+	if slices.Contains(args, "all") {
+		return nil, &cli.Usage{Err: errors.New(`"all" stands alone, without other platforms`)}
+	}
+	ps, _, err := platform.Parse(args...)
+	if err != nil {
+		return nil, &cli.Usage{Err: err}
+	}
+	for _, p := range ps {
+		if p.OS != "linux" {
+			return nil, &cli.Usage{Err: fmt.Errorf("%q: only programs for linux can be run or emulated", platform.Format(p))}
+		}
+		if _, ok := emulation.Lookup(p.Architecture); !ok {
+			return nil, &cli.Usage{Err: fmt.Errorf("%q: there is no emulator for it; there are ones for %s", platform.Format(p), strings.Join(archNames(), ", "))}
+		}
+	}
+	return ps, nil
+}
+
+func archNames() []string {
+	var names []string
+	for _, a := range emulation.Archs() {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// checkVariants refuses what an emulator would be no different for, or cannot do.
+func checkVariants(ps []platform.Platform) error {
+	emulated := map[string][]string{"amd64": {"", "v1", "v2"}, "arm": {"", "v5", "v6", "v7"}, "arm64": {"", "v8"}}
+	for _, p := range ps {
+		known := emulated[p.Architecture]
+		if p.Variant != "" && !slices.Contains(known, p.Variant) {
+			return &cli.Usage{
+				Err:  fmt.Errorf("%q: no emulator is known to have variant %s of %s", platform.Format(p), p.Variant, p.Architecture),
+				Hint: "the emulator for linux/" + p.Architecture + " is the one that there is",
+			}
+		}
+	}
+	return nil
+}
+
+// kernel is the kernel behind the engine, and the ways to ask it.
+type kernel struct {
+	eng     *engine.Engine
+	info    engine.Info
+	image   string             // with a shell, on the engine; after vouch one that may run with privileges
+	images  trust.Images       // after vouch
+	builder string             // container of a builder that runs, or ""
+	observe emulation.Observer // asks without privileges
+}
+
+// ReachKernel needs an image with a shell on the engine. Builders have one, so theirs is taken, and pulled if there is none.
+//
+// prefer names the builder whose image and container are taken, if it is there; "" is the one in use.
+func ReachKernel(ctx context.Context, w *cli.Env, prefer string) (*kernel, error) {
+	k := &kernel{eng: w.Engine()}
+	prefer, err := w.BuilderFor(prefer)
+	if err != nil {
+		return nil, err
+	}
+	if k.info, err = k.eng.Info(ctx); err != nil {
+		return nil, err
+	}
+	if k.info.OSType != "linux" {
+		return nil, fmt.Errorf("engine %s runs %s containers, and emulators are for linux", k.info.Name, k.info.OSType)
+	}
+	if err := k.findImage(ctx, w, prefer); err != nil {
+		return nil, err
+	}
+	k.observe = emulation.Observer{Runner: k.eng, Image: k.image, Labels: PartHelper}
+	return k, nil
+}
+
+func (k *kernel) findImage(ctx context.Context, w *cli.Env, prefer string) error {
+	builders, err := container.List(ctx, k.eng)
+	if err != nil {
+		return err
+	}
+	images := []string{container.DefaultImage}
+	for _, b := range builders {
+		switch {
+		case b.Builder == prefer:
+			images = slices.Insert(images, 0, b.Image)
+		case b.Image != "":
+			images = append(images, b.Image)
+		}
+		if b.State == "running" && (k.builder == "" || b.Builder == prefer) {
+			k.builder = b.Container
+		}
+	}
+	for _, image := range images {
+		if has, err := k.eng.HasImage(ctx, image); err != nil {
+			return err
+		} else if has {
+			k.image = image
+			return nil
+		}
+	}
+	return k.pull(ctx, w, container.DefaultImage)
+}
+
+func (k *kernel) pull(ctx context.Context, w *cli.Env, image string) error {
+	cli.Putf(w.Err, "pulling %s, for a shell on the engine\n", image)
+	auth, err := w.Logins().ForPulls(w.Say)(ctx, image)
+	if err == nil {
+		err = k.eng.Pull(ctx, image, auth, nil)
+	}
+	if err != nil {
+		return &cli.Hinted{
+			Err:  fmt.Errorf("the engine has no image with a shell that is known, and none can be pulled: %w", err),
+			Hint: "load " + image + " on the engine; so that it may install emulators, too, trust its ID with --" + cli.TrustFlag,
+		}
+	}
+	k.image = image
+	return nil
+}
+
+// vouch makes the kernel's image one that may run with privileges: that of a builder, of the one in use if it is there, or the default
+// one, pulled if need be.
+func (k *kernel) vouch(ctx context.Context, w *cli.Env, trusted []digest.Digest) error {
+	k.images = w.Images(k.eng, trusted)
+	names, err := k.builders(ctx, w)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		img, found, err := container.ImageOf(ctx, k.images, name)
+		if err != nil || !found || img.Basis == trust.None {
+			continue // there are others
+		}
+		if has, err := k.eng.HasImage(ctx, img.ID); err == nil && has {
+			k.use(img.ID)
+			return nil
+		}
+	}
+	id, err := k.images.Verified(ctx, container.DefaultImage)
+	if unproven, ok := errors.AsType[*trust.UnprovenError](err); ok || id == "" && err == nil {
+		if err := k.pull(ctx, w, container.DefaultImage); err != nil && ok {
+			unproven.Err = err
+			return unproven
+		} else if err != nil {
+			return err
+		}
+		id, err = k.images.Verified(ctx, container.DefaultImage)
+	}
+	if err == nil {
+		k.use(id)
+	}
+	return err
+}
+
+// builders are those of the engine, the one in use first.
+func (k *kernel) builders(ctx context.Context, w *cli.Env) ([]string, error) {
+	prefer, err := w.BuilderFor("")
+	if err != nil {
+		return nil, err
+	}
+	list, err := container.List(ctx, k.eng)
+	names := []string{prefer}
+	for _, b := range list {
+		if b.Builder != prefer {
+			names = append(names, b.Builder)
+		}
+	}
+	return names, err
+}
+
+func (k *kernel) use(image string) { k.image, k.observe.Image = image, image }
+
+// Inspect looks without privileges. Where an engine's host has its list of handlers nowhere to be shown, a builder that runs can see
+// it, since BuildKit's container is privileged anyway.
+func (k *kernel) Inspect(ctx context.Context, ps ...platform.Platform) (emulation.Inspection, error) {
+	ins, err := emulation.Inspect(ctx, k.observe, ps...)
+	if err != nil || ins.HandlersUnknown == "" || k.builder == "" {
+		return ins, err
+	}
+	inside, err := emulation.Inspect(ctx, container.Shell{Engine: k.eng, Container: k.builder}, ps...)
+	if err != nil || inside.HandlersUnknown != "" {
+		return ins, nil //nolint:nilerr // the first answer stands
+	}
+	inside.Host, inside.Disk, inside.FreeDisk = ins.Host, ins.Disk, ins.FreeDisk
+	return inside, nil
+}
+
+// witness is a shell for the probes of an install, other than the containers that install, and what it says now if that is known. It
+// has privileges only if something is missing and the handlers cannot be seen without.
+func (k *kernel) witness(ctx context.Context, ps []platform.Platform) (emulation.Shell, *emulation.Status, error) {
+	st, err := emulation.Probe(ctx, k.observe, ps...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if st.HandlersUnknown == "" || k.info.Rootless || k.info.UserNS || st.Require(emulation.Emulated, ps...) == nil {
+		return k.observe, &st, nil
+	}
+	return emulation.ContainerShell{Runner: k.images, Image: k.image, Labels: PartHelper}, nil, nil
+}
+
+// completeEmulators completes platforms that there are emulators for.
+func completeEmulators(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var values []string
+	for _, p := range AllEmulators() {
+		if name := platform.Format(p); !slices.Contains(args, name) {
+			values = append(values, name)
+		}
+	}
+	if len(args) == 0 {
+		values = append(values, "all")
+	}
+	return values, cobra.ShellCompDirectiveNoFileComp
+}
+
+// PartHelper marks our containers that come and go.
+var PartHelper = map[string]string{"com.docker-multiarch.part": "emulators"}

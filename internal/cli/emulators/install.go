@@ -1,0 +1,255 @@
+package emulators
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// installOptions are the user's words.
+type installOptions struct {
+	platforms, trust       []string
+	source, image, format  string
+	force, persist, dryRun bool
+}
+
+func newEmulatorsInstallCommand(w *cli.Env) *cobra.Command {
+	var o installOptions
+	cmd := &cobra.Command{
+		Use:   "install [OPTIONS] [PLATFORM...|all]",
+		Short: "Install emulators in the kernel behind the engine",
+		Long: "Install emulators for the platforms, by default for all, that the kernel behind the engine does not run. What runs is left\n" +
+			"alone, and what is installed is run afterwards, in another container.\n\n" +
+			"An emulator comes from QEMU's static binaries on the engine's host, else from the binfmt image, which the engine has or pulls:\n" +
+			emulation.DefaultImage + ".\n\n" +
+			"Exit status: 0; 1 when anything that was asked for does not run afterwards; 125 wrong flags or arguments, nothing was done.",
+		Example: "  docker multiarch emulators install linux/arm64 linux/s390x",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.platforms = args
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return installCommand(ctx, w, o) })
+		},
+		ValidArgsFunction:     completeEmulators,
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.force, "force", false, "Replace QEMU's handlers that are there (broken, old, other flags); never those of others")
+	f.StringVar(&o.source, "source", "auto", `Where emulators come from ("auto", "host", "image")`)
+	f.StringVar(&o.image, "image", "", "Binfmt image to install from (default: that of one release, by its digest)")
+	f.BoolVar(&o.dryRun, "print", false, "Print what would be registered, and change nothing")
+	f.BoolVar(&o.persist, "persist", false, "Make it outlast a restart of the host, by binfmt.d; where the engine runs on this Linux machine only")
+	cli.AddTrustFlag(f, &o.trust)
+	cli.AddFormatFlag(cmd, &o.format)
+	_ = cmd.RegisterFlagCompletionFunc("source", cli.OneOf("auto", "host", "image"))
+	return cmd
+}
+
+func installCommand(ctx context.Context, w *cli.Env, o installOptions) error {
+	ps, err := parseInstall(o)
+	if err != nil {
+		return err
+	}
+	trusted, err := w.Trusted(o.trust)
+	if err != nil {
+		return err
+	}
+	k, err := ReachKernel(ctx, w, "")
+	if err != nil {
+		return err
+	}
+	if err := k.vouch(ctx, w, trusted); err != nil {
+		return err
+	}
+	opt, err := k.installOptions(ctx, w, o, ps)
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		planned, err := emulation.Preview(ctx, opt)
+		if err != nil {
+			return err
+		}
+		if o.format == "json" {
+			return cli.WriteJSON(w.Out, planRows(planned))
+		}
+		return printPlanned(w.Out, planned)
+	}
+	report, err := emulation.Install(ctx, opt)
+	if missing, ok := errors.AsType[*emulation.MissingError](err); err != nil && !ok {
+		return err
+	} else if ok && len(missing.Attempts) == 0 && missing.Refused != nil {
+		return err // nothing to show
+	}
+	if perr := printInstalled(w.Out, o.format, ps, report); perr != nil {
+		return perr
+	}
+	if err != nil {
+		return err
+	}
+	if o.persist {
+		return persistEmulators(ctx, w, k, ps)
+	}
+	return nil
+}
+
+func parseInstall(o installOptions) ([]platform.Platform, error) {
+	if err := cli.CheckFormat(o.format); err != nil {
+		return nil, err
+	}
+	ps, err := parseEmulators(o.platforms)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVariants(ps); err != nil {
+		return nil, err
+	}
+	switch o.source {
+	case "auto", "host", "image":
+	default:
+		return nil, &cli.Usage{Err: fmt.Errorf("--source %q is not one of auto, host, image", o.source)}
+	}
+	if o.source == "host" && o.image != "" {
+		return nil, &cli.Usage{Err: errors.New("--image is of no use with --source host")}
+	}
+	return ps, nil
+}
+
+// installOptions prepares an Install. Its probes run in containers of their own.
+func (k *kernel) installOptions(ctx context.Context, w *cli.Env, o installOptions, ps []platform.Platform) (emulation.InstallOptions, error) {
+	shell, status, err := k.witness(ctx, ps)
+	if err != nil {
+		return emulation.InstallOptions{}, err
+	}
+	opt := emulation.InstallOptions{
+		Shell: shell, Status: status, Runner: k.images, Platforms: ps, Engine: k.info, Kernel: true, Force: o.force,
+		Image: o.image, HelperImage: k.image, Labels: PartHelper,
+		Report: w.Say,
+	}
+	switch o.source {
+	case "host":
+		opt.Sources = []emulation.Source{emulation.Host}
+	case "image":
+		opt.Sources = []emulation.Source{emulation.LocalImage, emulation.Registry}
+	}
+	if opt.Sources == nil && o.image != "" {
+		opt.Sources = []emulation.Source{emulation.LocalImage, emulation.Registry} // an image that somebody names is wanted
+	}
+	image := o.image
+	if image == "" {
+		image = emulation.DefaultImage
+	}
+	if opt.RegistryAuth, err = w.Logins().ForPulls(w.Say)(ctx, image); err != nil {
+		return opt, &cli.Usage{Err: fmt.Errorf("--image: %w", err)}
+	}
+	return opt, nil
+}
+
+// plannedRow is emulators install --print --format json.
+type plannedRow struct {
+	Platform     string   `json:"platform"`
+	Runs         string   `json:"runs"`
+	Source       string   `json:"source,omitempty"`
+	Image        string   `json:"image,omitempty"`
+	Registration string   `json:"registration,omitempty"` // the line for the kernel's register file
+	Replaces     []string `json:"replaces,omitempty"`
+	Reason       string   `json:"reason,omitempty"`
+}
+
+func planRows(planned []emulation.Planned) []plannedRow {
+	rows := make([]plannedRow, len(planned))
+	for i, p := range planned {
+		rows[i] = plannedRow{
+			Platform: linuxName(p.Arch), Runs: p.Mode.String(), Source: string(p.Source), Image: p.Image, Registration: p.Line, Reason: p.Reason,
+		}
+		for _, h := range p.Replace {
+			rows[i].Replaces = append(rows[i].Replaces, h.String())
+		}
+	}
+	return rows
+}
+
+func linuxName(arch string) string {
+	return platform.Format(platform.Normalize(platform.Platform{OS: "linux", Architecture: arch}))
+}
+
+func printPlanned(out io.Writer, planned []emulation.Planned) error {
+	var failed error
+	for _, p := range planRows(planned) {
+		for _, old := range p.Replaces {
+			cli.Putf(out, "%s: would remove %s\n", p.Platform, old)
+		}
+		switch {
+		case p.Registration != "":
+			cli.Putf(out, "%s: would register, from the engine's host:\n  %s\n", p.Platform, p.Registration)
+		case p.Source != "":
+			cli.Putf(out, "%s: would let image %s (%s) register its own emulator:\n  docker run --privileged --rm %s --install %s\n",
+				p.Platform, p.Image, p.Source, p.Image, strings.Split(p.Platform, "/")[1])
+		case p.Reason != "":
+			cli.Putf(out, "%s: cannot be installed: %s\n", p.Platform, p.Reason)
+			failed = errors.New("not everything that was asked for can be installed")
+		default:
+			cli.Putf(out, "%s: runs already (%s); nothing would be done\n", p.Platform, p.Runs)
+		}
+	}
+	return failed
+}
+
+// installedRow is emulators install --format json.
+type installedRow struct {
+	Platform string `json:"platform"`
+	Result   string `json:"result"` // installed, replaced, "runs already" or FAILED
+	Runs     string `json:"runs"`
+	Handler  string `json:"handler,omitempty"`
+	OldFlags string `json:"oldFlags,omitempty"`
+	Flags    string `json:"flags,omitempty"`
+	Source   string `json:"source,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+func installedRows(ps []platform.Platform, report emulation.Report) []installedRow {
+	rows := make([]installedRow, len(ps))
+	for i, p := range ps {
+		row := installedRow{Platform: platform.Format(p), Result: "runs already", Runs: report.Status.Mode(p).String()}
+		if sup, ok := report.Status.Arch(p.Architecture); ok {
+			if h, ok := sup.Handler(); ok {
+				row.Handler, row.Flags, row.OldFlags = h.Name, h.Flags, h.Flags
+			}
+		}
+		for _, in := range report.Installed {
+			if in.Arch != p.Architecture {
+				continue
+			}
+			row.Result, row.OldFlags, row.Source = "installed", "", string(in.Source)
+			if len(in.Old) > 0 {
+				row.Result, row.OldFlags = "replaced", in.Old[0].Flags
+			}
+		}
+		if report.Status.Mode(p) < emulation.Emulated {
+			row.Result, row.Reason = "FAILED", report.Status.Why(p)
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+func printInstalled(out io.Writer, format string, ps []platform.Platform, report emulation.Report) error {
+	rows := installedRows(ps, report)
+	if format == "json" {
+		return cli.WriteJSON(out, rows)
+	}
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "PLATFORM\tRESULT\tRUNS\tHANDLER\tOLD FLAGS\tFLAGS\tSOURCE")
+	for _, r := range rows {
+		cli.Putf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			r.Platform, r.Result, r.Runs, cli.OrDash(r.Handler), cli.OrDash(r.OldFlags), cli.OrDash(r.Flags), cli.OrDash(r.Source))
+	}
+	return t.Flush()
+}

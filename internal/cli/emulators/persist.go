@@ -1,0 +1,146 @@
+package emulators
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/moby/api/types/mount"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// binfmtDir is where a machine's administrator keeps handlers that systemd-binfmt registers when it starts. A file of the same name
+// as one of a package, below /usr/lib/binfmt.d, takes its place (binfmt.d(5)).
+const binfmtDir = "/etc/binfmt.d"
+
+// binfmtMark is the first line of a file of ours.
+const binfmtMark = "# Written by docker multiarch emulators install --persist.\n"
+
+// bootID is the kernel's name for its run: equal where two processes are on one kernel (Documentation/admin-guide/sysctl/kernel.rst).
+const bootID = "/proc/sys/kernel/random/boot_id"
+
+// elsewhereError: the engine's host is not this machine, as far as its files go.
+type elsewhereError struct{ host, why string }
+
+func (e *elsewhereError) Error() string {
+	return fmt.Sprintf("the emulators are installed and run, but only until %s restarts: --persist is for an engine on this Linux machine, and %s", e.host, e.why)
+}
+
+// persistEmulators makes the handlers of the platforms outlast a restart.
+func persistEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.Platform) error {
+	if err := k.onThisMachine(ctx); err != nil {
+		return err
+	}
+	ins, err := k.Inspect(ctx, ps...)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, p := range ps {
+		sup, _ := ins.Arch(p.Architecture)
+		if h, ok := sup.Handler(); ok && sup.Mode == emulation.Emulated {
+			line, err := persistHandler(ctx, k, ins, h)
+			if err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			w.Say(line)
+		}
+	}
+	if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) {
+		cli.Putf(w.Err, "warning: systemd does not run on this machine, and nothing else is known to read %s when it starts\n", binfmtDir)
+	}
+	return errors.Join(failures...)
+}
+
+// onThisMachine compares the kernels.
+func (k *kernel) onThisMachine(ctx context.Context) error {
+	elsewhere := func(why string) error { return &elsewhereError{host: k.info.Name, why: why} }
+	ours, err := os.ReadFile(bootID)
+	if err != nil {
+		return elsewhere("this machine does not run Linux")
+	}
+	theirs, err := k.observe.Run(ctx, "cat "+bootID)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(string(ours)) != strings.TrimSpace(string(theirs)) {
+		return elsewhere("its engine is on another kernel")
+	}
+	return nil
+}
+
+// persistHandler writes a file for a handler, unless a package has one that does the same. It says what it did.
+func persistHandler(ctx context.Context, k *kernel, ins emulation.Inspection, h emulation.Handler) (string, error) {
+	file := filepath.Join(binfmtDir, h.Name+".conf")
+	if by, ok := ins.Host.ConfiguredIn(h); ok {
+		return fmt.Sprintf("%s is registered at every start by %s", h.Name, by), nil
+	}
+	if !ins.Host.Present[h.Interpreter] {
+		return "", fmt.Errorf("%s cannot outlast a restart: its interpreter %s is not a file of the engine's host, but of an image;"+
+			" install the package of QEMU's static emulators there (qemu-user-static), and then run "+
+			"docker multiarch emulators install --force --source host --persist", h.Name, h.Interpreter)
+	}
+	old, err := os.ReadFile(file)
+	if err == nil && !strings.HasPrefix(string(old), binfmtMark) {
+		return "", fmt.Errorf("%s is there already, and was not written by docker multiarch: leaving it alone", file)
+	}
+	if err := os.MkdirAll(binfmtDir, 0o755); err != nil { //nolint:gosec // everybody may read it, as the rest of /etc
+		return "", fmt.Errorf("make %s outlast a restart: %w", h.Name, err)
+	}
+	text := binfmtMark + h.Registration() + "\n"
+	if err := cli.ReplaceFile(file, []byte(text)); err != nil {
+		return "", fmt.Errorf("make %s outlast a restart: %w", h.Name, err)
+	}
+	// In a container that was given the engine's socket, the kernel is the engine's and the files are not.
+	if seen := k.readHost(ctx, file); seen != text {
+		_ = os.Remove(file)
+		return "", &elsewhereError{host: k.info.Name, why: "its engine does not see this machine's files"}
+	}
+	return fmt.Sprintf("%s is registered at every start from now on, by %s", h.Name, file), nil
+}
+
+// readHost reads a file of the engine's host in binfmtDir; "" if it cannot.
+func (k *kernel) readHost(ctx context.Context, file string) string {
+	res, err := k.eng.Run(ctx, engine.RunSpec{
+		Image: k.image, Entrypoint: []string{"/bin/cat", "/binfmt.d/" + filepath.Base(file)}, Cmd: []string{}, Network: "none", Labels: PartHelper,
+		Mounts: []mount.Mount{{Type: mount.TypeBind, Source: binfmtDir, Target: "/binfmt.d", ReadOnly: true}},
+	})
+	if err != nil {
+		return ""
+	}
+	return string(res.Stdout)
+}
+
+// forgetEmulators removes our files for platforms, and says what will bring handlers back.
+func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []string {
+	var lines []string
+	ins, err := k.Inspect(ctx, ps...)
+	if err != nil {
+		return nil // the handlers are gone; this was for completeness
+	}
+	here := k.onThisMachine(ctx) == nil
+	for _, p := range ps {
+		a, _ := emulation.Lookup(p.Architecture)
+		file := filepath.Join(binfmtDir, a.HandlerName()+".conf")
+		if text, err := os.ReadFile(file); here && err == nil && strings.HasPrefix(string(text), binfmtMark) {
+			if err := os.Remove(file); err != nil {
+				lines = append(lines, fmt.Sprintf("warning: %s registers it again at the next start: %v", file, err))
+			} else {
+				lines = append(lines, "removed "+file)
+			}
+		}
+		if file, ok := ins.Host.Configures(a.HandlerName()); ok {
+			lines = append(lines, fmt.Sprintf("note: %s is registered again when the engine's host restarts, by %s", a.HandlerName(), file))
+		}
+	}
+	return lines
+}

@@ -1,0 +1,206 @@
+package emulators
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// emulatorsStatus is emulators status --format json. Its keys are a promise.
+type emulatorsStatus struct {
+	Engine    string           `json:"engine"` // name of the engine's host
+	Kernel    string           `json:"kernel"`
+	Machine   string           `json:"machine"`                   // as uname -m says it
+	Unknown   string           `json:"handlersUnknown,omitempty"` // why the handlers could not be read
+	Platforms []emulatorRow    `json:"platforms"`
+	Others    []emulatorHandle `json:"otherHandlers"` // for none of the platforms above
+}
+
+type emulatorRow struct {
+	Platform        string            `json:"platform"`
+	Runs            string            `json:"runs"` // native, emulated, "emulated (builder)" or none
+	Verdict         emulation.Verdict `json:"verdict"`
+	Reason          string            `json:"reason,omitempty"`
+	QEMU            string            `json:"qemu,omitempty"` // version
+	Handlers        []emulatorHandle  `json:"handlers"`       // that match its programs; the kernel takes the first enabled one
+	BuilderEmulator string            `json:"builderEmulator,omitempty"`
+}
+
+type emulatorHandle struct {
+	Name         string            `json:"name"`
+	Interpreter  string            `json:"interpreter"`
+	Flags        string            `json:"flags"`
+	Enabled      bool              `json:"enabled"`
+	RegisteredBy string            `json:"registeredBy,omitempty"`
+	Verdict      emulation.Verdict `json:"verdict,omitempty"`
+	Reason       string            `json:"reason,omitempty"`
+}
+
+func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
+	var format, of string
+	var quiet bool
+	cmd := &cobra.Command{
+		Use:     "status [OPTIONS] [PLATFORM...]",
+		Aliases: []string{"ls", "list"},
+		Short:   "Show what the kernel behind the engine runs, by running it",
+		Long: "Show how the kernel behind the engine runs programs of each platform: natively, through which handler, or not at all. What is\n" +
+			"said comes from running a small program of each architecture in a container without privileges.\n\n" +
+			"Exit status: 0; 1 when the kernel does not run a platform that was named.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
+				if err := cli.CheckFormat(format); err != nil {
+					return err
+				}
+				ps, err := parseEmulators(args)
+				if err != nil {
+					return err
+				}
+				k, err := ReachKernel(ctx, w, of)
+				if err != nil {
+					return err
+				}
+				return showEmulators(ctx, w, k, ps, len(args) > 0, printer(format, quiet))
+			})
+		},
+		ValidArgsFunction:     completeEmulators,
+		DisableFlagsInUseLine: true,
+	}
+	cli.AddFormatFlag(cmd, &format)
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Print the platforms that run only")
+	cmd.Flags().StringVar(&of, "builder", "", "Builder whose image is looked at for emulators of its own")
+	_ = cmd.RegisterFlagCompletionFunc("builder", cli.CompleteBuilders(w))
+	return cmd
+}
+
+type printing func(io.Writer, emulatorsStatus) error
+
+// printer picks the way of output.
+func printer(format string, quiet bool) printing {
+	switch {
+	case quiet:
+		return emulatorsQuiet
+	case format == "json":
+		return func(out io.Writer, s emulatorsStatus) error { return cli.WriteJSON(out, s) }
+	}
+	return emulatorsTable
+}
+
+// showEmulators prints, and fails if one of the platforms that were asked for does not run.
+func showEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.Platform, asked bool, show printing) error {
+	ins, err := k.Inspect(ctx, ps...)
+	if err != nil {
+		return err
+	}
+	if err := show(w.Out, statusRows(k.info.Name, ins, ps)); err != nil || !asked {
+		return err
+	}
+	return ins.Require(emulation.Emulated, ps...)
+}
+
+func statusRows(engine string, ins emulation.Inspection, ps []platform.Platform) emulatorsStatus {
+	s := emulatorsStatus{
+		Engine: engine, Kernel: ins.Kernel, Machine: ins.Machine, Unknown: ins.HandlersUnknown,
+		Platforms: []emulatorRow{}, Others: []emulatorHandle{},
+	}
+	known := map[string]bool{}
+	for _, p := range ps {
+		sup, _ := ins.Arch(platform.Normalize(p).Architecture)
+		verdict, why := ins.Verdict(p)
+		row := emulatorRow{
+			Platform: platform.Format(p), Runs: ins.Mode(p).String(), Verdict: verdict, Reason: why, QEMU: sup.Version,
+			Handlers: []emulatorHandle{}, BuilderEmulator: sup.BuilderEmulator,
+		}
+		for _, h := range sup.Handlers {
+			known[h.Name] = true
+			handle := handleOf(ins, h)
+			handle.Verdict, handle.Reason = ins.Judge(sup, h)
+			row.Handlers = append(row.Handlers, handle)
+		}
+		s.Platforms = append(s.Platforms, row)
+	}
+	for _, h := range ins.Handlers {
+		if !known[h.Name] {
+			s.Others = append(s.Others, handleOf(ins, h))
+		}
+	}
+	return s
+}
+
+func handleOf(ins emulation.Inspection, h emulation.Handler) emulatorHandle {
+	return emulatorHandle{
+		Name: h.Name, Interpreter: h.Interpreter, Flags: h.Flags, Enabled: h.Enabled, RegisteredBy: ins.Host.Origin(h),
+	}
+}
+
+func emulatorsQuiet(out io.Writer, s emulatorsStatus) error {
+	for _, r := range s.Platforms {
+		if r.Runs != emulation.None.String() && r.Runs != emulation.Builder.String() {
+			cli.Putf(out, "%s\n", r.Platform)
+		}
+	}
+	return nil
+}
+
+// emulatorsTable has a line for each platform and its first handler, further lines for further handlers, and what there is to say
+// about those that are not ok.
+func emulatorsTable(out io.Writer, s emulatorsStatus) error {
+	cli.Putf(out, "Engine %s, kernel %s on %s\n\n", s.Engine, s.Kernel, s.Machine)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "PLATFORM\tRUNS\tHANDLER\tFLAGS\tINTERPRETER\tQEMU\tVERDICT")
+	var notes []string
+	for _, r := range s.Platforms {
+		first := emulatorHandle{Name: "-", Flags: "-", Interpreter: "-"}
+		if len(r.Handlers) > 0 {
+			first = r.Handlers[0]
+		}
+		if r.BuilderEmulator != "" && len(r.Handlers) == 0 {
+			first.Interpreter = r.BuilderEmulator
+		}
+		cli.Putf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Platform, r.Runs, first.Name, cli.OrDash(first.Flags), first.Interpreter, cli.OrDash(r.QEMU), r.Verdict)
+		for _, h := range r.Handlers[min(1, len(r.Handlers)):] {
+			cli.Putf(t, "\t\t%s\t%s\t%s\t\t%s\n", h.Name, cli.OrDash(h.Flags), h.Interpreter, h.Verdict)
+		}
+		if r.Verdict != emulation.OK && r.Verdict != emulation.Missing {
+			notes = append(notes, r.Platform+": "+r.Reason)
+		}
+		for _, h := range r.Handlers {
+			if h.RegisteredBy != "" {
+				notes = append(notes, fmt.Sprintf("%s was registered by %s", h.Name, h.RegisteredBy))
+			}
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	notes = append(notes, otherNotes(s)...)
+	if len(notes) > 0 {
+		fmt.Fprintln(out)
+	}
+	for _, note := range notes {
+		cli.Putf(out, "%s\n", note)
+	}
+	return nil
+}
+
+func otherNotes(s emulatorsStatus) []string {
+	var notes []string
+	if len(s.Others) > 0 {
+		names := make([]string, len(s.Others))
+		for i, h := range s.Others {
+			names[i] = h.Name
+		}
+		notes = append(notes, "other handlers: "+strings.Join(names, ", "))
+	}
+	if s.Unknown != "" {
+		notes = append(notes, "the handlers could not be read: "+s.Unknown)
+	}
+	return notes
+}

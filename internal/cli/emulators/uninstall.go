@@ -1,0 +1,81 @@
+package emulators
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func newEmulatorsUninstallCommand(w *cli.Env) *cobra.Command {
+	var trust []string
+	cmd := &cobra.Command{
+		Use:     "uninstall [OPTIONS] PLATFORM...|all",
+		Aliases: []string{"remove", "rm"},
+		Short:   "Remove QEMU's handlers from the kernel behind the engine",
+		Long: "Remove the handlers of QEMU (named qemu-…) for the platforms, whoever registered them. Others, such as rosetta, WSLInterop or\n" +
+			"python3, are left alone. What the platforms are afterwards is looked up and printed.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cli.UsageError(cmd, "%q needs platforms, or all", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return uninstallCommand(ctx, w, args, trust) })
+		},
+		ValidArgsFunction:     completeEmulators,
+		DisableFlagsInUseLine: true,
+	}
+	cli.AddTrustFlag(cmd.Flags(), &trust)
+	return cmd
+}
+
+func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) error {
+	ps, err := parseEmulators(args)
+	if err != nil {
+		return err
+	}
+	trusted, err := w.Trusted(trust)
+	if err != nil {
+		return err
+	}
+	k, err := ReachKernel(ctx, w, "")
+	if err != nil {
+		return err
+	}
+	if err := k.vouch(ctx, w, trusted); err != nil {
+		return err
+	}
+	shell, status, err := k.witness(ctx, ps)
+	if err != nil {
+		return err
+	}
+	report, err := emulation.Uninstall(ctx, emulation.UninstallOptions{
+		Shell: shell, Status: status, Runner: k.images, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: PartHelper,
+	})
+	for _, h := range report.Removed {
+		cli.Putf(w.Out, "removed %s\n", h)
+	}
+	if err != nil {
+		return err
+	}
+	if len(report.Removed) == 0 {
+		fmt.Fprintln(w.Out, "nothing to remove: none of these platforms has a handler of QEMU's")
+	}
+	for _, line := range forgetEmulators(ctx, k, ps) {
+		cli.Putf(w.Out, "%s\n", line)
+	}
+	fmt.Fprintln(w.Out)
+	t := tabwriter.NewWriter(w.Out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "PLATFORM\tRUNS")
+	for _, p := range ps {
+		cli.Putf(t, "%s\t%s\n", platform.Format(p), report.Status.Mode(p))
+	}
+	return t.Flush()
+}

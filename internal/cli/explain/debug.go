@@ -1,0 +1,46 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/docker/cli/cli/debug"
+	"github.com/moby/buildkit/util/stack"
+	"github.com/sirupsen/logrus"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+)
+
+// traced is an error whose way through BuildKit the user wants to see.
+type traced struct{ err error }
+
+func (t *traced) Error() string { return t.err.Error() }
+func (t *traced) Unwrap() error { return t.err }
+
+// Debugging shows what is hidden otherwise: the logs of the libraries now, and with an error its way. It is asked for by a flag of
+// the command, by docker --debug, or by DEBUG=1, which is what the Docker CLI turns its own flag into.
+func Debugging(w *cli.Env, wanted bool, work func() error) error {
+	if !wanted && !debug.IsEnabled() {
+		return work()
+	}
+	before, level := logrus.StandardLogger().Out, logrus.GetLevel()
+	logrus.SetOutput(w.Err)
+	logrus.SetLevel(logrus.DebugLevel)
+	defer func() {
+		logrus.SetOutput(before)
+		logrus.SetLevel(level)
+	}()
+	if err := work(); err != nil {
+		return &traced{err}
+	}
+	return nil
+}
+
+// printTrace shows the calls that an error came through, here and in the builder, where it has any.
+func printTrace(out io.Writer, err error) {
+	t, ok := errors.AsType[*traced](err)
+	if ok && len(stack.Traces(t.err)) > 0 {
+		fmt.Fprintf(out, "%+v\n", stack.Formatter(t.err))
+	}
+}

@@ -1,0 +1,176 @@
+// Package explain says errors to the user, with what to do about them where that is known, and gives them their exit statuses.
+package explain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	dockercli "github.com/docker/cli/cli"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Error writes err for the user, with what to do about it where that is known, and gives the exit status. It is the one place
+// that does either.
+func Error(out io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	if IsPartial(err) {
+		cli.Putf(out, "%s\n", cli.Paragraph(err.Error()))
+		printHint(out, err)
+		return cli.ExitPartial
+	}
+	var status dockercli.StatusError
+	if errors.As(err, &status) {
+		cli.Putf(out, "%s\n", cli.Paragraph(status.Error()))
+		return max(status.StatusCode, 1)
+	}
+	if sig, ok := errors.AsType[cli.Interrupted](err); ok {
+		fmt.Fprintln(out, "interrupted")
+		return SignalStatus(sig.Signal)
+	}
+	if status, ok := errors.AsType[cli.Status](err); ok {
+		return int(status)
+	}
+	if lost, ok := errors.AsType[*cli.LostAnswer](err); ok && lost.Silent() {
+		return SignalStatus(syscall.SIGPIPE)
+	}
+	if output, ok := errors.AsType[*sink.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
+		return SignalStatus(syscall.SIGPIPE) // that nobody reads on is no news to the user
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(out, "interrupted")
+		return cli.ExitInterrupted
+	}
+	printTrace(out, err)
+	if refused, ok := errors.AsType[*preflight.Error](err); ok && len(refused.Findings) > 1 {
+		explainFindings(out, refused)
+		return statusOf(err)
+	}
+	cli.Putf(out, "ERROR: %s\n", cli.Paragraph(err.Error()))
+	printHint(out, err)
+	return statusOf(err)
+}
+
+func printHint(out io.Writer, err error) {
+	if hint := Hint(err); hint != "" {
+		cli.Putf(out, "Hint: %s\n", cli.Paragraph(hint))
+	}
+}
+
+func statusOf(err error) int {
+	if _, ok := errors.AsType[*cli.Usage](err); ok {
+		return cli.ExitUsage
+	}
+	if known, ok := errors.AsType[*cli.StatusError](err); ok {
+		return known.Status
+	}
+	if _, ok := errors.AsType[*index.PushError](err); ok {
+		return cli.ExitPush
+	}
+	if lost, ok := errors.AsType[*cli.LostAnswer](err); ok {
+		return max(lost.Status, cli.ExitFailed)
+	}
+	return cli.ExitFailed
+}
+
+// Hint is what the user can do about an error; "" if nothing is known.
+func Hint(err error) string {
+	if _, ok := errors.AsType[*cli.LostAnswer](err); ok {
+		return ""
+	}
+	if u, ok := errors.AsType[*cli.Usage](err); ok && u.Hint != "" {
+		return u.Hint
+	}
+	if h, ok := errors.AsType[*cli.Hinted](err); ok {
+		return h.Hint
+	}
+	if refused, ok := errors.AsType[*preflight.Error](err); ok && refused.Findings[0].Fix != "" {
+		return refused.Findings[0].Fix
+	}
+	if output, ok := errors.AsType[*sink.OutputError](err); ok {
+		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
+	}
+	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
+		return "if the Dockerfile may decide that: " + cli.HostNetworkFlag
+	}
+	if _, ok := errors.AsType[*solve.CacheError](err); ok {
+		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
+			"      or let --cache-to fail without the build: ignore-error=true"
+	}
+	if _, ok := errors.AsType[*solve.ScannerError](err); ok {
+		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
+		return fmt.Sprintf("df -h %q shows the room there; TMPDIR says where temporary files are put", filepath.Dir(path.Path))
+	}
+	if strings.Contains(err.Error(), "no space left on device") {
+		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"
+	}
+	if errors.Is(err, engine.ErrUnreachable) {
+		return "docker context ls lists the engines that are known, docker context use chooses one"
+	}
+	if cannot, ok := errors.AsType[*preflight.CannotRunError](err); ok {
+		return cannotRunHint(cannot)
+	}
+	if step, ok := errors.AsType[*solve.StepError](err); ok {
+		return stepHint(step)
+	}
+	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
+		return missingHint(missing)
+	}
+	if _, ok := errors.AsType[*solve.UnknownStageError](err); ok {
+		return "--cross takes RECIPE for all stages, or RECIPE:STAGE with the name of a FROM … AS STAGE"
+	}
+	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {
+		return findings.RefusedHint(refused)
+	}
+	if hint := cmp.Or(allowHint(err), frontendHint(err)); hint != "" {
+		return hint
+	}
+	if u, ok := errors.AsType[*cli.Usage](err); ok && u.Help != "" {
+		return cli.HelpHint(u.Help)
+	}
+	return ""
+}
+
+// cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.
+func cannotRunHint(cannot *preflight.CannotRunError) string {
+	install := "docker multiarch emulators install " + strings.Join(platform.FormatAll(cannot.Platforms), " ")
+	if missing, ok := errors.AsType[*emulation.MissingError](cannot.Err); ok {
+		install = missingHint(missing)
+	}
+	if install != "" {
+		install += "\n      or "
+	}
+	if cannot.Tests {
+		return install + "test only what it runs: --test linux/amd64:CMD, or platforms in --test-file"
+	}
+	return fmt.Sprintf("%slet no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
+}
+
+// SignalStatus is the exit status of a program that a signal has ended, as shells have it.
+func SignalStatus(s os.Signal) int {
+	if number, ok := s.(syscall.Signal); ok {
+		return 128 + int(number)
+	}
+	return cli.ExitInterrupted
+}

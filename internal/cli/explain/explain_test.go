@@ -1,0 +1,43 @@
+package explain
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+)
+
+func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+		text string
+	}{
+		{nil, 0, ""},
+		{errors.New("boom"), 1, "ERROR: boom\n"},
+		{&solve.FailedError{Platforms: []solve.PlatformReport{{Err: errors.New("boom")}}}, 1, "ERROR: "},
+		{preflight.Refused(errors.New("boom")), 1, "ERROR: boom\n"},
+		{&index.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
+		{&cli.Usage{Err: errors.New("boom"), Hint: "do this"}, 125, "ERROR: boom\nHint: do this\n"},
+		{&cli.Hinted{Err: errors.New("boom"), Hint: "do this"}, 1, "ERROR: boom\nHint: do this\n"},
+	} {
+		var out strings.Builder
+		if got := Error(&out, tt.err); got != tt.want || !strings.HasPrefix(out.String(), tt.text) {
+			t.Errorf("%v: status %d, want %d; %q", tt.err, got, tt.want, out.String())
+		}
+	}
+}
+
+func TestAReaderThatHasGoneAwayEndsTheProgramAsShellsExpect(t *testing.T) {
+	var said bytes.Buffer
+	if status := Error(&said, &sink.OutputError{Dest: "-", Err: syscall.EPIPE}); status != 141 || said.Len() > 0 {
+		t.Errorf("status %d, said %q", status, &said)
+	}
+}

@@ -1,0 +1,54 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// missingHint is what to do about platforms that do not run.
+func missingHint(err *emulation.MissingError) string {
+	if errors.Is(err, emulation.ErrPrivilege) {
+		return "" // the error's own text has the way out
+	}
+	if force := err.Replaceable(); len(force) > 0 {
+		return "docker multiarch emulators install --force " + strings.Join(platform.FormatAll(force), " ")
+	}
+	for _, a := range err.Attempts {
+		if a.Source == emulation.Registry && a.Err != nil {
+			return fmt.Sprintf("load %s on the engine, or name a mirror's copy with docker multiarch emulators install --image;\n"+
+				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image)
+		}
+	}
+	if len(err.Attempts) > 0 {
+		return ""
+	}
+	return err.Command()
+}
+
+// stepHint is what to think of a step that did not run well, and what to try.
+func stepHint(e *solve.StepError) string {
+	name, emulator := platform.Format(e.Platform), "the emulator"
+	if e.Emulator != "" {
+		emulator += " (" + e.Emulator + ")"
+	}
+	cross := "cross-compile in a stage FROM --platform=$BUILDPLATFORM"
+	switch {
+	case e.Crashed && e.Mode == plan.Emulated:
+		return fmt.Sprintf("for %s, %s crashed in this step; most likely it is not your program's fault. Build again,\n"+
+			"      or get a newer one: docker multiarch emulators install --force --source image %s\n      or %s", name, emulator, name, cross)
+	case e.Crashed:
+		return fmt.Sprintf("for %s, BuildKit's own emulator crashed in this step; most likely it is not your program's fault. Build again,\n"+
+			"      or install one in the kernel: docker multiarch emulators install %s\n      or %s", name, name, cross)
+	case e.Mode.Emulated():
+		return fmt.Sprintf("this step for %s started a program that the engine's kernel knows no way to run: one for yet another platform,\n"+
+			"      or the emulator has gone since the build began: docker multiarch emulators status %s", name, name)
+	}
+	return fmt.Sprintf("this step of %s started a program for another platform than the one that the step runs on:\n"+
+		"      look at what was copied into the image, and at --platform of the stage's FROM", name)
+}

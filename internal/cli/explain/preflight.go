@@ -1,0 +1,24 @@
+package explain
+
+import (
+	"cmp"
+	"io"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+)
+
+// explainFindings writes several reasons for which a build was not begun, each with what can be done about it.
+func explainFindings(out io.Writer, refused *preflight.Error) {
+	cli.Putf(out, "ERROR: %d things are in the way of the build, and nothing of it was done:\n", len(refused.Findings))
+	for i, f := range refused.Findings {
+		cli.Putf(out, "  %d. %s\n", i+1, cli.Paragraph(strings.ReplaceAll(f.String(), "\n", "\n     ")))
+		if hint := FixOf(f); hint != "" {
+			cli.Putf(out, "     Hint: %s\n", cli.Paragraph(strings.ReplaceAll(hint, "\n", "\n     ")))
+		}
+	}
+}
+
+// FixOf is what can be done about a finding.
+func FixOf(f preflight.Finding) string { return cmp.Or(f.Fix, Hint(f.Err)) }

@@ -1,0 +1,154 @@
+// Package findings shows what was found of the executables of images, and says what to do about it.
+package findings
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// finding is one of package gate, and the platforms that have it.
+type finding struct {
+	gate.Finding
+	platforms []string
+}
+
+// Aggregated are the findings of all platforms, errors first, the same one of several platforms once.
+func Aggregated(findings []gate.Finding) (all []finding) {
+	for _, f := range findings {
+		i := slices.IndexFunc(all, func(have finding) bool { return sameFinding(have.Finding, f) })
+		if i < 0 {
+			all = append(all, finding{f, []string{f.Platform}})
+			continue
+		}
+		if !slices.Contains(all[i].platforms, f.Platform) {
+			all[i].platforms = append(all[i].platforms, f.Platform)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b finding) int { return a.Severity.Compare(b.Severity) })
+	return all
+}
+
+// sameFinding: of the same file, and the same is said of it, apart from what is the platform's own.
+func sameFinding(a, b gate.Finding) bool {
+	return a.Severity == b.Severity && a.Check == b.Check && a.Path == b.Path && a.Line == b.Line && common(a) == common(b)
+}
+
+// common is what a finding says without its platform's machine and layer.
+func common(f gate.Finding) string {
+	text := f.Message
+	if f.Wanted != "" {
+		text = strings.Replace(text, ", the image for "+f.Wanted, "", 1)
+	}
+	if f.Layer.Validate() == nil {
+		layer := "layer " + cli.Short(f.Layer, false)
+		text = strings.Replace(strings.Replace(text, layer+", ", "", 1), layer+": ", "", 1)
+	}
+	return text
+}
+
+// Who are the platforms, in a few words.
+func (f finding) Who() string {
+	const most = 3
+	if len(f.platforms) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(f.platforms[:most-1], ", "), len(f.platforms)-most+1)
+	}
+	return cmp.Or(strings.Join(f.platforms, ", "), "-")
+}
+
+// Text is what was found.
+func (f finding) Text() string {
+	if len(f.platforms) > 1 {
+		return printable.Line(common(f.Finding))
+	}
+	return printable.Line(f.Message)
+}
+
+// FindingsOf are those of a build, in the order of its platforms.
+func FindingsOf(report solve.Report) (all []gate.Finding) {
+	for _, p := range report.Platforms {
+		for _, f := range p.Verify.Findings {
+			f.Platform = platform.Format(p.Platform)
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// List writes what was found: a line each, and then what to do about it. It writes nothing if there is nothing, and begins with an
+// empty line.
+func List(out io.Writer, findings []gate.Finding) {
+	all := Aggregated(findings)
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "FOUND\tPLATFORM\tWHAT")
+	for _, f := range all {
+		cli.Putf(t, "%s\t%s\t%s\n", f.Severity, f.Who(), f.Text())
+	}
+	_ = t.Flush()
+	for _, line := range Advice(all) {
+		cli.Putf(out, "Hint: %s\n", cli.Paragraph(line))
+	}
+}
+
+// Advice is what to do about findings, each once, in their order. An error's is the error's own hint.
+func Advice(all []finding) (lines []string) {
+	for _, f := range all {
+		if line := adviceFor(f.Finding); line != "" && f.Severity != gate.Error && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// RefusedHint is what to do about the first error, and how an image is published that is meant to be so.
+func RefusedHint(refused *gate.RefusedError) string {
+	off := "--verify=off publishes an image as it is"
+	for _, f := range refused.Findings {
+		if line := adviceFor(f); line != "" && f.Severity == gate.Error {
+			return line + ".\n      " + off
+		}
+	}
+	return off
+}
+
+// adviceFor says how images come to have what was found, or what to do about it; "" if that is in its text.
+func adviceFor(f gate.Finding) string {
+	switch f.Check {
+	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckCommand:
+		return "frequent causes: ARG TARGETARCH with a default, which hides the platform's own value; a last stage FROM\n" +
+			"      --platform=$BUILDPLATFORM; go build in a stage FROM --platform=$BUILDPLATFORM without GOARCH=$TARGETARCH; a base\n" +
+			"      image or a download for one platform only"
+	case gate.CheckMachine:
+		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(ShellWord(f.Path), "PATTERN")
+	case gate.CheckEntrypointMissing:
+		return "if no volume brings it when the image runs: look at ENTRYPOINT, CMD, PATH and at the COPY that should bring it"
+	case gate.CheckEntrypointMode:
+		return "COPY --chmod=755, or RUN chmod +x where the file is made"
+	}
+	return ""
+}
+
+// ShellWord is a path as it may be typed.
+func ShellWord(path string) string {
+	if path == "" || PlainWord.MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
+		return path
+	}
+	return "'" + strings.ReplaceAll(printable.Line(path), "'", `'\''`) + "'"
+}
+
+// PlainWord is what stands for itself between two backticks, in a table too.
+var PlainWord = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)

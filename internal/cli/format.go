@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/docker/cli/cli/command/formatter"
+	"github.com/docker/cli/templates"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+)
+
+// AddTemplateFlag is --format as the Docker CLI has it: "table", "json", a Go template, or "table" and a template.
+func AddTemplateFlag(cmd *cobra.Command, format *string, others ...string) {
+	cmd.Flags().StringVar(format, "format", "table", `Format of the output: "table", "json", or a Go template such as '{{.Name}}' or '{{json .}}'`)
+	_ = cmd.RegisterFlagCompletionFunc("format", OneOf(append([]string{"table", "json"}, others...)...))
+}
+
+// CheckTemplate refuses a --format that cannot be read, before any work.
+func CheckTemplate(format string) error {
+	if _, err := templates.Parse(format); err != nil {
+		return &Usage{Err: err, Hint: "--format takes table, json, or a Go template such as '{{.Name}}'; all fields: --format '{{json .}}'"}
+	}
+	return nil
+}
+
+// Columns are the columns of a table: what is printed for "table", and a heading for each field that a template may have.
+type Columns struct {
+	Table    string
+	Headings formatter.SubHeaderContext
+	Pretty   string // a template whose values are for people, as those of a table are
+}
+
+// row is what a template is executed on.
+type row = formatter.SubContext
+
+// WriteRows prints rows as --format says: json is one object a line.
+func WriteRows[T row](out io.Writer, format string, c Columns, rows []T) error {
+	if format == formatter.TableFormatKey {
+		format = formatter.TableFormatKey + " " + c.Table
+	}
+	var text bytes.Buffer
+	ctx := formatter.Context{Output: &text, Format: formatter.Format(format)}
+	if IsTable(format) || format != "" && format == c.Pretty {
+		flatten(reflect.ValueOf(rows))
+	}
+	err := ctx.Write(&formatter.HeaderContext{Header: c.Headings}, func(write func(formatter.SubContext) error) error {
+		for _, r := range rows {
+			if err := write(r); err != nil {
+				return &Usage{Err: err, Hint: "all fields: --format '{{json .}}'"}
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = io.WriteString(out, AsDocument(text.String()))
+	}
+	return err
+}
+
+// IsTable says whether values are meant for people.
+func IsTable(format string) bool { return formatter.Format(format).IsTable() }
+
+// WriteOne prints a single answer as --format says, other than "table": json is one line.
+func WriteOne(out io.Writer, format string, v any) error {
+	text := strings.TrimSpace(strings.TrimPrefix(format, formatter.TableFormatKey+" "))
+	if text == formatter.JSONFormatKey {
+		text = formatter.JSONFormat
+	}
+	tmpl, err := templates.Parse(strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(text))
+	var body bytes.Buffer
+	if err == nil {
+		err = tmpl.Execute(&body, v)
+	}
+	if err != nil {
+		return &Usage{Err: err, Hint: "all fields: --format '{{json .}}'"}
+	}
+	_, err = fmt.Fprintln(out, AsDocument(body.String()))
+	return err
+}
+
+// AsDocument is text that a stream shows without changing what it means, if it is JSON, one document or one a line.
+func AsDocument(text string) string {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	for {
+		var value json.RawMessage
+		switch err := decoder.Decode(&value); {
+		case errors.Is(err, io.EOF):
+			return string(printable.JSON([]byte(text)))
+		case err != nil:
+			return text
+		}
+	}
+}
+
+// flatten puts all text of a value into one line each, so that it has one cell of a table.
+func flatten(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		flatten(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			flatten(v.Field(i))
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			flatten(v.Index(i))
+		}
+	case reflect.String:
+		if v.CanSet() {
+			v.SetString(printable.Line(v.String()))
+		}
+	}
+}

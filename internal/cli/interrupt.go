@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Interruptible runs work until it ends or a signal comes. A plugin gets two: the terminal's own, and the Docker CLI's socket,
+// which cancels cmd.Context. A second signal ends the process at once.
+func Interruptible(cmd *cobra.Command, w *Env, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// A reader of standard output that has gone away would end the program, with everything that is half done left behind; ignored, it
+	// is an error of the write. (Asked for, the signal would come for every broken network connection as well: see os/signal.)
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Stop(signals)
+	if w.Listening != nil {
+		w.Listening()
+	}
+	go func() {
+		select {
+		case s := <-signals:
+			cancel(Interrupted{s})
+			signal.Stop(signals)
+		case <-ctx.Done():
+		}
+	}()
+	err := work(ctx)
+	if err != nil && ctx.Err() != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+	}
+	return WithHelp(cmd, err)
+}

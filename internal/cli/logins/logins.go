@@ -1,0 +1,134 @@
+// Package logins is what the Docker config knows of the users' logins at registries, asked of a credential helper once for all who use it.
+package logins
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/types"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/moby/moby/api/pkg/authconfig"
+	"github.com/moby/moby/api/types/registry"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+// loginLife is how long a helper's answer is used: some tokens of clouds hold for five minutes. BuildKit's session has the same bound.
+const loginLife = 4*time.Minute + 50*time.Second
+
+// Logins are what the Docker config has for registries. They are the one place that asks a credential helper, and ask it once for each
+// registry as long as its answer holds, whoever wants to know.
+type Logins struct {
+	config func() *configfile.ConfigFile
+	limits helperLimits
+	asks   func() io.Writer // where a helper may ask its user something; nil is nowhere
+
+	mu    sync.Mutex
+	hosts map[string]*login
+}
+
+// login is what a helper has said for one registry.
+type login struct {
+	turn chan struct{} // holds one value while nobody is asking
+	at   time.Time     // of the answer; zero if there is none
+	auth types.AuthConfig
+	err  error
+}
+
+// New are those of a Docker config. asks gives the stream where a helper may ask its user something.
+func New(config func() *configfile.ConfigFile, asks func() io.Writer) *Logins {
+	return &Logins{config: config, limits: helperDefaults, asks: asks}
+}
+
+// authKey is how the Docker config file names a registry: Docker Hub has a name from older days.
+func authKey(host string) string {
+	if host == "docker.io" || host == authprovider.DockerHubRegistryHost {
+		return authprovider.DockerHubConfigfileKey
+	}
+	return host
+}
+
+// get is the login for a registry, as image names have it; empty if there is none. note, which may be nil, is told of a helper that is
+// waited for.
+func (l *Logins) get(ctx context.Context, host string, note func(string)) (types.AuthConfig, error) {
+	file, key := l.config(), authKey(host)
+	helper := file.CredentialsStore
+	if own, ok := file.CredentialHelpers[key]; ok {
+		helper = own
+	}
+	if helper == "" {
+		return file.GetAuthConfig(key)
+	}
+	// DOCKER_AUTH_CONFIG comes before a helper; a file without anything shows what is in it.
+	if env, err := configfile.New("").GetAuthConfig(key); err != nil || env != (types.AuthConfig{}) {
+		return env, err
+	}
+	one := l.login(key)
+	select {
+	case <-one.turn:
+		defer func() { one.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return types.AuthConfig{}, context.Cause(ctx)
+	}
+	if !one.at.IsZero() && time.Since(one.at) < loginLife {
+		return one.auth, one.err
+	}
+	ask := helperProgram{name: "docker-credential-" + helper, host: host, limits: l.limits, note: note, asks: io.Discard}
+	if l.asks != nil {
+		ask.asks = l.asks()
+	}
+	got, err := ask.get(ctx, key)
+	if ctx.Err() != nil {
+		return types.AuthConfig{}, context.Cause(ctx) // nothing that others could use
+	}
+	if err != nil {
+		err = fmt.Errorf("the credential helper for %s failed: %w", host, err)
+	}
+	one.auth, one.err, one.at = got, err, time.Now()
+	return got, err
+}
+
+func (l *Logins) login(key string) *login {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hosts == nil {
+		l.hosts = map[string]*login{}
+	}
+	if l.hosts[key] == nil {
+		l.hosts[key] = &login{turn: make(chan struct{}, 1)}
+		l.hosts[key].turn <- struct{}{}
+	}
+	return l.hosts[key]
+}
+
+// ForRegistries are the logins for the client of registries.
+func (l *Logins) ForRegistries(note func(string)) func(context.Context, string) (auth.Credential, error) {
+	return func(ctx context.Context, host string) (auth.Credential, error) {
+		c, err := l.get(ctx, host, note)
+		if err != nil {
+			return auth.EmptyCredential, err
+		}
+		return auth.Credential{Username: c.Username, Password: c.Password, RefreshToken: c.IdentityToken, AccessToken: c.RegistryToken}, nil
+	}
+}
+
+// ForPulls are the logins for images that the engine pulls, encoded as it wants them.
+func (l *Logins) ForPulls(note func(string)) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, image string) (string, error) {
+		named, err := reference.ParseNormalizedNamed(image)
+		if err != nil {
+			return "", fmt.Errorf("invalid image name %q: %w", image, err)
+		}
+		c, err := l.get(ctx, reference.Domain(named), note)
+		if err != nil {
+			return "", err
+		}
+		return authconfig.Encode(registry.AuthConfig{
+			Username: c.Username, Password: c.Password, IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken, ServerAddress: c.ServerAddress,
+		})
+	}
+}

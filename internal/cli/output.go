@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/docker/go-units"
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+)
+
+// Say writes a line for the user.
+func (w *Env) Say(line string) { Putf(w.Err, "%s\n", Paragraph(line)) }
+
+// AddFormatFlag adds a --format that has no templates.
+func AddFormatFlag(cmd *cobra.Command, format *string) {
+	cmd.Flags().StringVar(format, "format", "table", `Format of the output ("table", "json")`)
+	_ = cmd.RegisterFlagCompletionFunc("format", OneOf("table", "json"))
+}
+
+// CheckFormat refuses what is no value of such a --format.
+func CheckFormat(format string) error {
+	if format != "table" && format != "json" {
+		return &Usage{Err: fmt.Errorf("--format %q is not one of table, json", format)}
+	}
+	return nil
+}
+
+// WriteJSON writes a value as an indented document.
+func WriteJSON(out io.Writer, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s\n", printable.JSON(data))
+	return err
+}
+
+// OrNone is a list with commas, or "none".
+func OrNone(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}
+
+// OrDash is s, or "-" for nothing.
+func OrDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// Short is a digest as the Docker CLI shortens it.
+func Short(d digest.Digest, whole bool) string {
+	if whole || d.Validate() != nil {
+		return cmp.Or(d.String(), "-")
+	}
+	return d.Encoded()[:12]
+}
+
+// Size is a number of bytes for people.
+func Size(bytes int64) string { return units.HumanSize(float64(bytes)) }
+
+// Cut shortens text to a number of characters.
+func Cut(text string, width int) string {
+	if r := []rune(text); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return text
+}
+
+// NonEmpty is a list of s, or of nothing.
+func NonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+)
+
+// Putf writes as fmt.Fprintf does. What it is given has one line of the output, or one cell of a table, whatever it holds: lines and
+// columns are the format's. That it could not be written the stream remembers.
+func Putf(out io.Writer, format string, args ...any) {
+	shown := make([]any, len(args))
+	for i, arg := range args {
+		shown[i] = oneLine(arg)
+	}
+	fmt.Fprintf(out, format, shown...)
+}
+
+// PutRow writes a line of a table.
+func PutRow(out io.Writer, cells ...string) {
+	for i, cell := range cells {
+		if i > 0 {
+			fmt.Fprint(out, "\t")
+		}
+		Putf(out, "%s", cell)
+	}
+	fmt.Fprintln(out)
+}
+
+// Paragraph is text that may have several lines. Those after the first are indented, so that none of them is taken for a line of ours.
+type Paragraph string
+
+// Indented is the text with its later lines indented.
+func (p Paragraph) Indented() string {
+	lines := strings.Split(string(p), "\n")
+	for i, line := range lines[1:] {
+		if line != "" && !strings.HasPrefix(line, " ") {
+			lines[i+1] = "  " + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// oneLine is a value with its text in one line. Numbers are as they are.
+func oneLine(arg any) any {
+	switch v := arg.(type) {
+	case Paragraph:
+		return v.Indented()
+	case string:
+		return printable.Line(v)
+	case []byte:
+		return printable.Line(string(v))
+	case error:
+		return printable.Line(v.Error())
+	case fmt.Stringer:
+		return printable.Line(v.String())
+	}
+	if reflect.ValueOf(arg).Kind() == reflect.String {
+		return printable.Line(reflect.ValueOf(arg).String())
+	}
+	return arg
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+)
+
+// TrustVariable has the IDs of images that the user trusts, with spaces or commas between them.
+const TrustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
+
+// TrustFlag is its name.
+const TrustFlag = "trust-image"
+
+// AddTrustFlag adds the flag of images that the user trusts.
+func AddTrustFlag(f *pflag.FlagSet, words *[]string) {
+	f.StringArrayVar(words, TrustFlag, nil,
+		`Let this image run with privileges though the engine has not pulled it (format: "sha256:…", its whole ID); may be repeated`)
+}
+
+// trustedFile keeps the IDs that `builder create` was given, one a line. A user may take lines out.
+func (w *Env) trustedFile() string { return filepath.Join(w.StateDir(), "trusted-images") }
+
+// Trusted are the images that the user trusts: by flags, by the environment, or kept by builder create. No project, no label of an image
+// or of a container adds one.
+func (w *Env) Trusted(words []string) ([]digest.Digest, error) {
+	ids, err := parseTrust(words)
+	if err != nil {
+		return nil, err
+	}
+	value, _ := w.LookupEnv(TrustVariable)
+	named, err := trust.ParseIDs(value)
+	if err != nil {
+		return nil, &Usage{Err: fmt.Errorf("%s: %w", TrustVariable, err)}
+	}
+	kept, err := w.readTrusted()
+	return slices.Concat(ids, named, kept), err
+}
+
+func parseTrust(words []string) (all []digest.Digest, err error) {
+	for _, word := range words {
+		ids, err := trust.ParseIDs(word)
+		if err == nil && len(ids) == 0 {
+			err = errors.New("it is empty: give the ID of an image")
+		}
+		if err != nil {
+			return nil, &Usage{Err: fmt.Errorf("--%s: %w", TrustFlag, err)}
+		}
+		all = append(all, ids...)
+	}
+	return all, nil
+}
+
+func (w *Env) readTrusted() ([]digest.Digest, error) {
+	data, err := os.ReadFile(w.trustedFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var ids []digest.Digest
+	if err == nil {
+		ids, err = trust.ParseIDs(string(data))
+	}
+	if err != nil {
+		return nil, &Hinted{
+			Err:  fmt.Errorf("the images that you trust cannot be read from %s: %w", w.trustedFile(), err),
+			Hint: "mend that file, or remove it",
+		}
+	}
+	return ids, nil
+}
+
+// KeepTrusted adds IDs to those that later commands trust. Others may do the same at the same time.
+func (w *Env) KeepTrusted(ctx context.Context, words []string) (err error) {
+	ids, err := parseTrust(words)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	if err := os.MkdirAll(w.StateDir(), 0o700); err != nil {
+		return err
+	}
+	lock := flock.New(w.trustedFile() + ".lock")
+	if _, err := lock.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return fmt.Errorf("lock %s: %w", w.trustedFile(), err)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	kept, err := w.readTrusted()
+	if err != nil {
+		return err
+	}
+	lines := map[string]bool{}
+	var text strings.Builder
+	for _, id := range slices.Concat(kept, ids) {
+		if !lines[id.String()] {
+			fmt.Fprintln(&text, id)
+		}
+		lines[id.String()] = true
+	}
+	return ReplaceFile(w.trustedFile(), []byte(text.String()))
+}
+
+// Images are those of an engine, as far as they may run with privileges.
+func (w *Env) Images(eng *engine.Engine, trusted []digest.Digest) trust.Images {
+	return trust.Images{Engine: eng, Trusted: trusted, Auth: w.Logins().ForPulls(w.Say)}
+}
+
+// BasisWords say in a few words why an image may run with privileges.
+func BasisWords(img container.Image) string {
+	switch img.Basis {
+	case trust.Pulled:
+		return "pulled from " + trust.Repository(img.Ref)
+	case trust.ByUser:
+		return "trusted by you"
+	}
+	return "not known to be from " + trust.Repository(img.Ref)
+}
