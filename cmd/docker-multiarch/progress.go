@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -141,7 +142,7 @@ func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 		switch failed, ok := errors.AsType[*smoke.FailedError](p.Err); {
 		case ok:
 			for _, o := range failed.Failed {
-				tests = append(tests, progress.Failure{Platform: p.Platform, Err: p.Err, Step: solve.TestStep(p.Platform, o.Test)})
+				tests = append(tests, progress.Failure{Platform: p.Platform, Err: p.Err, Step: imagetest.Step(p.Platform, o.Test)})
 			}
 		case p.Err != nil && !stopped(p.Err):
 			steps = append(steps, progress.Failure{Platform: p.Platform, Err: p.Err})

@@ -12,6 +12,8 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -46,7 +48,7 @@ type outcome struct {
 	refused    error // why the solve was ended by us: BuildKit brings that back as text
 	symptoms   symptoms
 	child      index.Child
-	examined   examined
+	examined   imagecheck.Found
 	made       bool // there is an image; an error is about it
 	began      time.Time
 	seconds    float64 // of all tries so far
@@ -77,9 +79,17 @@ func (j job) once(ctx context.Context, a attempt, seat *seat, c *clock) outcome 
 	t.out.made = t.out.err == nil
 	t.out.seconds = a.spent + time.Since(t.out.began).Seconds()
 	if t.out.made {
-		t.out.examined, t.out.err = j.examiner.examine(ctx, j, t.out.got, t.out.child)
+		t.out.examined, t.out.err = t.check(ctx)
 	}
 	return t.out
+}
+
+// check examines the image.
+func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
+	if t.checker == nil {
+		return imagecheck.Found{Result: gate.Result{Verdict: gate.NotAsked}}, nil
+	}
+	return t.checker.Check(ctx, imagecheck.Image{Platform: t.target, Child: t.out.child, Base: t.out.got.base, Graph: t.out.got.graph})
 }
 
 // solved is what the attempt's solve exports.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -31,7 +33,7 @@ type job struct {
 // solved is what became of a job.
 type solved struct {
 	child    index.Child
-	examined examined
+	examined imagecheck.Found
 	tests    []smoke.Outcome
 	seconds  float64
 	retries  int
@@ -50,13 +52,22 @@ func (j job) run(ctx context.Context, seat *seat) solved {
 	defer seat.Leave()
 	defer j.natives.ends(j.index)
 	r := j.attempts(ctx, seat)
-	if r.err == nil {
-		r.tests, r.err = j.test(ctx, r.child)
+	if tests := j.req.testsOf(j.target); r.err == nil && len(tests) > 0 {
+		r.tests, r.err = j.tester.Run(ctx, j.tested(r.child), tests)
 	}
 	if r.err != nil && !j.req.optional(j.target) {
 		j.files.Fail()
 	}
 	return r
+}
+
+// tested is an image for the tests.
+func (j job) tested(c index.Child) imagetest.Image {
+	img := imagetest.Image{Platform: j.target, Child: c}
+	if j.req.Outputs.Load == nil && j.req.pushes() {
+		img.Pull = j.req.Repositories()[0]
+	}
+	return img
 }
 
 // attempts makes attempts until there is an image that may be published, or no reason for another one. The last one counts. What was

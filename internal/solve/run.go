@@ -8,9 +8,10 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
-	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -28,12 +29,12 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 		return Report{}, err
 	}
 	defer files.Abort(ctx)
-	bench, clearBench, err := openBench(ctx, req, env, targets)
+	tester, tested, err := openTester(ctx, req, env, targets)
 	if err != nil {
 		return Report{}, err
 	}
-	defer clearBench()
-	w := task{req, env, targets, files, bench}
+	defer tested()
+	w := task{req, env, targets, files, tester}
 	results, cleared, err := solveAll(solving, cancel, w, preflight)
 	if err != nil {
 		return Report{}, err
@@ -60,7 +61,7 @@ type task struct {
 	env     Env
 	targets []platform.Platform // in canonical order
 	files   *sink.StagedFiles
-	bench   *smoke.Bench // nil if nothing is tested
+	tester  *imagetest.Tester // nil if nothing is tested
 }
 
 // solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
@@ -89,15 +90,36 @@ func solveAll(
 	b.clear(solving, decide.decide)
 	jobs.Wait()
 	stoppedBy(solving, results)
-	compare(results)
-	for _, pattern := range idle(results) {
-		w.env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
-	}
+	w.compare(results)
 	cleared := b.clearance
 	if w.suffice(results) && cleared.err == nil {
 		cleared.err = buildcache.Export(ctx, run.caches(), cleared.pins.policy, w.req.Cache.To, w.made(results))
 	}
 	return results, cleared, nil
+}
+
+// compare looks at what was found in the images of all platforms together.
+func (w task) compare(results []solved) {
+	all, made := make([]imagecheck.Found, len(results)), make([]*imagecheck.Found, 0, len(results))
+	for i := range results {
+		if all[i] = results[i].examined; results[i].err == nil {
+			made = append(made, &results[i].examined)
+		}
+	}
+	imagecheck.Compare(made)
+	for _, pattern := range imagecheck.Idle(all) {
+		w.env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
+	}
+}
+
+// openTester prepares the engine for the tests; nil if there are none.
+func openTester(ctx context.Context, req Request, env Env, targets []platform.Platform) (t *imagetest.Tester, done func(), err error) {
+	if len(req.tested(targets)) == 0 {
+		return nil, func() {}, nil
+	}
+	return imagetest.Open(ctx, imagetest.Env{
+		Engine: env.Engine, Registry: env.Registry, PullAuth: env.PullAuth, Progress: env.Progress, During: env.during,
+	})
 }
 
 // made are the platforms that were made.

@@ -8,6 +8,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -15,12 +16,12 @@ import (
 // nodeRun is one node's part in a build: what all solves on the node share. It is made once, and does not change.
 type nodeRun struct {
 	task
-	node     Node
-	session  string // ID of the session that serves the build context to the node
-	reach    *preflight.Reach
-	holder   *buildcache.Holder // nil if there are no caches
-	examiner *examiner
-	natives  *natives
+	node    Node
+	session string // ID of the session that serves the build context to the node
+	reach   *preflight.Reach
+	holder  *buildcache.Holder  // nil if there are no caches
+	checker *imagecheck.Checker // nil if nothing is examined
+	natives *natives
 }
 
 // openRun serves the build context to the node until stop is called. It cancels ctx if the context cannot be served. What is needed for
@@ -36,7 +37,10 @@ func openRun(ctx context.Context, cancel context.CancelCauseFunc, t task, n Node
 // building is the node's part in a build that makes images. close ends what was begun for it.
 func (r *nodeRun) building(ctx context.Context) (run *nodeRun, close func()) {
 	b := *r
-	b.examiner, b.natives = newExaminer(r.req, r.env), &natives{}
+	b.natives = &natives{}
+	if r.req.Verify != nil && r.req.MakesImages() {
+		b.checker = imagecheck.New(*r.req.Verify, imagecheck.Env{Store: r.node.Blobs, Registry: r.env.Registry, Listings: r.env.Listings, During: r.env.during})
+	}
 	// An image that is solved once more, to be pushed without its attestations, is the same for certain if its steps are held, the context
 	// among them.
 	b.holder = buildcache.OpenHolder(ctx, r.caches(), r.req.Cache, r.targets, r.req.attested() && r.req.pushes())

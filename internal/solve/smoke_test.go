@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -117,9 +118,10 @@ func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeAnythingIsBuilt(t *test
 
 func TestAFailedTestsLastLinesAreShownWhenItsOutputWasClipped(t *testing.T) {
 	w := newWorld(t, copiesOnly)
+	const mostShown = 256 << 10 // of a test's output
 	w.platforms("linux/amd64")
 	w.testing(func(_ *enginetest.Container, _ []string, _ io.Reader, stdout, _ io.Writer) int {
-		for range maxStepLog / 8 {
+		for range mostShown / 8 {
 			fmt.Fprintln(stdout, "so many lines")
 		}
 		fmt.Fprintln(stdout, "the last words")
@@ -128,14 +130,14 @@ func TestAFailedTestsLastLinesAreShownWhenItsOutputWasClipped(t *testing.T) {
 	if _, err := w.run(); err == nil {
 		t.Fatal("it has passed")
 	}
-	step := TestStep(w.req.Platforms[0], "x")
+	step := imagetest.Step(w.req.Platforms[0], "x")
 	var log strings.Builder
 	for _, l := range w.progress.logs {
 		if l.Vertex == step {
 			log.Write(l.Data)
 		}
 	}
-	if text := log.String(); len(text) > 2*maxStepLog || !strings.HasSuffix(text, "the last words\n") || !strings.Contains(text, "[output clipped") {
+	if text := log.String(); len(text) > 2*mostShown || !strings.HasSuffix(text, "the last words\n") || !strings.Contains(text, "[output clipped") {
 		t.Errorf("%d bytes, at the end %q", len(text), text[max(0, len(text)-50):])
 	}
 }

@@ -1,4 +1,4 @@
-package solve
+package imagetest
 
 import (
 	"context"
@@ -13,23 +13,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// runTest runs one test, and shows it as a step of its platform.
-func (j job) runTest(ctx context.Context, image string, t smoke.Test) smoke.Outcome {
-	step := client.Vertex{Digest: TestStep(j.target, t.Name), Name: fmt.Sprintf("[test %s] %s", t.Name, t.Words())}
-	if t.Name == t.Words() {
-		step.Name = "[test] " + t.Name
+// run runs one test, and shows it as a step of its platform.
+func (t *Tester) run(ctx context.Context, p platform.Platform, image string, test smoke.Test) smoke.Outcome {
+	step := client.Vertex{Digest: Step(p, test.Name), Name: fmt.Sprintf("[test %s] %s", test.Name, test.Words())}
+	if test.Name == test.Words() {
+		step.Name = "[test] " + test.Name
 	}
 	tell := func(v client.Vertex) {
-		j.env.Progress.Status(j.target, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
+		t.env.Progress.Status(p, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
 	}
 	tell(step)
-	log := &stepLog{tell: func(msg *client.SolveStatus) { j.env.Progress.Status(j.target, msg) }, step: step.Digest}
-	o := j.bench.Try(ctx, smoke.Job{Image: image, Test: t, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
+	log := &stepLog{tell: func(msg *client.SolveStatus) { t.env.Progress.Status(p, msg) }, step: step.Digest}
+	o := t.bench.Try(ctx, smoke.Job{Image: image, Test: test, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
 		now := time.Now()
 		step.Started = &now
 		tell(step)
 	}})
-	o.Platform = j.target
+	o.Platform = p
 	log.end(o)
 	now := time.Now()
 	if step.Completed = &now; step.Started == nil {
@@ -43,8 +43,8 @@ func (j job) runTest(ctx context.Context, image string, t smoke.Test) smoke.Outc
 	return o
 }
 
-// TestStep is the step as which a test is known to the progress display.
-func TestStep(p platform.Platform, test string) digest.Digest {
+// Step is the step as which a test is known to the progress display.
+func Step(p platform.Platform, test string) digest.Digest {
 	return digest.FromString("docker-multiarch test\x00" + platform.Format(p) + "\x00" + test)
 }
 

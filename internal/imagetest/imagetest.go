@@ -1,0 +1,118 @@
+// Package imagetest runs a build's tests on its finished images, and shows them as steps of their platforms.
+package imagetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client"
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Env is what the tests talk to.
+type Env struct {
+	Engine   *engine.Engine
+	Registry *manifest.Client
+	// PullAuth is what the engine wants to pull an image by this name; nil means nothing.
+	PullAuth func(ctx context.Context, name string) (string, error)
+	Progress Progress
+	// During does work that is shown if it lasts.
+	During func(what string, work func() error) error
+}
+
+// Progress is told what happens.
+type Progress interface {
+	// Status is a message about a platform's steps; nil is the end of it.
+	Status(platform.Platform, *client.SolveStatus)
+	// Note is one line for the user.
+	Note(string)
+}
+
+// Tester has an engine that is ready for tests.
+type Tester struct {
+	env   Env
+	bench *smoke.Bench
+}
+
+// Open prepares the engine for the tests. What they bring there stays until it is cleared away by done, at the very end, so that an engine
+// that is to be loaded with the images has them already.
+func Open(ctx context.Context, env Env) (t *Tester, done func(), err error) {
+	bench, err := smoke.Open(ctx, env.Engine, env.Progress.Note)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Tester{env, bench}, func() {
+		if err := bench.Close(ctx); err != nil {
+			env.Progress.Note("warning: images that were tested are left on the engine: " + err.Error())
+		}
+	}, nil
+}
+
+// Image is what is tested.
+type Image struct {
+	Platform platform.Platform
+	Child    index.Child
+	// Pull is the repository that the engine pulls it from; nil: it is sent to the engine from here. An engine that is to be loaded gets it
+	// from here in any case, and then once only.
+	Pull reference.Named
+}
+
+// Run runs tests on an image, all at once as far as the engine has CPUs. The error says which have failed.
+func (t *Tester) Run(ctx context.Context, img Image, tests []smoke.Test) ([]smoke.Outcome, error) {
+	var image string
+	err := t.env.During("bringing "+platform.Format(img.Platform)+" to the engine, to be tested", func() (err error) {
+		image, err = t.bring(ctx, img)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the image could not be tested: %w", err)
+	}
+	outcomes := make([]smoke.Outcome, len(tests))
+	var all sync.WaitGroup
+	for i, test := range tests {
+		all.Go(func() {
+			if o := t.run(ctx, img.Platform, image, test); ctx.Err() == nil || o.Exit >= 0 { // else it says nothing about the image
+				outcomes[i] = o
+			}
+		})
+	}
+	all.Wait()
+	t.env.Progress.Status(img.Platform, nil)
+	if ctx.Err() != nil {
+		return slices.DeleteFunc(outcomes, func(o smoke.Outcome) bool { return o.Test == "" }), context.Cause(ctx)
+	}
+	return outcomes, smoke.Result{Outcomes: outcomes}.Err()
+}
+
+// bring makes the engine have the image: from the registry that it was pushed to, else from here.
+func (t *Tester) bring(ctx context.Context, img Image) (string, error) {
+	to := smoke.Image{Platform: img.Platform, Root: img.Child.Image.Descriptor, Config: img.Child.Image.Config.Digest, Pull: img.Pull}
+	if img.Pull == nil {
+		to.Blobs = func(context.Context) (content.Fetcher, error) { return img.Child, nil }
+		return t.bench.Bring(ctx, to)
+	}
+	to.Blobs = func(ctx context.Context) (content.Fetcher, error) {
+		ref, err := reference.WithDigest(img.Pull, to.Root.Digest)
+		if err != nil {
+			return nil, err
+		}
+		_, source, err := t.env.Registry.Source(ctx, ref)
+		return source, err
+	}
+	if t.env.PullAuth != nil {
+		var err error
+		if to.Auth, err = t.env.PullAuth(ctx, img.Pull.Name()); err != nil {
+			return "", err
+		}
+	}
+	return t.bench.Bring(ctx, to)
+}
