@@ -30,7 +30,7 @@ type HostView struct {
 
 // Inspect is Probe and a look at the host, in one script.
 func Inspect(ctx context.Context, sh Shell, only ...platform.Platform) (Inspection, error) {
-	archs := selectArchs(only)
+	archs := ArchsOf(only...)
 	// In a shell of its own, since it exits.
 	script := "(" + probeScript(archs) + ")\n" + hostViewScript
 	out, err := sh.Run(ctx, script)

@@ -188,7 +188,7 @@ func (in *installer) sources() []Source {
 // is not QEMU's, nor any without Force.
 func (in *installer) installable() []Arch {
 	var out []Arch
-	for _, a := range selectArchs(in.Platforms) {
+	for _, a := range ArchsOf(in.Platforms...) {
 		// A platform may be missing for its variant alone: then its architecture runs.
 		if sup, ok := in.now.Arch(a.Name); ok && (in.replaceable(sup) || sup.Mode < in.least() && !in.now.blocked(sup)) {
 			out = append(out, a)

@@ -43,7 +43,7 @@ func Preview(ctx context.Context, opt InstallOptions) ([]Planned, error) {
 		}
 	}
 	var out []Planned
-	for _, a := range selectArchs(in.Platforms) {
+	for _, a := range ArchsOf(in.Platforms...) {
 		out = append(out, in.planned(a, archs, present, found[a.Name]))
 	}
 	return out, nil

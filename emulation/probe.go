@@ -23,7 +23,7 @@ type Shell interface {
 //
 // In the shell's container binfmt_misc stays mounted; nothing else is changed.
 func Probe(ctx context.Context, sh Shell, only ...platform.Platform) (Status, error) {
-	archs := selectArchs(only)
+	archs := ArchsOf(only...)
 	out, err := sh.Run(ctx, probeScript(archs))
 	if err != nil {
 		return Status{}, fmt.Errorf("probe what the engine's kernel runs: %w", err)
@@ -51,9 +51,10 @@ func (r *report) usable(archs []Arch) error {
 	return nil
 }
 
-// selectArchs returns the rows for the platforms, in the order of the table;
-// all rows when no platform is given.
-func selectArchs(only []platform.Platform) []Arch {
+// ArchsOf returns the rows for the platforms, in the order of the table; those
+// that are not in the table, or not Linux, are passed over. It returns all rows
+// when no platform is given.
+func ArchsOf(only ...platform.Platform) []Arch {
 	archs := Archs()
 	if len(only) == 0 {
 		return archs

@@ -93,7 +93,7 @@ func (opt UninstallOptions) before(ctx context.Context) (Status, error) {
 // qemuOf are QEMU's handlers of some platforms, newest first; all of the table's
 // for none.
 func (s Status) qemuOf(ps []platform.Platform) []Handler {
-	archs := selectArchs(ps)
+	archs := ArchsOf(ps...)
 	var out []Handler
 	for _, h := range s.Handlers {
 		if slices.ContainsFunc(archs, func(a Arch) bool { return isQEMU(h, a.Name) }) {
@@ -107,7 +107,7 @@ func (s Status) qemuOf(ps []platform.Platform) []Handler {
 // although Force was asked for.
 func (in *installer) notReplaced() error {
 	var names []string
-	for _, a := range selectArchs(in.Platforms) {
+	for _, a := range ArchsOf(in.Platforms...) {
 		sup, _ := in.now.Arch(a.Name)
 		replaced := slices.ContainsFunc(in.installed, func(i Installed) bool { return i.Arch == a.Name })
 		if !replaced && (in.replaceable(sup) || len(in.removed[a.Name]) > 0) {

@@ -1,14 +1,116 @@
+// Package probe finds out which platforms a BuildKit runs programs for where
+// there is no shell beside it: it builds an image of nothing but the probe
+// program of an architecture (see package emulation), and runs that as a step, as
+// the steps of a build are run.
 package probe
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/pb"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func Solve(ctx context.Context, c *client.Client, native []platform.Platform, only ...platform.Platform) (emulation.Status, error) {
-	return emulation.Status{}, nil
+const (
+	// program is where the probe program is in its image.
+	program = "/probe"
+
+	// timeout is how long a program may take to run. It needs milliseconds; an
+	// emulator that hangs must not hang a build.
+	timeout = 10 * time.Second
+
+	// noShell is why no more is known than what ran.
+	noShell = "there is no shell beside BuildKit"
+
+	// notStarted and timedOut are exit statuses as a shell and timeout(1) have them.
+	notStarted, timedOut = 126, 124
+)
+
+// Solver is what a BuildKit client builds with.
+type Solver interface {
+	Build(ctx context.Context, opt client.SolveOpt, product string, fn gateway.BuildFunc, status chan *client.SolveStatus) (*client.SolveResponse, error)
+}
+
+// Solve finds out how BuildKit runs programs for the platforms, all if none is
+// given: one step an architecture, all at once, none taken from the cache. native
+// are the platforms of BuildKit's worker, its own first.
+//
+// A handler of the kernel and BuildKit's own emulator look alike to it: both are
+// Emulated.
+func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...platform.Platform) (emulation.Status, error) {
+	if len(native) == 0 {
+		return emulation.Status{}, errors.New("probe what BuildKit runs: its own platform is not known")
+	}
+	archs := emulation.ArchsOf(only...)
+	outcomes := make([]emulation.Outcome, len(archs))
+	all := func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+		g, gctx := errgroup.WithContext(ctx)
+		for i, a := range archs {
+			g.Go(func() (err error) {
+				outcomes[i], err = try(gctx, gw, a)
+				return err
+			})
+		}
+		return gateway.NewResult(), g.Wait()
+	}
+	if _, err := s.Build(ctx, client.SolveOpt{Internal: true}, "docker-multiarch", all, nil); err != nil {
+		return emulation.Status{}, fmt.Errorf("probe what BuildKit runs: %w", err)
+	}
+	return emulation.Conclude(native[0], noShell, outcomes...), nil
+}
+
+// step runs the probe program of an architecture in an otherwise empty root.
+func step(a emulation.Arch) llb.State {
+	p := llb.Platform(platform.Platform{OS: "linux", Architecture: a.Name})
+	image := llb.Scratch().File(llb.Mkfile(program, 0o755, a.Program()), p, llb.WithCustomName("make the probe program for "+a.Name))
+	return image.Run(llb.Args([]string{program}), p, llb.IgnoreCache, llb.Network(pb.NetMode_NONE), llb.WithCustomName("probe "+a.Name)).Root()
+}
+
+// try runs one probe program. That it does not run is no error; that it is not
+// known is one.
+func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Outcome, error) {
+	o := emulation.Outcome{Arch: a.Name}
+	def, err := step(a).Marshal(ctx)
+	if err != nil {
+		return o, err
+	}
+	tctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	_, err = gw.Solve(tctx, gateway.SolveRequest{Definition: def.ToPB(), Evaluate: true})
+	switch exit, failed := errors.AsType[*gatewaypb.ExitError](err); {
+	case err == nil:
+		return o, nil
+	case failed:
+		o.ExitStatus, o.Said = int(exit.ExitCode), reason(err)
+		return o, nil
+	case ctx.Err() == nil && tctx.Err() != nil:
+		o.ExitStatus, o.Said = timedOut, fmt.Sprintf("it does not end within %s", timeout)
+		return o, nil
+	case strings.Contains(err.Error(), formatError): // of a worker that has no exit status of what did not start
+		o.ExitStatus, o.Said = notStarted, formatError
+		return o, nil
+	}
+	return o, err
+}
+
+// formatError is the kernel's ENOEXEC, as runtimes say it.
+const formatError = "exec format error"
+
+// reason is what an error of a step says of why its program did not start; "" if nothing.
+func reason(err error) string {
+	if strings.Contains(err.Error(), formatError) {
+		return formatError
+	}
+	return ""
 }

@@ -1,0 +1,210 @@
+//go:build e2e
+
+package probe
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Of a BuildKit that has nothing but its own connection, it is found out what it runs: its own platform, what the kernel has a handler
+// for, and what it has an emulator of its own for; and nothing else.
+func TestABareBuildKitIsAskedByAStep(t *testing.T) {
+	for name, emulators := range map[string]map[string]string{
+		"handlers of the kernel only": nil,
+		"an emulator of its own":      {"buildkit-qemu-aarch64": "qemu-aarch64-static"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := bareBuildKit(t, emulators)
+			for { // others may change the kernel's handlers meanwhile
+				before := handlers(t)
+				st, native := probeAll(t, c)
+				if slices.Equal(before, handlers(t)) {
+					compare(t, st, native, before, emulators)
+					return
+				}
+			}
+		})
+	}
+}
+
+// compare holds what was found out to what is there.
+func compare(t *testing.T, st emulation.Status, native []platform.Platform, handled []string, own map[string]string) {
+	t.Helper()
+	if native[0].Architecture != runtime.GOARCH {
+		t.Fatalf("the worker is for %v", native)
+	}
+	for _, a := range emulation.Archs() {
+		want := emulation.None
+		switch _, has := own[a.BuilderEmulator()]; {
+		case slices.ContainsFunc(native, func(p platform.Platform) bool { return p.Architecture == a.Name }) && !slices.Contains(handled, a.HandlerName()):
+			want = emulation.Native
+		case has, slices.Contains(handled, a.HandlerName()):
+			want = emulation.Emulated
+		}
+		if got := st.Mode(platform.Platform{OS: "linux", Architecture: a.Name}); got != want {
+			s, _ := st.Arch(a.Name)
+			t.Errorf("%s is %s and not %s: %+v", a.Name, got, want, s)
+		}
+	}
+}
+
+func probeAll(t *testing.T, c *client.Client) (emulation.Status, []platform.Platform) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	workers, err := c.ListWorkers(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := Solve(ctx, c, workers[0].Platforms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st, workers[0].Platforms
+}
+
+// handlers are the names of those in this machine's kernel that are enabled.
+func handlers(t *testing.T) (names []string) {
+	t.Helper()
+	const dir = "/proc/sys/fs/binfmt_misc"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		lacking(t, "the kernel's handlers cannot be seen: "+err.Error())
+	}
+	for _, e := range entries {
+		if text, _ := os.ReadFile(filepath.Join(dir, e.Name())); strings.HasPrefix(string(text), "enabled\ninterpreter") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// bareBuildKit starts a buildkitd on this machine, which ends with the test. emulators are programs of this machine by the names under
+// which it finds them on its PATH.
+func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
+	t.Helper()
+	daemon := buildkitd(t)
+	dir, err := os.MkdirTemp("", "bare") // a test's own folder may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	for name, program := range emulators {
+		file, err := exec.LookPath(program)
+		if err != nil {
+			lacking(t, err.Error())
+		}
+		if err := os.Symlink(file, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := filepath.Join(dir, "buildkitd.toml")
+	text := fmt.Sprintf("root = %q\n[grpc]\naddress = [\"unix://%s\"]\n[worker.oci]\nsnapshotter = \"native\"\nnetworkMode = \"host\"\n[worker.containerd]\nenabled = false\n",
+		filepath.Join(dir, "root"), filepath.Join(dir, "sock"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(daemon, "--config", config)
+	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+	cmd.Stdout, cmd.Stderr = logs, logs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		if t.Failed() {
+			_, _ = logs.Seek(0, io.SeekStart)
+			said, _ := io.ReadAll(logs)
+			t.Logf("buildkitd said:\n%s", said)
+		}
+		_ = logs.Close()
+	})
+	return connected(t, "unix://"+filepath.Join(dir, "sock"))
+}
+
+// connected waits until a buildkitd answers.
+func connected(t *testing.T, address string) *client.Client {
+	t.Helper()
+	c, err := client.New(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err = c.ListWorkers(t.Context()); err == nil {
+			return c
+		}
+		if time.Now().After(end) {
+			t.Fatalf("buildkitd does not answer: %v", err)
+		}
+	}
+}
+
+// buildkitd is the program that e2e/env/up.sh has built beside buildctl.
+func buildkitd(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		lacking(t, "only root can start a buildkitd")
+	}
+	if _, err := exec.LookPath("runc"); err != nil {
+		lacking(t, err.Error())
+	}
+	file := filepath.Join(filepath.Dir(setting("MULTIARCH_E2E_BUILDCTL")), "buildkitd")
+	if _, err := os.Stat(file); err != nil {
+		lacking(t, err.Error()+": bring the environment up with e2e/env/up.sh")
+	}
+	return file
+}
+
+// setting is an environment variable, or a line of the file that e2e/env/up.sh leaves.
+func setting(name string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	state := os.Getenv("DOCKER_MULTIARCH_ENV")
+	if state == "" {
+		state = "/var/lib/docker-multiarch-env"
+	}
+	file, err := os.Open(filepath.Join(state, "env"))
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if key, value, ok := strings.Cut(lines.Text(), "="); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// lacking ends a story that cannot be told here; with MULTIARCH_E2E_REQUIRED=1 that is a failure.
+func lacking(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
