@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -25,18 +26,18 @@ var (
 )
 
 // crossed is a plan for three platforms: linux/arm64 and linux/arm/v7 have a stage that is moved, linux/arm64 one that is not as well.
-func crossed() solve.Outlook {
+func crossed() lookahead.Outlook {
 	steps := func(d digest.Digest) []cross.Step {
 		return []cross.Step{{Digest: "sha256:mod", Recipe: "go"}, {Digest: d, Recipe: "go", Edited: true}}
 	}
 	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
 	stays := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo}
 	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}}
-	run := func(line int, stage, text string, runs plan.Mode, by string, on platform.Platform, ps ...platform.Platform) solve.PlannedStep {
-		return solve.PlannedStep{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
+	run := func(line int, stage, text string, runs plan.Mode, by string, on platform.Platform, ps ...platform.Platform) lookahead.Step {
+		return lookahead.Step{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
 	}
 	native := plan.Program{Step: graph.Step{Platform: amd64}, Mode: plan.Native}
-	return solve.Outlook{
+	return lookahead.Outlook{
 		Plan: plan.Plan{
 			Jobs: []plan.Job{
 				{Node: "default", Platform: amd64, Mode: plan.Native},
@@ -50,7 +51,7 @@ func crossed() solve.Outlook {
 				{Steps: steps("sha256:arm64"), Stages: []cross.Stage{moved, stays, result}},
 			},
 		},
-		Steps: []solve.PlannedStep{
+		Steps: []lookahead.Step{
 			run(2, "build", "RUN go mod download", plan.Cross, "go", amd64, amd64, armV7, arm64),
 			run(3, "build", "RUN go build ./a", plan.Native, "", amd64, amd64),
 			run(3, "build", "RUN go build ./a", plan.Cross, "go", amd64, armV7),
@@ -58,7 +59,7 @@ func crossed() solve.Outlook {
 			run(5, "native", "RUN go build ./b", plan.Emulated, "", arm64, arm64),
 			{File: "Dockerfile", Line: 8, Stage: "stage-2", Text: "COPY --from=build /a /a", Platforms: []platform.Platform{amd64, armV7, arm64}},
 		},
-		Stages: []solve.PlannedStage{
+		Stages: []lookahead.Stage{
 			{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true, Platforms: []platform.Platform{armV7, arm64}},
 			{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo, Platforms: []platform.Platform{arm64}},
 			{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}, Platforms: []platform.Platform{arm64}},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -52,10 +53,10 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	}
 	r, err := prepare(ctx, w, &j, progress)
 	defer r.close()
-	var outlook solve.Outlook
+	var outlook lookahead.Outlook
 	switch refused, ok := errors.AsType[*preflight.Error](err); {
 	case err == nil:
-		outlook, err = solve.Look(ctx, j.request, r.env, r.preflight)
+		outlook, err = lookahead.Look(ctx, j.request, r.env, r.preflight)
 		err = r.explained(ctx, w, err)
 	case ok: // there is no builder, and it is not worth while to make one
 		outlook.Findings, err = refused.Findings, nil
@@ -111,7 +112,7 @@ func destName(dest string) string {
 }
 
 // planMode is how a platform would be made, in words.
-func planMode(o solve.Outlook, i int) (mode, how string) {
+func planMode(o lookahead.Outlook, i int) (mode, how string) {
 	j := o.Plan.Jobs[i]
 	switch {
 	case platform.Contains(o.Unread, j.Platform):

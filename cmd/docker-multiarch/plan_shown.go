@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -92,7 +92,7 @@ type lintShown struct {
 	URL     string `json:"url,omitempty"`
 }
 
-func shownPlan(j job, o solve.Outlook) planShown {
+func shownPlan(j job, o lookahead.Outlook) planShown {
 	s := planShown{
 		OK: !o.Refused(j.request), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(j.request)...),
 		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Stages: []stageShown{}, Bases: []baseShown{},

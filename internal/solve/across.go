@@ -120,7 +120,7 @@ func (j job) crossed(o outcome, c *clock) Crossing {
 			continue
 		}
 		x.Steps = append(x.Steps, CrossStep{
-			Recipe: m.Recipe, Stage: step.Stage, Text: instruction(step.Name), File: step.File, Line: step.Line,
+			Recipe: m.Recipe, Stage: step.Stage, Text: step.Instruction(), File: step.File, Line: step.Line,
 			Seconds: c.seconds(m.Digest),
 		})
 	}

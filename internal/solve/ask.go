@@ -51,7 +51,7 @@ func (j job) ask(ctx context.Context, question string) (values map[string][]byte
 		}
 		return res, err
 	})
-	if err == nil && question == lintQuestion {
+	if err == nil && question == LintQuestion {
 		return lintFor(values, j.target, j.node.Native())
 	}
 	return values, err

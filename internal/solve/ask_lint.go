@@ -10,10 +10,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// lintQuestion is the frontend's name for what its rules say.
-const lintQuestion = "lint"
+// LintQuestion is the frontend's name for what its rules say.
+const LintQuestion = "lint"
 
-// lintFor is the frontend's answer to lintQuestion without what it cannot know. It answers for the builder's own platform, whatever platform
+// lintFor is the frontend's answer to LintQuestion without what it cannot know. It answers for the builder's own platform, whatever platform
 // it is asked for, but with the arguments of that platform: it calls a base image that is right for the platform InvalidBaseImagePlatform
 // (frontend/dockerfile/builder of BuildKit sets no TargetPlatform there). A build compares its bases with its platforms by itself.
 func lintFor(values map[string][]byte, asked, own platform.Platform) (map[string][]byte, error) {

@@ -45,7 +45,7 @@ func TestAQuestionThatTheFrontendDoesNotKnowIsAnError(t *testing.T) {
 func TestACheckKeepsWhatHoldsForThePlatform(t *testing.T) {
 	w := newWorld(t, "FROM alpine AS Built\n")
 	w.Image = func(string, platform.Platform) (platform.Platform, error) { return arm64, nil }
-	answers, err := Ask(t.Context(), w.req, w.env, lintQuestion)
+	answers, err := Ask(t.Context(), w.req, w.env, LintQuestion)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (j job) astray(ctx context.Context, o outcome, c *clock) stray {
 	if !failed || !depends[step.Digest] || j.authors(o.relocation, c, step, depends) || j.failsNatively(ctx, o.cleared.plan, step, c) {
 		return stray{}
 	}
-	return stray{fmt.Sprintf("%q failed after steps were moved to %s", instruction(step.Name), platform.Format(j.node.Native())), step}
+	return stray{fmt.Sprintf("%q failed after steps were moved to %s", step.Instruction(), platform.Format(j.node.Native())), step}
 }
 
 // failedAt is the first step that has failed.
@@ -121,5 +121,5 @@ func (j job) untilNativeFails(ctx context.Context, o outcome, wrong stray, c *cl
 // noteSameNatively says that a platform is not built again.
 func (j job) noteSameNatively(wrong stray) {
 	j.env.Progress.Note(fmt.Sprintf("%s: %q has failed on %s as well, so this platform is not built again",
-		platform.Format(j.target), instruction(wrong.step.Name), platform.Format(j.node.Native())))
+		platform.Format(j.target), wrong.step.Instruction(), platform.Format(j.node.Native())))
 }

@@ -33,6 +33,7 @@ type survey struct {
 	graphs []graph.Graph     // by index; zero if there is none
 	defs   []*llb.Definition // what they were read from
 	errs   []error           // why there is no graph
+	read   []bool            // there is one, and the solve goes on
 	// unread: all that there is to say is in the platforms' own errors. Then nothing below is known.
 	unread bool
 	at     baseimage.At
@@ -44,13 +45,15 @@ type survey struct {
 // survey looks at the reports, the base images and the registries.
 func (c clearing) survey(ctx context.Context, reports []report) survey {
 	v := survey{graphs: make([]graph.Graph, len(reports)), defs: make([]*llb.Definition, len(reports)), errs: make([]error, len(reports)), unread: true}
+	v.read = make([]bool, len(reports))
 	said := make([]platform.Platform, len(reports))
 	for i, r := range reports {
 		v.graphs[i], v.defs[i], v.errs[i], said[i] = r.graph, r.def, r.err, r.base
 		if v.gw == nil {
 			v.gw = r.gw
 		}
-		v.unread = v.unread && !baseimage.Lacks(r.err) && (r.gw == nil || r.err != nil)
+		v.read[i] = r.gw != nil && r.err == nil
+		v.unread = v.unread && !baseimage.Lacks(r.err) && !v.read[i]
 	}
 	if !v.unread {
 		v.at = func(int) baseimage.Resolver {
@@ -61,6 +64,16 @@ func (c clearing) survey(ctx context.Context, reports []report) survey {
 		v.found = c.examine(ctx, v)
 	}
 	return v
+}
+
+// without are the targets that have no graph, or whose solve has ended.
+func (v survey) without(targets []platform.Platform) (unread []platform.Platform) {
+	for i, has := range v.read {
+		if !has {
+			unread = append(unread, targets[i])
+		}
+	}
+	return unread
 }
 
 // decide is called once, when all platforms' graphs are known and nothing has been built. Solves that failed already are left out,

@@ -81,12 +81,6 @@ func TestSourcesOnTheHostItselfAreRefusedAtTheBarrier(t *testing.T) {
 	if n := w.Resolved("http://127.0.0.1:5899/secret"); n != 0 {
 		t.Errorf("it was asked for %d times", n)
 	}
-	w = newWorld(t, text)
-	w.env.Node.OnHost = true
-	o := w.looked()
-	if len(o.Findings) != 1 || !o.Refused(w.req) {
-		t.Errorf("the plan has %+v", o.Findings)
-	}
 	for name, allow := range map[string]func(n *Node){
 		"the user has asked for it": func(n *Node) { n.HostChosen = true },
 		"the builder is not there":  func(n *Node) { n.OnHost = false },

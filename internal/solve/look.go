@@ -2,12 +2,13 @@ package solve
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
@@ -16,76 +17,68 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Outlook is what a build would do, and what would be in its way.
-type Outlook struct {
-	Plan plan.Plan
-	// Unread are platforms whose Dockerfile could not be read: what the plan says of them is nothing.
+// Prospect is what is known of a build at the barrier, before anything of it is done. What is a list is by the index of Targets.
+type Prospect struct {
+	Targets []platform.Platform
+	// Plan of the build; Incomplete if it was not found out how all of it would be made.
+	Plan       plan.Plan
+	Incomplete bool
+	// Read are the graphs as the frontends wrote them; Graphs as they would be solved.
+	Read, Graphs []graph.Graph
+	// Unread are platforms whose Dockerfile could not be read.
 	Unread []platform.Platform
-	// Installs are the platforms that an emulator would be installed for.
-	Installs []platform.Platform
-	// Findings are what the preflight of the build finds.
+	// Findings are what a preflight has found.
 	Findings []preflight.Finding
-	Steps    []PlannedStep
-	Stages   []PlannedStage
-	Bases    []PlannedBase
-	Hints    []hints.Hint
-	Lint     []LintWarning
+	// Bases are the base images, and Lacks those that have nothing for platforms; At asks more about them.
+	Bases []baseimage.Base
+	Lacks []baseimage.Lack
+	At    baseimage.At
+	// Hints are what hints are looked for in.
+	Hints hints.Build
 }
 
-// Refused tells whether the build would not begin. With optional platforms (AllowPartial) it may begin with findings.
-func (o Outlook) Refused(req Request) bool {
-	var targets []platform.Platform
-	for _, j := range o.Plan.Jobs {
-		targets = append(targets, j.Platform)
-	}
-	_, err := preflight.Judge(o.Findings, targets, req.AllowPartial, o.Plan.Jobs)
-	return err != nil
-}
+// Asker puts a question to the frontend of a target, as [Ask] does. No progress is shown of it.
+type Asker func(ctx context.Context, target platform.Platform, question string) (values map[string][]byte, err error)
 
 // Look does what [Run] does up to the moment in which something would be done: the Dockerfile is read for each platform, base images
-// and registries are looked at, and the node is asked what it runs. Then it ends: no step runs, nothing of the context is sent,
-// nothing is exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
-func Look(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Outlook, error) {
+// and registries are looked at, and the node is asked what it runs. see is told all that, while it can be asked for more. Then it ends: no
+// step runs, nothing of the context is sent, nothing is exported and nothing installed. beside runs meanwhile, for the same targets. A Dockerfile that cannot be
+// read is a [FailedError]; see is not called if none could be.
+func Look(
+	ctx context.Context, req Request, env Env, preflight func(context.Context) error, beside func(context.Context, []platform.Platform, Asker), see func(context.Context, Prospect),
+) error {
 	targets := req.targets(env.Node)
 	looking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	v := &look{barrier: newBarrier(len(targets)), lint: &linting{}}
-	env.Progress = heardProgress{env.Progress, v.lint}
 	run, stop, err := openRun(looking, cancel, task{req: req, env: env, targets: targets}, env.Node)
 	if err != nil {
-		return Outlook{}, err
+		return err
 	}
 	defer stop()
-	var answered func()
-	v.clearing, answered = newClearing(looking, run, preflight)
+	decide, answered := newClearing(looking, run, preflight)
 	defer answered()
-	linted := v.lint.start(looking, run)
-	reports := make([]PlatformReport, len(targets))
+	reports, b, unread := make([]PlatformReport, len(targets)), newBarrier(len(targets)), false
 	var reading sync.WaitGroup
+	reading.Go(func() { beside(looking, targets, run.asker()) })
 	for i, target := range targets {
 		reports[i].Platform = target
-		reading.Go(func() { reports[i].Err = job{i, target, run}.look(looking, v.seat(i)) })
+		reading.Go(func() { reports[i].Err = job{i, target, run}.look(looking, b.seat(i)) })
 	}
-	v.clear(looking, v.decide)
+	b.clear(looking, func(ctx context.Context, reports []report) clearance {
+		v := decide.survey(ctx, reports)
+		if unread = v.unread; !unread {
+			see(ctx, decide.prospect(ctx, v))
+		}
+		return clearance{}
+	})
 	reading.Wait()
-	linted()
 	if err := context.Cause(looking); err != nil {
-		return Outlook{}, err
+		return err
 	}
-	if v.unread {
-		return Outlook{}, failure(reports)
+	if unread {
+		return failure(reports)
 	}
-	v.outlook.Lint = v.lint.warnings()
-	return v.outlook, nil
-}
-
-// look is a clearing that clears nothing.
-type look struct {
-	clearing
-	*barrier
-	lint    *linting
-	outlook Outlook
-	unread  bool
+	return nil
 }
 
 // look is a solve that ends at the barrier.
@@ -107,86 +100,33 @@ func (j job) look(ctx context.Context, seat *seat) error {
 	return err
 }
 
-func (l *look) decide(ctx context.Context, reports []report) clearance {
-	v := l.survey(ctx, reports)
-	if l.unread = v.unread; v.unread {
-		return clearance{}
+// prospect plans the build without installing anything.
+func (c clearing) prospect(ctx context.Context, v survey) Prospect {
+	found := slices.Clone(v.found)
+	if !slices.ContainsFunc(found, preflight.Finding.Refuses) {
+		found = append(found, preflight.Unreadable(c.targets, v.errs)...)
 	}
-	o := &l.outlook
-	o.Findings = v.found
-	if !slices.ContainsFunc(v.found, preflight.Finding.Refuses) {
-		o.Findings = append(o.Findings, preflight.Unreadable(l.targets, v.errs)...)
-	}
-	for i, r := range reports {
-		if r.err != nil || r.gw == nil {
-			o.Unread = append(o.Unread, l.targets[i])
-		}
-	}
-	plan, m, more := l.plan(ctx, v, false)
-	isolated, _ := l.req.Cache.Mounts.Isolated(l.targets, v.graphs, l.attrs)
-	v.graphs = m.graphs
-	o.Plan, o.Findings = plan, append(o.Findings, more...)
-	if len(more) == 0 {
-		l.missing(o)
-	}
-	o.Steps = plannedSteps(plan, l.targets, v.graphs, o.Installs)
-	o.Stages = plannedStages(plan, l.targets)
-	o.Bases = plannedBases(ctx, v)
-	o.Hints = hints.Of(l.hintsFor(plan, v.graphs, isolated || l.req.Cache.Mounts == buildcache.IsolatedMounts,
-		func(paths []string) int64 { return l.req.Source.CopySize(ctx, paths, hints.BigCopy) }))
-	o.Hints = append(betterThan(o.Hints, plan, m.stay), trusting(plan, l.targets)...)
-	return clearance{}
-}
-
-// missing sorts what the node does not run: what an emulator can be installed for, and what it cannot be.
-func (l *look) missing(o *Outlook) {
-	var never []platform.Platform
-	for _, p := range o.Plan.Missing() {
-		if p.Architecture == l.env.Node.Native().Architecture {
-			never = append(never, p)
-		} else {
-			o.Installs = append(o.Installs, p)
-		}
-	}
-	if len(never) > 0 {
-		o.Findings = append(o.Findings, cannotRun(o.Plan.Jobs, &preflight.CannotRunError{Node: l.env.Node.Name, Platforms: never})...)
+	planned, m, more := c.plan(ctx, v, false)
+	isolated, _ := c.req.Cache.Mounts.Isolated(c.targets, v.graphs, c.attrs)
+	return Prospect{
+		Targets: c.targets, Plan: planned, Incomplete: len(more) > 0, Read: m.stay, Graphs: m.graphs, Unread: v.without(c.targets),
+		Findings: append(found, more...), Bases: v.bases, Lacks: v.lacks, At: v.at,
+		Hints: c.hintsFor(planned, m.graphs, isolated || c.req.Cache.Mounts == buildcache.IsolatedMounts),
 	}
 }
 
-// hintsFor is what hints are looked for in. size may be nil: it walks the context.
-func (c clearing) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool, size func([]string) int64) hints.Build {
-	build := hints.Build{Isolated: isolated, Args: c.req.BuildArgs, Size: size}
-	if len(planned.Jobs) < len(graphs) {
-		return hints.Build{}
+// asker asks over the session of the run.
+func (r *nodeRun) asker() Asker {
+	unseen := *r
+	unseen.env.Progress = unseenProgress{}
+	return func(ctx context.Context, target platform.Platform, question string) (map[string][]byte, error) {
+		return job{slices.IndexFunc(r.targets, func(t platform.Platform) bool { return platform.Equal(t, target) }), target, &unseen}.ask(ctx, question)
 	}
-	for i, g := range graphs {
-		p := hints.Platform{Platform: c.targets[i], Graph: g, Target: c.req.target(c.targets[i])}
-		for d, program := range planned.Programs {
-			if program.Emulated || planned.Jobs[i].Mode == plan.Impossible && !c.env.Node.RunsUnasked(program.Platform) {
-				if p.Emulated == nil {
-					p.Emulated = hints.Steps{}
-				}
-				p.Emulated[d] = true
-			}
-		}
-		build.Platforms = append(build.Platforms, p)
-	}
-	return build
 }
 
-// importantRules are those of hints that a build says before it begins: what makes images that do not work, or that is not what is written. The
-// others are for who asks.
-var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
+// unseenProgress shows nothing.
+type unseenProgress struct{}
 
-// important are the hints of those rules.
-func (c clearing) important(plan plan.Plan, graphs []graph.Graph) (lines []string) {
-	if len(c.targets) < 2 {
-		return nil
-	}
-	for _, h := range hints.Of(c.hintsFor(plan, graphs, true, nil)) {
-		if slices.Contains(importantRules, h.Rule) {
-			lines = append(lines, fmt.Sprintf("warning: %s:%d: %s (%s)", h.File, h.Line, h.Message, h.Fix))
-		}
-	}
-	return lines
-}
+func (unseenProgress) Status(platform.Platform, *client.SolveStatus) {}
+func (unseenProgress) Cleared(plan.Plan)                             {}
+func (unseenProgress) Note(string)                                   {}

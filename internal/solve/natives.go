@@ -35,7 +35,7 @@ type written struct {
 	text string
 }
 
-func writtenAt(s graph.Step) written { return written{s.File, s.Line, instruction(s.Name)} }
+func writtenAt(s graph.Step) written { return written{s.File, s.Line, s.Instruction()} }
 
 // tell changes what is known of a solve.
 func (n *natives) tell(index int, change func(*native)) {

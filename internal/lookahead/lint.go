@@ -1,4 +1,4 @@
-package solve
+package lookahead
 
 import (
 	"cmp"
@@ -12,7 +12,8 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -33,26 +34,24 @@ type linting struct {
 	unlinted []string      // Dockerfiles without a whole answer, by the frontend's names
 }
 
-// start asks for the Dockerfiles of all platforms; wait is over when all have answered.
-func (l *linting) start(ctx context.Context, run *nodeRun) (wait func()) {
+// start asks for the Dockerfiles of the targets, and returns when all answers are there.
+func (l *linting) start(ctx context.Context, src source.Source, targets []platform.Platform, ask solve.Asker) {
 	var asking sync.WaitGroup
 	asked := map[string]bool{}
-	unseen := *run
-	unseen.env.Progress = unseenProgress{}
-	for i, target := range run.targets {
-		file := run.req.Source.DockerfileOf(target)
+	for _, target := range targets {
+		file := src.DockerfileOf(target)
 		if asked[file.Shown] {
 			continue
 		}
 		asked[file.Shown] = true
-		asking.Go(func() { l.ask(ctx, job{i, target, &unseen}, file.Name) })
+		asking.Go(func() { l.ask(ctx, ask, target, file.Name) })
 	}
-	return asking.Wait
+	asking.Wait()
 }
 
-func (l *linting) ask(ctx context.Context, j job, file string) {
+func (l *linting) ask(ctx context.Context, ask solve.Asker, target platform.Platform, file string) {
 	var results lint.LintResults
-	values, err := j.ask(ctx, lintQuestion)
+	values, err := ask(ctx, target, solve.LintQuestion)
 	if err == nil {
 		err = json.Unmarshal(values["result.json"], &results)
 	}
@@ -106,7 +105,7 @@ func (l *linting) warnings() []LintWarning {
 
 // heardProgress passes a solve's messages on, and lets linting hear the warnings.
 type heardProgress struct {
-	Progress
+	solve.Progress
 	lint *linting
 }
 
@@ -116,10 +115,3 @@ func (h heardProgress) Status(p platform.Platform, msg *client.SolveStatus) {
 	}
 	h.Progress.Status(p, msg)
 }
-
-// unseenProgress shows nothing.
-type unseenProgress struct{}
-
-func (unseenProgress) Status(platform.Platform, *client.SolveStatus) {}
-func (unseenProgress) Cleared(plan.Plan)                             {}
-func (unseenProgress) Note(string)                                   {}

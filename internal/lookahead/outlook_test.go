@@ -1,4 +1,4 @@
-package solve
+package lookahead
 
 import (
 	"context"
@@ -9,32 +9,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// looked plans the build, and sees to it that nothing was done.
-func (w *world) looked() Outlook {
-	w.t.Helper()
-	o, err := Look(w.t.Context(), w.req, w.env, w.preflight)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.untouched()
-	if len(w.installed) > 0 || w.tagged("app:v1") != "" {
-		w.t.Errorf("installed %q, tagged %q", w.installed, w.tagged("app:v1"))
-	}
-	for _, s := range w.Solves() {
-		if len(s.Opt.Exports) > 0 || !s.Opt.Internal {
-			w.t.Errorf("%s has %d exports, and is internal: %v", platform.Format(s.Platform), len(s.Opt.Exports), s.Opt.Internal)
-		}
-	}
-	return o
-}
 
 func stepLines(o Outlook) (lines []string) {
 	for _, s := range o.Steps {
@@ -52,11 +33,11 @@ func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
 	if diff := cmp.Diff(want, o.Plan.String()); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"linux/s390x"}, formatted(o.Installs)); diff != "" {
+	if diff := cmp.Diff([]string{"linux/s390x"}, platform.FormatAll(o.Installs)); diff != "" {
 		t.Errorf("installs (-want +got):\n%s", diff)
 	}
 	got := strings.Join(stepLines(o), "\n")
-	contains(t, got,
+	testkit.Contains(t, got,
 		"2 build: RUN fetch: native linux/amd64 for linux/amd64, linux/arm64, linux/s390x",
 		"4 build: RUN GOARCH=s390x go build: native linux/amd64 for linux/s390x",
 		"6 stage-1: RUN apk add x: native linux/amd64 for linux/amd64\n",
@@ -79,7 +60,7 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) {
 		t.Errorf("refused: %v (-want +got):\n%s", o.Refused(w.req), diff)
 	}
-	if diff := cmp.Diff([]string{"linux/arm64"}, formatted(o.Unread)); diff != "" {
+	if diff := cmp.Diff([]string{"linux/arm64"}, platform.FormatAll(o.Unread)); diff != "" {
 		t.Errorf("unread (-want +got):\n%s", diff)
 	}
 	base := o.Bases[0]
@@ -132,7 +113,7 @@ func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
 	if o := w.looked(); o.Refused(w.req) || len(o.Lint) != 0 {
 		t.Errorf("%+v", o)
 	}
-	for _, msg := range w.progress.messages {
+	for _, msg := range w.progress.all {
 		for _, v := range msg.Vertexes {
 			if v.Error != "" {
 				t.Errorf("%s is shown: %s", v.Name, v.Error)
@@ -141,41 +122,13 @@ func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
 	}
 }
 
-func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
-	heard := func(file string, line int32) *client.VertexWarning {
-		return &client.VertexWarning{
-			Short: []byte(fmt.Sprintf("FromAsCasing: 'as' and 'FROM' do not match (line %d)", line)), URL: "https://docs.example",
-			SourceInfo: &pb.SourceInfo{Filename: file}, Range: []*pb.Range{{Start: &pb.Position{Line: line}}},
-		}
-	}
-	w := LintWarning{Rule: "FromAsCasing", Message: "'as' and 'FROM' do not match", URL: "https://docs.example", File: "Dockerfile"}
-	first, second := w, w
-	first.Line, second.Line = 1, 3
-	l := &linting{unlinted: []string{"Dockerfile"}, found: []LintWarning{first, {Rule: "StageNameCasing", File: "other", Line: 2}}}
-	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
-	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
-	if diff := cmp.Diff([]LintWarning{first, second, {Rule: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 func TestAPlanOfADockerfileThatCannotBeReadIsItsError(t *testing.T) {
 	w := newWorld(t, "FROM alpine\nRUNN echo\n")
 	_, err := Look(t.Context(), w.req, w.env, w.preflight)
-	if !errors.As(err, new(*FailedError)) {
+	if !errors.As(err, new(*solve.FailedError)) {
 		t.Fatalf("%v", err)
 	}
-	contains(t, err.Error(), "unknown instruction: RUNN", "(all 3 platforms)")
-}
-
-func TestABuildWarnsOfWhatMakesWrongImages(t *testing.T) {
-	w := newWorld(t, "FROM --platform=$BUILDPLATFORM alpine\nARG TARGETARCH=amd64\nRUN fetch $TARGETARCH\n")
-	w.mustRun()
-	notes := strings.Join(w.progress.notes, "\n")
-	contains(t, notes, "warning: Dockerfile:1: the result is made on an image for linux/amd64", "warning: Dockerfile:2: the default of ARG TARGETARCH=amd64")
-	if strings.Count(notes, "shadows") != 1 {
-		t.Errorf("%s", notes)
-	}
+	testkit.Contains(t, err.Error(), "unknown instruction: RUNN", "(all 3 platforms)")
 }
 
 func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
@@ -186,7 +139,15 @@ func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
 	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) || len(o.Plan.Jobs) != 3 {
 		t.Errorf("refused: %v, %d jobs (-want +got):\n%s", o.Refused(w.req), len(o.Plan.Jobs), diff)
 	}
-	if _, err := w.run(); !errors.As(err, new(*UnknownStageError)) {
+	if _, err := solve.Run(t.Context(), w.req, w.env, w.preflight); !errors.As(err, new(*solve.UnknownStageError)) {
 		t.Errorf("the build: %v", err)
+	}
+}
+
+func TestAPlanNamesASourceOnTheHostsNetwork(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nRUN true\nADD http://127.0.0.1:5899/secret /stolen\nADD https://example.com/data.bin /\n")
+	w.env.Node.OnHost = true
+	if o := w.looked(); len(o.Findings) != 1 || !o.Refused(w.req) {
+		t.Errorf("the plan has %+v", o.Findings)
 	}
 }

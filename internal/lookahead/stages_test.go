@@ -1,4 +1,4 @@
-package solve
+package lookahead
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -30,7 +32,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	w := newCrossing(t, partlyCompiling)
 	o := w.looked()
 	steps := strings.Join(stepLines(o), "\n")
-	contains(t, steps,
+	testkit.Contains(t, steps,
 		"3 build: RUN go mod download: cross linux/amd64 for linux/amd64, linux/arm/v7, linux/arm64\n",
 		"4 build: RUN CGO_ENABLED=0 go build -o /out/app .: native linux/amd64 for linux/amd64\n",
 		"4 build: RUN CGO_ENABLED=0 go build -o /out/app .: cross linux/amd64 for linux/arm64\n",
@@ -86,9 +88,9 @@ func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
 func TestABaseThatIsChosenForEachPlatformIsNoAlarm(t *testing.T) {
 	w := newCrossing(t, "ARG ARCH=arm64\n"+strings.Replace(compiling, "FROM alpine", "FROM alpine:$ARCH", 1))
 	w.platforms("linux/arm64,linux/arm/v7")
-	w.req.Own = map[string]Own{}
+	w.req.Own = map[string]solve.Own{}
 	for _, p := range w.req.Platforms {
-		w.req.Own[platform.Format(p)] = Own{BuildArgs: map[string]string{"ARCH": p.Architecture}}
+		w.req.Own[platform.Format(p)] = solve.Own{BuildArgs: map[string]string{"ARCH": p.Architecture}}
 	}
 	w.Image = func(name string, p platform.Platform) (platform.Platform, error) {
 		if _, arch, ok := strings.Cut(name, "alpine:"); ok {
@@ -99,7 +101,7 @@ func TestABaseThatIsChosenForEachPlatformIsNoAlarm(t *testing.T) {
 	if o := w.looked(); len(o.Lint) > 0 || o.Refused(w.req) {
 		t.Errorf("%+v, %v", o.Lint, o.Findings)
 	}
-	answers, err := Ask(t.Context(), w.req, w.env, lintQuestion)
+	answers, err := solve.Ask(t.Context(), w.req, w.env, solve.LintQuestion)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,80 @@
+package lookahead
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Base is an image that the build starts or copies from, at a line of its Dockerfile.
+type Base struct {
+	Name   string // as people write it
+	Digest digest.Digest
+	File   string
+	Line   int
+	// Offers are the platforms that it has, as far as that is known; Single says that it is an image of one, and no index.
+	Offers []platform.Platform
+	Single bool
+	// For says for each platform that takes it whether it gets what it wants, in canonical order.
+	For []BaseVerdict
+}
+
+// BaseVerdict is what a platform gets of a base image.
+type BaseVerdict struct {
+	Platform platform.Platform
+	// Fetched is the platform that the image is fetched for: another one than Platform in a stage FROM --platform.
+	Fetched platform.Platform
+	// Verdict is "ok", "missing" (the image has nothing for it) or "mismatch" (its configuration is of another platform: Config).
+	Verdict string
+	Config  platform.Platform
+}
+
+// verdicts are by the base's targets.
+func verdicts(b baseimage.Base) (verdicts []BaseVerdict) {
+	for _, t := range b.Targets {
+		verdict := BaseVerdict{Platform: t.Platform, Fetched: b.Platform, Verdict: "ok", Config: b.Config}
+		if b.Mismatches() {
+			verdict.Verdict = "mismatch"
+		}
+		verdicts = append(verdicts, verdict)
+	}
+	return verdicts
+}
+
+// plannedBases is the matrix of base images and platforms.
+func plannedBases(ctx context.Context, p solve.Prospect) []Base {
+	var planned []Base
+	row := func(name, file string, line int, offer func(context.Context, baseimage.At) baseimage.Offer) int {
+		name = baseimage.Familiar(name)
+		i := slices.IndexFunc(planned, func(b Base) bool { return b.Name == name && b.File == file && b.Line == line })
+		if i >= 0 {
+			return i
+		}
+		o := offer(ctx, p.At)
+		planned = append(planned, Base{Name: name, Digest: o.Digest, File: file, Line: line, Offers: o.Platforms, Single: o.Single})
+		return len(planned) - 1
+	}
+	for _, b := range p.Bases {
+		for _, at := range b.Places {
+			n := row(b.Name, at.File, at.Line, b.Offer)
+			planned[n].For = append(planned[n].For, verdicts(b)...)
+		}
+	}
+	for _, l := range p.Lacks {
+		n := row(l.Name, l.File, l.Line, l.Offer)
+		for _, lacking := range l.Platforms() {
+			planned[n].For = append(planned[n].For, BaseVerdict{Platform: lacking, Fetched: lacking, Verdict: "missing"})
+		}
+	}
+	for _, b := range planned {
+		slices.SortFunc(b.For, func(a, b BaseVerdict) int { return platform.Compare(a.Platform, b.Platform) })
+	}
+	slices.SortStableFunc(planned, func(a, b Base) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
+	return planned
+}

@@ -1,0 +1,28 @@
+package lookahead
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/solver/pb"
+)
+
+func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
+	heard := func(file string, line int32) *client.VertexWarning {
+		return &client.VertexWarning{
+			Short: []byte(fmt.Sprintf("FromAsCasing: 'as' and 'FROM' do not match (line %d)", line)), URL: "https://docs.example",
+			SourceInfo: &pb.SourceInfo{Filename: file}, Range: []*pb.Range{{Start: &pb.Position{Line: line}}},
+		}
+	}
+	w := LintWarning{Rule: "FromAsCasing", Message: "'as' and 'FROM' do not match", URL: "https://docs.example", File: "Dockerfile"}
+	first, second := w, w
+	first.Line, second.Line = 1, 3
+	l := &linting{unlinted: []string{"Dockerfile"}, found: []LintWarning{first, {Rule: "StageNameCasing", File: "other", Line: 2}}}
+	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
+	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
+	if diff := cmp.Diff([]LintWarning{first, second, {Rule: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

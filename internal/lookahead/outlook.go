@@ -1,0 +1,93 @@
+// Package lookahead says what a build would do, and what would be in its way: what "docker multiarch plan" shows. Nothing is done for it.
+package lookahead
+
+import (
+	"context"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Outlook is what a build would do, and what would be in its way.
+type Outlook struct {
+	Plan plan.Plan
+	// Unread are platforms whose Dockerfile could not be read: what the plan says of them is nothing.
+	Unread []platform.Platform
+	// Installs are the platforms that an emulator would be installed for.
+	Installs []platform.Platform
+	// Findings are what the preflight of the build finds.
+	Findings []preflight.Finding
+	Steps    []Step
+	Stages   []Stage
+	Bases    []Base
+	Hints    []hints.Hint
+	Lint     []LintWarning
+}
+
+// Refused reports whether the build would not begin. With optional platforms (AllowPartial) it may begin with findings.
+func (o Outlook) Refused(req solve.Request) bool {
+	var targets []platform.Platform
+	for _, j := range o.Plan.Jobs {
+		targets = append(targets, j.Platform)
+	}
+	_, err := preflight.Judge(o.Findings, targets, req.AllowPartial, o.Plan.Jobs)
+	return err != nil
+}
+
+// Look finds out what a build would do. Its errors are those of [solve.Look].
+func Look(ctx context.Context, req solve.Request, env solve.Env, preflight func(context.Context) error) (o Outlook, err error) {
+	lint := &linting{}
+	env.Progress = heardProgress{env.Progress, lint}
+	beside := func(ctx context.Context, targets []platform.Platform, ask solve.Asker) {
+		lint.start(ctx, req.Source, targets, ask)
+	}
+	err = solve.Look(ctx, req, env, preflight, beside, func(ctx context.Context, p solve.Prospect) { o = outlook(ctx, req, p) })
+	if err != nil {
+		return Outlook{}, err
+	}
+	o.Lint = lint.warnings()
+	return o, nil
+}
+
+func outlook(ctx context.Context, req solve.Request, p solve.Prospect) Outlook {
+	o := Outlook{Plan: p.Plan, Unread: p.Unread, Findings: p.Findings}
+	if !p.Incomplete {
+		o.missing(p)
+	}
+	o.Steps = plannedSteps(p, o.Installs)
+	o.Stages = plannedStages(p)
+	o.Bases = plannedBases(ctx, p)
+	build := p.Hints
+	build.Size = func(paths []string) int64 { return req.Source.CopySize(ctx, paths, hints.BigCopy) }
+	o.Hints = append(betterThan(hints.Of(build), p), trusting(p)...)
+	return o
+}
+
+// missing sorts what nodes do not run: what an emulator can be installed for, and what it cannot be.
+func (o *Outlook) missing(p solve.Prospect) {
+	var node string
+	var never []platform.Platform
+	for i, j := range p.Plan.Jobs {
+		for _, m := range j.Missing {
+			if m.Architecture == p.At(i).Native.Architecture {
+				node, never = j.Node, append(never, m)
+			} else {
+				o.Installs = append(o.Installs, m)
+			}
+		}
+	}
+	o.Installs = distinct(o.Installs)
+	if len(never) > 0 {
+		o.Findings = append(o.Findings, preflight.CannotRun(p.Plan.Jobs, &preflight.CannotRunError{Node: node, Platforms: distinct(never)}))
+	}
+}
+
+// distinct is the list in canonical order, each platform once.
+func distinct(ps []platform.Platform) []platform.Platform {
+	slices.SortFunc(ps, platform.Compare)
+	return slices.CompactFunc(ps, platform.Equal)
+}

@@ -1,0 +1,48 @@
+package solve
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+)
+
+// hintsFor is what hints are looked for in.
+func (c clearing) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool) hints.Build {
+	build := hints.Build{Isolated: isolated, Args: c.req.BuildArgs}
+	if len(planned.Jobs) < len(graphs) {
+		return hints.Build{}
+	}
+	for i, g := range graphs {
+		p := hints.Platform{Platform: c.targets[i], Graph: g, Target: c.req.target(c.targets[i])}
+		for d, program := range planned.Programs {
+			if program.Emulated || planned.Jobs[i].Mode == plan.Impossible && !c.env.Node.RunsUnasked(program.Platform) {
+				if p.Emulated == nil {
+					p.Emulated = hints.Steps{}
+				}
+				p.Emulated[d] = true
+			}
+		}
+		build.Platforms = append(build.Platforms, p)
+	}
+	return build
+}
+
+// importantRules are those of hints that a build says before it begins: what makes images that do not work, or that is not what is written. The
+// others are for who asks.
+var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
+
+// important are the hints of those rules.
+func (c clearing) important(plan plan.Plan, graphs []graph.Graph) (lines []string) {
+	if len(c.targets) < 2 {
+		return nil
+	}
+	for _, h := range hints.Of(c.hintsFor(plan, graphs, true)) {
+		if slices.Contains(importantRules, h.Rule) {
+			lines = append(lines, fmt.Sprintf("warning: %s:%d: %s (%s)", h.File, h.Line, h.Message, h.Fix))
+		}
+	}
+	return lines
+}

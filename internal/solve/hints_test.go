@@ -1,0 +1,16 @@
+package solve
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestABuildWarnsOfWhatMakesWrongImages(t *testing.T) {
+	w := newWorld(t, "FROM --platform=$BUILDPLATFORM alpine\nARG TARGETARCH=amd64\nRUN fetch $TARGETARCH\n")
+	w.mustRun()
+	notes := strings.Join(w.progress.notes, "\n")
+	contains(t, notes, "warning: Dockerfile:1: the result is made on an image for linux/amd64", "warning: Dockerfile:2: the default of ARG TARGETARCH=amd64")
+	if strings.Count(notes, "shadows") != 1 {
+		t.Errorf("%s", notes)
+	}
+}
