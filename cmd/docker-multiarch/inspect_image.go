@@ -26,6 +26,7 @@ type inspectImageOptions struct {
 	raw, noTrunc bool
 }
 
+// newInspectCommand is the command that shows what an image has.
 func newInspectCommand(w *cli.Env) *cobra.Command {
 	var o inspectImageOptions
 	cmd := &cobra.Command{

@@ -22,6 +22,7 @@ type loadOptions struct {
 	quiet           bool
 }
 
+// newLoadCommand is the command that loads an archive into the engine.
 func newLoadCommand(w *cli.Env) *cobra.Command {
 	var o loadOptions
 	cmd := &cobra.Command{

@@ -52,9 +52,9 @@ func runManifestCreate(ctx context.Context, w *cli.Env, o manifestCreateOptions)
 	if err != nil {
 		return err
 	}
-	images := make([]reference.Named, len(o.images))
+	listed := make([]reference.Named, len(o.images))
 	for i, name := range o.images {
-		if images[i], err = parseImage(name); err != nil {
+		if listed[i], err = parseImage(name); err != nil {
 			return err
 		}
 	}
@@ -62,11 +62,11 @@ func runManifestCreate(ctx context.Context, w *cli.Env, o manifestCreateOptions)
 	if err != nil {
 		return err
 	}
-	registry, err := registryFor(ctx, w, o.insecure, append(images, list)...)
+	registry, err := registryFor(ctx, w, o.insecure, append(listed, list)...)
 	if err != nil {
 		return err
 	}
-	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: images, Amend: o.amend, Note: w.Say}); err != nil {
+	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: listed, Amend: o.amend, Note: w.Say}); err != nil {
 		return err
 	}
 	w.Result("Created manifest list "+list.String(), "created manifest list "+list.String())

@@ -88,7 +88,10 @@ func runMerge(ctx context.Context, w *cli.Env, o mergeOptions) error {
 		return err
 	}
 	req.Note = w.Say
-	metadata := buildOptions{metadataFile: o.metadataFile}.files()
+	var metadata []cli.FlagFile
+	if o.metadataFile != "" {
+		metadata = []cli.FlagFile{{Flag: "--metadata-file", Name: o.metadataFile}}
+	}
 	if err := cli.CheckOutputs(metadata); err != nil {
 		return err
 	}

@@ -28,9 +28,6 @@ type buildMetadata struct {
 	Multiarch    multiarch            `json:"multiarch"`
 }
 
-// metadataSchema is raised when a field of multiarch changes its meaning or goes; new fields do not raise it.
-const metadataSchema = 1
-
 // multiarch is what docker multiarch adds.
 type multiarch struct {
 	Schema    int                `json:"schemaVersion"`
@@ -73,12 +70,6 @@ type platformMetadata struct {
 type missingMetadata struct {
 	Platform string `json:"platform"`
 	Error    string `json:"error"`
-}
-
-type tagMetadata struct {
-	Name   string         `json:"name"`
-	Digest digest.Digest  `json:"digest"`
-	State  manifest.State `json:"state"`
 }
 
 // loadedMetadata is a name in the engine's image store.

@@ -66,6 +66,7 @@ func findPlace(ctx context.Context, w *cli.Env, word string) (place, error) {
 	return place{name: reference.FamiliarString(named), root: root, blobs: source, ref: named}, nil
 }
 
+// isPath reports whether a word names a file or a folder.
 func isPath(word string) bool {
 	if filepath.IsAbs(word) || word == "." || word == ".." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../") || strings.HasPrefix(word, `.\`) {
 		return true

@@ -23,6 +23,7 @@ type pushOptions struct {
 	gate           cli.GateOptions
 }
 
+// newPushCommand is the command that pushes an archive.
 func newPushCommand(w *cli.Env) *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{

@@ -39,6 +39,7 @@ const (
 	pullNever   = "never"
 )
 
+// newRunCommand is the command that runs an image for several platforms.
 func newRunCommand(w *cli.Env) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{

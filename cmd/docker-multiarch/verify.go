@@ -28,6 +28,7 @@ type verifyOptions struct {
 	quiet       bool
 }
 
+// newVerifyCommand is the command that examines the executables of an image.
 func newVerifyCommand(w *cli.Env) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
@@ -203,12 +204,4 @@ func tallyText(tally []verify.Tally) string {
 		return ""
 	}
 	return ", " + count(n, "executable")
-}
-
-// count is a number of things in words.
-func count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
 }
