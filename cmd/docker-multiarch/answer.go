@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -25,7 +26,7 @@ func answer(w *cli.Env, o buildOptions, j job, report solve.Report, err error) e
 			cli.Putf(w.Err, "%s\n", line)
 		}
 		findings.List(w.Err, findings.FindingsOf(report))
-		delivered(w.Err, report)
+		results.Delivered(w.Err, report)
 	}
 	if err != nil {
 		sayUntouched(w.Err, j, report)

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -92,9 +93,9 @@ func verifyCell(p solve.PlatformReport) string {
 			}
 		}
 		if !v.BaseExamined {
-			return count(n, "warning") + ", base not examined"
+			return results.Count(n, "warning") + ", base not examined"
 		}
-		return count(n, "warning")
+		return results.Count(n, "warning")
 	case gate.OK:
 		if !v.BaseExamined {
 			return "base not examined"

@@ -189,7 +189,7 @@ var ownAttrs = []string{
 
 // common collects the attributes that all images share. One image is made for all outputs, so they cannot differ.
 func (d *destinations) common(o output) error {
-	annotations, err := annotationAttrs(o.attrs)
+	annotations, err := cli.AnnotationAttrs(o.attrs)
 	if err != nil {
 		return err
 	}

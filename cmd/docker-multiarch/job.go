@@ -163,7 +163,7 @@ func (j *job) words(w *cli.Env, o buildOptions) (err error) {
 	if r.Labels, err = parseLabels(o.labels); err != nil {
 		return err
 	}
-	if r.Annotations, err = parseAnnotations(o.output.annotations); err != nil {
+	if r.Annotations, err = cli.ParseAnnotations(o.output.annotations); err != nil {
 		return err
 	}
 	if r.Attests, err = parseAttests(o.output); err != nil {

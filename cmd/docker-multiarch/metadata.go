@@ -10,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -30,16 +31,16 @@ type buildMetadata struct {
 
 // multiarch is what docker multiarch adds.
 type multiarch struct {
-	Schema    int                `json:"schemaVersion"`
-	Index     digest.Digest      `json:"index,omitempty"`    // digest of the index; none for a plain manifest
-	Platforms []platformMetadata `json:"platforms"`          // in the order of the index
-	Failed    string             `json:"failed,omitempty"`   // why there is no result: what was examined or tested was refused
-	Missing   []missingMetadata  `json:"missing,omitempty"`  // platforms that failed, and that the result does without
-	Tags      []tagMetadata      `json:"tags"`               // in the order asked for
-	ByDigest  []string           `json:"byDigest,omitempty"` // repositories that have it without a tag
-	Source    *provenance        `json:"source,omitempty"`
-	Loaded    []loadedMetadata   `json:"loaded,omitempty"`
-	Written   []string           `json:"written,omitempty"` // archives and folders, as they were given
+	Schema    int                   `json:"schemaVersion"`
+	Index     digest.Digest         `json:"index,omitempty"`    // digest of the index; none for a plain manifest
+	Platforms []platformMetadata    `json:"platforms"`          // in the order of the index
+	Failed    string                `json:"failed,omitempty"`   // why there is no result: what was examined or tested was refused
+	Missing   []missingMetadata     `json:"missing,omitempty"`  // platforms that failed, and that the result does without
+	Tags      []results.TagMetadata `json:"tags"`               // in the order asked for
+	ByDigest  []string              `json:"byDigest,omitempty"` // repositories that have it without a tag
+	Source    *provenance           `json:"source,omitempty"`
+	Loaded    []loadedMetadata      `json:"loaded,omitempty"`
+	Written   []string              `json:"written,omitempty"` // archives and folders, as they were given
 }
 
 // provenance is what builds have in common whose results belong together. It is empty where nobody knows.
@@ -80,7 +81,7 @@ type loadedMetadata struct {
 }
 
 func newMetadata(j job, report solve.Report) buildMetadata {
-	m := buildMetadata{Digest: report.Target.Digest, Multiarch: multiarch{Schema: metadataSchema, Written: report.Written, Tags: []tagMetadata{}}}
+	m := buildMetadata{Digest: report.Target.Digest, Multiarch: multiarch{Schema: results.MetadataSchema, Written: report.Written, Tags: []results.TagMetadata{}}}
 	if report.Target.Digest != "" {
 		m.Descriptor = &report.Target
 	}
@@ -107,7 +108,7 @@ func newMetadata(j job, report solve.Report) buildMetadata {
 		m.Multiarch.Missing = append(m.Multiarch.Missing, missingMetadata{platform.Format(p.Platform), p.Err.Error()})
 	}
 	for _, t := range report.Tags {
-		m.Multiarch.Tags = append(m.Multiarch.Tags, tagMetadata{Name: t.Ref, Digest: t.Digest, State: t.State})
+		m.Multiarch.Tags = append(m.Multiarch.Tags, results.TagMetadata{Name: t.Ref, Digest: t.Digest, State: t.State})
 	}
 	return m
 }
@@ -160,7 +161,7 @@ func refusedMetadata(w *cli.Env, o buildOptions, j job, report solve.Report, err
 	if o.metadataFile == "" || !refused && !failed || len(report.Tags)+len(report.ByDigest)+len(report.Written)+len(report.Loaded) > 0 {
 		return err
 	}
-	m := buildMetadata{Multiarch: multiarch{Schema: metadataSchema, Failed: err.Error(), Tags: []tagMetadata{}, Source: j.origin}}
+	m := buildMetadata{Multiarch: multiarch{Schema: results.MetadataSchema, Failed: err.Error(), Tags: []results.TagMetadata{}, Source: j.origin}}
 	for _, p := range report.Platforms {
 		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
 	}

@@ -60,7 +60,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display) (r read
 		return r, err
 	}
 	if j.request.Outputs.Load != nil {
-		if err := checkReserved(j.request.Outputs.Load.Names, "--load", r.conn.Image()); err != nil {
+		if err := cli.CheckReserved(j.request.Outputs.Load.Names, "--load", r.conn.Image()); err != nil {
 			return r, err
 		}
 	}

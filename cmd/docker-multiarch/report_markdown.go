@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -143,7 +144,7 @@ func (o outcome) names() string {
 	if len(o.report.Tags)+len(o.report.ByDigest) > 0 {
 		rows := [][]string{{"Tag", "Digest", ""}}
 		for _, t := range o.report.Tags {
-			rows = append(rows, []string{mdCode(t.Ref), mdCode(t.Digest.String()), mdText(strings.TrimSpace(stateNote(t)))})
+			rows = append(rows, []string{mdCode(t.Ref), mdCode(t.Digest.String()), mdText(strings.TrimSpace(results.StateNote(t)))})
 		}
 		for _, repo := range o.report.ByDigest {
 			rows = append(rows, []string{mdCode(reference.FamiliarName(repo)), mdCode(o.report.Target.Digest.String()), "no tag"})

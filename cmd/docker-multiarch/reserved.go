@@ -23,5 +23,5 @@ func (j *job) mayTake(from string) error {
 		return fmt.Errorf("--driver-opt: %w", err)
 	}
 	images := append(cli.NonEmpty(j.builder.Image), cli.NonEmpty(options["image"])...)
-	return checkReserved(names, from, images...)
+	return cli.CheckReserved(names, from, images...)
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/builders"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/doctor"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/images"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/manifests"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/runcmd"
 )
 
 // newRoot is the tree of commands. name is "multiarch" under the Docker CLI and the binary's own name otherwise.
@@ -41,8 +44,8 @@ func newRoot(w *cli.Env, name string) *cobra.Command {
 	return w.Program(root,
 		newBuildCommand(w, runBuild), newPlanCommand(w, runBuild),
 		builders.New(w), emulators.New(w), doctor.New(w), newVersionCommand(w),
-		newLoadCommand(w), newPushCommand(w), newRunCommand(w),
-		newInspectCommand(w), newVerifyCommand(w), newManifestCommand(w))
+		images.NewLoad(w), images.NewPush(w), runcmd.New(w),
+		images.NewInspect(w), images.NewVerify(w), manifests.New(w))
 }
 
 func addEarlyFlags(f *pflag.FlagSet, w *cli.Env) {

@@ -1,0 +1,58 @@
+package images
+
+import (
+	"context"
+
+	"oras.land/oras-go/v2/content"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/internal/verify"
+)
+
+// examine has the executables of all images of the archive judged. What the archive holds besides images is nobody's to judge.
+func (a archivedImage) examine(ctx context.Context, judge tree.Examiner) error {
+	if judge == nil {
+		return nil
+	}
+	t, _, err := tree.Examine(ctx, a.root, a)
+	if err != nil {
+		return err
+	}
+	return judge(ctx, t.Images, a)
+}
+
+// ExaminerFor is the examiner that a command's flags ask for.
+func ExaminerFor(w *cli.Env, o cli.GateOptions) (tree.Examiner, error) {
+	options, err := o.Parse("verify")
+	if err != nil {
+		return nil, &cli.Usage{Err: err}
+	}
+	return examiner(w, options), nil
+}
+
+// examiner is asked about finished images before they are listed or get a tag: it shows what it finds of their executables, and refuses
+// those that must not be published. It is nil for options that are.
+func examiner(w *cli.Env, options *gate.Options) tree.Examiner {
+	if options == nil {
+		return nil
+	}
+	e := verify.Executables{Options: *options, Cache: w.Listings()}
+	return func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error {
+		results, err := e.Examine(ctx, images, blobs)
+		if err != nil {
+			return err
+		}
+		var found []gate.Finding
+		for _, r := range results {
+			found = append(found, r.Findings...)
+		}
+		findings.List(w.Err, found)
+		for _, pattern := range gate.Unmatched(results) {
+			w.Say("warning: there is no file that --verify-allow " + findings.ShellWord(pattern) + " allows")
+		}
+		return verify.Refusal(results)
+	}
+}

@@ -1,0 +1,128 @@
+// Package images has the commands that look at images, load and push them: in registries, in archives and in folders. It finds what a
+// user's word for an image names.
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/errdef"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// refWords is what the commands that look at images say of their argument.
+const refWords = "REF is an image in a registry by tag or digest, the path of an OCI archive or of a folder with an OCI image layout, or\n" +
+	"oci-layout://PATH[:TAG] for one image of several there. No engine and no builder is needed."
+
+// LayoutScheme is how the peer names layouts.
+const LayoutScheme = "oci-layout://"
+
+// readBlobs is what a place's manifests and blobs are read from.
+type readBlobs interface {
+	content.Fetcher
+	// Stat tells how many bytes there are.
+	Stat(context.Context, ocispecs.Descriptor) (int64, error)
+}
+
+// place is where an image is.
+type place struct {
+	Name  string // as messages have it
+	Root  ocispecs.Descriptor
+	Blobs readBlobs
+	Ref   reference.Named // in a registry; nil elsewhere
+}
+
+// FindPlace finds what a user's word names. A path is one that is absolute or begins with a dot, or at which there is an archive or
+// an OCI layout; everything else is a name in a registry.
+func FindPlace(ctx context.Context, w *cli.Env, word string) (place, error) {
+	if rest, ok := strings.CutPrefix(word, LayoutScheme); ok {
+		path, image := splitLayout(rest)
+		return layoutPlace(ctx, word, path, image)
+	}
+	if IsPath(word) {
+		return layoutPlace(ctx, word, word, "")
+	}
+	named, err := reference.ParseDockerRef(word)
+	if err != nil {
+		err = fmt.Errorf("%q is neither a file nor the name of an image: %w", word, err)
+		return place{}, &cli.Usage{Err: err, Hint: "for example: registry.example/app:1.0, ./app.tar"}
+	}
+	registry, err := w.AnyRegistry(ctx, w.Say)
+	if err != nil {
+		return place{}, err
+	}
+	root, source, err := registry.Source(ctx, named)
+	if err != nil {
+		return place{}, err
+	}
+	return place{Name: reference.FamiliarString(named), Root: root, Blobs: source, Ref: named}, nil
+}
+
+// IsPath reports whether a word names a file or a folder.
+func IsPath(word string) bool {
+	if filepath.IsAbs(word) || word == "." || word == ".." || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../") || strings.HasPrefix(word, `.\`) {
+		return true
+	}
+	info, err := os.Stat(word)
+	if err != nil {
+		return false
+	}
+	if info.IsDir() {
+		_, err = os.Stat(filepath.Join(word, ocispecs.ImageLayoutFile))
+		return err == nil
+	}
+	return info.Mode().IsRegular()
+}
+
+// splitLayout cuts PATH[:TAG] or PATH[@DIGEST]; a path that is there may have either in it.
+func splitLayout(text string) (path, image string) {
+	for end := len(text); end > 0; end = strings.LastIndexAny(text[:end], ":@") {
+		if _, err := os.Stat(text[:end]); err == nil {
+			return text[:end], strings.TrimLeft(text[end:], ":@")
+		}
+	}
+	if i := strings.LastIndexAny(text, ":@"); i > 0 {
+		return text[:i], text[i+1:]
+	}
+	return text, ""
+}
+
+func layoutPlace(ctx context.Context, word, path, image string) (place, error) {
+	archive, err := layout.Open(ctx, path)
+	if err != nil {
+		return place{}, &cli.Usage{Err: err}
+	}
+	img, err := archive.Pick(image)
+	if err != nil {
+		return place{}, &cli.Usage{Err: err, Hint: fmt.Sprintf("name one: %s%s:TAG", LayoutScheme, path)}
+	}
+	root := ocispecs.Descriptor{MediaType: img.Root.MediaType, Digest: img.Root.Digest, Size: img.Root.Size}
+	return place{Name: word, Root: root, Blobs: archiveBlobs{archive}}, nil
+}
+
+// archiveBlobs are those of a layout.
+type archiveBlobs struct{ *layout.Archive }
+
+// Stat reads the blob, so that it is known to be what its digest says: that costs little on a disk.
+func (a archiveBlobs) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, error) {
+	size, err := a.Archive.Stat(ctx, desc)
+	if err != nil || size != desc.Size {
+		return size, err
+	}
+	return size, a.Check(ctx, desc)
+}
+
+// isMissing tells what is not there from what could not be read.
+func isMissing(err error) bool {
+	return errors.Is(err, manifest.ErrNotFound) || errors.Is(err, errdef.ErrNotFound)
+}

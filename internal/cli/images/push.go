@@ -1,0 +1,128 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// pushOptions are the user's words.
+type pushOptions struct {
+	archive, image string
+	names          []string
+	quiet          bool
+	gate           cli.GateOptions
+}
+
+// NewPush is the command that pushes an archive.
+func NewPush(w *cli.Env) *cobra.Command {
+	var o pushOptions
+	cmd := &cobra.Command{
+		Use:   "push [OPTIONS] ARCHIVE NAME[:TAG]...",
+		Short: "Push an image from an archive to registries",
+		Long: "Push an image from an OCI archive, or a folder with an OCI image layout, to one or more names: with the digests that it has\n" +
+			"there, and nothing built again. What a registry has already is not sent. The tags move when everything is there.\n" +
+			"The executables of every image are examined first.\n\n" +
+			"Exit status: 0; 1 an image was refused, or a registry would not take a push: nothing was sent; 4 not everything was taken;\n" +
+			"125 wrong flags, arguments or archive, nothing was done.",
+		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 -o type=oci,dest=app.tar .\n" +
+			"  docker multiarch push app.tar registry.example/app:1.0 registry.example/app:latest",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return cli.UsageError(cmd, "%q needs an OCI archive (or a folder with an OCI image layout), and a name to push it to", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.archive, o.names = args[0], args[1:]
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runPush(ctx, w, o) })
+		},
+		ValidArgsFunction:     CompleteArchive,
+		DisableFlagsInUseLine: true,
+	}
+	cmd.Flags().StringVar(&o.image, imageFlag, "", "Image to push, by name, tag or digest, from an archive of several")
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
+	cli.AddGateFlags(cmd, &o.gate)
+	return cmd
+}
+
+func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
+	targets, err := cli.ParseTags(o.names, w.LookupEnv)
+	if err != nil {
+		return &cli.Usage{Err: err}
+	}
+	examine, err := ExaminerFor(w, o.gate)
+	if err != nil {
+		return err
+	}
+	archive, err := openArchive(ctx, o.archive, o.image)
+	if err != nil {
+		return err
+	}
+	note := w.Say
+	if o.quiet {
+		note = func(string) {}
+	} else {
+		archive.describe(w.Err, o.archive)
+	}
+	if err := archive.examine(ctx, examine); err != nil {
+		return err
+	}
+	registry, err := w.AnyRegistry(ctx, note)
+	if err != nil {
+		return err
+	}
+	repos := repositories(targets)
+	if err := mayPush(ctx, registry, repos, note); err != nil {
+		return err
+	}
+	for _, repo := range repos {
+		if err := registry.Upload(ctx, repo, archive.root, archive); err != nil {
+			return &index.PushError{Err: err}
+		}
+	}
+	if err := archive.Check(ctx, archive.blobs...); err != nil { // also what registries had already
+		return &index.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
+	}
+	report := solve.Report{Target: archive.root}
+	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
+	if !o.quiet {
+		results.Tags(w.Err, report)
+	}
+	if err != nil {
+		return &index.PushError{Err: err, Tags: report.Tags}
+	}
+	if o.quiet {
+		for _, repo := range repos {
+			name := reference.FamiliarName(repo) + "@" + archive.root.Digest.String()
+			w.Result(name, "published "+name)
+		}
+	}
+	return nil
+}
+
+// mayPush asks every repository whether it would take a push.
+func mayPush(ctx context.Context, registry *manifest.Client, repos []reference.Named, note func(string)) error {
+	return preflight.Refused(cli.StartPreflight(ctx, registry, repos, note)(ctx))
+}
+
+// repositories are those of the names, each once, in their order.
+func repositories(targets []reference.NamedTagged) (repos []reference.Named) {
+	for _, t := range targets {
+		repo := reference.TrimNamed(t)
+		if !slices.ContainsFunc(repos, func(r reference.Named) bool { return r.Name() == repo.Name() }) {
+			repos = append(repos, repo)
+		}
+	}
+	return repos
+}

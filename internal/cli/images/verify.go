@@ -1,0 +1,208 @@
+package images
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/verify"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+type verifyOptions struct {
+	ref, format string
+	expect      []string
+	executables cli.GateOptions
+	quiet       bool
+}
+
+// NewVerify is the command that examines the executables of an image.
+func NewVerify(w *cli.Env) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify [OPTIONS] REF",
+		Short: "Check that an image is whole and is what its index says",
+		Long: "Check that an image is whole and is what its index says: every manifest, configuration and layer is there; sizes, media types and\n" +
+			"platforms are those of what is described; no platform is there twice; the programs in each image are for its platform; and with\n" +
+			"--expect, those platforms are there and no others. All findings are listed, not the first one only.\n\n" +
+			"For the programs each layer is read, once, and not stored; --executables=off asks a registry for its layers without reading them.\n\n" +
+			refWords + "\n\n" +
+			"Exit status: 0 all is well, or only warned of; 1 something is wrong with the image, or it is not there; 2 it could not be looked at;\n" +
+			"125 wrong flags or arguments.",
+		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0\n" +
+			"  docker multiarch verify --verify-allow /usr/lib/cross ./app.tar",
+		Args: cli.Exactly(1, "one argument, the name of an image or the path of an archive"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.ref = args[0]
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runVerify(ctx, w, o) })
+		},
+		ValidArgsFunction:     CompleteArchive,
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that have to be there, and no others (comma-separated; may be repeated)")
+	f.StringVar(&o.executables.Mode, "executables", string(gate.On),
+		`Look whether the executables are for the platform ("on", "off", "strict": also those that nothing starts)`)
+	cli.AddAllowFlag(f, &o.executables)
+	cli.AddTemplateFlag(cmd, &o.format)
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
+	_ = cmd.RegisterFlagCompletionFunc("executables", cli.OneOf(cli.GateModes...))
+	_ = cmd.RegisterFlagCompletionFunc("expect", cli.CompletePlatforms)
+	return cmd
+}
+
+// verifyRow is the answer of verify. Its keys in JSON are a promise.
+type verifyRow struct {
+	Name      string
+	Digest    digest.Digest
+	MediaType string
+	OK        bool
+	Platforms []string
+	Expected  []string `json:",omitempty"`
+	Manifests int      // different ones that were looked at
+	Blobs     int
+	// Executables are what was found of each image's, in the order of Platforms.
+	Executables []verify.Tally `json:",omitempty"`
+	Findings    []verify.Finding
+}
+
+func runVerify(ctx context.Context, w *cli.Env, o verifyOptions) error {
+	if err := cli.CheckTemplate(o.format); err != nil {
+		return err
+	}
+	expect, err := parseExpect(o.expect)
+	if err != nil {
+		return err
+	}
+	options, err := o.executables.Parse("executables")
+	if err != nil {
+		return &cli.Usage{Err: err}
+	}
+	at, err := FindPlace(ctx, w, o.ref)
+	if err != nil {
+		return unlessMissing(err)
+	}
+	req := verify.Request{Root: at.Root, Source: at.Blobs, Expect: expect}
+	if options != nil {
+		req.Executables = &verify.Executables{Options: *options}
+		if at.Ref != nil { // what is on this machine is read again: so it is known to be what its digests say
+			req.Executables.Cache = w.Listings()
+		}
+	}
+	result, err := verify.Run(ctx, req)
+	if err != nil {
+		return cli.Unknown(err)
+	}
+	row := verifyRow{
+		Name: at.Name, Digest: at.Root.Digest, MediaType: at.Root.MediaType, OK: result.OK(), Platforms: []string{},
+		Manifests: result.Manifests, Blobs: result.Blobs, Executables: result.Tally, Findings: append([]verify.Finding{}, result.Findings...),
+	}
+	for _, img := range result.Tree.Images {
+		row.Platforms = append(row.Platforms, platform.Format(*img.Descriptor.Platform))
+	}
+	for _, p := range expect {
+		row.Expected = append(row.Expected, platform.Format(p))
+	}
+	switch {
+	case o.quiet:
+	case o.format == "table":
+		err = verifyTable(w.Out, row)
+	default:
+		err = cli.WriteOne(w.Out, o.format, row)
+	}
+	if lost := cli.WriteError(w.Out); lost != nil {
+		return cli.Unknown(lost)
+	}
+	if err == nil && !row.OK {
+		err = cli.Status(cli.ExitFailed)
+	}
+	return err
+}
+
+func parseExpect(lists []string) ([]platform.Platform, error) {
+	if len(lists) == 0 {
+		return nil, nil
+	}
+	expect, _, err := platform.Parse(lists...)
+	if err != nil {
+		return nil, &cli.Usage{Err: fmt.Errorf("--expect: %w", err)}
+	}
+	return expect, nil
+}
+
+// unlessMissing is an error for an image that could not be looked at. Wrong words, an image that is not there, and an archive that is
+// broken are known.
+func unlessMissing(err error) error {
+	u, isUsage := errors.AsType[*cli.Usage](err)
+	if _, broken := errors.AsType[*layout.BrokenError](err); broken && isUsage {
+		return u.Err
+	}
+	if isUsage || errors.Is(err, manifest.ErrNotFound) {
+		return err
+	}
+	return cli.Unknown(err)
+}
+
+func verifyTable(out io.Writer, row verifyRow) error {
+	if row.OK {
+		what := strings.Join(row.Platforms, ", ")
+		if what == "" {
+			what = "no image, but an artifact"
+		}
+		cli.Putf(out, "%s is whole: %s\n%s; %s, %s%s\n", row.Name, what, row.Digest, results.Count(row.Manifests, "manifest"), results.Count(row.Blobs, "blob"),
+			tallyText(row.Executables))
+	}
+	if len(row.Findings) == 0 {
+		return nil
+	}
+	if row.OK {
+		fmt.Fprintln(out)
+	}
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "CHECK\tPLATFORM\tFINDING")
+	for _, f := range row.Findings {
+		cli.Putf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
+	}
+	if err := t.Flush(); err != nil || row.OK {
+		return err
+	}
+	cli.Putf(out, "\n%s in %s, %s\n", results.Count(len(row.Findings), "finding"), row.Name, row.Digest)
+	return nil
+}
+
+// verifyText is a finding in a line. Those that do not stop anybody are told by their first word.
+func verifyText(f verify.Finding) string {
+	text := printable.Line(f.Message)
+	if f.Digest != "" && !strings.Contains(text, cli.Short(f.Digest, false)) {
+		text += " (" + f.Digest.String() + ")"
+	}
+	if f.Severity != gate.Error {
+		text = string(f.Severity) + ": " + text
+	}
+	return text
+}
+
+// tallyText says how many executables were looked at; "" if none were to be.
+func tallyText(tally []verify.Tally) string {
+	n := 0
+	for _, t := range tally {
+		n += t.Files
+	}
+	if len(tally) == 0 {
+		return ""
+	}
+	return ", " + results.Count(n, "executable")
+}

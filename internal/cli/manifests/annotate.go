@@ -1,0 +1,124 @@
+package manifests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/images"
+	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func newManifestAnnotateCommand(w *cli.Env) *cobra.Command {
+	var a draft.PlatformChange
+	var o cli.GateOptions
+	cmd := &cobra.Command{
+		Use:   "annotate [OPTIONS] MANIFEST_LIST MANIFEST",
+		Short: "Add additional information to a local image manifest",
+		Long: "Set the platform of an image in a draft of a manifest list. Other spellings of an architecture are written as the one that\n" +
+			"engines look for: x86_64 as amd64, aarch64 as arm64. What contradicts the image's own configuration is refused; what that leaves\n" +
+			"out, such as a variant or an os.version, can be added. What contradicts the programs in the image is refused as well, where its\n" +
+			"registry can be asked.\n\n" +
+			"One image of an index is named by its digest: registry.example/app@sha256:...\n\n" +
+			"Exit status: 0; 1 there is no such draft or image, or its programs are for another platform; 125 wrong flags or\n" +
+			"arguments, or a platform that the image is not for.\n" +
+			"Nothing was changed then.",
+		Example: "  docker multiarch manifest annotate registry.example/app:1.0 registry.example/app:1.0-armv6 --arch arm --variant v6",
+		Args:    cli.Exactly(2, "two arguments: the manifest list, and the image in it"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
+				return draftError(runManifestAnnotate(ctx, w, annotateOptions{args[0], args[1], a, o}))
+			})
+		},
+		ValidArgsFunction:     completeDrafts(w, 1),
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.StringVar(&a.Arch, "arch", "", "Set architecture")
+	f.BoolVar(&a.Force, "force", false, "Set it also if the image's own configuration says something else")
+	f.StringVar(&a.OS, "os", "", "Set operating system")
+	f.StringSliceVar(&a.OSFeatures, "os-features", nil, "Set operating system feature")
+	f.StringVar(&a.OSVersion, "os-version", "", "Set operating system version")
+	f.StringVar(&a.Variant, "variant", "", "Set architecture variant")
+	cli.AddGateFlags(cmd, &o)
+	for n, flag := range []string{"os", "arch", "variant"} { // the parts of a platform's name
+		_ = cmd.RegisterFlagCompletionFunc(flag, cli.OneOf(partsOfPlatforms(n)...))
+	}
+	return cmd
+}
+
+// partsOfPlatforms are the nth parts of the names of all known platforms, each once.
+func partsOfPlatforms(n int) (parts []string) {
+	for _, p := range platform.Known() {
+		if split := strings.Split(p, "/"); len(split) > n && !slices.Contains(parts, split[n]) {
+			parts = append(parts, split[n])
+		}
+	}
+	return parts
+}
+
+// annotateOptions are the user's words.
+type annotateOptions struct {
+	list, image string
+	draft.PlatformChange
+	gate cli.GateOptions
+}
+
+func runManifestAnnotate(ctx context.Context, w *cli.Env, o annotateOptions) error {
+	list, err := parseList(o.list)
+	if err != nil {
+		return err
+	}
+	image, err := parseImage(o.image)
+	if err != nil {
+		return err
+	}
+	examine, err := images.ExaminerFor(w, o.gate)
+	if err != nil {
+		return err
+	}
+	entry, err := drafts(w).Annotated(ctx, list, image, o.PlatformChange)
+	if err == nil {
+		err = o.examineClaim(ctx, w, entry, examine)
+	}
+	if err != nil {
+		return err
+	}
+	notes, err := drafts(w).Annotate(ctx, list, image, o.PlatformChange)
+	for _, note := range notes {
+		w.Say(note)
+	}
+	return err
+}
+
+// examineClaim compares what an image is to be listed as with its executables. A registry that cannot be asked is a note: what is
+// pushed is examined again.
+func (o annotateOptions) examineClaim(ctx context.Context, w *cli.Env, entry draft.Entry, examine tree.Examiner) error {
+	if examine == nil || o.OS+o.Arch+o.Variant == "" {
+		return nil
+	}
+	name, err := parseImage(entry.Name)
+	if err != nil {
+		return err
+	}
+	registry, err := registryFor(ctx, w, false, name)
+	if err == nil {
+		err = draft.Examine(ctx, registry, []draft.Entry{entry}, examine)
+	}
+	if _, refused := errors.AsType[*gate.RefusedError](err); refused {
+		return &cli.Hinted{Err: err, Hint: "give the platform that its programs are for; --verify=off lists it as you say all the same"}
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	w.Say(fmt.Sprintf("the programs in it were not looked at: %v", err))
+	return nil
+}

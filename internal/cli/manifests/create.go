@@ -1,0 +1,78 @@
+package manifests
+
+import (
+	"context"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/images"
+	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+)
+
+// manifestCreateOptions are the user's words.
+type manifestCreateOptions struct {
+	list                  string
+	images                []string
+	amend, insecure, push bool
+	gate                  cli.GateOptions
+}
+
+func newManifestCreateCommand(w *cli.Env) *cobra.Command {
+	var o manifestCreateOptions
+	cmd := &cobra.Command{
+		Use:   "create [OPTIONS] MANIFEST_LIST MANIFEST [MANIFEST...]",
+		Short: "Create a local manifest list for annotating and pushing to a registry",
+		Long: "Make a draft of a manifest list from images that are in registries. It stays on this machine until it is removed: 'manifest\n" +
+			"annotate' changes it, 'manifest push' pushes it.\n\n" +
+			"An image may be an index: its images are taken, with their attestations. An image of another repository or registry is copied\n" +
+			"when the list is pushed. The draft holds digests. The same command again takes what the names name then.\n\n" +
+			"Exit status: 0; 1 there is no such image, or there is a draft of other images, nothing was changed; 125 wrong flags or\n" +
+			"arguments; with --push also 4, the registry did not take everything.",
+		Example: "  docker multiarch manifest create registry.example/app:1.0 registry.example/app:1.0-amd64 registry.example/app:1.0-arm64\n" +
+			"  docker multiarch manifest push --purge registry.example/app:1.0",
+		Args: cli.Between(2, -1, "at least two arguments: the manifest list, and the images that it is made of"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.list, o.images = args[0], args[1:]
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestCreate(ctx, w, o)) })
+		},
+		ValidArgsFunction:     completeDrafts(w, 1),
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.amend, "amend", "a", false, "Amend an existing manifest list")
+	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
+	f.BoolVar(&o.push, "push", false, "Push the manifest list at once")
+	cli.AddGateFlags(cmd, &o.gate)
+	return cmd
+}
+
+func runManifestCreate(ctx context.Context, w *cli.Env, o manifestCreateOptions) error {
+	list, err := parseList(o.list)
+	if err != nil {
+		return err
+	}
+	listed := make([]reference.Named, len(o.images))
+	for i, name := range o.images {
+		if listed[i], err = parseImage(name); err != nil {
+			return err
+		}
+	}
+	examine, err := images.ExaminerFor(w, o.gate)
+	if err != nil {
+		return err
+	}
+	registry, err := registryFor(ctx, w, o.insecure, append(listed, list)...)
+	if err != nil {
+		return err
+	}
+	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: listed, Amend: o.amend, Note: w.Say}); err != nil {
+		return err
+	}
+	w.Result("Created manifest list "+list.String(), "created manifest list "+list.String())
+	if !o.push {
+		return nil
+	}
+	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Note: w.Say, Examine: examine}, false)
+}

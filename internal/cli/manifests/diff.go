@@ -1,0 +1,171 @@
+package manifests
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/images"
+	"github.com/docker-multiarch/docker-multiarch/internal/tree"
+)
+
+type diffOptions struct {
+	a, b, format string
+	quiet        bool
+}
+
+func newManifestDiffCommand(w *cli.Env) *cobra.Command {
+	var o diffOptions
+	cmd := &cobra.Command{
+		Use:   "diff [OPTIONS] A B",
+		Short: "Compare two images by platform",
+		Long: "Compare two images by platform: which images are the same, byte for byte, which have changed and in what, and which are in one of\n" +
+			"them only. Attestations, annotations of the index and what is no image are compared as well; the order and the formatting of an\n" +
+			"index, and its media type, are not.\n\n" +
+			"A and B are each what docker multiarch inspect takes as REF.\n\n" +
+			"Exit status, as that of diff: 0 no difference; 1 a difference; 2 one of them could not be read; 125 wrong flags or arguments.",
+		Example: "  docker multiarch manifest diff registry.example/app:1.0 registry.example/app:1.1",
+		Args:    cli.Exactly(2, "two arguments, each the name of an image or the path of an archive"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.a, o.b = args[0], args[1]
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runDiff(ctx, w, o) })
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 1 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+		DisableFlagsInUseLine: true,
+	}
+	cli.AddTemplateFlag(cmd, &o.format)
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
+	return cmd
+}
+
+// diffRow is the answer of diff. Its keys in JSON are a promise.
+type diffRow struct {
+	Same        bool
+	A, B        diffSide
+	Platforms   []diffPlatform
+	Annotations []string        `json:",omitempty"` // keys of the indexes' annotations that differ
+	OnlyInA     []digest.Digest `json:",omitempty"` // entries that are no images
+	OnlyInB     []digest.Digest `json:",omitempty"`
+}
+
+// diffSide is one of the two.
+type diffSide struct {
+	Name      string
+	Digest    digest.Digest
+	MediaType string
+}
+
+type diffPlatform struct {
+	Platform     string
+	State        tree.State
+	A            *diffImage `json:",omitempty"`
+	B            *diffImage `json:",omitempty"`
+	SharedLayers int
+	Config       []string `json:",omitempty"` // parts of the configuration that differ
+	Attestations bool     // they differ
+}
+
+type diffImage struct {
+	Digest digest.Digest
+	Config digest.Digest
+	Size   int64 // compressed
+	Layers int
+}
+
+func runDiff(ctx context.Context, w *cli.Env, o diffOptions) error {
+	if err := cli.CheckTemplate(o.format); err != nil {
+		return err
+	}
+	words := [2]string{o.a, o.b}
+	var sides [2]diffSide
+	var trees [2]tree.Tree
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, word := range words {
+		group.Go(func() error {
+			at, err := images.FindPlace(groupCtx, w, word)
+			if err != nil {
+				return err
+			}
+			sides[i] = diffSide{at.Name, at.Root.Digest, at.Root.MediaType}
+			if trees[i], err = tree.Read(groupCtx, at.Root, at.Blobs); err != nil {
+				return images.NotWhole(at, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return cli.Unknown(err)
+	}
+	row := newDiffRow(sides, trees)
+	var err error
+	switch {
+	case o.quiet:
+	case o.format == "table":
+		err = diffTable(w.Out, row)
+	default:
+		err = cli.WriteOne(w.Out, o.format, row)
+	}
+	if lost := cli.WriteError(w.Out); lost != nil {
+		return cli.Unknown(lost)
+	}
+	if err == nil && !row.Same {
+		err = cli.Status(cli.ExitFailed)
+	}
+	return err
+}
+
+func newDiffRow(sides [2]diffSide, trees [2]tree.Tree) diffRow {
+	row := diffRow{A: sides[0], B: sides[1], Platforms: []diffPlatform{}, Annotations: differing(trees[0].Annotations, trees[1].Annotations)}
+	row.OnlyInA, row.OnlyInB = lacking(trees[0].Others, trees[1].Others), lacking(trees[1].Others, trees[0].Others)
+	row.Same = len(row.Annotations)+len(row.OnlyInA)+len(row.OnlyInB) == 0
+	for _, c := range tree.Diff(trees[0], trees[1]) {
+		row.Same = row.Same && c.State == tree.Same && !c.Attested
+		row.Platforms = append(row.Platforms, diffPlatform{
+			Platform: c.Platform(), State: c.State, A: newDiffImage(c.A), B: newDiffImage(c.B),
+			SharedLayers: c.SharedLayers, Config: c.Config, Attestations: c.Attested,
+		})
+	}
+	return row
+}
+
+func newDiffImage(img *tree.Image) *diffImage {
+	if img == nil {
+		return nil
+	}
+	return &diffImage{img.Descriptor.Digest, img.Manifest.Config.Digest, img.Size(), len(img.Manifest.Layers)}
+}
+
+// differing are the keys whose values differ.
+func differing(a, b map[string]string) (keys []string) {
+	all := map[string]string{}
+	maps.Copy(all, a)
+	maps.Copy(all, b)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		x, inA := a[key]
+		if y, inB := b[key]; x != y || inA != inB {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// lacking are the entries of one that the other lacks.
+func lacking(one, other []ocispecs.Descriptor) (all []digest.Digest) {
+	for _, desc := range one {
+		if !slices.ContainsFunc(other, func(d ocispecs.Descriptor) bool { return d.Digest == desc.Digest }) {
+			all = append(all, desc.Digest)
+		}
+	}
+	return all
+}

@@ -1,0 +1,24 @@
+// Package manifests has the commands that make, join and compare indexes of images.
+package manifests
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+)
+
+// New groups the commands that work on indexes and manifest lists, in registries and archives. None needs an engine.
+func New(w *cli.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "manifest",
+		Short: "Make, join and compare indexes of images",
+		Long: "Make, join and compare indexes of images: manifest lists, as Docker calls its own kind. They are in registries, in OCI archives or\n" +
+			"in folders with an OCI image layout; no engine and no builder is needed.",
+		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
+		DisableFlagsInUseLine: true,
+	}
+	cmd.AddCommand(newManifestCreateCommand(w), newManifestAnnotateCommand(w), newManifestInspectCommand(w), newManifestPushCommand(w), newManifestRmCommand(w))
+	cmd.AddCommand(newManifestDiffCommand(w))
+	cmd.AddCommand(newManifestMergeCommand(w))
+	return cmd
+}

@@ -1,0 +1,100 @@
+package manifests
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/images"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// manifestPushOptions are the user's words.
+type manifestPushOptions struct {
+	list                   string
+	amend, insecure, purge bool
+	gate                   cli.GateOptions
+}
+
+func newManifestPushCommand(w *cli.Env) *cobra.Command {
+	var o manifestPushOptions
+	cmd := &cobra.Command{
+		Use:   "push [OPTIONS] MANIFEST_LIST",
+		Short: "Push a manifest list to a repository",
+		Long: "Push a draft that 'manifest create' made. Images that are in other repositories are copied first; then the tag moves, in one\n" +
+			"write. The digest of the list is printed.\n\n" +
+			"If an image's name means something else than when the draft was made, nothing is pushed, and what changed is shown; --amend takes\n" +
+			"what the names mean now. If a program in an image is for another platform than the list says, nothing is pushed either.\n" +
+			"A draft that was pushed stays, marked as such: 'manifest create' begins it anew.\n\n" +
+			"Exit status: 0; 1 there is no such draft, or it cannot be pushed as it is: no tag was moved; 4 the registry did not take\n" +
+			"everything; 125 wrong flags or arguments.",
+		Args: cli.Exactly(1, "one argument, the manifest list"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.list = args[0]
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestPush(ctx, w, o)) })
+		},
+		ValidArgsFunction:     completeDrafts(w, 1),
+		DisableFlagsInUseLine: true,
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.amend, "amend", false, "Take what the images' names mean now, if they have changed")
+	f.BoolVar(&o.insecure, "insecure", false, "Allow push to an insecure registry")
+	f.BoolVarP(&o.purge, "purge", "p", false, "Remove the local manifest list after push")
+	cli.AddGateFlags(cmd, &o.gate)
+	return cmd
+}
+
+func runManifestPush(ctx context.Context, w *cli.Env, o manifestPushOptions) error {
+	list, err := parseList(o.list)
+	if err != nil {
+		return err
+	}
+	examine, err := images.ExaminerFor(w, o.gate)
+	if err != nil {
+		return err
+	}
+	d, err := drafts(w).Read(ctx, list) // before anything is asked of an engine or a registry
+	if err != nil {
+		return err
+	}
+	names := []reference.Named{list}
+	for _, image := range d.Images {
+		if name, err := parseImage(image.Name); err == nil {
+			names = append(names, name)
+		}
+	}
+	registry, err := registryFor(ctx, w, o.insecure, names...)
+	if err != nil {
+		return err
+	}
+	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.Say, Examine: examine}, o.purge)
+}
+
+func pushDraft(ctx context.Context, w *cli.Env, registry *manifest.Client, req draft.PushRequest, purge bool) error {
+	ready, err := drafts(w).Prepare(ctx, registry, req)
+	if err != nil {
+		return err
+	}
+	tag, err := draft.Send(ctx, registry, ready, req.Note)
+	if err != nil {
+		return &index.PushError{Err: err}
+	}
+	w.Result(ready.Descriptor.Digest.String(), "published "+tag.Ref+"@"+ready.Descriptor.Digest.String())
+	if tag.State == manifest.Overwritten {
+		w.Say(tag.Ref + results.StateNote(tag))
+	}
+	changed, err := drafts(w).Done(ctx, ready, purge)
+	if err != nil {
+		return fmt.Errorf("%s was pushed, but its draft could not be changed: %w", tag.Ref, err)
+	}
+	if changed {
+		w.Say(fmt.Sprintf("the draft of %s was changed meanwhile, and stays as it is now: not all of it is pushed", tag.Ref))
+	}
+	return nil
+}

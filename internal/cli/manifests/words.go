@@ -1,0 +1,113 @@
+package manifests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/draft"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// drafts is where this user's drafts of manifest lists are.
+func drafts(w *cli.Env) draft.Store {
+	return draft.Store{Dir: filepath.Join(w.StateDir(), "manifests")}
+}
+
+// parseList reads the name of a manifest list, adding "latest" where there is no tag.
+func parseList(name string) (reference.NamedTagged, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: %w", name, err)}
+	}
+	if _, fixed := named.(reference.Digested); fixed {
+		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: a digest cannot be chosen, give a tag", name)}
+	}
+	tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
+	if !ok {
+		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: give a tag", name)}
+	}
+	return tagged, nil
+}
+
+// parseImage reads the name of an image: with a digest, or with a tag, which is "latest" if there is neither.
+func parseImage(name string) (reference.Named, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest %q: %w", name, err)}
+	}
+	if fixed, ok := named.(reference.Canonical); ok {
+		return fixed, nil
+	}
+	return reference.TagNameOnly(named), nil
+}
+
+// registryFor is the client of all registries. With --insecure, those of the names are among the insecure ones.
+func registryFor(ctx context.Context, w *cli.Env, insecure bool, names ...reference.Named) (*manifest.Client, error) {
+	var hosts []string
+	for _, name := range names {
+		if insecure {
+			hosts = append(hosts, reference.Domain(name))
+		}
+	}
+	return w.AnyRegistry(ctx, w.Say, hosts...)
+}
+
+// draftError adds what to do to the errors of drafts.
+func draftError(err error) error {
+	var exists *draft.ExistsError
+	var changed *draft.ChangedError
+	var double *draft.DoubleError
+	var contradiction *draft.ContradictionError
+	var family *manifest.FamilyError
+	switch {
+	case errors.As(err, &exists):
+		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("%s was made of %s; --amend adds to that, and 'docker multiarch manifest rm %s' forgets it",
+			exists.List, strings.Join(exists.Images, ", "), exists.List)}
+	case errors.As(err, &changed) && gone(changed):
+		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("make it anew: docker multiarch manifest rm %s, and then create", changed.List)}
+	case errors.As(err, &changed):
+		return &cli.Hinted{Err: err, Hint: "if the list is to have what they are now, push with --amend"}
+	case errors.As(err, &double):
+		return &cli.Hinted{Err: err, Hint: "annotate one of them as what it is (docker multiarch manifest annotate --help), or make the list without it"}
+	case errors.As(err, &contradiction):
+		return &cli.Usage{Err: err, Hint: "if the configuration is wrong, and cannot be built anew, --force lists it so all the same"}
+	case errors.Is(err, platform.ErrInvalid):
+		return &cli.Usage{Err: err}
+	case errors.As(err, &family):
+		return &cli.Hinted{Err: err, Hint: "docker multiarch manifest merge -t LIST IMAGE... writes them with the same media types"}
+	}
+	return err
+}
+
+func gone(e *draft.ChangedError) bool {
+	for _, change := range e.Changes {
+		if change.Now == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// completeDrafts completes the first arguments, all for -1, with the names of drafts.
+func completeDrafts(w *cli.Env, first int) cli.Completer {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if first >= 0 && len(args) >= first {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []string
+		for _, name := range drafts(w).Lists() {
+			if named, err := reference.ParseNormalizedNamed(name); err == nil {
+				names = append(names, reference.FamiliarString(named))
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,200 @@
+// Package runcmd has the command that runs an image for several platforms.
+package runcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/images"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// runOptions are the user's words.
+type runOptions struct {
+	image           string
+	command         []string
+	platforms, env  []string
+	entrypoint      string
+	hasEntrypoint   bool
+	user, workdir   string
+	network, memory string
+	timeout, pull   string
+	remove          bool
+	all             bool                // parsed: --platform all
+	wanted          []platform.Platform // parsed; none: the engine's own
+	program         smoke.Test          // parsed
+}
+
+// The values of --pull, which are those of docker run.
+const (
+	pullAlways  = "always"
+	pullMissing = "missing"
+	pullNever   = "never"
+)
+
+// New is the command that runs an image for several platforms.
+func New(w *cli.Env) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+		Short: "Run an image on the engine for several platforms at once",
+		Long: "Run an image on the engine, for one platform, several, or all that it has, natively or emulated. IMAGE is in a registry or in the\n" +
+			"engine, or is an OCI archive or layout on disk. Each platform's container is made of its own manifest, also on an engine whose store\n" +
+			"holds one platform a name, and is removed when it has ended; so are the images that the engine did not have before.\n\n" +
+			"One platform's output is as docker run has it. Of several, each line has its platform before it, and a table ends it.\n\n" +
+			"Exit status: the program's own; of several platforms the highest. Besides, as docker run has them: 125 wrong words, no such image, or\n" +
+			"the engine refused; 126 the program cannot be run; 127 it is not there. 124 it was killed for its --timeout; 130 interrupted.",
+		Example: "  docker multiarch run --platform all registry.example/app:1.0 app --version",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cli.UsageError(cmd, "%q needs the name of an image", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.image, o.command, o.hasEntrypoint = args[0], args[1:], cmd.Flags().Changed("entrypoint")
+			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runRun(ctx, w, o) })
+		},
+		ValidArgsFunction:     images.CompleteArchive,
+		DisableFlagsInUseLine: true,
+	}
+	addRunFlags(cmd.Flags(), &o)
+	_ = cmd.RegisterFlagCompletionFunc("platform", func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		values, how := cli.CompletePlatforms(c, args, typed)
+		return append(values, "all"), how
+	})
+	_ = cmd.RegisterFlagCompletionFunc("pull", cli.OneOf(pullAlways, pullMissing, pullNever))
+	_ = cmd.RegisterFlagCompletionFunc("network", cli.OneOf("default", "bridge", "host", "none"))
+	return cmd
+}
+
+func addRunFlags(f *pflag.FlagSet, o *runOptions) {
+	f.SetInterspersed(false) // what follows the image is its command
+	f.StringVar(&o.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
+	f.StringArrayVarP(&o.env, "env", "e", nil, "Set environment variables")
+	f.StringVarP(&o.memory, "memory", "m", "", "Memory limit")
+	f.StringVar(&o.network, "network", "default", "Connect the containers to a network")
+	f.StringArrayVar(&o.platforms, "platform", nil, `Platforms to run (commas and repeats; "all": all that the image has; default: the engine's own)`)
+	f.StringVar(&o.pull, "pull", pullMissing, `Ask the registry for the image ("always", "missing", "never")`)
+	f.BoolVar(&o.remove, "rm", true, "Containers are always removed")
+	f.StringVar(&o.timeout, "timeout", "", "Kill what has not ended after this time (90s, 2m)")
+	f.StringVarP(&o.user, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
+	f.StringVarP(&o.workdir, "workdir", "w", "", "Working directory inside the container")
+	f.Lookup("rm").Hidden = true
+}
+
+// parse turns the words into values. Nothing is asked of anybody.
+func (o *runOptions) parse(w *cli.Env) error {
+	if !slices.Contains([]string{pullAlways, pullMissing, pullNever}, o.pull) {
+		return fmt.Errorf("--pull %q is not one of always, missing, never", o.pull)
+	}
+	if !o.remove {
+		return errors.New("--rm=false: the containers are always removed; docker run keeps one")
+	}
+	o.all = slices.Contains(o.platforms, "all")
+	if o.all && len(o.platforms) > 1 {
+		return errors.New("--platform all contradicts the others")
+	}
+	var err error
+	if !o.all && len(o.platforms) > 0 {
+		var notes []string
+		if o.wanted, notes, err = platform.Parse(cli.LocalPlatform(o.platforms)...); err != nil {
+			return fmt.Errorf("--platform: %w", err)
+		}
+		for _, note := range notes {
+			w.Say(note)
+		}
+	}
+	t := smoke.Test{Command: o.command, User: o.user, Workdir: o.workdir, Network: o.network}
+	if o.hasEntrypoint {
+		t.Entrypoint = []string{}
+		if o.entrypoint != "" {
+			t.Entrypoint = []string{o.entrypoint}
+		}
+	}
+	if t.Env, err = parseEnv(o.env, w.LookupEnv); err != nil {
+		return err
+	}
+	if o.timeout != "" {
+		if t.Timeout, err = smoke.ParseTimeout(o.timeout); err != nil {
+			return fmt.Errorf("--timeout: %w", err)
+		}
+	}
+	if o.memory != "" {
+		if t.Memory, err = smoke.ParseMemory(o.memory); err != nil {
+			return fmt.Errorf("--memory: %w", err)
+		}
+	}
+	o.program = t
+	return nil
+}
+
+// parseEnv takes a variable without a value from the environment, and leaves it out where it is not set, as docker run does.
+func parseEnv(words []string, lookup func(string) (string, bool)) (env []string, err error) {
+	for _, word := range words {
+		name, _, ok := strings.Cut(word, "=")
+		if name == "" {
+			return nil, fmt.Errorf("--env %q has no name", word)
+		}
+		if !ok {
+			value, set := lookup(name)
+			if !set {
+				continue
+			}
+			word += "=" + value
+		}
+		env = append(env, word)
+	}
+	return env, nil
+}
+
+func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
+	if err := o.parse(w); err != nil {
+		return &cli.Usage{Err: err}
+	}
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return runRefused(err)
+	}
+	found, err := (&imageFinder{w: w, eng: eng, o: o}).find(ctx)
+	if err != nil {
+		return runRefused(err)
+	}
+	bench, err := smoke.Open(ctx, eng, w.Say)
+	if err != nil {
+		return runRefused(err)
+	}
+	defer func() {
+		if err := bench.Close(ctx); err != nil {
+			w.Say("warning: images are left on the engine: " + err.Error())
+		}
+	}()
+	show := newRunShow(w, found)
+	ends := make([]runEnd, len(found))
+	var all sync.WaitGroup
+	for i, r := range found {
+		all.Go(func() { ends[i] = show.run(ctx, bench, r, o.program) })
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return show.finish(ends)
+}
+
+// runRefused is why nothing was run. docker run has a status for it.
+func runRefused(err error) error {
+	if _, ok := errors.AsType[*cli.Usage](err); ok || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &cli.StatusError{Err: err, Status: ranNot}
+}
