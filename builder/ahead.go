@@ -9,32 +9,46 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Ahead is a probe that runs while the connection to BuildKit is still being
-// made: the answer takes as long as a Dockerfile takes to be read, and it is the
-// later of the two that a build waits for.
+// Ahead is a probe that runs before somebody asks for its answer, which takes as
+// long as a Dockerfile takes to be read. [Open] begins one for every node that has
+// none yet. A nil Ahead has no answer.
 type Ahead struct {
 	platforms []platform.Platform
-	mu        sync.Mutex
-	answer    chan probed // nil once it was taken
+	cancel    context.CancelFunc
+	done      chan struct{}
+	status    emulation.Status
+	err       error
+
+	mu    sync.Mutex
+	taken bool
 }
 
-type probed struct {
-	status emulation.Status
-	err    error
-}
-
-// ProbeAhead begins to ask how the kernel behind a shell runs the platforms. It
-// is nil if there are none.
-func ProbeAhead(ctx context.Context, sh emulation.Shell, ps []platform.Platform) *Ahead {
-	if len(ps) == 0 {
+// ProbeAhead begins to ask how a node runs the platforms, if one of them is of
+// another architecture than the node's own, native platform. A driver that begins
+// before it knows that one gives none: then there is something to ask if the
+// platforms are of several architectures. Without a question it returns nil.
+func ProbeAhead(
+	ctx context.Context, ask func(context.Context, ...platform.Platform) (emulation.Status, error), ps []platform.Platform, native ...platform.Platform,
+) *Ahead {
+	all := slices.Concat(native[:min(1, len(native))], ps)
+	if !slices.ContainsFunc(all, func(p platform.Platform) bool { return p.Architecture != all[0].Architecture }) {
 		return nil
 	}
-	a := &Ahead{platforms: ps, answer: make(chan probed, 1)}
+	ctx, cancel := context.WithCancel(ctx)
+	a := &Ahead{platforms: ps, cancel: cancel, done: make(chan struct{})}
 	go func() {
-		status, err := emulation.Probe(ctx, sh, ps...)
-		a.answer <- probed{status, err}
+		defer close(a.done)
+		a.status, a.err = ask(ctx, ps...)
 	}()
 	return a
+}
+
+// Stop ends the probe, if nobody has waited for its end.
+func (a *Ahead) Stop() {
+	if a != nil {
+		a.cancel()
+		<-a.done
+	}
 }
 
 // take gives the answer, once: a later question is asked because something has
@@ -47,10 +61,10 @@ func (a *Ahead) take(ps []platform.Platform) (status emulation.Status, ok bool) 
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	other := func(p platform.Platform) bool { return !platform.Contains(a.platforms, p) }
-	if a.answer == nil || len(ps) == 0 || slices.ContainsFunc(ps, other) {
+	if a.taken || len(ps) == 0 || slices.ContainsFunc(ps, other) {
 		return status, false
 	}
-	got := <-a.answer
-	a.answer = nil
-	return got.status, got.err == nil
+	<-a.done
+	a.taken = true
+	return a.status, a.err == nil
 }

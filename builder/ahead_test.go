@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -17,13 +18,11 @@ func TestAnAnswerAheadIsGivenOnceAndOnlyForWhatWasAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answered := func(p probed) *Ahead {
-		a := &Ahead{platforms: asked, answer: make(chan probed, 1)}
-		a.answer <- p
-		return a
+	answered := func(status emulation.Status, err error) *Ahead {
+		return ProbeAhead(t.Context(), func(context.Context, ...platform.Platform) (emulation.Status, error) { return status, err }, asked)
 	}
 
-	a := answered(probed{status: emulation.Status{Kernel: "6.1"}})
+	a := answered(emulation.Status{Kernel: "6.1"}, nil)
 	if _, ok := a.take(other); ok {
 		t.Error("an answer for platforms that were not asked about")
 	}
@@ -33,10 +32,40 @@ func TestAnAnswerAheadIsGivenOnceAndOnlyForWhatWasAsked(t *testing.T) {
 	if _, ok := a.take(asked); ok {
 		t.Error("the same answer twice, though something may have changed")
 	}
-	if _, ok := answered(probed{err: errors.New("the container has gone")}).take(asked); ok {
+	if _, ok := answered(emulation.Status{}, errors.New("the container has gone")).take(asked); ok {
 		t.Error("a failure was given for an answer")
 	}
-	if _, ok := ProbeAhead(t.Context(), nil, nil).take(asked); ok {
-		t.Error("an answer though no container was asked")
+}
+
+func TestOnlyForeignPlatformsAreAskedAboutAhead(t *testing.T) {
+	ask := func(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
+		<-ctx.Done()
+		return emulation.Status{}, ctx.Err()
+	}
+	for name, tt := range map[string]struct {
+		asked, native string
+		want          bool
+	}{
+		"none":                             {"", "", false},
+		"one, of a node that is not known": {"linux/arm64", "", false},
+		"variants of one architecture":     {"linux/amd64/v3,linux/amd64", "", false},
+		"several architectures":            {"linux/amd64,linux/arm64", "", true},
+		"the node's own":                   {"linux/amd64", "linux/amd64,linux/386", false},
+		"one that is not":                  {"linux/arm64", "linux/amd64", true},
+	} {
+		parse := func(list string) (ps []platform.Platform) {
+			if list != "" {
+				ps, _, _ = platform.Parse(list)
+			}
+			return ps
+		}
+		a := ProbeAhead(t.Context(), ask, parse(tt.asked), parse(tt.native)...)
+		if (a != nil) != tt.want {
+			t.Errorf("%s: asked: %t, want %t", name, a != nil, tt.want)
+		}
+		a.Stop()
+		if _, ok := a.take(parse(tt.asked)); ok {
+			t.Errorf("%s: an answer, though none was waited for", name)
+		}
 	}
 }

@@ -29,7 +29,7 @@ type Node struct {
 
 	Abilities
 
-	// Ahead, if not nil, is an answer to Probe that the driver has begun to find out.
+	// Ahead, if not nil, is an answer to Probe that is being found out already.
 	Ahead *Ahead
 	// Disconnect ends the connection. BuildKit keeps running.
 	Disconnect func() error
@@ -83,6 +83,10 @@ func (n *Node) Probe(ctx context.Context, ps ...platform.Platform) (emulation.St
 	if status, ok := n.Ahead.take(ps); ok {
 		return status, nil
 	}
+	return n.probe(ctx, ps...)
+}
+
+func (n *Node) probe(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 	if n.Shell != nil {
 		return emulation.Probe(ctx, n.Shell, ps...)
 	}
@@ -99,6 +103,7 @@ func (n *Node) Why(ctx context.Context) error {
 
 // Close ends the connection. BuildKit keeps running.
 func (n *Node) Close() error {
+	n.Ahead.Stop()
 	if n.Disconnect == nil {
 		return nil
 	}

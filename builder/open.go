@@ -52,5 +52,9 @@ func connect(ctx context.Context, drivers map[string]Driver, e Endpoint, want Sp
 	if !ok {
 		return nil, fmt.Errorf("unknown driver %q: known are %s", e.Driver, strings.Join(slices.Sorted(maps.Keys(drivers)), ", "))
 	}
-	return d.Connect(ctx, e, want, say)
+	n, err := d.Connect(ctx, e, want, say)
+	if err == nil && n.Ahead == nil {
+		n.Ahead = ProbeAhead(ctx, n.probe, want.Probe, n.Platforms...)
+	}
+	return n, err
 }

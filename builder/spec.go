@@ -27,8 +27,9 @@ type Spec struct {
 	// nil means none.
 	Auth func(ctx context.Context, image string) (string, error)
 
-	// Probe are platforms that [Node.Probe] will be asked about. A driver may begin
-	// to find out before BuildKit answers.
+	// Probe are platforms that [Node.Probe] will be asked about, if there are some
+	// that are not the node's own. It is begun to find out at once; a driver may
+	// begin before BuildKit answers.
 	Probe []platform.Platform
 
 	// May, if not nil, is asked before anything is made or replaced: an error

@@ -14,8 +14,10 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // maxSteps bounds how often a builder is acted upon in one Ensure. Two are
@@ -42,6 +44,7 @@ type keeper struct {
 	early      *earlyConn
 	ahead      *builder.Ahead          // of the container that was chosen last
 	judged     map[string]func() error // by image (asJudged): whether it may run with privileges
+	unjudged   []func()                // end what judge has begun
 
 	// The callers differ in these; Ensure's are all false.
 	fresh  bool // a builder that is there already is an error
@@ -101,6 +104,11 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 	if err := k.eng.Answers(ctx); err != nil {
 		return nil, err
 	}
+	defer func() {
+		for _, end := range k.unjudged {
+			end()
+		}
+	}()
 	have, err := k.begin(ctx)
 	defer k.early.drop()
 	if err != nil {
@@ -190,7 +198,17 @@ func (k *keeper) next(ctx context.Context, have observed) (step, error) {
 // use connects to a container that runs, while its image is looked at. An image that may not run is as if the container had moved: the
 // next step replaces it.
 func (k *keeper) use(ctx context.Context, have observed) (*Node, error) {
-	k.ahead = builder.ProbeAhead(ctx, Shell{k.eng, have.ID}, k.spec.Probe)
+	k.ahead = builder.ProbeAhead(ctx, func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
+		return emulation.Probe(ctx, Shell{k.eng, have.ID}, ps...)
+	}, k.spec.Probe)
+	node, err := k.connectJudged(ctx, have)
+	if err != nil {
+		k.ahead.Stop()
+	}
+	return node, err
+}
+
+func (k *keeper) connectJudged(ctx context.Context, have observed) (*Node, error) {
 	verdict := k.judge(ctx, have)
 	node, err := k.connect(ctx, have)
 	if err != nil {

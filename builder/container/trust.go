@@ -37,9 +37,14 @@ func (k *keeper) judge(ctx context.Context, have observed) func() error {
 	if verdict, ok := k.judged[asJudged(have)]; ok {
 		return verdict
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	verdict := sync.OnceValue(func() error { return k.spec.images(k.eng).Check(ctx, have.ImageID, wantedImage(have)) })
 	k.judged[asJudged(have)] = verdict
 	go func() { _ = verdict() }()
+	k.unjudged = append(k.unjudged, func() {
+		cancel()
+		_ = verdict() // waits for it
+	})
 	return verdict
 }
 

@@ -81,7 +81,7 @@ func TestACancelledBuildEndsWithItsCauseAndMovesNoTag(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, crossCompiles)
-			if name == "while emulators are installed" {
+			if name == "while emulators are installed" || name == "while the node is probed" {
 				w = newWorld(t, runsForTheTarget)
 			}
 			b := &blocker{here: make(chan struct{})}

@@ -70,7 +70,7 @@ func TestTheDockerfilesOfAllPlatformsAreLookedAtAhead(t *testing.T) {
 		t.Error("nothing runs")
 	}
 	w.source(source.Options{Context: dir, Own: map[string]string{"linux/arm/v7": own}})
-	if !w.req.Source.MayRun() || len(w.req.ProbeAhead()) != 3 {
+	if !w.req.Source.MayRun() || len(w.req.ToProbe()) != 3 {
 		t.Error("a step runs")
 	}
 	if image := w.req.LoopbackImage(); image == nil || image.Image != "localhost:5000/armbase" || image.File != own || image.Line != 1 {

@@ -119,6 +119,15 @@ func (r Request) targets(node Node) []platform.Platform {
 	return slices.SortedFunc(slices.Values(r.Platforms), platform.Compare)
 }
 
+// ToProbe are the platforms that a node is asked about, if they are not its own: all of the request, if programs may run, of the build or of
+// its tests.
+func (r Request) ToProbe() []platform.Platform {
+	if !r.Source.MayRun() && len(r.tested(r.Platforms)) == 0 {
+		return nil
+	}
+	return r.Platforms
+}
+
 // attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.
 func (r Request) attrs(p platform.Platform, contextSession string) map[string]string {
 	attrs := r.Source.FrontendAttrs(p)

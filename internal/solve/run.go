@@ -132,8 +132,8 @@ func (w task) made(results []solved) (made []buildcache.Made) {
 	return made
 }
 
-// newClearing starts what the barrier waits for: the preflight, and the probe where an architecture is foreign. stop ends both, and waits for
-// that: nobody needs answers when no Dockerfile could be read.
+// newClearing starts the preflight that the barrier waits for. stop ends it, and waits for that: nobody needs its answer when no Dockerfile
+// could be read. A probe is begun where nodes are opened ([Request.ToProbe]).
 func newClearing(ctx context.Context, run *nodeRun, registries func(context.Context) error) (c clearing, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	req, node, targets := run.req, run.node, run.targets
@@ -142,9 +142,6 @@ func newClearing(ctx context.Context, run *nodeRun, registries func(context.Cont
 	c.probe = sync.OnceValues(func() (emulation.Status, error) { return node.Probe(ctx, targets...) })
 	var asking sync.WaitGroup
 	asking.Go(func() { _ = c.preflight() })
-	if node.Foreign(targets...) && req.Source.MayRun() || node.Foreign(req.tested(targets)...) {
-		asking.Go(func() { _, _ = c.probe() })
-	}
 	return c, func() {
 		cancel()
 		asking.Wait()
