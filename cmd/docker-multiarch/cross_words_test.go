@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -128,7 +129,7 @@ func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 	r := ran()
 	why := recipe.Reason{Check: "no-recipe", Message: "recipe node, which is for what it does, is used by name only", Fix: "--cross=auto,node moves it"}
 	for i := range r.Platforms {
-		r.Platforms[i].Cross = solve.Crossing{Stages: []cross.Stage{{Name: "assets", Why: why}}}
+		r.Platforms[i].Cross = crosscompile.Report{Stages: []cross.Stage{{Name: "assets", Why: why}}}
 	}
 	want := []string{
 		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node, which is for what it does, is used by name only; --cross=auto,node moves it",
@@ -142,17 +143,17 @@ func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 func ran() solve.Report {
 	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
 	stays := cross.Stage{File: "Dockerfile", Line: 4, Recipe: "go", Why: cgo}
-	step := solve.CrossStep{Recipe: "go", Stage: "build", Text: "RUN go build ./a", File: "Dockerfile", Line: 3, Seconds: 6.5004}
+	step := crosscompile.Step{Recipe: "go", Stage: "build", Text: "RUN go build ./a", File: "Dockerfile", Line: 3, Seconds: 6.5004}
 	return solve.Report{Platforms: []solve.PlatformReport{
 		{Platform: amd64, Mode: plan.Native, Seconds: 5},
-		{Platform: armV7, Mode: plan.Cross, Seconds: 7, Cross: solve.Crossing{Steps: []solve.CrossStep{step}, Stages: []cross.Stage{moved}, Avoided: 100.4}},
+		{Platform: armV7, Mode: plan.Cross, Seconds: 7, Cross: crosscompile.Report{Steps: []crosscompile.Step{step}, Stages: []cross.Stage{moved}, Avoided: 100.4}},
 		{
 			Platform: arm64, Mode: plan.Emulated, Emulator: "qemu 7.2.22", Seconds: 70,
-			Cross: solve.Crossing{Steps: []solve.CrossStep{step}, Stages: []cross.Stage{moved, stays}, Avoided: 28},
+			Cross: crosscompile.Report{Steps: []crosscompile.Step{step}, Stages: []cross.Stage{moved, stays}, Avoided: 28},
 		},
 		{
 			Platform: platform.Platform{OS: "linux", Architecture: "s390x"}, Mode: plan.Emulated, Seconds: 80,
-			Cross: solve.Crossing{Stages: []cross.Stage{moved, stays}, Back: `"RUN go build ./a" failed`},
+			Cross: crosscompile.Report{Stages: []cross.Stage{moved, stays}, Back: `"RUN go build ./a" failed`},
 		},
 	}}
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"math"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 )
 
 // crossMetadata is what became of a platform's stages whose programs would have run under an emulator.
@@ -38,7 +38,7 @@ type crossStageMetadata struct {
 const isResult = "result"
 
 // newCrossMetadata is nil where nothing was decided. What ends as the image's own file system is left out.
-func newCrossMetadata(c solve.Crossing) *crossMetadata {
+func newCrossMetadata(c crosscompile.Report) *crossMetadata {
 	m := &crossMetadata{Steps: []crossStepMetadata{}, Stages: []crossStageMetadata{}, Avoided: math.Round(c.Avoided), Back: c.Back}
 	for _, s := range c.Steps {
 		m.Steps = append(m.Steps, crossStepMetadata{s.File, s.Line, s.Stage, s.Text, s.Recipe, math.Trunc(s.Seconds*1000) / 1000})

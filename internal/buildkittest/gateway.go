@@ -11,6 +11,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -156,4 +157,7 @@ func (b *bridge) NewContainer(context.Context, gateway.NewContainerRequest) (gat
 }
 
 // Warn implements gateway.Client.
-func (b *bridge) Warn(context.Context, digest.Digest, string, gateway.WarnOpts) error { return nil }
+func (b *bridge) Warn(_ context.Context, d digest.Digest, text string, _ gateway.WarnOpts) error {
+	b.status <- &client.SolveStatus{Warnings: []*client.VertexWarning{{Vertex: d, Short: []byte(text)}}}
+	return nil
+}

@@ -3,6 +3,7 @@ package cross
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
@@ -24,6 +25,11 @@ type Named struct {
 
 // Off tells that nothing may be moved.
 func (c Choice) Off() bool { return !c.Auto && len(c.Named) == 0 }
+
+// Names reports whether the user named a recipe, whose results are then the same only as far as the user knows.
+func (c Choice) Names(recipe string) bool {
+	return slices.ContainsFunc(c.Named, func(n Named) bool { return n.Recipe == recipe })
+}
 
 // Parse reads what --cross was given: "auto", "off", RECIPE and RECIPE:STAGE, several with commas or as several values. No value is off.
 // An error quotes the word and says what there is.

@@ -46,6 +46,9 @@ type Build struct {
 	Isolated bool
 	// Bases is what was seen of base images, by [graph.ImageRef].Name. One that is missing was not looked at.
 	Bases map[string]recipe.Base
+	// Digests are those that the names of Bases stood for when the images were looked at. An image with another digest is not known. One that
+	// is missing stands for whatever it names.
+	Digests map[string][]digest.Digest
 }
 
 // Want is a base image that has to be looked at before its chains can be judged.
@@ -55,12 +58,15 @@ type Want struct {
 	Leaves  []recipe.Leave  // all that others may take from its chains
 }
 
-// Moved is what became of a build. It shares memory with the Build's definition, which is not written to.
+// Moved is what was decided about a build. It shares memory with the Build's definition, which is not written to. Nothing in it changes: a
+// definition that is read again gets the same decision by [Moved.Again].
 type Moved struct {
 	Definition *llb.Definition // nil: nothing was moved
+	Graph      graph.Graph     // what Definition is; where nothing was moved, what was asked about
 	Steps      []Step          // those that were moved, each after its inputs
 	Stages     []Stage         // a verdict for each chain of steps that would be emulated, in the order of the old definition
 	Tips       []Tip           // where others take from what was moved, in the order of Steps
+	From       Build           // what was asked about
 }
 
 // Step is one that runs on the builder's own platform instead of the target's.

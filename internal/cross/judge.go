@@ -6,6 +6,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
@@ -77,7 +78,7 @@ func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
 			v.refuse(a.recipe, why)
 			continue
 		}
-		if s.Base, ok = m.Bases[t.image.Name]; !ok {
+		if s.Base, ok = m.base(t.image); !ok {
 			v.refuse(a.recipe, recipe.Reason{Check: "base", Message: "its base image was not looked at"})
 			continue
 		}
@@ -88,6 +89,13 @@ func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
 		v.refuse(a.recipe, why)
 	}
 	return v
+}
+
+// base is what was seen of an image; ok is false if the very image was not looked at.
+func (b Build) base(img graph.ImageRef) (base recipe.Base, ok bool) {
+	digests, pinned := b.Digests[img.Name]
+	base, ok = b.Bases[img.Name]
+	return base, ok && (!pinned || slices.Contains(digests, img.Digest))
 }
 
 // refuse keeps the first reason, but for those of recipes that have nothing to do with the chain.

@@ -47,7 +47,7 @@ func Wanted(b Build) []Want {
 // Move moves what can be moved. It fails if the definition is damaged, or not the one that the graph was read from.
 func Move(b Build) (Moved, error) {
 	if b.off() {
-		return Moved{}, nil
+		return Unmoved(b.Graph), nil
 	}
 	m := newMover(b)
 	return m.move(m.taste)
@@ -55,7 +55,7 @@ func Move(b Build) (Moved, error) {
 
 func (m *mover) move(judge judge) (Moved, error) {
 	m.settle(judge)
-	moved := Moved{Stages: m.verdicts()}
+	moved := Moved{Stages: m.verdicts(), Graph: m.Graph, From: m.Build}
 	if len(m.live) == 0 {
 		return moved, nil
 	}
@@ -64,7 +64,9 @@ func (m *mover) move(judge judge) (Moved, error) {
 		return Moved{}, err
 	}
 	moved.Definition, moved.Steps = r.out, r.steps
-	moved.Tips, err = r.tips()
+	if moved.Tips, err = r.tips(); err == nil {
+		moved.Graph, err = graph.Read(r.out)
+	}
 	return moved, err
 }
 

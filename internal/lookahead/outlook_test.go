@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -139,7 +140,7 @@ func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
 	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) || len(o.Plan.Jobs) != 3 {
 		t.Errorf("refused: %v, %d jobs (-want +got):\n%s", o.Refused(w.req), len(o.Plan.Jobs), diff)
 	}
-	if _, err := solve.Run(t.Context(), w.req, w.env, w.preflight); !errors.As(err, new(*solve.UnknownStageError)) {
+	if _, err := solve.Run(t.Context(), w.req, w.env, w.preflight); !errors.As(err, new(*crosscompile.UnknownStageError)) {
 		t.Errorf("the build: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -203,6 +204,9 @@ func (g *golang) told(c shell.Command, name string) (string, bool) {
 	}
 	return "", false
 }
+
+// diagnosis is a line of the Go compiler's, or of vet's, about a source.
+var diagnosis = regexp.MustCompile(`(?m)^(?:vet: )?[^\s:]+\.go:\d+:\d+: `)
 
 // finish makes the edit of a step, when all of its commands are examined.
 func (g *golang) finish(s step) Reason {

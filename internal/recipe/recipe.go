@@ -120,6 +120,9 @@ type Reason struct {
 	Line    int // from 1; 0 if unknown
 }
 
+// Diagnoses reports whether what a step has written before it failed says that a source is wrong: the step fails wherever it runs.
+func (r Recipe) Diagnoses(output []byte) bool { return r.Name == "go" && diagnosis.Match(output) }
+
 // Screen tells whether a stage is worth a look at its base image: whether the recipe's tools do something in it, and no step of it is
 // out of the question. It needs no Base, is cheap, and never says no where [Recipe.Judge] would say yes.
 func (r Recipe) Screen(s Stage) (ok bool, why Reason) {

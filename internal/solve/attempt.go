@@ -12,12 +12,14 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
 // attempt says how a job's image is to be made this time. It never changes: what follows from its outcome is another attempt.
@@ -59,15 +61,14 @@ type outcome struct {
 type trial struct {
 	job
 	attempt
-	seat    *seat
-	clock   *clock
-	witness *witness // of the solve under way
-	out     outcome
+	seat *seat
+	log  *vertexlog.Log
+	out  outcome
 }
 
 // once makes one attempt: a solve, what it exports, and the examination of that.
-func (j job) once(ctx context.Context, a attempt, seat *seat, c *clock) outcome {
-	t := &trial{job: j, attempt: a, seat: seat, clock: c, witness: newWitness()}
+func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) outcome {
+	t := &trial{job: j, attempt: a, seat: seat, log: log}
 	t.out = outcome{cleared: a.cleared, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
 	if t.out.began.IsZero() {
 		t.out.began = time.Now()
@@ -172,7 +173,7 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	if t.out.relocation, err = t.relocate(ctx, gw, cleared, t.out.relocation, t.out.isolated); err != nil {
 		return nil, err
 	}
-	t.natives.begins(t.index, t.out.got.graph)
+	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
 	if len(t.out.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || t.holder != nil || !t.req.MakesImages() && len(t.req.Outputs.Files) == 0 {
@@ -199,7 +200,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 		err = ref.Evaluate(ctx)
 	}
 	if err == nil {
-		err = t.premises(ctx, gw)
+		err = t.checkOutputs(ctx, gw)
 	}
 	leave()
 	if err != nil {
@@ -211,11 +212,11 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 	return err
 }
 
-// premises looks at what relocated stages have made.
-func (t *trial) premises(ctx context.Context, gw gateway.Client) error {
-	err := outputCheck{t.target, t.out.relocation, t.witness, t.env.Bases}.check(ctx, gw)
-	if premise, ok := errors.AsType[*PremiseError](err); ok {
-		t.out.refused = premise
+// checkOutputs looks at what moved stages have made.
+func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
+	err := crosscompile.Check(ctx, gw, t.out.moved, t.log, t.env.Bases)
+	if wrong, ok := errors.AsType[*crosscompile.WrongOutputError](err); ok {
+		t.out.refused = wrong
 	}
 	return err
 }
@@ -223,9 +224,8 @@ func (t *trial) premises(ctx context.Context, gw gateway.Client) error {
 // see takes in a message of the attempt's solve.
 func (t *trial) see(msg *client.SolveStatus) {
 	t.out.symptoms.see(msg)
-	t.clock.see(msg)
-	t.witness.see(msg)
-	t.natives.see(t.index, msg)
+	t.log.See(msg)
+	t.natives.See(t.index, msg)
 }
 
 // own finds our own error in what BuildKit makes of it: text.

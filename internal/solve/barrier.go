@@ -38,16 +38,15 @@ type report struct {
 
 // clearance is what all jobs are told at the barrier.
 type clearance struct {
-	err      error   // no job may go on
-	errs     []error // by index: why one may not while the others do; nil if all may
-	pins     pins
-	reread   []bool // by index: the graph was not read under the pins
-	plan     plan.Plan
-	crossing *crossing                                              // nil if nothing can be moved
-	emulate  func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that was not to need it
-	limits   limits
-	isolate  bool // each platform gets cache mounts of its own
-	holding  bool // each job stays until the steps of all have run
+	err     error   // no job may go on
+	errs    []error // by index: why one may not while the others do; nil if all may
+	pins    pins
+	reread  []bool // by index: the graph was not read under the pins
+	plan    plan.Plan
+	emulate func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that was not to need it
+	limits  limits
+	isolate bool // each platform gets cache mounts of its own
+	holding bool // each job stays until the steps of all have run
 }
 
 // of is why the job may not go on.

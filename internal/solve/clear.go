@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -91,7 +92,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	if inTheWay != nil {
 		c.req.Cross = cross.Choice{} // nothing is looked at for it
 	}
-	planned, moves, more := c.plan(ctx, v, inTheWay == nil)
+	planned, solved, more := c.plan(ctx, v, inTheWay == nil)
 	found = append(found, more...)
 	errs, err := c.judge(found, planned.Jobs)
 	if err != nil {
@@ -99,7 +100,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	}
 	for i := range errs {
 		if errs[i] != nil {
-			graphs[i], moves.graphs[i] = graph.Graph{}, graph.Graph{} // nobody goes by it
+			graphs[i], solved[i] = graph.Graph{}, graph.Graph{} // nobody goes by it
 		}
 	}
 	pins, reread, notes := pin(ctx, gw, graphs)
@@ -111,7 +112,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 			notes = append(notes, "warning: "+f.String())
 		}
 	}
-	for _, n := range append(notes, c.important(planned, moves.graphs)...) {
+	for _, n := range append(notes, c.important(planned, solved)...) {
 		c.env.Progress.Note(n)
 	}
 	isolated, hint := c.req.Cache.Mounts.Isolated(c.targets, graphs, c.attrs)
@@ -121,9 +122,9 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	c.env.Progress.Cleared(planned)
 	limits := newLimits(c.req, planned, c.env.Node.CPUs)
 	return clearance{
-		errs: errs, pins: pins, reread: reread, plan: planned, crossing: moves.crossing, limits: limits, isolate: isolated,
-		emulate: c.emulate(moves.stay),
-		holding: len(reports) > 1 && c.req.NoCache && plan.RunsShared(moves.graphs, planned.Shared),
+		errs: errs, pins: pins, reread: reread, plan: planned, limits: limits, isolate: isolated,
+		emulate: c.emulate(graphs),
+		holding: len(reports) > 1 && c.req.NoCache && plan.RunsShared(solved, planned.Shared),
 	}
 }
 
@@ -151,19 +152,23 @@ func (c clearing) judge(found []preflight.Finding, jobs []plan.Job) ([]error, er
 }
 
 // plan decides how each platform is made, and what of it is moved from where it would be emulated. Where it helps and is allowed, emulators
-// are installed, if nothing else is in the way.
-func (c clearing) plan(ctx context.Context, v survey, clear bool) (plan.Plan, moves, []preflight.Finding) {
+// are installed, if nothing else is in the way. solved are the graphs of what will be solved.
+func (c clearing) plan(ctx context.Context, v survey, clear bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
+	solved = slices.Clone(v.graphs)
 	status, err := c.status(ctx, v.graphs)
 	if err != nil {
-		return plan.Plan{}, unmoved(v), cannotRun(nil, c.unprobed(err))
+		return plan.Plan{}, solved, cannotRun(nil, c.unprobed(err))
 	}
 	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
-		return c.planOf(v.graphs, status), unmoved(v), []preflight.Finding{{Check: "cross", Err: &UnknownStageError{Stages: unknown}}}
+		return c.planOf(v.graphs, status), solved, []preflight.Finding{{Check: "cross", Err: &crosscompile.UnknownStageError{Stages: unknown}}}
 	}
-	m := c.cross(ctx, v, status)
-	plan, found := c.emulators(ctx, m.graphs, status, clear)
-	plan.Moved = m.moved
-	return plan, m, found
+	moved := c.relocations(ctx, v, status)
+	for i, m := range moved {
+		solved[i] = m.Graph
+	}
+	planned, found = c.emulators(ctx, solved, status, clear)
+	planned.Moved = moved
+	return planned, solved, found
 }
 
 // emulators plans these graphs, and installs what is missing if the way is clear otherwise.

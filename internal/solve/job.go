@@ -13,12 +13,14 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -41,16 +43,16 @@ type solved struct {
 
 	symptoms symptoms
 	graph    graph.Graph // as it was solved
-	clock    *clock
+	log      *vertexlog.Log
 	def      *llb.Definition // what it solved; nil if there was nothing to do
-	cross    Crossing
+	cross    crosscompile.Report
 	job      *plan.Job // how it was made, if not as planned
 }
 
 // run makes the platform's image, and tests it. It never returns before it has reported to the barrier and left it.
 func (j job) run(ctx context.Context, seat *seat) solved {
 	defer seat.Leave()
-	defer j.natives.ends(j.index)
+	defer j.natives.Ends(j.index)
 	r := j.attempts(ctx, seat)
 	if tests := j.req.testsOf(j.target); r.err == nil && len(tests) > 0 {
 		r.tests, r.err = j.tester.Run(ctx, j.tested(r.child), tests)
@@ -74,18 +76,18 @@ func (j job) tested(c index.Child) imagetest.Image {
 // finished in an earlier one is in the cache.
 func (j job) attempts(ctx context.Context, seat *seat) solved {
 	var o, first outcome // first is the one that the job fell back from, for strayed
-	var strayed stray
-	messages := &clock{}
+	var strayed crosscompile.Fallback
+	log := &vertexlog.Log{}
 	a := attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}
 	for {
-		o = j.once(ctx, a, seat, messages)
-		why, wrong := j.again(ctx, a, o, messages)
+		o = j.once(ctx, a, seat, log)
+		why, wrong := j.again(ctx, a, o, log)
 		if why == "" {
 			break
 		}
 		if why == fallBack {
 			var stop func()
-			ctx, stop = j.untilNativeFails(ctx, o, wrong, messages)
+			ctx, stop = j.untilNativeFails(ctx, o, wrong)
 			defer stop()
 			first, strayed = o, wrong
 		}
@@ -103,18 +105,18 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 	seat.Report(report{err: o.err})
 	return solved{
 		child: o.child, examined: o.examined, seconds: o.seconds, retries: a.before + a.retries, err: o.err, symptoms: o.symptoms,
-		graph: o.got.graph, clock: messages, def: o.got.def, cross: j.crossed(o, messages), job: o.fallback.job,
+		graph: o.got.graph, log: log, def: o.got.def, cross: j.crossed(o, log), job: o.fallback.job,
 	}
 }
 
 // again asks [again] about the outcome of an attempt. Nothing is done again if files of the job cannot be taken back.
-func (j job) again(ctx context.Context, a attempt, o outcome, c *clock) (why reason, wrong stray) {
+func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log) (why reason, wrong crosscompile.Fallback) {
 	if o.err != nil {
 		j.holder.Drop(j.index)
 	}
 	why = again(afterAttempt, facts{
 		cancelled: ctx.Err() != nil, unpinned: o.unpinned, failed: o.err != nil, retries: a.retries, limit: j.limit(o), fellBack: o.fallback.why != "",
-		relocated: func() bool { wrong = j.astray(ctx, o, c); return wrong.why != "" },
+		relocated: func() bool { wrong = j.wentWrong(ctx, o, log); return wrong.Why != "" },
 	})
 	if (why == tryAgain || why == fallBack) && (ctx.Err() != nil || !j.files.Again(j.index)) {
 		why = ""
@@ -123,7 +125,7 @@ func (j job) again(ctx context.Context, a attempt, o outcome, c *clock) (why rea
 }
 
 // next is the attempt that follows on an outcome. If there can be none, the error is that of the job.
-func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong stray) (attempt, error) {
+func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong crosscompile.Fallback) (attempt, error) {
 	next := a
 	next.cleared, next.isolated, next.fallback = o.cleared, o.isolated, o.fallback
 	if why == readUnderPins {
@@ -140,7 +142,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong s
 		next.retries++
 	case fallBack:
 		var err error
-		if next.fallback, err = j.fallBack(ctx, *o.cleared, wrong.why); err != nil {
+		if next.fallback, err = j.fallBack(ctx, *o.cleared, wrong.Why); err != nil {
 			return a, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
 		}
 		next.before, next.retries = a.before+a.retries, 0

@@ -106,12 +106,13 @@ func (c clearing) prospect(ctx context.Context, v survey) Prospect {
 	if !slices.ContainsFunc(found, preflight.Finding.Refuses) {
 		found = append(found, preflight.Unreadable(c.targets, v.errs)...)
 	}
-	planned, m, more := c.plan(ctx, v, false)
+	before := slices.Clone(v.graphs)
+	planned, solved, more := c.plan(ctx, v, false)
 	isolated, _ := c.req.Cache.Mounts.Isolated(c.targets, v.graphs, c.attrs)
 	return Prospect{
-		Targets: c.targets, Plan: planned, Incomplete: len(more) > 0, Read: m.stay, Graphs: m.graphs, Unread: v.without(c.targets),
+		Targets: c.targets, Plan: planned, Incomplete: len(more) > 0, Read: before, Graphs: solved, Unread: v.without(c.targets),
 		Findings: append(found, more...), Bases: v.bases, Lacks: v.lacks, At: v.at,
-		Hints: c.hintsFor(planned, m.graphs, isolated || c.req.Cache.Mounts == buildcache.IsolatedMounts),
+		Hints: c.hintsFor(planned, solved, isolated || c.req.Cache.Mounts == buildcache.IsolatedMounts),
 	}
 }
 

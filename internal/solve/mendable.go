@@ -7,6 +7,7 @@ import (
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -46,6 +47,6 @@ func isTyped(err error) bool {
 	_, output := errors.AsType[*sink.OutputError](err)
 	_, scanner := errors.AsType[*ScannerError](err)
 	_, push := errors.AsType[*index.PushError](err)
-	_, premise := errors.AsType[*PremiseError](err)
-	return premise || cannot || output || scanner || push || !itsOwn(err) && !pushFailed(err)
+	_, wrong := errors.AsType[*crosscompile.WrongOutputError](err)
+	return wrong || cannot || output || scanner || push || !itsOwn(err) && !pushFailed(err)
 }

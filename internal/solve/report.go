@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
@@ -62,7 +63,7 @@ type PlatformReport struct {
 	// Retries is how often the platform was solved again after a failure.
 	Retries int
 	// Cross is what of it did not need to run under an emulator.
-	Cross Crossing
+	Cross crosscompile.Report
 	// Verify is what its executables were found to be for.
 	Verify gate.Result
 	// Tests are what became of the tests on the image, in their order.

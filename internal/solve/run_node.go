@@ -8,6 +8,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -21,7 +22,7 @@ type nodeRun struct {
 	reach   *preflight.Reach
 	holder  *buildcache.Holder  // nil if there are no caches
 	checker *imagecheck.Checker // nil if nothing is examined
-	natives *natives
+	natives *crosscompile.Natives
 }
 
 // openRun serves the build context to the node until stop is called. It cancels ctx if the context cannot be served. What is needed for
@@ -37,7 +38,7 @@ func openRun(ctx context.Context, cancel context.CancelCauseFunc, t task, n Node
 // building is the node's part in a build that makes images. close ends what was begun for it.
 func (r *nodeRun) building(ctx context.Context) (run *nodeRun, close func()) {
 	b := *r
-	b.natives = &natives{}
+	b.natives = &crosscompile.Natives{}
 	if r.req.Verify != nil && r.req.MakesImages() {
 		b.checker = imagecheck.New(*r.req.Verify, imagecheck.Env{Store: r.node.Blobs, Registry: r.env.Registry, Listings: r.env.Listings, During: r.env.during})
 	}

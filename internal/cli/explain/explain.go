@@ -18,6 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
@@ -137,7 +138,7 @@ func Hint(err error) string {
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {
 		return missingHint(missing)
 	}
-	if _, ok := errors.AsType[*solve.UnknownStageError](err); ok {
+	if _, ok := errors.AsType[*crosscompile.UnknownStageError](err); ok {
 		return "--cross takes RECIPE for all stages, or RECIPE:STAGE with the name of a FROM … AS STAGE"
 	}
 	if refused, ok := errors.AsType[*gate.RefusedError](err); ok {

@@ -1,4 +1,4 @@
-package solve
+package crosscompile
 
 import (
 	"context"
@@ -7,7 +7,14 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/result"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 )
+
+// Apply gives a frontend's result with what was moved in the place of what the frontend made. It is solved, and not run.
+func Apply(ctx context.Context, gw gateway.Client, m cross.Moved, res *gateway.Result) (*gateway.Result, error) {
+	return rewritten(ctx, gw, res, m.Alike)
+}
 
 // rewritten is a frontend's result with other definitions: those that move makes of its own, for each reference alike, also for those of
 // attestations. What move gives nil for, or the same definition, keeps its reference. Nothing is evaluated, and res is not written to.

@@ -1,4 +1,4 @@
-package solve
+package crosscompile
 
 import (
 	"bufio"
@@ -28,16 +28,16 @@ const (
 	maxHead     = 1 << 20
 )
 
-// checkLeaves looks at what others take from a moved stage. It reads the beginnings of files that may be programs. An error is a
-// *PremiseError, unless ctx is done.
-func checkLeaves(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
+// checkTip looks at what others take from a moved stage. It reads the beginnings of files that may be programs. An error is a
+// *WrongOutputError, unless ctx is done.
+func checkTip(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
 	first := slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved })
 	if first < 0 {
 		return nil
 	}
 	err := lookAt(ctx, gw, tip, target)
-	if _, ok := errors.AsType[*PremiseError](err); err != nil && !ok && ctx.Err() == nil {
-		err = &PremiseError{Recipe: tip.Recipe.Name, Path: tip.Leaves[first].Path, Err: err}
+	if _, ok := errors.AsType[*WrongOutputError](err); err != nil && !ok && ctx.Err() == nil {
+		err = &WrongOutputError{Recipe: tip.Recipe.Name, Path: tip.Leaves[first].Path, Err: err}
 	}
 	return named(err, tip)
 }
@@ -47,17 +47,17 @@ func lookAt(ctx context.Context, gw gateway.Client, tip cross.Tip, target platfo
 	if err != nil || !ok {
 		return err
 	}
-	return premise{files: files, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
+	return promise{files: files, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
 }
 
-// premise is what a recipe says of the programs among a step's files.
-type premise struct {
+// promise is what a recipe says of the programs among a step's files.
+type promise struct {
 	files  stepfiles.Files
 	recipe recipe.Recipe
 	target platform.Platform
 }
 
-func (p premise) check(ctx context.Context, leaves []recipe.Leave) error {
+func (p promise) check(ctx context.Context, leaves []recipe.Leave) error {
 	if err := p.files.Open(ctx); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (p premise) check(ctx context.Context, leaves []recipe.Leave) error {
 }
 
 // programs are the files that are taken by name, and those below folders that may be programs; each once.
-func (p premise) programs(ctx context.Context, leaves []recipe.Leave) ([]string, error) {
+func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string, error) {
 	var names []string
 	seen, walked := map[string]bool{}, 0
 	add := func(e stepfiles.Entry, candidate bool) bool {
@@ -125,7 +125,7 @@ func mayBeProgram(e stepfiles.Entry) bool {
 }
 
 // judge reads a file, and compares it with what the recipe makes.
-func (p premise) judge(ctx context.Context, name string) error {
+func (p promise) judge(ctx context.Context, name string) error {
 	head, err := p.files.Part(ctx, name, 0, headOfFile)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (p premise) judge(ctx context.Context, name string) error {
 
 // loads looks at the dynamic loader that a program names. Go's linker names that of musl if it is there and glibc's is not
 // (cmd/link/internal/ld/elf.go), which it cannot find for the target on another CPU.
-func (p premise) loads(ctx context.Context, name, loader string) error {
+func (p promise) loads(ctx context.Context, name, loader string) error {
 	if loader == "" || strings.Contains(loader, "musl") {
 		return nil
 	}
@@ -162,16 +162,16 @@ func (p premise) loads(ctx context.Context, name, loader string) error {
 	return e
 }
 
-func (p premise) broken(name, found string) *PremiseError {
-	e := &PremiseError{Recipe: p.recipe.Name, Path: name, Found: found, Wanted: "makes programs for " + platform.Format(p.target)}
+func (p promise) broken(name, found string) *WrongOutputError {
+	e := &WrongOutputError{Recipe: p.recipe.Name, Path: name, Found: found, Wanted: "makes programs for " + platform.Format(p.target)}
 	if p.recipe.Output != recipe.OutputTarget {
 		e.Wanted = "makes no programs"
 	}
 	return e
 }
 
-func (p premise) tooMany(name string, bound int, of string) *PremiseError {
-	return &PremiseError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
+func (p promise) tooMany(name string, bound int, of string) *WrongOutputError {
+	return &WrongOutputError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
 }
 
 // ranges reads a file from an offset, a piece at a time.

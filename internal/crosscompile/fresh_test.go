@@ -1,7 +1,6 @@
-package solve
+package crosscompile
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -12,11 +11,13 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/kept"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-// taking is a solve whose image takes from the step of a tip, and the digests of the tip, of the step that takes, and of the last one.
-func taking(t *testing.T, bases string) (s outputCheck, made, takes, last digest.Digest) {
+// taking is a build whose image takes from the step of a tip, and the digests of the tip, of the step that takes, and of the last one.
+func taking(t *testing.T) (m cross.Moved, made, takes, last digest.Digest) {
 	t.Helper()
 	build := llb.Image("golang").Run(llb.Args([]string{"go", "build"}), llb.WithCustomName("build")).Root()
 	image := llb.Image("busybox").File(llb.Copy(build, "/out/app", "/app"), llb.WithCustomName("takes")).
@@ -38,8 +39,11 @@ func taking(t *testing.T, bases string) (s outputCheck, made, takes, last digest
 		t.Fatal(err)
 	}
 	tip := cross.Tip{Digest: digests["build"], Definition: def, Leaves: []recipe.Leave{{Path: "/out/app"}}}
-	s = outputCheck{bases: bases, witness: newWitness(), relocation: relocation{got: reading{graph: g}, moved: cross.Moved{Tips: []cross.Tip{tip}}}}
-	return s, digests["build"], digests["takes"], digests["last"]
+	return cross.Moved{Graph: g, Tips: []cross.Tip{tip}}, digests["build"], digests["takes"], digests["last"]
+}
+
+func brokenIn(folder string) brokenTips {
+	return brokenTips{kept.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
 }
 
 func ended(d digest.Digest, cached bool) *client.SolveStatus {
@@ -57,65 +61,53 @@ func TestWhatIsTakenFromACacheIsNotLookedAtAgain(t *testing.T) {
 		"what takes from it": {false, true, true},
 		"both":               {true, true, true},
 	} {
-		s, made, takes, last := taking(t, "")
+		m, made, takes, last := taking(t)
+		log := &vertexlog.Log{}
 		for _, msg := range []*client.SolveStatus{ended(made, !test.made), ended(takes, !test.takes), ended(last, false)} {
-			s.witness.see(msg)
+			log.See(msg)
 		}
-		if got := len(s.fresh(t.Context())) > 0; got != test.want {
+		if got := len(fresh(m, log, brokenTips{})) > 0; got != test.want {
 			t.Errorf("%s: is looked at: %v, want %v", name, got, test.want)
 		}
 	}
 }
 
 func TestAStepThatMustNotBeCachedRan(t *testing.T) {
-	s, made, takes, last := taking(t, "")
-	for _, msg := range []*client.SolveStatus{ended(uncached(made), false), ended(takes, true), ended(uncached(last), false)} {
-		s.witness.see(msg)
+	m, made, takes, last := taking(t)
+	log := &vertexlog.Log{}
+	for _, msg := range []*client.SolveStatus{ended(vertexlog.Uncached(made), false), ended(takes, true), ended(vertexlog.Uncached(last), false)} {
+		log.See(msg)
 	}
-	if len(s.fresh(t.Context())) == 0 {
+	if len(fresh(m, log, brokenTips{})) == 0 {
 		t.Error("it is not looked at")
-	}
-}
-
-func TestMessagesOfTheEndAreWaitedFor(t *testing.T) {
-	s, made, takes, last := taking(t, "")
-	s.witness.see(ended(made, true))
-	go func() {
-		s.witness.see(ended(takes, true))
-		s.witness.see(ended(last, true))
-	}()
-	if len(s.fresh(t.Context())) > 0 {
-		t.Error("what came from a cache is looked at")
 	}
 }
 
 func TestWhereNothingIsHeardAllIsLookedAt(t *testing.T) {
-	s, _, _, _ := taking(t, "")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if len(s.fresh(ctx)) == 0 {
+	m, _, _, _ := taking(t)
+	if len(fresh(m, &vertexlog.Log{}, brokenTips{})) == 0 {
 		t.Error("it is not looked at")
 	}
 }
 
-func TestAStageThatBrokeItsPremiseIsLookedAtAgain(t *testing.T) {
-	folder := t.TempDir()
-	s, _, _, _ := taking(t, folder)
-	s.broken().add(s.moved.Tips[0])
-	s, made, takes, last := taking(t, folder)
+func TestAStageThatBrokeItsPromiseIsLookedAtAgain(t *testing.T) {
+	broken := brokenIn(t.TempDir())
+	m, made, takes, last := taking(t)
+	broken.add(m.Tips[0])
+	log := &vertexlog.Log{}
 	for _, d := range []digest.Digest{made, takes, last} {
-		s.witness.see(ended(d, true))
+		log.See(ended(d, true))
 	}
-	if len(s.fresh(t.Context())) == 0 {
+	if len(fresh(m, log, broken)) == 0 {
 		t.Error("it is not looked at, and what was made of it is in the cache")
 	}
-	other := s.moved.Tips[0]
+	other := m.Tips[0]
 	state := llb.Image("golang").Run(llb.Args([]string{"go", "build", "-v"})).Root()
 	def, err := state.Marshal(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other.Definition = def; s.broken().has(other) || strings.Contains(tipName(other), "/") {
+	if other.Definition = def; broken.has(other) || strings.Contains(tipName(other), "/") {
 		t.Error("another stage counts as broken")
 	}
 }

@@ -1,21 +1,20 @@
-package solve
+package crosscompile
 
 import (
 	"context"
 	"regexp"
 	"sync"
-	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-// natives know what becomes of the steps of a build's platforms that run natively: a step that was moved and has failed has not failed
+// Natives knows what becomes of the steps of a build's platforms that run natively: a step that was moved and has failed has not failed
 // because of that if it fails there alike. The zero value is ready; nil is for solves that are no platform's build.
-type natives struct {
+type Natives struct {
 	mu     sync.Mutex
 	solves map[int]*native
 	heard  chan struct{} // is closed with the next message
@@ -38,7 +37,7 @@ type written struct {
 func writtenAt(s graph.Step) written { return written{s.File, s.Line, s.Instruction()} }
 
 // tell changes what is known of a solve.
-func (n *natives) tell(index int, change func(*native)) {
+func (n *Natives) tell(index int, change func(*native)) {
 	if n == nil {
 		return
 	}
@@ -57,7 +56,8 @@ func (n *natives) tell(index int, change func(*native)) {
 	}
 }
 
-func (n *natives) begins(index int, g graph.Graph) {
+// Begins says what the solve of a platform is made of.
+func (n *Natives) Begins(index int, g graph.Graph) {
 	steps := map[written]digest.Digest{}
 	for _, s := range g.Steps {
 		steps[writtenAt(s)] = s.Digest
@@ -65,10 +65,11 @@ func (n *natives) begins(index int, g graph.Graph) {
 	n.tell(index, func(of *native) { of.steps = steps })
 }
 
-func (n *natives) see(index int, msg *client.SolveStatus) {
+// See takes in a message about a platform.
+func (n *Natives) See(index int, msg *client.SolveStatus) {
 	ended := map[digest.Digest]string{}
 	for _, v := range msg.Vertexes {
-		if v.Completed != nil && !stopped(v.Error) {
+		if v.Completed != nil && !vertexlog.Stopped(v.Error) {
 			ended[v.Digest] = v.Error
 		}
 	}
@@ -81,13 +82,14 @@ func (n *natives) see(index int, msg *client.SolveStatus) {
 	}
 }
 
-func (n *natives) ends(index int) { n.tell(index, func(of *native) { of.over = true }) }
+// Ends says that nothing more will be heard of a platform.
+func (n *Natives) Ends(index int) { n.tell(index, func(of *native) { of.over = true }) }
 
-// failed waits until a step has failed on a native platform with this error, or cannot any more; with the end of ctx it is false.
-func (n *natives) failed(ctx context.Context, plan plan.Plan, s graph.Step, err string) bool {
+// Fails waits until a step has failed on one of the native platforms with this error, or cannot any more; with the end of ctx it is false.
+func (n *Natives) Fails(ctx context.Context, native []int, s graph.Step, err string) bool {
 	for {
 		n.mu.Lock()
-		failed, open := n.ask(plan, writtenAt(s), err)
+		failed, open := n.ask(native, writtenAt(s), err)
 		if n.heard == nil {
 			n.heard = make(chan struct{})
 		}
@@ -105,11 +107,8 @@ func (n *natives) failed(ctx context.Context, plan plan.Plan, s graph.Step, err 
 }
 
 // ask tells whether a step has failed with this error, and if not, whether it still may.
-func (n *natives) ask(planned plan.Plan, at written, err string) (failed, open bool) {
-	for i, job := range planned.Jobs {
-		if job.Mode != plan.Native {
-			continue
-		}
+func (n *Natives) ask(native []int, at written, err string) (failed, open bool) {
+	for _, i := range native {
 		of := n.solves[i]
 		if of == nil || of.steps == nil {
 			open = open || of == nil || !of.over
@@ -120,7 +119,7 @@ func (n *natives) ask(planned plan.Plan, at written, err string) (failed, open b
 			continue
 		}
 		found, ended := of.ended[d]
-		if again, anew := of.ended[uncached(d)]; anew {
+		if again, anew := of.ended[vertexlog.Uncached(d)]; anew {
 			found, ended = again, true
 		}
 		if ended && found != "" && alike(found, err) {
@@ -139,15 +138,4 @@ func alike(a, b string) bool {
 		return code == exitCode.FindString(b)
 	}
 	return a == b
-}
-
-// patience is how long a platform's second build, which takes many times longer, waits at least for what a native one is about to tell.
-const patience = time.Second
-
-// failsNatively tells whether a step that was moved fails on the node's own platform, too.
-func (j job) failsNatively(ctx context.Context, plan plan.Plan, step graph.Step, c *clock) bool {
-	failed := c.failure(step.Digest)
-	ctx, cancel := context.WithTimeout(ctx, max(patience, failed.took))
-	defer cancel()
-	return j.natives.failed(ctx, plan, step, failed.err)
 }

@@ -1,4 +1,4 @@
-package solve
+package crosscompile
 
 import (
 	"cmp"
@@ -18,7 +18,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
+
+var arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
 
 // tipOf is a step that runs in the stage build, and what is taken from it.
 func tipOf(t *testing.T, command, output string, paths ...string) cross.Tip {
@@ -45,7 +48,7 @@ func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, tips ...cross.Ti
 	b.Made = func(graph.Step) fs.FS { return made }
 	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
 		for _, tip := range tips {
-			err = cmp.Or(err, checkLeaves(ctx, gw, tip, arm64))
+			err = cmp.Or(err, checkTip(ctx, gw, tip, arm64))
 		}
 	})
 	return err
@@ -91,11 +94,11 @@ func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := checked(t, buildkittest.New(t), made, tipOf(t, "go build", test.output, test.leaves...))
-			switch broken, ok := errors.AsType[*PremiseError](err); {
+			switch broken, ok := errors.AsType[*WrongOutputError](err); {
 			case test.want == "" && err != nil:
 				t.Errorf("%v, want no error", err)
 			case test.want != "" && !ok:
-				t.Errorf("%v is no PremiseError", err)
+				t.Errorf("%v is no WrongOutputError", err)
 			case test.want != "" && broken.Error() != test.want:
 				t.Errorf("got  %q\nwant %q", broken, test.want)
 			}
@@ -140,7 +143,7 @@ func TestAFolderWithTooManyProgramsIsNotTaken(t *testing.T) {
 		many[fmt.Sprintf("out/%d", i)] = &fstest.MapFile{Data: []byte("x"), Mode: 0o755}
 	}
 	err := checked(t, buildkittest.New(t), many, tipOf(t, "go build", recipe.OutputTarget, "/out"))
-	if _, ok := errors.AsType[*PremiseError](err); !ok || !strings.Contains(err.Error(), "/out of stage build has more than 2000 programs, too many to look at") {
+	if _, ok := errors.AsType[*WrongOutputError](err); !ok || !strings.Contains(err.Error(), "/out of stage build has more than 2000 programs, too many to look at") {
 		t.Error(err)
 	}
 }
@@ -150,16 +153,16 @@ func TestAHeaderFarIntoAFileIsReadInPieces(t *testing.T) {
 	e.Interp, e.Headers = "/lib64/ld-linux-x86-64.so.2", 3*maxPiece
 	made := fstest.MapFS{"app": {Data: e.Bytes(), Mode: 0o755}}
 	err := checked(t, buildkittest.New(t), made, tipOf(t, "go build", recipe.OutputTarget, "/app"))
-	if _, ok := errors.AsType[*PremiseError](err); !ok {
+	if _, ok := errors.AsType[*WrongOutputError](err); !ok {
 		t.Error(err)
 	}
 }
 
 func TestWhatCannotBeLookedAtIsNotTaken(t *testing.T) {
 	b := buildkittest.New(t)
-	b.Run = failing("no space left", "linux/amd64")
+	b.Run = func(context.Context, platform.Platform) error { return errors.New("no space left") }
 	err := checked(t, b, fstest.MapFS{}, tipOf(t, "go build", recipe.OutputTarget, "/app"))
-	if broken, ok := errors.AsType[*PremiseError](err); !ok || broken.Error() != "/app of stage build cannot be looked at: no space left" {
+	if broken, ok := errors.AsType[*WrongOutputError](err); !ok || broken.Error() != "/app of stage build cannot be looked at: no space left" {
 		t.Error(err)
 	}
 }

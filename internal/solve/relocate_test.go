@@ -13,6 +13,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -66,7 +68,7 @@ func compiled(arch func(graph.Step) string) func(graph.Step) fs.FS {
 		if s.Kind != graph.Exec {
 			return nil
 		}
-		return fstest.MapFS{"out/app": programFor(arch(s))}
+		return fstest.MapFS{"out/app": {Data: exetest.Program(arch(s), ""), Mode: 0o755}}
 	}
 }
 
@@ -214,7 +216,7 @@ func TestWhatCannotBeEmulatedEitherSaysBoth(t *testing.T) {
 	w.Made = compiled(func(graph.Step) string { return "s390x" })
 	_, err := w.run()
 	cannot, ok := errors.AsType[*preflight.CannotRunError](err)
-	if premise, wrong := errors.AsType[*PremiseError](err); !ok || !wrong {
+	if premise, wrong := errors.AsType[*crosscompile.WrongOutputError](err); !ok || !wrong {
 		t.Fatalf("%v: %v %v", err, cannot, premise)
 	}
 	if w.tagged("app:v1") != "" {
@@ -272,7 +274,7 @@ func TestARecipeForAStageThatIsNotThereIsRefused(t *testing.T) {
 	w := newCrossing(t, compiling)
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go", Stage: "biuld"}}}
 	_, err := w.run()
-	if unknown, ok := errors.AsType[*UnknownStageError](err); !ok || !slices.Equal(unknown.Stages, []string{"biuld"}) || w.Ran("go mod download") > 0 {
+	if unknown, ok := errors.AsType[*crosscompile.UnknownStageError](err); !ok || !slices.Equal(unknown.Stages, []string{"biuld"}) || w.Ran("go mod download") > 0 {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,0 +1,175 @@
+package crosscompile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/client/llb"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// UnknownStageError says that recipes were named for stages that no Dockerfile of the build has.
+type UnknownStageError struct{ Stages []string }
+
+func (e *UnknownStageError) Error() string {
+	quoted := make([]string, len(e.Stages))
+	for i, stage := range e.Stages {
+		quoted[i] = strconv.Quote(stage)
+	}
+	return fmt.Sprintf("a recipe is named for stage %s, which the Dockerfile does not have", strings.Join(quoted, ", "))
+}
+
+// Reading is what the frontend gave for one platform.
+type Reading struct {
+	Target     platform.Platform
+	Definition *llb.Definition // nil if there is none
+	Graph      graph.Graph     // of Definition
+}
+
+// Decider decides which steps are moved to the node's own platform.
+type Decider struct {
+	Choice   cross.Choice
+	Isolated bool // each platform has cache mounts of its own
+	Attested bool // the build has attestations
+	Native   platform.Platform
+	// Emulated reports whether the node would emulate programs for a platform.
+	Emulated func(platform.Platform) bool
+	Bases    *baseimage.Inspector
+	Note     func(string)
+}
+
+// Decide gives what is moved of each platform, in the order of the readings. What keeps it from finding out is no error: the steps stay where
+// they are. gw is the gateway of a solve on the node.
+func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Moved {
+	moved := make([]cross.Moved, len(readings))
+	for i, r := range readings {
+		moved[i] = cross.Unmoved(r.Graph)
+	}
+	emulated := func(r Reading) bool { return slices.ContainsFunc(r.Graph.Runs(), d.Emulated) }
+	if d.Choice.Off() || !slices.ContainsFunc(readings, emulated) {
+		return moved
+	}
+	attested := make([][]cross.Stage, len(readings))
+	if d.Attested && d.Choice.Auto {
+		attested = d.attested(readings)
+		d.Choice.Auto = false
+	}
+	for i, b := range d.look(ctx, gw, readings) {
+		m, err := cross.Move(b)
+		if err != nil {
+			d.Note(fmt.Sprintf("warning: %s: nothing is moved to %s: %v", platform.Format(b.Target), platform.Format(d.Native), err))
+			continue
+		}
+		m.Stages = append(m.Stages, attested[i]...)
+		moved[i] = m
+	}
+	return moved
+}
+
+// build is what package cross is asked about; no base images were looked at yet.
+func (d Decider) build(r Reading) cross.Build {
+	return cross.Build{
+		Definition: r.Definition, Graph: r.Graph, Target: r.Target, Native: d.Native, Emulated: d.Emulated, Choice: d.Choice, Isolated: d.Isolated,
+	}
+}
+
+// look has the base images looked at that matter, and gives all that is known of each platform's build. Where an image's name has several
+// digests, the first is looked at, since the pins hold all platforms to it.
+func (d Decider) look(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Build {
+	digests := map[string][]digest.Digest{}
+	for _, r := range readings {
+		for _, img := range r.Graph.Images() {
+			digests[img.Name] = append(digests[img.Name], img.Digest)
+		}
+	}
+	builds := make([]cross.Build, len(readings))
+	var looking sync.WaitGroup
+	for i, r := range readings {
+		builds[i] = d.build(r)
+		want := cross.Wanted(builds[i])
+		if len(want) == 0 {
+			continue
+		}
+		builds[i].Digests = digests
+		looking.Go(func() {
+			for k := range want {
+				want[k].Image.Digest = digests[want[k].Image.Name][0]
+			}
+			builds[i].Bases = d.bases(ctx, gw, want)
+		})
+	}
+	looking.Wait()
+	return builds
+}
+
+// bases are what is wanted of base images, by their names.
+func (d Decider) bases(ctx context.Context, gw gateway.Client, wants []cross.Want) map[string]recipe.Base {
+	bases := make([]recipe.Base, len(wants))
+	var looking sync.WaitGroup
+	for i, w := range wants {
+		ask := func(target ocispecs.ImageConfig) (read, exist []string) {
+			for _, r := range w.Recipes {
+				files, paths := r.Ask(target, w.Leaves)
+				read, exist = append(read, files...), append(exist, paths...)
+			}
+			return unique(read), unique(exist)
+		}
+		looking.Go(func() { bases[i] = d.Bases.Base(ctx, gw, w.Image, ask) })
+	}
+	looking.Wait()
+	found := make(map[string]recipe.Base, len(wants))
+	for i, w := range wants {
+		found[w.Image.Name] = bases[i]
+	}
+	return found
+}
+
+func unique(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+
+// attested are the stages, by the index of readings, that auto might move, and that are not moved since the build has attestations: a graph
+// that was moved has lost what its frontend knew for the provenance, so only who names a recipe gets both.
+func (d Decider) attested(readings []Reading) [][]cross.Stage {
+	named := d
+	named.Choice.Auto = false
+	stages, lost := make([][]cross.Stage, len(readings)), false
+	for i, r := range readings {
+		wanted := cross.Wanted(named.build(r))
+		for _, w := range cross.Wanted(d.build(r)) {
+			if slices.ContainsFunc(wanted, func(n cross.Want) bool { return n.Image.Name == w.Image.Name }) {
+				continue
+			}
+			lost, stages[i] = true, append(stages[i], attestedStage(r.Graph, w))
+		}
+	}
+	if lost {
+		d.Note("what compiles is emulated, since the build has attestations, which would lack what was asked of the Dockerfile if it were not " +
+			"(--cross=go does it all the same)")
+	}
+	return stages
+}
+
+// attestedStage is the one that goes on from an image.
+func attestedStage(g graph.Graph, w cross.Want) cross.Stage {
+	s := cross.Stage{Recipe: w.Recipes[0].Name, Why: recipe.Reason{
+		Check: "attested", Message: "the build has attestations, which would lack what was asked of the Dockerfile",
+		Fix: "--cross=" + w.Recipes[0].Name + " moves it all the same",
+	}}
+	for _, step := range g.Steps {
+		if img, ok := step.Image(); ok && img.Name == w.Image.Name {
+			s.Name, s.File, s.Line = step.Stage, step.File, step.Line
+		}
+	}
+	return s
+}

@@ -1,0 +1,126 @@
+package crosscompile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Fallback is why a platform whose steps were moved is to be built again as its frontend wrote it. The zero value is no reason.
+type Fallback struct {
+	Why  string
+	Step graph.Step // that has failed, as it was solved; zero if none has
+	err  string     // of Step
+}
+
+// Failed is a platform's build that has failed.
+type Failed struct {
+	Moved   cross.Moved
+	Err     error
+	Log     *vertexlog.Log
+	Natives *Natives
+	Native  []int // the platforms that run natively, for Natives
+}
+
+// Fallback says whether a moved step has failed because it was moved, or may have, or whether what was made by them is not what it should be.
+// It is zero for every other failure: what is made from the same bytes fails again. Where a solve for the node's own platform is about to
+// tell, it is waited for, as long as the step took to fail, and a second at least.
+func (f Failed) Fallback(ctx context.Context) Fallback {
+	if f.Moved.Definition == nil {
+		return Fallback{}
+	}
+	if wrong, ok := errors.AsType[*WrongOutputError](f.Err); ok {
+		return Fallback{Why: wrong.Error()}
+	}
+	depends := dependents(f.Moved)
+	if refused, ok := errors.AsType[*gate.RefusedError](f.Err); ok {
+		ours := func(found gate.Finding) bool {
+			return found.Line == 0 || slices.ContainsFunc(f.Moved.Graph.Steps, func(s graph.Step) bool { return depends[s.Digest] && s.Line == found.Line })
+		}
+		if slices.ContainsFunc(refused.Findings, ours) {
+			return Fallback{Why: "the executables are not what they should be: " + refused.Error()}
+		}
+		return Fallback{}
+	}
+	step, failed := f.step()
+	if !failed || !depends[step.Digest] || f.authors(step, depends) || f.failsNatively(ctx, step) {
+		return Fallback{}
+	}
+	why := fmt.Sprintf("%q failed after steps were moved to %s", step.Instruction(), platform.Format(f.Moved.From.Native))
+	return Fallback{why, step, f.Log.Failure(step.Digest).Err}
+}
+
+// step is the first one that has failed.
+func (f Failed) step() (graph.Step, bool) {
+	for _, step := range f.Moved.Graph.Steps { // inputs come first
+		if f.Log.Failure(step.Digest).Err != "" {
+			return step, true
+		}
+	}
+	return graph.Step{}, false
+}
+
+// authors reports whether a step's failure is surely that of what it was given, wherever it runs: it copies a file of the context, or of an
+// image, that is not there; or the compiler has named the line of a source, in a step of which all is known.
+func (f Failed) authors(step graph.Step, depends map[digest.Digest]bool) bool {
+	switch step.Kind {
+	case graph.File, graph.Merge:
+		return !slices.ContainsFunc(step.Inputs, func(in digest.Digest) bool { return in != step.Root && depends[in] })
+	case graph.Exec:
+		return slices.ContainsFunc(f.Moved.Steps, func(m cross.Step) bool {
+			by, _ := recipe.Find(m.Recipe)
+			return m.Digest == step.Digest && !f.Moved.From.Choice.Names(m.Recipe) && by.Diagnoses(f.Log.Said(step.Digest))
+		})
+	}
+	return false
+}
+
+// patience is how long a platform's second build, which takes many times longer, waits at least for what a native one is about to tell.
+const patience = time.Second
+
+// failsNatively reports whether a step that was moved fails on the node's own platform, too.
+func (f Failed) failsNatively(ctx context.Context, step graph.Step) bool {
+	failed := f.Log.Failure(step.Digest)
+	ctx, cancel := context.WithTimeout(ctx, max(patience, failed.Took))
+	defer cancel()
+	return f.Natives.Fails(ctx, f.Native, step, failed.Err)
+}
+
+// FailsNatively waits until the step that has failed fails alike on the node's own platform, which may not have come to it before, or cannot
+// any more; with the end of ctx it is false. It is false where no step has failed.
+func (b Fallback) FailsNatively(ctx context.Context, n *Natives, native []int) bool {
+	return b.Step.Digest != "" && n.Fails(ctx, native, b.Step, b.err)
+}
+
+// dependents are the steps that fail by what was moved: those that were, and those that copy from them. Where a recipe was named, its results
+// are the same only as far as the user knows, so what is made from them belongs to it.
+func dependents(m cross.Moved) map[digest.Digest]bool {
+	moved, named := map[digest.Digest]bool{}, false
+	for _, s := range m.Steps {
+		moved[s.Digest] = true
+		by, _ := recipe.Find(s.Recipe)
+		named = named || !by.Auto || m.From.Choice.Names(s.Recipe)
+	}
+	depends := maps.Clone(moved)
+	for _, step := range m.Graph.Steps { // inputs come first
+		from := moved
+		if named {
+			from = depends
+		}
+		takes := slices.ContainsFunc(step.Inputs, func(d digest.Digest) bool { return from[d] })
+		depends[step.Digest] = depends[step.Digest] || takes && (named || step.Kind != graph.Exec)
+	}
+	return depends
+}

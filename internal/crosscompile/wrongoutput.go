@@ -1,0 +1,45 @@
+package crosscompile
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+)
+
+// WrongOutputError says that what others take from a moved stage is not what its recipe promises, or that this cannot be found out.
+type WrongOutputError struct {
+	Stage  string // of the Dockerfile; "" if it has no name
+	Recipe string
+	Path   string // the file, or what is taken
+	Found  string // "is for amd64", "has more than 2000 programs, too many to look at"
+	Wanted string // "makes programs for linux/arm64"; "" if it cannot be found out
+	Err    error  // why it cannot be found out; nil if something was found
+}
+
+func (e *WrongOutputError) Error() string {
+	what := e.Path
+	if e.Stage != "" {
+		what += " of stage " + e.Stage
+	}
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("%s cannot be looked at: %v", what, e.Err)
+	case e.Wanted == "":
+		return what + " " + e.Found
+	}
+	return fmt.Sprintf("%s %s, and recipe %s %s", what, e.Found, e.Recipe, e.Wanted)
+}
+
+func (e *WrongOutputError) Unwrap() error { return e.Err }
+
+// named adds the name of the tip's stage.
+func named(err error, tip cross.Tip) error {
+	if e, ok := errors.AsType[*WrongOutputError](err); ok {
+		if g, err := graph.Read(tip.Definition); err == nil && len(g.Steps) > 0 {
+			e.Stage = g.Steps[len(g.Steps)-1].Stage
+		}
+	}
+	return err
+}

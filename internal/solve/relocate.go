@@ -1,0 +1,165 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/timing"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// relocations decides what is moved of each platform to the node's own.
+func (c clearing) relocations(ctx context.Context, v survey, status emulation.Status) []cross.Moved {
+	native := c.env.Node.Native()
+	readings := make([]crosscompile.Reading, len(v.graphs))
+	for i, def := range v.defs {
+		readings[i] = crosscompile.Reading{Target: c.targets[i], Definition: def, Graph: v.graphs[i]}
+	}
+	return crosscompile.Decider{
+		Choice: c.req.Cross, Isolated: c.req.Cache.Mounts == buildcache.IsolatedMounts, Attested: len(c.req.Attests) > 0, Native: native,
+		Emulated: func(p platform.Platform) bool {
+			return p.Architecture != "" && c.env.Node.Mode(p, status) != plan.Native
+		},
+		Bases: baseimage.NewInspector(native, c.env.Bases), Note: c.env.Progress.Note,
+	}.Decide(ctx, v.gw, readings)
+}
+
+// emulate makes the node run a platform as its frontend wrote it, when what was moved of it did not do. One at a time: an emulator that two
+// platforms need is installed once.
+func (c clearing) emulate(graphs []graph.Graph) func(context.Context, int) (plan.Job, error) {
+	var turn sync.Mutex
+	return func(ctx context.Context, index int) (plan.Job, error) {
+		turn.Lock()
+		defer turn.Unlock()
+		one := c
+		one.targets = c.targets[index : index+1]
+		graphs := graphs[index : index+1]
+		status, err := one.env.Node.Probe(ctx, slices.Concat(one.targets, runs(graphs))...)
+		if err != nil {
+			return plan.Job{}, c.unprobed(err)
+		}
+		planned, found := one.emulators(ctx, graphs, status, true)
+		if len(found) > 0 {
+			return plan.Job{}, found[0].Err
+		}
+		return planned.Jobs[0], nil
+	}
+}
+
+// relocation is what will be solved: a reading, of which steps may have been moved to the node's own platform.
+type relocation struct {
+	got      reading
+	moved    cross.Moved // the decision of the barrier, for what was read; the zero value moves nothing
+	fallback fallback
+}
+
+// fallback is why a platform is built under emulation although steps of it could be moved. The zero value: it is not.
+type fallback struct {
+	why string
+	job *plan.Job // how the platform is made instead; nil if it could not be found out
+}
+
+// relocate moves the steps that the barrier has decided to move, unless the job has fallen back. It falls back itself where they cannot be moved.
+func (j job) relocate(ctx context.Context, gw gateway.Client, cleared clearance, r relocation, isolated bool) (relocation, error) {
+	if j.index >= len(cleared.plan.Moved) || r.fallback.why != "" || r.got.def == nil {
+		return r, nil
+	}
+	moved, err := cleared.plan.Moved[j.index].Again(r.got.def, r.got.graph, isolated)
+	if err == nil && moved.Definition == nil {
+		return r, nil
+	}
+	over := relocation{got: r.got, moved: moved}
+	if err == nil {
+		over.got.def, over.got.graph = moved.Definition, moved.Graph
+		over.got.result, err = crosscompile.Apply(ctx, gw, moved, r.got.result)
+	}
+	if err == nil {
+		return over, nil
+	}
+	if ctx.Err() != nil {
+		return r, context.Cause(ctx)
+	}
+	r.fallback, err = j.fallBack(ctx, cleared, err.Error())
+	return r, err
+}
+
+// fallBack gives up what was moved, for good. The node is made to run the platform, if it does not yet.
+func (j job) fallBack(ctx context.Context, cleared clearance, why string) (fallback, error) {
+	j.env.Progress.Note(fmt.Sprintf("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
+	job, err := cleared.emulate(ctx, j.index)
+	if err != nil {
+		return fallback{why: why}, err
+	}
+	return fallback{why, &job}, nil
+}
+
+// wentWrong says whether what was moved is why an attempt has failed.
+func (j job) wentWrong(ctx context.Context, o outcome, log *vertexlog.Log) crosscompile.Fallback {
+	if o.err == nil || o.cleared == nil || o.fallback.why != "" {
+		return crosscompile.Fallback{}
+	}
+	return crosscompile.Failed{
+		Moved: o.moved, Err: o.err, Log: log, Natives: j.natives, Native: nativeJobs(o.cleared.plan),
+	}.Fallback(ctx)
+}
+
+// nativeJobs are the indexes of the jobs that run natively.
+func nativeJobs(p plan.Plan) (all []int) {
+	for i, job := range p.Jobs {
+		if job.Mode == plan.Native {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// errSameNatively ends the second build of a platform.
+var errSameNatively = errors.New("the same step has failed on the builder's own platform")
+
+// untilNativeFails is for the second build of a platform, which went wrong: a failure then is the platform's own. The context ends as soon as
+// the step that has failed fails alike on the node's own platform, which may not have come to it before. stop waits until nobody looks.
+func (j job) untilNativeFails(ctx context.Context, o outcome, wrong crosscompile.Fallback) (_ context.Context, stop func()) {
+	again, cancel := context.WithCancelCause(ctx)
+	native := nativeJobs(o.cleared.plan)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if wrong.FailsNatively(again, j.natives, native) {
+			cancel(errSameNatively)
+		}
+	})
+	return again, func() {
+		cancel(nil)
+		watching.Wait()
+	}
+}
+
+// noteSameNatively says that a platform is not built again.
+func (j job) noteSameNatively(wrong crosscompile.Fallback) {
+	j.env.Progress.Note(fmt.Sprintf("%s: %q has failed on %s as well, so this platform is not built again",
+		platform.Format(j.target), wrong.Step.Instruction(), platform.Format(j.node.Native())))
+}
+
+// crossed is for the report.
+func (j job) crossed(o outcome, log *vertexlog.Log) crosscompile.Report {
+	r := crosscompile.Report{Back: o.fallback.why, Steps: crosscompile.Steps(o.moved, log)}
+	if o.cleared != nil && j.index < len(o.cleared.plan.Moved) {
+		r.Stages = o.cleared.plan.Moved[j.index].Stages
+	}
+	if j.env.Times != "" && len(r.Steps) > 0 {
+		r.Avoided = crosscompile.Avoided(o.moved, log, j.req.Source.Project(j.env.Client), timing.Decode(j.env.times().Get(timesName)).Times())
+	}
+	return r
+}

@@ -1,0 +1,53 @@
+package vertexlog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// markText is what marks say. Their digests are those of no step.
+const markText = "docker multiarch: the steps so far"
+
+// CatchUp returns when the log has all messages about the steps that have ended by now in a solve. BuildKit's answers and its messages come on
+// different ways, but its messages come in their order: so BuildKit is asked to send one more, a warning about no step, and that one is waited
+// for. An error says that BuildKit does not send it.
+func (l *Log) CatchUp(ctx context.Context, gw gateway.Client) error {
+	mark, came := l.newMark()
+	if err := gw.Warn(ctx, mark, markText, gateway.WarnOpts{}); err != nil {
+		return err
+	}
+	select {
+	case <-came:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (l *Log) newMark() (digest.Digest, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.marks == nil {
+		l.marks = map[digest.Digest]chan struct{}{}
+	}
+	mark := digest.FromString(fmt.Sprint(markText, len(l.marks)))
+	l.marks[mark] = make(chan struct{})
+	return mark, l.marks[mark]
+}
+
+// takeMarks takes the marks out of a message.
+func (l *Log) takeMarks(msg *client.SolveStatus) {
+	msg.Warnings = slices.DeleteFunc(msg.Warnings, func(w *client.VertexWarning) bool {
+		came, ours := l.marks[w.Vertex]
+		if ours && came != nil {
+			close(came)
+			l.marks[w.Vertex] = nil
+		}
+		return ours
+	})
+}

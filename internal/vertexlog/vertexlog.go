@@ -1,0 +1,147 @@
+// Package vertexlog knows what became of the steps of a platform's solves, from BuildKit's messages: which ran, which failed and how, and
+// how long they took.
+package vertexlog
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+)
+
+// Log collects the messages of one or several solves. Its zero value is empty and ready; it may be read while messages come in.
+type Log struct {
+	mu     sync.Mutex
+	failed map[digest.Digest]Failure
+	said   map[digest.Digest][]byte                      // the end of what a step that has not ended, or has failed, has written
+	runs   map[digest.Digest]map[time.Time]time.Duration // by when each began: a step may begin again after its end
+	ran    map[digest.Digest]bool                        // a step that has ended; false came from a cache
+	marks  map[digest.Digest]chan struct{}               // is closed when the mark comes, and nil from then on
+}
+
+// Failure is how a step failed, and how long it took for that. The zero value is none.
+type Failure struct {
+	Err  string
+	Took time.Duration
+}
+
+// Stopped reports whether a step's error is that it was ended because of another one.
+func Stopped(err string) bool { return strings.HasSuffix(err, context.Canceled.Error()) }
+
+// See takes in a message, and takes out of it what [Log.CatchUp] has asked for. What came from a cache, or has failed, took no time that says something.
+func (l *Log) See(msg *client.SolveStatus) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.takeMarks(msg)
+	l.listen(msg.Logs)
+	for _, v := range msg.Vertexes {
+		l.fail(v)
+		l.end(v)
+		if v.Started == nil || v.Completed == nil || v.Cached || v.Error != "" {
+			continue
+		}
+		if l.runs == nil {
+			l.runs = map[digest.Digest]map[time.Time]time.Duration{}
+		}
+		if l.runs[v.Digest] == nil {
+			l.runs[v.Digest] = map[time.Time]time.Duration{}
+		}
+		l.runs[v.Digest][v.Started.UTC()] = v.Completed.Sub(*v.Started)
+	}
+}
+
+// end notes whether a step that has ended ran.
+func (l *Log) end(v *client.Vertex) {
+	if v.Completed == nil {
+		return
+	}
+	if l.ran == nil {
+		l.ran = map[digest.Digest]bool{}
+	}
+	l.ran[v.Digest] = l.ran[v.Digest] || !v.Cached
+}
+
+func (l *Log) fail(v *client.Vertex) {
+	if v.Error == "" || Stopped(v.Error) {
+		delete(l.failed, v.Digest)
+		if v.Completed != nil {
+			delete(l.said, v.Digest)
+		}
+		return
+	}
+	if l.failed == nil {
+		l.failed = map[digest.Digest]Failure{}
+	}
+	f := Failure{Err: v.Error}
+	if v.Started != nil && v.Completed != nil {
+		f.Took = v.Completed.Sub(*v.Started)
+	}
+	l.failed[v.Digest] = f
+}
+
+// maxSaid is how much of a step's last words is kept, in bytes.
+const maxSaid = 16 << 10
+
+func (l *Log) listen(logs []*client.VertexLog) {
+	for _, line := range logs {
+		if l.said == nil {
+			l.said = map[digest.Digest][]byte{}
+		}
+		said := append(l.said[line.Vertex], line.Data...)
+		if len(said) > 2*maxSaid {
+			said = append([]byte(nil), said[len(said)-maxSaid:]...)
+		}
+		l.said[line.Vertex] = said
+	}
+}
+
+// Said is the end of what a step has written that has failed, or has not ended.
+func (l *Log) Said(d digest.Digest) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Concat(l.said[d], l.said[Uncached(d)])
+}
+
+// Uncached is the digest of a step that must not be taken from the cache, where two builds have it (solver/jobs.go of BuildKit).
+func Uncached(d digest.Digest) digest.Digest { return digest.FromString(d.String() + "-ignorecache") }
+
+// Failure is the zero value for a step that has not failed.
+func (l *Log) Failure(d digest.Digest) Failure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return cmp.Or(l.failed[d], l.failed[Uncached(d)])
+}
+
+// Ran reports whether a step has ended and was in no cache.
+func (l *Log) Ran(d digest.Digest) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ran[d] || l.ran[Uncached(d)]
+}
+
+// Ended reports whether anything was heard of a step's end.
+func (l *Log) Ended(d digest.Digest) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ended := l.ran[d]
+	_, uncached := l.ran[Uncached(d)]
+	return ended || uncached
+}
+
+// Seconds that a step took; 0 if it did not run, or was in a cache.
+func (l *Log) Seconds(d digest.Digest) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var took time.Duration
+	for _, digest := range []digest.Digest{d, Uncached(d)} {
+		for _, t := range l.runs[digest] {
+			took += t
+		}
+	}
+	return took.Seconds()
+}
