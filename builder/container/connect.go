@@ -2,136 +2,15 @@ package container
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"sync"
-	"time"
 
-	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/moby/api/types/container"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
-
-// answerTimeout bounds one question to a buildkitd that has been connected to.
-const answerTimeout = 10 * time.Second
-
-// target is a container to connect to.
-type target struct {
-	eng   *engine.Engine
-	id    string // or name
-	pid   int    // 0: unknown
-	local bool   // the shortcut may be tried
-}
-
-// dial connects to the buildkitd in the container: directly to its socket where
-// that can be reached, else through a command in the container.
-func (t target) dial(ctx context.Context) (net.Conn, error) {
-	if t.local && t.pid > 0 {
-		if conn, err := dialLocal(ctx, t.id, t.pid); err == nil {
-			return conn, nil
-		}
-	}
-	return t.eng.Dial(ctx, t.id, []string{"buildctl", "dial-stdio"})
-}
-
-// buildKit makes a BuildKit client. It is connected once before it is returned,
-// so that the error is the engine's own. Should the connection break later, the
-// client dials again by itself.
-func (t target) buildKit(ctx context.Context) (*bkclient.Client, error) {
-	first, err := t.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var once sync.Once
-	c, err := bkclient.New(ctx, "", bkclient.WithContextDialer(func(dctx context.Context, _ string) (net.Conn, error) {
-		var conn net.Conn
-		once.Do(func() { conn = first })
-		if conn != nil {
-			return conn, nil
-		}
-		return t.dial(dctx)
-	}))
-	if err != nil {
-		_ = first.Close()
-		return nil, fmt.Errorf("connect to BuildKit: %w", err)
-	}
-	return c, nil
-}
-
-// answer is a client whose BuildKit has answered, with what it said of itself.
-type answer struct {
-	client  *bkclient.Client
-	workers []*bkclient.WorkerInfo
-}
-
-// ask connects and asks for the workers: one question that both shows that
-// BuildKit is ready and tells its version and platforms.
-func (t target) ask(ctx context.Context) (answer, error) {
-	c, err := t.buildKit(ctx)
-	if err != nil {
-		return answer{}, err
-	}
-	qctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	workers, err := c.ListWorkers(qctx)
-	if err == nil && len(workers) == 0 {
-		err = errors.New("BuildKit has no worker")
-	}
-	if err != nil {
-		_ = c.Close()
-		return answer{}, err
-	}
-	return answer{c, workers}, nil
-}
-
-// earlyConn is a connection that is made before it is known whether there is
-// anything to connect to. That is right nearly always, and hides the price of an
-// exec behind the observation. Where the shortcut may be there it is not made:
-// the shortcut needs the observation, and is faster than this.
-type earlyConn struct {
-	done   chan struct{}
-	answer answer
-	err    error
-	taken  bool
-}
-
-func dialEarly(ctx context.Context, t target) *earlyConn {
-	e := &earlyConn{done: make(chan struct{})}
-	if t.local {
-		e.err = errors.New("not dialed")
-		close(e.done)
-		return e
-	}
-	go func() {
-		defer close(e.done)
-		e.answer, e.err = t.ask(ctx)
-	}()
-	return e
-}
-
-// take hands the connection over, once; ok is false if there is none.
-func (e *earlyConn) take() (a answer, ok bool) {
-	<-e.done
-	if e.taken || e.err != nil {
-		return answer{}, false
-	}
-	e.taken = true
-	return e.answer, true
-}
-
-// drop closes the connection unless it was taken.
-func (e *earlyConn) drop() {
-	if a, ok := e.take(); ok {
-		_ = a.client.Close()
-	}
-}
 
 // connect waits until the BuildKit of an observed container answers. It returns
 // errMoved when the container is no longer there or no longer runs.
-func (k *keeper) connect(ctx context.Context, have observed) (*Node, error) {
+func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) {
 	if a, ok := k.early.take(); ok {
 		return k.node(have, a), nil
 	}
@@ -168,12 +47,12 @@ func (k *keeper) connect(ctx context.Context, have observed) (*Node, error) {
 	}
 }
 
-func (k *keeper) target(have observed) target {
+func (k *reconciler) target(have observed) target {
 	return target{eng: k.eng, id: have.ID, pid: have.PID, local: k.local()}
 }
 
 // local says whether the shortcut to BuildKit's socket may be tried.
-func (k *keeper) local() bool {
+func (k *reconciler) local() bool {
 	return !k.spec.ExecOnly && localEngine(k.eng.Host())
 }
 
@@ -182,7 +61,7 @@ func missingProgram(err error) bool {
 	return strings.Contains(err.Error(), "executable file not found")
 }
 
-func (k *keeper) node(have observed, a answer) *Node {
+func (k *reconciler) node(have observed, a answer) *Node {
 	w := a.workers[0]
 	n := &Node{
 		Builder:    k.spec.Builder,

@@ -11,7 +11,7 @@ import (
 // crashed explains a container that ended by itself. One that this run has made
 // is taken away, so that the next attempt does not meet it. It is errMoved if
 // there is another one now that may do.
-func (k *keeper) crashed(ctx context.Context, now observed) error {
+func (k *reconciler) crashed(ctx context.Context, now observed) error {
 	how := "BuildKit ended"
 	switch {
 	case now.OOMKilled:
@@ -24,14 +24,14 @@ func (k *keeper) crashed(ctx context.Context, now observed) error {
 		return cmp.Or(err, errMoved)
 	}
 	err := fmt.Errorf("%s%s", how, lastWords(lines))
-	if now.ID != "" && now.ID == k.created {
+	if now.ID != "" && now.ID == k.made.created {
 		err = errors.Join(err, k.undo(ctx, now.ID))
 	}
 	return err
 }
 
 // logs is the end of a container's log, without what says nothing.
-func (k *keeper) logs(ctx context.Context, id string) []string {
+func (k *reconciler) logs(ctx context.Context, id string) []string {
 	text, err := k.eng.Logs(ctx, id, readLines)
 	if err != nil {
 		return nil

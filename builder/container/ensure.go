@@ -27,26 +27,25 @@ const maxSteps = 20
 // errMoved means that what was observed is no longer so.
 var errMoved = errors.New("the builder changed meanwhile")
 
-// keeper is one run of Ensure.
-type keeper struct {
-	eng     *engine.Engine
-	spec    Spec
-	side    side
-	info    engine.Info
-	want    settings
-	say     func(line string)
-	started map[string]bool // containers that this run has started
-	created string          // the container that this run has made
-	// newVolume: what this run has made has a volume that was not there before.
-	newVolume  bool
-	noBridge   bool // BuildKit's bridge cannot be set up here
-	noResolved bool // the engine's host has no resolvedDir
-	early      *earlyConn
-	ahead      *builder.Ahead          // of the container that was chosen last
-	judged     map[string]func() error // by image (asJudged): whether it may run with privileges
-	unjudged   []func()                // end what judge has begun
+// reconciler is one run of Ensure, or of one of its relatives.
+type reconciler struct {
+	eng    *engine.Engine
+	spec   Spec
+	kind   kind
+	say    func(line string)
+	info   engine.Info // of the engine, once it has answered
+	side   side
+	want   settings // of the last observation
+	made   made
+	early  *earlyConn
+	ahead  *builder.Ahead          // of the container that was chosen last
+	judged map[string]func() error // by image (asJudged): whether it may run with privileges
+	// unjudged end what judge has begun.
+	unjudged []func()
+}
 
-	// The callers differ in these; Ensure's are all false.
+// kind is what the callers differ in. Ensure's is the zero value.
+type kind struct {
 	fresh  bool // a builder that is there already is an error
 	keeps  bool // the network that is asked for is for all builds of the builder
 	asleep bool // it need not run
@@ -72,12 +71,12 @@ func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 	return node, err
 }
 
-func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*keeper, *Node, error) {
+func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*reconciler, *Node, error) {
 	spec = spec.withDefaults()
 	if err := builder.CheckName(spec.Builder); err != nil {
 		return nil, nil, err
 	}
-	k := newKeeper(eng, spec, report)
+	k := newReconciler(eng, spec, report)
 	node, err := k.ensure(ctx)
 	if refused, ok := errors.AsType[refusedError](err); ok {
 		return nil, nil, refused.error
@@ -88,19 +87,19 @@ func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 	return k, node, nil
 }
 
-// newKeeper takes a spec that is complete.
-func newKeeper(eng *engine.Engine, spec Spec, report func(line string)) *keeper {
+// newReconciler takes a spec that is complete.
+func newReconciler(eng *engine.Engine, spec Spec, report func(line string)) *reconciler {
 	if report == nil {
 		report = func(string) {}
 	}
-	return &keeper{
-		eng: eng, spec: spec, started: map[string]bool{}, judged: map[string]func() error{},
+	return &reconciler{
+		eng: eng, spec: spec, made: made{started: map[string]bool{}}, judged: map[string]func() error{},
 		say: func(line string) { report(fmt.Sprintf("builder %q: %s", spec.Builder, line)) },
 	}
 }
 
 // ensure brings about what is wanted. The node is nil if it need not run.
-func (k *keeper) ensure(ctx context.Context) (*Node, error) {
+func (k *reconciler) ensure(ctx context.Context) (*Node, error) {
 	if err := k.eng.Answers(ctx); err != nil {
 		return nil, err
 	}
@@ -116,7 +115,7 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 	}
 	for steps := 0; steps < maxSteps; steps++ {
 		todo, err := k.next(ctx, have)
-		if err != nil || (k.asleep && todo.Action == actStart) {
+		if err != nil || (k.kind.asleep && todo.Action == actStart) {
 			return nil, err
 		}
 		if todo.Action == actUse {
@@ -135,9 +134,9 @@ func (k *keeper) ensure(ctx context.Context) (*Node, error) {
 }
 
 // begin learns what is there, and chooses the side.
-func (k *keeper) begin(ctx context.Context) (have observed, err error) {
+func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 	_, asks := k.spec.asksForHost()
-	if asks && !k.keeps {
+	if asks && !k.kind.keeps {
 		k.side = onHost
 	}
 	k.early = dialEarly(ctx, target{eng: k.eng, id: k.container(), local: k.local()})
@@ -151,7 +150,7 @@ func (k *keeper) begin(ctx context.Context) (have observed, err error) {
 		have, err = k.observe(gctx)
 		return err
 	})
-	if k.side == onHost && !k.asIs {
+	if k.side == onHost && !k.kind.asIs {
 		g.Go(func() (err error) {
 			whole, err = observe(gctx, k.eng, k.spec.Builder, general)
 			return err
@@ -174,20 +173,20 @@ func (k *keeper) begin(ctx context.Context) (have observed, err error) {
 }
 
 // observe looks at this side of the builder.
-func (k *keeper) observe(ctx context.Context) (observed, error) {
+func (k *reconciler) observe(ctx context.Context) (observed, error) {
 	return observe(ctx, k.eng, k.spec.Builder, k.side)
 }
 
-func (k *keeper) container() string { return k.side.container(k.spec.Builder) }
+func (k *reconciler) container() string { return k.side.container(k.spec.Builder) }
 
 // next decides on the next step.
-func (k *keeper) next(ctx context.Context, have observed) (step, error) {
+func (k *reconciler) next(ctx context.Context, have observed) (step, error) {
 	switch {
-	case k.fresh && have.ID != "" && have.ID != k.created:
+	case k.kind.fresh && have.ID != "" && have.ID != k.made.created:
 		return step{}, ErrExists
-	case k.asIs && have.ID == "":
+	case k.kind.asIs && have.ID == "":
 		return step{}, errNone
-	case k.asIs:
+	case k.kind.asIs:
 		have.Trouble = ""
 		return k.allowed(ctx, decide(have.Settings, "", have), have)
 	}
@@ -197,7 +196,7 @@ func (k *keeper) next(ctx context.Context, have observed) (step, error) {
 
 // use connects to a container that runs, while its image is looked at. An image that may not run is as if the container had moved: the
 // next step replaces it.
-func (k *keeper) use(ctx context.Context, have observed) (*Node, error) {
+func (k *reconciler) use(ctx context.Context, have observed) (*Node, error) {
 	k.ahead = builder.ProbeAhead(ctx, func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 		return emulation.Probe(ctx, Shell{k.eng, have.ID}, ps...)
 	}, k.spec.Probe)
@@ -208,7 +207,7 @@ func (k *keeper) use(ctx context.Context, have observed) (*Node, error) {
 	return node, err
 }
 
-func (k *keeper) connectJudged(ctx context.Context, have observed) (*Node, error) {
+func (k *reconciler) connectJudged(ctx context.Context, have observed) (*Node, error) {
 	verdict := k.judge(ctx, have)
 	node, err := k.connect(ctx, have)
 	if err != nil {
@@ -224,9 +223,9 @@ func (k *keeper) connectJudged(ctx context.Context, have observed) (*Node, error
 }
 
 // wants is what is wanted of a container in the place of have.
-func (k *keeper) wants(have observed) settings {
+func (k *reconciler) wants(have observed) settings {
 	want := wanted(k.spec, k.info)
-	if k.keeps && want.Network == hostNetwork {
+	if k.kind.keeps && want.Network == hostNetwork {
 		want.Chosen = chosenByConfig
 		if k.spec.Options[optNetwork] == hostNetwork {
 			want.Chosen = chosenByFlag
@@ -239,7 +238,7 @@ func (k *keeper) wants(have observed) settings {
 }
 
 // act takes one step. That somebody else was faster is no error.
-func (k *keeper) act(ctx context.Context, todo step, have observed) error {
+func (k *reconciler) act(ctx context.Context, todo step, have observed) error {
 	switch todo.Action {
 	case actRefuse:
 		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
@@ -256,13 +255,13 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 		k.say("unpausing")
 		return ignoreMoved(k.eng.UnpauseContainer(ctx, have.ID))
 	case actStart:
-		if k.started[have.ID] && have.ExitCode != 0 {
+		if k.made.started[have.ID] && have.ExitCode != 0 {
 			if err := k.crashed(ctx, have); !errors.Is(err, errMoved) {
 				return err
 			}
 			return nil
 		}
-		if have.ID != k.created {
+		if have.ID != k.made.created {
 			k.say("starting")
 		}
 		return k.start(ctx, have)
@@ -273,23 +272,8 @@ func (k *keeper) act(ctx context.Context, todo step, have observed) error {
 	}
 }
 
-// start starts the container, or makes it anew if systemd-resolved has gone from the engine's host since it was made. Some engines say
-// only here that there is none.
-func (k *keeper) start(ctx context.Context, have observed) error {
-	k.started[have.ID] = true
-	err := ignoreMoved(k.eng.StartContainer(ctx, have.ID))
-	if err == nil || k.noResolved || k.asIs || !strings.Contains(err.Error(), resolvedDir) {
-		return err
-	}
-	if err := k.may(ctx); err != nil {
-		return err
-	}
-	k.noResolved = true
-	return k.create(ctx, have)
-}
-
 // recreate replaces the container, on the same volume, once nobody uses it.
-func (k *keeper) recreate(ctx context.Context, todo step, have observed) error {
+func (k *reconciler) recreate(ctx context.Context, todo step, have observed) error {
 	if err := k.may(ctx); err != nil {
 		return err
 	}
@@ -302,7 +286,7 @@ func (k *keeper) recreate(ctx context.Context, todo step, have observed) error {
 }
 
 // awaitGone waits until a container that is being removed is gone.
-func (k *keeper) awaitGone(ctx context.Context, have observed) error {
+func (k *reconciler) awaitGone(ctx context.Context, have observed) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, k.spec.StartWait,
 		fmt.Errorf("its old container is still being removed after %s: try \"docker rm -f %s\"", k.spec.StartWait, stringid.TruncateID(have.ID)))
 	defer cancel()
@@ -344,22 +328,10 @@ func (p *pause) wait(ctx context.Context) error {
 	}
 }
 
-// network says that a new container joins the host's network, which is worth a word, and why.
-func (k *keeper) network() string {
-	words, asks := k.spec.asksForHost()
-	switch {
-	case !asks:
-		return ""
-	case words == "":
-		return ", on the host's network"
-	}
-	return ", on the host's network: " + words + " asks for it"
-}
-
 // refusedError is what the spec's May said.
 type refusedError struct{ error }
 
-func (k *keeper) may(ctx context.Context) error {
+func (k *reconciler) may(ctx context.Context) error {
 	if k.spec.May == nil {
 		return nil
 	}
@@ -369,13 +341,14 @@ func (k *keeper) may(ctx context.Context) error {
 	return nil
 }
 
-// withheld says which of the engine's mirrors a builder does not get, since it would not reach them.
-func (k *keeper) withheld(want settings) (notes []string) {
-	for _, m := range k.info.Mirrors {
-		if !slices.Contains(want.Mirrors, m) {
-			notes = append(notes, fmt.Sprintf("the engine's mirror %s is not used: it is on loopback, and the builder is not on the host's network"+
-				" (--driver-opt network=host puts it there)", m))
-		}
+// network says that a new container joins the host's network, which is worth a word, and why.
+func (k *reconciler) network() string {
+	words, asks := k.spec.asksForHost()
+	switch {
+	case !asks:
+		return ""
+	case words == "":
+		return ", on the host's network"
 	}
-	return notes
+	return ", on the host's network: " + words + " asks for it"
 }

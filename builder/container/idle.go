@@ -19,7 +19,7 @@ const settleTime = 500 * time.Millisecond
 
 // awaitIdle returns when nobody uses the container: BuildKit lists no running
 // build, and no client is connected. It waits up to the spec's BusyWait.
-func (k *keeper) awaitIdle(ctx context.Context, have observed, todo step) error {
+func (k *reconciler) awaitIdle(ctx context.Context, have observed, todo step) error {
 	why := strings.Join(todo.Reasons, "; ")
 	begun, said := time.Now(), ""
 	for pause := newPause(); ; {
@@ -49,7 +49,7 @@ const clientsScript = `cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep
 
 // usage says who uses the container, "" when nobody does. Somebody who is
 // connected and builds nothing yet counts: a build is about to begin.
-func (k *keeper) usage(ctx context.Context, have observed) (string, error) {
+func (k *reconciler) usage(ctx context.Context, have observed) (string, error) {
 	if !have.running() {
 		return "", nil
 	}
@@ -84,7 +84,7 @@ func plural(n int, what string) string {
 
 // activeBuilds counts the builds that BuildKit says are running. A BuildKit that
 // does not answer runs none that anybody could wait for.
-func (k *keeper) activeBuilds(ctx context.Context, have observed) (int, error) {
+func (k *reconciler) activeBuilds(ctx context.Context, have observed) (int, error) {
 	qctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	c, err := k.target(have).buildKit(qctx)

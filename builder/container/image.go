@@ -14,16 +14,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
-// imageFacts is what was found out about a builder image on the engine.
-type imageFacts struct {
-	Ref     string // as wanted
-	ID      string
-	Version string // of BuildKit; may be a development build's "v0.0.0+unknown"
-	Bridge  bool   // has the CNI plugins of BuildKit's bridge network, and they work
-	// NoBridge says why the bridge is not there although the image has its plugins: noBridgeHere; else "".
-	NoBridge string
-}
-
 // prepareImage makes sure that an image that may run with privileges, with a
 // BuildKit of at least the spec's version, is on the engine. What is there is used
 // before anything is pulled, if it passes (see package trust). known is what the

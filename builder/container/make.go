@@ -44,22 +44,22 @@ func createSides(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateO
 	if other.ID != "" && !opt.Change {
 		return ErrExists
 	}
-	if err := createSide(ctx, newKeeper(eng, spec, report), opt); err != nil || other.ID == "" {
+	if err := createSide(ctx, newReconciler(eng, spec, report), opt); err != nil || other.ID == "" {
 		return err
 	}
-	k := newKeeper(eng, spec, report)
+	k := newReconciler(eng, spec, report)
 	k.spec.Host.Asked, k.spec.Options = true, maps.Clone(spec.Options)
 	delete(k.spec.Options, optNetwork)
 	k.side = onHost
 	return createSide(ctx, k, opt)
 }
 
-func createSide(ctx context.Context, k *keeper, opt CreateOptions) error {
-	k.keeps, k.fresh, k.asleep = k.side == general, !opt.Change, !opt.Start
+func createSide(ctx context.Context, k *reconciler, opt CreateOptions) error {
+	k.kind.keeps, k.kind.fresh, k.kind.asleep = k.side == general, !opt.Change, !opt.Start
 	node, err := k.ensure(ctx)
 	if err != nil {
-		if k.created != "" {
-			err = errors.Join(err, ignoreMoved(k.undo(ctx, k.created)))
+		if k.made.created != "" {
+			err = errors.Join(err, ignoreMoved(k.undo(ctx, k.made.created)))
 		}
 		return err
 	}

@@ -2,9 +2,11 @@ package container
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
@@ -56,15 +58,17 @@ func convert(c container.InspectResponse, builder string) observed {
 	return o
 }
 
-func factsFromLabels(labels map[string]string) imageFacts {
-	f := imageFacts{
-		Ref:     labels[labelImage],
-		ID:      labels[labelImageID],
-		Version: labels[labelVersion],
-		Bridge:  labels[labelBridge] == "true",
+// ownContainer finds a side of a builder and refuses a container that is not ours.
+func ownContainer(ctx context.Context, eng *engine.Engine, name string, s side) (c container.InspectResponse, found bool, err error) {
+	if err := builder.CheckName(name); err != nil {
+		return c, false, err
 	}
-	if labels[labelBridge] == noBridgeHere {
-		f.NoBridge = noBridgeHere
+	c, found, err = eng.InspectContainer(ctx, s.container(name))
+	if err != nil || !found {
+		return c, false, err
 	}
-	return f
+	if !convert(c, name).Ours {
+		return c, false, fmt.Errorf("container %q was not made by docker multiarch: leaving it alone", s.container(name))
+	}
+	return c, true, nil
 }

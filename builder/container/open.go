@@ -15,7 +15,7 @@ import (
 // Opened is a node that runs for as long as it is open.
 type Opened struct {
 	*Node
-	k *keeper
+	k *reconciler
 }
 
 // OpenOptions say how a builder is opened. The zero value will do.
@@ -33,8 +33,8 @@ func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions)
 	if err := builder.CheckName(name); err != nil {
 		return nil, false, err
 	}
-	k := newKeeper(eng, Spec{Endpoint: builder.Endpoint{Builder: name}, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}.withDefaults(), opt.Report)
-	k.asIs = true
+	k := newReconciler(eng, Spec{Endpoint: builder.Endpoint{Builder: name}, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}.withDefaults(), opt.Report)
+	k.kind.asIs = true
 	if opt.OnHost {
 		k.side = onHost
 	}
@@ -55,14 +55,14 @@ func (o *Opened) Close(ctx context.Context) error {
 }
 
 // putToSleep stops the container that this run has started, unless somebody uses it.
-func (k *keeper) putToSleep(ctx context.Context) error {
-	if len(k.started) == 0 {
+func (k *reconciler) putToSleep(ctx context.Context) error {
+	if len(k.made.started) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	have, err := k.observe(ctx)
-	if err != nil || !k.started[have.ID] {
+	if err != nil || !k.made.started[have.ID] {
 		return err
 	}
 	if have.running() && k.awaitIdle(ctx, have, step{}) != nil {

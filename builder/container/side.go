@@ -1,13 +1,7 @@
 package container
 
 import (
-	"context"
 	"fmt"
-
-	"github.com/moby/moby/api/types/container"
-
-	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // side is one of the two containers that a builder may have: the general one,
@@ -48,34 +42,4 @@ func sideOf(builder, container string) (s side, ok bool) {
 		}
 	}
 	return general, false
-}
-
-// ownContainer finds a side of a builder and refuses a container that is not ours.
-func ownContainer(ctx context.Context, eng *engine.Engine, name string, s side) (c container.InspectResponse, found bool, err error) {
-	if err := builder.CheckName(name); err != nil {
-		return c, false, err
-	}
-	c, found, err = eng.InspectContainer(ctx, s.container(name))
-	if err != nil || !found {
-		return c, false, err
-	}
-	if !convert(c, name).Ours {
-		return c, false, fmt.Errorf("container %q was not made by docker multiarch: leaving it alone", s.container(name))
-	}
-	return c, true, nil
-}
-
-// asksForHost says whether this build asks for the host's network, and in which
-// words ("" if in none that are known).
-func (s Spec) asksForHost() (words string, asks bool) {
-	if network, ok := s.Options[optNetwork]; ok {
-		return "--driver-opt network=host", network == hostNetwork
-	}
-	if s.Host.Asked {
-		return s.Host.For, true
-	}
-	if mirrors := s.Daemon.Config.LoopbackMirrors(); len(mirrors) > 0 {
-		return fmt.Sprintf("the mirror %s in BuildKit's configuration", mirrors[0]), true
-	}
-	return "", false
 }

@@ -1,11 +1,13 @@
 package container
 
 import (
+	"fmt"
 	"maps"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -74,4 +76,24 @@ func wanted(s Spec, info engine.Info) settings {
 		delete(w.Options, optImage)
 	}
 	return w
+}
+
+// images are those of the engine, for a caller's words.
+func (s Spec) images(eng *engine.Engine) trust.Images {
+	return trust.Images{Engine: eng, Trusted: s.Trusted, Auth: s.Auth}
+}
+
+// asksForHost says whether this build asks for the host's network, and in which
+// words ("" if in none that are known).
+func (s Spec) asksForHost() (words string, asks bool) {
+	if network, ok := s.Options[optNetwork]; ok {
+		return "--driver-opt network=host", network == hostNetwork
+	}
+	if s.Host.Asked {
+		return s.Host.For, true
+	}
+	if mirrors := s.Daemon.Config.LoopbackMirrors(); len(mirrors) > 0 {
+		return fmt.Sprintf("the mirror %s in BuildKit's configuration", mirrors[0]), true
+	}
+	return "", false
 }

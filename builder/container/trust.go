@@ -15,11 +15,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
-// images are those of the engine, for a caller's words.
-func (s Spec) images(eng *engine.Engine) trust.Images {
-	return trust.Images{Engine: eng, Trusted: s.Trusted, Auth: s.Auth}
-}
-
 // wantedImage is the name that the image of a container must come from.
 func wantedImage(have observed) string {
 	if have.Image.Ref == "" {
@@ -33,7 +28,7 @@ func asJudged(have observed) string { return have.ImageID + " " + wantedImage(ha
 
 // judge begins to find out, once for each image, whether a container's image may run with privileges, and gives the answer when it is
 // called: nil, a [*trust.UnprovenError], or what kept it from being known.
-func (k *keeper) judge(ctx context.Context, have observed) func() error {
+func (k *reconciler) judge(ctx context.Context, have observed) func() error {
 	if verdict, ok := k.judged[asJudged(have)]; ok {
 		return verdict
 	}
@@ -50,13 +45,13 @@ func (k *keeper) judge(ctx context.Context, have observed) func() error {
 
 // allowed turns a step into one that replaces the container, where it would set one going whose image may not run with privileges. One
 // that runs is connected to meanwhile (use), and comes here once the answer is there.
-func (k *keeper) allowed(ctx context.Context, todo step, have observed) (step, error) {
+func (k *reconciler) allowed(ctx context.Context, todo step, have observed) (step, error) {
 	_, known := k.judged[asJudged(have)]
 	if todo.Action != actStart && todo.Action != actUnpause && (todo.Action != actUse || !known) {
 		return todo, nil
 	}
 	err := k.judge(ctx, have)()
-	if _, ok := errors.AsType[*trust.UnprovenError](err); !ok || k.asIs {
+	if _, ok := errors.AsType[*trust.UnprovenError](err); !ok || k.kind.asIs {
 		return todo, err
 	}
 	why := fmt.Sprintf("nothing shows that its image %s was pulled from %s", stringid.TruncateID(have.ImageID), trust.Repository(wantedImage(have)))
@@ -65,7 +60,7 @@ func (k *keeper) allowed(ctx context.Context, todo step, have observed) (step, e
 
 // orTrust adds to the error of a replacement that the old container's image would do, if that is why it is replaced and the user may
 // know it. The error of another image says so itself.
-func (k *keeper) orTrust(err error, old observed) error {
+func (k *reconciler) orTrust(err error, old observed) error {
 	verdict, known := k.judged[asJudged(old)]
 	if _, said := errors.AsType[*trust.UnprovenError](err); said || !known {
 		return err

@@ -1,11 +1,16 @@
 package container
 
-import (
-	"context"
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
+
+// imageFacts is what was found out about a builder image on the engine.
+type imageFacts struct {
+	Ref     string // as wanted
+	ID      string
+	Version string // of BuildKit; may be a development build's "v0.0.0+unknown"
+	Bridge  bool   // has the CNI plugins of BuildKit's bridge network, and they work
+	// NoBridge says why the bridge is not there although the image has its plugins: noBridgeHere; else "".
+	NoBridge string
+}
 
 // Why RUN steps have no bridge under a builder on the host's network, as labelBridge has it.
 const (
@@ -33,13 +38,15 @@ func hostNetworkWarning(image imageFacts) string {
 	return "RUN steps see the host's network: the builder is on it, and " + why
 }
 
-// unbridged makes the container anew without the bridge, if it was the bridge that BuildKit has ended of.
-func (k *keeper) unbridged(ctx context.Context, now observed, lines []string) (done bool, err error) {
-	i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "CNI") })
-	if i < 0 || !now.Image.Bridge || now.Settings.Network != hostNetwork {
-		return false, nil
+func factsFromLabels(labels map[string]string) imageFacts {
+	f := imageFacts{
+		Ref:     labels[labelImage],
+		ID:      labels[labelImageID],
+		Version: labels[labelVersion],
+		Bridge:  labels[labelBridge] == "true",
 	}
-	k.say("starting without BuildKit's bridge network, which cannot be set up on its host: " + strings.TrimPrefix(lines[i], "buildkitd: "))
-	k.noBridge = true
-	return true, k.create(ctx, now)
+	if labels[labelBridge] == noBridgeHere {
+		f.NoBridge = noBridgeHere
+	}
+	return f
 }
