@@ -9,12 +9,12 @@ import (
 
 // lostAnnotations says which of a request's annotations no output of it can carry.
 func lostAnnotations(r solve.Request) (notes []string) {
-	archives := len(r.Outputs.Archives) > 0
-	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load != nil
+	archives := len(r.Outputs.Archives()) > 0
+	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load() != nil
 	for _, a := range r.Annotations {
 		why := ""
 		switch {
-		case !images && len(r.Outputs.Files) > 0:
+		case !images && len(r.Outputs.Files()) > 0:
 			why = "files (type=local, type=tar) have no annotations"
 		case images && a.Level == index.OnIndexDescriptor && !archives:
 			why = "only an archive (type=oci, type=docker) has an entry for the index itself"

@@ -93,7 +93,7 @@ func untouched(j job, report solve.Report) string {
 	for _, l := range report.Loaded {
 		moved = append(moved, l.Name+" (in the engine)")
 	}
-	switch files := len(j.request.Outputs.Archives)+len(j.request.Outputs.Files) > 0; {
+	switch files := j.request.Outputs.Written(); {
 	case len(moved)+len(report.Written) == 0 && !files:
 		return "No tag was moved."
 	case len(moved)+len(report.Written) == 0:

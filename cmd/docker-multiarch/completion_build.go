@@ -42,7 +42,7 @@ func buildCompletions(w *cli.Env) map[string]cli.Completer {
 		"driver-opt":     cli.CompleteDriverOptions,
 		"call":           cli.OneOf("build", "check", "outline", "targets", "subrequests.describe"),
 		"allow":          cli.OneOf("network.host", "security.insecure", "device", localDelete),
-		"output":         cli.Beginnings(prefixed("type=", outputTypes)...),
+		"output":         cli.Beginnings(prefixed("type=", outputTypeNames())...),
 		"cache-from":     cli.Beginnings(append(cacheTypes(), "type=registry,ref=", "type=local,src=")...),
 		"cache-to":       cli.Beginnings(append(cacheTypes(), "type=inline", "type=registry,mode=max,ref=", "type=local,mode=max,dest=")...),
 		"load":           completeLoad,

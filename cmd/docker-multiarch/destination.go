@@ -95,7 +95,7 @@ func (d destinations) check(w *cli.Env, o buildOptions) error {
 	if err := checkStdout(w, o, d.stdout); err != nil {
 		return err
 	}
-	return checkDelete(d.outputs.Files, o.steps.allow)
+	return checkDelete(d.outputs.Files(), o.steps.allow)
 }
 
 // sayDestination tells where the result goes under names that the command line does not have.
@@ -200,14 +200,14 @@ func checkStdout(w *cli.Env, o buildOptions, output string) error {
 // platform, when none was asked for, is the engine's.
 func checkLoad(ctx context.Context, w *cli.Env, r solve.Request) error {
 	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.OS != "linux" })
-	if l := r.Outputs.Load; l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
+	if l := r.Outputs.Load(); l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
 		return nil
 	}
 	eng, err := w.Answering(ctx)
 	if err != nil {
 		return err
 	}
-	if err := load.Check(ctx, eng, r.Platforms, r.Outputs.Load.Selection); err != nil {
+	if err := load.Check(ctx, eng, r.Platforms, r.Outputs.Load().Selection); err != nil {
 		return &cli.Usage{Err: err}
 	}
 	return nil

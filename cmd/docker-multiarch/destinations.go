@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,9 +28,21 @@ type destinations struct {
 	names    []reference.NamedTagged // of all outputs, each once
 	annotate index.Annotations
 
-	naming naming
-	stdout string // the output that standard output is taken by
-	attrs  map[string]string
+	naming   naming
+	selected loadFlag
+	stdout   string // the output that standard output is taken by
+	attrs    map[string]string
+}
+
+// outputTypes are the types of outputs, as docker buildx names them, and what each makes of its words: the one list of all types.
+var outputTypes = map[string]func(*destinations, output) error{
+	"cacheonly": func(*destinations, output) error { return nil },
+	"docker":    (*destinations).docker,
+	"image":     (*destinations).image,
+	"local":     (*destinations).files,
+	"oci":       (*destinations).archive,
+	"registry":  (*destinations).image, // pushed
+	"tar":       (*destinations).files,
 }
 
 // pushed is an output that goes to registries, or to the engine.
@@ -41,23 +54,31 @@ type pushed struct {
 
 // resolveOutputs checks the outputs against each other and against the disk. Nothing is written.
 func resolveOutputs(outs []output, selected loadFlag, names naming) (destinations, error) {
-	d := destinations{attrs: map[string]string{}, naming: names}
+	d := destinations{attrs: map[string]string{}, naming: names, selected: selected}
 	for _, o := range outs {
-		var err error
-		switch o.kind {
-		case "image":
-			err = d.image(o)
-		case "docker", "oci":
-			err = d.archive(o, selected)
-		case "local", "tar":
-			err = d.files(o)
-		}
-		if err != nil {
+		if err := outputTypes[o.kind](&d, o); err != nil {
 			return d, err
 		}
 	}
 	d.outputs.Attrs = d.attrs
+	slices.SortStableFunc(d.outputs.List, shownFirst)
 	return d, clash(outs)
+}
+
+func outputTypeNames() []string { return slices.Sorted(maps.Keys(outputTypes)) }
+
+// shownFirst orders outputs for a plan: the engine, images, files.
+func shownFirst(a, b sink.Output) int {
+	rank := func(o sink.Output) int {
+		switch name, _ := o.Target(); {
+		case name == "":
+			return 0
+		case o.HasImages():
+			return 1
+		}
+		return 2
+	}
+	return cmp.Compare(rank(a), rank(b))
 }
 
 // image is type=image and type=registry: pushed, or left with the builder.
@@ -96,10 +117,12 @@ func (d *destinations) named(o output) (names []reference.NamedTagged, settled b
 	return names, settled, err
 }
 
-// archive is type=oci and type=docker: a file, a folder, or the engine's store.
-func (d *destinations) archive(o output, selected loadFlag) error {
-	tar, err := o.flag("tar", true)
-	if err != nil {
+// docker is type=docker: the engine's store, or an archive.
+func (d *destinations) docker(o output) error {
+	if o.dest != "" {
+		return d.archive(o)
+	}
+	if _, err := o.flag("tar", true); err != nil {
 		return err
 	}
 	if err := d.common(o); err != nil {
@@ -109,25 +132,43 @@ func (d *destinations) archive(o output, selected loadFlag) error {
 	if err != nil {
 		return err
 	}
-	if o.kind == "docker" && o.dest == "" {
-		if name, ok := o.attrs["context"]; ok {
-			return &cli.Usage{
-				Err:  fmt.Errorf("--output %q: the builder and the store that is loaded are on one engine", o.words),
-				Hint: "docker --context " + name + " multiarch build …",
-			}
+	if name, ok := o.attrs["context"]; ok {
+		return &cli.Usage{
+			Err:  fmt.Errorf("--output %q: the builder and the store that is loaded are on one engine", o.words),
+			Hint: "docker --context " + name + " multiarch build …",
 		}
-		d.loads = append(d.loads, pushed{names: names, settled: settled})
-		if d.outputs.Load != nil { // there is one store: it gets the names of all
-			names = union(d.outputs.Load.Names, names)
+	}
+	d.loads = append(d.loads, pushed{names: names, settled: settled})
+	loaded := sink.Load{Names: names, Selection: load.Selection{Native: d.selected.native, Platforms: d.selected.named}}
+	for i, output := range d.outputs.List {
+		if before, ok := output.(sink.Load); ok { // there is one store: it gets the names of all
+			loaded.Names = union(before.Names, names)
+			d.outputs.List[i] = loaded
+			return nil
 		}
-		d.outputs.Load = &sink.Load{Names: names, Selection: load.Selection{Native: selected.native, Platforms: selected.named}}
-		return nil
+	}
+	d.outputs.List = append(d.outputs.List, loaded)
+	return nil
+}
+
+// archive is type=oci and type=docker with a file: an archive or a folder.
+func (d *destinations) archive(o output) error {
+	tar, err := o.flag("tar", true)
+	if err != nil {
+		return err
+	}
+	if err := d.common(o); err != nil {
+		return err
+	}
+	names, _, err := d.named(o)
+	if err != nil {
+		return err
 	}
 	if o.kind == "docker" && !tar {
 		return fmt.Errorf("--output %q: a folder holds an OCI layout: use type=oci,tar=false", o.words)
 	}
 	dest, err := d.dest(o, !tar)
-	d.outputs.Archives = append(d.outputs.Archives, sink.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
+	d.outputs.List = append(d.outputs.List, sink.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
 	return err
 }
 
@@ -152,7 +193,7 @@ func (d *destinations) files(o output) error {
 		}
 		f.Split = &split
 	}
-	d.outputs.Files = append(d.outputs.Files, f)
+	d.outputs.List = append(d.outputs.List, f)
 	return nil
 }
 

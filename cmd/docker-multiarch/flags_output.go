@@ -108,9 +108,6 @@ type output struct {
 	attrs map[string]string
 }
 
-// The types of outputs, as docker buildx names them.
-var outputTypes = []string{"cacheonly", "docker", "image", "local", "oci", "registry", "tar"}
-
 // parseOutput: "type=…,key=value", a path alone (local), or "-" (tar on standard output).
 func parseOutput(words string) (output, error) {
 	o := output{words: words, attrs: map[string]string{}}
@@ -142,11 +139,12 @@ func parseOutput(words string) (output, error) {
 	if o.dest == "/dev/stdout" {
 		o.dest = "-"
 	}
+	types := strings.Join(outputTypeNames(), ", ")
 	if o.kind == "" {
-		return o, fmt.Errorf("--output %q: there is no type=; it is one of %s", words, strings.Join(outputTypes, ", "))
+		return o, fmt.Errorf("--output %q: there is no type=; it is one of %s", words, types)
 	}
-	if !slices.Contains(outputTypes, o.kind) {
-		return o, fmt.Errorf("--output %q: the type %q is not one of %s", words, o.kind, strings.Join(outputTypes, ", "))
+	if outputTypes[o.kind] == nil {
+		return o, fmt.Errorf("--output %q: the type %q is not one of %s", words, o.kind, types)
 	}
 	return o, nil
 }

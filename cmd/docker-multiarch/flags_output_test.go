@@ -44,22 +44,22 @@ func TestOutputsInDockerBuildxsWords(t *testing.T) {
 		want result
 	}{
 		"--push":                   {[]string{"-t", "a/b", "--push"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: none}}},
-		"--load":                   {[]string{"--load"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
-		"--load=true":              {[]string{"--load=true"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
+		"--load":                   {[]string{"--load"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Load{}}, Attrs: none}}},
+		"--load=true":              {[]string{"--load=true"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Load{}}, Attrs: none}}},
 		"--load=false --push":      {[]string{"-t", "a/b", "--load=false", "--push"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: none}}},
-		"--load=all":               {[]string{"--load=all"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
-		"--load=native":            {[]string{"--load=native"}, result{Outputs: sink.Outputs{Load: &sink.Load{Selection: load.Selection{Native: true}}, Attrs: none}}},
-		"--load=PLATFORM":          {[]string{"--load=aarch64", "--platform", "arm64,amd64"}, result{Outputs: sink.Outputs{Load: &sink.Load{Selection: load.Selection{Platforms: []platform.Platform{arm}}}, Attrs: none}}},
-		"type=docker":              {[]string{"-o", "type=docker"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
-		"type=docker and --load":   {[]string{"-o", "type=docker", "--load"}, result{Outputs: sink.Outputs{Load: &sink.Load{}, Attrs: none}}},
-		"type=docker,dest":         {[]string{"-o", "type=docker,dest=" + file}, result{Outputs: sink.Outputs{Archives: []sink.Archive{{Docker: true, Dest: file}}, Attrs: none}}},
-		"type=oci on stdout":       {[]string{"-o", "type=oci"}, result{Outputs: sink.Outputs{Archives: []sink.Archive{{Dest: "-"}}, Attrs: none}}},
-		"type=oci,tar=false":       {[]string{"-o", "type=oci,tar=false,dest=" + dir}, result{Outputs: sink.Outputs{Archives: []sink.Archive{{Folder: true, Dest: dir}}, Attrs: none}}},
-		"a path":                   {[]string{"-o", dir}, result{Outputs: sink.Outputs{Files: []sink.Files{{Dest: dir, Attrs: none}}, Attrs: none}}},
-		"-":                        {[]string{"-o", "-"}, result{Outputs: sink.Outputs{Files: []sink.Files{{Tar: true, Dest: "-", Attrs: none}}, Attrs: none}}},
-		"local with attributes":    {[]string{"-o", "type=local,mode=delete,dest=" + dir, "--allow", "buildx.local.delete"}, result{Outputs: sink.Outputs{Files: []sink.Files{{Dest: dir, Delete: true, Attrs: none}}, Attrs: none}}},
+		"--load=all":               {[]string{"--load=all"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Load{}}, Attrs: none}}},
+		"--load=native":            {[]string{"--load=native"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Load{Selection: load.Selection{Native: true}}}, Attrs: none}}},
+		"--load=PLATFORM":          {[]string{"--load=aarch64", "--platform", "arm64,amd64"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Load{Selection: load.Selection{Platforms: []platform.Platform{arm}}}}, Attrs: none}}},
+		"type=docker":              {[]string{"-o", "type=docker"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Load{}}, Attrs: none}}},
+		"type=docker and --load":   {[]string{"-o", "type=docker", "--load"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Load{}}, Attrs: none}}},
+		"type=docker,dest":         {[]string{"-o", "type=docker,dest=" + file}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Archive{Docker: true, Dest: file}}, Attrs: none}}},
+		"type=oci on stdout":       {[]string{"-o", "type=oci"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Archive{Dest: "-"}}, Attrs: none}}},
+		"type=oci,tar=false":       {[]string{"-o", "type=oci,tar=false,dest=" + dir}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Archive{Folder: true, Dest: dir}}, Attrs: none}}},
+		"a path":                   {[]string{"-o", dir}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Files{Dest: dir, Attrs: none}}, Attrs: none}}},
+		"-":                        {[]string{"-o", "-"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Files{Tar: true, Dest: "-", Attrs: none}}, Attrs: none}}},
+		"local with attributes":    {[]string{"-o", "type=local,mode=delete,dest=" + dir, "--allow", "buildx.local.delete"}, result{Outputs: sink.Outputs{List: []sink.Output{sink.Files{Dest: dir, Delete: true, Attrs: none}}, Attrs: none}}},
 		"type=registry":            {[]string{"-o", "type=registry,compression=zstd", "-t", "a/b"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: map[string]string{"compression": "zstd"}}}},
-		"type=image,push=true":     {[]string{"-o", "type=image,push=true,name=x/a:1", "-o", "type=oci,name=x/b"}, result{Tags: 1, Outputs: sink.Outputs{Archives: []sink.Archive{{Dest: "-"}}, Attrs: none}}},
+		"type=image,push=true":     {[]string{"-o", "type=image,push=true,name=x/a:1", "-o", "type=oci,name=x/b"}, result{Tags: 1, Outputs: sink.Outputs{List: []sink.Output{sink.Archive{Dest: "-"}}, Attrs: none}}},
 		"push-by-digest":           {[]string{"-o", "type=image,push-by-digest=true,name-canonical=true,push=true,name=x/a"}, result{ByDigest: 1, Outputs: sink.Outputs{Attrs: none}}},
 		"an image nobody takes":    {[]string{"-o", "type=image"}, result{Outputs: sink.Outputs{Image: true, Attrs: none}}},
 		"--push switches image on": {[]string{"-t", "a/b", "-o", "type=image,compression=zstd", "--push"}, result{Tags: 1, Outputs: sink.Outputs{Attrs: map[string]string{"compression": "zstd"}}}},
@@ -72,11 +72,15 @@ func TestOutputsInDockerBuildxsWords(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := j.request
-			if r.Outputs.Load != nil {
-				r.Outputs.Load.Names = nil
-			}
-			for i := range r.Outputs.Archives {
-				r.Outputs.Archives[i].Names = nil
+			for i, output := range r.Outputs.List {
+				switch o := output.(type) {
+				case sink.Load:
+					o.Names = nil
+					r.Outputs.List[i] = o
+				case sink.Archive:
+					o.Names = nil
+					r.Outputs.List[i] = o
+				}
 			}
 			if tt.want.Family == "" {
 				tt.want.Family = manifest.OCI

@@ -16,10 +16,10 @@ type placed struct{ Pushed, ByDigest, Loaded, Archived []string }
 
 func placedBy(r solve.Request) placed {
 	p := placed{Pushed: texts(r.Tags), ByDigest: texts(r.ByDigest), Loaded: []string{}, Archived: []string{}}
-	if r.Outputs.Load != nil {
-		p.Loaded = texts(r.Outputs.Load.Names)
+	if l := r.Outputs.Load(); l != nil {
+		p.Loaded = texts(l.Names)
 	}
-	for _, a := range r.Outputs.Archives {
+	for _, a := range r.Outputs.Archives() {
 		p.Archived = append(p.Archived, a.Dest+"="+strings.Join(texts(a.Names), "+"))
 	}
 	return p

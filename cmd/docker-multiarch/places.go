@@ -48,12 +48,12 @@ func (j job) checkPlace(f cli.FlagFile) error {
 			return bothWritten("--output", f)
 		}
 	}
-	for _, a := range j.request.Outputs.Archives {
+	for _, a := range j.request.Outputs.Archives() {
 		if rel, in := within(a.Dest, f.Name); a.Folder && in && ofLayout(rel) {
 			return fmt.Errorf("%s %q is a file of the layout that --output writes to %q", f.Flag, f.Name, a.Dest)
 		}
 	}
-	for _, files := range j.request.Outputs.Files {
+	for _, files := range j.request.Outputs.Files() {
 		if rel, in := within(files.Dest, f.Name); in && !files.Tar && (files.Delete || rel == ".") {
 			return fmt.Errorf("--output %q would take the place of %q, which %s writes", files.Dest, f.Name, f.Flag)
 		}
@@ -78,14 +78,9 @@ func (j job) logFiles(o buildOptions) (files []cli.FlagFile) {
 
 // destFiles are the outputs that are files.
 func (j job) destFiles() (files []string) {
-	for _, a := range j.request.Outputs.Archives {
-		if !a.Folder && a.Dest != "-" {
-			files = append(files, a.Dest)
-		}
-	}
-	for _, f := range j.request.Outputs.Files {
-		if f.Tar && f.Dest != "-" {
-			files = append(files, f.Dest)
+	for _, output := range j.request.Outputs.List {
+		if name, folder := output.Target(); !folder && name != "" && name != "-" {
+			files = append(files, name)
 		}
 	}
 	return files

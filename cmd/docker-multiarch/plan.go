@@ -89,26 +89,13 @@ func goesTo(r solve.Request) []string {
 	for _, repo := range r.ByDigest {
 		places = append(places, "registry "+reference.FamiliarName(repo)+" (by digest)")
 	}
-	if r.Outputs.Load != nil {
-		places = append(places, "the engine's image store")
-	}
-	for _, a := range r.Outputs.Archives {
-		places = append(places, "archive "+destName(a.Dest))
-	}
-	for _, f := range r.Outputs.Files {
-		places = append(places, "files "+destName(f.Dest))
+	for _, output := range r.Outputs.List {
+		places = append(places, output.Place())
 	}
 	for _, c := range r.Cache.To {
 		places = append(places, "cache type="+c.Type)
 	}
 	return places
-}
-
-func destName(dest string) string {
-	if dest == "-" || dest == "" {
-		return "standard output"
-	}
-	return dest
 }
 
 // planMode is how a platform would be made, in words.

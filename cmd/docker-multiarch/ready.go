@@ -59,8 +59,8 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display) (r read
 	if err != nil {
 		return r, err
 	}
-	if j.request.Outputs.Load != nil {
-		if err := cli.CheckReserved(j.request.Outputs.Load.Names, "--load", r.conn.Image()); err != nil {
+	if j.request.Outputs.Load() != nil {
+		if err := cli.CheckReserved(j.request.Outputs.Load().Names, "--load", r.conn.Image()); err != nil {
 			return r, err
 		}
 	}
@@ -70,7 +70,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display) (r read
 	r.env = r.conn.Env
 	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, cli.Exact(w.Out)
 	r.env.Listings, r.env.Bases, r.env.Times = w.Listings(), w.Cached("bases"), w.Cached("times")
-	if j.request.Outputs.Load != nil || len(j.request.Tests) > 0 {
+	if j.request.Outputs.Load() != nil || len(j.request.Tests) > 0 {
 		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Note)
 	}
 	return r, nil

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -32,12 +30,10 @@ func checkReport(o buildOptions, j job) error {
 	if o.report != "-" {
 		return nil
 	}
-	toStdout := slices.ContainsFunc(j.request.Outputs.Archives, func(a sink.Archive) bool { return a.Dest == "-" }) ||
-		slices.ContainsFunc(j.request.Outputs.Files, func(f sink.Files) bool { return f.Dest == "-" })
 	switch {
 	case o.quiet:
 		return &cli.Usage{Err: errors.New("-q and --report - both print to standard output"), Hint: "--report FILE.md"}
-	case toStdout:
+	case j.request.Outputs.Stdout():
 		return &cli.Usage{Err: errors.New("--output and --report - both print to standard output"), Hint: "--report FILE.md"}
 	}
 	return nil

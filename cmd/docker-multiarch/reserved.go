@@ -12,8 +12,8 @@ import (
 // mayTake refuses names of a build, as far as its words tell: for what is loaded, and wherever a project's file names them.
 func (j *job) mayTake(from string) error {
 	var names []reference.NamedTagged
-	if j.request.Outputs.Load != nil {
-		names = j.request.Outputs.Load.Names
+	if l := j.request.Outputs.Load(); l != nil {
+		names = l.Names
 	}
 	if from == projectFile {
 		names = j.names

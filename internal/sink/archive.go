@@ -5,10 +5,40 @@ import (
 	"io"
 	"slices"
 
+	"github.com/distribution/reference"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
+
+// Archive is a file, a folder or standard output with all images.
+type Archive struct {
+	// Docker is the format of docker save; otherwise an OCI layout.
+	Docker bool
+	// Dest is a path, or "-" for standard output. Folder writes an OCI layout as a folder instead of a tar archive.
+	Dest   string
+	Folder bool
+	Names  []reference.NamedTagged
+}
+
+// Place implements Output.
+func (a Archive) Place() string { return "archive " + placeName(a.Dest) }
+
+// HasImages implements Output.
+func (a Archive) HasImages() bool { return true }
+
+// Target implements Output.
+func (a Archive) Target() (name string, folder bool) { return a.Dest, a.Folder }
+
+func (a Archive) rank() int { return 0 }
+
+func (a Archive) sink(env Env, r Result) Sink {
+	if a.Folder {
+		return &archiveFolder{env: env, result: r, Archive: a}
+	}
+	return &archiveFile{env: env, result: r, Archive: a}
+}
 
 // archiveFile writes all images into a file, or to standard output.
 type archiveFile struct {

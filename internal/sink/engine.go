@@ -4,9 +4,31 @@ import (
 	"context"
 	"slices"
 
+	"github.com/distribution/reference"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
+
+// Load is the engine's image store as an output.
+type Load struct {
+	// Names that the engine knows the images by. None: by their digests only.
+	Names     []reference.NamedTagged
+	Selection load.Selection
+}
+
+// Place implements Output.
+func (l Load) Place() string { return "the engine's image store" }
+
+// HasImages implements Output.
+func (l Load) HasImages() bool { return true }
+
+// Target implements Output.
+func (l Load) Target() (name string, folder bool) { return "", false }
+
+func (l Load) rank() int { return 1 }
+
+func (l Load) sink(env Env, r Result) Sink { return &engineStore{env: env, load: l, result: r} }
 
 // engineStore loads images into an engine's image store.
 type engineStore struct {

@@ -15,6 +15,41 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
+// Files are root file systems: a folder, a tar archive, or standard output.
+type Files struct {
+	// Tar makes an archive; otherwise Dest is a folder, and keeps what is in it already.
+	Tar bool
+	// Dest is a path, or "-" for standard output.
+	Dest string
+	// Delete empties the folder first.
+	Delete bool
+	// Split gives each platform a folder of its own ("linux_arm64"). nil does so where there are several, as docker buildx.
+	Split *bool
+	// Attrs are attributes of BuildKit's exporters, passed on as they are.
+	Attrs map[string]string
+}
+
+// Place implements Output.
+func (f Files) Place() string { return "files " + placeName(f.Dest) }
+
+// HasImages implements Output.
+func (f Files) HasImages() bool { return false }
+
+// Target implements Output.
+func (f Files) Target() (name string, folder bool) { return f.Dest, !f.Tar }
+
+func (f Files) rank() int { return 2 }
+
+func (f Files) sink(Env, Result) Sink { return nil }
+
+// split tells whether each of n platforms has a folder of its own.
+func (f Files) split(n int) bool {
+	if f.Split != nil {
+		return *f.Split
+	}
+	return n > 1
+}
+
 // StagedFiles are the root file systems that a build has exported, or is exporting, until it has succeeded.
 type StagedFiles struct {
 	outputs []stagedOutput
@@ -34,14 +69,14 @@ type stagedOutput struct {
 // StageFiles makes room for the outputs. The caller aborts them at last, also after they have been committed.
 //
 // Files of optional platforms are staged by themselves, so that they can be left out.
-func StageFiles(ctx context.Context, outs []Files, targets, optional []platform.Platform, stdout io.Writer) (s *StagedFiles, err error) {
+func StageFiles(ctx context.Context, outs Outputs, targets, optional []platform.Platform, stdout io.Writer) (s *StagedFiles, err error) {
 	s = &StagedFiles{targets: targets}
 	defer func() {
 		if err != nil {
 			s.Abort(ctx)
 		}
 	}()
-	for _, f := range outs {
+	for _, f := range outs.Files() {
 		out := stagedOutput{Files: f, apart: map[int]string{}}
 		if f.Tar {
 			err = out.stageTar(ctx, targets, optional, stdout)

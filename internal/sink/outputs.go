@@ -1,58 +1,103 @@
 package sink
 
 import (
+	"cmp"
 	"fmt"
-
-	"github.com/distribution/reference"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"slices"
 )
 
-// Outputs say what becomes of a result besides the registry's tags. The zero value keeps nothing.
+// Outputs say what becomes of a result besides the registries' tags. The zero value keeps nothing.
 //
 // All images of a build are made once, with the attributes of Attrs: what is pushed, loaded and archived is the same, byte for byte.
 type Outputs struct {
-	// Load puts the images into the engine's store; nil does not.
-	Load *Load
-	// Archives are files and folders with the images.
-	Archives []Archive
-	// Files are the root file systems, as files.
-	Files []Files
+	// List are the destinations, in the order in which they are shown.
+	List []Output
 	// Image makes the images although nothing takes them: they stay with the builder.
 	Image bool
 	// Attrs are attributes of BuildKit's image exporters ("compression", "rewrite-timestamp", …), passed on as they are.
 	Attrs map[string]string
 }
 
-// Load is the engine's image store as an output.
-type Load struct {
-	// Names that the engine knows the images by. None: by their digests only.
-	Names     []reference.NamedTagged
-	Selection load.Selection
+// Output is a destination as the user has asked for it: [Load], [Archive] or [Files].
+type Output interface {
+	// Place is where the result will be, in words.
+	Place() string
+	// HasImages reports whether the output has images. Otherwise it has their files.
+	HasImages() bool
+	// Target is the file or the folder that is written to, "-" for standard output, "" for none of them.
+	Target() (name string, folder bool)
+
+	// rank orders the commits: outputs of lower ranks are named first.
+	rank() int
+	// sink is the destination for a result; nil for files, which were staged during the build.
+	sink(Env, Result) Sink
 }
 
-// Archive is a file, a folder or standard output with all images.
-type Archive struct {
-	// Docker is the format of docker save; otherwise an OCI layout.
-	Docker bool
-	// Dest is a path, or "-" for standard output. Folder writes an OCI layout as a folder instead of a tar archive.
-	Dest   string
-	Folder bool
-	Names  []reference.NamedTagged
+// Sinks lists the destinations of a result in the order in which they are committed: those first that may be refused.
+func (o Outputs) Sinks(env Env, to Registries, files *StagedFiles, r Result) (list []Sink) {
+	if len(to.ByDigest) > 0 {
+		list = append(list, &untagged{env.Registry, r, to.ByDigest})
+	}
+	if len(to.Tags) > 0 {
+		list = append(list, &tags{env.Registry, r, to.Tags, env.During})
+	}
+	ranked := slices.SortedStableFunc(slices.Values(o.List), func(a, b Output) int { return cmp.Compare(a.rank(), b.rank()) })
+	for _, output := range ranked {
+		if s := output.sink(env, r); s != nil {
+			list = append(list, s)
+		}
+	}
+	return append(list, files)
 }
 
-// Files are root file systems: a folder, a tar archive, or standard output.
-type Files struct {
-	// Tar makes an archive; otherwise Dest is a folder, and keeps what is in it already.
-	Tar bool
-	// Dest is a path, or "-" for standard output.
-	Dest string
-	// Delete empties the folder first.
-	Delete bool
-	// Split gives each platform a folder of its own ("linux_arm64"). nil does so where there are several, as docker buildx.
-	Split *bool
-	// Attrs are attributes of BuildKit's exporters, passed on as they are.
-	Attrs map[string]string
+// HaveImages reports whether somebody wants images here, be it the builder.
+func (o Outputs) HaveImages() bool { return o.Image || slices.ContainsFunc(o.List, Output.HasImages) }
+
+// Load is the engine's image store among the outputs, nil if it is not.
+func (o Outputs) Load() *Load {
+	if some := of[Load](o); len(some) > 0 {
+		return &some[0]
+	}
+	return nil
+}
+
+// Archives are those among the outputs.
+func (o Outputs) Archives() []Archive { return of[Archive](o) }
+
+// Files are the root file systems among the outputs.
+func (o Outputs) Files() []Files { return of[Files](o) }
+
+// Written reports whether a file, a folder or standard output is written to.
+func (o Outputs) Written() bool {
+	return slices.ContainsFunc(o.List, func(output Output) bool {
+		name, _ := output.Target()
+		return name != ""
+	})
+}
+
+// Stdout reports whether standard output is written to.
+func (o Outputs) Stdout() bool {
+	return slices.ContainsFunc(o.List, func(output Output) bool {
+		name, _ := output.Target()
+		return name == Stdout
+	})
+}
+
+func of[T Output](o Outputs) (some []T) {
+	for _, output := range o.List {
+		if one, ok := output.(T); ok {
+			some = append(some, one)
+		}
+	}
+	return some
+}
+
+// placeName is a destination in words.
+func placeName(dest string) string {
+	if dest == Stdout {
+		return "standard output"
+	}
+	return dest
 }
 
 // OutputError says that an archive or a folder could not be written. What was in its place is there still.
@@ -63,11 +108,3 @@ type OutputError struct {
 
 func (e *OutputError) Error() string { return fmt.Sprintf("write %q: %v", e.Dest, e.Err) }
 func (e *OutputError) Unwrap() error { return e.Err }
-
-// split tells whether each of n platforms has a folder of its own.
-func (f Files) split(n int) bool {
-	if f.Split != nil {
-		return *f.Split
-	}
-	return n > 1
-}

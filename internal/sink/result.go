@@ -41,28 +41,6 @@ type Registries struct {
 	ByDigest []reference.Named
 }
 
-// Sinks lists the destinations of a result in the order in which they are committed: those first that may be refused. This is the one list
-// of all types of outputs.
-func (o Outputs) Sinks(env Env, to Registries, files *StagedFiles, r Result) (list []Sink) {
-	if len(to.ByDigest) > 0 {
-		list = append(list, &untagged{env.Registry, r, to.ByDigest})
-	}
-	if len(to.Tags) > 0 {
-		list = append(list, &tags{env.Registry, r, to.Tags, env.During})
-	}
-	for _, a := range o.Archives {
-		if a.Folder {
-			list = append(list, &archiveFolder{env: env, result: r, Archive: a})
-		} else {
-			list = append(list, &archiveFile{env: env, result: r, Archive: a})
-		}
-	}
-	if o.Load != nil {
-		list = append(list, &engineStore{env: env, load: *o.Load, result: r})
-	}
-	return append(list, files)
-}
-
 // pushAttestations brings what attests the images to repositories that have the images themselves.
 func (r Result) pushAttestations(ctx context.Context, registry *manifest.Client, repos []reference.Named) error {
 	for _, c := range r.Children {

@@ -6,7 +6,8 @@
 //
 // # A new type of output
 //
-// It is a file of this package with a type that implements Sink, and an entry in the one list of sinks, [Outputs.Sinks].
+// It is a file of this package, with a type that implements [Output] and one that implements [Sink], and an entry in the command line's one
+// list of types.
 package sink
 
 import (

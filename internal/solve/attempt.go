@@ -176,7 +176,7 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
-	if len(t.out.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || t.holder != nil || !t.req.MakesImages() && len(t.req.Outputs.Files) == 0 {
+	if len(t.out.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || t.holder != nil || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		return res, t.work(ctx, gw, cleared, res)
 	}
 	return res, nil

@@ -50,7 +50,7 @@ func TestAnImageForAnotherMachineMovesNoTag(t *testing.T) {
 	for name, outputs := range map[string]func(*world){
 		"pushed": func(*world) {},
 		"archived": func(w *world) {
-			w.req.Tags, w.req.Outputs.Archives = nil, []sink.Archive{{Dest: t.TempDir() + "/a.tar"}}
+			w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Archive{Dest: t.TempDir() + "/a.tar"}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ func (r Request) attested() bool { return len(r.Attests) > 0 }
 // captures: the manifests are to be brought to this machine. A registry shows them, unless the builder must not push them:
 // it pushes attestations before the images that they are about, which some registries refuse, so those are pushed by us.
 func (r Request) captures() bool {
-	return r.Outputs.Load != nil || len(r.Outputs.Archives) > 0 || r.Outputs.Image || r.attested() && r.pushes()
+	return r.Outputs.HaveImages() || r.attested() && r.pushes()
 }
 
 // MakesImages tells whether somebody wants images, and not only files or the cache.

@@ -67,13 +67,11 @@ func (w *world) everyOutput(dir string) *bytes.Buffer {
 	write(w.t, dir, "files/mine", "mine")
 	stdout := &bytes.Buffer{}
 	w.env.Stdout = stdout
-	w.req.Outputs = sink.Outputs{
-		Archives: []sink.Archive{
-			{Dest: filepath.Join(dir, "image.tar"), Names: w.req.Tags},
-			{Dest: filepath.Join(dir, "layout"), Folder: true, Names: w.req.Tags},
-			{Dest: filepath.Join(dir, "docker.tar"), Docker: true, Names: w.req.Tags},
-		},
-		Files: []sink.Files{{Dest: filepath.Join(dir, "files")}, {Tar: true, Dest: filepath.Join(dir, "files.tar")}, {Tar: true, Dest: "-"}},
+	w.req.Outputs.List = []sink.Output{
+		sink.Archive{Dest: filepath.Join(dir, "image.tar"), Names: w.req.Tags},
+		sink.Archive{Dest: filepath.Join(dir, "layout"), Folder: true, Names: w.req.Tags},
+		sink.Archive{Dest: filepath.Join(dir, "docker.tar"), Docker: true, Names: w.req.Tags},
+		sink.Files{Dest: filepath.Join(dir, "files")}, sink.Files{Tar: true, Dest: filepath.Join(dir, "files.tar")}, sink.Files{Tar: true, Dest: "-"},
 	}
 	return stdout
 }
@@ -159,7 +157,7 @@ func TestASinglePlatformHasNoFolderOfItsOwnUnlessAskedFor(t *testing.T) {
 		w := newWorld(t, copiesOnly)
 		dir := t.TempDir()
 		w.platforms("linux/arm64")
-		w.req.Tags, w.req.Outputs.Files = nil, []sink.Files{{Dest: filepath.Join(dir, "not", "there"), Split: tt.split}}
+		w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: filepath.Join(dir, "not", "there"), Split: tt.split}}
 		rep := w.mustRun()
 		if diff := cmp.Diff(map[string]string{"not/there/" + tt.want: "linux/arm64"}, tree(t, dir)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -175,7 +173,7 @@ func TestAFolderThatIsToBeEmptiedKeepsNothingElse(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "old/file", "x")
 	w.platforms("linux/amd64")
-	w.req.Tags, w.req.Outputs.Files = nil, []sink.Files{{Dest: dir, Delete: true}}
+	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: dir, Delete: true}}
 	w.mustRun()
 	if diff := cmp.Diff(map[string]string{"hello": "linux/amd64"}, tree(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -190,7 +188,7 @@ func TestALinkAndADeviceStayWhatTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, copiesOnly)
-	w.req.Tags, w.req.Outputs.Archives = nil, []sink.Archive{{Dest: link}, {Dest: os.DevNull}}
+	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Archive{Dest: link}, sink.Archive{Dest: os.DevNull}}
 	w.mustRun()
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the link is %v, %v", info, err)
@@ -210,7 +208,7 @@ func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, copiesOnly)
-	w.req.Tags, w.req.Outputs.Archives = nil, []sink.Archive{{Dest: link}, {Dest: file}}
+	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Archive{Dest: link}, sink.Archive{Dest: file}}
 	w.mustRun()
 	if info, err := os.Lstat(filepath.Join(dir, "target")); err != nil || !info.Mode().IsRegular() {
 		t.Errorf("the link names %v, %v", info, err)
@@ -225,7 +223,7 @@ func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
 
 func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
 	w := newWorld(t, copiesOnly)
-	w.req.Tags, w.req.Outputs.Files = nil, []sink.Files{{Dest: w.req.Source.ContextDir}}
+	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: w.req.Source.ContextDir}}
 	w.mustRun()
 	files := slices.Sorted(func(yield func(string) bool) {
 		for name := range tree(t, w.req.Source.ContextDir) {
@@ -259,7 +257,7 @@ func TestAnnotationsAreWrittenWhereTheyAreAskedFor(t *testing.T) {
 		{Level: index.OnIndex, Key: "index", Value: "5"},
 	}
 	dest := filepath.Join(t.TempDir(), "x.tar")
-	w.req.Outputs.Archives = []sink.Archive{{Dest: dest, Names: w.req.Tags}}
+	w.req.Outputs.List = []sink.Output{sink.Archive{Dest: dest, Names: w.req.Tags}}
 	w.mustRun()
 	index, _ := w.index("app:v1")
 	if diff := cmp.Diff(map[string]string{"index": "5"}, index.Annotations); diff != "" {

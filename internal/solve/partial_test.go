@@ -152,7 +152,7 @@ func TestNoOutputHasAnythingOfAPlatformThatIsMissing(t *testing.T) {
 			dir := t.TempDir()
 			stdout := w.everyOutput(dir)
 			together := false
-			w.req.Outputs.Files = append(w.req.Outputs.Files, sink.Files{Dest: filepath.Join(dir, "together"), Split: &together})
+			w.req.Outputs.List = append(w.req.Outputs.List, sink.Files{Dest: filepath.Join(dir, "together"), Split: &together})
 			breaks(w)
 			rep := w.mustRun()
 			for _, name := range []string{"image.tar", "layout"} {

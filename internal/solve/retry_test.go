@@ -197,7 +197,7 @@ func TestFilesOfATryThatFailedAreNotInTheResult(t *testing.T) {
 	w := newWorld(t, copiesOnly)
 	w.req.Retry = 1
 	dir := t.TempDir()
-	w.req.Outputs.Files = []sink.Files{{Dest: filepath.Join(dir, "files")}}
+	w.req.Outputs.List = []sink.Output{sink.Files{Dest: filepath.Join(dir, "files")}}
 	w.Push = flaky("linux/arm64", 1, "it broke off")
 	rep := w.mustRun()
 	if got := tree(t, filepath.Join(dir, "files")); got["linux_arm64/hello"] != "linux/arm64" || len(got) != 3 || rep.Platforms[2].Retries != 1 {
@@ -208,7 +208,7 @@ func TestFilesOfATryThatFailedAreNotInTheResult(t *testing.T) {
 func TestWhatIsPartlyInAnArchiveIsNotTriedAgain(t *testing.T) {
 	w := newWorld(t, copiesOnly)
 	w.req.Retry = 1
-	w.req.Outputs.Files = []sink.Files{{Tar: true, Dest: filepath.Join(t.TempDir(), "files.tar")}}
+	w.req.Outputs.List = []sink.Output{sink.Files{Tar: true, Dest: filepath.Join(t.TempDir(), "files.tar")}}
 	w.Push = failing("it broke off", "linux/arm64")
 	rep, err := w.run()
 	if err == nil || rep.Platforms[2].Retries != 0 {

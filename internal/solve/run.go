@@ -24,7 +24,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 
 	solving, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	files, err := sink.StageFiles(ctx, req.Outputs.Files, targets, req.AllowPartial, env.Stdout)
+	files, err := sink.StageFiles(ctx, req.Outputs, targets, req.AllowPartial, env.Stdout)
 	if err != nil {
 		return Report{}, err
 	}
