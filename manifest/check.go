@@ -14,7 +14,7 @@ import (
 
 // CheckPush finds out, before any work, whether a registry would take a push to a repository: it starts the upload of a blob and
 // cancels it, so that nothing is left there. It is over within Options.PushCheck, also when the registry hangs; the time in which
-// Options.Credential is asked does not count, and the cancelling may go on after it.
+// Options.Credential is asked does not count, and the cancelling may go on after it ([Client.Finish]).
 //
 // The error is an [*Error] of kind [ErrUnreachable], [ErrUnauthorized] or [ErrDenied]; its text says which registry was asked
 // over which scheme, what it answered and what can be done. A registry that answers something which says neither yes nor no
@@ -35,7 +35,11 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	defer resp.Body.Close()
 	if resp.StatusCode/100 == 2 {
 		// Registries on slow disks take as long for this as for the question, and nobody needs the answer.
-		go r.endpoint.cancelUpload(context.WithoutCancel(bounded), resp)
+		c.background.Go(func() {
+			late, cancel := context.WithTimeout(context.WithoutCancel(bounded), c.opt.PushCheck)
+			defer cancel()
+			r.endpoint.cancelUpload(late, resp)
+		})
 		return "", nil
 	}
 	refusal := responseError(resp)
@@ -45,6 +49,9 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	}
 	return fmt.Sprintf("registry %q does not say whether it takes a push to %q (%v): trying anyway", r.endpoint.name, r.name, refusal), nil
 }
+
+// Finish waits for what goes on after a call has returned. It is bounded by Options.PushCheck.
+func (c *Client) Finish() { c.background.Wait() }
 
 // isRefusal tells a registry that says no from one that does not know the question: 404 and 405 come from registries, and
 // from proxies before them, that have another way of uploading.

@@ -63,6 +63,8 @@ type Client struct {
 	mu        sync.Mutex
 	endpoints map[string]*endpoint // by the registry's name in references
 
+	background sync.WaitGroup // of what goes on after a call has returned
+
 	blobs sync.Map // blobPlace → the repository that was last seen to have it
 }
 

@@ -32,11 +32,12 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display) (r read
 		return r, err
 	}
 	var registry *manifest.Client
+	var answers *preflight.Answers
 	var asking errgroup.Group
 	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
 	asking.Go(func() (err error) {
 		if registry, err = w.Registry(ctx, progress.Note, j.insecure...); err == nil {
-			r.preflight = cli.StartPreflight(ctx, registry, asked, progress.Note)
+			answers = preflight.AskRegistries(ctx, registry, asked, progress.Note)
 		}
 		return err
 	})
@@ -47,7 +48,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display) (r read
 			if err := asking.Wait(); err != nil {
 				return err
 			}
-			return preflight.Refused(r.preflight(ctx))
+			return preflight.Refused(answers.Wait(ctx))
 		},
 	})
 	if err == nil {
@@ -55,6 +56,9 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display) (r read
 	}
 	if askErr := asking.Wait(); askErr != nil {
 		err = askErr // that the engine cannot be reached is why there is no builder, too
+	} else {
+		opened := r.close
+		r.preflight, r.close = answers.Wait, func() { answers.Close(); opened() }
 	}
 	if err != nil {
 		return r, err

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/opencontainers/go-digest"
@@ -18,7 +17,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/logins"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
-	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
@@ -80,31 +78,6 @@ type Folders struct {
 func (w *Env) Answering(ctx context.Context) (*engine.Engine, error) {
 	eng := w.Engine()
 	return eng, eng.Answers(ctx)
-}
-
-// StartPreflight asks every repository whether it would take a push. The function that it returns waits for all answers, and gives those
-// that are refusals, joined.
-func StartPreflight(ctx context.Context, c *manifest.Client, repos []reference.Named, note func(string)) func(context.Context) error {
-	errs := make([]error, len(repos))
-	var asking sync.WaitGroup
-	for i, repo := range repos {
-		asking.Go(func() {
-			var hint string
-			if hint, errs[i] = c.CheckPush(ctx, repo); hint != "" {
-				note(hint)
-			}
-		})
-	}
-	answered := make(chan struct{})
-	go func() { asking.Wait(); close(answered) }()
-	return func(ctx context.Context) error {
-		select {
-		case <-answered:
-			return preflight.Together(errs...)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // ClientName identifies who sends the build context, so that BuildKit can be sent differences only.

@@ -83,7 +83,9 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 		return err
 	}
 	repos := repositories(targets)
-	if err := mayPush(ctx, registry, repos, note); err != nil {
+	answers := preflight.AskRegistries(ctx, registry, repos, note)
+	defer answers.Close()
+	if err := preflight.Refused(answers.Wait(ctx)); err != nil {
 		return err
 	}
 	for _, repo := range repos {
@@ -109,11 +111,6 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 		}
 	}
 	return nil
-}
-
-// mayPush asks every repository whether it would take a push.
-func mayPush(ctx context.Context, registry *manifest.Client, repos []reference.Named, note func(string)) error {
-	return preflight.Refused(cli.StartPreflight(ctx, registry, repos, note)(ctx))
 }
 
 // repositories are those of the names, each once, in their order.
