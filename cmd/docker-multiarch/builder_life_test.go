@@ -29,6 +29,7 @@ func (s *stage) withBuilders() *enginetest.Engine {
 	}
 	eng := engine.New(fake.Start(s.T))
 	s.Env.Engine = func() *engine.Engine { return eng }
+	s.Env.Drivers = drivers(s.Env)
 	s.Env.Spec = func(opt cli.ConnectOptions) (container.Spec, error) {
 		options, err := container.ParseOptions(opt.Builder.DriverOpts...)
 		return container.Spec{

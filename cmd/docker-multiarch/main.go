@@ -16,9 +16,12 @@ import (
 	"github.com/docker/cli/cli/command"
 	"github.com/sirupsen/logrus"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/connect"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 func main() {
@@ -36,6 +39,7 @@ func run() int {
 	}
 	w := connect.Env(dockerCLI, os.Stderr, version)
 	w.Listening = listening
+	w.Drivers = drivers(w)
 	if plugin.RunningStandalone() {
 		err = standalone(dockerCLI, newRoot(w, "docker-multiarch")).Execute()
 	} else {
@@ -47,4 +51,10 @@ func run() int {
 		})
 	}
 	return explain.Error(w.Err, w.Answered("docker multiarch", err))
+}
+
+// drivers are the ways to have a BuildKit. So far there is one: containers on the engine of the current context.
+func drivers(w *cli.Env) map[string]builder.Driver {
+	current := func(string) (*engine.Engine, error) { return w.Engine(), nil }
+	return map[string]builder.Driver{container.DriverName: container.Driver{Engine: current}}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 // New groups the commands that look after builders. Builders are made by the first build that needs one.
@@ -93,15 +92,28 @@ func allNamed(w *cli.Env, args []string, flag string) ([]string, error) {
 	return []string{name}, err
 }
 
+// managed is a builder's node, and the driver that looks after it.
+func managed(w *cli.Env, name string) (builder.Manager, builder.Endpoint, error) {
+	e := builder.Endpoint{Builder: name, Driver: driverName}
+	m, ok := w.Drivers[e.Driver].(builder.Manager)
+	if !ok {
+		return nil, e, fmt.Errorf("builder %q: its BuildKit is not for docker multiarch to look after", name)
+	}
+	return m, e, nil
+}
+
 // eachBuilder does it to all that are named, prints the names of those that it was done to, and fails if one failed.
-func eachBuilder(ctx context.Context, w *cli.Env, names []string, do func(context.Context, *engine.Engine, string) (bool, error)) error {
-	eng, err := w.Answering(ctx)
-	if err != nil {
+func eachBuilder(ctx context.Context, w *cli.Env, names []string, do func(context.Context, builder.Manager, builder.Endpoint) (bool, error)) error {
+	if _, err := w.Answering(ctx); err != nil {
 		return err
 	}
 	var failures []error
 	for _, name := range names {
-		found, err := do(ctx, eng, name)
+		m, e, err := managed(w, name)
+		found := false
+		if err == nil {
+			found, err = do(ctx, m, e)
+		}
 		if err == nil && !found {
 			err = noBuilder(name)
 		}

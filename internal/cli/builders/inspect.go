@@ -72,7 +72,11 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	if err != nil {
 		return err
 	}
-	all, err := container.Inspect(ctx, eng, name)
+	m, e, err := managed(w, name)
+	if err != nil {
+		return err
+	}
+	all, err := m.Inspect(ctx, e)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
 func newBuilderStopCommand(w *cli.Env) *cobra.Command {
@@ -26,7 +26,7 @@ func newBuilderStopCommand(w *cli.Env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return eachBuilder(ctx, w, names, container.Stop)
+				return eachBuilder(ctx, w, names, func(ctx context.Context, m builder.Manager, e builder.Endpoint) (bool, error) { return m.Stop(ctx, e) })
 			})
 		},
 		ValidArgsFunction:     cli.CompleteBuilders(w),
@@ -94,8 +94,8 @@ func runRemoval(ctx context.Context, w *cli.Env, o removal, args []string) error
 			return err
 		}
 	}
-	return eachBuilder(ctx, w, names, func(ctx context.Context, eng *engine.Engine, name string) (bool, error) {
-		return removeBuilder(ctx, w, eng, name, o)
+	return eachBuilder(ctx, w, names, func(ctx context.Context, m builder.Manager, e builder.Endpoint) (bool, error) {
+		return removeBuilder(ctx, w, m, e, o)
 	})
 }
 
@@ -118,10 +118,10 @@ func inactive(ctx context.Context, w *cli.Env, timeout time.Duration) ([]string,
 }
 
 // removeBuilder says what was freed, if that is known without starting the builder.
-func removeBuilder(ctx context.Context, w *cli.Env, eng *engine.Engine, name string, o removal) (found bool, err error) {
+func removeBuilder(ctx context.Context, w *cli.Env, m builder.Manager, e builder.Endpoint, o removal) (found bool, err error) {
 	sctx, cancel := bounded(ctx, o.timeout)
 	freed := int64(0)
-	if all, err := container.Inspect(sctx, eng, name); err == nil && !o.keepState {
+	if all, err := m.Inspect(sctx, e); err == nil && !o.keepState {
 		for _, d := range all {
 			if d.Usage != nil {
 				freed += d.Usage.Total
@@ -129,12 +129,12 @@ func removeBuilder(ctx context.Context, w *cli.Env, eng *engine.Engine, name str
 		}
 	}
 	cancel()
-	found, err = container.Remove(ctx, eng, name, o.keepState, o.trusted)
+	found, err = m.Remove(ctx, e, builder.RemoveOptions{KeepState: o.keepState, Trusted: o.trusted})
 	if err == nil && found {
 		if freed > 0 {
-			w.Say(fmt.Sprintf("builder %q: its cache of %s is gone", name, units.HumanSize(float64(freed))))
+			w.Say(fmt.Sprintf("builder %q: its cache of %s is gone", e.Builder, units.HumanSize(float64(freed))))
 		}
-		err = w.Forget(ctx, name)
+		err = w.Forget(ctx, e.Builder)
 	}
 	return found, err
 }

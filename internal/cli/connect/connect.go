@@ -33,7 +33,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Env is the world as the Docker CLI shows it: its context, its config file, its streams.
+// Env is the world as the Docker CLI shows it: its context, its config file, its streams. The drivers are still to be given.
 func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env {
 	// The progress display wants the file itself to know a terminal.
 	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
@@ -62,9 +62,6 @@ func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env
 	}
 	w.Connect = func(ctx context.Context, opt cli.ConnectOptions) (*cli.Connection, error) {
 		return connectBuilder(ctx, w, opt)
-	}
-	w.Drivers = map[string]builder.Driver{
-		container.DriverName: container.Driver{Engine: func(string) (*engine.Engine, error) { return w.Engine(), nil }},
 	}
 	return w
 }
