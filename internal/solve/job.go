@@ -93,7 +93,7 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 		}
 		next, err := j.next(ctx, a, o, why, wrong)
 		if err != nil {
-			o.err = err
+			o.err, o.fallback = err, next.fallback
 			break
 		}
 		a = next
@@ -124,7 +124,8 @@ func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log
 	return why, wrong
 }
 
-// next is the attempt that follows on an outcome. If there can be none, the error is that of the job.
+// next is the attempt that follows on an outcome. If there can be none, the error is that of the job, and the attempt says no more than why
+// the job has fallen back.
 func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong crosscompile.Fallback) (attempt, error) {
 	next := a
 	next.cleared, next.isolated, next.fallback = o.cleared, o.isolated, o.fallback
@@ -137,18 +138,18 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 	case tryAgain:
 		j.env.Progress.Note(j.retryNote(a, o))
 		if manifest.Sleep(ctx, j.req.RetryPause) != nil {
-			return a, o.err
+			return next, o.err
 		}
 		next.retries++
 	case fallBack:
 		var err error
 		if next.fallback, err = j.fallBack(ctx, *o.cleared, wrong.Why); err != nil {
-			return a, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
+			return next, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
 		}
 		next.before, next.retries = a.before+a.retries, 0
 	}
 	if j.holder.Renew(ctx) != nil {
-		return a, o.err
+		return next, o.err
 	}
 	if a.cleared == nil && o.cleared != nil { // what it is made from is what it was
 		under := *o.cleared

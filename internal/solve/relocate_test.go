@@ -214,10 +214,14 @@ func TestWhatCannotBeEmulatedEitherSaysBoth(t *testing.T) {
 	w := newCrossing(t, compiling)
 	w.kernel, w.req.KeepEmulators = nil, true
 	w.Made = compiled(func(graph.Step) string { return "s390x" })
-	_, err := w.run()
+	rep, err := w.run()
 	cannot, ok := errors.AsType[*preflight.CannotRunError](err)
 	if premise, wrong := errors.AsType[*crosscompile.WrongOutputError](err); !ok || !wrong {
 		t.Fatalf("%v: %v %v", err, cannot, premise)
+	}
+	said := func(p PlatformReport) bool { return strings.Contains(p.Cross.Back, "s390x") }
+	if !slices.ContainsFunc(rep.Platforms, said) {
+		t.Errorf("the report says nothing of it: %+v", rep.Platforms)
 	}
 	if w.tagged("app:v1") != "" {
 		t.Error("the tag was moved")
