@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -54,7 +55,7 @@ func (o partialOptions) into(r *solve.Request) (notes []string, err error) {
 
 // stoppedFor is the platform by whose failure another one was stopped; "" if it was not.
 func stoppedFor(err error) string {
-	if stop, ok := errors.AsType[*solve.StoppedError](err); ok {
+	if stop, ok := errors.AsType[*failure.StoppedError](err); ok {
 		return platform.Format(stop.By)
 	}
 	return ""

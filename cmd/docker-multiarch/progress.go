@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
@@ -155,6 +156,6 @@ func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 // context.Canceled.
 func stopped(err error) bool {
 	_, signalled := errors.AsType[cli.Interrupted](err)
-	_, failedFast := errors.AsType[*solve.StoppedError](err)
+	_, failedFast := errors.AsType[*failure.StoppedError](err)
 	return signalled || failedFast || errors.Is(err, context.Canceled)
 }

@@ -40,7 +40,7 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 	if err := context.Cause(asking); err != nil {
 		return nil, err
 	}
-	return answers, failure(reports)
+	return answers, failedError(reports)
 }
 
 func (j job) ask(ctx context.Context, question string) (values map[string][]byte, err error) {

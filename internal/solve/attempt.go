@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
@@ -48,7 +49,7 @@ type outcome struct {
 	unpinned   bool       // it ended at the barrier, to be read under pins
 	isolated   bool
 	refused    error // why the solve was ended by us: BuildKit brings that back as text
-	symptoms   symptoms
+	symptoms   failure.Symptoms
 	child      index.Child
 	examined   imagecheck.Found
 	made       bool // there is an image; an error is about it
@@ -223,7 +224,7 @@ func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
 
 // see takes in a message of the attempt's solve.
 func (t *trial) see(msg *client.SolveStatus) {
-	t.out.symptoms.see(msg)
+	t.out.symptoms.See(msg)
 	t.log.See(msg)
 	t.natives.See(t.index, msg)
 }
@@ -238,7 +239,7 @@ func (t *trial) own(ctx context.Context, err error) error {
 	case strings.Contains(err.Error(), sink.ErrNotExported.Error()):
 		return sink.ErrNotExported
 	}
-	return t.files.Explain(t.req.scanned(err))
+	return t.files.Explain(failure.Scanner(t.req.scanner(), err))
 }
 
 // way is how the job's platform is made, once the barrier is passed.
@@ -254,7 +255,7 @@ func (o outcome) explained(index int) error {
 	if o.cleared == nil {
 		return o.err
 	}
-	return o.symptoms.explained(o.way(index), o.err)
+	return o.symptoms.Explain(o.way(index), o.err)
 }
 
 // noteOpaque says once that a graph cannot be read.

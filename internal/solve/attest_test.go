@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 )
 
 func TestAttestationsStandBehindAllImagesAndWereSentAfterTheImageThatTheyAreAbout(t *testing.T) {
@@ -73,12 +75,12 @@ func TestTheStepsOfAnAttestedBuildRunOnceAlsoWithoutTheCache(t *testing.T) {
 
 func TestAScannerThatCannotBeHadIsNamed(t *testing.T) {
 	r := Request{Attests: map[string]string{"sbom": "type=sbom,generator=example.com/scan:1"}}
-	err := r.scanned(errors.New("failed to solve: failed to resolve source metadata for example.com/scan:1: not found"))
-	if scanner, ok := errors.AsType[*ScannerError](err); !ok || scanner.Image != "example.com/scan:1" {
+	err := failure.Scanner(r.scanner(), errors.New("failed to solve: failed to resolve source metadata for example.com/scan:1: not found"))
+	if scanner, ok := errors.AsType[*failure.ScannerError](err); !ok || scanner.Image != "example.com/scan:1" {
 		t.Errorf("got %v", err)
 	}
 	base := errors.New("failed to solve: failed to resolve source metadata for example.com/base:1: not found")
-	if err := r.scanned(base); !errors.Is(err, base) || errors.As(err, new(*ScannerError)) {
+	if err := failure.Scanner(r.scanner(), base); !errors.Is(err, base) || errors.As(err, new(*failure.ScannerError)) {
 		t.Errorf("got %v", err)
 	}
 	if got := (Request{Attests: map[string]string{"sbom": "type=sbom"}}).scanner(); got != defaultScanner {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -45,7 +46,7 @@ func TestTheFirstFailureStopsTheOthersIfThatIsAskedFor(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			for _, p := range rep.Platforms {
-				var stop *StoppedError
+				var stop *failure.StoppedError
 				if own := platform.Format(p.Platform) == "linux/arm64"; p.Err == nil || errors.As(p.Err, &stop) == own {
 					t.Errorf("%s: %v", platform.Format(p.Platform), p.Err)
 				}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
@@ -41,7 +42,7 @@ type solved struct {
 	retries  int
 	err      error
 
-	symptoms symptoms
+	symptoms failure.Symptoms
 	graph    graph.Graph // as it was solved
 	log      *vertexlog.Log
 	def      *llb.Definition // what it solved; nil if there was nothing to do
@@ -165,13 +166,13 @@ func (j job) limit(o outcome) int {
 		return 0
 	}
 	err := o.explained(j.index)
-	if step, ok := errors.AsType[*StepError](err); ok {
+	if step, ok := errors.AsType[*failure.StepError](err); ok {
 		if step.Crashed {
 			return max(1, j.req.Retry)
 		}
 		return 0
 	}
-	if !mendable(err, o.cleared != nil) {
+	if !failure.Mendable(err, o.cleared != nil) {
 		return 0
 	}
 	return j.req.Retry
@@ -179,7 +180,7 @@ func (j job) limit(o outcome) int {
 
 func (j job) retryNote(a attempt, o outcome) string {
 	why := "it failed"
-	if step, ok := errors.AsType[*StepError](o.explained(j.index)); ok && step.Crashed {
+	if step, ok := errors.AsType[*failure.StepError](o.explained(j.index)); ok && step.Crashed {
 		why = "the emulator crashed"
 	}
 	return fmt.Sprintf("%s: %s; trying again (%d of %d): %v", platform.Format(j.target), why, a.retries+1, j.limit(o), o.err)

@@ -76,7 +76,7 @@ func Look(
 		return err
 	}
 	if unread {
-		return failure(reports)
+		return failedError(reports)
 	}
 	return nil
 }

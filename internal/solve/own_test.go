@@ -9,7 +9,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-var amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
+var (
+	amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
+	arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
+)
 
 func TestValuesOfAPlatformWinOverTheCommonOnes(t *testing.T) {
 	w := newWorld(t, "FROM alpine AS base\nARG X=none\nRUN echo $X\nFROM base AS other\nRUN echo other\nFROM base\n")

@@ -2,13 +2,9 @@ package solve
 
 import (
 	"context"
-	"errors"
 
-	"github.com/moby/buildkit/util/grpcerrors"
-	"google.golang.org/grpc/codes"
-
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -45,13 +41,6 @@ func (w task) suffice(results []solved) bool {
 }
 
 // dispensable: the result can do without the platform that failed so.
-func (w task) dispensable(i int, err error) bool { return w.req.optional(w.targets[i]) && itsOwn(err) }
-
-// itsOwn tells a platform's own failure from one that could as well have met another: of the registry that is pushed to, of the place
-// where files are written, of the connection to the builder.
-func itsOwn(err error) bool {
-	if _, ok := errors.AsType[*sink.OutputError](err); ok {
-		return false
-	}
-	return !pushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
+func (w task) dispensable(i int, err error) bool {
+	return w.req.optional(w.targets[i]) && failure.ItsOwn(err)
 }

@@ -1,7 +1,6 @@
 package solve
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
@@ -105,23 +105,14 @@ func (e *FailedError) Unwrap() []error {
 	return errs
 }
 
-// pushFailed tells whether a solve's error came from its export. BuildKit has no type for it: its words are those of
-// exporter/containerimage/export.go, behind those of client/solve.go.
-func pushFailed(err error) bool {
-	if _, ok := errors.AsType[*index.PushError](err); ok {
-		return true
-	}
-	return err != nil && strings.HasPrefix(strings.TrimPrefix(err.Error(), "failed to solve: "), "failed to push ")
-}
-
-// failure is the error of the platforms that have none of their image, or nil.
-func failure(platforms []PlatformReport) error {
+// failedError is the error of the platforms that have none of their image, or nil.
+func failedError(platforms []PlatformReport) error {
 	var failed []PlatformReport
 	pushing := true
 	for _, p := range platforms {
-		if p.Err != nil && !consequence(p.Err) {
+		if p.Err != nil && !failure.Consequence(p.Err) {
 			failed = append(failed, p)
-			pushing = pushing && pushFailed(p.Err)
+			pushing = pushing && failure.PushFailed(p.Err)
 		}
 	}
 	if len(failed) == 0 {

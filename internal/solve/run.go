@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
@@ -167,20 +168,20 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 				job = *r.job
 			}
 			p.Mode, p.Emulator = job.Mode, job.Emulator
-			p.Err = r.symptoms.explained(job, p.Err)
+			p.Err = r.symptoms.Explain(job, p.Err)
 		}
 		rep.Platforms = append(rep.Platforms, p)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return rep, err
 	}
-	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !consequence(cleared.err) {
+	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !failure.Consequence(cleared.err) {
 		return rep, cleared.err
 	}
 	if w.suffice(results) {
 		return rep, nil
 	}
-	return rep, failure(rep.Platforms)
+	return rep, failedError(rep.Platforms)
 }
 
 // errUnread: every platform failed before the barrier, so their own errors say why.

@@ -20,6 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -117,7 +118,7 @@ func Hint(err error) string {
 		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
 			"      or let --cache-to fail without the build: ignore-error=true"
 	}
-	if _, ok := errors.AsType[*solve.ScannerError](err); ok {
+	if _, ok := errors.AsType[*failure.ScannerError](err); ok {
 		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
 	}
 	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
@@ -132,7 +133,7 @@ func Hint(err error) string {
 	if cannot, ok := errors.AsType[*preflight.CannotRunError](err); ok {
 		return cannotRunHint(cannot)
 	}
-	if step, ok := errors.AsType[*solve.StepError](err); ok {
+	if step, ok := errors.AsType[*failure.StepError](err); ok {
 		return stepHint(step)
 	}
 	if missing, ok := errors.AsType[*emulation.MissingError](err); ok {

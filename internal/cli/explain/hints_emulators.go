@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -32,7 +32,7 @@ func missingHint(err *emulation.MissingError) string {
 }
 
 // stepHint is what to think of a step that did not run well, and what to try.
-func stepHint(e *solve.StepError) string {
+func stepHint(e *failure.StepError) string {
 	name, emulator := platform.Format(e.Platform), "the emulator"
 	if e.Emulator != "" {
 		emulator += " (" + e.Emulator + ")"

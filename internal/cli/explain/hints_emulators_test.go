@@ -8,9 +8,9 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
@@ -19,7 +19,7 @@ func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
 	broken := ins.Status
 	broken.Archs = []emulation.Support{{Arch: "arm64", Mode: emulation.None, Handlers: ins.Handlers[1:]}}
 	step := func(mode plan.Mode, crashed bool) error {
-		return &solve.StepError{Platform: s390x[0], Mode: mode, Emulator: "qemu 7.2.22", Crashed: crashed, Err: errors.New("exit code: 139")}
+		return &failure.StepError{Platform: s390x[0], Mode: mode, Emulator: "qemu 7.2.22", Crashed: crashed, Err: errors.New("exit code: 139")}
 	}
 	for name, tt := range map[string]struct {
 		err  error

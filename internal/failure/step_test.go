@@ -1,4 +1,4 @@
-package solve
+package failure
 
 import (
 	"errors"
@@ -13,10 +13,10 @@ import (
 
 var arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
 
-func said(words ...string) *symptoms {
-	var s symptoms
+func said(words ...string) *Symptoms {
+	var s Symptoms
 	for _, w := range words {
-		s.see(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "sha256:1", Data: []byte(w)}}})
+		s.See(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "sha256:1", Data: []byte(w)}}})
 	}
 	return &s
 }
@@ -26,7 +26,7 @@ func TestAStepThatAnEmulatorBreaksIsTold(t *testing.T) {
 		return &gatewaypb.ExitError{ExitCode: code, Err: errors.New("did not complete")}
 	}
 	for name, tt := range map[string]struct {
-		seen    *symptoms
+		seen    *Symptoms
 		mode    plan.Mode
 		err     error
 		told    bool
@@ -46,7 +46,7 @@ func TestAStepThatAnEmulatorBreaksIsTold(t *testing.T) {
 		"a failure before the platform was begun": {seen: said(), err: exit(139)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := tt.seen.explained(plan.Job{Platform: arm64, Mode: tt.mode, Emulator: "qemu 7.2.22"}, tt.err)
+			err := tt.seen.Explain(plan.Job{Platform: arm64, Mode: tt.mode, Emulator: "qemu 7.2.22"}, tt.err)
 			step, told := errors.AsType[*StepError](err)
 			if told != tt.told || told && step.Crashed != tt.crashed {
 				t.Errorf("got %#v", err)

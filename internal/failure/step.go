@@ -1,4 +1,4 @@
-package solve
+package failure
 
 import (
 	"errors"
@@ -27,8 +27,8 @@ type StepError struct {
 func (e *StepError) Error() string { return e.Err.Error() }
 func (e *StepError) Unwrap() error { return e.Err }
 
-// symptoms are what a solve's output says about programs that did not run.
-type symptoms struct {
+// Symptoms are what a solve's output says about programs that did not run.
+type Symptoms struct {
 	crash, format bool
 	tails         map[digest.Digest]string // the end of each step's output, for words that come in two parts
 }
@@ -41,7 +41,8 @@ const (
 	scriptWords = "line 1: syntax error: unexpected word (expecting"
 )
 
-func (s *symptoms) see(msg *client.SolveStatus) {
+// See takes in a message of the solve.
+func (s *Symptoms) See(msg *client.SolveStatus) {
 	for _, l := range msg.Logs {
 		text := s.tails[l.Vertex] + strings.ToLower(string(l.Data))
 		s.crash = s.crash || strings.Contains(text, crashWords)
@@ -53,8 +54,8 @@ func (s *symptoms) see(msg *client.SolveStatus) {
 	}
 }
 
-// explained gives a solve's error its kind, if it has these symptoms.
-func (s *symptoms) explained(job plan.Job, err error) error {
+// Explain gives a solve's error its kind, if it has these symptoms.
+func (s *Symptoms) Explain(job plan.Job, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -69,7 +70,7 @@ func (s *symptoms) explained(job plan.Job, err error) error {
 	return step
 }
 
-// crashStatus tells whether a step ended by SIGSEGV or SIGILL, as a shell has it: 128 and the signal's number. Other signals are
+// crashStatus reports whether a step ended by SIGSEGV or SIGILL, as a shell has it: 128 and the signal's number. Other signals are
 // more often the program's own.
 func crashStatus(err error) bool {
 	const segv, ill = 128 + 11, 128 + 4

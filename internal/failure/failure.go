@@ -1,0 +1,115 @@
+// Package failure tells what the error of a platform's solve means: what a program that did not run says about its emulator, whether another
+// try may help, and whose failure it is. BuildKit has types for few of its errors, so most are told by their words.
+package failure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// The words of errors that may be gone with the next try, and of those that will not, in small letters: BuildKit has no types for them.
+var (
+	passing = []string{
+		"timeout", "deadline exceeded", "connection re", "broken pipe", "eof", "no such host", "temporary failure", "tls handshake",
+		"too many requests", "unexpected status", "server error", "bad gateway", "service unavailable",
+	}
+	lasting = []string{"not found", "denied", "unauthorized", "forbidden", "not allowed", "no space left", "no match for platform", "x509:"}
+)
+
+// Mendable reports whether another try may help. A program's exit status says nothing about that; other errors are told by their words.
+// Before the platform's Dockerfile is understood, in doubt it will not: most of them are mistakes in it.
+func Mendable(err error, begun bool) bool {
+	_, exited := errors.AsType[*gatewaypb.ExitError](err)
+	text := strings.ToLower(err.Error())
+	has := func(words []string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+	}
+	switch {
+	case Consequence(err) || isTyped(err):
+		return false
+	case exited || strings.Contains(text, "did not complete successfully"):
+		return true
+	case !begun:
+		return has(passing) && !has(lasting)
+	}
+	return !has(lasting)
+}
+
+// isTyped reports errors of ours: what can be tried again about them has been, or it is not for a solve to mend.
+func isTyped(err error) bool {
+	_, cannot := errors.AsType[*preflight.CannotRunError](err)
+	_, output := errors.AsType[*sink.OutputError](err)
+	_, scanner := errors.AsType[*ScannerError](err)
+	_, push := errors.AsType[*index.PushError](err)
+	_, wrong := errors.AsType[*crosscompile.WrongOutputError](err)
+	return wrong || cannot || output || scanner || push || !ItsOwn(err) && !PushFailed(err)
+}
+
+// StoppedError is the error of a platform that was stopped because another one had failed.
+type StoppedError struct{ By platform.Platform }
+
+func (e *StoppedError) Error() string {
+	return fmt.Sprintf("stopped, because %s failed", platform.Format(e.By))
+}
+
+// Consequence reports whether a platform has no result only because another one has none.
+func Consequence(err error) bool {
+	_, stopped := errors.AsType[*StoppedError](err)
+	return stopped || errors.Is(err, sink.ErrNotExported)
+}
+
+// Cancelled reports whether err is that of a solve that was cancelled. BuildKit brings it back as text.
+func Cancelled(err error) bool {
+	return errors.Is(err, context.Canceled) || grpcerrors.Code(err) == codes.Canceled || strings.HasSuffix(err.Error(), context.Canceled.Error()) ||
+		Consequence(err)
+}
+
+// ItsOwn tells a platform's own failure from one that could as well have met another: of the registry that is pushed to, of the place
+// where files are written, of the connection to the builder.
+func ItsOwn(err error) bool {
+	if _, ok := errors.AsType[*sink.OutputError](err); ok {
+		return false
+	}
+	return !PushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
+}
+
+// PushFailed reports whether a solve's error came from its export. BuildKit has no type for it: its words are those of
+// exporter/containerimage/export.go, behind those of client/solve.go.
+func PushFailed(err error) bool {
+	if _, ok := errors.AsType[*index.PushError](err); ok {
+		return true
+	}
+	return err != nil && strings.HasPrefix(strings.TrimPrefix(err.Error(), "failed to solve: "), "failed to push ")
+}
+
+// ScannerError says that the image that lists an image's packages could not be had.
+type ScannerError struct {
+	Image string
+	Err   error
+}
+
+func (e *ScannerError) Error() string {
+	return fmt.Sprintf("the SBOM scanner image %s cannot be had: %v", e.Image, e.Err)
+}
+func (e *ScannerError) Unwrap() error { return e.Err }
+
+// Scanner explains the error of a solve that looked for its scanner in vain; image is "" if it has none. BuildKit has no type for it.
+func Scanner(image string, err error) error {
+	if err == nil || image == "" || !strings.Contains(err.Error(), "resolve source metadata for") || !strings.Contains(err.Error(), image) {
+		return err
+	}
+	return &ScannerError{image, err}
+}
