@@ -10,9 +10,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// Unmoved is the decision that every step stays where it is.
-func Unmoved(g graph.Graph) Moved { return Moved{Graph: g} }
-
 // ErrOtherBases says that a definition that was read again has other base images than those that were looked at.
 var ErrOtherBases = errors.New("the base images are not those that were looked at")
 

@@ -69,6 +69,9 @@ type Moved struct {
 	From       Build           // what was asked about
 }
 
+// Unmoved is the decision that every step stays where it is.
+func Unmoved(g graph.Graph) Moved { return Moved{Graph: g} }
+
 // Step is one that runs on the builder's own platform instead of the target's.
 type Step struct {
 	Digest digest.Digest // in the new definition

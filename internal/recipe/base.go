@@ -23,8 +23,8 @@ type marks struct {
 // the same for both platforms.
 func (r Recipe) Ask(target ocispecs.ImageConfig, leaves []Leave) (read, exists []string) {
 	exists = slices.Clone(r.marks.files)
-	if r.Name == "go" {
-		read, exists = golangFiles(target)
+	if r.files != nil {
+		read, exists = r.files(target)
 	}
 	for _, l := range leaves {
 		exists = append(exists, fixed(l.Path))
@@ -73,10 +73,10 @@ func (e *exam) sameBase() Reason {
 	return Reason{}
 }
 
-// variables of KEY=value, without those that Go has one of for each CPU.
+// variables of KEY=value, without those that choose among the variants of a port.
 func variables(env []string) map[string]string {
 	vars := variablesOf(env)
-	maps.DeleteFunc(vars, func(name, _ string) bool { return slices.Contains(goVariables[2:], name) })
+	maps.DeleteFunc(vars, func(name, _ string) bool { return slices.Contains(portVariables[2:], name) })
 	return vars
 }
 
@@ -97,8 +97,8 @@ func differing(a, b map[string]string) string {
 
 // recognised tells whether the base image, or what the stage installs, is of the recipe's kind.
 func (e *exam) recognised() Reason {
-	if e.golang != nil {
-		return Reason{} // it has been looked at before its commands were
+	if e.known {
+		return Reason{}
 	}
 	has := func(env []string) bool {
 		vars := variables(env)
@@ -137,10 +137,8 @@ func (e *exam) leaves() Reason {
 		if at == "/" {
 			return refuse("leaves-base", "%s is copied from it, which has all of the base image", "copy the paths that it makes only")
 		}
-		if e.golang != nil {
-			if store := e.golang.holds(at, l.Moved); store != "" {
-				return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
-			}
+		if store := e.language.holds(at, l.Moved); store != "" {
+			return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
 		}
 		if e.installs && touches(at, packageDirs) && !e.mine(at) {
 			return refuse("leaves-packages", "%s is copied from it, which may come from a package for this CPU", fromBase)

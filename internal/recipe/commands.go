@@ -128,3 +128,11 @@ func installed(c shell.Command) (names []string, ok bool) {
 	}
 	return names, true
 }
+
+// mayBuild reports whether a command that is not known may compile something. One without arguments is what could not be read.
+func mayBuild(c shell.Command) bool {
+	if len(c.Args) == 0 || strings.Contains(c.Args[0].Text, "/") {
+		return true
+	}
+	return slices.Contains([]string{"make", "gmake", "mage", "task", "just", "ninja", "goreleaser", "bazel"}, c.Name())
+}

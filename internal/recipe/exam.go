@@ -3,7 +3,6 @@ package recipe
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -22,14 +21,14 @@ type exam struct {
 	installs  bool     // the system's directories have more than the base image has
 	installed []string // packages by name
 	made      []string // paths that a command was told to write to: -o
-	filled    []string // where archives were unpacked, and files put by the name of a C compiler
-	golang    *golang  // what only Go needs; nil for others
+	language  language // what the recipe knows besides its tables
+	known     bool     // the language has recognised the base image
 }
 
 func (r Recipe) exam(s Stage, looked bool) *exam {
 	e := &exam{recipe: r, Stage: s, looked: looked, edits: map[digest.Digest]Edit{}}
-	if r.Name == "go" {
-		e.golang = newGolang(e)
+	if e.language = (tables{e}); r.judge != nil {
+		e.language = r.judge(e)
 	}
 	return e
 }
@@ -44,20 +43,10 @@ func (e *exam) first(checks ...func() Reason) Reason {
 	return Reason{}
 }
 
-// port refuses platforms that the recipe is not for.
-func (e *exam) port() Reason {
-	if e.golang != nil {
-		return e.golang.port()
-	}
-	return Reason{}
-}
-
 // look takes from the base image what the commands are judged by.
-func (e *exam) look() Reason {
-	if e.golang != nil {
-		return e.golang.look()
-	}
-	return Reason{}
+func (e *exam) look() (why Reason) {
+	e.known, why = e.language.look()
+	return why
 }
 
 // step is a step that runs something, as it is examined.
@@ -84,8 +73,8 @@ func (e *exam) steps() Reason {
 		case graph.Build, graph.Other, graph.Passthrough:
 			return step{Step: gs}.reason("command", gs.Name+" is a step that is not known", "")
 		case graph.File, graph.Merge:
-			if e.golang != nil && e.golang.replaced(gs) {
-				return step{Step: gs}.reason("base", gs.Name+" changes the Go toolchain", "begin with the image of that Go")
+			if why := e.language.changes(gs); why != (Reason{}) {
+				return why
 			}
 		case graph.Source, graph.Diff:
 		}
@@ -102,7 +91,7 @@ func (e *exam) nothing() Reason {
 
 // exec examines what one step runs, with the environment that it would be moved with.
 func (e *exam) exec(gs graph.Step) Reason {
-	s, script, why := e.read(gs)
+	s, script, why := e.language.read(gs)
 	if why != (Reason{}) {
 		return why
 	}
@@ -122,37 +111,7 @@ func (e *exam) exec(gs graph.Step) Reason {
 			return why
 		}
 	}
-	if e.golang != nil {
-		return e.golang.finish(s)
-	}
-	return Reason{}
-}
-
-// read reads what a step runs: with the target's environment if anything in it depends on that, else with its own.
-func (e *exam) read(gs graph.Step) (s step, script shell.Script, why Reason) {
-	fresh := func() step {
-		return step{Step: gs, env: gs.Env, derived: map[string]string{}, added: map[string]bool{}}
-	}
-	s = fresh()
-	in := shell.Input{Args: s.Args, Env: s.Env, Cwd: s.Cwd}
-	in.Open = slices.ContainsFunc(s.Mounts, func(m graph.Mount) bool { return m.Type == "secret" && m.Dest == "" })
-	if e.golang == nil {
-		return s, shell.Read(in), Reason{}
-	}
-	in.Known = e.golang.output
-	if e.Named || slices.ContainsFunc(s.Args, func(a string) bool { return strings.Contains(a, "go") }) { // most likely
-		why = e.golang.environment(&s)
-		in.Env = s.env
-		if script = shell.Read(in); e.golang.wanted(script) {
-			if why == (Reason{}) && slices.ContainsFunc(s.Args, e.golang.names) {
-				in.Env = gs.Env
-				why = e.golang.sameSettings(s, shell.Read(in).Commands, script.Commands)
-			}
-			return s, script, why
-		}
-		s, in.Env, e.golang.adds = fresh(), gs.Env, nil
-	}
-	return s, shell.Read(in), Reason{}
+	return e.language.finish(s)
 }
 
 // command examines a command.
@@ -166,9 +125,7 @@ func (e *exam) command(s step, c shell.Command) Reason {
 			return why
 		}
 	}
-	if e.golang != nil {
-		e.filled = append(e.filled, unpacked(c)...)
-	}
+	e.language.sees(c)
 	switch d {
 	case plain, shows:
 		return Reason{}
@@ -177,11 +134,7 @@ func (e *exam) command(s step, c shell.Command) Reason {
 	case packages:
 		return e.packages(s, c)
 	case compiles:
-		if e.golang != nil {
-			return e.golang.command(s, c)
-		}
-		e.work = true
-		return Reason{}
+		return e.language.command(s, c)
 	default:
 		return e.notKnown(s, c)
 	}
@@ -198,10 +151,7 @@ func (e *exam) notKnown(s step, c shell.Command) Reason {
 // taken is a command that is not known and is taken for safe, because the user named the recipe.
 func (e *exam) taken(s step, c shell.Command) Reason {
 	e.work, e.installs = true, true
-	if e.golang != nil && mayBuild(c) {
-		return e.golang.cgo(s, c)
-	}
-	return Reason{}
+	return e.language.trusted(s, c)
 }
 
 func (e *exam) deed(c shell.Command) deed {

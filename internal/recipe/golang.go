@@ -20,7 +20,8 @@ type golang struct {
 	goenv  map[string]string // of go.env and of the user's settings in the image: what holds where the environment has nothing
 	stores map[string]string // directories that must not leave, and what they are
 
-	unsure  bool     // whether cgo is on depends on the base image, which was not looked at
+	cgoOpen bool     // whether cgo is on depends on the base image, which was not looked at
+	filled  []string // where archives were unpacked, and files put by the name of a C compiler
 	adds    []string // what the step needs in its environment, KEY=value
 	install *install // of the step, nil if it has none
 }
@@ -93,14 +94,6 @@ func (g *golang) wanted(script shell.Script) bool {
 	return g.e.Named && len(script.Problems) > 0
 }
 
-// mayBuild reports whether a command that is not known may run the go command. One without arguments is what could not be read.
-func mayBuild(c shell.Command) bool {
-	if len(c.Args) == 0 || strings.Contains(c.Args[0].Text, "/") {
-		return true
-	}
-	return slices.Contains([]string{"make", "gmake", "mage", "task", "just", "ninja", "goreleaser", "bazel"}, c.Name())
-}
-
 // command examines a command of the go tool.
 func (g *golang) command(s step, c shell.Command) Reason {
 	c = inDirectory(c)
@@ -163,6 +156,14 @@ func (g *golang) usual(c shell.Command, v verb) bool {
 		return !slices.ContainsFunc(words, func(w string) bool { return w == "std" || w == "cmd" || strings.HasPrefix(w, "cmd/") })
 	}
 	return true
+}
+
+// trusted examines a command that may run the go command, with whatever arguments.
+func (g *golang) trusted(s step, c shell.Command) Reason {
+	if !mayBuild(c) {
+		return Reason{}
+	}
+	return g.cgo(s, c)
 }
 
 // inDirectory is go -C DIR VERB as go VERB in DIR.

@@ -15,17 +15,11 @@ import (
 var compilers = []string{"cc", "gcc", "clang"}
 
 // compilerless are packages that bring no C compiler, with nothing that they need, in Alpine, Debian and Fedora.
-var compilerless = map[string]bool{}
-
-func init() {
-	for _, name := range strings.Fields(`git git-lfs git-core openssh openssh-client openssh-clients ca-certificates ca-certificates-bundle tzdata
+var compilerless = strings.Fields(`git git-lfs git-core openssh openssh-client openssh-clients ca-certificates ca-certificates-bundle tzdata
 		make curl wget bash zsh upx jq tree file unzip zip tar gzip bzip2 xz xz-utils zstd brotli libcap libcap-utils libcap2-bin libcap-setcap shadow
 		gnupg openssl su-exec gosu dumb-init tini mailcap coreutils findutils grep sed gawk diffutils patch rsync vim nano less procps iproute2
 		iputils iputils-ping net-tools bind-tools dnsutils mercurial subversion gettext gettext-base apt-transport-https lsb-release protobuf
-		protobuf-compiler protoc sqlite sqlite3 busybox alpine-baselayout apk-tools musl-utils libc-utils netcat-openbsd sudo util-linux`) {
-		compilerless[name] = true
-	}
-}
+		protobuf-compiler protoc sqlite sqlite3 busybox alpine-baselayout apk-tools musl-utils libc-utils netcat-openbsd sudo util-linux`)
 
 // cgo examines whether a command does without cgo: only then it gives the same on another CPU.
 func (g *golang) cgo(s step, c shell.Command) Reason {
@@ -53,7 +47,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 		return why("may use cgo: its CGO_ENABLED is not known")
 	}
 	for _, p := range g.e.installed {
-		if !compilerless[packageName(p)] {
+		if !slices.Contains(compilerless, packageName(p)) {
 			return why("may use cgo: package %s may bring a C compiler", p)
 		}
 	}
@@ -69,7 +63,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 		return why("may use cgo: Go before 1.20 does even without a C compiler (GOTOOLCHAIN=%s)", t)
 	}
 	if !g.e.looked {
-		g.unsure = true
+		g.cgoOpen = true
 		return Reason{}
 	}
 	if g.minor < 20 {
@@ -86,7 +80,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 
 // broughtTo is where the steps have put something in the way of a PATH that may be a C compiler; "" if nowhere.
 func (g *golang) broughtTo(pathVar string) string {
-	for _, at := range g.e.filled {
+	for _, at := range g.filled {
 		for _, dir := range strings.Split(imagePath([]string{"PATH=" + pathVar}), ":") {
 			if inside(dir, at) || path.Dir(at) == dir && slices.Contains(compilers, path.Base(at)) {
 				return at
@@ -94,6 +88,39 @@ func (g *golang) broughtTo(pathVar string) string {
 		}
 	}
 	return ""
+}
+
+// unsure is what the base image decides.
+func (g *golang) unsure() string {
+	if !g.cgoOpen {
+		return ""
+	}
+	return "its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage"
+}
+
+// sees notes where a command may have put a C compiler.
+func (g *golang) sees(c shell.Command) { g.filled = append(g.filled, unpacked(c)...) }
+
+// unpacked are the paths that a command may fill with programs: the directories that archives are unpacked in, and files by the names of C
+// compilers.
+func unpacked(c shell.Command) (into []string) {
+	switch c.Name() {
+	case "tar", "unzip":
+		into = paths(c)
+		if !slices.ContainsFunc(c.Words(), func(w string) bool {
+			return strings.HasPrefix(w, "-C") || strings.HasPrefix(w, "--directory") || w == "-d"
+		}) {
+			into = append(into, c.Cwd)
+		}
+		return slices.DeleteFunc(into, func(p string) bool { return p == "" })
+	case "cp", "mv", "ln", "install", "wget", "curl":
+		for _, p := range paths(c) {
+			if slices.Contains(compilers, path.Base(p)) {
+				into = append(into, p)
+			}
+		}
+	}
+	return into
 }
 
 // envOf is what a command runs with. What could not be read as commands has the step's.

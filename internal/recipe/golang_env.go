@@ -5,9 +5,30 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
+
+// read reads what a step runs: with the target's environment if anything in it depends on that, else with its own.
+func (g *golang) read(gs graph.Step) (s step, script shell.Script, why Reason) {
+	s = newStep(gs)
+	in := inputOf(gs)
+	in.Known = g.output
+	if g.e.Named || slices.ContainsFunc(s.Args, func(a string) bool { return strings.Contains(a, "go") }) { // most likely
+		why = g.environment(&s)
+		in.Env = s.env
+		if script = shell.Read(in); g.wanted(script) {
+			if why == (Reason{}) && slices.ContainsFunc(s.Args, g.names) {
+				in.Env = gs.Env
+				why = g.sameSettings(s, shell.Read(in).Commands, script.Commands)
+			}
+			return s, script, why
+		}
+		s, in.Env, g.adds = newStep(gs), gs.Env, nil
+	}
+	return s, shell.Read(in), Reason{}
+}
 
 // environment gives a step the target's environment: GOOS, GOARCH and what the target's own toolchain would have had for its variants.
 // What the author has set stays, and must be the target's.
@@ -51,7 +72,7 @@ func (g *golang) environment(s *step) Reason {
 
 // names reports whether a text has a variable in it that chooses the platform.
 func (g *golang) names(text string) bool {
-	return slices.ContainsFunc(goVariables, func(v string) bool { return strings.Contains(text, v) })
+	return slices.ContainsFunc(portVariables, func(v string) bool { return strings.Contains(text, v) })
 }
 
 // sameSettings holds the commands as they are read with the target's environment against those without. A script may set a variable and
@@ -86,15 +107,6 @@ func (g *golang) platform() []setting {
 func (g *golang) author(s step, how, name, value string) Reason {
 	return s.reason("author", fmt.Sprintf("%s %s=%s is not %s", how, name, value, platform.Format(g.e.Target)),
 		fmt.Sprintf("leave %s out: it is the platform's own", name))
-}
-
-func variablesOf(env []string) map[string]string {
-	vars := map[string]string{}
-	for _, kv := range env {
-		name, value, _ := strings.Cut(kv, "=")
-		vars[name] = value
-	}
-	return vars
 }
 
 // target examines the environment that a command runs with in the end: a script may have changed it.

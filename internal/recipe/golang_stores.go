@@ -57,5 +57,10 @@ func (g *golang) holds(dir string, moved bool) string {
 	return ""
 }
 
-// in reports whether a path is in the toolchain.
-func (g *golang) in(name string) bool { return g.root != "" && inside(fixed(name), g.root) }
+// contains reports whether a path is in the toolchain.
+func (g *golang) contains(name string) bool { return g.root != "" && inside(fixed(name), g.root) }
+
+// overlaps reports whether one of the paths is in the toolchain, or has it below it: what is put there may be another Go.
+func (g *golang) overlaps(names []string) bool {
+	return slices.ContainsFunc(names, func(p string) bool { return g.contains(p) || inside(g.root, p) })
+}

@@ -89,9 +89,9 @@ func userEnvs(config ocispecs.ImageConfig) []string {
 }
 
 // look finds the toolchain in the base image, and what it has for defaults on the target.
-func (g *golang) look() Reason {
-	refuse := func(check, format string, args ...any) Reason {
-		return Reason{Check: check, Message: fmt.Sprintf(format, args...)}
+func (g *golang) look() (recognised bool, why Reason) {
+	refuse := func(check, format string, args ...any) (bool, Reason) {
+		return false, Reason{Check: check, Message: fmt.Sprintf(format, args...)}
 	}
 	config := g.e.Base.Target.Config
 	inBin := func(root string) bool {
@@ -124,7 +124,7 @@ func (g *golang) look() Reason {
 		g.loader = true
 	}
 	g.minor, _ = strconv.Atoi(m[1])
-	return g.defaults(root)
+	return true, g.defaults(root)
 }
 
 var release = regexp.MustCompile(`^go1\.(\d{1,4})\b`)
@@ -142,7 +142,7 @@ func (g *golang) defaults(root string) Reason {
 		if v := t[g.archVar]; g.archVar != "" && v != "" {
 			g.variant, g.known = v, true
 		}
-		for _, v := range goVariables[2:] {
+		for _, v := range portVariables[2:] {
 			delete(n, v)
 			delete(t, v)
 		}

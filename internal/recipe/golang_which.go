@@ -10,14 +10,21 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// replaced reports whether a COPY or ADD, as its name says, writes to the toolchain or to what go env -w writes to.
+// changes refuses a COPY or ADD that, as its name says, writes to the toolchain or to what go env -w writes to.
+func (g *golang) changes(s graph.Step) Reason {
+	if g.replaced(s) {
+		return step{Step: s}.reason("base", s.Name+" changes the Go toolchain", "begin with the image of that Go")
+	}
+	return Reason{}
+}
+
 func (g *golang) replaced(s graph.Step) bool {
 	words := strings.Fields(s.Name)
 	if len(words) < 2 || !g.e.looked || !slices.ContainsFunc(words, func(w string) bool { return w == "COPY" || w == "ADD" }) {
 		return false
 	}
 	dest := path.Clean(words[len(words)-1])
-	return g.in(dest) || strings.HasSuffix(dest, userSettings) || path.Join(dest, "go") == g.root && strings.Contains(s.Name, "/go ")
+	return g.contains(dest) || strings.HasSuffix(dest, userSettings) || path.Join(dest, "go") == g.root && strings.Contains(s.Name, "/go ")
 }
 
 // which examines whether a command's go is the one that was looked at.
@@ -54,4 +61,14 @@ func (g *golang) which(s step, c shell.Command) Reason {
 		}
 	}
 	return Reason{}
+}
+
+// settings reports whether a file may be the one that go env -w writes to.
+func (g *golang) settings(name string) bool { return strings.HasSuffix(name, userSettings) }
+
+// disturbs reports whether a command may put another go where commands are looked for, or settings where go looks for its own.
+func (g *golang) disturbs(c shell.Command, files []string) bool {
+	dirs := strings.Split(c.Env["PATH"], ":")
+	found := slices.ContainsFunc(files, func(f string) bool { return slices.Contains(dirs, f) || slices.Contains(dirs, path.Dir(f)) })
+	return slices.ContainsFunc(files, func(f string) bool { return g.settings(f) || found && path.Base(f) == "go" })
 }

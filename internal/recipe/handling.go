@@ -2,7 +2,6 @@ package recipe
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -18,7 +17,7 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 	has := func(is func(string) bool) bool { return slices.ContainsFunc(words, is) }
 	all, copies := paths(c), slices.Contains(copiers, c.Name())
 	switch {
-	case copies && e.golang != nil && disturbs(c, all):
+	case copies && e.language.disturbs(c, all):
 		return e.notKnown(s, c)
 	case c.Name() == "tar" && (len(words) > 0 && !strings.HasPrefix(words[0], "--") && strings.Contains(words[0], "x") || has(extracts)):
 		return e.unpacks(s, c, all)
@@ -38,17 +37,10 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 	return Reason{}
 }
 
-// disturbs reports whether a command may put another go where commands are looked for, or settings where go looks for its own.
-func disturbs(c shell.Command, files []string) bool {
-	dirs := strings.Split(c.Env["PATH"], ":")
-	found := slices.ContainsFunc(files, func(f string) bool { return slices.Contains(dirs, f) || slices.Contains(dirs, path.Dir(f)) })
-	return slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, userSettings) || found && path.Base(f) == "go" })
-}
-
 // unpacks examines a command that takes files out of an archive.
 func (e *exam) unpacks(s step, c shell.Command, into []string) Reason {
-	if e.golang != nil && slices.ContainsFunc(into, func(p string) bool { return e.golang.in(p) || inside(e.golang.root, p) }) {
-		return e.notKnown(s, c) // it may be another Go
+	if e.language.overlaps(into) {
+		return e.notKnown(s, c)
 	}
 	e.installs = e.installs || slices.ContainsFunc(into, func(p string) bool { return p == "/" || within(p, packageDirs) })
 	return Reason{}
@@ -92,7 +84,7 @@ func (e *exam) source(s step, c shell.Command, src, dest string, copies bool) Re
 		if copies && e.looked {
 			return e.fromBase(s, c, "a file whose name is not known")
 		}
-	case e.mine(src) || !touches(fixed(src), systemDirs) && (e.golang == nil || !e.golang.in(src)):
+	case e.mine(src) || !touches(fixed(src), systemDirs) && !e.language.contains(src):
 	case dest != "" && within(dest, packageDirs):
 		e.installs = true // it does not leave the system's directories
 	case !copies && src == "/" && c.Name() != "find" && c.Name() != "ls": // a separator, more likely
@@ -119,7 +111,7 @@ func (e *exam) mine(name string) bool {
 
 // redirect examines a file that a command reads from or writes to.
 func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
-	if f.Write && e.golang != nil && strings.HasSuffix(f.Path, userSettings) {
+	if f.Write && e.language.settings(f.Path) {
 		return e.notKnown(s, c)
 	}
 	keeps := c.Output != shell.Shown || d == compiles || c.Name() == "read" || c.Name() == ":"
@@ -140,26 +132,4 @@ func (e *exam) packages(s step, c shell.Command) Reason {
 	}
 	e.installed = append(e.installed, names...)
 	return Reason{}
-}
-
-// unpacked are the paths that a command may fill with programs: the directories that archives are unpacked in, and files by the names of C
-// compilers.
-func unpacked(c shell.Command) (into []string) {
-	switch c.Name() {
-	case "tar", "unzip":
-		into = paths(c)
-		if !slices.ContainsFunc(c.Words(), func(w string) bool {
-			return strings.HasPrefix(w, "-C") || strings.HasPrefix(w, "--directory") || w == "-d"
-		}) {
-			into = append(into, c.Cwd)
-		}
-		return slices.DeleteFunc(into, func(p string) bool { return p == "" })
-	case "cp", "mv", "ln", "install", "wget", "curl":
-		for _, p := range paths(c) {
-			if slices.Contains(compilers, path.Base(p)) {
-				into = append(into, p)
-			}
-		}
-	}
-	return into
 }

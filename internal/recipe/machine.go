@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
@@ -48,8 +49,8 @@ var platformArgs = []string{
 	"HOSTTYPE", "MACHTYPE", "OSTYPE", "DPKG_ARCH",
 }
 
-// goVariables are Go's own, in which a platform's value may end.
-var goVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
+// portVariables are those of compilers in which a platform's value may end: GOOS, GOARCH, and those that choose among the variants of a port.
+var portVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
 
 // uses finds what a script does with the variables that name a platform.
 func (e *exam) uses(s step, script shell.Script) Reason {
@@ -61,7 +62,7 @@ func (e *exam) uses(s step, script shell.Script) Reason {
 		switch {
 		case s.added[u.Var] && !u.Own:
 			return s.reason("env", fmt.Sprintf("RUN %s reads %s, which has no value without the move", u.Text, u.Var), "write ENV "+u.Var+"=… in the stage")
-		case origin == "" || e.Named || slices.Contains(goVariables, u.Into):
+		case origin == "" || e.Named || slices.Contains(portVariables, u.Into):
 		case u.Into != "":
 			s.derived[u.Into] = origin
 		default:
@@ -70,4 +71,14 @@ func (e *exam) uses(s step, script shell.Script) Reason {
 		}
 	}
 	return Reason{}
+}
+
+// variablesOf are the variables of an environment.
+func variablesOf(env []string) map[string]string {
+	vars := map[string]string{}
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		vars[name] = value
+	}
+	return vars
 }

@@ -44,7 +44,7 @@ func (r Recipe) Trusts(s Stage) Reason {
 	}
 	e := r.exam(s, false)
 	for _, gs := range execs(s.Steps) {
-		found, script, _ := e.read(gs)
+		found, script, _ := e.language.read(gs)
 		for _, c := range script.Commands {
 			if e.deed(c) == unknown && mayBuild(c) {
 				return found.reason("trusted", fmt.Sprintf("RUN %s is trusted to compile for the GOARCH that it is given (%s)", c.Text, s.Target.Architecture),
@@ -83,8 +83,8 @@ func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*exam, Reason)) 
 		if other.Fix != "" {
 			why.Fix += " (" + other.Fix + ")"
 		}
-	case e.golang != nil && e.golang.unsure:
-		why.Fix += ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage"
+	case e.language.unsure() != "":
+		why.Fix += ", if " + e.language.unsure()
 	}
 	return why
 }

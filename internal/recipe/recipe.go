@@ -19,12 +19,10 @@
 // and the like, package managers, and what the recipe says of its own tools. What the reader does not understand (functions, eval,
 // a script from a file) is not known to be safe.
 //
-// Recipes are data ([All]); what only Go needs, its environment and the rules of cgo, is in the files golang*.go.
+// Recipes are data ([All]); what only Go needs, its environment and the rules of cgo, is in the files golang*.go, behind an interface.
 package recipe
 
 import (
-	"slices"
-
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -47,19 +45,7 @@ type Recipe struct {
 
 	marks marks    // what its base images have
 	tools []string // the commands that are its own
-}
-
-// All returns the recipes, those of auto first. The result is the caller's.
-func All() []Recipe { return slices.Clone(recipes) }
-
-// Find returns the recipe of a name.
-func Find(name string) (Recipe, bool) {
-	for _, r := range recipes {
-		if r.Name == name {
-			return r, true
-		}
-	}
-	return Recipe{}, false
+	kind           // what else it knows
 }
 
 // Image is what a base image is on one platform. It can be written as JSON, and is what [Recipe.Ask] asked for.
@@ -121,14 +107,14 @@ type Reason struct {
 }
 
 // Diagnoses reports whether what a step has written before it failed says that a source is wrong: the step fails wherever it runs.
-func (r Recipe) Diagnoses(output []byte) bool { return r.Name == "go" && diagnosis.Match(output) }
+func (r Recipe) Diagnoses(output []byte) bool { return r.diagnoses != nil && r.diagnoses(output) }
 
 // Screen tells whether a stage is worth a look at its base image: whether the recipe's tools do something in it, and no step of it is
 // out of the question. It needs no Base, is cheap, and never says no where [Recipe.Judge] would say yes.
 func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
 	screen := func(s Stage) (*exam, Reason) {
 		e := r.exam(s, false)
-		return e, e.first(e.port, e.steps, e.leaves)
+		return e, e.first(e.language.port, e.steps, e.leaves)
 	}
 	e, why := screen(s)
 	if why != (Reason{}) && !e.concerns() {
@@ -142,7 +128,7 @@ func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
 func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Reason) {
 	judge := func(s Stage) (*exam, Reason) {
 		e := r.exam(s, true)
-		return e, e.first(e.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves)
+		return e, e.first(e.language.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves)
 	}
 	e, why := judge(s)
 	if why != (Reason{}) {

@@ -1,5 +1,20 @@
 package recipe
 
+import "slices"
+
+// All returns the recipes, those of auto first. The result is the caller's.
+func All() []Recipe { return slices.Clone(recipes) }
+
+// Find returns the recipe of a name.
+func Find(name string) (Recipe, bool) {
+	for _, r := range recipes {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return Recipe{}, false
+}
+
 // recipes is the table of them all: a new kind of stage is a new entry.
 var recipes = []Recipe{
 	{
@@ -9,6 +24,7 @@ var recipes = []Recipe{
 		Output: OutputTarget,
 		marks:  marks{env: []string{"GOLANG_VERSION", "GOPATH", "GOROOT"}},
 		tools:  []string{"go"},
+		kind:   kind{files: golangFiles, diagnoses: diagnosis.Match, judge: func(e *exam) language { return newGolang(e) }},
 	},
 	{
 		Name:   "node",
