@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
@@ -150,17 +151,22 @@ func (e *Engine) outOfMemory(ctx context.Context, id string) bool {
 }
 
 // converse sends the input over an attached stream and collects what comes back
-// until its end. A cancelled context ends it.
+// until its end, and closes it. A cancelled context ends it.
 func converse(ctx context.Context, att *client.HijackedResponse, spec RunSpec) (RunResult, error) {
 	stdin := spec.Stdin
 	stop := context.AfterFunc(ctx, att.Close)
 	defer stop()
+	var sending sync.WaitGroup
+	defer func() {
+		att.Close()
+		sending.Wait()
+	}()
 	if stdin != nil {
-		go func() {
+		sending.Go(func() {
 			// A command need not read its input: what it says counts, not this error.
 			_, _ = io.Copy(att.Conn, bytes.NewReader(stdin))
 			_ = att.CloseWrite()
-		}()
+		})
 	}
 	var stdout, stderr bytes.Buffer
 	out, diag := io.Writer(&stdout), io.Writer(&stderr)

@@ -240,6 +240,7 @@ func TestAnOutcomeHasWhatTheProgramSaidAndDid(t *testing.T) {
 		input, _ := io.ReadAll(stdin)
 		fmt.Fprintf(stdout, "got %s\n", input)
 		fmt.Fprintln(stderr, "aside")
+		time.Sleep(time.Millisecond) // less is none, in thousandths of a second
 		return 3
 	})
 	var shown bytes.Buffer
