@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -148,4 +150,20 @@ func digestCell(p solve.PlatformReport) string {
 		return "not exported"
 	}
 	return "failed"
+}
+
+// stoppedFor is the platform by whose failure another one was stopped; "" if it was not.
+func stoppedFor(err error) string {
+	if stop, ok := errors.AsType[*failure.StoppedError](err); ok {
+		return platform.Format(stop.By)
+	}
+	return ""
+}
+
+// stopped tells whether a platform ended because the build was stopped, by somebody or by --fail-fast. The Docker CLI's own cancelling comes as
+// context.Canceled.
+func stopped(err error) bool {
+	_, signalled := errors.AsType[cli.Interrupted](err)
+	_, failedFast := errors.AsType[*failure.StoppedError](err)
+	return signalled || failedFast || errors.Is(err, context.Canceled)
 }

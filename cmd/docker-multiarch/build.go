@@ -14,37 +14,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// buildOptions are the user's words; nothing is parsed yet.
-type buildOptions struct {
-	contextPath string
+// newBuild is the command that builds.
+func newBuild(w *cli.Env) *cobra.Command { return newBuildCommand(w, runBuild) }
 
-	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
-	dockerfiles, targets                                                      []string // for all platforms, or for single ones
-	localBases, allowMismatch, allowEnv, cross                                []string
-
-	network               string
-	iidFile, metadataFile string
-	report                string
-	noCache, pull, quiet  bool
-	output                outputOptions
-	progress              progressOptions
-	steps                 stepOptions
-	accepted              acceptedOptions
-	call                  callOptions
-	debug                 bool
-	dryRun                bool
-	format                string // of a plan
-
-	index      bool
-	jobs       int
-	mediaTypes string
-	emulators  string
-	builder    cli.BuilderOptions
-	cache      cacheOptions
-	partial    partialOptions
-	gate       cli.GateOptions
-	tests      testOptions
-}
+// newPlan is the command that shows what a build would do.
+func newPlan(w *cli.Env) *cobra.Command { return newPlanCommand(w, runBuild) }
 
 func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions) error) *cobra.Command {
 	var o buildOptions
@@ -160,7 +134,7 @@ func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	if err := cli.CheckOutputs(o.files()); err != nil {
 		return err
 	}
-	progress, err := newDisplay(ctx, w, o, j)
+	progress, err := newDisplay(ctx, w, j.shown(o))
 	if err != nil {
 		return err
 	}
@@ -170,8 +144,9 @@ func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	}
 	progress.explainWarnings(w.Err, o.debug || debug.IsEnabled())
 	progress.explainFailures(w.Err, report)
-	err = answer(w, o, j, report, err)
-	err = writeReports(w, o, outcome{job: j, report: report, err: err, failures: progress.failures(report)})
+	out := outcome{named: j.names, request: j.request, origin: j.origin, report: report, err: err, failures: progress.failures(report)}
+	out.err = answer(w, o, out)
+	err = writeReports(w, o.report, out)
 	if err == nil && !o.quiet {
 		progress.Slowest(w.Err, len(crossAdvice(report)) > 0)
 	}

@@ -16,10 +16,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-const three = "linux/amd64,linux/arm64,linux/arm/v7"
-
 func TestQuietPrintsTheDigestThatTheTagsNameAndNothingElse(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "-t", "HOST/mirror/app", "--platform", three, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -34,7 +32,7 @@ func TestQuietPrintsTheDigestThatTheTagsNameAndNothingElse(t *testing.T) {
 }
 
 func TestTheAnswerIsATableOfPlatformsAndOneOfTags(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:latest", "--platform", three, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -57,7 +55,7 @@ HOST/app:latest  sha256:4
 }
 
 func TestASecondBuildSaysThatTheTagsDidNotChange(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	args := []string{"build", "--push", "-t", "HOST/app", "."}
 	for range 2 {
 		if s.Command(args...) != 0 {
@@ -68,7 +66,7 @@ func TestASecondBuildSaysThatTheTagsDidNotChange(t *testing.T) {
 }
 
 func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("meta.json", "of an earlier run")
 	status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "--platform", three, "--metadata-file", "meta.json", "--iidfile", "iid", ".")
 	if status != 0 {
@@ -153,7 +151,7 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
 }
 
 func TestAPlainManifestsMetadataHasItsConfigAndNoIndex(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -168,7 +166,7 @@ func TestAPlainManifestsMetadataHasItsConfigAndNoIndex(t *testing.T) {
 }
 
 func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("real", "mine")
 	for _, link := range []string{"iid", "meta.json"} {
 		if err := os.Symlink("real", link); err != nil {
@@ -190,7 +188,7 @@ func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
 }
 
 func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	var got cli.ConnectOptions
 	s.Connecting = func(_ context.Context, o cli.ConnectOptions) error { got = o; return nil }
 	s.Command("build", "-q", "--push", "-t", "HOST/app", "--builder", "mine", "--builder-image", "img", "--driver-opt", "network=host", ".")
@@ -201,7 +199,7 @@ func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
 }
 
 func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "-q", "-t", "app", "--platform", "linux/amd64", "-o", "type=oci,dest=x.tar", "-o", "out", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -254,7 +252,7 @@ func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
 }
 
 func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "--platform", three, "-o", "type=oci,dest=x.tar", "-o", "out", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -266,7 +264,7 @@ func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
 }
 
 func TestAFailedBuildSaysThatNothingWasMovedOrWritten(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Run = func(_ context.Context, _ platform.Platform) error { return errors.New("exit code: 1") }
 	if status := s.Command("build", "-o", "out", "."); status != 1 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -21,7 +18,7 @@ func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	if err := cli.CheckOutputs(o.files()); err != nil {
 		return err
 	}
-	progress, err := newDisplay(ctx, w, o, j)
+	progress, err := newDisplay(ctx, w, j.shown(o))
 	if err != nil {
 		return err
 	}
@@ -64,45 +61,4 @@ func ask(ctx context.Context, w *cli.Env, j job, progress *display) ([]solve.Ans
 	env.Progress = progress
 	answers, err := solve.Ask(ctx, j.request, env, j.call.question)
 	return answers, localBaseHint(ctx, w, conn.Explained(ctx, err))
-}
-
-// printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the
-// Dockerfile.
-func printAnswers(out io.Writer, c call, answers []solve.Answer, shown func(solve.Answer) string) error {
-	groups, err := distinctAnswers(c, answers, shown)
-	if err != nil {
-		return err
-	}
-	if c.json && len(groups) > 1 {
-		return printByPlatform(out, groups, c)
-	}
-	for i, g := range groups {
-		if len(groups) > 1 {
-			if i > 0 {
-				fmt.Fprintln(out)
-			}
-			cli.Putf(out, "%s:\n", strings.Join(g.platforms, ", "))
-		}
-		fmt.Fprint(out, cli.AsDocument(g.text))
-	}
-	return worst(groups, c)
-}
-
-// worst is what the answers together mean for the exit status: an error of a Dockerfile, else the highest status.
-func worst(groups []answerGroup, c call) error {
-	var errs []error
-	status := 0
-	for _, g := range groups {
-		if g.failure != "" {
-			errs = append(errs, errors.New(g.failure))
-		}
-		status = max(status, g.status)
-	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	if status != 0 && !c.ignoreStatus {
-		return cli.Status(status)
-	}
-	return nil
 }

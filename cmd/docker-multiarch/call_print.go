@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/moby/buildkit/frontend/subrequests/targets"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -174,4 +176,45 @@ func callMetadata(answers []solve.Answer) any {
 		all[platform.Format(a.Platform)] = values
 	}
 	return all
+}
+
+// printAnswers writes each distinct answer once, with its platforms where there are several. shown is what the user calls the
+// Dockerfile.
+func printAnswers(out io.Writer, c call, answers []solve.Answer, shown func(solve.Answer) string) error {
+	groups, err := distinctAnswers(c, answers, shown)
+	if err != nil {
+		return err
+	}
+	if c.json && len(groups) > 1 {
+		return printByPlatform(out, groups, c)
+	}
+	for i, g := range groups {
+		if len(groups) > 1 {
+			if i > 0 {
+				fmt.Fprintln(out)
+			}
+			cli.Putf(out, "%s:\n", strings.Join(g.platforms, ", "))
+		}
+		fmt.Fprint(out, cli.AsDocument(g.text))
+	}
+	return worst(groups, c)
+}
+
+// worst is what the answers together mean for the exit status: an error of a Dockerfile, else the highest status.
+func worst(groups []answerGroup, c call) error {
+	var errs []error
+	status := 0
+	for _, g := range groups {
+		if g.failure != "" {
+			errs = append(errs, errors.New(g.failure))
+		}
+		status = max(status, g.status)
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	if status != 0 && !c.ignoreStatus {
+		return cli.Status(status)
+	}
+	return nil
 }

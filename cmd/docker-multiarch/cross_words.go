@@ -155,3 +155,11 @@ func crossAdvice(r solve.Report) []string {
 	all := advice.all()
 	return all[:min(len(all), mostAdvice)]
 }
+
+// placeOf is "Dockerfile:3", or nothing.
+func placeOf(file string, line int) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}

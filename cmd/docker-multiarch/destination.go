@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -15,7 +12,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -34,7 +30,7 @@ func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names
 	if err != nil {
 		return err
 	}
-	if err := dest.check(w, o); err != nil {
+	if err := checkDestinations(w, o, dest); err != nil {
 		return err
 	}
 	for i := range dest.pushes {
@@ -84,8 +80,8 @@ func (j *job) keepDestination(from string, dest destinations) {
 	}
 }
 
-// check refuses outputs that do not go with other flags.
-func (d destinations) check(w *cli.Env, o buildOptions) error {
+// checkDestinations refuses outputs that do not go with other flags.
+func checkDestinations(w *cli.Env, o buildOptions, d destinations) error {
 	if o.output.digestOnly && len(d.pushes) == 0 {
 		return errors.New("--digest-only is a way to push: give --push, too")
 	}
@@ -110,23 +106,6 @@ func (j *job) sayDestination(from string, dest destinations) {
 	}
 }
 
-// unsettled are the names of outputs that do not stand on the command line.
-func unsettled(outputs []pushed) (shown []string) {
-	for _, p := range outputs {
-		if p.settled {
-			continue
-		}
-		for _, name := range p.names {
-			if p.byDigest {
-				shown = append(shown, reference.FamiliarName(name))
-			} else {
-				shown = append(shown, reference.FamiliarString(name))
-			}
-		}
-	}
-	return shown
-}
-
 // keeps refuses a build whose result would be lost, or pushed to nowhere.
 func (j *job) keeps(outs []output, dest destinations) error {
 	switch {
@@ -147,39 +126,6 @@ func (j *job) keeps(outs []output, dest destinations) error {
 		}
 	}
 	return nil
-}
-
-// checkDelete refuses to empty a folder that is not below the working directory, unless that is allowed, as docker buildx does
-// (build/opt.go).
-func checkDelete(outs []sink.Files, allowed []string) error {
-	for _, f := range outs {
-		if !f.Delete || slices.Contains(allowed, localDelete) || below(f.Dest) {
-			continue
-		}
-		return &cli.Usage{
-			Err:  fmt.Errorf("--output type=local,mode=delete would empty %q, which is not below the working directory", f.Dest),
-			Hint: "if that is meant, add --allow " + localDelete,
-		}
-	}
-	return nil
-}
-
-// below tells whether a path, which need not exist, is below the working directory, links resolved.
-func below(path string) bool {
-	wd, err := os.Getwd()
-	if err != nil {
-		return false
-	}
-	rel, err := filepath.Rel(realPath(wd), realPath(path))
-	return err == nil && rel != "." && filepath.IsLocal(rel)
-}
-
-// oldRegistries honours docker buildx's variable for those that refuse OCI artifacts.
-func (d *destinations) oldRegistries(w *cli.Env) {
-	value, _ := w.LookupEnv("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
-	if off, err := strconv.ParseBool(value); err == nil && off && d.attrs["oci-artifact"] == "" {
-		d.attrs["oci-artifact"] = "false"
-	}
 }
 
 // checkStdout refuses an archive on a terminal, or among the digests. output is the one that standard output is taken by, if any.
@@ -211,4 +157,19 @@ func checkLoad(ctx context.Context, w *cli.Env, r solve.Request) error {
 		return &cli.Usage{Err: err}
 	}
 	return nil
+}
+
+// testable sees to it that there is an image to be tested: without any output it stays with the builder.
+func (j *job) testable(outs []output) error {
+	if len(j.request.Tests) == 0 || j.request.MakesImages() {
+		return nil
+	}
+	if len(outs) == 0 {
+		j.request.Outputs.Image = true
+		return nil
+	}
+	return &cli.Usage{
+		Err:  errors.New("--test needs an image, and what is asked for is files only"),
+		Hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image with the builder",
+	}
 }

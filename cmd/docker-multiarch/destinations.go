@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/distribution/reference"
 
@@ -296,4 +299,54 @@ func checkFamily(r solve.Request) error {
 // pushesNowhere tells whether an output is to be pushed and has no name.
 func (d destinations) pushesNowhere() bool {
 	return slices.ContainsFunc(d.pushes, func(p pushed) bool { return len(p.names) == 0 })
+}
+
+// unsettled are the names of outputs that do not stand on the command line.
+func unsettled(outputs []pushed) (shown []string) {
+	for _, p := range outputs {
+		if p.settled {
+			continue
+		}
+		for _, name := range p.names {
+			if p.byDigest {
+				shown = append(shown, reference.FamiliarName(name))
+			} else {
+				shown = append(shown, reference.FamiliarString(name))
+			}
+		}
+	}
+	return shown
+}
+
+// checkDelete refuses to empty a folder that is not below the working directory, unless that is allowed, as docker buildx does
+// (build/opt.go).
+func checkDelete(outs []sink.Files, allowed []string) error {
+	for _, f := range outs {
+		if !f.Delete || slices.Contains(allowed, localDelete) || below(f.Dest) {
+			continue
+		}
+		return &cli.Usage{
+			Err:  fmt.Errorf("--output type=local,mode=delete would empty %q, which is not below the working directory", f.Dest),
+			Hint: "if that is meant, add --allow " + localDelete,
+		}
+	}
+	return nil
+}
+
+// below tells whether a path, which need not exist, is below the working directory, links resolved.
+func below(path string) bool {
+	wd, err := os.Getwd()
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(realPath(wd), realPath(path))
+	return err == nil && rel != "." && filepath.IsLocal(rel)
+}
+
+// oldRegistries honours docker buildx's variable for those that refuse OCI artifacts.
+func (d *destinations) oldRegistries(w *cli.Env) {
+	value, _ := w.LookupEnv("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
+	if off, err := strconv.ParseBool(value); err == nil && off && d.attrs["oci-artifact"] == "" {
+		d.attrs["oci-artifact"] = "false"
+	}
 }

@@ -14,9 +14,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
-	"github.com/docker-multiarch/docker-multiarch/internal/plan"
-	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -67,7 +64,7 @@ HOST/app:v1  sha256:4
 	if diff := cmp.Diff(want, plain(answer)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	clitest.Contains(t, plain(s.reported("r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
+	clitest.Contains(t, plain(reported(s.Stage, "r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
 	var m buildMetadata
 	s.read("meta.json", &m)
 	if v := m.Multiarch.Platforms[1].Verify; v.Verdict != gate.Warned || len(v.Findings) != 2 || v.Findings[0].Path != "/app" {
@@ -86,7 +83,7 @@ func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
 		t.Fatalf("status %d, tag %q:\n%s", status, s.Tagged("app:v1"), s.Err.String())
 	}
 	clitest.Contains(t, s.Err.String(), `ERROR: linux/arm64: "/app" is for amd64`, "--verify-allow /app", "--verify=off")
-	clitest.Contains(t, plain(s.reported("r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
+	clitest.Contains(t, plain(reported(s.Stage, "r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
 	var keys map[string]json.RawMessage
 	s.read("meta.json", &keys)
 	var m buildMetadata
@@ -110,25 +107,6 @@ func TestVerifyOffLeavesTheColumnOut(t *testing.T) {
 	}
 }
 
-func TestCellsSayWhatBecameOfAPlatform(t *testing.T) {
-	warnings := []gate.Finding{{Severity: gate.Warning}, {Severity: gate.Warning}, {Severity: gate.Note}}
-	passed, failed := smoke.Outcome{Passed: true}, smoke.Outcome{}
-	for want, p := range map[string]solve.PlatformReport{
-		"native 1.2s|ok|3 passed":                           {Mode: plan.Native, Seconds: 1.24, Verify: gate.Result{Verdict: gate.OK, BaseExamined: true}, Tests: []smoke.Outcome{passed, passed, passed}},
-		"cross, tried twice, 187s|2 warnings|1 of 2 failed": {Mode: plan.Cross, Seconds: 187.4, Retries: 1, Verify: gate.Result{Verdict: gate.Warned, BaseExamined: true, Findings: warnings}, Tests: []smoke.Outcome{passed, failed}},
-		"cross, tried 3 times, 0.0s|base not examined|":     {Mode: plan.Cross, Retries: 2, Verify: gate.Result{Verdict: gate.OK}},
-		"native 0.0s|2 warnings, base not examined|":        {Mode: plan.Native, Verify: gate.Result{Verdict: gate.Warned, Findings: warnings}},
-		"emulated (qemu 7.2.22) 3.0s|refused|":              {Mode: plan.Emulated, Emulator: "qemu 7.2.22", Seconds: 3, Verify: gate.Result{Verdict: gate.Refused}},
-		"native 0.0s|not examined|":                         {Mode: plan.Native, Verify: gate.Result{Verdict: gate.NotExamined}},
-		"native 0.0s||":                                     {Mode: plan.Native, Verify: gate.Result{Verdict: gate.NotAsked}},
-		"||":                                                {},
-	} {
-		if got := buildCell(p) + "|" + verifyCell(p) + "|" + testCell(p); got != want {
-			t.Errorf("%q, not %q", got, want)
-		}
-	}
-}
-
 func TestFindingsAreListedErrorsFirst(t *testing.T) {
 	machine := func(p, wanted string) gate.Finding {
 		return gate.Finding{Severity: gate.Error, Check: gate.CheckEntrypoint, Platform: p, Path: "/a", Wanted: wanted, Message: `"/a" is for amd64, the image for ` + wanted}
@@ -149,22 +127,5 @@ func TestFindingsAreListedErrorsFirst(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
-	}
-}
-
-func TestTheReportHasEachTestOnEachPlatformAndTheEndsOfFailedOnes(t *testing.T) {
-	amd, arm := platform.Platform{OS: "linux", Architecture: "amd64"}, platform.Platform{OS: "linux", Architecture: "arm64"}
-	o := outcome{report: solve.Report{Platforms: []solve.PlatformReport{
-		{Platform: amd, Mode: plan.Native, Tests: []smoke.Outcome{{Test: "app | version", Platform: amd, Passed: true, Seconds: 0.31}}},
-		{Platform: arm, Mode: plan.Native, Tests: []smoke.Outcome{
-			{Test: "app | version", Platform: arm, Seconds: 1.5, Reason: "exit status 1, expected 0", Output: strings.Repeat("early\n", 5000) + "the </pre> end"},
-			{Test: "only here", Platform: arm, Passed: true},
-		}},
-	}}}
-	got := o.tests()
-	want := "| Test | `linux/amd64` | `linux/arm64` |\n| --- | --- | --- |\n| <code>app &#124; version</code> | passed 0.3s | **failed** 1.5s |\n" +
-		"| `only here` | - | passed 0.0s |\n\n<details><summary><code>app | version on linux/arm64: exit status 1, expected 0</code></summary>\n\n<pre>\n…\nearly\n"
-	if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "early\nthe &lt;/pre&gt; end\n</pre>\n\n</details>\n") || len(got) > 4000 {
-		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }

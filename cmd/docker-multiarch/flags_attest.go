@@ -9,9 +9,8 @@ import (
 
 // parseAttests: --attest, --provenance and --sbom in docker buildx's words. A type that is switched off is left out; the last one of
 // a type wins. The values are BuildKit's "attest:…" attributes.
-func parseAttests(o outputOptions) (map[string]string, error) {
-	words := o.attests
-	for _, short := range []struct{ kind, value string }{{"provenance", o.provenance}, {"sbom", o.sbom}} {
+func parseAttests(words []string, provenance, sbom string) (map[string]string, error) {
+	for _, short := range []struct{ kind, value string }{{"provenance", provenance}, {"sbom", sbom}} {
 		if on, err := strconv.ParseBool(short.value); err == nil {
 			words = append(words, fmt.Sprintf("type=%s,disabled=%t", short.kind, !on))
 		} else if short.value != "" {

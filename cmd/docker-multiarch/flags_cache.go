@@ -23,6 +23,7 @@ type cacheOptions struct {
 	mounts   string
 }
 
+// addCacheFlags adds the flags of build caches.
 func addCacheFlags(f *pflag.FlagSet, o *cacheOptions) {
 	f.StringArrayVar(&o.from, "cache-from", nil, `External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")`)
 	f.StringArrayVar(&o.to, "cache-to", nil, `Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")`)
@@ -30,6 +31,7 @@ func addCacheFlags(f *pflag.FlagSet, o *cacheOptions) {
 		`Whether platforms see one another's files in "RUN --mount=type=cache" ("auto", "shared", "isolated")`)
 }
 
+// parseCache parses the words about build caches, those of flags and of the environment.
 func parseCache(o cacheOptions, lookup func(string) (string, bool)) (c solve.Cache, err error) {
 	if c.From, err = parseCaches("--cache-from", o.from, lookup, checkImport); err != nil {
 		return c, err

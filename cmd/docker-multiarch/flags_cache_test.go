@@ -8,64 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
-
-func entries(list ...solve.CacheEntry) []solve.CacheEntry { return list }
-
-func TestCachesAsDockerBuildxReadsThem(t *testing.T) {
-	registry := func(ref string) solve.CacheEntry {
-		return solve.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}}
-	}
-	runner := map[string]string{"ACTIONS_RUNTIME_TOKEN": "t", "ACTIONS_CACHE_URL": "u1", "ACTIONS_RESULTS_URL": "u2"}
-	for value, test := range map[string]struct {
-		env  map[string]string
-		want []solve.CacheEntry
-	}{
-		"user/app:cache":        {nil, entries(registry("user/app:cache"))},
-		"user/app:a,user/app:b": {nil, entries(registry("user/app:a"), registry("user/app:b"))},
-		"":                      {nil, nil},
-		"type=registry,ref=r/c:{{platform}},MODE=max": {nil, entries(solve.CacheEntry{
-			Type: "registry", Attrs: map[string]string{"ref": "r/c:{{platform}}", "mode": "max"},
-		})},
-		`type=s3,"name=a;b,c",bucket=k`: {
-			map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session"},
-			entries(solve.CacheEntry{Type: "s3", Attrs: map[string]string{
-				"name": "a;b,c", "bucket": "k", "access_key_id": "id", "secret_access_key": "secret", "session_token": "session",
-			}}),
-		},
-		"type=s3,bucket=k,access_key_id=a,secret_access_key=b": {
-			map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SESSION_TOKEN": "session"},
-			entries(solve.CacheEntry{Type: "s3", Attrs: map[string]string{"bucket": "k", "access_key_id": "a", "secret_access_key": "b"}}),
-		},
-		"type=gha":              {nil, nil},
-		"type=gha,scope=s":      {runner, entries(solve.CacheEntry{Type: "gha", Attrs: map[string]string{"scope": "s", "token": "t", "url": "u1"}})},
-		"type=gha,url=u":        {map[string]string{"ACTIONS_RUNTIME_TOKEN": ""}, nil},
-		"type=gha,url=u,token=": {runner, nil},
-		"type=gha,token=mine": {
-			map[string]string{"ACTIONS_CACHE_SERVICE_V2": "true", "ACTIONS_RESULTS_URL": "u2"},
-			entries(solve.CacheEntry{Type: "gha", Attrs: map[string]string{"token": "mine", "url": "u2", "url_v2": "u2"}}),
-		},
-		"type=azblob,account_url=https://x": {nil, entries(solve.CacheEntry{Type: "azblob", Attrs: map[string]string{"account_url": "https://x"}})},
-	} {
-		t.Run(value, func(t *testing.T) {
-			lookup := func(name string) (string, bool) { v, ok := test.env[name]; return v, ok }
-			for flag, check := range map[string]func(solve.CacheEntry) error{"--cache-from": checkImport, "--cache-to": checkExport} {
-				got, err := parseCaches(flag, []string{value}, lookup, check)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(test.want, got); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", flag, diff)
-				}
-			}
-		})
-	}
-}
 
 func TestWrongCachesAreRefusedBeforeAnyWork(t *testing.T) {
 	dir := t.TempDir()
@@ -106,7 +52,7 @@ func TestWrongCachesAreRefusedBeforeAnyWork(t *testing.T) {
 }
 
 func TestABuildForItsCacheAloneNeedsNoName(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if code := s.Command("build", "--cache-to", "HOST/app:cache", "--platform", "linux/amd64,linux/arm64", "."); code != 0 {
 		t.Fatalf("exit %d: %s", code, s.Err.String())
 	}
@@ -119,7 +65,7 @@ func TestABuildForItsCacheAloneNeedsNoName(t *testing.T) {
 }
 
 func TestARegistryThatRefusesTheCacheIsFoundOutBeforeTheBuild(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if code := s.Command("build", "--cache-to", "127.0.0.1:1/c", "--push", "-t", "HOST/app:1", "."); code != 1 {
 		t.Errorf("exit %d", code)
 	}
@@ -133,7 +79,7 @@ func TestARegistryThatRefusesTheCacheIsFoundOutBeforeTheBuild(t *testing.T) {
 }
 
 func TestACacheThatCannotBeExportedIsSaidWithTheWayOut(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Export = func(context.Context, client.CacheOptionsEntry) error { return errors.New("no space left") }
 	if code := s.Command("build", "--cache-to", "type=local,dest=c", "--push", "-t", "HOST/app:1", "."); code != 1 {
 		t.Errorf("exit %d", code)

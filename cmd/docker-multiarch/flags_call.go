@@ -12,6 +12,7 @@ import (
 // callOptions are the user's words for what the frontend is to do: a build, or to answer a question.
 type callOptions struct{ method string }
 
+// addCallFlags adds the flags of questions.
 func addCallFlags(f *pflag.FlagSet, o *callOptions) {
 	f.StringVar(&o.method, "call", "build", `Set method for evaluating build ("check", "outline", "targets"; ",format=json", ",ignorestatus=true")`)
 	check := f.VarPF(checkFlag{o}, "check", "", `Shorthand for "--call=check"`)

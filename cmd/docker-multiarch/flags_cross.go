@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
@@ -25,13 +22,4 @@ func addCrossFlag(cmd *cobra.Command, words *[]string) {
 		}
 		return words, cobra.ShellCompDirectiveNoFileComp
 	})
-}
-
-// cross parses what may be run on the builder's own platform: the flag, else the project's file, else auto.
-func (j *job) cross(o buildOptions, p project) (err error) {
-	chosen := first(choice{o.cross, "--cross"}, choice{p.Cross, projectFile + ": cross"}, choice{[]string{crossAuto}, ""})
-	if j.request.Cross, err = cross.Parse(chosen.values); err != nil {
-		return fmt.Errorf("%s: %w", chosen.from, err)
-	}
-	return nil
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
-	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
 func TestWhatMayRunOnTheBuildersPlatformComesFromFlagOrFileElseAuto(t *testing.T) {
@@ -25,7 +22,7 @@ func TestWhatMayRunOnTheBuildersPlatformComesFromFlagOrFileElseAuto(t *testing.T
 		"a file that says other things": {nil, "image: app\n", "auto"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			if tt.file != "" {
 				s.Write(projectFile, tt.file)
 			}
@@ -49,19 +46,10 @@ func TestWordsThatAreNoRecipesAreRefusedAtOnce(t *testing.T) {
 		"--cross go --cross go": {`--cross: "go" is there twice`, ""},
 		"--cross=":              {"--cross: an empty word", ""},
 	})
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write(projectFile, "image: app\ncross: yes\n")
 	if status := s.Command("build", "--push", "."); status != cli.ExitUsage || s.Connects != 0 {
 		t.Errorf("status %d, %d connections", status, s.Connects)
 	}
 	clitest.Contains(t, s.Err.String(), projectFile+`: cross: there is no recipe "yes"`)
-}
-
-func TestRecipesAreCompletedWithWhatTheyDo(t *testing.T) {
-	got := completed(t, "build", "--cross", "")
-	for _, r := range recipe.All() {
-		if !slices.Contains(got, r.Name+"\t"+r.About) {
-			t.Errorf("%s is not among %s", r.Name, strings.Join(got, "; "))
-		}
-	}
 }

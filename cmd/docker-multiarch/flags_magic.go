@@ -11,6 +11,8 @@ import (
 	"github.com/distribution/reference"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 const sourceDateEpoch = "SOURCE_DATE_EPOCH"
@@ -30,9 +32,9 @@ func addEpoch(args map[string]string, lookup func(string) (string, bool)) error 
 }
 
 // magicArgs takes the build arguments that are meant for the client and not for the frontend.
-func (j *job) magicArgs() error {
-	args := []map[string]string{j.request.BuildArgs}
-	for _, own := range j.request.Own {
+func magicArgs(r *solve.Request) error {
+	args := []map[string]string{r.BuildArgs}
+	for _, own := range r.Own {
 		args = append(args, own.BuildArgs)
 	}
 	for _, m := range args {
@@ -41,7 +43,7 @@ func (j *job) magicArgs() error {
 		}
 		// Each solve makes one platform's image; the index is ours.
 		if multi, err := strconv.ParseBool(m["BUILDKIT_MULTI_PLATFORM"]); err == nil && multi {
-			j.request.Index = true
+			r.Index = true
 		}
 		delete(m, "BUILDKIT_MULTI_PLATFORM")
 	}

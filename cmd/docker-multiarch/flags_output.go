@@ -28,6 +28,7 @@ type outputOptions struct {
 	provenance, sbom     string
 }
 
+// addOutputFlags adds the flags of what becomes of the result.
 func addOutputFlags(f *pflag.FlagSet, o *outputOptions) {
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Output destination (format: "type=local,dest=path")`)
 	f.Var(&o.load, "load", `Load the result into the engine ("--load=native", "--load=linux/arm64": these platforms only; shorthand for "--output=type=docker")`)

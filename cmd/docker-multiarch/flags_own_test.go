@@ -13,37 +13,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestOnlyAPlatformThatIsAskedForIsAPrefix(t *testing.T) {
-	asked, _, err := platform.Parse("linux/amd64,linux/arm64,linux/arm/v7,windows(10.0.17763)/amd64")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for in, want := range map[string][2]string{
-		"linux/arm64:KEY=V":                {"linux/arm64", "KEY=V"},
-		"linux/arm64/v8:KEY=V":             {"linux/arm64", "KEY=V"},
-		"linux/aarch64:KEY=http://x/y":     {"linux/arm64", "KEY=http://x/y"},
-		"Linux/ARM/v7:Dockerfile.arm":      {"linux/arm/v7", "Dockerfile.arm"},
-		"linux/arm64:C:\\work\\Dockerfile": {"linux/arm64", "C:\\work\\Dockerfile"},
-		"windows(10.0.17763)/amd64:x":      {"windows(10.0.17763)/amd64", "x"},
-		"KEY=http://x":                     {"", "KEY=http://x"},
-		"KEY=linux/arm64:x":                {"", "KEY=linux/arm64:x"},
-		"http://example.com/Dockerfile":    {"", "http://example.com/Dockerfile"},
-		"C:\\work\\Dockerfile":             {"", "C:\\work\\Dockerfile"},
-		"C:/work/Dockerfile":               {"", "C:/work/Dockerfile"},
-		"docker.io/library/x:1":            {"", "docker.io/library/x:1"},
-		"path/to:file":                     {"", "path/to:file"},
-		"arm64:KEY=V":                      {"", "arm64:KEY=V"}, // no slash
-		"./linux/arm64:x":                  {"", "./linux/arm64:x"},
-		"linux/arm64":                      {"", "linux/arm64"},
-		"":                                 {"", ""},
-	} {
-		own, rest, err := forPlatform(in, asked)
-		if got := [2]string{own, rest}; got != want || err != nil {
-			t.Errorf("%q: got %q, %v, want %q", in, got, err, want)
-		}
-	}
-}
-
 func TestAPrefixThatNobodyAskedForIsRefusedAtOnce(t *testing.T) {
 	refusesAtOnce(t, map[string][2]string{
 		"--platform linux/amd64,linux/arm64 --build-arg linux/s390x:A=1": {
@@ -58,7 +27,7 @@ func TestAPrefixThatNobodyAskedForIsRefusedAtOnce(t *testing.T) {
 }
 
 func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Vars["FROM_ENV"] = "e"
 	s.Write("Dockerfile.arm", "FROM alpine AS small\nFROM small AS big\nRUN echo arm\n")
 	args := []string{
@@ -80,7 +49,7 @@ func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
 }
 
 func TestNoCommonDockerfileIsNeededWhereEachPlatformHasItsOwn(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("empty/x", "")
 	s.Write("Dockerfile-amd64", "FROM scratch\nCOPY x /\n")
 	s.Write("Dockerfile-arm", "FROM scratch\nCOPY x /\n")
@@ -98,7 +67,7 @@ func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
 		_, _ = w.Write([]byte("FROM alpine\nRUN echo downloaded\n"))
 	}))
 	defer server.Close()
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "-f", server.URL+"/Dockerfile", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -108,12 +77,12 @@ func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
 }
 
 func TestTheEnvironmentOfABuild(t *testing.T) {
-	parse := func(s *stage, args ...string) (job, error) {
+	parse := func(s *bstage, args ...string) (job, error) {
 		return parseBuild(t.Context(), s.Env, parsed(t, append(args, "--push", "-t", s.Host+"/app", ".")...))
 	}
 	t.Run("a time that is none is refused", func(t *testing.T) {
-		s := newStage(t)
-		s.Vars[sourceDateEpoch] = "yesterday"
+		s := newBStage(t)
+		s.Vars["SOURCE_DATE_EPOCH"] = "yesterday"
 		if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitUsage || s.Connects != 0 {
 			t.Errorf("status %d", status)
 		}
@@ -123,34 +92,34 @@ func TestTheEnvironmentOfABuild(t *testing.T) {
 		}
 	})
 	t.Run("a time of one platform is its own", func(t *testing.T) {
-		s := newStage(t)
-		s.Vars[sourceDateEpoch] = "1"
+		s := newBStage(t)
+		s.Vars["SOURCE_DATE_EPOCH"] = "1"
 		j, err := parse(s, "--platform", "linux/amd64,linux/arm64", "--build-arg", "linux/arm64:SOURCE_DATE_EPOCH=2")
-		if err != nil || j.request.BuildArgs[sourceDateEpoch] != "1" || j.request.Own["linux/arm64"].BuildArgs[sourceDateEpoch] != "2" {
+		if err != nil || j.request.BuildArgs["SOURCE_DATE_EPOCH"] != "1" || j.request.Own["linux/arm64"].BuildArgs["SOURCE_DATE_EPOCH"] != "2" {
 			t.Errorf("%v, %v, %v", j.request.BuildArgs, j.request.Own, err)
 		}
 	})
 	t.Run("a multi-platform result is an index", func(t *testing.T) {
-		j, err := parse(newStage(t), "--build-arg", "BUILDKIT_MULTI_PLATFORM=1")
+		j, err := parse(newBStage(t), "--build-arg", "BUILDKIT_MULTI_PLATFORM=1")
 		if _, passed := j.request.BuildArgs["BUILDKIT_MULTI_PLATFORM"]; passed || !j.request.Index || err != nil {
 			t.Errorf("%+v, %v", j.request, err)
 		}
 	})
 	t.Run("this machine's platform", func(t *testing.T) {
-		j, err := parse(newStage(t), "--platform", "local,linux/s390x")
+		j, err := parse(newBStage(t), "--platform", "local,linux/s390x")
 		if err != nil || len(j.request.Platforms) != 2 || platform.Format(j.request.Platforms[1]) != "linux/s390x" {
 			t.Errorf("%v, %v", j.request.Platforms, err)
 		}
 	})
 	t.Run("a named context is named as the frontend looks it up", func(t *testing.T) {
-		j, err := parse(newStage(t), "--build-context", "docker.io/library/alpine:latest=docker-image://busybox")
+		j, err := parse(newBStage(t), "--build-context", "docker.io/library/alpine:latest=docker-image://busybox")
 		if err != nil || j.request.Source.Attrs["context:alpine"] != "docker-image://busybox" {
 			t.Errorf("%v, %v", j.request.Source.Attrs, err)
 		}
 	})
 	t.Run("a git context over ssh needs the agent", func(t *testing.T) {
 		t.Setenv("SSH_AUTH_SOCK", "")
-		s := newStage(t)
+		s := newBStage(t)
 		if status := s.Command("build", "--push", "-t", "HOST/app", "git@github.com:me/app.git"); status != cli.ExitUsage {
 			t.Errorf("status %d", status)
 		}
@@ -159,27 +128,27 @@ func TestTheEnvironmentOfABuild(t *testing.T) {
 }
 
 func TestASourcePolicyHoldsForEveryPlatform(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("policy.json", `{"rules": [{"action": "DENY", "selector": {"identifier": "docker-image://docker.io/library/alpine*"}}]}`)
-	s.Vars[policyVariable] = "policy.json"
+	s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = "policy.json"
 	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", three, "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
 	clitest.Contains(t, s.Err.String(), "denied by policy")
 	for file, want := range map[string]string{"nothing.json": "no such file", "Dockerfile": "Dockerfile is no source policy"} {
-		s.Vars[policyVariable] = file
+		s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = file
 		if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitUsage {
 			t.Errorf("%s: status %d", file, status)
 		}
-		clitest.Contains(t, s.Err.String(), policyVariable+": ", want)
+		clitest.Contains(t, s.Err.String(), "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY: ", want)
 	}
 }
 
 func TestAPolicyIsAskedBeforeThePins(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("policy.json", `{"rules": [{"action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/alpine:latest"},`+
 		`"updates": {"identifier": "docker-image://docker.io/library/busybox:1"}}]}`)
-	s.Vars[policyVariable] = "policy.json"
+	s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = "policy.json"
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}

@@ -7,26 +7,27 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // testOptions are the user's words about tests of the images.
 type testOptions struct{ commands, files []string }
 
+// addTestFlags adds the flags of tests of the images.
 func addTestFlags(f *pflag.FlagSet, o *testOptions) {
 	f.StringArrayVar(&o.commands, "test", nil,
 		`Run the finished image with this command on the engine, before anything gets a name ("CMD", or "linux/arm64:CMD"; "": its own)`)
 	f.StringArrayVar(&o.files, "test-file", nil, "Run the tests of a YAML file on the finished images")
 }
 
-// tests parses them. The platforms are known.
-func (j *job) tests(o testOptions) error {
+// into parses the words for a request that has its platforms.
+func (o testOptions) into(r *solve.Request) error {
 	var all []smoke.Located
 	var from []string
 	for _, words := range o.commands {
-		t, err := parseTest(words, j.request.Platforms)
+		t, err := parseTest(words, r.Platforms)
 		if err != nil {
 			return fmt.Errorf("--test %q: %w", words, err)
 		}
@@ -46,10 +47,10 @@ func (j *job) tests(o testOptions) error {
 		}
 	}
 	for i, t := range all {
-		if err := checkTest(t.Test, j.request.Tests, j.request.Platforms); err != nil {
+		if err := checkTest(t.Test, r.Tests, r.Platforms); err != nil {
 			return fmt.Errorf("%s: %w", from[i], err)
 		}
-		j.request.Tests = append(j.request.Tests, t.Test)
+		r.Tests = append(r.Tests, t.Test)
 	}
 	return nil
 }
@@ -93,18 +94,3 @@ func atLine(file string, err error) error {
 }
 
 func lineOf(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }
-
-// testable sees to it that there is an image to be tested: without any output it stays with the builder.
-func (j *job) testable(outs []output) error {
-	if len(j.request.Tests) == 0 || j.request.MakesImages() {
-		return nil
-	}
-	if len(outs) == 0 {
-		j.request.Outputs.Image = true
-		return nil
-	}
-	return &cli.Usage{
-		Err:  errors.New("--test needs an image, and what is asked for is files only"),
-		Hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image with the builder",
-	}
-}

@@ -11,16 +11,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-func TestTestsThatMakeNoSenseAreRefusedAtOnce(t *testing.T) {
-	refusesAtOnce(t, map[string][2]string{
-		"--platform linux/amd64 --test linux/arm64:true": {`--test "linux/arm64:true": linux/arm64 is not to be built`, ""},
-		"--test linux/arm64:true":                        {"nothing says that linux/arm64 is to be built: add --platform", ""},
-		"--test 'x":                                      {`"'x" cannot be split into words`, ""},
-		"--test x --test x":                              {`--test "x": there are two tests "x"`, ""},
-		"--test-file none.yaml":                          {"--test-file: open none.yaml: no such file or directory", ""},
-	})
-}
-
 func TestFilesOnlyAreNoImageToBeTested(t *testing.T) {
 	s := newStage(t)
 	if status := s.Command("build", "-o", "type=local,dest=out", "--test", "x", "."); status != cli.ExitUsage || s.Connects != 0 {

@@ -22,6 +22,7 @@ type stepOptions struct {
 // localDelete is the one entitlement that is about this machine, and not about the builder.
 const localDelete = "buildx.local.delete"
 
+// addStepFlags adds the flags about the steps of a Dockerfile.
 func addStepFlags(f *pflag.FlagSet, o *stepOptions) {
 	f.StringArrayVar(&o.allow, "allow", nil,
 		`Allow extra privileged entitlement (e.g., "network.host", "security.insecure", "device", "`+localDelete+`")`)

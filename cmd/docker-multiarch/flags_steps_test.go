@@ -45,7 +45,7 @@ func TestWhatIsSaidAboutStepsIsWhatBuildKitIsTold(t *testing.T) {
 func refusesAtOnce(t *testing.T, cases map[string][2]string) {
 	t.Helper()
 	for args, want := range cases {
-		s := newStage(t)
+		s := newBStage(t)
 		all := append([]string{"build", "--push", "-t", "HOST/app"}, append(strings.Fields(args), want[1], ".")...)
 		if want[1] == "" {
 			all = append(all[:len(all)-2], ".")
@@ -80,7 +80,7 @@ func TestMalformedSettingsOfStepsAreRefusedAtOnce(t *testing.T) {
 }
 
 func TestAcceptedFlagsDoNothingAndSomeSaySo(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	status := s.Command("b", "--push", "-t", "HOST/app", "--compress", "--rm=false", "--force-rm", "--isolation", "default", "--security-opt", "a", "--squash", ".")
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -90,11 +90,21 @@ func TestAcceptedFlagsDoNothingAndSomeSaySo(t *testing.T) {
 }
 
 func TestTheEnginesGatewayIsPutInAfterTheBuilderIsThere(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--add-host", "me:host-gateway", "--add-host", "you:1.2.3.4", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	if got := s.Solves()[0].Requests[0].FrontendOpt["add-hosts"]; got != "me=192.0.2.1,you=1.2.3.4" {
 		t.Errorf("hosts %q", got)
 	}
+}
+
+func TestTestsThatMakeNoSenseAreRefusedAtOnce(t *testing.T) {
+	refusesAtOnce(t, map[string][2]string{
+		"--platform linux/amd64 --test linux/arm64:true": {`--test "linux/arm64:true": linux/arm64 is not to be built`, ""},
+		"--test linux/arm64:true":                        {"nothing says that linux/arm64 is to be built: add --platform", ""},
+		"--test 'x":                                      {`"'x" cannot be split into words`, ""},
+		"--test x --test x":                              {`--test "x": there are two tests "x"`, ""},
+		"--test-file none.yaml":                          {"--test-file: open none.yaml: no such file or directory", ""},
+	})
 }

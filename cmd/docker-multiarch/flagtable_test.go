@@ -35,7 +35,7 @@ func flagTable(t *testing.T) map[string]string {
 // That the peer's flags are all there is a story: it asks the peer.
 func TestTheTableOfFlagsHasEveryFlagOfBuild(t *testing.T) {
 	table := flagTable(t)
-	cmd := newBuildCommand(&cli.Env{}, runBuild)
+	cmd := newBuild(&cli.Env{})
 	cmd.InitDefaultHelpFlag()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if table[f.Name] == "" {

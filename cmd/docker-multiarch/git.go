@@ -10,6 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // dockerfileLabel is docker buildx's for the Dockerfile's path in its repository (build/git.go).
@@ -18,7 +19,7 @@ const dockerfileLabel = "com.docker.image.source.entrypoint"
 // addGit tells where a local context comes from, as docker buildx does: provenance that is asked for names the commit and the
 // repository (BUILDX_GIT_INFO=0 forbids it), and with BUILDX_GIT_LABELS=1 labels do, too. A context that is in no git repository,
 // or a machine without git, has nothing to tell.
-func (j *job) addGit(ctx context.Context, w *cli.Env) {
+func addGit(ctx context.Context, w *cli.Env, r *solve.Request) {
 	setting := func(name string, unset bool) bool {
 		value, _ := w.LookupEnv(name)
 		if on, err := strconv.ParseBool(value); err == nil {
@@ -26,10 +27,10 @@ func (j *job) addGit(ctx context.Context, w *cli.Env) {
 		}
 		return unset || value == "full"
 	}
-	_, provenance := j.request.Attests["provenance"]
+	_, provenance := r.Attests["provenance"]
 	facts := provenance && setting("BUILDX_GIT_INFO", true)
 	labels := setting("BUILDX_GIT_LABELS", false)
-	src := &j.request.Source
+	src := &r.Source
 	if src.ContextDir == "" || !facts && !labels {
 		return
 	}
@@ -42,24 +43,21 @@ func (j *job) addGit(ctx context.Context, w *cli.Env) {
 		}
 	}
 	if labels {
-		put(j.request.Labels, ocispecs.AnnotationRevision, repo.revision)
-		put(j.request.Labels, ocispecs.AnnotationSource, repo.url)
-		put(j.request.Labels, dockerfileLabel, repo.inside(src.Dockerfile.Shown))
+		put(r.Labels, ocispecs.AnnotationRevision, repo.revision)
+		put(r.Labels, ocispecs.AnnotationSource, repo.url)
+		put(r.Labels, dockerfileLabel, repo.inside(src.Dockerfile.Shown))
 	}
 }
 
 // whence tells `manifest merge` which builds belong together: of the same commit, and of the same run of a matrix.
-func (j *job) whence(ctx context.Context, w *cli.Env, o buildOptions) *provenance {
-	if o.metadataFile == "" || len(j.request.ByDigest) == 0 {
-		return nil
-	}
+func whence(ctx context.Context, w *cli.Env, dir string) *provenance {
 	var from provenance
 	for _, name := range []string{"GITHUB_RUN_ID", "CI_PIPELINE_ID"} {
 		if run, _ := w.LookupEnv(name); run != "" {
 			from.Run = run
 		}
 	}
-	if dir := j.request.Source.ContextDir; dir != "" {
+	if dir != "" {
 		from.Revision = readRepository(ctx, dir, false).revision
 	}
 	if from == (provenance{}) {

@@ -31,7 +31,7 @@ func committed(t *testing.T) string {
 }
 
 func TestWhereALocalContextComesFrom(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("app/Dockerfile", "FROM alpine\n")
 	commit := committed(t)
 	const url = "https://xxxxx:xxxxx@example.com/app.git"
@@ -48,13 +48,13 @@ func TestWhereALocalContextComesFrom(t *testing.T) {
 		"labels": {
 			map[string]string{"BUILDX_GIT_LABELS": "1"},
 			nil, nil,
-			map[string]string{"org.opencontainers.image.revision": commit, "org.opencontainers.image.source": url, dockerfileLabel: "app/Dockerfile"},
+			map[string]string{"org.opencontainers.image.revision": commit, "org.opencontainers.image.source": url, "com.docker.image.source.entrypoint": "app/Dockerfile"},
 		},
 		"labels that the user has, too, and changes": {
 			map[string]string{"BUILDX_GIT_LABELS": "full", "BUILDX_GIT_CHECK_DIRTY": "1"},
 			[]string{"--label", "org.opencontainers.image.source=mine"},
 			nil,
-			map[string]string{"org.opencontainers.image.revision": commit + "-dirty", "org.opencontainers.image.source": "mine", dockerfileLabel: "app/Dockerfile"},
+			map[string]string{"org.opencontainers.image.revision": commit + "-dirty", "org.opencontainers.image.source": "mine", "com.docker.image.source.entrypoint": "app/Dockerfile"},
 		},
 	} {
 		if strings.Contains(name, "changes") {
@@ -84,7 +84,7 @@ func TestWhereALocalContextComesFrom(t *testing.T) {
 }
 
 func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Vars["BUILDX_GIT_LABELS"] = "1"
 	j, err := parseBuild(t.Context(), s.Env, parsed(t, "--push", "-t", s.Host+"/app", "."))
 	if err != nil || len(j.request.Labels) != 0 {
@@ -93,7 +93,7 @@ func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
 }
 
 // hostileRepository makes a repository that wants to run a program whenever it is looked at, and gives the file that tells whether one ran.
-func hostileRepository(t *testing.T, s *stage) string {
+func hostileRepository(t *testing.T, s *bstage) string {
 	t.Helper()
 	ran := filepath.Join(t.TempDir(), "ran")
 	s.Write(".gitattributes", "*.txt filter=evil\n*.bin filter=odd=name\n")
@@ -117,16 +117,16 @@ func hostileRepository(t *testing.T, s *stage) string {
 }
 
 func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
-	for name, more := range map[string]func(*testing.T, *stage, string) string{ // gives the context
-		"its own settings": func(*testing.T, *stage, string) string { return "." },
-		"a filter that -c cannot name": func(t *testing.T, _ *stage, ran string) string {
+	for name, more := range map[string]func(*testing.T, *bstage, string) string{ // gives the context
+		"its own settings": func(*testing.T, *bstage, string) string { return "." },
+		"a filter that -c cannot name": func(t *testing.T, _ *bstage, ran string) string {
 			t.Helper()
 			if out, err := exec.Command("git", "config", "filter.odd=name.clean", "touch "+ran).CombinedOutput(); err != nil {
 				t.Fatalf("%s: %s", err, out)
 			}
 			return "."
 		},
-		"objects of another repository": func(t *testing.T, _ *stage, ran string) string {
+		"objects of another repository": func(t *testing.T, _ *bstage, ran string) string {
 			t.Helper()
 			for _, words := range [][]string{
 				{"core.repositoryformatversion", "1"},
@@ -148,7 +148,7 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 			}
 			return "."
 		},
-		"a bare repository among the files": func(t *testing.T, s *stage, ran string) string {
+		"a bare repository among the files": func(t *testing.T, s *bstage, ran string) string {
 			t.Helper()
 			s.Write("sub/HEAD", "ref: refs/heads/main\n")
 			s.Write("sub/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = \"touch "+ran+"; false\"\n")
@@ -163,7 +163,7 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			ran := hostileRepository(t, s)
 			context := more(t, s, ran)
 			_ = os.Remove(ran)

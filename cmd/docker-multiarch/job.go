@@ -4,56 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/progress"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// What the lines begin with that name a destination which is not on the command line.
-const (
-	pushNote = "pushing to "
-	loadNote = "loading as "
-)
-
-// saysDestination tells whether a note is such a line.
-func saysDestination(note string) bool {
-	return strings.HasPrefix(note, pushNote) || strings.HasPrefix(note, loadNote)
-}
-
-// job is the parsed command line.
-type job struct {
-	request solve.Request
-	names   []reference.NamedTagged // that the result has wherever it goes
-	// insecure are registries that an output says so of.
-	insecure   []string
-	builder    cli.BuilderOptions
-	project    projectNames // of what is pushed
-	display    progress.Mode
-	call       *call       // a question instead of a build
-	localBases []string    // as the frontend looks them up
-	origin     *provenance // for the metadata of a build whose result is to be merged
-	notes      []string    // what the user should know before the build
-	release    func()      // removes what was spooled
-}
-
-// what names the job in the progress display's title.
-func (j job) what() string {
-	names := platform.FormatAll(j.request.Platforms)
-	switch {
-	case len(names) == 0:
-		return "for the builder's own platform"
-	case len(names) > 3:
-		return fmt.Sprintf("for %d platforms", len(names))
-	}
-	return "for " + strings.Join(names, ", ")
-}
 
 // parseBuild turns words into values. Every mistake that can be found without asking anybody is found here.
 func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err error) {
@@ -72,14 +31,14 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if j.builder.Trusted, err = w.Trusted(o.builder.Trust); err != nil {
 		return j, err
 	}
-	if j.display, err = displayMode(w, o); err != nil {
+	if j.display, err = displayMode(w, o.progress, o.quiet); err != nil {
 		return j, err
 	}
 	file, err := readProject(o.contextPath)
 	if err != nil {
 		return j, err
 	}
-	names, platforms, media := settle(w, o, file)
+	names, platforms, media := settle(w, file, settings{names: o.tags, platforms: o.platforms, mediaTypes: o.mediaTypes})
 	j.project.line = file.Image.line
 	if err := j.platforms(platforms); err != nil {
 		return j, err
@@ -90,7 +49,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if err := j.words(w, o); err != nil {
 		return j, err
 	}
-	if err := j.tests(o.tests); err != nil {
+	if err := o.tests.into(&j.request); err != nil {
 		return j, err
 	}
 	notes, err := o.partial.into(&j.request)
@@ -108,8 +67,10 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	}
 	// Last, since standard input is read and spooled here.
 	if j.request.Source, j.release, err = j.openSource(ctx, w, o); err == nil {
-		j.addGit(ctx, w)
-		j.origin = j.whence(ctx, w, o)
+		addGit(ctx, w, &j.request)
+		if o.metadataFile != "" && len(j.request.ByDigest) > 0 {
+			j.origin = whence(ctx, w, j.request.Source.ContextDir)
+		}
 	}
 	return j, err
 }
@@ -166,7 +127,7 @@ func (j *job) words(w *cli.Env, o buildOptions) (err error) {
 	if r.Annotations, err = cli.ParseAnnotations(o.output.annotations); err != nil {
 		return err
 	}
-	if r.Attests, err = parseAttests(o.output); err != nil {
+	if r.Attests, err = parseAttests(o.output.attests, o.output.provenance, o.output.sbom); err != nil {
 		return err
 	}
 	if r.ExtraHosts, err = parseHosts(o.addHosts); err != nil {
@@ -227,6 +188,15 @@ func (j *job) modes(o buildOptions) error {
 	}
 	if o.jobs < 0 {
 		return fmt.Errorf("--jobs %d: give a number of platforms, or 0", o.jobs)
+	}
+	return nil
+}
+
+// cross parses what may be run on the builder's own platform: the flag, else the project's file, else auto.
+func (j *job) cross(o buildOptions, p project) (err error) {
+	chosen := first(choice{o.cross, "--cross"}, choice{p.Cross, projectFile + ": cross"}, choice{[]string{crossAuto}, ""})
+	if j.request.Cross, err = cross.Parse(chosen.values); err != nil {
+		return fmt.Errorf("%s: %w", chosen.from, err)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 		},
 		"variables": {
 			"image: HOST/${TEAM}/app:${VERSION}\n",
-			map[string]string{"TEAM": "core", "VERSION": "1.2", allowEnvVariable: "OTHER TEAM"},
+			map[string]string{"TEAM": "core", "VERSION": "1.2", "DOCKER_MULTIARCH_ALLOW_ENV": "OTHER TEAM"},
 			nil,
 			result{"HOST/core/app:1.2", "", "oci", "pushing to HOST/core/app:1.2 (.docker-multiarch.yaml)"},
 		},
@@ -61,7 +61,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 		"a tag twice": {"", nil, []string{"-t", "HOST/flag", "-t", "HOST/flag:latest"}, result{"HOST/flag:latest", "", "oci", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			s.Write(projectFile, tt.file)
 			for k, v := range tt.env {
 				s.Vars[k] = strings.ReplaceAll(v, "HOST", s.Host)
@@ -95,7 +95,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 
 func TestADestinationThatIsNotOnTheCommandLineIsPrintedBeforeTheBuild(t *testing.T) {
 	for _, quiet := range []string{"-q=false", "-q"} {
-		s := newStage(t)
+		s := newBStage(t)
 		s.Write(projectFile, "image: HOST/app\n")
 		before := ""
 		s.Read = func(_ context.Context, _ platform.Platform) error { before = s.Err.String(); return nil }
@@ -111,7 +111,7 @@ func TestADestinationThatIsNotOnTheCommandLineIsPrintedBeforeTheBuild(t *testing
 }
 
 func TestAProjectsRootNeedsNoContextArgument(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "--push"); status != cli.ExitUsage || s.Connects != 0 {
 		t.Errorf("without a project: status %d, %d connections", status, s.Connects)
 	}
@@ -129,7 +129,7 @@ func TestTheProjectsFileIsNotReadForOtherContexts(t *testing.T) {
 		"stdin": {"build", "--push", "-"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			s.Env.In = strings.NewReader("FROM scratch\n")
 			s.Write(projectFile, "image: HOST/stolen\n")
 			if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
@@ -190,7 +190,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a bad name in the file": {[]string{"--push", "."}, "image: a b\n", []string{projectFile + `: invalid image name "a b"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			s.Vars["EMPTY"] = ""
 			if tt.file != "" {
 				s.Write(projectFile, tt.file)
@@ -211,7 +211,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 }
 
 func TestAReadOfStandardInputIsNotLeftBehind(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	for _, args := range [][]string{{"build", "--push", "-"}, {"build", "--push", "-q", "-t", "HOST/app", "-"}} {
@@ -223,14 +223,5 @@ func TestAReadOfStandardInputIsNotLeftBehind(t *testing.T) {
 	}
 	if s.Tagged("app") == "" {
 		t.Errorf("not built:\n%s", s.Err.String())
-	}
-}
-
-func TestExpandReplacesVariables(t *testing.T) {
-	lookup := func(name string) (string, bool) { return "<" + name + ">", name != "UNSET" }
-	for in, want := range map[string]string{"app": "app", "${A}": "<A>", "a${A}b${B}c": "a<A>b<B>c", "$A": "$A", "a}": "a}"} {
-		if got, err := cli.Expand(in, lookup); err != nil || got != want {
-			t.Errorf("%s: got %q, %v", in, got, err)
-		}
 	}
 }

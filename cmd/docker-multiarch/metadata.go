@@ -80,7 +80,9 @@ type loadedMetadata struct {
 	ID       digest.Digest `json:"id"`
 }
 
-func newMetadata(j job, report solve.Report) buildMetadata {
+// newMetadata is that of a build that went well.
+func newMetadata(out outcome) buildMetadata {
+	report := out.report
 	m := buildMetadata{Digest: report.Target.Digest, Multiarch: multiarch{Schema: results.MetadataSchema, Written: report.Written, Tags: []results.TagMetadata{}}}
 	if report.Target.Digest != "" {
 		m.Descriptor = &report.Target
@@ -88,7 +90,7 @@ func newMetadata(j job, report solve.Report) buildMetadata {
 	for _, repo := range report.ByDigest {
 		m.Multiarch.ByDigest = append(m.Multiarch.ByDigest, reference.FamiliarName(repo))
 	}
-	m.Name, m.Multiarch.Source = strings.Join(resultNames(j), ","), j.origin
+	m.Name, m.Multiarch.Source = strings.Join(resultNames(out), ","), out.origin
 	for _, l := range report.Loaded {
 		entry := loadedMetadata{Name: l.Name, ID: l.ID}
 		if l.Platform.OS != "" {
@@ -114,14 +116,14 @@ func newMetadata(j job, report solve.Report) buildMetadata {
 }
 
 // resultNames are what others find the result by: the names in registries, if it was pushed; else those that an engine or an archive has.
-func resultNames(j job) []string {
-	switch r := j.request; {
+func resultNames(out outcome) []string {
+	switch r := out.request; {
 	case len(r.Tags) > 0:
 		return texts(r.Tags)
 	case len(r.ByDigest) > 0:
 		return texts(r.ByDigest)
 	}
-	return texts(j.names)
+	return texts(out.named)
 }
 
 func texts[N reference.Named](refs []N) []string {
@@ -155,17 +157,18 @@ func newPlatformMetadata(p solve.PlatformReport) platformMetadata {
 // refusedMetadata writes the metadata of a build whose images were made, and of which one was refused or has failed a test: there is
 // nothing in it that names a result. Of a build that failed otherwise there is no file, as of docker buildx. It gives back the build's
 // error.
-func refusedMetadata(w *cli.Env, o buildOptions, j job, report solve.Report, err error) error {
+func refusedMetadata(w *cli.Env, file string, out outcome) error {
+	report, err := out.report, out.err
 	_, refused := errors.AsType[*gate.RefusedError](err)
 	_, failed := errors.AsType[*smoke.FailedError](err)
-	if o.metadataFile == "" || !refused && !failed || len(report.Tags)+len(report.ByDigest)+len(report.Written)+len(report.Loaded) > 0 {
+	if file == "" || !refused && !failed || len(report.Tags)+len(report.ByDigest)+len(report.Written)+len(report.Loaded) > 0 {
 		return err
 	}
-	m := buildMetadata{Multiarch: multiarch{Schema: results.MetadataSchema, Failed: err.Error(), Tags: []results.TagMetadata{}, Source: j.origin}}
+	m := buildMetadata{Multiarch: multiarch{Schema: results.MetadataSchema, Failed: err.Error(), Tags: []results.TagMetadata{}, Source: out.origin}}
 	for _, p := range report.Platforms {
 		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
 	}
-	if werr := cli.WriteMetadata(o.metadataFile, m); werr != nil {
+	if werr := cli.WriteMetadata(file, m); werr != nil {
 		w.Say(fmt.Sprintf("warning: --metadata-file could not be written: %v", werr))
 	}
 	return err

@@ -19,9 +19,6 @@ type naming struct {
 	projects func() (lookup, error)
 }
 
-// lookup is the environment, or what of it may be seen.
-type lookup = func(name string) (value string, ok bool)
-
 // common are the names that no output gives itself.
 func (n naming) common() ([]reference.NamedTagged, error) {
 	lookup, err := n.lookup, error(nil)

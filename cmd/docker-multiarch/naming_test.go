@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/distribution/reference"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
@@ -15,12 +16,12 @@ import (
 type placed struct{ Pushed, ByDigest, Loaded, Archived []string }
 
 func placedBy(r solve.Request) placed {
-	p := placed{Pushed: texts(r.Tags), ByDigest: texts(r.ByDigest), Loaded: []string{}, Archived: []string{}}
+	p := placed{Pushed: shown(r.Tags), ByDigest: shown(r.ByDigest), Loaded: []string{}, Archived: []string{}}
 	if l := r.Outputs.Load(); l != nil {
-		p.Loaded = texts(l.Names)
+		p.Loaded = shown(l.Names)
 	}
 	for _, a := range r.Outputs.Archives() {
-		p.Archived = append(p.Archived, a.Dest+"="+strings.Join(texts(a.Names), "+"))
+		p.Archived = append(p.Archived, a.Dest+"="+strings.Join(shown(a.Names), "+"))
 	}
 	return p
 }
@@ -67,7 +68,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			if tt.env != "" {
 				s.Vars["DOCKER_MULTIARCH_IMAGE"] = tt.env
 			}
@@ -87,7 +88,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 }
 
 func TestAnOutputIsNotPushedUnderAnothersName(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	_, err := parseBuild(t.Context(), s.Env, parsed(t, "-o", "type=docker,name=mine:2", "--push", "."))
 	if err == nil || !strings.Contains(err.Error(), "no image name") {
 		t.Errorf("got %v", err)
@@ -95,7 +96,7 @@ func TestAnOutputIsNotPushedUnderAnothersName(t *testing.T) {
 }
 
 func TestTheMetadataAndTheDigestsNameWhatWasPushed(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	status := s.Command("build", "-q", "-o", "type=registry,name="+s.Host+"/pushed:1", "-o", "type=oci,name=mine:2,dest=x.tar", "--metadata-file", "meta.json", ".")
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -108,4 +109,12 @@ func TestTheMetadataAndTheDigestsNameWhatWasPushed(t *testing.T) {
 	if want := s.Host + "/pushed@" + s.Tagged("pushed:1") + "\n"; s.Out.String() != want {
 		t.Errorf("standard output %q, want %q", s.Out.String(), want)
 	}
+}
+
+func shown[N reference.Named](refs []N) []string {
+	all := make([]string, len(refs))
+	for i, ref := range refs {
+		all[i] = ref.String()
+	}
+	return all
 }

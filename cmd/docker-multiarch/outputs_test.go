@@ -16,7 +16,7 @@ import (
 )
 
 // lastRun leaves the files of an earlier build.
-func lastRun(s *stage) []string {
+func lastRun(s *bstage) []string {
 	files := []string{"iid", "meta.json", "report.md"}
 	for _, name := range files {
 		s.Write(name, "earlier")
@@ -39,7 +39,7 @@ func TestFilesOfAnEarlierBuildStayUntilTheBuildBegins(t *testing.T) {
 		"a file that cannot be written":    {[]string{"--push", "-t", "HOST/app", "--report", "nowhere/r"}, nil, cli.ExitUsage, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			files := lastRun(s)
 			if tt.connect != nil {
 				s.Connecting = tt.connect
@@ -78,7 +78,7 @@ func TestTwoFlagsDoNotWriteToOneFile(t *testing.T) {
 		"a Dockerfile, and a check's answers": {[]string{"--check", "--metadata-file", "Dockerfile"}, `--metadata-file would overwrite "Dockerfile"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			s.Write("old", "mine")
 			s.Write(projectFile, "")
 			if err := errors.Join(os.Symlink("old", "link"), os.Link("old", "hard")); err != nil {
@@ -96,7 +96,7 @@ func TestTwoFlagsDoNotWriteToOneFile(t *testing.T) {
 }
 
 func TestFlagsWriteBesideEachOther(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("out/mine", "")
 	args := []string{
 		"build", "-q", "--platform", "linux/amd64", "-t", "HOST/app", "-o", "type=oci,tar=false,dest=out", "-o", "type=oci,dest=" + os.DevNull, "--metadata-file", "out/meta.json",
@@ -113,7 +113,7 @@ func TestFlagsWriteBesideEachOther(t *testing.T) {
 }
 
 func TestPipesAndStreamsAreWrittenTo(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	if err := syscall.Mkfifo("pipe", 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestPipesAndStreamsAreWrittenTo(t *testing.T) {
 }
 
 func TestALogThatIsALinkIsNotWrittenThrough(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Write("mine", "mine")
 	if err := errors.Join(os.Mkdir("logs", 0o755), os.Symlink("../mine", "logs/linux_amd64.log")); err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -23,6 +22,7 @@ type partialOptions struct {
 // retryPause lets what disturbed a build pass by, and the builder forget the failure.
 const retryPause = time.Second
 
+// addPartialFlags adds the flags about platforms that fail.
 func addPartialFlags(f *pflag.FlagSet, o *partialOptions) {
 	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that the result can do without, should they fail: exit status 3 (commas and repeats)")
 	f.IntVar(&o.retry, "retry", 0, "How often a platform that failed is built again (an emulator's crash: once at least)")
@@ -51,12 +51,4 @@ func (o partialOptions) into(r *solve.Request) (notes []string, err error) {
 			"there is nothing to publish")
 	}
 	return notes, nil
-}
-
-// stoppedFor is the platform by whose failure another one was stopped; "" if it was not.
-func stoppedFor(err error) string {
-	if stop, ok := errors.AsType[*failure.StoppedError](err); ok {
-		return platform.Format(stop.By)
-	}
-	return ""
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // breaks makes the steps of an architecture fail.
-func (s *stage) breaks(arch string) {
+func (s *bstage) breaks(arch string) {
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture == arch {
 			return errors.New("exit code: 1")
@@ -26,7 +26,7 @@ func (s *stage) breaks(arch string) {
 }
 
 func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.breaks("arm64")
 	args := []string{
 		"build", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "arm64", "--metadata-file", "meta.json", "--iidfile", "iid", ".",
@@ -65,7 +65,7 @@ Published without linux/arm64: exit code: 1
 }
 
 func TestAQuietBuildThatDoesWithoutAPlatformPrintsTheDigestAndSaysSo(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.breaks("arm64")
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "linux/arm64", "."); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
@@ -77,7 +77,7 @@ func TestAQuietBuildThatDoesWithoutAPlatformPrintsTheDigestAndSaysSo(t *testing.
 }
 
 func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture != "amd64" {
 			return errors.New("exit code: 1")
@@ -92,7 +92,7 @@ func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
 }
 
 func TestAReportSaysWhatIsMissing(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.breaks("arm64")
 	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", three, "--allow-partial", "linux/arm64", "--report", "r.md", "."}
 	if status := s.Command(args...); status != cli.ExitPartial {
@@ -120,7 +120,7 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 		"nothing in it":  {[]string{"--allow-partial", ""}, "--allow-partial: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newBStage(t)
 			args := append([]string{"build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "."}, tt.args...)
 			if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
 				t.Errorf("status %d, %d connections", status, s.Connects)
@@ -128,7 +128,7 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 			clitest.Contains(t, s.Err.String(), tt.want)
 		})
 	}
-	s := newStage(t)
+	s := newBStage(t)
 	if status := s.Command("build", "--push", "-t", "HOST/app", "--allow-partial", "arm64", "."); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
@@ -136,7 +136,7 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 }
 
 func TestTheTableSaysByWhoseFailureAPlatformWasStopped(t *testing.T) {
-	s := newStage(t)
+	s := newBStage(t)
 	s.Run = func(ctx context.Context, p platform.Platform) error {
 		if p.Architecture == "arm64" {
 			return errors.New("exit code: 1")
@@ -162,7 +162,7 @@ ERROR: linux/arm64: exit code: 1
 
 func TestWhatWasTriedAgainIsSaidInTheTableAndTheMetadata(t *testing.T) {
 	for retry, want := range map[string]string{"": "emulated, tried twice, ", "3": "emulated, tried 3 times, "} {
-		s := newStage(t)
+		s := newBStage(t)
 		fails := map[string]int{"": 1, "3": 2}[retry]
 		s.Run = func(_ context.Context, p platform.Platform) error {
 			if p.Architecture == "arm64" && fails > 0 {

@@ -3,18 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 
-	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
-	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 func newPlanCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions) error) *cobra.Command {
@@ -47,7 +41,7 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return err
 	}
-	progress, err := newDisplay(ctx, w, o, j)
+	progress, err := newDisplay(ctx, w, j.shown(o))
 	if err != nil {
 		return err
 	}
@@ -68,7 +62,7 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	if err != nil {
 		return err
 	}
-	shown := shownPlan(j, outlook)
+	shown := shownPlan(j.request, outlook)
 	if cli.IsTable(o.format) || o.format == "" {
 		printPlan(w.Out, shown)
 	} else if err := cli.WriteOne(w.Out, o.format, shown); err != nil {
@@ -78,47 +72,4 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 		return errNoPlan
 	}
 	return nil
-}
-
-// goesTo is where the result of a build would be, in words.
-func goesTo(r solve.Request) []string {
-	var places []string
-	for _, t := range r.Tags {
-		places = append(places, "registry "+reference.FamiliarString(t))
-	}
-	for _, repo := range r.ByDigest {
-		places = append(places, "registry "+reference.FamiliarName(repo)+" (by digest)")
-	}
-	for _, output := range r.Outputs.List {
-		places = append(places, output.Place())
-	}
-	for _, c := range r.Cache.To {
-		places = append(places, "cache type="+c.Type)
-	}
-	return places
-}
-
-// planMode is how a platform would be made, in words.
-func planMode(o lookahead.Outlook, i int) (mode, how string) {
-	j := o.Plan.Jobs[i]
-	switch {
-	case platform.Contains(o.Unread, j.Platform):
-		return "unknown", "unknown: its Dockerfile could not be read"
-	case j.Mode == plan.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
-		return string(plan.Emulated), "emulated (to be installed)"
-	}
-	return string(j.Mode), plannedWay(o.Plan, i)
-}
-
-// placeOf is "Dockerfile:3", or nothing.
-func placeOf(file string, line int) string {
-	if line == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", file, line)
-}
-
-// containsAll tells whether all has each of some.
-func containsAll(all, some []platform.Platform) bool {
-	return !slices.ContainsFunc(some, func(p platform.Platform) bool { return !platform.Contains(all, p) })
 }

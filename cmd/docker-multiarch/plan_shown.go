@@ -1,9 +1,15 @@
 package main
 
 import (
+	"slices"
+
+	"github.com/distribution/reference"
+
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -92,9 +98,10 @@ type lintShown struct {
 	URL     string `json:"url,omitempty"`
 }
 
-func shownPlan(j job, o lookahead.Outlook) planShown {
+// shownPlan is what is shown of a plan.
+func shownPlan(r solve.Request, o lookahead.Outlook) planShown {
 	s := planShown{
-		OK: !o.Refused(j.request), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(j.request)...),
+		OK: !o.Refused(r), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(r)...),
 		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Stages: []stageShown{}, Bases: []baseShown{},
 		Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
 	}
@@ -140,4 +147,39 @@ func shownPlan(j job, o lookahead.Outlook) planShown {
 		s.Lint = append(s.Lint, lintShown{l.Rule, l.File, l.Line, l.Message, l.URL})
 	}
 	return s
+}
+
+// goesTo is where the result of a build would be, in words.
+func goesTo(r solve.Request) []string {
+	var places []string
+	for _, t := range r.Tags {
+		places = append(places, "registry "+reference.FamiliarString(t))
+	}
+	for _, repo := range r.ByDigest {
+		places = append(places, "registry "+reference.FamiliarName(repo)+" (by digest)")
+	}
+	for _, output := range r.Outputs.List {
+		places = append(places, output.Place())
+	}
+	for _, c := range r.Cache.To {
+		places = append(places, "cache type="+c.Type)
+	}
+	return places
+}
+
+// planMode is how a platform would be made, in words.
+func planMode(o lookahead.Outlook, i int) (mode, how string) {
+	j := o.Plan.Jobs[i]
+	switch {
+	case platform.Contains(o.Unread, j.Platform):
+		return "unknown", "unknown: its Dockerfile could not be read"
+	case j.Mode == plan.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
+		return string(plan.Emulated), "emulated (to be installed)"
+	}
+	return string(j.Mode), plannedWay(o.Plan, i)
+}
+
+// containsAll tells whether all has each of some.
+func containsAll(all, some []platform.Platform) bool {
+	return !slices.ContainsFunc(some, func(p platform.Platform) bool { return !platform.Contains(all, p) })
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
@@ -24,6 +23,7 @@ import (
 // progressOptions are the user's words about the display.
 type progressOptions struct{ mode, logDir string }
 
+// addProgressFlags adds the flags of the display.
 func addProgressFlags(f *pflag.FlagSet, o *progressOptions) {
 	f.StringVar(&o.logDir, "log-dir", "", "Write the output of each platform to a file of its own in this folder, whatever the display")
 	f.StringVar(&o.mode, "progress", "auto", `Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")`)
@@ -49,33 +49,41 @@ func (d *display) explainWarnings(out io.Writer, detail bool) {
 	}
 }
 
-// newDisplay starts the display of a job on standard error. What is written there besides must fit to it, so it may get another one.
-func newDisplay(ctx context.Context, w *cli.Env, o buildOptions, j job) (*display, error) {
+// displayOptions say what a display shows, and how.
+type displayOptions struct {
+	mode      progress.Mode
+	title     string
+	platforms []platform.Platform
+	logDir    string
+}
+
+// newDisplay starts a display on standard error. What is written there besides must fit to it, so it may get another one.
+func newDisplay(ctx context.Context, w *cli.Env, o displayOptions) (*display, error) {
 	d, err := progress.New(ctx, progress.Options{
-		Out: cli.Bare(w.Err), Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.logDir,
+		Out: cli.Bare(w.Err), Mode: o.mode, Title: o.title, Platforms: o.platforms, LogDir: o.logDir,
 		Look: progress.ParseLook(w.LookupEnv),
 	})
 	if logs, ok := errors.AsType[*progress.LogDirError](err); ok {
-		return nil, &cli.Usage{Err: fmt.Errorf("--log-dir %q: %w", o.progress.logDir, logs.Err), Hint: "name a folder that can be written or made"}
+		return nil, &cli.Usage{Err: fmt.Errorf("--log-dir %q: %w", o.logDir, logs.Err), Hint: "name a folder that can be written or made"}
 	}
 	if err != nil {
-		return nil, &cli.Usage{Err: fmt.Errorf("--progress %s: %w", j.display, err), Hint: "leave --progress and BUILDKIT_PROGRESS away, or use plain"}
+		return nil, &cli.Usage{Err: fmt.Errorf("--progress %s: %w", o.mode, err), Hint: "leave --progress and BUILDKIT_PROGRESS away, or use plain"}
 	}
-	if j.display == progress.RawJSON {
+	if o.mode == progress.RawJSON {
 		w.Err = cli.NewStream(progress.Text(cli.Bare(w.Err)))
 	}
-	return &display{Display: d, mode: j.display}, nil
+	return &display{Display: d, mode: o.mode}, nil
 }
 
 // displayMode: -q wins, then --progress, then BUILDKIT_PROGRESS.
-func displayMode(w *cli.Env, o buildOptions) (progress.Mode, error) {
-	mode, from := o.progress.mode, "--progress"
+func displayMode(w *cli.Env, o progressOptions, quiet bool) (progress.Mode, error) {
+	mode, from := o.mode, "--progress"
 	if env, ok := w.LookupEnv("BUILDKIT_PROGRESS"); ok && env != "" && mode == "auto" {
 		mode, from = env, "BUILDKIT_PROGRESS"
 	}
-	if o.quiet {
-		if o.progress.mode != "auto" && o.progress.mode != "quiet" && o.progress.mode != "none" {
-			return "", fmt.Errorf("-q and --progress %s contradict each other", o.progress.mode)
+	if quiet {
+		if o.mode != "auto" && o.mode != "quiet" && o.mode != "none" {
+			return "", fmt.Errorf("-q and --progress %s contradict each other", o.mode)
 		}
 		mode = "quiet"
 	}
@@ -152,10 +160,13 @@ func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 	return steps, tests
 }
 
-// stopped tells whether a platform ended because the build was stopped, by somebody or by --fail-fast. The Docker CLI's own cancelling comes as
-// context.Canceled.
-func stopped(err error) bool {
-	_, signalled := errors.AsType[cli.Interrupted](err)
-	_, failedFast := errors.AsType[*failure.StoppedError](err)
-	return signalled || failedFast || errors.Is(err, context.Canceled)
+// What the lines begin with that name a destination which is not on the command line.
+const (
+	pushNote = "pushing to "
+	loadNote = "loading as "
+)
+
+// saysDestination tells whether a note is such a line.
+func saysDestination(note string) bool {
+	return strings.HasPrefix(note, pushNote) || strings.HasPrefix(note, loadNote)
 }

@@ -126,6 +126,7 @@ type choice struct {
 	from   string
 }
 
+// one is the first value; "" if there is none.
 func (c choice) one() string {
 	if len(c.values) == 0 {
 		return ""
@@ -133,14 +134,21 @@ func (c choice) one() string {
 	return c.values[0]
 }
 
+// settings are what the flags say of what a project's file may say, too.
+type settings struct {
+	names, platforms []string
+	mediaTypes       string
+}
+
 // settle chooses the names, the platforms and the media types: flags, else environment, else the project's file.
-func settle(w *cli.Env, o buildOptions, p project) (names, platforms, media choice) {
-	names = first(choice{o.tags, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), choice{p.Image.stringList, projectFile})
-	platforms = first(choice{o.platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), choice{p.Platforms, projectFile})
-	media = first(choice{cli.NonEmpty(o.mediaTypes), "--media-types"}, choice{cli.NonEmpty(p.MediaTypes), projectFile})
+func settle(w *cli.Env, p project, flags settings) (names, platforms, media choice) {
+	names = first(choice{flags.names, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), choice{p.Image.stringList, projectFile})
+	platforms = first(choice{flags.platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), choice{p.Platforms, projectFile})
+	media = first(choice{cli.NonEmpty(flags.mediaTypes), "--media-types"}, choice{cli.NonEmpty(p.MediaTypes), projectFile})
 	return names, platforms, media
 }
 
+// first is the first choice that has values, else the last one.
 func first(choices ...choice) choice {
 	for _, c := range choices {
 		if len(c.values) > 0 {

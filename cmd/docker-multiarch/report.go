@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // stepSummary is the variable with the file that GitHub shows as a job's summary.
@@ -16,34 +15,11 @@ const stepSummary = "GITHUB_STEP_SUMMARY"
 // (https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions).
 const summaryLimit = 1 << 20
 
-// outcome is what became of a build.
-type outcome struct {
-	job    job
-	report solve.Report
-	err    error
-	// failures are the ends of the failed steps' outputs.
-	failures string
-}
-
-// checkReport refuses a report to standard output where something else goes.
-func checkReport(o buildOptions, j job) error {
-	if o.report != "-" {
-		return nil
-	}
-	switch {
-	case o.quiet:
-		return &cli.Usage{Err: errors.New("-q and --report - both print to standard output"), Hint: "--report FILE.md"}
-	case j.request.Outputs.Stdout():
-		return &cli.Usage{Err: errors.New("--output and --report - both print to standard output"), Hint: "--report FILE.md"}
-	}
-	return nil
-}
-
-// writeReports writes what became of the build to where people read it: --report, and a job's summary where the variable names one.
+// writeReports writes what became of the build to where people read it: the file of --report, and a job's summary where the variable names one.
 // A summary that cannot be written is no failure of a build. It gives back the build's error.
-func writeReports(w *cli.Env, o buildOptions, out outcome) error {
+func writeReports(w *cli.Env, file string, out outcome) error {
 	summary, _ := w.LookupEnv(stepSummary)
-	if o.report == "" && summary == "" {
+	if file == "" && summary == "" {
 		return out.err
 	}
 	text := []byte(out.markdown())
@@ -53,12 +29,12 @@ func writeReports(w *cli.Env, o buildOptions, out outcome) error {
 		}
 	}
 	var err error
-	switch o.report {
+	switch file {
 	case "":
 	case "-":
 		_, err = w.Out.Write(text)
 	default:
-		err = cli.ReplaceFile(o.report, text)
+		err = cli.ReplaceFile(file, text)
 	}
 	switch {
 	case err == nil:

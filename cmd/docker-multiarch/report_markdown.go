@@ -72,10 +72,10 @@ func (o outcome) headline() string {
 // title is what was to be made, in few words.
 func (o outcome) title() string {
 	var names []string
-	for _, t := range o.job.names {
+	for _, t := range o.named {
 		names = append(names, mdCode(reference.FamiliarString(t)))
 	}
-	for _, repo := range o.job.request.ByDigest {
+	for _, repo := range o.request.ByDigest {
 		names = append(names, mdCode(reference.FamiliarName(repo)))
 	}
 	const most = 3
@@ -129,7 +129,7 @@ func (o outcome) why() string {
 	}
 	const most = 8 << 10
 	text := mdBlock(endOf(o.err.Error(), most))
-	if words := untouched(o.job, o.report); words != "" && !explain.IsPartial(o.err) {
+	if words := untouched(o); words != "" && !explain.IsPartial(o.err) {
 		text += "\n" + mdText(words) + "\n"
 	}
 	if hint := explain.Hint(o.err); hint != "" {

@@ -42,7 +42,7 @@ func newRoot(w *cli.Env, name string) *cobra.Command {
 	}
 	addEarlyFlags(root.Flags(), w)
 	return w.Program(root,
-		newBuildCommand(w, runBuild), newPlanCommand(w, runBuild),
+		newBuild(w), newPlan(w),
 		builders.New(w), emulators.New(w), doctor.New(w), newVersionCommand(w),
 		images.NewLoad(w), images.NewPush(w), runcmd.New(w),
 		images.NewInspect(w), images.NewVerify(w), manifests.New(w))

@@ -107,3 +107,6 @@ func isTerminal(stream any) bool {
 	_, err := console.ConsoleFromFile(file)
 	return err == nil
 }
+
+// lookup is the environment, or what of it may be seen.
+type lookup = func(name string) (value string, ok bool)
