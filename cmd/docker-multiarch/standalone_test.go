@@ -29,8 +29,8 @@ func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
 			return nil
 		}
 		root.SetArgs(append(args, "."))
-		if err := root.ExecuteContext(t.Context()); err != nil || chosen != "a" || build.Flags().Lookup("cpu-shares").Value.String() != "512" {
-			t.Errorf("%v: context %q, --cpu-shares %v, %v", args, chosen, build.Flags().Lookup("cpu-shares").Value, err)
+		if err := root.ExecuteContext(t.Context()); err != nil || chosen != "a" || !build.Flags().Lookup("cpu-shares").Changed {
+			t.Errorf("%v: context %q, --cpu-shares is there: %t, %v", args, chosen, build.Flags().Lookup("cpu-shares").Changed, err)
 		}
 		for _, cmd := range root.Commands() {
 			cmd.InheritedFlags() // panics where two flags have one letter
