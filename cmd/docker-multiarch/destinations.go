@@ -68,6 +68,7 @@ func resolveOutputs(outs []output, selected loadFlag, names naming) (destination
 	return d, clash(outs)
 }
 
+// outputTypeNames are the types of outputs, by name.
 func outputTypeNames() []string { return slices.Sorted(maps.Keys(outputTypes)) }
 
 // shownFirst orders outputs for a plan: the engine, images, files.
