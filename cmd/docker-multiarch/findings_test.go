@@ -12,6 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -44,7 +45,7 @@ func plain(text string) string {
 func TestFindingsStandBelowTheTableOnceForAllPlatforms(t *testing.T) {
 	s := newStage(t)
 	s.withProgram()
-	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "--platform", three, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
+	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "--platform", clitest.Three, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")
@@ -64,8 +65,8 @@ HOST/app:v1  sha256:4
 	if diff := cmp.Diff(want, plain(answer)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	clitest.Contains(t, plain(reported(s.Stage, "r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
-	var m buildMetadata
+	clitest.Contains(t, plain(clitest.Reported(s.Stage, "r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
+	var m results.BuildMetadata
 	s.read("meta.json", &m)
 	if v := m.Multiarch.Platforms[1].Verify; v.Verdict != gate.Warned || len(v.Findings) != 2 || v.Findings[0].Path != "/app" {
 		t.Errorf("metadata: %+v", v)
@@ -83,10 +84,10 @@ func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
 		t.Fatalf("status %d, tag %q:\n%s", status, s.Tagged("app:v1"), s.Err.String())
 	}
 	clitest.Contains(t, s.Err.String(), `ERROR: linux/arm64: "/app" is for amd64`, "--verify-allow /app", "--verify=off")
-	clitest.Contains(t, plain(reported(s.Stage, "r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
+	clitest.Contains(t, plain(clitest.Reported(s.Stage, "r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
 	var keys map[string]json.RawMessage
 	s.read("meta.json", &keys)
-	var m buildMetadata
+	var m results.BuildMetadata
 	s.read("meta.json", &m)
 	if len(keys) != 1 || m.Multiarch.Failed == "" || m.Multiarch.Platforms[1].Verify.Verdict != gate.Refused || m.Multiarch.Platforms[1].Error == "" {
 		t.Errorf("metadata: %v, %+v", keys, m.Multiarch)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildcmd"
 )
 
 // flagTable are the flags of docs/build-flags.md, with what the table says about each: same, better, not, or ours.
@@ -35,7 +36,7 @@ func flagTable(t *testing.T) map[string]string {
 // That the peer's flags are all there is a story: it asks the peer.
 func TestTheTableOfFlagsHasEveryFlagOfBuild(t *testing.T) {
 	table := flagTable(t)
-	cmd := newBuild(&cli.Env{})
+	cmd := buildcmd.New(&cli.Env{})
 	cmd.InitDefaultHelpFlag()
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if table[f.Name] == "" {

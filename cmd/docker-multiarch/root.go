@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildcmd"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/builders"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/doctor"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
@@ -42,7 +43,7 @@ func newRoot(w *cli.Env, name string) *cobra.Command {
 	}
 	addEarlyFlags(root.Flags(), w)
 	return w.Program(root,
-		newBuild(w), newPlan(w),
+		buildcmd.New(w), buildcmd.NewPlan(w),
 		builders.New(w), emulators.New(w), doctor.New(w), newVersionCommand(w),
 		images.NewLoad(w), images.NewPush(w), runcmd.New(w),
 		images.NewInspect(w), images.NewVerify(w), manifests.New(w))

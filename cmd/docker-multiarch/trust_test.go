@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
 func TestImagesAreTrustedByTheUserOnly(t *testing.T) {
@@ -61,7 +62,7 @@ func TestNoResultTakesTheNameOfAnImageThatRunsWithPrivileges(t *testing.T) {
 		t.Run(words, func(t *testing.T) {
 			s := newStage(t)
 			if c.project != "" {
-				s.Write(projectFile, "image: "+c.project+"\n")
+				s.Write(project.Name, "image: "+c.project+"\n")
 			}
 			if status := s.Command(strings.Fields(c.args)...); status != cli.ExitUsage || s.Connects > 0 {
 				t.Errorf("status %d, %d connections", status, s.Connects)

@@ -105,7 +105,7 @@ func sources(t *testing.T) (files []*ast.File) {
 func CheckPrinters(t *testing.T, printers map[string]func(io.Writer), others ...string) {
 	t.Helper()
 	for name, print := range printers {
-		t.Run(name, func(t *testing.T) { checkPrinter(t, name, print) })
+		t.Run(name, func(t *testing.T) { checkPrinter(t, print) })
 	}
 	known := slices.Concat(slices.Collect(maps.Keys(printers)), others)
 	for _, file := range sources(t) {
@@ -132,12 +132,12 @@ func isNamed(names []string, f *ast.FuncDecl) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, f.Name.Name) })
 }
 
-func checkPrinter(t *testing.T, name string, print func(io.Writer)) {
+func checkPrinter(t *testing.T, print func(io.Writer)) {
 	t.Helper()
 	var out Buffer
 	print(cli.NewStream(&out))
 	text := out.String()
-	if text == "" && name != "printAnswers" {
+	if text == "" {
 		t.Error("it prints nothing")
 	}
 	for _, part := range []string{"\x1b", "\x07", "\x7f", "\r", "\u009b", "\x9b2J", "\u202e", "\u2066", "\u200f", "\u061c", "\u200b", "\u2028", "##vso[", "##[error]"} {

@@ -10,9 +10,12 @@ import (
 
 func TestNoResultPrinterShowsHostileTextAsItIs(t *testing.T) {
 	report := clitest.With(clitest.Filled[solve.Report](), func(r *solve.Report) { r.ByDigest = nil }) // names that were parsed
+	asked := Outcome{Report: report}
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
-		"delivered": func(out io.Writer) { Delivered(out, report) },
-		"loaded":    func(out io.Writer) { Loaded(out, report) },
-		"tags":      func(out io.Writer) { Tags(out, report) },
+		"sayUntouched": func(out io.Writer) { SayUntouched(out, asked) },
+		"table":        func(out io.Writer) { Table(out, report) },
+		"delivered":    func(out io.Writer) { Delivered(out, report) },
+		"loaded":       func(out io.Writer) { Loaded(out, report) },
+		"tags":         func(out io.Writer) { Tags(out, report) },
 	})
 }

@@ -1,0 +1,62 @@
+package buildcmd
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+)
+
+// answer tells the user what a build made, writes the files that were asked for, and gives back the build's error. Standard output
+// gets the answer only: with -q the digests, else nothing that a script would have to skip.
+func answer(w *cli.Env, o buildOptions, out results.Outcome) error {
+	report, err := out.Report, out.Err
+	if _, refused := errors.AsType[*preflight.Error](err); !o.quiet && !refused { // then no platform has got anywhere
+		results.Table(w.Err, report)
+		for _, line := range results.CrossLines(report) {
+			cli.Putf(w.Err, "%s\n", line)
+		}
+		findings.List(w.Err, findings.FindingsOf(report))
+		results.Delivered(w.Err, report)
+	}
+	if err != nil {
+		results.SayUntouched(w.Err, out)
+		return results.RefusedMetadata(w, o.metadataFile, out)
+	}
+	if o.quiet {
+		results.PrintDigests(w, out)
+	}
+	if id := results.ImageID(report); o.iidFile != "" && id != "" {
+		if err := cli.ReplaceFile(o.iidFile, []byte(id)); err != nil {
+			return fmt.Errorf("everything was built and delivered, but --iidfile could not be written: %w", err)
+		}
+	}
+	if o.metadataFile != "" {
+		if err := cli.WriteMetadata(o.metadataFile, results.NewMetadata(out)); err != nil {
+			return fmt.Errorf("everything was built and delivered, but --metadata-file could not be written: %w", err)
+		}
+	}
+	missing := explain.WithoutSome(report)
+	if missing != nil && !o.quiet {
+		fmt.Fprintln(w.Err)
+	}
+	return missing
+}
+
+// checkReport refuses a report to standard output where something else goes.
+func checkReport(o buildOptions, j job) error {
+	if o.report != "-" {
+		return nil
+	}
+	switch {
+	case o.quiet:
+		return &cli.Usage{Err: errors.New("-q and --report - both print to standard output"), Hint: "--report FILE.md"}
+	case j.request.Outputs.Stdout():
+		return &cli.Usage{Err: errors.New("--output and --report - both print to standard output"), Hint: "--report FILE.md"}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+// Package buildcmd has the commands build and plan: from words to a request, to the builder and the registries, to an answer.
+package buildcmd
+
+import (
+	"cmp"
+	"context"
+	"os"
+
+	"github.com/docker/cli/cli/debug"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildflags"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/destination"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/question"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+)
+
+// New is the command that builds.
+func New(w *cli.Env) *cobra.Command { return newBuildCommand(w, runBuild) }
+
+// NewPlan is the command that shows what a build would do.
+func NewPlan(w *cli.Env) *cobra.Command { return newPlanCommand(w, runBuild) }
+
+func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions) error) *cobra.Command {
+	var o buildOptions
+	cmd := &cobra.Command{
+		Use:     "build [OPTIONS] PATH | URL | -",
+		Aliases: []string{"b"},
+		Short:   "Build an image for one or more platforms, to push it, load it or write it to files",
+		Long: "Build an image for one or more platforms, each by a solve of its own, all at once, and make one index of them:\n" +
+			"for registries (--push), for the engine (--load), and for files (--output).\n\n" +
+			"The image's name, its platforms and its media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
+			"DOCKER_DEFAULT_PLATFORM, else from " + project.Name + " in the build context; where that file is, the context may be\n" +
+			"left out. Tags, archives and folders get their names last, when every platform is built.\n\n" +
+			"Exit status: 0 done; 1 the build failed, no tag was moved; 3 published without platforms that --allow-partial names;\n" +
+			"4 all was built but the registry did not take all of it; 125 wrong flags or arguments, nothing was done;\n" +
+			"130 interrupted (143 by SIGTERM).",
+		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 --push -t registry.example/app:1.0 .",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := destination.StrayLoadValue(cmd, args); err != nil {
+				return err
+			}
+			return oneContext(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.contextPath = append(args, ".")[0]
+			o.builder.Name = cmp.Or(o.builder.Name, w.Early.Builder)
+			o.debug = o.debug || w.Early.Debug
+			return explain.Debugging(w, o.debug, func() error {
+				return cli.Interruptible(cmd, w, func(ctx context.Context) error { return run(ctx, w, o) })
+			})
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		DisableFlagsInUseLine: true,
+	}
+	addBuildFlags(cmd.Flags(), &o)
+	destination.AddFlags(cmd.Flags(), &o.output)
+	cli.AddBuilderFlags(cmd.Flags(), &o.builder)
+	buildflags.AddCacheFlags(cmd.Flags(), &o.cache)
+	buildflags.AddPartialFlags(cmd.Flags(), &o.partial)
+	cli.AddGateFlags(cmd, &o.gate)
+	buildflags.AddTestFlags(cmd.Flags(), &o.tests)
+	buildflags.AddCrossFlag(cmd, &o.cross)
+	completeBuildFlags(cmd, w)
+	return cmd
+}
+
+// oneContext wants the build context, except in the root of a project that says what it is.
+func oneContext(cmd *cobra.Command, args []string) error {
+	if _, err := os.Lstat(project.Name); err == nil && len(args) == 0 {
+		return nil
+	}
+	return cli.Exactly(1, "one argument, the build context: a directory, a git or http URL, or -")(cmd, args)
+}
+
+// addBuildFlags: what docker buildx build has, has the same name and meaning here.
+func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
+	f.StringSliceVar(&o.addHosts, "add-host", nil, `Add a custom host-to-IP mapping (format: "host:ip")`)
+	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set build-time variables ("KEY=VALUE", or for one platform "linux/arm64:KEY=VALUE")`)
+	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Additional build contexts (e.g., "name=path")`)
+	f.StringArrayVarP(&o.dockerfiles, "file", "f", nil,
+		`Name of the Dockerfile, a URL, or "-" (default: "PATH/Dockerfile"); for one platform "linux/arm/v7:Dockerfile.arm"`)
+	f.StringVar(&o.iidFile, "iidfile", "", "Write the digest that the names point at to a file")
+	f.StringArrayVar(&o.labels, "label", nil, "Set metadata for an image")
+	f.StringVar(&o.metadataFile, "metadata-file", "", "Write build result metadata to a file")
+	f.StringVar(&o.network, "network", "default", `Set the networking mode for the "RUN" instructions during build ("default", "none", "host")`)
+	f.BoolVar(&o.noCache, "no-cache", false, "Do not use cache when building the image")
+	f.StringArrayVar(&o.platforms, "platform", nil, "Set target platforms for build (commas and repeats)")
+	display.AddFlags(f, &o.progress)
+	f.BoolVar(&o.pull, "pull", false, "Always attempt to pull all referenced images")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the build output and print the digests only")
+	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")`)
+	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")`)
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image name and optional tag (format: "name:tag"); may be repeated, also for other repositories`)
+	f.StringArrayVar(&o.targets, "target", nil, `Set the target build stage to build; for one platform "linux/arm64:stage"`)
+	buildflags.AddStepFlags(f, &o.steps)
+	buildflags.AddAcceptedFlags(f, &o.accepted)
+	question.AddFlags(f, &o.call)
+	f.StringVar(&o.report, "report", "", `Write what became of the build to a file, as Markdown, also if it fails ("-": standard output)`)
+	f.StringArrayVar(&o.localBases, "local-base", nil, "Use a base image of the engine's own store that no registry has; may be repeated")
+	f.BoolVarP(&o.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
+
+	f.StringArrayVar(&o.allowEnv, "allow-env", nil, "Environment variable that "+project.Name+" may put into the image's name; may be repeated")
+	f.StringArrayVar(&o.allowMismatch, "allow-platform-mismatch", nil,
+		"Base image, named as in FROM, that may be of another platform than the one that is built; may be repeated")
+	f.BoolVar(&o.dryRun, "dry-run", false, "Show what would be done, and what would be in its way, as docker multiarch plan does")
+	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
+	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
+	f.IntVar(&o.jobs, "jobs", 0, "Platforms that are built at the same time (0: all native ones, emulated ones as many as CPUs)")
+	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker" (a Docker manifest list)`)
+}
+
+// runBuild is the whole of the command: words to a request, nothing done yet; then the builder and the registries at the same
+// time; then the build; then the answer.
+func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
+	j, err := parseBuild(ctx, w, o)
+	if err != nil {
+		return err
+	}
+	defer j.release()
+	if j.call != nil {
+		return runCall(ctx, w, o, j)
+	}
+	if err := checkReport(o, j); err != nil {
+		return err
+	}
+	if o.dryRun {
+		return runPlan(ctx, w, o, j)
+	}
+	if err := checkPlaces(o, j); err != nil {
+		return &cli.Usage{Err: err}
+	}
+	if err := cli.CheckOutputs(o.files()); err != nil {
+		return err
+	}
+	progress, err := display.New(ctx, w, j.shown(o))
+	if err != nil {
+		return err
+	}
+	report, err := perform(ctx, w, j, o.files(), progress)
+	if cerr := progress.Close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	progress.ExplainWarnings(w.Err, o.debug || debug.IsEnabled())
+	progress.ExplainFailures(w.Err, report)
+	out := results.Outcome{Named: j.names, Request: j.request, Origin: j.origin, Report: report, Err: err, Failures: progress.FailuresText(report)}
+	out.Err = answer(w, o, out)
+	err = results.WriteReports(w, o.report, out)
+	if err == nil && !o.quiet {
+		progress.Slowest(w.Err, len(results.CrossAdvice(report)) > 0)
+	}
+	return err
+}
+
+// perform builds, when all is there that it needs. files are those that tell of it: earlier ones are removed then, and not before.
+func perform(ctx context.Context, w *cli.Env, j job, files []cli.FlagFile, progress *display.Display) (solve.Report, error) {
+	if err := checkLoad(ctx, w, j.request); err != nil {
+		return solve.Report{}, err
+	}
+	r, err := prepare(ctx, w, &j, progress)
+	defer r.close()
+	if err != nil {
+		return solve.Report{}, err
+	}
+	if err := cli.RemoveOutputs(files); err != nil {
+		return solve.Report{}, err
+	}
+	report, err := solve.Run(ctx, j.request, r.env, r.preflight)
+	return report, r.explained(ctx, w, err)
+}

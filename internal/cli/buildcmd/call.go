@@ -1,0 +1,67 @@
+package buildcmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildflags"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/question"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+)
+
+// runCall asks the frontend instead of building. There is no output and no registry: what is said about them is left aside, so that
+// --check can be added to any build, and what a build wrote to its files stays.
+func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
+	o.iidFile, o.report = "", ""
+	if err := checkPlaces(o, j); err != nil {
+		return &cli.Usage{Err: err}
+	}
+	if err := cli.CheckOutputs(o.files()); err != nil {
+		return err
+	}
+	progress, err := display.New(ctx, w, j.shown(o))
+	if err != nil {
+		return err
+	}
+	answers, err := ask(ctx, w, j, progress)
+	if cerr := progress.Close(); err == nil {
+		err = cerr
+	}
+	progress.ExplainUnread(w.Err, err)
+	if err != nil {
+		return err
+	}
+	if o.metadataFile != "" {
+		if err := cli.WriteMetadata(o.metadataFile, question.Metadata(answers)); err != nil {
+			return fmt.Errorf("--metadata-file could not be written: %w", err)
+		}
+	}
+	return question.Print(w.Out, *j.call, answers, func(a solve.Answer) string { return j.request.Source.DockerfileOf(a.Platform).Shown })
+}
+
+func ask(ctx context.Context, w *cli.Env, j job, progress *display.Display) ([]solve.Answer, error) {
+	for _, line := range j.notes {
+		if !display.SaysDestination(line) {
+			progress.Note(line)
+		}
+	}
+	release, err := j.takeLocalBases(ctx, w, progress.Note)
+	defer release()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := w.Connect(ctx, cli.ConnectOptions{Builder: j.builder, Host: j.hostNetwork(), Note: progress.Note})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, conn.Node.Gateway); err != nil {
+		return nil, err
+	}
+	env := conn.Env
+	env.Progress = progress
+	answers, err := solve.Ask(ctx, j.request, env, j.call.Question)
+	return answers, localBaseHint(ctx, w, conn.Explained(ctx, err))
+}

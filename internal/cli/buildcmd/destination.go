@@ -1,0 +1,178 @@
+package buildcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/destination"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
+	"github.com/docker-multiarch/docker-multiarch/internal/load"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// destination settles the outputs, the names and the media types. The platforms, the annotations and the attestations are there.
+func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names, media project.Choice) error {
+	outs, err := destination.ParseOutputs(o.output)
+	if err != nil {
+		return err
+	}
+	given := destination.Naming{Choice: names, Lookup: w.LookupEnv}
+	if names.From == project.Name {
+		given.Projects = sync.OnceValues(func() (project.Lookup, error) { return project.Allowed(ctx, w, o.allowEnv, names.Values) })
+	}
+	dest, err := destination.Resolve(outs, o.output.Load, given)
+	if err != nil {
+		return err
+	}
+	if err := checkDestinations(w, o, dest); err != nil {
+		return err
+	}
+	for i := range dest.Pushes {
+		dest.Pushes[i].ByDigest = dest.Pushes[i].ByDigest || o.output.DigestOnly
+	}
+	dest.OldRegistries(w)
+	if j.names = dest.Names; len(outs) == 0 {
+		if j.names, err = given.Common(); err != nil {
+			return err
+		}
+	}
+	if err := j.keeps(outs, dest); err != nil && (!o.dryRun || len(outs) > 0) { // a plan needs no output
+		return err
+	}
+	if dest.Family != "" {
+		media = project.Choice{Values: []string{dest.Family}, From: "--output"}
+	}
+	if j.request.MediaTypes, err = cli.ParseFamily(media.One()); err != nil {
+		return fmt.Errorf("%s: %w", media.From, err)
+	}
+	if err := dest.Apply(&j.request); err != nil {
+		return err
+	}
+	if err := j.mayTake(names.From); err != nil {
+		return err
+	}
+	j.notes = append(j.notes, destination.LostAnnotations(j.request)...)
+	if err := j.testable(outs); err != nil {
+		return err
+	}
+	j.keepDestination(names.From, dest)
+	return nil
+}
+
+// keepDestination keeps what later parts of the build have to know of the outputs, and tells where the result goes.
+func (j *job) keepDestination(from string, dest destination.Destinations) {
+	if dest.Insecure {
+		for _, repo := range j.request.Repositories() {
+			j.insecure = append(j.insecure, reference.Domain(repo))
+		}
+	}
+	j.sayDestination(from, dest)
+	for _, p := range dest.Pushes {
+		if from == project.Name && !p.Settled {
+			j.project.names = append(j.project.names, p.Names...)
+		}
+	}
+}
+
+// checkDestinations refuses outputs that do not go with other flags.
+func checkDestinations(w *cli.Env, o buildOptions, d destination.Destinations) error {
+	if o.output.DigestOnly && len(d.Pushes) == 0 {
+		return errors.New("--digest-only is a way to push: give --push, too")
+	}
+	if d.Family != "" && o.mediaTypes != "" && d.Family != o.mediaTypes {
+		return fmt.Errorf("--media-types %s and --output's oci-mediatypes contradict each other", o.mediaTypes)
+	}
+	if err := checkStdout(w, o, d.Stdout); err != nil {
+		return err
+	}
+	return destination.CheckDelete(d.Outputs.Files(), o.steps.Allow)
+}
+
+// sayDestination tells where the result goes under names that the command line does not have.
+func (j *job) sayDestination(from string, dest destination.Destinations) {
+	for _, to := range []struct {
+		note    string
+		outputs []destination.Pushed
+	}{{display.PushNote, dest.Pushes}, {display.LoadNote, dest.Loads}} {
+		if names := destination.Unsettled(to.outputs); len(names) > 0 {
+			j.notes = append(j.notes, fmt.Sprintf("%s%s (%s)", to.note, strings.Join(names, ", "), from))
+		}
+	}
+}
+
+// keeps refuses a build whose result would be lost, or pushed to nowhere.
+func (j *job) keeps(outs []destination.Output, dest destination.Destinations) error {
+	switch {
+	case len(outs) == 0 && j.request.Cache.Exports():
+		return nil
+	case len(outs) == 0 && len(j.request.Tests) > 0:
+		return nil // to be told whether they pass
+	case dest.PushesNowhere() || len(j.names) == 0 && len(outs) == 0:
+		return &cli.Usage{
+			Err: errors.New("no image name: nothing says where the result should go"),
+			Hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + project.Name +
+				":\n      image: registry.example/app",
+		}
+	case len(outs) == 0:
+		return &cli.Usage{
+			Err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.names[0])),
+			Hint: "add --push for its registry, --load for this engine, -o for files, or --cache-to for the next build",
+		}
+	}
+	return nil
+}
+
+// checkStdout refuses an archive on a terminal, or among the digests. output is the one that standard output is taken by, if any.
+func checkStdout(w *cli.Env, o buildOptions, output string) error {
+	if output == "" {
+		return nil
+	}
+	if t, ok := w.Out.(interface{ IsTerminal() bool }); ok && t.IsTerminal() {
+		return fmt.Errorf("--output %q would be written to the terminal: give dest=FILE, or redirect standard output", output)
+	}
+	if o.quiet || o.metadataFile == "/dev/stdout" || o.iidFile == "/dev/stdout" {
+		return fmt.Errorf("--output %q writes to standard output, where the digest would be written too: give one of them a file", output)
+	}
+	return nil
+}
+
+// checkLoad asks the engine whether its image store can hold what it is to be loaded with, where there can be a doubt. The builder's own
+// platform, when none was asked for, is the engine's.
+func checkLoad(ctx context.Context, w *cli.Env, r solve.Request) error {
+	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.OS != "linux" })
+	if l := r.Outputs.Load(); l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
+		return nil
+	}
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return err
+	}
+	if err := load.Check(ctx, eng, r.Platforms, r.Outputs.Load().Selection); err != nil {
+		return &cli.Usage{Err: err}
+	}
+	return nil
+}
+
+// testable sees to it that there is an image to be tested: without any output it stays with the builder.
+func (j *job) testable(outs []destination.Output) error {
+	if len(j.request.Tests) == 0 || j.request.MakesImages() {
+		return nil
+	}
+	if len(outs) == 0 {
+		j.request.Outputs.Image = true
+		return nil
+	}
+	return &cli.Usage{
+		Err:  errors.New("--test needs an image, and what is asked for is files only"),
+		Hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image with the builder",
+	}
+}

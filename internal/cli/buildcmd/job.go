@@ -1,0 +1,73 @@
+package buildcmd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/question"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/progress"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// projectNames are the names that a push has by the project's file.
+type projectNames struct {
+	names []reference.NamedTagged
+	line  int // of the file, from 1
+}
+
+func (p projectNames) has(name string) bool {
+	for _, n := range p.names {
+		if n.String() == name || n.Name() == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (p projectNames) refused(name string) error {
+	return &cli.Usage{
+		Err: fmt.Errorf("%s:%d: %q is in a registry on loopback, which a builder reaches on the host's network only,"+
+			" and it is not for a project's file to put the builder there", project.Name, p.line, name),
+		Hint: fmt.Sprintf("if that is meant: -t %s, or %s", name, cli.HostNetworkFlag),
+	}
+}
+
+// job is the parsed command line.
+type job struct {
+	request solve.Request
+	names   []reference.NamedTagged // that the result has wherever it goes
+	// insecure are registries that an output says so of.
+	insecure   []string
+	builder    cli.BuilderOptions
+	project    projectNames // of what is pushed
+	display    progress.Mode
+	call       *question.Call      // a question instead of a build
+	localBases []string            // as the frontend looks them up
+	origin     *results.Provenance // for the metadata of a build whose result is to be merged
+	notes      []string            // what the user should know before the build
+	release    func()              // removes what was spooled
+}
+
+// what names the job in the progress display's title.
+func (j job) what() string {
+	names := platform.FormatAll(j.request.Platforms)
+	switch {
+	case len(names) == 0:
+		return "for the builder's own platform"
+	case len(names) > 3:
+		return fmt.Sprintf("for %d platforms", len(names))
+	}
+	return "for " + strings.Join(names, ", ")
+}
+
+// shown is how the display shows the job.
+func (j job) shown(o buildOptions) display.Options {
+	return display.Options{Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.LogDir}
+}

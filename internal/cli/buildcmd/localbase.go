@@ -1,0 +1,172 @@
+package buildcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/engine"
+	"github.com/docker-multiarch/docker-multiarch/internal/localbase"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// takeLocalBases gives the build the images of --local-base: each is saved from the engine into a folder of its own, and offered to
+// the builder as the named context of its name. release removes the folders; it is never nil.
+func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string)) (release func(), err error) {
+	release = func() {}
+	if len(j.localBases) == 0 {
+		return release, nil
+	}
+	eng, err := w.Answering(ctx)
+	if err != nil {
+		return release, err
+	}
+	for _, name := range j.localBases { // all, before the first is sent
+		if err := j.checkLocalBase(ctx, eng, name); err != nil {
+			return release, err
+		}
+	}
+	root, err := os.MkdirTemp("", "docker-multiarch-base-")
+	if err != nil {
+		return release, err
+	}
+	release = func() { _ = os.RemoveAll(root) } // a left-over temporary folder is no reason to fail a build
+	for _, name := range j.localBases {
+		note("taking " + name + " out of the engine's own store")
+		base, err := saveLocalBase(ctx, eng, name, root)
+		if err == nil {
+			err = j.covers(name, base.Platforms)
+		}
+		if err == nil {
+			err = j.request.Source.AddLayout(name, base.Dir, base.Root.Digest)
+		}
+		if err != nil {
+			return release, err
+		}
+	}
+	return release, nil
+}
+
+func saveLocalBase(ctx context.Context, eng *engine.Engine, name, root string) (localbase.Base, error) {
+	stream, err := eng.Save(ctx, name)
+	if err != nil {
+		return localbase.Base{}, err
+	}
+	defer stream.Close()
+	dir, err := os.MkdirTemp(root, "")
+	if err != nil {
+		return localbase.Base{}, err
+	}
+	base, err := localbase.Read(stream, dir)
+	if err != nil {
+		return base, fmt.Errorf("--local-base %s: %w", name, err)
+	}
+	return base, nil
+}
+
+func (j *job) checkLocalBase(ctx context.Context, eng *engine.Engine, name string) error {
+	if j.request.Source.HasContext(name) {
+		return &cli.Usage{Err: fmt.Errorf("--local-base %s: --build-context %s says that it is something else", name, name)}
+	}
+	found, err := eng.ImagePlatforms(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return &cli.Usage{
+			Err:  fmt.Errorf("--local-base %s: the engine has no image of that name", name),
+			Hint: "docker images shows those that it has; one that is in a registry needs no --local-base",
+		}
+	}
+	return j.covers(name, found)
+}
+
+// covers refuses an image that lacks a platform that is to be built on it.
+func (j *job) covers(name string, has []ocispecs.Platform) error {
+	if j.request.Source.OnlyForBuilding(name) {
+		return nil
+	}
+	var missing []platform.Platform
+	for _, p := range j.request.Platforms {
+		if !slices.ContainsFunc(has, func(h ocispecs.Platform) bool { return serves(h, p) }) {
+			missing = append(missing, p)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &cli.Usage{
+		Err: fmt.Errorf("--local-base %s: the engine has it for %s only, not for %s", name,
+			strings.Join(platform.FormatAll(has), ", "), strings.Join(platform.FormatAll(missing), ", ")),
+		Hint: "build for that platform only (--platform " + strings.Join(platform.FormatAll(has), ",") + "), or build the base image for all platforms " +
+			"and push it to a registry",
+	}
+}
+
+// serves tells whether an image for a platform is one for the other: an older variant of it does, as BuildKit sees it.
+func serves(has, wanted platform.Platform) bool {
+	has, wanted = platform.Normalize(has), platform.Normalize(wanted)
+	return has.OS == wanted.OS && has.Architecture == wanted.Architecture && (has.Variant == "" || wanted.Variant == "" || has.Variant <= wanted.Variant)
+}
+
+// parseLocalBases gives the names as the frontend looks them up, each once.
+func parseLocalBases(names []string) ([]string, error) {
+	var bases []string
+	for _, name := range names {
+		named, err := reference.ParseNormalizedNamed(name)
+		if err != nil {
+			return nil, fmt.Errorf("--local-base %q: %w", name, err)
+		}
+		if _, ok := named.(reference.Digested); ok {
+			return nil, fmt.Errorf("--local-base %q: give the name that is in the Dockerfile, without a digest", name)
+		}
+		base := strings.TrimSuffix(reference.FamiliarString(reference.TagNameOnly(named)), ":latest")
+		if !slices.Contains(bases, base) {
+			bases = append(bases, base)
+		}
+	}
+	return bases, nil
+}
+
+// unresolved is what the frontend says about a base image that no registry gives it (BuildKit, frontend/dockerfile and
+// util/resolver): not there, not allowed, or not reached.
+var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
+
+// localBaseHint looks whether the base images that could not be found are in the engine's own store. err stays what it is.
+func localBaseHint(ctx context.Context, w *cli.Env, err error) error {
+	if err == nil || ctx.Err() != nil || strings.Contains(err.Error(), "denied by policy") {
+		return err
+	}
+	seen := map[string]bool{}
+	var hints []string
+	for _, m := range unresolved.FindAllStringSubmatch(err.Error(), -1) {
+		named, parseErr := reference.ParseNormalizedNamed(m[1])
+		if parseErr != nil || seen[m[1]] {
+			continue
+		}
+		seen[m[1]] = true
+		name := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
+		eng, engErr := w.Answering(ctx)
+		if engErr != nil {
+			return err
+		}
+		found, findErr := eng.ImagePlatforms(ctx, name)
+		if findErr != nil || len(found) == 0 {
+			continue
+		}
+		hints = append(hints, fmt.Sprintf("the engine has %s in its own store, for %s, and a builder does not look in there: "+
+			"add --local-base %s, or push it to a registry", name, strings.Join(platform.FormatAll(found), ", "), name))
+	}
+	if _, said := errors.AsType[*cli.Hinted](err); said || len(hints) == 0 {
+		return err
+	}
+	return &cli.Hinted{Err: err, Hint: strings.Join(hints, "\n      ")}
+}

@@ -1,0 +1,206 @@
+package buildcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildflags"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/gitinfo"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// parseBuild turns words into values. Every mistake that can be found without asking anybody is found here.
+func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err error) {
+	j = job{builder: o.builder, release: func() {}, notes: o.accepted.Warnings}
+	defer func() {
+		if err != nil {
+			j.release()
+			if _, ok := errors.AsType[*cli.Usage](err); !ok {
+				err = &cli.Usage{Err: err}
+			}
+		}
+	}()
+	if j.builder.Name, err = w.BuilderFor(o.builder.Name); err != nil {
+		return j, err
+	}
+	if j.builder.Trusted, err = w.Trusted(o.builder.Trust); err != nil {
+		return j, err
+	}
+	if j.display, err = display.Mode(w, o.progress, o.quiet); err != nil {
+		return j, err
+	}
+	file, err := project.Read(o.contextPath)
+	if err != nil {
+		return j, err
+	}
+	names, platforms, media := project.Settle(w, file, project.Flags{Names: o.tags, Platforms: o.platforms, MediaTypes: o.mediaTypes})
+	j.project.line = file.Image.Line
+	if err := j.platforms(platforms); err != nil {
+		return j, err
+	}
+	if err := j.cross(o, file); err != nil {
+		return j, err
+	}
+	if err := j.words(w, o); err != nil {
+		return j, err
+	}
+	if err := o.tests.Into(&j.request); err != nil {
+		return j, err
+	}
+	notes, err := o.partial.Into(&j.request)
+	if err != nil {
+		return j, err
+	}
+	j.notes = append(j.notes, notes...)
+	if j.call, err = o.call.Parse(); err != nil {
+		return j, err
+	}
+	if j.call == nil { // what is only asked needs no name and no output
+		if err := j.destination(ctx, w, o, names, media); err != nil {
+			return j, err
+		}
+	}
+	// Last, since standard input is read and spooled here.
+	if j.request.Source, j.release, err = j.openSource(ctx, w, o); err == nil {
+		gitinfo.Add(ctx, w, &j.request)
+		if o.metadataFile != "" && len(j.request.ByDigest) > 0 {
+			j.origin = gitinfo.Provenance(ctx, w, j.request.Source.ContextDir)
+		}
+	}
+	return j, err
+}
+
+// platforms parses them first of all: other values may be for one of them.
+func (j *job) platforms(chosen project.Choice) (err error) {
+	var notes []string
+	if j.request.Platforms, notes, err = platform.Parse(cli.LocalPlatform(chosen.Values)...); err != nil {
+		return fmt.Errorf("%s: %w", chosen.From, err)
+	}
+	j.notes = append(j.notes, notes...)
+	return nil
+}
+
+func (j *job) openSource(ctx context.Context, w *cli.Env, o buildOptions) (source.Source, func(), error) {
+	none := func() {}
+	contexts, err := buildflags.Pairs("--build-context", "name=path", o.buildContexts)
+	if err != nil {
+		return source.Source{}, none, err
+	}
+	opt := source.Options{Context: o.contextPath, Named: map[string]string{}, Stdin: w.In, Fetch: fetcher(w.Version)}
+	for name, value := range contexts {
+		if name, err = buildflags.ContextName(name); err != nil {
+			return source.Source{}, none, err
+		}
+		opt.Named[name] = value
+	}
+	if opt.Dockerfile, opt.Own, err = buildflags.Last("--file", o.dockerfiles, j.request.Platforms); err != nil {
+		return source.Source{}, none, err
+	}
+	opt.OwnOnly = len(opt.Own) > 0 && len(opt.Own) == len(j.request.Platforms)
+	return source.Open(ctx, opt)
+}
+
+// words parses the flags that go to the frontend and to the sessions.
+func (j *job) words(w *cli.Env, o buildOptions) (err error) {
+	r := &j.request
+	r.Jobs, r.Index, r.NoCache, r.Pull = o.jobs, o.index, o.noCache, o.pull
+	if err := o.accepted.RefusePolicy(); err != nil {
+		return err
+	}
+	if err := j.ownValues(w, o); err != nil {
+		return err
+	}
+	if r.Steps, err = o.steps.Steps(o.noCache); err != nil {
+		return err
+	}
+	if r.Policy, err = buildflags.ReadPolicy(w.LookupEnv); err != nil {
+		return err
+	}
+	if r.Labels, err = buildflags.ParseLabels(o.labels); err != nil {
+		return err
+	}
+	if r.Annotations, err = cli.ParseAnnotations(o.output.Annotations); err != nil {
+		return err
+	}
+	if r.Attests, err = buildflags.Attests(o.output.Attests, o.output.Provenance, o.output.Sbom); err != nil {
+		return err
+	}
+	if r.ExtraHosts, err = buildflags.ParseHosts(o.addHosts); err != nil {
+		return err
+	}
+	if r.Secrets, err = buildflags.ParseSecrets(o.secrets, w.LookupEnv); err != nil {
+		return err
+	}
+	if r.SSH, err = buildflags.ParseSSH(o.ssh, o.contextPath); err != nil {
+		return err
+	}
+	if r.Cache, err = buildflags.ParseCache(o.cache, w.LookupEnv); err != nil {
+		return err
+	}
+	if r.Verify, err = o.gate.Parse("verify"); err != nil {
+		return err
+	}
+	if j.localBases, err = parseLocalBases(o.localBases); err != nil {
+		return err
+	}
+	if r.AllowMismatch, err = parseImages("--allow-platform-mismatch", o.allowMismatch); err != nil {
+		return err
+	}
+	return j.modes(o)
+}
+
+// parseImages parses the images of a flag.
+func parseImages(flag string, words []string) (images []reference.Named, err error) {
+	for _, word := range words {
+		named, err := reference.ParseNormalizedNamed(word)
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", flag, word, err)
+		}
+		images = append(images, named)
+	}
+	return images, nil
+}
+
+// modes parses the flags that have a few known values.
+func (j *job) modes(o buildOptions) error {
+	r := &j.request
+	switch o.network {
+	case "", "default":
+	case "none", "host":
+		r.Network = o.network
+	default:
+		return fmt.Errorf("--network %q is not one of default, none, host: a RUN step cannot join a network of the engine", o.network)
+	}
+	switch o.emulators {
+	case "auto":
+	case "never":
+		r.KeepEmulators = true
+	default:
+		return fmt.Errorf("--emulators %q is not one of auto, never", o.emulators)
+	}
+	if err := builder.CheckName(o.builder.Name); o.builder.Name != "" && err != nil {
+		return fmt.Errorf("--builder: %w", err)
+	}
+	if o.jobs < 0 {
+		return fmt.Errorf("--jobs %d: give a number of platforms, or 0", o.jobs)
+	}
+	return nil
+}
+
+// cross parses what may be run on the builder's own platform: the flag, else the project's file, else auto.
+func (j *job) cross(o buildOptions, p project.File) (err error) {
+	chosen := project.First(project.Choice{Values: o.cross, From: "--cross"}, project.Choice{Values: p.Cross, From: project.Name + ": cross"}, project.Choice{Values: []string{buildflags.CrossAuto}, From: ""})
+	if j.request.Cross, err = cross.Parse(chosen.Values); err != nil {
+		return fmt.Errorf("%s: %w", chosen.From, err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package buildcmd
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildflags"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// ready is all that a build, or the plan of one, needs. close is never nil.
+type ready struct {
+	env       solve.Env
+	preflight func(context.Context) error
+	conn      *cli.Connection
+	close     func()
+}
+
+// prepare connects to the builder while the registries are asked whether they would take the result: what they refuse is said before a
+// builder is made. It completes the job by what is known only now.
+func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display) (r ready, err error) {
+	for _, line := range j.notes {
+		progress.Note(line)
+	}
+	release, err := j.takeLocalBases(ctx, w, progress.Note)
+	r.close = release
+	if err != nil {
+		return r, err
+	}
+	var registry *manifest.Client
+	var answers *preflight.Answers
+	var asking errgroup.Group
+	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
+	asking.Go(func() (err error) {
+		if registry, err = w.Registry(ctx, progress.Note, j.insecure...); err == nil {
+			answers = preflight.AskRegistries(ctx, registry, asked, progress.Note)
+		}
+		return err
+	})
+	r.conn, err = w.Connect(ctx, cli.ConnectOptions{
+		Builder: j.builder, Probe: j.request.ToProbe(), Host: j.hostNetwork(), Note: progress.Note,
+		Containers: len(j.request.Tests) > 0,
+		May: func(ctx context.Context) error {
+			if err := asking.Wait(); err != nil {
+				return err
+			}
+			return preflight.Refused(answers.Wait(ctx))
+		},
+	})
+	if err == nil {
+		r.close = func() { r.conn.Close(); release() }
+	}
+	if askErr := asking.Wait(); askErr != nil {
+		err = askErr // that the engine cannot be reached is why there is no builder, too
+	} else {
+		opened := r.close
+		r.preflight, r.close = answers.Wait, func() { answers.Close(); opened() }
+	}
+	if err != nil {
+		return r, err
+	}
+	if j.request.Outputs.Load() != nil {
+		if err := cli.CheckReserved(j.request.Outputs.Load().Names, "--load", r.conn.Image()); err != nil {
+			return r, err
+		}
+	}
+	if j.request.ExtraHosts, err = buildflags.ResolveGateway(ctx, j.request.ExtraHosts, r.conn.Node.Gateway); err != nil {
+		return r, err
+	}
+	r.env = r.conn.Env
+	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, cli.Exact(w.Out)
+	r.env.Listings, r.env.Bases, r.env.Times = w.Listings(), w.Cached("bases"), w.Cached("times")
+	if j.request.Outputs.Load() != nil || len(j.request.Tests) > 0 {
+		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Note)
+	}
+	return r, nil
+}
+
+// explained is the error of what was done with it, in better words where they are known.
+func (r ready) explained(ctx context.Context, w *cli.Env, err error) error {
+	return r.conn.Explained(ctx, localBaseHint(ctx, w, err))
+}

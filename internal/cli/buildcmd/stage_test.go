@@ -1,0 +1,27 @@
+package buildcmd
+
+import (
+	"context"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+)
+
+// stage is a stage for builds and plans.
+type stage struct{ *clitest.Stage }
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	return &stage{clitest.New(t, execute)}
+}
+
+// execute runs a program that has nothing but the commands of this package.
+func execute(ctx context.Context, w *cli.Env, args []string) int {
+	root := w.Program(&cobra.Command{Use: "docker-multiarch", SilenceUsage: true, SilenceErrors: true, TraverseChildren: true}, New(w), NewPlan(w))
+	root.SetArgs(args)
+	return explain.Error(w.Err, w.Answered("", root.ExecuteContext(ctx)))
+}

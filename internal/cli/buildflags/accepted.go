@@ -1,0 +1,68 @@
+package buildflags
+
+import (
+	"errors"
+
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+)
+
+// AcceptedOptions are flags that docker buildx build still takes and that mean nothing to BuildKit, and one that cannot be had.
+type AcceptedOptions struct {
+	Warnings []string // about those that were given
+	policy   []string
+}
+
+// AddAcceptedFlags adds what docker buildx build hides; the warnings are its own.
+func AddAcceptedFlags(f *pflag.FlagSet, o *AcceptedOptions) {
+	for _, a := range []struct{ name, kind, value, usage, warning string }{
+		{"compress", "bool", "false", "Compress the build context using gzip", ""},
+		{"rm", "bool", "true", "Remove intermediate containers after a successful build", ""},
+		{"force-rm", "bool", "false", "Always remove intermediate containers", ""},
+		{"isolation", "string", "", "Container isolation technology", "isolation flag is deprecated with BuildKit."},
+		{
+			"security-opt", "strings", "", "Security options",
+			`security-opt flag is deprecated. "RUN --security=insecure" should be used with BuildKit.`,
+		},
+		{
+			"squash", "bool", "false", "Squash newly built layers into a single new layer",
+			"experimental flag squash is removed with BuildKit. You should squash inside build using a multi-stage Dockerfile for efficiency.",
+		},
+	} {
+		flag := f.VarPF(acceptedFlag{a.kind, a.value, a.warning, &o.Warnings}, a.name, "", a.usage)
+		flag.Hidden = true
+		if a.kind == "bool" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+	f.StringArrayVar(&o.policy, "policy", nil, "Policy configuration; cannot be had (see docs/build-flags.md)")
+	f.Lookup("policy").Hidden = true
+}
+
+// acceptedFlag takes a value and forgets it.
+type acceptedFlag struct {
+	kind, value, warning string
+	warnings             *[]string
+}
+
+func (a acceptedFlag) String() string { return a.value }
+func (a acceptedFlag) Type() string   { return a.kind }
+func (a acceptedFlag) Set(string) error {
+	if a.warning != "" {
+		*a.warnings = append(*a.warnings, "warning: "+a.warning)
+	}
+	return nil
+}
+
+// RefusePolicy: Rego policies are read and evaluated by docker buildx itself.
+func (o AcceptedOptions) RefusePolicy() error {
+	if len(o.policy) == 0 {
+		return nil
+	}
+	return &cli.Usage{
+		Err: errors.New("--policy: Rego policies are evaluated by docker buildx itself, no library has them"),
+		Hint: "a policy in BuildKit's own format can be given as a file: EXPERIMENTAL_BUILDKIT_SOURCE_POLICY=policy.json;\n" +
+			"      its rules allow, deny or replace sources",
+	}
+}

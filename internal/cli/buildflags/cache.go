@@ -1,0 +1,209 @@
+package buildflags
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+)
+
+// CacheOptions are the user's words about caches.
+type CacheOptions struct {
+	from, to []string
+	Mounts   string
+}
+
+// AddCacheFlags adds the flags of build caches.
+func AddCacheFlags(f *pflag.FlagSet, o *CacheOptions) {
+	f.StringArrayVar(&o.from, "cache-from", nil, `External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")`)
+	f.StringArrayVar(&o.to, "cache-to", nil, `Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")`)
+	f.StringVar(&o.Mounts, "cache-mounts", "auto",
+		`Whether platforms see one another's files in "RUN --mount=type=cache" ("auto", "shared", "isolated")`)
+}
+
+// ParseCache parses the words about build caches, those of flags and of the environment.
+func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c solve.Cache, err error) {
+	if c.From, err = parseCaches("--cache-from", o.from, lookup, checkImport); err != nil {
+		return c, err
+	}
+	if c.To, err = parseCaches("--cache-to", o.to, lookup, checkExport); err != nil {
+		return c, err
+	}
+	if err := distinct(c.To); err != nil {
+		return c, err
+	}
+	mounts := map[string]solve.CacheMounts{"": solve.AutoMounts, "auto": solve.AutoMounts, "shared": solve.SharedMounts, "isolated": solve.IsolatedMounts}
+	var ok bool
+	if c.Mounts, ok = mounts[o.Mounts]; !ok {
+		return c, fmt.Errorf("--cache-mounts %q is not one of auto, shared, isolated", o.Mounts)
+	}
+	return c, nil
+}
+
+// parseCaches reads the values as docker buildx does: "type=TYPE,key=value,…", or references alone, also several with commas. What
+// lacks the environment of its service is left out, as there: a workflow that has a cache on GitHub builds elsewhere without it.
+func parseCaches(
+	flag string, values []string, lookup func(string) (string, bool), check func(solve.CacheEntry) error,
+) (entries []solve.CacheEntry, err error) {
+	for _, v := range values {
+		if v == "" {
+			continue
+		}
+		parsed, err := parseCacheValue(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", flag, v, err)
+		}
+		for _, e := range parsed {
+			if active := fromServices(e, lookup); !active {
+				continue
+			}
+			if err := check(e); err != nil {
+				return nil, fmt.Errorf("%s %q: %w", flag, v, err)
+			}
+			entries = append(entries, e)
+		}
+	}
+	return entries, nil
+}
+
+func parseCacheValue(value string) (entries []solve.CacheEntry, err error) {
+	fields, err := csv.NewReader(strings.NewReader(value)).Read()
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(value, "=") {
+		e, err := parseCacheFields(fields)
+		return []solve.CacheEntry{e}, err
+	}
+	for _, ref := range fields {
+		entries = append(entries, solve.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}})
+	}
+	return entries, nil
+}
+
+func parseCacheFields(fields []string) (solve.CacheEntry, error) {
+	e := solve.CacheEntry{Attrs: map[string]string{}}
+	for _, field := range fields {
+		key, value, ok := strings.Cut(field, "=")
+		if !ok {
+			return e, fmt.Errorf("%q is not of the form key=value", field)
+		}
+		if key = strings.ToLower(key); key == "type" {
+			e.Type = value
+		} else {
+			e.Attrs[key] = value
+		}
+	}
+	types := []string{"registry", "local", "inline", "gha", "s3", "azblob"}
+	if e.Type == "" {
+		return e, fmt.Errorf("there is no type: give type=%s", strings.Join(types, "|"))
+	}
+	if !slices.Contains(types, e.Type) {
+		return e, fmt.Errorf("the type %q is not one of %s", e.Type, strings.Join(types, ", "))
+	}
+	return e, nil
+}
+
+// checkAttrs finds what BuildKit would refuse when everything is built, or pass over in silence.
+func checkAttrs(e solve.CacheEntry) error {
+	for _, key := range []string{"ignore-error", "image-manifest", "oci-mediatypes", "force-compression", "reset"} {
+		if v, ok := e.Attrs[key]; ok {
+			if _, err := strconv.ParseBool(v); err != nil {
+				return fmt.Errorf("%s=%q is neither true nor false", key, v)
+			}
+		}
+	}
+	for key, allowed := range map[string][]string{"mode": {"min", "max"}, "compression": {"gzip", "estargz", "zstd", "uncompressed"}} {
+		if v, ok := e.Attrs[key]; ok && !slices.Contains(allowed, v) {
+			return fmt.Errorf("%s=%q is not one of %s", key, v, strings.Join(allowed, ", "))
+		}
+	}
+	if v, ok := e.Attrs["compression-level"]; ok {
+		if _, err := strconv.Atoi(v); err != nil {
+			return fmt.Errorf("compression-level=%q is not a number", v)
+		}
+	}
+	if e.Type != "registry" {
+		return nil
+	}
+	ref := strings.ReplaceAll(e.Attrs["ref"], solve.PlatformMark, "linux-amd64")
+	if ref == "" {
+		return errors.New("type=registry needs ref=NAME[:TAG]")
+	}
+	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
+		return fmt.Errorf("invalid ref %q: %w", e.Attrs["ref"], err)
+	}
+	return nil
+}
+
+func checkImport(e solve.CacheEntry) error {
+	if e.Type == "inline" {
+		return errors.New("an inline cache is imported from its image: type=registry,ref=IMAGE")
+	}
+	if e.Type == "local" && e.Attrs["src"] == "" {
+		return errors.New("type=local needs src=FOLDER")
+	}
+	return checkAttrs(e)
+}
+
+func checkExport(e solve.CacheEntry) error {
+	if err := checkAttrs(e); err != nil {
+		return err
+	}
+	if ref, err := reference.ParseNormalizedNamed(e.Attrs["ref"]); err == nil && e.Type == "registry" {
+		if _, ok := ref.(reference.Digested); ok {
+			return fmt.Errorf("invalid ref %q: a digest cannot be chosen, give a tag", e.Attrs["ref"])
+		}
+	}
+	if e.Type != "local" {
+		return nil
+	}
+	if e.Attrs["dest"] == "" {
+		return errors.New("type=local needs dest=FOLDER")
+	}
+	return writable(strings.ReplaceAll(e.Attrs["dest"], solve.PlatformMark, "linux-amd64"))
+}
+
+// writable finds out whether a folder could be written to, or made, without making it.
+func writable(dir string) error {
+	info, err := os.Stat(dir)
+	for errors.Is(err, os.ErrNotExist) && filepath.Dir(dir) != dir {
+		dir = filepath.Dir(dir)
+		info, err = os.Stat(dir)
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%q is not a folder", dir)
+	}
+	f, err := os.CreateTemp(dir, ".docker-multiarch-")
+	if err != nil {
+		return fmt.Errorf("the folder %q cannot be written to: %w", dir, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// distinct refuses two exports to one place: the last would be all that is left.
+func distinct(to []solve.CacheEntry) error {
+	for i, e := range to {
+		for _, other := range to[:i] {
+			place := func(key string) bool { return e.Attrs[key] != "" && e.Attrs[key] == other.Attrs[key] }
+			same := e.Type == other.Type && (e.Type == "registry" && place("ref") || e.Type == "local" && place("dest") || maps.Equal(e.Attrs, other.Attrs))
+			if same && e.Type != "inline" {
+				return fmt.Errorf("--cache-to names %s twice", e)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+package buildflags
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// CrossAuto is what holds where nobody says anything about --cross.
+const CrossAuto = "auto"
+
+// AddCrossFlag adds --cross, with its completion.
+func AddCrossFlag(cmd *cobra.Command, words *[]string) {
+	cmd.Flags().StringArrayVar(words, "cross", nil,
+		`Compile on the builder's own platform instead of under an emulator: "auto" (default), "off", or recipes, each for a stage or for all `+
+			`("go", "node:STAGE")`)
+	// It fails for a flag that does not exist only.
+	_ = cmd.RegisterFlagCompletionFunc("cross", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		words := []string{CrossAuto + "\twhat is known to give the same bytes", "off\tnothing"}
+		for _, r := range recipe.All() {
+			words = append(words, r.Name+"\t"+r.About)
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	})
+}

@@ -1,0 +1,82 @@
+package buildflags
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/distribution/reference"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+)
+
+const sourceDateEpoch = "SOURCE_DATE_EPOCH"
+
+// AddEpoch passes on the time that reproducible builds pretend to be built at, as docker buildx does, unless a build argument says
+// it. The frontend knows one word besides seconds: "context", the time of a git context's commit.
+func AddEpoch(args map[string]string, lookup func(string) (string, bool)) error {
+	value, _ := lookup(sourceDateEpoch)
+	if _, said := args[sourceDateEpoch]; said || value == "" {
+		return nil
+	}
+	if _, err := strconv.ParseInt(value, 10, 64); err != nil && value != "context" {
+		return fmt.Errorf("%s=%q in the environment is no time: give whole seconds since 1970, or unset it", sourceDateEpoch, value)
+	}
+	args[sourceDateEpoch] = value
+	return nil
+}
+
+// MagicArgs takes the build arguments that are meant for the client and not for the frontend.
+func MagicArgs(r *solve.Request) error {
+	args := []map[string]string{r.BuildArgs}
+	for _, own := range r.Own {
+		args = append(args, own.BuildArgs)
+	}
+	for _, m := range args {
+		if syntax, ok := m["BUILDKIT_SYNTAX"]; ok && strings.TrimSpace(syntax) == "" {
+			return errors.New("--build-arg BUILDKIT_SYNTAX= names no frontend: give an image, or leave the = out to take it from the environment")
+		}
+		// Each solve makes one platform's image; the index is ours.
+		if multi, err := strconv.ParseBool(m["BUILDKIT_MULTI_PLATFORM"]); err == nil && multi {
+			r.Index = true
+		}
+		delete(m, "BUILDKIT_MULTI_PLATFORM")
+	}
+	return nil
+}
+
+// ContextName is the name of a named context as the frontend looks it up: that of an image, without what goes without saying.
+func ContextName(name string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return "", fmt.Errorf("--build-context %q: %w", name, err)
+	}
+	return strings.TrimSuffix(reference.FamiliarString(named), ":latest"), nil
+}
+
+const policyVariable = "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"
+
+// ReadPolicy reads a source policy in BuildKit's own format, JSON or protobuf, as docker buildx does.
+func ReadPolicy(lookup func(string) (string, bool)) (*spb.Policy, error) {
+	file, _ := lookup(policyVariable)
+	if file == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", policyVariable, err)
+	}
+	var p spb.Policy
+	if err := json.Unmarshal(data, &p); err != nil {
+		p.Reset()
+		if proto.Unmarshal(data, &p) != nil {
+			return nil, fmt.Errorf("%s: %s is no source policy: %w", policyVariable, file, err)
+		}
+	}
+	return &p, nil
+}

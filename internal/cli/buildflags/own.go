@@ -1,0 +1,74 @@
+package buildflags
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// forPlatform splits PLATFORM:VALUE, where PLATFORM holds a slash and begins with an operating system: "linux/arm64:KEY=V". own is
+// the platform's text, or "" for a value that holds for all. A platform that is not among asked is refused.
+func forPlatform(value string, asked []platform.Platform) (own, rest string, err error) {
+	prefix, rest, ok := strings.Cut(value, ":")
+	osName, _, slash := strings.Cut(prefix, "/")
+	if !ok || !slash || strings.Contains(prefix, "=") || !knownOS(osName) {
+		return "", value, nil
+	}
+	ps, _, err := platform.Parse(prefix)
+	if err != nil {
+		return "", "", err
+	}
+	if len(ps) != 1 {
+		return "", "", fmt.Errorf("%q names several platforms: repeat the flag for each", prefix)
+	}
+	if !platform.Contains(asked, ps[0]) {
+		return "", "", notBuilt(ps[0], asked)
+	}
+	return platform.Format(ps[0]), rest, nil
+}
+
+// notBuilt says that a platform is none of those that were asked for.
+func notBuilt(p platform.Platform, asked []platform.Platform) error {
+	if len(asked) == 0 {
+		return fmt.Errorf("nothing says that %s is to be built: add --platform", platform.Format(p))
+	}
+	return fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(p), strings.Join(platform.FormatAll(asked), ", "))
+}
+
+// knownOS tells whether a word is an operating system to package platform, which refuses others in its first part.
+func knownOS(word string) bool {
+	_, _, err := platform.Parse(word + "/amd64")
+	return err == nil
+}
+
+// ByPlatform sorts the values of a flag: those for all under "", and those of each platform.
+func ByPlatform(flag string, values []string, asked []platform.Platform) (map[string][]string, error) {
+	sorted := map[string][]string{}
+	for _, v := range values {
+		own, rest, err := forPlatform(v, asked)
+		if err == nil && own != "" && rest == "" {
+			err = errors.New("there is no value after the platform")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s %q: %w", flag, v, err)
+		}
+		sorted[own] = append(sorted[own], rest)
+	}
+	return sorted, nil
+}
+
+// Last are the values of a flag of which the last one counts.
+func Last(flag string, values []string, asked []platform.Platform) (common string, own map[string]string, err error) {
+	sorted, err := ByPlatform(flag, values, asked)
+	own = map[string]string{}
+	for p, vs := range sorted {
+		if p == "" {
+			common = vs[len(vs)-1]
+		} else {
+			own[p] = vs[len(vs)-1]
+		}
+	}
+	return common, own, err
+}

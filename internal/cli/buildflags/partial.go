@@ -1,0 +1,54 @@
+package buildflags
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// PartialOptions are the user's words about platforms that fail.
+type PartialOptions struct {
+	allowed  []string
+	failFast bool
+	retry    int
+}
+
+// retryPause lets what disturbed a build pass by, and the builder forget the failure.
+const retryPause = time.Second
+
+// AddPartialFlags adds the flags about platforms that fail.
+func AddPartialFlags(f *pflag.FlagSet, o *PartialOptions) {
+	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that the result can do without, should they fail: exit status 3 (commas and repeats)")
+	f.IntVar(&o.retry, "retry", 0, "How often a platform that failed is built again (an emulator's crash: once at least)")
+	f.BoolVar(&o.failFast, "fail-fast", false, "Stop all platforms as soon as one has failed")
+}
+
+// Into parses the words for a request that has its platforms.
+func (o PartialOptions) Into(r *solve.Request) (notes []string, err error) {
+	if o.retry < 0 {
+		return nil, fmt.Errorf("--retry %d: give how often, or 0", o.retry)
+	}
+	r.FailFast, r.Retry, r.RetryPause = o.failFast, o.retry, retryPause
+	if len(o.allowed) == 0 {
+		return nil, nil
+	}
+	if r.AllowPartial, notes, err = platform.Parse(cli.LocalPlatform(o.allowed)...); err != nil {
+		return nil, fmt.Errorf("--allow-partial: %w", err)
+	}
+	for _, p := range r.AllowPartial {
+		if !platform.Contains(r.Platforms, p) {
+			return nil, fmt.Errorf("--allow-partial: %w", notBuilt(p, r.Platforms))
+		}
+	}
+	if len(r.AllowPartial) == len(r.Platforms) {
+		return nil, errors.New("--allow-partial names all platforms, and at least one must be required: leave out those without which " +
+			"there is nothing to publish")
+	}
+	return notes, nil
+}

@@ -1,0 +1,96 @@
+package buildflags
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// TestOptions are the user's words about tests of the images.
+type TestOptions struct{ commands, files []string }
+
+// AddTestFlags adds the flags of tests of the images.
+func AddTestFlags(f *pflag.FlagSet, o *TestOptions) {
+	f.StringArrayVar(&o.commands, "test", nil,
+		`Run the finished image with this command on the engine, before anything gets a name ("CMD", or "linux/arm64:CMD"; "": its own)`)
+	f.StringArrayVar(&o.files, "test-file", nil, "Run the tests of a YAML file on the finished images")
+}
+
+// Into parses the words for a request that has its platforms.
+func (o TestOptions) Into(r *solve.Request) error {
+	var all []smoke.Located
+	var from []string
+	for _, words := range o.commands {
+		t, err := parseTest(words, r.Platforms)
+		if err != nil {
+			return fmt.Errorf("--test %q: %w", words, err)
+		}
+		all, from = append(all, smoke.Located{Test: t}), append(from, fmt.Sprintf("--test %q", words))
+	}
+	for _, file := range o.files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("--test-file: %w", err)
+		}
+		tests, err := smoke.Parse(data)
+		if err != nil {
+			return atLine(file, err)
+		}
+		for _, t := range tests {
+			all, from = append(all, t), append(from, lineOf(file, t.Line))
+		}
+	}
+	for i, t := range all {
+		if err := checkTest(t.Test, r.Tests, r.Platforms); err != nil {
+			return fmt.Errorf("%s: %w", from[i], err)
+		}
+		r.Tests = append(r.Tests, t.Test)
+	}
+	return nil
+}
+
+func parseTest(words string, asked []platform.Platform) (t smoke.Test, err error) {
+	own, command, err := forPlatform(words, asked)
+	if err != nil {
+		return t, err
+	}
+	if own != "" {
+		if t.Platforms, _, err = platform.Parse(own); err != nil {
+			return t, err
+		}
+	}
+	t.Command, err = smoke.Words(command)
+	t.Name = t.Words()
+	return t, err
+}
+
+// checkTest refuses a test for nobody, and one whose name another one has already on one of its platforms.
+func checkTest(t smoke.Test, before []smoke.Test, asked []platform.Platform) error {
+	for _, p := range t.Platforms {
+		if !platform.Contains(asked, p) {
+			return notBuilt(p, asked)
+		}
+	}
+	for _, other := range before {
+		if other.Name == t.Name && other.Meets(t) {
+			return fmt.Errorf("there are two tests %q: give each a name of its own", t.Name)
+		}
+	}
+	return nil
+}
+
+// atLine puts a file's name, and the line where that is known, before what is wrong there.
+func atLine(file string, err error) error {
+	if at, ok := errors.AsType[*smoke.FileError](err); ok && at.Line > 0 {
+		return fmt.Errorf("%s: %w", lineOf(file, at.Line), at.Err)
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+func lineOf(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }

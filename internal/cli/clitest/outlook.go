@@ -1,0 +1,62 @@
+package clitest
+
+import (
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Crossed is a plan for three platforms: linux/arm64 and linux/arm/v7 have a stage that is moved, linux/arm64 one that is not as well.
+func Crossed() lookahead.Outlook {
+	steps := func(d digest.Digest) []cross.Step {
+		return []cross.Step{{Digest: "sha256:mod", Recipe: "go"}, {Digest: d, Recipe: "go", Edited: true}}
+	}
+	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
+	stays := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo}
+	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}}
+	run := func(line int, stage, text string, runs plan.Mode, by string, on platform.Platform, ps ...platform.Platform) lookahead.Step {
+		return lookahead.Step{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
+	}
+	native := plan.Program{Step: graph.Step{Platform: AMD64}, Mode: plan.Native}
+	return lookahead.Outlook{
+		Plan: plan.Plan{
+			Jobs: []plan.Job{
+				{Node: "default", Platform: AMD64, Mode: plan.Native},
+				{Node: "default", Platform: ARMv7, Mode: plan.Cross},
+				{Node: "default", Platform: ARM64, Mode: plan.Emulated, Emulator: "qemu 7.2.22"},
+			},
+			Programs: map[digest.Digest]plan.Program{"sha256:mod": native, "sha256:arm": native, "sha256:arm64": native},
+			Moved: []cross.Moved{
+				{},
+				{Steps: steps("sha256:arm"), Stages: []cross.Stage{moved}},
+				{Steps: steps("sha256:arm64"), Stages: []cross.Stage{moved, stays, result}},
+			},
+		},
+		Steps: []lookahead.Step{
+			run(2, "build", "RUN go mod download", plan.Cross, "go", AMD64, AMD64, ARMv7, ARM64),
+			run(3, "build", "RUN go build ./a", plan.Native, "", AMD64, AMD64),
+			run(3, "build", "RUN go build ./a", plan.Cross, "go", AMD64, ARMv7),
+			run(3, "build", "RUN go build ./a", plan.Cross, "go", AMD64, ARM64),
+			run(5, "native", "RUN go build ./b", plan.Emulated, "", ARM64, ARM64),
+			{File: "Dockerfile", Line: 8, Stage: "stage-2", Text: "COPY --from=build /a /a", Platforms: []platform.Platform{AMD64, ARMv7, ARM64}},
+		},
+		Stages: []lookahead.Stage{
+			{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true, Platforms: []platform.Platform{ARMv7, ARM64}},
+			{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo, Platforms: []platform.Platform{ARM64}},
+			{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}, Platforms: []platform.Platform{ARM64}},
+		},
+	}
+}
+
+// Platforms, and why a stage is not moved.
+var (
+	AMD64     = platform.Platform{OS: "linux", Architecture: "amd64"}
+	ARM64     = platform.Platform{OS: "linux", Architecture: "arm64"}
+	ARMv7     = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
+	MayUseCgo = recipe.Reason{Check: "cgo", Message: "RUN go build may use cgo", Fix: "set CGO_ENABLED=0 where the program does not need C", File: "Dockerfile", Line: 5}
+)

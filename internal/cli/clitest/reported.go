@@ -1,0 +1,19 @@
+package clitest
+
+import (
+	"os"
+	"regexp"
+)
+
+// Three are three platforms.
+const Three = "linux/amd64,linux/arm64,linux/arm/v7"
+
+// Reported is a report as it is in the file, without what differs from run to run.
+func Reported(s *Stage, name string) string {
+	s.T.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		s.T.Fatalf("%v\n%s", err, s.Err.String())
+	}
+	return regexp.MustCompile(`\d+\.\ds\b`).ReplaceAllString(s.Normal(string(data)), "TIME")
+}

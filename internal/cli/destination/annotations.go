@@ -1,0 +1,27 @@
+package destination
+
+import (
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+)
+
+// LostAnnotations says which of a request's annotations no output of it can carry.
+func LostAnnotations(r solve.Request) (notes []string) {
+	archives := len(r.Outputs.Archives()) > 0
+	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load() != nil
+	for _, a := range r.Annotations {
+		why := ""
+		switch {
+		case !images && len(r.Outputs.Files()) > 0:
+			why = "files (type=local, type=tar) have no annotations"
+		case images && a.Level == index.OnIndexDescriptor && !archives:
+			why = "only an archive (type=oci, type=docker) has an entry for the index itself"
+		default:
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("warning: the annotation %s=%s (%s) goes nowhere: %s", a.Key, a.Value, a.Level, why))
+	}
+	return notes
+}

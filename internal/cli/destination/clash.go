@@ -1,0 +1,58 @@
+package destination
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// clash refuses outputs of which one would overwrite, or remove, what another one has written.
+func clash(outs []Output) error {
+	var files []Output
+	for _, o := range outs {
+		if o.dest == "" || o.dest == "-" {
+			continue
+		}
+		if info, err := os.Stat(o.dest); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+			continue // a device or a pipe takes what it gets
+		}
+		o.dest = RealPath(o.dest)
+		for _, other := range files {
+			if o.dest == other.dest {
+				return fmt.Errorf("--output %q and %q would both be written to %q", other.words, o.words, o.dest)
+			}
+			if err := empties(o, other); err != nil {
+				return err
+			}
+			if err := empties(other, o); err != nil {
+				return err
+			}
+		}
+		files = append(files, o)
+	}
+	return nil
+}
+
+// empties refuses to empty a folder that another output is written to.
+func empties(o, other Output) error {
+	rel, err := filepath.Rel(o.dest, other.dest)
+	if o.attrs["mode"] != "delete" || err != nil || !filepath.IsLocal(rel) {
+		return nil
+	}
+	return fmt.Errorf("--output %q would empty the folder that %q is written to", o.words, other.words)
+}
+
+// RealPath is the absolute path without links. What does not exist is where the nearest folder above it is.
+func RealPath(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Clean(path)
+	}
+	if found, err := filepath.EvalSymlinks(abs); err == nil {
+		return found
+	}
+	if dir := filepath.Dir(abs); dir != abs {
+		return filepath.Join(RealPath(dir), filepath.Base(abs))
+	}
+	return abs
+}

@@ -1,0 +1,198 @@
+package destination
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Flags are the user's words for what becomes of the result.
+type Flags struct {
+	outputs []string
+	Load    loadFlag
+	Push    bool
+	// DigestOnly pushes without any tag.
+	DigestOnly bool
+
+	Annotations, Attests []string
+	Provenance, Sbom     string
+}
+
+// AddFlags adds the flags of what becomes of the result.
+func AddFlags(f *pflag.FlagSet, o *Flags) {
+	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Output destination (format: "type=local,dest=path")`)
+	f.Var(&o.Load, "load", `Load the result into the engine ("--load=native", "--load=linux/arm64": these platforms only; shorthand for "--output=type=docker")`)
+	f.Lookup("load").NoOptDefVal = "true"
+	f.BoolVar(&o.Push, "push", false, `Push the result to the registries of its tags (shorthand for "--output=type=registry")`)
+	f.BoolVar(&o.DigestOnly, "digest-only", false, `Push by digest and move no tag (with --push); "manifest merge" makes an index of several such builds`)
+	f.StringArrayVar(&o.Annotations, "annotation", nil, `Add annotation to the image (format: "[index,manifest[linux/arm64],…:]key=value")`)
+	f.StringArrayVar(&o.Attests, "attest", nil, `Attestation parameters (format: "type=sbom,generator=image")`)
+	f.StringVar(&o.Provenance, "provenance", "", `Shorthand for "--attest=type=provenance"`)
+	f.StringVar(&o.Sbom, "sbom", "", `Shorthand for "--attest=type=sbom"`)
+}
+
+// loadFlag is --load: a switch, as docker buildx has it, or a selection of platforms.
+type loadFlag struct {
+	wanted bool
+	native bool
+	named  []platform.Platform
+}
+
+// String implements pflag.Value.
+func (l *loadFlag) String() string {
+	if !l.wanted {
+		return ""
+	}
+	return "true"
+}
+
+// Type implements pflag.Value. A value is written with "=" only, as a switch's is.
+func (l *loadFlag) Type() string { return "bool" }
+
+// Set implements pflag.Value.
+func (l *loadFlag) Set(value string) error {
+	*l = loadFlag{wanted: true}
+	if b, err := strconv.ParseBool(value); err == nil {
+		l.wanted = b
+		return nil
+	}
+	switch value {
+	case "all":
+		return nil
+	case "native":
+		l.native = true
+		return nil
+	}
+	var err error
+	if l.named, _, err = platform.Parse(value); err != nil {
+		return fmt.Errorf("%w; it is --load, --load=all, --load=native or --load=PLATFORM[,PLATFORM]", err)
+	}
+	return nil
+}
+
+// StrayLoadValue finds the value of a "--load native", which a switch does not take. A lone folder of that name is the build context,
+// as for docker buildx.
+func StrayLoadValue(cmd *cobra.Command, args []string) error {
+	if !cmd.Flags().Changed("load") {
+		return nil
+	}
+	for _, arg := range args {
+		if _, err := os.Stat(arg); err == nil && len(args) == 1 {
+			continue
+		}
+		_, _, err := platform.Parse(arg)
+		if isPlatform := err == nil && strings.Contains(arg, "/"); isPlatform || arg == "native" || arg == "all" {
+			return &cli.Usage{
+				Err:  fmt.Errorf("--load takes its value with an equals sign, so %q would be the build context", arg),
+				Hint: "use --load=" + arg,
+			}
+		}
+	}
+	return nil
+}
+
+// Output is one -o as it was written. It is not checked yet.
+type Output struct {
+	words string
+	kind  string
+	dest  string
+	attrs map[string]string
+}
+
+// parseOutput: "type=…,key=value", a path alone (local), or "-" (tar on standard output).
+func parseOutput(words string) (Output, error) {
+	o := Output{words: words, attrs: map[string]string{}}
+	fields, err := csv.NewReader(strings.NewReader(words)).Read()
+	if err != nil {
+		return o, fmt.Errorf("--output %q: %w", words, err)
+	}
+	if len(fields) == 1 && fields[0] == words && !strings.HasPrefix(words, "type=") {
+		o.kind, o.dest = "local", words
+		if words == "-" {
+			o.kind = "tar"
+		}
+		return o, nil
+	}
+	for _, field := range fields {
+		key, value, ok := strings.Cut(field, "=")
+		if !ok {
+			return o, fmt.Errorf("--output %q: %q is not of the form key=value", words, field)
+		}
+		switch key = strings.ToLower(strings.TrimSpace(key)); key {
+		case "type":
+			o.kind = value
+		case "dest":
+			o.dest = value
+		default:
+			o.attrs[key] = value
+		}
+	}
+	if o.dest == "/dev/stdout" {
+		o.dest = "-"
+	}
+	types := strings.Join(OutputTypeNames(), ", ")
+	if o.kind == "" {
+		return o, fmt.Errorf("--output %q: there is no type=; it is one of %s", words, types)
+	}
+	if outputTypes[o.kind] == nil {
+		return o, fmt.Errorf("--output %q: the type %q is not one of %s", words, o.kind, types)
+	}
+	return o, nil
+}
+
+// flag is an attribute that is true or false; absent is the default.
+func (o Output) flag(key string, absent bool) (bool, error) {
+	text, ok := o.attrs[key]
+	if !ok {
+		return absent, nil
+	}
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("--output %q: %s=%q is neither true nor false", o.words, key, text)
+	}
+	return b, nil
+}
+
+// ParseOutputs are all outputs, with --push and --load among them. As for docker buildx they switch on an output that is there, or
+// add one.
+func ParseOutputs(o Flags) ([]Output, error) {
+	var outs []Output
+	for _, words := range o.outputs {
+		if words == "" {
+			continue
+		}
+		out, err := parseOutput(words)
+		if err != nil {
+			return nil, err
+		}
+		if out.kind == "registry" {
+			out.kind, out.attrs["push"] = "image", "true"
+		}
+		outs = append(outs, out)
+	}
+	if o.Push {
+		at := slices.IndexFunc(outs, func(out Output) bool { return out.kind == "image" })
+		if at < 0 {
+			outs = append(outs, Output{words: "--push", kind: "image", attrs: map[string]string{}})
+			at = len(outs) - 1
+		}
+		outs[at].attrs["push"] = "true"
+	}
+	if o.Load.wanted && !slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "docker" && out.dest == "" }) {
+		outs = append(outs, Output{words: "--load", kind: "docker", attrs: map[string]string{}})
+	}
+	if len(outs) > 1 && slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "cacheonly" }) {
+		return nil, errors.New("--output type=cacheonly keeps nothing but the cache, so it cannot stand beside another output")
+	}
+	return outs, nil
+}

@@ -1,0 +1,60 @@
+package destination
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
+)
+
+// Naming gives each output its names: those of -t, as docker buildx does (build/opt.go); else those of the output's own name=; else those of
+// the environment or the project's file. A name that one output has is no other's: it may be meant for this machine only.
+type Naming struct {
+	project.Choice
+	Lookup project.Lookup // of ${VAR}
+	// Projects is the same for the names of the project's file; nil if they are somebody else's.
+	Projects func() (project.Lookup, error)
+}
+
+// Common are the names that no output gives itself.
+func (n Naming) Common() ([]reference.NamedTagged, error) {
+	lookup, err := n.Lookup, error(nil)
+	if n.Projects != nil {
+		if lookup, err = n.Projects(); err != nil {
+			return nil, err
+		}
+	}
+	names, err := cli.ParseTags(n.Values, lookup)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", n.From, err)
+	}
+	return names, nil
+}
+
+// of returns the names of an output. settled says that they stand on the command line.
+func (n Naming) of(o Output) (names []reference.NamedTagged, settled bool, err error) {
+	own := o.attrs["name"]
+	if tags := n.From == "-t"; tags || own == "" || own == "*" { // "*" are names that the image itself has; none of ours has any
+		names, err = n.Common()
+		return names, tags, err
+	}
+	if names, err = cli.ParseTags(strings.Split(own, ","), n.Lookup); err != nil {
+		err = fmt.Errorf("--output %q: %w", o.words, err)
+	}
+	return names, true, err
+}
+
+// union adds to names those of more that are not among them.
+func union[N reference.Named](names, more []N) []N {
+	all := slices.Clone(names)
+	for _, name := range more {
+		if !slices.ContainsFunc(all, func(have N) bool { return have.String() == name.String() }) {
+			all = append(all, name)
+		}
+	}
+	return all
+}

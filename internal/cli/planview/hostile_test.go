@@ -1,0 +1,28 @@
+package planview
+
+import (
+	"io"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+)
+
+func TestNoPlanPrinterShowsHostileTextAsItIs(t *testing.T) {
+	plan := clitest.With(clitest.Filled[planShown](), func(p *planShown) { p.Findings[0].Severity, p.Findings[1].Severity = "warning", "error" })
+	inTable := func(print func(*tabwriter.Writer, planShown)) func(io.Writer) {
+		return func(out io.Writer) {
+			t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+			print(t, plan)
+			_ = t.Flush()
+		}
+	}
+	clitest.CheckPrinters(t, map[string]func(io.Writer){
+		"Print":         func(out io.Writer) { Print(out, plan) },
+		"printSteps":    inTable(printSteps),
+		"printStages":   func(out io.Writer) { printStages(out, plan) },
+		"printBases":    inTable(printBases),
+		"printHints":    func(out io.Writer) { printHints(out, plan) },
+		"printFindings": func(out io.Writer) { printFindings(out, plan) },
+	})
+}

@@ -1,0 +1,69 @@
+package planview
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+)
+
+func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
+	var out strings.Builder
+	Print(&out, Shown(solve.Request{}, clitest.Crossed()))
+	want := `PLATFORM       NODE      HOW
+linux/amd64    default   native
+linux/arm/v7   default   cross (go)
+linux/arm64    default   emulated (qemu 7.2.22), cross (go)
+
+LINE           STAGE     STEP                      RUNS                               FOR
+Dockerfile:2   build     RUN go mod download       cross (go), once, on linux/amd64   all 3
+Dockerfile:3   build     RUN go build ./a          native                             linux/amd64
+Dockerfile:3   build     RUN go build ./a          cross (go), on linux/amd64         linux/arm/v7
+Dockerfile:3   build     RUN go build ./a          cross (go), on linux/amd64         linux/arm64
+Dockerfile:5   native    RUN go build ./b          emulated                           linux/arm64
+Dockerfile:8   stage-2   COPY --from=build /a /a   no program                         all 3
+
+EMULATED STAGES
+Dockerfile:5: stage native: RUN go build may use cgo (cgo) [linux/arm64]
+    set CGO_ENABLED=0 where the program does not need C
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestStepsAndStagesOfAPlanAsJSON(t *testing.T) {
+	s := Shown(solve.Request{}, clitest.Crossed())
+	steps, _ := json.Marshal(s.Steps[2])
+	stages, _ := json.Marshal(s.Stages[:2])
+	want := `{"file":"Dockerfile","line":3,"stage":"build","step":"RUN go build ./a","runs":"cross","recipe":"go","on":"linux/amd64","platforms":["linux/arm/v7"]}
+[{"file":"Dockerfile","line":1,"stage":"build","moved":true,"recipe":"go","platforms":["linux/arm/v7","linux/arm64"]},` +
+		`{"file":"Dockerfile","line":4,"stage":"native","moved":false,"recipe":"go","check":"cgo","message":"RUN go build may use cgo",` +
+		`"fix":"set CGO_ENABLED=0 where the program does not need C","reasonLine":5,"platforms":["linux/arm64"]}]`
+	if diff := cmp.Diff(want, string(steps)+"\n"+string(stages)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestThePlansTableShowsWhatAStepRuns(t *testing.T) {
+	for step, want := range map[string]string{
+		"RUN --mount=type=cache,target=/root/.cache/go-build \t--mount=type=cache,target=/go/pkg/mod \tgo build ./...": "RUN go build ./...",
+		"RUN --network=none --mount=type=tmpfs,target=/t make\t-C  src":                                                "RUN --network=none make -C src",
+		"RUN tool --mount=x":   "RUN tool --mount=x",
+		"COPY --from=b /b\t/b": "COPY --from=b /b /b",
+		"RUN":                  "RUN",
+		"":                     "",
+	} {
+		var out bytes.Buffer
+		Print(&out, planShown{Steps: []stepShown{{File: "Dockerfile", Line: 1, Stage: "s", Step: step, Platforms: []string{"linux/amd64"}}}})
+		_, row, _ := strings.Cut(out.String(), "Dockerfile:1")
+		if got := strings.Split(strings.Join(strings.Fields(row), " "), " no program")[0]; got != strings.TrimSpace("s "+want) {
+			t.Errorf("%q: %q", step, got)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package planview
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+)
+
+// Print writes a plan for people, in parts that are left out where there is nothing to say.
+func Print(out io.Writer, p planShown) {
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	if len(p.Platforms) > 0 {
+		fmt.Fprintln(table, "PLATFORM\tNODE\tHOW")
+		for _, j := range p.Platforms {
+			cli.Putf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
+		}
+		_ = table.Flush() // a broken standard output is found by the next write
+	}
+	if len(p.Result) > 0 {
+		cli.Putf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
+	}
+	if len(p.Install) > 0 {
+		cli.Putf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
+	}
+	printSteps(table, p)
+	printStages(out, p)
+	printBases(table, p)
+	printHints(out, p)
+	printFindings(out, p)
+}
+
+func printSteps(table *tabwriter.Writer, p planShown) {
+	if len(p.Steps) == 0 {
+		return
+	}
+	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
+	for _, s := range p.Steps {
+		cli.Putf(table, "%s\t%s\t%s\t%s\t%s\n", results.PlaceOf(s.File, s.Line), s.Stage, cli.Cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+	}
+	_ = table.Flush()
+}
+
+// stepWords are a step's words on one line, without a RUN's mounts, which are long and stand before what it runs.
+func stepWords(step string) string {
+	words := strings.Fields(step)
+	shown := words[:min(1, len(words))]
+	for i := len(shown); i < len(words); i++ {
+		if words[0] != "RUN" || !strings.HasPrefix(words[i], "--") {
+			shown = append(shown, words[i:]...)
+			break
+		}
+		if !strings.HasPrefix(words[i], "--mount=") {
+			shown = append(shown, words[i])
+		}
+	}
+	return strings.Join(shown, " ")
+}
+
+// stepRuns says where a step's program runs; a step for the builder's own platform says so, and that it runs once.
+func stepRuns(s stepShown) string {
+	runs := s.Runs
+	if s.Recipe != "" {
+		runs = fmt.Sprintf("%s (%s)", runs, s.Recipe)
+	}
+	switch {
+	case runs == "":
+		return "no program"
+	case s.On == "" || slices.Equal(s.Platforms, []string{s.On}):
+		return runs
+	case len(s.Platforms) > 1:
+		return runs + ", once, on " + s.On
+	}
+	return runs + ", on " + s.On
+}
+
+// printStages says why stages would be emulated.
+func printStages(out io.Writer, p planShown) {
+	first := true
+	for _, s := range p.Stages {
+		if s.Moved || s.Message == "" {
+			continue
+		}
+		if first {
+			fmt.Fprintln(out, "\nEMULATED STAGES")
+			first = false
+		}
+		where := results.PlaceOf(s.File, cmp.Or(s.Reason, s.Line))
+		if where != "" {
+			where += ": "
+		}
+		cli.Putf(out, "%s%s: %s (%s) [%s]\n", where, results.StageWords(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
+		if s.Fix != "" {
+			cli.Putf(out, "    %s\n", cli.Paragraph(s.Fix))
+		}
+	}
+}
+
+func allOr(platforms []string, n int) string {
+	if n > 1 && len(platforms) == n {
+		return fmt.Sprintf("all %d", n)
+	}
+	return strings.Join(platforms, ", ")
+}
+
+// printBases is the matrix of base images and platforms.
+func printBases(table *tabwriter.Writer, p planShown) {
+	if len(p.Bases) == 0 {
+		return
+	}
+	var names []string
+	for _, b := range p.Bases {
+		for _, v := range b.Platforms {
+			if !slices.Contains(names, v.Platform) {
+				names = append(names, v.Platform)
+			}
+		}
+	}
+	if len(p.Platforms) > 0 {
+		names = nil
+		for _, j := range p.Platforms {
+			names = append(names, j.Platform)
+		}
+	}
+	fmt.Fprintln(table)
+	cli.PutRow(table, slices.Concat([]string{"BASE IMAGE", "LINE"}, names, []string{"IT HAS", "DIGEST"})...)
+	for _, b := range p.Bases {
+		cli.Putf(table, "%s\t%s", b.Image, results.PlaceOf(b.File, b.Line))
+		for _, name := range names {
+			cli.Putf(table, "\t%s", verdictOf(b, name))
+		}
+		has := strings.Join(b.Offers, ", ")
+		if b.Single {
+			has = "only " + has
+		}
+		cli.Putf(table, "\t%s\t%s\n", has, cli.Cut(b.Digest, 20))
+	}
+	_ = table.Flush()
+}
+
+func verdictOf(b baseShown, platform string) string {
+	for _, v := range b.Platforms {
+		switch {
+		case v.Platform != platform:
+		case v.Verdict == "mismatch":
+			return "✗ " + v.Config
+		case v.Verdict == "missing":
+			return "✗ missing"
+		case v.Fetched != platform:
+			return "✓ for " + v.Fetched
+		default:
+			return "✓"
+		}
+	}
+	return "-"
+}
+
+func printHints(out io.Writer, p planShown) {
+	if len(p.Hints)+len(p.Lint) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "\nHINTS")
+	for _, h := range p.Hints {
+		where := ""
+		if len(h.Platforms) > 0 {
+			where = " [" + strings.Join(h.Platforms, ", ") + "]"
+		}
+		cli.Putf(out, "%s: %s: %s (%s)%s\n    %s\n", results.PlaceOf(h.File, h.Line), h.Severity, h.Message, h.Rule, where, cli.Paragraph(h.Fix))
+	}
+	for _, l := range p.Lint {
+		cli.Putf(out, "%s: %s (%s)\n", results.PlaceOf(l.File, l.Line), l.Message, l.Rule)
+	}
+}
+
+func printFindings(out io.Writer, p planShown) {
+	for _, severity := range []string{"warning", "error"} {
+		first := true
+		for _, f := range p.Findings {
+			if f.Severity != severity {
+				continue
+			}
+			if first {
+				cli.Putf(out, "\n%s\n", map[string]string{"warning": "WARNINGS", "error": "IN THE WAY OF THE BUILD"}[severity])
+				first = false
+			}
+			text := f.Message
+			if place := results.PlaceOf(f.File, f.Line); place != "" {
+				text = place + ": " + text
+			}
+			cli.Putf(out, "%s\n", cli.Paragraph(text))
+			if f.Fix != "" {
+				cli.Putf(out, "    %s\n", cli.Paragraph(f.Fix))
+			}
+		}
+	}
+}

@@ -1,0 +1,187 @@
+// Package planview shows what a build would do, to people and to programs.
+package planview
+
+import (
+	"slices"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// planShown is a plan as --format json has it. Its keys are pinned by a test.
+type planShown struct {
+	// OK: the build can begin.
+	OK        bool            `json:"ok"`
+	Platforms []platformShown `json:"platforms"`
+	// Install are the platforms that an emulator would be installed for.
+	Install []string `json:"install"`
+	// Result says in words where the result would go.
+	Result   []string       `json:"result"`
+	Findings []findingShown `json:"findings"`
+	Steps    []stepShown    `json:"steps"`
+	Stages   []stageShown   `json:"stages"`
+	Bases    []baseShown    `json:"bases"`
+	Hints    []hints.Hint   `json:"hints"`
+	Lint     []lintShown    `json:"lint"`
+}
+
+type platformShown struct {
+	Platform string `json:"platform"`
+	Node     string `json:"node"`
+	// Mode is native, cross, emulated, emulated (builder), impossible or unknown; How adds the emulator in words.
+	Mode string `json:"mode"`
+	How  string `json:"how"`
+}
+
+type findingShown struct {
+	Severity  string   `json:"severity"` // error or warning
+	Check     string   `json:"check"`
+	Platforms []string `json:"platforms,omitempty"`
+	File      string   `json:"file,omitempty"`
+	Line      int      `json:"line,omitempty"`
+	Message   string   `json:"message"`
+	Fix       string   `json:"fix,omitempty"`
+}
+
+type stepShown struct {
+	File      string   `json:"file"`
+	Line      int      `json:"line"`
+	Stage     string   `json:"stage,omitempty"`
+	Step      string   `json:"step"`
+	Runs      string   `json:"runs,omitempty"`   // native, cross, emulated …; empty if no program runs
+	Recipe    string   `json:"recipe,omitempty"` // by which it is moved to On
+	On        string   `json:"on,omitempty"`     // the platform that it runs on
+	Platforms []string `json:"platforms"`
+}
+
+// stageShown is a stage whose programs would be emulated, and what was decided about it.
+type stageShown struct {
+	File      string   `json:"file,omitempty"`
+	Line      int      `json:"line,omitempty"`
+	Stage     string   `json:"stage,omitempty"`
+	Moved     bool     `json:"moved"`
+	Recipe    string   `json:"recipe,omitempty"`
+	Check     string   `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
+	Message   string   `json:"message,omitempty"`
+	Fix       string   `json:"fix,omitempty"`
+	Reason    int      `json:"reasonLine,omitempty"` // of what it is about
+	Platforms []string `json:"platforms"`
+}
+
+type baseShown struct {
+	Image     string         `json:"image"`
+	Digest    string         `json:"digest,omitempty"`
+	File      string         `json:"file,omitempty"`
+	Line      int            `json:"line,omitempty"`
+	Offers    []string       `json:"offers"`
+	Single    bool           `json:"single,omitempty"`
+	Platforms []verdictShown `json:"platforms"`
+}
+
+type verdictShown struct {
+	Platform string `json:"platform"`
+	Fetched  string `json:"fetched"`
+	Verdict  string `json:"verdict"` // ok, missing or mismatch
+	Config   string `json:"config,omitempty"`
+}
+
+type lintShown struct {
+	Rule    string `json:"rule"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	URL     string `json:"url,omitempty"`
+}
+
+// Shown is what is shown of a plan.
+func Shown(r solve.Request, o lookahead.Outlook) planShown {
+	s := planShown{
+		OK: !o.Refused(r), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(r)...),
+		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Stages: []stageShown{}, Bases: []baseShown{},
+		Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
+	}
+	for i, job := range o.Plan.Jobs {
+		mode, how := planMode(o, i)
+		s.Platforms = append(s.Platforms, platformShown{platform.Format(job.Platform), job.Node, mode, how})
+	}
+	for _, f := range o.Findings {
+		severity := "error"
+		if f.Hint {
+			severity = "warning"
+		}
+		s.Findings = append(s.Findings, findingShown{severity, f.Check, platform.FormatAll(f.Platforms), f.File, f.Line, f.Err.Error(), explain.FixOf(f)})
+	}
+	for _, p := range o.Steps {
+		step := stepShown{
+			File: p.File, Line: p.Line, Stage: p.Stage, Step: p.Text, Runs: string(p.Runs), Recipe: p.Recipe, Platforms: platform.FormatAll(p.Platforms),
+		}
+		if p.On.Architecture != "" {
+			step.On = platform.Format(p.On)
+		}
+		s.Steps = append(s.Steps, step)
+	}
+	for _, p := range o.Stages {
+		s.Stages = append(s.Stages, stageShown{
+			p.File, p.Line, p.Name, p.Moved, p.Recipe, p.Why.Check, p.Why.Message, p.Why.Fix, p.Why.Line, platform.FormatAll(p.Platforms),
+		})
+	}
+	for _, b := range o.Bases {
+		base := baseShown{
+			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platform.FormatAll(b.Offers), Single: b.Single, Platforms: []verdictShown{},
+		}
+		for _, v := range b.For {
+			verdict := verdictShown{Platform: platform.Format(v.Platform), Fetched: platform.Format(v.Fetched), Verdict: v.Verdict}
+			if v.Config.Architecture != "" {
+				verdict.Config = platform.Format(v.Config)
+			}
+			base.Platforms = append(base.Platforms, verdict)
+		}
+		s.Bases = append(s.Bases, base)
+	}
+	for _, l := range o.Lint {
+		s.Lint = append(s.Lint, lintShown{l.Rule, l.File, l.Line, l.Message, l.URL})
+	}
+	return s
+}
+
+// goesTo is where the result of a build would be, in words.
+func goesTo(r solve.Request) []string {
+	var places []string
+	for _, t := range r.Tags {
+		places = append(places, "registry "+reference.FamiliarString(t))
+	}
+	for _, repo := range r.ByDigest {
+		places = append(places, "registry "+reference.FamiliarName(repo)+" (by digest)")
+	}
+	for _, output := range r.Outputs.List {
+		places = append(places, output.Place())
+	}
+	for _, c := range r.Cache.To {
+		places = append(places, "cache type="+c.Type)
+	}
+	return places
+}
+
+// planMode is how a platform would be made, in words.
+func planMode(o lookahead.Outlook, i int) (mode, how string) {
+	j := o.Plan.Jobs[i]
+	switch {
+	case platform.Contains(o.Unread, j.Platform):
+		return "unknown", "unknown: its Dockerfile could not be read"
+	case j.Mode == plan.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
+		return string(plan.Emulated), "emulated (to be installed)"
+	}
+	return string(j.Mode), results.PlannedWay(o.Plan, i)
+}
+
+// containsAll tells whether all has each of some.
+func containsAll(all, some []platform.Platform) bool {
+	return !slices.ContainsFunc(some, func(p platform.Platform) bool { return !platform.Contains(all, p) })
+}

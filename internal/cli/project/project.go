@@ -1,0 +1,169 @@
+// Package project reads the file in which a project says once what its image is, and what of the environment that file may see.
+package project
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
+)
+
+// Name says once, in the root of a local build context, what a project is. It is never read from a git, http or standard
+// input context: who can change such a context must not choose where the result is pushed.
+const Name = ".docker-multiarch.yaml"
+
+// maxProject is how large that file may be, in bytes.
+const maxProject = 64 << 10
+
+// File is the content of a project's file.
+type File struct {
+	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment, as far as [world.allowed] says.
+	Image linedList `yaml:"image"`
+	// Platforms to build for.
+	Platforms stringList `yaml:"platforms"`
+	// MediaTypes is "oci" or "docker".
+	MediaTypes string `yaml:"media-types"`
+	// Cross is what --cross says.
+	Cross stringList `yaml:"cross"`
+}
+
+// linedList is a stringList and where it stands.
+type linedList struct {
+	stringList
+	Line int // from 1
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (l *linedList) UnmarshalYAML(node *yaml.Node) error {
+	l.Line = node.Line
+	return l.stringList.UnmarshalYAML(node)
+}
+
+// stringList is a YAML scalar or a list of scalars.
+type stringList []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (l *stringList) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*l = stringList{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(l))
+}
+
+// Read reads the project's file of a build context. A context without one, or that is no local directory, has an empty
+// project. Unknown keys are refused with their line.
+func Read(context string) (File, error) {
+	var p File
+	dir, ok := source.LocalContext(context)
+	if !ok {
+		return p, nil
+	}
+	data, err := source.ReadInContext(dir, Name, maxProject)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, fmt.Errorf("%s %w", Name, err)
+	}
+	return parseProject(data)
+}
+
+// parseProject reads the file's text. An error shows no more of it than the beginning of an unknown key.
+func parseProject(data []byte) (p File, err error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // nothing but comments
+		return File{}, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross)", Name, yamlWords(err))
+	}
+	return p, nil
+}
+
+// yamlWords says what the library means without naming our Go types, or showing values.
+func yamlWords(err error) string {
+	var typed *yaml.TypeError
+	if !errors.As(err, &typed) {
+		line, _, ok := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), ": ")
+		if number, found := strings.CutPrefix(line, "line "); !ok || !found || keyWords(number) != number {
+			return "this is no YAML"
+		}
+		return line + ": this is no YAML"
+	}
+	words := make([]string, min(len(typed.Errors), 5))
+	for i, e := range typed.Errors[:len(words)] {
+		line, rest, _ := strings.Cut(e, ": ")
+		words[i] = line + ": want a text, or a list of texts"
+		if key, ok := strings.CutPrefix(rest, "field "); ok {
+			words[i] = fmt.Sprintf("%s: unknown key %q", line, keyWords(key))
+		}
+		if key, ok := strings.CutPrefix(rest, "mapping key "); ok {
+			words[i] = fmt.Sprintf("%s: the key %q is there twice", line, keyWords(strings.TrimPrefix(key, `"`)))
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// keyWords is the beginning of a text that may be a key: 40 letters and digits.
+func keyWords(text string) string {
+	end := strings.IndexFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	})
+	if end < 0 {
+		end = len(text)
+	}
+	return text[:min(end, 40)]
+}
+
+// Choice is a setting and where it came from.
+type Choice struct {
+	Values []string
+	From   string
+}
+
+// One is the first value; "" if there is none.
+func (c Choice) One() string {
+	if len(c.Values) == 0 {
+		return ""
+	}
+	return c.Values[0]
+}
+
+// Flags are what the flags say of what a project's file may say, too.
+type Flags struct {
+	Names, Platforms []string
+	MediaTypes       string
+}
+
+// Settle chooses the names, the platforms and the media types: flags, else environment, else the project's file.
+func Settle(w *cli.Env, p File, flags Flags) (names, platforms, media Choice) {
+	names = First(Choice{flags.Names, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), Choice{p.Image.stringList, Name})
+	platforms = First(Choice{flags.Platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), Choice{p.Platforms, Name})
+	media = First(Choice{cli.NonEmpty(flags.MediaTypes), "--media-types"}, Choice{cli.NonEmpty(p.MediaTypes), Name})
+	return names, platforms, media
+}
+
+// First is the first choice that has values, else the last one.
+func First(choices ...Choice) Choice {
+	for _, c := range choices {
+		if len(c.Values) > 0 {
+			return c
+		}
+	}
+	return choices[len(choices)-1]
+}
+
+// fromEnv is a setting from the environment; several values have commas between them.
+func fromEnv(w *cli.Env, name string) Choice {
+	value, _ := w.LookupEnv(name)
+	if value == "" {
+		return Choice{From: name}
+	}
+	return Choice{strings.Split(value, ","), name}
+}

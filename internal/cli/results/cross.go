@@ -1,0 +1,165 @@
+package results
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// wayWords says how a platform is made: "emulated (qemu 7.2.22)", "cross (go)", or both.
+func wayWords(mode plan.Mode, emulator string, recipes []string) string {
+	how := string(mode)
+	if emulator != "" {
+		how = fmt.Sprintf("%s (%s)", mode, emulator)
+	}
+	if len(recipes) == 0 {
+		return how
+	}
+	moved := "cross (" + strings.Join(recipes, ", ") + ")"
+	if mode == plan.Cross {
+		return moved
+	}
+	return how + ", " + moved
+}
+
+// PlannedWay is wayWords of a plan's job.
+func PlannedWay(plan plan.Plan, i int) string {
+	var recipes []string
+	if i < len(plan.Moved) {
+		for _, s := range plan.Moved[i].Steps {
+			recipes = append(recipes, s.Recipe)
+		}
+	}
+	return wayWords(plan.Jobs[i].Mode, plan.Jobs[i].Emulator, once(recipes))
+}
+
+// once are the words in their order, each once.
+func once(words []string) (all []string) {
+	for _, w := range words {
+		if !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// StageWords name a stage: "stage build", or where one without a name begins.
+func StageWords(name, file string, line int) string {
+	switch {
+	case name != "":
+		return "stage " + name
+	case line > 0:
+		return "the stage at " + PlaceOf(file, line)
+	}
+	return "a stage"
+}
+
+// platformLines are said of several platforms, each once.
+type platformLines struct {
+	texts     []string
+	platforms map[string][]platform.Platform
+}
+
+func (l *platformLines) add(p platform.Platform, text string) {
+	if l.platforms == nil {
+		l.platforms = map[string][]platform.Platform{}
+	}
+	if l.platforms[text] == nil {
+		l.texts = append(l.texts, text)
+	}
+	if !platform.Contains(l.platforms[text], p) {
+		l.platforms[text] = append(l.platforms[text], p)
+	}
+}
+
+// all are the lines with their platforms before them, in the order in which they were added.
+func (l *platformLines) all() (all []string) {
+	for _, text := range l.texts {
+		all = append(all, strings.Join(platform.FormatAll(l.platforms[text]), ", ")+": "+printable.Line(text))
+	}
+	return all
+}
+
+// MovedLines say which stages do not run under an emulator, before they run.
+func MovedLines(plan plan.Plan) []string {
+	var said platformLines
+	for i, moved := range plan.Moved {
+		for _, s := range moved.Stages {
+			if s.Moved {
+				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
+					StageWords(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
+				if s.Trusted.Message != "" {
+					said.add(plan.Jobs[i].Platform, s.Trusted.Message+"; "+s.Trusted.Fix)
+				}
+			}
+		}
+	}
+	return said.all()
+}
+
+// nativeOf is the platform that moved steps run on.
+func nativeOf(plan plan.Plan, moved cross.Moved) string {
+	for _, s := range moved.Steps {
+		if p, ok := plan.Programs[s.Digest]; ok {
+			return platform.Format(p.Platform)
+		}
+	}
+	return "the builder's platform"
+}
+
+// It is said what would make a platform's build faster if it took so many seconds, in so many lines at most.
+const (
+	worthALine = 10
+	mostAdvice = 3
+)
+
+// CrossLines say after a build what it has saved that steps did not run under an emulator, which platforms were built again because that
+// did not do, and what would have to be changed to save more.
+func CrossLines(r solve.Report) (all []string) {
+	avoided, known := 0.0, false
+	var back platformLines
+	for _, p := range r.Platforms {
+		if p.Cross.Avoided > 0 {
+			avoided, known = avoided+p.Cross.Avoided, true
+		}
+		if p.Cross.Back != "" {
+			back.add(p.Platform, "built again under emulation: "+p.Cross.Back)
+		}
+	}
+	if known {
+		all = append(all, fmt.Sprintf("About %.0f s of emulation avoided.", avoided))
+	}
+	return slices.Concat(all, back.all(), CrossAdvice(r))
+}
+
+// CrossAdvice is for stages that one change of the Dockerfile, or the name of a recipe, would let run without an emulator. What a recipe does
+// not know is no matter of a change.
+func CrossAdvice(r solve.Report) []string {
+	var advice platformLines
+	for _, p := range r.Platforms {
+		for _, s := range p.Cross.Stages {
+			found, _ := recipe.Find(s.Recipe)
+			changes := found.Auto && s.Why.Check != "command" || s.Why.Check == "no-recipe"
+			if !s.Moved && changes && p.Seconds >= worthALine && s.Why.Fix != "" {
+				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", StageWords(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
+			}
+		}
+	}
+	all := advice.all()
+	return all[:min(len(all), mostAdvice)]
+}
+
+// PlaceOf is "Dockerfile:3", or nothing.
+func PlaceOf(file string, line int) string {
+	if line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}

@@ -1,0 +1,116 @@
+package results
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+func TestWhatIsMovedIsSaidOnceForAllPlatforms(t *testing.T) {
+	want := []string{"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator"}
+	if diff := cmp.Diff(want, MovedLines(clitest.Crossed().Plan)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
+	plan := clitest.Crossed().Plan
+	plan.Moved[1].Stages[0].Trusted = recipe.Reason{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
+	want := []string{
+		"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator",
+		"linux/arm/v7: RUN make is trusted; it may be built a second time",
+	}
+	if diff := cmp.Diff(want, MovedLines(plan)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
+	r := ran()
+	why := recipe.Reason{Check: "no-recipe", Message: "recipe node, which is for what it does, is used by name only", Fix: "--cross=auto,node moves it"}
+	for i := range r.Platforms {
+		r.Platforms[i].Cross = crosscompile.Report{Stages: []cross.Stage{{Name: "assets", Why: why}}}
+	}
+	want := []string{
+		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node, which is for what it does, is used by name only; --cross=auto,node moves it",
+	}
+	if diff := cmp.Diff(want, CrossLines(r)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// ran is the report of such a build.
+func ran() solve.Report {
+	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
+	stays := cross.Stage{File: "Dockerfile", Line: 4, Recipe: "go", Why: clitest.MayUseCgo}
+	step := crosscompile.Step{Recipe: "go", Stage: "build", Text: "RUN go build ./a", File: "Dockerfile", Line: 3, Seconds: 6.5004}
+	return solve.Report{Platforms: []solve.PlatformReport{
+		{Platform: clitest.AMD64, Mode: plan.Native, Seconds: 5},
+		{Platform: clitest.ARMv7, Mode: plan.Cross, Seconds: 7, Cross: crosscompile.Report{Steps: []crosscompile.Step{step}, Stages: []cross.Stage{moved}, Avoided: 100.4}},
+		{
+			Platform: clitest.ARM64, Mode: plan.Emulated, Emulator: "qemu 7.2.22", Seconds: 70,
+			Cross: crosscompile.Report{Steps: []crosscompile.Step{step}, Stages: []cross.Stage{moved, stays}, Avoided: 28},
+		},
+		{
+			Platform: platform.Platform{OS: "linux", Architecture: "s390x"}, Mode: plan.Emulated, Seconds: 80,
+			Cross: crosscompile.Report{Stages: []cross.Stage{moved, stays}, Back: `"RUN go build ./a" failed`},
+		},
+	}}
+}
+
+func TestAfterABuildItIsSaidWhatWasSavedAndWhatCouldBe(t *testing.T) {
+	want := []string{
+		"About 128 s of emulation avoided.",
+		`linux/s390x: built again under emulation: "RUN go build ./a" failed`,
+		"linux/arm64, linux/s390x: the stage at Dockerfile:4 ran under an emulator, since RUN go build may use cgo; " +
+			"set CGO_ENABLED=0 where the program does not need C",
+	}
+	if diff := cmp.Diff(want, CrossLines(ran())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	clitest.Contains(t, Outcome{Report: ran()}.markdown(), "| cross (go) 7.0s |", "| emulated (qemu 7.2.22), cross (go) 70.0s |", "\n- About 128 s of emulation avoided.\n")
+	short := ran()
+	for i := range short.Platforms {
+		p := &short.Platforms[i]
+		p.Seconds, p.Cross.Avoided, p.Cross.Back = 2, 0, ""
+	}
+	if got := CrossLines(short); len(got) > 0 {
+		t.Errorf("of a build that took no time: %q", got)
+	}
+}
+
+func TestMetadataSayWhichStepsRanOnTheBuildersPlatform(t *testing.T) {
+	var got []string
+	for _, p := range ran().Platforms[1:] {
+		data, err := json.Marshal(newPlatformMetadata(p).Cross)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(data))
+	}
+	step := `{"steps":[{"file":"Dockerfile","line":3,"stage":"build","step":"RUN go build ./a","recipe":"go","seconds":6.5}],`
+	moved := `"stages":[{"file":"Dockerfile","line":1,"stage":"build","moved":true,"recipe":"go"}`
+	stays := `{"file":"Dockerfile","line":4,"moved":false,"recipe":"go","check":"cgo","message":"RUN go build may use cgo",` +
+		`"fix":"set CGO_ENABLED=0 where the program does not need C"}]`
+	want := []string{
+		step + moved + `],"avoided":100}`,
+		step + moved + "," + stays + `,"avoided":28}`,
+		`{"steps":[],` + strings.Replace(moved, "true", "false", 1) + "," + stays + `,"back":"\"RUN go build ./a\" failed"}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if m := newPlatformMetadata(ran().Platforms[0]); m.Cross != nil {
+		t.Errorf("of a native platform: %+v", m.Cross)
+	}
+}

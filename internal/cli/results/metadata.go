@@ -1,0 +1,174 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// BuildMetadata is the content of --metadata-file. The containerimage.* and image.name keys are docker buildx's, with its meaning
+// (commands/build.go; BuildKit's exptypes/types.go): they describe what the tags point at.
+type BuildMetadata struct {
+	Digest       digest.Digest        `json:"containerimage.digest,omitempty"`        // none if only files were made
+	ConfigDigest digest.Digest        `json:"containerimage.config.digest,omitempty"` // of a plain manifest only
+	Descriptor   *ocispecs.Descriptor `json:"containerimage.descriptor,omitempty"`
+	Name         string               `json:"image.name,omitempty"` // with commas
+	Multiarch    multiarch            `json:"multiarch"`
+}
+
+// multiarch is what docker multiarch adds.
+type multiarch struct {
+	Schema    int                `json:"schemaVersion"`
+	Index     digest.Digest      `json:"index,omitempty"`    // digest of the index; none for a plain manifest
+	Platforms []platformMetadata `json:"platforms"`          // in the order of the index
+	Failed    string             `json:"failed,omitempty"`   // why there is no result: what was examined or tested was refused
+	Missing   []MissingMetadata  `json:"missing,omitempty"`  // platforms that failed, and that the result does without
+	Tags      []TagMetadata      `json:"tags"`               // in the order asked for
+	ByDigest  []string           `json:"byDigest,omitempty"` // repositories that have it without a tag
+	Source    *Provenance        `json:"source,omitempty"`
+	Loaded    []loadedMetadata   `json:"loaded,omitempty"`
+	Written   []string           `json:"written,omitempty"` // archives and folders, as they were given
+}
+
+// Provenance is what builds have in common whose results belong together. It is empty where nobody knows.
+type Provenance struct {
+	Revision string `json:"revision,omitempty"` // the commit of the build context
+	Run      string `json:"run,omitempty"`      // GitHub's run or GitLab's pipeline
+}
+
+type platformMetadata struct {
+	Platform string        `json:"platform"`
+	Manifest digest.Digest `json:"manifest"`
+	Config   digest.Digest `json:"config"`
+	// Attestations are the manifests about the image, in the order of the index.
+	Attestations []digest.Digest `json:"attestations,omitempty"`
+	Size         int64           `json:"size"`               // bytes of the layers and the config, as the registry has them
+	Node         string          `json:"node"`               // of the builder
+	How          plan.Mode       `json:"how"`                // native, cross, emulated or emulated (builder)
+	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
+	Seconds      float64         `json:"seconds"`            // of the solve, its push included
+	Retries      int             `json:"retries,omitempty"`  // how often it was solved again
+	Cross        *crossMetadata  `json:"cross,omitempty"`    // what need not run under an emulator
+	Verify       *gate.Result    `json:"verify,omitempty"`   // of its executables
+	Tests        []smoke.Outcome `json:"tests,omitempty"`    // in their order
+	Error        string          `json:"error,omitempty"`    // why there is no image
+}
+
+// MissingMetadata is a platform without an image.
+type MissingMetadata struct {
+	Platform string `json:"platform"`
+	Error    string `json:"error"`
+}
+
+// loadedMetadata is a name in the engine's image store.
+type loadedMetadata struct {
+	Name     string        `json:"name,omitempty"`
+	Platform string        `json:"platform,omitempty"` // none where the name is the index's
+	ID       digest.Digest `json:"id"`
+}
+
+// NewMetadata is that of a build that went well.
+func NewMetadata(out Outcome) BuildMetadata {
+	report := out.Report
+	m := BuildMetadata{Digest: report.Target.Digest, Multiarch: multiarch{Schema: MetadataSchema, Written: report.Written, Tags: []TagMetadata{}}}
+	if report.Target.Digest != "" {
+		m.Descriptor = &report.Target
+	}
+	for _, repo := range report.ByDigest {
+		m.Multiarch.ByDigest = append(m.Multiarch.ByDigest, reference.FamiliarName(repo))
+	}
+	m.Name, m.Multiarch.Source = strings.Join(resultNames(out), ","), out.Origin
+	for _, l := range report.Loaded {
+		entry := loadedMetadata{Name: l.Name, ID: l.ID}
+		if l.Platform.OS != "" {
+			entry.Platform = platform.Format(l.Platform)
+		}
+		m.Multiarch.Loaded = append(m.Multiarch.Loaded, entry)
+	}
+	if manifest.IsIndex(report.Target.MediaType) {
+		m.Multiarch.Index = report.Target.Digest
+	} else {
+		m.ConfigDigest = report.Platforms[0].Config
+	}
+	for _, p := range report.Platforms {
+		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
+	}
+	for _, p := range report.Missing() {
+		m.Multiarch.Missing = append(m.Multiarch.Missing, MissingMetadata{platform.Format(p.Platform), p.Err.Error()})
+	}
+	for _, t := range report.Tags {
+		m.Multiarch.Tags = append(m.Multiarch.Tags, TagMetadata{Name: t.Ref, Digest: t.Digest, State: t.State})
+	}
+	return m
+}
+
+// resultNames are what others find the result by: the names in registries, if it was pushed; else those that an engine or an archive has.
+func resultNames(out Outcome) []string {
+	switch r := out.Request; {
+	case len(r.Tags) > 0:
+		return texts(r.Tags)
+	case len(r.ByDigest) > 0:
+		return texts(r.ByDigest)
+	}
+	return texts(out.Named)
+}
+
+func texts[N reference.Named](refs []N) []string {
+	all := make([]string, len(refs))
+	for i, ref := range refs {
+		all[i] = ref.String()
+	}
+	return all
+}
+
+func newPlatformMetadata(p solve.PlatformReport) platformMetadata {
+	m := platformMetadata{
+		Platform: platform.Format(p.Platform), Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
+		Retries: p.Retries, Cross: newCrossMetadata(p.Cross),
+	}
+	if p.Verify.Verdict != "" && p.Verify.Verdict != gate.NotAsked {
+		m.Verify = &p.Verify
+	}
+	m.Tests = p.Tests
+	if p.Err != nil {
+		m.Error = p.Err.Error()
+		return m
+	}
+	m.Manifest, m.Config, m.Size = p.Manifest.Digest, p.Config, p.Size
+	for _, a := range p.Attestations {
+		m.Attestations = append(m.Attestations, a.Digest)
+	}
+	return m
+}
+
+// RefusedMetadata writes the metadata of a build whose images were made, and of which one was refused or has failed a test: there is
+// nothing in it that names a result. Of a build that failed otherwise there is no file, as of docker buildx. It gives back the build's
+// error.
+func RefusedMetadata(w *cli.Env, file string, out Outcome) error {
+	report, err := out.Report, out.Err
+	_, refused := errors.AsType[*gate.RefusedError](err)
+	_, failed := errors.AsType[*smoke.FailedError](err)
+	if file == "" || !refused && !failed || len(report.Tags)+len(report.ByDigest)+len(report.Written)+len(report.Loaded) > 0 {
+		return err
+	}
+	m := BuildMetadata{Multiarch: multiarch{Schema: MetadataSchema, Failed: err.Error(), Tags: []TagMetadata{}, Source: out.Origin}}
+	for _, p := range report.Platforms {
+		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
+	}
+	if werr := cli.WriteMetadata(file, m); werr != nil {
+		w.Say(fmt.Sprintf("warning: --metadata-file could not be written: %v", werr))
+	}
+	return err
+}

@@ -1,0 +1,55 @@
+package results
+
+import (
+	"math"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+)
+
+// crossMetadata is what became of a platform's stages whose programs would have run under an emulator.
+type crossMetadata struct {
+	Steps   []crossStepMetadata  `json:"steps"`             // that ran on the builder's own platform, in order
+	Stages  []crossStageMetadata `json:"stages"`            // and what was decided about each
+	Avoided float64              `json:"avoided,omitempty"` // about how many seconds of emulation that saved, where it is known
+	Back    string               `json:"back,omitempty"`    // why the platform was built again, emulated
+}
+
+type crossStepMetadata struct {
+	File    string  `json:"file,omitempty"`
+	Line    int     `json:"line,omitempty"`
+	Stage   string  `json:"stage,omitempty"`
+	Step    string  `json:"step"`
+	Recipe  string  `json:"recipe"`
+	Seconds float64 `json:"seconds"` // 0: its result was in the cache
+}
+
+type crossStageMetadata struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Stage   string `json:"stage,omitempty"`
+	Moved   bool   `json:"moved"` // and has stayed so
+	Recipe  string `json:"recipe,omitempty"`
+	Check   string `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
+	Message string `json:"message,omitempty"`
+	Fix     string `json:"fix,omitempty"`
+}
+
+// isResult is the word for what ends as the image's own file system, about which nothing is decided.
+const isResult = "result"
+
+// newCrossMetadata is nil where nothing was decided. What ends as the image's own file system is left out.
+func newCrossMetadata(c crosscompile.Report) *crossMetadata {
+	m := &crossMetadata{Steps: []crossStepMetadata{}, Stages: []crossStageMetadata{}, Avoided: math.Round(c.Avoided), Back: c.Back}
+	for _, s := range c.Steps {
+		m.Steps = append(m.Steps, crossStepMetadata{s.File, s.Line, s.Stage, s.Text, s.Recipe, math.Trunc(s.Seconds*1000) / 1000})
+	}
+	for _, s := range c.Stages {
+		if s.Why.Check != isResult {
+			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved && c.Back == "", s.Recipe, s.Why.Check, s.Why.Message, s.Why.Fix})
+		}
+	}
+	if len(m.Steps)+len(m.Stages) == 0 && m.Back == "" {
+		return nil
+	}
+	return m
+}

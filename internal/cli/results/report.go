@@ -1,0 +1,61 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+)
+
+// stepSummary is the variable with the file that GitHub shows as a job's summary.
+const stepSummary = "GITHUB_STEP_SUMMARY"
+
+// summaryLimit is how large GitHub lets that file become: each step has one, and all of it is dropped if it is larger
+// (https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions).
+const summaryLimit = 1 << 20
+
+// WriteReports writes what became of the build to where people read it: the file of --report, and a job's summary where the variable names one.
+// A summary that cannot be written is no failure of a build. It gives back the build's error.
+func WriteReports(w *cli.Env, file string, out Outcome) error {
+	summary, _ := w.LookupEnv(stepSummary)
+	if file == "" && summary == "" {
+		return out.Err
+	}
+	text := []byte(out.markdown())
+	if summary != "" {
+		if err := appendSummary(summary, text); err != nil {
+			w.Say(fmt.Sprintf("warning: the summary could not be written to the file that %s names: %v", stepSummary, err))
+		}
+	}
+	var err error
+	switch file {
+	case "":
+	case "-":
+		_, err = w.Out.Write(text)
+	default:
+		err = cli.ReplaceFile(file, text)
+	}
+	switch {
+	case err == nil:
+		return out.Err
+	case out.Err == nil:
+		return fmt.Errorf("everything was built and delivered, but --report could not be written: %w", err)
+	}
+	w.Say(fmt.Sprintf("warning: --report could not be written: %v", err))
+	return out.Err
+}
+
+// appendSummary adds to a file that other commands of the same step may have written to, in one write.
+func appendSummary(name string, text []byte) (err error) {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size()+int64(len(text)) > summaryLimit {
+		return fmt.Errorf("it has %d bytes, and GitHub takes %d", info.Size(), summaryLimit)
+	}
+	_, err = f.Write(append(text, '\n'))
+	return err
+}

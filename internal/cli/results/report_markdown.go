@@ -1,0 +1,187 @@
+package results
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// reportLimit bounds a report, in bytes: a comment on GitHub takes 65,536 characters.
+const reportLimit = 60_000
+
+// markdown is a report that is read in a pull request's comment or a job's summary: what matters first, what is long folded away. What
+// does not fit is left out from the end, whole parts at a time, and that is said.
+func (o Outcome) markdown() string {
+	parts := []string{
+		"### " + o.headline() + "\n",
+		o.platformTable(),
+		o.crossing(),
+		o.why(),
+		o.findings(),
+		o.tests(),
+		o.names(),
+		o.files(),
+		o.ends(),
+	}
+	var b strings.Builder
+	left := false
+	for _, part := range parts {
+		switch {
+		case part == "":
+		case b.Len()+len(part) > reportLimit:
+			left = true
+		case b.Len() > 0:
+			b.WriteString("\n" + part)
+		default:
+			b.WriteString(part)
+		}
+	}
+	if left {
+		b.WriteString("\nThis report would be too long for a comment: parts of it are left out.\n")
+	}
+	return b.String()
+}
+
+// headline says in a sentence what came of it.
+func (o Outcome) headline() string {
+	_, pushFailed := errors.AsType[*index.PushError](o.Err)
+	switch {
+	case explain.IsPartial(o.Err):
+		missing, _ := errors.AsType[*explain.Partial](o.Err)
+		return fmt.Sprintf("%s without %s: %s", missing.Verb(), missing.Names(), o.title())
+	case o.Err != nil && Stopped(o.Err):
+		return "Stopped: " + o.title()
+	case pushFailed && begun(o.Report):
+		return "Built, but not published: " + o.title()
+	case o.Err != nil:
+		return "Failed: " + o.title()
+	case len(o.Report.Tags)+len(o.Report.ByDigest) > 0:
+		return "Published: " + o.title()
+	}
+	return "Built: " + o.title()
+}
+
+// title is what was to be made, in few words.
+func (o Outcome) title() string {
+	var names []string
+	for _, t := range o.Named {
+		names = append(names, mdCode(reference.FamiliarString(t)))
+	}
+	for _, repo := range o.Request.ByDigest {
+		names = append(names, mdCode(reference.FamiliarName(repo)))
+	}
+	const most = 3
+	if len(names) > most {
+		names = append(names[:most], fmt.Sprintf("and %d more", len(names)-most))
+	}
+	return cmp.Or(strings.Join(names, ", "), "an image without a name")
+}
+
+// platformTable is the answer's table, with the digests in full.
+func (o Outcome) platformTable() string {
+	if !begun(o.Report) {
+		return ""
+	}
+	var rows [][]string
+	columns := columnsOf(o.Report)
+	var titles []string
+	for _, c := range columns {
+		titles = append(titles, c.title[:1]+strings.ToLower(c.title[1:]))
+	}
+	rows = append(rows, titles)
+	for _, p := range o.Report.Platforms {
+		row := make([]string, len(columns))
+		for i, c := range columns {
+			row[i] = mdText(cmp.Or(c.cell(p), "-"))
+			if c.title == "PLATFORM" {
+				row[i] = mdCode(platform.Format(p.Platform))
+			}
+			if c.title == "DIGEST" && p.Err == nil && p.Manifest.Digest != "" {
+				row[i] = mdCode(p.Manifest.Digest.String())
+			}
+		}
+		rows = append(rows, row)
+	}
+	return mdTable(rows)
+}
+
+// crossing is what was saved, or could be, where steps do not run under an emulator.
+func (o Outcome) crossing() string {
+	var b strings.Builder
+	for _, line := range CrossLines(o.Report) {
+		fmt.Fprintf(&b, "- %s\n", mdText(line))
+	}
+	return b.String()
+}
+
+// why is the error, and what to do.
+func (o Outcome) why() string {
+	if o.Err == nil {
+		return ""
+	}
+	const most = 8 << 10
+	text := mdBlock(endOf(o.Err.Error(), most))
+	if words := untouched(o); words != "" && !explain.IsPartial(o.Err) {
+		text += "\n" + mdText(words) + "\n"
+	}
+	if hint := explain.Hint(o.Err); hint != "" {
+		text += "\n**What to do**\n\n" + mdBlock(hint)
+	}
+	return text
+}
+
+// names is what the result is known by.
+func (o Outcome) names() string {
+	var text string
+	if len(o.Report.Tags)+len(o.Report.ByDigest) > 0 {
+		rows := [][]string{{"Tag", "Digest", ""}}
+		for _, t := range o.Report.Tags {
+			rows = append(rows, []string{mdCode(t.Ref), mdCode(t.Digest.String()), mdText(strings.TrimSpace(StateNote(t)))})
+		}
+		for _, repo := range o.Report.ByDigest {
+			rows = append(rows, []string{mdCode(reference.FamiliarName(repo)), mdCode(o.Report.Target.Digest.String()), "no tag"})
+		}
+		text = mdTable(rows)
+	}
+	return text
+}
+
+// files are the other places where the result is.
+func (o Outcome) files() string {
+	var b strings.Builder
+	for _, l := range o.Report.Loaded {
+		fmt.Fprintf(&b, "- %s is in the engine: %s\n", mdCode(cmp.Or(l.Name, "(no name)")), mdCode(l.ID.String()))
+	}
+	for _, name := range o.Report.Written {
+		fmt.Fprintf(&b, "- %s is written\n", mdCode(name))
+	}
+	return b.String()
+}
+
+// ends are what the failed steps said last.
+func (o Outcome) ends() string {
+	if o.Failures == "" {
+		return ""
+	}
+	const most = 24 << 10
+	return mdDetails("the ends of the failed steps", endOf(o.Failures, most))
+}
+
+// endOf is the end of a text, in whole lines if they are not too long, bounded.
+func endOf(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	text = text[len(text)-most:]
+	if i := strings.IndexByte(text, '\n'); i >= 0 && i < most/2 {
+		text = text[i+1:]
+	}
+	return "…\n" + strings.ToValidUTF8(text, "")
+}

@@ -1,0 +1,168 @@
+package results
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/docker/go-units"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// column is one of the table that says what became of each platform. cell gives "" where there is nothing to say.
+type column struct {
+	title string
+	cell  func(solve.PlatformReport) string
+}
+
+// columnsOf are the columns that have something for some platform, and those that are always there. The digests are whole and the last
+// column: they are what people copy, and a line that is cut off or wrapped by a narrow terminal loses nothing else.
+func columnsOf(report solve.Report) []column {
+	all := []column{
+		{"PLATFORM", func(p solve.PlatformReport) string { return platform.Format(p.Platform) }},
+		{"BUILD", buildCell},
+		{"VERIFY", verifyCell},
+		{"TEST", testCell},
+		{"SIZE", sizeCell},
+		{"DIGEST", digestCell},
+	}
+	return slices.DeleteFunc(all, func(c column) bool {
+		if c.title == "SIZE" || c.title == "DIGEST" {
+			return false
+		}
+		return !slices.ContainsFunc(report.Platforms, func(p solve.PlatformReport) bool { return c.cell(p) != "" })
+	})
+}
+
+// Table has a line for each platform, in the order of the index.
+func Table(out io.Writer, report solve.Report) {
+	if !begun(report) {
+		return
+	}
+	fmt.Fprintln(out)
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	columns := columnsOf(report)
+	line := make([]string, len(columns))
+	for i, c := range columns {
+		line[i] = c.title
+	}
+	cli.PutRow(t, line...)
+	for _, p := range report.Platforms {
+		for i, c := range columns {
+			line[i] = cmp.Or(c.cell(p), "-")
+		}
+		cli.PutRow(t, line...)
+	}
+	_ = t.Flush()
+}
+
+// begun tells whether the build came as far as a plan. What failed before needs no table.
+func begun(report solve.Report) bool {
+	return slices.ContainsFunc(report.Platforms, func(p solve.PlatformReport) bool { return p.Mode != "" })
+}
+
+// buildCell is how the platform was built, and how long that took.
+func buildCell(p solve.PlatformReport) string {
+	how := howWords(p)
+	if how == "" {
+		return ""
+	}
+	return how + " " + secondsText(p.Seconds)
+}
+
+// verifyCell is what was found of the executables.
+func verifyCell(p solve.PlatformReport) string {
+	switch v := p.Verify; v.Verdict {
+	case gate.NotAsked:
+		return ""
+	case gate.Warned:
+		n := 0
+		for _, f := range v.Findings {
+			if f.Severity == gate.Warning {
+				n++
+			}
+		}
+		if !v.BaseExamined {
+			return Count(n, "warning") + ", base not examined"
+		}
+		return Count(n, "warning")
+	case gate.OK:
+		if !v.BaseExamined {
+			return "base not examined"
+		}
+	}
+	return string(p.Verify.Verdict)
+}
+
+// testCell counts the tests.
+func testCell(p solve.PlatformReport) string {
+	failed := 0
+	for _, o := range p.Tests {
+		if !o.Passed {
+			failed++
+		}
+	}
+	switch {
+	case len(p.Tests) == 0:
+		return ""
+	case failed == 0:
+		return fmt.Sprintf("%d passed", len(p.Tests))
+	}
+	return fmt.Sprintf("%d of %d failed", failed, len(p.Tests))
+}
+
+func secondsText(s float64) string {
+	if s >= 99.95 {
+		return fmt.Sprintf("%.0fs", s)
+	}
+	return fmt.Sprintf("%.1fs", s)
+}
+
+func sizeCell(p solve.PlatformReport) string {
+	if p.Manifest.Digest == "" || p.Err != nil {
+		return ""
+	}
+	return units.HumanSize(float64(p.Size))
+}
+
+// digestCell is the image, or in a word why there is none.
+func digestCell(p solve.PlatformReport) string {
+	switch {
+	case p.Err == nil:
+		return p.Manifest.Digest.String() // none if there are files only
+	case stoppedFor(p.Err) != "":
+		return "not built: " + stoppedFor(p.Err) + " failed"
+	case Stopped(p.Err) || p.Mode == "" || p.Mode == plan.Impossible:
+		return "not built"
+	case errors.Is(p.Err, sink.ErrNotExported):
+		return "not exported"
+	}
+	return "failed"
+}
+
+// stoppedFor is the platform by whose failure another one was stopped; "" if it was not.
+func stoppedFor(err error) string {
+	if stop, ok := errors.AsType[*failure.StoppedError](err); ok {
+		return platform.Format(stop.By)
+	}
+	return ""
+}
+
+// Stopped tells whether a platform ended because the build was stopped, by somebody or by --fail-fast. The Docker CLI's own cancelling comes as
+// context.Canceled.
+func Stopped(err error) bool {
+	_, signalled := errors.AsType[cli.Interrupted](err)
+	_, failedFast := errors.AsType[*failure.StoppedError](err)
+	return signalled || failedFast || errors.Is(err, context.Canceled)
+}
