@@ -11,6 +11,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -83,4 +85,22 @@ func opaque(target string) graph.Graph {
 		return graph.Graph{}
 	}
 	return graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Name: "what the frontend made", Platform: ps[0]}}}
+}
+
+// solved is a frontend's answer. Where it fails of an image in a registry on loopback, which the node does not reach since nothing on the
+// command line is there, the error says so.
+func (n Node) solved(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) (*gateway.Result, error) {
+	res, err := gw.Solve(ctx, req)
+	if err == nil || n.OnHost {
+		return res, err
+	}
+	return res, preflight.OfLoopback(err)
+}
+
+// hostSources are the sources of a graph that the node must not fetch.
+func (n Node) hostSources(src source.Source, g graph.Graph) []preflight.HostSource {
+	if !n.OnHost || n.HostChosen {
+		return nil
+	}
+	return preflight.HostSources(n.Name, src, g)
 }

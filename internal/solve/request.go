@@ -2,7 +2,6 @@ package solve
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/distribution/reference"
@@ -128,47 +127,26 @@ func (r Request) ToProbe() []platform.Platform {
 	return r.Platforms
 }
 
-// attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.
-func (r Request) attrs(p platform.Platform, contextSession string) map[string]string {
-	attrs := r.Source.FrontendAttrs(p)
-	attrs["platform"] = platform.Format(p)
-	for name := range r.Source.Dirs {
-		attrs["local-sessionid:"+name] = contextSession
-	}
-	for k, v := range r.buildArgs(p) {
-		attrs["build-arg:"+k] = v
-	}
-	for k, v := range r.Labels {
-		attrs["label:"+k] = v
-	}
-	for k, v := range r.Attests {
-		attrs["attest:"+k] = v
-	}
-	set := func(key, value string, wanted bool) {
-		if wanted {
-			attrs[key] = value
-		}
-	}
-	set("target", r.target(p), r.target(p) != "")
-	set("add-hosts", strings.Join(r.ExtraHosts, ","), len(r.ExtraHosts) > 0)
-	set("force-network-mode", r.Network, r.Network != "")
-	set("no-cache", "", r.NoCache)
-	set("image-resolve-mode", "pull", r.Pull)
-	r.Steps.attrs(attrs)
-	if needed := caps(attrs); needed != "" {
-		attrs["frontend.caps"] = needed
-	}
-	return attrs
+// Own are the values of a request that hold for one platform only. They win over the common ones.
+type Own struct {
+	BuildArgs map[string]string
+	// Target is the stage to build; "" for the common one.
+	Target string
 }
 
-// frontend is the frontend that reads the Dockerfile with these attributes. A BUILDKIT_SYNTAX build argument replaces it, as in
-// docker buildx (build/opt.go): its first word is the frontend's image.
-func frontend(attrs map[string]string) string {
-	syntax := strings.TrimSpace(attrs["build-arg:BUILDKIT_SYNTAX"])
-	if syntax == "" {
-		return "dockerfile.v0"
-	}
-	attrs["source"], _, _ = strings.Cut(syntax, " ")
-	attrs["cmdline"] = syntax
-	return "gateway.v0"
+// Steps say how RUN steps are run, and what a build may do to its builder. The zero value is what BuildKit does by itself.
+type Steps struct {
+	// CgroupParent is the parent of the steps' cgroups.
+	CgroupParent string
+	// ShmSize is the size of /dev/shm in bytes; 0 means BuildKit's own.
+	ShmSize int64
+	// Ulimits are "name=soft:hard".
+	Ulimits []string
+	// Limits of each step's resources, by BuildKit's names for them (frontend/dockerui/config.go): memory and memswap in bytes,
+	// cpushares, cpuperiod and cpuquota in the kernel's units, cpusetcpus, cpusetmems.
+	Limits map[string]string
+	// NoCache are the stages whose steps run again.
+	NoCache []string
+	// Entitlements are what the build is allowed besides: "network.host", "security.insecure", "device[=…]".
+	Entitlements []string
 }

@@ -2,10 +2,14 @@ package solve
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 )
 
 // runSolve runs one solve, with fn as its frontend, and gives all of its messages to see, which has the last one before runSolve returns.
@@ -22,4 +26,23 @@ func runSolve(
 	resp, err := s.Build(ctx, opt, "docker-multiarch", fn, status)
 	draining.Wait()
 	return resp, err
+}
+
+// questions are the vertices of the preflight's own questions in a solve's progress. They are nobody's steps, and one that is answered
+// with "not found" has done what it was for.
+type questions struct{ seen []digest.Digest }
+
+// remove takes them out of a message.
+func (q *questions) remove(msg *client.SolveStatus) {
+	for _, v := range msg.Vertexes {
+		if v.Name == baseimage.QuietVertex && !slices.Contains(q.seen, v.Digest) {
+			q.seen = append(q.seen, v.Digest)
+		}
+	}
+	if len(q.seen) == 0 {
+		return
+	}
+	msg.Vertexes = slices.DeleteFunc(msg.Vertexes, func(v *client.Vertex) bool { return slices.Contains(q.seen, v.Digest) })
+	msg.Statuses = slices.DeleteFunc(msg.Statuses, func(v *client.VertexStatus) bool { return slices.Contains(q.seen, v.Vertex) })
+	msg.Logs = slices.DeleteFunc(msg.Logs, func(v *client.VertexLog) bool { return slices.Contains(q.seen, v.Vertex) })
 }

@@ -1,18 +1,14 @@
 package solve
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
-	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
-	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -83,22 +79,4 @@ func (r Request) imageChoice(p platform.Platform) dockerfile.Choice {
 			"TARGETPLATFORM=" + platform.Format(p), "TARGETOS=" + p.OS, "TARGETARCH=" + p.Architecture, "TARGETVARIANT=" + p.Variant,
 		},
 	}
-}
-
-// solved is a frontend's answer. Where it fails of an image in a registry on loopback, which the node does not reach since nothing on the
-// command line is there, the error says so.
-func (n Node) solved(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) (*gateway.Result, error) {
-	res, err := gw.Solve(ctx, req)
-	if err == nil || n.OnHost {
-		return res, err
-	}
-	return res, preflight.OfLoopback(err)
-}
-
-// hostSources are the sources of a graph that the node must not fetch.
-func (n Node) hostSources(src source.Source, g graph.Graph) []preflight.HostSource {
-	if !n.OnHost || n.HostChosen {
-		return nil
-	}
-	return preflight.HostSources(n.Name, src, g)
 }
