@@ -134,12 +134,14 @@ func stopped(t *testing.T, alive func() bool, answer http.HandlerFunc) client.AP
 
 func TestAnEngineThatStopsAnsweringEndsEveryCallByName(t *testing.T) {
 	e := engine.NewWatched(stopped(t, func() bool { return false }, nil), 10*time.Millisecond, 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a call that is not watched ends with it
+	defer cancel()
 	var calls sync.WaitGroup
 	all := maps.Clone(waits)
 	maps.Copy(all, creations)
 	for name, call := range all {
 		calls.Go(func() {
-			err := call(t.Context(), e)
+			err := call(ctx, e)
 			if !errors.Is(err, engine.ErrUnreachable) || !strings.Contains(fmt.Sprint(err), e.Host()+" has not answered for 100ms") {
 				t.Errorf("%s: got %v", name, err)
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/distribution/reference"
 	"github.com/spf13/pflag"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -187,11 +188,10 @@ func writable(dir string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%q is not a folder", dir)
 	}
-	f, err := os.CreateTemp(dir, ".docker-multiarch-")
-	if err != nil {
+	if err := atomicfile.Check(filepath.Join(dir, "index.json")); err != nil {
 		return fmt.Errorf("the folder %q cannot be written to: %w", dir, err)
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	return nil
 }
 
 // distinct refuses two exports to one place: the last would be all that is left.
