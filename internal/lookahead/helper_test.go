@@ -73,9 +73,9 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	w.env = solve.Env{
 		Registry: manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}),
 		Client:   "test", Progress: w.progress,
-		Node: solve.Node{
+		Nodes: []solve.Node{{
 			Node: plan.Node{Name: "default", Platforms: w.Platforms, CPUs: 2}, Solver: w.Builder, Blobs: w.Builder, Probe: w.probe, Install: w.install,
-		},
+		}},
 	}
 	return w
 }

@@ -147,7 +147,7 @@ func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
 
 func TestAPlanNamesASourceOnTheHostsNetwork(t *testing.T) {
 	w := newWorld(t, "FROM alpine\nRUN true\nADD http://127.0.0.1:5899/secret /stolen\nADD https://example.com/data.bin /\n")
-	w.env.Node.OnHost = true
+	w.env.Nodes[0].OnHost = true
 	if o := w.looked(); len(o.Findings) != 1 || !o.Refused(w.req) {
 		t.Errorf("the plan has %+v", o.Findings)
 	}

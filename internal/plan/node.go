@@ -13,6 +13,8 @@ type Node struct {
 	Name string
 	// Platforms as BuildKit reports them; the first is the node's own.
 	Platforms []platform.Platform
+	// Preferred are the platforms that the user has named for the node; none: whatever it runs.
+	Preferred []platform.Platform
 	// CPUs of the node: so many emulated solves work at a time. 0 means not known, and no bound.
 	CPUs int
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -47,9 +46,9 @@ type Job struct {
 // Plan is what a build is going to do, in the order of the platforms asked for.
 type Plan struct {
 	Jobs []Job
-	// Shared counts in how many platforms' graphs each step is, by its digest: a step of two or more runs once.
+	// Shared counts in how many graphs of one node each step is, by its digest: a step of two or more runs once there.
 	Shared map[digest.Digest]int
-	// Programs are the steps that run one, by their digests.
+	// Programs are the steps that run one, by their digests. One that several nodes run is as the node runs it that does it worst.
 	Programs map[digest.Digest]Program
 	// Moved says of each job which steps are moved from its platform to the node's own, and why others are not.
 	Moved []cross.Moved
@@ -99,44 +98,42 @@ func (p Plan) Recipes() map[digest.Digest]string {
 	return all
 }
 
-// New decides, for each platform, from its graph and from what the node runs. A platform whose graph could not be read (it
-// failed already) counts as native: it asks for nothing.
-func New(node Node, targets []platform.Platform, graphs []graph.Graph, status emulation.Status) Plan {
-	var p Plan
+// New decides how the node of each target makes it, from the target's graph and from what the node runs. A target whose graph could not be
+// read (it failed already) counts as native: it asks for nothing.
+func New(on Placement, targets []platform.Platform, graphs []graph.Graph) Plan {
+	p := Plan{Shared: map[digest.Digest]int{}, Programs: map[digest.Digest]Program{}}
 	for i, target := range targets {
-		job := Job{Node: node.Name, Platform: target, Mode: Cross}
-		if node.RunsNatively(target, status) {
-			job.Mode = Native
-		}
-		for _, run := range graphs[i].Runs() {
-			job.Mode = worse(job.Mode, node.Mode(run, status))
-			if node.Mode(run, status) == Impossible {
-				job.Missing = append(job.Missing, run)
-			}
-		}
-		if sup, ok := status.Arch(target.Architecture); ok && job.Mode == Emulated && sup.Version != "" {
-			job.Emulator = "qemu " + sup.Version
-		}
-		p.Jobs = append(p.Jobs, job)
+		p.Jobs = append(p.Jobs, on.job(i, target, graphs[i]))
 	}
-	p.Shared = graph.Shared(graphs...)
-	p.Programs = node.programs(graphs, status)
+	for k := range on.Nodes {
+		its := Of(on, k, graphs)
+		for d, n := range graph.Shared(its...) {
+			p.Shared[d] = max(p.Shared[d], n)
+		}
+		on.Nodes[k].addPrograms(p.Programs, its, on.Status[k])
+	}
 	return p
+}
+
+func (p Placement) job(i int, target platform.Platform, g graph.Graph) Job {
+	node, status := p.Nodes[p.On[i]], p.Status[p.On[i]]
+	job := Job{Node: node.Name, Platform: target, Mode: Cross}
+	if node.RunsNatively(target, status) {
+		job.Mode = Native
+	}
+	for _, run := range g.Runs() {
+		job.Mode = worse(job.Mode, node.Mode(run, status))
+		if node.Mode(run, status) == Impossible {
+			job.Missing = append(job.Missing, run)
+		}
+	}
+	if sup, ok := status.Arch(target.Architecture); ok && job.Mode == Emulated && sup.Version != "" {
+		job.Emulator = "qemu " + sup.Version
+	}
+	return job
 }
 
 func worse(a, b Mode) Mode {
 	order := []Mode{Native, Cross, Emulated, EmulatedBuilder, Impossible}
 	return order[max(slices.Index(order, a), slices.Index(order, b))]
-}
-
-// RunsShared reports whether a program is run for two or more of the graphs at once.
-func RunsShared(graphs []graph.Graph, shared map[digest.Digest]int) bool {
-	for _, g := range graphs {
-		for _, s := range g.Steps {
-			if s.Kind == graph.Exec && shared[s.Digest] > 1 {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -22,7 +22,7 @@ func TestThePlanKnowsWhichProgramsAnEmulatorRuns(t *testing.T) {
 			{Digest: digest.Digest(name), Kind: graph.Exec, Platform: own, File: "Dockerfile", Line: 7},
 		}}
 	}
-	p := New(node, []platform.Platform{arm64, arm}, []graph.Graph{steps(arm64, "arm64"), steps(arm, "arm")}, status)
+	p := New(one(node, status, 2), []platform.Platform{arm64, arm}, []graph.Graph{steps(arm64, "arm64"), steps(arm, "arm")})
 	want := map[digest.Digest]bool{"tool": false, "arm64": true, "arm": true}
 	if len(p.Programs) != len(want) {
 		t.Errorf("%+v", p.Programs)
@@ -40,8 +40,13 @@ func TestThePlanNamesTheEmulatorThatTheProbeFound(t *testing.T) {
 	node := Node{Name: "a", Platforms: []platform.Platform{{OS: "linux", Architecture: "amd64"}}}
 	runs := graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Platform: arm64}}}
 	for want, g := range map[string]graph.Graph{"linux/arm64 on a: emulated (qemu 7.2.22)\n": runs, "linux/arm64 on a: cross\n": {}} {
-		if got := New(node, []platform.Platform{arm64}, []graph.Graph{g}, status).String(); got != want {
+		if got := New(one(node, status, 1), []platform.Platform{arm64}, []graph.Graph{g}).String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+// one has all targets on a node.
+func one(node Node, status emulation.Status, targets int) Placement {
+	return Placement{Nodes: []Node{node}, Status: []emulation.Status{status}, On: make([]int, targets)}
 }

@@ -14,19 +14,21 @@ type Program struct {
 	Mode     Mode // how it runs
 }
 
-// programs are those of the graphs, by the digests of their steps.
-func (n Node) programs(graphs []graph.Graph, status emulation.Status) map[digest.Digest]Program {
-	all := map[digest.Digest]Program{}
+// addPrograms adds those of the node's graphs.
+func (n Node) addPrograms(all map[digest.Digest]Program, graphs []graph.Graph, status emulation.Status) {
 	for _, g := range graphs {
 		for _, s := range g.Steps {
-			if s.Kind == graph.Exec {
-				mode := Native
-				if s.Platform.Architecture != "" {
-					mode = n.Mode(s.Platform, status)
-				}
-				all[s.Digest] = Program{Step: s, Emulated: mode.Emulated(), Mode: mode}
+			if s.Kind != graph.Exec {
+				continue
 			}
+			mode := Native
+			if s.Platform.Architecture != "" {
+				mode = n.Mode(s.Platform, status)
+			}
+			if other, ok := all[s.Digest]; ok {
+				mode = worse(mode, other.Mode)
+			}
+			all[s.Digest] = Program{Step: s, Emulated: mode.Emulated(), Mode: mode}
 		}
 	}
-	return all
 }

@@ -24,11 +24,11 @@ type Answer struct {
 // of its own), and gives the answers in the canonical order of the platforms. Nothing is built, and no registry but those of the
 // base images is asked. An error is a [FailedError], or the cause of a cancelled ctx.
 func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, error) {
-	targets := req.targets(env.Node)
+	targets := req.targets(env.Nodes[0])
 
 	asking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	run, stop, err := openRun(asking, cancel, task{req: req, env: env, targets: targets}, env.Node)
+	jobs, stop, err := openJobs(asking, cancel, task{req: req, env: env, targets: targets})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, 
 	var solves sync.WaitGroup
 	for i, target := range targets {
 		answers[i].Platform, reports[i].Platform = target, target
-		solves.Go(func() { answers[i].Values, reports[i].Err = job{i, target, run}.ask(asking, question) })
+		solves.Go(func() { answers[i].Values, reports[i].Err = jobs[i].ask(asking, question) })
 	}
 	solves.Wait()
 	if err := context.Cause(asking); err != nil {

@@ -177,7 +177,8 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
-	if len(t.out.moved.Tips) > 0 || cleared.limits.bound() || cleared.holding || t.holder != nil || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
+	runsHere := len(t.out.moved.Tips) > 0 || cleared.limits[t.index].bound() || cleared.holding[t.index] || t.holder != nil
+	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		return res, t.work(ctx, gw, cleared, res)
 	}
 	return res, nil
@@ -192,7 +193,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 	if err != nil || ref == nil {
 		return err
 	}
-	leave, err := cleared.limits.enter(ctx, t.out.way(t.index).Mode.Emulated())
+	leave, err := cleared.limits[t.index].enter(ctx, t.out.way(t.index).Mode.Emulated())
 	if err != nil {
 		return err
 	}
@@ -207,7 +208,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 	if err != nil {
 		return err // it has not left for good: it may be tried again
 	}
-	if t.seat.Leave(); cleared.holding {
+	if t.seat.Leave(); cleared.holding[t.index] {
 		err = t.seat.AwaitOthers(ctx)
 	}
 	return err

@@ -14,14 +14,18 @@ import (
 
 // barrier waits until every job has read its Dockerfile, and decides once for all of them. Each job has a seat at it.
 type barrier struct {
-	n      int
 	report chan report
 	// cleared is closed when clearance is set.
 	cleared   chan struct{}
 	clearance clearance
 	opaque    sync.Once // said that a graph cannot be read
 
-	mu      sync.Mutex
+	mu    sync.Mutex
+	rooms []*room // by index: that of the job's node
+}
+
+// room is for the jobs of one node.
+type room struct {
 	seated  int
 	allLeft chan struct{} // closed when nobody is seated any more
 }
@@ -44,9 +48,9 @@ type clearance struct {
 	reread  []bool // by index: the graph was not read under the pins
 	plan    plan.Plan
 	emulate func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that was not to need it
-	limits  limits
-	isolate bool // each platform gets cache mounts of its own
-	holding bool // each job stays until the steps of all have run
+	limits  []limits                                               // by index: of the job's node
+	isolate bool                                                   // each platform gets cache mounts of its own
+	holding []bool                                                 // by index: the job stays until the steps of all jobs of its node have run
 }
 
 // of is why the job may not go on.
@@ -57,15 +61,23 @@ func (c clearance) of(index int) error {
 	return c.err
 }
 
-func newBarrier(n int) *barrier {
-	return &barrier{n: n, seated: n, report: make(chan report, n), cleared: make(chan struct{}), allLeft: make(chan struct{})}
+func newBarrier(jobs []job) *barrier {
+	b := &barrier{report: make(chan report, len(jobs)), cleared: make(chan struct{})}
+	rooms := map[*nodeRun]*room{}
+	for _, j := range jobs {
+		if rooms[j.nodeRun] == nil {
+			rooms[j.nodeRun] = &room{len(j.own), make(chan struct{})}
+		}
+		b.rooms = append(b.rooms, rooms[j.nodeRun])
+	}
+	return b
 }
 
 // clear waits until each job has reported, and tells them all what decide says.
 func (b *barrier) clear(ctx context.Context, decide func(context.Context, []report) clearance) {
 	defer close(b.cleared)
-	reports := make([]report, b.n)
-	for range b.n {
+	reports := make([]report, len(b.rooms))
+	for range b.rooms {
 		select {
 		case r := <-b.report:
 			reports[r.index] = r
@@ -111,16 +123,17 @@ func (s *seat) Leave() {
 	s.leaving.Do(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.seated--; s.seated == 0 {
-			close(s.allLeft)
+		room := s.rooms[s.index]
+		if room.seated--; room.seated == 0 {
+			close(room.allLeft)
 		}
 	})
 }
 
-// AwaitOthers waits until all jobs have left.
+// AwaitOthers waits until all jobs of the node have left.
 func (s *seat) AwaitOthers(ctx context.Context) error {
 	select {
-	case <-s.allLeft:
+	case <-s.rooms[s.index].allLeft:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

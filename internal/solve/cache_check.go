@@ -2,20 +2,42 @@ package solve
 
 import (
 	"context"
+	"errors"
+	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
 // withCaches adds to a preflight the caches that only BuildKit can judge: those of services, whose attributes are the service's own.
-func withCaches(r *nodeRun, registries func(context.Context) error) func(context.Context) error {
-	services := r.req.Cache.Services(r.req.Platforms)
-	if len(services) == 0 {
-		return registries
-	}
+func withCaches(runs []*nodeRun, registries func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		tried := make(chan error, 1)
-		go func() { tried <- buildcache.Check(ctx, r.caches(), services) }()
-		return preflight.Together(registries(ctx), <-tried)
+		errs := make([]error, len(runs)+1)
+		var asking sync.WaitGroup
+		for k, r := range runs {
+			if services := r.req.Cache.Services(r.targetsOf()); len(services) > 0 {
+				asking.Go(func() { errs[k+1] = buildcache.Check(ctx, r.caches(), services) })
+			}
+		}
+		errs[0] = registries(ctx)
+		asking.Wait()
+		return preflight.Together(errs...)
 	}
+}
+
+// exportCaches exports from each node what it has made.
+func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins) error {
+	errs := make([]error, len(runs))
+	var exporting sync.WaitGroup
+	for k, r := range runs {
+		var made []buildcache.Made
+		for _, i := range r.own {
+			if results[i].err == nil {
+				made = append(made, buildcache.Made{Platform: r.targets[i], Definition: results[i].def})
+			}
+		}
+		exporting.Go(func() { errs[k] = buildcache.Export(ctx, r.caches(), p.policy, r.req.Cache.To, made) })
+	}
+	exporting.Wait()
+	return errors.Join(errs...)
 }

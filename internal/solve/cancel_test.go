@@ -51,13 +51,13 @@ func TestACancelledBuildEndsWithItsCauseAndMovesNoTag(t *testing.T) {
 		"while a Dockerfile is read":  func(w *world, b *blocker) { w.Read = b.on("linux/arm64") },
 		"while the registry is asked": func(w *world, b *blocker) { w.preflight = b.wait },
 		"while the node is probed": func(w *world, b *blocker) {
-			w.env.Node.Probe = func(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
+			w.env.Nodes[0].Probe = func(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
 				return emulation.Status{}, b.wait(ctx)
 			}
 		},
 		"while emulators are installed": func(w *world, b *blocker) {
 			w.kernel = nil
-			w.env.Node.Install = func(ctx context.Context, _ []platform.Platform) error {
+			w.env.Nodes[0].Install = func(ctx context.Context, _ []platform.Platform) error {
 				return b.wait(ctx)
 			}
 		},
@@ -141,7 +141,7 @@ func (deaf) Serve(ctx context.Context, s *session.Session) error {
 
 func TestABuilderThatNeverTakesTheContextSessionDoesNotHoldUpACancelledBuild(t *testing.T) {
 	w := newWorld(t, runsForTheTarget)
-	w.env.Node.Solver = deaf{w.Builder}
+	w.env.Nodes[0].Solver = deaf{w.Builder}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -161,7 +161,7 @@ func TestABuilderThatNeverTakesTheContextSessionDoesNotHoldUpACancelledBuild(t *
 
 func TestAContextThatCannotBeServedStopsTheBuildAndSaysWhy(t *testing.T) {
 	w := newWorld(t, "FROM scratch\nCOPY a /a\n")
-	w.env.Node.Solver = unserved{w.Builder}
+	w.env.Nodes[0].Solver = unserved{w.Builder}
 	_, err := w.run()
 	if err == nil || !strings.Contains(err.Error(), "cannot serve the build context: no session today") {
 		t.Fatalf("got %v", err)

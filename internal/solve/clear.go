@@ -2,7 +2,6 @@ package solve
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/moby/buildkit/client/llb"
@@ -20,17 +19,15 @@ import (
 
 // clearing is what is needed to decide at the barrier. preflight, probe and reach were started with the build and are waited for here.
 type clearing struct {
-	req       Request
-	env       Env
-	targets   []platform.Platform
+	task
+	runs      []*nodeRun // of the nodes that have jobs
+	jobs      []job      // in the order of the targets
 	preflight func() error
-	probe     func() (emulation.Status, error)
-	reach     *preflight.Reach
 }
 
 // survey is what is known at the barrier before anything is done.
 type survey struct {
-	gw     gateway.Client
+	gws    map[*nodeRun]gateway.Client
 	graphs []graph.Graph     // by index; zero if there is none
 	defs   []*llb.Definition // what they were read from
 	errs   []error           // why there is no graph
@@ -46,19 +43,20 @@ type survey struct {
 // survey looks at the reports, the base images and the registries.
 func (c clearing) survey(ctx context.Context, reports []report) survey {
 	v := survey{graphs: make([]graph.Graph, len(reports)), defs: make([]*llb.Definition, len(reports)), errs: make([]error, len(reports)), unread: true}
-	v.read = make([]bool, len(reports))
+	v.read, v.gws = make([]bool, len(reports)), map[*nodeRun]gateway.Client{}
 	said := make([]platform.Platform, len(reports))
 	for i, r := range reports {
 		v.graphs[i], v.defs[i], v.errs[i], said[i] = r.graph, r.def, r.err, r.base
-		if v.gw == nil {
-			v.gw = r.gw
+		if run := c.jobs[i].nodeRun; v.gws[run] == nil && r.gw != nil {
+			v.gws[run] = r.gw
 		}
 		v.read[i] = r.gw != nil && r.err == nil
 		v.unread = v.unread && !baseimage.Lacks(r.err) && !v.read[i]
 	}
 	if !v.unread {
-		v.at = func(int) baseimage.Resolver {
-			return baseimage.Resolver{Gateway: v.gw, Store: c.env.Node.Blobs, Native: c.env.Node.Native()}
+		v.at = func(i int) baseimage.Resolver {
+			run := c.jobs[i].nodeRun
+			return baseimage.Resolver{Gateway: v.gws[run], Store: run.node.Blobs, Native: run.node.Native()}
 		}
 		v.bases = baseimage.Configured(ctx, baseimage.Of(c.targets, v.graphs, said), v.at)
 		v.lacks = baseimage.Lacking(ctx, c.targets, v.errs, v.bases, v.at)
@@ -87,7 +85,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	if ctx.Err() != nil {
 		return clearance{err: context.Cause(ctx)}
 	}
-	gw, graphs, found := v.gw, v.graphs, v.found
+	graphs, found := v.graphs, v.found
 	_, inTheWay := c.judge(found, nil)
 	if inTheWay != nil {
 		c.req.Cross = cross.Choice{} // nothing is looked at for it
@@ -103,7 +101,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 			graphs[i], solved[i] = graph.Graph{}, graph.Graph{} // nobody goes by it
 		}
 	}
-	pins, reread, notes := pin(ctx, gw, graphs)
+	pins, reread, notes := pin(ctx, c.anyGateway(v), graphs)
 	if ctx.Err() != nil {
 		return clearance{err: context.Cause(ctx)}
 	}
@@ -120,26 +118,62 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 		c.env.Progress.Note(hint)
 	}
 	c.env.Progress.Cleared(planned)
-	limits := newLimits(c.req, planned, c.env.Node.CPUs)
 	return clearance{
-		errs: errs, pins: pins, reread: reread, plan: planned, limits: limits, isolate: isolated,
-		emulate: c.emulate(graphs),
-		holding: len(reports) > 1 && c.req.NoCache && plan.RunsShared(solved, planned.Shared),
+		errs: errs, pins: pins, reread: reread, plan: planned, limits: newLimits(c.jobs, planned), isolate: isolated,
+		emulate: c.emulate(graphs), holding: c.holding(solved),
 	}
+}
+
+// holding says of each job whether it stays until all jobs of its node have run: where steps are shared that would be run again else.
+func (c clearing) holding(solved []graph.Graph) []bool {
+	holding, on := make([]bool, len(c.jobs)), c.placement(nil)
+	for k, r := range c.runs {
+		if c.req.NoCache && on.SharesPrograms(k, solved) {
+			for _, i := range r.own {
+				holding[i] = true
+			}
+		}
+	}
+	return holding
+}
+
+// anyGateway is that of a node that has read a graph: what is asked for all nodes is asked there.
+func (c clearing) anyGateway(v survey) gateway.Client {
+	for _, r := range c.runs {
+		if gw := v.gws[r]; gw != nil {
+			return gw
+		}
+	}
+	return nil
+}
+
+// placement is which node makes each job; status, by node, is what their probes say.
+func (c clearing) placement(status []emulation.Status) plan.Placement {
+	p := plan.Placement{Status: status, On: make([]int, len(c.jobs))}
+	for _, r := range c.runs {
+		p.Nodes = append(p.Nodes, r.node.Node)
+	}
+	for i, j := range c.jobs {
+		p.On[i] = slices.Index(c.runs, j.nodeRun)
+	}
+	return p
 }
 
 // examine judges the base images, and waits for the registries.
 func (c clearing) examine(ctx context.Context, v survey) []preflight.Finding {
 	local := make([][]preflight.HostSource, len(v.graphs))
 	for i, g := range v.graphs {
-		local[i] = c.env.Node.hostSources(c.req.Source, g)
+		local[i] = c.jobs[i].node.hostSources(c.req.Source, g)
 	}
 	found := slices.Concat(
 		preflight.OnHost(c.targets, v.graphs, local), preflight.MissingBases(ctx, v.lacks, v.at),
 		preflight.Mismatches(ctx, v.bases, c.req.AllowMismatch, v.at),
 	)
 	refusals := preflight.Registries(c.preflight())
-	found = slices.Concat(found, refusals, c.reach.Findings(refusals))
+	found = append(found, refusals...)
+	for _, r := range c.runs {
+		found = append(found, r.reach.Findings(refusals)...)
+	}
 	if slices.ContainsFunc(found, preflight.Finding.Refuses) {
 		found = append(found, preflight.Unreadable(c.targets, v.errs)...)
 	}
@@ -155,9 +189,12 @@ func (c clearing) judge(found []preflight.Finding, jobs []plan.Job) ([]error, er
 // are installed, if nothing else is in the way. solved are the graphs of what will be solved.
 func (c clearing) plan(ctx context.Context, v survey, clear bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
 	solved = slices.Clone(v.graphs)
-	status, err := c.status(ctx, v.graphs)
-	if err != nil {
-		return plan.Plan{}, solved, cannotRun(nil, c.unprobed(err))
+	status := make([]emulation.Status, len(c.runs))
+	for k, r := range c.runs {
+		var err error
+		if status[k], err = r.status(ctx, v.graphs); err != nil {
+			return plan.Plan{}, solved, cannotRun(nil, r.unprobed(err))
+		}
 	}
 	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
 		return c.planOf(v.graphs, status), solved, []preflight.Finding{{Check: "cross", Err: &crosscompile.UnknownStageError{Stages: unknown}}}
@@ -171,52 +208,62 @@ func (c clearing) plan(ctx context.Context, v survey, clear bool) (planned plan.
 	return planned, solved, found
 }
 
-// emulators plans these graphs, and installs what is missing if the way is clear otherwise.
-func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status emulation.Status, clear bool) (plan.Plan, []preflight.Finding) {
-	planned := c.planOf(graphs, status)
-	missing := planned.Missing()
-	if len(missing) == 0 {
-		return planned, nil
+// emulators plans these graphs, and installs on each node what is missing if the way is clear otherwise.
+func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, clear bool) (planned plan.Plan, found []preflight.Finding) {
+	planned, status = c.planOf(graphs, status), slices.Clone(status)
+	on := c.placement(status)
+	for k, r := range c.runs {
+		its := plan.Plan{Jobs: plan.Of(on, k, planned.Jobs)}
+		missing := its.Missing()
+		if len(missing) == 0 {
+			continue
+		}
+		if r.req.KeepEmulators || r.node.Install == nil {
+			found = append(found, r.cannotRun(its, missing, nil))
+			continue
+		}
+		if !clear {
+			continue
+		}
+		failed := r.install(ctx, its)
+		var err error
+		if status[k], err = r.node.Probe(ctx, slices.Concat(plan.Of(on, k, c.targets), runs(plan.Of(on, k, graphs)))...); err != nil {
+			return plan.Plan{}, cannotRun(nil, r.unprobed(err))
+		}
+		planned = c.planOf(graphs, status)
+		its = plan.Plan{Jobs: plan.Of(on, k, planned.Jobs)}
+		if missing := its.Missing(); len(missing) > 0 {
+			found = append(found, r.cannotRun(its, missing, failed))
+		}
 	}
-	if c.req.KeepEmulators || c.env.Node.Install == nil {
-		return planned, cannotRun(planned.Jobs, &preflight.CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: planned.LacksForTests()})
-	}
-	if !clear {
-		return planned, nil
-	}
-	failed := c.install(ctx, planned)
-	status, err := c.env.Node.Probe(ctx, slices.Concat(c.targets, runs(graphs))...)
-	if err != nil {
-		return plan.Plan{}, cannotRun(nil, c.unprobed(err))
-	}
-	planned = c.planOf(graphs, status)
-	if missing := planned.Missing(); len(missing) > 0 {
-		return planned, cannotRun(planned.Jobs, &preflight.CannotRunError{Node: c.env.Node.Name, Platforms: missing, Tests: planned.LacksForTests(), Err: failed})
-	}
-	return planned, nil
+	return planned, found
+}
+
+// cannotRun is the finding that the node does not run some of its jobs. err is why installing an emulator did not help.
+func (r *nodeRun) cannotRun(its plan.Plan, missing []platform.Platform, err error) preflight.Finding {
+	return preflight.CannotRun(its.Jobs, &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.LacksForTests(), Err: err})
 }
 
 func cannotRun(jobs []plan.Job, err error) []preflight.Finding {
 	return []preflight.Finding{preflight.CannotRun(jobs, err)}
 }
 
-// unprobed: the node could not be asked what it runs.
-func (c clearing) unprobed(err error) error {
-	return fmt.Errorf("cannot find out what node %s runs: %w", c.env.Node.Name, err)
-}
-
-// status is what the node's kernel runs, as far as these graphs need to know it.
-func (c clearing) status(ctx context.Context, graphs []graph.Graph) (emulation.Status, error) {
-	needed := append(runs(graphs), c.req.tested(c.targets)...)
-	if !c.env.Node.Foreign(needed...) {
+// status is what the node's kernel runs, as far as its graphs need to know it. graphs are those of all targets.
+func (r *nodeRun) status(ctx context.Context, graphs []graph.Graph) (emulation.Status, error) {
+	var needed []platform.Platform
+	for _, i := range r.own {
+		needed = append(needed, graphs[i].Runs()...)
+	}
+	needed = append(needed, r.req.tested(r.targetsOf())...)
+	if !r.node.Foreign(needed...) {
 		return emulation.Status{}, nil
 	}
 	for _, p := range needed {
-		if !slices.ContainsFunc(c.targets, func(t platform.Platform) bool { return t.Architecture == p.Architecture }) {
-			return c.env.Node.Probe(ctx, needed...) // a stage is pinned to a platform that nobody asked for
+		if !slices.ContainsFunc(r.targets, func(t platform.Platform) bool { return t.Architecture == p.Architecture }) {
+			return r.node.Probe(ctx, needed...) // a stage is pinned to a platform that nobody asked for
 		}
 	}
-	return c.probe()
+	return r.probe(ctx)
 }
 
 // runs are the platforms that the graphs' programs are for, with repetitions.

@@ -115,7 +115,7 @@ func TestAProbeThatFailsStopsTheBuildOnlyIfItsAnswerIsNeeded(t *testing.T) {
 		return emulation.Status{}, errors.New("no shell")
 	}
 	w := newWorld(t, runsForTheTarget)
-	w.env.Node.Probe = broken
+	w.env.Nodes[0].Probe = broken
 	_, err := w.run()
 	if err == nil || errors.As(err, new(*FailedError)) {
 		t.Fatalf("got %v", err)
@@ -124,6 +124,6 @@ func TestAProbeThatFailsStopsTheBuildOnlyIfItsAnswerIsNeeded(t *testing.T) {
 	w.untouched()
 
 	w = newWorld(t, copiesOnly)
-	w.env.Node.Probe = broken
+	w.env.Nodes[0].Probe = broken
 	w.mustRun()
 }

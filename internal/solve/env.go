@@ -58,7 +58,8 @@ type Blobs interface {
 
 // Env is the world of a build: what it talks to.
 type Env struct {
-	Node     Node
+	// Nodes that make the images, at least one. The first makes what none is better for.
+	Nodes    []Node
 	Registry *manifest.Client
 	// Auth answers the builder's questions for registry credentials; nil means none.
 	Auth session.Attachable

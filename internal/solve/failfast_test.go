@@ -28,7 +28,7 @@ func TestTheFirstFailureStopsTheOthersIfThatIsAskedFor(t *testing.T) {
 		"while others are read":    func(w *world) { w.Read = stays("linux/arm64") },
 		"while others run":         func(w *world) { w.Run = stays("linux/arm64") },
 		"while others are pushed":  func(w *world) { w.Push = stays("linux/arm64") },
-		"while the node is probed": func(w *world) { w.Read = failing("exit code: 1", "linux/arm64"); w.env.Node.Probe = neverAnswers },
+		"while the node is probed": func(w *world) { w.Read = failing("exit code: 1", "linux/arm64"); w.env.Nodes[0].Probe = neverAnswers },
 		"a turn at a time":         func(w *world) { w.Read = stays("linux/arm64"); w.req.Jobs = 1 },
 		"with steps that are held": func(w *world) { w.Run = stays("linux/arm64"); w.req.NoCache = true },
 		"with caches": func(w *world) {

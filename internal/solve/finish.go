@@ -12,7 +12,7 @@ import (
 
 // finish makes one index of the images (in the order of the platforms) and delivers it, and the files, to where they are to be.
 func finish(ctx context.Context, t task, rep Report, children []index.Child) (Report, error) {
-	result := sink.Result{Children: children, Native: t.env.Node.Native()}
+	result := sink.Result{Children: children, Native: t.env.Nodes[0].Native()}
 	if t.req.MakesImages() {
 		var err error
 		if result.Index, err = t.assemble(rep.Missing(), children); err != nil {

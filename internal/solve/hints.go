@@ -18,7 +18,7 @@ func (c clearing) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated boo
 	for i, g := range graphs {
 		p := hints.Platform{Platform: c.targets[i], Graph: g, Target: c.req.target(c.targets[i])}
 		for d, program := range planned.Programs {
-			if program.Emulated || planned.Jobs[i].Mode == plan.Impossible && !c.env.Node.RunsUnasked(program.Platform) {
+			if program.Emulated || planned.Jobs[i].Mode == plan.Impossible && !c.jobs[i].node.RunsUnasked(program.Platform) {
 				if p.Emulated == nil {
 					p.Emulated = hints.Steps{}
 				}

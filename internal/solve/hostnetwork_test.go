@@ -59,7 +59,7 @@ func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	contains(t, err.Error(), `"localhost:5000/base:latest" from a registry on loopback`)
-	w.env.Node.OnHost = true // there it is a registry like any other
+	w.env.Nodes[0].OnHost = true // there it is a registry like any other
 	if _, err = w.run(); err == nil {
 		t.Fatal("it was built")
 	}
@@ -71,7 +71,7 @@ func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 func TestSourcesOnTheHostItselfAreRefusedAtTheBarrier(t *testing.T) {
 	const text = "FROM alpine\nRUN true\nADD http://127.0.0.1:5899/secret /stolen\nADD https://example.com/data.bin /\n"
 	w := newWorld(t, text)
-	w.env.Node.OnHost = true
+	w.env.Nodes[0].OnHost = true
 	found := w.findings()
 	if len(found) != 1 || found[0].Line != 3 || found[0].Check != "host-network" || len(found[0].Platforms) != 3 {
 		t.Fatalf("got %+v", found)
@@ -86,8 +86,8 @@ func TestSourcesOnTheHostItselfAreRefusedAtTheBarrier(t *testing.T) {
 		"the builder is not there":  func(n *Node) { n.OnHost = false },
 	} {
 		w := newWorld(t, text)
-		w.env.Node.OnHost = true
-		allow(&w.env.Node)
+		w.env.Nodes[0].OnHost = true
+		allow(&w.env.Nodes[0])
 		if _, err := w.run(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -100,7 +100,7 @@ func TestAContextOnTheHostThatTheCommandLineNamesIsTheUsersWish(t *testing.T) {
 		"FROM scratch\nCOPY . /\nADD http://127.0.0.1:3000/other.git#main /\n": 3,
 	} {
 		w := newWorld(t, "")
-		w.env.Node.OnHost = true
+		w.env.Nodes[0].OnHost = true
 		w.source(source.Options{Context: "http://127.0.0.1:3000/app.git#main"})
 		w.Files["git://127.0.0.1:3000/app.git#main"] = text
 		if line == 0 {
@@ -114,7 +114,7 @@ func TestAContextOnTheHostThatTheCommandLineNamesIsTheUsersWish(t *testing.T) {
 func TestAURLThatTheContextsRepositoryNamesIsNotTheUsersWish(t *testing.T) {
 	const url = "http://127.0.0.1:5899/secret"
 	w := newWorld(t, "FROM scratch\nADD "+url+" /stolen\n")
-	w.env.Node.OnHost = true
+	w.env.Nodes[0].OnHost = true
 	w.req.Source.Attrs["vcs:source"] = url // as the repository's own configuration has it
 	if found := w.findings(); len(found) != 1 || found[0].Line != 2 {
 		t.Errorf("%+v", found)
@@ -123,7 +123,7 @@ func TestAURLThatTheContextsRepositoryNamesIsNotTheUsersWish(t *testing.T) {
 
 func TestWhatIsReadAgainIsHeldToTheSame(t *testing.T) {
 	w := newWorld(t, "")
-	w.env.Node.OnHost = true
+	w.env.Nodes[0].OnHost = true
 	const git = "git://example.com/app.git#main"
 	w.source(source.Options{Context: "https://example.com/app.git#main"})
 	w.Files[git] = "FROM scratch\nCOPY . /\n"

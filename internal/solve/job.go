@@ -42,6 +42,7 @@ type solved struct {
 	retries  int
 	err      error
 
+	node     string // that has made it
 	symptoms failure.Symptoms
 	graph    graph.Graph // as it was solved
 	log      *vertexlog.Log
@@ -105,7 +106,7 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 	}
 	seat.Report(report{err: o.err})
 	return solved{
-		child: o.child, examined: o.examined, seconds: o.seconds, retries: a.before + a.retries, err: o.err, symptoms: o.symptoms,
+		node: j.node.Name, child: o.child, examined: o.examined, seconds: o.seconds, retries: a.before + a.retries, err: o.err, symptoms: o.symptoms,
 		graph: o.got.graph, log: log, def: o.got.def, cross: j.crossed(o, log), job: o.fallback.job,
 	}
 }

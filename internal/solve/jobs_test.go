@@ -61,10 +61,10 @@ func TestJobsBoundTheSolvesThatWorkAtTheSameTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, runsForTheTarget)
 			for _, variant := range []string{"v2", "v3"} {
-				w.env.Node.Platforms = append(w.env.Node.Platforms, platform.Platform{OS: "linux", Architecture: "amd64", Variant: variant})
+				w.env.Nodes[0].Platforms = append(w.env.Nodes[0].Platforms, platform.Platform{OS: "linux", Architecture: "amd64", Variant: variant})
 			}
 			w.platforms(tt.platforms)
-			w.req.Jobs, w.env.Node.CPUs = tt.jobs, tt.cpus
+			w.req.Jobs, w.env.Nodes[0].CPUs = tt.jobs, tt.cpus
 			c := &crowd{wait: tt.want, full: make(chan struct{})}
 			w.Run = c.work
 			w.mustRun()

@@ -38,19 +38,31 @@ func (l limits) enter(ctx context.Context, emulated bool) (leave func(), err err
 
 func (l limits) bound() bool { return l.all != nil || l.emulated != nil }
 
-// newLimits: --jobs bounds all solves. Without it all native ones work at once and as many emulated ones as the node has CPUs.
-func newLimits(req Request, plan plan.Plan, cpus int) limits {
-	if req.Jobs > 0 && req.Jobs < len(plan.Jobs) {
-		return limits{all: semaphore.NewWeighted(int64(req.Jobs))}
+// newLimits are those of each job: --jobs bounds all solves. Without it all native ones work at once and as many emulated ones on a node as it
+// has CPUs.
+func newLimits(jobs []job, planned plan.Plan) []limits {
+	all, req := make([]limits, len(jobs)), jobs[0].req
+	if req.Jobs > 0 && req.Jobs < len(jobs) {
+		bound := semaphore.NewWeighted(int64(req.Jobs))
+		for i := range all {
+			all[i].all = bound
+		}
+		return all
 	}
-	emulated := 0
-	for _, j := range plan.Jobs {
-		if j.Mode.Emulated() {
-			emulated++
+	for _, r := range runsOf(jobs) {
+		emulated := 0
+		for _, i := range r.own {
+			if planned.Jobs[i].Mode.Emulated() {
+				emulated++
+			}
+		}
+		if req.Jobs > 0 || r.node.CPUs == 0 || emulated <= r.node.CPUs {
+			continue
+		}
+		bound := semaphore.NewWeighted(int64(r.node.CPUs))
+		for _, i := range r.own {
+			all[i].emulated = bound
 		}
 	}
-	if req.Jobs == 0 && cpus > 0 && emulated > cpus {
-		return limits{emulated: semaphore.NewWeighted(int64(cpus))}
-	}
-	return limits{}
+	return all
 }

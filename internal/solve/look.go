@@ -47,22 +47,22 @@ type Asker func(ctx context.Context, target platform.Platform, question string) 
 func Look(
 	ctx context.Context, req Request, env Env, preflight func(context.Context) error, beside func(context.Context, []platform.Platform, Asker), see func(context.Context, Prospect),
 ) error {
-	targets := req.targets(env.Node)
+	targets := req.targets(env.Nodes[0])
 	looking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	run, stop, err := openRun(looking, cancel, task{req: req, env: env, targets: targets}, env.Node)
+	jobs, stop, err := openJobs(looking, cancel, task{req: req, env: env, targets: targets})
 	if err != nil {
 		return err
 	}
 	defer stop()
-	decide, answered := newClearing(looking, run, preflight)
+	decide, answered := newClearing(looking, jobs, preflight)
 	defer answered()
-	reports, b, unread := make([]PlatformReport, len(targets)), newBarrier(len(targets)), false
+	reports, b, unread := make([]PlatformReport, len(targets)), newBarrier(jobs), false
 	var reading sync.WaitGroup
-	reading.Go(func() { beside(looking, targets, run.asker()) })
-	for i, target := range targets {
-		reports[i].Platform = target
-		reading.Go(func() { reports[i].Err = job{i, target, run}.look(looking, b.seat(i)) })
+	reading.Go(func() { beside(looking, targets, asker(jobs)) })
+	for i, j := range jobs {
+		reports[i].Platform = j.target
+		reading.Go(func() { reports[i].Err = j.look(looking, b.seat(i)) })
 	}
 	b.clear(looking, func(ctx context.Context, reports []report) clearance {
 		v := decide.survey(ctx, reports)
@@ -116,12 +116,13 @@ func (c clearing) prospect(ctx context.Context, v survey) Prospect {
 	}
 }
 
-// asker asks over the session of the run.
-func (r *nodeRun) asker() Asker {
-	unseen := *r
-	unseen.env.Progress = unseenProgress{}
+// asker asks over the sessions of the jobs.
+func asker(jobs []job) Asker {
 	return func(ctx context.Context, target platform.Platform, question string) (map[string][]byte, error) {
-		return job{slices.IndexFunc(r.targets, func(t platform.Platform) bool { return platform.Equal(t, target) }), target, &unseen}.ask(ctx, question)
+		j := jobs[slices.IndexFunc(jobs, func(j job) bool { return platform.Equal(j.target, target) })]
+		unseen := *j.nodeRun
+		unseen.env.Progress = unseenProgress{}
+		return job{j.index, target, &unseen}.ask(ctx, question)
 	}
 }
 

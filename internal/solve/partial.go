@@ -13,14 +13,14 @@ func (r Request) optional(p platform.Platform) bool {
 	return platform.Contains(r.AllowPartial, p)
 }
 
-// install makes the node run what a plan lacks. Where that cannot be had for all, it is tried without what optional platforms need:
+// install makes a node run what its jobs lack. Where that cannot be had for all, it is tried without what optional platforms need:
 // an emulator that nobody offers must not keep the others away.
-func (c clearing) install(ctx context.Context, planned plan.Plan) error {
-	missing := planned.Missing()
-	err := c.env.Node.Install(ctx, missing)
-	needed := planned.MissingOf(func(j plan.Job) bool { return !c.req.optional(j.Platform) })
+func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
+	missing := its.Missing()
+	err := r.node.Install(ctx, missing)
+	needed := its.MissingOf(func(j plan.Job) bool { return !r.req.optional(j.Platform) })
 	if err != nil && len(needed) > 0 && len(needed) < len(missing) {
-		if again := c.env.Node.Install(ctx, needed); again != nil {
+		if again := r.node.Install(ctx, needed); again != nil {
 			return again
 		}
 	}

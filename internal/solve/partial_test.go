@@ -55,7 +55,7 @@ func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {
 		},
 		"its emulator cannot be had": func(w *world) {
 			w.kernel = nil
-			w.env.Node.Install = func(_ context.Context, ps []platform.Platform) error {
+			w.env.Nodes[0].Install = func(_ context.Context, ps []platform.Platform) error {
 				if slices.Contains(formatted(ps), "linux/arm64") {
 					return errors.New("nobody has one")
 				}

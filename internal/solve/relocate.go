@@ -21,37 +21,43 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// relocations decides what is moved of each platform to the node's own.
-func (c clearing) relocations(ctx context.Context, v survey, status emulation.Status) []cross.Moved {
-	native := c.env.Node.Native()
-	readings := make([]crosscompile.Reading, len(v.graphs))
-	for i, def := range v.defs {
-		readings[i] = crosscompile.Reading{Target: c.targets[i], Definition: def, Graph: v.graphs[i]}
+// relocations decides what is moved of each platform to the own platform of its node.
+func (c clearing) relocations(ctx context.Context, v survey, status []emulation.Status) []cross.Moved {
+	moved := make([]cross.Moved, len(c.jobs))
+	for k, r := range c.runs {
+		var readings []crosscompile.Reading
+		for _, i := range r.own {
+			readings = append(readings, crosscompile.Reading{Target: c.targets[i], Definition: v.defs[i], Graph: v.graphs[i]})
+		}
+		its := crosscompile.Decider{
+			Choice: c.req.Cross, Isolated: c.req.Cache.Mounts == buildcache.IsolatedMounts, Attested: len(c.req.Attests) > 0, Native: r.node.Native(),
+			Emulated: func(p platform.Platform) bool {
+				return p.Architecture != "" && r.node.Mode(p, status[k]) != plan.Native
+			},
+			Bases: baseimage.NewInspector(r.node.Native(), c.env.Bases), Note: c.env.Progress.Note,
+		}.Decide(ctx, v.gws[r], readings)
+		for n, i := range r.own {
+			moved[i] = its[n]
+		}
 	}
-	return crosscompile.Decider{
-		Choice: c.req.Cross, Isolated: c.req.Cache.Mounts == buildcache.IsolatedMounts, Attested: len(c.req.Attests) > 0, Native: native,
-		Emulated: func(p platform.Platform) bool {
-			return p.Architecture != "" && c.env.Node.Mode(p, status) != plan.Native
-		},
-		Bases: baseimage.NewInspector(native, c.env.Bases), Note: c.env.Progress.Note,
-	}.Decide(ctx, v.gw, readings)
+	return moved
 }
 
-// emulate makes the node run a platform as its frontend wrote it, when what was moved of it did not do. One at a time: an emulator that two
-// platforms need is installed once.
+// emulate makes the node of a job run its platform as its frontend wrote it, when what was moved of it did not do. One at a time: an emulator
+// that two platforms need is installed once.
 func (c clearing) emulate(graphs []graph.Graph) func(context.Context, int) (plan.Job, error) {
 	var turn sync.Mutex
 	return func(ctx context.Context, index int) (plan.Job, error) {
 		turn.Lock()
 		defer turn.Unlock()
-		one := c
-		one.targets = c.targets[index : index+1]
+		one, run := c, c.jobs[index].nodeRun
+		one.targets, one.jobs, one.runs = c.targets[index:index+1], c.jobs[index:index+1], []*nodeRun{run}
 		graphs := graphs[index : index+1]
-		status, err := one.env.Node.Probe(ctx, slices.Concat(one.targets, runs(graphs))...)
+		status, err := run.node.Probe(ctx, slices.Concat(one.targets, runs(graphs))...)
 		if err != nil {
-			return plan.Job{}, c.unprobed(err)
+			return plan.Job{}, run.unprobed(err)
 		}
-		planned, found := one.emulators(ctx, graphs, status, true)
+		planned, found := one.emulators(ctx, graphs, []emulation.Status{status}, true)
 		if len(found) > 0 {
 			return plan.Job{}, found[0].Err
 		}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/docker-multiarch/docker-multiarch/emulation"
-	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
@@ -21,7 +19,7 @@ import (
 // The report is of use with an error too. Errors that a caller may tell apart: [preflight.CannotRunError], [preflight.Error], [FailedError],
 // [PushError], and the cause of a cancelled ctx.
 func Run(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Report, error) {
-	targets := req.targets(env.Node)
+	targets := req.targets(env.Nodes[0])
 
 	solving, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -40,7 +38,6 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	if err != nil {
 		return Report{}, err
 	}
-	w.remember(results, cleared.plan)
 	rep, err := gather(solving, w, results, cleared)
 	if err != nil {
 		return rep, err
@@ -69,32 +66,33 @@ type task struct {
 func solveAll(
 	ctx context.Context, cancel context.CancelCauseFunc, w task, preflight func(context.Context) error,
 ) ([]solved, clearance, error) {
-	read, stop, err := openRun(ctx, cancel, w, w.env.Node)
+	read, stop, err := openJobs(ctx, cancel, w)
 	if err != nil {
 		return nil, clearance{}, err
 	}
 	defer stop()
-	run, end := read.building(ctx)
+	jobs, end := building(ctx, read)
 	defer end()
-	decide, answered := newClearing(ctx, run, withCaches(run, preflight))
+	decide, answered := newClearing(ctx, jobs, withCaches(runsOf(jobs), preflight))
 	defer answered()
 	solving, cancelAll := context.WithCancelCause(ctx)
 	defer cancelAll(nil)
-	results, b := make([]solved, len(w.targets)), newBarrier(len(w.targets))
-	var jobs sync.WaitGroup
-	for i, target := range w.targets {
-		jobs.Go(func() {
-			results[i] = job{i, target, run}.run(solving, b.seat(i))
+	results, b := make([]solved, len(jobs)), newBarrier(jobs)
+	var running sync.WaitGroup
+	for i, j := range jobs {
+		running.Go(func() {
+			results[i] = j.run(solving, b.seat(i))
 			w.failedFast(i, results[i], cancelAll)
 		})
 	}
 	b.clear(solving, decide.decide)
-	jobs.Wait()
+	running.Wait()
 	stoppedBy(solving, results)
 	w.compare(results)
+	w.remember(jobs, results, b.clearance.plan)
 	cleared := b.clearance
 	if w.suffice(results) && cleared.err == nil {
-		cleared.err = buildcache.Export(ctx, run.caches(), cleared.pins.policy, w.req.Cache.To, w.made(results))
+		cleared.err = exportCaches(ctx, runsOf(jobs), results, cleared.pins)
 	}
 	return results, cleared, nil
 }
@@ -123,24 +121,12 @@ func openTester(ctx context.Context, req Request, env Env, targets []platform.Pl
 	})
 }
 
-// made are the platforms that were made.
-func (w task) made(results []solved) (made []buildcache.Made) {
-	for i, r := range results {
-		if r.err == nil {
-			made = append(made, buildcache.Made{Platform: w.targets[i], Definition: r.def})
-		}
-	}
-	return made
-}
-
 // newClearing starts the preflight that the barrier waits for. stop ends it, and waits for that: nobody needs its answer when no Dockerfile
 // could be read. A probe is begun where nodes are opened ([Request.ToProbe]).
-func newClearing(ctx context.Context, run *nodeRun, registries func(context.Context) error) (c clearing, stop func()) {
+func newClearing(ctx context.Context, jobs []job, registries func(context.Context) error) (c clearing, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	req, node, targets := run.req, run.node, run.targets
-	c = clearing{req: req, env: run.env, targets: targets, reach: run.reach}
+	c = clearing{task: jobs[0].task, runs: runsOf(jobs), jobs: jobs}
 	c.preflight = sync.OnceValue(func() error { return registries(ctx) })
-	c.probe = sync.OnceValues(func() (emulation.Status, error) { return node.Probe(ctx, targets...) })
 	var asking sync.WaitGroup
 	asking.Go(func() { _ = c.preflight() })
 	return c, func() {
@@ -154,7 +140,7 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 	var rep Report
 	for i, r := range results {
 		p := PlatformReport{
-			Platform: w.targets[i], Node: w.env.Node.Name, Seconds: r.seconds, Err: r.err,
+			Platform: w.targets[i], Node: r.node, Seconds: r.seconds, Err: r.err,
 			Manifest: r.child.Image.Descriptor, Config: r.child.Image.Config.Digest, Size: r.child.Image.Size,
 			Attestations: r.child.Attestations, Verify: r.examined.Result, Tests: r.tests,
 			Retries: r.retries, Cross: r.cross,

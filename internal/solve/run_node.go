@@ -2,15 +2,22 @@ package solve
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -18,34 +25,131 @@ import (
 type nodeRun struct {
 	task
 	node    Node
+	own     []int  // the indexes of the targets that the node makes
 	session string // ID of the session that serves the build context to the node
+	probe   probe
 	reach   *preflight.Reach
 	holder  *buildcache.Holder  // nil if there are no caches
 	checker *imagecheck.Checker // nil if nothing is examined
 	natives *crosscompile.Natives
 }
 
-// openRun serves the build context to the node until stop is called. It cancels ctx if the context cannot be served. What is needed for
-// more than reading Dockerfiles is added by [nodeRun.building].
-func openRun(ctx context.Context, cancel context.CancelCauseFunc, t task, n Node) (run *nodeRun, stop func(), err error) {
-	session, stop, err := serveContext(ctx, cancel, t.req.Source, t.env)
-	if err != nil {
-		return nil, nil, err
+// probe asks a node what it runs besides its own, for all targets and once: with the context of the first call.
+type probe func(context.Context) (emulation.Status, error)
+
+func (n Node) prober(targets []platform.Platform) probe {
+	var once sync.Once
+	var status emulation.Status
+	var err error
+	return func(ctx context.Context) (emulation.Status, error) {
+		once.Do(func() { status, err = n.Probe(ctx, targets...) })
+		return status, err
 	}
-	return &nodeRun{task: t, node: n, session: session, reach: preflight.NewReach(append(t.req.Repositories(), t.req.CacheRepositories()...), t.req.Insecure)}, stop, nil
 }
 
-// building is the node's part in a build that makes images. close ends what was begun for it.
-func (r *nodeRun) building(ctx context.Context) (run *nodeRun, close func()) {
+// openJobs assigns the targets to nodes, and serves the build context to those that have some, until stop is called. It cancels ctx if the
+// context cannot be served. What is needed for more than reading Dockerfiles is added by [building].
+func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs []job, stop func(), err error) {
+	probes := make([]probe, len(t.env.Nodes))
+	for k, n := range t.env.Nodes {
+		probes[k] = n.prober(t.targets)
+	}
+	var stops []func()
+	stop = func() {
+		for _, stop := range slices.Backward(stops) {
+			stop()
+		}
+	}
+	on, runs := t.assign(ctx, probes), make([]*nodeRun, len(t.env.Nodes))
+	for i, k := range on {
+		if runs[k] == nil {
+			n := t.env.Nodes[k]
+			session, end, err := t.req.Source.Serve(ctx, cancel, n.Solver, source.ServeOptions{Client: t.env.Client, Omit: sink.StagePrefix})
+			if err != nil {
+				stop()
+				return nil, nil, err
+			}
+			stops = append(stops, end)
+			reach := preflight.NewReach(append(t.req.Repositories(), t.req.CacheRepositories()...), t.req.Insecure)
+			runs[k] = &nodeRun{task: t, node: n, session: session, probe: probes[k], reach: reach}
+		}
+		runs[k].own = append(runs[k].own, i)
+		jobs = append(jobs, job{i, t.targets[i], runs[k]})
+	}
+	return jobs, stop, nil
+}
+
+// assign gives each target the index of its node. Where a target is native to none, several nodes are asked what they run; the jobs of one
+// that cannot be asked say so later.
+func (t task) assign(ctx context.Context, probes []probe) []int {
+	nodes, status := make([]plan.Node, len(t.env.Nodes)), make([]emulation.Status, len(t.env.Nodes))
+	for k, n := range t.env.Nodes {
+		nodes[k] = n.Node
+	}
+	native := func(p platform.Platform) bool {
+		return slices.ContainsFunc(nodes, func(n plan.Node) bool { return n.RunsNatively(p, emulation.Status{}) })
+	}
+	if len(nodes) > 1 && slices.ContainsFunc(t.targets, func(p platform.Platform) bool { return !native(p) }) {
+		var asking sync.WaitGroup
+		for k := range nodes {
+			asking.Go(func() { status[k], _ = probes[k](ctx) })
+		}
+		asking.Wait()
+	}
+	return plan.Assign(nodes, status, t.targets)
+}
+
+// runsOf are the parts of the nodes that have jobs, in the order of the first jobs of each.
+func runsOf(jobs []job) (runs []*nodeRun) {
+	for _, j := range jobs {
+		if !slices.Contains(runs, j.nodeRun) {
+			runs = append(runs, j.nodeRun)
+		}
+	}
+	return runs
+}
+
+// building are the jobs of a build that makes images. close ends what was begun for it.
+func building(ctx context.Context, read []job) (jobs []job, close func()) {
+	natives := &crosscompile.Natives{}
+	jobs = slices.Clone(read)
+	runs := runsOf(read)
+	for _, r := range runs {
+		b := r.building(ctx, natives)
+		for _, i := range b.own {
+			jobs[i].nodeRun = b
+		}
+	}
+	return jobs, func() {
+		for _, r := range runsOf(jobs) {
+			r.holder.Close()
+		}
+	}
+}
+
+func (r *nodeRun) building(ctx context.Context, natives *crosscompile.Natives) *nodeRun {
 	b := *r
-	b.natives = &crosscompile.Natives{}
+	b.natives = natives
 	if r.req.Verify != nil && r.req.MakesImages() {
 		b.checker = imagecheck.New(*r.req.Verify, imagecheck.Env{Store: r.node.Blobs, Registry: r.env.Registry, Listings: r.env.Listings, During: r.env.during})
 	}
 	// An image that is solved once more, to be pushed without its attestations, is the same for certain if its steps are held, the context
 	// among them.
-	b.holder = buildcache.OpenHolder(ctx, r.caches(), r.req.Cache, r.targets, r.req.attested() && r.req.pushes())
-	return &b, b.holder.Close
+	b.holder = buildcache.OpenHolder(ctx, r.caches(), r.req.Cache, r.targetsOf(), r.req.attested() && r.req.pushes())
+	return &b
+}
+
+// targetsOf are the targets that the node makes.
+func (r *nodeRun) targetsOf() (ps []platform.Platform) {
+	for _, i := range r.own {
+		ps = append(ps, r.targets[i])
+	}
+	return ps
+}
+
+// unprobed is the error of a node that could not be asked what it runs.
+func (r *nodeRun) unprobed(err error) error {
+	return fmt.Errorf("cannot find out what node %s runs: %w", r.node.Name, err)
 }
 
 // caches is the node as caches need it.
@@ -70,14 +174,14 @@ func (r *nodeRun) options(attrs map[string]string, p pins) (client.SolveOpt, err
 	}, err
 }
 
-// recorded is the one of the targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
+// recorded is the one of the node's targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
 // and before it answers, which is up to half the time of a build from cache (make bench), so one record must do. It is also what
 // BuildKit's list of running builds has, so it is the platform that likely takes longest: one that is not the node's own.
 func (r *nodeRun) recorded() int {
-	for i, t := range r.targets {
-		if r.node.Foreign(t) {
+	for _, i := range r.own {
+		if r.node.Foreign(r.targets[i]) {
 			return i
 		}
 	}
-	return 0
+	return r.own[0]
 }

@@ -1,22 +1,12 @@
 package solve
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/sink"
-	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
-
-// serveContext serves the local directories until stop is called, and returns the ID of their session. It cancels ctx if they cannot be
-// served.
-func serveContext(ctx context.Context, cancel context.CancelCauseFunc, src source.Source, env Env) (id string, stop func(), err error) {
-	return src.Serve(ctx, cancel, env.Node.Solver, source.ServeOptions{Client: env.Client, Omit: sink.StagePrefix})
-}
 
 // attachables are what one solve's own session offers: secrets, ssh agents, registry credentials, and the spooled context.
 func (r Request) attachables(auth session.Attachable) ([]session.Attachable, error) {

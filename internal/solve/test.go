@@ -26,11 +26,12 @@ func (r Request) testsOf(p platform.Platform) []smoke.Test {
 }
 
 // planOf is the plan in which a job is impossible also if the engine cannot run its tests, where BuildKit's own emulator is of no use.
-func (c clearing) planOf(graphs []graph.Graph, status emulation.Status) plan.Plan {
-	planned := plan.New(c.env.Node.Node, c.targets, graphs, status)
+func (c clearing) planOf(graphs []graph.Graph, status []emulation.Status) plan.Plan {
+	on := c.placement(status)
+	planned := plan.New(on, c.targets, graphs)
 	for i := range planned.Jobs {
 		j := &planned.Jobs[i]
-		mode := c.env.Node.Mode(j.Platform, status)
+		mode := on.Mode(i, j.Platform)
 		if len(c.req.testsOf(j.Platform)) == 0 || mode != plan.Impossible && mode != plan.EmulatedBuilder {
 			continue
 		}

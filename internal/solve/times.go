@@ -11,14 +11,14 @@ import (
 const worthKeeping = 1
 
 // remember keeps how long emulated steps took, for a build in which they are not emulated. It is a convenience, so nobody is told if it fails.
-func (w task) remember(results []solved, plan plan.Plan) {
+func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 	if w.env.Times == "" {
 		return
 	}
 	times := timing.Times{}
-	for _, r := range results {
+	for i, r := range results {
 		for _, s := range r.graph.Steps {
-			if took := r.log.Seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && w.env.Node.Emulates(s, plan) {
+			if took := r.log.Seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && jobs[i].node.Emulates(s, plan) {
 				times[timing.KeyOf(w.req.Source.Project(w.env.Client), s)] = took
 			}
 		}

@@ -98,7 +98,7 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 	}
 	end := watchDisk(ctx, node.Endpoint.Name(), node.Disk, diskLookAfter)
 	return &cli.Connection{
-		Env:  solve.Env{Auth: w.Logins().ForBuilder(opt.Note), Client: cli.ClientName(), Node: solveNode(node, opt)},
+		Env:  solve.Env{Auth: w.Logins().ForBuilder(opt.Note), Client: cli.ClientName(), Nodes: []solve.Node{solveNode(node, opt)}},
 		Node: node,
 		Close: func() {
 			if warning := end(); warning != "" {
