@@ -30,11 +30,9 @@ func (s *stage) withBuilders() *enginetest.Engine {
 	eng := engine.New(fake.Start(s.T))
 	s.Env.Engine = func() *engine.Engine { return eng }
 	s.Env.Drivers = drivers(s.Env)
-	s.Env.Spec = func(opt cli.ConnectOptions) (container.Spec, error) {
+	s.Env.Spec = func(opt cli.ConnectOptions) (builder.Endpoint, builder.Spec, error) {
 		options, err := container.ParseOptions(opt.Builder.DriverOpts...)
-		return container.Spec{
-			Endpoint: builder.Endpoint{Builder: opt.Builder.Name, Options: options}, Spec: builder.Spec{Trusted: opt.Builder.Trusted},
-		}, err
+		return builder.Endpoint{Builder: opt.Builder.Name, Options: options}, builder.Spec{Trusted: opt.Builder.Trusted}, err
 	}
 	return fake
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
-	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/logins"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -51,8 +50,8 @@ type Docker struct {
 	Drivers map[string]builder.Driver
 	// Connect makes the builder ready and connects to it.
 	Connect func(context.Context, ConnectOptions) (*Connection, error)
-	// Spec is what a build, or a command, asks of a builder.
-	Spec func(ConnectOptions) (container.Spec, error)
+	// Spec is what a build, or a command, asks of a builder: of which node, and what.
+	Spec func(ConnectOptions) (builder.Endpoint, builder.Spec, error)
 	// Endpoint is the current Docker context and its engine's address.
 	Endpoint func() (context, host string)
 	// Proxies are those that the Docker config has for this engine, by the names of their variables.

@@ -164,14 +164,13 @@ func checkEndpoint(w *cli.Env, args []string) error {
 }
 
 // createSpec is what the flags and the Docker config ask of the builder.
-func createSpec(w *cli.Env, o createOptions) (container.Spec, error) {
+func createSpec(w *cli.Env, o createOptions) (spec container.Spec, err error) {
 	trusted, err := w.Trusted(o.trust)
 	if err != nil {
-		return container.Spec{}, err
+		return spec, err
 	}
 	words := cli.BuilderOptions{Name: o.name, Config: o.config, DriverOpts: o.driverOpts, Trusted: trusted}
-	spec, err := w.Spec(cli.ConnectOptions{Builder: words, Note: w.Say})
-	if err != nil {
+	if spec.Endpoint, spec.Spec, err = w.Spec(cli.ConnectOptions{Builder: words, Note: w.Say}); err != nil {
 		return spec, err
 	}
 	if spec.Daemon.Flags, err = buildkitd.ParseFlags(o.flags); err != nil {

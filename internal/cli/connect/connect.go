@@ -39,7 +39,7 @@ func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env
 	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
 	w.Engine = sync.OnceValue(func() *engine.Engine { return engine.New(dockerCLI.Client()) }) // one, so that it is asked for its facts once
 	w.Config = dockerCLI.ConfigFile
-	w.Spec = func(opt cli.ConnectOptions) (container.Spec, error) { return builderSpec(w, opt) }
+	w.Spec = func(opt cli.ConnectOptions) (builder.Endpoint, builder.Spec, error) { return builderSpec(w, opt) }
 	w.Endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }
 	w.CacheDir = func() string {
 		dir, _ := os.UserCacheDir() // an error is of a user without a home, who has no such place
@@ -83,12 +83,12 @@ func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Clie
 
 // connectBuilder makes the builder that a build needs ready and connects to it.
 func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*cli.Connection, error) {
-	spec, err := w.Spec(opt)
+	endpoint, spec, err := w.Spec(opt)
 	if err != nil {
 		return nil, err
 	}
 	spec.May, spec.Probe = opt.May, opt.Probe
-	nodes, err := builder.Open(ctx, w.Drivers, []builder.Endpoint{spec.Endpoint}, spec.Spec, opt.Note)
+	nodes, err := builder.Open(ctx, w.Drivers, []builder.Endpoint{endpoint}, spec, opt.Note)
 	if err != nil {
 		return nil, err
 	}
@@ -147,32 +147,30 @@ func installEmulators(ctx context.Context, images trust.Images, opt emulation.In
 }
 
 // builderSpec is what the flags, the Docker config and the build's own references ask of the builder.
-func builderSpec(w *cli.Env, opt cli.ConnectOptions) (container.Spec, error) {
+func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec builder.Spec, err error) {
 	options, err := container.ParseOptions(opt.Builder.DriverOpts...)
 	if err != nil {
-		return container.Spec{}, &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
+		return e, spec, &cli.Usage{Err: fmt.Errorf("--driver-opt: %w", err)}
 	}
-	spec := container.Spec{
-		Endpoint: builder.Endpoint{Builder: opt.Builder.Name, Driver: container.DriverName, Options: options},
-		Spec: builder.Spec{
-			Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note), Trusted: opt.Builder.Trusted,
-			Host:   builder.HostNetwork{Asked: opt.Host.Asks != "", For: opt.Host.Asks, Unasked: opt.Host.Unasked},
-			Daemon: buildkitd.Settings{Proxies: w.Proxies()},
-		},
+	e = builder.Endpoint{Builder: opt.Builder.Name, Driver: container.DriverName, Options: options}
+	spec = builder.Spec{
+		Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note), Trusted: opt.Builder.Trusted,
+		Host:   builder.HostNetwork{Asked: opt.Host.Asks != "", For: opt.Host.Asks, Unasked: opt.Host.Unasked},
+		Daemon: buildkitd.Settings{Proxies: w.Proxies()},
 	}
 	if opt.Builder.Config != "" {
 		if spec.Daemon.Config, err = buildkitd.LoadConfig(opt.Builder.Config); err != nil {
-			return spec, &cli.Usage{Err: fmt.Errorf("--builder-config: %w", err)}
+			return e, spec, &cli.Usage{Err: fmt.Errorf("--builder-config: %w", err)}
 		}
 	}
 	var notes []string
 	if spec.Daemon.Certs, notes, err = buildkitd.LoadCerts(cli.CertDirs()...); err != nil {
-		return spec, err
+		return e, spec, err
 	}
 	for _, n := range notes {
 		opt.Note(n)
 	}
-	return spec, nil
+	return e, spec, nil
 }
 
 // proxies are those that the Docker config has for this engine.

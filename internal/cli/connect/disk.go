@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
@@ -13,9 +14,8 @@ import (
 // that has nothing to do.
 const diskLookAfter = 2 * time.Second
 
-// watchDisk looks after the disk that holds a builder's cache while a build runs. The function that it returns ends that, waits for
-// nothing, and says what the user should know, or "". Where looking is cheap it looks then; else a build that is long has looked
-// meanwhile.
+// watchDisk looks after the disk that holds a builder's cache while a build runs. The function that it returns ends that,
+// and says what the user should know, or "". Where looking is cheap it looks then; else a build that is long has looked meanwhile.
 func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after time.Duration) (end func() string) {
 	if disk == nil {
 		return func() string { return "" }
@@ -27,22 +27,19 @@ func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after t
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	seen := make(chan builder.Disk, 1)
+	var seen builder.Disk // what is not known is not full
+	looked := make(chan struct{})
 	timer := time.AfterFunc(after, func() {
-		if d, err := disk.Disk(ctx); err == nil {
-			seen <- d
-		}
+		defer close(looked)
+		seen, _ = disk.Disk(ctx)
 	})
-	return func() string {
-		timer.Stop()
+	return sync.OnceValue(func() string {
 		cancel()
-		select {
-		case d := <-seen:
-			return diskWarning(name, d)
-		default:
-			return ""
+		if !timer.Stop() {
+			<-looked
 		}
-	}
+		return diskWarning(name, seen)
+	})
 }
 
 func diskWarning(name string, d builder.Disk) string {
