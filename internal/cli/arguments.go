@@ -70,7 +70,7 @@ func flagSuggestion(cmd *cobra.Command, name string) string {
 	return ""
 }
 
-// Program makes a root of commands: all of them read and write the world's streams, and fail if their answers cannot be written.
+// Program makes a root of commands: all of them read and write the environment's streams, and fail if their answers cannot be written.
 func (w *Env) Program(root *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	w.Out, w.Err = NewStream(w.Out), NewStream(w.Err)
 	root.SetIn(w.In)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
@@ -28,6 +29,15 @@ func PutRow(out io.Writer, cells ...string) {
 		Putf(out, "%s", cell)
 	}
 	fmt.Fprintln(out)
+}
+
+// NewTable is a table whose columns are three spaces apart, with a line of headings, if there are any. It has to be flushed.
+func NewTable(out io.Writer, headings ...string) *tabwriter.Writer {
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	if len(headings) > 0 {
+		PutRow(t, headings...)
+	}
+	return t
 }
 
 // Paragraph is text that may have several lines. Those after the first are indented, so that none of them is taken for a line of ours.

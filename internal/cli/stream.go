@@ -99,6 +99,7 @@ type LostAnswer struct {
 	err     error
 }
 
+// Error implements error.
 func (l *LostAnswer) Error() string {
 	if len(l.done) > 0 {
 		return fmt.Sprintf("%s, but standard output, which should tell, could not be written: %v", strings.Join(l.done, ", "), l.err)
@@ -106,6 +107,7 @@ func (l *LostAnswer) Error() string {
 	return fmt.Sprintf("the answer of %q could not be written to standard output: %v", l.command, l.err)
 }
 
+// Unwrap gives why it could not be written.
 func (l *LostAnswer) Unwrap() error { return l.err }
 
 // Silent tells whether nobody wanted the answer: its reader has gone, as head does, and nothing was done that has to be known.

@@ -21,20 +21,31 @@ func TestFlagsAreTheOptions(t *testing.T) {
 		"--media-types", "docker", "--builder", "mine", "--builder-image", "img", "--builder-config", "c.toml", "--driver-opt", "network=host", "-q", "dir")
 	unexported := cmp.Exporter(func(reflect.Type) bool { return true })
 	want := buildOptions{
-		contextPath: "dir", addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"},
-		labels: []string{"l=1"}, platforms: []string{"linux/amd64,arm64", "riscv64"}, secrets: []string{"id=s"}, ssh: []string{"default"}, tags: []string{"a", "b:c"},
-		dockerfiles: []string{"d/Dockerfile"}, targets: []string{"final"}, network: "none", progress: display.Flags{Mode: "plain"}, iidFile: "i", metadataFile: "m",
-		noCache: true, pull: true, output: destination.Flags{Push: true}, quiet: true, index: true, jobs: 3, mediaTypes: "docker", emulators: "never",
-		builder: cli.BuilderOptions{Name: "mine", Image: "img", Config: "c.toml", DriverOpts: []string{"network=host"}}, cache: buildflags.CacheOptions{Mounts: "auto"},
-		call: question.Flags{Method: "build"}, gate: cli.GateOptions{Mode: "on"},
+		contextPath: "dir",
+		inputWords: inputWords{
+			addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"}, secrets: []string{"id=s"},
+			ssh: []string{"default"}, dockerfiles: []string{"d/Dockerfile"}, targets: []string{"final"}, network: "none", noCache: true, pull: true,
+		},
+		imageWords: imageWords{
+			platforms: []string{"linux/amd64,arm64", "riscv64"}, tags: []string{"a", "b:c"}, labels: []string{"l=1"}, index: true, mediaTypes: "docker",
+			output: destination.Flags{Push: true}, gate: cli.GateOptions{Mode: "on"},
+		},
+		workWords: workWords{
+			jobs: 3, emulators: "never", cache: buildflags.CacheOptions{Mounts: "auto"},
+			builder: cli.BuilderOptions{Name: "mine", Image: "img", Config: "c.toml", DriverOpts: []string{"network=host"}},
+		},
+		answerWords: answerWords{
+			iidFile: "i", metadataFile: "m", quiet: true, progress: display.Flags{Mode: "plain"}, call: question.Flags{Method: "build"},
+		},
 	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got = parsed(t, ".")
 	want = buildOptions{
-		contextPath: ".", network: "default", progress: display.Flags{Mode: "auto"}, emulators: "auto", call: question.Flags{Method: "build"},
-		cache: buildflags.CacheOptions{Mounts: "auto"}, gate: cli.GateOptions{Mode: "on"},
+		contextPath: ".", inputWords: inputWords{network: "default"}, imageWords: imageWords{gate: cli.GateOptions{Mode: "on"}},
+		workWords:   workWords{emulators: "auto", cache: buildflags.CacheOptions{Mounts: "auto"}},
+		answerWords: answerWords{progress: display.Flags{Mode: "auto"}, call: question.Flags{Method: "build"}},
 	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)

@@ -11,33 +11,51 @@ import (
 // buildOptions are the user's words; nothing is parsed yet.
 type buildOptions struct {
 	contextPath string
+	inputWords
+	imageWords
+	workWords
+	answerWords
+}
 
-	addHosts, buildArgs, buildContexts, labels, platforms, secrets, ssh, tags []string
-	dockerfiles, targets                                                      []string // for all platforms, or for single ones
-	localBases, allowMismatch, allowEnv, cross                                []string
+// inputWords are about what the build reads.
+type inputWords struct {
+	addHosts, buildArgs, buildContexts, secrets, ssh []string
+	dockerfiles, targets                             []string // for all platforms, or for single ones
+	localBases, allowMismatch                        []string
+	network                                          string
+	noCache, pull                                    bool
+}
 
-	network               string
-	iidFile, metadataFile string
-	report                string
-	noCache, pull, quiet  bool
-	output                destination.Flags
-	progress              display.Flags
-	steps                 buildflags.StepOptions
-	accepted              buildflags.AcceptedOptions
-	call                  question.Flags
-	debug                 bool
-	dryRun                bool
-	format                string // of a plan
+// imageWords are about what the build makes, and where that goes.
+type imageWords struct {
+	platforms, tags, labels, allowEnv []string
+	index                             bool
+	mediaTypes                        string
+	output                            destination.Flags
+	tests                             buildflags.TestOptions
+	gate                              cli.GateOptions
+	accepted                          buildflags.AcceptedOptions
+}
 
-	index      bool
-	jobs       int
-	mediaTypes string
-	emulators  string
-	builder    cli.BuilderOptions
-	cache      buildflags.CacheOptions
-	partial    buildflags.PartialOptions
-	gate       cli.GateOptions
-	tests      buildflags.TestOptions
+// workWords are about how the build is done.
+type workWords struct {
+	jobs      int
+	emulators string
+	cross     []string
+	builder   cli.BuilderOptions
+	cache     buildflags.CacheOptions
+	partial   buildflags.PartialOptions
+	steps     buildflags.StepOptions
+}
+
+// answerWords are about what is told of the build, and what is asked instead of it.
+type answerWords struct {
+	iidFile, metadataFile, report string
+	quiet, debug                  bool
+	progress                      display.Flags
+	call                          question.Flags
+	dryRun                        bool
+	format                        string // of a plan
 }
 
 // files are those that tell of a build.

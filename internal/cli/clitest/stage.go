@@ -28,7 +28,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Stage is a world without an engine: a builder and a registry for tests, and a project in the working directory.
+// Stage is an environment without an engine: a builder and a registry for tests, and a project in the working directory.
 type Stage struct {
 	*buildkittest.Builder
 	T   *testing.T

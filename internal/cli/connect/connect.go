@@ -33,7 +33,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Env is the world as the Docker CLI shows it: its context, its config file, its streams. The drivers are still to be given.
+// Env is the environment of the commands as the Docker CLI shows it: its context, its config file, its streams. The drivers are still to be given.
 func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env {
 	// The progress display wants the file itself to know a terminal.
 	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}

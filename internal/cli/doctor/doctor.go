@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -131,7 +130,7 @@ func kernelWords(ins emulation.Inspection) string {
 }
 
 func doctorPage(out io.Writer, d diagnosis) error {
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	t := cli.NewTable(out)
 	for _, c := range d.Checks {
 		cli.Putf(t, "%s\t%s\t%s\n", c.Grade, c.Name, c.Detail)
 		if c.Fix != "" {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -245,8 +244,7 @@ func printInstalled(out io.Writer, format string, ps []platform.Platform, report
 	if format == "json" {
 		return cli.WriteJSON(out, rows)
 	}
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "PLATFORM\tRESULT\tRUNS\tHANDLER\tOLD FLAGS\tFLAGS\tSOURCE")
+	t := cli.NewTable(out, "PLATFORM", "RESULT", "RUNS", "HANDLER", "OLD FLAGS", "FLAGS", "SOURCE")
 	for _, r := range rows {
 		cli.Putf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
 			r.Platform, r.Result, r.Runs, cli.OrDash(r.Handler), cli.OrDash(r.OldFlags), cli.OrDash(r.Flags), cli.OrDash(r.Source))

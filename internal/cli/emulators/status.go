@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -153,8 +152,7 @@ func emulatorsQuiet(out io.Writer, s emulatorsStatus) error {
 // about those that are not ok.
 func emulatorsTable(out io.Writer, s emulatorsStatus) error {
 	cli.Putf(out, "Engine %s, kernel %s on %s\n\n", s.Engine, s.Kernel, s.Machine)
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "PLATFORM\tRUNS\tHANDLER\tFLAGS\tINTERPRETER\tQEMU\tVERDICT")
+	t := cli.NewTable(out, "PLATFORM", "RUNS", "HANDLER", "FLAGS", "INTERPRETER", "QEMU", "VERDICT")
 	var notes []string
 	for _, r := range s.Platforms {
 		first := emulatorHandle{Name: "-", Flags: "-", Interpreter: "-"}

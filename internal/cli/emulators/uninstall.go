@@ -3,7 +3,6 @@ package emulators
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -72,8 +71,7 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 		cli.Putf(w.Out, "%s\n", line)
 	}
 	fmt.Fprintln(w.Out)
-	t := tabwriter.NewWriter(w.Out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "PLATFORM\tRUNS")
+	t := cli.NewTable(w.Out, "PLATFORM", "RUNS")
 	for _, p := range ps {
 		cli.Putf(t, "%s\t%s\n", platform.Format(p), report.Status.Mode(p))
 	}

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
@@ -74,8 +73,8 @@ func (f finding) Text() string {
 	return printable.Line(f.Message)
 }
 
-// FindingsOf are those of a build, in the order of its platforms.
-func FindingsOf(report solve.Report) (all []gate.Finding) {
+// Of are those of a build, in the order of its platforms.
+func Of(report solve.Report) (all []gate.Finding) {
 	for _, p := range report.Platforms {
 		for _, f := range p.Verify.Findings {
 			f.Platform = platform.Format(p.Platform)
@@ -93,8 +92,7 @@ func List(out io.Writer, findings []gate.Finding) {
 		return
 	}
 	fmt.Fprintln(out)
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "FOUND\tPLATFORM\tWHAT")
+	t := cli.NewTable(out, "FOUND", "PLATFORM", "WHAT")
 	for _, f := range all {
 		cli.Putf(t, "%s\t%s\t%s\n", f.Severity, f.Who(), f.Text())
 	}

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/docker/go-units"
@@ -97,7 +96,7 @@ func NotWhole(at place, err error) error {
 }
 
 func inspectTable(out io.Writer, row imageRow, whole bool) error {
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	t := cli.NewTable(out)
 	cli.Putf(t, "Name:\t%s\n", row.Name)
 	cli.Putf(t, "%s digest:\t%s   (what docker pull reports)\n", strings.ToUpper(row.Kind[:1])+row.Kind[1:], row.Digest)
 	cli.Putf(t, "Media type:\t%s\n", row.MediaType)

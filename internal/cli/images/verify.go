@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
@@ -171,8 +170,7 @@ func verifyTable(out io.Writer, row verifyRow) error {
 	if row.OK {
 		fmt.Fprintln(out)
 	}
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "CHECK\tPLATFORM\tFINDING")
+	t := cli.NewTable(out, "CHECK", "PLATFORM", "FINDING")
 	for _, f := range row.Findings {
 		cli.Putf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
 	}

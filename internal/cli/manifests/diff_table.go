@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/docker/go-units"
 
@@ -14,7 +13,7 @@ import (
 )
 
 func diffTable(out io.Writer, row diffRow) error {
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	t := cli.NewTable(out)
 	for i, side := range []diffSide{row.A, row.B} {
 		cli.Putf(t, "%c\t%s\t%s\n", 'A'+i, side.Name, side.Digest)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/distribution/reference"
 	"github.com/docker/go-units"
@@ -71,8 +70,7 @@ func repositoryOf(ref string) string {
 
 // mergedTable has a line for each image.
 func mergedTable(out io.Writer, res merge.Result) {
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "PLATFORM\tFROM\tSIZE\tDIGEST")
+	t := cli.NewTable(out, "PLATFORM", "FROM", "SIZE", "DIGEST")
 	for _, img := range res.Images {
 		from := img.From
 		if img.Kept {

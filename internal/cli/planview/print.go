@@ -14,7 +14,7 @@ import (
 
 // Print writes a plan for people, in parts that are left out where there is nothing to say.
 func Print(out io.Writer, p planShown) {
-	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	table := cli.NewTable(out)
 	if len(p.Platforms) > 0 {
 		fmt.Fprintln(table, "PLATFORM\tNODE\tHOW")
 		for _, j := range p.Platforms {

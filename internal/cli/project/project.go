@@ -24,7 +24,7 @@ const maxProject = 64 << 10
 
 // File is the content of a project's file.
 type File struct {
-	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment, as far as [world.allowed] says.
+	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment, as far as [Allowed] says.
 	Image linedList `yaml:"image"`
 	// Platforms to build for.
 	Platforms stringList `yaml:"platforms"`

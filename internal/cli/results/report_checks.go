@@ -20,7 +20,7 @@ const (
 
 // findings is the list of what was found of the executables, errors first, and what to do about it.
 func (o Outcome) findings() string {
-	all := findings.Aggregated(findings.FindingsOf(o.Report))
+	all := findings.Aggregated(findings.Of(o.Report))
 	if len(all) == 0 {
 		return ""
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/distribution/reference"
 
@@ -34,8 +33,7 @@ func Delivered(out io.Writer, report solve.Report) {
 // Loaded has a line for each name that the engine knows now.
 func Loaded(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "LOADED\tPLATFORM\tIMAGE ID")
+	t := cli.NewTable(out, "LOADED", "PLATFORM", "IMAGE ID")
 	for _, l := range report.Loaded {
 		name, who, note := l.Name, "all", ""
 		if name == "" {
@@ -55,7 +53,7 @@ func Loaded(out io.Writer, report solve.Report) {
 // Tags has a line for each tag; the digest on it is the one that docker pull shows.
 func Tags(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	t := cli.NewTable(out)
 	kind := "INDEX DIGEST (what docker pull shows)"
 	if !manifest.IsIndex(report.Target.MediaType) {
 		kind = "IMAGE DIGEST (what docker pull shows)"

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/docker/go-units"
 
@@ -51,7 +50,7 @@ func Table(out io.Writer, report solve.Report) {
 		return
 	}
 	fmt.Fprintln(out)
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	t := cli.NewTable(out)
 	columns := columnsOf(report)
 	line := make([]string, len(columns))
 	for i, c := range columns {

@@ -20,18 +20,25 @@ import (
 
 // runOptions are the user's words.
 type runOptions struct {
-	image           string
+	image     string
+	platforms []string
+	pull      string
+	programWords
+	all     bool                // parsed: --platform all
+	wanted  []platform.Platform // parsed; none: the engine's own
+	program smoke.Test          // parsed
+}
+
+// programWords are about what runs.
+type programWords struct {
 	command         []string
-	platforms, env  []string
 	entrypoint      string
 	hasEntrypoint   bool
+	env             []string
 	user, workdir   string
 	network, memory string
-	timeout, pull   string
+	timeout         string
 	remove          bool
-	all             bool                // parsed: --platform all
-	wanted          []platform.Platform // parsed; none: the engine's own
-	program         smoke.Test          // parsed
 }
 
 // The values of --pull, which are those of docker run.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"text/tabwriter"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -131,8 +130,7 @@ func (s *runShow) finish(ends []runEnd) error {
 // runTable has a line for each platform.
 func runTable(out io.Writer, ends []runEnd) {
 	fmt.Fprintln(out)
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "PLATFORM\tSTATUS\tTIME")
+	t := cli.NewTable(out, "PLATFORM", "STATUS", "TIME")
 	for _, e := range ends {
 		cli.Putf(t, "%s\t%d\t%.1fs", platform.Format(e.platform), e.status, e.seconds)
 		if e.words != "" {
