@@ -27,7 +27,7 @@ type Part struct {
 type Index struct {
 	Descriptor ocispecs.Descriptor
 	Body       []byte
-	Blobs      *Blobs
+	Blobs      content.Fetcher
 }
 
 // Assemble makes an index of the parts. Its errors are those of [manifest.Index].

@@ -21,6 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
@@ -68,7 +69,7 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.req = solve.Request{Source: src, Tags: []reference.NamedTagged{named.(reference.NamedTagged)}}
+	w.req = solve.Request{Source: src, Delivery: sink.Delivery{Tags: []reference.NamedTagged{named.(reference.NamedTagged)}}}
 	w.platforms("linux/amd64,linux/arm64,linux/arm/v7")
 	w.env = solve.Env{
 		Registry: manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}}),

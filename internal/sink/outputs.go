@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 )
@@ -31,23 +30,6 @@ type Output interface {
 	rank() int
 	// sink is the destination for a result; nil for files, which were staged during the build.
 	sink(Env, Result) Sink
-}
-
-// Sinks lists the destinations of a result in the order in which they are committed: those first that may be refused.
-func (o Outputs) Sinks(env Env, to Registries, files *StagedFiles, r Result) (list []Sink) {
-	if len(to.ByDigest) > 0 {
-		list = append(list, &untagged{env.Registry, r, to.ByDigest})
-	}
-	if len(to.Tags) > 0 {
-		list = append(list, &tags{env.Registry, r, to.Tags, env.During})
-	}
-	ranked := slices.SortedStableFunc(slices.Values(o.List), func(a, b Output) int { return cmp.Compare(a.rank(), b.rank()) })
-	for _, output := range ranked {
-		if s := output.sink(env, r); s != nil {
-			list = append(list, s)
-		}
-	}
-	return append(list, files)
 }
 
 // HaveImages reports whether somebody wants images here, be it the builder.

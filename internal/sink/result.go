@@ -3,6 +3,8 @@ package sink
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -35,10 +37,54 @@ type Env struct {
 	During func(what string, work func() error) error
 }
 
-// Registries are destinations that the builder has pushed the images to already.
-type Registries struct {
-	Tags     []reference.NamedTagged // in the order in which they move
-	ByDigest []reference.Named
+// Result makes one index of the images (in the order of the platforms) of a build for the targets.
+func (d Delivery) Result(targets []platform.Platform, children []index.Child, note func(string)) (Result, error) {
+	r := Result{Children: children}
+	if !d.MakesImages() {
+		return r, nil
+	}
+	var err error
+	if r.Index, err = d.assemble(targets, children, note); err != nil {
+		return r, err
+	}
+	r.Root = r.Index.Descriptor
+	r.Root.Annotations = d.Annotations.At(index.OnIndexDescriptor, nil)
+	return r, nil
+}
+
+// assemble makes what the names will point at. A single platform's own manifest will do, unless more were asked for, or an index was, or
+// something needs one.
+func (d Delivery) assemble(targets []platform.Platform, children []index.Child, note func(string)) (index.Index, error) {
+	as := d.Annotations
+	if len(targets) == 1 && !d.Index && !d.Attested() && !as.Has(index.OnIndex) && !as.Has(index.OnManifestDescriptor) {
+		return children[0].Alone(), nil
+	}
+	return index.Assemble(index.Parts(children, as), manifest.IndexOptions{
+		Family: d.MediaTypes, Annotations: d.indexAnnotations(targets, children, note),
+	})
+}
+
+// indexAnnotations are those of the index, which says what it lacks. A Docker manifest list has none.
+func (d Delivery) indexAnnotations(targets []platform.Platform, children []index.Child, note func(string)) map[string]string {
+	all := d.Annotations.At(index.OnIndex, nil)
+	var missing []string
+	for _, p := range targets {
+		if !slices.ContainsFunc(children, func(c index.Child) bool { return platform.Equal(c.Platform, p) }) {
+			missing = append(missing, platform.Format(p))
+		}
+	}
+	if len(missing) == 0 {
+		return all
+	}
+	if d.MediaTypes == manifest.Docker {
+		note("warning: a Docker manifest list has no annotations, so it does not say that it lacks " + strings.Join(missing, ", "))
+		return all
+	}
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[manifest.MissingPlatforms] = strings.Join(missing, ",")
+	return all
 }
 
 // pushAttestations brings what attests the images to repositories that have the images themselves.

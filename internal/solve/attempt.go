@@ -240,7 +240,7 @@ func (t *trial) own(ctx context.Context, err error) error {
 	case strings.Contains(err.Error(), sink.ErrNotExported.Error()):
 		return sink.ErrNotExported
 	}
-	return t.files.Explain(failure.Scanner(t.req.scanner(), err))
+	return t.files.Explain(failure.Scanner(t.req.Scanner(), err))
 }
 
 // way is how the job's platform is made, once the barrier is passed.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
 func TestAttestationsStandBehindAllImagesAndWereSentAfterTheImageThatTheyAreAbout(t *testing.T) {
@@ -74,16 +75,16 @@ func TestTheStepsOfAnAttestedBuildRunOnceAlsoWithoutTheCache(t *testing.T) {
 }
 
 func TestAScannerThatCannotBeHadIsNamed(t *testing.T) {
-	r := Request{Attests: map[string]string{"sbom": "type=sbom,generator=example.com/scan:1"}}
-	err := failure.Scanner(r.scanner(), errors.New("failed to solve: failed to resolve source metadata for example.com/scan:1: not found"))
+	r := Request{Delivery: sink.Delivery{Attests: map[string]string{"sbom": "type=sbom,generator=example.com/scan:1"}}}
+	err := failure.Scanner(r.Scanner(), errors.New("failed to solve: failed to resolve source metadata for example.com/scan:1: not found"))
 	if scanner, ok := errors.AsType[*failure.ScannerError](err); !ok || scanner.Image != "example.com/scan:1" {
 		t.Errorf("got %v", err)
 	}
 	base := errors.New("failed to solve: failed to resolve source metadata for example.com/base:1: not found")
-	if err := failure.Scanner(r.scanner(), base); !errors.Is(err, base) || errors.As(err, new(*failure.ScannerError)) {
+	if err := failure.Scanner(r.Scanner(), base); !errors.Is(err, base) || errors.As(err, new(*failure.ScannerError)) {
 		t.Errorf("got %v", err)
 	}
-	if got := (Request{Attests: map[string]string{"sbom": "type=sbom"}}).scanner(); got != defaultScanner {
+	if got := (Request{Delivery: sink.Delivery{Attests: map[string]string{"sbom": "type=sbom"}}}).Scanner(); got != "docker/buildkit-syft-scanner:stable-1" {
 		t.Errorf("got %q", got)
 	}
 }

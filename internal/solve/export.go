@@ -2,11 +2,8 @@ package solve
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/opencontainers/go-digest"
 
@@ -14,80 +11,27 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
-// exports say what BuildKit does with the platform's result: it pushes by digest to every repository, sends the image's documents to
-// documents, and files to where they are staged. It never sees a tag, an engine or a destination.
+// exports say what BuildKit does with the platform's result.
 func (j job) exports(ctx context.Context, documents *index.Documents) []client.ExportEntry {
-	list := j.files.Exports(ctx, j.index)
-	if j.req.pushes() && !j.req.attested() {
-		list = append(list, j.pushEntry())
-	}
-	if j.req.captures() {
-		list = append(list, client.ExportEntry{
-			Type: client.ExporterOCI, Attrs: j.imageAttrs(map[string]string{"tar": "false"}), OutputStore: documents,
-		})
-	}
-	return list
+	return append(j.files.Exports(ctx, j.index), j.req.Exports(j.target, documents)...)
 }
 
-func (j job) pushEntry() client.ExportEntry {
-	var repos []string
-	for _, r := range j.req.Repositories() {
-		repos = append(repos, r.Name())
-	}
-	attrs := map[string]string{
-		string(exptypes.OptKeyName):         strings.Join(repos, ","),
-		string(exptypes.OptKeyPush):         "true",
-		string(exptypes.OptKeyPushByDigest): "true",
-	}
-	if j.req.Insecure {
-		attrs[string(exptypes.OptKeyInsecure)] = "true"
-	}
-	return client.ExportEntry{Type: client.ExporterImage, Attrs: j.imageAttrs(attrs)}
-}
-
-func (j job) imageAttrs(more map[string]string) map[string]string {
-	attrs := j.req.imageAttrs(j.target)
-	for k, v := range more {
-		attrs[k] = v
-	}
-	return attrs
-}
-
-// collect reads the image that a solve has exported. That the registry has it is a condition of every tag.
+// collect reads the image that a solve has exported.
 func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documents *index.Documents) (index.Child, error) {
 	if !t.req.MakesImages() {
 		return index.Child{}, nil
 	}
-	root, err := index.Exported(resp.ExporterResponse)
-	if err != nil {
-		return index.Child{}, err
-	}
-	c := index.Child{}
-	if t.req.captures() {
-		if c, err = index.ReadChild(ctx, documents, root); err != nil {
-			return c, err
-		}
-		if err := c.Hide(ctx, t.req.Hidden); err != nil {
-			return c, err
-		}
-	}
+	c, root, err := t.req.ReadExported(ctx, resp.ExporterResponse, documents)
 	c.Layers = t.node.Blobs
-	if !t.req.pushes() {
-		return c, nil
+	if err != nil || !t.req.Pushes() {
+		return c, err
 	}
-	if again(afterExport, facts{unpushed: t.req.attested()}) == pushAlone {
+	if again(afterExport, facts{unpushed: t.req.Attested()}) == pushAlone {
 		if root, err = t.pushAlone(ctx); err != nil {
 			return c, err
 		}
 	}
-	if c.Image.Body != nil && c.Image.Descriptor.Digest != root {
-		return c, fmt.Errorf("the image is %s in the registry but %s here: the build's sources have changed meanwhile; build again",
-			root, c.Image.Descriptor.Digest)
-	}
-	if c.Image, err = t.env.Registry.Child(ctx, t.req.Repositories()[0], root); err != nil {
-		return c, &index.PushError{Err: err}
-	}
-	return c, nil
+	return t.req.ReadPushed(ctx, t.env.Registry, c, root)
 }
 
 // pushAlone pushes the image of a platform that was built with attestations, without them, by a solve that finds everything in the

@@ -68,7 +68,7 @@ func (j job) run(ctx context.Context, seat *seat) solved {
 // tested is an image for the tests.
 func (j job) tested(c index.Child) imagetest.Image {
 	img := imagetest.Image{Platform: j.target, Child: c}
-	if j.req.Outputs.Load() == nil && j.req.pushes() {
+	if j.req.Outputs.Load() == nil && j.req.Pushes() {
 		img.Pull = j.req.Repositories()[0]
 	}
 	return img

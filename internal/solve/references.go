@@ -39,7 +39,7 @@ func (r Request) References() []Reference {
 	for _, p := range slices.Sorted(maps.Keys(r.Own)) {
 		refs = append(refs, ofArgs(r.Own[p].BuildArgs)...)
 	}
-	if scanner := r.scanner(); scanner != "" {
+	if scanner := r.Scanner(); scanner != "" {
 		refs = append(refs, Reference{scanner, "the generator " + scanner})
 	}
 	return refs

@@ -12,11 +12,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
-	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
-	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -47,28 +45,10 @@ type Request struct {
 	// Policy decides about the sources of the build; nil decides nothing.
 	Policy *spb.Policy
 
-	// Tags that are to point at the result in registries, in the order given. They may be in several repositories.
-	Tags []reference.NamedTagged
-	// ByDigest are repositories that get the result without a tag.
-	ByDigest []reference.Named
-	// Insecure allows the builder to push by plain HTTP or without verifying certificates.
-	Insecure bool
-	// Outputs besides the registries.
-	Outputs sink.Outputs
-	// Annotations of what is made.
-	Annotations index.Annotations
-	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
-	// BuildKit has for them ("type=provenance,mode=max").
-	Attests map[string]string
-	// Hidden are texts that no attestation tells, and what it tells instead: a proxy with its password, which the build gets without
-	// its user having named it, and the same without. Files of the type "local" or "tar" are not looked at.
-	Hidden map[string]string
+	// Delivery is where the result goes, and in which form.
+	sink.Delivery
 	// Verify says how the executables of every image are examined before anything is named; nil examines nothing.
 	Verify *gate.Options
-	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.
-	MediaTypes manifest.Family
-	// Index asks for an index also where there is one platform only.
-	Index bool
 
 	// Tests are run on each finished image that they are for, before anything gets a name. The names of one platform's differ.
 	Tests []smoke.Test
@@ -94,11 +74,6 @@ type Request struct {
 	// What an emulator's crash has ended is, once at least.
 	Retry      int
 	RetryPause time.Duration
-}
-
-// Repositories are the distinct repositories that are pushed to, in order of first appearance.
-func (r Request) Repositories() []reference.Named {
-	return index.Repositories(r.Tags, r.ByDigest...)
 }
 
 // CacheRepositories are the repositories that registry caches are exported to, each once: what refuses them fails the build, so they

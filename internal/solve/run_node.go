@@ -135,7 +135,7 @@ func (r *nodeRun) building(ctx context.Context, natives *crosscompile.Natives) *
 	}
 	// An image that is solved once more, to be pushed without its attestations, is the same for certain if its steps are held, the context
 	// among them.
-	b.holder = buildcache.OpenHolder(ctx, r.caches(), r.req.Cache, r.targetsOf(), r.req.attested() && r.req.pushes())
+	b.holder = buildcache.OpenHolder(ctx, r.caches(), r.req.Cache, r.targetsOf(), r.req.Attested() && r.req.Pushes())
 	return &b
 }
 

@@ -3,7 +3,6 @@ package images
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
@@ -82,14 +81,15 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 	if err != nil {
 		return err
 	}
-	repos := repositories(targets)
+	repos := index.Repositories(targets)
 	answers := preflight.AskRegistries(ctx, registry, repos, note)
 	defer answers.Close()
 	if err := preflight.Refused(answers.Wait(ctx)); err != nil {
 		return err
 	}
+	pushed := index.Index{Descriptor: archive.root, Body: archive.nodes[0].Body, Blobs: archive}
 	for _, repo := range repos {
-		if err := registry.Upload(ctx, repo, archive.root, archive); err != nil {
+		if err := pushed.Upload(ctx, registry, repo); err != nil {
 			return &index.PushError{Err: err}
 		}
 	}
@@ -97,7 +97,7 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 		return &index.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
 	}
 	report := solve.Report{Target: archive.root}
-	report.Tags, err = registry.Publish(ctx, manifest.PublishRequest{Targets: targets, Descriptor: archive.root, Body: archive.nodes[0].Body})
+	report.Tags, err = pushed.Publish(ctx, registry, manifest.PublishRequest{Targets: targets})
 	if !o.quiet {
 		results.Tags(w.Err, report)
 	}
@@ -111,15 +111,4 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 		}
 	}
 	return nil
-}
-
-// repositories are those of the names, each once, in their order.
-func repositories(targets []reference.NamedTagged) (repos []reference.Named) {
-	for _, t := range targets {
-		repo := reference.TrimNamed(t)
-		if !slices.ContainsFunc(repos, func(r reference.Named) bool { return r.Name() == repo.Name() }) {
-			repos = append(repos, repo)
-		}
-	}
-	return repos
 }

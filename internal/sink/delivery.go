@@ -1,0 +1,91 @@
+package sink
+
+import (
+	"cmp"
+	"encoding/csv"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// Delivery says where a build's result goes, and in which form.
+type Delivery struct {
+	// Tags that are to point at the result in registries, in the order given. They may be in several repositories.
+	Tags []reference.NamedTagged
+	// ByDigest are repositories that get the result without a tag.
+	ByDigest []reference.Named
+	// Insecure allows the builder to push by plain HTTP or without verifying certificates.
+	Insecure bool
+	// Outputs besides the registries.
+	Outputs Outputs
+	// Annotations of what is made.
+	Annotations index.Annotations
+	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
+	// BuildKit has for them ("type=provenance,mode=max").
+	Attests map[string]string
+	// Hidden are texts that no attestation tells, and what it tells instead: a proxy with its password, which the build gets without
+	// its user having named it, and the same without. Files of the type "local" or "tar" are not looked at.
+	Hidden map[string]string
+	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.
+	MediaTypes manifest.Family
+	// Index asks for an index also where there is one platform only.
+	Index bool
+}
+
+// Repositories are the distinct repositories that are pushed to, in order of first appearance.
+func (d Delivery) Repositories() []reference.Named { return index.Repositories(d.Tags, d.ByDigest...) }
+
+// Pushes reports whether something is to be in a registry.
+func (d Delivery) Pushes() bool { return len(d.Tags)+len(d.ByDigest) > 0 }
+
+// Attested reports whether each image comes with attestations.
+func (d Delivery) Attested() bool { return len(d.Attests) > 0 }
+
+// MakesImages reports whether somebody wants images, and not only files or the cache.
+func (d Delivery) MakesImages() bool { return d.Pushes() || d.captures() }
+
+// captures reports whether the manifests are to be brought to this machine. A registry shows them, unless the builder must not push them:
+// it pushes attestations before the images that they are about, which some registries refuse, so those are pushed by us.
+func (d Delivery) captures() bool { return d.Outputs.HaveImages() || d.Attested() && d.Pushes() }
+
+// defaultScanner is BuildKit's (frontend/attestations/parse.go).
+const defaultScanner = "docker/buildkit-syft-scanner:stable-1"
+
+// Scanner is the image that makes the SBOM; "" if none is asked for.
+func (d Delivery) Scanner() string {
+	attrs, ok := d.Attests["sbom"]
+	if !ok {
+		return ""
+	}
+	fields, err := csv.NewReader(strings.NewReader(attrs)).Read()
+	if err != nil {
+		return defaultScanner // BuildKit will say it better
+	}
+	for _, f := range fields {
+		if image, ok := strings.CutPrefix(f, "generator="); ok {
+			return image
+		}
+	}
+	return defaultScanner
+}
+
+// Sinks lists the destinations of a result in the order in which they are committed: those first that may be refused.
+func (d Delivery) Sinks(env Env, files *StagedFiles, r Result) (list []Sink) {
+	if len(d.ByDigest) > 0 {
+		list = append(list, &untagged{env.Registry, r, d.ByDigest})
+	}
+	if len(d.Tags) > 0 {
+		list = append(list, &tags{env.Registry, r, d.Tags, env.During})
+	}
+	ranked := slices.SortedStableFunc(slices.Values(d.Outputs.List), func(a, b Output) int { return cmp.Compare(a.rank(), b.rank()) })
+	for _, output := range ranked {
+		if s := output.sink(env, r); s != nil {
+			list = append(list, s)
+		}
+	}
+	return append(list, files)
+}

@@ -1,0 +1,83 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// Exports say what BuildKit does with a platform's image: it pushes it by digest to every repository, and sends its documents to documents.
+// It never sees a tag, an engine or a destination.
+func (d Delivery) Exports(p platform.Platform, documents *index.Documents) (list []client.ExportEntry) {
+	if d.Pushes() && !d.Attested() {
+		list = append(list, d.pushEntry(p))
+	}
+	if d.captures() {
+		attrs := d.imageAttrs(p)
+		attrs["tar"] = "false"
+		list = append(list, client.ExportEntry{Type: client.ExporterOCI, Attrs: attrs, OutputStore: documents})
+	}
+	return list
+}
+
+func (d Delivery) pushEntry(p platform.Platform) client.ExportEntry {
+	var repos []string
+	for _, r := range d.Repositories() {
+		repos = append(repos, r.Name())
+	}
+	attrs := d.imageAttrs(p)
+	attrs[string(exptypes.OptKeyName)] = strings.Join(repos, ",")
+	attrs[string(exptypes.OptKeyPush)] = "true"
+	attrs[string(exptypes.OptKeyPushByDigest)] = "true"
+	if d.Insecure {
+		attrs[string(exptypes.OptKeyInsecure)] = "true"
+	}
+	return client.ExportEntry{Type: client.ExporterImage, Attrs: attrs}
+}
+
+// imageAttrs are the attributes that the image of one platform is made with. The map is new at each call.
+func (d Delivery) imageAttrs(p platform.Platform) map[string]string {
+	attrs := map[string]string{}
+	maps.Copy(attrs, d.Outputs.Attrs)
+	attrs["oci-mediatypes"] = "true"
+	if d.MediaTypes == manifest.Docker {
+		attrs["oci-mediatypes"] = "false"
+	}
+	for k, v := range d.Annotations.At(index.OnManifest, &p) {
+		attrs["annotation."+k] = v
+	}
+	return attrs
+}
+
+// ReadExported reads the image that a solve has exported, as far as it was brought to documents. root is what BuildKit calls its result.
+func (d Delivery) ReadExported(ctx context.Context, resp map[string]string, documents *index.Documents) (c index.Child, root digest.Digest, err error) {
+	if root, err = index.Exported(resp); err != nil || !d.captures() {
+		return c, root, err
+	}
+	if c, err = index.ReadChild(ctx, documents, root); err == nil {
+		err = c.Hide(ctx, d.Hidden)
+	}
+	return c, root, err
+}
+
+// ReadPushed completes a child with what the registry has of it under the digest. That the registry has it is a condition of every tag.
+func (d Delivery) ReadPushed(ctx context.Context, registry *manifest.Client, c index.Child, pushed digest.Digest) (index.Child, error) {
+	if c.Image.Body != nil && c.Image.Descriptor.Digest != pushed {
+		return c, fmt.Errorf("the image is %s in the registry but %s here: the build's sources have changed meanwhile; build again",
+			pushed, c.Image.Descriptor.Digest)
+	}
+	var err error
+	if c.Image, err = registry.Child(ctx, d.Repositories()[0], pushed); err != nil {
+		return c, &index.PushError{Err: err}
+	}
+	return c, nil
+}
