@@ -33,7 +33,8 @@ func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions)
 	if err := builder.CheckName(name); err != nil {
 		return nil, false, err
 	}
-	k := newReconciler(eng, Spec{Endpoint: builder.Endpoint{Builder: name}, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}.withDefaults(), opt.Report)
+	spec := Spec{Endpoint: builder.Endpoint{Builder: name}, Spec: builder.Spec{BusyWait: -1, StartWait: opt.Wait, Trusted: opt.Trusted}}
+	k := newReconciler(eng, spec.withDefaults(), opt.Report)
 	k.kind.asIs = true
 	if opt.OnHost {
 		k.side = onHost

@@ -26,11 +26,11 @@ import (
 // Of a BuildKit that has nothing but its own connection, it is found out what it runs: its own platform, what the kernel has a handler
 // for, and what it has an emulator of its own for; and nothing else.
 func TestABareBuildKitIsAskedByAStep(t *testing.T) {
-	for name, emulators := range map[string]map[string]string{
-		"handlers of the kernel only": nil,
-		"an emulator of its own":      {"buildkit-qemu-aarch64": "qemu-aarch64-static"},
+	for emulator, emulators := range map[string]map[string]string{
+		"kernel": nil,
+		"own":    {"buildkit-qemu-aarch64": "qemu-aarch64-static"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(emulator, func(t *testing.T) {
 			c := bareBuildKit(t, emulators)
 			for { // others may change the kernel's handlers meanwhile
 				before := handlers(t)
@@ -101,11 +101,7 @@ func handlers(t *testing.T) (names []string) {
 func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
 	t.Helper()
 	daemon := buildkitd(t)
-	dir, err := os.MkdirTemp("", "bare") // a test's own folder may be too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	for name, program := range emulators {
 		file, err := exec.LookPath(program)
 		if err != nil {
@@ -116,8 +112,15 @@ func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
 		}
 	}
 	config := filepath.Join(dir, "buildkitd.toml")
-	text := fmt.Sprintf("root = %q\n[grpc]\naddress = [\"unix://%s\"]\n[worker.oci]\nsnapshotter = \"native\"\nnetworkMode = \"host\"\n[worker.containerd]\nenabled = false\n",
-		filepath.Join(dir, "root"), filepath.Join(dir, "sock"))
+	text := fmt.Sprintf(`root = %q
+[grpc]
+address = ["unix://%s/sock"]
+[worker.oci]
+snapshotter = "native"
+networkMode = "host"
+[worker.containerd]
+enabled = false
+`, filepath.Join(dir, "root"), dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +144,7 @@ func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
 		}
 		_ = logs.Close()
 	})
-	return connected(t, "unix://"+filepath.Join(dir, "sock"))
+	return connected(t, "unix://"+dir+"/sock")
 }
 
 // connected waits until a buildkitd answers.
