@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +92,16 @@ func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
 	if t.checker == nil {
 		return imagecheck.Found{Result: gate.Result{Verdict: gate.NotAsked}}, nil
 	}
-	return t.checker.Check(ctx, imagecheck.Image{Platform: t.target, Child: t.out.child, Base: t.out.got.base, Graph: t.out.got.graph})
+	found, err := t.checker.Check(ctx, imagecheck.Image{Platform: t.target, Child: t.out.child, Base: t.out.got.base, Graph: t.out.got.graph})
+	if _, refused := errors.AsType[*gate.RefusedError](err); t.checkedInImage() && (err == nil || refused) {
+		err = cmp.Or(crosscompile.CheckImage(t.out.moved, found.Findings), err)
+	}
+	return found, err
+}
+
+// checkedInImage reports whether what moved stages have made is checked by what is found in the finished image.
+func (t *trial) checkedInImage() bool {
+	return t.checker != nil && t.req.Verify.Mode != gate.Off && len(t.req.Verify.Allow) == 0 && len(t.req.Outputs.Files()) == 0 && crosscompile.InImage(t.out.moved)
 }
 
 // solved is what the attempt's solve exports.
@@ -176,8 +186,8 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	}
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
-	// Without an export BuildKit need not run anything; and what was moved is looked at before it is exported.
-	runsHere := len(t.out.moved.Tips) > 0 || cleared.limits[t.index].bound() || cleared.holding[t.index] || t.holder != nil
+	// Without an export BuildKit need not run anything; and what is checked before the export has to run before it.
+	runsHere := len(t.out.moved.Tips) > 0 && !t.checkedInImage() || cleared.limits[t.index].bound() || cleared.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		return res, t.work(ctx, gw, cleared, res)
 	}
@@ -201,7 +211,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 	if err = t.holder.Hold(ctx, t.index, buildcache.Steps{Policy: cleared.pins.policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
 		err = ref.Evaluate(ctx)
 	}
-	if err == nil {
+	if err == nil && !t.checkedInImage() {
 		err = t.checkOutputs(ctx, gw)
 	}
 	leave()

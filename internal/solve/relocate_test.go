@@ -300,3 +300,41 @@ func TestAnImageThatTheGateRefusesIsBuiltAgainWithoutWhatWasMoved(t *testing.T) 
 		t.Errorf("%s %s %+v, said %q", p.Mode, p.Verify.Verdict, p.Cross, w.progress.notes)
 	}
 }
+
+func TestWhereTheGateLooksNothingElseIsLookedAt(t *testing.T) {
+	const wrong = "/out/app of stage build is for amd64, and recipe go makes programs for linux/arm64"
+	for name, tt := range map[string]struct {
+		first  byte // the machine of the image's program, if it is not emulated
+		change func(*world)
+		looked bool // in the stage, before the export
+		back   string
+	}{
+		"what is right":                 {emARM64, func(*world) {}, false, ""},
+		"what no process starts":        {emAMD64, func(*world) {}, false, wrong},
+		"a recipe that was named":       {emARM64, func(w *world) { w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}} }, true, ""},
+		"what may be for any machine":   {emARM64, func(w *world) { w.req.Verify.Allow = []string{"/opt/**"} }, true, ""},
+		"an image that is not examined": {emARM64, func(w *world) { w.req.Verify = nil }, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newCrossing(t, compiling)
+			w.platforms("linux/arm64")
+			w.req.Verify = &gate.Options{Mode: gate.On}
+			tt.change(w)
+			images := 0
+			w.Layer = func(platform.Platform) []byte {
+				if images++; images == 1 {
+					return program(t, tt.first)
+				}
+				return program(t, emARM64)
+			}
+			rep := w.mustRun()
+			if p := rep.Platforms[0]; p.Cross.Back != tt.back || tt.back != "" && p.Mode != plan.Emulated {
+				t.Errorf("%s %+v", p.Mode, p.Cross)
+			}
+			looked := slices.ContainsFunc(w.Looked(), func(step string) bool { return strings.HasPrefix(step, "[linux/amd64->arm64 build ") })
+			if looked != tt.looked {
+				t.Errorf("looked at %q", w.Looked())
+			}
+		})
+	}
+}

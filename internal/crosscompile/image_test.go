@@ -1,0 +1,92 @@
+package crosscompile
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
+)
+
+// copied is a build whose image has copied what is at paths of a stage, by the recipe of that name, and the line of the COPY.
+func copied(t *testing.T, choice cross.Choice, name string, paths ...string) (m cross.Moved, line int) {
+	t.Helper()
+	m, _, takes, _ := taking(t)
+	m.From = cross.Build{Graph: m.Graph, Target: arm64, Choice: choice}
+	tip := &m.Tips[0]
+	tip.Recipe, _ = recipe.Find(name)
+	tip.Leaves = nil
+	for _, p := range paths {
+		tip.Leaves = append(tip.Leaves, recipe.Leave{Path: p, Step: takes})
+	}
+	for i := range m.Graph.Steps {
+		if m.Graph.Steps[i].Digest == takes {
+			m.Graph.Steps[i].File, m.Graph.Steps[i].Line = "Dockerfile", 7
+		}
+	}
+	return m, 7
+}
+
+func TestTheGateSeesWhatIsCopiedIntoTheImage(t *testing.T) {
+	auto := cross.Choice{Auto: true}
+	m, _ := copied(t, auto, "go", "/out/app")
+	named, _ := copied(t, cross.Choice{Named: []cross.Named{{Recipe: "go"}}}, "go", "/out/app")
+	assets, _ := copied(t, cross.Choice{Named: []cross.Named{{Recipe: "node"}}}, "node", "/app/dist")
+	mounted, _ := copied(t, auto, "go", "/out/app")
+	mounted.Tips[0].Leaves[0].Step = mounted.Graph.Steps[len(mounted.Graph.Steps)-1].Digest // RUN --mount=from=build
+	elsewhere, _ := copied(t, auto, "go", "/out/app")
+	elsewhere.Tips[0].Leaves[0].Step = "a step of another stage"
+	linked, _ := copied(t, auto, "go", "/out/app")
+	last := &linked.Graph.Steps[len(linked.Graph.Steps)-1]
+	last.Kind = graph.Merge
+	for name, tt := range map[string]struct {
+		m    cross.Moved
+		want bool
+	}{
+		"a program that is copied":        {m, true},
+		"by a recipe that was named":      {named, false},
+		"what is to have no programs":     {assets, false},
+		"what a step of the image mounts": {mounted, false},
+		"what another stage copies":       {elsewhere, false},
+		"what is copied by a link":        {linked, false},
+	} {
+		if got := InImage(tt.m); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
+	const wrong = " of stage build is for amd64, and recipe go makes programs for linux/arm64"
+	for name, tt := range map[string]struct {
+		paths   []string
+		finding gate.Finding
+		want    string
+	}{
+		"a program":               {[]string{"/out/app"}, gate.Finding{Check: gate.CheckEntrypoint, Path: "/usr/bin/app", Line: 7}, "/out/app" + wrong},
+		"that is only warned of":  {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 7}, "/out/app" + wrong},
+		"one of several":          {[]string{"/out/other", "/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/app", Line: 7}, "/out/app" + wrong},
+		"in a layer of no line":   {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/app"}, "/out/app" + wrong},
+		"another in such a layer": {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/prebuilt"}, ""},
+		"of another line":         {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/app", Line: 8}, ""},
+		"that is not there":       {[]string{"/out/app"}, gate.Finding{Check: gate.CheckEntrypointMissing, Path: "/app", Line: 7}, ""},
+		"in a folder": {[]string{"/out"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 7},
+			"/out of stage build is for amd64 (/usr/bin/app in the image), and recipe go makes programs for linux/arm64"},
+	} {
+		m, _ := copied(t, cross.Choice{Auto: true}, "go", tt.paths...)
+		m.Tips[0].Definition = tipOf(t, "go build", recipe.OutputTarget).Definition
+		if tt.finding.Line > 0 {
+			tt.finding.File = "Dockerfile"
+		}
+		tt.finding.Found = "amd64"
+		err := CheckImage(m, []gate.Finding{{Check: gate.CheckSameLayers}, tt.finding})
+		if tt.want == "" && err == nil {
+			continue
+		}
+		if found, ok := errors.AsType[*WrongOutputError](err); !ok || found.Error() != tt.want {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
+	}
+}
