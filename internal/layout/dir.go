@@ -27,8 +27,8 @@ func WriteOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetch
 	if err != nil {
 		return err
 	}
-	if err := staged.Place(ctx); err != nil {
-		return errors.Join(err, staged.Discard(ctx))
+	if err := staged.Commit(ctx); err != nil {
+		return errors.Join(err, staged.Abort(ctx))
 	}
 	return nil
 }
@@ -39,18 +39,18 @@ type Staged struct {
 	image  Image
 }
 
-// StageOCIDir is the first part of WriteOCIDir: the one that takes time and room. The folder shows what it showed before. Place does
-// the rest; until then Discard takes back what was written.
+// StageOCIDir is the first part of WriteOCIDir: the one that takes time and room. The folder shows what it showed before. Commit does
+// the rest; until then Abort takes back what was written.
 func StageOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) (*Staged, error) {
 	s := &Staged{folder: &folder{path: dir, blobs: blobs}, image: img}
 	if err := s.folder.fill(ctx, img); err != nil {
-		return nil, errors.Join(fmt.Errorf("write an OCI layout to %q: %w", dir, err), s.Discard(ctx))
+		return nil, errors.Join(fmt.Errorf("write an OCI layout to %q: %w", dir, err), s.Abort(ctx))
 	}
 	return s, nil
 }
 
-// Place names the image. After it there is nothing to discard.
-func (s *Staged) Place(ctx context.Context) error {
+// Commit names the image. After it there is nothing to abort.
+func (s *Staged) Commit(ctx context.Context) error {
 	if err := s.folder.name(ctx, s.image); err != nil {
 		return fmt.Errorf("write an OCI layout to %q: %w", s.folder.path, err)
 	}
@@ -58,9 +58,9 @@ func (s *Staged) Place(ctx context.Context) error {
 	return nil
 }
 
-// Discard removes what was written and not placed, also when ctx is done. Where another writer has named an image meanwhile everything
+// Abort removes what was written and not placed, also when ctx is done. Where another writer has named an image meanwhile everything
 // stays, since it may count on what was found here.
-func (s *Staged) Discard(ctx context.Context) error { return s.folder.undo(ctx) }
+func (s *Staged) Abort(ctx context.Context) error { return s.folder.undo(ctx) }
 
 // folder is a layout that is being written to.
 type folder struct {

@@ -142,10 +142,10 @@ func TestAWriterThatGivesUpTakesNothingFromAnotherOne(t *testing.T) {
 	want := tree(t, alone)
 	for name, order := range map[string]func(lost *layout.Staged, place func() error) error{
 		"after it has named its image": func(lost *layout.Staged, place func() error) error {
-			return firstError(place(), lost.Discard(t.Context()))
+			return firstError(place(), lost.Abort(t.Context()))
 		},
 		"before it has named its image": func(lost *layout.Staged, place func() error) error {
-			return firstError(lost.Discard(t.Context()), place())
+			return firstError(lost.Abort(t.Context()), place())
 		},
 	} {
 		dir := filepath.Join(t.TempDir(), "layout")
@@ -157,7 +157,7 @@ func TestAWriterThatGivesUpTakesNothingFromAnotherOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := order(lost, func() error { return kept.Place(t.Context()) }); err != nil {
+		if err := order(lost, func() error { return kept.Commit(t.Context()) }); err != nil {
 			t.Fatal(err)
 		}
 		if d := cmp.Diff(want, tree(t, dir)); d != "" {

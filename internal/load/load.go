@@ -94,9 +94,9 @@ func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := staged.Place(ctx)
+	loaded, err := staged.Commit(ctx)
 	if err != nil {
-		staged.Discard(ctx)
+		staged.Abort(ctx)
 	}
 	return loaded, err
 }
@@ -111,21 +111,21 @@ type Staged struct {
 	warn   func(string)
 }
 
-// Stage is the first part of Load: the one that takes time and room. Place does the rest; until then Discard takes away what was sent.
+// Stage is the first part of Load: the one that takes time and room. Commit does the rest; until then Abort takes away what was sent.
 func Stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error) {
 	if req.Note == nil {
 		req.Note = func(string) {}
 	}
 	staged := &Staged{engine: eng, warn: req.Note}
 	if err := staged.fill(ctx, req); err != nil {
-		staged.Discard(ctx)
+		staged.Abort(ctx)
 		return nil, fmt.Errorf("load into the engine at %q: %w", eng.Host(), err)
 	}
 	return staged, nil
 }
 
-// Place moves the names. The results are Load's; with an error, those until then.
-func (s *Staged) Place(ctx context.Context) ([]Loaded, error) {
+// Commit moves the names. The results are Load's; with an error, those until then.
+func (s *Staged) Commit(ctx context.Context) ([]Loaded, error) {
 	for i, name := range s.names {
 		if name == "" {
 			continue
@@ -140,13 +140,13 @@ func (s *Staged) Place(ctx context.Context) ([]Loaded, error) {
 	return s.images, nil
 }
 
-// discardTimeout bounds how long an engine is asked to remove images.
-const discardTimeout = 10 * time.Second
+// abortTimeout bounds how long an engine is asked to remove images.
+const abortTimeout = 10 * time.Second
 
-// Discard removes the images that were sent and have no name, also when ctx is done. What the engine had before stays. An image that cannot
+// Abort removes the images that were sent and have no name, also when ctx is done. What the engine had before stays. An image that cannot
 // be removed is noted.
-func (s *Staged) Discard(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
+func (s *Staged) Abort(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	for _, id := range s.sent {
 		image, err := s.engine.Image(ctx, id.String())

@@ -236,7 +236,7 @@ func TestAStagedImageHasNoNameUntilItIsPlaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.equal(w.fake.Images["app:latest"], before[0].ID.String())
-		after, err := staged.Place(t.Context())
+		after, err := staged.Commit(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +257,7 @@ func TestAnErrorBetweenTwoNamesTellsWhatWasNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := staged.Place(t.Context())
+	done, err := staged.Commit(t.Context())
 	if err == nil || len(done) != 1 || done[0].Name != "app:first" {
 		t.Errorf("got %+v, %v", done, err)
 	}

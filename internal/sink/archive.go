@@ -99,7 +99,7 @@ func (a *archiveFile) Commit(_ context.Context, done *Done) error {
 	if a.file == nil {
 		return nil
 	}
-	if err := a.file.place(); err != nil {
+	if err := a.file.commit(); err != nil {
 		return &OutputError{a.Dest, err}
 	}
 	done.Written = append(done.Written, a.Dest)
@@ -108,7 +108,7 @@ func (a *archiveFile) Commit(_ context.Context, done *Done) error {
 
 func (a *archiveFile) Abort(context.Context) {
 	if a.file != nil {
-		a.file.discard()
+		a.file.abort()
 	}
 }
 
@@ -128,7 +128,7 @@ func (a *archiveFolder) Prepare(ctx context.Context) error {
 }
 
 func (a *archiveFolder) Commit(ctx context.Context, done *Done) error {
-	if err := a.staged.Place(ctx); err != nil {
+	if err := a.staged.Commit(ctx); err != nil {
 		return &OutputError{a.Dest, err}
 	}
 	done.Written = append(done.Written, a.Dest)
@@ -137,7 +137,7 @@ func (a *archiveFolder) Commit(ctx context.Context, done *Done) error {
 
 func (a *archiveFolder) Abort(ctx context.Context) {
 	if a.staged != nil {
-		_ = a.staged.Discard(ctx) // blobs that nothing names are harmless
+		_ = a.staged.Abort(ctx) // blobs that nothing names are harmless
 	}
 }
 

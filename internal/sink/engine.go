@@ -69,7 +69,7 @@ func (e *engineStore) Commit(ctx context.Context, done *Done) error {
 		return nil
 	}
 	return e.env.During("loading images into the engine", func() (err error) {
-		done.Loaded, err = e.staged.Place(ctx)
+		done.Loaded, err = e.staged.Commit(ctx)
 		return err
 	})
 }
@@ -77,6 +77,6 @@ func (e *engineStore) Commit(ctx context.Context, done *Done) error {
 // Abort implements Sink.
 func (e *engineStore) Abort(ctx context.Context) {
 	if e.staged != nil {
-		e.staged.Discard(ctx)
+		e.staged.Abort(ctx)
 	}
 }

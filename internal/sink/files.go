@@ -183,7 +183,7 @@ func (s *StagedFiles) Explain(err error) error {
 func (s *StagedFiles) Commit(_ context.Context, done *Done) error {
 	for i := range s.outputs {
 		out := &s.outputs[i]
-		if err := out.place(); err != nil {
+		if err := out.commit(); err != nil {
 			return &OutputError{out.Dest, err}
 		}
 		if out.Dest != Stdout {
@@ -193,7 +193,7 @@ func (s *StagedFiles) Commit(_ context.Context, done *Done) error {
 	return nil
 }
 
-func (o *stagedOutput) place() error {
+func (o *stagedOutput) commit() error {
 	if !o.Tar {
 		if o.Delete {
 			if err := emptyDir(o.Dest); err != nil {
@@ -211,7 +211,7 @@ func (o *stagedOutput) place() error {
 	if o.file == nil {
 		return nil
 	}
-	return o.file.place()
+	return o.file.commit()
 }
 
 // Prepare implements Sink: it ends the archives.
@@ -240,7 +240,7 @@ func (s *StagedFiles) Abort(context.Context) {
 			_ = os.RemoveAll(out.dir) // what is left over is named so that its origin is plain
 		}
 		if out.file != nil {
-			out.file.discard()
+			out.file.abort()
 		}
 		for _, place := range out.apart {
 			_ = os.RemoveAll(place)

@@ -132,7 +132,7 @@ func TestAPipeThatNobodyReadsEndsWithTheBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.discard()
+	defer p.abort()
 	time.AfterFunc(10*time.Millisecond, func() { stop(stopped) })
 	if _, err := p.Write(make([]byte, 1<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a pipe took it all, or failed otherwise: %v", err)

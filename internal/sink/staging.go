@@ -46,7 +46,7 @@ func newPending(ctx context.Context, dest string) (*pending, error) {
 	p := &pending{File: f, dest: dest}
 	if info != nil { // what is replaced keeps its rights
 		if err := f.Chmod(info.Mode().Perm()); err != nil {
-			p.discard()
+			p.abort()
 			return nil, err
 		}
 	}
@@ -90,8 +90,8 @@ func createStage(dir string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(dir, StagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
-// place gives a file that was closed its name, in one step.
-func (p *pending) place() error {
+// commit gives a file that was closed its name, in one step.
+func (p *pending) commit() error {
 	if p.inPlace {
 		p.stop()
 		return nil
@@ -102,8 +102,8 @@ func (p *pending) place() error {
 	return move(p.Name(), p.dest)
 }
 
-// discard removes a file that was not placed; one that was is gone from there.
-func (p *pending) discard() {
+// abort removes a file that was not committed; one that was is gone from there.
+func (p *pending) abort() {
 	_ = p.Close()
 	if p.inPlace {
 		p.stop()

@@ -37,7 +37,7 @@ func TestWhatWasStagedIsTakenAwayAgain(t *testing.T) {
 			}
 			done, end := context.WithCancel(t.Context())
 			end()
-			staged.Discard(done) // an interrupted build takes its image away as well
+			staged.Abort(done) // an interrupted build takes its image away as well
 			w.equal(w.has(), before)
 			w.equal(w.notes, []string(nil))
 			if t.Failed() {
@@ -58,7 +58,7 @@ func TestAnImageThatWasThereBeforeStays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			staged.Discard(t.Context())
+			staged.Abort(t.Context())
 			w.equal(w.has(), before)
 			if t.Failed() {
 				t.Fatalf("containerd %t, %s", containerd, what)
@@ -80,10 +80,10 @@ func TestAnImageThatHasGotANameStays(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := staged.Place(t.Context()); err == nil {
+		if _, err := staged.Commit(t.Context()); err == nil {
 			t.Fatal("it was placed")
 		}
-		staged.Discard(t.Context())
+		staged.Abort(t.Context())
 		if w.fake.Has()["app:first"] == "" {
 			t.Errorf("containerd %t: %v", containerd, w.has())
 		}
