@@ -3,6 +3,7 @@ package crosscompile
 import (
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 
@@ -44,34 +45,45 @@ func CheckImage(m cross.Moved, findings []gate.Finding) error {
 			continue
 		}
 		for _, tip := range m.Tips {
-			leaf, ok := leafOf(tip, steps, f)
-			if !ok {
-				continue
+			if name := origin(tip, steps, f); name != "" {
+				return named(&WrongOutputError{
+					Recipe: tip.Recipe.Name, Path: name, Found: "is for " + f.Found, Wanted: "makes programs for " + platform.Format(m.From.Target),
+				}, tip)
 			}
-			wrong := &WrongOutputError{
-				Recipe: tip.Recipe.Name, Path: leaf.Path, Found: "is for " + f.Found, Wanted: "makes programs for " + platform.Format(m.From.Target),
-			}
-			if path.Base(leaf.Path) != path.Base(f.Path) {
-				wrong.Found += " (" + f.Path + " in the image)"
-			}
-			return named(wrong, tip)
 		}
 	}
 	return nil
 }
 
-// leafOf is what is taken from a tip that a finding is about: by the line of the Dockerfile that has made the file's layer; where that is not
-// known, by the file's name.
-func leafOf(tip cross.Tip, steps map[digest.Digest]graph.Step, f gate.Finding) (leaf recipe.Leave, ok bool) {
+// origin is where the file that a finding is about was in a tip's stage; "" if it is none of the tip's. The file is known by the line of the
+// Dockerfile that has made its layer; where that is not known, by its name.
+func origin(tip cross.Tip, steps map[digest.Digest]graph.Step, f gate.Finding) (name string) {
 	for _, l := range tip.Leaves {
-		step, like := steps[l.Step], path.Base(l.Path) == path.Base(f.Path)
-		switch {
-		case l.Moved:
-		case like && f.Line == 0, like && f.Line == step.Line && f.File == step.File:
-			return l, true
-		case !ok && f.Line != 0 && f.Line == step.Line && f.File == step.File:
-			leaf, ok = l, true
+		step := steps[l.Step]
+		if l.Moved || f.Line > 0 && (f.Line != step.Line || f.File != step.File) {
+			continue
+		}
+		for _, take := range step.Takes {
+			below, ok := below(f.Path, take.Dest)
+			switch {
+			case take.Path != l.Path || !ok:
+			case below == "" || below == path.Base(l.Path): // the path was copied under another name, or into a folder
+				return l.Path
+			case f.Line == 0 || name != "":
+			case strings.ContainsAny(l.Path, "*?["):
+				name = path.Join(path.Dir(l.Path), below)
+			default:
+				name = path.Join(l.Path, below)
+			}
 		}
 	}
-	return leaf, ok
+	return name
+}
+
+// below is the path of a file within a directory, "" if it is the directory itself; ok is false if the file is elsewhere.
+func below(name, dir string) (rest string, ok bool) {
+	if name == dir {
+		return "", true
+	}
+	return strings.CutPrefix(name, strings.TrimSuffix(dir, "/")+"/")
 }

@@ -22,8 +22,11 @@ func copied(t *testing.T, choice cross.Choice, name string, paths ...string) (m 
 		tip.Leaves = append(tip.Leaves, recipe.Leave{Path: p, Step: takes})
 	}
 	for i := range m.Graph.Steps {
-		if m.Graph.Steps[i].Digest == takes {
-			m.Graph.Steps[i].File, m.Graph.Steps[i].Line = "Dockerfile", 7
+		if step := &m.Graph.Steps[i]; step.Digest == takes {
+			step.File, step.Line, step.Takes = "Dockerfile", 7, nil
+			for _, p := range paths {
+				step.Takes = append(step.Takes, graph.Take{Input: tip.Digest, Path: p, Dest: "/usr/bin"})
+			}
 		}
 	}
 	return m, 7
@@ -67,13 +70,14 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 	}{
 		"a program":               {[]string{"/out/app"}, gate.Finding{Check: gate.CheckEntrypoint, Path: "/usr/bin/app", Line: 7}, "/out/app" + wrong},
 		"that is only warned of":  {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 7}, "/out/app" + wrong},
-		"one of several":          {[]string{"/out/other", "/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/app", Line: 7}, "/out/app" + wrong},
-		"in a layer of no line":   {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/app"}, "/out/app" + wrong},
-		"another in such a layer": {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/prebuilt"}, ""},
-		"of another line":         {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/app", Line: 8}, ""},
-		"that is not there":       {[]string{"/out/app"}, gate.Finding{Check: gate.CheckEntrypointMissing, Path: "/app", Line: 7}, ""},
-		"in a folder": {[]string{"/out"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 7},
-			"/out of stage build is for amd64 (/usr/bin/app in the image), and recipe go makes programs for linux/arm64"},
+		"under another name":      {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin", Line: 7}, "/out/app" + wrong},
+		"of a folder":             {[]string{"/out"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 7}, "/out/app" + wrong},
+		"one of several":          {[]string{"/out/other", "/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 7}, "/out/app" + wrong},
+		"of those that match":     {[]string{"/out/*"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 7}, "/out/app" + wrong},
+		"in a layer of no line":   {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app"}, "/out/app" + wrong},
+		"another in such a layer": {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/prebuilt"}, ""},
+		"of another line":         {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 8}, ""},
+		"that is not there":       {[]string{"/out/app"}, gate.Finding{Check: gate.CheckEntrypointMissing, Path: "/usr/bin/app", Line: 7}, ""},
 	} {
 		m, _ := copied(t, cross.Choice{Auto: true}, "go", tt.paths...)
 		m.Tips[0].Definition = tipOf(t, "go build", recipe.OutputTarget).Definition
