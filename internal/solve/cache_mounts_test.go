@@ -33,14 +33,14 @@ func TestCacheMountsAreIsolatedWhereAllRunOnTheirTargets(t *testing.T) {
 		"on their targets":              {target, func(*world) {}, own, 2, false},
 		"on the builder's own platform": {builds, func(*world) {}, none, 1, true},
 		"no cache mounts":               {"FROM alpine\nRUN make\n", func(*world) {}, none, 1, false},
-		"shared":                        {target, func(w *world) { w.req.Cache.Mounts = SharedMounts }, none, 1, false},
-		"shared on the builder's":       {builds, func(w *world) { w.req.Cache.Mounts = SharedMounts }, none, 1, false},
-		"isolated":                      {builds, func(w *world) { w.req.Cache.Mounts = IsolatedMounts }, own, 1, false},
+		"shared":                        {target, func(w *world) { w.req.Cache.Mounts = buildcache.SharedMounts }, none, 1, false},
+		"shared on the builder's":       {builds, func(w *world) { w.req.Cache.Mounts = buildcache.SharedMounts }, none, 1, false},
+		"isolated":                      {builds, func(w *world) { w.req.Cache.Mounts = buildcache.IsolatedMounts }, own, 1, false},
 		"the user's own namespace": {
 			target, func(w *world) { w.req.BuildArgs = map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"} }, []string{"mine", "mine", "mine"}, 1, false,
 		},
 		"isolated, but the user's own namespace": {target, func(w *world) {
-			w.req.Cache.Mounts, w.req.BuildArgs = IsolatedMounts, map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"}
+			w.req.Cache.Mounts, w.req.BuildArgs = buildcache.IsolatedMounts, map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"}
 		}, []string{"mine", "mine", "mine"}, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,13 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
 const copiesContext = "FROM --platform=$BUILDPLATFORM alpine AS gen\nCOPY hello /\nRUN make\nFROM alpine\nCOPY --from=gen /out /\nRUN strip\n"
 
-func entry(words ...string) CacheEntry {
-	e := CacheEntry{Attrs: map[string]string{}}
+func entry(words ...string) buildcache.Entry {
+	e := buildcache.Entry{Attrs: map[string]string{}}
 	for _, w := range words {
 		key, value, _ := strings.Cut(w, "=")
 		e.Attrs[key] = value
@@ -40,7 +41,7 @@ func (w *world) exports() (exports []string) {
 
 func TestOneSolveImportsForAllPlatformsAndTheInlineCacheIsEachImagesOwn(t *testing.T) {
 	w := newWorld(t, copiesContext)
-	w.req.Cache.From = []CacheEntry{entry("type=registry", "ref=r/c:{{platform}}"), entry("type=registry", "ref=r/other"), entry("type=registry", "ref=r/other")}
+	w.req.Cache.From = []buildcache.Entry{entry("type=registry", "ref=r/c:{{platform}}"), entry("type=registry", "ref=r/other"), entry("type=registry", "ref=r/other")}
 	w.req.BuildArgs = map[string]string{"BUILDKIT_INLINE_CACHE": "1"}
 	w.mustRun()
 	keeper := w.Others()[0]
@@ -70,7 +71,7 @@ func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, copiesContext)
 			change(w)
-			w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c", "mode=max"), entry("type=local", "dest=d"), entry("type=inline")}
+			w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c", "mode=max"), entry("type=local", "dest=d"), entry("type=inline")}
 			w.mustRun()
 			all := "[linux/amd64 linux/arm/v7 linux/arm64]"
 			want := []string{"local map[dest:d] " + all, "registry map[mode:max ref:r/c] " + all}
@@ -91,7 +92,7 @@ func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
 
 func TestAMarkedDestinationHasACacheForEachPlatform(t *testing.T) {
 	w := newWorld(t, copiesContext)
-	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=x-{{platform}}")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=x-{{platform}}")}
 	w.mustRun()
 	want := []string{
 		"registry map[ref:x-linux-amd64] [linux/amd64]", "registry map[ref:x-linux-arm-v7] [linux/arm/v7]", "registry map[ref:x-linux-arm64] [linux/arm64]",
@@ -106,16 +107,16 @@ func TestACacheThatCannotBeExportedFailsTheBuildBeforeAnyTag(t *testing.T) {
 	w.Export = func(_ context.Context, e client.CacheOptionsEntry) error {
 		return errors.New("denied to " + e.Attrs["ref"])
 	}
-	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c")}
 	rep, err := w.run()
-	if _, ok := errors.AsType[*CacheError](err); !ok {
-		t.Fatalf("%v is no CacheError", err)
+	if _, ok := errors.AsType[*buildcache.ExportError](err); !ok {
+		t.Fatalf("%v is no ExportError", err)
 	}
 	contains(t, err.Error(), "the build cache could not be exported to r/c", "denied to r/c")
 	if tag := w.tagged("app:v1"); tag != "" || len(rep.Tags) > 0 {
 		t.Errorf("the tag names %q, the report has %v", tag, rep.Tags)
 	}
-	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c", "ignore-error=true")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c", "ignore-error=true")}
 	w.mustRun()
 	if w.tagged("app:v1") == "" {
 		t.Error("no tag was moved")
@@ -125,7 +126,7 @@ func TestACacheThatCannotBeExportedFailsTheBuildBeforeAnyTag(t *testing.T) {
 
 func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
 	w := newWorld(t, copiesContext)
-	w.req.Cache.To = []CacheEntry{entry("type=s3", "region=r")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=s3", "region=r")}
 	_, err := w.run()
 	if _, ok := errors.AsType[*preflight.Error](err); !ok {
 		t.Fatalf("%v is no PreflightError", err)
@@ -133,7 +134,7 @@ func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
 	contains(t, err.Error(), "--cache-to: ", "not set for s3 cache")
 	w.untouched()
 	w = newWorld(t, copiesContext)
-	w.req.Cache.To = []CacheEntry{entry("type=s3", "region=r", "bucket=b")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=s3", "region=r", "bucket=b")}
 	w.mustRun()
 	if diff := cmp.Diff([]string{"s3 map[bucket:b region:r] []", "s3 map[bucket:b region:r] [linux/amd64 linux/arm/v7 linux/arm64]"}, w.exports()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -143,7 +144,7 @@ func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
 func TestAFailedBuildExportsNoCache(t *testing.T) {
 	w := newWorld(t, copiesContext)
 	w.Push = failing("failed to push", "linux/arm64")
-	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c")}
 	if _, err := w.run(); err == nil {
 		t.Fatal("no error")
 	}
@@ -161,7 +162,7 @@ func TestACancelledExportEndsWithTheCause(t *testing.T) {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c", "ignore-error=true")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c", "ignore-error=true")}
 	if _, err := Run(ctx, w.req, w.env, w.preflight); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
@@ -169,7 +170,7 @@ func TestACancelledExportEndsWithTheCause(t *testing.T) {
 
 func TestCacheRepositoriesAreAskedUnlessTheyMayFailOrAreTheResults(t *testing.T) {
 	w := newWorld(t, copiesContext)
-	w.req.Cache.To = []CacheEntry{
+	w.req.Cache.To = []buildcache.Entry{
 		entry("type=registry", "ref="+w.host+"/app:cache"), entry("type=registry", "ref=r.example/c-{{platform}}:1"),
 		entry("type=registry", "ref=r.example/d", "ignore-error=true"), entry("type=local", "dest=x"), entry("type=registry", "ref=r.example/e"),
 		entry("type=registry", "ref=r.example/e:2"),
@@ -185,9 +186,9 @@ func TestCacheRepositoriesAreAskedUnlessTheyMayFailOrAreTheResults(t *testing.T)
 }
 
 func TestTheHostsOfCachesAreAmongTheReferences(t *testing.T) {
-	r := Request{Cache: Cache{
-		From: []CacheEntry{entry("type=registry", "ref=localhost:5000/c:{{platform}}")},
-		To:   []CacheEntry{entry("type=s3", "endpoint_url=http://127.0.0.1:9000/x", "bucket=b")},
+	r := Request{Cache: buildcache.Cache{
+		From: []buildcache.Entry{entry("type=registry", "ref=localhost:5000/c:{{platform}}")},
+		To:   []buildcache.Entry{entry("type=s3", "endpoint_url=http://127.0.0.1:9000/x", "bucket=b")},
 	}}
 	want := []Reference{{"localhost:5000/c:platform", "the cache localhost:5000/c:platform"}, {"127.0.0.1:9000/cache", "the cache 127.0.0.1:9000/cache"}}
 	if diff := cmp.Diff(want, r.References()); diff != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -33,7 +34,7 @@ func TestTheFirstFailureStopsTheOthersIfThatIsAskedFor(t *testing.T) {
 		"with steps that are held": func(w *world) { w.Run = stays("linux/arm64"); w.req.NoCache = true },
 		"with caches": func(w *world) {
 			w.Run = stays("linux/arm64")
-			w.req.Cache.To = []CacheEntry{entry("type=local", "dest=d")}
+			w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d")}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
@@ -13,7 +14,7 @@ func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
 		"alone":                  func(*world) {},
 		"one platform at a time": func(w *world) { w.req.Jobs = 1 },
 		"with a cache": func(w *world) {
-			w.req.Cache.To = []CacheEntry{{Type: "registry", Attrs: map[string]string{"ref": w.host + "/cache"}}}
+			w.req.Cache.To = []buildcache.Entry{{Type: "registry", Attrs: map[string]string{"ref": w.host + "/cache"}}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -207,7 +208,7 @@ func TestACacheIsExportedOfThePlatformsThatWereMade(t *testing.T) {
 	w := newWorld(t, copiesContext)
 	w.partial("linux/arm64")
 	w.Push = failing("it is not what it should be", "linux/arm64")
-	w.req.Cache.To = []CacheEntry{entry("type=local", "dest=d"), entry("type=registry", "ref=x-{{platform}}")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d"), entry("type=registry", "ref=x-{{platform}}")}
 	w.mustRun()
 	want := []string{
 		"local map[dest:d] [linux/amd64 linux/arm/v7]", "registry map[ref:x-linux-amd64] [linux/amd64]", "registry map[ref:x-linux-arm-v7] [linux/arm/v7]",

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
@@ -159,7 +160,7 @@ func TestWhatGoesWrongWhenMovedIsEmulated(t *testing.T) {
 				w.platforms("linux/amd64,linux/arm64")
 				w.kernel, w.after = nil, foreign // the emulator is needed only now
 				if cached {
-					w.req.Cache.To = []CacheEntry{{Type: "registry", Attrs: map[string]string{"ref": w.host + "/cache"}}}
+					w.req.Cache.To = []buildcache.Entry{{Type: "registry", Attrs: map[string]string{"ref": w.host + "/cache"}}}
 				}
 				tt.breaks(w)
 				rep := w.mustRun()

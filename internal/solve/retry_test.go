@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -115,8 +116,8 @@ func TestAnotherTryFitsIntoEveryOrderOfWork(t *testing.T) {
 		"one after another":       func(w *world) { w.req.Jobs = 1 },
 		"steps that are held":     func(w *world) { w.req.NoCache = true },
 		"both":                    func(w *world) { w.req.NoCache, w.req.Jobs = true, 1 },
-		"a cache":                 func(w *world) { w.req.Cache.To = []CacheEntry{entry("type=local", "dest=d")} },
-		"a cache, in turns":       func(w *world) { w.req.Cache.To, w.req.Jobs = []CacheEntry{entry("type=local", "dest=d")}, 1 },
+		"a cache":                 func(w *world) { w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d")} },
+		"a cache, in turns":       func(w *world) { w.req.Cache.To, w.req.Jobs = []buildcache.Entry{entry("type=local", "dest=d")}, 1 },
 		"the first to fail stops": func(w *world) { w.req.FailFast = true },
 		"attestations":            func(w *world) { w.req.Attests = map[string]string{"provenance": "type=provenance"} },
 	} {

@@ -6,50 +6,50 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func entries(list ...solve.CacheEntry) []solve.CacheEntry { return list }
+func entries(list ...buildcache.Entry) []buildcache.Entry { return list }
 
 func TestCachesAsDockerBuildxReadsThem(t *testing.T) {
-	registry := func(ref string) solve.CacheEntry {
-		return solve.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}}
+	registry := func(ref string) buildcache.Entry {
+		return buildcache.Entry{Type: "registry", Attrs: map[string]string{"ref": ref}}
 	}
 	runner := map[string]string{"ACTIONS_RUNTIME_TOKEN": "t", "ACTIONS_CACHE_URL": "u1", "ACTIONS_RESULTS_URL": "u2"}
 	for value, test := range map[string]struct {
 		env  map[string]string
-		want []solve.CacheEntry
+		want []buildcache.Entry
 	}{
 		"user/app:cache":        {nil, entries(registry("user/app:cache"))},
 		"user/app:a,user/app:b": {nil, entries(registry("user/app:a"), registry("user/app:b"))},
 		"":                      {nil, nil},
-		"type=registry,ref=r/c:{{platform}},MODE=max": {nil, entries(solve.CacheEntry{
+		"type=registry,ref=r/c:{{platform}},MODE=max": {nil, entries(buildcache.Entry{
 			Type: "registry", Attrs: map[string]string{"ref": "r/c:{{platform}}", "mode": "max"},
 		})},
 		`type=s3,"name=a;b,c",bucket=k`: {
 			map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "session"},
-			entries(solve.CacheEntry{Type: "s3", Attrs: map[string]string{
+			entries(buildcache.Entry{Type: "s3", Attrs: map[string]string{
 				"name": "a;b,c", "bucket": "k", "access_key_id": "id", "secret_access_key": "secret", "session_token": "session",
 			}}),
 		},
 		"type=s3,bucket=k,access_key_id=a,secret_access_key=b": {
 			map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SESSION_TOKEN": "session"},
-			entries(solve.CacheEntry{Type: "s3", Attrs: map[string]string{"bucket": "k", "access_key_id": "a", "secret_access_key": "b"}}),
+			entries(buildcache.Entry{Type: "s3", Attrs: map[string]string{"bucket": "k", "access_key_id": "a", "secret_access_key": "b"}}),
 		},
 		"type=gha":              {nil, nil},
-		"type=gha,scope=s":      {runner, entries(solve.CacheEntry{Type: "gha", Attrs: map[string]string{"scope": "s", "token": "t", "url": "u1"}})},
+		"type=gha,scope=s":      {runner, entries(buildcache.Entry{Type: "gha", Attrs: map[string]string{"scope": "s", "token": "t", "url": "u1"}})},
 		"type=gha,url=u":        {map[string]string{"ACTIONS_RUNTIME_TOKEN": ""}, nil},
 		"type=gha,url=u,token=": {runner, nil},
 		"type=gha,token=mine": {
 			map[string]string{"ACTIONS_CACHE_SERVICE_V2": "true", "ACTIONS_RESULTS_URL": "u2"},
-			entries(solve.CacheEntry{Type: "gha", Attrs: map[string]string{"token": "mine", "url": "u2", "url_v2": "u2"}}),
+			entries(buildcache.Entry{Type: "gha", Attrs: map[string]string{"token": "mine", "url": "u2", "url_v2": "u2"}}),
 		},
-		"type=azblob,account_url=https://x": {nil, entries(solve.CacheEntry{Type: "azblob", Attrs: map[string]string{"account_url": "https://x"}})},
+		"type=azblob,account_url=https://x": {nil, entries(buildcache.Entry{Type: "azblob", Attrs: map[string]string{"account_url": "https://x"}})},
 	} {
 		t.Run(value, func(t *testing.T) {
 			lookup := func(name string) (string, bool) { v, ok := test.env[name]; return v, ok }
-			for flag, check := range map[string]func(solve.CacheEntry) error{"--cache-from": checkImport, "--cache-to": checkExport} {
+			for flag, check := range map[string]func(buildcache.Entry) error{"--cache-from": checkImport, "--cache-to": checkExport} {
 				got, err := parseCaches(flag, []string{value}, lookup, check)
 				if err != nil {
 					t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 )
 
 // CacheOptions are the user's words about caches.
@@ -33,7 +33,7 @@ func AddCacheFlags(f *pflag.FlagSet, o *CacheOptions) {
 }
 
 // ParseCache parses the words about build caches, those of flags and of the environment.
-func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c solve.Cache, err error) {
+func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c buildcache.Cache, err error) {
 	if c.From, err = parseCaches("--cache-from", o.from, lookup, checkImport); err != nil {
 		return c, err
 	}
@@ -43,7 +43,7 @@ func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c solve.Cac
 	if err := distinct(c.To); err != nil {
 		return c, err
 	}
-	mounts := map[string]solve.CacheMounts{"": solve.AutoMounts, "auto": solve.AutoMounts, "shared": solve.SharedMounts, "isolated": solve.IsolatedMounts}
+	mounts := map[string]buildcache.Mounts{"": buildcache.AutoMounts, "auto": buildcache.AutoMounts, "shared": buildcache.SharedMounts, "isolated": buildcache.IsolatedMounts}
 	var ok bool
 	if c.Mounts, ok = mounts[o.Mounts]; !ok {
 		return c, fmt.Errorf("--cache-mounts %q is not one of auto, shared, isolated", o.Mounts)
@@ -54,8 +54,8 @@ func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c solve.Cac
 // parseCaches reads the values as docker buildx does: "type=TYPE,key=value,…", or references alone, also several with commas. What
 // lacks the environment of its service is left out, as there: a workflow that has a cache on GitHub builds elsewhere without it.
 func parseCaches(
-	flag string, values []string, lookup func(string) (string, bool), check func(solve.CacheEntry) error,
-) (entries []solve.CacheEntry, err error) {
+	flag string, values []string, lookup func(string) (string, bool), check func(buildcache.Entry) error,
+) (entries []buildcache.Entry, err error) {
 	for _, v := range values {
 		if v == "" {
 			continue
@@ -77,23 +77,23 @@ func parseCaches(
 	return entries, nil
 }
 
-func parseCacheValue(value string) (entries []solve.CacheEntry, err error) {
+func parseCacheValue(value string) (entries []buildcache.Entry, err error) {
 	fields, err := csv.NewReader(strings.NewReader(value)).Read()
 	if err != nil {
 		return nil, err
 	}
 	if strings.Contains(value, "=") {
 		e, err := parseCacheFields(fields)
-		return []solve.CacheEntry{e}, err
+		return []buildcache.Entry{e}, err
 	}
 	for _, ref := range fields {
-		entries = append(entries, solve.CacheEntry{Type: "registry", Attrs: map[string]string{"ref": ref}})
+		entries = append(entries, buildcache.Entry{Type: "registry", Attrs: map[string]string{"ref": ref}})
 	}
 	return entries, nil
 }
 
-func parseCacheFields(fields []string) (solve.CacheEntry, error) {
-	e := solve.CacheEntry{Attrs: map[string]string{}}
+func parseCacheFields(fields []string) (buildcache.Entry, error) {
+	e := buildcache.Entry{Attrs: map[string]string{}}
 	for _, field := range fields {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok {
@@ -116,7 +116,7 @@ func parseCacheFields(fields []string) (solve.CacheEntry, error) {
 }
 
 // checkAttrs finds what BuildKit would refuse when everything is built, or pass over in silence.
-func checkAttrs(e solve.CacheEntry) error {
+func checkAttrs(e buildcache.Entry) error {
 	for _, key := range []string{"ignore-error", "image-manifest", "oci-mediatypes", "force-compression", "reset"} {
 		if v, ok := e.Attrs[key]; ok {
 			if _, err := strconv.ParseBool(v); err != nil {
@@ -137,7 +137,7 @@ func checkAttrs(e solve.CacheEntry) error {
 	if e.Type != "registry" {
 		return nil
 	}
-	ref := strings.ReplaceAll(e.Attrs["ref"], solve.PlatformMark, "linux-amd64")
+	ref := strings.ReplaceAll(e.Attrs["ref"], buildcache.PlatformMark, "linux-amd64")
 	if ref == "" {
 		return errors.New("type=registry needs ref=NAME[:TAG]")
 	}
@@ -147,7 +147,7 @@ func checkAttrs(e solve.CacheEntry) error {
 	return nil
 }
 
-func checkImport(e solve.CacheEntry) error {
+func checkImport(e buildcache.Entry) error {
 	if e.Type == "inline" {
 		return errors.New("an inline cache is imported from its image: type=registry,ref=IMAGE")
 	}
@@ -157,7 +157,7 @@ func checkImport(e solve.CacheEntry) error {
 	return checkAttrs(e)
 }
 
-func checkExport(e solve.CacheEntry) error {
+func checkExport(e buildcache.Entry) error {
 	if err := checkAttrs(e); err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func checkExport(e solve.CacheEntry) error {
 	if e.Attrs["dest"] == "" {
 		return errors.New("type=local needs dest=FOLDER")
 	}
-	return writable(strings.ReplaceAll(e.Attrs["dest"], solve.PlatformMark, "linux-amd64"))
+	return writable(strings.ReplaceAll(e.Attrs["dest"], buildcache.PlatformMark, "linux-amd64"))
 }
 
 // writable finds out whether a folder could be written to, or made, without making it.
@@ -195,7 +195,7 @@ func writable(dir string) error {
 }
 
 // distinct refuses two exports to one place: the last would be all that is left.
-func distinct(to []solve.CacheEntry) error {
+func distinct(to []buildcache.Entry) error {
 	for i, e := range to {
 		for _, other := range to[:i] {
 			place := func(key string) bool { return e.Attrs[key] != "" && e.Attrs[key] == other.Attrs[key] }

@@ -3,12 +3,12 @@ package buildflags
 import (
 	"strconv"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 )
 
 // fromServices adds what the environment says about the services behind caches, as docker buildx does (build/opt.go), and tells
 // whether there is enough to use the cache.
-func fromServices(e solve.CacheEntry, lookup func(string) (string, bool)) (active bool) {
+func fromServices(e buildcache.Entry, lookup func(string) (string, bool)) (active bool) {
 	switch e.Type {
 	case "gha":
 		addGitHub(e.Attrs, lookup)

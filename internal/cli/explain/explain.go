@@ -16,6 +16,7 @@ import (
 	dockercli "github.com/docker/cli/cli"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
@@ -25,7 +26,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
-	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -114,7 +114,7 @@ func Hint(err error) string {
 	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
 		return "if the Dockerfile may decide that: " + cli.HostNetworkFlag
 	}
-	if _, ok := errors.AsType[*solve.CacheError](err); ok {
+	if _, ok := errors.AsType[*buildcache.ExportError](err); ok {
 		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
 			"      or let --cache-to fail without the build: ignore-error=true"
 	}
