@@ -55,7 +55,7 @@ func (e Entry) IgnoreError() bool {
 	return ignore
 }
 
-func (e Entry) marked() bool {
+func (e Entry) Marked() bool {
 	return slices.ContainsFunc(slices.Collect(maps.Values(e.Attrs)), func(v string) bool { return strings.Contains(v, PlatformMark) })
 }
 
@@ -70,7 +70,7 @@ func (e Entry) of(p platform.Platform) Entry {
 
 // each is the entry, or one for each platform where it has the mark.
 func (e Entry) each(ps []platform.Platform) []Entry {
-	if !e.marked() {
+	if !e.Marked() {
 		return []Entry{e}
 	}
 	entries := make([]Entry, len(ps))

@@ -61,7 +61,7 @@ func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []M
 	for _, e := range to {
 		switch {
 		case e.Type == "inline":
-		case e.marked():
+		case e.Marked():
 			for _, m := range made {
 				one(e.of(m.Platform), m)
 			}

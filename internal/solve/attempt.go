@@ -208,7 +208,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 		return err
 	}
 	t.out.began = time.Now()
-	if err = t.holder.Hold(ctx, t.index, buildcache.Steps{Policy: cleared.pins.policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
+	if err = t.holder.Hold(ctx, t.ordinal(), buildcache.Steps{Policy: cleared.pins.policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
 		err = ref.Evaluate(ctx)
 	}
 	if err == nil && !t.checkedInImage() {

@@ -3,6 +3,7 @@ package solve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
@@ -40,4 +41,20 @@ func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins
 	}
 	exporting.Wait()
 	return errors.Join(errs...)
+}
+
+// replacedCaches are the findings of caches that several nodes would export to one place, each in the place of the others'.
+func (c clearing) replacedCaches() (found []preflight.Finding) {
+	if len(c.runs) < 2 {
+		return nil
+	}
+	for _, e := range c.req.Cache.To {
+		if e.Type != "inline" && !e.Marked() {
+			found = append(found, preflight.Finding{
+				Check: "cache", Err: fmt.Errorf("%d nodes would export the cache %s, each in the place of the others'", len(c.runs), e),
+				Fix: "name it for each platform: {{platform}} in its name",
+			})
+		}
+	}
+	return found
 }

@@ -174,6 +174,7 @@ func (c clearing) examine(ctx context.Context, v survey) []preflight.Finding {
 	for _, r := range c.runs {
 		found = append(found, r.reach.Findings(refusals)...)
 	}
+	found = append(found, c.replacedCaches()...)
 	if slices.ContainsFunc(found, preflight.Finding.Refuses) {
 		found = append(found, preflight.Unreadable(c.targets, v.errs)...)
 	}

@@ -33,6 +33,9 @@ type job struct {
 	*nodeRun
 }
 
+// ordinal is the job's place among those of its node.
+func (j job) ordinal() int { return slices.Index(j.own, j.index) }
+
 // solved is what became of a job.
 type solved struct {
 	child    index.Child
@@ -114,7 +117,7 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 // again asks [again] about the outcome of an attempt. Nothing is done again if files of the job cannot be taken back.
 func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log) (why reason, wrong crosscompile.Fallback) {
 	if o.err != nil {
-		j.holder.Drop(j.index)
+		j.holder.Drop(j.ordinal())
 	}
 	why = again(afterAttempt, facts{
 		cancelled: ctx.Err() != nil, unpinned: o.unpinned, failed: o.err != nil, retries: a.retries, limit: j.limit(o), fellBack: o.fallback.why != "",

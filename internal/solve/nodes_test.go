@@ -1,0 +1,202 @@
+package solve
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// armNative is how the kernel of an arm64 machine may run arm.
+var armNative = map[string]emulation.Mode{"arm": emulation.Native}
+
+// second adds a node with these platforms, its own first, that runs other architectures so.
+func (w *world) second(list string, kernel map[string]emulation.Mode) *buildkittest.Builder {
+	w.t.Helper()
+	ps, _, err := platform.Parse(list)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b := buildkittest.New(w.t)
+	b.Platforms = ps
+	w.env.Nodes = append(w.env.Nodes, Node{
+		Node: plan.Node{Name: "second", Platforms: ps, CPUs: 2}, Solver: b, Blobs: b, Probe: (&world{kernel: kernel}).probe, Install: w.install,
+	})
+	return b
+}
+
+// solvedFor are the platforms of a builder's solves, each once.
+func solvedFor(b *buildkittest.Builder) (names []string) {
+	for _, s := range b.Solves() {
+		names = append(names, platform.Format(s.Platform))
+	}
+	return slices.Compact(names)
+}
+
+func TestTwoNodesMakeOneIndexEachOfItsOwnPlatforms(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	w.kernel = nil // the first node emulates nothing
+	arm := w.second("linux/arm64,linux/arm/v7", armNative)
+	archive := filepath.Join(t.TempDir(), "image")
+	w.req.Outputs.List = []sink.Output{sink.Archive{Dest: archive, Folder: true, Names: w.req.Tags}}
+	rep := w.mustRun()
+
+	want := "linux/amd64 on default: native\nlinux/arm/v7 on second: native\nlinux/arm64 on second: native\n"
+	if diff := cmp.Diff([]string{want}, w.progress.plans); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	got := map[string][]string{"default": solvedFor(w.Builder), "second": solvedFor(arm)}
+	if diff := cmp.Diff(map[string][]string{"default": {"linux/amd64"}, "second": {"linux/arm/v7", "linux/arm64"}}, got); diff != "" {
+		t.Errorf("solves (-want +got):\n%s", diff)
+	}
+	for _, p := range rep.Platforms {
+		if node := map[bool]string{true: "default", false: "second"}[p.Platform.Architecture == "amd64"]; p.Node != node || p.Mode != plan.Native {
+			t.Errorf("%s: %s on %s", platform.Format(p.Platform), p.Mode, p.Node)
+		}
+	}
+	for _, b := range []*buildkittest.Builder{w.Builder, arm} {
+		sent := 0
+		for _, s := range b.Solves() {
+			sent += s.Context
+		}
+		if sent != 1 || b.Ran("RUN echo hello") != len(b.Platforms) {
+			t.Errorf("%v: the context was sent %d times, the step ran %d times", b.Platforms, sent, b.Ran("RUN echo hello"))
+		}
+	}
+	if names, _ := w.indexed("app:v1"); !slices.Equal(names, []string{"linux/amd64", "linux/arm/v7", "linux/arm64"}) {
+		t.Errorf("the index has %q", names)
+	}
+	// A layer is only in the store of the node that has made it.
+	if w.Fetched() != 1 || arm.Fetched() != 2 || w.tagged("app:v1") != rep.Target.Digest.String() {
+		t.Errorf("%d and %d layers were read, want 1 and 2; the tag names %q", w.Fetched(), arm.Fetched(), w.tagged("app:v1"))
+	}
+	a, err := layout.Open(t.Context(), archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Images[0].Root.Digest != rep.Target.Digest {
+		t.Errorf("the archive has %s, the tag names %s", a.Images[0].Root.Digest, rep.Target.Digest)
+	}
+}
+
+func TestATargetThatNoNodeRunsNativelyGoesToOneThatEmulatesIt(t *testing.T) {
+	w := newWorld(t, runsForTheTarget)
+	w.platforms("linux/amd64,linux/arm64,linux/s390x")
+	w.kernel = nil
+	w.second("linux/arm64", map[string]emulation.Mode{"s390x": emulation.Emulated})
+	w.mustRun()
+	want := "linux/amd64 on default: native\nlinux/arm64 on second: native\nlinux/s390x on second: emulated\n"
+	if diff := cmp.Diff([]string{want}, w.progress.plans); diff != "" || w.probes != 1 || len(w.installed) > 0 {
+		t.Errorf("%d probes, installed %q (-want +got):\n%s", w.probes, w.installed, diff)
+	}
+}
+
+func TestWhatIsInTheWayOnOneNodeIsSaidOfThatNode(t *testing.T) {
+	w := newWorld(t, "FROM --platform=linux/s390x alpine AS tool\nRUN make\nFROM one\nCOPY --from=tool / /\n")
+	w.platforms("linux/amd64,linux/arm64")
+	w.req.KeepEmulators = true
+	arm := w.second("linux/arm64", nil)
+	arm.Image = func(name string, p platform.Platform) (platform.Platform, error) { // what this node finds
+		if strings.Contains(name, "one") {
+			return amd64Only, nil
+		}
+		return p, nil
+	}
+	want := []string{
+		`Dockerfile:3: base image "one:latest" is said to be for linux/arm64 by its index, and for linux/amd64 by its own configuration`,
+		"node second cannot run programs for linux/s390x, and the Dockerfile has steps that do",
+	}
+	found := w.findings()
+	if diff := cmp.Diff(want, w.texts(found)); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"linux/arm64"}, formatted(found[1].Platforms)); diff != "" {
+		t.Errorf("platforms (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPinHoldsForAllNodes(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nADD https://example.com/data.bin /\nRUN make\n")
+	w.platforms("linux/amd64,linux/arm64")
+	arm := w.second("linux/arm64", nil)
+	arm.Digest = func(name string, _ platform.Platform) digest.Digest { return digest.FromString(name + " has moved") }
+	w.mustRun()
+	if n, m := w.Resolved("https://example.com/data.bin"), arm.Resolved("https://example.com/data.bin"); n != 1 || m != 0 {
+		t.Errorf("the nodes were asked %d and %d times for what is the same to both", n, m)
+	}
+	sources := map[string][]string{}
+	for name, b := range map[string]*buildkittest.Builder{"default": w.Builder, "second": arm} {
+		for _, s := range b.Solves() {
+			sources[name] = append(sources[name], s.Sources...)
+		}
+		slices.Sort(sources[name])
+	}
+	if diff := cmp.Diff(sources["default"], sources["second"]); diff != "" || len(sources["default"]) != 2 {
+		t.Errorf("they fetched %q (-first +second):\n%s", slices.Sorted(maps.Keys(sources)), diff)
+	}
+}
+
+func TestLimitsAndSharedStepsAreANodesOwn(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.platforms("linux/amd64,linux/arm64,linux/arm/v7,linux/s390x,linux/ppc64le")
+	w.kernel = nil
+	arm := w.second("linux/arm64,linux/arm/v7", map[string]emulation.Mode{"arm": emulation.Native, "s390x": emulation.Emulated, "ppc64le": emulation.Emulated})
+	w.env.Nodes[1].CPUs, w.req.NoCache = 1, true
+	w.mustRun()
+	// The step for the build platform runs once on each node, whatever the limit there.
+	if n, m := w.Ran("RUN make"), arm.Ran("RUN make"); n != 1 || m != 1 {
+		t.Errorf("the shared step ran %d times on the first node and %d times on the second", n, m)
+	}
+	for b, want := range map[*buildkittest.Builder]int{w.Builder: 1, arm: 4} {
+		if n := b.Ran("RUN strip"); n != want {
+			t.Errorf("%v: ran %d times, want %d", b.Platforms, n, want)
+		}
+	}
+}
+
+func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.platforms("linux/amd64,linux/arm64")
+	arm := w.second("linux/arm64", nil)
+	w.req.Cache.From = []CacheEntry{entry("type=registry", "ref=r/c:{{platform}}")}
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c:{{platform}}")}
+	w.mustRun()
+	for b, name := range map[*buildkittest.Builder]string{w.Builder: "linux-amd64", arm: "linux-arm64"} {
+		var imports, exports []string
+		for _, s := range b.Others() {
+			for _, e := range s.Opt.CacheImports {
+				imports = append(imports, e.Attrs["ref"])
+			}
+			for _, e := range s.Opt.CacheExports {
+				exports = append(exports, fmt.Sprint(e.Attrs["ref"], s.Exported))
+			}
+		}
+		own := []string{"r/c:" + name}
+		if !slices.Equal(imports, own) || len(exports) != 1 || !strings.HasPrefix(exports[0], own[0]) {
+			t.Errorf("%v imports %q and exports %q", b.Platforms, imports, exports)
+		}
+	}
+}
+
+func TestOneCacheOfSeveralNodesIsRefused(t *testing.T) {
+	w := newWorld(t, copiesContext)
+	w.platforms("linux/amd64,linux/arm64")
+	w.second("linux/arm64", nil)
+	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c"), entry("type=inline")}
+	found := w.findings()
+	if len(found) != 1 || found[0].Check != "cache" || !strings.Contains(found[0].Fix, "{{platform}}") {
+		t.Errorf("%q", w.texts(found))
+	}
+}
