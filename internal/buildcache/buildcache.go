@@ -55,6 +55,7 @@ func (e Entry) IgnoreError() bool {
 	return ignore
 }
 
+// Marked reports whether there is one such entry for each platform: it has the [PlatformMark].
 func (e Entry) Marked() bool {
 	return slices.ContainsFunc(slices.Collect(maps.Values(e.Attrs)), func(v string) bool { return strings.Contains(v, PlatformMark) })
 }

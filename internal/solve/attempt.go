@@ -18,6 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -36,9 +37,9 @@ type attempt struct {
 }
 
 // pins are those of its solves.
-func (a attempt) pins() pins {
+func (a attempt) pins() pins.Pins {
 	if a.cleared == nil {
-		return pins{}
+		return pins.Pins{}
 	}
 	return a.cleared.pins
 }
@@ -208,7 +209,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 		return err
 	}
 	t.out.began = time.Now()
-	if err = t.holder.Hold(ctx, t.ordinal(), buildcache.Steps{Policy: cleared.pins.policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
+	if err = t.holder.Hold(ctx, t.ordinal(), buildcache.Steps{Policy: cleared.pins.Policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
 		err = ref.Evaluate(ctx)
 	}
 	if err == nil && !t.checkedInImage() {

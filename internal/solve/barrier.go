@@ -8,6 +8,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -44,7 +45,7 @@ type report struct {
 type clearance struct {
 	err     error   // no job may go on
 	errs    []error // by index: why one may not while the others do; nil if all may
-	pins    pins
+	pins    pins.Pins
 	reread  []bool // by index: the graph was not read under the pins
 	plan    plan.Plan
 	emulate func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that was not to need it

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
@@ -27,7 +28,7 @@ func withCaches(runs []*nodeRun, registries func(context.Context) error) func(co
 }
 
 // exportCaches exports from each node what it has made.
-func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins) error {
+func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins.Pins) error {
 	errs := make([]error, len(runs))
 	var exporting sync.WaitGroup
 	for k, r := range runs {
@@ -37,7 +38,7 @@ func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins
 				made = append(made, buildcache.Made{Platform: r.targets[i], Definition: results[i].def})
 			}
 		}
-		exporting.Go(func() { errs[k] = buildcache.Export(ctx, r.caches(), p.policy, r.req.Cache.To, made) })
+		exporting.Go(func() { errs[k] = buildcache.Export(ctx, r.caches(), p.Policy, r.req.Cache.To, made) })
 	}
 	exporting.Wait()
 	return errors.Join(errs...)

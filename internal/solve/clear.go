@@ -12,6 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -101,7 +102,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 			graphs[i], solved[i] = graph.Graph{}, graph.Graph{} // nobody goes by it
 		}
 	}
-	pins, reread, notes := pin(ctx, c.anyGateway(v), graphs)
+	pinned, reread, notes := pins.Resolve(ctx, c.anyGateway(v), graphs)
 	if ctx.Err() != nil {
 		return clearance{err: context.Cause(ctx)}
 	}
@@ -119,7 +120,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	}
 	c.env.Progress.Cleared(planned)
 	return clearance{
-		errs: errs, pins: pins, reread: reread, plan: planned, limits: newLimits(c.jobs, planned), isolate: isolated,
+		errs: errs, pins: pinned, reread: reread, plan: planned, limits: newLimits(c.jobs, planned), isolate: isolated,
 		emulate: c.emulate(graphs), holding: c.holding(solved),
 	}
 }
@@ -278,3 +279,19 @@ func runs(graphs []graph.Graph) []platform.Platform {
 
 // attrs are a platform's own, for what does not depend on the context.
 func (c clearing) attrs(p platform.Platform) map[string]string { return c.req.attrs(p, "") }
+
+// planOf is the plan in which a job is impossible also if the engine cannot run its tests, where BuildKit's own emulator is of no use.
+func (c clearing) planOf(graphs []graph.Graph, status []emulation.Status) plan.Plan {
+	on := c.placement(status)
+	planned := plan.New(on, c.targets, graphs)
+	for i := range planned.Jobs {
+		j := &planned.Jobs[i]
+		mode := on.Mode(i, j.Platform)
+		if len(c.req.testsOf(j.Platform)) == 0 || mode != plan.Impossible && mode != plan.EmulatedBuilder {
+			continue
+		}
+		j.ForTests = len(j.Missing) == 0
+		j.Mode, j.Missing = plan.Impossible, append(j.Missing, j.Platform)
+	}
+	return planned
+}

@@ -10,7 +10,6 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
-	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
@@ -19,6 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
@@ -158,7 +158,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 	}
 	if a.cleared == nil && o.cleared != nil { // what it is made from is what it was
 		under := *o.cleared
-		under.pins = under.pins.alsoOf(o.got.graph)
+		under.pins = under.pins.AlsoOf(o.got.graph)
 		next.cleared = &under
 	}
 	return next, nil
@@ -207,7 +207,7 @@ func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) 
 
 // order is what a solve is to do besides running its frontend.
 type order struct {
-	pins     pins
+	pins     pins.Pins
 	exports  func(context.Context) []client.ExportEntry // nil: nothing is exported; its argument ends with the solve
 	recorded bool                                       // see nodeRun.recorded
 	see      func(*client.SolveStatus)                  // gets all messages; may be nil
@@ -236,24 +236,4 @@ func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.
 		}
 		j.env.Progress.Status(j.target, msg)
 	})
-}
-
-// alsoOf are the pins with those that hold a graph's images to what they were: at the barrier there was no need for them where all
-// platforms agreed.
-func (p pins) alsoOf(g graph.Graph) pins {
-	var rules []*spb.Rule
-	if p.policy != nil {
-		rules = slices.Clone(p.policy.Rules)
-	}
-	for _, img := range g.Images() {
-		name := "docker-image://" + img.Name
-		known := slices.ContainsFunc(rules, func(r *spb.Rule) bool { return r.Selector.Identifier == name })
-		if img.Digest != "" && !known {
-			rules = append(rules, convert(name, fmt.Sprintf("%s@%s", name, img.Digest), nil))
-		}
-	}
-	if len(rules) == 0 {
-		return p
-	}
-	return pins{&spb.Policy{Version: 1, Rules: rules}}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -170,8 +171,8 @@ func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
 	w := newWorld(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64")
 	arm := w.second("linux/arm64", nil)
-	w.req.Cache.From = []CacheEntry{entry("type=registry", "ref=r/c:{{platform}}")}
-	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c:{{platform}}")}
+	w.req.Cache.From = []buildcache.Entry{entry("type=registry", "ref=r/c:{{platform}}")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c:{{platform}}")}
 	w.mustRun()
 	for b, name := range map[*buildkittest.Builder]string{w.Builder: "linux-amd64", arm: "linux-arm64"} {
 		var imports, exports []string
@@ -194,7 +195,7 @@ func TestOneCacheOfSeveralNodesIsRefused(t *testing.T) {
 	w := newWorld(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64")
 	w.second("linux/arm64", nil)
-	w.req.Cache.To = []CacheEntry{entry("type=registry", "ref=r/c"), entry("type=inline")}
+	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c"), entry("type=inline")}
 	found := w.findings()
 	if len(found) != 1 || found[0].Check != "cache" || !strings.Contains(found[0].Fix, "{{platform}}") {
 		t.Errorf("%q", w.texts(found))

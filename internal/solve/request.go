@@ -102,6 +102,26 @@ func (r Request) ToProbe() []platform.Platform {
 	return r.Platforms
 }
 
+// tested are those of the platforms for which there are tests.
+func (r Request) tested(targets []platform.Platform) []platform.Platform {
+	var ps []platform.Platform
+	for _, p := range targets {
+		if len(r.testsOf(p)) > 0 {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+func (r Request) testsOf(p platform.Platform) []smoke.Test {
+	return slices.DeleteFunc(slices.Clone(r.Tests), func(t smoke.Test) bool { return !t.For(p) })
+}
+
+// optional tells whether the result can do without the platform.
+func (r Request) optional(p platform.Platform) bool {
+	return platform.Contains(r.AllowPartial, p)
+}
+
 // Own are the values of a request that hold for one platform only. They win over the common ones.
 type Own struct {
 	BuildArgs map[string]string

@@ -2,12 +2,8 @@ package solve
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/failure"
-	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -53,15 +49,6 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	return finish(ctx, w, rep, children)
 }
 
-// task is what a build is about: nothing in it changes.
-type task struct {
-	req     Request
-	env     Env
-	targets []platform.Platform // in canonical order
-	files   *sink.StagedFiles
-	tester  *imagetest.Tester // nil if nothing is tested
-}
-
 // solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
 func solveAll(
 	ctx context.Context, cancel context.CancelCauseFunc, w task, preflight func(context.Context) error,
@@ -97,20 +84,6 @@ func solveAll(
 	return results, cleared, nil
 }
 
-// compare looks at what was found in the images of all platforms together.
-func (w task) compare(results []solved) {
-	all, made := make([]imagecheck.Found, len(results)), make([]*imagecheck.Found, 0, len(results))
-	for i := range results {
-		if all[i] = results[i].examined; results[i].err == nil {
-			made = append(made, &results[i].examined)
-		}
-	}
-	imagecheck.Compare(made)
-	for _, pattern := range imagecheck.Idle(all) {
-		w.env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
-	}
-}
-
 // openTester prepares the engine for the tests; nil if there are none.
 func openTester(ctx context.Context, req Request, env Env, targets []platform.Platform) (t *imagetest.Tester, done func(), err error) {
 	if len(req.tested(targets)) == 0 {
@@ -134,41 +107,3 @@ func newClearing(ctx context.Context, jobs []job, registries func(context.Contex
 		asking.Wait()
 	}
 }
-
-// gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.
-func gather(ctx context.Context, w task, results []solved, cleared clearance) (Report, error) {
-	var rep Report
-	for i, r := range results {
-		p := PlatformReport{
-			Platform: w.targets[i], Node: r.node, Seconds: r.seconds, Err: r.err,
-			Manifest: r.child.Image.Descriptor, Config: r.child.Image.Config.Digest, Size: r.child.Image.Size,
-			Attestations: r.child.Attestations, Verify: r.examined.Result, Tests: r.tests,
-			Retries: r.retries, Cross: r.cross,
-		}
-		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
-			p.Err = cause
-		}
-		if len(cleared.plan.Jobs) > 0 {
-			job := cleared.plan.Jobs[i]
-			if r.job != nil {
-				job = *r.job
-			}
-			p.Mode, p.Emulator = job.Mode, job.Emulator
-			p.Err = r.symptoms.Explain(job, p.Err)
-		}
-		rep.Platforms = append(rep.Platforms, p)
-	}
-	if err := context.Cause(ctx); err != nil {
-		return rep, err
-	}
-	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !failure.Consequence(cleared.err) {
-		return rep, cleared.err
-	}
-	if w.suffice(results) {
-		return rep, nil
-	}
-	return rep, failedError(rep.Platforms)
-}
-
-// errUnread: every platform failed before the barrier, so their own errors say why.
-var errUnread = errors.New("no platform's Dockerfile could be read")

@@ -14,6 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
@@ -155,7 +156,9 @@ func (r *nodeRun) unprobed(err error) error {
 // caches is the node as caches need it.
 func (r *nodeRun) caches() buildcache.Node {
 	return buildcache.Node{
-		Options: func(p *spb.Policy) (client.SolveOpt, error) { return r.options(map[string]string{}, pins{p}) },
+		Options: func(p *spb.Policy) (client.SolveOpt, error) {
+			return r.options(map[string]string{}, pins.Pins{Policy: p})
+		},
 		Solve: func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error {
 			_, err := runSolve(ctx, r.node.Solver, opt, fn, see)
 			return err
@@ -166,11 +169,11 @@ func (r *nodeRun) caches() buildcache.Node {
 }
 
 // options are what BuildKit is asked besides the frontend's own questions. It compares what comes out with attrs.
-func (r *nodeRun) options(attrs map[string]string, p pins) (client.SolveOpt, error) {
+func (r *nodeRun) options(attrs map[string]string, p pins.Pins) (client.SolveOpt, error) {
 	attach, err := r.req.attachables(r.env.Auth)
 	return client.SolveOpt{
 		FrontendAttrs: attrs, Session: attach, Internal: true, OCIStores: r.req.Source.Stores,
-		AllowedEntitlements: r.req.entitlements(), SourcePolicy: p.under(r.req.Policy),
+		AllowedEntitlements: r.req.entitlements(), SourcePolicy: p.Under(r.req.Policy),
 	}, err
 }
 
@@ -184,4 +187,18 @@ func (r *nodeRun) recorded() int {
 		}
 	}
 	return r.own[0]
+}
+
+// install makes a node run what its jobs lack. Where that cannot be had for all, it is tried without what optional platforms need:
+// an emulator that nobody offers must not keep the others away.
+func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
+	missing := its.Missing()
+	err := r.node.Install(ctx, missing)
+	needed := its.MissingOf(func(j plan.Job) bool { return !r.req.optional(j.Platform) })
+	if err != nil && len(needed) > 0 && len(needed) < len(missing) {
+		if again := r.node.Install(ctx, needed); again != nil {
+			return again
+		}
+	}
+	return err
 }

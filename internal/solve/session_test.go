@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/encoding"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -191,7 +192,7 @@ func TestASolveExportsByDigestOnly(t *testing.T) {
 func TestTheHostsNetworkIsAnEntitlement(t *testing.T) {
 	for network, want := range map[string][]string{"": {"device"}, "none": {"device"}, "host": {"network.host", "device"}} {
 		r := nodeRun{task: task{req: Request{Network: network, Steps: Steps{Entitlements: []string{"device"}}}}}
-		opt, err := r.options(nil, pins{})
+		opt, err := r.options(nil, pins.Pins{})
 		if diff := cmp.Diff(want, opt.AllowedEntitlements); err != nil || diff != "" {
 			t.Errorf("network %q: %v (-want +got):\n%s", network, err, diff)
 		}

@@ -1,4 +1,5 @@
-package solve
+// Package pins holds what a build takes from elsewhere to one state for all of its platforms, whichever node makes them.
+package pins
 
 import (
 	"cmp"
@@ -16,31 +17,31 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// pins holds all platforms to one state of the world. Each platform's frontend resolves its base images by itself, so a tag that
+// Pins hold all platforms to one state of the world. Each platform's frontend resolves its base images by itself, so a tag that
 // moves meanwhile would give the platforms different bases. The frontend writes the digest it found into the graph: where all
 // graphs agree nothing needs to be done. Otherwise the first platform's digest holds for all.
 //
 // Git refs and downloads are not resolved by the frontend, so they are resolved here, once.
-type pins struct{ policy *spb.Policy }
+type Pins struct{ Policy *spb.Policy }
 
-// under are the pins together with the user's own policy, which is asked first: what it makes of a source is what is pinned.
-func (p pins) under(user *spb.Policy) *spb.Policy {
-	if user == nil || p.policy == nil {
-		return cmp.Or(user, p.policy)
+// Under are the pins together with the user's own policy, which is asked first: what it makes of a source is what is pinned.
+func (p Pins) Under(user *spb.Policy) *spb.Policy {
+	if user == nil || p.Policy == nil {
+		return cmp.Or(user, p.Policy)
 	}
-	return &spb.Policy{Version: 1, Rules: slices.Concat(user.Rules, p.policy.Rules)}
+	return &spb.Policy{Version: 1, Rules: slices.Concat(user.Rules, p.Policy.Rules)}
 }
 
-// pin compares the graphs (in the order of the plan; the zero graph is skipped) and resolves what they take from elsewhere.
+// Resolve compares the graphs (in the order of the plan; the zero graph is skipped) and resolves what they take from elsewhere.
 // changed tells for each graph whether it must be read again under the pins; notes, what could not be pinned.
-func pin(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p pins, changed []bool, notes []string) {
+func Resolve(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p Pins, changed []bool, notes []string) {
 	rules, notes := remoteRules(ctx, gw, graphs)
 	rules = append(imageRules(graphs), rules...)
 	changed = make([]bool, len(graphs))
 	if len(rules) == 0 {
-		return pins{}, changed, notes
+		return Pins{}, changed, notes
 	}
-	p.policy = &spb.Policy{Version: 1, Rules: rules}
+	p.Policy = &spb.Policy{Version: 1, Rules: rules}
 	for i, g := range graphs {
 		changed[i] = slices.ContainsFunc(g.Sources(), func(s graph.Step) bool { return affected(s, rules) })
 	}
@@ -138,4 +139,24 @@ func convert(from, to string, attrs map[string]string) *spb.Rule {
 		Selector: &spb.Selector{Identifier: from, MatchType: spb.MatchType_EXACT},
 		Updates:  &spb.Update{Identifier: to, Attrs: attrs},
 	}
+}
+
+// AlsoOf are the pins with those that hold a graph's images to what they were: at the barrier there was no need for them where all
+// platforms agreed.
+func (p Pins) AlsoOf(g graph.Graph) Pins {
+	var rules []*spb.Rule
+	if p.Policy != nil {
+		rules = slices.Clone(p.Policy.Rules)
+	}
+	for _, img := range g.Images() {
+		name := "docker-image://" + img.Name
+		known := slices.ContainsFunc(rules, func(r *spb.Rule) bool { return r.Selector.Identifier == name })
+		if img.Digest != "" && !known {
+			rules = append(rules, convert(name, fmt.Sprintf("%s@%s", name, img.Digest), nil))
+		}
+	}
+	if len(rules) == 0 {
+		return p
+	}
+	return Pins{&spb.Policy{Version: 1, Rules: rules}}
 }

@@ -1,0 +1,100 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
+	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/timing"
+)
+
+// gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.
+func gather(ctx context.Context, w task, results []solved, cleared clearance) (Report, error) {
+	var rep Report
+	for i, r := range results {
+		p := PlatformReport{
+			Platform: w.targets[i], Node: r.node, Seconds: r.seconds, Err: r.err,
+			Manifest: r.child.Image.Descriptor, Config: r.child.Image.Config.Digest, Size: r.child.Image.Size,
+			Attestations: r.child.Attestations, Verify: r.examined.Result, Tests: r.tests,
+			Retries: r.retries, Cross: r.cross,
+		}
+		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
+			p.Err = cause
+		}
+		if len(cleared.plan.Jobs) > 0 {
+			job := cleared.plan.Jobs[i]
+			if r.job != nil {
+				job = *r.job
+			}
+			p.Mode, p.Emulator = job.Mode, job.Emulator
+			p.Err = r.symptoms.Explain(job, p.Err)
+		}
+		rep.Platforms = append(rep.Platforms, p)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return rep, err
+	}
+	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !failure.Consequence(cleared.err) {
+		return rep, cleared.err
+	}
+	if w.suffice(results) {
+		return rep, nil
+	}
+	return rep, failedError(rep.Platforms)
+}
+
+// errUnread: every platform failed before the barrier, so their own errors say why.
+var errUnread = errors.New("no platform's Dockerfile could be read")
+
+// suffice tells whether a build can go on with these results: there are some, and what is missing is optional and missing for reasons
+// of its own.
+func (w task) suffice(results []solved) bool {
+	some := false
+	for i, r := range results {
+		if r.err != nil && !w.dispensable(i, r.err) {
+			return false
+		}
+		some = some || r.err == nil
+	}
+	return some
+}
+
+// compare looks at what was found in the images of all platforms together.
+func (w task) compare(results []solved) {
+	all, made := make([]imagecheck.Found, len(results)), make([]*imagecheck.Found, 0, len(results))
+	for i := range results {
+		if all[i] = results[i].examined; results[i].err == nil {
+			made = append(made, &results[i].examined)
+		}
+	}
+	imagecheck.Compare(made)
+	for _, pattern := range imagecheck.Idle(all) {
+		w.env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
+	}
+}
+
+// worthKeeping is from how many seconds on it is remembered how long an emulated step took: who saves less does not notice.
+const worthKeeping = 1
+
+// remember keeps how long emulated steps took, for a build in which they are not emulated. It is a convenience, so nobody is told if it fails.
+func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
+	if w.env.Times == "" {
+		return
+	}
+	times := timing.Times{}
+	for i, r := range results {
+		for _, s := range r.graph.Steps {
+			if took := r.log.Seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && jobs[i].node.Emulates(s, plan) {
+				times[timing.KeyOf(w.req.Source.Project(w.env.Client), s)] = took
+			}
+		}
+	}
+	if len(times) > 0 {
+		f := w.env.times()
+		f.Put(timesName, timing.Decode(f.Get(timesName)).With(times).Encode())
+	}
+}

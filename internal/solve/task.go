@@ -1,0 +1,22 @@
+package solve
+
+import (
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// task is what a build is about: nothing in it changes.
+type task struct {
+	req     Request
+	env     Env
+	targets []platform.Platform // in canonical order
+	files   *sink.StagedFiles
+	tester  *imagetest.Tester // nil if nothing is tested
+}
+
+// dispensable: the result can do without the platform that failed so.
+func (w task) dispensable(i int, err error) bool {
+	return w.req.optional(w.targets[i]) && failure.ItsOwn(err)
+}
