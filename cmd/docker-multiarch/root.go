@@ -28,7 +28,7 @@ func newRoot(w *cli.Env, name string) *cobra.Command {
 			"A builder of its own is made on first use, emulators are installed when a platform needs them,\n" +
 			"and no tag moves before every platform has succeeded.",
 		Args: cobra.ArbitraryArgs, RunE: startOrUnknown,
-		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true, DisableFlagsInUseLine: true,
+		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	// A plugin's hook is set by the plugin library only when it runs, so it is looked up then.

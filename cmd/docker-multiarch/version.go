@@ -24,6 +24,5 @@ func newVersionCommand(w *cli.Env) *cobra.Command {
 			_, err := fmt.Fprintf(w.Out, "docker-multiarch %s %s %s/%s\n", version, commit, runtime.GOOS, runtime.GOARCH)
 			return err
 		},
-		DisableFlagsInUseLine: true,
 	}
 }

@@ -133,8 +133,9 @@ func (w *Env) Answered(command string, err error) error {
 	return &LostAnswer{command, w.untold, int(status), err}
 }
 
-// allAnswer makes the command and those below it fail if their answers cannot be written.
+// allAnswer makes the command and those below it fail if their answers cannot be written. Their usage lines stay as they are written.
 func (w *Env) allAnswer(cmd *cobra.Command) {
+	cmd.DisableFlagsInUseLine = true
 	for _, c := range cmd.Commands() {
 		w.allAnswer(c)
 	}

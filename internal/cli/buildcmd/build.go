@@ -59,7 +59,6 @@ func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOption
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
-		DisableFlagsInUseLine: true,
 	}
 	addBuildFlags(cmd.Flags(), &o)
 	destination.AddFlags(cmd.Flags(), &o.output)

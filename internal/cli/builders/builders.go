@@ -23,7 +23,6 @@ func New(w *cli.Env) *cobra.Command {
 			"Which builder a command works on: what it names, else --builder, else DOCKER_MULTIARCH_BUILDER, else what\n" +
 			"docker multiarch builder use chose for the engine, else \"default\".",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
-		DisableFlagsInUseLine: true,
 	}
 	cmd.AddCommand(
 		newBuilderCreateCommand(w), newBuilderUseCommand(w), newBuilderLsCommand(w), newBuilderInspectCommand(w),

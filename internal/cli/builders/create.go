@@ -50,8 +50,7 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runCreate(ctx, w, o, args) })
 		},
-		ValidArgsFunction:     cobra.NoFileCompletions,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	addCreateFlags(cmd.Flags(), &o)
 	addTimeoutFlag(cmd, &o.timeout)

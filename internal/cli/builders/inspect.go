@@ -43,8 +43,7 @@ func newBuilderInspectCommand(w *cli.Env) *cobra.Command {
 				return runInspect(ctx, w, o, name)
 			})
 		},
-		ValidArgsFunction:     cli.CompleteOneBuilder(w),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: cli.CompleteOneBuilder(w),
 	}
 	addBuilderFlag(cmd, w, &o.builder)
 	cmd.Flags().BoolVar(&o.bootstrap, "bootstrap", false, "Ensure builder has booted before inspecting")

@@ -31,7 +31,6 @@ func newBuilderLsCommand(w *cli.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runLs(ctx, w, o) })
 		},
-		DisableFlagsInUseLine: true,
 	}
 	cli.AddTemplateFlag(cmd, &o.format)
 	cmd.Flags().BoolVar(&o.noTrunc, "no-trunc", false, "Don't truncate output")

@@ -45,8 +45,7 @@ func newBuilderPruneCommand(w *cli.Env) *cobra.Command {
 				return runPrune(ctx, w, o, name)
 			})
 		},
-		ValidArgsFunction:     cli.CompleteOneBuilder(w),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: cli.CompleteOneBuilder(w),
 	}
 	addBuilderFlag(cmd, w, &o.builder)
 	f := cmd.Flags()

@@ -29,8 +29,7 @@ func newBuilderStopCommand(w *cli.Env) *cobra.Command {
 				return eachBuilder(ctx, w, names, func(ctx context.Context, m builder.Manager, e builder.Endpoint) (bool, error) { return m.Stop(ctx, e) })
 			})
 		},
-		ValidArgsFunction:     cli.CompleteBuilders(w),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: cli.CompleteBuilders(w),
 	}
 	addBuilderFlag(cmd, w, &flag)
 	return cmd
@@ -54,8 +53,7 @@ func newBuilderRmCommand(w *cli.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runRemoval(ctx, w, o, args) })
 		},
-		ValidArgsFunction:     cli.CompleteBuilders(w),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: cli.CompleteBuilders(w),
 	}
 	addBuilderFlag(cmd, w, &o.builder)
 	f := cmd.Flags()

@@ -157,8 +157,7 @@ func newBuilderDuCommand(w *cli.Env) *cobra.Command {
 				return runDu(ctx, w, o, name)
 			})
 		},
-		ValidArgsFunction:     cli.CompleteOneBuilder(w),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: cli.CompleteOneBuilder(w),
 	}
 	addBuilderFlag(cmd, w, &o.builder)
 	cmd.Flags().Var(&o.filter, "filter", "Provide filter values (e.g. \"until=24h\", \"type=exec.cachemount\")")

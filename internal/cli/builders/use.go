@@ -28,8 +28,7 @@ func newBuilderUseCommand(w *cli.Env) *cobra.Command {
 				return useBuilder(ctx, w, name, global)
 			})
 		},
-		ValidArgsFunction:     cli.CompleteOneBuilder(w),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: cli.CompleteOneBuilder(w),
 	}
 	addBuilderFlag(cmd, w, &flag)
 	cmd.Flags().BoolVar(&byDefault, "default", false, "Set builder as default for current context (it always is)")

@@ -66,7 +66,6 @@ func New(w *cli.Env) *cobra.Command {
 				return runDoctor(ctx, w, format)
 			})
 		},
-		DisableFlagsInUseLine: true,
 	}
 	cli.AddFormatFlag(cmd, &format)
 	return cmd

@@ -28,7 +28,6 @@ func New(w *cli.Env) *cobra.Command {
 		Long: "Show, install and remove emulators: the handlers by which the kernel behind the Docker Engine (with Docker Desktop, ssh or tcp\n" +
 			"that of another machine) runs programs of other architectures. A build installs those that it needs by itself.",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
-		DisableFlagsInUseLine: true,
 	}
 	cmd.AddCommand(newEmulatorsStatusCommand(w), newEmulatorsInstallCommand(w), newEmulatorsUninstallCommand(w))
 	return cmd

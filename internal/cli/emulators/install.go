@@ -36,8 +36,7 @@ func newEmulatorsInstallCommand(w *cli.Env) *cobra.Command {
 			o.platforms = args
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return installCommand(ctx, w, o) })
 		},
-		ValidArgsFunction:     completeEmulators,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeEmulators,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.force, "force", false, "Replace QEMU's handlers that are there (broken, old, other flags); never those of others")

@@ -69,8 +69,7 @@ func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
 				return showEmulators(ctx, w, k, ps, len(args) > 0, printer(format, quiet))
 			})
 		},
-		ValidArgsFunction:     completeEmulators,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeEmulators,
 	}
 	cli.AddFormatFlag(cmd, &format)
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Print the platforms that run only")

@@ -28,8 +28,7 @@ func newEmulatorsUninstallCommand(w *cli.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return uninstallCommand(ctx, w, args, trust) })
 		},
-		ValidArgsFunction:     completeEmulators,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeEmulators,
 	}
 	cli.AddTrustFlag(cmd.Flags(), &trust)
 	return cmd

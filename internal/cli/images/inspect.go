@@ -45,8 +45,7 @@ func NewInspect(w *cli.Env) *cobra.Command {
 			}
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runInspectImage(ctx, w, o) })
 		},
-		ValidArgsFunction:     CompleteArchive,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: CompleteArchive,
 	}
 	cli.AddTemplateFlag(cmd, &o.format)
 	cmd.Flags().BoolVar(&o.noTrunc, "no-trunc", false, "Don't truncate the digests of configurations and base images")

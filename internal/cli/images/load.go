@@ -41,8 +41,7 @@ func NewLoad(w *cli.Env) *cobra.Command {
 			o.archive = args[0]
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runLoad(ctx, w, o) })
 		},
-		ValidArgsFunction:     CompleteArchive,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: CompleteArchive,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.image, imageFlag, "", "Image to load, by name, tag or digest, from an archive of several")

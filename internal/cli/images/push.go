@@ -46,8 +46,7 @@ func NewPush(w *cli.Env) *cobra.Command {
 			o.archive, o.names = args[0], args[1:]
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runPush(ctx, w, o) })
 		},
-		ValidArgsFunction:     CompleteArchive,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: CompleteArchive,
 	}
 	cmd.Flags().StringVar(&o.image, imageFlag, "", "Image to push, by name, tag or digest, from an archive of several")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")

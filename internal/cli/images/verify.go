@@ -48,8 +48,7 @@ func NewVerify(w *cli.Env) *cobra.Command {
 			o.ref = args[0]
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runVerify(ctx, w, o) })
 		},
-		ValidArgsFunction:     CompleteArchive,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: CompleteArchive,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that have to be there, and no others (comma-separated; may be repeated)")

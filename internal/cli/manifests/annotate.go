@@ -38,8 +38,7 @@ func newManifestAnnotateCommand(w *cli.Env) *cobra.Command {
 				return draftError(runManifestAnnotate(ctx, w, annotateOptions{args[0], args[1], a, o}))
 			})
 		},
-		ValidArgsFunction:     completeDrafts(w, 1),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeDrafts(w, 1),
 	}
 	f := cmd.Flags()
 	f.StringVar(&a.Arch, "arch", "", "Set architecture")

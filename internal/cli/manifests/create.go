@@ -37,8 +37,7 @@ func newManifestCreateCommand(w *cli.Env) *cobra.Command {
 			o.list, o.images = args[0], args[1:]
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestCreate(ctx, w, o)) })
 		},
-		ValidArgsFunction:     completeDrafts(w, 1),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeDrafts(w, 1),
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.amend, "amend", "a", false, "Amend an existing manifest list")

@@ -42,7 +42,6 @@ func newManifestDiffCommand(w *cli.Env) *cobra.Command {
 			}
 			return nil, cobra.ShellCompDirectiveDefault
 		},
-		DisableFlagsInUseLine: true,
 	}
 	cli.AddTemplateFlag(cmd, &o.format)
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")

@@ -40,8 +40,7 @@ func newManifestInspectCommand(w *cli.Env) *cobra.Command {
 			}
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runManifestInspect(ctx, w, o) })
 		},
-		ValidArgsFunction:     completeDrafts(w, 1),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeDrafts(w, 1),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")

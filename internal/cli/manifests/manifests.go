@@ -15,7 +15,6 @@ func New(w *cli.Env) *cobra.Command {
 		Long: "Make, join and compare indexes of images: manifest lists, as Docker calls its own kind. They are in registries, in OCI archives or\n" +
 			"in folders with an OCI image layout; no engine and no builder is needed.",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
-		DisableFlagsInUseLine: true,
 	}
 	cmd.AddCommand(newManifestCreateCommand(w), newManifestAnnotateCommand(w), newManifestInspectCommand(w), newManifestPushCommand(w), newManifestRmCommand(w))
 	cmd.AddCommand(newManifestDiffCommand(w))

@@ -55,7 +55,6 @@ func newManifestMergeCommand(w *cli.Env) *cobra.Command {
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
 		},
-		DisableFlagsInUseLine: true,
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Name of the index (format: "name:tag"); may be repeated, also for other repositories`)

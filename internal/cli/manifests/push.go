@@ -39,8 +39,7 @@ func newManifestPushCommand(w *cli.Env) *cobra.Command {
 			o.list = args[0]
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestPush(ctx, w, o)) })
 		},
-		ValidArgsFunction:     completeDrafts(w, 1),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeDrafts(w, 1),
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.amend, "amend", false, "Take what the images' names mean now, if they have changed")

@@ -22,8 +22,7 @@ func newManifestRmCommand(w *cli.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runManifestRm(ctx, w, args) })
 		},
-		ValidArgsFunction:     completeDrafts(w, -1),
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: completeDrafts(w, -1),
 	}
 }
 

@@ -71,8 +71,7 @@ func New(w *cli.Env) *cobra.Command {
 			o.image, o.command, o.hasEntrypoint = args[0], args[1:], cmd.Flags().Changed("entrypoint")
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runRun(ctx, w, o) })
 		},
-		ValidArgsFunction:     images.CompleteArchive,
-		DisableFlagsInUseLine: true,
+		ValidArgsFunction: images.CompleteArchive,
 	}
 	addRunFlags(cmd.Flags(), &o)
 	_ = cmd.RegisterFlagCompletionFunc("platform", func(c *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
