@@ -116,5 +116,6 @@ func flatten(v reflect.Value) {
 		if v.CanSet() {
 			v.SetString(printable.Line(v.String()))
 		}
+	default: // holds no text
 	}
 }

@@ -124,6 +124,7 @@ func BasisWords(img container.Image) string {
 		return "pulled from " + trust.Repository(img.Ref)
 	case trust.ByUser:
 		return "trusted by you"
+	default:
+		return "not known to be from " + trust.Repository(img.Ref)
 	}
-	return "not known to be from " + trust.Repository(img.Ref)
 }

@@ -83,8 +83,9 @@ func (f Failed) authors(step graph.Step, depends map[digest.Digest]bool) bool {
 			by, _ := recipe.Find(m.Recipe)
 			return m.Digest == step.Digest && !f.Moved.From.Choice.Names(m.Recipe) && by.Diagnoses(f.Log.Said(step.Digest))
 		})
+	default:
+		return false
 	}
-	return false
 }
 
 // patience is how long a platform's second build, which takes many times longer, waits at least for what a native one is about to tell.

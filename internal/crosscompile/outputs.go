@@ -130,7 +130,8 @@ func (p promise) judge(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	rest := bufio.NewReaderSize(&ranges{ctx: ctx, files: p.files, name: name, at: len(head)}, maxPiece)
+	part := func(at, most int) ([]byte, error) { return p.files.Part(ctx, name, at, most) }
+	rest := bufio.NewReaderSize(&ranges{part: part, at: len(head)}, maxPiece)
 	file, ok, err := exe.Read(head, io.LimitReader(rest, maxHead))
 	if err != nil || !ok || file.Format == exe.Script || file.Machine == exe.AnyMachine {
 		return err
@@ -176,14 +177,12 @@ func (p promise) tooMany(name string, bound int, of string) *WrongOutputError {
 
 // ranges reads a file from an offset, a piece at a time.
 type ranges struct {
-	ctx   context.Context // of the one call that it is made for
-	files stepfiles.Files
-	name  string
-	at    int
+	part func(at, most int) ([]byte, error)
+	at   int
 }
 
 func (r *ranges) Read(b []byte) (int, error) {
-	data, err := r.files.Part(r.ctx, r.name, r.at, len(b))
+	data, err := r.part(r.at, len(b))
 	if err == nil && len(data) == 0 {
 		err = io.EOF
 	}

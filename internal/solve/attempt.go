@@ -152,6 +152,7 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 		if err := t.read(ctx, gw); err != nil {
 			return nil, err
 		}
+	default: // the graph that was read is what is built
 	}
 	return t.finish(ctx, gw)
 }

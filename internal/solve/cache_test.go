@@ -83,8 +83,8 @@ func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
 					t.Errorf("ran %q, read the context %d times, lost %q, exported %v", s.Ran, s.Context, s.Lost, s.Opt.Exports)
 				}
 			}
-			if make, strip := w.Ran("RUN make"), w.Ran("RUN strip"); make != 1 || strip != 3 {
-				t.Errorf("the shared step ran %d times, the other %d times", make, strip)
+			if shared, own := w.Ran("RUN make"), w.Ran("RUN strip"); shared != 1 || own != 3 {
+				t.Errorf("the shared step ran %d times, the other %d times", shared, own)
 			}
 		})
 	}

@@ -189,7 +189,7 @@ func (c clearing) judge(found []preflight.Finding, jobs []plan.Job) ([]error, er
 
 // plan decides how each platform is made, and what of it is moved from where it would be emulated. Where it helps and is allowed, emulators
 // are installed, if nothing else is in the way. solved are the graphs of what will be solved.
-func (c clearing) plan(ctx context.Context, v survey, clear bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
+func (c clearing) plan(ctx context.Context, v survey, ready bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
 	solved = slices.Clone(v.graphs)
 	status := make([]emulation.Status, len(c.runs))
 	for k, r := range c.runs {
@@ -205,13 +205,13 @@ func (c clearing) plan(ctx context.Context, v survey, clear bool) (planned plan.
 	for i, m := range moved {
 		solved[i] = m.Graph
 	}
-	planned, found = c.emulators(ctx, solved, status, clear)
+	planned, found = c.emulators(ctx, solved, status, ready)
 	planned.Moved = moved
 	return planned, solved, found
 }
 
 // emulators plans these graphs, and installs on each node what is missing if the way is clear otherwise.
-func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, clear bool) (planned plan.Plan, found []preflight.Finding) {
+func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, ready bool) (planned plan.Plan, found []preflight.Finding) {
 	planned, status = c.planOf(graphs, status), slices.Clone(status)
 	on := c.placement(status)
 	for k, r := range c.runs {
@@ -224,7 +224,7 @@ func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status []
 			found = append(found, r.cannotRun(its, missing, nil))
 			continue
 		}
-		if !clear {
+		if !ready {
 			continue
 		}
 		failed := r.install(ctx, its)

@@ -152,6 +152,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 			return next, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
 		}
 		next.before, next.retries = a.before+a.retries, 0
+	default: // nothing else changes
 	}
 	if j.holder.Renew(ctx) != nil {
 		return next, o.err

@@ -110,8 +110,8 @@ func runsOf(jobs []job) (runs []*nodeRun) {
 	return runs
 }
 
-// building are the jobs of a build that makes images. close ends what was begun for it.
-func building(ctx context.Context, read []job) (jobs []job, close func()) {
+// building are the jobs of a build that makes images. stop ends what was begun for it.
+func building(ctx context.Context, read []job) (jobs []job, stop func()) {
 	natives := &crosscompile.Natives{}
 	jobs = slices.Clone(read)
 	runs := runsOf(read)

@@ -57,6 +57,7 @@ func fill(v reflect.Value, depth int) {
 		if err := reflect.ValueOf(errors.New(Hostile)); err.Type().Implements(v.Type()) && v.NumMethod() > 0 {
 			v.Set(err)
 		}
+	default: // holds no text
 	}
 }
 
@@ -104,8 +105,8 @@ func sources(t *testing.T) (files []*ast.File) {
 // stream only what stands in the source, and what was made a document.
 func CheckPrinters(t *testing.T, printers map[string]func(io.Writer), others ...string) {
 	t.Helper()
-	for name, print := range printers {
-		t.Run(name, func(t *testing.T) { checkPrinter(t, print) })
+	for name, printer := range printers {
+		t.Run(name, func(t *testing.T) { checkPrinter(t, printer) })
 	}
 	known := slices.Concat(slices.Collect(maps.Keys(printers)), others)
 	for _, file := range sources(t) {
@@ -132,10 +133,10 @@ func isNamed(names []string, f *ast.FuncDecl) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, f.Name.Name) })
 }
 
-func checkPrinter(t *testing.T, print func(io.Writer)) {
+func checkPrinter(t *testing.T, printer func(io.Writer)) {
 	t.Helper()
 	var out Buffer
-	print(cli.NewStream(&out))
+	printer(cli.NewStream(&out))
 	text := out.String()
 	if text == "" {
 		t.Error("it prints nothing")

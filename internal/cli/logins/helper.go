@@ -63,7 +63,7 @@ func (h helperProgram) get(ctx context.Context, key string) (types.AuthConfig, e
 
 // helperRun is one call of a helper. It implements client.Program.
 type helperRun struct {
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // of the one call that it is made for: Output takes none
 	program helperProgram
 	args    []string
 	input   io.Reader

@@ -10,10 +10,10 @@ import (
 
 func TestNoPlanPrinterShowsHostileTextAsItIs(t *testing.T) {
 	plan := clitest.With(clitest.Filled[planShown](), func(p *planShown) { p.Findings[0].Severity, p.Findings[1].Severity = "warning", "error" })
-	inTable := func(print func(*tabwriter.Writer, planShown)) func(io.Writer) {
+	inTable := func(printer func(*tabwriter.Writer, planShown)) func(io.Writer) {
 		return func(out io.Writer) {
 			t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-			print(t, plan)
+			printer(t, plan)
 			_ = t.Flush()
 		}
 	}

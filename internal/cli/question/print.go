@@ -71,7 +71,7 @@ func render(c Call, values map[string][]byte, shown string) (g answerGroup, err 
 	return g, err
 }
 
-func printerOf(question string) (print func([]byte, io.Writer) error, version string) {
+func printerOf(question string) (printer func([]byte, io.Writer) error, version string) {
 	switch question {
 	case "outline":
 		return outline.PrintOutline, outline.SubrequestsOutlineDefinition.Version

@@ -79,8 +79,9 @@ func StateNote(tag manifest.TagResult) string {
 		return "   (NOT pushed)"
 	case manifest.Failed:
 		return "   (FAILED)"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // Count is a number of things in words.

@@ -100,6 +100,7 @@ func verifyCell(p solve.PlatformReport) string {
 		if !v.BaseExamined {
 			return "base not examined"
 		}
+	case gate.Refused, gate.NotExamined:
 	}
 	return string(p.Verify.Verdict)
 }
