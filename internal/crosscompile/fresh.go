@@ -24,7 +24,7 @@ func Check(ctx context.Context, gw gateway.Client, m cross.Moved, log *vertexlog
 	if len(m.Tips) == 0 {
 		return nil
 	}
-	broken := brokenTips{kept.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
+	broken := brokenIn(folder)
 	tips := m.Tips
 	if log.CatchUp(ctx, gw) == nil {
 		tips = fresh(m, log, broken)
@@ -57,6 +57,10 @@ func fresh(m cross.Moved, log *vertexlog.Log, broken brokenTips) []cross.Tip {
 
 // brokenTips remembers tips that broke the promise of their recipe.
 type brokenTips struct{ kept.Folder }
+
+func brokenIn(folder string) brokenTips {
+	return brokenTips{kept.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
+}
 
 func (b brokenTips) has(tip cross.Tip) bool { return b.Get(tipName(tip)) != nil }
 

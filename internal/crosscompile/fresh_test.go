@@ -11,7 +11,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-	"github.com/docker-multiarch/docker-multiarch/internal/kept"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
@@ -40,10 +39,6 @@ func taking(t *testing.T) (m cross.Moved, made, takes, last digest.Digest) {
 	}
 	tip := cross.Tip{Digest: digests["build"], Definition: def, Leaves: []recipe.Leave{{Path: "/out/app"}}}
 	return cross.Moved{Graph: g, Tips: []cross.Tip{tip}}, digests["build"], digests["takes"], digests["last"]
-}
-
-func brokenIn(folder string) brokenTips {
-	return brokenTips{kept.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
 }
 
 func ended(d digest.Digest, cached bool) *client.SolveStatus {

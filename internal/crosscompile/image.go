@@ -37,8 +37,8 @@ var machineChecks = []string{
 }
 
 // CheckImage compares what the gate has found in the image with what the recipes promise of what was copied into it, where [InImage] holds. It
-// is nil if nothing is wrong with that.
-func CheckImage(m cross.Moved, findings []gate.Finding) error {
+// is nil if nothing is wrong with that. What is wrong is remembered in the folder, as by [Check].
+func CheckImage(m cross.Moved, findings []gate.Finding, folder string) error {
 	steps := m.From.Graph.ByDigest()
 	for _, f := range findings {
 		if !slices.Contains(machineChecks, f.Check) {
@@ -46,6 +46,7 @@ func CheckImage(m cross.Moved, findings []gate.Finding) error {
 		}
 		for _, tip := range m.Tips {
 			if name := origin(tip, steps, f); name != "" {
+				brokenIn(folder).add(tip)
 				return named(&WrongOutputError{
 					Recipe: tip.Recipe.Name, Path: name, Found: "is for " + f.Found, Wanted: "makes programs for " + platform.Format(m.From.Target),
 				}, tip)

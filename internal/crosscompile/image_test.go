@@ -85,7 +85,11 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 			tt.finding.File = "Dockerfile"
 		}
 		tt.finding.Found = "amd64"
-		err := CheckImage(m, []gate.Finding{{Check: gate.CheckSameLayers}, tt.finding})
+		folder := t.TempDir()
+		err := CheckImage(m, []gate.Finding{{Check: gate.CheckSameLayers}, tt.finding}, folder)
+		if broken := brokenIn(folder).has(m.Tips[0]); broken != (tt.want != "") {
+			t.Errorf("%s: remembered %v", name, broken)
+		}
 		if tt.want == "" && err == nil {
 			continue
 		}

@@ -95,7 +95,7 @@ func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
 	}
 	found, err := t.checker.Check(ctx, imagecheck.Image{Platform: t.target, Child: t.out.child, Base: t.out.got.base, Graph: t.out.got.graph})
 	if _, refused := errors.AsType[*gate.RefusedError](err); t.checkedInImage() && (err == nil || refused) {
-		err = cmp.Or(crosscompile.CheckImage(t.out.moved, found.Findings), err)
+		err = cmp.Or(crosscompile.CheckImage(t.out.moved, found.Findings, t.env.Bases), err)
 	}
 	return found, err
 }
