@@ -42,7 +42,8 @@ func (n Node) Mode(p platform.Platform, status emulation.Status) Mode {
 	}
 }
 
-// RunsNatively reports whether the node runs programs of a platform without an emulator. The node's own architecture needs no probe. Its variants do: BuildKit lists those that the processor has.
+// RunsNatively reports whether the node runs programs of a platform without an emulator. The node's own architecture needs no probe. Its
+// variants do: BuildKit lists those that the processor has.
 func (n Node) RunsNatively(p platform.Platform, status emulation.Status) bool {
 	own := n.Native()
 	if own.Architecture == p.Architecture && own.OS == p.OS {
