@@ -60,6 +60,18 @@ type outcome struct {
 	err        error
 }
 
+// endedBy is the outcome where no other attempt can follow, for that error.
+func (o outcome) endedBy(err error, f fallback) outcome {
+	o.err, o.fallback = err, f
+	return o
+}
+
+// failedAs is the outcome with the failure of an earlier one, as if there had been no fallback.
+func (o outcome) failedAs(first outcome) outcome {
+	o.err, o.symptoms, o.fallback = first.err, first.symptoms, fallback{}
+	return o
+}
+
 // trial is an attempt under way. Only this file changes it.
 type trial struct {
 	job
@@ -117,7 +129,7 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 		return index.Child{}, err
 	}
 	c, err := t.collect(ctx, resp, documents)
-	c.Says = t.out.got.says
+	c.Platform, c.Says = t.target, t.out.got.says
 	return c, err
 }
 

@@ -5,12 +5,31 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/internal/timing"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
+
+// solved is what became of a job: the outcome of its last attempt, and what is about all of them. Only this file changes it.
+type solved struct {
+	outcome
+	node    string // that has made it
+	tests   []smoke.Outcome
+	retries int
+	log     *vertexlog.Log
+	cross   crosscompile.Report
+}
+
+// tested is the result with what came of its tests.
+func (r solved) tested(tests []smoke.Outcome, err error) solved {
+	r.tests, r.err = tests, err
+	return r
+}
 
 // gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.
 func gather(ctx context.Context, w task, results []solved, cleared clearance) (Report, error) {
@@ -27,8 +46,8 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 		}
 		if len(cleared.plan.Jobs) > 0 {
 			job := cleared.plan.Jobs[i]
-			if r.job != nil {
-				job = *r.job
+			if r.fallback.job != nil {
+				job = *r.fallback.job
 			}
 			p.Mode, p.Emulator = job.Mode, job.Emulator
 			p.Err = r.symptoms.Explain(job, p.Err)
@@ -87,7 +106,7 @@ func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 	}
 	times := timing.Times{}
 	for i, r := range results {
-		for _, s := range r.graph.Steps {
+		for _, s := range r.got.graph.Steps {
 			if took := r.log.Seconds(s.Digest); s.Kind == graph.Exec && took >= worthKeeping && jobs[i].node.Emulates(s, plan) {
 				times[timing.KeyOf(w.req.Source.Project(w.env.Client), s)] = took
 			}
@@ -96,5 +115,25 @@ func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 	if len(times) > 0 {
 		f := w.env.times()
 		f.Put(timesName, timing.Decode(f.Get(timesName)).With(times).Encode())
+	}
+}
+
+// failedFast ends the others' solves by stop if a platform's result means that the build fails, and that is to end it at once.
+func (w task) failedFast(i int, r solved, stop context.CancelCauseFunc) {
+	if w.req.FailFast && r.err != nil && !w.dispensable(i, r.err) && !failure.Consequence(r.err) {
+		stop(&failure.StoppedError{By: w.targets[i]})
+	}
+}
+
+// stoppedBy gives the platforms that were stopped by a failure the reason: their own errors say only that they were.
+func stoppedBy(ctx context.Context, results []solved) {
+	stop, ok := errors.AsType[*failure.StoppedError](context.Cause(ctx))
+	if !ok {
+		return
+	}
+	for i, r := range results {
+		if r.err != nil && failure.Cancelled(r.err) {
+			results[i].err = stop
+		}
 	}
 }

@@ -40,7 +40,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	}
 	var children []index.Child
 	for i, r := range results {
-		if r.child.Platform = targets[i]; r.err == nil {
+		if r.err == nil {
 			children = append(children, r.child)
 		} else {
 			files.LeaveOut(i)

@@ -35,7 +35,7 @@ func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins
 		var made []buildcache.Made
 		for _, i := range r.own {
 			if results[i].err == nil {
-				made = append(made, buildcache.Made{Platform: r.targets[i], Definition: results[i].def})
+				made = append(made, buildcache.Made{Platform: r.targets[i], Definition: results[i].got.def})
 			}
 		}
 		exporting.Go(func() { errs[k] = buildcache.Export(ctx, r.caches(), p.Policy, r.req.Cache.To, made) })

@@ -1,0 +1,151 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// run makes the platform's image, and tests it. It never returns before it has reported to the barrier and left it.
+func (j job) run(ctx context.Context, seat *seat) solved {
+	defer seat.Leave()
+	defer j.natives.Ends(j.index)
+	r := j.attempts(ctx, seat)
+	if tests := j.req.testsOf(j.target); r.err == nil && len(tests) > 0 {
+		r = r.tested(j.tester.Run(ctx, j.tested(r.child), tests))
+	}
+	if r.err != nil && !j.req.optional(j.target) {
+		j.files.Fail()
+	}
+	return r
+}
+
+// tested is an image for the tests.
+func (j job) tested(c index.Child) imagetest.Image {
+	img := imagetest.Image{Platform: j.target, Child: c}
+	if j.req.Outputs.Load() == nil && j.req.Pushes() {
+		img.Pull = j.req.Repositories()[0]
+	}
+	return img
+}
+
+// attempts makes attempts until there is an image that may be published, or no reason for another one. The last one counts. What was
+// finished in an earlier one is in the cache.
+func (j job) attempts(ctx context.Context, seat *seat) solved {
+	var o, first outcome // first is the one that the job fell back from, for strayed
+	var strayed crosscompile.Fallback
+	log := &vertexlog.Log{}
+	a := attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}
+	for {
+		o = j.once(ctx, a, seat, log)
+		why, wrong := j.again(ctx, a, o, log)
+		if why == "" {
+			break
+		}
+		if why == fallBack {
+			var stop func()
+			ctx, stop = j.untilNativeFails(ctx, o, wrong)
+			defer stop()
+			first, strayed = o, wrong
+		}
+		next, err := j.next(ctx, a, o, why, wrong)
+		if err != nil {
+			o = o.endedBy(err, next.fallback)
+			break
+		}
+		a = next
+	}
+	if o.err != nil && errors.Is(context.Cause(ctx), errSameNatively) {
+		j.noteSameNatively(strayed)
+		o = o.failedAs(first)
+	}
+	seat.Report(report{err: o.err})
+	return solved{outcome: o, node: j.node.Name, retries: a.before + a.retries, log: log, cross: j.crossed(o, log)}
+}
+
+// again asks [again] about the outcome of an attempt. Nothing is done again if files of the job cannot be taken back.
+func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log) (why reason, wrong crosscompile.Fallback) {
+	if o.err != nil {
+		j.holder.Drop(j.ordinal())
+	}
+	why = again(afterAttempt, facts{
+		cancelled: ctx.Err() != nil, unpinned: o.unpinned, failed: o.err != nil, retries: a.retries, limit: j.limit(o), fellBack: o.fallback.why != "",
+		relocated: func() bool { wrong = j.wentWrong(ctx, o, log); return wrong.Why != "" },
+	})
+	if (why == tryAgain || why == fallBack) && (ctx.Err() != nil || !j.files.Again(j.index)) {
+		why = ""
+	}
+	return why, wrong
+}
+
+// next is the attempt that follows on an outcome. If there can be none, the error is that of the job, and the attempt says no more than why
+// the job has fallen back.
+func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong crosscompile.Fallback) (attempt, error) {
+	next := a
+	next.cleared, next.isolated, next.fallback = o.cleared, o.isolated, o.fallback
+	if why == readUnderPins {
+		next.began = o.began
+		return next, nil
+	}
+	next.began, next.spent = time.Time{}, o.seconds
+	switch why {
+	case tryAgain:
+		j.env.Progress.Note(j.retryNote(a, o))
+		if manifest.Sleep(ctx, j.req.RetryPause) != nil {
+			return next, o.err
+		}
+		next.retries++
+	case fallBack:
+		var err error
+		if next.fallback, err = j.fallBack(ctx, *o.cleared, wrong.Why); err != nil {
+			return next, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
+		}
+		next.before, next.retries = a.before+a.retries, 0
+	default: // nothing else changes
+	}
+	if j.holder.Renew(ctx) != nil {
+		return next, o.err
+	}
+	if a.cleared == nil && o.cleared != nil { // what it is made from is what it was
+		under := *o.cleared
+		under.pins = under.pins.AlsoOf(o.got.graph)
+		next.cleared = &under
+	}
+	return next, nil
+}
+
+// limit is how often a job may be tried again that has failed so.
+func (j job) limit(o outcome) int {
+	if o.err == nil || o.made {
+		return 0
+	}
+	err := o.explained(j.index)
+	if step, ok := errors.AsType[*failure.StepError](err); ok {
+		if step.Crashed {
+			return max(1, j.req.Retry)
+		}
+		return 0
+	}
+	if !failure.Mendable(err, o.cleared != nil) {
+		return 0
+	}
+	return j.req.Retry
+}
+
+func (j job) retryNote(a attempt, o outcome) string {
+	why := "it failed"
+	if step, ok := errors.AsType[*failure.StepError](o.explained(j.index)); ok && step.Crashed {
+		why = "the emulator crashed"
+	}
+	return fmt.Sprintf("%s: %s; trying again (%d of %d): %v", platform.Format(j.target), why, a.retries+1, j.limit(o), o.err)
+}
