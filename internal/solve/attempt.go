@@ -114,7 +114,8 @@ func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
 
 // checkedInImage reports whether what moved stages have made is checked by what is found in the finished image.
 func (t *trial) checkedInImage() bool {
-	return t.checker != nil && t.req.Verify.Mode != gate.Off && len(t.req.Verify.Allow) == 0 && len(t.req.Outputs.Files()) == 0 && crosscompile.InImage(t.out.moved)
+	looks := t.checker != nil && t.req.Verify.Mode != gate.Off && len(t.req.Verify.Allow) == 0
+	return looks && len(t.req.Outputs.Files()) == 0 && crosscompile.InImage(t.out.moved)
 }
 
 // solved is what the attempt's solve exports.
