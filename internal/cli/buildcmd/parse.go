@@ -198,7 +198,10 @@ func (j *job) modes(o buildOptions) error {
 
 // cross parses what may be run on the builder's own platform: the flag, else the project's file, else auto.
 func (j *job) cross(o buildOptions, p project.File) (err error) {
-	chosen := project.First(project.Choice{Values: o.cross, From: "--cross"}, project.Choice{Values: p.Cross, From: project.Name + ": cross"}, project.Choice{Values: []string{buildflags.CrossAuto}, From: ""})
+	chosen := project.First(
+		project.Choice{Values: o.cross, From: "--cross"}, project.Choice{Values: p.Cross, From: project.Name + ": cross"},
+		project.Choice{Values: []string{buildflags.CrossAuto}},
+	)
 	if j.request.Cross, err = cross.Parse(chosen.Values); err != nil {
 		return fmt.Errorf("%s: %w", chosen.From, err)
 	}

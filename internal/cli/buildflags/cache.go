@@ -43,7 +43,9 @@ func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c buildcach
 	if err := distinct(c.To); err != nil {
 		return c, err
 	}
-	mounts := map[string]buildcache.Mounts{"": buildcache.AutoMounts, "auto": buildcache.AutoMounts, "shared": buildcache.SharedMounts, "isolated": buildcache.IsolatedMounts}
+	mounts := map[string]buildcache.Mounts{
+		"": buildcache.AutoMounts, "auto": buildcache.AutoMounts, "shared": buildcache.SharedMounts, "isolated": buildcache.IsolatedMounts,
+	}
 	var ok bool
 	if c.Mounts, ok = mounts[o.Mounts]; !ok {
 		return c, fmt.Errorf("--cache-mounts %q is not one of auto, shared, isolated", o.Mounts)

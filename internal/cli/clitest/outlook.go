@@ -58,5 +58,7 @@ var (
 	AMD64     = platform.Platform{OS: "linux", Architecture: "amd64"}
 	ARM64     = platform.Platform{OS: "linux", Architecture: "arm64"}
 	ARMv7     = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
-	MayUseCgo = recipe.Reason{Check: "cgo", Message: "RUN go build may use cgo", Fix: "set CGO_ENABLED=0 where the program does not need C", File: "Dockerfile", Line: 5}
+	MayUseCgo = recipe.Reason{
+		Check: "cgo", Message: "RUN go build may use cgo", Fix: "set CGO_ENABLED=0 where the program does not need C", File: "Dockerfile", Line: 5,
+	}
 )

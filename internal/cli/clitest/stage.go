@@ -99,13 +99,16 @@ func (s *Stage) connect(ctx context.Context, opt cli.ConnectOptions) (*cli.Conne
 	}
 	emulated := emulation.Status{Archs: []emulation.Support{{Arch: "arm64", Mode: emulation.Emulated}, {Arch: "arm", Mode: emulation.Builder}}}
 	gateway := func(context.Context) (string, error) { return "192.0.2.1", nil }
-	return &cli.Connection{Close: func() {}, Node: &builder.Node{Abilities: builder.Abilities{Gateway: gateway}}, Env: solve.Env{Client: "test", Nodes: []solve.Node{{
+	node := solve.Node{
 		Node: plan.Node{Name: "default", Platforms: s.Platforms, CPUs: 2}, Solver: s.Builder, Blobs: s.Builder,
 		Probe: func(context.Context, ...platform.Platform) (emulation.Status, error) { return emulated, nil },
 		Install: func(context.Context, []platform.Platform) error {
 			return errors.New("the engine is rootless")
 		},
-	}}}}, nil
+	}
+	return &cli.Connection{
+		Close: func() {}, Node: &builder.Node{Abilities: builder.Abilities{Gateway: gateway}}, Env: solve.Env{Client: "test", Nodes: []solve.Node{node}},
+	}, nil
 }
 
 // Command runs the program with the arguments, and gives its exit status. HOST in them stands for the registry.

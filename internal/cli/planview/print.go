@@ -41,7 +41,7 @@ func printSteps(table *tabwriter.Writer, p planShown) {
 	}
 	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
 	for _, s := range p.Steps {
-		cli.Putf(table, "%s\t%s\t%s\t%s\t%s\n", results.PlaceOf(s.File, s.Line), s.Stage, cli.Cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+		cli.PutRow(table, results.PlaceOf(s.File, s.Line), s.Stage, cli.Cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
 	_ = table.Flush()
 }
