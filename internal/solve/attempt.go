@@ -27,28 +27,28 @@ import (
 
 // attempt says how a job's image is to be made this time. It never changes: what follows from its outcome is another attempt.
 type attempt struct {
-	cleared  *clearance // what the barrier has said, under whose pins all is read; nil: this attempt goes to the barrier
-	isolated bool       // the cache mounts are the platform's own
-	fallback fallback   // why nothing is relocated
-	retries  int        // how many tries have failed before, since the job began or fell back
-	before   int        // how many had failed until it fell back
-	began    time.Time  // when the try began, of which this is a later solve; zero for the first
-	spent    float64    // seconds of the tries before
+	decided  *decision // what the barrier has said, under whose pins all is read; nil: this attempt goes to the barrier
+	isolated bool      // the cache mounts are the platform's own
+	fallback fallback  // why nothing is relocated
+	retries  int       // how many tries have failed before, since the job began or fell back
+	before   int       // how many had failed until it fell back
+	began    time.Time // when the try began, of which this is a later solve; zero for the first
+	spent    float64   // seconds of the tries before
 }
 
 // pins are those of its solves.
 func (a attempt) pins() pins.Pins {
-	if a.cleared == nil {
+	if a.decided == nil {
 		return pins.Pins{}
 	}
-	return a.cleared.pins
+	return a.decided.pins
 }
 
 // outcome is what an attempt came to, so far or at last.
 type outcome struct {
-	relocation            // what is solved
-	cleared    *clearance // nil: the barrier was not passed
-	unpinned   bool       // it ended at the barrier, to be read under pins
+	relocation           // what is solved
+	decided    *decision // nil: the barrier was not passed
+	unpinned   bool      // it ended at the barrier, to be read under pins
 	isolated   bool
 	refused    error // why the solve was ended by us: BuildKit brings that back as text
 	symptoms   failure.Symptoms
@@ -84,7 +84,7 @@ type trial struct {
 // once makes one attempt: a solve, what it exports, and the examination of that.
 func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) outcome {
 	t := &trial{job: j, attempt: a, seat: seat, log: log}
-	t.out = outcome{cleared: a.cleared, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
+	t.out = outcome{decided: a.decided, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
 	if t.out.began.IsZero() {
 		t.out.began = time.Now()
 	}
@@ -137,7 +137,7 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 // frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
 func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 	t.reach.Start(ctx, gw)
-	if t.attempt.cleared != nil {
+	if t.attempt.decided != nil {
 		if err := t.read(ctx, gw); err != nil {
 			return nil, err
 		}
@@ -150,13 +150,13 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 	got := t.out.got
 	t.noteOpaque(t.seat, got)
 	t.seat.Report(report{graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
-	cleared, err := t.seat.Await(ctx)
+	decided, err := t.seat.Await(ctx)
 	if err != nil {
 		t.out.refused = err
 		return nil, err
 	}
-	f := facts{otherSources: cleared.reread[t.index], sharedMounts: cleared.isolate && !t.out.isolated}
-	t.out.cleared, t.out.isolated = &cleared, t.out.isolated || cleared.isolate
+	f := facts{otherSources: decided.reread[t.index], sharedMounts: decided.isolate && !t.out.isolated}
+	t.out.decided, t.out.isolated = &decided, t.out.isolated || decided.isolate
 	switch again(atBarrier, f) {
 	case readUnderPins:
 		t.out.unpinned = true
@@ -175,7 +175,7 @@ var errUnpinned = errors.New("to be read again")
 
 // read reads the Dockerfile. What is read again did not stand at the barrier.
 func (t *trial) read(ctx context.Context, gw gateway.Client) (err error) {
-	t.out.got, err = t.job.read(ctx, gw, t.out.isolated, t.out.cleared != nil)
+	t.out.got, err = t.job.read(ctx, gw, t.out.isolated, t.out.decided != nil)
 	return err
 }
 
@@ -186,8 +186,8 @@ func (s *seat) unread(ctx context.Context, gw gateway.Client, err error) (refuse
 		return nil, err // it is reported when it is not tried again
 	}
 	s.Report(report{err: err, gw: gw})
-	_, cleared := s.Await(ctx)
-	if base, ok := errors.AsType[*preflight.BaseError](cleared); ok {
+	_, decided := s.Await(ctx)
+	if base, ok := errors.AsType[*preflight.BaseError](decided); ok {
 		return base, err
 	}
 	return nil, err
@@ -195,16 +195,16 @@ func (s *seat) unread(ctx context.Context, gw gateway.Client, err error) (refuse
 
 // finish runs the steps, if the export does not.
 func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Result, err error) {
-	cleared := *t.out.cleared
-	if t.out.relocation, err = t.relocate(ctx, gw, cleared, t.out.relocation, t.out.isolated); err != nil {
+	decided := *t.out.decided
+	if t.out.relocation, err = t.relocate(ctx, gw, decided, t.out.relocation, t.out.isolated); err != nil {
 		return nil, err
 	}
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything; and what is checked before the export has to run before it.
-	runsHere := len(t.out.moved.Tips) > 0 && !t.checkedInImage() || cleared.limits[t.index].bound() || cleared.holding[t.index] || t.holder != nil
+	runsHere := len(t.out.moved.Tips) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
-		return res, t.work(ctx, gw, cleared, res)
+		return res, t.work(ctx, gw, decided, res)
 	}
 	return res, nil
 }
@@ -213,17 +213,17 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 //
 // A holding job stays until all have worked. BuildKit shares the result of a step between the solves that hold it, so that a
 // stage for the node's own platform runs once for all platforms even under --no-cache and when the jobs work one by one.
-func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, res *gateway.Result) error {
+func (t *trial) work(ctx context.Context, gw gateway.Client, decided decision, res *gateway.Result) error {
 	ref, err := res.SingleRef()
 	if err != nil || ref == nil {
 		return err
 	}
-	leave, err := cleared.limits[t.index].enter(ctx, t.out.way(t.index).Mode.Emulated())
+	leave, err := decided.limits[t.index].enter(ctx, t.out.way(t.index).Mode.Emulated())
 	if err != nil {
 		return err
 	}
 	t.out.began = time.Now()
-	if err = t.holder.Hold(ctx, t.ordinal(), buildcache.Steps{Policy: cleared.pins.Policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
+	if err = t.holder.Hold(ctx, t.ordinal(), buildcache.Steps{Policy: decided.pins.Policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
 		err = ref.Evaluate(ctx)
 	}
 	if err == nil && !t.checkedInImage() {
@@ -233,7 +233,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, cleared clearance, 
 	if err != nil {
 		return err // it has not left for good: it may be tried again
 	}
-	if t.seat.Leave(); cleared.holding[t.index] {
+	if t.seat.Leave(); decided.holding[t.index] {
 		err = t.seat.AwaitOthers(ctx)
 	}
 	return err
@@ -273,12 +273,12 @@ func (o outcome) way(index int) plan.Job {
 	if o.fallback.job != nil {
 		return *o.fallback.job
 	}
-	return o.cleared.plan.Jobs[index]
+	return o.decided.plan.Jobs[index]
 }
 
 // explained is the error with its kind, as far as it is known how the platform was made.
 func (o outcome) explained(index int) error {
-	if o.cleared == nil {
+	if o.decided == nil {
 		return o.err
 	}
 	return o.symptoms.Explain(o.way(index), o.err)

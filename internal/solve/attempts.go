@@ -92,7 +92,7 @@ func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log
 // the job has fallen back.
 func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong crosscompile.Fallback) (attempt, error) {
 	next := a
-	next.cleared, next.isolated, next.fallback = o.cleared, o.isolated, o.fallback
+	next.decided, next.isolated, next.fallback = o.decided, o.isolated, o.fallback
 	if why == readUnderPins {
 		next.began = o.began
 		return next, nil
@@ -107,7 +107,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 		next.retries++
 	case fallBack:
 		var err error
-		if next.fallback, err = j.fallBack(ctx, *o.cleared, wrong.Why); err != nil {
+		if next.fallback, err = j.fallBack(ctx, *o.decided, wrong.Why); err != nil {
 			return next, fmt.Errorf("%w (it was to be built again under emulation: %w)", o.err, err)
 		}
 		next.before, next.retries = a.before+a.retries, 0
@@ -116,10 +116,10 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 	if j.holder.Renew(ctx) != nil {
 		return next, o.err
 	}
-	if a.cleared == nil && o.cleared != nil { // what it is made from is what it was
-		under := *o.cleared
+	if a.decided == nil && o.decided != nil { // what it is made from is what it was
+		under := *o.decided
 		under.pins = under.pins.AlsoOf(o.got.graph)
-		next.cleared = &under
+		next.decided = &under
 	}
 	return next, nil
 }
@@ -136,7 +136,7 @@ func (j job) limit(o outcome) int {
 		}
 		return 0
 	}
-	if !failure.Mendable(err, o.cleared != nil) {
+	if !failure.Mendable(err, o.decided != nil) {
 		return 0
 	}
 	return j.req.Retry

@@ -16,10 +16,10 @@ import (
 // barrier waits until every job has read its Dockerfile, and decides once for all of them. Each job has a seat at it.
 type barrier struct {
 	report chan report
-	// cleared is closed when clearance is set.
-	cleared   chan struct{}
-	clearance clearance
-	opaque    sync.Once // said that a graph cannot be read
+	// decided is closed when decision is set.
+	decided  chan struct{}
+	decision decision
+	opaque   sync.Once // said that a graph cannot be read
 
 	mu    sync.Mutex
 	rooms []*room // by index: that of the job's node
@@ -41,8 +41,8 @@ type report struct {
 	gw    gateway.Client
 }
 
-// clearance is what all jobs are told at the barrier.
-type clearance struct {
+// decision is what all jobs are told at the barrier.
+type decision struct {
 	err     error   // no job may go on
 	errs    []error // by index: why one may not while the others do; nil if all may
 	pins    pins.Pins
@@ -55,7 +55,7 @@ type clearance struct {
 }
 
 // of is why the job may not go on.
-func (c clearance) of(index int) error {
+func (c decision) of(index int) error {
 	if c.err == nil && c.errs != nil {
 		return c.errs[index]
 	}
@@ -63,7 +63,7 @@ func (c clearance) of(index int) error {
 }
 
 func newBarrier(jobs []job) *barrier {
-	b := &barrier{report: make(chan report, len(jobs)), cleared: make(chan struct{})}
+	b := &barrier{report: make(chan report, len(jobs)), decided: make(chan struct{})}
 	rooms := map[*nodeRun]*room{}
 	for _, j := range jobs {
 		if rooms[j.nodeRun] == nil {
@@ -75,19 +75,19 @@ func newBarrier(jobs []job) *barrier {
 }
 
 // clear waits until each job has reported, and tells them all what decide says.
-func (b *barrier) clear(ctx context.Context, decide func(context.Context, []report) clearance) {
-	defer close(b.cleared)
+func (b *barrier) decide(ctx context.Context, decide func(context.Context, []report) decision) {
+	defer close(b.decided)
 	reports := make([]report, len(b.rooms))
 	for range b.rooms {
 		select {
 		case r := <-b.report:
 			reports[r.index] = r
 		case <-ctx.Done():
-			b.clearance = clearance{err: context.Cause(ctx)}
+			b.decision = decision{err: context.Cause(ctx)}
 			return
 		}
 	}
-	b.clearance = decide(ctx, reports)
+	b.decision = decide(ctx, reports)
 }
 
 // seat is the place of the job with that index.
@@ -110,12 +110,12 @@ func (s *seat) Report(r report) {
 }
 
 // Await waits for the decision, and is an error if the job may not go on.
-func (s *seat) Await(ctx context.Context) (clearance, error) {
+func (s *seat) Await(ctx context.Context) (decision, error) {
 	select {
-	case <-s.cleared:
-		return s.clearance, s.clearance.of(s.index)
+	case <-s.decided:
+		return s.decision, s.decision.of(s.index)
 	case <-ctx.Done():
-		return clearance{}, context.Cause(ctx)
+		return decision{}, context.Cause(ctx)
 	}
 }
 

@@ -45,7 +45,7 @@ func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins
 }
 
 // replacedCaches are the findings of caches that several nodes would export to one place, each in the place of the others'.
-func (c clearing) replacedCaches() (found []preflight.Finding) {
+func (c decider) replacedCaches() (found []preflight.Finding) {
 	if len(c.runs) < 2 {
 		return nil
 	}

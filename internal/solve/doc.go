@@ -2,7 +2,7 @@
 //
 // Values stand in a row. A Request says what is wanted. For each platform one solve is started on the node; inside its gateway
 // call the Dockerfile is solved lazily, which gives the graph of what would run, and nothing of the build context has been sent
-// yet. When every platform's graph is read, the way is cleared once for all of them ([Plan]): base images, git refs and downloads
+// yet. When every platform's graph is read, all is decided once for all of them ([Plan]): base images, git refs and downloads
 // are pinned to one state of the world, the node is asked what it can run, missing emulators are installed, and the preflight of
 // the registries has answered. Then every solve goes on in that very call, and exports its image by digest. The children are
 // stitched into one index, and only then the tags move, in package manifest.

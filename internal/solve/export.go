@@ -47,7 +47,7 @@ func (t *trial) pushAlone(ctx context.Context) (digest.Digest, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, err := alone.relocate(ctx, gw, *t.out.cleared, relocation{got: got, fallback: t.out.fallback}, t.out.isolated)
+		r, err := alone.relocate(ctx, gw, *t.out.decided, relocation{got: got, fallback: t.out.fallback}, t.out.isolated)
 		return r.got.result, err
 	})
 	if err != nil {

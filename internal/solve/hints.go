@@ -10,7 +10,7 @@ import (
 )
 
 // hintsFor is what hints are looked for in.
-func (c clearing) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool) hints.Build {
+func (c decider) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool) hints.Build {
 	build := hints.Build{Isolated: isolated, Args: c.req.BuildArgs}
 	if len(planned.Jobs) < len(graphs) {
 		return hints.Build{}
@@ -35,7 +35,7 @@ func (c clearing) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated boo
 var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
 
 // important are the hints of those rules.
-func (c clearing) important(plan plan.Plan, graphs []graph.Graph) (lines []string) {
+func (c decider) important(plan plan.Plan, graphs []graph.Graph) (lines []string) {
 	if len(c.targets) < 2 {
 		return nil
 	}

@@ -55,7 +55,7 @@ func Look(
 		return err
 	}
 	defer stop()
-	decide, answered := newClearing(looking, jobs, preflight)
+	decide, answered := newDecider(looking, jobs, preflight)
 	defer answered()
 	reports, b, unread := make([]PlatformReport, len(targets)), newBarrier(jobs), false
 	var reading sync.WaitGroup
@@ -64,12 +64,12 @@ func Look(
 		reports[i].Platform = j.target
 		reading.Go(func() { reports[i].Err = j.look(looking, b.seat(i)) })
 	}
-	b.clear(looking, func(ctx context.Context, reports []report) clearance {
-		v := decide.survey(ctx, reports)
+	b.decide(looking, func(ctx context.Context, reports []report) decision {
+		v := decide.observe(ctx, reports)
 		if unread = v.unread; !unread {
 			see(ctx, decide.prospect(ctx, v))
 		}
-		return clearance{}
+		return decision{}
 	})
 	reading.Wait()
 	if err := context.Cause(looking); err != nil {
@@ -101,7 +101,7 @@ func (j job) look(ctx context.Context, seat *seat) error {
 }
 
 // prospect plans the build without installing anything.
-func (c clearing) prospect(ctx context.Context, v survey) Prospect {
+func (c decider) prospect(ctx context.Context, v observation) Prospect {
 	found := slices.Clone(v.found)
 	if !slices.ContainsFunc(found, preflight.Finding.Refuses) {
 		found = append(found, preflight.Unreadable(c.targets, v.errs)...)

@@ -22,7 +22,7 @@ import (
 )
 
 // relocations decides what is moved of each platform to the own platform of its node.
-func (c clearing) relocations(ctx context.Context, v survey, status []emulation.Status) []cross.Moved {
+func (c decider) relocations(ctx context.Context, v observation, status []emulation.Status) []cross.Moved {
 	moved := make([]cross.Moved, len(c.jobs))
 	for k, r := range c.runs {
 		var readings []crosscompile.Reading
@@ -45,7 +45,7 @@ func (c clearing) relocations(ctx context.Context, v survey, status []emulation.
 
 // emulate makes the node of a job run its platform as its frontend wrote it, when what was moved of it did not do. One at a time: an emulator
 // that two platforms need is installed once.
-func (c clearing) emulate(graphs []graph.Graph) func(context.Context, int) (plan.Job, error) {
+func (c decider) emulate(graphs []graph.Graph) func(context.Context, int) (plan.Job, error) {
 	var turn sync.Mutex
 	return func(ctx context.Context, index int) (plan.Job, error) {
 		turn.Lock()
@@ -79,11 +79,11 @@ type fallback struct {
 }
 
 // relocate moves the steps that the barrier has decided to move, unless the job has fallen back. It falls back itself where they cannot be moved.
-func (j job) relocate(ctx context.Context, gw gateway.Client, cleared clearance, r relocation, isolated bool) (relocation, error) {
-	if j.index >= len(cleared.plan.Moved) || r.fallback.why != "" || r.got.def == nil {
+func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, r relocation, isolated bool) (relocation, error) {
+	if j.index >= len(decided.plan.Moved) || r.fallback.why != "" || r.got.def == nil {
 		return r, nil
 	}
-	moved, err := cleared.plan.Moved[j.index].Again(r.got.def, r.got.graph, isolated)
+	moved, err := decided.plan.Moved[j.index].Again(r.got.def, r.got.graph, isolated)
 	if err == nil && moved.Definition == nil {
 		return r, nil
 	}
@@ -98,14 +98,14 @@ func (j job) relocate(ctx context.Context, gw gateway.Client, cleared clearance,
 	if ctx.Err() != nil {
 		return r, context.Cause(ctx)
 	}
-	r.fallback, err = j.fallBack(ctx, cleared, err.Error())
+	r.fallback, err = j.fallBack(ctx, decided, err.Error())
 	return r, err
 }
 
 // fallBack gives up what was moved, for good. The node is made to run the platform, if it does not yet.
-func (j job) fallBack(ctx context.Context, cleared clearance, why string) (fallback, error) {
+func (j job) fallBack(ctx context.Context, decided decision, why string) (fallback, error) {
 	j.env.Progress.Note(fmt.Sprintf("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
-	job, err := cleared.emulate(ctx, j.index)
+	job, err := decided.emulate(ctx, j.index)
 	if err != nil {
 		return fallback{why: why}, err
 	}
@@ -114,11 +114,11 @@ func (j job) fallBack(ctx context.Context, cleared clearance, why string) (fallb
 
 // wentWrong says whether what was moved is why an attempt has failed.
 func (j job) wentWrong(ctx context.Context, o outcome, log *vertexlog.Log) crosscompile.Fallback {
-	if o.err == nil || o.cleared == nil || o.fallback.why != "" {
+	if o.err == nil || o.decided == nil || o.fallback.why != "" {
 		return crosscompile.Fallback{}
 	}
 	return crosscompile.Failed{
-		Moved: o.moved, Err: o.err, Log: log, Natives: j.natives, Native: nativeJobs(o.cleared.plan),
+		Moved: o.moved, Err: o.err, Log: log, Natives: j.natives, Native: nativeJobs(o.decided.plan),
 	}.Fallback(ctx)
 }
 
@@ -139,7 +139,7 @@ var errSameNatively = errors.New("the same step has failed on the builder's own 
 // the step that has failed fails alike on the node's own platform, which may not have come to it before. stop waits until nobody looks.
 func (j job) untilNativeFails(ctx context.Context, o outcome, wrong crosscompile.Fallback) (_ context.Context, stop func()) {
 	again, cancel := context.WithCancelCause(ctx)
-	native := nativeJobs(o.cleared.plan)
+	native := nativeJobs(o.decided.plan)
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		if wrong.FailsNatively(again, j.natives, native) {
@@ -161,8 +161,8 @@ func (j job) noteSameNatively(wrong crosscompile.Fallback) {
 // crossed is for the report.
 func (j job) crossed(o outcome, log *vertexlog.Log) crosscompile.Report {
 	r := crosscompile.Report{Back: o.fallback.why, Steps: crosscompile.Steps(o.moved, log)}
-	if o.cleared != nil && j.index < len(o.cleared.plan.Moved) {
-		r.Stages = o.cleared.plan.Moved[j.index].Stages
+	if o.decided != nil && j.index < len(o.decided.plan.Moved) {
+		r.Stages = o.decided.plan.Moved[j.index].Stages
 	}
 	if j.env.Times != "" && len(r.Steps) > 0 {
 		r.Avoided = crosscompile.Avoided(o.moved, log, j.req.Source.Project(j.env.Client), timing.Decode(j.env.times().Get(timesName)).Times())

@@ -32,7 +32,7 @@ func (r solved) tested(tests []smoke.Outcome, err error) solved {
 }
 
 // gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.
-func gather(ctx context.Context, w task, results []solved, cleared clearance) (Report, error) {
+func gather(ctx context.Context, w task, results []solved, decided decision) (Report, error) {
 	var rep Report
 	for i, r := range results {
 		p := PlatformReport{
@@ -44,8 +44,8 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 		if cause := context.Cause(ctx); cause != nil && p.Err != nil {
 			p.Err = cause
 		}
-		if len(cleared.plan.Jobs) > 0 {
-			job := cleared.plan.Jobs[i]
+		if len(decided.plan.Jobs) > 0 {
+			job := decided.plan.Jobs[i]
 			if r.fallback.job != nil {
 				job = *r.fallback.job
 			}
@@ -57,8 +57,8 @@ func gather(ctx context.Context, w task, results []solved, cleared clearance) (R
 	if err := context.Cause(ctx); err != nil {
 		return rep, err
 	}
-	if cleared.err != nil && !errors.Is(cleared.err, errUnread) && !failure.Consequence(cleared.err) {
-		return rep, cleared.err
+	if decided.err != nil && !errors.Is(decided.err, errUnread) && !failure.Consequence(decided.err) {
+		return rep, decided.err
 	}
 	if w.suffice(results) {
 		return rep, nil

@@ -30,11 +30,11 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	}
 	defer tested()
 	w := task{req, env, targets, files, tester}
-	results, cleared, err := solveAll(solving, cancel, w, preflight)
+	results, decided, err := solveAll(solving, cancel, w, preflight)
 	if err != nil {
 		return Report{}, err
 	}
-	rep, err := gather(solving, w, results, cleared)
+	rep, err := gather(solving, w, results, decided)
 	if err != nil {
 		return rep, err
 	}
@@ -52,15 +52,15 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 // solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
 func solveAll(
 	ctx context.Context, cancel context.CancelCauseFunc, w task, preflight func(context.Context) error,
-) ([]solved, clearance, error) {
+) ([]solved, decision, error) {
 	read, stop, err := openJobs(ctx, cancel, w)
 	if err != nil {
-		return nil, clearance{}, err
+		return nil, decision{}, err
 	}
 	defer stop()
 	jobs, end := building(ctx, read)
 	defer end()
-	decide, answered := newClearing(ctx, jobs, withCaches(runsOf(jobs), preflight))
+	decide, answered := newDecider(ctx, jobs, withCaches(runsOf(jobs), preflight))
 	defer answered()
 	solving, cancelAll := context.WithCancelCause(ctx)
 	defer cancelAll(nil)
@@ -72,16 +72,16 @@ func solveAll(
 			w.failedFast(i, results[i], cancelAll)
 		})
 	}
-	b.clear(solving, decide.decide)
+	b.decide(solving, decide.decide)
 	running.Wait()
 	stoppedBy(solving, results)
 	w.compare(results)
-	w.remember(jobs, results, b.clearance.plan)
-	cleared := b.clearance
-	if w.suffice(results) && cleared.err == nil {
-		cleared.err = exportCaches(ctx, runsOf(jobs), results, cleared.pins)
+	w.remember(jobs, results, b.decision.plan)
+	decided := b.decision
+	if w.suffice(results) && decided.err == nil {
+		decided.err = exportCaches(ctx, runsOf(jobs), results, decided.pins)
 	}
-	return results, cleared, nil
+	return results, decided, nil
 }
 
 // openTester prepares the engine for the tests; nil if there are none.
@@ -94,11 +94,11 @@ func openTester(ctx context.Context, req Request, env Env, targets []platform.Pl
 	})
 }
 
-// newClearing starts the preflight that the barrier waits for. stop ends it, and waits for that: nobody needs its answer when no Dockerfile
+// newDecider starts the preflight that the barrier waits for. stop ends it, and waits for that: nobody needs its answer when no Dockerfile
 // could be read. A probe is begun where nodes are opened ([Request.ToProbe]).
-func newClearing(ctx context.Context, jobs []job, registries func(context.Context) error) (c clearing, stop func()) {
+func newDecider(ctx context.Context, jobs []job, registries func(context.Context) error) (c decider, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	c = clearing{task: jobs[0].task, runs: runsOf(jobs), jobs: jobs}
+	c = decider{task: jobs[0].task, runs: runsOf(jobs), jobs: jobs}
 	c.preflight = sync.OnceValue(func() error { return registries(ctx) })
 	var asking sync.WaitGroup
 	asking.Go(func() { _ = c.preflight() })

@@ -112,7 +112,7 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 // solveNode is a node as a build sees it.
 func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	node := solve.Node{
-		Node:   plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, CPUs: n.CPUs},
+		Node:   plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
 		Solver: solver{n.Client}, Blobs: builder.NewBlobs(n.Client), OnHost: n.OnHost, HostChosen: n.HostChosen, Probe: n.Probe,
 	}
 	if n.Engine != nil {

@@ -18,16 +18,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// clearing is what is needed to decide at the barrier. preflight, probe and reach were started with the build and are waited for here.
-type clearing struct {
+// decider decides at the barrier. Its preflight, and what its nodes are asked, was started with the build and is waited for here.
+type decider struct {
 	task
 	runs      []*nodeRun // of the nodes that have jobs
 	jobs      []job      // in the order of the targets
 	preflight func() error
 }
 
-// survey is what is known at the barrier before anything is done.
-type survey struct {
+// observation is what is known at the barrier before anything is done.
+type observation struct {
 	gws    map[*nodeRun]gateway.Client
 	graphs []graph.Graph     // by index; zero if there is none
 	defs   []*llb.Definition // what they were read from
@@ -41,9 +41,9 @@ type survey struct {
 	found  []preflight.Finding
 }
 
-// survey looks at the reports, the base images and the registries.
-func (c clearing) survey(ctx context.Context, reports []report) survey {
-	v := survey{graphs: make([]graph.Graph, len(reports)), defs: make([]*llb.Definition, len(reports)), errs: make([]error, len(reports)), unread: true}
+// observe looks at the reports, the base images and the registries.
+func (c decider) observe(ctx context.Context, reports []report) observation {
+	v := observation{graphs: make([]graph.Graph, len(reports)), defs: make([]*llb.Definition, len(reports)), errs: make([]error, len(reports)), unread: true}
 	v.read, v.gws = make([]bool, len(reports)), map[*nodeRun]gateway.Client{}
 	said := make([]platform.Platform, len(reports))
 	for i, r := range reports {
@@ -67,7 +67,7 @@ func (c clearing) survey(ctx context.Context, reports []report) survey {
 }
 
 // without are the targets that have no graph, or whose solve has ended.
-func (v survey) without(targets []platform.Platform) (unread []platform.Platform) {
+func (v observation) without(targets []platform.Platform) (unread []platform.Platform) {
 	for i, has := range v.read {
 		if !has {
 			unread = append(unread, targets[i])
@@ -78,13 +78,13 @@ func (v survey) without(targets []platform.Platform) (unread []platform.Platform
 
 // decide is called once, when all platforms' graphs are known and nothing has been built. Solves that failed already are left out,
 // unless what they failed of is something that a preflight looks for.
-func (c clearing) decide(ctx context.Context, reports []report) clearance {
-	v := c.survey(ctx, reports)
+func (c decider) decide(ctx context.Context, reports []report) decision {
+	v := c.observe(ctx, reports)
 	if v.unread {
-		return clearance{err: errUnread}
+		return decision{err: errUnread}
 	}
 	if ctx.Err() != nil {
-		return clearance{err: context.Cause(ctx)}
+		return decision{err: context.Cause(ctx)}
 	}
 	graphs, found := v.graphs, v.found
 	_, inTheWay := c.judge(found, nil)
@@ -95,7 +95,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	found = append(found, more...)
 	errs, err := c.judge(found, planned.Jobs)
 	if err != nil {
-		return clearance{err: err, plan: planned}
+		return decision{err: err, plan: planned}
 	}
 	for i := range errs {
 		if errs[i] != nil {
@@ -104,7 +104,7 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 	}
 	pinned, reread, notes := pins.Resolve(ctx, c.anyGateway(v), graphs)
 	if ctx.Err() != nil {
-		return clearance{err: context.Cause(ctx)}
+		return decision{err: context.Cause(ctx)}
 	}
 	for _, f := range found {
 		if f.Hint {
@@ -119,14 +119,14 @@ func (c clearing) decide(ctx context.Context, reports []report) clearance {
 		c.env.Progress.Note(hint)
 	}
 	c.env.Progress.Cleared(planned)
-	return clearance{
+	return decision{
 		errs: errs, pins: pinned, reread: reread, plan: planned, limits: newLimits(c.jobs, planned), isolate: isolated,
 		emulate: c.emulate(graphs), holding: c.holding(solved),
 	}
 }
 
 // holding says of each job whether it stays until all jobs of its node have run: where steps are shared that would be run again else.
-func (c clearing) holding(solved []graph.Graph) []bool {
+func (c decider) holding(solved []graph.Graph) []bool {
 	holding, on := make([]bool, len(c.jobs)), c.placement(nil)
 	for k, r := range c.runs {
 		if c.req.NoCache && on.SharesPrograms(k, solved) {
@@ -139,7 +139,7 @@ func (c clearing) holding(solved []graph.Graph) []bool {
 }
 
 // anyGateway is that of a node that has read a graph: what is asked for all nodes is asked there.
-func (c clearing) anyGateway(v survey) gateway.Client {
+func (c decider) anyGateway(v observation) gateway.Client {
 	for _, r := range c.runs {
 		if gw := v.gws[r]; gw != nil {
 			return gw
@@ -149,7 +149,7 @@ func (c clearing) anyGateway(v survey) gateway.Client {
 }
 
 // placement is which node makes each job; status, by node, is what their probes say.
-func (c clearing) placement(status []emulation.Status) plan.Placement {
+func (c decider) placement(status []emulation.Status) plan.Placement {
 	p := plan.Placement{Status: status, On: make([]int, len(c.jobs))}
 	for _, r := range c.runs {
 		p.Nodes = append(p.Nodes, r.node.Node)
@@ -161,7 +161,7 @@ func (c clearing) placement(status []emulation.Status) plan.Placement {
 }
 
 // examine judges the base images, and waits for the registries.
-func (c clearing) examine(ctx context.Context, v survey) []preflight.Finding {
+func (c decider) examine(ctx context.Context, v observation) []preflight.Finding {
 	local := make([][]preflight.HostSource, len(v.graphs))
 	for i, g := range v.graphs {
 		local[i] = c.jobs[i].node.hostSources(c.req.Source, g)
@@ -183,13 +183,13 @@ func (c clearing) examine(ctx context.Context, v survey) []preflight.Finding {
 }
 
 // judge is what the findings mean for the platforms, or for all of the build.
-func (c clearing) judge(found []preflight.Finding, jobs []plan.Job) ([]error, error) {
+func (c decider) judge(found []preflight.Finding, jobs []plan.Job) ([]error, error) {
 	return preflight.Judge(found, c.targets, c.req.AllowPartial, jobs)
 }
 
 // plan decides how each platform is made, and what of it is moved from where it would be emulated. Where it helps and is allowed, emulators
-// are installed, if nothing else is in the way. solved are the graphs of what will be solved.
-func (c clearing) plan(ctx context.Context, v survey, ready bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
+// are installed, if the build is ready for that otherwise. solved are the graphs of what will be solved.
+func (c decider) plan(ctx context.Context, v observation, ready bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
 	solved = slices.Clone(v.graphs)
 	status := make([]emulation.Status, len(c.runs))
 	for k, r := range c.runs {
@@ -210,8 +210,8 @@ func (c clearing) plan(ctx context.Context, v survey, ready bool) (planned plan.
 	return planned, solved, found
 }
 
-// emulators plans these graphs, and installs on each node what is missing if the way is clear otherwise.
-func (c clearing) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, ready bool) (planned plan.Plan, found []preflight.Finding) {
+// emulators plans these graphs, and installs on each node what is missing, if the build is ready for that otherwise.
+func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, ready bool) (planned plan.Plan, found []preflight.Finding) {
 	planned, status = c.planOf(graphs, status), slices.Clone(status)
 	on := c.placement(status)
 	for k, r := range c.runs {
@@ -278,10 +278,10 @@ func runs(graphs []graph.Graph) []platform.Platform {
 }
 
 // attrs are a platform's own, for what does not depend on the context.
-func (c clearing) attrs(p platform.Platform) map[string]string { return c.req.attrs(p, "") }
+func (c decider) attrs(p platform.Platform) map[string]string { return c.req.attrs(p, "") }
 
 // planOf is the plan in which a job is impossible also if the engine cannot run its tests, where BuildKit's own emulator is of no use.
-func (c clearing) planOf(graphs []graph.Graph, status []emulation.Status) plan.Plan {
+func (c decider) planOf(graphs []graph.Graph, status []emulation.Status) plan.Plan {
 	on := c.placement(status)
 	planned := plan.New(on, c.targets, graphs)
 	for i := range planned.Jobs {
