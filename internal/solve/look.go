@@ -42,10 +42,11 @@ type Asker func(ctx context.Context, target platform.Platform, question string) 
 
 // Look does what [Run] does up to the moment in which something would be done: the Dockerfile is read for each platform, base images
 // and registries are looked at, and the node is asked what it runs. see is told all that, while it can be asked for more. Then it ends: no
-// step runs, nothing of the context is sent, nothing is exported and nothing installed. beside runs meanwhile, for the same targets. A Dockerfile that cannot be
-// read is a [FailedError]; see is not called if none could be.
+// step runs, nothing of the context is sent, nothing is exported and nothing installed. beside runs meanwhile, for the same targets. A
+// Dockerfile that cannot be read is a [FailedError]; see is not called if none could be.
 func Look(
-	ctx context.Context, req Request, env Env, preflight func(context.Context) error, beside func(context.Context, []platform.Platform, Asker), see func(context.Context, Prospect),
+	ctx context.Context, req Request, env Env, preflight func(context.Context) error,
+	beside func(context.Context, []platform.Platform, Asker), see func(context.Context, Prospect),
 ) error {
 	targets := req.targets(env.Nodes[0])
 	looking, cancel := context.WithCancelCause(ctx)

@@ -1,0 +1,230 @@
+package solve
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
+	"github.com/docker-multiarch/docker-multiarch/internal/index"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
+)
+
+// trial is an attempt under way. Only this file changes it.
+type trial struct {
+	job
+	attempt
+	seat *seat
+	log  *vertexlog.Log
+	out  outcome
+}
+
+// once makes one attempt: a solve, what it exports, and the examination of that.
+func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) outcome {
+	t := &trial{job: j, attempt: a, seat: seat, log: log}
+	t.out = outcome{decided: a.decided, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
+	if t.out.began.IsZero() {
+		t.out.began = time.Now()
+	}
+	t.out.child, t.out.err = t.solved(ctx)
+	if t.out.err != nil {
+		t.out.err = t.own(ctx, t.out.err)
+	}
+	t.out.made = t.out.err == nil
+	t.out.seconds = a.spent + time.Since(t.out.began).Seconds()
+	if t.out.made {
+		t.out.examined, t.out.err = t.check(ctx)
+	}
+	return t.out
+}
+
+// check examines the image.
+func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
+	if t.checker == nil {
+		return imagecheck.Found{Result: gate.Result{Verdict: gate.NotAsked}}, nil
+	}
+	found, err := t.checker.Check(ctx, imagecheck.Image{Platform: t.target, Child: t.out.child, Base: t.out.got.base, Graph: t.out.got.graph})
+	if _, refused := errors.AsType[*gate.RefusedError](err); t.checkedInImage() && (err == nil || refused) {
+		err = cmp.Or(crosscompile.CheckImage(t.out.moved, found.Findings, t.env.Bases), err)
+	}
+	return found, err
+}
+
+// checkedInImage reports whether what moved stages have made is checked by what is found in the finished image.
+func (t *trial) checkedInImage() bool {
+	looks := t.checker != nil && t.req.Verify.Mode != gate.Off && len(t.req.Verify.Allow) == 0
+	return looks && len(t.req.Outputs.Files()) == 0 && crosscompile.InImage(t.out.moved)
+}
+
+// solved is what the attempt's solve exports.
+func (t *trial) solved(ctx context.Context) (index.Child, error) {
+	documents := index.NewDocuments()
+	o := order{
+		pins: t.pins(), exports: func(ctx context.Context) []client.ExportEntry { return t.exports(ctx, documents) },
+		recorded: t.index == t.recorded(), see: t.see,
+	}
+	resp, err := t.solve(ctx, o, t.frontend)
+	if err != nil {
+		return index.Child{}, err
+	}
+	c, err := t.collect(ctx, resp, documents)
+	c.Platform, c.Says = t.target, t.out.got.says
+	return c, err
+}
+
+// frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
+func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
+	t.reach.Start(ctx, gw)
+	if t.attempt.decided != nil {
+		if err := t.read(ctx, gw); err != nil {
+			return nil, err
+		}
+		return t.finish(ctx, gw)
+	}
+	if err := t.read(ctx, gw); err != nil {
+		t.out.refused, err = t.seat.unread(ctx, gw, err)
+		return nil, err
+	}
+	got := t.out.got
+	t.noteOpaque(t.seat, got)
+	t.seat.Report(report{graph: got.graph, base: got.base.Platform, def: got.def, gw: gw})
+	decided, err := t.seat.Await(ctx)
+	if err != nil {
+		t.out.refused = err
+		return nil, err
+	}
+	f := facts{otherSources: decided.reread[t.index], sharedMounts: decided.isolate && !t.out.isolated}
+	t.out.decided, t.out.isolated = &decided, t.out.isolated || decided.isolate
+	switch again(atBarrier, f) {
+	case readUnderPins:
+		t.out.unpinned = true
+		return nil, errUnpinned
+	case readIsolated:
+		if err := t.read(ctx, gw); err != nil {
+			return nil, err
+		}
+	default: // the graph that was read is what is built
+	}
+	return t.finish(ctx, gw)
+}
+
+// errUnpinned ends a solve whose Dockerfile must be read under pins. Nothing has been built.
+var errUnpinned = errors.New("to be read again")
+
+// read reads the Dockerfile. What is read again did not stand at the barrier.
+func (t *trial) read(ctx context.Context, gw gateway.Client) (err error) {
+	t.out.got, err = t.job.read(ctx, gw, t.out.isolated, t.out.decided != nil)
+	return err
+}
+
+// unread reports why there is no graph. If that is what a base image lacks, the call goes on until the barrier is passed: by it the builder
+// is asked what the image has instead. refused is the same with what the image has, if that is known.
+func (s *seat) unread(ctx context.Context, gw gateway.Client, err error) (refused, _ error) {
+	if !baseimage.Lacks(err) {
+		return nil, err // it is reported when it is not tried again
+	}
+	s.Report(report{err: err, gw: gw})
+	_, decided := s.Await(ctx)
+	if base, ok := errors.AsType[*preflight.BaseError](decided); ok {
+		return base, err
+	}
+	return nil, err
+}
+
+// finish runs the steps, if the export does not.
+func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Result, err error) {
+	decided := *t.out.decided
+	if t.out.relocation, err = t.relocate(ctx, gw, decided, t.out.relocation, t.out.isolated); err != nil {
+		return nil, err
+	}
+	t.natives.Begins(t.index, t.out.got.graph)
+	res := t.out.got.result
+	// Without an export BuildKit need not run anything; and what is checked before the export has to run before it.
+	runsHere := len(t.out.moved.Tips) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
+	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
+		return res, t.work(ctx, gw, decided, res)
+	}
+	return res, nil
+}
+
+// work runs the steps in the job's turn. Without a bound there is no need to: the export runs them.
+//
+// A holding job stays until all have worked. BuildKit shares the result of a step between the solves that hold it, so that a
+// stage for the node's own platform runs once for all platforms even under --no-cache and when the jobs work one by one.
+func (t *trial) work(ctx context.Context, gw gateway.Client, decided decision, res *gateway.Result) error {
+	ref, err := res.SingleRef()
+	if err != nil || ref == nil {
+		return err
+	}
+	leave, err := decided.limits[t.index].enter(ctx, t.out.way(t.index).Mode.Emulated())
+	if err != nil {
+		return err
+	}
+	t.out.began = time.Now()
+	if err = t.holder.Hold(ctx, t.ordinal(), buildcache.Steps{Policy: decided.pins.Policy, Definition: t.out.got.def, Graph: t.out.got.graph}); err == nil {
+		err = ref.Evaluate(ctx)
+	}
+	if err == nil && !t.checkedInImage() {
+		err = t.checkOutputs(ctx, gw)
+	}
+	leave()
+	if err != nil {
+		return err // it has not left for good: it may be tried again
+	}
+	if t.seat.Leave(); decided.holding[t.index] {
+		err = t.seat.AwaitOthers(ctx)
+	}
+	return err
+}
+
+// checkOutputs looks at what moved stages have made.
+func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
+	err := crosscompile.Check(ctx, gw, t.out.moved, t.log, t.env.Bases)
+	if wrong, ok := errors.AsType[*crosscompile.WrongOutputError](err); ok {
+		t.out.refused = wrong
+	}
+	return err
+}
+
+// see takes in a message of the attempt's solve.
+func (t *trial) see(msg *client.SolveStatus) {
+	t.out.symptoms.See(msg)
+	t.log.See(msg)
+	t.natives.See(t.index, msg)
+}
+
+// own finds our own error in what BuildKit makes of it: text.
+func (t *trial) own(ctx context.Context, err error) error {
+	switch {
+	case t.out.unpinned && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case t.out.refused != nil:
+		return t.out.refused
+	case strings.Contains(err.Error(), sink.ErrNotExported.Error()):
+		return sink.ErrNotExported
+	}
+	return t.files.Explain(failure.Scanner(t.req.Scanner(), err))
+}
+
+// noteOpaque says once that a graph cannot be read.
+func (j job) noteOpaque(s *seat, got reading) {
+	if got.opaque == nil {
+		return
+	}
+	s.opaque.Do(func() {
+		j.env.Progress.Note(fmt.Sprintf("warning: what the frontend makes of the Dockerfile cannot be read, so nothing is known of its steps: %v", got.opaque))
+	})
+}
