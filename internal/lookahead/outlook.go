@@ -42,10 +42,12 @@ func (o Outlook) Refused(req solve.Request) bool {
 func Look(ctx context.Context, req solve.Request, env solve.Env, preflight func(context.Context) error) (o Outlook, err error) {
 	lint := &linting{}
 	env.Progress = heardProgress{env.Progress, lint}
-	beside := func(ctx context.Context, targets []platform.Platform, ask solve.Asker) {
-		lint.start(ctx, req.Source, targets, ask)
-	}
-	err = solve.Look(ctx, req, env, preflight, beside, func(ctx context.Context, p solve.Prospect) { o = outlook(ctx, req, p) })
+	err = solve.Look(ctx, req, env, preflight, solve.Viewer{
+		See: func(ctx context.Context, p solve.Prospect) { o = outlook(ctx, req, p) },
+		Beside: func(ctx context.Context, targets []platform.Platform, ask solve.Asker) {
+			lint.start(ctx, req.Source, targets, ask)
+		},
+	})
 	if err != nil {
 		return Outlook{}, err
 	}

@@ -40,14 +40,18 @@ type Prospect struct {
 // Asker puts a question to the frontend of a target, as [Ask] does. No progress is shown of it.
 type Asker func(ctx context.Context, target platform.Platform, question string) (values map[string][]byte, err error)
 
+// Viewer is told by [Look] what a build would be.
+type Viewer struct {
+	// See is told what is known at the barrier, where nodes can be asked for more. It is not called if no Dockerfile could be read.
+	See func(context.Context, Prospect)
+	// Beside runs beside the reading, for the same targets.
+	Beside func(context.Context, []platform.Platform, Asker)
+}
+
 // Look does what [Run] does up to the moment in which something would be done: the Dockerfile is read for each platform, base images
-// and registries are looked at, and the node is asked what it runs. see is told all that, while it can be asked for more. Then it ends: no
-// step runs, nothing of the context is sent, nothing is exported and nothing installed. beside runs meanwhile, for the same targets. A
-// Dockerfile that cannot be read is a [FailedError]; see is not called if none could be.
-func Look(
-	ctx context.Context, req Request, env Env, preflight func(context.Context) error,
-	beside func(context.Context, []platform.Platform, Asker), see func(context.Context, Prospect),
-) error {
+// and registries are looked at, and nodes are asked what they run. Then it ends: no step runs, nothing of the context is sent, nothing is
+// exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
+func Look(ctx context.Context, req Request, env Env, preflight func(context.Context) error, viewer Viewer) error {
 	targets := req.targets(env.Nodes[0])
 	looking, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -60,7 +64,7 @@ func Look(
 	defer answered()
 	reports, b, unread := make([]PlatformReport, len(targets)), newBarrier(jobs), false
 	var reading sync.WaitGroup
-	reading.Go(func() { beside(looking, targets, asker(jobs)) })
+	reading.Go(func() { viewer.Beside(looking, targets, asker(jobs)) })
 	for i, j := range jobs {
 		reports[i].Platform = j.target
 		reading.Go(func() { reports[i].Err = j.look(looking, b.seat(i)) })
@@ -68,7 +72,7 @@ func Look(
 	b.decide(looking, func(ctx context.Context, reports []report) decision {
 		v := decide.observe(ctx, reports)
 		if unread = v.unread; !unread {
-			see(ctx, decide.prospect(ctx, v))
+			viewer.See(ctx, decide.prospect(ctx, v))
 		}
 		return decision{}
 	})
