@@ -28,14 +28,14 @@ const (
 type listed struct {
 	ImportPath, Dir, Export string
 	Standard                bool
-	GoFiles                 []string
+	GoFiles, Imports        []string
 	Module                  *struct{ Main bool }
 }
 
 // packages are those of this module, and where the compiled form of everything they import is.
 func packages(t *testing.T) (ours []listed, exports map[string]string) {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,Standard,GoFiles,Module", "./...")
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,Standard,GoFiles,Imports,Module", "./...")
 	cmd.Dir = filepath.Join("..", "..")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
