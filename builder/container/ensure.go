@@ -58,19 +58,14 @@ var ErrExists = errors.New("it exists already")
 // errNone means that a builder which is to be used as it is is not there.
 var errNone = errors.New("there is none")
 
-// Ensure returns a node whose BuildKit answers and which satisfies spec,
+// ensure returns a node whose BuildKit answers and which satisfies spec,
 // creating, starting or replacing its container as needed. report, which may be
 // nil, gets a line about each thing that takes time; it is called from one
-// goroutine at a time and not after Ensure has returned. Errors name the
+// goroutine at a time and not after ensure has returned. Errors name the
 // builder. The caller closes the node.
 //
 // A process that holds a node must close it before it asks for the same builder
 // with other needs: its own connection counts as somebody using the builder.
-func Ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*Node, error) {
-	_, node, err := ensure(ctx, eng, spec, report)
-	return node, err
-}
-
 func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*reconciler, *Node, error) {
 	spec = spec.withDefaults()
 	if err := builder.CheckName(spec.Builder); err != nil {

@@ -85,7 +85,7 @@ func TestEightFirstEnsuresEndWithOneBuilder(t *testing.T) {
 	errs := make([]error, 8)
 	for i := range errs {
 		wg.Go(func() {
-			n, err := Ensure(t.Context(), w.eng, want{}.spec(), nil)
+			_, n, err := ensure(t.Context(), w.eng, want{}.spec(), nil)
 			if err == nil {
 				err = n.Close()
 			}
@@ -280,7 +280,7 @@ func TestACancelledEnsureLeavesNothingBehind(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("interrupted")
-	_, err := Ensure(ctx, w.eng, want{}.spec(), func(line string) {
+	_, _, err := ensure(ctx, w.eng, want{}.spec(), func(line string) {
 		if strings.Contains(line, "creating") {
 			cancel(why)
 		}
@@ -326,7 +326,7 @@ func TestEnsureRefusesBeforeAnythingIsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Ensure(t.Context(), engine.New(none), want{}.spec(), nil); !errors.Is(err, engine.ErrUnreachable) {
+	if _, _, err := ensure(t.Context(), engine.New(none), want{}.spec(), nil); !errors.Is(err, engine.ErrUnreachable) {
 		t.Errorf("got %v", err)
 	}
 }

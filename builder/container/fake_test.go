@@ -136,7 +136,7 @@ func (w *world) ensure(t *testing.T, want want) (*Node, error) {
 		spec.BusyWait = -1
 	}
 	spec.StartWait = 10 * time.Second
-	n, err := Ensure(t.Context(), w.eng, spec, func(line string) { t.Log(line) })
+	_, n, err := ensure(t.Context(), w.eng, spec, func(line string) { t.Log(line) })
 	if err == nil {
 		t.Cleanup(func() { _ = n.Close() })
 	}
@@ -157,7 +157,7 @@ func (w *world) said(t *testing.T, want want) (lines []string) {
 	t.Helper()
 	spec := want.spec()
 	spec.BusyWait, spec.StartWait = -1, 10*time.Second
-	n, err := Ensure(t.Context(), w.eng, spec, func(line string) { lines = append(lines, line) })
+	_, n, err := ensure(t.Context(), w.eng, spec, func(line string) { lines = append(lines, line) })
 	if err != nil {
 		t.Fatal(err)
 	}

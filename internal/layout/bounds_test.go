@@ -28,7 +28,7 @@ import (
 func opened(t *testing.T, blob digest.Digest, root ocispecs.Descriptor, s shelf) (a *layout.Archive, name string) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := layout.WriteOCIDir(t.Context(), dir, layout.Image{Root: root}, s); err != nil {
+	if err := writeOCIDir(t.Context(), dir, layout.Image{Root: root}, s); err != nil {
 		t.Fatal(err)
 	}
 	a, err := layout.Open(t.Context(), dir)

@@ -16,31 +16,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// WriteOCIDir writes an image into a folder as an OCI layout. The folder is made if it is not there. One that holds a layout
-// already keeps its blobs and its other images; an image of the same name is replaced. Every file appears under its name by a
-// rename, and index.json is the last: until then the folder shows what it showed before. After an error it holds no more files
-// than before.
-//
-// Two writers take turns, by the lock file that BuildKit's client uses as well.
-func WriteOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) error {
-	staged, err := StageOCIDir(ctx, dir, img, blobs)
-	if err != nil {
-		return err
-	}
-	if err := staged.Commit(ctx); err != nil {
-		return errors.Join(err, staged.Abort(ctx))
-	}
-	return nil
-}
-
 // Staged is an image whose blobs are in a folder, and that its index.json does not name yet.
 type Staged struct {
 	folder *folder
 	image  Image
 }
 
-// StageOCIDir is the first part of WriteOCIDir: the one that takes time and room. The folder shows what it showed before. Commit does
-// the rest; until then Abort takes back what was written.
+// StageOCIDir writes the blobs of an image into a folder that is, or becomes, an OCI layout. The folder shows what it showed before, until
+// Commit names the image there; until then Abort takes back what was written.
+//
+// A folder that holds a layout already keeps its blobs and its other images; an image of the same name is replaced. Every file appears
+// under its name by a rename, and index.json is the last. Two writers take turns, by the lock file that BuildKit's client uses as well.
 func StageOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) (*Staged, error) {
 	s := &Staged{folder: &folder{path: dir, blobs: blobs}, image: img}
 	if err := s.folder.fill(ctx, img); err != nil {

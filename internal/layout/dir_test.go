@@ -46,7 +46,7 @@ func TestAFolderHoldsWhatTheArchiveHolds(t *testing.T) {
 	s := newShelf(t)
 	img := layout.Image{Root: s.app(), Names: names(t, "app:v1")}
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	if err := layout.WriteOCIDir(t.Context(), dir, img, s); err != nil {
+	if err := writeOCIDir(t.Context(), dir, img, s); err != nil {
 		t.Fatal(err)
 	}
 	files, _ := untar(t, writeOCI(t, img, s, nil))
@@ -65,7 +65,7 @@ func TestAFolderKeepsItsOtherImagesAndItsBlobs(t *testing.T) {
 	for _, img := range []layout.Image{
 		{Root: one, Names: names(t, "app:v1", "app:v2")}, {Root: two, Names: names(t, "app:v1", "other/app:v1")}, {Root: three}, {Root: three},
 	} {
-		if err := layout.WriteOCIDir(t.Context(), dir, img, s); err != nil {
+		if err := writeOCIDir(t.Context(), dir, img, s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,12 +85,12 @@ func TestAFolderKeepsItsOtherImagesAndItsBlobs(t *testing.T) {
 
 func TestAFailedWriteLeavesTheFolderAsItWas(t *testing.T) {
 	s, dir := newShelf(t), t.TempDir()
-	if err := layout.WriteOCIDir(t.Context(), dir, layout.Image{Root: s.image("amd64", "base"), Names: names(t, "app")}, s); err != nil {
+	if err := writeOCIDir(t.Context(), dir, layout.Image{Root: s.image("amd64", "base"), Names: names(t, "app")}, s); err != nil {
 		t.Fatal(err)
 	}
 	before := tree(t, dir)
 	img := layout.Image{Root: s.image("amd64", "base", "new", "broken"), Names: names(t, "app")}
-	if err := layout.WriteOCIDir(t.Context(), dir, img, broken{s, diffIDOf("broken"), []byte("brOken")}); err == nil {
+	if err := writeOCIDir(t.Context(), dir, img, broken{s, diffIDOf("broken"), []byte("brOken")}); err == nil {
 		t.Fatal("it takes a broken blob")
 	}
 	if d := cmp.Diff(before, tree(t, dir)); d != "" {
@@ -104,7 +104,7 @@ func TestAFileInThePlaceOfTheFolderIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below")} {
-		if err := layout.WriteOCIDir(t.Context(), dir, layout.Image{Root: s.app()}, s); err == nil {
+		if err := writeOCIDir(t.Context(), dir, layout.Image{Root: s.app()}, s); err == nil {
 			t.Errorf("%s is taken", dir)
 		}
 	}
@@ -117,7 +117,7 @@ func TestSeveralWritersOfOneFolderTakeTurns(t *testing.T) {
 	for _, name := range all {
 		img := layout.Image{Root: s.image("amd64", name), Names: names(t, name)}
 		writers.Go(func() {
-			if err := layout.WriteOCIDir(t.Context(), dir, img, s); err != nil {
+			if err := writeOCIDir(t.Context(), dir, img, s); err != nil {
 				t.Error(err)
 			}
 		})
@@ -136,7 +136,7 @@ func TestAWriterThatGivesUpTakesNothingFromAnotherOne(t *testing.T) {
 	s := newShelf(t)
 	root := s.app()
 	alone := t.TempDir()
-	if err := layout.WriteOCIDir(t.Context(), alone, layout.Image{Root: root, Names: names(t, "app:kept")}, s); err != nil {
+	if err := writeOCIDir(t.Context(), alone, layout.Image{Root: root, Names: names(t, "app:kept")}, s); err != nil {
 		t.Fatal(err)
 	}
 	want := tree(t, alone)

@@ -2,7 +2,7 @@
 //
 // # Two forms
 //
-// [WriteOCI] and [WriteOCIDir] write an OCI image layout
+// [WriteOCI] and [StageOCIDir] write an OCI image layout
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md), as a tar stream or as a folder. Its index.json
 // names the image's root, an index or a manifest, once for each name. The image's own bytes are kept, attestations included,
 // so that the digests are those of the registry.

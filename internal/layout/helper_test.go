@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"testing"
 
@@ -13,7 +14,21 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/content/memory"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 )
+
+// writeOCIDir stages an image in a folder and commits it.
+func writeOCIDir(ctx context.Context, dir string, img layout.Image, blobs content.Fetcher) error {
+	staged, err := layout.StageOCIDir(ctx, dir, img, blobs)
+	if err != nil {
+		return err
+	}
+	if err := staged.Commit(ctx); err != nil {
+		return errors.Join(err, staged.Abort(ctx))
+	}
+	return nil
+}
 
 // shelf keeps the blobs of a test's images.
 type shelf struct {

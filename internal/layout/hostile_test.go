@@ -15,7 +15,7 @@ import (
 func TestWhatIsNoFileIsRefusedAndNotWaitedFor(t *testing.T) {
 	s, dir := newShelf(t), t.TempDir()
 	for _, name := range []string{"folder", "large"} {
-		if err := layout.WriteOCIDir(t.Context(), filepath.Join(dir, name), layout.Image{Root: s.app()}, s); err != nil {
+		if err := writeOCIDir(t.Context(), filepath.Join(dir, name), layout.Image{Root: s.app()}, s); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -132,7 +132,7 @@ func TestABlobThatIsNotWhatItsDigestSaysEndsTheWriting(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			dir := filepath.Join(t.TempDir(), "new", "layout")
-			if err := layout.WriteOCIDir(t.Context(), dir, layout.Image{Root: s.app()}, from); err == nil {
+			if err := writeOCIDir(t.Context(), dir, layout.Image{Root: s.app()}, from); err == nil {
 				t.Error("a folder takes it")
 			}
 			if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, os.ErrNotExist) {

@@ -47,7 +47,7 @@ func TestWhatWasWrittenIsReadAgainWithTheSameDigests(t *testing.T) {
 	s := newShelf(t)
 	img := layout.Image{Root: s.app(), Names: names(t, "app:v1", "app:v2")}
 	dir := t.TempDir()
-	if err := layout.WriteOCIDir(t.Context(), dir, img, s); err != nil {
+	if err := writeOCIDir(t.Context(), dir, img, s); err != nil {
 		t.Fatal(err)
 	}
 	want, err := layout.Read(t.Context(), img.Root, s)
@@ -112,7 +112,7 @@ func TestOneOfSeveralImagesIsPickedByName(t *testing.T) {
 	s, dir := newShelf(t), t.TempDir()
 	one, two, three := s.app(), s.image("amd64", "two"), s.image("amd64", "three")
 	for _, img := range []layout.Image{{Root: one, Names: names(t, "app:v1", "team/other:v1")}, {Root: two, Names: names(t, "app:v2", "x:v1")}, {Root: three}} {
-		if err := layout.WriteOCIDir(t.Context(), dir, img, s); err != nil {
+		if err := writeOCIDir(t.Context(), dir, img, s); err != nil {
 			t.Fatal(err)
 		}
 	}

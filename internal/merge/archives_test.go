@@ -37,7 +37,11 @@ func (w *world) kept(from string, names ...string) (layout.Image, content.Fetche
 func (w *world) folder(dir, from string, names ...string) {
 	w.t.Helper()
 	img, blobs := w.kept(from, names...)
-	if err := layout.WriteOCIDir(w.t.Context(), dir, img, blobs); err != nil {
+	staged, err := layout.StageOCIDir(w.t.Context(), dir, img, blobs)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := staged.Commit(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -24,9 +24,6 @@ type Outcome struct {
 // Result is what became of several tests, in the order of platforms and, for each, of tests.
 type Result struct{ Outcomes []Outcome }
 
-// Passed tells whether all have. No tests have.
-func (r Result) Passed() bool { return len(r.Failed()) == 0 }
-
 // Failed are the outcomes that have not passed.
 func (r Result) Failed() []Outcome {
 	var failed []Outcome
