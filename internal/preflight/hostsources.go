@@ -21,6 +21,22 @@ func (e *LocalSourceError) Error() string {
 	return fmt.Sprintf("%s would be fetched on the network of the engine's host, where builder %q is only to reach a registry", e.URL, e.Node)
 }
 
+// UnreadSourcesError says that what a build would fetch is not known, on a node that must not fetch from the engine's host.
+type UnreadSourcesError struct {
+	Node string
+	Err  error
+}
+
+func (e *UnreadSourcesError) Error() string {
+	return fmt.Sprintf("what the Dockerfile's frontend makes of it cannot be read, so it is not known what would be fetched on the network of the engine's host, "+
+		"where builder %q is only to reach a registry: %v", e.Node, e.Err)
+}
+
+func (e *UnreadSourcesError) Unwrap() error { return e.Err }
+
+// FixHostSources is what to do where a build may fetch from the engine's host.
+const FixHostSources = "if the Dockerfile may fetch from the engine's host: --driver-opt network=host"
+
 // HostSource is a source that must not be fetched, and why.
 type HostSource struct {
 	step graph.Step
@@ -47,7 +63,7 @@ func OnHost(targets []platform.Platform, graphs []graph.Graph, sources [][]HostS
 			if k < 0 {
 				k, found = len(found), append(found, Finding{
 					Check: "host-network", File: file, Line: line, Err: s.Err,
-					Fix: "if the Dockerfile may fetch from the engine's host: --driver-opt network=host",
+					Fix: FixHostSources,
 				})
 			}
 			found[k].Platforms = append(found[k].Platforms, targets[i])

@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -29,6 +30,9 @@ func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) 
 		buildcache.Isolate(attrs, j.target)
 	}
 	got, err := j.node.read(ctx, gw, frontend(attrs), attrs)
+	if err == nil && got.opaque != nil && j.node.onlyForRegistry() {
+		return got, &preflight.UnreadSourcesError{Node: j.node.Name, Err: got.opaque}
+	}
 	if err == nil && again {
 		for _, held := range j.node.hostSources(j.req.Source, got.graph) {
 			return got, held.Err

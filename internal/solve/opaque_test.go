@@ -1,12 +1,14 @@
 package solve
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
 func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
@@ -39,4 +41,16 @@ func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAGraphThatCannotBeReadMayFetchFromTheHostOnlyIfTheUserChoseItsNetwork(t *testing.T) {
+	w := newWorld(t, "FROM alpine\nRUN make\n")
+	w.Unreadable = true
+	w.env.Nodes[0].OnHost = true
+	_, err := w.run()
+	if unread, ok := errors.AsType[*preflight.UnreadSourcesError](err); !ok || unread.Node != "default" {
+		t.Errorf("got %v", err)
+	}
+	w.env.Nodes[0].HostChosen = true
+	w.mustRun()
 }

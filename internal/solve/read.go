@@ -97,9 +97,12 @@ func (n Node) solved(ctx context.Context, gw gateway.Client, req gateway.SolveRe
 	return res, preflight.OfLoopback(err)
 }
 
+// onlyForRegistry reports whether the node is on the network of the engine's host only to reach a registry there.
+func (n Node) onlyForRegistry() bool { return n.OnHost && !n.HostChosen }
+
 // hostSources are the sources of a graph that the node must not fetch.
 func (n Node) hostSources(src source.Source, g graph.Graph) []preflight.HostSource {
-	if !n.OnHost || n.HostChosen {
+	if !n.onlyForRegistry() {
 		return nil
 	}
 	return preflight.HostSources(n.Name, src, g)

@@ -111,6 +111,9 @@ func Hint(err error) string {
 	if output, ok := errors.AsType[*sink.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
 	}
+	if _, ok := errors.AsType[*preflight.UnreadSourcesError](err); ok {
+		return preflight.FixHostSources
+	}
 	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
 		return "if the Dockerfile may decide that: " + cli.HostNetworkFlag
 	}
