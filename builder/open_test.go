@@ -58,7 +58,9 @@ func TestANodeThatCannotBeOpenedIsNamedAndTheOthersAreClosed(t *testing.T) {
 	d := &addresses{errs: map[string]error{"2": refused, "3": gone}}
 	d.all.Add(3)
 	_, err := Open(t.Context(), map[string]Driver{"test": d}, []Endpoint{
-		{Node: "a", Driver: "test", Address: "1"}, {Node: "b", Driver: "test", Address: "2"}, {Node: "c", Driver: "test", Address: "3"},
+		{Node: "a", Driver: "test", Address: "1"},
+		{Node: "b", Driver: "test", Address: "2"},
+		{Node: "c", Driver: "test", Address: "3"},
 		{Builder: "d", Driver: "other"},
 	}, Spec{}, nil)
 	for _, want := range []error{refused, gone} {

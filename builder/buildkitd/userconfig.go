@@ -20,6 +20,7 @@ type UserConfig struct {
 	Notes []string          // what the user should know about the file
 }
 
+// Digest tells configurations apart: it changes with the TOML and with each file.
 func (u UserConfig) Digest() string {
 	files := map[string][]byte{"": u.TOML}
 	for p, f := range u.Files {

@@ -1,3 +1,3 @@
-// Package archtest holds the size of the program's packages: its test fails when one has too many files, or too many files that depend on one another in a circle.
-// Which package may import which is held by the linter (depguard, .golangci.yml).
+// Package archtest holds the size of the program's packages, and which imports which. Its tests fail when a package has too many files, or
+// too many that depend on one another in a circle, and when the table of docs/design.md is not what packages import.
 package archtest

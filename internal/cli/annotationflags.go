@@ -13,7 +13,7 @@ import (
 // A level of an annotation, with an optional platform in brackets.
 var annotationLevel = regexp.MustCompile(`^([a-z-]*)(?:\[([A-Za-z0-9_./-]+)\])?$`)
 
-// ParseAnnotations: "[LEVEL[PLATFORM],…:]KEY=VALUE", as docker buildx has it. Without a level it is the manifest's.
+// ParseAnnotations reads "[LEVEL[PLATFORM],…:]KEY=VALUE", as docker buildx has it. Without a level it is the manifest's.
 func ParseAnnotations(values []string) (index.Annotations, error) {
 	var list index.Annotations
 	for _, v := range values {

@@ -187,7 +187,8 @@ func TestAnnotationsAreThoseOfTheIndexAndOfItsEntries(t *testing.T) {
 	w.index("app", "a", w.image("app", "linux/amd64", "", manifest.OCI), w.image("app", "linux/arm64", "", manifest.OCI))
 	arm := platform.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}
 	_, err := w.merge(merge.Request{Tags: []reference.NamedTagged{w.name("app:1")}, Annotations: index.Annotations{
-		{Level: index.OnManifestDescriptor, Key: "k", Value: "one", Platform: &arm}, {Level: index.OnManifestDescriptor, Key: "k", Value: "all"},
+		{Level: index.OnManifestDescriptor, Key: "k", Value: "one", Platform: &arm},
+		{Level: index.OnManifestDescriptor, Key: "k", Value: "all"},
 		{Level: index.OnIndex, Key: "i", Value: "v"},
 	}}, "HOST/app:a")
 	if err != nil {

@@ -120,7 +120,7 @@ func stagedDir(dest string) (string, error) {
 // nearest is the first folder on the way up that exists.
 func nearest(dir string) string {
 	for {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() { //nolint:gosec // the user names the folder
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			return dir
 		}
 		up := filepath.Dir(dir)

@@ -42,35 +42,47 @@ func (j job) tested(c index.Child) imagetest.Image {
 // attempts makes attempts until there is an image that may be published, or no reason for another one. The last one counts. What was
 // finished in an earlier one is in the cache.
 func (j job) attempts(ctx context.Context, seat *seat) solved {
-	var o, first outcome // first is the one that the job fell back from, for strayed
-	var strayed crosscompile.Fallback
 	log := &vertexlog.Log{}
-	a := attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}
-	for {
-		o = j.once(ctx, a, seat, log)
-		why, wrong := j.again(ctx, a, o, log)
-		if why == "" {
-			break
-		}
-		if why == fallBack {
-			var stop func()
-			ctx, stop = j.untilNativeFails(ctx, o, wrong)
-			defer stop()
-			first, strayed = o, wrong
-		}
-		next, err := j.next(ctx, a, o, why, wrong)
-		if err != nil {
-			o = o.endedBy(err, next.fallback)
-			break
-		}
-		a = next
-	}
-	if o.err != nil && errors.Is(context.Cause(ctx), errSameNatively) {
-		j.noteSameNatively(strayed)
-		o = o.failedAs(first)
+	a, o, why, wrong := j.tries(ctx, attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}, seat, log)
+	if why == fallBack {
+		a, o = j.triesAfter(ctx, a, o, wrong, seat, log)
 	}
 	seat.Report(report{err: o.err})
 	return solved{outcome: o, node: j.node.Name, retries: a.before + a.retries, log: log, cross: j.crossed(o, log)}
+}
+
+// tries makes attempts, from a on, until there is no reason for another one, or the job is to fall back, as wrong says. It returns the last
+// attempt and its outcome.
+func (j job) tries(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) (_ attempt, o outcome, why reason, wrong crosscompile.Fallback) {
+	for {
+		o = j.once(ctx, a, seat, log)
+		if why, wrong = j.again(ctx, a, o, log); why == "" || why == fallBack {
+			return a, o, why, wrong
+		}
+		next, err := j.next(ctx, a, o, why, wrong)
+		if err != nil {
+			return a, o.endedBy(err, next.fallback), "", wrong
+		}
+		a = next
+	}
+}
+
+// triesAfter falls back from an attempt, and makes those that follow. They end when a native platform fails alike: then that attempt's
+// failure is the author's, and the job's.
+func (j job) triesAfter(ctx context.Context, a attempt, first outcome, wrong crosscompile.Fallback, seat *seat, log *vertexlog.Log) (attempt, outcome) {
+	ctx, stop := j.untilNativeFails(ctx, first, wrong)
+	defer stop()
+	last, o := a, first
+	if next, err := j.next(ctx, a, first, fallBack, wrong); err != nil {
+		o = first.endedBy(err, next.fallback)
+	} else {
+		last, o, _, _ = j.tries(ctx, next, seat, log) // a job falls back once
+	}
+	if o.err != nil && errors.Is(context.Cause(ctx), errSameNatively) {
+		j.noteSameNatively(wrong)
+		o = o.failedAs(first)
+	}
+	return last, o
 }
 
 // again asks [again] about the outcome of an attempt. Nothing is done again if files of the job cannot be taken back.

@@ -71,7 +71,9 @@ func (w *world) everyOutput(dir string) *bytes.Buffer {
 		sink.Archive{Dest: filepath.Join(dir, "image.tar"), Names: w.req.Tags},
 		sink.Archive{Dest: filepath.Join(dir, "layout"), Folder: true, Names: w.req.Tags},
 		sink.Archive{Dest: filepath.Join(dir, "docker.tar"), Docker: true, Names: w.req.Tags},
-		sink.Files{Dest: filepath.Join(dir, "files")}, sink.Files{Tar: true, Dest: filepath.Join(dir, "files.tar")}, sink.Files{Tar: true, Dest: "-"},
+		sink.Files{Dest: filepath.Join(dir, "files")},
+		sink.Files{Tar: true, Dest: filepath.Join(dir, "files.tar")},
+		sink.Files{Tar: true, Dest: "-"},
 	}
 	return stdout
 }

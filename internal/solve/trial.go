@@ -88,7 +88,7 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 // frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
 func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 	t.reach.Start(ctx, gw)
-	if t.attempt.decided != nil {
+	if t.decided != nil {
 		if err := t.read(ctx, gw); err != nil {
 			return nil, err
 		}

@@ -29,13 +29,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 			}
 		}
 	}()
-	if j.builder.Name, err = w.BuilderFor(o.builder.Name); err != nil {
-		return j, err
-	}
-	if j.builder.Trusted, err = w.Trusted(o.builder.Trust); err != nil {
-		return j, err
-	}
-	if j.display, err = display.Mode(w, o.progress, o.quiet); err != nil {
+	if err := j.settings(w, o); err != nil {
 		return j, err
 	}
 	file, err := project.Read(o.contextPath)
@@ -77,6 +71,18 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 		}
 	}
 	return j, err
+}
+
+// settings are which builder is used, what it may run, and how the build is shown.
+func (j *job) settings(w *cli.Env, o buildOptions) (err error) {
+	if j.builder.Name, err = w.BuilderFor(o.builder.Name); err != nil {
+		return err
+	}
+	if j.builder.Trusted, err = w.Trusted(o.builder.Trust); err != nil {
+		return err
+	}
+	j.display, err = display.Mode(w, o.progress, o.quiet)
+	return err
 }
 
 // platforms parses them first of all: other values may be for one of them.

@@ -55,7 +55,7 @@ func (a acceptedFlag) Set(string) error {
 	return nil
 }
 
-// RefusePolicy: Rego policies are read and evaluated by docker buildx itself.
+// RefusePolicy refuses --policy: Rego policies are read and evaluated by docker buildx itself.
 func (o AcceptedOptions) RefusePolicy() error {
 	if len(o.policy) == 0 {
 		return nil

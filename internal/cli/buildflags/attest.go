@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Attests: --attest, --provenance and --sbom in docker buildx's words. A type that is switched off is left out; the last one of
+// Attests reads --attest, --provenance and --sbom in docker buildx's words. A type that is switched off is left out; the last one of
 // a type wins. The values are BuildKit's "attest:…" attributes.
 func Attests(words []string, provenance, sbom string) (map[string]string, error) {
 	for _, short := range []struct{ kind, value string }{{"provenance", provenance}, {"sbom", sbom}} {

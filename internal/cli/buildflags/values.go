@@ -30,7 +30,7 @@ func Pairs(flag, form string, values []string) (map[string]string, error) {
 	return m, nil
 }
 
-// ParseLabels: KEY=VALUE, or KEY alone for an empty value, as docker build has it.
+// ParseLabels reads KEY=VALUE, or KEY alone for an empty value, as docker build has it.
 func ParseLabels(values []string) (map[string]string, error) {
 	m := map[string]string{}
 	for _, v := range values {
@@ -43,7 +43,7 @@ func ParseLabels(values []string) (map[string]string, error) {
 	return m, nil
 }
 
-// ParseBuildArgs: KEY=VALUE, or KEY alone to take the value from the environment; where that has none the argument is left out,
+// ParseBuildArgs reads KEY=VALUE, or KEY alone to take the value from the environment; where that has none the argument is left out,
 // as docker build does.
 func ParseBuildArgs(values []string, lookup func(string) (string, bool)) (map[string]string, error) {
 	m := map[string]string{}
@@ -85,7 +85,7 @@ func AddProxies(args, proxies map[string]string) (hidden map[string]string) {
 	return hidden
 }
 
-// ParseSecrets: [type=file|env,]id=ID[,src=PATH|,env=NAME]. Without a source the environment variable ID is taken, else the file
+// ParseSecrets reads [type=file|env,]id=ID[,src=PATH|,env=NAME]. Without a source the environment variable ID is taken, else the file
 // ID, as in docker buildx build. Files and variables are looked for now, so that a missing one is found before the build.
 func ParseSecrets(values []string, lookup func(string) (string, bool)) ([]secretsprovider.Source, error) {
 	var sources []secretsprovider.Source
@@ -173,7 +173,7 @@ func secretOfID(s secretsprovider.Source, kind string, lookup func(string) (stri
 	return s, err
 }
 
-// ParseSSH: default|ID[=SOCKET|KEY[,KEY]]. A git context over ssh needs the default agent, so it goes without saying.
+// ParseSSH reads default|ID[=SOCKET|KEY[,KEY]]. A git context over ssh needs the default agent, so it goes without saying.
 func ParseSSH(values []string, context string) ([]sshprovider.AgentConfig, error) {
 	if len(values) == 0 && isGitSSH(context) {
 		values = []string{"default"}

@@ -126,7 +126,7 @@ func (s *Stage) CommandIn(ctx context.Context, args ...string) int {
 func (s *Stage) Write(name, content string) {
 	s.T.Helper()
 	content = strings.ReplaceAll(content, "HOST", s.Host)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o750), os.WriteFile(name, []byte(content), 0o600)); err != nil {
 		s.T.Fatal(err)
 	}
 }

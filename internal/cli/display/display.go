@@ -77,7 +77,7 @@ func New(ctx context.Context, w *cli.Env, o Options) (*Display, error) {
 	return &Display{Display: d, mode: o.Mode}, nil
 }
 
-// Mode: -q wins, then --progress, then BUILDKIT_PROGRESS.
+// Mode is how a build is shown: -q wins, then --progress, then BUILDKIT_PROGRESS.
 func Mode(w *cli.Env, o Flags, quiet bool) (progress.Mode, error) {
 	mode, from := o.Mode, "--progress"
 	if env, ok := w.LookupEnv("BUILDKIT_PROGRESS"); ok && env != "" && mode == "auto" {

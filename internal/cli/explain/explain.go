@@ -108,8 +108,8 @@ func Hint(err error) string {
 	if refused, ok := errors.AsType[*preflight.Error](err); ok && refused.Findings[0].Fix != "" {
 		return refused.Findings[0].Fix
 	}
-	if output, ok := errors.AsType[*sink.OutputError](err); ok {
-		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
+	if hint := roomHint(err); hint != "" {
+		return hint
 	}
 	if _, ok := errors.AsType[*preflight.UnreadSourcesError](err); ok {
 		return preflight.FixHostSources
@@ -117,18 +117,8 @@ func Hint(err error) string {
 	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
 		return "if the Dockerfile may decide that: " + cli.HostNetworkFlag
 	}
-	if _, ok := errors.AsType[*buildcache.ExportError](err); ok {
-		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
-			"      or let --cache-to fail without the build: ignore-error=true"
-	}
 	if _, ok := errors.AsType[*failure.ScannerError](err); ok {
 		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
-	}
-	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
-		return fmt.Sprintf("df -h %q shows the room there; TMPDIR says where temporary files are put", filepath.Dir(path.Path))
-	}
-	if strings.Contains(err.Error(), "no space left on device") {
-		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"
 	}
 	if errors.Is(err, engine.ErrUnreachable) {
 		return "docker context ls lists the engines that are known, docker context use chooses one"
@@ -153,6 +143,24 @@ func Hint(err error) string {
 	}
 	if u, ok := errors.AsType[*cli.Usage](err); ok && u.Help != "" {
 		return cli.HelpHint(u.Help)
+	}
+	return ""
+}
+
+// roomHint is what the user can do about a place that cannot be written to, or is full.
+func roomHint(err error) string {
+	if output, ok := errors.AsType[*sink.OutputError](err); ok {
+		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
+	}
+	if _, ok := errors.AsType[*buildcache.ExportError](err); ok {
+		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
+			"      or let --cache-to fail without the build: ignore-error=true"
+	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
+		return fmt.Sprintf("df -h %q shows the room there; TMPDIR says where temporary files are put", filepath.Dir(path.Path))
+	}
+	if strings.Contains(err.Error(), "no space left on device") {
+		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"
 	}
 	return ""
 }

@@ -56,7 +56,7 @@ func TestADamagedListingIsReadAnew(t *testing.T) {
 		"cut off":         func(old []byte) []byte { return old[:len(old)-3] },
 		"empty":           func([]byte) []byte { return nil },
 		"one bit":         func(old []byte) []byte { old = bytes.Clone(old); old[len(old)-9] ^= 4; return old },
-		"another version": func(old []byte) []byte { return bytes.Replace(old, []byte("listing 3"), []byte("listing 2"), 1) },
+		"another version": func(old []byte) []byte { return bytes.Replace(old, []byte("listing 4"), []byte("listing 3"), 1) },
 		"rubbish":         func([]byte) []byte { return bytes.Repeat([]byte("x"), 500) },
 	} {
 		s, dir := newStore(), t.TempDir()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/gob"
 	"errors"
+	"iter"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,7 +15,7 @@ import (
 )
 
 // cacheVersion is the beginning of an encoded listing. It changes with the encoding, and when package exe or scan find other things.
-const cacheVersion = "docker-multiarch listing 3\n"
+const cacheVersion = "docker-multiarch listing 4\n"
 
 // codec is how listings are compressed; made once, since that takes longer than to use it. zstd's checksum tells a damaged file.
 var codec = sync.OnceValues(func() (*zstd.Encoder, *zstd.Decoder) {
@@ -25,8 +27,8 @@ var codec = sync.OnceValues(func() (*zstd.Encoder, *zstd.Decoder) {
 	return e, d
 })
 
-// stored is how a listing is written: in columns, and each executable once, since gob reads a few long values many times as fast as many
-// short ones.
+// stored is how a part of a listing is written: in columns, and each executable once, since gob reads a few long values many times as fast as
+// many short ones.
 type stored struct {
 	Paths  string // with a NUL between them, which no path has
 	Links  string // likewise
@@ -37,22 +39,47 @@ type stored struct {
 	Exe    []uint32 // of each entry the place in Files, from 1; 0 is none
 	Body   []uint32 // likewise in Bodies
 
+	// Of the whole listing, in its first part.
 	Hidden, Opaque []string
 	Cut            bool
 }
 
-// encode writes a listing.
+// partEntries is how many entries a part has, so that writing a large listing needs little more memory than the listing.
+const partEntries = 8192
+
+// encode writes a listing: its version, and each part as a zstd frame with a gob stream.
 func (l *Listing) encode() []byte {
 	e, _ := codec()
-	return e.EncodeAll(l.plain(), []byte(cacheVersion))
+	packed := []byte(cacheVersion)
+	for plain := range l.plain() {
+		packed = e.EncodeAll(plain, packed)
+	}
+	return packed
 }
 
-// plain writes a listing without compression.
-func (l *Listing) plain() []byte {
-	s := stored{Hidden: l.Hidden, Opaque: l.Opaque, Cut: l.Cut}
+// plain are the parts of a listing without compression, at least one. Each is gone when the next one is asked for.
+func (l *Listing) plain() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var b bytes.Buffer
+		for start := 0; start == 0 || start < len(l.Entries); start += partEntries {
+			s := columns(l.Entries[start:min(start+partEntries, len(l.Entries))])
+			if start == 0 {
+				s.Hidden, s.Opaque, s.Cut = l.Hidden, l.Opaque, l.Cut
+			}
+			b.Reset()
+			_ = gob.NewEncoder(&b).Encode(s) // plain values, in memory
+			if !yield(b.Bytes()) {
+				return
+			}
+		}
+	}
+}
+
+func columns(entries []Entry) stored {
+	var s stored
 	index := map[*exe.File]uint32{nil: 0}
-	paths, links := make([]string, len(l.Entries)), make([]string, len(l.Entries))
-	for i, e := range l.Entries {
+	paths, links := make([]string, len(entries)), make([]string, len(entries))
+	for i, e := range entries {
 		if _, known := index[e.Exe]; !known {
 			s.Files = append(s.Files, *e.Exe)
 			index[e.Exe] = uint32(len(s.Files)) //nolint:gosec // of a listing that is bounded
@@ -67,9 +94,7 @@ func (l *Listing) plain() []byte {
 		s.Exe, s.Body = append(s.Exe, index[e.Exe]), append(s.Body, body)
 	}
 	s.Paths, s.Links = strings.Join(paths, "\x00"), strings.Join(links, "\x00")
-	var b bytes.Buffer
-	_ = gob.NewEncoder(&b).Encode(s) // plain values, in memory
-	return b.Bytes()
+	return s
 }
 
 var errNoListing = errors.New("no listing of this version, or a damaged one")
@@ -89,21 +114,35 @@ func decode(b []byte) (*Listing, error) {
 }
 
 func decodePlain(plain []byte) (*Listing, error) {
-	var s stored
-	if err := gob.NewDecoder(bytes.NewReader(plain)).Decode(&s); err != nil {
-		return nil, err
+	l := &Listing{}
+	for r := bytes.NewReader(plain); ; {
+		var s stored
+		if err := gob.NewDecoder(r).Decode(&s); err != nil {
+			return nil, err
+		}
+		if err := l.add(s); err != nil {
+			return nil, err
+		}
+		if r.Len() == 0 {
+			return l, nil
+		}
 	}
+}
+
+// add adds a part.
+func (l *Listing) add(s stored) error {
 	n := len(s.Types)
 	if len(s.Modes) != n || len(s.Exe) != n || len(s.Body) != n || n > 0 && (strings.Count(s.Paths, "\x00") != n-1 || strings.Count(s.Links, "\x00") != n-1) {
-		return nil, errNoListing
+		return errNoListing
 	}
-	l := &Listing{Hidden: s.Hidden, Opaque: s.Opaque, Cut: s.Cut, Entries: make([]Entry, n)}
-	for i := range l.Entries {
+	l.Hidden, l.Opaque, l.Cut = append(l.Hidden, s.Hidden...), append(l.Opaque, s.Opaque...), l.Cut || s.Cut
+	l.Entries = slices.Grow(l.Entries, n)
+	for i := range n {
 		e := Entry{Type: Type(s.Types[i]), Mode: s.Modes[i] & 0o7777}
 		e.Path, s.Paths, _ = strings.Cut(s.Paths, "\x00")
 		e.Link, s.Links, _ = strings.Cut(s.Links, "\x00")
 		if e.Type < File || e.Type > Other || int(s.Exe[i]) > len(s.Files) || int(s.Body[i]) > len(s.Bodies) {
-			return nil, errNoListing
+			return errNoListing
 		}
 		if at := s.Exe[i]; at > 0 {
 			e.Exe = &s.Files[at-1]
@@ -111,7 +150,7 @@ func decodePlain(plain []byte) (*Listing, error) {
 		if at := s.Body[i]; at > 0 {
 			e.Body = &s.Bodies[at-1]
 		}
-		l.Entries[i] = e
+		l.Entries = append(l.Entries, e)
 	}
-	return l, nil
+	return nil
 }

@@ -1,8 +1,21 @@
 package layers
 
+import (
+	"bytes"
+	"slices"
+)
+
 // For tests from outside.
 var (
 	Scan        = scan
-	Plain       = (*Listing).plain
 	DecodePlain = decodePlain
 )
+
+// Plain is a listing without compression.
+func Plain(l *Listing) []byte {
+	var parts [][]byte
+	for part := range l.plain() {
+		parts = append(parts, bytes.Clone(part))
+	}
+	return slices.Concat(parts...)
+}
