@@ -70,9 +70,12 @@ func (r *Reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named
 	return unreached(repo, err, r.insecure)
 }
 
+// Wait waits until nothing is asked any more: a question ends with the solve that it is asked by.
+func (r *Reach) Wait() { r.asking.Wait() }
+
 // Findings waits for the answers. What the client cannot reach either is left to the client's own words.
 func (r *Reach) Findings(refused []Finding) []Finding {
-	r.asking.Wait()
+	r.Wait()
 	var found []Finding
 	for i, err := range r.errs {
 		var unreachable *UnreachedError

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// ours are the goroutines that run code of this package or wait in a solve, by their stacks.
+// ours are the goroutines that run code of this module or wait in a solve, by their stacks.
 func ours() (stacks []string) {
 	buf := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		for _, part := range []string{"internal/build.", "buildtest.", "session.(*Session)", "errgroup"} {
+		for _, part := range []string{"github.com/docker-multiarch/", "session.(*Session)", "errgroup"} {
 			if strings.Contains(stack, part) && !strings.Contains(stack, "testing.tRunner") {
 				stacks = append(stacks, stack)
 				break

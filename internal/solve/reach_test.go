@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOneRepositoryOfEachRegistryIsAskedForByTheBuilder(t *testing.T) {
@@ -28,5 +29,22 @@ func TestTheBuildersAnswerAboutARegistryThatTheClientCannotReachIsLeftOut(t *tes
 	w.preflight = func(context.Context) error { return errors.New(w.host + " is dead") }
 	if found := w.findings(); len(found) != 1 || found[0].Check != "registry" {
 		t.Errorf("%q", w.texts(found))
+	}
+}
+
+func TestABuildThatCannotBeReadDoesNotLeaveItsQuestionsBehind(t *testing.T) {
+	w := newWorld(t, copiesOnly)
+	w.Read = failing("dockerfile parse error", "linux/amd64", "linux/arm64", "linux/arm/v7")
+	ended := false // the race detector would find an end that is not waited for, too
+	w.Unreachable = func(string) error {
+		time.Sleep(50 * time.Millisecond)
+		ended = true
+		return errors.New("connection refused")
+	}
+	if _, err := w.run(); err == nil || strings.Contains(err.Error(), "connection refused") {
+		t.Fatalf("got %v", err)
+	}
+	if !ended {
+		t.Error("whether the builder reaches the registry is still being asked")
 	}
 }

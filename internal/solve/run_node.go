@@ -70,8 +70,8 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 				stop()
 				return nil, nil, err
 			}
-			stops = append(stops, end)
 			reach := preflight.NewReach(append(t.req.Repositories(), t.req.CacheRepositories()...), t.req.Insecure)
+			stops = append(stops, end, reach.Wait)
 			runs[k] = &nodeRun{task: t, node: n, session: session, probe: probes[k], reach: reach}
 		}
 		runs[k].own = append(runs[k].own, i)
