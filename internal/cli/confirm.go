@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
 // Confirm asks the user for a yes. Nothing is asked of whoever forces it.
@@ -15,25 +17,12 @@ func Confirm(ctx context.Context, w *Env, question string, force bool) (bool, er
 		return true, nil
 	}
 	Putf(w.Err, "%s [y/N] ", question)
-	type reply struct {
-		line string
-		err  error
+	line, err := bufio.NewReader(ctxio.Reader(ctx, w.In)).ReadString('\n')
+	switch {
+	case errors.Is(err, io.EOF):
+		fmt.Fprintln(w.Err)
+	case err != nil:
+		return false, err
 	}
-	replies := make(chan reply, 1)
-	go func() {
-		line, err := bufio.NewReader(w.In).ReadString('\n')
-		replies <- reply{line, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return false, context.Cause(ctx)
-	case r := <-replies:
-		if r.err != nil && !errors.Is(r.err, io.EOF) {
-			return false, r.err
-		}
-		if errors.Is(r.err, io.EOF) {
-			fmt.Fprintln(w.Err)
-		}
-		return strings.EqualFold(strings.TrimSpace(r.line), "y"), nil
-	}
+	return strings.EqualFold(strings.TrimSpace(line), "y"), nil
 }

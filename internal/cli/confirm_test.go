@@ -1,6 +1,9 @@
 package cli_test
 
 import (
+	"context"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -21,5 +24,18 @@ func TestNothingIsRemovedWithoutAYes(t *testing.T) {
 	s := clitest.New(t, nil)
 	if ok, _ := cli.Confirm(t.Context(), s.Env, "Sure?", true); !ok || s.Err.String() != "" {
 		t.Error("who forces it is asked")
+	}
+}
+
+func TestAnInterruptIsNoAnswer(t *testing.T) {
+	s := clitest.New(t, nil)
+	silent, writer := io.Pipe()
+	t.Cleanup(func() { _ = writer.Close() })
+	s.Env.In = silent
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupted")
+	cancel(interrupted)
+	if yes, err := cli.Confirm(ctx, s.Env, "Sure?", false); yes || !errors.Is(err, interrupted) {
+		t.Errorf("%t, %v", yes, err)
 	}
 }
