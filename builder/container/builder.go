@@ -11,7 +11,7 @@
 //
 // # The loop
 //
-// [Ensure] observes what is on the engine, decides on one step, takes it, and
+// [Driver.Connect] observes what is on the engine, decides on one step, takes it, and
 // observes again, until what is there satisfies what is wanted. Deciding is pure
 // (decide.go) and says its reasons. Others may do the same at the same time:
 // a container is prepared in full under a name of its own and then renamed, so
@@ -34,8 +34,8 @@
 // # Reaching BuildKit
 //
 // [Node.Client] speaks to buildkitd through `buildctl dial-stdio`, executed in
-// the container, so it works wherever the engine is. Ensure dials while it
-// observes, so that a healthy builder costs the time of the slower of the two.
+// the container, so it works wherever the engine is. That is dialled while the
+// engine is looked at, so a healthy builder costs the time of the slower of the two.
 package container
 
 import (

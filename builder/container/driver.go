@@ -16,7 +16,7 @@ type Driver struct {
 
 var _ builder.Manager = Driver{}
 
-// Connect implements [builder.Driver]; see [Ensure].
+// Connect implements [builder.Driver]. The package comment says what it does.
 func (d Driver) Connect(ctx context.Context, e builder.Endpoint, want builder.Spec, report func(line string)) (*builder.Node, error) {
 	eng, err := d.Engine(e.Address)
 	if err != nil {

@@ -20,14 +20,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// maxSteps bounds how often a builder is acted upon in one Ensure. Two are
+// maxSteps bounds how often a builder is acted upon in one run. Two are
 // usual (create, start); contention needs a few more.
 const maxSteps = 20
 
 // errMoved means that what was observed is no longer so.
 var errMoved = errors.New("the builder changed meanwhile")
 
-// reconciler is one run of Ensure, or of one of its relatives.
+// reconciler is one run of ensure, for a caller that wants a node, a builder, or a look at one.
 type reconciler struct {
 	eng    *engine.Engine
 	spec   Spec
@@ -44,7 +44,7 @@ type reconciler struct {
 	unjudged []func()
 }
 
-// kind is what the callers differ in. Ensure's is the zero value.
+// kind is what the callers differ in. [Driver.Connect]'s is the zero value.
 type kind struct {
 	fresh  bool // a builder that is there already is an error
 	keeps  bool // the network that is asked for is for all builds of the builder

@@ -20,7 +20,7 @@ type CreateOptions struct {
 // opt.Start its container is complete and does not run; the first build starts
 // it. A builder that is there already is [ErrExists]. When it fails, what it has
 // made is removed again. A network that spec asks for is that of all builds from
-// then on. report is as in [Ensure].
+// then on. report is as in [builder.Driver].
 func Create(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateOptions, report func(line string)) error {
 	spec = spec.withDefaults()
 	if err := builder.CheckName(spec.Builder); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Node is one BuildKit that answers. Its fields describe it as it was when
-// Ensure returned; they are the caller's to read. It is safe for concurrent use.
+// Node is one BuildKit that answers. Its fields describe it as it was when it
+// was connected to; they are the caller's to read. It is safe for concurrent use.
 type Node struct {
 	Builder   string
 	Container string

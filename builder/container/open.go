@@ -23,7 +23,7 @@ type OpenOptions struct {
 	OnHost  bool              // the builder's container for builds that ask for the host's network
 	Wait    time.Duration     // for BuildKit to answer; 0: DefaultStartWait
 	Trusted []digest.Digest   // as in Spec
-	Report  func(line string) // as in Ensure
+	Report  func(line string) // as in builder.Driver
 }
 
 // Open connects to one of a builder's containers as it is, whatever a build would

@@ -74,7 +74,7 @@ func newBarrier(jobs []job) *barrier {
 	return b
 }
 
-// clear waits until each job has reported, and tells them all what decide says.
+// decide waits until each job has reported, and tells them all what decide says.
 func (b *barrier) decide(ctx context.Context, decide func(context.Context, []report) decision) {
 	defer close(b.decided)
 	reports := make([]report, len(b.rooms))

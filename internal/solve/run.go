@@ -13,7 +13,7 @@ import (
 // Run builds the request and moves its tags. preflight is run beside the reading of the Dockerfile; if it fails nothing is built.
 //
 // The report is of use with an error too. Errors that a caller may tell apart: [preflight.CannotRunError], [preflight.Error], [FailedError],
-// [PushError], and the cause of a cancelled ctx.
+// [index.PushError], and the cause of a cancelled ctx.
 func Run(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Report, error) {
 	targets := req.targets(env.Nodes[0])
 
