@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 )
 
-// archive writes app.tar with an index of two platforms under the names, and gives the index's digest.
+// archive writes app.tar with an index of two platforms under the names, and returns the index's digest.
 func (s *stage) archive(names ...string) digest.Digest {
 	s.T.Helper()
 	store := memory.New()
@@ -70,7 +70,7 @@ func (s *stage) archive(names ...string) digest.Digest {
 	return root.Digest
 }
 
-// withEngine gives the stage an engine, and takes it away with the test.
+// withEngine gives the stage an engine until the test ends.
 func (s *stage) withEngine(containerd bool) *enginetest.Engine {
 	fake := &enginetest.Engine{Info: system.Info{OSType: "linux", Architecture: "x86_64"}, Store: enginetest.Store{Containerd: containerd}}
 	if containerd {
@@ -103,7 +103,7 @@ func TestAnArchiveIsPushedUnderItsOwnDigest(t *testing.T) {
 
 func TestAnArchiveWithAProgramForAnotherMachineIsNotPushed(t *testing.T) {
 	s := newStage(t)
-	s.Program = func(string) string { // for amd64, whatever the platform
+	s.Program = func(string) string { // an amd64 program for every platform
 		head := make([]byte, 64)
 		copy(head, "\x7fELF\x02\x01\x01")
 		head[16], head[18], head[20], head[52] = 2, 62, 1, 64

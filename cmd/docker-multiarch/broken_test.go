@@ -17,7 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// brokenLayouts are folders with the image of app.tar, each broken in one way, and what is broken in each.
+// brokenLayouts returns folders with the image of app.tar, each broken in one way, with a description of the damage.
 func (s *stage) brokenLayouts(from string) map[string]string {
 	s.T.Helper()
 	blob := func(dir string, d digest.Digest) string { return filepath.Join(dir, "blobs", "sha256", d.Encoded()) }
@@ -70,7 +70,7 @@ func (s *stage) brokenLayouts(from string) map[string]string {
 	return broken
 }
 
-// unpacked is the folder with the layout of app.tar, with layers that are not small.
+// unpacked returns the folder with the layout of app.tar. With large, its layers are not small blobs.
 func (s *stage) unpacked(large bool) string {
 	s.T.Helper()
 	if large {
@@ -137,7 +137,7 @@ func TestABrokenArchiveGetsNoNameInAnEngine(t *testing.T) {
 		fake := s.withEngine(containerd)
 		whole := s.unpacked(true)
 		broken := s.brokenLayouts(whole)
-		for range 2 { // the second time the engine has the layers
+		for range 2 { // the second time the engine has the layers already
 			for dir := range broken {
 				if rc := s.Command("load", "-t", "broken", dir); rc == 0 || fake.Images["broken:latest"] != "" {
 					t.Errorf("containerd %t: load %s: status %d, and the name is %q", containerd, dir, rc, fake.Images["broken:latest"])

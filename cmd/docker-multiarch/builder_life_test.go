@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-// withBuilders gives the stage an engine that has a BuildKit image, whose BuildKit answers nobody.
+// withBuilders gives the stage an engine that has a BuildKit image, but whose BuildKit never answers.
 func (s *stage) withBuilders() *enginetest.Engine {
 	s.T.Helper()
 	fake := &enginetest.Engine{
@@ -37,7 +37,7 @@ func (s *stage) withBuilders() *enginetest.Engine {
 	return fake
 }
 
-// must runs a command that has to work, and gives its standard output.
+// must runs a command that has to succeed, and returns its standard output.
 func (s *stage) must(args ...string) string {
 	s.T.Helper()
 	before := len(s.Out.String())

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// completed is what the shell is offered.
+// completed returns the words that the shell is offered.
 func completed(t *testing.T, args ...string) []string {
 	t.Helper()
 	s := newStage(t)
@@ -22,10 +22,10 @@ func completed(t *testing.T, args ...string) []string {
 		t.Fatalf("status %d: %s", status, s.Err.String())
 	}
 	lines := strings.Split(strings.TrimSpace(s.Out.String()), "\n")
-	return lines[:len(lines)-1] // the last is the directive
+	return lines[:len(lines)-1] // the last line is the directive
 }
 
-// The shell leaves out what does not begin with what was typed, so only the words that must be there are compared.
+// The shell drops words that do not begin with the typed text, so only the words that must be there are compared.
 func TestCompletion(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args, want []string
@@ -55,7 +55,7 @@ func TestCompletion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := completed(t, tt.args...)
 			for i := range got {
-				got[i], _, _ = strings.Cut(got[i], "\t") // the description
+				got[i], _, _ = strings.Cut(got[i], "\t") // cuts off the description
 			}
 			for _, want := range tt.want {
 				if !slices.Contains(got, want) {
@@ -76,7 +76,7 @@ func TestAllKnownPlatformsAreOffered(t *testing.T) {
 }
 
 func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
-	free := []string{ // of all commands
+	free := []string{ // the words of all commands
 		"allow-env", "allow-platform-mismatch",
 		"add-host", "annotation", "build-arg", "build-context", "builder-image", "buildkitd-flags", "cgroup-parent", "image", "jobs", "label",
 		"local-base", "max-used-space", "min-free-space", "name", "no-cache-filter", "node", "onto", "os-features", "os-version", "reserved-space", "retry", "secret", "shm-size", "ssh", "tag", "target", "ulimit",

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
-// using is the builder that a command without --builder uses.
+// using returns the builder that a command without --builder uses.
 func using(t *testing.T, s *stage) string {
 	t.Helper()
 	name, err := s.Env.BuilderFor("")
@@ -25,7 +25,7 @@ func using(t *testing.T, s *stage) string {
 	return name
 }
 
-// chosenFile remembers which builder is used.
+// chosenFile is the file that records which builder is used.
 func chosenFile(s *stage) string { return filepath.Join(s.Env.StateDir(), "builders.json") }
 
 func TestWhichBuilderIsUsed(t *testing.T) {

@@ -32,7 +32,7 @@ Standard output is the answer, everything else goes to standard error.
 `
 )
 
-// exitStatuses are all of them, with what they mean.
+// exitStatuses lists all exit statuses with their meaning.
 func exitStatuses() string {
 	var b strings.Builder
 	for _, s := range []struct {
@@ -55,7 +55,7 @@ func exitStatuses() string {
 	return b.String()
 }
 
-// commandReference is docs/commands.md.
+// commandReference returns the text of docs/commands.md.
 func commandReference(root *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString(commandsHead + exitStatuses())
@@ -91,7 +91,7 @@ func writeCommand(b *strings.Builder, cmd *cobra.Command) {
 		fmt.Fprintf(b, "\nExample:\n\n    %s\n", strings.ReplaceAll(strings.TrimSpace(cmd.Example), "\n  ", "\n    "))
 	}
 	writeFlags(b, cmd)
-	for _, sub := range cmd.Commands() { // in the order of their names
+	for _, sub := range cmd.Commands() { // sorted by name
 		writeCommand(b, sub)
 	}
 }

@@ -18,13 +18,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// withProgram makes every image of the stage's builder hold a program for amd64 at /app, which nothing starts.
+// withProgram puts an amd64 program that is never started at /app of every image of the stage's builder.
 func (s *stage) withProgram() {
 	layer := s.shelf().tar("app", string(exetest.Program("amd64", "")))
 	s.Layer = func(platform.Platform) []byte { return layer }
 }
 
-// read decodes a file.
+// read decodes a JSON file.
 func (s *stage) read(name string, v any) {
 	s.T.Helper()
 	data, err := os.ReadFile(name)
@@ -36,7 +36,7 @@ func (s *stage) read(name string, v any) {
 	}
 }
 
-// plain leaves out what is another test's: sizes, and how a step of the builder for tests is written.
+// plain removes what other tests check: sizes, and how the test builder writes a step.
 func plain(text string) string {
 	text = regexp.MustCompile(`[0-9.]+kB`).ReplaceAllString(text, "SIZE")
 	return regexp.MustCompile(`is for amd64(, the image for \w+)? \([^)]*\)`).ReplaceAllString(text, "is for amd64$1 (STEP)")

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/buildcmd"
 )
 
-// flagTable are the flags of docs/build-flags.md, with what the table says about each: same, better, not, or ours.
+// flagTable returns the flags of docs/build-flags.md with the table's word for each: same, better, not, or ours.
 func flagTable(t *testing.T) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile("../../docs/build-flags.md")
@@ -33,7 +33,7 @@ func flagTable(t *testing.T) map[string]string {
 	return table
 }
 
-// That the peer's flags are all there is a story: it asks the peer.
+// A story compares with the peer's own flags, since it has to run the peer.
 func TestTheTableOfFlagsHasEveryFlagOfBuild(t *testing.T) {
 	table := flagTable(t)
 	cmd := buildcmd.New(&cli.Env{})

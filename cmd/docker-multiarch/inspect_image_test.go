@@ -14,13 +14,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// attested is an image of two platforms, the first with an attestation.
+// attested returns an image of two platforms, the first with an attestation.
 func (b imageShelf) attested() ocispecs.Descriptor {
 	amd := b.image("linux/amd64", nil)
 	return b.index(b.image("linux/arm64", nil), b.attestation(amd), amd)
 }
 
-// golden compares with a file of testdata.
+// golden compares got with a file of testdata.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
@@ -37,7 +37,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// goldenFile is the path of a file in testdata; a stage changes the working directory.
+// goldenFile returns the path of a file in testdata. A stage changes the working directory.
 func goldenFile(t *testing.T, name string) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -1,8 +1,7 @@
-// Command docker-multiarch is a plugin of the Docker CLI, "docker multiarch", that builds and pushes multi-platform images. The
-// same binary can be called directly.
+// Command docker-multiarch is a plugin of the Docker CLI, "docker multiarch", that builds and pushes multi-platform images. The same
+// binary can be called directly.
 //
-// This package is the process and the root of the commands. What each command does, and what all share, is internal/cli and the packages
-// below it: words in, words out.
+// This package has the process and the root of the commands. The commands and what they share are in internal/cli and the packages below it.
 package main
 
 import (
@@ -30,7 +29,7 @@ func main() {
 
 func run() int {
 	listening := endOnSignal()
-	logrus.SetOutput(io.Discard) // the libraries' logs are not meant for our users
+	logrus.SetOutput(io.Discard) // the libraries' logs are not meant for the user
 	log.SetOutput(io.Discard)
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
@@ -53,7 +52,7 @@ func run() int {
 	return explain.Error(w.Err, w.Answered("docker multiarch", err))
 }
 
-// drivers are the ways to have a BuildKit. So far there is one: containers on the engine of the current context.
+// drivers returns the drivers of builders by name. There is one so far: containers on the engine of the current context.
 func drivers(w *cli.Env) map[string]builder.Driver {
 	current := func(string) (*engine.Engine, error) { return w.Engine(), nil }
 	return map[string]builder.Driver{container.DriverName: container.Driver{Engine: current}}

@@ -18,7 +18,7 @@ import (
 
 const manDir = "../../docs/man"
 
-// manPages are the manual pages of all commands, by file name. What is generated does not depend on the day.
+// manPages returns the manual pages of all commands, by file name. The generated text does not depend on the date.
 func manPages(t *testing.T) map[string]string {
 	t.Helper()
 	root := newRoot(&cli.Env{}, "multiarch")
@@ -31,7 +31,7 @@ func manPages(t *testing.T) map[string]string {
 			return
 		}
 		cmd.DisableAutoGenTag = true
-		// What the generator would take for HTML and for emphasis.
+		// The generator would take these for HTML and for emphasis.
 		escape := strings.NewReplacer("<", `\<`, "*", `\*`).Replace
 		cmd.Long = escape(cmd.Long)
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = escape(f.Usage) })

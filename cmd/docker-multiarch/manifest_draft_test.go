@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// drafted pushes an index of two platforms as app:two.
+// drafted pushes an index of two platforms as app:two, and returns its digest.
 func (s *stage) drafted() string {
 	s.T.Helper()
 	digest := s.archive().String()

@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/runcmd"
 )
 
-// newRoot is the tree of commands. name is "multiarch" under the Docker CLI and the binary's own name otherwise.
+// newRoot returns the tree of commands. name is "multiarch" under the Docker CLI and the binary's own name otherwise.
 func newRoot(w *cli.Env, name string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   name,
@@ -31,7 +31,7 @@ func newRoot(w *cli.Env, name string) *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	// A plugin's hook is set by the plugin library only when it runs, so it is looked up then.
+	// The plugin library sets a plugin's hook only when it runs, so the hook is looked up at that time.
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
 		if plugin.PersistentPreRunE == nil {
 			return nil
@@ -53,11 +53,11 @@ func addEarlyFlags(f *pflag.FlagSet, w *cli.Env) {
 	f.StringVar(&w.Early.Builder, "builder", "", "Builder to use")
 	f.BoolVarP(&w.Early.Debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
 	for _, name := range []string{"builder", "debug"} {
-		f.Lookup(name).Hidden = true // they are shown where they belong
+		f.Lookup(name).Hidden = true // the commands that use them show them
 	}
 }
 
-// standalone makes root work without the Docker CLI in front: it reads the Docker configuration and environment itself, and takes
+// standalone makes root work without the Docker CLI in front: root reads the Docker configuration and environment itself, and takes
 // the Docker CLI's global flags.
 func standalone(dockerCLI *command.DockerCli, root *cobra.Command) *cobra.Command {
 	options := cliflags.NewClientOptions()
@@ -70,11 +70,11 @@ func standalone(dockerCLI *command.DockerCli, root *cobra.Command) *cobra.Comman
 		}
 		everywhere := *f
 		if f.Shorthand == "c" {
-			everywhere.Shorthand = "" // build's --cpu-shares has it
+			everywhere.Shorthand = "" // build uses the letter for --cpu-shares
 		}
 		root.PersistentFlags().AddFlag(&everywhere)
 	})
-	root.CompletionOptions.HiddenDefaultCmd = false // behind the Docker CLI, its own command does it
+	root.CompletionOptions.HiddenDefaultCmd = false // behind the Docker CLI, its own completion command is used
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		options.SetDefaultOptions(root.PersistentFlags())
 		return dockerCLI.Initialize(options)

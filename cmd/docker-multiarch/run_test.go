@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-// engine gives the stage an engine that pulls what is there, and whose containers do this.
+// engine gives the stage an engine that pulls whatever exists, and whose containers run process.
 func (s *stage) engine(process enginetest.Process) *enginetest.Engine {
 	s.T.Helper()
 	fake := &enginetest.Engine{
@@ -35,7 +35,7 @@ func (s *stage) engine(process enginetest.Process) *enginetest.Engine {
 	return fake
 }
 
-// machine is the platform in the name by which an image is tried.
+// machine returns the platform that is part of the name by which an image is tested.
 func machine(c *enginetest.Container) string {
 	_, suffix, _ := strings.Cut(c.Config.Image, "-linux-")
 	return suffix

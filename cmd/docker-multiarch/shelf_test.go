@@ -22,7 +22,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// imageShelf makes images for the commands that look at them.
+// imageShelf makes images for the commands that inspect images.
 type imageShelf struct {
 	*memory.Store
 	s *stage
@@ -39,13 +39,13 @@ func (b imageShelf) put(mediaType string, v any) ocispecs.Descriptor {
 	return b.bytes(mediaType, body)
 }
 
-// layer is one with a file.
+// layer returns the descriptor of a layer with one file.
 func (b imageShelf) layer(path, text string) ocispecs.Descriptor {
 	b.s.T.Helper()
 	return b.bytes(ocispecs.MediaTypeImageLayer, b.tar(path, text))
 }
 
-// tar is an archive with a file.
+// tar returns an archive with one file.
 func (b imageShelf) tar(path, text string) []byte {
 	b.s.T.Helper()
 	var body bytes.Buffer
@@ -71,7 +71,7 @@ func (b imageShelf) bytes(mediaType string, body []byte) ocispecs.Descriptor {
 	return desc
 }
 
-// image is an index's entry for a platform; change may be nil.
+// image returns an index's entry for a platform. change may be nil.
 func (b imageShelf) image(name string, change func(*ocispecs.Manifest, *ocispecs.Image)) ocispecs.Descriptor {
 	b.s.T.Helper()
 	ps, _, err := platform.Parse(name)
@@ -137,7 +137,7 @@ func (b imageShelf) publish(name string, root ocispecs.Descriptor) {
 	b.s.Out, b.s.Err = clitest.Buffer{}, clitest.Buffer{}
 }
 
-// replaced is the content of a file with one text instead of another.
+// replaced returns the content of a file with from replaced by to.
 func replaced(t *testing.T, file, from, to string) string {
 	t.Helper()
 	body, err := os.ReadFile(file)

@@ -13,8 +13,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
-// endOnSignal ends the program, with the status that is documented, on a signal that comes before a command listens for signals
-// itself; what it returns says that one does. Without it the signal would kill the program, and the Docker CLI turns that into 255.
+// endOnSignal ends the program with the documented status if a signal comes before a command handles signals itself. A command calls
+// listening when it does so. Without endOnSignal the signal would kill the program, and the Docker CLI turns that into 255.
 func endOnSignal() (listening func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -33,8 +33,8 @@ func endOnSignal() (listening func()) {
 	})
 }
 
-// signalledBefore tells whether a signal came to the Docker CLI before it had started this program: it then closes the socket by
-// which it passes signals on (docker/cli, cmd/docker/docker.go), and the plugin library takes a closed socket for none.
+// signalledBefore reports whether the Docker CLI received a signal before it started this program. The Docker CLI then closes the
+// socket by which it passes signals on (docker/cli, cmd/docker/docker.go), and the plugin library treats a closed socket as no socket.
 func signalledBefore() bool {
 	address, ok := os.LookupEnv(socket.EnvKey)
 	if !ok {
@@ -44,6 +44,6 @@ func signalledBefore() bool {
 	if err != nil {
 		return true
 	}
-	_ = conn.Close() // it was to see whether somebody is there
+	_ = conn.Close() // the connection only tested whether the socket is open
 	return false
 }

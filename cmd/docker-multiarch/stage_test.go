@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
-// stage is a stage for the whole program.
+// stage is a clitest.Stage for the whole program.
 type stage struct{ *clitest.Stage }
 
 func newStage(t *testing.T) *stage {

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// Without the Docker CLI in front the program has the CLI's flags, too, on top of its own.
+// Without the Docker CLI in front, the program has the CLI's flags as well as its own.
 func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
 	dockerCLI, err := command.NewDockerCli()
 	if err != nil {
@@ -33,7 +33,7 @@ func TestTheDockersFlagsStandBesideOursInEveryCommand(t *testing.T) {
 			t.Errorf("%v: context %q, --cpu-shares is there: %t, %v", args, chosen, build.Flags().Lookup("cpu-shares").Changed, err)
 		}
 		for _, cmd := range root.Commands() {
-			cmd.InheritedFlags() // panics where two flags have one letter
+			cmd.InheritedFlags() // panics if two flags share a letter
 			for _, sub := range cmd.Commands() {
 				sub.InheritedFlags()
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// startPage is what the program says when it is called with nothing: PROGRAM becomes the name that it was called by.
+// startPage is printed when the program is called without arguments. PROGRAM stands for the name by which it was called.
 const startPage = `PROGRAM builds an image for several platforms with one command.
 
 Is all here that a build needs?
@@ -28,7 +28,7 @@ All commands:           PROGRAM --help
 All that a build can:   PROGRAM build --help
 `
 
-// startOrUnknown is what the program does without a command.
+// startOrUnknown runs when no command is given or the command is unknown.
 func startOrUnknown(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return cli.HelpOrUnknown(cmd, args)

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
-// broken is standard output on a disk that is full after some writes, or before a reader that has gone.
+// broken is standard output that fails after some writes: the disk is full, or the reader is gone.
 type broken struct {
 	errno syscall.Errno
 	takes int
@@ -92,7 +92,7 @@ func TestTheErrorOfACommandIsNotHiddenByItsAnswers(t *testing.T) {
 	w := &cli.Env{Streams: cli.Streams{Out: cli.NewStream(&broken{errno: syscall.ENOSPC})}}
 	_, _ = w.Out.Write([]byte("x"))
 	other := errors.New("another")
-	if err := w.Answered("x", other); err != other { //nolint:errorlint // the very error
+	if err := w.Answered("x", other); err != other { //nolint:errorlint // the same error value
 		t.Error(err)
 	}
 	status := explain.Error(&bytes.Buffer{}, w.Answered("x", cli.Status(3)))

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// Set by the linker; see the Makefile.
+// The linker sets these; see the Makefile.
 var (
 	version = "dev"
 	commit  = "unknown"
