@@ -10,10 +10,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// A level of an annotation, with an optional platform in brackets.
+// annotationLevel matches the level of an annotation, with an optional platform in brackets.
 var annotationLevel = regexp.MustCompile(`^([a-z-]*)(?:\[([A-Za-z0-9_./-]+)\])?$`)
 
-// ParseAnnotations reads "[LEVEL[PLATFORM],…:]KEY=VALUE", as docker buildx has it. Without a level it is the manifest's.
+// ParseAnnotations reads "[LEVEL[PLATFORM],…:]KEY=VALUE" as docker buildx does. An annotation without a level belongs to the manifest.
 func ParseAnnotations(values []string) (index.Annotations, error) {
 	var list index.Annotations
 	for _, v := range values {
@@ -71,8 +71,8 @@ func parseLevel(text string) (index.Annotation, error) {
 	return a, nil
 }
 
-// AnnotationAttrs takes the annotations out of an output's attributes ("annotation.KEY", "annotation-index.KEY",
-// "annotation[linux/arm64].KEY"), which is how BuildKit and docker buildx write them there.
+// AnnotationAttrs takes the annotations out of an output's attributes, in the form that BuildKit and docker buildx use there:
+// "annotation.KEY", "annotation-index.KEY", "annotation[linux/arm64].KEY".
 func AnnotationAttrs(attrs map[string]string) (index.Annotations, error) {
 	var list index.Annotations
 	for attr, value := range attrs {
@@ -81,7 +81,7 @@ func AnnotationAttrs(attrs map[string]string) (index.Annotations, error) {
 			continue
 		}
 		level, key, ok := strings.Cut(rest, ".")
-		if i := strings.LastIndex(rest, "]."); i >= 0 { // a platform may have a dot of its own
+		if i := strings.LastIndex(rest, "]."); i >= 0 { // a platform may contain a dot
 			level, key = rest[:i+1], rest[i+2:]
 		}
 		if !ok || key == "" || !strings.HasPrefix(level, "-") && !strings.HasPrefix(level, "[") && level != "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Between checks the number of arguments and says in words what is needed. most is -1 for any number.
+// Between checks the number of arguments. words names the arguments in the error. most is -1 for any number.
 func Between(least, most int, words string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
@@ -18,7 +18,7 @@ func Between(least, most int, words string) cobra.PositionalArgs {
 	}
 }
 
-// HelpOrUnknown is what a command does that only groups others.
+// HelpOrUnknown runs a command that only groups others: it shows the help, or refuses an unknown subcommand.
 func HelpOrUnknown(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
@@ -26,7 +26,7 @@ func HelpOrUnknown(cmd *cobra.Command, args []string) error {
 	return UsageError(cmd, "unknown command %q%s", args[0], suggestion(cmd, args[0]))
 }
 
-// Exactly checks the number of arguments and says in words what is needed.
+// Exactly checks the number of arguments. words names the arguments in the error.
 func Exactly(n int, words string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
@@ -44,7 +44,7 @@ func suggestion(cmd *cobra.Command, arg string) string {
 	return ""
 }
 
-// flagError explains flags that cannot be parsed.
+// flagError explains why flags cannot be parsed.
 func flagError(cmd *cobra.Command, err error) error {
 	if err == nil || errors.Is(err, pflag.ErrHelp) {
 		return err
@@ -56,7 +56,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return UsageError(cmd, "%w%s", err, near)
 }
 
-// flagSuggestion finds the flag that may have been meant, by cobra's rules for commands.
+// flagSuggestion returns the flag that the user may have meant, by cobra's rules for commands.
 func flagSuggestion(cmd *cobra.Command, name string) string {
 	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -70,7 +70,7 @@ func flagSuggestion(cmd *cobra.Command, name string) string {
 	return ""
 }
 
-// Program makes a root of commands: all of them read and write the environment's streams, and fail if their answers cannot be written.
+// Program completes a root of commands: all commands read and write the environment's streams, and fail if their answers cannot be written.
 func (w *Env) Program(root *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	w.Out, w.Err = NewStream(w.Out), NewStream(w.Err)
 	root.SetIn(w.In)

@@ -2,7 +2,7 @@ package cli
 
 import "github.com/spf13/pflag"
 
-// AddBuilderFlags adds the flags by which a build says what its builder is to be.
+// AddBuilderFlags adds the flags that select and configure a build's builder.
 func AddBuilderFlags(f *pflag.FlagSet, o *BuilderOptions) {
 	f.StringVar(&o.Name, "builder", "", `Builder to use; it is made if it does not exist (default "default")`)
 	f.StringVar(&o.Image, "builder-image", "", "BuildKit image of the builder")

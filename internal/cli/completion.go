@@ -14,21 +14,21 @@ import (
 // Completer completes the arguments of a command, or the value of a flag.
 type Completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
 
-// OneOf completes one of a few values.
+// OneOf completes one of the values.
 func OneOf(values ...string) Completer {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return values, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// Beginnings are words that a value follows.
+// Beginnings completes words to which the user adds a value.
 func Beginnings(words ...string) Completer {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
 }
 
-// CompletePlatforms completes the last element of a comma-separated list, leaving out what is in the list already.
+// CompletePlatforms completes the last element of a comma-separated list, without the elements that are in the list already.
 func CompletePlatforms(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 	before := ""
 	if i := strings.LastIndex(typed, ","); i >= 0 {
@@ -52,7 +52,7 @@ func CompleteDriverOptions(*cobra.Command, []string, string) ([]string, cobra.Sh
 	return values, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
-// CompleteOneBuilder is for commands that take one.
+// CompleteOneBuilder completes the argument of commands that take one builder.
 func CompleteOneBuilder(w *Env) Completer {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {

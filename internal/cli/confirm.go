@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
-// Confirm asks the user for a yes. Nothing is asked of whoever forces it.
+// Confirm asks the user a yes-or-no question. With force it does not ask.
 func Confirm(ctx context.Context, w *Env, question string, force bool) (bool, error) {
 	if force {
 		return true, nil

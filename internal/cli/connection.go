@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Explained is an error of what was done with a connection: in better words if the connection broke.
+// Explained returns the error of work on a connection, in better words if the connection broke.
 func (c *Connection) Explained(ctx context.Context, err error) error {
 	if !brokenConnection(err) || ctx.Err() != nil {
 		return err
@@ -23,31 +23,31 @@ func (c *Connection) Explained(ctx context.Context, err error) error {
 	}
 }
 
-// brokenConnection tells whether an error is about the connection to BuildKit and not about the build.
+// brokenConnection reports whether an error is about the connection to BuildKit and not about the build.
 func brokenConnection(err error) bool {
 	var answer interface{ GRPCStatus() *status.Status }
 	return errors.As(err, &answer) && answer.GRPCStatus().Code() == codes.Unavailable
 }
 
-// ConnectOptions say which builder, and what the build is going to ask of it.
+// ConnectOptions select the builder, and describe what the build will ask of it.
 type ConnectOptions struct {
 	Builder BuilderOptions
-	Probe   []platform.Platform // to ask the engine's kernel about ahead
-	Host    HostNetwork         // what asks for the network of the engine's host
-	// May is asked before a builder is made: its error means that it would be made for nothing. nil allows it.
+	Probe   []platform.Platform // platforms to ask the engine's kernel about in advance
+	Host    HostNetwork         // needs of the engine's host network
+	// May is asked before a builder is made. Its error means that the builder would be useless. nil permits it.
 	May        func(context.Context) error
 	Note       func(string)
-	Containers bool // also the engine's own containers are to run what emulators are installed for
+	Containers bool // emulators are installed for the engine's own containers, too
 }
 
-// Connection is a builder that is ready.
+// Connection is a connection to a builder that is ready.
 type Connection struct {
 	Env   solve.Env // without Registry and Progress
 	Node  *builder.Node
 	Close func()
 }
 
-// Image is the builder's, by name; "" if there is none that is known.
+// Image returns the name of the builder's image; "" if it is not known.
 func (c *Connection) Image() string {
 	if c.Node.Engine == nil {
 		return ""

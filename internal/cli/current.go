@@ -16,14 +16,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
-// builderVariable names the builder where --builder does not.
+// builderVariable names the builder if --builder does not.
 const builderVariable = "DOCKER_MULTIARCH_BUILDER"
 
-// chosenBuilders is what `builder use` remembers, in a file of the Docker config folder: it is a preference of this user, and not a
+// chosenBuilders is the choice that `builder use` stores in a file of the Docker config folder. It is a preference of the user, not a
 // fact about an engine.
 type chosenBuilders struct {
 	Engines map[string]string `json:"engines,omitempty"` // engine's address → name
-	All     string            `json:"all,omitempty"`     // for the engines that are not among these
+	All     string            `json:"all,omitempty"`     // for engines that are not listed
 }
 
 func (w *Env) chosenFile() string { return filepath.Join(w.StateDir(), "builders.json") }
@@ -46,7 +46,7 @@ func (w *Env) readChosen() (chosenBuilders, error) {
 	return c, nil
 }
 
-// writeChosen replaces the file as a whole. Without a choice there is none.
+// writeChosen replaces the file as a whole. Without a choice it removes the file.
 func (w *Env) writeChosen(c chosenBuilders) error {
 	if len(c.Engines) == 0 && c.All == "" {
 		if err := os.Remove(w.chosenFile()); !errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +64,7 @@ func (w *Env) writeChosen(c chosenBuilders) error {
 	return atomicfile.WriteFile(w.chosenFile(), append(data, '\n'), 0o600)
 }
 
-// BuilderFor is the builder to use: named, else by the environment, else as chosen with `builder use`, else the default one.
+// BuilderFor returns the builder to use: named by the flag, else by the environment, else chosen with `builder use`, else the default one.
 func (w *Env) BuilderFor(flag string) (string, error) {
 	name, from := flag, "--builder"
 	if name == "" {
@@ -91,7 +91,8 @@ func (w *Env) BuilderFor(flag string) (string, error) {
 	return name, nil
 }
 
-// changeChosen changes what is remembered, one program at a time: each reads the file and writes it anew. A change that is none gives false.
+// changeChosen changes the stored choice under a lock, since each program reads the file and writes it anew. change returns false if
+// it changes nothing.
 func (w *Env) changeChosen(ctx context.Context, change func(*chosenBuilders) bool) (err error) {
 	if err := os.MkdirAll(w.StateDir(), 0o700); err != nil {
 		return err
@@ -108,7 +109,7 @@ func (w *Env) changeChosen(ctx context.Context, change func(*chosenBuilders) boo
 	return w.writeChosen(c)
 }
 
-// Choose remembers a builder, for this engine or for all of them.
+// Choose stores a builder as the choice for this engine or for all engines.
 func (w *Env) Choose(ctx context.Context, name string, everywhere bool) error {
 	_, host := w.Endpoint()
 	return w.changeChosen(ctx, func(c *chosenBuilders) bool {
@@ -132,11 +133,11 @@ func (c *chosenBuilders) choose(host, name string, everywhere bool) {
 	}
 }
 
-// Forget drops the choice of builders that are gone.
+// Forget drops a removed builder from the choice.
 func (w *Env) Forget(ctx context.Context, name string) error {
 	_, host := w.Endpoint()
 	if c, err := w.readChosen(); err != nil || c.Engines[host] != name {
-		return nil //nolint:nilerr // what cannot be read is not this command's matter
+		return nil //nolint:nilerr // an unreadable choice does not concern this command
 	}
 	return w.changeChosen(ctx, func(c *chosenBuilders) bool {
 		chosen := c.Engines[host] == name

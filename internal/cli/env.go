@@ -1,5 +1,5 @@
-// Package cli is what all commands share: the environment that they touch ([Env]), the streams that they write to, errors with hints and
-// exit statuses, formats of answers, completions, and the flags that several of them have. Nothing in it is about one command.
+// Package cli has what all commands share: their environment ([Env]), their output streams, errors with hints and exit statuses,
+// output formats, completions, and common flags. Nothing in it is about one command.
 package cli
 
 import (
@@ -19,97 +19,97 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Env is all that a command touches outside of itself. Tests put something else in its place.
+// Env is everything that a command uses outside of itself. Tests replace it.
 type Env struct {
 	Streams
 	Docker
 	Folders
-	// LookupEnv gives a variable of the environment.
+	// LookupEnv returns a variable of the environment.
 	LookupEnv func(string) (string, bool)
 	Version   string       // of this program
-	Early     earlyOptions // said before the command's name
-	// Listening is called by a command that handles signals from now on; nil if nobody else does.
+	Early     earlyOptions // given before the command's name
+	// Listening is called by a command that handles signals from then on; nil if no other handler is set.
 	Listening func()
-	untold    []string // see result
-	// loginsKept are the logins of the Docker config; see logins.
+	untold    []string // see Result
+	// loginsKept are the logins of the Docker config; see Logins.
 	loginsKept *logins.Logins
 	loginsOnce sync.Once
 }
 
-// Streams are what a command reads and writes.
+// Streams are the streams that a command reads and writes.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// Docker is what a command knows and asks by the Docker CLI: its context, its config file, an engine, builders and registries.
+// Docker is what a command gets from the Docker CLI: its context, its config file, an engine, builders and registries.
 type Docker struct {
-	// Engine is the Docker Engine of the current context.
+	// Engine returns the Docker Engine of the current context.
 	Engine func() *engine.Engine
-	// Drivers are the ways to have a BuildKit, by name.
+	// Drivers are the drivers of builders, by name.
 	Drivers map[string]builder.Driver
 	// Connect makes the builder ready and connects to it.
 	Connect func(context.Context, ConnectOptions) (*Connection, error)
-	// Spec is what a build, or a command, asks of a builder: of which node, and what.
+	// Spec returns the node and the specification that a build or a command asks for.
 	Spec func(ConnectOptions) (builder.Endpoint, builder.Spec, error)
-	// Endpoint is the current Docker context and its engine's address.
+	// Endpoint returns the current Docker context and its engine's address.
 	Endpoint func() (context, host string)
-	// Proxies are those that the Docker config has for this engine, by the names of their variables.
+	// Proxies returns the Docker config's proxies for this engine, by the names of their variables.
 	Proxies func() map[string]string
-	// Config is the Docker config file.
+	// Config returns the Docker config file.
 	Config func() *configfile.ConfigFile
-	// Registry is the client for all registries; note is told what it waits for. The insecure ones are those that the engine does not
-	// list as such.
+	// Registry returns the client for all registries. The client calls note when it waits. insecure are insecure registries that the
+	// engine does not list as such.
 	Registry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
-	// AnyRegistry is the same for a command that needs no engine: one that cannot be reached knows no insecure registries.
+	// AnyRegistry is Registry for a command that needs no engine. Without an engine, no list of insecure registries is known.
 	AnyRegistry func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error)
 }
 
-// Folders are where files of this user are kept.
+// Folders are the folders for the user's files.
 type Folders struct {
-	// StateDir is where this user's preferences are kept.
+	// StateDir is the folder for the user's preferences.
 	StateDir func() string
-	// CacheDir is where this user's programs keep what can be made again; "" if there is no such place.
+	// CacheDir is the folder for files that can be made again; "" if there is none.
 	CacheDir func() string
 }
 
-// Answering is the engine, if it answers at all: the client library may wait without a bound for one that does not.
+// Answering returns the engine if it answers. The client library may wait forever for an engine that does not.
 func (w *Env) Answering(ctx context.Context) (*engine.Engine, error) {
 	eng := w.Engine()
 	return eng, eng.Answers(ctx)
 }
 
-// ClientName identifies who sends the build context, so that BuildKit can be sent differences only.
+// ClientName identifies the sender of the build context, so that BuildKit can ask for differences only.
 func ClientName() string {
 	host, _ := os.Hostname()
 	home, _ := os.UserHomeDir()
 	return host + ":" + home
 }
 
-// BuilderOptions name the builder and say what it is to be.
+// BuilderOptions name the builder and describe its configuration.
 type BuilderOptions struct {
 	Name, Image, Config string
 	DriverOpts, Trust   []string
-	Trusted             []digest.Digest // parsed: by trust, by the environment and by what is kept
+	Trusted             []digest.Digest // parsed: from flags, the environment and the stored list
 }
 
-// HostNetwork is what of a build needs the network of the engine's host: registries on loopback. --driver-opt network=host is not
-// among it.
+// HostNetwork says what in a build needs the network of the engine's host: registries on loopback. It does not include --driver-opt
+// network=host.
 type HostNetwork struct {
-	Asks    string // what on the command line, or in the environment, names one; "" if nothing does
-	Unasked error  // what names one and may not ask, where nothing does that may
+	Asks    string // the flag or variable with a loopback registry; "" for none
+	Unasked error  // the error for a loopback registry that the user did not name; nil if Asks is set
 }
 
-// earlyOptions are build's options that docker buildx takes before the command's name, too.
+// earlyOptions are options of build that docker buildx also takes before the command's name.
 type earlyOptions struct {
 	Builder string
 	Debug   bool
 }
 
-// Listings is the folder that keeps what layers have, so that none is read twice; "" if there is no place for it.
+// Listings is the folder that caches the file listings of layers; "" if there is none.
 func (w *Env) Listings() string { return w.Cached("layers") }
 
-// Cached is what may be deleted at any time: a file or a folder in the user's cache. "" if there is no place for it.
+// Cached returns a file or folder in the user's cache, which may be deleted at any time; "" if there is none.
 func (w *Env) Cached(name string) string {
 	if dir := w.CacheDir(); dir != "" {
 		return filepath.Join(dir, "docker-multiarch", name)
@@ -117,7 +117,7 @@ func (w *Env) Cached(name string) string {
 	return ""
 }
 
-// Logins are those of the Docker config, for the whole run.
+// Logins returns the logins of the Docker config for the whole run.
 func (w *Env) Logins() *logins.Logins {
 	w.loginsOnce.Do(func() {
 		w.loginsKept = logins.New(w.Config, func() io.Writer { return w.Err })
@@ -125,9 +125,9 @@ func (w *Env) Logins() *logins.Logins {
 	return w.loginsKept
 }
 
-// systemCerts is where the Docker Engine keeps the certificates of registries (docs.docker.com, "Verify repository client with
-// certificates"); Docker Desktop reads the same tree from the Docker config directory.
+// systemCerts is the folder of the Docker Engine with the certificates of registries (docs.docker.com, "Verify repository client with
+// certificates"). Docker Desktop reads the same tree in the Docker config directory.
 const systemCerts = "/etc/docker/certs.d"
 
-// CertDirs are the folders with the certificates of registries.
+// CertDirs returns the folders with the certificates of registries.
 func CertDirs() []string { return []string{systemCerts, filepath.Join(config.Dir(), "certs.d")} }

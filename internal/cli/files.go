@@ -13,11 +13,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
-// FlagFile is a file that a flag asks for.
+// FlagFile is an output file of a flag.
 type FlagFile struct{ Flag, Name string }
 
-// CheckOutputs finds out whether the files can be written, and changes nothing: what is there is of an earlier run, and the user's for
-// as long as this one has not begun.
+// CheckOutputs returns an error if one of the files cannot be written. It changes nothing: until this run begins, existing files
+// belong to the user and to an earlier run.
 func CheckOutputs(files []FlagFile) error {
 	for _, f := range files {
 		if err := checkOutput(f.Name); err != nil {
@@ -36,7 +36,7 @@ func checkOutput(name string) error {
 		return nil
 	}
 	if isRegular(name) {
-		f, err := os.OpenFile(name, os.O_WRONLY, 0) // a rename would replace it, but it is protected
+		f, err := os.OpenFile(name, os.O_WRONLY, 0) // a rename would replace it in spite of its protection
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func checkOutput(name string) error {
 	return atomicfile.Check(name)
 }
 
-// RemoveOutputs removes the files of an earlier run, so that a build that fails leaves no result that looks like its own.
+// RemoveOutputs removes the files of an earlier run, so that they are not mistaken for results of a failed build.
 func RemoveOutputs(files []FlagFile) error {
 	for _, f := range files {
 		if !isRegular(f.Name) || writtenInPlace(f.Name) {
@@ -65,8 +65,8 @@ func isRegular(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// writtenInPlace tells whether a file is written to, and not replaced: a device, a pipe, or one of the streams that this program was
-// started with, by its name ("/dev/stdout", "/dev/fd/3"). A link is replaced: what it leads to is not what the user named.
+// writtenInPlace reports whether a file is written to instead of replaced: a device, a pipe, or one of the streams that this program
+// was started with, by its name ("/dev/stdout", "/dev/fd/3"). A link is replaced, since the user named the link and not its target.
 func writtenInPlace(name string) bool {
 	info, err := os.Lstat(name)
 	switch {
@@ -78,7 +78,8 @@ func writtenInPlace(name string) bool {
 	return !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0
 }
 
-// isStream tells the names of open files, which are links on Linux. In other folders of /dev everybody may make links (/dev/shm).
+// isStream reports whether a name is that of an open file, which is a link on Linux. Other folders of /dev do not count, since every
+// user may make links in some of them (/dev/shm).
 func isStream(name string) bool {
 	abs, err := filepath.Abs(name)
 	if err != nil {
@@ -94,7 +95,7 @@ func isStream(name string) bool {
 	}
 }
 
-// WriteMetadata replaces a file by a value as an indented document.
+// WriteMetadata replaces a file by a value as an indented JSON document.
 func WriteMetadata(name string, m any) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -103,8 +104,8 @@ func WriteMetadata(name string, m any) error {
 	return ReplaceFile(name, append(data, '\n'))
 }
 
-// ReplaceFile replaces the file in one step: a reader sees all of it or none. A link is replaced, too. What is [writtenInPlace] is added
-// to instead, if somebody reads from it.
+// ReplaceFile replaces the file in one step: a reader sees all of it or none. A link is replaced, too. If the file is
+// [writtenInPlace], the data are appended instead, provided that a pipe has a reader.
 func ReplaceFile(name string, data []byte) error {
 	if writtenInPlace(name) {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0) // a pipe without a reader is an error, not a wait

@@ -16,13 +16,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
-// AddTemplateFlag is --format as the Docker CLI has it: "table", "json", a Go template, or "table" and a template.
+// AddTemplateFlag adds --format with the Docker CLI's values: "table", "json", a Go template, or "table" and a template.
 func AddTemplateFlag(cmd *cobra.Command, format *string, others ...string) {
 	cmd.Flags().StringVar(format, "format", "table", `Format of the output: "table", "json", or a Go template such as '{{.Name}}' or '{{json .}}'`)
 	_ = cmd.RegisterFlagCompletionFunc("format", OneOf(append([]string{"table", "json"}, others...)...))
 }
 
-// CheckTemplate refuses a --format that cannot be read, before any work.
+// CheckTemplate refuses an invalid --format before any work.
 func CheckTemplate(format string) error {
 	if _, err := templates.Parse(format); err != nil {
 		return &Usage{Err: err, Hint: "--format takes table, json, or a Go template such as '{{.Name}}'; all fields: --format '{{json .}}'"}
@@ -30,17 +30,17 @@ func CheckTemplate(format string) error {
 	return nil
 }
 
-// Columns are the columns of a table: what is printed for "table", and a heading for each field that a template may have.
+// Columns are the columns of a table: the template for "table", and a heading for each field that a template may use.
 type Columns struct {
 	Table    string
 	Headings formatter.SubHeaderContext
 	Pretty   string // a template whose values are for people, as those of a table are
 }
 
-// row is what a template is executed on.
+// row is the value that a template is executed on.
 type row = formatter.SubContext
 
-// WriteRows prints rows as --format says: json is one object a line.
+// WriteRows prints rows in a --format. json is one object a line.
 func WriteRows[T row](out io.Writer, format string, c Columns, rows []T) error {
 	if format == formatter.TableFormatKey {
 		format = formatter.TableFormatKey + " " + c.Table
@@ -64,10 +64,10 @@ func WriteRows[T row](out io.Writer, format string, c Columns, rows []T) error {
 	return err
 }
 
-// IsTable says whether values are meant for people.
+// IsTable reports whether a format's values are for people.
 func IsTable(format string) bool { return formatter.Format(format).IsTable() }
 
-// WriteOne prints a single answer as --format says, other than "table": json is one line.
+// WriteOne prints a single answer in a --format other than "table". json is one line.
 func WriteOne(out io.Writer, format string, v any) error {
 	text := strings.TrimSpace(strings.TrimPrefix(format, formatter.TableFormatKey+" "))
 	if text == formatter.JSONFormatKey {
@@ -85,7 +85,8 @@ func WriteOne(out io.Writer, format string, v any) error {
 	return err
 }
 
-// AsDocument is text that a stream shows without changing what it means, if it is JSON, one document or one a line.
+// AsDocument returns JSON text, one document or one a line, in a form that a stream shows without a change of meaning. Other text is
+// returned as it is.
 func AsDocument(text string) string {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	for {
@@ -99,7 +100,7 @@ func AsDocument(text string) string {
 	}
 }
 
-// flatten puts all text of a value into one line each, so that it has one cell of a table.
+// flatten puts each text of a value on one line, so that it fits in a table cell.
 func flatten(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:

@@ -9,16 +9,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 )
 
-// GateOptions say how executables are examined.
+// GateOptions are the options of the examination of executables.
 type GateOptions struct {
 	Mode  string
 	allow []string
 }
 
-// GateModes are the values of the flag that has the mode.
+// GateModes are the values of the flag for the mode.
 var GateModes = []string{string(gate.On), string(gate.Off), string(gate.Strict)}
 
-// AddGateFlags is for the commands that move tags.
+// AddGateFlags adds the flags of the gate to the commands that move tags.
 func AddGateFlags(cmd *cobra.Command, o *GateOptions) {
 	f := cmd.Flags()
 	f.StringVar(&o.Mode, "verify", string(gate.On), `Examine the executables of every image before a tag moves ("on", "off", "strict")`)
@@ -26,12 +26,12 @@ func AddGateFlags(cmd *cobra.Command, o *GateOptions) {
 	AddAllowFlag(f, o)
 }
 
-// AddAllowFlag adds the flag of files that may be for any machine.
+// AddAllowFlag adds the flag for files that may be for any machine.
 func AddAllowFlag(f *pflag.FlagSet, o *GateOptions) {
 	f.StringArrayVar(&o.allow, "verify-allow", nil, `Files that may be for any machine: a path pattern ("/usr/lib/cross", "/opt/**/*.so"); may be repeated`)
 }
 
-// Parse gives nil if nothing is to be examined. flag is the name of the flag that has the mode.
+// Parse returns nil if nothing is to be examined. flag is the name of the flag for the mode.
 func (o GateOptions) Parse(flag string) (*gate.Options, error) {
 	opt := gate.Options{Mode: gate.Mode(o.Mode), Allow: o.allow}
 	switch opt.Mode {

@@ -9,15 +9,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Interruptible runs work until it ends or a signal comes. A plugin gets two: the terminal's own, and the Docker CLI's socket,
-// which cancels cmd.Context. A second signal ends the process at once.
+// Interruptible runs work until it ends or a signal comes. A plugin gets two signals: the terminal's own, and one through the Docker
+// CLI's socket, which cancels cmd.Context. A second signal ends the process at once.
 func Interruptible(cmd *cobra.Command, w *Env, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	// A reader of standard output that has gone away would end the program, with everything that is half done left behind; ignored, it
-	// is an error of the write. (Asked for, the signal would come for every broken network connection as well: see os/signal.)
+	// If the reader of standard output is gone, SIGPIPE would end the program and leave unfinished work behind. When the signal is
+	// ignored, the write returns an error. (With signal.Notify, SIGPIPE would also come for every broken network connection: see
+	// os/signal.)
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Stop(signals)
 	if w.Listening != nil {

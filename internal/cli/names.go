@@ -38,10 +38,10 @@ func ParseFamily(s string) (manifest.Family, error) {
 	return "", fmt.Errorf("%q is not one of oci, docker", s)
 }
 
-// MaxShown is how much of a name is shown in an error.
+// MaxShown is the length up to which an error shows a name.
 const MaxShown = 200
 
-// ParseTags expands ${VAR} and parses each name, adding "latest" where there is no tag.
+// ParseTags expands ${VAR} and parses each name, and adds "latest" if there is no tag.
 func ParseTags(names []string, lookup func(string) (string, bool)) ([]reference.NamedTagged, error) {
 	var tags []reference.NamedTagged
 	seen := map[string]bool{}
@@ -69,8 +69,8 @@ func ParseTags(names []string, lookup func(string) (string, bool)) ([]reference.
 	return tags, nil
 }
 
-// Expand replaces ${VAR} by the environment's value. A variable that is not set, or empty, is refused: half a name would be
-// pushed to the wrong place. Errors show the text as it was written, not the values.
+// Expand replaces ${VAR} by the environment's value. An unset or empty variable is refused, since an incomplete name could lead to a
+// push to the wrong repository. Errors show the text as it was written, not the values.
 func Expand(text string, lookup func(string) (string, bool)) (string, error) {
 	var out strings.Builder
 	s := text

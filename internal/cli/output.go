@@ -17,13 +17,13 @@ import (
 // Say writes a line for the user.
 func (w *Env) Say(line string) { Putf(w.Err, "%s\n", Paragraph(line)) }
 
-// AddFormatFlag adds a --format that has no templates.
+// AddFormatFlag adds a --format without templates.
 func AddFormatFlag(cmd *cobra.Command, format *string) {
 	cmd.Flags().StringVar(format, "format", "table", `Format of the output ("table", "json")`)
 	_ = cmd.RegisterFlagCompletionFunc("format", OneOf("table", "json"))
 }
 
-// CheckFormat refuses what is no value of such a --format.
+// CheckFormat refuses a value that such a --format does not have.
 func CheckFormat(format string) error {
 	if format != "table" && format != "json" {
 		return &Usage{Err: fmt.Errorf("--format %q is not one of table, json", format)}
@@ -41,7 +41,7 @@ func WriteJSON(out io.Writer, v any) error {
 	return err
 }
 
-// OrNone is a list with commas, or "none".
+// OrNone returns the list with commas, or "none".
 func OrNone(list []string) string {
 	if len(list) == 0 {
 		return "none"
@@ -49,7 +49,7 @@ func OrNone(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// OrDash is s, or "-" for nothing.
+// OrDash returns s, or "-" if it is empty.
 func OrDash(s string) string {
 	if s == "" {
 		return "-"
@@ -57,7 +57,7 @@ func OrDash(s string) string {
 	return s
 }
 
-// Short is a digest as the Docker CLI shortens it.
+// Short returns a digest, shortened as the Docker CLI does unless whole.
 func Short(d digest.Digest, whole bool) string {
 	if whole || d.Validate() != nil {
 		return cmp.Or(d.String(), "-")
@@ -65,7 +65,7 @@ func Short(d digest.Digest, whole bool) string {
 	return d.Encoded()[:12]
 }
 
-// Size is a number of bytes for people.
+// Size returns a number of bytes for people.
 func Size(bytes int64) string { return units.HumanSize(float64(bytes)) }
 
 // Cut shortens text to a number of characters.
@@ -76,7 +76,7 @@ func Cut(text string, width int) string {
 	return text
 }
 
-// NonEmpty is a list of s, or of nothing.
+// NonEmpty returns a list of s; nil if s is empty.
 func NonEmpty(s string) []string {
 	if s == "" {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
-// Putf writes as fmt.Fprintf does. What it is given has one line of the output, or one cell of a table, whatever it holds: lines and
-// columns are the format's. That it could not be written the stream remembers.
+// Putf writes as fmt.Fprintf does. It puts each argument on one line, so that only the format makes lines and columns. The stream
+// remembers a write error.
 func Putf(out io.Writer, format string, args ...any) {
 	shown := make([]any, len(args))
 	for i, arg := range args {
@@ -20,7 +20,7 @@ func Putf(out io.Writer, format string, args ...any) {
 	fmt.Fprintf(out, format, shown...)
 }
 
-// PutRow writes a line of a table.
+// PutRow writes a row of a table.
 func PutRow(out io.Writer, cells ...string) {
 	for i, cell := range cells {
 		if i > 0 {
@@ -31,7 +31,7 @@ func PutRow(out io.Writer, cells ...string) {
 	fmt.Fprintln(out)
 }
 
-// NewTable is a table whose columns are three spaces apart, with a line of headings, if there are any. It has to be flushed.
+// NewTable returns a table whose columns are three spaces apart, with headings if there are any. The caller has to flush it.
 func NewTable(out io.Writer, headings ...string) *tabwriter.Writer {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	if len(headings) > 0 {
@@ -40,10 +40,10 @@ func NewTable(out io.Writer, headings ...string) *tabwriter.Writer {
 	return t
 }
 
-// Paragraph is text that may have several lines. Those after the first are indented, so that none of them is taken for a line of ours.
+// Paragraph is text that may have several lines. Lines after the first are indented, so that none looks like a line of this program.
 type Paragraph string
 
-// Indented is the text with its later lines indented.
+// Indented returns the text with its later lines indented.
 func (p Paragraph) Indented() string {
 	lines := strings.Split(string(p), "\n")
 	for i, line := range lines[1:] {
@@ -54,7 +54,7 @@ func (p Paragraph) Indented() string {
 	return strings.Join(lines, "\n")
 }
 
-// oneLine is a value with its text in one line. Numbers are as they are.
+// oneLine returns a value with its text on one line. Numbers are unchanged.
 func oneLine(arg any) any {
 	switch v := arg.(type) {
 	case Paragraph:

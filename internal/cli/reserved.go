@@ -11,9 +11,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// CheckReserved refuses to give a result one of the names by which images are found that run with privileges: all of the repositories of
-// the default images, and the builder images that are named besides. What is named by them on an engine is not run for that (see package
-// trust), but whoever looks for such an image would find this one in its place.
+// CheckReserved refuses result names that would replace images which run with privileges: all names in the repositories of the default
+// images, and the builder images in builderImages. An image of such a name on an engine does not get privileges by its name (see
+// package trust), but it would hide the real one.
 func CheckReserved(names []reference.NamedTagged, from string, builderImages ...string) error {
 	for _, name := range names {
 		for _, image := range append([]string{container.DefaultImage, emulation.DefaultImage}, builderImages...) {
@@ -30,7 +30,7 @@ func CheckReserved(names []reference.NamedTagged, from string, builderImages ...
 	return nil
 }
 
-// takes tells whether a name would be found where image is looked for.
+// takes reports whether a search for image would find name.
 func takes(name reference.NamedTagged, image string) bool {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil || named.Name() != name.Name() {
@@ -43,7 +43,7 @@ func takes(name reference.NamedTagged, image string) bool {
 	return ok && tagged.Tag() == name.Tag()
 }
 
-// FreeOfBuilders refuses names of the images that the engine's builders have.
+// FreeOfBuilders refuses the names of images that the engine's builders use.
 func FreeOfBuilders(ctx context.Context, eng *engine.Engine, names []reference.NamedTagged, from string) error {
 	if len(names) == 0 {
 		return nil

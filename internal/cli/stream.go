@@ -14,8 +14,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
-// stream is standard output or standard error. What commands write to it is text, and some of its words are another's: it comes out as
-// package printable shows it, so that no printer can forget that. The first error of a write is kept, so that no printer has to look.
+// stream is standard output or standard error. Text that commands write to it may come from others, so stream prints it as package
+// printable shows it; printers need not care. It keeps the first write error, so that printers need not check.
 type stream struct {
 	mu   sync.Mutex
 	to   io.Writer
@@ -23,7 +23,7 @@ type stream struct {
 	err  error
 }
 
-// NewStream makes a stream of a writer that is none yet.
+// NewStream returns a stream for a writer. A writer that is a stream already is returned as it is.
 func NewStream(to io.Writer) io.Writer {
 	if _, is := to.(*stream); is || to == nil {
 		return to
@@ -44,19 +44,19 @@ func (s *stream) write(to io.Writer, p []byte) (int, error) {
 	return n, err
 }
 
-// IsTerminal tells whether somebody reads it as it is written.
+// IsTerminal reports whether the stream is a terminal.
 func (s *stream) IsTerminal() bool {
 	t, ok := s.to.(interface{ IsTerminal() bool })
 	return ok && t.IsTerminal()
 }
 
-// unchanged is a stream for bytes that have to be what they are: archives, documents, the output of a program that the user runs.
+// unchanged is a stream for bytes that must not change: archives, documents, the output of a program that the user runs.
 type unchanged struct{ *stream }
 
 // Write implements io.Writer.
 func (u unchanged) Write(p []byte) (int, error) { return u.write(u.to, p) }
 
-// Exact writes to a stream what has to stay as it is.
+// Exact returns a writer to the stream that does not change the bytes.
 func Exact(out io.Writer) io.Writer {
 	if s, ok := out.(*stream); ok {
 		return unchanged{s}
@@ -64,7 +64,7 @@ func Exact(out io.Writer) io.Writer {
 	return out
 }
 
-// Bare is what is behind a stream, for a display that draws on a terminal.
+// Bare returns the writer behind a stream, for a display that draws on a terminal.
 func Bare(out io.Writer) io.Writer {
 	if s, ok := out.(*stream); ok {
 		return s.to
@@ -72,7 +72,7 @@ func Bare(out io.Writer) io.Writer {
 	return out
 }
 
-// WriteError is the first error of what was written; nil for a writer that is no stream.
+// WriteError returns the first write error of a stream; nil for other writers.
 func WriteError(out io.Writer) error {
 	s, ok := out.(*stream)
 	if !ok {
@@ -83,19 +83,19 @@ func WriteError(out io.Writer) error {
 	return s.err
 }
 
-// Result prints what finished work is known by, and says how the work would be told of in a sentence: "published app@sha256:…". Where
-// standard output does not take it, the error of the command has it.
+// Result prints the identity of finished work, such as a digest. done describes that work in a sentence: "published app@sha256:…". If
+// standard output fails, the command's error contains done.
 func (w *Env) Result(line, done string) {
 	if fmt.Fprintln(w.Out, line); WriteError(w.Out) != nil {
 		w.untold = append(w.untold, done)
 	}
 }
 
-// LostAnswer says that standard output could not be written.
+// LostAnswer is the error of a command whose standard output could not be written.
 type LostAnswer struct {
 	command string
-	done    []string // what was done for good, of which the answer tells
-	Status  int      // of the command, had it been written
+	done    []string // permanent effects that the answer would have reported
+	Status  int      // of the command, had the answer been written
 	err     error
 }
 
@@ -107,13 +107,13 @@ func (l *LostAnswer) Error() string {
 	return fmt.Sprintf("the answer of %q could not be written to standard output: %v", l.command, l.err)
 }
 
-// Unwrap gives why it could not be written.
+// Unwrap returns why it could not be written.
 func (l *LostAnswer) Unwrap() error { return l.err }
 
-// Silent tells whether nobody wanted the answer: its reader has gone, as head does, and nothing was done that has to be known.
+// Silent reports whether the error needs no message: the reader is gone, as with head, and the command had no permanent effect.
 func (l *LostAnswer) Silent() bool { return len(l.done) == 0 && errors.Is(l.err, syscall.EPIPE) }
 
-// Answered is the end of a command: its own, unless it has gone well but for its answer.
+// Answered returns the error of a finished command: its own, or a [LostAnswer] if only its answer failed.
 func (w *Env) Answered(command string, err error) error {
 	lost := WriteError(w.Out)
 	if lost == nil {
@@ -133,7 +133,7 @@ func (w *Env) Answered(command string, err error) error {
 	return &LostAnswer{command, w.untold, int(status), err}
 }
 
-// allAnswer makes the command and those below it fail if their answers cannot be written. Their usage lines stay as they are written.
+// allAnswer makes the command and its subcommands fail if their answers cannot be written. It keeps their usage lines unchanged.
 func (w *Env) allAnswer(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
 	for _, c := range cmd.Commands() {

@@ -23,20 +23,20 @@ import (
 // TrustVariable has the IDs of images that the user trusts, with spaces or commas between them.
 const TrustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
 
-// TrustFlag is its name.
+// TrustFlag is the name of the flag for the same.
 const TrustFlag = "trust-image"
 
-// AddTrustFlag adds the flag of images that the user trusts.
+// AddTrustFlag adds the flag for images that the user trusts.
 func AddTrustFlag(f *pflag.FlagSet, words *[]string) {
 	f.StringArrayVar(words, TrustFlag, nil,
 		`Let this image run with privileges though the engine has not pulled it (format: "sha256:…", its whole ID); may be repeated`)
 }
 
-// trustedFile keeps the IDs that `builder create` was given, one a line. A user may take lines out.
+// trustedFile stores the IDs that `builder create` was given, one a line. A user may remove lines.
 func (w *Env) trustedFile() string { return filepath.Join(w.StateDir(), "trusted-images") }
 
-// Trusted are the images that the user trusts: by flags, by the environment, or kept by builder create. No project, no label of an image
-// or of a container adds one.
+// Trusted returns the images that the user trusts: by flags, by the environment, or stored by builder create. A project, or a label of
+// an image or of a container, cannot add one.
 func (w *Env) Trusted(words []string) ([]digest.Digest, error) {
 	ids, err := parseTrust(words)
 	if err != nil {
@@ -83,7 +83,7 @@ func (w *Env) readTrusted() ([]digest.Digest, error) {
 	return ids, nil
 }
 
-// KeepTrusted adds IDs to those that later commands trust. Others may do the same at the same time.
+// KeepTrusted adds IDs to those that later commands trust. It is safe to call from several processes at once.
 func (w *Env) KeepTrusted(ctx context.Context, words []string) (err error) {
 	ids, err := parseTrust(words)
 	if err != nil || len(ids) == 0 {
@@ -112,12 +112,12 @@ func (w *Env) KeepTrusted(ctx context.Context, words []string) (err error) {
 	return ReplaceFile(w.trustedFile(), []byte(text.String()))
 }
 
-// Images are those of an engine, as far as they may run with privileges.
+// Images returns the engine's images, with the rules for which may run with privileges.
 func (w *Env) Images(eng *engine.Engine, trusted []digest.Digest) trust.Images {
 	return trust.Images{Engine: eng, Trusted: trusted, Auth: w.Logins().ForPulls(w.Say)}
 }
 
-// BasisWords say in a few words why an image may run with privileges.
+// BasisWords returns a short reason why an image may run with privileges.
 func BasisWords(img container.Image) string {
 	switch img.Basis {
 	case trust.Pulled:
