@@ -11,11 +11,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
-// answer tells the user what a build made, writes the files that were asked for, and gives back the build's error. Standard output
-// gets the answer only: with -q the digests, else nothing that a script would have to skip.
+// answer shows the user the result of a build, writes the requested files, and returns the build's error. Standard output gets the
+// digests with -q, and nothing otherwise, so that scripts have nothing to skip.
 func answer(w *cli.Env, o buildOptions, out results.Outcome) error {
 	report, err := out.Report, out.Err
-	if _, refused := errors.AsType[*preflight.Error](err); !o.quiet && !refused { // then no platform has got anywhere
+	if _, refused := errors.AsType[*preflight.Error](err); !o.quiet && !refused { // then no platform was started
 		results.Table(w.Err, report)
 		for _, line := range results.CrossLines(report) {
 			cli.Putf(w.Err, "%s\n", line)
@@ -47,7 +47,7 @@ func answer(w *cli.Env, o buildOptions, out results.Outcome) error {
 	return missing
 }
 
-// checkReport refuses a report to standard output where something else goes.
+// checkReport refuses to write a report to standard output if something else is written there.
 func checkReport(o buildOptions, j job) error {
 	if o.report != "-" {
 		return nil

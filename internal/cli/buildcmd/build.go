@@ -1,4 +1,5 @@
-// Package buildcmd has the commands build and plan: from words to a request, to the builder and the registries, to an answer.
+// Package buildcmd has the commands build and plan. It turns flags into a request, connects to the builder and the registries, and
+// prints the answer.
 package buildcmd
 
 import (
@@ -21,10 +22,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// New is the command that builds.
+// New returns the command that builds.
 func New(w *cli.Env) *cobra.Command { return newBuildCommand(w, runBuild) }
 
-// NewPlan is the command that shows what a build would do.
+// NewPlan returns the command that shows what a build would do.
 func NewPlan(w *cli.Env) *cobra.Command { return newPlanCommand(w, runBuild) }
 
 func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions) error) *cobra.Command {
@@ -72,7 +73,7 @@ func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOption
 	return cmd
 }
 
-// oneContext wants the build context, except in the root of a project that says what it is.
+// oneContext requires the build context, except in the root of a project with a project file.
 func oneContext(cmd *cobra.Command, args []string) error {
 	if _, err := os.Lstat(project.Name); err == nil && len(args) == 0 {
 		return nil
@@ -80,7 +81,7 @@ func oneContext(cmd *cobra.Command, args []string) error {
 	return cli.Exactly(1, "one argument, the build context: a directory, a git or http URL, or -")(cmd, args)
 }
 
-// addBuildFlags: what docker buildx build has, has the same name and meaning here.
+// addBuildFlags adds the flags of build. A flag that docker buildx build has as well has the same name and meaning here.
 func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringSliceVar(&o.addHosts, "add-host", nil, `Add a custom host-to-IP mapping (format: "host:ip")`)
 	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set build-time variables ("KEY=VALUE", or for one platform "linux/arm64:KEY=VALUE")`)
@@ -117,8 +118,8 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker" (a Docker manifest list)`)
 }
 
-// runBuild is the whole of the command: words to a request, nothing done yet; then the builder and the registries at the same
-// time; then the build; then the answer.
+// runBuild runs the command build. It parses the flags without any effect, prepares the builder and the registries at the same time,
+// builds, and prints the answer.
 func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	j, err := parseBuild(ctx, w, o)
 	if err != nil {
@@ -159,7 +160,7 @@ func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	return err
 }
 
-// perform builds, when all is there that it needs. files are those that tell of it: earlier ones are removed then, and not before.
+// perform builds once everything that the build needs is ready. It removes earlier files (reports, metadata) only then.
 func perform(ctx context.Context, w *cli.Env, j job, files []cli.FlagFile, progress *display.Display) (solve.Report, error) {
 	if err := checkLoad(ctx, w, j.request); err != nil {
 		return solve.Report{}, err

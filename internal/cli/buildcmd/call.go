@@ -11,8 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// runCall asks the frontend instead of building. There is no output and no registry: what is said about them is left aside, so that
-// --check can be added to any build, and what a build wrote to its files stays.
+// runCall asks the frontend a question instead of building. It ignores the flags about outputs and registries, so that --check can be
+// added to any build. Files of an earlier build stay.
 func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	o.iidFile, o.report = "", ""
 	if err := checkPlaces(o, j); err != nil {

@@ -18,7 +18,7 @@ func TestACallIsParsedAsDockerBuildxDoes(t *testing.T) {
 	for in, want := range map[string]*question.Call{
 		"":                                    nil,
 		"build":                               nil,
-		"format=json":                         nil, // of a build
+		"format=json":                         nil, // formats of build
 		"check":                               {Question: "lint"},
 		"lint":                                {Question: "lint"},
 		"check,format=json":                   {Question: "lint", JSON: true},

@@ -12,12 +12,12 @@ import (
 
 func completeBuildFlags(cmd *cobra.Command, w *cli.Env) {
 	for flag, complete := range buildCompletions(w) {
-		// It fails for a flag that does not exist only, and the tests look for that.
+		// Registering fails only for an unknown flag; the tests check that.
 		_ = cmd.RegisterFlagCompletionFunc(flag, complete)
 	}
 }
 
-// buildCompletions are the completions of build's flags, by name.
+// buildCompletions returns the completions of build's flags, by flag name.
 func buildCompletions(w *cli.Env) map[string]cli.Completer {
 	files := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return nil, cobra.ShellCompDirectiveDefault
@@ -63,10 +63,10 @@ func prefixed(prefix string, values []string) []string {
 	return words
 }
 
-// cacheTypes are the backends that keep a build cache elsewhere, but for those that a name or a folder follows.
+// cacheTypes returns the cache backends outside of the builder, except those whose value ends in a name or a folder.
 func cacheTypes() []string { return []string{"type=gha", "type=s3,", "type=azblob,"} }
 
-// completeLoad completes the value of --load, which is one word or a list of platforms.
+// completeLoad completes the value of --load: a single word or a list of platforms.
 func completeLoad(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	values, how := cli.CompletePlatforms(cmd, args, typed)
 	if !strings.Contains(typed, ",") {

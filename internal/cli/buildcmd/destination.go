@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// destination settles the outputs, the names and the media types. The platforms, the annotations and the attestations are there.
+// destination resolves the outputs, the names and the media types. Platforms, annotations and attestations must be parsed before.
 func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names, media project.Choice) error {
 	outs, err := destination.ParseOutputs(o.output)
 	if err != nil {
@@ -68,7 +68,7 @@ func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names
 	return nil
 }
 
-// keepDestination keeps what later parts of the build have to know of the outputs, and tells where the result goes.
+// keepDestination stores what later parts of the build need to know of the outputs, and tells the user where the result goes.
 func (j *job) keepDestination(from string, dest destination.Destinations) {
 	if dest.Insecure {
 		for _, repo := range j.request.Repositories() {
@@ -83,7 +83,7 @@ func (j *job) keepDestination(from string, dest destination.Destinations) {
 	}
 }
 
-// checkDestinations refuses outputs that do not go with other flags.
+// checkDestinations refuses outputs that conflict with other flags.
 func checkDestinations(w *cli.Env, o buildOptions, d destination.Destinations) error {
 	if o.output.DigestOnly && len(d.Pushes) == 0 {
 		return errors.New("--digest-only is a way to push: give --push, too")
@@ -97,7 +97,7 @@ func checkDestinations(w *cli.Env, o buildOptions, d destination.Destinations) e
 	return destination.CheckDelete(d.Outputs.Files(), o.steps.Allow)
 }
 
-// sayDestination tells where the result goes under names that the command line does not have.
+// sayDestination tells the user where the result goes if its names are not on the command line.
 func (j *job) sayDestination(from string, dest destination.Destinations) {
 	for _, to := range []struct {
 		note    string
@@ -109,13 +109,13 @@ func (j *job) sayDestination(from string, dest destination.Destinations) {
 	}
 }
 
-// keeps refuses a build whose result would be lost, or pushed to nowhere.
+// keeps refuses a build whose result would be lost, or would be pushed without a name.
 func (j *job) keeps(outs []destination.Output, dest destination.Destinations) error {
 	switch {
 	case len(outs) == 0 && j.request.Cache.Exports():
 		return nil
 	case len(outs) == 0 && len(j.request.Tests) > 0:
-		return nil // to be told whether they pass
+		return nil // the user wants to know whether the tests pass
 	case dest.PushesNowhere() || len(j.names) == 0 && len(outs) == 0:
 		return &cli.Usage{
 			Err: errors.New("no image name: nothing says where the result should go"),
@@ -131,7 +131,8 @@ func (j *job) keeps(outs []destination.Output, dest destination.Destinations) er
 	return nil
 }
 
-// checkStdout refuses an archive on a terminal, or among the digests. output is the one that standard output is taken by, if any.
+// checkStdout refuses to write an archive to a terminal, or together with digests. output is the output that uses standard output; ""
+// for none.
 func checkStdout(w *cli.Env, o buildOptions, output string) error {
 	if output == "" {
 		return nil
@@ -145,8 +146,8 @@ func checkStdout(w *cli.Env, o buildOptions, output string) error {
 	return nil
 }
 
-// checkLoad asks the engine whether its image store can hold what it is to be loaded with, where there can be a doubt. The builder's own
-// platform, when none was asked for, is the engine's.
+// checkLoad asks the engine whether its image store can hold the image to be loaded, if that is in doubt. With no requested platforms
+// the builder's own platform is the engine's.
 func checkLoad(ctx context.Context, w *cli.Env, r solve.Request) error {
 	foreign := slices.ContainsFunc(r.Platforms, func(p platform.Platform) bool { return p.OS != "linux" })
 	if l := r.Outputs.Load(); l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
@@ -162,7 +163,7 @@ func checkLoad(ctx context.Context, w *cli.Env, r solve.Request) error {
 	return nil
 }
 
-// testable sees to it that there is an image to be tested: without any output it stays with the builder.
+// testable makes sure that there is an image to test: without any output, the image stays in the builder.
 func (j *job) testable(outs []destination.Output) error {
 	if len(j.request.Tests) == 0 || j.request.MakesImages() {
 		return nil

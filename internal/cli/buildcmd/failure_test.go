@@ -80,7 +80,7 @@ func TestARegistryThatTakesOnlyOneTagIsStatus4(t *testing.T) {
 func TestARegistryThatRefusesIsSaidBeforeAnythingIsBuilt(t *testing.T) {
 	s := newStage(t)
 	s.Faults.Add(faultregistry.Fault{Do: faultregistry.Answer(403, "DENIED", "requested access is denied")})
-	s.Connecting = func(ctx context.Context, o cli.ConnectOptions) error { return o.May(ctx) } // a builder would have to be made
+	s.Connecting = func(ctx context.Context, o cli.ConnectOptions) error { return o.May(ctx) } // the command would have to make a builder
 	start := time.Now()
 	if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitFailed || time.Since(start) > 4*time.Second {
 		t.Errorf("status %d after %s", status, time.Since(start))
@@ -115,7 +115,7 @@ func TestPlatformsThatCannotRunComeWithTheCommandsThatHelp(t *testing.T) {
 	}
 }
 
-// interruptedBy runs a build that a signal stops while its steps run.
+// interruptedBy runs a build that stop ends while its steps run.
 func interruptedBy(t *testing.T, stop func(cancel context.CancelFunc)) (*stage, int) {
 	t.Helper()
 	s := newStage(t)

@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// fetcher downloads the Dockerfile that -f names by its URL. This machine does it, before the build: so all platforms have the same
-// bytes, and a wrong address is said before any work.
+// fetcher returns the function that downloads the Dockerfile of a -f with a URL. The client downloads it once before the build, so all
+// platforms get the same bytes, and a wrong address is reported before any work.
 func fetcher(version string) func(ctx context.Context, url string) (io.ReadCloser, error) {
 	return func(ctx context.Context, url string) (io.ReadCloser, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -42,7 +42,7 @@ func TestWhatIsSaidAboutStepsIsWhatBuildKitIsTold(t *testing.T) {
 	}
 }
 
-// refusesAtOnce: what can be known from the words is said before anything is done.
+// refusesAtOnce checks that wrong flags are refused before anything is done.
 func refusesAtOnce(t *testing.T, cases map[string][2]string) {
 	t.Helper()
 	for args, want := range cases {

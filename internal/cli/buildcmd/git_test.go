@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// committed makes the working directory's parent a repository with one commit, and gives its hash.
+// committed makes the working directory's parent a repository with one commit, and returns the commit's hash.
 func committed(t *testing.T) string {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -92,7 +92,8 @@ func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
 	}
 }
 
-// hostileRepository makes a repository that wants to run a program whenever it is looked at, and gives the file that tells whether one ran.
+// hostileRepository makes a repository whose configuration runs a program whenever git reads it, and returns the file that such a
+// program writes.
 func hostileRepository(t *testing.T, s *stage) string {
 	t.Helper()
 	ran := filepath.Join(t.TempDir(), "ran")
@@ -112,12 +113,12 @@ func hostileRepository(t *testing.T, s *stage) string {
 			t.Fatalf("%s: %s", err, out)
 		}
 	}
-	s.Write("a.txt", "two") // of the same size, so that git has to look at it
+	s.Write("a.txt", "two") // same size, so that git has to read it
 	return ran
 }
 
 func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
-	for name, more := range map[string]func(*testing.T, *stage, string) string{ // gives the context
+	for name, more := range map[string]func(*testing.T, *stage, string) string{ // returns the context
 		"its own settings": func(*testing.T, *stage, string) string { return "." },
 		"a filter that -c cannot name": func(t *testing.T, _ *stage, ran string) string {
 			t.Helper()

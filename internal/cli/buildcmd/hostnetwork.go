@@ -5,7 +5,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// hostNetwork looks at what the user has named first. The project's file and the Dockerfile came with the context: they cannot decide.
+// hostNetwork returns what asks for the host's network. References that the user named come first; the project's file and the
+// Dockerfile come with the context, so they cannot ask.
 func (j *job) hostNetwork() (h cli.HostNetwork) {
 	for _, ref := range j.request.References() {
 		if !address.NeedsHostNetwork(ref.Name) {

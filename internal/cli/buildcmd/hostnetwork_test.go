@@ -17,7 +17,7 @@ func TestWhatAsksForTheHostsNetworkAndWhatMayNot(t *testing.T) {
 		dockerfile, project string
 		env                 map[string]string
 		args                []string
-		asks, unasked       string // the beginning, or parts; both "": nothing is about it
+		asks, unasked       string // the beginning, or parts, of the text; both "": no reference is on loopback
 	}{
 		"a tag": {args: []string{"--push", "-t", "localhost:5000/app"}, asks: "the tag localhost:5000/app:latest"},
 		"the environment": {

@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// projectNames are the names that a push has by the project's file.
+// projectNames are the names of a push that come from the project's file.
 type projectNames struct {
 	names []reference.NamedTagged
 	line  int // of the file, from 1
@@ -39,23 +39,23 @@ func (p projectNames) refused(name string) error {
 	}
 }
 
-// job is the parsed command line.
+// job is the parsed command line of a build.
 type job struct {
 	request solve.Request
-	names   []reference.NamedTagged // that the result has wherever it goes
-	// insecure are registries that an output says so of.
+	names   []reference.NamedTagged // of the result in every destination
+	// insecure are registries that an output declares insecure.
 	insecure   []string
 	builder    cli.BuilderOptions
 	project    projectNames // of what is pushed
 	display    progress.Mode
-	call       *question.Call      // a question instead of a build
-	localBases []string            // as the frontend looks them up
-	origin     *results.Provenance // for the metadata of a build whose result is to be merged
-	notes      []string            // what the user should know before the build
-	release    func()              // removes what was spooled
+	call       *question.Call      // a question to the frontend instead of a build
+	localBases []string            // in the form in which the frontend looks them up
+	origin     *results.Provenance // for the metadata of a build whose result will be merged
+	notes      []string            // to be shown before the build
+	release    func()              // removes spooled input
 }
 
-// what names the job in the progress display's title.
+// what returns the job's name for the title of the progress display.
 func (j job) what() string {
 	names := platform.FormatAll(j.request.Platforms)
 	switch {
@@ -67,7 +67,7 @@ func (j job) what() string {
 	return "for " + strings.Join(names, ", ")
 }
 
-// shown is how the display shows the job.
+// shown returns the options of the display for this job.
 func (j job) shown(o buildOptions) display.Options {
 	return display.Options{Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.LogDir}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// takeLocalBases gives the build the images of --local-base: each is saved from the engine into a folder of its own, and offered to
-// the builder as the named context of its name. release removes the folders; it is never nil.
+// takeLocalBases provides the images of --local-base to the build. It saves each image from the engine into a folder of its own, which
+// becomes the named context of the image's name. release removes the folders; it is never nil.
 func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string)) (release func(), err error) {
 	release = func() {}
 	if len(j.localBases) == 0 {
@@ -29,7 +29,7 @@ func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string))
 	if err != nil {
 		return release, err
 	}
-	for _, name := range j.localBases { // all, before the first is sent
+	for _, name := range j.localBases { // checks all images before any is sent
 		if err := j.checkLocalBase(ctx, eng, name); err != nil {
 			return release, err
 		}
@@ -89,7 +89,7 @@ func (j *job) checkLocalBase(ctx context.Context, eng *engine.Engine, name strin
 	return j.covers(name, found)
 }
 
-// covers refuses an image that lacks a platform that is to be built on it.
+// covers refuses an image that lacks a platform that is built on it.
 func (j *job) covers(name string, has []ocispecs.Platform) error {
 	if j.request.Source.OnlyForBuilding(name) {
 		return nil
@@ -111,13 +111,13 @@ func (j *job) covers(name string, has []ocispecs.Platform) error {
 	}
 }
 
-// serves tells whether an image for a platform is one for the other: an older variant of it does, as BuildKit sees it.
+// serves reports whether an image for has can be used for wanted. As in BuildKit, an older variant can.
 func serves(has, wanted platform.Platform) bool {
 	has, wanted = platform.Normalize(has), platform.Normalize(wanted)
 	return has.OS == wanted.OS && has.Architecture == wanted.Architecture && (has.Variant == "" || wanted.Variant == "" || has.Variant <= wanted.Variant)
 }
 
-// parseLocalBases gives the names as the frontend looks them up, each once.
+// parseLocalBases returns the names in the form in which the frontend looks them up, without duplicates.
 func parseLocalBases(names []string) ([]string, error) {
 	var bases []string
 	for _, name := range names {
@@ -136,11 +136,11 @@ func parseLocalBases(names []string) ([]string, error) {
 	return bases, nil
 }
 
-// unresolved is what the frontend says about a base image that no registry gives it (BuildKit, frontend/dockerfile and
-// util/resolver): not there, not allowed, or not reached.
+// unresolved matches the frontend's error about a base image that it did not get from a registry (BuildKit, frontend/dockerfile and
+// util/resolver). The image is missing, access is denied, or the registry is unreachable.
 var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
 
-// localBaseHint looks whether the base images that could not be found are in the engine's own store. err stays what it is.
+// localBaseHint adds a hint to err if the base images that were not found are in the engine's own store. The text of err does not change.
 func localBaseHint(ctx context.Context, w *cli.Env, err error) error {
 	if err == nil || ctx.Err() != nil || strings.Contains(err.Error(), "denied by policy") {
 		return err

@@ -22,7 +22,7 @@ import (
 
 var baseConfig = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["` + digest.FromString("layer").String() + `"]}}`
 
-// onEngine gives the stage an engine that has base:1 for linux/amd64, and counts how often it is saved.
+// onEngine gives the stage an engine that has base:1 for linux/amd64. The result counts how often it is saved.
 func (s *stage) onEngine() *int {
 	s.T.Helper()
 	saved := 0

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// placed is where names end.
+// placed lists the names of each destination.
 type placed struct{ Pushed, ByDigest, Loaded, Archived []string }
 
 func placedBy(r solve.Request) placed {

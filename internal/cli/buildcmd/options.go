@@ -8,7 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/question"
 )
 
-// buildOptions are the user's words; nothing is parsed yet.
+// buildOptions are the flags as the user wrote them, not parsed.
 type buildOptions struct {
 	contextPath string
 	inputWords
@@ -17,16 +17,16 @@ type buildOptions struct {
 	answerWords
 }
 
-// inputWords are about what the build reads.
+// inputWords are the flags about what the build reads.
 type inputWords struct {
 	addHosts, buildArgs, buildContexts, secrets, ssh []string
-	dockerfiles, targets                             []string // for all platforms, or for single ones
+	dockerfiles, targets                             []string // for all platforms, or for single platforms
 	localBases, allowMismatch                        []string
 	network                                          string
 	noCache, pull                                    bool
 }
 
-// imageWords are about what the build makes, and where that goes.
+// imageWords are the flags about the image and its destinations.
 type imageWords struct {
 	platforms, tags, labels, allowEnv []string
 	index                             bool
@@ -37,7 +37,7 @@ type imageWords struct {
 	accepted                          buildflags.AcceptedOptions
 }
 
-// workWords are about how the build is done.
+// workWords are the flags about how the build runs.
 type workWords struct {
 	jobs      int
 	emulators string
@@ -48,7 +48,7 @@ type workWords struct {
 	steps     buildflags.StepOptions
 }
 
-// answerWords are about what is told of the build, and what is asked instead of it.
+// answerWords are the flags about reports of the build, and about questions instead of a build.
 type answerWords struct {
 	iidFile, metadataFile, report string
 	quiet, debug                  bool
@@ -58,7 +58,7 @@ type answerWords struct {
 	format                        string // of a plan
 }
 
-// files are those that tell of a build.
+// files returns the files that describe a build, such as reports and metadata.
 func (o buildOptions) files() (files []cli.FlagFile) {
 	for _, f := range []cli.FlagFile{{Flag: "--iidfile", Name: o.iidFile}, {Flag: "--metadata-file", Name: o.metadataFile}, {Flag: "--report", Name: o.report}} {
 		if f.Name != "" && f != (cli.FlagFile{Flag: "--report", Name: "-"}) {

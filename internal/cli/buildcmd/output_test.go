@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// words are build's flags as they end in a request.
+// words parses build's flags up to the request.
 func words(t *testing.T, args ...string) (job, error) {
 	t.Helper()
 	s := newStage(t)
@@ -199,7 +199,7 @@ func TestAnnotationsInDockerBuildxsWords(t *testing.T) {
 	}
 	got := j.request.Annotations
 	if got[0].Level != index.OnIndex {
-		got[0], got[1] = got[1], got[0] // an output's attributes have no order
+		got[0], got[1] = got[1], got[0] // an output's attributes are unordered
 	}
 	want := index.Annotations{
 		{Level: index.OnIndex, Key: "from", Value: "output"},

@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
-// lastRun leaves the files of an earlier build.
+// lastRun writes the files of an earlier build.
 func lastRun(s *stage) []string {
 	files := []string{"iid", "meta.json", "report.md"}
 	for _, name := range files {
@@ -31,7 +31,7 @@ func TestFilesOfAnEarlierBuildStayUntilTheBuildBegins(t *testing.T) {
 		args    []string
 		connect func(context.Context, cli.ConnectOptions) error
 		status  int
-		gone    string // may be different
+		gone    string // may have changed
 	}{
 		"an engine that cannot be reached": {[]string{"--push", "-t", "HOST/app"}, unreachable, 1, "report.md"},
 		"a check":                          {[]string{"--check"}, nil, 0, "meta.json"},

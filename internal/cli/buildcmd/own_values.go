@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// ownValues parses the build arguments and targets, those for all and those of single platforms.
+// ownValues parses build arguments and targets, both those for all platforms and those for single platforms.
 func (j *job) ownValues(w *cli.Env, o buildOptions) error {
 	r := &j.request
 	sorted, err := buildflags.ByPlatform("--build-arg", o.buildArgs, r.Platforms)

@@ -18,7 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// parseBuild turns words into values. Every mistake that can be found without asking anybody is found here.
+// parseBuild parses the flags. It finds every mistake that can be found without the builder, the engine or a registry.
 func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err error) {
 	j = job{builder: o.builder, release: func() {}, notes: o.accepted.Warnings}
 	defer func() {
@@ -58,12 +58,12 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if j.call, err = o.call.Parse(); err != nil {
 		return j, err
 	}
-	if j.call == nil { // what is only asked needs no name and no output
+	if j.call == nil { // a question needs no name and no output
 		if err := j.destination(ctx, w, o, names, media); err != nil {
 			return j, err
 		}
 	}
-	// Last, since standard input is read and spooled here.
+	// This comes last, since it reads and spools standard input.
 	if j.request.Source, j.release, err = j.openSource(ctx, w, o); err == nil {
 		gitinfo.Add(ctx, w, &j.request)
 		if o.metadataFile != "" && len(j.request.ByDigest) > 0 {
@@ -73,7 +73,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	return j, err
 }
 
-// settings are which builder is used, what it may run, and how the build is shown.
+// settings parses which builder is used, what it may run, and how the build is shown.
 func (j *job) settings(w *cli.Env, o buildOptions) (err error) {
 	if j.builder.Name, err = w.BuilderFor(o.builder.Name); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (j *job) settings(w *cli.Env, o buildOptions) (err error) {
 	return err
 }
 
-// platforms parses them first of all: other values may be for one of them.
+// platforms parses the requested platforms. It runs first, since other values may be for one platform.
 func (j *job) platforms(chosen project.Choice) (err error) {
 	var notes []string
 	if j.request.Platforms, notes, err = platform.Parse(cli.LocalPlatform(chosen.Values)...); err != nil {
@@ -115,7 +115,7 @@ func (j *job) openSource(ctx context.Context, w *cli.Env, o buildOptions) (sourc
 	return source.Open(ctx, opt)
 }
 
-// words parses the flags that go to the frontend and to the sessions.
+// words parses the flags for the frontend and the sessions.
 func (j *job) words(w *cli.Env, o buildOptions) (err error) {
 	r := &j.request
 	r.Jobs, r.Index, r.NoCache, r.Pull = o.jobs, o.index, o.noCache, o.pull
@@ -164,7 +164,7 @@ func (j *job) words(w *cli.Env, o buildOptions) (err error) {
 	return j.modes(o)
 }
 
-// parseImages parses the images of a flag.
+// parseImages parses the image names of a flag.
 func parseImages(flag string, words []string) (images []reference.Named, err error) {
 	for _, word := range words {
 		named, err := reference.ParseNormalizedNamed(word)
@@ -202,7 +202,7 @@ func (j *job) modes(o buildOptions) error {
 	return nil
 }
 
-// cross parses what may be run on the builder's own platform: the flag, else the project's file, else auto.
+// cross parses which stages may be relocated to the builder's own platform: by the flag, else the project's file, else auto.
 func (j *job) cross(o buildOptions, p project.File) (err error) {
 	chosen := project.First(
 		project.Choice{Values: o.cross, From: "--cross"}, project.Choice{Values: p.Cross, From: project.Name + ": cross"},

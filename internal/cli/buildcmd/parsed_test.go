@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// parsed runs `build` with the arguments up to its options.
+// parsed runs `build` with the arguments, and returns its options.
 func parsed(t *testing.T, args ...string) buildOptions {
 	t.Helper()
 	var got buildOptions

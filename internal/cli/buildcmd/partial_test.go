@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// breaks makes the steps of an architecture fail.
+// breaks makes all steps of an architecture fail.
 func (s *stage) breaks(arch string) {
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture == arch {

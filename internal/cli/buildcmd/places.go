@@ -17,7 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// checkPlaces refuses flags of which one would overwrite what another one writes, or reads.
+// checkPlaces refuses flags if one of them would overwrite a file that another one writes or reads.
 func checkPlaces(o buildOptions, j job) error {
 	written := append(o.files(), j.logFiles(o)...)
 	for i, f := range written {
@@ -43,7 +43,7 @@ func checkPlaces(o buildOptions, j job) error {
 	return nil
 }
 
-// checkPlace compares a flag's file with the outputs, which were compared with each other before.
+// checkPlace compares a flag's file with the outputs. The outputs were compared with each other before.
 func (j job) checkPlace(f cli.FlagFile) error {
 	for _, dest := range j.destFiles() {
 		if samePlace(f.Name, dest) {
@@ -67,7 +67,7 @@ func bothWritten(flag string, f cli.FlagFile) error {
 	return fmt.Errorf("%s and %s would both be written to %q", flag, f.Flag, f.Name)
 }
 
-// logFiles are those of --log-dir, as far as the platforms are known.
+// logFiles returns the files of --log-dir, as far as the platforms are known.
 func (j job) logFiles(o buildOptions) (files []cli.FlagFile) {
 	if o.progress.LogDir == "" {
 		return nil
@@ -78,7 +78,7 @@ func (j job) logFiles(o buildOptions) (files []cli.FlagFile) {
 	return files
 }
 
-// destFiles are the outputs that are files.
+// destFiles returns the outputs that are files.
 func (j job) destFiles() (files []string) {
 	for _, output := range j.request.Outputs.List {
 		if name, folder := output.Target(); !folder && name != "" && name != "-" {
@@ -88,7 +88,7 @@ func (j job) destFiles() (files []string) {
 	return files
 }
 
-// inputs are the files that flags name to be read, and those that the context chooses.
+// inputs returns the files that flags name as inputs, and the files that the context selects.
 func (j job) inputs(o buildOptions) (files []cli.FlagFile) {
 	src := j.request.Source
 	for _, d := range append(slices.Collect(maps.Values(src.Own)), src.Dockerfile) {
@@ -108,7 +108,8 @@ func (j job) inputs(o buildOptions) (files []cli.FlagFile) {
 	return slices.DeleteFunc(files, func(f cli.FlagFile) bool { return f.Name == "" })
 }
 
-// samePlace tells whether two names are of one file, however they are spelled. A device or a pipe takes what it gets from both.
+// samePlace reports whether two names lead to one file, however they are spelled. Devices and pipes do not count, since they can take
+// both outputs.
 func samePlace(a, b string) bool {
 	one, errOne := os.Stat(a)
 	other, errOther := os.Stat(b)
@@ -118,18 +119,18 @@ func samePlace(a, b string) bool {
 	return ownPlace(a) == ownPlace(b) || destination.RealPath(a) == destination.RealPath(b) || errOne == nil && errOther == nil && os.SameFile(one, other)
 }
 
-// ownPlace is where a name is, without following it if it is a link itself.
+// ownPlace returns the location of a name. If the name itself is a link, it is not followed.
 func ownPlace(name string) string {
 	return filepath.Join(destination.RealPath(filepath.Dir(name)), filepath.Base(name))
 }
 
-// within tells whether a file is in a folder, or is it, and where.
+// within reports whether a file is in a folder, or is the folder, and returns its relative path.
 func within(folder, file string) (rel string, in bool) {
 	rel, err := filepath.Rel(destination.RealPath(folder), ownPlace(file))
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
-// ofLayout tells whether a path in an OCI layout is a file of its own.
+// ofLayout reports whether a path belongs to the files of an OCI layout.
 func ofLayout(rel string) bool {
 	first, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
 	return slices.Contains([]string{".", ocispecs.ImageIndexFile, ocispecs.ImageLayoutFile, ocispecs.ImageBlobsDir}, first)

@@ -23,7 +23,7 @@ func newPlanCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions
 		return run(ctx, w, o)
 	})
 	cli.AddTemplateFlag(cmd, &format)
-	cmd.Flags().Lookup("dry-run").Hidden = true // it is one
+	cmd.Flags().Lookup("dry-run").Hidden = true // plan is a dry run already
 	cmd.Use, cmd.Aliases = "plan [OPTIONS] PATH | URL | -", nil
 	cmd.Short = "Show what a build would do, and what would be in its way"
 	cmd.Long = "Show what docker multiarch build with the same words would do: how each platform is made, where each step of the Dockerfile\n" +
@@ -35,7 +35,7 @@ func newPlanCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions
 	return cmd
 }
 
-// errNoPlan is the exit status of a plan that cannot be carried out; everything has been said.
+// errNoPlan is the exit status of a plan that cannot be carried out. The reasons have been printed.
 var errNoPlan = cli.Status(cli.ExitFailed)
 
 // runPlan shows what a build would do.
@@ -54,7 +54,7 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	case err == nil:
 		outlook, err = lookahead.Look(ctx, j.request, r.env, r.preflight)
 		err = r.explained(ctx, w, err)
-	case ok: // there is no builder, and it is not worth while to make one
+	case ok: // there is no builder, and the plan does not need one
 		outlook.Findings, err = refused.Findings, nil
 	}
 	if cerr := progress.Close(); err == nil {

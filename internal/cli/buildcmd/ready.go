@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// ready is all that a build, or the plan of one, needs. close is never nil.
+// ready has everything that a build or a plan needs. close is never nil.
 type ready struct {
 	env       solve.Env
 	preflight func(context.Context) error
@@ -22,8 +22,8 @@ type ready struct {
 	close     func()
 }
 
-// prepare connects to the builder while the registries are asked whether they would take the result: what they refuse is said before a
-// builder is made. It completes the job by what is known only now.
+// prepare connects to the builder while it asks the registries whether they would accept the result. A registry's refusal is reported
+// before a builder is made. prepare also completes the job with values that are known only now.
 func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display) (r ready, err error) {
 	for _, line := range j.notes {
 		progress.Note(line)
@@ -57,7 +57,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 		r.close = func() { r.conn.Close(); release() }
 	}
 	if askErr := asking.Wait(); askErr != nil {
-		err = askErr // that the engine cannot be reached is why there is no builder, too
+		err = askErr // an unreachable engine is also the reason why there is no builder
 	} else {
 		opened := r.close
 		r.preflight, r.close = answers.Wait, func() { answers.Close(); opened() }
@@ -82,7 +82,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	return r, nil
 }
 
-// explained is the error of what was done with it, in better words where they are known.
+// explained returns the error of work on the connection, in better words where they are known.
 func (r ready) explained(ctx context.Context, w *cli.Env, err error) error {
 	return r.conn.Explained(ctx, localBaseHint(ctx, w, err))
 }

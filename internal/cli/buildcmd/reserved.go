@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
-// mayTake refuses names of a build, as far as its words tell: for what is loaded, and wherever a project's file names them.
+// mayTake refuses reserved names of a build: for loaded images, and for all names that come from a project's file.
 func (j *job) mayTake(from string) error {
 	var names []reference.NamedTagged
 	if l := j.request.Outputs.Load(); l != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
-// stage is a stage for builds and plans.
+// stage is a clitest.Stage for builds and plans.
 type stage struct{ *clitest.Stage }
 
 func newStage(t *testing.T) *stage {
@@ -19,7 +19,7 @@ func newStage(t *testing.T) *stage {
 	return &stage{clitest.New(t, execute)}
 }
 
-// execute runs a program that has nothing but the commands of this package.
+// execute runs a program that has only the commands of this package.
 func execute(ctx context.Context, w *cli.Env, args []string) int {
 	root := w.Program(&cobra.Command{Use: "docker-multiarch", SilenceUsage: true, SilenceErrors: true, TraverseChildren: true}, New(w), NewPlan(w))
 	root.SetArgs(args)

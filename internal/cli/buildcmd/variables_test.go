@@ -19,8 +19,8 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 	for name, tt := range map[string]struct {
 		image string
 		args  []string
-		allow string // in the environment
-		want  string // the tag that is pushed; "" for a refusal
+		allow string // variables in the environment
+		want  string // the pushed tag; "" if it is refused
 		says  []string
 	}{
 		"a version":                     {"HOST/app:${VERSION}", nil, "", "1.2", nil},
@@ -71,7 +71,7 @@ func TestTheUsersOwnNamesMayHaveAnyVariable(t *testing.T) {
 	}
 }
 
-// screen is a stream that somebody sits at.
+// screen is a stream that is a terminal.
 type screen struct {
 	io.Reader
 	io.Writer
