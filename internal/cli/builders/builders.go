@@ -1,4 +1,4 @@
-// Package builders has the commands that look after builders.
+// Package builders has the commands that manage builders.
 package builders
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// New groups the commands that look after builders. Builders are made by the first build that needs one.
+// New returns the group of commands that manage builders. The first build that needs a builder makes it.
 func New(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "builder",
@@ -39,13 +39,13 @@ func addTimeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
 	_ = cmd.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions)
 }
 
-// addBuilderFlag is for commands that work on one builder and do not name it otherwise.
+// addBuilderFlag adds --builder to commands that work on one builder.
 func addBuilderFlag(cmd *cobra.Command, w *cli.Env, name *string) {
 	cmd.Flags().StringVar(name, "builder", "", "Override the configured builder instance")
 	_ = cmd.RegisterFlagCompletionFunc("builder", cli.CompleteBuilders(w))
 }
 
-// bounded ends ctx after a timeout of the user's; 0 is none.
+// bounded returns ctx with the user's timeout; 0 is none.
 func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if timeout <= 0 {
 		return context.WithCancel(ctx)
@@ -63,7 +63,7 @@ func noBuilder(name string) error {
 	}
 }
 
-// atMostOne is the argument [NAME] of a command that has --builder, too.
+// atMostOne checks the optional argument NAME of a command that has --builder, too.
 func atMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return cli.UsageError(cmd, "%q takes one builder at most, not %d", cmd.CommandPath(), len(args))
@@ -71,13 +71,13 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// named is the builder that a command works on.
+// named returns the builder that a command works on.
 func named(w *cli.Env, args []string, flag string) (string, error) {
 	names, err := allNamed(w, args, flag)
 	return names[0], err
 }
 
-// allNamed are the builders that a command works on, several at once; there is at least one.
+// allNamed returns the builders that a command works on; there is at least one.
 func allNamed(w *cli.Env, args []string, flag string) ([]string, error) {
 	for _, name := range args {
 		if err := builder.CheckName(name); err != nil {
@@ -91,7 +91,7 @@ func allNamed(w *cli.Env, args []string, flag string) ([]string, error) {
 	return []string{name}, err
 }
 
-// managed is a builder's node, and the driver that looks after it.
+// managed returns a builder's node, and the driver that manages it.
 func managed(w *cli.Env, name string) (builder.Manager, builder.Endpoint, error) {
 	e := builder.Endpoint{Builder: name, Driver: driverName}
 	m, ok := w.Drivers[e.Driver].(builder.Manager)
@@ -101,7 +101,7 @@ func managed(w *cli.Env, name string) (builder.Manager, builder.Endpoint, error)
 	return m, e, nil
 }
 
-// eachBuilder does it to all that are named, prints the names of those that it was done to, and fails if one failed.
+// eachBuilder calls do for all named builders, prints the names of those for which do returned true, and fails if one call failed.
 func eachBuilder(ctx context.Context, w *cli.Env, names []string, do func(context.Context, builder.Manager, builder.Endpoint) (bool, error)) error {
 	if _, err := w.Answering(ctx); err != nil {
 		return err

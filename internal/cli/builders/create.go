@@ -18,10 +18,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// driverName is the only way in which builders run so far.
+// driverName is the only driver so far.
 const driverName = container.DriverName
 
-// createOptions are the user's words.
+// createOptions are the flags as the user wrote them.
 type createOptions struct {
 	name, driver, node, flags string
 	config                    string
@@ -118,7 +118,7 @@ func runCreate(ctx context.Context, w *cli.Env, o createOptions, args []string) 
 	return nil
 }
 
-// checkCreate refuses what cannot be, before any work.
+// checkCreate refuses unsupported options before any work.
 func checkCreate(w *cli.Env, o createOptions, args []string) error {
 	if o.name != "" {
 		if err := builder.CheckName(o.name); err != nil {
@@ -146,7 +146,7 @@ func checkCreate(w *cli.Env, o createOptions, args []string) error {
 	return checkEndpoint(w, args)
 }
 
-// checkEndpoint takes the current context, by its name or its address, and no other: which engine is meant is the Docker CLI's to say.
+// checkEndpoint accepts only the current context, by its name or its address. The Docker CLI selects the engine.
 func checkEndpoint(w *cli.Env, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -162,7 +162,7 @@ func checkEndpoint(w *cli.Env, args []string) error {
 	}
 }
 
-// createSpec is what the flags and the Docker config ask of the builder.
+// createSpec returns the builder's specification, from the flags and the Docker config.
 func createSpec(w *cli.Env, o createOptions) (spec container.Spec, err error) {
 	trusted, err := w.Trusted(o.trust)
 	if err != nil {
@@ -185,7 +185,7 @@ func createSpec(w *cli.Env, o createOptions) (spec container.Spec, err error) {
 	return spec, nil
 }
 
-// newName is a name for a builder that its user gave none.
+// newName returns a name for a builder that the user did not name.
 func newName() string {
 	var b [3]byte
 	_, _ = rand.Read(b[:]) // never fails: see its documentation

@@ -102,7 +102,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	return cli.WriteRows(w.Out, o.format, builderColumns(), []*builderContext{{builderRow: row}})
 }
 
-// probeAll asks the kernel behind the engine about all architectures: in the builder's container, or in one of its image.
+// probeAll asks the engine's kernel about all architectures. The probe runs in the builder's container, or in a new container of its image.
 func probeAll(ctx context.Context, eng *engine.Engine, d builder.Details) (emulation.Status, error) {
 	if statusWord(d.State) == "running" {
 		return emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
@@ -110,10 +110,10 @@ func probeAll(ctx context.Context, eng *engine.Engine, d builder.Details) (emula
 	return emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.PartHelper})
 }
 
-// runsOf says how the kernel runs each of the builder's platforms, and each that there is an emulator for.
+// runsOf returns how the kernel runs each of the builder's platforms, and each platform with an emulator.
 func runsOf(status emulation.Status, names []string) map[string]string {
 	runs := map[string]string{}
-	ps, _, _ := platform.Parse(names...) // all of them were written by platform.Format
+	ps, _, _ := platform.Parse(names...) // platform.Format wrote all of them
 	for _, p := range append(ps, emulators.AllEmulators()...) {
 		runs[platform.Format(p)] = status.Mode(p).String()
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// inspectText is for people. What docker buildx inspect says is under the same words.
+// inspectText prints a builder for people. Facts that docker buildx inspect shows have the same labels.
 func inspectText(out io.Writer, row builderRow) error {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(key string, value any) {
@@ -106,7 +106,7 @@ func writeRule(t io.Writer, i int, rule bkclient.PruneInfo) {
 	}
 }
 
-// platformsThat are the platforms that run so, in the canonical order.
+// platformsThat returns the platforms that run in the mode, in the canonical order.
 func platformsThat(runs map[string]string, mode emulation.Mode) string {
 	var names []string
 	for name, how := range runs {

@@ -88,7 +88,7 @@ func runLs(ctx context.Context, w *cli.Env, o lsOptions) error {
 	return nil
 }
 
-// askPlatforms asks the builders that run, all at once.
+// askPlatforms asks all running builders at once.
 func askPlatforms(ctx context.Context, eng *engine.Engine, list []builder.Status, rows []builderRow) {
 	var nodes []*nodeRow // in the order of list
 	for _, r := range rows {

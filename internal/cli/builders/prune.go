@@ -24,7 +24,7 @@ type pruneOptions struct {
 	builder             string
 	all, force, verbose bool
 	filter              opts.FilterOpt
-	reserved, max, free opts.MemBytes // as BuildKit's GC has them
+	reserved, max, free opts.MemBytes // same meaning as in BuildKit's GC
 	timeout             time.Duration
 	trust               []string
 }
@@ -115,7 +115,7 @@ func runPrune(ctx context.Context, w *cli.Env, o pruneOptions, name string) erro
 	return err
 }
 
-// prunePrinter writes a line for each record as it goes, and adds their sizes up.
+// prunePrinter prints a line for each record as it is removed, and adds up the sizes.
 type prunePrinter struct {
 	w       *cli.Env
 	verbose bool
@@ -139,7 +139,7 @@ func (p *prunePrinter) print(removed <-chan bkclient.UsageInfo) {
 	}
 }
 
-// completeCacheFilter completes the keys, and the types of records.
+// completeCacheFilter completes the filter keys, and the record types.
 func completeCacheFilter(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	values := []string{"until=", "id=", "description=", "inuse=", "mutable=", "immutable=", "parents=", "private=", "shared=", "type="}
 	for _, t := range []bkclient.UsageRecordType{

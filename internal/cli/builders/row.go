@@ -13,8 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// builderRow is a builder as ls and inspect show it. Its keys in JSON are a promise; those that docker buildx ls has, too, mean the
-// same here.
+// builderRow is a builder as ls and inspect show it. Its keys in JSON are stable; those that docker buildx ls has as well mean the same here.
 type builderRow struct {
 	Name    string
 	Driver  string
@@ -23,30 +22,30 @@ type builderRow struct {
 	Nodes   []nodeRow
 }
 
-// nodeRow is a node of a builder. What follows Flags is known to inspect only.
+// nodeRow is a node of a builder. Only inspect sets the fields after Flags.
 type nodeRow struct {
 	Name       string
-	Endpoint   string // address of the engine
+	Endpoint   string // of the engine
 	Status     string // running, stopped, paused, starting
 	Version    string `json:",omitempty"` // of BuildKit
 	Platforms  []string
-	Fixed      []string          `json:",omitempty"` // platforms that the user said it is for
+	Fixed      []string          `json:",omitempty"` // platforms that the user fixed
 	DriverOpts map[string]string `json:",omitempty"`
 	Flags      []string          `json:",omitempty"` // of buildkitd
 	Image      string
 	Container  string
 	Volume     string
 	Network    string
-	Err        string `json:",omitempty"` // why nothing can be said of a running node
+	Err        string `json:",omitempty"` // why a running node's state is unknown
 
 	*nodeDetails
 }
 
-// nodeDetails is what is asked of one builder only.
+// nodeDetails are facts that only inspect asks for.
 type nodeDetails struct {
-	ImageTrust   string               `json:",omitempty"` // why its image may run with privileges
+	ImageTrust   string               `json:",omitempty"` // why the image may run with privileges
 	Runs         map[string]string    `json:",omitempty"` // platform → native, emulated, "emulated (builder)" or none
-	RunNetwork   string               // what RUN steps see
+	RunNetwork   string               // seen by RUN steps
 	ActiveBuilds int                  // running builds
 	Cache        *builder.Usage       `json:",omitempty"`
 	Disk         *builder.Disk        `json:",omitempty"`
@@ -56,12 +55,12 @@ type nodeDetails struct {
 	Insecure     []string             `json:"InsecureRegistries,omitempty"`
 	Mirrors      []string             `json:",omitempty"`
 	AddHosts     []string             `json:",omitempty"`
-	UserConfig   bool                 // the configuration is the user's, completed
+	UserConfig   bool                 // the user's configuration was completed
 	Config       string               `json:",omitempty"` // buildkitd.toml
 	Tool         string               `json:"MadeBy"`
 }
 
-// rowsOf are the builders of a list that is sorted, each once.
+// rowsOf returns the builders of a sorted list, each once.
 func rowsOf(list []builder.Status, endpoint, current string) (rows []builderRow) {
 	for _, b := range list {
 		node := nodeOf(b, endpoint)
@@ -76,7 +75,7 @@ func rowsOf(list []builder.Status, endpoint, current string) (rows []builderRow)
 	return rows
 }
 
-// nodeOf is a container of a builder. That for builds that ask for the host's network has it in its name.
+// nodeOf returns the row of a builder's container. The container for builds on the host's network has that in its name.
 func nodeOf(b builder.Status, endpoint string) nodeRow {
 	name := fmt.Sprintf("%s%d", b.Builder, b.Node)
 	if b.OnHost {
@@ -89,7 +88,7 @@ func nodeOf(b builder.Status, endpoint string) nodeRow {
 	}
 }
 
-// statusWord is the peer's word for a container's state.
+// statusWord returns the peer's word for a container's state.
 func statusWord(state string) string {
 	switch state {
 	case "created", "exited", "dead", "removing":
@@ -100,7 +99,7 @@ func statusWord(state string) string {
 	return state
 }
 
-// networkWord: the engine's default network has no name of its own.
+// networkWord returns the name of a network, with a word for the engine's default network, which has none.
 func networkWord(network string) string {
 	if network == "" {
 		return "bridge"
@@ -108,7 +107,7 @@ func networkWord(network string) string {
 	return network
 }
 
-// withFixed puts the platforms that a user has fixed first, with the mark that the peer gives them.
+// withFixed puts the platforms that the user fixed first, with the peer's mark.
 func withFixed(fixed, found []string) []string {
 	var out []string
 	for _, p := range fixed {
@@ -122,7 +121,7 @@ func withFixed(fixed, found []string) []string {
 	return out
 }
 
-// shortened is a list of platforms for a table: variants in one word, and no more than four words.
+// shortened returns at most four platforms for a table. Variants share one word.
 func shortened(platforms []string) string {
 	var words []string
 	count := map[string]int{}
@@ -156,8 +155,8 @@ func shortened(platforms []string) string {
 	return strings.Join(words, ", ")
 }
 
-// builderContext is a builder for a template. Besides the fields of builderRow it has those of its first node, what can be said of all
-// nodes together, and the names of docker buildx ls.
+// builderContext is a builder for a template. Besides the fields of builderRow it has the fields of the first node, summaries of all
+// nodes, and the field names of docker buildx ls.
 type builderContext struct {
 	formatter.HeaderContext `json:"-"`
 	builderRow
@@ -166,13 +165,13 @@ type builderContext struct {
 
 func (c *builderContext) node() nodeRow { return c.Nodes[0] }
 
-// DriverEndpoint and the others are named as in docker buildx ls.
+// DriverEndpoint returns the driver. This and the following methods have the names of docker buildx ls.
 func (c *builderContext) DriverEndpoint() string { return c.Driver }
 
-// Endpoint is the engine's address.
+// Endpoint returns the engine's address.
 func (c *builderContext) Endpoint() string { return c.node().Endpoint }
 
-// Status is running if one of the nodes is, else the first one's.
+// Status returns running if one of the nodes is running, else the first node's status.
 func (c *builderContext) Status() string {
 	if slices.ContainsFunc(c.Nodes, func(n nodeRow) bool { return n.Status == "running" }) {
 		return "running"
@@ -180,22 +179,22 @@ func (c *builderContext) Status() string {
 	return c.node().Status
 }
 
-// Buildkit is the version.
+// Buildkit returns the version of BuildKit.
 func (c *builderContext) Buildkit() string { return c.node().Version }
 
-// LastActivity is nothing that is known here.
+// LastActivity returns "": the last activity is not recorded.
 func (c *builderContext) LastActivity() string { return "" }
 
-// Container is the node's.
+// Container returns the first node's container.
 func (c *builderContext) Container() string { return c.node().Container }
 
-// Volume holds the node's cache.
+// Volume returns the volume with the first node's cache.
 func (c *builderContext) Volume() string { return c.node().Volume }
 
-// Image is the node's.
+// Image returns the first node's image.
 func (c *builderContext) Image() string { return c.node().Image }
 
-// Network has those of all nodes, each once.
+// Network returns the networks of all nodes, each once.
 func (c *builderContext) Network() string {
 	var names []string
 	for _, n := range c.Nodes {
@@ -206,7 +205,7 @@ func (c *builderContext) Network() string {
 	return strings.Join(names, ", ")
 }
 
-// Error says why nothing is known of a running node.
+// Error returns why a running node's state is unknown.
 func (c *builderContext) Error() string {
 	for _, n := range c.Nodes {
 		if n.Err != "" {
@@ -216,7 +215,7 @@ func (c *builderContext) Error() string {
 	return ""
 }
 
-// Platforms are those of the first node that knows any; shortened in a table.
+// Platforms returns the platforms of the first node that has any. A table gets a shortened list.
 func (c *builderContext) Platforms() string {
 	found := c.node().Platforms
 	for _, n := range c.Nodes {

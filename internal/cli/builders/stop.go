@@ -35,7 +35,7 @@ func newBuilderStopCommand(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// removal is how builders are removed.
+// removal has the options of a removal.
 type removal struct {
 	builder                       string
 	allInactive, keepState, force bool
@@ -97,7 +97,7 @@ func runRemoval(ctx context.Context, w *cli.Env, o removal, args []string) error
 	})
 }
 
-// inactive are the builders that do not run.
+// inactive returns the builders that do not run.
 func inactive(ctx context.Context, w *cli.Env, timeout time.Duration) ([]string, error) {
 	ctx, cancel := bounded(ctx, timeout)
 	defer cancel()
@@ -115,7 +115,7 @@ func inactive(ctx context.Context, w *cli.Env, timeout time.Duration) ([]string,
 	return names, err
 }
 
-// removeBuilder says what was freed, if that is known without starting the builder.
+// removeBuilder removes a builder. It prints the freed space if that is known without starting the builder.
 func removeBuilder(ctx context.Context, w *cli.Env, m builder.Manager, e builder.Endpoint, o removal) (found bool, err error) {
 	sctx, cancel := bounded(ctx, o.timeout)
 	freed := int64(0)

@@ -25,7 +25,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// The formats are those of docker buildx du.
+// These are the formats of docker buildx du.
 const (
 	recordTable = "{{.ID}}\t{{.Reclaimable}}\t{{.Size}}\t{{.LastUsedAt}}"
 )
@@ -37,7 +37,7 @@ func recordColumns() cli.Columns {
 	}}
 }
 
-// recordRow is a record of a cache, with the fields of docker buildx du. Its keys in JSON are a promise.
+// recordRow is a record of a cache, with the fields of docker buildx du. Its keys in JSON are stable.
 type recordRow struct {
 	formatter.HeaderContext `json:"-"`
 
@@ -54,7 +54,7 @@ type recordRow struct {
 	Type        string
 }
 
-// recordRows are rows for a table, where marks say what is mutable and what is shared, or for anything else.
+// recordRows returns the rows for the records. In a table, marks show which records are mutable or shared.
 func recordRows(records []*bkclient.UsageInfo, forTable bool, now time.Time) []*recordRow {
 	rows := make([]*recordRow, len(records))
 	for i, r := range records {
@@ -76,7 +76,7 @@ func recordRows(records []*bkclient.UsageInfo, forTable bool, now time.Time) []*
 	return rows
 }
 
-// writeTotals ends a list of records.
+// writeTotals prints the totals below a list of records.
 func writeTotals(out io.Writer, records []*bkclient.UsageInfo) error {
 	sum, shared := builder.Sum(records), int64(0)
 	for _, r := range records {
@@ -95,11 +95,11 @@ func writeTotals(out io.Writer, records []*bkclient.UsageInfo) error {
 // cacheFilter is --filter in BuildKit's terms.
 type cacheFilter struct {
 	rules []string
-	until time.Duration // what has been used since is not meant
+	until time.Duration // records used more recently are excluded
 }
 
-// parseCacheFilter: "until" and its old name are an age; of the others each is a field of a record, "key=value", "key!=value" or
-// "key~=value" (a regular expression), and all must hold.
+// parseCacheFilter parses --filter. "until" and its old name are an age. All other filters match a field of a record by "key=value",
+// "key!=value" or "key~=value" (a regular expression). A record must match all of them.
 func parseCacheFilter(given client.Filters) (cacheFilter, error) {
 	var f cacheFilter
 	if len(given["until"]) > 0 && len(given["unused-for"]) > 0 {
@@ -202,21 +202,21 @@ func runDu(ctx context.Context, w *cli.Env, o duOptions, name string) error {
 	return nil
 }
 
-// opening is a builder to work with.
+// opening selects a builder to work with.
 type opening struct {
 	name    string
 	timeout time.Duration
 	trusted []digest.Digest
 }
 
-// withBuilder works with each BuildKit of a builder that is there; one that does not run is started and stopped again.
+// withBuilder calls work for each existing BuildKit of a builder. A stopped one is started, and stopped again afterwards.
 func withBuilder(ctx context.Context, w *cli.Env, b opening, work func(context.Context, *bkclient.Client) error) (err error) {
 	eng, err := w.Answering(ctx)
 	if err != nil {
 		return err
 	}
 	if b.timeout == statusTimeout {
-		b.timeout = 0 // nobody asked for less than starting may take
+		b.timeout = 0 // the default is too short to start a builder, and the user set none
 	}
 	some := false
 	for _, onHost := range []bool{false, true} {

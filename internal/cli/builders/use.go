@@ -36,7 +36,7 @@ func newBuilderUseCommand(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// useBuilder wants the builder to be there: a name that is mistyped would be made by the next build.
+// useBuilder requires an existing builder. Otherwise the next build would make a builder with a mistyped name.
 func useBuilder(ctx context.Context, w *cli.Env, name string, global bool) error {
 	eng, err := w.Answering(ctx)
 	if err != nil {
