@@ -8,13 +8,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// AcceptedOptions are flags that docker buildx build still takes and that mean nothing to BuildKit, and one that cannot be had.
+// AcceptedOptions are flags that docker buildx build still accepts but BuildKit ignores, and one that is not supported.
 type AcceptedOptions struct {
-	Warnings []string // about those that were given
+	Warnings []string // about the flags that were given
 	policy   []string
 }
 
-// AddAcceptedFlags adds what docker buildx build hides; the warnings are its own.
+// AddAcceptedFlags adds the flags that docker buildx hides, with its own warnings.
 func AddAcceptedFlags(f *pflag.FlagSet, o *AcceptedOptions) {
 	for _, a := range []struct{ name, kind, value, usage, warning string }{
 		{"compress", "bool", "false", "Compress the build context using gzip", ""},
@@ -40,7 +40,7 @@ func AddAcceptedFlags(f *pflag.FlagSet, o *AcceptedOptions) {
 	f.Lookup("policy").Hidden = true
 }
 
-// acceptedFlag takes a value and forgets it.
+// acceptedFlag takes a value and ignores it.
 type acceptedFlag struct {
 	kind, value, warning string
 	warnings             *[]string
@@ -55,7 +55,7 @@ func (a acceptedFlag) Set(string) error {
 	return nil
 }
 
-// RefusePolicy refuses --policy: Rego policies are read and evaluated by docker buildx itself.
+// RefusePolicy refuses --policy: docker buildx itself reads and evaluates Rego policies.
 func (o AcceptedOptions) RefusePolicy() error {
 	if len(o.policy) == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Attests reads --attest, --provenance and --sbom in docker buildx's words. A type that is switched off is left out; the last one of
-// a type wins. The values are BuildKit's "attest:…" attributes.
+// Attests parses --attest, --provenance and --sbom in docker buildx's syntax. A type that is switched off is left out; the last value
+// of a type wins. The result has BuildKit's "attest:…" attributes.
 func Attests(words []string, provenance, sbom string) (map[string]string, error) {
 	for _, short := range []struct{ kind, value string }{{"provenance", provenance}, {"sbom", sbom}} {
 		if on, err := strconv.ParseBool(short.value); err == nil {
@@ -60,7 +60,7 @@ func parseAttest(words string) (kind, attrs string, on bool, err error) {
 		return "", "", false, fmt.Errorf("the type %q is not one of provenance, sbom", kind)
 	}
 	var b strings.Builder
-	w := csv.NewWriter(&b) // quotes what holds a comma
+	w := csv.NewWriter(&b) // quotes values that hold a comma
 	if err := w.Write(append([]string{"type=" + kind}, rest...)); err != nil {
 		return "", "", false, err
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 )
 
-// CacheOptions are the user's words about caches.
+// CacheOptions are the cache flags as the user wrote them.
 type CacheOptions struct {
 	from, to []string
 	Mounts   string
@@ -32,7 +32,7 @@ func AddCacheFlags(f *pflag.FlagSet, o *CacheOptions) {
 		`Whether platforms see one another's files in "RUN --mount=type=cache" ("auto", "shared", "isolated")`)
 }
 
-// ParseCache parses the words about build caches, those of flags and of the environment.
+// ParseCache parses the build caches of flags and of the environment.
 func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c buildcache.Cache, err error) {
 	if c.From, err = parseCaches("--cache-from", o.from, lookup, checkImport); err != nil {
 		return c, err
@@ -53,8 +53,9 @@ func ParseCache(o CacheOptions, lookup func(string) (string, bool)) (c buildcach
 	return c, nil
 }
 
-// parseCaches reads the values as docker buildx does: "type=TYPE,key=value,…", or references alone, also several with commas. What
-// lacks the environment of its service is left out, as there: a workflow that has a cache on GitHub builds elsewhere without it.
+// parseCaches parses the values as docker buildx does: "type=TYPE,key=value,…", or references alone, also several with commas. As in
+// docker buildx, an entry without the environment of its service is left out: a workflow with a cache on GitHub also builds elsewhere,
+// without the cache.
 func parseCaches(
 	flag string, values []string, lookup func(string) (string, bool), check func(buildcache.Entry) error,
 ) (entries []buildcache.Entry, err error) {
@@ -117,7 +118,7 @@ func parseCacheFields(fields []string) (buildcache.Entry, error) {
 	return e, nil
 }
 
-// checkAttrs finds what BuildKit would refuse when everything is built, or pass over in silence.
+// checkAttrs refuses attributes that BuildKit would refuse only after the build, or would silently ignore.
 func checkAttrs(e buildcache.Entry) error {
 	for _, key := range []string{"ignore-error", "image-manifest", "oci-mediatypes", "force-compression", "reset"} {
 		if v, ok := e.Attrs[key]; ok {
@@ -177,7 +178,7 @@ func checkExport(e buildcache.Entry) error {
 	return writable(strings.ReplaceAll(e.Attrs["dest"], buildcache.PlatformMark, "linux-amd64"))
 }
 
-// writable finds out whether a folder could be written to, or made, without making it.
+// writable returns an error if a folder could not be written to, or made. It does not make the folder.
 func writable(dir string) error {
 	info, err := os.Stat(dir)
 	for errors.Is(err, os.ErrNotExist) && filepath.Dir(dir) != dir {
@@ -196,7 +197,7 @@ func writable(dir string) error {
 	return nil
 }
 
-// distinct refuses two exports to one place: the last would be all that is left.
+// distinct refuses two exports to one location: the last one would overwrite the first.
 func distinct(to []buildcache.Entry) error {
 	for i, e := range to {
 		for _, other := range to[:i] {

@@ -6,8 +6,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 )
 
-// fromServices adds what the environment says about the services behind caches, as docker buildx does (build/opt.go), and tells
-// whether there is enough to use the cache.
+// fromServices adds the environment's settings of cache services, as docker buildx does (build/opt.go), and reports whether the cache
+// can be used.
 func fromServices(e buildcache.Entry, lookup func(string) (string, bool)) (active bool) {
 	switch e.Type {
 	case "gha":
@@ -19,7 +19,7 @@ func fromServices(e buildcache.Entry, lookup func(string) (string, bool)) (activ
 	return true
 }
 
-// addGitHub: the variables are those of GitHub's runner, as an action may hand them on to a step.
+// addGitHub adds the variables of GitHub's runner, which an action may pass on to a step.
 func addGitHub(attrs map[string]string, lookup func(string) (string, bool)) {
 	take := func(key string, names ...string) {
 		if _, said := attrs[key]; said {
@@ -45,8 +45,8 @@ func addGitHub(attrs map[string]string, lookup func(string) (string, bool)) {
 	take("url", "ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL")
 }
 
-// addAWS takes the credentials from the variables that the AWS tools use. Key and secret belong together: a pair that the user gives
-// comes without a session of the environment.
+// addAWS takes the credentials from the variables of the AWS tools. Key and secret belong together, so the environment's session token
+// is not added to a pair from the user.
 func addAWS(attrs map[string]string, lookup func(string) (string, bool)) {
 	if attrs["access_key_id"] != "" && attrs["secret_access_key"] != "" {
 		return

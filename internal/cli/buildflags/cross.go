@@ -6,7 +6,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// CrossAuto is what holds where nobody says anything about --cross.
+// CrossAuto is the default of --cross.
 const CrossAuto = "auto"
 
 // AddCrossFlag adds --cross, with its completion.
@@ -14,7 +14,7 @@ func AddCrossFlag(cmd *cobra.Command, words *[]string) {
 	cmd.Flags().StringArrayVar(words, "cross", nil,
 		`Compile on the builder's own platform instead of under an emulator: "auto" (default), "off", or recipes, each for a stage or for all `+
 			`("go", "node:STAGE")`)
-	// It fails for a flag that does not exist only.
+	// Registering fails only for an unknown flag.
 	_ = cmd.RegisterFlagCompletionFunc("cross", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		words := []string{CrossAuto + "\twhat is known to give the same bytes", "off\tnothing"}
 		for _, r := range recipe.All() {

@@ -11,8 +11,8 @@ import (
 // hostGateway stands for the address of the engine's host in --add-host.
 const hostGateway = "host-gateway"
 
-// ParseHosts gives BuildKit's form, "host=ip". Several addresses have commas between them. host-gateway stays as it is: only the
-// engine knows.
+// ParseHosts returns hosts in BuildKit's form, "host=ip", with commas between several addresses. host-gateway stays as it is, since
+// only the engine knows its address.
 func ParseHosts(values []string) ([]string, error) {
 	var hosts []string
 	for _, v := range values {
@@ -34,7 +34,7 @@ func ParseHosts(values []string) ([]string, error) {
 	return hosts, nil
 }
 
-// ResolveGateway puts the address of the engine's host in the place of host-gateway.
+// ResolveGateway replaces host-gateway by the address of the engine's host.
 func ResolveGateway(ctx context.Context, hosts []string, gateway func(context.Context) (string, error)) ([]string, error) {
 	isGateway := func(h string) bool { return strings.HasSuffix(h, "="+hostGateway) }
 	if !slices.ContainsFunc(hosts, isGateway) {

@@ -17,8 +17,8 @@ import (
 
 const sourceDateEpoch = "SOURCE_DATE_EPOCH"
 
-// AddEpoch passes on the time that reproducible builds pretend to be built at, as docker buildx does, unless a build argument says
-// it. The frontend knows one word besides seconds: "context", the time of a git context's commit.
+// AddEpoch passes on SOURCE_DATE_EPOCH, the build time of reproducible builds, as docker buildx does, unless a build argument sets it.
+// Besides seconds the frontend accepts the word "context", the commit time of a git context.
 func AddEpoch(args map[string]string, lookup func(string) (string, bool)) error {
 	value, _ := lookup(sourceDateEpoch)
 	if _, said := args[sourceDateEpoch]; said || value == "" {
@@ -31,7 +31,7 @@ func AddEpoch(args map[string]string, lookup func(string) (string, bool)) error 
 	return nil
 }
 
-// MagicArgs takes the build arguments that are meant for the client and not for the frontend.
+// MagicArgs handles the build arguments that are meant for the client and not for the frontend.
 func MagicArgs(r *solve.Request) error {
 	args := []map[string]string{r.BuildArgs}
 	for _, own := range r.Own {
@@ -41,7 +41,7 @@ func MagicArgs(r *solve.Request) error {
 		if syntax, ok := m["BUILDKIT_SYNTAX"]; ok && strings.TrimSpace(syntax) == "" {
 			return errors.New("--build-arg BUILDKIT_SYNTAX= names no frontend: give an image, or leave the = out to take it from the environment")
 		}
-		// Each solve makes one platform's image; the index is ours.
+		// Each solve makes one platform's image; the client assembles the index.
 		if multi, err := strconv.ParseBool(m["BUILDKIT_MULTI_PLATFORM"]); err == nil && multi {
 			r.Index = true
 		}
@@ -50,7 +50,7 @@ func MagicArgs(r *solve.Request) error {
 	return nil
 }
 
-// ContextName is the name of a named context as the frontend looks it up: that of an image, without what goes without saying.
+// ContextName returns the name by which the frontend looks up a named context: an image name in its familiar form.
 func ContextName(name string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {

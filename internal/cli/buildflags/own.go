@@ -8,8 +8,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// forPlatform splits PLATFORM:VALUE, where PLATFORM holds a slash and begins with an operating system: "linux/arm64:KEY=V". own is
-// the platform's text, or "" for a value that holds for all. A platform that is not among asked is refused.
+// forPlatform splits PLATFORM:VALUE. PLATFORM contains a slash and begins with an operating system: "linux/arm64:KEY=V". own is the
+// platform's text, or "" for a value for all platforms. A platform that is not among asked is refused.
 func forPlatform(value string, asked []platform.Platform) (own, rest string, err error) {
 	prefix, rest, ok := strings.Cut(value, ":")
 	osName, _, slash := strings.Cut(prefix, "/")
@@ -29,7 +29,7 @@ func forPlatform(value string, asked []platform.Platform) (own, rest string, err
 	return platform.Format(ps[0]), rest, nil
 }
 
-// notBuilt says that a platform is none of those that were asked for.
+// notBuilt returns the error for a platform that is not among the requested platforms.
 func notBuilt(p platform.Platform, asked []platform.Platform) error {
 	if len(asked) == 0 {
 		return fmt.Errorf("nothing says that %s is to be built: add --platform", platform.Format(p))
@@ -37,13 +37,13 @@ func notBuilt(p platform.Platform, asked []platform.Platform) error {
 	return fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(p), strings.Join(platform.FormatAll(asked), ", "))
 }
 
-// knownOS tells whether a word is an operating system to package platform, which refuses others in its first part.
+// knownOS reports whether package platform accepts a word as an operating system.
 func knownOS(word string) bool {
 	_, _, err := platform.Parse(word + "/amd64")
 	return err == nil
 }
 
-// ByPlatform sorts the values of a flag: those for all under "", and those of each platform.
+// ByPlatform groups the values of a flag: the values for all platforms under "", the others under their platform.
 func ByPlatform(flag string, values []string, asked []platform.Platform) (map[string][]string, error) {
 	sorted := map[string][]string{}
 	for _, v := range values {
@@ -59,7 +59,7 @@ func ByPlatform(flag string, values []string, asked []platform.Platform) (map[st
 	return sorted, nil
 }
 
-// Last are the values of a flag of which the last one counts.
+// Last returns the values of a flag whose last value counts.
 func Last(flag string, values []string, asked []platform.Platform) (common string, own map[string]string, err error) {
 	sorted, err := ByPlatform(flag, values, asked)
 	own = map[string]string{}

@@ -12,24 +12,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// PartialOptions are the user's words about platforms that fail.
+// PartialOptions are the flags about failing platforms, as the user wrote them.
 type PartialOptions struct {
 	allowed  []string
 	failFast bool
 	retry    int
 }
 
-// retryPause lets what disturbed a build pass by, and the builder forget the failure.
+// retryPause is the pause before a retry. It lets a disturbance pass, and lets the builder forget the failure.
 const retryPause = time.Second
 
-// AddPartialFlags adds the flags about platforms that fail.
+// AddPartialFlags adds the flags about failing platforms.
 func AddPartialFlags(f *pflag.FlagSet, o *PartialOptions) {
 	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that the result can do without, should they fail: exit status 3 (commas and repeats)")
 	f.IntVar(&o.retry, "retry", 0, "How often a platform that failed is built again (an emulator's crash: once at least)")
 	f.BoolVar(&o.failFast, "fail-fast", false, "Stop all platforms as soon as one has failed")
 }
 
-// Into parses the words for a request that has its platforms.
+// Into parses the flags into a request that has its platforms.
 func (o PartialOptions) Into(r *solve.Request) (notes []string, err error) {
 	if o.retry < 0 {
 		return nil, fmt.Errorf("--retry %d: give how often, or 0", o.retry)

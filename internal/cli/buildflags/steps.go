@@ -13,13 +13,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// StepOptions say how RUN steps are run, and what a build is allowed.
+// StepOptions are the flags about RUN steps and entitlements, as the user wrote them.
 type StepOptions struct {
 	Allow, noCacheFilter, resources, legacyResources, ulimits []string
 	cgroupParent, shmSize                                     string
 }
 
-// LocalDelete is the one entitlement that is about this machine, and not about the builder.
+// LocalDelete is the only entitlement about the client's machine instead of the builder.
 const LocalDelete = "buildx.local.delete"
 
 // AddStepFlags adds the flags about the steps of a Dockerfile.
@@ -32,7 +32,7 @@ func AddStepFlags(f *pflag.FlagSet, o *StepOptions) {
 	f.StringVar(&o.shmSize, "shm-size", "", `Shared memory size for build containers (e.g., "128m")`)
 	f.StringArrayVar(&o.ulimits, "ulimit", nil, `Ulimit options (format: "name=soft[:hard]")`)
 
-	// What docker build had for one limit each; docker buildx hides them, too.
+	// docker build has a flag for each limit; docker buildx hides them, too.
 	for _, limit := range []struct{ name, short, usage string }{
 		{"memory", "m", "Memory limit"},
 		{"memory-swap", "", `Swap limit equal to memory plus swap: "-1" to enable unlimited swap`},
@@ -47,7 +47,7 @@ func AddStepFlags(f *pflag.FlagSet, o *StepOptions) {
 	}
 }
 
-// legacyLimit is a flag that is another word for --resource NAME=VALUE.
+// legacyLimit is a flag that stands for --resource NAME=VALUE.
 type legacyLimit struct {
 	name string
 	all  *[]string
@@ -60,7 +60,7 @@ func (l legacyLimit) Set(value string) error {
 	return nil
 }
 
-// Steps parses what is said about RUN steps.
+// Steps parses the flags about RUN steps.
 func (o StepOptions) Steps(noCache bool) (s solve.Steps, err error) {
 	if noCache && len(o.noCacheFilter) > 0 {
 		return s, errors.New("--no-cache and --no-cache-filter contradict each other: one is for all stages, the other for some")
@@ -96,7 +96,7 @@ func parseBytes(text string) (int64, error) {
 	return n.Value(), err
 }
 
-// parseUlimits reads them as docker run does: of a repeated name the last one counts. The result is sorted.
+// parseUlimits parses ulimits as docker run does: the last value of a repeated name counts. The result is sorted.
 func parseUlimits(values []string) ([]string, error) {
 	limits := opts.NewUlimitOpt(nil)
 	for _, v := range values {
@@ -111,7 +111,7 @@ func parseUlimits(values []string) ([]string, error) {
 	return texts, nil
 }
 
-// parseAllow checks the entitlements and leaves out the one that is not the builder's.
+// parseAllow checks the entitlements and leaves out [LocalDelete], which is not the builder's.
 func parseAllow(values []string) ([]string, error) {
 	var allowed []string
 	for _, v := range values {
@@ -130,7 +130,7 @@ func parseAllow(values []string) ([]string, error) {
 	return allowed, nil
 }
 
-// parseLimits gives the limits of each RUN step by BuildKit's names for them.
+// parseLimits returns the limits of each RUN step by BuildKit's names.
 func parseLimits(values []string) (map[string]string, error) {
 	limits := map[string]string{}
 	for _, v := range values {
@@ -151,7 +151,7 @@ func parseLimits(values []string) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--resource %q: %w", v, err)
 		}
-		delete(limits, attr) // nothing is said about what is not limited
+		delete(limits, attr) // an unlimited resource has no attribute
 		if text != "" {
 			limits[attr] = text
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// TestOptions are the user's words about tests of the images.
+// TestOptions are the flags about tests of the images, as the user wrote them.
 type TestOptions struct{ commands, files []string }
 
 // AddTestFlags adds the flags of tests of the images.
@@ -22,7 +22,7 @@ func AddTestFlags(f *pflag.FlagSet, o *TestOptions) {
 	f.StringArrayVar(&o.files, "test-file", nil, "Run the tests of a YAML file on the finished images")
 }
 
-// Into parses the words for a request that has its platforms.
+// Into parses the flags into a request that has its platforms.
 func (o TestOptions) Into(r *solve.Request) error {
 	var all []smoke.Located
 	var from []string
@@ -70,7 +70,7 @@ func parseTest(words string, asked []platform.Platform) (t smoke.Test, err error
 	return t, err
 }
 
-// checkTest refuses a test for nobody, and one whose name another one has already on one of its platforms.
+// checkTest refuses a test without a platform, and one whose name an earlier test has on the same platform.
 func checkTest(t smoke.Test, before []smoke.Test, asked []platform.Platform) error {
 	for _, p := range t.Platforms {
 		if !platform.Contains(asked, p) {
@@ -85,7 +85,7 @@ func checkTest(t smoke.Test, before []smoke.Test, asked []platform.Platform) err
 	return nil
 }
 
-// atLine puts a file's name, and the line where that is known, before what is wrong there.
+// atLine puts a file's name, and the line if it is known, before an error.
 func atLine(file string, err error) error {
 	if at, ok := errors.AsType[*smoke.FileError](err); ok && at.Line > 0 {
 		return fmt.Errorf("%s: %w", lineOf(file, at.Line), at.Err)

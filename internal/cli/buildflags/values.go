@@ -1,4 +1,4 @@
-// Package buildflags has flags of build, each group with what it makes of the words: values that need no other part of a build.
+// Package buildflags has groups of flags of build, and parses them into values that depend on no other part of a build.
 package buildflags
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
-// Pairs parses key=value flags; a repeated key keeps its last value.
+// Pairs parses key=value flags; the last value of a repeated key counts.
 func Pairs(flag, form string, values []string) (map[string]string, error) {
 	m := map[string]string{}
 	for _, v := range values {
@@ -30,7 +30,7 @@ func Pairs(flag, form string, values []string) (map[string]string, error) {
 	return m, nil
 }
 
-// ParseLabels reads KEY=VALUE, or KEY alone for an empty value, as docker build has it.
+// ParseLabels parses KEY=VALUE, or KEY alone for an empty value, as docker build does.
 func ParseLabels(values []string) (map[string]string, error) {
 	m := map[string]string{}
 	for _, v := range values {
@@ -43,8 +43,8 @@ func ParseLabels(values []string) (map[string]string, error) {
 	return m, nil
 }
 
-// ParseBuildArgs reads KEY=VALUE, or KEY alone to take the value from the environment; where that has none the argument is left out,
-// as docker build does.
+// ParseBuildArgs parses KEY=VALUE, or KEY alone to take the value from the environment. As in docker build, an argument that is not
+// set there is left out.
 func ParseBuildArgs(values []string, lookup func(string) (string, bool)) (map[string]string, error) {
 	m := map[string]string{}
 	for _, v := range values {
@@ -62,9 +62,9 @@ func ParseBuildArgs(values []string, lookup func(string) (string, bool)) (map[st
 	return m, nil
 }
 
-// AddProxies gives RUN steps the proxies of the Docker config, as docker build does, unless the user has said otherwise. BuildKit
-// keeps these arguments out of the image's history and out of the cache's keys, but tells them in a provenance of mode=max. The result
-// is those with a password, each with what may be told.
+// AddProxies passes the proxies of the Docker config to RUN steps, as docker build does, unless the user sets them. BuildKit keeps
+// these arguments out of the image's history and of the cache keys, but a provenance of mode=max shows them. The result has the
+// proxies with a password, each with the value that may be shown.
 func AddProxies(args, proxies map[string]string) (hidden map[string]string) {
 	said := map[string]bool{}
 	for k := range args {
@@ -85,8 +85,8 @@ func AddProxies(args, proxies map[string]string) (hidden map[string]string) {
 	return hidden
 }
 
-// ParseSecrets reads [type=file|env,]id=ID[,src=PATH|,env=NAME]. Without a source the environment variable ID is taken, else the file
-// ID, as in docker buildx build. Files and variables are looked for now, so that a missing one is found before the build.
+// ParseSecrets parses [type=file|env,]id=ID[,src=PATH|,env=NAME]. As in docker buildx build, a secret without a source is the
+// environment variable ID if it is set, else the file ID. A missing file or variable is reported before the build.
 func ParseSecrets(values []string, lookup func(string) (string, bool)) ([]secretsprovider.Source, error) {
 	var sources []secretsprovider.Source
 	for _, v := range values {
@@ -159,7 +159,7 @@ func checkSecret(s secretsprovider.Source, kind string, lookup func(string) (str
 	return s, err
 }
 
-// secretOfID is a secret of which nothing but the ID is known: that of a variable, else that of a file.
+// secretOfID completes a secret that has only an ID: from the variable, else from the file of that name.
 func secretOfID(s secretsprovider.Source, kind string, lookup func(string) (string, bool)) (secretsprovider.Source, error) {
 	if _, ok := lookup(s.ID); ok && kind != "file" {
 		s.Env = s.ID
@@ -173,7 +173,7 @@ func secretOfID(s secretsprovider.Source, kind string, lookup func(string) (stri
 	return s, err
 }
 
-// ParseSSH reads default|ID[=SOCKET|KEY[,KEY]]. A git context over ssh needs the default agent, so it goes without saying.
+// ParseSSH parses default|ID[=SOCKET|KEY[,KEY]]. A git context over ssh adds the default agent.
 func ParseSSH(values []string, context string) ([]sshprovider.AgentConfig, error) {
 	if len(values) == 0 && isGitSSH(context) {
 		values = []string{"default"}
