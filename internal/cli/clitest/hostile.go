@@ -16,17 +16,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// Hostile is a name as somebody may give it who wants to be taken for the program, to move the cursor, or to turn a reader's eyes.
+// Hostile is a name by which an attacker tries to imitate the program's output, move the cursor, or reverse the direction of text.
 const Hostile = "evil\n::warning::x\r\nFORGED: y\tz\x1b[3A\x1b]0;t\x07\x7f\u009b2J\x9b\u202e\u2066\u200f\u061c\u200b\u2028##vso[task]##[error]"
 
-// Filled gives values whose texts are all hostile.
+// Filled returns a value of T in which all texts are hostile.
 func Filled[T any]() T {
 	var v T
 	fill(reflect.ValueOf(&v).Elem(), 0)
 	return v
 }
 
-// fill goes as deep as what is printed; some types contain themselves.
+// fill stops at a depth, since some types contain themselves.
 func fill(v reflect.Value, depth int) {
 	if !v.CanSet() || depth > 7 {
 		return
@@ -61,7 +61,7 @@ func fill(v reflect.Value, depth int) {
 	}
 }
 
-// With changes a value.
+// With returns v after change.
 func With[T any](v T, change func(*T)) T {
 	change(&v)
 	return v
@@ -79,7 +79,7 @@ func written(e ast.Expr) string {
 	return ""
 }
 
-// sources are the files of this package, without tests.
+// sources returns the files of the tested package, without tests.
 func sources(t *testing.T) (files []*ast.File) {
 	t.Helper()
 	names, err := filepath.Glob("*.go")
@@ -99,10 +99,10 @@ func sources(t *testing.T) (files []*ast.File) {
 	return files
 }
 
-// CheckPrinters tries the printers of a package, whose tests run in its folder, with hostile values: they show none of it as it is. All
-// functions of the package that have a writer are among them, but for the others: parts of a printer, streams, and what shows text that
-// has lines of its own (answers of frontends, excerpts, the ends of outputs), which is tested where it is made. And fmt prints to a
-// stream only what stands in the source, and what was made a document.
+// CheckPrinters calls the printers of a package with hostile values, and checks that none is printed raw. The package's tests run in
+// its folder. printers must have all functions of the package with a writer, except others: parts of a printer, streams, and functions
+// that print text with lines of its own (answers of frontends, excerpts, ends of outputs), which are tested where that text is made.
+// CheckPrinters also checks that fmt prints to a stream only constants and encoded documents.
 func CheckPrinters(t *testing.T, printers map[string]func(io.Writer), others ...string) {
 	t.Helper()
 	for name, printer := range printers {
@@ -125,7 +125,7 @@ func CheckPrinters(t *testing.T, printers map[string]func(io.Writer), others ...
 	}
 }
 
-// ownPrinters print with fmt, and may.
+// ownPrinters may print with fmt.
 var ownPrinters = []string{"putf", "putRow", "result", "startOrUnknown", "printTrace", "run", "endOnSignal", "render", "renderLint", "newVersionCommand"}
 
 // isNamed reports whether a function has one of the names, exported or not.
@@ -164,14 +164,14 @@ func writes(f *ast.FuncDecl) bool {
 	})
 }
 
-// printsPast reports whether a function prints text with fmt that is neither in the source nor a document.
+// printsPast reports whether a function prints text with fmt that is neither a constant nor an encoded document.
 func printsPast(f *ast.FuncDecl) (past bool) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		c, ok := n.(*ast.CallExpr)
 		if !ok || !strings.HasPrefix(written(c.Fun), "fmt.Fprint") && written(c.Fun) != "io.WriteString" {
 			return true
 		}
-		if _, text := c.Args[0].(*ast.UnaryExpr); text { // a text is made
+		if _, text := c.Args[0].(*ast.UnaryExpr); text { // the function fills a text
 			return true
 		}
 		for _, arg := range c.Args[1:] {

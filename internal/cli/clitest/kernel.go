@@ -17,7 +17,7 @@ func PlatformsOf(t *testing.T, names ...string) []platform.Platform {
 	return ps
 }
 
-// KernelOf is a machine on which arm64 runs through Debian's handler, and s390x through nothing.
+// KernelOf is a machine that runs arm64 through Debian's handler, and has no handler for s390x.
 func KernelOf(t *testing.T) emulation.Inspection {
 	t.Helper()
 	a, _ := emulation.Lookup("arm64")

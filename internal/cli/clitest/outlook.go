@@ -11,7 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Crossed is a plan for three platforms: linux/arm64 and linux/arm/v7 have a stage that is moved, linux/arm64 one that is not as well.
+// Crossed returns a plan for three platforms. linux/arm64 and linux/arm/v7 have a relocated stage; linux/arm64 also has one that is
+// not relocated.
 func Crossed() lookahead.Outlook {
 	steps := func(d digest.Digest) []cross.Step {
 		return []cross.Step{{Digest: "sha256:mod", Recipe: "go"}, {Digest: d, Recipe: "go", Edited: true}}
@@ -53,7 +54,7 @@ func Crossed() lookahead.Outlook {
 	}
 }
 
-// Platforms, and why a stage is not moved.
+// Platforms, and reasons why a stage is not relocated.
 var (
 	AMD64     = platform.Platform{OS: "linux", Architecture: "amd64"}
 	ARM64     = platform.Platform{OS: "linux", Architecture: "arm64"}

@@ -5,10 +5,10 @@ import (
 	"regexp"
 )
 
-// Three are three platforms.
+// Three is a list of three platforms.
 const Three = "linux/amd64,linux/arm64,linux/arm/v7"
 
-// Reported is a report as it is in the file, without what differs from run to run.
+// Reported returns the report in the file, without the parts that differ from run to run.
 func Reported(s *Stage, name string) string {
 	s.T.Helper()
 	data, err := os.ReadFile(name)

@@ -1,5 +1,5 @@
-// Package clitest runs commands in tests: without an engine, with a builder and a registry for tests. It also tries what commands print
-// with hostile text.
+// Package clitest runs commands in tests, without an engine, with a builder and a registry for tests. It also calls the commands'
+// printers with hostile text.
 package clitest
 
 import (
@@ -33,7 +33,7 @@ type Stage struct {
 	*buildkittest.Builder
 	T   *testing.T
 	Env *cli.Env
-	// execute runs the program with arguments, and gives its exit status.
+	// execute runs the program with arguments, and returns its exit status.
 	execute  func(ctx context.Context, w *cli.Env, args []string) int
 	Host     string
 	Faults   *faultregistry.Registry
@@ -42,7 +42,7 @@ type Stage struct {
 	// Connecting is called when a command asks for the builder.
 	Connecting func(context.Context, cli.ConnectOptions) error
 	Connects   int
-	// Program is what "/file" of archived images is; nil makes it a text of the architecture's name.
+	// Program returns the content of "/file" in archived images; nil is a text of the architecture's name.
 	Program func(arch string) string
 }
 
@@ -59,14 +59,14 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return b.Buf.Write(p)
 }
 
-// String is what was written.
+// String returns what was written.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.Buf.String()
 }
 
-// New makes one for a program: execute runs it with arguments, and gives its exit status.
+// New returns a stage for a program. execute runs it with arguments, and returns its exit status.
 func New(t *testing.T, execute func(ctx context.Context, w *cli.Env, args []string) int) *Stage {
 	t.Helper()
 	s := &Stage{Builder: buildkittest.New(t), T: t, execute: execute, Vars: map[string]string{}}
@@ -111,10 +111,10 @@ func (s *Stage) connect(ctx context.Context, opt cli.ConnectOptions) (*cli.Conne
 	}, nil
 }
 
-// Command runs the program with the arguments, and gives its exit status. HOST in them stands for the registry.
+// Command runs the program with the arguments, and returns its exit status. HOST in them stands for the registry.
 func (s *Stage) Command(args ...string) int { return s.CommandIn(s.T.Context(), args...) }
 
-// CommandIn is run under a context.
+// CommandIn is Command with a context.
 func (s *Stage) CommandIn(ctx context.Context, args ...string) int {
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "HOST", s.Host)
@@ -131,7 +131,7 @@ func (s *Stage) Write(name, content string) {
 	}
 }
 
-// Tagged is the digest that a tag names; "" if there is none.
+// Tagged returns the digest of a tag; "" if there is no such tag.
 func (s *Stage) Tagged(name string) string {
 	s.T.Helper()
 	client, _ := s.Env.Registry(s.T.Context(), nil)
@@ -143,7 +143,8 @@ func (s *Stage) Tagged(name string) string {
 	return desc.Digest.String()
 }
 
-// Normal replaces what differs from run to run: digests by their order of appearance, the registry, times, widths of columns.
+// Normal replaces the parts of a text that differ from run to run: digests by their order of appearance, the registry, times, widths
+// of columns.
 func (s *Stage) Normal(text string) string {
 	seen := map[string]string{}
 	text = regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllStringFunc(text, func(d string) string {
@@ -158,7 +159,7 @@ func (s *Stage) Normal(text string) string {
 	return regexp.MustCompile(`(\S) {2,}`).ReplaceAllString(text, "$1  ")
 }
 
-// Contains looks for parts of a text.
+// Contains fails the test if text lacks one of the parts.
 func Contains(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
@@ -168,7 +169,7 @@ func Contains(t *testing.T, text string, parts ...string) {
 	}
 }
 
-// Reset forgets what was written.
+// Reset empties the buffer.
 func (b *Buffer) Reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
