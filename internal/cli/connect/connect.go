@@ -1,5 +1,5 @@
-// Package connect makes the environment of the commands from the Docker CLI: its context, its config file, its engine, and the way to a
-// builder on it.
+// Package connect makes the environment of the commands from the Docker CLI: its context, its config file, its engine, and the
+// connection to a builder on it.
 package connect
 
 import (
@@ -33,16 +33,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Env is the environment of the commands as the Docker CLI shows it: its context, its config file, its streams. The drivers are still to be given.
+// Env returns the environment of the commands from the Docker CLI's context, config file and streams. The caller adds the drivers.
 func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env {
-	// The progress display wants the file itself to know a terminal.
+	// The progress display needs the file itself to recognise a terminal.
 	w := &cli.Env{Streams: cli.Streams{In: dockerCLI.In(), Out: dockerCLI.Out(), Err: stderr}, LookupEnv: os.LookupEnv, Version: version}
-	w.Engine = sync.OnceValue(func() *engine.Engine { return engine.New(dockerCLI.Client()) }) // one, so that it is asked for its facts once
+	w.Engine = sync.OnceValue(func() *engine.Engine { return engine.New(dockerCLI.Client()) }) // one engine, so that its facts are read once
 	w.Config = dockerCLI.ConfigFile
 	w.Spec = func(opt cli.ConnectOptions) (builder.Endpoint, builder.Spec, error) { return builderSpec(w, opt) }
 	w.Endpoint = func() (string, string) { return dockerCLI.CurrentContext(), dockerCLI.DockerEndpoint().Host }
 	w.CacheDir = func() string {
-		dir, _ := os.UserCacheDir() // an error is of a user without a home, who has no such place
+		dir, _ := os.UserCacheDir() // fails only for a user without a home, who has no cache
 		return dir
 	}
 	w.StateDir = func() string { return filepath.Join(config.Dir(), "multiarch") }
@@ -66,7 +66,7 @@ func Env(dockerCLI *command.DockerCli, stderr *os.File, version string) *cli.Env
 	return w
 }
 
-// newRegistry is the client that writes the index. It trusts and reaches what docker push does.
+// newRegistry returns the client that writes the index. It trusts and reaches the same registries as docker push.
 func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Client {
 	return manifest.New(manifest.Options{
 		Credential: w.Logins().ForRegistries(note),
@@ -74,14 +74,14 @@ func newRegistry(w *cli.Env, info engine.Info, note func(string)) *manifest.Clie
 		CertDirs:   cli.CertDirs(),
 		Transport:  &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
 		UserAgent:  "docker-multiarch/" + w.Version,
-		PushCheck:  3 * time.Second, // an unreachable registry is said in under five, also on a busy machine
+		PushCheck:  3 * time.Second, // an unreachable registry is reported in under five seconds, also on a busy machine
 		Report: func(wait manifest.Wait) {
 			note(fmt.Sprintf("waiting %s for %s: %s", wait.Delay.Round(time.Second/10), wait.Registry, printable.Line(wait.Reason)))
 		},
 	})
 }
 
-// connectBuilder makes the builder that a build needs ready and connects to it.
+// connectBuilder makes the builder of a build ready and connects to it.
 func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*cli.Connection, error) {
 	endpoint, spec, err := w.Spec(opt)
 	if err != nil {
@@ -109,7 +109,7 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 	}, nil
 }
 
-// solveNode is a node as a build sees it.
+// solveNode returns a node as package solve uses it.
 func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	node := solve.Node{
 		Node:   plan.Node{Name: n.Endpoint.Name(), Platforms: n.Platforms, Preferred: n.Endpoint.Platforms, CPUs: n.CPUs},
@@ -133,7 +133,7 @@ func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 	return sess.Run(ctx, grpchijack.Dialer(s.ControlClient()))
 }
 
-// installEmulators makes the engine's kernel run the platforms of opt, as far as the engine allows it.
+// installEmulators makes the engine's kernel run the platforms of opt, as far as the engine permits it.
 func installEmulators(ctx context.Context, images trust.Images, opt emulation.InstallOptions) (err error) {
 	if opt.Engine, err = images.Info(ctx); err != nil {
 		return err
@@ -146,7 +146,7 @@ func installEmulators(ctx context.Context, images trust.Images, opt emulation.In
 	return err
 }
 
-// builderSpec is what the flags, the Docker config and the build's own references ask of the builder.
+// builderSpec returns the builder's specification, from the flags, the Docker config and the build's own references.
 func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec builder.Spec, err error) {
 	options, err := container.ParseOptions(opt.Builder.DriverOpts...)
 	if err != nil {
@@ -173,7 +173,7 @@ func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec b
 	return e, spec, nil
 }
 
-// proxies are those that the Docker config has for this engine.
+// proxies returns the Docker config's proxies for this engine.
 func proxies(dockerCLI *command.DockerCli) map[string]string {
 	found := map[string]string{}
 	for k, v := range dockerCLI.ConfigFile().ParseProxyConfig(dockerCLI.Client().DaemonHost(), nil) {

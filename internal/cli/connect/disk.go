@@ -10,24 +10,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// diskLookAfter is when a build is long enough to be worth a command in the builder's container: it takes the time of half a build
-// that has nothing to do.
+// diskLookAfter is the age from which a build is long enough for a command in the builder's container. That command takes half the
+// time of a build with nothing to do.
 const diskLookAfter = 2 * time.Second
 
-// watchDisk looks after the disk that holds a builder's cache while a build runs. The function that it returns ends that,
-// and says what the user should know, or "". Where looking is cheap it looks then; else a build that is long has looked meanwhile.
+// watchDisk watches the disk with a builder's cache while a build runs. end stops the watch, and returns a note for the user, or "".
+// If looking is cheap, end looks; otherwise watchDisk looks during a build longer than after.
 func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after time.Duration) (end func() string) {
 	if disk == nil {
 		return func() string { return "" }
 	}
 	if disk.Near() {
 		return func() string {
-			d, _ := disk.Disk(ctx) // what is not known is not full
+			d, _ := disk.Disk(ctx) // unknown counts as not full
 			return diskWarning(name, d)
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var seen builder.Disk // what is not known is not full
+	var seen builder.Disk // unknown counts as not full
 	looked := make(chan struct{})
 	timer := time.AfterFunc(after, func() {
 		defer close(looked)

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
-// fakeDisk is a node's disk.
+// fakeDisk is a disk of a node.
 type fakeDisk struct {
 	disk   builder.Disk
 	near   bool
@@ -50,7 +50,7 @@ func TestADiskThatIsFarAwayIsLookedAtInLongBuildsOnly(t *testing.T) {
 	}
 	end := watchDisk(t.Context(), "b", node, 0)
 	<-node.looked
-	if end() == "" { // it has waited for what is seen
+	if end() == "" { // end waits for the observation
 		t.Error("no warning")
 	}
 }
