@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// LostAnnotations says which of a request's annotations no output of it can carry.
+// LostAnnotations returns notes about the annotations of a request that none of its outputs can carry.
 func LostAnnotations(r solve.Request) (notes []string) {
 	archives := len(r.Outputs.Archives()) > 0
 	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load() != nil

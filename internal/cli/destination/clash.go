@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// clash refuses outputs of which one would overwrite, or remove, what another one has written.
+// clash refuses outputs if one would overwrite, or remove, what another one writes.
 func clash(outs []Output) error {
 	var files []Output
 	for _, o := range outs {
@@ -14,7 +14,7 @@ func clash(outs []Output) error {
 			continue
 		}
 		if info, err := os.Stat(o.dest); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
-			continue // a device or a pipe takes what it gets
+			continue // devices and pipes take all outputs
 		}
 		o.dest = RealPath(o.dest)
 		for _, other := range files {
@@ -42,7 +42,7 @@ func empties(o, other Output) error {
 	return fmt.Errorf("--output %q would empty the folder that %q is written to", o.words, other.words)
 }
 
-// RealPath is the absolute path without links. What does not exist is where the nearest folder above it is.
+// RealPath returns the absolute path without links. For a missing path, the nearest existing folder above is resolved.
 func RealPath(path string) string {
 	abs, err := filepath.Abs(path)
 	if err != nil {

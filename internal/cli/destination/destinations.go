@@ -1,4 +1,4 @@
-// Package destination has the words of --output, --push and --load: where the result of a build goes, and under which names.
+// Package destination parses --output, --push and --load: where the result of a build goes, and under which names.
 package destination
 
 import (
@@ -23,23 +23,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Destinations are where the result goes, checked, from the outputs as they were written.
+// Destinations are the checked destinations of a result.
 type Destinations struct {
 	Outputs  sink.Outputs
 	Pushes   []Pushed
 	Loads    []Pushed                // into the engine's store
-	Family   string                  // that an output asks for; "" if none does
+	Family   string                  // requested by an output; "" for none
 	Insecure bool                    // registry.insecure=true
 	Names    []reference.NamedTagged // of all outputs, each once
 	annotate index.Annotations
 
 	naming   Naming
 	selected loadFlag
-	Stdout   string // the output that standard output is taken by
+	Stdout   string // the output that uses standard output
 	attrs    map[string]string
 }
 
-// outputTypes are the types of outputs, as docker buildx names them, and what each makes of its words: the one list of all types.
+// outputTypes is the only list of output types, with docker buildx's names, and a parser for each.
 var outputTypes = map[string]func(*Destinations, Output) error{
 	"cacheonly": func(*Destinations, Output) error { return nil },
 	"docker":    (*Destinations).docker,
@@ -50,14 +50,14 @@ var outputTypes = map[string]func(*Destinations, Output) error{
 	"tar":       (*Destinations).files,
 }
 
-// Pushed is an output that goes to registries, or to the engine.
+// Pushed is an output to registries, or to the engine.
 type Pushed struct {
 	Names    []reference.NamedTagged
-	Settled  bool // the names stand on the command line
+	Settled  bool // the names are on the command line
 	ByDigest bool
 }
 
-// Resolve checks the outputs against each other and against the disk. Nothing is written.
+// Resolve checks the outputs against each other and against the disk. It writes nothing.
 func Resolve(outs []Output, selected loadFlag, names Naming) (Destinations, error) {
 	d := Destinations{attrs: map[string]string{}, naming: names, selected: selected}
 	for _, o := range outs {
@@ -70,7 +70,7 @@ func Resolve(outs []Output, selected loadFlag, names Naming) (Destinations, erro
 	return d, clash(outs)
 }
 
-// OutputTypeNames are the types of outputs, by name.
+// OutputTypeNames returns the output types, sorted.
 func OutputTypeNames() []string { return slices.Sorted(maps.Keys(outputTypes)) }
 
 // shownFirst orders outputs for a plan: the engine, images, files.
@@ -87,7 +87,7 @@ func shownFirst(a, b sink.Output) int {
 	return cmp.Compare(rank(a), rank(b))
 }
 
-// image is type=image and type=registry: pushed, or left with the builder.
+// image parses type=image and type=registry: pushed, or left in the builder.
 func (d *Destinations) image(o Output) error {
 	if o.dest != "" {
 		return fmt.Errorf("--output %q: an image has no dest; for a file use type=oci,dest=%s", o.words, o.dest)
@@ -116,14 +116,14 @@ func (d *Destinations) image(o Output) error {
 	return d.common(o)
 }
 
-// named finds an output's names.
+// named returns an output's names.
 func (d *Destinations) named(o Output) (names []reference.NamedTagged, settled bool, err error) {
 	names, settled, err = d.naming.of(o)
 	d.Names = union(d.Names, names)
 	return names, settled, err
 }
 
-// docker is type=docker: the engine's store, or an archive.
+// docker parses type=docker: the engine's store, or an archive.
 func (d *Destinations) docker(o Output) error {
 	if o.dest != "" {
 		return d.archive(o)
@@ -147,7 +147,7 @@ func (d *Destinations) docker(o Output) error {
 	d.Loads = append(d.Loads, Pushed{Names: names, Settled: settled})
 	loaded := sink.Load{Names: names, Selection: load.Selection{Native: d.selected.native, Platforms: d.selected.named}}
 	for i, output := range d.Outputs.List {
-		if before, ok := output.(sink.Load); ok { // there is one store: it gets the names of all
+		if before, ok := output.(sink.Load); ok { // there is one store, so it gets all names
 			loaded.Names = union(before.Names, names)
 			d.Outputs.List[i] = loaded
 			return nil
@@ -157,7 +157,7 @@ func (d *Destinations) docker(o Output) error {
 	return nil
 }
 
-// archive is type=oci and type=docker with a file: an archive or a folder.
+// archive parses type=oci, and type=docker with a file: an archive or a folder.
 func (d *Destinations) archive(o Output) error {
 	tar, err := o.flag("tar", true)
 	if err != nil {
@@ -178,7 +178,7 @@ func (d *Destinations) archive(o Output) error {
 	return err
 }
 
-// files is type=local and type=tar.
+// files parses type=local and type=tar.
 func (d *Destinations) files(o Output) error {
 	f := sink.Files{Tar: o.kind == "tar", Attrs: maps.Clone(o.attrs)}
 	var err error
@@ -190,7 +190,7 @@ func (d *Destinations) files(o Output) error {
 			return fmt.Errorf("--output %q: mode=%q is not one of copy, delete", o.words, mode)
 		}
 		f.Delete = mode == "delete"
-		delete(f.Attrs, "mode") // we do it, when all is built
+		delete(f.Attrs, "mode") // the client applies the mode after the build
 	}
 	if _, ok := o.attrs["platform-split"]; ok && !f.Tar {
 		split, err := o.flag("platform-split", true)
@@ -203,7 +203,7 @@ func (d *Destinations) files(o Output) error {
 	return nil
 }
 
-// dest checks the place that an output is written to.
+// dest checks the path that an output is written to.
 func (d *Destinations) dest(o Output, folder bool) (string, error) {
 	switch {
 	case folder && o.dest == "":
@@ -228,13 +228,13 @@ func (d *Destinations) dest(o Output, folder bool) (string, error) {
 	return "-", nil
 }
 
-// What an output's attributes say to us, and not to BuildKit's exporter.
+// ownAttrs are output attributes for the client, not for BuildKit's exporter.
 var ownAttrs = []string{
 	"name", "push", "push-by-digest", "tar", "context", "oci-mediatypes", "registry.insecure",
 	"name-canonical", "dangling-name-prefix", "store", "unpack", "prefer-image-digest",
 }
 
-// common collects the attributes that all images share. One image is made for all outputs, so they cannot differ.
+// common collects the attributes that all images share. One image is made for all outputs, so the values cannot differ.
 func (d *Destinations) common(o Output) error {
 	annotations, err := cli.AnnotationAttrs(o.attrs)
 	if err != nil {
@@ -264,7 +264,7 @@ func (d *Destinations) common(o Output) error {
 	return nil
 }
 
-// Apply puts the destinations into the request, whose platforms and media types are settled.
+// Apply sets the destinations in the request, whose platforms and media types are set already.
 func (d Destinations) Apply(r *solve.Request) error {
 	r.Outputs = d.Outputs
 	r.Insecure = d.Insecure
@@ -281,7 +281,7 @@ func (d Destinations) Apply(r *solve.Request) error {
 	return checkFamily(*r)
 }
 
-// checkFamily refuses what a Docker manifest list has no place for, and annotations of platforms that nobody asked for.
+// checkFamily refuses what a Docker manifest list cannot hold, and annotations of platforms that are not requested.
 func checkFamily(r solve.Request) error {
 	if r.MediaTypes == manifest.Docker && len(r.Annotations) > 0 {
 		a := r.Annotations[0]
@@ -299,12 +299,12 @@ func checkFamily(r solve.Request) error {
 	return nil
 }
 
-// PushesNowhere tells whether an output is to be pushed and has no name.
+// PushesNowhere reports whether an output is to be pushed but has no name.
 func (d Destinations) PushesNowhere() bool {
 	return slices.ContainsFunc(d.Pushes, func(p Pushed) bool { return len(p.Names) == 0 })
 }
 
-// Unsettled are the names of outputs that do not stand on the command line.
+// Unsettled returns the names of outputs that are not on the command line.
 func Unsettled(outputs []Pushed) (shown []string) {
 	for _, p := range outputs {
 		if p.Settled {
@@ -321,8 +321,7 @@ func Unsettled(outputs []Pushed) (shown []string) {
 	return shown
 }
 
-// CheckDelete refuses to empty a folder that is not below the working directory, unless that is allowed, as docker buildx does
-// (build/opt.go).
+// CheckDelete refuses to empty a folder that is not below the working directory, unless that is allowed, as docker buildx does (build/opt.go).
 func CheckDelete(outs []sink.Files, allowed []string) error {
 	for _, f := range outs {
 		if !f.Delete || slices.Contains(allowed, buildflags.LocalDelete) || below(f.Dest) {
@@ -336,7 +335,7 @@ func CheckDelete(outs []sink.Files, allowed []string) error {
 	return nil
 }
 
-// below tells whether a path, which need not exist, is below the working directory, links resolved.
+// below reports whether a path, which need not exist, is below the working directory after links are resolved.
 func below(path string) bool {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -346,7 +345,7 @@ func below(path string) bool {
 	return err == nil && rel != "." && filepath.IsLocal(rel)
 }
 
-// OldRegistries honours docker buildx's variable for those that refuse OCI artifacts.
+// OldRegistries honours docker buildx's variable for registries that refuse OCI artifacts.
 func (d *Destinations) OldRegistries(w *cli.Env) {
 	value, _ := w.LookupEnv("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
 	if off, err := strconv.ParseBool(value); err == nil && off && d.attrs["oci-artifact"] == "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Flags are the user's words for what becomes of the result.
+// Flags are the flags about the destinations of a result, as the user wrote them.
 type Flags struct {
 	outputs []string
 	Load    loadFlag
@@ -28,7 +28,7 @@ type Flags struct {
 	Provenance, Sbom     string
 }
 
-// AddFlags adds the flags of what becomes of the result.
+// AddFlags adds the flags about the destinations of a result.
 func AddFlags(f *pflag.FlagSet, o *Flags) {
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Output destination (format: "type=local,dest=path")`)
 	f.Var(&o.Load, "load", `Load the result into the engine ("--load=native", "--load=linux/arm64": these platforms only; shorthand for "--output=type=docker")`)
@@ -41,7 +41,7 @@ func AddFlags(f *pflag.FlagSet, o *Flags) {
 	f.StringVar(&o.Sbom, "sbom", "", `Shorthand for "--attest=type=sbom"`)
 }
 
-// loadFlag is --load: a switch, as docker buildx has it, or a selection of platforms.
+// loadFlag is --load: a switch, as in docker buildx, or a selection of platforms.
 type loadFlag struct {
 	wanted bool
 	native bool
@@ -56,7 +56,7 @@ func (l *loadFlag) String() string {
 	return "true"
 }
 
-// Type implements pflag.Value. A value is written with "=" only, as a switch's is.
+// Type implements pflag.Value. As for a switch, a value needs "=".
 func (l *loadFlag) Type() string { return "bool" }
 
 // Set implements pflag.Value.
@@ -80,8 +80,8 @@ func (l *loadFlag) Set(value string) error {
 	return nil
 }
 
-// StrayLoadValue finds the value of a "--load native", which a switch does not take. A lone folder of that name is the build context,
-// as for docker buildx.
+// StrayLoadValue refuses "--load native", since a switch takes no separate value. If there is a folder of that name and no other
+// argument, it is the build context, as for docker buildx.
 func StrayLoadValue(cmd *cobra.Command, args []string) error {
 	if !cmd.Flags().Changed("load") {
 		return nil
@@ -101,7 +101,7 @@ func StrayLoadValue(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// Output is one -o as it was written. It is not checked yet.
+// Output is one -o as it was written, not checked.
 type Output struct {
 	words string
 	kind  string
@@ -109,7 +109,7 @@ type Output struct {
 	attrs map[string]string
 }
 
-// parseOutput: "type=…,key=value", a path alone (local), or "-" (tar on standard output).
+// parseOutput parses "type=…,key=value", a path alone (local), or "-" (tar on standard output).
 func parseOutput(words string) (Output, error) {
 	o := Output{words: words, attrs: map[string]string{}}
 	fields, err := csv.NewReader(strings.NewReader(words)).Read()
@@ -150,7 +150,7 @@ func parseOutput(words string) (Output, error) {
 	return o, nil
 }
 
-// flag is an attribute that is true or false; absent is the default.
+// flag returns a boolean attribute; absent is its default.
 func (o Output) flag(key string, absent bool) (bool, error) {
 	text, ok := o.attrs[key]
 	if !ok {
@@ -163,8 +163,7 @@ func (o Output) flag(key string, absent bool) (bool, error) {
 	return b, nil
 }
 
-// ParseOutputs are all outputs, with --push and --load among them. As for docker buildx they switch on an output that is there, or
-// add one.
+// ParseOutputs returns all outputs. As in docker buildx, --push and --load change an existing output, or add one.
 func ParseOutputs(o Flags) ([]Output, error) {
 	var outs []Output
 	for _, words := range o.outputs {

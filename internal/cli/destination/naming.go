@@ -11,16 +11,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
-// Naming gives each output its names: those of -t, as docker buildx does (build/opt.go); else those of the output's own name=; else those of
-// the environment or the project's file. A name that one output has is no other's: it may be meant for this machine only.
+// Naming gives each output its names, as docker buildx does (build/opt.go): those of -t; else those of the output's own name=; else
+// those of the environment or the project's file. A name of one output is not given to others, since it may be meant for this machine
+// only.
 type Naming struct {
 	project.Choice
 	Lookup project.Lookup // of ${VAR}
-	// Projects is the same for the names of the project's file; nil if they are somebody else's.
+	// Projects is the same for the names of the project's file; nil if the names do not come from it.
 	Projects func() (project.Lookup, error)
 }
 
-// Common are the names that no output gives itself.
+// Common returns the names of outputs that have no names of their own.
 func (n Naming) Common() ([]reference.NamedTagged, error) {
 	lookup, err := n.Lookup, error(nil)
 	if n.Projects != nil {
@@ -35,10 +36,10 @@ func (n Naming) Common() ([]reference.NamedTagged, error) {
 	return names, nil
 }
 
-// of returns the names of an output. settled says that they stand on the command line.
+// of returns the names of an output. settled reports whether they are on the command line.
 func (n Naming) of(o Output) (names []reference.NamedTagged, settled bool, err error) {
 	own := o.attrs["name"]
-	if tags := n.From == "-t"; tags || own == "" || own == "*" { // "*" are names that the image itself has; none of ours has any
+	if tags := n.From == "-t"; tags || own == "" || own == "*" { // "*" means the names inside the image, and ours have none
 		names, err = n.Common()
 		return names, tags, err
 	}
@@ -48,7 +49,7 @@ func (n Naming) of(o Output) (names []reference.NamedTagged, settled bool, err e
 	return names, true, err
 }
 
-// union adds to names those of more that are not among them.
+// union returns names, followed by the names of more that are not among them.
 func union[N reference.Named](names, more []N) []N {
 	all := slices.Clone(names)
 	for _, name := range more {
