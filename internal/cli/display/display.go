@@ -1,4 +1,4 @@
-// Package display shows the progress of a build on standard error, and at its end what failed and what was warned of.
+// Package display shows the progress of a build on standard error, and its failures and warnings at the end.
 package display
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Flags are the user's words about the display.
+// Flags are the flags about the display, as the user wrote them.
 type Flags struct{ Mode, LogDir string }
 
 // AddFlags adds the flags of the display.
@@ -31,7 +31,7 @@ func AddFlags(f *pflag.FlagSet, o *Flags) {
 	f.StringVar(&o.Mode, "progress", "auto", `Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")`)
 }
 
-// Display is a build's progress. It implements solve.Progress.
+// Display shows a build's progress. It implements solve.Progress.
 type Display struct {
 	*progress.Display
 	mode     progress.Mode
@@ -44,14 +44,14 @@ func (d *Display) Status(p platform.Platform, msg *client.SolveStatus) {
 	d.Display.Status(p, msg)
 }
 
-// ExplainWarnings says again at the end what was warned of; a quiet build and JSON have no place for it.
+// ExplainWarnings repeats the warnings at the end. A quiet build and JSON have none.
 func (d *Display) ExplainWarnings(out io.Writer, detail bool) {
 	if d.mode != progress.Quiet && d.mode != progress.RawJSON {
 		d.warnings.print(out, detail)
 	}
 }
 
-// Options say what a display shows, and how.
+// Options are the options of a display.
 type Options struct {
 	Mode      progress.Mode
 	Title     string
@@ -59,7 +59,7 @@ type Options struct {
 	LogDir    string
 }
 
-// New starts a display on standard error. What is written there besides must fit to it, so it may get another one.
+// New starts a display on standard error. In mode rawjson it replaces w.Err, so that other text is in the form of status messages, too.
 func New(ctx context.Context, w *cli.Env, o Options) (*Display, error) {
 	d, err := progress.New(ctx, progress.Options{
 		Out: cli.Bare(w.Err), Mode: o.Mode, Title: o.Title, Platforms: o.Platforms, LogDir: o.LogDir,
@@ -77,7 +77,7 @@ func New(ctx context.Context, w *cli.Env, o Options) (*Display, error) {
 	return &Display{Display: d, mode: o.Mode}, nil
 }
 
-// Mode is how a build is shown: -q wins, then --progress, then BUILDKIT_PROGRESS.
+// Mode returns how a build is shown: by -q, then --progress, then BUILDKIT_PROGRESS.
 func Mode(w *cli.Env, o Flags, quiet bool) (progress.Mode, error) {
 	mode, from := o.Mode, "--progress"
 	if env, ok := w.LookupEnv("BUILDKIT_PROGRESS"); ok && env != "" && mode == "auto" {
@@ -103,7 +103,7 @@ func Mode(w *cli.Env, o Flags, quiet bool) (progress.Mode, error) {
 	return "", fmt.Errorf("%s %q is not one of auto, none, plain, quiet, rawjson, tty", from, mode)
 }
 
-// Note implements solve.Progress. A quiet display still says where the result is going and what is to be warned of.
+// Note implements solve.Progress. A quiet display still shows warnings, and where the result goes.
 func (d *Display) Note(line string) {
 	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || SaysDestination(line) {
 		d.Display.Note(cli.Paragraph(line).Indented())
@@ -126,20 +126,20 @@ func (d *Display) Cleared(plan plan.Plan) {
 	d.Display.Cleared(progress.Plan{Shared: plan.Shared, How: how, Programs: programs})
 }
 
-// ExplainFailures shows again what the failed platforms said last. It is said of a quiet build too.
+// ExplainFailures repeats the last output of the failed platforms, also of a quiet build.
 func (d *Display) ExplainFailures(out io.Writer, report solve.Report) {
 	steps, tests := failuresOf(report)
 	d.Failures(out, append(steps, tests...))
 }
 
-// ExplainUnread shows which line of a Dockerfile keeps it from being read, where that is err.
+// ExplainUnread shows the line of a Dockerfile that cannot be parsed, if that is the error.
 func (d *Display) ExplainUnread(out io.Writer, err error) {
 	if failed, ok := errors.AsType[*solve.FailedError](err); ok {
 		d.ExplainFailures(out, solve.Report{Platforms: failed.Platforms})
 	}
 }
 
-// FailuresText is the same as a text, without the tests, which are told apart elsewhere.
+// FailuresText returns the same as a text, without the tests, which are shown elsewhere.
 func (d *Display) FailuresText(report solve.Report) string {
 	var text strings.Builder
 	steps, _ := failuresOf(report)
@@ -147,7 +147,7 @@ func (d *Display) FailuresText(report solve.Report) string {
 	return strings.Trim(text.String(), "\n")
 }
 
-// failuresOf are the failures of a build's own steps, and those of its tests.
+// failuresOf returns the failures of a build's own steps, and those of its tests.
 func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 	for _, p := range report.Platforms {
 		switch failed, ok := errors.AsType[*smoke.FailedError](p.Err); {
@@ -162,13 +162,13 @@ func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 	return steps, tests
 }
 
-// What the lines begin with that name a destination which is not on the command line.
+// These are the beginnings of notes about a destination that is not on the command line.
 const (
 	PushNote = "pushing to "
 	LoadNote = "loading as "
 )
 
-// SaysDestination tells whether a note is such a line.
+// SaysDestination reports whether a note is such a line.
 func SaysDestination(note string) bool {
 	return strings.HasPrefix(note, PushNote) || strings.HasPrefix(note, LoadNote)
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// warnings are what the frontends of a build warn of. The zero value is ready.
+// warnings collects the warnings of a build's frontends. The zero value is ready.
 type warnings struct {
 	mu        sync.Mutex
-	list      []warning // each once, in the order met
+	list      []warning // each once, in order of arrival
 	platforms map[string]bool
 }
 
 type warning struct {
 	*client.VertexWarning
-	platforms []string // that have it
+	platforms []string // that have the warning
 }
 
 func (w *warnings) see(p platform.Platform, msg *client.SolveStatus) {
@@ -48,7 +48,7 @@ func (w *warnings) see(p platform.Platform, msg *client.SolveStatus) {
 	}
 }
 
-// sameWarning: two platforms with one Dockerfile are warned of the same.
+// sameWarning reports whether two platforms with one Dockerfile have the same warning.
 func sameWarning(a, b *client.VertexWarning) bool {
 	line := func(v *client.VertexWarning) string {
 		if len(v.Range) == 0 {
@@ -59,7 +59,7 @@ func sameWarning(a, b *client.VertexWarning) bool {
 	return string(a.Short) == string(b.Short) && a.URL == b.URL && a.SourceInfo.GetFilename() == b.SourceInfo.GetFilename() && line(a) == line(b)
 }
 
-// print says them at the end, as docker buildx does; with detail, also where they are and what they mean.
+// print prints the warnings, as docker buildx does. With detail it adds their location and description.
 func (w *warnings) print(out io.Writer, detail bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,7 +91,7 @@ func (w *warnings) print(out io.Writer, detail bool) {
 			cli.Putf(out, "More info: %s\n", v.URL)
 		}
 		if v.SourceInfo != nil && v.Range != nil {
-			_ = (&errdefs.Source{Info: v.SourceInfo, Ranges: v.Range}).Print(out) // nothing to do about a broken standard error
+			_ = (&errdefs.Source{Info: v.SourceInfo, Ranges: v.Range}).Print(out) // a broken standard error cannot be reported
 		}
 		fmt.Fprintln(out)
 	}
