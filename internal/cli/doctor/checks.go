@@ -44,7 +44,7 @@ func checkEngine(host string, info engine.Info) check {
 	return c
 }
 
-// checkBuilders: a builder that is not there is no fault, the next build makes it. Its image must be had then.
+// checkBuilders checks the builders. A missing builder is no fault, since the next build makes it, but its image must be available.
 func checkBuilders(ctx context.Context, w *cli.Env) []check {
 	list, err := container.List(ctx, w.Engine())
 	if err != nil {
@@ -85,7 +85,7 @@ func checkBuilders(ctx context.Context, w *cli.Env) []check {
 	return []check{c}
 }
 
-// checkEmulators: what is missing a build installs; what is in the way it does not.
+// checkEmulators checks the emulators. A build installs missing emulators, but it does not repair conflicting handlers.
 func checkEmulators(info engine.Info, ins emulation.Inspection) []check {
 	var runs, missing []string
 	var checks []check
@@ -131,7 +131,7 @@ func modeWords(m emulation.Mode, version string) string {
 	return m.String()
 }
 
-// The free space below which a build is likely to fail, and below which it is going to.
+// With less free space than this a build is likely to fail, or will fail.
 const (
 	littleDisk = 5 << 30
 	noDisk     = 512 << 20
@@ -152,7 +152,7 @@ func checkDisk(ins emulation.Inspection) check {
 	return c
 }
 
-// checkRegistries shows what the engine and the client know about registries.
+// checkRegistries shows the registry settings of the engine and the client.
 func checkRegistries(info engine.Info) []check {
 	checks := []check{
 		{Name: "registries", Grade: gradeOK, Detail: "trusted without verifying: " + cli.OrNone(info.InsecureRegistries)},
@@ -170,7 +170,7 @@ func checkRegistries(info engine.Info) []check {
 	return checks
 }
 
-// checkHelpers looks for the programs that keep credentials, and for the file that names them.
+// checkHelpers looks for the credential helpers, and for the file that names them.
 func checkHelpers(cfg *configfile.ConfigFile) []check {
 	users := map[string][]string{}
 	if cfg.CredentialsStore != "" {

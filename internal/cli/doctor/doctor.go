@@ -1,4 +1,4 @@
-// Package doctor has the command that looks for what keeps builds from working.
+// Package doctor has the command that looks for problems that prevent builds.
 package doctor
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
 )
 
-// grade is how a check came out.
+// grade is the result of a check.
 type grade string
 
 const (
@@ -22,17 +22,17 @@ const (
 	gradeBroken  grade = "broken"
 )
 
-// check is one line of the page. Its keys in JSON are a promise.
+// check is one line of the output. Its keys in JSON are stable.
 type check struct {
 	Name   string `json:"name"`
 	Grade  grade  `json:"grade"`
 	Detail string `json:"detail"`
-	Fix    string `json:"fix,omitempty"` // a command, or what else to do
+	Fix    string `json:"fix,omitempty"` // a command, or another remedy
 }
 
 // diagnosis is doctor --format json.
 type diagnosis struct {
-	Grade  grade   `json:"grade"` // the worst of the checks
+	Grade  grade   `json:"grade"` // the worst grade of the checks
 	Checks []check `json:"checks"`
 }
 
@@ -45,10 +45,10 @@ func (d *diagnosis) add(checks ...check) {
 	}
 }
 
-// errBroken ends doctor where something is.
+// errBroken is the error of doctor if a check failed.
 var errBroken = errors.New("something is broken")
 
-// New is the command that looks for what keeps builds from working.
+// New returns the command that looks for problems that prevent builds.
 func New(w *cli.Env) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
@@ -88,7 +88,7 @@ func runDoctor(ctx context.Context, w *cli.Env, format string) error {
 	return err
 }
 
-// diagnose goes from the engine outwards. Without an engine what is on the client is looked at all the same.
+// diagnose runs the checks, from the engine outwards. Without an engine it still checks the client.
 func diagnose(ctx context.Context, w *cli.Env) diagnosis {
 	d := diagnosis{Grade: gradeOK}
 	info, err := w.Engine().Info(ctx)
