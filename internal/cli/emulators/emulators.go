@@ -1,4 +1,4 @@
-// Package emulators has the commands about what the kernel behind the engine runs.
+// Package emulators has the commands about the platforms that the engine's kernel runs.
 package emulators
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// New groups the commands about what the kernel behind the engine runs.
+// New returns the group of commands about the platforms that the engine's kernel runs.
 func New(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "emulators",
@@ -33,7 +33,7 @@ func New(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// AllEmulators are the platforms that there are emulators for.
+// AllEmulators returns the platforms that have an emulator.
 func AllEmulators() []platform.Platform {
 	var ps []platform.Platform
 	for _, a := range emulation.Archs() {
@@ -42,7 +42,7 @@ func AllEmulators() []platform.Platform {
 	return ps
 }
 
-// parseEmulators: no words and "all" are all of them. Each word is one that there is an emulator for.
+// parseEmulators parses platforms with an emulator. No arguments, or "all", mean all of them.
 func parseEmulators(args []string) ([]platform.Platform, error) {
 	if len(args) == 0 || slices.Equal(args, []string{"all"}) {
 		return AllEmulators(), nil
@@ -73,7 +73,7 @@ func archNames() []string {
 	return names
 }
 
-// checkVariants refuses what an emulator would be no different for, or cannot do.
+// checkVariants refuses variants that make no difference to an emulator, or that it does not support.
 func checkVariants(ps []platform.Platform) error {
 	emulated := map[string][]string{"amd64": {"", "v1", "v2"}, "arm": {"", "v5", "v6", "v7"}, "arm64": {"", "v8"}}
 	for _, p := range ps {
@@ -88,19 +88,19 @@ func checkVariants(ps []platform.Platform) error {
 	return nil
 }
 
-// kernel is the kernel behind the engine, and the ways to ask it.
+// kernel is the engine's kernel, with the ways to ask it.
 type kernel struct {
 	eng     *engine.Engine
 	info    engine.Info
-	image   string             // with a shell, on the engine; after vouch one that may run with privileges
+	image   string             // with a shell, on the engine; after vouch, an image that may run with privileges
 	images  trust.Images       // after vouch
-	builder string             // container of a builder that runs, or ""
+	builder string             // container of a running builder, or ""
 	observe emulation.Observer // asks without privileges
 }
 
-// ReachKernel needs an image with a shell on the engine. Builders have one, so theirs is taken, and pulled if there is none.
+// ReachKernel finds an image with a shell on the engine. It takes a builder's image, and pulls it if there is none.
 //
-// prefer names the builder whose image and container are taken, if it is there; "" is the one in use.
+// prefer names the builder whose image and container are used, if it exists; "" is the builder in use.
 func ReachKernel(ctx context.Context, w *cli.Env, prefer string) (*kernel, error) {
 	k := &kernel{eng: w.Engine()}
 	prefer, err := w.BuilderFor(prefer)
@@ -164,8 +164,8 @@ func (k *kernel) pull(ctx context.Context, w *cli.Env, image string) error {
 	return nil
 }
 
-// vouch makes the kernel's image one that may run with privileges: that of a builder, of the one in use if it is there, or the default
-// one, pulled if need be.
+// vouch makes sure that the kernel's image may run with privileges. It takes the image of a builder, first the one in use, or the
+// default image, which it pulls if necessary.
 func (k *kernel) vouch(ctx context.Context, w *cli.Env, trusted []digest.Digest) error {
 	k.images = w.Images(k.eng, trusted)
 	names, err := k.builders(ctx, w)
@@ -175,7 +175,7 @@ func (k *kernel) vouch(ctx context.Context, w *cli.Env, trusted []digest.Digest)
 	for _, name := range names {
 		img, found, err := container.ImageOf(ctx, k.images, name)
 		if err != nil || !found || img.Basis == trust.None {
-			continue // there are others
+			continue // other builders may do
 		}
 		if has, err := k.eng.HasImage(ctx, img.ID); err == nil && has {
 			k.use(img.ID)
@@ -198,7 +198,7 @@ func (k *kernel) vouch(ctx context.Context, w *cli.Env, trusted []digest.Digest)
 	return err
 }
 
-// builders are those of the engine, the one in use first.
+// builders returns the builders of the engine, the one in use first.
 func (k *kernel) builders(ctx context.Context, w *cli.Env) ([]string, error) {
 	prefer, err := w.BuilderFor("")
 	if err != nil {
@@ -216,8 +216,8 @@ func (k *kernel) builders(ctx context.Context, w *cli.Env) ([]string, error) {
 
 func (k *kernel) use(image string) { k.image, k.observe.Image = image, image }
 
-// Inspect looks without privileges. Where an engine's host has its list of handlers nowhere to be shown, a builder that runs can see
-// it, since BuildKit's container is privileged anyway.
+// Inspect inspects the kernel without privileges. On an engine whose host does not expose its list of handlers, a running builder can
+// read the list, since BuildKit's container is privileged anyway.
 func (k *kernel) Inspect(ctx context.Context, ps ...platform.Platform) (emulation.Inspection, error) {
 	ins, err := emulation.Inspect(ctx, k.observe, ps...)
 	if err != nil || ins.HandlersUnknown == "" || k.builder == "" {
@@ -231,8 +231,8 @@ func (k *kernel) Inspect(ctx context.Context, ps ...platform.Platform) (emulatio
 	return inside, nil
 }
 
-// witness is a shell for the probes of an install, other than the containers that install, and what it says now if that is known. It
-// has privileges only if something is missing and the handlers cannot be seen without.
+// witness returns a shell for the probes of an install, separate from the containers that install, and the current status if it is
+// known. The shell has privileges only if something is missing and the handlers cannot be read without.
 func (k *kernel) witness(ctx context.Context, ps []platform.Platform) (emulation.Shell, *emulation.Status, error) {
 	st, err := emulation.Probe(ctx, k.observe, ps...)
 	if err != nil {
@@ -244,7 +244,7 @@ func (k *kernel) witness(ctx context.Context, ps []platform.Platform) (emulation
 	return emulation.ContainerShell{Runner: k.images, Image: k.image, Labels: PartHelper}, nil, nil
 }
 
-// completeEmulators completes platforms that there are emulators for.
+// completeEmulators completes platforms that have an emulator.
 func completeEmulators(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var values []string
 	for _, p := range AllEmulators() {
@@ -258,5 +258,5 @@ func completeEmulators(_ *cobra.Command, args []string, _ string) ([]string, cob
 	return values, cobra.ShellCompDirectiveNoFileComp
 }
 
-// PartHelper marks our containers that come and go.
+// PartHelper is the label of our temporary containers.
 var PartHelper = map[string]string{"com.docker-multiarch.part": "emulators"}

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// installOptions are the user's words.
+// installOptions are the flags as the user wrote them.
 type installOptions struct {
 	platforms, trust       []string
 	source, image, format  string
@@ -120,7 +120,7 @@ func parseInstall(o installOptions) ([]platform.Platform, error) {
 	return ps, nil
 }
 
-// installOptions prepares an Install. Its probes run in containers of their own.
+// installOptions prepares an install. Its probes run in separate containers.
 func (k *kernel) installOptions(ctx context.Context, w *cli.Env, o installOptions, ps []platform.Platform) (emulation.InstallOptions, error) {
 	shell, status, err := k.witness(ctx, ps)
 	if err != nil {
@@ -138,7 +138,7 @@ func (k *kernel) installOptions(ctx context.Context, w *cli.Env, o installOption
 		opt.Sources = []emulation.Source{emulation.LocalImage, emulation.Registry}
 	}
 	if opt.Sources == nil && o.image != "" {
-		opt.Sources = []emulation.Source{emulation.LocalImage, emulation.Registry} // an image that somebody names is wanted
+		opt.Sources = []emulation.Source{emulation.LocalImage, emulation.Registry} // the user named an image
 	}
 	image := o.image
 	if image == "" {

@@ -17,24 +17,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// binfmtDir is where a machine's administrator keeps handlers that systemd-binfmt registers when it starts. A file of the same name
-// as one of a package, below /usr/lib/binfmt.d, takes its place (binfmt.d(5)).
+// binfmtDir is the folder for the administrator's handlers, which systemd-binfmt registers when it starts. A file there overrides a
+// package's file of the same name below /usr/lib/binfmt.d (binfmt.d(5)).
 const binfmtDir = "/etc/binfmt.d"
 
-// binfmtMark is the first line of a file of ours.
+// binfmtMark is the first line of the files that this program writes.
 const binfmtMark = "# Written by docker multiarch emulators install --persist.\n"
 
-// bootID is the kernel's name for its run: equal where two processes are on one kernel (Documentation/admin-guide/sysctl/kernel.rst).
+// bootID is the file with the kernel's boot ID. Two processes on one kernel read the same ID (Documentation/admin-guide/sysctl/kernel.rst).
 const bootID = "/proc/sys/kernel/random/boot_id"
 
-// elsewhereError: the engine's host is not this machine, as far as its files go.
+// elsewhereError says that the engine's host does not share this machine's files.
 type elsewhereError struct{ host, why string }
 
 func (e *elsewhereError) Error() string {
 	return fmt.Sprintf("the emulators are installed and run, but only until %s restarts: --persist is for an engine on this Linux machine, and %s", e.host, e.why)
 }
 
-// persistEmulators makes the handlers of the platforms outlast a restart.
+// persistEmulators makes the handlers of the platforms survive a restart.
 func persistEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.Platform) error {
 	if err := k.onThisMachine(ctx); err != nil {
 		return err
@@ -61,7 +61,7 @@ func persistEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.
 	return errors.Join(failures...)
 }
 
-// onThisMachine compares the kernels.
+// onThisMachine compares the kernel of this machine with the engine's.
 func (k *kernel) onThisMachine(ctx context.Context) error {
 	elsewhere := func(why string) error { return &elsewhereError{host: k.info.Name, why: why} }
 	ours, err := os.ReadFile(bootID)
@@ -78,7 +78,7 @@ func (k *kernel) onThisMachine(ctx context.Context) error {
 	return nil
 }
 
-// persistHandler writes a file for a handler, unless a package has one that does the same. It says what it did.
+// persistHandler writes a file for a handler, unless a package's file does the same. It returns a sentence about what it did.
 func persistHandler(ctx context.Context, k *kernel, ins emulation.Inspection, h emulation.Handler) (string, error) {
 	file := filepath.Join(binfmtDir, h.Name+".conf")
 	if by, ok := ins.Host.ConfiguredIn(h); ok {
@@ -93,14 +93,14 @@ func persistHandler(ctx context.Context, k *kernel, ins emulation.Inspection, h 
 	if err == nil && !strings.HasPrefix(string(old), binfmtMark) {
 		return "", fmt.Errorf("%s is there already, and was not written by docker multiarch: leaving it alone", file)
 	}
-	if err := os.MkdirAll(binfmtDir, 0o755); err != nil { //nolint:gosec // everybody may read it, as the rest of /etc
+	if err := os.MkdirAll(binfmtDir, 0o755); err != nil { //nolint:gosec // readable by all users, as the rest of /etc
 		return "", fmt.Errorf("make %s outlast a restart: %w", h.Name, err)
 	}
 	text := binfmtMark + h.Registration() + "\n"
 	if err := cli.ReplaceFile(file, []byte(text)); err != nil {
 		return "", fmt.Errorf("make %s outlast a restart: %w", h.Name, err)
 	}
-	// In a container that was given the engine's socket, the kernel is the engine's and the files are not.
+	// In a container that has the engine's socket, the kernel is the engine's but the files are not.
 	if seen := k.readHost(ctx, file); seen != text {
 		_ = os.Remove(file)
 		return "", &elsewhereError{host: k.info.Name, why: "its engine does not see this machine's files"}
@@ -120,12 +120,12 @@ func (k *kernel) readHost(ctx context.Context, file string) string {
 	return string(res.Stdout)
 }
 
-// forgetEmulators removes our files for platforms, and says what will bring handlers back.
+// forgetEmulators removes this program's files for platforms, and returns notes about files that will register the handlers again.
 func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []string {
 	var lines []string
 	ins, err := k.Inspect(ctx, ps...)
 	if err != nil {
-		return nil // the handlers are gone; this was for completeness
+		return nil // the handlers are gone already
 	}
 	here := k.onThisMachine(ctx) == nil
 	for _, p := range ps {

@@ -13,14 +13,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// emulatorsStatus is emulators status --format json. Its keys are a promise.
+// emulatorsStatus is emulators status --format json. Its keys are stable.
 type emulatorsStatus struct {
 	Engine    string           `json:"engine"` // name of the engine's host
 	Kernel    string           `json:"kernel"`
-	Machine   string           `json:"machine"`                   // as uname -m says it
+	Machine   string           `json:"machine"`                   // as in uname -m
 	Unknown   string           `json:"handlersUnknown,omitempty"` // why the handlers could not be read
 	Platforms []emulatorRow    `json:"platforms"`
-	Others    []emulatorHandle `json:"otherHandlers"` // for none of the platforms above
+	Others    []emulatorHandle `json:"otherHandlers"` // for other platforms
 }
 
 type emulatorRow struct {
@@ -29,7 +29,7 @@ type emulatorRow struct {
 	Verdict         emulation.Verdict `json:"verdict"`
 	Reason          string            `json:"reason,omitempty"`
 	QEMU            string            `json:"qemu,omitempty"` // version
-	Handlers        []emulatorHandle  `json:"handlers"`       // that match its programs; the kernel takes the first enabled one
+	Handlers        []emulatorHandle  `json:"handlers"`       // matching its programs; the kernel takes the first enabled one
 	BuilderEmulator string            `json:"builderEmulator,omitempty"`
 }
 
@@ -80,7 +80,7 @@ func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
 
 type printing func(io.Writer, emulatorsStatus) error
 
-// printer picks the way of output.
+// printer returns the function that prints in the format.
 func printer(format string, quiet bool) printing {
 	switch {
 	case quiet:
@@ -91,7 +91,7 @@ func printer(format string, quiet bool) printing {
 	return emulatorsTable
 }
 
-// showEmulators prints, and fails if one of the platforms that were asked for does not run.
+// showEmulators prints the status, and fails if a requested platform does not run.
 func showEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.Platform, asked bool, show printing) error {
 	ins, err := k.Inspect(ctx, ps...)
 	if err != nil {
@@ -147,8 +147,7 @@ func emulatorsQuiet(out io.Writer, s emulatorsStatus) error {
 	return nil
 }
 
-// emulatorsTable has a line for each platform and its first handler, further lines for further handlers, and what there is to say
-// about those that are not ok.
+// emulatorsTable prints a line for each platform and its first handler, more lines for more handlers, and remarks about those that are not ok.
 func emulatorsTable(out io.Writer, s emulatorsStatus) error {
 	cli.Putf(out, "Engine %s, kernel %s on %s\n\n", s.Engine, s.Kernel, s.Machine)
 	t := cli.NewTable(out, "PLATFORM", "RUNS", "HANDLER", "FLAGS", "INTERPRETER", "QEMU", "VERDICT")
