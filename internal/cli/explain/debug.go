@@ -12,14 +12,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// traced is an error whose way through BuildKit the user wants to see.
+// traced is an error whose stack trace through BuildKit the user wants to see.
 type traced struct{ err error }
 
 func (t *traced) Error() string { return t.err.Error() }
 func (t *traced) Unwrap() error { return t.err }
 
-// Debugging shows what is hidden otherwise: the logs of the libraries now, and with an error its way. It is asked for by a flag of
-// the command, by docker --debug, or by DEBUG=1, which is what the Docker CLI turns its own flag into.
+// Debugging shows the logs of the libraries, and the stack trace of an error. The user asks for it by a flag of the command, by docker
+// --debug, or by DEBUG=1, which is what the Docker CLI makes of its own flag.
 func Debugging(w *cli.Env, wanted bool, work func() error) error {
 	if !wanted && !debug.IsEnabled() {
 		return work()
@@ -37,7 +37,7 @@ func Debugging(w *cli.Env, wanted bool, work func() error) error {
 	return nil
 }
 
-// printTrace shows the calls that an error came through, here and in the builder, where it has any.
+// printTrace prints the stack trace of an error, in this program and in the builder, as far as it has one.
 func printTrace(out io.Writer, err error) {
 	t, ok := errors.AsType[*traced](err)
 	if ok && len(stack.Traces(t.err)) > 0 {

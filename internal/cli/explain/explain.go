@@ -1,4 +1,4 @@
-// Package explain says errors to the user, with what to do about them where that is known, and gives them their exit statuses.
+// Package explain prints errors to the user, with advice where it has any, and maps them to exit statuses.
 package explain
 
 import (
@@ -29,8 +29,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Error writes err for the user, with what to do about it where that is known, and gives the exit status. It is the one place
-// that does either.
+// Error prints err to the user, with advice if there is any, and returns the exit status. No other function does either.
 func Error(out io.Writer, err error) int {
 	if err == nil {
 		return 0
@@ -56,7 +55,7 @@ func Error(out io.Writer, err error) int {
 		return SignalStatus(syscall.SIGPIPE)
 	}
 	if output, ok := errors.AsType[*sink.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
-		return SignalStatus(syscall.SIGPIPE) // that nobody reads on is no news to the user
+		return SignalStatus(syscall.SIGPIPE) // the user knows that the reader of the output is gone
 	}
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(out, "interrupted")
@@ -94,7 +93,7 @@ func statusOf(err error) int {
 	return cli.ExitFailed
 }
 
-// Hint is what the user can do about an error; "" if nothing is known.
+// Hint returns what the user can do about an error; "" if nothing is known.
 func Hint(err error) string {
 	if _, ok := errors.AsType[*cli.LostAnswer](err); ok {
 		return ""
@@ -147,7 +146,7 @@ func Hint(err error) string {
 	return ""
 }
 
-// roomHint is what the user can do about a place that cannot be written to, or is full.
+// roomHint returns what the user can do about a full or read-only location.
 func roomHint(err error) string {
 	if output, ok := errors.AsType[*sink.OutputError](err); ok {
 		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
@@ -165,7 +164,7 @@ func roomHint(err error) string {
 	return ""
 }
 
-// cannotRunHint: nothing was tried if nothing may be installed, else what an install would do has been done in vain.
+// cannotRunHint returns what to do about platforms that cannot run. It suggests an install, unless one has failed already.
 func cannotRunHint(cannot *preflight.CannotRunError) string {
 	install := "docker multiarch emulators install " + strings.Join(platform.FormatAll(cannot.Platforms), " ")
 	if missing, ok := errors.AsType[*emulation.MissingError](cannot.Err); ok {
@@ -180,7 +179,7 @@ func cannotRunHint(cannot *preflight.CannotRunError) string {
 	return fmt.Sprintf("%slet no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
 }
 
-// SignalStatus is the exit status of a program that a signal has ended, as shells have it.
+// SignalStatus returns the exit status of a program that a signal ended, as shells define it.
 func SignalStatus(s os.Signal) int {
 	if number, ok := s.(syscall.Signal); ok {
 		return 128 + int(number)

@@ -11,10 +11,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// missingHint is what to do about platforms that do not run.
+// missingHint returns what to do about platforms that do not run.
 func missingHint(err *emulation.MissingError) string {
 	if errors.Is(err, emulation.ErrPrivilege) {
-		return "" // the error's own text has the way out
+		return "" // the error's own text has the remedy
 	}
 	if force := err.Replaceable(); len(force) > 0 {
 		return "docker multiarch emulators install --force " + strings.Join(platform.FormatAll(force), " ")
@@ -31,7 +31,7 @@ func missingHint(err *emulation.MissingError) string {
 	return err.Command()
 }
 
-// stepHint is what to think of a step that did not run well, and what to try.
+// stepHint returns a likely cause of a failed step, and what to try.
 func stepHint(e *failure.StepError) string {
 	name, emulator := platform.Format(e.Platform), "the emulator"
 	if e.Emulator != "" {

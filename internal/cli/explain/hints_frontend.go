@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// allowHint is about privileges that a build wants and does not have: the build must be given them, and the builder must have been
-// made with them. The words are BuildKit's (solver/llbsolver/vertex.go, util/entitlements).
+// allowHint returns what to do about entitlements that a build lacks. The user must grant them to the build, and the builder must have
+// been made with them. The matched texts are BuildKit's (solver/llbsolver/vertex.go, util/entitlements).
 func allowHint(err error) string {
 	text := err.Error()
 	for _, name := range []string{"security.insecure", "network.host", "device"} {
@@ -21,7 +21,7 @@ func allowHint(err error) string {
 	return ""
 }
 
-// frontendHint is about a frontend that a "# syntax=" line or BUILDKIT_SYNTAX names, and that is too old for what is asked of it.
+// frontendHint returns what to do about a frontend, named by a "# syntax=" line or BUILDKIT_SYNTAX, that is too old for a flag.
 func frontendHint(err error) string {
 	_, capability, ok := strings.Cut(err.Error(), "unsupported frontend capability moby.buildkit.frontend.")
 	switch {

@@ -9,19 +9,19 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Partial says that a build is finished without some of its platforms. It is no failure of the build.
+// Partial is the error of a build that finished without some of its platforms. It does not mean that the build failed.
 type Partial struct {
 	missing   []solve.PlatformReport
 	published bool // in a registry
 }
 
-// IsPartial tells whether the build is finished, and something is missing in its result.
+// IsPartial reports whether the build finished without part of its result.
 func IsPartial(err error) bool {
 	_, ok := errors.AsType[*Partial](err)
 	return ok
 }
 
-// Error has a line for each reason, with the platforms that it is of.
+// Error returns a line for each reason, with its platforms.
 func (p *Partial) Error() string {
 	var reasons []string
 	names := map[string][]string{}
@@ -39,7 +39,7 @@ func (p *Partial) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Verb is what was done all the same.
+// Verb returns what was done in spite of the error.
 func (p *Partial) Verb() string {
 	if p.published {
 		return "Published"
@@ -47,7 +47,7 @@ func (p *Partial) Verb() string {
 	return "Built"
 }
 
-// Unwrap gives the platforms' errors.
+// Unwrap returns the platforms' errors.
 func (p *Partial) Unwrap() []error {
 	errs := make([]error, len(p.missing))
 	for i, m := range p.missing {
@@ -56,7 +56,7 @@ func (p *Partial) Unwrap() []error {
 	return errs
 }
 
-// Names are those of the platforms, with commas.
+// Names returns the names of the platforms, with commas.
 func (p *Partial) Names() string {
 	names := make([]string, len(p.missing))
 	for i, m := range p.missing {
@@ -65,7 +65,7 @@ func (p *Partial) Names() string {
 	return strings.Join(names, ", ")
 }
 
-// WithoutSome is a partial if the report lacks platforms, else nil.
+// WithoutSome returns a Partial if the report lacks platforms, else nil.
 func WithoutSome(report solve.Report) error {
 	if missing := report.Missing(); len(missing) > 0 {
 		return &Partial{missing, len(report.Tags)+len(report.ByDigest) > 0}

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
-// explainFindings writes several reasons for which a build was not begun, each with what can be done about it.
+// explainFindings prints several reasons why a build did not start, each with advice.
 func explainFindings(out io.Writer, refused *preflight.Error) {
 	cli.Putf(out, "ERROR: %d things are in the way of the build, and nothing of it was done:\n", len(refused.Findings))
 	for i, f := range refused.Findings {
@@ -20,5 +20,5 @@ func explainFindings(out io.Writer, refused *preflight.Error) {
 	}
 }
 
-// FixOf is what can be done about a finding.
+// FixOf returns what the user can do about a finding.
 func FixOf(f preflight.Finding) string { return cmp.Or(f.Fix, Hint(f.Err)) }
