@@ -1,4 +1,4 @@
-// Package findings shows what was found of the executables of images, and says what to do about it.
+// Package findings shows the findings about the executables of images, with advice.
 package findings
 
 import (
@@ -16,13 +16,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// finding is one of package gate, and the platforms that have it.
+// finding is a finding of package gate, with the platforms that have it.
 type finding struct {
 	gate.Finding
 	platforms []string
 }
 
-// Aggregated are the findings of all platforms, errors first, the same one of several platforms once.
+// Aggregated returns the findings of all platforms, errors first. A finding of several platforms comes once.
 func Aggregated(findings []gate.Finding) (all []finding) {
 	for _, f := range findings {
 		i := slices.IndexFunc(all, func(have finding) bool { return sameFinding(have.Finding, f) })
@@ -38,12 +38,12 @@ func Aggregated(findings []gate.Finding) (all []finding) {
 	return all
 }
 
-// sameFinding: of the same file, and the same is said of it, apart from what is the platform's own.
+// sameFinding reports whether two findings are the same except for the platform.
 func sameFinding(a, b gate.Finding) bool {
 	return a.Severity == b.Severity && a.Check == b.Check && a.Path == b.Path && a.Line == b.Line && common(a) == common(b)
 }
 
-// common is what a finding says without its platform's machine and layer.
+// common returns a finding without its platform's machine and layer.
 func common(f gate.Finding) string {
 	text := f.Message
 	if f.Wanted != "" {
@@ -56,7 +56,7 @@ func common(f gate.Finding) string {
 	return text
 }
 
-// Who are the platforms, in a few words.
+// Who returns the platforms in short form.
 func (f finding) Who() string {
 	const most = 3
 	if len(f.platforms) > most {
@@ -65,7 +65,7 @@ func (f finding) Who() string {
 	return cmp.Or(strings.Join(f.platforms, ", "), "-")
 }
 
-// Text is what was found.
+// Text returns the finding as text.
 func (f finding) Text() string {
 	if len(f.platforms) > 1 {
 		return printable.Line(common(f.Finding))
@@ -73,7 +73,7 @@ func (f finding) Text() string {
 	return printable.Line(f.Message)
 }
 
-// Of are those of a build, in the order of its platforms.
+// Of returns the findings of a build, in the order of its platforms.
 func Of(report solve.Report) (all []gate.Finding) {
 	for _, p := range report.Platforms {
 		for _, f := range p.Verify.Findings {
@@ -84,8 +84,7 @@ func Of(report solve.Report) (all []gate.Finding) {
 	return all
 }
 
-// List writes what was found: a line each, and then what to do about it. It writes nothing if there is nothing, and begins with an
-// empty line.
+// List prints an empty line, a line for each finding, and then advice. Without findings it prints nothing.
 func List(out io.Writer, findings []gate.Finding) {
 	all := Aggregated(findings)
 	if len(all) == 0 {
@@ -102,7 +101,7 @@ func List(out io.Writer, findings []gate.Finding) {
 	}
 }
 
-// Advice is what to do about findings, each once, in their order. An error's is the error's own hint.
+// Advice returns the advice for findings, each once, in their order. An error's advice is its hint.
 func Advice(all []finding) (lines []string) {
 	for _, f := range all {
 		if line := adviceFor(f.Finding); line != "" && f.Severity != gate.Error && !slices.Contains(lines, line) {
@@ -112,7 +111,7 @@ func Advice(all []finding) (lines []string) {
 	return lines
 }
 
-// RefusedHint is what to do about the first error, and how an image is published that is meant to be so.
+// RefusedHint returns what to do about the first error, and how to publish such an image on purpose.
 func RefusedHint(refused *gate.RefusedError) string {
 	off := "--verify=off publishes an image as it is"
 	for _, f := range refused.Findings {
@@ -123,7 +122,7 @@ func RefusedHint(refused *gate.RefusedError) string {
 	return off
 }
 
-// adviceFor says how images come to have what was found, or what to do about it; "" if that is in its text.
+// adviceFor returns the usual cause of a finding, or what to do about it; "" if its text says so already.
 func adviceFor(f gate.Finding) string {
 	switch f.Check {
 	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckCommand:
@@ -140,7 +139,7 @@ func adviceFor(f gate.Finding) string {
 	return ""
 }
 
-// ShellWord is a path as it may be typed.
+// ShellWord returns a path as the user can type it in a shell.
 func ShellWord(path string) string {
 	if path == "" || PlainWord.MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
 		return path
@@ -148,5 +147,5 @@ func ShellWord(path string) string {
 	return "'" + strings.ReplaceAll(printable.Line(path), "'", `'\''`) + "'"
 }
 
-// PlainWord is what stands for itself between two backticks, in a table too.
+// PlainWord matches text that needs no escape between two backticks, in a table too.
 var PlainWord = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)
