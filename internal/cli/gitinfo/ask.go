@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// git runs git in a folder whose repository nobody may have looked at: an archive brings its own .git/config, and a clone may have a
-// bare repository among its files. Git is not to run a program that such a repository names: a file system monitor, a hook, a program
-// for another remote's objects. settings are further ones, "key=value".
+// git runs git in a folder whose repository may be hostile. An archive can bring its own .git/config, and a clone can contain a bare
+// repository. The settings keep git from running a program that such a repository names: a file system monitor, a hook, a program for
+// another remote's objects. settings are further ones, "key=value".
 func git(ctx context.Context, dir string, settings []string, words ...string) (string, error) {
 	args := []string{"-C", dir, "--no-pager"}
 	for _, setting := range append([]string{"core.fsmonitor=false", "core.hooksPath=" + os.DevNull, "safe.bareRepository=explicit"}, settings...) {
 		args = append(args, "-c", setting)
 	}
-	cmd := exec.CommandContext(ctx, "git", append(args, words...)...) //nolint:gosec // words of ours
+	cmd := exec.CommandContext(ctx, "git", append(args, words...)...) //nolint:gosec // constant words
 	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_TERMINAL_PROMPT=0")
 	out, err := cmd.Output()
 	return string(out), err
 }
 
-// askGit asks questions of one line; the answer is "" where git has none.
+// askGit returns a function that asks git for one line; the answer is "" if git has none.
 func askGit(ctx context.Context, dir string) func(words ...string) string {
 	return func(words ...string) string {
 		out, err := git(ctx, dir, nil, words...)
@@ -34,11 +34,11 @@ func askGit(ctx context.Context, dir string) func(words ...string) string {
 	}
 }
 
-// programKeys are settings that `git status` runs programs by, or reads files by, wherever they are.
+// programKeys matches settings that make `git status` run programs, or read files from anywhere.
 var programKeys = regexp.MustCompile(`^(?:filter\..*\.(?:clean|smudge|process)|core\.(?:attributesfile|excludesfile))$`)
 
-// changed tells whether a folder's files differ from its commit. Filters that the user has set up for all repositories work; those of
-// this one do not. Submodules count by their commit: what else there is to say of them is said by their own settings.
+// changed reports whether a folder's files differ from its commit. Filters that the user has configured for all repositories are used;
+// those of this repository are not. Submodules count by their commit only, since their own settings control the rest.
 func changed(ctx context.Context, dir string) bool {
 	off := []string{}
 	for _, scope := range []string{"--local", "--worktree"} {
@@ -48,7 +48,7 @@ func changed(ctx context.Context, dir string) bool {
 		}
 		for key := range strings.SplitSeq(keys, "\x00") {
 			if programKeys.MatchString(key) && strings.Contains(key, "=") {
-				return true // git would take the name for a shorter one
+				return true // git would read it as a shorter name
 			}
 			if programKeys.MatchString(key) {
 				off = append(off, key+"=")

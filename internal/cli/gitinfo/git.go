@@ -1,4 +1,4 @@
-// Package gitinfo tells where a local build context comes from, as its git repository knows it.
+// Package gitinfo describes where a local build context comes from, by its git repository.
 package gitinfo
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// dockerfileLabel is docker buildx's for the Dockerfile's path in its repository (build/git.go).
+// dockerfileLabel is docker buildx's label for the Dockerfile's path in its repository (build/git.go).
 const dockerfileLabel = "com.docker.image.source.entrypoint"
 
-// Add tells where a local context comes from, as docker buildx does: provenance that is asked for names the commit and the
-// repository (BUILDX_GIT_INFO=0 forbids it), and with BUILDX_GIT_LABELS=1 labels do, too. A context that is in no git repository,
-// or a machine without git, has nothing to tell.
+// Add describes where a local context comes from, as docker buildx does. Requested provenance names the commit and the repository,
+// unless BUILDX_GIT_INFO=0. With BUILDX_GIT_LABELS=1 labels name them, too. Nothing is added for a context outside of a git
+// repository, or on a machine without git.
 func Add(ctx context.Context, w *cli.Env, r *solve.Request) {
 	setting := func(name string, unset bool) bool {
 		value, _ := w.LookupEnv(name)
@@ -51,7 +51,7 @@ func Add(ctx context.Context, w *cli.Env, r *solve.Request) {
 	}
 }
 
-// Provenance tells `manifest merge` which builds belong together: of the same commit, and of the same run of a matrix.
+// Provenance returns what identifies builds that belong together, for `manifest merge`: the commit, and the run of a matrix.
 func Provenance(ctx context.Context, w *cli.Env, dir string) *results.Provenance {
 	var from results.Provenance
 	for _, name := range []string{"GITHUB_RUN_ID", "CI_PIPELINE_ID"} {
@@ -68,14 +68,14 @@ func Provenance(ctx context.Context, w *cli.Env, dir string) *results.Provenance
 	return &from
 }
 
-// put sets what is known and not said already.
+// put sets a known value, unless the key is set.
 func put(m map[string]string, key, value string) {
 	if _, said := m[key]; !said && value != "" {
 		m[key] = value
 	}
 }
 
-// repository is what git knows about a folder; "" where it knows nothing.
+// repository has git's facts about a folder; unknown ones are "".
 type repository struct{ root, revision, url string }
 
 func readRepository(ctx context.Context, dir string, checkDirty bool) (r repository) {
@@ -87,7 +87,7 @@ func readRepository(ctx context.Context, dir string, checkDirty bool) (r reposit
 	if r.revision != "" && checkDirty && changed(ctx, dir) {
 		r.revision += "-dirty"
 	}
-	// The remote that the branch follows, else the usual ones.
+	// The branch's remote comes first, then the usual ones.
 	for _, remote := range []string{ask("for-each-ref", "--format=%(upstream:remotename)", ask("symbolic-ref", "-q", "HEAD")), "origin", "upstream"} {
 		if remote == "" {
 			continue
@@ -100,7 +100,7 @@ func readRepository(ctx context.Context, dir string, checkDirty bool) (r reposit
 	return r
 }
 
-// inside is the path of a file or folder from the root; "" if it is not in there.
+// inside returns the path of a file or folder from the root; "" if it is outside.
 func (r repository) inside(name string) string {
 	if r.root == "" || name == "" {
 		return ""
