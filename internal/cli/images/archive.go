@@ -15,14 +15,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// imageFlag is the flag that names an image of an archive that holds several.
+// imageFlag is the flag that selects an image of an archive with several.
 const imageFlag = "image"
 
 // archivedImage is an image in an archive.
 type archivedImage struct {
 	*layout.Archive
 	image layout.Image
-	root  ocispecs.Descriptor // without what index.json says of it
+	root  ocispecs.Descriptor // without the attributes in index.json
 	nodes []layout.Node       // its manifests, the root first
 	blobs []ocispecs.Descriptor
 }
@@ -30,8 +30,8 @@ type archivedImage struct {
 // smallBlob is the size in bytes up to which blobs are read before any work.
 const smallBlob = 1 << 20
 
-// openArchive opens an image of an archive, reads its manifests and small blobs, and compares the sizes of all: what is wrong with them
-// is said before any work.
+// openArchive opens an image of an archive. It reads the manifests and small blobs, and compares the sizes of all blobs, so that a
+// broken archive is reported before any work.
 func openArchive(ctx context.Context, path, name string) (archivedImage, error) {
 	archive, err := layout.Open(ctx, path)
 	if err != nil {
@@ -70,7 +70,7 @@ func checkSmall(ctx context.Context, archive *layout.Archive, blobs []ocispecs.D
 	return archive.Check(ctx, small...)
 }
 
-// describe says in a line what was found.
+// describe prints a line about the image.
 func (a archivedImage) describe(out io.Writer, path string) {
 	kind := "an image"
 	if manifest.IsIndex(a.root.MediaType) {
@@ -82,7 +82,7 @@ func (a archivedImage) describe(out io.Writer, path string) {
 	cli.Putf(out, "%s: %s, %s\n", path, kind, a.root.Digest)
 }
 
-// platforms are those that an index offers.
+// platforms returns the platforms of an index.
 func (a archivedImage) platforms() (names []string) {
 	for _, child := range a.nodes[0].Children {
 		if child.Platform != nil && !manifest.IsAttestation(child) {
@@ -92,7 +92,7 @@ func (a archivedImage) platforms() (names []string) {
 	return names
 }
 
-// CompleteArchive completes the first argument with files, and folders.
+// CompleteArchive completes the first argument with files and folders.
 func CompleteArchive(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
 )
 
-// examine has the executables of all images of the archive judged. What the archive holds besides images is nobody's to judge.
+// examine has judge examine the executables of all images of the archive. Other contents of the archive are not examined.
 func (a archivedImage) examine(ctx context.Context, judge tree.Examiner) error {
 	if judge == nil {
 		return nil
@@ -24,7 +24,7 @@ func (a archivedImage) examine(ctx context.Context, judge tree.Examiner) error {
 	return judge(ctx, t.Images, a)
 }
 
-// ExaminerFor is the examiner that a command's flags ask for.
+// ExaminerFor returns the examiner for a command's flags.
 func ExaminerFor(w *cli.Env, o cli.GateOptions) (tree.Examiner, error) {
 	options, err := o.Parse("verify")
 	if err != nil {
@@ -33,8 +33,8 @@ func ExaminerFor(w *cli.Env, o cli.GateOptions) (tree.Examiner, error) {
 	return examiner(w, options), nil
 }
 
-// examiner is asked about finished images before they are listed or get a tag: it shows what it finds of their executables, and refuses
-// those that must not be published. It is nil for options that are.
+// examiner returns the function that examines finished images before they are listed or get a tag. It prints its findings about their
+// executables, and refuses images that must not be published. It is nil if options is nil.
 func examiner(w *cli.Env, options *gate.Options) tree.Examiner {
 	if options == nil {
 		return nil

@@ -25,7 +25,7 @@ type inspectImageOptions struct {
 	raw, noTrunc bool
 }
 
-// NewInspect is the command that shows what an image has.
+// NewInspect returns the command that shows the contents of an image.
 func NewInspect(w *cli.Env) *cobra.Command {
 	var o inspectImageOptions
 	cmd := &cobra.Command{
@@ -83,7 +83,7 @@ func runInspectImage(ctx context.Context, w *cli.Env, o inspectImageOptions) err
 	return inspectTable(w.Out, row, o.noTrunc)
 }
 
-// NotWhole says where to learn more of an image of which something is missing.
+// NotWhole adds a hint to the error of an incomplete image.
 func NotWhole(at place, err error) error {
 	if problem := (tree.Problem{}); errors.As(err, &problem) && isMissing(err) {
 		return &cli.Hinted{

@@ -16,14 +16,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// loadOptions are the user's words.
+// loadOptions are the flags as the user wrote them.
 type loadOptions struct {
 	archive, image  string
 	platforms, tags []string
 	quiet           bool
 }
 
-// NewLoad is the command that loads an archive into the engine.
+// NewLoad returns the command that loads an archive into the engine.
 func NewLoad(w *cli.Env) *cobra.Command {
 	var o loadOptions
 	cmd := &cobra.Command{
@@ -110,7 +110,7 @@ func runLoad(ctx context.Context, w *cli.Env, o loadOptions) error {
 	return nil
 }
 
-// parseSelection reads what --load= takes as well.
+// parseSelection parses the platforms to load, with the values of --load=.
 func parseSelection(values []string) (load.Selection, error) {
 	var sel load.Selection
 	var rest []string

@@ -1,5 +1,5 @@
-// Package images has the commands that look at images, load and push them: in registries, in archives and in folders. It finds what a
-// user's word for an image names.
+// Package images has the commands that inspect, verify, load and push images in registries, archives and folders. It finds the image
+// that a user's argument names.
 package images
 
 import (
@@ -20,30 +20,30 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// refWords is what the commands that look at images say of their argument.
+// refWords describes REF in the help of the commands that inspect images.
 const refWords = "REF is an image in a registry by tag or digest, the path of an OCI archive or of a folder with an OCI image layout, or\n" +
 	"oci-layout://PATH[:TAG] for one image of several there. No engine and no builder is needed."
 
-// LayoutScheme is how the peer names layouts.
+// LayoutScheme is the peer's prefix of layouts.
 const LayoutScheme = "oci-layout://"
 
-// readBlobs is what a place's manifests and blobs are read from.
+// readBlobs reads the manifests and blobs of a place.
 type readBlobs interface {
 	content.Fetcher
-	// Stat tells how many bytes there are.
+	// Stat returns the size of a blob in bytes.
 	Stat(context.Context, ocispecs.Descriptor) (int64, error)
 }
 
-// place is where an image is.
+// place is the location of an image.
 type place struct {
-	Name  string // as messages have it
+	Name  string // as messages show it
 	Root  ocispecs.Descriptor
 	Blobs readBlobs
 	Ref   reference.Named // in a registry; nil elsewhere
 }
 
-// FindPlace finds what a user's word names. A path is one that is absolute or begins with a dot, or at which there is an archive or
-// an OCI layout; everything else is a name in a registry.
+// FindPlace returns the location that a user's argument names. An argument is a path if it is absolute, begins with a dot, or leads to
+// an archive or an OCI layout. Every other argument is a name in a registry.
 func FindPlace(ctx context.Context, w *cli.Env, word string) (place, error) {
 	if rest, ok := strings.CutPrefix(word, LayoutScheme); ok {
 		path, image := splitLayout(rest)
@@ -84,7 +84,7 @@ func IsPath(word string) bool {
 	return info.Mode().IsRegular()
 }
 
-// splitLayout cuts PATH[:TAG] or PATH[@DIGEST]; a path that is there may have either in it.
+// splitLayout splits PATH[:TAG] or PATH[@DIGEST]. The path of an existing file may contain either separator.
 func splitLayout(text string) (path, image string) {
 	for end := len(text); end > 0; end = strings.LastIndexAny(text[:end], ":@") {
 		if _, err := os.Stat(text[:end]); err == nil {
@@ -110,10 +110,10 @@ func layoutPlace(ctx context.Context, word, path, image string) (place, error) {
 	return place{Name: word, Root: root, Blobs: archiveBlobs{archive}}, nil
 }
 
-// archiveBlobs are those of a layout.
+// archiveBlobs are the blobs of a layout.
 type archiveBlobs struct{ *layout.Archive }
 
-// Stat reads the blob, so that it is known to be what its digest says: that costs little on a disk.
+// Stat reads the blob, which verifies its digest. That costs little on a disk.
 func (a archiveBlobs) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, error) {
 	size, err := a.Archive.Stat(ctx, desc)
 	if err != nil || size != desc.Size {
@@ -122,7 +122,7 @@ func (a archiveBlobs) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64
 	return size, a.Check(ctx, desc)
 }
 
-// isMissing tells what is not there from what could not be read.
+// isMissing reports whether an error means that something does not exist, and not that reading failed.
 func isMissing(err error) bool {
 	return errors.Is(err, manifest.ErrNotFound) || errors.Is(err, errdef.ErrNotFound)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// pushOptions are the user's words.
+// pushOptions are the flags as the user wrote them.
 type pushOptions struct {
 	archive, image string
 	names          []string
@@ -23,7 +23,7 @@ type pushOptions struct {
 	gate           cli.GateOptions
 }
 
-// NewPush is the command that pushes an archive.
+// NewPush returns the command that pushes an archive.
 func NewPush(w *cli.Env) *cobra.Command {
 	var o pushOptions
 	cmd := &cobra.Command{
@@ -92,7 +92,7 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 			return &index.PushError{Err: err}
 		}
 	}
-	if err := archive.Check(ctx, archive.blobs...); err != nil { // also what registries had already
+	if err := archive.Check(ctx, archive.blobs...); err != nil { // also those that registries have already
 		return &index.PushError{Err: fmt.Errorf("%q is not whole: %w", o.archive, err)}
 	}
 	report := solve.Report{Target: archive.root}

@@ -13,8 +13,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// imageRow is an image as inspect shows it. Its keys in JSON are a promise. Name, Manifest and Image mean for templates what they
-// mean for docker buildx imagetools inspect.
+// imageRow is an image as inspect shows it. Its keys in JSON are stable. Name, Manifest and Image mean the same in templates as for
+// docker buildx imagetools inspect.
 type imageRow struct {
 	Name         string
 	Kind         string // index, image or artifact
@@ -24,7 +24,7 @@ type imageRow struct {
 	ArtifactType string            `json:",omitempty"`
 	Annotations  map[string]string `json:",omitempty"` // of an index
 	Platforms    []platformRow
-	Others       []otherRow `json:",omitempty"` // what is in the index and no image
+	Others       []otherRow `json:",omitempty"` // entries of the index that are not images
 
 	tree tree.Tree
 }
@@ -43,7 +43,7 @@ type platformRow struct {
 	Attestations []attestationRow  `json:",omitempty"`
 }
 
-// baseRow is what an image says that it was made from.
+// baseRow is the base image that an image names.
 type baseRow struct {
 	Name   string        `json:",omitempty"`
 	Digest digest.Digest `json:",omitempty"`
@@ -94,8 +94,8 @@ func newPlatformRow(img tree.Image, index map[string]string) platformRow {
 	return row
 }
 
-// baseOf is the base image that the annotations of the manifest name, those of its entry, the labels of its configuration, or the
-// annotations of the index, in this order (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md).
+// baseOf returns the base image that is named by the annotations of the manifest, those of its entry, the labels of its configuration,
+// or the annotations of the index, in this order (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md).
 func baseOf(img tree.Image, index map[string]string) *baseRow {
 	var base baseRow
 	for _, a := range []map[string]string{img.Manifest.Annotations, img.Descriptor.Annotations, img.Config.Config.Labels, index} {
@@ -108,7 +108,7 @@ func baseOf(img tree.Image, index map[string]string) *baseRow {
 	return &base
 }
 
-// Manifest is the index or manifest with its digest and size.
+// Manifest returns the index or manifest with its digest and size.
 func (r imageRow) Manifest() (peerManifest, error) {
 	m := peerManifest{Digest: r.Digest, Size: r.Size}
 	err := json.Unmarshal(r.tree.Body, &m)
@@ -116,7 +116,7 @@ func (r imageRow) Manifest() (peerManifest, error) {
 	return m, err
 }
 
-// peerManifest is what the peer's templates have as .Manifest.
+// peerManifest is .Manifest of the peer's templates.
 type peerManifest struct {
 	SchemaVersion int                   `json:"schemaVersion"`
 	MediaType     string                `json:"mediaType,omitempty"`
@@ -128,7 +128,7 @@ type peerManifest struct {
 	Annotations   map[string]string     `json:"annotations,omitempty"`
 }
 
-// Image is the configuration of a single image, or those of an index by platform.
+// Image returns the configuration of a single image, or those of an index by platform.
 func (r imageRow) Image() any {
 	if r.Kind == "image" {
 		return r.tree.Images[0].Config

@@ -28,7 +28,7 @@ type verifyOptions struct {
 	quiet       bool
 }
 
-// NewVerify is the command that examines the executables of an image.
+// NewVerify returns the command that examines the executables of an image.
 func NewVerify(w *cli.Env) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
@@ -62,7 +62,7 @@ func NewVerify(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// verifyRow is the answer of verify. Its keys in JSON are a promise.
+// verifyRow is the output of verify. Its keys in JSON are stable.
 type verifyRow struct {
 	Name      string
 	Digest    digest.Digest
@@ -70,9 +70,9 @@ type verifyRow struct {
 	OK        bool
 	Platforms []string
 	Expected  []string `json:",omitempty"`
-	Manifests int      // different ones that were looked at
+	Manifests int      // different ones that were read
 	Blobs     int
-	// Executables are what was found of each image's, in the order of Platforms.
+	// Executables are the counts of each image, in the order of Platforms.
 	Executables []verify.Tally `json:",omitempty"`
 	Findings    []verify.Finding
 }
@@ -96,7 +96,7 @@ func runVerify(ctx context.Context, w *cli.Env, o verifyOptions) error {
 	req := verify.Request{Root: at.Root, Source: at.Blobs, Expect: expect}
 	if options != nil {
 		req.Executables = &verify.Executables{Options: *options}
-		if at.Ref != nil { // what is on this machine is read again: so it is known to be what its digests say
+		if at.Ref != nil { // local blobs are read again, which verifies their digests
 			req.Executables.Cache = w.Listings()
 		}
 	}
@@ -141,8 +141,8 @@ func parseExpect(lists []string) ([]platform.Platform, error) {
 	return expect, nil
 }
 
-// unlessMissing is an error for an image that could not be looked at. Wrong words, an image that is not there, and an archive that is
-// broken are known.
+// unlessMissing returns an error with [cli.ExitUnknown] for an image that could not be read. Usage errors, missing images and broken
+// archives keep their status.
 func unlessMissing(err error) error {
 	u, isUsage := errors.AsType[*cli.Usage](err)
 	if _, broken := errors.AsType[*layout.BrokenError](err); broken && isUsage {
@@ -180,7 +180,7 @@ func verifyTable(out io.Writer, row verifyRow) error {
 	return nil
 }
 
-// verifyText is a finding in a line. Those that do not stop anybody are told by their first word.
+// verifyText returns a finding as a line. The first word of a warning or note is its severity.
 func verifyText(f verify.Finding) string {
 	text := printable.Line(f.Message)
 	if f.Digest != "" && !strings.Contains(text, cli.Short(f.Digest, false)) {
@@ -192,7 +192,7 @@ func verifyText(f verify.Finding) string {
 	return text
 }
 
-// tallyText says how many executables were looked at; "" if none were to be.
+// tallyText returns the number of examined executables; "" if none were to be examined.
 func tallyText(tally []verify.Tally) string {
 	n := 0
 	for _, t := range tally {
