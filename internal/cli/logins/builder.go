@@ -13,11 +13,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// builderAuth answers BuildKit's questions for logins and tokens. BuildKit has the client fetch a token from the server that the
-// registry names, so that it sees no password; where that server is one that no login goes to, it gets none.
+// builderAuth answers BuildKit's requests for logins and tokens. BuildKit lets the client fetch a token from the server that the
+// registry names, so that BuildKit sees no password. If no login may go to that server, the request is refused.
 type builderAuth struct{ auth.AuthServer }
 
-// ForBuilder are the logins for what BuildKit pulls and pushes, to be attached to its sessions.
+// ForBuilder returns the logins for BuildKit's pulls and pushes, to be attached to its sessions.
 func (l *Logins) ForBuilder(note func(string)) session.Attachable {
 	provider := authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{
 		AuthConfigProvider: func(ctx context.Context, host string, _ []string, _ authprovider.ExpireCachedAuthCheck) (types.AuthConfig, error) {
@@ -26,7 +26,7 @@ func (l *Logins) ForBuilder(note func(string)) session.Attachable {
 	})
 	server, ok := provider.(auth.AuthServer)
 	if !ok {
-		return provider // BuildKit's has always been one
+		return provider // BuildKit's provider is always an AuthServer
 	}
 	return builderAuth{server}
 }

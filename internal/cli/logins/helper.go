@@ -16,26 +16,26 @@ import (
 
 // helperLimits bound a credential helper.
 type helperLimits struct {
-	say    time.Duration // after so long it is said that it is waited for
-	answer time.Duration // after so long it is ended; it may be asking a person
+	say    time.Duration // after so long the user is told of the wait
+	answer time.Duration // after so long the helper is ended; it may be asking a person
 	output int           // bytes that it may write, on each stream
 }
 
 var helperDefaults = helperLimits{say: 3 * time.Second, answer: 2 * time.Minute, output: 64 << 10}
 
-// helperToken is the user name by which a helper says that its secret is an identity token (docker/cli, native_store.go).
+// helperToken is the user name by which a helper marks its secret as an identity token (docker/cli, native_store.go).
 const helperToken = "<token>"
 
-// helperProgram is a credential helper that is asked for one registry.
+// helperProgram is a credential helper, called for one registry.
 type helperProgram struct {
 	name, host string
 	limits     helperLimits
 	note       func(string)
-	asks       io.Writer // standard error, as its user sees it
+	asks       io.Writer // standard error, as the user sees it
 }
 
-// get asks for the login of a registry by the name that the Docker config has for it; it is empty if the helper knows of none. The
-// helper is ended with ctx.
+// get returns the login of a registry, by the registry's key in the Docker config; it is empty if the helper has none. The helper is
+// ended with ctx.
 func (h helperProgram) get(ctx context.Context, key string) (types.AuthConfig, error) {
 	slow := fmt.Errorf("%s did not answer within %s", h.name, h.limits.answer)
 	bounded, cancel := context.WithTimeoutCause(ctx, h.limits.answer, slow)
@@ -67,14 +67,14 @@ type helperRun struct {
 	program helperProgram
 	args    []string
 	input   io.Reader
-	ended   error // why it did not end by itself
+	ended   error // why it was ended
 }
 
 // Input implements client.Program.
 func (r *helperRun) Input(in io.Reader) { r.input = in }
 
-// Output implements client.Program: what the helper writes for us. What it writes for its user goes to the user, as with the Docker
-// CLI: it may be a question.
+// Output implements client.Program. It returns the helper's standard output. The helper's standard error goes to the user, as with the
+// Docker CLI, since it may be a question.
 func (r *helperRun) Output() ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
@@ -84,18 +84,18 @@ func (r *helperRun) Output() ([]byte, error) {
 	cmd.Stdin = r.input
 	cmd.Stdout = &cutWriter{w: &out, left: r.program.limits.output, full: func() { cancel(flood) }}
 	cmd.Stderr = &cutWriter{w: r.program.asks, left: r.program.limits.output, full: func() { cancel(flood) }}
-	cmd.WaitDelay = time.Second // for what the helper has started and left behind
+	cmd.WaitDelay = time.Second // for child processes that the helper leaves behind
 	err := cmd.Run()
 	if r.ended = context.Cause(ctx); r.ended != nil {
 		return nil, r.ended
 	}
-	if err != nil { // what it says is part of the error, and may be long
+	if err != nil { // the helper's output is part of the error, and may be long
 		return []byte(firstOf(out.String(), 300)), err
 	}
 	return out.Bytes(), nil
 }
 
-// cutWriter passes so many bytes on, then says once that there are more, and drops them.
+// cutWriter passes on a limited number of bytes, then notes once that there are more, and drops them.
 type cutWriter struct {
 	w    io.Writer
 	left int
@@ -116,7 +116,7 @@ func (c *cutWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// firstOf is the beginning of a text, in one line.
+// firstOf returns the beginning of a text, on one line.
 func firstOf(text string, limit int) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > limit {

@@ -1,4 +1,4 @@
-// Package logins is what the Docker config knows of the users' logins at registries, asked of a credential helper once for all who use it.
+// Package logins provides the Docker config's logins at registries. It asks a credential helper once for all users of a login.
 package logins
 
 import (
@@ -17,34 +17,34 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
 
-// loginLife is how long a helper's answer is used: some tokens of clouds hold for five minutes. BuildKit's session has the same bound.
+// loginLife is how long a helper's answer is used: some cloud tokens are valid for five minutes. BuildKit's session has the same bound.
 const loginLife = 4*time.Minute + 50*time.Second
 
-// Logins are what the Docker config has for registries. They are the one place that asks a credential helper, and ask it once for each
-// registry as long as its answer holds, whoever wants to know.
+// Logins are the Docker config's logins at registries. Only Logins calls a credential helper, once for each registry as long as its
+// answer is valid.
 type Logins struct {
 	config func() *configfile.ConfigFile
 	limits helperLimits
-	asks   func() io.Writer // where a helper may ask its user something; nil is nowhere
+	asks   func() io.Writer // where a helper may ask the user something; nil is nowhere
 
 	mu    sync.Mutex
 	hosts map[string]*login
 }
 
-// login is what a helper has said for one registry.
+// login is a helper's answer for one registry.
 type login struct {
-	turn chan struct{} // holds one value while nobody is asking
+	turn chan struct{} // holds one value while no call runs
 	at   time.Time     // of the answer; zero if there is none
 	auth types.AuthConfig
 	err  error
 }
 
-// New are those of a Docker config. asks gives the stream where a helper may ask its user something.
+// New returns the logins of a Docker config. asks returns the stream on which a helper may ask the user something.
 func New(config func() *configfile.ConfigFile, asks func() io.Writer) *Logins {
 	return &Logins{config: config, limits: helperDefaults, asks: asks}
 }
 
-// authKey is how the Docker config file names a registry: Docker Hub has a name from older days.
+// authKey returns a registry's key in the Docker config file. Docker Hub has a historical one.
 func authKey(host string) string {
 	if host == "docker.io" || host == authprovider.DockerHubRegistryHost {
 		return authprovider.DockerHubConfigfileKey
@@ -52,8 +52,8 @@ func authKey(host string) string {
 	return host
 }
 
-// get is the login for a registry, as image names have it; empty if there is none. note, which may be nil, is told of a helper that is
-// waited for.
+// get returns the login for a registry, by its name in image names; empty if there is none. note, which may be nil, is told of a wait
+// for a helper.
 func (l *Logins) get(ctx context.Context, host string, note func(string)) (types.AuthConfig, error) {
 	file, key := l.config(), authKey(host)
 	helper := file.CredentialsStore
@@ -63,7 +63,7 @@ func (l *Logins) get(ctx context.Context, host string, note func(string)) (types
 	if helper == "" {
 		return file.GetAuthConfig(key)
 	}
-	// DOCKER_AUTH_CONFIG comes before a helper; a file without anything shows what is in it.
+	// DOCKER_AUTH_CONFIG takes precedence over a helper. An empty config file returns only the login of that variable.
 	if env, err := configfile.New("").GetAuthConfig(key); err != nil || env != (types.AuthConfig{}) {
 		return env, err
 	}
@@ -83,7 +83,7 @@ func (l *Logins) get(ctx context.Context, host string, note func(string)) (types
 	}
 	got, err := ask.get(ctx, key)
 	if ctx.Err() != nil {
-		return types.AuthConfig{}, context.Cause(ctx) // nothing that others could use
+		return types.AuthConfig{}, context.Cause(ctx) // other callers cannot use it
 	}
 	if err != nil {
 		err = fmt.Errorf("the credential helper for %s failed: %w", host, err)
@@ -105,7 +105,7 @@ func (l *Logins) login(key string) *login {
 	return l.hosts[key]
 }
 
-// ForRegistries are the logins for the client of registries.
+// ForRegistries returns the logins for the registry client.
 func (l *Logins) ForRegistries(note func(string)) func(context.Context, string) (auth.Credential, error) {
 	return func(ctx context.Context, host string) (auth.Credential, error) {
 		c, err := l.get(ctx, host, note)
@@ -116,7 +116,7 @@ func (l *Logins) ForRegistries(note func(string)) func(context.Context, string) 
 	}
 }
 
-// ForPulls are the logins for images that the engine pulls, encoded as it wants them.
+// ForPulls returns the logins for images that the engine pulls, in the engine's encoding.
 func (l *Logins) ForPulls(note func(string)) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, image string) (string, error) {
 		named, err := reference.ParseNormalizedNamed(image)

@@ -16,7 +16,7 @@ import (
 	"github.com/moby/buildkit/session/auth"
 )
 
-// helper puts a credential helper, a script, into PATH, and gives the logins of a Docker config that names it for "reg.example".
+// helper puts a credential helper, a script, into PATH, and returns the logins of a Docker config that names it for "reg.example".
 func helper(t *testing.T, script string) *Logins {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -63,7 +63,7 @@ func TestAHelperThatWaitsIsNamedAndEnded(t *testing.T) {
 	l := helper(t, "exec sleep 600")
 	l.limits.say, l.limits.answer = 10*time.Millisecond, 300*time.Millisecond
 	notes := make(chan string, 2)
-	for range 2 { // the second one need not wait again
+	for range 2 { // the second call need not wait again
 		_, err := l.get(t.Context(), "reg.example", func(line string) { notes <- line })
 		if err == nil || err.Error() != "the credential helper for reg.example failed: docker-credential-test did not answer within 300ms" {
 			t.Errorf("got %v", err)
