@@ -54,7 +54,7 @@ func newManifestAnnotateCommand(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// partsOfPlatforms are the nth parts of the names of all known platforms, each once.
+// partsOfPlatforms returns the nth parts of the names of all known platforms, each once.
 func partsOfPlatforms(n int) (parts []string) {
 	for _, p := range platform.Known() {
 		if split := strings.Split(p, "/"); len(split) > n && !slices.Contains(parts, split[n]) {
@@ -64,7 +64,7 @@ func partsOfPlatforms(n int) (parts []string) {
 	return parts
 }
 
-// annotateOptions are the user's words.
+// annotateOptions are the flags as the user wrote them.
 type annotateOptions struct {
 	list, image string
 	draft.PlatformChange
@@ -98,8 +98,8 @@ func runManifestAnnotate(ctx context.Context, w *cli.Env, o annotateOptions) err
 	return err
 }
 
-// examineClaim compares what an image is to be listed as with its executables. A registry that cannot be asked is a note: what is
-// pushed is examined again.
+// examineClaim compares the platform under which an image will be listed with the image's executables. An unreachable registry results
+// in a note, since a push examines the images again.
 func (o annotateOptions) examineClaim(ctx context.Context, w *cli.Env, entry draft.Entry, examine tree.Examiner) error {
 	if examine == nil || o.OS+o.Arch+o.Variant == "" {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 )
 
-// manifestCreateOptions are the user's words.
+// manifestCreateOptions are the flags as the user wrote them.
 type manifestCreateOptions struct {
 	list                  string
 	images                []string

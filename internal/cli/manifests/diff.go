@@ -48,17 +48,17 @@ func newManifestDiffCommand(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// diffRow is the answer of diff. Its keys in JSON are a promise.
+// diffRow is the output of diff. Its keys in JSON are stable.
 type diffRow struct {
 	Same        bool
 	A, B        diffSide
 	Platforms   []diffPlatform
 	Annotations []string        `json:",omitempty"` // keys of the indexes' annotations that differ
-	OnlyInA     []digest.Digest `json:",omitempty"` // entries that are no images
+	OnlyInA     []digest.Digest `json:",omitempty"` // entries that are not images
 	OnlyInB     []digest.Digest `json:",omitempty"`
 }
 
-// diffSide is one of the two.
+// diffSide is one of the two images.
 type diffSide struct {
 	Name      string
 	Digest    digest.Digest
@@ -72,7 +72,7 @@ type diffPlatform struct {
 	B            *diffImage `json:",omitempty"`
 	SharedLayers int
 	Config       []string `json:",omitempty"` // parts of the configuration that differ
-	Attestations bool     // they differ
+	Attestations bool     // whether they differ
 }
 
 type diffImage struct {
@@ -145,7 +145,7 @@ func newDiffImage(img *tree.Image) *diffImage {
 	return &diffImage{img.Descriptor.Digest, img.Manifest.Config.Digest, img.Size(), len(img.Manifest.Layers)}
 }
 
-// differing are the keys whose values differ.
+// differing returns the keys whose values differ.
 func differing(a, b map[string]string) (keys []string) {
 	all := map[string]string{}
 	maps.Copy(all, a)
@@ -159,7 +159,7 @@ func differing(a, b map[string]string) (keys []string) {
 	return keys
 }
 
-// lacking are the entries of one that the other lacks.
+// lacking returns the entries of one that are missing in other.
 func lacking(one, other []ocispecs.Descriptor) (all []digest.Digest) {
 	for _, desc := range one {
 		if !slices.ContainsFunc(other, func(d ocispecs.Descriptor) bool { return d.Digest == desc.Digest }) {

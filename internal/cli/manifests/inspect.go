@@ -18,7 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// manifestInspectOptions are the user's words.
+// manifestInspectOptions are the flags as the user wrote them.
 type manifestInspectOptions struct {
 	list, name        string
 	insecure, verbose bool
@@ -92,7 +92,7 @@ func runManifestInspect(ctx context.Context, w *cli.Env, o manifestInspectOption
 	return err
 }
 
-// draftToInspect is the draft of the list, which must be there, or else that of the name, if there is one.
+// draftToInspect returns the draft of list, which must exist, or else the draft of name, if there is one.
 func draftToInspect(ctx context.Context, w *cli.Env, list reference.NamedTagged, name reference.Named) (draft.Draft, error) {
 	if list != nil {
 		return drafts(w).Read(ctx, list)
@@ -114,7 +114,7 @@ type inspection struct {
 	verbose  bool
 }
 
-// remote is what a registry has.
+// remote returns the JSON of a name in a registry.
 func (i inspection) remote(ctx context.Context, name reference.Named) ([]byte, error) {
 	root, blobs, err := i.registry.Source(ctx, name)
 	if err != nil {
@@ -147,7 +147,7 @@ func (i inspection) remote(ctx context.Context, name reference.Named) ([]byte, e
 	return verboseJSON(ctx, entries)
 }
 
-// single is one manifest. Its platform, if nothing else says it, is in its configuration.
+// single returns the JSON of one manifest. If nothing else gives its platform, the configuration does.
 func (i inspection) single(ctx context.Context, s shown, blobs content.Fetcher) ([]byte, error) {
 	if !i.verbose {
 		return indented(s.body)
@@ -169,7 +169,7 @@ func (i inspection) single(ctx context.Context, s shown, blobs content.Fetcher) 
 	return json.MarshalIndent(s.json(), "", "\t")
 }
 
-// draft is a list that is on this machine.
+// draft returns the JSON of a draft on this machine.
 func (i inspection) draft(ctx context.Context, d draft.Draft) ([]byte, error) {
 	if !i.verbose {
 		return listJSON(d.Descriptors())
@@ -185,7 +185,7 @@ func (i inspection) draft(ctx context.Context, d draft.Draft) ([]byte, error) {
 	return verboseJSON(ctx, entries)
 }
 
-// imageOf is an image of a draft.
+// imageOf returns the JSON of one image of a draft.
 func (i inspection) imageOf(ctx context.Context, d draft.Draft, name reference.Named) ([]byte, error) {
 	entry, err := d.EntryOf(name)
 	if err != nil {
@@ -201,7 +201,7 @@ func (i inspection) imageOf(ctx context.Context, d draft.Draft, name reference.N
 	return i.single(ctx, s, s.blobs)
 }
 
-// entry is an entry of a draft, to be read where it comes from.
+// entry returns an entry of a draft. Its contents are read from where the image comes from.
 func (i inspection) entry(e draft.Entry) (shown, error) {
 	name, err := parseImage(e.Name)
 	if err != nil {
@@ -214,7 +214,7 @@ func (i inspection) entry(e draft.Entry) (shown, error) {
 	return s, err
 }
 
-// origin is where an image of a draft comes from.
+// origin reads an image of a draft from where it comes from.
 type origin struct {
 	registry *manifest.Client
 	name     reference.Named

@@ -14,10 +14,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// The shapes in this file are those that docker manifest inspect prints (docker/cli cli/command/manifest/inspect.go,
-// cli/manifest/types), members in its order and indented as it does, so that a script cannot tell the two.
+// The types in this file have the form of docker manifest inspect's output (docker/cli cli/command/manifest/inspect.go,
+// cli/manifest/types), with the same order of members and the same indentation, so that scripts can read either.
 
-// dockerList is a list as docker manifest prints it: the media type is that of the first image's family, and an entry has no annotations.
+// dockerList is a list as docker manifest prints it: the media type is that of the first image's family, and entries have no annotations.
 type dockerList struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	MediaType     string            `json:"mediaType"`
@@ -46,7 +46,7 @@ func listJSON(entries []ocispecs.Descriptor) ([]byte, error) {
 	return json.MarshalIndent(list, "", "   ")
 }
 
-// shown is a manifest to be printed with all there is to it.
+// shown is a manifest with everything that is printed about it.
 type shown struct {
 	Ref        reference.Named
 	Descriptor ocispecs.Descriptor
@@ -76,7 +76,7 @@ func (s shown) json() dockerManifest {
 	return m
 }
 
-// manifestsAtOnce bounds the manifests that are read at the same time.
+// manifestsAtOnce bounds the number of manifests that are read at the same time.
 const manifestsAtOnce = 8
 
 func verboseJSON(ctx context.Context, entries []shown) ([]byte, error) {

@@ -1,4 +1,4 @@
-// Package manifests has the commands that make, join and compare indexes of images.
+// Package manifests has the commands that make, merge and compare indexes of images.
 package manifests
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// New groups the commands that work on indexes and manifest lists, in registries and archives. None needs an engine.
+// New returns the group of commands about indexes and manifest lists, in registries and archives. None needs an engine.
 func New(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "manifest",

@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// mergeOptions are the user's words.
+// mergeOptions are the flags as the user wrote them.
 type mergeOptions struct {
 	inputs, tags, expect, annotations []string
 	onto, mediaTypes, metadataFile    string
@@ -76,7 +76,7 @@ func newManifestMergeCommand(w *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// layoutInput is how an image of a layout is named.
+// layoutInput is the form of a name of an image in a layout.
 const layoutInput = "oci-layout://PATH:NAME"
 
 func runMerge(ctx context.Context, w *cli.Env, o mergeOptions) error {
@@ -110,7 +110,7 @@ func runMerge(ctx context.Context, w *cli.Env, o mergeOptions) error {
 	return answerMerge(w, o, res, err)
 }
 
-// mergeNames are all names in registries that a merge reads or writes.
+// mergeNames returns all names in registries that a merge reads or writes.
 func mergeNames(req merge.Request, words []merge.Word) (names []reference.Named) {
 	for _, t := range req.Tags {
 		names = append(names, t)
@@ -124,7 +124,7 @@ func mergeNames(req merge.Request, words []merge.Word) (names []reference.Named)
 	return names
 }
 
-// parseMerge turns words into values, and looks at what is on disk.
+// parseMerge parses the arguments, and reads the inputs on disk.
 func parseMerge(ctx context.Context, w *cli.Env, o mergeOptions) (req merge.Request, words []merge.Word, err error) {
 	req = merge.Request{NoClobber: o.noClobber, DryRun: o.dryRun}
 	if len(o.tags) == 0 && o.onto == "" && !o.dryRun {
@@ -161,7 +161,7 @@ func parseMerge(ctx context.Context, w *cli.Env, o mergeOptions) (req merge.Requ
 	return req, words, err
 }
 
-// mergeExpect is --expect. A platform that is there twice is a slip in a list that is to be exact.
+// mergeExpect parses --expect. A repeated platform is refused as a mistake, since the list must be exact.
 func mergeExpect(lists []string) ([]platform.Platform, error) {
 	if len(lists) == 0 {
 		return nil, nil
@@ -176,7 +176,7 @@ func mergeExpect(lists []string) ([]platform.Platform, error) {
 	return ps, nil
 }
 
-// mergeAnnotations is --annotation in build's words. Without a level it is the index's.
+// mergeAnnotations parses --annotation as build does. An annotation without a level belongs to the index.
 func mergeAnnotations(o mergeOptions) (index.Annotations, error) {
 	var all index.Annotations
 	for _, text := range o.annotations {

@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// answerMerge tells what was joined, and gives back the error in the words of the exit statuses.
+// answerMerge prints what was merged, and returns the error with its exit status.
 func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error {
 	report := solve.Report{Target: res.Target, Tags: res.Tags}
 	if !o.quiet && len(res.Images) > 0 {
@@ -59,16 +59,16 @@ func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error 
 	return nil
 }
 
-// repositoryOf is a tag's name without the tag.
+// repositoryOf returns a tag's name without the tag.
 func repositoryOf(ref string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return ref // it was made from one that parses
+		return ref // it was made from a name that parses
 	}
 	return reference.FamiliarName(named)
 }
 
-// mergedTable has a line for each image.
+// mergedTable prints a line for each image.
 func mergedTable(out io.Writer, res merge.Result) {
 	t := cli.NewTable(out, "PLATFORM", "FROM", "SIZE", "DIGEST")
 	for _, img := range res.Images {
@@ -88,7 +88,7 @@ func mergedTable(out io.Writer, res merge.Result) {
 	_ = t.Flush()
 }
 
-// mergeMetadata is the content of --metadata-file: that of a build, less what is known of a build only.
+// mergeMetadata is the content of --metadata-file: that of a build, without the fields that only a build has.
 type mergeMetadata struct {
 	Digest     digest.Digest       `json:"containerimage.digest"`
 	Descriptor ocispecs.Descriptor `json:"containerimage.descriptor"`

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// manifestPushOptions are the user's words.
+// manifestPushOptions are the flags as the user wrote them.
 type manifestPushOptions struct {
 	list                   string
 	amend, insecure, purge bool
@@ -58,7 +58,7 @@ func runManifestPush(ctx context.Context, w *cli.Env, o manifestPushOptions) err
 	if err != nil {
 		return err
 	}
-	d, err := drafts(w).Read(ctx, list) // before anything is asked of an engine or a registry
+	d, err := drafts(w).Read(ctx, list) // before any request to an engine or a registry
 	if err != nil {
 		return err
 	}

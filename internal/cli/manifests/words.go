@@ -16,12 +16,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// drafts is where this user's drafts of manifest lists are.
+// drafts returns the store of the user's drafts of manifest lists.
 func drafts(w *cli.Env) draft.Store {
 	return draft.Store{Dir: filepath.Join(w.StateDir(), "manifests")}
 }
 
-// parseList reads the name of a manifest list, adding "latest" where there is no tag.
+// parseList parses the name of a manifest list, and adds "latest" if there is no tag.
 func parseList(name string) (reference.NamedTagged, error) {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
@@ -37,7 +37,7 @@ func parseList(name string) (reference.NamedTagged, error) {
 	return tagged, nil
 }
 
-// parseImage reads the name of an image: with a digest, or with a tag, which is "latest" if there is neither.
+// parseImage parses the name of an image with a digest or a tag. Without either the tag is "latest".
 func parseImage(name string) (reference.Named, error) {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
@@ -49,7 +49,7 @@ func parseImage(name string) (reference.Named, error) {
 	return reference.TagNameOnly(named), nil
 }
 
-// registryFor is the client of all registries. With --insecure, those of the names are among the insecure ones.
+// registryFor returns the client of all registries. With insecure, the registries of names count as insecure.
 func registryFor(ctx context.Context, w *cli.Env, insecure bool, names ...reference.Named) (*manifest.Client, error) {
 	var hosts []string
 	for _, name := range names {
@@ -60,7 +60,7 @@ func registryFor(ctx context.Context, w *cli.Env, insecure bool, names ...refere
 	return w.AnyRegistry(ctx, w.Say, hosts...)
 }
 
-// draftError adds what to do to the errors of drafts.
+// draftError adds advice to the errors of drafts.
 func draftError(err error) error {
 	var exists *draft.ExistsError
 	var changed *draft.ChangedError
@@ -96,7 +96,7 @@ func gone(e *draft.ChangedError) bool {
 	return false
 }
 
-// completeDrafts completes the first arguments, all for -1, with the names of drafts.
+// completeDrafts completes the first arguments (-1: all) with the names of drafts.
 func completeDrafts(w *cli.Env, first int) cli.Completer {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if first >= 0 && len(args) >= first {
