@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 )
 
-// Print writes a plan for people, in parts that are left out where there is nothing to say.
+// Print prints a plan for people. Empty parts are left out.
 func Print(out io.Writer, p planShown) {
 	table := cli.NewTable(out)
 	if len(p.Platforms) > 0 {
@@ -20,7 +20,7 @@ func Print(out io.Writer, p planShown) {
 		for _, j := range p.Platforms {
 			cli.Putf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
 		}
-		_ = table.Flush() // a broken standard output is found by the next write
+		_ = table.Flush() // the next write finds a broken standard output
 	}
 	if len(p.Result) > 0 {
 		cli.Putf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
@@ -46,7 +46,7 @@ func printSteps(table *tabwriter.Writer, p planShown) {
 	_ = table.Flush()
 }
 
-// stepWords are a step's words on one line, without a RUN's mounts, which are long and stand before what it runs.
+// stepWords returns a step's text on one line, without a RUN's mounts, which are long and precede the command.
 func stepWords(step string) string {
 	words := strings.Fields(step)
 	shown := words[:min(1, len(words))]
@@ -62,7 +62,7 @@ func stepWords(step string) string {
 	return strings.Join(shown, " ")
 }
 
-// stepRuns says where a step's program runs; a step for the builder's own platform says so, and that it runs once.
+// stepRuns returns where a step's program runs. A step for the builder's own platform runs once for all platforms.
 func stepRuns(s stepShown) string {
 	runs := s.Runs
 	if s.Recipe != "" {
@@ -79,7 +79,7 @@ func stepRuns(s stepShown) string {
 	return runs + ", on " + s.On
 }
 
-// printStages says why stages would be emulated.
+// printStages prints why stages would be emulated.
 func printStages(out io.Writer, p planShown) {
 	first := true
 	for _, s := range p.Stages {
@@ -108,7 +108,7 @@ func allOr(platforms []string, n int) string {
 	return strings.Join(platforms, ", ")
 }
 
-// printBases is the matrix of base images and platforms.
+// printBases prints the matrix of base images and platforms.
 func printBases(table *tabwriter.Writer, p planShown) {
 	if len(p.Bases) == 0 {
 		return

@@ -15,14 +15,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// planShown is a plan as --format json has it. Its keys are pinned by a test.
+// planShown is a plan in --format json. A test pins its keys.
 type planShown struct {
-	// OK: the build can begin.
+	// OK is true if the build can start.
 	OK        bool            `json:"ok"`
 	Platforms []platformShown `json:"platforms"`
-	// Install are the platforms that an emulator would be installed for.
+	// Install are the platforms for which an emulator would be installed.
 	Install []string `json:"install"`
-	// Result says in words where the result would go.
+	// Result describes where the result would go.
 	Result   []string       `json:"result"`
 	Findings []findingShown `json:"findings"`
 	Steps    []stepShown    `json:"steps"`
@@ -56,22 +56,22 @@ type stepShown struct {
 	Stage     string   `json:"stage,omitempty"`
 	Step      string   `json:"step"`
 	Runs      string   `json:"runs,omitempty"`   // native, cross, emulated …; empty if no program runs
-	Recipe    string   `json:"recipe,omitempty"` // by which it is moved to On
+	Recipe    string   `json:"recipe,omitempty"` // by which it is relocated to On
 	On        string   `json:"on,omitempty"`     // the platform that it runs on
 	Platforms []string `json:"platforms"`
 }
 
-// stageShown is a stage whose programs would be emulated, and what was decided about it.
+// stageShown is a stage whose programs would be emulated, with the decision about it.
 type stageShown struct {
 	File      string   `json:"file,omitempty"`
 	Line      int      `json:"line,omitempty"`
 	Stage     string   `json:"stage,omitempty"`
 	Moved     bool     `json:"moved"`
 	Recipe    string   `json:"recipe,omitempty"`
-	Check     string   `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
+	Check     string   `json:"check,omitempty"` // why it was not relocated, by a check's name in docs/cross.md
 	Message   string   `json:"message,omitempty"`
 	Fix       string   `json:"fix,omitempty"`
-	Reason    int      `json:"reasonLine,omitempty"` // of what it is about
+	Reason    int      `json:"reasonLine,omitempty"` // of the line that Message is about
 	Platforms []string `json:"platforms"`
 }
 
@@ -100,7 +100,7 @@ type lintShown struct {
 	URL     string `json:"url,omitempty"`
 }
 
-// Shown is what is shown of a plan.
+// Shown returns a plan in the form in which it is shown.
 func Shown(r solve.Request, o lookahead.Outlook) planShown {
 	s := planShown{
 		OK: !o.Refused(r), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(r)...),
@@ -151,7 +151,7 @@ func Shown(r solve.Request, o lookahead.Outlook) planShown {
 	return s
 }
 
-// goesTo is where the result of a build would be, in words.
+// goesTo describes where the result of a build would go.
 func goesTo(r solve.Request) []string {
 	var places []string
 	for _, t := range r.Tags {
@@ -169,7 +169,7 @@ func goesTo(r solve.Request) []string {
 	return places
 }
 
-// planMode is how a platform would be made, in words.
+// planMode describes how a platform would be built.
 func planMode(o lookahead.Outlook, i int) (mode, how string) {
 	j := o.Plan.Jobs[i]
 	switch {
@@ -181,7 +181,7 @@ func planMode(o lookahead.Outlook, i int) (mode, how string) {
 	return string(j.Mode), results.PlannedWay(o.Plan, i)
 }
 
-// containsAll tells whether all has each of some.
+// containsAll reports whether all contains each of some.
 func containsAll(all, some []platform.Platform) bool {
 	return !slices.ContainsFunc(some, func(p platform.Platform) bool { return !platform.Contains(all, p) })
 }
