@@ -1,4 +1,4 @@
-// Package project reads the file in which a project says once what its image is, and what of the environment that file may see.
+// Package project reads the project file, which describes a project's image, and decides which environment variables that file may use.
 package project
 
 import (
@@ -15,26 +15,26 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
-// Name says once, in the root of a local build context, what a project is. It is never read from a git, http or standard
-// input context: who can change such a context must not choose where the result is pushed.
+// Name is the name of the project file in the root of a local build context. The file is never read from a git, http or standard input
+// context: a person who can change such a context must not choose where the result is pushed.
 const Name = ".docker-multiarch.yaml"
 
-// maxProject is how large that file may be, in bytes.
+// maxProject is the largest size of the project file, in bytes.
 const maxProject = 64 << 10
 
-// File is the content of a project's file.
+// File is the content of a project file.
 type File struct {
-	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment, as far as [Allowed] says.
+	// Image is one name or a list of names, each with an optional tag; ${VAR} is taken from the environment if [Allowed] permits it.
 	Image linedList `yaml:"image"`
-	// Platforms to build for.
+	// Platforms are the platforms to build for.
 	Platforms stringList `yaml:"platforms"`
 	// MediaTypes is "oci" or "docker".
 	MediaTypes string `yaml:"media-types"`
-	// Cross is what --cross says.
+	// Cross has the values of --cross.
 	Cross stringList `yaml:"cross"`
 }
 
-// linedList is a stringList and where it stands.
+// linedList is a stringList with its line.
 type linedList struct {
 	stringList
 	Line int // from 1
@@ -58,8 +58,8 @@ func (l *stringList) UnmarshalYAML(node *yaml.Node) error {
 	return node.Decode((*[]string)(l))
 }
 
-// Read reads the project's file of a build context. A context without one, or that is no local directory, has an empty
-// project. Unknown keys are refused with their line.
+// Read reads the project file of a build context. For a context without one, or not in a local directory, the result is empty. Unknown
+// keys are refused with their line.
 func Read(context string) (File, error) {
 	var p File
 	dir, ok := source.LocalContext(context)
@@ -76,7 +76,7 @@ func Read(context string) (File, error) {
 	return parseProject(data)
 }
 
-// parseProject reads the file's text. An error shows no more of it than the beginning of an unknown key.
+// parseProject parses the file's text. An error shows at most the beginning of an unknown key.
 func parseProject(data []byte) (p File, err error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -86,7 +86,7 @@ func parseProject(data []byte) (p File, err error) {
 	return p, nil
 }
 
-// yamlWords says what the library means without naming our Go types, or showing values.
+// yamlWords returns the library's error without Go type names and without values.
 func yamlWords(err error) string {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) {
@@ -110,7 +110,7 @@ func yamlWords(err error) string {
 	return strings.Join(words, "; ")
 }
 
-// keyWords is the beginning of a text that may be a key: 40 letters and digits.
+// keyWords returns the beginning of a text that may be a key: 40 letters and digits.
 func keyWords(text string) string {
 	end := strings.IndexFunc(text, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
@@ -121,13 +121,13 @@ func keyWords(text string) string {
 	return text[:min(end, 40)]
 }
 
-// Choice is a setting and where it came from.
+// Choice is a setting and its source.
 type Choice struct {
 	Values []string
 	From   string
 }
 
-// One is the first value; "" if there is none.
+// One returns the first value; "" if there is none.
 func (c Choice) One() string {
 	if len(c.Values) == 0 {
 		return ""
@@ -135,13 +135,13 @@ func (c Choice) One() string {
 	return c.Values[0]
 }
 
-// Flags are what the flags say of what a project's file may say, too.
+// Flags are the values of the flags for settings that a project file may have, too.
 type Flags struct {
 	Names, Platforms []string
 	MediaTypes       string
 }
 
-// Settle chooses the names, the platforms and the media types: flags, else environment, else the project's file.
+// Settle chooses the names, the platforms and the media types: by flags, else the environment, else the project file.
 func Settle(w *cli.Env, p File, flags Flags) (names, platforms, media Choice) {
 	names = First(Choice{flags.Names, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), Choice{p.Image.stringList, Name})
 	platforms = First(Choice{flags.Platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), Choice{p.Platforms, Name})
@@ -149,7 +149,7 @@ func Settle(w *cli.Env, p File, flags Flags) (names, platforms, media Choice) {
 	return names, platforms, media
 }
 
-// First is the first choice that has values, else the last one.
+// First returns the first choice that has values, else the last one.
 func First(choices ...Choice) Choice {
 	for _, c := range choices {
 		if len(c.Values) > 0 {
@@ -159,7 +159,7 @@ func First(choices ...Choice) Choice {
 	return choices[len(choices)-1]
 }
 
-// fromEnv is a setting from the environment; several values have commas between them.
+// fromEnv returns a setting from the environment; several values have commas between them.
 func fromEnv(w *cli.Env, name string) Choice {
 	value, _ := w.LookupEnv(name)
 	if value == "" {

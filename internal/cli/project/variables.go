@@ -12,11 +12,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// allowEnvVariable names variables that project files may have, as --allow-env does.
+// allowEnvVariable lists variables that project files may use, as --allow-env does.
 const allowEnvVariable = "DOCKER_MULTIARCH_ALLOW_ENV"
 
-// freeVariables are those that every project's file may put into a name: a version, or what a CI system publishes of a commit or a
-// run. None of them is a secret. docs/project-file.md lists them.
+// freeVariables are the variables that every project file may use in a name: a version, or a CI system's public facts about a commit
+// or a run. None of them is a secret. docs/project-file.md lists them.
 var freeVariables = strings.Fields(`
 VERSION TAG IMAGE_TAG COMMIT_SHA SHORT_SHA GIT_COMMIT GIT_BRANCH BRANCH_NAME TAG_NAME BUILD_ID BUILD_NUMBER
 GITHUB_SHA GITHUB_REF_NAME GITHUB_HEAD_REF GITHUB_BASE_REF GITHUB_RUN_ID GITHUB_RUN_NUMBER GITHUB_RUN_ATTEMPT GITHUB_REPOSITORY GITHUB_REPOSITORY_OWNER
@@ -30,8 +30,9 @@ DRONE_COMMIT_SHA DRONE_TAG DRONE_BRANCH DRONE_BUILD_NUMBER
 TRAVIS_COMMIT TRAVIS_TAG TRAVIS_BRANCH TRAVIS_BUILD_NUMBER
 `)
 
-// Allowed is the environment as far as the names in a project's file may see it: who may change the file would else learn any secret,
-// as the tag of an image. Further variables are allowed by the user: with the flag, the environment, or a yes.
+// Allowed returns the part of the environment that the names in a project file may use. Without a limit, a person who can change the
+// file could publish any secret as the tag of an image. The user can permit further variables, by the flag, the environment, or a
+// confirmation.
 func Allowed(ctx context.Context, w *cli.Env, flags, names []string) (Lookup, error) {
 	more, err := allowedByUser(w, flags)
 	if err != nil {
@@ -41,7 +42,7 @@ func Allowed(ctx context.Context, w *cli.Env, flags, names []string) (Lookup, er
 	var asked string
 	var refused []string
 	for _, text := range names {
-		// What is wrong with the text is said when it is expanded.
+		// Expanding the text later reports its errors.
 		_, _ = cli.Expand(text, func(name string) (string, bool) {
 			if !slices.Contains(free, name) && !slices.Contains(refused, name) {
 				asked, refused = cmp.Or(asked, text), append(refused, name)
@@ -63,7 +64,7 @@ func Allowed(ctx context.Context, w *cli.Env, flags, names []string) (Lookup, er
 	}, nil
 }
 
-// allowedByUser are the variables of --allow-env and of the environment.
+// allowedByUser returns the variables of --allow-env and of the environment.
 func allowedByUser(w *cli.Env, flags []string) ([]string, error) {
 	fromEnv, _ := w.LookupEnv(allowEnvVariable)
 	var names []string
@@ -78,8 +79,8 @@ func allowedByUser(w *cli.Env, flags []string) ([]string, error) {
 	return names, nil
 }
 
-// askVariables asks on a terminal, once, whether a name may have the values of variables. It is an error if it may not, or if nobody is
-// there to ask.
+// askVariables asks once on a terminal whether a name may use the values of variables. It returns an error if the answer is no, or
+// without a terminal.
 func askVariables(ctx context.Context, w *cli.Env, text string, names []string) error {
 	list := cli.Cut(strings.Join(names, ", "), cli.MaxShown)
 	if isTerminal(w.In) && isTerminal(w.Err) {
@@ -95,7 +96,7 @@ func askVariables(ctx context.Context, w *cli.Env, text string, names []string) 
 	}
 }
 
-// isTerminal tells whether somebody is at the other end of a stream.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	if t, ok := stream.(interface{ IsTerminal() bool }); ok {
 		return t.IsTerminal()
@@ -108,5 +109,5 @@ func isTerminal(stream any) bool {
 	return err == nil
 }
 
-// Lookup is the environment, or what of it may be seen.
+// Lookup looks up a variable in the environment, or in its permitted part.
 type Lookup = func(name string) (value string, ok bool)
