@@ -1,4 +1,4 @@
-// Package question has the words of --call: which question the frontend is asked instead of a build, and how its answers are printed.
+// Package question has --call: the question that the frontend answers instead of a build, and the printers of its answers.
 package question
 
 import (
@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Flags are the user's words for what the frontend is to do: a build, or to answer a question.
+// Flags are the flags about the frontend's task, a build or a question, as the user wrote them.
 type Flags struct{ Method string }
 
-// AddFlags adds the flags of questions.
+// AddFlags adds the flags about questions.
 func AddFlags(f *pflag.FlagSet, o *Flags) {
 	f.StringVar(&o.Method, "call", "build", `Set method for evaluating build ("check", "outline", "targets"; ",format=json", ",ignorestatus=true")`)
 	check := f.VarPF(checkFlag{o}, "check", "", `Shorthand for "--call=check"`)
@@ -22,7 +22,7 @@ func AddFlags(f *pflag.FlagSet, o *Flags) {
 	f.Lookup("print").Hidden = true // the former name of --call
 }
 
-// checkFlag is a shorthand. Of it and --call the later one counts, as in docker buildx.
+// checkFlag is the shorthand --check. As in docker buildx, the later one of --check and --call counts.
 type checkFlag struct{ o *Flags }
 
 func (c checkFlag) String() string { return "false" }
@@ -37,12 +37,12 @@ func (c checkFlag) Set(s string) error {
 
 // Call is a question to the frontend.
 type Call struct {
-	Question     string // as BuildKit names it
-	JSON         bool   // the answer as it came
+	Question     string // BuildKit's name of it
+	JSON         bool   // prints the answer unchanged
 	IgnoreStatus bool   // findings are no failure
 }
 
-// Parse gives no call for a build.
+// Parse returns nil for a build.
 func (o Flags) Parse() (*Call, error) {
 	if o.Method == "" {
 		return nil, nil

@@ -20,15 +20,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// answerGroup is one answer and the platforms that it is for.
+// answerGroup is one answer and its platforms.
 type answerGroup struct {
 	platforms []string
 	text      string // as it is printed
-	failure   string // what is wrong with the Dockerfile
+	failure   string // the error of the Dockerfile
 	status    int
 }
 
-// distinctAnswers puts together the platforms whose answers read the same.
+// distinctAnswers groups the platforms whose answers read the same.
 func distinctAnswers(c Call, answers []solve.Answer, shown func(solve.Answer) string) ([]answerGroup, error) {
 	var groups []answerGroup
 	seen := map[string]int{}
@@ -49,10 +49,10 @@ func distinctAnswers(c Call, answers []solve.Answer, shown func(solve.Answer) st
 	return groups, nil
 }
 
-// render prints one answer, as docker buildx does, with BuildKit's own printers. An answer in a form that is newer than they are is
-// printed as the frontend has rendered it.
+// render prints one answer, as docker buildx does, with BuildKit's own printers. If the answer's format is newer than the printers,
+// the frontend's own text is printed.
 func render(c Call, values map[string][]byte, shown string) (g answerGroup, err error) {
-	g.status, _ = strconv.Atoi(string(values["result.statuscode"])) // none is no failure
+	g.status, _ = strconv.Atoi(string(values["result.statuscode"])) // no status means success
 	var out strings.Builder
 	printer, version := printerOf(c.Question)
 	switch raw := values["result.json"]; {
@@ -83,7 +83,7 @@ func printerOf(question string) (printer func([]byte, io.Writer) error, version 
 	return nil, ""
 }
 
-// renderLint prints what a check found. BuildKit knows the Dockerfile by its name only; the user gave a path.
+// renderLint prints the findings of a check. BuildKit knows only the Dockerfile's name, so the user's path is put in its place.
 func renderLint(out io.Writer, c Call, values map[string][]byte, shown string, g *answerGroup) error {
 	var results lint.LintResults
 	if err := json.Unmarshal(values["result.json"], &results); err != nil {
@@ -126,7 +126,7 @@ func renderLint(out io.Writer, c Call, values map[string][]byte, shown string, g
 	return nil
 }
 
-// newer tells whether version a, "1.2.3", is after b.
+// newer reports whether version a, "1.2.3", is after b.
 func newer(a, b string) bool {
 	as, bs := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range min(len(as), len(bs)) {
@@ -142,7 +142,7 @@ func newer(a, b string) bool {
 	return false
 }
 
-// printByPlatform writes answers that differ as one JSON object, by platform.
+// printByPlatform prints differing answers as one JSON object, by platform.
 func printByPlatform(out io.Writer, groups []answerGroup, c Call) error {
 	all := map[string]json.RawMessage{}
 	for _, g := range groups {
@@ -158,7 +158,7 @@ func printByPlatform(out io.Writer, groups []answerGroup, c Call) error {
 	return worst(groups, c)
 }
 
-// Metadata is the content of --metadata-file: the values of the answer by docker buildx's names, or by platform where there are
+// Metadata returns the content of --metadata-file: the values of the answer by docker buildx's names, or by platform if there are
 // several platforms.
 func Metadata(answers []solve.Answer) any {
 	all := map[string]any{}
@@ -178,8 +178,7 @@ func Metadata(answers []solve.Answer) any {
 	return all
 }
 
-// Print writes each distinct answer once, with its platforms where there are several. shown is what the user calls the
-// Dockerfile.
+// Print prints each distinct answer once, with its platforms if there are several. shown returns the user's name of the Dockerfile.
 func Print(out io.Writer, c Call, answers []solve.Answer, shown func(solve.Answer) string) error {
 	groups, err := distinctAnswers(c, answers, shown)
 	if err != nil {
@@ -200,7 +199,7 @@ func Print(out io.Writer, c Call, answers []solve.Answer, shown func(solve.Answe
 	return worst(groups, c)
 }
 
-// worst is what the answers together mean for the exit status: an error of a Dockerfile, else the highest status.
+// worst returns the error of all answers together: an error of a Dockerfile, else the highest status.
 func worst(groups []answerGroup, c Call) error {
 	var errs []error
 	status := 0
