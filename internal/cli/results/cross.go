@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// wayWords says how a platform is made: "emulated (qemu 7.2.22)", "cross (go)", or both.
+// wayWords describes how a platform is built: "emulated (qemu 7.2.22)", "cross (go)", or both.
 func wayWords(mode plan.Mode, emulator string, recipes []string) string {
 	how := string(mode)
 	if emulator != "" {
@@ -29,7 +29,7 @@ func wayWords(mode plan.Mode, emulator string, recipes []string) string {
 	return how + ", " + moved
 }
 
-// PlannedWay is wayWords of a plan's job.
+// PlannedWay returns wayWords of a plan's job.
 func PlannedWay(plan plan.Plan, i int) string {
 	var recipes []string
 	if i < len(plan.Moved) {
@@ -40,7 +40,7 @@ func PlannedWay(plan plan.Plan, i int) string {
 	return wayWords(plan.Jobs[i].Mode, plan.Jobs[i].Emulator, once(recipes))
 }
 
-// once are the words in their order, each once.
+// once returns the words in their order, each once.
 func once(words []string) (all []string) {
 	for _, w := range words {
 		if !slices.Contains(all, w) {
@@ -50,7 +50,7 @@ func once(words []string) (all []string) {
 	return all
 }
 
-// StageWords name a stage: "stage build", or where one without a name begins.
+// StageWords names a stage: "stage build", or its first line if it has no name.
 func StageWords(name, file string, line int) string {
 	switch {
 	case name != "":
@@ -61,7 +61,7 @@ func StageWords(name, file string, line int) string {
 	return "a stage"
 }
 
-// platformLines are said of several platforms, each once.
+// platformLines are lines about platforms. A line about several platforms comes once.
 type platformLines struct {
 	texts     []string
 	platforms map[string][]platform.Platform
@@ -79,7 +79,7 @@ func (l *platformLines) add(p platform.Platform, text string) {
 	}
 }
 
-// all are the lines with their platforms before them, in the order in which they were added.
+// all returns the lines, each after its platforms, in the order in which they were added.
 func (l *platformLines) all() (all []string) {
 	for _, text := range l.texts {
 		all = append(all, strings.Join(platform.FormatAll(l.platforms[text]), ", ")+": "+printable.Line(text))
@@ -87,7 +87,7 @@ func (l *platformLines) all() (all []string) {
 	return all
 }
 
-// MovedLines say which stages do not run under an emulator, before they run.
+// MovedLines describes the stages that will not run under an emulator, before they run.
 func MovedLines(plan plan.Plan) []string {
 	var said platformLines
 	for i, moved := range plan.Moved {
@@ -104,7 +104,7 @@ func MovedLines(plan plan.Plan) []string {
 	return said.all()
 }
 
-// nativeOf is the platform that moved steps run on.
+// nativeOf returns the platform that relocated steps run on.
 func nativeOf(plan plan.Plan, moved cross.Moved) string {
 	for _, s := range moved.Steps {
 		if p, ok := plan.Programs[s.Digest]; ok {
@@ -114,14 +114,14 @@ func nativeOf(plan plan.Plan, moved cross.Moved) string {
 	return "the builder's platform"
 }
 
-// It is said what would make a platform's build faster if it took so many seconds, in so many lines at most.
+// Advice is given about platforms whose build took at least worthALine seconds, on at most mostAdvice lines.
 const (
 	worthALine = 10
 	mostAdvice = 3
 )
 
-// CrossLines say after a build what it has saved that steps did not run under an emulator, which platforms were built again because that
-// did not do, and what would have to be changed to save more.
+// CrossLines describes after a build the time saved by relocated steps, the platforms that fell back to emulation, and the changes
+// that would save more.
 func CrossLines(r solve.Report) (all []string) {
 	avoided, known := 0.0, false
 	var back platformLines
@@ -139,8 +139,8 @@ func CrossLines(r solve.Report) (all []string) {
 	return slices.Concat(all, back.all(), CrossAdvice(r))
 }
 
-// CrossAdvice is for stages that one change of the Dockerfile, or the name of a recipe, would let run without an emulator. What a recipe does
-// not know is no matter of a change.
+// CrossAdvice returns advice about stages that could run without an emulator after one change of the Dockerfile, or with the name of a
+// recipe. It leaves out commands that a recipe does not know, since no change helps there.
 func CrossAdvice(r solve.Report) []string {
 	var advice platformLines
 	for _, p := range r.Platforms {
@@ -156,7 +156,7 @@ func CrossAdvice(r solve.Report) []string {
 	return all[:min(len(all), mostAdvice)]
 }
 
-// PlaceOf is "Dockerfile:3", or nothing.
+// PlaceOf returns "Dockerfile:3", or "" without a line.
 func PlaceOf(file string, line int) string {
 	if line == 0 {
 		return ""

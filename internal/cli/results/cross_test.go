@@ -49,7 +49,7 @@ func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 	}
 }
 
-// ran is the report of such a build.
+// ran returns the report of a build with relocated stages.
 func ran() solve.Report {
 	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
 	stays := cross.Stage{File: "Dockerfile", Line: 4, Recipe: "go", Why: clitest.MayUseCgo}

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// PrintDigests is -q: repo@digest for what was pushed, else what the engine or an archive knows the result by.
+// PrintDigests prints the output of -q: repo@digest of what was pushed, else the ID or digest in the engine or archive.
 func PrintDigests(w *cli.Env, out Outcome) {
 	report := out.Report
 	for _, repo := range out.Request.Repositories() {
@@ -24,8 +24,8 @@ func PrintDigests(w *cli.Env, out Outcome) {
 	}
 }
 
-// ImageID is what the result is known by: the digest that was pushed; else the engine's ID, which is that of the image's configuration
-// where the store keeps single images; else the digest that archives hold. "" if no image was made.
+// ImageID returns the pushed digest; else the engine's ID, which is the digest of the image's configuration in a store of single
+// images; else the digest in archives. It is "" if no image was made.
 func ImageID(report solve.Report) string {
 	if len(report.Tags)+len(report.ByDigest) == 0 && len(report.Loaded) > 0 {
 		return report.Loaded[0].ID.String()
@@ -33,7 +33,7 @@ func ImageID(report solve.Report) string {
 	return report.Target.Digest.String()
 }
 
-// SayUntouched tells where an error left the tags.
+// SayUntouched prints which tags an error left unchanged.
 func SayUntouched(out io.Writer, o Outcome) {
 	if words := untouched(o); begun(o.Report) {
 		fmt.Fprintln(out)
@@ -43,7 +43,7 @@ func SayUntouched(out io.Writer, o Outcome) {
 	}
 }
 
-// untouched is where an error left the tags, in a sentence; "" if files were written only.
+// untouched returns a sentence about the tags after an error; "" if only files were written.
 func untouched(o Outcome) string {
 	report := o.Report
 	var moved []string

@@ -9,7 +9,7 @@ import (
 )
 
 func TestNoResultPrinterShowsHostileTextAsItIs(t *testing.T) {
-	report := clitest.With(clitest.Filled[solve.Report](), func(r *solve.Report) { r.ByDigest = nil }) // names that were parsed
+	report := clitest.With(clitest.Filled[solve.Report](), func(r *solve.Report) { r.ByDigest = nil }) // parsed names
 	asked := Outcome{Report: report}
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
 		"sayUntouched": func(out io.Writer) { SayUntouched(out, asked) },

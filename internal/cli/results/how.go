@@ -6,7 +6,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// howWords says how a platform was made.
+// howWords describes how a platform was built.
 func howWords(p solve.PlatformReport) string {
 	var recipes []string
 	for _, s := range p.Cross.Steps {

@@ -9,10 +9,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
-// What comes from outside (names of files, commands, output of programs) is text in a report and never markup, in GitHub's dialect
-// (https://github.github.com/gfm/): in a table a backslash does not protect everything, entities do.
+// Text from outside (names of files, commands, output of programs) is escaped in a report, so that it is never markup. The dialect is
+// GitHub's (https://github.github.com/gfm/). In a table, entities protect every character; backslashes do not.
 
-// mdCode is one line of code.
+// mdCode returns one line of code.
 func mdCode(s string) string {
 	if s = printable.Line(strings.Join(strings.Fields(s), " ")); findings.PlainWord.MatchString(s) {
 		return "`" + s + "`"
@@ -20,21 +20,21 @@ func mdCode(s string) string {
 	return "<code>" + entities(s) + "</code>"
 }
 
-// mdText is one line of text.
+// mdText returns one line of text.
 func mdText(s string) string { return entities(printable.Line(strings.Join(strings.Fields(s), " "))) }
 
-// mdBlock is lines as they are.
+// mdBlock returns lines of preformatted text.
 func mdBlock(s string) string { return "<pre>\n" + escapeHTML.Replace(lines(s)) + "\n</pre>\n" }
 
-// mdDetails is a block that a reader has to open.
+// mdDetails returns a block that is folded until the reader opens it.
 func mdDetails(title, body string) string {
 	return "<details><summary><code>" + escapeHTML.Replace(printable.Line(title)) + "</code></summary>\n\n" + mdBlock(body) + "\n</details>\n"
 }
 
-// escapeHTML is for text between tags.
+// escapeHTML escapes text between tags.
 var escapeHTML = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// mdTable is a table; its cells are Markdown already.
+// mdTable returns a table. Its cells are Markdown already.
 func mdTable(rows [][]string) string {
 	var b strings.Builder
 	for i, row := range rows {
@@ -46,8 +46,8 @@ func mdTable(rows [][]string) string {
 	return b.String()
 }
 
-// marks are the characters that mean something to Markdown within a line. An @ would call somebody, a # name an issue; in a text of
-// their own GitHub does not see them.
+// marks are the characters that have a meaning in a line of Markdown. An @ would mention a user, and a # would link to an issue;
+// GitHub recognises neither before an HTML comment.
 const marks = "\\`*_{}[]<>&|~!$"
 
 func entities(s string) string {
@@ -65,16 +65,16 @@ func entities(s string) string {
 	return b.String()
 }
 
-// lines is an output with its lines, each printable.
+// lines returns an output with each of its lines printable.
 func lines(s string) string {
 	split := strings.Split(strings.TrimRight(s, "\r\n"), "\n")
 	for i, line := range split {
 		line = strings.TrimRight(line, "\r")
-		line = line[strings.LastIndexByte(line, '\r')+1:] // what a terminal would show at last
+		line = line[strings.LastIndexByte(line, '\r')+1:] // a terminal shows only the text after the last carriage return
 		split[i] = printable.Line(strings.ReplaceAll(ansi.ReplaceAllString(line, ""), "\t", "    "))
 	}
 	return strings.Join(split, "\n")
 }
 
-// ansi is what colours a terminal.
+// ansi matches the escape sequences of a terminal, such as colours.
 var ansi = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\\\-_]")

@@ -19,7 +19,7 @@ import (
 )
 
 // BuildMetadata is the content of --metadata-file. The containerimage.* and image.name keys are docker buildx's, with its meaning
-// (commands/build.go; BuildKit's exptypes/types.go): they describe what the tags point at.
+// (commands/build.go; BuildKit's exptypes/types.go): they describe the image that the tags point at.
 type BuildMetadata struct {
 	Digest       digest.Digest        `json:"containerimage.digest,omitempty"`        // none if only files were made
 	ConfigDigest digest.Digest        `json:"containerimage.config.digest,omitempty"` // of a plain manifest only
@@ -28,21 +28,21 @@ type BuildMetadata struct {
 	Multiarch    multiarch            `json:"multiarch"`
 }
 
-// multiarch is what docker multiarch adds.
+// multiarch has the keys that docker multiarch adds.
 type multiarch struct {
 	Schema    int                `json:"schemaVersion"`
 	Index     digest.Digest      `json:"index,omitempty"`    // digest of the index; none for a plain manifest
 	Platforms []platformMetadata `json:"platforms"`          // in the order of the index
-	Failed    string             `json:"failed,omitempty"`   // why there is no result: what was examined or tested was refused
-	Missing   []MissingMetadata  `json:"missing,omitempty"`  // platforms that failed, and that the result does without
-	Tags      []TagMetadata      `json:"tags"`               // in the order asked for
-	ByDigest  []string           `json:"byDigest,omitempty"` // repositories that have it without a tag
+	Failed    string             `json:"failed,omitempty"`   // why there is no result: verification or a test refused an image
+	Missing   []MissingMetadata  `json:"missing,omitempty"`  // failed platforms that the result lacks
+	Tags      []TagMetadata      `json:"tags"`               // in the order of the request
+	ByDigest  []string           `json:"byDigest,omitempty"` // repositories with the result but without a tag
 	Source    *Provenance        `json:"source,omitempty"`
 	Loaded    []loadedMetadata   `json:"loaded,omitempty"`
-	Written   []string           `json:"written,omitempty"` // archives and folders, as they were given
+	Written   []string           `json:"written,omitempty"` // archives and folders, as the user wrote them
 }
 
-// Provenance is what builds have in common whose results belong together. It is empty where nobody knows.
+// Provenance has what identifies builds whose results belong together. Unknown fields are empty.
 type Provenance struct {
 	Revision string `json:"revision,omitempty"` // the commit of the build context
 	Run      string `json:"run,omitempty"`      // GitHub's run or GitLab's pipeline
@@ -54,14 +54,14 @@ type platformMetadata struct {
 	Config   digest.Digest `json:"config"`
 	// Attestations are the manifests about the image, in the order of the index.
 	Attestations []digest.Digest `json:"attestations,omitempty"`
-	Size         int64           `json:"size"`               // bytes of the layers and the config, as the registry has them
+	Size         int64           `json:"size"`               // bytes of the layers and the config, compressed as in the registry
 	Node         string          `json:"node"`               // of the builder
 	How          plan.Mode       `json:"how"`                // native, cross, emulated or emulated (builder)
-	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", where it is known
+	Emulator     string          `json:"emulator,omitempty"` // "qemu 7.2.22", if it is known
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
-	Retries      int             `json:"retries,omitempty"`  // how often it was solved again
-	Cross        *crossMetadata  `json:"cross,omitempty"`    // what need not run under an emulator
-	Verify       *gate.Result    `json:"verify,omitempty"`   // of its executables
+	Retries      int             `json:"retries,omitempty"`  // number of retries
+	Cross        *crossMetadata  `json:"cross,omitempty"`    // steps that did not need an emulator
+	Verify       *gate.Result    `json:"verify,omitempty"`   // of the executables
 	Tests        []smoke.Outcome `json:"tests,omitempty"`    // in their order
 	Error        string          `json:"error,omitempty"`    // why there is no image
 }
@@ -75,11 +75,11 @@ type MissingMetadata struct {
 // loadedMetadata is a name in the engine's image store.
 type loadedMetadata struct {
 	Name     string        `json:"name,omitempty"`
-	Platform string        `json:"platform,omitempty"` // none where the name is the index's
+	Platform string        `json:"platform,omitempty"` // none if the name is the index's
 	ID       digest.Digest `json:"id"`
 }
 
-// NewMetadata is that of a build that went well.
+// NewMetadata returns the metadata of a successful build.
 func NewMetadata(out Outcome) BuildMetadata {
 	report := out.Report
 	m := BuildMetadata{Digest: report.Target.Digest, Multiarch: multiarch{Schema: MetadataSchema, Written: report.Written, Tags: []TagMetadata{}}}
@@ -114,7 +114,7 @@ func NewMetadata(out Outcome) BuildMetadata {
 	return m
 }
 
-// resultNames are what others find the result by: the names in registries, if it was pushed; else those that an engine or an archive has.
+// resultNames returns the result's names in registries, if it was pushed; else those in an engine or an archive.
 func resultNames(out Outcome) []string {
 	switch r := out.Request; {
 	case len(r.Tags) > 0:
@@ -153,9 +153,8 @@ func newPlatformMetadata(p solve.PlatformReport) platformMetadata {
 	return m
 }
 
-// RefusedMetadata writes the metadata of a build whose images were made, and of which one was refused or has failed a test: there is
-// nothing in it that names a result. Of a build that failed otherwise there is no file, as of docker buildx. It gives back the build's
-// error.
+// RefusedMetadata writes the metadata of a build whose images were made, but verification or a test refused one. The metadata name no
+// result. As in docker buildx, a build that fails otherwise has no metadata file. RefusedMetadata returns the build's error.
 func RefusedMetadata(w *cli.Env, file string, out Outcome) error {
 	report, err := out.Report, out.Err
 	_, refused := errors.AsType[*gate.RefusedError](err)

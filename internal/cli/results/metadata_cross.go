@@ -6,12 +6,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 )
 
-// crossMetadata is what became of a platform's stages whose programs would have run under an emulator.
+// crossMetadata describes a platform's stages whose programs would have run under an emulator.
 type crossMetadata struct {
 	Steps   []crossStepMetadata  `json:"steps"`             // that ran on the builder's own platform, in order
-	Stages  []crossStageMetadata `json:"stages"`            // and what was decided about each
-	Avoided float64              `json:"avoided,omitempty"` // about how many seconds of emulation that saved, where it is known
-	Back    string               `json:"back,omitempty"`    // why the platform was built again, emulated
+	Stages  []crossStageMetadata `json:"stages"`            // with the decision about each
+	Avoided float64              `json:"avoided,omitempty"` // about how many seconds of emulation were saved, if known
+	Back    string               `json:"back,omitempty"`    // why the platform fell back to emulation
 }
 
 type crossStepMetadata struct {
@@ -27,17 +27,17 @@ type crossStageMetadata struct {
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Stage   string `json:"stage,omitempty"`
-	Moved   bool   `json:"moved"` // and has stayed so
+	Moved   bool   `json:"moved"` // relocated, without a fallback
 	Recipe  string `json:"recipe,omitempty"`
-	Check   string `json:"check,omitempty"` // why it was not moved, in a word of docs/cross.md
+	Check   string `json:"check,omitempty"` // why it was not relocated, by a check's name in docs/cross.md
 	Message string `json:"message,omitempty"`
 	Fix     string `json:"fix,omitempty"`
 }
 
-// isResult is the word for what ends as the image's own file system, about which nothing is decided.
+// isResult is the word for stages that end as the image's own file system. They are never candidates.
 const isResult = "result"
 
-// newCrossMetadata is nil where nothing was decided. What ends as the image's own file system is left out.
+// newCrossMetadata returns nil if nothing was decided. Stages that end as the image's own file system are left out.
 func newCrossMetadata(c crosscompile.Report) *crossMetadata {
 	m := &crossMetadata{Steps: []crossStepMetadata{}, Stages: []crossStageMetadata{}, Avoided: math.Round(c.Avoided), Back: c.Back}
 	for _, s := range c.Steps {

@@ -6,11 +6,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// Outcome is what became of a build.
+// Outcome is the outcome of a build.
 type Outcome struct {
-	Named   []reference.NamedTagged // the names that the result has wherever it goes
+	Named   []reference.NamedTagged // the names of the result in every destination
 	Request solve.Request
-	Origin  *Provenance // for the metadata of a build whose result is to be merged
+	Origin  *Provenance // for the metadata of a build whose result will be merged
 	Report  solve.Report
 	Err     error
 	// Failures are the ends of the failed steps' outputs.

@@ -11,12 +11,12 @@ import (
 // stepSummary is the variable with the file that GitHub shows as a job's summary.
 const stepSummary = "GITHUB_STEP_SUMMARY"
 
-// summaryLimit is how large GitHub lets that file become: each step has one, and all of it is dropped if it is larger
+// summaryLimit is the largest size of that file in bytes. Each step has one, and GitHub drops all of a larger one
 // (https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions).
 const summaryLimit = 1 << 20
 
-// WriteReports writes what became of the build to where people read it: the file of --report, and a job's summary where the variable names one.
-// A summary that cannot be written is no failure of a build. It gives back the build's error.
+// WriteReports writes the reports for people: the file of --report, and a job's summary if the variable names one. A summary that
+// cannot be written does not fail the build. WriteReports returns the build's error.
 func WriteReports(w *cli.Env, file string, out Outcome) error {
 	summary, _ := w.LookupEnv(stepSummary)
 	if file == "" && summary == "" {
@@ -46,7 +46,7 @@ func WriteReports(w *cli.Env, file string, out Outcome) error {
 	return out.Err
 }
 
-// appendSummary adds to a file that other commands of the same step may have written to, in one write.
+// appendSummary appends to a file in one write, since other commands of the same step may write to it.
 func appendSummary(name string, text []byte) (err error) {
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {

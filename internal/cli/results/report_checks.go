@@ -11,14 +11,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// The most that a report has of what may be many. The metadata file has all.
+// These bound the lists of a report. The metadata file has all entries.
 const (
 	mostFindings = 50
 	mostOutputs  = 10
 	outputBytes  = 3 << 10
 )
 
-// findings is the list of what was found of the executables, errors first, and what to do about it.
+// findings returns the list of findings about the executables, errors first, with advice.
 func (o Outcome) findings() string {
 	all := findings.Aggregated(findings.Of(o.Report))
 	if len(all) == 0 {
@@ -42,7 +42,7 @@ func (o Outcome) findings() string {
 	return text
 }
 
-// tests is a table of the tests, a column for each platform that was tested, and the ends of what the failed ones said.
+// tests returns a table of the tests, with a column for each tested platform, and the ends of the failed tests' outputs.
 func (o Outcome) tests() string {
 	var names []string
 	titles := []string{"Test"}
@@ -84,7 +84,7 @@ func (o Outcome) tests() string {
 	return mdTable(rows) + failedOutputs(failed)
 }
 
-// failedOutputs are the reasons of failed tests, and the ends of their outputs folded away.
+// failedOutputs returns the reasons of failed tests, and the ends of their outputs, folded.
 func failedOutputs(failed []smoke.Outcome) string {
 	var b strings.Builder
 	for i, t := range failed {

@@ -16,8 +16,8 @@ import (
 // reportLimit bounds a report, in bytes: a comment on GitHub takes 65,536 characters.
 const reportLimit = 60_000
 
-// markdown is a report that is read in a pull request's comment or a job's summary: what matters first, what is long folded away. What
-// does not fit is left out from the end, whole parts at a time, and that is said.
+// markdown returns a report for a pull request's comment or a job's summary. The important parts come first, and long parts are
+// folded. If the report is too long, whole parts are left out from the end, with a note.
 func (o Outcome) markdown() string {
 	parts := []string{
 		"### " + o.headline() + "\n",
@@ -49,7 +49,7 @@ func (o Outcome) markdown() string {
 	return b.String()
 }
 
-// headline says in a sentence what came of it.
+// headline returns the outcome in a sentence.
 func (o Outcome) headline() string {
 	_, pushFailed := errors.AsType[*index.PushError](o.Err)
 	switch {
@@ -68,7 +68,7 @@ func (o Outcome) headline() string {
 	return "Built: " + o.title()
 }
 
-// title is what was to be made, in few words.
+// title returns the name of the result in a few words.
 func (o Outcome) title() string {
 	var names []string
 	for _, t := range o.Named {
@@ -84,7 +84,7 @@ func (o Outcome) title() string {
 	return cmp.Or(strings.Join(names, ", "), "an image without a name")
 }
 
-// platformTable is the answer's table, with the digests in full.
+// platformTable returns the table of platforms, with the full digests.
 func (o Outcome) platformTable() string {
 	if !begun(o.Report) {
 		return ""
@@ -112,7 +112,7 @@ func (o Outcome) platformTable() string {
 	return mdTable(rows)
 }
 
-// crossing is what was saved, or could be, where steps do not run under an emulator.
+// crossing returns the time that relocated steps saved, or could save.
 func (o Outcome) crossing() string {
 	var b strings.Builder
 	for _, line := range CrossLines(o.Report) {
@@ -121,7 +121,7 @@ func (o Outcome) crossing() string {
 	return b.String()
 }
 
-// why is the error, and what to do.
+// why returns the error with advice.
 func (o Outcome) why() string {
 	if o.Err == nil {
 		return ""
@@ -137,7 +137,7 @@ func (o Outcome) why() string {
 	return text
 }
 
-// names is what the result is known by.
+// names returns the names of the result.
 func (o Outcome) names() string {
 	var text string
 	if len(o.Report.Tags)+len(o.Report.ByDigest) > 0 {
@@ -153,7 +153,7 @@ func (o Outcome) names() string {
 	return text
 }
 
-// files are the other places where the result is.
+// files returns the other destinations of the result.
 func (o Outcome) files() string {
 	var b strings.Builder
 	for _, l := range o.Report.Loaded {
@@ -165,7 +165,7 @@ func (o Outcome) files() string {
 	return b.String()
 }
 
-// ends are what the failed steps said last.
+// ends returns the last output of the failed steps.
 func (o Outcome) ends() string {
 	if o.Failures == "" {
 		return ""
@@ -174,7 +174,7 @@ func (o Outcome) ends() string {
 	return mdDetails("the ends of the failed steps", endOf(o.Failures, most))
 }
 
-// endOf is the end of a text, in whole lines if they are not too long, bounded.
+// endOf returns the end of a text, at most so many bytes, in whole lines unless they are too long.
 func endOf(text string, most int) string {
 	if len(text) <= most {
 		return text

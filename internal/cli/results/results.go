@@ -1,4 +1,4 @@
-// Package results tells people and programs what became of a build, or of a push: tables, metadata and Markdown.
+// Package results reports the outcome of a build or a push, to people and to programs: tables, metadata and Markdown.
 package results
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Delivered tells where the result is now.
+// Delivered prints where the result is.
 func Delivered(out io.Writer, report solve.Report) {
 	if len(report.Tags)+len(report.ByDigest) > 0 {
 		Tags(out, report)
@@ -30,7 +30,7 @@ func Delivered(out io.Writer, report solve.Report) {
 	}
 }
 
-// Loaded has a line for each name that the engine knows now.
+// Loaded prints a line for each name in the engine.
 func Loaded(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out, "LOADED", "PLATFORM", "IMAGE ID")
@@ -50,7 +50,7 @@ func Loaded(out io.Writer, report solve.Report) {
 	_ = t.Flush()
 }
 
-// Tags has a line for each tag; the digest on it is the one that docker pull shows.
+// Tags prints a line for each tag. Its digest is the one that docker pull shows.
 func Tags(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out)
@@ -68,7 +68,7 @@ func Tags(out io.Writer, report solve.Report) {
 	_ = t.Flush()
 }
 
-// StateNote is what became of a tag, where it is not as it was asked for.
+// StateNote returns the state of a tag that is not as requested.
 func StateNote(tag manifest.TagResult) string {
 	switch tag.State {
 	case manifest.Already:
@@ -84,7 +84,7 @@ func StateNote(tag manifest.TagResult) string {
 	}
 }
 
-// Count is a number of things in words.
+// Count returns a number with the name of the things.
 func Count(n int, thing string) string {
 	if n != 1 {
 		thing += "s"

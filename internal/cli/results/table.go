@@ -19,14 +19,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// column is one of the table that says what became of each platform. cell gives "" where there is nothing to say.
+// column is a column of the table of platforms. cell returns "" if there is nothing to show.
 type column struct {
 	title string
 	cell  func(solve.PlatformReport) string
 }
 
-// columnsOf are the columns that have something for some platform, and those that are always there. The digests are whole and the last
-// column: they are what people copy, and a line that is cut off or wrapped by a narrow terminal loses nothing else.
+// columnsOf returns the columns that are always shown, and those with a value for some platform. The full digests are the last column:
+// users copy them, and if a narrow terminal cuts or wraps lines, the other columns stay readable.
 func columnsOf(report solve.Report) []column {
 	all := []column{
 		{"PLATFORM", func(p solve.PlatformReport) string { return platform.Format(p.Platform) }},
@@ -44,7 +44,7 @@ func columnsOf(report solve.Report) []column {
 	})
 }
 
-// Table has a line for each platform, in the order of the index.
+// Table prints a line for each platform, in the order of the index.
 func Table(out io.Writer, report solve.Report) {
 	if !begun(report) {
 		return
@@ -66,12 +66,12 @@ func Table(out io.Writer, report solve.Report) {
 	_ = t.Flush()
 }
 
-// begun tells whether the build came as far as a plan. What failed before needs no table.
+// begun reports whether the build got as far as a plan. A build that failed before needs no table.
 func begun(report solve.Report) bool {
 	return slices.ContainsFunc(report.Platforms, func(p solve.PlatformReport) bool { return p.Mode != "" })
 }
 
-// buildCell is how the platform was built, and how long that took.
+// buildCell returns how the platform was built, and the time.
 func buildCell(p solve.PlatformReport) string {
 	how := howWords(p)
 	if how == "" {
@@ -80,7 +80,7 @@ func buildCell(p solve.PlatformReport) string {
 	return how + " " + secondsText(p.Seconds)
 }
 
-// verifyCell is what was found of the executables.
+// verifyCell returns the findings about the executables.
 func verifyCell(p solve.PlatformReport) string {
 	switch v := p.Verify; v.Verdict {
 	case gate.NotAsked:
@@ -105,7 +105,7 @@ func verifyCell(p solve.PlatformReport) string {
 	return string(p.Verify.Verdict)
 }
 
-// testCell counts the tests.
+// testCell returns the counts of the tests.
 func testCell(p solve.PlatformReport) string {
 	failed := 0
 	for _, o := range p.Tests {
@@ -136,11 +136,11 @@ func sizeCell(p solve.PlatformReport) string {
 	return units.HumanSize(float64(p.Size))
 }
 
-// digestCell is the image, or in a word why there is none.
+// digestCell returns the digest of the image, or a word that says why there is none.
 func digestCell(p solve.PlatformReport) string {
 	switch {
 	case p.Err == nil:
-		return p.Manifest.Digest.String() // none if there are files only
+		return p.Manifest.Digest.String() // none if only files were made
 	case stoppedFor(p.Err) != "":
 		return "not built: " + stoppedFor(p.Err) + " failed"
 	case Stopped(p.Err) || p.Mode == "" || p.Mode == plan.Impossible:
@@ -151,7 +151,7 @@ func digestCell(p solve.PlatformReport) string {
 	return "failed"
 }
 
-// stoppedFor is the platform by whose failure another one was stopped; "" if it was not.
+// stoppedFor returns the platform whose failure stopped another one; "" if the error is not about that.
 func stoppedFor(err error) string {
 	if stop, ok := errors.AsType[*failure.StoppedError](err); ok {
 		return platform.Format(stop.By)
@@ -159,8 +159,8 @@ func stoppedFor(err error) string {
 	return ""
 }
 
-// Stopped tells whether a platform ended because the build was stopped, by somebody or by --fail-fast. The Docker CLI's own cancelling comes as
-// context.Canceled.
+// Stopped reports whether a platform ended because the user or --fail-fast stopped the build. The Docker CLI's own cancelling arrives
+// as context.Canceled.
 func Stopped(err error) bool {
 	_, signalled := errors.AsType[cli.Interrupted](err)
 	_, failedFast := errors.AsType[*failure.StoppedError](err)
