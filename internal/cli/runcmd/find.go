@@ -21,9 +21,9 @@ import (
 // runnable is one platform's image that can be run.
 type runnable struct {
 	platform platform.Platform
-	local    string      // a name by which the engine has it; "" if it is to be brought there
+	local    string      // a name in the engine; "" if it has to be loaded
 	choose   bool        // the engine has several platforms by that name
-	image    smoke.Image // to be brought there
+	image    smoke.Image // the image to load
 }
 
 // imageFinder finds the platforms of an image.
@@ -63,7 +63,7 @@ func (f *imageFinder) find(ctx context.Context) (found []runnable, err error) {
 	return f.chosen(elsewhere)
 }
 
-// onEngine are the platforms that the engine has under the name. whole: it knows that there are no others.
+// onEngine returns the platforms that the engine has under the name. whole reports whether these are all platforms of the image.
 func (f *imageFinder) onEngine(ctx context.Context) (local []runnable, whole bool, err error) {
 	children, err := f.eng.Children(ctx, f.o.image)
 	if err != nil {
@@ -81,7 +81,7 @@ func (f *imageFinder) onEngine(ctx context.Context) (local []runnable, whole boo
 	return local, len(local) == len(children) && len(children) > 0 && children[0].Digest != "", nil
 }
 
-// siblings are the other platforms that --load has put into a store that holds one a name: app:1.0-linux-arm64.
+// siblings returns the other platforms that --load put into a store with one platform a name: app:1.0-linux-arm64.
 func (f *imageFinder) siblings(ctx context.Context) (found []runnable, err error) {
 	named, err := reference.ParseDockerRef(f.o.image)
 	tagged, ok := named.(reference.NamedTagged)
@@ -102,7 +102,7 @@ func (f *imageFinder) siblings(ctx context.Context) (found []runnable, err error
 	return found, err
 }
 
-// satisfied: the registry need not be asked.
+// satisfied reports whether the registry need not be asked.
 func (f *imageFinder) satisfied(local []runnable, whole bool) bool {
 	if f.o.all {
 		return whole
@@ -118,7 +118,7 @@ func (f *imageFinder) satisfied(local []runnable, whole bool) bool {
 	return true
 }
 
-// elsewhere are the platforms that the image has in its registry, or in an archive.
+// elsewhere returns the platforms of the image in its registry, or in an archive.
 func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
 	at, err := images.FindPlace(ctx, f.w, f.o.image)
 	if err != nil {
@@ -148,7 +148,7 @@ func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
 	return found, nil
 }
 
-// chosen are those that were asked for, in canonical order.
+// chosen returns the requested platforms, in the canonical order.
 func (f *imageFinder) chosen(all []runnable) ([]runnable, error) {
 	if f.o.all {
 		slices.SortFunc(all, func(a, b runnable) int { return platform.Compare(a.platform, b.platform) })

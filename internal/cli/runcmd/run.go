@@ -18,7 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// runOptions are the user's words.
+// runOptions are the flags as the user wrote them.
 type runOptions struct {
 	image     string
 	platforms []string
@@ -29,7 +29,7 @@ type runOptions struct {
 	program smoke.Test          // parsed
 }
 
-// programWords are about what runs.
+// programWords are the flags about the program.
 type programWords struct {
 	command         []string
 	entrypoint      string
@@ -41,14 +41,14 @@ type programWords struct {
 	remove          bool
 }
 
-// The values of --pull, which are those of docker run.
+// These are the values of --pull, as in docker run.
 const (
 	pullAlways  = "always"
 	pullMissing = "missing"
 	pullNever   = "never"
 )
 
-// New is the command that runs an image for several platforms.
+// New returns the command that runs an image for several platforms.
 func New(w *cli.Env) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
@@ -84,7 +84,7 @@ func New(w *cli.Env) *cobra.Command {
 }
 
 func addRunFlags(f *pflag.FlagSet, o *runOptions) {
-	f.SetInterspersed(false) // what follows the image is its command
+	f.SetInterspersed(false) // the words after the image are its command
 	f.StringVar(&o.entrypoint, "entrypoint", "", "Overwrite the default ENTRYPOINT of the image")
 	f.StringArrayVarP(&o.env, "env", "e", nil, "Set environment variables")
 	f.StringVarP(&o.memory, "memory", "m", "", "Memory limit")
@@ -98,7 +98,7 @@ func addRunFlags(f *pflag.FlagSet, o *runOptions) {
 	f.Lookup("rm").Hidden = true
 }
 
-// parse turns the words into values. Nothing is asked of anybody.
+// parse parses the flags, without the engine or a registry.
 func (o *runOptions) parse(w *cli.Env) error {
 	if !slices.Contains([]string{pullAlways, pullMissing, pullNever}, o.pull) {
 		return fmt.Errorf("--pull %q is not one of always, missing, never", o.pull)
@@ -144,7 +144,7 @@ func (o *runOptions) parse(w *cli.Env) error {
 	return nil
 }
 
-// parseEnv takes a variable without a value from the environment, and leaves it out where it is not set, as docker run does.
+// parseEnv parses variables. As in docker run, one without a value is taken from the environment, or left out if it is not set there.
 func parseEnv(words []string, lookup func(string) (string, bool)) (env []string, err error) {
 	for _, word := range words {
 		name, _, ok := strings.Cut(word, "=")
@@ -197,7 +197,7 @@ func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
 	return show.finish(ends)
 }
 
-// runRefused is why nothing was run. docker run has a status for it.
+// runRefused returns the error for a run that did not start, with the status that docker run has for it.
 func runRefused(err error) error {
 	if _, ok := errors.AsType[*cli.Usage](err); ok || errors.Is(err, context.Canceled) {
 		return err

@@ -16,27 +16,28 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// The statuses of programs that did not end by themselves. All but the first are those of docker run.
+// These are the statuses of programs that did not end by themselves. All but the first are those of docker run.
 const (
-	ranTooLong   = 124 // timeout(1) has it
+	ranTooLong   = 124 // as timeout(1)
 	ranNot       = 125
 	ranNoProgram = 126
 	ranNotFound  = 127
 )
 
-// runEnd is how one platform's run has ended.
+// runEnd is the end of one platform's run.
 type runEnd struct {
 	platform platform.Platform
 	status   int
 	words    string // why, if the program did not end by itself
 	seconds  float64
-	foreign  bool // the engine's kernel does not know its programs
+	foreign  bool // the engine's kernel cannot run its programs
 }
 
-// runShow shows the output of what runs: as it is of one platform; of several, with the platform before each line.
+// runShow shows the output of programs. The output of a single platform is unchanged; with several platforms, each line begins with
+// its platform.
 type runShow struct {
 	w     *cli.Env
-	width int // of the longest platform's name; 0: there is one platform only
+	width int // of the longest platform's name; 0: a single platform
 	mu    sync.Mutex
 }
 
@@ -81,7 +82,7 @@ func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, progr
 	return end
 }
 
-// whyNot gives the status of a program that did not end by itself, as docker run finds it in the engine's words
+// whyNot returns the status of a program that did not end by itself. Like docker run, it matches the engine's error text
 // (cli/command/container/run.go of docker/cli).
 func whyNot(err error) (status int, words string) {
 	if late, ok := errors.AsType[*smoke.TimeoutError](err); ok {
@@ -103,7 +104,7 @@ func whyNot(err error) (status int, words string) {
 	return status, words
 }
 
-// finish says how it has ended. The status is the highest.
+// finish prints how the runs ended, and returns an error with the highest status.
 func (s *runShow) finish(ends []runEnd) error {
 	status := 0
 	var foreign []platform.Platform
@@ -127,7 +128,7 @@ func (s *runShow) finish(ends []runEnd) error {
 	return nil
 }
 
-// runTable has a line for each platform.
+// runTable prints a line for each platform.
 func runTable(out io.Writer, ends []runEnd) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out, "PLATFORM", "STATUS", "TIME")
@@ -141,11 +142,11 @@ func runTable(out io.Writer, ends []runEnd) {
 	_ = t.Flush()
 }
 
-// lineStream passes whole lines on, with something before each.
+// lineStream passes on whole lines, each with a prefix.
 type lineStream struct {
 	show   *runShow
 	to     io.Writer
-	prefix string // "": it passes on what it gets, as it is
+	prefix string // "": passes on the bytes unchanged
 	rest   []byte
 }
 
@@ -158,7 +159,7 @@ func (s *runShow) stream(to io.Writer, p platform.Platform) *lineStream {
 	return l
 }
 
-// maxLine is how long a line may be before it is passed on without its end.
+// maxLine is the length in bytes at which a line is passed on without its end.
 const maxLine = 64 << 10
 
 func (l *lineStream) Write(p []byte) (int, error) {
@@ -181,14 +182,14 @@ func (l *lineStream) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// flush passes on a last line that has no end.
+// flush passes on a last line without an end.
 func (l *lineStream) flush() {
 	if len(l.rest) > 0 {
-		_, _ = l.Write([]byte("\n")) // that the output cannot be written is known by then
+		_, _ = l.Write([]byte("\n")) // an earlier write has reported a broken output
 	}
 }
 
-// beginning keeps the first bytes of what is written.
+// beginning keeps the first bytes that are written.
 type beginning []byte
 
 func (b *beginning) Write(p []byte) (int, error) {
