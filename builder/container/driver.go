@@ -44,7 +44,7 @@ func (d Driver) Inspect(ctx context.Context, e builder.Endpoint) ([]builder.Deta
 	if err != nil {
 		return nil, err
 	}
-	return Inspect(ctx, eng, e.Builder)
+	return inspect(ctx, eng, e.Builder)
 }
 
 // Stop implements [builder.Manager].
@@ -53,7 +53,7 @@ func (d Driver) Stop(ctx context.Context, e builder.Endpoint) (found bool, err e
 	if err != nil {
 		return false, err
 	}
-	return Stop(ctx, eng, e.Builder)
+	return stop(ctx, eng, e.Builder)
 }
 
 // Remove implements [builder.Manager].
@@ -62,5 +62,5 @@ func (d Driver) Remove(ctx context.Context, e builder.Endpoint, opt builder.Remo
 	if err != nil {
 		return false, err
 	}
-	return Remove(ctx, eng, e.Builder, opt.KeepState, opt.Trusted)
+	return remove(ctx, eng, e.Builder, opt.KeepState, opt.Trusted)
 }

@@ -300,8 +300,8 @@ func TestSomebodyElsesContainerIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, eerr := w.ensure(t, want{})
-	_, serr := Stop(t.Context(), w.eng, "default")
-	_, rerr := Remove(t.Context(), w.eng, "default", false, nil)
+	_, serr := stop(t.Context(), w.eng, "default")
+	_, rerr := remove(t.Context(), w.eng, "default", false, nil)
 	for _, err := range []error{eerr, serr, rerr} {
 		if err == nil || !strings.Contains(err.Error(), "not made by docker multiarch") {
 			t.Errorf("got %v", err)

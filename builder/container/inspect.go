@@ -18,10 +18,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// Inspect describes a builder's containers, in the order of [List]; there is none
+// inspect describes a builder's containers, in the order of [List]; there is none
 // if the builder is not there. A running BuildKit is asked for what it alone knows;
 // that it does not answer is no error, those fields stay empty then.
-func Inspect(ctx context.Context, eng *engine.Engine, name string) (all []builder.Details, err error) {
+func inspect(ctx context.Context, eng *engine.Engine, name string) (all []builder.Details, err error) {
 	for _, s := range sides() {
 		d, found, err := inspectSide(ctx, eng, name, s)
 		if err != nil {

@@ -27,7 +27,7 @@ func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 	if d := cmp.Diff([]string{"--config", "/etc/buildkit/buildkitd.toml", "--debug"}, c.Config.Cmd); d != "" {
 		t.Error(d)
 	}
-	all, err := Inspect(t.Context(), w.eng, "b")
+	all, err := inspect(t.Context(), w.eng, "b")
 	if err != nil || len(all) != 1 || !cmp.Equal(all[0].Fixed, []string{"linux/arm64"}) || !cmp.Equal(all[0].Flags, []string{"--debug"}) {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -65,7 +65,7 @@ func TestABuilderThatCannotStartIsNotLeftBehindByCreate(t *testing.T) {
 	}
 	w.crash.Store(false)
 	w.mustEnsure(t, want{})
-	if _, err := Remove(t.Context(), w.eng, "default", true, nil); err != nil {
+	if _, err := remove(t.Context(), w.eng, "default", true, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.crash.Store(true)
@@ -139,11 +139,11 @@ func TestABridgeOfABuilderThatDoesNotRunIsRemovedFromItsHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustEnsure(t, want{Network: "host"})
-	if _, err := Stop(t.Context(), w.eng, "default"); err != nil {
+	if _, err := stop(t.Context(), w.eng, "default"); err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.fake.Calls())
-	if _, err := Remove(t.Context(), w.eng, "default", false, nil); err != nil {
+	if _, err := remove(t.Context(), w.eng, "default", false, nil); err != nil {
 		t.Fatal(err)
 	}
 	created := 0

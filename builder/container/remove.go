@@ -13,9 +13,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// Stop stops a builder, whatever it is doing; the next build starts it again.
+// stop stops a builder, whatever it is doing; the next build starts it again.
 // found is false when there is none.
-func Stop(ctx context.Context, eng *engine.Engine, name string) (found bool, err error) {
+func stop(ctx context.Context, eng *engine.Engine, name string) (found bool, err error) {
 	return eachSide(func(s side) (bool, error) { return stopSide(ctx, eng, name, s) })
 }
 
@@ -44,11 +44,11 @@ func stopSide(ctx context.Context, eng *engine.Engine, name string, s side) (fou
 	return true, nil
 }
 
-// Remove removes a builder, whatever it is doing, and what an interrupted
+// remove removes a builder, whatever it is doing, and what an interrupted
 // creation left behind; with keepState its volume stays, and the builder's next
 // creation uses it. found is false when there was nothing to remove. trusted is as
 // in Spec.
-func Remove(ctx context.Context, eng *engine.Engine, name string, keepState bool, trusted []digest.Digest) (found bool, err error) {
+func remove(ctx context.Context, eng *engine.Engine, name string, keepState bool, trusted []digest.Digest) (found bool, err error) {
 	return eachSide(func(s side) (bool, error) { return removeSide(ctx, eng, name, s, keepState, trusted) })
 }
 

@@ -139,7 +139,7 @@ func attest(subject ocispecs.Descriptor, args map[string]string) (more []blob, r
 	return []blob{statement, empty, about, index}, index.desc, err
 }
 
-// Fetch implements solve.Blobs: the layers of all images that were made.
+// Fetch implements content.Fetcher of oras-go: the layers of all images that were made.
 func (b *Builder) Fetch(_ context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

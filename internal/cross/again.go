@@ -10,8 +10,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// ErrOtherBases says that a definition that was read again has other base images than those that were looked at.
-var ErrOtherBases = errors.New("the base images are not those that were looked at")
+// errOtherBases says that a definition that was read again has other base images than those that were looked at.
+var errOtherBases = errors.New("the base images are not those that were looked at")
 
 // Again is the same decision for the definition that another reading of the Dockerfile gives: under pins, with cache mounts of its own, or
 // in another attempt. Where nothing was moved, nothing is.
@@ -26,7 +26,7 @@ func (m Moved) Again(def *llb.Definition, g graph.Graph, isolated bool) (Moved, 
 	b.Definition, b.Graph, b.Isolated = def, g, isolated
 	again, err := Move(b)
 	if err == nil && again.Definition == nil {
-		err = ErrOtherBases
+		err = errOtherBases
 	}
 	return again, err
 }
@@ -45,5 +45,5 @@ func (m Moved) Alike(def *llb.Definition) (*llb.Definition, error) {
 	}
 	other := m.From
 	other.Definition, other.Graph = def, g
-	return Alike(m.From, other)
+	return alike(m.From, other)
 }

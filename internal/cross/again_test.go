@@ -34,7 +34,7 @@ func TestADefinitionThatIsReadAgainGetsTheSameDecision(t *testing.T) {
 	for name := range b.Digests {
 		moved.From.Digests[name] = []digest.Digest{digest.FromString("older")}
 	}
-	if got, err := moved.Again(other.Definition, other.Graph, false); !errors.Is(err, ErrOtherBases) || got.Definition != nil {
+	if got, err := moved.Again(other.Definition, other.Graph, false); !errors.Is(err, errOtherBases) || got.Definition != nil {
 		t.Errorf("what was not looked at is moved: %v", err)
 	}
 }

@@ -4,11 +4,11 @@ import (
 	"github.com/moby/buildkit/client/llb"
 )
 
-// Alike moves in another definition of a result what [Move] moves in b's, and nothing else: one that scans what b makes, and stages of
+// alike moves in another definition of a result what [Move] moves in b's, and nothing else: one that scans what b makes, and stages of
 // it. other has a definition, its graph, and what else b has. It is nil if there is nothing of it in there.
 //
 // To judge the other by itself would keep what is scanned as a whole under the emulator, and have it made twice.
-func Alike(b, other Build) (*llb.Definition, error) {
+func alike(b, other Build) (*llb.Definition, error) {
 	if b.off() || other.off() {
 		return nil, nil
 	}

@@ -76,7 +76,7 @@ func TestADefinitionWithoutWhatIsMovedStays(t *testing.T) {
 		t.Errorf("what another build would move is moved: %v, %v", def, err)
 	}
 	b.Choice = Choice{}
-	if def, err := Alike(b, b); def != nil || err != nil {
+	if def, err := alike(b, b); def != nil || err != nil {
 		t.Errorf("off: %v, %v", def, err)
 	}
 }

@@ -96,13 +96,13 @@ func (f Failed) failsNatively(ctx context.Context, step graph.Step) bool {
 	failed := f.Log.Failure(step.Digest)
 	ctx, cancel := context.WithTimeout(ctx, max(patience, failed.Took))
 	defer cancel()
-	return f.Natives.Fails(ctx, f.Native, step, failed.Err)
+	return f.Natives.fails(ctx, f.Native, step, failed.Err)
 }
 
 // FailsNatively waits until the step that has failed fails alike on the node's own platform, which may not have come to it before, or cannot
 // any more; with the end of ctx it is false. It is false where no step has failed.
 func (b Fallback) FailsNatively(ctx context.Context, n *Natives, native []int) bool {
-	return b.Step.Digest != "" && n.Fails(ctx, native, b.Step, b.err)
+	return b.Step.Digest != "" && n.fails(ctx, native, b.Step, b.err)
 }
 
 // dependents are the steps that fail by what was moved: those that were, and those that copy from them. Where a recipe was named, its results

@@ -85,8 +85,8 @@ func (n *Natives) See(index int, msg *client.SolveStatus) {
 // Ends says that nothing more will be heard of a platform.
 func (n *Natives) Ends(index int) { n.tell(index, func(of *native) { of.over = true }) }
 
-// Fails waits until a step has failed on one of the native platforms with this error, or cannot any more; with the end of ctx it is false.
-func (n *Natives) Fails(ctx context.Context, native []int, s graph.Step, err string) bool {
+// fails waits until a step has failed on one of the native platforms with this error, or cannot any more; with the end of ctx it is false.
+func (n *Natives) fails(ctx context.Context, native []int, s graph.Step, err string) bool {
 	for {
 		n.mu.Lock()
 		failed, open := n.ask(native, writtenAt(s), err)

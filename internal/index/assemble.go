@@ -39,8 +39,8 @@ func Assemble(parts []Part, opt manifest.IndexOptions) (Index, error) {
 	return newIndex(desc, body, parts), nil
 }
 
-// Alone is the manifest of a single image, without an index around it.
-func Alone(part Part, body []byte) Index {
+// alone is the manifest of a single image, without an index around it.
+func alone(part Part, body []byte) Index {
 	desc := ocispecs.Descriptor{MediaType: part.Descriptor.MediaType, Digest: part.Descriptor.Digest, Size: part.Descriptor.Size}
 	return newIndex(desc, body, []Part{part})
 }

@@ -83,7 +83,7 @@ func (c Child) part() Part {
 }
 
 // Alone is the child's own manifest in the place of an index.
-func (c Child) Alone() Index { return Alone(c.part(), c.Image.Body) }
+func (c Child) Alone() Index { return alone(c.part(), c.Image.Body) }
 
 // Exported is the digest that a solve says it has exported.
 func Exported(resp map[string]string) (digest.Digest, error) {

@@ -34,8 +34,8 @@ type linting struct {
 	unlinted []string      // Dockerfiles without a whole answer, by the frontend's names
 }
 
-// start asks for the Dockerfiles of the targets, and returns when all answers are there.
-func (l *linting) start(ctx context.Context, src source.Source, targets []platform.Platform, ask solve.Asker) {
+// askAll asks for the Dockerfiles of the targets, and returns when all answers are there.
+func (l *linting) askAll(ctx context.Context, src source.Source, targets []platform.Platform, ask solve.Asker) {
 	var asking sync.WaitGroup
 	asked := map[string]bool{}
 	for _, target := range targets {

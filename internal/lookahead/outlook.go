@@ -45,7 +45,7 @@ func Look(ctx context.Context, req solve.Request, env solve.Env, preflight func(
 	err = solve.Look(ctx, req, env, preflight, solve.Viewer{
 		See: func(ctx context.Context, p solve.Prospect) { o = outlook(ctx, req, p) },
 		Beside: func(ctx context.Context, targets []platform.Platform, ask solve.Asker) {
-			lint.start(ctx, req.Source, targets, ask)
+			lint.askAll(ctx, req.Source, targets, ask)
 		},
 	})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
@@ -31,8 +31,9 @@ type Node struct {
 	// OnHost: the node is on the network of the engine's host. HostChosen: the user has asked for that by itself, and not only to reach
 	// a registry there, so that Dockerfiles may fetch from the host.
 	OnHost, HostChosen bool
-	// Blobs reads what the node's own store has: the layers of images that were exported to this machine.
-	Blobs Blobs
+	// Blobs reads what the node's own store has: the layers of images that were exported to this machine. Whoever reads a blob compares it
+	// with its descriptor.
+	Blobs content.Fetcher
 	// Probe finds out how the kernel behind the node runs programs for the platforms. It is asked only when one of them has
 	// another architecture than the node.
 	Probe func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error)
@@ -49,11 +50,6 @@ type Progress interface {
 	Cleared(plan.Plan)
 	// Note is one line for the user.
 	Note(string)
-}
-
-// Blobs opens a blob of a store. The caller closes it, and compares it with the descriptor. It is oras-go's content.Fetcher.
-type Blobs interface {
-	Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error)
 }
 
 // Env is the world of a build: what it talks to.

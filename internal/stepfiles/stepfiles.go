@@ -69,7 +69,7 @@ func (f Files) Dangles(ctx context.Context, name string) (bool, error) {
 	if strings.ContainsAny(only, `*?[\!`) {
 		only = "" // it would be a pattern
 	}
-	list, err := f.List(ctx, path.Dir(name), only)
+	list, err := f.list(ctx, path.Dir(name), only)
 	if absent(err) {
 		return false, nil
 	}
@@ -81,8 +81,8 @@ func (f Files) Dangles(ctx context.Context, name string) (bool, error) {
 	return false, err
 }
 
-// List is what a directory has; only names one entry, "" is all.
-func (f Files) List(ctx context.Context, dir, only string) ([]Entry, error) {
+// list is what a directory has; only names one entry, "" is all.
+func (f Files) list(ctx context.Context, dir, only string) ([]Entry, error) {
 	stats, err := f.Ref.ReadDir(ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: only})
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (f Files) Walk(ctx context.Context, dir string, depth int, see func(Entry) 
 		reading.SetLimit(AtOnce)
 		for i, d := range level {
 			reading.Go(func() (err error) {
-				lists[i], err = f.List(ctx, d, "")
+				lists[i], err = f.list(ctx, d, "")
 				return err
 			})
 		}
