@@ -10,11 +10,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// errOtherBases says that a definition that was read again has other base images than those that were looked at.
+// errOtherBases means that a definition that was read again has base images other than the inspected ones.
 var errOtherBases = errors.New("the base images are not those that were looked at")
 
-// Again is the same decision for the definition that another reading of the Dockerfile gives: under pins, with cache mounts of its own, or
-// in another attempt. Where nothing was moved, nothing is.
+// Again applies the same decision to the definition of another reading of the Dockerfile: under pins, with its own cache mounts,
+// or in another attempt. Where nothing was relocated, nothing is.
 func (m Moved) Again(def *llb.Definition, g graph.Graph, isolated bool) (Moved, error) {
 	if m.Definition == nil {
 		return Unmoved(g), nil
@@ -33,8 +33,8 @@ func (m Moved) Again(def *llb.Definition, g graph.Graph, isolated bool) (Moved, 
 
 func same(a, b *llb.Definition) bool { return slices.EqualFunc(a.Def, b.Def, bytes.Equal) }
 
-// Alike moves in another definition of the same result what is moved: one that scans what is built. It is nil if there is nothing of it in
-// there, and the moved definition itself for the one that was asked about.
+// Alike relocates in another definition of the same result, such as one that scans it, the steps that m relocates. It returns nil
+// if the definition has none of them, and m's own definition for the one that m was made from.
 func (m Moved) Alike(def *llb.Definition) (*llb.Definition, error) {
 	if same(def, m.From.Definition) {
 		return m.Definition, nil

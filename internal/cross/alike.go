@@ -4,10 +4,11 @@ import (
 	"github.com/moby/buildkit/client/llb"
 )
 
-// alike moves in another definition of a result what [Move] moves in b's, and nothing else: one that scans what b makes, and stages of
-// it. other has a definition, its graph, and what else b has. It is nil if there is nothing of it in there.
+// alike relocates in another definition of a result, such as one that scans what b makes and stages of it, the steps that [Move]
+// relocates in b's, and no others. other has a definition, its graph, and whatever else b has. It returns nil if other has
+// none of the steps.
 //
-// To judge the other by itself would keep what is scanned as a whole under the emulator, and have it made twice.
+// Judging other by itself would keep everything that is scanned under the emulator, and build it twice.
 func alike(b, other Build) (*llb.Definition, error) {
 	if b.off() || other.off() {
 		return nil, nil

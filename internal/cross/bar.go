@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// bar says why a chain is out of the question, whatever recipes say; the zero Reason if it is not.
+// bar returns why a chain is excluded whatever recipes say, or the zero Reason if it is not.
 func (m *mover) bar(t *tip) recipe.Reason {
 	why := m.files.author(t)
 	if why == (recipe.Reason{}) {

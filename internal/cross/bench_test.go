@@ -28,7 +28,7 @@ func big() string {
 	return b.String()
 }
 
-// BenchmarkMove judges with the recipe of the tests; what the real ones take is theirs.
+// BenchmarkMove judges with the recipe of the tests. It does not measure the real recipes.
 func BenchmarkMove(b *testing.B) {
 	for name, dockerfile := range map[string]string{"big": big(), "usual": service} {
 		b.Run(name, func(b *testing.B) {
@@ -44,7 +44,7 @@ func BenchmarkMove(b *testing.B) {
 	}
 }
 
-// BenchmarkWanted has the real recipes look at the commands.
+// BenchmarkWanted runs the real recipes on the commands.
 func BenchmarkWanted(b *testing.B) {
 	build := build(b, big(), "linux/arm64")
 	for b.Loop() {

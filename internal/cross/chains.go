@@ -10,34 +10,35 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// tip is a step that others take files from, and whose chain would run a program under an emulator. It is not in the result's own chain.
+// tip is a step whose stage output others copy, and whose chain would run a program under an emulator. It is not in the result's
+// own chain.
 type tip struct {
 	step    graph.Step
-	stage   string         // the name of the stage that it is in
-	image   graph.ImageRef // its base
+	stage   string         // the name of its stage
+	image   graph.ImageRef // its base image
 	chain   []graph.Step   // from the base to the step
-	brought []string       // where the chain has files of others
-	lower   []*tip         // those in its chain, the nearest first
-	by      *verdict       // by which it is moved, which may be that of a tip above it
-	why     recipe.Reason  // why it is not
-	asked   string         // the recipe that said so
+	brought []string       // where the chain has files from elsewhere
+	lower   []*tip         // the tips in its chain, the nearest first
+	by      *verdict       // the verdict that relocates it, which may be that of a tip above it
+	why     recipe.Reason  // why it is not relocated
+	asked   string         // the recipe that gave the reason
 	said    []*verdict
 }
 
-// mover is one build while it is judged.
+// mover is the state of judging one build.
 type mover struct {
 	Build
 	steps  map[digest.Digest]graph.Step
 	result map[digest.Digest]bool // the result's own chain
 	tips   []*tip                 // in the order of the graph
-	live   map[digest.Digest]*tip // those that are moved, as far as is known
+	live   map[digest.Digest]*tip // tips that are relocated, as far as is known
 	takers map[digest.Digest][]recipe.Leave
-	images map[digest.Digest]graph.ImageRef // of the steps that fetch one
+	images map[digest.Digest]graph.ImageRef // of the steps that fetch a base image
 	files  *files
-	needed demand // of the live tips, once they are settled
+	needed demand // of the live tips, once the fixpoint is reached
 }
 
-// newMover finds the tips. Those that are out of the question, whatever recipes say, are not alive from the beginning.
+// newMover finds the tips. Tips that are excluded whatever recipes say are not live.
 func newMover(b Build) *mover {
 	m := &mover{
 		Build: b, steps: b.Graph.ByDigest(), result: map[digest.Digest]bool{},
@@ -51,7 +52,7 @@ func newMover(b Build) *mover {
 			m.images[s.Digest] = image
 		}
 		for _, take := range s.Takes {
-			if take.Input != s.Root { // what a step takes from what it goes on from is its own affair
+			if take.Input != s.Root { // a step may take anything from the step it goes on from
 				leave := recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line}
 				if !slices.Contains(m.takers[take.Input], leave) {
 					m.takers[take.Input] = append(m.takers[take.Input], leave)
@@ -95,7 +96,8 @@ func (m *mover) newTip(s graph.Step) *tip {
 	return t
 }
 
-// brought are the places where a chain has files of other images and stages, and not those of the context or of a download.
+// brought returns the destinations of files that a chain takes from other images and stages. Files of the context or of a
+// download do not count.
 func (m *mover) brought(chain []graph.Step) (all []string) {
 	for _, s := range chain {
 		for _, take := range s.Takes {
@@ -115,12 +117,12 @@ func (m *mover) brought(chain []graph.Step) (all []string) {
 	return all
 }
 
-// isLayer tells whether a step that is laid over others is the layer that COPY --link makes.
+// isLayer reports whether a step that is laid over others is the layer that COPY --link makes.
 func (m *mover) isLayer(over, layer graph.Step) bool {
 	return over.Kind == graph.Merge && layer.Kind == graph.File && layer.Root == ""
 }
 
-// demand tells which steps are needed as they are, and which moved, if the live tips are.
+// demand holds which steps are needed unchanged and which relocated, given the live tips.
 type demand struct {
 	plain, native map[digest.Digest]bool
 }
@@ -142,7 +144,7 @@ func (m *mover) demand() demand {
 	return d
 }
 
-// leaves are what others take from live tips, in the order of the graph.
+// leaves returns the paths that others copy from live tips, in the order of the graph.
 func (m *mover) leaves(d demand) map[digest.Digest][]recipe.Leave {
 	all := map[digest.Digest][]recipe.Leave{}
 	for _, t := range m.tips {
@@ -164,9 +166,9 @@ func (d demand) of(native bool) map[digest.Digest]bool {
 	return d.plain
 }
 
-// nativeInput tells whether a step, as it is or moved, has an input moved: what it goes on from if it is moved itself, and whatever it
-// takes from a tip that is. The layer that COPY --link makes has nothing of any platform, and counts as moved with the step that
-// lays it over others, so that it may take what that one may.
+// nativeInput reports whether a step, unchanged or relocated, has a relocated input: the step it goes on from if it is relocated
+// itself, and whatever it takes from a relocated tip. The layer that COPY --link makes has no platform. It counts as relocated
+// with the step that lays it over others, so that it may take what that step may.
 func (m *mover) nativeInput(s graph.Step, native bool, in digest.Digest) bool {
 	if in == s.Root {
 		return native

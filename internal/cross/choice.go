@@ -9,30 +9,30 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// Choice says which recipes may move steps. The zero value is off.
+// Choice is the set of recipes that may relocate steps. The zero value is off.
 type Choice struct {
-	// Auto allows those whose output is known to be the same, byte for byte.
+	// Auto allows recipes whose output is known to be the same, byte for byte.
 	Auto bool
-	// Named are allowed because the user named them, in the order of the words.
+	// Named are the recipes that the user named, in the order given.
 	Named []Named
 }
 
-// Named is a recipe that the user named, which also allows commands that it does not know.
+// Named is a recipe that the user named. It also allows commands that it does not know.
 type Named struct {
 	Recipe string
 	Stage  string // "" is any stage
 }
 
-// Off tells that nothing may be moved.
+// Off reports whether nothing may be relocated.
 func (c Choice) Off() bool { return !c.Auto && len(c.Named) == 0 }
 
-// Names reports whether the user named a recipe, whose results are then the same only as far as the user knows.
+// Names reports whether the user named a recipe. Its results are then the same only as far as the user knows.
 func (c Choice) Names(recipe string) bool {
 	return slices.ContainsFunc(c.Named, func(n Named) bool { return n.Recipe == recipe })
 }
 
-// Parse reads what --cross was given: "auto", "off", RECIPE and RECIPE:STAGE, several with commas or as several values. No value is off.
-// An error quotes the word and says what there is.
+// Parse reads the values of --cross: "auto", "off", RECIPE and RECIPE:STAGE, separated by commas or given as several values. No
+// value means off. An error quotes the word and lists the valid ones.
 func Parse(values []string) (Choice, error) {
 	var c Choice
 	seen := map[string]bool{}
@@ -85,7 +85,7 @@ func parseNamed(word string) (Named, error) {
 	return Named{Recipe: name, Stage: stage}, nil
 }
 
-// theRecipes are the words for recipes, for an error.
+// theRecipes lists the words for recipes, for an error.
 func theRecipes() string {
 	var names []string
 	for _, r := range recipe.All() {
@@ -94,7 +94,7 @@ func theRecipes() string {
 	return strings.Join(names, ", ")
 }
 
-// String is what [Parse] reads as c.
+// String returns a value that [Parse] reads as c.
 func (c Choice) String() string {
 	if c.Off() {
 		return "off"

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// files are the Dockerfiles of a build, and where its steps stand in them.
+// files has the Dockerfiles of a build and the places of its steps in them.
 type files struct {
 	def   *llb.Definition
 	texts map[string]string
@@ -22,7 +22,7 @@ func newFiles(b Build) *files {
 	return &files{def: b.Definition, texts: b.Graph.Texts, read: map[string]dockerfile.File{}}
 }
 
-// file is a Dockerfile by its name; one without a text, or that cannot be read, has no stages.
+// file returns a Dockerfile by its name. One without a text, or that cannot be parsed, has no stages.
 func (f *files) file(name string) dockerfile.File {
 	read, ok := f.read[name]
 	if !ok {
@@ -39,7 +39,7 @@ type place struct {
 	stage int
 }
 
-// places are the stages that a step was written in: several if they have the same step.
+// places returns the stages that a step was written in. There are several if they share the step.
 func (f *files) places(s graph.Step) (all []place) {
 	infos := f.def.Source.GetInfos()
 	for _, l := range f.def.Source.GetLocations()[s.Digest.String()].GetLocations() {
@@ -56,7 +56,7 @@ func (f *files) places(s graph.Step) (all []place) {
 	return all
 }
 
-// stageOf is the name of the stage that a step is in.
+// stageOf returns the name of a step's stage.
 func (f *files) stageOf(s graph.Step) string {
 	if s.Stage == "" {
 		for _, p := range f.places(s) {
@@ -66,7 +66,7 @@ func (f *files) stageOf(s graph.Step) string {
 	return s.Stage
 }
 
-// from is the FROM of the stage that a step is in, or the step's own line.
+// from returns the FROM of a step's stage, or the step's own line.
 func (f *files) from(s graph.Step) (file string, line int) {
 	for _, p := range f.places(s) {
 		return p.name, dockerfile.Line(p.file.Stages[p.stage].Location)
@@ -74,8 +74,8 @@ func (f *files) from(s graph.Step) (file string, line int) {
 	return s.File, s.Line
 }
 
-// author says so if somebody wrote FROM --platform for a chain's stages, or if that cannot be known. The base's own step tells nothing:
-// it may be that of other stages as well.
+// author returns a reason if the Dockerfile has FROM --platform for a chain's stages, or if that cannot be known. The base's own
+// step does not count, since other stages may share it.
 func (f *files) author(t *tip) recipe.Reason {
 	known := false
 	for _, s := range t.chain[1:] {
@@ -95,8 +95,8 @@ func (f *files) author(t *tip) recipe.Reason {
 	return recipe.Reason{}
 }
 
-// pinned finds a --platform that has an effect in the stages that a stage goes on from: one of a FROM that names another stage has none. A
-// base whose name has a variable may be any stage before it.
+// pinned finds a --platform that has an effect in the stages that a stage goes on from. It has none in a FROM that names another
+// stage. A base whose name has a variable may be any earlier stage.
 func pinned(f dockerfile.File, stage int) (int, bool) {
 	under := f.Under(stage)
 	last := under[len(under)-1]

@@ -1,4 +1,4 @@
-// These tests move steps of what BuildKit's own Dockerfile frontend makes of Dockerfiles.
+// These tests relocate steps of definitions that BuildKit's own Dockerfile frontend makes.
 
 package cross
 
@@ -21,7 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// anyImage is a registry in which every name exists for every platform; those that begin with "onbuild" have a trigger.
+// anyImage is a registry in which every name exists for every platform. Names that begin with "onbuild" have a trigger.
 type anyImage struct{}
 
 func (anyImage) ResolveImageConfig(_ context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
@@ -47,7 +47,8 @@ func parse(t testing.TB, text string) platform.Platform {
 	return ps[0]
 }
 
-// build is what the frontend makes of a Dockerfile for a platform, on a builder that is linux/amd64 and emulates everything else.
+// build returns the frontend's build of a Dockerfile for a platform, on a builder that is linux/amd64 and emulates everything
+// else.
 func build(t testing.TB, dockerfile, target string, change ...func(*dockerfile2llb.ConvertOpt)) Build {
 	t.Helper()
 	multi := func(o *dockerfile2llb.ConvertOpt) { o.MultiPlatformRequested = true }
@@ -69,8 +70,8 @@ func of(t testing.TB, def *llb.Definition, target string) Build {
 
 func foreign(p platform.Platform) bool { return p.Architecture != "amd64" }
 
-// tidy is a recipe for tests: a chain is taken if it compiles and runs nothing else than go, apk, mkdir and cp, and if nothing below /etc
-// or /usr is taken from it, and not everything.
+// tidy is a recipe for tests. It takes a chain that compiles and runs only go, apk, mkdir and cp, unless others copy everything
+// or something below /etc or /usr from it.
 func tidy(m *mover) judge {
 	return func(t *tip, leaves []recipe.Leave) *verdict {
 		v := &verdict{edits: map[digest.Digest]recipe.Edit{}, asked: "go"}
@@ -102,7 +103,7 @@ func tidy(m *mover) judge {
 	}
 }
 
-// tidily moves with the recipe of the tests, and looks at the outcome as every caller may rely on it.
+// tidily relocates with the recipe of the tests, and checks the outcome's guarantees.
 func tidily(t testing.TB, b Build) (Moved, graph.Graph) {
 	t.Helper()
 	if b.off() {
@@ -119,7 +120,7 @@ func tidily(t testing.TB, b Build) (Moved, graph.Graph) {
 	return moved, sound(t, b, moved)
 }
 
-// sound reads the new definition and checks what holds for each.
+// sound reads the new definition and checks its invariants.
 func sound(t testing.TB, b Build, moved Moved) graph.Graph {
 	t.Helper()
 	g, err := graph.Read(moved.Definition)

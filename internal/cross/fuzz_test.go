@@ -68,7 +68,7 @@ func anyDefinition(t *testing.T, data []byte) *llb.Definition {
 	return def
 }
 
-// FuzzMove: whatever is moved of whichever definition, the outcome is one that can be built, and of which nothing is moved again.
+// FuzzMove checks that every outcome can be built, and that relocating it again changes nothing.
 func FuzzMove(f *testing.F) {
 	f.Add([]byte{0, 4, 5, 13, 1, 33, 65})
 	f.Add([]byte{0, 5, 5, 2, 34, 2, 66})
@@ -94,7 +94,7 @@ func FuzzMove(f *testing.F) {
 	})
 }
 
-// FuzzMoveBytes: no bytes that can be read as a definition make it panic, or make something that cannot be read.
+// FuzzMoveBytes checks that arbitrary bytes cause neither a panic nor a definition that cannot be read.
 func FuzzMoveBytes(f *testing.F) {
 	for _, dockerfile := range []string{service, cached} {
 		var seed bytes.Buffer

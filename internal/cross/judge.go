@@ -10,16 +10,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// verdict is what recipes say of a chain that others take these leaves from.
+// verdict is the recipes' answer for a chain and the paths that others copy from it.
 type verdict struct {
 	leaves  []recipe.Leave
-	recipes []recipe.Recipe // those that take it; the first one does
+	recipes []recipe.Recipe // those that accept it; the first one is used
 	edits   map[digest.Digest]recipe.Edit
-	why     recipe.Reason // if there are none
-	asked   string        // the recipe that said so
+	why     recipe.Reason // why no recipe accepts it
+	asked   string        // the recipe that gave the reason
 }
 
-// judge tells what becomes of a tip's chain if others take leaves from it.
+// judge returns the verdict on a tip's chain if others copy leaves from it.
 type judge func(t *tip, leaves []recipe.Leave) *verdict
 
 // asking is a recipe that may be used for a chain.
@@ -28,7 +28,7 @@ type asking struct {
 	named  bool
 }
 
-// asked are the recipes that the user's choice allows for a stage: first those that were named.
+// asked returns the recipes that the user's choice allows for a stage, named ones first.
 func (c Choice) asked(stage string) (all []asking) {
 	for _, n := range c.Named {
 		if n.Stage == "" || strings.EqualFold(n.Stage, stage) {
@@ -55,7 +55,7 @@ func (m *mover) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stage {
 // notNamed is the reason of a stage that the user's choice has no recipe for.
 var notNamed = recipe.Reason{Check: "no-recipe", Message: "no recipe is named for it"}
 
-// screen asks all recipes for what they say without the base image.
+// screen asks all recipes without the base image.
 func (m *mover) screen(t *tip, leaves []recipe.Leave) *verdict {
 	v := &verdict{why: notNamed}
 	for _, a := range m.Choice.asked(t.stage) {
@@ -68,7 +68,7 @@ func (m *mover) screen(t *tip, leaves []recipe.Leave) *verdict {
 	return v
 }
 
-// taste asks the recipes until one takes the chain.
+// taste asks the recipes in order until one accepts the chain.
 func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
 	v := &verdict{why: notNamed}
 	for _, a := range m.Choice.asked(t.stage) {
@@ -91,14 +91,14 @@ func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
 	return v
 }
 
-// base is what was seen of an image; ok is false if the very image was not looked at.
+// base returns the findings about an image. ok is false if that very image was not inspected.
 func (b Build) base(img graph.ImageRef) (base recipe.Base, ok bool) {
 	digests, pinned := b.Digests[img.Name]
 	base, ok = b.Bases[img.Name]
 	return base, ok && (!pinned || slices.Contains(digests, img.Digest))
 }
 
-// refuse keeps the first reason, but for those of recipes that have nothing to do with the chain.
+// refuse keeps the first reason. A reason of a recipe that applies to the chain replaces one that does not.
 func (v *verdict) refuse(r recipe.Recipe, why recipe.Reason) {
 	switch {
 	case v.asked != "":

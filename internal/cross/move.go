@@ -11,8 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Wanted are the base images that have to be looked at before [Move] can judge their chains: none where the commands alone say that
-// nothing can be moved. Their leaves are all that anybody takes, since a step that is thought to be moved may turn out not to be.
+// Wanted returns the base images that must be inspected before [Move] can judge their chains. It leaves out chains that the
+// commands alone exclude. The leaves are every path that others copy, since a step that looks relocatable may turn out not to be.
 func Wanted(b Build) []Want {
 	if b.off() {
 		return nil
@@ -36,7 +36,7 @@ func Wanted(b Build) []Want {
 			}
 		}
 		for _, l := range m.takers[t.step.Digest] {
-			if l.Path != "/" && !slices.Contains(w.Leaves, l) { // everything may never leave, so nobody has to look
+			if l.Path != "/" && !slices.Contains(w.Leaves, l) { // no recipe lets everything leave, so it needs no inspection
 				w.Leaves = append(w.Leaves, l)
 			}
 		}
@@ -44,7 +44,7 @@ func Wanted(b Build) []Want {
 	return wants
 }
 
-// Move moves what can be moved. It fails if the definition is damaged, or not the one that the graph was read from.
+// Move relocates the steps that can be. It fails if the definition is damaged, or is not the one that the graph was read from.
 func Move(b Build) (Moved, error) {
 	if b.off() {
 		return Unmoved(b.Graph), nil
@@ -70,13 +70,13 @@ func (m *mover) move(judge judge) (Moved, error) {
 	return moved, err
 }
 
-// off: there is nothing to look for. A definition with several results is not one of a Dockerfile.
+// off reports whether there is nothing to look for. A definition with several results is not that of a Dockerfile.
 func (b Build) off() bool {
 	return b.Choice.Off() || b.Definition == nil || len(b.Graph.Steps) == 0 || platform.Equal(b.Target, b.Native) ||
 		b.Emulated == nil || b.Emulated(b.Native) || results(b.Definition) != 1
 }
 
-// results counts the results that a definition names at its end.
+// results counts the results at a definition's end.
 func results(def *llb.Definition) int {
 	end := &pb.Op{}
 	if len(def.Def) == 0 || end.UnmarshalVT(def.Def[len(def.Def)-1]) != nil {
@@ -85,7 +85,7 @@ func results(def *llb.Definition) int {
 	return len(end.Inputs)
 }
 
-// emulated tells whether a step's program would be emulated.
+// emulated reports whether a step's program would be emulated.
 func (b Build) emulated(s graph.Step) bool {
 	return s.Kind == graph.Exec && s.Platform.Architecture != "" && b.Emulated(s.Platform)
 }

@@ -22,7 +22,7 @@ RUN adduser app
 COPY --from=build /out/app /app
 `
 
-// told is what became of a build in words: its moved steps by their names, its stages, and what leaves.
+// told describes a build's outcome in words: the names of relocated steps, the stages, and the stage outputs.
 type told struct {
 	Moved, Stages, Leaves []string
 }

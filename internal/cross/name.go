@@ -7,9 +7,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// nativeName is the name of a step that runs on the builder's own platform, as BuildKit gives it to one of a stage FROM
-// --platform=$BUILDPLATFORM: "[linux/amd64 build 2/5] COPY . .", and "[linux/amd64->arm64 build 4/5] RUN …" if what it does depends on
-// the target. A name that the Dockerfile's frontend did not make is left.
+// nativeName returns the name of a step that runs on the builder's own platform, as BuildKit names a step of a stage FROM
+// --platform=$BUILDPLATFORM: "[linux/amd64 build 2/5] COPY . .", and "[linux/amd64->arm64 build 4/5] RUN …" if its effect depends
+// on the target. A name that the Dockerfile's frontend did not make is unchanged.
 func nativeName(name string, target, native platform.Platform, edited bool) string {
 	inside, rest, ok := graph.SplitName(name)
 	if !ok {
@@ -25,7 +25,7 @@ func nativeName(name string, target, native platform.Platform, edited bool) stri
 	return "[" + on + " " + inside + "] " + rest
 }
 
-// arrow is formatTargetPlatform of BuildKit's dockerfile2llb/convert.go.
+// arrow follows formatTargetPlatform of BuildKit's dockerfile2llb/convert.go.
 func arrow(target, native platform.Platform) string {
 	target = platform.Normalize(target)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// toNative makes an operation one for the builder's own platform.
+// toNative changes an operation into one for the builder's own platform.
 func (r *rewriter) toNative(op *pb.Op, edit recipe.Edit) {
 	if op.Platform != nil {
 		n := platform.Normalize(r.Native)
@@ -39,7 +39,7 @@ func (r *rewriter) toNative(op *pb.Op, edit recipe.Edit) {
 	}
 }
 
-// editEnv gives a program's environment its changes: in place where a name is there already, else at the end, by name.
+// editEnv applies an edit to a program's environment: in place where the name exists, otherwise at the end, by name.
 func editEnv(env []string, edit recipe.Edit) []string {
 	name := func(kv string) string { n, _, _ := strings.Cut(kv, "="); return n }
 	env = slices.DeleteFunc(slices.Clone(env), func(kv string) bool { return slices.Contains(edit.Unset, name(kv)) })

@@ -8,7 +8,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// offered is why a chain is not moved: where the user's choice has no recipe for it, with the one that would move it if it was named.
+// offered returns why a chain is not relocated. Where the user's choice has no recipe for it, it names the one that would
+// relocate it.
 func (m *mover) offered(t *tip) recipe.Reason {
 	if t.why.Check != "no-recipe" || t.asked != "" {
 		return t.why
@@ -26,7 +27,7 @@ func (m *mover) offered(t *tip) recipe.Reason {
 	return t.why
 }
 
-// with is what to write to name one recipe more, for a stage if it has a name of its own.
+// with returns the value that names one more recipe, for a stage if it has a name of its own.
 func (c Choice) with(r recipe.Recipe, stage string) string {
 	word := r.Name
 	if stage != "" && !strings.HasPrefix(stage, "stage-") {
@@ -35,7 +36,7 @@ func (c Choice) with(r recipe.Recipe, stage string) string {
 	return c.String() + "," + word
 }
 
-// trusted is what is taken on trust in a chain that is moved by a recipe which the user named.
+// trusted returns what is taken on trust in a chain that a user's named recipe relocates.
 func (m *mover) trusted(t *tip) recipe.Reason {
 	by := t.by.recipes[0]
 	for _, a := range m.Choice.asked(t.stage) {

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// golang is what the Go recipe sees of an image, which has Go and certificates.
+// golang returns the Go recipe's findings about an image that has Go and certificates.
 func golang(wants []Want) map[string]recipe.Base {
 	have := map[string]string{
 		"/usr/local/go/VERSION": "go1.26.8\n", "/usr/local/go/go.env": "GOTOOLCHAIN=local\n", "/usr/local/go/bin/go": "", "/etc/ssl/cert.pem": "",

@@ -16,7 +16,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 )
 
-// TestRecord writes what a real BuildKit makes of the Dockerfiles in testdata, for the tests that have none:
+// TestRecord writes a real BuildKit's definitions of the Dockerfiles in testdata, for tests without a BuildKit:
 //
 //	BUILDKIT_HOST=docker-container://NAME go test -tags record -run TestRecord ./internal/cross
 //

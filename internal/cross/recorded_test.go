@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// recorded is what a real BuildKit made of a Dockerfile in testdata (record_test.go).
+// recorded returns a real BuildKit's definition of a Dockerfile in testdata (record_test.go).
 func recorded(t testing.TB, name, target string) Build {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", "recorded", name, strings.ReplaceAll(target, "/", "-")+".llb"))
@@ -110,7 +110,7 @@ func stepOf(g graph.Graph, d digest.Digest) graph.Step {
 	return g.Steps[slices.IndexFunc(g.Steps, func(s graph.Step) bool { return s.Digest == d })]
 }
 
-// afterEdit tells whether a step, or one that it goes on from, is one that the recipe has changed.
+// afterEdit reports whether the recipe changed a step, or one that it goes on from.
 func afterEdit(g graph.Graph, moved Moved, d digest.Digest) bool {
 	for d != "" {
 		if slices.ContainsFunc(moved.Steps, func(s Step) bool { return s.Digest == d && s.Edited }) {

@@ -14,15 +14,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// rewriter makes the definition in which the live tips are moved: each step as it is, moved, or both, as others need it.
+// rewriter makes the definition in which the live tips are relocated. It has each step unchanged, relocated, or both, as others
+// need it.
 type rewriter struct {
 	*mover
 	out   *llb.Definition
 	steps []Step
 	raw   map[digest.Digest][]byte                 // operations, old and new
 	end   []byte                                   // the operation that names the result
-	new   map[bool]map[digest.Digest]digest.Digest // by whether it is moved, and the old digest
-	moves map[digest.Digest]*verdict               // the steps of chains that are moved
+	new   map[bool]map[digest.Digest]digest.Digest // by whether it is relocated, and the old digest
+	moves map[digest.Digest]*verdict               // the steps of relocated chains
 }
 
 func (m *mover) rewrite() (*rewriter, error) {
@@ -73,7 +74,7 @@ func (r *rewriter) add(s graph.Step, native bool) error {
 	}
 	move := r.moves[s.Digest]
 	if !native {
-		move = nil // it is left as well
+		move = nil // the unchanged step stays as well
 	}
 	dgst := s.Digest
 	var edit recipe.Edit
@@ -124,8 +125,8 @@ func (r *rewriter) inputsChange(s graph.Step, native bool) bool {
 	return slices.ContainsFunc(s.Inputs, func(in digest.Digest) bool { return r.input(s, native, in) != in })
 }
 
-// put adds an operation with what the definition has of it besides. One that is there already, as a stage FROM
-// --platform=$BUILDPLATFORM may have made it, keeps its own.
+// put adds an operation and its metadata. An operation that is there already, as from a stage FROM --platform=$BUILDPLATFORM,
+// keeps its own.
 func (r *rewriter) put(s graph.Step, dgst digest.Digest, dt []byte, rename func(string) string) {
 	if r.out.Source != nil {
 		if l, ok := r.Definition.Source.Locations[s.Digest.String()]; ok {
@@ -145,7 +146,7 @@ func (r *rewriter) put(s graph.Step, dgst digest.Digest, dt []byte, rename func(
 	r.out.Def = append(r.out.Def, dt)
 }
 
-// finish ends a definition in a step, as the old one ended.
+// finish ends a definition in a step, in the way of the old one.
 func (r *rewriter) finish(def *llb.Definition, dgst digest.Digest) error {
 	end := &pb.Op{}
 	if err := end.UnmarshalVT(r.end); err != nil {
@@ -163,7 +164,7 @@ func (r *rewriter) finish(def *llb.Definition, dgst digest.Digest) error {
 	return nil
 }
 
-// marshal gives the bytes that BuildKit's own client and frontends give an operation (client/llb/marshal.go).
+// marshal returns the bytes that BuildKit's own client and frontends give an operation (client/llb/marshal.go).
 func marshal(op *pb.Op) ([]byte, error) {
 	dt, err := proto.MarshalOptions{Deterministic: true}.Marshal(op)
 	if err != nil {

@@ -257,7 +257,7 @@ func TestNothingIsMovedWhereNothingIsEmulated(t *testing.T) {
 	}
 }
 
-// ends gives a definition another operation at its end.
+// ends replaces the operation at a definition's end.
 func ends(t *testing.T, def *llb.Definition, inputs ...*pb.Input) *llb.Definition {
 	t.Helper()
 	dt, err := marshal(&pb.Op{Inputs: inputs})

@@ -8,9 +8,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// settle drops tips until what is left is what recipes take. A tip is judged with its whole chain; one below it may be moved with it, if
-// what is taken there may be taken as well. Dropping one makes more leaves for others, and never fewer, so that it ends, and the same
-// ones are left in whichever order they are dropped.
+// settle drops tips until recipes accept all that are left. A tip is judged with its whole chain. A tip below it may be relocated
+// with it if its stage output may be copied too. Dropping a tip adds leaves to others and never removes any. So the loop ends, in
+// the same state whatever the order.
 func (m *mover) settle(judge judge) {
 	for dropped := true; dropped; {
 		dropped = false
@@ -35,7 +35,7 @@ func (m *mover) settle(judge judge) {
 	}
 }
 
-// moveWith decides about the tips below one that is moved, and tells whether one was dropped.
+// moveWith decides about the tips below a relocated one, and reports whether it dropped one.
 func (m *mover) moveWith(t *tip, v *verdict, leaves map[digest.Digest][]recipe.Leave, judge judge) (dropped bool) {
 	t.by = v
 	all := slices.Clip(leaves[t.step.Digest])
@@ -65,7 +65,7 @@ func (m *mover) drop(t *tip, v *verdict) {
 	t.why, t.asked = v.why, v.asked
 }
 
-// ask has a chain judged, once for the same leaves.
+// ask judges a chain, once for the same leaves.
 func (m *mover) ask(t *tip, leaves []recipe.Leave, judge judge) *verdict {
 	for _, v := range t.said {
 		if slices.Equal(v.leaves, leaves) {
@@ -78,7 +78,7 @@ func (m *mover) ask(t *tip, leaves []recipe.Leave, judge judge) *verdict {
 	return v
 }
 
-// dropConflict drops a tip whose chain has a step that another chain needs otherwise, and tells whether there was one.
+// dropConflict drops a tip whose chain has a step that another chain needs in another form, and reports whether there was one.
 func (m *mover) dropConflict() bool {
 	edits := map[digest.Digest]recipe.Edit{}
 	for _, t := range m.tips {

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// UnknownStages are the stages that are named in choice and that none of the graphs' Dockerfiles has, in the order of choice. A graph
+// UnknownStages returns the stages that choice names and none of the graphs' Dockerfiles has, in the order of choice. A graph
 // without the Dockerfile's text has the stages of its steps.
 func UnknownStages(choice Choice, graphs []graph.Graph) []string {
 	var unknown []string
@@ -27,7 +27,7 @@ func hasStage(g graph.Graph, name string) bool {
 		return true
 	}
 	for _, text := range g.Texts {
-		f, _ := dockerfile.Outline(text) // one that cannot be read has no stages
+		f, _ := dockerfile.Outline(text) // a text that cannot be parsed has no stages
 		for i := range f.Stages {
 			if strings.EqualFold(stageName(f, i), name) {
 				return true
@@ -37,7 +37,7 @@ func hasStage(g graph.Graph, name string) bool {
 	return false
 }
 
-// stageName is what the frontend calls a stage in the names of its steps.
+// stageName returns the frontend's name for a stage in the names of its steps.
 func stageName(f dockerfile.File, i int) string {
 	switch {
 	case f.Stages[i].Name != "":

@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// tips are the moved steps that others take from which are not moved.
+// tips returns the relocated steps that others copy from and that need a definition of their own.
 func (r *rewriter) tips() ([]Tip, error) {
 	all := r.leaves(r.needed)
 	var tips []Tip
@@ -29,7 +29,7 @@ func (r *rewriter) tips() ([]Tip, error) {
 	return tips, nil
 }
 
-// until is the part of the new definition that a step is made from.
+// until returns the part of the new definition that a step is made from.
 func (r *rewriter) until(last digest.Digest) (*llb.Definition, error) {
 	def := &llb.Definition{Metadata: map[digest.Digest]llb.OpMetadata{}, Source: r.out.Source, Constraints: r.out.Constraints}
 	var visit func(digest.Digest) error

@@ -10,8 +10,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// verdicts says for each chain of steps that would be emulated what became of it. A step of several chains that are not moved is said
-// once, with the result if it is its, else with the one that is the longest.
+// verdicts returns the decision for each chain of steps that would be emulated. A step of several chains that are not relocated
+// is listed once: with the result if it belongs to it, otherwise with the longest chain.
 func (m *mover) verdicts() []Stage {
 	said := map[digest.Digest]bool{}
 	var stages []Stage
@@ -42,7 +42,7 @@ func (m *mover) verdicts() []Stage {
 			add(s, t.chain, m.needed.plain)
 		}
 	}
-	clear(said) // what is moved may be left as well
+	clear(said) // the old definition may keep a relocated step
 	for _, t := range m.highest() {
 		s := m.stageAt(t.step, t.stage)
 		s.Moved, s.Recipe = true, t.by.recipes[0].Name
@@ -59,7 +59,7 @@ func (m *mover) verdicts() []Stage {
 	return stages
 }
 
-// highest are the live tips that are in no other one's chain.
+// highest returns the live tips that are in no other tip's chain.
 func (m *mover) highest() (all []*tip) {
 	covered := map[*tip]bool{}
 	for _, t := range slices.Backward(m.tips) {
