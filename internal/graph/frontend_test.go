@@ -1,4 +1,4 @@
-// These tests read what BuildKit's own Dockerfile frontend makes of Dockerfiles.
+// These tests read definitions that BuildKit's own Dockerfile frontend makes.
 
 package graph_test
 
@@ -17,11 +17,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// baseDigest is what every base image's name resolves to.
+// baseDigest is the digest that every base image's name resolves to.
 var baseDigest = digest.FromString("the index of a base image")
 
-// fromDockerfile reads what BuildKit's own Dockerfile frontend makes of a
-// Dockerfile for target, on a builder that is linux/amd64.
+// fromDockerfile reads the definition that BuildKit's own Dockerfile frontend makes of a Dockerfile for target, on a builder that
+// is linux/amd64.
 func fromDockerfile(t *testing.T, dockerfile, target string, change ...func(*dockerfile2llb.ConvertOpt)) graph.Graph {
 	t.Helper()
 	p := parse(t, target)
@@ -149,7 +149,7 @@ func TestPlatformsShareTheStepsOfTheBuilder(t *testing.T) {
 	for _, s := range arm64.Steps {
 		got = append(got, shared[s.Digest])
 	}
-	// All but the RUN that has TARGETARCH in its environment and what comes after it.
+	// Every step is shared, except the RUN that has TARGETARCH in its environment and the steps after it.
 	if diff := cmp.Diff([]int{2, 2, 2, 2, 2, 1, 1}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

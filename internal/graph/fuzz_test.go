@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// FuzzDefinition reads definitions as a builder may send them. What can be read has each step after its inputs, once.
+// FuzzDefinition reads definitions as a builder may send them. A graph that can be read has each step once, after its inputs.
 func FuzzDefinition(f *testing.F) {
 	target := platform.Platform{OS: "linux", Architecture: "arm64"}
 	for _, dockerfile := range []string{"FROM scratch\nCOPY a /b\n", crossCompiling} {

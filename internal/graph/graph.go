@@ -1,9 +1,7 @@
-// Package graph reads a build as BuildKit has it, a definition in LLB, as steps:
-// what runs where, what is fetched from where, and which line of the Dockerfile
-// asked for it. It is pure: bytes in, values out, nothing is solved.
+// Package graph reads a build's LLB definition as steps: which program runs for which platform, which sources are fetched, and
+// which line of the Dockerfile asked for each. It is pure: it turns bytes into values, and solves nothing.
 //
-// A definition comes from a gateway callback that solved the Dockerfile without
-// evaluating it, once for each platform:
+// A definition comes from a gateway callback that solved the Dockerfile without evaluating it, once for each platform:
 //
 //	res, err := c.Solve(ctx, gateway.SolveRequest{Frontend: "dockerfile.v0", FrontendOpt: opt})
 //	ref, err := res.SingleRef()
@@ -11,34 +9,26 @@
 //	def, err := st.Marshal(ctx)
 //	g, err := graph.Read(def)
 //
-// The reference of an image FROM scratch without any step is nil; its graph is that
-// of no definition, a Graph without steps.
+// The reference of an image FROM scratch without any step is nil. Its graph is that of no definition, a Graph without steps.
 //
 // # Steps and the progress of a solve
 //
-// A step's digest is that of its marshalled operation, which is also the digest
-// of the vertex in the status that BuildKit streams (client.Vertex.Digest), so a
-// step's progress is found by it and two platforms that have a step with the same
-// digest share its work. This is how solver/llbsolver/vertex.go of BuildKit
-// v0.33.1 makes vertices, with four exceptions, after which the digests differ:
+// A step's digest is that of its marshalled operation. It is also the digest of the vertex in the status that BuildKit streams
+// (client.Vertex.Digest). So a step's progress is found by the digest, and two platforms that have a step with the same digest
+// share its work. This is how solver/llbsolver/vertex.go of BuildKit v0.33.1 makes vertices. In four cases the digests differ:
 //
-//   - A source policy that changes a source changes its digest and the digests of
-//     all steps after it: the vertices are loaded from the operations as changed,
-//     while the reference keeps the definition as the frontend wrote it. A rule
-//     that pins a base image's tag does not come to this, because the Dockerfile
-//     frontend has asked the policy when it resolved the name, and has written
-//     the pinned name into the definition. One that pins a git or http source does.
-//   - A step without cache, when the same step of another build that is running
-//     has its cache, is the vertex digest.FromString(step's digest + "-ignorecache")
-//     (solver/jobs.go).
-//   - A daemon with the proxy network on adds a suffix to what it digests for
-//     steps that use the network.
-//   - A daemon that marshals an operation into other bytes than the frontend did,
-//     as when it does not know the frontend's newest fields.
+//   - A source policy that changes a source changes its digest and the digests of all steps after it. BuildKit loads the vertices from the
+//     changed operations, while the reference keeps the definition as the frontend wrote it. A rule that pins a base image's tag does not
+//     have this effect: the Dockerfile frontend asks the policy when it resolves the name, and writes the pinned name into the definition.
+//     A rule that pins a git or http source does.
+//   - A step without cache, when the same step of another running build has its cache, is the vertex
+//     digest.FromString(step's digest + "-ignorecache") (solver/jobs.go).
+//   - A daemon with the proxy network on adds a suffix to the digested bytes of steps that use the network.
+//   - A daemon may marshal an operation into other bytes than the frontend did, for example if it does not know the frontend's newest
+//     fields.
 //
-// Vertices of the frontend itself (the load of the Dockerfile, the resolving of
-// names, exports) are in the status and not in the graph. So a caller joins by
-// digest, falls back to the name, and shows as it comes what has neither.
+// Vertices of the frontend itself (the load of the Dockerfile, the resolving of names, exports) are in the status and not in the
+// graph. So a caller joins by digest, falls back to the name, and shows the rest as it comes.
 package graph
 
 import (
@@ -48,28 +38,27 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Graph is a build for one platform. Whoever read it owns it; it shares no memory
-// with the definition.
+// Graph is a build for one platform. The caller of [Read] owns it. It shares no memory with the definition.
 type Graph struct {
-	// Steps has each step after all of its inputs, and once. The order depends on
-	// the definition only. The last step makes the result.
+	// Steps has each step once, after all of its inputs. The order depends on the definition only. The last step makes the
+	// result.
 	Steps []Step
-	// Texts are the source files that steps were written in, by the name that their File has: a Dockerfile as the frontend read it,
-	// wherever it came from. A frontend may leave them out.
+	// Texts has the source files of the steps by the name in their File: a Dockerfile as the frontend read it, wherever it came
+	// from. A frontend may leave them out.
 	Texts map[string]string
 }
 
-// Kind is what a step does.
+// Kind is the kind of a step's operation.
 type Kind string
 
-// The kinds of steps, after the operations of LLB.
+// These are the kinds of steps, after the operations of LLB.
 const (
 	Exec        Kind = "exec"   // runs a program: RUN
 	Source      Kind = "source" // fetches an image, the context, a git repository or a URL
 	File        Kind = "file"   // changes files without running a program: COPY, ADD, WORKDIR
 	Merge       Kind = "merge"  // lays file systems over one another: COPY --link
 	Diff        Kind = "diff"
-	Build       Kind = "build" // evaluates a definition in a file: not made by Dockerfiles, runs what it likes
+	Build       Kind = "build" // evaluates a definition in a file: Dockerfiles do not make it; it may run anything
 	Passthrough Kind = "passthrough"
 	Other       Kind = "other" // an operation newer than this program
 )
@@ -78,27 +67,25 @@ const (
 type Step struct {
 	Digest digest.Digest
 	Kind   Kind
-	// Name is what progress calls the step: the frontend's own name for it, such as
-	// "[linux/arm64 build 2/4] RUN make", or what the operation does, on one line.
+	// Name is the step's name in the progress: the frontend's own name for it, such as "[linux/arm64 build 2/4] RUN make", or a
+	// description of the operation on one line.
 	Name string
-	// Platform is normalised. It is where an Exec runs and what an image is fetched
-	// for, and not always the platform of the graph: a stage FROM
-	// --platform=$BUILDPLATFORM has that one. It is zero where BuildKit keeps none
-	// because the result is the same for all: files, the context, git and http.
+	// Platform is normalised. It is the platform that an Exec runs on and an image is fetched for. It may differ from the
+	// graph's: a stage FROM --platform=$BUILDPLATFORM has the builder's. It is zero where BuildKit keeps none because the result
+	// is the same for all: files, the context, git and http.
 	Platform platform.Platform
-	// Inputs has the digests of the steps that this one is made from, in the
-	// order of the operation, with repetitions.
+	// Inputs has the digests of the steps that this one is made from, in the order of the operation, with repetitions.
 	Inputs []digest.Digest
 
-	// Root is the input whose file system the step goes on from, where the kind has one: the image or step before a RUN, a COPY or a
-	// COPY --link. It is "" for one that begins with nothing.
+	// Root is the input whose file system the step goes on from, where the kind has one: the image or step before a RUN, a COPY
+	// or a COPY --link. It is "" for a step that begins with nothing.
 	Root digest.Digest
-	// Takes are the paths that the step takes from its inputs otherwise than by going on from Root, in the order of the operation, each
-	// once. Root may be among them: RUN --mount=from= of the stage itself.
+	// Takes has the paths that the step takes from its inputs other than by going on from Root, in the order of the operation,
+	// each once. Root may be among the inputs: RUN --mount=from= of the stage itself.
 	Takes []Take
 
 	Source string            // identifier with its scheme: docker-image://, local://, git://, https://, oci-layout://
-	Attrs  map[string]string // of the source: solver/pb/attr.go of BuildKit says which
+	Attrs  map[string]string // of the source, see solver/pb/attr.go of BuildKit
 
 	Args    []string
 	Cwd     string
@@ -108,31 +95,29 @@ type Step struct {
 
 	IgnoreCache bool // as with --no-cache
 
-	// File and Line tell where the step was written, Line from 1. Both are zero if
-	// the frontend did not say, as for steps of its own making.
+	// File and Line are the step's position, Line from 1. Both are zero if the frontend gave none, as for steps of its own
+	// making.
 	File string
 	Line int
-	// Places are all places where it was written, File and Line first: two stages
-	// that begin with the same image, or the same RUN on it, share the step.
+	// Places has all positions of the step, File and Line first. Two stages that begin with the same image, or the same RUN on
+	// it, share the step.
 	Places []Place
-	// Stage is the name of the Dockerfile's stage; stage-N, from 0, for one
-	// without a name in a Dockerfile of several. Of a step that several stages
-	// share it is one of them.
+	// Stage is the name of the Dockerfile's stage. It is stage-N, from 0, for one without a name in a Dockerfile of several. For
+	// a step that several stages share it is one of them.
 	Stage string
 }
 
-// Place is a line, from 1, of a file that the frontend has read.
+// Place is a line, from 1, of a file that the frontend read.
 type Place struct {
 	File string
 	Line int
 }
 
-// Mount is what an Exec sees besides its root file system.
+// Mount is a mount of an Exec besides its root file system.
 type Mount struct {
 	Type string // bind, cache, secret, ssh or tmpfs, as in RUN --mount
 	Dest string // a path; "" for a secret that is an environment variable
-	// ID of the cache, secret or SSH agent. Steps on different platforms with the
-	// same cache ID see the same files.
+	// ID is the ID of the cache, secret or SSH agent. Steps on different platforms with the same cache ID see the same files.
 	ID string
 }
 
@@ -141,7 +126,7 @@ type Take struct {
 	Input digest.Digest
 	// Path is cleaned and absolute; "/" is everything. It may have the wildcards of COPY.
 	Path string
-	// Dest is where the step has it: a path as Path is, and a directory if what is taken was put into it. "" is a look only, as for the
-	// owner of a file.
+	// Dest is the path at which the step has it: a path like Path, or a directory if the files were put into it. It is "" if the
+	// step only reads from Path, as for the owner of a file.
 	Dest string
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// read takes st the way that a gateway's reference goes: marshalled, loaded as a
-// state again, and marshalled once more.
+// read passes st through the steps of a gateway's reference: marshalled, loaded as a state again, and marshalled once more.
 func read(t *testing.T, st llb.State, opts ...llb.ConstraintsOpt) graph.Graph {
 	t.Helper()
 	def, err := st.Marshal(t.Context(), opts...)

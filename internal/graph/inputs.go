@@ -8,7 +8,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// rootInput is the index of the input whose file system an operation goes on from; -1 if there is none.
+// rootInput returns the index of the input whose file system an operation goes on from, or -1 if there is none.
 func rootInput(op *pb.Op) int {
 	inputs := op.Inputs
 	switch op := op.Op.(type) {
@@ -28,8 +28,8 @@ func rootInput(op *pb.Op) int {
 	return -1
 }
 
-// fileRoot follows the action whose outcome is the operation's back to an input. An action may go on from the outcome of one before it,
-// which has the number inputs + its place.
+// fileRoot follows the action whose outcome is the operation's back to an input. An action may go on from the outcome of an
+// earlier one, which has the number inputs + its place.
 func fileRoot(actions []*pb.FileAction, inputs int) int {
 	i := slices.IndexFunc(actions, func(a *pb.FileAction) bool { return a.GetOutput() >= 0 })
 	for i >= 0 && i < len(actions) {
@@ -42,8 +42,8 @@ func fileRoot(actions []*pb.FileAction, inputs int) int {
 	return -1
 }
 
-// rootOutput is the number of the output that has what an operation makes of its root. Others, such as that of a mount that a program
-// may write to, are not made by Dockerfiles.
+// rootOutput returns the number of the output made from an operation's root. Dockerfiles do not make other outputs, such as that
+// of a mount that a program may write to.
 func rootOutput(op *pb.Op) int64 {
 	switch op := op.Op.(type) {
 	case *pb.Op_Exec:
@@ -62,14 +62,14 @@ func rootOutput(op *pb.Op) int64 {
 	return 0
 }
 
-// taker collects what an operation takes.
+// taker collects the paths that an operation takes.
 type taker struct {
 	inputs []digest.Digest
-	others []bool // of inputs: it is another output than what was made of the input's root
+	others []bool // of inputs: it is not the output made from the input's root
 	takes  []Take
 }
 
-// inputs are what an operation goes on from, if that is what another made of its own root, and the paths that it takes besides.
+// inputs returns the step that an operation goes on from, if it uses that step's root output, and the other paths that it takes.
 func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
 	var t taker
 	for _, in := range op.Inputs {
@@ -88,7 +88,7 @@ func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
 		for _, a := range op.File.GetActions() {
 			t.action(a, i)
 		}
-	default: // layers, and what is not known, are taken as a whole
+	default: // layers and unknown operations are taken as a whole
 		for k := range t.inputs {
 			if k != i {
 				t.add(k, "/", "/")
@@ -105,7 +105,7 @@ func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
 	return t.inputs[i], t.takes
 }
 
-// add takes a path from the i-th input, if there is such a one: an action may also take from what the actions before it have made.
+// add adds a path of the i-th input. It ignores an index that is no input, since an action may also take from earlier actions.
 func (t *taker) add(i int, p, dest string) {
 	if i < 0 || i >= len(t.inputs) {
 		return
@@ -140,7 +140,7 @@ func (t *taker) action(a *pb.FileAction, root int) {
 	case *pb.FileAction_Symlink:
 		owners = append(owners, a.Symlink.GetOwner())
 	}
-	for _, o := range owners { // a name is looked up in an input, which is the root almost always
+	for _, o := range owners { // BuildKit looks a name up in an input, which is the root almost always
 		if name := o.GetUser().GetByName(); name != nil && int(name.GetInput()) != root {
 			t.add(int(name.GetInput()), "/etc/passwd", "")
 		}

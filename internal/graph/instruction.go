@@ -10,7 +10,7 @@ var (
 	pinnedTo   = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
 )
 
-// Instruction is what the Dockerfile says, out of the frontend's name for the step.
+// Instruction returns the Dockerfile's instruction out of the frontend's name for the step.
 func (s Step) Instruction() string {
 	first, _, more := strings.Cut(pinnedTo.ReplaceAllString(namePrefix.ReplaceAllString(s.Name, ""), ""), "\n")
 	if more {

@@ -12,9 +12,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// Local returns the URL that the step fetches from, if that is an address which means something else on every machine: loopback, no
-// address at all, link-local, or the metadata service of a cloud, in whatever spelling. Of names only those that always are such an
-// address count: nothing is looked up. ok is false for every other step, also for images from registries.
+// Local returns the URL that the step fetches from, if its address means something else on every machine: loopback, the
+// unspecified address, link-local, or the metadata service of a cloud, in whatever spelling. Only names that always stand for
+// such an address count, since nothing is resolved. ok is false for every other step, also for images from registries.
 func (s Step) Local() (where string, ok bool) {
 	scheme, _, _ := strings.Cut(s.Source, "://")
 	switch scheme {
@@ -30,7 +30,7 @@ func (s Step) Local() (where string, ok bool) {
 	return "", false
 }
 
-// hostOf is the host of a URL, or of a git remote such as git@host:path.
+// hostOf returns the host of a URL, or of a git remote such as git@host:path.
 func hostOf(where string) string {
 	_, rest, isURL := strings.Cut(where, "://")
 	if !isURL {
@@ -50,7 +50,8 @@ func hostOf(where string) string {
 
 func afterUser(host string) string { return host[strings.LastIndex(host, "@")+1:] }
 
-// localNames are, in the /etc/hosts of common systems and the resolvers of clouds, always the machine itself or its metadata service.
+// localNames are names that always mean the machine itself or its metadata service, in the /etc/hosts of common systems and in
+// the resolvers of clouds.
 var localNames = []string{
 	"localhost", "localhost4", "localhost6", "localhost.localdomain", "localhost4.localdomain4", "localhost6.localdomain6",
 	"ip6-localhost", "ip6-loopback", "metadata", "metadata.google.internal",
@@ -68,7 +69,8 @@ func isLocal(host string) bool {
 	return ok && (addr.IsLoopback() || addr.IsUnspecified() || thisHost.Contains(addr) || address.IsMetadata(addr))
 }
 
-// plainHost undoes what clients undo: percent signs (curl, and so git), other alphabets' letters, digits and dots (IDNA), case, dots at the end.
+// plainHost undoes the spellings that clients undo: percent signs (curl, and so git), letters, digits and dots of other alphabets
+// (IDNA), case, and trailing dots.
 func plainHost(host string) string {
 	if plain, err := url.PathUnescape(host); err == nil {
 		host = plain

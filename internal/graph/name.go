@@ -6,12 +6,10 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 )
 
-// stageOf takes the stage out of a name that the Dockerfile frontend made, the
-// only place where it says so: "[build 2/4] RUN make", "[linux/arm64 build 2/4] …",
-// "[linux/amd64->arm64 build  2/12] …", and without a stage "[2/4] …" for a
-// Dockerfile of one (prefixCommand in dockerfile2llb/convert.go of BuildKit).
-// A stage's name has no slash (parseBuildStageName in instructions/parse.go) and
-// a platform has one, which tells the two apart.
+// stageOf takes the stage out of a name that the Dockerfile frontend made, which is its only source: "[build 2/4] RUN make",
+// "[linux/arm64 build 2/4] …", "[linux/amd64->arm64 build  2/12] …", and without a stage "[2/4] …" for a Dockerfile of one
+// (prefixCommand in dockerfile2llb/convert.go of BuildKit). A platform has a slash and a stage's name has none
+// (parseBuildStageName in instructions/parse.go).
 func stageOf(name string) string {
 	prefix, _, _ := SplitName(name)
 	words := strings.Fields(prefix)
@@ -25,8 +23,8 @@ func stageOf(name string) string {
 	return stage
 }
 
-// SplitName parts a name that the Dockerfile frontend made into what is in brackets, which ends with a counter such as 2/4, and the
-// instruction. ok is false for every other name, and then prefix and instruction are "".
+// SplitName splits a name that the Dockerfile frontend made into the text in brackets, which ends with a counter such as 2/4, and
+// the instruction. For every other name ok is false, and prefix and instruction are "".
 func SplitName(name string) (prefix, instruction string, ok bool) {
 	prefix, instruction, ok = strings.Cut(name, "] ")
 	words := strings.Fields(strings.TrimPrefix(prefix, "["))
@@ -46,7 +44,7 @@ func isNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// execName is what a Dockerfile would say for the arguments of a program.
+// execName returns the Dockerfile's spelling of a program's arguments.
 func execName(args []string) string {
 	if len(args) == 3 && args[1] == "-c" {
 		args = args[2:]
@@ -73,7 +71,7 @@ func fileName(actions []*pb.FileAction) string {
 	return oneLine(strings.Join(names, ", "))
 }
 
-// oneLine keeps the first line, with a mark if there was more.
+// oneLine keeps the first line, with a mark if there are more.
 func oneLine(s string) string {
 	if first, _, more := strings.Cut(strings.TrimSpace(s), "\n"); more {
 		return first + "…"

@@ -8,10 +8,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Runs returns the platforms for which the build executes a program, each once, in
-// the canonical order of package platform. It is empty if no program runs at all,
-// as for an image FROM scratch that files are copied to. A program whose operation
-// names no platform runs on the builder's own and needs nothing, so it is left out.
+// Runs returns the platforms for which the build executes a program, each once, in the canonical order of package platform. It is
+// empty if no program runs at all, as for an image FROM scratch that files are copied to. It leaves out a program whose operation
+// names no platform, since that runs on the builder's own and needs nothing.
 func (g Graph) Runs() []platform.Platform {
 	var ps []platform.Platform
 	for _, s := range g.Steps {
@@ -45,10 +44,9 @@ func (g Graph) CacheMounts() []Step {
 	return out
 }
 
-// Shared tells in how many of the graphs each step is. BuildKit does a step of
-// several graphs once when they are solved at the same time, or finds it in its
-// cache, so a caller shows it once. Steps that use the context are shared only if
-// all solves were told the same session for it, whose id is in the source.
+// Shared counts for each step the graphs that have it. BuildKit runs a step of several graphs once when they are solved at the
+// same time, or finds it in its cache, so a caller shows it once. Steps that use the context are shared only if all solves name
+// the same session for it, whose ID is in the source.
 func Shared(gs ...Graph) map[digest.Digest]int {
 	counts := make(map[digest.Digest]int)
 	for _, g := range gs {
@@ -59,8 +57,8 @@ func Shared(gs ...Graph) map[digest.Digest]int {
 	return counts
 }
 
-// Chain returns the steps that the result's file system was made by, one on top of the other, from the base image, if there is one, to
-// the last step.
+// Chain returns the steps that made the result's file system, one on top of the other, from the base image, if any, to the last
+// step.
 func (g Graph) Chain() []Step {
 	if len(g.Steps) == 0 {
 		return nil
@@ -68,11 +66,11 @@ func (g Graph) Chain() []Step {
 	return ChainTo(g.ByDigest(), g.Steps[len(g.Steps)-1])
 }
 
-// ChainTo is the same for a step's file system. steps has all of the step's graph.
+// ChainTo returns the chain of a step's file system. steps has all steps of the step's graph.
 func ChainTo(steps map[digest.Digest]Step, s Step) []Step {
 	chain := []Step{s}
 	for s.Root != "" {
-		s = steps[s.Root] // Read has seen to it that all inputs are there
+		s = steps[s.Root] // Read has checked that all inputs are there
 		chain = append(chain, s)
 	}
 	slices.Reverse(chain)
@@ -88,8 +86,8 @@ func (g Graph) ByDigest() map[digest.Digest]Step {
 	return steps
 }
 
-// Bases tells, for each step by its digest, with which step the file system begins that it goes on from, such as a base image. A step
-// that goes on from nothing is its own.
+// Bases returns for each step, by digest, the step that its file system begins with, such as a base image. A step that goes on
+// from nothing is its own.
 func (g Graph) Bases() map[digest.Digest]digest.Digest {
 	bases := make(map[digest.Digest]digest.Digest, len(g.Steps))
 	for _, s := range g.Steps { // inputs come first

@@ -15,9 +15,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Read returns the steps that def's result is made from. The operation at its end,
-// which only names the result, is left out. No definition, or an empty one, is an
-// image without files and has no steps.
+// Read returns the steps that def's result is made from. It leaves out the operation at the end, which only names the result. No
+// definition, or an empty one, is an image without files and has no steps.
 //
 // It fails if def is damaged: bytes that are no operation, a missing input, no end.
 func Read(def *llb.Definition) (Graph, error) {
@@ -60,8 +59,8 @@ type reader struct {
 	steps []Step
 }
 
-// visit adds the step dgst after its inputs. There are no circles: an operation
-// holds the digests of its inputs, so it cannot be among its own.
+// visit adds the step dgst after its inputs. There are no cycles: an operation holds the digests of its inputs, so it cannot be
+// its own input.
 func (r *reader) visit(dgst digest.Digest) error {
 	if r.seen[dgst] {
 		return nil
@@ -103,8 +102,7 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 	return s
 }
 
-// fill sets what the kinds of operations have of their own, and a name for those
-// that the frontend has not named.
+// fill sets the fields of the operation's kind, and a name for a step that the frontend has not named.
 func fill(s *Step, op *pb.Op) {
 	switch op := op.Op.(type) {
 	case *pb.Op_Exec:
@@ -160,8 +158,8 @@ func fillExec(s *Step, e *pb.ExecOp) {
 	}
 }
 
-// places are where a step was written, each once and in the order of the lines; none if the frontend did not say. The frontend writes one
-// operation for all instructions that come to the same.
+// places returns the positions of a step, each once and in the order of the lines, or none if the frontend gave none. The
+// frontend writes one operation for all instructions that amount to the same.
 func (r *reader) places(dgst digest.Digest) []Place {
 	var places []Place
 	infos := r.def.Source.GetInfos()

@@ -17,7 +17,7 @@ func image(t *testing.T, name, p string, opts ...llb.ImageOption) llb.State {
 	return llb.Image(name, append(opts, llb.Platform(parse(t, p)))...)
 }
 
-// crossCompiled is what a Dockerfile gives that compiles on the builder, linux/amd64.
+// crossCompiled returns the state of a Dockerfile that compiles on the builder, linux/amd64.
 func crossCompiled(t *testing.T, target string) llb.State {
 	t.Helper()
 	sources := llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", nil)

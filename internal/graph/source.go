@@ -14,20 +14,18 @@ import (
 
 // ImageRef is an image that a build starts or copies from.
 type ImageRef struct {
-	// Name is normalised, such as docker.io/library/alpine:3.20. It has no digest,
-	// and no tag either if the Dockerfile gave only a digest. A name that cannot be
-	// read is as it was found.
+	// Name is normalised, such as docker.io/library/alpine:3.20. It has no digest, and no tag either if the Dockerfile gave only
+	// a digest. A name that cannot be parsed is unchanged.
 	Name string
-	// Digest is what the frontend resolved Name to for this graph: that of the
-	// index if Name is one, else that of the manifest. It is "" if unresolved.
+	// Digest is the digest that the frontend resolved Name to for this graph: that of the index if Name is one, otherwise that of
+	// the manifest. It is "" if unresolved.
 	Digest digest.Digest
-	// Platform is the one that the image is fetched for.
+	// Platform is the platform that the image is fetched for.
 	Platform platform.Platform
 }
 
-// Images returns the images from registries that the build fetches, each once, in
-// the order of g. Graphs that were read at different moments may have different
-// digests for one name: then the tag was moved in between.
+// Images returns the images from registries that the build fetches, each once, in the order of g. Graphs that were read at
+// different moments may have different digests for one name. The tag then changed in between.
 func (g Graph) Images() []ImageRef {
 	var refs []ImageRef
 	for _, s := range g.Sources() {
@@ -42,7 +40,7 @@ func (g Graph) Images() []ImageRef {
 	return refs
 }
 
-// Image is the image from a registry that the step fetches; ok is false if it fetches none.
+// Image returns the image that the step fetches from a registry. ok is false if it fetches none.
 func (s Step) Image() (ref ImageRef, ok bool) {
 	rest, ok := strings.CutPrefix(s.Source, "docker-image://")
 	if !ok {
@@ -69,10 +67,9 @@ func tagOf(named reference.Named) string {
 	return name
 }
 
-// Remotes returns the steps that fetch from a git repository or an http server, in
-// the order of g: what may have changed when the next platform asks for it, unless
-// [Step.Pinned]. The client's own uploads, which BuildKit has as http sources of
-// the host buildkit-session (session/upload), are not among them.
+// Remotes returns the steps that fetch from a git repository or an http server, in the order of g. Unless [Step.Pinned], their
+// sources may change before the next platform asks for them. The client's own uploads, which BuildKit has as http sources of the
+// host buildkit-session (session/upload), are not among them.
 func (g Graph) Remotes() []Step {
 	var out []Step
 	for _, s := range g.Sources() {
@@ -85,10 +82,9 @@ func (g Graph) Remotes() []Step {
 	return out
 }
 
-// Pinned reports whether what the source fetches is decided by the graph alone, so
-// that every platform gets the same or fails: an image with a digest, a URL with a
-// checksum, a git repository with a checksum or at a full commit. It is false for
-// the context and for steps that fetch nothing.
+// Pinned reports whether the graph alone decides what the source fetches, so that every platform gets the same or fails: an image
+// with a digest, a URL with a checksum, a git repository with a checksum or at a full commit. It is false for the context and for
+// steps that fetch nothing.
 func (s Step) Pinned() bool {
 	scheme, rest, _ := strings.Cut(s.Source, "://")
 	switch scheme {

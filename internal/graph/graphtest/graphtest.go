@@ -1,4 +1,4 @@
-// Package graphtest gives tests what BuildKit's own Dockerfile frontend makes of a Dockerfile.
+// Package graphtest gives tests the definitions that BuildKit's own Dockerfile frontend makes of Dockerfiles.
 package graphtest
 
 import (
@@ -27,7 +27,7 @@ func (i Images) ResolveImageConfig(_ context.Context, ref string, opt sourcereso
 	return ref, i.Index, dt, err
 }
 
-// State is what the frontend makes of a Dockerfile for a platform, on a builder that is linux/amd64.
+// State returns the frontend's state of a Dockerfile for a platform, on a builder that is linux/amd64.
 func State(
 	t testing.TB, dockerfile string, p platform.Platform, images llb.ImageMetaResolver, change ...func(*dockerfile2llb.ConvertOpt),
 ) llb.State {
@@ -49,7 +49,7 @@ func State(
 	return res.State
 }
 
-// Definition is the same, marshalled.
+// Definition returns the marshalled [State].
 func Definition(
 	t testing.TB, dockerfile string, p platform.Platform, images llb.ImageMetaResolver, change ...func(*dockerfile2llb.ConvertOpt),
 ) *llb.Definition {
