@@ -1,4 +1,4 @@
-// Package dockerfile reads the stages out of a Dockerfile's text, as BuildKit's own frontend does. It is pure.
+// Package dockerfile reads the stages of a Dockerfile's text, as BuildKit's own frontend does. It is pure.
 package dockerfile
 
 import (
@@ -13,12 +13,12 @@ import (
 // File is a Dockerfile. The zero value has no stages.
 type File struct {
 	Stages []instructions.Stage
-	Global []instructions.ArgCommand // those before the first FROM
+	Global []instructions.ArgCommand // the arguments before the first FROM
 
 	escape rune
 }
 
-// Bounds on what is parsed: BuildKit's parser goes into ONBUILD after ONBUILD, and copies what stands before each line that goes on.
+// These bound the parsed text: BuildKit's parser descends into nested ONBUILD, and copies the text before each continued line.
 const (
 	maxText    = 256 << 10 // bytes
 	maxOnbuild = 1000
@@ -26,7 +26,7 @@ const (
 
 var onbuild = regexp.MustCompile(`(?i)onbuild`)
 
-// parse is the one place in which a text comes to BuildKit's parser.
+// parse is the only caller of BuildKit's parser.
 func parse(text string) (*parser.Result, error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("read the Dockerfile: it has more than %d KiB", maxText>>10)
@@ -41,7 +41,8 @@ func parse(text string) (*parser.Result, error) {
 	return parsed, nil
 }
 
-// Parse reads a Dockerfile. A text that BuildKit's parser does not take, as another frontend may have it, or that is very long is an error.
+// Parse reads a Dockerfile. It fails for a text that BuildKit's parser refuses, which may be another frontend's, and for a very
+// long one.
 func Parse(text string) (File, error) {
 	parsed, err := parse(text)
 	if err != nil {
@@ -54,7 +55,7 @@ func Parse(text string) (File, error) {
 	return File{Stages: stages, Global: global, escape: parsed.EscapeToken}, nil
 }
 
-// Outline reads the stages alone, without their instructions, which takes half the time of [Parse].
+// Outline reads the stages without their instructions, which takes half the time of [Parse].
 func Outline(text string) (File, error) {
 	parsed, err := parse(text)
 	if err != nil {
@@ -76,7 +77,7 @@ func Outline(text string) (File, error) {
 	return f, nil
 }
 
-// Line is where an instruction begins, from 1; 0 if that is not known.
+// Line returns the line on which an instruction begins, from 1, or 0 if it is unknown.
 func Line(ranges []parser.Range) int {
 	if len(ranges) == 0 {
 		return 0
@@ -84,7 +85,7 @@ func Line(ranges []parser.Range) int {
 	return ranges[0].Start.Line
 }
 
-// At is the index of the stage that a line, from 1, is in; ok is false before the first FROM.
+// At returns the index of the stage that a line, from 1, is in. ok is false before the first FROM.
 func (f File) At(line int) (i int, ok bool) {
 	for k := range f.Stages {
 		if from := Line(f.Stages[k].Location); from > 0 && from <= line {
@@ -94,7 +95,7 @@ func (f File) At(line int) (i int, ok bool) {
 	return i, ok
 }
 
-// Under are the stages that the i-th goes on from, itself first.
+// Under returns the stages that the i-th goes on from, itself first.
 func (f File) Under(i int) []int {
 	chain := []int{i}
 	for {
@@ -106,7 +107,7 @@ func (f File) Under(i int) []int {
 	}
 }
 
-// before is the last stage of a name before the i-th, which is the one that the frontend takes.
+// before returns the last stage of a name before the i-th. The frontend uses that one too.
 func (f File) before(i int, name string) (int, bool) {
 	for k := i - 1; k >= 0; k-- {
 		if name != "" && strings.EqualFold(f.Stages[k].Name, name) {

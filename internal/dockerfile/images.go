@@ -11,24 +11,24 @@ import (
 
 // Image is an image that a Dockerfile names.
 type Image struct {
-	Name string // with the values of arguments put in
+	Name string // with the values of arguments filled in
 	Text string // the words of the Dockerfile that name it: "FROM $BASE", "COPY --from=image", "# syntax=image"
-	Line int    // from 1; 0 if it is not known
+	Line int    // from 1; 0 if unknown
 }
 
-// Choice is what decides which images of a Dockerfile a build fetches.
+// Choice decides which images of a Dockerfile a build fetches.
 type Choice struct {
 	Args   map[string]string // build arguments; they win over defaults
 	Env    []string          // NAME=value of arguments that a FROM may use without an ARG
 	Target string            // the stage that is built; "" for the last
-	// Named says that something else stands for an image of that name, as a named context does. nil: nothing does.
+	// Named reports whether something else, such as a named context, replaces the image of that name. nil: nothing does.
 	Named func(name string) bool
 }
 
-// Images are those that a build fetches by the words of the Dockerfile's text alone, in the order of its lines: of the frontend
-// (# syntax), of the stages that the target is made from (FROM), and of what these copy and mount from elsewhere. What a base image's
-// ONBUILD names is not among them, and neither is what follows a name that nothing gives a value. Of a text that is for another
-// frontend, only that one.
+// Images returns the images that a build fetches according to the Dockerfile's text alone, in the order of its lines: the
+// frontend (# syntax), the images of the stages that the target is made from (FROM), and those that these stages copy from and
+// mount. It leaves out images named in a base image's ONBUILD and names with a variable that has no value. For a text of another
+// frontend it returns only that frontend.
 func Images(text string, c Choice) []Image {
 	var found []Image
 	if syntax, _, at, ok := parser.DetectSyntax([]byte(text)); ok && c.Args["BUILDKIT_SYNTAX"] == "" {
@@ -47,7 +47,7 @@ func Images(text string, c Choice) []Image {
 	return append(found, w.found...)
 }
 
-// imageWalk goes from the target's stage to all that it is made from.
+// imageWalk visits everything that the target's stage is made from.
 type imageWalk struct {
 	File
 	choice Choice
@@ -57,7 +57,7 @@ type imageWalk struct {
 	found  []Image
 }
 
-// globals are the arguments before the first FROM, each of which may use those before it.
+// globals evaluates the arguments before the first FROM. Each may use the earlier ones.
 func (w *imageWalk) globals() {
 	for _, cmd := range w.Global {
 		for _, arg := range cmd.Args {
@@ -72,7 +72,7 @@ func (w *imageWalk) globals() {
 	}
 }
 
-// expand gives what cannot be expanded as it is: BuildKit will say what is wrong with it.
+// expand returns a word that cannot be expanded unchanged. BuildKit will report the error.
 func (w *imageWalk) expand(word string) string {
 	value, _, err := w.lex.ProcessWord(word, shell.EnvsFromSlice(w.env))
 	if err != nil {
@@ -81,7 +81,7 @@ func (w *imageWalk) expand(word string) string {
 	return value
 }
 
-// target is the index of the stage that is built.
+// target returns the index of the stage that is built.
 func (w *imageWalk) target() (int, bool) {
 	if w.choice.Target == "" {
 		return len(w.Stages) - 1, len(w.Stages) > 0
@@ -89,7 +89,7 @@ func (w *imageWalk) target() (int, bool) {
 	return w.find(len(w.Stages), w.choice.Target)
 }
 
-// find is the stage before the i-th that has a name, or an index.
+// find returns the stage before the i-th that has a name or an index.
 func (w *imageWalk) find(i int, name string) (int, bool) {
 	if k, ok := w.before(i, name); ok {
 		return k, true
@@ -116,7 +116,7 @@ func (w *imageWalk) stage(i int) {
 	}
 }
 
-// command visits what an instruction of the i-th stage takes from elsewhere.
+// command visits the sources of an instruction of the i-th stage.
 func (w *imageWalk) command(i int, cmd instructions.Command) {
 	switch cmd := cmd.(type) {
 	case *instructions.CopyCommand:
@@ -131,7 +131,7 @@ func (w *imageWalk) command(i int, cmd instructions.Command) {
 	}
 }
 
-// from visits a stage, or an image, that the i-th stage takes something from.
+// from visits a stage or an image that the i-th stage copies from.
 func (w *imageWalk) from(i int, name, text string, line int) {
 	if name == "" {
 		return
