@@ -11,12 +11,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 )
 
-// platformArg are the names that BuildKit gives values to (frontend/dockerfile/dockerfile2llb/platform.go).
+// platformArg matches the arguments that BuildKit sets (frontend/dockerfile/dockerfile2llb/platform.go).
 var platformArg = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT)$`)
 
-// argDefaults: a default always wins over the platform's value, in a stage and before the first FROM (dispatchArg, buildMetaArgs in
-// dockerfile2llb). Only before the first FROM, or after
-// the argument was declared without one, a default may itself name the platform's value: ARG TARGETARCH=${TARGETARCH:-amd64}.
+// argDefaults reports platform arguments with a default. A default always wins over the platform's value, in a stage and before
+// the first FROM (dispatchArg, buildMetaArgs in dockerfile2llb). Only before the first FROM, or after the argument was declared
+// without one, may a default itself name the platform's value: ARG TARGETARCH=${TARGETARCH:-amd64}.
 func argDefaults(d *file) []Hint {
 	var all []Hint
 	for i := range d.Global {
@@ -36,7 +36,7 @@ func argDefaults(d *file) []Hint {
 	return all
 }
 
-// defaults looks at one ARG; known tells whether a variable has its value there already.
+// defaults checks one ARG. known reports whether a variable has its value already.
 func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool) []Hint {
 	var all []Hint
 	for _, arg := range c.Args {
@@ -57,7 +57,7 @@ func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool
 	return all
 }
 
-// argUse: platform arguments that are declared for nothing, or used without being declared.
+// argUse reports platform arguments that are declared and not used, or used and not declared.
 func argUse(d *file) []Hint {
 	var all []Hint
 	needed := d.needed()
@@ -70,7 +70,7 @@ func argUse(d *file) []Hint {
 	return all
 }
 
-// declares are the names of an instruction's platform arguments, and of variables that it sets.
+// declares returns the platform arguments that an instruction declares and the variables that it sets.
 func declares(c instructions.Command) (names []string) {
 	switch c := c.(type) {
 	case *instructions.ArgCommand:
@@ -87,7 +87,7 @@ func declares(c instructions.Command) (names []string) {
 
 var usesArg = regexp.MustCompile(`\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT))\b`)
 
-// text is what an instruction says, as it is written.
+// text returns an instruction as it is written.
 func text(c instructions.Command) string {
 	said := fmt.Sprint(c)
 	if s, ok := c.(fmt.Stringer); ok {
@@ -101,7 +101,8 @@ func text(c instructions.Command) string {
 	return said
 }
 
-// undeclared: an argument has a value in a stage only if the stage, or one that it goes on from, declares it.
+// undeclared reports arguments that a stage uses and that neither it nor a stage that it goes on from declares. They have no
+// value.
 func (d *file) undeclared(i int) []Hint {
 	known := map[string]bool{}
 	for _, k := range d.Under(i)[1:] {
@@ -117,7 +118,7 @@ func (d *file) undeclared(i int) []Hint {
 			said := text(c)
 			for _, m := range usesArg.FindAllStringSubmatch(said, -1) {
 				if name := m[1]; !known[name] && !strings.Contains(said, name+"=") && !strings.Contains(said, "read "+name) {
-					known[name] = true // once
+					known[name] = true // report each argument once
 					all = append(all, d.emptyArg(name, dockerfile.Line(c.Location())))
 				}
 			}
@@ -141,13 +142,13 @@ func (d *file) emptyArg(name string, line int) Hint {
 	return d.hint("warning", "arg-unused", line, nil, message, "write ARG "+name+" before it, in the stage")
 }
 
-// direct are commands that do not look at the environment for a platform by the names of BuildKit's arguments.
+// direct matches commands that do not read BuildKit's platform arguments from the environment.
 var direct = regexp.MustCompile(
 	`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$\x60]*(?:&&|;|$)\s*)+$`)
 
-// unused: declared, named by nothing after it, and no program runs after it that could look at its environment.
+// unused reports arguments that nothing after the declaration names, if no later program could read its environment.
 func (d *file) unused(i int) []Hint {
-	if slices.ContainsFunc(d.Stages, func(s instructions.Stage) bool { // a stage that goes on from it has the argument as well
+	if slices.ContainsFunc(d.Stages, func(s instructions.Stage) bool { // a stage that goes on from it inherits the argument
 		k, ok := instructions.HasStage(d.Stages, s.BaseName)
 		return ok && k == i
 	}) {
@@ -175,7 +176,7 @@ func (d *file) unused(i int) []Hint {
 	return all
 }
 
-// sees tells whether an instruction uses an argument, or runs a program that may.
+// sees reports whether an instruction uses an argument, or runs a program that may.
 func sees(c instructions.Command, name string) bool {
 	if strings.Contains(text(c), name) {
 		return true

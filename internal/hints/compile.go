@@ -8,14 +8,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// compiler is a command that compiles, and what to write to have it run on the builder's own processor.
+// compiler is a command that compiles, and the way to run it on the builder's own processor.
 type compiler struct {
 	command *regexp.Regexp
 	what    string
 	fix     string
 }
 
-// at begins a command: at the start of a line of a shell, or after what joins commands, with variables set before it.
+// at matches the beginning of a command: the start of a shell line or the text after an operator, with variables set before it.
 const at = `(?m)(?:^|&&|\|\||;|\||\(|\bthen\b|\bdo\b|RUN)\s*(?:\w+=\S*\s+|sudo\s+|time\s+|env\s+)*(?:\S*/)?`
 
 func compilerOf(command, what, fix string) compiler {
@@ -50,7 +50,7 @@ var compilers = []compiler{
 		"do it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what does not depend on the processor"),
 }
 
-// emulated: compilers that would run under an emulator.
+// emulated reports compilers that would run under an emulator.
 func emulated(d *file) []Hint {
 	type place struct {
 		line int
@@ -92,7 +92,7 @@ func compilerIn(s graph.Step) (compiler, bool) {
 	return compiler{}, false
 }
 
-// commandOf is what a step's shell is given, or its words.
+// commandOf returns the argument of a step's shell, or the step's words.
 func commandOf(s graph.Step) string {
 	if len(s.Args) > 0 {
 		if len(s.Args) == 3 && s.Args[1] == "-c" {

@@ -7,8 +7,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 )
 
-// platformOfStage: a stage FROM another one goes on from it as it is, for its platform, whatever --platform says (dockerfile2llb/convert.go). It
-// is said where the author has asked for another platform than that stage's own FROM does.
+// platformOfStage reports a --platform without effect. A stage FROM another one goes on from it for its platform, whatever
+// --platform says (dockerfile2llb/convert.go). The rule applies where the author asked for another platform than that stage's own
+// FROM.
 func platformOfStage(d *file) []Hint {
 	var all []Hint
 	needed := d.needed()
@@ -27,7 +28,7 @@ func platformOfStage(d *file) []Hint {
 	return all
 }
 
-// plainVariable is ${NAME} as $NAME.
+// plainVariable rewrites ${NAME} as $NAME.
 func plainVariable(s string) string {
 	if name, ok := strings.CutPrefix(s, "${"); ok && strings.HasSuffix(name, "}") {
 		return "$" + strings.TrimSuffix(name, "}")

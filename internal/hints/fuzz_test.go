@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// FuzzDockerfile looks for hints in texts, with a step at each of their lines. A hint is about a line of the text.
+// FuzzDockerfile looks for hints in texts, with a step at each of their lines. A hint must be about a line of the text.
 func FuzzDockerfile(f *testing.F) {
 	f.Add("FROM --platform=$BUILDPLATFORM golang AS build\nARG TARGETARCH=amd64\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nCOPY --from=build /x /\n")
 	f.Add("ARG TARGETARCH\nFROM base-$TARGETARCH\nRUN <<EOF\ncurl https://example.test/tool-amd64\nEOF\n")

@@ -1,6 +1,6 @@
-// Package hints looks at a Dockerfile, and at what BuildKit makes of it for each platform, for what makes builds for several platforms
-// slow or wrong. It is pure: text and graphs in, findings with lines out. A hint never stops a build; each rule rather says nothing
-// than something wrong.
+// Package hints finds what makes multi-platform builds slow or wrong in a Dockerfile and in BuildKit's graph of it for each
+// platform. It is pure: it turns text and graphs into findings with lines. A hint never stops a build. A rule that is unsure
+// reports nothing.
 //
 // The rules, by their stable words:
 //
@@ -31,19 +31,19 @@ import (
 
 // Hint is one finding. Its JSON keys are pinned.
 type Hint struct {
-	// Severity is "warning" for what makes a wrong image, "note" for what makes a slow build.
+	// Severity is "warning" for a cause of a wrong image, and "note" for a cause of a slow build.
 	Severity string `json:"severity"`
 	Rule     string `json:"rule"`
 	File     string `json:"file"`
 	Line     int    `json:"line"`
-	// Platforms that it is about, in canonical order; none: all.
+	// Platforms are the affected platforms in canonical order. None means all.
 	Platforms []string `json:"platforms,omitempty"`
 	Message   string   `json:"message"`
-	// Fix is what to write instead, or to do.
+	// Fix is the text to write instead, or the thing to do.
 	Fix string `json:"fix"`
 }
 
-// Steps are steps by their digests.
+// Steps is a set of steps by digest.
 type Steps map[digest.Digest]bool
 
 // Platform is a build for one platform.
@@ -52,23 +52,23 @@ type Platform struct {
 	Graph    graph.Graph
 	// Target is the stage that is built; "" is the last one.
 	Target string
-	// Emulated are the steps that would run under an emulator.
+	// Emulated has the steps that would run under an emulator.
 	Emulated Steps
 }
 
-// Build is what the rules look at.
+// Build is the input of the rules.
 type Build struct {
 	Platforms []Platform // in canonical order
-	// Args are the build arguments that were given, which win over defaults.
+	// Args are the given build arguments, which win over defaults.
 	Args map[string]string
-	// Isolated: each platform has cache mounts of its own.
+	// Isolated means that each platform has its own cache mounts.
 	Isolated bool
-	// Size tells how many bytes of the local context a COPY of these paths takes: 0 if that is not known. It is asked for few, and may
-	// stop counting at [BigCopy]. nil knows nothing.
+	// Size returns the number of bytes of the local context that a COPY of these paths takes, or 0 if it is unknown. Rules call
+	// it rarely, and it may stop counting at [BigCopy]. nil knows no size.
 	Size func(paths []string) int64
 }
 
-// BigCopy is the number of bytes from which on sharing a COPY between platforms is worth a hint.
+// BigCopy is the number of bytes from which sharing a COPY between platforms is worth a hint.
 const BigCopy = 10 << 20
 
 // file is one Dockerfile, with the platforms that are built from it.
@@ -79,7 +79,8 @@ type file struct {
 	mine []Platform
 }
 
-// Of gives the hints by file and line. A file that cannot be parsed here (a frontend of its own reads it) has those that need graphs only.
+// Of returns the hints by file and line. A file that cannot be parsed here, such as another frontend's, has only hints that need
+// graphs alone.
 func Of(b Build) []Hint {
 	var all []Hint
 	seen := map[string]int{}
@@ -107,18 +108,18 @@ func Of(b Build) []Hint {
 }
 
 func parse(b Build, name, text string) *file {
-	read, _ := dockerfile.Parse(text) // one that cannot be read here has no stages
+	read, _ := dockerfile.Parse(text) // a text that cannot be parsed has no stages
 	return &file{Build: b, File: read, name: name}
 }
 
-// several: the file is built for two or more platforms.
+// several reports whether the file is built for two or more platforms.
 func (d *file) several() bool { return len(d.mine) > 1 }
 
 func (d *file) hint(severity, rule string, line int, platforms []string, message, fix string) Hint {
 	return Hint{Severity: severity, Rule: rule, File: d.name, Line: line, Platforms: platforms, Message: message, Fix: fix}
 }
 
-// needed are the stages that the file's target is made of, by their index: those that it is FROM, and those that are copied from.
+// needed returns the stages that the file's target is made of, by index: those that it is FROM, and those that are copied from.
 func (d *file) needed() map[int]bool {
 	need := map[int]bool{}
 	var add func(name string, before int)
@@ -150,7 +151,7 @@ func (d *file) needed() map[int]bool {
 	return need
 }
 
-// target is the index of the stage that is built.
+// target returns the index of the stage that is built.
 func (d *file) target() (int, bool) {
 	if len(d.Stages) == 0 {
 		return 0, false

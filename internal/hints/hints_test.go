@@ -16,7 +16,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// build is what BuildKit's own frontend makes of a Dockerfile on linux/amd64, where all other processors are emulated.
+// build returns the build that BuildKit's own frontend makes of a Dockerfile on linux/amd64, where all other processors are
+// emulated.
 func build(t *testing.T, dockerfile string, list string) hints.Build {
 	t.Helper()
 	targets, _, err := platform.Parse(list)
@@ -39,7 +40,7 @@ func build(t *testing.T, dockerfile string, list string) hints.Build {
 	return b
 }
 
-// told are the hints as "rule line platforms".
+// told formats hints as "rule line platforms".
 func told(all []hints.Hint) []string {
 	var lines []string
 	for _, h := range all {

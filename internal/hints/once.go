@@ -19,11 +19,11 @@ var (
 	goPlatforms = regexp.MustCompile(`\bGO(?:OS|ARCH)\b`)
 )
 
-// compiledOnce: a step on the builder's own platform that compiles for it, and whose program is copied into the images of other processors.
-// Only a program that the command names is followed: a stage may as well run what it has built.
+// compiledOnce reports a step on the builder's own platform that compiles for it, and whose program is copied into the images of
+// other processors. It follows only a program that the command names, since a stage may also run its own output.
 func compiledOnce(d *file) []Hint {
 	var all []Hint
-	at := map[int]int{} // where in all is the hint of a line
+	at := map[int]int{} // the index in all of a line's hint
 	for _, p := range d.mine {
 		steps := p.Graph.ByDigest()
 		for _, s := range p.Graph.Steps {
@@ -47,7 +47,7 @@ func compiledOnce(d *file) []Hint {
 	return all
 }
 
-// shared tells whether platforms of several processors have a step.
+// shared reports whether platforms of several processors have a step.
 func (d *file) shared(step digest.Digest) bool {
 	archs := map[string]bool{}
 	for _, p := range d.mine {
@@ -58,8 +58,8 @@ func (d *file) shared(step digest.Digest) bool {
 	return len(archs) > 1
 }
 
-// compiledTo is where a step puts the program, or the directory of programs, that it compiles for its own platform; "" if it does nothing of that
-// kind, or does not say where.
+// compiledTo returns the path of the program, or of the directory of programs, that a step compiles for its own platform. It is
+// "" if the step compiles nothing, or names no path.
 func compiledTo(s graph.Step) string {
 	text := commandOf(s)
 	m := goCompiles.FindStringSubmatch(text)
@@ -82,7 +82,7 @@ func absolute(cwd, name string) string {
 	return path.Join(cwd, name)
 }
 
-// ends tells whether the result copies a program out of the stage in which a step has made it.
+// ends reports whether the result copies a program from the stage in which a step made it.
 func ends(g graph.Graph, steps map[digest.Digest]graph.Step, maker digest.Digest, program string) bool {
 	inside := func(name, dir string) bool {
 		return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// pinned: the image that the result is made on was fetched for another platform than the result is for.
+// pinned reports a result whose base image was fetched for another platform than the result's.
 func pinned(d *file) []Hint {
 	var all []Hint
 	for _, p := range d.mine {
@@ -44,7 +44,7 @@ type cacheMount struct {
 	id   string
 }
 
-// cacheMounts: steps for different platforms that run for their own platform, with the same cache.
+// cacheMounts reports steps of different platforms that run for their own platform and share a cache.
 func cacheMounts(d *file) []Hint {
 	if d.Isolated || !d.several() {
 		return nil
@@ -70,7 +70,7 @@ func cacheMounts(d *file) []Hint {
 	return all
 }
 
-// ownCaches are the cache mounts of a platform's steps that run on it.
+// ownCaches returns the cache mounts of a platform's steps that run on it.
 func ownCaches(file string, p Platform) (mounts []cacheMount) {
 	for _, s := range p.Graph.CacheMounts() {
 		if s.File != file || !platform.Equal(s.Platform, p.Platform) {
@@ -85,7 +85,8 @@ func ownCaches(file string, p Platform) (mounts []cacheMount) {
 	return mounts
 }
 
-// copies: COPY of much from the context that is the same for all platforms, onto images that differ: with --link it is one layer.
+// copies reports a large COPY from the context that is the same for all platforms, onto images that differ. With --link it is one
+// layer.
 func copies(d *file) []Hint {
 	if d.Size == nil || !d.several() {
 		return nil
@@ -112,7 +113,7 @@ func copies(d *file) []Hint {
 	return all
 }
 
-// plainCopy are the paths of the context that an instruction copies without --link.
+// plainCopy returns the paths of the context that an instruction copies without --link.
 func plainCopy(c instructions.Command) []string {
 	switch c := c.(type) {
 	case *instructions.CopyCommand:
@@ -127,7 +128,7 @@ func plainCopy(c instructions.Command) []string {
 	return nil
 }
 
-// onImage tells whether the step at a line goes on from something that differs between the platforms.
+// onImage reports whether the step at a line goes on from something that differs between the platforms.
 func (d *file) onImage(line int) bool {
 	var first graph.Step
 	for i, p := range d.mine {
@@ -145,7 +146,7 @@ func (d *file) onImage(line int) bool {
 	return false
 }
 
-// machineWord is a processor's name in the address of a download.
+// machineWord matches a processor's name in the address of a download.
 var machineWord = regexp.MustCompile(`https?://[^\s"'\\]*?[^a-zA-Z0-9](x86_64|amd64|x64|aarch64|arm64|armv7|armhf|ppc64le|s390x|riscv64)(?:[^a-zA-Z0-9]|$)`)
 
 var archOf = map[string]string{
@@ -153,7 +154,8 @@ var archOf = map[string]string{
 	"ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64",
 }
 
-// downloads: a file for one processor that is fetched in a stage for several. A step that names several processors chooses among them.
+// downloads reports a file for one processor that is fetched in a stage for several. A step that names several processors chooses
+// among them.
 func downloads(d *file) []Hint {
 	var all []Hint
 	needed := d.needed()
@@ -186,7 +188,8 @@ func downloads(d *file) []Hint {
 	return all
 }
 
-// fetchedFor are the platforms of other processors for which a line's step fetches: an ADD for any, a RUN if it runs on its platform.
+// fetchedFor returns the platforms of other processors for which a line's step fetches: an ADD for any, a RUN if it runs on its
+// platform.
 func (d *file) fetchedFor(line int, arch string) []string {
 	var wrong []string
 	for _, p := range d.mine {
