@@ -11,16 +11,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// marks are what base images of a recipe have: one of them is enough.
+// marks identify a recipe's base images. One of them is enough.
 type marks struct {
 	env      []string // variables of the image's configuration
 	files    []string
-	packages []string // that the stage itself installs
+	packages []string // installed by the stage itself
 }
 
-// Ask returns the paths of base images that [Recipe.Judge] must know: those to be read, and those of which it is enough to know whether
-// they exist and hold something. target is the configuration of the base image for the platform that is built. What is asked for is
-// the same for both platforms.
+// Ask returns the paths of base images that [Recipe.Judge] must know: those to read, and those to check for existence and
+// content. target is the configuration of the base image for the target platform. The paths are the same for both platforms.
 func (r Recipe) Ask(target ocispecs.ImageConfig, leaves []Leave) (read, exists []string) {
 	exists = slices.Clone(r.marks.files)
 	if r.files != nil {
@@ -36,14 +35,14 @@ func (r Recipe) Ask(target ocispecs.ImageConfig, leaves []Leave) (read, exists [
 	return read, exists
 }
 
-// file is what is known of a path in both images; ok is false if it was not looked at in one.
+// file returns the findings about a path in both images. ok is false if it was not inspected in one of them.
 func (e *exam) file(name string) (native, target File, ok bool) {
 	native, inNative := e.Base.Native.Files[name]
 	target, inTarget := e.Base.Target.Files[name]
 	return native, target, inNative && inTarget
 }
 
-// both names the two platforms.
+// both names the two platforms in a sentence.
 func (e *exam) both() string {
 	return platform.Format(e.Native) + " and " + platform.Format(e.Target)
 }
@@ -73,14 +72,14 @@ func (e *exam) sameBase() Reason {
 	return Reason{}
 }
 
-// variables of KEY=value, without those that choose among the variants of a port.
+// variables parses KEY=value, without the variables that choose among the variants of a port.
 func variables(env []string) map[string]string {
 	vars := variablesOf(env)
 	maps.DeleteFunc(vars, func(name, _ string) bool { return slices.Contains(portVariables[2:], name) })
 	return vars
 }
 
-// differing is the first name whose values are not the same; "" if there is none.
+// differing returns the first name whose values differ, or "" if there is none.
 func differing(a, b map[string]string) string {
 	for _, name := range slices.Sorted(maps.Keys(a)) {
 		if v, ok := b[name]; !ok || v != a[name] {
@@ -95,7 +94,7 @@ func differing(a, b map[string]string) string {
 	return ""
 }
 
-// recognised tells whether the base image, or what the stage installs, is of the recipe's kind.
+// recognised refuses a stage if neither the base image nor an installed package is of the recipe's kind.
 func (e *exam) recognised() Reason {
 	if e.known {
 		return Reason{}
@@ -118,7 +117,7 @@ func (e *exam) recognised() Reason {
 	return Reason{Check: "no-recipe", Message: "its base image is none of recipe " + e.recipe.Name}
 }
 
-// packageName is a package without its version.
+// packageName returns a package without its version.
 func packageName(p string) string {
 	if i := strings.IndexAny(p, "=<>~@"); i > 0 {
 		p = p[:i]
@@ -126,7 +125,7 @@ func packageName(p string) string {
 	return strings.TrimSuffix(p, ":native")
 }
 
-// leaves examines what others take from the stage: only what its own steps made.
+// leaves checks the paths that others copy from the stage. Its own steps must have made them.
 func (e *exam) leaves() Reason {
 	for _, l := range e.Leaves {
 		refuse := func(check, format, fix string) Reason {
@@ -157,7 +156,7 @@ func (e *exam) leaves() Reason {
 	return Reason{}
 }
 
-// leaveFile is the file that the stage's steps were written in.
+// leaveFile returns the source file of the stage's steps.
 func (e *exam) leaveFile() string {
 	for _, s := range e.Steps {
 		if s.File != "" {

@@ -2,7 +2,7 @@ package recipe_test
 
 import "testing"
 
-// BenchmarkJudge is a stage as services have them.
+// BenchmarkJudge judges a typical stage of a service.
 func BenchmarkJudge(b *testing.B) {
 	r := find(b, "go")
 	st := stage{runs: []string{

@@ -7,19 +7,19 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// deed is what a command does, as far as it matters here.
+// deed is the effect of a command, as far as it matters for relocation.
 type deed string
 
 const (
-	plain    deed = "plain"    // the same on every CPU, and takes nothing out of the system's directories
-	handles  deed = "handles"  // the same as long as the files are that it is given: cp, tar, sed
-	packages deed = "packages" // fills the system's directories with what is for the CPU that it runs on
-	shows    deed = "shows"    // tells of the machine: harmless where only people see it
+	plain    deed = "plain"    // the same on every CPU; copies nothing out of the system's directories
+	handles  deed = "handles"  // the same if its input files are the same: cp, tar, sed
+	packages deed = "packages" // fills the system's directories for the CPU that it runs on
+	shows    deed = "shows"    // shows facts about the machine; harmless in a log
 	compiles deed = "compiles" // a recipe's own work
 	unknown  deed = ""
 )
 
-// common are the commands of all recipes, by what they do.
+// common has the commands of all recipes by effect.
 var common = byName(map[deed][]string{
 	plain: {
 		":", "true", "false", "cd", "pushd", "popd", "set", "unset", "export", "readonly", "shopt", "umask", "ulimit", "exit", "return", "break",
@@ -53,7 +53,7 @@ func byName(deeds map[deed][]string) map[string]deed {
 	return names
 }
 
-// only are the first arguments, or options, that make a command what the table says; with others it is not known.
+// only has the first arguments, or options, with which a command has the effect of the table. With others it is unknown.
 var only = map[string][]string{
 	"dpkg":       {"--print-architecture", "--version", "-l", "--list", "-s", "-L", "--print-foreign-architectures"},
 	"rpm":        {"-qa", "-q", "--version", "--eval", "-E"},
@@ -63,7 +63,7 @@ var only = map[string][]string{
 	"env": {""}, "awk": nil,
 }
 
-// deedOf looks a command up among those of all recipes.
+// deedOf returns the effect of a command according to the table of all recipes.
 func deedOf(c shell.Command) deed {
 	name := c.Name()
 	d := common[name]
@@ -85,26 +85,26 @@ func deedOf(c shell.Command) deed {
 	return d
 }
 
-// gitRuns are the words with which git runs other commands.
+// gitRuns are the arguments with which git runs other commands.
 var gitRuns = []string{"foreach", "bisect", "filter-branch", "-x", "--exec"}
 
-// installing are the words of package managers that bring packages; those after them are their names.
+// installing are the subcommands of package managers that install packages. The words after them are package names.
 var installing = map[string]bool{"add": true, "install": true, "in": true, "-S": true, "-Sy": true, "-Syu": true, "reinstall": true}
 
-// managing are the words of package managers that bring nothing new, or nothing at all.
+// managing are the subcommands of package managers that install nothing new.
 var managing = map[string]bool{
 	"update": true, "upgrade": true, "dist-upgrade": true, "full-upgrade": true, "del": true, "remove": true, "purge": true, "autoremove": true,
 	"clean": true, "autoclean": true, "cache": true, "info": true, "list": true, "makecache": true, "fix": true, "refresh": true, "check-update": true,
 	"erase": true, "search": true, "show": true, "config-manager": true, "version": true, "--version": true, "rm": true, "ref": true,
 }
 
-// optionValues are options of package managers that have a value after them.
+// optionValues are options of package managers that are followed by a value.
 var optionValues = map[string]bool{
 	"-t": true, "--virtual": true, "-X": true, "--repository": true, "-o": true, "--option": true,
 	"--repositories-file": true, "--keys-dir": true, "--enablerepo": true, "--disablerepo": true, "--setopt": true, "--target-release": true,
 }
 
-// installed are the packages that a command of a package manager brings. ok is false if it does something else that is not known.
+// installed returns the packages that a package manager's command installs. ok is false if the command is not known.
 func installed(c shell.Command) (names []string, ok bool) {
 	words := c.Words()
 	install := false
@@ -114,7 +114,7 @@ func installed(c shell.Command) (names []string, ok bool) {
 			i++
 		case len(w) > 1 && w[0] == '-' && !installing[w]:
 			if w == "-p" || w == "-r" || strings.Contains(w, "arch") || strings.Contains(w, "root") || strings.Contains(w, "dir") {
-				return nil, false // for another machine or into another directory, or the name of this one
+				return nil, false // for another machine, into another directory, or reading this machine's name
 			}
 		case install:
 			names = append(names, w)
@@ -129,7 +129,7 @@ func installed(c shell.Command) (names []string, ok bool) {
 	return names, true
 }
 
-// mayBuild reports whether a command that is not known may compile something. One without arguments is what could not be read.
+// mayBuild reports whether an unknown command may compile something. A command without arguments is one that could not be parsed.
 func mayBuild(c shell.Command) bool {
 	if len(c.Args) == 0 || strings.Contains(c.Args[0].Text, "/") {
 		return true

@@ -7,8 +7,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// concerns tells whether a stage has to do with the recipe: the user says so, its steps name one of the recipe's tools, or have a variable
-// that base images of its kind have. What is said of other stages would be true and of no use: "--cross=go" of one that calls make for Rust.
+// concerns reports whether the recipe applies to a stage: the user named it, a step names one of the recipe's tools, or a step
+// has a variable of the recipe's base images. For other stages the recipe's reasons would be true and useless: "--cross=go" for a
+// stage that calls make for Rust.
 func (e *exam) concerns() bool {
 	return e.Named || slices.ContainsFunc(e.Steps, func(s graph.Step) bool {
 		if s.Kind != graph.Exec {
@@ -20,7 +21,7 @@ func (e *exam) concerns() bool {
 	})
 }
 
-// namesTool tells whether a script has the name of one of the recipe's tools in it, as a word.
+// namesTool reports whether a script contains the name of one of the recipe's tools as a word.
 func (e *exam) namesTool(script string) bool {
 	words := strings.FieldsFunc(script, func(r rune) bool {
 		return r != '-' && r != '_' && r != '.' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')

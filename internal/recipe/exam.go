@@ -10,18 +10,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// exam is one judgement of a stage.
+// exam is the state of judging one stage.
 type exam struct {
 	Stage
 	recipe Recipe
-	looked bool // Base is there
+	looked bool // Base is known
 	edits  map[digest.Digest]Edit
 
-	work      bool     // something in it is the recipe's own work
-	installs  bool     // the system's directories have more than the base image has
+	work      bool     // a command is the recipe's own work
+	installs  bool     // the system's directories have more than the base image
 	installed []string // packages by name
-	made      []string // paths that a command was told to write to: -o
-	language  language // what the recipe knows besides its tables
+	made      []string // paths given to a command's output option: -o
+	language  language // the recipe's rules beyond its tables
 	known     bool     // the language has recognised the base image
 }
 
@@ -33,7 +33,7 @@ func (r Recipe) exam(s Stage, looked bool) *exam {
 	return e
 }
 
-// first is the reason of the first check that has one.
+// first returns the first reason of the checks.
 func (e *exam) first(checks ...func() Reason) Reason {
 	for _, check := range checks {
 		if why := check(); why != (Reason{}) {
@@ -43,26 +43,26 @@ func (e *exam) first(checks ...func() Reason) Reason {
 	return Reason{}
 }
 
-// look takes from the base image what the commands are judged by.
+// look reads from the base image the facts that commands are judged by.
 func (e *exam) look() (why Reason) {
 	e.known, why = e.language.look()
 	return why
 }
 
-// step is a step that runs something, as it is examined.
+// step is a step that runs something.
 type step struct {
 	graph.Step
-	env     []string          // what it runs with
-	added   map[string]bool   // variables that it would not have had
-	derived map[string]string // variables that have something of the platform's in them, and which it was
+	env     []string          // the environment it runs with
+	added   map[string]bool   // variables added for the relocation
+	derived map[string]string // variables whose values contain one of the platform's, and its name
 }
 
-// reason is one that a step is the cause of.
+// reason returns a reason with the position of a step.
 func (s step) reason(check, message, fix string) Reason {
 	return Reason{Check: check, Message: message, Fix: fix, File: s.File, Line: s.Line}
 }
 
-// steps examines what the steps run.
+// steps judges the commands of the steps.
 func (e *exam) steps() Reason {
 	for _, gs := range e.Steps {
 		switch gs.Kind {
@@ -89,7 +89,7 @@ func (e *exam) nothing() Reason {
 	return Reason{Check: "nothing", Message: "nothing in it is for recipe " + e.recipe.Name}
 }
 
-// exec examines what one step runs, with the environment that it would be moved with.
+// exec judges one step with the environment of its relocated form.
 func (e *exam) exec(gs graph.Step) Reason {
 	s, script, why := e.language.read(gs)
 	if why != (Reason{}) {
@@ -114,7 +114,7 @@ func (e *exam) exec(gs graph.Step) Reason {
 	return e.language.finish(s)
 }
 
-// command examines a command.
+// command judges a command.
 func (e *exam) command(s step, c shell.Command) Reason {
 	d := e.deed(c)
 	if why := e.machine(s, c, d); why != (Reason{}) {
@@ -140,7 +140,7 @@ func (e *exam) command(s step, c shell.Command) Reason {
 	}
 }
 
-// notKnown is a command of which it is not known whether it does the same for another CPU.
+// notKnown refuses a command that may have another effect on another CPU.
 func (e *exam) notKnown(s step, c shell.Command) Reason {
 	if e.Named {
 		return e.taken(s, c)
@@ -148,7 +148,7 @@ func (e *exam) notKnown(s step, c shell.Command) Reason {
 	return s.reason("command", fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text), e.recipe.anyway())
 }
 
-// taken is a command that is not known and is taken for safe, because the user named the recipe.
+// taken accepts an unknown command because the user named the recipe.
 func (e *exam) taken(s step, c shell.Command) Reason {
 	e.work, e.installs = true, true
 	return e.language.trusted(s, c)

@@ -11,22 +11,22 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// golang is what only Go needs of an exam. The facts about the go command are those of cmd/go of Go 1.26, where they are not said to be
-// of another version.
+// golang has the rules for Go. The facts about the go command are those of cmd/go of Go 1.26, unless a comment names another
+// version.
 type golang struct {
 	e       *exam
 	archVar string // GOARM for arm; "" where Go has none
 	toolchain
-	goenv  map[string]string // of go.env and of the user's settings in the image: what holds where the environment has nothing
-	stores map[string]string // directories that must not leave, and what they are
+	goenv  map[string]string // of go.env and of the user's settings in the image: used for variables that the environment does not set
+	stores map[string]string // directories that must not leave the stage, and their contents
 
-	cgoOpen bool     // whether cgo is on depends on the base image, which was not looked at
-	filled  []string // where archives were unpacked, and files put by the name of a C compiler
-	adds    []string // what the step needs in its environment, KEY=value
+	cgoOpen bool     // whether cgo is on depends on the base image, which is not known yet
+	filled  []string // paths of unpacked archives and of files that are named like a C compiler
+	adds    []string // variables that the step needs, KEY=value
 	install *install // of the step, nil if it has none
 }
 
-// archVars has the Linux ports of Go, and the variable that chooses among the variants of each.
+// archVars has Go's Linux ports, and the variable that chooses among the variants of each.
 var archVars = map[string]string{
 	"386": "GO386", "amd64": "GOAMD64", "arm": "GOARM", "arm64": "GOARM64", "loong64": "", "mips": "GOMIPS", "mipsle": "GOMIPS",
 	"mips64": "GOMIPS64", "mips64le": "GOMIPS64", "ppc64": "GOPPC64", "ppc64le": "GOPPC64", "riscv64": "GORISCV64", "s390x": "",
@@ -36,7 +36,7 @@ func newGolang(e *exam) *golang {
 	return &golang{e: e, archVar: archVars[e.Target.Architecture], goenv: map[string]string{}, stores: map[string]string{}}
 }
 
-// port refuses platforms that Go is not for.
+// port refuses platforms that Go does not support.
 func (g *golang) port() Reason {
 	for _, p := range []platform.Platform{g.e.Target, g.e.Native} {
 		if _, ok := archVars[p.Architecture]; !ok || p.OS != "linux" {
@@ -46,15 +46,16 @@ func (g *golang) port() Reason {
 	return Reason{}
 }
 
-// verb is what is known of a word after go.
+// verb describes a subcommand of go.
 type verb struct {
-	env   bool     // what it does depends on GOARCH
-	cgo   bool     // and on cgo
-	build bool     // it has build flags, which are read
+	env   bool     // its effect depends on GOARCH
+	cgo   bool     // its effect depends on cgo
+	build bool     // it has build flags, which are checked
 	words []string // the words that may follow, if only some may
 }
 
-// verbs are the words after go that are safe. go run, test, generate, tool and fix run programs; what is not here is not known.
+// verbs are the safe subcommands of go. go run, test, generate, tool and fix run programs. A subcommand that is not listed is
+// unknown.
 var verbs = map[string]verb{
 	"build":   {env: true, cgo: true, build: true},
 	"install": {env: true, cgo: true, build: true},
@@ -67,7 +68,7 @@ var verbs = map[string]verb{
 	"version": {}, "help": {}, "fmt": {}, "clean": {}, "doc": {}, "telemetry": {},
 }
 
-// runs are the verbs that run what they have built, and what to do with them.
+// runs are the subcommands that run their own output, and the advice about them.
 var runs = map[string]string{
 	"test":     "have it in a stage of its own, that nothing is copied from",
 	"run":      "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
@@ -75,7 +76,7 @@ var runs = map[string]string{
 	"tool":     "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
 }
 
-// wanted reports whether a script has something in it that depends on the target's environment.
+// wanted reports whether anything in a script depends on the target's environment.
 func (g *golang) wanted(script shell.Script) bool {
 	for _, c := range script.Commands {
 		c = inDirectory(c)
@@ -94,7 +95,7 @@ func (g *golang) wanted(script shell.Script) bool {
 	return g.e.Named && len(script.Problems) > 0
 }
 
-// command examines a command of the go tool.
+// command judges a command of the go tool.
 func (g *golang) command(s step, c shell.Command) Reason {
 	c = inDirectory(c)
 	if len(c.Args) < 2 {
@@ -119,7 +120,7 @@ func (g *golang) command(s step, c shell.Command) Reason {
 	case !g.usual(c, v):
 		return g.e.notKnown(s, c)
 	}
-	g.e.work = g.e.work || v.cgo || name == "mod" // modules that are fetched once, for all platforms
+	g.e.work = g.e.work || v.cgo || name == "mod" // modules are fetched once for all platforms
 	if v.env {
 		if why := g.target(s, c); why != (Reason{}) {
 			return why
@@ -139,7 +140,7 @@ func (g *golang) command(s step, c shell.Command) Reason {
 	return Reason{}
 }
 
-// usual reports whether a command of a safe verb is one of the safe ones.
+// usual reports whether a command with a safe subcommand is safe.
 func (g *golang) usual(c shell.Command, v verb) bool {
 	name, words := c.Args[1].Text, c.Words()[1:]
 	has := func(part string) bool {
@@ -148,17 +149,17 @@ func (g *golang) usual(c shell.Command, v verb) bool {
 	switch {
 	case v.words != nil:
 		return len(words) > 0 && slices.Contains(v.words, words[0])
-	case name == "get": // which installs before Go 1.18
+	case name == "get": // installs before Go 1.18
 		return !g.e.looked || g.minor >= 18 || slices.Contains(words, "-d")
-	case name == "list": // which tells where go install would put it
+	case name == "list": // prints where go install would write
 		return c.Output == shell.Shown || slices.Contains(words, "-m") || !has("Target") && !slices.Contains(words, "-json") && !has("{{.}}")
-	case name == "install": // into the toolchain
+	case name == "install": // writes into the toolchain
 		return !slices.ContainsFunc(words, func(w string) bool { return w == "std" || w == "cmd" || strings.HasPrefix(w, "cmd/") })
 	}
 	return true
 }
 
-// trusted examines a command that may run the go command, with whatever arguments.
+// trusted judges a command that may run the go command with any arguments.
 func (g *golang) trusted(s step, c shell.Command) Reason {
 	if !mayBuild(c) {
 		return Reason{}
@@ -166,7 +167,7 @@ func (g *golang) trusted(s step, c shell.Command) Reason {
 	return g.cgo(s, c)
 }
 
-// inDirectory is go -C DIR VERB as go VERB in DIR.
+// inDirectory rewrites go -C DIR VERB as go VERB in DIR.
 func inDirectory(c shell.Command) shell.Command {
 	if len(c.Args) > 3 && c.Args[1].Text == "-C" {
 		c.Cwd = shell.Resolve(c.Cwd, c.Args[2].Text)
@@ -175,7 +176,7 @@ func inDirectory(c shell.Command) shell.Command {
 	return c
 }
 
-// output knows what some commands give.
+// output returns the output of some commands.
 func (g *golang) output(c shell.Command) (string, bool) {
 	words := c.Words()
 	switch {
@@ -183,14 +184,14 @@ func (g *golang) output(c shell.Command) (string, bool) {
 		return g.told(c, words[1])
 	case (c.Name() == "which" || c.Name() == "command") && len(words) > 0 && words[len(words)-1] == "go":
 		if g.root == "" {
-			return "go", true // before the base image is known, its name is enough
+			return "go", true // until the base image is known, the name is enough
 		}
 		return path.Join(g.root, "bin/go"), true
 	}
 	return "", false
 }
 
-// told is what go env gives for a name.
+// told returns the output of go env for a name.
 func (g *golang) told(c shell.Command, name string) (string, bool) {
 	switch name {
 	case "GOARCH":
@@ -206,10 +207,10 @@ func (g *golang) told(c shell.Command, name string) (string, bool) {
 	return "", false
 }
 
-// diagnosis is a line of the Go compiler's, or of vet's, about a source.
+// diagnosis matches a line of the Go compiler, or of vet, about a source.
 var diagnosis = regexp.MustCompile(`(?m)^(?:vet: )?[^\s:]+\.go:\d+:\d+: `)
 
-// finish makes the edit of a step, when all of its commands are examined.
+// finish makes the edit of a step after all of its commands were judged.
 func (g *golang) finish(s step) Reason {
 	if len(g.adds) > 0 {
 		edit := Edit{Env: g.adds}

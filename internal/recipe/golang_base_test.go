@@ -19,7 +19,7 @@ func TestEachPortGetsTheEnvironmentOfItsOwnToolchain(t *testing.T) {
 	for target, want := range map[string][]string{
 		"linux/arm64":    {"GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0"},
 		"linux/arm/v7":   {"GOOS=linux", "GOARCH=arm", "GOARM=7"},
-		"linux/arm/v6":   {"GOOS=linux", "GOARCH=arm", "GOARM=7"}, // what the toolchain was made with, not what the platform is called
+		"linux/arm/v6":   {"GOOS=linux", "GOARCH=arm", "GOARM=7"}, // from the toolchain's build, not from the platform's name
 		"linux/386":      {"GOOS=linux", "GOARCH=386", "GO386=sse2"},
 		"linux/riscv64":  {"GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64"},
 		"linux/ppc64le":  {"GOOS=linux", "GOARCH=ppc64le", "GOPPC64=power8"},
@@ -52,7 +52,7 @@ func TestWhatTheAuthorHasSetStays(t *testing.T) {
 		{[]string{"GOOS=linux", "GOARCH=arm", "GOARM=6"}, build, []string{"GOARCH=arm"}},
 		{[]string{"GOARM=5"}, build, []string{"GOOS=linux", "GOARCH=arm"}},
 		{[]string{"GOARCH="}, build, []string{"GOOS=linux", "GOARCH=arm", "GOARM=7"}},
-		{nil, "GOARM=6 " + build, []string{"GOOS=linux", "GOARCH=arm", "GOARM=7"}}, // the command's own wins
+		{nil, "GOARM=6 " + build, []string{"GOOS=linux", "GOARCH=arm", "GOARM=7"}}, // the command's own setting wins
 	} {
 		st := stage{runs: []string{tt.run}, target: "linux/arm/v7", env: append(tt.env, cgoOff...)}.build(t)
 		edits, why := judge(t, st)
@@ -66,7 +66,7 @@ func TestTheTargetsOwnDefaultsAreFound(t *testing.T) {
 	const boot, goEnv, user = "/usr/local/go/src/internal/buildcfg/zbootstrap.go", "/usr/local/go/go.env", "/root/.config/go/env"
 	for _, tt := range []struct {
 		name          string
-		files, native map[string]string // of both, and only of the builder's own platform
+		files, native map[string]string // files of both platforms; files of the builder's own platform only
 		env           []string
 		want, check   string
 	}{

@@ -11,17 +11,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// compilers are the names that Go looks for in PATH when it decides about cgo.
+// compilers are the names that Go looks up in PATH when it decides about cgo.
 var compilers = []string{"cc", "gcc", "clang"}
 
-// compilerless are packages that bring no C compiler, with nothing that they need, in Alpine, Debian and Fedora.
+// compilerless are packages of Alpine, Debian and Fedora that install no C compiler, and whose dependencies install none.
 var compilerless = strings.Fields(`git git-lfs git-core openssh openssh-client openssh-clients ca-certificates ca-certificates-bundle tzdata
 		make curl wget bash zsh upx jq tree file unzip zip tar gzip bzip2 xz xz-utils zstd brotli libcap libcap-utils libcap2-bin libcap-setcap shadow
 		gnupg openssl su-exec gosu dumb-init tini mailcap coreutils findutils grep sed gawk diffutils patch rsync vim nano less procps iproute2
 		iputils iputils-ping net-tools bind-tools dnsutils mercurial subversion gettext gettext-base apt-transport-https lsb-release protobuf
 		protobuf-compiler protoc sqlite sqlite3 busybox alpine-baselayout apk-tools musl-utils libc-utils netcat-openbsd sudo util-linux`)
 
-// cgo examines whether a command does without cgo: only then it gives the same on another CPU.
+// cgo refuses a command that may use cgo. Without cgo a command gives the same on another CPU.
 func (g *golang) cgo(s step, c shell.Command) Reason {
 	why := func(format string, args ...any) Reason {
 		text := c.Text
@@ -78,7 +78,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	return Reason{}
 }
 
-// broughtTo is where the steps have put something in the way of a PATH that may be a C compiler; "" if nowhere.
+// broughtTo returns a path in a directory of PATH at which the steps may have put a C compiler, or "".
 func (g *golang) broughtTo(pathVar string) string {
 	for _, at := range g.filled {
 		for _, dir := range strings.Split(imagePath([]string{"PATH=" + pathVar}), ":") {
@@ -90,7 +90,7 @@ func (g *golang) broughtTo(pathVar string) string {
 	return ""
 }
 
-// unsure is what the base image decides.
+// unsure returns the condition that the base image decides.
 func (g *golang) unsure() string {
 	if !g.cgoOpen {
 		return ""
@@ -98,11 +98,11 @@ func (g *golang) unsure() string {
 	return "its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage"
 }
 
-// sees notes where a command may have put a C compiler.
+// sees records where a command may have put a C compiler.
 func (g *golang) sees(c shell.Command) { g.filled = append(g.filled, unpacked(c)...) }
 
-// unpacked are the paths that a command may fill with programs: the directories that archives are unpacked in, and files by the names of C
-// compilers.
+// unpacked returns the paths that a command may fill with programs: the directories that it unpacks archives into, and files that
+// are named like C compilers.
 func unpacked(c shell.Command) (into []string) {
 	switch c.Name() {
 	case "tar", "unzip":
@@ -123,7 +123,7 @@ func unpacked(c shell.Command) (into []string) {
 	return into
 }
 
-// envOf is what a command runs with. What could not be read as commands has the step's.
+// envOf returns a command's environment. A script that could not be parsed into commands has the step's.
 func envOf(s step, c shell.Command) map[string]string {
 	if c.Env != nil {
 		return c.Env
@@ -131,7 +131,7 @@ func envOf(s step, c shell.Command) map[string]string {
 	return variablesOf(s.env)
 }
 
-// compiler is why there may be a C compiler in a PATH; "" if there is none.
+// compiler returns why there may be a C compiler in a PATH, or "".
 func (g *golang) compiler(pathVar string) string {
 	known := binDirs(imagePath(g.e.Base.Target.Config.Env))
 	if pathVar == "" {
@@ -151,7 +151,7 @@ func (g *golang) compiler(pathVar string) string {
 	return ""
 }
 
-// imagePath is the PATH of an image's configuration.
+// imagePath returns the PATH of an image's configuration.
 func imagePath(env []string) string {
 	if p := variablesOf(env)["PATH"]; p != "" {
 		return p
@@ -159,7 +159,7 @@ func imagePath(env []string) string {
 	return system.DefaultPathEnvUnix
 }
 
-// binDirs are the directories of a PATH that may have a compiler: not those for administration, and not Go's own.
+// binDirs returns the directories of a PATH that may have a compiler. It leaves out those for administration and Go's own.
 func binDirs(pathVar string) []string {
 	return slices.DeleteFunc(strings.Split(pathVar, ":"), func(dir string) bool {
 		return strings.HasSuffix(dir, "sbin") || strings.Contains(dir, "/go") || dir == ""

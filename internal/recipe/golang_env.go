@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// read reads what a step runs: with the target's environment if anything in it depends on that, else with its own.
+// read parses a step's script, with the target's environment if anything in it depends on that, otherwise with its own.
 func (g *golang) read(gs graph.Step) (s step, script shell.Script, why Reason) {
 	s = newStep(gs)
 	in := inputOf(gs)
@@ -30,8 +30,8 @@ func (g *golang) read(gs graph.Step) (s step, script shell.Script, why Reason) {
 	return s, shell.Read(in), Reason{}
 }
 
-// environment gives a step the target's environment: GOOS, GOARCH and what the target's own toolchain would have had for its variants.
-// What the author has set stays, and must be the target's.
+// environment gives a step the target's environment: GOOS, GOARCH and the variants that the target's own toolchain would default
+// to. A setting of the author stays, and must be the target's.
 func (g *golang) environment(s *step) Reason {
 	has := variablesOf(s.Env)
 	g.adds = nil
@@ -50,7 +50,7 @@ func (g *golang) environment(s *step) Reason {
 		}
 		add(v.name, v.value)
 	}
-	if len(g.adds) == 0 { // the author has set them, and it is an edit that changes nothing
+	if len(g.adds) == 0 { // the author has set all of them, so the edit changes nothing
 		g.adds = append(g.adds, "GOARCH="+g.e.Target.Architecture)
 	}
 	if g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.looked {
@@ -70,13 +70,14 @@ func (g *golang) environment(s *step) Reason {
 	return Reason{}
 }
 
-// names reports whether a text has a variable in it that chooses the platform.
+// names reports whether a text contains a variable that chooses the platform.
 func (g *golang) names(text string) bool {
 	return slices.ContainsFunc(portVariables, func(v string) bool { return strings.Contains(text, v) })
 }
 
-// sameSettings holds the commands as they are read with the target's environment against those without. A script may set a variable and
-// not export it, which does something only where it is exported already. And what it unsets is then the default of the toolchain that runs.
+// sameSettings compares the commands read with the target's environment with those read without it. A script may set a variable
+// without exporting it, which has an effect only if the variable is exported already. A variable that the script unsets falls
+// back to the default of the running toolchain.
 func (g *golang) sameSettings(s step, without, with []shell.Command) Reason {
 	if len(without) != len(with) {
 		return s.reason("env", "RUN "+s.Name+" runs other commands where GOOS and GOARCH are set", "")
@@ -109,7 +110,7 @@ func (g *golang) author(s step, how, name, value string) Reason {
 		fmt.Sprintf("leave %s out: it is the platform's own", name))
 }
 
-// target examines the environment that a command runs with in the end: a script may have changed it.
+// target checks the final environment of a command, which a script may have changed.
 func (g *golang) target(s step, c shell.Command) Reason {
 	for _, v := range g.platform() {
 		switch got := c.Env[v.name]; {
@@ -130,8 +131,8 @@ func (g *golang) target(s step, c shell.Command) Reason {
 	return g.switching(s, c)
 }
 
-// switching examines whether the go command may go on as another version (go.dev/doc/toolchain). All have the same defaults for a port,
-// but for GOARM: it depends on where they were made.
+// switching refuses a go command that may switch to another version (go.dev/doc/toolchain) where that matters. All versions have
+// the same defaults for a port, except for GOARM: it depends on where the toolchain was built.
 func (g *golang) switching(s step, c shell.Command) Reason {
 	if g.e.Target.Architecture != "arm" || !g.e.looked || g.minor < 21 || !s.added["GOARM"] {
 		return Reason{}
@@ -143,21 +144,22 @@ func (g *golang) switching(s step, c shell.Command) Reason {
 	return Reason{}
 }
 
-// sameKeys are what go env tells the same on every CPU, or what is in the environment. The others tell of the machine.
+// sameKeys are the variables that go env prints the same on every CPU, or takes from the environment. Others depend on the
+// machine.
 var sameKeys = []string{
 	"GOOS", "GOARCH", "GOPATH", "GOROOT", "GOMODCACHE", "GOCACHE", "GOBIN", "GOFLAGS", "GOPROXY", "GOMOD", "GOWORK", "GOVERSION", "GOEXE",
 	"GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOENV", "GO111MODULE", "GOTOOLCHAIN", "GOEXPERIMENT", "GOINSECURE", "GOVCS",
 }
 
-// harmless are variables that say where modules come from.
+// harmless are variables that choose where modules come from.
 var harmless = []string{
 	"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GOPRIVATE", "GONOPROXY", "GOINSECURE", "GO111MODULE", "GOVCS", "GOTELEMETRY", "GOAUTH",
 }
 
-// userSettings ends the name of the file that go env -w writes to.
+// userSettings is the suffix of the file that go env -w writes to.
 const userSettings = "/go/env"
 
-// env examines go env: what it tells. What it writes holds for the user and the home that a step has, which is not known of a step.
+// env judges go env by the variables it prints. It refuses a write: that depends on the step's user and home, which are unknown.
 func (g *golang) env(s step, c shell.Command) Reason {
 	words := c.Args[2:]
 	if len(words) == 0 || words[0].Text != "-w" && words[0].Text != "-u" {

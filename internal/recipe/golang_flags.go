@@ -9,7 +9,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// The build flags of the go command (go help build), by whether they have a value. What is in none of the lists is not known.
+// These are the build flags of the go command (go help build), by whether they take a value. A flag in none of the lists is
+// unknown.
 var (
 	boolFlags = []string{
 		"a", "n", "v", "x", "work", "trimpath", "modcacherw", "buildvcs", "race", "msan", "asan", "linkshared", "json", "i", "cover", "artifacts",
@@ -18,11 +19,11 @@ var (
 		"o", "p", "tags", "ldflags", "gcflags", "asmflags", "gccgoflags", "mod", "modfile", "overlay", "pgo", "buildmode", "compiler",
 		"installsuffix", "pkgdir", "toolexec", "C", "covermode", "coverpkg", "debug-actiongraph", "debug-trace", "debug-runtime-trace",
 	}
-	// needCgo are flags that use a C compiler or linker; with false as their value they do not.
+	// needCgo are flags that use a C compiler or linker, unless their value is false.
 	needCgo = []string{"race", "msan", "asan", "linkshared"}
 )
 
-// flags examines the arguments after a verb.
+// flags judges the arguments after a subcommand.
 func (g *golang) flags(s step, c shell.Command, v verb) Reason {
 	for _, f := range strings.Fields(g.value(c, "GOFLAGS")) {
 		if why := g.flag(s, c, shell.Word{Text: f}, ""); why != (Reason{}) {
@@ -32,7 +33,7 @@ func (g *golang) flags(s step, c shell.Command, v verb) Reason {
 	if v.build {
 		return g.buildFlags(s, c)
 	}
-	for _, w := range c.Args[2:] { // they only look; what they are told to run is another thing
+	for _, w := range c.Args[2:] { // these only read; a command given to a flag is checked
 		if isFlag(w.Text, "vettool") || isFlag(w.Text, "toolexec") || isFlag(w.Text, "export") || isFlag(w.Text, "exec") {
 			return g.e.notKnown(s, c)
 		}
@@ -40,10 +41,10 @@ func (g *golang) flags(s step, c shell.Command, v verb) Reason {
 	return Reason{}
 }
 
-// listing is a command whose output is names of packages, and no flags.
+// listing matches a command that prints names of packages, and no flags.
 var listing = regexp.MustCompile(`^(\w+=\S* +)*go list `)
 
-// buildFlags examines the flags of go build and go install, up to what is built.
+// buildFlags judges the flags of go build and go install, up to the packages.
 func (g *golang) buildFlags(s step, c shell.Command) Reason {
 	dir := c.Cwd
 	for words := c.Args[2:]; len(words) > 0; words = words[1:] {
@@ -80,7 +81,7 @@ func (g *golang) made(name string) {
 	}
 }
 
-// splitFlag takes a flag apart as package flag does.
+// splitFlag splits a flag as package flag does.
 func splitFlag(word string) (name, value string, has bool) {
 	word = strings.TrimPrefix(word[1:], "-")
 	return strings.Cut(word, "=")
@@ -94,7 +95,7 @@ func isFlag(word, name string) bool {
 	return got == name
 }
 
-// flag examines one flag. Its value is in the word, or the word after it.
+// flag judges one flag. Its value is in the word, or in the word after it.
 func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) Reason {
 	if !strings.HasPrefix(w.Text, "-") {
 		return g.e.notKnown(s, c)

@@ -10,15 +10,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// install is what go install needs. For another port than its own it refuses GOBIN, and writes to GOPATH/bin/GOOS_GOARCH: a link there,
-// as long as the step runs, has the programs where they would have been.
+// install makes go install work for another port. Go then refuses GOBIN and writes to GOPATH/bin/GOOS_GOARCH. A link there, for
+// the time of the step, puts the programs at their usual path.
 type install struct {
 	gopath string
 	port   string // linux_arm64
 	gobin  string // "" if unset
 }
 
-// installs examines go install.
+// installs judges go install.
 func (g *golang) installs(s step, c shell.Command) Reason {
 	refuse := func(what string) Reason {
 		return s.reason("install", fmt.Sprintf("RUN %s %s", c.Text, what), "write go build -o instead of go install")
@@ -26,7 +26,7 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 	gopath := g.gopath(c)
 	want := install{gopath: gopath, gobin: g.value(c, "GOBIN"), port: "linux_" + g.e.Target.Architecture}
 	switch {
-	case g.e.Target.Architecture == g.e.Native.Architecture: // which is no other port
+	case g.e.Target.Architecture == g.e.Native.Architecture: // the port is the same
 		g.made(cmp.Or(want.gobin, path.Join(gopath, "bin")))
 		return Reason{}
 	case !path.IsAbs(gopath) || !shell.Known(gopath):
@@ -56,7 +56,7 @@ func (i *install) edit(e *Edit, args []string) {
 	e.Args = append([]string{"/bin/sh", "-c", script, "sh"}, args...)
 }
 
-// quote makes a shell's word of a text.
+// quote quotes a text as one shell word.
 func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// goStub does what go install does for another port than its own: it refuses GOBIN, and has a directory for the port. That the real one
-// does is what the stories with a toolchain image are for.
+// goStub imitates go install for another port: it refuses GOBIN, and writes to a directory for the port. The stories with a
+// toolchain image test the real one.
 const goStub = `#!/bin/sh
 [ -z "$GOBIN" ] || { echo "go: cannot install cross-compiled binaries when GOBIN is set"; exit 1; }
 mkdir -p "$GOPATH/bin/${GOOS}_$GOARCH" && echo > "$GOPATH/bin/${GOOS}_$GOARCH/app"

@@ -10,7 +10,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// value of a variable of Go's where a command runs: of the environment, else of go.env and the user's settings in the image.
+// value returns the value of a Go variable for a command: from the environment, otherwise from go.env and the user's settings in
+// the image.
 func (g *golang) value(c shell.Command, name string) string {
 	if v := c.Env[name]; v != "" {
 		return v
@@ -18,26 +19,26 @@ func (g *golang) value(c shell.Command, name string) string {
 	return g.goenv[name]
 }
 
-// homeOf is where a command runs at home.
+// homeOf returns the home directory of a command.
 func homeOf(c shell.Command) string { return cmp.Or(c.Env["HOME"], "/root") }
 
-// gopath is where a command keeps modules and installs programs: the first of GOPATH.
+// gopath returns the first directory of GOPATH, where a command keeps modules and installs programs.
 func (g *golang) gopath(c shell.Command) string {
 	first, _, _ := strings.Cut(cmp.Or(g.value(c, "GOPATH"), path.Join(homeOf(c), "go")), ":")
 	return first
 }
 
-// remember notes where a command keeps what must not leave the stage.
+// remember records directories of a command that must not leave the stage.
 func (g *golang) remember(c shell.Command) {
 	cache := cmp.Or(g.value(c, "XDG_CACHE_HOME"), path.Join(homeOf(c), ".cache"))
 	g.stores[cmp.Or(g.value(c, "GOMODCACHE"), path.Join(g.gopath(c), "pkg/mod"))] = moduleCache
 	g.stores[cmp.Or(g.value(c, "GOCACHE"), path.Join(cache, "go-build"))] = "the build cache"
 }
 
-// moduleCache may leave for a step that is moved as well: modules are the same for all.
+// moduleCache may leave for a relocated step, since modules are the same for all platforms.
 const moduleCache = "the module cache"
 
-// holds names what must not leave and is in a directory, or what the directory is in; moved is of [Leave].
+// holds returns the name of something that must not leave and is in a directory, or contains it. moved is that of [Leave].
 func (g *golang) holds(dir string, moved bool) string {
 	for _, store := range slices.Sorted(maps.Keys(g.stores)) {
 		what := g.stores[store]
@@ -60,7 +61,7 @@ func (g *golang) holds(dir string, moved bool) string {
 // contains reports whether a path is in the toolchain.
 func (g *golang) contains(name string) bool { return g.root != "" && inside(fixed(name), g.root) }
 
-// overlaps reports whether one of the paths is in the toolchain, or has it below it: what is put there may be another Go.
+// overlaps reports whether one of the paths is in the toolchain or contains it. A write there may install another Go.
 func (g *golang) overlaps(names []string) bool {
 	return slices.ContainsFunc(names, func(p string) bool { return g.contains(p) || inside(g.root, p) })
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// Commands of real Dockerfiles that give the same for another CPU, as long as cgo is off.
+// safe are commands of real Dockerfiles that give the same for another CPU, as long as cgo is off.
 var safe = []string{
 	`go build -o /out/app .`,
 	`go build -trimpath -ldflags="-s -w" -o /out/app ./cmd/app`,
@@ -81,7 +81,7 @@ func TestCommandsThatDoTheSameOnAnotherCPU(t *testing.T) {
 	}
 }
 
-// Commands that keep a stage where it is, and the check that says so.
+// unsafe are commands that keep a stage on the target platform, and the check that refuses them.
 var unsafe = []struct{ run, check string }{
 	{`make build`, "command"},
 	{`apk add --root /out --initdb busybox; go build`, "command"},

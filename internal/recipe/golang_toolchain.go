@@ -11,22 +11,22 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// goroots are where distributions and Go's own images have it: golang, Alpine and Debian, Fedora.
+// goroots are the locations of Go in images: golang, Alpine and Debian, Fedora.
 var goroots = []string{"/usr/local/go", "/usr/lib/go", "/usr/lib/golang"}
 
-// userEnv is where go env -w writes for root; HOME or XDG_CONFIG_HOME of the image may say another place.
+// userEnv is the file that go env -w writes for root. HOME or XDG_CONFIG_HOME of the image may choose another one.
 const userEnv = "/root/.config/go/env"
 
-// toolchain is what is known of the Go in a base image. It is zero before it was looked at.
+// toolchain has the facts about the Go in a base image. It is zero before the inspection.
 type toolchain struct {
 	root    string
 	minor   int    // of its version: 26 for go1.26.8
 	known   bool   // variant is known
 	variant string // the target's own default for archVar; "" if its version has no such variable
-	loader  bool   // programs of -buildmode=pie get the name of a dynamic loader that depends on the CPU it runs on
+	loader  bool   // programs of -buildmode=pie get a dynamic loader that depends on the CPU of the build
 }
 
-// golangFiles are the files of a base image that the Go recipe must know.
+// golangFiles returns the files of a base image that the Go recipe must know.
 func golangFiles(config ocispecs.ImageConfig) (read, exists []string) {
 	roots := rootsOf(config)
 	for _, root := range roots {
@@ -47,10 +47,10 @@ func golangFiles(config ocispecs.ImageConfig) (read, exists []string) {
 	return read, append(exists, musl)
 }
 
-// musl is its dynamic loader, by which the linker chooses the one that programs of -buildmode=pie get.
+// musl is musl's dynamic loader. The linker looks for it to choose the loader of programs of -buildmode=pie.
 const musl = "/lib/ld-musl-*"
 
-// rootsOf are the directories that Go may be in.
+// rootsOf returns the possible directories of Go.
 func rootsOf(config ocispecs.ImageConfig) []string {
 	var roots []string
 	if r := variablesOf(config.Env)["GOROOT"]; path.IsAbs(r) {
@@ -69,7 +69,7 @@ func rootsOf(config ocispecs.ImageConfig) []string {
 	return roots
 }
 
-// userEnvs are the files that go env -w may have written.
+// userEnvs returns the files that go env -w may have written.
 func userEnvs(config ocispecs.ImageConfig) []string {
 	vars := variablesOf(config.Env)
 	files := []string{userEnv}
@@ -88,7 +88,7 @@ func userEnvs(config ocispecs.ImageConfig) []string {
 	return files
 }
 
-// look finds the toolchain in the base image, and what it has for defaults on the target.
+// look finds the toolchain in the base image, and its defaults on the target.
 func (g *golang) look() (recognised bool, why Reason) {
 	refuse := func(check, format string, args ...any) (bool, Reason) {
 		return false, Reason{Check: check, Message: fmt.Sprintf(format, args...)}
@@ -113,7 +113,7 @@ func (g *golang) look() (recognised bool, why Reason) {
 		return refuse("base", "its base image has not the same Go for %s: %s and %s", g.e.both(), n, t)
 	}
 	m := release.FindStringSubmatch(t)
-	if m == nil { // the compilers of others have hashes of themselves in what they make (cmd/go/internal/work.toolID)
+	if m == nil { // other variants' compilers put hashes of themselves into their output (cmd/go/internal/work.toolID)
 		return refuse("base", "its base image has a Go that is no release: %s", t)
 	}
 	if i := slices.IndexFunc(g.e.Brought, func(p string) bool { return touches(p, []string{root}) }); i >= 0 {
@@ -129,8 +129,8 @@ func (g *golang) look() (recognised bool, why Reason) {
 
 var release = regexp.MustCompile(`^go1\.(\d{1,4})\b`)
 
-// defaults reads go.env, what a user has written with go env -w, and what the toolchain was made with, in this order of weight from the
-// least: cmd/go/internal/cfg and internal/buildcfg.
+// defaults reads the toolchain's built-in defaults, go.env, and the settings of go env -w. Each overrides the one before
+// (cmd/go/internal/cfg and internal/buildcfg).
 func (g *golang) defaults(root string) Reason {
 	g.constants(path.Join(root, "src/internal/buildcfg/zbootstrap.go"))
 	for _, name := range append([]string{path.Join(root, "go.env")}, userEnvs(g.e.Base.Target.Config)...) {
@@ -156,7 +156,7 @@ func (g *golang) defaults(root string) Reason {
 	return Reason{}
 }
 
-// constant is a line of zbootstrap.go, which cmd/dist writes: const DefaultGOARM = `7`.
+// constant matches a line of zbootstrap.go, which cmd/dist writes: const DefaultGOARM = `7`.
 var constant = regexp.MustCompile("(?m)^const ([dD]efault)?(\\w+) = (?:`([^`]*)`|\"([^\"]*)\"|(\\S+))")
 
 // constants reads what the target's toolchain was made with.

@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// changes refuses a COPY or ADD that, as its name says, writes to the toolchain or to what go env -w writes to.
+// changes refuses a COPY or ADD whose destination is in the toolchain, or is a file of go env -w.
 func (g *golang) changes(s graph.Step) Reason {
 	if g.replaced(s) {
 		return step{Step: s}.reason("base", s.Name+" changes the Go toolchain", "begin with the image of that Go")
@@ -27,7 +27,7 @@ func (g *golang) replaced(s graph.Step) bool {
 	return g.contains(dest) || strings.HasSuffix(dest, userSettings) || path.Join(dest, "go") == g.root && strings.Contains(s.Name, "/go ")
 }
 
-// which examines whether a command's go is the one that was looked at.
+// which refuses a command whose go may not be the inspected one.
 func (g *golang) which(s step, c shell.Command) Reason {
 	if !g.e.looked {
 		return Reason{}
@@ -63,10 +63,10 @@ func (g *golang) which(s step, c shell.Command) Reason {
 	return Reason{}
 }
 
-// settings reports whether a file may be the one that go env -w writes to.
+// settings reports whether a file may be one that go env -w writes to.
 func (g *golang) settings(name string) bool { return strings.HasSuffix(name, userSettings) }
 
-// disturbs reports whether a command may put another go where commands are looked for, or settings where go looks for its own.
+// disturbs reports whether a command may put another go into PATH, or settings where go looks for them.
 func (g *golang) disturbs(c shell.Command, files []string) bool {
 	dirs := strings.Split(c.Env["PATH"], ":")
 	found := slices.ContainsFunc(files, func(f string) bool { return slices.Contains(dirs, f) || slices.Contains(dirs, path.Dir(f)) })

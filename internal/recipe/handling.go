@@ -8,10 +8,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// copiers are the commands that make files of files. The others that handle files write to their output.
+// copiers are the commands that make files from files. The other file commands write to their output.
 var copiers = []string{"cp", "mv", "ln", "install", "tar", "zip", "rsync", "dd", "gzip", "xz", "bzip2", "zstd"}
 
-// handles examines a command that handles files: those of the base image must stay where they are.
+// handles judges a command that handles files. Files of the base image must stay where they are.
 func (e *exam) handles(s step, c shell.Command) Reason {
 	words := c.Words()
 	has := func(is func(string) bool) bool { return slices.ContainsFunc(words, is) }
@@ -37,7 +37,7 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 	return Reason{}
 }
 
-// unpacks examines a command that takes files out of an archive.
+// unpacks judges a command that unpacks an archive.
 func (e *exam) unpacks(s step, c shell.Command, into []string) Reason {
 	if e.language.overlaps(into) {
 		return e.notKnown(s, c)
@@ -46,18 +46,20 @@ func (e *exam) unpacks(s step, c shell.Command, into []string) Reason {
 	return Reason{}
 }
 
-// runsOthers, inPlace and writes are about single words: of awk, of sed, and of commands that have an output.
+// runsOthers reports whether a word of awk may run another command.
 func runsOthers(w string) bool {
 	return strings.Contains(w, "system(") || strings.Contains(w, "getline")
 }
 
+// inPlace reports whether an option of sed changes the input file.
 func inPlace(w string) bool { return strings.HasPrefix(w, "-i") || strings.HasPrefix(w, "--in-place") }
 
+// writes reports whether a word makes a command write a file, such as the text of awk or the option of sort.
 func writes(name, w string) bool {
 	return strings.Contains(w, ">") || name == "sort" && strings.HasPrefix(w, "-o")
 }
 
-// destination takes apart what a command copies from and to. dest is "" for a command that has none of its own.
+// destination splits a command's paths into sources and destination. dest is "" for a command without a destination.
 func destination(c shell.Command, all []string) (sources []string, dest string) {
 	words := c.Words()
 	switch c.Name() {
@@ -77,7 +79,7 @@ func destination(c shell.Command, all []string) (sources []string, dest string) 
 	return all, ""
 }
 
-// source examines a file that a command takes.
+// source judges a file that a command reads.
 func (e *exam) source(s step, c shell.Command, src, dest string, copies bool) Reason {
 	switch {
 	case src == "":
@@ -86,15 +88,15 @@ func (e *exam) source(s step, c shell.Command, src, dest string, copies bool) Re
 		}
 	case e.mine(src) || !touches(fixed(src), systemDirs) && !e.language.contains(src):
 	case dest != "" && within(dest, packageDirs):
-		e.installs = true // it does not leave the system's directories
-	case !copies && src == "/" && c.Name() != "find" && c.Name() != "ls": // a separator, more likely
+		e.installs = true // it stays in the system's directories
+	case !copies && src == "/" && c.Name() != "find" && c.Name() != "ls": // more likely a separator
 	default:
 		return e.fromBase(s, c, src)
 	}
 	return Reason{}
 }
 
-// extracts reports whether a word makes tar take files out of an archive.
+// extracts reports whether a word makes tar unpack an archive.
 func extracts(w string) bool {
 	return w == "--extract" || len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "x")
 }
@@ -104,12 +106,12 @@ func (e *exam) fromBase(s step, c shell.Command, what string) Reason {
 		"take it in another stage, or from the final stage's own base image")
 }
 
-// mine reports whether a path was made by a command that was told to.
+// mine reports whether a path is the named output of an earlier command.
 func (e *exam) mine(name string) bool {
 	return slices.ContainsFunc(e.made, func(m string) bool { return inside(name, m) })
 }
 
-// redirect examines a file that a command reads from or writes to.
+// redirect judges a file that a command is redirected from or to.
 func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
 	if f.Write && e.language.settings(f.Path) {
 		return e.notKnown(s, c)
@@ -121,7 +123,7 @@ func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reaso
 	return Reason{}
 }
 
-// packages examines a command of a package manager.
+// packages judges a command of a package manager.
 func (e *exam) packages(s step, c shell.Command) Reason {
 	names, ok := installed(c)
 	if !ok || slices.ContainsFunc(names, func(n string) bool { return strings.ContainsAny(n, ":/") }) {

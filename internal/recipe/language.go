@@ -9,48 +9,50 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// kind is what a recipe knows besides its tables, of any stage. The zero value knows nothing more.
+// kind has a recipe's rules beyond its tables, for all stages. The zero value has none.
 type kind struct {
-	// files are what must be known of a base image with that configuration; nil asks for nothing.
+	// files returns the files that must be known of a base image with that configuration. nil asks for none.
 	files func(ocispecs.ImageConfig) (read, exists []string)
-	// diagnoses reports whether a step's output says that a source is wrong; nil never does.
+	// diagnoses reports whether a step's output blames a source. nil never does.
 	diagnoses func(output []byte) bool
-	// judge is for one judgement of a stage; nil is [tables].
+	// judge returns the rules for judging one stage. nil is [tables].
 	judge func(*exam) language
 }
 
-// language is what a recipe knows besides its tables, in one judgement of a stage. Its methods are called in the order in which they stand
-// here, those about steps and commands for each of them in turn.
+// language has a recipe's rules beyond its tables, for judging one stage. Its methods are called in the order in which they stand
+// here. Those about steps and commands are called for each step and command in turn.
 type language interface {
-	// port refuses platforms that the recipe is not for.
+	// port refuses platforms that the recipe does not support.
 	port() Reason
-	// look takes from the base image what the commands are judged by, and reports whether that makes it one of the recipe's kind.
+	// look reads from the base image the facts that commands are judged by, and reports whether they identify a base image of the
+	// recipe.
 	look() (recognised bool, why Reason)
-	// changes refuses a COPY or ADD that changes the tools that were looked at.
+	// changes refuses a COPY or ADD that changes the inspected tools.
 	changes(s graph.Step) Reason
-	// read reads what a step runs, with the environment that it would be moved with.
+	// read parses a step, with the environment of its relocated form.
 	read(gs graph.Step) (step, shell.Script, Reason)
-	// sees is told of each command, before it is judged.
+	// sees is called with each command before it is judged.
 	sees(c shell.Command)
 	// settings reports whether the tools may read their settings from a file.
 	settings(name string) bool
-	// disturbs reports whether a command that writes to these files may put other tools or settings in the way.
+	// disturbs reports whether a command that writes to these files may replace the tools or settings.
 	disturbs(c shell.Command, files []string) bool
-	// contains reports whether a path is among the tools, and overlaps whether one of them is, or has them below it.
+	// contains reports whether a path is among the tools. overlaps also reports a directory above them.
 	contains(name string) bool
 	overlaps(names []string) bool
-	// command examines a command of the recipe's own tools, and trusted one that is not known and is taken for safe.
+	// command judges a command of the recipe's own tools. trusted judges an unknown command that is accepted because the user
+	// named the recipe.
 	command(s step, c shell.Command) Reason
 	trusted(s step, c shell.Command) Reason
-	// finish is told when all commands of a step are examined.
+	// finish is called after all commands of a step were judged.
 	finish(s step) Reason
-	// holds names what must not leave the stage and is at a path; "" if nothing is. moved is of [Leave].
+	// holds names something at a path that must not leave the stage, or returns "". moved is that of [Leave].
 	holds(path string, moved bool) string
-	// unsure is a condition under which the judgement would be another one, which the base image decides; "" if there is none.
+	// unsure returns a condition under which the judgement would differ and which the base image decides, or "".
 	unsure() string
 }
 
-// tables is the language of a recipe that its tables are all of.
+// tables is the language of a recipe that has only tables.
 type tables struct{ e *exam }
 
 func (tables) port() Reason                          { return Reason{} }
@@ -74,12 +76,12 @@ func (t tables) command(step, shell.Command) Reason {
 	return Reason{}
 }
 
-// newStep is a step with the environment that it has.
+// newStep returns a step with its own environment.
 func newStep(gs graph.Step) step {
 	return step{Step: gs, env: gs.Env, derived: map[string]string{}, added: map[string]bool{}}
 }
 
-// inputOf is what a step runs.
+// inputOf returns the input of a step's program.
 func inputOf(gs graph.Step) shell.Input {
 	return shell.Input{
 		Args: gs.Args, Env: gs.Env, Cwd: gs.Cwd,

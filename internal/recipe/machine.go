@@ -8,14 +8,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// machine finds what tells a step on which CPU it runs.
+// machine refuses a command that can find out which CPU it runs on.
 func (e *exam) machine(s step, c shell.Command, d deed) Reason {
 	if e.Named {
 		return Reason{}
 	}
 	dirs := machineDirs
 	if d == handles {
-		dirs = machineDirs[:2] // of the others' content it is asked later
+		dirs = machineDirs[:2] // the contents of the others are checked later
 	}
 	const fix = "take it out of the stage, or write FROM --platform=$BUILDPLATFORM and GOARCH=$TARGETARCH yourself"
 	if d == shows && c.Output != shell.Shown || d == packages && c.Output != shell.Shown {
@@ -26,7 +26,7 @@ func (e *exam) machine(s step, c shell.Command, d deed) Reason {
 		return Reason{}
 	case "ls", "du", "df", "tree", "cat", "head", "tail", "file", "echo", "printf":
 		if c.Output == shell.Shown {
-			return Reason{} // people see it
+			return Reason{} // it is only shown in the log
 		}
 	}
 	for _, p := range paths(c) {
@@ -42,17 +42,18 @@ func (e *exam) machine(s step, c shell.Command, d deed) Reason {
 	return Reason{}
 }
 
-// platformArgs are the variables in which BuildKit gives the platform. Those of the platform that builds are not there: steps that
-// use them are not the same on two builders, whoever runs them.
+// platformArgs are BuildKit's variables for the target platform. Those of the build platform are left out: steps that use them
+// differ between builders wherever they run.
 var platformArgs = []string{
 	"TARGETPLATFORM", "TARGETARCH", "TARGETVARIANT", "TARGETOS", "BUILDPLATFORM", "BUILDARCH", "BUILDVARIANT", "BUILDOS",
 	"HOSTTYPE", "MACHTYPE", "OSTYPE", "DPKG_ARCH",
 }
 
-// portVariables are those of compilers in which a platform's value may end: GOOS, GOARCH, and those that choose among the variants of a port.
+// portVariables are compilers' variables whose value may come from the platform: GOOS, GOARCH, and those that choose among the
+// variants of a port.
 var portVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
 
-// uses finds what a script does with the variables that name a platform.
+// uses judges a script's use of the variables that name a platform.
 func (e *exam) uses(s step, script shell.Script) Reason {
 	for _, u := range script.Uses {
 		origin := s.derived[u.Var]
@@ -73,7 +74,7 @@ func (e *exam) uses(s step, script shell.Script) Reason {
 	return Reason{}
 }
 
-// variablesOf are the variables of an environment.
+// variablesOf parses an environment.
 func variablesOf(env []string) map[string]string {
 	vars := map[string]string{}
 	for _, kv := range env {

@@ -9,10 +9,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// What becomes of a stage if the user names a recipe for it.
+// This file covers stages for which the user names a recipe.
 
-// Offers tells whether the recipe would take a stage if it was named for it, as far as the commands tell: they are the recipe's own, and
-// others that are known.
+// Offers reports whether the recipe would accept a stage if the user named it, judging by the commands alone: all of them must be
+// the recipe's own, or known.
 func (r Recipe) Offers(s Stage) bool {
 	s.Named = true
 	if ok, _ := r.Screen(s); !ok {
@@ -36,8 +36,8 @@ func (r Recipe) Offers(s Stage) bool {
 	return own
 }
 
-// Trusts is what is taken on trust in a stage that the recipe takes because it was named: the first command that may compile for whatever
-// machine it likes. It is the zero Reason if all that compiles is known.
+// Trusts returns what is taken on trust in a stage that is accepted because the user named the recipe: the first command that may
+// compile for any machine. It is the zero Reason if every compiling command is known.
 func (r Recipe) Trusts(s Stage) Reason {
 	if s.Named = true; r.Output != OutputTarget {
 		return Reason{}
@@ -64,7 +64,7 @@ func execs(steps []graph.Step) (all []graph.Step) {
 	return all
 }
 
-// advised is a reason that a command is not known, with what naming the recipe would come to.
+// advised adds to the reason about an unknown command what naming the recipe would lead to.
 func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*exam, Reason)) Reason {
 	if why.Fix != r.anyway() {
 		return why
@@ -89,5 +89,5 @@ func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*exam, Reason)) 
 	return why
 }
 
-// anyway is what to write to have a stage moved whose commands are not known.
+// anyway returns the setting that relocates a stage with unknown commands.
 func (r Recipe) anyway() string { return fmt.Sprintf("--cross=%s moves it all the same", r.Name) }

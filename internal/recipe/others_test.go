@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// image is what a recipe asks of an image that has these files and this environment.
+// image returns a recipe's findings about an image with these files and this environment.
 func image(t *testing.T, name string, leaves []recipe.Leave, env, files []string) *recipe.Image {
 	t.Helper()
 	im := &recipe.Image{Config: ocispecs.ImageConfig{Env: env}, Files: map[string]recipe.File{}}
@@ -53,7 +53,7 @@ func TestRecipesByName(t *testing.T) {
 	}
 }
 
-// FuzzJudge: whatever a step runs, Screen never says no where Judge says yes, and there are edits or a reason, never both.
+// FuzzJudge checks that Screen accepts every stage that Judge accepts, and that Judge returns either edits or a reason.
 func FuzzJudge(f *testing.F) {
 	for _, s := range safe {
 		f.Add(s, "/out/app", false)

@@ -8,19 +8,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// packageDirs are where packages of distributions put their files. People's own work is rarely there.
+// packageDirs are the directories of distributions' packages. A project's own files are rarely there.
 var packageDirs = []string{
 	"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/boot", "/run", "/dev", "/proc", "/sys",
 	"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/libexec", "/usr/share", "/usr/include", "/usr/games",
 	"/var/lib", "/var/cache", "/var/run", "/var/log", "/var/spool", "/var/db",
 }
 
-// systemDirs are those and where images have programs of their own.
+// systemDirs are packageDirs and the directories of other programs in images.
 var systemDirs = append(slices.Clone(packageDirs),
 	"/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/lib64", "/usr/local/share", "/usr/local/include",
 	"/usr/local/etc", "/usr/local/go", "/usr/local/libexec")
 
-// machineDirs are what a kernel says of the machine, two of them, and where libraries have the CPU in their names.
+// machineDirs are two directories of the kernel's data about the machine, and directories of libraries, whose names may contain
+// the CPU.
 var machineDirs = []string{"/proc", "/sys", "/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64"}
 
 // within reports whether name is a directory of dirs or in one.
@@ -33,12 +34,12 @@ func inside(name, dir string) bool {
 	return name == dir || dir == "/" || strings.HasPrefix(name, dir+"/")
 }
 
-// touches reports whether name is in a directory of dirs, or has one in it.
+// touches reports whether name is in a directory of dirs, or contains one.
 func touches(name string, dirs []string) bool {
 	return slices.ContainsFunc(dirs, func(dir string) bool { return inside(name, dir) || inside(dir, name) })
 }
 
-// fixed is the beginning of a path that has no wildcards and nothing that is unknown: a directory, or the path itself.
+// fixed returns the part of a path before any wildcard or unknown part: a directory, or the whole path.
 func fixed(name string) string {
 	i := strings.IndexAny(name, `*?[\`)
 	if j := strings.Index(name, shell.Unknown); j >= 0 && (i < 0 || j < i) {
@@ -50,7 +51,7 @@ func fixed(name string) string {
 	return path.Dir(name[:i] + "x")
 }
 
-// paths are the paths that a command's arguments may be, made absolute. "" is one that is not known.
+// paths returns the paths that a command's arguments may be, made absolute. "" is an unknown one.
 func paths(c shell.Command) []string {
 	var found []string
 	for _, word := range c.Words() {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What people read when a stage stays where it is.
+// TestReasonsSayWhatToWrite covers the reasons that users read.
 func TestReasonsSayWhatToWrite(t *testing.T) {
 	gcc := map[string]string{"/usr/bin/gcc": "x", "/etc/ssl/certs/ca-certificates.crt": "x"}
 	for _, tt := range []struct {

@@ -2,7 +2,7 @@ package recipe
 
 import "slices"
 
-// All returns the recipes, those of auto first. The result is the caller's.
+// All returns the recipes, automatic ones first. The caller owns the result.
 func All() []Recipe { return slices.Clone(recipes) }
 
 // Find returns the recipe of a name.
@@ -15,7 +15,7 @@ func Find(name string) (Recipe, bool) {
 	return Recipe{}, false
 }
 
-// recipes is the table of them all: a new kind of stage is a new entry.
+// recipes is the table of all recipes. A new kind of stage is a new entry.
 var recipes = []Recipe{
 	{
 		Name:   "go",

@@ -2,7 +2,7 @@ package recipe_test
 
 import "testing"
 
-// Commands that look as if they did the same on another CPU, and the check that says that they may not.
+// traps are commands that look as if they did the same on another CPU, and the check that refuses them.
 var traps = []struct{ run, check string }{
 	{`./install && go build -o /out/app`, "command"},
 	{`scripts/test && go build -o /out/app`, "command"},

@@ -10,7 +10,7 @@ import (
 // call is a command that is about to be read.
 type call struct {
 	args  []Word
-	set   []string // variables that are set for it alone
+	set   []string // variables set for it alone
 	files []Redirect
 	stdin string // the text of a heredoc, "" without one
 	out   Output
@@ -68,12 +68,12 @@ func (r *reader) assign(st *state, a *syntax.Assign, export bool) {
 	}
 }
 
-// declare is export, readonly, local, declare.
+// declare handles export, readonly, local and declare.
 func (r *reader) declare(c *syntax.DeclClause, st *state) {
 	export := c.Variant.Value == "export"
 	for _, a := range c.Args {
 		switch {
-		case a.Name == nil: // a flag, or a word that becomes names
+		case a.Name == nil: // a flag, or a word that expands to names
 			word := r.text(st, a.Value, intoOf(a.Value))
 			export = export || strings.HasPrefix(word, "-") && strings.Contains(word, "x")
 			if !strings.HasPrefix(word, "-") || word == "-n" {
@@ -89,7 +89,7 @@ func (r *reader) declare(c *syntax.DeclClause, st *state) {
 	}
 }
 
-// export is export NAME or export NAME=value of a word that is no plain assignment.
+// export handles export NAME and export NAME=value of a word that is no plain assignment.
 func (r *reader) export(st *state, word string) {
 	name, value, has := strings.Cut(word, "=")
 	if !syntax.ValidName(name) {
@@ -102,7 +102,7 @@ func (r *reader) export(st *state, word string) {
 	st.export(name)
 }
 
-// builtin does what a shell's builtin does to the state, and reports whether that is all there is to the command.
+// builtin applies a builtin's effect to the state, and reports whether the command has no other effect.
 func (r *reader) builtin(st *state, args []Word, text string) bool {
 	name, rest := args[0].Text, args[1:]
 	switch name {
@@ -161,7 +161,7 @@ func (r *reader) cd(st *state, args []Word) {
 	}
 }
 
-// add notes a command.
+// add records a command.
 func (r *reader) add(st *state, c call) {
 	r.Commands = append(r.Commands, Command{
 		Args: c.args, Env: st.environment(), Set: c.set, Cwd: st.cwd, Output: c.out, Files: c.files, Sure: r.unsure == 0, Text: c.text,

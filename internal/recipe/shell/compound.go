@@ -2,7 +2,7 @@ package shell
 
 import "mvdan.cc/sh/v3/syntax"
 
-// compound reads what is made of other statements; it gives the same as stmt.
+// compound reads a command that contains other statements. It returns the same as stmt.
 func (r *reader) compound(cmd syntax.Command, st *state, out Output) (maybe *state) {
 	switch c := cmd.(type) {
 	case *syntax.BinaryCmd:
@@ -76,14 +76,14 @@ func (r *reader) binary(c *syntax.BinaryCmd, st *state, out Output) (maybe *stat
 		}
 		r.unsure--
 		st.merge(other)
-	default: // pipes, whose sides are shells of their own
+	default: // pipes: each side runs in a shell of its own
 		r.stmt(c.X, st.clone(), Taken)
 		r.stmt(c.Y, st.clone(), out)
 	}
 	return nil
 }
 
-// conditional reports whether a statement ends in a question, whose answer may be no.
+// conditional reports whether a statement ends in a condition that may be false.
 func conditional(s *syntax.Stmt) bool {
 	switch c := s.Cmd.(type) {
 	case *syntax.TestClause:
@@ -101,7 +101,7 @@ func conditional(s *syntax.Stmt) bool {
 	return s.Negated
 }
 
-// fallible reports whether a statement may fail for other reasons than that all goes wrong.
+// fallible reports whether a statement may fail in a normal run.
 func fallible(s *syntax.Stmt) bool {
 	switch c := s.Cmd.(type) {
 	case *syntax.DeclClause:

@@ -51,7 +51,7 @@ func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
 	}
 }
 
-// jumps reports whether a loop's body may leave out the rest of it.
+// jumps reports whether a loop's body may skip the rest of it.
 func jumps(body []*syntax.Stmt) bool {
 	found := false
 	for _, s := range body {
@@ -66,7 +66,7 @@ func jumps(body []*syntax.Stmt) bool {
 	return found
 }
 
-// havoc forgets what a node may change when it runs any number of times.
+// havoc forgets everything that a node may change when it runs any number of times.
 func (r *reader) havoc(node syntax.Node, st *state) {
 	syntax.Walk(node, func(n syntax.Node) bool {
 		switch n := n.(type) {

@@ -8,7 +8,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Parse reads a script as Bash's, else as POSIX's. One that is beyond the bounds of this package is not parsed; the error says why.
+// Parse parses a script as Bash, and as POSIX shell if that fails. It fails for a script that is beyond the bounds of this
+// package.
 func Parse(script string) (*syntax.File, error) {
 	if why := tooLarge(script); why != "" {
 		return nil, errors.New(why)
@@ -25,7 +26,7 @@ func parse(script string) (file *syntax.File, err error) {
 	return nil, err
 }
 
-// tooLarge says why a script is not parsed; "" if it may be.
+// tooLarge returns why a script is not parsed, or "" if it may be.
 func tooLarge(script string) string {
 	if len(script) > maxScript {
 		return fmt.Sprintf("is a script of more than %d KiB, which is not read", maxScript>>10)

@@ -6,13 +6,13 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Bounds on what is read: what is longer or deeper is a problem, not an effort.
+// These bound the reading. Anything longer or deeper is a problem.
 const (
 	maxText  = 16 << 10 // bytes of a variable's value
-	maxSteps = 4000     // statements, those of loops each time
+	maxSteps = 4000     // statements, counted each time in loops
 	maxDepth = 40
 	maxLoop  = 50      // words of a for
-	maxMade  = 4 << 20 // bytes that words are expanded to: {1..9999} alone makes many
+	maxMade  = 4 << 20 // bytes of expanded words: {1..9999} alone makes many
 )
 
 // reader reads one program's arguments.
@@ -21,20 +21,20 @@ type reader struct {
 	open  bool
 	known func(Command) (string, bool)
 
-	src    string // the script that is being read
-	now    string // the statement that is being read
+	src    string // the current script
+	now    string // the current statement
 	depth  int
 	steps  int
 	read   int // bytes of scripts
-	made   int // bytes that words were expanded to
-	unsure int // of how many branches that may not be taken we are in
+	made   int // bytes of expanded words
+	unsure int // the number of enclosing branches that may not be taken
 }
 
 func (r *reader) problem(text, why string) {
 	r.Problems = append(r.Problems, Problem{Text: oneLine(text), Why: why})
 }
 
-// source is a node as it is written.
+// source returns a node as it is written.
 func (r *reader) source(n syntax.Node) string {
 	from, to := int(n.Pos().Offset()), int(n.End().Offset())
 	if from < 0 || to > len(r.src) || from > to {
@@ -64,7 +64,7 @@ func (r *reader) script(st *state, text string, out Output) {
 	r.src, r.now = src, now
 }
 
-// enter counts the depth; it is false where that is too much.
+// enter counts the depth, and returns false beyond the bound.
 func (r *reader) enter(n syntax.Node) bool {
 	r.steps++
 	if r.depth >= maxDepth || r.steps >= maxSteps {
@@ -85,8 +85,8 @@ func (r *reader) stmts(list []*syntax.Stmt, st *state, out Output) {
 	}
 }
 
-// stmt reads a statement. What it gives, if it is not nil, is another state that the script may be in after it: where a && b ends
-// because a has failed.
+// stmt reads a statement. It returns another state, if not nil, that the script may be in afterwards: where a && b ends because a
+// failed.
 func (r *reader) stmt(s *syntax.Stmt, st *state, out Output) (maybe *state) {
 	if !r.enter(s) {
 		return nil
@@ -103,7 +103,7 @@ func (r *reader) stmt(s *syntax.Stmt, st *state, out Output) (maybe *state) {
 		r.callExpr(st, expr, call{files: files, stdin: stdin, out: out})
 		return nil
 	}
-	if s.Cmd == nil { // redirections alone make files
+	if s.Cmd == nil { // redirections alone create files
 		r.add(st, call{args: []Word{{Text: ":"}}, files: files, out: out, text: r.now})
 		return nil
 	}
@@ -113,7 +113,7 @@ func (r *reader) stmt(s *syntax.Stmt, st *state, out Output) (maybe *state) {
 	return r.compound(s.Cmd, st, out)
 }
 
-// redirects reads the files of a statement, what a heredoc gives it to read, and where its output goes then.
+// redirects reads the files of a statement, its heredoc's text, and the resulting destination of its output.
 func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) (files []Redirect, stdin string, to Output) {
 	for _, rd := range redirs {
 		if rd.Hdoc != nil {
@@ -139,7 +139,7 @@ func (r *reader) redirects(st *state, redirs []*syntax.Redirect, out Output) (fi
 	return files, stdin, out
 }
 
-// target is where a redirection leads to. Taken is to where the output goes already.
+// target returns the destination of a redirection. Taken means the output's current destination.
 func target(rd *syntax.Redirect, name string) Output {
 	copies := rd.Op == syntax.DplOut || rd.Op == syntax.DplIn
 	switch {
@@ -153,7 +153,7 @@ func target(rd *syntax.Redirect, name string) Output {
 	return Filed // with bash, >& takes a file as well
 }
 
-// ofOutput reports whether a redirection is of the standard output, perhaps with that of errors.
+// ofOutput reports whether a redirection is of the standard output, alone or with the error output.
 func ofOutput(rd *syntax.Redirect) bool {
 	switch rd.Op {
 	case syntax.RdrAll, syntax.RdrAllClob, syntax.AppAll, syntax.AppAllClob:

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// run reads a command whose arguments are known as far as they can be: what it runs in its turn, or itself.
+// run reads a command whose arguments are known as far as possible: either a wrapper's inner command, or the command itself.
 func (r *reader) run(st *state, c call) {
 	if r.depth >= maxDepth {
 		r.problem(c.text, "is too deep in a script")
@@ -76,7 +76,7 @@ func (r *reader) shell(st *state, c call) {
 	r.problem(c.text, "is a shell that reads its script from elsewhere")
 }
 
-// inner reads the script of a shell that a script runs.
+// inner reads the script of a nested shell.
 func (r *reader) inner(st *state, script string, c call) {
 	if len(c.files) > 0 {
 		r.add(st, call{args: []Word{{Text: ":"}}, files: c.files, text: c.text})
@@ -113,11 +113,11 @@ func (r *reader) env(st *state, c call) {
 		}
 		args = args[1:]
 	}
-	c.args = c.args[:1] // it shows the environment
+	c.args = c.args[:1] // it prints the environment
 	r.add(st, c)
 }
 
-// valued are options of wrappers that have a value after them.
+// valued are options of wrappers that are followed by a value.
 var valued = map[string]string{"nice": "n", "sudo": "ugC", "timeout": "sk", "xargs": "nIPLdsaE", "ionice": "cnp", "exec": "a"}
 
 // changers are builtins that change the state of a shell.
@@ -138,7 +138,7 @@ func (r *reader) wrapper(st *state, name string, c call) {
 		}
 	}
 	if name == "timeout" && len(args) > 0 {
-		args = args[1:] // how long
+		args = args[1:] // the duration
 	}
 	switch {
 	case len(args) == 0:
@@ -159,7 +159,7 @@ func (r *reader) wrapper(st *state, name string, c call) {
 	r.run(st, c)
 }
 
-// xargs is a command as xargs runs it: with what it reads at the end, or in the places that -I says. Which these are is left aside.
+// xargs returns a command as xargs runs it: with the input at the end, or at the places of -I. The input itself is left out.
 func xargs(options, args []Word) []Word {
 	args = append(slices.Clone(args), Word{Text: Unknown})
 	if slices.ContainsFunc(options, func(o Word) bool {

@@ -1,11 +1,12 @@
-// Package shell reads what a shell would run: from the arguments of a program, which may be a shell with its script, to simple commands
-// in the order in which they run, with what is known there of the environment, the working directory and where the output goes.
+// Package shell reads the commands that a program's arguments run: from the arguments of a program, which may be a shell with its
+// script, to simple commands in the order in which they run. Each has the known environment, working directory and destination of
+// its output.
 //
-// Nothing is run. What is only known when the script runs (the output of a command, a file name that a pattern finds) is [Unknown] in
-// the texts, and what is not understood (a function, eval, a script in a file) is a [Problem]. All branches are read, as if each could
-// be taken; after them only that is known which is the same on every way.
+// Nothing is run. Text that is only known at run time (the output of a command, a file name that a pattern finds) is [Unknown]. A
+// construct that is not understood (a function, eval, a script in a file) is a [Problem]. All branches are read, as if each could
+// be taken. After them, only facts that hold on every path are known.
 //
-// The syntax is read by mvdan.cc/sh, as Bash's, which has nearly all of sh, ash and dash, and as POSIX's where that fails.
+// The parser is mvdan.cc/sh. It reads Bash's syntax, which covers nearly all of sh, ash and dash, and POSIX's where that fails.
 package shell
 
 import (
@@ -14,21 +15,21 @@ import (
 	"strings"
 )
 
-// Unknown stands in a text for a part that is not known before the script runs. A script that has it itself is none that is read.
+// Unknown stands in a text for a part that is only known at run time. A script that contains it is not read.
 const Unknown = "\uFFFC"
 
-// Input is a program's arguments and what it begins with.
+// Input is a program's arguments and its initial state.
 type Input struct {
 	Args []string
 	Env  []string // KEY=value
 	Cwd  string
-	// Open says that there may be more in the environment than Env has, such as a secret.
+	// Open means that the environment may have more than Env, such as a secret.
 	Open bool
-	// Known gives the output of a command whose output is known; nil for none. It is asked for what stands alone in a substitution.
+	// Known returns the output of a command, if it is known. It is called for a command alone in a substitution. nil knows none.
 	Known func(Command) (string, bool)
 }
 
-// Script is what [Read] found.
+// Script is the result of [Read].
 type Script struct {
 	Commands []Command
 	Uses     []Use
@@ -38,20 +39,20 @@ type Script struct {
 // Command is a simple command: a program or a builtin with its arguments.
 type Command struct {
 	Args   []Word            // at least the name
-	Env    map[string]string // the environment that it sees, with what is set for it alone
-	Set    []string          // the variables that are set for it alone: X=1 go build
+	Env    map[string]string // its environment, with the variables set for it alone
+	Set    []string          // the variables set for it alone: X=1 go build
 	Cwd    string            // absolute; "" if unknown
 	Output Output
 	Files  []Redirect
-	Sure   bool   // it runs, if what was before it did not end the script; false in a branch
+	Sure   bool   // it runs, unless an earlier command ended the script; false in a branch
 	Text   string // as it is written, on one line
 }
 
-// Name is the last part of the command's name: "go" for /usr/local/go/bin/go. It is "" where it is not known, and for a program of
-// somebody's own: ./install is not the install of the system.
+// Name returns the last part of the command's name: "go" for /usr/local/go/bin/go. It is "" if it is unknown, and for a program
+// outside of the system's directories: ./install is not the system's install.
 func (c Command) Name() string { return program(c.Args[0]) }
 
-// systemBins are where the system has its programs.
+// systemBins are the directories of the system's programs.
 var systemBins = []string{"/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"}
 
 func program(w Word) string {
@@ -62,7 +63,7 @@ func program(w Word) string {
 	return name
 }
 
-// Words are the texts of the arguments after the name.
+// Words returns the texts of the arguments after the name.
 func (c Command) Words() []string {
 	words := make([]string, 0, len(c.Args))
 	for _, w := range c.Args[1:] {
@@ -74,7 +75,7 @@ func (c Command) Words() []string {
 // Word is an argument.
 type Word struct {
 	Text string
-	Lone string // the command, as written, whose output the whole word is: $(go list ./...)
+	Lone string // the command, as written, if the whole word is its output: $(go list ./...)
 }
 
 // Known reports whether nothing in the word is [Unknown].
@@ -83,17 +84,18 @@ func (w Word) Known() bool { return Known(w.Text) }
 // Known reports whether nothing in a text is [Unknown].
 func Known(text string) bool { return !strings.Contains(text, Unknown) }
 
-// Output is where a command's standard output goes.
+// Output is the destination of a command's standard output.
 type Output int
 
-// Shown goes to the log, or nowhere; Taken is read by another command or becomes a word; Filed is written to a file.
+// Shown output goes to the log, or is dropped. Taken output is read by another command or becomes a word. Filed output is written
+// to a file.
 const (
 	Shown Output = iota
 	Taken
 	Filed
 )
 
-// Redirect is a file that a command's input comes from, or that its output goes to.
+// Redirect is a file that a command's input comes from, or its output goes to.
 type Redirect struct {
 	Path  string
 	Write bool
@@ -103,17 +105,17 @@ type Redirect struct {
 type Use struct {
 	Var  string
 	Into string // the variable that is set to a word with it: GOARCH=$TARGETARCH; "" for all else
-	Own  bool   // the script has set it before
-	Text string // the command that it is in, on one line
+	Own  bool   // the script set it before
+	Text string // the command that reads it, on one line
 }
 
-// Problem is what was not understood.
+// Problem is a construct that was not understood.
 type Problem struct {
 	Text string // as it is written, on one line
 	Why  string // "is a shell function"
 }
 
-// Read tells what a program with these arguments runs: a shell's script, or the program itself.
+// Read returns what a program with these arguments runs: a shell's script, or the program itself.
 func Read(in Input) Script {
 	r := &reader{open: in.Open, known: in.Known}
 	if len(in.Args) == 0 {
@@ -134,10 +136,10 @@ func Read(in Input) Script {
 	return r.Script
 }
 
-// maxShown is how much of a command is shown of it, in bytes.
+// maxShown is the length in bytes to which a shown command is cut.
 const maxShown = 72
 
-// oneLine is a command as it is written, without line ends, and short.
+// oneLine returns a command as it is written, shortened and without line ends.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(strings.ReplaceAll(s, "\\\n", " ")), " ")
 	if len(s) > maxShown {

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// told writes a command down: where, what it was set for it alone, what it is, and what becomes of its output. Unknown is a ?.
+// told formats a command: directory, own variables, words, and the destination of its output. Unknown is a ?.
 func told(c shell.Command) string {
 	var b strings.Builder
 	cwd := c.Cwd
@@ -205,7 +205,7 @@ func TestALongScriptEnds(t *testing.T) {
 	}
 }
 
-// nested are beginnings that may go on for ever, each in the one before.
+// nested are beginnings that may nest without end.
 var nested = []string{
 	"(", "((", "$(", "$((", "<(", "{ ", "`", "[[ ( ", "${a[", "a[", "${a:-", "\"${a:-", "\"$(\"", "$[", "if ", "while ", "until ", "case a in b) ", "for a in b; do ",
 	"if a; then ", "if a; then b; elif ", "if a; then b; else ", "time ", "coproc ", "function f ", "f()", "!\n", "a|", "a&&", "a<<b\n$(", "@(",

@@ -8,7 +8,7 @@ import (
 	"mvdan.cc/sh/v3/expand"
 )
 
-// state is what is known at a place of a script.
+// state is what is known at a point of a script.
 type state struct {
 	vars map[string]variable
 	cwd  string // "" if unknown
@@ -34,7 +34,7 @@ func newState(env []string, cwd string) *state {
 
 func (st *state) clone() *state { return &state{vars: maps.Clone(st.vars), cwd: st.cwd} }
 
-// inherited is the state that a program begins with.
+// inherited returns the initial state of a program.
 func (st *state) inherited() *state {
 	next := &state{vars: map[string]variable{}, cwd: st.cwd}
 	for name, v := range st.vars {
@@ -45,7 +45,7 @@ func (st *state) inherited() *state {
 	return next
 }
 
-// merge makes st what is known when the script came here from st or from other.
+// merge reduces st to what is known if the script came here from st or from other.
 func (st *state) merge(other *state) {
 	for name, v := range other.vars {
 		if mine, ok := st.vars[name]; !ok || mine != v {
@@ -75,8 +75,8 @@ func (st *state) export(name string) {
 	}
 }
 
-// Resolve is a path seen from a directory. It is "" where it cannot be known: a relative path in a directory that is not known.
-// What is unknown stays in it.
+// Resolve resolves a path from a directory. It is "" for a relative path in an unknown directory. Unknown parts of a path stay in
+// it.
 func Resolve(cwd, name string) string {
 	switch {
 	case name == "" || strings.HasPrefix(name, Unknown):
@@ -99,7 +99,7 @@ func (st *state) environment() map[string]string {
 	return env
 }
 
-// given are variables that a shell or whoever starts the container gives values to.
+// given are variables that the shell or the container runtime sets.
 var given = map[string]bool{
 	"HOME": true, "OLDPWD": true, "HOSTNAME": true, "HOSTTYPE": true, "MACHTYPE": true, "OSTYPE": true, "PATH": true, "RANDOM": true,
 	"SRANDOM": true, "SECONDS": true, "LINENO": true, "UID": true, "EUID": true, "GROUPS": true, "PPID": true, "SHELL": true,
@@ -108,7 +108,7 @@ var given = map[string]bool{
 	"HTTPS_PROXY": true, "FTP_PROXY": true, "NO_PROXY": true, "ALL_PROXY": true, "SSH_AUTH_SOCK": true, "SOURCE_DATE_EPOCH": true,
 }
 
-// lookup is a variable's text; ok is false for one that is not set.
+// lookup returns a variable's text. ok is false for one that is not set.
 func (r *reader) lookup(st *state, name string) (text string, ok bool) {
 	v, ok := st.vars[name]
 	switch {
@@ -124,7 +124,7 @@ func (r *reader) lookup(st *state, name string) (text string, ok bool) {
 	return "", false
 }
 
-// environ lets package expand look variables up.
+// environ looks variables up for package expand.
 type environ func(name string) (string, bool)
 
 func (e environ) Get(name string) expand.Variable {
@@ -132,5 +132,5 @@ func (e environ) Get(name string) expand.Variable {
 	return expand.Variable{Set: ok, Kind: expand.String, Str: text}
 }
 
-// Each has nothing to tell: only shells that start programs ask.
+// Each does nothing, since only shells that start programs call it.
 func (environ) Each(func(string, expand.Variable) bool) {}

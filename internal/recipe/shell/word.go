@@ -8,7 +8,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// words expands words as the arguments of a command are. Patterns for file names stay as they are written.
+// words expands words as arguments of a command. Patterns for file names stay as they are written.
 func (r *reader) words(st *state, in []*syntax.Word) []Word {
 	var out []Word
 	for _, w := range in {
@@ -24,9 +24,9 @@ func (r *reader) words(st *state, in []*syntax.Word) []Word {
 	return out
 }
 
-// fields are the words that become of one. Braces may make many of it.
+// fields returns the words that one word expands to. Braces may make many.
 func (x *expansion) fields(w *syntax.Word) (all []string) {
-	parts := x.parts(w.Parts) // what runs for it is read in any case
+	parts := x.parts(w.Parts) // commands in a word are read in any case
 	if !x.r.affords("") {
 		return []string{Unknown}
 	}
@@ -39,13 +39,13 @@ func (x *expansion) fields(w *syntax.Word) (all []string) {
 	return all
 }
 
-// affords counts what scripts are expanded to; it is false where that is too much.
+// affords counts the expanded bytes, and returns false beyond the bound.
 func (r *reader) affords(text string) bool {
 	r.made += len(text) + 1
 	return r.made <= maxMade
 }
 
-// text expands a word to one text, as that of an assignment is.
+// text expands a word to one text, as in an assignment.
 func (r *reader) text(st *state, w *syntax.Word, into string) string {
 	if w == nil {
 		return ""
@@ -62,7 +62,7 @@ func (r *reader) text(st *state, w *syntax.Word, into string) string {
 	return s
 }
 
-// document expands what stands in a heredoc: nothing, if any of the word that ends it is quoted.
+// document expands a heredoc. It expands nothing if any part of the ending word is quoted.
 func (r *reader) document(st *state, rd *syntax.Redirect) string {
 	w := rd.Hdoc
 	if end := rd.Word.Lit(); end == "" || strings.Contains(end, `\`) {
@@ -80,7 +80,7 @@ func (r *reader) document(st *state, rd *syntax.Redirect) string {
 	return s
 }
 
-// intoOf is NAME of a word NAME=… .
+// intoOf returns NAME of a word NAME=… .
 func intoOf(w *syntax.Word) string {
 	if lit, ok := w.Parts[0].(*syntax.Lit); ok {
 		if name, _, ok := strings.Cut(lit.Value, "="); ok && syntax.ValidName(name) {
@@ -90,7 +90,7 @@ func intoOf(w *syntax.Word) string {
 	return ""
 }
 
-// expansion is that of one word.
+// expansion is the expansion of one word.
 type expansion struct {
 	r       *reader
 	st      *state
@@ -114,7 +114,7 @@ func (x *expansion) config() *expand.Config {
 	}
 }
 
-// parts are the parts of a word with Unknown in the place of those that cannot be known. What runs for them is read on the way.
+// parts returns the parts of a word, with Unknown in place of those that cannot be known, and reads the commands in them.
 func (x *expansion) parts(in []syntax.WordPart) []syntax.WordPart {
 	out := make([]syntax.WordPart, 0, len(in))
 	for i, part := range in {
@@ -123,7 +123,7 @@ func (x *expansion) parts(in []syntax.WordPart) []syntax.WordPart {
 			part = &syntax.DblQuoted{Dollar: p.Dollar, Parts: x.parts(p.Parts)}
 		case *syntax.SglQuoted:
 		case *syntax.Lit:
-			// expand would ask the machine that we are on for other people's home directories
+			// expand would ask this machine for other users' home directories
 			if i == 0 && strings.HasPrefix(p.Value, "~") && p.Value != "~" && !strings.HasPrefix(p.Value, "~/") {
 				part = &syntax.Lit{Value: Unknown}
 			}
@@ -137,8 +137,8 @@ func (x *expansion) parts(in []syntax.WordPart) []syntax.WordPart {
 	return out
 }
 
-// look notes the variables that a node reads and reads the commands that run for it. It reports whether all of it can be worked out.
-// The node may be more than a word's part: a test, for one.
+// look records the variables that a node reads, reads its commands, and reports whether its value can be computed. The node may
+// be more than a word's part, for example a test.
 func (x *expansion) look(node syntax.Node) bool {
 	plain := true
 	syntax.Walk(node, func(n syntax.Node) bool {
@@ -162,7 +162,7 @@ func (x *expansion) look(node syntax.Node) bool {
 	return plain
 }
 
-// param notes that a parameter is read, and reports whether what becomes of it can be worked out.
+// param records that a parameter is read, and reports whether its value can be computed.
 func (x *expansion) param(p *syntax.ParamExp) bool {
 	if p.Param == nil || !syntax.ValidName(p.Param.Value) {
 		return false // $1, $@, $?
@@ -181,7 +181,7 @@ func (x *expansion) param(p *syntax.ParamExp) bool {
 	return plain || Known(text)
 }
 
-// substitution reads the commands of $(…) and gives its output.
+// substitution reads the commands of $(…) and returns the output.
 func (r *reader) substitution(st *state, cs *syntax.CmdSubst) string {
 	before, problems, now := len(r.Commands), len(r.Problems), r.now
 	r.stmts(cs.Stmts, st.clone(), Taken)
