@@ -92,8 +92,8 @@ type Stage struct {
 	Recipe string // which moved it, or was asked first; "" if there is none for it
 	Moved  bool
 	Why    recipe.Reason // why it was not moved; Check is "result" where it ends as the image's own file system
-	// Trusted is what a relocated stage takes on trust because the user named its recipe. It may make a build of the platform for
-	// comparison worthwhile.
+	// Trusted is a command that is taken on trust, because the user named the recipe that relocates the stage. If it does something
+	// else on another CPU, the fallback builds the platform a second time.
 	Trusted recipe.Reason
 	Steps   []digest.Digest
 }
