@@ -8,7 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// allowance is the user's globs.
+// allowance holds the user's globs and records which of them match.
 type allowance struct {
 	globs []glob
 }
@@ -26,7 +26,7 @@ func newAllowance(texts []string) (a allowance) {
 	return a
 }
 
-// CheckAllow says what is wrong with a glob of Options.Allow.
+// CheckAllow returns what is wrong with a glob of Options.Allow.
 func CheckAllow(text string) error {
 	for _, part := range strings.Split(layers.Clean(text), "/") {
 		if _, err := path.Match(part, ""); err != nil {
@@ -60,8 +60,8 @@ func (a *allowance) unmatched() (texts []string) {
 	return texts
 }
 
-// matchParts compares folder by folder; what is below a match matches. ** is any number of folders, also none. It keeps for each part of
-// the path the set of places in the glob, so that a hostile path costs no more than a long one.
+// matchParts compares folder by folder. Everything below a match matches too. ** is any number of folders, including none. The
+// set of places in the glob that each part of the path reaches keeps the cost of a hostile path linear.
 func matchParts(globs, parts []string) bool {
 	at := map[int]bool{0: true}
 	for i := 0; ; i++ {
@@ -84,7 +84,7 @@ func matchParts(globs, parts []string) bool {
 	}
 }
 
-// spread lets ** be no folder.
+// spread lets ** match no folder.
 func spread(at map[int]bool, globs []string) {
 	for g := range globs {
 		if at[g] && globs[g] == "**" {
@@ -93,8 +93,8 @@ func spread(at map[int]bool, globs []string) {
 	}
 }
 
-// Unmatched are the globs of Options.Allow that match nothing in any of several images. One that is for the files of one of them may
-// match nothing of the others.
+// Unmatched returns the globs of Options.Allow that match nothing in any of several images. A glob for the files of one image may
+// match nothing in the others.
 func Unmatched(results []Result) (globs []string) {
 	for i, r := range results {
 		if i == 0 {

@@ -8,8 +8,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// base looks at the programs of a base image that says itself that it is for another machine, as that of a stage which is pinned to the
-// builder's platform. All of them are one finding. Other bases are asked only for what the image starts: it would cost reading them.
+// base examines the programs of a base image whose configuration names another machine, as that of a stage which is pinned to the
+// builder's platform. All of them are one finding. Of other base images only the layers that the image's start needs are read,
+// since reading all of them would be slow.
 func (x *examination) base(ctx context.Context) {
 	says := platform.Normalize(x.img.Base)
 	if says.Architecture == "" || says.OS != x.platform.OS || says.Architecture == x.platform.Architecture {
@@ -41,7 +42,7 @@ func (x *examination) base(ctx context.Context) {
 	x.add(first, f)
 }
 
-// foreign adds the programs of a layer that are for another machine to a finding; it is false if there are none.
+// foreign adds the programs of a layer that are for another machine to a finding, and returns false if there are none.
 func (x *examination) foreign(i int, l *layers.Listing, f *Finding) (some bool) {
 	for _, e := range l.Entries {
 		if e.Exe == nil || e.Exe.Format != x.native() || x.accused[e.Path] || isData(e.Path) {

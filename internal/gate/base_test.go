@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// An image of three base layers; the one in the middle has the loader, the lowest what is wrong and nobody starts.
+// dynamicImage has three base layers. The middle one has the loader. The lowest has wrong programs that the image does not start.
 func dynamicImage(t *testing.T) image {
 	return image{
 		base: [][]byte{
@@ -26,7 +26,7 @@ func dynamicImage(t *testing.T) image {
 func TestBaseLayersAreReadOnlyAsFarAsNeeded(t *testing.T) {
 	for name, test := range map[string]struct {
 		argv []string
-		want []int // how often each layer is read
+		want []int // the number of reads of each layer
 	}{
 		"static":                 {[]string{"/static"}, []int{0, 0, 0, 1}},
 		"dynamic":                {[]string{"/app"}, []int{0, 1, 1, 1}},
@@ -98,7 +98,7 @@ func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
 	if diff := cmp.Diff([]string{"refused", "error loader-machine " + musl}, said(result)); diff != "" || !result.BaseExamined {
 		t.Errorf("%v %s", result.BaseExamined, diff)
 	}
-	i.cmd = []string{"/usr/bin/tool"} // in the lowest layer, which is elsewhere
+	i.cmd = []string{"/usr/bin/tool"} // in the lowest layer, which is for another machine
 	result, err = gate.Examine(t.Context(), i.in(t, s), &layers.Lister{Fetch: s.Fetch, Near: near.Fetch, BaseLimit: 10}, gate.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestWhatIsNoFileSystemIsNotExamined(t *testing.T) {
 }
 
 func TestLinksWithoutFoldersLeadWhereTheyDoUnpacked(t *testing.T) {
-	i := image{ // the layer above names no folder: unpacked, its file goes through the link
+	i := image{ // the layer above has no entry for the folder: its file is unpacked through the link
 		base:  [][]byte{layerOf(t, link("bin", "usr/bin"), dir("usr"), dir("usr/bin"))},
 		added: [][]byte{layerOf(t, file("bin/app"), program("amd64"))},
 		cmd:   []string{"app"},

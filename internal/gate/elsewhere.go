@@ -9,10 +9,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// firstPaths is how many paths stand in a finding about several files.
+// firstPaths is the number of paths in a finding about several files.
 const firstPaths = 10
 
-// elsewhere looks at every file that was added. Those of one layer for one machine are one finding.
+// elsewhere examines every added file. Files of one layer for one machine are one finding.
 func (x *examination) elsewhere() {
 	for i, layer := range x.img.Layers {
 		l := x.root.Listing(i)
@@ -27,7 +27,7 @@ func (x *examination) elsewhere() {
 			if e.Exe.Format != exe.Script {
 				x.result.Files++
 			}
-			allowed := x.allow.allows(e.Path) // asked of all, so that a glob is known to match something
+			allowed := x.allow.allows(e.Path) // called for every file, to record which globs match
 			if severity, ok := x.alarming(*e.Exe); ok && !allowed && !isData(e.Path) && !x.accused[e.Path] && !x.root.Covers(i, e.Path) {
 				groups = group(groups, severity, x.found(*e.Exe), e)
 			}
@@ -38,7 +38,7 @@ func (x *examination) elsewhere() {
 	}
 }
 
-// alarming judges a file that nobody is known to run.
+// alarming judges a file that nothing is known to start.
 func (x *examination) alarming(f exe.File) (Severity, bool) {
 	if f.Kind == exe.Object || f.Kind == exe.Core || f.Kind == exe.Firmware || !isPlatformMachine(f.Machine) {
 		return "", false
@@ -55,7 +55,7 @@ func (x *examination) alarming(f exe.File) (Severity, bool) {
 	return Warning, true
 }
 
-// isData reports whether what is at a path is read by programs and run by nobody: firmware, symbols, and what tests read.
+// isData reports whether the file at a path is usually data for programs: firmware, symbols, and test data.
 func isData(path string) bool {
 	for _, dir := range []string{"lib/firmware/", "usr/lib/firmware/", "usr/lib/debug/"} {
 		if strings.HasPrefix(path, dir) {
@@ -65,7 +65,7 @@ func isData(path string) bool {
 	return strings.Contains("/"+path, "/testdata/")
 }
 
-// native is the format of the platform's programs.
+// native returns the format of the platform's programs.
 func (x *examination) native() exe.Format {
 	switch x.platform.OS {
 	case "windows":
@@ -76,7 +76,8 @@ func (x *examination) native() exe.Format {
 	return exe.ELF
 }
 
-// isPlatformMachine reports whether images are made for a machine. Others are in images as data: firmware, programs for graphics cards.
+// isPlatformMachine reports whether a machine is one that images are made for. Files for other machines are data: firmware,
+// programs for graphics cards.
 func isPlatformMachine(machine string) bool {
 	switch machine {
 	case "386", "amd64", "arm", "arm64", "loong64", "mips", "mipsle", "mips64", "mips64le", "ppc64", "ppc64le", "riscv64", "s390x", "amd64+arm64", "arm64+amd64":
@@ -85,7 +86,7 @@ func isPlatformMachine(machine string) bool {
 	return false
 }
 
-// group adds a file to the finding about those like it.
+// group adds a file to the finding about similar files.
 func group(groups []Finding, severity Severity, found string, e layers.Entry) []Finding {
 	i := slices.IndexFunc(groups, func(f Finding) bool { return f.Severity == severity && f.Found == found })
 	if i < 0 {
@@ -98,7 +99,7 @@ func group(groups []Finding, severity Severity, found string, e layers.Entry) []
 	return groups
 }
 
-// told gives a finding its words.
+// told fills in the texts of a finding.
 func (x *examination) told(i int, f Finding) Finding {
 	f.Path, f.Wanted = f.Paths[0], x.wanted()
 	if f.Count == 1 {

@@ -17,7 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Examine judges an image. An error is that a layer could not be asked for; everything that is wrong with the image itself is a finding.
+// Examine judges an image. It fails if a layer could not be requested. Every problem of the image itself is a finding.
 func Examine(ctx context.Context, img Image, lister *layers.Lister, opt Options) (Result, error) {
 	if opt.Mode == Off {
 		return Result{Verdict: NotAsked}, nil
@@ -34,7 +34,7 @@ func Examine(ctx context.Context, img Image, lister *layers.Lister, opt Options)
 		return Result{}, err
 	}
 	switch {
-	case x.platform.Architecture == "wasm": // its modules are no executables of any kernel
+	case x.platform.Architecture == "wasm": // its modules are executables of no kernel
 		return x.conclude(), nil
 	case x.platform.OS == "windows":
 		x.startWindows()
@@ -52,22 +52,22 @@ func Examine(ctx context.Context, img Image, lister *layers.Lister, opt Options)
 	return x.conclude(), nil
 }
 
-// An examination is one image's.
+// An examination is the state of judging one image.
 type examination struct {
 	img      Image
 	opt      Options
 	root     *rootfs.Root
 	platform platform.Platform
 	allow    allowance
-	accused  map[string]bool // paths that a finding is about already
+	accused  map[string]bool // paths that have a finding
 	leveled  bool            // there is a finding about the x86-64 level
 	result   Result
 }
 
-// all are all layers: those that were not read are read for it.
+// all is the view of all layers. It reads layers that were not read before.
 func (x *examination) all() rootfs.View { return rootfs.View{Root: x.root} }
 
-// listed finds what it means if a layer has no listing, or no whole one.
+// listed adds a finding if a layer has no listing, or an incomplete one.
 func (x *examination) listed(i int) {
 	err := x.root.Errs()[i]
 	switch l := x.root.Listing(i); {
@@ -80,7 +80,7 @@ func (x *examination) listed(i int) {
 	}
 }
 
-// add keeps a finding about a layer; i < 0 is about none.
+// add keeps a finding about a layer. i < 0 means no layer.
 func (x *examination) add(i int, f Finding) {
 	f.Platform = platform.Format(x.platform)
 	if i >= 0 {
@@ -110,7 +110,7 @@ func (x *examination) conclude() Result {
 	return r
 }
 
-// wanted is the machine that the image is for, with the system if that is not the usual one.
+// wanted returns the machine of the image's platform, with the operating system if that is not Linux.
 func (x *examination) wanted() string {
 	switch x.native() {
 	case exe.PE:
@@ -122,7 +122,7 @@ func (x *examination) wanted() string {
 	}
 }
 
-// found is what a file is for, with the system if that is not the image's.
+// found returns the machine of a file, with the operating system if that is not the image's.
 func (x *examination) found(f exe.File) string {
 	if f.Format == exe.ELF && x.native() != exe.ELF {
 		return "Linux " + f.String() + " (ELF)"
@@ -130,7 +130,7 @@ func (x *examination) found(f exe.File) string {
 	return f.String()
 }
 
-// origin tells what put a layer there, for the end of a sentence.
+// origin returns where a layer comes from, for the end of a sentence.
 func (x *examination) origin(i int) string {
 	layer := x.img.Layers[i]
 	text := stringid.TruncateID(layer.Descriptor.Digest.String())
@@ -146,7 +146,7 @@ func (x *examination) origin(i int) string {
 	return " (layer " + text + ")"
 }
 
-// oneLine is the beginning of a step's text, in one line.
+// oneLine returns the beginning of a step's text on one line.
 func oneLine(step string) string {
 	const width = 80
 	clean := []rune(strings.Join(strings.Fields(printable.Line(step)), " "))

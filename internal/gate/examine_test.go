@@ -18,7 +18,7 @@ const (
 )
 
 func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
-	distribution := layerOf(t, // usrmerge, as Debian has it
+	distribution := layerOf(t, // usrmerge, as in Debian
 		link("bin", "usr/bin"), link("lib", "usr/lib"), dir("usr"), dir("usr/bin"), dir("usr/lib"),
 		file("usr/bin/dash"), dynamic("arm64", glibc), link("usr/bin/sh", "dash"), file("usr/bin/env"), dynamic("arm64", glibc),
 		file("usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1"), program("arm64"), link("usr/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1"))

@@ -1,24 +1,25 @@
-// Package gate examines the executables of an image, from its layers, before anybody gets to run it. The configuration of an image
-// says whatever its builder wanted; what a program is for stands in the program.
+// Package gate examines the executables in the layers of an image before the image is run. The platform in an image's
+// configuration may be wrong, but each program's header names its own machine.
 //
-// # The way
+// # How an image is examined
 //
-// A [layers.Lister] reads a layer as a stream. What comes of it is a [layers.Listing] of its files, with what each executable is for.
+// A [layers.Lister] reads a layer as a stream, and makes a [layers.Listing] of its files, with the machine of each executable.
 //
-// [Examine] takes the listings of the layers that were added, looks at all their executables, and lays them on top of each other as an
-// engine does, to find what the image starts: Entrypoint and Cmd through PATH and links, the interpreter of a script, the loader of a
-// program, what a shell or a wrapper starts in its turn (package launch). Layers of the base are asked for one by one from the top, when a path is in
-// none above.
+// [Examine] takes the listings of the added layers and checks all of their executables. It also lays the layers on top of each
+// other, as an engine does, to find the programs that the image starts: Entrypoint and Cmd through PATH and links, the
+// interpreter of a script, the loader of a program, and the commands that a shell or a wrapper starts (package launch). A base
+// layer is read, from the top, only if a path is in no layer above.
 //
-// # What refuses
+// # What refuses an image
 //
-// Only what is certain: a program on the way to the image's first process that is for another machine or cannot be started. What a volume
-// may bring, what a shell may do and what nobody may ever run are warnings, and what could not be looked at is a note.
+// Only a certain failure refuses an image: a program on the way to the image's first process that is for another machine or
+// cannot be started. Files that a volume may replace, commands that a shell may run and programs that may never run are warnings.
+// Layers that could not be read are notes.
 //
 // # Hostile images
 //
-// Nothing is unpacked to disk, and no path leads out of the image. Listings are bounded, as are links, depths and lengths of paths. A layer
-// that lies is a finding, not an error.
+// Nothing is unpacked to disk, and no path leads out of the image. Listings are bounded, as are links, depths and lengths of
+// paths. A layer that does not match its descriptor is a finding, not an error.
 package gate
 
 import (
@@ -31,47 +32,47 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Mode is how strictly an image is examined; the words of --verify.
+// Mode is how strictly an image is examined. The texts are the values of --verify.
 type Mode string
 
-// The modes. The zero value is On.
+// These are the modes. The zero value is On.
 const (
 	Off    Mode = "off"
 	On     Mode = "on"
 	Strict Mode = "strict" // any file for a wrong machine refuses the image, and base layers are read whatever their size
 )
 
-// A Layer is one of an image's, and where it comes from, as far as that is known.
+// A Layer is a layer of an image, and its origin as far as it is known.
 type Layer struct {
 	Descriptor ocispecs.Descriptor
 	Base       bool   // it came with the base image
-	Step       string // what made it: the history's created_by, or the Dockerfile's own line
+	Step       string // its command: the history's created_by, or the Dockerfile's own line
 	File       string // the Dockerfile
-	Line       int    // in File, from 1; 0 is unknown
+	Line       int    // in File, from 1; 0 if unknown
 }
 
-// An Image is what is examined. Layers are in the manifest's order, the lowest first.
+// An Image is the input of [Examine]. Layers are in the manifest's order, the lowest first.
 type Image struct {
 	Platform platform.Platform
 	Config   ocispecs.Image
 	Layers   []Layer
-	// Base is the platform in the configuration of the base image. Where it is for another machine, so are its programs likely, and they
-	// are looked at. The zero value is not known.
+	// Base is the platform in the configuration of the base image. If it is another machine, its programs are likely for that
+	// machine too, and are examined. The zero value means unknown.
 	Base platform.Platform
 }
 
-// Options are the user's wishes. The zero value examines as by default.
+// Options are the user's settings. The zero value is the default.
 type Options struct {
 	Mode Mode
-	// Allow are globs of paths within the image whose files may be for any machine: path.Match, ** for any number of folders. One that
-	// matches a folder is for all below it.
+	// Allow has globs of paths within the image whose files may be for any machine: path.Match, with ** for any number of
+	// folders. A glob that matches a folder covers everything below it.
 	Allow []string
 }
 
-// Verdict is the outcome in a word.
+// Verdict is the outcome in one word.
 type Verdict string
 
-// The verdicts.
+// These are the verdicts.
 const (
 	OK          Verdict = "ok"
 	Warned      Verdict = "warned"
@@ -80,63 +81,63 @@ const (
 	NotAsked    Verdict = "off"
 )
 
-// Result is what Examine found out. Its JSON is part of the metadata file.
+// Result is the outcome of Examine. Its JSON is part of the metadata file.
 type Result struct {
 	Verdict      Verdict   `json:"verdict"`
 	Findings     []Finding `json:"findings,omitempty"`       // errors first, then warnings and notes
-	Files        int       `json:"files"`                    // executables among the added layers
-	BaseExamined bool      `json:"baseExamined"`             // what the verdict depends on was found, or read in vain
+	Files        int       `json:"files"`                    // number of executables in the added layers
+	BaseExamined bool      `json:"baseExamined"`             // everything that the verdict depends on was found, or searched in all layers
 	Unmatched    []string  `json:"unmatchedAllow,omitempty"` // of Options.Allow
 }
 
 // Severity is how much a finding weighs.
 type Severity string
 
-// The severities: an error refuses the image, a warning is for its author, a note is so that nobody wonders.
+// These are the severities. An error refuses the image, a warning is advice, and a note is information.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
 	Note    Severity = "note"
 )
 
-// Compare puts errors before warnings, and warnings before notes.
+// Compare orders errors before warnings, and warnings before notes.
 func (s Severity) Compare(other Severity) int {
 	order := []Severity{Error, Warning, Note}
 	return cmp.Compare(slices.Index(order, s), slices.Index(order, other))
 }
 
-// The checks. Programs compare these words: they stay.
+// These are the checks. Programs compare the texts, so they do not change.
 const (
 	CheckEntrypoint         = "entrypoint-machine"  // the program that starts is for another machine
-	CheckInterpreter        = "interpreter-machine" // so is the interpreter of the script that starts
-	CheckLoader             = "loader-machine"      // so is its dynamic loader
-	CheckLoaderMissing      = "loader-missing"      // its dynamic loader is not in the image
+	CheckInterpreter        = "interpreter-machine" // the interpreter of the script that starts is for another machine
+	CheckLoader             = "loader-machine"      // the program's dynamic loader is for another machine
+	CheckLoaderMissing      = "loader-missing"      // the program's dynamic loader is not in the image
 	CheckInterpreterMissing = "interpreter-missing" // the interpreter of the script that starts is not in the image
-	CheckLibrary            = "library-machine"     // so is a library that it needs
-	CheckLibraryMissing     = "library-missing"     // a library that it needs is not in the image
-	CheckLevel              = "x86-level"           // it needs a later x86-64 than the platform promises
+	CheckLibrary            = "library-machine"     // a library that the program needs is for another machine
+	CheckLibraryMissing     = "library-missing"     // a library that the program needs is not in the image
+	CheckLevel              = "x86-level"           // the program needs a later x86-64 level than the platform guarantees
 	CheckBase               = "base-machine"        // programs of the base image are for another machine
 	CheckCommand            = "cmd-machine"         // an argument of the entrypoint is a program for another machine
 	CheckMachine            = "machine"             // another file is for another machine
 	CheckCompat             = "compat"              // the program that starts is for a narrower mode of the machine
 	CheckEntrypointMissing  = "entrypoint-missing"  // there is no program to start
-	CheckEntrypointMode     = "entrypoint-mode"     // it may not be executed
-	CheckEntrypointFormat   = "entrypoint-format"   // it is nothing that a kernel executes
+	CheckEntrypointMode     = "entrypoint-mode"     // the program has no permission to be executed
+	CheckEntrypointFormat   = "entrypoint-format"   // the program has a format that no kernel executes
 	CheckLineEnds           = "script-line-ends"    // the first line of the script that starts ends in a carriage return
-	CheckBaseNotExamined    = "base-not-examined"   // a base layer would have told more, and was not read
+	CheckBaseNotExamined    = "base-not-examined"   // a base layer that the verdict depends on was not read
 	CheckLayer              = "layer"               // a layer cannot be unpacked
-	CheckLayerNotExamined   = "layer-not-examined"  // a layer is of a kind that is not known here
+	CheckLayerNotExamined   = "layer-not-examined"  // a layer is of an unknown kind
 	CheckSameLayers         = "same-layers"         // two platforms have the same content
 )
 
-// A Finding is one thing that was noticed. Its JSON is part of the metadata file.
+// A Finding is one problem or observation. Its JSON is part of the metadata file.
 type Finding struct {
 	Severity Severity      `json:"severity"`
 	Check    string        `json:"check"`
 	Platform string        `json:"platform,omitempty"`
 	Path     string        `json:"path,omitempty"`  // within the image, absolute; the first of several
 	Paths    []string      `json:"paths,omitempty"` // the first of them, if the finding is about several files
-	Count    int           `json:"count,omitempty"` // of how many files, if of several
+	Count    int           `json:"count,omitempty"` // the number of files, if the finding is about several
 	Layer    digest.Digest `json:"layer,omitempty"`
 	Step     string        `json:"step,omitempty"`
 	File     string        `json:"file,omitempty"` // the Dockerfile
@@ -146,10 +147,10 @@ type Finding struct {
 	Message  string        `json:"message"`          // a sentence without the platform
 }
 
-// RefusedError is what a build ends with that has findings which refuse its image.
+// RefusedError is the error of a build whose image is refused because of the findings.
 type RefusedError struct{ Findings []Finding }
 
-// Error tells the first refusal; the others stand in the table.
+// Error returns the first refusal. The table has the others.
 func (e *RefusedError) Error() string {
 	for _, f := range e.Findings {
 		if f.Severity == Error {

@@ -28,7 +28,7 @@ func program(arch string) []byte     { return exetest.Program(arch, "") }
 func macho() []byte                  { return exetest.MachO(0x0100000c) }
 func dynamic(arch, ld string) []byte { return exetest.Program(arch, ld) }
 
-// An image that a test makes, lowest layer first.
+// An image is a test's image, lowest layer first.
 type image struct {
 	platform   string
 	base       [][]byte
@@ -59,7 +59,7 @@ func (i image) in(t testing.TB, s *store) gate.Image {
 	return img
 }
 
-// examine judges an image in a store of its own.
+// examine judges an image in its own store.
 func (i image) examine(t testing.TB, opt gate.Options) gate.Result {
 	t.Helper()
 	s := newStore()
@@ -70,7 +70,7 @@ func (i image) examine(t testing.TB, opt gate.Options) gate.Result {
 	return result
 }
 
-// said is what a result has, in short: the verdict, and each finding as its severity, check and path.
+// said returns a short form of a result: the verdict, and each finding as its severity, check and path.
 func said(r gate.Result) []string {
 	texts := []string{string(r.Verdict)}
 	for _, f := range r.Findings {

@@ -7,11 +7,12 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Layers are those of an image's manifest, in its order, each with the step that made it, as far as the configuration's history says so.
+// Layers returns the layers of an image's manifest, in its order, each with the step that made it if the configuration's history
+// has it.
 //
-// Every layer has an entry in the history, in the same order, among those of steps that changed no file
-// (https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties); of a history with another number of them nobody
-// knows which is whose.
+// The history has an entry for every layer, in the same order, and entries for steps that changed no file
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#properties). If the number of layers differs, the entries
+// cannot be assigned.
 func Layers(manifest []ocispecs.Descriptor, config ocispecs.Image) []Layer {
 	made := slices.DeleteFunc(slices.Clone(config.History), func(h ocispecs.History) bool { return h.EmptyLayer })
 	layers := make([]Layer, len(manifest))

@@ -88,7 +88,7 @@ func TestOddCommandsAreTaken(t *testing.T) {
 	}
 }
 
-// What was cut off may be what is missing.
+// The missing file may be in the part that was cut off.
 func TestWhatIsCutOffIsNotMissing(t *testing.T) {
 	s := newStore()
 	img := image{added: [][]byte{layerOf(t, file("data"), []byte("x")), layerOf(t, file(strings.Repeat("d/", 3000)+"x"), []byte("x"))}, cmd: []string{"/app"}}.in(t, s)

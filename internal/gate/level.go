@@ -9,7 +9,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
-// level finds, once an image, that what starts needs a later x86-64 than the platform promises. who is how a sentence calls it.
+// level adds a finding, once for an image, if a program that starts needs a later x86-64 level than the platform guarantees. who
+// is the program's name in the message.
 func (x *examination) level(at rootfs.Place, f exe.File, who string) {
 	promised := 1
 	if n, err := strconv.Atoi(strings.TrimPrefix(x.platform.Variant, "v")); err == nil {

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// maxLibraries is how many libraries are followed for one program, and maxLibraryFindings of how many a finding is made.
+	// maxLibraries bounds the libraries that are followed for one program, and maxLibraryFindings the findings about them.
 	maxLibraries, maxLibraryFindings = 256, 4
-	maxFolders                       = 64 // of one list in a program or in the environment
+	maxFolders                       = 64 // in one list of a program or of the environment
 )
 
-// libraries judges the libraries that the loader of a program maps before the program's first instruction: those that it needs, and those
-// that they need. It finds only what is certain, since a loader has more ways than can be seen here: a library is missing if no
-// folder of the image has one of its name, and for another machine if none that is for the program's is anywhere.
+// libraries judges the libraries that the loader of a program maps before the program's first instruction: those that it needs,
+// and those that they need. It adds only certain findings, since a loader has more search paths than are known here. A library is
+// missing if no folder of the image has one of its name. It is for another machine if no library of that name is for the
+// program's machine.
 func (x *examination) libraries(ctx context.Context, of program, f exe.File, loader rootfs.Place) {
 	kind := loaderKind(f.Interpreter)
 	if kind == "" || envOf(x.img.Config.Config.Env, "LD_PRELOAD") != "" || of.Body == nil {
@@ -39,20 +40,20 @@ type object struct {
 	by   string // what needs it; "" of the program
 }
 
-// linking is the way from a program to its libraries.
+// linking is the state of following a program's libraries.
 type linking struct {
 	x       *examination
 	view    rootfs.View
 	of      program
 	file    exe.File
 	musl    bool
-	common  []string                // folders that all are looked for in
+	common  []string                // folders that are searched for every library
 	seen    map[string]bool         // names
-	folders map[string]rootfs.Place // that were looked for; the zero place is none
-	found   int                     // findings
+	folders map[string]rootfs.Place // folders by name; the zero place is a missing one
+	found   int                     // the number of findings
 }
 
-// follow goes from object to object.
+// follow visits the objects in order of discovery.
 func (l *linking) follow(ctx context.Context, first object) {
 	todo := []object{first}
 	for n := 0; len(todo) > 0 && n < maxLibraries && l.found < maxLibraryFindings; n++ {
@@ -62,7 +63,7 @@ func (l *linking) follow(ctx context.Context, first object) {
 			continue
 		}
 		d := from.Body.Dynamic
-		l.common = append(l.common, l.runPaths(from, d)...) // of the program it holds for the libraries, too; of them nearly so
+		l.common = append(l.common, l.runPaths(from, d)...) // a program's paths also apply to its libraries, and a library's nearly so
 		for _, name := range d.Needed {
 			if l.seen[name] || l.musl && builtIntoMusl(name) || broughtByDriver(name) {
 				continue
@@ -76,7 +77,7 @@ func (l *linking) follow(ctx context.Context, first object) {
 	}
 }
 
-// find looks for a library and says what is wrong with it; ok is false if there is nothing to follow.
+// find searches for a library and adds a finding if something is wrong with it. ok is false if there is nothing to follow.
 func (l *linking) find(ctx context.Context, from object, name string) (lib object, ok bool) {
 	var wrong []rootfs.Place
 	paths, known := l.candidates(ctx, name)
@@ -103,8 +104,8 @@ func (l *linking) fits(f exe.File) bool {
 	return f.Format != exe.ELF || f.Machine == l.file.Machine && f.Bits == l.file.Bits && f.BigEndian == l.file.BigEndian
 }
 
-// candidates are what a name may lead to, in no order that matters: a loader passes over what is for another machine. known is false if
-// there may be more.
+// candidates returns the files that a name may refer to, in any order: a loader skips those for another machine. known is false
+// if there may be more.
 func (l *linking) candidates(ctx context.Context, name string) (paths []object, known bool) {
 	known = true
 	add := func(p string, at rootfs.Place, o rootfs.Outcome) {
@@ -139,7 +140,7 @@ func (l *linking) candidates(ctx context.Context, name string) (paths []object, 
 	return paths, known
 }
 
-// folder finds a folder, once.
+// folder looks a folder up, once.
 func (l *linking) folder(ctx context.Context, dir string) (rootfs.Place, rootfs.Outcome) {
 	at, done := l.folders[dir]
 	if !done {
@@ -158,8 +159,8 @@ func (l *linking) folder(ctx context.Context, dir string) (rootfs.Place, rootfs.
 	return at, rootfs.Found
 }
 
-// elsewhere reports whether a library of the name, or of a version of it, may be in any other folder, where a loader's cache or a script
-// may find it. Those for another machine are added to wrong.
+// elsewhere reports whether a library of the name, or of a version of it, may be in any other folder, where a loader's cache or a
+// script may find it. It adds those for another machine to wrong.
 func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]rootfs.Place) bool {
 	if l.mounted() {
 		return true
@@ -185,7 +186,7 @@ func (l *linking) elsewhere(ctx context.Context, name string, wrong *[]rootfs.Pl
 	return false
 }
 
-// mounted reports whether a volume of the image may bring a folder of libraries.
+// mounted reports whether a volume of the image may contain a folder of libraries.
 func (l *linking) mounted() bool {
 	for dir := range l.x.img.Config.Config.Volumes {
 		for _, common := range l.common {
@@ -197,7 +198,7 @@ func (l *linking) mounted() bool {
 	return false
 }
 
-// lacks finds that a library is in no layer.
+// lacks adds the finding that a library is in no layer.
 func (l *linking) lacks(from object, name string) {
 	l.found++
 	needs := fmt.Sprintf("%q needs the library %q", "/"+l.of.Path, name)
@@ -210,7 +211,7 @@ func (l *linking) lacks(from object, name string) {
 	})
 }
 
-// isWrong finds that a library is for another machine.
+// isWrong adds the finding that a library is for another machine.
 func (l *linking) isWrong(name string, at rootfs.Place) {
 	l.found++
 	l.x.accused[at.Path] = true

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// linked is a program for a loader that needs libraries; a library if there is no loader.
+// linked returns a program for a loader that needs libraries, or a library if there is no loader.
 func linked(arch, loader string, l exetest.Linked) []byte {
 	e := exetest.Of(arch)
 	e.Interp, e.Linked = loader, &l
@@ -24,7 +24,7 @@ func needs(names ...string) exetest.Linked { return exetest.Linked{Needed: names
 
 func lib(arch string, names ...string) []byte { return linked(arch, "", needs(names...)) }
 
-// glibcRoot is a distribution's for arm64.
+// glibcRoot returns a distribution's root for arm64.
 func glibcRoot(t *testing.T, more ...any) []byte {
 	return layerOf(t, append([]any{
 		link("lib", "usr/lib"), file("usr/lib/ld-linux-aarch64.so.1"), lib("arm64"), file("usr/lib/aarch64-linux-gnu/libc.so.6"), lib("arm64", "ld-linux-aarch64.so.1"),
@@ -85,7 +85,7 @@ func TestALibraryThatMayComeFromElsewhereIsNotMissed(t *testing.T) {
 	if got, err := gate.Examine(t.Context(), built, &layers.Lister{Fetch: s.Fetch}, gate.Options{}); err != nil || got.Verdict != gate.OK {
 		t.Errorf("in a volume: %v, %v", said(got), err)
 	}
-	// A layer of the base that is not read may have it.
+	// An unread layer of the base image may have it.
 	s = newStore()
 	built = img.in(t, s)
 	unread := gate.Layer{Descriptor: ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: s.Put([]byte("x")).Digest, Size: 1 << 30}, Base: true}

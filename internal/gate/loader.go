@@ -11,13 +11,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
-// The loaders whose ways are known here.
+// These are the loaders whose search paths are known here.
 const (
 	glibcLoader = "glibc"
 	muslLoader  = "musl"
 )
 
-// loaderKind tells a loader by its name; "" is one whose ways are not known.
+// loaderKind recognises a loader by its name. "" is one whose search paths are unknown.
 func loaderKind(interpreter string) string {
 	switch name := path.Base(interpreter); {
 	case strings.HasPrefix(name, "ld-musl-"):
@@ -28,8 +28,8 @@ func loaderKind(interpreter string) string {
 	return ""
 }
 
-// hasMusl reports whether the image has musl's loader as well, as Alpine has with gcompat: programs that were linked with glibc get its
-// library then.
+// hasMusl reports whether the image has musl's loader too, as Alpine does with gcompat. Programs that were linked with glibc then
+// get musl's library.
 func (x *examination) hasMusl(ctx context.Context, f exe.File) bool {
 	lib, o := x.all().Resolve(ctx, "/lib")
 	if o != rootfs.Found {
@@ -43,15 +43,15 @@ func (x *examination) hasMusl(ctx context.Context, f exe.File) bool {
 	return false
 }
 
-// builtIntoMusl reports whether musl's loader takes a name for itself (load_library in ldso/dynlink.c).
+// builtIntoMusl reports whether musl's loader itself provides the library of a name (load_library in ldso/dynlink.c).
 func builtIntoMusl(name string) bool {
 	rest, ok := strings.CutPrefix(name, "lib")
 	first, _, dotted := strings.Cut(rest, ".")
 	return ok && dotted && slices.Contains([]string{"c", "pthread", "rt", "m", "dl", "util", "xnet"}, first)
 }
 
-// broughtByDriver reports whether a library is one that a container runtime puts into the container, since it belongs to the driver of
-// the host's kernel.
+// broughtByDriver reports whether a container runtime puts the library into the container, since it belongs to the driver of the
+// host's kernel.
 func broughtByDriver(name string) bool {
 	for _, begin := range []string{"libcuda.", "libnv", "libGLX_", "libEGL_", "libvdpau_", "libGLESv"} {
 		if strings.HasPrefix(name, begin) {
@@ -61,14 +61,15 @@ func broughtByDriver(name string) bool {
 	return false
 }
 
-// triplets are the folders of Debian's libraries, by machine.
+// triplets has the folders of Debian's libraries by machine.
 var triplets = map[string][]string{
 	"386": {"i386-linux-gnu"}, "amd64": {"x86_64-linux-gnu"}, "arm": {"arm-linux-gnueabihf", "arm-linux-gnueabi"}, "arm64": {"aarch64-linux-gnu"},
 	"loong64": {"loongarch64-linux-gnu"}, "mips64le": {"mips64el-linux-gnuabi64"}, "ppc64le": {"powerpc64le-linux-gnu"},
 	"riscv64": {"riscv64-linux-gnu"}, "s390x": {"s390x-linux-gnu"},
 }
 
-// systemFolders are where loaders look for every program: what systems have in ld.so.conf, in the loader itself, and the environment's.
+// systemFolders returns the folders that a loader searches for every program: those of ld.so.conf, the loader's own, and the
+// environment's.
 func systemFolders(f exe.File, loader rootfs.Place, env []string, dir string) []string {
 	folders := listOf(envOf(env, "LD_LIBRARY_PATH"), dir)
 	for _, root := range []string{"/lib", "/usr/lib", "/usr/local/lib"} {
@@ -80,11 +81,11 @@ func systemFolders(f exe.File, loader rootfs.Place, env []string, dir string) []
 	return append(folders, "/"+layers.Parent(loader.Path))
 }
 
-// runPaths are the folders that an object names itself.
+// runPaths returns the folders that an object names itself.
 func (l *linking) runPaths(o object, d *exe.Dynamic) (folders []string) {
 	for _, list := range []string{d.RPath, d.RunPath} {
 		for _, dir := range listOf(list, l.of.command.dir) {
-			// The origin is where an object is, or where it was opened: loaders differ.
+			// The origin is the folder of the file, or of the path that it was opened by, depending on the loader.
 			for _, origin := range []string{"/" + layers.Parent(o.Path), path.Dir(o.path)} {
 				expanded := strings.NewReplacer("$ORIGIN", origin, "${ORIGIN}", origin).Replace(dir)
 				if !slices.Contains(l.common, expanded) && !slices.Contains(folders, expanded) {
@@ -96,7 +97,7 @@ func (l *linking) runPaths(o object, d *exe.Dynamic) (folders []string) {
 	return folders
 }
 
-// listOf takes a list of folders apart. An empty one, or one that is not absolute, begins where the program is started.
+// listOf splits a list of folders. An empty or relative one is resolved from the working directory.
 func listOf(list, dir string) (folders []string) {
 	if list == "" {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
-// missing finds that a program is not there, or not known to be there.
+// missing adds the finding that a program is missing, or may be.
 func (x *examination) missing(o rootfs.Outcome, p program) {
 	if o == rootfs.Unknown {
 		x.unread(p.word, p.name()+" may be")
@@ -36,8 +36,8 @@ func (x *examination) missing(o rootfs.Outcome, p program) {
 	x.add(layer, f)
 }
 
-// unread says once that the verdict would have needed a base layer that was not read. Of other layers that have no listing there is a
-// finding already. what is the beginning of the sentence.
+// unread adds one note that the verdict depends on a base layer that was not read. Other layers without a listing have a finding
+// already. what is the beginning of the sentence.
 func (x *examination) unread(word, what string) {
 	i := slices.IndexFunc(x.root.Errs(), func(err error) bool {
 		return err != nil && !errors.Is(err, layers.ErrUnknownLayer) && !errors.Is(err, layers.ErrBadLayer)
@@ -63,7 +63,7 @@ func interpreterHint(word string) string {
 	return ""
 }
 
-// loaderHint tells from a loader's name with which C library a program was linked.
+// loaderHint names the C library that a program was linked with, by the loader's name.
 func loaderHint(loader string) string {
 	switch name := path.Base(loader); {
 	case strings.HasPrefix(name, "ld-musl-"):

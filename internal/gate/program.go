@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
-// role is what a program is to the image's start.
+// role is the role of a program in the image's start.
 type role int
 
 const (
@@ -21,19 +21,19 @@ const (
 	roleLoader
 )
 
-// maxScripts is how many scripts may be each other's interpreters, as in Linux.
+// maxScripts bounds the nesting of scripts that are interpreters of scripts, as in Linux.
 const maxScripts = 5
 
-// A program is something that is executed when the image starts.
+// A program is a file that is executed when the image starts.
 type program struct {
 	rootfs.Place
 	role    role
-	word    string   // what it was looked for as
-	by      *program // what needs it; of interpreters and loaders
+	word    string   // the word that it was looked up by
+	by      *program // the program that needs this interpreter or loader
 	command command
 }
 
-// name is how a sentence calls a program: as the image does, and by its own path if that is another one.
+// name returns the program's name for messages: the image's word for it, and its own path if that differs.
 func (p program) name() string {
 	word := strconv.Quote(p.word)
 	if p.Path != "" && "/"+p.Path != p.word {
@@ -52,7 +52,7 @@ func (p program) name() string {
 	return fmt.Sprintf("the entrypoint %s", word)
 }
 
-// severity is an error's: a warning for what only an argument has.
+// severity returns Error, or Warning for a program that only an argument names.
 func (p program) severity() Severity {
 	if p.command.cmd {
 		return Warning
@@ -60,7 +60,7 @@ func (p program) severity() Severity {
 	return Error
 }
 
-// program judges one, and what it needs to be executed.
+// program judges a program, and the files that it needs to be executed.
 func (x *examination) program(ctx context.Context, p program, depth int) {
 	if x.allow.allows(p.Path) || !x.executed(p) {
 		return
@@ -86,7 +86,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 	}
 }
 
-// executed reports whether the kernel would try; if not, it says why.
+// executed reports whether the kernel would execute a program. If not, it adds a finding.
 func (x *examination) executed(p program) bool {
 	warn := func(check, text string) {
 		x.add(p.Layer, Finding{Severity: Warning, Check: check, Path: "/" + p.Path, Message: p.name() + " " + text})
@@ -110,7 +110,7 @@ func (x *examination) executed(p program) bool {
 	return false
 }
 
-// accuse finds that a program is for another machine.
+// accuse adds the finding that a program is for another machine.
 func (x *examination) accuse(p program, f exe.File) {
 	check := []string{CheckEntrypoint, CheckInterpreter, CheckLoader}[p.role]
 	if p.command.cmd && p.role == roleEntrypoint {
@@ -123,7 +123,7 @@ func (x *examination) accuse(p program, f exe.File) {
 	})
 }
 
-// interpreter judges the program of a #! line; env's argument as well.
+// interpreter judges the program of a #! line, and env's argument.
 func (x *examination) interpreter(ctx context.Context, script program, f exe.File, depth int) {
 	line := append([]string{f.Interpreter}, f.Args...)
 	if strings.HasSuffix(line[len(line)-1], "\r") {
@@ -139,13 +139,13 @@ func (x *examination) interpreter(ctx context.Context, script program, f exe.Fil
 		switch {
 		case o == rootfs.Found:
 			x.program(ctx, p, depth+1)
-		case !script.command.guess || strings.Contains(word, "/"): // else PATH may be another one
+		case !script.command.guess || strings.Contains(word, "/"): // otherwise PATH may differ
 			x.missing(o, p)
 		}
 	}
 	word := f.Interpreter
 	if !strings.Contains(word, "/") {
-		word = "./" + word // no PATH is searched
+		word = "./" + word // it is not looked up in PATH
 	}
 	need(word)
 	if next, ok := launch.Follow(line); ok && !next.Shell && len(next.Args) > 0 && launch.IsLiteral(next.Args[0]) {

@@ -9,8 +9,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// SameLayers finds platforms whose added layers are identical: lawful where nothing is for a CPU, and otherwise how it looks from outside
-// that all platforms have the same program. The images are compared in their order; each note is of the later one.
+// SameLayers finds platforms whose added layers are identical. This is correct if the layers have nothing for a CPU. Otherwise
+// all platforms have the same program by mistake. The images are compared in their order, and each note is about the later one.
 func SameLayers(images []Image) (findings []Finding) {
 	for i, img := range images {
 		own := added(img)

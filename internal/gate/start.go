@@ -15,20 +15,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
-// maxStarts is how many commands that start each other are followed.
+// maxStarts bounds the number of commands that start each other and are followed.
 const maxStarts = 8
 
-// A command is what the image starts, or what that starts in its turn.
+// A command is a command that the image starts, or that such a command starts.
 type command struct {
 	argv []string
-	dir  string // where relative paths begin
+	dir  string // the folder of relative paths
 	path []string
-	// guess says that a script or an argument names it: the word may be something else, and nothing follows if it is missing.
+	// guess means that a script or an argument names it. The word may not be a program, so a missing one is no finding.
 	guess bool
-	cmd   bool // it is an argument of the entrypoint: what is wrong with it is a warning
+	cmd   bool // it is an argument of the entrypoint: findings about it are warnings
 }
 
-// start judges what the image starts.
+// start judges the commands that the image starts.
 func (x *examination) start(ctx context.Context) {
 	config := x.img.Config.Config
 	argv := slices.Concat(config.Entrypoint, config.Cmd)
@@ -36,11 +36,11 @@ func (x *examination) start(ctx context.Context) {
 		return
 	}
 	todo := []command{{argv: argv, dir: path.Join("/", config.WorkingDir), path: strings.Split(pathOf(config.Env), ":")}}
-	var taker *command // of the arguments that Cmd is, whatever it does with them
+	var taker *command // gets Cmd as arguments and may start them
 	for n := 0; n < maxStarts && len(todo) > 0; n++ {
 		c := todo[0]
 		if len(config.Cmd) > 0 && n > 0 && c.argv[0] == config.Cmd[0] {
-			taker = nil // it starts them
+			taker = nil // a followed command starts Cmd
 		}
 		at := x.command(ctx, c)
 		nexts, ok := x.next(ctx, c, at)
@@ -57,8 +57,8 @@ func (x *examination) start(ctx context.Context) {
 	}
 }
 
-// next is what a command starts in its turn, as [launch.Follow] tells it, or as the script does that it is, or that a shell is given. at is its
-// program.
+// next returns the commands that a command starts, according to [launch.Follow], or to the script that it is or that its shell
+// runs. at is its program.
 func (x *examination) next(ctx context.Context, c command, at rootfs.Place) (nexts []launch.Command, ok bool) {
 	next, ok := launch.Follow(c.argv)
 	if len(next.Args) > 0 {
@@ -78,7 +78,7 @@ func (x *examination) next(ctx context.Context, c command, at rootfs.Place) (nex
 	return launch.Script(at.Body.Script, self, args), ok
 }
 
-// then is the command that another one starts.
+// then returns the command that c starts.
 func (c command) then(next launch.Command) command {
 	c.argv, c.guess = next.Args, c.guess || next.Shell
 	if next.Dir != "" {
@@ -87,7 +87,7 @@ func (c command) then(next launch.Command) command {
 	return c
 }
 
-// argument judges the first of Cmd, which entrypoints like /docker-entrypoint.sh start at their end.
+// argument judges the first word of Cmd, which entrypoints like /docker-entrypoint.sh start at their end.
 func (x *examination) argument(ctx context.Context, c command, cmd []string) {
 	if len(cmd) == 0 || cmd[0] == "" || cmd[0][0] == '-' || strings.Contains(cmd[0], "/") && !path.IsAbs(cmd[0]) {
 		return
@@ -96,11 +96,10 @@ func (x *examination) argument(ctx context.Context, c command, cmd []string) {
 	x.command(ctx, c)
 }
 
-// pathOf finds PATH in an environment.
-// pathOf has what an engine sets when the configuration has no PATH.
+// pathOf returns PATH of an environment, or the engine's default if it has none.
 func pathOf(env []string) string { return cmp.Or(envOf(env, "PATH"), system.DefaultPathEnvUnix) }
 
-// envOf finds a variable in an environment; "" if it is not set.
+// envOf returns the value of a variable in an environment, or "" if it is not set.
 func envOf(env []string, name string) (value string) {
 	for _, e := range env {
 		if v, ok := strings.CutPrefix(e, name+"="); ok {
@@ -117,7 +116,7 @@ func absolute(dir, name string) string {
 	return dir + "/" + name
 }
 
-// command finds one program and judges it. The zero place is none.
+// command looks one program up and judges it. The zero place is none.
 func (x *examination) command(ctx context.Context, c command) rootfs.Place {
 	at, o := x.lookup(ctx, c, c.argv[0])
 	p := program{Place: at, role: roleEntrypoint, word: c.argv[0], command: c}
@@ -132,8 +131,9 @@ func (x *examination) command(ctx context.Context, c command) rootfs.Place {
 	return rootfs.Place{}
 }
 
-// lookup finds a program by its word, in the layers that were read and then in all. One that is found through PATH and is for another
-// machine is looked for in all before it is accused: the base may have the right one in a folder that comes first.
+// lookup looks a program up by its word, first in the layers that were read and then in all. A program that is found through PATH
+// and is for another machine is looked up in all layers before it becomes a finding: the base image may have the right one in an
+// earlier folder.
 func (x *examination) lookup(ctx context.Context, c command, word string) (rootfs.Place, rootfs.Outcome) {
 	at, o := x.search(ctx, rootfs.View{Root: x.root, Shallow: true}, c, word)
 	if o == rootfs.Found && (strings.Contains(word, "/") || x.fits(at)) {

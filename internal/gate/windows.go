@@ -11,11 +11,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
 
-// windowsRoot is the folder of a Windows layer that becomes C:\; beside it are parts of the registry.
+// windowsRoot is the folder of a Windows layer that becomes C:\. Beside it are parts of the registry.
 const windowsRoot = "files/"
 
-// startWindows judges what an image for Windows starts, if that is in the layers that were added: base layers of Windows are large, and in
-// few registries. What it finds are warnings: Windows emulates, and its command lines are taken apart by each program itself.
+// startWindows judges the program that an image for Windows starts, if it is in the added layers. Base layers of Windows are
+// large, and few registries have them. The findings are warnings: Windows emulates other machines, and each program parses its
+// own command line.
 func (x *examination) startWindows() {
 	config := x.img.Config.Config
 	argv := slices.Concat(config.Entrypoint, config.Cmd)
@@ -38,7 +39,7 @@ func (x *examination) startWindows() {
 	}
 }
 
-// windowsWords are the programs that a command line starts: its first, and the one behind cmd /S /C.
+// windowsWords returns the programs that a command line starts: its first word, and the word behind cmd /S /C.
 func windowsWords(argv []string) []string {
 	first := firstWindowsWord(argv[0])
 	words := []string{first}
@@ -77,7 +78,7 @@ func windowsPath(env []string) []string {
 	return dirs
 }
 
-// foldedIndex maps the paths of all listed layers in small letters; upper layers win.
+// foldedIndex maps the lower-case paths of all listed layers. Upper layers win.
 func (x *examination) foldedIndex() map[string]rootfs.Place {
 	index := map[string]rootfs.Place{}
 	for i := range x.img.Layers {
@@ -108,7 +109,7 @@ func findWindows(index map[string]rootfs.Place, word, dir string, dirs []string)
 	return rootfs.Place{}, false
 }
 
-// foldPath makes C:\Dir and Name, which may be absolute itself, into dir/name.
+// foldPath turns C:\Dir and Name, which may be absolute, into dir/name.
 func foldPath(dir, name string) string {
 	fold := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, `\`, "/")) }
 	dir, name = fold(dir), fold(name)

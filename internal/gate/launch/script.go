@@ -11,15 +11,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// notKnown stands for a word that is known only when the script runs. It is no program's name.
+// notKnown stands for a word that is known only at run time. It is no program's name.
 const notKnown = "$"
 
-// maxCalls is how many of a script's own functions may call each other.
+// maxCalls bounds the depth of calls among a script's functions.
 const maxCalls = 4
 
-// Script tells what a script certainly starts when it is run with these arguments: what it replaces itself by, or runs last, and what
-// it leaves running. What stands in a branch, or depends on what is known only when the script runs, is not there. self is the
-// script's own name.
+// Script returns the commands that a script certainly starts when it is run with these arguments: the command that replaces it or
+// runs last, and those that it leaves running. It leaves out commands in a branch, and those that are known only at run time.
+// self is the script's own name.
 func Script(text, self string, args []string) []Command {
 	file, err := shell.Parse(text)
 	if err != nil {
@@ -30,22 +30,22 @@ func Script(text, self string, args []string) []Command {
 	return r.starts
 }
 
-// A scriptRun is a script on its way from command to command.
+// A scriptRun is the state of reading a script.
 type scriptRun struct {
 	self      string
 	args      []string
-	vague     bool // the arguments are known no more
-	moved     bool // neither is the folder
-	repathed  bool // nor PATH
+	vague     bool // the arguments are no longer known
+	moved     bool // the folder is no longer known
+	repathed  bool // PATH is no longer known
 	dir       string
 	functions map[string]*syntax.Stmt
 	calls     int
-	ended     bool // the script is over
-	returned  bool // so is the function
+	ended     bool // the script has ended
+	returned  bool // the function has returned
 	starts    []Command
 }
 
-// stmts goes on from statement to statement. last says that nothing follows the last of them.
+// stmts reads statements in order. last means that nothing follows the last of them.
 func (r *scriptRun) stmts(list []*syntax.Stmt, last bool) {
 	for i, s := range list {
 		if r.ended || r.returned {
@@ -79,7 +79,7 @@ func (r *scriptRun) stmt(s *syntax.Stmt, last bool) {
 	}
 }
 
-// joined is a && b, a || b, a | b.
+// joined reads a && b, a || b, a | b.
 func (r *scriptRun) joined(cmd *syntax.BinaryCmd, last bool) {
 	switch {
 	case cmd.Op == syntax.AndStmt && surelySucceeds(cmd.X):
@@ -92,7 +92,7 @@ func (r *scriptRun) joined(cmd *syntax.BinaryCmd, last bool) {
 	}
 }
 
-// surelySucceeds reports whether a command only sets something, so that what is behind && follows.
+// surelySucceeds reports whether a command only sets something, so that the command after && runs.
 func surelySucceeds(s *syntax.Stmt) bool {
 	switch cmd := s.Cmd.(type) {
 	case *syntax.CallExpr:
@@ -105,7 +105,7 @@ func surelySucceeds(s *syntax.Stmt) bool {
 	return false
 }
 
-// branch is what may run or not: what it may change is known no more.
+// branch reads code that may or may not run: everything that it may change is unknown from here on.
 func (r *scriptRun) branch(n syntax.Node) {
 	syntax.Walk(n, func(n syntax.Node) bool {
 		switch n := n.(type) {
@@ -137,7 +137,7 @@ func (r *scriptRun) mayChange(c *syntax.CallExpr) {
 	}
 }
 
-// declare is export, local and the like.
+// declare reads export, local and the like.
 func (r *scriptRun) declare(assigns []*syntax.Assign) { r.assign(assigns, true) }
 
 func (r *scriptRun) assign(assigns []*syntax.Assign, stays bool) {
@@ -148,7 +148,7 @@ func (r *scriptRun) assign(assigns []*syntax.Assign, stays bool) {
 	}
 }
 
-// call is a simple command. started says that it is what the script ends with, or leaves running.
+// call reads a simple command. isStarted means that the script ends with it, or leaves it running.
 func (r *scriptRun) call(c *syntax.CallExpr, isStarted bool) {
 	r.assign(c.Assigns, len(c.Args) == 0)
 	words := r.words(c.Args)
@@ -157,7 +157,7 @@ func (r *scriptRun) call(c *syntax.CallExpr, isStarted bool) {
 	}
 	switch name := words[0]; name {
 	case "exec":
-		if argv := execArgs(words[1:]); len(argv) > 0 { // else it redirects only
+		if argv := execArgs(words[1:]); len(argv) > 0 { // otherwise it only redirects
 			r.start(argv, len(c.Assigns) > 0)
 			r.ended = true
 		}
@@ -184,7 +184,7 @@ func (r *scriptRun) call(c *syntax.CallExpr, isStarted bool) {
 	}
 }
 
-// function runs one of the script's own, with its own arguments.
+// function reads a call of one of the script's functions, with its own arguments.
 func (r *scriptRun) function(body *syntax.Stmt, args []string, last bool) {
 	if r.calls == maxCalls {
 		r.branch(body)
@@ -198,7 +198,7 @@ func (r *scriptRun) function(body *syntax.Stmt, args []string, last bool) {
 	r.args, r.vague, r.returned = outer, vague, false
 }
 
-// start keeps what certainly starts, if it is plain what that is.
+// start records a command that certainly starts, if it is known.
 func (r *scriptRun) start(argv []string, assigned bool) {
 	name := argv[0]
 	if name == "" || !IsLiteral(name) || ownWord(name) {
@@ -237,7 +237,7 @@ func (r *scriptRun) shift(words []string) {
 	r.args = r.args[n:]
 }
 
-// positional are the arguments that set gives the script; ok is false if it sets options only.
+// positional returns the arguments that set gives the script. ok is false if it sets options only.
 func (r *scriptRun) positional(words []*syntax.Word) (args []string, ok bool) {
 	for i := 0; i < len(words); i++ {
 		switch option := words[i].Lit(); {
@@ -245,7 +245,7 @@ func (r *scriptRun) positional(words []*syntax.Word) (args []string, ok bool) {
 			return r.words(words[i+1:]), true
 		case len(option) > 1 && (option[0] == '-' || option[0] == '+'):
 			if strings.HasSuffix(option, "o") {
-				i++ // its name
+				i++ // the option's name
 			}
 		default:
 			return r.words(words[i:]), true
@@ -268,7 +268,7 @@ func execArgs(words []string) []string {
 	return words
 }
 
-// words are what words become.
+// words expands words as far as they are known.
 func (r *scriptRun) words(list []*syntax.Word) (texts []string) {
 	for _, w := range list {
 		switch param := lone(w); {
@@ -283,7 +283,7 @@ func (r *scriptRun) words(list []*syntax.Word) (texts []string) {
 	return texts
 }
 
-// lone is the parameter that a word is: "$@" or $@.
+// lone returns the parameter that a word consists of: "$@" or $@.
 func lone(w *syntax.Word) string {
 	parts := w.Parts
 	if len(parts) == 1 {
@@ -297,7 +297,7 @@ func lone(w *syntax.Word) string {
 	return plainParam(parts[0])
 }
 
-// plainParam is the name in $name or ${name}; "" for anything else.
+// plainParam returns the name in $name or ${name}, and "" for anything else.
 func plainParam(part syntax.WordPart) string {
 	p, ok := part.(*syntax.ParamExp)
 	if !ok || p.Param == nil || p.Excl || p.Length || p.Width || p.Index != nil || p.Slice != nil || p.Repl != nil || p.Names != 0 || p.Exp != nil {
@@ -326,7 +326,7 @@ func (r *scriptRun) word(parts []syntax.WordPart) string {
 	return text.String()
 }
 
-// param is $0, $1 and so on.
+// param returns the value of $0, $1 and so on.
 func (r *scriptRun) param(name string) string {
 	n, err := strconv.Atoi(name)
 	switch {

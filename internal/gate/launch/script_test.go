@@ -40,7 +40,7 @@ func TestWhatAScriptCertainlyStarts(t *testing.T) {
 		{"A=b exec /app", "/app"},
 		{"exec nginx -g 'daemon off;'", "nginx -g daemon off;"},
 		{"exec /app\n/never", "/app"},
-		// What is not certain:
+		// These are not certain.
 		{"if true; then exec /app; fi", ""},
 		{"if true; then set -- /x \"$@\"; fi\nexec \"$@\"", ""},
 		{"while [ $# -gt 0 ]; do shift; done\nexec \"$@\"", ""},

@@ -16,7 +16,7 @@ func IsShell(name string) bool {
 	return slices.Contains([]string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"}, name)
 }
 
-// ShellOf is the shell that a script is for, also behind env; "" if it is for something else.
+// ShellOf returns the shell that runs a script, also behind env, or "" if another program runs it.
 func ShellOf(f exe.File) string {
 	if f.Format != exe.Script {
 		return ""
@@ -31,7 +31,7 @@ func ShellOf(f exe.File) string {
 	return ""
 }
 
-// shellScript finds what -c has, among a shell's arguments; "" if there is none.
+// shellScript returns the script of -c among a shell's arguments, or "" if there is none.
 func shellScript(args []string) string {
 	if command, rest := shellOptions(args); command && len(rest) > 0 {
 		return rest[0]
@@ -39,7 +39,7 @@ func shellScript(args []string) string {
 	return ""
 }
 
-// ScriptFile finds the script among a shell's arguments, and what it is given; nothing if there is none.
+// ScriptFile returns the script file among a shell's arguments, and the script's arguments, or nothing if there is none.
 func ScriptFile(args []string) []string {
 	if command, rest := shellOptions(args); !command {
 		return rest
@@ -47,7 +47,7 @@ func ScriptFile(args []string) []string {
 	return nil
 }
 
-// shellOptions skips a shell's options. command says that -c is among them.
+// shellOptions skips a shell's options. command means that -c is among them.
 func shellOptions(args []string) (command bool, rest []string) {
 	for len(args) > 0 && len(args[0]) > 1 && (args[0][0] == '-' || args[0][0] == '+') {
 		option := args[0]
@@ -55,7 +55,7 @@ func shellOptions(args []string) (command bool, rest []string) {
 		switch {
 		case option == "--":
 			return command, args
-		case strings.HasPrefix(option, "--"): // bash's long ones
+		case strings.HasPrefix(option, "--"): // bash's long options
 		default:
 			command = command || option[0] == '-' && strings.Contains(option, "c")
 			if strings.ContainsAny(option, "oO") && len(args) > 0 {
@@ -66,8 +66,8 @@ func shellOptions(args []string) (command bool, rest []string) {
 	return command, args
 }
 
-// firstOf finds the first program that the script of sh -c starts, if that is plain to see: behind assignments, exec, cd, and what only sets
-// something. There are no Args where the script begins with more than that.
+// firstOf returns the first program that the script of sh -c starts, if it can be determined: behind assignments, exec, cd, and
+// commands that only set something. There are no Args if the script begins with anything else.
 func firstOf(script string) Command {
 	p := prelude{script: script, next: Command{Shell: true}}
 	if strings.HasPrefix(strings.TrimSpace(script), "#") {
@@ -88,14 +88,14 @@ func firstOf(script string) Command {
 	return p.next
 }
 
-// A prelude is what a script does before it starts a program.
+// A prelude is the part of a script before it starts a program.
 type prelude struct {
 	script string
 	next   Command
 	exec   bool // it replaces the shell
 }
 
-// ends reports whether the prelude ends with a statement: it starts a program, or does what is not understood.
+// ends reports whether the prelude ends with a statement: it starts a program, or its effect is unknown.
 func (p *prelude) ends(s *syntax.Stmt) bool {
 	if s.Cmd == nil || s.Pos() != s.Cmd.Pos() { // behind a redirection, or !
 		return true
@@ -110,14 +110,14 @@ func (p *prelude) ends(s *syntax.Stmt) bool {
 			return p.ends(cmd.X) || p.ends(cmd.Y) || s.Background
 		}
 		p.ends(cmd.X)
-		if cmd.Op == syntax.OrStmt && !p.exec { // what fails may be how the script finds out where it runs
+		if cmd.Op == syntax.OrStmt && !p.exec { // the failing command may be a test of where the script runs
 			p.next.Args = nil
 		}
 	}
 	return true
 }
 
-// starts reports whether a simple command is the first that is more than a setting.
+// starts reports whether a simple command is the first that does more than set something.
 func (p *prelude) starts(c *syntax.CallExpr) bool {
 	words := c.Args
 	if len(words) == 0 {
@@ -144,7 +144,7 @@ func (p *prelude) starts(c *syntax.CallExpr) bool {
 	return true
 }
 
-// quotes reports whether a command has words that are more than letters and variables.
+// quotes reports whether a command has words with more than letters and variables.
 func (p *prelude) quotes(c syntax.Command) bool {
 	return strings.ContainsAny(p.script[c.Pos().Offset():c.End().Offset()], "\"'`\\(")
 }
@@ -152,7 +152,7 @@ func (p *prelude) quotes(c syntax.Command) bool {
 // special are the letters with which a word is more than it looks.
 const special = "\"'`$\\(){}[]*?~<>#!="
 
-// IsLiteral reports whether a word is what it looks like to a shell too.
+// IsLiteral reports whether a shell takes a word literally.
 func IsLiteral(word string) bool { return !strings.ContainsAny(word, special) }
 
 // isPlain reports whether a word, or a word's text, is certainly a program's name.
@@ -160,12 +160,12 @@ func isPlain(word string) bool {
 	return word != "" && IsLiteral(word) && !strings.HasPrefix(word, "-") && !ownWord(word)
 }
 
-// setsOnly are a shell's own commands that leave what runs next as it is.
+// setsOnly reports whether a word is a shell's own command that does not affect which program runs next.
 func setsOnly(word string) bool {
 	return slices.Contains([]string{"set", "export", "unset", "umask", "ulimit", "echo", "printf", "true", ":", "sleep", "mkdir", "readonly"}, word)
 }
 
-// ownWord reports whether a shell takes a word for itself.
+// ownWord reports whether a word is a shell's builtin or keyword.
 func ownWord(word string) bool {
 	return slices.Contains([]string{
 		"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "select", "function", "time", "coproc",

@@ -1,5 +1,6 @@
-// Package launch tells what a command line starts in its turn: what a wrapper such as tini or env puts its arguments to, what the script of
-// sh -c begins with, and what a shell's script certainly starts. Nothing is run; what is known only at run time is not there.
+// Package launch finds the commands that a command line starts: the arguments of a wrapper such as tini or env, the first command
+// of the script of sh -c, and the commands that a shell's script certainly starts. It runs nothing. Commands that are known only
+// at run time are left out.
 package launch
 
 import (
@@ -8,13 +9,13 @@ import (
 	"strings"
 )
 
-// A wrapper is a program that starts another one, which its own command line names.
+// A wrapper is a program that starts another one, named by its own command line.
 type wrapper struct {
-	values   string // the one-letter options that have a value
-	operands int    // that stand before the program
+	values   string // the one-letter options that take a value
+	operands int    // the number of operands before the program
 }
 
-// wrapperOf knows the programs that are commonly put before another in images.
+// wrapperOf returns the wrapper of a name. It knows the programs that images commonly put before another one.
 func wrapperOf(name string) (wrapper, bool) {
 	switch name {
 	case "tini", "tini-static", "docker-init":
@@ -37,15 +38,15 @@ func wrapperOf(name string) (wrapper, bool) {
 	return wrapper{}, false
 }
 
-// A Command is what a wrapper, a shell or a script starts in its turn.
+// A Command is a command that a wrapper, a shell or a script starts.
 type Command struct {
 	Args  []string
 	Dir   string // where it is started; "" where the one before was
-	Shell bool   // a shell's script says so: the word may be something else than a program
+	Shell bool   // it comes from a shell's script: the word may not be a program
 }
 
-// Follow tells what a command starts in its turn. ok is false if it is no known wrapper or shell; Args is empty if it is one, and what it
-// starts is not plain to see.
+// Follow returns the command that a command starts. ok is false if it is no known wrapper or shell. Args is empty if it is one
+// and its command cannot be determined.
 func Follow(argv []string) (next Command, ok bool) {
 	name := path.Base(argv[0])
 	if IsShell(name) {
@@ -68,7 +69,7 @@ func Follow(argv []string) (next Command, ok bool) {
 	return Command{Args: rest[w.operands:]}, true
 }
 
-// options skips a wrapper's own. env's -S stays, since what follows it is the command.
+// options skips a wrapper's own options. It keeps env's -S, since the command follows it.
 func (w wrapper) options(args []string) []string {
 	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
 		switch arg := args[0]; {
@@ -85,7 +86,7 @@ func (w wrapper) options(args []string) []string {
 	return args
 }
 
-// splitString does what env -S does, for strings without quotes.
+// splitString splits like env -S, for strings without quotes.
 func splitString(args []string) []string {
 	if len(args) == 0 {
 		return nil

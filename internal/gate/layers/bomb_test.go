@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// zeros never end, and tell how much was read of them.
+// zeros never end, and count the bytes that were read.
 type zeros struct {
 	read int64
 	told func(read int64)
@@ -28,7 +28,7 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// oneFile is the header of a file, without its content.
+// oneFile returns the header of a file, without its content.
 func oneFile(t *testing.T, size int64) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -81,7 +81,7 @@ func TestBombsShareWhatTheyMayTake(t *testing.T) {
 	bomb := func(note string, size int64) ocispecs.Descriptor {
 		var out bytes.Buffer
 		w := gzip.NewWriter(&out)
-		w.Comment = note // another digest
+		w.Comment = note // changes the digest
 		_, err := w.Write(oneFile(t, size))
 		if err == nil {
 			_, err = io.Copy(w, io.LimitReader(&zeros{told: func(int64) {}}, size+1024))

@@ -8,7 +8,7 @@ import (
 
 const defaultCacheBytes = 64 << 20
 
-// A cache keeps listings in a folder, a file a layer.
+// A cache keeps listings in a folder, one file for each layer.
 type cache struct{ kept.Folder }
 
 func newCache(dir string, size int64) cache {
@@ -17,7 +17,7 @@ func newCache(dir string, size int64) cache {
 
 func nameOf(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }
 
-// get returns a layer's listing, nil if there is none.
+// get returns a layer's listing, or nil if there is none.
 func (c cache) get(d digest.Digest) *Listing {
 	b := c.Get(nameOf(d))
 	if b == nil {
@@ -31,7 +31,7 @@ func (c cache) get(d digest.Digest) *Listing {
 	return l
 }
 
-// put keeps a layer's listing.
+// put stores a layer's listing.
 func (c cache) put(d digest.Digest, l *Listing) {
 	if c.Dir != "" {
 		c.Put(nameOf(d), l.encode())

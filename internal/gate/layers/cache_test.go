@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// inCache lists a layer with a new Lister over a folder, and tells whether it had to be read.
+// inCache lists a layer with a new Lister over a folder, and reports whether it had to be read.
 func inCache(t *testing.T, s *store, dir string, b []byte, size int64) (l *layers.Listing, read bool) {
 	t.Helper()
 	desc := s.Put(b)

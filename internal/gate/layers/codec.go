@@ -14,40 +14,41 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
 
-// cacheVersion is the beginning of an encoded listing. It changes with the encoding, and when package exe or scan find other things.
+// cacheVersion is the beginning of an encoded listing. It changes with the encoding, and when the results of package exe or of
+// scan change.
 const cacheVersion = "docker-multiarch listing 4\n"
 
-// codec is how listings are compressed; made once, since that takes longer than to use it. zstd's checksum tells a damaged file.
+// codec compresses listings. It is made once, since making it takes longer than using it. zstd's checksum detects a damaged file.
 var codec = sync.OnceValues(func() (*zstd.Encoder, *zstd.Decoder) {
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	d, err2 := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*maxListing))
 	if err := errors.Join(err, err2); err != nil {
-		panic(err) // of the options, which are constants
+		panic(err) // only for invalid options, which are constants here
 	}
 	return e, d
 })
 
-// stored is how a part of a listing is written: in columns, and each executable once, since gob reads a few long values many times as fast as
-// many short ones.
+// stored is the encoded form of a part of a listing. It has columns, and each executable once, since gob decodes a few long
+// values many times as fast as many short ones.
 type stored struct {
-	Paths  string // with a NUL between them, which no path has
-	Links  string // likewise
+	Paths  string // separated by NUL, which no path contains
+	Links  string // in the same way
 	Types  []byte
 	Modes  []uint16
 	Files  []exe.File
 	Bodies []Body
-	Exe    []uint32 // of each entry the place in Files, from 1; 0 is none
-	Body   []uint32 // likewise in Bodies
+	Exe    []uint32 // for each entry the index in Files, from 1; 0 is none
+	Body   []uint32 // the same for Bodies
 
-	// Of the whole listing, in its first part.
+	// These belong to the whole listing, and are in its first part.
 	Hidden, Opaque []string
 	Cut            bool
 }
 
-// partEntries is how many entries a part has, so that writing a large listing needs little more memory than the listing.
+// partEntries is the number of entries of a part. It bounds the memory for writing a large listing.
 const partEntries = 8192
 
-// encode writes a listing: its version, and each part as a zstd frame with a gob stream.
+// encode encodes a listing: its version, and each part as a zstd frame with a gob stream.
 func (l *Listing) encode() []byte {
 	e, _ := codec()
 	packed := []byte(cacheVersion)
@@ -57,7 +58,7 @@ func (l *Listing) encode() []byte {
 	return packed
 }
 
-// plain are the parts of a listing without compression, at least one. Each is gone when the next one is asked for.
+// plain yields the parts of a listing without compression, at least one. Each is valid until the next one.
 func (l *Listing) plain() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var b bytes.Buffer
@@ -82,12 +83,12 @@ func columns(entries []Entry) stored {
 	for i, e := range entries {
 		if _, known := index[e.Exe]; !known {
 			s.Files = append(s.Files, *e.Exe)
-			index[e.Exe] = uint32(len(s.Files)) //nolint:gosec // of a listing that is bounded
+			index[e.Exe] = uint32(len(s.Files)) //nolint:gosec // listings are bounded
 		}
 		body := uint32(0)
 		if e.Body != nil {
 			s.Bodies = append(s.Bodies, *e.Body)
-			body = uint32(len(s.Bodies)) //nolint:gosec // likewise
+			body = uint32(len(s.Bodies)) //nolint:gosec // listings are bounded
 		}
 		paths[i], links[i] = e.Path, e.Link
 		s.Types, s.Modes = append(s.Types, byte(e.Type)), append(s.Modes, e.Mode)
@@ -99,7 +100,7 @@ func columns(entries []Entry) stored {
 
 var errNoListing = errors.New("no listing of this version, or a damaged one")
 
-// decode reads what encode wrote.
+// decode decodes the output of encode.
 func decode(b []byte) (*Listing, error) {
 	packed, ok := bytes.CutPrefix(b, []byte(cacheVersion))
 	if !ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
 
-// large is the listing of a layer of 20,000 files, as a distribution's base with a language has.
+// large returns the listing of a layer of 20,000 files, typical of a distribution's base image with a language.
 func large() *Listing {
 	l := &Listing{Hidden: []string{"etc/gone"}, Opaque: []string{"var/cache"}}
 	program := &exe.File{Format: exe.ELF, Machine: "arm64", Bits: 64, Kind: exe.Executable, Interpreter: "/lib/ld-linux-aarch64.so.1"}

@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	// readSize is how much is asked for at once: each read of a builder's content store is a call.
+	// readSize is the size of a read: each read of a builder's content store is a remote call.
 	readSize = 1 << 20
-	// maxUnpacked is more than layers have.
+	// maxUnpacked is larger than any real layer.
 	maxUnpacked = 256 << 30
-	// A layer that unpacks to more than plenty times its size is a bomb, or has large files of zeros. defaultSurplus is what all
-	// layers of a Lister may have beyond that, together: it bounds the time that bombs take, to seconds.
+	// A layer that unpacks to more than plenty times its size is a bomb, or has large files of zeros. defaultSurplus bounds the
+	// bytes beyond that for all layers of a Lister together. It limits the time that bombs take to seconds.
 	plenty         = 100
 	defaultSurplus = 8 << 30
-	maxWindow      = 128 << 20 // of zstd: what its highest level takes
+	maxWindow      = 128 << 20 // for zstd: the window of its highest level
 )
 
-// unpack undoes the compression, which shows in the first bytes: media types are not always true. close frees what it holds, and does
-// not close r.
+// unpack undoes the compression. It recognises it by the first bytes, since media types may be wrong. closer frees its resources,
+// and does not close r.
 func unpack(r *bufio.Reader) (unpacked io.Reader, closer func(), err error) {
 	magic, err := r.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -55,11 +55,11 @@ func unpack(r *bufio.Reader) (unpacked io.Reader, closer func(), err error) {
 	return r, none, nil
 }
 
-// bounded ends what goes on for too long.
+// bounded ends a layer that unpacks to too much.
 type bounded struct {
 	r       io.Reader
-	packed  func() int64  // bytes that were read for it so far
-	surplus *atomic.Int64 // bytes that all layers may still have beyond what is plenty
+	packed  func() int64  // compressed bytes that were read so far
+	surplus *atomic.Int64 // bytes beyond plenty that are left for all layers
 	n, over int64
 }
 
@@ -77,7 +77,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// source is where a layer is read from.
+// source counts the bytes that are read of a layer, and keeps the error.
 type source struct {
 	r   io.Reader
 	n   int64 // bytes that were read
@@ -93,7 +93,7 @@ func (s *source) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// isLayer reports whether a media type is that of a root file system's layer. Encrypted ones are none that can be read.
+// isLayer reports whether a media type is that of a root file system's layer. Encrypted layers cannot be read and do not count.
 func isLayer(mediaType string) bool {
 	base, _, _ := strings.Cut(mediaType, ";")
 	switch {

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// For tests from outside.
+// These are exported for tests of package layers_test.
 var (
 	Scan        = scan
 	DecodePlain = decodePlain
 )
 
-// Plain is a listing without compression.
+// Plain returns a listing without compression.
 func Plain(l *Listing) []byte {
 	var parts [][]byte
 	for part := range l.plain() {

@@ -25,7 +25,7 @@ func flood(w *io.PipeWriter, count int, name func(i int) string) {
 	tw := tar.NewWriter(buffered)
 	for i := range count {
 		if tw.WriteHeader(&tar.Header{Name: name(i), Typeflag: tar.TypeReg, Format: tar.FormatGNU}) != nil {
-			break // the reader has gone
+			break // the reader has stopped
 		}
 	}
 	w.CloseWithError(errors.Join(tw.Close(), buffered.Flush()))
@@ -58,7 +58,7 @@ func TestAFloodOfEntriesIsCutOff(t *testing.T) {
 	}
 }
 
-// A sparse file says how long it is, and takes next to nothing.
+// A sparse file declares any length, and takes almost no space.
 func TestAFileThatIsAllHolesIsNotReadToItsHeaders(t *testing.T) {
 	head := exetest.ELF{Machine: elf.EM_AARCH64, Interp: "/x"}.Bytes()[:64]
 	binary.LittleEndian.PutUint64(head[32:], 1<<60) // the program headers
@@ -82,7 +82,7 @@ func TestAFileThatIsAllHolesIsNotReadToItsHeaders(t *testing.T) {
 	}
 }
 
-// paxFile is the header of a file with records that archive/tar writes for nobody.
+// paxFile returns the header of a file with records that archive/tar refuses to write.
 func paxFile(t *testing.T, h tar.Header, records map[string]string) []byte {
 	var text strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(records)) {
@@ -106,7 +106,7 @@ func paxFile(t *testing.T, h tar.Header, records map[string]string) []byte {
 		t.Fatal(err)
 	}
 	raw := b.Bytes()
-	raw[156] = 'x' // what the writer refuses to write
+	raw[156] = 'x' // the writer refuses this type
 	sum(raw[:512])
 	var file bytes.Buffer
 	h.Format = tar.FormatUSTAR

@@ -1,9 +1,9 @@
-// Package layers lists what an image's layers have. A [Lister] reads a layer as a stream: its size and digest are checked, its compression
-// undone, and of each file the first bytes are looked at (package exe). What comes of it is a [Listing], which is small, shared by all
-// images that have the layer, and kept in a folder by the layer's digest.
+// Package layers lists the files of an image's layers. A [Lister] reads a layer as a stream. It checks size and digest, undoes
+// the compression, and reads the first bytes of each file (package exe). The resulting [Listing] is small, shared by all images
+// that have the layer, and cached in a folder by the layer's digest.
 //
-// Nothing is unpacked to disk. Listings are bounded one by one and together, as are lengths of paths, headers and how far into a file they
-// are followed.
+// Nothing is unpacked to disk. Listings are bounded one by one and together, as are the lengths of paths, headers, and how far
+// into a file they are followed.
 package layers
 
 import (
@@ -22,13 +22,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
-// Why a layer has no listing. Any other error is of reading it: the image could not be asked.
+// These are the reasons for a layer without a listing. Any other error means that the layer could not be requested.
 var (
-	// ErrNotRead is a base layer that is larger than Lister.BaseLimit and in no cache.
+	// ErrNotRead means a base layer that is larger than Lister.BaseLimit and not cached.
 	ErrNotRead = errors.New("the layer was not read")
-	// ErrUnknownLayer is content that is no file system as far as is known here: another media type, encrypted.
+	// ErrUnknownLayer means content that is not a known kind of file system: another media type, or encrypted.
 	ErrUnknownLayer = errors.New("unknown kind of layer")
-	// ErrBadLayer is a layer that cannot be unpacked, or is not what its descriptor says.
+	// ErrBadLayer means a layer that cannot be unpacked, or does not match its descriptor.
 	ErrBadLayer = errors.New("bad layer")
 )
 
@@ -37,32 +37,35 @@ const DefaultBaseLimit = 64 << 20
 
 const defaultAtOnce = 3
 
-// triesToRead is how often a layer is read if the line breaks in the middle of it.
+// triesToRead is the number of attempts to read a layer if the connection breaks.
 const triesToRead = 3
 
 // A Lister reads layers, each once however many images have it. Its fields are set before its first use.
 type Lister struct {
-	// Fetch opens a layer; its content is checked here. It is called by several goroutines at once.
+	// Fetch opens a layer. The Lister checks the content. Fetch is called by several goroutines at once.
 	Fetch func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
-	// Near opens a layer that is at hand, and fails for others: a base layer is read from there whatever its size. nil: none is.
+	// Near opens a layer that is available locally, and fails for others. A base layer is read from there whatever its size. nil:
+	// none is local.
 	Near func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
-	// Cache is a folder for listings; "" is none. It is made if it is missing, and nothing depends on it.
+	// Cache is a folder for listings, created if it is missing. "" means none. A failure of the cache is not an error.
 	Cache string
-	// CacheBytes is what Cache may hold; 0 is 64 MiB.
+	// CacheBytes bounds the size of Cache. 0 is 64 MiB.
 	CacheBytes int64
-	// BaseLimit is the size in bytes (as transferred) of the largest base layer that is fetched; 0 is DefaultBaseLimit, less than 0 no limit.
+	// BaseLimit is the size in bytes (as transferred) of the largest base layer that is fetched. 0 is DefaultBaseLimit, and less
+	// than 0 is no limit.
 	BaseLimit int64
-	// Surplus is how many bytes all layers together may unpack to beyond a hundred times their sizes; 0 is 8 GiB. Others are unknown layers.
+	// Surplus bounds the bytes that all layers together may unpack to beyond a hundred times their sizes. 0 is 8 GiB. Layers
+	// beyond it count as unknown.
 	Surplus int64
-	// AtOnce is how many layers are read at the same time; 0 is 3.
+	// AtOnce is the number of layers that are read concurrently. 0 is 3.
 	AtOnce int
 
 	once    sync.Once
-	reading chan struct{} // as many as are being read
+	reading chan struct{} // holds one value for each layer that is being read
 	cache   cache
 	mu      sync.Mutex
 	flights map[digest.Digest]*flight
-	held    int // what all listings take
+	held    int // the cost of all listings
 	surplus atomic.Int64
 }
 
@@ -73,7 +76,7 @@ type flight struct {
 	err     error
 }
 
-// maxHeld bounds what all listings of a Lister take, in the measure of maxListing.
+// maxHeld bounds the memory of all listings of a Lister, in the unit of maxListing.
 const maxHeld = 4 * maxListing
 
 func (l *Lister) init() {
@@ -90,7 +93,8 @@ func positive[N int | int64](n, otherwise N) N {
 	return otherwise
 }
 
-// List lists a layer. limited says that it is a base layer for which BaseLimit holds. The errors above say why there is no listing.
+// List lists a layer. limited means a base layer, to which BaseLimit applies. The errors above are the reasons for a missing
+// listing.
 func (l *Lister) List(ctx context.Context, desc ocispecs.Descriptor, limited bool) (*Listing, error) {
 	l.once.Do(l.init)
 	if err := desc.Digest.Validate(); err != nil {
@@ -118,11 +122,11 @@ func (l *Lister) List(ctx context.Context, desc ocispecs.Descriptor, limited boo
 		if ours := ctx.Err() != nil || !known; ours || IsVerdict(f.err) && !errors.Is(f.err, ErrNotRead) || f.err == nil {
 			return f.listing, f.err
 		}
-		// It failed for another image, for a reason that need not hold for this one: it was cancelled, say.
+		// The read failed for another image, for a reason that may not apply to this one, such as cancellation.
 	}
 }
 
-// fly reads a layer for all who want it. One that failed can be tried again.
+// fly reads a layer for all waiting callers. A failed read can be repeated.
 func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, onlyNear bool) {
 	f.listing, f.err = l.cachedOrRead(ctx, desc, onlyNear)
 	l.mu.Lock()
@@ -155,7 +159,7 @@ func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onl
 
 type fetch = func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
 
-// near opens what is at hand.
+// near opens a local layer.
 func (l *Lister) near(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	if l.Near == nil {
 		return nil, ErrNotRead
@@ -182,7 +186,7 @@ func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch)
 	for try := 1; ; try++ {
 		rc, err := open(ctx, desc)
 		if err != nil {
-			return nil, fmt.Errorf("layer %s: %w", desc.Digest, err) // who opens has tried again, where that helps
+			return nil, fmt.Errorf("layer %s: %w", desc.Digest, err) // opening has its own retries
 		}
 		listing, err := l.listStream(ctx, rc, desc)
 		_ = rc.Close()
@@ -195,17 +199,17 @@ func (l *Lister) read(ctx context.Context, desc ocispecs.Descriptor, open fetch)
 	}
 }
 
-// IsVerdict tells an error that says something about a layer from one that says something about the way to it.
+// IsVerdict reports whether an error is about the layer itself, and not about the access to it.
 func IsVerdict(err error) bool {
 	return errors.Is(err, ErrBadLayer) || errors.Is(err, ErrUnknownLayer) || errors.Is(err, ErrNotRead)
 }
 
-// listStream lists what a stream has, and sees that it is what the descriptor says.
+// listStream lists the content of a stream, and checks it against the descriptor.
 func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Descriptor) (*Listing, error) {
-	src := &source{r: ctxio.BetweenReads(ctx, r)} // also where the reader knows no context
+	src := &source{r: ctxio.BetweenReads(ctx, r)} // for a reader that ignores the context
 	verified := content.NewVerifyReader(src, desc)
 	listing, err := l.scanPacked(ctx, verified, func() int64 { return src.n })
-	if src.err == nil { // else what came of it does not matter
+	if src.err == nil { // otherwise the outcome is irrelevant
 		bad := verify(verified, src, desc)
 		if src.err == nil && bad != nil {
 			return nil, bad
@@ -222,7 +226,7 @@ func (l *Lister) listStream(ctx context.Context, r io.Reader, desc ocispecs.Desc
 	return listing, nil
 }
 
-// verify reads what is left, which nobody needs but the digest.
+// verify reads the remainder, which only the digest needs.
 func verify(r *content.VerifyReader, src *source, desc ocispecs.Descriptor) error {
 	_, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, make([]byte, 64<<10))
 	if err == nil {

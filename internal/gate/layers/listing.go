@@ -7,10 +7,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 )
 
-// Type is what an entry of a layer is. It is small, since a layer may have very many entries.
+// Type is the type of a layer's entry. It is one byte, since a layer may have very many entries.
 type Type uint8
 
-// The types. Devices, pipes and sockets are Other.
+// These are the types. Devices, pipes and sockets are Other.
 const (
 	File Type = iota + 1
 	Dir
@@ -19,19 +19,19 @@ const (
 	Other
 )
 
-// An Entry is one path of a layer. Paths have no slash before them; they are clean and stay within the image.
+// An Entry is one path of a layer. Paths have no leading slash. They are clean and stay within the image.
 type Entry struct {
 	Path string    `json:"path"`
 	Type Type      `json:"type"`
 	Mode uint16    `json:"mode"`           // permissions, with setuid 04000, setgid 02000 and sticky 01000
-	Link string    `json:"link,omitempty"` // of a symlink as it is, of a hard link as a Path
-	Exe  *exe.File `json:"exe,omitempty"`  // of a file that is an executable or a script; shared by those that are alike, not to be written to
-	Body *Body     `json:"body,omitempty"` // of a file of which more than that was kept; not to be written to
+	Link string    `json:"link,omitempty"` // the target of a symlink unchanged, that of a hard link as a Path
+	Exe  *exe.File `json:"exe,omitempty"`  // of an executable or a script; shared by equal ones and read-only
+	Body *Body     `json:"body,omitempty"` // of a file of which more than that was kept; read-only
 }
 
-// A Body is what is kept of a file to know what it needs, or starts, once it is the image's to start.
+// A Body is the part of a file that is needed if the image starts it: its libraries, or its script.
 type Body struct {
-	Dynamic *exe.Dynamic `json:"dynamic,omitempty"` // of an ELF file with a dynamic section; nil where that is not known
+	Dynamic *exe.Dynamic `json:"dynamic,omitempty"` // of an ELF file with a dynamic section; nil if unknown
 	Script  string       `json:"script,omitempty"`  // the text of a shell's script; "" of one that is too long
 }
 
@@ -49,22 +49,22 @@ func (b *Body) size() int {
 	return n
 }
 
-// Bounds of what a path may cost; Linux has the same.
+// These bound the cost of a path. Linux has the same bounds.
 const (
 	MaxPath  = 4096
 	MaxDepth = 256
 )
 
-// A Listing is what one layer has. It is not written to once it is made.
+// A Listing has the entries of one layer. It is read-only once it is made.
 type Listing struct {
-	Entries []Entry  `json:"entries"`          // by path, each once: what stands last in the layer holds
+	Entries []Entry  `json:"entries"`          // by path, each once: the last one in the layer wins
 	Hidden  []string `json:"hidden,omitempty"` // by whiteouts: paths of lower layers, sorted
-	Opaque  []string `json:"opaque,omitempty"` // folders of which lower layers show nothing, sorted
-	// Cut says that the layer has more than a listing holds: what is missing from it may be there.
+	Opaque  []string `json:"opaque,omitempty"` // folders whose content in lower layers is hidden, sorted
+	// Cut means that the layer has more entries than a listing holds. A path that is missing may be in the part that was cut off.
 	Cut bool `json:"cut,omitempty"`
 }
 
-// cost is about what the listing takes in memory, in bytes.
+// cost estimates the listing's memory in bytes.
 func (l *Listing) cost() int {
 	n := (len(l.Entries) + len(l.Hidden) + len(l.Opaque)) * entryCost
 	for _, e := range l.Entries {
@@ -88,8 +88,8 @@ func (l *Listing) Implies(dir string) bool {
 	return i < len(l.Entries) && strings.HasPrefix(l.Entries[i].Path, dir+"/")
 }
 
-// Hides reports whether the layer takes from sight what lower layers have at a path: by an entry that is no folder above it, by a
-// whiteout of it or of a folder above it, or since such a folder is opaque. What the layer itself has there is the caller's first question.
+// Hides reports whether the layer hides the content of lower layers at a path: by an entry above it that is no folder, by a
+// whiteout of it or of a folder above it, or by an opaque folder above it. The caller first checks the layer's own content.
 func (l *Listing) Hides(path string) bool {
 	if contains(l.Hidden, path) {
 		return true
@@ -115,7 +115,7 @@ func contains(sorted []string, s string) bool {
 	return ok
 }
 
-// Parent is the folder of a path; "" is the root.
+// Parent returns the folder of a path. "" is the root.
 func Parent(path string) string {
 	return path[:max(0, strings.LastIndexByte(path, '/'))]
 }

@@ -19,24 +19,23 @@ const (
 	whiteout       = ".wh."
 	opaqueWhiteout = ".wh..wh..opq"
 
-	// What a listing holds at most, in bytes of paths and of entries: a layer of half a million files and more.
+	// These bound a listing in bytes of paths and entries. They allow a layer of half a million files and more.
 	maxListing = 64 << 20
 	entryCost  = 64
-	fileCost   = 1000 // of an exe.File, and of what tells it from others while the layer is read
+	fileCost   = 1000 // of an exe.File and its key while the layer is read
 	bodyCost   = 128  // of a Body, and neededCost of each name in it
 	neededCost = 16
-	// maxText is how much text of a shell's script is kept, and maxTexts of all scripts of a layer, in bytes.
+	// maxText bounds the kept text of a shell's script, and maxTexts that of all scripts of a layer, in bytes.
 	maxText, maxTexts = 32 << 10, 2 << 20
-	// glance is how much of each file is looked at before it is known to be no executable.
+	// glance is the number of bytes that are read of each file to recognise executables.
 	glance = 64
-	// How far into a file, and into all files of a layer, its headers are followed: a sparse file is as long as it says.
+	// These bound how far headers are followed into a file, and into all files of a layer. A sparse file may declare any length.
 	maxAhead, maxAheadInAll = 64 << 20, 4 << 30
-	// maxDeepInAll is how far libraries' names are looked for: the rest of maxAheadInAll is for headers.
+	// maxDeepInAll bounds the search for libraries' names. The rest of maxAheadInAll is for headers.
 	maxDeepInAll = maxAheadInAll / 2
 )
 
-// scan lists a layer from its tar stream, as far as the listing takes no more than about most bytes. Only the beginnings of files are
-// looked at.
+// scan lists a layer from its tar stream, up to a cost of about most bytes. It reads only the beginnings of files.
 func scan(ctx context.Context, r io.Reader, most int) (*Listing, error) {
 	s := scanner{most: most, tar: tar.NewReader(r), files: map[key]*exe.File{}}
 	for n := 0; ; n++ {
@@ -59,13 +58,13 @@ func scan(ctx context.Context, r io.Reader, most int) (*Listing, error) {
 type scanner struct {
 	tar     *tar.Reader
 	listing Listing
-	files   map[key]*exe.File // alike ones once
+	files   map[key]*exe.File // equal ones once
 	cost    int
-	ahead   int64 // bytes that were read in files behind the glance
+	ahead   int64 // bytes that were read of files beyond the glance
 	most    int
 	head    [glance]byte
 	reader  exe.Reader
-	text    []byte // of the script that is being read
+	text    []byte // of the current script
 	texts   int    // bytes of scripts that were kept
 }
 
@@ -101,7 +100,7 @@ func (s *scanner) add(h *tar.Header) error {
 	return nil
 }
 
-// look finds out whether a file is an executable.
+// look records whether a file is an executable.
 func (s *scanner) look(e *Entry) error {
 	n, err := io.ReadFull(s.tar, s.head[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -127,7 +126,7 @@ func (s *scanner) look(e *Entry) error {
 	return nil
 }
 
-// scriptText reads a script to its end, as far as it is kept; whole says that this was the end.
+// scriptText reads a script up to the bound. whole means that the text is complete.
 func (s *scanner) scriptText(head []byte, rest io.Reader) (text []byte, whole bool, err error) {
 	if !bytes.HasPrefix(head, []byte("#!")) {
 		return head, false, nil
@@ -143,7 +142,7 @@ func (s *scanner) scriptText(head []byte, rest io.Reader) (text []byte, whole bo
 	return s.text[:n+more], n+more <= maxText, err
 }
 
-// read tells what a file is, and while there is room for that, which libraries it needs.
+// read reads a file's machine and, within the bound, its libraries.
 func (s *scanner) read(head []byte, rest io.Reader) (exe.File, *exe.Dynamic, bool, error) {
 	if s.ahead < maxDeepInAll {
 		return s.reader.Read(head, rest)
@@ -152,7 +151,7 @@ func (s *scanner) read(head []byte, rest io.Reader) (exe.File, *exe.Dynamic, boo
 	return f, nil, ok, err
 }
 
-// keep keeps what a file needs, or starts.
+// keep keeps a file's libraries or script.
 func (s *scanner) keep(e *Entry, d *exe.Dynamic, text []byte, whole bool) {
 	var body Body
 	switch {
@@ -171,7 +170,8 @@ func (s *scanner) keep(e *Entry, d *exe.Dynamic, text []byte, whole bool) {
 	}
 }
 
-// startsImages tells a script that an image may start from those of packages' installation, of which a base has hundreds.
+// startsImages reports whether an image may start the script at a path. A base image has hundreds of others, which installed its
+// packages.
 func startsImages(path string) bool {
 	for _, dir := range []string{"var/lib/dpkg/", "usr/share/", "etc/init.d/"} {
 		if strings.HasPrefix(path, dir) {
@@ -181,7 +181,7 @@ func startsImages(path string) bool {
 	return true
 }
 
-// A key is all of an exe.File, to be compared.
+// A key has all fields of an exe.File in comparable form.
 type key struct {
 	format                                 exe.Format
 	machine, float, abi, interpreter, kind string
@@ -203,7 +203,7 @@ func (s *scanner) white(dir, base string) {
 		if s.pay(len(dir)) {
 			s.listing.Opaque = append(s.listing.Opaque, dir)
 		}
-	case strings.HasPrefix(base, whiteout+whiteout): // AUFS's own
+	case strings.HasPrefix(base, whiteout+whiteout): // metadata of AUFS
 	default:
 		if hidden := path.Join(dir, base[len(whiteout):]); s.pay(len(hidden)) {
 			s.listing.Hidden = append(s.listing.Hidden, hidden)
@@ -211,7 +211,7 @@ func (s *scanner) white(dir, base string) {
 	}
 }
 
-// pay reports whether there is room for one entry more.
+// pay reports whether there is room for another entry, and counts it.
 func (s *scanner) pay(size int) bool {
 	if s.cost += size + entryCost; s.cost <= s.most {
 		return true
@@ -220,7 +220,7 @@ func (s *scanner) pay(size int) bool {
 	return false
 }
 
-// finish sorts; of entries with one path the last stays.
+// finish sorts the entries. Of entries with the same path the last one stays.
 func (s *scanner) finish() *Listing {
 	l := &s.listing
 	slices.SortStableFunc(l.Entries, func(a, b Entry) int { return strings.Compare(a.Path, b.Path) })
@@ -238,8 +238,8 @@ func (s *scanner) finish() *Listing {
 	return l
 }
 
-// tooLong tells a path that no kernel takes, or no person makes.
+// tooLong reports whether a path is longer or deeper than a kernel accepts or an author would write.
 func tooLong(path string) bool { return len(path) >= MaxPath || strings.Count(path, "/") > MaxDepth }
 
-// Clean makes a path of the image: nothing leads out of its root, which is "".
+// Clean returns a path within the image. Nothing leads out of its root, which is "".
 func Clean(name string) string { return path.Clean("/" + name)[1:] }

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// elf64 is the beginning of a program for riscv64.
+// elf64 returns the beginning of a program for riscv64.
 func elf64(kind elf.Type) []byte {
 	var out bytes.Buffer
 	h := elf.Header64{Ident: [16]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1}, Type: uint16(kind), Machine: uint16(elf.EM_RISCV), Version: 1, Ehsize: 64}
-	_ = binary.Write(&out, binary.LittleEndian, h) // a buffer takes everything
+	_ = binary.Write(&out, binary.LittleEndian, h) // a buffer's Write cannot fail
 	return out.Bytes()
 }
 

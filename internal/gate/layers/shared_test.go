@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// An image whose examination ends early must not take a layer away from another one that waits for it.
+// An image whose examination ends early must not abort the read of a layer that another image waits for.
 func TestALayerWhoseReaderIsStoppedIsReadForTheOthers(t *testing.T) {
 	empty := make([]byte, 1024) // a tar archive without entries
 	layer := ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayer, Digest: digest.FromBytes(empty), Size: int64(len(empty))}

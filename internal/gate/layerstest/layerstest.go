@@ -1,4 +1,4 @@
-// Package layerstest makes layers for tests, and a store that has them.
+// Package layerstest makes layers for tests, and a store for them.
 package layerstest
 
 import (
@@ -15,30 +15,30 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// An Entry of a layer that a test makes.
+// An Entry is an entry of a test's layer.
 type Entry = tar.Header
 
-// File is a file that may be executed.
+// File returns the entry of a file with execute permission.
 func File(name string) Entry { return Entry{Name: name, Typeflag: tar.TypeReg, Mode: 0o755} }
 
-// Dir is a folder.
+// Dir returns the entry of a folder.
 func Dir(name string) Entry { return Entry{Name: name + "/", Typeflag: tar.TypeDir, Mode: 0o755} }
 
-// Link is a symlink.
+// Link returns the entry of a symlink.
 func Link(name, to string) Entry {
 	return Entry{Name: name, Typeflag: tar.TypeSymlink, Linkname: to, Mode: 0o777}
 }
 
-// Hardlink is a hard link.
+// Hardlink returns the entry of a hard link.
 func Hardlink(name, to string) Entry { return Entry{Name: name, Typeflag: tar.TypeLink, Linkname: to} }
 
-// Mode is an entry with another mode.
+// Mode returns an entry with another mode.
 func Mode(e Entry, mode int64) Entry { e.Mode = mode; return e }
 
-// Script is a script that begins with a line.
+// Script returns a script with a first line.
 func Script(line string) []byte { return []byte(line + "\necho hello\n") }
 
-// Tar makes a layer of entries, each with its content behind it: a []byte, or nothing.
+// Tar makes a layer of entries, each followed by its content, a []byte, if it has one.
 func Tar(t testing.TB, parts ...any) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -80,14 +80,14 @@ func Gzip(t testing.TB, b []byte) []byte {
 	return buf.Bytes()
 }
 
-// A Store has blobs, and counts how often each is asked for.
+// A Store has blobs, and counts the fetches of each.
 type Store struct {
 	mu    sync.Mutex
 	Blobs map[digest.Digest][]byte
 	Count map[digest.Digest]int
 }
 
-// NewStore is an empty store.
+// NewStore returns an empty store.
 func NewStore() *Store {
 	return &Store{Blobs: map[digest.Digest][]byte{}, Count: map[digest.Digest]int{}}
 }

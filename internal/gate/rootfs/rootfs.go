@@ -1,5 +1,5 @@
-// Package rootfs lays the layers of an image on top of each other, as an engine does, and follows paths in what comes of it. Lower layers are
-// listed one by one, only when a path is in none above; no path leads out of the image.
+// Package rootfs lays the layers of an image on top of each other, as an engine does, and resolves paths in the result. Lower
+// layers are listed one by one, only if a path is in no layer above. No path leads out of the image.
 package rootfs
 
 import (
@@ -14,10 +14,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
-// maxLinks is how many links a path may lead through; Linux has the same bound.
+// maxLinks bounds the links in one path's resolution. Linux has the same bound.
 const maxLinks = 40
 
-// A Layer is one of an image's.
+// A Layer is a layer of an image.
 type Layer struct {
 	Descriptor ocispecs.Descriptor
 	Base       bool // it came with the base image
@@ -27,18 +27,18 @@ type Layer struct {
 type Root struct {
 	Lister *layers.Lister
 	Layers []Layer // the lowest first
-	// Unlimited says that base layers are read whatever their size.
+	// Unlimited means that base layers are read whatever their size.
 	Unlimited bool
-	// Listed is told of each layer that is asked for, when that is over.
+	// Listed is called for each requested layer when its listing has ended.
 	Listed func(i int)
 
 	listings []*layers.Listing // by layer; nil if there is none
-	asked    []bool            // by layer: there is a listing, or there will be none
-	errs     []error           // by layer: why there is no listing
+	asked    []bool            // by layer: the listing has been requested
+	errs     []error           // by layer: the reason for a missing listing
 }
 
-// ListAdded lists the layers that did not come with the base image, all at once. It comes before all else. The error is that one could not
-// be asked for; what is wrong with a layer itself is in [Root.Errs].
+// ListAdded lists the layers that did not come with the base image, all at once. It must be called first. It fails if a layer
+// could not be requested. Problems of a layer itself are in [Root.Errs].
 func (r *Root) ListAdded(ctx context.Context) error {
 	n := len(r.Layers)
 	r.listings, r.asked, r.errs = make([]*layers.Listing, n), make([]bool, n), make([]error, n)
@@ -65,19 +65,19 @@ func (r *Root) ListAdded(ctx context.Context) error {
 	return nil
 }
 
-// Listing is that of a layer; nil if there is none, or none yet.
+// Listing returns the listing of a layer, or nil if there is none, or none yet.
 func (r *Root) Listing(i int) *layers.Listing { return r.listings[i] }
 
-// Errs are, by layer, why there is no listing; nil for a layer that has one, or was not asked for.
+// Errs returns for each layer the reason for a missing listing. It is nil for a layer that has one, or was not requested.
 func (r *Root) Errs() []error { return r.errs }
 
-// NothingSeen reports whether layers were asked for, and none of them could be listed.
+// NothingSeen reports whether layers were requested, and none of them could be listed.
 func (r *Root) NothingSeen() bool {
 	isThere := func(l *layers.Listing) bool { return l != nil }
 	return slices.Contains(r.asked, true) && !slices.ContainsFunc(r.listings, isThere)
 }
 
-// Covers reports whether a layer above the one at i has something else at a path.
+// Covers reports whether a layer above the one at i has another entry at a path, or hides it.
 func (r *Root) Covers(i int, path string) bool {
 	return slices.ContainsFunc(r.listings[i+1:], func(l *layers.Listing) bool {
 		if l == nil {
@@ -88,17 +88,17 @@ func (r *Root) Covers(i int, path string) bool {
 	})
 }
 
-// Outcome is whether something is in an image.
+// Outcome is whether a path exists in an image.
 type Outcome int
 
-// The outcomes: Unknown is what may be in a layer that was not read.
+// These are the outcomes. Unknown means that a layer that was not read may have it.
 const (
 	Absent Outcome = iota
 	Found
 	Unknown
 )
 
-// A Place is an entry of an image, and the layer that it is in.
+// A Place is an entry of an image, and its layer.
 type Place struct {
 	layers.Entry
 	Layer int
@@ -107,12 +107,12 @@ type Place struct {
 // A View is an image's layers on top of each other.
 type View struct {
 	Root *Root
-	// Shallow looks into no layer that was not read yet, and takes it for empty.
+	// Shallow reads no further layers, and takes unread ones for empty.
 	Shallow bool
 }
 
-// find looks at a path as it is, without following anything. implied says that a layer above what was found has something below the
-// path without saying what the path is: then lower layers decide, and it is a folder if none does.
+// find looks a path up without following links. implied means that a layer above the result has something below the path, and no
+// entry for the path itself. Lower layers then decide its type. It is a folder if none of them has it.
 func (v View) find(ctx context.Context, p string, top int) (at Place, implied bool, o Outcome) {
 	impliedAt := -1
 	for i := top; i >= 0; i-- {
@@ -142,7 +142,7 @@ func (v View) find(ctx context.Context, p string, top int) (at Place, implied bo
 	return at, false, Absent
 }
 
-// Listing returns a layer's listing; nil and true if it counts as empty.
+// Listing returns a layer's listing. It returns nil and true if the layer counts as empty.
 func (v View) Listing(ctx context.Context, i int) (*layers.Listing, bool) {
 	r := v.Root
 	if !r.asked[i] {
@@ -156,7 +156,7 @@ func (v View) Listing(ctx context.Context, i int) (*layers.Listing, bool) {
 	return r.listings[i], r.listings[i] != nil || v.Shallow
 }
 
-// Resolve follows a path to what it names, as the kernel does with the image's root as root: symlinks, .., hard links.
+// Resolve resolves a path as the kernel does with the image's root as root: symlinks, .., hard links.
 func (v View) Resolve(ctx context.Context, name string) (Place, Outcome) {
 	c := climb{View: v, at: root(), top: len(v.Root.Layers) - 1}
 	var ok bool
@@ -166,7 +166,7 @@ func (v View) Resolve(ctx context.Context, name string) (Place, Outcome) {
 	return c.climb(ctx)
 }
 
-// Below follows a name from a folder.
+// Below resolves a name from a folder.
 func (v View) Below(ctx context.Context, dir Place, name string) (Place, Outcome) {
 	c := climb{View: v, at: dir, todo: []string{name}, top: len(v.Root.Layers) - 1}
 	return c.climb(ctx)
@@ -181,7 +181,7 @@ func (c *climb) climb(ctx context.Context) (Place, Outcome) {
 	return c.at, Found
 }
 
-// A climb is a path on its way.
+// A climb is the state of resolving a path.
 type climb struct {
 	View
 	at    Place
@@ -192,7 +192,7 @@ type climb struct {
 
 func root() Place { return Place{Entry: layers.Entry{Type: layers.Dir, Mode: 0o755}} }
 
-// step goes on by one name.
+// step resolves the next name.
 func (c *climb) step(ctx context.Context) Outcome {
 	next := c.todo[0]
 	c.todo = c.todo[1:]
@@ -225,7 +225,7 @@ func (c *climb) step(ctx context.Context) Outcome {
 	return c.follow(at.Link)
 }
 
-// follow goes on where a symlink leads.
+// follow continues with the target of a symlink.
 func (c *climb) follow(link string) Outcome {
 	more, ok := split(link)
 	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > layers.MaxDepth {
@@ -238,7 +238,7 @@ func (c *climb) follow(link string) Outcome {
 	return Found
 }
 
-// linked follows hard links, which name what is in the same layer or one below.
+// linked follows hard links, whose targets are in the same layer or in one below.
 func (v View) linked(ctx context.Context, from Place) (Place, Outcome) {
 	for range maxLinks {
 		to, _, o := v.find(ctx, from.Link, from.Layer)
@@ -250,7 +250,7 @@ func (v View) linked(ctx context.Context, from Place) (Place, Outcome) {
 	return Place{}, Absent
 }
 
-// split takes a path apart; not ok is one that no kernel takes.
+// split splits a path. ok is false for a path that no kernel accepts.
 func split(name string) (parts []string, ok bool) {
 	if name == "" || len(name) >= layers.MaxPath {
 		return nil, false
