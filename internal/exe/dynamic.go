@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// Dynamic is what the dynamic section of an ELF file says about the libraries that the loader looks for.
+// Dynamic has the entries of an ELF file's dynamic section that tell the loader which libraries to find, and where.
 type Dynamic struct {
 	Needed  []string // the names of the libraries, in their order
 	Soname  string   // what others need it as; "" if it says nothing
-	RPath   string   // folders with colons between them; searched for the libraries of those that it needs, too
-	RunPath string   // folders with colons between them; where there are some, RPath counts for nothing
+	RPath   string   // folders separated by colons; also searched for the libraries of needed libraries
+	RunPath string   // folders separated by colons; if there are some, RPath is ignored
 }
 
 const (
-	// maxKept is how much of a file's beginning is kept until its dynamic section has been read, whose names are mostly before it.
+	// maxKept is how much of a file's beginning is kept until its dynamic section has been read. The names are mostly before it.
 	maxKept    = 12 << 20
 	maxDynamic = 64 << 10 // bytes of a dynamic section
 	maxNeeded  = 512      // libraries
 	maxName    = 4096     // bytes of a name, or of a list of folders
 )
 
-// A Reader reads files one after the other as [Read] does, and of ELF files the dynamic section as well. What it allocates is used
-// again for the next file.
+// A Reader reads files one after the other as [Read] does, and also the dynamic section of ELF files. It reuses its buffer for
+// the next file.
 type Reader struct{ buf []byte }
 
-// Read is [Read]; d is nil for a file that has no dynamic section, and for one whose section cannot be read.
+// Read is like [Read]. d is nil for a file that has no dynamic section, and for one whose section cannot be read.
 func (r *Reader) Read(head []byte, rest io.Reader) (f File, d *Dynamic, ok bool, err error) {
 	s := &stream{head: head, rest: rest, buf: r.buf, keep: maxKept}
 	f, ok, err = read(s)
@@ -36,7 +36,7 @@ func (r *Reader) Read(head []byte, rest io.Reader) (f File, d *Dynamic, ok bool,
 	return f, s.dynamic, ok, err
 }
 
-// segments are those of a program that are looked at.
+// segments are the program's segments that are used here.
 type segments struct {
 	interp, dynamic, property segment
 	loads                     []segment
@@ -44,7 +44,7 @@ type segments struct {
 
 type segment struct{ offset, addr, size int64 }
 
-// offsetOf is where in the file an address is; less than 0 if nowhere.
+// offsetOf returns the offset in the file of an address, or less than 0 if there is none.
 func (g segments) offsetOf(addr int64) int64 {
 	for _, l := range g.loads {
 		if addr >= l.addr && addr-l.addr < l.size {
@@ -54,7 +54,7 @@ func (g segments) offsetOf(addr int64) int64 {
 	return -1
 }
 
-// end is where the last of what is read ends.
+// end returns the end of the last segment that is read.
 func (g segments) end() int64 {
 	return max(g.interp.offset+g.interp.size, g.dynamic.offset+g.dynamic.size, g.property.offset+g.property.size)
 }
@@ -108,14 +108,14 @@ func (h *header) width() int {
 	return 4
 }
 
-// names is the table that the dynamic section's names are in. Linkers put it before the section, where it was kept; what edits programs
-// puts it behind.
+// names returns the table of the dynamic section's names. Linkers put it before the section, in the part that is kept. Tools that
+// edit programs put it behind.
 func (h *header) names(s *stream, g segments, addr, size int64) []byte {
 	off := g.offsetOf(addr)
 	if off < 0 || size <= 0 {
 		return nil
 	}
-	if there := int64(len(s.head)) - off; there > 0 && there < size { // the rest has no name that is asked for, or it cannot be read
+	if there := int64(len(s.head)) - off; there > 0 && there < size { // the rest has none of the names, or cannot be read
 		return s.head[off:]
 	}
 	if size > maxKept {

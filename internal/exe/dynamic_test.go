@@ -30,7 +30,7 @@ func TestTheLibrariesOfAProgramAreReadWhereverLinkersPutThem(t *testing.T) {
 		e.Linked = &exetest.Linked{Needed: want.Needed, Soname: want.Soname, RPath: want.RPath, RunPath: want.RunPath}
 		change(&e)
 		var r exe.Reader
-		for range 2 { // the second time in what was allocated for the first
+		for range 2 { // the second time with the reused buffer
 			file := e.Bytes()
 			f, got, ok, err := r.Read(file[:64], bytes.NewReader(file[64:]))
 			if err != nil || !ok || f.Interpreter != e.Interp {

@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 )
 
-// What the kernel takes of a program's headers (fs/binfmt_elf.c): more is no program that it would run.
+// These are the kernel's bounds on a program's headers (fs/binfmt_elf.c). It runs no program that exceeds them.
 const (
 	maxProgramHeaders = 65536 // bytes of them all
 	maxLoaderName     = 4096
 )
 
-// header is what is needed of an ELF header, of either class.
+// header has the needed fields of an ELF header of either class.
 type header struct {
 	order     binary.ByteOrder
 	wide      bool
@@ -20,8 +20,8 @@ type header struct {
 	phnum     int
 }
 
-// readELF reads the header, then looks among the program headers for the loader's name. It does so itself since debug/elf wants a file
-// that it can go back in, and reads the sections first, of which hostile files have very many.
+// readELF reads the header, then looks among the program headers for the loader's name. It does not use debug/elf, which needs
+// random access and reads the sections first. A hostile file has very many of those.
 func readELF(s *stream) (File, bool) {
 	ident := s.at(0, 16)
 	if ident == nil {
@@ -56,13 +56,13 @@ func readELF(s *stream) (File, bool) {
 		}
 	case elf.ET_CORE:
 		f.Kind = Core
-	default: // also what only one system or processor knows
+	default: // includes types specific to a system or processor
 		f.Kind = Object
 	}
 	return f, true
 }
 
-// program reads what the program headers lead to, as far as the headers make sense.
+// program reads the data that the program headers refer to, as far as the headers are valid.
 func (h *header) program(s *stream, f *File) {
 	g := h.segments(s)
 	deep := s.keep > 0
@@ -83,7 +83,7 @@ func (h *header) program(s *stream, f *File) {
 	}
 }
 
-// header reads what follows the identification.
+// header reads the fields after the identification.
 func (f *File) header(s *stream, h *header) (elf.Type, bool) {
 	size, phoff, flags, phentsize, phnum := 52, 28, 36, 42, 44
 	if h.wide {
@@ -99,10 +99,10 @@ func (f *File) header(s *stream, h *header) (elf.Type, bool) {
 	return elf.Type(h.order.Uint16(b[16:])), true
 }
 
-// word reads an offset or a size, as wide as the class has them.
+// word reads an offset or a size in the width of the class.
 func (h *header) word(b []byte) int64 {
 	if h.wide {
-		return int64(h.order.Uint64(b)) //nolint:gosec // what is negative then is refused where it is used
+		return int64(h.order.Uint64(b)) //nolint:gosec // the caller refuses a negative value
 	}
 	return int64(h.order.Uint32(b))
 }
@@ -136,7 +136,7 @@ func (h *header) segments(s *stream) (g segments) {
 			g.dynamic = found
 		case elf.PT_GNU_PROPERTY:
 			g.property = found
-		default: // the others say nothing of what the file is for
+		default: // the others do not identify the machine
 		}
 	}
 	return g

@@ -1,7 +1,7 @@
-// Package exe tells from the beginning of a file for which CPU it is: ELF, PE and Mach-O programs, and scripts through their #! line.
+// Package exe finds the CPU of an executable from the file's beginning: ELF, PE and Mach-O programs, and scripts with a #! line.
 //
-// [Read] takes a stream, so a file within an archive need not be unpacked. It reads what it needs and goes forward only; of a
-// file that is nothing executable it reads no more than it was given. [File.Fit] compares with a platform.
+// [Read] takes a stream, so a file within an archive need not be unpacked. It reads only the bytes it needs, in order. If a file
+// is no executable, it reads no more than it was given. [File.Fit] compares a file with a platform.
 //
 // Sources: elf(5) and the processor supplements of the System V ABI; "PE Format" of Microsoft and, for .NET, clr-abi.md of
 // dotnet/runtime; mach-o/loader.h and mach-o/fat.h of Apple; fs/binfmt_script.c and fs/binfmt_elf.c of Linux.
@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// Format is how a file is built.
+// Format is the file format.
 type Format string
 
-// The formats that are known.
+// These are the known formats.
 const (
 	ELF    Format = "elf"
 	PE     Format = "pe"
@@ -25,45 +25,47 @@ const (
 	Script Format = "script"
 )
 
-// What a file is, beside the machine it is for.
+// These are the kinds of files.
 const (
 	Executable = "executable"
 	Shared     = "shared"   // a library, a plugin, or a program that is linked static-pie
-	Object     = "object"   // is linked before it runs: an object file, a kernel module
-	Core       = "core"     // what is left of a program
-	Firmware   = "firmware" // is run by no operating system: EFI
+	Object     = "object"   // linked before it runs: an object file, a kernel module
+	Core       = "core"     // a core dump
+	Firmware   = "firmware" // run by no operating system: EFI
 )
 
-// AnyMachine is the machine of a .NET assembly: its code is compiled, or compiled anew, where it runs.
+// AnyMachine is the machine of a .NET assembly. Its code is compiled, or recompiled, where it runs.
 const AnyMachine = "any"
 
-// A File is what the beginning of a file says. The zero value is no executable.
+// A File has the facts of a file's beginning. The zero value is no executable.
 type File struct {
 	Format Format `json:"format"`
-	// Machine is Go's name for the architecture, such as amd64 or ppc64le; for those that Go has no port for a similar name, such as
-	// riscv32; "elf machine 0xf7" and the like if unknown; AnyMachine; those of a universal Mach-O joined by "+"; "" of scripts.
+	// Machine is Go's name for the architecture, such as amd64 or ppc64le. An architecture without a Go port has a similar name,
+	// such as riscv32, an unknown one "elf machine 0xf7" and the like, .NET AnyMachine. A universal Mach-O file has several,
+	// joined by "+". A script has "".
 	Machine   string `json:"machine,omitempty"`
 	Bits      int    `json:"bits,omitempty"` // 32, 64, or 0 if unknown
 	BigEndian bool   `json:"bigEndian,omitempty"`
-	// Float is how floating-point values are passed, as the flags tell it: "soft" or "hard" for arm, "soft", "single", "double"
-	// or "quad" for riscv; "" if nothing is told.
+	// Float is how floating-point values are passed, according to the flags: "soft" or "hard" for arm, "soft", "single", "double"
+	// or "quad" for riscv; "" if the flags do not specify it.
 	Float string `json:"float,omitempty"`
 	ABI   string `json:"abi,omitempty"` // one of several for the machine: x32, o32, n32, n64, elfv1, elfv2, lp64, ilp32; "" if there is one or none is told
-	// Interpreter is the dynamic loader of an ELF program (PT_INTERP), or the program of the #! line as the kernel takes it, also
-	// with a carriage return at its end.
+	// Interpreter is the dynamic loader of an ELF program (PT_INTERP), or the program of the #! line as the kernel takes it,
+	// including a carriage return at its end.
 	Interpreter string   `json:"interpreter,omitempty"`
-	Args        []string `json:"args,omitempty"` // of the #! line: Linux passes what follows the program as one argument
+	Args        []string `json:"args,omitempty"` // of the #! line: Linux passes the rest of the line as one argument
 	Kind        string   `json:"kind,omitempty"` // one of the constants above; "" of scripts
-	// Level is the x86-64 level that an ELF program for amd64 says it needs: 2 is x86-64-v2. 0 if it says nothing, as most do.
+	// Level is the x86-64 level that an ELF program for amd64 declares: 2 is x86-64-v2. It is 0 if it declares none, as most do.
 	Level int `json:"level,omitempty"`
 }
 
-// headSize is how much of a file [Read] looks at first: headers, program headers and the loader's name are nearly always there.
+// headSize is how much of a file [Read] reads first. Headers, program headers and the loader's name are nearly always there.
 const headSize = 4096
 
-// Read looks at a file: head is its beginning, rest what follows, nil if nothing does. 8 bytes of head are enough to tell that a file is
-// nothing executable, and then nothing of rest is read. ok is false for what is no executable of any format, and for one that is
-// cut off before its machine is told. Where a file is damaged further on, what was found until there is returned. An error is rest's.
+// Read reads a file. head is its beginning, and rest the remainder, or nil if there is none. 8 bytes of head are enough to
+// recognise a file that is no executable, and then nothing of rest is read. ok is false for a file of no known format, and for
+// one that is cut off before its machine. For a file that is damaged further on, Read returns the facts up to there. An error is
+// rest's.
 func Read(head []byte, rest io.Reader) (f File, ok bool, err error) {
 	return read(&stream{head: head, rest: rest})
 }
@@ -90,7 +92,7 @@ func read(s *stream) (f File, ok bool, err error) {
 	return f, true, nil
 }
 
-// String names what a file is for, for a person: "amd64", "arm (hard float)", "Windows amd64 (PE)".
+// String returns the machine for messages: "amd64", "arm (hard float)", "Windows amd64 (PE)".
 func (f File) String() string {
 	machine := f.Machine
 	switch {

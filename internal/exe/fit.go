@@ -7,20 +7,21 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Fit is whether a machine runs a file.
+// Fit is how well a machine can run a file.
 type Fit int
 
-// The three answers.
+// These are the three answers.
 const (
 	Runs             Fit = iota
 	RunsElsewhereToo     // only on CPUs, kernels and emulators that have the narrower mode as well
-	Wrong                // on no machine of the platform, but by an emulator
+	Wrong                // on no machine of the platform, except with an emulator
 )
 
-// Fit compares a file with a platform, and says in words why it does not simply run. Scripts run: ask for their interpreter.
+// Fit compares a file with a platform, and returns the reason in words if it does not simply run. Scripts run: the caller checks
+// their interpreter.
 //
-// Variants are not compared: their flags do not tell arm/v5 from arm/v7, or amd64/v2 from amd64. What a file is (an object, firmware)
-// is the caller's matter.
+// Fit does not compare variants: the flags of arm/v5 and arm/v7 are the same, and so are those of amd64/v2 and amd64. It also
+// does not judge the kind of a file (an object, firmware).
 func (f File) Fit(p platform.Platform) (Fit, string) {
 	p = platform.Normalize(p)
 	if f.Format == Script || f.Machine == AnyMachine {
@@ -41,7 +42,7 @@ func (f File) Fit(p platform.Platform) (Fit, string) {
 	return Wrong, "it is for " + f.String()
 }
 
-// narrower tells what else than the platform's own mode a CPU needs to run a file; "" if that does not help.
+// narrower returns the mode besides the platform's own that a CPU needs to run a file, or "" if no mode helps.
 func (f File) narrower(p platform.Platform) string {
 	if f.Format == PE {
 		switch {

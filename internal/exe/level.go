@@ -2,14 +2,14 @@ package exe
 
 import "math/bits"
 
-// What a GNU property note is made of (the x86-64 psABI, "Program Property").
+// These are values of a GNU property note (the x86-64 psABI, "Program Property").
 const (
 	noteProperty   = 5          // NT_GNU_PROPERTY_TYPE_0
 	isaNeeded      = 0xc0008002 // GNU_PROPERTY_X86_ISA_1_NEEDED: a bit for each level, the lowest for the first
 	maxPropertyLen = 4096
 )
 
-// level is the x86-64 level that a program says it needs: 2 for x86-64-v2; 0 if it says nothing.
+// level returns the x86-64 level that a program declares: 2 for x86-64-v2, 0 for none.
 func (h *header) level(s *stream, note segment) int {
 	if note.size < 16 || note.size > maxPropertyLen || note.offset+note.size > int64(len(s.head)) { // notes are at the beginning
 		return 0

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ELF header flags, from the supplements of each processor; Go's debug/elf has none of them.
+// These are ELF header flags, from the supplements of each processor. Go's debug/elf has none of them.
 const (
 	armEABI     = 0xff000000
 	armSoft     = 0x200
@@ -18,7 +18,7 @@ const (
 	machineM68K = 4
 )
 
-// machine fills in what the header's machine and flags tell. Bits and BigEndian are there already.
+// machine fills in the fields that follow from the header's machine and flags. Bits and BigEndian are set already.
 func (f *File) machine(m elf.Machine, flags uint32) {
 	switch m {
 	case elf.EM_386, elf.EM_486:
@@ -67,7 +67,7 @@ func (f *File) mips(flags uint32) {
 	}
 }
 
-// armFloat reads the flags of EABI version 5; older ones have others.
+// armFloat reads the flags of EABI version 5. Older versions have other flags.
 func (f *File) armFloat(flags uint32) {
 	if flags&armEABI != 0x05000000 {
 		return
@@ -95,7 +95,7 @@ func (f *File) width(narrow, wide string) string {
 	return narrow
 }
 
-// rareMachine names those that no platform is named for.
+// rareMachine names machines that no platform has.
 func rareMachine(m elf.Machine) string {
 	switch m {
 	case elf.EM_SPARC, elf.EM_SPARC32PLUS:

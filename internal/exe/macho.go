@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Magic numbers as the file has them, byte by byte.
+// These are magic numbers in the byte order of the file.
 var (
-	machoFat    = []byte{0xca, 0xfe, 0xba, 0xbe} // Java's class files as well
+	machoFat    = []byte{0xca, 0xfe, 0xba, 0xbe} // also Java's class files
 	machoFat64  = []byte{0xca, 0xfe, 0xba, 0xbf}
 	machoLittle = [][]byte{{0xce, 0xfa, 0xed, 0xfe}, {0xcf, 0xfa, 0xed, 0xfe}}
 	machoBig    = [][]byte{{0xfe, 0xed, 0xfa, 0xce}, {0xfe, 0xed, 0xfa, 0xcf}}
 )
 
-// maxSlices is how many machines a universal file may be for. Java's class files have 45 and more at this place, their version.
+// maxSlices bounds the machines of a universal file. Java's class files have their version at this offset, 45 or more.
 const maxSlices = 18
 
 func isMachO(head []byte) bool {
@@ -53,7 +53,8 @@ func readMachO(s *stream) (File, bool) {
 	return f, true
 }
 
-// readUniversal reads the table of slices. It takes none whose first machine is unknown: four bytes are not much of a proof.
+// readUniversal reads the table of slices. It refuses a file whose first machine is unknown, since the magic number alone is weak
+// evidence.
 func readUniversal(s *stream, n int, wide bool) (File, bool) {
 	size := 20
 	if wide {

@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// maxDOSStub is how far into a file its PE header may lie: it follows a program for DOS.
+// maxDOSStub bounds the offset of the PE header. A program for DOS precedes it.
 const maxDOSStub = 1 << 20
 
-// Machines that Go's debug/pe has no name for.
+// These are machines that Go's debug/pe has no name for.
 const (
 	peARM64EC = 0xa641
 	peARM64X  = 0xa64e
 )
 
-// readPE reads the COFF header and the few fields of the optional header that tell EFI and .NET. Programs for DOS alone are no
-// executables here.
+// readPE reads the COFF header and the few fields of the optional header that identify EFI and .NET. Programs for DOS alone are
+// not executables here.
 func readPE(s *stream) (File, bool) {
 	b := s.at(0x3c, 4)
 	if b == nil {
@@ -45,7 +45,7 @@ func readPE(s *stream) (File, bool) {
 	return f, true
 }
 
-// optional reads the optional header, as far as it is there.
+// optional reads the optional header, as far as the file has it.
 func (f *File) optional(b []byte) {
 	const subsystem, entry, cli = 68, 8, pe.IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR
 	if len(b) < subsystem+2 {
@@ -65,7 +65,7 @@ func (f *File) optional(b []byte) {
 		return
 	}
 	if binary.LittleEndian.Uint32(b[at:]) != 0 && binary.LittleEndian.Uint32(b[at+4:]) != 0 {
-		// Even where it was compiled ahead for one machine, another one compiles it anew.
+		// An assembly that was compiled ahead of time for one machine is recompiled on another.
 		f.Machine, f.Bits = AnyMachine, 0
 	}
 }

@@ -8,8 +8,8 @@ import (
 // maxLine is how much of the first line Linux reads (BINPRM_BUF_SIZE since 5.1).
 const maxLine = 256
 
-// readScript reads the #! line as fs/binfmt_script.c does: blanks are dropped around the program and at the end, and everything after
-// the program is one argument. A carriage return is no blank: it belongs to the last word.
+// readScript reads the #! line as fs/binfmt_script.c does. It drops blanks around the program and at the end, and takes
+// everything after the program as one argument. A carriage return is no blank: it belongs to the last word.
 func readScript(s *stream) (File, bool) {
 	s.fill()
 	line := s.head[2:min(len(s.head), maxLine)]
@@ -23,7 +23,7 @@ func readScript(s *stream) (File, bool) {
 		program, arg = words[:i], strings.TrimLeft(words[i:], " \t")
 	}
 	if program == "" || program == "\r" || !ended && len(line) == maxLine-2 && arg == "" {
-		return File{}, false // the kernel takes no program whose name is cut off
+		return File{}, false // the kernel refuses a program whose name is cut off
 	}
 	f := File{Format: Script, Interpreter: program}
 	if arg != "" {

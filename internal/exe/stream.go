@@ -6,19 +6,19 @@ import (
 	"io"
 )
 
-// A stream is a file that is read forward, with a beginning that stays.
+// A stream is a file that is read forward, and whose beginning is kept.
 type stream struct {
 	head []byte    // the file's beginning
-	rest io.Reader // what follows head, or what follows pos once skipped
-	pos  int64     // how far the file was read beyond head; 0: not at all
+	rest io.Reader // the bytes after head, or after pos once bytes were skipped
+	pos  int64     // the number of bytes read beyond head
 	err  error     // of rest, other than its end
 
-	keep    int64    // how much of the beginning may stay; 0 is headSize
-	buf     []byte   // for it
-	dynamic *Dynamic // what was found there
+	keep    int64    // how much of the beginning may be kept; 0 is headSize
+	buf     []byte   // buffer for it
+	dynamic *Dynamic // the dynamic section, if found
 }
 
-// at returns n bytes at an offset, nil if the file ends before or they were passed already. It is valid until the next call.
+// at returns n bytes at an offset, or nil if the file ends before or the stream is past them. They are valid until the next call.
 func (s *stream) at(off int64, n int) []byte {
 	if off < 0 || off > 1<<62 || n < 0 || s.err != nil {
 		return nil
@@ -44,7 +44,7 @@ func (s *stream) fill() {
 	s.head = whole[:n+more]
 }
 
-// extend makes the head reach to an offset, as far as it may.
+// extend extends the head up to an offset, within the bound.
 func (s *stream) extend(end int64) {
 	s.fill()
 	end = min(end, s.keep)
@@ -60,7 +60,7 @@ func (s *stream) extend(end int64) {
 	s.head = s.buf[:n+more]
 }
 
-// beyond reads what lies further, and lets go of what is before it.
+// beyond reads bytes further on, and drops everything before them.
 func (s *stream) beyond(off int64, n int) []byte {
 	s.fill()
 	if s.pos == 0 {
@@ -91,14 +91,14 @@ func (s *stream) beyond(off int64, n int) []byte {
 	return buf
 }
 
-// fail keeps an error that is not just the file's end.
+// fail keeps an error other than the file's end.
 func (s *stream) fail(err error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		s.err = err
 	}
 }
 
-// text is what stands before the first zero byte.
+// text returns the bytes before the first zero byte.
 func text(b []byte) string {
 	b, _, _ = bytes.Cut(b, []byte{0})
 	return string(b)

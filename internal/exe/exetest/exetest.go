@@ -1,4 +1,5 @@
-// Package exetest makes the beginnings of executables, for tests: as much as a kernel looks at before it maps a program, and no code.
+// Package exetest makes the beginnings of executables for tests: the part that a kernel reads before it maps a program, and no
+// code.
 package exetest
 
 import (
@@ -7,7 +8,7 @@ import (
 	"strings"
 )
 
-// ELF describes a program. The zero value of a field is what is most common: 64 bits, little-endian, ET_EXEC.
+// ELF describes a program. The zero value of a field is the most common one: 64 bits, little-endian, ET_EXEC.
 type ELF struct {
 	Machine   elf.Machine
 	Narrow    bool // 32 bits
@@ -15,17 +16,17 @@ type ELF struct {
 	Type      elf.Type
 	Flags     uint32
 	Interp    string // PT_INTERP; "" is none
-	Headers   uint32 // where the program headers are; 0 is right behind the header
-	InterpAt  uint32 // where the interpreter's name is; 0 is right behind the program headers
+	Headers   uint32 // offset of the program headers; 0 is right behind the header
+	InterpAt  uint32 // offset of the interpreter's name; 0 is right behind the program headers
 	Linked    *Linked
-	Level     int // the x86-64 level that it says it needs; 0 says nothing
+	Level     int // the x86-64 level that it declares; 0 declares none
 }
 
-// Linked is what a dynamic section says.
+// Linked describes a dynamic section.
 type Linked struct {
 	Needed                 []string
 	Soname, RPath, RunPath string
-	// Gap is how much lies between the names and the section; NamesLast puts the names behind it.
+	// Gap is the number of bytes between the names and the section. NamesLast puts the names behind it.
 	Gap       int
 	NamesLast bool
 }
@@ -60,14 +61,14 @@ type byteOrder interface {
 	binary.AppendByteOrder
 }
 
-// Program is a program of an architecture, linked to a loader; "" is static.
+// Program returns a program of an architecture, linked to a loader. "" is static.
 func Program(arch, loader string) []byte {
 	e := Of(arch)
 	e.Interp = loader
 	return e.Bytes()
 }
 
-// Bytes is the file.
+// Bytes returns the file.
 func (e ELF) Bytes() []byte {
 	var order byteOrder = binary.LittleEndian
 	ident := []byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1}
@@ -118,7 +119,7 @@ func (e ELF) Bytes() []byte {
 	return b
 }
 
-// propertyNote says which features are used, and which level is needed.
+// propertyNote makes the note with the used features and the needed level.
 func propertyNote(order byteOrder, level int) []byte {
 	var b []byte
 	for _, v := range []uint32{4, 32, 5, 0x554e47, 0xc0000002, 4, 3, 0, 0xc0008002, 4, 1<<level - 1, 0} {
@@ -127,7 +128,7 @@ func propertyNote(order byteOrder, level int) []byte {
 	return b
 }
 
-// link puts a dynamic section behind the file, whose program header is made in its place.
+// link puts a dynamic section behind the file, and fills in its program header.
 func (e ELF) link(b, header []byte, order byteOrder) []byte {
 	names := []byte{0}
 	add := func(s string) uint64 {
@@ -177,7 +178,7 @@ func (e ELF) link(b, header []byte, order byteOrder) []byte {
 	return whole
 }
 
-// tail is the part of the header whose fields are as wide as the class.
+// tail writes the part of the header whose fields have the width of the class.
 func (e ELF) tail(b []byte, order byteOrder, count uint16) {
 	if e.Narrow {
 		order.PutUint32(b[28:], e.Headers)
@@ -206,7 +207,7 @@ func (e ELF) segment(b []byte, order byteOrder, kind elf.ProgType, at, size uint
 	order.PutUint64(b[32:], uint64(size))
 }
 
-// PE is a program for Windows, 32-bit for the machine 0x14c. cli makes it a .NET assembly.
+// PE returns a program for Windows, 32-bit for the machine 0x14c. cli makes it a .NET assembly.
 func PE(machine uint16, subsystem uint16, cli bool) []byte {
 	const at = 0x80
 	b := make([]byte, 1024)
@@ -231,7 +232,7 @@ func PE(machine uint16, subsystem uint16, cli bool) []byte {
 	return b
 }
 
-// MachO is a program for macOS, thin for one machine and universal for several: 0x01000007 is amd64, 0x0100000c is arm64.
+// MachO returns a program for macOS, thin for one machine and universal for several: 0x01000007 is amd64, 0x0100000c is arm64.
 func MachO(cpus ...uint32) []byte {
 	b := make([]byte, 256)
 	if len(cpus) == 1 {
@@ -248,7 +249,7 @@ func MachO(cpus ...uint32) []byte {
 	return b
 }
 
-// JavaClass begins as a universal Mach-O file does.
+// JavaClass returns a file that begins like a universal Mach-O file.
 func JavaClass() []byte {
 	return []byte("\xca\xfe\xba\xbe\x00\x00\x00\x34" + strings.Repeat("\x00", 64))
 }
