@@ -12,18 +12,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// statsAtOnce bounds the questions of one Run that are under way at the same time.
+// statsAtOnce bounds the concurrent requests of one Run.
 const statsAtOnce = 8
 
-// need is a blob that somebody needs.
+// need is a blob that an image refers to.
 type need struct {
 	desc      ocispecs.Descriptor
 	platforms []string // of the images that need it, each once; "" for an artifact
-	finding   *Finding // about no platform
+	finding   *Finding // without a platform
 }
 
-// blobs asks for everything that was not read: layers, statements, and what artifacts have; each once. What is wrong with one is
-// found for each platform that needs it. Those of which it is known that they are whole are not asked for.
+// blobs checks everything that was not read: layers, statements, and the content of artifacts, each once. A problem with one is a
+// finding for each platform that needs it. Blobs in whole are known to be intact and are not checked.
 func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
 	needs := slices.DeleteFunc(r.needs(), func(n *need) bool { return whole[n.desc.Digest] })
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -43,7 +43,7 @@ func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
 			bad[n.desc.Digest] = true
 		}
 	}
-	r.result.Findings = slices.DeleteFunc(r.result.Findings, func(g Finding) bool { // says the same of the layer's content
+	r.result.Findings = slices.DeleteFunc(r.result.Findings, func(g Finding) bool { // the same about the layer's content
 		return string(g.Check) == gate.CheckLayer && bad[g.Digest]
 	})
 	for _, n := range needs {
@@ -60,7 +60,7 @@ func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
 
 // shelf collects needs, each blob once.
 type shelf struct {
-	needs []*need // what is to be asked for, in the order of the images
+	needs []*need // blobs to check, in the order of the images
 	blobs map[digest.Digest]*need
 }
 
@@ -69,7 +69,7 @@ func (s *shelf) add(desc ocispecs.Descriptor, platform string) {
 	if !known {
 		n = &need{desc: desc}
 		s.blobs[desc.Digest] = n
-		if len(desc.URLs) == 0 { // one with URLs is nobody's to pass on
+		if len(desc.URLs) == 0 { // a registry need not hold a layer with URLs
 			s.needs = append(s.needs, n)
 		}
 	}
@@ -84,7 +84,7 @@ func (s *shelf) addAll(m ocispecs.Manifest, platform string) {
 	}
 }
 
-// needs are the blobs that were not read. It counts all documents.
+// needs returns the blobs that were not read. It counts all documents.
 func (r *run) needs() []*need {
 	t := r.result.Tree
 	manifests := map[digest.Digest]bool{t.Root.Digest: true}
@@ -119,7 +119,7 @@ func (r *run) needs() []*need {
 	return s.needs
 }
 
-// look asks for one blob.
+// look checks one blob.
 func (n *need) look(ctx context.Context, src Source) error {
 	found := func(check Check, text string) error {
 		n.finding = &Finding{Check: check, Digest: n.desc.Digest, Message: kind(n.desc) + " " + n.desc.Digest.String() + " " + text}

@@ -1,6 +1,7 @@
-// Package verify finds out whether an image is what its index says: every manifest, configuration and layer is there, descriptors
-// agree with what they describe, no platform is doubled, and those that are expected are there and no others.
+// Package verify checks that an image is what its index says: every manifest, configuration and layer exists, descriptors agree
+// with their content, no platform is there twice, and the platforms are exactly the expected ones.
 //
-// [Run] looks at everything and gives all findings at once, in the order of the index's platforms. Layers are read once, for their
-// executables ([Executables]); those that need not be are asked for. That a [Source] could not be asked is an error and no finding.
+// [Run] checks everything and returns all findings at once, in the order of the index's platforms. Layers are read once, for
+// their executables ([Executables]). A layer that need not be read is only checked for existence. A failure to ask a [Source] is
+// an error, not a finding.
 package verify

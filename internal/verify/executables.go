@@ -19,17 +19,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Executables says how executables are examined. The zero value remembers nothing.
+// Executables configures the examination of executables. The zero value has no cache.
 type Executables struct {
 	gate.Options
-	// Cache is the folder for the listings of layers; "" is none.
+	// Cache is the folder for the listings of layers. "" means none.
 	Cache string
 }
 
-// Examine looks at the executables of images, all of them at once, for the platforms of their descriptors; each layer is read once,
-// from blobs, and nothing of it is kept but what it lists. Nobody knows what of a finished image was its base, so all layers are
-// read. The results are in the order of the images. An image of which a document is missing, or that is for no platform, is not
-// examined; that a layer could not be read is an error.
+// Examine examines the executables of all images together, for the platforms of their descriptors. It reads each layer once from
+// blobs, and keeps only the listing. A finished image does not record its base image, so all layers are read. The results are in
+// the order of the images. It leaves out an image with a missing document or without a platform. It fails if a layer could not be
+// read.
 func (e Executables) Examine(ctx context.Context, images []tree.Image, blobs content.Fetcher) ([]gate.Result, error) {
 	x := newExamination(e, images, blobs)
 	errs := x.run(ctx)
@@ -39,7 +39,7 @@ func (e Executables) Examine(ctx context.Context, images []tree.Image, blobs con
 	return x.results, errors.Join(errs...)
 }
 
-// Refusal wraps a [*gate.RefusedError] with all findings, if one of them is an error.
+// Refusal returns a [*gate.RefusedError] with all findings if one of them is an error.
 func Refusal(results []gate.Result) error {
 	var findings []gate.Finding
 	for _, r := range results {
@@ -52,15 +52,15 @@ func Refusal(results []gate.Result) error {
 	return fmt.Errorf("%s: %w", findings[i].Platform, &gate.RefusedError{Findings: findings})
 }
 
-// examination is one of several images.
+// examination is the examination of several images.
 type examination struct {
 	options gate.Options
-	images  []gate.Image // without layers where nothing can be said
+	images  []gate.Image // without layers if they cannot be examined
 	results []gate.Result
 	lister  *layers.Lister
 
 	mu      sync.Mutex
-	fetched map[digest.Digest]ocispecs.Descriptor // that were opened
+	fetched map[digest.Digest]ocispecs.Descriptor // layers that were opened
 }
 
 func newExamination(e Executables, images []tree.Image, blobs content.Fetcher) *examination {
@@ -107,7 +107,7 @@ func (x *examination) run(ctx context.Context) []error {
 	return errs
 }
 
-// same adds what is the same for several platforms.
+// same adds the findings about layers that several platforms share.
 func (x *examination) same() {
 	known := slices.DeleteFunc(slices.Clone(x.images), func(img gate.Image) bool { return img.Platform.OS == "" })
 	for _, f := range gate.SameLayers(known) {
@@ -118,7 +118,7 @@ func (x *examination) same() {
 	}
 }
 
-// whole tells the layers that were read to their end and are what their digests say. It asks nobody.
+// whole returns the layers that were read to their end and match their digests. It sends no requests.
 func (x *examination) whole(ctx context.Context) map[digest.Digest]bool {
 	whole := map[digest.Digest]bool{}
 	for d, desc := range x.fetched {
@@ -128,8 +128,8 @@ func (x *examination) whole(ctx context.Context) map[digest.Digest]bool {
 	return whole
 }
 
-// executables examines the executables, and gives the layers that nobody needs to look at again. What kept it from examining an
-// image is for the end: it may turn out to be a finding.
+// executables examines the executables, and returns the layers that need no further check. It stores the errors of images for the
+// end, since a finding may explain them.
 func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, err error) {
 	if r.req.Executables == nil {
 		return nil, nil
@@ -163,7 +163,7 @@ func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, er
 	return x.whole(ctx), nil
 }
 
-// unexplained is why an image was not examined, if nothing that was found says so.
+// unexplained returns why an image was not examined, unless a finding explains it.
 func (r *run) unexplained() error {
 	for i, err := range r.unread {
 		name := platformOf(r.result.Tree.Images[i].Descriptor.Platform)

@@ -22,7 +22,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// layer is one with a file.
+// layer returns a layer with a file.
 func (s *shelf) layer(path string, file []byte) ocispecs.Descriptor {
 	s.t.Helper()
 	var body bytes.Buffer
@@ -44,7 +44,7 @@ func (s *shelf) layer(path string, file []byte) ocispecs.Descriptor {
 	return desc
 }
 
-// program is an image for a platform that starts a program for a machine; another layer is the same for all.
+// program returns an image for a platform that starts a program for a machine. Another layer is the same for all.
 func (s *shelf) program(name, arch string) parts {
 	return s.image(name, func(p *parts) {
 		p.m.Layers = []ocispecs.Descriptor{s.layer("etc/text", []byte("text")), s.layer("app", exetest.Program(arch, ""))}
@@ -53,7 +53,7 @@ func (s *shelf) program(name, arch string) parts {
 	})
 }
 
-// examined runs a check with the executables and gives its findings as "severity check platform".
+// examined runs a check with the executables and returns its findings as "severity check platform".
 func (s *shelf) examined(root ocispecs.Descriptor, e verify.Executables) (verify.Result, []string) {
 	s.t.Helper()
 	result, err := verify.Run(s.t.Context(), verify.Request{Root: root, Source: s, Executables: &e})
@@ -142,7 +142,7 @@ func TestWhatKeepsALayerFromBeingReadIsAnErrorUnlessItIsFoundToBeMissing(t *test
 	}
 }
 
-// cutting breaks off while a blob is read.
+// cutting breaks off the read of a blob.
 type cutting struct {
 	*shelf
 	at digest.Digest

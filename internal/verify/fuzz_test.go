@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// texts are documents by their digests, whatever their descriptors say of their sizes.
+// texts are documents by digest. It ignores the sizes of descriptors.
 type texts map[digest.Digest]string
 
 func (s texts) put(text string) ocispecs.Descriptor {
@@ -40,7 +40,7 @@ func (s texts) Stat(_ context.Context, desc ocispecs.Descriptor) (int64, error) 
 	return int64(len(text)), nil
 }
 
-// FuzzRun has an index, a manifest and a configuration that say anything. DIGEST and SIZE in one stand for the next.
+// FuzzRun checks an arbitrary index, manifest and configuration. DIGEST and SIZE in one stand for the next.
 func FuzzRun(f *testing.F) {
 	m := `{"config":{"mediaType":"` + ocispecs.MediaTypeImageConfig + `","digest":"DIGEST","size":SIZE},` +
 		`"layers":[{"mediaType":"` + ocispecs.MediaTypeImageLayer + `","digest":"` + digest.FromString("x").String() + `","size":1}]}`

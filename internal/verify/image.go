@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// image looks at the documents of one image.
+// image checks the documents of one image.
 func image(img tree.Image, root ocispecs.Descriptor) (findings []Finding) {
 	add := func(check Check, format string, args ...any) {
 		findings = append(findings, Finding{
@@ -35,7 +35,7 @@ func image(img tree.Image, root ocispecs.Descriptor) (findings []Finding) {
 	return findings
 }
 
-// mediaTypes compares what the index says of a manifest, what the manifest says of itself, and their families.
+// mediaTypes compares the media types in the index and in the manifest, and their families.
 func mediaTypes(img tree.Image, root ocispecs.Descriptor, add func(Check, string, ...any)) {
 	var own struct {
 		MediaType string `json:"mediaType"`
@@ -52,7 +52,7 @@ func mediaTypes(img tree.Image, root ocispecs.Descriptor, add func(Check, string
 	}
 }
 
-// platformText says what is wrong with the platform that the index has for an image; "" if nothing is.
+// platformText describes what is wrong with an image's platform in the index, or returns "".
 func platformText(img tree.Image, inIndex bool) string {
 	config := img.Config.Platform
 	if config.OS == "" || config.Architecture == "" {
@@ -80,7 +80,7 @@ func platformText(img tree.Image, inIndex bool) string {
 	return ""
 }
 
-// misspelled tells a name that clients do not know for the one that they look for: they compare letters.
+// misspelled describes a name that clients do not recognise as the one that they look for: they compare the names literally.
 func misspelled(where string, p ocispecs.Platform) string {
 	if n := platform.Normalize(p); n.OS != p.OS || n.Architecture != p.Architecture {
 		return fmt.Sprintf("the %s spells the platform %q: clients look for %q", where, p.OS+"/"+p.Architecture, n.OS+"/"+n.Architecture)
@@ -88,7 +88,7 @@ func misspelled(where string, p ocispecs.Platform) string {
 	return ""
 }
 
-// index looks at the entries side by side.
+// index checks the entries against each other.
 func index(t tree.Tree) (findings []Finding) {
 	if len(t.Images) == 0 && manifest.IsIndex(t.Root.MediaType) {
 		findings = append(findings, Finding{Check: Missing, Digest: t.Root.Digest, Message: "there is no image in the index"})
@@ -111,12 +111,12 @@ func index(t tree.Tree) (findings []Finding) {
 	return findings
 }
 
-// sameKnown tells two images of one platform; of those whose platform is not known nothing can be said.
+// sameKnown reports whether two images are of one known platform.
 func sameKnown(a, b tree.Image) bool {
 	return platformOf(a.Descriptor.Platform) != "" && platform.Equal(*a.Descriptor.Platform, *b.Descriptor.Platform)
 }
 
-// expected compares the platforms with those that are wanted. An image that is not there does not count.
+// expected compares the platforms with the expected ones. A missing image does not count.
 func expected(t tree.Tree, want []platform.Platform) (findings []Finding) {
 	if len(want) == 0 {
 		return nil

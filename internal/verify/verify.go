@@ -18,49 +18,49 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Source has the image.
+// Source is where the image is.
 type Source interface {
 	content.Fetcher
-	// Stat tells how many bytes of a blob there are; one that holds the blob itself may check it. What is not there is an error
-	// that wraps manifest.ErrNotFound or oras-go's errdef.ErrNotFound; for several goroutines.
+	// Stat returns the number of bytes of a blob. A source that holds the blob itself may check it. For a missing blob the error
+	// wraps manifest.ErrNotFound or oras-go's errdef.ErrNotFound. Stat is safe for concurrent use.
 	Stat(context.Context, ocispecs.Descriptor) (int64, error)
 }
 
-// Request says what to look at.
+// Request is the input of [Run].
 type Request struct {
 	Root   ocispecs.Descriptor
 	Source Source
-	// Expect are the platforms that the image is for, exactly; none means any.
+	// Expect has exactly the platforms of the image. None means any.
 	Expect []platform.Platform
-	// Executables says how those of all images are examined; nil: they are not.
+	// Executables configures the examination of all images' executables. nil: they are not examined.
 	Executables *Executables
 }
 
 // Check is a kind of finding: one of these, or a check of package gate. The texts are a promise to scripts.
 type Check string
 
-// All checks.
+// These are all checks.
 const (
-	Missing     Check = "missing"     // something that the image needs is not there
-	Broken      Check = "broken"      // something is not what its digest says, or no document of its kind
-	Size        Check = "size"        // something has another size than its descriptor says
-	MediaType   Check = "media-type"  // a descriptor's media type is not that of what it describes
-	Platform    Check = "platform"    // an entry's platform is not that of the configuration, or missing, or misspelled
+	Missing     Check = "missing"     // something that the image needs does not exist
+	Broken      Check = "broken"      // content does not match its digest, or is not a document of its kind
+	Size        Check = "size"        // the size differs from the descriptor's
+	MediaType   Check = "media-type"  // a descriptor's media type differs from the content's
+	Platform    Check = "platform"    // an entry's platform differs from the configuration's, or is missing or misspelled
 	Layers      Check = "layers"      // the manifest and the configuration have different layers
 	Duplicate   Check = "duplicate"   // two images for one platform
-	Attestation Check = "attestation" // an attestation about nothing that is in the index
-	Expected    Check = "expect"      // a platform is not there, or was not expected
+	Attestation Check = "attestation" // an attestation about nothing in the index
+	Expected    Check = "expect"      // a platform is missing, or unexpected
 
 	AllowUnmatched Check = "allow-unmatched" // a pattern that allows files matches none
 )
 
-// Finding is something that is wrong, or worth to be known.
+// Finding is a problem, or a fact worth knowing.
 type Finding struct {
 	Check    Check
 	Severity gate.Severity
-	Platform string        `json:",omitempty"` // of the image that it is about
-	Digest   digest.Digest `json:",omitempty"` // of what it is about
-	// Of executables: where they are in the image, how many, the step that made their layer, and the machines.
+	Platform string        `json:",omitempty"` // of the affected image
+	Digest   digest.Digest `json:",omitempty"` // of the affected content
+	// These are set for executables: their paths in the image, their number, the step that made their layer, and the machines.
 	Path   string   `json:",omitempty"`
 	Paths  []string `json:",omitempty"`
 	Count  int      `json:",omitempty"`
@@ -71,25 +71,24 @@ type Finding struct {
 	Message string
 }
 
-// Tally is what came of the executables of an image.
+// Tally is the outcome of examining an image's executables.
 type Tally struct {
 	Platform string
 	Verdict  gate.Verdict
-	Files    int // executables that were examined
+	Files    int // number of examined executables
 }
 
-// Result is what was found out.
+// Result is the outcome of [Run].
 type Result struct {
 	Tree     tree.Tree
 	Findings []Finding
-	// Tally is that of the images' executables, in the order of the tree; none if they were not examined.
+	// Tally has the images' outcomes in the order of the tree. It is empty if executables were not examined.
 	Tally []Tally
-	// Manifests and Blobs are how many different ones were looked at, the root included.
+	// Manifests and Blobs count the different ones that were checked, the root included.
 	Manifests, Blobs int
 }
 
-// Run looks at an image. The error is that of a source that could not be asked, or the context's. A root that is not there is a
-// finding.
+// Run checks an image. It fails if the source could not be asked, or the context ends. A missing root is a finding.
 func Run(ctx context.Context, req Request) (Result, error) {
 	t, problems, err := tree.Examine(ctx, req.Root, req.Source)
 	if root := (tree.Problem{}); errors.As(err, &root) && ctx.Err() == nil {
@@ -112,7 +111,7 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	return r.result, r.unexplained()
 }
 
-// look looks at what is there of an image whose root could be read.
+// look checks an image whose root could be read.
 func (r *run) look(ctx context.Context) error {
 	t := r.result.Tree
 	for _, img := range t.Images {
@@ -130,19 +129,19 @@ func (r *run) look(ctx context.Context) error {
 	return nil
 }
 
-// OK tells whether nothing is wrong. What is only a warning is not.
+// OK reports whether there is no error. Warnings do not count.
 func (r Result) OK() bool {
 	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == gate.Error })
 }
 
-// run is one Run.
+// run is the state of one Run.
 type run struct {
 	req    Request
 	result Result
 	unread []error // by image: why its executables were not examined
 }
 
-// sort brings the findings into the order of the platforms; those about none are the last. What has no severity is an error.
+// sort sorts the findings by platform. Those without a platform come last. A finding without a severity becomes an error.
 func (r *run) sort() {
 	for i := range r.result.Findings {
 		f := &r.result.Findings[i]
@@ -164,7 +163,7 @@ func (r *run) sort() {
 	slices.SortStableFunc(r.result.Findings, func(a, b Finding) int { return rank(a) - rank(b) })
 }
 
-// problems makes findings of the documents that could not be read.
+// problems turns the documents that could not be read into findings.
 func (r *run) problems(ctx context.Context, problems []tree.Problem) error {
 	owners := r.owners()
 	for _, p := range problems {
@@ -188,10 +187,10 @@ func (r *run) problems(ctx context.Context, problems []tree.Problem) error {
 	return nil
 }
 
-// owners are the platforms of images, by the digests of the images and of their configurations.
+// owners returns the platforms of images by the digests of the images and of their configurations.
 func (r *run) owners() map[string]string {
 	names := map[string]string{}
-	for _, img := range slices.Backward(r.result.Tree.Images) { // the first one counts
+	for _, img := range slices.Backward(r.result.Tree.Images) { // the first one wins
 		name := platformOf(img.Descriptor.Platform)
 		names[img.Descriptor.Digest.String()] = name
 		if img.Body != nil {
@@ -201,7 +200,7 @@ func (r *run) owners() map[string]string {
 	return names
 }
 
-// otherSize tells whether a document could not be read because its descriptor has another size for it.
+// otherSize reports whether a document could not be read because its size differs from the descriptor's.
 func (r *run) otherSize(ctx context.Context, desc ocispecs.Descriptor, f *Finding) bool {
 	size, err := r.req.Source.Stat(ctx, desc)
 	if err != nil || size == desc.Size {
@@ -215,7 +214,7 @@ func sizeText(desc ocispecs.Descriptor, size int64) string {
 	return fmt.Sprintf("%s %s has %d bytes, its descriptor says %d", kind(desc), desc.Digest, size, desc.Size)
 }
 
-// cause is what a registry's answer came to, without how it was asked.
+// cause returns the core of a registry's answer, without the request.
 func cause(err error) error {
 	if answer := (*manifest.Error)(nil); errors.As(err, &answer) {
 		return answer.Err
@@ -223,7 +222,7 @@ func cause(err error) error {
 	return err
 }
 
-// isUnanswered tells a registry that could not be asked from one whose answer makes no sense.
+// isUnanswered reports whether a registry could not be asked, in contrast to an answer that makes no sense.
 func isUnanswered(err error) bool {
 	answer := (*manifest.Error)(nil)
 	return errors.As(err, &answer) && (answer.Kind != nil || answer.Status != 0)
@@ -233,7 +232,7 @@ func isMissing(err error) bool {
 	return errors.Is(err, manifest.ErrNotFound) || errors.Is(err, errdef.ErrNotFound)
 }
 
-// kind is what a document's descriptor describes, in a word: a root of whatever media type is no layer.
+// kind returns a word for a descriptor's content. A root of any media type is not a layer.
 func (r *run) kind(desc ocispecs.Descriptor) string {
 	if desc.Digest == r.req.Root.Digest && manifest.FamilyOf(desc.MediaType) == "" {
 		return "root"
@@ -241,7 +240,7 @@ func (r *run) kind(desc ocispecs.Descriptor) string {
 	return kind(desc)
 }
 
-// kind is what a descriptor describes, in a word.
+// kind returns a word for a descriptor's content.
 func kind(desc ocispecs.Descriptor) string {
 	switch {
 	case manifest.IsIndex(desc.MediaType):

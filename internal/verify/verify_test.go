@@ -48,7 +48,7 @@ func (s *shelf) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClo
 	if err := s.ask(desc); err != nil {
 		return nil, err
 	}
-	if stored, ok := s.real[desc.Digest]; ok { // the store looks at the size as well
+	if stored, ok := s.real[desc.Digest]; ok { // the store checks the size as well
 		desc = stored
 	}
 	return s.Store.Fetch(ctx, desc)
@@ -84,14 +84,14 @@ func (s *shelf) put(mediaType string, v any) ocispecs.Descriptor {
 	return desc
 }
 
-// parts are what an image is made of.
+// parts are the parts of an image.
 type parts struct {
 	m      ocispecs.Manifest
 	config ocispecs.Image
 	entry  ocispecs.Descriptor
 }
 
-// image is an index's entry for a platform, with a layer that all images share, and one of its own.
+// image returns an index's entry for a platform, with a layer that all images share, and one of its own.
 func (s *shelf) image(name string, change func(*parts)) parts {
 	s.t.Helper()
 	ps, _, err := platform.Parse(name)
@@ -127,7 +127,7 @@ func (s *shelf) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
 	return s.put(ocispecs.MediaTypeImageIndex, ocispecs.Index{MediaType: ocispecs.MediaTypeImageIndex, Manifests: entries})
 }
 
-// found runs a check and gives its findings as "check platform".
+// found runs a check and returns its findings as "check platform".
 func (s *shelf) found(root ocispecs.Descriptor, expect ...string) []string {
 	s.t.Helper()
 	req := verify.Request{Root: root, Source: s}
@@ -154,7 +154,8 @@ func TestAWholeImageHasNoFindingsAndEverythingIsAskedForOnce(t *testing.T) {
 	if err != nil || len(result.Findings) != 0 {
 		t.Fatalf("%v: %v", err, result.Findings)
 	}
-	// The index, two images, an attestation; configurations, a layer of each and a shared one, a configuration and a statement.
+	// The index, two images and an attestation are manifests. The rest is configurations, a layer of each image and a shared one,
+	// and a statement.
 	if result.Manifests != 4 || result.Blobs != 7 || len(s.asked) != 11 {
 		t.Errorf("%d manifests, %d blobs, %d asked for", result.Manifests, result.Blobs, len(s.asked))
 	}
