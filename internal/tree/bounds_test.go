@@ -37,7 +37,7 @@ func repeated(desc ocispecs.Descriptor, n int) (all []ocispecs.Descriptor) {
 	return all
 }
 
-// both reads a tree in both ways; the error is that of each.
+// both reads a tree with both functions. The error is the one that both return.
 func both(t *testing.T, root ocispecs.Descriptor, blobs content.Fetcher) (tree.Tree, error) {
 	t.Helper()
 	got, err := tree.Read(t.Context(), root, blobs)

@@ -12,10 +12,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// State is what became of a platform from one tree to another. The texts are a promise to scripts.
+// State is how a platform differs between two trees. The texts are a promise to scripts.
 type State string
 
-// All states.
+// These are all states.
 const (
 	Same    State = "same"    // the manifest is the same, byte for byte
 	Changed State = "changed" // both have an image for the platform, and they differ
@@ -23,19 +23,19 @@ const (
 	Added   State = "added"   // only the second has one
 )
 
-// Change is what became of one platform.
+// Change is the difference of one platform.
 type Change struct {
 	State State
 	A, B  *Image // nil where there is none
-	// SharedLayers is how many of B's layers A has as well.
+	// SharedLayers is the number of B's layers that A has too.
 	SharedLayers int
 	// Config names the parts of the configuration that differ, sorted: "created", "config.Env" and so on.
 	Config []string
-	// Attested tells that the statements about the image differ.
+	// Attested means that the attestations of the image differ.
 	Attested bool
 }
 
-// Platform is the one that the change is about.
+// Platform returns the platform of the change.
 func (c Change) Platform() string {
 	if c.A == nil {
 		return platform.Format(*c.B.Descriptor.Platform)
@@ -43,8 +43,8 @@ func (c Change) Platform() string {
 	return platform.Format(*c.A.Descriptor.Platform)
 }
 
-// Diff compares two trees by platform, in the canonical order. Of several images for one platform the first are compared, then the
-// second, and so on.
+// Diff compares two trees by platform, in the canonical order. If a platform has several images, it compares the first with the
+// first, the second with the second, and so on.
 func Diff(a, b Tree) (changes []Change) {
 	i, j := 0, 0
 	for i < len(a.Images) || j < len(b.Images) {
@@ -95,7 +95,7 @@ func statements(img Image) (all []digest.Digest) {
 	return all
 }
 
-// differingKeys are the keys of two JSON objects whose values differ; below the key inner, the keys in there.
+// differingKeys returns the keys of two JSON objects whose values differ. For the key inner it returns the keys below it.
 func differingKeys(a, b []byte, prefix, inner string) (keys []string) {
 	var x, y map[string]json.RawMessage
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {

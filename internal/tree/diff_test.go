@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 )
 
-// changed is an image for linux/arm64 whose configuration has something else, on one more layer.
+// changed is an image for linux/arm64 with another configuration and one more layer.
 func (s *shelf) changed() ocispecs.Descriptor {
 	config := ocispecs.Image{Platform: ocispecs.Platform{OS: "linux", Architecture: "arm64"}, Author: "else", Config: ocispecs.ImageConfig{Env: []string{"A=1"}, User: "me"}}
 	desc := s.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
@@ -48,7 +48,7 @@ func TestTreesAreComparedByPlatform(t *testing.T) {
 
 func TestATreeDoesNotDifferFromItself(t *testing.T) {
 	s := newShelf(t)
-	a, err := tree.Read(t.Context(), s.index(s.image("linux/arm64"), s.changed()), s) // two for one platform
+	a, err := tree.Read(t.Context(), s.index(s.image("linux/arm64"), s.changed()), s) // two images for one platform
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,12 @@
-// Package tree reads an image from whoever has it: an index, its images, their configurations and attestations.
+// Package tree reads an image from any store: an index, its images, their configurations and attestations.
 //
-// [Read] wants everything to be there and whole. [Examine] says what is not, and gives the rest. Neither looks at layers.
+// [Read] requires every document to exist and be intact. [Examine] returns the missing ones as problems, and the rest. Neither
+// reads layers.
 //
-// An entry of an index is an image if its manifest has an image's configuration and layers that are no statements; it is an
-// attestation if it is marked as one and is about an image of the index; and it is something else otherwise: a Helm chart, a
-// signature, an attestation about nothing that is there. Indexes in indexes are flattened. A single manifest is a tree of one image.
+// An entry of an index is an image if its manifest has an image's configuration and layers other than attestation statements. It
+// is an attestation if it is marked as one and refers to an image of the index. Every other entry is something else: a Helm
+// chart, a signature, an attestation about a missing image. Indexes in indexes are flattened. A single manifest is a tree of one
+// image.
 //
-// What is read is checked against its digest and size.
+// Every document is checked against its digest and size.
 package tree

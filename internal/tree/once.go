@@ -14,10 +14,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// errTooMuch says that the documents of an image are too large together.
+// errTooMuch means that the documents of an image are too large together.
 var errTooMuch = fmt.Errorf("the documents of the image have more than %d MiB in all, the most that is read", document.MaxInAll>>20)
 
-// desk has the documents of one image, each of which is read once however often it is named.
+// desk holds the documents of one image. Each is read once, however often it is referred to.
 type desk struct {
 	blobs     content.Fetcher
 	bytes     atomic.Int64
@@ -26,26 +26,26 @@ type desk struct {
 	configs   shelf[ocispecs.Image]
 }
 
-// shelf has the documents of one kind.
+// shelf holds the documents of one kind.
 type shelf[T any] struct {
 	mu    sync.Mutex
 	known map[named]func() paper[T]
 }
 
-// named is how a document is named. One with another size is another document, which is not there.
+// named identifies a document. The same digest with another size is another document, which does not exist.
 type named struct {
 	digest digest.Digest
 	size   int64
 }
 
-// paper is a document that was read, or why it was not.
+// paper is a document, or the error of reading it.
 type paper[T any] struct {
 	body  []byte
 	value T
 	err   error
 }
 
-// get reads a document, or waits for whoever reads it.
+// get reads a document, or waits for a goroutine that is reading it.
 func (s *shelf[T]) get(desc ocispecs.Descriptor, read func() paper[T]) paper[T] {
 	s.mu.Lock()
 	if s.known == nil {

@@ -17,37 +17,38 @@ import (
 )
 
 const (
-	// readsAtOnce bounds the reads of one tree that are under way at the same time.
+	// readsAtOnce bounds the concurrent reads of one tree.
 	readsAtOnce = 8
-	// maxTime bounds how long the documents of one tree are read.
+	// maxTime bounds the time for reading the documents of one tree.
 	maxTime = 10 * time.Minute
 )
 
 // Problem is a document that could not be read.
 type Problem struct {
-	Descriptor ocispecs.Descriptor // as its parent has it
+	Descriptor ocispecs.Descriptor // the parent's entry for it
 	Err        error
 }
 
 func (p Problem) Error() string { return fmt.Sprintf("read %s: %v", p.Descriptor.Digest, p.Err) }
 func (p Problem) Unwrap() error { return p.Err }
 
-// Read reads all documents of a tree, several at a time. The first that is missing or broken is the error, a [Problem].
+// Read reads all documents of a tree, several at a time. It fails with a [Problem] for the first that is missing or broken.
 func Read(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher) (Tree, error) {
 	t, _, err := read(ctx, root, blobs, true)
 	return t, err
 }
 
-// Examine reads what is there. Problems are in the order of the index; the error is the root's own, or the context's.
+// Examine reads the documents that exist. Problems are in the order of the index. It fails if the root cannot be read, or the
+// context ends.
 func Examine(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher) (Tree, []Problem, error) {
 	return read(ctx, root, blobs, false)
 }
 
-// entry is a manifest that an index names, and what was read of it.
+// entry is a manifest that an index refers to, and its documents.
 type entry struct {
 	Image
 	problems []Problem
-	opaque   bool // no manifest that is known
+	opaque   bool // not a known kind of manifest
 }
 
 type reader struct {
@@ -55,8 +56,8 @@ type reader struct {
 	root    ocispecs.Descriptor
 	strict  bool
 	entries []*entry
-	named   int // entries of all indexes
-	// problems are those of indexes in the index.
+	named   int // number of entries of all indexes
+	// problems are those of nested indexes.
 	problems []Problem
 }
 
@@ -96,7 +97,7 @@ func (r *reader) start(ctx context.Context, t *Tree) error {
 	return r.flatten(ctx, index.value, 1)
 }
 
-// flatten lists the entries of an index and of those in it.
+// flatten lists the entries of an index and of its nested indexes.
 func (r *reader) flatten(ctx context.Context, index ocispecs.Index, depth int) error {
 	if r.named += len(index.Manifests); r.named > document.MaxEntries {
 		return Problem{r.root, fmt.Errorf("its indexes have more than %d entries in all, the most that is read", document.MaxEntries)}
@@ -167,7 +168,7 @@ func (e *entry) read(ctx context.Context, d *desk) {
 	e.Config, e.ConfigBody = config.value, config.body
 }
 
-// sort puts the entries into their places, and gives the problems.
+// sort sorts the entries into the tree, and returns the problems.
 func (r *reader) sort(t *Tree) []Problem {
 	problems := r.problems
 	for _, e := range r.entries {
@@ -199,7 +200,7 @@ func (r *reader) sort(t *Tree) []Problem {
 	return problems
 }
 
-// addOther adds the entry's descriptor, with what kind of artifact it is.
+// addOther adds the entry's descriptor with its artifact type.
 func (t *Tree) addOther(e *entry) {
 	desc := e.Descriptor
 	if desc.ArtifactType == "" {

@@ -14,40 +14,41 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Tree is what a tag or digest names, with its images.
+// Tree is a tag's or digest's root with its images.
 type Tree struct {
 	// Root is the index, or the single manifest.
 	Root ocispecs.Descriptor
-	// Body is the root's, byte for byte.
+	// Body is the root's content, byte for byte.
 	Body []byte
-	// Annotations are those of an index itself.
+	// Annotations are those of the index itself.
 	Annotations map[string]string
-	// Images are in the canonical order of platforms, those of one platform in the order of their digests.
+	// Images are in the canonical order of platforms. Those of one platform are in the order of their digests.
 	Images []Image
-	// Others are neither images nor attestations of one, in the order of the index, with ArtifactType set where it is known.
+	// Others are entries that are neither images nor attestations of one, in the order of the index, with ArtifactType set if it
+	// is known.
 	Others []ocispecs.Descriptor
-	// Artifacts are the manifests of the others, of those that have one that could be read.
+	// Artifacts are the manifests of Others that could be read.
 	Artifacts map[digest.Digest]ocispecs.Manifest
 }
 
 // Image is an image of one platform.
 type Image struct {
-	// Descriptor is the index's entry for it. Platform is always set, and not normalised: the entry's, completed from the
+	// Descriptor is the index's entry. Platform is always set, and not normalised: it is the entry's, completed from the
 	// configuration.
 	Descriptor ocispecs.Descriptor
-	// Entry is the platform as the index has it, nil where it has none.
+	// Entry is the platform in the index, or nil if it has none.
 	Entry *ocispecs.Platform
-	// Body is the manifest's, byte for byte; nil if it could not be read.
+	// Body is the manifest, byte for byte; nil if it could not be read.
 	Body     []byte
 	Manifest ocispecs.Manifest
-	// ConfigBody is the configuration's, byte for byte; nil if it could not be read.
+	// ConfigBody is the configuration, byte for byte; nil if it could not be read.
 	ConfigBody []byte
 	Config     ocispecs.Image
 	// Attestations are in the order of the index.
 	Attestations []Attestation
 }
 
-// Size is how many bytes the layers have, and the configuration, as they are stored and pulled.
+// Size returns the bytes of the layers and the configuration, as they are stored and pulled.
 func (i Image) Size() int64 {
 	size := i.Manifest.Config.Size
 	for _, layer := range i.Manifest.Layers {
@@ -63,7 +64,7 @@ type Attestation struct {
 	Manifest   ocispecs.Manifest
 }
 
-// Predicates are the types of its statements, such as https://slsa.dev/provenance/v1, in their order.
+// Predicates returns the types of its statements, such as https://slsa.dev/provenance/v1, in their order.
 func (a Attestation) Predicates() (types []string) {
 	for _, layer := range a.Manifest.Layers {
 		if t := layer.Annotations[annotationPredicate]; t != "" {
@@ -73,18 +74,18 @@ func (a Attestation) Predicates() (types []string) {
 	return types
 }
 
-// Names that BuildKit writes (https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md).
+// These are names that BuildKit writes (https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md).
 const (
 	annotationPredicate = "in-toto.io/predicate-type"
 	annotationSubject   = "vnd.docker.reference.digest"
 	mediaTypeStatement  = "application/vnd.in-toto+json"
 )
 
-// mediaTypeDockerConfig is that of an image's configuration in a Docker manifest
+// mediaTypeDockerConfig is the media type of an image's configuration in a Docker manifest
 // (https://distribution.github.io/distribution/spec/manifest-v2-2/).
 const mediaTypeDockerConfig = "application/vnd.docker.container.image.v1+json"
 
-// IsImage tells the manifest of an image from that of an artifact.
+// IsImage reports whether a manifest is that of an image, and not of an artifact.
 func IsImage(m ocispecs.Manifest) bool {
 	if m.ArtifactType != "" || !IsConfig(m.Config.MediaType) {
 		return false
@@ -92,12 +93,12 @@ func IsImage(m ocispecs.Manifest) bool {
 	return len(m.Layers) == 0 || slices.ContainsFunc(m.Layers, func(l ocispecs.Descriptor) bool { return l.MediaType != mediaTypeStatement })
 }
 
-// IsConfig tells whether a media type is that of an image's configuration.
+// IsConfig reports whether a media type is that of an image's configuration.
 func IsConfig(mediaType string) bool {
 	return mediaType == ocispecs.MediaTypeImageConfig || mediaType == mediaTypeDockerConfig
 }
 
-// Subject is the digest of the image that an index's entry is an attestation about; "" if it is none.
+// Subject returns the digest of the image that an index's entry attests, or "" if the entry is no attestation.
 func Subject(entry ocispecs.Descriptor) string {
 	if !manifest.IsAttestation(entry) {
 		return ""
@@ -105,7 +106,8 @@ func Subject(entry ocispecs.Descriptor) string {
 	return entry.Annotations[annotationSubject]
 }
 
-// complete is an entry's platform with what only the configuration says. A configuration for something else adds nothing.
+// complete fills an entry's platform with fields that only the configuration has. A configuration for another platform adds
+// nothing.
 func complete(entry *ocispecs.Platform, config ocispecs.Platform) *ocispecs.Platform {
 	if entry == nil {
 		return &config
@@ -129,6 +131,6 @@ func compareImages(a, b Image) int {
 	)
 }
 
-// Examiner is asked about images before they are listed or get a tag, for the platforms of their descriptors; blobs has what they are
-// made of. Its error is a refusal, or says what kept it from looking.
+// Examiner examines images before they are listed or get a tag, for the platforms of their descriptors. blobs has their content.
+// The error is a refusal, or the reason why they could not be examined.
 type Examiner func(ctx context.Context, images []Image, blobs content.Fetcher) error

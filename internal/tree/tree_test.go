@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// shelf keeps a test's images, and counts what is read at the same time.
+// shelf has a test's images, and counts concurrent reads.
 type shelf struct {
 	*memory.Store
 	t       *testing.T
@@ -70,7 +70,7 @@ func (s *shelf) put(mediaType string, v any) ocispecs.Descriptor {
 	return desc
 }
 
-// image is an entry for a platform, whose configuration says the same.
+// image is an entry for a platform, with a matching configuration.
 func (s *shelf) image(name string) ocispecs.Descriptor {
 	s.t.Helper()
 	ps, _, err := platform.Parse(name)
@@ -256,7 +256,7 @@ func TestManyImagesAreReadAtTheSameTimeButNotAllAtOnce(t *testing.T) {
 	}
 }
 
-// rootFirst has the root without the shelf's gate.
+// rootFirst serves the root without the shelf's gate.
 type rootFirst struct {
 	*shelf
 	body []byte
