@@ -12,17 +12,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// PlatformChange is what a user sets of an image's platform (docker manifest calls that to annotate it); empty fields set nothing.
+// PlatformChange has the fields that a user sets in an image's platform (docker manifest annotate). Empty fields set nothing.
 type PlatformChange struct {
 	OS, Arch, Variant, OSVersion string
 	OSFeatures                   []string
 	Force                        bool // it may contradict the image's configuration
 }
 
-// ContradictionError says that an annotation contradicts what the image says of itself.
+// ContradictionError means that an annotation contradicts the image's configuration.
 type ContradictionError struct {
 	Image    string
-	Platform string // that was asked for
+	Platform string // the requested one
 	Reason   string
 }
 
@@ -30,8 +30,9 @@ func (e *ContradictionError) Error() string {
 	return fmt.Sprintf("%s cannot be listed as %s: %s", e.Image, e.Platform, e.Reason)
 }
 
-// Annotate sets the platform of an image in a draft. The notes say what was not taken literally. Of an error nothing is kept: it wraps
-// [platform.ErrInvalid] for a platform that does not exist, and is a [*ContradictionError] for one that the image is not for.
+// Annotate sets the platform of an image in a draft. The notes list values that were not taken literally. An error changes
+// nothing. It wraps [platform.ErrInvalid] for a platform that does not exist, and is a [*ContradictionError] for one that
+// contradicts the image.
 func (s Store) Annotate(ctx context.Context, list reference.NamedTagged, image reference.Named, a PlatformChange) (notes []string, err error) {
 	err = s.Update(ctx, list, func(old *Draft) (*Draft, error) {
 		if old == nil {
@@ -48,7 +49,7 @@ func (s Store) Annotate(ctx context.Context, list reference.NamedTagged, image r
 	return notes, err
 }
 
-// Annotated is an image's entry as Annotate would leave it. Its errors are those of Annotate; nothing is kept.
+// Annotated returns an image's entry as Annotate would change it, and the errors of Annotate. It writes nothing.
 func (s Store) Annotated(ctx context.Context, list reference.NamedTagged, image reference.Named, a PlatformChange) (Entry, error) {
 	d, err := s.Read(ctx, list)
 	if err != nil {
@@ -64,7 +65,7 @@ func (s Store) Annotated(ctx context.Context, list reference.NamedTagged, image 
 	return d.EntryOf(image)
 }
 
-// apply gives the child as it is with the annotation, beside those that it has. name is for errors.
+// apply returns the child with the annotation in addition to its own. name is for errors.
 func (a PlatformChange) apply(child Child, name string) (Child, []string, error) {
 	var set ocispecs.Platform
 	if child.Annotated != nil {
@@ -93,7 +94,7 @@ func (a PlatformChange) apply(child Child, name string) (Child, []string, error)
 	return child, notes, nil
 }
 
-// setInto writes what the annotation says over what was said before.
+// setInto overwrites the fields that the annotation sets.
 func (a PlatformChange) setInto(set *ocispecs.Platform) (notes []string, err error) {
 	if a.OS != "" {
 		set.OS = platform.Normalize(ocispecs.Platform{OS: strings.ToLower(a.OS), Architecture: "amd64"}).OS
@@ -136,7 +137,7 @@ func orInvalid(err error) error {
 	return err
 }
 
-// words is the name of a platform as a user would write it, without version and features.
+// words returns the name of a platform in the user's spelling, without version and features.
 func words(p ocispecs.Platform) string {
 	text := p.OS + "/" + p.Architecture
 	if p.Variant != "" {

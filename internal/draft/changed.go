@@ -14,13 +14,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Change is a name that means something else than when the draft was made.
+// Change is a name whose digest has changed since the draft was made.
 type Change struct {
 	Name     string
-	Was, Now digest.Digest // Now is empty if the registry does not have the name any more
+	Was, Now digest.Digest // Now is empty if the registry no longer has the name
 }
 
-// ChangedError says that what a draft was made of has changed.
+// ChangedError means that images of a draft have changed.
 type ChangedError struct {
 	List    string
 	Changes []Change
@@ -39,7 +39,7 @@ func (e *ChangedError) Error() string {
 	return text.String()
 }
 
-// changed asks what the names mean now, and whether the digests are there. The list's own name may name what the draft was pushed as.
+// changed resolves the names again, and checks that the digests exist. The list's own name may refer to the pushed draft.
 func changed(ctx context.Context, c *manifest.Client, d Draft) ([]Change, error) {
 	found := make([]*Change, len(d.Images))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -75,7 +75,7 @@ func changed(ctx context.Context, c *manifest.Client, d Draft) ([]Change, error)
 	return changes, nil
 }
 
-// renewed is the draft with what the changed names name now.
+// renewed returns the draft with the current images of the changed names.
 func renewed(ctx context.Context, c *manifest.Client, d Draft, changes []Change, note func(string)) (Draft, error) {
 	var names []reference.Named
 	for _, image := range d.Images {

@@ -13,31 +13,31 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// CreateRequest says what a draft is to hold.
+// CreateRequest is the input of [Store.Create].
 type CreateRequest struct {
 	List   reference.NamedTagged
-	Images []reference.Named // with a tag or a digest; one that comes twice counts once
-	Amend  bool              // join them with what is there
-	Note   func(string)      // is told what the user should know; never nil
+	Images []reference.Named // with a tag or a digest; duplicates count once
+	Amend  bool              // add them to the existing draft
+	Note   func(string)      // receives messages for the user; never nil
 }
 
-// ExistsError says that a draft holds other images than those that it was to be made of.
+// ExistsError means that there is a draft of other images than the requested ones.
 type ExistsError struct {
 	List   string
-	Images []string // that it holds
+	Images []string // of the existing draft
 }
 
 func (e *ExistsError) Error() string { // docker manifest's words
 	return "refusing to amend an existing manifest list with no --amend flag"
 }
 
-// Create makes a draft of what the names name now. For the names of a draft that is there already the same draft comes out, with what
-// they name now and with its annotations; other names are an [*ExistsError], unless the draft was pushed, and is begun anew, or is to be
-// amended. Nothing is kept of an error but what was there.
+// Create makes a draft of the images that the names refer to now. If there is a draft of the same names, it keeps its annotations
+// and gets the current images. If its names differ, the error is an [*ExistsError], unless it was pushed and is begun anew, or is
+// to be amended. An error changes nothing.
 func (s Store) Create(ctx context.Context, c *manifest.Client, req CreateRequest) error {
 	names := unique(req.Images)
 	old, err := s.Read(ctx, req.List)
-	if err == nil && !mayBecome(old, names, req.Amend) { // before anything is asked of a registry
+	if err == nil && !mayBecome(old, names, req.Amend) { // before any request to a registry
 		return exists(old)
 	}
 	var broken *CorruptError
@@ -80,7 +80,7 @@ func unique(names []reference.Named) (each []reference.Named) {
 	return each
 }
 
-// mayBecome tells whether a draft may be made of the names without --amend: it was pushed, or has the same names.
+// mayBecome reports whether a draft may be made of the names: it is amended, was pushed, or has the same names.
 func mayBecome(old Draft, names []reference.Named, amend bool) bool {
 	if amend || old.Pushed != "" {
 		return true
@@ -104,8 +104,8 @@ func exists(d Draft) error {
 	return e
 }
 
-// with is the draft with images as they are now: in the place of those of the same name, else at its end. In a draft that was pushed, a
-// new image also takes the place of one for the same platform. The notes say what became of the rest. d stays as it is.
+// with returns the draft with new images: in place of those of the same name, otherwise at its end. In a draft that was pushed, a
+// new image also replaces one for the same platform. The notes describe the changes to the others. d itself does not change.
 func (d Draft) with(images []Image) (*Draft, []string) {
 	var notes []string
 	d.Images = slices.Clone(d.Images)
@@ -126,7 +126,7 @@ func (d Draft) with(images []Image) (*Draft, []string) {
 	return &d, notes
 }
 
-// displace leaves out the images for whose platform there is a new one.
+// displace removes the images whose platform the new image has.
 func displace(images []Image, by Image) (kept []Image, notes []string) {
 	for _, image := range images {
 		var children []Child
@@ -144,8 +144,8 @@ func displace(images []Image, by Image) (kept []Image, notes []string) {
 	return kept, notes
 }
 
-// annotatedAs is the image as it is now with the annotations that it had: those of the same digest, else of the same platform, if they do
-// not contradict what it is now.
+// annotatedAs returns the image with the annotations of the old one: those of the same digest, otherwise of the same platform,
+// unless they contradict the new configuration.
 func (i Image) annotatedAs(old Image) (Image, []string) {
 	var notes []string
 	if i.Root.Digest != old.Root.Digest {
@@ -169,7 +169,7 @@ func (i Image) annotatedAs(old Image) (Image, []string) {
 	return i, notes
 }
 
-// concerns are what stands between a draft and its push, or looks wrong.
+// concerns returns notes about what would stop a push of the draft, or looks wrong.
 func (d Draft) concerns() (notes []string) {
 	for _, said := range d.Doubles() {
 		notes = append(notes, said+": push will refuse that, unless one is annotated as something else")
@@ -192,7 +192,8 @@ func (d Draft) concerns() (notes []string) {
 	return notes
 }
 
-// contradiction says in what a platform contradicts a configuration; "" if in nothing. What a configuration leaves out can be added.
+// contradiction returns how a platform contradicts a configuration, or "". A field that the configuration leaves out can be
+// added.
 func contradiction(config, p ocispecs.Platform) string {
 	said, p := platform.Normalize(config), platform.Normalize(p)
 	words := func(what, has string) string { return fmt.Sprintf("its configuration says %s %s", what, has) }

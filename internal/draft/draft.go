@@ -14,41 +14,41 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// version is that of the file's shape. A higher one is another program's: such a file is left alone.
+// version is the version of the file format. A file with a higher version belongs to a newer program and is left alone.
 const version = 1
 
-// Draft is a manifest list that is being made. Its JSON is the file's.
+// Draft is a manifest list in the making. Its JSON is the file.
 type Draft struct {
 	Version int           `json:"version"`
 	List    string        `json:"list"`             // the whole name, with registry and tag
-	Pushed  digest.Digest `json:"pushed,omitempty"` // the index that was pushed last; empty before that
-	Images  []Image       `json:"images"`           // in the order in which they came
+	Pushed  digest.Digest `json:"pushed,omitempty"` // the last pushed index, or empty
+	Images  []Image       `json:"images"`           // in the order of their addition
 }
 
-// Image is a name that was given for the list, and what it named.
+// Image is a name that was given for the list, and the content it referred to.
 type Image struct {
 	Name     string              `json:"name"` // the whole name, with registry and tag or digest
 	Root     ocispecs.Descriptor `json:"root"` // an image or an index
 	Children []Child             `json:"children"`
 
-	others int // entries of an index that are neither images nor about them
+	others int // number of index entries that are neither images nor attestations of one
 }
 
 // Child is one image of a name: the image itself, or one of an index.
 type Child struct {
-	// Descriptor is what stands in the list, apart from what is annotated. Its platform is that of the index where the image came
-	// from, completed from its configuration, or that of the configuration.
+	// Descriptor is the entry in the list without annotations. Its platform is that of the image's index, completed from its
+	// configuration, or that of the configuration.
 	Descriptor   ocispecs.Descriptor   `json:"descriptor"`
-	Config       ocispecs.Platform     `json:"config"`              // what the image's own configuration says
-	Annotated    *ocispecs.Platform    `json:"annotated,omitempty"` // what the user set, other fields empty
-	Forced       bool                  `json:"forced,omitempty"`    // that may contradict Config
+	Config       ocispecs.Platform     `json:"config"`              // according to the image's own configuration
+	Annotated    *ocispecs.Platform    `json:"annotated,omitempty"` // the fields that the user set
+	Forced       bool                  `json:"forced,omitempty"`    // Annotated may contradict Config
 	Attestations []ocispecs.Descriptor `json:"attestations,omitempty"`
 }
 
-// ErrNone is a list without a draft.
+// ErrNone means a list without a draft.
 var ErrNone = errors.New("no such manifest")
 
-// Platform is the child's platform in the list. It shares no memory with the child.
+// Platform returns the child's platform in the list. It shares no memory with the child.
 func (c Child) Platform() ocispecs.Platform {
 	var p ocispecs.Platform
 	if c.Descriptor.Platform != nil {
@@ -64,7 +64,7 @@ func (c Child) Platform() ocispecs.Platform {
 	}
 	if set.Architecture != "" {
 		if !sameArch(set.Architecture, p.Architecture) {
-			p.Variant = "" // one of another architecture
+			p.Variant = "" // another architecture's variant
 		}
 		p.Architecture = set.Architecture
 	}
@@ -82,7 +82,7 @@ func (c Child) Platform() ocispecs.Platform {
 	return p
 }
 
-// Entry is the child's entry in the list.
+// Entry returns the child's entry in the list.
 func (c Child) Entry() ocispecs.Descriptor {
 	p := c.Platform()
 	entry := c.Descriptor
@@ -93,12 +93,12 @@ func (c Child) Entry() ocispecs.Descriptor {
 // Entry is an entry of the list, and the name that it came from.
 type Entry struct {
 	Name       string
-	Only       bool // the name names just this
+	Only       bool // the name refers to this image alone
 	Descriptor ocispecs.Descriptor
 }
 
-// Entries are those of the list: images in the order of platform.Compare, then their attestations in the same order. An image that came
-// twice is there once. There may be two images for one platform, which no index has.
+// Entries returns the entries of the list: images in the order of platform.Compare, then their attestations in the same order. An
+// image that was given twice is there once. There may be two images for one platform, which no index may have.
 func (d Draft) Entries() []Entry {
 	var images, attestations []Entry
 	for _, image := range d.Images {
@@ -131,7 +131,7 @@ func (d Draft) attestations(about digest.Digest) []ocispecs.Descriptor {
 	return nil
 }
 
-// Descriptors are the entries' own.
+// Descriptors returns the descriptors of the entries.
 func (d Draft) Descriptors() []ocispecs.Descriptor {
 	var all []ocispecs.Descriptor
 	for _, entry := range d.Entries() {
@@ -140,7 +140,7 @@ func (d Draft) Descriptors() []ocispecs.Descriptor {
 	return all
 }
 
-// EntryOf is the entry of what [Draft.Find] finds.
+// EntryOf returns the entry of the image that [Draft.Find] finds.
 func (d Draft) EntryOf(name reference.Named) (Entry, error) {
 	i, j, err := d.Find(name)
 	if err != nil {
@@ -151,7 +151,7 @@ func (d Draft) EntryOf(name reference.Named) (Entry, error) {
 	return Entry{Name: image.Name, Only: child.Descriptor.Digest == image.Root.Digest, Descriptor: child.Entry()}, nil
 }
 
-// Doubles says for which platforms there are several images, a sentence each.
+// Doubles returns a sentence for each platform with several images.
 func (d Draft) Doubles() []string {
 	var said []string
 	first := map[string]Entry{}
@@ -170,8 +170,8 @@ func (d Draft) Doubles() []string {
 	return said
 }
 
-// Find is the place of the image, and of its only child, that a name means: as it was given, or by the digest of one image of an index
-// that was given. An index of several is an error.
+// Find returns the positions of an image and of its only child by name: the given name, or the digest of one image of a given
+// index. An index of several images is an error.
 func (d Draft) Find(name reference.Named) (image, child int, err error) {
 	digested, byDigest := name.(reference.Digested)
 	for i, image := range d.Images {
@@ -191,7 +191,7 @@ func (d Draft) Find(name reference.Named) (image, child int, err error) {
 	return 0, 0, fmt.Errorf("manifest for image %s does not exist in %s: %w", reference.FamiliarString(name), familiar(d.List), ErrNone)
 }
 
-// family is Docker's where all children are.
+// family returns Docker's media types if all children have them, otherwise OCI's.
 func (d Draft) family() manifest.Family {
 	for _, entry := range d.Descriptors() {
 		if manifest.FamilyOf(entry.MediaType) != manifest.Docker {
@@ -201,7 +201,7 @@ func (d Draft) family() manifest.Family {
 	return manifest.Docker
 }
 
-// familiar is a whole name as users write it.
+// familiar returns the short form of a full name.
 func familiar(name string) string {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
@@ -210,7 +210,7 @@ func familiar(name string) string {
 	return reference.FamiliarString(named)
 }
 
-// repository is a whole name without tag and digest.
+// repository returns a full name without tag and digest.
 func repository(name string) string {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestADraftBecomesAnIndexInTheOrderOfPlatforms(t *testing.T) {
 	amd, arm := b.image("linux/amd64", "a"), b.image("linux/arm64", "b")
 	b.tag("app:amd64", amd)
 	b.tag("app:arm64", arm)
-	for range 2 { // the same again changes nothing
+	for range 2 { // a repetition changes nothing
 		b.check(b.create(false, "app:1", "app:arm64", "app:amd64"))
 	}
 	_, err := b.annotate("app:1", "app:arm64", draft.PlatformChange{Variant: "v8"})

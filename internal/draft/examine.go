@@ -12,7 +12,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Examine reads the manifests and configurations of a list's images, and asks about them. Entries that are no images are left out.
+// Examine reads the manifests and configurations of a list's images, and calls the examiner for them. It leaves out entries that
+// are not images.
 func Examine(ctx context.Context, c *manifest.Client, entries []Entry, ask tree.Examiner) error {
 	images := make([]*tree.Image, len(entries))
 	from := make([]content.Fetcher, len(entries))
@@ -45,7 +46,7 @@ func Examine(ctx context.Context, c *manifest.Client, entries []Entry, ask tree.
 	return ask(ctx, all, index.BlobsOf(parts))
 }
 
-// read is the image of an entry, for the platform of the entry; nil if it is none.
+// read returns the image of an entry, for the platform of the entry, or nil if it is none.
 func read(ctx context.Context, c *manifest.Client, entry Entry) (*tree.Image, content.Fetcher, error) {
 	name, err := reference.ParseNormalizedNamed(entry.Name)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// asked is an examiner that notes for which platforms it was asked, and reads a layer of each.
+// asked is an examiner that records the platforms of its calls, and reads a layer of each.
 func (b *bench) asked(names *[]string, err error) tree.Examiner {
 	return func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error {
 		for _, img := range images {

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/draft"
 )
 
-// FuzzStore has a draft's file that says anything.
+// FuzzStore reads a draft from a file with any content.
 func FuzzStore(f *testing.F) {
 	const d = "sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 	f.Add([]byte(`{"version":1,"list":"docker.io/library/app:1","images":[{"name":"docker.io/library/x:1","root":{"digest":"` + d + `"},"children":[{"descriptor":{"digest":"` + d + `","size":7}}]}]}`))

@@ -23,7 +23,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// bench is a registry, a store of drafts, and what images are made of.
+// bench has a registry, a store of drafts, and images.
 type bench struct {
 	*memory.Store
 	t      *testing.T
@@ -63,7 +63,7 @@ func (b *bench) check(err error) {
 	}
 }
 
-// list is a name in the registry; one with a host stays as it is.
+// list returns a name in the registry. A name with a host stays unchanged.
 func (b *bench) list(name string) reference.NamedTagged {
 	b.t.Helper()
 	if !strings.Contains(name, ".") {
@@ -85,7 +85,7 @@ func (b *bench) put(mediaType string, v any) ocispecs.Descriptor {
 	return desc
 }
 
-// image is one whose configuration says os/arch[/variant], and has something of its own.
+// image makes an image whose configuration has the platform os/arch[/variant], and unique content.
 func (b *bench) image(platform, own string) ocispecs.Descriptor {
 	b.t.Helper()
 	parts := append(strings.Split(platform, "/"), "", "")
@@ -97,7 +97,7 @@ func (b *bench) image(platform, own string) ocispecs.Descriptor {
 	})
 }
 
-// attested is an index of images, each with an attestation.
+// attested makes an index of images, each with an attestation.
 func (b *bench) attested(platforms ...string) ocispecs.Descriptor {
 	b.t.Helper()
 	index := ocispecs.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex}
@@ -119,7 +119,7 @@ func (b *bench) attested(platforms ...string) ocispecs.Descriptor {
 	return b.put(ocispecs.MediaTypeImageIndex, index)
 }
 
-// tag makes a name mean something in its registry.
+// tag makes a name refer to a descriptor in its registry.
 func (b *bench) tag(name string, desc ocispecs.Descriptor) {
 	b.t.Helper()
 	ref := b.list(name)
@@ -157,7 +157,8 @@ func (b *bench) push(list string, amend bool) error {
 	return err
 }
 
-// entries are those of the index that a name means, "platform digest", an attestation as "about digest"; nil if there is none.
+// entries returns the entries of the index of a name as "platform digest", and an attestation as "about digest", or nil if there
+// is no index.
 func (b *bench) entries(name string) (entries []string) {
 	b.t.Helper()
 	root, blobs, err := b.client.Source(b.t.Context(), b.list(name))

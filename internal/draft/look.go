@@ -14,11 +14,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// looksAtOnce bounds the names that are looked up at the same time.
+// looksAtOnce bounds the concurrent lookups of names.
 const looksAtOnce = 8
 
-// Look reads what names name now, in their order; the names have a tag or a digest. Of an index, all images are read, with what is
-// attested about them.
+// Look reads the current images of names, in their order. The names have a tag or a digest. Of an index it reads all images and
+// their attestations.
 func Look(ctx context.Context, c *manifest.Client, names []reference.Named) ([]Image, error) {
 	images := make([]Image, len(names))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -59,12 +59,12 @@ func look(ctx context.Context, c *manifest.Client, name reference.Named) (Image,
 	return image, nil
 }
 
-// known is what a list says of an entry.
+// known returns the fields of an entry that a list keeps.
 func known(d ocispecs.Descriptor) ocispecs.Descriptor {
 	return ocispecs.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size, Platform: d.Platform, Annotations: d.Annotations}
 }
 
-// Missing says a registry's 404 in the words that docker manifest has for it, as an [ErrNone]; another error it leaves as it is.
+// Missing turns a registry's 404 into an [ErrNone] with the words of docker manifest. It returns other errors unchanged.
 func Missing(name reference.Named, err error) error {
 	if answer := (*manifest.Error)(nil); errors.As(err, &answer) && answer.Status == http.StatusNotFound {
 		return &missingError{name: name.String(), err: err}
@@ -72,7 +72,7 @@ func Missing(name reference.Named, err error) error {
 	return err
 }
 
-// missingError is an [ErrNone] of a registry.
+// missingError is an [ErrNone] from a registry.
 type missingError struct {
 	name string
 	err  error

@@ -17,15 +17,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// copiesAtOnce bounds the images that are copied at the same time; each has several requests under way.
+// copiesAtOnce bounds the images that are copied concurrently. Each has several concurrent requests.
 const copiesAtOnce = 3
 
-// PushRequest says which draft to push.
+// PushRequest is the input of [Store.Prepare].
 type PushRequest struct {
 	List  reference.NamedTagged
-	Amend bool         // take what its names name now
-	Note  func(string) // is told what the user should know; never nil
-	// Examine, if not nil, is asked about all images before anything is written.
+	Amend bool         // take the current images of its names
+	Note  func(string) // receives messages for the user; never nil
+	// Examine, if not nil, is called with all images before anything is written.
 	Examine tree.Examiner
 }
 
@@ -34,10 +34,10 @@ type Ready struct {
 	index.Index
 
 	list        reference.NamedTagged
-	base, draft Draft // as the file has it, and as it is pushed
+	base, draft Draft // as in the file, and as it is pushed
 }
 
-// DoubleError says that a draft has several images for one platform.
+// DoubleError means that a draft has several images for one platform.
 type DoubleError struct {
 	List    string
 	Doubles []string // sentences
@@ -47,8 +47,9 @@ func (e *DoubleError) Error() string {
 	return fmt.Sprintf("%s cannot be pushed: %s", e.List, strings.Join(e.Doubles, "; "))
 }
 
-// Prepare makes the index of a draft, and asks whether its names still mean what they did: if not, the error is a [*ChangedError], or
-// what they mean now is taken. Then the images are examined, if they are to be. Nothing is written anywhere.
+// Prepare makes the index of a draft, and checks that its names still refer to the same digests. If not, it fails with a
+// [*ChangedError], or takes the current images if the request amends. Then it examines the images if the request has an examiner.
+// It writes nothing.
 func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest) (Ready, error) {
 	base, err := s.Read(ctx, req.List)
 	if err != nil {
@@ -92,8 +93,8 @@ func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest)
 	return ready, err
 }
 
-// Send brings images that are in other repositories into that of the list, with what is attested about them, and then moves the tag. No tag
-// moves of an error of the first.
+// Send copies images from other repositories, with their attestations, to that of the list, and then moves the tag. If a copy
+// fails, no tag moves.
 func Send(ctx context.Context, c *manifest.Client, r Ready, note func(string)) (manifest.TagResult, error) {
 	repo := reference.TrimNamed(r.list)
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -142,7 +143,8 @@ func copyChild(ctx context.Context, c *manifest.Client, to, from reference.Named
 	return index.Bring(ctx, c, to, blobs, append([]ocispecs.Descriptor{child.Descriptor}, child.Attestations...)...)
 }
 
-// Done marks the draft as pushed, or removes it. A draft that another program has changed meanwhile is left as it is, and changed is true.
+// Done marks the draft as pushed, or removes it. If another program has changed the draft meanwhile, Done leaves it unchanged,
+// and changed is true.
 func (s Store) Done(ctx context.Context, r Ready, purge bool) (changed bool, err error) {
 	err = s.Update(ctx, r.list, func(old *Draft) (*Draft, error) {
 		if old == nil || !same(*old, r.base) {

@@ -19,15 +19,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
-// Store is the directory of the drafts; it is made when it is first written to.
+// Store is the directory of the drafts. It is created by the first write.
 type Store struct {
 	Dir string
 }
 
-// CorruptError says that a draft could not be read, and where it is now.
+// CorruptError means that a draft could not be read. It has the file's new path.
 type CorruptError struct {
-	List string // as users write it
-	Path string // where the file was put
+	List string // in the user's spelling
+	Path string // the new path of the file
 	Err  error
 }
 
@@ -49,8 +49,8 @@ func (s Store) Read(ctx context.Context, list reference.NamedTagged) (Draft, err
 	return s.read(list) // another program has repaired it
 }
 
-// Update changes a draft under the store's lock: change gets what is there, nil for nothing, and gives what is to be there. A draft that
-// could not be read is put aside first, and told as a [*CorruptError]; change is not called then.
+// Update changes a draft under the store's lock. change gets the draft, or nil, and returns the new one, or nil. A draft that
+// could not be read is renamed first. Update then returns a [*CorruptError] without calling change.
 func (s Store) Update(ctx context.Context, list reference.NamedTagged, change func(*Draft) (*Draft, error)) (err error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s Store) Update(ctx context.Context, list reference.NamedTagged, change fu
 	return s.write(list, after)
 }
 
-// Lists are the names of the lists that have a draft, in the order of their files; those that cannot be read are left out.
+// Lists returns the names of the lists that have a draft, in the order of their files. It leaves out those that cannot be read.
 func (s Store) Lists() []string {
 	var lists []string
 	files, _ := filepath.Glob(filepath.Join(s.Dir, "*.json"))
@@ -98,7 +98,7 @@ func (s Store) Lists() []string {
 	return lists
 }
 
-// damage is what makes a file no draft.
+// damage is the reason why a file is not a draft.
 type damage struct{ err error }
 
 func (e *damage) Error() string { return e.err.Error() }
@@ -125,7 +125,7 @@ func (s Store) read(list reference.NamedTagged) (Draft, error) {
 	return d, nil
 }
 
-// check tells whether a draft is one that this package wrote.
+// check fails for a draft that this package did not write.
 func (d Draft) check(list reference.NamedTagged) error {
 	switch {
 	case d.Version < 1:
@@ -165,7 +165,7 @@ func (s Store) write(list reference.NamedTagged, d *Draft) error {
 	return atomicfile.WriteFile(s.path(list), append(data, '\n'), 0o600)
 }
 
-// putAside renames a file that is no draft; earlier ones keep their names.
+// putAside renames a file that is not a draft. Earlier renamed files keep their names.
 func (s Store) putAside(list reference.NamedTagged, broken *damage) error {
 	path := s.path(list) + ".corrupt"
 	for n := 2; ; n++ {
@@ -180,7 +180,7 @@ func (s Store) putAside(list reference.NamedTagged, broken *damage) error {
 	return &CorruptError{List: reference.FamiliarString(list), Path: path, Err: broken.err}
 }
 
-// path has the name for people to read, and its hash: file systems are not strict about upper case, and allow 255 bytes.
+// path returns a file name with the readable name and its hash, since file systems may ignore case, and allow 255 bytes.
 func (s Store) path(list reference.NamedTagged) string {
 	name := list.String()
 	sum := sha256.Sum256([]byte(name))
