@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// kept is an image of the registry as one of a layout, under names.
+// kept returns an image of the registry as one of a layout, under names.
 func (w *world) kept(from string, names ...string) (layout.Image, content.Fetcher) {
 	w.t.Helper()
 	root, blobs, err := w.client.Source(w.t.Context(), w.name(from))
@@ -33,7 +33,7 @@ func (w *world) kept(from string, names ...string) (layout.Image, content.Fetche
 	return img, blobs
 }
 
-// folder puts an image of the registry into a folder, beside those that are there.
+// folder adds an image of the registry to a folder.
 func (w *world) folder(dir, from string, names ...string) {
 	w.t.Helper()
 	img, blobs := w.kept(from, names...)
@@ -98,7 +98,7 @@ func TestArchivesAndFoldersAreMergedWithTheirAttestations(t *testing.T) {
 	}
 }
 
-// tagged is the digest that a tag names.
+// tagged returns the digest of a tag.
 func (w *world) tagged(repo, tag string) string {
 	w.t.Helper()
 	dgst, _ := w.at(repo, tag)

@@ -15,11 +15,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// far is a registry that is one second away, in a test's own time.
+// far is a registry that is one second away, in a test's synthetic time.
 type far struct{ registry http.Handler }
 
 func (f far) RoundTrip(req *http.Request) (*http.Response, error) {
-	time.Sleep(time.Second) // of the bubble: it passes when nobody has anything else to do
+	time.Sleep(time.Second) // of the bubble: it passes when all goroutines wait
 	answer := httptest.NewRecorder()
 	served := req.Clone(req.Context())
 	if served.Body == nil {
@@ -55,7 +55,7 @@ func TestAMergeInOneRepositoryIsFourRequestsInARow(t *testing.T) {
 		if err != nil || res.Tags[0].State != manifest.Moved {
 			t.Fatal(res.Tags, err)
 		}
-		// The manifests, their configurations, the write, and the look at it.
+		// The requests in sequence are the manifests, their configurations, the write, and the check after it.
 		if depth := time.Since(started) / time.Second; depth != 4 {
 			t.Errorf("%d requests in a row: %v", depth, w.faults.Matching(faultregistry.On("", "")))
 		}

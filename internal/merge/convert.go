@@ -14,7 +14,7 @@ import (
 )
 
 // twins are media types of the same bytes, OCI's first (https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md
-// #compatibility-matrix). Docker has none for layers by zstd.
+// #compatibility-matrix). Docker has none for zstd layers.
 var twins = [][2]string{
 	{ocispecs.MediaTypeImageManifest, manifest.MediaTypeDockerManifest},
 	{ocispecs.MediaTypeImageConfig, "application/vnd.docker.container.image.v1+json"},
@@ -23,7 +23,7 @@ var twins = [][2]string{
 	{"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"},
 }
 
-// twin is the media type in a family; "" if it has none.
+// twin returns the media type in a family, or "" if the family has none.
 func twin(mediaType string, family manifest.Family) string {
 	for _, pair := range twins {
 		if pair[0] == mediaType || pair[1] == mediaType {
@@ -46,8 +46,8 @@ func (e *ConvertError) Error() string {
 	return fmt.Sprintf("these images cannot be written with %s media types: %s", e.Family, strings.Join(e.Offenders, "; "))
 }
 
-// familyFor is the one family of an index: the wanted one; else the images' own, and OCI's where they differ or where Docker's has
-// no place for what is there.
+// familyFor returns the single family of an index: the requested one, otherwise the images' own. It is OCI's if they differ, or
+// if Docker's cannot represent the content.
 func familyFor(all []entry, wanted manifest.Family, annotated bool) manifest.Family {
 	if wanted != "" {
 		return wanted
@@ -60,7 +60,7 @@ func familyFor(all []entry, wanted manifest.Family, annotated bool) manifest.Fam
 	return manifest.Docker
 }
 
-// convert writes all images in a family. What is lost by that is noted.
+// convert writes all images in a family, and notes the losses.
 func convert(all []entry, family manifest.Family, note func(string)) ([]entry, error) {
 	failure := &ConvertError{Family: family}
 	result := make([]entry, len(all))
@@ -92,7 +92,7 @@ func convert(all []entry, family manifest.Family, note func(string)) ([]entry, e
 	return result, nil
 }
 
-// convert writes the manifest anew, with the same layers and configuration.
+// convert rewrites the manifest with the same layers and configuration.
 func (e entry) convert(family manifest.Family) (entry, error) {
 	m := e.Manifest
 	if m.Subject != nil && family == manifest.Docker {

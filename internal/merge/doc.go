@@ -1,20 +1,20 @@
-// Package merge joins images into one index and gives it its tags: images that registries have, and images in archives.
+// Package merge joins images from registries and archives into one index, and tags it.
 //
-// # The way
+// # How images are merged
 //
-// [Parse] takes the user's words for what they are, without asking a registry: a file of metadata, an archive, a name. [Read] reads
-// what they name. [Merge] joins that, checks it, brings to each repository what it lacks, and moves the tags by
-// manifest.Client.Publish, when everything is there.
+// [Parse] recognises each of the user's words without asking a registry: a metadata file, an archive, or a name. [Read] reads the
+// images. [Merge] joins and checks them, copies missing content to each repository, and then moves the tags with
+// manifest.Client.Publish.
 //
 // # Adding to a tag
 //
-// Registries cannot write a tag on the condition that it still names what was read. [Request.Onto] looks once more just before
-// it writes, and after it; what another writer has put there is merged in, and written again. Between the last look and the
-// write a change can be lost that nobody sees, unless the other one looks, too: so the look after the write waits for longer
-// than such a gap is.
+// A registry cannot write a tag on the condition that it still has a given digest. With [Request.Onto], Merge checks the tag just
+// before the write, and again after it. If another writer has changed the tag, Merge merges the change and writes again. A change
+// between the last check and the write can be lost unless the other writer checks too. So the check after the write waits longer
+// than this gap.
 //
 // # Conversion
 //
-// An index has one family of media types. Images of the other family are converted: their manifests are written anew with the
-// same layers and configurations, and have other digests. So what was said about them by digest, their attestations, is left out.
+// An index has one family of media types. Images of the other family are converted: their manifests are rewritten with the same
+// layers and configurations, and get other digests. Their attestations refer to the old digests, so they are left out.
 package merge

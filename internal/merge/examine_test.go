@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// asked is an Examine that notes for which platforms it was asked, and has read a layer of each.
+// asked returns an Examine that records the platforms of its calls, and reads a layer of each.
 func asked(t *testing.T, names *[]string, err error) func(context.Context, []tree.Image, content.Fetcher) error {
 	return func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error {
 		for _, img := range images {

@@ -8,7 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 )
 
-// FuzzMetadata has a build's metadata file, and another one that says what it should.
+// FuzzMetadata reads a build's metadata file with any content, together with a valid one.
 func FuzzMetadata(f *testing.F) {
 	f.Add([]byte(`{"containerimage.digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","image.name":"app,other.example/app:1","multiarch":{"byDigest":["x"],"source":{"revision":"1"}}}`))
 	f.Add([]byte(`{"containerimage.digest":"x","image.name":",","multiarch":{"tags":[7]}}`))

@@ -26,7 +26,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// world is a registry, and a client of it.
+// world has a registry, and a client of it.
 type world struct {
 	t       *testing.T
 	backend http.Handler // without faults
@@ -36,7 +36,7 @@ type world struct {
 
 	mu    sync.Mutex
 	notes []string
-	pause func() // what others do meanwhile
+	pause func() // the effects of other writers
 }
 
 func newWorld(t *testing.T) *world {
@@ -71,7 +71,7 @@ func (w *world) blob(repo, mediaType string, content []byte) ocispecs.Descriptor
 	return desc
 }
 
-// image puts an image of a family into a repository. mark is what tells it from others for its platform.
+// image puts an image of a family into a repository. mark distinguishes it from others for its platform.
 func (w *world) image(repo, name, mark string, family manifest.Family) ocispecs.Descriptor {
 	w.t.Helper()
 	ps, _, err := platform.Parse(name)
@@ -98,7 +98,7 @@ func (w *world) manifest(repo string, m ocispecs.Manifest) ocispecs.Descriptor {
 	return desc
 }
 
-// attestation is about an image.
+// attestation makes an attestation of an image.
 func (w *world) attestation(repo string, of ocispecs.Descriptor) ocispecs.Descriptor {
 	desc := w.manifest(repo, ocispecs.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest,
@@ -122,7 +122,7 @@ func (w *world) index(repo, tag string, children ...ocispecs.Descriptor) digest.
 	return digest.FromBytes(body)
 }
 
-// at is the index that a tag names.
+// at returns the index of a tag.
 func (w *world) at(repo, tag string) (digest.Digest, ocispecs.Index) {
 	w.t.Helper()
 	answer := httptest.NewRecorder()
@@ -136,7 +136,7 @@ func (w *world) at(repo, tag string) (digest.Digest, ocispecs.Index) {
 	return digest.Digest(answer.Header().Get("Docker-Content-Digest")), index
 }
 
-// platforms are those of an index; an attestation is one of "unknown".
+// platforms returns the platforms of an index. That of an attestation is "unknown".
 func platforms(index ocispecs.Index) (names []string) {
 	for _, m := range index.Manifests {
 		names = append(names, platform.Format(*m.Platform))
@@ -153,7 +153,7 @@ func (w *world) parse(words ...string) []merge.Word {
 	return parsed
 }
 
-// merge reads the inputs, and merges them as the request says.
+// merge reads the inputs, and merges them according to the request.
 func (w *world) merge(req merge.Request, words ...string) (merge.Result, error) {
 	w.t.Helper()
 	req.Registry = w.client
@@ -185,7 +185,7 @@ func (w *world) noted(parts ...string) {
 	}
 }
 
-// writes are the manifests that were written through the faults: tags by their names, others as "digest".
+// writes returns the manifests that were written through the faults: tags by their names, others as "digest".
 func (w *world) writes() (names []string) {
 	for _, r := range w.faults.Requests() {
 		if r.Method != http.MethodPut || !strings.Contains(r.Path, "/manifests/") || r.Status != http.StatusCreated {

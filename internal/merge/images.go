@@ -13,12 +13,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// in tells whether a repository is known to have the image, as it is to be.
+// in reports whether a repository is known to have the image in its final form.
 func (e entry) in(repo reference.Named) bool {
 	return !e.converted && e.from.Repo != nil && e.from.Repo.Name() == repo.Name()
 }
 
-// blobs are the configurations and layers of the image and of its attestations.
+// blobs returns the configurations and layers of the image and of its attestations.
 func (e entry) blobs() []ocispecs.Descriptor {
 	all := append([]ocispecs.Descriptor{e.Manifest.Config}, e.Manifest.Layers...)
 	for _, a := range e.Attestations {
@@ -27,7 +27,7 @@ func (e entry) blobs() []ocispecs.Descriptor {
 	return all
 }
 
-// part is the image as a part of the index.
+// part returns the image as a part of the index.
 func (e entry) part() index.Part {
 	p := index.Part{Descriptor: e.Descriptor, Stored: e.blobs(), Store: e.from.Blobs}
 	documents := index.Bodies{e.Descriptor.Digest: e.Body, e.Manifest.Config.Digest: e.ConfigBody}
@@ -39,7 +39,7 @@ func (e entry) part() index.Part {
 	return p
 }
 
-// annotate adds the annotations of the entries. Those of an entry that is there already are not changed in place.
+// annotate adds the annotations of the entries. It copies the maps of existing entries.
 func (p plan) annotate() {
 	for i := range p.all {
 		own := p.all[i].platform()
@@ -47,7 +47,7 @@ func (p plan) annotate() {
 	}
 }
 
-// indexAnnotations are those of the index: what the tag had, or the only input, and what was asked for.
+// indexAnnotations returns the annotations of the index: those of the tag or of the only input, and the requested ones.
 func (p plan) indexAnnotations(base *Input) map[string]string {
 	var annotations map[string]string
 	switch {
@@ -59,7 +59,7 @@ func (p plan) indexAnnotations(base *Input) map[string]string {
 	return p.stillMissing(with(annotations, p.req.Annotations.At(index.OnIndex, nil)), base)
 }
 
-// stillMissing keeps true what builds have said that their indexes lack.
+// stillMissing updates the annotation in which builds list the missing platforms of their indexes.
 func (p plan) stillMissing(annotations map[string]string, base *Input) map[string]string {
 	inputs := p.req.Inputs
 	if base != nil {
@@ -84,7 +84,7 @@ func (p plan) stillMissing(annotations map[string]string, base *Input) map[strin
 	return annotations
 }
 
-// with is a copy with more; the same if there are no more.
+// with returns a copy with more annotations, or the same map if there are none.
 func with(annotations, more map[string]string) map[string]string {
 	if len(more) == 0 {
 		return annotations
@@ -95,7 +95,7 @@ func with(annotations, more map[string]string) map[string]string {
 	return all
 }
 
-// images describe the entries, in the order of the index.
+// images describes the entries, in the order of the index.
 func (p plan) images() []Image {
 	var all []Image
 	for _, e := range p.all {

@@ -12,18 +12,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// entry is an image of the index to be.
+// entry is an image of the new index.
 type entry struct {
 	tree.Image
 	from      *Input
-	kept      bool // of the tag that is added to
+	kept      bool // it comes from the tag of Onto
 	converted bool
 }
 
-// platform is the normalised one.
+// platform returns the normalised platform.
 func (e entry) platform() platform.Platform { return platform.Normalize(*e.Descriptor.Platform) }
 
-// DuplicateError says that two inputs have different images for one platform.
+// DuplicateError means that two inputs have different images for one platform.
 type DuplicateError struct {
 	Platform      platform.Platform
 	First, Second string // the inputs' names
@@ -39,7 +39,7 @@ func (e *DuplicateError) Error() string {
 		e.First, e.Second, platform.Format(e.Platform), e.Digests[0], e.Digests[1])
 }
 
-// ExpectError says how the platforms differ from those that were expected.
+// ExpectError lists the differences from the expected platforms.
 type ExpectError struct{ Missing, Unexpected []platform.Platform }
 
 func (e *ExpectError) Error() string {
@@ -55,7 +55,8 @@ func (e *ExpectError) Error() string {
 
 func names(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
-// join lists the images of all inputs. The same image twice is one; two images for a platform are refused.
+// join lists the images of all inputs. An image that two inputs share is listed once. Two different images for a platform are an
+// error.
 func join(inputs []Input, note func(string)) ([]entry, error) {
 	var all []entry
 	for i := range inputs {
@@ -76,7 +77,7 @@ func join(inputs []Input, note func(string)) ([]entry, error) {
 			case all[k].Descriptor.Digest != img.Descriptor.Digest:
 				return nil, &DuplicateError{p, all[k].from.Name, in.Name, [2]digest.Digest{all[k].Descriptor.Digest, img.Descriptor.Digest}}
 			case len(all[k].Attestations) < len(img.Attestations):
-				all[k] = e // the same image, and more is said about it
+				all[k] = e // the same image with more attestations
 			}
 		}
 	}
@@ -86,7 +87,8 @@ func join(inputs []Input, note func(string)) ([]entry, error) {
 	return all, nil
 }
 
-// over puts the images over those that are there: the others stay, and so does what is known about the very same image.
+// over replaces images of base with new ones for the same platforms. The others stay, as do the attestations of an identical
+// image.
 func over(base, images []entry) []entry {
 	all := slices.Clone(images)
 	for _, old := range base {
@@ -103,7 +105,7 @@ func over(base, images []entry) []entry {
 	return all
 }
 
-// expect compares the platforms with those that there should be; no expectation is always met.
+// expect compares the platforms with the expected ones. Without an expectation it accepts any.
 func expect(all []entry, wanted []platform.Platform) error {
 	if len(wanted) == 0 {
 		return nil

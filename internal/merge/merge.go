@@ -16,11 +16,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Merge joins the images of all inputs into one index, and moves the tags to it when every repository has everything.
+// Merge joins the images of all inputs into one index, and moves the tags to it once every repository has all content.
 //
-// Before anything is written it refuses two images for one platform ([*DuplicateError]), platforms that are not those expected
-// ([*ExpectError]), images that cannot be converted ([*ConvertError]) and what the request's Examine refuses. An error of a registry that is written to is a
-// [*index.PushError]; the result then says which tags moved.
+// Before any write it refuses two images for one platform ([*DuplicateError]), unexpected or missing platforms ([*ExpectError]),
+// images that cannot be converted ([*ConvertError]), and images that the request's Examine refuses. An error of a registry that
+// is written to is an [*index.PushError]. The result then lists the tags that moved.
 func Merge(ctx context.Context, req Request) (Result, error) {
 	req = req.withDefaults()
 	if req.Onto != nil {
@@ -44,7 +44,7 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 	})
 }
 
-// plan is an index that is to be written.
+// plan is an index before it is written.
 type plan struct {
 	req    Request
 	all    []entry
@@ -52,7 +52,7 @@ type plan struct {
 	result Result
 }
 
-// newPlan joins the inputs over what a tag has, if base is not nil.
+// newPlan joins the inputs with the images of a tag, if base is not nil.
 func newPlan(req Request, base *Input) (plan, error) {
 	p := plan{req: req}
 	var err error
@@ -85,7 +85,7 @@ func newPlan(req Request, base *Input) (plan, error) {
 	return p, nil
 }
 
-// examined is a plan of which it is known that its images may be published; those that the tag has already are not asked about.
+// examined returns a plan whose images have passed the examination. Images that the tag has already are not examined.
 func examined(ctx context.Context, req Request, base *Input) (plan, error) {
 	p, err := newPlan(req, base)
 	if err != nil || req.Examine == nil {
@@ -103,14 +103,14 @@ func examined(ctx context.Context, req Request, base *Input) (plan, error) {
 	return p, nil
 }
 
-// lacks tells whether something has to be brought to a repository.
+// lacks reports whether content is missing in a repository.
 func (p plan) lacks() bool {
 	return slices.ContainsFunc(index.Repositories(p.req.targets()), func(repo reference.Named) bool {
 		return slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repo) })
 	})
 }
 
-// bring brings to each repository what it lacks. A repository that has all images by reading them from it needs nothing.
+// bring copies missing content to each repository. A repository that all images were read from needs none.
 func (p plan) bring(ctx context.Context) error {
 	if err := p.ask(ctx); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (p plan) bring(ctx context.Context) error {
 	return p.check(ctx)
 }
 
-// check sees that everything of archives is what its digest says, also what the repositories had already.
+// check verifies the digests of all content of archives, including blobs that the repositories had already.
 func (p plan) check(ctx context.Context) error {
 	for _, e := range p.all {
 		archive, ok := e.from.Blobs.(*layout.Archive)
@@ -146,7 +146,7 @@ func (p plan) check(ctx context.Context) error {
 	return nil
 }
 
-// ask finds out whether the repositories would take a push, where one that does would be written to before another one says no.
+// ask checks that the repositories accept a push, if one could be written to before another one refuses.
 func (p plan) ask(ctx context.Context) error {
 	repos := index.Repositories(p.req.targets())
 	if len(repos) == 1 && !slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repos[0]) }) {
@@ -169,7 +169,7 @@ func (p plan) ask(ctx context.Context) error {
 	return err
 }
 
-// publish moves the tags. What was read from a repository, or brought there, is there.
+// publish moves the tags. Content that was read from a repository, or copied to it, is known to exist.
 func (p plan) publish(ctx context.Context, allow func(reference.NamedTagged, digest.Digest) error) (Result, error) {
 	var seen []manifest.Image
 	for _, repo := range index.Repositories(p.req.targets()) {
@@ -195,7 +195,7 @@ func (p plan) publish(ctx context.Context, allow func(reference.NamedTagged, dig
 	return p.result, nil
 }
 
-// parts are the images as parts of the index.
+// parts returns the images as parts of the index.
 func (p plan) parts() []index.Part {
 	parts := make([]index.Part, len(p.all))
 	for i, e := range p.all {

@@ -13,10 +13,10 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// maxMetadata is the size in bytes up to which a file is taken for metadata.
+// maxMetadata is the largest size in bytes of a metadata file.
 const maxMetadata = 4 << 20
 
-// made is what a build says in its metadata file (docs/metadata.md; docker buildx's has the first two keys).
+// made is the content of a build's metadata file (docs/metadata.md; docker buildx's has the first two keys).
 type made struct {
 	Digest    digest.Digest `json:"containerimage.digest"`
 	Name      string        `json:"image.name"`
@@ -30,7 +30,7 @@ type made struct {
 	} `json:"multiarch"`
 }
 
-// readMetadata reads the file of a build that pushed its result.
+// readMetadata reads the metadata file of a build that pushed its result.
 func readMetadata(name string) (Word, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -71,8 +71,7 @@ func readMetadata(name string) (Word, error) {
 	return word, nil
 }
 
-// oneOrigin refuses metadata that was not made to be merged: of several repositories, commits or runs. Where a file does not say
-// of what commit or run it is, there is nothing to compare.
+// oneOrigin refuses metadata of several repositories, commits or runs. A file without a commit or run is not compared.
 func oneOrigin(words []Word) error {
 	for _, what := range []struct {
 		name string

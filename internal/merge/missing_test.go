@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// lacking is an index that says that it lacks platforms.
+// lacking makes an index whose annotation lists missing platforms.
 func (w *world) lacking(tag, missing string, children ...ocispecs.Descriptor) {
 	w.t.Helper()
 	_, body, err := manifest.Index(children, manifest.IndexOptions{Annotations: map[string]string{manifest.MissingPlatforms: missing, "other": "kept"}})

@@ -18,30 +18,30 @@ import (
 )
 
 const (
-	// writesAtMost bounds how often the tag is written because others write it, too.
+	// writesAtMost bounds the writes of the tag when others write it too.
 	writesAtMost = 8
-	// lookAgain is how long after a write the tag is looked at for the last time, at least. Other writers have so long between
-	// their look and their write.
+	// lookAgain is the minimum time between a write and the last check of the tag. It leaves other writers time between their
+	// check and their write.
 	lookAgain = 300 * time.Millisecond
 )
 
-// add puts the images into what a tag names, until they are there or others have written it too often.
+// add adds the images to a tag's index, until they are there or others have overwritten the tag too often.
 func add(ctx context.Context, req Request) (Result, error) {
 	name := reference.FamiliarString(req.Onto)
 	said := map[string]bool{}
 	note := req.Note
-	req.Note = func(line string) { // a plan that is made again has nothing new to say
+	req.Note = func(line string) { // a repeated plan repeats its notes
 		if !said[line] {
 			said[line] = true
 			note(line)
 		}
 	}
-	req.Looks = nil // the tags are looked at just before each write
+	req.Looks = nil // the tags are checked just before each write
 	var last Result
 	for attempt := range writesAtMost {
 		if attempt > 0 {
-			// Two writers in step would meet for ever.
-			if err := req.Pause(ctx, rand.N(time.Duration(attempt)*150*time.Millisecond)); err != nil { //nolint:gosec // no secret
+			// Two writers in step would collide again and again.
+			if err := req.Pause(ctx, rand.N(time.Duration(attempt)*150*time.Millisecond)); err != nil { //nolint:gosec // no security need
 				return last, err
 			}
 		}
@@ -64,10 +64,10 @@ func add(ctx context.Context, req Request) (Result, error) {
 	return last, &index.PushError{Err: err, Tags: last.Tags}
 }
 
-// readsAtMost bounds how often a tag is read that is there and cannot be read.
+// readsAtMost bounds the reads of a tag that exists and cannot be read.
 const readsAtMost = 3
 
-// readBase reads what the tag names; nil if there is no such tag.
+// readBase reads the index of the tag, or returns nil if there is no such tag.
 func readBase(ctx context.Context, req Request) (*Input, error) {
 	var base Input
 	var err error
@@ -75,7 +75,7 @@ func readBase(ctx context.Context, req Request) (*Input, error) {
 		if base, err = ReadRef(ctx, req.Registry, req.Onto); !errors.Is(err, manifest.ErrNotFound) {
 			break
 		}
-		// A child that is missing is no tag that is missing. A tag that is written just now may be neither here nor there.
+		// A missing child does not mean a missing tag. While a tag is being written, a registry may have neither the old nor the new index.
 		if _, lookErr := req.Registry.Resolve(ctx, req.Onto); errors.Is(lookErr, manifest.ErrNotFound) {
 			req.Note(fmt.Sprintf("there is no %q yet: it is made", reference.FamiliarString(req.Onto)))
 			return nil, nil
@@ -87,7 +87,7 @@ func readBase(ctx context.Context, req Request) (*Input, error) {
 	return &base, nil
 }
 
-// addTo writes the tag, unless it has changed, and looks whether the images are there afterwards.
+// addTo writes the tag, unless it has changed, and checks afterwards whether the images are there.
 func (p plan) addTo(ctx context.Context, base *Input) (res Result, there bool, err error) {
 	var before digest.Digest
 	if base != nil {
@@ -116,7 +116,7 @@ func (p plan) addTo(ctx context.Context, base *Input) (res Result, there bool, e
 	return res, there, err
 }
 
-// holds tells whether the tag names what was written, or something that has the same images.
+// holds reports whether the tag has the written index, or another one with the same images.
 func (p plan) holds(ctx context.Context) (bool, error) {
 	desc, err := p.req.Registry.Resolve(ctx, p.req.Onto)
 	if err == nil && desc.Digest == p.result.Target.Digest {
@@ -127,7 +127,7 @@ func (p plan) holds(ctx context.Context) (bool, error) {
 		now, err = ReadRef(ctx, p.req.Registry, p.req.Onto)
 	}
 	if errors.Is(err, manifest.ErrNotFound) {
-		return false, nil // somebody writes it just now
+		return false, nil // another writer is writing it
 	}
 	if err != nil {
 		return false, &index.PushError{Err: err, Tags: p.result.Tags}

@@ -44,7 +44,7 @@ func TestATagThatIsNotThereIsMade(t *testing.T) {
 	w.noted("it is made")
 }
 
-// others writes the tag app:1 anew with a platform more.
+// others rewrites the tag app:1 with another platform.
 func (w *world) others(tag, name string) {
 	_, index := w.at("app", tag)
 	w.index("app", tag, append(index.Manifests, w.image("app", name, "", manifest.OCI))...)
@@ -54,14 +54,14 @@ func TestAChangeThatIsSeenBeforeOrAfterTheWriteIsMergedIn(t *testing.T) {
 	w := newWorld(t)
 	w.index("app", "1", w.image("app", "linux/amd64", "", manifest.OCI))
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
-	// The first look reads the tag; the second is the one just before the write.
+	// The first check reads the tag. The second is the one just before the write.
 	w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodHead, "/manifests/1"), Times: 1, Do: func(rw http.ResponseWriter, req *http.Request, next http.Handler) {
 		w.others("1", "linux/s390x")
 		next.ServeHTTP(rw, req)
 	}})
 	overwritten := false
 	w.pause = func() {
-		if !overwritten && len(w.writes()) == 1 { // by one who has read what was there before
+		if !overwritten && len(w.writes()) == 1 { // by a writer that read the previous index
 			overwritten = true
 			w.index("app", "1", w.image("app", "linux/amd64", "", manifest.OCI), w.image("app", "linux/riscv64", "", manifest.OCI))
 		}
@@ -94,12 +94,12 @@ func TestTwoWritersBothGetTheirPlatformIn(t *testing.T) {
 	w := newWorld(t)
 	w.index("app", "1", w.image("app", "linux/amd64", "", manifest.OCI))
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
-	// The other one writes after our look, and before our write: nobody sees that, but its own last look.
+	// The other writer writes between our check and our write. Only its own last check detects this.
 	w.faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Times: 1, Do: func(rw http.ResponseWriter, req *http.Request, next http.Handler) {
 		w.others("1", "linux/s390x")
 		next.ServeHTTP(rw, req)
 	}})
-	w.pause = func() { // the other one's last look, and what it does about it
+	w.pause = func() { // the other writer's last check, and its reaction
 		if _, index := w.at("app", "1"); !has(index, "linux/s390x") {
 			w.others("1", "linux/s390x")
 		}
@@ -127,7 +127,7 @@ func TestATagThatIsMissingForAMomentIsReadAgain(t *testing.T) {
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
 	missing := faultregistry.Answer(http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown")
 	w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodGet, "/manifests/1"), Times: 1, Do: missing})
-	// The first looks are those of the plan; the last is the one after the write.
+	// The first checks are those of the plan. The last is the one after the write.
 	w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodHead, "/manifests/1"), Skip: 3, Times: 1, Do: missing})
 	if _, err := w.merge(merge.Request{Onto: w.name("app:1")}, "HOST/app:new"); err != nil {
 		t.Fatal(err)

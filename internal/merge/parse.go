@@ -17,25 +17,25 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 )
 
-// layoutPrefix marks an OCI layout, as for docker buildx's build contexts: oci-layout://PATH[:NAME][@DIGEST].
+// layoutPrefix marks an OCI layout, as in docker buildx's build contexts: oci-layout://PATH[:NAME][@DIGEST].
 const layoutPrefix = "oci-layout://"
 
-// Word is one input as the user wrote it, and what it is.
+// Word is one input in the user's spelling, and its kind.
 type Word struct {
-	// Text is as it was given.
+	// Text is the original text.
 	Text string
-	refs []reference.Named // a name; or those of the metadata, all with the same digest
+	refs []reference.Named // a name, or the names of the metadata, all with the same digest
 
 	archive *layout.Archive
 	root    ocispecs.Descriptor // in the archive
 	made    *made               // of a metadata file
 }
 
-// Names are where a registry has the input; none of an archive.
+// Names returns the input's names in registries. An archive has none.
 func (w Word) Names() []reference.Named { return w.refs }
 
-// Parse finds out what the words are, from what is on disk: metadata files and archives by their content, everything else is a name.
-// It refuses metadata of several repositories or of several runs. Nothing is asked of a registry.
+// Parse recognises the words by the files on disk: metadata files and archives by their content. Everything else is a name. It
+// refuses metadata of several repositories or of several runs. It sends no request to a registry.
 func Parse(ctx context.Context, texts []string) ([]Word, error) {
 	words := make([]Word, len(texts))
 	for i, text := range texts {
@@ -66,7 +66,7 @@ func parse(ctx context.Context, text string) (Word, error) {
 	return Word{Text: text, refs: []reference.Named{reference.TagNameOnly(named)}}, nil
 }
 
-// isPath tells a path from a name by how it is written.
+// isPath reports whether a word is spelled like a path, and not like a name.
 func isPath(text string) bool {
 	ext := filepath.Ext(text)
 	return ext == ".json" || ext == ".tar" || filepath.IsAbs(text) || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "../") || text == "."
@@ -77,7 +77,7 @@ func isLayout(dir string) bool {
 	return err == nil
 }
 
-// isJSON tells a file of metadata from an archive, whose first bytes are a file's name.
+// isJSON reports whether a file is metadata, and not an archive, whose first bytes are a file's name.
 func isJSON(name string) bool {
 	if filepath.Ext(name) == ".json" {
 		return true
@@ -86,7 +86,7 @@ func isJSON(name string) bool {
 	if err != nil {
 		return false
 	}
-	defer func() { _ = f.Close() }() // it was read only
+	defer func() { _ = f.Close() }() // opened for reading
 	head := make([]byte, 64)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// metadata is a file as a build writes it.
+// metadata writes a metadata file like a build.
 func metadata(t *testing.T, name, image, dgst, multiarch string) string {
 	t.Helper()
 	text := `{"containerimage.digest":"` + dgst + `","image.name":"` + image + `","multiarch":{"schemaVersion":1,` + multiarch + `"byDigest":["x"],"tags":[]}}`

@@ -14,26 +14,26 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// inputsAtOnce bounds the inputs that are read at the same time.
+// inputsAtOnce bounds the inputs that are read concurrently.
 const inputsAtOnce = 16
 
-// looksAtOnce bounds the tags that are looked at meanwhile.
+// looksAtOnce bounds the tags that are checked concurrently.
 const looksAtOnce = 8
 
-// Input is a tree of images, and who has it.
+// Input is a tree of images, and its source.
 type Input struct {
-	// Name is how the user knows it.
+	// Name is the user's name for it.
 	Name string
 	Tree tree.Tree
-	// Repo is the repository that has it; nil if no registry has.
+	// Repo is the repository that has it, or nil if no registry does.
 	Repo reference.Named
-	// Blobs has everything that the tree names.
+	// Blobs has the content of the tree.
 	Blobs content.Fetcher
 }
 
-// Read reads the manifests and configurations that the words name, all at the same time, in their order. Of several repositories
-// that have the same image, one with a tag of near is taken. Tags beside the inputs are looked at meanwhile; one that cannot be
-// is left out.
+// Read reads the manifests and configurations of the words concurrently, and returns them in order. If several repositories have
+// the same image, it takes one that has a tag of near. Meanwhile it checks the tags of near in the inputs' repositories, and
+// leaves out a tag that it cannot check.
 func Read(ctx context.Context, c *manifest.Client, words []Word, near ...reference.NamedTagged) ([]Input, []manifest.Look, error) {
 	inputs := make([]Input, len(words))
 	looking, stop := context.WithCancel(ctx)
@@ -67,14 +67,14 @@ func Read(ctx context.Context, c *manifest.Client, words []Word, near ...referen
 	return inputs, looks(), nil
 }
 
-// look starts to look at the tags in repositories of the inputs. The result waits for them.
+// look starts to check the tags in repositories of the inputs. The returned function waits for the results.
 func look(ctx context.Context, c *manifest.Client, words []Word, tags []reference.NamedTagged) func() []manifest.Look {
 	looks := make([]manifest.Look, len(tags))
 	var looking sync.WaitGroup
 	for i, tag := range tags {
 		beside := func(w Word) bool { return w.archive == nil && w.nearest(tags).Name() == tag.Name() }
 		if i < looksAtOnce && slices.ContainsFunc(words, beside) {
-			looking.Go(func() { looks[i], _ = c.Look(ctx, tag) }) // Publish looks again, and tells what is wrong
+			looking.Go(func() { looks[i], _ = c.Look(ctx, tag) }) // Publish checks again, and reports the error
 		}
 	}
 	return func() []manifest.Look {
@@ -83,7 +83,7 @@ func look(ctx context.Context, c *manifest.Client, words []Word, tags []referenc
 	}
 }
 
-// ReadRef reads what a tag or digest names.
+// ReadRef reads the images of a tag or digest.
 func ReadRef(ctx context.Context, c *manifest.Client, ref reference.Named) (Input, error) {
 	root, blobs, err := c.Source(ctx, ref)
 	if err != nil {

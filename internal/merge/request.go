@@ -16,46 +16,46 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Request says what is joined, and what becomes of it.
+// Request is the input of [Merge].
 type Request struct {
-	// Registry is asked for everything that is in registries.
+	// Registry is the client for all registries.
 	Registry *manifest.Client
-	// Inputs in any order.
+	// Inputs are in any order.
 	Inputs []Input
-	// Tags that are to name the index, in the order in which they move. They may be in several repositories.
+	// Tags are the tags for the index, in the order in which they move. They may be in several repositories.
 	Tags []reference.NamedTagged
-	// Onto is a tag whose index the inputs are put into: they replace the images for the same platforms. It is written first. If
-	// there is no such tag, one is made.
+	// Onto is a tag whose index the inputs are added to. They replace the images for the same platforms. It is written first. If
+	// there is no such tag, it is created.
 	Onto reference.NamedTagged
-	// Expect are the platforms that the index must have, no more and no fewer; none means any.
+	// Expect has exactly the platforms of the index. None means any.
 	Expect []platform.Platform
-	// Family of media types; empty means that of the images, and OCI where they differ.
+	// Family is the family of media types. Empty means that of the images, and OCI if they differ.
 	Family manifest.Family
-	// Annotations of the index and of its entries; other levels have no place here.
+	// Annotations are those of the index and of its entries. Other levels are not supported.
 	Annotations index.Annotations
-	// NoClobber leaves tags that name something else as they are, which is an error. It does not hold for Onto.
+	// NoClobber refuses to move a tag that names something else, with an error. It does not apply to Onto.
 	NoClobber bool
 	// DryRun writes nothing.
 	DryRun bool
-	// Looks are what Read saw of tags. They are used unless something has to be brought first, which may take long, and not with
-	// Onto.
+	// Looks are Read's results for the tags. They are used if no content has to be copied first, which may take long, and not
+	// with Onto.
 	Looks []manifest.Look
-	// Examine, if not nil, is asked about the images, other than those that Onto has already, before anything is written; blobs has what
-	// they are made of. Its error ends the merge.
+	// Examine, if not nil, is called with the images before anything is written, except for those that Onto has already. blobs
+	// has their content. An error ends the merge.
 	Examine tree.Examiner
-	// Note, if not nil, is told what the user should know, in one goroutine.
+	// Note, if not nil, receives messages for the user, from one goroutine.
 	Note func(string)
-	// Pause waits for so long, or until the context ends, and is nil for the real time.
+	// Pause waits for the duration, or until the context ends. nil waits in real time.
 	Pause func(context.Context, time.Duration) error
 }
 
-// Result is the index, and what became of the tags.
+// Result is the index and the outcome for the tags.
 type Result struct {
 	Target ocispecs.Descriptor
 	Body   []byte
-	// Images in the order of the index.
+	// Images are in the order of the index.
 	Images []Image
-	// Tags in the order of the request, Onto first. None if nothing was to be written.
+	// Tags are in the order of the request, Onto first. There are none if nothing was to be written.
 	Tags []manifest.TagResult
 }
 
@@ -66,19 +66,19 @@ type Image struct {
 	Config       digest.Digest
 	Size         int64 // bytes of the layers and the configuration, as they are stored
 	Attestations []ocispecs.Descriptor
-	// From is the name of the input that it came from.
+	// From is the name of the image's input.
 	From string
-	// Kept: it is Onto's, and was not replaced.
+	// Kept means that it was in Onto, and was not replaced.
 	Kept bool
 }
 
 // ErrTaken is wrapped when a tag names something else, and must not be moved.
 var ErrTaken = errors.New("it must not be moved")
 
-// errChanged is a tag that somebody else has written since it was read.
+// errChanged means that another writer has changed the tag since it was read.
 var errChanged = errors.New("the tag has changed")
 
-// targets are all tags, each once.
+// targets returns all tags, each once.
 func (r Request) targets() []reference.NamedTagged {
 	if r.Onto == nil {
 		return r.Tags
@@ -102,7 +102,7 @@ func (r Request) withDefaults() Request {
 	return r
 }
 
-// taken is the error of a tag that must not be moved.
+// taken returns the error of a tag that must not be moved.
 func taken(tag reference.NamedTagged, now digest.Digest) error {
 	return fmt.Errorf("%q names %s already: %w", reference.FamiliarString(tag), now, ErrTaken)
 }
