@@ -15,7 +15,7 @@ import (
 // version.
 type golang struct {
 	e       *exam
-	archVar string // GOARM for arm; "" where Go has none
+	archVar string // GOARM for arm; "" if the port has none
 	toolchain
 	goenv  map[string]string // of go.env and of the user's settings in the image: used for variables that the environment does not set
 	stores map[string]string // directories that must not leave the stage, and their contents

@@ -22,7 +22,7 @@ type toolchain struct {
 	root    string
 	minor   int    // of its version: 26 for go1.26.8
 	known   bool   // variant is known
-	variant string // the target's own default for archVar; "" if its version has no such variable
+	variant string // the target's own default for archVar; "" if its Go version has no such variable
 	loader  bool   // programs of -buildmode=pie get a dynamic loader that depends on the CPU of the build
 }
 

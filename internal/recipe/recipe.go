@@ -103,7 +103,7 @@ type Reason struct {
 	Check string
 	// Message is half a sentence: "RUN make is not known to do the same for another CPU".
 	Message string
-	Fix     string // what to write to get the speed; "" if nothing helps
+	Fix     string // how to have the stage relocated; "" if nothing helps
 	File    string
 	Line    int // from 1; 0 if unknown
 }

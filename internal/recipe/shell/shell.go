@@ -104,7 +104,7 @@ type Redirect struct {
 // Use is a variable that a script reads.
 type Use struct {
 	Var  string
-	Into string // the variable that is set to a word with it: GOARCH=$TARGETARCH; "" for all else
+	Into string // the variable that is set to a word with it: GOARCH=$TARGETARCH; "" for other uses
 	Own  bool   // the script set it before
 	Text string // the command that reads it, on one line
 }
