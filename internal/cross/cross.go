@@ -89,9 +89,9 @@ type Stage struct {
 	Name   string // the Dockerfile's stage that the chain ends in; "" if it has no name
 	File   string // where the stage begins, if known
 	Line   int
-	Recipe string // which moved it, or was asked first; "" if there is none for it
+	Recipe string // the one that relocated it or was asked first; "" if there is none for it
 	Moved  bool
-	Why    recipe.Reason // why it was not moved; Check is "result" where it ends as the image's own file system
+	Why    recipe.Reason // why it was not relocated; Check is "result" if it ends as the image's own file system
 	// Trusted is a command that is taken on trust, because the user named the recipe that relocates the stage. If it does something
 	// else on another CPU, the fallback builds the platform a second time.
 	Trusted recipe.Reason
