@@ -12,7 +12,7 @@ import (
 // Image is an image that a Dockerfile names.
 type Image struct {
 	Name string // with the values of arguments filled in
-	Text string // the words of the Dockerfile that name it: "FROM $BASE", "COPY --from=image", "# syntax=image"
+	Text string // the Dockerfile's text that names it: "FROM $BASE", "COPY --from=image", "# syntax=image"
 	Line int    // from 1; 0 if unknown
 }
 
