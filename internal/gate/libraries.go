@@ -37,7 +37,7 @@ func (x *examination) libraries(ctx context.Context, of program, f exe.File, loa
 type object struct {
 	rootfs.Place
 	path string
-	by   string // what needs it; "" of the program
+	by   string // what needs it; "" for the program
 }
 
 // linking is the state of following a program's libraries.

@@ -10,7 +10,7 @@ import (
 func TestWhatAScriptCertainlyStarts(t *testing.T) {
 	for _, test := range []struct {
 		text string
-		want string // of several with commas; the script has the arguments "serve -x"
+		want string // several are separated by commas; the arguments of the script are "serve -x"
 	}{
 		{`exec /app "$@"`, "/app serve -x"},
 		{`exec "$@"`, "serve -x"},

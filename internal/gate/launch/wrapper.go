@@ -41,7 +41,7 @@ func wrapperOf(name string) (wrapper, bool) {
 // A Command is a command that a wrapper, a shell or a script starts.
 type Command struct {
 	Args  []string
-	Dir   string // where it is started; "" where the one before was
+	Dir   string // the folder it is started in; "" is that of its parent
 	Shell bool   // it comes from a shell's script: the word may not be a program
 }
 

@@ -32,7 +32,7 @@ type Entry struct {
 // A Body is the part of a file that is needed if the image starts it: its libraries, or its script.
 type Body struct {
 	Dynamic *exe.Dynamic `json:"dynamic,omitempty"` // of an ELF file with a dynamic section; nil if unknown
-	Script  string       `json:"script,omitempty"`  // the text of a shell's script; "" of one that is too long
+	Script  string       `json:"script,omitempty"`  // the text of a shell's script; "" if it is too long
 }
 
 func (b *Body) size() int {

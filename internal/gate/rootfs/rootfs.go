@@ -215,7 +215,7 @@ func (c *climb) step(ctx context.Context) Outcome {
 		c.at = at
 		return Found
 	}
-	if implied { // a layer above has files "below" the link: unpacked, they are where it leads
+	if implied { // a layer above has files "below" the link: an engine unpacks them at its target
 		literal, _, o := c.find(ctx, path.Join(p, path.Join(c.todo...)), c.top)
 		if o == Found && literal.Layer > at.Layer {
 			c.at, c.todo = literal, nil
