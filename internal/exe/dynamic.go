@@ -9,7 +9,7 @@ import (
 // Dynamic has the entries of an ELF file's dynamic section that tell the loader which libraries to find, and where.
 type Dynamic struct {
 	Needed  []string // the names of the libraries, in their order
-	Soname  string   // what others need it as; "" if it says nothing
+	Soname  string   // the name by which others need it; "" if it has none
 	RPath   string   // folders separated by colons; also searched for the libraries of needed libraries
 	RunPath string   // folders separated by colons; if there are some, RPath is ignored
 }

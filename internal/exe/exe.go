@@ -49,12 +49,12 @@ type File struct {
 	// Float is how floating-point values are passed, according to the flags: "soft" or "hard" for arm, "soft", "single", "double"
 	// or "quad" for riscv; "" if the flags do not specify it.
 	Float string `json:"float,omitempty"`
-	ABI   string `json:"abi,omitempty"` // one of several for the machine: x32, o32, n32, n64, elfv1, elfv2, lp64, ilp32; "" if there is one or none is told
+	ABI   string `json:"abi,omitempty"` // if the machine has several: x32, o32, n32, n64, elfv1, elfv2, lp64, ilp32; "" if it has one or the flags name none
 	// Interpreter is the dynamic loader of an ELF program (PT_INTERP), or the program of the #! line as the kernel takes it,
 	// including a carriage return at its end.
 	Interpreter string   `json:"interpreter,omitempty"`
 	Args        []string `json:"args,omitempty"` // of the #! line: Linux passes the rest of the line as one argument
-	Kind        string   `json:"kind,omitempty"` // one of the constants above; "" of scripts
+	Kind        string   `json:"kind,omitempty"` // one of the constants above; "" for scripts
 	// Level is the x86-64 level that an ELF program for amd64 declares: 2 is x86-64-v2. It is 0 if it declares none, as most do.
 	Level int `json:"level,omitempty"`
 }
