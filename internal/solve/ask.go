@@ -13,16 +13,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Answer is what the frontend says about one platform's Dockerfile instead of building it. Values are by the names that BuildKit
-// gives them (frontend/subrequests): result.json, result.txt, result.statuscode, version.
+// Answer is the frontend's answer about one platform's Dockerfile, given instead of a build. Values has BuildKit's names as keys
+// (frontend/subrequests): result.json, result.txt, result.statuscode, version.
 type Answer struct {
 	Platform platform.Platform
 	Values   map[string][]byte
 }
 
-// Ask asks the frontend of each platform the question of that name ("lint", "outline", "targets", "subrequests.describe", or one
-// of its own), and gives the answers in the canonical order of the platforms. Nothing is built, and no registry but those of the
-// base images is asked. An error is a [FailedError], or the cause of a cancelled ctx.
+// Ask sends the named question ("lint", "outline", "targets", "subrequests.describe", or one of the frontend's own) to the frontend of each
+// platform. It returns the answers in the canonical order of the platforms. Nothing is built, and only the registries of the base images
+// are contacted. An error is a [FailedError], or the cause of a cancelled ctx.
 func Ask(ctx context.Context, req Request, env Env, question string) ([]Answer, error) {
 	targets := req.targets(env.Nodes[0])
 
@@ -61,7 +61,7 @@ func (j job) ask(ctx context.Context, question string) (values map[string][]byte
 	return values, err
 }
 
-// question is a request to the frontend for something else than a build.
+// question sends the frontend a request other than a build.
 func (j job) question(ctx context.Context, gw gateway.Client, question string) (*gateway.Result, error) {
 	attrs := j.req.attrs(j.target, j.session)
 	attrs["requestid"] = "frontend." + question
@@ -73,19 +73,20 @@ func (j job) question(ctx context.Context, gw gateway.Client, question string) (
 	return j.node.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend(attrs), FrontendOpt: attrs})
 }
 
-// LintQuestion is the frontend's name for what its rules say.
+// LintQuestion is the frontend's name for its lint request.
 const LintQuestion = "lint"
 
-// lintFor is the frontend's answer to LintQuestion without what it cannot know. It answers for the builder's own platform, whatever platform
-// it is asked for, but with the arguments of that platform: it calls a base image that is right for the platform InvalidBaseImagePlatform
-// (frontend/dockerfile/builder of BuildKit sets no TargetPlatform there). A build compares its bases with its platforms by itself.
+// lintFor returns the frontend's answer to LintQuestion without warnings that the frontend cannot judge. The frontend answers for the
+// builder's own platform, whatever platform is asked for, but with the arguments of that platform. So it reports InvalidBaseImagePlatform
+// for a base image that is right for the platform (frontend/dockerfile/builder of BuildKit sets no TargetPlatform there). A build compares
+// its base images with its platforms itself.
 func lintFor(values map[string][]byte, asked, own platform.Platform) (map[string][]byte, error) {
 	if asked.OS == own.OS && asked.Architecture == own.Architecture {
 		return values, nil
 	}
 	var results lint.LintResults
 	if err := json.Unmarshal(values["result.json"], &results); err != nil {
-		return values, nil //nolint:nilerr // it is of another form, and whoever reads it says so
+		return values, nil //nolint:nilerr // the format is unknown; the reader of the answer reports it
 	}
 	said := len(results.Warnings)
 	results.Warnings = slices.DeleteFunc(results.Warnings, func(w lint.Warning) bool {

@@ -41,7 +41,7 @@ func TestAQuestionThatTheFrontendDoesNotKnowIsAnError(t *testing.T) {
 	contains(t, err.Error(), "unsupported request frontend.nonsense")
 }
 
-// What the frontend says of bases holds for the builder's own platform, and its other rules hold for all.
+// The frontend's warnings about base images hold for the builder's own platform only; its other rules hold for all platforms.
 func TestACheckKeepsWhatHoldsForThePlatform(t *testing.T) {
 	w := newWorld(t, "FROM alpine AS Built\n")
 	w.Image = func(string, platform.Platform) (platform.Platform, error) { return arm64, nil }

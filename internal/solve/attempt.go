@@ -10,18 +10,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
 
-// attempt says how a job's image is to be made this time. It never changes: what follows from its outcome is another attempt.
+// attempt is the input of one attempt to make a job's image. It never changes: the consequence of its outcome is another attempt.
 type attempt struct {
-	decided  *decision // what the barrier has said, under whose pins all is read; nil: this attempt goes to the barrier
-	isolated bool      // the cache mounts are the platform's own
+	decided  *decision // the barrier's decision, whose pins hold for all that is read; nil: this attempt goes to the barrier
+	isolated bool      // the platform has its own cache mounts
 	fallback fallback  // why nothing is relocated
-	retries  int       // how many tries have failed before, since the job began or fell back
-	before   int       // how many had failed until it fell back
-	began    time.Time // when the try began, of which this is a later solve; zero for the first
-	spent    float64   // seconds of the tries before
+	retries  int       // the failed tries since the job began or fell back
+	before   int       // the failed tries before the fallback
+	began    time.Time // when the try began of which this is a later solve; zero for its first solve
+	spent    float64   // seconds of the earlier tries
 }
 
-// pins are those of its solves.
+// pins returns the pins of the attempt's solves.
 func (a attempt) pins() pins.Pins {
 	if a.decided == nil {
 		return pins.Pins{}
@@ -29,13 +29,13 @@ func (a attempt) pins() pins.Pins {
 	return a.decided.pins
 }
 
-// outcome is what an attempt came to, so far or at last.
+// outcome is the result of an attempt, complete or so far.
 type outcome struct {
-	relocation           // what is solved
+	relocation           // the definition to solve
 	decided    *decision // nil: the barrier was not passed
-	unpinned   bool      // it ended at the barrier, to be read under pins
+	unpinned   bool      // the attempt ended at the barrier, to be read again under pins
 	isolated   bool
-	refused    error // why the solve was ended by us: BuildKit brings that back as text
+	refused    error // why the client ended the solve: BuildKit returns this as text only
 	symptoms   failure.Symptoms
 	child      index.Child
 	examined   imagecheck.Found
@@ -45,19 +45,19 @@ type outcome struct {
 	err        error
 }
 
-// endedBy is the outcome where no other attempt can follow, for that error.
+// endedBy returns the outcome with an error after which no other attempt can follow.
 func (o outcome) endedBy(err error, f fallback) outcome {
 	o.err, o.fallback = err, f
 	return o
 }
 
-// failedAs is the outcome with the failure of an earlier one, as if there had been no fallback.
+// failedAs returns the outcome with the failure of an earlier one, as if there had been no fallback.
 func (o outcome) failedAs(first outcome) outcome {
 	o.err, o.symptoms, o.fallback = first.err, first.symptoms, fallback{}
 	return o
 }
 
-// way is how the job's platform is made, once the barrier is passed.
+// way returns how the job's platform is made, once the barrier is passed.
 func (o outcome) way(index int) plan.Job {
 	if o.fallback.job != nil {
 		return *o.fallback.job
@@ -65,7 +65,7 @@ func (o outcome) way(index int) plan.Job {
 	return o.decided.plan.Jobs[index]
 }
 
-// explained is the error with its kind, as far as it is known how the platform was made.
+// explained returns the error with its kind, as far as it is known how the platform was made.
 func (o outcome) explained(index int) error {
 	if o.decided == nil {
 		return o.err

@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// run makes the platform's image, and tests it. It never returns before it has reported to the barrier and left it.
+// run makes the platform's image and tests it. It never returns before it has reported to the barrier and left it.
 func (j job) run(ctx context.Context, seat *seat) solved {
 	defer seat.Leave()
 	defer j.natives.Ends(j.index)
@@ -30,7 +30,7 @@ func (j job) run(ctx context.Context, seat *seat) solved {
 	return r
 }
 
-// tested is an image for the tests.
+// tested returns the image as the tests need it.
 func (j job) tested(c index.Child) imagetest.Image {
 	img := imagetest.Image{Platform: j.target, Child: c}
 	if j.req.Outputs.Load() == nil && j.req.Pushes() {
@@ -39,8 +39,8 @@ func (j job) tested(c index.Child) imagetest.Image {
 	return img
 }
 
-// attempts makes attempts until there is an image that may be published, or no reason for another one. The last one counts. What was
-// finished in an earlier one is in the cache.
+// attempts makes attempts until there is an image that may be published, or no reason for another attempt. The last attempt counts. Steps
+// that finished in an earlier attempt are in the cache.
 func (j job) attempts(ctx context.Context, seat *seat) solved {
 	log := &vertexlog.Log{}
 	a, o, why, wrong := j.tries(ctx, attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}, seat, log)
@@ -51,8 +51,8 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 	return solved{outcome: o, node: j.node.Name, retries: a.before + a.retries, log: log, cross: j.crossed(o, log)}
 }
 
-// tries makes attempts, from a on, until there is no reason for another one, or the job is to fall back, as wrong says. It returns the last
-// attempt and its outcome.
+// tries makes attempts, starting with a, until there is no reason for another one or the job must fall back, as wrong says. It returns the
+// last attempt and its outcome.
 func (j job) tries(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) (_ attempt, o outcome, why reason, wrong crosscompile.Fallback) {
 	for {
 		o = j.once(ctx, a, seat, log)
@@ -67,8 +67,8 @@ func (j job) tries(ctx context.Context, a attempt, seat *seat, log *vertexlog.Lo
 	}
 }
 
-// triesAfter falls back from an attempt, and makes those that follow. They end when a native platform fails alike: then that attempt's
-// failure is the author's, and the job's.
+// triesAfter falls back after an attempt and makes the attempts that follow. They end when a native platform fails in the same way: the
+// failure of the first attempt is then the author's, and is the job's result.
 func (j job) triesAfter(ctx context.Context, a attempt, first outcome, wrong crosscompile.Fallback, seat *seat, log *vertexlog.Log) (attempt, outcome) {
 	ctx, stop := j.untilNativeFails(ctx, first, wrong)
 	defer stop()
@@ -85,7 +85,7 @@ func (j job) triesAfter(ctx context.Context, a attempt, first outcome, wrong cro
 	return last, o
 }
 
-// again asks [again] about the outcome of an attempt. Nothing is done again if files of the job cannot be taken back.
+// again asks [again] about the outcome of an attempt. Nothing is done again if exported files of the job cannot be taken back.
 func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log) (why reason, wrong crosscompile.Fallback) {
 	if o.err != nil {
 		j.holder.Drop(j.ordinal())
@@ -100,8 +100,8 @@ func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log
 	return why, wrong
 }
 
-// next is the attempt that follows on an outcome. If there can be none, the error is that of the job, and the attempt says no more than why
-// the job has fallen back.
+// next returns the attempt that follows an outcome. If there can be none, the error is the job's, and the attempt only says why the job has
+// fallen back.
 func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong crosscompile.Fallback) (attempt, error) {
 	next := a
 	next.decided, next.isolated, next.fallback = o.decided, o.isolated, o.fallback
@@ -128,7 +128,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 	if j.holder.Renew(ctx) != nil {
 		return next, o.err
 	}
-	if a.decided == nil && o.decided != nil { // what it is made from is what it was
+	if a.decided == nil && o.decided != nil { // the attempt keeps the sources that the barrier decided on
 		under := *o.decided
 		under.pins = under.pins.AlsoOf(o.got.graph)
 		next.decided = &under
@@ -136,7 +136,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 	return next, nil
 }
 
-// limit is how often a job may be tried again that has failed so.
+// limit returns how often a job that failed with this outcome may be retried.
 func (j job) limit(o outcome) int {
 	if o.err == nil || o.made {
 		return 0

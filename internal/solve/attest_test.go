@@ -42,7 +42,7 @@ func TestAttestationsStandBehindAllImagesAndWereSentAfterTheImageThatTheyAreAbou
 			t.Errorf("sent in the order %q", puts)
 		}
 	}
-	// Two solves a platform: the one that is attested, and the one that pushes the image alone.
+	// Each platform has two solves: one with attestations, and one that pushes the image alone.
 	for _, solves := range w.byPlatform() {
 		if len(solves) != 2 || solves[0].Opt.FrontendAttrs["attest:provenance"] == "" || solves[1].Opt.FrontendAttrs["attest:provenance"] != "" {
 			t.Errorf("%d solves", len(solves))

@@ -17,7 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// attrs are the frontend attributes for one platform. The map is new at each call: a solve may keep it.
+// attrs returns the frontend attributes for one platform. The map is new at each call: a solve may keep it.
 func (r Request) attrs(p platform.Platform, contextSession string) map[string]string {
 	attrs := r.Source.FrontendAttrs(p)
 	attrs["platform"] = platform.Format(p)
@@ -50,8 +50,8 @@ func (r Request) attrs(p platform.Platform, contextSession string) map[string]st
 	return attrs
 }
 
-// frontend is the frontend that reads the Dockerfile with these attributes. A BUILDKIT_SYNTAX build argument replaces it, as in
-// docker buildx (build/opt.go): its first word is the frontend's image.
+// frontend returns the frontend that reads the Dockerfile with these attributes. A BUILDKIT_SYNTAX build argument replaces it, as in docker
+// buildx (build/opt.go): its first word is the frontend's image.
 func frontend(attrs map[string]string) string {
 	syntax := strings.TrimSpace(attrs["build-arg:BUILDKIT_SYNTAX"])
 	if syntax == "" {
@@ -62,7 +62,7 @@ func frontend(attrs map[string]string) string {
 	return "gateway.v0"
 }
 
-// buildArgs are all that hold for the platform. The map is new.
+// buildArgs returns all build arguments that hold for the platform. The map is new.
 func (r Request) buildArgs(p platform.Platform) map[string]string {
 	args := map[string]string{}
 	maps.Copy(args, r.BuildArgs)
@@ -94,7 +94,7 @@ func (s Steps) attrs(attrs map[string]string) {
 	}
 }
 
-// entitlements are those that a solve must be granted.
+// entitlements returns the entitlements that a solve must be granted.
 func (r Request) entitlements() []string {
 	granted := r.Steps.Entitlements
 	if r.Network == "host" {
@@ -103,8 +103,8 @@ func (r Request) entitlements() []string {
 	return granted
 }
 
-// caps are what a frontend must know to read a build with these attributes: an older one then refuses it instead of leaving out
-// what it does not know (BuildKit, frontend/dockerfile/builder/caps.go; docker buildx asks for the same).
+// caps returns the capabilities that a frontend needs to read a build with these attributes. An older frontend then refuses the build
+// instead of ignoring what it does not know (BuildKit, frontend/dockerfile/builder/caps.go; docker buildx asks for the same).
 func caps(attrs map[string]string) string {
 	needed := map[string]bool{}
 	for key, value := range attrs {
@@ -126,7 +126,7 @@ func caps(attrs map[string]string) string {
 	return strings.Join(slices.Sorted(maps.Keys(needed)), ",")
 }
 
-// attachables are what one solve's own session offers: secrets, ssh agents, registry credentials, and the spooled context.
+// attachables returns the services of one solve's own session: secrets, ssh agents, registry credentials, and the spooled context.
 func (r Request) attachables(auth session.Attachable) ([]session.Attachable, error) {
 	var list []session.Attachable
 	if auth != nil {

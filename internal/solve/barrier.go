@@ -13,48 +13,48 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// barrier waits until every job has read its Dockerfile, and decides once for all of them. Each job has a seat at it.
+// barrier waits until every job has read its Dockerfile, and then decides once for all of them. Each job has a seat at it.
 type barrier struct {
 	report chan report
 	// decided is closed when decision is set.
 	decided  chan struct{}
 	decision decision
-	opaque   sync.Once // said that a graph cannot be read
+	opaque   sync.Once // limits to one the note that a graph cannot be read
 
 	mu    sync.Mutex
-	rooms []*room // by index: that of the job's node
+	rooms []*room // by index: the room of the job's node
 }
 
-// room is for the jobs of one node.
+// room is the state that the jobs of one node share.
 type room struct {
 	seated  int
-	allLeft chan struct{} // closed when nobody is seated any more
+	allLeft chan struct{} // closed when no seat is taken any more
 }
 
-// report is what a job says at the barrier: its graph, or why there will be none. gw is nil if its solve has ended.
+// report is a job's report to the barrier: its graph, or why there is none. gw is nil if its solve has ended.
 type report struct {
 	index int
 	graph graph.Graph
-	def   *llb.Definition   // what graph was read from
-	base  platform.Platform // in the configuration of the image that the result is made on; zero if there is none, or it says nothing
+	def   *llb.Definition   // the definition that graph was read from
+	base  platform.Platform // the platform in the configuration of the base image of the result; zero if there is no base image or its configuration names none
 	err   error
 	gw    gateway.Client
 }
 
-// decision is what all jobs are told at the barrier.
+// decision is the barrier's answer to all jobs.
 type decision struct {
 	err     error   // no job may go on
-	errs    []error // by index: why one may not while the others do; nil if all may
+	errs    []error // by index: why this job may not go on while the others do; nil if all may
 	pins    pins.Pins
 	reread  []bool // by index: the graph was not read under the pins
 	plan    plan.Plan
-	emulate func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that was not to need it
+	emulate func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that the plan did not emulate
 	limits  []limits                                               // by index: of the job's node
-	isolate bool                                                   // each platform gets cache mounts of its own
+	isolate bool                                                   // each platform gets its own cache mounts
 	holding []bool                                                 // by index: the job stays until the steps of all jobs of its node have run
 }
 
-// of is why the job may not go on.
+// of returns why the job may not go on.
 func (c decision) of(index int) error {
 	if c.err == nil && c.errs != nil {
 		return c.errs[index]
@@ -74,7 +74,7 @@ func newBarrier(jobs []job) *barrier {
 	return b
 }
 
-// decide waits until each job has reported, and tells them all what decide says.
+// decide waits until each job has reported, and gives all of them the result of the function.
 func (b *barrier) decide(ctx context.Context, decide func(context.Context, []report) decision) {
 	defer close(b.decided)
 	reports := make([]report, len(b.rooms))
@@ -90,10 +90,10 @@ func (b *barrier) decide(ctx context.Context, decide func(context.Context, []rep
 	b.decision = decide(ctx, reports)
 }
 
-// seat is the place of the job with that index.
+// seat returns the seat of the job with that index.
 func (b *barrier) seat(index int) *seat { return &seat{barrier: b, index: index} }
 
-// seat is one job's place at the barrier. Only the first call of Report and of Leave counts.
+// seat is one job's access to the barrier. Only the first call of Report and of Leave counts.
 type seat struct {
 	*barrier
 	index     int
@@ -101,7 +101,7 @@ type seat struct {
 	leaving   sync.Once
 }
 
-// Report says what the job has read.
+// Report delivers the job's report.
 func (s *seat) Report(r report) {
 	s.reporting.Do(func() {
 		r.index = s.index
@@ -109,7 +109,7 @@ func (s *seat) Report(r report) {
 	})
 }
 
-// Await waits for the decision, and is an error if the job may not go on.
+// Await waits for the decision. It returns an error if the job may not go on.
 func (s *seat) Await(ctx context.Context) (decision, error) {
 	select {
 	case <-s.decided:
@@ -119,7 +119,7 @@ func (s *seat) Await(ctx context.Context) (decision, error) {
 	}
 }
 
-// Leave says that the job's steps have run, or will not.
+// Leave marks that the job's steps have run, or will not run.
 func (s *seat) Leave() {
 	s.leaving.Do(func() {
 		s.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 )
 
-// namespaces are those that each platform's steps were read with at last, in canonical order.
+// namespaces returns the cache mount namespaces that each platform's steps were last read with, in canonical order.
 func (w *world) namespaces() (all []string) {
 	for _, solves := range w.byPlatform() {
 		last := solves[len(solves)-1]
@@ -66,7 +66,7 @@ func TestIsolatedMountsStayIsolatedUnderPins(t *testing.T) {
 	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm/v7", "linux/arm64"}, w.namespaces()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]int{2, 2, 2}, w.readings()); diff != "" { // once more for both reasons
+	if diff := cmp.Diff([]int{2, 2, 2}, w.readings()); diff != "" { // one more reading covers both reasons
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
 }

@@ -28,7 +28,7 @@ func entry(words ...string) buildcache.Entry {
 	return e
 }
 
-// exports are the caches that were exported, each with its attributes and the platforms in it, sorted.
+// exports returns the exported caches, each with its attributes and the platforms in it, sorted.
 func (w *world) exports() (exports []string) {
 	for _, s := range w.Others() {
 		for _, e := range s.Opt.CacheExports {

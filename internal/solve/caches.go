@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
-// withCaches adds to a preflight the caches that only BuildKit can judge: those of services, whose attributes are the service's own.
+// withCaches adds to a preflight the caches that only BuildKit can judge: those of services, whose attributes the service defines.
 func withCaches(runs []*nodeRun, registries func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		errs := make([]error, len(runs)+1)
@@ -27,7 +27,7 @@ func withCaches(runs []*nodeRun, registries func(context.Context) error) func(co
 	}
 }
 
-// exportCaches exports from each node what it has made.
+// exportCaches exports from each node the results that it has made.
 func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins.Pins) error {
 	errs := make([]error, len(runs))
 	var exporting sync.WaitGroup
@@ -44,7 +44,7 @@ func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins
 	return errors.Join(errs...)
 }
 
-// replacedCaches are the findings of caches that several nodes would export to one place, each in the place of the others'.
+// replacedCaches returns the findings about caches that several nodes would export to one destination, each overwriting the others'.
 func (c decider) replacedCaches() (found []preflight.Finding) {
 	if len(c.runs) < 2 {
 		return nil

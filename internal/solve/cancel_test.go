@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// blocker is where a build stays until it is cancelled.
+// blocker stops a build at one request until the build is cancelled.
 type blocker struct {
 	here chan struct{}
 	once sync.Once
@@ -31,7 +31,7 @@ func (b *blocker) wait(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// on blocks one platform, or all with "".
+// on returns a hook that blocks one platform, or all with "".
 func (b *blocker) on(name string) buildkittest.Hook {
 	return func(ctx context.Context, p platform.Platform) error {
 		if name == "" || platform.Format(p) == name {
@@ -42,7 +42,7 @@ func (b *blocker) on(name string) buildkittest.Hook {
 }
 
 func (b *blocker) request(_ http.ResponseWriter, req *http.Request, _ http.Handler) {
-	_, _ = io.Copy(io.Discard, req.Body) // only then the server sees that the client is gone
+	_, _ = io.Copy(io.Discard, req.Body) // the server notices only then that the client has disconnected
 	_ = b.wait(req.Context())
 }
 
@@ -129,7 +129,7 @@ func TestABuildLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// deaf is a builder that never takes a session, as one whose connection hangs.
+// deaf is a builder that never accepts a session, like one whose connection hangs.
 type deaf struct{ *buildkittest.Builder }
 
 func (deaf) Serve(ctx context.Context, s *session.Session) error {
@@ -168,7 +168,7 @@ func TestAContextThatCannotBeServedStopsTheBuildAndSaysWhy(t *testing.T) {
 	}
 }
 
-// unserved is a builder that refuses the session for the context.
+// unserved is a builder that refuses the session of the context.
 type unserved struct{ *buildkittest.Builder }
 
 func (unserved) Serve(context.Context, *session.Session) error { return errors.New("no session today") }

@@ -18,22 +18,22 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// decider decides at the barrier. Its preflight, and what its nodes are asked, was started with the build and is waited for here.
+// decider decides at the barrier. Its preflight and the probes of its nodes were started with the build; the decider waits for them.
 type decider struct {
 	task
-	runs      []*nodeRun // of the nodes that have jobs
+	runs      []*nodeRun // the nodes that have jobs
 	jobs      []job      // in the order of the targets
 	preflight func() error
 }
 
-// observation is what is known at the barrier before anything is done.
+// observation is the information at the barrier before the build does anything.
 type observation struct {
 	gws    map[*nodeRun]gateway.Client
 	graphs []graph.Graph     // by index; zero if there is none
-	defs   []*llb.Definition // what they were read from
+	defs   []*llb.Definition // the definitions that they were read from
 	errs   []error           // why there is no graph
-	read   []bool            // there is one, and the solve goes on
-	// unread: all that there is to say is in the platforms' own errors. Then nothing below is known.
+	read   []bool            // there is a graph, and the solve goes on
+	// unread reports that the platforms' own errors say everything. Then nothing below is known.
 	unread bool
 	at     baseimage.At
 	bases  []baseimage.Base
@@ -41,7 +41,7 @@ type observation struct {
 	found  []preflight.Finding
 }
 
-// observe looks at the reports, the base images and the registries.
+// observe collects the reports, and examines the base images and the registries.
 func (c decider) observe(ctx context.Context, reports []report) observation {
 	v := observation{graphs: make([]graph.Graph, len(reports)), defs: make([]*llb.Definition, len(reports)), errs: make([]error, len(reports)), unread: true}
 	v.read, v.gws = make([]bool, len(reports)), map[*nodeRun]gateway.Client{}
@@ -66,7 +66,7 @@ func (c decider) observe(ctx context.Context, reports []report) observation {
 	return v
 }
 
-// without are the targets that have no graph, or whose solve has ended.
+// without returns the targets that have no graph, or whose solve has ended.
 func (v observation) without(targets []platform.Platform) (unread []platform.Platform) {
 	for i, has := range v.read {
 		if !has {
@@ -76,8 +76,8 @@ func (v observation) without(targets []platform.Platform) (unread []platform.Pla
 	return unread
 }
 
-// decide is called once, when all platforms' graphs are known and nothing has been built. Solves that failed already are left out,
-// unless what they failed of is something that a preflight looks for.
+// decide is called once, when all platforms' graphs are known and nothing has been built. It leaves out solves that have already failed,
+// unless they failed of something that a preflight checks.
 func (c decider) decide(ctx context.Context, reports []report) decision {
 	v := c.observe(ctx, reports)
 	if v.unread {
@@ -89,7 +89,7 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	graphs, found := v.graphs, v.found
 	_, inTheWay := c.judge(found, nil)
 	if inTheWay != nil {
-		c.req.Cross = cross.Choice{} // nothing is looked at for it
+		c.req.Cross = cross.Choice{} // a refused build needs no relocation
 	}
 	planned, solved, more := c.plan(ctx, v, inTheWay == nil)
 	found = append(found, more...)
@@ -99,7 +99,7 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	}
 	for i := range errs {
 		if errs[i] != nil {
-			graphs[i], solved[i] = graph.Graph{}, graph.Graph{} // nobody goes by it
+			graphs[i], solved[i] = graph.Graph{}, graph.Graph{} // the graphs of this job are unused from here on
 		}
 	}
 	pinned, reread, notes := pins.Resolve(ctx, c.anyGateway(v), graphs)
@@ -125,7 +125,7 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	}
 }
 
-// holding says of each job whether it stays until all jobs of its node have run: where steps are shared that would be run again else.
+// holding returns for each job whether it stays until all jobs of its node have run. It stays where shared steps would otherwise run again.
 func (c decider) holding(solved []graph.Graph) []bool {
 	holding, on := make([]bool, len(c.jobs)), c.placement(nil)
 	for k, r := range c.runs {
@@ -138,7 +138,7 @@ func (c decider) holding(solved []graph.Graph) []bool {
 	return holding
 }
 
-// anyGateway is that of a node that has read a graph: what is asked for all nodes is asked there.
+// anyGateway returns the gateway client of a node that has read a graph. Questions on behalf of all nodes go to it.
 func (c decider) anyGateway(v observation) gateway.Client {
 	for _, r := range c.runs {
 		if gw := v.gws[r]; gw != nil {
@@ -148,7 +148,7 @@ func (c decider) anyGateway(v observation) gateway.Client {
 	return nil
 }
 
-// placement is which node makes each job; status, by node, is what their probes say.
+// placement returns which node makes each job. status has the result of each node's probe, by node.
 func (c decider) placement(status []emulation.Status) plan.Placement {
 	p := plan.Placement{Status: status, On: make([]int, len(c.jobs))}
 	for _, r := range c.runs {
@@ -182,13 +182,13 @@ func (c decider) examine(ctx context.Context, v observation) []preflight.Finding
 	return found
 }
 
-// judge is what the findings mean for the platforms, or for all of the build.
+// judge returns the consequences of the findings for the platforms, or for the whole build.
 func (c decider) judge(found []preflight.Finding, jobs []plan.Job) ([]error, error) {
 	return preflight.Judge(found, c.targets, c.req.AllowPartial, jobs)
 }
 
-// plan decides how each platform is made, and what of it is moved from where it would be emulated. Where it helps and is allowed, emulators
-// are installed, if the build is ready for that otherwise. solved are the graphs of what will be solved.
+// plan decides how each platform is made, and which of its steps are relocated instead of emulated. Where it helps and is allowed,
+// emulators are installed, if nothing else refuses the build. solved are the graphs that will be solved.
 func (c decider) plan(ctx context.Context, v observation, ready bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
 	solved = slices.Clone(v.graphs)
 	status := make([]emulation.Status, len(c.runs))
@@ -210,7 +210,7 @@ func (c decider) plan(ctx context.Context, v observation, ready bool) (planned p
 	return planned, solved, found
 }
 
-// emulators plans these graphs, and installs on each node what is missing, if the build is ready for that otherwise.
+// emulators plans these graphs, and installs the missing emulators on each node if nothing else refuses the build.
 func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, ready bool) (planned plan.Plan, found []preflight.Finding) {
 	planned, status = c.planOf(graphs, status), slices.Clone(status)
 	on := c.placement(status)
@@ -241,7 +241,7 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 	return planned, found
 }
 
-// cannotRun is the finding that the node does not run some of its jobs. err is why installing an emulator did not help.
+// cannotRun returns the finding that the node cannot run some of its jobs. err is why installing an emulator did not help.
 func (r *nodeRun) cannotRun(its plan.Plan, missing []platform.Platform, err error) preflight.Finding {
 	return preflight.CannotRun(its.Jobs, &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.LacksForTests(), Err: err})
 }
@@ -250,7 +250,7 @@ func cannotRun(jobs []plan.Job, err error) []preflight.Finding {
 	return []preflight.Finding{preflight.CannotRun(jobs, err)}
 }
 
-// status is what the node's kernel runs, as far as its graphs need to know it. graphs are those of all targets.
+// status returns which platforms the node's kernel runs, as far as its graphs depend on it. graphs are those of all targets.
 func (r *nodeRun) status(ctx context.Context, graphs []graph.Graph) (emulation.Status, error) {
 	var needed []platform.Platform
 	for _, i := range r.own {
@@ -262,13 +262,13 @@ func (r *nodeRun) status(ctx context.Context, graphs []graph.Graph) (emulation.S
 	}
 	for _, p := range needed {
 		if !slices.ContainsFunc(r.targets, func(t platform.Platform) bool { return t.Architecture == p.Architecture }) {
-			return r.node.Probe(ctx, needed...) // a stage is pinned to a platform that nobody asked for
+			return r.node.Probe(ctx, needed...) // a stage is pinned to a platform that was not requested
 		}
 	}
 	return r.probe(ctx)
 }
 
-// runs are the platforms that the graphs' programs are for, with repetitions.
+// runs returns the platforms of the programs in the graphs, with repetitions.
 func runs(graphs []graph.Graph) []platform.Platform {
 	var ps []platform.Platform
 	for _, g := range graphs {
@@ -277,10 +277,10 @@ func runs(graphs []graph.Graph) []platform.Platform {
 	return ps
 }
 
-// attrs are a platform's own, for what does not depend on the context.
+// attrs returns the frontend attributes of a platform, for uses that do not depend on the context.
 func (c decider) attrs(p platform.Platform) map[string]string { return c.req.attrs(p, "") }
 
-// planOf is the plan in which a job is impossible also if the engine cannot run its tests, where BuildKit's own emulator is of no use.
+// planOf returns the plan. A job is also impossible in it if the engine cannot run its tests, where BuildKit's own emulator is of no use.
 func (c decider) planOf(graphs []graph.Graph, status []emulation.Status) plan.Plan {
 	on := c.placement(status)
 	planned := plan.New(on, c.targets, graphs)

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// program is the beginning of an ELF program for a machine of <elf.h>, with more behind it, as a layer with it at /app.
+// program returns a layer with a file /app: the beginning of an ELF program for a machine of <elf.h>, followed by more.
 func program(t *testing.T, machine byte, more ...byte) []byte {
 	t.Helper()
 	head := append(make([]byte, 64), more...)

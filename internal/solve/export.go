@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
-// exports say what BuildKit does with the platform's result.
+// exports returns the exports that BuildKit makes of the platform's result.
 func (j job) exports(ctx context.Context, documents *index.Documents) []client.ExportEntry {
 	return append(j.files.Exports(ctx, j.index), j.req.Exports(j.target, documents)...)
 }
@@ -34,8 +34,8 @@ func (t *trial) collect(ctx context.Context, resp *client.SolveResponse, documen
 	return t.req.ReadPushed(ctx, t.env.Registry, c, root)
 }
 
-// pushAlone pushes the image of a platform that was built with attestations, without them, by a solve that finds everything in the
-// cache. BuildKit would push an attestation before the image that it is about, which some registries refuse (buildkit#7007).
+// pushAlone pushes the image of a platform that was built with attestations, without them. Its solve finds everything in the cache.
+// BuildKit would push an attestation before the image it describes, which some registries refuse (buildkit#7007).
 func (t *trial) pushAlone(ctx context.Context) (digest.Digest, error) {
 	run := *t.nodeRun
 	run.req.Attests, run.req.NoCache, run.req.Outputs = nil, false, sink.Outputs{Attrs: t.req.Outputs.Attrs}

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// stays is a hook under which a platform fails and the others go on until they are stopped.
+// stays returns a hook in which one platform fails and the others go on until they are stopped.
 func stays(name string) func(context.Context, platform.Platform) error {
 	return func(ctx context.Context, p platform.Platform) error {
 		if platform.Format(p) == name {

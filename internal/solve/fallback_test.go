@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// failsAt is a step that fails so on each platform that has a status.
+// failsAt returns a step that fails on each platform that has a status, with that status.
 func failsAt(step string, status map[string]string) func(platform.Platform, string) error {
 	return func(p platform.Platform, name string) error {
 		if code := status[p.Architecture]; code != "" && strings.HasSuffix(name, step) {
@@ -76,7 +76,7 @@ func TestASecondBuildEndsWhenTheNativeStepFailsAfterAll(t *testing.T) {
 	w.Run = func(ctx context.Context, p platform.Platform) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if runs++; p.Architecture != "arm64" || runs < 3 { // each platform's first, and then the second build
+		if runs++; p.Architecture != "arm64" || runs < 3 { // the first run of each platform, and later the second build
 			return nil
 		}
 		close(begun)

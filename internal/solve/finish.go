@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
-// finish makes one index of the images (in the order of the platforms) and delivers it, and the files, to where they are to be.
+// finish assembles one index of the images (in the order of the platforms), and delivers it and the files to their destinations.
 func finish(ctx context.Context, t task, rep Report, children []index.Child) (Report, error) {
 	result, err := t.req.Result(t.targets, children, t.env.Progress.Note)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// world is a builder, a registry, and a request that a test changes before it builds.
+// world has a builder, a registry, and a request that a test changes before it builds.
 type world struct {
 	*buildkittest.Builder
 	t         *testing.T
@@ -30,7 +30,7 @@ type world struct {
 	env       Env
 	progress  *recorder
 	preflight func(context.Context) error
-	// kernel is what the node runs besides its own; after is what it will run when emulators are installed.
+	// kernel has the architectures that the node runs besides its own; after has those that it runs once emulators are installed.
 	kernel, after map[string]emulation.Mode
 
 	mu        sync.Mutex
@@ -38,10 +38,10 @@ type world struct {
 	installed []string
 }
 
-// The architectures that the kernel of a new world emulates.
+// foreign has the architectures that the kernel of a new world emulates.
 var foreign = map[string]emulation.Mode{"arm64": emulation.Emulated, "arm": emulation.Emulated, "s390x": emulation.Emulated}
 
-// newWorld has a request for three platforms of the Dockerfile, to be pushed as app:v1.
+// newWorld returns a world with a request for three platforms of the Dockerfile, to be pushed as app:v1.
 func newWorld(t *testing.T, dockerfile string) *world {
 	t.Helper()
 	w := &world{Builder: buildkittest.New(t), t: t, kernel: foreign, progress: &recorder{}}
@@ -130,7 +130,7 @@ func (w *world) mustRun() Report {
 	return rep
 }
 
-// tagged is what a tag names in the registry; "" if there is none.
+// tagged returns the digest that a tag has in the registry; "" if there is no such tag.
 func (w *world) tagged(name string) string {
 	desc, err := w.env.Registry.Resolve(context.Background(), w.tags(name)[0])
 	if err != nil {
@@ -139,7 +139,7 @@ func (w *world) tagged(name string) string {
 	return desc.Digest.String()
 }
 
-// ranSteps tells for each platform whether its steps ran.
+// ranSteps returns the platforms whose steps ran.
 func (w *world) ranSteps() (ran []string) {
 	for _, s := range w.Solves() {
 		if len(s.Ran) > 0 {
@@ -173,7 +173,7 @@ func formatted(ps []platform.Platform) (names []string) {
 
 var write, contains = testkit.Write, testkit.Contains
 
-// failing is a hook that fails for some platforms.
+// failing returns a hook that fails for some platforms.
 func failing(text string, names ...string) buildkittest.Hook {
 	return func(_ context.Context, p platform.Platform) error {
 		if slices.Contains(names, platform.Format(p)) {

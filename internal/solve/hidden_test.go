@@ -10,7 +10,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// blob is what the registry has of a repository's blob or manifest.
+// blob returns the registry's content of a repository's blob or manifest.
 func (w *world) blob(t *testing.T, path string) []byte {
 	t.Helper()
 	resp, err := http.Get("http://" + w.host + "/v2/app/" + path)

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
 
-// hintsFor is what hints are looked for in.
+// hintsFor returns the build as package hints needs it.
 func (c decider) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool) hints.Build {
 	build := hints.Build{Isolated: isolated, Args: c.req.BuildArgs}
 	if len(planned.Jobs) < len(graphs) {
@@ -30,11 +30,11 @@ func (c decider) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool
 	return build
 }
 
-// importantRules are those of hints that a build says before it begins: what makes images that do not work, or that is not what is written. The
-// others are for who asks.
+// importantRules are the rules of the hints that a build prints before it begins: those about images that do not work or differ from what
+// the Dockerfile says. The other hints are shown on request.
 var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
 
-// important are the hints of those rules.
+// important returns the hints of those rules.
 func (c decider) important(plan plan.Plan, graphs []graph.Graph) (lines []string) {
 	if len(c.targets) < 2 {
 		return nil

@@ -17,7 +17,7 @@ func TestAnImageOnLoopbackThatADockerfileNamesByItselfIsFoundAhead(t *testing.T)
 	for name, c := range map[string]struct {
 		text   string
 		change func(*world)
-		line   int // 0: none is found
+		line   int // 0: no source is found
 	}{
 		"FROM":                    {"FROM scratch AS a\nFROM localhost:5000/base\n", nil, 2},
 		"words that are no image": {"ARG DB=localhost:5432\nFROM alpine\nARG X=localhost:1\nRUN wait localhost:5432\n", nil, 0},
@@ -50,7 +50,7 @@ func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 	const git = "git://example.com/app.git#main"
 	w.source(source.Options{Context: "https://example.com/app.git#main"})
 	w.Files[git] = "FROM localhost:5000/base\n"
-	w.req.Tags, w.req.Outputs.Image = nil, true // no registry is asked beside it
+	w.req.Tags, w.req.Outputs.Image = nil, true // no registry is involved
 	w.Image = func(string, platform.Platform) (platform.Platform, error) {
 		return platform.Platform{}, errors.New("dial tcp 127.0.0.1:5000: connect: connection refused")
 	}
@@ -59,7 +59,7 @@ func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	contains(t, err.Error(), `"localhost:5000/base:latest" from a registry on loopback`)
-	w.env.Nodes[0].OnHost = true // there it is a registry like any other
+	w.env.Nodes[0].OnHost = true // a registry on loopback is an ordinary registry there
 	if _, err = w.run(); err == nil {
 		t.Fatal("it was built")
 	}
@@ -115,7 +115,7 @@ func TestAURLThatTheContextsRepositoryNamesIsNotTheUsersWish(t *testing.T) {
 	const url = "http://127.0.0.1:5899/secret"
 	w := newWorld(t, "FROM scratch\nADD "+url+" /stolen\n")
 	w.env.Nodes[0].OnHost = true
-	w.req.Source.Attrs["vcs:source"] = url // as the repository's own configuration has it
+	w.req.Source.Attrs["vcs:source"] = url // the value that the repository's own configuration has
 	if found := w.findings(); len(found) != 1 || found[0].Line != 2 {
 		t.Errorf("%+v", found)
 	}

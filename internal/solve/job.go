@@ -20,10 +20,10 @@ type job struct {
 	*nodeRun
 }
 
-// ordinal is the job's place among those of its node.
+// ordinal returns the job's position among those of its node.
 func (j job) ordinal() int { return slices.Index(j.own, j.index) }
 
-// read reads the Dockerfile for the platform. again: it did not stand at the barrier.
+// read reads the Dockerfile for the platform. again says that the reading is not the one that was reported at the barrier.
 func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) (reading, error) {
 	attrs := j.req.attrs(j.target, j.session)
 	if isolated {
@@ -41,23 +41,23 @@ func (j job) read(ctx context.Context, gw gateway.Client, isolated, again bool) 
 	return got, err
 }
 
-// order is what a solve is to do besides running its frontend.
+// order has the options of a solve besides its frontend.
 type order struct {
 	pins     pins.Pins
 	exports  func(context.Context) []client.ExportEntry // nil: nothing is exported; its argument ends with the solve
 	recorded bool                                       // see nodeRun.recorded
-	see      func(*client.SolveStatus)                  // gets all messages; may be nil
+	see      func(*client.SolveStatus)                  // receives all messages; may be nil
 }
 
-// solve is one solve of the job. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them from
-// the solve, and leaves aside those of a gateway request to a frontend (solver/llbsolver/bridge.go).
+// solve runs one solve of the job. Its pins hold for all that the frontend looks up and for all that the steps fetch: BuildKit takes them
+// from the solve, and ignores those of a gateway request to a frontend (solver/llbsolver/bridge.go).
 func (j job) solve(ctx context.Context, o order, fn gateway.BuildFunc) (*client.SolveResponse, error) {
 	opt, err := j.options(j.req.attrs(j.target, j.session), o.pins)
 	if err != nil {
 		return nil, err
 	}
 	ctx, over := context.WithCancel(ctx)
-	defer over() // an export that waits for its turn is none any more
+	defer over() // an export that still waits for its turn ends
 	opt.Internal = !o.recorded
 	if o.exports != nil {
 		opt.Exports = o.exports(ctx)

@@ -9,9 +9,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// crowd is a hook that counts who works at the same time, and lets nobody finish before so many are there.
+// crowd is a hook that counts the jobs that work at the same time, and lets none finish before a number of them has arrived.
 type crowd struct {
-	wait int // how many to wait for; they come, or the test fails
+	wait int // how many to wait for; the test fails if they do not arrive
 
 	mu        sync.Mutex
 	now, most int
@@ -34,7 +34,7 @@ func (c *crowd) work(ctx context.Context, _ platform.Platform) error {
 	}()
 	select {
 	case <-c.full:
-		// A solve that should not be here has time to come.
+		// The pause gives a solve that should not be here time to arrive.
 		time.Sleep(2 * time.Millisecond)
 		return nil
 	case <-ctx.Done():
@@ -82,7 +82,7 @@ func TestAStageForTheBuildPlatformRunsOnceUnderNoCacheWithAnyJobs(t *testing.T) 
 			w.req.Jobs, w.req.NoCache = jobs, noCache
 			w.Run = func(_ context.Context, p platform.Platform) error {
 				if p.Architecture != "amd64" {
-					time.Sleep(20 * time.Millisecond) // those that have worked have time to end, and to forget what they did
+					time.Sleep(20 * time.Millisecond) // jobs that have worked have time to end and to release their results
 				}
 				return nil
 			}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ours are the goroutines that run code of this module or wait in a solve, by their stacks.
+// ours returns the stacks of the goroutines that run code of this module or wait in a solve.
 func ours() (stacks []string) {
 	buf := make([]byte, 1<<20)
 	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {

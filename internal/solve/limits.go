@@ -8,7 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
 
-// limits bound the solves that work at the same time; nil is no bound.
+// limits bound the number of solves that work at the same time; nil is no bound.
 type limits struct{ all, emulated *semaphore.Weighted }
 
 // enter waits for the solve's turn; leave gives the turn back.
@@ -38,8 +38,8 @@ func (l limits) enter(ctx context.Context, emulated bool) (leave func(), err err
 
 func (l limits) bound() bool { return l.all != nil || l.emulated != nil }
 
-// newLimits are those of each job: --jobs bounds all solves. Without it all native ones work at once and as many emulated ones on a node as it
-// has CPUs.
+// newLimits returns the limits of each job. --jobs bounds all solves. Without it all native solves of a node work at once, and as many
+// emulated ones as the node has CPUs.
 func newLimits(jobs []job, planned plan.Plan) []limits {
 	all, req := make([]limits, len(jobs)), jobs[0].req
 	if req.Jobs > 0 && req.Jobs < len(jobs) {

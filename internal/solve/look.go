@@ -17,40 +17,41 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Prospect is what is known of a build at the barrier, before anything of it is done. What is a list is by the index of Targets.
+// Prospect is the information about a build at the barrier, before the build does anything. Its lists have the indexes of Targets.
 type Prospect struct {
 	Targets []platform.Platform
-	// Plan of the build; Incomplete if it was not found out how all of it would be made.
+	// Plan is the plan of the build. Incomplete reports that for part of it the way it would be made is not known.
 	Plan       plan.Plan
 	Incomplete bool
-	// Read are the graphs as the frontends wrote them; Graphs as they would be solved.
+	// Read are the graphs as the frontends wrote them; Graphs are those that would be solved.
 	Read, Graphs []graph.Graph
-	// Unread are platforms whose Dockerfile could not be read.
+	// Unread are the platforms whose Dockerfile could not be read.
 	Unread []platform.Platform
-	// Findings are what a preflight has found.
+	// Findings are the findings of the preflight.
 	Findings []preflight.Finding
-	// Bases are the base images, and Lacks those that have nothing for platforms; At asks more about them.
+	// Bases are the base images, and Lacks those that are missing platforms. At gives access to more about them.
 	Bases []baseimage.Base
 	Lacks []baseimage.Lack
 	At    baseimage.At
-	// Hints are what hints are looked for in.
+	// Hints is the build as package hints needs it.
 	Hints hints.Build
 }
 
-// Asker puts a question to the frontend of a target, as [Ask] does. No progress is shown of it.
+// Asker sends a question to the frontend of a target, as [Ask] does. It shows no progress.
 type Asker func(ctx context.Context, target platform.Platform, question string) (values map[string][]byte, err error)
 
-// Viewer is told by [Look] what a build would be.
+// Viewer receives from [Look] a preview of a build.
 type Viewer struct {
-	// See is told what is known at the barrier, where nodes can be asked for more. It is not called if no Dockerfile could be read.
+	// See receives the information at the barrier, while nodes can still be asked for more. It is not called if no Dockerfile could be
+	// read.
 	See func(context.Context, Prospect)
-	// Beside runs beside the reading, for the same targets.
+	// Beside runs while the Dockerfiles are read, for the same targets.
 	Beside func(context.Context, []platform.Platform, Asker)
 }
 
-// Look does what [Run] does up to the moment in which something would be done: the Dockerfile is read for each platform, base images
-// and registries are looked at, and nodes are asked what they run. Then it ends: no step runs, nothing of the context is sent, nothing is
-// exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
+// Look does the same as [Run] up to the point at which the build would change something: it reads the Dockerfile for each platform,
+// examines base images and registries, and asks the nodes which platforms they run. Then it ends: no step runs, none of the context's files
+// is sent, nothing is exported and nothing installed. A Dockerfile that cannot be read is a [FailedError].
 func Look(ctx context.Context, req Request, env Env, preflight func(context.Context) error, viewer Viewer) error {
 	targets := req.targets(env.Nodes[0])
 	looking, cancel := context.WithCancelCause(ctx)
@@ -86,7 +87,7 @@ func Look(ctx context.Context, req Request, env Env, preflight func(context.Cont
 	return nil
 }
 
-// look is a solve that ends at the barrier.
+// look runs a solve that ends at the barrier.
 func (j job) look(ctx context.Context, seat *seat) error {
 	defer seat.Report(report{})
 	_, err := j.solve(ctx, order{}, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
@@ -121,7 +122,7 @@ func (c decider) prospect(ctx context.Context, v observation) Prospect {
 	}
 }
 
-// asker asks over the sessions of the jobs.
+// asker returns an Asker that uses the sessions of the jobs.
 func asker(jobs []job) Asker {
 	return func(ctx context.Context, target platform.Platform, question string) (map[string][]byte, error) {
 		j := jobs[slices.IndexFunc(jobs, func(j job) bool { return platform.Equal(j.target, target) })]

@@ -20,10 +20,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// armNative is how the kernel of an arm64 machine may run arm.
+// armNative says that the kernel of an arm64 machine runs arm without an emulator.
 var armNative = map[string]emulation.Mode{"arm": emulation.Native}
 
-// second adds a node with these platforms, its own first, that runs other architectures so.
+// second adds a node with these platforms, its own first, and with this kernel for other architectures.
 func (w *world) second(list string, kernel map[string]emulation.Mode) *buildkittest.Builder {
 	w.t.Helper()
 	ps, _, err := platform.Parse(list)
@@ -38,7 +38,7 @@ func (w *world) second(list string, kernel map[string]emulation.Mode) *buildkitt
 	return b
 }
 
-// solvedFor are the platforms of a builder's solves, each once.
+// solvedFor returns the platforms of a builder's solves, each once.
 func solvedFor(b *buildkittest.Builder) (names []string) {
 	for _, s := range b.Solves() {
 		names = append(names, platform.Format(s.Platform))
@@ -79,7 +79,7 @@ func TestTwoNodesMakeOneIndexEachOfItsOwnPlatforms(t *testing.T) {
 	if names, _ := w.indexed("app:v1"); !slices.Equal(names, []string{"linux/amd64", "linux/arm/v7", "linux/arm64"}) {
 		t.Errorf("the index has %q", names)
 	}
-	// A layer is only in the store of the node that has made it.
+	// A layer is only in the store of the node that made it.
 	if w.Fetched() != 1 || arm.Fetched() != 2 || w.tagged("app:v1") != rep.Target.Digest.String() {
 		t.Errorf("%d and %d layers were read, want 1 and 2; the tag names %q", w.Fetched(), arm.Fetched(), w.tagged("app:v1"))
 	}
@@ -109,7 +109,7 @@ func TestWhatIsInTheWayOnOneNodeIsSaidOfThatNode(t *testing.T) {
 	w.platforms("linux/amd64,linux/arm64")
 	w.req.KeepEmulators = true
 	arm := w.second("linux/arm64", nil)
-	arm.Image = func(name string, p platform.Platform) (platform.Platform, error) { // what this node finds
+	arm.Image = func(name string, p platform.Platform) (platform.Platform, error) { // the platform that this node finds in the configuration
 		if strings.Contains(name, "one") {
 			return amd64Only, nil
 		}
@@ -156,7 +156,7 @@ func TestLimitsAndSharedStepsAreANodesOwn(t *testing.T) {
 	arm := w.second("linux/arm64,linux/arm/v7", map[string]emulation.Mode{"arm": emulation.Native, "s390x": emulation.Emulated, "ppc64le": emulation.Emulated})
 	w.env.Nodes[1].CPUs, w.req.NoCache = 1, true
 	w.mustRun()
-	// The step for the build platform runs once on each node, whatever the limit there.
+	// The step for the build platform runs once on each node, whatever the node's limit.
 	if n, m := w.Ran("RUN make"), arm.Ran("RUN make"); n != 1 || m != 1 {
 		t.Errorf("the shared step ran %d times on the first node and %d times on the second", n, m)
 	}

@@ -25,7 +25,7 @@ func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
 			w.req.Cross = cross.Choice{Auto: true}
 			change(w)
 			rep := w.mustRun()
-			for _, p := range rep.Platforms[1:] { // of which nobody knows that they run nothing
+			for _, p := range rep.Platforms[1:] { // these may run programs, as their graphs cannot be read
 				if p.Mode != plan.Emulated {
 					t.Errorf("%v: %s", p.Platform, p.Mode)
 				}

@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
-// tree has the contents of all files below a folder, by their path.
+// tree returns the contents of all files below a folder, by path.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -39,7 +39,7 @@ func tree(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// unpacked are the files of an archive, in their order, with their contents.
+// unpacked returns the files of an archive, in order, with their contents.
 func unpacked(t *testing.T, r io.Reader) (files []string) {
 	t.Helper()
 	for in := tar.NewReader(r); ; {
@@ -58,7 +58,7 @@ func unpacked(t *testing.T, r io.Reader) (files []string) {
 	}
 }
 
-// everyOutput asks for one of each kind below dir, and has something at each place already.
+// everyOutput requests one output of each kind below dir, with something already present at each destination.
 func (w *world) everyOutput(dir string) *bytes.Buffer {
 	w.t.Helper()
 	write(w.t, dir, "image.tar", "before")
@@ -205,7 +205,7 @@ func TestALinkAndADeviceStayWhatTheyAre(t *testing.T) {
 
 func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
 	dir := t.TempDir()
-	link, file := filepath.Join(dir, "link"), write(t, dir, "file", "before") // with rights for its owner only
+	link, file := filepath.Join(dir, "link"), write(t, dir, "file", "before") // readable and writable by its owner only
 	if err := os.Symlink("sub/../target", link); err != nil {
 		t.Fatal(err)
 	}

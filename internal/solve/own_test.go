@@ -82,7 +82,7 @@ func TestTheDockerfilesOfAllPlatformsAreLookedAtAhead(t *testing.T) {
 }
 
 func TestTheIgnoreFileBesideADockerfileIsItsOwn(t *testing.T) {
-	for ignored, want := range map[string]int{"": 1, "secret\n": 2} { // another list is another request for the context
+	for ignored, want := range map[string]int{"": 1, "secret\n": 2} { // another ignore list makes another request for the context
 		w := newWorld(t, "")
 		dir := t.TempDir()
 		write(t, dir, "Dockerfile", "FROM scratch\nCOPY . /\n")

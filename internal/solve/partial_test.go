@@ -23,7 +23,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// partial allows a world's platforms to fail.
+// partial makes platforms of a world optional.
 func (w *world) partial(list string) {
 	w.t.Helper()
 	ps, _, err := platform.Parse(list)
@@ -33,7 +33,7 @@ func (w *world) partial(list string) {
 	w.req.AllowPartial = ps
 }
 
-// indexed are the platforms in the index that a tag names, and what it says is missing.
+// indexed returns the platforms in the index that a tag names, and the index's annotation of missing platforms.
 func (w *world) indexed(name string) (names []string, missing string) {
 	w.t.Helper()
 	index, _ := w.index(name)

@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// noticeable is from when on our own work on the result is shown while it lasts. Most of it is done sooner.
+// noticeable is how long the client's own work on the result takes before it is shown. Most of it is done sooner.
 const noticeable = time.Second
 
 // during does such work, and shows it as a step of no platform: "loading app:1.0 into the engine".
@@ -33,7 +33,7 @@ type phase struct {
 	shown, ended bool
 }
 
-// show begins to show it, unless it has ended.
+// show begins to show the phase, unless it has ended.
 func (p *phase) show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

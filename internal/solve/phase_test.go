@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// listener is a Progress that keeps steps.
+// listener is a Progress that records steps.
 type listener struct {
 	recorder
 	steps []client.Vertex

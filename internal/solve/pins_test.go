@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// readings is how often each platform's Dockerfile was read, in canonical order.
+// readings returns how often each platform's Dockerfile was read, in canonical order.
 func (w *world) readings() (n []int) {
 	for _, solves := range w.byPlatform() {
 		sum := 0
@@ -25,7 +25,7 @@ func (w *world) readings() (n []int) {
 	return n
 }
 
-// sources are what each platform's steps fetched, in canonical order of the platforms.
+// sources returns the sources that each platform's steps fetched, in canonical order of the platforms.
 func (w *world) sources() (all [][]string) {
 	for _, solves := range w.byPlatform() {
 		var sources []string
@@ -38,7 +38,7 @@ func (w *world) sources() (all [][]string) {
 	return all
 }
 
-// byPlatform are the solves of each platform, in canonical order of the platforms.
+// byPlatform returns the solves of each platform, in canonical order of the platforms.
 func (w *world) byPlatform() (all [][]*buildkittest.Solve) {
 	for i, s := range w.Solves() {
 		if i == 0 || !platform.Equal(s.Platform, w.Solves()[i-1].Platform) {
@@ -65,7 +65,7 @@ func TestABaseTagThatMovesWhileThePlatformsAreReadDoesNotSplitThem(t *testing.T)
 			t.Errorf("platform %d (-want +got):\n%s", i, diff)
 		}
 	}
-	// Only the platform that saw something else is read again, and it is told why.
+	// Only the platform that saw another digest is read again, and a note says why.
 	if diff := cmp.Diff([]int{1, 2, 1}, w.readings()); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
@@ -133,7 +133,7 @@ func TestAGitContextIsBuiltFromOneCommit(t *testing.T) {
 	if diff := cmp.Diff([][]string{want, want, want}, w.sources()); diff != "" {
 		t.Errorf("sources (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]int{2, 2, 2}, w.readings()); diff != "" { // the Dockerfile too is to be of that commit
+	if diff := cmp.Diff([]int{2, 2, 2}, w.readings()); diff != "" { // the Dockerfile too must be from that commit
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
 }

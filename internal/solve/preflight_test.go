@@ -18,7 +18,7 @@ import (
 
 var amd64Only = platform.Platform{OS: "linux", Architecture: "amd64"}
 
-// only makes a name an image for one platform, whatever is asked for.
+// only makes an image name stand for a single-platform image, whatever platform is asked for.
 func only(single string, config platform.Platform) func(string, platform.Platform) (platform.Platform, error) {
 	return func(name string, p platform.Platform) (platform.Platform, error) {
 		if strings.Contains(name, single) {
@@ -28,7 +28,7 @@ func only(single string, config platform.Platform) func(string, platform.Platfor
 	}
 }
 
-// basesHave makes every image an index of these platforms, and gives its digest. What it lacks no frontend finds.
+// basesHave makes every image an index of these platforms, and returns its digest. The frontend fails for a missing platform.
 func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
 	index := w.Index(ps...)
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
@@ -41,7 +41,7 @@ func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
 	return index
 }
 
-// findings runs the build, which must be refused, and gives what is in its way.
+// findings runs the build, which must be refused, and returns the findings.
 func (w *world) findings() []preflight.Finding {
 	w.t.Helper()
 	_, err := w.run()

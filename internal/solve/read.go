@@ -16,19 +16,19 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// reading is one platform's Dockerfile, solved lazily: nothing has been executed, and nothing of the context was sent but what
-// the frontend itself looks at.
+// reading is one platform's Dockerfile, solved lazily: nothing has been executed, and BuildKit has received only the files of the context
+// that the frontend itself reads.
 type reading struct {
 	result *gateway.Result
 	graph  graph.Graph
-	def    *llb.Definition // what graph was read from; nil if there is nothing to do
-	opaque error           // why the graph could not be read; then it says only that something may run
-	base   ocispecs.Image  // the configuration of the image that the result goes on from; zero if there is none
-	// says is the platform in the configuration that the image will have; zero if the frontend gives none.
+	def    *llb.Definition // the definition that graph was read from; nil if there is nothing to do
+	opaque error           // why the graph could not be read; then it only says that something may run
+	base   ocispecs.Image  // the configuration of the result's base image; zero if there is none
+	// says is the platform in the configuration that the image will have; zero if the frontend returns none.
 	says platform.Platform
 }
 
-// read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of what it would run.
+// read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of the steps that it would run.
 func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attrs map[string]string) (reading, error) {
 	res, err := n.solved(ctx, gw, gateway.SolveRequest{Frontend: frontend, FrontendOpt: attrs})
 	if err != nil {
@@ -49,7 +49,7 @@ func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attr
 	if err != nil {
 		return reading{}, fmt.Errorf("the frontend gave no single result: %w", err)
 	}
-	if ref == nil { // FROM scratch and nothing else
+	if ref == nil { // FROM scratch without steps
 		return got, nil
 	}
 	def, g, err := graphOf(ctx, ref)
@@ -64,7 +64,7 @@ func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attr
 	return got, nil
 }
 
-// graphOf is what a reference stands for.
+// graphOf returns the definition and the graph of a reference.
 func graphOf(ctx context.Context, ref gateway.Reference) (*llb.Definition, graph.Graph, error) {
 	state, err := ref.ToState()
 	if err != nil {
@@ -78,7 +78,8 @@ func graphOf(ctx context.Context, ref gateway.Reference) (*llb.Definition, graph
 	return def, g, err
 }
 
-// opaque stands for a graph that cannot be read, as that of a frontend newer than this program: it may run programs of its platform.
+// opaque returns a stand-in for a graph that cannot be read, such as that of a frontend newer than this program. It says that the build may
+// run programs of its platform.
 func opaque(target string) graph.Graph {
 	ps, _, err := platform.Parse(target)
 	if err != nil || len(ps) == 0 {
@@ -87,8 +88,8 @@ func opaque(target string) graph.Graph {
 	return graph.Graph{Steps: []graph.Step{{Kind: graph.Exec, Name: "what the frontend made", Platform: ps[0]}}}
 }
 
-// solved is a frontend's answer. Where it fails of an image in a registry on loopback, which the node does not reach since nothing on the
-// command line is there, the error says so.
+// solved returns a frontend's answer. Where the frontend fails because of an image in a registry on loopback, which the node does not reach
+// since nothing on the command line is there, the error says so.
 func (n Node) solved(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) (*gateway.Result, error) {
 	res, err := gw.Solve(ctx, req)
 	if err == nil || n.OnHost {
@@ -100,7 +101,7 @@ func (n Node) solved(ctx context.Context, gw gateway.Client, req gateway.SolveRe
 // onlyForRegistry reports whether the node is on the network of the engine's host only to reach a registry there.
 func (n Node) onlyForRegistry() bool { return n.OnHost && !n.HostChosen }
 
-// hostSources are the sources of a graph that the node must not fetch.
+// hostSources returns the sources of a graph that the node must not fetch.
 func (n Node) hostSources(src source.Source, g graph.Graph) []preflight.HostSource {
 	if !n.onlyForRegistry() {
 		return nil

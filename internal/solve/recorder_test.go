@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// recorder is a Progress.
+// recorder is a Progress that records its events.
 type recorder struct {
 	mu       sync.Mutex
 	plans    []string

@@ -12,13 +12,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Reference is a name of the command line, or of the environment, that may be of a registry: an image's, or a host's.
+// Reference is a name from the command line or the environment that may be of a registry: the name of an image or of a host.
 type Reference struct {
 	Name string
-	By   string // what has it, for messages: "the build argument BASE"
+	By   string // its origin, for messages: "the build argument BASE"
 }
 
-// References are all of a request: its tags, its caches, its named contexts, its SBOM's generator, and the values of its build arguments.
+// References returns all references of a request: its tags, its caches, its named contexts, its SBOM generator, and the values of its build
+// arguments.
 func (r Request) References() []Reference {
 	var refs []Reference
 	for _, t := range r.Tags {
@@ -45,7 +46,7 @@ func (r Request) References() []Reference {
 	return refs
 }
 
-// ofArgs shows no value: it may be a secret.
+// ofArgs returns the references in build arguments. It shows no value, since it may be a secret.
 func ofArgs(args map[string]string) (refs []Reference) {
 	for _, k := range slices.Sorted(maps.Keys(args)) {
 		refs = append(refs, Reference{args[k], "the build argument " + k})
@@ -53,8 +54,8 @@ func ofArgs(args map[string]string) (refs []Reference) {
 	return refs
 }
 
-// LoopbackImage is the first image in a registry on loopback that local Dockerfiles name by themselves, as an error; nil if they name
-// none. What a remote Dockerfile names is known when the builder reads it.
+// LoopbackImage returns as an error the first image in a registry on loopback that a local Dockerfile itself names; nil if there is none. A
+// remote Dockerfile is known only when the builder reads it.
 func (r Request) LoopbackImage() *preflight.HostNetworkError {
 	for _, p := range r.perPlatform() {
 		if err := preflight.LoopbackImage(r.Source.DockerfileOf(p), r.imageChoice(p)); err != nil {
@@ -64,7 +65,7 @@ func (r Request) LoopbackImage() *preflight.HostNetworkError {
 	return nil
 }
 
-// perPlatform are the platforms that may have Dockerfiles and values of their own.
+// perPlatform returns the platforms that may have Dockerfiles and values of their own.
 func (r Request) perPlatform() []platform.Platform {
 	if len(r.Platforms) == 0 {
 		return []platform.Platform{{}}

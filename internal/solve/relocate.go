@@ -21,7 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// relocations decides what is moved of each platform to the own platform of its node.
+// relocations decides which steps of each platform are relocated to its node's own platform.
 func (c decider) relocations(ctx context.Context, v observation, status []emulation.Status) []cross.Moved {
 	moved := make([]cross.Moved, len(c.jobs))
 	for k, r := range c.runs {
@@ -43,8 +43,8 @@ func (c decider) relocations(ctx context.Context, v observation, status []emulat
 	return moved
 }
 
-// emulate makes the node of a job run its platform as its frontend wrote it, when what was moved of it did not do. One at a time: an emulator
-// that two platforms need is installed once.
+// emulate returns a function that makes a job's node run the platform as its frontend wrote it, after its relocated steps have failed.
+// Calls run one at a time, so that an emulator that two platforms need is installed once.
 func (c decider) emulate(graphs []graph.Graph) func(context.Context, int) (plan.Job, error) {
 	var turn sync.Mutex
 	return func(ctx context.Context, index int) (plan.Job, error) {
@@ -65,20 +65,21 @@ func (c decider) emulate(graphs []graph.Graph) func(context.Context, int) (plan.
 	}
 }
 
-// relocation is what will be solved: a reading, of which steps may have been moved to the node's own platform.
+// relocation is the definition to solve: a reading, with or without relocated steps.
 type relocation struct {
 	got      reading
-	moved    cross.Moved // the decision of the barrier, for what was read; the zero value moves nothing
+	moved    cross.Moved // the barrier's decision for this reading; the zero value relocates nothing
 	fallback fallback
 }
 
-// fallback is why a platform is built under emulation although steps of it could be moved. The zero value: it is not.
+// fallback is why a platform is built under emulation although steps of it could be relocated. The zero value is no fallback.
 type fallback struct {
 	why string
-	job *plan.Job // how the platform is made instead; nil if it could not be found out
+	job *plan.Job // how the platform is made instead; nil if that is not known
 }
 
-// relocate moves the steps that the barrier has decided to move, unless the job has fallen back. It falls back itself where they cannot be moved.
+// relocate relocates the steps that the barrier has chosen, unless the job has fallen back. It falls back itself where they cannot be
+// relocated.
 func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, r relocation, isolated bool) (relocation, error) {
 	if j.index >= len(decided.plan.Moved) || r.fallback.why != "" || r.got.def == nil {
 		return r, nil
@@ -102,7 +103,7 @@ func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, 
 	return r, err
 }
 
-// fallBack gives up what was moved, for good. The node is made to run the platform, if it does not yet.
+// fallBack gives up the relocated steps for good. It makes the node run the platform, if the node does not yet.
 func (j job) fallBack(ctx context.Context, decided decision, why string) (fallback, error) {
 	j.env.Progress.Note(fmt.Sprintf("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
 	job, err := decided.emulate(ctx, j.index)
@@ -112,7 +113,7 @@ func (j job) fallBack(ctx context.Context, decided decision, why string) (fallba
 	return fallback{why, &job}, nil
 }
 
-// wentWrong says whether what was moved is why an attempt has failed.
+// wentWrong returns whether and why relocated steps are the cause of an attempt's failure.
 func (j job) wentWrong(ctx context.Context, o outcome, log *vertexlog.Log) crosscompile.Fallback {
 	if o.err == nil || o.decided == nil || o.fallback.why != "" {
 		return crosscompile.Fallback{}
@@ -122,7 +123,7 @@ func (j job) wentWrong(ctx context.Context, o outcome, log *vertexlog.Log) cross
 	}.Fallback(ctx)
 }
 
-// nativeJobs are the indexes of the jobs that run natively.
+// nativeJobs returns the indexes of the jobs that run natively.
 func nativeJobs(p plan.Plan) (all []int) {
 	for i, job := range p.Jobs {
 		if job.Mode == plan.Native {
@@ -135,8 +136,9 @@ func nativeJobs(p plan.Plan) (all []int) {
 // errSameNatively ends the second build of a platform.
 var errSameNatively = errors.New("the same step has failed on the builder's own platform")
 
-// untilNativeFails is for the second build of a platform, which went wrong: a failure then is the platform's own. The context ends as soon as
-// the step that has failed fails alike on the node's own platform, which may not have come to it before. stop waits until nobody looks.
+// untilNativeFails is for the second build of a platform, after its relocated steps failed. The context ends as soon as the step that
+// failed also fails in the same way on the node's own platform, which may reach the step later: the failure is then the author's. stop
+// waits until the goroutine has ended.
 func (j job) untilNativeFails(ctx context.Context, o outcome, wrong crosscompile.Fallback) (_ context.Context, stop func()) {
 	again, cancel := context.WithCancelCause(ctx)
 	native := nativeJobs(o.decided.plan)
@@ -152,13 +154,13 @@ func (j job) untilNativeFails(ctx context.Context, o outcome, wrong crosscompile
 	}
 }
 
-// noteSameNatively says that a platform is not built again.
+// noteSameNatively notes that a platform is not built again.
 func (j job) noteSameNatively(wrong crosscompile.Fallback) {
 	j.env.Progress.Note(fmt.Sprintf("%s: %q has failed on %s as well, so this platform is not built again",
 		platform.Format(j.target), wrong.Step.Instruction(), platform.Format(j.node.Native())))
 }
 
-// crossed is for the report.
+// crossed returns the part of the report about relocated steps.
 func (j job) crossed(o outcome, log *vertexlog.Log) crosscompile.Report {
 	r := crosscompile.Report{Back: o.fallback.why, Steps: crosscompile.Steps(o.moved, log)}
 	if o.decided != nil && j.index < len(o.decided.plan.Moved) {

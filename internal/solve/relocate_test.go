@@ -33,7 +33,7 @@ FROM alpine
 COPY --from=build /out/app /app
 `
 
-// golangFiles are those of an image with a Go toolchain.
+// golangFiles are the files of an image with a Go toolchain.
 var golangFiles = fstest.MapFS{
 	"usr/local/go/VERSION": {Data: []byte("go1.26.8\n")},
 	"usr/local/go/bin/go":  {Data: []byte("go"), Mode: 0o755},
@@ -42,7 +42,7 @@ var golangFiles = fstest.MapFS{
 		"const DefaultGOARM = `7`\nconst DefaultGOARM64 = `v8.0`\n")},
 }
 
-// newCrossing is a world whose golang has a Go toolchain, and whose compiler does what it is told.
+// newCrossing returns a world whose golang image has a Go toolchain, and whose compiler compiles for the requested platform.
 func newCrossing(t *testing.T, dockerfile string) *world {
 	w := newWorld(t, dockerfile)
 	w.req.Cross = cross.Choice{Auto: true}
@@ -63,7 +63,7 @@ func newCrossing(t *testing.T, dockerfile string) *world {
 	return w
 }
 
-// compiled are the files of a step that compiles for an architecture.
+// compiled returns the files of a step that compiles for an architecture.
 func compiled(arch func(graph.Step) string) func(graph.Step) fs.FS {
 	return func(s graph.Step) fs.FS {
 		if s.Kind != graph.Exec {
@@ -73,7 +73,7 @@ func compiled(arch func(graph.Step) string) func(graph.Step) fs.FS {
 	}
 }
 
-// ran are the names of the steps that ran in a platform's solves, but for those that others ran for it.
+// ran returns the names of the steps that ran in a platform's solves, without those that ran in another solve.
 func (w *world) ran(arch string) (names []string) {
 	for _, s := range w.Solves() {
 		if s.Platform.Architecture == arch {
@@ -101,7 +101,7 @@ func modes(rep Report) (all []plan.Mode) {
 
 func TestWhatCompilesIsNotEmulated(t *testing.T) {
 	w := newCrossing(t, compiling)
-	w.kernel = nil // nothing is there to emulate anything, and nothing can be installed
+	w.kernel = nil // the node emulates nothing, and nothing can be installed
 	rep := w.mustRun()
 	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Cross, plan.Cross}, modes(rep)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -307,7 +307,7 @@ func TestWhereTheGateLooksNothingElseIsLookedAt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first  byte // the machine of the image's program, if it is not emulated
 		change func(*world)
-		looked bool // in the stage, before the export
+		looked bool // the output was checked in the stage, before the export
 		back   string
 	}{
 		"what is right":                 {emARM64, func(*world) {}, false, ""},

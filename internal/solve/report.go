@@ -19,23 +19,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Report is what a build made. A build that failed has one too, with what was done until then.
+// Report is the result of a build. A build that failed has one too, with everything that was done until then.
 type Report struct {
-	// Platforms in canonical order, each once.
+	// Platforms are in canonical order, each once.
 	Platforms []PlatformReport
-	// Target is what the tags point at: the index, or the manifest of a single platform. Zero if the build failed before.
+	// Target is the descriptor that the tags point at: the index, or the manifest of a single platform. It is zero if the build failed
+	// before.
 	Target ocispecs.Descriptor
-	// Tags in the order asked for. Empty if no tag was to be moved yet.
+	// Tags are in the order asked for. The list is empty if the build had not reached the tags.
 	Tags []manifest.TagResult
 	// ByDigest are the repositories that have Target without a tag.
 	ByDigest []reference.Named
-	// Loaded is what the engine's image store has now, in the order of the names and platforms.
+	// Loaded are the images in the engine's image store, in the order of the names and platforms.
 	Loaded []load.Loaded
-	// Written are the destinations of archives and files, as they were given, without standard output.
+	// Written are the destinations of archives and files, as the user gave them, without standard output.
 	Written []string
 }
 
-// Missing are the platforms that a finished build does without.
+// Missing returns the platforms that a finished build does without.
 func (r Report) Missing() (missing []PlatformReport) {
 	for _, p := range r.Platforms {
 		if p.Err != nil {
@@ -50,11 +51,12 @@ type PlatformReport struct {
 	Platform platform.Platform
 	Node     string
 	Mode     plan.Mode
-	// Emulator is what emulates an Emulated platform: "qemu 7.2.22". "" if it is not known.
+	// Emulator is the emulator of an Emulated platform: "qemu 7.2.22"; "" if it is not known.
 	Emulator string
-	// Seconds that the platform's solve took, its push included, its waiting for a turn not.
+	// Seconds is the time of the platform's solve, including its push and without the wait for its turn.
 	Seconds float64
-	// Manifest and Config name the image; Size is the sum of its layers and its config in bytes, compressed as in the registry.
+	// Manifest and Config are the descriptors of the image; Size is the sum of its layers and its config in bytes, compressed as in the
+	// registry.
 	Manifest ocispecs.Descriptor
 	Config   digest.Digest
 	Size     int64
@@ -62,17 +64,17 @@ type PlatformReport struct {
 	Attestations []ocispecs.Descriptor
 	// Retries is how often the platform was solved again after a failure.
 	Retries int
-	// Cross is what of it did not need to run under an emulator.
+	// Cross says which steps did not need to run under an emulator.
 	Cross crosscompile.Report
-	// Verify is what its executables were found to be for.
+	// Verify is the result of the gate: the platforms of the image's executables.
 	Verify gate.Result
-	// Tests are what became of the tests on the image, in their order.
+	// Tests are the outcomes of the tests on the image, in their order.
 	Tests []smoke.Outcome
-	// Err says why there is no image, or why it must not be published.
+	// Err is why there is no image, or why it must not be published.
 	Err error
 }
 
-// FailedError says that platforms could not be built. No tag was moved.
+// FailedError is the error of a build in which platforms could not be built. No tag was moved.
 type FailedError struct{ Platforms []PlatformReport }
 
 func (e *FailedError) Error() string {
@@ -96,7 +98,7 @@ func (e *FailedError) sameCause() (string, bool) {
 	return first, true
 }
 
-// Unwrap gives the platforms' errors.
+// Unwrap returns the platforms' errors.
 func (e *FailedError) Unwrap() []error {
 	errs := make([]error, len(e.Platforms))
 	for i, p := range e.Platforms {
@@ -105,7 +107,7 @@ func (e *FailedError) Unwrap() []error {
 	return errs
 }
 
-// failedError is the error of the platforms that have none of their image, or nil.
+// failedError returns the error of the platforms that failed by themselves, or nil.
 func failedError(platforms []PlatformReport) error {
 	var failed []PlatformReport
 	pushing := true

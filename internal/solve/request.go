@@ -18,9 +18,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Request is what one build is to make: parsed, checked and complete. Nothing changes it afterwards.
+// Request is the input of one build: parsed, checked and complete. It does not change afterwards.
 type Request struct {
-	// Platforms to build for, each once. Empty means the node's own platform, as docker buildx does.
+	// Platforms to build for, each once. Empty means the node's own platform, as for docker buildx.
 	Platforms []platform.Platform
 	// Source is the build context, the Dockerfile and the named contexts.
 	Source source.Source
@@ -30,7 +30,7 @@ type Request struct {
 	Target    string
 	// ExtraHosts are "name=address" entries for the hosts file of RUN steps.
 	ExtraHosts []string
-	// Network of RUN steps: "" (the builder's default), "none" or "host".
+	// Network is the network of RUN steps: "" (the builder's default), "none" or "host".
 	Network string
 	// NoCache runs every step again; Pull asks the registry for every base image again.
 	NoCache, Pull bool
@@ -38,46 +38,46 @@ type Request struct {
 	Secrets []secretsprovider.Source
 	SSH     []sshprovider.AgentConfig
 
-	// Steps say how RUN steps are run.
+	// Steps has the options of RUN steps.
 	Steps Steps
-	// Own are values for single platforms, by the platform's text (platform.Format).
+	// Own has the values for single platforms, by the platform's text (platform.Format).
 	Own map[string]Own
 	// Policy decides about the sources of the build; nil decides nothing.
 	Policy *spb.Policy
 
 	// Delivery is where the result goes, and in which form.
 	sink.Delivery
-	// Verify says how the executables of every image are examined before anything is named; nil examines nothing.
+	// Verify has the options of the gate, which examines the executables of every image before anything is named; nil examines nothing.
 	Verify *gate.Options
 
-	// Tests are run on each finished image that they are for, before anything gets a name. The names of one platform's differ.
+	// Tests run on each finished image that they are for, before anything is named. The names of one platform's tests differ.
 	Tests []smoke.Test
-	// AllowMismatch are base images that may be of another platform than they are fetched for, named as in FROM.
+	// AllowMismatch are base images that may be of another platform than the one they are fetched for, named as in FROM.
 	AllowMismatch []reference.Named
 
-	// Cache says which build caches are used and made.
+	// Cache has the build caches to import and export.
 	Cache buildcache.Cache
 
-	// Cross says which steps are run on the node's own platform instead of under an emulator; the zero value: none.
+	// Cross selects the steps that run on the node's own platform instead of under an emulator; the zero value selects none.
 	Cross cross.Choice
 
 	// Jobs bounds the solves that work at the same time. 0: all native ones, and as many emulated ones as the node has CPUs.
 	Jobs int
-	// KeepEmulators forbids installing emulators: what cannot run is an error.
+	// KeepEmulators forbids installing emulators: a platform that a node cannot run is then an error.
 	KeepEmulators bool
 
-	// FailFast ends all platforms as soon as one has failed that the result needs.
+	// FailFast ends all platforms as soon as one fails that the result needs.
 	FailFast bool
-	// AllowPartial are the platforms that the result can do without: where only they fail, the rest is made.
+	// AllowPartial are the optional platforms: where only they fail, the rest is published.
 	AllowPartial []platform.Platform
-	// Retry is how often a platform that failed is solved again, at most, each time after a pause. What a retry cannot mend is not.
-	// What an emulator's crash has ended is, once at least.
+	// Retry is how often a failed platform is solved again, at most, each time after a pause. Failures that a retry cannot fix are not
+	// retried. A step that an emulator crash has ended is retried at least once.
 	Retry      int
 	RetryPause time.Duration
 }
 
-// CacheRepositories are the repositories that registry caches are exported to, each once: what refuses them fails the build, so they
-// are asked before it, except those of exports that may fail. Repositories of the result are not among them.
+// CacheRepositories returns the repositories that registry caches are exported to, each once. A refusal by one of them fails the build, so
+// they are asked before it. Exports that may fail and repositories of the result are not among them.
 func (r Request) CacheRepositories() []reference.Named {
 	results := r.Repositories()
 	return slices.DeleteFunc(r.Cache.Repositories(r.Platforms), func(repo reference.Named) bool {
@@ -85,7 +85,7 @@ func (r Request) CacheRepositories() []reference.Named {
 	})
 }
 
-// targets are the platforms that are built for, in canonical order.
+// targets returns the platforms of the build, in canonical order.
 func (r Request) targets(node Node) []platform.Platform {
 	if len(r.Platforms) == 0 {
 		return []platform.Platform{node.Native()}
@@ -93,8 +93,8 @@ func (r Request) targets(node Node) []platform.Platform {
 	return slices.SortedFunc(slices.Values(r.Platforms), platform.Compare)
 }
 
-// ToProbe are the platforms that a node is asked about, if they are not its own: all of the request, if programs may run, of the build or of
-// its tests.
+// ToProbe returns the platforms that a node is asked about, if they are not its own: all of the request, if the build or its tests may run
+// programs.
 func (r Request) ToProbe() []platform.Platform {
 	if !r.Source.MayRun() && len(r.tested(r.Platforms)) == 0 {
 		return nil
@@ -102,7 +102,7 @@ func (r Request) ToProbe() []platform.Platform {
 	return r.Platforms
 }
 
-// tested are those of the platforms for which there are tests.
+// tested returns the platforms that have tests.
 func (r Request) tested(targets []platform.Platform) []platform.Platform {
 	var ps []platform.Platform
 	for _, p := range targets {
@@ -117,31 +117,31 @@ func (r Request) testsOf(p platform.Platform) []smoke.Test {
 	return slices.DeleteFunc(slices.Clone(r.Tests), func(t smoke.Test) bool { return !t.For(p) })
 }
 
-// optional tells whether the result can do without the platform.
+// optional reports whether the result can do without the platform.
 func (r Request) optional(p platform.Platform) bool {
 	return platform.Contains(r.AllowPartial, p)
 }
 
-// Own are the values of a request that hold for one platform only. They win over the common ones.
+// Own has the values of a request that hold for one platform only. They take precedence over the common ones.
 type Own struct {
 	BuildArgs map[string]string
 	// Target is the stage to build; "" for the common one.
 	Target string
 }
 
-// Steps say how RUN steps are run, and what a build may do to its builder. The zero value is what BuildKit does by itself.
+// Steps has the options of RUN steps, and the entitlements of a build. The zero value is BuildKit's default.
 type Steps struct {
 	// CgroupParent is the parent of the steps' cgroups.
 	CgroupParent string
-	// ShmSize is the size of /dev/shm in bytes; 0 means BuildKit's own.
+	// ShmSize is the size of /dev/shm in bytes; 0 is BuildKit's default.
 	ShmSize int64
 	// Ulimits are "name=soft:hard".
 	Ulimits []string
-	// Limits of each step's resources, by BuildKit's names for them (frontend/dockerui/config.go): memory and memswap in bytes,
+	// Limits are the resource limits of each step, by BuildKit's names for them (frontend/dockerui/config.go): memory and memswap in bytes,
 	// cpushares, cpuperiod and cpuquota in the kernel's units, cpusetcpus, cpusetmems.
 	Limits map[string]string
 	// NoCache are the stages whose steps run again.
 	NoCache []string
-	// Entitlements are what the build is allowed besides: "network.host", "security.insecure", "device[=…]".
+	// Entitlements are what the build is allowed in addition: "network.host", "security.insecure", "device[=…]".
 	Entitlements []string
 }

@@ -15,23 +15,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-// solved is what became of a job: the outcome of its last attempt, and what is about all of them. Only this file changes it.
+// solved is the result of a job: the outcome of its last attempt, and the data of all attempts together. Only this file changes it.
 type solved struct {
 	outcome
-	node    string // that has made it
+	node    string // the node that made it
 	tests   []smoke.Outcome
 	retries int
 	log     *vertexlog.Log
 	cross   crosscompile.Report
 }
 
-// tested is the result with what came of its tests.
+// tested returns the result with the outcomes of its tests.
 func (r solved) tested(tests []smoke.Outcome, err error) solved {
 	r.tests, r.err = tests, err
 	return r
 }
 
-// gather turns what the solves say into one report: with the reason to stop all of them, or with the platforms' own errors.
+// gather turns the results of the solves into one report: with the reason that stopped all of them, or with the platforms' own errors.
 func gather(ctx context.Context, w task, results []solved, decided decision) (Report, error) {
 	var rep Report
 	for i, r := range results {
@@ -66,11 +66,11 @@ func gather(ctx context.Context, w task, results []solved, decided decision) (Re
 	return rep, failedError(rep.Platforms)
 }
 
-// errUnread: every platform failed before the barrier, so their own errors say why.
+// errUnread says that every platform failed before the barrier. Their own errors say why.
 var errUnread = errors.New("no platform's Dockerfile could be read")
 
-// suffice tells whether a build can go on with these results: there are some, and what is missing is optional and missing for reasons
-// of its own.
+// suffice reports whether a build can go on with these results: there is at least one image, and the missing platforms are optional and
+// failed for reasons of their own.
 func (w task) suffice(results []solved) bool {
 	some := false
 	for i, r := range results {
@@ -82,7 +82,7 @@ func (w task) suffice(results []solved) bool {
 	return some
 }
 
-// compare looks at what was found in the images of all platforms together.
+// compare compares the findings in the images of all platforms with each other.
 func (w task) compare(results []solved) {
 	all, made := make([]imagecheck.Found, len(results)), make([]*imagecheck.Found, 0, len(results))
 	for i := range results {
@@ -96,10 +96,10 @@ func (w task) compare(results []solved) {
 	}
 }
 
-// worthKeeping is from how many seconds on it is remembered how long an emulated step took: who saves less does not notice.
+// worthKeeping is the shortest time of an emulated step, in seconds, that is recorded: shorter savings are not worth reporting.
 const worthKeeping = 1
 
-// remember keeps how long emulated steps took, for a build in which they are not emulated. It is a convenience, so nobody is told if it fails.
+// remember records how long emulated steps took, for a later build in which they are relocated. A failure to do so is ignored.
 func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 	if w.env.Times == "" {
 		return
@@ -118,14 +118,14 @@ func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 	}
 }
 
-// failedFast ends the others' solves by stop if a platform's result means that the build fails, and that is to end it at once.
+// failedFast ends the other solves by stop if a platform's result means that the build fails, and the request says FailFast.
 func (w task) failedFast(i int, r solved, stop context.CancelCauseFunc) {
 	if w.req.FailFast && r.err != nil && !w.dispensable(i, r.err) && !failure.Consequence(r.err) {
 		stop(&failure.StoppedError{By: w.targets[i]})
 	}
 }
 
-// stoppedBy gives the platforms that were stopped by a failure the reason: their own errors say only that they were.
+// stoppedBy gives the platforms that were stopped by a failure the reason: their own errors only say that they were stopped.
 func stoppedBy(ctx context.Context, results []solved) {
 	stop, ok := errors.AsType[*failure.StoppedError](context.Cause(ctx))
 	if !ok {

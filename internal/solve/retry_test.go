@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// flaky is a hook that fails for a platform so many times.
+// flaky returns a hook that fails a number of times for a platform.
 func flaky(name string, times int, text string) buildkittest.Hook {
 	var mu sync.Mutex
 	return func(_ context.Context, p platform.Platform) error {
@@ -33,7 +33,7 @@ func flaky(name string, times int, text string) buildkittest.Hook {
 	}
 }
 
-// flakyStep fails so many times when the step with this end of its name runs, for one platform or for all ("").
+// flakyStep returns a hook that fails a number of times when the step with this suffix of its name runs, for one platform or for all ("").
 func flakyStep(suffix, name string, times int) func(platform.Platform, string) error {
 	var mu sync.Mutex
 	return func(p platform.Platform, step string) error {

@@ -10,10 +10,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Run builds the request and moves its tags. preflight is run beside the reading of the Dockerfile; if it fails nothing is built.
+// Run builds the request and moves its tags. preflight runs while the Dockerfile is read; if it fails nothing is built.
 //
-// The report is of use with an error too. Errors that a caller may tell apart: [preflight.CannotRunError], [preflight.Error], [FailedError],
-// [index.PushError], and the cause of a cancelled ctx.
+// The report is valid with an error too. Errors that a caller may distinguish: [preflight.CannotRunError], [preflight.Error],
+// [FailedError], [index.PushError], and the cause of a cancelled ctx.
 func Run(ctx context.Context, req Request, env Env, preflight func(context.Context) error) (Report, error) {
 	targets := req.targets(env.Nodes[0])
 
@@ -49,7 +49,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 	return finish(ctx, w, rep, children)
 }
 
-// solveAll runs one solve a platform. Its results are in the order of targets. It cancels ctx if the context cannot be served.
+// solveAll runs one job for each platform. The results are in the order of targets. It cancels ctx if the context cannot be served.
 func solveAll(
 	ctx context.Context, cancel context.CancelCauseFunc, w task, preflight func(context.Context) error,
 ) ([]solved, decision, error) {
@@ -84,7 +84,7 @@ func solveAll(
 	return results, decided, nil
 }
 
-// openTester prepares the engine for the tests; nil if there are none.
+// openTester prepares the engine for the tests; it returns nil if there are none.
 func openTester(ctx context.Context, req Request, env Env, targets []platform.Platform) (t *imagetest.Tester, done func(), err error) {
 	if len(req.tested(targets)) == 0 {
 		return nil, func() {}, nil
@@ -94,8 +94,8 @@ func openTester(ctx context.Context, req Request, env Env, targets []platform.Pl
 	})
 }
 
-// newDecider starts the preflight that the barrier waits for. stop ends it, and waits for that: nobody needs its answer when no Dockerfile
-// could be read. A probe is begun where nodes are opened ([Request.ToProbe]).
+// newDecider starts the preflight that the barrier waits for. stop ends the preflight and waits for its end: its answer is unused if no
+// Dockerfile could be read. Probes are started where nodes are opened ([Request.ToProbe]).
 func newDecider(ctx context.Context, jobs []job, registries func(context.Context) error) (c decider, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	c = decider{task: jobs[0].task, runs: runsOf(jobs), jobs: jobs}

@@ -22,12 +22,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// nodeRun is one node's part in a build: what all solves on the node share. It is made once, and does not change.
+// nodeRun is one node's part in a build: the state that all solves on the node share. It is made once, and does not change.
 type nodeRun struct {
 	task
 	node    Node
 	own     []int  // the indexes of the targets that the node makes
-	session string // ID of the session that serves the build context to the node
+	session string // the ID of the session that serves the build context to the node
 	probe   probe
 	reach   *preflight.Reach
 	holder  *buildcache.Holder  // nil if there are no caches
@@ -35,7 +35,7 @@ type nodeRun struct {
 	natives *crosscompile.Natives
 }
 
-// probe asks a node what it runs besides its own, for all targets and once: with the context of the first call.
+// probe asks a node which platforms it runs besides its own: once, for all targets, with the context of the first call.
 type probe func(context.Context) (emulation.Status, error)
 
 func (n Node) prober(targets []platform.Platform) probe {
@@ -48,8 +48,8 @@ func (n Node) prober(targets []platform.Platform) probe {
 	}
 }
 
-// openJobs assigns the targets to nodes, and serves the build context to those that have some, until stop is called. It cancels ctx if the
-// context cannot be served. What is needed for more than reading Dockerfiles is added by [building].
+// openJobs assigns the targets to nodes, and serves the build context to the nodes that have some, until stop is called. It cancels ctx if
+// the context cannot be served. [building] adds everything that is needed beyond reading Dockerfiles.
 func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs []job, stop func(), err error) {
 	probes := make([]probe, len(t.env.Nodes))
 	for k, n := range t.env.Nodes {
@@ -80,8 +80,8 @@ func openJobs(ctx context.Context, cancel context.CancelCauseFunc, t task) (jobs
 	return jobs, stop, nil
 }
 
-// assign gives each target the index of its node. Where a target is native to none, several nodes are asked what they run; the jobs of one
-// that cannot be asked say so later.
+// assign gives each target the index of its node. Where a target is native to no node, several nodes are probed; the jobs of a node that
+// cannot be probed report that later.
 func (t task) assign(ctx context.Context, probes []probe) []int {
 	nodes, status := make([]plan.Node, len(t.env.Nodes)), make([]emulation.Status, len(t.env.Nodes))
 	for k, n := range t.env.Nodes {
@@ -100,7 +100,7 @@ func (t task) assign(ctx context.Context, probes []probe) []int {
 	return plan.Assign(nodes, status, t.targets)
 }
 
-// runsOf are the parts of the nodes that have jobs, in the order of the first jobs of each.
+// runsOf returns the nodes that have jobs, in the order of the first job of each.
 func runsOf(jobs []job) (runs []*nodeRun) {
 	for _, j := range jobs {
 		if !slices.Contains(runs, j.nodeRun) {
@@ -110,7 +110,7 @@ func runsOf(jobs []job) (runs []*nodeRun) {
 	return runs
 }
 
-// building are the jobs of a build that makes images. stop ends what was begun for it.
+// building returns the jobs of a build that makes images. stop ends everything that was started for them.
 func building(ctx context.Context, read []job) (jobs []job, stop func()) {
 	natives := &crosscompile.Natives{}
 	jobs = slices.Clone(read)
@@ -134,13 +134,13 @@ func (r *nodeRun) building(ctx context.Context, natives *crosscompile.Natives) *
 	if r.req.Verify != nil && r.req.MakesImages() {
 		b.checker = imagecheck.New(*r.req.Verify, imagecheck.Env{Store: r.node.Blobs, Registry: r.env.Registry, Listings: r.env.Listings, During: r.env.during})
 	}
-	// An image that is solved once more, to be pushed without its attestations, is the same for certain if its steps are held, the context
-	// among them.
+	// The second solve of an image, which pushes it without its attestations, is certain to give the same image if its steps are held, the
+	// context among them.
 	b.holder = buildcache.OpenHolder(ctx, r.caches(), r.req.Cache, r.targetsOf(), r.req.Attested() && r.req.Pushes())
 	return &b
 }
 
-// targetsOf are the targets that the node makes.
+// targetsOf returns the targets that the node makes.
 func (r *nodeRun) targetsOf() (ps []platform.Platform) {
 	for _, i := range r.own {
 		ps = append(ps, r.targets[i])
@@ -148,12 +148,12 @@ func (r *nodeRun) targetsOf() (ps []platform.Platform) {
 	return ps
 }
 
-// unprobed is the error of a node that could not be asked what it runs.
+// unprobed returns the error of a node that could not be probed.
 func (r *nodeRun) unprobed(err error) error {
 	return fmt.Errorf("cannot find out what node %s runs: %w", r.node.Name, err)
 }
 
-// caches is the node as caches need it.
+// caches returns the node as package buildcache needs it.
 func (r *nodeRun) caches() buildcache.Node {
 	return buildcache.Node{
 		Options: func(p *spb.Policy) (client.SolveOpt, error) {
@@ -168,7 +168,7 @@ func (r *nodeRun) caches() buildcache.Node {
 	}
 }
 
-// options are what BuildKit is asked besides the frontend's own questions. It compares what comes out with attrs.
+// options returns the options of a solve besides the frontend's own. BuildKit compares what comes out with attrs.
 func (r *nodeRun) options(attrs map[string]string, p pins.Pins) (client.SolveOpt, error) {
 	attach, err := r.req.attachables(r.env.Auth)
 	return client.SolveOpt{
@@ -177,9 +177,9 @@ func (r *nodeRun) options(attrs map[string]string, p pins.Pins) (client.SolveOpt
 	}, err
 }
 
-// recorded is the one of the node's targets whose solve BuildKit shall know as a build. It writes every build into its history, to disk
-// and before it answers, which is up to half the time of a build from cache (make bench), so one record must do. It is also what
-// BuildKit's list of running builds has, so it is the platform that likely takes longest: one that is not the node's own.
+// recorded returns which of the node's targets has the one solve that BuildKit records as a build. BuildKit writes every build into its
+// history, to disk and before it answers, which takes up to half the time of a build from cache (make bench), so one record must do.
+// BuildKit also lists it among the running builds. So it is the platform that likely takes longest: one that is not the node's own.
 func (r *nodeRun) recorded() int {
 	for _, i := range r.own {
 		if r.node.Foreign(r.targets[i]) {
@@ -189,8 +189,8 @@ func (r *nodeRun) recorded() int {
 	return r.own[0]
 }
 
-// install makes a node run what its jobs lack. Where that cannot be had for all, it is tried without what optional platforms need:
-// an emulator that nobody offers must not keep the others away.
+// install makes a node run the platforms that its jobs are missing. Where that fails for all, it tries again without the platforms that
+// only optional targets need: one missing emulator must not block the rest.
 func (r *nodeRun) install(ctx context.Context, its plan.Plan) error {
 	missing := its.Missing()
 	err := r.node.Install(ctx, missing)

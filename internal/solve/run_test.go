@@ -24,7 +24,7 @@ const (
 		"ARG TARGETARCH\nRUN echo compile for $TARGETARCH\nFROM scratch\nCOPY --from=build /hello /\n"
 )
 
-// index reads what a tag points at, as a client of the registry would.
+// index returns the index or manifest that a tag points at, as a client of the registry reads it.
 func (w *world) index(name string) (ocispecs.Index, string) {
 	w.t.Helper()
 	repo, tag, _ := strings.Cut(name, ":")

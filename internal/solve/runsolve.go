@@ -12,7 +12,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 )
 
-// runSolve runs one solve, with fn as its frontend, and gives all of its messages to see, which has the last one before runSolve returns.
+// runSolve runs one solve, with fn as its frontend, and passes all of its messages to see. see has received the last one before runSolve
+// returns.
 func runSolve(
 	ctx context.Context, s Solver, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus),
 ) (*client.SolveResponse, error) {
@@ -28,11 +29,11 @@ func runSolve(
 	return resp, err
 }
 
-// questions are the vertices of the preflight's own questions in a solve's progress. They are nobody's steps, and one that is answered
-// with "not found" has done what it was for.
+// questions are the vertices of the preflight's own lookups in a solve's progress. They are no steps of the build, and a lookup that is
+// answered with "not found" has succeeded.
 type questions struct{ seen []digest.Digest }
 
-// remove takes them out of a message.
+// remove removes these vertices from a message.
 func (q *questions) remove(msg *client.SolveStatus) {
 	for _, v := range msg.Vertexes {
 		if v.Name == baseimage.QuietVertex && !slices.Contains(q.seen, v.Digest) {

@@ -47,7 +47,7 @@ func TestEachSolveHasItsOwnAttributesAndSessionAndAllNameOneContextSession(t *te
 				t.Errorf("solves %s and %s share something", attrs["platform"], other.Opt.FrontendAttrs["platform"])
 			}
 		}
-		attrs["platform"] = "changed" // the maps must not be one
+		attrs["platform"] = "changed" // the maps must be independent
 	}
 	for _, s := range solves {
 		if got := s.Requests[0].FrontendOpt["platform"]; got == "changed" {

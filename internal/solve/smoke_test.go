@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// testing gives the world an engine that pulls what is there and whose containers do this, and the request these tests.
+// testing gives the world an engine that pulls existing images and whose containers run this process, and the request these tests.
 func (w *world) testing(process enginetest.Process, tests ...smoke.Test) *enginetest.Engine {
 	w.t.Helper()
 	fake := &enginetest.Engine{

@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// task is what a build is about: nothing in it changes.
+// task has the fixed inputs of a build: nothing in it changes.
 type task struct {
 	req     Request
 	env     Env
@@ -16,7 +16,7 @@ type task struct {
 	tester  *imagetest.Tester // nil if nothing is tested
 }
 
-// dispensable: the result can do without the platform that failed so.
+// dispensable reports whether the result can do without the platform, which failed with err.
 func (w task) dispensable(i int, err error) bool {
 	return w.req.optional(w.targets[i]) && failure.ItsOwn(err)
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/kept"
 )
 
-// timesName is what the times are kept under; several programs that write at the same time may lose what one had to add.
+// timesName is the key of the recorded times. Several programs that write at the same time may lose entries of one another.
 const timesName = "emulated"
 
 func (e Env) times() kept.Folder {

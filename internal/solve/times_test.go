@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// kept are the times that are known.
+// kept returns the recorded times.
 func (e Env) kept() timing.Times { return timing.Decode(e.times().Get(timesName)).Times() }
 
 func TestHowLongEmulatedStepsTookIsKept(t *testing.T) {
@@ -31,7 +31,7 @@ func TestHowLongEmulatedStepsTookIsKept(t *testing.T) {
 	for _, seconds := range w.env.kept() {
 		got = append(got, seconds)
 	}
-	// linux/arm/v7 and linux/arm64 are emulated; what is short, and what is not emulated, is left out.
+	// linux/arm/v7 and linux/arm64 are emulated; short steps and steps that are not emulated are left out.
 	if len(got) != 2 || got[0]+got[1] != 60+128 {
 		t.Errorf("%v", got)
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-// trial is an attempt under way. Only this file changes it.
+// trial is an attempt in progress. Only this file changes it.
 type trial struct {
 	job
 	attempt
@@ -32,7 +32,7 @@ type trial struct {
 	out  outcome
 }
 
-// once makes one attempt: a solve, what it exports, and the examination of that.
+// once makes one attempt: a solve, its export, and the examination of the image.
 func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) outcome {
 	t := &trial{job: j, attempt: a, seat: seat, log: log}
 	t.out = outcome{decided: a.decided, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
@@ -63,13 +63,13 @@ func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
 	return found, err
 }
 
-// checkedInImage reports whether what moved stages have made is checked by what is found in the finished image.
+// checkedInImage reports whether the outputs of relocated stages are checked by the gate's findings in the finished image.
 func (t *trial) checkedInImage() bool {
 	looks := t.checker != nil && t.req.Verify.Mode != gate.Off && len(t.req.Verify.Allow) == 0
 	return looks && len(t.req.Outputs.Files()) == 0 && crosscompile.InImage(t.out.moved)
 }
 
-// solved is what the attempt's solve exports.
+// solved runs the attempt's solve and returns the image that it exports.
 func (t *trial) solved(ctx context.Context) (index.Child, error) {
 	documents := index.NewDocuments()
 	o := order{
@@ -85,7 +85,7 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 	return c, err
 }
 
-// frontend runs inside the solve's gateway call: read, wait for all, go on with the same result.
+// frontend runs inside the solve's gateway call: it reads the Dockerfile, waits for the barrier, and continues with the same result.
 func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 	t.reach.Start(ctx, gw)
 	if t.decided != nil {
@@ -116,7 +116,7 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 		if err := t.read(ctx, gw); err != nil {
 			return nil, err
 		}
-	default: // the graph that was read is what is built
+	default: // the graph that was read is the one that is built
 	}
 	return t.finish(ctx, gw)
 }
@@ -124,17 +124,18 @@ func (t *trial) frontend(ctx context.Context, gw gateway.Client) (*gateway.Resul
 // errUnpinned ends a solve whose Dockerfile must be read under pins. Nothing has been built.
 var errUnpinned = errors.New("to be read again")
 
-// read reads the Dockerfile. What is read again did not stand at the barrier.
+// read reads the Dockerfile. A later reading is not reported at the barrier.
 func (t *trial) read(ctx context.Context, gw gateway.Client) (err error) {
 	t.out.got, err = t.job.read(ctx, gw, t.out.isolated, t.out.decided != nil)
 	return err
 }
 
-// unread reports why there is no graph. If that is what a base image lacks, the call goes on until the barrier is passed: by it the builder
-// is asked what the image has instead. refused is the same with what the image has, if that is known.
+// unread reports why there is no graph. If a base image is missing the platform, the call stays open until the barrier is passed, since the
+// barrier uses it to ask the builder which platforms the image has. refused is the same error with the platforms of the image, if they are
+// known.
 func (s *seat) unread(ctx context.Context, gw gateway.Client, err error) (refused, _ error) {
 	if !baseimage.Lacks(err) {
-		return nil, err // it is reported when it is not tried again
+		return nil, err // the error is reported if it is not retried
 	}
 	s.Report(report{err: err, gw: gw})
 	_, decided := s.Await(ctx)
@@ -152,7 +153,7 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	}
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
-	// Without an export BuildKit need not run anything; and what is checked before the export has to run before it.
+	// Without an export BuildKit need not run anything, and steps whose outputs are checked before the export must run before it.
 	runsHere := len(t.out.moved.Tips) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		return res, t.work(ctx, gw, decided, res)
@@ -160,10 +161,10 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	return res, nil
 }
 
-// work runs the steps in the job's turn. Without a bound there is no need to: the export runs them.
+// work runs the steps in the job's turn. Without a bound that is not necessary: the export runs them.
 //
-// A holding job stays until all have worked. BuildKit shares the result of a step between the solves that hold it, so that a
-// stage for the node's own platform runs once for all platforms even under --no-cache and when the jobs work one by one.
+// A holding job stays until all have worked. BuildKit shares the result of a step between the solves that hold it, so that a stage for the
+// node's own platform runs once for all platforms even under --no-cache and when the jobs work one by one.
 func (t *trial) work(ctx context.Context, gw gateway.Client, decided decision, res *gateway.Result) error {
 	ref, err := res.SingleRef()
 	if err != nil || ref == nil {
@@ -182,7 +183,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, decided decision, r
 	}
 	leave()
 	if err != nil {
-		return err // it has not left for good: it may be tried again
+		return err // the job has not left the barrier for good: it may be retried
 	}
 	if t.seat.Leave(); decided.holding[t.index] {
 		err = t.seat.AwaitOthers(ctx)
@@ -190,7 +191,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, decided decision, r
 	return err
 }
 
-// checkOutputs looks at what moved stages have made.
+// checkOutputs checks the outputs of relocated stages.
 func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
 	err := crosscompile.Check(ctx, gw, t.out.moved, t.log, t.env.Bases)
 	if wrong, ok := errors.AsType[*crosscompile.WrongOutputError](err); ok {
@@ -199,14 +200,14 @@ func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
 	return err
 }
 
-// see takes in a message of the attempt's solve.
+// see processes a message of the attempt's solve.
 func (t *trial) see(msg *client.SolveStatus) {
 	t.out.symptoms.See(msg)
 	t.log.See(msg)
 	t.natives.See(t.index, msg)
 }
 
-// own finds our own error in what BuildKit makes of it: text.
+// own returns the client's own error in place of BuildKit's text of it.
 func (t *trial) own(ctx context.Context, err error) error {
 	switch {
 	case t.out.unpinned && ctx.Err() != nil:
@@ -219,7 +220,7 @@ func (t *trial) own(ctx context.Context, err error) error {
 	return t.files.Explain(failure.Scanner(t.req.Scanner(), err))
 }
 
-// noteOpaque says once that a graph cannot be read.
+// noteOpaque notes once that a graph cannot be read.
 func (j job) noteOpaque(s *seat, got reading) {
 	if got.opaque == nil {
 		return
