@@ -8,8 +8,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Assign gives each target the index of a node: of one that is native to it, else of one that the user prefers for it, else of one that
-// emulates it, else of the first. status is what the nodes' probes say. Of several nodes that are as good, the first makes the target.
+// Assign gives each target the index of a node: the first that is native to it, else one that the user prefers for it, else one that
+// emulates it, else the first node. status has the result of each node's probe. Of several nodes that are equally good, the first makes the
+// target.
 func Assign(nodes []Node, status []emulation.Status, targets []platform.Platform) []int {
 	on := make([]int, len(targets))
 	for i, target := range targets {
@@ -22,7 +23,7 @@ func Assign(nodes []Node, status []emulation.Status, targets []platform.Platform
 	return on
 }
 
-// suits is the higher the better a node is for a target.
+// suits returns a rank, higher for a node that suits the target better.
 func (n Node) suits(target platform.Platform, status emulation.Status) int {
 	rank := slices.Index([]Mode{EmulatedBuilder, Emulated}, n.Mode(target, status)) + 1
 	if platform.Contains(n.Preferred, target) {
@@ -34,20 +35,20 @@ func (n Node) suits(target platform.Platform, status emulation.Status) int {
 	return rank
 }
 
-// Placement is which node makes each target.
+// Placement assigns each target to a node.
 type Placement struct {
 	Nodes  []Node
-	Status []emulation.Status // by node: what its probe says; the zero value if it needed none
+	Status []emulation.Status // by node: the result of its probe; the zero value if it needed none
 	On     []int              // by target: its node
 }
 
-// Mode is how the node of a target runs programs of a platform.
+// Mode returns how the node of a target runs programs of a platform.
 func (p Placement) Mode(target int, of platform.Platform) Mode {
 	k := p.On[target]
 	return p.Nodes[k].Mode(of, p.Status[k])
 }
 
-// Of are those of a list by target, such as graphs or jobs, whose target a node makes.
+// Of returns the elements of a list by target, such as graphs or jobs, whose target the node makes.
 func Of[T any](p Placement, node int, all []T) (its []T) {
 	for i, k := range p.On {
 		if k == node {

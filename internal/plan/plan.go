@@ -1,5 +1,5 @@
-// Package plan says how each platform of a build is made, and on which node: natively, by a cross build, under an emulator, or not at all. It decides from
-// the graphs that frontends gave and from what nodes were found to run; it asks nobody and changes nothing.
+// Package plan decides how each platform of a build is made, and on which node: natively, by a cross build, under an emulator, or not at
+// all. Its input is the graphs of the frontends and the platforms that the nodes run. It sends no requests and changes nothing.
 package plan
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Mode says how a platform's image is made on its node.
+// Mode is how a platform's image is made on its node.
 type Mode string
 
-// The modes, from the best to the worst. Cross is an image for a platform that the node need not run: nothing is executed for
-// it (FROM scratch and COPY), or only programs of the node's own platform (a cross compiler).
+// The modes, from the best to the worst. Cross is an image for a platform that the node need not run: nothing is executed for it (FROM
+// scratch and COPY), or only programs of the node's own platform (a cross compiler).
 const (
 	Native          Mode = "native"
 	Cross           Mode = "cross"
@@ -27,7 +27,7 @@ const (
 	Impossible      Mode = "impossible"
 )
 
-// Emulated tells whether an emulator works for this platform.
+// Emulated reports whether an emulator works for this platform.
 func (m Mode) Emulated() bool { return m == Emulated || m == EmulatedBuilder }
 
 // Job is one solve: a platform on a node, and how the node makes it.
@@ -35,26 +35,26 @@ type Job struct {
 	Node     string
 	Platform platform.Platform
 	Mode     Mode
-	// Emulator is what emulates the job's platform in Mode Emulated: "qemu 7.2.22". "" if it is not known.
+	// Emulator is the emulator of the job's platform in Mode Emulated: "qemu 7.2.22"; "" if it is not known.
 	Emulator string
 	// Missing are the platforms that the job's steps run on and that the node cannot run. Only an Impossible job has some.
 	Missing []platform.Platform
-	// ForTests: it is the tests of the image that need what is missing, and no step.
+	// ForTests reports that only the tests of the image need a missing platform, and no step does.
 	ForTests bool
 }
 
-// Plan is what a build is going to do, in the order of the platforms asked for.
+// Plan is how a build will make its platforms, in the order of the platforms asked for.
 type Plan struct {
 	Jobs []Job
-	// Shared counts in how many graphs of one node each step is, by its digest: a step of two or more runs once there.
+	// Shared has the number of graphs of one node that contain a step, by the step's digest. A step with two or more runs once there.
 	Shared map[digest.Digest]int
-	// Programs are the steps that run one, by their digests. One that several nodes run is as the node runs it that does it worst.
+	// Programs are the steps that run a program, by their digests. A step that several nodes run has the mode of the worst of them.
 	Programs map[digest.Digest]Program
-	// Moved says of each job which steps are moved from its platform to the node's own, and why others are not.
+	// Moved has for each job the steps that are relocated from its platform to the node's own, and the reasons why others are not.
 	Moved []cross.Moved
 }
 
-// String is one line a job, for people and tests.
+// String returns one line per job, for people and tests.
 func (p Plan) String() string {
 	var b strings.Builder
 	for _, j := range p.Jobs {
@@ -67,10 +67,10 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-// Missing are the platforms that no job can run, each once, in canonical order.
+// Missing returns the platforms that no job can run, each once, in canonical order.
 func (p Plan) Missing() []platform.Platform { return p.MissingOf(func(Job) bool { return true }) }
 
-// MissingOf are those of some jobs.
+// MissingOf returns the missing platforms of some jobs.
 func (p Plan) MissingOf(of func(Job) bool) []platform.Platform {
 	var all []platform.Platform
 	for _, j := range p.Jobs {
@@ -82,12 +82,12 @@ func (p Plan) MissingOf(of func(Job) bool) []platform.Platform {
 	return slices.CompactFunc(all, platform.Equal)
 }
 
-// LacksForTests reports whether only tests need what the plan lacks.
+// LacksForTests reports whether only tests need the missing platforms.
 func (p Plan) LacksForTests() bool {
 	return !slices.ContainsFunc(p.Jobs, func(j Job) bool { return len(j.Missing) > 0 && !j.ForTests })
 }
 
-// Recipes are the recipes by which steps are moved, by the steps' digests in what is solved.
+// Recipes returns the recipes by which steps are relocated, by the steps' digests in the graph that is solved.
 func (p Plan) Recipes() map[digest.Digest]string {
 	all := map[digest.Digest]string{}
 	for _, moved := range p.Moved {
@@ -98,8 +98,8 @@ func (p Plan) Recipes() map[digest.Digest]string {
 	return all
 }
 
-// New decides how the node of each target makes it, from the target's graph and from what the node runs. A target whose graph could not be
-// read (it failed already) counts as native: it asks for nothing.
+// New decides how the node of each target makes it, from the target's graph and from the platforms that the node runs. A target whose graph
+// could not be read (it has already failed) counts as native: it has no requirements.
 func New(on Placement, targets []platform.Platform, graphs []graph.Graph) Plan {
 	p := Plan{Shared: map[digest.Digest]int{}, Programs: map[digest.Digest]Program{}}
 	for i, target := range targets {

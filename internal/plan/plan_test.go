@@ -46,7 +46,7 @@ func TestThePlanNamesTheEmulatorThatTheProbeFound(t *testing.T) {
 	}
 }
 
-// one has all targets on a node.
+// one returns a placement of all targets on one node.
 func one(node Node, status emulation.Status, targets int) Placement {
 	return Placement{Nodes: []Node{node}, Status: []emulation.Status{status}, On: make([]int, targets)}
 }

@@ -11,10 +11,10 @@ import (
 type Program struct {
 	graph.Step
 	Emulated bool
-	Mode     Mode // how it runs
+	Mode     Mode // how the step runs
 }
 
-// addPrograms adds those of the node's graphs.
+// addPrograms adds the programs of the node's graphs.
 func (n Node) addPrograms(all map[digest.Digest]Program, graphs []graph.Graph, status emulation.Status) {
 	for _, g := range graphs {
 		for _, s := range g.Steps {
