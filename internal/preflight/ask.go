@@ -7,20 +7,20 @@ import (
 	"github.com/distribution/reference"
 )
 
-// A PushChecker asks a registry whether it would take a push: a [manifest.Client]. Finish waits for what goes on after that.
+// A PushChecker asks a registry whether it would accept a push: a [manifest.Client]. Finish waits for the work that goes on after that.
 type PushChecker interface {
 	CheckPush(ctx context.Context, repo reference.Named) (note string, err error)
 	Finish()
 }
 
-// Answers are what registries say that were asked whether they would take a push.
+// Answers are the answers of registries that were asked whether they would accept a push.
 type Answers struct {
 	errs     []error
 	answered chan struct{}
 	end      func()
 }
 
-// AskRegistries begins to ask every repository whether it would take a push. Whoever begins that calls Close.
+// AskRegistries begins to ask every repository whether it would accept a push. The caller must call Close.
 func AskRegistries(ctx context.Context, c PushChecker, repos []reference.Named, note func(string)) *Answers {
 	ctx, cancel := context.WithCancel(ctx)
 	a := &Answers{errs: make([]error, len(repos)), answered: make(chan struct{})}
@@ -45,7 +45,7 @@ func AskRegistries(ctx context.Context, c PushChecker, repos []reference.Named, 
 	return a
 }
 
-// Wait waits for all answers, and returns those that are refusals, joined.
+// Wait waits for all answers, and returns the refusals, joined.
 func (a *Answers) Wait(ctx context.Context) error {
 	select {
 	case <-a.answered:
@@ -55,5 +55,5 @@ func (a *Answers) Wait(ctx context.Context) error {
 	}
 }
 
-// Close ends what was not answered, and waits for that.
+// Close ends the requests that were not answered, and waits for their end.
 func (a *Answers) Close() { a.end() }

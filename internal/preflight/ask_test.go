@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
-// registries answers when it is told to, and says nothing to some.
+// registries is a PushChecker that answers when the test lets it, and never for some repositories.
 type registries struct {
 	silent   map[string]bool
 	refusal  error

@@ -12,15 +12,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// BaseError says what is wrong with a base image.
+// BaseError reports a problem with a base image.
 type BaseError struct {
-	// Name is the image's as people write it.
+	// Name is the image's familiar name.
 	Name string
-	// Wanted are the platforms that it has nothing for, or something else; Offered those that it has, as far as that is known.
+	// Wanted are the platforms that the image is missing, or has with another configuration. Offered are the platforms that it has, as far
+	// as they are known.
 	Wanted, Offered []platform.Platform
-	// Single: it is no index, but an image of one platform, which BuildKit takes for whatever platform is asked for.
+	// Single reports that the image is no index, but an image of one platform. BuildKit uses it for whatever platform is asked for.
 	Single bool
-	// Config is what the image says of itself that its index says is for Wanted; zero if it has nothing for Wanted at all.
+	// Config is the platform in the configuration of the image that the index has for Wanted; zero if there is no image for Wanted at all.
 	Config platform.Platform
 }
 
@@ -39,7 +40,7 @@ func (e *BaseError) Error() string {
 
 func formatAll(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
-// MissingBases are the findings of base images that have nothing for platforms of the build.
+// MissingBases returns the findings about base images that are missing platforms of the build.
 func MissingBases(ctx context.Context, lacks []baseimage.Lack, at baseimage.At) []Finding {
 	var found []Finding
 	for _, l := range lacks {
@@ -57,8 +58,8 @@ func MissingBases(ctx context.Context, lacks []baseimage.Lack, at baseimage.At) 
 	return found
 }
 
-// Mismatches are the findings of base images whose configuration is of another platform than they are fetched for, unless the user has
-// allowed it by the image's name.
+// Mismatches returns the findings about base images whose configuration is of another platform than they are fetched for, unless the user
+// has allowed it by the image's name.
 func Mismatches(ctx context.Context, bases []baseimage.Base, allowed []reference.Named, at baseimage.At) []Finding {
 	var found []mismatch
 	for _, b := range bases {
@@ -77,13 +78,13 @@ func Mismatches(ctx context.Context, bases []baseimage.Base, allowed []reference
 	return joined(found)
 }
 
-// mismatch is a finding with the error that it will have.
+// mismatch is a finding together with its error, which is set once mismatches are merged.
 type mismatch struct {
 	Finding
 	err *BaseError
 }
 
-// joined puts mismatches of one image at one line together.
+// joined merges the mismatches of one image at one line.
 func joined(all []mismatch) []Finding {
 	var merged []mismatch
 	for _, m := range all {
@@ -112,7 +113,7 @@ func lawful(wanted, config platform.Platform) bool {
 	return wanted.OS == config.OS && (pair == "amd64 386" || pair == "arm64 arm")
 }
 
-// allows reports whether the user has said that the base's platform is all the same.
+// allows reports whether the user has allowed the base image to be of any platform.
 func allows(allowed []reference.Named, b baseimage.Base) bool {
 	return slices.ContainsFunc(allowed, func(name reference.Named) bool {
 		return reference.TagNameOnly(name).String() == b.Name || name.String() == b.Pinned()

@@ -7,12 +7,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// CannotRunError says that the node cannot run programs of some platforms, and that nothing could be, or was to be, done about it.
+// CannotRunError says that the node cannot run programs of some platforms, and that no emulator could be, or was to be, installed.
 type CannotRunError struct {
 	Node      string
 	Platforms []platform.Platform
-	Tests     bool  // only tests need it; else steps of the Dockerfile do
-	Err       error // why installing an emulator did not help; nil if it was not tried
+	Tests     bool  // only tests need them; otherwise steps of the Dockerfile do
+	Err       error // why installing an emulator did not help; nil if that was not tried
 }
 
 func (e *CannotRunError) Error() string {
@@ -29,7 +29,7 @@ func (e *CannotRunError) Error() string {
 
 func (e *CannotRunError) Unwrap() error { return e.Err }
 
-// CannotRun is the finding that a node does not run some of the jobs.
+// CannotRun returns the finding that a node cannot run some of the jobs.
 func CannotRun(jobs []plan.Job, err error) Finding {
 	f := Finding{Check: "node", Err: err}
 	for _, j := range jobs {

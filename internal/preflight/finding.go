@@ -1,5 +1,5 @@
-// Package preflight is what is looked at before a build does anything, and what refuses it: registries that the client or a node does not
-// reach, base images of other platforms, sources on the network of the engine's host, platforms that no node runs.
+// Package preflight checks a build before it does anything, and can refuse it. It finds registries that the client or a node does not
+// reach, base images of other platforms, sources on the network of the engine's host, and platforms that no node runs.
 package preflight
 
 import (
@@ -12,18 +12,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Finding is something about a build that is known before anything of it has been done.
+// Finding is a problem of a build, or a hint, that is known before the build does anything.
 type Finding struct {
-	// Check is a stable word for what was looked at: base-platform, base-mismatch, base, node, registry, builder-registry.
+	// Check is a stable word for the check: base-platform, base-mismatch, base, node, registry, builder-registry.
 	Check string
-	// Hint: it stops nothing. Everything else does.
+	// Hint reports that the finding does not refuse the build. Every other finding does.
 	Hint bool
-	// Platforms that it is about, in canonical order; none: all.
+	// Platforms are the platforms concerned, in canonical order; none means all.
 	Platforms []platform.Platform
-	// File and Line say where the Dockerfile has it; zero if it is in none.
+	// File and Line are the place in the Dockerfile; zero if there is none.
 	File string
 	Line int
-	// Err says what it is; Fix what can be done about it, "" if Err's own kind tells.
+	// Err is the problem. Fix is the way to solve it; "" if the type of Err gives it.
 	Err error
 	Fix string
 }
@@ -36,8 +36,8 @@ func (f Finding) String() string {
 	return text
 }
 
-// Error says all that stands in the way of a build, found before anything was done: nothing was built, nothing of the context
-// was sent, no emulator installed.
+// Error has all findings that refuse a build. They were found before anything was done: nothing was built, none of the context's files was
+// sent, no emulator was installed.
 type Error struct{ Findings []Finding }
 
 func (e *Error) Error() string {
@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the errors of all findings.
+// Unwrap returns the errors of all findings.
 func (e *Error) Unwrap() []error {
 	errs := make([]error, len(e.Findings))
 	for i, f := range e.Findings {
@@ -67,11 +67,11 @@ type Refusals []error
 func (r Refusals) Error() string   { return errors.Join(r...).Error() }
 func (r Refusals) Unwrap() []error { return r }
 
-// Together is nil if all errors are, and else the [Refusals] that they are.
+// Together returns nil if all errors are nil, and otherwise the [Refusals] that they are.
 func Together(errs ...error) error {
 	var all Refusals
 	for _, err := range errs {
-		if several, ok := err.(Refusals); ok { //nolint:errorlint // a wrapped one is one thing
+		if several, ok := err.(Refusals); ok { //nolint:errorlint // a wrapped one is a single error
 			all = append(all, several...)
 		} else if err != nil {
 			all = append(all, err)
@@ -83,7 +83,7 @@ func Together(errs ...error) error {
 	return all
 }
 
-// Refused is the error of a push that registries would not take: err may be [Refusals]. It is nil if err is.
+// Refused returns the error of a push that registries would not accept: err may be [Refusals]. It is nil if err is.
 func Refused(err error) error {
 	if err == nil {
 		return nil
@@ -91,9 +91,9 @@ func Refused(err error) error {
 	return &Error{Findings: Registries(err)}
 }
 
-// Registries are the findings of what registries have refused: err may be [Refusals], or nil.
+// Registries returns the findings about refusals of registries: err may be [Refusals], or nil.
 func Registries(err error) (found []Finding) {
-	if all, ok := Together(err).(Refusals); ok { //nolint:errorlint // it is what Together gives
+	if all, ok := Together(err).(Refusals); ok { //nolint:errorlint // Together returns exactly this type
 		for _, err := range all {
 			found = append(found, Finding{Check: "registry", Err: err})
 		}
@@ -101,11 +101,12 @@ func Registries(err error) (found []Finding) {
 	return found
 }
 
-// Refuses reports whether the build does not begin because of it.
+// Refuses reports whether the build does not begin because of the finding.
 func (f Finding) Refuses() bool { return !f.Hint }
 
-// Unreadable are the platforms whose Dockerfiles could not be read for other reasons than what a base image lacks; errs are by the index of
-// targets. By themselves they stop no others; where the build is refused they are part of what is in its way.
+// Unreadable returns the findings about platforms whose Dockerfiles could not be read for other reasons than a missing platform of a base
+// image. errs have the indexes of targets. By themselves they stop no other platforms; in a refused build they are part of the list of
+// problems.
 func Unreadable(targets []platform.Platform, errs []error) []Finding {
 	var found []Finding
 	for i, err := range errs {

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// LocalSourceError says that a build would fetch from an address that is the engine's host's own.
+// LocalSourceError says that a build would fetch from an address of the engine's host itself.
 type LocalSourceError struct {
 	URL  string
 	Node string
@@ -21,7 +21,7 @@ func (e *LocalSourceError) Error() string {
 	return fmt.Sprintf("%s would be fetched on the network of the engine's host, where builder %q is only to reach a registry", e.URL, e.Node)
 }
 
-// UnreadSourcesError says that what a build would fetch is not known, on a node that must not fetch from the engine's host.
+// UnreadSourcesError says that the sources of a build are not known, on a node that must not fetch from the engine's host.
 type UnreadSourcesError struct {
 	Node string
 	Err  error
@@ -34,17 +34,17 @@ func (e *UnreadSourcesError) Error() string {
 
 func (e *UnreadSourcesError) Unwrap() error { return e.Err }
 
-// FixHostSources is what to do where a build may fetch from the engine's host.
+// FixHostSources is the fix where a build may fetch from the engine's host.
 const FixHostSources = "if the Dockerfile may fetch from the engine's host: --driver-opt network=host"
 
-// HostSource is a source that must not be fetched, and why.
+// HostSource is a source that must not be fetched, and the reason.
 type HostSource struct {
 	step graph.Step
 	Err  error
 }
 
-// HostSources are the sources of a graph that a node on the host's network would fetch from the host itself, or from what only the host
-// reaches. The command line may name such sources: the context, and named contexts.
+// HostSources returns the sources of a graph that a node on the host's network would fetch from the host itself, or from an address that
+// only the host reaches. The command line may name such sources: the context, and named contexts.
 func HostSources(node string, src source.Source, g graph.Graph) (found []HostSource) {
 	for _, s := range g.Remotes() {
 		if where, local := s.Local(); local && !src.Names(s.Source, s.Attrs[pb.AttrFullRemoteURL]) {
@@ -54,7 +54,7 @@ func HostSources(node string, src source.Source, g graph.Graph) (found []HostSou
 	return found
 }
 
-// OnHost are the findings of host sources, which are by the index of targets.
+// OnHost returns the findings about host sources, which have the indexes of targets.
 func OnHost(targets []platform.Platform, graphs []graph.Graph, sources [][]HostSource) (found []Finding) {
 	for i, g := range graphs {
 		for _, s := range sources[i] {
@@ -72,7 +72,7 @@ func OnHost(targets []platform.Platform, graphs []graph.Graph, sources [][]HostS
 	return found
 }
 
-// placeOf is where a Dockerfile has a source, or what takes it.
+// placeOf returns the place of a source in a Dockerfile, or of the step that takes it.
 func placeOf(g graph.Graph, source graph.Step) (file string, line int) {
 	if source.Line > 0 {
 		return source.File, source.Line

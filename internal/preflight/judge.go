@@ -8,8 +8,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Judge leaves what refuses a build to the platforms that it is about, by the index of targets, if the build can do without all of them:
-// they are optional. What is left is an [Error]. jobs are the plan's, as far as there is one.
+// Judge separates the findings. A finding that would refuse a build becomes the error of its platforms, by the index of targets, if all of
+// them are optional. If there are other findings, they are returned as an [Error], and errs is nil. jobs are the plan's, as far as there is
+// one.
 func Judge(found []Finding, targets, optional []platform.Platform, jobs []plan.Job) (errs []error, _ error) {
 	found = slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Hint })
 	required := func(p platform.Platform) bool { return !platform.Contains(optional, p) }

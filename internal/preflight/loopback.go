@@ -15,14 +15,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
 
-// HostNetworkError says that a Dockerfile names an image in a registry on loopback, which a builder reaches on the network of its engine's
-// host only. A Dockerfile cannot ask for that network: that is for the command line.
+// HostNetworkError says that a Dockerfile names an image in a registry on loopback, which a builder reaches only on the network of its
+// engine's host. A Dockerfile cannot ask for that network: only the command line can.
 type HostNetworkError struct {
 	Image string
-	Text  string // the words of the Dockerfile; "" if they are not known
+	Text  string // the name as the Dockerfile has it; "" if it is not known
 	File  string // "" if it is not known
 	Line  int
-	Err   error // why the builder could not fetch it; nil if it was not tried
+	Err   error // why the builder could not fetch it; nil if that was not tried
 }
 
 func (e *HostNetworkError) Error() string {
@@ -40,7 +40,7 @@ func (e *HostNetworkError) Error() string {
 
 func (e *HostNetworkError) Unwrap() error { return e.Err }
 
-// LoopbackImage is the first image in a registry on loopback that a Dockerfile names by itself, as an error; nil if it names none.
+// LoopbackImage returns as an error the first image in a registry on loopback that a Dockerfile itself names; nil if it names none.
 func LoopbackImage(d source.Dockerfile, choice dockerfile.Choice) *HostNetworkError {
 	if !mayBeLoopback(d.Text, choice.Args) {
 		return nil
@@ -53,7 +53,7 @@ func LoopbackImage(d source.Dockerfile, choice dockerfile.Choice) *HostNetworkEr
 	return nil
 }
 
-// mayBeLoopback is quick, and right where it says no: most Dockerfiles need not be parsed for this.
+// mayBeLoopback is a fast check with false positives and no false negatives: most Dockerfiles need not be parsed.
 func mayBeLoopback(text string, args map[string]string) bool {
 	for _, part := range append(slices.Collect(maps.Values(args)), text) {
 		if strings.Contains(part, "localhost") || strings.Contains(part, "127.") || strings.Contains(part, "[") && strings.Contains(part, ":") {
@@ -63,10 +63,11 @@ func mayBeLoopback(text string, args map[string]string) bool {
 	return false
 }
 
-// unresolved are the words of the frontend for an image that it could not look up (BuildKit, client/llb/sourceresolver).
+// unresolved matches the frontend's error for an image that it could not look up (BuildKit, client/llb/sourceresolver).
 var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
 
-// OfLoopback is the error of a frontend, or a [HostNetworkError] around it if an image in a registry on loopback is what it could not look up.
+// OfLoopback returns the error of a frontend, wrapped in a [HostNetworkError] if the frontend could not look up an image in a registry on
+// loopback.
 func OfLoopback(err error) error {
 	m := unresolved.FindStringSubmatch(err.Error())
 	if m == nil || !address.NeedsHostNetwork(m[1]) {

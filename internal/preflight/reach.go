@@ -16,20 +16,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 )
 
-// Reach finds out whether a node reaches the registries that it is to push to: it is asked for something in each of them that is not
-// there. "Not found", or "log in", is an answer of a registry. Asking begins with the node's first solve, beside its reading.
+// Reach finds out whether a node reaches the registries that it will push to: it requests from each of them something that does not exist.
+// "Not found" and "log in" are answers of a registry. The requests begin with the node's first solve, while it reads its Dockerfile.
 type Reach struct {
-	repos    []reference.Named // one a registry
+	repos    []reference.Named // one per registry
 	insecure bool              // a push need not verify anything
 	begin    sync.Once
 	asking   sync.WaitGroup
 	errs     []error // by repos
 }
 
-// reachTime bounds the question. A timeout refuses nothing.
+// reachTime bounds the requests. A timeout refuses nothing.
 const reachTime = 4 * time.Second
 
-// NewReach asks about the first of the repositories of each registry.
+// NewReach returns a Reach for the first repository of each registry.
 func NewReach(repos []reference.Named, insecure bool) *Reach {
 	r := &Reach{insecure: insecure}
 	seen := map[string]bool{}
@@ -46,7 +46,7 @@ func NewReach(repos []reference.Named, insecure bool) *Reach {
 // nowhere is a digest that no registry has.
 var nowhere = digest.FromString("docker multiarch asks whether a builder reaches this registry")
 
-// Start asks, the first time that it is called. gw must live until [Reach.Findings] has returned.
+// Start sends the requests, the first time that it is called. gw must live until [Reach.Findings] has returned.
 func (r *Reach) Start(ctx context.Context, gw gateway.Client) {
 	if r == nil {
 		return
@@ -70,10 +70,10 @@ func (r *Reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named
 	return unreached(repo, err, r.insecure)
 }
 
-// Wait waits until nothing is asked any more: a question ends with the solve that it is asked by.
+// Wait waits until all requests have ended: a request ends with the solve that sends it.
 func (r *Reach) Wait() { r.asking.Wait() }
 
-// Findings waits for the answers. What the client cannot reach either is left to the client's own words.
+// Findings waits for the answers. A registry that the client does not reach either is left to the client's own error.
 func (r *Reach) Findings(refused []Finding) []Finding {
 	r.Wait()
 	var found []Finding
@@ -93,7 +93,7 @@ func (r *Reach) Findings(refused []Finding) []Finding {
 	return found
 }
 
-// UnreachedError says that the builder cannot reach a registry that it is to push to, while the client can.
+// UnreachedError says that the builder cannot reach a registry that it will push to, while the client can.
 type UnreachedError struct {
 	Registry string
 	Err      error
@@ -106,14 +106,14 @@ func (e *UnreachedError) Error() string {
 
 func (e *UnreachedError) Unwrap() error { return e.Err }
 
-// unreached tells an answer of a registry, which is nil, from what keeps the builder from getting one. The words are those of Go's
-// libraries, which come as text over BuildKit's connection.
+// unreached returns nil for an answer of a registry, and an error for a failure to get one. The failure is recognized by the text of Go's
+// libraries, since BuildKit's connection carries only text.
 func unreached(repo reference.Named, err error, insecure bool) error {
 	host := reference.Domain(repo)
 	for _, cause := range []struct {
 		words []string
 		fix   string
-		plain bool // a push that verifies nothing gets by
+		plain bool // a push without verification succeeds nevertheless
 	}{
 		{
 			[]string{"connection refused", "no route to host", "network is unreachable"},
