@@ -1,4 +1,4 @@
-// Package pins holds what a build takes from elsewhere to one state for all of its platforms, whichever node makes them.
+// Package pins fixes the remote sources of a build to one state for all of its platforms, whichever node makes them.
 package pins
 
 import (
@@ -17,14 +17,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// Pins hold all platforms to one state of the world. Each platform's frontend resolves its base images by itself, so a tag that
-// moves meanwhile would give the platforms different bases. The frontend writes the digest it found into the graph: where all
-// graphs agree nothing needs to be done. Otherwise the first platform's digest holds for all.
+// Pins fix the remote sources of all platforms to one state. Each platform's frontend resolves its base images itself, so a tag that
+// changes meanwhile would give the platforms different base images. The frontend writes the digest it found into the graph: where all
+// graphs agree no pin is needed. Otherwise the first platform's digest holds for all.
 //
-// Git refs and downloads are not resolved by the frontend, so they are resolved here, once.
+// The frontend does not resolve git refs and downloads, so this package resolves them, once.
 type Pins struct{ Policy *spb.Policy }
 
-// Under are the pins together with the user's own policy, which is asked first: what it makes of a source is what is pinned.
+// Under returns the pins together with the user's own policy. The user's policy comes first: the pins apply to the sources that it yields.
 func (p Pins) Under(user *spb.Policy) *spb.Policy {
 	if user == nil || p.Policy == nil {
 		return cmp.Or(user, p.Policy)
@@ -32,8 +32,8 @@ func (p Pins) Under(user *spb.Policy) *spb.Policy {
 	return &spb.Policy{Version: 1, Rules: slices.Concat(user.Rules, p.Policy.Rules)}
 }
 
-// Resolve compares the graphs (in the order of the plan; the zero graph is skipped) and resolves what they take from elsewhere.
-// changed tells for each graph whether it must be read again under the pins; notes, what could not be pinned.
+// Resolve compares the graphs (in the order of the plan; a zero graph is skipped) and resolves their remote sources. changed reports for
+// each graph whether it must be read again under the pins. notes name the sources that could not be pinned.
 func Resolve(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p Pins, changed []bool, notes []string) {
 	rules, notes := remoteRules(ctx, gw, graphs)
 	rules = append(imageRules(graphs), rules...)
@@ -48,7 +48,7 @@ func Resolve(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p Pi
 	return p, changed, notes
 }
 
-// affected: the source is one that a rule names, and not yet in the state that the rule wants.
+// affected reports whether a rule names the source and the source is not yet in the state of that rule.
 func affected(s graph.Step, rules []*spb.Rule) bool {
 	return slices.ContainsFunc(rules, func(r *spb.Rule) bool {
 		name, _, _ := strings.Cut(s.Source, "@sha256:")
@@ -57,7 +57,7 @@ func affected(s graph.Step, rules []*spb.Rule) bool {
 	})
 }
 
-// imageRules has a rule for each image that the graphs disagree about.
+// imageRules returns a rule for each image that the graphs disagree about.
 func imageRules(graphs []graph.Graph) []*spb.Rule {
 	var names []string
 	first := map[string]digest.Digest{}
@@ -83,8 +83,8 @@ func imageRules(graphs []graph.Graph) []*spb.Rule {
 	return rules
 }
 
-// remoteRules resolves every git ref to its commit and every download to its checksum. What an older BuildKit cannot resolve is
-// left as it is, with a note; what nobody can, the solves will say better.
+// remoteRules resolves every git ref to its commit and every download to its checksum. A source that an older BuildKit cannot resolve is
+// left as it is, with a note. Other errors surface in the solve.
 func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (rules []*spb.Rule, notes []string) {
 	seen := map[string]bool{}
 	for _, g := range graphs {
@@ -141,8 +141,8 @@ func convert(from, to string, attrs map[string]string) *spb.Rule {
 	}
 }
 
-// AlsoOf are the pins with those that hold a graph's images to what they were: at the barrier there was no need for them where all
-// platforms agreed.
+// AlsoOf returns the pins together with pins of a graph's images to the digests they have in it. The barrier did not need these pins where
+// all platforms agreed.
 func (p Pins) AlsoOf(g graph.Graph) Pins {
 	var rules []*spb.Rule
 	if p.Policy != nil {
