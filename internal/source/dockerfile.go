@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Dockerfile is where one Dockerfile is.
+// Dockerfile is the location of one Dockerfile.
 type Dockerfile struct {
 	// Local is the name of the local directory that has it; "" if the remote context has it.
 	Local string
-	// Name of the file in there; "" for the frontend's default.
+	// Name is the file's name in that directory; "" for the frontend's default.
 	Name string
-	// Shown is what the user calls it.
+	// Shown is the user's name for it.
 	Shown string
-	// Text is what a local one holds.
+	// Text is the content of a local Dockerfile.
 	Text string
 
 	dir     string // the local directory
 	ignores bool   // there is an ignore file for this Dockerfile alone
-	forced  bool   // the frontend is to be told that it is not in the context
+	forced  bool   // the frontend must be told that it is not in the context
 }
 
-// localDockerfiles are the contents of the Dockerfiles of all platforms; nil for one that is not local.
+// localDockerfiles returns the contents of the Dockerfiles of all platforms; nil for one that is not local.
 func (s Source) localDockerfiles() [][]byte {
 	all := slices.Collect(maps.Values(s.Own))
 	if s.Dockerfile != (Dockerfile{}) || len(all) == 0 {
@@ -40,14 +40,14 @@ func (s Source) localDockerfiles() [][]byte {
 
 var runLine = regexp.MustCompile(`(?im)^\s*RUN\s`)
 
-// MayRun guesses whether a Dockerfile runs programs, so that the question how the kernel runs them is worth asking ahead. Where
-// it guesses wrong (a base image's ONBUILD RUN) the question is asked when the graph is known.
+// MayRun guesses whether a Dockerfile runs programs, so that nodes are probed early. Where the guess is wrong (a base image's ONBUILD RUN)
+// nodes are probed once the graph is known.
 func (s Source) MayRun() bool {
 	return slices.ContainsFunc(s.localDockerfiles(), func(data []byte) bool { return data == nil || runLine.Match(data) })
 }
 
-// OnlyForBuilding reports whether every FROM of the image says that it is for the platform of the builder, so that it need not be
-// there for those that are built. It is a guess from local Dockerfiles; an image that is named in another way is not found.
+// OnlyForBuilding reports whether every FROM of the image is for the platform of the builder, so that the image need not have the requested
+// platforms. It is a guess from local Dockerfiles; an image with another spelling of its name is not found.
 func (s Source) OnlyForBuilding(image string) bool {
 	from := regexp.MustCompile(`(?im)^\s*(?:FROM\s+(--platform=\S+\s+)?|.*\bfrom=)` + regexp.QuoteMeta(image) + `(?::latest)?(?:[\s,]|$)`)
 	found := 0

@@ -15,15 +15,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
-// The name that the Dockerfile frontend asks for the Dockerfile's directory with, and its default file (BuildKit,
+// The name by which the Dockerfile frontend requests the Dockerfile's directory, and its default file (BuildKit,
 // frontend/dockerui/context.go).
 const (
 	localDockerfile = "dockerfile"
 	dockerfileName  = "Dockerfile"
 )
 
-// dockerfiles finds all of them by the words of the user. Each distinct directory has one name, so that the shared session serves
-// it once.
+// dockerfiles finds all Dockerfiles from the user's arguments. Each distinct directory has one name, so that the shared session serves it
+// once.
 func (s *opener) dockerfiles(ctx context.Context, find func(context.Context, string) (Dockerfile, error)) (err error) {
 	s.read = map[string]Dockerfile{}
 	if !s.opt.OwnOnly {
@@ -43,12 +43,12 @@ func (s *opener) dockerfiles(ctx context.Context, find func(context.Context, str
 	return nil
 }
 
-// serve gives the Dockerfile's directory a name, and the session the directory.
+// serve gives the Dockerfile's directory a name, and adds it to the session.
 func (s *opener) serve(d *Dockerfile) {
 	if d.dir == "" {
 		return
 	}
-	// No named context can have such a name: they are those of images.
+	// No named context can have such a name: their names are those of images.
 	for n, local := 2, localDockerfile; ; n, local = n+1, fmt.Sprintf("_%s%d", localDockerfile, n) {
 		if have, taken := s.Dirs[local]; !taken || have == d.dir {
 			s.Dirs[local], d.Local = d.dir, local
@@ -73,7 +73,7 @@ func (s *opener) inDirectory(ctx context.Context, name string) (Dockerfile, erro
 	return s.chosenDockerfile(name)
 }
 
-// inRemote: -f is a path inside the context, unless it is absolute, a URL or standard input.
+// inRemote finds a Dockerfile of a remote context. -f is a path inside the context, unless it is absolute, a URL or standard input.
 func (s *opener) inRemote(ctx context.Context, name string) (Dockerfile, error) {
 	if isStdin(name) || isHTTP(name) || filepath.IsAbs(name) {
 		d, err := s.givenDockerfile(ctx, name)
@@ -86,7 +86,8 @@ func (s *opener) inRemote(ctx context.Context, name string) (Dockerfile, error) 
 	return Dockerfile{Name: name, Shown: name}, nil
 }
 
-// givenDockerfile is a Dockerfile that the user names: a file, standard input, or a URL. What is not a file in a folder is read once.
+// givenDockerfile returns a Dockerfile that the user names: a file, standard input, or a URL. One that is not a file in a folder is read
+// once.
 func (s *opener) givenDockerfile(ctx context.Context, name string) (d Dockerfile, err error) {
 	if d, ok := s.read[name]; ok {
 		return d, nil
@@ -111,7 +112,7 @@ func (s *opener) download(ctx context.Context, url string) (Dockerfile, error) {
 	defer end()
 	body, err := s.opt.Fetch(ctx, url)
 	if silent := context.Cause(ctx); silent != nil {
-		err = silent // what the HTTP client says is that it was cancelled
+		err = silent // the HTTP client's own error only says that the request was cancelled
 	}
 	if err != nil {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded: %w", url, err)
@@ -120,7 +121,7 @@ func (s *opener) download(ctx context.Context, url string) (Dockerfile, error) {
 	return s.spooled(url, ctxio.Reader(ctx, ctxio.Hearing(body, heard)))
 }
 
-// spooled is a Dockerfile that is not a file yet.
+// spooled returns a Dockerfile that is not a file yet.
 func (s *opener) spooled(shown string, r io.Reader) (Dockerfile, error) {
 	from := fmt.Sprintf("%q", shown)
 	if shown == "stdin" {
@@ -133,7 +134,7 @@ func (s *opener) spooled(shown string, r io.Reader) (Dockerfile, error) {
 	return s.copied(shown, dockerfileName, text, nil)
 }
 
-// copied is a Dockerfile that the builder gets a copy of, with the ignore file that belongs to it; nil if there is none.
+// copied returns a copy of a Dockerfile for the builder, with the ignore file that belongs to it; nil if there is none.
 func (s *opener) copied(shown, name string, text, ignore []byte) (Dockerfile, error) {
 	file, err := s.spool.file(name, bytes.NewReader(text))
 	if err == nil && ignore != nil {
@@ -145,12 +146,12 @@ func (s *opener) copied(shown, name string, text, ignore []byte) (Dockerfile, er
 	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), Text: string(text), ignores: ignore != nil, forced: true}, nil
 }
 
-// readsStdin reports whether a Dockerfile is to come from standard input.
+// readsStdin reports whether a Dockerfile is read from standard input.
 func (s *opener) readsStdin() bool {
 	return isStdin(s.opt.Dockerfile) || slices.ContainsFunc(slices.Collect(maps.Values(s.opt.Own)), isStdin)
 }
 
-// isStdin reports whether a file's name is one of those that standard input has.
+// isStdin reports whether a file's name is one of the names of standard input.
 func isStdin(name string) bool {
 	return slices.Contains([]string{"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, name)
 }

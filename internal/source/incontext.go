@@ -11,25 +11,25 @@ import (
 	"github.com/docker/go-units"
 )
 
-// How large the files are that say what is built. Nobody writes larger ones by hand, and BuildKit refuses 16 MiB.
+// The size limits of the files that define a build. Files written by hand are smaller, and BuildKit refuses 16 MiB.
 const (
 	maxDockerfile = 1 << 20
 	maxIgnoreFile = 4 << 20
 )
 
-// ReadInContext reads a file that a build context chooses by having it there, such as the default Dockerfile: who has cloned a project
-// has not looked at all of its files. So it has to be a regular file inside the folder, of limit bytes at most. A link that stays
+// ReadInContext reads a file that a build context chooses because it is there, such as the default Dockerfile. A user who has cloned a
+// project has not checked all of its files. So the file must be a regular file inside the folder, of at most limit bytes. A link that stays
 // inside is followed. name is a path in the folder.
 //
-// The error is [fs.ErrNotExist] if nothing is there. Any other one goes on from the file's name: "is a directory, not a file".
-// Nothing of a file that is refused is in the error.
+// The error is [fs.ErrNotExist] if there is no such file. Any other error continues the file's name: "is a directory, not a file". The
+// error contains nothing of the content of a refused file.
 func ReadInContext(dir, name string, limit int64) ([]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	defer root.Close()
-	info, err := root.Stat(name) // before it is opened: that would wait for the writer of a pipe
+	info, err := root.Stat(name) // before the file is opened: opening a pipe would wait for its writer
 	if err != nil {
 		return nil, whyNot(root, name, err)
 	}
@@ -44,7 +44,7 @@ func ReadInContext(dir, name string, limit int64) ([]byte, error) {
 	return readAll(f, limit)
 }
 
-// whyNot says why a file of a folder was not found.
+// whyNot returns why a file of a folder was not found.
 func whyNot(root *os.Root, name string, err error) error {
 	if _, missing := root.Lstat(name); errors.Is(missing, fs.ErrNotExist) {
 		return missing
@@ -61,7 +61,7 @@ func whyNot(root *os.Root, name string, err error) error {
 	return fmt.Errorf("is a link to %q, which leads out of the build context", to)
 }
 
-// isFile refuses what is not a regular file.
+// isFile returns an error for anything but a regular file.
 func isFile(info fs.FileInfo) error {
 	kind := "something else"
 	switch mode := info.Mode(); {
@@ -79,7 +79,7 @@ func isFile(info fs.FileInfo) error {
 	return fmt.Errorf("is %s, not a file", kind)
 }
 
-// readAll reads to the end, which is to come before the limit.
+// readAll reads to the end. It fails if there is more than the limit.
 func readAll(r io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 
 const layoutPrefix = "oci-layout://"
 
-// layoutContext offers an OCI layout on disk ("oci-layout://PATH[:TAG][@DIGEST]", as docker buildx reads it) to the builder as a
-// named context. BuildKit asks for the content by the name of a store in the session.
+// layoutContext makes an OCI layout on disk ("oci-layout://PATH[:TAG][@DIGEST]", as docker buildx reads it) a named context. BuildKit
+// requests the content by the name of a store in the session.
 func (s *opener) layoutContext(name, value string) error {
 	path, tag, dgst := splitLayout(strings.TrimPrefix(value, layoutPrefix))
 	if dgst == "" {
@@ -45,7 +45,7 @@ func (s *Source) AddLayout(name, path string, root digest.Digest) error {
 	return nil
 }
 
-// splitLayout cuts off a digest and a tag; the tag is "latest" where neither is given.
+// splitLayout splits off a digest and a tag; the tag is "latest" where there is neither.
 func splitLayout(ref string) (path, tag string, dgst digest.Digest) {
 	path = ref
 	if i := strings.LastIndex(path, "@"); i >= 0 {
@@ -53,7 +53,7 @@ func splitLayout(ref string) (path, tag string, dgst digest.Digest) {
 			path, dgst = path[:i], d
 		}
 	}
-	// A colon after the last slash starts a tag; one in second place belongs to a Windows drive.
+	// A colon after the last slash starts a tag. A colon in second place belongs to a Windows drive.
 	if i := strings.LastIndex(path, ":"); i > 1 && reference.TagRegexp.MatchString(path[i+1:]) && !strings.ContainsAny(path[i+1:], `/\`) {
 		path, tag = path[:i], path[i+1:]
 	}

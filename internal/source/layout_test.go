@@ -11,7 +11,7 @@ import (
 )
 
 func TestAnOCILayoutIsANamedContext(t *testing.T) {
-	logrus.SetOutput(io.Discard) // of containerd's store, as the program does
+	logrus.SetOutput(io.Discard) // from containerd's store, as in the program
 	t.Cleanup(func() { logrus.SetOutput(os.Stderr) })
 	inProject(t)
 	dgst := digest.FromString("index").String()

@@ -12,13 +12,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
-// The ignore file of a context, and the one of a single Dockerfile, which has precedence (BuildKit, frontend/dockerui/config.go).
+// The ignore file of a context, and that of a single Dockerfile, which takes precedence (BuildKit, frontend/dockerui/config.go).
 const (
 	ignoreName   = ".dockerignore"
 	ignoreSuffix = ".dockerignore"
 )
 
-// chosenDockerfile is one that the context chooses, by its name there.
+// chosenDockerfile returns the Dockerfile of that name that the context has.
 func (s *opener) chosenDockerfile(name string) (Dockerfile, error) {
 	shown := filepath.Join(s.ContextDir, name)
 	text, err := ReadInContext(s.ContextDir, name, maxDockerfile)
@@ -32,8 +32,8 @@ func (s *opener) chosenDockerfile(name string) (Dockerfile, error) {
 	return Dockerfile{Name: name, Shown: shown, dir: s.ContextDir, Text: string(text), ignores: ignore != nil}, err
 }
 
-// namedDockerfile is a file that the user names. BuildKit is served its folder, as long as it finds all in there: links that lead out
-// of a folder it gets as links to nothing. Of those, and of pipes, it is served a copy.
+// namedDockerfile returns a file that the user names. BuildKit is served its folder, provided that everything is in there: a link that
+// leads out of a folder reaches BuildKit as a link to nothing. BuildKit is served a copy of such a file, and of a pipe.
 func (s *opener) namedDockerfile(ctx context.Context, name string) (Dockerfile, error) {
 	info, err := os.Stat(name)
 	switch {
@@ -65,8 +65,8 @@ func (s *opener) namedDockerfile(ctx context.Context, name string) (Dockerfile, 
 	return s.copied(name, base, text, ignore)
 }
 
-// besideNamed reads the ignore file of a Dockerfile that the user names; nil if there is none. In the context it is the context's
-// choice, elsewhere it is the user's.
+// besideNamed reads the ignore file of a Dockerfile that the user names; nil if there is none. In the context the context chooses it,
+// elsewhere the user does.
 func (s *opener) besideNamed(dir, name string) ([]byte, error) {
 	if rel, ok := s.inContext(dir); ok {
 		return ignoreFile(s.ContextDir, filepath.Join(rel, name))
@@ -84,7 +84,7 @@ func (s *opener) besideNamed(dir, name string) ([]byte, error) {
 	return data, nil
 }
 
-// inContext is a folder's path in the local context, if it is there with all links followed.
+// inContext returns a folder's path in the local context, if the folder is there with all links followed.
 func (s *opener) inContext(dir string) (string, bool) {
 	if s.ContextDir == "" {
 		return "", false
@@ -102,8 +102,8 @@ func (s *opener) inContext(dir string) (string, bool) {
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
-// contextIgnore looks at the context's own ignore file, if a Dockerfile goes by it. BuildKit passes over one that it cannot read, and
-// what was to be left out would be in the image.
+// contextIgnore checks the context's own ignore file, if a Dockerfile uses it. BuildKit ignores one that it cannot read, so that excluded
+// files would be in the image.
 func (s *opener) contextIgnore() error {
 	used := s.Dockerfile != (Dockerfile{}) && !s.Dockerfile.ignores
 	for _, d := range s.Own {
@@ -128,7 +128,7 @@ func ignoreFile(dir, name string) ([]byte, error) {
 	return append([]byte{}, data...), nil
 }
 
-// readFile reads a regular file wherever it is. The error is as for [ReadInContext].
+// readFile reads a regular file anywhere. The error is as for [ReadInContext].
 func readFile(name string, limit int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -145,7 +145,7 @@ func readFile(name string, limit int64) ([]byte, error) {
 	return readAll(f, limit)
 }
 
-// readPipe reads what is no regular file: a pipe of the shell's, a device.
+// readPipe reads something that is no regular file: a pipe of the shell's, a device.
 func readPipe(ctx context.Context, opt Options, name string) ([]byte, error) {
 	ctx, heard, end := ctxio.WhileHeard(ctx, cmp.Or(opt.Silence, silentPipe))
 	defer end()

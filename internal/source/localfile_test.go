@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// linkedProject makes contexts whose files are links, beside a folder that is not theirs.
+// linkedProject makes contexts whose files are links, next to a folder that is not theirs.
 func linkedProject(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
@@ -46,7 +46,7 @@ func linkedProject(t *testing.T) {
 	if err := syscall.Mkfifo("pipe/Dockerfile", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // lets go of whoever still opens it, since other tests look for what is left
+	t.Cleanup(func() { // releases a reader that still opens the pipe, since other tests look for leaks
 		if w, err := os.OpenFile(filepath.Join(dir, "pipe/Dockerfile"), os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
 			w.Close()
 		}

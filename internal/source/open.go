@@ -16,30 +16,30 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
-// ContextName is the name that the Dockerfile frontend asks for the context with (BuildKit, frontend/dockerui/context.go).
+// ContextName is the name by which the Dockerfile frontend requests the context (BuildKit, frontend/dockerui/context.go).
 const ContextName = "context"
 
-// Options are the user's words for a Source.
+// Options are the user's arguments for a Source.
 type Options struct {
 	// Context is a directory, "-" (an archive or a Dockerfile on Stdin), or a git or http(s) URL.
 	Context string
 	// Dockerfile is a path, an http(s) URL, "-" (Stdin), or "" for the Dockerfile in the context.
 	Dockerfile string
-	// Own are Dockerfiles of single platforms, by the platform's text (platform.Format). OwnOnly says that every platform has one,
-	// so that the common one is not needed.
+	// Own are Dockerfiles of single platforms, by the platform's text (platform.Format). OwnOnly says that every platform has one, so that
+	// the common one is not needed.
 	Own     map[string]string
 	OwnOnly bool
 	// Fetch reads a Dockerfile from its URL; nil refuses URLs.
 	Fetch func(ctx context.Context, url string) (io.ReadCloser, error)
-	// Silence is how long nothing may come from a URL, or from a pipe that is a Dockerfile; zero means 30 seconds, and 2 minutes.
+	// Silence is the longest pause in data from a URL, or from a pipe that is a Dockerfile; zero means 30 seconds, and 2 minutes.
 	Silence time.Duration
 	// Named are the named contexts: a directory, a URL, docker-image://… or target:….
 	Named map[string]string
 	Stdin io.Reader
 }
 
-// Open checks the user's words and spools standard input, so that all platforms and retries read the same bytes. What is waited
-// for ends with ctx. release removes what was spooled; it is never nil. Nothing is sent anywhere.
+// Open checks the user's arguments and spools standard input, so that all platforms and retries read the same bytes. Every wait ends with
+// ctx. release removes the spooled files; it is never nil. Nothing is sent anywhere.
 func Open(ctx context.Context, opt Options) (src Source, release func(), err error) {
 	var spool spool
 	defer func() {
@@ -61,7 +61,7 @@ type opener struct {
 	Source
 	opt   Options
 	spool *spool
-	read  map[string]Dockerfile // what came from standard input, or a URL, once
+	read  map[string]Dockerfile // read once from standard input or a URL
 }
 
 func (s *opener) context(ctx context.Context) error {
@@ -91,14 +91,14 @@ func (s *opener) context(ctx context.Context) error {
 	return fmt.Errorf("the build context %q is not a directory; to build from an archive: docker multiarch build - < %s", name, name)
 }
 
-// LocalContext reports whether a build context is a local directory. One that is named like a repository (github.com/me/app) is a
-// directory if it exists, as for docker build.
+// LocalContext reports whether a build context is a local directory. A name like that of a repository (github.com/me/app) is a directory if
+// one exists, as for docker build.
 func LocalContext(name string) (dir string, ok bool) {
 	info, err := os.Stat(name)
 	return name, name != "-" && err == nil && info.IsDir()
 }
 
-// stdinContext takes an archive as the context, anything else as the Dockerfile of an empty one.
+// stdinContext uses an archive on standard input as the context, and anything else as the Dockerfile of an empty context.
 func (s *opener) stdinContext(ctx context.Context) error {
 	if s.readsStdin() {
 		return errors.New("standard input cannot be both the build context and the Dockerfile: give one of them as a path")
@@ -153,7 +153,7 @@ func (s *opener) named() error {
 		}
 		local := name
 		if name == ContextName || name == localDockerfile {
-			local = "_" + name // must not take the place of the build's own
+			local = "_" + name // must not replace the build's own directories
 		}
 		s.Dirs[local] = value
 		s.Attrs[attr] = "local:" + local
@@ -169,7 +169,7 @@ func isURL(s string) bool {
 	return ok
 }
 
-// How long nothing may come from a server, and from a program that writes into a pipe: it may have to think.
+// The longest pauses in data from a server, and from a program that writes into a pipe, which may compute for a while.
 const (
 	silentServer = 30 * time.Second
 	silentPipe   = 2 * time.Minute

@@ -16,7 +16,7 @@ import (
 
 var amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
 
-// archive is a tar with one empty file.
+// archive returns a tar with one empty file.
 func archive() string {
 	block := make([]byte, 512)
 	copy(block, "Dockerfile")
@@ -166,7 +166,7 @@ func TestSourcesFromTheUsersWords(t *testing.T) {
 	}
 }
 
-// broken is a standard input that breaks off.
+// broken is a standard input that fails after some data.
 type broken struct{ after string }
 
 func (b *broken) Read(p []byte) (int, error) {

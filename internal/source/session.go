@@ -12,7 +12,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
-	// BuildKit's own encoding of messages takes names of files that are not UTF-8; gRPC's refuses them. It takes the other's place.
+	// BuildKit's own encoding of messages accepts names of files that are not UTF-8; gRPC's refuses them. The import replaces gRPC's.
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
 )
 
@@ -23,10 +23,10 @@ type Server interface {
 
 // ServeOptions say how the local directories are served.
 type ServeOptions struct {
-	// Client identifies the user's machine: BuildKit sends only what changed since the last build of the same directory from the same
+	// Client identifies the user's machine: BuildKit transfers only the changes since the last build of the same directory from the same
 	// client.
 	Client string
-	// Omit begins the names of files and directories that are in no context.
+	// Omit is the prefix of names of files and directories that are left out of every context.
 	Omit string
 }
 
@@ -37,10 +37,10 @@ func (s Source) Serve(ctx context.Context, cancel context.CancelCauseFunc, to Se
 	if err != nil {
 		return "", nil, err
 	}
-	serveCtx, end := context.WithCancel(context.WithoutCancel(ctx)) // outlives a cancelled build's solves, so that they end in order
+	serveCtx, end := context.WithCancel(context.WithoutCancel(ctx)) // it outlives a cancelled build's solves, so that they end in order
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		// What ends a session after its build is of no interest.
+		// An error that ends a session after its build is ignored.
 		if err := to.Serve(serveCtx, shared); err != nil && serveCtx.Err() == nil {
 			cancel(fmt.Errorf("cannot serve the build context: %w", err))
 		}
@@ -59,7 +59,7 @@ func (s Source) session(ctx context.Context, opt ServeOptions) (*session.Session
 		if err != nil {
 			return nil, fmt.Errorf("cannot read %q: %w", dir, err)
 		}
-		// Ownership on the client means nothing in an image: docker build sends root for all files, and so do we.
+		// Ownership on the client has no meaning in an image: docker build sends root for all files, and so does this package.
 		dirs[name], err = fsutil.NewFilterFS(fs, &fsutil.FilterOpt{Map: func(name string, st *fstypes.Stat) fsutil.MapResult {
 			if opt.Omit != "" && strings.HasPrefix(filepath.Base(name), opt.Omit) {
 				return fsutil.MapResultExclude
@@ -79,7 +79,7 @@ func (s Source) session(ctx context.Context, opt ServeOptions) (*session.Session
 	return shared, nil
 }
 
-// Attachables are what a solve's own session offers of the source: the spooled context.
+// Attachables returns the source's services in a solve's own session: the spooled context.
 func (s Source) Attachables() []session.Attachable {
 	if s.Spool == "" {
 		return nil

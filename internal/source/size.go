@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	maxSized    = 20_000  // files that are looked at to find out how big a COPY is
-	maxCompared = 500_000 // comparisons of a file with a pattern of .dockerignore, which take some tenths of a second together
+	maxSized    = 20_000  // files that are counted at most to find the size of a COPY
+	maxCompared = 500_000 // comparisons of a file with a pattern of .dockerignore; together they take some tenths of a second
 )
 
-// CopySize counts the bytes of the local context that a COPY of these paths takes, up to most; 0 if the context is not local.
-// It is for a hint: it leaves out what .dockerignore does, and counts no further in a directory of very many files, or with very many
-// patterns, or when ctx ends. As in BuildKit a path does not lead out of the context, and neither does a link.
+// CopySize counts the bytes of the local context that a COPY of these paths takes, up to most; 0 if the context is not local. It is for a
+// hint: it respects .dockerignore, and stops counting in a directory of very many files, with very many patterns, or when ctx ends. As in
+// BuildKit a path does not lead out of the context, and neither does a link.
 func (s Source) CopySize(ctx context.Context, paths []string, most int64) int64 {
 	if s.ContextDir == "" {
 		return 0
@@ -35,9 +35,9 @@ func (s Source) CopySize(ctx context.Context, paths []string, most int64) int64 
 		if pattern == "" {
 			pattern = "."
 		}
-		matches, _ := fs.Glob(&count, pattern) // what is no pattern matches nothing
+		matches, _ := fs.Glob(&count, pattern) // an invalid pattern matches nothing
 		for _, match := range matches {
-			_ = fs.WalkDir(&count, match, count.see) // what cannot be read counts nothing
+			_ = fs.WalkDir(&count, match, count.see) // a file that cannot be read counts as nothing
 		}
 	}
 	return count.bytes
@@ -46,15 +46,15 @@ func (s Source) CopySize(ctx context.Context, paths []string, most int64) int64 
 // counting is a context whose files are counted while it is read.
 type counting struct {
 	fs.FS
-	stopped  func() error                   // not nil when nobody wants the count any more; fs.Glob takes no context
-	ignored  *patternmatcher.PatternMatcher // nil if nothing is
-	files    int                            // that may still be looked at
+	stopped  func() error                   // not nil when the count is no longer needed; fs.Glob takes no context
+	ignored  *patternmatcher.PatternMatcher // nil if nothing is ignored
+	files    int                            // the files that may still be counted
 	compared int
 	bytes    int64
-	most     int64 // from here on it is not counted further
+	most     int64 // counting stops here
 }
 
-// ReadDir implements fs.ReadDirFS, up to the bounds.
+// ReadDir implements fs.ReadDirFS, up to the limits.
 func (c *counting) ReadDir(name string) ([]fs.DirEntry, error) {
 	if c.ended() {
 		return nil, fs.SkipAll
@@ -90,7 +90,7 @@ func (c *counting) ignores(file string) bool {
 	return err == nil && out
 }
 
-// ignoredIn is what the .dockerignore of a context leaves out; nil if that is nothing, or cannot be read: BuildKit will say why.
+// ignoredIn returns the matcher of a context's .dockerignore; nil if it excludes nothing, or cannot be read: BuildKit reports that error.
 func ignoredIn(dir string) *patternmatcher.PatternMatcher {
 	data, err := ReadInContext(dir, ignoreName, maxIgnoreFile)
 	if err != nil {

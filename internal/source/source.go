@@ -1,5 +1,5 @@
-// Package source is what a build is made from: the build context, the Dockerfiles and the named contexts, wherever the user says they
-// are. It opens them, spools what can be read once only, and serves them to a builder.
+// Package source has the inputs of a build: the build context, the Dockerfiles and the named contexts, local or remote. It opens them,
+// spools inputs that can be read only once, and serves them to a builder.
 package source
 
 import (
@@ -16,10 +16,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Source is where the build context, the Dockerfile and the named contexts come from.
+// Source has the build context, the Dockerfile and the named contexts.
 type Source struct {
-	// Dirs are the local directories that the builder may ask for, by the name it asks with ("context", "dockerfile", or a
-	// named context's).
+	// Dirs are the local directories that the builder may request, by the name that it uses ("context", "dockerfile", or a named
+	// context's).
 	Dirs map[string]string
 	// Attrs are the frontend attributes that name the rest: a context's URL, the Dockerfile's name, the named contexts.
 	Attrs map[string]string
@@ -39,7 +39,7 @@ func newSource() Source {
 	return Source{Dirs: map[string]string{}, Attrs: map[string]string{}, Stores: map[string]content.Store{}, Own: map[string]Dockerfile{}}
 }
 
-// FrontendAttrs are the frontend's attributes of the source for one platform. The map is new.
+// FrontendAttrs returns the frontend's attributes of the source for one platform. The map is new.
 func (s Source) FrontendAttrs(p platform.Platform) map[string]string {
 	attrs := maps.Clone(s.Attrs)
 	if attrs == nil {
@@ -55,7 +55,7 @@ func (s Source) FrontendAttrs(p platform.Platform) map[string]string {
 	return attrs
 }
 
-// DockerfileOf is the Dockerfile that the platform is built from.
+// DockerfileOf returns the Dockerfile that the platform is built from.
 func (s Source) DockerfileOf(p platform.Platform) Dockerfile {
 	if own, ok := s.Own[platform.Format(p)]; ok {
 		return own
@@ -63,7 +63,8 @@ func (s Source) DockerfileOf(p platform.Platform) Dockerfile {
 	return s.Dockerfile
 }
 
-// Project identifies what is built, to tell commands apart that are the same in many Dockerfiles. client identifies the user's machine.
+// Project returns an identifier of the project, to distinguish commands that are the same in many Dockerfiles. client identifies the user's
+// machine.
 func (s Source) Project(client string) string {
 	return cmp.Or(s.Attrs[ContextName], s.sharedKey(client))
 }
@@ -97,7 +98,7 @@ func (s Source) Replaces(image string) bool {
 }
 
 // Names reports whether the command line names a remote source as the context or as a named context: by BuildKit's identifier of it, or by
-// its URL, which may be "". Other attributes describe the context, and are its own words: the URL of its repository is one.
+// its URL, which may be "". Other attributes describe the context, and come from the context itself: the URL of its repository is one.
 func (s Source) Names(identifier, url string) bool {
 	for attr, value := range s.Attrs {
 		if attr != ContextName && !strings.HasPrefix(attr, contextPrefix) {

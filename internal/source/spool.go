@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// spoolURL is what the builder asks a session for to get the spooled context. BuildKit's http source recognises the host.
+// spoolURL is the URL that the builder requests from a session to get the spooled context. BuildKit's http source recognizes the host.
 const spoolURL = "http://buildkit-session/" + spoolName
 
 const spoolName = "context"
@@ -65,7 +65,8 @@ func peekArchive(r io.Reader) (head []byte, rest io.Reader, err error) {
 	return head, buf, err
 }
 
-// isArchive recognises what BuildKit unpacks as a context: tar, plain or compressed by gzip, bzip2, xz or zstd.
+// isArchive reports whether BuildKit would unpack data that begins with head as a context: a tar, plain or compressed by gzip, bzip2, xz or
+// zstd.
 func isArchive(head []byte) bool {
 	for _, magic := range []string{"BZh", "\x1f\x8b\x08", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {
 		if bytes.HasPrefix(head, []byte(magic)) {
@@ -76,8 +77,8 @@ func isArchive(head []byte) bool {
 	return err == nil
 }
 
-// spoolServer answers a solve's request for the spooled context from the file, as often as it is asked. BuildKit's own
-// uploadprovider gives its reader away once, which would leave the second platform, or a retry, with nothing.
+// spoolServer answers a solve's request for the spooled context from the file, as often as it is asked. BuildKit's own uploadprovider hands
+// out its reader once, so a second platform, or a retry, would get nothing.
 type spoolServer struct{ file string }
 
 func (s spoolServer) Register(server *grpc.Server) { upload.RegisterUploadServer(server, s) }
