@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// The files of an optional platform are staged apart from the others', so that they can be left out whenever it fails, also when it
-// has sent some of them or all: to an archive that is written as it comes nothing can be undone.
+// The files of an optional platform are staged apart from the others, so that they can be dropped whenever the platform fails, even after
+// it has sent some or all of them: an archive that is written as it arrives cannot be undone.
 
 // setApart makes the place for a platform.
 func (o *stagedOutput) setApart(index int) (err error) {
@@ -27,7 +27,7 @@ func (o *stagedOutput) setApart(index int) (err error) {
 	return f.Close()
 }
 
-// folder is where a platform's files are staged.
+// folder returns the folder in which a platform's files are staged.
 func (o *stagedOutput) folder(index int) string {
 	if dir, ok := o.apart[index]; ok {
 		return dir
@@ -35,17 +35,17 @@ func (o *stagedOutput) folder(index int) string {
 	return o.dir
 }
 
-// LeaveOut forgets the files of an optional platform, if it is one.
+// LeaveOut drops the files of a platform, if it is optional.
 func (s *StagedFiles) LeaveOut(index int) {
 	for _, out := range s.outputs {
 		if place, ok := out.apart[index]; ok {
-			_ = os.RemoveAll(place) // what is left over is named so that its origin is plain
+			_ = os.RemoveAll(place) // the name of a left-over folder shows its origin
 			delete(out.apart, index)
 		}
 	}
 }
 
-// joinLate adds to an archive what was staged apart.
+// joinLate adds to an archive the files that were staged apart.
 func (o *stagedOutput) joinLate() error {
 	for i := range o.join.folders {
 		place, ok := o.apart[i]
@@ -63,15 +63,14 @@ func (o *stagedOutput) joinLate() error {
 	return nil
 }
 
-// Again makes room for a platform's files that are to be exported once more. It is false if some lie where they cannot be told from
-// others'.
+// Again prepares for a second export of a platform's files. It returns false if some of them cannot be told from those of others.
 func (s *StagedFiles) Again(index int) bool {
 	for _, out := range s.outputs {
 		_, apart := out.apart[index]
 		switch {
 		case out.join != nil && out.join.has(index):
 			return false
-		case out.Tar, !apart && !out.split(len(s.targets)): // an archive is begun anew; files in common are the same as before
+		case out.Tar, !apart && !out.split(len(s.targets)): // an archive is begun anew; files in a common folder are the same as before
 			continue
 		}
 		dir := out.folder(index)

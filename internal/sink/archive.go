@@ -12,9 +12,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Archive is a file, a folder or standard output with all images.
+// Archive is a file, a folder or standard output that receives all images.
 type Archive struct {
-	// Docker is the format of docker save; otherwise an OCI layout.
+	// Docker selects the format of docker save instead of an OCI layout.
 	Docker bool
 	// Dest is a path, or "-" for standard output. Folder writes an OCI layout as a folder instead of a tar archive.
 	Dest   string
@@ -74,8 +74,8 @@ func (a *archiveFile) write(ctx context.Context, w io.Writer) error {
 	return layout.WriteDocker(ctx, w, images, a.result.Index.Blobs, nil)
 }
 
-// dockerImages name the images for an archive that has no index, as a classic engine has them: the node's own platform (else the
-// first) has the names themselves, the others have their platform behind the tag.
+// dockerImages names the images for an archive without an index, as a classic engine has them. The node's own platform (else the first) has
+// the names as they are, the others have their platform appended to the tag.
 func (a *archiveFile) dockerImages() ([]layout.DockerImage, error) {
 	children := a.result.Children
 	own := max(0, slices.IndexFunc(a.result.platforms(), func(p platform.Platform) bool { return platform.Equal(p, a.result.Native) }))
@@ -137,11 +137,11 @@ func (a *archiveFolder) Commit(ctx context.Context, done *Done) error {
 
 func (a *archiveFolder) Abort(ctx context.Context) {
 	if a.staged != nil {
-		_ = a.staged.Abort(ctx) // blobs that nothing names are harmless
+		_ = a.staged.Abort(ctx) // blobs without a reference are harmless
 	}
 }
 
-// written does the writing of an output, which is shown while it lasts.
+// written runs the writing of an output, and shows it while it lasts.
 func written(env Env, dest string, work func() error) error {
 	if err := env.During("writing "+dest, work); err != nil {
 		return &OutputError{dest, err}

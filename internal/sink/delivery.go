@@ -14,7 +14,7 @@ import (
 
 // Delivery says where a build's result goes, and in which form.
 type Delivery struct {
-	// Tags that are to point at the result in registries, in the order given. They may be in several repositories.
+	// Tags are the tags to move in registries, in the order given. They may be in several repositories.
 	Tags []reference.NamedTagged
 	// ByDigest are repositories that get the result without a tag.
 	ByDigest []reference.Named
@@ -22,40 +22,40 @@ type Delivery struct {
 	Insecure bool
 	// Outputs besides the registries.
 	Outputs Outputs
-	// Annotations of what is made.
+	// Annotations are those of the result.
 	Annotations index.Annotations
-	// Attests are the attestations that each image comes with, by their type ("provenance", "sbom"), with the attributes that
-	// BuildKit has for them ("type=provenance,mode=max").
+	// Attests are the attestations of each image, by their type ("provenance", "sbom"), with BuildKit's attributes for them
+	// ("type=provenance,mode=max").
 	Attests map[string]string
-	// Hidden are texts that no attestation tells, and what it tells instead: a proxy with its password, which the build gets without
-	// its user having named it, and the same without. Files of the type "local" or "tar" are not looked at.
+	// Hidden has texts that no attestation may contain, each with its replacement: a proxy URL with its password, which the build gets
+	// although the user has not named it, and the same URL without the password. Files of the type "local" or "tar" are not searched.
 	Hidden map[string]string
-	// MediaTypes is the one family of media types of the index and of everything in it; the zero value means OCI.
+	// MediaTypes is the one family of media types of the index and of its whole content; the zero value means OCI.
 	MediaTypes manifest.Family
-	// Index asks for an index also where there is one platform only.
+	// Index asks for an index even if there is only one platform.
 	Index bool
 }
 
-// Repositories are the distinct repositories that are pushed to, in order of first appearance.
+// Repositories returns the distinct repositories that are pushed to, in order of first appearance.
 func (d Delivery) Repositories() []reference.Named { return index.Repositories(d.Tags, d.ByDigest...) }
 
-// Pushes reports whether something is to be in a registry.
+// Pushes reports whether the result goes to a registry.
 func (d Delivery) Pushes() bool { return len(d.Tags)+len(d.ByDigest) > 0 }
 
 // Attested reports whether each image comes with attestations.
 func (d Delivery) Attested() bool { return len(d.Attests) > 0 }
 
-// MakesImages reports whether somebody wants images, and not only files or the cache.
+// MakesImages reports whether images are wanted, and not only files or the cache.
 func (d Delivery) MakesImages() bool { return d.Pushes() || d.captures() }
 
-// captures reports whether the manifests are to be brought to this machine. A registry shows them, unless the builder must not push them:
-// it pushes attestations before the images that they are about, which some registries refuse, so those are pushed by us.
+// captures reports whether the manifests are transferred to this machine. They can be read from a registry, unless the builder must not
+// push them: BuildKit pushes attestations before the images they describe, which some registries refuse, so the client pushes those.
 func (d Delivery) captures() bool { return d.Outputs.HaveImages() || d.Attested() && d.Pushes() }
 
-// defaultScanner is BuildKit's (frontend/attestations/parse.go).
+// defaultScanner is BuildKit's default (frontend/attestations/parse.go).
 const defaultScanner = "docker/buildkit-syft-scanner:stable-1"
 
-// Scanner is the image that makes the SBOM; "" if none is asked for.
+// Scanner returns the image that makes the SBOM; "" if none is requested.
 func (d Delivery) Scanner() string {
 	attrs, ok := d.Attests["sbom"]
 	if !ok {
@@ -63,7 +63,7 @@ func (d Delivery) Scanner() string {
 	}
 	fields, err := csv.NewReader(strings.NewReader(attrs)).Read()
 	if err != nil {
-		return defaultScanner // BuildKit will say it better
+		return defaultScanner // BuildKit reports the error
 	}
 	for _, f := range fields {
 		if image, ok := strings.CutPrefix(f, "generator="); ok {
@@ -73,7 +73,7 @@ func (d Delivery) Scanner() string {
 	return defaultScanner
 }
 
-// Sinks lists the destinations of a result in the order in which they are committed: those first that may be refused.
+// Sinks returns the destinations of a result in the order in which they are committed: those that may refuse it come first.
 func (d Delivery) Sinks(env Env, files *StagedFiles, r Result) (list []Sink) {
 	if len(d.ByDigest) > 0 {
 		list = append(list, &untagged{env.Registry, r, d.ByDigest})

@@ -12,7 +12,7 @@ import (
 
 // Load is the engine's image store as an output.
 type Load struct {
-	// Names that the engine knows the images by. None: by their digests only.
+	// Names are the names of the images in the engine. Without names they have only their digests.
 	Names     []reference.NamedTagged
 	Selection load.Selection
 }
@@ -52,7 +52,7 @@ func (e *engineStore) Prepare(ctx context.Context) error {
 	})
 }
 
-// selection leaves out what was chosen for the engine and is missing. It reports whether something is left.
+// selection returns the platforms to load, without those that were chosen for the engine and are missing. It reports whether any are left.
 func (e *engineStore) selection() (s load.Selection, some bool) {
 	s = e.load.Selection
 	if len(s.Platforms) == 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Exports say what BuildKit does with a platform's image: it pushes it by digest to every repository, and sends its documents to documents.
-// It never sees a tag, an engine or a destination.
+// Exports returns BuildKit's exports of a platform's image: a push by digest to every repository, and a transfer of the image's documents
+// to documents. BuildKit does not receive tags, engines or destinations.
 func (d Delivery) Exports(p platform.Platform, documents *index.Documents) (list []client.ExportEntry) {
 	if d.Pushes() && !d.Attested() {
 		list = append(list, d.pushEntry(p))
@@ -44,7 +44,7 @@ func (d Delivery) pushEntry(p platform.Platform) client.ExportEntry {
 	return client.ExportEntry{Type: client.ExporterImage, Attrs: attrs}
 }
 
-// imageAttrs are the attributes that the image of one platform is made with. The map is new at each call.
+// imageAttrs returns the exporter attributes of one platform's image. The map is new at each call.
 func (d Delivery) imageAttrs(p platform.Platform) map[string]string {
 	attrs := map[string]string{}
 	maps.Copy(attrs, d.Outputs.Attrs)
@@ -58,7 +58,8 @@ func (d Delivery) imageAttrs(p platform.Platform) map[string]string {
 	return attrs
 }
 
-// ReadExported reads the image that a solve has exported, as far as it was brought to documents. root is what BuildKit calls its result.
+// ReadExported reads the image that a solve has exported, as far as it was transferred to documents. root is the digest that BuildKit
+// reports for its result.
 func (d Delivery) ReadExported(ctx context.Context, resp map[string]string, documents *index.Documents) (c index.Child, root digest.Digest, err error) {
 	if root, err = index.Exported(resp); err != nil || !d.captures() {
 		return c, root, err
@@ -69,7 +70,7 @@ func (d Delivery) ReadExported(ctx context.Context, resp map[string]string, docu
 	return c, root, err
 }
 
-// ReadPushed completes a child with what the registry has of it under the digest. That the registry has it is a condition of every tag.
+// ReadPushed completes a child with the registry's content for the digest. A tag requires that the registry has the image.
 func (d Delivery) ReadPushed(ctx context.Context, registry *manifest.Client, c index.Child, pushed digest.Digest) (index.Child, error) {
 	if c.Image.Body != nil && c.Image.Descriptor.Digest != pushed {
 		return c, fmt.Errorf("the image is %s in the registry but %s here: the build's sources have changed meanwhile; build again",

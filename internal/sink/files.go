@@ -17,13 +17,13 @@ import (
 
 // Files are root file systems: a folder, a tar archive, or standard output.
 type Files struct {
-	// Tar makes an archive; otherwise Dest is a folder, and keeps what is in it already.
+	// Tar makes an archive; otherwise Dest is a folder, and keeps its present content.
 	Tar bool
 	// Dest is a path, or "-" for standard output.
 	Dest string
 	// Delete empties the folder first.
 	Delete bool
-	// Split gives each platform a folder of its own ("linux_arm64"). nil does so where there are several, as docker buildx.
+	// Split gives each platform a folder of its own ("linux_arm64"). nil does so where there are several, like docker buildx.
 	Split *bool
 	// Attrs are attributes of BuildKit's exporters, passed on as they are.
 	Attrs map[string]string
@@ -42,7 +42,7 @@ func (f Files) rank() int { return 2 }
 
 func (f Files) sink(Env, Result) Sink { return nil }
 
-// split tells whether each of n platforms has a folder of its own.
+// split reports whether each of n platforms has a folder of its own.
 func (f Files) split(n int) bool {
 	if f.Split != nil {
 		return *f.Split
@@ -59,16 +59,16 @@ type StagedFiles struct {
 // stagedOutput is one Files output.
 type stagedOutput struct {
 	Files
-	dir  string   // of a folder: what was staged
+	dir  string   // of a folder: the staged files
 	file *pending // of an archive; nil for standard output
 	join *join
 	// apart are the folders, or the archives, of optional platforms, by index.
 	apart map[int]string
 }
 
-// StageFiles makes room for the outputs. The caller aborts them at last, also after they have been committed.
+// StageFiles prepares the outputs. The caller must call Abort at the end, even after a commit.
 //
-// Files of optional platforms are staged by themselves, so that they can be left out.
+// Files of optional platforms are staged separately, so that they can be dropped.
 func StageFiles(ctx context.Context, outs Outputs, targets, optional []platform.Platform, stdout io.Writer) (s *StagedFiles, err error) {
 	s = &StagedFiles{targets: targets}
 	defer func() {
@@ -91,7 +91,7 @@ func StageFiles(ctx context.Context, outs Outputs, targets, optional []platform.
 	return s, nil
 }
 
-// stageTar opens the archive. Those of optional platforms join it at last, if at all.
+// stageTar opens the archive. The archives of optional platforms join it last, if at all.
 func (o *stagedOutput) stageTar(ctx context.Context, targets, optional []platform.Platform, stdout io.Writer) (err error) {
 	w := stdout
 	if o.Dest != Stdout {
@@ -113,7 +113,8 @@ func (o *stagedOutput) stageTar(ctx context.Context, targets, optional []platfor
 	return err
 }
 
-// stageFolders makes the folder that files are staged in, and in it those of the platforms, with the rights that the peer gives them.
+// stageFolders makes the folder in which files are staged, and the folders of the platforms in it, with the mode that docker buildx gives
+// them.
 func (o *stagedOutput) stageFolders(targets, optional []platform.Platform) (err error) {
 	if o.dir, err = stagedDir(o.Dest); err != nil {
 		return err
@@ -132,7 +133,7 @@ func (o *stagedOutput) stageFolders(targets, optional []platform.Platform) (err 
 // Stdout is standard output as a destination.
 const Stdout = "-"
 
-// Exports are the entries of a platform's solve.
+// Exports returns the export entries of a platform's solve.
 func (s *StagedFiles) Exports(ctx context.Context, index int) []client.ExportEntry {
 	var list []client.ExportEntry
 	for _, out := range s.outputs {
@@ -154,7 +155,7 @@ func (s *StagedFiles) Exports(ctx context.Context, index int) []client.ExportEnt
 	return list
 }
 
-// Fail tells that a platform will not come.
+// Fail reports that a platform will not deliver its files.
 func (s *StagedFiles) Fail() {
 	for _, out := range s.outputs {
 		if out.join != nil {
@@ -163,7 +164,7 @@ func (s *StagedFiles) Fail() {
 	}
 }
 
-// Explain recognises the error of a solve that could not write to where files are staged. BuildKit brings it back as text.
+// Explain recognizes the error of a solve that could not write to the staging folder. BuildKit returns it as text.
 func (s *StagedFiles) Explain(err error) error {
 	for _, out := range s.outputs {
 		staged := out.dir
@@ -179,7 +180,7 @@ func (s *StagedFiles) Explain(err error) error {
 	return err
 }
 
-// Commit implements Sink. What was placed before an error stays.
+// Commit implements Sink. Files that were placed before an error stay.
 func (s *StagedFiles) Commit(_ context.Context, done *Done) error {
 	for i := range s.outputs {
 		out := &s.outputs[i]
@@ -233,11 +234,11 @@ func (s *StagedFiles) Prepare(context.Context) error {
 	return nil
 }
 
-// Abort implements Sink: it removes what was staged and not placed.
+// Abort implements Sink: it removes files that were staged and not placed.
 func (s *StagedFiles) Abort(context.Context) {
 	for _, out := range s.outputs {
 		if out.dir != "" {
-			_ = os.RemoveAll(out.dir) // what is left over is named so that its origin is plain
+			_ = os.RemoveAll(out.dir) // the name of a left-over folder shows its origin
 		}
 		if out.file != nil {
 			out.file.abort()

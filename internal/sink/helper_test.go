@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// write makes a file and the folders above it, and gives its name.
+// write makes a file and the folders above it, and returns its name.
 func write(t *testing.T, dir, name, content string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -20,7 +20,7 @@ func write(t *testing.T, dir, name, content string) string {
 	return path
 }
 
-// tree has the contents of all files below a folder, by their path.
+// tree returns the contents of all files below a folder, by path.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	files := map[string]string{}

@@ -10,26 +10,26 @@ import (
 	"sync"
 )
 
-// ErrNotExported is the error of a platform that was built, and whose files were not wanted any more because another one has failed.
+// ErrNotExported is the error of a platform that was built, and whose files are no longer needed because another platform failed.
 var ErrNotExported = errors.New("not exported, because another platform failed")
 
-// join makes one archive of the archives of several platforms while they are sent. Nothing is written until all platforms have
-// been built, and nothing lies on the disk twice: each platform's export waits for its turn, in the order of the plan. What may be left
-// out in the end has no turn: it is staged apart, and copied here when that is known.
+// join makes one archive of the archives of several platforms while they are sent. It writes nothing until all platforms have been built,
+// and no data is on the disk twice: each platform's export waits for its turn, in the order of the plan. An optional platform has no turn:
+// it is staged apart, and copied into the archive once it is certain to be in it.
 type join struct {
 	out     *tar.Writer
-	buffer  *bufio.Writer // a small file is three small writes
-	folders []string      // of the platforms, in their order; "" puts the files at the top
+	buffer  *bufio.Writer // a small file causes three small writes
+	folders []string      // by platform, in order; "" puts the files at the top
 
 	mu      sync.Mutex
 	arrived map[int]bool
-	begun   map[int]bool          // something of the platform is in the archive
+	begun   map[int]bool          // part of the platform is in the archive
 	turns   map[int]chan struct{} // closed when the platform may write
-	broken  chan struct{}         // closed when one has failed
-	fail    func()                // lets the platforms that wait go; it may be called again
+	broken  chan struct{}         // closed when a platform has failed
+	fail    func()                // releases the platforms that wait; it may be called again
 }
 
-// newJoin has a folder for each platform, and a turn for each that has nothing apart.
+// newJoin returns a join with a folder for each platform, and a turn for each that is not staged apart.
 func newJoin(w io.Writer, folders []string, apart map[int]string) *join {
 	buffer := bufio.NewWriterSize(w, 1<<16)
 	j := &join{
@@ -45,7 +45,7 @@ func newJoin(w io.Writer, folders []string, apart map[int]string) *join {
 	return j
 }
 
-// arrive tells that a platform is ready. The last one to be gives the first its turn.
+// arrive marks a platform as ready. When all are ready the first gets its turn.
 func (j *join) arrive(i int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -56,7 +56,7 @@ func (j *join) arrive(i int) {
 	}
 }
 
-// next gives the turn to who comes after i.
+// next gives the turn to the platform after i.
 func (j *join) next(i int) {
 	for i++; i < len(j.folders); i++ {
 		if turn, ok := j.turns[i]; ok {
@@ -66,7 +66,7 @@ func (j *join) next(i int) {
 	}
 }
 
-// enter waits for a platform's turn. The writer takes its archive; closing it gives the turn on.
+// enter waits for a platform's turn. The writer receives its archive; closing it passes the turn on.
 func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
 	j.arrive(i)
 	select {
@@ -92,7 +92,7 @@ func (j *join) enter(ctx context.Context, i int) (io.WriteCloser, error) {
 	return t, nil
 }
 
-// start notes that a platform begins to write, unless its solve is over: then its turn is for the next one.
+// start marks that a platform begins to write, unless its solve has ended: then the next one gets the turn.
 func (j *join) start(ctx context.Context, i int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -106,7 +106,7 @@ func (j *join) has(i int) bool {
 	return j.begun[i]
 }
 
-// turn is one platform's archive on its way.
+// turn is one platform's archive while it is sent.
 type turn struct {
 	*io.PipeWriter
 	done chan error
@@ -116,11 +116,11 @@ type turn struct {
 func (t *turn) Close() error {
 	_ = t.PipeWriter.Close() // always nil
 	err := <-t.done
-	t.done <- err // it may be asked again
+	t.done <- err // Close may be called again
 	return err
 }
 
-// copy moves the entries into the platform's folder.
+// copy copies the entries into the platform's folder.
 func (j *join) copy(r io.Reader, folder string) error {
 	if folder != "" {
 		folder += "/"
@@ -145,7 +145,7 @@ func (j *join) copy(r io.Reader, folder string) error {
 		if err := j.out.WriteHeader(h); err != nil {
 			return err
 		}
-		if _, err := io.Copy(j.out, in); err != nil { //nolint:gosec // the user's own build, to where the user wants it
+		if _, err := io.Copy(j.out, in); err != nil { //nolint:gosec // the user's own build, to the user's destination
 			return err
 		}
 	}

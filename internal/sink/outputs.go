@@ -5,37 +5,38 @@ import (
 	"slices"
 )
 
-// Outputs say what becomes of a result besides the registries' tags. The zero value keeps nothing.
+// Outputs are the destinations of a result besides the registries' tags. The zero value has none.
 //
-// All images of a build are made once, with the attributes of Attrs: what is pushed, loaded and archived is the same, byte for byte.
+// All images of a build are made once, with the attributes of Attrs: the pushed, the loaded and the archived images are the same, byte for
+// byte.
 type Outputs struct {
 	// List are the destinations, in the order in which they are shown.
 	List []Output
-	// Image makes the images although nothing takes them: they stay with the builder.
+	// Image makes the images even if no destination takes them: they stay with the builder.
 	Image bool
 	// Attrs are attributes of BuildKit's image exporters ("compression", "rewrite-timestamp", …), passed on as they are.
 	Attrs map[string]string
 }
 
-// Output is a destination as the user has asked for it: [Load], [Archive] or [Files].
+// Output is a destination as the user has requested it: [Load], [Archive] or [Files].
 type Output interface {
-	// Place is where the result will be, in words.
+	// Place returns the destination in words.
 	Place() string
 	// HasImages reports whether the output has images. Otherwise it has their files.
 	HasImages() bool
-	// Target is the file or the folder that is written to, "-" for standard output, "" for none of them.
+	// Target returns the file or the folder that is written to, "-" for standard output, "" for neither.
 	Target() (name string, folder bool)
 
-	// rank orders the commits: outputs of lower ranks are named first.
+	// rank orders the commits: outputs of lower ranks are committed first.
 	rank() int
-	// sink is the destination for a result; nil for files, which were staged during the build.
+	// sink returns the destination for a result; nil for files, which were staged during the build.
 	sink(Env, Result) Sink
 }
 
-// HaveImages reports whether somebody wants images here, be it the builder.
+// HaveImages reports whether images are wanted here, or for the builder alone.
 func (o Outputs) HaveImages() bool { return o.Image || slices.ContainsFunc(o.List, Output.HasImages) }
 
-// Load is the engine's image store among the outputs, nil if it is not.
+// Load returns the engine's image store if it is among the outputs, else nil.
 func (o Outputs) Load() *Load {
 	if some := of[Load](o); len(some) > 0 {
 		return &some[0]
@@ -43,10 +44,10 @@ func (o Outputs) Load() *Load {
 	return nil
 }
 
-// Archives are those among the outputs.
+// Archives returns the archives among the outputs.
 func (o Outputs) Archives() []Archive { return of[Archive](o) }
 
-// Files are the root file systems among the outputs.
+// Files returns the root file systems among the outputs.
 func (o Outputs) Files() []Files { return of[Files](o) }
 
 // Written reports whether a file, a folder or standard output is written to.
@@ -74,7 +75,7 @@ func of[T Output](o Outputs) (some []T) {
 	return some
 }
 
-// placeName is a destination in words.
+// placeName returns a destination in words.
 func placeName(dest string) string {
 	if dest == Stdout {
 		return "standard output"
@@ -82,9 +83,9 @@ func placeName(dest string) string {
 	return dest
 }
 
-// OutputError says that an archive or a folder could not be written. What was in its place is there still.
+// OutputError says that an archive or a folder could not be written. The destination is unchanged.
 type OutputError struct {
-	Dest string // as it was given
+	Dest string // as the user gave it
 	Err  error
 }
 

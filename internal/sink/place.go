@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// placeDir moves what is in a staged folder into dest, which keeps what it has besides. Each file is replaced in one step.
+// placeDir moves the content of a staged folder into dest, which keeps its other files. Each file is replaced in one step.
 func placeDir(staged, dest string) error {
 	if err := os.MkdirAll(dest, folderMode); err != nil {
 		return err
@@ -30,7 +30,7 @@ func placeDir(staged, dest string) error {
 func placeEntry(e fs.DirEntry, from, to string) error {
 	old, err := os.Lstat(to)
 	switch {
-	case err != nil: // nothing is there
+	case err != nil: // dest does not exist
 	case e.IsDir() && old.IsDir():
 		return mergeDir(e, from, to)
 	case e.IsDir() || old.IsDir():
@@ -44,10 +44,10 @@ func placeEntry(e fs.DirEntry, from, to string) error {
 	return move(from, to)
 }
 
-// ownerAll lets the owner of a folder change what is in it.
+// ownerAll lets the owner of a folder change its content.
 const ownerAll = 0o700
 
-// mergeDir moves what is in a folder into one that is there, which then has its rights and its time.
+// mergeDir moves the content of a folder into an existing one, which then gets its mode and its time.
 func mergeDir(e fs.DirEntry, from, to string) error {
 	info, err := e.Info()
 	if err != nil {
@@ -64,7 +64,7 @@ func mergeDir(e fs.DirEntry, from, to string) error {
 	return errors.Join(os.Chmod(to, info.Mode()), os.Chtimes(to, info.ModTime(), info.ModTime()))
 }
 
-// moveDir moves a folder to where nothing is. To give a folder another parent takes the right to write to it.
+// moveDir moves a folder to a path that does not exist. Giving a folder another parent requires the right to write to it.
 func moveDir(e fs.DirEntry, from, to string) error {
 	info, err := e.Info()
 	if err != nil {
@@ -74,7 +74,7 @@ func moveDir(e fs.DirEntry, from, to string) error {
 		return err
 	}
 	switch err := os.Rename(from, to); {
-	case errors.Is(err, syscall.EXDEV): // below a mount
+	case errors.Is(err, syscall.EXDEV): // to is below a mount
 		return errors.Join(os.Mkdir(to, folderMode), mergeDir(e, from, to))
 	case err != nil:
 		return err
@@ -85,7 +85,8 @@ func moveDir(e fs.DirEntry, from, to string) error {
 	return os.Chmod(to, info.Mode())
 }
 
-// addRights gives the owner those that are missing. What is somebody else's is left: whoever may write there will.
+// addRights gives the owner the rights that are missing. A folder of another owner is left as it is: a user who may write to it succeeds
+// anyway.
 func addRights(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm()&ownerAll == ownerAll {
@@ -97,7 +98,7 @@ func addRights(dir string) error {
 	return nil
 }
 
-// move gives a file another name. What lies on another file system, or is mounted itself, is copied there.
+// move renames a file. A file on another file system, or one that is itself a mount, is copied.
 func move(from, to string) error {
 	failed := os.Rename(from, to)
 	if !errors.Is(failed, syscall.EXDEV) && !errors.Is(failed, syscall.EBUSY) {
@@ -140,7 +141,7 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// emptyDir removes what is in a folder but not what is staged there.
+// emptyDir removes the content of a folder except the staged files.
 func emptyDir(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {

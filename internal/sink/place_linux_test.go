@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// asNobody does something with the rights of a user who is not root.
+// asNobody runs a function with the rights of a user who is not root.
 func asNobody(t *testing.T, dir string, do func() error) {
 	t.Helper()
 	const nobody = 65534
@@ -75,7 +75,7 @@ func TestReadOnlyFoldersOfAnImageArePlacedByAnybody(t *testing.T) {
 }
 
 func TestFilesFromAnotherFileSystemAreCopied(t *testing.T) {
-	staged, err := os.MkdirTemp("/dev/shm", "") //nolint:usetesting // it has to be another file system
+	staged, err := os.MkdirTemp("/dev/shm", "") //nolint:usetesting // it must be another file system
 	if err != nil {
 		t.Skip(err)
 	}
@@ -122,7 +122,7 @@ func TestAPipeThatNobodyReadsEndsWithTheBuild(t *testing.T) {
 	if p, err := newPending(opening, pipe); !errors.Is(err, stopped) {
 		t.Fatalf("got %v, %v", p, err)
 	}
-	reader, err := os.OpenFile(pipe, os.O_RDWR, 0) // never waits, and never reads
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0) // it never blocks, and is never read
 	if err != nil {
 		t.Fatal(err)
 	}

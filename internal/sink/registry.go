@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// tags moves tags in registries. The builder has pushed the images; what attests them is pushed by Prepare.
+// tags moves tags in registries. The builder has pushed the images; Prepare pushes their attestations.
 type tags struct {
 	registry *manifest.Client
 	result   Result
@@ -32,10 +32,10 @@ func (t *tags) Commit(ctx context.Context, done *Done) error {
 	return nil
 }
 
-// Abort implements Sink. What was pushed has no tag, and goes with the registry's next garbage collection.
+// Abort implements Sink. The pushed manifests have no tag, and the registry's next garbage collection removes them.
 func (t *tags) Abort(context.Context) {}
 
-// untagged puts the result into repositories by its digest only.
+// untagged pushes the result into repositories by its digest only.
 type untagged struct {
 	registry *manifest.Client
 	result   Result

@@ -15,29 +15,29 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Result is what a build has made, before it has a name.
+// Result is a build's result before it has a name.
 type Result struct {
-	// Index is what the names will point at: an index, or the manifest of a single image. Children are its images, in the order of the
+	// Index is the target of the names: an index, or the manifest of a single image. Children are its images, in the order of the
 	// platforms. Without images all of it is zero.
 	Index    index.Index
 	Children []index.Child
-	// Root is the index as an archive's or an engine's list has it, with its annotations.
+	// Root is the index's descriptor in the list of an archive or an engine, with its annotations.
 	Root ocispecs.Descriptor
 	// Native is the builder's own platform.
 	Native platform.Platform
 }
 
-// Env is what the sinks talk to. Engine and Stdout may be nil if no sink needs them.
+// Env has the services that the sinks use. Engine and Stdout may be nil if no sink needs them.
 type Env struct {
 	Registry *manifest.Client
 	Engine   *engine.Engine
 	Stdout   io.Writer
-	// Note is told one line for the user; During does work that is shown if it lasts.
+	// Note receives one line for the user. During runs work, and shows it if it lasts.
 	Note   func(line string)
 	During func(what string, work func() error) error
 }
 
-// Result makes one index of the images (in the order of the platforms) of a build for the targets.
+// Result assembles one index of a build's images (in the order of the platforms) for the targets.
 func (d Delivery) Result(targets []platform.Platform, children []index.Child, note func(string)) (Result, error) {
 	r := Result{Children: children}
 	if !d.MakesImages() {
@@ -52,8 +52,8 @@ func (d Delivery) Result(targets []platform.Platform, children []index.Child, no
 	return r, nil
 }
 
-// assemble makes what the names will point at. A single platform's own manifest will do, unless more were asked for, or an index was, or
-// something needs one.
+// assemble makes the target of the names. That is a single platform's own manifest, unless several platforms or an index were requested, or
+// something else requires an index.
 func (d Delivery) assemble(targets []platform.Platform, children []index.Child, note func(string)) (index.Index, error) {
 	as := d.Annotations
 	if len(targets) == 1 && !d.Index && !d.Attested() && !as.Has(index.OnIndex) && !as.Has(index.OnManifestDescriptor) {
@@ -64,7 +64,7 @@ func (d Delivery) assemble(targets []platform.Platform, children []index.Child, 
 	})
 }
 
-// indexAnnotations are those of the index, which says what it lacks. A Docker manifest list has none.
+// indexAnnotations returns the annotations of the index, one of which lists the missing platforms. A Docker manifest list has none.
 func (d Delivery) indexAnnotations(targets []platform.Platform, children []index.Child, note func(string)) map[string]string {
 	all := d.Annotations.At(index.OnIndex, nil)
 	var missing []string
@@ -87,7 +87,7 @@ func (d Delivery) indexAnnotations(targets []platform.Platform, children []index
 	return all
 }
 
-// pushAttestations brings what attests the images to repositories that have the images themselves.
+// pushAttestations pushes the images' attestations to repositories that have the images.
 func (r Result) pushAttestations(ctx context.Context, registry *manifest.Client, repos []reference.Named) error {
 	for _, c := range r.Children {
 		for _, repo := range repos {
@@ -99,7 +99,7 @@ func (r Result) pushAttestations(ctx context.Context, registry *manifest.Client,
 	return nil
 }
 
-// images are those that the registries are known to have.
+// images returns the images that the registries are known to have.
 func (r Result) images() []manifest.Image {
 	all := make([]manifest.Image, len(r.Children))
 	for i, c := range r.Children {

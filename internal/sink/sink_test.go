@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// step is a sink that tells what is done with it, and fails at one thing.
+// step is a sink that records its calls, and fails at one of them.
 type step struct {
 	name, fails string
 	told        *[]string

@@ -15,24 +15,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// StagePrefix begins the names of everything that a build writes before it has succeeded. A build context leaves such names out, since
-// a destination may lie in it.
+// StagePrefix begins the names of everything that a build writes before it has succeeded. A build context omits such names, since a
+// destination may be inside it.
 const StagePrefix = ".docker-multiarch-stage-"
 
-// folderMode are the rights of folders that are made for a result, as the peer and other programs give them.
+// folderMode is the mode of folders that are made for a result, as docker buildx and other programs make them.
 const folderMode = 0o755
 
-// pending is a file that has its contents before its name. What is no regular file, such as /dev/null or a pipe, is written to in its
-// place.
+// pending is a file that gets its content before its name. A destination that is no regular file, such as /dev/null or a pipe, is written
+// to directly.
 type pending struct {
 	*os.File
 	dest    string
 	inPlace bool
-	stop    func() bool // of what is in its place: ends its tie to a context
+	stop    func() bool // of a file that is written directly: ends its tie to a context
 }
 
-// newPending makes a temporary file on the file system of dest, which need not exist, nor its folder. A pipe is waited for until
-// somebody reads from it.
+// newPending makes a temporary file on the file system of dest. Neither dest nor its folder need exist. If dest is a
+// pipe, it waits for a reader.
 func newPending(ctx context.Context, dest string) (*pending, error) {
 	info, err := os.Stat(dest)
 	if err == nil && !info.Mode().IsRegular() {
@@ -44,7 +44,7 @@ func newPending(ctx context.Context, dest string) (*pending, error) {
 		return nil, err
 	}
 	p := &pending{File: f, dest: dest}
-	if info != nil { // what is replaced keeps its rights
+	if info != nil { // a replaced file keeps its mode
 		if err := f.Chmod(info.Mode().Perm()); err != nil {
 			p.abort()
 			return nil, err
@@ -53,22 +53,22 @@ func newPending(ctx context.Context, dest string) (*pending, error) {
 	return p, nil
 }
 
-// openInPlace opens a device or a pipe. A pipe that nobody reads blocks the system call, and later the writing: both end with ctx.
+// openInPlace opens a device or a pipe. A pipe without a reader blocks the system call, and later the writes: both end with ctx.
 func openInPlace(ctx context.Context, dest string) (*pending, error) {
 	f, err := ctxio.Open(ctx, dest, os.O_WRONLY)
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) }) // devices know no deadlines, and do not block
+	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) }) // devices support no deadlines, and do not block
 	return &pending{File: f, dest: dest, inPlace: true, stop: stop}, nil
 }
 
-// target follows a link, also one to what does not exist: the link stays.
+// target follows a link, even to a path that does not exist: the link stays.
 func target(dest string) string {
 	if resolved, err := filepath.EvalSymlinks(dest); err == nil {
 		return resolved
 	}
-	for range 40 { // as many as Linux follows
+	for range 40 { // Linux follows as many
 		to, err := os.Readlink(dest)
 		if err != nil {
 			return dest
@@ -85,12 +85,12 @@ func target(dest string) string {
 	return dest
 }
 
-// createStage makes a temporary file with the rights that a program's files have, by the user's umask.
+// createStage makes a temporary file with the mode of an ordinary new file, by the user's umask.
 func createStage(dir string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(dir, StagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
-// commit gives a file that was closed its name, in one step.
+// commit gives a closed file its name, in one step.
 func (p *pending) commit() error {
 	if p.inPlace {
 		p.stop()
@@ -102,7 +102,7 @@ func (p *pending) commit() error {
 	return move(p.Name(), p.dest)
 }
 
-// abort removes a file that was not committed; one that was is gone from there.
+// abort removes a file that was not committed. After a commit the temporary name no longer exists.
 func (p *pending) abort() {
 	_ = p.Close()
 	if p.inPlace {
@@ -112,12 +112,13 @@ func (p *pending) abort() {
 	_ = os.Remove(p.Name())
 }
 
-// stagedDir makes a temporary folder on the file system of dest: inside of it if it exists, since what is above may belong to others.
+// stagedDir makes a temporary folder on the file system of dest: inside dest if it exists, since the user may not be able to write to its
+// parent.
 func stagedDir(dest string) (string, error) {
 	return os.MkdirTemp(nearest(dest), StagePrefix)
 }
 
-// nearest is the first folder on the way up that exists.
+// nearest returns the nearest folder that exists, dir or above it.
 func nearest(dir string) string {
 	for {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
@@ -131,11 +132,11 @@ func nearest(dir string) string {
 	}
 }
 
-// folderOf is the folder of a platform's files, as BuildKit's exporters name it: "linux_arm_v7".
+// folderOf returns the folder name of a platform's files, as BuildKit's exporters have it: "linux_arm_v7".
 func folderOf(p platform.Platform) string { return strings.ReplaceAll(platform.Format(p), "/", "_") }
 
-// CheckFile tells why a file cannot be written, before any work: what is in its place, or a folder that does not allow it. A file that
-// is there is not touched.
+// CheckFile returns why a file cannot be written, before any work: because of the present file, or because of its folder. An existing file
+// is not changed.
 func CheckFile(dest string) error {
 	info, err := os.Stat(dest)
 	switch {
@@ -148,7 +149,7 @@ func CheckFile(dest string) error {
 		return nil // a device or a pipe
 	}
 	if err == nil {
-		f, err := os.OpenFile(dest, os.O_WRONLY, 0) // a rename would replace it, but it is protected
+		f, err := os.OpenFile(dest, os.O_WRONLY, 0) // a rename would replace the file, but it is protected
 		if err != nil {
 			return fmt.Errorf("the destination file %q: %w", dest, err)
 		}
@@ -159,7 +160,7 @@ func CheckFile(dest string) error {
 	return tryOut(dest, filepath.Dir(target(dest)))
 }
 
-// CheckFolder is CheckFile for a folder that files are put into.
+// CheckFolder is CheckFile for a folder that receives files.
 func CheckFolder(dest string) error {
 	info, err := os.Stat(dest)
 	switch {
@@ -171,7 +172,7 @@ func CheckFolder(dest string) error {
 	return tryOut(dest, dest)
 }
 
-// tryOut makes a file where the staging will be, and removes it.
+// tryOut makes a file at the place of the staging, and removes it.
 func tryOut(dest, dir string) error {
 	f, err := createStage(nearest(dir))
 	if err != nil {
