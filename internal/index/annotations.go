@@ -6,11 +6,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Level is the document that an annotation is written into.
+// Level is the document that has an annotation.
 type Level string
 
-// The levels, as docker buildx names them: the image manifests, their entries in the index, the index, and its entry in the index.json
-// of an OCI layout.
+// The levels, as docker buildx names them: the image manifests, their entries in the index, the index, and its entry in the index.json of
+// an OCI layout.
 const (
 	OnManifest           Level = "manifest"
 	OnManifestDescriptor Level = "manifest-descriptor"
@@ -26,10 +26,11 @@ type Annotation struct {
 	Key, Value string
 }
 
-// Annotations in the order in which they were given: a later one of the same key wins, and one for a platform over one for all.
+// Annotations are in the order in which they were given. A later one of the same key takes precedence, and one for a platform takes
+// precedence over one for all.
 type Annotations []Annotation
 
-// At are the annotations of a level, for one platform where the level has platforms; nil if there are none.
+// At returns the annotations of a level, for one platform where the level has platforms; nil if there are none.
 func (as Annotations) At(level Level, p *platform.Platform) map[string]string {
 	all, own := map[string]string{}, map[string]string{}
 	for _, a := range as {
@@ -48,7 +49,7 @@ func (as Annotations) At(level Level, p *platform.Platform) map[string]string {
 	return all
 }
 
-// Has reports whether the level is annotated at all.
+// Has reports whether the level has any annotations.
 func (as Annotations) Has(level Level) bool {
 	for _, a := range as {
 		if a.Level == level {

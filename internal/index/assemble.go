@@ -10,20 +10,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Part is an image in an index, what attests it, and who has the bytes of both.
+// Part is an image in an index, with its attestations and the stores of its content.
 type Part struct {
 	// Descriptor is the image's entry, with its platform and its annotations.
 	Descriptor ocispecs.Descriptor
-	// Attestations are entries as well.
+	// Attestations are the entries of the attestation manifests.
 	Attestations []ocispecs.Descriptor
-	// Documents has what is in memory; nil has nothing.
+	// Documents has the content that is in memory; nil has nothing.
 	Documents content.Fetcher
-	// Stored are blobs that Store has, and that are read there when somebody wants them.
+	// Stored are blobs of Store, which are read there on demand.
 	Stored []ocispecs.Descriptor
 	Store  content.Fetcher
 }
 
-// Index is an index with everything that it names. It may also be the manifest of a single image.
+// Index is an index with all of its content. It may also be the manifest of a single image.
 type Index struct {
 	Descriptor ocispecs.Descriptor
 	Body       []byte
@@ -39,7 +39,7 @@ func Assemble(parts []Part, opt manifest.IndexOptions) (Index, error) {
 	return newIndex(desc, body, parts), nil
 }
 
-// alone is the manifest of a single image, without an index around it.
+// alone returns the manifest of a single image, without an index around it.
 func alone(part Part, body []byte) Index {
 	desc := ocispecs.Descriptor{MediaType: part.Descriptor.MediaType, Digest: part.Descriptor.Digest, Size: part.Descriptor.Size}
 	return newIndex(desc, body, []Part{part})
@@ -51,7 +51,7 @@ func newIndex(desc ocispecs.Descriptor, body []byte, parts []Part) Index {
 	return Index{Descriptor: desc, Body: body, Blobs: blobs}
 }
 
-// Entries are the entries of an index of the parts.
+// Entries returns the entries of an index of the parts.
 func Entries(parts []Part) (all []ocispecs.Descriptor) {
 	for _, p := range parts {
 		all = append(append(all, p.Descriptor), p.Attestations...)
@@ -59,7 +59,7 @@ func Entries(parts []Part) (all []ocispecs.Descriptor) {
 	return all
 }
 
-// PushError says that a registry did not take everything of a result that is otherwise ready. Tags says which tags moved.
+// PushError says that a registry did not accept everything of a result that is otherwise ready. Tags are the results for the tags.
 type PushError struct {
 	Err  error
 	Tags []manifest.TagResult
@@ -68,18 +68,18 @@ type PushError struct {
 func (e *PushError) Error() string { return e.Err.Error() }
 func (e *PushError) Unwrap() error { return e.Err }
 
-// Upload brings the index, with all that it names, into a repository by its digest.
+// Upload uploads the index, with all of its content, into a repository by its digest.
 func (x Index) Upload(ctx context.Context, c *manifest.Client, repo reference.Named) error {
 	return c.Upload(ctx, repo, x.Descriptor, x.Blobs)
 }
 
-// Publish moves tags to the index. What it names must be in their repositories. The request needs neither descriptor nor body.
+// Publish moves tags to the index. Its content must be in their repositories. The request needs neither descriptor nor body.
 func (x Index) Publish(ctx context.Context, c *manifest.Client, req manifest.PublishRequest) ([]manifest.TagResult, error) {
 	req.Descriptor, req.Body = x.Descriptor, x.Body
 	return c.Publish(ctx, req)
 }
 
-// Bring uploads manifests, each with all that belongs to it, in their order.
+// Bring uploads manifests, each with all of its content, in their order.
 func Bring(ctx context.Context, c *manifest.Client, repo reference.Named, blobs content.Fetcher, descs ...ocispecs.Descriptor) error {
 	for _, desc := range descs {
 		if err := c.Upload(ctx, repo, desc, blobs); err != nil {
@@ -89,7 +89,7 @@ func Bring(ctx context.Context, c *manifest.Client, repo reference.Named, blobs 
 	return nil
 }
 
-// Repositories are the distinct repositories of names, in the order of their first appearance.
+// Repositories returns the distinct repositories of names, in the order of their first appearance.
 func Repositories[N reference.Named](names []N, more ...reference.Named) (repos []reference.Named) {
 	seen := map[string]bool{}
 	add := func(name reference.Named) {

@@ -12,14 +12,13 @@ import (
 	"oras.land/oras-go/v2/errdef"
 )
 
-// Blobs is everything that an index is made of: documents in memory, and the rest from whoever has it. It implements oras-go's
-// content.Fetcher.
+// Blobs is the content of an index: documents in memory, and the rest in the stores of its parts. It implements oras-go's content.Fetcher.
 type Blobs struct {
 	documents []content.Fetcher
 	stores    map[digest.Digest]content.Fetcher
 }
 
-// BlobsOf has what the parts have, without an index.
+// BlobsOf returns the content of the parts, without an index.
 func BlobsOf(parts []Part) *Blobs {
 	b := &Blobs{stores: map[digest.Digest]content.Fetcher{}}
 	for _, p := range parts {

@@ -18,15 +18,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Child is one platform's finished image as a solve has exported it, what attests it, and who has its bytes. It implements oras-go's
-// content.Fetcher for all of them.
+// Child is one platform's finished image as a solve has exported it, with its attestations and the stores of its content. It implements
+// oras-go's content.Fetcher for all of them.
 type Child struct {
-	Platform     platform.Platform // that was asked for
-	Says         platform.Platform // that the image's configuration has; zero if it is not known
+	Platform     platform.Platform // the requested platform
+	Says         platform.Platform // the platform in the image's configuration; zero if it is not known
 	Image        manifest.Image
-	Attestations []ocispecs.Descriptor // as the builder's own index has them: with the annotations that name the image
+	Attestations []ocispecs.Descriptor // as in the builder's own index: with the annotations that name the image
 	Documents    *Documents            // nil if no documents were exported
-	// Layers is the store of the node that made the image, from which its layers are read.
+	// Layers is the store of the node that made the image; its layers are read there.
 	Layers content.Fetcher
 }
 
@@ -41,14 +41,15 @@ func (c Child) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClos
 	return c.Layers.Fetch(ctx, desc)
 }
 
-// entryPlatform is the platform in the index: engines choose by it, and a Windows host by the version, which nobody asked for. What the
-// configuration says goes before what was asked for, where both are for the same machine; what it leaves open was asked for.
+// entryPlatform returns the platform in the index. Engines choose an image by it, and a Windows host chooses by the version, which the user
+// does not request. The configuration takes precedence over the requested platform, where both are for the same architecture; the request
+// fills in what the configuration leaves open.
 func (c Child) entryPlatform() platform.Platform {
 	p, says := c.Platform, platform.Normalize(c.Says)
 	if says.OS != p.OS || says.Architecture != p.Architecture {
 		return p
 	}
-	if c.Says.Variant != "" { // else Normalize would know one: arm is arm/v7
+	if c.Says.Variant != "" { // otherwise Normalize would add one: arm is arm/v7
 		p.Variant = says.Variant
 	}
 	p.OSVersion = cmp.Or(says.OSVersion, p.OSVersion)
@@ -58,8 +59,8 @@ func (c Child) entryPlatform() platform.Platform {
 	return p
 }
 
-// Parts are the children as parts of an index, with the annotations of their entries. None takes the platform of another one that was
-// asked for.
+// Parts returns the children as parts of an index, with the annotations of their entries. No entry has a platform that was requested for
+// another child.
 func Parts(children []Child, as Annotations) []Part {
 	parts := make([]Part, len(children))
 	for i, c := range children {
@@ -82,10 +83,10 @@ func (c Child) part() Part {
 	return part
 }
 
-// Alone is the child's own manifest in the place of an index.
+// Alone returns the child's own manifest in the place of an index.
 func (c Child) Alone() Index { return alone(c.part(), c.Image.Body) }
 
-// Exported is the digest that a solve says it has exported.
+// Exported returns the digest that a solve reports as exported.
 func Exported(resp map[string]string) (digest.Digest, error) {
 	dgst, err := digest.Parse(resp[exptypes.ExporterImageDigestKey])
 	if err != nil {
@@ -94,7 +95,7 @@ func Exported(resp map[string]string) (digest.Digest, error) {
 	return dgst, nil
 }
 
-// ReadChild reads what the builder has exported into documents: an image, or an index with the image and its attestations.
+// ReadChild reads the documents that the builder has exported: those of an image, or of an index with the image and its attestations.
 func ReadChild(ctx context.Context, documents *Documents, root digest.Digest) (Child, error) {
 	c := Child{Documents: documents}
 	body, err := documents.read(ctx, root)

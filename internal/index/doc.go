@@ -1,6 +1,6 @@
-// Package index makes one index of images and gives it its names in registries, for builds, for merges and for drafts.
+// Package index assembles images into one index and tags it in registries, for builds, for merges and for drafts.
 //
-// The way is the same for all: images, each with what attests it and with who has its bytes ([Part]), are put together ([Assemble]); the
-// index is brought into a repository by its digest ([Index.Upload]), and at last its tags are moved ([Index.Publish]). What a build's solve
-// exported is a [Child].
+// The steps are the same for all: [Assemble] makes an index of images, each a [Part] with its attestations and the stores of its content.
+// [Index.Upload] uploads the index into a repository by its digest, and [Index.Publish] moves its tags last. A [Child] is an image that a
+// build's solve exported.
 package index

@@ -14,14 +14,14 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Documents is a content store that takes the documents of an exported image into memory (index, manifests, configurations,
-// attestations) and refuses its layers, saying that it has them: those are read from the builder when, and if, somebody wants them.
+// Documents is a content store that keeps the documents of an exported image in memory (index, manifests, configurations, attestations). It
+// reports layers as already present, so that BuildKit does not send them: they are read from the builder on demand.
 //
-// BuildKit copies an image to its client blob by blob, and names each write by what the blob is ("layer-sha256:…": MakeRefKey in
+// BuildKit copies an image to its client blob by blob, and names each write by the kind of blob ("layer-sha256:…": MakeRefKey in
 // containerd's core/remotes/handlers.go).
 type Documents struct{ contentutil.Buffer }
 
-// NewDocuments makes an empty store.
+// NewDocuments returns an empty store.
 func NewDocuments() *Documents { return &Documents{contentutil.NewBuffer()} }
 
 // Writer implements content.Ingester.
@@ -50,12 +50,12 @@ func (d *Documents) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.Rea
 	}{io.NewSectionReader(r, 0, r.Size()), r}, nil
 }
 
-// read is a document; errdefs.ErrNotFound if there is none.
+// read returns a document; errdefs.ErrNotFound if there is none.
 func (d *Documents) read(ctx context.Context, of digest.Digest) ([]byte, error) {
 	return content.ReadBlob(ctx, d, ocispecs.Descriptor{Digest: of})
 }
 
-// keep adds a document in the place of another one, and gives its descriptor.
+// keep adds a document in the place of another one, and returns its descriptor.
 func (d *Documents) keep(ctx context.Context, desc ocispecs.Descriptor, body []byte) (ocispecs.Descriptor, error) {
 	desc.Digest, desc.Size, desc.Data = digest.FromBytes(body), int64(len(body)), nil
 	return desc, content.WriteBlob(ctx, d.Buffer, "document-"+desc.Digest.String(), bytes.NewReader(body), desc)

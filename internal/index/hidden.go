@@ -12,7 +12,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Hide writes the child's attestations anew where they have texts that are hidden, with what is told instead of each.
+// Hide rewrites the child's attestations where they contain hidden texts. hidden has a replacement for each text.
 func (c *Child) Hide(ctx context.Context, hidden map[string]string) error {
 	if len(hidden) == 0 {
 		return nil
@@ -27,10 +27,10 @@ func (c *Child) Hide(ctx context.Context, hidden map[string]string) error {
 	return nil
 }
 
-// hiding replaces texts as JSON has them, with < > and & escaped, as Go does, or not.
+// hiding returns a replacer of texts in JSON, with or without < > and & escaped, as Go does it.
 func hiding(hidden map[string]string) *strings.Replacer {
 	var words []string
-	// The longest first: one may be the beginning of another.
+	// Longer texts come first: a shorter one may be the prefix of another.
 	for _, text := range slices.Backward(slices.Sorted(maps.Keys(hidden))) {
 		for _, escaped := range []bool{true, false} {
 			words = append(words, inJSON(text, escaped), inJSON(hidden[text], escaped))
@@ -43,11 +43,11 @@ func inJSON(text string, escaped bool) string {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(escaped)
-	_ = encoder.Encode(text) // a string always can be
+	_ = encoder.Encode(text) // a string can always be encoded
 	return strings.TrimSuffix(strings.TrimSpace(out.String())[1:], `"`)
 }
 
-// hide gives the descriptor of an attestation manifest whose statements have the words replaced: its own if they have none of them.
+// hide returns the descriptor of an attestation manifest in whose statements the texts are replaced: its own if they contain none of them.
 func (d *Documents) hide(ctx context.Context, desc ocispecs.Descriptor, words *strings.Replacer) (ocispecs.Descriptor, error) {
 	body, err := d.read(ctx, desc.Digest)
 	if err != nil {
