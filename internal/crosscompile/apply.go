@@ -11,17 +11,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 )
 
-// Apply gives a frontend's result with what was moved in the place of what the frontend made. It is solved, and not run.
+// Apply returns a frontend's result with the relocated steps in the place of the frontend's own. The result is solved lazily, and nothing
+// runs.
 func Apply(ctx context.Context, gw gateway.Client, m cross.Moved, res *gateway.Result) (*gateway.Result, error) {
 	return rewritten(ctx, gw, res, m.Alike)
 }
 
-// rewritten is a frontend's result with other definitions: those that move makes of its own, for each reference alike, also for those of
-// attestations. What move gives nil for, or the same definition, keeps its reference. Nothing is evaluated, and res is not written to.
+// rewritten returns a frontend's result with the definitions that move returns for its own, for each reference alike, including those of
+// attestations. If move returns nil, or the same definition, the reference stays. Nothing is evaluated, and res is not changed.
 func rewritten(
 	ctx context.Context, gw gateway.Client, res *gateway.Result, move func(*llb.Definition) (*llb.Definition, error),
 ) (*gateway.Result, error) {
-	made := map[gateway.Reference]gateway.Reference{} // one may stand in several places
+	made := map[gateway.Reference]gateway.Reference{} // a reference may occur several times
 	to, err := result.ConvertResult(res, func(ref gateway.Reference) (gateway.Reference, error) {
 		if done, ok := made[ref]; ok {
 			return done, nil

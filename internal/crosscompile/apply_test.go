@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// lastStep is the name of what makes a reference; "nothing" if it is nil.
+// lastStep returns the name of the step that makes a reference; "nothing" if it is nil.
 func lastStep(t *testing.T, ref gateway.Reference) string {
 	t.Helper()
 	if ref == nil {
@@ -40,7 +40,7 @@ func lastName(t *testing.T, def *llb.Definition) string {
 	return g.Steps[len(g.Steps)-1].Name
 }
 
-// definition is one with one step of that name.
+// definition returns a definition with one step of that name.
 func definition(t *testing.T, name string) *llb.Definition {
 	t.Helper()
 	def, err := llb.Image(name, llb.WithCustomName(name)).Marshal(t.Context())

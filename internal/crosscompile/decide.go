@@ -31,17 +31,17 @@ func (e *UnknownStageError) Error() string {
 	return fmt.Sprintf("a recipe is named for stage %s, which the Dockerfile does not have", strings.Join(quoted, ", "))
 }
 
-// Reading is what the frontend gave for one platform.
+// Reading is the frontend's result for one platform.
 type Reading struct {
 	Target     platform.Platform
 	Definition *llb.Definition // nil if there is none
 	Graph      graph.Graph     // of Definition
 }
 
-// Decider decides which steps are moved to the node's own platform.
+// Decider decides which steps are relocated to the node's own platform.
 type Decider struct {
 	Choice   cross.Choice
-	Isolated bool // each platform has cache mounts of its own
+	Isolated bool // each platform has its own cache mounts
 	Attested bool // the build has attestations
 	Native   platform.Platform
 	// Emulated reports whether the node would emulate programs for a platform.
@@ -50,8 +50,8 @@ type Decider struct {
 	Note     func(string)
 }
 
-// Decide gives what is moved of each platform, in the order of the readings. What keeps it from finding out is no error: the steps stay where
-// they are. gw is the gateway of a solve on the node.
+// Decide returns the relocated steps of each platform, in the order of the readings. A failure to find out is no error: the steps then stay
+// on their platform. gw is the gateway of a solve on the node.
 func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Moved {
 	moved := make([]cross.Moved, len(readings))
 	for i, r := range readings {
@@ -78,15 +78,15 @@ func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Readi
 	return moved
 }
 
-// build is what package cross is asked about; no base images were looked at yet.
+// build returns the input of package cross; no base images have been examined yet.
 func (d Decider) build(r Reading) cross.Build {
 	return cross.Build{
 		Definition: r.Definition, Graph: r.Graph, Target: r.Target, Native: d.Native, Emulated: d.Emulated, Choice: d.Choice, Isolated: d.Isolated,
 	}
 }
 
-// look has the base images looked at that matter, and gives all that is known of each platform's build. Where an image's name has several
-// digests, the first is looked at, since the pins hold all platforms to it.
+// look examines the base images that matter, and returns all facts about each platform's build. If an image's name has several digests, the
+// first is examined, since the pins give it to all platforms.
 func (d Decider) look(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Build {
 	digests := map[string][]digest.Digest{}
 	for _, r := range readings {
@@ -114,7 +114,7 @@ func (d Decider) look(ctx context.Context, gw gateway.Client, readings []Reading
 	return builds
 }
 
-// bases are what is wanted of base images, by their names.
+// bases returns the examined base images, by their names.
 func (d Decider) bases(ctx context.Context, gw gateway.Client, wants []cross.Want) map[string]recipe.Base {
 	bases := make([]recipe.Base, len(wants))
 	var looking sync.WaitGroup
@@ -138,8 +138,8 @@ func (d Decider) bases(ctx context.Context, gw gateway.Client, wants []cross.Wan
 
 func unique(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
 
-// attested are the stages, by the index of readings, that auto might move, and that are not moved since the build has attestations: a graph
-// that was moved has lost what its frontend knew for the provenance, so only who names a recipe gets both.
+// attested returns the stages, by the index of readings, that the automatic choice might relocate and that stay because the build has
+// attestations: a relocated graph lacks the frontend's data for the provenance, so only a user who names a recipe gets both.
 func (d Decider) attested(readings []Reading) [][]cross.Stage {
 	named := d
 	named.Choice.Auto = false
@@ -160,7 +160,7 @@ func (d Decider) attested(readings []Reading) [][]cross.Stage {
 	return stages
 }
 
-// attestedStage is the one that goes on from an image.
+// attestedStage returns the stage that begins with an image.
 func attestedStage(g graph.Graph, w cross.Want) cross.Stage {
 	s := cross.Stage{Recipe: w.Recipes[0].Name, Why: recipe.Reason{
 		Check: "attested", Message: "the build has attestations, which would lack what was asked of the Dockerfile",

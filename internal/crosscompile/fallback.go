@@ -18,14 +18,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Fallback is why a platform whose steps were moved is to be built again as its frontend wrote it. The zero value is no reason.
+// Fallback is why a platform with relocated steps must be built again as its frontend wrote it. The zero value is no reason.
 type Fallback struct {
 	Why  string
-	Step graph.Step // that has failed, as it was solved; zero if none has
+	Step graph.Step // the failed step as it was solved; zero if none has failed
 	err  string     // of Step
 }
 
-// Failed is a platform's build that has failed.
+// Failed is a failed build of a platform.
 type Failed struct {
 	Moved   cross.Moved
 	Err     error
@@ -34,9 +34,9 @@ type Failed struct {
 	Native  []int // the platforms that run natively, for Natives
 }
 
-// Fallback says whether a moved step has failed because it was moved, or may have, or whether what was made by them is not what it should be.
-// It is zero for every other failure: what is made from the same bytes fails again. Where a solve for the node's own platform is about to
-// tell, it is waited for, as long as the step took to fail, and a second at least.
+// Fallback reports whether and why a relocated step has failed, or may have failed, because it was relocated, or has a wrong output. It
+// returns zero for every other failure: a build from the same bytes fails again. If a solve for the node's own platform may soon show the
+// same failure, Fallback waits for it, as long as the step took to fail and at least a second.
 func (f Failed) Fallback(ctx context.Context) Fallback {
 	if f.Moved.Definition == nil {
 		return Fallback{}
@@ -62,7 +62,7 @@ func (f Failed) Fallback(ctx context.Context) Fallback {
 	return Fallback{why, step, f.Log.Failure(step.Digest).Err}
 }
 
-// step is the first one that has failed.
+// step returns the first step that has failed.
 func (f Failed) step() (graph.Step, bool) {
 	for _, step := range f.Moved.Graph.Steps { // inputs come first
 		if f.Log.Failure(step.Digest).Err != "" {
@@ -72,8 +72,8 @@ func (f Failed) step() (graph.Step, bool) {
 	return graph.Step{}, false
 }
 
-// authors reports whether a step's failure is surely that of what it was given, wherever it runs: it copies a file of the context, or of an
-// image, that is not there; or the compiler has named the line of a source, in a step of which all is known.
+// authors reports whether a step's failure is certainly due to its input, on any platform: it copies a file of the context, or of an image,
+// that does not exist; or the compiler has named the line of a source, in a step of which everything is known.
 func (f Failed) authors(step graph.Step, depends map[digest.Digest]bool) bool {
 	switch step.Kind {
 	case graph.File, graph.Merge:
@@ -88,10 +88,10 @@ func (f Failed) authors(step graph.Step, depends map[digest.Digest]bool) bool {
 	}
 }
 
-// patience is how long a platform's second build, which takes many times longer, waits at least for what a native one is about to tell.
+// patience is the shortest wait for a native platform's result before a platform's second build, which takes many times longer.
 const patience = time.Second
 
-// failsNatively reports whether a step that was moved fails on the node's own platform, too.
+// failsNatively reports whether a relocated step fails on the node's own platform, too.
 func (f Failed) failsNatively(ctx context.Context, step graph.Step) bool {
 	failed := f.Log.Failure(step.Digest)
 	ctx, cancel := context.WithTimeout(ctx, max(patience, failed.Took))
@@ -99,14 +99,14 @@ func (f Failed) failsNatively(ctx context.Context, step graph.Step) bool {
 	return f.Natives.fails(ctx, f.Native, step, failed.Err)
 }
 
-// FailsNatively waits until the step that has failed fails alike on the node's own platform, which may not have come to it before, or cannot
-// any more; with the end of ctx it is false. It is false where no step has failed.
+// FailsNatively waits until the failed step has failed in the same way on the node's own platform, which may reach it later, or can no longer
+// fail there. It returns false when ctx ends, and if no step has failed.
 func (b Fallback) FailsNatively(ctx context.Context, n *Natives, native []int) bool {
 	return b.Step.Digest != "" && n.fails(ctx, native, b.Step, b.err)
 }
 
-// dependents are the steps that fail by what was moved: those that were, and those that copy from them. Where a recipe was named, its results
-// are the same only as far as the user knows, so what is made from them belongs to it.
+// dependents returns the steps whose failure can be due to relocated steps: those steps, and the ones that copy from them. If the user
+// named a recipe, only the user knows that its results are the same, so all steps made from them are included.
 func dependents(m cross.Moved) map[digest.Digest]bool {
 	moved, named := map[digest.Digest]bool{}, false
 	for _, s := range m.Steps {

@@ -17,9 +17,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Check compares what others take from moved stages with what their recipes promise. It is called in the gateway call of the solve, when the
-// steps have run; log has the solve's messages. What is found to be wrong is remembered in the folder; "" remembers nothing. An error that is
-// no [WrongOutputError] is ctx's.
+// Check compares the outputs of relocated stages with the promises of their recipes. It is called in the gateway call of the solve, when
+// the steps have run; log has the solve's messages. Broken promises are recorded in the folder; "" records nothing. An error that is no
+// [WrongOutputError] is ctx's.
 func Check(ctx context.Context, gw gateway.Client, m cross.Moved, log *vertexlog.Log, folder string) error {
 	if len(m.Tips) == 0 {
 		return nil
@@ -40,10 +40,10 @@ func Check(ctx context.Context, gw gateway.Client, m cross.Moved, log *vertexlog
 	return nil
 }
 
-// fresh are the tips of which something ran in the log's solves: the tip, or a step that takes from it. What came from a cache was looked at by
-// the build that made it; to look again, a tip might have to be made again, or fetched with its whole base image, for nothing. Those that were
-// found to break a promise are always looked at, since what was made of them meanwhile is in the cache as well. Where the log does not say
-// that the last step has ended, all are.
+// fresh returns the outputs of which something ran in the log's solves: the step that makes the output, or a step that takes it. Cached
+// outputs were checked by the build that produced them. Checking them again could force a rebuild of an output, or a pull of its whole base
+// image. Outputs that broke a promise are always checked, since the cache also has the results that were made from them. If the log does
+// not have the end of the last step, all outputs are returned.
 func fresh(m cross.Moved, log *vertexlog.Log, broken brokenTips) []cross.Tip {
 	steps := m.Graph.Steps
 	if len(steps) == 0 || !log.Ended(steps[len(steps)-1].Digest) {
@@ -55,7 +55,7 @@ func fresh(m cross.Moved, log *vertexlog.Log, broken brokenTips) []cross.Tip {
 	})
 }
 
-// brokenTips remembers tips that broke the promise of their recipe.
+// brokenTips records outputs that broke the promise of their recipe.
 type brokenTips struct{ kept.Folder }
 
 func brokenIn(folder string) brokenTips {
@@ -66,7 +66,8 @@ func (b brokenTips) has(tip cross.Tip) bool { return b.Get(tipName(tip)) != nil 
 
 func (b brokenTips) add(tip cross.Tip) { b.Put(tipName(tip), []byte{1}) }
 
-// tipName is of what is run and on which images, not of the files that are sent: those have other digests in each build.
+// tipName identifies an output by its commands and base images, and not by the files of the context: those have other digests in each
+// build.
 func tipName(tip cross.Tip) string {
 	var words []any
 	if g, err := graph.Read(tip.Definition); err == nil {
@@ -76,7 +77,7 @@ func tipName(tip cross.Tip) string {
 			}
 		}
 	}
-	text, _ := json.Marshal(words) //nolint:errchkjson // texts
+	text, _ := json.Marshal(words) //nolint:errchkjson // strings only
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-// taking is a build whose image takes from the step of a tip, and the digests of the tip, of the step that takes, and of the last one.
+// taking returns a build whose image copies an output of a relocated step, and the digests of that step, of the step that copies, and of
+// the last one.
 func taking(t *testing.T) (m cross.Moved, made, takes, last digest.Digest) {
 	t.Helper()
 	build := llb.Image("golang").Run(llb.Args([]string{"go", "build"}), llb.WithCustomName("build")).Root()
@@ -48,7 +49,7 @@ func ended(d digest.Digest, cached bool) *client.SolveStatus {
 
 func TestWhatIsTakenFromACacheIsNotLookedAtAgain(t *testing.T) {
 	for name, test := range map[string]struct {
-		made, takes bool // it ran
+		made, takes bool // the step ran
 		want        bool
 	}{
 		"nothing ran":        {false, false, false},

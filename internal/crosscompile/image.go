@@ -14,12 +14,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// InImage reports whether the gate's findings about the finished image say what [Check] would: all that others take from moved stages is
-// copied into the image, each COPY in a layer of its own, and is to be programs for the platform. Where the user named the recipe, more can go
-// wrong than the gate looks for.
+// InImage reports whether the gate's findings about the finished image cover everything that [Check] would check: all outputs of relocated
+// stages are copied into the image, each COPY in a layer of its own, and are to be programs for the platform. If the user named the recipe,
+// other errors are possible than those the gate checks.
 func InImage(m cross.Moved) bool {
 	copies := map[digest.Digest]bool{}
-	for _, step := range m.From.Graph.Chain() { // what takes from a tip has another digest in the new graph
+	for _, step := range m.From.Graph.Chain() { // a step that copies an output has another digest in the new graph
 		if step.Kind == graph.Merge {
 			return false // its layers are those of several steps
 		}
@@ -31,13 +31,13 @@ func InImage(m cross.Moved) bool {
 	})
 }
 
-// machineChecks are the gate's findings that a file is for another machine.
+// machineChecks are the gate's checks that find a file for another machine.
 var machineChecks = []string{
 	gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckLibrary, gate.CheckCommand, gate.CheckMachine, gate.CheckCompat,
 }
 
-// CheckImage compares what the gate has found in the image with what the recipes promise of what was copied into it, where [InImage] holds. It
-// is nil if nothing is wrong with that. What is wrong is remembered in the folder, as by [Check].
+// CheckImage compares the gate's findings in the image with the recipes' promises about the copied outputs, where [InImage] holds. It
+// returns nil if no promise is broken. Broken promises are recorded in the folder, as by [Check].
 func CheckImage(m cross.Moved, findings []gate.Finding, folder string) error {
 	steps := m.From.Graph.ByDigest()
 	for _, f := range findings {
@@ -56,8 +56,8 @@ func CheckImage(m cross.Moved, findings []gate.Finding, folder string) error {
 	return nil
 }
 
-// origin is where the file that a finding is about was in a tip's stage; "" if it is none of the tip's. The file is known by the line of the
-// Dockerfile that has made its layer; where that is not known, by its name.
+// origin returns the path in an output's stage of the file that a finding is about; "" if it is not from the output. The file is identified
+// by the line of the Dockerfile that made its layer, or by its name if the line is not known.
 func origin(tip cross.Tip, steps map[digest.Digest]graph.Step, f gate.Finding) (name string) {
 	for _, l := range tip.Leaves {
 		step := steps[l.Step]
@@ -81,7 +81,7 @@ func origin(tip cross.Tip, steps map[digest.Digest]graph.Step, f gate.Finding) (
 	return name
 }
 
-// below is the path of a file within a directory, "" if it is the directory itself; ok is false if the file is elsewhere.
+// below returns the path of a file within a directory, "" if it is the directory itself. ok is false if the file is elsewhere.
 func below(name, dir string) (rest string, ok bool) {
 	if name == dir {
 		return "", true

@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// copied is a build whose image has copied what is at paths of a stage, by the recipe of that name, and the line of the COPY.
+// copied returns a build whose image has copied the paths of a stage, by the recipe of that name, and the line of the COPY.
 func copied(t *testing.T, choice cross.Choice, name string, paths ...string) (m cross.Moved, line int) {
 	t.Helper()
 	m, _, takes, _ := taking(t)

@@ -12,22 +12,22 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-// Natives knows what becomes of the steps of a build's platforms that run natively: a step that was moved and has failed has not failed
-// because of that if it fails there alike. The zero value is ready; nil is for solves that are no platform's build.
+// Natives tracks the steps of a build's platforms that run natively. If a failed relocated step fails in the same way there, relocation is
+// not the cause. The zero value is ready to use; nil is for solves that are no platform's build.
 type Natives struct {
 	mu     sync.Mutex
 	solves map[int]*native
-	heard  chan struct{} // is closed with the next message
+	heard  chan struct{} // closed by the next message
 }
 
 // native is the solve of one platform, by its index in the plan.
 type native struct {
 	steps map[written]digest.Digest // nil until they are known
-	ended map[digest.Digest]string  // the error of a step that has ended; "" is none
+	ended map[digest.Digest]string  // the error of a step that has ended; "" is no error
 	over  bool
 }
 
-// written is where a step stands in a Dockerfile, and what is written there.
+// written is the place of a step in a Dockerfile, and its text.
 type written struct {
 	file string
 	line int
@@ -36,7 +36,7 @@ type written struct {
 
 func writtenAt(s graph.Step) written { return written{s.File, s.Line, s.Instruction()} }
 
-// tell changes what is known of a solve.
+// tell changes the state of a solve.
 func (n *Natives) tell(index int, change func(*native)) {
 	if n == nil {
 		return
@@ -56,7 +56,7 @@ func (n *Natives) tell(index int, change func(*native)) {
 	}
 }
 
-// Begins says what the solve of a platform is made of.
+// Begins sets the graph of a platform's solve.
 func (n *Natives) Begins(index int, g graph.Graph) {
 	steps := map[written]digest.Digest{}
 	for _, s := range g.Steps {
@@ -65,7 +65,7 @@ func (n *Natives) Begins(index int, g graph.Graph) {
 	n.tell(index, func(of *native) { of.steps = steps })
 }
 
-// See takes in a message about a platform.
+// See processes a message about a platform.
 func (n *Natives) See(index int, msg *client.SolveStatus) {
 	ended := map[digest.Digest]string{}
 	for _, v := range msg.Vertexes {
@@ -82,10 +82,11 @@ func (n *Natives) See(index int, msg *client.SolveStatus) {
 	}
 }
 
-// Ends says that nothing more will be heard of a platform.
+// Ends marks that no more messages about a platform will come.
 func (n *Natives) Ends(index int) { n.tell(index, func(of *native) { of.over = true }) }
 
-// fails waits until a step has failed on one of the native platforms with this error, or cannot any more; with the end of ctx it is false.
+// fails waits until a step has failed on one of the native platforms with this error, or can no longer fail. It returns false when ctx
+// ends.
 func (n *Natives) fails(ctx context.Context, native []int, s graph.Step, err string) bool {
 	for {
 		n.mu.Lock()
@@ -106,7 +107,7 @@ func (n *Natives) fails(ctx context.Context, native []int, s graph.Step, err str
 	}
 }
 
-// ask tells whether a step has failed with this error, and if not, whether it still may.
+// ask reports whether a step has failed with this error, and otherwise whether it still may.
 func (n *Natives) ask(native []int, at written, err string) (failed, open bool) {
 	for _, i := range native {
 		of := n.solves[i]
@@ -132,7 +133,7 @@ func (n *Natives) ask(native []int, at written, err string) (failed, open bool) 
 
 var exitCode = regexp.MustCompile(`exit code: \d+`)
 
-// alike tells whether a step's errors on two platforms say the same. The words of its command may differ, where a recipe has changed them.
+// alike reports whether a step's errors on two platforms are the same. The words of its command may differ, if a recipe has changed them.
 func alike(a, b string) bool {
 	if code := exitCode.FindString(a); code != "" {
 		return code == exitCode.FindString(b)

@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	maxLeft     = 50_000   // entries of a stage that are walked through
+	maxLeft     = 50_000   // entries of a stage that are listed
 	maxPrograms = 2000     // files of a stage that are read
 	headOfFile  = 4096     // bytes that are read first: nearly always enough
-	maxPiece    = 64 << 10 // bytes that are read at a time after that
+	maxPiece    = 64 << 10 // bytes of each read after that
 	maxHead     = 1 << 20
 )
 
-// checkTip looks at what others take from a moved stage. It reads the beginnings of files that may be programs. An error is a
-// *WrongOutputError, unless ctx is done.
+// checkTip checks the outputs of a relocated stage. It reads the beginnings of files that may be programs. An error is a *WrongOutputError,
+// unless ctx is done.
 func checkTip(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
 	first := slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved })
 	if first < 0 {
@@ -50,7 +50,7 @@ func lookAt(ctx context.Context, gw gateway.Client, tip cross.Tip, target platfo
 	return promise{files: files, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
 }
 
-// promise is what a recipe says of the programs among a step's files.
+// promise is a recipe's promise about the programs among a step's files.
 type promise struct {
 	files  stepfiles.Files
 	recipe recipe.Recipe
@@ -71,7 +71,7 @@ func (p promise) check(ctx context.Context, leaves []recipe.Leave) error {
 	for i, name := range programs {
 		reading.Go(func() error { errs[i] = p.judge(ctx, name); return nil })
 	}
-	_ = reading.Wait() // the first in the order of the names is said
+	_ = reading.Wait() // the first error in the order of the names is reported
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (p promise) check(ctx context.Context, leaves []recipe.Leave) error {
 	return nil
 }
 
-// programs are the files that are taken by name, and those below folders that may be programs; each once.
+// programs returns the files that are taken by name, and those below folders that may be programs; each once.
 func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string, error) {
 	var names []string
 	seen, walked := map[string]bool{}, 0
@@ -94,7 +94,7 @@ func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 	}
 	for _, leave := range leaves {
 		if leave.Moved {
-			continue // what it becomes is looked at where it leaves
+			continue // its copy is checked as another output
 		}
 		found, more, err := p.files.Match(ctx, leave.Path, maxLeft)
 		for _, e := range found {
@@ -114,7 +114,7 @@ func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 	return names, nil
 }
 
-// mayBeProgram: what can be executed, and libraries by their names. What is neither is run by nothing.
+// mayBeProgram reports whether a file is executable or has the name of a library. Other files are not run.
 func mayBeProgram(e stepfiles.Entry) bool {
 	name := path.Base(e.Path)
 	switch path.Ext(name) {
@@ -124,7 +124,7 @@ func mayBeProgram(e stepfiles.Entry) bool {
 	return e.Mode&0o111 != 0 || strings.Contains(name, ".so.")
 }
 
-// judge reads a file, and compares it with what the recipe makes.
+// judge reads a file, and compares it with the recipe's promise.
 func (p promise) judge(ctx context.Context, name string) error {
 	head, err := p.files.Part(ctx, name, 0, headOfFile)
 	if err != nil {
@@ -140,7 +140,7 @@ func (p promise) judge(ctx context.Context, name string) error {
 		return p.broken(name, "is a program for "+file.String())
 	}
 	if file.Kind != exe.Executable && file.Kind != exe.Shared {
-		return nil // it is run by no kernel
+		return nil // no kernel runs it
 	}
 	if fit, _ := file.Fit(p.target); fit != exe.Runs {
 		return p.broken(name, "is for "+file.String())
@@ -148,8 +148,8 @@ func (p promise) judge(ctx context.Context, name string) error {
 	return p.loads(ctx, name, file.Interpreter)
 }
 
-// loads looks at the dynamic loader that a program names. Go's linker names that of musl if it is there and glibc's is not
-// (cmd/link/internal/ld/elf.go), which it cannot find for the target on another CPU.
+// loads checks the dynamic loader that a program names. Go's linker names musl's loader if it is present and glibc's is not
+// (cmd/link/internal/ld/elf.go). On another CPU it cannot find the target's loader.
 func (p promise) loads(ctx context.Context, name, loader string) error {
 	if loader == "" || strings.Contains(loader, "musl") {
 		return nil
@@ -175,7 +175,7 @@ func (p promise) tooMany(name string, bound int, of string) *WrongOutputError {
 	return &WrongOutputError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
 }
 
-// ranges reads a file from an offset, a piece at a time.
+// ranges reads a file from an offset, in pieces.
 type ranges struct {
 	part func(at, most int) ([]byte, error)
 	at   int

@@ -23,7 +23,7 @@ import (
 
 var arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
 
-// tipOf is a step that runs in the stage build, and what is taken from it.
+// tipOf returns a step that runs in the stage build, and its outputs.
 func tipOf(t *testing.T, command, output string, paths ...string) cross.Tip {
 	t.Helper()
 	state := llb.Image("golang").Run(llb.Args([]string{"sh", "-c", command}), llb.WithCustomName("[linux/amd64->arm64 build 2/2] RUN "+command)).Root()
@@ -42,7 +42,7 @@ func programFor(arch string) *fstest.MapFile {
 	return &fstest.MapFile{Data: exetest.Program(arch, ""), Mode: 0o755}
 }
 
-// checked checks leaves of a step that has made the files.
+// checked checks the outputs of a step that has made the files.
 func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, tips ...cross.Tip) (err error) {
 	t.Helper()
 	b.Made = func(graph.Step) fs.FS { return made }

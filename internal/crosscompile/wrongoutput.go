@@ -8,14 +8,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// WrongOutputError says that what others take from a moved stage is not what its recipe promises, or that this cannot be found out.
+// WrongOutputError says that an output of a relocated stage breaks the promise of its recipe, or that it cannot be checked.
 type WrongOutputError struct {
-	Stage  string // of the Dockerfile; "" if it has no name
+	Stage  string // in the Dockerfile; "" if it has no name
 	Recipe string
-	Path   string // the file, or what is taken
+	Path   string // the file, or the copied path
 	Found  string // "is for amd64", "has more than 2000 programs, too many to look at"
-	Wanted string // "makes programs for linux/arm64"; "" if it cannot be found out
-	Err    error  // why it cannot be found out; nil if something was found
+	Wanted string // "makes programs for linux/arm64"; "" if it cannot be checked
+	Err    error  // why it cannot be checked; nil if a promise is broken
 }
 
 func (e *WrongOutputError) Error() string {
@@ -34,7 +34,7 @@ func (e *WrongOutputError) Error() string {
 
 func (e *WrongOutputError) Unwrap() error { return e.Err }
 
-// named adds the name of the tip's stage.
+// named adds the name of the output's stage.
 func named(err error, tip cross.Tip) error {
 	if e, ok := errors.AsType[*WrongOutputError](err); ok {
 		if g, err := graph.Read(tip.Definition); err == nil && len(g.Steps) > 0 {
