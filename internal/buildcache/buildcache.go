@@ -1,9 +1,9 @@
-// Package buildcache has a build's caches imported and exported by BuildKit, for all platforms of a node together.
+// Package buildcache makes BuildKit import and export a build's caches, for all platforms of a node together.
 //
-// Where there are caches, a [Holder] keeps the steps of all platforms in BuildKit from before they run, and imports; [Export] then
-// exports what was made, each cache once. [Check] finds out before the build whether BuildKit can set an export up.
+// If there are caches, a [Holder] keeps the steps of all platforms in BuildKit from before they run, and imports; [Export] then exports the
+// results, each cache once. [Check] finds out before the build whether BuildKit can set up an export.
 //
-// The package needs of a node what [Node] has, and knows nothing of the way of a build.
+// The package uses the operations of [Node], and does not depend on how a build runs.
 package buildcache
 
 import (
@@ -18,15 +18,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Cache says where build caches come from and where they go. The zero value has none, and decides about cache mounts by itself.
+// Cache says where build caches come from and where they go. The zero value has none, and decides about cache mounts automatically.
 type Cache struct {
 	From, To []Entry
-	// Mounts is what RUN --mount=type=cache gives the platforms.
+	// Mounts says whether platforms share RUN --mount=type=cache.
 	Mounts Mounts
 }
 
-// Entry is a cache as BuildKit knows it: a type (registry, local, inline, gha, s3, azblob) and its attributes. Where a value has
-// [PlatformMark] in it there is one cache for each platform.
+// Entry is a cache as BuildKit knows it: a type (registry, local, inline, gha, s3, azblob) and its attributes. If a value contains
+// [PlatformMark] there is one cache for each platform.
 type Entry struct {
 	Type  string
 	Attrs map[string]string
@@ -35,7 +35,7 @@ type Entry struct {
 // PlatformMark stands for the platform in an attribute of a cache: linux-arm64, linux-arm-v7.
 const PlatformMark = "{{platform}}"
 
-// String names the cache for people; it has none of its secrets.
+// String returns the cache's name for people; it contains no secrets.
 func (e Entry) String() string {
 	var words []string
 	for _, key := range []string{"ref", "dest", "src", "bucket", "account_url", "container", "prefix", "scope", "name"} {
@@ -49,18 +49,18 @@ func (e Entry) String() string {
 	return strings.Join(append([]string{e.Type}, words...), " ")
 }
 
-// IgnoreError tells whether the build goes on without this export, as BuildKit reads the attribute.
+// IgnoreError reports whether the build goes on without this export, as BuildKit reads the attribute.
 func (e Entry) IgnoreError() bool {
 	ignore, _ := strconv.ParseBool(e.Attrs["ignore-error"])
 	return ignore
 }
 
-// Marked reports whether there is one such entry for each platform: it has the [PlatformMark].
+// Marked reports whether there is one such entry for each platform: it contains the [PlatformMark].
 func (e Entry) Marked() bool {
 	return slices.ContainsFunc(slices.Collect(maps.Values(e.Attrs)), func(v string) bool { return strings.Contains(v, PlatformMark) })
 }
 
-// of is the entry for one platform. Its map is new.
+// of returns the entry for one platform. Its map is new.
 func (e Entry) of(p platform.Platform) Entry {
 	attrs := make(map[string]string, len(e.Attrs))
 	for k, v := range e.Attrs {
@@ -69,7 +69,7 @@ func (e Entry) of(p platform.Platform) Entry {
 	return Entry{Type: e.Type, Attrs: attrs}
 }
 
-// each is the entry, or one for each platform where it has the mark.
+// each returns the entry, or one for each platform if it has the mark.
 func (e Entry) each(ps []platform.Platform) []Entry {
 	if !e.Marked() {
 		return []Entry{e}
@@ -85,8 +85,8 @@ func (e Entry) option() client.CacheOptionsEntry {
 	return client.CacheOptionsEntry{Type: e.Type, Attrs: maps.Clone(e.Attrs)} // BuildKit's client writes into the map
 }
 
-// Repositories are the repositories that registry caches are exported to, each once: what refuses them fails the build. Exports that may
-// fail are left out.
+// Repositories returns the repositories that registry caches are exported to, each once: a refusal by one of them fails the build. Exports
+// that may fail are left out.
 func (c Cache) Repositories(ps []platform.Platform) []reference.Named {
 	var repos []reference.Named
 	seen := map[string]bool{}
@@ -104,7 +104,8 @@ func (c Cache) Repositories(ps []platform.Platform) []reference.Named {
 	return repos
 }
 
-// Services are the exports to services whose attributes only BuildKit can judge, for these platforms. Exports that may fail are left out.
+// Services returns the exports to services whose attributes only BuildKit can judge, for these platforms. Exports that may fail are left
+// out.
 func (c Cache) Services(ps []platform.Platform) []Entry {
 	var services []Entry
 	for _, e := range c.To {
@@ -115,12 +116,12 @@ func (c Cache) Services(ps []platform.Platform) []Entry {
 	return services
 }
 
-// Exports tells whether a cache is to be exported that is no part of an image.
+// Exports reports whether there is an export that is no part of an image.
 func (c Cache) Exports() bool {
 	return slices.ContainsFunc(c.To, func(e Entry) bool { return e.Type != "inline" })
 }
 
-// References are the hosts that the caches are at, as images that the builder has to reach would be named.
+// References returns the hosts of the caches, in the form of images that the builder must reach.
 func (c Cache) References() []string {
 	var refs []string
 	for _, e := range slices.Concat(c.From, c.To) {
@@ -138,11 +139,11 @@ func (c Cache) References() []string {
 	return refs
 }
 
-// InlineInto adds the one export that belongs into a platform's own solve: the inline cache is a part of its image.
+// InlineInto adds the one export that belongs to a platform's own solve: the inline cache is a part of its image.
 func (c Cache) InlineInto(opt *client.SolveOpt) {
 	isInline := func(e Entry) bool { return e.Type == "inline" }
 	asked, _ := strconv.ParseBool(opt.FrontendAttrs["build-arg:BUILDKIT_INLINE_CACHE"])
-	if i := slices.IndexFunc(c.To, isInline); i >= 0 { // BuildKit knows no two
+	if i := slices.IndexFunc(c.To, isInline); i >= 0 { // BuildKit supports only one
 		opt.CacheExports = append(opt.CacheExports, c.To[i].option())
 	} else if asked {
 		opt.CacheExports = append(opt.CacheExports, Entry{Type: "inline"}.option())

@@ -9,8 +9,8 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 )
 
-// Check makes BuildKit set exports up, which it does before it asks for a result, and then has none for it: a bucket that is not named is
-// found out now and not when everything is built.
+// Check makes BuildKit set up exports, which it does before it asks for a result, and then gives it no result: a missing bucket name is
+// found now and not when everything is built.
 func Check(ctx context.Context, n Node, to []Entry) error {
 	opt, err := n.Options(nil)
 	if err != nil {

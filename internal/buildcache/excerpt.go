@@ -5,12 +5,12 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// excerpt shows some steps of a solve for all platforms, whose other steps the platforms' own solves show.
+// excerpt shows some steps of a solve for all platforms. The platforms' own solves show its other steps.
 type excerpt struct {
 	show func(*client.SolveStatus)
-	// name is what such a step is called; "" leaves it out.
+	// name returns the shown name of such a step; "" leaves it out.
 	name func(*client.Vertex) string
-	// mayFail: a failure is warned of, and is none of the build's.
+	// mayFail turns a failure into a warning, without failing the build.
 	mayFail bool
 	shown   map[digest.Digest]bool
 }

@@ -28,16 +28,16 @@ func (e *ExportError) Error() string {
 }
 func (e *ExportError) Unwrap() error { return e.Err }
 
-// Made is what one platform's solve made.
+// Made is the result of one platform's solve.
 type Made struct {
 	Platform   platform.Platform
-	Definition *llb.Definition // that it solved; nil if there was nothing to do
+	Definition *llb.Definition // the definition that was solved; nil if there was nothing to do
 }
 
-// Export exports the caches of what was made, when all platforms are built. Solves that exported to one place, a platform each, would
-// overwrite one another, so each destination gets a solve of its own over all platforms, which asks once more for what their solves have
-// just made, by the very definitions that they had, and exports nothing but the cache of it. A [Holder] still holds all of it: nothing is
-// run, read or resolved again.
+// Export exports the caches of the results, when all platforms are built. If several solves exported to one destination, a platform each,
+// they would overwrite one another. So each destination gets one solve over all platforms. It requests the results of the platforms' solves
+// again, by the same definitions, and exports only their cache. A [Holder] still holds all of the steps: nothing is run, read or resolved
+// again.
 //
 // All destinations are exported to at once. An error is an [ExportError], or several, or the cause of ctx.
 func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []Made) error {
@@ -88,7 +88,7 @@ func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Mad
 	}
 	opt.FrontendAttrs["platform"] = strings.Join(names, ",")
 	opt.CacheExports = []client.CacheOptionsEntry{to.option()}
-	delete(opt.CacheExports[0].Attrs, "ignore-error") // or BuildKit would not say what went wrong
+	delete(opt.CacheExports[0].Attrs, "ignore-error") // with it BuildKit would not return the error
 	exporting := newExcerpt(n.Show, to.IgnoreError(), func(v *client.Vertex) string {
 		if strings.HasPrefix(v.Name, "exporting ") { // "exporting cache to registry": solver/llbsolver/export.go
 			return "exporting the build cache to " + to.String()
@@ -100,13 +100,13 @@ func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Mad
 	}, exporting.see)
 }
 
-// joined is one result of several platforms, as the frontend makes it where it is asked for several.
+// joined returns one result of several platforms, as the frontend makes it for a request with several.
 func joined(ctx context.Context, gw gateway.Client, made []Made) (*gateway.Result, error) {
 	res := gateway.NewResult()
 	var all exptypes.Platforms
 	for _, m := range made {
 		if m.Definition == nil {
-			continue // FROM scratch and nothing else
+			continue // FROM scratch without steps
 		}
 		ref, err := evaluated(ctx, gw, gateway.SolveRequest{Definition: m.Definition.ToPB()})
 		if err != nil {

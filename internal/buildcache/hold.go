@@ -11,34 +11,34 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// holding is one more solve, which holds the steps of all platforms from before they run until the build is over. It is there where
-// caches are, for two reasons that lie in how BuildKit finds a step in a cache.
+// holding is one additional solve, which holds the steps of all platforms from before they run until the build is over. It exists only when
+// caches are used, because of two properties of BuildKit's cache lookup.
 //
-// A step has several keys, and those of the files that a COPY takes from the context are worked out when it is made and forgotten
-// with the last job that holds it. A job that comes later, for a cache's export, finds the step by the session of the context, and
-// then has no key that another build could find it by: solver/exporter.go leaves such a step out, and all that are made from it.
+// A step has several keys. Those of the files that a COPY takes from the context are computed when the step runs, and dropped with the last
+// job that holds the step. A later job, for a cache's export, finds the step by the session of the context, and then has no key by which
+// another build could find it: solver/exporter.go omits such a step, and all steps that depend on it.
 //
-// And a step of several platforms looks into the cache that was imported by the first solve to hold it, while the steps made from
-// it look into those of their own solves, where they do not find it again by all of its keys (solver/cachemanager.go, getIDFromDeps).
-// So it is this solve that imports, once, and that is the first to hold every step.
+// A step of several platforms is looked up in the cache that was imported by the first solve that holds it. The steps that depend on it are
+// looked up in the caches of their own solves, which do not find it again by all of its keys (solver/cachemanager.go, getIDFromDeps). So
+// this solve imports, once, and is the first to hold every step.
 type holding struct {
 	begin  sync.Once
-	policy *spb.Policy // that of the first steps; set when begun
+	policy *spb.Policy // the policy of the first steps; set when begun
 	asks   chan ask
 	over   chan struct{} // closed when nothing need be held any more
-	ended  chan struct{} // closed when the solve has ended, for whatever reason
-	err    error         // why, once it has ended
+	ended  chan struct{} // closed when the solve has ended, for any reason
+	err    error         // the error of the solve, once it has ended
 
 	mu     sync.Mutex
 	loaded map[digest.Digest]bool // the steps that BuildKit holds for this solve
 	named  map[string]bool
-	change chan struct{} // closed, and made anew, with each change of the above
+	change chan struct{} // closed, and replaced by a new one, at each change of the above
 }
 
-// ask is a question to the solve to hold steps.
+// ask is a request to the solve to hold steps.
 type ask struct {
 	Steps
-	evaluated chan struct{} // closed when that was successful, or not
+	evaluated chan struct{} // closed when the evaluation has succeeded or failed
 }
 
 func newHolding() *holding {
@@ -48,7 +48,7 @@ func newHolding() *holding {
 	}
 }
 
-// hold waits until BuildKit holds the steps, which it starts with in doing so, and shares with the platform's own solve.
+// hold waits until BuildKit holds the steps. BuildKit begins to run them, and shares them with the platform's own solve.
 func (h *holding) hold(ctx context.Context, s Steps) error {
 	a := ask{s, make(chan struct{})}
 	select {
@@ -77,21 +77,21 @@ func (h *holding) hold(ctx context.Context, s Steps) error {
 	}
 }
 
-// holds reports whether BuildKit has taken the last step, which it does after all others and before it lets another solve in
-// (solver/jobs.go, load). A policy makes other steps of those that it is about.
+// holds reports whether BuildKit has loaded the last step, which it does after all others and before it accepts another solve
+// (solver/jobs.go, load). A policy changes the steps that it applies to.
 func (h *holding) holds(s Steps) bool {
 	last := s.Graph.Steps[len(s.Graph.Steps)-1]
 	return h.loaded[last.Digest] || s.Policy != nil && h.named[last.Name]
 }
 
-// close lets go of everything and waits until BuildKit has done so.
+// close releases everything and waits until BuildKit has done so.
 func (h *holding) close() {
 	close(h.over)
-	h.begin.Do(func() { close(h.ended) }) // it was never needed
+	h.begin.Do(func() { close(h.ended) }) // the solve was not needed
 	<-h.ended
 }
 
-// run is the solve.
+// run runs the solve.
 func (h *holding) run(ctx context.Context, n Node, from *imports) {
 	defer close(h.ended)
 	opt, err := n.Options(h.policy)
@@ -132,7 +132,7 @@ func (h *holding) serve(ctx context.Context, gw gateway.Client, from *imports) (
 		case a := <-h.asks:
 			asked.Go(func() {
 				defer close(a.evaluated)
-				_, _ = evaluated(ctx, gw, from.request(a.Definition.ToPB())) // what fails fails in the platform's own solve, too
+				_, _ = evaluated(ctx, gw, from.request(a.Definition.ToPB())) // an error also occurs in the platform's own solve
 			})
 		case <-h.over:
 			return gateway.NewResult(), nil

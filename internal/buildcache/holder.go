@@ -12,31 +12,31 @@ import (
 )
 
 // Holder keeps the steps of a build's platforms in BuildKit until the build is over, and imports the caches. It does so by a solve of its
-// own and, when a platform is tried again, by another one that takes its place: BuildKit remembers that a step has failed for as long
-// as any solve holds it (solver/jobs.go, execErr), so the first must let go of it, and can only let go of all. The next one holds the
-// others' steps before it does.
+// own and, when a platform is retried, by another one that replaces it: BuildKit remembers that a step has failed for as long as any solve
+// holds it (solver/jobs.go, execErr), so the first solve must release the step, and can only release all of them. The new solve holds the
+// other platforms' steps before it does.
 //
 // Platforms are named by an index. A nil Holder holds nothing.
 type Holder struct {
 	node    Node
 	imports *imports
-	started chan *holding // to be run
+	started chan *holding // solves that must be run
 	running sync.WaitGroup
 
-	mu   sync.RWMutex // for writing while one solve takes the place of another
+	mu   sync.RWMutex // locked for writing while one solve replaces another
 	now  *holding
-	held []Steps // what each platform asked for; its own to write
+	held []Steps // each platform's request; only the platform changes its own
 }
 
-// Steps are those of one platform: what is solved, and under which policy.
+// Steps are those of one platform: the definition that is solved, and its policy.
 type Steps struct {
 	Policy     *spb.Policy
-	Definition *llb.Definition // nil: nobody knows what there is to hold
+	Definition *llb.Definition // nil: the steps are not known
 	Graph      graph.Graph     // of Definition
 }
 
-// OpenHolder gives a node's build a Holder, until ctx or [Holder.Close] ends it. It is nil without a cache to import, or to export, be it in
-// the image, unless wanted is set. A local cache that is not there is noted.
+// OpenHolder returns a Holder for a node's build, until ctx ends or [Holder.Close] is called. It returns nil if there is no cache to
+// import, or to export, including into the image, unless wanted is set. It notes a local cache that does not exist.
 func OpenHolder(ctx context.Context, n Node, c Cache, ps []platform.Platform, wanted bool) *Holder {
 	from := newImports(c.From, ps, n.Note)
 	if len(from.entries)+len(c.To) == 0 && !wanted {
@@ -73,7 +73,7 @@ func (h *Holder) hold(ctx context.Context, by *holding, s Steps) error {
 	return by.hold(ctx, s)
 }
 
-// Drop says that a platform has failed: its steps need not be held any more.
+// Drop marks that a platform has failed: its steps need not be held any more.
 func (h *Holder) Drop(index int) {
 	if h == nil {
 		return
@@ -83,7 +83,7 @@ func (h *Holder) Drop(index int) {
 	h.held[index] = Steps{}
 }
 
-// Renew lets go of what was dropped.
+// Renew releases the dropped steps.
 func (h *Holder) Renew(ctx context.Context) error {
 	if h == nil {
 		return nil
@@ -101,7 +101,7 @@ func (h *Holder) Renew(ctx context.Context) error {
 	return nil
 }
 
-// Close lets go of everything, and waits until BuildKit has done so.
+// Close releases everything, and waits until BuildKit has done so.
 func (h *Holder) Close() {
 	if h == nil {
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// solves is a node that counts its solves, those that have not ended, and the definitions that they were asked for.
+// solves is a node that counts its solves and those that have not ended, and records the definitions that they were asked for.
 type solves struct {
 	gateway.Client
 	begun, open, asked atomic.Int32

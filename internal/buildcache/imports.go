@@ -22,11 +22,11 @@ type imports struct {
 	note    func(string)
 
 	mu   sync.Mutex
-	told map[string]bool // that an import failed, by BuildKit's name for it
+	told map[string]bool // the failed imports that were reported, by BuildKit's names
 }
 
-// newImports finds out what can be imported. A local cache that is not there is left out with a warning, as docker buildx does: the
-// first build of a cache finds none.
+// newImports finds out which caches can be imported. A local cache that does not exist is left out with a warning, as by docker buildx: the
+// first build with a cache finds none.
 func newImports(from []Entry, ps []platform.Platform, note func(string)) *imports {
 	all := &imports{note: note, told: map[string]bool{}}
 	for _, f := range from {
@@ -49,7 +49,7 @@ func newImports(from []Entry, ps []platform.Platform, note func(string)) *import
 	return all
 }
 
-// findLocal is the entry with the digest of what its tag names now, so that all platforms import the same.
+// findLocal returns the entry with the digest that its tag names now, so that all platforms import the same.
 func findLocal(e Entry) (Entry, error) {
 	if e.Attrs["digest"] != "" {
 		return e, nil
@@ -70,14 +70,14 @@ func findLocal(e Entry) (Entry, error) {
 	return e, nil
 }
 
-// into makes a solve offer what its imports need of the client.
+// into adds to a solve the client's services for its imports.
 func (m *imports) into(opt *client.SolveOpt) {
 	for _, e := range m.entries {
 		opt.CacheImports = append(opt.CacheImports, e.option())
 	}
 }
 
-// request asks for a definition: with the imports, which no frontend hands on.
+// request returns a request for a definition, with the imports, which no frontend passes on.
 func (m *imports) request(def *pb.Definition) gateway.SolveRequest {
 	req := gateway.SolveRequest{Definition: def}
 	for _, e := range m.entries {
@@ -86,7 +86,7 @@ func (m *imports) request(def *pb.Definition) gateway.SolveRequest {
 	return req
 }
 
-// importing begins the name of BuildKit's step that imports (solver/llbsolver/bridge.go).
+// importing begins the name of BuildKit's vertex for an import (solver/llbsolver/bridge.go).
 const importing = "importing cache manifest from "
 
 // see warns of the imports that failed. The build goes on without them.
@@ -102,7 +102,7 @@ func (m *imports) see(msg *client.SolveStatus) {
 	}
 }
 
-// shownName is what the progress calls the step that imports.
+// shownName returns the name that the progress shows for the vertex of an import.
 func (m *imports) shownName(v *client.Vertex) string {
 	if name, ok := strings.CutPrefix(v.Name, importing); ok {
 		return "importing the build cache from " + m.named(name)
@@ -110,7 +110,7 @@ func (m *imports) shownName(v *client.Vertex) string {
 	return ""
 }
 
-// named finds the import that BuildKit means by "TYPE:HASH", if it can be but one.
+// named returns the import that BuildKit names by "TYPE:HASH", if only one can be meant.
 func (m *imports) named(name string) string {
 	kind, _, _ := strings.Cut(name, ":")
 	var found []string

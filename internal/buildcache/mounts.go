@@ -7,18 +7,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Mounts says whether platforms see one another's files in RUN --mount=type=cache.
+// Mounts says whether platforms share the files of RUN --mount=type=cache.
 type Mounts int
 
-// The zero value decides by the graphs: each platform has its own mounts where all steps with some run on the platform that they
-// build for; where one runs on another, as in a stage FROM --platform=$BUILDPLATFORM, they stay shared.
+// The zero value decides by the graphs: each platform has its own mounts if all steps with mounts run on the platform that they build for.
+// If one runs on another platform, as in a stage FROM --platform=$BUILDPLATFORM, the mounts stay shared.
 const (
 	AutoMounts Mounts = iota
 	SharedMounts
 	IsolatedMounts
 )
 
-// MountNamespace is the frontend's build argument that sets cache mounts apart (frontend/dockerui/config.go).
+// MountNamespace is the frontend's build argument that separates cache mounts (frontend/dockerui/config.go).
 const MountNamespace = "build-arg:BUILDKIT_CACHE_MOUNT_NS"
 
 // Isolate gives the platform cache mounts of its own, unless the user's own build argument does.
@@ -28,8 +28,7 @@ func Isolate(attrs map[string]string, p platform.Platform) {
 	}
 }
 
-// Isolated decides for [AutoMounts] from the platforms' graphs and the frontend attributes that each is solved with. hint is for the user,
-// where there is one.
+// Isolated decides for [AutoMounts] from the platforms' graphs and the frontend attributes of each. hint is for the user; "" is none.
 func (m Mounts) Isolated(ps []platform.Platform, graphs []graph.Graph, attrs func(platform.Platform) map[string]string) (isolated bool, hint string) {
 	if m != AutoMounts {
 		return false, ""

@@ -8,18 +8,18 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 )
 
-// Node is what the package needs of a node.
+// Node has the operations of a node that the package needs.
 type Node struct {
-	// Options are those of a solve that has no frontend and exports no image, with its sources held by the policy.
+	// Options returns the options of a solve that has no frontend and exports no image, with its sources pinned by the policy.
 	Options func(*spb.Policy) (client.SolveOpt, error)
-	// Solve runs a solve, and gives all of its messages to see.
+	// Solve runs a solve, and passes all of its messages to see.
 	Solve func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error
 	// Show shows a message about work for all platforms, and Note a line to the user.
 	Show func(*client.SolveStatus)
 	Note func(string)
 }
 
-// evaluated is what a request gives, with its steps run. The reference is nil if there is nothing to run.
+// evaluated returns the result of a request after its steps have run. The reference is nil if there is nothing to run.
 func evaluated(ctx context.Context, gw gateway.Client, req gateway.SolveRequest) (gateway.Reference, error) {
 	res, err := gw.Solve(ctx, req)
 	if err != nil {
