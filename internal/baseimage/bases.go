@@ -13,26 +13,26 @@ import (
 
 // Base is an image that platforms of a build start or copy from, at one line of a Dockerfile.
 type Base struct {
-	graph.ImageRef // its Platform is what the image is fetched for
+	graph.ImageRef // its Platform is the one that the image is fetched for
 	File           string
 	Line           int
 	Places         []graph.Place // all lines that name it, File and Line first
 	Targets        []Target
-	// Config is the platform in the image's configuration; zero if nobody has said it yet.
+	// Config is the platform in the image's configuration; zero if it is not known yet.
 	Config platform.Platform
 }
 
-// Target is a platform of the build that takes a base.
+// Target is a platform of the build that takes a base image.
 type Target struct {
 	Index    int // among the platforms of the build
 	Platform platform.Platform
-	// Decisive: the result is made on the image, or programs for the platform run on it. What is only copied from, or runs for the
-	// builder, may be for any platform.
+	// Decisive reports whether the result is made on the image, or programs for the platform run on it. An image that is only copied from,
+	// or that runs for the builder, may be for any platform.
 	Decisive bool
 }
 
-// Of are the images of the graphs, which are by the index of targets, in the order in which they are met. said is, by the same index, the
-// platform that a frontend has found in the configuration of the image that the result is made on.
+// Of returns the images of the graphs, which have the indexes of targets, in the order of their first use. said has, by the same index, the
+// platform that a frontend has found in the configuration of the result's base image.
 func Of(targets []platform.Platform, graphs []graph.Graph, said []platform.Platform) []Base {
 	var all []Base
 	for i, g := range graphs {
@@ -47,7 +47,7 @@ func Of(targets []platform.Platform, graphs []graph.Graph, said []platform.Platf
 			if k < 0 {
 				k, all = len(all), append(all, Base{ImageRef: ref, File: s.File, Line: s.Line, Places: s.Places})
 				if len(s.Places) == 0 {
-					all[k].Places = []graph.Place{{}} // written nowhere, and a base all the same
+					all[k].Places = []graph.Place{{}} // it has no place in a Dockerfile, and is a base image nevertheless
 				}
 			}
 			all[k].Targets = append(all[k].Targets, Target{i, targets[i], decisive[s.Digest]})
@@ -63,7 +63,7 @@ func (b Base) is(ref graph.ImageRef) bool {
 	return b.Name == ref.Name && b.Digest == ref.Digest && platform.Equal(b.Platform, ref.Platform)
 }
 
-// decisiveBases are the steps that the result's file system begins with, or that of a program for the target.
+// decisiveBases returns the steps that begin the file system of the result, or that of a program for the target.
 func decisiveBases(g graph.Graph, target platform.Platform) map[digest.Digest]bool {
 	found := map[digest.Digest]bool{}
 	bases := g.Bases()
@@ -75,8 +75,8 @@ func decisiveBases(g graph.Graph, target platform.Platform) map[digest.Digest]bo
 	return found
 }
 
-// Configured completes the platforms of the bases' configurations: nodes are asked for those that no frontend has said. A node has read
-// them for its frontends, so it reads them from its store.
+// Configured completes the platforms of the configurations: it asks nodes for those that no frontend has reported. A node has read them for
+// its frontends, so it reads them from its store.
 func Configured(ctx context.Context, all []Base, at At) []Base {
 	known := slices.Clone(all)
 	same := func(i int) int {
@@ -104,7 +104,8 @@ func (b Base) Mismatches() bool {
 	return b.Config.Architecture != "" && (b.Config.OS != b.Platform.OS || b.Config.Architecture != b.Platform.Architecture)
 }
 
-// Pinned names the very image, as far as that is known: a frontend does not say the digest of what --build-context puts in an image's place.
+// Pinned returns the image's name with its digest, if the digest is known: a frontend does not report the digest of an image that
+// --build-context substitutes.
 func (b Base) Pinned() string {
 	if b.Digest == "" {
 		return b.Name
@@ -112,12 +113,12 @@ func (b Base) Pinned() string {
 	return b.Name + "@" + b.Digest.String()
 }
 
-// Offer is what the image has, for all platforms.
+// Offer returns the platforms of the image.
 func (b Base) Offer(ctx context.Context, at At) Offer {
 	return at(b.Targets[0].Index).Offer(ctx, b.Name, b.Digest)
 }
 
-// follows reports whether the base is fetched for the platform that is built, as far as the graphs tell.
+// follows reports whether the base image is pulled for the target platform, as far as the graphs show.
 func (b Base) follows() bool {
 	return slices.ContainsFunc(b.Targets, func(t Target) bool { return platform.Equal(t.Platform, b.Platform) })
 }

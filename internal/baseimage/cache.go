@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// cacheVersion is the beginning of what is kept of an image. It changes with the encoding, and when the same question has another answer.
+// cacheVersion begins the cached facts of an image. It changes with the encoding, and when the same question has another answer.
 const cacheVersion = "docker-multiarch base 1\n"
 
 const (
@@ -22,14 +22,14 @@ const (
 	maxImage = 512 << 10
 )
 
-// facts is what is known of an image for a platform. It stays true: the image is named by its digest.
+// facts are the known facts about an image for a platform. They do not expire: the image is named by its digest.
 type facts struct {
-	Lacks  bool // it has nothing for the platform
+	Lacks  bool // it is missing the platform
 	Config ocispecs.ImageConfig
 	Files  map[string]recipe.File // by the question
 }
 
-// cache keeps what was seen of base images in a folder, so that the next build need not look at them.
+// cache keeps facts about base images in a folder, so that the next build need not examine them.
 type cache struct{ kept.Folder }
 
 func newCache(dir string) cache {
@@ -45,7 +45,7 @@ func cacheName(d digest.Digest, p platform.Platform) string {
 	}, platform.Format(p))
 }
 
-// get is what is known of an image; ok is false if nothing is.
+// get returns the known facts about an image; ok is false if there are none.
 func (c cache) get(name string) (s facts, ok bool) {
 	data, ok := bytes.CutPrefix(c.Get(name), []byte(cacheVersion))
 	if !ok {
@@ -58,7 +58,7 @@ func (c cache) get(name string) (s facts, ok bool) {
 	return s, true
 }
 
-// put adds to what is known of an image, to what others have found out meanwhile.
+// put adds to the known facts about an image, including those that others have added meanwhile.
 func (c cache) put(name string, s facts) {
 	if c.Dir == "" {
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// looked is what a build of its own sees, which keeps it in the folder, and whether it asked the builder for anything.
+// looked returns the base image that a separate build with the cache folder sees, and whether that build asked the builder for anything.
 func looked(t *testing.T, b *buildkittest.Builder, folder string, read, exist []string) (base recipe.Base, asked bool) {
 	t.Helper()
 	before := len(b.Asked()) + len(b.Looked())

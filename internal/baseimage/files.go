@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// maxAsked is how much of a base image's file is read.
+	// maxAsked is the largest size of a base image's file that is read.
 	maxAsked = 64 << 10
-	// maxWalked is how many entries are looked at to find out that there is no file among them.
+	// maxWalked is how many entries are listed at most to find out that none of them is a file.
 	maxWalked = 2000
 )
 
-// content reads a file. One that is too long, or is no regular file, exists and has no content.
+// content reads a file. A file that is too long, or is no regular file, exists and has no content.
 func content(ctx context.Context, f stepfiles.Files, name string) (recipe.File, error) {
 	e, ok, err := f.Stat(ctx, name)
 	if err != nil || !ok || !e.Mode.IsRegular() || e.Size > maxAsked {
@@ -26,8 +26,8 @@ func content(ctx context.Context, f stepfiles.Files, name string) (recipe.File, 
 	return recipe.File{Exists: true, Data: data}, err
 }
 
-// holds reports whether a path, which may have wildcards of COPY, leads to anything but empty directories. It does if there is more than can
-// be looked at.
+// holds reports whether a path, which may have wildcards of COPY, leads to anything but empty directories. It reports true if there are too
+// many entries to list.
 func holds(ctx context.Context, f stepfiles.Files, name string) (recipe.File, error) {
 	found, more, err := f.Match(ctx, name, maxWalked)
 	if err != nil || more {

@@ -21,7 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// image is an image for a platform: its configuration and files, each asked for once, unless it is known from before.
+// image is an image for a platform: its configuration and files, each requested once, unless the cache has them.
 type image struct {
 	gw       gateway.Client
 	ref      string // with a digest
@@ -34,7 +34,7 @@ type image struct {
 	asked    map[string]func() (recipe.File, error)
 	known    facts
 	resolved bool // known has the configuration
-	news     bool // known has what was not kept yet
+	news     bool // known has facts that are not in the cache yet
 }
 
 func newImage(gw gateway.Client, ref string, p platform.Platform) *image {
@@ -43,7 +43,7 @@ func newImage(gw gateway.Client, ref string, p platform.Platform) *image {
 	return img
 }
 
-// onceIn is [sync.OnceValues] for what takes a context: the first one's.
+// onceIn is [sync.OnceValues] for a function with a context: it gets the context of the first call.
 func onceIn[T any](get func(context.Context) (T, error)) func(context.Context) (T, error) {
 	var once sync.Once
 	var value T
@@ -54,7 +54,7 @@ func onceIn[T any](get func(context.Context) (T, error)) func(context.Context) (
 	}
 }
 
-// resolve asks for the configuration. Its errors go on from the image's name.
+// resolve requests the configuration. Its errors continue the image's name.
 func (i *image) resolve(ctx context.Context) (ocispecs.ImageConfig, error) {
 	i.mu.Lock()
 	known, resolved := i.known, i.resolved
@@ -83,12 +83,12 @@ func (i *image) ask(ctx context.Context) (facts, error) {
 	if err == nil {
 		err = json.Unmarshal(config, &img)
 	}
-	// A single image is given for any platform.
+	// BuildKit returns a single-platform image for any platform.
 	return facts{Lacks: img.OS != i.platform.OS || img.Architecture != i.platform.Architecture, Config: img.Config}, err
 }
 
-// open fetches the image. It is no step of the build: another way to resolve the same digest makes another step of it in BuildKit, with
-// the same content.
+// open fetches the image. The fetch is no step of the build: BuildKit makes another step of it, with the same content, since the digest is
+// resolved in another way.
 func (i *image) open(ctx context.Context) (stepfiles.Files, error) {
 	name, _, _ := strings.Cut(i.ref, "@")
 	state := llb.Image(i.ref, llb.Platform(i.platform), llb.ResolveModePreferLocal,
@@ -107,7 +107,7 @@ func (i *image) open(ctx context.Context) (stepfiles.Files, error) {
 	return f, f.Open(ctx)
 }
 
-// view reads files, and finds out whether others exist. Its errors go on from the image's name.
+// view reads files, and finds out whether others exist. Its errors continue the image's name.
 func (i *image) view(ctx context.Context, read, exist []string) (*recipe.Image, error) {
 	config, err := i.config(ctx)
 	if err != nil {
@@ -115,7 +115,7 @@ func (i *image) view(ctx context.Context, read, exist []string) (*recipe.Image, 
 	}
 	img := &recipe.Image{Config: config, Files: map[string]recipe.File{}}
 	var mu sync.Mutex
-	var looking errgroup.Group // without a context of its own: others get these answers, too
+	var looking errgroup.Group // without a context of its own: other callers get these answers, too
 	looking.SetLimit(stepfiles.AtOnce)
 	get := func(name string, file func() (recipe.File, error)) {
 		looking.Go(func() error {
@@ -142,7 +142,7 @@ func (i *image) view(ctx context.Context, read, exist []string) (*recipe.Image, 
 	return img, nil
 }
 
-// once is the answer to a question, which is asked once.
+// once returns a function with the answer to a question, which is asked once.
 func (i *image) once(ctx context.Context, question string, ask func(stepfiles.Files) (recipe.File, error)) func() (recipe.File, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -168,7 +168,7 @@ func (i *image) once(ctx context.Context, question string, ask func(stepfiles.Fi
 	return answer
 }
 
-// learn adds to what is known.
+// learn changes the known facts.
 func (i *image) learn(change func(*facts)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -179,7 +179,7 @@ func (i *image) learn(change func(*facts)) {
 	i.news = true
 }
 
-// remember keeps what is known, if there is something new.
+// remember writes the known facts to the cache, if there are new ones.
 func (i *image) remember() {
 	i.mu.Lock()
 	news, known := i.news, i.known

@@ -1,5 +1,5 @@
-// Package baseimage knows what base images are: their configurations and files, seen through BuildKit and remembered by digest. It knows
-// nothing of the build that asks.
+// Package baseimage examines base images through BuildKit: their configurations and files. It caches the facts by digest. It does not
+// depend on the build that asks.
 package baseimage
 
 import (
@@ -20,7 +20,7 @@ import (
 // QuietVertex is the name, in BuildKit's progress, of questions that are no step of the build. Such vertices are not shown.
 const QuietVertex = "[internal] docker multiarch preflight"
 
-// Familiar is an image's name as people write it.
+// Familiar returns an image's familiar name.
 func Familiar(name string) string {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
@@ -29,7 +29,8 @@ func Familiar(name string) string {
 	return reference.FamiliarString(named)
 }
 
-// Inspector looks at base images through BuildKit. A build has one for each node, so that what several platforms ask for is looked at once.
+// Inspector examines base images through BuildKit. A build has one for each node, so that an image that several platforms ask for is
+// examined once.
 type Inspector struct {
 	native platform.Platform
 	cache  cache
@@ -37,14 +38,14 @@ type Inspector struct {
 	images map[string]*image // by [cacheName]
 }
 
-// NewInspector returns one that remembers in the folder what it has seen; "" remembers nothing.
+// NewInspector returns an Inspector that caches facts in the folder; "" caches nothing.
 func NewInspector(native platform.Platform, folder string) *Inspector {
 	return &Inspector{native: native, cache: newCache(folder), images: map[string]*image{}}
 }
 
-// Base looks at an image for both platforms: the node's own and ref's. ask says, from the configuration for ref's platform, which files
-// are to be read, and for which paths it is enough to know whether something is there. That an image cannot be looked at is said in the
-// result, and is no error of the build. Base may be called for several platforms at the same time; gw must live as long as the last call.
+// Base examines an image for two platforms: the node's own and ref's. ask returns, from the configuration for ref's platform, the files to
+// read, and the paths for which only the existence matters. A failure to examine an image is part of the result, and no error of the build.
+// Base may be called for several platforms at the same time; gw must live as long as the last call.
 func (in *Inspector) Base(
 	ctx context.Context, gw gateway.Client, ref graph.ImageRef, ask func(target ocispecs.ImageConfig) (read, exist []string),
 ) recipe.Base {
@@ -68,7 +69,7 @@ func (in *Inspector) Base(
 	return recipe.Base{Native: images[0], Target: images[1]}
 }
 
-// forBoth asks both at the same time. The error is the first's, if it has one.
+// forBoth asks both at the same time. If both fail it returns the first one's error.
 func forBoth[T any](both []*image, ask func(*image) (T, error)) ([]T, error) {
 	values, errs := make([]T, len(both)), make([]error, len(both))
 	var asking sync.WaitGroup
@@ -79,7 +80,7 @@ func forBoth[T any](both []*image, ask func(*image) (T, error)) ([]T, error) {
 	return values, cmp.Or(errs...)
 }
 
-// image is what is known of an image for a platform, by all who ask.
+// image returns the facts about an image for a platform, which all callers share.
 func (in *Inspector) image(gw gateway.Client, ref graph.ImageRef, p platform.Platform) *image {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -26,7 +26,7 @@ var (
 	armv7 = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
 )
 
-// toolchain is what an image of the tests has, and golang the name of one.
+// toolchain has the files of the tests' image, and golang is its name.
 var toolchain = fstest.MapFS{
 	"usr/local/go/VERSION": {Data: []byte("go1.26")},
 	"usr/local/go/bin/go":  {Data: []byte("program"), Mode: 0o755},
@@ -38,7 +38,7 @@ var toolchain = fstest.MapFS{
 
 var golang = graph.ImageRef{Name: "docker.io/library/golang:1", Digest: digest.FromString("golang"), Platform: arm64}
 
-// newToolchain is a builder whose images have the toolchain, and its platform in the environment.
+// newToolchain returns a builder whose images have the toolchain, and their platform in the environment.
 func newToolchain(t *testing.T) *buildkittest.Builder {
 	b := buildkittest.New(t)
 	b.Contents = func(_ string, p platform.Platform) (ocispecs.ImageConfig, fs.FS) {
@@ -71,7 +71,7 @@ func TestBaseImagesAreLookedAtForBothPlatforms(t *testing.T) {
 		"/usr/local/go/VERSION/x": {},
 		"/usr/local/go/go.env":    {},
 		"/usr/bin/golang":         {Exists: true, Holds: true},
-		"/usr/bin/cc":             {Holds: true}, // it would be copied as it is
+		"/usr/bin/cc":             {Holds: true}, // COPY would copy it as it is
 		"/usr/bin/gcc":            {},
 		"/empty":                  {Exists: true},
 		"/empty/*":                {Exists: true},
@@ -125,7 +125,7 @@ func TestAnImageIsLookedAtOnceForAllPlatforms(t *testing.T) {
 	for _, name := range b.Looked() {
 		times[name]++
 	}
-	want := map[string]int{} // it is opened, the file is found, and read
+	want := map[string]int{} // the image is opened, and the file is found and read
 	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/arm/v7"} {
 		want["looking at golang:1 for "+p] = 3
 	}

@@ -12,23 +12,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// lacked are the words of the frontend for an image that has nothing for a platform: those of containerd behind its own
+// lacked matches the frontend's error for an image that is missing a platform: containerd's text after the frontend's own
 // (util/imageutil/config.go, client/llb/sourceresolver).
 var lacked = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform in manifest`)
 
-// Lack is a base image that has nothing for platforms of a build.
+// Lack is a base image that is missing platforms of a build.
 type Lack struct {
 	Name, File string
 	Line       int
 	Targets    []Target
 	Digest     digest.Digest // "" if no platform found it
-	pinned     string        // what the line says that its stage is for; "" if nothing
+	pinned     string        // the platform that the line gives its stage; "" if none
 }
 
-// ofStage finds the platform that a stage says itself.
+// ofStage finds the platform of a stage in its FROM line.
 var ofStage = regexp.MustCompile(`(?i)^\s*FROM\s+--platform=(\S+)`)
 
-// pinnedAt is what a line of a Dockerfile says behind --platform=; "" if nothing.
+// pinnedAt returns the value of --platform= in a line of a Dockerfile; "" if there is none.
 func pinnedAt(dockerfile []byte, line int) string {
 	lines := strings.Split(string(dockerfile), "\n")
 	if line < 1 || line > len(lines) {
@@ -40,7 +40,7 @@ func pinnedAt(dockerfile []byte, line int) string {
 	return ""
 }
 
-// Platforms are those of the build that the image has nothing for.
+// Platforms returns the platforms of the build that the image is missing.
 func (l Lack) Platforms() (ps []platform.Platform) {
 	for _, t := range l.Targets {
 		ps = append(ps, t.Platform)
@@ -48,7 +48,7 @@ func (l Lack) Platforms() (ps []platform.Platform) {
 	return ps
 }
 
-// Wanted is what the image is to have: the platforms of the build, unless the stage says another one. native is the node's own.
+// Wanted returns the platforms that the image must have: those of the build, unless the stage names another one. native is the node's own.
 func (l Lack) Wanted(native platform.Platform) []platform.Platform {
 	if strings.Trim(l.pinned, `${}"`) == "BUILDPLATFORM" {
 		return []platform.Platform{native}
@@ -59,13 +59,13 @@ func (l Lack) Wanted(native platform.Platform) []platform.Platform {
 	return l.Platforms()
 }
 
-// Lacks reports whether a frontend failed because an image has nothing for its platform.
+// Lacks reports whether a frontend failed because an image is missing its platform.
 func Lacks(err error) bool {
 	_, ok := lackOf(err)
 	return ok
 }
 
-// lackOf reads it from the error of a frontend.
+// lackOf reads the Lack from the error of a frontend.
 func lackOf(err error) (l Lack, ok bool) {
 	if err == nil {
 		return Lack{}, false
@@ -84,8 +84,9 @@ func lackOf(err error) (l Lack, ok bool) {
 	return l, true
 }
 
-// Lacking are the base images that have nothing for platforms which could not be read for that reason. errs are the frontends' errors, by
-// the index of targets. A frontend says which image it met first; of the others the other platforms' graphs know, from which all are.
+// Lacking returns the base images that are missing platforms, for the platforms that could not be read for that reason. errs are the
+// frontends' errors, by the index of targets. A frontend reports only the first such image; the other ones are found in the graphs of the
+// other platforms, which are in all.
 func Lacking(ctx context.Context, targets []platform.Platform, errs []error, all []Base, at At) []Lack {
 	var found lacking
 	for i, err := range errs {
@@ -118,13 +119,13 @@ func (all *lacking) add(l Lack, t Target) {
 		i, *all = len(*all), append(*all, l)
 	}
 	have := &(*all)[i]
-	have.Line = min(have.Line, l.Line) // a frontend says any of them
+	have.Line = min(have.Line, l.Line) // a frontend reports any of the lines
 	if !platform.Contains(have.Platforms(), t.Platform) {
 		have.Targets = append(have.Targets, t)
 	}
 }
 
-// Offer is what the image has instead.
+// Offer returns the platforms that the image has.
 func (l Lack) Offer(ctx context.Context, at At) Offer {
 	return at(l.Targets[0].Index).Offer(ctx, l.Name, l.Digest)
 }

@@ -19,31 +19,31 @@ import (
 // Resolver asks one node about images.
 type Resolver struct {
 	Gateway gateway.Client
-	Store   oras.Fetcher      // what the node's own store has; nil if it cannot be read
+	Store   oras.Fetcher      // the node's own store; nil if it cannot be read
 	Native  platform.Platform // the node's own
 }
 
-// At gives the resolver of the node that builds a target, by the target's index.
+// At returns the resolver of the node that builds a target, by the target's index.
 type At func(target int) Resolver
 
-// Offer is what an image has.
+// Offer has the platforms of an image.
 type Offer struct {
 	Digest digest.Digest
-	// Platforms in canonical order, as the index says or, of a single image, its configuration; nil if it could not be found out.
+	// Platforms are in canonical order, from the index or, for a single image, from its configuration; nil if they are not known.
 	Platforms []platform.Platform
-	Single    bool // no index
+	Single    bool // the image is no index
 }
 
-// without reports whether it is known that BuildKit would find nothing for the platform.
+// without reports whether BuildKit is known to find no image for the platform.
 func (o Offer) without(p platform.Platform) bool {
 	return len(o.Platforms) > 0 && !o.Single && !slices.ContainsFunc(o.Platforms, platforms.Only(p).Match)
 }
 
-// maxIndex is how many bytes of an index are read: more than registries take.
+// maxIndex is how many bytes of an index are read: more than registries accept.
 const maxIndex = 4 << 20
 
-// Offer finds out what platforms an image of that digest has: from the node's own store, where it was put when it was resolved. One
-// that was not, for want of the platforms asked for, is looked for by its name: d is "".
+// Offer finds out the platforms of an image with that digest, from the node's own store: resolving the image has put it there. If an image
+// was not resolved, because it is missing the requested platforms, d is "" and the image is looked up by its name.
 func (r Resolver) Offer(ctx context.Context, name string, d digest.Digest) Offer {
 	if d == "" {
 		return r.find(ctx, name)
@@ -61,7 +61,7 @@ func (r Resolver) Offer(ctx context.Context, name string, d digest.Digest) Offer
 	if err != nil || d.Validate() != nil || d.Algorithm().FromBytes(data) != d {
 		return o
 	}
-	var index ocispecs.Index // of a manifest: without entries
+	var index ocispecs.Index // a manifest decodes as an index without entries
 	if json.Unmarshal(data, &index) != nil {
 		return o
 	}
@@ -73,7 +73,7 @@ func (r Resolver) Offer(ctx context.Context, name string, d digest.Digest) Offer
 		return o
 	}
 	for _, m := range index.Manifests {
-		if m.Platform != nil && m.Platform.OS != "unknown" { // attestations
+		if m.Platform != nil && m.Platform.OS != "unknown" { // attestations have the OS "unknown"
 			o.Platforms = append(o.Platforms, platform.Normalize(*m.Platform))
 		}
 	}
@@ -82,10 +82,10 @@ func (r Resolver) Offer(ctx context.Context, name string, d digest.Digest) Offer
 	return o
 }
 
-// commonArchs are tried in this order to find an image that lacks what was asked for.
+// commonArchs are tried in this order to find an image that is missing the requested platform.
 var commonArchs = []string{"amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "mips64le", "loong64"}
 
-// find resolves a name that has nothing for the platforms asked for: its digest is known only by what it does have.
+// find resolves a name that is missing the requested platforms: its digest can only be resolved for a platform that it has.
 func (r Resolver) find(ctx context.Context, name string) Offer {
 	candidates := []platform.Platform{r.Native}
 	for _, arch := range commonArchs {
@@ -99,7 +99,7 @@ func (r Resolver) find(ctx context.Context, name string) Offer {
 	return Offer{}
 }
 
-// configured is the platform in the configuration of an image that the node fetches for p; zero if nobody says.
+// configured returns the platform in the configuration of an image that the node fetches for p; zero if it is not known.
 func (r Resolver) configured(ctx context.Context, ref string, p platform.Platform) platform.Platform {
 	_, _, config, err := r.Gateway.ResolveImageConfig(ctx, ref, quietly(p))
 	var img ocispecs.Image
