@@ -14,28 +14,28 @@ import (
 
 // Base is an image that the build starts or copies from, at a line of its Dockerfile.
 type Base struct {
-	Name   string // as people write it
+	Name   string // the familiar name
 	Digest digest.Digest
 	File   string
 	Line   int
-	// Offers are the platforms that it has, as far as that is known; Single says that it is an image of one, and no index.
+	// Offers are the platforms of the image, as far as they are known. Single reports that it is an image of one platform, and no index.
 	Offers []platform.Platform
 	Single bool
-	// For says for each platform that takes it whether it gets what it wants, in canonical order.
+	// For has the verdict for each platform that takes the image, in canonical order.
 	For []BaseVerdict
 }
 
-// BaseVerdict is what a platform gets of a base image.
+// BaseVerdict says whether a platform gets the right image from a base image.
 type BaseVerdict struct {
 	Platform platform.Platform
 	// Fetched is the platform that the image is fetched for: another one than Platform in a stage FROM --platform.
 	Fetched platform.Platform
-	// Verdict is "ok", "missing" (the image has nothing for it) or "mismatch" (its configuration is of another platform: Config).
+	// Verdict is "ok", "missing" (the image is missing the platform) or "mismatch" (its configuration is of another platform: Config).
 	Verdict string
 	Config  platform.Platform
 }
 
-// verdicts are by the base's targets.
+// verdicts returns the verdicts for the image's targets.
 func verdicts(b baseimage.Base) (verdicts []BaseVerdict) {
 	for _, t := range b.Targets {
 		verdict := BaseVerdict{Platform: t.Platform, Fetched: b.Platform, Verdict: "ok", Config: b.Config}
@@ -47,7 +47,7 @@ func verdicts(b baseimage.Base) (verdicts []BaseVerdict) {
 	return verdicts
 }
 
-// plannedBases is the matrix of base images and platforms.
+// plannedBases returns the matrix of base images and platforms.
 func plannedBases(ctx context.Context, p solve.Prospect) []Base {
 	var planned []Base
 	row := func(name, file string, line int, offer func(context.Context, baseimage.At) baseimage.Offer) int {

@@ -31,13 +31,13 @@ import (
 
 var amd64Only = platform.Platform{OS: "linux", Architecture: "amd64"}
 
-// The architectures that the kernel of a new world emulates.
+// foreign has the architectures that the kernel of a new world emulates.
 var foreign = map[string]emulation.Mode{"arm64": emulation.Emulated, "arm": emulation.Emulated, "s390x": emulation.Emulated}
 
 const compiling = "FROM golang AS build\nWORKDIR /src\nCOPY hello .\nRUN go mod download\nRUN CGO_ENABLED=0 go build -o /out/app .\n" +
 	"\nFROM alpine\nCOPY --from=build /out/app /app\n"
 
-// world is a builder, a registry, and a request that a test changes before it looks at what would be done for it.
+// world has a builder, a registry, and a request that a test changes before it plans the build.
 type world struct {
 	*buildkittest.Builder
 	t         *testing.T
@@ -47,11 +47,11 @@ type world struct {
 	env       solve.Env
 	progress  *messages
 	preflight func(context.Context) error
-	kernel    map[string]emulation.Mode // what the node runs besides its own
+	kernel    map[string]emulation.Mode // the architectures that the node runs besides its own
 	installed int
 }
 
-// newWorld has a request for three platforms of the Dockerfile, to be pushed as app:v1.
+// newWorld returns a world with a request for three platforms of the Dockerfile, to be pushed as app:v1.
 func newWorld(t *testing.T, dockerfile string) *world {
 	t.Helper()
 	w := &world{Builder: buildkittest.New(t), t: t, kernel: foreign, progress: &messages{}}
@@ -81,7 +81,7 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	return w
 }
 
-// newCrossing is a world whose golang has a Go toolchain.
+// newCrossing returns a world whose golang image has a Go toolchain.
 func newCrossing(t *testing.T, dockerfile string) *world {
 	w := newWorld(t, dockerfile)
 	w.req.Cross = cross.Choice{Auto: true}
@@ -122,7 +122,7 @@ func (w *world) platforms(list string) {
 	w.req.Platforms = ps
 }
 
-// basesHave makes every image an index of these platforms, and gives its digest. What it lacks no frontend finds.
+// basesHave makes every image an index of these platforms, and returns its digest. The frontend fails for a missing platform.
 func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
 	index := w.Index(ps...)
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
@@ -142,7 +142,7 @@ func (w *world) texts(found []preflight.Finding) (texts []string) {
 	return texts
 }
 
-// looked plans the build, and sees to it that nothing was done.
+// looked plans the build, and checks that nothing was done.
 func (w *world) looked() Outlook {
 	w.t.Helper()
 	o, err := Look(w.t.Context(), w.req, w.env, w.preflight)
@@ -168,7 +168,7 @@ func (w *world) looked() Outlook {
 	return o
 }
 
-// messages is a Progress that keeps the messages of solves.
+// messages is a Progress that records the messages of solves.
 type messages struct {
 	mu  sync.Mutex
 	all []*client.SolveStatus

@@ -17,24 +17,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// LintWarning is what a rule of BuildKit's own says about a Dockerfile.
+// LintWarning is a warning of one of BuildKit's own rules about a Dockerfile.
 type LintWarning struct {
 	Rule, Message, URL string
 	File               string
 	Line               int
 }
 
-// linting asks the frontend for its own findings: once for each Dockerfile, in a solve that nobody sees. The frontend then looks at
-// every stage, also at those that the build does not make, whose images may not be there. Where that fails, what it says in the
-// build's own solves completes the answer.
+// linting asks the frontend for its own warnings: once for each Dockerfile, in a solve that is not shown. The frontend then examines every
+// stage, including those that the build does not make, whose images may not exist. If that fails, the warnings in the build's own solves
+// complete the answer.
 type linting struct {
 	mu       sync.Mutex
 	found    []LintWarning
-	heard    []LintWarning // in the build's own solves
-	unlinted []string      // Dockerfiles without a whole answer, by the frontend's names
+	heard    []LintWarning // from the build's own solves
+	unlinted []string      // Dockerfiles without a complete answer, by the frontend's names
 }
 
-// askAll asks for the Dockerfiles of the targets, and returns when all answers are there.
+// askAll asks about the Dockerfiles of the targets, and returns when all answers are there.
 func (l *linting) askAll(ctx context.Context, src source.Source, targets []platform.Platform, ask solve.Asker) {
 	var asking sync.WaitGroup
 	asked := map[string]bool{}
@@ -57,7 +57,7 @@ func (l *linting) ask(ctx context.Context, ask solve.Asker, target platform.Plat
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil || results.Error != nil { // then there may be a part of an answer
+	if err != nil || results.Error != nil { // there may be a part of an answer
 		l.unlinted = append(l.unlinted, file)
 	}
 	for _, w := range results.Warnings {
@@ -72,7 +72,7 @@ func (l *linting) ask(ctx context.Context, ask solve.Asker, target platform.Plat
 	}
 }
 
-// hear takes what the frontend warns of while it reads a Dockerfile: "Rule: message (line 3)", as LintFormatShort in
+// hear processes the frontend's warnings while it reads a Dockerfile: "Rule: message (line 3)", as LintFormatShort in
 // frontend/dockerfile/linter of BuildKit writes it.
 func (l *linting) hear(warnings []*client.VertexWarning) {
 	l.mu.Lock()
@@ -103,7 +103,7 @@ func (l *linting) warnings() []LintWarning {
 	return l.found
 }
 
-// heardProgress passes a solve's messages on, and lets linting hear the warnings.
+// heardProgress passes a solve's messages on, and passes the warnings to linting.
 type heardProgress struct {
 	solve.Progress
 	lint *linting

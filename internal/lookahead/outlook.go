@@ -1,4 +1,4 @@
-// Package lookahead says what a build would do, and what would be in its way: what "docker multiarch plan" shows. Nothing is done for it.
+// Package lookahead predicts how a build would run and which problems would refuse it, for "docker multiarch plan". It changes nothing.
 package lookahead
 
 import (
@@ -12,14 +12,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Outlook is what a build would do, and what would be in its way.
+// Outlook is the prediction of a build and of its problems.
 type Outlook struct {
 	Plan plan.Plan
-	// Unread are platforms whose Dockerfile could not be read: what the plan says of them is nothing.
+	// Unread are the platforms whose Dockerfile could not be read: the plan has no information about them.
 	Unread []platform.Platform
-	// Installs are the platforms that an emulator would be installed for.
+	// Installs are the platforms for which an emulator would be installed.
 	Installs []platform.Platform
-	// Findings are what the preflight of the build finds.
+	// Findings are the findings of the build's preflight.
 	Findings []preflight.Finding
 	Steps    []Step
 	Stages   []Stage
@@ -38,7 +38,7 @@ func (o Outlook) Refused(req solve.Request) bool {
 	return err != nil
 }
 
-// Look finds out what a build would do. Its errors are those of [solve.Look].
+// Look predicts a build. Its errors are those of [solve.Look].
 func Look(ctx context.Context, req solve.Request, env solve.Env, preflight func(context.Context) error) (o Outlook, err error) {
 	lint := &linting{}
 	env.Progress = heardProgress{env.Progress, lint}
@@ -69,7 +69,7 @@ func outlook(ctx context.Context, req solve.Request, p solve.Prospect) Outlook {
 	return o
 }
 
-// missing sorts what nodes do not run: what an emulator can be installed for, and what it cannot be.
+// missing sorts the missing platforms into those for which an emulator can be installed and the others.
 func (o *Outlook) missing(p solve.Prospect) {
 	var node string
 	var never []platform.Platform
@@ -88,7 +88,7 @@ func (o *Outlook) missing(p solve.Prospect) {
 	}
 }
 
-// distinct is the list in canonical order, each platform once.
+// distinct returns the list in canonical order, each platform once.
 func distinct(ps []platform.Platform) []platform.Platform {
 	slices.SortFunc(ps, platform.Compare)
 	return slices.CompactFunc(ps, platform.Equal)

@@ -12,20 +12,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Stage is a stage whose programs would be emulated, and what was decided about it, for the platforms for which that is the same.
+// Stage is a stage whose programs would be emulated, with the decision about it, for the platforms that have the same decision.
 type Stage struct {
 	Name, File string
 	Line       int
-	// Recipe moved it, or was asked first; "" if none is for it.
+	// Recipe relocated the stage, or was the first to refuse it; "" if no recipe applies.
 	Recipe string
 	Moved  bool
-	// Why it was not moved.
+	// Why is the reason why the stage was not relocated.
 	Why recipe.Reason
-	// Platforms that it is for, in canonical order.
+	// Platforms are those of the stage, in canonical order.
 	Platforms []platform.Platform
 }
 
-// plannedStages are those of all platforms, in the order of the Dockerfile's lines.
+// plannedStages returns the stages of all platforms, in the order of the Dockerfile's lines.
 func plannedStages(prospect solve.Prospect) []Stage {
 	var stages []Stage
 	for i, moved := range prospect.Plan.Moved {
@@ -44,12 +44,12 @@ func plannedStages(prospect solve.Prospect) []Stage {
 	return stages
 }
 
-// same tells whether two are alike but for their platforms.
+// same reports whether two stages differ only in their platforms.
 func (s Stage) same(o Stage) bool {
 	return s.Name == o.Name && s.File == o.File && s.Line == o.Line && s.Recipe == o.Recipe && s.Moved == o.Moved && s.Why == o.Why
 }
 
-// trusting are hints to what was moved on trust, since it may have a platform built twice.
+// trusting returns hints about stages that are relocated on trust, since that may make a platform be built twice.
 func trusting(prospect solve.Prospect) []hints.Hint {
 	var all []hints.Hint
 	for i, moved := range prospect.Plan.Moved {
@@ -65,8 +65,8 @@ func trusting(prospect solve.Prospect) []hints.Hint {
 	return all
 }
 
-// betterThan leaves out the hints that something is compiled under an emulator, where what is said of its stage says more about it: why a
-// recipe does not move it, and what to do.
+// betterThan drops the hints that something is compiled under an emulator, if the decision about the stage is more precise: it says why no
+// recipe relocates the stage, and how to fix that.
 func betterThan(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
 	type place struct {
 		file string

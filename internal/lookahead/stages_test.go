@@ -52,7 +52,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	if diff := cmp.Diff(want, stages); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
 	}
-	// What a stage's reason tells to do is not told by a hint as well.
+	// A fix that is part of a stage's reason is not repeated in a hint.
 	if diff := cmp.Diff([]string{"10 emulated-compile"}, hints); diff != "" {
 		t.Errorf("hints (-want +got):\n%s", diff)
 	}

@@ -14,24 +14,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Step is one step of a Dockerfile, for the platforms whose step it is: one that several share is there once.
+// Step is one step of a Dockerfile, for its platforms. A step that several platforms share is listed once.
 type Step struct {
 	File  string
 	Line  int
 	Stage string
-	// Text is the instruction, with its variables' values where the frontend has put them.
+	// Text is the instruction, with its variables expanded where the frontend has done so.
 	Text string
 	// Runs is how its program runs: Native, Cross by a Recipe, Emulated, EmulatedBuilder or Impossible; "" if it runs none.
 	Runs   plan.Mode
 	Recipe string
-	// On is the platform that its program runs on; zero if it runs none, or the builder's own without saying so.
+	// On is the platform that its program runs on; zero if it runs none, or if it runs on the builder's own without naming it.
 	On platform.Platform
-	// Platforms that it is for, in canonical order.
+	// Platforms are those of the step, in canonical order.
 	Platforms []platform.Platform
 }
 
-// plannedSteps are those of the graphs that a Dockerfile has, in the order of its lines. What would be emulated once an emulator is
-// installed is said to be emulated.
+// plannedSteps returns the steps of the graphs that a Dockerfile has, in the order of its lines. A step that would be emulated once an
+// emulator is installed counts as emulated.
 func plannedSteps(prospect solve.Prospect, installs []platform.Platform) []Step {
 	type key struct {
 		program    digest.Digest
@@ -62,11 +62,11 @@ func plannedSteps(prospect solve.Prospect, installs []platform.Platform) []Step 
 	return steps
 }
 
-// writtenSteps are the steps that stand in a file: one that stands in several places, once for each, with the stage that is there.
+// writtenSteps returns the steps that are in a file. A step at several places is returned once for each, with the stage of that place.
 func writtenSteps(g graph.Graph) (written []graph.Step) {
 	outlines := map[string]dockerfile.File{}
 	for name, text := range g.Texts {
-		outlines[name], _ = dockerfile.Outline(text) // what another frontend reads has no stages that are known
+		outlines[name], _ = dockerfile.Outline(text) // a Dockerfile that another frontend reads has no known stages
 	}
 	for _, s := range g.Steps {
 		for _, at := range s.Places {
@@ -84,7 +84,7 @@ func writtenSteps(g graph.Graph) (written []graph.Step) {
 	return written
 }
 
-// runs says how the step's program runs. Its Recipe is known.
+// runs sets how the step's program runs. Its Recipe is set already.
 func (p *Step) runs(s graph.Step, planned plan.Plan, installs []platform.Platform) {
 	p.On, p.Runs = s.Platform, planned.Programs[s.Digest].Mode
 	switch {
