@@ -1,4 +1,4 @@
-// Package imagecheck judges the executables of a build's finished images, before anything is named.
+// Package imagecheck runs the gate on a build's finished images: it judges their executables, before anything is named.
 package imagecheck
 
 import (
@@ -23,31 +23,31 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Checker judges the executables of the finished images. Each layer is read once for all platforms: from the builder, where it is
-// already; else from the registry, which has what the builder did not need to fetch. A registry on this machine is asked first for what is
-// large, since it sends files faster than the builder its messages.
+// Checker judges the executables of the finished images. It reads each layer once for all platforms: from the builder, or from the registry
+// if the builder did not need to fetch the layer. A registry on this machine comes first for large layers, since it sends files faster than
+// the builder sends its messages.
 type Checker struct {
 	opt    gate.Options
 	env    Env
 	lister *layers.Lister
 
 	mu     sync.Mutex
-	pushed manifest.Image // one that the registry has; zero if nothing is pushed
+	pushed manifest.Image // an image that the registry has; zero if nothing is pushed
 	repo   content.Fetcher
 }
 
-// Env is what a Checker asks.
+// Env has the services that a Checker uses.
 type Env struct {
 	// Store is that of the node that makes the images; nil if it has none.
 	Store    content.Fetcher
 	Registry *manifest.Client
-	// Listings is a folder that keeps what layers have, so that none is read twice; "" keeps nothing.
+	// Listings is the folder of the cached layer listings, so that no layer is read twice; "" caches nothing.
 	Listings string
-	// During does work that is shown if it lasts.
+	// During runs work, and shows it if it lasts.
 	During func(what string, work func() error) error
 }
 
-// New is a Checker for one build on one node.
+// New returns a Checker for one build on one node.
 func New(opt gate.Options, env Env) *Checker {
 	c := &Checker{opt: opt, env: env}
 	c.lister = &layers.Lister{Fetch: c.fetch, Cache: env.Listings}
@@ -57,21 +57,21 @@ func New(opt gate.Options, env Env) *Checker {
 	return c
 }
 
-// Image is what is judged.
+// Image is an image to judge.
 type Image struct {
-	Platform platform.Platform // that was asked for
+	Platform platform.Platform // the requested platform
 	Child    index.Child
-	Base     ocispecs.Image // the configuration of the image that it goes on from; zero if there is none
-	Graph    graph.Graph    // that it was made by
+	Base     ocispecs.Image // the configuration of its base image; zero if there is none
+	Graph    graph.Graph    // the graph that it was made from
 }
 
-// Found is what an image was found to be.
+// Found has the findings in an image.
 type Found struct {
 	gate.Result
-	image gate.Image // zero if it was not looked at
+	image gate.Image // zero if the image was not examined
 }
 
-// Check judges an image. One that must not be published is a [gate.RefusedError].
+// Check judges an image. If it must not be published the error is a [gate.RefusedError].
 func (c *Checker) Check(ctx context.Context, img Image) (found Found, err error) {
 	if img.Child.Image.Repository != nil {
 		c.mu.Lock()
@@ -98,7 +98,7 @@ func (c *Checker) Check(ctx context.Context, img Image) (found Found, err error)
 	return found, nil
 }
 
-// Idle are the user's patterns that match nothing of any image that was looked at.
+// Idle returns the user's patterns that match nothing in any image that was examined.
 func Idle(all []Found) []string {
 	var looked []gate.Result
 	for _, f := range all {
@@ -109,7 +109,7 @@ func Idle(all []Found) []string {
 	return gate.Unmatched(looked)
 }
 
-// Compare notes in what was found which platforms were given the same files. Zero values take no part.
+// Compare adds to the findings which platforms have the same files. Zero values are skipped.
 func Compare(all []*Found) {
 	var images []gate.Image
 	for _, f := range all {
@@ -136,7 +136,7 @@ func (c *Checker) config(ctx context.Context, child index.Child) (config ocispec
 	return config, err
 }
 
-// large is from how many bytes on it matters how fast a blob is read.
+// large is the size in bytes from which on the speed of reading a blob matters.
 const large = 1 << 20
 
 // fetch opens a blob of a finished image.
@@ -159,14 +159,14 @@ func (c *Checker) fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadC
 	return repo.Fetch(ctx, desc)
 }
 
-// near tells whether the images are pushed to a registry on this machine.
+// near reports whether the images are pushed to a registry on this machine.
 func (c *Checker) near() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pushed.Repository != nil && address.IsLoopback(reference.Domain(c.pushed.Repository))
 }
 
-// repository is where the images are, if they are pushed.
+// repository returns the repository of the images, if they are pushed.
 func (c *Checker) repository(ctx context.Context) (content.Fetcher, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

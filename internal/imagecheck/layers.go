@@ -9,14 +9,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// gateLayers tell of each layer of a finished image whether it came with the base image, and else which line made it. base is the
-// configuration of the base image, zero for none, and g what was built: the steps that the result goes on from are in the order of the
-// layers; where there are not as many of them, a layer has no line.
+// gateLayers returns for each layer of a finished image whether it is from the base image, and otherwise the line that made it. base is the
+// configuration of the base image, zero for none. g is the graph of the image: its chain of steps is in the order of the layers. If their
+// numbers differ, no layer has a line.
 func gateLayers(layers []ocispecs.Descriptor, config, base ocispecs.Image, g graph.Graph) []gate.Layer {
 	out := gate.Layers(layers, config)
 	inherited := len(base.RootFS.DiffIDs)
 	if inherited > len(layers) || !slices.Equal(base.RootFS.DiffIDs, config.RootFS.DiffIDs[:min(inherited, len(config.RootFS.DiffIDs))]) {
-		inherited = 0 // made anew: everything is this build's
+		inherited = 0 // the image has other base layers: all layers count as made by this build
 	}
 	steps := g.Chain()
 	if len(steps) > 0 && steps[0].Kind == graph.Source {
