@@ -18,20 +18,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Env is what the tests talk to.
+// Env has the services that the tests use.
 type Env struct {
 	Engine   *engine.Engine
 	Registry *manifest.Client
-	// PullAuth is what the engine wants to pull an image by this name; nil means nothing.
+	// PullAuth returns the credentials with which the engine pulls the image of this name; nil means none.
 	PullAuth func(ctx context.Context, name string) (string, error)
 	Progress Progress
-	// During does work that is shown if it lasts.
+	// During runs work, and shows it if it lasts.
 	During func(what string, work func() error) error
 }
 
-// Progress is told what happens.
+// Progress receives the events of the tests.
 type Progress interface {
-	// Status is a message about a platform's steps; nil is the end of it.
+	// Status is a message about a platform's steps; nil ends it.
 	Status(platform.Platform, *client.SolveStatus)
 	// Note is one line for the user.
 	Note(string)
@@ -43,8 +43,8 @@ type Tester struct {
 	bench *smoke.Bench
 }
 
-// Open prepares the engine for the tests. What they bring there stays until it is cleared away by done, at the very end, so that an engine
-// that is to be loaded with the images has them already.
+// Open prepares the engine for the tests. The images that they load stay until done removes them, at the very end, so that an output to the
+// engine finds them already present.
 func Open(ctx context.Context, env Env) (t *Tester, done func(), err error) {
 	bench, err := smoke.Open(ctx, env.Engine, env.Progress.Note)
 	if err != nil {
@@ -57,16 +57,16 @@ func Open(ctx context.Context, env Env) (t *Tester, done func(), err error) {
 	}, nil
 }
 
-// Image is what is tested.
+// Image is an image to test.
 type Image struct {
 	Platform platform.Platform
 	Child    index.Child
-	// Pull is the repository that the engine pulls it from; nil: it is sent to the engine from here. An engine that is to be loaded gets it
-	// from here in any case, and then once only.
+	// Pull is the repository from which the engine pulls the image; nil: the client sends it to the engine. The client always sends it to
+	// an engine that is also an output, so that it is sent only once.
 	Pull reference.Named
 }
 
-// Run runs tests on an image, all at once as far as the engine has CPUs. The error says which have failed.
+// Run runs tests on an image, in parallel as far as the engine has CPUs. The error names the failed tests.
 func (t *Tester) Run(ctx context.Context, img Image, tests []smoke.Test) ([]smoke.Outcome, error) {
 	var image string
 	err := t.env.During("bringing "+platform.Format(img.Platform)+" to the engine, to be tested", func() (err error) {
@@ -80,7 +80,7 @@ func (t *Tester) Run(ctx context.Context, img Image, tests []smoke.Test) ([]smok
 	var all sync.WaitGroup
 	for i, test := range tests {
 		all.Go(func() {
-			if o := t.run(ctx, img.Platform, image, test); ctx.Err() == nil || o.Exit >= 0 { // else it says nothing about the image
+			if o := t.run(ctx, img.Platform, image, test); ctx.Err() == nil || o.Exit >= 0 { // otherwise the outcome says nothing about the image
 				outcomes[i] = o
 			}
 		})
@@ -93,7 +93,7 @@ func (t *Tester) Run(ctx context.Context, img Image, tests []smoke.Test) ([]smok
 	return outcomes, smoke.Result{Outcomes: outcomes}.Err()
 }
 
-// bring makes the engine have the image: from the registry that it was pushed to, else from here.
+// bring makes the image available to the engine: from the registry that it was pushed to, else from the client.
 func (t *Tester) bring(ctx context.Context, img Image) (string, error) {
 	to := smoke.Image{Platform: img.Platform, Root: img.Child.Image.Descriptor, Config: img.Child.Image.Config.Digest, Pull: img.Pull}
 	if img.Pull == nil {

@@ -43,15 +43,15 @@ func (t *Tester) run(ctx context.Context, p platform.Platform, image string, tes
 	return o
 }
 
-// Step is the step as which a test is known to the progress display.
+// Step returns the digest by which the progress display identifies a test.
 func Step(p platform.Platform, test string) digest.Digest {
 	return digest.FromString("docker-multiarch test\x00" + platform.Format(p) + "\x00" + test)
 }
 
-// maxStepLog is how much of a test's output is shown while it runs; of one that has failed the end is shown in any case.
+// maxStepLog is how many bytes of a test's output are shown while it runs. The end of a failed test's output is always shown.
 const maxStepLog = 256 << 10
 
-// stepLog makes messages of a step's output.
+// stepLog makes messages from a step's output.
 type stepLog struct {
 	tell func(*client.SolveStatus)
 	step digest.Digest
@@ -65,7 +65,7 @@ type stepStream struct {
 
 func (l *stepLog) stream(number int) stepStream { return stepStream{l, number} }
 
-// Write implements io.Writer. The streams of one step are written to in turn.
+// Write implements io.Writer. The streams of one step are written to one at a time.
 func (s stepStream) Write(p []byte) (int, error) {
 	if s.said > maxStepLog {
 		return len(p), nil
@@ -78,7 +78,7 @@ func (s stepStream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end says the last lines of a failed test, if they were clipped.
+// end shows the last lines of a failed test, if they were clipped.
 func (l *stepLog) end(o smoke.Outcome) {
 	if !o.Passed && l.said > maxStepLog {
 		l.log(1, []byte(o.Output))
