@@ -10,12 +10,12 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// markText is what marks say. Their digests are those of no step.
+// markText is the text of marks. No step has the digest of a mark.
 const markText = "docker multiarch: the steps so far"
 
-// CatchUp returns when the log has all messages about the steps that have ended by now in a solve. BuildKit's answers and its messages come on
-// different ways, but its messages come in their order: so BuildKit is asked to send one more, a warning about no step, and that one is waited
-// for. An error says that BuildKit does not send it.
+// CatchUp returns when the log has all messages about the steps that have ended by now in a solve. BuildKit sends its answers and its
+// messages on different streams, but its messages in order. So CatchUp asks BuildKit to send one more message, a warning about no step, and
+// waits for it. An error says that BuildKit does not send it.
 func (l *Log) CatchUp(ctx context.Context, gw gateway.Client) error {
 	mark, came := l.newMark()
 	if err := gw.Warn(ctx, mark, markText, gateway.WarnOpts{}); err != nil {
@@ -40,7 +40,7 @@ func (l *Log) newMark() (digest.Digest, <-chan struct{}) {
 	return mark, l.marks[mark]
 }
 
-// takeMarks takes the marks out of a message.
+// takeMarks removes the marks from a message.
 func (l *Log) takeMarks(msg *client.SolveStatus) {
 	msg.Warnings = slices.DeleteFunc(msg.Warnings, func(w *client.VertexWarning) bool {
 		came, ours := l.marks[w.Vertex]

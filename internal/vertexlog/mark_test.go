@@ -11,7 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// late is a gateway that sends its warnings after all messages that it has to send.
+// late is a gateway that sends its warnings after all pending messages.
 type late struct {
 	gateway.Client
 	log    *Log

@@ -1,5 +1,5 @@
-// Package vertexlog knows what became of the steps of a platform's solves, from BuildKit's messages: which ran, which failed and how, and
-// how long they took.
+// Package vertexlog records from BuildKit's messages how the steps of a platform's solves ended: which ran, which failed and with which
+// error, and how long they took.
 package vertexlog
 
 import (
@@ -14,26 +14,27 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Log collects the messages of one or several solves. Its zero value is empty and ready; it may be read while messages come in.
+// Log collects the messages of one or several solves. Its zero value is empty and ready to use; it may be read while messages arrive.
 type Log struct {
 	mu     sync.Mutex
 	failed map[digest.Digest]Failure
-	said   map[digest.Digest][]byte                      // the end of what a step that has not ended, or has failed, has written
-	runs   map[digest.Digest]map[time.Time]time.Duration // by when each began: a step may begin again after its end
-	ran    map[digest.Digest]bool                        // a step that has ended; false came from a cache
-	marks  map[digest.Digest]chan struct{}               // is closed when the mark comes, and nil from then on
+	said   map[digest.Digest][]byte                      // the end of the output of a step that has not ended, or has failed
+	runs   map[digest.Digest]map[time.Time]time.Duration // by the start of each run: a step may begin again after its end
+	ran    map[digest.Digest]bool                        // a step that has ended; false if it came from a cache
+	marks  map[digest.Digest]chan struct{}               // closed when the mark comes, and nil from then on
 }
 
-// Failure is how a step failed, and how long it took for that. The zero value is none.
+// Failure is the error of a failed step, and how long the step took to fail. The zero value is no failure.
 type Failure struct {
 	Err  string
 	Took time.Duration
 }
 
-// Stopped reports whether a step's error is that it was ended because of another one.
+// Stopped reports whether a step's error says that it was stopped because of another one.
 func Stopped(err string) bool { return strings.HasSuffix(err, context.Canceled.Error()) }
 
-// See takes in a message, and takes out of it what [Log.CatchUp] has asked for. What came from a cache, or has failed, took no time that says something.
+// See processes a message, and removes from it the marks of [Log.CatchUp]. The time of a step that came from a cache, or has failed, is not
+// recorded.
 func (l *Log) See(msg *client.SolveStatus) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,7 +56,7 @@ func (l *Log) See(msg *client.SolveStatus) {
 	}
 }
 
-// end notes whether a step that has ended ran.
+// end records whether a step that has ended ran.
 func (l *Log) end(v *client.Vertex) {
 	if v.Completed == nil {
 		return
@@ -84,7 +85,7 @@ func (l *Log) fail(v *client.Vertex) {
 	l.failed[v.Digest] = f
 }
 
-// maxSaid is how much of a step's last words is kept, in bytes.
+// maxSaid is how many bytes of the end of a step's output are kept.
 const maxSaid = 16 << 10
 
 func (l *Log) listen(logs []*client.VertexLog) {
@@ -100,31 +101,31 @@ func (l *Log) listen(logs []*client.VertexLog) {
 	}
 }
 
-// Said is the end of what a step has written that has failed, or has not ended.
+// Said returns the end of the output of a step that has failed, or has not ended.
 func (l *Log) Said(d digest.Digest) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Concat(l.said[d], l.said[Uncached(d)])
 }
 
-// Uncached is the digest of a step that must not be taken from the cache, where two builds have it (solver/jobs.go of BuildKit).
+// Uncached returns the digest of a step that must not be taken from the cache, if two builds have it (solver/jobs.go of BuildKit).
 func Uncached(d digest.Digest) digest.Digest { return digest.FromString(d.String() + "-ignorecache") }
 
-// Failure is the zero value for a step that has not failed.
+// Failure returns the failure of a step; zero if the step has not failed.
 func (l *Log) Failure(d digest.Digest) Failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return cmp.Or(l.failed[d], l.failed[Uncached(d)])
 }
 
-// Ran reports whether a step has ended and was in no cache.
+// Ran reports whether a step has ended and did not come from a cache.
 func (l *Log) Ran(d digest.Digest) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ran[d] || l.ran[Uncached(d)]
 }
 
-// Ended reports whether anything was heard of a step's end.
+// Ended reports whether the log has a step's end.
 func (l *Log) Ended(d digest.Digest) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,7 +134,7 @@ func (l *Log) Ended(d digest.Digest) bool {
 	return ended || uncached
 }
 
-// Seconds that a step took; 0 if it did not run, or was in a cache.
+// Seconds returns how long a step took; 0 if it did not run, or came from a cache.
 func (l *Log) Seconds(d digest.Digest) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

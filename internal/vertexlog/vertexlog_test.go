@@ -14,7 +14,7 @@ func TestTheTimeOfAStepIsThatOfAllItsRuns(t *testing.T) {
 	var c Log
 	for _, v := range []*client.Vertex{
 		{Digest: "twice", Started: at(1), Completed: at(3)},
-		{Digest: "twice", Started: at(1), Completed: at(3)}, // said again
+		{Digest: "twice", Started: at(1), Completed: at(3)}, // a repeated message
 		{Digest: "twice", Started: at(5)},
 		{Digest: "twice", Started: at(5), Completed: at(10)},
 		{Digest: "cached", Started: at(1), Completed: at(2), Cached: true},
