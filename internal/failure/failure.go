@@ -1,5 +1,5 @@
-// Package failure tells what the error of a platform's solve means: what a program that did not run says about its emulator, whether another
-// try may help, and whose failure it is. BuildKit has types for few of its errors, so most are told by their words.
+// Package failure classifies the error of a platform's solve: whether a program did not run because of its emulator, whether a retry may
+// help, and whether the failure is the platform's own. BuildKit has types for few of its errors, so most are recognized by their text.
 package failure
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// The words of errors that may be gone with the next try, and of those that will not, in small letters: BuildKit has no types for them.
+// The texts of errors that a retry may fix, and of those that it cannot, in lower case: BuildKit has no types for them.
 var (
 	passing = []string{
 		"timeout", "deadline exceeded", "connection re", "broken pipe", "eof", "no such host", "temporary failure", "tls handshake",
@@ -29,8 +29,8 @@ var (
 	lasting = []string{"not found", "denied", "unauthorized", "forbidden", "not allowed", "no space left", "no match for platform", "x509:"}
 )
 
-// Mendable reports whether another try may help. A program's exit status says nothing about that; other errors are told by their words.
-// Before the platform's Dockerfile is understood, in doubt it will not: most of them are mistakes in it.
+// Mendable reports whether a retry may help. A program's exit status says nothing about that; other errors are recognized by their text.
+// Before the platform's Dockerfile is understood, the default is no: most errors are then mistakes in it.
 func Mendable(err error, begun bool) bool {
 	_, exited := errors.AsType[*gatewaypb.ExitError](err)
 	text := strings.ToLower(err.Error())
@@ -48,7 +48,8 @@ func Mendable(err error, begun bool) bool {
 	return !has(lasting)
 }
 
-// isTyped reports errors of ours: what can be tried again about them has been, or it is not for a solve to mend.
+// isTyped reports whether an error is one of this program's own types. Those are not retried: either a retry was already made, or another
+// solve cannot help.
 func isTyped(err error) bool {
 	_, cannot := errors.AsType[*preflight.CannotRunError](err)
 	_, output := errors.AsType[*sink.OutputError](err)
@@ -71,14 +72,14 @@ func Consequence(err error) bool {
 	return stopped || errors.Is(err, sink.ErrNotExported)
 }
 
-// Cancelled reports whether err is that of a solve that was cancelled. BuildKit brings it back as text.
+// Cancelled reports whether err is that of a solve that was cancelled. BuildKit returns it as text.
 func Cancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || grpcerrors.Code(err) == codes.Canceled || strings.HasSuffix(err.Error(), context.Canceled.Error()) ||
 		Consequence(err)
 }
 
-// ItsOwn tells a platform's own failure from one that could as well have met another: of the registry that is pushed to, of the place
-// where files are written, of the connection to the builder.
+// ItsOwn reports whether a failure is the platform's own. A failure of the registry that is pushed to, of the place where files are
+// written, or of the connection to the builder could as well have met another platform.
 func ItsOwn(err error) bool {
 	if _, ok := errors.AsType[*sink.OutputError](err); ok {
 		return false
@@ -86,8 +87,8 @@ func ItsOwn(err error) bool {
 	return !PushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
 }
 
-// PushFailed reports whether a solve's error came from its export. BuildKit has no type for it: its words are those of
-// exporter/containerimage/export.go, behind those of client/solve.go.
+// PushFailed reports whether a solve's error came from its export. BuildKit has no type for it: its text is from
+// exporter/containerimage/export.go, after that of client/solve.go.
 func PushFailed(err error) bool {
 	if _, ok := errors.AsType[*index.PushError](err); ok {
 		return true
@@ -95,7 +96,7 @@ func PushFailed(err error) bool {
 	return err != nil && strings.HasPrefix(strings.TrimPrefix(err.Error(), "failed to solve: "), "failed to push ")
 }
 
-// ScannerError says that the image that lists an image's packages could not be had.
+// ScannerError says that the image of the SBOM scanner could not be fetched.
 type ScannerError struct {
 	Image string
 	Err   error
@@ -106,7 +107,8 @@ func (e *ScannerError) Error() string {
 }
 func (e *ScannerError) Unwrap() error { return e.Err }
 
-// Scanner explains the error of a solve that looked for its scanner in vain; image is "" if it has none. BuildKit has no type for it.
+// Scanner returns a ScannerError for the error of a solve that did not find its scanner; image is "" if it has none. BuildKit has no type
+// for it.
 func Scanner(image string, err error) error {
 	if err == nil || image == "" || !strings.Contains(err.Error(), "resolve source metadata for") || !strings.Contains(err.Error(), image) {
 		return err

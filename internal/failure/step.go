@@ -13,13 +13,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// StepError says that a step failed the way in which steps fail when programs of its platform do not run well on the node. It says
-// what its Err says; the rest is for a hint.
+// StepError says that a step failed in a way that is typical of programs that the node does not run well. Its message is that of Err; the
+// other fields are for a hint.
 type StepError struct {
 	Platform platform.Platform
 	Mode     plan.Mode
 	Emulator string // "qemu 7.2.22"; "" if there is none or it is not known
-	// Crashed: a program under an emulator died of a signal. Otherwise the kernel knew no way to start it.
+	// Crashed reports that a program under an emulator died of a signal. Otherwise the kernel had no handler to start it.
 	Crashed bool
 	Err     error
 }
@@ -27,21 +27,22 @@ type StepError struct {
 func (e *StepError) Error() string { return e.Err.Error() }
 func (e *StepError) Unwrap() error { return e.Err }
 
-// Symptoms are what a solve's output says about programs that did not run.
+// Symptoms collects the signs in a solve's output of programs that did not run.
 type Symptoms struct {
 	crash, format bool
-	tails         map[digest.Digest]string // the end of each step's output, for words that come in two parts
+	tails         map[digest.Digest]string // the end of each step's output, for texts that arrive in two parts
 }
 
-// The words of QEMU's user mode (linux-user/signal.c), of the C libraries for ENOEXEC, and of what comes of it, in small letters.
+// The texts of QEMU's user mode (linux-user/signal.c), of the C libraries for ENOEXEC, and of the errors that follow from it, in lower
+// case.
 const (
 	crashWords  = "uncaught target signal"
 	formatWords = "exec format error"
-	// busybox's shell takes what the kernel does not start for a script.
+	// busybox's shell reads a file that the kernel does not start as a script.
 	scriptWords = "line 1: syntax error: unexpected word (expecting"
 )
 
-// See takes in a message of the solve.
+// See processes a message of the solve.
 func (s *Symptoms) See(msg *client.SolveStatus) {
 	for _, l := range msg.Logs {
 		text := s.tails[l.Vertex] + strings.ToLower(string(l.Data))
@@ -54,7 +55,7 @@ func (s *Symptoms) See(msg *client.SolveStatus) {
 	}
 }
 
-// Explain gives a solve's error its kind, if it has these symptoms.
+// Explain wraps a solve's error in a StepError, if the solve has these symptoms.
 func (s *Symptoms) Explain(job plan.Job, err error) error {
 	if err == nil {
 		return nil
@@ -70,7 +71,7 @@ func (s *Symptoms) Explain(job plan.Job, err error) error {
 	return step
 }
 
-// crashStatus reports whether a step ended by SIGSEGV or SIGILL, as a shell has it: 128 and the signal's number. Other signals are
+// crashStatus reports whether a step ended by SIGSEGV or SIGILL, as a shell reports it: 128 plus the signal's number. Other signals are
 // more often the program's own.
 func crashStatus(err error) bool {
 	const segv, ill = 128 + 11, 128 + 4
