@@ -1,4 +1,4 @@
-// Package stepfiles reads the files that a step of a build has made, or that an image has, through BuildKit. It finds paths as COPY does:
+// Package stepfiles reads through BuildKit the files that a step of a build has made, or that an image has. It resolves paths as COPY does:
 // symlinks are followed within the files, also at the end of a path, and not below a directory that is walked.
 package stepfiles
 
@@ -15,13 +15,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// AtOnce is how many files of a step BuildKit is asked for at the same time.
+// AtOnce is how many files of a step are requested from BuildKit at the same time.
 const AtOnce = 8
 
-// Files are those behind a reference.
+// Files are the files of a reference.
 type Files struct{ Ref gateway.Reference }
 
-// Solve has BuildKit solve a definition, and returns the files of its result. ok is false if it has none.
+// Solve makes BuildKit solve a definition, and returns the files of its result. ok is false if it has none.
 func Solve(ctx context.Context, gw gateway.Client, def *llb.Definition) (f Files, ok bool, err error) {
 	res, err := gw.Solve(ctx, gateway.SolveRequest{Definition: def.ToPB()})
 	if err != nil {
@@ -48,7 +48,8 @@ func (f Files) Open(ctx context.Context) error {
 	return err
 }
 
-// Stat is what a path leads to; ok is false if nothing is there. The files must have been opened: then an error tells what is not there.
+// Stat returns the file that a path leads to; ok is false if there is none. The files must have been opened: otherwise an error could also
+// come from making them.
 func (f Files) Stat(ctx context.Context, name string) (e Entry, ok bool, err error) {
 	st, err := f.Ref.StatFile(ctx, gateway.StatRequest{Path: name})
 	if absent(err) {
@@ -57,7 +58,7 @@ func (f Files) Stat(ctx context.Context, name string) (e Entry, ok bool, err err
 	return newEntry(name, st), err == nil, err
 }
 
-// absent reports whether an error says that nothing is there. BuildKit sends it as text.
+// absent reports whether an error says that a file does not exist. BuildKit sends it as text.
 func absent(err error) bool {
 	return err != nil && (errors.Is(err, fs.ErrNotExist) ||
 		strings.HasSuffix(err.Error(), "no such file or directory") || strings.HasSuffix(err.Error(), "not a directory"))
@@ -67,7 +68,7 @@ func absent(err error) bool {
 func (f Files) Dangles(ctx context.Context, name string) (bool, error) {
 	only := path.Base(name)
 	if strings.ContainsAny(only, `*?[\!`) {
-		only = "" // it would be a pattern
+		only = "" // a base name with wildcards would be a pattern
 	}
 	list, err := f.list(ctx, path.Dir(name), only)
 	if absent(err) {
@@ -81,7 +82,7 @@ func (f Files) Dangles(ctx context.Context, name string) (bool, error) {
 	return false, err
 }
 
-// list is what a directory has; only names one entry, "" is all.
+// list returns the entries of a directory; only selects one entry by its name, "" selects all.
 func (f Files) list(ctx context.Context, dir, only string) ([]Entry, error) {
 	stats, err := f.Ref.ReadDir(ctx, gateway.ReadDirRequest{Path: dir, IncludePattern: only})
 	if err != nil {
@@ -94,8 +95,8 @@ func (f Files) list(ctx context.Context, dir, only string) ([]Entry, error) {
 	return list, nil
 }
 
-// Walk shows all that is below a directory, what is nearer first, until see has seen enough, which it says with false. depth bounds how
-// far down it goes; 1 is the directory itself, 0 is no bound.
+// Walk calls see for everything below a directory, nearer entries first, until see returns false. depth bounds how far down it goes; 1 is
+// the directory itself, 0 is no bound.
 func (f Files) Walk(ctx context.Context, dir string, depth int, see func(Entry) bool) error {
 	level := []string{dir}
 	for n := 1; len(level) > 0; n++ {
@@ -126,9 +127,9 @@ func (f Files) Walk(ctx context.Context, dir string, depth int, see func(Entry) 
 	return nil
 }
 
-// Match is what a source of COPY or of a mount names: the path itself, or what its wildcards match. more tells that there was more to look
-// at than most entries. It is what fsutil's copy.ResolveWildcards does in the builder; a mount has no wildcards, so what matches nothing is
-// a path as well.
+// Match returns the files that a source of COPY or of a mount names: the path itself, or the matches of its wildcards. more reports that
+// there were more entries to examine than most. In the builder fsutil's copy.ResolveWildcards does the same. A mount has no wildcards, so a
+// pattern without matches is a path as well.
 func (f Files) Match(ctx context.Context, pattern string, most int) (found []Entry, more bool, err error) {
 	if dir, wild := splitWildcards(pattern); wild != "" {
 		// A class, such as [^a], matches a slash as well.
@@ -153,7 +154,7 @@ func (f Files) Match(ctx context.Context, pattern string, most int) (found []Ent
 	return found, more, err
 }
 
-// splitWildcards parts a pattern before its first element with a wildcard, as the builder does.
+// splitWildcards splits a pattern before its first element with a wildcard, as the builder does.
 func splitWildcards(pattern string) (dir, wild string) {
 	parts := strings.Split(strings.Trim(path.Clean(pattern), "/"), "/")
 	for i, part := range parts {
@@ -176,7 +177,7 @@ func hasWildcard(name string) bool {
 	return false
 }
 
-// Part is a piece of a file, shorter at its end.
+// Part returns a piece of a file, which is shorter at the end of the file.
 func (f Files) Part(ctx context.Context, name string, offset, length int) ([]byte, error) {
 	return f.Ref.ReadFile(ctx, gateway.ReadRequest{Filename: name, Range: &gateway.FileRange{Offset: offset, Length: length}})
 }
