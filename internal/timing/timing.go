@@ -1,5 +1,5 @@
-// Package timing remembers how long commands took under an emulator, so that it can be said later what it saved that one ran without. It is
-// pure: a record is bytes, which somebody keeps.
+// Package timing records how long commands took under an emulator. A later build reports the time it saved by running them without one. The
+// package is pure: a record is bytes, which the caller stores.
 package timing
 
 import (
@@ -15,24 +15,24 @@ import (
 
 const (
 	version = 1
-	most    = 1000 // commands that are remembered; the ones that were added last
+	most    = 1000 // commands in a record; the latest are kept
 )
 
-// Key names a command without saying what it is.
+// Key identifies a command without containing it.
 type Key string
 
-// KeyOf is the key of a step that runs a program: of its words, its variables, its working directory and the platform that it runs for,
-// and not of the files that it finds. scope tells projects apart that have the same commands.
+// KeyOf returns the key of a step that runs a program: of its arguments, its variables, its working directory and its platform, and not of
+// the files that it reads. scope separates projects that have the same commands.
 func KeyOf(scope string, s graph.Step) Key {
-	words, _ := json.Marshal([]any{scope, s.Args, s.Env, s.Cwd, platform.Format(s.Platform)}) // texts only: it cannot fail
+	words, _ := json.Marshal([]any{scope, s.Args, s.Env, s.Cwd, platform.Format(s.Platform)}) // strings only: it cannot fail
 	sum := sha256.Sum256(words)
 	return Key(hex.EncodeToString(sum[:16]))
 }
 
-// Times are seconds that commands took under an emulator.
+// Times are the seconds that commands took under an emulator.
 type Times map[Key]float64
 
-// Record is what is remembered.
+// Record has the times that are stored.
 type Record struct {
 	Version int     `json:"version"`
 	Steps   []entry `json:"steps"` // in the order in which they were added
@@ -43,7 +43,7 @@ type entry struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Decode reads a record. What is none of ours counts as empty.
+// Decode reads a record. Data of another format counts as empty.
 func Decode(data []byte) Record {
 	var r Record
 	if json.Unmarshal(data, &r) != nil || r.Version != version {
@@ -52,7 +52,7 @@ func Decode(data []byte) Record {
 	return r
 }
 
-// Times are those of the record.
+// Times returns the times of the record.
 func (r Record) Times() Times {
 	t := Times{}
 	for _, e := range r.Steps {
@@ -61,7 +61,7 @@ func (r Record) Times() Times {
 	return t
 }
 
-// With is the record with more times, in place of what it has of the same commands, and without the oldest if there are too many.
+// With returns the record with more times, which replace its own times of the same commands, and without the oldest if there are too many.
 func (r Record) With(times Times) Record {
 	steps := slices.DeleteFunc(slices.Clone(r.Steps), func(e entry) bool { _, again := times[e.Key]; return again })
 	for _, k := range slices.Sorted(maps.Keys(times)) {
@@ -70,8 +70,8 @@ func (r Record) With(times Times) Record {
 	return Record{version, steps[max(0, len(steps)-most):]}
 }
 
-// Encode is what [Decode] reads. A thousand commands have about 80 KB.
+// Encode returns the bytes that [Decode] reads. A thousand commands take about 80 KB.
 func (r Record) Encode() []byte {
-	data, _ := json.Marshal(r) // numbers and texts only
+	data, _ := json.Marshal(r) // numbers and strings only
 	return data
 }
