@@ -1,6 +1,7 @@
 package crosscompile
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -37,14 +38,18 @@ var machineChecks = []string{
 }
 
 // CheckImage compares the gate's findings in the image with the recipes' promises about the copied outputs, where [InImage] holds. It
-// returns nil if no promise is broken. Broken promises are recorded in the folder, as by [Check].
+// returns nil if no promise is broken. Broken promises are recorded in the folder, as by [Check]. An output in a layer that was not examined
+// completely is an error as well, since the gate cannot have found anything there.
 func CheckImage(m cross.Moved, findings []gate.Finding, folder string) error {
 	steps := m.From.Graph.ByDigest()
 	for _, f := range findings {
-		if !slices.Contains(machineChecks, f.Check) {
-			continue
-		}
 		for _, tip := range m.Tips {
+			if l := leaveIn(tip, steps, f); f.Check == gate.CheckLayerNotExamined && l >= 0 {
+				return named(&WrongOutputError{Recipe: tip.Recipe.Name, Path: tip.Leaves[l].Path, Err: errors.New(f.Message)}, tip)
+			}
+			if !slices.Contains(machineChecks, f.Check) {
+				continue
+			}
 			if name := origin(tip, steps, f); name != "" {
 				brokenIn(folder).add(tip)
 				return named(&WrongOutputError{
@@ -54,6 +59,13 @@ func CheckImage(m cross.Moved, findings []gate.Finding, folder string) error {
 		}
 	}
 	return nil
+}
+
+// leaveIn returns the index of the output's path in the layer that a finding is about, as far as the layer's line is known; -1 if there is none.
+func leaveIn(tip cross.Tip, steps map[digest.Digest]graph.Step, f gate.Finding) int {
+	return slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool {
+		return !l.Moved && f.Line > 0 && f.Line == steps[l.Step].Line && f.File == steps[l.Step].File
+	})
 }
 
 // origin returns the path in an output's stage of the file that a finding is about; "" if it is not from the output. The file is identified

@@ -2,6 +2,7 @@ package crosscompile
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
@@ -78,6 +79,12 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 		"another in such a layer": {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/prebuilt"}, ""},
 		"of another line":         {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 8}, ""},
 		"that is not there":       {[]string{"/out/app"}, gate.Finding{Check: gate.CheckEntrypointMissing, Path: "/usr/bin/app", Line: 7}, ""},
+		"that was not seen": {
+			[]string{"/out/app"}, gate.Finding{Check: gate.CheckLayerNotExamined, Message: "the layer is too large", Line: 7},
+			"/out/app of stage build cannot be looked at: the layer is too large",
+		},
+		"not seen in another layer": {[]string{"/out/app"}, gate.Finding{Check: gate.CheckLayerNotExamined, Line: 8}, ""},
+		"not seen in the base":      {[]string{"/out/app"}, gate.Finding{Check: gate.CheckLayerNotExamined}, ""},
 	} {
 		m, _ := copied(t, cross.Choice{Auto: true}, "go", tt.paths...)
 		m.Tips[0].Definition = tipOf(t, "go build", recipe.OutputTarget).Definition
@@ -87,7 +94,7 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 		tt.finding.Found = "amd64"
 		folder := t.TempDir()
 		err := CheckImage(m, []gate.Finding{{Check: gate.CheckSameLayers}, tt.finding}, folder)
-		if broken := brokenIn(folder).has(m.Tips[0]); broken != (tt.want != "") {
+		if broken := brokenIn(folder).has(m.Tips[0]); broken != strings.HasSuffix(tt.want, wrong) {
 			t.Errorf("%s: remembered %v", name, broken)
 		}
 		if tt.want == "" && err == nil {
