@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,11 @@ import (
 // CLI's socket, which cancels cmd.Context. A second signal ends the process at once.
 func Interruptible(cmd *cobra.Command, w *Env, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(cmd.Context())
-	defer cancel(nil)
+	var listening sync.WaitGroup
+	defer func() {
+		cancel(nil)
+		listening.Wait()
+	}()
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	// If the reader of standard output is gone, SIGPIPE would end the program and leave unfinished work behind. When the signal is
@@ -24,14 +29,14 @@ func Interruptible(cmd *cobra.Command, w *Env, work func(context.Context) error)
 	if w.Listening != nil {
 		w.Listening()
 	}
-	go func() {
+	listening.Go(func() {
 		select {
 		case s := <-signals:
 			cancel(Interrupted{s})
 			signal.Stop(signals)
 		case <-ctx.Done():
 		}
-	}()
+	})
 	err := work(ctx)
 	if err != nil && ctx.Err() != nil {
 		if cause := context.Cause(ctx); cause != nil {
