@@ -13,7 +13,7 @@
 //
 // # From names to an index
 //
-// [Look] reads names into images. [Store.Create] adds them to a draft, and [Annotate] sets platforms. [Store.Prepare] checks a
+// [Look] reads names into images. [Store.Create] adds them to a draft, and [Store.Annotate] sets platforms. [Store.Prepare] checks a
 // draft against the registries and makes the index, [Send] copies the images that the list's repository does not have and moves
 // the tag, and [Store.Done] marks or removes the draft.
 package draft
