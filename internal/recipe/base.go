@@ -36,19 +36,19 @@ func (r Recipe) Ask(target ocispecs.ImageConfig, leaves []Leave) (read, exists [
 }
 
 // file returns the findings about a path in both images. ok is false if it was not inspected in one of them.
-func (e *exam) file(name string) (native, target File, ok bool) {
+func (e *judgement) file(name string) (native, target File, ok bool) {
 	native, inNative := e.Base.Native.Files[name]
 	target, inTarget := e.Base.Target.Files[name]
 	return native, target, inNative && inTarget
 }
 
 // both names the two platforms in a sentence.
-func (e *exam) both() string {
+func (e *judgement) both() string {
 	return platform.Format(e.Native) + " and " + platform.Format(e.Target)
 }
 
 // sameBase compares the configurations of the base image for the two platforms.
-func (e *exam) sameBase() Reason {
+func (e *judgement) sameBase() Reason {
 	if e.Base.Native == nil || e.Base.Target == nil {
 		why := e.Base.Reason
 		if why == "" {
@@ -95,7 +95,7 @@ func differing(a, b map[string]string) string {
 }
 
 // recognised refuses a stage if neither the base image nor an installed package is of the recipe's kind.
-func (e *exam) recognised() Reason {
+func (e *judgement) recognised() Reason {
 	if e.known {
 		return Reason{}
 	}
@@ -126,7 +126,7 @@ func packageName(p string) string {
 }
 
 // leaves checks the paths that others copy from the stage. Its own steps must have made them.
-func (e *exam) leaves() Reason {
+func (e *judgement) leaves() Reason {
 	for _, l := range e.Leaves {
 		refuse := func(check, format, fix string) Reason {
 			return Reason{Check: check, Message: fmt.Sprintf(format, l.Path), Fix: fix, File: e.leaveFile(), Line: l.Line}
@@ -139,7 +139,7 @@ func (e *exam) leaves() Reason {
 		if store := e.language.holds(at, l.Moved); store != "" {
 			return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
 		}
-		if e.installs && touches(at, packageDirs) && !e.mine(at) {
+		if e.installs && touches(at, packageDirs) && !e.isOutput(at) {
 			return refuse("leaves-packages", "%s is copied from it, which may come from a package for this CPU", fromBase)
 		}
 		if !e.looked {
@@ -157,7 +157,7 @@ func (e *exam) leaves() Reason {
 }
 
 // leaveFile returns the source file of the stage's steps.
-func (e *exam) leaveFile() string {
+func (e *judgement) leaveFile() string {
 	for _, s := range e.Steps {
 		if s.File != "" {
 			return s.File

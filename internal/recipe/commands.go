@@ -7,20 +7,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// deed is the effect of a command, as far as it matters for relocation.
-type deed string
+// effect is what a command does, as far as it matters for relocation.
+type effect string
 
 const (
-	plain    deed = "plain"    // the same on every CPU; copies nothing out of the system's directories
-	handles  deed = "handles"  // the same if its input files are the same: cp, tar, sed
-	packages deed = "packages" // fills the system's directories for the CPU that it runs on
-	shows    deed = "shows"    // shows facts about the machine; harmless in a log
-	compiles deed = "compiles" // a recipe's own work
-	unknown  deed = ""
+	plain    effect = "plain"    // the same on every CPU; copies nothing out of the system's directories
+	handles  effect = "handles"  // the same if its input files are the same: cp, tar, sed
+	packages effect = "packages" // fills the system's directories for the CPU that it runs on
+	shows    effect = "shows"    // shows facts about the machine; harmless in a log
+	compiles effect = "compiles" // a recipe's own work
+	unknown  effect = ""
 )
 
 // common has the commands of all recipes by effect.
-var common = byName(map[deed][]string{
+var common = byName(map[effect][]string{
 	plain: {
 		":", "true", "false", "cd", "pushd", "popd", "set", "unset", "export", "readonly", "shopt", "umask", "ulimit", "exit", "return", "break",
 		"continue", "shift", "wait", "read", "echo", "printf", "sleep", "date", "pwd", "mkdir", "rmdir", "rm", "touch", "chmod", "chown", "chgrp",
@@ -43,9 +43,9 @@ var common = byName(map[deed][]string{
 	},
 })
 
-func byName(deeds map[deed][]string) map[string]deed {
-	names := map[string]deed{}
-	for d, list := range deeds {
+func byName(effects map[effect][]string) map[string]effect {
+	names := map[string]effect{}
+	for d, list := range effects {
 		for _, name := range list {
 			names[name] = d
 		}
@@ -63,8 +63,8 @@ var only = map[string][]string{
 	"env": {""}, "awk": nil,
 }
 
-// deedOf returns the effect of a command according to the table of all recipes.
-func deedOf(c shell.Command) deed {
+// effectOf returns the effect of a command according to the table of all recipes.
+func effectOf(c shell.Command) effect {
 	name := c.Name()
 	d := common[name]
 	if name == "git" && slices.ContainsFunc(c.Words(), func(w string) bool { return slices.Contains(gitRuns, w) }) {

@@ -14,7 +14,7 @@ import (
 // golang has the rules for Go. The facts about the go command are those of cmd/go of Go 1.26, unless a comment names another
 // version.
 type golang struct {
-	e       *exam
+	e       *judgement
 	archVar string // GOARM for arm; "" if the port has none
 	toolchain
 	goenv  map[string]string // of go.env and of the user's settings in the image: used for variables that the environment does not set
@@ -32,7 +32,7 @@ var archVars = map[string]string{
 	"mips64": "GOMIPS64", "mips64le": "GOMIPS64", "ppc64": "GOPPC64", "ppc64le": "GOPPC64", "riscv64": "GORISCV64", "s390x": "",
 }
 
-func newGolang(e *exam) *golang {
+func newGolang(e *judgement) *golang {
 	return &golang{e: e, archVar: archVars[e.Target.Architecture], goenv: map[string]string{}, stores: map[string]string{}}
 }
 
@@ -80,7 +80,7 @@ var runs = map[string]string{
 func (g *golang) wanted(script shell.Script) bool {
 	for _, c := range script.Commands {
 		c = inDirectory(c)
-		d := g.e.deed(c)
+		d := g.e.effect(c)
 		if d == unknown && g.e.Named && mayBuild(c) {
 			return true
 		}
@@ -181,7 +181,7 @@ func (g *golang) output(c shell.Command) (string, bool) {
 	words := c.Words()
 	switch {
 	case c.Name() == "go" && len(words) == 2 && words[0] == "env":
-		return g.told(c, words[1])
+		return g.envOutput(c, words[1])
 	case (c.Name() == "which" || c.Name() == "command") && len(words) > 0 && words[len(words)-1] == "go":
 		if g.root == "" {
 			return "go", true // until the base image is known, the name is enough
@@ -191,8 +191,8 @@ func (g *golang) output(c shell.Command) (string, bool) {
 	return "", false
 }
 
-// told returns the output of go env for a name.
-func (g *golang) told(c shell.Command, name string) (string, bool) {
+// envOutput returns the output of go env for a name.
+func (g *golang) envOutput(c shell.Command, name string) (string, bool) {
 	switch name {
 	case "GOARCH":
 		return g.e.Target.Architecture, true

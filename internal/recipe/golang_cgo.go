@@ -14,8 +14,8 @@ import (
 // compilers are the names that Go looks up in PATH when it decides about cgo.
 var compilers = []string{"cc", "gcc", "clang"}
 
-// compilerless are packages of Alpine, Debian and Fedora that install no C compiler, and whose dependencies install none.
-var compilerless = strings.Fields(`git git-lfs git-core openssh openssh-client openssh-clients ca-certificates ca-certificates-bundle tzdata
+// noCompiler are packages of Alpine, Debian and Fedora that install no C compiler, and whose dependencies install none.
+var noCompiler = strings.Fields(`git git-lfs git-core openssh openssh-client openssh-clients ca-certificates ca-certificates-bundle tzdata
 		make curl wget bash zsh upx jq tree file unzip zip tar gzip bzip2 xz xz-utils zstd brotli libcap libcap-utils libcap2-bin libcap-setcap shadow
 		gnupg openssl su-exec gosu dumb-init tini mailcap coreutils findutils grep sed gawk diffutils patch rsync vim nano less procps iproute2
 		iputils iputils-ping net-tools bind-tools dnsutils mercurial subversion gettext gettext-base apt-transport-https lsb-release protobuf
@@ -47,7 +47,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 		return why("may use cgo: its CGO_ENABLED is not known")
 	}
 	for _, p := range g.e.installed {
-		if !slices.Contains(compilerless, packageName(p)) {
+		if !slices.Contains(noCompiler, packageName(p)) {
 			return why("may use cgo: package %s may bring a C compiler", p)
 		}
 	}
@@ -69,7 +69,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	if g.minor < 20 {
 		return why("may use cgo: before Go 1.20 it is on even without a C compiler")
 	}
-	if at := g.broughtTo(envOf(s, c)["PATH"]); at != "" {
+	if at := g.compilerIn(envOf(s, c)["PATH"]); at != "" {
 		return why("may use cgo: what was put into %s may have a C compiler", at)
 	}
 	if found := g.compiler(envOf(s, c)["PATH"]); found != "" {
@@ -78,8 +78,8 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	return Reason{}
 }
 
-// broughtTo returns a path in a directory of PATH at which the steps may have put a C compiler, or "".
-func (g *golang) broughtTo(pathVar string) string {
+// compilerIn returns a path in a directory of PATH at which the steps may have put a C compiler, or "".
+func (g *golang) compilerIn(pathVar string) string {
 	for _, at := range g.filled {
 		for _, dir := range strings.Split(imagePath([]string{"PATH=" + pathVar}), ":") {
 			if inside(dir, at) || path.Dir(at) == dir && slices.Contains(compilers, path.Base(at)) {
@@ -98,8 +98,8 @@ func (g *golang) unsure() string {
 	return "its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage"
 }
 
-// sees records where a command may have put a C compiler.
-func (g *golang) sees(c shell.Command) { g.filled = append(g.filled, unpacked(c)...) }
+// observe records where a command may have put a C compiler.
+func (g *golang) observe(c shell.Command) { g.filled = append(g.filled, unpacked(c)...) }
 
 // unpacked returns the paths that a command may fill with programs: the directories that it unpacks archives into, and files that
 // are named like C compilers.

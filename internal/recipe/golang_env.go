@@ -86,13 +86,13 @@ func (g *golang) sameSettings(s step, without, with []shell.Command) Reason {
 		author, has := without[i].Env, c.Env
 		for _, name := range []string{"GOOS", "GOARCH", g.archVar} {
 			switch {
-			case name == "" || g.e.deed(c) != compiles || author[name] == has[name]:
+			case name == "" || g.e.effect(c) != compiles || author[name] == has[name]:
 			case s.added[name] && author[name] == "" && slices.Contains(g.adds, name+"="+has[name]):
 			default:
 				return s.reason("env", fmt.Sprintf("RUN %s has another %s where that is set before", c.Text, name), "write ENV "+name+"=… in the stage")
 			}
 		}
-		if g.variant != "" && g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.deed(c) == compiles {
+		if g.variant != "" && g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.effect(c) == compiles {
 			return s.reason("env", fmt.Sprintf("RUN %s has no %s", c.Text, g.archVar), "leave "+g.archVar+" as it is")
 		}
 	}
@@ -163,8 +163,8 @@ const userSettings = "/go/env"
 func (g *golang) env(s step, c shell.Command) Reason {
 	words := c.Args[2:]
 	if len(words) == 0 || words[0].Text != "-w" && words[0].Text != "-u" {
-		told := slices.ContainsFunc(words, func(w shell.Word) bool { return !slices.Contains(sameKeys, w.Text) && w.Text != "-json" })
-		if c.Output == shell.Shown || g.e.Named || len(words) > 0 && !told && words[0].Text != "-json" {
+		envOutput := slices.ContainsFunc(words, func(w shell.Word) bool { return !slices.Contains(sameKeys, w.Text) && w.Text != "-json" })
+		if c.Output == shell.Shown || g.e.Named || len(words) > 0 && !envOutput && words[0].Text != "-json" {
 			return Reason{}
 		}
 		return s.reason("arch", fmt.Sprintf("RUN %s tells on which CPU it runs", c.Text), "ask for GOOS and GOARCH, which are the target's")

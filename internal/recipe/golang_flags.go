@@ -51,7 +51,7 @@ func (g *golang) buildFlags(s step, c shell.Command) Reason {
 		w := words[0]
 		if !strings.HasPrefix(w.Text, "-") {
 			if strings.HasPrefix(w.Text, shell.Unknown) && !listing.MatchString(w.Lone) {
-				return s.reason("command", fmt.Sprintf("RUN %s has arguments that are not known before it runs", c.Text), g.e.recipe.anyway())
+				return s.reason("command", fmt.Sprintf("RUN %s has arguments that are not known before it runs", c.Text), g.e.recipe.withName())
 			}
 			return Reason{}
 		}
@@ -132,7 +132,7 @@ func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) Reaso
 			}
 		}
 	case !slices.Contains(boolFlags, name) && !slices.Contains(valueFlags, name):
-		return s.reason("command", fmt.Sprintf("RUN %s has the flag -%s, which is not known", c.Text, name), g.e.recipe.anyway())
+		return s.reason("command", fmt.Sprintf("RUN %s has the flag -%s, which is not known", c.Text, name), g.e.recipe.withName())
 	}
 	return Reason{}
 }

@@ -66,8 +66,8 @@ func (g *golang) which(s step, c shell.Command) Reason {
 // settings reports whether a file may be one that go env -w writes to.
 func (g *golang) settings(name string) bool { return strings.HasSuffix(name, userSettings) }
 
-// disturbs reports whether a command may put another go into PATH, or settings where go looks for them.
-func (g *golang) disturbs(c shell.Command, files []string) bool {
+// mayReplaceTools reports whether a command may put another go into PATH, or settings where go looks for them.
+func (g *golang) mayReplaceTools(c shell.Command, files []string) bool {
 	dirs := strings.Split(c.Env["PATH"], ":")
 	found := slices.ContainsFunc(files, func(f string) bool { return slices.Contains(dirs, f) || slices.Contains(dirs, path.Dir(f)) })
 	return slices.ContainsFunc(files, func(f string) bool { return g.settings(f) || found && path.Base(f) == "go" })

@@ -12,12 +12,12 @@ import (
 var copiers = []string{"cp", "mv", "ln", "install", "tar", "zip", "rsync", "dd", "gzip", "xz", "bzip2", "zstd"}
 
 // handles judges a command that handles files. Files of the base image must stay where they are.
-func (e *exam) handles(s step, c shell.Command) Reason {
+func (e *judgement) handles(s step, c shell.Command) Reason {
 	words := c.Words()
 	has := func(is func(string) bool) bool { return slices.ContainsFunc(words, is) }
 	all, copies := paths(c), slices.Contains(copiers, c.Name())
 	switch {
-	case copies && e.language.disturbs(c, all):
+	case copies && e.language.mayReplaceTools(c, all):
 		return e.notKnown(s, c)
 	case c.Name() == "tar" && (len(words) > 0 && !strings.HasPrefix(words[0], "--") && strings.Contains(words[0], "x") || has(extracts)):
 		return e.unpacks(s, c, all)
@@ -38,7 +38,7 @@ func (e *exam) handles(s step, c shell.Command) Reason {
 }
 
 // unpacks judges a command that unpacks an archive.
-func (e *exam) unpacks(s step, c shell.Command, into []string) Reason {
+func (e *judgement) unpacks(s step, c shell.Command, into []string) Reason {
 	if e.language.overlaps(into) {
 		return e.notKnown(s, c)
 	}
@@ -80,13 +80,13 @@ func destination(c shell.Command, all []string) (sources []string, dest string) 
 }
 
 // source judges a file that a command reads.
-func (e *exam) source(s step, c shell.Command, src, dest string, copies bool) Reason {
+func (e *judgement) source(s step, c shell.Command, src, dest string, copies bool) Reason {
 	switch {
 	case src == "":
 		if copies && e.looked {
 			return e.fromBase(s, c, "a file whose name is not known")
 		}
-	case e.mine(src) || !touches(fixed(src), systemDirs) && !e.language.contains(src):
+	case e.isOutput(src) || !touches(fixed(src), systemDirs) && !e.language.contains(src):
 	case dest != "" && within(dest, packageDirs):
 		e.installs = true // it stays in the system's directories
 	case !copies && src == "/" && c.Name() != "find" && c.Name() != "ls": // more likely a separator
@@ -101,30 +101,30 @@ func extracts(w string) bool {
 	return w == "--extract" || len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "x")
 }
 
-func (e *exam) fromBase(s step, c shell.Command, what string) Reason {
+func (e *judgement) fromBase(s step, c shell.Command, what string) Reason {
 	return s.reason("leaves-base", fmt.Sprintf("RUN %s takes %s, which may be the base image's", c.Text, what),
 		"take it in another stage, or from the final stage's own base image")
 }
 
-// mine reports whether a path is the named output of an earlier command.
-func (e *exam) mine(name string) bool {
+// isOutput reports whether a path is the named output of an earlier command.
+func (e *judgement) isOutput(name string) bool {
 	return slices.ContainsFunc(e.made, func(m string) bool { return inside(name, m) })
 }
 
 // redirect judges a file that a command is redirected from or to.
-func (e *exam) redirect(s step, c shell.Command, d deed, f shell.Redirect) Reason {
+func (e *judgement) redirect(s step, c shell.Command, d effect, f shell.Redirect) Reason {
 	if f.Write && e.language.settings(f.Path) {
 		return e.notKnown(s, c)
 	}
 	keeps := c.Output != shell.Shown || d == compiles || c.Name() == "read" || c.Name() == ":"
-	if keeps && !f.Write && d != shows && within(f.Path, systemDirs) && !e.mine(f.Path) {
+	if keeps && !f.Write && d != shows && within(f.Path, systemDirs) && !e.isOutput(f.Path) {
 		return e.fromBase(s, c, f.Path)
 	}
 	return Reason{}
 }
 
 // packages judges a command of a package manager.
-func (e *exam) packages(s step, c shell.Command) Reason {
+func (e *judgement) packages(s step, c shell.Command) Reason {
 	names, ok := installed(c)
 	if !ok || slices.ContainsFunc(names, func(n string) bool { return strings.ContainsAny(n, ":/") }) {
 		return e.notKnown(s, c)

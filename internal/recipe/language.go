@@ -16,7 +16,7 @@ type kind struct {
 	// diagnoses reports whether a step's output blames a source. nil never does.
 	diagnoses func(output []byte) bool
 	// judge returns the rules for judging one stage. nil is [tables].
-	judge func(*exam) language
+	judge func(*judgement) language
 }
 
 // language has a recipe's rules beyond its tables, for judging one stage. Its methods are called in the order in which they stand
@@ -31,12 +31,12 @@ type language interface {
 	changes(s graph.Step) Reason
 	// read parses a step, with the environment of its relocated form.
 	read(gs graph.Step) (step, shell.Script, Reason)
-	// sees is called with each command before it is judged.
-	sees(c shell.Command)
+	// observe is called with each command before it is judged.
+	observe(c shell.Command)
 	// settings reports whether the tools may read their settings from a file.
 	settings(name string) bool
-	// disturbs reports whether a command that writes to these files may replace the tools or settings.
-	disturbs(c shell.Command, files []string) bool
+	// mayReplaceTools reports whether a command that writes to these files may replace the tools or settings.
+	mayReplaceTools(c shell.Command, files []string) bool
 	// contains reports whether a path is among the tools. overlaps also reports a directory above them.
 	contains(name string) bool
 	overlaps(names []string) bool
@@ -53,20 +53,20 @@ type language interface {
 }
 
 // tables is the language of a recipe that has only tables.
-type tables struct{ e *exam }
+type tables struct{ e *judgement }
 
-func (tables) port() Reason                          { return Reason{} }
-func (tables) look() (bool, Reason)                  { return false, Reason{} }
-func (tables) changes(graph.Step) Reason             { return Reason{} }
-func (tables) sees(shell.Command)                    {}
-func (tables) settings(string) bool                  { return false }
-func (tables) disturbs(shell.Command, []string) bool { return false }
-func (tables) contains(string) bool                  { return false }
-func (tables) overlaps([]string) bool                { return false }
-func (tables) trusted(step, shell.Command) Reason    { return Reason{} }
-func (tables) finish(step) Reason                    { return Reason{} }
-func (tables) holds(string, bool) string             { return "" }
-func (tables) unsure() string                        { return "" }
+func (tables) port() Reason                                 { return Reason{} }
+func (tables) look() (bool, Reason)                         { return false, Reason{} }
+func (tables) changes(graph.Step) Reason                    { return Reason{} }
+func (tables) observe(shell.Command)                        {}
+func (tables) settings(string) bool                         { return false }
+func (tables) mayReplaceTools(shell.Command, []string) bool { return false }
+func (tables) contains(string) bool                         { return false }
+func (tables) overlaps([]string) bool                       { return false }
+func (tables) trusted(step, shell.Command) Reason           { return Reason{} }
+func (tables) finish(step) Reason                           { return Reason{} }
+func (tables) holds(string, bool) string                    { return "" }
+func (tables) unsure() string                               { return "" }
 func (tables) read(gs graph.Step) (step, shell.Script, Reason) {
 	return newStep(gs), shell.Read(inputOf(gs)), Reason{}
 }

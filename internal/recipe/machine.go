@@ -9,7 +9,7 @@ import (
 )
 
 // machine refuses a command that can find out which CPU it runs on.
-func (e *exam) machine(s step, c shell.Command, d deed) Reason {
+func (e *judgement) machine(s step, c shell.Command, d effect) Reason {
 	if e.Named {
 		return Reason{}
 	}
@@ -54,7 +54,7 @@ var platformArgs = []string{
 var portVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
 
 // uses judges a script's use of the variables that name a platform.
-func (e *exam) uses(s step, script shell.Script) Reason {
+func (e *judgement) uses(s step, script shell.Script) Reason {
 	for _, u := range script.Uses {
 		origin := s.derived[u.Var]
 		if slices.Contains(platformArgs, u.Var) {

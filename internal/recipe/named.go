@@ -18,7 +18,7 @@ func (r Recipe) Offers(s Stage) bool {
 	if ok, _ := r.Screen(s); !ok {
 		return false
 	}
-	e, own := r.exam(s, false), false
+	e, own := r.judgement(s, false), false
 	for _, gs := range execs(s.Steps) {
 		script := shell.Read(shell.Input{Args: gs.Args, Env: gs.Env, Cwd: gs.Cwd})
 		if len(script.Problems) > 0 {
@@ -28,7 +28,7 @@ func (r Recipe) Offers(s Stage) bool {
 			switch {
 			case slices.Contains(r.tools, path.Base(c.Args[0].Text)): // ./mvnw is Maven as well
 				own = true
-			case e.deed(c) == unknown:
+			case e.effect(c) == unknown:
 				return false
 			}
 		}
@@ -42,11 +42,11 @@ func (r Recipe) Trusts(s Stage) Reason {
 	if s.Named = true; r.Output != OutputTarget {
 		return Reason{}
 	}
-	e := r.exam(s, false)
+	e := r.judgement(s, false)
 	for _, gs := range execs(s.Steps) {
 		found, script, _ := e.language.read(gs)
 		for _, c := range script.Commands {
-			if e.deed(c) == unknown && mayBuild(c) {
+			if e.effect(c) == unknown && mayBuild(c) {
 				return found.reason("trusted", fmt.Sprintf("RUN %s is trusted to compile for the GOARCH that it is given (%s)", c.Text, s.Target.Architecture),
 					"if it sets GOARCH by itself (uname -m, go env GOHOSTARCH), the program is for the wrong machine, and the platform is built a second time")
 			}
@@ -65,8 +65,8 @@ func execs(steps []graph.Step) (all []graph.Step) {
 }
 
 // advised adds to the reason about an unknown command what naming the recipe would lead to.
-func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*exam, Reason)) Reason {
-	if why.Fix != r.anyway() {
+func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*judgement, Reason)) Reason {
+	if why.Fix != r.withName() {
 		return why
 	}
 	if s.Named {
@@ -89,5 +89,5 @@ func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*exam, Reason)) 
 	return why
 }
 
-// anyway returns the setting that relocates a stage with unknown commands.
-func (r Recipe) anyway() string { return fmt.Sprintf("--cross=%s moves it all the same", r.Name) }
+// withName returns the setting that relocates a stage with unknown commands.
+func (r Recipe) withName() string { return fmt.Sprintf("--cross=%s moves it all the same", r.Name) }

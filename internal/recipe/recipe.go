@@ -114,12 +114,12 @@ func (r Recipe) Diagnoses(output []byte) bool { return r.diagnoses != nil && r.d
 // Screen reports whether a stage's base image is worth an inspection: the recipe's tools do something in the stage, and no step
 // is excluded. It needs no Base, is cheap, and accepts every stage that [Recipe.Judge] accepts.
 func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
-	screen := func(s Stage) (*exam, Reason) {
-		e := r.exam(s, false)
+	screen := func(s Stage) (*judgement, Reason) {
+		e := r.judgement(s, false)
 		return e, e.first(e.language.port, e.steps, e.leaves)
 	}
 	e, why := screen(s)
-	if why != (Reason{}) && !e.concerns() {
+	if why != (Reason{}) && !e.applies() {
 		why = e.nothing()
 	}
 	return why == Reason{}, r.advised(s, why, screen)
@@ -129,8 +129,8 @@ func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
 // returns no edits, and why has the reason. Base must hold the paths of [Recipe.Ask]. A path that is missing is unknown, and
 // keeps the stage on the target platform.
 func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Reason) {
-	judge := func(s Stage) (*exam, Reason) {
-		e := r.exam(s, true)
+	judge := func(s Stage) (*judgement, Reason) {
+		e := r.judgement(s, true)
 		return e, e.first(e.language.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves)
 	}
 	e, why := judge(s)

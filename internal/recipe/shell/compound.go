@@ -18,12 +18,12 @@ func (r *reader) compound(cmd syntax.Command, st *state, out Output) (maybe *sta
 	case *syntax.ForClause:
 		r.forClause(c, st, out)
 	case *syntax.WhileClause:
-		r.havoc(c, st)
+		r.forget(c, st)
 		r.unsure++
 		r.stmts(c.Cond, st, out)
 		r.stmts(c.Do, st, out)
 		r.unsure--
-		r.havoc(c, st)
+		r.forget(c, st)
 	case *syntax.CaseClause:
 		r.unsure++
 		r.caseClause(c, st, out)
@@ -41,7 +41,7 @@ func (r *reader) compound(cmd syntax.Command, st *state, out Output) (maybe *sta
 	case *syntax.FuncDecl:
 		r.problem(r.source(c), "is a shell function")
 	default: // arithmetic as a command, let, coproc
-		r.havoc(c, st)
+		r.forget(c, st)
 		r.problem(r.source(c), "is a construct that is not read")
 	}
 	return nil

@@ -13,9 +13,9 @@ func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
 	if !ok || c.Select {
 		x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
 		x.look(c.Loop)
-		r.havoc(c, st)
+		r.forget(c, st)
 		r.stmts(c.Do, st, out)
-		r.havoc(c, st)
+		r.forget(c, st)
 		return
 	}
 	items := r.words(st, it.Items)
@@ -36,7 +36,7 @@ func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
 		}
 		sure := !uncertain && item.Known()
 		if !sure { // any number of times
-			r.havoc(c, st)
+			r.forget(c, st)
 			r.unsure++
 		}
 		st.set(it.Name.Value, item.Text)
@@ -46,7 +46,7 @@ func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
 		}
 	}
 	if uncertain || len(items) == 0 || !items[0].Known() {
-		r.havoc(c, st)
+		r.forget(c, st)
 		st.merge(before)
 	}
 }
@@ -66,8 +66,8 @@ func jumps(body []*syntax.Stmt) bool {
 	return found
 }
 
-// havoc forgets everything that a node may change when it runs any number of times.
-func (r *reader) havoc(node syntax.Node, st *state) {
+// forget forgets everything that a node may change when it runs any number of times.
+func (r *reader) forget(node syntax.Node, st *state) {
 	syntax.Walk(node, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.DeclClause:

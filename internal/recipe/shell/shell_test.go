@@ -13,8 +13,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// told formats a command: directory, own variables, words, and the destination of its output. Unknown is a ?.
-func told(c shell.Command) string {
+// describe formats a command: directory, own variables, words, and the destination of its output. Unknown is a ?.
+func describe(c shell.Command) string {
 	var b strings.Builder
 	cwd := c.Cwd
 	if cwd == "" {
@@ -109,7 +109,7 @@ func TestScriptsAreReadToCommands(t *testing.T) {
 		s := read(tt.script)
 		var got []string
 		for _, c := range s.Commands {
-			got = append(got, told(c))
+			got = append(got, describe(c))
 		}
 		if len(s.Problems) > 0 {
 			t.Errorf("%s\n  problems: %v", tt.script, s.Problems)
@@ -134,7 +134,7 @@ func TestWhatIsNotReadIsAProblem(t *testing.T) {
 
 func TestArgumentsThatAreNoScript(t *testing.T) {
 	s := shell.Read(shell.Input{Args: []string{"go", "build", "-o", "$X", "a b"}, Cwd: "/"})
-	if got := told(s.Commands[0]); got != "/$ go build -o $X a b" || len(s.Problems) > 0 {
+	if got := describe(s.Commands[0]); got != "/$ go build -o $X a b" || len(s.Problems) > 0 {
 		t.Errorf("the exec form is %q, %v", got, s.Problems)
 	}
 	for _, args := range [][]string{nil, {"/bin/sh"}, {"/bin/sh", "/build.sh"}, {"a" + shell.Unknown}} {
@@ -170,11 +170,11 @@ func TestUsesOfVariables(t *testing.T) {
 
 func TestASecretMayBeInAnyVariable(t *testing.T) {
 	in := shell.Input{Args: []string{"sh", "-c", "a y$TOKEN"}, Cwd: "/"}
-	if got := told(shell.Read(in).Commands[0]); got != "/$ a y" {
+	if got := describe(shell.Read(in).Commands[0]); got != "/$ a y" {
 		t.Error(got)
 	}
 	in.Open = true
-	if got := told(shell.Read(in).Commands[0]); got != "/$ a y?" {
+	if got := describe(shell.Read(in).Commands[0]); got != "/$ a y?" {
 		t.Error(got)
 	}
 }

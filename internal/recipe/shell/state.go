@@ -99,8 +99,8 @@ func (st *state) environment() map[string]string {
 	return env
 }
 
-// given are variables that the shell or the container runtime sets.
-var given = map[string]bool{
+// external are variables that the shell or the container runtime sets.
+var external = map[string]bool{
 	"HOME": true, "OLDPWD": true, "HOSTNAME": true, "HOSTTYPE": true, "MACHTYPE": true, "OSTYPE": true, "PATH": true, "RANDOM": true,
 	"SRANDOM": true, "SECONDS": true, "LINENO": true, "UID": true, "EUID": true, "GROUPS": true, "PPID": true, "SHELL": true,
 	"SHELLOPTS": true, "SHLVL": true, "TERM": true, "USER": true, "LOGNAME": true, "REPLY": true, "OPTARG": true, "OPTIND": true,
@@ -118,7 +118,7 @@ func (r *reader) lookup(st *state, name string) (text string, ok bool) {
 		return st.cwd, true
 	case name == "IFS":
 		return "", false
-	case name == "PWD" || given[name] || strings.HasPrefix(name, "BASH") || r.open:
+	case name == "PWD" || external[name] || strings.HasPrefix(name, "BASH") || r.open:
 		return Unknown, true
 	}
 	return "", false

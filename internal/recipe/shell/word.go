@@ -27,11 +27,11 @@ func (r *reader) words(st *state, in []*syntax.Word) []Word {
 // fields returns the words that one word expands to. Braces may make many.
 func (x *expansion) fields(w *syntax.Word) (all []string) {
 	parts := x.parts(w.Parts) // commands in a word are read in any case
-	if !x.r.affords("") {
+	if !x.r.withinBudget("") {
 		return []string{Unknown}
 	}
 	for f, err := range expand.FieldsSeq(x.config(), &syntax.Word{Parts: parts}) {
-		if err != nil || !x.r.affords(f) {
+		if err != nil || !x.r.withinBudget(f) {
 			return []string{Unknown}
 		}
 		all = append(all, f)
@@ -39,8 +39,8 @@ func (x *expansion) fields(w *syntax.Word) (all []string) {
 	return all
 }
 
-// affords counts the expanded bytes, and returns false beyond the bound.
-func (r *reader) affords(text string) bool {
+// withinBudget counts the expanded bytes, and returns false beyond the bound.
+func (r *reader) withinBudget(text string) bool {
 	r.made += len(text) + 1
 	return r.made <= maxMade
 }
@@ -52,11 +52,11 @@ func (r *reader) text(st *state, w *syntax.Word, into string) string {
 	}
 	x := expansion{r: r, st: st, into: into, outputs: map[*syntax.CmdSubst]string{}}
 	parts := x.parts(w.Parts)
-	if !r.affords("") {
+	if !r.withinBudget("") {
 		return Unknown
 	}
 	s, err := expand.Literal(x.config(), &syntax.Word{Parts: parts})
-	if err != nil || !r.affords(s) {
+	if err != nil || !r.withinBudget(s) {
 		return Unknown
 	}
 	return s
@@ -70,11 +70,11 @@ func (r *reader) document(st *state, rd *syntax.Redirect) string {
 	}
 	x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
 	parts := x.parts(w.Parts)
-	if !r.affords("") {
+	if !r.withinBudget("") {
 		return Unknown
 	}
 	s, err := expand.Document(x.config(), &syntax.Word{Parts: parts})
-	if err != nil || !r.affords(s) {
+	if err != nil || !r.withinBudget(s) {
 		return Unknown
 	}
 	return s
@@ -102,7 +102,7 @@ func (x *expansion) config() *expand.Config {
 	return &expand.Config{
 		Env: environ(func(name string) (string, bool) {
 			text, ok := x.r.lookup(x.st, name)
-			if !x.r.affords(text) {
+			if !x.r.withinBudget(text) {
 				return Unknown, true
 			}
 			return text, ok

@@ -10,8 +10,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// exam is the state of judging one stage.
-type exam struct {
+// judgement is the state of judging one stage.
+type judgement struct {
 	Stage
 	recipe Recipe
 	looked bool // Base is known
@@ -25,8 +25,8 @@ type exam struct {
 	known     bool     // the language has recognised the base image
 }
 
-func (r Recipe) exam(s Stage, looked bool) *exam {
-	e := &exam{recipe: r, Stage: s, looked: looked, edits: map[digest.Digest]Edit{}}
+func (r Recipe) judgement(s Stage, looked bool) *judgement {
+	e := &judgement{recipe: r, Stage: s, looked: looked, edits: map[digest.Digest]Edit{}}
 	if e.language = (tables{e}); r.judge != nil {
 		e.language = r.judge(e)
 	}
@@ -34,7 +34,7 @@ func (r Recipe) exam(s Stage, looked bool) *exam {
 }
 
 // first returns the first reason of the checks.
-func (e *exam) first(checks ...func() Reason) Reason {
+func (e *judgement) first(checks ...func() Reason) Reason {
 	for _, check := range checks {
 		if why := check(); why != (Reason{}) {
 			return why
@@ -44,7 +44,7 @@ func (e *exam) first(checks ...func() Reason) Reason {
 }
 
 // look reads from the base image the facts that commands are judged by.
-func (e *exam) look() (why Reason) {
+func (e *judgement) look() (why Reason) {
 	e.known, why = e.language.look()
 	return why
 }
@@ -63,7 +63,7 @@ func (s step) reason(check, message, fix string) Reason {
 }
 
 // steps judges the commands of the steps.
-func (e *exam) steps() Reason {
+func (e *judgement) steps() Reason {
 	for _, gs := range e.Steps {
 		switch gs.Kind {
 		case graph.Exec:
@@ -85,12 +85,12 @@ func (e *exam) steps() Reason {
 	return Reason{}
 }
 
-func (e *exam) nothing() Reason {
+func (e *judgement) nothing() Reason {
 	return Reason{Check: "nothing", Message: "nothing in it is for recipe " + e.recipe.Name}
 }
 
 // exec judges one step with the environment of its relocated form.
-func (e *exam) exec(gs graph.Step) Reason {
+func (e *judgement) exec(gs graph.Step) Reason {
 	s, script, why := e.language.read(gs)
 	if why != (Reason{}) {
 		return why
@@ -100,9 +100,9 @@ func (e *exam) exec(gs graph.Step) Reason {
 	}
 	for _, p := range script.Problems {
 		if !e.Named {
-			return s.reason("command", fmt.Sprintf("RUN %s %s", p.Text, p.Why), e.recipe.anyway())
+			return s.reason("command", fmt.Sprintf("RUN %s %s", p.Text, p.Why), e.recipe.withName())
 		}
-		if why := e.taken(s, shell.Command{Text: p.Text}); why != (Reason{}) {
+		if why := e.acceptNamed(s, shell.Command{Text: p.Text}); why != (Reason{}) {
 			return why
 		}
 	}
@@ -115,8 +115,8 @@ func (e *exam) exec(gs graph.Step) Reason {
 }
 
 // command judges a command.
-func (e *exam) command(s step, c shell.Command) Reason {
-	d := e.deed(c)
+func (e *judgement) command(s step, c shell.Command) Reason {
+	d := e.effect(c)
 	if why := e.machine(s, c, d); why != (Reason{}) {
 		return why
 	}
@@ -125,7 +125,7 @@ func (e *exam) command(s step, c shell.Command) Reason {
 			return why
 		}
 	}
-	e.language.sees(c)
+	e.language.observe(c)
 	switch d {
 	case plain, shows:
 		return Reason{}
@@ -141,22 +141,22 @@ func (e *exam) command(s step, c shell.Command) Reason {
 }
 
 // notKnown refuses a command that may have another effect on another CPU.
-func (e *exam) notKnown(s step, c shell.Command) Reason {
+func (e *judgement) notKnown(s step, c shell.Command) Reason {
 	if e.Named {
-		return e.taken(s, c)
+		return e.acceptNamed(s, c)
 	}
-	return s.reason("command", fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text), e.recipe.anyway())
+	return s.reason("command", fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text), e.recipe.withName())
 }
 
-// taken accepts an unknown command because the user named the recipe.
-func (e *exam) taken(s step, c shell.Command) Reason {
+// acceptNamed accepts an unknown command because the user named the recipe.
+func (e *judgement) acceptNamed(s step, c shell.Command) Reason {
 	e.work, e.installs = true, true
 	return e.language.trusted(s, c)
 }
 
-func (e *exam) deed(c shell.Command) deed {
+func (e *judgement) effect(c shell.Command) effect {
 	if slices.Contains(e.recipe.tools, c.Name()) {
 		return compiles
 	}
-	return deedOf(c)
+	return effectOf(c)
 }

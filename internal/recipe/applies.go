@@ -7,10 +7,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// concerns reports whether the recipe applies to a stage: the user named it, a step names one of the recipe's tools, or a step
+// applies reports whether the recipe applies to a stage: the user named it, a step names one of the recipe's tools, or a step
 // has a variable of the recipe's base images. For other stages the recipe's reasons would be true and useless: "--cross=go" for a
 // stage that calls make for Rust.
-func (e *exam) concerns() bool {
+func (e *judgement) applies() bool {
 	return e.Named || slices.ContainsFunc(e.Steps, func(s graph.Step) bool {
 		if s.Kind != graph.Exec {
 			return false
@@ -22,7 +22,7 @@ func (e *exam) concerns() bool {
 }
 
 // namesTool reports whether a script contains the name of one of the recipe's tools as a word.
-func (e *exam) namesTool(script string) bool {
+func (e *judgement) namesTool(script string) bool {
 	words := strings.FieldsFunc(script, func(r rune) bool {
 		return r != '-' && r != '_' && r != '.' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
