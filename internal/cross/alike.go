@@ -13,13 +13,13 @@ func alike(b, other Build) (*llb.Definition, error) {
 	if b.off() || other.off() {
 		return nil, nil
 	}
-	m := newMover(b)
-	return m.alike(m.taste, other)
+	m := newRelocator(b)
+	return m.alike(m.judgeChain, other)
 }
 
-func (m *mover) alike(judge judge, other Build) (*llb.Definition, error) {
-	m.settle(judge)
-	o := newMover(other)
+func (m *relocator) alike(judge judge, other Build) (*llb.Definition, error) {
+	m.fixpoint(judge)
+	o := newRelocator(other)
 	clear(o.live)
 	for _, t := range o.tips {
 		if of := m.live[t.step.Digest]; of != nil {

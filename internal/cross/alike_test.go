@@ -37,7 +37,7 @@ func TestWhatIsScannedIsMovedAlike(t *testing.T) {
 	moved, g := tidily(t, b)
 	stage := build(t, service, "linux/arm64", func(o *dockerfile2llb.ConvertOpt) { o.Target = "build" })
 	other := scanOf(t, b.Definition, stage.Definition)
-	m := newMover(b)
+	m := newRelocator(b)
 	def, err := m.alike(tidy(m), other)
 	if err != nil || def == nil {
 		t.Fatalf("nothing is moved: %v", err)
@@ -71,7 +71,7 @@ func TestWhatIsScannedIsMovedAlike(t *testing.T) {
 
 func TestADefinitionWithoutWhatIsMovedStays(t *testing.T) {
 	b, other := build(t, service, "linux/arm64"), build(t, "FROM golang AS build\nRUN go build -o /other .\nFROM scratch\nCOPY --from=build /other /\n", "linux/arm64")
-	m := newMover(b)
+	m := newRelocator(b)
 	if def, err := m.alike(tidy(m), other); def != nil || err != nil {
 		t.Errorf("what another build would move is moved: %v, %v", def, err)
 	}

@@ -34,7 +34,7 @@ func BenchmarkMove(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			build := build(b, dockerfile, "linux/arm64")
 			for b.Loop() {
-				m := newMover(build)
+				m := newRelocator(build)
 				if moved, err := m.move(tidy(m)); err != nil || moved.Definition == nil {
 					b.Fatal("nothing moved", err)
 				}

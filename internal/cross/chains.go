@@ -13,20 +13,20 @@ import (
 // tip is a step whose stage output others copy, and whose chain would run a program under an emulator. It is not in the result's
 // own chain.
 type tip struct {
-	step    graph.Step
-	stage   string         // the name of its stage
-	image   graph.ImageRef // its base image
-	chain   []graph.Step   // from the base to the step
-	brought []string       // where the chain has files from elsewhere
-	lower   []*tip         // the tips in its chain, the nearest first
-	by      *verdict       // the verdict that relocates it, which may be that of a tip above it
-	why     recipe.Reason  // why it is not relocated
-	asked   string         // the recipe that gave the reason
-	said    []*verdict
+	step         graph.Step
+	stage        string         // the name of its stage
+	image        graph.ImageRef // its base image
+	chain        []graph.Step   // from the base to the step
+	foreignPaths []string       // where the chain has files from elsewhere
+	lower        []*tip         // the tips in its chain, the nearest first
+	by           *verdict       // the verdict that relocates it, which may be that of a tip above it
+	why          recipe.Reason  // why it is not relocated
+	asked        string         // the recipe that gave the reason
+	said         []*verdict
 }
 
-// mover is the state of judging one build.
-type mover struct {
+// relocator is the state of judging one build.
+type relocator struct {
 	Build
 	steps  map[digest.Digest]graph.Step
 	result map[digest.Digest]bool // the result's own chain
@@ -38,9 +38,9 @@ type mover struct {
 	needed demand // of the live tips, once the fixpoint is reached
 }
 
-// newMover finds the tips. Tips that are excluded whatever recipes say are not live.
-func newMover(b Build) *mover {
-	m := &mover{
+// newRelocator finds the tips. Tips that are excluded whatever recipes say are not live.
+func newRelocator(b Build) *relocator {
+	m := &relocator{
 		Build: b, steps: b.Graph.ByDigest(), result: map[digest.Digest]bool{},
 		takers: map[digest.Digest][]recipe.Leave{}, images: map[digest.Digest]graph.ImageRef{}, files: newFiles(b),
 	}
@@ -64,7 +64,7 @@ func newMover(b Build) *mover {
 	return m
 }
 
-func (m *mover) findTips() {
+func (m *relocator) findTips() {
 	m.live = map[digest.Digest]*tip{}
 	known := map[digest.Digest]*tip{}
 	for _, s := range m.Graph.Steps {
@@ -82,28 +82,28 @@ func (m *mover) findTips() {
 		}
 		known[s.Digest] = t
 		m.tips = append(m.tips, t)
-		if t.why = m.bar(t); t.why == (recipe.Reason{}) {
+		if t.why = m.exclusion(t); t.why == (recipe.Reason{}) {
 			m.live[s.Digest] = t
 		}
 	}
 }
 
-func (m *mover) newTip(s graph.Step) *tip {
+func (m *relocator) newTip(s graph.Step) *tip {
 	t := &tip{step: s, chain: graph.ChainTo(m.steps, s)}
-	t.brought = m.brought(t.chain)
+	t.foreignPaths = m.foreignPaths(t.chain)
 	t.stage = m.files.stageOf(s)
 	t.image = m.images[t.chain[0].Digest]
 	return t
 }
 
-// brought returns the destinations of files that a chain takes from other images and stages. Files of the context or of a
+// foreignPaths returns the destinations of files that a chain takes from other images and stages. Files of the context or of a
 // download do not count.
-func (m *mover) brought(chain []graph.Step) (all []string) {
+func (m *relocator) foreignPaths(chain []graph.Step) (all []string) {
 	for _, s := range chain {
 		for _, take := range s.Takes {
 			from := m.steps[take.Input]
 			if m.isLayer(s, from) {
-				all = append(all, m.brought([]graph.Step{from})...)
+				all = append(all, m.foreignPaths([]graph.Step{from})...)
 				continue
 			}
 			if from.Kind == graph.Source && m.images[from.Digest].Name == "" && !strings.HasPrefix(from.Source, "oci-layout:") {
@@ -118,7 +118,7 @@ func (m *mover) brought(chain []graph.Step) (all []string) {
 }
 
 // isLayer reports whether a step that is laid over others is the layer that COPY --link makes.
-func (m *mover) isLayer(over, layer graph.Step) bool {
+func (m *relocator) isLayer(over, layer graph.Step) bool {
 	return over.Kind == graph.Merge && layer.Kind == graph.File && layer.Root == ""
 }
 
@@ -127,7 +127,7 @@ type demand struct {
 	plain, native map[digest.Digest]bool
 }
 
-func (m *mover) demand() demand {
+func (m *relocator) demand() demand {
 	d := demand{map[digest.Digest]bool{}, map[digest.Digest]bool{}}
 	steps := m.Graph.Steps
 	d.plain[steps[len(steps)-1].Digest] = true
@@ -145,7 +145,7 @@ func (m *mover) demand() demand {
 }
 
 // leaves returns the paths that others copy from live tips, in the order of the graph.
-func (m *mover) leaves(d demand) map[digest.Digest][]recipe.Leave {
+func (m *relocator) leaves(d demand) map[digest.Digest][]recipe.Leave {
 	all := map[digest.Digest][]recipe.Leave{}
 	for _, t := range m.tips {
 		if m.live[t.step.Digest] == nil {
@@ -169,7 +169,7 @@ func (d demand) of(native bool) map[digest.Digest]bool {
 // nativeInput reports whether a step, unchanged or relocated, has a relocated input: the step it goes on from if it is relocated
 // itself, and whatever it takes from a relocated tip. The layer that COPY --link makes has no platform. It counts as relocated
 // with the step that lays it over others, so that it may take what that step may.
-func (m *mover) nativeInput(s graph.Step, native bool, in digest.Digest) bool {
+func (m *relocator) nativeInput(s graph.Step, native bool, in digest.Digest) bool {
 	if in == s.Root {
 		return native
 	}

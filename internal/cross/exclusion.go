@@ -9,14 +9,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// bar returns why a chain is excluded whatever recipes say, or the zero Reason if it is not.
-func (m *mover) bar(t *tip) recipe.Reason {
+// exclusion returns why a chain is excluded whatever recipes say, or the zero Reason if it is not.
+func (m *relocator) exclusion(t *tip) recipe.Reason {
 	why := m.files.author(t)
 	if why == (recipe.Reason{}) {
-		why = m.barBase(t)
+		why = m.excludedBase(t)
 	}
 	if why == (recipe.Reason{}) {
-		why = m.barSteps(t)
+		why = m.excludedSteps(t)
 	}
 	if why != (recipe.Reason{}) && why.Line == 0 {
 		why.File, why.Line = m.files.from(t.step)
@@ -24,7 +24,7 @@ func (m *mover) bar(t *tip) recipe.Reason {
 	return why
 }
 
-func (m *mover) barBase(t *tip) recipe.Reason {
+func (m *relocator) excludedBase(t *tip) recipe.Reason {
 	no := func(format string, args ...any) recipe.Reason {
 		return recipe.Reason{Check: "base", Message: fmt.Sprintf(format, args...)}
 	}
@@ -53,7 +53,7 @@ func (m *mover) barBase(t *tip) recipe.Reason {
 	return recipe.Reason{}
 }
 
-func (m *mover) barSteps(t *tip) recipe.Reason {
+func (m *relocator) excludedSteps(t *tip) recipe.Reason {
 	for _, s := range t.chain[1:] {
 		if s.Kind == graph.Exec && s.Platform.Architecture != "" && !platform.Equal(s.Platform, m.Target) {
 			return recipe.Reason{Check: "arch", Message: fmt.Sprintf("%s runs on %s", s.Name, platform.Format(s.Platform)), File: s.File, Line: s.Line}

@@ -8,10 +8,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// settle drops tips until recipes accept all that are left. A tip is judged with its whole chain. A tip below it may be relocated
+// fixpoint drops tips until recipes accept all that are left. A tip is judged with its whole chain. A tip below it may be relocated
 // with it if its stage output may be copied too. Dropping a tip adds leaves to others and never removes any. So the loop ends, in
 // the same state whatever the order.
-func (m *mover) settle(judge judge) {
+func (m *relocator) fixpoint(judge judge) {
 	for dropped := true; dropped; {
 		dropped = false
 		m.needed = m.demand()
@@ -29,14 +29,14 @@ func (m *mover) settle(judge judge) {
 				dropped = true
 				continue
 			}
-			dropped = m.moveWith(t, v, leaves, judge) || dropped
+			dropped = m.relocateWith(t, v, leaves, judge) || dropped
 		}
 		dropped = dropped || m.dropConflict()
 	}
 }
 
-// moveWith decides about the tips below a relocated one, and reports whether it dropped one.
-func (m *mover) moveWith(t *tip, v *verdict, leaves map[digest.Digest][]recipe.Leave, judge judge) (dropped bool) {
+// relocateWith decides about the tips below a relocated one, and reports whether it dropped one.
+func (m *relocator) relocateWith(t *tip, v *verdict, leaves map[digest.Digest][]recipe.Leave, judge judge) (dropped bool) {
 	t.by = v
 	all := slices.Clip(leaves[t.step.Digest])
 	var with []*tip
@@ -60,13 +60,13 @@ func (m *mover) moveWith(t *tip, v *verdict, leaves map[digest.Digest][]recipe.L
 	return dropped
 }
 
-func (m *mover) drop(t *tip, v *verdict) {
+func (m *relocator) drop(t *tip, v *verdict) {
 	delete(m.live, t.step.Digest)
 	t.why, t.asked = v.why, v.asked
 }
 
 // ask judges a chain, once for the same leaves.
-func (m *mover) ask(t *tip, leaves []recipe.Leave, judge judge) *verdict {
+func (m *relocator) ask(t *tip, leaves []recipe.Leave, judge judge) *verdict {
 	for _, v := range t.said {
 		if slices.Equal(v.leaves, leaves) {
 			return v
@@ -79,7 +79,7 @@ func (m *mover) ask(t *tip, leaves []recipe.Leave, judge judge) *verdict {
 }
 
 // dropConflict drops a tip whose chain has a step that another chain needs in another form, and reports whether there was one.
-func (m *mover) dropConflict() bool {
+func (m *relocator) dropConflict() bool {
 	edits := map[digest.Digest]recipe.Edit{}
 	for _, t := range m.tips {
 		if t.by == nil {

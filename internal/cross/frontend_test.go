@@ -72,7 +72,7 @@ func foreign(p platform.Platform) bool { return p.Architecture != "amd64" }
 
 // tidy is a recipe for tests. It takes a chain that compiles and runs only go, apk, mkdir and cp, unless others copy everything
 // or something below /etc or /usr from it.
-func tidy(m *mover) judge {
+func tidy(m *relocator) judge {
 	return func(t *tip, leaves []recipe.Leave) *verdict {
 		v := &verdict{edits: map[digest.Digest]recipe.Edit{}, asked: "go"}
 		for _, s := range t.chain {
@@ -109,7 +109,7 @@ func tidily(t testing.TB, b Build) (Moved, graph.Graph) {
 	if b.off() {
 		return Moved{}, b.Graph
 	}
-	m := newMover(b)
+	m := newRelocator(b)
 	moved, err := m.move(tidy(m))
 	if err != nil {
 		t.Fatal(err)

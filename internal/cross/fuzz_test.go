@@ -122,7 +122,7 @@ func FuzzMoveBytes(f *testing.F) {
 			t.Error(err)
 		}
 		if !b.off() {
-			m := newMover(b)
+			m := newRelocator(b)
 			if moved, err := m.move(tidy(m)); err == nil && moved.Definition != nil {
 				if _, err := graph.Read(moved.Definition); err != nil {
 					t.Error(err)

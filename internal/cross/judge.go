@@ -48,15 +48,15 @@ func (c Choice) asked(stage string) (all []asking) {
 	return all
 }
 
-func (m *mover) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stage {
-	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Leaves: leaves, Brought: t.brought, Named: named}
+func (m *relocator) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stage {
+	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Leaves: leaves, Brought: t.foreignPaths, Named: named}
 }
 
 // notNamed is the reason of a stage that the user's choice has no recipe for.
 var notNamed = recipe.Reason{Check: "no-recipe", Message: "no recipe is named for it"}
 
-// screen asks all recipes without the base image.
-func (m *mover) screen(t *tip, leaves []recipe.Leave) *verdict {
+// precheck asks all recipes without the base image.
+func (m *relocator) precheck(t *tip, leaves []recipe.Leave) *verdict {
 	v := &verdict{why: notNamed}
 	for _, a := range m.Choice.asked(t.stage) {
 		if ok, why := a.recipe.Screen(m.stage(t, leaves, a.named)); ok {
@@ -68,8 +68,8 @@ func (m *mover) screen(t *tip, leaves []recipe.Leave) *verdict {
 	return v
 }
 
-// taste asks the recipes in order until one accepts the chain.
-func (m *mover) taste(t *tip, leaves []recipe.Leave) *verdict {
+// judgeChain asks the recipes in order until one accepts the chain.
+func (m *relocator) judgeChain(t *tip, leaves []recipe.Leave) *verdict {
 	v := &verdict{why: notNamed}
 	for _, a := range m.Choice.asked(t.stage) {
 		s := m.stage(t, leaves, a.named)

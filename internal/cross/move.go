@@ -17,8 +17,8 @@ func Wanted(b Build) []Want {
 	if b.off() {
 		return nil
 	}
-	m := newMover(b)
-	m.settle(m.screen)
+	m := newRelocator(b)
+	m.fixpoint(m.precheck)
 	var wants []Want
 	for _, t := range m.tips {
 		if t.by == nil {
@@ -49,12 +49,12 @@ func Move(b Build) (Moved, error) {
 	if b.off() {
 		return Unmoved(b.Graph), nil
 	}
-	m := newMover(b)
-	return m.move(m.taste)
+	m := newRelocator(b)
+	return m.move(m.judgeChain)
 }
 
-func (m *mover) move(judge judge) (Moved, error) {
-	m.settle(judge)
+func (m *relocator) move(judge judge) (Moved, error) {
+	m.fixpoint(judge)
 	moved := Moved{Stages: m.verdicts(), Graph: m.Graph, From: m.Build}
 	if len(m.live) == 0 {
 		return moved, nil

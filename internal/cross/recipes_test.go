@@ -86,7 +86,7 @@ func TestTheGoRecipe(t *testing.T) {
 			if moved.Definition != nil {
 				g = sound(t, b, moved)
 			}
-			if diff := cmp.Diff(tt.want, tell(moved, g).Stages); diff != "" {
+			if diff := cmp.Diff(tt.want, describe(moved, g).Stages); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			for _, s := range moved.Steps {
@@ -102,8 +102,8 @@ func TestRecipesAreToldWhatOthersHaveBrought(t *testing.T) {
 	b := build(t, "FROM golang AS a\nRUN go build -o /a\nFROM golang AS build\nCOPY x /x\nADD https://example.com/y /y\nCOPY --from=tool /t /usr/bin/t\n"+
 		"COPY --link --from=a /a /a\nCOPY --link c /c\nRUN --mount=from=tool,target=/m --mount=target=/n --mount=type=cache,target=/o go build -o /out\n"+
 		"FROM scratch\nCOPY --from=build /out /\n", "linux/arm64")
-	m := newMover(b)
-	if diff := cmp.Diff([]string{"/usr/bin/t", "/a", "/m"}, m.tips[len(m.tips)-1].brought); diff != "" {
+	m := newRelocator(b)
+	if diff := cmp.Diff([]string{"/usr/bin/t", "/a", "/m"}, m.tips[len(m.tips)-1].foreignPaths); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

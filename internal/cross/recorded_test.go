@@ -32,7 +32,7 @@ func recorded(t testing.TB, name, target string) Build {
 }
 
 func TestRecordedDefinitions(t *testing.T) {
-	for name, want := range map[string]told{
+	for name, want := range map[string]outcome{
 		"service": {
 			Moved: []string{
 				"[linux/amd64 build 1/5] FROM localhost:5000/base/golang:primed-go1.26.8-acbc3c6648bd",
@@ -87,7 +87,7 @@ func TestRecordedDefinitions(t *testing.T) {
 			t.Run(name+" "+target, func(t *testing.T) {
 				b := recorded(t, name, target)
 				moved, g := tidily(t, b)
-				got := tell(moved, g)
+				got := describe(moved, g)
 				for i, step := range got.Moved {
 					got.Moved[i] = strings.Replace(step, strings.TrimPrefix(target, "linux/"), "TARGET", 1)
 				}

@@ -17,7 +17,7 @@ import (
 // rewriter makes the definition in which the live tips are relocated. It has each step unchanged, relocated, or both, as others
 // need it.
 type rewriter struct {
-	*mover
+	*relocator
 	out   *llb.Definition
 	steps []Step
 	raw   map[digest.Digest][]byte                 // operations, old and new
@@ -26,10 +26,10 @@ type rewriter struct {
 	moves map[digest.Digest]*verdict               // the steps of relocated chains
 }
 
-func (m *mover) rewrite() (*rewriter, error) {
+func (m *relocator) rewrite() (*rewriter, error) {
 	old := m.Definition
 	r := &rewriter{
-		mover: m, raw: make(map[digest.Digest][]byte, len(old.Def)), end: old.Def[len(old.Def)-1],
+		relocator: m, raw: make(map[digest.Digest][]byte, len(old.Def)), end: old.Def[len(old.Def)-1],
 		new:   map[bool]map[digest.Digest]digest.Digest{false: {}, true: {}},
 		moves: map[digest.Digest]*verdict{},
 		out: &llb.Definition{

@@ -180,7 +180,7 @@ func TestEditsOfAnEnvironment(t *testing.T) {
 
 func TestAnEditMayChangeTheProgram(t *testing.T) {
 	b := build(t, service, "linux/arm64")
-	m := newMover(b)
+	m := newRelocator(b)
 	moved, err := m.move(func(t *tip, leaves []recipe.Leave) *verdict {
 		v := tidy(m)(t, leaves)
 		for d := range v.edits {
@@ -233,7 +233,7 @@ func TestDefinitionsThatDoNotComeFromADockerfileStay(t *testing.T) {
 func TestADefinitionThatIsNotTheGraphsIsAnError(t *testing.T) {
 	b := build(t, service, "linux/arm64")
 	b.Definition = &llb.Definition{Def: b.Definition.Def[3:], Source: b.Definition.Source}
-	m := newMover(b)
+	m := newRelocator(b)
 	if _, err := m.move(tidy(m)); err == nil || !strings.Contains(err.Error(), "is not in the build's definition") {
 		t.Errorf("got %v", err)
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// offered returns why a chain is not relocated. Where the user's choice has no recipe for it, it names the one that would
+// suggestion returns why a chain is not relocated. Where the user's choice has no recipe for it, it names the one that would
 // relocate it.
-func (m *mover) offered(t *tip) recipe.Reason {
+func (m *relocator) suggestion(t *tip) recipe.Reason {
 	if t.why.Check != "no-recipe" || t.asked != "" {
 		return t.why
 	}
@@ -36,8 +36,8 @@ func (c Choice) with(r recipe.Recipe, stage string) string {
 	return c.String() + "," + word
 }
 
-// trusted returns what is taken on trust in a chain that a user's named recipe relocates.
-func (m *mover) trusted(t *tip) recipe.Reason {
+// onTrust returns what is taken on trust in a chain that a user's named recipe relocates.
+func (m *relocator) onTrust(t *tip) recipe.Reason {
 	by := t.by.recipes[0]
 	for _, a := range m.Choice.asked(t.stage) {
 		if a.named && a.recipe.Name == by.Name {

@@ -14,7 +14,7 @@ import (
 func (r *rewriter) tips() ([]Tip, error) {
 	all := r.leaves(r.needed)
 	var tips []Tip
-	for _, t := range r.mover.tips {
+	for _, t := range r.relocator.tips {
 		leaves := slices.DeleteFunc(all[t.step.Digest], func(l recipe.Leave) bool { return l.Moved })
 		if len(leaves) == 0 {
 			continue

@@ -12,7 +12,7 @@ import (
 
 // verdicts returns the decision for each chain of steps that would be emulated. A step of several chains that are not relocated
 // is listed once: with the result if it belongs to it, otherwise with the longest chain.
-func (m *mover) verdicts() []Stage {
+func (m *relocator) verdicts() []Stage {
 	said := map[digest.Digest]bool{}
 	var stages []Stage
 	add := func(s Stage, chain []graph.Step, needed map[digest.Digest]bool) {
@@ -38,7 +38,7 @@ func (m *mover) verdicts() []Stage {
 	for _, t := range slices.Backward(m.tips) {
 		if m.live[t.step.Digest] == nil {
 			s := m.stageAt(t.step, t.stage)
-			s.Why, s.Recipe = m.offered(t), t.asked
+			s.Why, s.Recipe = m.suggestion(t), t.asked
 			add(s, t.chain, m.needed.plain)
 		}
 	}
@@ -46,7 +46,7 @@ func (m *mover) verdicts() []Stage {
 	for _, t := range m.highest() {
 		s := m.stageAt(t.step, t.stage)
 		s.Moved, s.Recipe = true, t.by.recipes[0].Name
-		s.Trusted = m.trusted(t)
+		s.Trusted = m.onTrust(t)
 		add(s, t.chain, m.needed.native)
 	}
 	order := make(map[digest.Digest]int, len(m.Graph.Steps))
@@ -60,7 +60,7 @@ func (m *mover) verdicts() []Stage {
 }
 
 // highest returns the live tips that are in no other tip's chain.
-func (m *mover) highest() (all []*tip) {
+func (m *relocator) highest() (all []*tip) {
 	covered := map[*tip]bool{}
 	for _, t := range slices.Backward(m.tips) {
 		if m.live[t.step.Digest] == nil {
@@ -76,7 +76,7 @@ func (m *mover) highest() (all []*tip) {
 	return all
 }
 
-func (m *mover) stageAt(s graph.Step, name string) Stage {
+func (m *relocator) stageAt(s graph.Step, name string) Stage {
 	file, line := m.files.from(s)
 	return Stage{Name: name, File: file, Line: line}
 }
