@@ -165,7 +165,7 @@ func (d *file) unused(i int) []Hint {
 			if !strings.HasPrefix(a.Key, "TARGET") || !platformArg.MatchString(a.Key) {
 				continue
 			}
-			seen := slices.ContainsFunc(commands[n+1:], func(later instructions.Command) bool { return sees(later, a.Key) })
+			seen := slices.ContainsFunc(commands[n+1:], func(later instructions.Command) bool { return mayUse(later, a.Key) })
 			if !seen {
 				all = append(all, d.hint("note", "arg-unused", dockerfile.Line(arg.Location()), nil,
 					fmt.Sprintf("ARG %s is declared, and nothing uses it: what is made does not depend on the platform", a.Key),
@@ -176,8 +176,8 @@ func (d *file) unused(i int) []Hint {
 	return all
 }
 
-// sees reports whether an instruction uses an argument, or runs a program that may.
-func sees(c instructions.Command, name string) bool {
+// mayUse reports whether an instruction uses an argument, or runs a program that may.
+func mayUse(c instructions.Command, name string) bool {
 	if strings.Contains(text(c), name) {
 		return true
 	}

@@ -58,7 +58,7 @@ func emulated(d *file) []Hint {
 	}
 	var order []place
 	found := map[place]*Hint{}
-	for _, p := range d.mine {
+	for _, p := range d.own {
 		for _, s := range p.Graph.Steps {
 			if s.Kind != graph.Exec || s.File != d.name || !p.Emulated[s.Digest] {
 				continue

@@ -76,7 +76,7 @@ type file struct {
 	Build
 	dockerfile.File
 	name string
-	mine []Platform
+	own  []Platform
 }
 
 // Of returns the hints by file and line. A file that cannot be parsed here, such as another frontend's, has only hints that need
@@ -93,7 +93,7 @@ func Of(b Build) []Hint {
 				i = len(files)
 				seen[key], files = i, append(files, parse(b, name, text))
 			}
-			files[i].mine = append(files[i].mine, p)
+			files[i].own = append(files[i].own, p)
 		}
 	}
 	for _, d := range files {
@@ -113,7 +113,7 @@ func parse(b Build, name, text string) *file {
 }
 
 // several reports whether the file is built for two or more platforms.
-func (d *file) several() bool { return len(d.mine) > 1 }
+func (d *file) several() bool { return len(d.own) > 1 }
 
 func (d *file) hint(severity, rule string, line int, platforms []string, message, fix string) Hint {
 	return Hint{Severity: severity, Rule: rule, File: d.name, Line: line, Platforms: platforms, Message: message, Fix: fix}
@@ -156,7 +156,7 @@ func (d *file) target() (int, bool) {
 	if len(d.Stages) == 0 {
 		return 0, false
 	}
-	if name := d.mine[0].Target; name != "" {
+	if name := d.own[0].Target; name != "" {
 		return instructions.HasStage(d.Stages, name)
 	}
 	return len(d.Stages) - 1, true

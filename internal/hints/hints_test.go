@@ -40,8 +40,8 @@ func build(t *testing.T, dockerfile string, list string) hints.Build {
 	return b
 }
 
-// told formats hints as "rule line platforms".
-func told(all []hints.Hint) []string {
+// formatted formats hints as "rule line platforms".
+func formatted(all []hints.Hint) []string {
 	var lines []string
 	for _, h := range all {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %d %s", h.Rule, h.Line, strings.Join(h.Platforms, ","))))
@@ -102,7 +102,7 @@ func TestTheRulesFindTheirLine(t *testing.T) {
 		"a file that BuildKit's parser does not":   {"# syntax=example/other\nFROM alpine\nRUN make\n", []string{"emulated-compile 3 linux/arm64"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, told(hints.Of(build(t, tt.dockerfile, "linux/amd64,linux/arm64")))); diff != "" {
+			if diff := cmp.Diff(tt.want, formatted(hints.Of(build(t, tt.dockerfile, "linux/amd64,linux/arm64")))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -134,7 +134,7 @@ func TestABuildArgumentWinsOverADefault(t *testing.T) {
 	b := build(t, "FROM alpine\nARG TARGETARCH=amd64\nRUN fetch $TARGETARCH\n", "linux/amd64,linux/arm64")
 	b.Args = map[string]string{"TARGETARCH": "arm64"}
 	if all := hints.Of(b); len(all) > 0 {
-		t.Errorf("%q", told(all))
+		t.Errorf("%q", formatted(all))
 	}
 }
 
@@ -142,7 +142,7 @@ func TestCacheMountsOfTheirOwnAreNotShared(t *testing.T) {
 	b := build(t, "FROM alpine\nRUN --mount=type=cache,target=/c fetch\n", "linux/amd64,linux/arm64")
 	b.Isolated = true
 	if all := hints.Of(b); len(all) > 0 {
-		t.Errorf("%q", told(all))
+		t.Errorf("%q", formatted(all))
 	}
 }
 
@@ -162,7 +162,7 @@ func TestABigCopyIsBetterLinked(t *testing.T) {
 			}
 			return 1
 		}
-		if diff := cmp.Diff(want, told(hints.Of(b))); diff != "" {
+		if diff := cmp.Diff(want, formatted(hints.Of(b))); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", dockerfile, diff)
 		}
 	}
@@ -182,6 +182,6 @@ func TestAHintAsJSONHasTheseKeys(t *testing.T) {
 func TestOnePlatformHasNoHintsOfSeveral(t *testing.T) {
 	b := build(t, "FROM alpine\nRUN --mount=type=cache,target=/c curl https://example.com/x86_64/t\n", "linux/amd64")
 	if all := hints.Of(b); len(all) > 0 {
-		t.Errorf("%q", told(all))
+		t.Errorf("%q", formatted(all))
 	}
 }

@@ -24,7 +24,7 @@ var (
 func compiledOnce(d *file) []Hint {
 	var all []Hint
 	at := map[int]int{} // the index in all of a line's hint
-	for _, p := range d.mine {
+	for _, p := range d.own {
 		steps := p.Graph.ByDigest()
 		for _, s := range p.Graph.Steps {
 			if s.Kind != graph.Exec || s.File != d.name || s.Platform.Architecture == "" || s.Platform.Architecture == p.Platform.Architecture {
@@ -50,7 +50,7 @@ func compiledOnce(d *file) []Hint {
 // shared reports whether platforms of several processors have a step.
 func (d *file) shared(step digest.Digest) bool {
 	archs := map[string]bool{}
-	for _, p := range d.mine {
+	for _, p := range d.own {
 		if slices.ContainsFunc(p.Graph.Steps, func(s graph.Step) bool { return s.Digest == step }) {
 			archs[p.Platform.Architecture] = true
 		}

@@ -16,7 +16,7 @@ import (
 // pinned reports a result whose base image was fetched for another platform than the result's.
 func pinned(d *file) []Hint {
 	var all []Hint
-	for _, p := range d.mine {
+	for _, p := range d.own {
 		chain := p.Graph.Chain()
 		if len(chain) == 0 || chain[0].Kind != graph.Source || chain[0].File != d.name {
 			continue
@@ -51,7 +51,7 @@ func cacheMounts(d *file) []Hint {
 	}
 	users := map[cacheMount][]string{}
 	var order []cacheMount
-	for _, p := range d.mine {
+	for _, p := range d.own {
 		for _, at := range ownCaches(d.name, p) {
 			if users[at] == nil {
 				order = append(order, at)
@@ -131,7 +131,7 @@ func plainCopy(c instructions.Command) []string {
 // onImage reports whether the step at a line goes on from something that differs between the platforms.
 func (d *file) onImage(line int) bool {
 	var first graph.Step
-	for i, p := range d.mine {
+	for i, p := range d.own {
 		for _, s := range p.Graph.Steps {
 			if s.File != d.name || s.Line != line || s.Kind != graph.File {
 				continue
@@ -192,7 +192,7 @@ func downloads(d *file) []Hint {
 // platform.
 func (d *file) fetchedFor(line int, arch string) []string {
 	var wrong []string
-	for _, p := range d.mine {
+	for _, p := range d.own {
 		if p.Platform.Architecture == arch {
 			continue
 		}
