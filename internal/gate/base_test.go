@@ -69,7 +69,7 @@ func TestALargeBaseIsReadOnlyWhenAskedFor(t *testing.T) {
 		return result
 	}
 	result := examine(gate.Options{})
-	if diff := cmp.Diff([]string{"ok", "note base-not-examined " + musl}, said(result)); diff != "" || result.BaseExamined {
+	if diff := cmp.Diff([]string{"ok", "note base-not-examined " + musl}, summary(result)); diff != "" || result.BaseExamined {
 		t.Errorf("%v %s", result.BaseExamined, diff)
 	}
 	if result := examine(gate.Options{Mode: gate.Strict}); result.Verdict != gate.OK || !result.BaseExamined || len(result.Findings) > 0 {
@@ -95,7 +95,7 @@ func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"refused", "error loader-machine " + musl}, said(result)); diff != "" || !result.BaseExamined {
+	if diff := cmp.Diff([]string{"refused", "error loader-machine " + musl}, summary(result)); diff != "" || !result.BaseExamined {
 		t.Errorf("%v %s", result.BaseExamined, diff)
 	}
 	i.cmd = []string{"/usr/bin/tool"} // in the lowest layer, which is for another machine
@@ -103,7 +103,7 @@ func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"ok", "note base-not-examined /usr/bin/tool"}, said(result)); diff != "" {
+	if diff := cmp.Diff([]string{"ok", "note base-not-examined /usr/bin/tool"}, summary(result)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -143,7 +143,7 @@ func TestWhatIsNoFileSystemIsNotExamined(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{"not examined", "note layer-not-examined "}
-		if diff := cmp.Diff(want, said(result)); diff != "" || len(s.Count) > 0 {
+		if diff := cmp.Diff(want, summary(result)); diff != "" || len(s.Count) > 0 {
 			t.Errorf("%s: read %d, %s", mediaType, len(s.Count), diff)
 		}
 	}
@@ -155,7 +155,7 @@ func TestLinksWithoutFoldersLeadWhereTheyDoUnpacked(t *testing.T) {
 		added: [][]byte{layerOf(t, file("bin/app"), program("amd64"))},
 		cmd:   []string{"app"},
 	}
-	if diff := cmp.Diff([]string{"refused", "error entrypoint-machine /bin/app"}, said(i.examine(t, gate.Options{}))); diff != "" {
+	if diff := cmp.Diff([]string{"refused", "error entrypoint-machine /bin/app"}, summary(i.examine(t, gate.Options{}))); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -33,7 +33,7 @@ func (x *examination) elsewhere() {
 			}
 		}
 		for _, f := range groups {
-			x.add(i, x.told(i, f))
+			x.add(i, x.describe(i, f))
 		}
 	}
 }
@@ -99,8 +99,8 @@ func group(groups []Finding, severity Severity, found string, e layers.Entry) []
 	return groups
 }
 
-// told fills in the texts of a finding.
-func (x *examination) told(i int, f Finding) Finding {
+// describe fills in the texts of a finding.
+func (x *examination) describe(i int, f Finding) Finding {
 	f.Path, f.Wanted = f.Paths[0], x.wanted()
 	if f.Count == 1 {
 		f.Paths, f.Count = nil, 0

@@ -44,7 +44,7 @@ func TestFilesThatNobodyIsKnownToRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			img := image{added: [][]byte{layerOf(t, test.file, test.body)}}
-			if diff := cmp.Diff(test.want, said(img.examine(t, gate.Options{}))); diff != "" {
+			if diff := cmp.Diff(test.want, summary(img.examine(t, gate.Options{}))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -54,7 +54,7 @@ func TestFilesThatNobodyIsKnownToRun(t *testing.T) {
 func TestStrictRefusesAnyFileOfAnotherMachine(t *testing.T) {
 	img := image{added: [][]byte{layerOf(t, file("opt/x"), program("amd64"), file("t64.exe"), exetest.PE(0x8664, 3, false))}}
 	want := []string{"refused", "error machine /opt/x", "note machine /t64.exe"}
-	if diff := cmp.Diff(want, said(img.examine(t, gate.Options{Mode: gate.Strict}))); diff != "" {
+	if diff := cmp.Diff(want, summary(img.examine(t, gate.Options{Mode: gate.Strict}))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -66,8 +66,8 @@ func TestManyFilesAreOneFinding(t *testing.T) {
 	}
 	parts = append(parts, file("app"), program("arm64"), file("opt/other"), program("386"))
 	result := image{added: [][]byte{layerOf(t, parts...)}, cmd: []string{"/app"}}.examine(t, gate.Options{})
-	if want := []string{"warned", "warning machine /opt/cross/bin/tool000", "warning machine /opt/other"}; !slices.Equal(want, said(result)) {
-		t.Fatalf("%q", said(result))
+	if want := []string{"warned", "warning machine /opt/cross/bin/tool000", "warning machine /opt/other"}; !slices.Equal(want, summary(result)) {
+		t.Fatalf("%q", summary(result))
 	}
 	many := result.Findings[0]
 	if many.Count != 300 || len(many.Paths) != 10 || many.Found != "s390x" || result.Files != 302 {
@@ -94,7 +94,7 @@ func TestGlobsExemptFiles(t *testing.T) {
 		{[]string{"/srv/app.b?n", "/opt/cros", "/nothing/**"}, []string{"warned", cross}, []string{"/opt/cros", "/nothing/**"}},
 	} {
 		result := img.examine(t, gate.Options{Allow: test.globs})
-		if diff := cmp.Diff(test.want, said(result)); diff != "" {
+		if diff := cmp.Diff(test.want, summary(result)); diff != "" {
 			t.Errorf("%q: %s", test.globs, diff)
 		}
 		if diff := cmp.Diff(test.unmatched, result.Unmatched); diff != "" {
@@ -143,7 +143,7 @@ func TestWindowsImagesAreJudgedMildly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			test.image.platform, test.image.added = "windows/amd64", [][]byte{layer}
 			want := append(test.want, "note machine /Files/x")
-			if diff := cmp.Diff(want, said(test.image.examine(t, gate.Options{}))); diff != "" {
+			if diff := cmp.Diff(want, summary(test.image.examine(t, gate.Options{}))); diff != "" {
 				t.Error(diff)
 			}
 		})

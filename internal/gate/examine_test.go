@@ -153,7 +153,7 @@ func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
 		"wasm": {image{platform: "wasi/wasm", added: [][]byte{layerOf(t, file("app.wasm"), []byte("\x00asm\x01\x00\x00\x00"))}, cmd: []string{"/app.wasm"}}, []string{ok}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, said(test.image.examine(t, gate.Options{}))); diff != "" {
+			if diff := cmp.Diff(test.want, summary(test.image.examine(t, gate.Options{}))); diff != "" {
 				t.Error(diff)
 			}
 		})

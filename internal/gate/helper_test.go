@@ -70,8 +70,8 @@ func (i image) examine(t testing.TB, opt gate.Options) gate.Result {
 	return result
 }
 
-// said returns a short form of a result: the verdict, and each finding as its severity, check and path.
-func said(r gate.Result) []string {
+// summary returns a short form of a result: the verdict, and each finding as its severity, check and path.
+func summary(r gate.Result) []string {
 	texts := []string{string(r.Verdict)}
 	for _, f := range r.Findings {
 		texts = append(texts, string(f.Severity)+" "+f.Check+" "+f.Path)

@@ -34,7 +34,7 @@ func TestNothingLeadsOutOfTheImage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			img := image{added: [][]byte{test.layer}, cmd: []string{"/app"}}
-			if diff := cmp.Diff(test.want, said(img.examine(t, gate.Options{}))); diff != "" {
+			if diff := cmp.Diff(test.want, summary(img.examine(t, gate.Options{}))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -44,7 +44,7 @@ func TestNothingLeadsOutOfTheImage(t *testing.T) {
 func TestALayerThatCannotBeUnpackedRefusesTheImage(t *testing.T) {
 	good := gzipped(t, layerOf(t, file("app"), program("arm64")))
 	img := image{added: [][]byte{good[:len(good)/2]}, cmd: []string{"/app"}}
-	if got := said(img.examine(t, gate.Options{})); got[0] != "refused" || got[1] != "error layer " {
+	if got := summary(img.examine(t, gate.Options{})); got[0] != "refused" || got[1] != "error layer " {
 		t.Errorf("the image: %q", got)
 	}
 }
@@ -96,7 +96,7 @@ func TestWhatIsCutOffIsNotMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"ok", "note layer-not-examined "}, said(result)); diff != "" {
+	if diff := cmp.Diff([]string{"ok", "note layer-not-examined "}, summary(result)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -92,9 +92,9 @@ func (l *linking) find(ctx context.Context, from object, name string) (lib objec
 		return object{}, false
 	}
 	if len(wrong) == 0 {
-		l.lacks(from, name)
+		l.missingLibrary(from, name)
 	} else if at := wrong[0]; !l.x.allow.allows(at.Path) {
-		l.isWrong(name, at)
+		l.wrongLibrary(name, at)
 	}
 	return object{}, false
 }
@@ -198,8 +198,8 @@ func (l *linking) mounted() bool {
 	return false
 }
 
-// lacks adds the finding that a library is in no layer.
-func (l *linking) lacks(from object, name string) {
+// missingLibrary adds the finding that a library is in no layer.
+func (l *linking) missingLibrary(from object, name string) {
 	l.found++
 	needs := fmt.Sprintf("%q needs the library %q", "/"+l.of.Path, name)
 	if from.by != "" {
@@ -211,8 +211,8 @@ func (l *linking) lacks(from object, name string) {
 	})
 }
 
-// isWrong adds the finding that a library is for another machine.
-func (l *linking) isWrong(name string, at rootfs.Place) {
+// wrongLibrary adds the finding that a library is for another machine.
+func (l *linking) wrongLibrary(name string, at rootfs.Place) {
 	l.found++
 	l.x.accused[at.Path] = true
 	word := fmt.Sprintf("%q", name)

@@ -67,7 +67,7 @@ func TestWhatAProgramNeedsIsInTheImage(t *testing.T) {
 		if test.cmd != "" {
 			img.cmd = []string{test.cmd}
 		}
-		if diff := cmp.Diff(test.want, said(img.examine(t, gate.Options{}))); diff != "" {
+		if diff := cmp.Diff(test.want, summary(img.examine(t, gate.Options{}))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -77,13 +77,13 @@ func TestALibraryThatMayComeFromElsewhereIsNotMissed(t *testing.T) {
 	app := layerOf(t, file("app"), linked("arm64", glibc, exetest.Linked{Needed: []string{"libfoo.so.1"}, RunPath: "/data/lib"}))
 	img := image{base: [][]byte{glibcRoot(t)}, added: [][]byte{app}, cmd: []string{"/app"}}
 	if got := img.examine(t, gate.Options{Allow: []string{"/app"}}); got.Verdict != gate.OK {
-		t.Errorf("exempted: %v", said(got))
+		t.Errorf("exempted: %v", summary(got))
 	}
 	s := newStore()
 	built := img.in(t, s)
 	built.Config.Config.Volumes = map[string]struct{}{"/data": {}}
 	if got, err := gate.Examine(t.Context(), built, &layers.Lister{Fetch: s.Fetch}, gate.Options{}); err != nil || got.Verdict != gate.OK {
-		t.Errorf("in a volume: %v, %v", said(got), err)
+		t.Errorf("in a volume: %v, %v", summary(got), err)
 	}
 	// An unread layer of the base image may have it.
 	s = newStore()
@@ -91,7 +91,7 @@ func TestALibraryThatMayComeFromElsewhereIsNotMissed(t *testing.T) {
 	unread := gate.Layer{Descriptor: ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: s.Put([]byte("x")).Digest, Size: 1 << 30}, Base: true}
 	built.Layers = append([]gate.Layer{unread}, built.Layers...)
 	if got, err := gate.Examine(t.Context(), built, &layers.Lister{Fetch: s.Fetch}, gate.Options{}); err != nil || got.Verdict != gate.OK {
-		t.Errorf("in a layer that is not read: %v, %v", said(got), err)
+		t.Errorf("in a layer that is not read: %v, %v", summary(got), err)
 	}
 }
 
@@ -107,7 +107,7 @@ func TestMuslHasItsOwnNamesBuiltIn(t *testing.T) {
 		"glibc by gcompat":  {linked("arm64", glibc, needs("libc.so.6", "libdl.so.2", "ld-linux-aarch64.so.1")), []string{ok}},
 	} {
 		got := image{base: [][]byte{alpine}, added: [][]byte{layerOf(t, file("app"), test.app)}, cmd: []string{"/app"}}.examine(t, gate.Options{})
-		if diff := cmp.Diff(test.want, said(got)); diff != "" {
+		if diff := cmp.Diff(test.want, summary(got)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -128,7 +128,7 @@ func TestManyLibrariesAreBounded(t *testing.T) {
 	}
 	got := image{base: [][]byte{glibcRoot(t)}, added: [][]byte{layerOf(t, parts...)}, cmd: []string{"/app"}}.examine(t, gate.Options{})
 	if got.Verdict != gate.OK {
-		t.Error(said(got))
+		t.Error(summary(got))
 	}
 }
 
@@ -154,7 +154,7 @@ func TestALevelThatThePlatformDoesNotPromiseIsAWarning(t *testing.T) {
 		"the fourth of a library": {"linux/amd64/v2", dynamic, []string{warn, "warning x86-level /usr/lib/libx.so"}},
 	} {
 		got := image{platform: test.platform, added: [][]byte{test.layer}, cmd: []string{"/app"}}.examine(t, gate.Options{})
-		if diff := cmp.Diff(test.want, said(got)); diff != "" {
+		if diff := cmp.Diff(test.want, summary(got)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -39,7 +39,7 @@ func TestProgramsOfABaseForAnotherMachineAreAFinding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(test.want, said(got)); diff != "" {
+		if diff := cmp.Diff(test.want, summary(got)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 		if test.count > 0 && got.Findings[0].Count != test.count {

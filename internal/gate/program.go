@@ -69,7 +69,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 	switch fit, why := f.Fit(x.platform); fit {
 	case exe.Runs:
 	case exe.Wrong:
-		x.accuse(p, f)
+		x.wrongMachine(p, f)
 		return
 	case exe.RunsElsewhereToo:
 		x.add(p.Layer, Finding{
@@ -110,8 +110,8 @@ func (x *examination) executed(p program) bool {
 	return false
 }
 
-// accuse adds the finding that a program is for another machine.
-func (x *examination) accuse(p program, f exe.File) {
+// wrongMachine adds the finding that a program is for another machine.
+func (x *examination) wrongMachine(p program, f exe.File) {
 	check := []string{CheckEntrypoint, CheckInterpreter, CheckLoader}[p.role]
 	if p.command.cmd && p.role == roleEntrypoint {
 		check = CheckCommand
@@ -164,7 +164,7 @@ func (x *examination) loader(ctx context.Context, of program, f exe.File) {
 	switch l := p.Exe; {
 	case !x.executed(p) || x.allow.allows(p.Path):
 	case l.Machine != f.Machine || l.Bits != f.Bits:
-		x.accuse(p, *l)
+		x.wrongMachine(p, *l)
 	case l.Float != f.Float && l.Float != "" && f.Float != "":
 		x.add(p.Layer, Finding{
 			Severity: p.severity(), Check: CheckLoader, Path: "/" + p.Path, Found: l.String(), Wanted: f.String(),

@@ -38,7 +38,7 @@ func TestWhatAnEntrypointsScriptStartsIsForTheImagesMachine(t *testing.T) {
 		},
 	} {
 		test.image.base = [][]byte{root}
-		if diff := cmp.Diff(test.want, said(test.image.examine(t, gate.Options{}))); diff != "" {
+		if diff := cmp.Diff(test.want, summary(test.image.examine(t, gate.Options{}))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -32,17 +32,17 @@ func Script(text, self string, args []string) []Command {
 
 // A scriptRun is the state of reading a script.
 type scriptRun struct {
-	self      string
-	args      []string
-	vague     bool // the arguments are no longer known
-	moved     bool // the folder is no longer known
-	repathed  bool // PATH is no longer known
-	dir       string
-	functions map[string]*syntax.Stmt
-	calls     int
-	ended     bool // the script has ended
-	returned  bool // the function has returned
-	starts    []Command
+	self        string
+	args        []string
+	argsUnknown bool // the arguments are no longer known
+	dirUnknown  bool // the folder is no longer known
+	pathUnknown bool // PATH is no longer known
+	dir         string
+	functions   map[string]*syntax.Stmt
+	calls       int
+	ended       bool // the script has ended
+	returned    bool // the function has returned
+	starts      []Command
 }
 
 // stmts reads statements in order. last means that nothing follows the last of them.
@@ -127,13 +127,13 @@ func (r *scriptRun) mayChange(c *syntax.CallExpr) {
 	switch c.Args[0].Lit() {
 	case "set":
 		_, positional := r.positional(c.Args[1:])
-		r.vague = r.vague || positional
+		r.argsUnknown = r.argsUnknown || positional
 	case "shift", "eval":
-		r.vague = true
+		r.argsUnknown = true
 	case "cd", "pushd", "popd":
-		r.moved = true
+		r.dirUnknown = true
 	case ".", "source":
-		r.moved, r.repathed = true, true
+		r.dirUnknown, r.pathUnknown = true, true
 	}
 }
 
@@ -143,7 +143,7 @@ func (r *scriptRun) declare(assigns []*syntax.Assign) { r.assign(assigns, true) 
 func (r *scriptRun) assign(assigns []*syntax.Assign, stays bool) {
 	for _, a := range assigns {
 		if a.Name != nil && a.Name.Value == "PATH" && stays && (a.Value != nil || a.Array != nil) {
-			r.repathed = true
+			r.pathUnknown = true
 		}
 	}
 }
@@ -169,7 +169,7 @@ func (r *scriptRun) call(c *syntax.CallExpr, isStarted bool) {
 		r.change(words[1:])
 	case "set":
 		if args, positional := r.positional(c.Args[1:]); positional {
-			r.args, r.vague = args, r.vague || slices.Contains(args, notKnown)
+			r.args, r.argsUnknown = args, r.argsUnknown || slices.Contains(args, notKnown)
 		}
 	case "shift":
 		r.shift(words[1:])
@@ -190,12 +190,12 @@ func (r *scriptRun) function(body *syntax.Stmt, args []string, last bool) {
 		r.branch(body)
 		return
 	}
-	outer, vague := r.args, r.vague
-	r.args, r.vague = args, slices.Contains(args, notKnown)
+	outer, argsUnknown := r.args, r.argsUnknown
+	r.args, r.argsUnknown = args, slices.Contains(args, notKnown)
 	r.calls++
 	r.stmt(body, last)
 	r.calls--
-	r.args, r.vague, r.returned = outer, vague, false
+	r.args, r.argsUnknown, r.returned = outer, argsUnknown, false
 }
 
 // start records a command that certainly starts, if it is known.
@@ -205,7 +205,7 @@ func (r *scriptRun) start(argv []string, assigned bool) {
 		return
 	}
 	relative := strings.Contains(name, "/") && !path.IsAbs(name)
-	if relative && r.moved || !strings.Contains(name, "/") && (r.repathed || assigned) {
+	if relative && r.dirUnknown || !strings.Contains(name, "/") && (r.pathUnknown || assigned) {
 		return
 	}
 	r.starts = append(r.starts, Command{Args: argv, Dir: r.dir, Shell: true})
@@ -214,9 +214,9 @@ func (r *scriptRun) start(argv []string, assigned bool) {
 func (r *scriptRun) change(words []string) {
 	switch {
 	case len(words) != 1 || !IsLiteral(words[0]) || words[0] == "-" || words[0] == "":
-		r.moved = true
+		r.dirUnknown = true
 	case path.IsAbs(words[0]):
-		r.dir, r.moved = words[0], false
+		r.dir, r.dirUnknown = words[0], false
 	default:
 		r.dir = path.Join(r.dir, words[0])
 	}
@@ -231,7 +231,7 @@ func (r *scriptRun) shift(words []string) {
 		}
 	}
 	if n < 0 || n > len(r.args) {
-		r.vague = true
+		r.argsUnknown = true
 		return
 	}
 	r.args = r.args[n:]
@@ -272,7 +272,7 @@ func execArgs(words []string) []string {
 func (r *scriptRun) words(list []*syntax.Word) (texts []string) {
 	for _, w := range list {
 		switch param := lone(w); {
-		case param == "@" && r.vague:
+		case param == "@" && r.argsUnknown:
 			return append(texts, notKnown)
 		case param == "@":
 			texts = append(texts, r.args...)
@@ -330,7 +330,7 @@ func (r *scriptRun) word(parts []syntax.WordPart) string {
 func (r *scriptRun) param(name string) string {
 	n, err := strconv.Atoi(name)
 	switch {
-	case err != nil || n < 0 || r.vague && n > 0:
+	case err != nil || n < 0 || r.argsUnknown && n > 0:
 		return notKnown
 	case n == 0:
 		return r.self

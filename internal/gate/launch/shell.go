@@ -139,7 +139,7 @@ func (p *prelude) starts(c *syntax.CallExpr) bool {
 		p.exec, words = true, words[1:]
 	}
 	if len(words) > 0 && isPlain(words[0].Lit()) {
-		p.next.Args = (&scriptRun{vague: true}).words(words)
+		p.next.Args = (&scriptRun{argsUnknown: true}).words(words)
 	}
 	return true
 }

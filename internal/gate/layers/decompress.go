@@ -19,9 +19,9 @@ const (
 	readSize = 1 << 20
 	// maxUnpacked is larger than any real layer.
 	maxUnpacked = 256 << 30
-	// A layer that unpacks to more than plenty times its size is a bomb, or has large files of zeros. defaultSurplus bounds the
+	// A layer that unpacks to more than maxRatio times its size is a bomb, or has large files of zeros. defaultSurplus bounds the
 	// bytes beyond that for all layers of a Lister together. It limits the time that bombs take to seconds.
-	plenty         = 100
+	maxRatio       = 100
 	defaultSurplus = 8 << 30
 	maxWindow      = 128 << 20 // for zstd: the window of its highest level
 )
@@ -59,7 +59,7 @@ func unpack(r *bufio.Reader) (unpacked io.Reader, closer func(), err error) {
 type bounded struct {
 	r       io.Reader
 	packed  func() int64  // compressed bytes that were read so far
-	surplus *atomic.Int64 // bytes beyond plenty that are left for all layers
+	surplus *atomic.Int64 // bytes beyond maxRatio that are left for all layers
 	n, over int64
 }
 
@@ -68,10 +68,10 @@ func (b *bounded) Read(p []byte) (int, error) {
 	if b.n += int64(n); b.n > maxUnpacked {
 		return n, fmt.Errorf("%w: it unpacks to more than %d GiB", ErrUnknownLayer, maxUnpacked>>30)
 	}
-	if more := b.n - plenty*b.packed() - b.over; more > 0 {
+	if more := b.n - maxRatio*b.packed() - b.over; more > 0 {
 		b.over += more
 		if b.surplus.Add(-more) < 0 {
-			return n, fmt.Errorf("%w: it unpacks to more than %d times its size, and there is no time for so much", ErrUnknownLayer, plenty)
+			return n, fmt.Errorf("%w: it unpacks to more than %d times its size, and there is no time for so much", ErrUnknownLayer, maxRatio)
 		}
 	}
 	return n, err

@@ -27,8 +27,8 @@ const (
 	neededCost = 16
 	// maxText bounds the kept text of a shell's script, and maxTexts that of all scripts of a layer, in bytes.
 	maxText, maxTexts = 32 << 10, 2 << 20
-	// glance is the number of bytes that are read of each file to recognise executables.
-	glance = 64
+	// peekSize is the number of bytes that are read of each file to recognise executables.
+	peekSize = 64
 	// These bound how far headers are followed into a file, and into all files of a layer. A sparse file may declare any length.
 	maxAhead, maxAheadInAll = 64 << 20, 4 << 30
 	// maxDeepInAll bounds the search for libraries' names. The rest of maxAheadInAll is for headers.
@@ -60,9 +60,9 @@ type scanner struct {
 	listing Listing
 	files   map[key]*exe.File // equal ones once
 	cost    int
-	ahead   int64 // bytes that were read of files beyond the glance
+	ahead   int64 // bytes that were read of files beyond peekSize
 	most    int
-	head    [glance]byte
+	head    [peekSize]byte
 	reader  exe.Reader
 	text    []byte // of the current script
 	texts   int    // bytes of scripts that were kept
@@ -94,7 +94,7 @@ func (s *scanner) add(h *tar.Header) error {
 	}
 	if tooLong(e.Path) || tooLong(e.Link) {
 		s.listing.Cut = true
-	} else if s.pay(len(e.Path) + len(e.Link)) {
+	} else if s.reserve(len(e.Path) + len(e.Link)) {
 		s.listing.Entries = append(s.listing.Entries, e)
 	}
 	return nil
@@ -118,7 +118,7 @@ func (s *scanner) look(e *Entry) error {
 		return err
 	}
 	k := keyOf(f)
-	if s.files[k] == nil && s.pay(fileCost+len(f.Interpreter)+len(k.args)) {
+	if s.files[k] == nil && s.reserve(fileCost+len(f.Interpreter)+len(k.args)) {
 		s.files[k] = &f
 	}
 	e.Exe = s.files[k]
@@ -165,7 +165,7 @@ func (s *scanner) keep(e *Entry, d *exe.Dynamic, text []byte, whole bool) {
 	default:
 		return
 	}
-	if s.pay(body.size()) {
+	if s.reserve(body.size()) {
 		e.Body = &body
 	}
 }
@@ -200,19 +200,19 @@ func keyOf(f exe.File) key {
 func (s *scanner) white(dir, base string) {
 	switch {
 	case base == opaqueWhiteout:
-		if s.pay(len(dir)) {
+		if s.reserve(len(dir)) {
 			s.listing.Opaque = append(s.listing.Opaque, dir)
 		}
 	case strings.HasPrefix(base, whiteout+whiteout): // metadata of AUFS
 	default:
-		if hidden := path.Join(dir, base[len(whiteout):]); s.pay(len(hidden)) {
+		if hidden := path.Join(dir, base[len(whiteout):]); s.reserve(len(hidden)) {
 			s.listing.Hidden = append(s.listing.Hidden, hidden)
 		}
 	}
 }
 
-// pay reports whether there is room for another entry, and counts it.
-func (s *scanner) pay(size int) bool {
+// reserve reports whether there is room for another entry, and counts it.
+func (s *scanner) reserve(size int) bool {
 	if s.cost += size + entryCost; s.cost <= s.most {
 		return true
 	}

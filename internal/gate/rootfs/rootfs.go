@@ -158,21 +158,21 @@ func (v View) Listing(ctx context.Context, i int) (*layers.Listing, bool) {
 
 // Resolve resolves a path as the kernel does with the image's root as root: symlinks, .., hard links.
 func (v View) Resolve(ctx context.Context, name string) (Place, Outcome) {
-	c := climb{View: v, at: root(), top: len(v.Root.Layers) - 1}
+	c := resolution{View: v, at: root(), top: len(v.Root.Layers) - 1}
 	var ok bool
 	if c.todo, ok = split(name); !ok {
 		return Place{}, Absent
 	}
-	return c.climb(ctx)
+	return c.resolve(ctx)
 }
 
 // Below resolves a name from a folder.
 func (v View) Below(ctx context.Context, dir Place, name string) (Place, Outcome) {
-	c := climb{View: v, at: dir, todo: []string{name}, top: len(v.Root.Layers) - 1}
-	return c.climb(ctx)
+	c := resolution{View: v, at: dir, todo: []string{name}, top: len(v.Root.Layers) - 1}
+	return c.resolve(ctx)
 }
 
-func (c *climb) climb(ctx context.Context) (Place, Outcome) {
+func (c *resolution) resolve(ctx context.Context) (Place, Outcome) {
 	for len(c.todo) > 0 {
 		if o := c.step(ctx); o != Found {
 			return Place{}, o
@@ -181,8 +181,8 @@ func (c *climb) climb(ctx context.Context) (Place, Outcome) {
 	return c.at, Found
 }
 
-// A climb is the state of resolving a path.
-type climb struct {
+// A resolution is the state of resolving a path.
+type resolution struct {
 	View
 	at    Place
 	todo  []string
@@ -193,7 +193,7 @@ type climb struct {
 func root() Place { return Place{Entry: layers.Entry{Type: layers.Dir, Mode: 0o755}} }
 
 // step resolves the next name.
-func (c *climb) step(ctx context.Context) Outcome {
+func (c *resolution) step(ctx context.Context) Outcome {
 	next := c.todo[0]
 	c.todo = c.todo[1:]
 	if c.at.Type != layers.Dir {
@@ -226,7 +226,7 @@ func (c *climb) step(ctx context.Context) Outcome {
 }
 
 // follow continues with the target of a symlink.
-func (c *climb) follow(link string) Outcome {
+func (c *resolution) follow(link string) Outcome {
 	more, ok := split(link)
 	if c.links++; !ok || c.links > maxLinks || len(more)+len(c.todo) > layers.MaxDepth {
 		return Absent
