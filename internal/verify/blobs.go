@@ -58,13 +58,13 @@ func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
 	return nil
 }
 
-// shelf collects needs, each blob once.
-type shelf struct {
+// blobSet collects needs, each blob once.
+type blobSet struct {
 	needs []*need // blobs to check, in the order of the images
 	blobs map[digest.Digest]*need
 }
 
-func (s *shelf) add(desc ocispecs.Descriptor, platform string) {
+func (s *blobSet) add(desc ocispecs.Descriptor, platform string) {
 	n, known := s.blobs[desc.Digest]
 	if !known {
 		n = &need{desc: desc}
@@ -78,7 +78,7 @@ func (s *shelf) add(desc ocispecs.Descriptor, platform string) {
 	}
 }
 
-func (s *shelf) addAll(m ocispecs.Manifest, platform string) {
+func (s *blobSet) addAll(m ocispecs.Manifest, platform string) {
 	for _, desc := range append([]ocispecs.Descriptor{m.Config}, m.Layers...) {
 		s.add(desc, platform)
 	}
@@ -88,7 +88,7 @@ func (s *shelf) addAll(m ocispecs.Manifest, platform string) {
 func (r *run) needs() []*need {
 	t := r.result.Tree
 	manifests := map[digest.Digest]bool{t.Root.Digest: true}
-	s := shelf{blobs: map[digest.Digest]*need{}}
+	s := blobSet{blobs: map[digest.Digest]*need{}}
 	for _, img := range t.Images {
 		name := platformOf(img.Descriptor.Platform)
 		manifests[img.Descriptor.Digest] = true

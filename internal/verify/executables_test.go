@@ -23,7 +23,7 @@ import (
 )
 
 // layer returns a layer with a file.
-func (s *shelf) layer(path string, file []byte) ocispecs.Descriptor {
+func (s *imageStore) layer(path string, file []byte) ocispecs.Descriptor {
 	s.t.Helper()
 	var body bytes.Buffer
 	w := tar.NewWriter(&body)
@@ -45,7 +45,7 @@ func (s *shelf) layer(path string, file []byte) ocispecs.Descriptor {
 }
 
 // program returns an image for a platform that starts a program for a machine. Another layer is the same for all.
-func (s *shelf) program(name, arch string) parts {
+func (s *imageStore) program(name, arch string) parts {
 	return s.image(name, func(p *parts) {
 		p.m.Layers = []ocispecs.Descriptor{s.layer("etc/text", []byte("text")), s.layer("app", exetest.Program(arch, ""))}
 		p.config.Config.Entrypoint = []string{"/app"}
@@ -54,7 +54,7 @@ func (s *shelf) program(name, arch string) parts {
 }
 
 // examined runs a check with the executables and returns its findings as "severity check platform".
-func (s *shelf) examined(root ocispecs.Descriptor, e verify.Executables) (verify.Result, []string) {
+func (s *imageStore) examined(root ocispecs.Descriptor, e verify.Executables) (verify.Result, []string) {
 	s.t.Helper()
 	result, err := verify.Run(s.t.Context(), verify.Request{Root: root, Source: s, Executables: &e})
 	if err != nil {
@@ -144,14 +144,14 @@ func TestWhatKeepsALayerFromBeingReadIsAnErrorUnlessItIsFoundToBeMissing(t *test
 
 // cutting breaks off the read of a blob.
 type cutting struct {
-	*shelf
+	*imageStore
 	at digest.Digest
 }
 
 var errCut = errors.New("the connection broke")
 
 func (c cutting) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
-	rc, err := c.shelf.Fetch(ctx, desc)
+	rc, err := c.imageStore.Fetch(ctx, desc)
 	if err != nil || desc.Digest != c.at {
 		return rc, err
 	}

@@ -22,8 +22,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// shelf keeps a test's images.
-type shelf struct {
+// imageStore keeps a test's images.
+type imageStore struct {
 	*memory.Store
 	t     *testing.T
 	mu    sync.Mutex
@@ -33,18 +33,18 @@ type shelf struct {
 	real  map[digest.Digest]ocispecs.Descriptor
 }
 
-func newShelf(t *testing.T) *shelf {
-	return &shelf{Store: memory.New(), t: t, lost: map[digest.Digest]error{}, sizes: map[digest.Digest]int64{}, asked: map[digest.Digest]int{}, real: map[digest.Digest]ocispecs.Descriptor{}}
+func newShelf(t *testing.T) *imageStore {
+	return &imageStore{Store: memory.New(), t: t, lost: map[digest.Digest]error{}, sizes: map[digest.Digest]int64{}, asked: map[digest.Digest]int{}, real: map[digest.Digest]ocispecs.Descriptor{}}
 }
 
-func (s *shelf) ask(desc ocispecs.Descriptor) error {
+func (s *imageStore) ask(desc ocispecs.Descriptor) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked[desc.Digest]++
 	return s.lost[desc.Digest]
 }
 
-func (s *shelf) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+func (s *imageStore) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	if err := s.ask(desc); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *shelf) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClo
 	return s.Store.Fetch(ctx, desc)
 }
 
-func (s *shelf) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, error) {
+func (s *imageStore) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, error) {
 	if err := s.ask(desc); err != nil {
 		return 0, err
 	}
@@ -68,7 +68,7 @@ func (s *shelf) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, erro
 	return stored.Size, nil
 }
 
-func (s *shelf) put(mediaType string, v any) ocispecs.Descriptor {
+func (s *imageStore) put(mediaType string, v any) ocispecs.Descriptor {
 	s.t.Helper()
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -92,7 +92,7 @@ type parts struct {
 }
 
 // image returns an index's entry for a platform, with a layer that all images share, and one of its own.
-func (s *shelf) image(name string, change func(*parts)) parts {
+func (s *imageStore) image(name string, change func(*parts)) parts {
 	s.t.Helper()
 	ps, _, err := platform.Parse(name)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *shelf) image(name string, change func(*parts)) parts {
 	return p
 }
 
-func (s *shelf) attestation(of digest.Digest) ocispecs.Descriptor {
+func (s *imageStore) attestation(of digest.Digest) ocispecs.Descriptor {
 	desc := s.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
 		MediaType: ocispecs.MediaTypeImageManifest, Config: s.put(ocispecs.MediaTypeImageConfig, "of "+of),
 		Layers: []ocispecs.Descriptor{s.put("application/vnd.in-toto+json", "about "+of)},
@@ -123,12 +123,12 @@ func (s *shelf) attestation(of digest.Digest) ocispecs.Descriptor {
 	return desc
 }
 
-func (s *shelf) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
+func (s *imageStore) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
 	return s.put(ocispecs.MediaTypeImageIndex, ocispecs.Index{MediaType: ocispecs.MediaTypeImageIndex, Manifests: entries})
 }
 
 // found runs a check and returns its findings as "check platform".
-func (s *shelf) found(root ocispecs.Descriptor, expect ...string) []string {
+func (s *imageStore) found(root ocispecs.Descriptor, expect ...string) []string {
 	s.t.Helper()
 	req := verify.Request{Root: root, Source: s}
 	if len(expect) > 0 {
@@ -197,70 +197,70 @@ func TestALayerOfSeveralPlatformsIsMissingInEach(t *testing.T) {
 
 func TestDescriptorsThatSaySomethingElseAreFound(t *testing.T) {
 	for name, c := range map[string]struct {
-		make func(*shelf) ocispecs.Descriptor
+		make func(*imageStore) ocispecs.Descriptor
 		want []string
 	}{
-		"a layer of another size": {func(s *shelf) ocispecs.Descriptor {
+		"a layer of another size": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.image("linux/amd64", nil)
 			s.sizes[p.m.Layers[0].Digest] = 1
 			return s.index(p.entry)
 		}, []string{"size linux/amd64"}},
-		"a manifest of another size": {func(s *shelf) ocispecs.Descriptor {
+		"a manifest of another size": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.image("linux/amd64", nil)
 			p.entry.Size++
 			return s.index(p.entry)
 		}, []string{"size linux/amd64"}},
-		"a manifest that is none": {func(s *shelf) ocispecs.Descriptor {
+		"a manifest that is none": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.put("text/plain", "no manifest")
 			p.MediaType, p.Platform = ocispecs.MediaTypeImageManifest, &ocispecs.Platform{OS: "linux", Architecture: "amd64"}
 			return s.index(p)
 		}, []string{"broken linux/amd64"}},
-		"an arm image listed as amd64": {func(s *shelf) ocispecs.Descriptor {
+		"an arm image listed as amd64": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.image("linux/arm64", nil)
 			p.entry.Platform.Architecture = "amd64"
 			return s.index(p.entry)
 		}, []string{"platform linux/amd64"}},
-		"an architecture that clients do not know": {func(s *shelf) ocispecs.Descriptor {
+		"an architecture that clients do not know": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.image("linux/amd64", nil)
 			p.entry.Platform.Architecture = "x86_64"
 			return s.index(p.entry)
 		}, []string{"platform linux/amd64"}},
-		"a variant that the index leaves out": {func(s *shelf) ocispecs.Descriptor {
+		"a variant that the index leaves out": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.image("linux/arm/v6", nil)
 			p.entry.Platform.Variant = ""
 			return s.index(p.entry)
 		}, []string{"platform linux/arm/v6"}},
-		"variants that mean the same": {func(s *shelf) ocispecs.Descriptor {
+		"variants that mean the same": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.image("linux/arm64", func(p *parts) { p.config.Variant = "v8" })
 			q := s.image("linux/arm", func(p *parts) { p.config.Variant = "" })
 			return s.index(p.entry, q.entry)
 		}, []string{}},
-		"an entry without a platform": {func(s *shelf) ocispecs.Descriptor {
+		"an entry without a platform": {func(s *imageStore) ocispecs.Descriptor {
 			p := s.image("linux/amd64", nil)
 			p.entry.Platform = nil
 			return s.index(p.entry)
 		}, []string{"platform linux/amd64"}},
-		"a configuration with fewer layers": {func(s *shelf) ocispecs.Descriptor {
+		"a configuration with fewer layers": {func(s *imageStore) ocispecs.Descriptor {
 			return s.index(s.image("linux/amd64", func(p *parts) { p.config.RootFS.DiffIDs = nil }).entry)
 		}, []string{"layers linux/amd64"}},
-		"two images for one platform": {func(s *shelf) ocispecs.Descriptor {
+		"two images for one platform": {func(s *imageStore) ocispecs.Descriptor {
 			p, q := s.image("linux/arm64", nil), s.image("linux/arm64", func(p *parts) { p.config.Author = "else" })
 			q.entry.Platform.Variant = "v8"
 			return s.index(p.entry, q.entry)
 		}, []string{"duplicate linux/arm64"}},
-		"an OCI image in a Docker list": {func(s *shelf) ocispecs.Descriptor {
+		"an OCI image in a Docker list": {func(s *imageStore) ocispecs.Descriptor {
 			return s.put(manifest.MediaTypeDockerList, ocispecs.Index{MediaType: manifest.MediaTypeDockerList, Manifests: []ocispecs.Descriptor{s.image("linux/amd64", nil).entry}})
 		}, []string{"media-type linux/amd64"}},
-		"an attestation about nothing": {func(s *shelf) ocispecs.Descriptor {
+		"an attestation about nothing": {func(s *imageStore) ocispecs.Descriptor {
 			return s.index(s.image("linux/amd64", nil).entry, s.attestation(digest.FromString("gone")))
 		}, []string{"attestation "}},
-		"no image": {func(s *shelf) ocispecs.Descriptor { return s.index() }, []string{"missing "}},
-		"a layer that is nobody's to pass on": {func(s *shelf) ocispecs.Descriptor {
+		"no image": {func(s *imageStore) ocispecs.Descriptor { return s.index() }, []string{"missing "}},
+		"a layer that is nobody's to pass on": {func(s *imageStore) ocispecs.Descriptor {
 			return s.index(s.image("windows/amd64", func(p *parts) {
 				p.m.Layers[0] = ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageLayerGzip, Digest: digest.FromString("foreign"), URLs: []string{"https://example.com"}}
 			}).entry)
 		}, []string{}},
-		"an artifact without its files": {func(s *shelf) ocispecs.Descriptor {
+		"an artifact without its files": {func(s *imageStore) ocispecs.Descriptor {
 			return s.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
 				ArtifactType: "application/vnd.example", Config: s.put(ocispecs.MediaTypeEmptyJSON, struct{}{}),
 				Layers: []ocispecs.Descriptor{{MediaType: "application/octet-stream", Digest: digest.FromString("file"), Size: 4}},
@@ -306,11 +306,11 @@ func TestARegistryThatCannotBeAskedIsAnErrorAndNoFinding(t *testing.T) {
 }
 
 func TestARootThatCannotBeReadIsNeverWhole(t *testing.T) {
-	for name, damage := range map[string]func(*shelf, *ocispecs.Descriptor){
-		"missing":      func(s *shelf, root *ocispecs.Descriptor) { s.lost[root.Digest] = errdef.ErrNotFound },
-		"changed":      func(s *shelf, root *ocispecs.Descriptor) { s.lost[root.Digest] = content.ErrMismatchedDigest },
-		"another size": func(_ *shelf, root *ocispecs.Descriptor) { root.Size++ },
-		"unknown":      func(_ *shelf, root *ocispecs.Descriptor) { root.MediaType = "application/x-other" },
+	for name, damage := range map[string]func(*imageStore, *ocispecs.Descriptor){
+		"missing":      func(s *imageStore, root *ocispecs.Descriptor) { s.lost[root.Digest] = errdef.ErrNotFound },
+		"changed":      func(s *imageStore, root *ocispecs.Descriptor) { s.lost[root.Digest] = content.ErrMismatchedDigest },
+		"another size": func(_ *imageStore, root *ocispecs.Descriptor) { root.Size++ },
+		"unknown":      func(_ *imageStore, root *ocispecs.Descriptor) { root.MediaType = "application/x-other" },
 	} {
 		s := newShelf(t)
 		root := s.index(s.image("linux/amd64", nil).entry)
