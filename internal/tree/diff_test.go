@@ -12,7 +12,7 @@ import (
 )
 
 // changed is an image for linux/arm64 with another configuration and one more layer.
-func (s *shelf) changed() ocispecs.Descriptor {
+func (s *imageStore) changed() ocispecs.Descriptor {
 	config := ocispecs.Image{Platform: ocispecs.Platform{OS: "linux", Architecture: "arm64"}, Author: "else", Config: ocispecs.ImageConfig{Env: []string{"A=1"}, User: "me"}}
 	desc := s.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
 		MediaType: ocispecs.MediaTypeImageManifest, Config: s.put(ocispecs.MediaTypeImageConfig, config),

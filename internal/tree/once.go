@@ -17,41 +17,41 @@ import (
 // errTooMuch means that the documents of an image are too large together.
 var errTooMuch = fmt.Errorf("the documents of the image have more than %d MiB in all, the most that is read", document.MaxInAll>>20)
 
-// desk holds the documents of one image. Each is read once, however often it is referred to.
-type desk struct {
+// documentCache holds the documents of one image. Each is read once, however often it is referred to.
+type documentCache struct {
 	blobs     content.Fetcher
 	bytes     atomic.Int64
-	indexes   shelf[ocispecs.Index]
-	manifests shelf[ocispecs.Manifest]
-	configs   shelf[ocispecs.Image]
+	indexes   onceMap[ocispecs.Index]
+	manifests onceMap[ocispecs.Manifest]
+	configs   onceMap[ocispecs.Image]
 }
 
-// shelf holds the documents of one kind.
-type shelf[T any] struct {
+// onceMap holds the documents of one kind.
+type onceMap[T any] struct {
 	mu    sync.Mutex
-	known map[named]func() paper[T]
+	known map[documentKey]func() readResult[T]
 }
 
-// named identifies a document. The same digest with another size is another document, which does not exist.
-type named struct {
+// documentKey identifies a document. The same digest with another size is another document, which does not exist.
+type documentKey struct {
 	digest digest.Digest
 	size   int64
 }
 
-// paper is a document, or the error of reading it.
-type paper[T any] struct {
+// readResult is a document, or the error of reading it.
+type readResult[T any] struct {
 	body  []byte
 	value T
 	err   error
 }
 
 // get reads a document, or waits for a goroutine that is reading it.
-func (s *shelf[T]) get(desc ocispecs.Descriptor, read func() paper[T]) paper[T] {
+func (s *onceMap[T]) get(desc ocispecs.Descriptor, read func() readResult[T]) readResult[T] {
 	s.mu.Lock()
 	if s.known == nil {
-		s.known = map[named]func() paper[T]{}
+		s.known = map[documentKey]func() readResult[T]{}
 	}
-	name := named{desc.Digest, desc.Size}
+	name := documentKey{desc.Digest, desc.Size}
 	once, ok := s.known[name]
 	if !ok {
 		once = sync.OnceValue(read)
@@ -62,8 +62,8 @@ func (s *shelf[T]) get(desc ocispecs.Descriptor, read func() paper[T]) paper[T] 
 }
 
 // lookUp reads a document and parses it.
-func lookUp[T any](ctx context.Context, d *desk, s *shelf[T], desc ocispecs.Descriptor, parse func([]byte) (T, error)) paper[T] {
-	return s.get(desc, func() (p paper[T]) {
+func lookUp[T any](ctx context.Context, d *documentCache, s *onceMap[T], desc ocispecs.Descriptor, parse func([]byte) (T, error)) readResult[T] {
+	return s.get(desc, func() (p readResult[T]) {
 		if p.body, p.err = d.fetch(ctx, desc); p.err == nil {
 			p.value, p.err = parse(p.body)
 		}
@@ -74,20 +74,20 @@ func lookUp[T any](ctx context.Context, d *desk, s *shelf[T], desc ocispecs.Desc
 	})
 }
 
-func (d *desk) index(ctx context.Context, desc ocispecs.Descriptor) paper[ocispecs.Index] {
+func (d *documentCache) index(ctx context.Context, desc ocispecs.Descriptor) readResult[ocispecs.Index] {
 	return lookUp(ctx, d, &d.indexes, desc, document.Index)
 }
 
-func (d *desk) manifest(ctx context.Context, desc ocispecs.Descriptor) paper[ocispecs.Manifest] {
+func (d *documentCache) manifest(ctx context.Context, desc ocispecs.Descriptor) readResult[ocispecs.Manifest] {
 	return lookUp(ctx, d, &d.manifests, desc, document.Manifest)
 }
 
-func (d *desk) config(ctx context.Context, desc ocispecs.Descriptor) paper[ocispecs.Image] {
+func (d *documentCache) config(ctx context.Context, desc ocispecs.Descriptor) readResult[ocispecs.Image] {
 	return lookUp(ctx, d, &d.configs, desc, document.Config)
 }
 
 // fetch reads a document and checks it.
-func (d *desk) fetch(ctx context.Context, desc ocispecs.Descriptor) (_ []byte, err error) {
+func (d *documentCache) fetch(ctx context.Context, desc ocispecs.Descriptor) (_ []byte, err error) {
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, fmt.Errorf("digest %q: %w", desc.Digest, err)
 	}

@@ -52,11 +52,11 @@ type entry struct {
 }
 
 type reader struct {
-	*desk
-	root    ocispecs.Descriptor
-	strict  bool
-	entries []*entry
-	named   int // number of entries of all indexes
+	*documentCache
+	root        ocispecs.Descriptor
+	strict      bool
+	entries     []*entry
+	documentKey int // number of entries of all indexes
 	// problems are those of nested indexes.
 	problems []Problem
 }
@@ -68,7 +68,7 @@ func read(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher, 
 	ctx, stop := context.WithTimeoutCause(ctx, maxTime, fmt.Errorf("the documents of %s were not read within %s", root.Digest, maxTime))
 	defer stop()
 	t := Tree{Root: root}
-	r := &reader{desk: &desk{blobs: blobs}, root: root, strict: strict}
+	r := &reader{documentCache: &documentCache{blobs: blobs}, root: root, strict: strict}
 	err := r.start(ctx, &t)
 	if err == nil {
 		err = r.documents(ctx)
@@ -99,7 +99,7 @@ func (r *reader) start(ctx context.Context, t *Tree) error {
 
 // flatten lists the entries of an index and of its nested indexes.
 func (r *reader) flatten(ctx context.Context, index ocispecs.Index, depth int) error {
-	if r.named += len(index.Manifests); r.named > document.MaxEntries {
+	if r.documentKey += len(index.Manifests); r.documentKey > document.MaxEntries {
 		return Problem{r.root, fmt.Errorf("its indexes have more than %d entries in all, the most that is read", document.MaxEntries)}
 	}
 	for _, desc := range index.Manifests {
@@ -136,7 +136,7 @@ func (r *reader) documents(ctx context.Context) error {
 			continue
 		}
 		group.Go(func() error {
-			e.read(groupCtx, r.desk)
+			e.read(groupCtx, r.documentCache)
 			if len(e.problems) > 0 && (r.strict || errors.Is(e.problems[0].Err, errTooMuch)) {
 				return e.problems[0]
 			}
@@ -150,7 +150,7 @@ func (r *reader) documents(ctx context.Context) error {
 	return err
 }
 
-func (e *entry) read(ctx context.Context, d *desk) {
+func (e *entry) read(ctx context.Context, d *documentCache) {
 	m := d.manifest(ctx, e.Descriptor)
 	if m.err != nil {
 		e.problems = append(e.problems, Problem{e.Descriptor, m.err})

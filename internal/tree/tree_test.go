@@ -20,8 +20,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// shelf has a test's images, and counts concurrent reads.
-type shelf struct {
+// imageStore has a test's images, and counts concurrent reads.
+type imageStore struct {
 	*memory.Store
 	t       *testing.T
 	mu      sync.Mutex
@@ -31,11 +31,11 @@ type shelf struct {
 	lost    map[string]bool
 }
 
-func newShelf(t *testing.T) *shelf {
-	return &shelf{Store: memory.New(), t: t, lost: map[string]bool{}}
+func newShelf(t *testing.T) *imageStore {
+	return &imageStore{Store: memory.New(), t: t, lost: map[string]bool{}}
 }
 
-func (s *shelf) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+func (s *imageStore) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	s.mu.Lock()
 	s.reading++
 	s.most = max(s.most, s.reading)
@@ -55,7 +55,7 @@ func (s *shelf) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClo
 	return s.Store.Fetch(ctx, desc)
 }
 
-func (s *shelf) put(mediaType string, v any) ocispecs.Descriptor {
+func (s *imageStore) put(mediaType string, v any) ocispecs.Descriptor {
 	s.t.Helper()
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *shelf) put(mediaType string, v any) ocispecs.Descriptor {
 }
 
 // image is an entry for a platform, with a matching configuration.
-func (s *shelf) image(name string) ocispecs.Descriptor {
+func (s *imageStore) image(name string) ocispecs.Descriptor {
 	s.t.Helper()
 	ps, _, err := platform.Parse(name)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *shelf) image(name string) ocispecs.Descriptor {
 	return desc
 }
 
-func (s *shelf) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
+func (s *imageStore) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
 	desc := s.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
 		MediaType: ocispecs.MediaTypeImageManifest, Config: s.put(ocispecs.MediaTypeImageConfig, of.Digest),
 		Layers: []ocispecs.Descriptor{{
@@ -98,7 +98,7 @@ func (s *shelf) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
 	return desc
 }
 
-func (s *shelf) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
+func (s *imageStore) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
 	return s.put(ocispecs.MediaTypeImageIndex, ocispecs.Index{MediaType: ocispecs.MediaTypeImageIndex, Manifests: entries})
 }
 
@@ -258,7 +258,7 @@ func TestManyImagesAreReadAtTheSameTimeButNotAllAtOnce(t *testing.T) {
 
 // rootFirst serves the root without the shelf's gate.
 type rootFirst struct {
-	*shelf
+	*imageStore
 	body []byte
 	root ocispecs.Descriptor
 }
@@ -267,5 +267,5 @@ func (r rootFirst) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.Read
 	if desc.Digest == r.root.Digest {
 		return io.NopCloser(bytes.NewReader(r.body)), nil
 	}
-	return r.shelf.Fetch(ctx, desc)
+	return r.imageStore.Fetch(ctx, desc)
 }
