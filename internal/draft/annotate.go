@@ -83,7 +83,7 @@ func (a PlatformChange) apply(child Child, name string) (Child, []string, error)
 		p.Variant = set.Variant
 		notes = append(notes, fmt.Sprintf("variant %q is written as %q", a.Variant, set.Variant))
 	}
-	if _, _, err := platform.Parse(words(p)); err != nil {
+	if _, _, err := platform.Parse(spelling(p)); err != nil {
 		return child, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	what := contradiction(child.Config, p)
@@ -137,8 +137,8 @@ func orInvalid(err error) error {
 	return err
 }
 
-// words returns the name of a platform in the user's spelling, without version and features.
-func words(p ocispecs.Platform) string {
+// spelling returns the name of a platform in the user's spelling, without version and features.
+func spelling(p ocispecs.Platform) string {
 	text := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
 		text += "/" + p.Variant

@@ -196,16 +196,16 @@ func (d Draft) concerns() (notes []string) {
 // added.
 func contradiction(config, p ocispecs.Platform) string {
 	said, p := platform.Normalize(config), platform.Normalize(p)
-	words := func(what, has string) string { return fmt.Sprintf("its configuration says %s %s", what, has) }
+	contradicts := func(what, has string) string { return fmt.Sprintf("its configuration says %s %s", what, has) }
 	switch {
 	case config.OS != "" && said.OS != p.OS:
-		return words("os", config.OS)
+		return contradicts("os", config.OS)
 	case config.Architecture != "" && said.Architecture != p.Architecture:
-		return words("architecture", config.Architecture)
+		return contradicts("architecture", config.Architecture)
 	case config.Variant != "" && said.Variant != p.Variant:
-		return words("variant", config.Variant)
+		return contradicts("variant", config.Variant)
 	case config.OSVersion != "" && said.OSVersion != p.OSVersion:
-		return words("os.version", config.OSVersion)
+		return contradicts("os.version", config.OSVersion)
 	}
 	return ""
 }

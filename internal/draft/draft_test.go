@@ -19,7 +19,7 @@ import (
 )
 
 func TestADraftBecomesAnIndexInTheOrderOfPlatforms(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	amd, arm := b.image("linux/amd64", "a"), b.image("linux/arm64", "b")
 	b.tag("app:amd64", amd)
 	b.tag("app:arm64", arm)
@@ -40,7 +40,7 @@ func TestADraftBecomesAnIndexInTheOrderOfPlatforms(t *testing.T) {
 }
 
 func TestIndexesAreFlattenedAndCopiedWithTheirAttestations(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	elsewhere, _ := serve(t)
 	two := b.attested("linux/arm64", "linux/amd64")
 	b.tag(elsewhere+"/other:2", two)
@@ -66,7 +66,7 @@ func TestIndexesAreFlattenedAndCopiedWithTheirAttestations(t *testing.T) {
 }
 
 func TestWhatChangedInTheRegistryIsShownAndPushedOnlyIfThatIsWanted(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:amd64", b.image("linux/amd64", "old"))
 	b.tag("app:arm64", b.image("linux/arm64", "b"))
 	b.check(b.create(false, "app:1", "app:amd64", "app:arm64"))
@@ -92,7 +92,7 @@ func TestWhatChangedInTheRegistryIsShownAndPushedOnlyIfThatIsWanted(t *testing.T
 }
 
 func TestAnImageThatIsGoneCannotBePushed(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:amd64", b.image("linux/amd64", "a"))
 	if err := b.create(false, "app:1", "app:amd64", "app:nope"); !errors.Is(err, draft.ErrNone) || !strings.Contains(err.Error(), "no such manifest: "+b.host+"/app:nope") {
 		t.Errorf("error: %v", err)
@@ -106,7 +106,7 @@ func TestAnImageThatIsGoneCannotBePushed(t *testing.T) {
 }
 
 func TestADraftOfOtherImagesIsAmendedOnlyIfThatIsSaid(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	for _, arch := range []string{"amd64", "arm64", "s390x"} {
 		b.tag("app:"+arch, b.image("linux/"+arch, "a"))
 	}
@@ -123,7 +123,7 @@ func TestADraftOfOtherImagesIsAmendedOnlyIfThatIsSaid(t *testing.T) {
 }
 
 func TestAmendingTakesWhatANameNamesNow(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:amd64", b.image("linux/amd64", "old"))
 	b.tag("app:arm64", b.image("linux/arm64", "a"))
 	b.check(b.create(false, "app:1", "app:amd64"))
@@ -140,7 +140,7 @@ func TestAmendingTakesWhatANameNamesNow(t *testing.T) {
 }
 
 func TestImagesOfTwoKindsOfMediaTypesAreRefusedByName(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:oci", b.image("linux/amd64", "a"))
 	b.tag("app:docker", b.put(manifest.MediaTypeDockerManifest, ocispecs.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: manifest.MediaTypeDockerManifest,
@@ -160,7 +160,7 @@ func TestImagesOfTwoKindsOfMediaTypesAreRefusedByName(t *testing.T) {
 }
 
 func TestAPushedDraftIsBegunAnewOrGoneOnFrom(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	for _, tag := range []string{"1-amd64", "1-arm64", "2-amd64"} {
 		b.tag("app:"+tag, b.image("linux/"+tag[2:], tag))
 	}
@@ -184,7 +184,7 @@ func TestAPushedDraftIsBegunAnewOrGoneOnFrom(t *testing.T) {
 }
 
 func TestTwoImagesForOnePlatformAreNotPushed(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:v6", b.image("linux/arm", "a"))
 	b.tag("app:v7", b.image("linux/arm", "b"))
 	b.check(b.create(false, "app:1", "app:v6", "app:v7"))
@@ -204,7 +204,7 @@ func TestTwoImagesForOnePlatformAreNotPushed(t *testing.T) {
 }
 
 func TestAnImageThatComesByTwoNamesIsListedOnce(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:both", b.attested("linux/arm64", "linux/amd64"))
 	b.tag("app:amd64", b.image("linux/amd64", "attested"))
 	b.check(b.create(false, "app:1", "app:both", "app:amd64"))
@@ -239,7 +239,7 @@ func TestAnnotationsAreNormalisedAndMayNotContradictTheImage(t *testing.T) {
 		{config: "/", a: draft.PlatformChange{Arch: "s390x"}, invalid: true},
 	} {
 		t.Run(tt.config+fmt.Sprint(tt.a), func(t *testing.T) {
-			b := newBench(t)
+			b := newFixture(t)
 			b.tag("app:child", b.image(tt.config, "a"))
 			b.check(b.create(false, "app:1", "app:child"))
 			notes, err := b.annotate("app:1", "app:child", tt.a)
@@ -263,7 +263,7 @@ func TestAnnotationsAreNormalisedAndMayNotContradictTheImage(t *testing.T) {
 }
 
 func TestAnImageOfAnIndexIsAnnotatedByItsDigest(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:both", b.attested("linux/arm64", "linux/amd64"))
 	b.check(b.create(false, "app:1", "app:both"))
 	if _, err := b.annotate("app:1", "app:both", draft.PlatformChange{Variant: "v2"}); err == nil || !strings.Contains(err.Error(), "by its digest") {
@@ -285,7 +285,7 @@ func TestAnImageOfAnIndexIsAnnotatedByItsDigest(t *testing.T) {
 
 func TestABrokenDraftIsPutAsideAndNeverWrittenOver(t *testing.T) {
 	for _, text := range []string{"", "{", `{"version":1}`, `{"version":1,"list":"example.com/other:1","images":[]}`} {
-		b := newBench(t)
+		b := newFixture(t)
 		b.tag("app:amd64", b.image("linux/amd64", "a"))
 		b.check(b.create(false, "app:1", "app:amd64"))
 		files, _ := filepath.Glob(filepath.Join(b.drafts.Dir, "*.json"))
@@ -309,7 +309,7 @@ func TestABrokenDraftIsPutAsideAndNeverWrittenOver(t *testing.T) {
 }
 
 func TestADraftOfANewerProgramIsLeftAlone(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:amd64", b.image("linux/amd64", "a"))
 	b.check(b.create(false, "app:1", "app:amd64"))
 	files, _ := filepath.Glob(filepath.Join(b.drafts.Dir, "*.json"))
@@ -323,7 +323,7 @@ func TestADraftOfANewerProgramIsLeftAlone(t *testing.T) {
 }
 
 func TestWritersAtTheSameTimeLoseNothing(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	archs := []string{"amd64", "arm64", "s390x", "riscv64", "ppc64le", "386"}
 	var writers sync.WaitGroup
 	for _, arch := range archs {
@@ -344,7 +344,7 @@ func TestWritersAtTheSameTimeLoseNothing(t *testing.T) {
 }
 
 func TestADraftThatIsChangedDuringThePushStaysAsItIs(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:amd64", b.image("linux/amd64", "a"))
 	b.check(b.create(false, "app:1", "app:amd64"))
 	ready, err := b.drafts.Prepare(t.Context(), b.client, draft.PushRequest{List: b.list("app:1"), Note: b.note})
@@ -361,7 +361,7 @@ func TestADraftThatIsChangedDuringThePushStaysAsItIs(t *testing.T) {
 }
 
 func TestWhatIsNoImageIsRefused(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:chart", b.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
 		MediaType: ocispecs.MediaTypeImageManifest, ArtifactType: "application/vnd.example", Config: b.put(ocispecs.MediaTypeEmptyJSON, struct{}{}),
 	}))

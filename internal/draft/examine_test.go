@@ -15,7 +15,7 @@ import (
 )
 
 // asked is an examiner that records the platforms of its calls, and reads a layer of each.
-func (b *bench) asked(names *[]string, err error) tree.Examiner {
+func (b *fixture) asked(names *[]string, err error) tree.Examiner {
 	return func(ctx context.Context, images []tree.Image, blobs content.Fetcher) error {
 		for _, img := range images {
 			*names = append(*names, platform.Format(*img.Descriptor.Platform))
@@ -27,7 +27,7 @@ func (b *bench) asked(names *[]string, err error) tree.Examiner {
 }
 
 func TestADraftsImagesAreExaminedAsTheListSaysBeforeAnythingIsWritten(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("other/two:1", b.attested("linux/amd64", "linux/s390x"))
 	b.tag("app:arm", b.image("linux/arm", "own"))
 	b.check(b.create(false, "app:1", "other/two:1", "app:arm"))
@@ -48,7 +48,7 @@ func TestADraftsImagesAreExaminedAsTheListSaysBeforeAnythingIsWritten(t *testing
 }
 
 func TestAnAnnotationCanBeSeenBeforeItIsKept(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	b.tag("app:arm", b.image("linux/arm", "own"))
 	b.check(b.create(false, "app:1", "app:arm"))
 	entry, err := b.drafts.Annotated(t.Context(), b.list("app:1"), b.list("app:arm"), draft.PlatformChange{Variant: "v6"})

@@ -23,8 +23,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// bench has a registry, a store of drafts, and images.
-type bench struct {
+// fixture has a registry, a store of drafts, and images.
+type fixture struct {
 	*memory.Store
 	t      *testing.T
 	host   string
@@ -36,8 +36,8 @@ type bench struct {
 	notes []string
 }
 
-func newBench(t *testing.T) *bench {
-	b := &bench{Store: memory.New(), t: t, drafts: draft.Store{Dir: t.TempDir()}}
+func newFixture(t *testing.T) *fixture {
+	b := &fixture{Store: memory.New(), t: t, drafts: draft.Store{Dir: t.TempDir()}}
 	b.client = manifest.New(manifest.Options{Settle: time.Millisecond, Retry: manifest.Retry{MaxWait: -1}})
 	b.host, b.faults = serve(t)
 	return b
@@ -50,13 +50,13 @@ func serve(t *testing.T) (string, *faultregistry.Registry) {
 	return strings.TrimPrefix(server.URL, "http://"), faults
 }
 
-func (b *bench) note(line string) {
+func (b *fixture) note(line string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.notes = append(b.notes, line)
 }
 
-func (b *bench) check(err error) {
+func (b *fixture) check(err error) {
 	b.t.Helper()
 	if err != nil {
 		b.t.Fatal(err)
@@ -64,7 +64,7 @@ func (b *bench) check(err error) {
 }
 
 // list returns a name in the registry. A name with a host stays unchanged.
-func (b *bench) list(name string) reference.NamedTagged {
+func (b *fixture) list(name string) reference.NamedTagged {
 	b.t.Helper()
 	if !strings.Contains(name, ".") {
 		name = b.host + "/" + name
@@ -74,7 +74,7 @@ func (b *bench) list(name string) reference.NamedTagged {
 	return named.(reference.NamedTagged)
 }
 
-func (b *bench) put(mediaType string, v any) ocispecs.Descriptor {
+func (b *fixture) put(mediaType string, v any) ocispecs.Descriptor {
 	b.t.Helper()
 	body, err := json.Marshal(v)
 	b.check(err)
@@ -86,7 +86,7 @@ func (b *bench) put(mediaType string, v any) ocispecs.Descriptor {
 }
 
 // image makes an image whose configuration has the platform os/arch[/variant], and unique content.
-func (b *bench) image(platform, own string) ocispecs.Descriptor {
+func (b *fixture) image(platform, own string) ocispecs.Descriptor {
 	b.t.Helper()
 	parts := append(strings.Split(platform, "/"), "", "")
 	config := ocispecs.Image{Author: own, Platform: ocispecs.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]}}
@@ -98,7 +98,7 @@ func (b *bench) image(platform, own string) ocispecs.Descriptor {
 }
 
 // attested makes an index of images, each with an attestation.
-func (b *bench) attested(platforms ...string) ocispecs.Descriptor {
+func (b *fixture) attested(platforms ...string) ocispecs.Descriptor {
 	b.t.Helper()
 	index := ocispecs.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex}
 	for _, p := range platforms {
@@ -120,7 +120,7 @@ func (b *bench) attested(platforms ...string) ocispecs.Descriptor {
 }
 
 // tag makes a name refer to a descriptor in its registry.
-func (b *bench) tag(name string, desc ocispecs.Descriptor) {
+func (b *fixture) tag(name string, desc ocispecs.Descriptor) {
 	b.t.Helper()
 	ref := b.list(name)
 	b.check(b.client.Upload(b.t.Context(), reference.TrimNamed(ref), desc, b))
@@ -130,7 +130,7 @@ func (b *bench) tag(name string, desc ocispecs.Descriptor) {
 	b.check(err)
 }
 
-func (b *bench) create(amend bool, list string, images ...string) error {
+func (b *fixture) create(amend bool, list string, images ...string) error {
 	b.t.Helper()
 	req := draft.CreateRequest{List: b.list(list), Amend: amend, Note: b.note}
 	for _, image := range images {
@@ -139,12 +139,12 @@ func (b *bench) create(amend bool, list string, images ...string) error {
 	return b.drafts.Create(b.t.Context(), b.client, req)
 }
 
-func (b *bench) annotate(list, image string, a draft.PlatformChange) ([]string, error) {
+func (b *fixture) annotate(list, image string, a draft.PlatformChange) ([]string, error) {
 	b.t.Helper()
 	return b.drafts.Annotate(b.t.Context(), b.list(list), b.list(image), a)
 }
 
-func (b *bench) push(list string, amend bool) error {
+func (b *fixture) push(list string, amend bool) error {
 	b.t.Helper()
 	ready, err := b.drafts.Prepare(b.t.Context(), b.client, draft.PushRequest{List: b.list(list), Amend: amend, Note: b.note})
 	if err != nil {
@@ -159,7 +159,7 @@ func (b *bench) push(list string, amend bool) error {
 
 // entries returns the entries of the index of a name as "platform digest", and an attestation as "about digest", or nil if there
 // is no index.
-func (b *bench) entries(name string) (entries []string) {
+func (b *fixture) entries(name string) (entries []string) {
 	b.t.Helper()
 	root, blobs, err := b.client.Source(b.t.Context(), b.list(name))
 	if err != nil {
