@@ -16,7 +16,7 @@ import (
 )
 
 // kept returns an image of the registry as one of a layout, under names.
-func (w *world) kept(from string, names ...string) (layout.Image, content.Fetcher) {
+func (w *fixture) kept(from string, names ...string) (layout.Image, content.Fetcher) {
 	w.t.Helper()
 	root, blobs, err := w.client.Source(w.t.Context(), w.name(from))
 	if err != nil {
@@ -34,7 +34,7 @@ func (w *world) kept(from string, names ...string) (layout.Image, content.Fetche
 }
 
 // folder adds an image of the registry to a folder.
-func (w *world) folder(dir, from string, names ...string) {
+func (w *fixture) folder(dir, from string, names ...string) {
 	w.t.Helper()
 	img, blobs := w.kept(from, names...)
 	staged, err := layout.StageOCIDir(w.t.Context(), dir, img, blobs)
@@ -47,7 +47,7 @@ func (w *world) folder(dir, from string, names ...string) {
 }
 
 // archive writes an image of the registry to a file.
-func (w *world) archive(file, from string, names ...string) {
+func (w *fixture) archive(file, from string, names ...string) {
 	w.t.Helper()
 	img, blobs := w.kept(from, names...)
 	f, err := os.Create(file)
@@ -63,7 +63,7 @@ func (w *world) archive(file, from string, names ...string) {
 }
 
 func TestArchivesAndFoldersAreMergedWithTheirAttestations(t *testing.T) {
-	from, to := newWorld(t), newWorld(t)
+	from, to := newFixture(t), newFixture(t)
 	t.Chdir(t.TempDir())
 	amd, arm, s390x := from.image("app", "linux/amd64", "", manifest.OCI), from.image("app", "linux/arm64", "", manifest.OCI),
 		from.image("app", "linux/s390x", "", manifest.OCI)
@@ -99,14 +99,14 @@ func TestArchivesAndFoldersAreMergedWithTheirAttestations(t *testing.T) {
 }
 
 // tagged returns the digest of a tag.
-func (w *world) tagged(repo, tag string) string {
+func (w *fixture) tagged(repo, tag string) string {
 	w.t.Helper()
 	dgst, _ := w.at(repo, tag)
 	return dgst.String()
 }
 
 func TestAnArchiveOfSeveralImagesHasToBeToldWhich(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"linux/amd64", "linux/arm64"} {
 		tag := strings.TrimPrefix(name, "linux/")

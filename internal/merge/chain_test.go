@@ -32,7 +32,7 @@ func (f far) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func TestAMergeInOneRepositoryIsFourRequestsInARow(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	words := []string{}
 	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/arm/v7"} {
 		words = append(words, w.host+"/app@"+w.image("app", p, "one", manifest.OCI).Digest.String())
@@ -63,7 +63,7 @@ func TestAMergeInOneRepositoryIsFourRequestsInARow(t *testing.T) {
 }
 
 func TestATagIsLookedAtAgainWhenImagesHadToBeBrought(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	here, there := w.image("app", "linux/amd64", "", manifest.OCI), w.image("other", "linux/arm64", "", manifest.OCI)
 	var other digest.Digest
 	w.faults.Add(faultregistry.Fault{

@@ -26,8 +26,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// world has a registry, and a client of it.
-type world struct {
+// fixture has a registry, and a client of it.
+type fixture struct {
 	t       *testing.T
 	backend http.Handler // without faults
 	faults  *faultregistry.Registry
@@ -39,9 +39,9 @@ type world struct {
 	pause func() // the effects of other writers
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	w := &world{t: t, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), pause: func() {}}
+	w := &fixture{t: t, backend: registry.New(registry.Logger(log.New(io.Discard, "", 0))), pause: func() {}}
 	w.faults = faultregistry.New(w.backend)
 	server := httptest.NewServer(w.faults)
 	t.Cleanup(server.Close)
@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) name(text string) reference.NamedTagged {
+func (w *fixture) name(text string) reference.NamedTagged {
 	w.t.Helper()
 	named, err := reference.ParseNormalizedNamed(w.host + "/" + text)
 	if err != nil {
@@ -60,7 +60,7 @@ func (w *world) name(text string) reference.NamedTagged {
 }
 
 // blob puts a blob into a repository.
-func (w *world) blob(repo, mediaType string, content []byte) ocispecs.Descriptor {
+func (w *fixture) blob(repo, mediaType string, content []byte) ocispecs.Descriptor {
 	desc := ocispecs.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(content), Size: int64(len(content))}
 	req := httptest.NewRequest(http.MethodPost, "/v2/"+repo+"/blobs/uploads/?digest="+desc.Digest.String(), bytes.NewReader(content))
 	answer := httptest.NewRecorder()
@@ -72,7 +72,7 @@ func (w *world) blob(repo, mediaType string, content []byte) ocispecs.Descriptor
 }
 
 // image puts an image of a family into a repository. mark distinguishes it from others for its platform.
-func (w *world) image(repo, name, mark string, family manifest.Family) ocispecs.Descriptor {
+func (w *fixture) image(repo, name, mark string, family manifest.Family) ocispecs.Descriptor {
 	w.t.Helper()
 	ps, _, err := platform.Parse(name)
 	if err != nil {
@@ -91,7 +91,7 @@ func (w *world) image(repo, name, mark string, family manifest.Family) ocispecs.
 	return desc
 }
 
-func (w *world) manifest(repo string, m ocispecs.Manifest) ocispecs.Descriptor {
+func (w *fixture) manifest(repo string, m ocispecs.Manifest) ocispecs.Descriptor {
 	body, _ := json.Marshal(m)
 	desc := ocispecs.Descriptor{MediaType: m.MediaType, Digest: digest.FromBytes(body), Size: int64(len(body))}
 	faultregistry.Put(w.backend, "/v2/"+repo+"/manifests/"+desc.Digest.String(), desc.MediaType, body)
@@ -99,7 +99,7 @@ func (w *world) manifest(repo string, m ocispecs.Manifest) ocispecs.Descriptor {
 }
 
 // attestation makes an attestation of an image.
-func (w *world) attestation(repo string, of ocispecs.Descriptor) ocispecs.Descriptor {
+func (w *fixture) attestation(repo string, of ocispecs.Descriptor) ocispecs.Descriptor {
 	desc := w.manifest(repo, ocispecs.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest,
 		Config: w.blob(repo, ocispecs.MediaTypeEmptyJSON, []byte("{}")),
@@ -111,7 +111,7 @@ func (w *world) attestation(repo string, of ocispecs.Descriptor) ocispecs.Descri
 }
 
 // index puts an index into a repository under a tag.
-func (w *world) index(repo, tag string, children ...ocispecs.Descriptor) digest.Digest {
+func (w *fixture) index(repo, tag string, children ...ocispecs.Descriptor) digest.Digest {
 	w.t.Helper()
 	family := manifest.FamilyOf(children[0].MediaType)
 	_, body, err := manifest.Index(children, manifest.IndexOptions{Family: family})
@@ -123,7 +123,7 @@ func (w *world) index(repo, tag string, children ...ocispecs.Descriptor) digest.
 }
 
 // at returns the index of a tag.
-func (w *world) at(repo, tag string) (digest.Digest, ocispecs.Index) {
+func (w *fixture) at(repo, tag string) (digest.Digest, ocispecs.Index) {
 	w.t.Helper()
 	answer := httptest.NewRecorder()
 	w.backend.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/v2/"+repo+"/manifests/"+tag, nil))
@@ -144,7 +144,7 @@ func platforms(index ocispecs.Index) (names []string) {
 	return names
 }
 
-func (w *world) parse(words ...string) []merge.Word {
+func (w *fixture) parse(words ...string) []merge.Word {
 	w.t.Helper()
 	parsed, err := merge.Parse(w.t.Context(), words)
 	if err != nil {
@@ -154,7 +154,7 @@ func (w *world) parse(words ...string) []merge.Word {
 }
 
 // merge reads the inputs, and merges them according to the request.
-func (w *world) merge(req merge.Request, words ...string) (merge.Result, error) {
+func (w *fixture) merge(req merge.Request, words ...string) (merge.Result, error) {
 	w.t.Helper()
 	req.Registry = w.client
 	req.Note = func(line string) {
@@ -176,7 +176,7 @@ func (w *world) merge(req merge.Request, words ...string) (merge.Result, error) 
 	return merge.Merge(w.t.Context(), req)
 }
 
-func (w *world) noted(parts ...string) {
+func (w *fixture) noted(parts ...string) {
 	w.t.Helper()
 	for _, part := range parts {
 		if !slices.ContainsFunc(w.notes, func(line string) bool { return strings.Contains(line, part) }) {
@@ -186,7 +186,7 @@ func (w *world) noted(parts ...string) {
 }
 
 // writes returns the manifests that were written through the faults: tags by their names, others as "digest".
-func (w *world) writes() (names []string) {
+func (w *fixture) writes() (names []string) {
 	for _, r := range w.faults.Requests() {
 		if r.Method != http.MethodPut || !strings.Contains(r.Path, "/manifests/") || r.Status != http.StatusCreated {
 			continue

@@ -30,7 +30,7 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 	if err != nil || req.DryRun {
 		return p.result, err
 	}
-	if p.lacks() {
+	if p.incomplete() {
 		p.req.Looks = nil
 	}
 	if err := p.bring(ctx); err != nil {
@@ -103,8 +103,8 @@ func examined(ctx context.Context, req Request, base *Input) (plan, error) {
 	return p, nil
 }
 
-// lacks reports whether content is missing in a repository.
-func (p plan) lacks() bool {
+// incomplete reports whether content is missing in a repository.
+func (p plan) incomplete() bool {
 	return slices.ContainsFunc(index.Repositories(p.req.targets()), func(repo reference.Named) bool {
 		return slices.ContainsFunc(p.all, func(e entry) bool { return !e.in(repo) })
 	})

@@ -32,7 +32,7 @@ func equal(t *testing.T, what string, want, got any) {
 }
 
 func TestImagesOfARepositoryAreJoinedByOneWrite(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	amd, arm := w.image("app", "linux/amd64", "", manifest.OCI), w.image("app", "linux/arm64", "", manifest.OCI)
 	w.index("app", "amd", amd, w.attestation("app", amd))
 	res, err := w.merge(one(w.name("app:1")), "HOST/app:amd", "HOST/app@"+arm.Digest.String())
@@ -47,7 +47,7 @@ func TestImagesOfARepositoryAreJoinedByOneWrite(t *testing.T) {
 }
 
 func TestWhatAnotherRepositoryLacksIsCopiedBeforeTheTag(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	amd, arm := w.image("one", "linux/amd64", "", manifest.OCI), w.image("two", "linux/arm64", "", manifest.OCI)
 	w.index("one", "1", amd, w.attestation("one", amd))
 	_, err := w.merge(one(w.name("app:1"), w.name("one:2"), w.name("app:2")), "HOST/one:1", "HOST/two@"+arm.Digest.String())
@@ -70,7 +70,7 @@ func TestWhatAnotherRepositoryLacksIsCopiedBeforeTheTag(t *testing.T) {
 }
 
 func TestWhatDoesNotFitIsRefusedAndNoTagIsMoved(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	a, b := w.image("app", "linux/arm64", "a", manifest.OCI), w.image("app", "linux/arm64/v8", "b", manifest.OCI)
 	w.index("app", "other", w.image("app", "linux/amd64", "", manifest.OCI))
 	expected := func(list string) merge.Request {
@@ -111,7 +111,7 @@ func TestWhatDoesNotFitIsRefusedAndNoTagIsMoved(t *testing.T) {
 }
 
 func TestTheSameImageTwiceIsOne(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	amd := w.image("app", "linux/amd64", "", manifest.OCI)
 	w.index("app", "with", amd, w.attestation("app", amd))
 	for _, words := range [][]string{{"HOST/app@" + amd.Digest.String(), "HOST/app:with"}, {"HOST/app:with", "HOST/app@" + amd.Digest.String()}} {
@@ -130,7 +130,7 @@ func TestImagesOfAnotherFamilyAreConvertedWithTheSameLayers(t *testing.T) {
 		note   string
 	}{{"", manifest.OCI, "its layers are the same"}, {manifest.Docker, manifest.Docker, "attestations are left out"}} {
 		t.Run(string(tt.want), func(t *testing.T) {
-			w := newWorld(t)
+			w := newFixture(t)
 			oci, docker := w.image("app", "linux/amd64", "", manifest.OCI), w.image("app", "linux/arm64", "", manifest.Docker)
 			w.index("app", "oci", oci, w.attestation("app", oci))
 			res, err := w.merge(merge.Request{Tags: []reference.NamedTagged{w.name("app:1")}, Family: tt.want}, "HOST/app:oci", "HOST/app@"+docker.Digest.String())
@@ -160,7 +160,7 @@ func TestImagesOfAnotherFamilyAreConvertedWithTheSameLayers(t *testing.T) {
 }
 
 func TestWhatCannotBeConvertedIsListed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var words []string
 	for _, name := range []string{"linux/amd64", "linux/arm64"} {
 		img := w.image("app", name, "", manifest.OCI)
@@ -183,7 +183,7 @@ func TestWhatCannotBeConvertedIsListed(t *testing.T) {
 }
 
 func TestAnnotationsAreThoseOfTheIndexAndOfItsEntries(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.index("app", "a", w.image("app", "linux/amd64", "", manifest.OCI), w.image("app", "linux/arm64", "", manifest.OCI))
 	arm := platform.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}
 	_, err := w.merge(merge.Request{Tags: []reference.NamedTagged{w.name("app:1")}, Annotations: index.Annotations{
@@ -201,7 +201,7 @@ func TestAnnotationsAreThoseOfTheIndexAndOfItsEntries(t *testing.T) {
 }
 
 func TestATagThatNamesSomethingElseIsLeftAlone(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.index("app", "a", w.image("app", "linux/amd64", "a", manifest.OCI))
 	w.index("app", "taken", w.image("app", "linux/amd64", "b", manifest.OCI))
 	req := merge.Request{Tags: []reference.NamedTagged{w.name("app:1"), w.name("app:taken")}, NoClobber: true}
@@ -218,7 +218,7 @@ func TestATagThatNamesSomethingElseIsLeftAlone(t *testing.T) {
 }
 
 func TestADryRunWritesNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.index("app", "a", w.image("app", "linux/amd64", "a", manifest.OCI))
 	res, err := w.merge(merge.Request{Tags: []reference.NamedTagged{w.name("other:1")}, DryRun: true}, "HOST/app:a")
 	if err != nil || !strings.Contains(string(res.Body), res.Images[0].Manifest.Digest.String()) {
@@ -228,7 +228,7 @@ func TestADryRunWritesNothing(t *testing.T) {
 }
 
 func TestManyChildrenDoNotCostARoundTripEach(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	var words []string
 	for i := range 30 {
 		img := w.image("app", fmt.Sprintf("windows(10.0.%d)/amd64", i), "", manifest.OCI)

@@ -16,8 +16,8 @@ import (
 // maxMetadata is the largest size in bytes of a metadata file.
 const maxMetadata = 4 << 20
 
-// made is the content of a build's metadata file (docs/metadata.md; docker buildx's has the first two keys).
-type made struct {
+// buildMetadata is the content of a build's metadata file (docs/metadata.md; docker buildx's has the first two keys).
+type buildMetadata struct {
 	Digest    digest.Digest `json:"containerimage.digest"`
 	Name      string        `json:"image.name"`
 	Multiarch *struct {
@@ -40,11 +40,11 @@ func readMetadata(name string) (Word, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return Word{}, reason(name, err)
 	}
-	m := &made{}
+	m := &buildMetadata{}
 	if err := json.Unmarshal(body, m); err != nil {
 		return Word{}, fmt.Errorf("%q is no metadata file of a build: %w", name, err)
 	}
-	word := Word{Text: name, made: m}
+	word := Word{Text: name, buildMetadata: m}
 	switch {
 	case m.Digest == "" && m.Name == "":
 		return Word{}, fmt.Errorf("%q is no metadata file of a build: it has neither containerimage.digest nor image.name", name)
@@ -83,10 +83,10 @@ func oneOrigin(words []Word) error {
 	} {
 		var first Word
 		for _, w := range words {
-			if w.made == nil || what.of(w) == "" {
+			if w.buildMetadata == nil || what.of(w) == "" {
 				continue
 			}
-			if first.made == nil {
+			if first.buildMetadata == nil {
 				first = w
 			}
 			if a, b := what.of(first), what.of(w); a != b {
@@ -107,8 +107,8 @@ func (w Word) repositories() (names []string) {
 }
 
 func (w Word) source() (s struct{ Revision, Run string }) {
-	if w.made != nil && w.made.Multiarch != nil {
-		s.Revision, s.Run = w.made.Multiarch.Source.Revision, w.made.Multiarch.Source.Run
+	if w.buildMetadata != nil && w.buildMetadata.Multiarch != nil {
+		s.Revision, s.Run = w.buildMetadata.Multiarch.Source.Revision, w.buildMetadata.Multiarch.Source.Run
 	}
 	return s
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// lacking makes an index whose annotation lists missing platforms.
-func (w *world) lacking(tag, missing string, children ...ocispecs.Descriptor) {
+// withMissing makes an index whose annotation lists missing platforms.
+func (w *fixture) withMissing(tag, missing string, children ...ocispecs.Descriptor) {
 	w.t.Helper()
 	_, body, err := manifest.Index(children, manifest.IndexOptions{Annotations: map[string]string{manifest.MissingPlatforms: missing, "other": "kept"}})
 	if err != nil {
@@ -28,8 +28,8 @@ func TestAnIndexSaysNoMoreThatItLacksWhatIsMergedIn(t *testing.T) {
 		"linux/ppc64le":              {"other": "kept", manifest.MissingPlatforms: "linux/ppc64le"},
 		"linux/amd64,linux/arm/v7,,": {"other": "kept", manifest.MissingPlatforms: "linux/arm/v7"},
 	} {
-		w := newWorld(t)
-		w.lacking("1", missing, w.image("app", "linux/amd64", "", manifest.OCI))
+		w := newFixture(t)
+		w.withMissing("1", missing, w.image("app", "linux/amd64", "", manifest.OCI))
 		w.index("app", "late", w.image("app", "linux/riscv64", "", manifest.OCI))
 		if _, err := w.merge(merge.Request{Onto: w.name("app:1")}, "HOST/app:late"); err != nil {
 			t.Fatal(err)
@@ -40,9 +40,9 @@ func TestAnIndexSaysNoMoreThatItLacksWhatIsMergedIn(t *testing.T) {
 }
 
 func TestWhatSeveralInputsLackIsSaidOfTheirIndex(t *testing.T) {
-	w := newWorld(t)
-	w.lacking("a", "linux/riscv64,linux/arm64", w.image("app", "linux/amd64", "", manifest.OCI))
-	w.lacking("b", "linux/s390x", w.image("app", "linux/arm64", "", manifest.OCI))
+	w := newFixture(t)
+	w.withMissing("a", "linux/riscv64,linux/arm64", w.image("app", "linux/amd64", "", manifest.OCI))
+	w.withMissing("b", "linux/s390x", w.image("app", "linux/arm64", "", manifest.OCI))
 	if _, err := w.merge(merge.Request{Tags: []reference.NamedTagged{w.name("app:1")}}, "HOST/app:a", "HOST/app:b"); err != nil {
 		t.Fatal(err)
 	}

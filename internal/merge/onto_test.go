@@ -13,7 +13,7 @@ import (
 )
 
 func TestImagesReplaceThoseForTheSamePlatformsAndTheRestStays(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	amd, arm := w.image("app", "linux/amd64", "old", manifest.OCI), w.image("app", "linux/arm64", "old", manifest.OCI)
 	w.index("app", "1", amd, arm, w.attestation("app", amd), w.attestation("app", arm))
 	fresh := w.image("app", "linux/arm64", "new", manifest.OCI)
@@ -34,7 +34,7 @@ func TestImagesReplaceThoseForTheSamePlatformsAndTheRestStays(t *testing.T) {
 }
 
 func TestATagThatIsNotThereIsMade(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.index("app", "new", w.image("app", "linux/arm64", "new", manifest.OCI))
 	if _, err := w.merge(merge.Request{Onto: w.name("app:1")}, "HOST/app:new"); err != nil {
 		t.Fatal(err)
@@ -45,13 +45,13 @@ func TestATagThatIsNotThereIsMade(t *testing.T) {
 }
 
 // others rewrites the tag app:1 with another platform.
-func (w *world) others(tag, name string) {
+func (w *fixture) others(tag, name string) {
 	_, index := w.at("app", tag)
 	w.index("app", tag, append(index.Manifests, w.image("app", name, "", manifest.OCI))...)
 }
 
 func TestAChangeThatIsSeenBeforeOrAfterTheWriteIsMergedIn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.index("app", "1", w.image("app", "linux/amd64", "", manifest.OCI))
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
 	// The first check reads the tag. The second is the one just before the write.
@@ -76,7 +76,7 @@ func TestAChangeThatIsSeenBeforeOrAfterTheWriteIsMergedIn(t *testing.T) {
 }
 
 func TestATagThatOthersWriteAllTheTimeIsReported(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	old := w.image("app", "linux/amd64", "", manifest.OCI)
 	w.index("app", "1", old)
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
@@ -91,7 +91,7 @@ func TestATagThatOthersWriteAllTheTimeIsReported(t *testing.T) {
 }
 
 func TestTwoWritersBothGetTheirPlatformIn(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.index("app", "1", w.image("app", "linux/amd64", "", manifest.OCI))
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
 	// The other writer writes between our check and our write. Only its own last check detects this.
@@ -122,7 +122,7 @@ func has(index ocispecs.Index, name string) bool {
 }
 
 func TestATagThatIsMissingForAMomentIsReadAgain(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.index("app", "1", w.image("app", "linux/amd64", "", manifest.OCI))
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
 	missing := faultregistry.Answer(http.StatusNotFound, "MANIFEST_UNKNOWN", "manifest unknown")

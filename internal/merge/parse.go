@@ -26,9 +26,9 @@ type Word struct {
 	Text string
 	refs []reference.Named // a name, or the names of the metadata, all with the same digest
 
-	archive *layout.Archive
-	root    ocispecs.Descriptor // in the archive
-	made    *made               // of a metadata file
+	archive       *layout.Archive
+	root          ocispecs.Descriptor // in the archive
+	buildMetadata *buildMetadata      // of a metadata file
 }
 
 // Names returns the input's names in registries. An archive has none.

@@ -63,7 +63,7 @@ func TestInputsThatDoNotFitAreRefusedBeforeAnyRegistryIsAsked(t *testing.T) {
 }
 
 func TestMetadataOfBuildsIsMerged(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	t.Chdir(t.TempDir())
 	amd, arm := w.image("app", "linux/amd64", "", manifest.OCI), w.image("app", "linux/arm64", "", manifest.OCI)
 	same := `"source":{"revision":"one","run":"7"},`
