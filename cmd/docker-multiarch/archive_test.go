@@ -21,7 +21,7 @@ import (
 )
 
 // archive writes app.tar with an index of two platforms under the names, and returns the index's digest.
-func (s *stage) archive(names ...string) digest.Digest {
+func (s *harness) archive(names ...string) digest.Digest {
 	s.T.Helper()
 	store := memory.New()
 	put := func(mediaType string, v any) ocispecs.Descriptor {
@@ -45,7 +45,7 @@ func (s *stage) archive(names ...string) digest.Digest {
 		if s.Program != nil {
 			text, start = s.Program(arch), []string{"/file"}
 		}
-		layer := imageShelf{store, s}.layer("file", text)
+		layer := imageMaker{store, s}.layer("file", text)
 		manifest := ocispecs.Manifest{
 			MediaType: ocispecs.MediaTypeImageManifest, Layers: []ocispecs.Descriptor{layer},
 			Config: put(ocispecs.MediaTypeImageConfig, ocispecs.Image{
@@ -70,8 +70,8 @@ func (s *stage) archive(names ...string) digest.Digest {
 	return root.Digest
 }
 
-// withEngine gives the stage an engine until the test ends.
-func (s *stage) withEngine(containerd bool) *enginetest.Engine {
+// withEngine gives the harness an engine until the test ends.
+func (s *harness) withEngine(containerd bool) *enginetest.Engine {
 	fake := &enginetest.Engine{Info: system.Info{OSType: "linux", Architecture: "x86_64"}, Store: enginetest.Store{Containerd: containerd}}
 	if containerd {
 		fake.Info.DriverStatus = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
@@ -82,7 +82,7 @@ func (s *stage) withEngine(containerd bool) *enginetest.Engine {
 }
 
 func TestAnArchiveIsPushedUnderItsOwnDigest(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	want := s.archive("app:1.0")
 	if rc := s.Command("push", "app.tar", "HOST/app:1.0", "HOST/app", "HOST/team/app:1.0"); rc != 0 {
 		t.Fatalf("status %d: %s", rc, &s.Err)
@@ -102,7 +102,7 @@ func TestAnArchiveIsPushedUnderItsOwnDigest(t *testing.T) {
 }
 
 func TestAnArchiveWithAProgramForAnotherMachineIsNotPushed(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Program = func(string) string { // an amd64 program for every platform
 		head := make([]byte, 64)
 		copy(head, "\x7fELF\x02\x01\x01")
@@ -124,7 +124,7 @@ func TestAnArchiveWithAProgramForAnotherMachineIsNotPushed(t *testing.T) {
 
 func TestAnArchiveIsLoadedUnderItsNamesOrOthers(t *testing.T) {
 	for _, containerd := range []bool{false, true} {
-		s := newStage(t)
+		s := newHarness(t)
 		fake := s.withEngine(containerd)
 		want := s.archive("app:1.0")
 		for _, args := range [][]string{{"app.tar"}, {"-t", "mine", "-t", "HOST/mine:2", "app.tar"}, {"--platform", "linux/arm64", "-t", "arm", "app.tar"}} {
@@ -148,7 +148,7 @@ func TestAnArchiveIsLoadedUnderItsNamesOrOthers(t *testing.T) {
 }
 
 func TestWrongArchivesAndWordsAreRefusedBeforeAnyWork(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	fake := s.withEngine(false)
 	s.archive("app:1.0", "app:2.0")
 	whole, err := os.ReadFile("app.tar")
@@ -183,7 +183,7 @@ func TestWrongArchivesAndWordsAreRefusedBeforeAnyWork(t *testing.T) {
 }
 
 func TestARegistryThatIsNotThereIsSaidBeforeAnythingIsSent(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.archive()
 	if rc := s.Command("push", "app.tar", "HOST/app:1.0", "127.0.0.1:1/app:1.0"); rc != cli.ExitFailed {
 		t.Errorf("status %d", rc)
@@ -195,7 +195,7 @@ func TestARegistryThatIsNotThereIsSaidBeforeAnythingIsSent(t *testing.T) {
 }
 
 func TestAnArchiveWithoutAFullNameIsLoadedWithoutOne(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	fake := s.withEngine(true)
 	s.archive()
 	if rc := s.Command("load", "app.tar"); rc != 0 {

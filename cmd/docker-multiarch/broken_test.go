@@ -18,7 +18,7 @@ import (
 )
 
 // brokenLayouts returns folders with the image of app.tar, each broken in one way, with a description of the damage.
-func (s *stage) brokenLayouts(from string) map[string]string {
+func (s *harness) brokenLayouts(from string) map[string]string {
 	s.T.Helper()
 	blob := func(dir string, d digest.Digest) string { return filepath.Join(dir, "blobs", "sha256", d.Encoded()) }
 	read := func(name string) []byte {
@@ -71,7 +71,7 @@ func (s *stage) brokenLayouts(from string) map[string]string {
 }
 
 // unpacked returns the folder with the layout of app.tar. With large, its layers are not small blobs.
-func (s *stage) unpacked(large bool) string {
+func (s *harness) unpacked(large bool) string {
 	s.T.Helper()
 	if large {
 		s.Program = func(arch string) string { return strings.Repeat("files of "+arch, 100_000) }
@@ -86,7 +86,7 @@ func (s *stage) unpacked(large bool) string {
 
 func TestABrokenArchiveIsNeverWholeAndMovesNoTag(t *testing.T) {
 	for _, large := range []bool{false, true} {
-		s := newStage(t)
+		s := newHarness(t)
 		whole := s.unpacked(large)
 		if rc := s.Command("verify", whole); rc != 0 {
 			t.Fatalf("status %d: %s", rc, &s.Out)
@@ -112,7 +112,7 @@ func TestABrokenArchiveIsNeverWholeAndMovesNoTag(t *testing.T) {
 }
 
 func TestWhatTheRegistryHasAlreadyHasToBeRightInTheArchiveAsWell(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	whole := s.unpacked(true)
 	if rc := s.Command("push", whole, "HOST/app:1.0"); rc != 0 {
 		t.Fatalf("status %d: %s", rc, &s.Err)
@@ -133,7 +133,7 @@ func TestWhatTheRegistryHasAlreadyHasToBeRightInTheArchiveAsWell(t *testing.T) {
 
 func TestABrokenArchiveGetsNoNameInAnEngine(t *testing.T) {
 	for _, containerd := range []bool{false, true} {
-		s := newStage(t)
+		s := newHarness(t)
 		fake := s.withEngine(containerd)
 		whole := s.unpacked(true)
 		broken := s.brokenLayouts(whole)
@@ -152,7 +152,7 @@ func TestABrokenArchiveGetsNoNameInAnEngine(t *testing.T) {
 }
 
 func TestAnArchiveThatIsNoFileIsNotWaitedFor(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestAnArchiveThatIsNoFileIsNotWaitedFor(t *testing.T) {
 }
 
 func TestAnArchiveThatIsCutShortIsFoundWrong(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.archive("app:1.0")
 	whole, err := os.ReadFile("app.tar")
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-// withBuilders gives the stage an engine that has a BuildKit image, but whose BuildKit never answers.
-func (s *stage) withBuilders() *enginetest.Engine {
+// withBuilders gives the harness an engine that has a BuildKit image, but whose BuildKit never answers.
+func (s *harness) withBuilders() *enginetest.Engine {
 	s.T.Helper()
 	fake := &enginetest.Engine{
 		Info: system.Info{ID: "E", OSType: "linux", NCPU: 4}, Images: map[string]string{container.DefaultImage: "sha256:stable"},
@@ -38,7 +38,7 @@ func (s *stage) withBuilders() *enginetest.Engine {
 }
 
 // must runs a command that has to succeed, and returns its standard output.
-func (s *stage) must(args ...string) string {
+func (s *harness) must(args ...string) string {
 	s.T.Helper()
 	before := len(s.Out.String())
 	if status := s.Command(args...); status != 0 {
@@ -48,7 +48,7 @@ func (s *stage) must(args ...string) string {
 }
 
 func TestABuilderIsMadeUsedListedAndRemoved(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	fake := s.withBuilders()
 	create := []string{"builder", "create", "--name", "b", "--driver-opt", "memory=1g", "--platform", "linux/arm64", "--buildkitd-flags", "--debug", "--use"}
 	if got := s.must(create...); got != "b\n" {

@@ -17,7 +17,7 @@ import (
 // completed returns the words that the shell is offered.
 func completed(t *testing.T, args ...string) []string {
 	t.Helper()
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command(append([]string{"__complete"}, args...)...); status != 0 {
 		t.Fatalf("status %d: %s", status, s.Err.String())
 	}

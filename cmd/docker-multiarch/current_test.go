@@ -16,7 +16,7 @@ import (
 )
 
 // using returns the builder that a command without --builder uses.
-func using(t *testing.T, s *stage) string {
+func using(t *testing.T, s *harness) string {
 	t.Helper()
 	name, err := s.Env.BuilderFor("")
 	if err != nil {
@@ -26,10 +26,10 @@ func using(t *testing.T, s *stage) string {
 }
 
 // chosenFile is the file that records which builder is used.
-func chosenFile(s *stage) string { return filepath.Join(s.Env.StateDir(), "builders.json") }
+func chosenFile(s *harness) string { return filepath.Join(s.Env.StateDir(), "builders.json") }
 
 func TestWhichBuilderIsUsed(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	host := "unix:///a"
 	s.Env.Endpoint = func() (string, string) { return "default", host }
 	expect := func(want string) {
@@ -70,7 +70,7 @@ func TestWhichBuilderIsUsed(t *testing.T) {
 }
 
 func TestARemovedBuilderIsNotTheCurrentOneAnyMore(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if err := s.Env.Choose(t.Context(), "b", false); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestARemovedBuilderIsNotTheCurrentOneAnyMore(t *testing.T) {
 }
 
 func TestAChoiceThatCannotBeReadIsSaidBeforeAnyWork(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if err := os.WriteFile(chosenFile(s), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestAChoiceThatCannotBeReadIsSaidBeforeAnyWork(t *testing.T) {
 }
 
 func TestChoicesOfSeveralProgramsAreAllKept(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	const engines = 20
 	var choosing sync.WaitGroup
 	for i := range engines {

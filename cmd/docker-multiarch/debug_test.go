@@ -19,7 +19,7 @@ func TestDebugShowsTheWayOfAnErrorAndTheLogs(t *testing.T) {
 	logrus.SetOutput(io.Discard)
 	defer logrus.SetOutput(before)
 	for _, flag := range []string{"", "-D", "DEBUG"} {
-		s := newStage(t)
+		s := newHarness(t)
 		s.Run = func(context.Context, platform.Platform) error {
 			logrus.Info("a library speaks")
 			return stack.Enable(context.DeadlineExceeded)
@@ -44,7 +44,7 @@ func TestDebugShowsTheWayOfAnErrorAndTheLogs(t *testing.T) {
 }
 
 func TestABuilderAndDebugMayBeSaidBeforeTheCommandAsWithThePeer(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	var got cli.ConnectOptions
 	s.Connecting = func(_ context.Context, o cli.ConnectOptions) error { got = o; return nil }
 	if status := s.Command("--builder", "mine", "-D=false", "build", "-q", "--push", "-t", "HOST/app", "."); status != 0 || got.Builder.Name != "mine" {

@@ -18,14 +18,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// withProgram puts an amd64 program that is never started at /app of every image of the stage's builder.
-func (s *stage) withProgram() {
-	layer := s.shelf().tar("app", string(exetest.Program("amd64", "")))
+// withProgram puts an amd64 program that is never started at /app of every image of the harness's builder.
+func (s *harness) withProgram() {
+	layer := s.imageMaker().tar("app", string(exetest.Program("amd64", "")))
 	s.Layer = func(platform.Platform) []byte { return layer }
 }
 
 // read decodes a JSON file.
-func (s *stage) read(name string, v any) {
+func (s *harness) read(name string, v any) {
 	s.T.Helper()
 	data, err := os.ReadFile(name)
 	if err == nil {
@@ -43,7 +43,7 @@ func plain(text string) string {
 }
 
 func TestFindingsStandBelowTheTableOnceForAllPlatforms(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.withProgram()
 	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "--platform", clitest.Three, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -65,7 +65,7 @@ HOST/app:v1  sha256:4
 	if diff := cmp.Diff(want, plain(answer)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	clitest.Contains(t, plain(clitest.Reported(s.Stage, "r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
+	clitest.Contains(t, plain(clitest.Reported(s.Harness, "r.md")), "| linux/arm/v7, linux/arm64 | \"/app\" is for amd64 (STEP) |", "| 1 warning |")
 	var m results.BuildMetadata
 	s.read("meta.json", &m)
 	if v := m.Multiarch.Platforms[1].Verify; v.Verdict != gate.Warned || len(v.Findings) != 2 || v.Findings[0].Path != "/app" {
@@ -74,7 +74,7 @@ HOST/app:v1  sha256:4
 }
 
 func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.withProgram()
 	args := []string{
 		"build", "-q", "--verify=strict", "--push", "-t", "HOST/app:v1", "--platform", "linux/amd64,linux/arm64", "--report", "r.md",
@@ -84,7 +84,7 @@ func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
 		t.Fatalf("status %d, tag %q:\n%s", status, s.Tagged("app:v1"), s.Err.String())
 	}
 	clitest.Contains(t, s.Err.String(), `ERROR: linux/arm64: "/app" is for amd64`, "--verify-allow /app", "--verify=off")
-	clitest.Contains(t, plain(clitest.Reported(s.Stage, "r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
+	clitest.Contains(t, plain(clitest.Reported(s.Harness, "r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
 	var keys map[string]json.RawMessage
 	s.read("meta.json", &keys)
 	var m results.BuildMetadata
@@ -95,7 +95,7 @@ func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
 }
 
 func TestVerifyOffLeavesTheColumnOut(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.withProgram()
 	if status := s.Command("build", "--verify=off", "--push", "-t", "HOST/app", "--platform", "linux/arm64", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -119,7 +119,7 @@ func TestFindingsAreListedErrorsFirst(t *testing.T) {
 	})
 	var lines []string
 	for _, f := range all {
-		lines = append(lines, string(f.Severity)+" "+f.Who()+": "+f.Text())
+		lines = append(lines, string(f.Severity)+" "+f.PlatformNames()+": "+f.Text())
 	}
 	want := []string{
 		`error linux/arm64, linux/s390x and 2 more: "/a" is for amd64`,

@@ -12,7 +12,7 @@ import (
 )
 
 func TestFilesOnlyAreNoImageToBeTested(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-o", "type=local,dest=out", "--test", "x", "."); status != cli.ExitUsage || s.Connects != 0 {
 		t.Errorf("status %d", status)
 	}
@@ -20,7 +20,7 @@ func TestFilesOnlyAreNoImageToBeTested(t *testing.T) {
 }
 
 func TestATestThatFailsIsShownAgainAtTheEnd(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("tests.yaml", "- name: first\n  command: one\n- name: second\n  command: two\n  platforms: linux/arm64\n")
 	s.engine(func(c *enginetest.Container, cmd []string, _ io.Reader, stdout, _ io.Writer) int {
 		fmt.Fprintf(stdout, "%s on %s\n", cmd[0], machine(c))
@@ -39,7 +39,7 @@ func TestATestThatFailsIsShownAgainAtTheEnd(t *testing.T) {
 }
 
 func TestAFileOfTestsIsRefusedWithItsNameAndLine(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	for text, want := range map[string]string{
 		"- command: x\n  comand: y\n":        `ERROR: tests.yaml:2: unknown key "comand"`,
 		"- command: x\n- platforms: s390x\n": "ERROR: tests.yaml:2: linux/s390x is not to be built: the platforms are linux/amd64",

@@ -15,7 +15,7 @@ import (
 )
 
 // attested returns an image of two platforms, the first with an attestation.
-func (b imageShelf) attested() ocispecs.Descriptor {
+func (b imageMaker) attested() ocispecs.Descriptor {
 	amd := b.image("linux/amd64", nil)
 	return b.index(b.image("linux/arm64", nil), b.attestation(amd), amd)
 }
@@ -37,7 +37,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// goldenFile returns the path of a file in testdata. A stage changes the working directory.
+// goldenFile returns the path of a file in testdata. A harness changes the working directory.
 func goldenFile(t *testing.T, name string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -49,8 +49,8 @@ func goldenFile(t *testing.T, name string) string {
 
 func TestInspectShowsTheIndexAndItsPlatforms(t *testing.T) {
 	table, object := goldenFile(t, "inspect.txt"), goldenFile(t, "inspect.json")
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	root := b.attested()
 	b.publish("HOST/app:1.0", root)
 	if rc := s.Command("inspect", "HOST/app:1.0"); rc != 0 {
@@ -66,8 +66,8 @@ func TestInspectShowsTheIndexAndItsPlatforms(t *testing.T) {
 }
 
 func TestInspectKnowsAllPlacesAndKindsOfImages(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	root, single := b.attested(), b.image("linux/arm/v6", nil)
 	chart := b.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
 		MediaType: ocispecs.MediaTypeImageManifest, Config: b.put("application/vnd.cncf.helm.config.v1+json", "chart"),
@@ -99,8 +99,8 @@ func TestInspectKnowsAllPlacesAndKindsOfImages(t *testing.T) {
 }
 
 func TestInspectRawIsTheVeryBytes(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	root := b.attested()
 	b.publish("HOST/app", root)
 	want, err := content.FetchAll(t.Context(), b, root)
@@ -116,8 +116,8 @@ func TestInspectRawIsTheVeryBytes(t *testing.T) {
 }
 
 func TestInspectRefusesAndExplains(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	amd := b.image("linux/amd64", nil)
 	b.publish("HOST/app", b.index(amd))
 	b.archive("one.tar", amd)
@@ -147,8 +147,8 @@ func TestInspectRefusesAndExplains(t *testing.T) {
 }
 
 func TestABaseImageIsFoundWhereverItIsNamed(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	label := b.image("linux/amd64", func(m *ocispecs.Manifest, c *ocispecs.Image) {
 		m.Annotations = nil
 		c.Config.Labels = map[string]string{ocispecs.AnnotationBaseImageName: "debian:13"}

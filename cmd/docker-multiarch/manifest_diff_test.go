@@ -11,8 +11,8 @@ import (
 
 func TestDiffComparesByPlatform(t *testing.T) {
 	table, object := goldenFile(t, "diff.txt"), goldenFile(t, "diff.json")
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	amd := b.image("linux/amd64", nil)
 	b.publish("HOST/app:1", b.index(amd, b.image("linux/arm64", nil), b.image("linux/s390x", nil)))
 	b.archive("new.tar", b.index(amd, b.attestation(amd), b.image("linux/riscv64", nil), b.image("linux/arm64", func(m *ocispecs.Manifest, c *ocispecs.Image) {
@@ -33,8 +33,8 @@ func TestDiffComparesByPlatform(t *testing.T) {
 }
 
 func TestDiffLooksAtImagesAndNotAtHowAnIndexIsWritten(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	amd, arm := b.image("linux/amd64", nil), b.image("linux/arm64", nil)
 	b.publish("HOST/app:1", b.index(amd, arm))
 	b.publish("HOST/app:2", b.index(arm, amd))
@@ -57,8 +57,8 @@ func TestDiffLooksAtImagesAndNotAtHowAnIndexIsWritten(t *testing.T) {
 }
 
 func TestDiffSaysWhatItCouldNotRead(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	b.archive("app.tar", b.image("linux/amd64", nil))
 	for _, c := range []struct {
 		args []string

@@ -17,7 +17,7 @@ import (
 )
 
 // drafted pushes an index of two platforms as app:two, and returns its digest.
-func (s *stage) drafted() string {
+func (s *harness) drafted() string {
 	s.T.Helper()
 	digest := s.archive().String()
 	if code := s.Command("push", "-q", "app.tar", "HOST/app:two"); code != 0 {
@@ -29,7 +29,7 @@ func (s *stage) drafted() string {
 }
 
 func TestScriptsReadTheSameOfOurManifestCommands(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.drafted()
 	for _, args := range [][]string{
 		{"manifest", "create", "HOST/app:1", "HOST/app:two"},
@@ -54,7 +54,7 @@ func TestScriptsReadTheSameOfOurManifestCommands(t *testing.T) {
 }
 
 func TestManifestCommandsRefuseWrongWordsBeforeAnything(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Env.AnyRegistry = func(context.Context, func(string), ...string) (*manifest.Client, error) {
 		return nil, errors.New("a registry is asked")
 	}
@@ -91,7 +91,7 @@ func TestManifestCommandsRefuseWrongWordsBeforeAnything(t *testing.T) {
 }
 
 func TestInsecureIsForTheRegistriesOfTheNames(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.drafted()
 	var asked []string
 	client := s.Env.AnyRegistry
@@ -113,7 +113,7 @@ func TestInsecureIsForTheRegistriesOfTheNames(t *testing.T) {
 }
 
 func TestARegistryThatDoesNotTakeAListHasAStatusOfItsOwnAndTheDraftStays(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.drafted()
 	s.Command("manifest", "create", "HOST/app:1", "HOST/app:two")
 	s.Faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: faultregistry.Answer(403, "DENIED", "not yours")})
@@ -128,7 +128,7 @@ func TestARegistryThatDoesNotTakeAListHasAStatusOfItsOwnAndTheDraftStays(t *test
 }
 
 func TestAPushedDraftThatIsShownSaysSo(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.drafted()
 	s.Command("manifest", "create", "HOST/app:1", "HOST/app:two", "--push")
 	s.Out.Buf.Reset()
@@ -146,7 +146,7 @@ func TestAPushedDraftThatIsShownSaysSo(t *testing.T) {
 }
 
 func TestABrokenDraftIsSaid(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.drafted()
 	s.Command("manifest", "create", "HOST/app:1", "HOST/app:two")
 	files, _ := filepath.Glob(filepath.Join(s.Env.StateDir(), "manifests", "*.json"))

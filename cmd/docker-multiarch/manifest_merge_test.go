@@ -14,7 +14,7 @@ import (
 )
 
 func TestBuildsWithDigestsOnlyAreMergedUnderATag(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Vars["GITHUB_RUN_ID"] = "7"
 	for _, arch := range []string{"amd64", "arm64"} {
 		status := s.Command("build", "-q", "--platform", "linux/"+arch, "--push", "--digest-only", "-t", "HOST/app:1", "-t", "HOST/app:2", "--metadata-file", arch+".json", ".")
@@ -64,7 +64,7 @@ func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
 		"a file that is no result": {[]string{"-t", "HOST/app:1", "./Dockerfile"}, "no tar archive"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			if status := s.Command(append([]string{"manifest", "merge"}, tt.args...)...); status != cli.ExitUsage {
 				t.Errorf("status %d", status)
 			}
@@ -77,7 +77,7 @@ func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
 }
 
 func TestDigestsOnlyWithoutAPushAreRefused(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--digest-only", "-t", "HOST/app", "."); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
@@ -85,7 +85,7 @@ func TestDigestsOnlyWithoutAPushAreRefused(t *testing.T) {
 }
 
 func TestAnInsecureMergeTrustsTheRegistriesOfItsTagsAndInputsOnly(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	var asked []string
 	client := s.Env.AnyRegistry
 	s.Env.AnyRegistry = func(ctx context.Context, note func(string), insecure ...string) (*manifest.Client, error) {

@@ -16,8 +16,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-// engine gives the stage an engine that pulls whatever exists, and whose containers run process.
-func (s *stage) engine(process enginetest.Process) *enginetest.Engine {
+// engine gives the harness an engine that pulls whatever exists, and whose containers run process.
+func (s *harness) engine(process enginetest.Process) *enginetest.Engine {
 	s.T.Helper()
 	fake := &enginetest.Engine{
 		Info: system.Info{
@@ -42,7 +42,7 @@ func machine(c *enginetest.Container) string {
 }
 
 func TestAllPlatformsOfAnImageAreRunAndTheHighestStatusCounts(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
 		t.Fatal(s.Err.String())
 	}
@@ -80,7 +80,7 @@ func TestAllPlatformsOfAnImageAreRunAndTheHighestStatusCounts(t *testing.T) {
 }
 
 func TestAPlatformThatTheEngineDoesNotRunComesWithTheCommandThatHelps(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64,linux/arm64", "."); status != 0 {
 		t.Fatal(s.Err.String())
 	}
@@ -98,7 +98,7 @@ func TestAPlatformThatTheEngineDoesNotRunComesWithTheCommandThatHelps(t *testing
 }
 
 func TestBadWordsOfRunAreRefusedWithStatus125(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:1", "--platform", "linux/amd64", "."); status != 0 {
 		t.Fatal(s.Err.String())
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestWithoutACommandThreeCommandsAreShownThatExist(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command(); status != 0 {
 		t.Fatalf("status %d", status)
 	}
@@ -58,7 +58,7 @@ func TestErrorsOfWordsEndWithACommand(t *testing.T) {
 		{[]string{"builder", "prune", "-f", "--filter", "until=1h", "--filter", "unused-for=1h"}, []string{`conflicting filters "until" and "unused-for"`}},
 		{[]string{"builder", "stop", "a/b"}, []string{`invalid builder name "a/b"`, "docker-multiarch builder stop --help"}},
 	} {
-		s := newStage(t)
+		s := newHarness(t)
 		if status := s.Command(tt.args...); status != cli.ExitUsage {
 			t.Errorf("%q: status %d", tt.args, status)
 		}

@@ -59,7 +59,7 @@ func TestAnAnswerThatCannotBeWrittenIsAnError(t *testing.T) {
 		{"manifest merge -q -t HOST/merged HOST/app", 0, 1, "published "},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			if status := s.Command("build", "--platform", "linux/amd64,linux/arm64", "-t", "HOST/app", "--push", "."); status != 0 {
 				t.Fatal(s.Err.String())
 			}
@@ -75,12 +75,12 @@ func TestAnAnswerThatCannotBeWrittenIsAnError(t *testing.T) {
 }
 
 func TestAReaderThatHasGoneIsToldOfNothingButWhatWasDone(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Env.Out = &broken{errno: syscall.EPIPE}
 	if status := s.Command("version"); status != 141 || s.Err.String() != "" {
 		t.Errorf("status %d: %s", status, s.Err.String())
 	}
-	s = newStage(t)
+	s = newHarness(t)
 	s.Env.Out = &broken{errno: syscall.EPIPE}
 	if status := s.Command("build", "--platform", "linux/amd64", "-t", "HOST/app", "--push", "-q", "."); status != 1 {
 		t.Errorf("status %d", status)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestImagesAreTrustedByTheUserOnly(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	flag, env, kept := digest.FromString("flag"), digest.FromString("env"), digest.FromString("kept")
 	s.Vars[cli.TrustVariable] = env.String() + ", " + env.String()
 	if err := s.Env.KeepTrusted(t.Context(), []string{kept.String()}); err != nil {
@@ -60,7 +60,7 @@ func TestNoResultTakesTheNameOfAnImageThatRunsWithPrivileges(t *testing.T) {
 		"a project that is an archive": {project: "tonistiigi/binfmt:x", args: "build -o type=oci,dest=x.tar ."},
 	} {
 		t.Run(words, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			if c.project != "" {
 				s.Write(project.Name, "image: "+c.project+"\n")
 			}

@@ -10,8 +10,8 @@ import (
 
 func TestVerifyListsAllThatIsWrong(t *testing.T) {
 	table, object, whole := goldenFile(t, "verify.txt"), goldenFile(t, "verify.json"), goldenFile(t, "verify-ok.json")
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	amd := b.image("linux/amd64", nil)
 	layer := b.layer("file", "files of linux/amd64").Digest
 	arm := b.image("linux/arm64", nil)
@@ -37,8 +37,8 @@ func TestVerifyListsAllThatIsWrong(t *testing.T) {
 }
 
 func TestVerifyReadsTheLayersOfAnArchive(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	b.archive("app.tar", b.attested())
 	if rc := s.Command("verify", "app.tar"); rc != 0 {
 		t.Fatalf("status %d: %s%s", rc, &s.Out, &s.Err)
@@ -52,8 +52,8 @@ func TestVerifyReadsTheLayersOfAnArchive(t *testing.T) {
 }
 
 func TestVerifyTellsAnImageThatIsWrongFromOneThatCouldNotBeLookedAt(t *testing.T) {
-	s := newStage(t)
-	b := s.shelf()
+	s := newHarness(t)
+	b := s.imageMaker()
 	b.publish("HOST/app", b.attested())
 	s.Faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/blobs/"), Do: faultregistry.Answer(403, "DENIED", "no")})
 	for _, c := range []struct {

@@ -21,8 +21,8 @@ func OneOf(values ...string) Completer {
 	}
 }
 
-// Beginnings completes words to which the user adds a value.
-func Beginnings(words ...string) Completer {
+// Prefixes completes words to which the user adds a value.
+func Prefixes(words ...string) Completer {
 	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	}
@@ -74,7 +74,7 @@ func CompleteBuilders(w *Env) Completer {
 }
 
 func builderNames(ctx context.Context, w *Env) ([]string, error) {
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -29,8 +29,8 @@ type Env struct {
 	Version   string       // of this program
 	Early     earlyOptions // given before the command's name
 	// Listening is called by a command that handles signals from then on; nil if no other handler is set.
-	Listening func()
-	untold    []string // see Result
+	Listening  func()
+	unreported []string // see Result
 	// loginsKept are the logins of the Docker config; see Logins.
 	loginsKept *logins.Logins
 	loginsOnce sync.Once
@@ -73,8 +73,8 @@ type Folders struct {
 	CacheDir func() string
 }
 
-// Answering returns the engine if it answers. The client library may wait forever for an engine that does not.
-func (w *Env) Answering(ctx context.Context) (*engine.Engine, error) {
+// ReachableEngine returns the engine if it answers. The client library may wait forever for an engine that does not.
+func (w *Env) ReachableEngine(ctx context.Context) (*engine.Engine, error) {
 	eng := w.Engine()
 	return eng, eng.Answers(ctx)
 }

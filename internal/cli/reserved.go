@@ -43,8 +43,8 @@ func takes(name reference.NamedTagged, image string) bool {
 	return ok && tagged.Tag() == name.Tag()
 }
 
-// FreeOfBuilders refuses the names of images that the engine's builders use.
-func FreeOfBuilders(ctx context.Context, eng *engine.Engine, names []reference.NamedTagged, from string) error {
+// CheckBuilderImages refuses the names of images that the engine's builders use.
+func CheckBuilderImages(ctx context.Context, eng *engine.Engine, names []reference.NamedTagged, from string) error {
 	if len(names) == 0 {
 		return nil
 	}

@@ -87,7 +87,7 @@ func WriteError(out io.Writer) error {
 // standard output fails, the command's error contains done.
 func (w *Env) Result(line, done string) {
 	if fmt.Fprintln(w.Out, line); WriteError(w.Out) != nil {
-		w.untold = append(w.untold, done)
+		w.unreported = append(w.unreported, done)
 	}
 }
 
@@ -130,7 +130,7 @@ func (w *Env) Answered(command string, err error) error {
 	case !errors.Is(err, lost):
 		return err
 	}
-	return &LostAnswer{command, w.untold, int(status), err}
+	return &LostAnswer{command, w.unreported, int(status), err}
 }
 
 // allAnswer makes the command and its subcommands fail if their answers cannot be written. It keeps their usage lines unchanged.

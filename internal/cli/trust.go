@@ -117,8 +117,8 @@ func (w *Env) Images(eng *engine.Engine, trusted []digest.Digest) trust.Images {
 	return trust.Images{Engine: eng, Trusted: trusted, Auth: w.Logins().ForPulls(w.Say)}
 }
 
-// BasisWords returns a short reason why an image may run with privileges.
-func BasisWords(img container.Image) string {
+// BasisText returns a short reason why an image may run with privileges.
+func BasisText(img container.Image) string {
 	switch img.Basis {
 	case trust.Pulled:
 		return "pulled from " + trust.Repository(img.Ref)

@@ -16,7 +16,7 @@ func TestAnAnnotationThatNoOutputCarriesIsSaid(t *testing.T) {
 		"-o type=local,dest=res -o type=oci,dest=o.tar --annotation a=b":    "",
 		"-o type=oci,dest=o.tar --annotation index-descriptor,manifest:a=b": "",
 	} {
-		s := newStage(t)
+		s := newHarness(t)
 		if status := s.Command(append(append([]string{"build", "-q", "--platform", "linux/amd64"}, strings.Fields(words)...), ".")...); status != 0 {
 			t.Errorf("%s: status %d: %s", words, status, s.Err.String())
 		}

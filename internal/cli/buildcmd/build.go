@@ -135,7 +135,7 @@ func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	if o.dryRun {
 		return runPlan(ctx, w, o, j)
 	}
-	if err := checkPlaces(o, j); err != nil {
+	if err := checkPaths(o, j); err != nil {
 		return &cli.Usage{Err: err}
 	}
 	if err := cli.CheckOutputs(o.files()); err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 func TestQuietPrintsTheDigestThatTheTagsNameAndNothingElse(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "-t", "HOST/mirror/app", "--platform", clitest.Three, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -33,7 +33,7 @@ func TestQuietPrintsTheDigestThatTheTagsNameAndNothingElse(t *testing.T) {
 }
 
 func TestTheAnswerIsATableOfPlatformsAndOneOfTags(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:latest", "--platform", clitest.Three, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -56,7 +56,7 @@ HOST/app:latest  sha256:4
 }
 
 func TestASecondBuildSaysThatTheTagsDidNotChange(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	args := []string{"build", "--push", "-t", "HOST/app", "."}
 	for range 2 {
 		if s.Command(args...) != 0 {
@@ -67,7 +67,7 @@ func TestASecondBuildSaysThatTheTagsDidNotChange(t *testing.T) {
 }
 
 func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("meta.json", "of an earlier run")
 	status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "--platform", clitest.Three, "--metadata-file", "meta.json", "--iidfile", "iid", ".")
 	if status != 0 {
@@ -152,7 +152,7 @@ func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
 }
 
 func TestAPlainManifestsMetadataHasItsConfigAndNoIndex(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -167,7 +167,7 @@ func TestAPlainManifestsMetadataHasItsConfigAndNoIndex(t *testing.T) {
 }
 
 func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("real", "mine")
 	for _, link := range []string{"iid", "meta.json"} {
 		if err := os.Symlink("real", link); err != nil {
@@ -189,7 +189,7 @@ func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
 }
 
 func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	var got cli.ConnectOptions
 	s.Connecting = func(_ context.Context, o cli.ConnectOptions) error { got = o; return nil }
 	s.Command("build", "-q", "--push", "-t", "HOST/app", "--builder", "mine", "--builder-image", "img", "--driver-opt", "network=host", ".")
@@ -200,7 +200,7 @@ func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
 }
 
 func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "-t", "app", "--platform", "linux/amd64", "-o", "type=oci,dest=x.tar", "-o", "out", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -253,7 +253,7 @@ func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
 }
 
 func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--platform", clitest.Three, "-o", "type=oci,dest=x.tar", "-o", "out", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -265,7 +265,7 @@ func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
 }
 
 func TestAFailedBuildSaysThatNothingWasMovedOrWritten(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Run = func(_ context.Context, _ platform.Platform) error { return errors.New("exit code: 1") }
 	if status := s.Command("build", "-o", "out", "."); status != 1 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())

@@ -15,7 +15,7 @@ import (
 // added to any build. Files of an earlier build stay.
 func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	o.iidFile, o.report = "", ""
-	if err := checkPlaces(o, j); err != nil {
+	if err := checkPaths(o, j); err != nil {
 		return &cli.Usage{Err: err}
 	}
 	if err := cli.CheckOutputs(o.files()); err != nil {
@@ -43,7 +43,7 @@ func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 
 func ask(ctx context.Context, w *cli.Env, j job, progress *display.Display) ([]solve.Answer, error) {
 	for _, line := range j.notes {
-		if !display.SaysDestination(line) {
+		if !display.IsDestinationNote(line) {
 			progress.Note(line)
 		}
 	}

@@ -45,7 +45,7 @@ func TestACallIsParsedAsDockerBuildxDoes(t *testing.T) {
 }
 
 func TestACheckNeedsNoNameAndNoOutputAndFailsWhereItFindsSomething(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("Dockerfile", casing)
 	if status := s.Command("build", "--check", "--platform", clitest.Three, "."); status != 1 {
 		t.Errorf("status %d", status)
@@ -76,19 +76,19 @@ Dockerfile:1
 	if strings.Contains(s.Err.String(), "ERROR") || len(s.Faults.Requests()) != 0 {
 		t.Errorf("the registry got %v; standard error:\n%s", s.Faults.Requests(), s.Err.String())
 	}
-	s = newStage(t)
+	s = newHarness(t)
 	s.Write("Dockerfile", casing)
 	if status := s.Command("build", "--call", "check,ignorestatus=true", "--push", "-t", "HOST/app", "."); status != 0 || s.Tagged("app") != "" {
 		t.Errorf("status %d; tagged %q", status, s.Tagged("app"))
 	}
-	s = newStage(t)
+	s = newHarness(t)
 	if status := s.Command("build", "--check", "-q", "."); status != 0 || s.Out.String() != "Check complete, no warnings found.\n" || s.Err.String() != "" {
 		t.Errorf("status %d, %q, %q", status, s.Out.String(), s.Err.String())
 	}
 }
 
 func TestABrokenDockerfileIsWhatACheckFinds(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("sub/Dockerfile", "FROM scratch\nCOOPY x /\n")
 	if status := s.Command("build", "--check", "-q", "sub"); status != 1 {
 		t.Errorf("status %d", status)
@@ -98,7 +98,7 @@ func TestABrokenDockerfileIsWhatACheckFinds(t *testing.T) {
 
 func TestAnswersThatDifferAreLabelled(t *testing.T) {
 	ask := func(method string) string {
-		s := newStage(t)
+		s := newHarness(t)
 		s.Write("Dockerfile", "FROM alpine AS a\nARG X=1\nFROM alpine AS b\n")
 		s.Write("Dockerfile.arm", "FROM alpine AS arm\n")
 		if status := s.Command("build", "-q", "--call", method, "--platform", clitest.Three, "-f", "Dockerfile", "-f", "linux/arm/v7:Dockerfile.arm", "."); status != 0 {
@@ -128,7 +128,7 @@ arm (default)
 }
 
 func TestTheMetadataOfACallIsTheAnswer(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--call", "targets", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}

@@ -44,14 +44,14 @@ func buildCompletions(w *cli.Env) map[string]cli.Completer {
 		"driver-opt":     cli.CompleteDriverOptions,
 		"call":           cli.OneOf("build", "check", "outline", "targets", "subrequests.describe"),
 		"allow":          cli.OneOf("network.host", "security.insecure", "device", buildflags.LocalDelete),
-		"output":         cli.Beginnings(prefixed("type=", destination.OutputTypeNames())...),
-		"cache-from":     cli.Beginnings(append(cacheTypes(), "type=registry,ref=", "type=local,src=")...),
-		"cache-to":       cli.Beginnings(append(cacheTypes(), "type=inline", "type=registry,mode=max,ref=", "type=local,mode=max,dest=")...),
+		"output":         cli.Prefixes(prefixed("type=", destination.OutputTypeNames())...),
+		"cache-from":     cli.Prefixes(append(cacheTypes(), "type=registry,ref=", "type=local,src=")...),
+		"cache-to":       cli.Prefixes(append(cacheTypes(), "type=inline", "type=registry,mode=max,ref=", "type=local,mode=max,dest=")...),
 		"load":           completeLoad,
-		"attest":         cli.Beginnings("type=provenance", "type=sbom"),
+		"attest":         cli.Prefixes("type=provenance", "type=sbom"),
 		"provenance":     cli.OneOf("true", "false", "mode=min", "mode=max"),
 		"sbom":           cli.OneOf("true", "false"),
-		"resource":       cli.Beginnings("memory=", "memory-swap=", "cpu-shares=", "cpu-period=", "cpu-quota=", "cpuset-cpus=", "cpuset-mems="),
+		"resource":       cli.Prefixes("memory=", "memory-swap=", "cpu-shares=", "cpu-period=", "cpu-quota=", "cpuset-cpus=", "cpuset-mems="),
 	}
 }
 

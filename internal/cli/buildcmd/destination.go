@@ -45,7 +45,7 @@ func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names
 			return err
 		}
 	}
-	if err := j.keeps(outs, dest); err != nil && (!o.dryRun || len(outs) > 0) { // a plan needs no output
+	if err := j.checkResult(outs, dest); err != nil && (!o.dryRun || len(outs) > 0) { // a plan needs no output
 		return err
 	}
 	if dest.Family != "" {
@@ -57,27 +57,27 @@ func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names
 	if err := dest.Apply(&j.request); err != nil {
 		return err
 	}
-	if err := j.mayTake(names.From); err != nil {
+	if err := j.checkNames(names.From); err != nil {
 		return err
 	}
 	j.notes = append(j.notes, destination.LostAnnotations(j.request)...)
 	if err := j.testable(outs); err != nil {
 		return err
 	}
-	j.keepDestination(names.From, dest)
+	j.storeDestination(names.From, dest)
 	return nil
 }
 
-// keepDestination stores what later parts of the build need to know of the outputs, and tells the user where the result goes.
-func (j *job) keepDestination(from string, dest destination.Destinations) {
+// storeDestination stores what later parts of the build need to know of the outputs, and tells the user where the result goes.
+func (j *job) storeDestination(from string, dest destination.Destinations) {
 	if dest.Insecure {
 		for _, repo := range j.request.Repositories() {
 			j.insecure = append(j.insecure, reference.Domain(repo))
 		}
 	}
-	j.sayDestination(from, dest)
+	j.noteDestination(from, dest)
 	for _, p := range dest.Pushes {
-		if from == project.Name && !p.Settled {
+		if from == project.Name && !p.OnCommandLine {
 			j.project.names = append(j.project.names, p.Names...)
 		}
 	}
@@ -97,20 +97,20 @@ func checkDestinations(w *cli.Env, o buildOptions, d destination.Destinations) e
 	return destination.CheckDelete(d.Outputs.Files(), o.steps.Allow)
 }
 
-// sayDestination tells the user where the result goes if its names are not on the command line.
-func (j *job) sayDestination(from string, dest destination.Destinations) {
+// noteDestination tells the user where the result goes if its names are not on the command line.
+func (j *job) noteDestination(from string, dest destination.Destinations) {
 	for _, to := range []struct {
 		note    string
 		outputs []destination.Pushed
 	}{{display.PushNote, dest.Pushes}, {display.LoadNote, dest.Loads}} {
-		if names := destination.Unsettled(to.outputs); len(names) > 0 {
+		if names := destination.NotOnCommandLine(to.outputs); len(names) > 0 {
 			j.notes = append(j.notes, fmt.Sprintf("%s%s (%s)", to.note, strings.Join(names, ", "), from))
 		}
 	}
 }
 
-// keeps refuses a build whose result would be lost, or would be pushed without a name.
-func (j *job) keeps(outs []destination.Output, dest destination.Destinations) error {
+// checkResult refuses a build whose result would be lost, or would be pushed without a name.
+func (j *job) checkResult(outs []destination.Output, dest destination.Destinations) error {
 	switch {
 	case len(outs) == 0 && j.request.Cache.Exports():
 		return nil
@@ -153,7 +153,7 @@ func checkLoad(ctx context.Context, w *cli.Env, r solve.Request) error {
 	if l := r.Outputs.Load(); l == nil || len(r.Platforms) == 0 || !foreign && !l.Selection.Native && len(l.Selection.Platforms) == 0 {
 		return nil
 	}
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 func TestAFailedBuildLeavesNoFilesOfAnEarlierRunAndMovesNoTag(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("meta.json", "{}")
 	s.Write("iid", "sha256:x")
 	s.Run = func(_ context.Context, p platform.Platform) error {
@@ -42,7 +42,7 @@ func TestAFailedBuildLeavesNoFilesOfAnEarlierRunAndMovesNoTag(t *testing.T) {
 }
 
 func TestTheTableOfAFailedBuildSaysWhichPlatformFailed(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture == "arm64" {
 			return errors.New("exit code: 1")
@@ -66,7 +66,7 @@ ERROR: linux/arm64: exit code: 1
 }
 
 func TestARegistryThatTakesOnlyOneTagIsStatus4(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Faults.Add(faultregistry.Fault{Match: faultregistry.On("PUT", "/manifests/v2"), Do: faultregistry.Answer(403, "DENIED", "immutable")})
 	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:v2", "."); status != cli.ExitPush {
 		t.Errorf("status %d", status)
@@ -78,7 +78,7 @@ func TestARegistryThatTakesOnlyOneTagIsStatus4(t *testing.T) {
 }
 
 func TestARegistryThatRefusesIsSaidBeforeAnythingIsBuilt(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Faults.Add(faultregistry.Fault{Do: faultregistry.Answer(403, "DENIED", "requested access is denied")})
 	s.Connecting = func(ctx context.Context, o cli.ConnectOptions) error { return o.May(ctx) } // the command would have to make a builder
 	start := time.Now()
@@ -92,7 +92,7 @@ func TestARegistryThatRefusesIsSaidBeforeAnythingIsBuilt(t *testing.T) {
 }
 
 func TestAnEngineThatCannotBeReachedIsSaid(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Connecting = func(context.Context, cli.ConnectOptions) error {
 		return errors.New("cannot connect to the Docker daemon")
 	}
@@ -107,7 +107,7 @@ func TestAnEngineThatCannotBeReachedIsSaid(t *testing.T) {
 
 func TestPlatformsThatCannotRunComeWithTheCommandsThatHelp(t *testing.T) {
 	for emulators, why := range map[string]string{"auto": ": the engine is rootless", "never": ""} {
-		s := newStage(t)
+		s := newHarness(t)
 		if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", "linux/s390x,linux/riscv64,linux/amd64", "--emulators", emulators, "."); status != cli.ExitFailed {
 			t.Errorf("status %d", status)
 		}
@@ -116,9 +116,9 @@ func TestPlatformsThatCannotRunComeWithTheCommandsThatHelp(t *testing.T) {
 }
 
 // interruptedBy runs a build that stop ends while its steps run.
-func interruptedBy(t *testing.T, stop func(cancel context.CancelFunc)) (*stage, int) {
+func interruptedBy(t *testing.T, stop func(cancel context.CancelFunc)) (*harness, int) {
 	t.Helper()
-	s := newStage(t)
+	s := newHarness(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.Run = func(ctx context.Context, p platform.Platform) error {

@@ -53,7 +53,7 @@ func TestWrongCachesAreRefusedBeforeAnyWork(t *testing.T) {
 }
 
 func TestABuildForItsCacheAloneNeedsNoName(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if code := s.Command("build", "--cache-to", "HOST/app:cache", "--platform", "linux/amd64,linux/arm64", "."); code != 0 {
 		t.Fatalf("exit %d: %s", code, s.Err.String())
 	}
@@ -66,7 +66,7 @@ func TestABuildForItsCacheAloneNeedsNoName(t *testing.T) {
 }
 
 func TestARegistryThatRefusesTheCacheIsFoundOutBeforeTheBuild(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if code := s.Command("build", "--cache-to", "127.0.0.1:1/c", "--push", "-t", "HOST/app:1", "."); code != 1 {
 		t.Errorf("exit %d", code)
 	}
@@ -80,7 +80,7 @@ func TestARegistryThatRefusesTheCacheIsFoundOutBeforeTheBuild(t *testing.T) {
 }
 
 func TestACacheThatCannotBeExportedIsSaidWithTheWayOut(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Export = func(context.Context, client.CacheOptionsEntry) error { return errors.New("no space left") }
 	if code := s.Command("build", "--cache-to", "type=local,dest=c", "--push", "-t", "HOST/app:1", "."); code != 1 {
 		t.Errorf("exit %d", code)

@@ -23,7 +23,7 @@ func TestWhatMayRunOnTheBuildersPlatformComesFromFlagOrFileElseAuto(t *testing.T
 		"a file that says other things": {nil, "image: app\n", "auto"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			if tt.file != "" {
 				s.Write(project.Name, tt.file)
 			}
@@ -47,7 +47,7 @@ func TestWordsThatAreNoRecipesAreRefusedAtOnce(t *testing.T) {
 		"--cross go --cross go": {`--cross: "go" is there twice`, ""},
 		"--cross=":              {"--cross: an empty word", ""},
 	})
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write(project.Name, "image: app\ncross: yes\n")
 	if status := s.Command("build", "--push", "."); status != cli.ExitUsage || s.Connects != 0 {
 		t.Errorf("status %d, %d connections", status, s.Connects)

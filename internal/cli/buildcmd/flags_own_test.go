@@ -27,7 +27,7 @@ func TestAPrefixThatNobodyAskedForIsRefusedAtOnce(t *testing.T) {
 }
 
 func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Vars["FROM_ENV"] = "e"
 	s.Write("Dockerfile.arm", "FROM alpine AS small\nFROM small AS big\nRUN echo arm\n")
 	args := []string{
@@ -49,7 +49,7 @@ func TestValuesForOnePlatformWinAndTheLastOneCounts(t *testing.T) {
 }
 
 func TestNoCommonDockerfileIsNeededWhereEachPlatformHasItsOwn(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("empty/x", "")
 	s.Write("Dockerfile-amd64", "FROM scratch\nCOPY x /\n")
 	s.Write("Dockerfile-arm", "FROM scratch\nCOPY x /\n")
@@ -67,7 +67,7 @@ func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
 		_, _ = w.Write([]byte("FROM alpine\nRUN echo downloaded\n"))
 	}))
 	defer server.Close()
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "-f", server.URL+"/Dockerfile", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -77,11 +77,11 @@ func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
 }
 
 func TestTheEnvironmentOfABuild(t *testing.T) {
-	parse := func(s *stage, args ...string) (job, error) {
+	parse := func(s *harness, args ...string) (job, error) {
 		return parseBuild(t.Context(), s.Env, parsed(t, append(args, "--push", "-t", s.Host+"/app", ".")...))
 	}
 	t.Run("a time that is none is refused", func(t *testing.T) {
-		s := newStage(t)
+		s := newHarness(t)
 		s.Vars["SOURCE_DATE_EPOCH"] = "yesterday"
 		if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitUsage || s.Connects != 0 {
 			t.Errorf("status %d", status)
@@ -92,7 +92,7 @@ func TestTheEnvironmentOfABuild(t *testing.T) {
 		}
 	})
 	t.Run("a time of one platform is its own", func(t *testing.T) {
-		s := newStage(t)
+		s := newHarness(t)
 		s.Vars["SOURCE_DATE_EPOCH"] = "1"
 		j, err := parse(s, "--platform", "linux/amd64,linux/arm64", "--build-arg", "linux/arm64:SOURCE_DATE_EPOCH=2")
 		if err != nil || j.request.BuildArgs["SOURCE_DATE_EPOCH"] != "1" || j.request.Own["linux/arm64"].BuildArgs["SOURCE_DATE_EPOCH"] != "2" {
@@ -100,26 +100,26 @@ func TestTheEnvironmentOfABuild(t *testing.T) {
 		}
 	})
 	t.Run("a multi-platform result is an index", func(t *testing.T) {
-		j, err := parse(newStage(t), "--build-arg", "BUILDKIT_MULTI_PLATFORM=1")
+		j, err := parse(newHarness(t), "--build-arg", "BUILDKIT_MULTI_PLATFORM=1")
 		if _, passed := j.request.BuildArgs["BUILDKIT_MULTI_PLATFORM"]; passed || !j.request.Index || err != nil {
 			t.Errorf("%+v, %v", j.request, err)
 		}
 	})
 	t.Run("this machine's platform", func(t *testing.T) {
-		j, err := parse(newStage(t), "--platform", "local,linux/s390x")
+		j, err := parse(newHarness(t), "--platform", "local,linux/s390x")
 		if err != nil || len(j.request.Platforms) != 2 || platform.Format(j.request.Platforms[1]) != "linux/s390x" {
 			t.Errorf("%v, %v", j.request.Platforms, err)
 		}
 	})
 	t.Run("a named context is named as the frontend looks it up", func(t *testing.T) {
-		j, err := parse(newStage(t), "--build-context", "docker.io/library/alpine:latest=docker-image://busybox")
+		j, err := parse(newHarness(t), "--build-context", "docker.io/library/alpine:latest=docker-image://busybox")
 		if err != nil || j.request.Source.Attrs["context:alpine"] != "docker-image://busybox" {
 			t.Errorf("%v, %v", j.request.Source.Attrs, err)
 		}
 	})
 	t.Run("a git context over ssh needs the agent", func(t *testing.T) {
 		t.Setenv("SSH_AUTH_SOCK", "")
-		s := newStage(t)
+		s := newHarness(t)
 		if status := s.Command("build", "--push", "-t", "HOST/app", "git@github.com:me/app.git"); status != cli.ExitUsage {
 			t.Errorf("status %d", status)
 		}
@@ -128,7 +128,7 @@ func TestTheEnvironmentOfABuild(t *testing.T) {
 }
 
 func TestASourcePolicyHoldsForEveryPlatform(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("policy.json", `{"rules": [{"action": "DENY", "selector": {"identifier": "docker-image://docker.io/library/alpine*"}}]}`)
 	s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = "policy.json"
 	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", clitest.Three, "."); status != cli.ExitFailed {
@@ -145,7 +145,7 @@ func TestASourcePolicyHoldsForEveryPlatform(t *testing.T) {
 }
 
 func TestAPolicyIsAskedBeforeThePins(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("policy.json", `{"rules": [{"action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/alpine:latest"},`+
 		`"updates": {"identifier": "docker-image://docker.io/library/busybox:1"}}]}`)
 	s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = "policy.json"

@@ -46,7 +46,7 @@ func TestWhatIsSaidAboutStepsIsWhatBuildKitIsTold(t *testing.T) {
 func refusesAtOnce(t *testing.T, cases map[string][2]string) {
 	t.Helper()
 	for args, want := range cases {
-		s := newStage(t)
+		s := newHarness(t)
 		all := append([]string{"build", "--push", "-t", "HOST/app"}, append(strings.Fields(args), want[1], ".")...)
 		if want[1] == "" {
 			all = append(all[:len(all)-2], ".")
@@ -81,7 +81,7 @@ func TestMalformedSettingsOfStepsAreRefusedAtOnce(t *testing.T) {
 }
 
 func TestAcceptedFlagsDoNothingAndSomeSaySo(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	status := s.Command("b", "--push", "-t", "HOST/app", "--compress", "--rm=false", "--force-rm", "--isolation", "default", "--security-opt", "a", "--squash", ".")
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -91,7 +91,7 @@ func TestAcceptedFlagsDoNothingAndSomeSaySo(t *testing.T) {
 }
 
 func TestTheEnginesGatewayIsPutInAfterTheBuilderIsThere(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--add-host", "me:host-gateway", "--add-host", "you:1.2.3.4", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}

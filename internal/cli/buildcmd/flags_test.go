@@ -22,19 +22,19 @@ func TestFlagsAreTheOptions(t *testing.T) {
 	unexported := cmp.Exporter(func(reflect.Type) bool { return true })
 	want := buildOptions{
 		contextPath: "dir",
-		inputWords: inputWords{
+		inputFlags: inputFlags{
 			addHosts: []string{"a:1.2.3.4", "b:5.6.7.8"}, buildArgs: []string{"A=1,2", "B"}, buildContexts: []string{"x=y"}, secrets: []string{"id=s"},
 			ssh: []string{"default"}, dockerfiles: []string{"d/Dockerfile"}, targets: []string{"final"}, network: "none", noCache: true, pull: true,
 		},
-		imageWords: imageWords{
+		imageFlags: imageFlags{
 			platforms: []string{"linux/amd64,arm64", "riscv64"}, tags: []string{"a", "b:c"}, labels: []string{"l=1"}, index: true, mediaTypes: "docker",
 			output: destination.Flags{Push: true}, gate: cli.GateOptions{Mode: "on"},
 		},
-		workWords: workWords{
+		workFlags: workFlags{
 			jobs: 3, emulators: "never", cache: buildflags.CacheOptions{Mounts: "auto"},
 			builder: cli.BuilderOptions{Name: "mine", Image: "img", Config: "c.toml", DriverOpts: []string{"network=host"}},
 		},
-		answerWords: answerWords{
+		answerFlags: answerFlags{
 			iidFile: "i", metadataFile: "m", quiet: true, progress: display.Flags{Mode: "plain"}, call: question.Flags{Method: "build"},
 		},
 	}
@@ -43,9 +43,9 @@ func TestFlagsAreTheOptions(t *testing.T) {
 	}
 	got = parsed(t, ".")
 	want = buildOptions{
-		contextPath: ".", inputWords: inputWords{network: "default"}, imageWords: imageWords{gate: cli.GateOptions{Mode: "on"}},
-		workWords:   workWords{emulators: "auto", cache: buildflags.CacheOptions{Mounts: "auto"}},
-		answerWords: answerWords{progress: display.Flags{Mode: "auto"}, call: question.Flags{Method: "build"}},
+		contextPath: ".", inputFlags: inputFlags{network: "default"}, imageFlags: imageFlags{gate: cli.GateOptions{Mode: "on"}},
+		workFlags:   workFlags{emulators: "auto", cache: buildflags.CacheOptions{Mounts: "auto"}},
+		answerFlags: answerFlags{progress: display.Flags{Mode: "auto"}, call: question.Flags{Method: "build"}},
 	}
 	if diff := cmp.Diff(want, got, unexported); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)

@@ -31,7 +31,7 @@ func committed(t *testing.T) string {
 }
 
 func TestWhereALocalContextComesFrom(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("app/Dockerfile", "FROM alpine\n")
 	commit := committed(t)
 	const url = "https://xxxxx:xxxxx@example.com/app.git"
@@ -84,7 +84,7 @@ func TestWhereALocalContextComesFrom(t *testing.T) {
 }
 
 func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Vars["BUILDX_GIT_LABELS"] = "1"
 	j, err := parseBuild(t.Context(), s.Env, parsed(t, "--push", "-t", s.Host+"/app", "."))
 	if err != nil || len(j.request.Labels) != 0 {
@@ -94,7 +94,7 @@ func TestAContextInNoRepositoryHasNothingToTell(t *testing.T) {
 
 // hostileRepository makes a repository whose configuration runs a program whenever git reads it, and returns the file that such a
 // program writes.
-func hostileRepository(t *testing.T, s *stage) string {
+func hostileRepository(t *testing.T, s *harness) string {
 	t.Helper()
 	ran := filepath.Join(t.TempDir(), "ran")
 	s.Write(".gitattributes", "*.txt filter=evil\n*.bin filter=odd=name\n")
@@ -118,16 +118,16 @@ func hostileRepository(t *testing.T, s *stage) string {
 }
 
 func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
-	for name, more := range map[string]func(*testing.T, *stage, string) string{ // returns the context
-		"its own settings": func(*testing.T, *stage, string) string { return "." },
-		"a filter that -c cannot name": func(t *testing.T, _ *stage, ran string) string {
+	for name, more := range map[string]func(*testing.T, *harness, string) string{ // returns the context
+		"its own settings": func(*testing.T, *harness, string) string { return "." },
+		"a filter that -c cannot name": func(t *testing.T, _ *harness, ran string) string {
 			t.Helper()
 			if out, err := exec.Command("git", "config", "filter.odd=name.clean", "touch "+ran).CombinedOutput(); err != nil {
 				t.Fatalf("%s: %s", err, out)
 			}
 			return "."
 		},
-		"objects of another repository": func(t *testing.T, _ *stage, ran string) string {
+		"objects of another repository": func(t *testing.T, _ *harness, ran string) string {
 			t.Helper()
 			for _, words := range [][]string{
 				{"core.repositoryformatversion", "1"},
@@ -149,7 +149,7 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 			}
 			return "."
 		},
-		"a bare repository among the files": func(t *testing.T, s *stage, ran string) string {
+		"a bare repository among the files": func(t *testing.T, s *harness, ran string) string {
 			t.Helper()
 			s.Write("sub/HEAD", "ref: refs/heads/main\n")
 			s.Write("sub/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = \"touch "+ran+"; false\"\n")
@@ -164,7 +164,7 @@ func TestNoProgramOfTheContextsRepositoryRuns(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			ran := hostileRepository(t, s)
 			context := more(t, s, ran)
 			_ = os.Remove(ran)

@@ -44,7 +44,7 @@ func TestWhatAsksForTheHostsNetworkAndWhatMayNot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, command := range []string{"build", "plan"} {
-				s := newStage(t)
+				s := newHarness(t)
 				s.Vars = c.env
 				if c.dockerfile != "" {
 					s.Write("Dockerfile", c.dockerfile)

@@ -62,7 +62,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 		"a tag twice": {"", nil, []string{"-t", "HOST/flag", "-t", "HOST/flag:latest"}, result{"HOST/flag:latest", "", "oci", ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			s.Write(project.Name, tt.file)
 			for k, v := range tt.env {
 				s.Vars[k] = strings.ReplaceAll(v, "HOST", s.Host)
@@ -96,7 +96,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 
 func TestADestinationThatIsNotOnTheCommandLineIsPrintedBeforeTheBuild(t *testing.T) {
 	for _, quiet := range []string{"-q=false", "-q"} {
-		s := newStage(t)
+		s := newHarness(t)
 		s.Write(project.Name, "image: HOST/app\n")
 		before := ""
 		s.Read = func(_ context.Context, _ platform.Platform) error { before = s.Err.String(); return nil }
@@ -112,7 +112,7 @@ func TestADestinationThatIsNotOnTheCommandLineIsPrintedBeforeTheBuild(t *testing
 }
 
 func TestAProjectsRootNeedsNoContextArgument(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--push"); status != cli.ExitUsage || s.Connects != 0 {
 		t.Errorf("without a project: status %d, %d connections", status, s.Connects)
 	}
@@ -130,7 +130,7 @@ func TestTheProjectsFileIsNotReadForOtherContexts(t *testing.T) {
 		"stdin": {"build", "--push", "-"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			s.Env.In = strings.NewReader("FROM scratch\n")
 			s.Write(project.Name, "image: HOST/stolen\n")
 			if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
@@ -191,7 +191,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a bad name in the file": {[]string{"--push", "."}, "image: a b\n", []string{project.Name + `: invalid image name "a b"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			s.Vars["EMPTY"] = ""
 			if tt.file != "" {
 				s.Write(project.Name, tt.file)
@@ -212,7 +212,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 }
 
 func TestAReadOfStandardInputIsNotLeftBehind(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	for _, args := range [][]string{{"build", "--push", "-"}, {"build", "--push", "-q", "-t", "HOST/app", "-"}} {

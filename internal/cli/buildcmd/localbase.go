@@ -25,7 +25,7 @@ func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string))
 	if len(j.localBases) == 0 {
 		return release, nil
 	}
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return release, err
 	}
@@ -43,7 +43,7 @@ func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string))
 		note("taking " + name + " out of the engine's own store")
 		base, err := saveLocalBase(ctx, eng, name, root)
 		if err == nil {
-			err = j.covers(name, base.Platforms)
+			err = j.checkPlatforms(name, base.Platforms)
 		}
 		if err == nil {
 			err = j.request.Source.AddLayout(name, base.Dir, base.Root.Digest)
@@ -86,17 +86,17 @@ func (j *job) checkLocalBase(ctx context.Context, eng *engine.Engine, name strin
 			Hint: "docker images shows those that it has; one that is in a registry needs no --local-base",
 		}
 	}
-	return j.covers(name, found)
+	return j.checkPlatforms(name, found)
 }
 
-// covers refuses an image that lacks a platform that is built on it.
-func (j *job) covers(name string, has []ocispecs.Platform) error {
+// checkPlatforms refuses an image that lacks a platform that is built on it.
+func (j *job) checkPlatforms(name string, has []ocispecs.Platform) error {
 	if j.request.Source.OnlyForBuilding(name) {
 		return nil
 	}
 	var missing []platform.Platform
 	for _, p := range j.request.Platforms {
-		if !slices.ContainsFunc(has, func(h ocispecs.Platform) bool { return serves(h, p) }) {
+		if !slices.ContainsFunc(has, func(h ocispecs.Platform) bool { return compatible(h, p) }) {
 			missing = append(missing, p)
 		}
 	}
@@ -111,8 +111,8 @@ func (j *job) covers(name string, has []ocispecs.Platform) error {
 	}
 }
 
-// serves reports whether an image for has can be used for wanted. As in BuildKit, an older variant can.
-func serves(has, wanted platform.Platform) bool {
+// compatible reports whether an image for has can be used for wanted. As in BuildKit, an older variant can.
+func compatible(has, wanted platform.Platform) bool {
 	has, wanted = platform.Normalize(has), platform.Normalize(wanted)
 	return has.OS == wanted.OS && has.Architecture == wanted.Architecture && (has.Variant == "" || wanted.Variant == "" || has.Variant <= wanted.Variant)
 }
@@ -154,7 +154,7 @@ func localBaseHint(ctx context.Context, w *cli.Env, err error) error {
 		}
 		seen[m[1]] = true
 		name := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
-		eng, engErr := w.Answering(ctx)
+		eng, engErr := w.ReachableEngine(ctx)
 		if engErr != nil {
 			return err
 		}

@@ -22,8 +22,8 @@ import (
 
 var baseConfig = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["` + digest.FromString("layer").String() + `"]}}`
 
-// onEngine gives the stage an engine that has base:1 for linux/amd64. The result counts how often it is saved.
-func (s *stage) onEngine() *int {
+// onEngine gives the harness an engine that has base:1 for linux/amd64. The result counts how often it is saved.
+func (s *harness) onEngine() *int {
 	s.T.Helper()
 	saved := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +60,7 @@ func (s *stage) onEngine() *int {
 }
 
 func TestALocalBaseIsOfferedAsANamedContextAndLeftNowhere(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	saved := s.onEngine()
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -91,7 +91,7 @@ func TestALocalBaseThatWillNotDoIsRefusedBeforeABuilderIsMade(t *testing.T) {
 		"a digest":              {"--local-base base@sha256:" + strings.Repeat("a", 64), "FROM scratch\n", []string{"without a digest"}},
 		"a named context, also": {"--local-base base:1 --build-context base:1=.", "FROM base:1\n", []string{"--build-context base:1 says that it is something else"}},
 	} {
-		s := newStage(t)
+		s := newHarness(t)
 		saved := s.onEngine()
 		s.Write("Dockerfile", tt.dockerfile)
 		args := append([]string{"build", "--push", "-t", "HOST/app"}, strings.Fields(tt.args)...)
@@ -103,7 +103,7 @@ func TestALocalBaseThatWillNotDoIsRefusedBeforeABuilderIsMade(t *testing.T) {
 }
 
 func TestALocalBaseForTheBuilderOnlyNeedsNoOtherPlatform(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.onEngine()
 	s.Write("Dockerfile", "FROM --platform=$BUILDPLATFORM base:1 AS build\nFROM scratch\nCOPY --from=build / /\n")
 	if status := s.Command("build", "--check", "-q", "--platform", "linux/arm64", "--local-base", "base:1", "."); status != 0 {
@@ -112,7 +112,7 @@ func TestALocalBaseForTheBuilderOnlyNeedsNoOtherPlatform(t *testing.T) {
 }
 
 func TestABaseThatOnlyTheEngineHasIsSaid(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.onEngine()
 	s.Read = func(_ context.Context, _ platform.Platform) error {
 		return errors.New("failed to solve: base:1: failed to resolve source metadata for docker.io/library/base:1: pull access denied")

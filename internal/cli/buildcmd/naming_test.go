@@ -69,7 +69,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			if tt.env != "" {
 				s.Vars["DOCKER_MULTIARCH_IMAGE"] = tt.env
 			}
@@ -89,7 +89,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 }
 
 func TestAnOutputIsNotPushedUnderAnothersName(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	_, err := parseBuild(t.Context(), s.Env, parsed(t, "-o", "type=docker,name=mine:2", "--push", "."))
 	if err == nil || !strings.Contains(err.Error(), "no image name") {
 		t.Errorf("got %v", err)
@@ -97,7 +97,7 @@ func TestAnOutputIsNotPushedUnderAnothersName(t *testing.T) {
 }
 
 func TestTheMetadataAndTheDigestsNameWhatWasPushed(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	status := s.Command("build", "-q", "-o", "type=registry,name="+s.Host+"/pushed:1", "-o", "type=oci,name=mine:2,dest=x.tar", "--metadata-file", "meta.json", ".")
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())

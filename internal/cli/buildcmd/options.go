@@ -11,14 +11,14 @@ import (
 // buildOptions are the flags as the user wrote them, not parsed.
 type buildOptions struct {
 	contextPath string
-	inputWords
-	imageWords
-	workWords
-	answerWords
+	inputFlags
+	imageFlags
+	workFlags
+	answerFlags
 }
 
-// inputWords are the flags about what the build reads.
-type inputWords struct {
+// inputFlags are the flags about what the build reads.
+type inputFlags struct {
 	addHosts, buildArgs, buildContexts, secrets, ssh []string
 	dockerfiles, targets                             []string // for all platforms, or for single platforms
 	localBases, allowMismatch                        []string
@@ -26,8 +26,8 @@ type inputWords struct {
 	noCache, pull                                    bool
 }
 
-// imageWords are the flags about the image and its destinations.
-type imageWords struct {
+// imageFlags are the flags about the image and its destinations.
+type imageFlags struct {
 	platforms, tags, labels, allowEnv []string
 	index                             bool
 	mediaTypes                        string
@@ -37,8 +37,8 @@ type imageWords struct {
 	accepted                          buildflags.AcceptedOptions
 }
 
-// workWords are the flags about how the build runs.
-type workWords struct {
+// workFlags are the flags about how the build runs.
+type workFlags struct {
 	jobs      int
 	emulators string
 	cross     []string
@@ -48,8 +48,8 @@ type workWords struct {
 	steps     buildflags.StepOptions
 }
 
-// answerWords are the flags about reports of the build, and about questions instead of a build.
-type answerWords struct {
+// answerFlags are the flags about reports of the build, and about questions instead of a build.
+type answerFlags struct {
 	iidFile, metadataFile, report string
 	quiet, debug                  bool
 	progress                      display.Flags

@@ -22,7 +22,7 @@ import (
 // words parses build's flags up to the request.
 func words(t *testing.T, args ...string) (job, error) {
 	t.Helper()
-	s := newStage(t)
+	s := newHarness(t)
 	j, err := parseBuild(t.Context(), s.Env, parsed(t, append(args, ".")...))
 	if err == nil {
 		t.Cleanup(j.release)
@@ -154,13 +154,13 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 
 func TestLoadsValueNeedsAnEqualsSign(t *testing.T) {
 	for _, value := range []string{"native", "all", "linux/arm64"} {
-		s := newStage(t)
+		s := newHarness(t)
 		if status := s.Command("build", "--load", value, "."); status != 125 {
 			t.Errorf("status %d", status)
 		}
 		clitest.Contains(t, s.Err.String(), "--load takes its value with an equals sign", "use --load="+value)
 	}
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--load=mine", "."); status != 125 {
 		t.Errorf("status %d", status)
 	}
@@ -214,7 +214,7 @@ func TestAnnotationsInDockerBuildxsWords(t *testing.T) {
 }
 
 func TestAVariableOfDockerBuildxAsksForAttestationsThatAreNoArtifacts(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Vars["BUILDX_NO_DEFAULT_OCI_ARTIFACT"] = "1"
 	j, err := parseBuild(t.Context(), s.Env, parsed(t, "--push", "-t", "a", "--sbom=true", "."))
 	if err != nil || j.request.Outputs.Attrs["oci-artifact"] != "false" {

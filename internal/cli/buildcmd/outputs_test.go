@@ -17,7 +17,7 @@ import (
 )
 
 // lastRun writes the files of an earlier build.
-func lastRun(s *stage) []string {
+func lastRun(s *harness) []string {
 	files := []string{"iid", "meta.json", "report.md"}
 	for _, name := range files {
 		s.Write(name, "earlier")
@@ -40,7 +40,7 @@ func TestFilesOfAnEarlierBuildStayUntilTheBuildBegins(t *testing.T) {
 		"a file that cannot be written":    {[]string{"--push", "-t", "HOST/app", "--report", "nowhere/r"}, nil, cli.ExitUsage, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			files := lastRun(s)
 			if tt.connect != nil {
 				s.Connecting = tt.connect
@@ -79,7 +79,7 @@ func TestTwoFlagsDoNotWriteToOneFile(t *testing.T) {
 		"a Dockerfile, and a check's answers": {[]string{"--check", "--metadata-file", "Dockerfile"}, `--metadata-file would overwrite "Dockerfile"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			s.Write("old", "mine")
 			s.Write(project.Name, "")
 			if err := errors.Join(os.Symlink("old", "link"), os.Link("old", "hard")); err != nil {
@@ -97,7 +97,7 @@ func TestTwoFlagsDoNotWriteToOneFile(t *testing.T) {
 }
 
 func TestFlagsWriteBesideEachOther(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("out/mine", "")
 	args := []string{
 		"build", "-q", "--platform", "linux/amd64", "-t", "HOST/app", "-o", "type=oci,tar=false,dest=out", "-o", "type=oci,dest=" + os.DevNull, "--metadata-file", "out/meta.json",
@@ -114,7 +114,7 @@ func TestFlagsWriteBesideEachOther(t *testing.T) {
 }
 
 func TestPipesAndStreamsAreWrittenTo(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if err := syscall.Mkfifo("pipe", 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestPipesAndStreamsAreWrittenTo(t *testing.T) {
 }
 
 func TestALogThatIsALinkIsNotWrittenThrough(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("mine", "mine")
 	if err := errors.Join(os.Mkdir("logs", 0o755), os.Symlink("../mine", "logs/linux_amd64.log")); err != nil {
 		t.Fatal(err)

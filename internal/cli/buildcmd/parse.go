@@ -36,7 +36,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if err != nil {
 		return j, err
 	}
-	names, platforms, media := project.Settle(w, file, project.Flags{Names: o.tags, Platforms: o.platforms, MediaTypes: o.mediaTypes})
+	names, platforms, media := project.Resolve(w, file, project.Flags{Names: o.tags, Platforms: o.platforms, MediaTypes: o.mediaTypes})
 	j.project.line = file.Image.Line
 	if err := j.platforms(platforms); err != nil {
 		return j, err

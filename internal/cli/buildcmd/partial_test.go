@@ -17,7 +17,7 @@ import (
 )
 
 // breaks makes all steps of an architecture fail.
-func (s *stage) breaks(arch string) {
+func (s *harness) breaks(arch string) {
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture == arch {
 			return errors.New("exit code: 1")
@@ -27,7 +27,7 @@ func (s *stage) breaks(arch string) {
 }
 
 func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.breaks("arm64")
 	args := []string{
 		"build", "--push", "-t", "HOST/app", "--platform", clitest.Three, "--allow-partial", "arm64", "--metadata-file", "meta.json", "--iidfile", "iid", ".",
@@ -66,7 +66,7 @@ Published without linux/arm64: exit code: 1
 }
 
 func TestAQuietBuildThatDoesWithoutAPlatformPrintsTheDigestAndSaysSo(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.breaks("arm64")
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "--allow-partial", "linux/arm64", "."); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
@@ -78,7 +78,7 @@ func TestAQuietBuildThatDoesWithoutAPlatformPrintsTheDigestAndSaysSo(t *testing.
 }
 
 func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture != "amd64" {
 			return errors.New("exit code: 1")
@@ -93,7 +93,7 @@ func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
 }
 
 func TestAReportSaysWhatIsMissing(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.breaks("arm64")
 	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "--allow-partial", "linux/arm64", "--report", "r.md", "."}
 	if status := s.Command(args...); status != cli.ExitPartial {
@@ -121,7 +121,7 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 		"nothing in it":  {[]string{"--allow-partial", ""}, "--allow-partial: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			args := append([]string{"build", "--push", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm64", "."}, tt.args...)
 			if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
 				t.Errorf("status %d, %d connections", status, s.Connects)
@@ -129,7 +129,7 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 			clitest.Contains(t, s.Err.String(), tt.want)
 		})
 	}
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--push", "-t", "HOST/app", "--allow-partial", "arm64", "."); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
@@ -137,7 +137,7 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 }
 
 func TestTheTableSaysByWhoseFailureAPlatformWasStopped(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Run = func(ctx context.Context, p platform.Platform) error {
 		if p.Architecture == "arm64" {
 			return errors.New("exit code: 1")
@@ -163,7 +163,7 @@ ERROR: linux/arm64: exit code: 1
 
 func TestWhatWasTriedAgainIsSaidInTheTableAndTheMetadata(t *testing.T) {
 	for retry, want := range map[string]string{"": "emulated, tried twice, ", "3": "emulated, tried 3 times, "} {
-		s := newStage(t)
+		s := newHarness(t)
 		fails := map[string]int{"": 1, "3": 2}[retry]
 		s.Run = func(_ context.Context, p platform.Platform) error {
 			if p.Architecture == "arm64" && fails > 0 {

@@ -17,7 +17,7 @@ import (
 const planned = "FROM --platform=$BUILDPLATFORM golang as build\nARG TARGETARCH=amd64\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nRUN make\nCOPY --from=build /x /\n"
 
 func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("Dockerfile", planned)
 	if status := s.Command("plan", "--format", "json", "--platform", "linux/amd64,linux/arm64", "--push", "-t", "HOST/app:v1", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -111,7 +111,7 @@ func TestAPlanAsJSONHasTheseKeys(t *testing.T) {
 
 func TestAPlanNeedsNoOutput(t *testing.T) {
 	for _, args := range [][]string{{"plan", "."}, {"build", "--dry-run", "."}, {"plan", "-t", "app", "."}} {
-		s := newStage(t)
+		s := newHarness(t)
 		if status := s.Command(args...); status != 0 {
 			t.Fatalf("%q: status %d:\n%s", args, status, s.Err.String())
 		}
@@ -120,7 +120,7 @@ func TestAPlanNeedsNoOutput(t *testing.T) {
 }
 
 func TestAPlanOfABuildThatWouldBeRefusedIsStatus1(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	status := s.Command("plan", "--platform", "linux/amd64,linux/s390x", "--emulators", "never", "--push", "-t", "127.0.0.1:1/app", ".")
 	if status != cli.ExitFailed {
 		t.Errorf("status %d", status)
@@ -133,7 +133,7 @@ func TestAPlanOfABuildThatWouldBeRefusedIsStatus1(t *testing.T) {
 }
 
 func TestAPlanSaysWhatWouldBeInstalled(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("plan", "--platform", "linux/s390x", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -142,7 +142,7 @@ func TestAPlanSaysWhatWouldBeInstalled(t *testing.T) {
 
 func TestBadWordsOfAPlan(t *testing.T) {
 	for _, args := range [][]string{{"plan", "--format", "{{", "."}, {"plan", "--platform", "linux/nothing", "."}, {"plan"}} {
-		s := newStage(t)
+		s := newHarness(t)
 		if status := s.Command(args...); status != cli.ExitUsage || s.Connects != 0 {
 			t.Errorf("%q: status %d, %d connections", args, status, s.Connects)
 		}
@@ -150,7 +150,7 @@ func TestBadWordsOfAPlan(t *testing.T) {
 }
 
 func TestABuildThatIsRefusedSaysEachReasonWithItsHint(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	status := s.Command("build", "--platform", "linux/amd64,linux/s390x", "--emulators", "never", "--push", "-t", "127.0.0.1:1/app", ".")
 	if status != cli.ExitFailed {
 		t.Errorf("status %d", status)
@@ -161,7 +161,7 @@ func TestABuildThatIsRefusedSaysEachReasonWithItsHint(t *testing.T) {
 
 func TestAQuestionAboutADockerfileThatCannotBeReadShowsTheLine(t *testing.T) {
 	for _, args := range [][]string{{"plan", "."}, {"build", "--dry-run", "."}, {"build", "--check", "."}, {"build", "--push", "-t", "HOST/app", "."}} {
-		s := newStage(t)
+		s := newHarness(t)
 		s.onEngine()
 		s.Write("Dockerfile", "ARG ARCH\nFROM alpine\n\nFROM nowhere.invalid/none:latest-$ARCH\nRUN make\n")
 		s.Image = func(ref string, p platform.Platform) (platform.Platform, error) {

@@ -18,7 +18,7 @@ import (
 const sharedStage = "FROM --platform=$BUILDPLATFORM golang AS b\nRUN echo generate\nFROM alpine\nCOPY --from=b /x /\nRUN echo hello\n"
 
 func TestPlainProgressNamesThePlatformOfEveryStep(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("Dockerfile", sharedStage)
 	if status := s.Command("build", "--push", "--progress", "plain", "-t", "HOST/app", "--platform", clitest.Three, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -45,7 +45,7 @@ func TestPlainProgressNamesThePlatformOfEveryStep(t *testing.T) {
 }
 
 func TestRawJSONIsAllThereIsOnStandardErrorAlsoWhenTheBuildFails(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture == "arm64" {
 			return errors.New("exit code: 1")
@@ -69,7 +69,7 @@ func TestRawJSONIsAllThereIsOnStandardErrorAlsoWhenTheBuildFails(t *testing.T) {
 }
 
 func TestLogsAreWrittenToAFolderWithAQuietDisplayToo(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("Dockerfile", sharedStage)
 	if status := s.Command("build", "--push", "-q", "--log-dir", "out/logs", "-t", "HOST/app", "--platform", clitest.Three, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
@@ -85,7 +85,7 @@ func TestLogsAreWrittenToAFolderWithAQuietDisplayToo(t *testing.T) {
 }
 
 func TestALogFolderThatCannotBeMadeIsRefusedBeforeAnyWork(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("file", "")
 	if status := s.Command("build", "--push", "--log-dir", "file/logs", "-t", "HOST/app", "."); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
@@ -97,7 +97,7 @@ func TestALogFolderThatCannotBeMadeIsRefusedBeforeAnyWork(t *testing.T) {
 }
 
 func TestATerminalsDisplayWithoutATerminalIsRefusedBeforeAnyWork(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--push", "--progress", "tty", "-t", "HOST/app", "."); status != cli.ExitUsage || s.Connects != 0 {
 		t.Errorf("status %d, %d connections", status, s.Connects)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 func TestTheReportOfABuildIsMarkdown(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write("report.md", "of an earlier run")
 	args := []string{"build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "--platform", "linux/amd64,linux/arm/v7", "--report", "report.md", "."}
 	if status := s.Command(args...); status != 0 {
@@ -30,13 +30,13 @@ func TestTheReportOfABuildIsMarkdown(t *testing.T) {
 | --- | --- | --- |
 ` + "| `HOST/app:v1` | `sha256:3` |  |\n" +
 		"| `HOST/app:latest` | `sha256:3` |  |\n"
-	if diff := cmp.Diff(want, clitest.Reported(s.Stage, "report.md")); diff != "" {
+	if diff := cmp.Diff(want, clitest.Reported(s.Harness, "report.md")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestAFailedBuildHasAReportToo(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Run = func(_ context.Context, p platform.Platform) error {
 		if p.Architecture == "arm64" {
 			return errors.New("exit code: 1 </pre> | `x` @you")
@@ -58,37 +58,37 @@ linux/arm64: exit code: 1 &lt;/pre&gt; | ` + "`x`" + ` @you
 
 No tag was moved.
 `
-	if diff := cmp.Diff(want, clitest.Reported(s.Stage, "report.md")); diff != "" {
+	if diff := cmp.Diff(want, clitest.Reported(s.Harness, "report.md")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestABuildThatDoesNotBeginHasAReportToo(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Connecting = func(context.Context, cli.ConnectOptions) error {
 		return errors.New("cannot connect to the Docker daemon")
 	}
 	if status := s.Command("build", "--push", "-t", "HOST/app", "--report", "report.md", "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	clitest.Contains(t, clitest.Reported(s.Stage, "report.md"), "### Failed: `HOST/app:latest`", "cannot connect to the Docker daemon")
+	clitest.Contains(t, clitest.Reported(s.Harness, "report.md"), "### Failed: `HOST/app:latest`", "cannot connect to the Docker daemon")
 }
 
 func TestTheReportIsAddedToGitHubsSummary(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Vars["GITHUB_STEP_SUMMARY"] = "summary"
 	s.Write("summary", "before\n")
 	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--report", "report.md", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	if got, want := clitest.Reported(s.Stage, "summary"), "before\n"+clitest.Reported(s.Stage, "report.md")+"\n"; got != want {
+	if got, want := clitest.Reported(s.Harness, "summary"), "before\n"+clitest.Reported(s.Harness, "report.md")+"\n"; got != want {
 		t.Errorf("the summary:\n%s\nnot\n%s", got, want)
 	}
 }
 
 func TestASummaryThatCannotBeWrittenIsAWarning(t *testing.T) {
 	for name, content := range map[string]string{"nowhere/summary": "", "full": strings.Repeat("x", 1<<20-10)} {
-		s := newStage(t)
+		s := newHarness(t)
 		s.Vars["GITHUB_STEP_SUMMARY"] = name
 		if content != "" {
 			s.Write(name, content)
@@ -115,7 +115,7 @@ func TestAReportThatCannotBeWrittenIsSaidBeforeTheBuild(t *testing.T) {
 		"a file of another flag":       {[]string{"--report", "./meta.json", "--metadata-file", "meta.json"}, "--metadata-file and --report would both be written"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			if status := s.Command(append([]string{"build", "--push", "-t", "HOST/app", "."}, tt.args...)...); status != cli.ExitUsage || s.Connects > 0 {
 				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
@@ -125,7 +125,7 @@ func TestAReportThatCannotBeWrittenIsSaidBeforeTheBuild(t *testing.T) {
 }
 
 func TestAReportGoesToStandardOutput(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	if status := s.Command("build", "--push", "-t", "HOST/app", "--report", "-", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
-// mayTake refuses reserved names of a build: for loaded images, and for all names that come from a project's file.
-func (j *job) mayTake(from string) error {
+// checkNames refuses reserved names of a build: for loaded images, and for all names that come from a project's file.
+func (j *job) checkNames(from string) error {
 	var names []reference.NamedTagged
 	if l := j.request.Outputs.Load(); l != nil {
 		names = l.Names

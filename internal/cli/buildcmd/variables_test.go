@@ -37,7 +37,7 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 		"a reference that is no name":   {"HOST/app:${A B}", nil, "", "", []string{"not the name of an environment variable"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			s.Vars = map[string]string{"VERSION": "1.2", "CI_COMMIT_SHORT_SHA": "abc", "GITHUB_RUN_NUMBER": "7", "MY_TOKEN": "ghs-123", "MY_KEY": "wJal/XU+tn=", "HOME": "/h", "DOCKER_MULTIARCH_ALLOW_ENV": tt.allow}
 			s.Write(project.Name, "image: "+tt.image+"\n")
 			status := s.Command(append([]string{"build", "--push", "-q", "."}, tt.args...)...)
@@ -61,7 +61,7 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 }
 
 func TestTheUsersOwnNamesMayHaveAnyVariable(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Vars = map[string]string{"MINE": "v1", "BAD": "wJal/XU+tn="}
 	if status := s.Command("build", "--push", "-q", "-t", "HOST/app:${MINE}", "."); status != 0 || s.Tagged("app:v1") == "" {
 		t.Errorf("status %d:\n%s", status, s.Err.String())
@@ -81,7 +81,7 @@ func (screen) IsTerminal() bool { return true }
 
 func TestOnATerminalAProjectsVariablesAreAskedForOnce(t *testing.T) {
 	for reply, want := range map[string]int{"y\n": 0, "n\n": cli.ExitUsage, "": cli.ExitUsage} {
-		s := newStage(t)
+		s := newHarness(t)
 		s.Vars["MY_TOKEN"], s.Vars["TEAM"] = "ghs-123", "core"
 		s.Env.In = screen{Reader: strings.NewReader(reply)}
 		s.Env.Err = screen{Writer: &s.Err}
@@ -100,7 +100,7 @@ func TestOnATerminalAProjectsVariablesAreAskedForOnce(t *testing.T) {
 }
 
 func TestNobodyIsAskedWhereTheNameComesFromTheUser(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write(project.Name, "image: HOST/app:${MY_TOKEN}\n")
 	for _, args := range [][]string{{"build", "-q", "--push", "-t", "HOST/mine", "."}, {"build", "--check", "."}} {
 		if status := s.Command(args...); status != 0 {
@@ -110,7 +110,7 @@ func TestNobodyIsAskedWhereTheNameComesFromTheUser(t *testing.T) {
 }
 
 func TestALoadUnderTheProjectsNameIsSaidBeforeTheBuild(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	s.Write(project.Name, "image: HOST/app\n")
 	j, err := parseBuild(t.Context(), s.Env, parsed(t, "--load", "."))
 	if err != nil {
@@ -145,7 +145,7 @@ func TestAProjectsFileIsAFileOfTheProject(t *testing.T) {
 		"no YAML": {func() error { return os.WriteFile(project.Name, []byte("image: &20228 a\nplatforms: *99999\n"), 0o600) }, []string{"this is no YAML"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStage(t)
+			s := newHarness(t)
 			if err := tt.make(); err != nil {
 				t.Fatal(err)
 			}

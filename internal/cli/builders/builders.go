@@ -103,7 +103,7 @@ func managed(w *cli.Env, name string) (builder.Manager, builder.Endpoint, error)
 
 // eachBuilder calls do for all named builders, prints the names of those for which do returned true, and fails if one call failed.
 func eachBuilder(ctx context.Context, w *cli.Env, names []string, do func(context.Context, builder.Manager, builder.Endpoint) (bool, error)) error {
-	if _, err := w.Answering(ctx); err != nil {
+	if _, err := w.ReachableEngine(ctx); err != nil {
 		return err
 	}
 	var failures []error

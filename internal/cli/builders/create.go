@@ -94,7 +94,7 @@ func runCreate(ctx context.Context, w *cli.Env, o createOptions, args []string) 
 	if err != nil {
 		return err
 	}
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	}
 	ctx, cancel := bounded(ctx, o.timeout)
 	defer cancel()
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 	_, endpoint := w.Endpoint()
 	row := inspectRow(all, endpoint, current)
 	if img, _, err := container.ImageOf(ctx, w.Images(eng, trusted), name); err == nil {
-		row.Nodes[0].ImageTrust = cli.BasisWords(img)
+		row.Nodes[0].ImageTrust = cli.BasisText(img)
 	}
 	if status, err := probeAll(ctx, eng, all[0]); err == nil { // all are on one kernel
 		for i, n := range row.Nodes {
@@ -104,7 +104,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 
 // probeAll asks the engine's kernel about all architectures. The probe runs in the builder's container, or in a new container of its image.
 func probeAll(ctx context.Context, eng *engine.Engine, d builder.Details) (emulation.Status, error) {
-	if statusWord(d.State) == "running" {
+	if statusName(d.State) == "running" {
 		return emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
 	}
 	return emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.PartHelper})

@@ -59,7 +59,7 @@ func runLs(ctx context.Context, w *cli.Env, o lsOptions) error {
 	}
 	ctx, cancel := bounded(ctx, o.timeout)
 	defer cancel()
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func askPlatforms(ctx context.Context, eng *engine.Engine, list []builder.Status
 	}
 	var wg sync.WaitGroup
 	for i, b := range list {
-		if statusWord(b.State) != "running" {
+		if statusName(b.State) != "running" {
 			continue
 		}
 		wg.Go(func() {

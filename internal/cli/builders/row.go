@@ -82,14 +82,14 @@ func nodeOf(b builder.Status, endpoint string) nodeRow {
 		name += "-host"
 	}
 	return nodeRow{
-		Name: name, Endpoint: endpoint, Status: statusWord(b.State), Version: b.BuildKit,
+		Name: name, Endpoint: endpoint, Status: statusName(b.State), Version: b.BuildKit,
 		Platforms: []string{}, Fixed: b.Fixed, DriverOpts: b.Options, Flags: b.Flags,
-		Image: b.Image, Container: b.Container, Volume: b.Volume, Network: networkWord(b.Network),
+		Image: b.Image, Container: b.Container, Volume: b.Volume, Network: networkName(b.Network),
 	}
 }
 
-// statusWord returns the peer's word for a container's state.
-func statusWord(state string) string {
+// statusName returns the peer's word for a container's state.
+func statusName(state string) string {
 	switch state {
 	case "created", "exited", "dead", "removing":
 		return "stopped"
@@ -99,8 +99,8 @@ func statusWord(state string) string {
 	return state
 }
 
-// networkWord returns the name of a network, with a word for the engine's default network, which has none.
-func networkWord(network string) string {
+// networkName returns the name of a network, with a word for the engine's default network, which has none.
+func networkName(network string) string {
 	if network == "" {
 		return "bridge"
 	}

@@ -101,7 +101,7 @@ func runRemoval(ctx context.Context, w *cli.Env, o removal, args []string) error
 func inactive(ctx context.Context, w *cli.Env, timeout time.Duration) ([]string, error) {
 	ctx, cancel := bounded(ctx, timeout)
 	defer cancel()
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -211,7 +211,7 @@ type opening struct {
 
 // withBuilder calls work for each existing BuildKit of a builder. A stopped one is started, and stopped again afterwards.
 func withBuilder(ctx context.Context, w *cli.Env, b opening, work func(context.Context, *bkclient.Client) error) (err error) {
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return err
 	}

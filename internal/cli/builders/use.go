@@ -38,7 +38,7 @@ func newBuilderUseCommand(w *cli.Env) *cobra.Command {
 
 // useBuilder requires an existing builder. Otherwise the next build would make a builder with a mistyped name.
 func useBuilder(ctx context.Context, w *cli.Env, name string, global bool) error {
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Crossed returns a plan for three platforms. linux/arm64 and linux/arm/v7 have a relocated stage; linux/arm64 also has one that is
+// RelocatedOutlook returns a plan for three platforms. linux/arm64 and linux/arm/v7 have a relocated stage; linux/arm64 also has one that is
 // not relocated.
-func Crossed() lookahead.Outlook {
+func RelocatedOutlook() lookahead.Outlook {
 	steps := func(d digest.Digest) []cross.Step {
 		return []cross.Step{{Digest: "sha256:mod", Recipe: "go"}, {Digest: d, Recipe: "go", Edited: true}}
 	}

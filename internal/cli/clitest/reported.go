@@ -9,7 +9,7 @@ import (
 const Three = "linux/amd64,linux/arm64,linux/arm/v7"
 
 // Reported returns the report in the file, without the parts that differ from run to run.
-func Reported(s *Stage, name string) string {
+func Reported(s *Harness, name string) string {
 	s.T.Helper()
 	data, err := os.ReadFile(name)
 	if err != nil {

@@ -21,10 +21,10 @@ func clash(outs []Output) error {
 			if o.dest == other.dest {
 				return fmt.Errorf("--output %q and %q would both be written to %q", other.words, o.words, o.dest)
 			}
-			if err := empties(o, other); err != nil {
+			if err := checkEmptied(o, other); err != nil {
 				return err
 			}
-			if err := empties(other, o); err != nil {
+			if err := checkEmptied(other, o); err != nil {
 				return err
 			}
 		}
@@ -33,8 +33,8 @@ func clash(outs []Output) error {
 	return nil
 }
 
-// empties refuses to empty a folder that another output is written to.
-func empties(o, other Output) error {
+// checkEmptied refuses to empty a folder that another output is written to.
+func checkEmptied(o, other Output) error {
 	rel, err := filepath.Rel(o.dest, other.dest)
 	if o.attrs["mode"] != "delete" || err != nil || !filepath.IsLocal(rel) {
 		return nil

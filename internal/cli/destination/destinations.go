@@ -52,9 +52,9 @@ var outputTypes = map[string]func(*Destinations, Output) error{
 
 // Pushed is an output to registries, or to the engine.
 type Pushed struct {
-	Names    []reference.NamedTagged
-	Settled  bool // the names are on the command line
-	ByDigest bool
+	Names         []reference.NamedTagged
+	OnCommandLine bool // the names are on the command line
+	ByDigest      bool
 }
 
 // Resolve checks the outputs against each other and against the disk. It writes nothing.
@@ -106,21 +106,21 @@ func (d *Destinations) image(o Output) error {
 	}
 	d.Insecure = d.Insecure || insecure
 	d.Outputs.Image = d.Outputs.Image || !push
-	names, settled, err := d.named(o)
+	names, onCommandLine, err := d.named(o)
 	if err != nil {
 		return err
 	}
 	if push {
-		d.Pushes = append(d.Pushes, Pushed{names, settled, byDigest})
+		d.Pushes = append(d.Pushes, Pushed{names, onCommandLine, byDigest})
 	}
 	return d.common(o)
 }
 
 // named returns an output's names.
-func (d *Destinations) named(o Output) (names []reference.NamedTagged, settled bool, err error) {
-	names, settled, err = d.naming.of(o)
+func (d *Destinations) named(o Output) (names []reference.NamedTagged, onCommandLine bool, err error) {
+	names, onCommandLine, err = d.naming.of(o)
 	d.Names = union(d.Names, names)
-	return names, settled, err
+	return names, onCommandLine, err
 }
 
 // docker parses type=docker: the engine's store, or an archive.
@@ -134,7 +134,7 @@ func (d *Destinations) docker(o Output) error {
 	if err := d.common(o); err != nil {
 		return err
 	}
-	names, settled, err := d.named(o)
+	names, onCommandLine, err := d.named(o)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (d *Destinations) docker(o Output) error {
 			Hint: "docker --context " + name + " multiarch build …",
 		}
 	}
-	d.Loads = append(d.Loads, Pushed{Names: names, Settled: settled})
+	d.Loads = append(d.Loads, Pushed{Names: names, OnCommandLine: onCommandLine})
 	loaded := sink.Load{Names: names, Selection: load.Selection{Native: d.selected.native, Platforms: d.selected.named}}
 	for i, output := range d.Outputs.List {
 		if before, ok := output.(sink.Load); ok { // there is one store, so it gets all names
@@ -304,10 +304,10 @@ func (d Destinations) PushesNowhere() bool {
 	return slices.ContainsFunc(d.Pushes, func(p Pushed) bool { return len(p.Names) == 0 })
 }
 
-// Unsettled returns the names of outputs that are not on the command line.
-func Unsettled(outputs []Pushed) (shown []string) {
+// NotOnCommandLine returns the names of outputs that are not on the command line.
+func NotOnCommandLine(outputs []Pushed) (shown []string) {
 	for _, p := range outputs {
-		if p.Settled {
+		if p.OnCommandLine {
 			continue
 		}
 		for _, name := range p.Names {

@@ -37,7 +37,7 @@ func (n Naming) Common() ([]reference.NamedTagged, error) {
 }
 
 // of returns the names of an output. settled reports whether they are on the command line.
-func (n Naming) of(o Output) (names []reference.NamedTagged, settled bool, err error) {
+func (n Naming) of(o Output) (names []reference.NamedTagged, onCommandLine bool, err error) {
 	own := o.attrs["name"]
 	if tags := n.From == "-t"; tags || own == "" || own == "*" { // "*" means the names inside the image, and ours have none
 		names, err = n.Common()

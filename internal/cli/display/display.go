@@ -105,7 +105,7 @@ func Mode(w *cli.Env, o Flags, quiet bool) (progress.Mode, error) {
 
 // Note implements solve.Progress. A quiet display still shows warnings, and where the result goes.
 func (d *Display) Note(line string) {
-	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || SaysDestination(line) {
+	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || IsDestinationNote(line) {
 		d.Display.Note(cli.Paragraph(line).Indented())
 	}
 }
@@ -114,13 +114,13 @@ func (d *Display) Note(line string) {
 func (d *Display) Cleared(plan plan.Plan) {
 	how := map[string]string{}
 	for i, j := range plan.Jobs {
-		how[platform.Format(j.Platform)] = results.PlannedWay(plan, i)
+		how[platform.Format(j.Platform)] = results.PlannedMode(plan, i)
 	}
 	programs := map[digest.Digest]progress.Program{}
 	for d, p := range plan.Programs {
 		programs[d] = progress.Program{Platform: p.Platform, Emulated: p.Emulated, File: p.File, Line: p.Line}
 	}
-	for _, line := range results.MovedLines(plan) {
+	for _, line := range results.RelocatedLines(plan) {
 		d.Note(line)
 	}
 	d.Display.Cleared(progress.Plan{Shared: plan.Shared, How: how, Programs: programs})
@@ -168,7 +168,7 @@ const (
 	LoadNote = "loading as "
 )
 
-// SaysDestination reports whether a note is such a line.
-func SaysDestination(note string) bool {
+// IsDestinationNote reports whether a note is such a line.
+func IsDestinationNote(note string) bool {
 	return strings.HasPrefix(note, PushNote) || strings.HasPrefix(note, LoadNote)
 }

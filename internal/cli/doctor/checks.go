@@ -63,7 +63,7 @@ func checkBuilders(ctx context.Context, w *cli.Env) []check {
 		}
 		c := check{Name: "builder", Grade: gradeOK, Detail: fmt.Sprintf("%s: %s, BuildKit %s, image %s", name, b.State, cli.OrDash(b.BuildKit), b.Image)}
 		if img, _, err := container.ImageOf(ctx, images, b.Builder); err == nil {
-			c.Detail += ", " + cli.BasisWords(img)
+			c.Detail += ", " + cli.BasisText(img)
 			if img.Basis == trust.None {
 				c.Grade = gradeWarning
 				c.Fix = fmt.Sprintf("docker pull %s; or, if you know what it is, %s=%s", img.Ref, cli.TrustVariable, img.ID)
@@ -94,7 +94,7 @@ func checkEmulators(info engine.Info, ins emulation.Inspection) []check {
 		sup, _ := ins.Arch(p.Architecture)
 		v, why := ins.Verdict(p)
 		if mode := ins.Mode(p); mode > emulation.None {
-			runs = append(runs, name+" ("+modeWords(mode, sup.Version)+")")
+			runs = append(runs, name+" ("+modeText(mode, sup.Version)+")")
 		}
 		switch v {
 		case emulation.OK, emulation.BuilderOnly:
@@ -124,7 +124,7 @@ func checkEmulators(info engine.Info, ins emulation.Inspection) []check {
 	return append([]check{first}, checks...)
 }
 
-func modeWords(m emulation.Mode, version string) string {
+func modeText(m emulation.Mode, version string) string {
 	if m == emulation.Emulated && version != "" {
 		return "qemu " + version
 	}

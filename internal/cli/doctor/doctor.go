@@ -111,7 +111,7 @@ func diagnose(ctx context.Context, w *cli.Env) diagnosis {
 		}
 		d.add(check{"kernel", gradeBroken, err.Error(), fix})
 	} else {
-		d.add(check{Name: "kernel", Grade: gradeOK, Detail: kernelWords(ins)})
+		d.add(check{Name: "kernel", Grade: gradeOK, Detail: kernelText(ins)})
 		d.add(checkEmulators(info, ins)...)
 		d.add(checkDisk(ins))
 	}
@@ -120,7 +120,7 @@ func diagnose(ctx context.Context, w *cli.Env) diagnosis {
 	return d
 }
 
-func kernelWords(ins emulation.Inspection) string {
+func kernelText(ins emulation.Inspection) string {
 	words := ins.Kernel + " on " + ins.Machine
 	if ins.Host.OS != "" {
 		words += ", " + ins.Host.OS

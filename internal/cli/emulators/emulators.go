@@ -164,9 +164,9 @@ func (k *kernel) pull(ctx context.Context, w *cli.Env, image string) error {
 	return nil
 }
 
-// vouch makes sure that the kernel's image may run with privileges. It takes the image of a builder, first the one in use, or the
+// trustImage makes sure that the kernel's image may run with privileges. It takes the image of a builder, first the one in use, or the
 // default image, which it pulls if necessary.
-func (k *kernel) vouch(ctx context.Context, w *cli.Env, trusted []digest.Digest) error {
+func (k *kernel) trustImage(ctx context.Context, w *cli.Env, trusted []digest.Digest) error {
 	k.images = w.Images(k.eng, trusted)
 	names, err := k.builders(ctx, w)
 	if err != nil {
@@ -231,9 +231,9 @@ func (k *kernel) Inspect(ctx context.Context, ps ...platform.Platform) (emulatio
 	return inside, nil
 }
 
-// witness returns a shell for the probes of an install, separate from the containers that install, and the current status if it is
+// probeShell returns a shell for the probes of an install, separate from the containers that install, and the current status if it is
 // known. The shell has privileges only if something is missing and the handlers cannot be read without.
-func (k *kernel) witness(ctx context.Context, ps []platform.Platform) (emulation.Shell, *emulation.Status, error) {
+func (k *kernel) probeShell(ctx context.Context, ps []platform.Platform) (emulation.Shell, *emulation.Status, error) {
 	st, err := emulation.Probe(ctx, k.observe, ps...)
 	if err != nil {
 		return nil, nil, err

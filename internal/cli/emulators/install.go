@@ -63,7 +63,7 @@ func installCommand(ctx context.Context, w *cli.Env, o installOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := k.vouch(ctx, w, trusted); err != nil {
+	if err := k.trustImage(ctx, w, trusted); err != nil {
 		return err
 	}
 	opt, err := k.installOptions(ctx, w, o, ps)
@@ -122,7 +122,7 @@ func parseInstall(o installOptions) ([]platform.Platform, error) {
 
 // installOptions prepares an install. Its probes run in separate containers.
 func (k *kernel) installOptions(ctx context.Context, w *cli.Env, o installOptions, ps []platform.Platform) (emulation.InstallOptions, error) {
-	shell, status, err := k.witness(ctx, ps)
+	shell, status, err := k.probeShell(ctx, ps)
 	if err != nil {
 		return emulation.InstallOptions{}, err
 	}

@@ -47,10 +47,10 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 	if err != nil {
 		return err
 	}
-	if err := k.vouch(ctx, w, trusted); err != nil {
+	if err := k.trustImage(ctx, w, trusted); err != nil {
 		return err
 	}
-	shell, status, err := k.witness(ctx, ps)
+	shell, status, err := k.probeShell(ctx, ps)
 	if err != nil {
 		return err
 	}

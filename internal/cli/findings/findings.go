@@ -56,8 +56,8 @@ func common(f gate.Finding) string {
 	return text
 }
 
-// Who returns the platforms in short form.
-func (f finding) Who() string {
+// PlatformNames returns the platforms in short form.
+func (f finding) PlatformNames() string {
 	const most = 3
 	if len(f.platforms) > most {
 		return fmt.Sprintf("%s and %d more", strings.Join(f.platforms[:most-1], ", "), len(f.platforms)-most+1)
@@ -73,8 +73,8 @@ func (f finding) Text() string {
 	return printable.Line(f.Message)
 }
 
-// Of returns the findings of a build, in the order of its platforms.
-func Of(report solve.Report) (all []gate.Finding) {
+// OfReport returns the findings of a build, in the order of its platforms.
+func OfReport(report solve.Report) (all []gate.Finding) {
 	for _, p := range report.Platforms {
 		for _, f := range p.Verify.Findings {
 			f.Platform = platform.Format(p.Platform)
@@ -93,7 +93,7 @@ func List(out io.Writer, findings []gate.Finding) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out, "FOUND", "PLATFORM", "WHAT")
 	for _, f := range all {
-		cli.Putf(t, "%s\t%s\t%s\n", f.Severity, f.Who(), f.Text())
+		cli.Putf(t, "%s\t%s\t%s\n", f.Severity, f.PlatformNames(), f.Text())
 	}
 	_ = t.Flush()
 	for _, line := range Advice(all) {
@@ -130,7 +130,7 @@ func adviceFor(f gate.Finding) string {
 			"      --platform=$BUILDPLATFORM; go build in a stage FROM --platform=$BUILDPLATFORM without GOARCH=$TARGETARCH; a base\n" +
 			"      image or a download for one platform only"
 	case gate.CheckMachine:
-		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(ShellWord(f.Path), "PATTERN")
+		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(ShellPath(f.Path), "PATTERN")
 	case gate.CheckEntrypointMissing:
 		return "if no volume brings it when the image runs: look at ENTRYPOINT, CMD, PATH and at the COPY that should bring it"
 	case gate.CheckEntrypointMode:
@@ -139,13 +139,13 @@ func adviceFor(f gate.Finding) string {
 	return ""
 }
 
-// ShellWord returns a path as the user can type it in a shell.
-func ShellWord(path string) string {
-	if path == "" || PlainWord.MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
+// ShellPath returns a path as the user can type it in a shell.
+func ShellPath(path string) string {
+	if path == "" || PlainCode.MatchString(strings.TrimPrefix(path, "/")) && !strings.ContainsAny(path, " ()") {
 		return path
 	}
 	return "'" + strings.ReplaceAll(printable.Line(path), "'", `'\''`) + "'"
 }
 
-// PlainWord matches text that needs no escape between two backticks, in a table too.
-var PlainWord = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)
+// PlainCode matches text that needs no escape between two backticks, in a table too.
+var PlainCode = regexp.MustCompile(`^[A-Za-z0-9/._'"-][A-Za-z0-9 /:;.,@=_+()'"%-]*$`)

@@ -51,7 +51,7 @@ func examiner(w *cli.Env, options *gate.Options) tree.Examiner {
 		}
 		findings.List(w.Err, found)
 		for _, pattern := range gate.Unmatched(results) {
-			w.Say("warning: there is no file that --verify-allow " + findings.ShellWord(pattern) + " allows")
+			w.Say("warning: there is no file that --verify-allow " + findings.ShellPath(pattern) + " allows")
 		}
 		return verify.Refusal(results)
 	}

@@ -33,7 +33,7 @@ func NewInspect(w *cli.Env) *cobra.Command {
 		Short: "Show an image: its index, and what there is for each platform",
 		Long: "Show an image: the digest of its index, which is the one that docker pull reports, and for each platform the digests of manifest\n" +
 			"and configuration, the compressed size, the time of creation, the base image if it says which, and its attestations.\n\n" +
-			refWords + "\n\n" +
+			refHelp + "\n\n" +
 			"Exit status: 0; 1 it is not there or not whole (docker multiarch verify tells all that is wrong); 125 wrong flags or arguments.",
 		Example: "  docker multiarch inspect registry.example/app:1.0\n" +
 			"  docker multiarch inspect --format '{{.Digest}}' registry.example/app:1.0",
@@ -57,7 +57,7 @@ func runInspectImage(ctx context.Context, w *cli.Env, o inspectImageOptions) err
 	if err := cli.CheckTemplate(o.format); err != nil {
 		return err
 	}
-	at, err := FindPlace(ctx, w, o.ref)
+	at, err := FindLocation(ctx, w, o.ref)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func runInspectImage(ctx context.Context, w *cli.Env, o inspectImageOptions) err
 	}
 	t, err := tree.Read(ctx, at.Root, at.Blobs)
 	if err != nil {
-		return NotWhole(at, err)
+		return HintIncomplete(at, err)
 	}
 	row := newImageRow(at.Name, t)
 	if o.format != "table" {
@@ -83,8 +83,8 @@ func runInspectImage(ctx context.Context, w *cli.Env, o inspectImageOptions) err
 	return inspectTable(w.Out, row, o.noTrunc)
 }
 
-// NotWhole adds a hint to the error of an incomplete image.
-func NotWhole(at place, err error) error {
+// HintIncomplete adds a hint to the error of an incomplete image.
+func HintIncomplete(at Location, err error) error {
 	if problem := (tree.Problem{}); errors.As(err, &problem) && isMissing(err) {
 		return &cli.Hinted{
 			Err:  fmt.Errorf("%q is not whole: %s is missing", at.Name, problem.Descriptor.Digest),

@@ -81,11 +81,11 @@ func runLoad(ctx context.Context, w *cli.Env, o loadOptions) error {
 	} else {
 		archive.describe(w.Err, o.archive)
 	}
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return err
 	}
-	if err := cli.FreeOfBuilders(ctx, eng, names, from); err != nil {
+	if err := cli.CheckBuilderImages(ctx, eng, names, from); err != nil {
 		return err
 	}
 	done, err := load.Load(ctx, eng, load.Request{Names: names, Root: archive.root, Blobs: archive, Selection: selection, Check: archive.Check, Note: note})

@@ -38,7 +38,7 @@ func NewVerify(w *cli.Env) *cobra.Command {
 			"platforms are those of what is described; no platform is there twice; the programs in each image are for its platform; and with\n" +
 			"--expect, those platforms are there and no others. All findings are listed, not the first one only.\n\n" +
 			"For the programs each layer is read, once, and not stored; --executables=off asks a registry for its layers without reading them.\n\n" +
-			refWords + "\n\n" +
+			refHelp + "\n\n" +
 			"Exit status: 0 all is well, or only warned of; 1 something is wrong with the image, or it is not there; 2 it could not be looked at;\n" +
 			"125 wrong flags or arguments.",
 		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0\n" +
@@ -89,7 +89,7 @@ func runVerify(ctx context.Context, w *cli.Env, o verifyOptions) error {
 	if err != nil {
 		return &cli.Usage{Err: err}
 	}
-	at, err := FindPlace(ctx, w, o.ref)
+	at, err := FindLocation(ctx, w, o.ref)
 	if err != nil {
 		return unlessMissing(err)
 	}

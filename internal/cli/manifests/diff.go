@@ -92,13 +92,13 @@ func runDiff(ctx context.Context, w *cli.Env, o diffOptions) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	for i, word := range words {
 		group.Go(func() error {
-			at, err := images.FindPlace(groupCtx, w, word)
+			at, err := images.FindLocation(groupCtx, w, word)
 			if err != nil {
 				return err
 			}
 			sides[i] = diffSide{at.Name, at.Root.Digest, at.Root.MediaType}
 			if trees[i], err = tree.Read(groupCtx, at.Root, at.Blobs); err != nil {
-				return images.NotWhole(at, err)
+				return images.HintIncomplete(at, err)
 			}
 			return nil
 		})
@@ -126,7 +126,7 @@ func runDiff(ctx context.Context, w *cli.Env, o diffOptions) error {
 
 func newDiffRow(sides [2]diffSide, trees [2]tree.Tree) diffRow {
 	row := diffRow{A: sides[0], B: sides[1], Platforms: []diffPlatform{}, Annotations: differing(trees[0].Annotations, trees[1].Annotations)}
-	row.OnlyInA, row.OnlyInB = lacking(trees[0].Others, trees[1].Others), lacking(trees[1].Others, trees[0].Others)
+	row.OnlyInA, row.OnlyInB = missing(trees[0].Others, trees[1].Others), missing(trees[1].Others, trees[0].Others)
 	row.Same = len(row.Annotations)+len(row.OnlyInA)+len(row.OnlyInB) == 0
 	for _, c := range tree.Diff(trees[0], trees[1]) {
 		row.Same = row.Same && c.State == tree.Same && !c.Attested
@@ -159,8 +159,8 @@ func differing(a, b map[string]string) (keys []string) {
 	return keys
 }
 
-// lacking returns the entries of one that are missing in other.
-func lacking(one, other []ocispecs.Descriptor) (all []digest.Digest) {
+// missing returns the entries of one that are missing in other.
+func missing(one, other []ocispecs.Descriptor) (all []digest.Digest) {
 	for _, desc := range one {
 		if !slices.ContainsFunc(other, func(d ocispecs.Descriptor) bool { return d.Digest == desc.Digest }) {
 			all = append(all, desc.Digest)

@@ -14,7 +14,7 @@ import (
 
 func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	var out strings.Builder
-	Print(&out, Shown(solve.Request{}, clitest.Crossed()))
+	Print(&out, Shown(solve.Request{}, clitest.RelocatedOutlook()))
 	want := `PLATFORM       NODE      HOW
 linux/amd64    default   native
 linux/arm/v7   default   cross (go)
@@ -38,7 +38,7 @@ Dockerfile:5: stage native: RUN go build may use cgo (cgo) [linux/arm64]
 }
 
 func TestStepsAndStagesOfAPlanAsJSON(t *testing.T) {
-	s := Shown(solve.Request{}, clitest.Crossed())
+	s := Shown(solve.Request{}, clitest.RelocatedOutlook())
 	steps, _ := json.Marshal(s.Steps[2])
 	stages, _ := json.Marshal(s.Stages[:2])
 	want := `{"file":"Dockerfile","line":3,"stage":"build","step":"RUN go build ./a","runs":"cross","recipe":"go","on":"linux/amd64","platforms":["linux/arm/v7"]}

@@ -41,13 +41,13 @@ func printSteps(table *tabwriter.Writer, p planShown) {
 	}
 	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
 	for _, s := range p.Steps {
-		cli.PutRow(table, results.PlaceOf(s.File, s.Line), s.Stage, cli.Cut(stepWords(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+		cli.PutRow(table, results.FileLine(s.File, s.Line), s.Stage, cli.Cut(stepText(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
 	_ = table.Flush()
 }
 
-// stepWords returns a step's text on one line, without a RUN's mounts, which are long and precede the command.
-func stepWords(step string) string {
+// stepText returns a step's text on one line, without a RUN's mounts, which are long and precede the command.
+func stepText(step string) string {
 	words := strings.Fields(step)
 	shown := words[:min(1, len(words))]
 	for i := len(shown); i < len(words); i++ {
@@ -90,11 +90,11 @@ func printStages(out io.Writer, p planShown) {
 			fmt.Fprintln(out, "\nEMULATED STAGES")
 			first = false
 		}
-		where := results.PlaceOf(s.File, cmp.Or(s.Reason, s.Line))
+		where := results.FileLine(s.File, cmp.Or(s.Reason, s.Line))
 		if where != "" {
 			where += ": "
 		}
-		cli.Putf(out, "%s%s: %s (%s) [%s]\n", where, results.StageWords(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
+		cli.Putf(out, "%s%s: %s (%s) [%s]\n", where, results.StageText(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
 		if s.Fix != "" {
 			cli.Putf(out, "    %s\n", cli.Paragraph(s.Fix))
 		}
@@ -130,7 +130,7 @@ func printBases(table *tabwriter.Writer, p planShown) {
 	fmt.Fprintln(table)
 	cli.PutRow(table, slices.Concat([]string{"BASE IMAGE", "LINE"}, names, []string{"IT HAS", "DIGEST"})...)
 	for _, b := range p.Bases {
-		cli.Putf(table, "%s\t%s", b.Image, results.PlaceOf(b.File, b.Line))
+		cli.Putf(table, "%s\t%s", b.Image, results.FileLine(b.File, b.Line))
 		for _, name := range names {
 			cli.Putf(table, "\t%s", verdictOf(b, name))
 		}
@@ -170,10 +170,10 @@ func printHints(out io.Writer, p planShown) {
 		if len(h.Platforms) > 0 {
 			where = " [" + strings.Join(h.Platforms, ", ") + "]"
 		}
-		cli.Putf(out, "%s: %s: %s (%s)%s\n    %s\n", results.PlaceOf(h.File, h.Line), h.Severity, h.Message, h.Rule, where, cli.Paragraph(h.Fix))
+		cli.Putf(out, "%s: %s: %s (%s)%s\n    %s\n", results.FileLine(h.File, h.Line), h.Severity, h.Message, h.Rule, where, cli.Paragraph(h.Fix))
 	}
 	for _, l := range p.Lint {
-		cli.Putf(out, "%s: %s (%s)\n", results.PlaceOf(l.File, l.Line), l.Message, l.Rule)
+		cli.Putf(out, "%s: %s (%s)\n", results.FileLine(l.File, l.Line), l.Message, l.Rule)
 	}
 }
 
@@ -189,7 +189,7 @@ func printFindings(out io.Writer, p planShown) {
 				first = false
 			}
 			text := f.Message
-			if place := results.PlaceOf(f.File, f.Line); place != "" {
+			if place := results.FileLine(f.File, f.Line); place != "" {
 				text = place + ": " + text
 			}
 			cli.Putf(out, "%s\n", cli.Paragraph(text))

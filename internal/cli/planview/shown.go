@@ -103,7 +103,7 @@ type lintShown struct {
 // Shown returns a plan in the form in which it is shown.
 func Shown(r solve.Request, o lookahead.Outlook) planShown {
 	s := planShown{
-		OK: !o.Refused(r), Install: platform.FormatAll(o.Installs), Result: append([]string{}, goesTo(r)...),
+		OK: !o.Refused(r), Install: platform.FormatAll(o.Installs), Result: append([]string{}, destinations(r)...),
 		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Stages: []stageShown{}, Bases: []baseShown{},
 		Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
 	}
@@ -151,8 +151,8 @@ func Shown(r solve.Request, o lookahead.Outlook) planShown {
 	return s
 }
 
-// goesTo describes where the result of a build would go.
-func goesTo(r solve.Request) []string {
+// destinations describes where the result of a build would go.
+func destinations(r solve.Request) []string {
 	var places []string
 	for _, t := range r.Tags {
 		places = append(places, "registry "+reference.FamiliarString(t))
@@ -178,7 +178,7 @@ func planMode(o lookahead.Outlook, i int) (mode, how string) {
 	case j.Mode == plan.Impossible && len(j.Missing) > 0 && containsAll(o.Installs, j.Missing):
 		return string(plan.Emulated), "emulated (to be installed)"
 	}
-	return string(j.Mode), results.PlannedWay(o.Plan, i)
+	return string(j.Mode), results.PlannedMode(o.Plan, i)
 }
 
 // containsAll reports whether all contains each of some.

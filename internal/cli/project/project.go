@@ -81,17 +81,17 @@ func parseProject(data []byte) (p File, err error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(&p); err != nil && !errors.Is(err, io.EOF) { // nothing but comments
-		return File{}, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross)", Name, yamlWords(err))
+		return File{}, fmt.Errorf("%s: %s (the keys are image, platforms, media-types, cross)", Name, yamlError(err))
 	}
 	return p, nil
 }
 
-// yamlWords returns the library's error without Go type names and without values.
-func yamlWords(err error) string {
+// yamlError returns the library's error without Go type names and without values.
+func yamlError(err error) string {
 	var typed *yaml.TypeError
 	if !errors.As(err, &typed) {
 		line, _, ok := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), ": ")
-		if number, found := strings.CutPrefix(line, "line "); !ok || !found || keyWords(number) != number {
+		if number, found := strings.CutPrefix(line, "line "); !ok || !found || keyPrefix(number) != number {
 			return "this is no YAML"
 		}
 		return line + ": this is no YAML"
@@ -101,17 +101,17 @@ func yamlWords(err error) string {
 		line, rest, _ := strings.Cut(e, ": ")
 		words[i] = line + ": want a text, or a list of texts"
 		if key, ok := strings.CutPrefix(rest, "field "); ok {
-			words[i] = fmt.Sprintf("%s: unknown key %q", line, keyWords(key))
+			words[i] = fmt.Sprintf("%s: unknown key %q", line, keyPrefix(key))
 		}
 		if key, ok := strings.CutPrefix(rest, "mapping key "); ok {
-			words[i] = fmt.Sprintf("%s: the key %q is there twice", line, keyWords(strings.TrimPrefix(key, `"`)))
+			words[i] = fmt.Sprintf("%s: the key %q is there twice", line, keyPrefix(strings.TrimPrefix(key, `"`)))
 		}
 	}
 	return strings.Join(words, "; ")
 }
 
-// keyWords returns the beginning of a text that may be a key: 40 letters and digits.
-func keyWords(text string) string {
+// keyPrefix returns the beginning of a text that may be a key: 40 letters and digits.
+func keyPrefix(text string) string {
 	end := strings.IndexFunc(text, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
 	})
@@ -141,8 +141,8 @@ type Flags struct {
 	MediaTypes       string
 }
 
-// Settle chooses the names, the platforms and the media types: by flags, else the environment, else the project file.
-func Settle(w *cli.Env, p File, flags Flags) (names, platforms, media Choice) {
+// Resolve chooses the names, the platforms and the media types: by flags, else the environment, else the project file.
+func Resolve(w *cli.Env, p File, flags Flags) (names, platforms, media Choice) {
 	names = First(Choice{flags.Names, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), Choice{p.Image.stringList, Name})
 	platforms = First(Choice{flags.Platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), Choice{p.Platforms, Name})
 	media = First(Choice{cli.NonEmpty(flags.MediaTypes), "--media-types"}, Choice{cli.NonEmpty(p.MediaTypes), Name})

@@ -13,8 +13,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// wayWords describes how a platform is built: "emulated (qemu 7.2.22)", "cross (go)", or both.
-func wayWords(mode plan.Mode, emulator string, recipes []string) string {
+// modeText describes how a platform is built: "emulated (qemu 7.2.22)", "cross (go)", or both.
+func modeText(mode plan.Mode, emulator string, recipes []string) string {
 	how := string(mode)
 	if emulator != "" {
 		how = fmt.Sprintf("%s (%s)", mode, emulator)
@@ -29,15 +29,15 @@ func wayWords(mode plan.Mode, emulator string, recipes []string) string {
 	return how + ", " + moved
 }
 
-// PlannedWay returns wayWords of a plan's job.
-func PlannedWay(plan plan.Plan, i int) string {
+// PlannedMode returns wayWords of a plan's job.
+func PlannedMode(plan plan.Plan, i int) string {
 	var recipes []string
 	if i < len(plan.Moved) {
 		for _, s := range plan.Moved[i].Steps {
 			recipes = append(recipes, s.Recipe)
 		}
 	}
-	return wayWords(plan.Jobs[i].Mode, plan.Jobs[i].Emulator, once(recipes))
+	return modeText(plan.Jobs[i].Mode, plan.Jobs[i].Emulator, once(recipes))
 }
 
 // once returns the words in their order, each once.
@@ -50,13 +50,13 @@ func once(words []string) (all []string) {
 	return all
 }
 
-// StageWords names a stage: "stage build", or its first line if it has no name.
-func StageWords(name, file string, line int) string {
+// StageText names a stage: "stage build", or its first line if it has no name.
+func StageText(name, file string, line int) string {
 	switch {
 	case name != "":
 		return "stage " + name
 	case line > 0:
-		return "the stage at " + PlaceOf(file, line)
+		return "the stage at " + FileLine(file, line)
 	}
 	return "a stage"
 }
@@ -87,14 +87,14 @@ func (l *platformLines) all() (all []string) {
 	return all
 }
 
-// MovedLines describes the stages that will not run under an emulator, before they run.
-func MovedLines(plan plan.Plan) []string {
+// RelocatedLines describes the stages that will not run under an emulator, before they run.
+func RelocatedLines(plan plan.Plan) []string {
 	var said platformLines
 	for i, moved := range plan.Moved {
 		for _, s := range moved.Stages {
 			if s.Moved {
 				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
-					StageWords(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
+					StageText(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
 				if s.Trusted.Message != "" {
 					said.add(plan.Jobs[i].Platform, s.Trusted.Message+"; "+s.Trusted.Fix)
 				}
@@ -148,7 +148,7 @@ func CrossAdvice(r solve.Report) []string {
 			found, _ := recipe.Find(s.Recipe)
 			changes := found.Auto && s.Why.Check != "command" || s.Why.Check == "no-recipe"
 			if !s.Moved && changes && p.Seconds >= worthALine && s.Why.Fix != "" {
-				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", StageWords(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
+				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", StageText(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
 			}
 		}
 	}
@@ -156,8 +156,8 @@ func CrossAdvice(r solve.Report) []string {
 	return all[:min(len(all), mostAdvice)]
 }
 
-// PlaceOf returns "Dockerfile:3", or "" without a line.
-func PlaceOf(file string, line int) string {
+// FileLine returns "Dockerfile:3", or "" without a line.
+func FileLine(file string, line int) string {
 	if line == 0 {
 		return ""
 	}

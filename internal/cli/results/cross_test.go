@@ -18,19 +18,19 @@ import (
 
 func TestWhatIsMovedIsSaidOnceForAllPlatforms(t *testing.T) {
 	want := []string{"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator"}
-	if diff := cmp.Diff(want, MovedLines(clitest.Crossed().Plan)); diff != "" {
+	if diff := cmp.Diff(want, RelocatedLines(clitest.RelocatedOutlook().Plan)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
-	plan := clitest.Crossed().Plan
+	plan := clitest.RelocatedOutlook().Plan
 	plan.Moved[1].Stages[0].Trusted = recipe.Reason{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
 	want := []string{
 		"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator",
 		"linux/arm/v7: RUN make is trusted; it may be built a second time",
 	}
-	if diff := cmp.Diff(want, MovedLines(plan)); diff != "" {
+	if diff := cmp.Diff(want, RelocatedLines(plan)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -6,13 +6,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// howWords describes how a platform was built.
-func howWords(p solve.PlatformReport) string {
+// howText describes how a platform was built.
+func howText(p solve.PlatformReport) string {
 	var recipes []string
 	for _, s := range p.Cross.Steps {
 		recipes = append(recipes, s.Recipe)
 	}
-	how := wayWords(p.Mode, p.Emulator, once(recipes))
+	how := modeText(p.Mode, p.Emulator, once(recipes))
 	switch {
 	case how == "" || p.Retries == 0:
 		return how

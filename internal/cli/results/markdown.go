@@ -14,7 +14,7 @@ import (
 
 // mdCode returns one line of code.
 func mdCode(s string) string {
-	if s = printable.Line(strings.Join(strings.Fields(s), " ")); findings.PlainWord.MatchString(s) {
+	if s = printable.Line(strings.Join(strings.Fields(s), " ")); findings.PlainCode.MatchString(s) {
 		return "`" + s + "`"
 	}
 	return "<code>" + entities(s) + "</code>"

@@ -20,7 +20,7 @@ const (
 
 // findings returns the list of findings about the executables, errors first, with advice.
 func (o Outcome) findings() string {
-	all := findings.Aggregated(findings.Of(o.Report))
+	all := findings.Aggregated(findings.OfReport(o.Report))
 	if len(all) == 0 {
 		return ""
 	}
@@ -30,7 +30,7 @@ func (o Outcome) findings() string {
 		if f.Severity == gate.Error {
 			severity = "**" + severity + "**"
 		}
-		rows = append(rows, []string{severity, mdText(f.Who()), mdText(endOf(f.Text(), outputBytes))})
+		rows = append(rows, []string{severity, mdText(f.PlatformNames()), mdText(endOf(f.Text(), outputBytes))})
 	}
 	text := mdTable(rows)
 	if len(all) > mostFindings {

@@ -22,7 +22,7 @@ func (o Outcome) markdown() string {
 	parts := []string{
 		"### " + o.headline() + "\n",
 		o.platformTable(),
-		o.crossing(),
+		o.relocations(),
 		o.why(),
 		o.findings(),
 		o.tests(),
@@ -112,8 +112,8 @@ func (o Outcome) platformTable() string {
 	return mdTable(rows)
 }
 
-// crossing returns the time that relocated steps saved, or could save.
-func (o Outcome) crossing() string {
+// relocations returns the time that relocated steps saved, or could save.
+func (o Outcome) relocations() string {
 	var b strings.Builder
 	for _, line := range CrossLines(o.Report) {
 		fmt.Fprintf(&b, "- %s\n", mdText(line))

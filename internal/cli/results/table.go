@@ -73,7 +73,7 @@ func begun(report solve.Report) bool {
 
 // buildCell returns how the platform was built, and the time.
 func buildCell(p solve.PlatformReport) string {
-	how := howWords(p)
+	how := howText(p)
 	if how == "" {
 		return ""
 	}

@@ -46,13 +46,13 @@ func (f *imageFinder) find(ctx context.Context) (found []runnable, err error) {
 			return nil, err
 		}
 	}
-	if f.o.pull == pullNever || f.satisfied(local, whole) {
+	if f.o.pull == pullNever || f.complete(local, whole) {
 		if len(local) == 0 {
 			return nil, &cli.Usage{Err: fmt.Errorf("the engine has no image %q", f.o.image), Hint: "leave --pull never out to have it pulled"}
 		}
 		return f.chosen(local)
 	}
-	elsewhere, err := f.elsewhere(ctx)
+	remotePlatforms, err := f.remotePlatforms(ctx)
 	if err != nil && len(local) > 0 && f.o.all && ctx.Err() == nil {
 		f.w.Say(fmt.Sprintf("only the platforms that the engine has are run: %v", err))
 		return local, nil
@@ -60,7 +60,7 @@ func (f *imageFinder) find(ctx context.Context) (found []runnable, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.chosen(elsewhere)
+	return f.chosen(remotePlatforms)
 }
 
 // onEngine returns the platforms that the engine has under the name. whole reports whether these are all platforms of the image.
@@ -102,8 +102,8 @@ func (f *imageFinder) siblings(ctx context.Context) (found []runnable, err error
 	return found, err
 }
 
-// satisfied reports whether the registry need not be asked.
-func (f *imageFinder) satisfied(local []runnable, whole bool) bool {
+// complete reports whether the registry need not be asked.
+func (f *imageFinder) complete(local []runnable, whole bool) bool {
 	if f.o.all {
 		return whole
 	}
@@ -118,9 +118,9 @@ func (f *imageFinder) satisfied(local []runnable, whole bool) bool {
 	return true
 }
 
-// elsewhere returns the platforms of the image in its registry, or in an archive.
-func (f *imageFinder) elsewhere(ctx context.Context) ([]runnable, error) {
-	at, err := images.FindPlace(ctx, f.w, f.o.image)
+// remotePlatforms returns the platforms of the image in its registry, or in an archive.
+func (f *imageFinder) remotePlatforms(ctx context.Context) ([]runnable, error) {
+	at, err := images.FindLocation(ctx, f.w, f.o.image)
 	if err != nil {
 		return nil, err
 	}

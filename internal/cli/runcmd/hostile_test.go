@@ -11,7 +11,7 @@ import (
 func TestNoRunPrinterShowsHostileTextAsItIs(t *testing.T) {
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
 		"runTable": func(out io.Writer) {
-			runTable(out, []runEnd{{platform: platform.Platform{OS: clitest.Hostile}, words: clitest.Hostile}})
+			runTable(out, []runResult{{platform: platform.Platform{OS: clitest.Hostile}, words: clitest.Hostile}})
 		},
 	}, "stream")
 }

@@ -23,14 +23,14 @@ type runOptions struct {
 	image     string
 	platforms []string
 	pull      string
-	programWords
+	programFlags
 	all     bool                // parsed: --platform all
 	wanted  []platform.Platform // parsed; none: the engine's own
 	program smoke.Test          // parsed
 }
 
-// programWords are the flags about the program.
-type programWords struct {
+// programFlags are the flags about the program.
+type programFlags struct {
 	command         []string
 	entrypoint      string
 	hasEntrypoint   bool
@@ -167,7 +167,7 @@ func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
 	if err := o.parse(w); err != nil {
 		return &cli.Usage{Err: err}
 	}
-	eng, err := w.Answering(ctx)
+	eng, err := w.ReachableEngine(ctx)
 	if err != nil {
 		return runRefused(err)
 	}
@@ -185,7 +185,7 @@ func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
 		}
 	}()
 	show := newRunShow(w, found)
-	ends := make([]runEnd, len(found))
+	ends := make([]runResult, len(found))
 	var all sync.WaitGroup
 	for i, r := range found {
 		all.Go(func() { ends[i] = show.run(ctx, bench, r, o.program) })

@@ -24,8 +24,8 @@ const (
 	ranNotFound  = 127
 )
 
-// runEnd is the end of one platform's run.
-type runEnd struct {
+// runResult is the end of one platform's run.
+type runResult struct {
 	platform platform.Platform
 	status   int
 	words    string // why, if the program did not end by itself
@@ -52,8 +52,8 @@ func newRunShow(w *cli.Env, found []runnable) *runShow {
 }
 
 // run runs one platform's program and waits for it.
-func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, program smoke.Test) runEnd {
-	end := runEnd{platform: r.platform}
+func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, program smoke.Test) runResult {
+	end := runResult{platform: r.platform}
 	j := smoke.Job{Image: r.local, Test: program, Plain: true}
 	if r.choose {
 		j.Platform = &r.platform
@@ -74,7 +74,7 @@ func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, progr
 	end.status, end.seconds = ran.Exit, ran.Seconds
 	switch {
 	case err != nil:
-		end.status, end.words = whyNot(err)
+		end.status, end.words = exitStatus(err)
 	case ran.OutOfMemory:
 		end.words = "killed for its --memory"
 	}
@@ -82,9 +82,9 @@ func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, progr
 	return end
 }
 
-// whyNot returns the status of a program that did not end by itself. Like docker run, it matches the engine's error text
+// exitStatus returns the status of a program that did not end by itself. Like docker run, it matches the engine's error text
 // (cli/command/container/run.go of docker/cli).
-func whyNot(err error) (status int, words string) {
+func exitStatus(err error) (status int, words string) {
 	if late, ok := errors.AsType[*smoke.TimeoutError](err); ok {
 		return ranTooLong, smoke.Why(late)
 	}
@@ -105,7 +105,7 @@ func whyNot(err error) (status int, words string) {
 }
 
 // finish prints how the runs ended, and returns an error with the highest status.
-func (s *runShow) finish(ends []runEnd) error {
+func (s *runShow) finish(ends []runResult) error {
 	status := 0
 	var foreign []platform.Platform
 	for _, e := range ends {
@@ -129,7 +129,7 @@ func (s *runShow) finish(ends []runEnd) error {
 }
 
 // runTable prints a line for each platform.
-func runTable(out io.Writer, ends []runEnd) {
+func runTable(out io.Writer, ends []runResult) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out, "PLATFORM", "STATUS", "TIME")
 	for _, e := range ends {

@@ -22,7 +22,7 @@ func TestWhatTheEngineSaysOfAStartBecomesTheStatusOfDockerRun(t *testing.T) {
 		ranTooLong:   {&smoke.TimeoutError{After: time.Second}},
 	} {
 		for _, err := range errs {
-			if got, words := whyNot(err); got != want || words == "" {
+			if got, words := exitStatus(err); got != want || words == "" {
 				t.Errorf("%v: %d, want %d", err, got, want)
 			}
 		}

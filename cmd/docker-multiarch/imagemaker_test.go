@@ -22,15 +22,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// imageShelf makes images for the commands that inspect images.
-type imageShelf struct {
+// imageMaker makes images for the commands that inspect images.
+type imageMaker struct {
 	*memory.Store
-	s *stage
+	s *harness
 }
 
-func (s *stage) shelf() imageShelf { return imageShelf{memory.New(), s} }
+func (s *harness) imageMaker() imageMaker { return imageMaker{memory.New(), s} }
 
-func (b imageShelf) put(mediaType string, v any) ocispecs.Descriptor {
+func (b imageMaker) put(mediaType string, v any) ocispecs.Descriptor {
 	b.s.T.Helper()
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -40,13 +40,13 @@ func (b imageShelf) put(mediaType string, v any) ocispecs.Descriptor {
 }
 
 // layer returns the descriptor of a layer with one file.
-func (b imageShelf) layer(path, text string) ocispecs.Descriptor {
+func (b imageMaker) layer(path, text string) ocispecs.Descriptor {
 	b.s.T.Helper()
 	return b.bytes(ocispecs.MediaTypeImageLayer, b.tar(path, text))
 }
 
 // tar returns an archive with one file.
-func (b imageShelf) tar(path, text string) []byte {
+func (b imageMaker) tar(path, text string) []byte {
 	b.s.T.Helper()
 	var body bytes.Buffer
 	w := tar.NewWriter(&body)
@@ -60,7 +60,7 @@ func (b imageShelf) tar(path, text string) []byte {
 	return body.Bytes()
 }
 
-func (b imageShelf) bytes(mediaType string, body []byte) ocispecs.Descriptor {
+func (b imageMaker) bytes(mediaType string, body []byte) ocispecs.Descriptor {
 	b.s.T.Helper()
 	desc := content.NewDescriptorFromBytes(mediaType, body)
 	if ok, _ := b.Exists(b.s.T.Context(), desc); !ok {
@@ -72,7 +72,7 @@ func (b imageShelf) bytes(mediaType string, body []byte) ocispecs.Descriptor {
 }
 
 // image returns an index's entry for a platform. change may be nil.
-func (b imageShelf) image(name string, change func(*ocispecs.Manifest, *ocispecs.Image)) ocispecs.Descriptor {
+func (b imageMaker) image(name string, change func(*ocispecs.Manifest, *ocispecs.Image)) ocispecs.Descriptor {
 	b.s.T.Helper()
 	ps, _, err := platform.Parse(name)
 	if err != nil {
@@ -97,7 +97,7 @@ func (b imageShelf) image(name string, change func(*ocispecs.Manifest, *ocispecs
 	return desc
 }
 
-func (b imageShelf) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
+func (b imageMaker) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
 	statement := b.put("application/vnd.in-toto+json", "about "+of.Digest.String())
 	statement.Annotations = map[string]string{"in-toto.io/predicate-type": "https://slsa.dev/provenance/v1"}
 	m := ocispecs.Manifest{
@@ -111,14 +111,14 @@ func (b imageShelf) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
 	return desc
 }
 
-func (b imageShelf) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
+func (b imageMaker) index(entries ...ocispecs.Descriptor) ocispecs.Descriptor {
 	index := ocispecs.Index{MediaType: ocispecs.MediaTypeImageIndex, Manifests: entries, Annotations: map[string]string{"com.example.made": "here"}}
 	index.SchemaVersion = 2
 	return b.put(ocispecs.MediaTypeImageIndex, index)
 }
 
 // archive writes an image to a file.
-func (b imageShelf) archive(file string, root ocispecs.Descriptor) {
+func (b imageMaker) archive(file string, root ocispecs.Descriptor) {
 	b.s.T.Helper()
 	var out bytes.Buffer
 	if err := layout.WriteOCI(b.s.T.Context(), &out, layout.Image{Root: root}, b.Store, nil); err != nil {
@@ -128,7 +128,7 @@ func (b imageShelf) archive(file string, root ocispecs.Descriptor) {
 }
 
 // publish puts an image into the registry.
-func (b imageShelf) publish(name string, root ocispecs.Descriptor) {
+func (b imageMaker) publish(name string, root ocispecs.Descriptor) {
 	b.s.T.Helper()
 	b.archive("publish.tar", root)
 	if rc := b.s.Command("push", "-q", "publish.tar", name); rc != 0 {

@@ -20,52 +20,52 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// refWords describes REF in the help of the commands that inspect images.
-const refWords = "REF is an image in a registry by tag or digest, the path of an OCI archive or of a folder with an OCI image layout, or\n" +
+// refHelp describes REF in the help of the commands that inspect images.
+const refHelp = "REF is an image in a registry by tag or digest, the path of an OCI archive or of a folder with an OCI image layout, or\n" +
 	"oci-layout://PATH[:TAG] for one image of several there. No engine and no builder is needed."
 
 // LayoutScheme is the peer's prefix of layouts.
 const LayoutScheme = "oci-layout://"
 
-// readBlobs reads the manifests and blobs of a place.
-type readBlobs interface {
+// blobReader reads the manifests and blobs of a place.
+type blobReader interface {
 	content.Fetcher
 	// Stat returns the size of a blob in bytes.
 	Stat(context.Context, ocispecs.Descriptor) (int64, error)
 }
 
-// place is the location of an image.
-type place struct {
+// Location is the location of an image.
+type Location struct {
 	Name  string // as messages show it
 	Root  ocispecs.Descriptor
-	Blobs readBlobs
+	Blobs blobReader
 	Ref   reference.Named // in a registry; nil elsewhere
 }
 
-// FindPlace returns the location that a user's argument names. An argument is a path if it is absolute, begins with a dot, or leads to
+// FindLocation returns the location that a user's argument names. An argument is a path if it is absolute, begins with a dot, or leads to
 // an archive or an OCI layout. Every other argument is a name in a registry.
-func FindPlace(ctx context.Context, w *cli.Env, word string) (place, error) {
+func FindLocation(ctx context.Context, w *cli.Env, word string) (Location, error) {
 	if rest, ok := strings.CutPrefix(word, LayoutScheme); ok {
 		path, image := splitLayout(rest)
-		return layoutPlace(ctx, word, path, image)
+		return layoutLocation(ctx, word, path, image)
 	}
 	if IsPath(word) {
-		return layoutPlace(ctx, word, word, "")
+		return layoutLocation(ctx, word, word, "")
 	}
 	named, err := reference.ParseDockerRef(word)
 	if err != nil {
 		err = fmt.Errorf("%q is neither a file nor the name of an image: %w", word, err)
-		return place{}, &cli.Usage{Err: err, Hint: "for example: registry.example/app:1.0, ./app.tar"}
+		return Location{}, &cli.Usage{Err: err, Hint: "for example: registry.example/app:1.0, ./app.tar"}
 	}
 	registry, err := w.AnyRegistry(ctx, w.Say)
 	if err != nil {
-		return place{}, err
+		return Location{}, err
 	}
 	root, source, err := registry.Source(ctx, named)
 	if err != nil {
-		return place{}, err
+		return Location{}, err
 	}
-	return place{Name: reference.FamiliarString(named), Root: root, Blobs: source, Ref: named}, nil
+	return Location{Name: reference.FamiliarString(named), Root: root, Blobs: source, Ref: named}, nil
 }
 
 // IsPath reports whether a word names a file or a folder.
@@ -97,17 +97,17 @@ func splitLayout(text string) (path, image string) {
 	return text, ""
 }
 
-func layoutPlace(ctx context.Context, word, path, image string) (place, error) {
+func layoutLocation(ctx context.Context, word, path, image string) (Location, error) {
 	archive, err := layout.Open(ctx, path)
 	if err != nil {
-		return place{}, &cli.Usage{Err: err}
+		return Location{}, &cli.Usage{Err: err}
 	}
 	img, err := archive.Pick(image)
 	if err != nil {
-		return place{}, &cli.Usage{Err: err, Hint: fmt.Sprintf("name one: %s%s:TAG", LayoutScheme, path)}
+		return Location{}, &cli.Usage{Err: err, Hint: fmt.Sprintf("name one: %s%s:TAG", LayoutScheme, path)}
 	}
 	root := ocispecs.Descriptor{MediaType: img.Root.MediaType, Digest: img.Root.Digest, Size: img.Root.Size}
-	return place{Name: word, Root: root, Blobs: archiveBlobs{archive}}, nil
+	return Location{Name: word, Root: root, Blobs: archiveBlobs{archive}}, nil
 }
 
 // archiveBlobs are the blobs of a layout.

@@ -11,12 +11,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
-// stage is a clitest.Stage for builds and plans.
-type stage struct{ *clitest.Stage }
+// harness is a clitest.Harness for builds and plans.
+type harness struct{ *clitest.Harness }
 
-func newStage(t *testing.T) *stage {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
-	return &stage{clitest.New(t, execute)}
+	return &harness{clitest.New(t, execute)}
 }
 
 // execute runs a program that has only the commands of this package.

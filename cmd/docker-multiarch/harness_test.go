@@ -9,12 +9,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
-// stage is a clitest.Stage for the whole program.
-type stage struct{ *clitest.Stage }
+// harness is a clitest.Harness for the whole program.
+type harness struct{ *clitest.Harness }
 
-func newStage(t *testing.T) *stage {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
-	return &stage{clitest.New(t, execute)}
+	return &harness{clitest.New(t, execute)}
 }
 
 // execute runs the whole program.

@@ -28,8 +28,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Stage is an environment without an engine: a builder and a registry for tests, and a project in the working directory.
-type Stage struct {
+// Harness is an environment without an engine: a builder and a registry for tests, and a project in the working directory.
+type Harness struct {
 	*buildkittest.Builder
 	T   *testing.T
 	Env *cli.Env
@@ -66,10 +66,10 @@ func (b *Buffer) String() string {
 	return b.Buf.String()
 }
 
-// New returns a stage for a program. execute runs it with arguments, and returns its exit status.
-func New(t *testing.T, execute func(ctx context.Context, w *cli.Env, args []string) int) *Stage {
+// New returns a harness for a program. execute runs it with arguments, and returns its exit status.
+func New(t *testing.T, execute func(ctx context.Context, w *cli.Env, args []string) int) *Harness {
 	t.Helper()
-	s := &Stage{Builder: buildkittest.New(t), T: t, execute: execute, Vars: map[string]string{}}
+	s := &Harness{Builder: buildkittest.New(t), T: t, execute: execute, Vars: map[string]string{}}
 	s.Host, s.Faults = buildkittest.NewRegistry(t)
 	s.Connecting = func(context.Context, cli.ConnectOptions) error { return nil }
 	s.Env = &cli.Env{
@@ -92,7 +92,7 @@ func New(t *testing.T, execute func(ctx context.Context, w *cli.Env, args []stri
 	return s
 }
 
-func (s *Stage) connect(ctx context.Context, opt cli.ConnectOptions) (*cli.Connection, error) {
+func (s *Harness) connect(ctx context.Context, opt cli.ConnectOptions) (*cli.Connection, error) {
 	s.Connects++
 	if err := s.Connecting(ctx, opt); err != nil {
 		return nil, err
@@ -112,10 +112,10 @@ func (s *Stage) connect(ctx context.Context, opt cli.ConnectOptions) (*cli.Conne
 }
 
 // Command runs the program with the arguments, and returns its exit status. HOST in them stands for the registry.
-func (s *Stage) Command(args ...string) int { return s.CommandIn(s.T.Context(), args...) }
+func (s *Harness) Command(args ...string) int { return s.CommandIn(s.T.Context(), args...) }
 
 // CommandIn is Command with a context.
-func (s *Stage) CommandIn(ctx context.Context, args ...string) int {
+func (s *Harness) CommandIn(ctx context.Context, args ...string) int {
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "HOST", s.Host)
 	}
@@ -123,7 +123,7 @@ func (s *Stage) CommandIn(ctx context.Context, args ...string) int {
 }
 
 // Write writes a file. HOST in it stands for the registry.
-func (s *Stage) Write(name, content string) {
+func (s *Harness) Write(name, content string) {
 	s.T.Helper()
 	content = strings.ReplaceAll(content, "HOST", s.Host)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o750), os.WriteFile(name, []byte(content), 0o600)); err != nil {
@@ -132,7 +132,7 @@ func (s *Stage) Write(name, content string) {
 }
 
 // Tagged returns the digest of a tag; "" if there is no such tag.
-func (s *Stage) Tagged(name string) string {
+func (s *Harness) Tagged(name string) string {
 	s.T.Helper()
 	client, _ := s.Env.Registry(s.T.Context(), nil)
 	tags, err := cli.ParseTags([]string{s.Host + "/" + name}, nil)
@@ -145,7 +145,7 @@ func (s *Stage) Tagged(name string) string {
 
 // Normal replaces the parts of a text that differ from run to run: digests by their order of appearance, the registry, times, widths
 // of columns.
-func (s *Stage) Normal(text string) string {
+func (s *Harness) Normal(text string) string {
 	seen := map[string]string{}
 	text = regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAllStringFunc(text, func(d string) string {
 		if seen[d] == "" {

@@ -17,16 +17,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// checkPlaces refuses flags if one of them would overwrite a file that another one writes or reads.
-func checkPlaces(o buildOptions, j job) error {
+// checkPaths refuses flags if one of them would overwrite a file that another one writes or reads.
+func checkPaths(o buildOptions, j job) error {
 	written := append(o.files(), j.logFiles(o)...)
 	for i, f := range written {
 		for _, other := range written[:i] {
-			if samePlace(f.Name, other.Name) {
+			if samePath(f.Name, other.Name) {
 				return bothWritten(other.Flag, f)
 			}
 		}
-		if err := j.checkPlace(f); err != nil {
+		if err := j.checkPath(f); err != nil {
 			return err
 		}
 	}
@@ -35,7 +35,7 @@ func checkPlaces(o buildOptions, j job) error {
 	}
 	for _, in := range j.inputs(o) {
 		for _, f := range written {
-			if samePlace(f.Name, in.Name) {
+			if samePath(f.Name, in.Name) {
 				return fmt.Errorf("%s would overwrite %q, which the build reads (%s)", f.Flag, in.Name, in.Flag)
 			}
 		}
@@ -43,10 +43,10 @@ func checkPlaces(o buildOptions, j job) error {
 	return nil
 }
 
-// checkPlace compares a flag's file with the outputs. The outputs were compared with each other before.
-func (j job) checkPlace(f cli.FlagFile) error {
+// checkPath compares a flag's file with the outputs. The outputs were compared with each other before.
+func (j job) checkPath(f cli.FlagFile) error {
 	for _, dest := range j.destFiles() {
-		if samePlace(f.Name, dest) {
+		if samePath(f.Name, dest) {
 			return bothWritten("--output", f)
 		}
 	}
@@ -108,25 +108,25 @@ func (j job) inputs(o buildOptions) (files []cli.FlagFile) {
 	return slices.DeleteFunc(files, func(f cli.FlagFile) bool { return f.Name == "" })
 }
 
-// samePlace reports whether two names lead to one file, however they are spelled. Devices and pipes do not count, since they can take
+// samePath reports whether two names lead to one file, however they are spelled. Devices and pipes do not count, since they can take
 // both outputs.
-func samePlace(a, b string) bool {
+func samePath(a, b string) bool {
 	one, errOne := os.Stat(a)
 	other, errOther := os.Stat(b)
 	if errOne == nil && !one.IsDir() && !one.Mode().IsRegular() {
 		return false
 	}
-	return ownPlace(a) == ownPlace(b) || destination.RealPath(a) == destination.RealPath(b) || errOne == nil && errOther == nil && os.SameFile(one, other)
+	return unfollowedPath(a) == unfollowedPath(b) || destination.RealPath(a) == destination.RealPath(b) || errOne == nil && errOther == nil && os.SameFile(one, other)
 }
 
-// ownPlace returns the location of a name. If the name itself is a link, it is not followed.
-func ownPlace(name string) string {
+// unfollowedPath returns the location of a name. If the name itself is a link, it is not followed.
+func unfollowedPath(name string) string {
 	return filepath.Join(destination.RealPath(filepath.Dir(name)), filepath.Base(name))
 }
 
 // within reports whether a file is in a folder, or is the folder, and returns its relative path.
 func within(folder, file string) (rel string, in bool) {
-	rel, err := filepath.Rel(destination.RealPath(folder), ownPlace(file))
+	rel, err := filepath.Rel(destination.RealPath(folder), unfollowedPath(file))
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
