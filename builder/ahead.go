@@ -9,9 +9,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Ahead is a probe that runs before somebody asks for its answer, which takes as
-// long as a Dockerfile takes to be read. [Open] begins one for every node that has
-// none yet. A nil Ahead has no answer.
+// Ahead is a probe that runs before its answer is needed. It takes about as long as reading a
+// Dockerfile. [Open] begins one for every node that has none yet. A nil Ahead has no answer.
 type Ahead struct {
 	platforms []platform.Platform
 	cancel    context.CancelFunc
@@ -23,10 +22,10 @@ type Ahead struct {
 	taken bool
 }
 
-// ProbeAhead begins to ask how a node runs the platforms, if one of them is of
-// another architecture than the node's own, native platform. A driver that begins
-// before it knows that one gives none: then there is something to ask if the
-// platforms are of several architectures. Without a question it returns nil.
+// ProbeAhead begins to probe how a node runs the platforms, if one of them has another architecture
+// than native, the node's own platform. A driver that begins before it knows the node's platform passes
+// none; then a probe is made if the platforms have several architectures. Without anything to probe,
+// ProbeAhead returns nil.
 func ProbeAhead(
 	ctx context.Context, ask func(context.Context, ...platform.Platform) (emulation.Status, error), ps []platform.Platform, native ...platform.Platform,
 ) *Ahead {
@@ -43,7 +42,7 @@ func ProbeAhead(
 	return a
 }
 
-// Stop ends the probe, if nobody has waited for its end.
+// Stop ends the probe unless a caller has waited for its end.
 func (a *Ahead) Stop() {
 	if a != nil {
 		a.cancel()
@@ -51,9 +50,9 @@ func (a *Ahead) Stop() {
 	}
 }
 
-// take gives the answer, once: a later question is asked because something has
-// changed. ok is false if there is none for these platforms, or no good one: then
-// the question is asked again, and fails with its own words if it must.
+// take returns the answer, once: a later question is asked because something has changed. ok is false
+// if there is no successful answer for these platforms; then the caller probes again, and reports the
+// error of that probe.
 func (a *Ahead) take(ps []platform.Platform) (status emulation.Status, ok bool) {
 	if a == nil {
 		return status, false

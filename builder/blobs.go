@@ -13,18 +13,19 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Blobs reads the content store of a builder's BuildKit, which it shows on the connection that builds use (control/control.go of
-// BuildKit). A layer is there for as long as the build cache keeps the step that made it.
+// Blobs reads the content store of a builder's BuildKit, which BuildKit serves on the connection that
+// builds use (control/control.go of BuildKit). A layer is kept as long as the build cache keeps the
+// step that made it.
 type Blobs struct{ api contentapi.ContentClient }
 
-// NewBlobs reads by the connection, which stays the caller's.
+// NewBlobs returns a reader on the connection, which the caller still owns.
 func NewBlobs(c *client.Client) Blobs { return Blobs{c.ContentClient()} }
 
-// buildkitNamespace is the namespace of containerd's API that BuildKit keeps everything in.
+// buildkitNamespace is the containerd namespace in which BuildKit keeps everything.
 const buildkitNamespace = "buildkit"
 
-// Fetch opens a blob: one stream, from the start to the end. The caller closes it. A blob that is not there is containerd's
-// errdefs.ErrNotFound. The bytes are not compared with the digest.
+// Fetch opens a blob as one stream from start to end. The caller closes it. The error for a missing
+// blob is containerd's errdefs.ErrNotFound. The bytes are not compared with the digest.
 func (b Blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(namespaces.WithNamespace(ctx, buildkitNamespace))
 	stream, err := b.api.Read(ctx, &contentapi.ReadContentRequest{Digest: desc.Digest.String()})
@@ -33,7 +34,7 @@ func (b Blobs) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClos
 		return nil, blobError(desc, err)
 	}
 	r := &blobReader{stream: stream, cancel: cancel, desc: desc}
-	if err := r.next(); err != nil && !errors.Is(err, io.EOF) { // that it does not exist comes with the first message
+	if err := r.next(); err != nil && !errors.Is(err, io.EOF) { // the first message reports a missing blob
 		cancel()
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func blobError(desc ocispecs.Descriptor, err error) error {
 	return fmt.Errorf("read %s from the builder: %w", desc.Digest, errgrpc.ToNative(err))
 }
 
-// blobReader is a stream of messages as a stream of bytes.
+// blobReader reads a stream of messages as a stream of bytes.
 type blobReader struct {
 	stream contentapi.Content_ReadClient
 	cancel context.CancelFunc

@@ -1,15 +1,12 @@
-// Package builder has the BuildKits that a build works on, however each is
-// reached.
+// Package builder has the BuildKits that a build works on, however each is reached.
 //
-// An [Endpoint] names one node. A [Driver] makes the BuildKit of an endpoint
-// ready and connects to it; the result is a [Node]. What a node can do besides
-// building is in its [Abilities], each of which is nil where its driver has no
-// way to do it. [Open] connects to several nodes at once.
+// An [Endpoint] names one node. A [Driver] makes the BuildKit of an endpoint ready and connects to it;
+// the result is a [Node]. What a node can do besides building is in its [Abilities], each of which is
+// nil where its driver has no way to do it. [Open] connects to several nodes at once.
 //
-// The drivers are packages below this one; the program's main function says
-// which there are. Package container is the first: buildkitd in a privileged
-// container of a Docker Engine. A driver that only connects has one method; one
-// whose BuildKits are this program's to look after is a [Manager], too.
+// The drivers are packages below this one; the program's main function lists them. Package container is
+// the first: buildkitd in a privileged container of a Docker Engine. A driver that only connects has
+// one method; a driver whose BuildKits this program manages is also a [Manager].
 package builder
 
 import (
@@ -25,25 +22,24 @@ import (
 // DefaultName is the builder's name when none is given.
 const DefaultName = "default"
 
-// MinVersion is the oldest BuildKit that is used. It has what this program
-// builds on, as read in its source: `local-sessionid:` contexts, source
-// policies in a solve, ResolveSourceMeta in the gateway, networkMode
-// "bridge", and a build history that lists running builds and then ends
-// (ActiveOnly with EarlyExit). Older ones may have it too; nobody looked.
+// MinVersion is the oldest BuildKit that is used. It has everything that this program builds on, as
+// read in its source: `local-sessionid:` contexts, source policies in a solve, ResolveSourceMeta in the
+// gateway, networkMode "bridge", and a build history that lists running builds and then ends
+// (ActiveOnly with EarlyExit). Older versions were not examined.
 const MinVersion = "v0.20.0"
 
 // Endpoint is one node as its user named it.
 type Endpoint struct {
-	Builder   string              // the builder that it is a node of; "": DefaultName
-	Node      string              // its own name; "" for a builder's only node
+	Builder   string              // the builder that the node belongs to; "": DefaultName
+	Node      string              // the node's own name; "" for a builder's only node
 	Driver    string              // a key of the drivers
-	Address   string              // for the driver to read: a Docker context, tcp://…; "": the driver's default
-	Platforms []platform.Platform // that its user says it is for; what it really runs is found out
+	Address   string              // read by the driver: a Docker context, tcp://…; "": the driver's default
+	Platforms []platform.Platform // the platforms that the user gave; a probe finds out what the node runs
 	Options   map[string]string   // driver options
 	TLS       TLS
 }
 
-// Name is what messages call the node.
+// Name is the node's name in messages.
 func (e Endpoint) Name() string {
 	switch {
 	case e.Node != "":
@@ -54,24 +50,25 @@ func (e Endpoint) Name() string {
 	return DefaultName
 }
 
-// TLS names the files by which a node and its client know one another.
+// TLS names the files with which a node and its client authenticate each other.
 type TLS struct{ CA, Cert, Key, ServerName string }
 
-// Driver makes the BuildKit of an endpoint ready and connects to it. report gets
-// a line about each thing that takes time; it is called from one goroutine at a
-// time and not after Connect has returned. Errors name the node.
+// Driver makes the BuildKit of an endpoint ready and connects to it. report gets a line about each step
+// that takes time; it is called from one goroutine at a time and not after Connect has returned. Errors
+// name the node.
 type Driver interface {
 	Connect(ctx context.Context, e Endpoint, want Spec, report func(line string)) (*Node, error)
 }
 
-// Manager is a Driver whose BuildKits are this program's to look after.
+// Manager is a Driver whose BuildKits this program manages.
 type Manager interface {
 	Driver
 	// Inspect describes what runs the endpoint's BuildKit. A node may have several; none is no error.
 	Inspect(ctx context.Context, e Endpoint) ([]Details, error)
-	// Stop stops it, whatever it is doing; the next Connect starts it again. found is false when there is none.
+	// Stop stops it, even during a build; the next Connect starts it again. found is false when there
+	// is none.
 	Stop(ctx context.Context, e Endpoint) (found bool, err error)
-	// Remove removes it, whatever it is doing. found is false when there was nothing to remove.
+	// Remove removes it, even during a build. found is false when there was nothing to remove.
 	Remove(ctx context.Context, e Endpoint, opt RemoveOptions) (found bool, err error)
 }
 
@@ -83,9 +80,8 @@ type RemoveOptions struct {
 
 var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
-// CheckName says whether name can be a builder's: letters, digits, dot, dash and
-// underscore, at most 64, not starting with a mark. (The engine allows the same
-// in container names.)
+// CheckName returns an error unless name can be a builder's: letters, digits, dot, dash and underscore,
+// at most 64, not starting with a mark. (The engine allows the same in container names.)
 func CheckName(name string) error {
 	if len(name) > 64 || !validName.MatchString(name) {
 		return fmt.Errorf("invalid builder name %q: use letters, digits, dots, dashes and underscores, at most 64, starting with a letter or digit", name)

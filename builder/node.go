@@ -12,31 +12,32 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Node is a BuildKit that answers. It is safe for concurrent use; whoever has
-// opened it closes it.
+// Node is a BuildKit that answers. It is safe for concurrent use; the caller that has opened it closes
+// it.
 type Node struct {
 	Endpoint  Endpoint
 	Version   string              // of BuildKit
-	Platforms []platform.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
+	Platforms []platform.Platform // what its worker reports, native first; may lag behind the kernel by 20 s
 	CPUs      int                 // of its machine; 0: unknown
-	// OnHost: it is on the network of its machine. HostChosen: its user has asked for that by itself, for this build or for the builder,
-	// and not only to reach a registry.
+	// OnHost: the node is on the network of its machine. HostChosen: its user has asked for that
+	// explicitly, for this build or for the builder, and not only to reach a registry.
 	OnHost, HostChosen bool
-	Warnings           []string // what a user should know at each build
+	Warnings           []string // for the user, at each build
 
-	// Client is the one connection to BuildKit, which has any number of solves and sessions. It is closed by Close.
+	// Client is the one connection to BuildKit, which carries any number of solves and sessions. Close
+	// closes it.
 	Client *bkclient.Client
 
 	Abilities
 
-	// Ahead, if not nil, is an answer to Probe that is being found out already.
+	// Ahead, if not nil, is a probe that has already begun; Probe uses its answer.
 	Ahead *Ahead
 	// Disconnect ends the connection. BuildKit keeps running.
 	Disconnect func() error
 }
 
-// Abilities are what a node can do besides building. What its driver has no way
-// to do is nil.
+// Abilities are what a node can do besides building. An ability is nil where its driver has no way to
+// do it.
 type Abilities struct {
 	// Shell runs scripts beside buildkitd, with its privileges.
 	Shell emulation.Shell
@@ -44,21 +45,21 @@ type Abilities struct {
 	Engine *Engine
 	// Gateway is the address under which containers beside BuildKit reach their host.
 	Gateway func(context.Context) (string, error)
-	// Disk looks at the disk that holds the cache.
+	// Disk reads the disk that holds the cache.
 	Disk DiskGauge
-	// Lost says why the connection broke; see [Node.Why].
+	// Lost returns why the connection broke; see [Node.Why].
 	Lost func(context.Context) error
 }
 
-// Engine is the engine beside a BuildKit, for all that only an engine can do.
+// Engine is the engine beside a BuildKit, for everything that only an engine can do.
 type Engine struct {
-	trust.Images        // those that may run with privileges, for the caller's words
-	Image        string // BuildKit's, as it was asked for
+	trust.Images        // those that may run with privileges, with the caller's texts
+	Image        string // BuildKit's, as requested
 	ImageID      string // as the engine shows it; it may run with privileges
 }
 
-// Helper is an image with a shell that may run with privileges: BuildKit's own,
-// or what its name stands for now, if that one is gone. "" is none.
+// Helper returns an image with a shell that may run with privileges: BuildKit's own, or the image that
+// its name stands for now, if that one is gone. "" means none.
 func (e *Engine) Helper(ctx context.Context) string {
 	if has, err := e.HasImage(ctx, e.ImageID); err == nil && has {
 		return e.ImageID
@@ -70,15 +71,14 @@ func (e *Engine) Helper(ctx context.Context) string {
 	return id
 }
 
-// DiskGauge looks at the disk that holds a cache.
+// DiskGauge reads the disk that holds a cache.
 type DiskGauge interface {
 	Disk(context.Context) (Disk, error)
-	Near() bool // looking costs no more than a system call
+	Near() bool // a reading costs no more than a system call
 }
 
-// Probe finds out how the node runs programs for the platforms: by its shell if
-// it has one, else by a solve, which tells no handler of the kernel from an
-// emulator of BuildKit's own.
+// Probe finds out how the node runs programs for the platforms: through its shell if it has one, else
+// by a solve, which cannot distinguish a handler of the kernel from an emulator of BuildKit's own.
 func (n *Node) Probe(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 	if status, ok := n.Ahead.take(ps); ok {
 		return status, nil
@@ -93,7 +93,7 @@ func (n *Node) probe(ctx context.Context, ps ...platform.Platform) (emulation.St
 	return probe.Solve(ctx, n.Client, n.Platforms, ps...)
 }
 
-// Why says why the connection broke, as far as the node can tell.
+// Why returns why the connection broke, as far as the node knows.
 func (n *Node) Why(ctx context.Context) error {
 	if n.Lost == nil {
 		return fmt.Errorf("builder %q was lost during the build: the connection broke", n.Endpoint.Name())

@@ -10,10 +10,9 @@ import (
 	"sync"
 )
 
-// Open connects to all endpoints at once, each through its driver. The nodes are
-// in the order of the endpoints. If one fails all are closed again, and the error
-// has what each has failed of; where there are several, by the node's name.
-// report is as in [Driver].
+// Open connects to all endpoints at once, each through its driver. The nodes are in the order of the
+// endpoints. If one fails, all are closed again, and the error has the error of each failed endpoint,
+// with the node's name if there are several. report is as in [Driver].
 func Open(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, want Spec, report func(line string)) ([]*Node, error) {
 	var one sync.Mutex
 	say := func(line string) {
@@ -36,7 +35,7 @@ func Open(ctx context.Context, drivers map[string]Driver, endpoints []Endpoint, 
 	if err := errors.Join(errs...); err != nil {
 		for i, n := range nodes {
 			if errs[i] == nil {
-				_ = n.Close() // what matters is why the others failed
+				_ = n.Close() // the other nodes' errors are the ones to return
 			}
 		}
 		if len(endpoints) == 1 {

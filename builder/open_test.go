@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// addresses is a driver that connects to the addresses that it has no error for.
+// addresses is a driver that connects to every address that it has no error for.
 type addresses struct {
 	errs   map[string]error
 	all    sync.WaitGroup // until all have been asked for

@@ -8,40 +8,40 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Status is what can be said about a node without asking its BuildKit. A node may
-// be two containers; then each has a Status.
+// Status describes a node without asking its BuildKit. A node may have two containers; then each has a
+// Status.
 type Status struct {
 	Builder   string
 	Node      int
 	OnHost    bool // the container for builds that ask for the host's network, and for no others
 	Driver    string
 	Container string
-	State     string            // the engine's word: "running", "exited", "paused", …
-	Image     string            // as it was asked for
+	State     string            // as the engine names it: "running", "exited", "paused", …
+	Image     string            // as requested
 	BuildKit  string            // version
 	Network   string            // "host", "" for the engine's default, or a network's name
-	Volume    string            // that holds its cache
-	Fixed     []string          // platforms that its user said it is for
-	Flags     []string          // of buildkitd, as the user said them
+	Volume    string            // the volume that holds its cache
+	Fixed     []string          // platforms that the user gave
+	Flags     []string          // of buildkitd, in the user's spelling
 	Options   map[string]string // driver options; values of env.* are masked
 	Created   time.Time
 }
 
-// Details is all that is known about a node. Its lists are sorted.
+// Details are all known facts about a node. Its lists are sorted.
 type Details struct {
 	Status
 	Proxies    map[string]string // passwords are masked
 	CertHosts  []string          // registries that it has certificates for
-	Insecure   []string          // registries that the engine trusts without verifying, and so does it
+	Insecure   []string          // registries that the engine, and so the node, uses without verification
 	Mirrors    []string          // of Docker Hub
 	AddHosts   []string
-	UserConfig bool   // it has a BuildKit configuration of the user's
+	UserConfig bool   // it has a BuildKit configuration of the user
 	Config     string // buildkitd.toml as BuildKit reads it; "" if it could not be read
-	RunNetwork string // what RUN steps see: "bridge" (BuildKit's own) or "builder" (what the builder sees)
+	RunNetwork string // the network of RUN steps: "bridge" (BuildKit's own) or "builder" (that of the builder)
 	Tool       string // version of the program that made it
 	ID         string // of the container
 
-	// The rest is known of a running builder only.
+	// The rest is known for a running builder only.
 	Platforms []platform.Platform  // of its worker, native first
 	GCPolicy  []bkclient.PruneInfo // rules of garbage collection, sizes in bytes; applied in this order
 	Usage     *Usage
@@ -49,13 +49,13 @@ type Details struct {
 	Builds    int // running builds
 }
 
-// Usage is what a builder's cache takes, in bytes.
+// Usage is the size of a builder's cache, in bytes.
 type Usage struct {
 	Total       int64
-	Reclaimable int64 // of Total: what nothing uses now
+	Reclaimable int64 // of Total: unused now
 }
 
-// Sum adds records of a cache up. Those whose size is not known count nothing.
+// Sum adds up the records of a cache. Records of unknown size count nothing.
 func Sum(records []*bkclient.UsageInfo) Usage {
 	var u Usage
 	for _, r := range records {
@@ -73,15 +73,15 @@ func Sum(records []*bkclient.UsageInfo) Usage {
 // Disk is the file system that holds a builder's cache, in bytes.
 type Disk struct {
 	Total int64
-	Free  int64 // for everybody, root's reserve not counted
+	Free  int64 // without root's reserve
 }
 
-// fullBelow is how much may be free at most for a disk to be nearly full.
+// fullBelow is the free space below which a disk can count as nearly full.
 const fullBelow = 10e9
 
-// NearlyFull says whether less than a tenth of the disk, and less than 10 GB, is
-// free: with less than a tenth garbage collection has begun to take the cache
-// back, and more than 10 GB is room for a build on any disk.
+// NearlyFull reports whether less than a tenth of the disk, and less than 10 GB, is free: with less
+// than a tenth, garbage collection has begun to shrink the cache, and more than 10 GB is room for a
+// build on any disk.
 func (d Disk) NearlyFull() bool {
 	return d.Total > 0 && d.Free < d.Total/10 && d.Free < fullBelow
 }

@@ -8,9 +8,8 @@ import (
 // version is major, minor and patch of a BuildKit version.
 type version [3]int
 
-// parseVersion reads "v0.33.1", with or without "v" and a suffix. A development
-// build says "v0.0.0+unknown": ok is false, as for anything else that is no
-// release.
+// parseVersion reads "v0.33.1", with or without "v" and a suffix. A development build has
+// "v0.0.0+unknown": ok is false, as for anything else that is not a release.
 func parseVersion(s string) (v version, ok bool) {
 	s, _, _ = strings.Cut(strings.TrimPrefix(s, "v"), "+")
 	s, _, _ = strings.Cut(s, "-")
@@ -28,9 +27,8 @@ func parseVersion(s string) (v version, ok bool) {
 	return v, v != version{}
 }
 
-// TooOld says whether a BuildKit is known to be older than the one that is needed.
-// One that does not say its version is somebody's own build; it gets the benefit of
-// the doubt.
+// TooOld reports whether a BuildKit is known to be older than the one that is needed. A BuildKit
+// without a known version is a custom build and is accepted.
 func TooOld(have, needed string) bool {
 	h, ok := parseVersion(have)
 	if !ok {

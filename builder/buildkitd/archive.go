@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// Archive packs files with the directories above them. Only root may read them:
-// client keys may be among them.
+// Archive packs files with the directories above them. Only root may read the files: client keys may be
+// among them.
 func Archive(files map[string][]byte) ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	made := map[string]bool{"/": true, "/etc": true} // these are the image's
+	made := map[string]bool{"/": true, "/etc": true} // the image has these
 	for _, name := range sortedKeys(files) {
 		for _, dir := range parents(name) {
 			if made[dir] {
@@ -69,7 +69,7 @@ func ReadArchive(rd io.Reader) (UserConfig, error) {
 		if err != nil {
 			return UserConfig{}, err
 		}
-		// The archive's names begin with the directory's own.
+		// The names in the archive begin with the name of the directory itself.
 		_, rest, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+h.Name), "/"), "/")
 		if rest == "buildkitd.toml" {
 			cfg.TOML = content

@@ -5,15 +5,14 @@ import (
 	"fmt"
 )
 
-// Bridge is BuildKit's network for RUN steps. On the host's network it is an
-// interface of the host, so it must be nobody else's.
+// Bridge is BuildKit's network for RUN steps. On the host's network it is an interface of the host, so
+// no other builder may use it.
 type Bridge struct{ Name, Subnet string }
 
-// BridgeFor derives a bridge from what names the container of a builder in the world: two
-// builders, or two engines, on one machine get two bridges, where BuildKit's
-// defaults (buildkit0, 10.10.0.0/16) would collide: the second would share the
-// first's interface, hand out the same addresses, and lose the interface when
-// the first stops. A [worker.oci] of the user's can choose another.
+// BridgeFor derives a bridge from the names of the engine and the container. So two builders, or two
+// engines, on one machine get two bridges. With BuildKit's defaults (buildkit0, 10.10.0.0/16) they
+// would collide: the second builder would share the first one's interface, hand out the same addresses,
+// and lose the interface when the first one stops. The user can choose another bridge in [worker.oci].
 func BridgeFor(engineID, container string) *Bridge {
 	h := sha256.Sum256([]byte(engineID + "\x00" + container))
 	return &Bridge{

@@ -14,19 +14,17 @@ import (
 	"strings"
 )
 
-// Certs holds, for each registry (host or host:port), files by name: "*.crt" are
-// CA certificates, "x.cert" with "x.key" a client's certificate and key. It is
-// the layout of the engine's certs.d
+// Certs holds, for each registry (host or host:port), files by name: "*.crt" are CA certificates,
+// "x.cert" and "x.key" are a client's certificate and key. The layout is that of the engine's certs.d
 // (https://docs.docker.com/engine/security/certificates/).
 type Certs map[string]map[string][]byte
 
 // MaxFile bounds a certificate file; real ones have a few KiB.
 const MaxFile = 1 << 20
 
-// LoadCerts reads directories in the layout of /etc/docker/certs.d; of files of
-// one name for one registry, the later directory's counts. A directory that does
-// not exist is empty. A file that this user may not read, often a client key, is
-// left out and noted.
+// LoadCerts reads directories in the layout of /etc/docker/certs.d. If several directories have a file
+// of the same name for a registry, the last one counts. A directory that does not exist is empty. A
+// file that the user may not read, often a client key, is left out and reported in notes.
 func LoadCerts(dirs ...string) (certs Certs, notes []string, err error) {
 	certs = Certs{}
 	for _, dir := range dirs {
@@ -51,7 +49,7 @@ func LoadCerts(dirs ...string) (certs Certs, notes []string, err error) {
 func (c Certs) loadHost(dir, host string) (notes []string, err error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, nil // a file among the directories, or one that is not ours to read
+		return nil, nil // a plain file, or a directory that the user may not read
 	}
 	for _, f := range files {
 		if f.IsDir() || !slices.Contains([]string{".crt", ".cert", ".key"}, filepath.Ext(f.Name())) {
@@ -87,7 +85,7 @@ func readSmall(path string) ([]byte, error) {
 	return out, err
 }
 
-// Digests names the state of every registry's files.
+// Digests returns a digest of each registry's files.
 func (c Certs) Digests() map[string]string {
 	if len(c) == 0 {
 		return nil
@@ -99,7 +97,7 @@ func (c Certs) Digests() map[string]string {
 	return out
 }
 
-// digestFiles names the state of a set of files.
+// digestFiles returns a digest of a set of files.
 func digestFiles(files map[string][]byte) string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -118,7 +116,7 @@ func certsKey(host string) string {
 	return host
 }
 
-// certsDir is where a registry's files are in the container.
+// certsDir returns the directory of a registry's files in the container.
 func certsDir(root, host string) string {
 	safe := strings.Map(func(r rune) rune {
 		switch {

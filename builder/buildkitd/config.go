@@ -13,9 +13,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// Input is all that buildkitd's configuration is made from.
+// Input is everything that determines buildkitd's configuration.
 type Input struct {
-	User     []byte   // the user's buildkitd.toml, or nil; it has the last word
+	User     []byte   // the user's buildkitd.toml, or nil; its keys take precedence
 	Insecure []string // registries that the engine talks to without verifying
 	Mirrors  []string // the engine's mirrors of Docker Hub
 	Certs    Certs
@@ -23,9 +23,9 @@ type Input struct {
 	GC       bool    // cap the cache
 }
 
-// Compose returns buildkitd.toml and the files it names, by absolute path
-// in the container, and notes about what could not be carried over. The same
-// input gives the same bytes. A key that the user's file has is never changed.
+// Compose returns buildkitd.toml and the files that it names, by absolute path in the container, and
+// notes about anything that could not be carried over. The same input gives the same bytes. A key that
+// the user's file has is never changed.
 func Compose(in Input) (files map[string][]byte, notes []string, err error) {
 	tree := map[string]any{}
 	if in.User != nil {
@@ -35,8 +35,8 @@ func Compose(in Input) (files map[string][]byte, notes []string, err error) {
 	}
 	files = map[string][]byte{}
 
-	// RUN --network=host is decided for each build; BuildKit asks both the
-	// daemon and the build, and this is the daemon's half.
+	// RUN --network=host is decided for each build. BuildKit requires that both the daemon and the
+	// build allow it; this is the daemon's half.
 	setDefault(tree, "insecure-entitlements", []any{"network.host"})
 	if in.GC {
 		addGC(table(tree, "worker", "oci"))
@@ -67,12 +67,12 @@ func Compose(in Input) (files map[string][]byte, notes []string, err error) {
 	return files, notes, nil
 }
 
-// addInsecure lets BuildKit do with a registry what the engine does: HTTPS
-// without verification, then plain HTTP.
+// addInsecure lets BuildKit use a registry as the engine does: HTTPS without verification, then plain
+// HTTP.
 func addInsecure(tree map[string]any, registry string) (note string) {
 	if prefix, err := netip.ParsePrefix(registry); err == nil {
 		if prefix.Addr().IsLoopback() {
-			return "" // plain HTTP by BuildKit's own rule
+			return "" // BuildKit uses plain HTTP here by itself
 		}
 		return fmt.Sprintf("the engine trusts registries in %s without verification, which BuildKit can do for single hosts only:"+
 			" name them with --builder-config if builds use any", registry)
@@ -131,13 +131,13 @@ func addCerts(tree map[string]any, files map[string][]byte, host string, certs m
 		setDefault(section, "keypair", pairs)
 	}
 	if address.IsLoopback(host) {
-		// Else BuildKit would take the name for plain HTTP and ignore them.
+		// Otherwise BuildKit would use plain HTTP for the name and ignore the certificates.
 		setDefault(section, "http", false)
 	}
 }
 
-// table returns the table at a path, making it where it is missing. Where the
-// user has put something else there, the result is a table that leads nowhere.
+// table returns the table at a path and creates it if it is missing. If the user has another kind of
+// value there, the result is a table that is not part of the tree.
 func table(tree map[string]any, keys ...string) map[string]any {
 	for _, k := range keys {
 		if _, ok := tree[k]; !ok {

@@ -10,9 +10,8 @@ import (
 
 const flagEntitlement = "--allow-insecure-entitlement"
 
-// ParseFlags splits flags for buildkitd (--buildkitd-flags) as a shell would.
-// Whether buildkitd knows them it says itself when it starts; refused here are
-// those that would take away the ground that a builder stands on.
+// ParseFlags splits flags for buildkitd (--buildkitd-flags) as a shell would. buildkitd itself reports
+// unknown flags when it starts. ParseFlags refuses the flags that would break the builder.
 func ParseFlags(text string) ([]string, error) {
 	words, err := shlex.Split(text)
 	if err != nil {
@@ -33,9 +32,9 @@ func ParseFlags(text string) ([]string, error) {
 	return words, nil
 }
 
-// DaemonFlags completes the user's flags. Entitlements among them replace those
-// of the configuration, where network.host is that RUN --network=host and a build
-// on the host's network need; whether a build may have it is decided for each.
+// DaemonFlags completes the user's flags. Entitlements among them replace those of the configuration,
+// so network.host is added: RUN --network=host and builds on the host's network need it. Each build is
+// still checked by itself.
 func DaemonFlags(flags []string) []string {
 	entitled, host := false, false
 	for i, f := range flags {

@@ -4,7 +4,8 @@ import (
 	"testing"
 )
 
-// FuzzConfig composes toml from a user's own. What comes out can be read again, and no key of the user's has changed its kind.
+// FuzzConfig composes a configuration from the user's TOML. The result must be readable, and no key of
+// the user may change its type.
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte("debug = true\n[registry.\"docker.io\"]\n  mirrors = [\"localhost:5000\"]\n[worker.oci]\n  networkMode = \"host\"\n"), "http://mirror.example:5000/x", "10.0.0.0/8")
 	f.Add([]byte("registry = 5\nworker = [1]\n[[registry]]\n"), "::", "reg.example:5000")

@@ -7,7 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// gcRules are the rules that Compose writes, with the given configuration of the user.
+// gcRules returns the rules that Compose writes for a configuration of the user.
 func gcRules(t *testing.T, user string) []map[string]any {
 	t.Helper()
 	in := Input{GC: true}

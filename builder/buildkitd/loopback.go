@@ -8,13 +8,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// IsLoopbackMirror says whether a mirror of the engine, a URL, is on loopback.
+// IsLoopbackMirror reports whether a mirror of the engine, a URL, is on loopback.
 func IsLoopbackMirror(mirror string) bool {
 	u, err := url.Parse(mirror)
 	return err == nil && address.IsLoopback(u.Host)
 }
 
-// LoopbackMirrors are the mirrors of any registry that are on loopback, sorted.
+// LoopbackMirrors returns the mirrors of any registry that are on loopback, sorted.
 func (u UserConfig) LoopbackMirrors() (found []string) {
 	if u.TOML == nil {
 		return nil
@@ -37,7 +37,8 @@ func (u UserConfig) LoopbackMirrors() (found []string) {
 	return found
 }
 
-// mirrorHost is the host of a mirror as BuildKit's configuration has it: HOST[:PORT][/PATH], or a URL.
+// mirrorHost returns the host of a mirror as BuildKit's configuration has it: HOST[:PORT][/PATH], or a
+// URL.
 func mirrorHost(name string) string {
 	if _, rest, ok := strings.Cut(name, "://"); ok {
 		name = rest

@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// noProxyLocal never goes through a proxy: registries on loopback.
+// noProxyLocal lists hosts that are never reached through a proxy: registries on loopback.
 var noProxyLocal = []string{"localhost", "127.0.0.1", "::1"}
 
-// ProxyEnv is the environment that makes buildkitd use proxies: the user's, and
-// where the user has none of a kind, the engine's. Each variable comes in both
-// cases, since git inside the builder reads http_proxy in lower case only. With
-// no proxy at all the result is empty.
+// ProxyEnv returns the environment that makes buildkitd use proxies: the user's, and where the user has
+// none of a kind, the engine's. Each variable is set in both cases, since git inside the builder reads
+// http_proxy in lower case only. With no proxy at all the result is empty.
 func ProxyEnv(user, engine map[string]string) map[string]string {
 	vars := map[string]string{}
 	set := func(name, value string) {
@@ -40,7 +39,7 @@ func ProxyEnv(user, engine map[string]string) map[string]string {
 	return out
 }
 
-// withLocal adds what is missing of noProxyLocal to a NO_PROXY list.
+// withLocal adds the missing hosts of noProxyLocal to a NO_PROXY list.
 func withLocal(list string) string {
 	var have []string
 	for f := range strings.SplitSeq(list, ",") {
@@ -72,13 +71,13 @@ func ProxyVars(env []string) map[string]string {
 	return out
 }
 
-// isProxyVar says whether a variable is one of ProxyEnv's.
+// isProxyVar reports whether a variable is one of ProxyEnv's.
 func isProxyVar(name string) bool {
 	return strings.HasSuffix(strings.ToUpper(name), "_PROXY")
 }
 
-// MaskProxy hides the password of a proxy, with a scheme before it or without. It goes by the last @, so that a password which is
-// not written as it should be is hidden as well.
+// MaskProxy hides the password of a proxy, with or without a scheme. It searches for the last @, so
+// that a password with unescaped characters is hidden as well.
 func MaskProxy(value string) string {
 	scheme, rest, ok := strings.Cut(value, "://")
 	if ok {

@@ -12,15 +12,15 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// UserConfig is a buildkitd.toml of the user with the files that it names. The
-// zero value is none.
+// UserConfig is a buildkitd.toml of the user with the files that it names. The zero value means that
+// there is none.
 type UserConfig struct {
 	TOML  []byte            // nil: none was given
 	Files map[string][]byte // by absolute path in the container; TOML names these
-	Notes []string          // what the user should know about the file
+	Notes []string          // for the user, about the file
 }
 
-// Digest tells configurations apart: it changes with the TOML and with each file.
+// Digest identifies a configuration: it changes with the TOML and with each file.
 func (u UserConfig) Digest() string {
 	files := map[string][]byte{"": u.TOML}
 	for p, f := range u.Files {
@@ -29,11 +29,10 @@ func (u UserConfig) Digest() string {
 	return digestFiles(files)
 }
 
-// LoadConfig reads a buildkitd.toml (--builder-config). The `ca` and `keypair`
-// files that its registry sections name are on this machine, relative to the
-// file, so they are taken along and renamed to their place in the container.
-// Invalid TOML is an error with its line; a key that this program's BuildKit
-// does not know is a note, since the builder's may be newer.
+// LoadConfig reads a buildkitd.toml (--builder-config). The `ca` and `keypair` files that its registry
+// sections name are on this machine, relative to the file, so LoadConfig reads them and writes their
+// paths in the container into the TOML. Invalid TOML is an error with its line. A key that this
+// program's BuildKit does not know is a note, since the builder's BuildKit may be newer.
 func LoadConfig(file string) (UserConfig, error) {
 	raw, err := readSmall(file)
 	if err != nil {
@@ -60,8 +59,8 @@ func LoadConfig(file string) (UserConfig, error) {
 	return out, nil
 }
 
-// takeFiles reads the files of one registry section and puts their places in
-// the container, below dir, in their stead.
+// takeFiles reads the files of one registry section and replaces their paths with those in the
+// container, below dir.
 func (u *UserConfig) takeFiles(section map[string]any, base, dir string) error {
 	if list, ok := section["ca"].([]any); ok {
 		for i, v := range list {
@@ -94,8 +93,8 @@ func (u *UserConfig) takeFiles(section map[string]any, base, dir string) error {
 	return nil
 }
 
-// take reads a file of this machine, relative to base, for a place below dir in
-// the container, which it returns.
+// take reads a file of this machine, relative to base, for a path below dir in the container, and
+// returns that path.
 func (u *UserConfig) take(name, base, dir string) (inside string, err error) {
 	local := filepath.FromSlash(name)
 	if !filepath.IsAbs(local) {
@@ -113,7 +112,7 @@ func (u *UserConfig) take(name, base, dir string) (inside string, err error) {
 	return inside, nil
 }
 
-// parseTOML keeps everything, known or not, and says the line of an error.
+// parseTOML keeps every key, known or not. Its errors have the line.
 func parseTOML(raw []byte) (map[string]any, error) {
 	tree := map[string]any{}
 	if err := toml.Unmarshal(raw, &tree); err != nil {
@@ -127,10 +126,9 @@ func parseTOML(raw []byte) (map[string]any, error) {
 	return tree, nil
 }
 
-// unknownKeys notes keys in the two places where people write them by hand, the
-// top and the registry sections, that BuildKit does not know: a mistyped key
-// otherwise just has no effect. The lists are those of
-// github.com/moby/buildkit/cmd/buildkitd/config, v0.33.
+// unknownKeys returns notes about keys that BuildKit does not know, in the two places where people
+// write them by hand, the top level and the registry sections: a mistyped key otherwise has no effect.
+// The lists are those of github.com/moby/buildkit/cmd/buildkitd/config, v0.33.
 func unknownKeys(file string, tree map[string]any) []string {
 	top := []string{
 		"debug", "trace", "root", "insecure-entitlements", "proxyNetwork", "log", "grpc", "otel", "cdi",

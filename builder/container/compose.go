@@ -21,7 +21,7 @@ type plan struct {
 	bridged bool // RUN steps get BuildKit's bridge network
 }
 
-// plan is what the container is made with: what is wanted, and what it takes over.
+// plan composes the container from the requested settings and those that it inherits.
 func (k *reconciler) plan(ctx context.Context, old observed) (plan, error) {
 	from, err := k.model(ctx, old)
 	if err != nil {
@@ -33,14 +33,14 @@ func (k *reconciler) plan(ctx context.Context, old observed) (plan, error) {
 		return plan{}, err
 	}
 	if from.ID != old.ID && want.Network != hostNetwork && len(user.LoopbackMirrors()) > 0 && k.spec.Daemon.Config.TOML == nil {
-		user, want.Config = buildkitd.UserConfig{}, "" // it is for the other side alone
+		user, want.Config = buildkitd.UserConfig{}, "" // the user's configuration is for the other side only
 	}
 	ref := want.Image
 	if ref == "" {
 		ref = DefaultImage
 	}
 	known := from.Image
-	known.Bridge = known.Bridge || known.NoBridge != "" // it may be possible by now
+	known.Bridge = known.Bridge || known.NoBridge != "" // the bridge may have become possible
 	image, err := prepareImage(ctx, k.eng, k.spec, ref, known, k.say)
 	if err != nil {
 		return plan{}, k.orTrust(err, old)
@@ -51,8 +51,8 @@ func (k *reconciler) plan(ctx context.Context, old observed) (plan, error) {
 	return k.compose(want, user, image)
 }
 
-// model is the container whose settings a new one takes over: the one in whose place it comes, else that of the other side, all
-// but the network.
+// model returns the container whose settings a new one inherits: the container that it replaces, else
+// the container of the other side, whose network is not inherited.
 func (k *reconciler) model(ctx context.Context, old observed) (observed, error) {
 	if old.ID != "" {
 		return old, nil
@@ -65,7 +65,7 @@ func (k *reconciler) model(ctx context.Context, old observed) (observed, error) 
 	return other, nil
 }
 
-// compose turns settings into a container. It asks nobody.
+// compose turns settings into a container. It makes no requests.
 func (k *reconciler) compose(want settings, user buildkitd.UserConfig, image imageFacts) (plan, error) {
 	in := buildkitd.Input{User: user.TOML, Insecure: want.Insecure, Mirrors: want.Mirrors, Certs: k.spec.Daemon.Certs, GC: true}
 	if want.Network == hostNetwork && image.Bridge {
@@ -83,7 +83,7 @@ func (k *reconciler) compose(want settings, user buildkitd.UserConfig, image ima
 		files[buildkitd.UserDir+"/buildkitd.toml"] = user.TOML
 	}
 
-	useInit := true // reaps what RUN steps leave behind
+	useInit := true // reaps the orphans of RUN steps
 	c := &container.Config{
 		Image:  image.Ref,
 		Cmd:    append([]string{"--config", buildkitd.Dir + "/buildkitd.toml"}, buildkitd.DaemonFlags(want.Flags)...),
@@ -128,7 +128,7 @@ func (k *reconciler) labels(want settings, image imageFacts) map[string]string {
 	}
 }
 
-// withheld says which of the engine's mirrors a builder does not get, since it would not reach them.
+// withheld names the engine's mirrors that a builder does not get because it could not reach them.
 func (k *reconciler) withheld(want settings) (notes []string) {
 	for _, m := range k.info.Mirrors {
 		if !slices.Contains(want.Mirrors, m) {
@@ -139,8 +139,8 @@ func (k *reconciler) withheld(want settings) (notes []string) {
 	return notes
 }
 
-// userConfig is the user's buildkitd.toml for a container with the settings want:
-// the one given now, or the one that the old container has.
+// userConfig returns the user's buildkitd.toml for a container with the settings want: the one given
+// now, or that of the old container.
 func (k *reconciler) userConfig(ctx context.Context, want settings, old observed) (buildkitd.UserConfig, error) {
 	if k.spec.Daemon.Config.TOML != nil || want.Config == "" || old.ID == "" {
 		return k.spec.Daemon.Config, nil

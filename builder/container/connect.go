@@ -51,12 +51,12 @@ func (k *reconciler) target(have observed) target {
 	return target{eng: k.eng, id: have.ID, pid: have.PID, local: k.local()}
 }
 
-// local says whether the shortcut to BuildKit's socket may be tried.
+// local reports whether the shortcut to BuildKit's socket may be tried.
 func (k *reconciler) local() bool {
 	return !k.spec.ExecOnly && localEngine(k.eng.Host())
 }
 
-// missingProgram recognises the runtimes' way to say that a program is not there.
+// missingProgram reports whether a runtime's error means that a program does not exist.
 func missingProgram(err error) bool {
 	return strings.Contains(err.Error(), "executable file not found")
 }

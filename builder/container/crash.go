@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// crashed explains a container that ended by itself. One that this run has made
-// is taken away, so that the next attempt does not meet it. It is errMoved if
-// there is another one now that may do.
+// crashed explains a container that ended by itself. If this run created it, the container is removed,
+// so that the next attempt does not find it. The error is errMoved if another container has taken its
+// place.
 func (k *reconciler) crashed(ctx context.Context, now observed) error {
 	how := "BuildKit ended"
 	switch {
@@ -30,7 +30,7 @@ func (k *reconciler) crashed(ctx context.Context, now observed) error {
 	return err
 }
 
-// logs is the end of a container's log, without what says nothing.
+// logs returns the end of a container's log, without uninformative lines.
 func (k *reconciler) logs(ctx context.Context, id string) []string {
 	text, err := k.eng.Logs(ctx, id, readLines)
 	if err != nil {
@@ -39,7 +39,7 @@ func (k *reconciler) logs(ctx context.Context, id string) []string {
 	return withoutTraces(withoutManual(strings.Split(text, "\n")))
 }
 
-// lastWords are lines of a log for an error message.
+// lastWords formats lines of a log for an error message.
 func lastWords(lines []string) string {
 	if len(lines) == 0 {
 		return ""
@@ -48,8 +48,8 @@ func lastWords(lines []string) string {
 }
 
 const (
-	readLines = 100 // of a log: more than buildkitd's list of flags has
-	logLines  = 10  // is how much of a log an error message repeats
+	readLines = 100 // lines read of a log: more than buildkitd's list of flags has
+	logLines  = 10  // lines of a log that an error message repeats
 )
 
 // withoutManual keeps the complaint about a flag and drops the list of all flags
@@ -63,8 +63,8 @@ func withoutManual(lines []string) []string {
 	return lines
 }
 
-// withoutTraces drops empty lines and stack traces, in which buildkitd buries its
-// reasons: a function's name, and below it, after a tab, its place.
+// withoutTraces drops empty lines and stack traces, in which buildkitd buries its reasons: a function's
+// name, then its position after a tab.
 func withoutTraces(lines []string) []string {
 	var out []string
 	for i, l := range lines {

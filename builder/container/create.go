@@ -17,26 +17,26 @@ import (
 )
 
 const (
-	// resolvedDir is where systemd-resolved keeps the resolv.conf with the name servers that it asks itself.
+	// resolvedDir is where systemd-resolved keeps the resolv.conf with its upstream name servers.
 	resolvedDir = "/run/systemd/resolve"
 
-	stopSeconds    = 10 // what buildkitd gets to end its work in
+	stopSeconds    = 10 // time for buildkitd to end its work
 	cleanupTimeout = 20 * time.Second
 )
 
-// made is what a run has done to the engine, and what it has learnt by that.
+// made records the changes that a run has made to the engine, and what it learned from them.
 type made struct {
-	started    map[string]bool // containers that it has started
-	created    string          // the container that it has made
-	newVolume  bool            // what it has made has a volume that was not there before
+	started    map[string]bool // containers that this run started
+	created    string          // the container that this run created
+	newVolume  bool            // the container that this run created has a new volume
 	noBridge   bool            // BuildKit's bridge cannot be set up here
 	noResolved bool            // the engine's host has no resolvedDir
 }
 
-// create makes the container, complete but not started, in the place of old, if
-// there is one. Until everything that can fail is done the container has a name
-// of its own and the old one is left alone; then the old one goes and the name is
-// taken. Whoever finds the name taken throws its own container away.
+// create makes the container, complete but not started, in the place of old, if there is one. Until
+// everything that can fail is done, the container has a temporary name and the old one is left alone;
+// then the old one is removed and the new one renamed. If another client has taken the name, create
+// removes its own container.
 func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	plan, err := k.plan(ctx, old)
 	if err != nil {
@@ -51,7 +51,7 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	published := false
 	defer func() {
 		if !published {
-			_ = k.undo(ctx, id) // what matters is the error that led here
+			_ = k.undo(ctx, id) // the earlier error is the one to return
 		}
 	}()
 	if err := copyFiles(ctx, k.eng, id, plan.files); err != nil {
@@ -64,7 +64,7 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	}
 	err = k.eng.RenameContainer(ctx, id, name)
 	if cerrdefs.IsConflict(err) {
-		return nil // somebody else was faster: theirs is observed next
+		return nil // another client was faster: the next observation finds its container
 	}
 	if err != nil {
 		return err
@@ -74,8 +74,9 @@ func (k *reconciler) create(ctx context.Context, old observed) (rerr error) {
 	return nil
 }
 
-// createContainer notes whether the volume is new, too. With a bridge for RUN the container sees what systemd-resolved writes on its
-// host, if it does: there BuildKit looks for name servers that RUN steps can reach, where /etc/resolv.conf has but resolved's own
+// createContainer also records whether the volume is new. If RUN steps have a bridge, the container
+// gets a mount of the host's directory that systemd-resolved writes, if there is one: BuildKit reads
+// there the name servers that RUN steps can reach, where /etc/resolv.conf has only resolved's own
 // address on loopback (executor/oci/resolvconf.go).
 func (k *reconciler) createContainer(ctx context.Context, p plan, first bool) (id string, err error) {
 	if first {
@@ -91,15 +92,15 @@ func (k *reconciler) createContainer(ctx context.Context, p plan, first bool) (i
 	plain := *p.HostConfig
 	p.HostConfig.Mounts = append(slices.Clone(plain.Mounts), mount.Mount{Type: mount.TypeBind, Source: resolvedDir, Target: resolvedDir, ReadOnly: true})
 	id, err = k.eng.CreateContainer(ctx, p.ContainerCreateOptions)
-	if err != nil && strings.Contains(err.Error(), resolvedDir) { // there is none on the engine's host
+	if err != nil && strings.Contains(err.Error(), resolvedDir) { // the engine's host does not have it
 		p.HostConfig = &plain
 		id, err = k.eng.CreateContainer(ctx, p.ContainerCreateOptions)
 	}
 	return id, err
 }
 
-// undo takes away a container that this run has made, and its volume if that is new and nobody else uses it. It does so also when ctx
-// has ended.
+// undo removes a container that this run has made, and its volume if that is new and unused. It does so
+// also when ctx has ended.
 func (k *reconciler) undo(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
@@ -110,8 +111,8 @@ func (k *reconciler) undo(ctx context.Context, id string) error {
 	return ignoreMoved(err)
 }
 
-// retire stops a container in peace, so that buildkitd closes its databases and
-// takes its bridge away, and removes it. Its volume stays.
+// retire stops a container gracefully, so that buildkitd closes its databases and removes its bridge,
+// and then removes the container. Its volume stays.
 func retire(ctx context.Context, eng *engine.Engine, id string) error {
 	if err := ignoreMoved(eng.StopContainer(ctx, id, stopSeconds)); err != nil {
 		return err
@@ -125,8 +126,9 @@ func randomSuffix() string {
 	return hex.EncodeToString(b[:])
 }
 
-// start starts the container, or makes it anew if systemd-resolved has gone from the engine's host since it was made. Some engines say
-// only here that there is none.
+// start starts the container. If systemd-resolved has gone from the engine's host since the container
+// was made, start makes the container again. Some engines report only here that the directory is
+// missing.
 func (k *reconciler) start(ctx context.Context, have observed) error {
 	k.made.started[have.ID] = true
 	err := ignoreMoved(k.eng.StartContainer(ctx, have.ID))
@@ -140,7 +142,7 @@ func (k *reconciler) start(ctx context.Context, have observed) error {
 	return k.create(ctx, have)
 }
 
-// unbridged makes the container anew without the bridge, if it was the bridge that BuildKit has ended of.
+// unbridged makes the container again without the bridge if BuildKit ended because of the bridge.
 func (k *reconciler) unbridged(ctx context.Context, now observed, lines []string) (done bool, err error) {
 	i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "CNI") })
 	if i < 0 || !now.Image.Bridge || now.Settings.Network != hostNetwork {

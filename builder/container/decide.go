@@ -9,17 +9,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
-// action is what to do next about a builder.
+// action is the next step for a builder.
 type action string
 
 const (
-	actUse      action = "use"      // it is what is wanted and runs
+	actUse      action = "use"      // it satisfies the settings and runs
 	actCreate   action = "create"   // there is none
-	actStart    action = "start"    // it is what is wanted and does not run
-	actUnpause  action = "unpause"  // nothing can be said about it while it is paused
-	actRecreate action = "recreate" // it is not what is wanted
-	actWait     action = "wait"     // somebody is changing it
-	actRefuse   action = "refuse"   // it is not ours
+	actStart    action = "start"    // it satisfies the settings and does not run
+	actUnpause  action = "unpause"  // a paused container cannot be judged
+	actRecreate action = "recreate" // it does not satisfy the settings
+	actWait     action = "wait"     // another client is changing it
+	actRefuse   action = "refuse"   // it belongs to another program
 )
 
 // step is a decision and its reasons, for people.
@@ -35,8 +35,8 @@ func (s step) String() string {
 	return fmt.Sprintf("%s (%s)", s.Action, strings.Join(s.Reasons, "; "))
 }
 
-// decide says what to do next so that have comes nearer to want. It is pure.
-// minVersion is the oldest BuildKit that will do.
+// decide returns the next step that brings have closer to want. It is pure. minVersion is the oldest
+// BuildKit that is accepted.
 func decide(want settings, minVersion string, have observed) step {
 	switch {
 	case have.ID == "":
@@ -61,7 +61,7 @@ func decide(want settings, minVersion string, have observed) step {
 	switch have.State {
 	case container.StateCreated, container.StateExited:
 		return step{Action: actStart}
-	default: // running, or on its way to it
+	default: // running, or about to run
 		return step{Action: actUse}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// answerTimeout bounds one question to a buildkitd that has been connected to.
+// answerTimeout bounds one request to a connected buildkitd.
 const answerTimeout = 10 * time.Second
 
 // target is a container to connect to.
@@ -24,8 +24,8 @@ type target struct {
 	local bool   // the shortcut may be tried
 }
 
-// dial connects to the buildkitd in the container: directly to its socket where
-// that can be reached, else through a command in the container.
+// dial connects to the buildkitd in the container: directly to its socket where that is reachable, else
+// through a command in the container.
 func (t target) dial(ctx context.Context) (net.Conn, error) {
 	if t.local && t.pid > 0 {
 		if conn, err := dialLocal(ctx, t.id, t.pid); err == nil {
@@ -35,9 +35,8 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 	return t.eng.Dial(ctx, t.id, []string{"buildctl", "dial-stdio"})
 }
 
-// buildKit makes a BuildKit client. It is connected once before it is returned,
-// so that the error is the engine's own. Should the connection break later, the
-// client dials again by itself.
+// buildKit makes a BuildKit client. It is connected once before it is returned, so that the error is
+// the engine's own. If the connection breaks later, the client dials again by itself.
 func (t target) buildKit(ctx context.Context) (*bkclient.Client, error) {
 	first, err := t.dial(ctx)
 	if err != nil {
@@ -59,14 +58,14 @@ func (t target) buildKit(ctx context.Context) (*bkclient.Client, error) {
 	return c, nil
 }
 
-// answer is a client whose BuildKit has answered, with what it said of itself.
+// answer is a client whose BuildKit has answered, with that answer.
 type answer struct {
 	client  *bkclient.Client
 	workers []*bkclient.WorkerInfo
 }
 
-// ask connects and asks for the workers: one question that both shows that
-// BuildKit is ready and tells its version and platforms.
+// ask connects and asks for the workers: one request that shows both that BuildKit is ready and its
+// version and platforms.
 func (t target) ask(ctx context.Context) (answer, error) {
 	c, err := t.buildKit(ctx)
 	if err != nil {
@@ -85,10 +84,9 @@ func (t target) ask(ctx context.Context) (answer, error) {
 	return answer{c, workers}, nil
 }
 
-// earlyConn is a connection that is made before it is known whether there is
-// anything to connect to. That is right nearly always, and hides the price of an
-// exec behind the observation. Where the shortcut may be there it is not made:
-// the shortcut needs the observation, and is faster than this.
+// earlyConn is a connection that is made before the container is observed. The container is nearly
+// always there, and the observation hides the cost of the exec. Where the shortcut may be possible it
+// is not made: the shortcut needs the observation, and is faster.
 type earlyConn struct {
 	done   chan struct{}
 	answer answer

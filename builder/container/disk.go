@@ -10,8 +10,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
-// Disk looks at the disk that holds the node's cache. Where [Node.Near] holds it
-// is one system call; else it is a command in the container, some 80 ms.
+// Disk reads the disk that holds the node's cache. Where [Node.Near] holds, it is one system call;
+// otherwise it is a command in the container, some 80 ms.
 func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
 	d, err := n.link.target.disk(ctx)
 	if err != nil {
@@ -20,7 +20,7 @@ func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
 	return d, nil
 }
 
-// Near says whether the node's processes may be on this machine, for root to see.
+// Near reports whether the node's processes may be on this machine and visible to root.
 func (n *Node) Near() bool { return n.link.target.local && n.link.target.pid > 0 }
 
 func (t target) disk(ctx context.Context) (builder.Disk, error) {
@@ -36,15 +36,15 @@ func (t target) disk(ctx context.Context) (builder.Disk, error) {
 	return parseDF(string(res.Stdout))
 }
 
-// parseDF reads what POSIX's df -Pk says of one file system: a line of headings,
-// then its name, 1024-blocks, used, available, capacity and mount point.
+// parseDF reads the output of POSIX's df -Pk for one file system: a line of headings, then its name,
+// 1024-blocks, used, available, capacity and mount point.
 func parseDF(text string) (builder.Disk, error) {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	fields := strings.Fields(lines[len(lines)-1])
 	if len(lines) < 2 || len(fields) < 6 {
 		return builder.Disk{}, fmt.Errorf("df -Pk %s said %q", stateDir, text)
 	}
-	// From the end: a name may have blanks in it.
+	// Fields are counted from the end: the name may contain blanks.
 	n := len(fields)
 	total, err1 := strconv.ParseInt(fields[n-5], 10, 64)
 	free, err2 := strconv.ParseInt(fields[n-3], 10, 64)

@@ -7,10 +7,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// Driver keeps BuildKits in privileged containers of Docker Engines. It is a
-// [builder.Manager].
+// Driver manages BuildKits in privileged containers of Docker Engines. It is a [builder.Manager].
 type Driver struct {
-	// Engine is the engine at an endpoint's address.
+	// Engine returns the engine at an endpoint's address.
 	Engine func(address string) (*engine.Engine, error)
 }
 

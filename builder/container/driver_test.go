@@ -48,7 +48,7 @@ func TestTheDriversNodeCanDoWhatAnEngineCan(t *testing.T) {
 	manage(t, w, d, n.Endpoint)
 }
 
-// manage looks after the driver's one node until it is gone.
+// manage runs the driver's one node through its life until it is removed.
 func manage(t *testing.T, w *world, d builder.Manager, e builder.Endpoint) {
 	t.Helper()
 	if all, err := d.Inspect(t.Context(), e); err != nil || len(all) != 1 || all[0].Options["memory"] != "1g" {

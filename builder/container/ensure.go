@@ -20,52 +20,50 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// maxSteps bounds how often a builder is acted upon in one run. Two are
-// usual (create, start); contention needs a few more.
+// maxSteps bounds the steps of one run of ensure. Two are usual (create, start); contention needs a few more.
 const maxSteps = 20
 
-// errMoved means that what was observed is no longer so.
+// errMoved means that the builder has changed since it was observed.
 var errMoved = errors.New("the builder changed meanwhile")
 
-// reconciler is one run of ensure, for a caller that wants a node, a builder, or a look at one.
+// reconciler is one run of ensure, for a caller that needs a node, a builder, or a description of one.
 type reconciler struct {
 	eng    *engine.Engine
 	spec   Spec
 	kind   kind
 	say    func(line string)
-	info   engine.Info // of the engine, once it has answered
+	info   engine.Info // of the engine, after it has answered
 	side   side
 	want   settings // of the last observation
 	made   made
 	early  *earlyConn
-	ahead  *builder.Ahead          // of the container that was chosen last
+	ahead  *builder.Ahead          // of the most recently chosen container
 	judged map[string]func() error // by image (asJudged): whether it may run with privileges
-	// unjudged end what judge has begun.
+	// unjudged stops what judge has begun.
 	unjudged []func()
 }
 
-// kind is what the callers differ in. [Driver.Connect]'s is the zero value.
+// kind holds the differences between the callers. [Driver.Connect]'s is the zero value.
 type kind struct {
-	fresh  bool // a builder that is there already is an error
-	keeps  bool // the network that is asked for is for all builds of the builder
+	fresh  bool // a builder that exists is an error
+	keeps  bool // the requested network is for all builds of the builder
 	asleep bool // it need not run
-	asIs   bool // whatever is there is what is wanted; nothing is made
+	asIs   bool // any container satisfies the settings; nothing is created
 }
 
-// ErrExists means that a builder which is to be made is there already.
+// ErrExists means that a builder to create exists already.
 var ErrExists = errors.New("it exists already")
 
-// errNone means that a builder which is to be used as it is is not there.
+// errNone means that a builder to use as it is does not exist.
 var errNone = errors.New("there is none")
 
-// ensure returns a node whose BuildKit answers and which satisfies spec,
-// creating, starting or replacing its container as needed. report, which may be
-// nil, gets a line about each thing that takes time; it is called from one
-// goroutine at a time and not after ensure has returned. Errors name the
-// builder. The caller closes the node.
+// ensure returns a node whose BuildKit answers and which satisfies spec. It creates, starts or replaces
+// the container as needed. report, which may be nil, gets a line about each step that takes time; it is
+// called from one goroutine at a time and not after ensure has returned. Errors name the builder. The
+// caller closes the node.
 //
-// A process that holds a node must close it before it asks for the same builder
-// with other needs: its own connection counts as somebody using the builder.
+// A process that holds a node must close it before it asks for the same builder with other settings:
+// its own connection counts as a user of the builder.
 func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line string)) (*reconciler, *Node, error) {
 	spec = spec.withDefaults()
 	if err := builder.CheckName(spec.Builder); err != nil {
@@ -82,7 +80,7 @@ func ensure(ctx context.Context, eng *engine.Engine, spec Spec, report func(line
 	return k, node, nil
 }
 
-// newReconciler takes a spec that is complete.
+// newReconciler expects a complete spec.
 func newReconciler(eng *engine.Engine, spec Spec, report func(line string)) *reconciler {
 	if report == nil {
 		report = func(string) {}
@@ -93,7 +91,7 @@ func newReconciler(eng *engine.Engine, spec Spec, report func(line string)) *rec
 	}
 }
 
-// ensure brings about what is wanted. The node is nil if it need not run.
+// ensure brings the builder to the requested settings. The node is nil if it need not run.
 func (k *reconciler) ensure(ctx context.Context) (*Node, error) {
 	if err := k.eng.Answers(ctx); err != nil {
 		return nil, err
@@ -128,14 +126,14 @@ func (k *reconciler) ensure(ctx context.Context) (*Node, error) {
 	return nil, errors.New("its container keeps changing: does somebody else manage it at the same time?")
 }
 
-// begin learns what is there, and chooses the side.
+// begin observes the builder and chooses the side.
 func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 	_, asks := k.spec.asksForHost()
 	if asks && !k.kind.keeps {
 		k.side = onHost
 	}
 	k.early = dialEarly(ctx, target{eng: k.eng, id: k.container(), local: k.local()})
-	var whole observed // the general side, where the other one is asked for
+	var whole observed // the general side, if the other one is requested
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		k.info, err = k.eng.Info(gctx)
@@ -157,7 +155,7 @@ func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 	if k.info.OSType != "linux" {
 		return have, fmt.Errorf("the engine runs %s containers; a builder needs linux", k.info.OSType)
 	}
-	if whole.Settings.Network == hostNetwork { // of its user's choice, or made by an older version of this program
+	if whole.Settings.Network == hostNetwork { // chosen by its user, or made by an older version of this program
 		k.early.drop()
 		k.side, have = general, whole
 	}
@@ -167,7 +165,7 @@ func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 	return have, nil
 }
 
-// observe looks at this side of the builder.
+// observe reads the state of this side of the builder.
 func (k *reconciler) observe(ctx context.Context) (observed, error) {
 	return observe(ctx, k.eng, k.spec.Builder, k.side)
 }
@@ -189,8 +187,8 @@ func (k *reconciler) next(ctx context.Context, have observed) (step, error) {
 	return k.allowed(ctx, decide(k.want, k.spec.MinVersion, have), have)
 }
 
-// use connects to a container that runs, while its image is looked at. An image that may not run is as if the container had moved: the
-// next step replaces it.
+// use connects to a running container while its image is judged. A container whose image may not run
+// with privileges is treated as if it had changed: the next step replaces it.
 func (k *reconciler) use(ctx context.Context, have observed) (*Node, error) {
 	k.ahead = builder.ProbeAhead(ctx, func(ctx context.Context, ps ...platform.Platform) (emulation.Status, error) {
 		return emulation.Probe(ctx, Shell{k.eng, have.ID}, ps...)
@@ -217,7 +215,7 @@ func (k *reconciler) connectJudged(ctx context.Context, have observed) (*Node, e
 	return node, nil
 }
 
-// wants is what is wanted of a container in the place of have.
+// wants returns the settings for a container in the place of have.
 func (k *reconciler) wants(have observed) settings {
 	want := wanted(k.spec, k.info)
 	if k.kind.keeps && want.Network == hostNetwork {
@@ -232,7 +230,7 @@ func (k *reconciler) wants(have observed) settings {
 	return want
 }
 
-// act takes one step. That somebody else was faster is no error.
+// act takes one step. If another client was faster, that is no error.
 func (k *reconciler) act(ctx context.Context, todo step, have observed) error {
 	switch todo.Action {
 	case actRefuse:
@@ -267,12 +265,12 @@ func (k *reconciler) act(ctx context.Context, todo step, have observed) error {
 	}
 }
 
-// recreate replaces the container, on the same volume, once nobody uses it.
+// recreate replaces the container, on the same volume, once it is idle.
 func (k *reconciler) recreate(ctx context.Context, todo step, have observed) error {
 	if err := k.may(ctx); err != nil {
 		return err
 	}
-	k.early.drop() // our own connection must not count
+	k.early.drop() // this run's own connection must not count
 	if err := k.awaitIdle(ctx, have, todo); err != nil {
 		return err
 	}
@@ -296,8 +294,8 @@ func (k *reconciler) awaitGone(ctx context.Context, have observed) error {
 	}
 }
 
-// ignoreMoved drops the errors that mean that the container is no longer as it
-// was observed: the next observation tells.
+// ignoreMoved drops the errors which mean that the container has changed since it was observed: the
+// next observation shows the change.
 func ignoreMoved(err error) error {
 	if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) {
 		return nil
@@ -323,7 +321,7 @@ func (p *pause) wait(ctx context.Context) error {
 	}
 }
 
-// refusedError is what the spec's May said.
+// refusedError is the error that the spec's May returned.
 type refusedError struct{ error }
 
 func (k *reconciler) may(ctx context.Context) error {
@@ -336,7 +334,7 @@ func (k *reconciler) may(ctx context.Context) error {
 	return nil
 }
 
-// network says that a new container joins the host's network, which is worth a word, and why.
+// network returns the message that a new container joins the host's network, and why.
 func (k *reconciler) network() string {
 	words, asks := k.spec.asksForHost()
 	switch {

@@ -197,7 +197,7 @@ func TestImages(t *testing.T) {
 	for name, c := range map[string]struct {
 		version string
 		images  map[string]string
-		pull    func(w *world) error // nil: a pull is a mistake
+		pull    func(w *world) error // nil: a pull is an error
 		spec    want
 		err     []string // parts; nil: success
 	}{

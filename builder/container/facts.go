@@ -2,23 +2,25 @@ package container
 
 import "fmt"
 
-// imageFacts is what was found out about a builder image on the engine.
+// imageFacts describes a builder image on the engine.
 type imageFacts struct {
-	Ref     string // as wanted
+	Ref     string // as requested
 	ID      string
 	Version string // of BuildKit; may be a development build's "v0.0.0+unknown"
 	Bridge  bool   // has the CNI plugins of BuildKit's bridge network, and they work
-	// NoBridge says why the bridge is not there although the image has its plugins: noBridgeHere; else "".
+	// NoBridge is noBridgeHere if the image has the bridge's plugins but the bridge does not work; else
+	// "".
 	NoBridge string
 }
 
-// Why RUN steps have no bridge under a builder on the host's network, as labelBridge has it.
+// These values of labelBridge are the reasons why RUN steps have no bridge under a builder on the
+// host's network.
 const (
 	noPlugins    = "false"
 	noBridgeHere = "failed"
 )
 
-// bridge is the value of labelBridge.
+// bridge returns the value of labelBridge.
 func (f imageFacts) bridge() string {
 	switch {
 	case f.Bridge:
@@ -29,7 +31,7 @@ func (f imageFacts) bridge() string {
 	return noPlugins
 }
 
-// hostNetworkWarning is said about a node whose RUN steps see the host.
+// hostNetworkWarning returns the warning about a node whose RUN steps see the host.
 func hostNetworkWarning(image imageFacts) string {
 	why := fmt.Sprintf("its image %q lacks BuildKit's bridge network (buildkit-cni-*)", image.Ref)
 	if image.NoBridge != "" {

@@ -30,13 +30,13 @@ import (
 type world struct {
 	fake    *enginetest.Engine
 	eng     *engine.Engine
-	version string       // what images say
+	version string       // version that the images report
 	plugins bool         // images have BuildKit's CNI plugins
 	builds  atomic.Int32 // running builds
 	clients atomic.Int32 // connected clients of others
-	crash   atomic.Bool  // buildkitd ends as soon as it is connected to
+	crash   atomic.Bool  // buildkitd ends as soon as a client connects
 
-	crashesWithBridge bool // so it does if it is to set BuildKit's bridge up
+	crashesWithBridge bool // buildkitd ends if it is to set up BuildKit's bridge
 }
 
 func newWorld(t *testing.T) *world {
@@ -75,7 +75,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// process stands for the programs in the image.
+// process simulates the programs in the image.
 func (w *world) process(_ *enginetest.Container, cmd []string, _ io.Reader, stdout, stderr io.Writer) int {
 	script := cmd[len(cmd)-1]
 	switch {
@@ -100,7 +100,7 @@ func (w *world) process(_ *enginetest.Container, cmd []string, _ io.Reader, stdo
 	return 0
 }
 
-// want is a spec in few words.
+// want is a short form of a spec.
 type want struct {
 	Name, Image, Network, NetworkFor string
 	ToolVersion                      string
@@ -128,7 +128,7 @@ func (w want) spec() Spec {
 	}
 }
 
-// ensure makes a node that is closed with the test. It waits for nobody.
+// ensure makes a node that is closed with the test. It does not wait.
 func (w *world) ensure(t *testing.T, want want) (*Node, error) {
 	t.Helper()
 	spec := want.spec()
@@ -152,7 +152,7 @@ func (w *world) mustEnsure(t *testing.T, want want) *Node {
 	return n
 }
 
-// said is what is reported while a node is made.
+// said returns the lines that are reported while a node is made.
 func (w *world) said(t *testing.T, want want) (lines []string) {
 	t.Helper()
 	spec := want.spec()
@@ -167,12 +167,12 @@ func (w *world) said(t *testing.T, want want) (lines []string) {
 	return lines
 }
 
-// registryConfig is what an engine with these mirrors says of itself.
+// registryConfig is the registry configuration of an engine with these mirrors.
 func registryConfig(mirrors ...string) *registry.ServiceConfig {
 	return &registry.ServiceConfig{Mirrors: mirrors, IndexConfigs: map[string]*registry.IndexInfo{"docker.io": {Mirrors: mirrors}}}
 }
 
-// only is the one container that there is.
+// only returns the single container.
 func (w *world) only(t *testing.T) *enginetest.Container {
 	t.Helper()
 	all := w.fake.Containers()
@@ -182,7 +182,7 @@ func (w *world) only(t *testing.T) *enginetest.Container {
 	return all[0]
 }
 
-// control is BuildKit, as far as a builder asks it.
+// control is the part of BuildKit's API that a builder uses.
 type control struct {
 	controlapi.UnimplementedControlServer
 	world *world

@@ -9,7 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// FuzzLabels reads the labels of a container, which anybody may have made.
+// FuzzLabels reads the labels of a container, which any program may have written.
 func FuzzLabels(f *testing.F) {
 	f.Add(`{"com.docker-multiarch.builder":"default","com.docker-multiarch.node":"0","com.docker-multiarch.settings":"{\"network\":\"host\",\"options\":{\"env.PASSWORD\":\"secret\"}}"}`)
 	f.Add(`{"com.docker-multiarch.settings":"[1]","com.docker-multiarch.node":"-7"}`)

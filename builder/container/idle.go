@@ -13,12 +13,12 @@ import (
 	bkclient "github.com/moby/buildkit/client"
 )
 
-// settleTime is how long a builder may look used before it is said so: a client
-// that has just gone leaves its traces for some milliseconds.
+// settleTime is how long a builder may look used before that is reported: traces of a client that has
+// just left stay for some milliseconds.
 const settleTime = 500 * time.Millisecond
 
-// awaitIdle returns when nobody uses the container: BuildKit lists no running
-// build, and no client is connected. It waits up to the spec's BusyWait.
+// awaitIdle returns when the container is idle: BuildKit lists no running build, and no client is
+// connected. It waits up to the spec's BusyWait.
 func (k *reconciler) awaitIdle(ctx context.Context, have observed, todo step) error {
 	why := strings.Join(todo.Reasons, "; ")
 	begun, said := time.Now(), ""
@@ -41,14 +41,14 @@ func (k *reconciler) awaitIdle(ctx context.Context, have observed, todo step) er
 	}
 }
 
-// clientsScript counts the clients that are connected to buildkitd: each has a
-// `buildctl dial-stdio` in the container. The engine's own list of executed
-// commands is no use for it: Engine 20.10 was seen to keep a command that had
-// ended for minutes as running. (The brackets keep the script from finding itself.)
+// clientsScript counts the clients that are connected to buildkitd: each has a `buildctl dial-stdio` in
+// the container. The engine's own list of executed commands is not reliable: Engine 20.10 was seen to
+// list a command as running for minutes after its end. (The brackets keep the script from finding
+// itself.)
 const clientsScript = `cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -o 'buildctl dial-stdi[o]' | wc -l`
 
-// usage says who uses the container, "" when nobody does. Somebody who is
-// connected and builds nothing yet counts: a build is about to begin.
+// usage describes the users of the container, "" when there are none. A client that is connected and
+// builds nothing yet counts: a build is about to begin.
 func (k *reconciler) usage(ctx context.Context, have observed) (string, error) {
 	if !have.running() {
 		return "", nil
@@ -66,7 +66,7 @@ func (k *reconciler) usage(ctx context.Context, have observed) (string, error) {
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(res.Stdout)))
 	if err != nil {
-		return "", nil // an image without these tools: BuildKit's own word must do
+		return "", nil // an image without these tools: BuildKit's own answer must do
 	}
 	return plural(n, "connected client"), nil
 }
@@ -82,8 +82,8 @@ func plural(n int, what string) string {
 	}
 }
 
-// activeBuilds counts the builds that BuildKit says are running. A BuildKit that
-// does not answer runs none that anybody could wait for.
+// activeBuilds counts the builds that BuildKit lists as running. A BuildKit that does not answer counts
+// as running none.
 func (k *reconciler) activeBuilds(ctx context.Context, have observed) (int, error) {
 	qctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -99,7 +99,7 @@ func (k *reconciler) activeBuilds(ctx context.Context, have observed) (int, erro
 	return n, nil
 }
 
-// countBuilds asks for the running builds and not for what comes after.
+// countBuilds reads the list of running builds and does not wait for later ones.
 func countBuilds(ctx context.Context, c *bkclient.Client) (int, error) {
 	events, err := c.ControlClient().ListenBuildHistory(ctx, &controlapi.BuildHistoryRequest{ActiveOnly: true, EarlyExit: true})
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
-// prepareImage makes sure that an image that may run with privileges, with a
-// BuildKit of at least the spec's version, is on the engine. What is there is used
-// before anything is pulled, if it passes (see package trust). known is what the
-// labels of an earlier container say, so that an image is examined once.
+// prepareImage makes sure that the engine has an image that may run with privileges and has a BuildKit
+// of at least the spec's version. An image on the engine that passes (see package trust) is used before
+// anything is pulled. known has the facts from the labels of an earlier container, so that an image is
+// examined once.
 func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string, known imageFacts, say func(string)) (imageFacts, error) {
 	images := spec.images(eng)
 	id, err := images.Verified(ctx, ref)
@@ -53,7 +53,7 @@ func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string
 	}
 }
 
-// pulledImage is what a pull has brought.
+// pulledImage returns the image that a pull brought.
 func pulledImage(ctx context.Context, images trust.Images, spec Spec, ref string) (imageFacts, error) {
 	id, err := images.Verified(ctx, ref)
 	if err != nil {
@@ -110,8 +110,7 @@ func examineImage(ctx context.Context, eng *engine.Engine, ref, id string, known
 	return facts, nil
 }
 
-// versionOf takes the third word of
-// "buildkitd github.com/moby/buildkit v0.33.1 <revision>".
+// versionOf returns the third word of "buildkitd github.com/moby/buildkit v0.33.1 <revision>".
 func versionOf(line string) string {
 	words := strings.Fields(line)
 	if len(words) < 3 || words[0] != "buildkitd" {

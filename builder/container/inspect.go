@@ -18,9 +18,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// inspect describes a builder's containers, in the order of [List]; there is none
-// if the builder is not there. A running BuildKit is asked for what it alone knows;
-// that it does not answer is no error, those fields stay empty then.
+// inspect describes a builder's containers, in the order of [List]; the result is empty if the builder
+// does not exist. A running BuildKit is asked for the facts that only it knows. If it does not answer,
+// those fields stay empty, without an error.
 func inspect(ctx context.Context, eng *engine.Engine, name string) (all []builder.Details, err error) {
 	for _, s := range sides() {
 		d, found, err := inspectSide(ctx, eng, name, s)
@@ -59,14 +59,14 @@ func inspectSide(ctx context.Context, eng *engine.Engine, name string, s side) (
 	for k, v := range have.Settings.Env {
 		d.Proxies[k] = buildkitd.MaskProxy(v)
 	}
-	d.Config, _ = readConfig(ctx, eng, c.ID) // what cannot be read is not shown
+	d.Config, _ = readConfig(ctx, eng, c.ID) // an unreadable file is not shown
 	if have.running() {
 		askBuildKit(ctx, &d, target{eng: eng, id: c.ID, pid: have.PID, local: localEngine(eng.Host())})
 	}
 	return d, true, ctx.Err()
 }
 
-// askBuildKit completes the details with what BuildKit says, as far as it answers.
+// askBuildKit completes the details with BuildKit's answers, as far as it answers.
 func askBuildKit(ctx context.Context, d *builder.Details, t target) {
 	a, err := t.ask(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func askBuildKit(ctx context.Context, d *builder.Details, t target) {
 	}
 }
 
-// readConfig is a container's buildkitd.toml.
+// readConfig returns a container's buildkitd.toml.
 func readConfig(ctx context.Context, eng *engine.Engine, id string) (string, error) {
 	rd, err := eng.CopyFrom(ctx, id, path.Join(buildkitd.Dir, "buildkitd.toml"))
 	if err != nil {

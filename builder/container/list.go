@@ -14,9 +14,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// List returns the nodes of all builders on an engine, running or not, sorted by
-// builder and node. Of a node with two containers the one for builds that ask for
-// the host's network comes second.
+// List returns the nodes of all builders on an engine, running or not, sorted by builder and node. If a
+// node has two containers, the one for builds that ask for the host's network comes second.
 func List(ctx context.Context, eng *engine.Engine) ([]builder.Status, error) {
 	items, err := eng.ListContainers(ctx, labelBuilder)
 	if err != nil {
@@ -29,7 +28,7 @@ func List(ctx context.Context, eng *engine.Engine) ([]builder.Status, error) {
 		}
 		s, ok := sideOf(c.Labels[labelBuilder], strings.TrimPrefix(c.Names[0], "/"))
 		if !ok {
-			continue // one that is being prepared
+			continue // a container that is being prepared
 		}
 		out = append(out, statusOf(s, c.Labels, c.State, time.Unix(c.Created, 0)))
 	}
@@ -41,7 +40,7 @@ func List(ctx context.Context, eng *engine.Engine) ([]builder.Status, error) {
 
 func statusOf(side side, labels map[string]string, state container.ContainerState, created time.Time) builder.Status {
 	name := side.container(labels[labelBuilder])
-	node, _ := strconv.Atoi(labels[labelNode]) // 0 in a label that somebody wrote by hand
+	node, _ := strconv.Atoi(labels[labelNode]) // 0 if the label was written by hand
 	s, _ := parseSettings(labels[labelSettings])
 	st := builder.Status{
 		Builder: labels[labelBuilder], Node: node, OnHost: side == onHost, Driver: labels[labelDriver], Container: name,

@@ -105,7 +105,7 @@ func TestRemoveTakesTheVolumeUnlessItIsToStay(t *testing.T) {
 	if n := len(w.fake.Containers()); n != 0 {
 		t.Errorf("%d containers are left", n)
 	}
-	// The volume is there still: removing it is something to do.
+	// The volume still exists: removing it counts as found.
 	for _, want := range []bool{true, false} {
 		if found, err := remove(t.Context(), w.eng, "default", false, nil); found != want || err != nil {
 			t.Errorf("found %t, %v", found, err)

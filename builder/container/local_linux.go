@@ -14,18 +14,18 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
-// runDir is where buildkitd makes its socket, below the container's root.
+// runDir is the directory of buildkitd's socket, below the container's root.
 const runDir = "run/buildkit"
 
-// localEngine says whether a container of an engine may be reached through the
-// file system: on this machine, as root. It may still turn out not to be.
+// localEngine reports whether a container of an engine may be reachable through the file system: on
+// this machine, as root. The attempt may still fail.
 func localEngine(host string) bool {
 	return strings.HasPrefix(host, "unix://") && os.Geteuid() == 0
 }
 
-// localConn is a connection to buildkitd's own socket. It holds a shared lock on
-// the socket's directory, by which whoever wants to replace the container sees
-// that it is in use; the kernel drops it with the process.
+// localConn is a connection to buildkitd's own socket. It holds a shared lock on the socket's
+// directory, which shows a client that wants to replace the container that it is in use. The kernel
+// releases the lock with the process.
 type localConn struct {
 	net.Conn
 	lease *os.File
@@ -37,10 +37,10 @@ func (c *localConn) Close() error {
 	return err
 }
 
-// dialLocal connects to the buildkitd of a container whose main process is pid,
-// if that is a process of this machine: pid is the engine's number for it, and
-// an engine in a virtual machine or behind a forwarded socket counts its own. So
-// the process must belong to a control group that is named after the container.
+// dialLocal connects to the buildkitd of a container whose main process is pid, if that is a process of
+// this machine. pid is the engine's number, and an engine in a virtual machine or behind a forwarded
+// socket has its own numbers. So the process must belong to a control group that is named after the
+// container.
 func dialLocal(ctx context.Context, id string, pid int) (net.Conn, error) {
 	dir, err := openRunDir(id, pid)
 	if err != nil {
@@ -51,7 +51,8 @@ func dialLocal(ctx context.Context, id string, pid int) (net.Conn, error) {
 		return nil, fmt.Errorf("share BuildKit's socket: %w", err)
 	}
 	var d net.Dialer
-	// By way of the open directory: no other process's can come in between.
+	// The path goes through the open directory, so that no other process's directory can take its
+	// place.
 	conn, err := d.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/buildkitd.sock", dir.Fd()))
 	if err != nil {
 		_ = dir.Close()
@@ -60,7 +61,7 @@ func dialLocal(ctx context.Context, id string, pid int) (net.Conn, error) {
 	return &localConn{conn, dir}, nil
 }
 
-// lockedLocally says whether a client of this machine holds a connection.
+// lockedLocally reports whether a client of this machine holds a connection.
 func lockedLocally(id string, pid int) bool {
 	dir, err := openRunDir(id, pid)
 	if err != nil {
@@ -70,7 +71,7 @@ func lockedLocally(id string, pid int) bool {
 	return errors.Is(syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
-// diskLocal looks at the disk that holds the state of the container.
+// diskLocal reads the disk that holds the state of the container.
 func diskLocal(id string, pid int) (builder.Disk, error) {
 	dir, err := openInside(id, pid, stateDir[1:])
 	if err != nil {
@@ -92,7 +93,7 @@ func openInside(id string, pid int, path string) (*os.File, error) {
 	if id == "" || pid <= 0 {
 		return nil, errors.New("not a running container")
 	}
-	// Opened first and checked then, so that it is the checked process's root.
+	// The root is opened first and checked afterwards, so that it is the checked process's root.
 	root, err := os.OpenRoot(fmt.Sprintf("/proc/%d/root", pid))
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// lost says why the connection to a node broke: gRPC knows no more than that it did ("EOF").
+// lost returns why the connection to a node broke; gRPC reports only that it did ("EOF").
 func (n *Node) lost(ctx context.Context) error {
 	why := "the connection broke"
 	switch c, found, err := n.ended(ctx); {
@@ -24,7 +24,8 @@ func (n *Node) lost(ctx context.Context) error {
 	return fmt.Errorf("builder %q was lost during the build: %s", n.Builder, why)
 }
 
-// ended looks at the container until it has ended, for a second at the most: the engine learns of it a little after we do.
+// ended observes the container until it has ended, for a second at most: the engine notices the end a
+// little later than this program.
 func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -33,7 +34,7 @@ func (n *Node) ended(ctx context.Context) (c container.InspectResponse, found bo
 	for {
 		now, ok, err := n.link.target.eng.InspectContainer(ctx, n.Container)
 		if ctx.Err() != nil {
-			return c, found, nil // what was seen last
+			return c, found, nil // the last observation
 		}
 		c, found = now, ok
 		if err != nil || !found || c.State == nil || !c.State.Running {

@@ -10,17 +10,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// CreateOptions say how a builder is made.
+// CreateOptions are the options of Create.
 type CreateOptions struct {
-	Change bool // one that exists is changed to what the spec says; what that leaves unsaid stays
-	Start  bool // BuildKit is started, and awaited
+	Change bool // change an existing builder to the spec; settings that are not given stay
+	Start  bool // start BuildKit and wait for it
 }
 
-// Create makes a builder as spec says and takes its name on the engine. Without
-// opt.Start its container is complete and does not run; the first build starts
-// it. A builder that is there already is [ErrExists]. When it fails, what it has
-// made is removed again. A network that spec asks for is that of all builds from
-// then on. report is as in [builder.Driver].
+// Create makes a builder from spec and takes its name on the engine. Without opt.Start its container is
+// complete and does not run; the first build starts it. If the builder exists already, the error is
+// [ErrExists]. When Create fails, it removes what it has made. A network that spec requests applies to
+// all later builds. report is as in [builder.Driver].
 func Create(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateOptions, report func(line string)) error {
 	spec = spec.withDefaults()
 	if err := builder.CheckName(spec.Builder); err != nil {
@@ -32,7 +31,7 @@ func Create(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateOption
 	return nil
 }
 
-// createSides makes the general side. Where the other one is there already, it is changed with it.
+// createSides makes the general side. If the other side exists, it is changed too.
 func createSides(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateOptions, report func(line string)) error {
 	if err := eng.Answers(ctx); err != nil {
 		return err

@@ -19,13 +19,13 @@ import (
 type Node struct {
 	Builder   string
 	Container string
-	Image     string              // as it was asked for
+	Image     string              // as requested
 	ImageID   string              // as the engine shows it; verified (see package trust)
 	Version   string              // of BuildKit
 	Platforms []platform.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
 	Network   string              // "host", "" for the engine's default, or a network's name
-	// HostChosen: the host's network is what the user has asked for by itself, for this build or for the builder, and not only to reach a
-	// registry.
+	// HostChosen: the user has asked for the host's network explicitly, for this build or for the
+	// builder, and not only to reach a registry.
 	HostChosen bool
 	NCPU       int      // CPUs of the engine
 	Warnings   []string // what a user should know at each build
@@ -40,14 +40,13 @@ type link struct {
 	client *bkclient.Client // nil once it was closed
 }
 
-// Client returns the connection to the node's BuildKit. It is one connection,
-// shared by all callers and owned by the node: nobody but [Node.Close] closes it.
-// BuildKit multiplexes any number of solves and sessions over it.
+// Client returns the connection to the node's BuildKit. It is one connection, shared by all callers and
+// owned by the node: only [Node.Close] closes it. BuildKit multiplexes any number of solves and
+// sessions over it.
 //
-// It goes through `buildctl dial-stdio`, executed in the container, which costs
-// about 60 ms and a copy of every byte in the engine. Where the container's
-// processes are on this machine and this is root, it goes straight to buildkitd's
-// socket, in a few milliseconds.
+// It goes through `buildctl dial-stdio`, executed in the container, which costs about 60 ms and a copy
+// of every byte in the engine. If the container's processes are on this machine and this process is
+// root, it goes straight to buildkitd's socket, in a few milliseconds.
 func (n *Node) Client() (*bkclient.Client, error) {
 	n.link.mu.Lock()
 	defer n.link.mu.Unlock()
@@ -57,9 +56,8 @@ func (n *Node) Client() (*bkclient.Client, error) {
 	return n.link.client, nil
 }
 
-// Run runs a shell script in the node's container, which is privileged and on
-// the engine's kernel, and returns its standard output. A script that fails is an
-// error with what it wrote to its standard error.
+// Run runs a shell script in the node's container, which is privileged and on the engine's kernel, and
+// returns its standard output. If the script fails, the error has its standard error.
 func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
 	res, err := n.link.target.eng.Exec(ctx, n.link.target.id, []string{"/bin/sh", "-c", script}, nil)
 	if err != nil {
@@ -85,7 +83,7 @@ func (n *Node) Close() error {
 	return err
 }
 
-// Shell runs scripts in a container that runs, of a builder or not.
+// Shell runs scripts in a running container, of a builder or not.
 type Shell struct {
 	Engine    *engine.Engine
 	Container string

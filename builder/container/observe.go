@@ -11,8 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// observed is what is on the engine under a builder's name. The zero value is
-// nothing.
+// observed is the state of a builder's container on the engine. The zero value means that there is
+// none.
 type observed struct {
 	ID        string // of the container; "" if there is none
 	Ours      bool   // it carries this builder's label, and is privileged: no project could have made it
@@ -22,14 +22,14 @@ type observed struct {
 	OOMKilled bool
 	Restarts  int      // how often the engine restarted it by itself
 	PID       int      // of its main process, as the engine numbers it
-	Settings  settings // what it was made with
+	Settings  settings // those that it was made with
 	Image     imageFacts
 	Trouble   string // why Settings could not be read
 }
 
 func (o observed) running() bool { return o.State == container.StateRunning }
 
-// observe asks the engine once.
+// observe reads the engine's state once.
 func observe(ctx context.Context, eng *engine.Engine, builder string, s side) (observed, error) {
 	c, found, err := eng.InspectContainer(ctx, s.container(builder))
 	if err != nil || !found {

@@ -18,7 +18,7 @@ type Opened struct {
 	k *reconciler
 }
 
-// OpenOptions say how a builder is opened. The zero value will do.
+// OpenOptions are the options of Open. The zero value is valid.
 type OpenOptions struct {
 	OnHost  bool              // the builder's container for builds that ask for the host's network
 	Wait    time.Duration     // for BuildKit to answer; 0: DefaultStartWait
@@ -26,9 +26,9 @@ type OpenOptions struct {
 	Report  func(line string) // as in builder.Driver
 }
 
-// Open connects to one of a builder's containers as it is, whatever a build would
-// want of it. One that does not run is started; Close stops it again. found is
-// false when there is none.
+// Open connects to one of a builder's containers as it is, whatever settings a build would request. If
+// the container does not run, Open starts it, and Close stops it again. found is false when there is
+// none.
 func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions) (o *Opened, found bool, err error) {
 	if err := builder.CheckName(name); err != nil {
 		return nil, false, err
@@ -49,13 +49,13 @@ func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions)
 	return &Opened{node, k}, true, nil
 }
 
-// Close drops the connection, and stops the builder if Open has started it and
-// nobody uses it now. It does so also when ctx has ended.
+// Close drops the connection, and stops the builder if Open has started it and it is idle. It does so
+// also when ctx has ended.
 func (o *Opened) Close(ctx context.Context) error {
 	return errors.Join(o.Node.Close(), o.k.putToSleep(ctx))
 }
 
-// putToSleep stops the container that this run has started, unless somebody uses it.
+// putToSleep stops the container that this run has started, unless a client uses it.
 func (k *reconciler) putToSleep(ctx context.Context) error {
 	if len(k.made.started) == 0 {
 		return nil
@@ -67,7 +67,7 @@ func (k *reconciler) putToSleep(ctx context.Context) error {
 		return err
 	}
 	if have.running() && k.awaitIdle(ctx, have, step{}) != nil {
-		return nil // whoever uses it has it from here on
+		return nil // another client uses it and is responsible for it from here on
 	}
 	k.say("stopping")
 	return ignoreMoved(k.eng.StopContainer(ctx, have.ID, stopSeconds))

@@ -31,7 +31,7 @@ func TestCreateMakesABuilderThatDoesNotRunYet(t *testing.T) {
 	if err != nil || len(all) != 1 || !cmp.Equal(all[0].Fixed, []string{"linux/arm64"}) || !cmp.Equal(all[0].Flags, []string{"--debug"}) {
 		t.Errorf("%+v, %v", all, err)
 	}
-	// A build finds what it wants, and starts it.
+	// A build finds the builder satisfactory and starts it.
 	if w.mustEnsure(t, want{Name: "b"}); w.only(t).ID != c.ID || w.only(t).Status != container.StateRunning {
 		t.Error("the first build made another")
 	}

@@ -25,10 +25,10 @@ const (
 // option applies a value to a container that is about to be created.
 type option func(value string, c *container.Config, h *container.HostConfig) error
 
-// optionTable has every option but env.*. Its order is that of messages.
+// optionTable has every option but env.*. Messages list options in its order.
 func optionTable() map[string]option {
 	return map[string]option{
-		// These two are kept apart in a spec; naming them here makes them known.
+		// A spec has these two in fields of its own; they are listed here so that they are known.
 		optNetwork: func(string, *container.Config, *container.HostConfig) error { return nil },
 		optImage:   func(string, *container.Config, *container.HostConfig) error { return nil },
 
@@ -39,13 +39,12 @@ func optionTable() map[string]option {
 		"cpu-shares":  intOption(func(h *container.HostConfig, n int64) { h.CPUShares = n }),
 		"cpuset-cpus": textOption(func(h *container.HostConfig, s string) { h.CpusetCpus = s }),
 		"cpuset-mems": textOption(func(h *container.HostConfig, s string) { h.CpusetMems = s }),
-		// Without it the engine's own default applies. (The peer puts its
-		// builders under /docker/buildx, to have one place for limits; this
-		// option is that place for those who want one.)
+		// Without it the engine's own default applies. (The peer puts its builders under
+		// /docker/buildx, to have one place for limits; this option can do the same.)
 		"cgroup-parent":  textOption(func(h *container.HostConfig, s string) { h.CgroupParent = s }),
 		"restart-policy": restartOption,
 
-		// What these ask for is always so here.
+		// These options request what is always the case here.
 		"default-load":          fixedOption("false", "a build with --load loads its result"),
 		"provenance-add-gha":    fixedOption("false", "a provenance says nothing of GitHub"),
 		"allow-untrusted-image": fixedOption("true", "the signature of a builder's image is not looked at"),
@@ -77,14 +76,14 @@ func ParseOptions(lists ...string) (Options, error) {
 			opts[k] = v
 		}
 	}
-	// Applying them to nothing checks them.
+	// Applying the options to an empty configuration checks them.
 	if err := opts.apply(&container.Config{}, &container.HostConfig{}); err != nil {
 		return nil, err
 	}
 	return opts, nil
 }
 
-// apply sets what the options say.
+// apply writes the options into the configuration.
 func (o Options) apply(c *container.Config, h *container.HostConfig) error {
 	table := optionTable()
 	for _, k := range slices.Sorted(maps.Keys(o)) {
@@ -103,7 +102,7 @@ func (o Options) apply(c *container.Config, h *container.HostConfig) error {
 	return nil
 }
 
-// maskOption hides the values of environment variables: tokens are passed so.
+// maskOption hides the values of environment variables, which may hold tokens.
 func maskOption(key, value string) string {
 	if value != "" && strings.HasPrefix(key, optEnv) {
 		return "***"
@@ -111,7 +110,7 @@ func maskOption(key, value string) string {
 	return value
 }
 
-// fixedOption is one of the peer's that can have one value only.
+// fixedOption is an option of the peer's that accepts one value only.
 func fixedOption(only, why string) option {
 	return func(v string, _ *container.Config, _ *container.HostConfig) error {
 		if v != only {

@@ -13,13 +13,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// stop stops a builder, whatever it is doing; the next build starts it again.
-// found is false when there is none.
+// stop stops a builder, even during a build; the next build starts it again. found is false when there
+// is none.
 func stop(ctx context.Context, eng *engine.Engine, name string) (found bool, err error) {
 	return eachSide(func(s side) (bool, error) { return stopSide(ctx, eng, name, s) })
 }
 
-// eachSide does it to both sides of a builder, also when it fails for one. found is true if it was for one.
+// eachSide calls do for both sides of a builder, also when it fails for one. found is true if do found
+// either.
 func eachSide(do func(side) (bool, error)) (found bool, err error) {
 	for _, s := range sides() {
 		had, serr := do(s)
@@ -44,10 +45,9 @@ func stopSide(ctx context.Context, eng *engine.Engine, name string, s side) (fou
 	return true, nil
 }
 
-// remove removes a builder, whatever it is doing, and what an interrupted
-// creation left behind; with keepState its volume stays, and the builder's next
-// creation uses it. found is false when there was nothing to remove. trusted is as
-// in Spec.
+// remove removes a builder, even during a build, and the leftovers of an interrupted creation. With
+// keepState its volume stays, and the next creation of the builder uses it. found is false when there
+// was nothing to remove. trusted is as in Spec.
 func remove(ctx context.Context, eng *engine.Engine, name string, keepState bool, trusted []digest.Digest) (found bool, err error) {
 	return eachSide(func(s side) (bool, error) { return removeSide(ctx, eng, name, s, keepState, trusted) })
 }
@@ -86,7 +86,7 @@ func removeSide(ctx context.Context, eng *engine.Engine, name string, s side, ke
 	return found || removed, nil
 }
 
-// beingPrepared tells by a container's name whether it was to become this side of a builder.
+// beingPrepared reports whether a container, by its name, was to become this side of a builder.
 func beingPrepared(builder string, s side, container string) bool {
 	other := onHost.container(builder)
 	if s == general && (container == other || strings.HasPrefix(container, other+"-")) {
@@ -95,9 +95,10 @@ func beingPrepared(builder string, s side, container string) bool {
 	return strings.HasPrefix(container, s.container(builder)+"-")
 }
 
-// removeBridge takes the interface of a builder on the host's network off the host. BuildKit does so itself only if it was the
-// one to make it, which it is not after a restart; of a builder that does not run, a container of its image does it, if that may run
-// with privileges. That it fails is no reason not to remove the builder.
+// removeBridge removes the interface of a builder on the host's network from the host. BuildKit does so
+// itself only if it created the interface, which it has not after a restart. If the builder does not
+// run, a container of its image removes the interface, if that image may run with privileges. A failure
+// does not stop the removal of the builder.
 func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string, s side, trusted []digest.Digest) {
 	have := convert(c, name)
 	if have.Settings.Network != hostNetwork || !have.Image.Bridge {
@@ -121,7 +122,7 @@ func removeBridge(ctx context.Context, eng *engine.Engine, c container.InspectRe
 	})
 }
 
-// Exists says whether there is a builder of that name, running or not.
+// Exists reports whether a builder of that name exists, running or not.
 func Exists(ctx context.Context, eng *engine.Engine, name string) (bool, error) {
 	return eachSide(func(s side) (bool, error) {
 		_, found, err := ownContainer(ctx, eng, name, s)

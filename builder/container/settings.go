@@ -11,32 +11,30 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
 )
 
-// settingsSchema grows when this program begins to compose a builder in a way
-// that older ones cannot be used with; such a builder is replaced. A newer one
-// than ours is left alone.
+// settingsSchema is increased when this program begins to compose a builder in a way that makes older
+// builders unusable; such a builder is replaced. A builder with a newer schema is left alone.
 const settingsSchema = 1
 
-// settings is what a container was made with, or is wanted to be. It is kept as
-// JSON in a label, so it holds digests where the values are long. The
-// zero value of a field means "not said".
+// settings are those that a container was made with, or those that are requested. They are kept as JSON
+// in a label, so long values are held as digests. The zero value of a field means "not given".
 type settings struct {
 	Schema  int    `json:"schema"`
 	Image   string `json:"image,omitempty"`
 	Network string `json:"network,omitempty"`
-	// Chosen says who chose the host's network for all builds of the builder:
-	// chosenByFlag or chosenByConfig; "" if nobody did, and for other networks.
+	// Chosen is the source of the choice of the host's network for all builds of the builder:
+	// chosenByFlag or chosenByConfig; "" if there was none, and for other networks.
 	Chosen   string            `json:"networkChosen,omitempty"`
 	Options  map[string]string `json:"options,omitempty"`
-	Config   string            `json:"config,omitempty"` // digest of the user's file and what it names
+	Config   string            `json:"config,omitempty"` // digest of the user's file and the files that it names
 	AddHosts []string          `json:"addHosts,omitempty"`
-	Flags    []string          `json:"flags,omitempty"`     // of buildkitd, as the user said them
-	Fixed    []string          `json:"platforms,omitempty"` // platforms that the user said it is for
+	Flags    []string          `json:"flags,omitempty"`     // of buildkitd, in the user's spelling
+	Fixed    []string          `json:"platforms,omitempty"` // platforms that the user gave
 	Certs    map[string]string `json:"certs,omitempty"`     // registry → digest of its files
 	Insecure []string          `json:"insecure,omitempty"`  // of the engine
 	Mirrors  []string          `json:"mirrors,omitempty"`   // of the engine
 
-	// Env holds the proxies. They may contain passwords and are in the
-	// container's environment anyway, so the label does not repeat them.
+	// Env holds the proxies. They may contain passwords and are in the container's environment anyway,
+	// so the label does not repeat them.
 	Env map[string]string `json:"-"`
 }
 
@@ -45,14 +43,14 @@ const (
 	chosenByConfig = "config" // a mirror on loopback in create --buildkitd-config
 )
 
-// keepsNetwork says whether the builder's network is one that its user has chosen.
+// keepsNetwork reports whether the builder's user has chosen its network.
 func (s settings) keepsNetwork() bool {
 	return s.Chosen != "" || s.Network != "" && s.Network != hostNetwork
 }
 
 func (s settings) label() string {
 	out, err := json.Marshal(s)
-	if err != nil { // strings, maps of strings and an int
+	if err != nil { // strings, maps of strings and an int cannot fail
 		panic(err)
 	}
 	return string(out)
@@ -66,9 +64,9 @@ func parseSettings(label string) (settings, error) {
 	return s, nil
 }
 
-// differences lists, for people, what want says that have does not satisfy.
-// The engine's own lists must be equal, since the engine is the one that knows;
-// everything else may be there and not be wanted.
+// differences lists, as text for the user, the settings of want that have does not satisfy. The
+// engine's own lists must be equal, since only the engine sets them. Any other setting may be in effect
+// without being requested.
 func differences(want, have settings) []string {
 	var out []string
 	if have.Schema < want.Schema {
@@ -103,8 +101,8 @@ func differences(want, have settings) []string {
 	return append(out, proxyChanges(have.Env, want.Env)...)
 }
 
-// networkChange: the host's network is there for those who ask for it, and for
-// good where the builder's user has chosen it.
+// networkChange treats the host's network separately: it is there for builds that ask for it, and for
+// all builds if the builder's user has chosen it.
 func networkChange(want, have settings) []string {
 	switch {
 	case want.Network == "" && have.Network == hostNetwork && have.Chosen == "",
@@ -127,7 +125,7 @@ func listChange(what string, have, want []string) []string {
 	return []string{change(what, strings.Join(have, " "), strings.Join(want, " "))}
 }
 
-// saidListChange is listChange where an empty want means "not said".
+// saidListChange is listChange where an empty want means "not given".
 func saidListChange(what string, have, want []string) []string {
 	if len(want) == 0 {
 		return nil
@@ -135,8 +133,8 @@ func saidListChange(what string, have, want []string) []string {
 	return listChange(what, have, want)
 }
 
-// proxyChanges tells no password. Each variable is there in both cases: the upper
-// one is enough to say.
+// proxyChanges reveals no password. Each variable exists in both cases, so the upper-case one is
+// enough.
 func proxyChanges(have, want map[string]string) []string {
 	var out []string
 	for _, k := range slices.Sorted(maps.Keys(want)) {
@@ -152,8 +150,8 @@ func proxyChanges(have, want map[string]string) []string {
 	return out
 }
 
-// inherit completes want with what have says and want does not. Certificates and
-// proxies are not inherited: their values belong to whoever asked for them.
+// inherit completes want with the settings of have. Certificates and proxies are not inherited: their
+// values belong to the user who gave them.
 func inherit(want, have settings) settings {
 	out := want
 	if out.Image == "" {

@@ -4,10 +4,9 @@ import (
 	"fmt"
 )
 
-// side is one of the two containers that a builder may have: the general one,
-// and one on the host's network for the builds that ask for it. Both have the
-// same settings when they are made; the caches are apart, since no two buildkitd
-// can use one volume.
+// side is one of the two containers that a builder may have: the general one, and one on the host's
+// network for the builds that ask for it. Both are made with the same settings. They have separate
+// caches, since two buildkitd cannot use one volume.
 type side string
 
 const (
@@ -15,15 +14,15 @@ const (
 	onHost  side = "-host"
 )
 
-// sides are both, in the order in which they are listed.
+// sides returns both, in the order in which they are listed.
 func sides() []side { return []side{general, onHost} }
 
-// container is the name of this side of a builder.
+// container returns the name of this side's container.
 func (s side) container(builder string) string {
 	return fmt.Sprintf("docker-multiarch-%s-%d%s", builder, nodeIndex, s)
 }
 
-// volume holds the cache of this side of a builder.
+// volume returns the name of the volume with this side's cache.
 func (s side) volume(builder string) string { return volumeName(s.container(builder)) }
 
 func (s side) other() side {
@@ -33,8 +32,8 @@ func (s side) other() side {
 	return general
 }
 
-// sideOf tells which side of a builder a container is by its name. ok is false
-// for one that is being prepared.
+// sideOf returns the side of a builder that a container's name stands for. ok is false for a container
+// that is being prepared.
 func sideOf(builder, container string) (s side, ok bool) {
 	for _, s := range sides() {
 		if s.container(builder) == container {

@@ -11,9 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Spec is what a caller wants of a builder's container: which one, and how. A
-// network among the options has precedence over Host; a mirror on loopback in the
-// daemon's configuration asks for the host's network, too.
+// Spec is a caller's request for a builder's container. A network among the options has precedence over
+// Host; a mirror on loopback in the daemon's configuration also requests the host's network.
 type Spec struct {
 	builder.Endpoint
 	builder.Spec
@@ -38,8 +37,7 @@ func (s Spec) withDefaults() Spec {
 	return s
 }
 
-// wanted is the part of a spec, and of what the engine says about itself, that
-// a builder can be compared with.
+// wanted returns the settings of a spec and of the engine with which a builder can be compared.
 func wanted(s Spec, info engine.Info) settings {
 	w := settings{
 		Schema:   settingsSchema,
@@ -64,7 +62,7 @@ func wanted(s Spec, info engine.Info) settings {
 	if _, asks := s.asksForHost(); asks {
 		w.Network = hostNetwork
 	}
-	// Two options are said in a way of their own, too; they must agree.
+	// Two options also have a field of their own in the spec; the two must agree.
 	if v, ok := w.Options[optNetwork]; ok {
 		w.Network = v
 		delete(w.Options, optNetwork)
@@ -78,13 +76,13 @@ func wanted(s Spec, info engine.Info) settings {
 	return w
 }
 
-// images are those of the engine, for a caller's words.
+// images returns the engine's images, with the caller's texts.
 func (s Spec) images(eng *engine.Engine) trust.Images {
 	return trust.Images{Engine: eng, Trusted: s.Trusted, Auth: s.Auth}
 }
 
-// asksForHost says whether this build asks for the host's network, and in which
-// words ("" if in none that are known).
+// asksForHost reports whether this build asks for the host's network; words is the request for messages
+// ("" if unknown).
 func (s Spec) asksForHost() (words string, asks bool) {
 	if network, ok := s.Options[optNetwork]; ok {
 		return "--driver-opt network=host", network == hostNetwork

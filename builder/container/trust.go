@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
-// wantedImage is the name that the image of a container must come from.
+// wantedImage returns the name that the image of a container must come from.
 func wantedImage(have observed) string {
 	if have.Image.Ref == "" {
 		return DefaultImage
@@ -23,11 +23,12 @@ func wantedImage(have observed) string {
 	return have.Image.Ref
 }
 
-// asJudged is what an answer is about: the image, and the name that it must come from.
+// asJudged is the key of a judgement: the image, and the name that it must come from.
 func asJudged(have observed) string { return have.ImageID + " " + wantedImage(have) }
 
-// judge begins to find out, once for each image, whether a container's image may run with privileges, and gives the answer when it is
-// called: nil, a [*trust.UnprovenError], or what kept it from being known.
+// judge begins to find out, once for each image, whether a container's image may run with privileges.
+// The returned function waits for the answer: nil, a [*trust.UnprovenError], or the error that
+// prevented an answer.
 func (k *reconciler) judge(ctx context.Context, have observed) func() error {
 	if verdict, ok := k.judged[asJudged(have)]; ok {
 		return verdict
@@ -43,8 +44,9 @@ func (k *reconciler) judge(ctx context.Context, have observed) func() error {
 	return verdict
 }
 
-// allowed turns a step into one that replaces the container, where it would set one going whose image may not run with privileges. One
-// that runs is connected to meanwhile (use), and comes here once the answer is there.
+// allowed turns a step that would start a container whose image may not run with privileges into one
+// that replaces the container. A running container is connected to meanwhile (use), and reaches allowed
+// once the answer is known.
 func (k *reconciler) allowed(ctx context.Context, todo step, have observed) (step, error) {
 	_, known := k.judged[asJudged(have)]
 	if todo.Action != actStart && todo.Action != actUnpause && (todo.Action != actUse || !known) {
@@ -58,8 +60,8 @@ func (k *reconciler) allowed(ctx context.Context, todo step, have observed) (ste
 	return step{actRecreate, []string{why}}, nil
 }
 
-// orTrust adds to the error of a replacement that the old container's image would do, if that is why it is replaced and the user may
-// know it. The error of another image says so itself.
+// orTrust adds a hint to the error of a replacement: the user could trust the old container's image, if
+// that image is the reason and may be named. The error about another image has its own hint.
 func (k *reconciler) orTrust(err error, old observed) error {
 	verdict, known := k.judged[asJudged(old)]
 	if _, said := errors.AsType[*trust.UnprovenError](err); said || !known {
@@ -71,19 +73,20 @@ func (k *reconciler) orTrust(err error, old observed) error {
 	return err
 }
 
-// mayRun says whether a container's image may run with privileges.
+// mayRun returns nil if a container's image may run with privileges.
 func mayRun(ctx context.Context, eng *engine.Engine, c container.InspectResponse, name string, trusted []digest.Digest) bool {
 	return Spec{Spec: builder.Spec{Trusted: trusted}}.images(eng).Check(ctx, c.Image, wantedImage(convert(c, name))) == nil
 }
 
-// Image is what a builder's container was made from.
+// Image is the image that a builder's container was made from.
 type Image struct {
 	Ref   string // the name that it must come from
 	ID    string // as the engine shows it
 	Basis trust.Basis
 }
 
-// ImageOf says what a builder's image is, and why it may run with privileges, if it may. found is false when there is no such builder.
+// ImageOf returns a builder's image and why it may run with privileges, if it may. found is false when
+// there is no such builder.
 func ImageOf(ctx context.Context, images trust.Images, name string) (img Image, found bool, err error) {
 	var c container.InspectResponse
 	for _, s := range sides() {

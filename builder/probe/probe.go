@@ -1,7 +1,6 @@
-// Package probe finds out which platforms a BuildKit runs programs for where
-// there is no shell beside it: it builds an image of nothing but the probe
-// program of an architecture (see package emulation), and runs that as a step, as
-// the steps of a build are run.
+// Package probe finds out which platforms a BuildKit runs programs for when there is no shell beside
+// it. It builds an image of nothing but the probe program of an architecture (see package emulation),
+// and runs that program as a build step.
 package probe
 
 import (
@@ -26,28 +25,27 @@ const (
 	// program is where the probe program is in its image.
 	program = "/probe"
 
-	// timeout is how long a program may take to run. It needs milliseconds; an
-	// emulator that hangs must not hang a build.
+	// timeout is how long a program may run. It needs milliseconds; an emulator that hangs must not
+	// block a build.
 	timeout = 10 * time.Second
 
-	// noShell is why no more is known than what ran.
+	// noShell is the reason why the status has only the outcomes of the programs.
 	noShell = "there is no shell beside BuildKit"
 
-	// notStarted and timedOut are exit statuses as a shell and timeout(1) have them.
+	// notStarted and timedOut are the exit statuses that a shell and timeout(1) use.
 	notStarted, timedOut = 126, 124
 )
 
-// Solver is what a BuildKit client builds with.
+// Solver is the part of a BuildKit client that builds.
 type Solver interface {
 	Build(ctx context.Context, opt client.SolveOpt, product string, fn gateway.BuildFunc, status chan *client.SolveStatus) (*client.SolveResponse, error)
 }
 
-// Solve finds out how BuildKit runs programs for the platforms, all if none is
-// given: one step an architecture, all at once, none taken from the cache. native
-// are the platforms of BuildKit's worker, its own first.
+// Solve finds out how BuildKit runs programs for the platforms, all if none is given: one step per
+// architecture, all at once, none taken from the cache. native are the platforms of BuildKit's worker,
+// its own first.
 //
-// A handler of the kernel and BuildKit's own emulator look alike to it: both are
-// Emulated.
+// Solve cannot distinguish a handler of the kernel from BuildKit's own emulator: both are Emulated.
 func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...platform.Platform) (emulation.Status, error) {
 	if len(native) == 0 {
 		return emulation.Status{}, errors.New("probe what BuildKit runs: its own platform is not known")
@@ -77,8 +75,7 @@ func step(a emulation.Arch) llb.State {
 	return image.Run(llb.Args([]string{program}), p, llb.IgnoreCache, llb.Network(pb.NetMode_NONE), llb.WithCustomName("probe "+a.Name)).Root()
 }
 
-// try runs one probe program. That it does not run is no error; that it is not
-// known is one.
+// try runs one probe program. A program that does not run is no error; an unknown outcome is one.
 func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Outcome, error) {
 	o := emulation.Outcome{Arch: a.Name}
 	def, err := step(a).Marshal(ctx)
@@ -97,17 +94,18 @@ func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Ou
 	case ctx.Err() == nil && tctx.Err() != nil:
 		o.ExitStatus, o.Said = timedOut, fmt.Sprintf("it does not end within %s", timeout)
 		return o, nil
-	case strings.Contains(err.Error(), formatError): // of a worker that has no exit status of what did not start
+	case strings.Contains(err.Error(), formatError): // from a worker that has no exit status for a program that did not start
 		o.ExitStatus, o.Said = notStarted, formatError
 		return o, nil
 	}
 	return o, err
 }
 
-// formatError is the kernel's ENOEXEC, as runtimes say it.
+// formatError is the kernel's ENOEXEC in the runtimes' wording.
 const formatError = "exec format error"
 
-// reason is what an error of a step says of why its program did not start; "" if nothing.
+// reason returns the part of a step's error that explains why its program did not start; "" if there is
+// none.
 func reason(err error) string {
 	if strings.Contains(err.Error(), formatError) {
 		return formatError

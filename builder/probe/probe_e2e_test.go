@@ -23,8 +23,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Of a BuildKit that has nothing but its own connection, it is found out what it runs: its own platform, what the kernel has a handler
-// for, and what it has an emulator of its own for; and nothing else.
+// Solve finds out what a BuildKit runs through nothing but its connection: its own platform, the
+// architectures that the kernel has handlers for, and those that BuildKit has its own emulators for;
+// and nothing else.
 func TestABareBuildKitIsAskedByAStep(t *testing.T) {
 	for emulator, emulators := range map[string]map[string]string{
 		"kernel": nil,
@@ -44,7 +45,7 @@ func TestABareBuildKitIsAskedByAStep(t *testing.T) {
 	}
 }
 
-// compare holds what was found out to what is there.
+// compare checks the result against the handlers and emulators that exist.
 func compare(t *testing.T, st emulation.Status, native []platform.Platform, handled []string, own map[string]string) {
 	t.Helper()
 	if native[0].Architecture != runtime.GOARCH {
@@ -80,7 +81,7 @@ func probeAll(t *testing.T, c *client.Client) (emulation.Status, []platform.Plat
 	return st, workers[0].Platforms
 }
 
-// handlers are the names of those in this machine's kernel that are enabled.
+// handlers returns the names of the enabled handlers in this machine's kernel.
 func handlers(t *testing.T) (names []string) {
 	t.Helper()
 	const dir = "/proc/sys/fs/binfmt_misc"
@@ -96,8 +97,8 @@ func handlers(t *testing.T) (names []string) {
 	return names
 }
 
-// bareBuildKit starts a buildkitd on this machine, which ends with the test. emulators are programs of this machine by the names under
-// which it finds them on its PATH.
+// bareBuildKit starts a buildkitd on this machine, which ends with the test. emulators maps the names
+// under which buildkitd finds emulators on its PATH to programs of this machine.
 func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
 	t.Helper()
 	daemon := buildkitd(t)
@@ -165,7 +166,7 @@ func connected(t *testing.T, address string) *client.Client {
 	}
 }
 
-// buildkitd is the program that e2e/env/up.sh has built beside buildctl.
+// buildkitd returns the path of the program that e2e/env/up.sh has built beside buildctl.
 func buildkitd(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -181,7 +182,7 @@ func buildkitd(t *testing.T) string {
 	return file
 }
 
-// setting is an environment variable, or a line of the file that e2e/env/up.sh leaves.
+// setting returns an environment variable, or a line of the file that e2e/env/up.sh writes.
 func setting(name string) string {
 	if value := os.Getenv(name); value != "" {
 		return value
@@ -203,7 +204,7 @@ func setting(name string) string {
 	return ""
 }
 
-// lacking ends a story that cannot be told here; with MULTIARCH_E2E_REQUIRED=1 that is a failure.
+// lacking skips a story that cannot run here; with MULTIARCH_E2E_REQUIRED=1 it is a failure.
 func lacking(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {

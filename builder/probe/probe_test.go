@@ -20,7 +20,7 @@ import (
 // machine is a BuildKit whose machine runs the probe programs of some architectures.
 type machine struct {
 	gateway.Client
-	runs map[string]error // by architecture: why its program does not end well
+	runs map[string]error // by architecture: why its program fails
 }
 
 func (m machine) Build(ctx context.Context, opt client.SolveOpt, _ string, fn gateway.BuildFunc, _ chan *client.SolveStatus) (*client.SolveResponse, error) {
@@ -47,7 +47,7 @@ func (m machine) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 
 var errHangs = errors.New("its emulator never ends")
 
-// probed is the architecture whose probe program a definition runs, and nothing else.
+// probed returns the architecture whose probe program a definition runs, and nothing else.
 func probed(def *pb.Definition) (arch string, err error) {
 	var file *pb.FileActionMkFile
 	for _, dt := range def.Def {
