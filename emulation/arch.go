@@ -5,18 +5,17 @@ import (
 	"slices"
 )
 
-// Arch is one row of the table of architectures that can be told apart,
-// emulated and probed.
+// Arch is one row of the table of architectures that can be recognised, emulated and probed.
 type Arch struct {
 	Name     string      // Go's name, as in a platform: "arm64"
-	Machines []string    // the names that `uname -m` has for it
+	Machines []string    // the names that `uname -m` prints for it
 	QEMU     string      // QEMU's name: "aarch64" as in qemu-aarch64
 	Machine  elf.Machine // e_machine
 	Class    elf.Class
 	Data     elf.Data // byte order
 
-	// Flags is e_flags of the probe program: the ABI that the processor's
-	// supplement to the ELF specification wants to see there.
+	// Flags is e_flags of the probe program: the ABI that the processor's supplement to the ELF
+	// specification requires there.
 	Flags uint32
 
 	builder string // <x> in buildkit-qemu-<x>
@@ -72,7 +71,7 @@ func Archs() []Arch {
 			Machine: elf.EM_S390, Class: class64, Data: big, code: codeS390X(),
 		},
 		{
-			// The kernel says "mips64" in either byte order: Lookup of that name finds the next row.
+			// The kernel reports "mips64" in either byte order: Lookup of that name finds the next row.
 			Name: "mips64le", QEMU: "mips64el", builder: "mips64le",
 			Machine: elf.EM_MIPS, Class: class64, Data: little, Flags: 0x20000000, /* EF_MIPS_ARCH_3, n64 */
 			quirk: anyABIVersion, code: codeMIPS64(little),
@@ -95,8 +94,8 @@ func Lookup(name string) (Arch, bool) {
 	return find(func(a Arch) bool { return a.Name == name })
 }
 
-// LookupMachine finds an architecture by what `uname -m` says. A MIPS machine
-// says "mips64" in either byte order and is taken for mips64.
+// LookupMachine finds an architecture by the output of `uname -m`. A MIPS machine prints "mips64" in
+// either byte order and is taken for mips64.
 func LookupMachine(machine string) (Arch, bool) {
 	return find(func(a Arch) bool { return slices.Contains(a.Machines, machine) })
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What Debian 12's qemu-user-static registers (/usr/lib/binfmt.d, magic and mask
-// as the kernel prints them), and QEMU's own script for the two that Debian leaves
-// out on x86. allowed names the bytes in which our mask differs, on purpose.
+// The values are those that Debian 12's qemu-user-static registers (/usr/lib/binfmt.d, magic and mask
+// as the kernel prints them), and those of QEMU's own script for the two that Debian leaves out on x86.
+// allowed names the bytes in which our mask differs on purpose.
 func TestMagicAndMaskAreThePublishedOnes(t *testing.T) {
 	const osABIUpTo3, abiVersion = elfOSABI, elfABIVersion
 	tests := []struct {
@@ -24,7 +24,8 @@ func TestMagicAndMaskAreThePublishedOnes(t *testing.T) {
 		{arch: "amd64", magic: "7f454c4602010100000000000000000002003e00", mask: "fffffffffffefe00fffffffffffffffffeffffff"},
 		{arch: "386", magic: "7f454c4601010100000000000000000002000300", mask: "fffffffffffefe00fffffffffffffffffeffffff"},
 		{
-			// They take an OSABI of 0 to 3 where we take any, and for ppc64le ignore half of e_machine.
+			// They accept an OSABI of 0 to 3 where we accept any, and for ppc64le ignore half of
+			// e_machine.
 			arch: "ppc64le", magic: "7f454c4602010100000000000000000002001500", mask: "fffffffffffffffcfffffffffffffffffeffff00",
 			allowed: []int{osABIUpTo3, 19},
 		},
@@ -37,7 +38,7 @@ func TestMagicAndMaskAreThePublishedOnes(t *testing.T) {
 			allowed: []int{osABIUpTo3, abiVersion},
 		},
 		{
-			// They take an ABI version of 0 or 1; there are also 3 and 5.
+			// They accept an ABI version of 0 or 1; there are also 3 and 5.
 			arch: "mips64le", magic: "7f454c4602010100000000000000000002000800", mask: "ffffffffffffff00fefffffffffffffffeffffff",
 			allowed: []int{abiVersion},
 		},

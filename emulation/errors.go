@@ -9,22 +9,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// ErrPrivilege says that handlers cannot be installed through this engine,
-// because its containers have no right to: it runs rootless or in a user
-// namespace. The error's text has a way out.
+// ErrPrivilege means that handlers cannot be installed through this engine, because its containers lack
+// the privilege: it runs rootless or in a user namespace. The error's text names a way out.
 var ErrPrivilege = errors.New("the engine cannot give a container the right to install emulators")
 
-// MissingError says which platforms the engine's kernel does not run, why not,
-// and what was tried. Status.Require returns one with no attempts, Install one
-// with those that it made.
+// MissingError names the platforms that the engine's kernel does not run, why, and which sources were
+// tried. The error of Status.Require has no attempts; that of Install has those that it made.
 type MissingError struct {
-	Platforms []platform.Platform // in the order in which they were asked for
+	Platforms []platform.Platform // in the order of the request
 	Status    Status              // as it was at the end
 	Attempts  []Attempt           // in the order in which they were made
-	Refused   error               // why nothing was tried; wraps ErrPrivilege
+	Refused   error               // why no source was tried; wraps ErrPrivilege
 }
 
-// Error names each platform with the reason, then what was tried.
+// Error names each platform with the reason, then the attempts.
 func (e *MissingError) Error() string {
 	var parts []string
 	for _, p := range e.Platforms {
@@ -39,7 +37,7 @@ func (e *MissingError) Error() string {
 	return "the engine cannot run " + strings.Join(parts, "; ")
 }
 
-// Unwrap returns why nothing was tried and what stopped each attempt.
+// Unwrap returns why no source was tried, and the error of each attempt.
 func (e *MissingError) Unwrap() []error {
 	var errs []error
 	if e.Refused != nil {
@@ -53,8 +51,8 @@ func (e *MissingError) Unwrap() []error {
 	return errs
 }
 
-// Command is what to run to install what is missing, "docker multiarch
-// emulators install linux/arm64"; "" when no install can help.
+// Command is the command that installs the missing emulators, "docker multiarch emulators install
+// linux/arm64"; "" when no install can help.
 func (e *MissingError) Command() string {
 	var names []string
 	for _, p := range e.Platforms {
@@ -68,8 +66,8 @@ func (e *MissingError) Command() string {
 	return "docker multiarch emulators install " + strings.Join(names, " ")
 }
 
-// Replaceable are those platforms that only a handler of QEMU's keeps from being
-// installed: Force replaces it.
+// Replaceable returns the platforms whose installation only a handler of QEMU's prevents: Force
+// replaces it.
 func (e *MissingError) Replaceable() []platform.Platform {
 	var out []platform.Platform
 	for _, p := range e.Platforms {
@@ -81,16 +79,15 @@ func (e *MissingError) Replaceable() []platform.Platform {
 	return out
 }
 
-// emulatable says whether there is an emulator for a platform at all.
+// emulatable reports whether an emulator for a platform exists at all.
 func emulatable(p platform.Platform) bool {
 	p = platform.Normalize(p)
 	_, known := Lookup(p.Architecture)
 	return known && p.OS == "linux" && !beyondEmulation(p)
 }
 
-// Why says in words why a platform does not run through the kernel: which
-// handler is in the way of it, or that there is none. It is "" for a platform
-// that is Native or Emulated.
+// Why explains why a platform does not run through the kernel: which handler blocks it, or that there
+// is none. It is "" for a platform that is Native or Emulated.
 func (s Status) Why(p platform.Platform) string {
 	p = platform.Normalize(p)
 	if s.Mode(p) >= Emulated {
@@ -112,7 +109,7 @@ func (s Status) Why(p platform.Platform) string {
 	return s.whyArch(sup)
 }
 
-// whyArch goes through what a handler needs, in the kernel's order.
+// whyArch checks each requirement of a handler, in the kernel's order.
 func (s Status) whyArch(sup Support) string {
 	h, ok := sup.Handler()
 	switch {
@@ -137,8 +134,7 @@ func (s Status) whyArch(sup Support) string {
 	return fmt.Sprintf("handler %s is broken: its probe program ends with status %d%s", h, sup.ExitStatus, said)
 }
 
-// named finds the handler that has the name which one for this architecture
-// would get.
+// named finds the handler with the name that a new one for this architecture would get.
 func (s Status) named(arch string) (Handler, bool) {
 	a, _ := Lookup(arch)
 	for _, h := range s.Handlers {
@@ -149,21 +145,20 @@ func (s Status) named(arch string) (Handler, bool) {
 	return Handler{}, false
 }
 
-// blocked says whether a handler that exists keeps a new one from being
-// installed for the architecture: one that matches its programs, however it is
-// called, or one that has the name.
+// blocked reports whether an existing handler prevents the installation of a new one for the
+// architecture: one that matches its programs, whatever its name, or one that has the name.
 func (s Status) blocked(sup Support) bool {
 	_, taken := s.named(sup.Arch)
 	return taken || len(sup.Handlers) > 0 || s.Off
 }
 
-// foreign says whether a handler that is not QEMU's takes the architecture's
-// programs. Such a one is never replaced, nor put in the shadow of a new one.
+// foreign reports whether a handler that is not QEMU's matches the architecture's programs. Such a
+// handler is never replaced, nor shadowed by a new one.
 func (s Status) foreign(sup Support) bool {
 	return slices.ContainsFunc(sup.Handlers, func(h Handler) bool { return !isQEMU(h, sup.Arch) })
 }
 
-// qemuHandlers are QEMU's for an architecture: what may be removed.
+// qemuHandlers returns QEMU's handlers for an architecture, which may be removed.
 func (s Status) qemuHandlers(arch string) []Handler {
 	var out []Handler
 	for _, h := range s.Handlers {

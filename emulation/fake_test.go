@@ -12,20 +12,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// fakeKernel is an engine and the shell on it, over a kernel that is a few
-// fields. It answers a probe with a report in the script's own format.
+// fakeKernel is an engine and its shell over a simulated kernel, which is a few fields. It answers a
+// probe with a report in the script's own format.
 type fakeKernel struct {
 	mu       sync.Mutex
 	native   []string          // architectures that run without a handler
 	handlers []Handler         // newest first
-	broken   map[string]string // architectures whose emulator fails, with its words
-	builder  []string          // architectures that the builder's own emulators run
+	broken   map[string]string // architectures whose emulator fails, with its message
+	builder  []string          // architectures that BuildKit's own emulators run
 	off      bool
 	shellErr error
 
-	images   map[string]func(*fakeKernel, engine.RunSpec) engine.RunResult // what is on the engine
-	registry map[string]func(*fakeKernel, engine.RunSpec) engine.RunResult // what can be pulled
-	unproven []string                                                      // those on the engine that may not run with privileges
+	images   map[string]func(*fakeKernel, engine.RunSpec) engine.RunResult // images on the engine
+	registry map[string]func(*fakeKernel, engine.RunSpec) engine.RunResult // images that can be pulled
+	unproven []string                                                      // images on the engine that may not run with privileges
 	pullErr  error
 	runErr   error
 
@@ -44,7 +44,7 @@ func (k *fakeKernel) register(arch, interpreter, flags string) {
 	}}, k.handlers...)
 }
 
-// shell is the fake as a Shell; its Run as a Runner has another signature.
+// fakeShell is the fake as a Shell; its Run as a Runner has another signature.
 type fakeShell struct{ *fakeKernel }
 
 func (s fakeShell) Run(ctx context.Context, script string) ([]byte, error) {
@@ -91,7 +91,7 @@ func (s fakeShell) Run(ctx context.Context, script string) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// run is what the kernel does with a probe program in an empty root.
+// run simulates the kernel's run of a probe program in an empty root.
 func (k *fakeKernel) run(a Arch) (status int, said string) {
 	for _, h := range k.handlers {
 		if k.off || !h.Enabled || !h.Matches(a.Program()) {
@@ -153,8 +153,8 @@ func (k *fakeKernel) Pull(_ context.Context, ref, _ string, report func(string))
 	return nil
 }
 
-// binfmtImage is the binfmt image's installer, with its one line for each
-// architecture and its exit status of 0 whatever happens.
+// binfmtImage is the binfmt image's installer, with its one line for each architecture and its exit
+// status that is always 0.
 func binfmtImage(k *fakeKernel, spec engine.RunSpec) engine.RunResult {
 	var said strings.Builder
 	for _, arch := range strings.Split(spec.Cmd[1], ",") {

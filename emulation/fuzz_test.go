@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzReport reads what a container printed about its kernel, which has the texts of handler files that anybody may have registered.
+// FuzzReport reads a container's report about its kernel, which has the texts of handler files that any
+// program may have registered.
 func FuzzReport(f *testing.F) {
 	f.Add("uname 6.1.0 x86_64\n" + entry("qemu-aarch64", "enabled", "interpreter /usr/bin/qemu-aarch64-static", "flags: POF", "offset 0",
 		"magic 7f454c460201010000000000000000000200b700", "mask ffffffffffffff00fffffffffffffffffeffffff") +

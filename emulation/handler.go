@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Handler is one entry of the kernel's binfmt_misc: programs that look so are
-// run by that interpreter. The format is fs/binfmt_misc.c's, the meaning that
-// of Documentation/admin-guide/binfmt-misc.rst.
+// Handler is one entry of the kernel's binfmt_misc: the interpreter runs the programs that match. The
+// format is that of fs/binfmt_misc.c, the meaning that of Documentation/admin-guide/binfmt-misc.rst.
 type Handler struct {
 	Name        string
 	Enabled     bool
@@ -22,16 +21,15 @@ type Handler struct {
 	// in containers, whose root does not have it.
 	Flags string
 
-	Extension   string // without the dot, for a handler by name; then the rest is empty
+	Extension   string // without the dot, for a handler that matches by extension; then the rest is empty
 	Offset      int    // where Magic begins in the file
 	Magic, Mask []byte // Mask is empty when all bits count
 }
 
-// Has says whether the handler has a flag, one of 'P', 'O', 'C' and 'F'.
+// Has reports whether the handler has a flag, one of 'P', 'O', 'C' and 'F'.
 func (h Handler) Has(flag byte) bool { return strings.IndexByte(h.Flags, flag) >= 0 }
 
-// Matches says whether the handler is for a program with these first bytes,
-// enabled or not.
+// Matches reports whether the handler matches a program with these first bytes, enabled or not.
 func (h Handler) Matches(program []byte) bool {
 	if len(h.Magic) == 0 || h.Offset < 0 || h.Offset+len(h.Magic) > len(program) {
 		return false
@@ -48,7 +46,7 @@ func (h Handler) Matches(program []byte) bool {
 	return true
 }
 
-// String is the handler on one line: qemu-arm (/usr/bin/qemu-arm-static, flags OCF).
+// String formats the handler on one line: qemu-arm (/usr/bin/qemu-arm-static, flags OCF).
 func (h Handler) String() string {
 	flags := "no flags"
 	if h.Flags != "" {
@@ -60,8 +58,8 @@ func (h Handler) String() string {
 	return fmt.Sprintf("%s (%s, %s)", h.Name, h.Interpreter, flags)
 }
 
-// addLine takes one line of the handler's file. What it does not know it
-// leaves out: a newer kernel may say more.
+// addLine reads one line of the handler's file. Unknown lines are skipped: a newer kernel may have
+// more.
 func (h *Handler) addLine(line string) error {
 	key, value, _ := strings.Cut(line, " ")
 	var err error
@@ -87,7 +85,7 @@ func (h *Handler) addLine(line string) error {
 	return nil
 }
 
-// Registration is the line that registers such a handler (again).
+// Registration returns the line that registers such a handler (again).
 func (h Handler) Registration() string {
 	if h.Extension != "" {
 		return fmt.Sprintf(":%s:E::%s::%s:%s", h.Name, h.Extension, h.Interpreter, h.Flags)

@@ -10,22 +10,21 @@ import (
 // installFlags are the flags of a handler that this package registers.
 const installFlags = "FCP"
 
-// hostRoot is where the helper container sees the host's files. It becomes the
-// root in which interpreters are tried, so that their paths are the host's.
+// hostRoot is the mount point of the host's files in the helper container. Interpreters are tried with
+// it as their root, so that their paths are the host's.
 const hostRoot = "/host"
 
-// hostDirs is where distributions and people put QEMU; all are below /usr, the
-// one directory of the host that the helper is shown.
+// hostDirs lists the directories in which distributions and people install QEMU; all are below /usr,
+// the one directory of the host that the helper can see.
 func hostDirs() []string { return []string{"/usr/bin", "/usr/local/bin", "/usr/libexec/qemu-binfmt"} }
 
-// runHost registers the QEMU binaries that the engine's host has, from a
-// container of the helper image.
+// runHost registers the QEMU binaries of the engine's host, from a container of the helper image.
 func (in *installer) runHost(ctx context.Context, archs []Arch) (said []string, err error) {
 	return runHelper(ctx, in.Runner, in.HelperImage, hostScript(archs), in.Labels)
 }
 
-// keepFound leaves those architectures out whose handlers would be replaced by
-// something that the host does not have.
+// keepFound drops the architectures whose handlers would be replaced although the host has no binary
+// for them.
 func (in *installer) keepFound(ctx context.Context, archs []Arch) ([]Arch, error) {
 	if !in.Force {
 		return archs, nil
@@ -34,9 +33,8 @@ func (in *installer) keepFound(ctx context.Context, archs []Arch) ([]Arch, error
 	return slices.DeleteFunc(slices.Clone(archs), func(a Arch) bool { return found[a.Name] == "" }), err
 }
 
-// findOnHost finds QEMU's static binaries on the engine's host that work, as
-// hostScript would take them, by Go's name of the architecture. It changes
-// nothing and needs no privilege.
+// findOnHost finds QEMU's static binaries on the engine's host that work, as hostScript would choose
+// them, by Go's name of the architecture. It changes nothing and needs no privilege.
 func findOnHost(ctx context.Context, r Runner, image string, archs []Arch, labels map[string]string) (map[string]string, error) {
 	var s strings.Builder
 	s.WriteString("d=" + hostRoot + "\nmkdir -p $d\n")
@@ -69,25 +67,25 @@ func findOnHost(ctx context.Context, r Runner, image string, archs []Arch, label
 //
 //  1. It is run by name in a root that has the host's /usr and no dynamic loader,
 //     so only a static program that emulates the architecture passes.
-//  2. In the container a link to it is put at the same path: the kernel opens the
-//     interpreter when it is registered with F, and remembers the host's path.
+//  2. A link to it is created at the same path in the container: the kernel opens
+//     the interpreter when it is registered with F, and records the host's path.
 //  3. It is registered, and the kernel runs the probe program through it.
 //
 // The flags are F, without which containers would not find the interpreter; C,
 // without which setuid programs lose their rights (it implies O); and P, so that
-// programs see their own argv[0], if that works. It does with a kernel from 5.12,
-// which says so to the interpreter (AT_FLAGS), and QEMU from 6.0, which
-// listens; another pair takes the extra argument for one of the program's, as the
-// probe's exit status shows. Then the registration is taken back, by the one who
-// made it, and made without P. Names that end in "-binfmt-P", Debian's, always
-// expect the extra argument and are not looked for: they are links to the others.
+// programs see their own argv[0], if that works. It works with a kernel from 5.12,
+// which tells the interpreter (AT_FLAGS), and QEMU from 6.0, which reads that.
+// In other combinations the program gets the extra argument as its own, and the
+// probe's exit status shows it. Then the script removes its registration again
+// and registers without P. Debian's names that end in "-binfmt-P" always expect
+// the extra argument and are not searched: they are links to the others.
 //
-// It prints lines for people. A handler that is there already is left alone: the
-// probe that follows tells whether it will do.
+// The script prints lines for people. It leaves an existing handler alone: the
+// probe that follows shows whether that handler works.
 //
-// The shell's echo is what says why a write failed; busybox's printf does not.
-// It leaves the \xHH of a registration alone in every shell, and the kernel drops
-// the newline.
+// The script writes with the shell's echo, which reports why a write failed;
+// busybox's printf does not. echo leaves the \xHH of a registration alone in
+// every shell, and the kernel drops the newline.
 func hostScript(archs []Arch) string {
 	var s strings.Builder
 	s.WriteString("d=" + hostRoot + "\n")

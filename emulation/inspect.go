@@ -9,35 +9,36 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Inspection is a Status with what else can be found out about the handlers.
+// Inspection is a Status with further facts about the handlers.
 type Inspection struct {
 	Status
 	Host     HostView
-	FreeDisk int64 // bytes that are free where the engine keeps its containers; -1: not known
+	FreeDisk int64 // bytes that are free where the engine keeps its containers; -1: unknown
 	Disk     int64 // bytes there in all
 }
 
-// HostView is what the engine's host has to do with emulators, as far as a container
-// is shown its /usr. The zero value knows nothing.
+// HostView is what the engine's host has for emulators, as far as a container can see its /usr. The
+// zero value is empty.
 type HostView struct {
 	Known bool
 	OS    string // "Debian GNU/Linux 12 (bookworm)"
 	// Configured are the registrations of the host's packages (binfmt.d(5), those
 	// below /usr), made when the host starts: lines by the path of their file.
 	Configured map[string][]string
-	Present    map[string]bool // interpreters of handlers that are files of the host now
+	Present    map[string]bool // interpreters of handlers that exist as files of the host now
 }
 
 // Inspect is Probe and a look at the host, in one script.
 func Inspect(ctx context.Context, sh Shell, only ...platform.Platform) (Inspection, error) {
 	archs := ArchsOf(only...)
-	// In a shell of its own, since it exits.
+	// The probe script exits, so it runs in a shell of its own.
 	script := "(" + probeScript(archs) + ")\n" + hostViewScript
 	out, err := sh.Run(ctx, script)
 	if err != nil {
 		return Inspection{}, fmt.Errorf("look at what the engine's kernel runs: %w", err)
 	}
-	// The end is the probe's: what was cut short after it is no more than missing.
+	// The end mark is the probe's: if the output was cut short after it, only the host's facts are
+	// missing.
 	probed, _, ok := strings.Cut(string(out), "\n"+endMark+"\n")
 	if !ok {
 		return Inspection{}, errors.New("look at what the engine's kernel runs: the report breaks off: " + tail(string(out), 200))
@@ -54,7 +55,7 @@ func Inspect(ctx context.Context, sh Shell, only ...platform.Platform) (Inspecti
 	return ins, nil
 }
 
-// hostViewScript prints what the host's /usr says of handlers, if it is shown:
+// hostViewScript prints the facts about handlers below the host's /usr, if it is mounted:
 //
 //	host-os NAME
 //	host-conf FILE LINE      a line of a binfmt.d file about QEMU
@@ -77,7 +78,7 @@ df -Pk / 2>/dev/null | { read -r l; read -r _ t _ a _ && echo "disk $t $a"; }
 exit 0
 `
 
-// parseHostView reads hostViewScript's lines; all others are not its business.
+// parseHostView reads hostViewScript's lines and skips all others.
 func (i *Inspection) parseHostView(text string) {
 	i.Host = HostView{Configured: map[string][]string{}, Present: map[string]bool{}}
 	for line := range strings.Lines(text) {

@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// inspectionOf looks at a machine through a report in the script's format; the host's part comes after the first end.
+// inspectionOf inspects a machine through a report in the script's format; the host's part comes after
+// the first end.
 func inspectionOf(t *testing.T, probe, host string, archs ...string) Inspection {
 	t.Helper()
 	ins, err := Inspect(t.Context(), cannedShell("uname 6.1.0 x86_64\n"+probe+endMark+"\n"+host), plat(archs...)...)

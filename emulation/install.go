@@ -9,9 +9,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// DefaultImage is the binfmt image that is installed from: one release, because
-// the contents of "latest" have broken builds between two days, and by its digest,
-// because it runs with privileges.
+// DefaultImage is the binfmt image that is installed from: one release, because changes of "latest"
+// have broken builds from one day to the next, and by its digest, because it runs with privileges.
 const DefaultImage = "tonistiigi/binfmt:qemu-v10.2.3-68@sha256:400a4873b838d1b89194d982c45e5fb3cda4593fbfd7e08a02e76b03b21166f0"
 
 // Starter runs containers; *engine.Engine is one.
@@ -19,16 +18,16 @@ type Starter interface {
 	Run(ctx context.Context, spec engine.RunSpec) (engine.RunResult, error)
 }
 
-// Runner is what Install needs of an engine; trust.Images is one.
+// Runner is the part of an engine that Install needs; trust.Images is one.
 type Runner interface {
 	Starter
-	// Verified is the ID of the image that the engine has under ref, "" if it has
-	// none. The error says why it may not run with privileges, or is not known to.
+	// Verified returns the ID of the image that the engine has under ref, "" if it has none. The error
+	// says why the image may not run with privileges, or why that is unknown.
 	Verified(ctx context.Context, ref string) (id string, err error)
 	Pull(ctx context.Context, ref, registryAuth string, report func(line string)) error
 }
 
-// Source is where an emulator comes from.
+// Source is an origin of emulators.
 type Source string
 
 // The sources, in the order in which Install tries them.
@@ -38,41 +37,40 @@ const (
 	Registry   Source = "registry image" // the binfmt image, pulled
 )
 
-// InstallOptions says what to install and with what. Shell, Runner and
-// Platforms are required.
+// InstallOptions are the options of Install. Shell, Runner and Platforms are required.
 type InstallOptions struct {
-	Shell     Shell // probes; not a container that Runner starts, so that it is a second witness
+	Shell     Shell // probes; not a container that Runner starts, so that its result is independent
 	Runner    Runner
 	Platforms []platform.Platform
 
-	Engine engine.Info // says whether the engine is rootless; the zero value tries
-	Status *Status     // what a Probe of at least these platforms just said; nil: Install probes first
+	Engine engine.Info // has whether the engine is rootless; with the zero value Install tries
+	Status *Status     // the result of a recent Probe of at least these platforms; nil: Install probes first
 
-	// Kernel also installs for platforms that only BuildKit's own emulators run.
-	// If false, Builder is good enough.
+	// Kernel also installs for platforms that only BuildKit's own emulators run. If false, Builder is
+	// sufficient.
 	Kernel bool
 
-	// Force also replaces QEMU's handlers of the asked architectures, whether they
-	// run or not: to upgrade, or to get other flags. If what replaces them does not
-	// run, they are put back where that is possible. It needs HelperImage.
+	// Force also replaces QEMU's handlers of the requested architectures, whether they run or not: to
+	// upgrade, or to change flags. If the replacements do not run, the old handlers are restored where
+	// that is possible. It needs HelperImage.
 	Force bool
 
 	Sources      []Source // nil: all three, in their order
 	Image        string   // the binfmt image; "": DefaultImage
 	RegistryAuth string   // for pulling it: the encoded X-Registry-Auth header, or ""
-	// HelperImage is an image with busybox or its like that the engine surely has,
-	// such as the builder's, and that may run with privileges; best by its ID. It is
-	// for source Host, which is left out when it is "".
+	// HelperImage is an image with busybox or an equivalent that the engine certainly has, such as the
+	// builder's, and that may run with privileges; preferably by its ID. Source Host needs it and is
+	// left out when it is "".
 	HelperImage string
 
-	Labels map[string]string // of the containers that are run; not kept
-	Report func(line string) // gets a line for each thing that is done; nil: nobody
+	Labels map[string]string // of the containers that are run and removed again
+	Report func(line string) // gets a line for each step; may be nil
 }
 
-// Report is what an install did.
+// Report is the result of an install.
 type Report struct {
-	Installed []Installed // what runs now and did not before, in the order of the platforms
-	Attempts  []Attempt   // also those that brought nothing
+	Installed []Installed // platforms that run now and did not before, in the order of the request
+	Attempts  []Attempt   // also those that installed nothing
 	Status    Status      // of the platforms, afterwards
 }
 
@@ -81,19 +79,19 @@ type Installed struct {
 	Arch    string
 	Source  Source
 	Handler Handler   // the new one
-	Old     []Handler // what Force removed before, newest first
+	Old     []Handler // handlers that Force removed before, newest first
 }
 
 // Attempt is one source that was tried.
 type Attempt struct {
 	Source Source
 	Image  string   // for LocalImage and Registry
-	Archs  []string // what it was to install, by Go's names
-	Said   []string // the installer's own words, a line each
+	Archs  []string // the architectures to install, by Go's names
+	Said   []string // the installer's output, line by line
 	Err    error    // why it could not be run at all; a failed installer may still have nil
 }
 
-// String is the attempt on one line.
+// String formats the attempt on one line.
 func (a Attempt) String() string {
 	s := string(a.Source)
 	if a.Image != "" {
@@ -108,11 +106,11 @@ func (a Attempt) String() string {
 	return s + ": it said nothing"
 }
 
-// Install makes the engine's kernel run the platforms, installing handlers only
-// for those that it does not run. Afterwards all of them have been probed; if one
-// still does not run, the error is a *MissingError, and the report says what was
-// done. Whatever exists is left alone, so it is safe to call at any time, also
-// from two places at once: what somebody else registers meanwhile counts.
+// Install makes the engine's kernel run the platforms, installing handlers only for those that it does
+// not run. Afterwards all of them have been probed; if one still does not run, the error is a
+// *MissingError, and the report lists what was done. Existing handlers are left alone, so Install is
+// safe to call at any time, also from two places at once: a handler that another client registers
+// meanwhile counts.
 func Install(ctx context.Context, opt InstallOptions) (Report, error) {
 	in := installer{InstallOptions: opt}
 	if in.Report == nil {
@@ -128,16 +126,16 @@ func Install(ctx context.Context, opt InstallOptions) (Report, error) {
 	return Report{Installed: in.installed, Attempts: in.attempts, Status: in.now}, err
 }
 
-// installer is one Install under way.
+// installer is one running Install.
 type installer struct {
 	InstallOptions
-	now       Status // what the last probe said
+	now       Status // the result of the last probe
 	installed []Installed
 	attempts  []Attempt
-	removed   map[string][]Handler // by architecture, what Force has removed, newest first
+	removed   map[string][]Handler // by architecture, the handlers that Force has removed, newest first
 }
 
-// observe makes now up to date.
+// observe updates now.
 func (in *installer) observe(ctx context.Context) error {
 	if in.Status != nil {
 		in.now, in.Status = *in.Status, nil
@@ -183,13 +181,12 @@ func (in *installer) sources() []Source {
 	return []Source{Host, LocalImage, Registry}
 }
 
-// installable returns the architectures that do not run, or that are to be
-// replaced, and for which a handler can be installed without touching one that
-// is not QEMU's, nor any without Force.
+// installable returns the architectures that do not run, or that are to be replaced, and for which a
+// handler can be installed without changing one that is not QEMU's, nor any without Force.
 func (in *installer) installable() []Arch {
 	var out []Arch
 	for _, a := range ArchsOf(in.Platforms...) {
-		// A platform may be missing for its variant alone: then its architecture runs.
+		// A platform may be missing only because of its variant: then its architecture runs.
 		if sup, ok := in.now.Arch(a.Name); ok && (in.replaceable(sup) || sup.Mode < in.least() && !in.now.blocked(sup)) {
 			out = append(out, a)
 		}
@@ -197,15 +194,15 @@ func (in *installer) installable() []Arch {
 	return out
 }
 
-// replaceable says whether an architecture's handlers are still to be replaced.
+// replaceable reports whether an architecture's handlers are still to be replaced.
 func (in *installer) replaceable(sup Support) bool {
 	_, done := in.removed[sup.Arch]
 	own, _ := LookupMachine(in.now.Machine)
 	return in.Force && !done && sup.Mode != Native && own.Name != sup.Arch && len(in.now.qemuHandlers(sup.Arch)) > 0 && !in.now.foreign(sup) && !in.now.Off
 }
 
-// try installs what is still missing from one source and looks at the result.
-// An error ends the install; what merely went wrong is kept in the attempt.
+// try installs the missing emulators from one source and probes the result. An error ends the install;
+// lesser failures are kept in the attempt.
 func (in *installer) try(ctx context.Context, src Source) error {
 	archs := in.installable()
 	if len(archs) == 0 {
@@ -237,7 +234,7 @@ func (in *installer) try(ctx context.Context, src Source) error {
 	return nil
 }
 
-// refusal says whether and why an engine cannot install, with a way out.
+// refusal returns why an engine cannot install, with a way out, or nil.
 func refusal(info engine.Info, image string) error {
 	command := fmt.Sprintf("`docker run --privileged --userns=host --rm %s --install all`", image)
 	switch {

@@ -24,7 +24,7 @@ func options(k *fakeKernel, want ...string) InstallOptions {
 	return InstallOptions{Shell: fakeShell{k}, Runner: k, Platforms: plat(want...), HelperImage: helper}
 }
 
-// sources lists which source each architecture came from.
+// sources maps each architecture to its source.
 func sources(r Report) map[string]Source {
 	got := map[string]Source{}
 	for _, in := range r.Installed {

@@ -15,9 +15,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// privateKernel is a user and mount namespace with a list of handlers of its
-// own, empty at first: the machine's is not touched. Its root holds the
-// machine's /usr under a throw-away layer.
+// privateKernel is a user and mount namespace with its own list of handlers, empty at first: the
+// machine's list is not changed. Its root holds the machine's /usr under a temporary layer.
 type privateKernel struct {
 	pid  int
 	root string
@@ -108,7 +107,7 @@ func (k privateKernel) must(t *testing.T, script string) string {
 	return string(res.Stdout)
 }
 
-// register adds a handler of ours for an architecture.
+// register adds a handler of this package for an architecture.
 func (k privateKernel) register(t *testing.T, arch, interpreter, flags string) {
 	t.Helper()
 	a, _ := Lookup(arch)

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// available are the architectures that this machine has QEMU for and does not run itself.
+// available returns the architectures that this machine has QEMU for and does not run itself.
 func available(t *testing.T, k privateKernel) []string {
 	t.Helper()
 	st := k.probe(t)
@@ -31,7 +31,8 @@ func available(t *testing.T, k privateKernel) []string {
 	return archs
 }
 
-// somebodyElses registers handlers that are nobody's business here, and gives all of their text.
+// somebodyElses registers handlers that must not be changed, and returns a function that reads all of
+// their text.
 func (k privateKernel) somebodyElses(t *testing.T) (text func() string) {
 	t.Helper()
 	k.must(t, "echo ':python3.11:M::\\x55\\x0d\\x0d\\x0a::/usr/bin/python3.11:' >"+binfmtDir+"/register; "+
@@ -125,7 +126,7 @@ func TestWhatForceRemovedInVainIsTheKernelsAgain(t *testing.T) {
 	a, _ := Lookup(arch)
 	k.register(t, arch, "/usr/bin/qemu-"+a.QEMU+"-static", "FP")
 	before := k.must(t, "cat "+binfmtDir+"/"+a.HandlerName())
-	// The image is there, and its installer registers nothing.
+	// The image is present, and its installer registers nothing.
 	runner := idleImage{k}
 	opt := InstallOptions{
 		Shell: ContainerShell{Runner: k}, Runner: runner, Platforms: plat(arch), HelperImage: "any", Force: true, Sources: []Source{LocalImage},

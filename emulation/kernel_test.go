@@ -135,7 +135,7 @@ func TestInstallRegistersTheHostsQEMU(t *testing.T) {
 		}
 		k.must(t, "grep -qx enabled "+binfmtDir+"/"+a.HandlerName())
 	}
-	if len(rep.Installed) < len(want)-2 { // two may be the machine's own
+	if len(rep.Installed) < len(want)-2 { // two may be native to the machine
 		t.Errorf("installed %v of %v", rep.Installed, want)
 	}
 	if after := k.must(t, "ls -l /host/usr/bin/qemu-*"); after != before {
@@ -151,7 +151,7 @@ func TestInstallTakesOnlyStaticEmulatorsOfTheHost(t *testing.T) {
 	k := newPrivateKernel(t)
 	arch := foreign()
 	a, _ := Lookup(arch)
-	// A host with a dynamically linked program and one that runs nothing.
+	// The host has a dynamically linked program and one that runs nothing.
 	k.must(t, `umount /host/usr && mkdir -p /host/usr/bin /host/usr/local/bin &&
 		cp /bin/sh /host/usr/bin/qemu-`+a.QEMU+`-static &&
 		printf '#!/nowhere\n' >/host/usr/local/bin/qemu-`+a.QEMU+` && chmod 755 /host/usr/local/bin/*`)
@@ -166,8 +166,8 @@ func TestInstallTakesOnlyStaticEmulatorsOfTheHost(t *testing.T) {
 	}
 }
 
-// The stand-in is a QEMU from before 6.0: what the kernel puts after the
-// program's path it takes for the program's arguments, and exits with their number.
+// The stand-in is a QEMU from before 6.0: it takes the arguments that the kernel puts after the
+// program's path for the program's own, and exits with their number.
 func TestInstallLeavesPOutForAnEmulatorThatDoesNotUnderstandIt(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the stand-in is written for amd64")

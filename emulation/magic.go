@@ -6,29 +6,26 @@ import (
 	"strings"
 )
 
-// headerSize is how much of an executable a handler looks at: e_ident, e_type
-// and e_machine, the part of the ELF header whose layout does not depend on the
-// class.
+// headerSize is how many bytes of an executable a handler matches: e_ident, e_type and e_machine, the
+// part of the ELF header whose layout does not depend on the class.
 const headerSize = elf.EI_NIDENT + 2 + 2
 
-// quirk is a reason to look at fewer bytes than the rule of Mask.
+// quirk is a reason to match fewer bytes than the rule of Mask.
 type quirk int
 
 const (
 	noQuirk quirk = iota
-	// looseIdent: the kernel's own loader never reads EI_DATA and EI_VERSION,
-	// and hand-made x86 programs leave them 0. So 0 is taken as well as 1, as
-	// QEMU's own registrations for x86 do.
+	// looseIdent: the kernel's own loader never reads EI_DATA and EI_VERSION, and hand-made x86
+	// programs leave them 0. So 0 is accepted as well as 1, as in QEMU's own registrations for x86.
 	looseIdent
-	// anyABIVersion: MIPS numbers its ABI's extensions in EI_ABIVERSION (1 for
-	// non-PIC calls through a PLT, 3 for 64-bit floats, 5 for another symbol
-	// hash), so that byte says nothing about who can run the program.
+	// anyABIVersion: MIPS numbers its ABI's extensions in EI_ABIVERSION (1 for non-PIC calls through a
+	// PLT, 3 for 64-bit floats, 5 for another symbol hash), so that byte does not determine which
+	// machine can run the program.
 	anyABIVersion
 )
 
-// Magic is what the first 20 bytes of an executable of this architecture are,
-// where Mask has a bit set. It follows from the row's class, byte order and
-// machine by the ELF specification's layout of the header:
+// Magic returns the first 20 bytes of an executable of this architecture, where Mask has a bit set. It
+// follows from the row's class, byte order and machine by the ELF specification's layout of the header:
 //
 //	0..3   0x7f 'E' 'L' 'F'
 //	4      EI_CLASS       32 or 64 bits
@@ -48,15 +45,14 @@ func (a Arch) Magic() []byte {
 	return a.order().AppendUint16(b, uint16(a.Machine))
 }
 
-// Mask says which bits of Magic count: the kernel compares (file XOR magic) AND
-// mask with zero (Documentation/admin-guide/binfmt-misc.rst). All of them do,
-// but for
+// Mask returns which bits of Magic count: the kernel compares (file XOR magic) AND mask with zero
+// (Documentation/admin-guide/binfmt-misc.rst). All bits count, except:
 //
-//   - EI_OSABI: Linux runs programs whatever stands there, and the GNU tools
-//     write 3 instead of 0 for a program with indirect functions;
-//   - the lowest bit of e_type: with it ET_EXEC (2) also stands for ET_DYN (3),
-//     which is what a position-independent program is;
-//   - what the architecture's quirk says.
+//   - EI_OSABI: Linux runs programs with any value there, and the GNU tools write 3 instead of 0 for a
+//     program with indirect functions;
+//   - the lowest bit of e_type: without it ET_EXEC (2) also matches ET_DYN (3), the type of a
+//     position-independent program;
+//   - the bits that the architecture's quirk names.
 func (a Arch) Mask() []byte {
 	m := []byte(strings.Repeat("\xff", headerSize))
 	m[elf.EI_OSABI] = 0
@@ -83,8 +79,7 @@ func (a Arch) Registration(interpreter, flags string) string {
 	return fmt.Sprintf(":%s:M::%s:%s:%s:%s", a.HandlerName(), hexEscapes(a.Magic()), hexEscapes(a.Mask()), interpreter, flags)
 }
 
-// hexEscapes writes bytes in the one form that the kernel decodes in a
-// registration: \xHH.
+// hexEscapes writes bytes in the one form that the kernel decodes in a registration: \xHH.
 func hexEscapes(b []byte) string {
 	var s strings.Builder
 	for _, c := range b {

@@ -10,17 +10,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// Observer is a Shell without privileges: a container for each script, which is
-// shown the kernel's list of handlers and the host's /usr, both read-only. What
-// it needs beyond that, to change its root directory, an engine grants to every
-// container.
+// Observer is a Shell without privileges: a container for each script, with the kernel's list of
+// handlers and the host's /usr mounted read-only. The only other right that it needs is to change its
+// root directory, which an engine grants to every container.
 //
-// Where the engine cannot show one of the two (a virtual machine that shares
-// certain folders only, a kernel without binfmt_misc), the script runs without
-// it, and says less.
+// Where the engine cannot mount one of the two (a virtual machine that shares certain folders only, a
+// kernel without binfmt_misc), the script runs without it, and reports less.
 type Observer struct {
 	Runner Starter
-	Image  string // with busybox or its like; the engine has it
+	Image  string // with busybox or an equivalent; the engine has it
 	Labels map[string]string
 }
 
@@ -47,7 +45,7 @@ func (o Observer) Run(ctx context.Context, script string) ([]byte, error) {
 	return nil, firstErr
 }
 
-// output is what a script in a container printed, or why it failed.
+// output returns what a script in a container printed, or why it failed.
 func output(image string, res engine.RunResult) ([]byte, error) {
 	if res.ExitCode != 0 {
 		return nil, fmt.Errorf("a shell in image %q: exit status %d: %q", image, res.ExitCode, tail(string(res.Stderr), 200))

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// Origin says who registered a handler, in a few words, as far as that can be
-// told: the kernel does not keep it, so it follows from name, interpreter and
-// flags. "" means that it cannot be told.
+// Origin returns who registered a handler, in a few words. The kernel does not record it, so it is
+// derived from name, interpreter and flags. "" means unknown.
 func (h HostView) Origin(handler Handler) string {
 	switch {
 	case strings.Contains(handler.Name, "rosetta") || strings.Contains(handler.Interpreter, "rosetta"):
@@ -29,7 +28,8 @@ func (h HostView) Origin(handler Handler) string {
 		return ""
 	}
 	if h.Present[handler.Interpreter] {
-		// Of those who take the host's files, only this package asks for C as well as F without a file in binfmt.d.
+		// Among the tools that use the host's files, only this package sets both C and F without a file
+		// in binfmt.d.
 		if handler.Has('F') && handler.Has('C') {
 			return "docker multiarch, or another, from the host's files"
 		}
@@ -41,8 +41,8 @@ func (h HostView) Origin(handler Handler) string {
 	return ""
 }
 
-// ConfiguredIn finds the file of the host's packages that registers such a
-// handler: of the same name, with the same interpreter.
+// ConfiguredIn finds the file of the host's packages that registers such a handler: one with the same
+// name and the same interpreter.
 func (h HostView) ConfiguredIn(handler Handler) (file string, ok bool) {
 	for _, file := range slices.Sorted(maps.Keys(h.Configured)) {
 		for _, line := range h.Configured[file] {

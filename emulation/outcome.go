@@ -2,17 +2,17 @@ package emulation
 
 import "github.com/docker-multiarch/docker-multiarch/platform"
 
-// Outcome is what became of the probe program of an architecture that was run
-// where no shell could look around.
+// Outcome is the result of an architecture's probe program that was run without a shell to inspect the
+// kernel.
 type Outcome struct {
 	Arch       string // Go's name
 	ExitStatus int    // as in Support
 	Said       string
 }
 
-// Conclude is the status of a machine of which no more is known than its own
-// platform and these outcomes. why says why that is so. What ran and is not the
-// machine's own is Emulated, whoever emulates it.
+// Conclude returns the status of a machine of which only its own platform and these outcomes are known.
+// why is the reason for that. A program that ran and is not the machine's own is Emulated, whichever
+// emulator ran it.
 func Conclude(own platform.Platform, why string, outcomes ...Outcome) Status {
 	rep := report{mountError: why, runs: map[string]run{}}
 	if a, ok := Lookup(own.Architecture); ok && len(a.Machines) > 0 {

@@ -7,24 +7,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Planned is what Install would do about one platform's architecture.
+// Planned is the change that Install would make for one platform's architecture.
 type Planned struct {
 	Arch    string
 	Mode    Mode      // as it is now
-	Replace []Handler // what Force would remove before
+	Replace []Handler // handlers that Force would remove before
 
-	// Source is where the emulator would come from; "" when nothing would be
-	// done, because it runs, or because of Reason.
+	// Source is where the emulator would come from; "" when nothing would be done, because the platform
+	// runs, or because of Reason.
 	Source Source
 	Image  string // for LocalImage and Registry
-	// Line is the registration, as the kernel takes it, for source Host. The
-	// binfmt image makes its own, under the same name. P is left out of the flags
-	// where QEMU turns out not to understand it.
+	// Line is the registration in the kernel's format, for source Host. The binfmt image makes its own,
+	// under the same name. P is left out of the flags where QEMU turns out not to understand it.
 	Line   string
-	Reason string // why nothing can be done
+	Reason string // why nothing can be installed
 }
 
-// Preview says what Install would do, and changes nothing. No registry is asked.
+// Preview returns what Install would do, and changes nothing. No registry is asked.
 func Preview(ctx context.Context, opt InstallOptions) ([]Planned, error) {
 	in := installer{InstallOptions: opt}
 	if in.Image == "" {
@@ -35,7 +34,7 @@ func Preview(ctx context.Context, opt InstallOptions) ([]Planned, error) {
 	}
 	archs := in.installable()
 	id, err := in.Runner.Verified(ctx, in.Image)
-	present := err == nil && id != "" // what may not run is pulled
+	present := err == nil && id != "" // an image that may not run is pulled
 	var found map[string]string
 	if len(archs) > 0 && in.HelperImage != "" && in.uses(Host) {
 		if found, err = findOnHost(ctx, in.Runner, in.HelperImage, archs, in.Labels); err != nil {
@@ -49,7 +48,7 @@ func Preview(ctx context.Context, opt InstallOptions) ([]Planned, error) {
 	return out, nil
 }
 
-// uses says whether a source is among those that may be tried.
+// uses reports whether a source is among those that may be tried.
 func (in *installer) uses(src Source) bool {
 	for _, s := range in.sources() {
 		if s == src {

@@ -9,17 +9,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Shell runs `/bin/sh -c script` in a privileged container on the engine's
-// kernel and returns its standard output. The container needs busybox or its
-// like. A script that fails is an error.
+// Shell runs `/bin/sh -c script` in a privileged container on the engine's kernel and returns its
+// standard output. The container needs busybox or an equivalent. A script that fails is an error.
 type Shell interface {
 	Run(ctx context.Context, script string) (stdout []byte, err error)
 }
 
-// Probe finds out what the kernel behind a shell runs, by running it: one
-// script, one probe program for each architecture. Given platforms, only their
-// architectures are probed, which saves some milliseconds for each one left out;
-// those that are not in the table, or not Linux, are passed over.
+// Probe finds out which architectures the kernel behind a shell runs, by running them: one script, one
+// probe program for each architecture. If platforms are given, only their architectures are probed,
+// which saves some milliseconds for each one left out; those that are not in the table, or not Linux,
+// are skipped.
 //
 // In the shell's container binfmt_misc stays mounted; nothing else is changed.
 func Probe(ctx context.Context, sh Shell, only ...platform.Platform) (Status, error) {
@@ -38,7 +37,7 @@ func Probe(ctx context.Context, sh Shell, only ...platform.Platform) (Status, er
 	return newStatus(rep, archs), nil
 }
 
-// usable says whether conclusions can be drawn from a complete report.
+// usable returns an error if a complete report does not allow conclusions.
 func (r *report) usable(archs []Arch) error {
 	if r.chrootError != "" {
 		return fmt.Errorf("the container may not change its root directory: %s", r.chrootError)
@@ -51,9 +50,8 @@ func (r *report) usable(archs []Arch) error {
 	return nil
 }
 
-// ArchsOf returns the rows for the platforms, in the order of the table; those
-// that are not in the table, or not Linux, are passed over. It returns all rows
-// when no platform is given.
+// ArchsOf returns the rows for the platforms, in the order of the table; platforms that are not in the
+// table, or not Linux, are skipped. It returns all rows when no platform is given.
 func ArchsOf(only ...platform.Platform) []Arch {
 	archs := Archs()
 	if len(only) == 0 {

@@ -11,14 +11,13 @@ import (
 // mappable address and aligned to 64 KiB, the largest page of these machines.
 const loadAddress = 0x400000
 
-// Program is the probe: the smallest static executable of the architecture that
-// proves something. It exits with the number of its arguments, argv[0] left
-// out, so a run without arguments exits with 0; an emulator that was registered
-// with or without flag P but expects the opposite hands over one argument too
-// many or too few, and shows.
+// Program returns the probe: the smallest static executable of the architecture that proves that
+// programs run. It exits with the number of its arguments, argv[0] left out, so a run without arguments
+// exits with 0. An emulator that was registered with or without flag P but expects the opposite passes
+// one argument too many or too few, and the exit status shows it.
 //
-// The file is an ELF header, one program header that maps the whole file
-// readable and executable, and the instructions.
+// The file is an ELF header, one program header that maps the whole file readable and executable, and
+// the instructions.
 func (a Arch) Program() []byte {
 	var buf bytes.Buffer
 	put := func(v any) {
@@ -53,7 +52,7 @@ func (a Arch) Program() []byte {
 	return append(buf.Bytes(), a.code...)
 }
 
-// byteOrder is what both encoding/binary orders can do.
+// byteOrder has the methods of both encoding/binary orders.
 type byteOrder interface {
 	binary.ByteOrder
 	binary.AppendByteOrder

@@ -47,7 +47,7 @@ func checkProgram(t *testing.T, a Arch, image []byte) {
 	}
 }
 
-// Emulators run the files directly here: no handler is needed.
+// The test runs the emulators directly on the files: no handler is needed.
 func TestProgramCountsItsArguments(t *testing.T) {
 	dir := t.TempDir()
 	for _, a := range Archs() {

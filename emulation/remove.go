@@ -14,15 +14,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// ErrRemain says that handlers are still there after they were removed.
+// ErrRemain means that handlers are still registered after their removal.
 var ErrRemain = errors.New("handlers remain")
 
-// ErrNotReplaced says that handlers that Force was to replace run, but are the
-// old ones.
+// ErrNotReplaced means that the handlers that Force was to replace run, but are the old ones.
 var ErrNotReplaced = errors.New("nothing was found to replace these handlers, which are as they were")
 
-// UninstallOptions says what to remove and with what. Shell, Runner,
-// Platforms and HelperImage are required.
+// UninstallOptions are the options of Uninstall. Shell, Runner, Platforms and HelperImage are required.
 type UninstallOptions struct {
 	Shell       Shell // probes; as for Install
 	Runner      Runner
@@ -34,17 +32,16 @@ type UninstallOptions struct {
 	Labels map[string]string
 }
 
-// UninstallReport is what an Uninstall did.
+// UninstallReport is the result of an Uninstall.
 type UninstallReport struct {
 	Removed []Handler // newest first
 	Status  Status    // of the platforms, afterwards
 }
 
-// Uninstall removes QEMU's handlers of the platforms' architectures, whoever
-// registered them, and no other: a platform may run afterwards, through a handler
-// such as rosetta. Programs that run under an emulator already go on. It is no
-// error when there is nothing to remove; one that is still there afterwards is
-// ErrRemain.
+// Uninstall removes QEMU's handlers of the platforms' architectures, whoever registered them, and no
+// others: a platform may still run afterwards, through a handler such as rosetta. Programs that already
+// run under an emulator continue. It is no error when there is nothing to remove. A handler that
+// remains afterwards is ErrRemain.
 func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, error) {
 	before, err := opt.before(ctx)
 	if err != nil {
@@ -90,8 +87,8 @@ func (opt UninstallOptions) before(ctx context.Context) (Status, error) {
 	return Probe(ctx, opt.Shell, opt.Platforms...)
 }
 
-// qemuOf are QEMU's handlers of some platforms, newest first; all of the table's
-// for none.
+// qemuOf returns QEMU's handlers of some platforms, newest first; if none is given, those of the whole
+// table.
 func (s Status) qemuOf(ps []platform.Platform) []Handler {
 	archs := ArchsOf(ps...)
 	var out []Handler
@@ -103,8 +100,8 @@ func (s Status) qemuOf(ps []platform.Platform) []Handler {
 	return out
 }
 
-// notReplaced is the error about handlers that run, but are still the old ones
-// although Force was asked for.
+// notReplaced returns the error about handlers that run, but are still the old ones although Force was
+// set.
 func (in *installer) notReplaced() error {
 	var names []string
 	for _, a := range ArchsOf(in.Platforms...) {
@@ -124,8 +121,7 @@ func (in *installer) notReplaced() error {
 	return err
 }
 
-// runHelper runs a script in a privileged container that sees the host's /usr,
-// and returns what it said.
+// runHelper runs a script in a privileged container that sees the host's /usr, and returns its output.
 func runHelper(ctx context.Context, r Runner, image, script string, labels map[string]string) (said []string, err error) {
 	res, err := r.Run(ctx, engine.RunSpec{
 		Image: image, Entrypoint: []string{"/bin/sh", "-c", script}, Cmd: []string{},
@@ -142,7 +138,7 @@ func runHelper(ctx context.Context, r Runner, image, script string, labels map[s
 	return said, nil
 }
 
-// removeScript removes handlers by name, and says which it could not.
+// removeScript removes handlers by name, and prints which it could not remove.
 func removeScript(handlers []Handler) string {
 	var s strings.Builder
 	s.WriteString(mountScript)
@@ -152,7 +148,7 @@ func removeScript(handlers []Handler) string {
 	return s.String() + "exit 0\n"
 }
 
-// clear removes what Force is to replace, just before something takes its place.
+// clear removes the handlers that Force is to replace, just before they are replaced.
 func (in *installer) clear(ctx context.Context, archs []Arch) error {
 	var handlers []Handler
 	for _, a := range archs {
@@ -174,7 +170,7 @@ func (in *installer) clear(ctx context.Context, archs []Arch) error {
 	return err
 }
 
-// restore registers again what was removed for nothing.
+// restore registers the removed handlers again if nothing replaced them.
 func (in *installer) restore(ctx context.Context) error {
 	var s strings.Builder
 	for _, a := range Archs() {
@@ -205,5 +201,5 @@ func restoreScript(s *strings.Builder, h Handler) {
 	fmt.Fprintf(s, "echo %s >$b/register\n", quote(h.Registration()))
 }
 
-// quote makes one word of the shell of any text.
+// quote returns any text as one word of the shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -17,7 +17,8 @@ var (
 	register = regexp.MustCompile(`echo ':([^:]*):M:\d+:[^:]*:[^:]*:([^:]*):([A-Z]*)' >\$b/register`)
 )
 
-// machine is the helper image on a host that has QEMU for these architectures: it finds, removes, registers and puts back.
+// machine is the helper image on a host that has QEMU for these architectures: it finds, removes,
+// registers and restores.
 func machine(archs ...string) imageFunc {
 	install := hostWith(archs...)
 	return func(k *fakeKernel, spec engine.RunSpec) engine.RunResult {

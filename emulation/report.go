@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// report is what probeScript printed, as values; nothing is concluded yet.
+// report holds the values that probeScript printed, without conclusions.
 type report struct {
 	kernel, machine string
 	chrootError     string
@@ -17,7 +17,7 @@ type report struct {
 	runs            map[string]run
 }
 
-// run is what became of one architecture's probe program.
+// run is the result of one architecture's probe program.
 type run struct {
 	status        int
 	said          string
@@ -26,8 +26,8 @@ type run struct {
 	builderStatus int    // -1: not tried
 }
 
-// parseReport reads the report line by line. Lines that it does not know are
-// skipped; a report without its last line is an error.
+// parseReport reads the report line by line. Unknown lines are skipped; a report without its last line
+// is an error.
 func parseReport(text string) (report, error) {
 	rep := report{runs: map[string]run{}}
 	complete := false
@@ -57,7 +57,7 @@ func parseReport(text string) (report, error) {
 	return rep, nil
 }
 
-// addEntry takes a line "NAME:TEXT" of the directory of handlers.
+// addEntry reads a line "NAME:TEXT" of the directory of handlers.
 func (r *report) addEntry(entry string) error {
 	name, text, _ := strings.Cut(entry, ":")
 	switch name {

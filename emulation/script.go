@@ -8,21 +8,21 @@ import (
 // binfmtDir is where the kernel's list of handlers is mounted by convention.
 const binfmtDir = "/proc/sys/fs/binfmt_misc"
 
-// handlersMount is where a container that may not mount anything itself is shown
-// the kernel's list of handlers: container runtimes bind nothing below /proc.
+// handlersMount is where a container that may not mount anything itself finds the kernel's list of
+// handlers: container runtimes do not bind anything below /proc.
 const handlersMount = "/run/docker-multiarch/binfmt_misc"
 
-// probeSeconds is how long the probe programs may take together. They need
-// milliseconds; an emulator that hangs must not hang a build.
+// probeSeconds is how long the probe programs may take together. They need milliseconds; an emulator
+// that hangs must not block a build.
 const probeSeconds = "5"
 
 // endMark is the last line of a report: without it the report was cut short.
 const endMark = "end"
 
-// mountScript finds the kernel's list of handlers, mounts it at $b where it is
-// not seen yet, and prints a mount-error line when it cannot. In a user namespace it does
-// not try: there the mount would make a new, empty list that hides the handlers
-// of the machine from every program in that namespace (kernel 6.7 and later).
+// mountScript finds the kernel's list of handlers, mounts it at $b where it is not visible yet, and
+// prints a mount-error line when it cannot. In a user namespace it does not try: there the mount would
+// make a new, empty list that hides the handlers of the machine from every program in that namespace
+// (kernel 6.7 and later).
 const mountScript = "b=" + handlersMount + "\n[ -e $b/status ] || b=" + binfmtDir + `
 if [ ! -e $b/status ]; then
 	read -r _ _ ids </proc/self/uid_map
@@ -32,15 +32,15 @@ if [ ! -e $b/status ]; then
 fi
 `
 
-// watchScript defines a function that kills processes which take too long; to
-// kill $watch ends it, and its own sleep with it.
+// watchScript defines a function that kills processes which take too long. Killing $watch ends it, and
+// its own sleep with it.
 const watchScript = `watch() {
 	(sleep ` + probeSeconds + ` & s=$!; trap 'kill $s; exit' TERM; wait $s; kill -9 "$@") >/dev/null 2>&1 & watch=$!
 }
 `
 
-// probeScript is the one shell script that finds out everything, for
-// /bin/sh of busybox, dash or bash. It prints a report of lines:
+// probeScript returns the one shell script that collects all facts, for /bin/sh of busybox, dash or
+// bash. It prints a report of lines:
 //
 //	uname 6.1.0 x86_64                     the kernel's release and machine
 //	chroot-error TEXT                      the shell may not change its root
@@ -52,16 +52,16 @@ const watchScript = `watch() {
 //	builder ARCH STATUS PATH               BuildKit's own emulator; STATUS "-" when it was not tried
 //	end
 //
-// A program runs in a chroot that holds nothing but the programs, as a
-// build's RUN would: a handler without flag F finds no interpreter there. All
-// programs run at once, beside the reading of the list: an emulator needs some
-// ten milliseconds to start. Each is started a second time, for its version:
-// QEMU's user mode takes its options from the environment too, and QEMU_VERSION
-// makes it print its version and leave (linux-user/main.c, arg_table), so it is
-// the registered, running emulator that answers, which need not be the file that
-// now has its name. That costs less than a second script beside the build would.
-// BuildKit's own emulators are tried only where the
-// kernel could not run the program.
+// Programs run in a chroot that holds nothing but the programs, as a build's RUN does: a handler
+// without flag F finds no interpreter there. All programs run at once, while the list is read: an
+// emulator needs some ten milliseconds to start.
+//
+// Each program is started a second time, for the emulator's version. QEMU's user mode also takes its
+// options from the environment, and QEMU_VERSION makes it print its version and exit
+// (linux-user/main.c, arg_table). So the answer comes from the registered, running emulator, which need
+// not be the file that has its name now. That costs less than a second script beside the build would.
+//
+// BuildKit's own emulators are tried only where the kernel could not run the program.
 func probeScript(archs []Arch) string {
 	var s strings.Builder
 	s.WriteString(tempDirScript)
@@ -72,7 +72,7 @@ func probeScript(archs []Arch) string {
 		fmt.Fprintf(&s, "QEMU_VERSION=1 chroot \"$d\" /%[1]s </dev/null >\"$d/%[1]s.v\" 2>/dev/null & v_%[1]s=$! pids=\"$pids $!\"\n", a.Name)
 	}
 	s.WriteString("watch $pids\n" + mountScript)
-	// uname prints the release before the machine, however it is asked.
+	// uname prints the release before the machine in any order of its options.
 	s.WriteString(`echo "uname $(uname -rm)"
 e=$(chroot / true 2>&1) || echo chroot-error $e
 grep -r '' $b 2>/dev/null
@@ -104,15 +104,14 @@ pids=
 	return s.String()
 }
 
-// tempDirScript makes a new directory $d, which goes when the shell ends. Where
-// no directory can be written, a privileged shell makes room in memory.
+// tempDirScript makes a new directory $d, which is removed when the shell ends. Where no directory can
+// be written, a privileged shell mounts one in memory.
 const tempDirScript = `d=$(mktemp -d 2>/dev/null) || { d=/dev/shm/emulation.$$; mkdir $d && mount -t tmpfs tmpfs $d || exit 1; }
 trap 'rm -rf "$d"' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 `
 
-// writePrograms makes the probe programs, named as their architectures, in the
-// directory $d.
+// writePrograms makes the probe programs, named by their architectures, in the directory $d.
 func writePrograms(s *strings.Builder, archs []Arch) {
 	// A program that is killed must not leave a core file.
 	s.WriteString("umask 077\nulimit -c 0\n")
@@ -124,9 +123,9 @@ func writePrograms(s *strings.Builder, archs []Arch) {
 	s.WriteString("chmod 700" + names.String() + "\n")
 }
 
-// octalEscapes writes bytes for the format of printf(1), the one way to write
-// any byte that POSIX gives a shell. Every byte is escaped, so no digit can
-// follow an escape by chance and be taken for a part of it.
+// octalEscapes writes bytes for the format of printf(1), the only portable way in POSIX to write any
+// byte from a shell. Every byte is escaped, so no digit can follow an escape by chance and be taken for
+// a part of it.
 func octalEscapes(b []byte) string {
 	var s strings.Builder
 	for _, c := range b {

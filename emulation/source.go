@@ -8,8 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// attempt runs one source. ok is false when the source is not there to be
-// tried, which is not worth a word.
+// attempt runs one source. ok is false when the source is not available, which is not reported.
 func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at Attempt, ok bool) {
 	at = Attempt{Source: src}
 	for _, a := range archs {
@@ -35,7 +34,7 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 		at.Err = err
 		return at, true
 	case usable != (src == LocalImage):
-		return at, false // a local image has been tried as such, unless that source was left out
+		return at, false // a local image was tried as a source of its own, unless that source was left out
 	case src == Registry:
 		in.Report(fmt.Sprintf("pulling %q", in.Image))
 		if id, at.Err = in.pull(ctx); at.Err != nil {
@@ -49,7 +48,7 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 	return at, true
 }
 
-// pull gives the ID of what it has brought.
+// pull returns the ID of the pulled image.
 func (in *installer) pull(ctx context.Context) (id string, err error) {
 	if err := in.Runner.Pull(ctx, in.Image, in.RegistryAuth, in.Report); err != nil {
 		return "", err
@@ -57,9 +56,8 @@ func (in *installer) pull(ctx context.Context) (id string, err error) {
 	return in.Runner.Verified(ctx, in.Image)
 }
 
-// runImage runs the binfmt image's installer. Its exit status is 0 whatever
-// happened, and it prints a status of its own; both are left aside for the
-// probe, and only its words are kept.
+// runImage runs the binfmt image's installer. Its exit status is always 0, and it prints a status of
+// its own; both are ignored in favour of the probe, and only its output is kept.
 func (in *installer) runImage(ctx context.Context, id string, archs []string) (said []string, err error) {
 	res, err := in.Runner.Run(ctx, engine.RunSpec{
 		Image: id, Cmd: []string{"--install", strings.Join(archs, ",")},
@@ -85,11 +83,11 @@ func nonEmptyLines(b []byte) []string {
 	return out
 }
 
-// ContainerShell is a Shell that starts a privileged container for each script.
-// It needs some 300 ms where a shell in a running builder needs 80.
+// ContainerShell is a Shell that starts a privileged container for each script. It needs some 300 ms; a
+// shell in a running builder needs 80.
 type ContainerShell struct {
 	Runner Starter
-	Image  string // with busybox or its like; the engine has it, and it may run with privileges
+	Image  string // with busybox or an equivalent; the engine has it, and it may run with privileges
 	Labels map[string]string
 }
 

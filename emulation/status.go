@@ -11,10 +11,10 @@ import (
 type Mode int
 
 const (
-	// None means that it does not run them.
+	// None means that the kernel does not run them.
 	None Mode = iota
-	// Builder means that only BuildKit can, with the emulator that its image carries and
-	// puts before a step's command. Programs that the command starts may fail.
+	// Builder means that only BuildKit runs them, with the emulator that its image carries and puts
+	// before a step's command. Programs that the command starts may fail.
 	Builder
 	// Emulated means that a handler runs them, QEMU or one of the machine's own such as rosetta.
 	Emulated
@@ -37,42 +37,41 @@ func (m Mode) String() string {
 	return fmt.Sprintf("Mode(%d)", int(m))
 }
 
-// Status is what a kernel runs, as one Probe found it. It is a value: it does
-// not follow the kernel.
+// Status is the result of one Probe. It is a value: it does not change with the kernel.
 type Status struct {
 	Kernel  string // release, "6.1.0-18-amd64"
-	Machine string // as `uname -m` says it
-	// HandlersUnknown says why the handlers could not be read; "" if they could.
+	Machine string // as `uname -m` prints it
+	// HandlersUnknown is the reason why the handlers could not be read; "" if they could.
 	HandlersUnknown string
 	Off             bool      // binfmt_misc as a whole is switched off: no handler counts
 	Handlers        []Handler // all of them, newest first: of several that match, the kernel takes the first enabled
 	Archs           []Support // of the architectures that were probed, in the order of the table
 }
 
-// Support is what a kernel does with the programs of one architecture.
+// Support describes how a kernel runs the programs of one architecture.
 type Support struct {
 	Arch string // Go's name
 	Mode Mode
 
-	// The probe program ran in an otherwise empty root, as it must in a
-	// container; if not, its exit status as the shell has it (126 and 127: not
-	// started; 128 and a signal's number: killed), and what was said of it.
+	// Ran: the probe program ran in an otherwise empty root, as it must in a container. If not,
+	// ExitStatus is its exit status as the shell has it (126 and 127: not started; 128 plus a signal's
+	// number: killed), followed by its output.
 	Ran        bool
 	ExitStatus int
 	Said       string
 
 	Handlers []Handler // those that match, enabled or not, newest first
 
-	// Version of QEMU, as the emulator that the kernel uses says it: "7.2.22". ""
-	// if it is not QEMU, or none.
+	// Version of QEMU, as the emulator that the kernel uses reports it: "7.2.22". "" if it is not QEMU,
+	// or none.
 	Version string
 
 	BuilderEmulator string // path of BuildKit's own emulator; "" if the image has none
 	BuilderRan      bool   // it ran the probe; tried only when the kernel could not
 }
 
-// Handler is the handler that the kernel uses for the architecture: the newest
-// enabled one that matches.
+// Handler returns the handler that the kernel uses for the architecture: the newest enabled one that
+// matches.
 func (s Support) Handler() (Handler, bool) {
 	if i := slices.IndexFunc(s.Handlers, func(h Handler) bool { return h.Enabled }); i >= 0 {
 		return s.Handlers[i], true
@@ -80,8 +79,7 @@ func (s Support) Handler() (Handler, bool) {
 	return Handler{}, false
 }
 
-// Arch finds what was found out about an architecture. ok is false when
-// it was not probed.
+// Arch returns the result for an architecture. ok is false when it was not probed.
 func (s Status) Arch(name string) (_ Support, ok bool) {
 	if i := slices.IndexFunc(s.Archs, func(a Support) bool { return a.Arch == name }); i >= 0 {
 		return s.Archs[i], true
@@ -89,12 +87,12 @@ func (s Status) Arch(name string) (_ Support, ok bool) {
 	return Support{}, false
 }
 
-// Mode says how the kernel runs programs of a platform. A platform that was
-// not probed, is unknown, or not Linux has None.
+// Mode returns how the kernel runs programs of a platform. A platform that was not probed, is unknown,
+// or is not Linux has None.
 //
-// A variant is looked at only when the platform is emulated: QEMU and BuildKit
-// stop at amd64/v2, so v3 and v4 have None. Which variants a native processor
-// has is for BuildKit's worker to say: here they are all native.
+// A variant matters only when the platform is emulated: QEMU and BuildKit stop at amd64/v2, so v3 and
+// v4 have None. The variants of a native processor are known to BuildKit's worker: here they are all
+// native.
 func (s Status) Mode(p platform.Platform) Mode {
 	p = platform.Normalize(p)
 	sup, ok := s.Arch(p.Architecture)
@@ -107,8 +105,8 @@ func (s Status) Mode(p platform.Platform) Mode {
 	return sup.Mode
 }
 
-// beyondEmulation says whether no emulator can serve a platform's variant
-// (exec_binfmt.go of BuildKit 0.33 refuses them).
+// beyondEmulation reports whether no emulator can serve a platform's variant (exec_binfmt.go of
+// BuildKit 0.33 refuses them).
 func beyondEmulation(p platform.Platform) bool {
 	return p.Architecture == "amd64" && p.Variant != "" && p.Variant != "v1" && p.Variant != "v2"
 }
@@ -125,8 +123,8 @@ func (s Status) Below(least Mode, ps ...platform.Platform) []platform.Platform {
 	return out
 }
 
-// Require returns nil when the kernel runs every platform at least as the given
-// mode says, and a *MissingError about the others if not.
+// Require returns nil when the kernel runs every platform in the given mode or a better one, and a
+// *MissingError about the others if not.
 func (s Status) Require(least Mode, ps ...platform.Platform) error {
 	missing := s.Below(least, ps...)
 	if len(missing) == 0 {
@@ -135,7 +133,7 @@ func (s Status) Require(least Mode, ps ...platform.Platform) error {
 	return &MissingError{Platforms: missing, Status: s}
 }
 
-// newStatus concludes from a report.
+// newStatus draws the conclusions from a report.
 func newStatus(rep report, archs []Arch) Status {
 	s := Status{
 		Kernel: rep.kernel, Machine: rep.machine,
@@ -171,8 +169,8 @@ func (s Status) support(a Arch, r run) Support {
 	return sup
 }
 
-// ownOrCompat guesses whether a machine runs an architecture itself, for when
-// the handlers cannot be read.
+// ownOrCompat guesses whether a machine runs an architecture itself, for when the handlers cannot be
+// read.
 func ownOrCompat(machine, arch string) bool {
 	own, ok := LookupMachine(machine)
 	if !ok {

@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Verdict is what is to be thought of a handler, or of how a platform runs.
+// Verdict is the judgement of a handler, or of how a platform runs.
 type Verdict string
 
 // The verdicts.
@@ -16,7 +16,7 @@ const (
 	NoC         Verdict = "no C"             // runs, but setuid programs (sudo, su, ping) lose their rights
 	NoF         Verdict = "no F"             // does not work in containers, which do not have the interpreter
 	Dead        Verdict = "dead interpreter" // the interpreter's file is gone
-	Broken      Verdict = "broken"           // the interpreter starts, and the probe program does not end well
+	Broken      Verdict = "broken"           // the interpreter starts, and the probe program fails
 	Shadowed    Verdict = "shadowed"         // another handler comes first
 	Disabled    Verdict = "disabled"
 	Off         Verdict = "switched off" // all handlers are
@@ -53,17 +53,15 @@ func (i Inspection) Verdict(p platform.Platform) (v Verdict, why string) {
 	return v, why
 }
 
-// ownPrograms reports whether the machine surely runs an architecture itself. (An
-// arm64 machine need not run arm, nor an amd64 one 386: its kernel or its
-// hypervisor may have no 32-bit mode.)
+// ownPrograms reports whether the machine certainly runs an architecture itself. (An arm64 machine need
+// not run arm, nor an amd64 one 386: its kernel or its hypervisor may have no 32-bit mode.)
 func (i Inspection) ownPrograms(arch string) bool {
 	own, _ := LookupMachine(i.Machine)
 	return own.Name == arch
 }
 
-// Judge judges one of the handlers that match an architecture's programs. Only
-// the handler that the kernel uses can be tried; of one that it does not use, the
-// verdict says why it is not.
+// Judge judges one of the handlers that match an architecture's programs. Only the handler that the
+// kernel uses can be tried; for any other handler, the verdict says why the kernel does not use it.
 func (i Inspection) Judge(sup Support, h Handler) (v Verdict, why string) {
 	used, _ := sup.Handler()
 	switch {
@@ -89,13 +87,13 @@ func (i Inspection) Judge(sup Support, h Handler) (v Verdict, why string) {
 	return Broken, fmt.Sprintf("the probe program ends with status %d%s", sup.ExitStatus, said)
 }
 
-// gone says whether a handler's interpreter is known to be missing on the host.
+// gone reports whether a handler's interpreter is known to be missing on the host.
 func (i Inspection) gone(h Handler) bool {
 	return i.Host.Known && strings.HasPrefix(h.Interpreter, "/usr/") && !i.Host.Present[h.Interpreter]
 }
 
-// secondQEMU names QEMU's own handler for an architecture if it is enabled and
-// is not the one that is used.
+// secondQEMU returns the name of QEMU's own handler for an architecture if it is enabled and is not the
+// one that is used.
 func (i Inspection) secondQEMU(sup Support, used Handler) string {
 	for _, h := range sup.Handlers {
 		if h.Enabled && h.Name != used.Name && isQEMU(h, sup.Arch) {
@@ -105,9 +103,8 @@ func (i Inspection) secondQEMU(sup Support, used Handler) string {
 	return ""
 }
 
-// isQEMU says whether a handler is one of QEMU's for an architecture: by its
-// name, or by its kind of name and the programs that it takes. Only these are
-// ever removed.
+// isQEMU reports whether a handler is one of QEMU's for an architecture: by its name, or by its kind of
+// name and the programs that it matches. Only these are ever removed.
 func isQEMU(h Handler, arch string) bool {
 	a, ok := Lookup(arch)
 	return ok && (h.Name == a.HandlerName() || strings.HasPrefix(h.Name, "qemu-") && h.Matches(a.Program()))
