@@ -10,9 +10,9 @@ const defaultOS = "linux"
 // A spelling is an architecture, with the variant if the word implies one.
 type spelling struct{ arch, variant string }
 
-// findSpelling resolves what people and tools call an architecture. The first
-// line of each case is Go's name (https://go.dev/doc/install/source#environment),
-// the rest are those of uname -m, of which Docker's info answers one, and of Debian.
+// findSpelling resolves the names that people and tools use for an architecture. The first line of each
+// case is Go's name (https://go.dev/doc/install/source#environment), the rest are those of uname -m, of
+// which Docker's info answers one, and of Debian.
 func findSpelling(word string) (spelling, bool) {
 	switch word = strings.ToLower(word); word {
 	case "386",
@@ -54,10 +54,9 @@ func knownOS(word string) bool {
 	return false
 }
 
-// variantsOf returns the lawful variants of an architecture, ascending. They are
-// those of the image specification's table of variants; where it ends in an
-// ellipsis, those which Go's GOAMD64, GOARM64, GOPPC64 and GORISCV64 and containerd's
-// matcher know; and arm/v5, for which Debian publishes images.
+// variantsOf returns the valid variants of an architecture, ascending. They are those of the image
+// specification's table of variants; where it ends in an ellipsis, those which Go's GOAMD64, GOARM64,
+// GOPPC64 and GORISCV64 and containerd's matcher know; and arm/v5, for which Debian publishes images.
 func variantsOf(arch string) []string {
 	switch arch {
 	case "amd64":
@@ -77,15 +76,14 @@ func variantsOf(arch string) []string {
 	return nil
 }
 
-// lawfulVariant reports whether a normalised variant may stand after arch.
+// lawfulVariant reports whether a normalised variant may follow arch.
 func lawfulVariant(arch, variant string) bool {
 	return variant == "" || slices.Contains(variantsOf(arch), variant)
 }
 
-// Known returns the names that completion and "did you mean" offer, normalised
-// and in the canonical order: what BuildKit detects and QEMU emulates, and the
-// other systems that images are published for. [Parse] takes more than these.
-// The caller owns the slice.
+// Known returns the names that completion and "did you mean" propose, normalised and in the canonical
+// order: those that BuildKit detects and QEMU emulates, and the other systems that images are published
+// for. [Parse] accepts more than these. The caller owns the slice.
 func Known() []string {
 	return []string{
 		"darwin/amd64", "darwin/arm64",

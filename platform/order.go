@@ -23,7 +23,7 @@ func Compare(a, b Platform) int {
 // Equal reports whether a and b are the same platform after normalising.
 func Equal(a, b Platform) bool { return Compare(a, b) == 0 }
 
-// Contains tells whether one of ps is p, as [Equal] has it.
+// Contains reports whether one of ps is p, as [Equal] compares.
 func Contains(ps []Platform, p Platform) bool {
 	return slices.ContainsFunc(ps, func(q Platform) bool { return Equal(p, q) })
 }
@@ -51,7 +51,7 @@ func compareRuns(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// nextRun cuts off the longest beginning that is all digits or all something else.
+// nextRun cuts off the longest prefix that is all digits or all non-digits.
 func nextRun(s string) (run, rest string) {
 	digits := isDigit(s[0])
 	end := 1

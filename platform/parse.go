@@ -8,16 +8,15 @@ import (
 	"github.com/containerd/platforms"
 )
 
-// Parse reads lists of platforms, as given by a flag that is repeated and whose
-// values may hold commas. Blanks around a name are dropped. The result is
-// normalised, keeps the user's order, and has each platform once; notes are
-// sentences for the user about what was not taken literally, in the order met.
-// No list gives no platform and no error, an empty list or name is an error.
+// Parse reads lists of platforms, as given by a flag that is repeated and whose values may hold commas.
+// Blanks around a name are dropped. The result is normalised, keeps the user's order, and has each
+// platform once. notes are sentences for the user about names that were not taken literally, in the
+// order met. No list gives no platform and no error, an empty list or name is an error.
 //
-// An error wraps [ErrInvalid], quotes the user's text and tells what would be
-// right; then there are neither platforms nor notes.
+// An error wraps [ErrInvalid], quotes the user's text and proposes a correction; then there are neither
+// platforms nor notes.
 func Parse(lists ...string) (ps []Platform, notes []string, err error) {
-	var texts []string // texts[i] is what the user wrote for ps[i]
+	var texts []string // texts[i] is the user's text for ps[i]
 	for _, list := range lists {
 		for text := range strings.SplitSeq(list, ",") {
 			text = strings.TrimSpace(text)
@@ -33,7 +32,7 @@ func Parse(lists ...string) (ps []Platform, notes []string, err error) {
 				continue
 			}
 			if strings.Contains(strings.ToLower(text), "armel") {
-				// Debian's armel starts at ARMv5, containerd's name for it is v6.
+				// Debian's armel starts at ARMv5; containerd takes it for v6.
 				notes = append(notes, fmt.Sprintf("%q is built as %q", text, Format(p)))
 			}
 			ps, texts = append(ps, p), append(texts, text)
@@ -49,7 +48,7 @@ func duplicateNote(text, earlier string) string {
 	return fmt.Sprintf("%q is the same platform as %q: built once", text, earlier)
 }
 
-// parseOne reads a single name that is neither empty nor has a comma.
+// parseOne reads a single name that is neither empty nor contains a comma.
 func parseOne(text string) (Platform, error) {
 	parts := strings.Split(strings.ToLower(text), "/")
 	if slices.Contains(parts, "") {
@@ -82,8 +81,8 @@ func parseOne(text string) (Platform, error) {
 	return build(text, parts[0], arch)
 }
 
-// build makes the Platform from an operating system with its options, which
-// containerd/platforms takes apart, and an architecture that is known.
+// build makes the Platform from an operating system with its options, which containerd/platforms
+// parses, and a known architecture.
 func build(text, osPart string, arch spelling) (Platform, error) {
 	p, err := platforms.Parse(osPart + "/" + arch.arch)
 	if err != nil {
@@ -102,8 +101,8 @@ func build(text, osPart string, arch spelling) (Platform, error) {
 	return p, nil
 }
 
-// notInOption tells what a version or a feature may not hold. containerd also
-// takes percent-encoded text, which could smuggle in the comma between platforms.
+// notInOption reports whether a version or a feature may not hold a rune. containerd also accepts
+// percent-encoded text, which could smuggle in the comma between platforms.
 func notInOption(r rune) bool {
 	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789._-", r)
 }

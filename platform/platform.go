@@ -47,18 +47,16 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Platform is the image specification's platform. The zero value is no platform
-// at all.
+// Platform is the image specification's platform. The zero value is no platform.
 type Platform = ocispecs.Platform
 
 // ErrInvalid is wrapped by every error of [Parse]: the user's text names no platform.
 var ErrInvalid = errors.New("invalid platform")
 
-// Normalize returns p in the one spelling that this program compares and prints.
-// It is meant for values from elsewhere (an index, an engine, a BuildKit worker),
-// never fails, and leaves what it does not know as it is. A missing operating
-// system becomes linux, except in the zero Platform, which stays zero. The result
-// shares no memory with p.
+// Normalize returns p in the one spelling that this program compares and prints. It is meant for values
+// from elsewhere (an index, an engine, a BuildKit worker), never fails, and leaves unknown values as
+// they are. A missing operating system becomes linux, except in the zero Platform, which stays zero.
+// The result shares no memory with p.
 func Normalize(p Platform) Platform {
 	if p.OS == "" && p.Architecture == "" {
 		return p
@@ -76,13 +74,13 @@ func Normalize(p Platform) Platform {
 }
 
 // Format returns the name of p after normalising, such as "linux/arm/v7" or
-// "windows(10.0.17763)/amd64". [Parse] reads it back to the same value if it made
-// p. The zero Platform is "unknown".
+// "windows(10.0.17763)/amd64". If [Parse] made p, it reads the name back to the same value. The zero
+// Platform is "unknown".
 func Format(p Platform) string {
 	return platforms.FormatAll(Normalize(p))
 }
 
-// FormatAll gives the texts of platforms, in their order; never nil.
+// FormatAll returns the texts of platforms, in their order; never nil.
 func FormatAll(ps []Platform) []string {
 	texts := make([]string, len(ps))
 	for i, p := range ps {

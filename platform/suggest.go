@@ -2,20 +2,19 @@ package platform
 
 import "strings"
 
-// What a slip of the finger costs. Two letters that changed places are the
-// likelier mistake: amr64 was meant to be arm64 and not amd64, though the latter
-// is one letter away as well.
+// These are the costs of typing errors. Two swapped letters are the likelier mistake: amr64 was meant
+// to be arm64 and not amd64, though the latter is one letter away as well.
 const (
 	costSwap   = 1
-	costLetter = 2 // one too many, one too few, another one
+	costLetter = 2 // an additional letter, a missing one, or a wrong one
 )
 
 // longestGuess bounds the work on a text that is no platform at all. It is more
 // than twice the longest known name.
 const longestGuess = 64
 
-// nearest returns the known platform that text most likely means, or "" if none
-// is near. The first in the canonical order wins a tie.
+// nearest returns the known platform that is nearest to text, or "" if none is near. The first in the
+// canonical order wins a tie.
 func nearest(text string) string {
 	text = strings.ToLower(text)
 	if len(text) > longestGuess {
@@ -44,8 +43,8 @@ func nearest(text string) string {
 	return best
 }
 
-// distance is the weighted edit distance, with neighbouring letters that changed
-// places as one step (optimal string alignment).
+// distance is the weighted edit distance, with two swapped neighbouring letters as one step (optimal
+// string alignment).
 func distance(a, b string) int {
 	var before []int // the row before the previous one
 	prev := make([]int, len(b)+1)
