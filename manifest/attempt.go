@@ -12,13 +12,14 @@ import (
 	"time"
 )
 
-// maxManifest is the size in bytes up to which answers are read at once; registries take manifests up to 4 MiB
+// maxManifest is the size in bytes up to which answers are read at once; registries accept manifests of up to 4 MiB
 // (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests).
 const maxManifest = 4 << 20
 
-// attempt sends a request once, and reads the answer's body up to maxManifest bytes. The registry must be done with that within
-// the policy's silence, counted anew whenever it takes a part of the request's body; once it has all of a large one it gets longer
-// (see [Retry.commit]). What is longer than maxManifest is left to the reader, and the silence is counted anew with each read.
+// attempt sends a request once, and reads the answer's body up to maxManifest bytes. The registry must finish within the policy's
+// silence, counted anew whenever it takes a part of the request's body; once it has all of a large body it gets longer (see
+// [Retry.commit]). The rest of a body longer than maxManifest is left to the reader, and the silence is counted anew with each
+// read.
 func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	limit := newSilence(t.policy.Silence, cancel)
@@ -47,7 +48,7 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 	}
-	// The cause says more than "context canceled": our own timer's, or the caller's reason.
+	// The cause is more specific than "context canceled": our own timer's, or the caller's reason.
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
@@ -55,8 +56,8 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// audible is a body whose reading shows that the other side listens. heard is told how many bytes are left, which is negative where
-// that is not known.
+// audible is a body whose reading shows that the other side receives. heard gets the number of bytes left, which is negative if
+// unknown.
 type audible struct {
 	io.ReadCloser
 	left  int64
@@ -76,7 +77,7 @@ func (a *audible) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAhead reads a body up to maxManifest bytes; done is called when the connection is not needed any more.
+// readAhead reads a body up to maxManifest bytes; done is called when the connection is no longer needed.
 func readAhead(ctx context.Context, resp *http.Response, limit *silence, done func()) error {
 	body := resp.Body
 	head, err := io.ReadAll(io.LimitReader(body, maxManifest+1))
@@ -99,7 +100,7 @@ func readAhead(ctx context.Context, resp *http.Response, limit *silence, done fu
 	return nil
 }
 
-// rest is a body too long to be read ahead.
+// rest is the remainder of a body too long to be read ahead.
 type rest struct {
 	io.Reader
 	body io.Closer
@@ -111,7 +112,7 @@ func (r *rest) Close() error {
 	return r.body.Close()
 }
 
-// discard closes an answer that nobody will read; it was read ahead, so nothing is lost.
+// discard closes an answer that will not be read; it was read ahead, so nothing is lost.
 func discard(resp *http.Response) {
 	if resp != nil {
 		resp.Body.Close() //nolint:gosec // nothing depends on it
@@ -122,30 +123,30 @@ func rewindable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
 
-// Windows' number for a connection that was reset; Go gives it no portable name.
+// wsaConnReset is Windows' number for a connection that was reset; Go gives it no portable name.
 const wsaConnReset = syscall.Errno(10054)
 
-// isTransient tells the errors of a connection that broke, which may go well on the next one.
+// isTransient reports whether an error is that of a broken connection, for which a new connection may succeed.
 func isTransient(err error) bool {
 	// net.ErrClosed: the transport has closed the connection while the body was still being sent.
 	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errSilent) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, wsaConnReset)
 }
 
-// isDial tells the errors of a connection that could not be made.
+// isDial reports whether an error is that of a connection that could not be made.
 func isDial(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// unable are the hosts that did not answer a request although it was repeated for as long as the policy allows. For as long again
-// everybody else gets the same error at once, rather than to wait as long each: an index may have hundreds of images.
+// unable holds the hosts that did not answer a request although it was repeated for as long as the policy allows. For the same
+// time again, other requests get the same error at once instead of waiting as long each: an index may have hundreds of images.
 type unable struct {
 	mu    sync.Mutex
 	hosts map[string]*ability
 }
 
-// ability is what is known of a host.
+// ability is the state of a host.
 type ability struct {
 	answered time.Time // when it last gave a final answer
 	until    time.Time // when it may be asked again
@@ -162,7 +163,7 @@ func (u *unable) host(name string) *ability {
 	return u.hosts[name]
 }
 
-// refuse is why a host is not asked now; nil if it is.
+// refuse returns why a host is not asked now, or nil.
 func (u *unable) refuse(name string, now time.Time) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -172,7 +173,7 @@ func (u *unable) refuse(name string, now time.Time) error {
 	return nil
 }
 
-// answers notes a final answer, whatever it says.
+// answers records a final answer, whatever it is.
 func (u *unable) answers(name string, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -180,8 +181,8 @@ func (u *unable) answers(name string, now time.Time) {
 	h.answered, h.until = now, time.Time{}
 }
 
-// giveUp notes that a request, which was first sent at start, was given up, and that others need not try for so long. A host that has
-// answered others meanwhile is able: it is that one thing that it cannot serve.
+// giveUp records that a request, which was first sent at start, was given up, so that others need not try for so long. A host
+// that has answered other requests meanwhile is able: it cannot serve only that one.
 func (u *unable) giveUp(name string, start, now time.Time, pause time.Duration, why error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

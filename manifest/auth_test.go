@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// keyring is a credential helper, and the only password that is accepted, which can change.
+// keyring is a credential helper with the only accepted password, which can change.
 type keyring struct {
 	asked, version atomic.Int32
 	hosts          sync.Map
@@ -150,7 +150,7 @@ func TestATokenServerBesideAPrivateRegistryIsUsed(t *testing.T) {
 	}
 }
 
-// answers is a transport that is the whole network.
+// answers is a transport that stands for the whole network.
 type answers func(*http.Request) *http.Response
 
 func (a answers) RoundTrip(req *http.Request) (*http.Response, error) {

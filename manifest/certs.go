@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// hostTLS reads the certificates of a registry from directories like /etc/docker/certs.d, with the meaning that the Docker
-// Engine gives them (https://docs.docker.com/engine/security/certificates/): *.crt are authorities, *.cert is a client's
-// certificate and needs the *.key of the same name. It returns nil if no directory has anything for the host.
+// hostTLS reads the certificates of a registry from directories like /etc/docker/certs.d, with the meaning that the Docker Engine
+// gives them (https://docs.docker.com/engine/security/certificates/): *.crt are authorities, *.cert is a client certificate and
+// needs the *.key of the same name. It returns nil if no directory has files for the host.
 func hostTLS(dirs []string, host string) (*tls.Config, error) {
 	if runtime.GOOS == "windows" {
 		host = strings.ReplaceAll(host, ":", "") // as the engine does: no colon in a file's name there

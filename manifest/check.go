@@ -12,13 +12,13 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
-// CheckPush finds out, before any work, whether a registry would take a push to a repository: it starts the upload of a blob and
-// cancels it, so that nothing is left there. It is over within Options.PushCheck, also when the registry hangs; the time in which
-// Options.Credential is asked does not count, and the cancelling may go on after it ([Client.Finish]).
+// CheckPush finds out, before any work, whether a registry would accept a push to a repository: it starts the upload of a blob
+// and cancels it, so that nothing is left there. It ends within Options.PushCheck, also when the registry hangs; the time in
+// which Options.Credential is asked does not count, and the cancelling may continue after it ([Client.Finish]).
 //
 // The error is an [*Error] of kind [ErrUnreachable], [ErrUnauthorized] or [ErrDenied]; its text says which registry was asked
-// over which scheme, what it answered and what can be done. A registry that answers something which says neither yes nor no
-// gives a note for the user, and no error.
+// over which scheme, what it answered and what can be done. If the answer means neither yes nor no, CheckPush returns a note for
+// the user and no error.
 func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note string, err error) {
 	op := fmt.Sprintf("push to %q", reference.FamiliarName(repo))
 	r, err := c.repository(repo)
@@ -34,7 +34,7 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 == 2 {
-		// Registries on slow disks take as long for this as for the question, and nobody needs the answer.
+		// Registries on slow disks take as long for this as for the question, and the answer is not needed.
 		c.background.Go(func() {
 			late, cancel := context.WithTimeout(context.WithoutCancel(bounded), c.opt.PushCheck)
 			defer cancel()
@@ -50,10 +50,10 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	return fmt.Sprintf("registry %q does not say whether it takes a push to %q (%v): trying anyway", r.endpoint.name, r.name, refusal), nil
 }
 
-// Finish waits for what goes on after a call has returned. It is bounded by Options.PushCheck.
+// Finish waits for work that continues after a call has returned. It is bounded by Options.PushCheck.
 func (c *Client) Finish() { c.background.Wait() }
 
-// isRefusal tells a registry that says no from one that does not know the question: 404 and 405 come from registries, and
+// isRefusal reports whether the registry refuses, as opposed to not knowing the request: 404 and 405 come from registries, and
 // from proxies before them, that have another way of uploading.
 func isRefusal(failure *Error, answer error) bool {
 	var response *errcode.ErrorResponse
@@ -74,9 +74,9 @@ func (r repository) startUpload(ctx context.Context) (*http.Response, error) {
 	return r.endpoint.Do(req)
 }
 
-// cancelUpload gives an upload up. What comes of it does not matter, since registries drop stale uploads by themselves, so no
-// new token is asked for and nothing is repeated; [Retry.Silence] bounds it. An upload that is said to be at another scheme, host or
-// port than the registry's is left alone: a registry behind a TLS proxy may name its own plain port, and the login is not for that.
+// cancelUpload cancels an upload. The result does not matter, since registries drop stale uploads by themselves, so no new token
+// is asked for and nothing is repeated; [Retry.Silence] bounds it. An upload whose location has another scheme, host or port than
+// the registry is left alone: a registry behind a TLS proxy may name its own plain port, and the login is not for that.
 func (e *endpoint) cancelUpload(ctx context.Context, started *http.Response) {
 	if started.Request == nil {
 		return
@@ -96,7 +96,7 @@ func (e *endpoint) cancelUpload(ctx context.Context, started *http.Response) {
 	}
 }
 
-// addToken adds the login that the registry has accepted before, if any. The key of a token is what auth.Client makes it.
+// addToken adds the login that the registry has accepted before, if any. The key of a token is the one that auth.Client uses.
 func (e *endpoint) addToken(req *http.Request) {
 	ctx := req.Context()
 	scheme, err := e.auth.Cache.GetScheme(ctx, req.URL.Host)

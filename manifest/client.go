@@ -15,44 +15,44 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// Options says how registries are reached. Its zero value works: HTTPS with the system's certificates, plain HTTP for
+// Options determine how registries are reached. The zero value works: HTTPS with the system's certificates, plain HTTP for
 // loopback registries, no credentials.
 type Options struct {
-	// Credential answers what to log in with; auth.EmptyCredential means anonymously. host is the registry as image names have
-	// it: "docker.io" for Docker Hub, else host or host:port. It is asked when a registry wants a login, and again whenever a
-	// registry stops accepting the answer, so it should not remember what a credential helper said for longer than tokens hold. Its
+	// Credential returns the login; auth.EmptyCredential means anonymous. host is the registry as image names have it:
+	// "docker.io" for Docker Hub, else host or host:port. It is called when a registry wants a login, and again whenever a
+	// registry stops accepting the answer, so it should not cache a credential helper's answer for longer than tokens hold. Its
 	// time is not counted against the registry; its context ends with the operation's.
 	Credential func(ctx context.Context, host string) (auth.Credential, error)
-	// PlainHTTP tells the registries that are tried with HTTP first, and then with HTTPS without verification.
-	// nil means those on loopback: localhost, 127.0.0.0/8 and ::1.
+	// PlainHTTP reports whether a registry is tried with HTTP first, and then with HTTPS without verification. nil means those on
+	// loopback: localhost, 127.0.0.0/8 and ::1.
 	PlainHTTP func(host string) bool
 	// Insecure lists the registries that are tried with HTTPS without verification, and then with plain HTTP: host, host:port,
 	// or a CIDR for registries named by address, as the Docker Engine's insecure-registries.
 	Insecure []string
-	// CertDirs are directories like /etc/docker/certs.d: <dir>/<host:port>/*.crt are trusted beside the system's certificates,
-	// *.cert with *.key are shown to the registry. Every directory that has the host counts.
+	// CertDirs are directories like /etc/docker/certs.d: <dir>/<host:port>/*.crt are trusted in addition to the system's
+	// certificates, *.cert with *.key are presented to the registry. Every directory that has the host counts.
 	CertDirs []string
 	// Transport carries the requests; for proxies, give an *http.Transport with its Proxy set. nil means a transport without
 	// proxies. Certificates and insecure registries need an *http.Transport: it is cloned for each registry, never changed.
 	Transport http.RoundTripper
 	// UserAgent is sent with every request; empty means "docker-multiarch".
 	UserAgent string
-	// Retry says how requests are repeated.
+	// Retry is the policy by which requests are repeated.
 	Retry Retry
-	// Settle bounds how long to wait for a registry to show what was just written to it; zero means one minute.
+	// Settle bounds how long to wait for a registry to show a recent write; zero means one minute.
 	Settle time.Duration
 	// PushCheck bounds the whole of one CheckPush; zero means four seconds.
 	PushCheck time.Duration
-	// Report, if not nil, is told of every wait before it begins; from several goroutines at once.
+	// Report, if not nil, gets every wait before it begins, from several goroutines at once.
 	Report func(Wait)
-	// Clock is the time that waits are measured by; its zero value is the real one.
+	// Clock measures the waits; its zero value is the real clock.
 	Clock Clock
 }
 
 // Wait is a pause because of a registry.
 type Wait struct {
 	Registry string        // as image names have it
-	Reason   string        // what the registry answered, or what is waited for
+	Reason   string        // the registry's answer, or the event that is waited for
 	Delay    time.Duration // how long the pause is
 }
 
@@ -63,12 +63,12 @@ type Client struct {
 	mu        sync.Mutex
 	endpoints map[string]*endpoint // by the registry's name in references
 
-	background sync.WaitGroup // of what goes on after a call has returned
+	background sync.WaitGroup // work that continues after a call has returned
 
 	blobs sync.Map // blobPlace → the repository that was last seen to have it
 }
 
-// New makes a client; nothing is asked of any registry yet.
+// New makes a client without any request.
 func New(opt Options) *Client {
 	if opt.Credential == nil {
 		opt.Credential = func(context.Context, string) (auth.Credential, error) { return auth.EmptyCredential, nil }
@@ -77,7 +77,7 @@ func New(opt Options) *Client {
 		opt.PlainHTTP = address.IsLoopback
 	}
 	if opt.Transport == nil {
-		// One connection for each child read at the same time, kept for the tags.
+		// Each child that is read at the same time needs a connection; they are kept for the tags.
 		opt.Transport = &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, ForceAttemptHTTP2: true}
 	}
 	if opt.UserAgent == "" {
@@ -116,7 +116,7 @@ func (c *Client) endpoint(name string) (*endpoint, error) {
 type repository struct {
 	*remote.Repository
 	endpoint *endpoint
-	name     string // as the user wrote it, without tag or digest
+	name     string // in the user's spelling, without tag or digest
 }
 
 func (c *Client) repository(named reference.Named) (repository, error) {
@@ -138,7 +138,7 @@ func (c *Client) repository(named reference.Named) (repository, error) {
 	}, nil
 }
 
-// pushScope names one scope for all requests of a push, reads as well, so that one token serves them all.
+// pushScope sets one scope for all requests of a push, reads included, so that one token serves them all.
 func (r repository) pushScope(ctx context.Context) context.Context {
 	return auth.AppendRepositoryScope(ctx, r.Reference, auth.ActionPull, auth.ActionPush)
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// endpoint is the connection to one registry: its scheme, its certificates, its tokens. It is a remote.Client, so what
-// oras-go asks of a repository goes through it. Token servers and redirects are reached with the registry's settings.
+// endpoint is the connection to one registry: its scheme, its certificates, its tokens. It is a remote.Client, so oras-go's
+// requests to a repository go through it. Token servers and redirects are reached with the registry's settings.
 type endpoint struct {
 	name       string // as references have it
 	candidates []string
 	scheme     atomic.Pointer[string] // set once it is known
-	settling   chan struct{}          // holds one value while nobody is finding the scheme out
+	settling   chan struct{}          // holds one value while no request is detecting the scheme
 	transport  *retryTransport
 	auth       *auth.Client
 	// anonymous is true after a login was wanted and there was no credential.
@@ -57,8 +57,7 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 		Header: http.Header{"User-Agent": {opt.UserAgent}},
 		Cache:  auth.NewCache(),
 		Credential: func(ctx context.Context, _ string) (auth.Credential, error) {
-			// Only this registry's requests pass here, so the host needs no check; oras-go would call Docker Hub
-			// by the name of its server.
+			// All requests here are for this registry, so the host needs no check; oras-go would name Docker Hub by its server.
 			resume := pause(ctx)
 			cred, err := opt.Credential(ctx, name)
 			resume()
@@ -103,7 +102,7 @@ func (e *endpoint) host() string {
 	return registry.Reference{Registry: e.name}.Host()
 }
 
-// origin is where the registry's login is for: the scheme that it speaks, once that is known, and its host and port.
+// origin is the origin that the registry's login is for: its scheme, once that is known, and its host and port.
 func (e *endpoint) origin() *url.URL {
 	origin := &url.URL{Host: e.host()}
 	if s := e.scheme.Load(); s != nil {
@@ -127,7 +126,7 @@ func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
 	return e.auth.Do(req)
 }
 
-// triedSchemes are the schemes for error messages: the one that the registry speaks, or all that were tried.
+// triedSchemes returns the schemes for error messages: the one that the registry speaks, or all that were tried.
 func (e *endpoint) triedSchemes() string {
 	if s := e.scheme.Load(); s != nil {
 		return *s
@@ -135,7 +134,7 @@ func (e *endpoint) triedSchemes() string {
 	return e.candidates[0] + " and " + e.candidates[1]
 }
 
-// isListed tells whether a host is one of a list of hosts, hosts with ports, and CIDRs (for hosts named by address).
+// isListed reports whether a host is in a list of hosts, hosts with ports, and CIDRs (for hosts named by address).
 func isListed(host string, list []string) bool {
 	name := address.Hostname(host)
 	addr, addrErr := netip.ParseAddr(name)

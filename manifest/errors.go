@@ -17,21 +17,21 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
-// What a registry's refusal comes down to; see [Error].
+// These are the kinds of a registry's refusal; see [Error].
 var (
-	// ErrUnreachable is a registry that could not be reached, or that answers but cannot serve now.
+	// ErrUnreachable means that the registry could not be reached, or answers but cannot serve now.
 	ErrUnreachable = errors.New("registry unreachable")
-	// ErrUnauthorized is a registry that wants a login, or another one.
+	// ErrUnauthorized means that the registry wants a login, or another one.
 	ErrUnauthorized = errors.New("registry wants a login")
-	// ErrDenied is a registry that knows who asks and refuses what is asked.
+	// ErrDenied means that the registry knows the user and refuses the request.
 	ErrDenied = errors.New("registry refuses")
-	// ErrNotFound is a registry that does not have what was asked for.
+	// ErrNotFound means that the registry does not have the requested object.
 	ErrNotFound = errors.New("registry does not have it")
 )
 
-// Error is what a registry answered to an operation, or that it did not answer.
+// Error is a registry's answer to an operation, or the lack of one.
 type Error struct {
-	Op       string // what was tried, such as `push to "localhost:5000/app"`
+	Op       string // the operation, such as `push to "localhost:5000/app"`
 	Registry string // as image names have it
 	Scheme   string // the scheme or schemes that were tried
 	Status   int    // the HTTP status, 0 without an answer
@@ -56,7 +56,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
-// credentialError is a credential that could not be had.
+// credentialError is the failure to get a credential.
 type credentialError struct {
 	host string
 	err  error
@@ -98,7 +98,7 @@ func responseError(resp *http.Response) error {
 	return &answerError{response: e}
 }
 
-// fail says what an operation on a repository came to. A context that has ended is passed on as it is.
+// fail turns an error into that of an operation on a repository. The error of an ended context is passed on as it is.
 func (r repository) fail(ctx context.Context, op string, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		if cause := context.Cause(ctx); !errors.Is(cause, ended) {
@@ -134,7 +134,7 @@ func (r repository) fail(ctx context.Context, op string, err error) error {
 	return e
 }
 
-// isAnswer tells an answer that made no sense from one that did not come: no connection failed.
+// isAnswer reports whether an error is an unusable answer, as opposed to a failed connection.
 func isAnswer(err error) bool {
 	var network interface{ Timeout() bool } // *url.Error, net.Error and context's deadline
 	return !errors.As(err, &network) && !isTransient(err)
@@ -159,17 +159,17 @@ func hasCode(response *errcode.ErrorResponse, code string) bool {
 	return slices.ContainsFunc(response.Errors, func(e errcode.Error) bool { return e.Code == code })
 }
 
-// isStatus tells an answer with a status that is no success.
+// isStatus reports whether an error is an answer with a status other than success.
 func isStatus(err error) bool {
 	return errors.As(err, new(*errcode.ErrorResponse))
 }
 
-// missing is what a registry comes to that does not show in time what was pushed.
+// missing is the error of a registry that does not show in time what was pushed.
 func (r repository) missing(limit time.Duration) error {
 	return fmt.Errorf("%w, %s after it was pushed", errdef.ErrNotFound, limit)
 }
 
-// stale is what a registry comes to that takes a tag but does not show it in time.
+// stale is the error of a registry that accepts a tag but does not show it in time.
 func stale(found digest.Digest, limit fmt.Stringer) error {
 	if found == "" {
 		return fmt.Errorf("it took the tag, but does not have it %s later", limit)

@@ -7,13 +7,13 @@ import (
 // Family is one of the two sets of media types that an image and its index can be written in.
 type Family string
 
-// The two families. The zero Family means OCI wherever one is asked for.
+// The zero Family means OCI wherever one is expected.
 const (
 	OCI    Family = "oci"
 	Docker Family = "docker"
 )
 
-// Media types of Docker's image manifest, version 2, schema 2, and of its list of manifests
+// These are the media types of Docker's image manifest, version 2, schema 2, and of its list of manifests
 // (https://distribution.github.io/distribution/spec/manifest-v2-2/). The OCI ones are in image-spec.
 const (
 	MediaTypeDockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
@@ -36,7 +36,7 @@ func (f Family) ManifestMediaType() string {
 	return ocispecs.MediaTypeImageManifest
 }
 
-// FamilyOf tells the family of a manifest's or an index's media type; it is empty for any other media type.
+// FamilyOf returns the family of a manifest's or an index's media type; it is empty for any other media type.
 func FamilyOf(mediaType string) Family {
 	switch mediaType {
 	case ocispecs.MediaTypeImageManifest, ocispecs.MediaTypeImageIndex:
@@ -47,7 +47,7 @@ func FamilyOf(mediaType string) Family {
 	return ""
 }
 
-// IsIndex tells whether a media type is that of an index or manifest list.
+// IsIndex reports whether a media type is that of an index or manifest list.
 func IsIndex(mediaType string) bool {
 	return mediaType == ocispecs.MediaTypeImageIndex || mediaType == MediaTypeDockerList
 }

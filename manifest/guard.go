@@ -15,10 +15,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 )
 
-// RealmError is a token server to which no login is sent.
+// RealmError names a token server to which no login is sent.
 type RealmError struct {
-	Server string // as the registry names it
-	Addr   string // the address that it is at; empty if that cannot be told
+	Server string // in the registry's spelling
+	Addr   string // its address; empty if unknown
 }
 
 func (e *RealmError) Error() string {
@@ -28,12 +28,12 @@ func (e *RealmError) Error() string {
 	return fmt.Sprintf("no login is sent to the token server %q: %s is a link-local, cloud metadata or carrier-grade address", e.Server, e.Addr)
 }
 
-// lookupTimeout bounds the looking up of a name that need not be known here: behind a proxy no name is.
+// lookupTimeout bounds a name lookup that may fail: behind a proxy, no name resolves here.
 const lookupTimeout = 2 * time.Second
 
-// CheckRealm tells whether a login may be sent to the token server that a registry names: the error, a [*RealmError], is of a server
-// whose host is a link-local, cloud metadata or carrier-grade address, or has such an address among its own. The registry's own host
-// is no such case: the user has named it. A name that cannot be looked up is left to whoever connects.
+// CheckRealm returns an error, a [*RealmError], unless a login may be sent to the token server that a registry names. It refuses
+// a server whose host is a link-local, cloud metadata or carrier-grade address, or resolves to one. The registry's own host is
+// accepted: the user has named it. A name that cannot be looked up is left to the check at connection time.
 func CheckRealm(ctx context.Context, registry, realm string) error {
 	server, err := url.Parse(realm)
 	if err != nil {
@@ -59,7 +59,7 @@ func CheckRealm(ctx context.Context, registry, realm string) error {
 	return nil
 }
 
-// checkHost looks at a host as it is written. Go maps letters such as full-width digits to plain ones when it connects.
+// checkHost checks a host as it is written. Go maps letters such as full-width digits to plain ones when it connects.
 func checkHost(host string) error {
 	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
 		return &RealmError{Server: host}
@@ -70,9 +70,9 @@ func checkHost(host string) error {
 	return nil
 }
 
-// guarded sends requests for tokens. It refuses forbidden addresses as they are written, and those that a name turns out to have when
-// the connection is made, so that a name that changes its address meanwhile is no way around it. Where a proxy makes the
-// connection, or the transport is none of net/http's, only the written address is seen.
+// guarded sends requests for tokens. It refuses forbidden addresses as they are written, and those that a name resolves to when
+// the connection is made, so that a name that changes its address meanwhile cannot bypass the check. If a proxy makes the
+// connection, or the transport is not net/http's, only the written address is checked.
 type guarded struct {
 	base, careful http.RoundTripper
 	proxy         func(*http.Request) (*url.URL, error)
@@ -100,7 +100,7 @@ func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	return g.careful.RoundTrip(req)
 }
 
-// carefulDial makes no connection to a forbidden address, and gives one that another dialer has made back unused.
+// carefulDial makes no connection to a forbidden address, and closes unused a connection to one that another dialer has made.
 func carefulDial(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	if dial == nil {
 		dialer := &net.Dialer{Timeout: 30 * time.Second, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
@@ -133,19 +133,19 @@ func checkAddress(server, address string) error {
 // carriers are the addresses of carriers' own networks (RFC 6598).
 var carriers = netip.MustParsePrefix("100.64.0.0/10")
 
-// isForbidden tells whether an address is one to which no login or token goes because a registry says so, also where an IPv6 address
-// holds it. Such addresses belong to the machine's link, to the cloud that it runs in, or to its carrier: what answers there gives
-// secrets away, or obeys whoever asks.
+// isForbidden reports whether an address may not get a login or token on a registry's word, also where an IPv6 address embeds it.
+// Such addresses belong to the machine's link, to its cloud, or to its carrier: a server there gives secrets away, or obeys any
+// caller.
 func isForbidden(addr netip.Addr) bool {
 	return address.IsMetadata(addr) || carriers.Contains(address.Plain(addr))
 }
 
-// sameOrigin tells whether two URLs have the same scheme, host and port. A login that was given to one of them is for no other.
+// sameOrigin reports whether two URLs have the same scheme, host and port. A login for one origin is not sent to another.
 func sameOrigin(a, b *url.URL) bool {
 	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
 }
 
-// portOf is the port of a URL, also where it goes without saying.
+// portOf returns the port of a URL, or its scheme's default.
 func portOf(u *url.URL) string {
 	if port := u.Port(); port != "" {
 		return port

@@ -25,14 +25,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Names of tests are in no name server, which would take seconds to say so.
+// The names that the tests use are in no name server, whose answer would take seconds.
 func init() {
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("tests ask no name server")
 	}}
 }
 
-// fakeClock is a time that passes only while somebody sleeps.
+// fakeClock is a clock that advances only while a caller sleeps.
 type fakeClock struct {
 	mu    sync.Mutex
 	now   time.Time
@@ -137,7 +137,7 @@ func image(t *testing.T, mediaType, platform string) (ocispecs.Descriptor, []byt
 	}, body
 }
 
-// push puts images into a repository, behind the faults, as a builder would, and returns their descriptors.
+// push writes images into a repository, behind the faults, as a builder would, and returns their descriptors.
 func (w world) push(t *testing.T, repo string, platforms ...string) []ocispecs.Descriptor {
 	t.Helper()
 	var children []ocispecs.Descriptor
@@ -154,14 +154,14 @@ func (w world) put(t *testing.T, path, mediaType string, body []byte) {
 	faultregistry.Put(w.backend, path, mediaType, body)
 }
 
-// get reads a manifest behind the faults; the digest is empty if it is not there.
+// get reads a manifest behind the faults; the digest is empty if there is none.
 func (w world) get(repo, name string) digest.Digest {
 	answer := httptest.NewRecorder()
 	w.backend.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/v2/"+repo+"/manifests/"+name, nil))
 	return digest.Digest(answer.Header().Get("Docker-Content-Digest"))
 }
 
-// request is to publish an index of the children.
+// request returns a request to publish an index of the children.
 func request(t *testing.T, children []ocispecs.Descriptor, targets ...reference.NamedTagged) manifest.PublishRequest {
 	t.Helper()
 	desc, body, err := manifest.Index(children, manifest.IndexOptions{})

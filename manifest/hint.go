@@ -12,7 +12,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
-// hint says what a user can do about an error.
+// hint returns what a user can do about an error.
 func (r repository) hint(e *Error) string {
 	login := "docker login " + r.endpoint.name
 	if r.endpoint.name == "docker.io" {
@@ -48,7 +48,7 @@ func (r repository) hint(e *Error) string {
 	return ""
 }
 
-// withFormatHint adds what the refusal of an OCI manifest most likely means: registries that predate OCI answer 415 or
+// withFormatHint adds the most likely meaning of the refusal of an OCI manifest: registries that predate OCI answer 415 or
 // MANIFEST_INVALID.
 func withFormatHint(err error, mediaType string) error {
 	var failure *Error
@@ -62,8 +62,8 @@ func withFormatHint(err error, mediaType string) error {
 	return err
 }
 
-// withTagHint adds what the refusal of a tag that is there most likely means. Registries with tags that cannot be moved answer
-// 400 (ECR), 403, 405, 409 (ACR) or 412 (Harbor).
+// withTagHint adds the most likely meaning of the refusal of an existing tag. Registries with immutable tags answer 400 (ECR),
+// 403, 405, 409 (ACR) or 412 (Harbor).
 func withTagHint(err error, before digest.Digest) error {
 	var failure *Error
 	if before == "" || !errors.As(err, &failure) || strings.Contains(failure.Hint, "media types") {

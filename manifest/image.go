@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// Image is an image as a registry has it. [Client.Child] makes it, so it also says that the registry has it.
+// Image is an image in a registry. [Client.Child] makes it, so it also proves that the registry has it.
 type Image struct {
 	Repository reference.Named       // without tag or digest
 	Descriptor ocispecs.Descriptor   // media type, digest and size in bytes of the manifest
@@ -26,9 +26,9 @@ type Image struct {
 	Body       []byte                // the manifest
 }
 
-// Child reads an image manifest by its digest from a repository to which it was just pushed. While the registry does not show
-// it, Child waits, up to Options.Settle. The bytes are checked against the digest. The error is an [*Error], of kind
-// [ErrNotFound] if the registry still did not show it.
+// Child reads an image manifest by its digest from a repository to which it was just pushed. While the registry does not show it,
+// Child waits, up to Options.Settle. The bytes are checked against the digest. The error is an [*Error], of kind [ErrNotFound] if
+// the registry still did not show it.
 func (c *Client) Child(ctx context.Context, repo reference.Named, dgst digest.Digest) (Image, error) {
 	op := fmt.Sprintf("read %q", reference.FamiliarName(repo)+"@"+dgst.String())
 	r, err := c.repository(repo)
@@ -59,8 +59,8 @@ func (c *Client) Child(ctx context.Context, repo reference.Named, dgst digest.Di
 	return image, nil
 }
 
-// Resolve says what a tag or digest names: the media type, digest and size in bytes of a manifest or index. It asks with the right
-// to pull only, and waits for nothing. An error is an [*Error], of kind [ErrNotFound] if the registry has no such thing.
+// Resolve returns the media type, digest and size in bytes of the manifest or index that a tag or digest names. It requests the
+// right to pull only, and waits for nothing. An error is an [*Error], of kind [ErrNotFound] if the registry has no such thing.
 func (c *Client) Resolve(ctx context.Context, ref reference.Named) (ocispecs.Descriptor, error) {
 	op := fmt.Sprintf("look up %q", reference.FamiliarString(ref))
 	r, err := c.repository(ref)
@@ -74,8 +74,8 @@ func (c *Client) Resolve(ctx context.Context, ref reference.Named) (ocispecs.Des
 	return desc, nil
 }
 
-// resolve asks for what a tag or digest names. The digest comes in a header that registries need not send with the answer to
-// HEAD; without it the manifest is read.
+// resolve asks for the descriptor of a tag or digest. The digest comes in a header that registries need not send with the answer
+// to HEAD; without it the manifest is read.
 func (r repository) resolve(ctx context.Context, name string) (ocispecs.Descriptor, error) {
 	desc, err := r.Resolve(ctx, name)
 	if err == nil || errors.Is(err, errdef.ErrNotFound) || ctx.Err() != nil || !isAnswer(err) || isStatus(err) {
@@ -99,7 +99,8 @@ func (r repository) fetch(ctx context.Context, name string) (ocispecs.Descriptor
 	return desc, data, err
 }
 
-// ParseImage reads an image manifest that no registry has shown: Repository is not set. An index, or anything else, is refused.
+// ParseImage reads an image manifest that did not come from a registry: Repository is not set. An index, or anything else, is
+// refused.
 func ParseImage(body []byte) (Image, error) {
 	var typed struct {
 		MediaType string `json:"mediaType"`

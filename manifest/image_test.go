@@ -20,7 +20,7 @@ func TestChildReadsAnImageWithOneRequest(t *testing.T) {
 	w := newWorld(t, nil, nil)
 	desc := w.push(t, "app", "linux/arm64")[0]
 	w.put(t, "/v2/app/manifests/warm", ocispecs.MediaTypeImageManifest, []byte("{}"))
-	if _, err := w.client.Resolve(t.Context(), w.tag(t, "app:warm")); err != nil { // finds the scheme out
+	if _, err := w.client.Resolve(t.Context(), w.tag(t, "app:warm")); err != nil { // detects the scheme
 		t.Fatal(err)
 	}
 	w.faults.Forget()

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Annotations by which BuildKit marks an attestation in an index and names the image that it is about
+// With these annotations BuildKit marks an attestation in an index and names the image that it is about
 // (https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md).
 const (
 	annotationReferenceType   = "vnd.docker.reference.type"
@@ -22,10 +22,10 @@ const (
 	attestationManifest       = "attestation-manifest"
 )
 
-// MissingPlatforms is the annotation by which an index says which platforms it was made without: their names with commas.
+// MissingPlatforms is the annotation by which an index lists the platforms that it was made without: their names with commas.
 const MissingPlatforms = "com.docker-multiarch.missing-platforms"
 
-// IndexOptions says how an index is written. Its zero value is an OCI index without annotations.
+// IndexOptions are the options of Index. The zero value is an OCI index without annotations.
 type IndexOptions struct {
 	// Family of the index and of all its children; empty means OCI.
 	Family Family
@@ -33,7 +33,7 @@ type IndexOptions struct {
 	Annotations map[string]string
 }
 
-// DuplicateError says that two children are for the same platform, so that a client could not tell which one to take.
+// DuplicateError means that two children are for the same platform, so that a client could not choose between them.
 type DuplicateError struct {
 	Platform      string
 	First, Second digest.Digest // in the order of the digests
@@ -43,10 +43,10 @@ func (e *DuplicateError) Error() string {
 	return fmt.Sprintf("two images for %s in one index: %s and %s", e.Platform, e.First, e.Second)
 }
 
-// FamilyError says that children of another family (or of none) were given for an index.
+// FamilyError means that children of another family (or of none) were given for an index.
 type FamilyError struct {
 	Want     Family
-	Children []ocispecs.Descriptor // those that do not fit, in canonical order
+	Children []ocispecs.Descriptor // those of another family, in canonical order
 }
 
 func (e *FamilyError) Error() string {
@@ -59,12 +59,12 @@ func (e *FamilyError) Error() string {
 
 // Index writes the index of the children: images in the order of platform.Compare, then attestations (children with the
 // annotation vnd.docker.reference.type) in the order of the images that they are about. The order of the argument does not
-// matter, and it is not changed. Of a child only media type, digest, size, platform and annotations are written. There are no
+// matter, and it is not changed. Only media type, digest, size, platform and annotations of a child are written. There are no
 // timestamps. The document is JSON, indented by two spaces, schemaVersion and mediaType first.
 //
 // It refuses an empty list, two children for one platform after normalising ([*DuplicateError]), a child of another family
-// ([*FamilyError]), a child that is itself an index or has no platform, an attestation about an image that is not in the
-// list, and annotations in a Docker manifest list, which has no place for them.
+// ([*FamilyError]), a child that is itself an index or has no platform, an attestation about an image that is not in the list,
+// and annotations in a Docker manifest list, which has no field for them.
 func Index(children []ocispecs.Descriptor, opt IndexOptions) (ocispecs.Descriptor, []byte, error) {
 	family := opt.Family
 	if family == "" {
@@ -117,12 +117,12 @@ func split(children []ocispecs.Descriptor) (images, attestations []ocispecs.Desc
 	return images, attestations
 }
 
-// IsAttestation tells whether an index's entry is BuildKit's attestation about one of its images.
+// IsAttestation reports whether an index's entry is BuildKit's attestation about one of its images.
 func IsAttestation(c ocispecs.Descriptor) bool {
 	return c.Annotations[annotationReferenceType] == attestationManifest
 }
 
-// compareImages is total also for lists that will be refused, so that the refusal has the same words for every order.
+// compareImages is also total for lists that will be refused, so that the error has the same text in every order.
 func compareImages(a, b ocispecs.Descriptor) int {
 	if a.Platform != nil && b.Platform != nil {
 		if n := platform.Compare(*a.Platform, *b.Platform); n != 0 {

@@ -35,8 +35,8 @@ func (c *Client) move(ctx context.Context, req PublishRequest, targets []target,
 	}
 }
 
-// write moves the tag. When the answer is a refusal although the write was taken (its answer was lost, it was repeated, and
-// the registry keeps tags from being written twice), the tag itself tells.
+// write moves the tag. A refusal can follow a write that was accepted (its answer was lost, it was repeated, and the registry
+// keeps tags from being written twice); then write reads the tag itself.
 func (t target) write(ctx context.Context, desc ocispecs.Descriptor, body []byte) error {
 	ctx = t.repo.pushScope(ctx)
 	err := t.repo.PushReference(ctx, desc, bytes.NewReader(body), t.tag.Tag())
@@ -49,8 +49,8 @@ func (t target) write(ctx context.Context, desc ocispecs.Descriptor, body []byte
 	return err
 }
 
-// readBack waits until the registry shows the tag as written. Nothing, or the digest from before, is a registry that is slow;
-// any other digest is somebody else's.
+// readBack waits until the registry shows the tag as written. If it shows no tag, or the digest from before, the registry is
+// slow; any other digest was written by another client.
 func (c *Client) readBack(ctx context.Context, t target, result *TagResult) {
 	op := fmt.Sprintf("read back %q, which was written", result.Ref)
 	var found digest.Digest

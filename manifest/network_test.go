@@ -20,16 +20,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// network is a world of hosts for a client whose connections are all made here.
+// network is a set of simulated hosts for a client whose connections are all made here.
 type network struct {
 	hosts map[string]http.HandlerFunc // by "host:port"; port 443 speaks TLS
-	at    map[string]string           // the address that a host seems to have; the listener's own if it has none
+	at    map[string]string           // the apparent address of a host; the listener's own if there is none
 
 	mu     sync.Mutex
 	visits []string // "host:port METHOD /path", with the login if there is one
 }
 
-// start gives the options of a client in the network, whose user is ann.
+// start returns the options of a client in the network, whose user is ann.
 func (n *network) start(t *testing.T) manifest.Options {
 	t.Helper()
 	listeners, pool := map[string]string{}, x509.NewCertPool()
@@ -77,7 +77,7 @@ func (n *network) note(visit string) {
 	n.visits = append(n.visits, strings.TrimSpace(visit))
 }
 
-// to are the visits to a host.
+// to returns the visits to a host.
 func (n *network) to(host string) (visits []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -89,7 +89,7 @@ func (n *network) to(host string) (visits []string) {
 	return visits
 }
 
-// elsewhere is a connection that seems to lead to another address.
+// elsewhere is a connection with another remote address.
 type elsewhere struct {
 	net.Conn
 	at string

@@ -13,7 +13,7 @@ import (
 	"oras.land/oras-go/v2/errdef"
 )
 
-// requestsAtOnce bounds the requests of one Publish that run at the same time.
+// requestsAtOnce bounds the concurrent requests of one Publish.
 const requestsAtOnce = 8
 
 // place is a manifest in a repository.
@@ -22,7 +22,7 @@ type place struct {
 	digest     digest.Digest
 }
 
-// prepare fills in the targets, and returns an error unless every child is in every repository. Nothing is written.
+// prepare fills in the targets, and returns an error unless every child is in every repository. It writes nothing.
 func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []target) error {
 	needed, err := children(req)
 	if err != nil {
@@ -83,8 +83,8 @@ func (c *Client) requireChild(ctx context.Context, r repository, child digest.Di
 	return nil
 }
 
-// lookBefore asks what the tag names now. A registry that may be written but not read is no reason to stop: the tag is then
-// written as if nothing were known of it.
+// lookBefore asks which digest the tag names now. A registry that may be written but not read is no reason to stop: the tag is
+// then written without that knowledge.
 func (t *target) lookBefore(ctx context.Context) error {
 	desc, err := t.repo.resolve(t.repo.pushScope(ctx), t.tag.Tag())
 	switch {
@@ -101,14 +101,14 @@ func (t *target) lookBefore(ctx context.Context) error {
 	return nil
 }
 
-// Pauses between two looks at a registry that does not show yet what was written to it.
+// These are the pauses between two reads of a registry that does not show a recent write yet.
 const (
 	firstLook = 100 * time.Millisecond
 	lastLook  = 2 * time.Second
 )
 
-// settled looks until a registry shows what was just written, at most for Options.Settle: look returns true when it is there.
-// The result is false when the time was up; an error of look or the end of the context ends it at once.
+// settled polls until a registry shows a recent write, at most for Options.Settle: look returns true when it does. The result is
+// false when the time is up; an error of look or the end of the context ends it at once.
 func (c *Client) settled(ctx context.Context, registry, what string, look func(context.Context) (bool, error)) (bool, error) {
 	var waited time.Duration
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
@@ -127,14 +127,14 @@ func (c *Client) settled(ctx context.Context, registry, what string, look func(c
 	}
 }
 
-// Look is what a tag named when it was looked at.
+// Look is the digest that a tag named at the time of a look.
 type Look struct {
 	Tag    reference.NamedTagged
 	Digest digest.Digest // empty if there was no such tag
 }
 
-// Look asks what a tag names, with the rights of the push that is to follow, so that Publish need not. An error, which is an
-// [*Error], is a tag of which nothing is known: leave it to Publish, which knows what is to be done then.
+// Look reads the digest that a tag names, with the rights of the push that is to follow, so that Publish need not. If it returns
+// an error, an [*Error], the tag's digest is unknown: leave the tag to Publish, which handles that case.
 func (c *Client) Look(ctx context.Context, tag reference.NamedTagged) (Look, error) {
 	r, err := c.repository(tag)
 	if err != nil {

@@ -12,53 +12,53 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// PublishRequest says what to publish, and under which tags.
+// PublishRequest is an index or a manifest to publish, with its tags.
 type PublishRequest struct {
-	// Targets are the tags to move, in the order in which they move. One that comes twice is moved once.
+	// Targets are the tags to move, in the order in which they move. A duplicate is moved once.
 	Targets []reference.NamedTagged
 	// Descriptor and Body are the index, or the manifest of a single image. The registry gets these bytes.
 	Descriptor ocispecs.Descriptor
 	Body       []byte
-	// Seen are images that Child has read from the repositories; they are not asked for again.
+	// Seen are images that Child has read from the repositories; they are not read again.
 	Seen []Image
-	// Looks are what Look has said of targets shortly before; they are not asked again before the write.
+	// Looks are recent results of Look for targets; these tags are not read again before the write.
 	Looks []Look
-	// Allow, if not nil, is told what each tag names when everything is ready to be written: "" if there is no such tag. Its error
-	// leaves all tags untouched, and so does a registry that does not say what a tag names.
+	// Allow, if not nil, gets the digest that each tag names when everything is ready to be written: "" if there is no such tag.
+	// If it returns an error, or a registry does not return a tag's digest, all tags stay untouched.
 	Allow func(tag reference.NamedTagged, now digest.Digest) error
 }
 
-// State is what became of a tag.
+// State is the result for a tag.
 type State string
 
-// What became of a tag.
+// These are the results for a tag.
 const (
 	Moved       State = "moved"       // written, and read back
 	Already     State = "already"     // it named the same digest before, and was not written
-	Overwritten State = "overwritten" // written, and then somebody else wrote another digest
+	Overwritten State = "overwritten" // written, and then overwritten by another client with another digest
 	Untouched   State = "untouched"   // not written; Err says why
-	Failed      State = "failed"      // the registry refused, or does not show what it took; Err says which
+	Failed      State = "failed"      // the registry refused, or does not show the write; Err says which
 )
 
-// TagResult is what became of one tag.
+// TagResult is the result for one tag.
 type TagResult struct {
 	Ref    string        // as users write it, such as "localhost:5000/app:v1"
-	Digest digest.Digest // that was to be written
+	Digest digest.Digest // the digest to write
 	State  State
-	Found  digest.Digest // what the tag names now, if that is something else and known
+	Found  digest.Digest // the digest that the tag names now, if that is another one and known
 	Err    error         // nil when the tag was moved, was there already, or was overwritten
 }
 
 // Publish moves tags to an index or a manifest. It is the only function of the program that moves a tag.
 //
 // First every child of the index (or the single image itself) must be in the repository of every target; while a registry does
-// not show one yet, Publish waits, up to Options.Settle. If one is missing, no tag is touched. Then the tags move in their
-// order, each by one write; a tag that names the digest already is not written. A tag that fails does not stop the others; a
-// context that ends does, before the next write. Each tag is read back, again with a bounded wait; another digest there, which
-// was not there before, is somebody else's and is told by the state Overwritten.
+// not show one yet, Publish waits, up to Options.Settle. If one is missing, no tag is touched. Then the tags move in their order,
+// each by one write; a tag that names the digest already is not written. A tag that fails does not stop the others; an ended
+// context does, before the next write. Each tag is read back, again with a bounded wait; another digest there, which was not
+// there before, was written by another client and gives the state Overwritten.
 //
-// The results are in the order of the targets, always one for each. The error joins those of the results; it is nil when
-// every tag was moved, was there already or was overwritten.
+// The results are in the order of the targets, always one for each. The error joins those of the results; it is nil when every
+// tag was moved, was there already or was overwritten.
 func (c *Client) Publish(ctx context.Context, req PublishRequest) ([]TagResult, error) {
 	results := make([]TagResult, 0, len(req.Targets))
 	targets := make([]target, 0, len(req.Targets))
@@ -88,7 +88,7 @@ func (c *Client) Publish(ctx context.Context, req PublishRequest) ([]TagResult, 
 	return results, errors.Join(failures...)
 }
 
-// allowed asks the caller, who knows what the tags should name before.
+// allowed asks the caller, who knows which digests the tags should name before.
 func allowed(req PublishRequest, targets []target) error {
 	if req.Allow == nil {
 		return nil
@@ -113,16 +113,16 @@ func containsRef(results []TagResult, ref string) bool {
 	return false
 }
 
-// target is a tag, and what is known of it before it moves.
+// target is a tag and its state before it moves.
 type target struct {
 	tag    reference.NamedTagged
 	repo   repository
-	before digest.Digest // what the tag names; empty if nothing or unknown
+	before digest.Digest // the digest that the tag names; empty if none or unknown
 
 	unknown error // why it is unknown
 }
 
-// children are the manifests that a registry must have before it gets the body.
+// children returns the manifests that a registry must have before it gets the body.
 func children(req PublishRequest) ([]ocispecs.Descriptor, error) {
 	if len(req.Targets) == 0 {
 		return nil, errors.New("publish: no tag to move")

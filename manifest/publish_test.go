@@ -44,7 +44,8 @@ func TestPublishKnowsEveryChildBeforeItWritesEachTagOnce(t *testing.T) {
 	}
 }
 
-// assertChildrenBeforeTags reads the log: so many children were found before the first write of a tag, and none later.
+// assertChildrenBeforeTags checks the log: the given number of children was found before the first write of a tag, and none
+// later.
 func assertChildrenBeforeTags(t *testing.T, w world, children int) {
 	t.Helper()
 	found, written := 0, false

@@ -10,27 +10,27 @@ import (
 	"sync"
 )
 
-// realmTransport lets a private registry have its token server beside it.
+// realmTransport allows a private registry to have a private token server.
 //
-// oras-go refuses a token server at a private address unless it has the registry's own host name
-// (GHSA-xf85-363p-868w: a hostile registry could make clients call machines inside). That is right for a public registry. But
-// a GitLab at home sends registry.corp to gitlab.corp, both at private addresses, and `docker push` and BuildKit follow. So
-// when the registry itself is at a private address, the realm of its challenge is given to oras-go under the registry's
-// name, and the request to it is sent where the registry said.
+// oras-go refuses a token server at a private address unless it has the registry's own host name (GHSA-xf85-363p-868w: a hostile
+// registry could make clients call internal machines). That is right for a public registry. But a GitLab at home sends
+// registry.corp to gitlab.corp, both at private addresses, and `docker push` and BuildKit follow. So when the registry itself is
+// at a private address, oras-go gets the realm of its challenge under the registry's name, and the request to it is sent to the
+// original address.
 //
-// Requests for tokens, those to other token servers too, go through tokens, which knows where no login may go.
+// Requests for tokens, those to other token servers too, go through tokens, which refuses the addresses that may not get a login.
 type realmTransport struct {
 	base, tokens http.RoundTripper
 	host         string // the registry's host name, without port
 
 	mu     sync.Mutex
-	realms map[string]*url.URL // by the host that stands for them
+	realms map[string]*url.URL // by the alias's host
 }
 
-// aliasPort is the port under which a token server stands for its own: none that a registry can have.
+// aliasPort is the port of a token server's alias: a port that no registry can have.
 const aliasPort = "0"
 
-// realmParam is the realm in a challenge (RFC 6750, section 3), with the quotes that every registry writes.
+// realmParam matches the realm in a challenge (RFC 6750, section 3), with the quotes that every registry writes.
 var realmParam = regexp.MustCompile(`realm="([^"]*)"`)
 
 func (t *realmTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -53,15 +53,15 @@ func (t *realmTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	realm, err := url.Parse(challenge[match[2]:match[3]])
 	if err != nil || realm.Host == "" || strings.EqualFold(realm.Hostname(), t.host) || !t.private(req) {
-		return resp, nil //nolint:nilerr // oras-go says what is wrong with the realm
+		return resp, nil //nolint:nilerr // oras-go reports the error in the realm
 	}
 	resp.Header = resp.Header.Clone()
 	resp.Header.Set("WWW-Authenticate", challenge[:match[2]]+t.stand(realm)+challenge[match[3]:])
 	return resp, nil
 }
 
-// forToken tells a request for a token that leaves the registry's host: to a token server elsewhere, or where a token server of
-// the registry's own sends the client. The registry's own requests are for its API, and a redirect of those carries no login.
+// forToken reports whether a request for a token leaves the registry's host: to a token server elsewhere, or to a redirect of the
+// registry's own token server. The registry's own requests are for its API, and a redirect of those carries no login.
 func (t *realmTransport) forToken(req *http.Request) bool {
 	if strings.EqualFold(req.URL.Hostname(), t.host) {
 		return false
@@ -73,7 +73,7 @@ func (t *realmTransport) forToken(req *http.Request) bool {
 	return !strings.EqualFold(first.URL.Hostname(), t.host) || !strings.HasPrefix(first.URL.Path, "/v2/")
 }
 
-// stand remembers a realm and returns the URL that stands for it.
+// stand stores a realm and returns its alias URL.
 func (t *realmTransport) stand(realm *url.URL) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,7 +86,7 @@ func (t *realmTransport) stand(realm *url.URL) string {
 	return alias.String()
 }
 
-// server is the token server that a URL stands for, nil if it stands for itself.
+// server returns the token server behind an alias URL, nil if the URL is no alias.
 func (t *realmTransport) server(u *url.URL) *url.URL {
 	if u.Port() != aliasPort {
 		return nil
@@ -96,8 +96,8 @@ func (t *realmTransport) server(u *url.URL) *url.URL {
 	return t.realms[u.Host]
 }
 
-// private tells whether the registry is at an address of a private network or of this machine. A name that cannot be looked up,
-// as behind a proxy, is not.
+// private reports whether the registry is at an address of a private network or of this machine. A name that cannot be looked up,
+// as behind a proxy, is not private.
 func (t *realmTransport) private(req *http.Request) bool {
 	if addr, err := netip.ParseAddr(t.host); err == nil {
 		return isPrivate(addr)

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Retry says how a request is repeated when a registry could not take it just now: 408, 425, 429, 5xx other than 501 and 505,
-// a connection that was reset or ended early, a registry that fell silent, and, from a registry that has answered before,
-// a connection that could not be made. Every other answer is final. Its zero value is the default.
+// Retry is the policy for requests that a registry could not serve for the moment: 408, 425, 429, 5xx other than 501 and 505, a
+// connection that was reset or ended early, a registry that fell silent, and, from a registry that has answered before, a
+// connection that could not be made. Every other answer is final. The zero value is the default.
 type Retry struct {
 	// MaxWait bounds the time from the first attempt of a request to the start of its last one; zero means two minutes.
 	// A registry that asks for a longer wait (Retry-After) is not waited for. Negative: one attempt only.
@@ -21,8 +21,8 @@ type Retry struct {
 	// FirstDelay is the pause after the first attempt; it doubles each time, up to MaxDelay. Each pause is shortened by a
 	// random part of up to a half, so that many clients do not come back together. Zero means 500 milliseconds, 15 seconds.
 	FirstDelay, MaxDelay time.Duration
-	// Silence is how long a registry may say and take nothing in one attempt; zero means 30 seconds. For the answer to a large blob that
-	// it has got whole, which it may have to move or copy then, it has as long again for each 256 MiB, up to 20 times as long.
+	// Silence is how long a registry may neither send nor receive in one attempt; zero means 30 seconds. For the answer to a
+	// large blob, which the registry may have to move or copy, it has as long again for each 256 MiB, up to 20 times as long.
 	Silence time.Duration
 	// Random returns a number in [0,1) for the pauses; nil means math/rand.
 	Random func() float64
@@ -47,7 +47,7 @@ func (r Retry) withDefaults() Retry {
 	return r
 }
 
-// delay is the pause after the given attempt, the first being 1.
+// delay returns the pause after the given attempt, the first being 1.
 func (r Retry) delay(attempt int) time.Duration {
 	d := r.FirstDelay
 	for i := 1; i < attempt && d < r.MaxDelay; i++ {
@@ -57,13 +57,13 @@ func (r Retry) delay(attempt int) time.Duration {
 	return d - time.Duration(r.Random()*float64(d/2))
 }
 
-// Of how many bytes a registry is believed to take care within one silence, and how many silences it gets at most.
+// The registry gets one more silence per so many bytes, up to a maximum number.
 const (
 	commitBytes = 256 << 20
 	maxCommit   = 20
 )
 
-// commit is how long a registry may take to answer when it has got all of a body of that many bytes.
+// commit returns how long a registry may take to answer after it has received a body of that many bytes.
 func (r Retry) commit(size int64) time.Duration {
 	return r.Silence * time.Duration(min(1+size/commitBytes, maxCommit))
 }
@@ -76,19 +76,19 @@ type retryTransport struct {
 	clock    Clock
 	report   func(Wait)
 	answered atomic.Bool // the registry has answered something
-	unable   *unable     // shared by all that is asked of the registry
+	unable   *unable     // shared by all requests to the registry
 }
 
-// over is the same transport on top of another one.
+// over returns the same transport on top of another one.
 func (t *retryTransport) over(base http.RoundTripper) *retryTransport {
 	return &retryTransport{base: base, registry: t.registry, policy: t.policy, clock: t.clock, report: t.report, unable: t.unable}
 }
 
-// gaveUpError is the end of several attempts.
+// gaveUpError is the error after several attempts.
 type gaveUpError struct {
 	attempts int
 	why      string // empty when the time was up
-	last     error  // what the last attempt ended with
+	last     error  // the error of the last attempt
 	ctx      error  // why the context ended while waiting, if it did
 }
 
@@ -107,8 +107,8 @@ func (e *gaveUpError) Unwrap() []error {
 	return []error{e.last}
 }
 
-// RoundTrip sends the request until there is a final answer. Bodies up to a manifest's size are read before it returns, so
-// that a body that breaks off is repeated as well. A host that was given up a while ago is not asked.
+// RoundTrip sends the request until there is a final answer. Bodies up to a manifest's size are read before it returns, so that a
+// body that breaks off is repeated as well. A host that was given up recently is not asked.
 func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := t.clock.Now()
 	if err := t.unable.refuse(req.URL.Host, start); err != nil {
@@ -173,7 +173,7 @@ func (t *retryTransport) retryAfter(resp *http.Response) (time.Duration, bool) {
 	return 0, false
 }
 
-// transient tells whether an attempt's end is worth another attempt, and says what it was.
+// transient reports whether an attempt's result is worth another attempt, with its description.
 func (t *retryTransport) transient(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	switch {
 	case ctx.Err() != nil:
@@ -201,7 +201,7 @@ func isTransientStatus(status int) bool {
 // errSilent ends an attempt that takes too long.
 var errSilent = errors.New("the registry does not answer")
 
-// Clock is the time that waits are measured by. A nil function is the real one.
+// Clock measures waits. A nil function is the real one.
 type Clock struct {
 	Now func() time.Time
 	// Sleep returns after d, or with the context's cause as soon as the context ends.
@@ -218,7 +218,7 @@ func (c Clock) withDefaults() Clock {
 	return c
 }
 
-// Sleep waits for so long, or until the context ends, and then gives its cause.
+// Sleep waits for d, or until the context ends, and then returns the context's cause.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// lookUp resolves app:v1 with one fault on it, and returns how many requests came for it.
+// lookUp resolves app:v1 with one fault on it, and returns the number of requests for it.
 func lookUp(t *testing.T, w world, fault faultregistry.Fault) (requests int, err error) {
 	t.Helper()
 	desc, body := image(t, ocispecs.MediaTypeImageManifest, "linux/amd64")

@@ -10,8 +10,8 @@ import (
 	"net/http"
 )
 
-// settle finds out which scheme the registry speaks, once. Only registries that may speak more than one are asked; any
-// answer over a scheme settles it. A failure is not kept: the next request asks again.
+// settle finds out which scheme the registry speaks, once. Only registries that may speak more than one are asked; any answer
+// over a scheme determines it. A failure is not kept: the next request asks again.
 func (e *endpoint) settle(ctx context.Context) (string, error) {
 	if s := e.scheme.Load(); s != nil {
 		return *s, nil
@@ -37,7 +37,7 @@ func (e *endpoint) settle(ctx context.Context) (string, error) {
 	return *e.scheme.Load(), nil
 }
 
-// probe sends a request without a login over each scheme, until one answers.
+// probe sends a request without a login over each scheme, until one is answered.
 func (e *endpoint) probe(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.URL.Scheme = "any"
@@ -52,9 +52,9 @@ func (e *endpoint) probe(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// first is a request to a registry whose scheme is not known yet, and finds it out: it goes without a login, as any first request
-// does. The result is nil if the answer asks for more; the request is then to be sent as usual. Only reading
-// with GET may go over both schemes: nothing is told, and the body of the answer shows a TLS server.
+// first sends a request to a registry whose scheme is not known yet, and so determines it: it goes without a login, as any first
+// request does. The result is nil if the answer requires more; then the request is to be sent as usual. Only a GET may go over
+// both schemes: it reveals nothing, and the body of the answer shows a TLS server.
 func (e *endpoint) first(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet || e.scheme.Load() != nil {
 		return nil, nil
@@ -63,7 +63,7 @@ func (e *endpoint) first(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Another request may have settled another scheme meanwhile; that one holds for all.
+	// Another request may have determined another scheme meanwhile; that one applies to all.
 	if same := resp.Request != nil && resp.Request.URL.Scheme == *e.scheme.Load(); same && !asksForMore(resp.StatusCode) {
 		return resp, nil
 	}
@@ -71,15 +71,15 @@ func (e *endpoint) first(req *http.Request) (*http.Response, error) {
 	return nil, nil
 }
 
-// asksForMore tells the answers that a plain reading of a URL does not deal with: a login, a redirect, and the one whose body was
-// read to recognise a TLS server.
+// asksForMore reports whether a simple GET cannot handle an answer: a login, a redirect, and the answer whose body was read to
+// recognise a TLS server.
 func asksForMore(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusBadRequest ||
 		status >= http.StatusMultipleChoices && status < http.StatusBadRequest
 }
 
-// schemeProbe sends a request over each scheme in turn until one answers. Below the retries, so that a registry that hiccups is
-// not taken for one that speaks no scheme.
+// schemeProbe sends a request over each scheme in turn until one answers. It is below the retries, so that a temporary failure of
+// a registry does not count as an unsupported scheme.
 type schemeProbe struct{ endpoint *endpoint }
 
 func (p schemeProbe) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -103,7 +103,8 @@ func (p schemeProbe) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("%w; %w", failures[0], failures[1])
 }
 
-// wantsHTTPS recognises a TLS server's answer to a plain request: Go's, nginx's and Apache's all say HTTPS in a 400.
+// wantsHTTPS reports whether an answer is that of a TLS server to a plain request: Go's, nginx's and Apache's all name HTTPS in a
+// 400.
 func wantsHTTPS(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusBadRequest {
 		return false

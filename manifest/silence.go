@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// silence ends an attempt in which the registry says nothing for too long.
+// silence ends an attempt in which the registry is silent for too long.
 type silence struct {
 	usual   time.Duration
 	current atomic.Int64
@@ -34,8 +34,7 @@ func (s *silence) allow(limit time.Duration) {
 
 func (s *silence) stop() { s.timer.Stop() }
 
-// watched is a body of which each read must bring something within the limit. Between reads nothing is counted: the reader may take
-// its time.
+// watched is a body of which each read must return data within the limit. The time between reads does not count.
 type watched struct {
 	body  io.Reader
 	limit *silence
@@ -52,7 +51,8 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// patience bounds an operation by time, but for that in which the user's credentials are asked for: a helper may be asking a person.
+// patience bounds an operation by time, excluding the time in which the user's credentials are asked for: a helper may be asking
+// a person.
 type patience struct {
 	timer *time.Timer
 	limit time.Duration
@@ -71,7 +71,7 @@ func withPatience(ctx context.Context, limit time.Duration) (context.Context, co
 	}
 }
 
-// pause stops the time of the context's patience, if it has one, until resume is called; then all of it begins anew.
+// pause stops the clock of the context's patience, if it has one, until resume is called; then the full time starts again.
 func pause(ctx context.Context) (resume func()) {
 	p, ok := ctx.Value(patienceKey{}).(*patience)
 	if !ok || !p.timer.Stop() {

@@ -24,7 +24,7 @@ import (
 
 var blobReads = faultregistry.On(http.MethodGet, "/blobs/sha256:")
 
-// layer puts a blob into "app" that is too long to be read ahead, and gives a source for it.
+// layer adds a blob that is too long to be read ahead to "app", and returns a source for it.
 func layer(t *testing.T, w world) (ocispecs.Descriptor, []byte, *manifest.Source) {
 	t.Helper()
 	body := bytes.Repeat([]byte("0123456789abcdef"), 5<<16) // 5 MiB
@@ -56,7 +56,7 @@ func read(ctx context.Context, source *manifest.Source, desc ocispecs.Descriptor
 	return io.ReadAll(rc)
 }
 
-// withoutRanges lets the registry send all of a blob, whatever part of it is asked for.
+// withoutRanges lets the registry send all of a blob for every range request.
 func withoutRanges(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		req.Header.Del("Range")
@@ -74,7 +74,7 @@ func TestALayerIsReadOnWhereItBrokeOff(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, wrap, func(o *manifest.Options) {
 					if name == "silence" {
-						o.Retry.Silence = 3 * time.Second // a busy machine answers within it
+						o.Retry.Silence = 3 * time.Second // enough for a busy machine
 					}
 				})
 				desc, want, source := layer(t, w)
@@ -88,7 +88,7 @@ func TestALayerIsReadOnWhereItBrokeOff(t *testing.T) {
 	}
 }
 
-// stalling is a registry with a manifest, all of whose blobs stop after 4 MiB and some.
+// stalling is a registry with a manifest, all of whose blobs stop after a little more than 4 MiB.
 type stalling struct {
 	root  ocispecs.Descriptor
 	body  []byte
@@ -107,7 +107,7 @@ func (s stalling) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// mute is a body of which nothing comes.
+// mute is a body that never returns data.
 type mute struct{ ctx context.Context }
 
 func (n mute) Read([]byte) (int, error) {
@@ -162,7 +162,7 @@ func TestAStalledLayerEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// committing is a registry that takes its time when it has got a body.
+// committing is a registry that answers late after it has received a body.
 type committing struct{ pause time.Duration }
 
 func (c committing) RoundTrip(req *http.Request) (*http.Response, error) {

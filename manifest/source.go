@@ -14,8 +14,8 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 )
 
-// Source is a repository to read from, by digests. It is an oras-go content.ReadOnlyStorage, for several goroutines; what it asks
-// of the registry goes with the client's login, schemes and retries, and the right to pull.
+// Source is a repository to read from, by digests. It is an oras-go content.ReadOnlyStorage, safe for several goroutines; its
+// requests use the client's login, schemes and retries, and the right to pull.
 type Source struct {
 	opt  Options
 	repo repository
@@ -25,9 +25,9 @@ type Source struct {
 	lost sync.Map // digest → why the blob was given up: a reader that tries again need not wait again
 }
 
-// Source reads what a tag or digest names, a manifest or an index, and gives it with the repository that has the rest; a name
-// with neither is that of the tag "latest". The bytes are checked against the digest, and Fetch has the root's without asking
-// again. An error is an [*Error], of kind [ErrNotFound] if the registry has no such thing.
+// Source reads the manifest or index that a tag or digest names, and returns it with the repository that has the rest; a name
+// with neither means the tag "latest". The bytes are checked against the digest, and Fetch returns the root's without another
+// request. An error is an [*Error], of kind [ErrNotFound] if the registry has no such thing.
 func (c *Client) Source(ctx context.Context, ref reference.Named) (ocispecs.Descriptor, *Source, error) {
 	op := fmt.Sprintf("look up %q", reference.FamiliarString(ref))
 	r, err := c.repository(ref)
@@ -42,7 +42,7 @@ func (c *Client) Source(ctx context.Context, ref reference.Named) (ocispecs.Desc
 	return s.root, s, nil
 }
 
-// nameIn is the tag or the digest of a reference; the digest of one that has both.
+// nameIn returns the tag or the digest of a reference, the digest if it has both.
 func nameIn(ref reference.Named) string {
 	switch ref := reference.TagNameOnly(ref).(type) {
 	case reference.Digested:
@@ -53,14 +53,14 @@ func nameIn(ref reference.Named) string {
 	return ""
 }
 
-// scope names the one right that reading needs, so that one token serves all requests.
+// scope sets the one right that reading needs, so that one token serves all requests.
 func (s *Source) scope(ctx context.Context) context.Context {
 	return auth.AppendRepositoryScope(ctx, s.repo.Reference, auth.ActionPull)
 }
 
-// Fetch reads a manifest or a blob; the caller closes it, and checks its bytes. A blob that breaks off, or of which nothing comes for
-// [Retry.Silence], is read on from there, a few times; the read's error is an [*Error] then. An error is an [*Error], of kind
-// [ErrNotFound] if the repository has no such thing.
+// Fetch reads a manifest or a blob; the caller closes it, and checks its bytes. If a blob breaks off, or no data comes for
+// [Retry.Silence], reading resumes from there, a few times; after that the read's error is an [*Error]. An error is an [*Error],
+// of kind [ErrNotFound] if the repository has no such thing.
 func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	if desc.Digest == s.root.Digest && FamilyOf(desc.MediaType) != "" {
 		return io.NopCloser(bytes.NewReader(s.body)), nil
@@ -81,7 +81,7 @@ func (s *Source) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCl
 	return r, nil
 }
 
-// Exists tells whether the repository has a manifest or a blob.
+// Exists reports whether the repository has a manifest or a blob.
 func (s *Source) Exists(ctx context.Context, desc ocispecs.Descriptor) (bool, error) {
 	_, err := s.Stat(ctx, desc)
 	if errors.Is(err, ErrNotFound) {
@@ -90,8 +90,8 @@ func (s *Source) Exists(ctx context.Context, desc ocispecs.Descriptor) (bool, er
 	return err == nil, err
 }
 
-// Stat says how many bytes the repository has of a manifest or a blob, without reading it. An error is an [*Error], of kind
-// [ErrNotFound] if it has no such thing.
+// Stat returns the size in bytes that the repository has for a manifest or a blob, without reading it. An error is an [*Error],
+// of kind [ErrNotFound] if it has no such thing.
 func (s *Source) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, error) {
 	scoped := s.scope(ctx)
 	var found ocispecs.Descriptor
@@ -111,11 +111,11 @@ func (s *Source) op(verb string, desc ocispecs.Descriptor) string {
 	return fmt.Sprintf("%s %q", verb, s.repo.name+"@"+desc.Digest.String())
 }
 
-// maxResumes bounds how often the reading of one blob is taken up again.
+// maxResumes bounds how often the reading of one blob is resumed.
 const maxResumes = 3
 
-// resumed is a blob that is read on where the registry broke off or fell silent: maxResumes times, and never where the policy has one
-// attempt only.
+// resumed is a blob whose reading resumes where the registry broke off or fell silent: maxResumes times, and never if the policy
+// has one attempt only.
 type resumed struct {
 	source  *Source
 	desc    ocispecs.Descriptor
@@ -133,7 +133,7 @@ func (r *resumed) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if n > 0 {
-			return n, nil // the error comes again with the next read
+			return n, nil // the error is returned again by the next read
 		}
 		if err = r.again(err); err != nil {
 			return 0, err
@@ -141,7 +141,7 @@ func (r *resumed) Read(p []byte) (int, error) {
 	}
 }
 
-// resume opens the blob where the reading ended; the result is why it does not.
+// resume opens the blob where the reading ended, and returns why it does not.
 func (r *resumed) resume(ctx context.Context, reason error) error {
 	s, opt := r.source, r.source.opt
 	fail := func(err error) error { return s.repo.fail(ctx, s.op("read", r.desc), err) }
@@ -172,7 +172,7 @@ func (r *resumed) resume(ctx context.Context, reason error) error {
 
 func (r *resumed) Close() error { return r.body.Close() }
 
-// from reads a blob from an offset on. A registry that does not know ranges sends it from its beginning.
+// from reads a blob from an offset on. A registry without range requests sends it from its beginning.
 func (s *Source) from(ctx context.Context, desc ocispecs.Descriptor, offset int64) (io.ReadCloser, error) {
 	target := "https://" + s.repo.endpoint.host() + "/v2/" + s.repo.Reference.Repository + "/blobs/" + desc.Digest.String()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)

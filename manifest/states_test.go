@@ -18,7 +18,7 @@ func TestPublishTellsWhatBecameOfATag(t *testing.T) {
 	tagged := faultregistry.TagPut
 	for _, tt := range []struct {
 		name   string
-		before []byte // what the tag names before
+		before []byte // the body that the tag names before
 		fault  faultregistry.Fault
 		state  manifest.State
 		found  digest.Digest

@@ -16,27 +16,29 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// uploadsAtOnce bounds the blobs and manifests of one Upload that are under way at the same time.
+// uploadsAtOnce bounds the concurrent blobs and manifests of one Upload.
 const uploadsAtOnce = 4
 
-// Upload brings an image, an index or a manifest with all that belongs to it, into a repository by its digests; no tag moves.
-// What is there already is not sent, and what another repository of the registry is known to have is taken from there, if the
-// registry can do that: what another Upload of this client brought, and what src, a [*Source], reads from there. Of an index, an
-// attestation is written after the image that it is about, and the index itself last: when it is there, everything is.
+// Upload copies an image, an index or a manifest with everything that belongs to it, into a repository by its digests; no tag
+// moves. Existing content is not sent. Blobs that another repository of the registry is known to have are mounted from there, if
+// the registry supports it: those of another Upload of this client, and those that src, a [*Source], reads from there. In an
+// index, an attestation is written after the image that it is about, and the index itself last: when it exists, everything does.
 //
 // Blobs are read from src while they are sent, checked on the way, and read again when the registry lost one half way; src is
-// used by several goroutines. An error is an [*Error], unless it is src that failed or held something else than its digest says.
+// used by several goroutines. An error is an [*Error], unless src failed or its bytes did not match a digest.
 func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs.Descriptor, src content.Fetcher) error {
 	op := fmt.Sprintf("push to %q", reference.FamiliarName(repo))
 	r, err := c.repository(repo)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	// Else oras-go would keep a tag with the list of a manifest's referrers, where a registry does not do so by itself.
+	// Otherwise oras-go would write a tag with the list of a manifest's referrers, where a registry does not keep that list by
+	// itself.
 	if err := r.SetReferrersCapability(true); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	// oras-go refuses an upload location whose scheme is less safe than that of the request it made, so it must know the scheme.
+	// oras-go refuses an upload location whose scheme is less secure than that of the request it made, so it must know the
+	// scheme.
 	scheme, err := r.endpoint.settle(ctx)
 	if err != nil {
 		return r.fail(ctx, op, err)
@@ -49,8 +51,8 @@ func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs
 	return u.explain(ctx, op, err)
 }
 
-// successors are what must be there before a descriptor is written: what it names and, for an attestation in an index, the image
-// that it is about.
+// successors returns the descriptors that must exist before a descriptor is written: those that it names and, for an attestation
+// in an index, the image that it is about.
 func successors(root ocispecs.Descriptor) func(context.Context, content.Fetcher, ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
 	var once sync.Once
 	siblings := map[string][]ocispecs.Descriptor{} // of the root, by digest
@@ -70,7 +72,7 @@ func successors(root ocispecs.Descriptor) func(context.Context, content.Fetcher,
 	}
 }
 
-// named is what an index or a manifest names; other things name nothing that belongs to them.
+// named returns the descriptors that an index or a manifest names; other types name nothing that belongs to them.
 func named(ctx context.Context, src content.Fetcher, desc ocispecs.Descriptor) ([]ocispecs.Descriptor, error) {
 	if FamilyOf(desc.MediaType) == "" {
 		return nil, nil
@@ -103,7 +105,7 @@ func subject(desc *ocispecs.Descriptor) []ocispecs.Descriptor {
 	return []ocispecs.Descriptor{*desc}
 }
 
-// anything is a source that is believed to have what it is asked for.
+// anything is a source that is assumed to have every blob.
 type anything struct{ content.Fetcher }
 
 func (anything) Exists(context.Context, ocispecs.Descriptor) (bool, error) { return true, nil }
@@ -115,12 +117,12 @@ type upload struct {
 	src    content.Fetcher
 }
 
-// Fetch reads what was uploaded; oras-go asks for it nowhere, but a storage has it.
+// Fetch reads uploaded content; oras-go never calls it, but the storage interface has it.
 func (u *upload) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	return u.repo.Fetch(ctx, desc)
 }
 
-// Exists tells whether the repository has a blob or a manifest.
+// Exists reports whether the repository has a blob or a manifest.
 func (u *upload) Exists(ctx context.Context, desc ocispecs.Descriptor) (bool, error) {
 	there, err := u.repo.Exists(ctx, desc)
 	if there {
@@ -148,7 +150,7 @@ func (u *upload) Push(ctx context.Context, desc ocispecs.Descriptor, body io.Rea
 	return nil
 }
 
-// Mount takes a blob from another repository of the registry, or pushes it, if that cannot be.
+// Mount mounts a blob from another repository of the registry, or pushes it, if that is not possible.
 func (u *upload) Mount(ctx context.Context, desc ocispecs.Descriptor, from string, _ func() (io.ReadCloser, error)) error {
 	err := u.repo.Mount(ctx, desc, from, func() (io.ReadCloser, error) { return nil, errNotMounted })
 	if err == nil || ctx.Err() != nil {
@@ -166,22 +168,22 @@ var errNotMounted = errors.New("the registry does not mount it")
 // blobPlace is a blob in a registry.
 type blobPlace struct{ registry, digest string }
 
-// keep remembers where a blob is.
+// keep records where a blob is.
 func (u *upload) keep(desc ocispecs.Descriptor) {
 	if FamilyOf(desc.MediaType) == "" {
 		u.client.blobs.Store(blobPlace{u.repo.endpoint.name, desc.Digest.String()}, u.repo.Reference.Repository)
 	}
 }
 
-// Remember tells the client that a repository has blobs: an Upload into another one of the same registry takes them from there, if
-// the registry can do that.
+// Remember records that a repository has blobs: an Upload into another repository of the same registry mounts them from there, if
+// the registry supports it.
 func (c *Client) Remember(repo reference.Named, blobs ...ocispecs.Descriptor) {
 	for _, desc := range blobs {
 		c.blobs.Store(blobPlace{reference.Domain(repo), desc.Digest.String()}, reference.Path(repo))
 	}
 }
 
-// siblings are the other repositories of the registry that are known to have a blob; the one that it comes from, too.
+// siblings returns the other repositories of the registry that are known to have a blob, including the one that it comes from.
 func (u *upload) siblings(_ context.Context, desc ocispecs.Descriptor) ([]string, error) {
 	at, ok := u.client.blobs.Load(blobPlace{u.repo.endpoint.name, desc.Digest.String()})
 	if name, _ := at.(string); ok && name != u.repo.Reference.Repository {
@@ -193,13 +195,13 @@ func (u *upload) siblings(_ context.Context, desc ocispecs.Descriptor) ([]string
 	return nil, nil
 }
 
-// sourceError is a source that failed, and no registry.
+// sourceError is the failure of a source, not of a registry.
 type sourceError struct{ err error }
 
 func (e *sourceError) Error() string { return e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
-// manifestError is a registry that did not take a manifest.
+// manifestError is a registry's refusal of a manifest.
 type manifestError struct {
 	mediaType string
 	err       error
@@ -208,7 +210,7 @@ type manifestError struct {
 func (e *manifestError) Error() string { return e.err.Error() }
 func (e *manifestError) Unwrap() error { return e.err }
 
-// explain says what an upload came to.
+// explain turns an error into that of an upload.
 func (u *upload) explain(ctx context.Context, op string, err error) error {
 	var source *sourceError
 	var written *manifestError

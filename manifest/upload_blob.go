@@ -14,8 +14,8 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
-// pushBlob uploads a blob, of which body is a first copy. The transport repeats what has no body; an upload that breaks is begun
-// anew here, by the same policy, with the blob read again.
+// pushBlob uploads a blob, of which body is a first copy. The transport repeats requests without a body; a broken upload is begun
+// again here, by the same policy, with the blob read again.
 func (u *upload) pushBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) error {
 	policy, clock := u.client.opt.Retry, u.client.opt.Clock
 	start := clock.Now()
@@ -60,8 +60,8 @@ func (u *upload) tryBlob(ctx context.Context, desc ocispecs.Descriptor, body io.
 	return err
 }
 
-// isBrokenUpload tells an upload that may go well when it is begun anew: what is transient, an upload that the registry forgot,
-// and a login that ended while the body was sent.
+// isBrokenUpload reports whether an upload may succeed when it is begun again: transient errors, an upload that the registry
+// forgot, and a login that expired while the body was sent.
 func isBrokenUpload(err error) bool {
 	var source *sourceError
 	var gaveUp *gaveUpError
@@ -76,12 +76,13 @@ func isBrokenUpload(err error) bool {
 	return isTransient(err) || strings.Contains(err.Error(), "request body is not rewindable")
 }
 
-// checkedReader reads a blob and checks it before its last bytes are out, so that a registry never gets a wrong one whole.
+// checkedReader reads a blob and checks it before it returns the last bytes, so that a registry never gets a complete blob that
+// is wrong.
 type checkedReader struct {
 	r        io.Reader
 	verifier digest.Verifier
 	left     int64
-	broken   atomic.Pointer[error] // what the source did wrong; the transport may read on after its answer
+	broken   atomic.Pointer[error] // the source's error; the transport may read on after its answer
 }
 
 func newCheckedReader(r io.Reader, desc ocispecs.Descriptor) (*checkedReader, error) {
@@ -99,7 +100,7 @@ func (c *checkedReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
-	_, _ = c.verifier.Write(p[:n]) // a hash takes everything
+	_, _ = c.verifier.Write(p[:n]) // a hash accepts everything
 	c.left -= int64(n)
 	switch {
 	case c.left == 0 && !c.verifier.Verified():

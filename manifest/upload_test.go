@@ -25,7 +25,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// shelf is where uploads come from.
+// shelf is the source of uploads.
 type shelf struct {
 	*memory.Store
 	t *testing.T
@@ -57,7 +57,7 @@ func (s shelf) image(arch string) ocispecs.Descriptor {
 	return desc
 }
 
-// attestation is about an image; only an artifact says so in its own manifest.
+// attestation is about an image; only an artifact names its subject in its own manifest.
 func (s shelf) attestation(of ocispecs.Descriptor, artifact bool) ocispecs.Descriptor {
 	s.t.Helper()
 	m := ocispecs.Manifest{
@@ -87,7 +87,7 @@ func app(t *testing.T) (shelf, ocispecs.Descriptor, map[digest.Digest]string) {
 	}
 }
 
-// written are the manifests that came to be, in order.
+// written returns the manifests that were written, in order.
 func (w world) written(names map[digest.Digest]string) (order []string) {
 	for _, r := range w.faults.Requests() {
 		if _, d, ok := strings.Cut(r.Path, "/manifests/"); ok && r.Method == http.MethodPut {
@@ -235,7 +235,7 @@ func TestAnUploadThatStaysBrokenEndsWithTheRegistrysAnswer(t *testing.T) {
 	}
 }
 
-// wrong gives other bytes for some blobs.
+// wrong returns other bytes for some blobs.
 type wrong struct {
 	content.Fetcher
 	body string
@@ -269,7 +269,7 @@ func TestASourceThatIsBrokenIsNotTheRegistrysFault(t *testing.T) {
 	})
 }
 
-// slow gives a blob byte by byte, and tells of each.
+// slow returns a blob byte by byte, and reports each.
 type slow struct {
 	content.Fetcher
 	read func()
