@@ -11,18 +11,15 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Child is the image of one platform, among those that an engine knows by one
-// name.
+// Child is the image of one platform, among those that an engine has under one name.
 type Child struct {
 	Platform  ocispecs.Platform
-	Digest    digest.Digest // of its manifest; "" if the engine does not tell
+	Digest    digest.Digest // of its manifest; "" if the engine does not show it
 	Available bool          // the engine has all of it
 }
 
-// Children are the images under ref: one, except in a containerd store, where
-// those of an index are all there, available or not. None: the engine has no
-// such image. An engine whose API is older than 1.48 tells of the image that it
-// would run only.
+// Children returns the images under ref: one, except in a containerd store, which lists those of an index, available or not. The
+// result is empty if the engine has no such image. An engine whose API is older than 1.48 lists only the image that it would run.
 func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -47,7 +44,7 @@ func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
 		case m.Kind == image.ManifestKindImage && m.ImageData != nil:
 			c.Platform = m.ImageData.Platform
 		case m.Kind == image.ManifestKindUnknown && m.Descriptor.Platform != nil:
-			c.Platform = *m.Descriptor.Platform // nothing of it is there
+			c.Platform = *m.Descriptor.Platform // none of its content is there
 		default:
 			continue
 		}
@@ -60,8 +57,7 @@ func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
 	return children, nil
 }
 
-// Names are those of the engine's images that fit the pattern, in which * stands
-// for anything but a slash: "app:1.0-*".
+// Names returns the names of the engine's images that match the pattern, in which * stands for anything but a slash: "app:1.0-*".
 func (e *Engine) Names(ctx context.Context, pattern string) ([]string, error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -76,8 +72,7 @@ func (e *Engine) Names(ctx context.Context, pattern string) ([]string, error) {
 	return names, nil
 }
 
-// ImagePlatforms are the platforms for which the engine has all of the image
-// under ref.
+// ImagePlatforms returns the platforms for which the engine has the complete image under ref.
 func (e *Engine) ImagePlatforms(ctx context.Context, ref string) ([]ocispecs.Platform, error) {
 	children, err := e.Children(ctx, ref)
 	var ps []ocispecs.Platform

@@ -14,10 +14,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// CreateContainer creates a container and returns its ID. An error is a
-// conflict (errdefs) when the name is taken, and "not found" when the image is
-// not there. A call that is cancelled while the engine is at work is let finish,
-// for some seconds: else the container would be there and nobody know its ID.
+// CreateContainer creates a container and returns its ID. The error is a conflict (errdefs) when the name is taken, and "not
+// found" when the image is not there. If ctx ends while the engine is at work, the call continues for some seconds: otherwise the
+// container could exist without its ID being known.
 func (e *Engine) CreateContainer(ctx context.Context, opt client.ContainerCreateOptions) (string, error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
@@ -51,7 +50,7 @@ func (e *Engine) StartContainer(ctx context.Context, name string) error {
 	return failed(ctx, fmt.Sprintf("start container %q", name), err)
 }
 
-// UnpauseContainer lets a paused container go on.
+// UnpauseContainer resumes a paused container.
 func (e *Engine) UnpauseContainer(ctx context.Context, name string) error {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -68,9 +67,8 @@ func (e *Engine) StopContainer(ctx context.Context, name string, seconds int) er
 	return failed(ctx, fmt.Sprintf("stop container %q", name), err)
 }
 
-// RemoveContainer kills and removes a container and its anonymous volumes;
-// named volumes stay. One that is gone, or being removed by somebody else, is
-// no error.
+// RemoveContainer kills and removes a container and its anonymous volumes; named volumes stay. It is no error if the container is
+// gone, or is being removed by another client.
 func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -81,8 +79,7 @@ func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
 	return failed(ctx, fmt.Sprintf("remove container %q", name), err)
 }
 
-// InspectContainer describes a container; found is false when there is none of
-// that name or ID.
+// InspectContainer describes a container; found is false when there is none with that name or ID.
 func (e *Engine) InspectContainer(ctx context.Context, name string) (c container.InspectResponse, found bool, err error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -129,8 +126,7 @@ func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, erro
 	return out.String(), nil
 }
 
-// RenameContainer gives a container another name. An error is a conflict
-// (errdefs) when the name is taken.
+// RenameContainer renames a container. The error is a conflict (errdefs) when the name is taken.
 func (e *Engine) RenameContainer(ctx context.Context, id, name string) error {
 	ctx, done := e.watch.attend(ctx)
 	defer done()

@@ -16,20 +16,19 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// ErrNoContent is an engine that does not show its content: one without a
-// containerd store, or a proxy before it that knows HTTP requests only.
+// ErrNoContent means that an engine does not show its content: it has no containerd store, or a proxy before it supports HTTP
+// requests only.
 var ErrNoContent = errors.New("the engine does not show its content")
 
-// Content is what an engine's containerd store holds, blob by blob. Close it.
+// Content is the content of an engine's containerd store, blob by blob. Close it.
 type Content struct {
 	conn   *grpc.ClientConn
 	client contentapi.ContentClient
 	watch  watch
 }
 
-// Content connects to the engine's content, through the API endpoint by which
-// BuildKit's clients reach the engine; containerd's content service is beside
-// BuildKit's there. The error is [ErrNoContent] if it is not.
+// Content connects to the engine's content, through the API endpoint by which BuildKit's clients reach the engine; it serves
+// containerd's content service beside BuildKit's. If it does not, the error is [ErrNoContent].
 func (e *Engine) Content(ctx context.Context) (*Content, error) {
 	raw, err := e.dialContent(ctx)
 	if errors.Is(err, ErrUnreachable) {
@@ -38,7 +37,7 @@ func (e *Engine) Content(ctx context.Context) (*Content, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoContent, err)
 	}
-	// There is one connection, made already: when it breaks there is no other.
+	// There is one connection, already made: when it breaks there is no other.
 	once := make(chan net.Conn, 1)
 	once <- raw
 	conn, err := grpc.NewClient("passthrough:///engine", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -72,7 +71,7 @@ func (e *Engine) dialContent(ctx context.Context) (net.Conn, error) {
 	return res.Conn, dead(ctx, err)
 }
 
-// Has reports whether the engine has a blob, whole.
+// Has reports whether the engine has the whole of a blob.
 func (c *Content) Has(ctx context.Context, d digest.Digest) (bool, error) {
 	_, err := c.info(ctx, d)
 	switch {
@@ -92,12 +91,12 @@ func (c *Content) info(ctx context.Context, d digest.Digest) (*contentapi.InfoRe
 	return res, dead(ctx, errgrpc.ToNative(err))
 }
 
-// originLabel begins the labels in which containerd keeps the repositories that it has fetched a blob from, or sent it to: one label a
-// registry, whose port is left out, with paths between commas (containerd, core/remotes/docker/handler.go). Neither a build nor an
-// import sets them.
+// originLabel is the prefix of the labels in which containerd records the repositories that it has fetched a blob from, or pushed
+// it to: one label per registry, without its port, with paths between commas (containerd, core/remotes/docker/handler.go).
+// Neither a build nor an import sets them.
 const originLabel = "containerd.io/distribution.source."
 
-// origins are the full names of the repositories that a blob was fetched from, in no order. A blob that is not there has none.
+// origins returns the full names of the repositories that a blob was fetched from, in no order. A missing blob has none.
 func (c *Content) origins(ctx context.Context, d digest.Digest) ([]string, error) {
 	res, err := c.info(ctx, d)
 	if cerrdefs.IsNotFound(err) {

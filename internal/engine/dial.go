@@ -19,13 +19,10 @@ import (
 // error message.
 const stderrLimit = 4 << 10
 
-// Dial runs cmd in a running container and returns a connection to it: what is
-// written is its standard input, what is read its standard output. When the
-// command ends the reader gets io.EOF or, if the command wrote to its standard
-// error, an error with the end of that text. ctx governs the dialing only, not
-// the connection. Close ends the command's input, and with it every command
-// that ends on end of input, such as `buildctl dial-stdio`. Deadlines have no
-// effect.
+// Dial runs cmd in a running container and returns a connection to it: data written goes to its standard input, data read comes
+// from its standard output. When the command ends, the reader gets io.EOF or, if the command wrote to its standard error, an
+// error with the end of that text. ctx governs the dialing only, not the connection. Close ends the command's input, and with it
+// every command that ends on end of input, such as `buildctl dial-stdio`. Deadlines have no effect.
 func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.Conn, error) {
 	op := fmt.Sprintf("connect to %q in container %q", strings.Join(cmd, " "), container)
 	dialing, done := e.watch.attend(ctx)
@@ -42,23 +39,22 @@ func (e *Engine) Dial(ctx context.Context, container string, cmd []string) (net.
 	}
 	connected, unwatch := e.watch.attend(context.WithoutCancel(ctx))
 	c := &stdioConn{Conn: att.Conn, att: att, lost: func() error { return context.Cause(connected) }, unwatch: unwatch}
-	context.AfterFunc(connected, func() { _ = c.Conn.Close() }) // an engine that has stopped says nothing of the command either
+	context.AfterFunc(connected, func() { _ = c.Conn.Close() }) // an engine that has stopped sends no end of the command either
 	return c, nil
 }
 
-// stdioConn is a net.Conn over the multiplexed stream of a command. It takes
-// the stream apart as it is read, frame by frame (the format is described at
-// stdcopy.StdCopy), so that no goroutine and no second buffer stand between
-// the socket and the reader.
+// stdioConn is a net.Conn over the multiplexed stream of a command. It demultiplexes the stream as it is read, frame by frame
+// (the format is described at stdcopy.StdCopy), so that there is no goroutine and no second buffer between the socket and the
+// reader.
 type stdioConn struct {
-	net.Conn // the hijacked connection: what is written is standard input
+	net.Conn // the hijacked connection: writes go to standard input
 
 	att     client.HijackedResponse
-	lost    func() error // says that the engine has stopped answering
+	lost    func() error // the error when the engine has stopped answering
 	unwatch func()
 	close   sync.Once
 	left    int64 // bytes of the current standard output frame not read yet
-	stderr  endOf // what the command complained about
+	stderr  endOf // the command's standard error
 }
 
 func (c *stdioConn) Read(p []byte) (int, error) {
@@ -88,12 +84,12 @@ func (c *stdioConn) nextFrame() error {
 		c.left = size
 		return nil
 	case stdcopy.Stderr, stdcopy.Systemerr:
-		// The size is whatever the stream says: nothing is made to fit it.
+		// The size comes from the stream, so no buffer of that size is allocated.
 		if _, err := io.CopyN(&c.stderr, c.att.Reader, size); err != nil {
 			return err
 		}
 		if kind == stdcopy.Systemerr {
-			return io.EOF // the engine gave up on the stream, and said why
+			return io.EOF // the engine has ended the stream, and the reason was read before
 		}
 		return nil
 	default:
@@ -101,7 +97,7 @@ func (c *stdioConn) nextFrame() error {
 	}
 }
 
-// endOf keeps the end of what is written to it, up to stderrLimit.
+// endOf keeps the end of the data written to it, up to stderrLimit.
 type endOf []byte
 
 func (e *endOf) Write(p []byte) (int, error) {
@@ -110,7 +106,7 @@ func (e *endOf) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ended turns the end of the stream into what the command said, if anything.
+// ended returns the command's standard error as the error at the end of the stream, if there is any.
 func (c *stdioConn) ended(err error) error {
 	if cause := c.lost(); errors.Is(cause, ErrUnreachable) {
 		return cause
@@ -137,8 +133,8 @@ func (c *stdioConn) Close() error {
 	return err
 }
 
-// A deadline could end a read in the middle of a frame's header, after which
-// the stream is lost, so there are none.
+// A deadline could end a read in the middle of a frame's header, after which the stream is unusable, so deadlines are not
+// supported.
 func (c *stdioConn) SetDeadline(time.Time) error      { return nil }
 func (c *stdioConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *stdioConn) SetWriteDeadline(time.Time) error { return nil }

@@ -1,19 +1,16 @@
-// Package engine is the small part of the Docker Engine API that this program
-// needs: facts about the engine, one-shot containers, commands in running
-// containers, images, and the few calls that keep a builder container alive.
+// Package engine is the small part of the Docker Engine API that this program needs: facts about the engine, one-shot containers,
+// commands in running containers, images, and the few calls that keep a builder container alive.
 //
 // It adds four things to the library that it uses, and nothing else:
 //
 //   - a failure to reach the engine is [ErrUnreachable], whatever caused it;
-//   - an engine that stops answering ends every call, within some seconds, with
-//     [ErrUnreachable]; one that answers may take its time;
-//   - what is started is cleaned up, also when the context is cancelled;
-//   - multiplexed streams arrive demultiplexed, and a command in a container
-//     can be used as a network connection ([Engine.Dial]).
+//   - an engine that stops answering ends every call, within some seconds, with [ErrUnreachable]; an engine that answers may take
+//     its time;
+//   - containers that were started are removed, also when the context is cancelled;
+//   - multiplexed streams arrive demultiplexed, and a command in a container can be used as a network connection ([Engine.Dial]).
 //
-// All other errors keep the class that the library gave them, so callers ask
-// github.com/containerd/errdefs for "not found" or "conflict".
-// It speaks every API version from 1.41 (Engine 20.10) on.
+// All other errors keep the class that the library gave them, so callers ask github.com/containerd/errdefs for "not found" or
+// "conflict". The package supports every API version from 1.41 (Engine 20.10) on.
 package engine
 
 import (
@@ -26,24 +23,24 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ErrUnreachable is wrapped by every error that means that the engine could not
-// be talked to at all, as opposed to an engine that answered with an error.
+// ErrUnreachable is wrapped by every error which means that the engine could not be reached at all, as opposed to an error that
+// the engine returned.
 var ErrUnreachable = errors.New("cannot reach the docker engine")
 
-// cleanupTimeout bounds what is done after the caller's context has ended.
+// cleanupTimeout bounds the clean-up after the caller's context has ended.
 const cleanupTimeout = 10 * time.Second
 
-// Engine is one Docker Engine. It is safe for concurrent use. It does not own
-// the API client that it was made with: whoever made that closes it.
+// Engine is one Docker Engine. It is safe for concurrent use. It does not own the API client that it was made with: the caller
+// that made the client closes it.
 type Engine struct {
 	api   client.APIClient
-	watch watch // every call to the API is made with a context of its attend
+	watch watch // every call to the API uses a context of its attend
 
 	mu   sync.Mutex
 	info *Info
 }
 
-// New returns the engine behind api. Nothing is asked of it yet.
+// New returns the engine behind api. It makes no request.
 func New(api client.APIClient) *Engine {
 	return newEngine(api, newWatch(api))
 }
@@ -57,9 +54,8 @@ func (e *Engine) Host() string {
 	return e.api.DaemonHost()
 }
 
-// failed gives err its operation and, where it applies, its class. The text of
-// the library is kept: it names the socket and the usual cures. ctx is that of
-// the call.
+// failed adds the operation to err and, where it applies, the class. The text of the library is kept: it names the socket and the
+// usual remedies. ctx is that of the call.
 func failed(ctx context.Context, op string, err error) error {
 	err = dead(ctx, err)
 	if err == nil {

@@ -7,10 +7,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Exec runs cmd in a running container (a name or an ID) and waits for its end.
-// A nil stdin is none. When ctx is cancelled it returns at once; the command's
-// input and output are closed, which ends every command that reads or writes,
-// but the engine offers no way to kill it.
+// Exec runs cmd in a running container (a name or an ID) and waits for its end. A nil stdin means no input. When ctx is cancelled
+// it returns at once; the command's input and output are closed, which ends every command that reads or writes, but the engine
+// offers no way to kill it.
 func (e *Engine) Exec(ctx context.Context, container string, cmd []string, stdin []byte) (RunResult, error) {
 	op := fmt.Sprintf("run a command in container %q", container)
 	ctx, done := e.watch.attend(ctx)

@@ -12,7 +12,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// frames is a connection whose other side has sent these bytes, and ended.
+// frames is a connection whose other side has sent these bytes, and closed.
 func frames(t *testing.T, sent []byte) *stdioConn {
 	t.Helper()
 	near, far := net.Pipe()

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// gatewayName is looked up in nothing but the file that the engine writes.
+// gatewayName is looked up only in the file that the engine writes.
 const gatewayName = "host-gateway.docker-multiarch"
 
-// HostGateway is the address that the engine puts in the place of "host-gateway" (docker run --add-host): how its containers reach
-// the machine that it runs on. The engine tells it to a container only, so one is made of image, which must be on the engine, and
-// is removed again.
+// HostGateway returns the address that the engine uses for "host-gateway" (docker run --add-host): how its containers reach the
+// machine that it runs on. The engine reveals it only to a container, so HostGateway creates one from image, which must be on the
+// engine, and removes it again.
 func (e *Engine) HostGateway(ctx context.Context, image string) (string, error) {
 	res, err := e.Run(ctx, RunSpec{Image: image, Entrypoint: []string{"cat", "/etc/hosts"}, ExtraHosts: []string{gatewayName + ":host-gateway"}})
 	if err != nil {

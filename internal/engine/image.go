@@ -13,30 +13,27 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// HasImage says whether the engine has an image under ref (a name or an ID).
+// HasImage reports whether the engine has an image under ref (a name or an ID).
 func (e *Engine) HasImage(ctx context.Context, ref string) (bool, error) {
 	id, err := e.ImageID(ctx, ref)
 	return id != "", err
 }
 
-// ImageID is the ID of the image that the engine has under ref, or "" when it
-// has none.
+// ImageID returns the ID of the image that the engine has under ref, or "" when it has none.
 func (e *Engine) ImageID(ctx context.Context, ref string) (string, error) {
 	img, err := e.Image(ctx, ref)
 	return img.ID.String(), err
 }
 
-// Image is an image that an engine has. Its platform and its layers are those
-// that the engine would run, if the image has several platforms.
+// Image is an image on an engine. If the image has several platforms, Platform and DiffIDs are those that the engine would run.
 type Image struct {
 	ID       digest.Digest // of the configuration; with a containerd store, of the index or the manifest. Empty: no image
 	Platform ocispecs.Platform
 	DiffIDs  []digest.Digest // the layers without compression, base first
-	Names    []string        // by which it is known: "app:1.0", "app@sha256:…"
+	Names    []string        // such as "app:1.0", "app@sha256:…"
 }
 
-// Image looks at the image that the engine has under ref, a name or an ID. The
-// zero Image is none.
+// Image returns the image that the engine has under ref, a name or an ID; the zero Image if it has none.
 func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -60,7 +57,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	return img, nil
 }
 
-// ImageIDs are the IDs of the images that the engine has, the newest first.
+// ImageIDs returns the IDs of the engine's images, the newest first.
 func (e *Engine) ImageIDs(ctx context.Context) ([]string, error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -76,7 +73,7 @@ func (e *Engine) ImageIDs(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Tag gives an image of the engine a name, and takes it from the one that had it.
+// Tag gives an image of the engine a name, and moves the name if another image has it.
 func (e *Engine) Tag(ctx context.Context, id, name string) error {
 	ctx, done := e.watch.attend(ctx)
 	defer done()
@@ -84,8 +81,7 @@ func (e *Engine) Tag(ctx context.Context, id, name string) error {
 	return failed(ctx, fmt.Sprintf("tag image %s as %q", id, name), err)
 }
 
-// RemoveImage takes a name from an image, and with the last name the image. One
-// that is gone is no error.
+// RemoveImage removes a name from an image, and with the last name the image. It is no error if the image is gone.
 func (e *Engine) RemoveImage(ctx context.Context, name string) error {
 	ctx, done := e.watch.attend(ctx)
 	defer done()

@@ -12,12 +12,11 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Info is what an engine says about itself. Its slices are sorted and are the
-// receiver's own.
+// Info is an engine's description of itself. Its slices are sorted and are the receiver's own.
 type Info struct {
 	ID      string // the engine's own identity, stable over restarts
 	Name    string // host name of the engine's machine
-	OSType  string // "linux" or "windows": what its containers are
+	OSType  string // "linux" or "windows": the system of its containers
 	Arch    string // the kernel's own name for the CPU, as `uname -m` has it ("x86_64")
 	Version string // version of the engine
 	NCPU    int    // CPUs that the engine may use
@@ -35,8 +34,7 @@ type Info struct {
 	HTTPProxy, HTTPSProxy, NoProxy string // the engine's own proxies; may hold a password
 }
 
-// Info asks the engine about itself, once: later calls return the first answer.
-// A failure is not kept.
+// Info asks the engine for its description, once: later calls return the first answer. A failure is not kept.
 func (e *Engine) Info(ctx context.Context) (Info, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -59,15 +57,14 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	return info, nil
 }
 
-// answerTimeout bounds the very first question, which any engine answers at once.
-// The Docker CLI has waited for two seconds before.
+// answerTimeout bounds the very first request, which any engine answers at once. The Docker CLI has waited for two seconds
+// before.
 const answerTimeout = 2500 * time.Millisecond
 
-// Answers is an error, [ErrUnreachable], when the engine says nothing in time, as
-// one behind a firewall that swallows everything. It must come before all other
-// calls, since those may wait without a bound for the library's first question,
-// which is this one. A connection over ssh takes its time, and may ask its user;
-// it is not bounded. Whatever else goes wrong is left to the call that follows.
+// Answers returns an error, [ErrUnreachable], when the engine does not answer in time, as behind a firewall that drops all
+// packets. It must come before all other calls, since those may wait without a bound for the library's first request, which is
+// this one. A connection over ssh takes its time, and may ask its user; it is not bounded. Any other error is left to the call
+// that follows.
 func (e *Engine) Answers(ctx context.Context) error {
 	host := e.api.DaemonHost()
 	scheme, _, _ := strings.Cut(host, "://")
@@ -108,14 +105,14 @@ func convertInfo(in system.Info) Info {
 	return out
 }
 
-// usesContainerdStore reads the pair by which the engine marks that its
-// storage is a containerd snapshotter.
+// usesContainerdStore reports whether the status has the pair by which the engine shows that its storage is a containerd
+// snapshotter.
 func usesContainerdStore(status [][2]string) bool {
 	return slices.Contains(status, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
 }
 
-// hasSecurityOption looks for "name=<name>" among the engine's security
-// options, each a comma-separated list of key=value.
+// hasSecurityOption reports whether "name=<name>" is among the engine's security options, each a comma-separated list of
+// key=value.
 func hasSecurityOption(options []string, name string) bool {
 	for _, o := range options {
 		if slices.Contains(strings.Split(o, ","), "name="+name) {

@@ -12,13 +12,12 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// unpackFailure begins what an engine with a containerd store says of an image
-// that it took and named, but cannot run. It does not count it as an error.
+// unpackFailure is the prefix of the message of an engine with a containerd store about an image that it accepted and named, but
+// cannot run. The engine does not report it as an error.
 const unpackFailure = "Error unpacking image"
 
-// Load gives the engine a stream of images, as `docker load` does. write writes
-// it; it is called once, on another goroutine, and has returned when Load
-// returns. The error is write's own if there is one, else what the engine said.
+// Load sends the engine a stream of images, as `docker load` does. write writes it; it is called once, on another goroutine, and
+// has returned when Load returns. The error is write's own if there is one, else the engine's.
 func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error {
 	pr, pw := io.Pipe()
 	written := make(chan error, 1)
@@ -28,7 +27,7 @@ func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error 
 		written <- err
 	}()
 	err := e.load(ctx, pr)
-	// An engine that refuses does not read on; the writer must end all the same.
+	// An engine that refuses the stream stops reading; the writer must end all the same.
 	_ = pr.CloseWithError(errNotRead) // never fails
 	writeErr := <-written
 	switch {
@@ -42,7 +41,7 @@ func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error 
 	return nil
 }
 
-// errNotRead is what is written after the engine has stopped reading.
+// errNotRead is the error of a write after the engine has stopped reading.
 var errNotRead = errors.New("the engine does not read on")
 
 func (e *Engine) load(ctx context.Context, stream io.Reader) (err error) {

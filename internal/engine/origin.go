@@ -10,14 +10,13 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Origins says from which repositories an image is known to have come: those that the engine has pulled it from or pushed it to, each
-// with the digest that it has there. What was built, loaded, imported or committed has none, and a tag adds none. id is the image's, as
-// the engine shows it. An image that is gone has no origins.
+// Origins returns the repositories that an image is known to have come from: those that the engine has pulled it from or pushed
+// it to, each with the digest that it has there. An image that was built, loaded, imported or committed has none, and a tag adds
+// none. id is the image's, as the engine shows it. An image that is gone has no origins.
 //
-// A classic store keeps them as the image's digests by repository. A containerd store shows such digests for every name that an image
-// has, which says nothing; there they are labels of the
-// blob that the image begins with, in which registries have no ports. The error is [ErrNoContent] if the engine does
-// not show those.
+// A classic store keeps them as the image's digests by repository. A containerd store shows such digests for every name that an
+// image has, so they prove nothing; there the origins are labels of the image's first blob, in which registries have no ports.
+// The error is [ErrNoContent] if the engine does not show those labels.
 func (e *Engine) Origins(ctx context.Context, id string) ([]reference.Canonical, error) {
 	info, err := e.Info(ctx)
 	if err != nil {
@@ -44,7 +43,7 @@ func (e *Engine) Origins(ctx context.Context, id string) ([]reference.Canonical,
 	return origins, nil
 }
 
-// blobOrigins are the origins of an image of a containerd store, whose ID is the digest of its first blob.
+// blobOrigins returns the origins of an image of a containerd store, whose ID is the digest of its first blob.
 func (e *Engine) blobOrigins(ctx context.Context, id string) ([]reference.Canonical, error) {
 	root, err := digest.Parse(id)
 	if err != nil {
@@ -63,7 +62,7 @@ func (e *Engine) blobOrigins(ctx context.Context, id string) ([]reference.Canoni
 	for _, name := range names {
 		named, err := reference.WithName(name)
 		if err != nil {
-			continue // no name that anybody could have asked for
+			continue // not a valid name, so no user can have requested it
 		}
 		origin, err := reference.WithDigest(named, root)
 		if err != nil {
@@ -74,7 +73,7 @@ func (e *Engine) blobOrigins(ctx context.Context, id string) ([]reference.Canoni
 	return origins, nil
 }
 
-// RegistryDigest asks the registry of ref, through the engine, which digest it has under that name. registryAuth is as for [Engine.Pull].
+// RegistryDigest asks the registry of ref, through the engine, for the digest of that name. registryAuth is as for [Engine.Pull].
 func (e *Engine) RegistryDigest(ctx context.Context, ref, registryAuth string) (digest.Digest, error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()

@@ -33,21 +33,20 @@ type RunSpec struct {
 	Memory     int64  // bytes, without any swap; 0: no limit
 	Pids       int64  // processes and threads; 0: no limit
 
-	// Stdout and Stderr get what the program writes, as it comes, one write at a
-	// time; nil: it is in the result. With either, the engine keeps no log.
+	// Stdout and Stderr get the program's output as it comes, one write at a time; nil: it is in the result. With either, the
+	// engine keeps no log.
 	Stdout, Stderr io.Writer
 }
 
-// RunResult is what a command left behind. A command that fails is a result,
-// not an error.
+// RunResult is the result of a command. A command that fails is a result, not an error.
 type RunResult struct {
 	Stdout, Stderr []byte // of streams that had no writer
 	ExitCode       int
-	OutOfMemory    bool // the kernel has killed it for its limit of memory
+	OutOfMemory    bool // the kernel has killed it at its memory limit
 }
 
-// StartError says that a container is there, but that its program could not be
-// started: it is not in the image, say, or is not executable.
+// StartError means that a container was created, but its program could not be started: it is not in the image, for example, or is
+// not executable.
 type StartError struct{ Err error }
 
 func (e *StartError) Error() string { return e.Err.Error() }
@@ -65,7 +64,7 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 		return RunResult{}, fmt.Errorf("%s: %w", op, err)
 	}
 	defer func() {
-		// The caller may be gone; the container must go too.
+		// The caller's context may have ended; the container must be removed all the same.
 		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
 		if err := e.RemoveContainer(cctx, id); err != nil {
@@ -105,8 +104,8 @@ func (spec RunSpec) options() client.ContainerCreateOptions {
 	return opt
 }
 
-// runCreated attaches and asks for the exit before it starts the container, so
-// that neither output nor exit status of a fast command is missed.
+// runCreated attaches and requests the exit status before it starts the container, so that neither output nor exit status of a
+// fast command is missed.
 func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -141,17 +140,17 @@ func (e *Engine) runCreated(ctx context.Context, id string, spec RunSpec) (RunRe
 	}
 }
 
-// killed is the status of a program that was ended by SIGKILL, as the engine has it.
+// killed is the engine's exit status of a program that was ended by SIGKILL.
 const killed = 128 + 9
 
-// outOfMemory: an engine that cannot tell any more has not killed it.
+// outOfMemory reports whether the kernel killed a program at its memory limit. If the engine no longer knows, it did not.
 func (e *Engine) outOfMemory(ctx context.Context, id string) bool {
 	c, found, err := e.InspectContainer(ctx, id)
 	return err == nil && found && c.State != nil && c.State.OOMKilled
 }
 
-// converse sends the input over an attached stream and collects what comes back
-// until its end, and closes it. A cancelled context ends it.
+// converse sends the input over an attached stream, reads the output until its end, and closes the stream. A cancelled context
+// ends it.
 func converse(ctx context.Context, att *client.HijackedResponse, spec RunSpec) (RunResult, error) {
 	stdin := spec.Stdin
 	stop := context.AfterFunc(ctx, att.Close)
@@ -163,7 +162,7 @@ func converse(ctx context.Context, att *client.HijackedResponse, spec RunSpec) (
 	}()
 	if stdin != nil {
 		sending.Go(func() {
-			// A command need not read its input: what it says counts, not this error.
+			// A command need not read its input: its output counts, not this error.
 			_, _ = io.Copy(att.Conn, bytes.NewReader(stdin))
 			_ = att.CloseWrite()
 		})

@@ -6,9 +6,8 @@ import (
 	"io"
 )
 
-// Save streams the image that the engine has under ref, as `docker save` does:
-// an OCI layout, or from older engines a Docker archive. Of an image of several
-// platforms it has those that are there. The caller closes it; it ends with ctx.
+// Save streams the image that the engine has under ref, as `docker save` does: an OCI layout, or from older engines a Docker
+// archive. If the image has several platforms, the stream has those that the engine has. The caller closes it; it ends with ctx.
 func (e *Engine) Save(ctx context.Context, ref string) (io.ReadCloser, error) {
 	ctx, done := e.watch.attend(ctx)
 	res, err := e.api.ImageSave(ctx, []string{ref})

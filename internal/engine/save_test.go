@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// answering is an engine that knows one image, base:1.
+// answering is an engine with one image, base:1.
 func answering(t *testing.T, version, driver string) *engine.Engine {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

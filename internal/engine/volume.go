@@ -8,7 +8,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// HasVolume says whether there is a volume of that name.
+// HasVolume reports whether there is a volume of that name.
 func (e *Engine) HasVolume(ctx context.Context, name string) (bool, error) {
 	ctx, done := e.watch.attend(ctx)
 	defer done()

@@ -12,31 +12,28 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// watch sees whether an engine is alive while it is waited for. An engine may
-// take as long as it likes for what it was asked, but answers a ping at once; one
-// that was stopped, or whose machine is gone, does not.
+// watch finds out whether an engine is alive during a call. An engine may take as long as it likes for a request, but it answers
+// a ping at once; an engine that was stopped, or whose machine is gone, does not.
 type watch struct {
 	api      client.APIClient
-	quiet    time.Duration // how long a call lasts before the engine is asked, and then the pause between two questions
-	patience time.Duration // how long it may take for the answer
+	quiet    time.Duration // how long a call lasts before the first ping, and the pause between two pings
+	patience time.Duration // how long an answer may take
 }
 
-// newWatch has limits that a machine under load keeps to.
+// newWatch uses limits that a machine under load can keep.
 func newWatch(api client.APIClient) watch {
 	return watch{api: api, quiet: 5 * time.Second, patience: 15 * time.Second}
 }
 
-// attend gives a context for a call. It ends, with an [ErrUnreachable] as its
-// cause, when the engine has stopped answering. The caller calls done when the
-// call is over. It costs a timer. Connections over ssh are not watched: each
-// question would need one more.
+// attend returns a context for a call. It ends, with an [ErrUnreachable] as its cause, when the engine has stopped answering. The
+// caller calls done when the call is over. It costs a timer. Connections over ssh are not watched: each ping would need one more.
 func (w watch) attend(ctx context.Context) (attended context.Context, done func()) {
 	host := w.api.DaemonHost()
 	if scheme, _, _ := strings.Cut(host, "://"); !slices.Contains([]string{"unix", "npipe", "tcp", "http"}, scheme) {
 		return ctx, func() {}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	again := make(chan *time.Timer, 1) // the timer, while nobody has it
+	again := make(chan *time.Timer, 1) // holds the timer while it is not in use
 	timer := time.AfterFunc(w.quiet, func() {
 		bounded, cancelPing := context.WithTimeout(ctx, w.patience)
 		defer cancelPing()
@@ -58,8 +55,8 @@ func (w watch) attend(ctx context.Context) (attended context.Context, done func(
 	}
 }
 
-// hijacked makes a call for a connection. The library does not look at the context any more when it waits for the answer, so a call that
-// is given up goes on by itself, and what comes of it is dropped.
+// hijacked makes a call for a connection. The library ignores the context while it waits for the answer, so a call that is given
+// up continues in the background, and its result is dropped.
 func hijacked(ctx context.Context, call func() (client.HijackedResponse, error)) (client.HijackedResponse, error) {
 	type result struct {
 		got client.HijackedResponse
@@ -83,8 +80,8 @@ func hijacked(ctx context.Context, call func() (client.HijackedResponse, error))
 	}
 }
 
-// dead is what a call that has failed came to: why its context has ended, if it has, be it the watch or the caller. The library
-// takes both for an engine that cannot be reached.
+// dead returns the error of a failed call: why its context has ended, if it has, because of the watch or the caller. The library
+// reports both as an engine that cannot be reached.
 func dead(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
@@ -92,11 +89,10 @@ func dead(ctx context.Context, err error) error {
 	return err
 }
 
-// stream is an answer that is read after its call. The engine is watched until it
-// is closed.
+// stream is an answer that is read after its call. The engine is watched until it is closed.
 type stream struct {
 	io.ReadCloser
-	failed func(error) error // why a Read has failed
+	failed func(error) error // the reason of a failed Read
 	done   func()
 }
 

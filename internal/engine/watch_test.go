@@ -22,7 +22,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// waits are all ways to wait for an engine, by the name of the method.
+// waits has all calls that wait for an engine, by the name of the method.
 var waits = map[string]func(context.Context, *engine.Engine) error{
 	"HasImage":       func(ctx context.Context, e *engine.Engine) error { _, err := e.HasImage(ctx, "x"); return err },
 	"ImageID":        func(ctx context.Context, e *engine.Engine) error { _, err := e.ImageID(ctx, "x"); return err },
@@ -70,7 +70,7 @@ var waits = map[string]func(context.Context, *engine.Engine) error{
 	},
 }
 
-// creations are ways to wait that let the engine make a container, for some seconds, after they are cancelled.
+// creations has the calls that let the engine create a container, for some seconds, after they are cancelled.
 var creations = map[string]func(context.Context, *engine.Engine) error{
 	"CreateContainer": func(ctx context.Context, e *engine.Engine) error {
 		_, err := e.CreateContainer(ctx, client.ContainerCreateOptions{Config: &container.Config{Image: "x"}})
@@ -94,7 +94,7 @@ func drained(answer io.ReadCloser, err error) error {
 }
 
 func TestEveryWayToWaitForAnEngineIsTested(t *testing.T) {
-	others := []string{"Host", "Answers", "Info", "Origins"} // ask nothing, or have a limit of their own, or begin with one that has
+	others := []string{"Host", "Answers", "Info", "Origins"} // make no request, or have a limit of their own, or begin with a call that has
 	for i := range reflect.TypeFor[*engine.Engine]().NumMethod() {
 		name := reflect.TypeFor[*engine.Engine]().Method(i).Name
 		if waits[name] == nil && creations[name] == nil && !slices.Contains(others, name) {
@@ -103,7 +103,8 @@ func TestEveryWayToWaitForAnEngineIsTested(t *testing.T) {
 	}
 }
 
-// stopped is an engine that takes connections and says nothing, except to pings as long as alive says so. Streams have begun.
+// stopped is an engine that accepts connections and does not answer, except to pings while alive returns true. Streams have
+// begun.
 func stopped(t *testing.T, alive func() bool, answer http.HandlerFunc) client.APIClient {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -134,7 +135,7 @@ func stopped(t *testing.T, alive func() bool, answer http.HandlerFunc) client.AP
 
 func TestAnEngineThatStopsAnsweringEndsEveryCallByName(t *testing.T) {
 	e := engine.NewWatched(stopped(t, func() bool { return false }, nil), 10*time.Millisecond, 100*time.Millisecond)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a call that is not watched ends with it
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // ends a call that is not watched
 	defer cancel()
 	var calls sync.WaitGroup
 	all := maps.Clone(waits)

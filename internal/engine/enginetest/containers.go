@@ -36,7 +36,7 @@ func (e *Engine) inspectImage(w http.ResponseWriter, r *http.Request) {
 	refuse(w, http.StatusNotFound, "No such image: %s", ref)
 }
 
-// names are those of an image; the empty one stands for none.
+// names returns the names of an image; the empty name stands for none.
 func (e *Engine) names(id string) (names []string) {
 	for name, of := range e.Images {
 		if of == id && name != "" {
@@ -47,7 +47,8 @@ func (e *Engine) names(id string) (names []string) {
 	return names
 }
 
-// repoDigests are what a classic store knows of pulls. A containerd store has one for each name, whatever the image is.
+// repoDigests returns the digests that a classic store records for pulls. A containerd store has one for each name of every
+// image.
 func (e *Engine) repoDigests(id string) (texts []string) {
 	repositories := e.Origins[id]
 	if e.Store.Containerd {
@@ -63,7 +64,7 @@ func (e *Engine) repoDigests(id string) (texts []string) {
 	return texts
 }
 
-// manifestOf is the digest of an image's manifest, which is the ID itself with a containerd store.
+// manifestOf returns the digest of an image's manifest, which is the ID itself with a containerd store.
 func manifestOf(id string) digest.Digest {
 	if d, err := digest.Parse(id); err == nil {
 		return d
@@ -71,7 +72,7 @@ func manifestOf(id string) digest.Digest {
 	return digest.FromString(id)
 }
 
-// removeImage takes a name away, and with the last one the image.
+// removeImage removes a name, and with the last one the image.
 func (e *Engine) removeImage(w http.ResponseWriter, r *http.Request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -93,7 +94,7 @@ func (e *Engine) removeImage(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, []image.DeleteResponse{{Untagged: ref}})
 }
 
-// familiar is a reference as the engine's maps have it.
+// familiar returns a reference in the form of the engine's maps.
 func familiar(ref string) string {
 	return strings.Replace(strings.TrimPrefix(strings.TrimPrefix(ref, "docker.io/"), "library/"), "@", ":", 1)
 }
@@ -138,7 +139,7 @@ func (e *Engine) pull(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, map[string]string{"status": "Downloaded newer image for " + ref})
 }
 
-// cameFrom remembers where an image was pulled from.
+// cameFrom records the repository that an image was pulled from.
 func (e *Engine) cameFrom(ref, repository string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,7 +148,7 @@ func (e *Engine) cameFrom(ref, repository string) {
 	}
 }
 
-// askRegistry tells what a registry has.
+// askRegistry answers with the digest that a registry has.
 func (e *Engine) askRegistry(w http.ResponseWriter, r *http.Request) {
 	ref := familiar(strings.TrimSuffix(r.PathValue("ref"), "/json"))
 	if d, ok := e.Registries[ref]; ok {
@@ -196,7 +197,7 @@ func (e *Engine) create(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusCreated, map[string]string{"Id": c.ID})
 }
 
-// missingFolder is one that a container is to have of the host, which does not have it; "" if there is none.
+// missingFolder returns a folder of the host that a container is to mount and that does not exist; "" if there is none.
 func (e *Engine) missingFolder(h *container.HostConfig) string {
 	for _, m := range mounts(h) {
 		if m.Type == mount.TypeBind && !slices.Contains(e.Folders, m.Source) {

@@ -1,10 +1,8 @@
-// Package enginetest is a Docker Engine in a test's own process. It keeps
-// containers, images and volumes in memory, speaks as much of the Engine API as
-// package engine uses, and lets the test say what commands in containers do.
+// Package enginetest is a Docker Engine in a test's own process. It keeps containers, images and volumes in memory, supports as
+// much of the Engine API as package engine uses, and calls the test for the commands in containers.
 //
-// It exists for what a real engine cannot show quickly: eight callers in a race,
-// a pull that fails, a container that dies at once. What a real engine really
-// does is the end-to-end tests' business.
+// It exists for cases that a real engine cannot show quickly: eight callers in a race, a pull that fails, a container that dies
+// at once. The end-to-end tests cover the behaviour of real engines.
 package enginetest
 
 import (
@@ -26,8 +24,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Container is one container of the engine. Its fields may be read when nothing
-// runs on the engine any more.
+// Container is one container of the engine. Its fields may be read when nothing uses the engine any more.
 type Container struct {
 	ID, Name   string
 	Config     *container.Config
@@ -41,29 +38,29 @@ type Container struct {
 	started, ended chan struct{} // closed at the first start and the end of a one-shot process
 }
 
-// Process is a command in a container: the standard input that was sent until
-// its end, and where output goes. It returns the exit status.
+// Process is a command in a container. It gets the standard input that was sent until its end, writes its output, and returns the
+// exit status.
 type Process func(c *Container, cmd []string, stdin io.Reader, stdout, stderr io.Writer) int
 
 // Engine is the state of the engine. Its exported fields are set before the
 // first request.
 type Engine struct {
 	Info    system.Info
-	Folders []string // of its host, that may be mounted; others do not exist
-	// LateMounts: that a folder does not exist is said when a container is started, and not when it is made.
+	Folders []string // folders of its host that may be mounted; others do not exist
+	// LateMounts: a missing folder is reported when a container is started, and not when it is created.
 	LateMounts bool
-	Logged     string            // what every container has logged; "" for "the last words"
+	Logged     string            // the log of every container; "" for "the last words"
 	Images     map[string]string // reference → ID
-	// Origins are the repositories that images were pulled from, "docker.io/moby/buildkit", by ID. A pull adds the one that it was of.
+	// Origins are the repositories that images were pulled from, "docker.io/moby/buildkit", by ID. A pull adds its repository.
 	Origins map[string][]string
-	// Registries have digests by the reference that is asked for; a pull does not need them.
+	// Registries has digests by requested reference; a pull does not need them.
 	Registries map[string]digest.Digest
 	Store      Store // of loaded images, which are in Images too; changed under the engine's lock
 	Pull       func(ref string) error
 	Tag        func(ref string) error // an error refuses the name; nil refuses none
 	Process    Process                // of both one-shot containers and executed commands
 
-	// Dial, when it takes a command, makes that command a connection.
+	// Dial, if it accepts a command, makes that command a connection.
 	Dial func(c *Container, cmd []string) (net.Conn, bool)
 
 	mu         sync.Mutex
@@ -95,7 +92,7 @@ func (e *Engine) Start(t testing.TB) *client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &http.Server{Handler: e.routes()} //nolint:gosec // a test's own socket
+	srv := &http.Server{Handler: e.routes()} //nolint:gosec // in the test's own process
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	c, err := client.New(client.WithHost("unix://" + socket))
@@ -106,7 +103,7 @@ func (e *Engine) Start(t testing.TB) *client.Client {
 	return c
 }
 
-// Containers are those that exist, in no order.
+// Containers returns the existing containers, in no order.
 func (e *Engine) Containers() []*Container {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -117,14 +114,14 @@ func (e *Engine) Containers() []*Container {
 	return out
 }
 
-// Named is the container of that name, or nil.
+// Named returns the container of that name, or nil.
 func (e *Engine) Named(name string) *Container {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.find(name)
 }
 
-// Volumes are the names of those that exist.
+// Volumes returns the names of the existing volumes.
 func (e *Engine) Volumes() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -138,21 +135,21 @@ func (e *Engine) Set(name string, change func(c *Container)) {
 	change(e.find(name))
 }
 
-// Have makes the engine have an image under a name. "" is none.
+// Have gives the engine an image under a name. An id of "" removes it.
 func (e *Engine) Have(name, id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.Images[familiar(name)] = id
 }
 
-// Has are the names of the engine's images, with their IDs.
+// Has returns the names of the engine's images, with their IDs.
 func (e *Engine) Has() map[string]string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.Images)
 }
 
-// Calls are the requests so far, "METHOD /path" without the API version.
+// Calls returns the requests so far, "METHOD /path" without the API version.
 func (e *Engine) Calls() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -23,24 +23,23 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Store is how the engine keeps loaded images. Its zero value is a classic store
-// without any.
+// Store is how the engine keeps loaded images. Its zero value is a classic store without images.
 type Store struct {
-	// Containerd makes it keep blobs, by digest, and show them. A stream is then read as an OCI layout.
+	// Containerd makes the store keep blobs, by digest, and show them. A stream is then read as an OCI layout.
 	Containerd bool
-	// Hidden makes an engine with blobs not show them.
+	// Hidden makes a store of blobs not show them.
 	Hidden bool
 	// Blobs are the digests that a containerd store has.
 	Blobs map[digest.Digest]bool
 	// Layers are the configurations' layers of the images that a classic store has, by image ID.
 	Layers map[string][]digest.Digest
-	// Refuse, if not nil, is asked at the end of each stream, which has these files.
+	// Refuse, if not nil, is called at the end of each stream with the names of its files.
 	Refuse func(files []string) error
 	// Loads are the names of the files of each stream so far.
 	Loads [][]string
 }
 
-// loadImages is what `docker load` asks for.
+// loadImages serves the request of `docker load`.
 func (e *Engine) loadImages(w http.ResponseWriter, r *http.Request) {
 	files := map[string][]byte{}
 	var order []string
@@ -76,7 +75,7 @@ func (e *Engine) loadImages(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]string{"stream": "Loaded image\n"})
 }
 
-// loadContainerd takes every blob, and names what index.json names; what is missing does not matter.
+// loadContainerd stores every blob, and names the images of index.json; missing blobs do not matter.
 func (e *Engine) loadContainerd(files map[string][]byte) error {
 	if e.Store.Blobs == nil {
 		e.Store.Blobs = map[digest.Digest]bool{}
@@ -100,7 +99,7 @@ func (e *Engine) loadContainerd(files map[string][]byte) error {
 	return nil
 }
 
-// loadClassic takes layers that it does not have from the stream.
+// loadClassic reads the layers that the store does not have from the stream.
 func (e *Engine) loadClassic(files map[string][]byte) error {
 	known := map[digest.Digest]bool{}
 	for _, layers := range e.Store.Layers {
@@ -160,7 +159,7 @@ func (e *Engine) tagImage(w http.ResponseWriter, r *http.Request) {
 	}
 	e.Images[strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")] = id
 	if e.Images[""] == id {
-		delete(e.Images, "") // it was kept without a name until it got one
+		delete(e.Images, "") // it had no name until now
 	}
 	w.WriteHeader(http.StatusCreated)
 }
@@ -200,7 +199,7 @@ func (e *Engine) serveContent(w http.ResponseWriter, r *http.Request) {
 	_ = srv.Serve(only) // until the listener has no more
 }
 
-// blobs shows what a containerd store has.
+// blobs serves the content of a containerd store.
 type blobs struct {
 	contentapi.UnimplementedContentServer
 	e *Engine
@@ -215,7 +214,7 @@ func (b blobs) Info(_ context.Context, r *contentapi.InfoRequest) (*contentapi.I
 	return &contentapi.InfoResponse{Info: &contentapi.Info{Digest: r.Digest, Labels: b.e.originLabels(r.Digest)}}, nil
 }
 
-// originLabels are those that containerd gives to what it fetches.
+// originLabels returns the labels that containerd sets on fetched blobs.
 func (e *Engine) originLabels(id string) map[string]string {
 	labels := map[string]string{"containerd.io/gc.ref.content.config": id}
 	for _, origin := range e.Origins[id] {
@@ -227,7 +226,7 @@ func (e *Engine) originLabels(id string) map[string]string {
 	return labels
 }
 
-// oneConn is a listener for connections that are there already.
+// oneConn is a listener for existing connections.
 type oneConn chan net.Conn
 
 func (l oneConn) Accept() (net.Conn, error) {

@@ -117,8 +117,7 @@ func (e *Engine) wait(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// File is the last content that was copied to a path of a container, nil if none
-// was.
+// File returns the last content that was copied to a path of a container, nil if there is none.
 func (c *Container) File(name string) []byte {
 	var out []byte
 	for _, a := range c.Archives {
@@ -138,8 +137,7 @@ func (c *Container) File(name string) []byte {
 	return out
 }
 
-// copyFrom packs a file that was copied, or what was copied to a directory, as
-// the engine does: under its own name.
+// copyFrom packs a file that was copied, or the files that were copied to a directory, as the engine does: under its own name.
 func (e *Engine) copyFrom(w http.ResponseWriter, r *http.Request, c *Container) {
 	dir := r.URL.Query().Get("path")
 	var out bytes.Buffer
@@ -157,7 +155,7 @@ func (e *Engine) copyFrom(w http.ResponseWriter, r *http.Request, c *Container) 
 			}
 			h.Name = path.Join(path.Base(dir), rest)
 			_ = tw.WriteHeader(h)
-			_, _ = io.Copy(tw, tr) //nolint:gosec // what a test has copied in
+			_, _ = io.Copy(tw, tr) //nolint:gosec // the test's own files
 		}
 	}
 	_ = tw.Close()
