@@ -1,11 +1,12 @@
-// Package trust decides whether an image of an engine may run with privileges: a builder does, and so does what installs emulators, so
-// such an image is root on the engine's host.
+// Package trust decides whether an image of an engine may run with privileges. Builders do, and so do the installers of
+// emulators, so such an image is root on the engine's host.
 //
-// A name proves nothing. Whoever builds or loads something chooses the names that it gets, and a name may come from an archive or from
-// a file of somebody else's project. So an image passes for one of two reasons only:
+// A name proves nothing. Whoever builds or loads an image chooses its names, and a name may come from an archive or from a file
+// of another project. So an image passes for one of two reasons only:
 //
-//   - The engine knows it as one that it has pulled from the very repository that is wanted ([engine.Engine.Origins]), or its ID is the
-//     digest that is wanted. (A containerd store keeps no ports: registries on two ports of one host are one to it.)
+//   - The engine records that it has pulled the image from the requested repository ([engine.Engine.Origins]), or the image's ID
+//     is the requested digest. (A containerd store records no ports: it does not distinguish registries on two ports of one
+//     host.)
 //   - The user trusts its ID. That is for engines that reach no registry.
 //
 // Labels of images and containers are no reason.
@@ -25,26 +26,26 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// Basis is why an image passes.
+// Basis is the reason why an image passes.
 type Basis string
 
 // The reasons.
 const (
 	None   Basis = ""       // it does not pass
-	Pulled Basis = "pulled" // it is from the repository that is wanted
+	Pulled Basis = "pulled" // it is from the requested repository
 	ByUser Basis = "user"   // the user trusts its ID
 )
 
-// Images are those of an engine.
+// Images are the images of an engine.
 type Images struct {
 	*engine.Engine
-	Trusted []digest.Digest // the IDs that the user trusts, as the engine shows them
+	Trusted []digest.Digest // the IDs that the user trusts, in the engine's form
 	// Auth returns the encoded X-Registry-Auth header for an image, or "". nil means none.
 	Auth func(ctx context.Context, image string) (string, error)
 }
 
-// Verified is the ID of the image that the engine has under ref, "" if it has none. What may not run with privileges is an
-// [*UnprovenError].
+// Verified returns the ID of the image that the engine has under ref, "" if it has none. The error for an image that may not run
+// with privileges is an [*UnprovenError].
 func (m Images) Verified(ctx context.Context, ref string) (id string, err error) {
 	if id, err = m.ImageID(ctx, ref); err != nil || id == "" {
 		return "", err
@@ -52,7 +53,7 @@ func (m Images) Verified(ctx context.Context, ref string) (id string, err error)
 	return id, m.Check(ctx, id, ref)
 }
 
-// Check is an [*UnprovenError] unless the image of that ID may run with privileges in the place of ref, which is the name that is wanted.
+// Check returns an [*UnprovenError] unless the image of that ID may run with privileges as ref, the requested name.
 func (m Images) Check(ctx context.Context, id, ref string) error {
 	basis, err := m.Judge(ctx, id, ref)
 	if err == nil && basis == None {
@@ -61,7 +62,7 @@ func (m Images) Check(ctx context.Context, id, ref string) error {
 	return err
 }
 
-// Judge is Check that gives the reason. Of an image that the user trusts the engine is asked nothing.
+// Judge is Check with the reason. For an image that the user trusts, no request to the engine is made.
 func (m Images) Judge(ctx context.Context, id, ref string) (Basis, error) {
 	if slices.Contains(m.Trusted, digest.Digest(id)) {
 		return ByUser, nil
@@ -72,7 +73,7 @@ func (m Images) Judge(ctx context.Context, id, ref string) (Basis, error) {
 	}
 	wanted, exact := want.(reference.Digested)
 	if exact && wanted.Digest() == digest.Digest(id) {
-		return Pulled, nil // its content is what was asked for, wherever it came from
+		return Pulled, nil // its content is the requested one, wherever it came from
 	}
 	name, err := m.nameOfOrigin(ctx, want)
 	if err != nil {
@@ -90,7 +91,7 @@ func (m Images) Judge(ctx context.Context, id, ref string) (Basis, error) {
 	return None, err
 }
 
-// nameOfOrigin is a repository as the engine's origins name it: containerd leaves the registry's port out.
+// nameOfOrigin returns a repository as the engine's origins name it: containerd leaves out the registry's port.
 func (m Images) nameOfOrigin(ctx context.Context, want reference.Named) (string, error) {
 	info, err := m.Info(ctx)
 	if err != nil || !info.ContainerdStore {
@@ -100,11 +101,11 @@ func (m Images) nameOfOrigin(ctx context.Context, want reference.Named) (string,
 	return host + "/" + reference.Path(want), nil
 }
 
-// registryPatience is how long a registry may take for an answer about an image that the engine has.
+// registryPatience is how long a registry may take to answer about an image that the engine has.
 const registryPatience = 15 * time.Second
 
-// askRegistry is for an engine with a containerd store that does not show where its content is from: what the registry has under the
-// name now is the image, or nothing is proven. A registry that does not answer proves nothing, and is no error.
+// askRegistry is for an engine with a containerd store that does not show the origins of its content: either the registry has the
+// image under the name now, or nothing is proven. A registry that does not answer proves nothing, and is no error.
 func (m Images) askRegistry(ctx context.Context, id, ref string) (Basis, error) {
 	auth := ""
 	if m.Auth != nil {
@@ -122,11 +123,11 @@ func (m Images) askRegistry(ctx context.Context, id, ref string) (Basis, error) 
 	return Pulled, nil
 }
 
-// UnprovenError is an image that may not run with privileges. Its text says what its user can do.
+// UnprovenError means that an image may not run with privileges. Its text names a way out for the user.
 type UnprovenError struct {
-	Ref string // the name that is wanted
+	Ref string // the requested name
 	ID  string // of the image, as the engine shows it
-	Err error  // why it could not be pulled; nil: that was not tried
+	Err error  // why it could not be pulled; nil: no pull was tried
 }
 
 func (e *UnprovenError) Error() string {
@@ -139,7 +140,7 @@ func (e *UnprovenError) Error() string {
 
 func (e *UnprovenError) Unwrap() error { return e.Err }
 
-// Repository is the full name of the repository that an image's name is of: "docker.io/moby/buildkit".
+// Repository returns the full name of the repository in an image's name: "docker.io/moby/buildkit".
 func Repository(ref string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {

@@ -18,7 +18,7 @@ func TestAnImagePassesByItsOriginOrByTheUsersWord(t *testing.T) {
 	id := digest.FromString("the image")
 	for words, c := range map[string]struct {
 		wanted     string   // "": name
-		origins    []string // that the engine knows
+		origins    []string // that the engine records
 		containerd bool
 		hidden     bool // the content of the store is not shown
 		registry   digest.Digest
