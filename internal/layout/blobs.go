@@ -17,11 +17,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/ctxio"
 )
 
-// checksAtOnce bounds the blobs that are read by one Check at the same time.
+// checksAtOnce bounds the blobs that one Check reads at the same time.
 const checksAtOnce = 4
 
-// Fetch opens a blob; it may be used by several goroutines. A blob that is not there is an error that wraps errdef.ErrNotFound; one of
-// another size, or that is no regular file, is refused. Whoever reads it checks its digest: the archive only remembers whether it was right.
+// Fetch opens a blob; it may be used by several goroutines. The error for a missing blob wraps errdef.ErrNotFound; a blob of
+// another size, or one that is not a regular file, is refused. The reader checks the digest: the archive only records whether it
+// was right.
 func (a *Archive) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
 	name, err := nameOfBlob(desc)
 	if err != nil {
@@ -37,7 +38,7 @@ func (a *Archive) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadC
 	return &blob{Closer: rc, content: ctxio.BetweenReads(ctx, rc), desc: desc, hash: desc.Digest.Algorithm().Hash(), archive: a}, nil
 }
 
-// Stat tells how many bytes a blob has, whatever its descriptor says. Its errors are those of Fetch.
+// Stat returns the size of a blob in bytes, whatever its descriptor says. Its errors are those of Fetch.
 func (a *Archive) Stat(_ context.Context, desc ocispecs.Descriptor) (int64, error) {
 	name, err := nameOfBlob(desc)
 	if err != nil {
@@ -50,8 +51,8 @@ func (a *Archive) Stat(_ context.Context, desc ocispecs.Descriptor) (int64, erro
 	return size, nil
 }
 
-// Check sees that blobs are there, and are what their digests say. Those that somebody has read to their end by Fetch, and that were
-// right, are not read again.
+// Check verifies that blobs exist and match their digests. A blob that was read to its end through Fetch, and matched, is not
+// read again.
 func (a *Archive) Check(ctx context.Context, blobs ...ocispecs.Descriptor) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(checksAtOnce)
@@ -97,7 +98,7 @@ func missing(desc ocispecs.Descriptor, err error) error {
 	return err
 }
 
-// known is a blob of a size.
+// known is a blob with its size.
 type known struct {
 	digest digest.Digest
 	size   int64

@@ -253,7 +253,7 @@ func TestOneDigestWithTwoTagsAnswersToBoth(t *testing.T) {
 	}
 }
 
-// FuzzOpen gives a tar file, or a folder with these documents and a blob, and reads what it says.
+// FuzzOpen makes a tar file, or a folder with these documents and a blob, and reads it.
 func FuzzOpen(f *testing.F) {
 	manifest := `{"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"` + digest.FromString("{}").String() + `","size":2},"layers":[]}`
 	index := fmt.Sprintf(`{"manifests":[{"mediaType":%q,"digest":%q,"size":%d}]}`, ocispecs.MediaTypeImageManifest, digest.FromString(manifest), len(manifest))

@@ -22,11 +22,12 @@ type Staged struct {
 	image  Image
 }
 
-// StageOCIDir writes the blobs of an image into a folder that is, or becomes, an OCI layout. The folder shows what it showed before, until
-// Commit names the image there; until then Abort takes back what was written.
+// StageOCIDir writes the blobs of an image into a folder that is, or becomes, an OCI layout. The visible content of the folder
+// stays the same until Commit names the image there; until then Abort removes the written files.
 //
-// A folder that holds a layout already keeps its blobs and its other images; an image of the same name is replaced. Every file appears
-// under its name by a rename, and index.json is the last. Two writers take turns, by the lock file that BuildKit's client uses as well.
+// A folder that holds a layout already keeps its blobs and its other images; an image of the same name is replaced. Every file
+// appears under its name by a rename, and index.json is the last. Two writers take turns, by the lock file that BuildKit's client
+// uses as well.
 func StageOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetcher) (*Staged, error) {
 	s := &Staged{folder: &folder{path: dir, blobs: blobs}, image: img}
 	if err := s.folder.fill(ctx, img); err != nil {
@@ -35,7 +36,7 @@ func StageOCIDir(ctx context.Context, dir string, img Image, blobs content.Fetch
 	return s, nil
 }
 
-// Commit names the image. After it there is nothing to abort.
+// Commit names the image. After it, Abort has nothing to remove.
 func (s *Staged) Commit(ctx context.Context) error {
 	if err := s.folder.name(ctx, s.image); err != nil {
 		return fmt.Errorf("write an OCI layout to %q: %w", s.folder.path, err)
@@ -44,15 +45,15 @@ func (s *Staged) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Abort removes what was written and not placed, also when ctx is done. Where another writer has named an image meanwhile everything
-// stays, since it may count on what was found here.
+// Abort removes the files that were written and not committed, also when ctx is done. If another writer has named an image
+// meanwhile, all files stay, since that image may use them.
 func (s *Staged) Abort(ctx context.Context) error { return s.folder.undo(ctx) }
 
 // folder is a layout that is being written to.
 type folder struct {
 	path  string
 	blobs content.Fetcher
-	made  []string // files and folders that were not there, in the order of their making
+	made  []string // files and folders that were created, in that order
 	index []byte   // index.json as it was before
 }
 
@@ -113,7 +114,7 @@ func (d *folder) name(ctx context.Context, img Image) (err error) {
 
 func (d *folder) file(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
 
-// entries are what index.json has now.
+// entries returns the current entries of index.json.
 func (d *folder) entries() ([]ocispecs.Descriptor, error) {
 	body, err := os.ReadFile(d.file(ocispecs.ImageIndexFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -129,7 +130,7 @@ func (d *folder) entries() ([]ocispecs.Descriptor, error) {
 	return index.Manifests, nil
 }
 
-// merge puts new entries behind those that they do not replace: of the same names or, without a name, of the same image.
+// merge appends new entries to those that they do not replace: of the same names or, without a name, of the same image.
 func merge(before, after []ocispecs.Descriptor) []ocispecs.Descriptor {
 	type key struct{ name, ref, digest string }
 	keyOf := func(d ocispecs.Descriptor) key {
@@ -152,7 +153,7 @@ func merge(before, after []ocispecs.Descriptor) []ocispecs.Descriptor {
 	return append(all, after...)
 }
 
-// blob writes a blob that is not there. One of the right size is taken for the right one: names are digests.
+// blob writes a missing blob. An existing blob of the right size is accepted: names are digests.
 func (d *folder) blob(ctx context.Context, desc ocispecs.Descriptor) error {
 	if err := desc.Digest.Validate(); err != nil {
 		return fmt.Errorf("%q: %w", desc.Digest, err)
@@ -174,7 +175,7 @@ func (d *folder) put(name string, body []byte) error {
 	})
 }
 
-// write writes a file, and remembers one that was not there.
+// write writes a file, and records a new one.
 func (d *folder) write(name string, mode os.FileMode, write func(io.Writer) error) error {
 	_, missing := os.Lstat(name)
 	if err := atomicfile.Write(name, mode, write); err != nil {
@@ -186,7 +187,7 @@ func (d *folder) write(name string, mode os.FileMode, write func(io.Writer) erro
 	return nil
 }
 
-// mkdir makes a folder and those above it.
+// mkdir makes a folder and its parents.
 func (d *folder) mkdir(name string) error {
 	var missing []string
 	for dir := filepath.Clean(name); ; dir = filepath.Dir(dir) {
@@ -199,7 +200,7 @@ func (d *folder) mkdir(name string) error {
 		}
 		missing = append([]string{dir}, missing...)
 	}
-	if err := os.MkdirAll(name, 0o755); err != nil { //nolint:gosec // what a user asks to be written is for others to read
+	if err := os.MkdirAll(name, 0o755); err != nil { //nolint:gosec // the user's output is for others to read
 		return err
 	}
 	d.made = append(d.made, missing...)

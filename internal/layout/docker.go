@@ -15,10 +15,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// DockerImage is an image of one platform, to be written as `docker save` does.
+// DockerImage is an image of one platform, to be written in the format of `docker save`.
 type DockerImage struct {
 	Manifest ocispecs.Descriptor     // an image manifest
-	Names    []reference.NamedTagged // that the engine gives it; there may be none
+	Names    []reference.NamedTagged // the engine's names for it; there may be none
 }
 
 // savedImage is an entry of manifest.json
@@ -30,10 +30,10 @@ type savedImage struct {
 }
 
 // WriteDocker writes images in the format of `docker save`, as engines since 25 write it: an OCI layout with a manifest.json.
-// Engines of all ages load it.
+// Engines of all versions load it.
 //
-// skip leaves layers out, for an engine that has them: it gets a layer and the chain ID of it and all layers below it, by which
-// engines know layers that they have. skip may be nil. After an error, what was written is no archive.
+// skip leaves out layers that an engine has already: it gets a layer and the chain ID of it and all layers below it, by which
+// engines identify layers. skip may be nil. After an error, the output is not a valid archive.
 func WriteDocker(
 	ctx context.Context, w io.Writer, images []DockerImage, blobs content.Fetcher, skip func(layer ocispecs.Descriptor, chain digest.Digest) bool,
 ) error {
@@ -52,7 +52,7 @@ func WriteDocker(
 	return nil
 }
 
-// docker is what a Docker archive will hold.
+// docker is the content of a Docker archive.
 type docker struct {
 	blobs   content.Fetcher
 	skip    func(ocispecs.Descriptor, digest.Digest) bool

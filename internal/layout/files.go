@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// files are those of a layout, by their names with slashes. What is no regular file is refused, and nothing outside the layout is looked
-// at: whoever made it is not trusted. A file that is not there is an error that wraps fs.ErrNotExist.
+// files are those of a layout, by their names with slashes. Anything but a regular file is refused, and nothing outside the
+// layout is read: the layout is not trusted. The error for a missing file wraps fs.ErrNotExist.
 type files interface {
-	// open opens a file, and tells its size in bytes.
+	// open opens a file, and returns its size in bytes.
 	open(name string) (io.ReadCloser, int64, error)
-	// size tells the size in bytes.
+	// size returns the size in bytes.
 	size(name string) (int64, error)
 }
 
-// notRegular says that there is something under the name, but no file.
+// notRegular is the error for a name of something else than a file.
 func notRegular(name string) error { return fmt.Errorf("%s is no file", name) }
 
 // folderFiles are those of a folder. Links are followed within it.
@@ -26,7 +26,7 @@ type folderFiles string
 
 func (dir folderFiles) open(name string) (rc io.ReadCloser, size int64, err error) {
 	err = dir.within(name, func(root *os.Root) error {
-		if _, err := regular(root.Stat(name)); err != nil { // a pipe would be waited for
+		if _, err := regular(root.Stat(name)); err != nil { // opening a pipe would block
 			return err
 		}
 		f, err := root.Open(name)
@@ -62,7 +62,7 @@ func regular(info fs.FileInfo, err error) (int64, error) {
 	return info.Size(), nil
 }
 
-// within opens nothing that is not in the folder.
+// within opens only files inside the folder.
 func (dir folderFiles) within(name string, do func(*os.Root) error) error {
 	root, err := os.OpenRoot(string(dir))
 	if err != nil {
@@ -86,7 +86,7 @@ type tarFiles struct {
 	spans map[string]span
 }
 
-// span is where the content of a file is.
+// span is the position of a file's content.
 type span struct {
 	offset, size int64
 	odd          bool // no regular file

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// Media types of Docker, version 2, schema 2 (https://distribution.github.io/distribution/spec/manifest-v2-2/).
+// These are Docker's media types, version 2, schema 2 (https://distribution.github.io/distribution/spec/manifest-v2-2/).
 const (
 	mediaTypeDockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	mediaTypeDockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -24,10 +24,10 @@ type Node struct {
 	Body       []byte                // checked against the digest
 	Children   []ocispecs.Descriptor // of an index: its manifests
 	Config     ocispecs.Descriptor   // of a manifest
-	Layers     []ocispecs.Descriptor // of a manifest, base first; those that are nobody's to pass on are left out
+	Layers     []ocispecs.Descriptor // of a manifest, base first; non-distributable ones are left out
 }
 
-// IsIndex tells an index from a manifest.
+// IsIndex reports whether the node is an index and not a manifest.
 func (n Node) IsIndex() bool { return isIndex(n.Descriptor.MediaType) }
 
 // Graph is an image with everything that belongs to it.
@@ -36,8 +36,8 @@ type Graph struct {
 	Blobs []ocispecs.Descriptor // configurations and layers, in the order of the nodes; each digest once
 }
 
-// Read reads the manifests of an image, from the root, an index or a manifest, down, within the bounds of package document. What a
-// manifest is about (its subject) is no part of it.
+// Read reads the manifests of an image, from the root, an index or a manifest, down, within the bounds of package document. A
+// manifest's subject is not part of the graph.
 func Read(ctx context.Context, root ocispecs.Descriptor, blobs content.Fetcher) (Graph, error) {
 	r := reader{blobs: blobs, seen: map[digest.Digest]bool{}}
 	if err := r.read(ctx, root, 0); err != nil {
@@ -65,7 +65,7 @@ type reader struct {
 	bytes   int64
 }
 
-// read reads what stands in as many indexes as depth says.
+// read reads a node that is nested in depth indexes.
 func (r *reader) read(ctx context.Context, desc ocispecs.Descriptor, depth int) error {
 	if r.seen[desc.Digest] {
 		return nil
@@ -87,7 +87,7 @@ func (r *reader) read(ctx context.Context, desc ocispecs.Descriptor, depth int) 
 	return nil
 }
 
-// count refuses what is beyond the bounds.
+// count refuses a node beyond the bounds.
 func (r *reader) count(node Node, depth int) error {
 	r.entries += len(node.Children)
 	r.bytes += node.Descriptor.Size

@@ -119,7 +119,7 @@ func names(t *testing.T, all ...string) (out []reference.NamedTagged) {
 	return out
 }
 
-// broken gives other bytes for one blob.
+// broken returns other bytes for one blob.
 type broken struct {
 	content.Fetcher
 	digest digest.Digest

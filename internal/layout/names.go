@@ -18,14 +18,14 @@ const annotationImageName = "io.containerd.image.name"
 type Image struct {
 	// Root is the index or the manifest. Its annotations go into index.json, nowhere else.
 	Root ocispecs.Descriptor
-	// Names are those that the image has in the layout, each as a descriptor of its own. There may be none.
+	// Names are the image's names in the layout, each as a descriptor of its own. There may be none.
 	Names []reference.NamedTagged
 
 	refs []string // the reference names of an image that was read, most of them tags
 }
 
-// entries are the image's descriptors in index.json. The tag is the reference name, as other tools look for it, and the full
-// name stands beside it, as containerd's exporter has it.
+// entries returns the image's descriptors in index.json. The tag is the reference name, as other tools expect, and the full name
+// is beside it, as in containerd's exporter.
 func (img Image) entries() []ocispecs.Descriptor {
 	if len(img.Names) == 0 {
 		return []ocispecs.Descriptor{entry(img.Root, nil)}
@@ -56,7 +56,7 @@ func entry(root ocispecs.Descriptor, names map[string]string) ocispecs.Descripto
 	}
 }
 
-// indexJSON is the file of that name.
+// indexJSON returns the content of index.json.
 func indexJSON(entries []ocispecs.Descriptor) ([]byte, error) {
 	body, err := json.Marshal(ocispecs.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex, Manifests: entries,
@@ -67,7 +67,7 @@ func indexJSON(entries []ocispecs.Descriptor) ([]byte, error) {
 	return body, nil
 }
 
-// layoutJSON is the file oci-layout.
+// layoutJSON returns the content of oci-layout.
 func layoutJSON() []byte {
 	return []byte(`{"imageLayoutVersion":"` + ocispecs.ImageLayoutVersion + `"}`)
 }

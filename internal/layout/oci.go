@@ -10,9 +10,9 @@ import (
 )
 
 // WriteOCI writes an image as the tar stream of an OCI layout: oci-layout and index.json, then manifests, configurations and
-// layers in the order of the image. Descriptors for which skip is true are left out, which makes a stream for a reader that has
-// them; what a skipped index or manifest names is asked for by itself. skip may be nil. After an error, what was written is no
-// archive.
+// layers in the order of the image. Descriptors for which skip is true are left out, for a reader that has them; skip is called
+// separately for the descriptors that a skipped index or manifest names. skip may be nil. After an error, the output is not a
+// valid archive.
 func WriteOCI(ctx context.Context, w io.Writer, img Image, blobs content.Fetcher, skip func(ocispecs.Descriptor) bool) error {
 	if err := writeOCI(ctx, w, img, blobs, skip); err != nil {
 		return fmt.Errorf("write an OCI archive: %w", err)
@@ -51,7 +51,7 @@ func writeOCI(ctx context.Context, w io.Writer, img Image, blobs content.Fetcher
 	return a.close()
 }
 
-// start writes the two files by which a layout is known.
+// start writes the two files that identify a layout.
 func (a *archive) start(entries []ocispecs.Descriptor) error {
 	index, err := indexJSON(entries)
 	if err != nil {

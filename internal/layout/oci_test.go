@@ -21,7 +21,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 )
 
-// untar gives the files of a stream by name, and their names in order. Every blob must be what its name says.
+// untar returns the files of a stream by name, and their names in order. Every blob must match its name.
 func untar(t *testing.T, stream []byte) (map[string]string, []string) {
 	t.Helper()
 	files, order := map[string]string{}, []string{}

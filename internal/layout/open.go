@@ -20,24 +20,25 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// Archive is an OCI layout that is there: a tar file or a folder. Fetch, Stat and Check are of its blobs.
+// Archive is an existing OCI layout: a tar file or a folder. Fetch, Stat and Check are for its blobs.
 type Archive struct {
 	// Images are those that index.json names, in its order, each digest once with all of its names. There is at least one.
 	Images []Image
 
 	path  string
 	files files
-	right sync.Map // of known: what was read to its end and is what its digest says
+	right sync.Map // of known: blobs that were read to their end and match their digests
 }
 
-// BrokenError says that something is a layout and is not whole, or is no sound one.
+// BrokenError means that a layout is incomplete or invalid.
 type BrokenError struct{ Err error }
 
 func (e *BrokenError) Error() string { return e.Err.Error() }
 func (e *BrokenError) Unwrap() error { return e.Err }
 
-// Open opens the layout at a path, a folder or a tar file without compression. It reads index.json, no image: whether one is
-// there whole shows when it is read. The error says what the file is, where that can be told; a layout that is not whole is a [*BrokenError].
+// Open opens the layout at a path, a folder or a tar file without compression. It reads index.json and no image: whether an image
+// is complete shows when it is read. The error names the kind of the file, where it is known; the error for an incomplete layout
+// is a [*BrokenError].
 func Open(ctx context.Context, name string) (*Archive, error) {
 	a, err := open(ctx, name)
 	if err != nil {
@@ -70,7 +71,7 @@ func open(ctx context.Context, name string) (*Archive, error) {
 	return a, a.parse(found)
 }
 
-// wanted are the files of a layout beside its blobs, and the one by which a Docker archive is known.
+// wanted are the files of a layout beside its blobs, and the one that identifies a Docker archive.
 var wanted = []string{ocispecs.ImageLayoutFile, ocispecs.ImageIndexFile, "manifest.json"}
 
 func readFiles(dir files) (map[string][]byte, error) {
@@ -91,7 +92,7 @@ func readFiles(dir files) (map[string][]byte, error) {
 	return found, nil
 }
 
-// readDocument reads a file of a layout, which is as large as a manifest at most.
+// readDocument reads a file of a layout, at most as large as a manifest.
 func readDocument(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, document.MaxBytes+1))
 	if err == nil && len(body) > document.MaxBytes {
@@ -100,7 +101,7 @@ func readDocument(r io.Reader) ([]byte, error) {
 	return body, err
 }
 
-// refuseCompressed knows the first bytes of gzip, zstd, bzip2 and xz.
+// refuseCompressed recognises the first bytes of gzip, zstd, bzip2 and xz.
 func refuseCompressed(f *os.File) error {
 	head := make([]byte, 6)
 	n, err := io.ReadFull(f, head)
@@ -153,7 +154,7 @@ func (a *Archive) parse(found map[string][]byte) error {
 	return nil
 }
 
-// add puts an entry of index.json to the others of its digest.
+// add joins an entry of index.json with the others of its digest.
 func (a *Archive) add(desc ocispecs.Descriptor, places map[digest.Digest]int) {
 	i, ok := places[desc.Digest]
 	if !ok {
@@ -172,8 +173,8 @@ func (a *Archive) add(desc ocispecs.Descriptor, places map[digest.Digest]int) {
 	}
 }
 
-// nameOf is the full name of an entry of index.json: containerd's annotation or, as some tools have it, the reference name. One
-// that is a tag only is no name.
+// nameOf returns the full name of an entry of index.json: containerd's annotation or, as some tools write it, the reference name.
+// A tag alone is not a name.
 func nameOf(annotations map[string]string) reference.NamedTagged {
 	for _, text := range []string{annotations[annotationImageName], annotations[ocispecs.AnnotationRefName]} {
 		if !strings.ContainsAny(text, ":/") {
@@ -190,7 +191,7 @@ func nameOf(annotations map[string]string) reference.NamedTagged {
 	return nil
 }
 
-// reason is an error of a file without its path.
+// reason returns an error of a file without its path.
 func reason(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err

@@ -8,8 +8,8 @@ import (
 	"github.com/distribution/reference"
 )
 
-// Pick finds an image of the archive by one of its names, its reference name in index.json, or its digest. An empty name is the
-// only image; an archive of several is then an error, which lists them.
+// Pick finds an image of the archive by one of its names, its reference name in index.json, or its digest. An empty name means
+// the only image; if the archive has several, the error lists them.
 func (a *Archive) Pick(name string) (Image, error) {
 	if name == "" {
 		if len(a.Images) == 1 {

@@ -14,10 +14,11 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// maxFiles bounds the blobs that a tar file has.
+// maxFiles bounds the blobs of a tar file.
 const maxFiles = 100_000
 
-// scanner goes over a tar file once: it reads the documents, and finds out where the blobs are. It sees whether the file is whole.
+// scanner reads a tar file once: it reads the documents, records the positions of the blobs, and checks that the file is
+// complete.
 type scanner struct {
 	found map[string][]byte
 	spans map[string]span
@@ -54,7 +55,7 @@ func (s *scanner) file(ctx context.Context, name string) error {
 	return context.Cause(ctx)
 }
 
-// add looks at one entry.
+// add handles one entry.
 func (s *scanner) add(header *tar.Header, r io.Reader, offset int64) error {
 	name := path.Clean("/" + header.Name)[1:]
 	if strings.HasPrefix(name, ocispecs.ImageBlobsDir+"/") && header.Typeflag != tar.TypeDir {
@@ -84,7 +85,7 @@ func (s *scanner) add(header *tar.Header, r io.Reader, offset int64) error {
 	return nil
 }
 
-// isPlain tells a regular file whose bytes are in the archive as they are: a sparse one is as long as it says.
+// isPlain reports whether an entry is a regular file whose bytes are in the archive as they are: a sparse file is not.
 func isPlain(header *tar.Header) bool {
 	for key := range header.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {

@@ -27,8 +27,8 @@ func newArchive(w io.Writer, blobs content.Fetcher) *archive {
 	return &archive{w: tar.NewWriter(w), blobs: blobs, dirs: map[string]bool{}, files: map[string]bool{}}
 }
 
-// header starts an entry. GNU's format has room for files of any size in the header itself; readers that seek in archives
-// stumble over PAX, where it stands in an entry before.
+// header starts an entry. GNU's format has room for files of any size in the header itself; readers that seek in archives fail
+// with PAX, which puts the size into an entry before.
 func (a *archive) header(name string, mode, size int64, kind byte) error {
 	return a.w.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: size, Typeflag: kind, Format: tar.FormatGNU})
 }
@@ -41,7 +41,7 @@ func (a *archive) file(name string, body []byte) error {
 	return err
 }
 
-// open starts the entry of a blob; it is false when the archive has the blob already.
+// open starts the entry of a blob; it returns false when the archive has the blob already.
 func (a *archive) open(desc ocispecs.Descriptor) (bool, error) {
 	if err := desc.Digest.Validate(); err != nil {
 		return false, fmt.Errorf("%q: %w", desc.Digest, err)
@@ -84,8 +84,7 @@ func (a *archive) blob(ctx context.Context, desc ocispecs.Descriptor) error {
 
 func (a *archive) close() error { return a.w.Close() }
 
-// copyBlob copies a blob and checks it on the way. What is wrong shows after the last byte only, so the copy is worth nothing
-// when it fails.
+// copyBlob copies a blob and checks it on the way. An error may show only after the last byte, so a failed copy must not be used.
 func copyBlob(ctx context.Context, w io.Writer, desc ocispecs.Descriptor, blobs content.Fetcher) (err error) {
 	defer func() {
 		if err != nil {

@@ -12,8 +12,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// lock waits for the folder's other writers. They take the lock's file away with the lock, so a lock is one only while its file
-// is the one under that name.
+// lock waits for the folder's other writers. They remove the lock's file with the lock, so a lock is valid only while its file is
+// the one under that name.
 func (d *folder) lock(ctx context.Context) (func() error, error) {
 	name := d.file(ocispecs.ImageIndexFile + ".lock")
 	for {
@@ -27,7 +27,7 @@ func (d *folder) lock(ctx context.Context) (func() error, error) {
 		}
 		if named, err := os.Stat(name); err == nil && os.SameFile(held, named) {
 			return func() error {
-				_ = os.Remove(name) // Windows removes no open file; one that stays is in nobody's way
+				_ = os.Remove(name) // Windows removes no open file; a file that stays does no harm
 				return lock.Close()
 			}, nil
 		}
@@ -40,7 +40,7 @@ func (d *folder) lock(ctx context.Context) (func() error, error) {
 // undoTimeout bounds the wait for another writer's turn.
 const undoTimeout = 5 * time.Second
 
-// undo takes away what was made, last things first. A folder that somebody else has put something into stays.
+// undo removes the created files and folders, last first. A folder that another writer has put files into stays.
 func (d *folder) undo(ctx context.Context) error {
 	if len(d.made) == 0 {
 		return nil
