@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 )
 
-// has is what the engine has: its images by name, and those without one.
+// has returns the engine's images by name, and those without a name.
 func (w *world) has() map[string]string {
 	all := w.fake.Has()
 	for id := range w.fake.Store.Layers {

@@ -10,18 +10,18 @@ import (
 	"github.com/opencontainers/image-spec/identity"
 )
 
-// searched bounds how many images are looked at for layers that the engine might have: a look takes some milliseconds, and what
-// it may spare is the sending of a base image.
+// searched bounds how many images are searched for layers that the engine might have. A search takes some milliseconds per image,
+// and may avoid sending a base image.
 const searched = 24
 
-// chainIDs are the names that engines have for layers on top of those below them
+// chainIDs returns the names that engines use for layers on top of those below them
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md#layer-chainid).
 func chainIDs(diffIDs []digest.Digest) []digest.Digest {
 	return identity.ChainIDs(slices.Clone(diffIDs))
 }
 
-// search looks for layers in the engine's newest images, until all are found or enough images were looked at. What had the names
-// before was looked at already, and mostly has them.
+// search looks for layers in the engine's newest images, until all are found or enough images were searched. The images that had
+// the names before were searched already, and mostly have the layers.
 func (s *classicStore) search(ctx context.Context, needed []digest.Digest) error {
 	if !s.lacks(needed) {
 		return nil
@@ -45,7 +45,7 @@ func (s *classicStore) lacks(needed []digest.Digest) bool {
 	return slices.ContainsFunc(needed, func(chain digest.Digest) bool { return !s.chains[chain] })
 }
 
-// takes is an error when the engine is too old for the compression of an image's layers: engines before 23.0 take zstd for a
+// takes returns an error when the engine is too old for the compression of an image's layers: engines before 23.0 treat zstd as a
 // broken archive (https://docs.docker.com/engine/release-notes/23.0/#2300).
 func (s *classicStore) takes(ctx context.Context, img image) error {
 	info, err := s.engine.Info(ctx)

@@ -23,8 +23,8 @@ type place struct {
 	Loaded
 }
 
-// fillClassic brings images of one platform each into a classic store. plain is the place of the one that gets the names as they
-// are; -1 for none. An engine gives names to an image while it loads it, so the names come afterwards, all together.
+// fillClassic loads images of one platform each into a classic store. plain is the index of the image that gets the names
+// unchanged; -1 for none. An engine names images while it loads them, so the names are set afterwards, all together.
 func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, plain int) error {
 	places, err := plan(req.Names, images, plain)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, p
 	return nil
 }
 
-// plan gives every image its names.
+// plan assigns names to every image.
 func plan(names []reference.NamedTagged, images []image, plain int) ([]place, error) {
 	var places []place
 	add := func(i int, name reference.NamedTagged) {
@@ -88,7 +88,7 @@ func plan(names []reference.NamedTagged, images []image, plain int) ([]place, er
 	return places, nil
 }
 
-// Suffixed is the name of a platform's image where a name can have one image only: the tag with the platform behind it, as in
+// Suffixed returns the name of a platform's image where a name can have one image only: the tag followed by the platform, as in
 // app:v1-linux-arm64. It fails where that is longer than a tag may be.
 func Suffixed(name reference.NamedTagged, p platform.Platform) (reference.NamedTagged, error) {
 	suffixed, err := reference.WithTag(reference.TrimNamed(name), name.Tag()+"-"+suffix(p))
@@ -98,7 +98,7 @@ func Suffixed(name reference.NamedTagged, p platform.Platform) (reference.NamedT
 	return suffixed, nil
 }
 
-// suffix is a platform as a part of a tag: linux-arm-v7.
+// suffix returns a platform as a part of a tag: linux-arm-v7.
 func suffix(p platform.Platform) string {
 	return strings.Map(func(r rune) rune {
 		switch r {
@@ -111,7 +111,7 @@ func suffix(p platform.Platform) string {
 	}, platform.Format(p))
 }
 
-// explain says in a line which names the platforms have. Further names are alike.
+// explain returns a line with the names of the platforms. Only the first name is listed; the others are formed alike.
 func explain(places []place, images int, plain int) string {
 	var others []string
 	text := "the engine's image store holds one platform a name: "
@@ -129,14 +129,14 @@ func explain(places []place, images int, plain int) string {
 	return text + strings.Join(others, ", ")
 }
 
-// classicStore is what is known of an engine's store.
+// classicStore is the known content of an engine's store.
 type classicStore struct {
 	engine *engine.Engine
-	images map[digest.Digest]bool // by ID: looked at
+	images map[digest.Digest]bool // by ID: already searched
 	chains map[digest.Digest]bool // chain IDs of layers that it has
 }
 
-// look finds out what the engine has under a place's name and ID. What it finds counts for the layers of others as well.
+// look finds out what the engine has under a place's name and ID. The layers that it finds count for other images as well.
 func (s *classicStore) look(ctx context.Context, p *place) error {
 	if p.name != nil {
 		now, err := s.inspect(ctx, p.name.String())
@@ -167,10 +167,10 @@ func (s *classicStore) inspect(ctx context.Context, ref string) (engine.Image, e
 	return img, nil
 }
 
-// send sends the images that the engine does not have, in one stream and without names.
+// send sends the missing images in one stream and without names.
 func (s *classicStore) send(ctx context.Context, req Request, images []image) error {
 	var missing []layout.DockerImage
-	var chains, below []digest.Digest // below: without the topmost of each, which is what changes most
+	var chains, below []digest.Digest // below: without the topmost of each, which changes most
 	for _, img := range images {
 		if !s.images[img.node.Config.Digest] {
 			if err := s.takes(ctx, img); err != nil {

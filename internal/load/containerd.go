@@ -16,10 +16,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 )
 
-// questionsAtOnce bounds the questions to an engine that run at the same time.
+// questionsAtOnce bounds the concurrent requests to an engine.
 const questionsAtOnce = 16
 
-// fillContainerd brings an image into a containerd store, without the unwanted digests.
+// fillContainerd loads an image into a containerd store, without the unwanted digests.
 func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.Graph, out map[digest.Digest]bool) error {
 	var wanted []digest.Digest
 	for _, d := range digestsOf(graph) {
@@ -61,7 +61,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 		return send(out, there)
 	})
 	if mayRetry(ctx, err) && len(out) > 0 {
-		// Engines before 28 take whole indexes only.
+		// Engines before 28 accept whole indexes only.
 		if send(nil, nil) == nil {
 			s.note, err = func() { req.Note(wholeNote) }, nil
 		}
@@ -69,20 +69,20 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	return err
 }
 
-// found is what an engine has before a load.
+// found is the engine's content before a load.
 type found struct {
 	blobs  map[digest.Digest]bool // of those that were asked for
 	loaded []Loaded               // the names, and whether they are the image's already
 	known  bool                   // the image has a name, or was loaded without one
 }
 
-// survey asks for all of it at once: an engine takes its time to look at an image of many platforms.
+// survey makes all requests at once: an engine is slow to inspect an image of many platforms.
 func survey(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, wanted []digest.Digest) (found, error) {
 	f := found{blobs: map[digest.Digest]bool{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if there, err := which(ctx, has, wanted); err == nil {
-			f.blobs = there // an engine that stops answering this may still take the image
+			f.blobs = there // an engine that no longer answers this may still accept the image
 		}
 		return nil
 	})
@@ -99,7 +99,7 @@ const (
 	wholeNote = "this engine takes whole indexes only: all platforms were loaded"
 )
 
-// digestsOf are all digests of an image, each once.
+// digestsOf returns all digests of an image, each once.
 func digestsOf(graph layout.Graph) (digests []digest.Digest) {
 	for _, node := range graph.Nodes {
 		digests = append(digests, node.Descriptor.Digest)
@@ -110,8 +110,8 @@ func digestsOf(graph layout.Graph) (digests []digest.Digest) {
 	return digests
 }
 
-// namesAt tells which names the engine has for the root already, and whether it knows the root at all, by whatever name: content
-// that no image holds may go at any time.
+// namesAt returns the names that the engine has for the root already, and whether it has the root at all, under any name: content
+// that no image holds may be deleted at any time.
 func namesAt(ctx context.Context, eng *engine.Engine, names []reference.NamedTagged, root digest.Digest) (loaded []Loaded, known bool, err error) {
 	for _, name := range names {
 		img, err := eng.Image(ctx, name.String())
@@ -131,8 +131,8 @@ func namesAt(ctx context.Context, eng *engine.Engine, names []reference.NamedTag
 	return loaded, known, err
 }
 
-// sendIndex sends what is not left out. The engine takes an image whose content is not whole, so what was spared must still be
-// there when the names are.
+// sendIndex sends everything that is not left out. The engine accepts an image with incomplete content, so the omitted blobs must
+// still be there after the names are.
 func sendIndex(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, leave func(digest.Digest) (skip, spared bool)) error {
 	var spared []digest.Digest
 	err := eng.Load(ctx, func(w io.Writer) error {
@@ -159,10 +159,10 @@ func sendIndex(ctx context.Context, eng *engine.Engine, req Request, has hasBlob
 	return nil
 }
 
-// hasBlob tells whether the engine has a blob.
+// hasBlob reports whether the engine has a blob.
 type hasBlob func(ctx context.Context, d digest.Digest) (bool, error)
 
-// blobsOfEngine connects to the engine's content. An engine that does not show it has nothing.
+// blobsOfEngine connects to the engine's content. An engine that does not show it counts as empty.
 func blobsOfEngine(ctx context.Context, eng *engine.Engine) (has hasBlob, closeContent func()) {
 	c, err := eng.Content(ctx)
 	if err != nil {

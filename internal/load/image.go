@@ -18,7 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Annotations by which BuildKit marks an attestation in an index and names the image that it is about
+// With these annotations BuildKit marks an attestation in an index and names the image that it is about
 // (https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md).
 const (
 	annotationReferenceType   = "vnd.docker.reference.type"
@@ -32,7 +32,7 @@ type image struct {
 	diffIDs  []digest.Digest // layers without compression, base first
 }
 
-// imagesOf are the images of a graph, in its order, without attestations and other artifacts.
+// imagesOf returns the images of a graph, in its order, without attestations and other artifacts.
 func imagesOf(ctx context.Context, graph layout.Graph, blobs content.Fetcher) ([]image, error) {
 	var images []image
 	for _, node := range graph.Nodes {
@@ -51,12 +51,12 @@ func imagesOf(ctx context.Context, graph layout.Graph, blobs content.Fetcher) ([
 	return images, nil
 }
 
-// isImageConfig tells the configuration of something that runs, in OCI's words and in Docker's.
+// isImageConfig reports whether a media type is that of an image's configuration, OCI's or Docker's.
 func isImageConfig(mediaType string) bool {
 	return mediaType == ocispecs.MediaTypeImageConfig || mediaType == "application/vnd.docker.container.image.v1+json"
 }
 
-// readImage reads an image's configuration. Its platform is the one by which the index offers it.
+// readImage reads an image's configuration. Its platform is the one that the index gives it.
 func readImage(ctx context.Context, node layout.Node, blobs content.Fetcher) (_ image, err error) {
 	if err := document.CheckSize(node.Config.Size); err != nil {
 		return image{}, fmt.Errorf("its configuration: %w", err)
@@ -81,8 +81,8 @@ func readImage(ctx context.Context, node layout.Node, blobs content.Fetcher) (_ 
 	return image{node: node, platform: platform.Normalize(p), diffIDs: config.RootFS.DiffIDs}, nil
 }
 
-// unwanted are the digests that a selection leaves out: of other platforms' manifests, of their attestations, and of what
-// belongs to no other.
+// unwanted returns the digests that a selection leaves out: those of other platforms' manifests, of their attestations, and of
+// everything that only these use.
 func unwanted(graph layout.Graph, images []image, chosen []int) map[digest.Digest]bool {
 	out := map[digest.Digest]bool{}
 	for i, img := range images {
@@ -110,7 +110,7 @@ func unwanted(graph layout.Graph, images []image, chosen []int) map[digest.Diges
 	return out
 }
 
-// partsOf are all parts of a graph but those that are left out.
+// partsOf returns all parts of a graph except those that are left out.
 func partsOf(graph layout.Graph, out map[digest.Digest]bool) (parts []ocispecs.Descriptor) {
 	for _, node := range graph.Nodes {
 		parts = append(parts, node.Descriptor)
@@ -125,7 +125,7 @@ func blobsOf(node layout.Node) []ocispecs.Descriptor {
 	return append([]ocispecs.Descriptor{node.Config}, node.Layers...)
 }
 
-// Own is the place of the platform that an engine takes for its own, -1 if it can run none.
+// Own returns the index of the platform that an engine treats as its own, -1 if it can run none.
 func Own(info engine.Info, ps []platform.Platform) int {
 	order := cplatforms.Only(Machine(info))
 	best := -1
@@ -137,7 +137,7 @@ func Own(info engine.Info, ps []platform.Platform) int {
 	return best
 }
 
-// Machine is the engine's own platform. Kernels have names of their own for some CPUs.
+// Machine returns the engine's own platform. Kernels have names of their own for some CPUs.
 func Machine(info engine.Info) platform.Platform {
 	arch := info.Arch
 	switch {

@@ -1,14 +1,14 @@
-// Package load brings finished images into an engine's image store, as few bytes as possible and no tag before its time.
+// Package load copies finished images into an engine's image store. It sends as few bytes as possible, and sets tags last.
 //
-// There are two kinds of stores. One of containerd keeps an index with all that belongs to it: it gets the whole image under
-// each of the names, and says by the same digest what a registry says. The index is the same one also when only some platforms'
-// content is sent; the others can be sent, or pulled, later. A classic store keeps images of one platform: it gets the
-// engine's own under the name, and the others under the name with the platform added, as in app:v1-linux-arm64.
+// There are two kinds of stores. A containerd store keeps an index with everything that belongs to it: it gets the whole image
+// under each of the names, and its digest is that of a registry. The index is the same one also when only some platforms' content
+// is sent; the others can be sent, or pulled, later. A classic store keeps images of one platform: it gets the engine's own under
+// the name, and the others under the name with the platform added, as in app:v1-linux-arm64.
 //
-// What the engine has already is not sent. A containerd store is asked for its blobs; for a classic store the images that it has
-// are compared, by their ID and by their layers. Should the engine miss what it was thought to have, everything is sent, once.
+// Existing content is not sent. A containerd store is asked for its blobs; a classic store's images are compared by their ID and
+// by their layers. If the engine turns out to lack assumed content, everything is sent, once.
 //
-// All goes through the engine's API, so the engine may be on another machine. What is loaded is read where it is while it is
+// All requests go through the engine's API, so the engine may be on another machine. Content is read from its source while it is
 // sent.
 package load
 
@@ -30,7 +30,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Selection says which platforms of an image are loaded. Its zero value is all of them.
+// Selection determines which platforms of an image are loaded. Its zero value means all of them.
 type Selection struct {
 	Native    bool                // the engine's own, or the one that is nearest to it
 	Platforms []platform.Platform // these
@@ -38,36 +38,38 @@ type Selection struct {
 
 // Request is an image to be loaded.
 type Request struct {
-	// Names are what the engine is to call the image. Without any it is loaded under its digest only.
+	// Names are the image's names on the engine. Without names it is loaded under its digest only.
 	Names []reference.NamedTagged
 	// Root is the index, or the manifest of an image of one platform.
 	Root ocispecs.Descriptor
 	// Blobs has everything that belongs to the image.
 	Blobs content.Fetcher
-	// Selection says which platforms.
+	// Selection determines the platforms.
 	Selection Selection
-	// Check, if not nil, is asked about everything that makes what was loaded, sent or not, before a name moves.
+	// Check, if not nil, is called for everything that the loaded images consist of, sent or not, before a name moves.
 	Check func(ctx context.Context, blobs ...ocispecs.Descriptor) error
-	// Note, if not nil, is told what a user should know, in a line.
+	// Note, if not nil, gets messages for the user, one line each.
 	Note func(string)
 }
 
-// Loaded is what an engine has now.
+// Loaded is a loaded image.
 type Loaded struct {
 	Name     string            // as users write it; empty for an image without a name
 	Platform platform.Platform // in a classic store; the zero Platform stands for all of an index or manifest
-	ID       digest.Digest     // by which the engine knows it: of the configuration, in a containerd store of the root
+	ID       digest.Digest     // the engine's ID: of the configuration, in a containerd store of the root
 	Already  bool              // nothing was sent, and the name was there before
 }
 
-// RefusedError says that an engine cannot hold what is to be loaded, or that the image does not have it. Nothing was done.
+// RefusedError means that an engine cannot hold the platforms to be loaded, or that the image does not have them. Nothing was
+// changed.
 type RefusedError struct{ text string }
 
 func (e *RefusedError) Error() string { return e.text }
 
 func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
 
-// Check tells before any work whether an engine can hold these platforms of an image for ps. What it cannot hold is a [*RefusedError].
+// Check finds out before any work whether an engine can hold these platforms of an image for ps. If not, the error is a
+// [*RefusedError].
 func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel Selection) error {
 	info, err := eng.Info(ctx)
 	if err != nil {
@@ -86,9 +88,9 @@ func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel 
 	return nil
 }
 
-// Load brings an image into the engine's store. Names are moved when everything is there, so an error before that leaves them
-// where they were. The results are in the order of the names and, under each, of the image; with an error they are the names that
-// were moved before.
+// Load loads an image into the engine's store. Names are moved after all content is there, so an earlier error leaves them
+// unchanged. The results are in the order of the names and, under each, of the image; with an error they are the names that were
+// moved before.
 func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error) {
 	staged, err := Stage(ctx, eng, req)
 	if err != nil {
@@ -101,17 +103,17 @@ func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error
 	return loaded, err
 }
 
-// Staged is an image that an engine has whole, under no name that it did not have before.
+// Staged is an image whose content is complete on an engine, without new names.
 type Staged struct {
 	engine *engine.Engine
 	images []Loaded
-	names  []string        // by the place in images: the name to be moved to it; "" if there is none to move
+	names  []string        // by the index in images: the name to be moved to it; "" if there is none
 	sent   []digest.Digest // IDs of images that the engine did not have before
 	note   func()          // after the names; may be nil
 	warn   func(string)
 }
 
-// Stage is the first part of Load: the one that takes time and room. Commit does the rest; until then Abort takes away what was sent.
+// Stage is the first part of Load, which takes time and space. Commit does the rest; until then Abort removes the sent images.
 func Stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error) {
 	if req.Note == nil {
 		req.Note = func(string) {}
@@ -140,11 +142,11 @@ func (s *Staged) Commit(ctx context.Context) ([]Loaded, error) {
 	return s.images, nil
 }
 
-// abortTimeout bounds how long an engine is asked to remove images.
+// abortTimeout bounds the removal of images.
 const abortTimeout = 10 * time.Second
 
-// Abort removes the images that were sent and have no name, also when ctx is done. What the engine had before stays. An image that cannot
-// be removed is noted.
+// Abort removes the images that were sent and have no name, also when ctx is done. Images that the engine had before stay. Images
+// that cannot be removed are reported in a note.
 func (s *Staged) Abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
@@ -160,7 +162,7 @@ func (s *Staged) Abort(ctx context.Context) {
 	s.sent = nil
 }
 
-// fill brings what was chosen of the image to the engine.
+// fill loads the chosen parts of the image into the engine.
 func (s *Staged) fill(ctx context.Context, req Request) error {
 	info, err := s.engine.Info(ctx)
 	if err != nil {
@@ -195,7 +197,7 @@ func (s *Staged) fill(ctx context.Context, req Request) error {
 		wanted = append(wanted, images[i])
 		parts = append(append(parts, images[i].node.Descriptor), blobsOf(images[i].node)...)
 	}
-	// An image that comes alone needs no other name: it is what was asked for.
+	// An image that is loaded alone needs no other name: it is the requested one.
 	plain := 0
 	if len(wanted) > 1 {
 		plain = slices.Index(chosen, Own(info, platforms))
@@ -203,7 +205,7 @@ func (s *Staged) fill(ctx context.Context, req Request) error {
 	return check(ctx, req, s.fillClassic(ctx, req, wanted, plain), parts)
 }
 
-// check asks about what was sent, unless that failed.
+// check calls Check for the sent parts, unless sending failed.
 func check(ctx context.Context, req Request, failed error, parts []ocispecs.Descriptor) error {
 	if failed != nil || req.Check == nil {
 		return failed
@@ -211,7 +213,7 @@ func check(ctx context.Context, req Request, failed error, parts []ocispecs.Desc
 	return req.Check(ctx, parts...)
 }
 
-// choose gives the places of the chosen platforms, in the order of ps.
+// choose returns the indexes of the chosen platforms, in the order of ps.
 func choose(info engine.Info, ps []platform.Platform, sel Selection) ([]int, error) {
 	var chosen []int
 	if !sel.Native && len(sel.Platforms) == 0 {
@@ -240,8 +242,8 @@ func choose(info engine.Info, ps []platform.Platform, sel Selection) ([]int, err
 
 func list(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
-// retried runs a load that leaves out what the engine is thought to have and, when the engine refuses it, one that leaves out
-// nothing.
+// retried runs a load that leaves out the content that the engine is assumed to have and, when the engine refuses it, one that
+// leaves out nothing.
 func retried(ctx context.Context, spared bool, try func(spare bool) error) error {
 	err := try(spared)
 	if !spared || !mayRetry(ctx, err) {
@@ -253,7 +255,7 @@ func retried(ctx context.Context, spared bool, try func(spare bool) error) error
 	return nil
 }
 
-// mayRetry tells a load that another one, with more in it, may make good.
+// mayRetry reports whether a load with more content may succeed after this error.
 func mayRetry(ctx context.Context, err error) bool {
 	return err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrUnreachable)
 }

@@ -95,7 +95,7 @@ func (w *world) attestation(of ocispecs.Descriptor) ocispecs.Descriptor {
 	return desc
 }
 
-// app is an index of three platforms. The last layer of each is called version.
+// app is an index of three platforms. The last layer of each is named version.
 func (w *world) app(version string) ocispecs.Descriptor {
 	w.t.Helper()
 	amd, arm, arm64 := w.image("linux/amd64", "base", "amd "+version), w.image("linux/arm/v7", "arm base", "arm "+version), w.image("linux/arm64", "base", "arm64 "+version)
@@ -127,7 +127,7 @@ func (w *world) load(req load.Request) []load.Loaded {
 	return loaded
 }
 
-// sent are the blobs of the nth stream; layers and configurations of the shelf by their texts, others by "{".
+// sent returns the blobs of the nth stream; layers and configurations of the shelf by their texts, others by "{".
 func (w *world) sent(n int) (texts []string) {
 	w.t.Helper()
 	for _, name := range w.fake.Store.Loads[n] {
@@ -166,7 +166,7 @@ func TestCheckRefusesWhatTheStoreCannotHold(t *testing.T) {
 		containerd bool
 		ps         string
 		sel        load.Selection
-		want       string // "" is none
+		want       string // "" means none
 	}{
 		{false, "linux/amd64,linux/arm64", load.Selection{}, ""},
 		{false, "linux/amd64,windows/amd64", load.Selection{}, "cannot load windows/amd64: the image store of the engine at"},
