@@ -8,7 +8,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// FuzzRead has the stream of an engine: its own bytes, or files with these texts. DIGEST in one stands for the digest of the next.
+// FuzzRead reads the stream of an engine: raw bytes, or files with these texts. DIGEST in one text stands for the digest of the
+// next.
 func FuzzRead(f *testing.F) {
 	layer := digest.FromString("layer").String()
 	f.Add([]byte(`[{"Config":"c","Layers":["l"]}]`), []byte(`{"os":"linux","architecture":"arm64","rootfs":{"diff_ids":["`+layer+`"]}}`), false, false)

@@ -12,7 +12,7 @@ import (
 // attestation marks a child of an index that is no image (BuildKit, docs/attestations/attestation-storage.md).
 const attestation = "vnd.docker.reference.type"
 
-// platforms are those whose images are whole. An engine that pulled an image for one platform has the index of all.
+// platforms returns those whose images are complete. An engine that pulled an image for one platform has the index of all.
 func (l *layout) platforms(root ocispecs.Descriptor) ([]platform.Platform, error) {
 	children := []ocispecs.Descriptor{root}
 	if isIndex(root.MediaType) {

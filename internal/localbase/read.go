@@ -21,7 +21,7 @@ type Base struct {
 	Dir string
 	// Root is the index, or the manifest.
 	Root ocispecs.Descriptor
-	// Platforms whose images are there whole, normalised, in the order of the index.
+	// Platforms are those whose images are complete, normalised, in the order of the index.
 	Platforms []platform.Platform
 }
 
@@ -31,7 +31,7 @@ type dockerManifest struct {
 	Layers []string
 }
 
-// Read makes an OCI layout in dir, which must be empty, of a stream of `docker save` that holds one image.
+// Read makes an OCI layout in dir, which must be empty, from a stream of `docker save` that holds one image.
 func Read(stream io.Reader, dir string) (Base, error) {
 	l, err := unpack(stream, dir)
 	if err != nil {
@@ -50,7 +50,7 @@ func Read(stream io.Reader, dir string) (Base, error) {
 	return base, nil
 }
 
-// root is the image of the archive. A Docker archive gets its manifest here.
+// root returns the image of the archive. A Docker archive gets its manifest here.
 func (l *layout) root() (ocispecs.Descriptor, error) {
 	if d, ok := l.files[ocispecs.ImageIndexFile]; ok {
 		index, err := parsed(l, d, document.Layout)
@@ -78,7 +78,7 @@ func (l *layout) root() (ocispecs.Descriptor, error) {
 	return l.convert(images[0])
 }
 
-// convert writes the manifest of an image that has lost its own.
+// convert writes a manifest for an image without one.
 func (l *layout) convert(img dockerManifest) (desc ocispecs.Descriptor, err error) {
 	m := ocispecs.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageManifest}
 	if m.Config, err = l.descriptor(img.Config, ocispecs.MediaTypeImageConfig); err != nil {

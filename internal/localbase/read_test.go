@@ -114,7 +114,7 @@ func TestADockerArchiveBecomesALayoutThatKeepsItsConfigurationAndLayers(t *testi
 	}
 }
 
-// whole are the blobs of one platform's image, and its descriptor.
+// whole returns the blobs of one platform's image, and its descriptor.
 func whole(t *testing.T, arch string) (desc ocispecs.Descriptor, blobs []entry) {
 	t.Helper()
 	cfg, layer := config(t, arch, "layer of "+arch), "layer of "+arch

@@ -15,7 +15,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
 
-// layout is a folder that becomes an OCI layout. Every file of the stream is a blob in it, whatever its name was there.
+// layout is a folder that becomes an OCI layout. Every file of the stream is a blob in it, under its digest.
 type layout struct {
 	dir   string
 	files map[string]digest.Digest // by the name in the stream
@@ -31,7 +31,7 @@ func unpack(stream io.Reader, dir string) (*layout, error) {
 	for r := tar.NewReader(stream); ; {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			// What follows the end of the archive is read, so that the engine need not break off.
+			// The rest after the end of the archive is read, so that the engine does not get a write error.
 			_, err = io.Copy(io.Discard, stream)
 			return l, err
 		}
@@ -52,7 +52,7 @@ func unpack(stream io.Reader, dir string) (*layout, error) {
 	}
 }
 
-// keep writes a blob and gives it its name when it is whole.
+// keep writes a blob and names it after it is complete.
 func (l *layout) keep(r io.Reader) (digest.Digest, error) {
 	f, err := os.CreateTemp(l.dir, "blob-")
 	if err != nil {
@@ -111,7 +111,7 @@ func parsed[T any](l *layout, d digest.Digest, parse func([]byte) (T, error)) (v
 	return parse(body)
 }
 
-// has tells whether a blob is there whole.
+// has reports whether a blob is complete.
 func (l *layout) has(desc ocispecs.Descriptor) bool {
 	if desc.Digest.Validate() != nil {
 		return false
