@@ -13,23 +13,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
-// labels are those of every container that is made here.
+// labels are set on every container that this package creates.
 var labels = map[string]string{"com.docker-multiarch.part": "test"}
 
-// Bench is an engine on which images are tried. Its methods may be called from several goroutines. Close it.
+// Bench is an engine on which images are tested. Its methods may be called from several goroutines. Close it.
 type Bench struct {
 	engine *engine.Engine
 	info   engine.Info
 	note   func(string)
 	mark   string        // in the names of this bench's images
-	slots  chan struct{} // one a program that may run at the same time: as many as the engine has CPUs
+	slots  chan struct{} // one per program that may run at the same time: as many as the engine has CPUs
 
 	mu     sync.Mutex
-	names  map[digest.Digest][]string // of what was brought, by image
+	names  map[digest.Digest][]string // names that were added, by image
 	warned sync.Once
 }
 
-// Open prepares a bench. note is told, in a line, what the user should know.
+// Open prepares a bench. note gets messages for the user, one line each.
 func Open(ctx context.Context, eng *engine.Engine, note func(string)) (*Bench, error) {
 	info, err := eng.Info(ctx)
 	if err != nil {
@@ -41,17 +41,17 @@ func Open(ctx context.Context, eng *engine.Engine, note func(string)) (*Bench, e
 	}, nil
 }
 
-// brought writes down a name that an image has from here.
+// brought records a name that this bench has given to an image.
 func (b *Bench) brought(image digest.Digest, name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.names[image] = append(b.names[image], name)
 }
 
-// closeTimeout bounds the clearing up, which happens also after an interrupt.
+// closeTimeout bounds the clean-up, which happens also after an interrupt.
 const closeTimeout = 20 * time.Second
 
-// Close removes what the bench has brought to the engine. It does so also when ctx has ended.
+// Close removes the images and names that the bench has added to the engine. It does so also when ctx has ended.
 func (b *Bench) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
@@ -62,7 +62,7 @@ func (b *Bench) Close(ctx context.Context) error {
 	var mu sync.Mutex
 	for _, names := range b.names {
 		images.Go(func() {
-			for _, name := range names { // one after the other: the image goes with the last
+			for _, name := range names { // one after the other: the image is removed with the last name
 				if err := b.engine.RemoveImage(ctx, name); err != nil {
 					mu.Lock()
 					errs = append(errs, err)

@@ -25,17 +25,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-// world is a bench on an engine, and an image that is not there yet.
+// world is a bench on an engine, and an image that the engine does not have yet.
 type world struct {
 	*Bench
 	t     *testing.T
 	fake  *enginetest.Engine
 	img   Image
-	id    string // by which the engine's store knows it
+	id    string // its ID in the engine's store
 	notes []string
 }
 
-// onEachStore tells a story on both kinds of stores.
+// onEachStore runs a test on both kinds of stores.
 func onEachStore(t *testing.T, tell func(*world)) {
 	for name, containerd := range map[string]bool{"classic": false, "containerd": true} {
 		t.Run(name, func(t *testing.T) { tell(newWorld(t, containerd)) })
@@ -84,7 +84,7 @@ func (w *world) makeImage() {
 	w.img = Image{Platform: arm64, Root: root, Config: config.Digest, Blobs: func(context.Context) (content.Fetcher, error) { return store, nil }}
 }
 
-// pushed makes the image one that is in a registry.
+// pushed puts the image into a registry.
 func (w *world) pushed() {
 	named, err := reference.ParseNormalizedNamed("registry.example/app")
 	if err != nil {
@@ -102,7 +102,7 @@ func (w *world) mustBring() string {
 	return name
 }
 
-// has checks the names that the engine has, after the bench is closed.
+// has checks the engine's names after the bench is closed.
 func (w *world) has(want map[string]string) {
 	w.t.Helper()
 	if err := w.Close(w.t.Context()); err != nil {
@@ -184,7 +184,7 @@ func TestAnImageThatCannotBeNamedIsNotLeft(t *testing.T) {
 	})
 }
 
-// process makes the engine's containers do something, and gives their settings.
+// process sets the behaviour of the engine's containers, and returns their settings.
 func (w *world) process(do func(stdin io.Reader, stdout, stderr io.Writer) int) *container.HostConfig {
 	w.fake.Have("app:1", w.id)
 	seen := &container.HostConfig{}
@@ -240,7 +240,7 @@ func TestAnOutcomeHasWhatTheProgramSaidAndDid(t *testing.T) {
 		input, _ := io.ReadAll(stdin)
 		fmt.Fprintf(stdout, "got %s\n", input)
 		fmt.Fprintln(stderr, "aside")
-		time.Sleep(time.Millisecond) // less is none, in thousandths of a second
+		time.Sleep(time.Millisecond) // so that it is not 0 in thousandths of a second
 		return 3
 	})
 	var shown bytes.Buffer

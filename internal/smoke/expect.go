@@ -7,7 +7,7 @@ import (
 	"github.com/docker/go-units"
 )
 
-// missed says what a program that has ended did not do as expected; "" if it did.
+// missed describes the first expectation that a program did not meet; "" if it met all.
 func (t Test) missed(ran Ran, stdout, stderr *capture) string {
 	if ran.OutOfMemory {
 		limit := t.Memory
@@ -46,10 +46,10 @@ func (e Expectation) missed(what string, got *capture) string {
 	return ""
 }
 
-// trimLine takes one line's end away.
+// trimLine removes the end of one line.
 func trimLine(s string) string { return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") }
 
-// quoted is text for a message: its beginning, if it is long.
+// quoted returns text for a message, shortened to its beginning if it is long.
 func quoted(s string) string {
 	const enough = 200
 	if s = trimLine(s); len(s) > enough {

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// FileError is a mistake in a file of tests. Line counts from 1; 0 is the whole file.
+// FileError is a mistake in a file of tests. Line counts from 1; 0 means the whole file.
 type FileError struct {
 	Line int
 	Err  error
@@ -38,7 +38,7 @@ type Located struct {
 	Line int
 }
 
-// Parse reads a file of tests: a YAML list, each item with the keys of [keys]. What it does not know it refuses, with a [*FileError].
+// Parse reads a file of tests: a YAML list, each item with the keys of [keys]. Anything else is refused with a [*FileError].
 func Parse(data []byte) ([]Located, error) {
 	var doc, more yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -81,7 +81,7 @@ func Parse(data []byte) ([]Located, error) {
 	return tests, nil
 }
 
-// syntaxError finds the line in the library's words, "yaml: line 3: …".
+// syntaxError finds the line in the library's message, "yaml: line 3: …".
 func syntaxError(err error) error {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
 	if rest, ok := strings.CutPrefix(text, "line "); ok {
@@ -129,7 +129,7 @@ func keyNames() []string {
 	return names
 }
 
-// Words splits a command as a shell does, with quotes and backslashes; nothing else of a shell is known. nil: there are none.
+// Words splits a command as a shell does, with quotes and backslashes; no other shell syntax is supported. nil means no words.
 func Words(text string) ([]string, error) {
 	words, err := shlex.Split(text)
 	if err != nil {

@@ -21,21 +21,22 @@ type Image struct {
 	// Root is its manifest, and Config the digest of its configuration.
 	Root   ocispecs.Descriptor
 	Config digest.Digest
-	// Pull is a repository that the engine may have it from, and Auth the credentials, as X-Registry-Auth has them. Without it the image
-	// is sent.
+	// Pull is a repository that the engine may pull it from, and Auth the credentials, as X-Registry-Auth has them. Without it
+	// the image is sent.
 	Pull reference.Named
 	Auth string
-	// Shown is what the user calls the image: a pull is said as soon as it begins. "" says nothing.
+	// Shown is the user's name for the image: a pull is reported as soon as it begins. "" reports nothing.
 	Shown string
-	// Blobs has everything that belongs to the image, for when it is sent: also when the engine cannot pull. nil: it is not.
+	// Blobs returns everything that belongs to the image, for when it is sent: also when the engine cannot pull. nil: it is not
+	// sent.
 	Blobs func(context.Context) (content.Fetcher, error)
 }
 
-// temporary is the name that images have while they are tried. They are never pushed.
+// temporary is the name of images while they are tested. They are never pushed.
 const temporary = "docker-multiarch-test"
 
-// Bring makes the engine have the image, and gives the name by which it does. It is always the image of one platform: a store that
-// keeps no indexes could not hold two platforms of one digest. What is brought goes with Close; what was there before stays.
+// Bring gets the image onto the engine, and returns its name there. It is always the image of one platform: a store that keeps no
+// indexes could not hold two platforms of one digest. Close removes the images that Bring added; existing images stay.
 func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
 	id := img.Config
 	if b.info.ContainerdStore {
@@ -47,7 +48,7 @@ func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
 	}
 	there := had.ID == id
 	if there && len(had.Names) == 0 {
-		return id.String(), nil // somebody keeps it without a name, and a name that is taken away would take it along
+		return id.String(), nil // the image exists without a name; removing a name later would remove the image as well
 	}
 	if !there {
 		defer func() {
@@ -67,7 +68,7 @@ func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
 	return tagged, b.engine.Tag(ctx, id.String(), tagged)
 }
 
-// name is one that nobody else has.
+// name returns a unique name.
 func (b *Bench) name(p platform.Platform) (string, error) {
 	repo, err := reference.ParseNormalizedNamed(temporary)
 	if err != nil {
@@ -84,7 +85,7 @@ func (b *Bench) name(p platform.Platform) (string, error) {
 	return reference.FamiliarString(name), nil
 }
 
-// fetch has the engine pull the image, or sends it there.
+// fetch lets the engine pull the image, or sends it.
 func (b *Bench) fetch(ctx context.Context, img Image) error {
 	if img.Pull == nil {
 		return b.send(ctx, img)
@@ -114,7 +115,7 @@ func (b *Bench) send(ctx context.Context, img Image) error {
 	return err
 }
 
-// drop removes an image that came without a name and got none.
+// drop removes an image that arrived without a name and was given none.
 func (b *Bench) drop(ctx context.Context, id digest.Digest) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// keys are what a test of a file may say. A command is a text, which is split as a shell does, or a list of words.
+// keys are the keys of a test in a file. A command is a text, which is split as a shell does, or a list of words.
 var keys = map[string]func(*Test, *yaml.Node) error{
 	"name": func(t *Test, n *yaml.Node) (err error) { t.Name, err = text(n); return err },
 	"platforms": func(t *Test, n *yaml.Node) error {
@@ -26,7 +26,7 @@ var keys = map[string]func(*Test, *yaml.Node) error{
 	"command": func(t *Test, n *yaml.Node) (err error) { t.Command, err = words(n); return err },
 	"entrypoint": func(t *Test, n *yaml.Node) (err error) {
 		if t.Entrypoint, err = words(n); t.Entrypoint == nil {
-			t.Entrypoint = []string{} // none
+			t.Entrypoint = []string{} // an empty entrypoint
 		}
 		return err
 	},
@@ -63,7 +63,7 @@ var keys = map[string]func(*Test, *yaml.Node) error{
 	},
 }
 
-// ParseTimeout reads a time: "90s", "2m", or a number of seconds. It is more than nothing.
+// ParseTimeout reads a duration: "90s", "2m", or a number of seconds. It must be positive.
 func ParseTimeout(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if n, numErr := strconv.ParseFloat(s, 64); numErr == nil {
@@ -101,7 +101,7 @@ func network(t *Test, n *yaml.Node) error {
 	return nil
 }
 
-// environment is a mapping, or a list of KEY=VALUE.
+// environment reads a mapping, or a list of KEY=VALUE.
 func environment(t *Test, n *yaml.Node) error {
 	if n.Kind == yaml.MappingNode {
 		return each(n, func(key, value *yaml.Node) error {
@@ -158,7 +158,7 @@ func text(n *yaml.Node) (string, error) {
 	return n.Value, nil
 }
 
-// texts is one text, or a list of them.
+// texts reads one text, or a list of them.
 func texts(n *yaml.Node) ([]string, error) {
 	if n.Kind != yaml.SequenceNode {
 		s, err := text(n)
@@ -175,7 +175,7 @@ func texts(n *yaml.Node) ([]string, error) {
 	return list, nil
 }
 
-// words are those of a command; nil: there are none.
+// words returns those of a command; nil if there are none.
 func words(n *yaml.Node) ([]string, error) {
 	if n.Kind == yaml.SequenceNode {
 		return texts(n)

@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Outcome is what became of one test on one platform.
+// Outcome is the result of one test on one platform.
 type Outcome struct {
 	Test     string            `json:"test"`
 	Platform platform.Platform `json:"-"`
@@ -15,16 +15,16 @@ type Outcome struct {
 	// Exit is the program's status; -1 if it did not end by itself, or was never started.
 	Exit    int     `json:"exit"`
 	Seconds float64 `json:"seconds"` // in thousandths
-	// Reason says why it has not passed: what was expected and what was found.
+	// Reason is why it has not passed: the expected and the actual value.
 	Reason string `json:"reason,omitempty"`
-	// Output is the end of what the program wrote, both streams as they came, bounded.
+	// Output is the end of the program's output, both streams as they came, bounded.
 	Output string `json:"output,omitempty"`
 }
 
-// Result is what became of several tests, in the order of platforms and, for each, of tests.
+// Result is the outcomes of several tests, in the order of platforms and, for each, of tests.
 type Result struct{ Outcomes []Outcome }
 
-// Failed are the outcomes that have not passed.
+// Failed returns the outcomes that have not passed.
 func (r Result) Failed() []Outcome {
 	var failed []Outcome
 	for _, o := range r.Outcomes {
@@ -35,7 +35,7 @@ func (r Result) Failed() []Outcome {
 	return failed
 }
 
-// Err is a [*FailedError] if not all have passed.
+// Err returns a [*FailedError] if not all have passed.
 func (r Result) Err() error {
 	if failed := r.Failed(); len(failed) > 0 {
 		return &FailedError{failed}
@@ -43,7 +43,7 @@ func (r Result) Err() error {
 	return nil
 }
 
-// FailedError says that tests have failed, on one platform. There is at least one.
+// FailedError means that tests have failed, on one platform. There is at least one.
 type FailedError struct{ Failed []Outcome }
 
 func (e *FailedError) Error() string {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// captured is how much of a stream is kept to be compared, and kept how much of the end of all output.
+// captured is how much of a stream is kept for comparison, and kept is how much of the end of all output.
 const (
 	captured = 1 << 20
 	kept     = 8 << 10
@@ -20,11 +20,11 @@ type capture struct {
 func (c *capture) Write(p []byte) (int, error) {
 	room := min(len(p), captured-c.Len())
 	c.cut = c.cut || room < len(p)
-	_, _ = c.Buffer.Write(p[:room]) // it does not fail
+	_, _ = c.Buffer.Write(p[:room]) // a bytes.Buffer does not fail
 	return len(p), nil
 }
 
-// tail keeps the end of what is written.
+// tail keeps the end of the data written to it.
 type tail struct{ buf []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
@@ -35,7 +35,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String begins with a whole line, if something was left out.
+// String begins with a whole line if something was left out.
 func (t *tail) String() string {
 	end := t.buf
 	if len(end) > kept {

@@ -15,37 +15,38 @@ import (
 
 // Job is a program to be run.
 type Job struct {
-	// Image is a name that the engine knows; Platform chooses, where it has several platforms under that name.
+	// Image is a name on the engine; Platform selects one if the name has several platforms.
 	Image    string
 	Platform *platform.Platform
 	Test     Test
-	// Plain is as `docker run` has it: at once, without limits but those that the test sets, and in the engine's default network.
+	// Plain runs the program as `docker run` does: at once, without limits except those that the test sets, and in the engine's
+	// default network.
 	Plain bool
-	// Stdout and Stderr get what the program writes, as it comes, one write at a time.
+	// Stdout and Stderr get the program's output as it comes, one write at a time.
 	Stdout, Stderr io.Writer
-	// Begins, if not nil, is called when it is the program's turn.
+	// Begins, if not nil, is called when the program's turn has come.
 	Begins func()
 }
 
-// Ran is how a program has ended by itself, or by the kernel's hand.
+// Ran is the result of a program that ended by itself or was killed by the kernel.
 type Ran struct {
 	Exit        int
-	OutOfMemory bool    // it was killed for its limit of memory
-	Seconds     float64 // with its container's making and removal; also with an error
+	OutOfMemory bool    // it was killed at its memory limit
+	Seconds     float64 // including the creation and removal of its container; also with an error
 }
 
-// TimeoutError says that a program had not ended in its time, and was killed.
+// TimeoutError means that a program had not ended in time, and was killed.
 type TimeoutError struct{ After time.Duration }
 
 func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("it had not ended after %s, and was killed", e.After)
 }
 
-// maxPids bounds the processes and threads of a test, so that one that multiplies ends.
+// maxPids bounds the processes and threads of a test, so that a fork bomb ends.
 const maxPids = 1024
 
-// Run runs the program in a container of its own, which is removed, and waits for it. At the same time run as many tests as the engine
-// has CPUs. Errors besides those of the engine: [*TimeoutError], [*engine.StartError].
+// Run runs the program in a container of its own, which is removed, and waits for it. As many tests run at the same time as the
+// engine has CPUs. Errors besides those of the engine: [*TimeoutError], [*engine.StartError].
 func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
 	if !j.Plain {
 		select {
@@ -65,7 +66,7 @@ func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
 		Stdin: t.Stdin, Network: t.Network, Memory: t.Memory, Labels: labels, Stdout: j.Stdout, Stderr: j.Stderr,
 	}
 	if t.Entrypoint != nil && len(t.Entrypoint) == 0 {
-		spec.Entrypoint = []string{""} // as the Docker CLI resets one
+		spec.Entrypoint = []string{""} // as the Docker CLI resets an entrypoint
 	}
 	if !j.Plain {
 		b.limit(&spec)
@@ -88,7 +89,7 @@ func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
 	return Ran{Exit: res.ExitCode, OutOfMemory: res.OutOfMemory, Seconds: time.Since(began).Seconds()}, err
 }
 
-// limit gives a test the limits that it does not set itself.
+// limit sets the limits that a test does not set itself.
 func (b *Bench) limit(spec *engine.RunSpec) {
 	if spec.Network == "" {
 		spec.Network = "none"
@@ -101,7 +102,7 @@ func (b *Bench) limit(spec *engine.RunSpec) {
 	}
 }
 
-// Try runs a test, and compares. What could not be done is an outcome, too. It has no platform yet.
+// Try runs a test, and compares. An error is an outcome, too. The outcome has no platform yet.
 func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 	stdout, stderr := &capture{}, &capture{}
 	end := &tail{}
@@ -122,7 +123,7 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 // notEnded is the status of a program that did not end by itself.
 const notEnded = -1
 
-// Why says in words, without those of an engine's machinery, why a program could not be run or was ended.
+// Why explains, without internals of the engine, why a program could not be run or was ended.
 func Why(err error) string {
 	if late, ok := errors.AsType[*TimeoutError](err); ok {
 		return late.Error()
