@@ -7,9 +7,9 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Bounds of one document, and of the documents of one image together.
+// These bound one document, and the documents of one image together.
 const (
-	// MaxBytes is the size of a document, the one up to which registries take manifests
+	// MaxBytes is the size of a document, the one up to which registries accept manifests
 	// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests).
 	MaxBytes = 4 << 20
 	// MaxInAll is the size of all documents of an image, the indexes, manifests and configurations.
@@ -18,17 +18,17 @@ const (
 	MaxEntries = 1000
 	// maxListed is how many images a layout lists.
 	maxListed = 20_000
-	// MaxDepth is how many indexes stand in one another.
+	// MaxDepth is how deep indexes may be nested.
 	MaxDepth = 8
-	// MaxLayers is how many layers a manifest has. Engines take 127 at most; artifacts have more.
+	// MaxLayers is how many layers a manifest has. Engines accept 127 at most; artifacts have more.
 	MaxLayers = 1000
-	// maxHistory is how many steps a configuration tells of.
+	// maxHistory is how many history entries a configuration has.
 	maxHistory = 10_000
 	// maxBlob is the size of a blob: 16 TiB.
 	maxBlob = 1 << 44
 )
 
-// Media types of Docker, version 2, schema 2 (https://distribution.github.io/distribution/spec/manifest-v2-2/).
+// These are Docker's media types, version 2, schema 2 (https://distribution.github.io/distribution/spec/manifest-v2-2/).
 const (
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -53,7 +53,7 @@ func readIndex(body []byte, s *shape) (index ocispecs.Index, err error) {
 	return index, nil
 }
 
-// Layout reads the index.json of an OCI layout. It lists images that have nothing to do with one another, so more of them.
+// Layout reads the index.json of an OCI layout. It lists unrelated images, so it may have more entries.
 func Layout(body []byte) (ocispecs.Index, error) { return readIndex(body, layoutShape) }
 
 // Manifest reads the manifest of an image or of an artifact.
@@ -103,12 +103,12 @@ func CheckSize(size int64) error {
 	return checkSize(size)
 }
 
-// decode reads a document that has the shape.
+// decode reads a document of the given shape.
 func decode(body []byte, s *shape, into any) error {
 	if len(body) > MaxBytes {
 		return CheckSize(int64(len(body)))
 	}
-	if err := json.Unmarshal(body, &struct{}{}); err != nil { // whole, and nothing behind it
+	if err := json.Unmarshal(body, &struct{}{}); err != nil { // complete, and without trailing data
 		return err
 	}
 	if err := s.check(body); err != nil {

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// maxFields is how many fields an object has whose fields are told apart.
+// maxFields is how many fields a checked object may have.
 const maxFields = 1000
 
-// shape is what matters of an object, or of the elements of an array. Fields that it does not know are nobody's.
+// shape describes the relevant fields of an object, or of the elements of an array. Unknown fields are ignored.
 type shape struct {
 	fields  []string          // those that are read, in their one spelling
-	foreign map[string]string // those that make it something else, and what
+	foreign map[string]string // those that make the document another kind, and which
 	inner   map[string]*shape // of fields
 	most    int               // elements, where it is an array
 }
@@ -53,12 +53,12 @@ func listOf(element *shape, most int) *shape {
 	return &shape{fields: element.fields, foreign: element.foreign, inner: element.inner, most: most}
 }
 
-// check looks at a document that is valid JSON.
+// check checks a document that is valid JSON.
 func (s *shape) check(body []byte) error {
 	return s.value(json.NewDecoder(bytes.NewReader(body)))
 }
 
-// value looks at the next value; one of another kind is for who decodes it.
+// value checks the next value; a value of another kind is left to the decoder.
 func (s *shape) value(dec *json.Decoder) error {
 	start, err := dec.Token()
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *shape) object(dec *json.Decoder) error {
 		if err != nil {
 			return err
 		}
-		name, _ := token.(string) // the decoder gives nothing else here
+		name, _ := token.(string) // the decoder returns nothing else here
 		if err := s.field(name, seen); err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (s *shape) object(dec *json.Decoder) error {
 	return nil
 }
 
-// field looks at the name of a field, beside those that were seen.
+// field checks the name of a field against those that were seen.
 func (s *shape) field(name string, seen map[string]string) error {
 	for foreign, kind := range s.foreign {
 		if strings.EqualFold(foreign, name) {
