@@ -1,5 +1,5 @@
-// Package address knows a host that is an address, however it is written, the machine itself, and the addresses at which machines of a cloud
-// are told secrets. It looks no name up.
+// Package address recognises hosts that are addresses, in every spelling, the machine itself, and the addresses at which cloud
+// machines get secrets. It looks up no names.
 package address
 
 import (
@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Of reads a host as an address, in every spelling that a resolver takes for one: those of inet_aton(3), too, in which each part may be
-// decimal, octal or hexadecimal, and the last one fills what is left (2852039166, 0xa9.254.43518). The result is [Plain].
+// Of reads a host as an address, in every spelling that a resolver accepts: those of inet_aton(3), too, in which each part may be
+// decimal, octal or hexadecimal, and the last one fills the rest (2852039166, 0xa9.254.43518). The result is [Plain].
 func Of(host string) (netip.Addr, bool) {
 	host = strings.TrimSuffix(host, ".")
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -36,7 +36,7 @@ func Of(host string) (netip.Addr, bool) {
 	return netip.AddrFrom4([4]byte{byte(value >> 24), byte(value >> 16), byte(value >> 8), byte(value)}), true
 }
 
-// Hostname takes the port and an IPv6 address's brackets away from HOST[:PORT].
+// Hostname removes the port and an IPv6 address's brackets from HOST[:PORT].
 func Hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
@@ -55,7 +55,7 @@ func IsLoopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// embedding are the prefixes of IPv6 addresses that hold an IPv4 one, and the byte at which it begins.
+// embedding are the prefixes of IPv6 addresses that embed an IPv4 address, and the byte at which it begins.
 var embedding = []struct {
 	prefix netip.Prefix
 	at     int
@@ -65,7 +65,7 @@ var embedding = []struct {
 	{netip.MustParsePrefix("2002::/16"), 2},     // RFC 3056
 }
 
-// Plain is an address without a zone. Of an IPv6 address that holds an IPv4 one it is that.
+// Plain returns an address without a zone. If an IPv6 address embeds an IPv4 address, it returns that.
 func Plain(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if addr.IsUnspecified() || addr.IsLoopback() { // also of the second prefix
@@ -79,7 +79,7 @@ func Plain(addr netip.Addr) netip.Addr {
 	return addr
 }
 
-// metadata are the services that tell a machine of a cloud about itself, besides those at link-local addresses.
+// metadata are the addresses of cloud metadata services, except those at link-local addresses.
 var metadata = []netip.Prefix{
 	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba
 	netip.MustParsePrefix("168.63.129.16/32"),       // Azure's host
@@ -89,7 +89,8 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
 }
 
-// IsMetadata tells a link-local address (RFC 3927, RFC 4291), at which most clouds have their metadata, and those of the other clouds.
+// IsMetadata reports whether an address is link-local (RFC 3927, RFC 4291), where most clouds have their metadata, or one of the
+// other clouds' metadata addresses.
 func IsMetadata(addr netip.Addr) bool {
 	addr = Plain(addr)
 	return addr.IsLinkLocalUnicast() || slices.ContainsFunc(metadata, func(p netip.Prefix) bool { return p.Contains(addr) })
