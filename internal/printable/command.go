@@ -2,11 +2,11 @@ package printable
 
 import "unicode"
 
-// place is where in a line text goes on, as far as a CI system's command can begin there:
+// place is the position in a line, as far as a CI system's command can begin there:
 //
-//   - "::name" is one of GitHub if nothing but space is before it in its line (ActionCommand.cs of actions/runner trims the line),
-//   - "##[name]" is one of GitHub, "##vso[name]" of Azure Pipelines (Command.cs of microsoft/azure-pipelines-agent), "##teamcity[name]" of
-//     TeamCity, wherever in a line they are.
+//   - "::name" is one of GitHub if only space is before it in its line (ActionCommand.cs of actions/runner trims the line),
+//   - "##[name]" is one of GitHub, "##vso[name]" of Azure Pipelines (Command.cs of microsoft/azure-pipelines-agent),
+//     "##teamcity[name]" of TeamCity, anywhere in a line.
 //
 // GitLab's are made of control characters.
 type place uint8
@@ -14,12 +14,12 @@ type place uint8
 const (
 	beginning place = iota // of a line, or after space
 	colon                  // after the first one at the beginning
-	middle                 // where none has begun
+	middle                 // where no command has begun
 	hash
 	hashes // two, and letters behind them
 )
 
-// next goes on by a character, and tells whether a command would come about by it.
+// next advances by a character, and reports whether that would complete a command.
 func (at *place) next(r rune) bool {
 	from := *at
 	switch {

@@ -1,12 +1,12 @@
-// Package printable makes text of others fit to be shown: what registries, images, builders and programs say. A terminal acts on
-// control characters, a reader is deceived by marks that turn the direction of text or have no width, and a CI system takes some
-// words of a log for its own commands. None of that comes out of this package, and all that people write with does.
+// Package printable makes foreign text safe to show: output of registries, images, builders and programs. A terminal acts on
+// control characters, a reader is deceived by marks that change the direction of text or have no width, and a CI system takes
+// some words of a log for its own commands. The package removes all of these and keeps everything that people write with.
 //
-// A character that must not come out is replaced by U+FFFD, so that a reader sees that something was there. Words that a CI system
-// would take for a command get a space in their middle.
+// A character that must not be shown is replaced by U+FFFD, so that a reader sees that something was there. Words that a CI
+// system would take for a command get a space in their middle.
 //
-// [Line] is for a name or a cell of a table, [Text] for what has lines, [JSON] for a document, which keeps its meaning, and [NewWriter]
-// for all that goes to a stream. The four do not replace anything in each other's results.
+// [Line] is for a name or a cell of a table, [Text] for text with lines, [JSON] for a document, which keeps its meaning, and
+// [NewWriter] for a whole stream. The four do not replace anything in each other's results.
 package printable
 
 import (
@@ -27,8 +27,8 @@ func Text(s string) string {
 	return string(at.appendText(nil, []byte(s)))
 }
 
-// Line makes one line: ends of lines and tabs become spaces. It does not look for commands, since only its caller knows whether it
-// stands at the beginning of a line.
+// Line makes one line: ends of lines and tabs become spaces. It does not look for commands, since only its caller knows whether
+// the text stands at the beginning of a line.
 func Line(s string) string {
 	if Plain([]byte(s)) && !strings.ContainsAny(s, "\n\t") {
 		return s
@@ -40,11 +40,12 @@ func Line(s string) string {
 		case hidden(r):
 			return utf8.RuneError
 		}
-		return r // broken UTF-8 comes as RuneError
+		return r // broken UTF-8 arrives as RuneError
 	}, s)
 }
 
-// JSON escapes within a valid document's strings what must not be shown. The document means the same, but for broken UTF-8.
+// JSON escapes characters that must not be shown within a valid document's strings. The document keeps its meaning, except for
+// broken UTF-8.
 func JSON(doc []byte) []byte {
 	if Plain(doc) {
 		return doc
@@ -55,7 +56,7 @@ func JSON(doc []byte) []byte {
 		var r rune
 		r, size = utf8.DecodeRune(doc[i:])
 		switch command := at.next(r); {
-		case r == '\r': // between values only, where it means nothing
+		case r == '\r': // between values only, where it has no meaning
 		case r == '\n' || r == '\t':
 			out = append(out, byte(r))
 		case hidden(r) || command && r == '[':
@@ -69,8 +70,8 @@ func JSON(doc []byte) []byte {
 	return out
 }
 
-// hidden tells whether a character is one that a reader does not see as such: controls, line ends of Unicode, marks of direction, and
-// what has no width. The two joiners stay: people's names and emoji are written with them, and they move nothing.
+// hidden reports whether a reader cannot see a character as such: controls, line ends of Unicode, marks of direction, and
+// characters without width. The two joiners stay: people's names and emoji are written with them, and they move nothing.
 func hidden(r rune) bool {
 	const nonJoiner, joiner = '\u200c', '\u200d'
 	if r < utf8.RuneSelf {
@@ -79,7 +80,7 @@ func hidden(r rune) bool {
 	return r != nonJoiner && r != joiner && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// Plain tells, fast, that [Text] would change nothing, of most text of which that is so: of ASCII in which no command can begin.
+// Plain reports, fast, whether [Text] would change nothing. It is true for most such text: ASCII in which no command can begin.
 func Plain(s []byte) bool {
 	for _, c := range s {
 		if c < ' ' && c != '\n' && c != '\t' || c >= '\x7f' {
@@ -89,7 +90,7 @@ func Plain(s []byte) bool {
 	return !bytes.Contains(s, []byte("::")) && !bytes.Contains(s, []byte("##"))
 }
 
-// appendText appends text that goes on at this place.
+// appendText appends text that continues at this place.
 func (at *place) appendText(out, text []byte) []byte {
 	for i, size := 0, 0; i < len(text); i += size {
 		var r rune
