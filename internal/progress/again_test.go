@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// at is a step that ran for a second from then on, and what became of it.
+// at is a step that ran for a second from the given time, with its result.
 func at(began time.Time, id, name, err string, cached bool) *client.Vertex {
 	ended := began.Add(time.Second)
 	return &client.Vertex{Digest: digest.FromString(id), Name: name, Started: &began, Completed: &ended, Error: err, Cached: cached}

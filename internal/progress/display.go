@@ -28,36 +28,36 @@ const (
 	RawJSON Mode = "rawjson"
 )
 
-// Options say what is to be shown, and where.
+// Options are the options of a display.
 type Options struct {
 	Out  io.Writer
 	Mode Mode
-	// Title says what is built, in one line.
+	// Title names the build, in one line.
 	Title string
-	// Platforms that are built; none means one that is not known yet.
+	// Platforms are those of the build; none means one that is not known yet.
 	Platforms []platform.Platform
-	// LogDir is a folder for a file of each lane; "" is none.
+	// LogDir is a folder for a file of each lane; "" means no files.
 	LogDir string
-	// Look is how a terminal's display looks.
+	// Look is the appearance of a terminal's display.
 	Look Look
 }
 
-// ErrNoTerminal says that there is no terminal to show [TTY] on.
+// ErrNoTerminal means that there is no terminal to show [TTY] on.
 var ErrNoTerminal = errors.New("it is not a terminal")
 
-// LogDirError says that the logs cannot be written. Nothing was done.
+// LogDirError means that the logs cannot be written. Nothing was done.
 type LogDirError struct{ Err error }
 
 func (e *LogDirError) Error() string { return e.Err.Error() }
 func (e *LogDirError) Unwrap() error { return e.Err }
 
-// Plan is what a display wants to know of a build's plan.
+// Plan is the part of a build's plan that a display needs.
 type Plan struct {
 	// Shared counts in how many platforms' graphs each step is.
 	Shared map[digest.Digest]int
-	// How says, by the platform's name, how it is built: "native", "emulated (qemu 7.2)".
+	// How has, by the platform's name, how it is built: "native", "emulated (qemu 7.2)".
 	How map[string]string
-	// Programs says, by the digests of the steps that run one, where they are written and what runs them.
+	// Programs has, by the digests of the steps that run one, where they are written and what runs them.
 	Programs map[digest.Digest]Program
 }
 
@@ -73,16 +73,16 @@ type Display struct {
 	programs map[digest.Digest]Program
 }
 
-// show is one form of what a display shows.
+// show is one form of a display.
 type show interface {
 	show(message)
 	note(line string)
 	close() error
 }
 
-// New starts a display. Its errors are [ErrNoTerminal] and [LogDirError], and one for a mode that does not exist.
+// New starts a display. Its errors are [ErrNoTerminal] and [LogDirError], and one for an unknown mode.
 //
-// It ends when it is closed, not with ctx: what the solves say after an interrupt is shown too.
+// It ends when it is closed, not with ctx: messages of the solves after an interrupt are shown too.
 func New(ctx context.Context, o Options) (*Display, error) {
 	names := platform.FormatAll(slices.SortedFunc(slices.Values(o.Platforms), platform.Compare))
 	d := &Display{lanes: newLanes(len(names)), record: newRecord(names), now: time.Now}
@@ -107,7 +107,7 @@ func New(ctx context.Context, o Options) (*Display, error) {
 	return d, nil
 }
 
-// form is the display proper. A plain one writes the logs as well.
+// form returns the display proper. A plain one writes the logs as well.
 func (d *Display) form(ctx context.Context, o Options, names []string, logs *files) (show, error) {
 	switch o.Mode {
 	case TTY, Auto:
@@ -133,7 +133,7 @@ func (s silent) show(message)     {}
 func (s silent) note(line string) { _, _ = fmt.Fprintln(s.out, printable.Text(line)) } // a lost warning is no reason to fail
 func (s silent) close() error     { return nil }
 
-// Cleared tells the plan. Steps that were shown before it keep their lanes.
+// Cleared gives the display the plan. Steps that were shown before it keep their lanes.
 func (d *Display) Cleared(plan Plan) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -142,8 +142,8 @@ func (d *Display) Cleared(plan Plan) {
 	d.programs = plan.Programs
 }
 
-// Status is a message of one platform's solve; nil is the end of the solve. The zero platform is that of work for all of them. The
-// message is kept, and must not be written to.
+// Status is a message of one platform's solve; nil is the end of the solve. The zero platform stands for work for all of them.
+// The message is kept, and must not be modified.
 func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -163,7 +163,7 @@ func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
 	}
 }
 
-// common shows work for all platforms: in the lane of the only one if there is no more.
+// common shows work for all platforms: in the lane of the only platform if there is just one.
 func (d *Display) common(s *client.SolveStatus) {
 	m := message{Shared, s}
 	if d.lanes.single && len(d.record.names) == 1 {
@@ -172,7 +172,7 @@ func (d *Display) common(s *client.SolveStatus) {
 	t := d.record.track(m.lane)
 	ended := t.ended
 	d.record.see(m, d.now())
-	t.ended = ended // that is of the solve
+	t.ended = ended // the end is that of the platform's solve
 	d.pass(m)
 }
 
@@ -194,7 +194,7 @@ func (d *Display) Note(line string) {
 	}
 }
 
-// Close waits until everything is shown. What is said after it is not heard. Its error is one of the logs.
+// Close waits until everything is shown. Later messages are ignored. Its error is one of the logs.
 func (d *Display) Close() error {
 	d.mu.Lock()
 	again := d.closed

@@ -21,10 +21,10 @@ const failureLines = 40
 type Failure struct {
 	Platform platform.Platform
 	Err      error
-	Step     digest.Digest // that has failed; "" if Err says it, or nobody
+	Step     digest.Digest // the failed step; "" if it is in Err, or unknown
 }
 
-// explained is what there is to say about failures that are alike.
+// explained is the text about failures that are alike.
 type explained struct {
 	names   []string // of the platforms
 	step    string   // "" if it is not known
@@ -33,9 +33,9 @@ type explained struct {
 	excerpt []string
 }
 
-// Failures writes for each failed platform which step failed, the last lines of its output, and the lines of the Dockerfile that are
-// blamed. Platforms that failed alike are written once. Every line has the platform before it. A failure with neither output nor a
-// place (that of a push, say) is left to its error. It begins with an empty line, if it writes at all.
+// Failures writes for each failed platform the failed step, the last lines of its output, and the lines of the Dockerfile that
+// caused it. Platforms that failed alike are written once. Every line begins with the platform. A failure with neither output nor
+// a position (that of a push, for example) is left to its error. If Failures writes anything, it begins with an empty line.
 func (d *Display) Failures(out io.Writer, failures []Failure) {
 	var all []explained
 	for _, f := range failures {
@@ -94,8 +94,8 @@ func (d *Display) explain(f Failure) explained {
 	return e
 }
 
-// blamed is the step that the error is of: BuildKit's error has its digest. An error without one is that of a step that failed in the
-// platform's lane.
+// blamed returns the step that the error is about: BuildKit's error has its digest. For an error without one, it is the failed
+// step in the platform's lane.
 func (d *Display) blamed(lane string, f Failure) *step {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,7 +121,7 @@ func (d *Display) blamed(lane string, f Failure) *step {
 	return nil
 }
 
-// excerpt is the lines of the Dockerfile that BuildKit blames, each place once.
+// excerpt returns the lines of the Dockerfile in BuildKit's error, each position once.
 func excerpt(err error) []string {
 	var lines []string
 	seen := map[string]bool{}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// files are the lanes' files in a folder. Each is made when its lane is first heard of; [Shared] always has one.
+// files are the lanes' files in a folder. Each is created with the first message of its lane; [Shared] always has one.
 type files struct {
 	dir  string
 	open map[string]*os.File
@@ -20,7 +20,7 @@ func FileName(lane string) string {
 	return strings.NewReplacer("/", "_", "(", "_", ")", "").Replace(lane) + ".log"
 }
 
-// newFiles makes the folder and the files of the lanes that are known, so that what cannot be written is known before any work.
+// newFiles makes the folder and the files of the known lanes, so that write errors show before any work.
 func newFiles(dir string, platforms []string) (*files, error) {
 	f := &files{dir: dir, open: map[string]*os.File{}, to: map[string]*stream{}}
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // logs are for others to read as well
@@ -48,7 +48,7 @@ func (f *files) of(lane string) (*stream, error) {
 	return f.to[lane], nil
 }
 
-// create makes a log. It takes the place of an earlier one, or of a link: what that leads to is not in the folder.
+// create makes a log. It replaces an earlier one, or a link: the target of a link is not in the folder.
 func create(name string) (*os.File, error) {
 	switch info, err := os.Lstat(name); {
 	case err != nil || info.Mode().IsRegular():

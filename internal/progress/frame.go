@@ -19,8 +19,8 @@ type frame struct {
 	final  bool // the last one: it need not fit, and nothing runs any more
 }
 
-// rows are the lines of the drawing: a title, and for each lane a head and below it the steps that run, with the last lines of their
-// output, as far as there is room. The last line of the terminal is left free for the cursor.
+// rows returns the lines of the drawing: a title, and for each lane a head and below it the running steps, with the last lines of
+// their output, as far as there is room. The last line of the terminal is left free for the cursor.
 func (f frame) rows() []row {
 	room := f.height - 2
 	if f.final {
@@ -31,7 +31,7 @@ func (f frame) rows() []row {
 		room -= len(b.rows)
 	}
 	room = f.fill(blocks, room)
-	if len(blocks) == 1 { // there is nothing else to fill the room with
+	if len(blocks) == 1 { // a single block uses all of the room
 		all := blocks[0].ended
 		blocks[0].ended = all[len(all)-max(0, min(len(all), room)):]
 	}
@@ -48,11 +48,11 @@ func (f frame) rows() []row {
 	return rows
 }
 
-// block is what is shown of a lane, or of several that are folded together.
+// block is the part of the drawing for a lane, or for several that are folded together.
 type block struct {
-	name, state string // none of several
+	name, state string // empty for several lanes
 	rows        []row
-	ended       []row        // of a lane that is alone: its steps that have ended
+	ended       []row        // of a single lane: its steps that have ended
 	running     []*shownStep // the longest first
 	shown       []*shownStep
 }
@@ -66,8 +66,8 @@ type shownStep struct {
 
 func longestFirst(x, y *shownStep) int { return cmp.Compare(y.took, x.took) }
 
-// blocks are the heads of the lanes and the steps that run in them. Where room is scarce, lanes of the same state without a running
-// step get a line together.
+// blocks returns the heads of the lanes and the steps that run in them. Where room is scarce, lanes of the same state without a
+// running step share a line.
 func (f frame) blocks(room int) []*block {
 	var all []*block
 	for _, name := range f.record.lanesInOrder() {
@@ -81,7 +81,7 @@ func (f frame) blocks(room int) []*block {
 	return all
 }
 
-// wanted is how many lines blocks take with one running step each.
+// wanted returns how many lines blocks take with one running step each.
 func wanted(blocks []*block) (lines int) {
 	for _, b := range blocks {
 		lines += len(b.rows) + min(1, len(b.running))
@@ -107,7 +107,7 @@ func (f frame) fold(all []*block, state string) []*block {
 	return append([]*block{{rows: []row{line}}}, kept...)
 }
 
-// block is one lane's: its head, a line for each step that failed, and what runs.
+// block returns one lane's: its head, a line for each failed step, and the running steps.
 func (f frame) block(name string) *block {
 	state := f.state(name)
 	head := row{left: fmt.Sprintf(" %-*s  %-*s", f.record.width, name, f.record.howWidth, f.record.how[name]), colour: f.colour(state)}
@@ -140,7 +140,7 @@ func (f frame) block(name string) *block {
 	return b
 }
 
-// fill gives the room to steps, first one in each block, and then to the output of those that are shown.
+// fill assigns the room to steps, first one in each block, and then to the output of the shown steps.
 func (f frame) fill(blocks []*block, room int) (left int) {
 	var shown []*shownStep
 	for n := 0; room > 0; n++ {
@@ -164,7 +164,7 @@ func (f frame) fill(blocks []*block, room int) (left int) {
 	return f.output(shown, room)
 }
 
-// output shares the room out among the steps, a line to each in turn, and shows so many of the last lines of their output.
+// output shares the room among the steps, a line to each in turn, and shows that many of the last lines of their output.
 func (f frame) output(steps []*shownStep, room int) (left int) {
 	given := make([]int, len(steps))
 	for i := range steps {

@@ -121,7 +121,7 @@ func TestStepsThatWereMovedSayFromWhereToWhere(t *testing.T) {
 	}
 	tell := func(d *Display, lane string, v client.Vertex) {
 		v.Started = &s.clock
-		if d == plain { // which shows one at a time
+		if d == plain { // plain shows one at a time
 			v.Completed = &s.clock
 		}
 		d.Status(platforms(t, lane)[0], &client.SolveStatus{Vertexes: []*client.Vertex{&v}})

@@ -12,19 +12,19 @@ import (
 // Shared is the lane of the steps that several platforms have. The other lanes are named by their platforms.
 const Shared = "shared"
 
-// message is a part of a solve's message: what belongs to one lane.
+// message is the part of a solve's message for one lane.
 type message struct {
 	lane   string
 	status *client.SolveStatus
 }
 
-// lanes sorts messages. Every solve reports the steps that it shares with others, so only the first one that speaks of such a step
-// is heard, until its solve ends.
+// lanes sorts messages. Every solve reports the steps that it shares with others, so only the first solve that reports such a
+// step is used, until that solve ends.
 type lanes struct {
 	single bool                  // there is one platform: nothing is shared
 	counts map[digest.Digest]int // in how many platforms' graphs a step is
 	owners map[digest.Digest]string
-	alike  map[digest.Digest]bool // requests that are made alike for all platforms: for the context, the Dockerfile and what base images have
+	alike  map[digest.Digest]bool // requests that are the same for all platforms: for the context, the Dockerfile and the base images' configurations
 	ended  map[digest.Digest]bool
 }
 
@@ -34,7 +34,7 @@ func newLanes(platforms int) *lanes {
 	}
 }
 
-// split gives the parts of one platform's message that are to be shown. It does not write to the message.
+// split returns the parts of one platform's message that are to be shown. It does not modify the message.
 func (l *lanes) split(platform string, in *client.SolveStatus) []message {
 	var shared, own client.SolveStatus
 	part := func(d digest.Digest) *client.SolveStatus {
@@ -99,7 +99,7 @@ func isAlike(name string) bool {
 		strings.HasPrefix(name, "[internal] load build context") || strings.HasPrefix(name, "looking at ")
 }
 
-// heard tells whether this platform is the one that speaks for a shared step.
+// heard reports whether this platform is the one that reports a shared step.
 func (l *lanes) heard(platform string, d digest.Digest) bool {
 	owner, ok := l.owners[d]
 	if !ok {
@@ -109,7 +109,7 @@ func (l *lanes) heard(platform string, d digest.Digest) bool {
 	return owner == platform
 }
 
-// passTheWord lets others speak for the unfinished steps that a platform whose solve has ended spoke for.
+// passTheWord lets other platforms report the unfinished steps of a platform whose solve has ended.
 func (l *lanes) passTheWord(platform string) {
 	for _, d := range slices.Collect(maps.Keys(l.owners)) {
 		if l.owners[d] == platform && !l.ended[d] {

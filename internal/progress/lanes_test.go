@@ -26,7 +26,7 @@ func twoLanes() *lanes {
 	return l
 }
 
-// sorted are the names of the steps that a platform's message still has, behind their lanes.
+// sorted returns the names of the steps that a platform's message still has, behind their lanes.
 func (l *lanes) sorted(platform string, vs ...*client.Vertex) (names []string) {
 	for _, m := range l.split(platform, &client.SolveStatus{Vertexes: vs}) {
 		for _, v := range m.status.Vertexes {

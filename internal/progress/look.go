@@ -8,19 +8,20 @@ import (
 	"github.com/morikuni/aec"
 )
 
-// Look is how a terminal's display looks. In the zero value there are no colours.
+// Look is the appearance of a terminal's display. The zero value has no colours.
 type Look struct {
-	// Done, Cancelled, Failed and Faint colour what has ended, was cancelled or failed, and the output of steps; nil is no colour.
+	// Done, Cancelled, Failed and Faint are the colours of ended, cancelled and failed steps, and of the output of steps; nil
+	// means no colour.
 	Done, Cancelled, Failed, Faint aec.ANSI
-	// LogLines are shown at most of each running step's output; 0 means 6.
+	// LogLines is how many lines of each running step's output are shown at most; 0 means 6.
 	LogLines int
 	// Every is the time between two drawings; 0 means a tenth of a second.
 	Every time.Duration
 }
 
-// ParseLook reads the variables that BuildKit's own displays know: NO_COLOR (any value: no colours), BUILDKIT_COLORS
-// ("run=green:error=255,0,0"), BUILDKIT_TTY_LOG_LINES and TTY_DISPLAY_RATE (milliseconds). What makes no sense in them is left out, as
-// there (util/progress/progressui/init.go and colors.go of BuildKit).
+// ParseLook reads the variables that BuildKit's own displays use: NO_COLOR (any value: no colours), BUILDKIT_COLORS
+// ("run=green:error=255,0,0"), BUILDKIT_TTY_LOG_LINES and TTY_DISPLAY_RATE (milliseconds). Invalid values are ignored, as there
+// (util/progress/progressui/init.go and colors.go of BuildKit).
 func ParseLook(lookup func(string) (string, bool)) Look {
 	var l Look
 	if n, err := strconv.Atoi(value(lookup, "BUILDKIT_TTY_LOG_LINES")); err == nil && n > 0 {
@@ -56,7 +57,7 @@ func value(lookup func(string) (string, bool), name string) string {
 	return v
 }
 
-// colours are the names that BUILDKIT_COLORS knows.
+// colours are the names in BUILDKIT_COLORS.
 var colours = map[string]aec.ANSI{
 	"default": aec.DefaultF,
 	"black":   aec.BlackF, "blue": aec.BlueF, "cyan": aec.CyanF, "green": aec.GreenF,
@@ -65,7 +66,7 @@ var colours = map[string]aec.ANSI{
 	"light-magenta": aec.LightMagentaF, "light-red": aec.LightRedF, "light-white": aec.LightWhiteF, "light-yellow": aec.LightYellowF,
 }
 
-// parseColour takes a name or three numbers up to 255 with commas between them; nil is neither.
+// parseColour reads a name or three numbers up to 255 with commas between them; it returns nil for anything else.
 func parseColour(s string) aec.ANSI {
 	if c, ok := colours[s]; ok {
 		return c

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
-// texts shows the lanes as lines: each lane by a plain display of BuildKit's, so that its lines are what people know. They go to a
+// texts shows the lanes as lines: each lane by a plain display of BuildKit's, so that its lines look familiar. They go to a
 // common stream, with the lane's name before them, and to the lane's file.
 type texts struct {
 	out   *stream // nil if there is none
@@ -72,7 +72,7 @@ func (t *texts) fail(err error) {
 func (t *texts) open(name string) (*textLane, error) {
 	lane := &textLane{ch: make(chan *client.SolveStatus), done: make(chan error, 1)}
 	if t.out != nil {
-		// BuildKit has an empty line between steps; among those of other lanes it would be noise.
+		// BuildKit writes an empty line between steps; among the lines of other lanes it would be noise.
 		prefix := fmt.Sprintf("%-*s | ", t.width, name)
 		lane.outputs.list = append(lane.outputs.list, &laneWriter{to: t.out, prefix: prefix, colours: true, dense: true})
 	}
@@ -92,7 +92,7 @@ func (t *texts) open(name string) (*textLane, error) {
 	return lane, nil
 }
 
-// note is a line of the program's own, of no lane; some of its words may be another's.
+// note is a line of the program's own, of no lane; parts of it may be foreign text.
 func (t *texts) note(line string) {
 	line = printable.Text(line)
 	if t.out != nil {
@@ -125,18 +125,18 @@ func (t *texts) close() error {
 			t.fail(err)
 		}
 	}
-	return t.err // that standard error could not be written is no reason to fail
+	return t.err // a failed write to standard error is no reason to fail
 }
 
-// outputs pass on what one lane's display writes.
+// outputs passes on the output of one lane's display.
 type outputs struct {
 	list    []*laneWriter
 	closing atomic.Bool
 	over    bool
 }
 
-// epilogueMark begins what BuildKit's plain display says after its end: the last lines of failed steps, which are said once for all
-// lanes elsewhere. Every other line that it writes begins with a step's number.
+// epilogueMark begins the output of BuildKit's plain display after its end: the last lines of failed steps, which are shown once
+// for all lanes elsewhere. Every other line that it writes begins with a step's number.
 const epilogueMark = "------\n"
 
 func (o *outputs) Write(p []byte) (int, error) {

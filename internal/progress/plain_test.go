@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// byLane puts the lines of each lane together, in the order of the lanes' names: only within a lane is there an order to rely on.
+// byLane puts the lines of each lane together, in the order of the lanes' names: only the order within a lane is reliable.
 func byLane(text string) string {
 	lines := slices.Collect(strings.Lines(text))
 	slices.SortStableFunc(lines, func(a, b string) int {

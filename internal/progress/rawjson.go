@@ -12,8 +12,8 @@ import (
 )
 
 // raw writes BuildKit's status messages, one JSON object a line, as docker buildx does. In one stream the steps of several solves
-// must differ: a step that is not shared has a digest of its own there (BuildKit's "exporting to image" is the same in every solve),
-// and every step has its lane in the brackets that BuildKit begins its name with: "[linux/arm64 2/3] RUN …".
+// must differ: a step that is not shared gets a digest of its own there (BuildKit's "exporting to image" is the same in every
+// solve), and every step has its lane in the brackets that BuildKit begins its name with: "[linux/arm64 2/3] RUN …".
 type raw struct {
 	enc   *json.Encoder
 	lanes *lanes
@@ -21,21 +21,21 @@ type raw struct {
 
 func newRaw(out io.Writer, lanes *lanes) *raw { return &raw{json.NewEncoder(out), lanes} }
 
-// That standard error could not be written is no reason to fail.
+// A failed write to standard error is no reason to fail.
 func (r *raw) show(m message) { _ = r.enc.Encode(r.relabel(m)) }
 
 func (r *raw) note(line string) { _ = r.enc.Encode(said(line)) }
 
 func (r *raw) close() error { return nil }
 
-// said is a line in the form of a step that has begun and ended.
+// said returns a line in the form of a step that has begun and ended.
 func said(line string) *client.SolveStatus {
 	now := time.Now()
 	return &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(line), Name: line, Started: &now, Completed: &now}}}
 }
 
-// Text makes a stream of status messages of what is written to it: each piece is output of one step, "result". It is for what is said
-// behind a [RawJSON] display in the same stream.
+// Text turns the data written to it into a stream of status messages: each piece is output of one step, "result". It is for text
+// after a [RawJSON] display in the same stream.
 func Text(out io.Writer) io.Writer { return &text{enc: json.NewEncoder(out)} }
 
 type text struct {

@@ -8,25 +8,25 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// record is what is known of a build's steps, by lane.
+// record has the known facts about a build's steps, by lane.
 type record struct {
 	lanes    map[string]*track
 	names    []string          // of the platforms, in the order in which they are shown
-	how      map[string]string // each platform is built
+	how      map[string]string // how each platform is built
 	width    int               // of the longest name
 	howWidth int
-	// skew is by how much the clock here is ahead of the builder's, at most: a step is heard of when it has begun.
+	// skew is by how much the clock here is ahead of the builder's, at most: a step's first message arrives after it has begun.
 	skew   time.Duration
 	skewed bool
 }
 
-// track is what is known of one lane.
+// track has the known facts about one lane.
 type track struct {
 	steps  map[digest.Digest]*step // the members of a group have the same one
-	order  []*step                 // as they were heard of
+	order  []*step                 // in the order of their first messages
 	groups map[string]*step
 	ended  bool // the platform's solve has ended
-	// first and last are when the lane was heard of, by the clock here.
+	// first and last are the times of the lane's messages, by the clock here.
 	first, last time.Time
 }
 
@@ -45,7 +45,7 @@ func (r *record) add(name string) {
 	r.width = max(r.width, len(name))
 }
 
-// lanesInOrder are the names of the lanes as they are shown: what is shared comes first.
+// lanesInOrder returns the names of the lanes as they are shown: the shared lane comes first.
 func (r *record) lanesInOrder() []string {
 	if r.lanes[Shared] != nil {
 		return append([]string{Shared}, r.names...)
@@ -70,7 +70,7 @@ func (r *record) plan(how map[string]string) {
 	}
 }
 
-// end is that of a platform's solve.
+// end records the end of a platform's solve.
 func (r *record) end(lane string, now time.Time) {
 	t := r.track(lane)
 	if t.ended, t.last = true, now; t.first.IsZero() {
@@ -78,7 +78,7 @@ func (r *record) end(lane string, now time.Time) {
 	}
 }
 
-// again is told before a platform's message: what failed in a solve of it that has ended is forgotten if it is solved once more.
+// again is called before a platform's message: if a platform is solved once more, the failures of its ended solve are dropped.
 func (r *record) again(lane string) {
 	t := r.track(lane)
 	if !t.ended {
@@ -89,7 +89,7 @@ func (r *record) again(lane string) {
 	}
 }
 
-// see takes a message in that came at now.
+// see adds a message that arrived at now.
 func (r *record) see(m message, now time.Time) {
 	t := r.track(m.lane)
 	t.ended = false // a platform may be solved again
@@ -126,7 +126,7 @@ func (t *track) vertex(v *client.Vertex) {
 	}
 	if sp.ranBefore(v) {
 		if v.Cached && s.err == "" {
-			return // it was made in this build, and is in the cache for that
+			return // it ran in this build, which is why it is in the cache
 		}
 		s.err = ""
 	}
@@ -143,7 +143,7 @@ func (t *track) vertex(v *client.Vertex) {
 	}
 }
 
-// step is the one that the vertex belongs to.
+// step returns the step that the vertex belongs to.
 func (t *track) step(v *client.Vertex) *step {
 	s := t.steps[v.Digest]
 	if g := v.ProgressGroup; s == nil && g != nil {
@@ -161,7 +161,7 @@ func (t *track) step(v *client.Vertex) *step {
 	return s
 }
 
-// count is of the steps that are shown.
+// count counts the steps that are shown.
 func (t *track) count() (done, total int) {
 	for _, s := range t.order {
 		if s.hidden() {
@@ -175,7 +175,7 @@ func (t *track) count() (done, total int) {
 	return done, total
 }
 
-// took is the time since the lane was first heard of, until its end.
+// took is the time from the lane's first message until its end.
 func (t *track) took(now time.Time) time.Duration {
 	if t.ended {
 		now = t.last
@@ -183,7 +183,7 @@ func (t *track) took(now time.Time) time.Duration {
 	return now.Sub(t.first)
 }
 
-// begun are the steps that have begun, in that order: BuildKit tells of them from the last to the first.
+// begun returns the steps that have begun, in that order: BuildKit reports them from the last to the first.
 func (t *track) begun() []*step {
 	var steps []*step
 	for _, s := range t.order {

@@ -59,7 +59,7 @@ func three(t *testing.T) []platform.Platform {
 	return platforms(t, "linux/amd64", "linux/arm/v7", "linux/arm64")
 }
 
-// play tells a display what was recorded.
+// play sends the recording to a display.
 func play(t *testing.T, d *Display, lines []recorded) {
 	t.Helper()
 	for _, r := range lines {
@@ -71,7 +71,7 @@ func play(t *testing.T, d *Display, lines []recorded) {
 	}
 }
 
-// replayed is what a display makes of the recording, at once: BuildKit's own displays pause between refreshes otherwise.
+// replayed returns a display's output for the recording, at once: BuildKit's own displays pause between refreshes otherwise.
 func replayed(t *testing.T, o Options) (string, *Display) {
 	t.Helper()
 	t.Setenv("TTY_DISPLAY_RATE", "3600000")

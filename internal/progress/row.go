@@ -15,7 +15,7 @@ type row struct {
 	colour      aec.ANSI
 }
 
-// fit gives the row's text, at most width cells wide.
+// fit returns the row's text, at most width cells wide.
 func (r row) fit(width int) string {
 	room := width
 	if r.right != "" {

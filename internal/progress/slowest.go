@@ -13,14 +13,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// An emulated step is worth a reader's time from here on: as a rule of thumb it takes a tenth natively, and who saves less than some
-// seconds of a build will not change a Dockerfile. More than three lines would be read as a table.
+// An emulated step is worth reporting from this time on: as a rule of thumb it takes a tenth natively, and shorter savings are
+// not worth changing a Dockerfile. More than three lines would be read as a table.
 const (
 	slowFrom  = 10 * time.Second
 	slowSteps = 3
 )
 
-// Program is where a step that runs a program is written, for which platform it runs, and whether by an emulator.
+// Program is the position of a step that runs a program, its platform, and whether an emulator runs it.
 type Program struct {
 	Platform platform.Platform
 	Emulated bool
@@ -35,14 +35,14 @@ type ran struct {
 	took    time.Duration
 }
 
-// slow is what is said of a line of the Dockerfile.
+// slow is the entry for a line of the Dockerfile.
 type slow struct {
 	where, command string
 	platforms      []string // "linux/arm64 187.2s"
 }
 
-// Slowest writes which emulated steps took longest, each line of the Dockerfile once, and what to do about them unless that has been said
-// (advised). It writes nothing if none of them took long. It is to be called after Close.
+// Slowest writes which emulated steps took longest, each line of the Dockerfile once, and how to avoid that unless the user has
+// been told (advised). It writes nothing if none of them took long. It is to be called after Close.
 func (d *Display) Slowest(out io.Writer, advised bool) {
 	steps := d.slowest()
 	if len(steps) == 0 {
@@ -78,7 +78,7 @@ func (d *Display) slowest() []slow {
 	lines := map[string]*slow{}
 	var steps []*slow
 	for _, r := range all {
-		// What takes half its time natively as well does not wait for the emulator.
+		// A step that takes half its time natively as well is not slow because of the emulator.
 		if !r.Emulated || r.took < slowFrom || native[r.line()] > r.took/2 {
 			continue
 		}
@@ -100,7 +100,7 @@ func (d *Display) slowest() []slow {
 	return out
 }
 
-// ran are the programs that have run in this build, each once.
+// ran returns the programs that have run in this build, each once.
 func (d *Display) ran() (all []ran) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -122,10 +122,10 @@ func (p Program) where() string {
 	return fmt.Sprintf("%s:%d", p.File, p.Line)
 }
 
-// line tells lines of the Dockerfile apart.
+// line identifies a line of the Dockerfile.
 func (r ran) line() string { return cmp.Or(r.where(), r.command) }
 
-// command is a step's name without the brackets that the Dockerfile frontend puts before it: "[build 2/4] RUN make".
+// command returns a step's name without the brackets that the Dockerfile frontend puts before it: "[build 2/4] RUN make".
 func command(name string) string {
 	if strings.HasPrefix(name, "[") {
 		if _, rest, ok := strings.Cut(name, "] "); ok {

@@ -6,11 +6,11 @@ import (
 	"github.com/morikuni/aec"
 )
 
-// The states of a lane, in words.
+// These are the states of a lane, as they are shown.
 const (
 	stateRunning = ""
 	stateDone    = "done"
-	stateEnded   = "ended" // nothing is known but that the solve has ended
+	stateEnded   = "ended" // only the end of the solve is known
 	stateWaiting = "waiting"
 	stateFailed  = "failed"
 	stateStopped = "stopped"

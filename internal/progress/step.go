@@ -20,7 +20,7 @@ type step struct {
 	cached   bool
 	err      string
 	tail     tail
-	current  *client.VertexStatus // the last transfer that was told of, unless it has ended
+	current  *client.VertexStatus // the last transfer that was reported, unless it has ended
 }
 
 // span is the time that a vertex has taken. A vertex may begin again after its end.
@@ -40,7 +40,7 @@ func (sp *span) run(v *client.Vertex) {
 	sp.started, sp.completed = v.Started, v.Completed
 }
 
-// ranBefore tells whether the vertex has ended and begins again.
+// ranBefore reports whether the vertex has ended and begins again.
 func (sp *span) ranBefore(v *client.Vertex) bool {
 	return sp.completed != nil && v.Started != nil && !v.Started.Equal(*sp.started)
 }
@@ -65,10 +65,10 @@ func (s *step) running() bool {
 	return false
 }
 
-// hidden: a group of which only weak members are known.
+// hidden reports whether the step is a group of which only weak members are known.
 func (s *step) hidden() bool { return s.group && !s.strong }
 
-// transfer is the transfer that runs: "sha256:… 1.2MB / 3MB".
+// transfer returns the running transfer: "sha256:… 1.2MB / 3MB".
 func (s *step) transfer() []string {
 	if s.current == nil {
 		return nil
@@ -87,10 +87,11 @@ func (s *step) done() bool { return s.begun() && !s.running() }
 
 func (s *step) failed() bool { return s.err != "" && !s.cancelled() }
 
-// cancelled: BuildKit has no other sign of it (progressui looks at the same words).
+// cancelled reports whether the step was cancelled: BuildKit shows it only in the text of the error (progressui compares the same
+// text).
 func (s *step) cancelled() bool { return strings.HasSuffix(s.err, context.Canceled.Error()) }
 
-// state is one of a step that has ended.
+// state returns the state of a step that has ended.
 func (s *step) state() string {
 	if s.cancelled() {
 		return stateStopped
@@ -98,7 +99,7 @@ func (s *step) state() string {
 	return stateDone
 }
 
-// mark is what stands before the name of a step that has ended.
+// mark returns the mark before the name of a step that has ended.
 func (s *step) mark() string {
 	switch {
 	case s.cancelled():
@@ -109,7 +110,7 @@ func (s *step) mark() string {
 	return ""
 }
 
-// first is when the step first began.
+// first returns when the step first began.
 func (s *step) first() (first time.Time) {
 	for _, sp := range s.vertices {
 		if sp.began != nil && (first.IsZero() || sp.began.Before(first)) {
@@ -119,7 +120,7 @@ func (s *step) first() (first time.Time) {
 	return first
 }
 
-// took is the time that the step has taken until now: of a group, from the first to the last.
+// took is the time that the step has taken until now: for a group, from the first to the last.
 func (s *step) took(now time.Time) time.Duration {
 	var sum time.Duration
 	var first, last time.Time

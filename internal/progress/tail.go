@@ -5,8 +5,7 @@ import "bytes"
 // tailBytes is how much of a step's output is kept at least while it runs.
 const tailBytes = 32 << 10
 
-// tail keeps the end of a step's output. Lines are made of it only when they are asked for, so that a step that says much costs
-// little.
+// tail keeps the end of a step's output. It is split into lines only on request, so that much output costs little.
 type tail struct{ buf []byte }
 
 func (t *tail) write(p []byte) {
@@ -16,8 +15,8 @@ func (t *tail) write(p []byte) {
 	}
 }
 
-// last gives at most n of the last lines, as text: without what a terminal would act on. Of a line that was overwritten it gives
-// what was there at last.
+// last returns at most n of the last lines, as text: without control characters that a terminal would act on. For a line that was
+// overwritten it returns the last version.
 func (t *tail) last(n int) []string {
 	if n <= 0 || len(t.buf) == 0 {
 		return nil

@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
-// terminal redraws the lanes in place, at a bounded rate and beside the build: a slow terminal slows nothing but itself.
+// terminal redraws the lanes in place, at a bounded rate and beside the build: a slow terminal does not slow down the build.
 type terminal struct {
 	mu     sync.Locker // holds the record
 	record *record
@@ -49,7 +49,7 @@ func (d *Display) onTerminal(o Options) (show, error) {
 		if size, err := c.Size(); err == nil && size.Width > 0 && size.Height > 0 {
 			return int(size.Width), int(size.Height)
 		}
-		return 80, 24 // a terminal that does not say
+		return 80, 24 // the size of a terminal that does not report one
 	}
 	every := o.Look.Every
 	if every <= 0 {
@@ -86,7 +86,7 @@ func (t *terminal) close() error {
 	return nil
 }
 
-// show has nothing to do but for warnings, which would be lost with their step's block.
+// show handles only warnings, which would be lost with their step's block.
 func (t *terminal) show(m message) {
 	for _, w := range m.status.Warnings {
 		t.warn(w)
@@ -106,7 +106,7 @@ func (t *terminal) note(text string) {
 	}
 }
 
-// draw writes the notes that have come, for good, and below them the lanes as they are now, in place of those drawn before.
+// draw writes the new notes permanently, and below them the current lanes, in place of those drawn before.
 func (t *terminal) draw(final bool) {
 	width, height := t.size()
 	t.mu.Lock()
@@ -115,7 +115,7 @@ func (t *terminal) draw(final bool) {
 	notes := t.notes
 	t.notes = nil
 	t.mu.Unlock()
-	if final && len(t.record.lanes) == 0 { // nothing was begun, and there is nothing to leave on the screen
+	if final && len(t.record.lanes) == 0 { // no step has begun, so nothing stays on the screen
 		rows = nil
 	}
 
@@ -127,7 +127,7 @@ func (t *terminal) draw(final bool) {
 	}
 	t.drawn = t.drawn[:0]
 	for _, r := range rows {
-		text := r.fit(width - 1) // a line that is full makes some terminals go to the next
+		text := r.fit(width - 1) // some terminals wrap after a full line
 		t.drawn = append(t.drawn, runewidth.StringWidth(text))
 		if r.colour != nil {
 			text = r.colour.Apply(text)
@@ -135,10 +135,10 @@ func (t *terminal) draw(final bool) {
 		b.WriteString(text + aec.EraseLine(aec.EraseModes.Tail).String() + "\n")
 	}
 	b.WriteString(aec.EraseDisplay(aec.EraseModes.Tail).String() + aec.Show.String())
-	_, _ = t.out.Write(b.Bytes()) // a terminal that has gone is no reason to fail
+	_, _ = t.out.Write(b.Bytes()) // a failed write to a closed terminal is no reason to fail
 }
 
-// linesAt is how many lines of a terminal of this width the last drawing takes: one that was made narrower has wrapped them.
+// linesAt returns how many lines the last drawing takes on a terminal of this width: a narrower terminal has wrapped them.
 func (t *terminal) linesAt(width int) int {
 	n := 0
 	for _, w := range t.drawn {

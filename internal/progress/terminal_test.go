@@ -11,7 +11,7 @@ import (
 	"github.com/tonistiigi/vt100"
 )
 
-// screen is a display on a terminal that a test looks at, and whose clock it sets.
+// screen is a display on a terminal that a test reads, and whose clock it sets.
 type screen struct {
 	*terminal
 	d     *Display
@@ -33,7 +33,7 @@ func newScreen(t *testing.T, width, height int, names ...string) *screen {
 	return s
 }
 
-// close is not the terminal's: no goroutine draws.
+// close does not need the terminal's close: no goroutine draws.
 func (s *screen) close() error { return nil }
 
 func (s *screen) text() string {
@@ -49,7 +49,7 @@ func (s *screen) shows(final bool) string {
 	return s.text()
 }
 
-// play tells what was recorded until a step says something that contains the words, and sets the clock by the messages.
+// play sends the recording until a step's output contains the words, and sets the clock by the messages.
 func (s *screen) play(t *testing.T, lines []recorded, until string) []recorded {
 	t.Helper()
 	for i, r := range lines {
@@ -91,7 +91,7 @@ func TestTheTerminalShowsABlockForEachPlatformAndFoldsThoseThatAreDone(t *testin
 	golden(t, "frames.txt", frames.String())
 }
 
-// running makes a lane's step run since some seconds, with lines of output.
+// running makes a lane's step run for some seconds already, with lines of output.
 func (s *screen) running(t *testing.T, platform, name string, seconds, lines int) {
 	t.Helper()
 	begun := s.clock.Add(-time.Duration(seconds) * time.Second)

@@ -13,15 +13,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
-// The control sequences of ECMA-48: with parameters (colours end in m, the others move the cursor or erase), operating system
-// commands such as a window's title, and the short ones. The first two begin with a character of C1, too.
+// These are the control sequences of ECMA-48: with parameters (colours end in m, the others move the cursor or erase), operating
+// system commands such as a window's title, and the short ones. The first two begin with a character of C1, too.
 var (
 	control = regexp.MustCompile(`(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x{9d})[^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]`)
 	colour  = regexp.MustCompile(`\x1b\[[0-9;:]*m`)
 )
 
-// clean removes from a line what a terminal would act on, and shows what else would deceive a reader as package printable does.
-// Colours stay if asked for, and then end with the line.
+// clean removes control sequences that a terminal would act on from a line, and replaces other deceptive characters as package
+// printable does. Colours stay if requested, and then end with the line.
 func clean(line []byte, colours bool) []byte {
 	if printable.Plain(line) {
 		return line
@@ -51,7 +51,7 @@ func clean(line []byte, colours bool) []byte {
 	return append(out, aec.Reset...)
 }
 
-// stream is where several lanes write whole lines to.
+// stream is a common destination for whole lines of several lanes.
 type stream struct {
 	mu  sync.Mutex
 	out io.Writer
@@ -69,8 +69,8 @@ func (s *stream) write(lines []byte) {
 	}
 }
 
-// laneWriter takes the lines of one lane, in pieces, and passes whole ones on with the lane's name before them. What overwrites
-// its line on a terminal (a progress bar that ends in a carriage return) becomes lines.
+// laneWriter receives the lines of one lane, in pieces, and passes whole ones on with the lane's name before them. Text that
+// overwrites its line on a terminal (a progress bar that ends in a carriage return) becomes lines.
 type laneWriter struct {
 	to      *stream
 	prefix  string
