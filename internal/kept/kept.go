@@ -1,6 +1,6 @@
-// Package kept keeps what was found out, in a folder of the user's, so that it need not be found out again. It is a convenience: a file
-// that cannot be read, by its rights or its size, counts as none, one that cannot be written is not written, and all of them may be deleted
-// at any time. Several processes may use one folder. Whether a file is damaged is for its reader to tell.
+// Package kept caches results in a folder of the user's. It is a convenience: a file that cannot be read, by its rights or its
+// size, counts as missing, a file that cannot be written is not written, and all of them may be deleted at any time. Several
+// processes may use one folder. The reader of a file detects damage.
 package kept
 
 import (
@@ -15,20 +15,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
 )
 
-// abandoned is how old a file gets that somebody began to write.
+// abandoned is the age at which an unfinished file is removed.
 const abandoned = time.Hour
 
-// Folder is where files are kept. The zero Folder keeps nothing.
+// Folder is a folder of cached files. The zero Folder caches nothing.
 type Folder struct {
-	Dir    string // is made if it is missing; "" keeps nothing
+	Dir    string // is made if it is missing; "" caches nothing
 	Suffix string // of the files' names: others are left alone
-	Max    int64  // bytes of all files together; those that were not used for longest go first
+	Max    int64  // bytes of all files together; the least recently used are removed first
 	Each   int64  // bytes of one file
 }
 
 func (f Folder) path(name string) string { return filepath.Join(f.Dir, name+f.Suffix) }
 
-// Get is what was put under a name, which is a plain one; nil if that is not there.
+// Get returns the data under a name, which must be a plain one; nil if there is none.
 func (f Folder) Get(name string) []byte {
 	if f.Dir == "" {
 		return nil
@@ -46,20 +46,20 @@ func (f Folder) Get(name string) []byte {
 	if _, err := io.ReadFull(file, b); err != nil {
 		return nil
 	}
-	if now := time.Now(); now.Sub(info.ModTime()) > time.Minute { // by which the least recently used is known
+	if now := time.Now(); now.Sub(info.ModTime()) > time.Minute { // the time of the last use
 		_ = os.Chtimes(file.Name(), now, now)
 	}
 	return b
 }
 
-// Remove forgets what is under a name, because it is damaged.
+// Remove deletes the data under a name, because it is damaged.
 func (f Folder) Remove(name string) {
 	if f.Dir != "" {
 		_ = os.Remove(f.path(name))
 	}
 }
 
-// Put keeps data under a name, in the place of what is there, and lets go of others if there are too many.
+// Put stores data under a name, replaces earlier data, and removes other files if there are too many.
 func (f Folder) Put(name string, data []byte) {
 	if f.Dir == "" || int64(len(data)) > min(f.Each, f.Max) || os.MkdirAll(f.Dir, 0o750) != nil {
 		return
