@@ -1,4 +1,4 @@
-// Package atomicfile replaces files in one step: a reader sees what was there, or all of what was written.
+// Package atomicfile replaces files in one step: a reader sees either the old content or all of the new.
 package atomicfile
 
 import (
@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Prefix begins the names of files that are being written, beside the files they are to replace. A program that was killed leaves them.
+// Prefix begins the names of unfinished files, beside the files they are to replace. A killed program leaves them behind.
 const Prefix = ".new-"
 
 // WriteFile replaces a file, or makes it. A link is replaced, not followed.
@@ -20,7 +20,7 @@ func WriteFile(name string, data []byte, mode fs.FileMode) error {
 	})
 }
 
-// Write is WriteFile for contents that write writes. After an error the file is as it was.
+// Write is WriteFile for content that write writes. After an error the file is unchanged.
 func Write(name string, mode fs.FileMode, write func(io.Writer) error) error {
 	f, err := beside(name)
 	if err != nil {
@@ -31,12 +31,12 @@ func Write(name string, mode fs.FileMode, write func(io.Writer) error) error {
 		err = os.Rename(f.Name(), name)
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) // the error that matters is the first
+		_ = os.Remove(f.Name()) // the first error is the one to return
 	}
 	return err
 }
 
-// Check reports why a file could not be written: its folder does not allow it. It leaves nothing behind.
+// Check returns why a file could not be written: its folder does not allow it. It leaves nothing behind.
 func Check(name string) error {
 	f, err := beside(name)
 	if err != nil {
@@ -45,7 +45,7 @@ func Check(name string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// beside makes a file that is to get the name later.
+// beside creates a file that is to get the name later.
 func beside(name string) (*os.File, error) {
 	f, err := os.CreateTemp(filepath.Dir(name), Prefix+"*")
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
