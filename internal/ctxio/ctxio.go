@@ -1,4 +1,4 @@
-// Package ctxio makes reading end with a context: of standard input, of a pipe, of a server that falls silent.
+// Package ctxio lets a context end reading: from standard input, from a pipe, from a server that falls silent.
 package ctxio
 
 import (
@@ -24,7 +24,7 @@ func BetweenReads(ctx context.Context, r io.Reader) io.Reader {
 	})
 }
 
-// Reader makes every Read end with ctx. A pipe that nobody writes keeps a system call waiting, so a read that is given up goes on in its
+// Reader makes every Read end with ctx. A pipe without a writer blocks a system call, so a read that is given up continues in its
 // goroutine, into a buffer of its own, until the program ends.
 func Reader(ctx context.Context, r io.Reader) io.Reader {
 	type result struct {
@@ -53,7 +53,7 @@ func Reader(ctx context.Context, r io.Reader) io.Reader {
 	})
 }
 
-// Open opens a file that may be a pipe whose other end nobody has opened, which is waited for until ctx ends.
+// Open opens a file. If it is a pipe whose other end is not open, Open waits for that until ctx ends.
 func Open(ctx context.Context, name string, flag int) (*os.File, error) {
 	type result struct {
 		f   *os.File
@@ -65,7 +65,7 @@ func Open(ctx context.Context, name string, flag int) (*os.File, error) {
 		select {
 		case opened <- result{f, err}:
 		case <-ctx.Done():
-			_ = f.Close() // nobody waits any more; nil says so itself
+			_ = f.Close() // the caller has given up waiting; a nil file is harmless
 		}
 	}()
 	select {
@@ -76,7 +76,7 @@ func Open(ctx context.Context, name string, flag int) (*os.File, error) {
 	}
 }
 
-// WhileHeard returns a context that ends when heard has not been called for that long. end ends it, too.
+// WhileHeard returns a context that ends when heard has not been called for the given time. end ends it, too.
 func WhileHeard(ctx context.Context, silence time.Duration) (_ context.Context, heard, end func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing has come for %s", silence)) })
