@@ -1,9 +1,10 @@
 // Package buildkittest has a BuildKit for tests: a [Builder] is a solve.Solver that needs no daemon.
 //
-// What decides is real: BuildKit's own Dockerfile frontend, its sessions (in memory) and its source policies, and a registry that
-// the images are pushed to by digest ([NewRegistry]). What takes time is not there: a step "runs" by calling a hook and by being
-// written down. As in BuildKit, a step that is the same for several solves runs once while one of them holds it, and without
-// --no-cache once for ever; files of the build context are fetched from the session that the solve names when a step needs them.
+// The parts that decide are real: BuildKit's own Dockerfile frontend, its sessions (in memory) and its source policies, and a
+// registry that the images are pushed to by digest ([NewRegistry]). The parts that take time are simulated: a step "runs" by
+// calling a hook and being recorded. As in BuildKit, a step that is the same for several solves runs once while one of them holds
+// it, and without --no-cache once for ever; files of the build context are fetched from the session that the solve names when a
+// step needs them.
 package buildkittest
 
 import (
@@ -29,42 +30,43 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Hook is called by a Builder at some point of a platform's solve. It may block, and what it returns ends the solve. nil does nothing.
+// Hook is called by a Builder at some point of a platform's solve. It may block, and its error ends the solve. A nil Hook does
+// nothing.
 type Hook func(ctx context.Context, p platform.Platform) error
 
 // Builder is a BuildKit without a daemon. Make one with [New], set the hooks before the first build.
 type Builder struct {
-	// Platforms that the worker reports, its own first.
+	// Platforms are those that the worker reports, its own first.
 	Platforms []platform.Platform
 	// Read is called before a platform's Dockerfile is read, Run before its steps run, Push before its image is pushed.
 	Read, Run, Push Hook
 	// Step is called when a step runs a program or changes files. As in BuildKit, its error is that of the step for as long as a solve holds it.
 	Step func(p platform.Platform, name string) error
-	// Says is what a step writes before it ends; nil writes nothing.
+	// Says returns the output that a step writes before it ends; nil writes nothing.
 	Says func(p platform.Platform, name string) string
-	// Took is how long a step is said to have taken; nil says no time.
+	// Took returns the reported duration of a step; nil reports none.
 	Took func(p platform.Platform, name string) time.Duration
-	// Export is called before a cache is exported; nil lets it be.
+	// Export is called before a cache is exported; nil allows it.
 	Export func(context.Context, client.CacheOptionsEntry) error
-	// Digest is what an image's name resolves to for a platform; nil gives every name a digest of its own.
+	// Digest returns the digest that an image's name resolves to for a platform; nil gives every name a digest of its own.
 	Digest func(name string, p platform.Platform) digest.Digest
-	// Image is the platform in the configuration of the image that a name gives for a platform; an error means that it gives none, and
-	// "no match" ([ErrNoMatch]) that others have one. nil gives every name an image for every platform.
+	// Image returns the platform in the configuration of the image that a name has for a platform; an error means that it has
+	// none, and "no match" ([ErrNoMatch]) that it has others. nil gives every name an image for every platform.
 	Image func(name string, p platform.Platform) (platform.Platform, error)
-	// Contents are what the image has that a name gives for a platform. nil gives every image an empty configuration, and no files are
-	// read then.
+	// Contents returns the configuration and files of the image that a name has for a platform. nil gives every image an empty
+	// configuration, and no files are read then.
 	Contents func(name string, p platform.Platform) (ocispecs.ImageConfig, fs.FS)
-	// Made are the files that there are when a step has run; nil, also of the function, is what cannot be read.
+	// Made returns the files that exist after a step has run; nil, also of the function, means that they cannot be read.
 	Made func(graph.Step) fs.FS
-	// Unreachable, if not nil, is asked with what is looked up by digest: an error is that of the network.
+	// Unreachable, if not nil, is called with references that are looked up by digest: its error is that of the network.
 	Unreachable func(ref string) error
 	// Files are the contents of git and http sources, by their identifier.
 	Files map[string]string
-	// Layer is the content of the image for a platform, a tar archive that is compressed with gzip; nil gives something else.
+	// Layer returns the content of the image for a platform, a tar archive that is compressed with gzip; nil uses a default.
 	Layer func(platform.Platform) []byte
 	// Unreadable makes the frontend one whose graph no client can read.
 	Unreadable bool
-	// NoMetadata is an older BuildKit, which does not resolve git and http sources.
+	// NoMetadata simulates an older BuildKit, which does not resolve git and http sources.
 	NoMetadata bool
 
 	dir      string
@@ -81,19 +83,19 @@ type Builder struct {
 	fetched  int
 }
 
-// Solve is what a Builder wrote down about one platform's solve. Read it after the build.
+// Solve is a Builder's record of one platform's solve. Read it after the build.
 type Solve struct {
 	Platform platform.Platform
 	Opt      client.SolveOpt
 	// Requests are the frontend's calls, in their order: the first reading, and the second under the pins.
 	Requests []gateway.SolveRequest
-	// Sources that its steps fetched, after the source policies, and Ran, the names of the steps that ran in it: not those that
-	// were shared with another solve or in the cache. Secrets are what they were given, as id=value. Context counts the transfers
-	// of build contexts.
+	// Sources are those that its steps fetched, after the source policies. Ran has the names of the steps that ran in it: not
+	// those that were shared with another solve or in the cache. Secrets are those that the steps received, as id=value. Context
+	// counts the transfers of build contexts.
 	Sources, Ran, Secrets []string
 	Context               int
 
-	// Exported are the platforms whose results were exported as a cache, and Lost the sources that nobody could find in it.
+	// Exported are the platforms whose results were exported as a cache, and Lost the sources that were missing from it.
 	Exported, Lost []string
 }
 
@@ -111,7 +113,7 @@ func New(t testing.TB) *Builder {
 	}
 }
 
-// Solves are what was asked of the builder, in canonical order of the platforms; those of one platform in the order in which they
+// Solves returns the requested solves, in canonical order of the platforms; those of one platform in the order in which they
 // began.
 func (b *Builder) Solves() []*Solve {
 	b.mu.Lock()
@@ -121,7 +123,7 @@ func (b *Builder) Solves() []*Solve {
 	return solves
 }
 
-// Ran counts how often steps ran whose name ends so, over all solves.
+// Ran counts how often steps ran whose name has the suffix, over all solves.
 func (b *Builder) Ran(suffix string) int {
 	n := 0
 	for _, s := range b.Solves() {
@@ -141,10 +143,10 @@ func (b *Builder) Resolved(identifier string) int {
 	return b.resolved[identifier]
 }
 
-// ErrNoMatch is what BuildKit says of an index that has nothing for a platform.
+// ErrNoMatch is BuildKit's error for an index that has nothing for a platform.
 var ErrNoMatch = errors.New("no match for platform in manifest: not found")
 
-// Index puts an index of these platforms where BuildKit keeps what it has resolved, and gives its digest.
+// Index puts an index of these platforms where BuildKit keeps resolved images, and returns its digest.
 func (b *Builder) Index(platforms ...platform.Platform) digest.Digest {
 	index := ocispecs.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispecs.MediaTypeImageIndex}
 	for _, p := range platforms {
@@ -152,7 +154,7 @@ func (b *Builder) Index(platforms ...platform.Platform) digest.Digest {
 	}
 	data, err := json.Marshal(index)
 	if err != nil {
-		panic(err) // it has nothing that cannot be written
+		panic(err) // the index can always be written
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -160,14 +162,15 @@ func (b *Builder) Index(platforms ...platform.Platform) digest.Digest {
 	return digest.FromBytes(data)
 }
 
-// Asked are the references whose configurations were looked up, in their order.
+// Asked returns the references whose configurations were looked up, in their order.
 func (b *Builder) Asked() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.asked)
 }
 
-// Looked are the names of the images whose files were read, or of the steps that made them, each time that they were, in their order.
+// Looked returns the names of the images whose files were read, or of the steps that made them, each time that they were, in
+// their order.
 func (b *Builder) Looked() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

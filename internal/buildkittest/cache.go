@@ -11,8 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// Others are the solves that are no single platform's: those that hold steps for others, and those that export caches. In the order
-// in which they began.
+// Others returns the solves that belong to no single platform: those that hold steps for others, and those that export caches, in
+// the order in which they began.
 func (b *Builder) Others() []*Solve {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,9 +51,9 @@ func (b *Builder) other(
 	return &client.SolveResponse{}, nil
 }
 
-// hold keeps the steps of a definition from being forgotten, whoever runs them. BuildKit runs them itself, which is all the same to
-// those who ask for them. A step that is about to be exported must be held already: BuildKit knows by then only the session that its
-// files came from, which no other build will have, and leaves it out of the cache (Lost).
+// hold keeps the steps of a definition from being forgotten, whichever solve runs them. BuildKit runs them itself, which makes no
+// difference to the solves that request them. A step that is about to be exported must be held already: otherwise BuildKit knows
+// only the session that its files came from, which no other build will have, and leaves it out of the cache (Lost).
 func (j *job) hold(g graph.Graph) {
 	b := j.builder
 	b.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 )
 
-// Call gives test the gateway of a solve.
+// Call calls test with the gateway of a solve.
 func Call(t *testing.T, b *Builder, test func(context.Context, gateway.Client)) {
 	t.Helper()
 	status := make(chan *client.SolveStatus)

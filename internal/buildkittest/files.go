@@ -12,8 +12,8 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 )
 
-// files are those of an image ([Builder.Contents]), or those that are there when the last step has run ([Builder.Made]), which it does
-// first; nil if nobody has said.
+// files returns those of an image ([Builder.Contents]), or those that exist after the last step has run ([Builder.Made]), which
+// it runs first; nil if the test gave none.
 func (r *reference) files(ctx context.Context) (fs.FS, error) {
 	g, err := r.graph()
 	if err != nil || len(g.Steps) == 0 {
@@ -36,7 +36,7 @@ func (r *reference) files(ctx context.Context) (fs.FS, error) {
 	return files, err
 }
 
-// BuildKit's errors come over its connection as text.
+// BuildKit's errors arrive over its connection as text.
 func asText(err error) error {
 	if err == nil {
 		return nil
@@ -47,7 +47,7 @@ func asText(err error) error {
 	return errors.New(err.Error())
 }
 
-// within is a path as [fs.FS] has it.
+// within returns a path in the form of [fs.FS].
 func within(name string) string {
 	if name = strings.TrimPrefix(path.Clean("/"+name), "/"); name == "" {
 		return "."

@@ -17,8 +17,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// dockerfile is what BuildKit's frontend does (frontend/dockerfile/builder) with its own parts. The frontend as a whole cannot be
-// used: its cache of image configurations has a data race, which fails our tests.
+// dockerfile does the work of BuildKit's frontend (frontend/dockerfile/builder) with its own parts. The frontend as a whole
+// cannot be used: its cache of image configurations has a data race, which fails our tests.
 func dockerfile(ctx context.Context, b *bridge) (*gateway.Result, error) {
 	ui, err := dockerui.NewClient(b)
 	if err != nil {
@@ -55,7 +55,7 @@ func dockerfile(ctx context.Context, b *bridge) (*gateway.Result, error) {
 	return res.Finalize()
 }
 
-// located gives an error the place in the Dockerfile that it is about, as the frontend does (frontend/dockerfile/builder/build.go).
+// located gives an error its position in the Dockerfile, as the frontend does (frontend/dockerfile/builder/build.go).
 func located(err error, file *llb.SourceMap) error {
 	var at *parser.LocationError
 	if !errors.As(err, &at) || len(at.Locations) == 0 {
@@ -63,13 +63,13 @@ func located(err error, file *llb.SourceMap) error {
 	}
 	src := &errdefs.Source{Info: &pb.SourceInfo{Filename: file.Filename, Data: file.Data, Language: file.Language}}
 	for _, r := range at.Locations[0] {
-		start, end := &pb.Position{Line: int32(r.Start.Line)}, &pb.Position{Line: int32(r.End.Line)} //nolint:gosec // no file has so many
+		start, end := &pb.Position{Line: int32(r.Start.Line)}, &pb.Position{Line: int32(r.End.Line)} //nolint:gosec // no file has that many lines
 		src.Ranges = append(src.Ranges, &pb.Range{Start: start, End: end})
 	}
 	return errdefs.WithSource(err, src)
 }
 
-// requests are the questions that BuildKit's frontend answers instead of building.
+// requests are the subrequests that BuildKit's frontend answers instead of building.
 func requests(data []byte, opt dockerfile2llb.ConvertOpt) dockerui.RequestHandler {
 	return dockerui.RequestHandler{
 		Outline: func(ctx context.Context) (*outline.Outline, error) {

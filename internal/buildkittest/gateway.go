@@ -25,7 +25,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// bridge is the gateway of one solve; a frontend that is run by it has another one, with its own attributes.
+// bridge is the gateway of one solve; a frontend that it runs has another one, with its own attributes.
 type bridge struct {
 	*job
 	opts map[string]string
@@ -50,7 +50,7 @@ func (b *bridge) Solve(ctx context.Context, req gateway.SolveRequest) (*gateway.
 	return dockerfile(ctx, &bridge{job: b.job, opts: maps.Clone(req.FrontendOpt)})
 }
 
-// policed is the source as the solve's policy wants it. BuildKit leaves aside the policies of a request that runs a frontend
+// policed returns the source after the solve's policy. BuildKit ignores the policies of a request that runs a frontend
 // (solver/llbsolver/bridge.go), and so does this.
 func (b *bridge) policed(ctx context.Context, op *pb.SourceOp) (*pb.SourceOp, error) {
 	op = op.CloneVT()
@@ -69,7 +69,7 @@ func (b *bridge) ResolveImageConfig(ctx context.Context, ref string, opt sourcer
 	}
 	ref = strings.TrimPrefix(op.Identifier, "docker-image://")
 	// An image without layers would be taken for scratch.
-	p := &b.Platform // of an OCI layout, where nothing more is said
+	p := &b.Platform // of an OCI layout, which has no other platform
 	if opt.ImageOpt != nil {
 		p = opt.ImageOpt.Platform
 	}
@@ -131,13 +131,13 @@ func (b *bridge) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp, _ s
 	return resp, nil
 }
 
-// Commit is what a git source's ref resolves to.
+// Commit returns the commit that a git source's ref resolves to.
 func Commit(identifier string) string {
 	sum := sha1.Sum([]byte(identifier)) //nolint:gosec // no secret
 	return hex.EncodeToString(sum[:])
 }
 
-// Checksum is what a download's bytes have.
+// Checksum returns the checksum of a download's bytes.
 func Checksum(identifier string) digest.Digest { return digest.FromString(identifier) }
 
 // BuildOpts implements gateway.Client.

@@ -20,13 +20,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// image is what a platform's solve makes: one layer, the frontend's configuration, and the manifest.
+// image is the result of a platform's solve: one layer, the frontend's configuration, and the manifest.
 type image struct {
 	mediaType               string
 	layer, config, manifest []byte
 }
 
-// blob is one of an image's, and the word that BuildKit names its kind with when it copies it.
+// blob is a blob of an image, and the word that BuildKit uses for its kind when it copies it.
 type blob struct {
 	kind string
 	desc ocispecs.Descriptor
@@ -94,7 +94,7 @@ func oneFile(name, content string) ([]byte, error) {
 	return packed.Bytes(), err
 }
 
-// blobs in the order in which BuildKit copies them: the manifest last.
+// blobs returns them in the order in which BuildKit copies them: the manifest last.
 func (i image) blobs() []blob {
 	return []blob{newBlob("layer", "", i.layer), newBlob("config", "", i.config), newBlob("manifest", i.mediaType, i.manifest)}
 }
@@ -111,8 +111,8 @@ func (i image) push(ctx context.Context, name string) error {
 	return send(ctx, http.MethodPut, base+"/manifests/"+digest.FromBytes(i.manifest).String(), i.mediaType, i.manifest)
 }
 
-// attest makes what BuildKit makes of an image with attestations: an index of it and of a manifest about it, whose statement has the
-// arguments of the build.
+// attest makes BuildKit's result for an image with attestations: an index of it and of a manifest about it, whose statement has
+// the arguments of the build.
 func attest(subject ocispecs.Descriptor, args map[string]string) (more []blob, root ocispecs.Descriptor, err error) {
 	told, err := json.Marshal(map[string]any{"about": subject.Digest, "args": args})
 	if err != nil {

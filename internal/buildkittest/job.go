@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
-// job is a solve that works.
+// job is a running solve.
 type job struct {
 	*Solve
 	builder *Builder
@@ -33,7 +33,7 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	b := j.builder
 	b.mu.Lock()
 	w, ok := b.work[s.Digest]
-	if !ok || s.IgnoreCache && len(w.holders) == 0 { // its result is for others, not for itself
+	if !ok || s.IgnoreCache && len(w.holders) == 0 { // its result is for others, not for this solve
 		w = newWork()
 		b.work[s.Digest] = w
 	}
@@ -55,7 +55,7 @@ func (j *job) once(ctx context.Context, s graph.Step, run func() error) error {
 	return w.err
 }
 
-// release lets go of all that the job holds. What failed and nobody holds is forgotten; the rest is in the cache.
+// release releases everything that the job holds. Failed steps without another holder are forgotten; the rest is in the cache.
 func (j *job) release() {
 	b := j.builder
 	b.mu.Lock()
@@ -80,7 +80,7 @@ func (j *job) tell(s graph.Step, cached bool, err error) {
 	}
 	if j.builder.Says != nil {
 		said := j.builder.Says(j.Platform, s.Name)
-		for part := range slices.Chunk([]byte(said), 10) { // BuildKit's messages end wherever they like
+		for part := range slices.Chunk([]byte(said), 10) { // BuildKit's messages end anywhere
 			j.status <- &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: s.Digest, Stream: 2, Data: part}}}
 		}
 	}

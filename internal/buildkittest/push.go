@@ -28,7 +28,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// NewRegistry starts a registry on this machine's loopback, and gives its host:port.
+// NewRegistry starts a registry on this machine's loopback, and returns its host:port.
 func NewRegistry(t testing.TB) (string, *faultregistry.Registry) {
 	t.Helper()
 	faults := faultregistry.New(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -37,8 +37,8 @@ func NewRegistry(t testing.TB) (string, *faultregistry.Registry) {
 	return strings.TrimPrefix(server.URL, "http://"), faults
 }
 
-// export evaluates what is to be exported, and exports it as BuildKit does: pushed by digest, sent to the session's content store, or
-// as files. Anything else, a tag above all, is refused. The image has the frontend's own configuration.
+// export evaluates the result, and exports it as BuildKit does: pushed by digest, sent to the session's content store, or as
+// files. Anything else, above all a tag, is refused. The image has the frontend's own configuration.
 func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveResponse, error) {
 	if len(j.Opt.Exports) == 0 {
 		return &client.SolveResponse{}, nil
@@ -93,7 +93,7 @@ func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []b
 	return nil
 }
 
-// sendImage copies the image, or the index of it and its attestation where attestations are asked for, to the session's store.
+// sendImage copies the image, or the index of it and its attestation if attestations are requested, to the session's store.
 func (j *job) sendImage(ctx context.Context, e client.ExportEntry, config []byte, resp map[string]string) error {
 	img, err := j.image(e.Attrs, config)
 	if err != nil {

@@ -104,12 +104,12 @@ func (r *reference) step(ctx context.Context, s graph.Step) error {
 			name += " " + sum
 		}
 		r.note(func(v *Solve) { v.Sources = append(v.Sources, name) })
-	default: // the others do nothing that a test asks for
+	default: // the others do nothing that a test needs
 	}
 	return nil
 }
 
-// done is what a test says of a step.
+// done calls the test's hooks for a step.
 func (r *reference) done(s graph.Step) error {
 	if r.builder.Step == nil {
 		return nil
@@ -117,7 +117,7 @@ func (r *reference) done(s graph.Step) error {
 	return r.builder.Step(r.Platform, s.Name)
 }
 
-// secrets asks for what a step mounts.
+// secrets requests the secrets that a step mounts.
 func (r *reference) secrets(ctx context.Context, s graph.Step) error {
 	for _, m := range s.Mounts {
 		if m.Type != "secret" {
@@ -146,14 +146,14 @@ func (r *reference) local(ctx context.Context, s graph.Step) (string, error) {
 		return "", err
 	}
 	list := func(attr string) (l []string) {
-		_ = json.Unmarshal([]byte(s.Attrs[attr]), &l) // absent is none
+		_ = json.Unmarshal([]byte(s.Attrs[attr]), &l) // an absent attribute means none
 		return l
 	}
 	return dir, filesync.FSSync(ctx, caller, filesync.FSSendRequestOpt{
 		Name: strings.TrimPrefix(s.Source, "local://"), DestDir: dir,
 		IncludePatterns: list(pb.AttrIncludePatterns), ExcludePatterns: list(pb.AttrExcludePatterns), FollowPaths: list(pb.AttrFollowPaths),
 		Filter: func(_ string, st *fstypes.Stat) bool {
-			st.Uid, st.Gid = uint32(os.Getuid()), uint32(os.Getgid()) //nolint:gosec // IDs are not negative where there are some
+			st.Uid, st.Gid = uint32(os.Getuid()), uint32(os.Getgid()) //nolint:gosec // IDs are not negative on systems that have them
 			return true
 		},
 	})
@@ -182,7 +182,7 @@ func (r *reference) ReadFile(ctx context.Context, req gateway.ReadRequest) ([]by
 			return nil, err
 		}
 	}
-	if g.Steps[len(g.Steps)-1].Kind == graph.File { // it unpacks the source
+	if g.Steps[len(g.Steps)-1].Kind == graph.File { // the step unpacks the source
 		return fileIn(data, req.Filename)
 	}
 	if len(data) == 0 || strings.HasSuffix(req.Filename, ".dockerignore") {

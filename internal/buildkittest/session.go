@@ -15,7 +15,7 @@ import (
 // Serve implements solve.Solver. The builder's end of the session is gone when it returns.
 func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
 	log := logrus.New()
-	log.SetOutput(io.Discard) // the manager tells that a session has ended
+	log.SetOutput(io.Discard) // the manager logs the end of a session
 	mine, end := context.WithCancel(bklog.WithLogger(context.WithoutCancel(ctx), logrus.NewEntry(log)))
 	var handling sync.WaitGroup
 	defer handling.Wait()
@@ -29,8 +29,8 @@ func (b *Builder) Serve(ctx context.Context, s *session.Session) error {
 	})
 }
 
-// ask does something with the solve's own session, which serves what the solve's options offer. BuildKit's client opens it with the
-// solve; few tests need it, so it is opened when it is asked.
+// ask calls do with the solve's own session, which serves the services of the solve's options. BuildKit's client opens it with
+// the solve; few tests need it, so it is opened on request.
 func (j *job) ask(ctx context.Context, do func(session.Caller) error) error {
 	own, err := session.NewSession(ctx, "")
 	if err != nil {
