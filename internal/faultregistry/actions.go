@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// Answer answers a status. With a code it has a registry's error in the body, without one it is a proxy's answer in HTML.
+// Answer answers with a status. With a code it has a registry's error in the body, without one it is a proxy's answer in HTML.
 func Answer(status int, code, message string) Action {
 	return AnswerWith(status, code, message, nil)
 }
@@ -49,13 +49,13 @@ func Reset(w http.ResponseWriter, _ *http.Request, _ http.Handler) { reset(w) }
 // ResetBody lets the registry answer, sends that many bytes of the body, and resets the connection.
 func ResetBody(n int) Action { return breakBody(n, reset) }
 
-// CutBody is ResetBody, but the connection is closed as if all had been sent.
+// CutBody is ResetBody, but the connection is closed as if the body were complete.
 func CutBody(n int) Action {
 	return breakBody(n, func(http.ResponseWriter) { panic(http.ErrAbortHandler) })
 }
 
-// StallBody lets the registry answer, sends that many bytes of the body, and then nothing until the client gives up. A body that is
-// no longer than that comes whole.
+// StallBody lets the registry answer, sends that many bytes of the body, and then nothing until the client gives up. A body that
+// is no longer than that is sent whole.
 func StallBody(n int) Action {
 	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
 		answer := record(req, next)
@@ -85,7 +85,7 @@ func breakBody(n int, end func(http.ResponseWriter)) Action {
 	}
 }
 
-// ResetAfter lets the registry do what it was asked for, and resets the connection instead of passing its answer on.
+// ResetAfter lets the registry serve the request, and resets the connection instead of passing its answer on.
 func ResetAfter(w http.ResponseWriter, req *http.Request, next http.Handler) {
 	record(req, next)
 	reset(w)
@@ -102,9 +102,9 @@ func reset(w http.ResponseWriter) {
 	conn.Close() //nolint:gosec // it is to break
 }
 
-// Hang answers nothing until the client gives up.
+// Hang does not answer until the client gives up.
 func Hang(_ http.ResponseWriter, req *http.Request, _ http.Handler) {
-	io.Copy(io.Discard, req.Body) //nolint:errcheck,gosec // so that the server sees the client go
+	io.Copy(io.Discard, req.Body) //nolint:errcheck,gosec // so that the server notices when the client closes
 	<-req.Context().Done()
 }
 
@@ -119,8 +119,8 @@ func Drop(w http.ResponseWriter, req *http.Request, _ http.Handler) {
 	w.WriteHeader(http.StatusCreated)
 }
 
-// Then lets the registry do what it was asked for, does something else, and then passes the answer on. Somebody else's tag is
-// written so.
+// Then lets the registry serve the request, calls also, and then passes the answer on. A test uses it to write another client's
+// tag.
 func Then(also func(next http.Handler)) Action {
 	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
 		answer := record(req, next)
@@ -149,7 +149,7 @@ func RefuseType(mediaTypes ...string) Action {
 	}
 }
 
-// Immutable refuses to write a tag that was written through it before, as ECR does for immutable repositories. To be used with
+// Immutable refuses to write a tag that was written through it before, as ECR does for immutable repositories. It is used with
 // the matcher TagPut.
 func Immutable() Action {
 	var mu sync.Mutex

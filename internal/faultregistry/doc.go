@@ -9,8 +9,8 @@
 //	…
 //	faults.Requests() // [PUT /v2/app/manifests/v1 502 …]
 //
-// [Basic] and [Tokens] stand in front of a handler and want a login: [Tokens] is the registry's side and the token server in
+// [Basic] and [Tokens] stand in front of a handler and require a login: [Tokens] is the registry's side and the token server in
 // one, at /token. A [Registry] around them logs refused requests as well.
 //
-// It uses the standard library only, and is safe for concurrent use.
+// The package uses the standard library only, and is safe for concurrent use.
 package faultregistry

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Login tells whether a user may come in.
+// Login reports whether a user's password is right.
 type Login func(user, password string) bool
 
-// Basic lets requests pass to next with a login only, asked for by the Basic scheme.
+// Basic passes requests to next with a login only, requested by the Basic scheme.
 func Basic(next http.Handler, login Login) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		user, password, ok := req.BasicAuth()
@@ -26,8 +26,8 @@ func Basic(next http.Handler, login Login) http.Handler {
 	})
 }
 
-// Tokens lets requests pass to Next with a bearer token only, and serves tokens at /token
-// (https://distribution.github.io/distribution/spec/auth/token/). A token holds for the scopes that were asked for.
+// Tokens passes requests to Next with a bearer token only, and serves tokens at /token
+// (https://distribution.github.io/distribution/spec/auth/token/). A token is valid for the requested scopes.
 type Tokens struct {
 	Next  http.Handler
 	Login Login
@@ -52,14 +52,14 @@ type token struct {
 	uses   int
 }
 
-// Served is how many tokens were given out.
+// Served returns how many tokens were issued.
 func (t *Tokens) Served() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.served
 }
 
-// Revoke makes all tokens that were given out worthless.
+// Revoke invalidates all issued tokens.
 func (t *Tokens) Revoke() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -114,7 +114,7 @@ func (t *Tokens) serveToken(w http.ResponseWriter, req *http.Request) {
 	json.NewEncoder(w).Encode(map[string]string{"token": name}) //nolint:errcheck,gosec // the client may be gone
 }
 
-// accepts tells whether a token holds for a scope, which names one repository and one or more actions.
+// accepts reports whether a token is valid for a scope, which names one repository and one or more actions.
 func (t *Tokens) accepts(name, scope string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -159,7 +159,7 @@ func (t *Tokens) now() time.Time {
 	return time.Now()
 }
 
-// wantedScope is the scope that a request needs; empty for the base of the API.
+// wantedScope returns the scope that a request needs; empty for the base of the API.
 func wantedScope(req *http.Request) string {
 	path, ok := strings.CutPrefix(req.URL.Path, "/v2/")
 	if !ok || path == "" {

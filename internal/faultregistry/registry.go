@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// Fault is something that goes wrong with some requests.
+// Fault is a failure of some requests.
 type Fault struct {
 	Match Matcher // nil: every request
 	Skip  int     // let this many matching requests pass first
@@ -20,14 +20,14 @@ type Fault struct {
 // Action answers a request; next is the registry behind.
 type Action func(w http.ResponseWriter, req *http.Request, next http.Handler)
 
-// Request is a request that a Registry has seen, and the status that was answered; 0 if none was.
+// Request is a request that a Registry has received, and the status of the answer; 0 if there was none.
 type Request struct {
 	Method, Path string
 	Status       int
 	Header       http.Header // of the request
 }
 
-// String is "METHOD /path status".
+// String returns "METHOD /path status".
 func (r Request) String() string { return fmt.Sprintf("%s %s %d", r.Method, r.Path, r.Status) }
 
 // Registry applies faults to requests for the handler behind it, and logs them.
@@ -47,7 +47,7 @@ type fault struct {
 // New puts a Registry without faults in front of a handler.
 func New(next http.Handler) *Registry { return &Registry{next: next} }
 
-// Upstream is a handler that passes requests on to a registry elsewhere, such as http://127.0.0.1:5000.
+// Upstream returns a handler that passes requests on to another registry, such as http://127.0.0.1:5000.
 func Upstream(base *url.URL) http.Handler {
 	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(base)
@@ -65,14 +65,14 @@ func (r *Registry) Add(f Fault) {
 	r.faults = append(r.faults, &fault{Fault: f})
 }
 
-// Clear takes all faults away.
+// Clear removes all faults.
 func (r *Registry) Clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = nil
 }
 
-// Requests are the requests so far, in the order of their arrival.
+// Requests returns the requests so far, in the order of their arrival.
 func (r *Registry) Requests() []Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +83,7 @@ func (r *Registry) Requests() []Request {
 	return requests
 }
 
-// Matching are the requests so far that a matcher knows, as text; see [Request.String].
+// Matching returns the requests so far that match, as text; see [Request.String].
 func (r *Registry) Matching(match Matcher) []string {
 	var lines []string
 	for _, one := range r.Requests() {
@@ -128,7 +128,7 @@ func (r *Registry) arrive(req *http.Request) (*Request, Action) {
 	return entry, r.faults[i].Do
 }
 
-// takes counts a matching request, and tells whether the fault applies to it.
+// takes counts a matching request, and reports whether the fault applies to it.
 func (f *fault) takes(req *http.Request) bool {
 	if f.Match != nil && !f.Match(req.Method, req.URL.Path) {
 		return false
@@ -137,7 +137,7 @@ func (f *fault) takes(req *http.Request) bool {
 	return f.seen > f.Skip && (f.Times == 0 || f.seen <= f.Skip+f.Times)
 }
 
-// statusWriter tells the status before the first byte leaves, so that a client that has its answer finds it in the log.
+// statusWriter records the status before the first byte is sent, so that a client that has its answer finds it in the log.
 type statusWriter struct {
 	http.ResponseWriter
 	note func(int)
