@@ -1,4 +1,4 @@
-// Package testkit is what the tests of several packages need: files, and comparisons of text.
+// Package testkit has helpers that the tests of several packages use: files, and comparisons of text.
 package testkit
 
 import (
