@@ -24,7 +24,7 @@ const (
 	maxCircle = 12 // files of a package each of which depends on all others, directly or through others
 )
 
-// listed is what `go list -json` says of a package.
+// listed is the output of `go list -json` for a package.
 type listed struct {
 	ImportPath, Dir, Export string
 	Standard                bool
@@ -32,7 +32,7 @@ type listed struct {
 	Module                  *struct{ Main bool }
 }
 
-// packages are those of this module, and where the compiled form of everything they import is.
+// packages returns those of this module, and the paths of the compiled packages that they import.
 func packages(t *testing.T) (ours []listed, exports map[string]string) {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,Standard,GoFiles,Imports,Module", "./...")
@@ -57,7 +57,8 @@ func packages(t *testing.T) (ours []listed, exports map[string]string) {
 	}
 }
 
-// ties maps each file of a package to the files that it depends on: those that declare a package-level object, a field or a method that it uses.
+// ties maps each file of a package to the files that it depends on: those that declare a package-level object, a field or a
+// method that it uses.
 func ties(t *testing.T, p listed, exports map[string]string) map[string]map[string]bool {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -98,7 +99,7 @@ func fileTies(fset *token.FileSet, pkg *types.Package, info *types.Info) map[str
 	return found
 }
 
-// shared reports whether other files of the package can see an object: a package-level one, a field or a method.
+// shared reports whether other files of the package can use an object: a package-level one, a field or a method.
 func shared(object types.Object, pkg *types.Package) bool {
 	switch o := object.(type) {
 	case *types.Var:
@@ -110,7 +111,7 @@ func shared(object types.Object, pkg *types.Package) bool {
 	}
 }
 
-// largestCircle is the largest set of files that all depend on one another (Tarjan's strongly connected components), sorted.
+// largestCircle returns the largest set of files that all depend on one another (Tarjan's strongly connected components), sorted.
 func largestCircle(ties map[string]map[string]bool) []string {
 	var largest, stack []string
 	index, low, onStack := map[string]int{}, map[string]int{}, map[string]bool{}

@@ -10,16 +10,16 @@ import (
 	"testing"
 )
 
-// modulePath is how the import path of each of our packages begins.
+// modulePath is the prefix of the import path of each of our packages.
 const modulePath = "github.com/docker-multiarch/docker-multiarch/"
 
-// program is the package that is the program: what it does not import, directly or through others, is for tests.
+// program is the main package of the program: packages that it does not import, directly or through others, are for tests.
 const program = "cmd/docker-multiarch"
 
 // row is a line of the table of packages in docs/design.md: name, responsibility, imports.
 var row = regexp.MustCompile("^\\| `([a-z0-9/-]+)` \\| .* \\| ([^|]*) ?\\|$")
 
-// drawn are the arrows of the table in docs/design.md: the packages of ours that each package imports.
+// drawn returns the arrows of the table in docs/design.md: the packages of ours that each package imports.
 func drawn(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "design.md"))
@@ -35,7 +35,7 @@ func drawn(t *testing.T) map[string][]string {
 	return arrows
 }
 
-// imported are the packages of ours that each package of the program imports, sorted; those of tests are not counted.
+// imported returns the packages of ours that each package of the program imports, sorted; imports of tests are not counted.
 func imported(t *testing.T) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}

@@ -1,3 +1,4 @@
-// Package archtest holds the size of the program's packages, and which imports which. Its tests fail when a package has too many files, or
-// too many that depend on one another in a circle, and when the table of docs/design.md is not what packages import.
+// Package archtest limits the size of the program's packages, and checks their imports. Its tests fail when a package has too
+// many files, or too many that depend on one another in a circle, and when the table of docs/design.md differs from the packages'
+// imports.
 package archtest
