@@ -37,8 +37,8 @@ func TestADistributionWithLibrariesOfANarrowerMachineRaisesNoAlarm(t *testing.T)
 	s.lacks("what verify says", s.mustLook("verify", "--executables=strict", repo), "FINDING")
 }
 
-// toolchains are folders and files of this machine that have been hard to judge for others: compilers with tests for many machines, and
-// emulators of them.
+// toolchains returns folders and files of this machine that have caused false alarms elsewhere: compilers with tests for many
+// machines, and their emulators.
 func toolchains(t *testing.T) (paths []string) {
 	t.Helper()
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
@@ -83,7 +83,7 @@ func TestThisMachinesOwnToolchainsRaiseNoAlarmThatIsNotTrue(t *testing.T) {
 	var answer struct{ Findings []gateFinding }
 	s.check(json.Unmarshal([]byte(r.out), &answer))
 	for _, f := range answer.Findings {
-		// Go's tests bring programs for other machines, and that is true of them.
+		// Go's tests contain programs for other machines, and the findings about them are correct.
 		if f.Severity != "note" && !strings.Contains(f.Path, "/testdata/") {
 			s.Errorf("%s: %s", f.short(), f.Message)
 		}

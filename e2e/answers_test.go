@@ -35,7 +35,7 @@ func TestStandardOutputIsEmptyWithoutQuiet(t *testing.T) {
 	})
 }
 
-// metadata is what --metadata-file promises.
+// metadata is the documented content of --metadata-file.
 type metadata struct {
 	Digest     string     `json:"containerimage.digest"`
 	Config     string     `json:"containerimage.config.digest"`

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// largestBlob is the file of the largest blob of a layout: a layer.
+// largestBlob returns the file of the largest blob of a layout: a layer.
 func (s *story) largestBlob(dir string) (name string) {
 	s.Helper()
 	blobs := filepath.Join(dir, "blobs", "sha256")

@@ -11,7 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// ociArchive builds app.tar for three platforms, whose /machine says on which they were built, and gives the digest of its index.
+// ociArchive builds app.tar for three platforms, whose /machine names the machine that built them, and returns the digest of its
+// index.
 func (s *story) ociArchive(name string) string {
 	s.Helper()
 	s.mustBuild("--platform", three, "-t", name, "-o", "type=oci,dest=app.tar", s.machines())

@@ -37,7 +37,7 @@ func TestAttestationsAreInTheOneIndexBehindTheImagesTheyAreAbout(t *testing.T) {
 	})
 }
 
-// before tells whether a registry got one manifest before another.
+// before reports whether a registry got one manifest before another.
 func before(requests []faultregistry.Request, first, second string) bool {
 	at := func(digest string) int {
 		for i, r := range requests {

@@ -75,8 +75,8 @@ func TestAnEngineThatIsNotThereIsSaidAtOnce(t *testing.T) {
 }
 
 func TestAnEngineThatSaysNothingIsGivenUpInTime(t *testing.T) {
-	onEachEngineAlone(t, func(s *story) { // it has most of the five seconds, so nothing else should need the machine
-		silent := "tcp://" + s.listen(func(net.Listener) {}) // connections are made, and that is all
+	onEachEngineAlone(t, func(s *story) { // it needs most of the five seconds, so nothing else should use the machine
+		silent := "tcp://" + s.listen(func(net.Listener) {}) // connections are accepted, and nothing more
 		r := s.run(call{
 			args: s.buildArgs("--push", "-t", s.repo(), s.dockerfile("FROM scratch", "COPY Dockerfile /")), env: []string{"DOCKER_HOST=" + silent},
 		})

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// container is the ID of the builder's container, that on the host's network if there are two; "" without one.
+// container returns the ID of the builder's container, that on the host's network if there are two; "" without one.
 func (s *story) container() string {
 	return strings.TrimSpace(s.docker("inspect", "--format", "{{.Id}}", s.containerName()).out)
 }
 
-// containerName is the name of that container.
+// containerName returns the name of that container.
 func (s *story) containerName() string {
 	if name := hostContainerOf(s.builder); s.docker("inspect", name).code == 0 {
 		return name
@@ -21,7 +21,7 @@ func (s *story) containerName() string {
 	return containerOf(s.builder)
 }
 
-// containers are all that the builder has made on the engine, also unfinished ones.
+// containers returns all containers that the builder has made on the engine, also unfinished ones.
 func (s *story) containers() []string {
 	return strings.Fields(s.mustDocker("ps", "-aq", "--filter", "label=com.docker-multiarch.builder="+s.builder))
 }
@@ -31,7 +31,7 @@ func (s *story) cacheable() string {
 	return s.dockerfile("FROM $BASE", "RUN head -c 16 /dev/urandom | base64 >/chance")
 }
 
-// chance builds the context and gives the bytes that its step has once made.
+// chance builds the context and returns the random bytes that its step made once.
 func (s *story) chance(dir string, flags ...string) string {
 	s.Helper()
 	repo := s.repo()
@@ -108,7 +108,7 @@ func TestABuilderIsNotReplacedWhileABuildRunsInIt(t *testing.T) {
 	})
 }
 
-// runs tells whether a process with these words is in the builder's container.
+// runs reports whether a process with these words is in the builder's container.
 func (s *story) runs(words string) bool {
 	return strings.Contains(s.docker("top", s.containerName(), "-eo", "pid,args").out, words)
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// inspected is what builder inspect says of the only node of the story's builder.
+// inspected is the output of builder inspect for the only node of the story's builder.
 type inspected struct {
 	Status, Version, Config string
 	Platforms, Fixed, Flags []string
@@ -50,7 +50,7 @@ func TestTheLifeOfABuilderThatIsMadeWithOptions(t *testing.T) {
 		s.equal("it before the first build", []any{before.Status, before.Fixed}, []any{"stopped", "[linux/arm64 linux/amd64]"})
 		made := s.container()
 
-		// What is used is the builder that was chosen: none is named.
+		// The chosen builder is used: the command names none.
 		dir := s.cacheable()
 		build := []string{"multiarch", "build", "--push", "-t", s.repo(), dir}
 		s.mustDocker(build...)
@@ -102,7 +102,7 @@ func (s *story) pruneStopped(dir string) {
 	s.chance(dir)
 }
 
-// removed removes the builder and looks for what it left. bridge is the name of its network interface, second of two.
+// removed removes the builder and searches for leftovers. bridge is the name of its network interface, second of two.
 func (s *story) removed(bridge []string) {
 	s.Helper()
 	s.mustDocker("multiarch", "builder", "stop", s.builder)
@@ -114,7 +114,7 @@ func (s *story) removed(bridge []string) {
 		s.equal("that the builder's bridge is left on the host", host[bridge[1]], false)
 	}
 	s.lacks("the list", s.mustDocker("multiarch", "builder", "ls"), s.builder)
-	// It is not the current one any more.
+	// It is no longer the current one.
 	s.equal("the builder in use", s.docker("multiarch", "builder", "inspect", s.builder).code, 1)
 	r := s.docker("multiarch", "builder", "use", s.builder)
 	s.equal("the status of using what is gone", r.code, 1)
@@ -142,7 +142,7 @@ func TestABuilderIsBootedAndChanged(t *testing.T) {
 	})
 }
 
-// flagsOf are the flags in the text of --help, with the names of their values' types.
+// flagsOf returns the flags in the text of --help, with the names of their values' types.
 func flagsOf(help string) map[string]string {
 	found := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)(?: ([a-zA-Z]+))?  +\S`).FindAllStringSubmatch(help, -1) {
@@ -157,8 +157,8 @@ func TestTheBuilderCommandsHaveTheFlagsOfBuildx(t *testing.T) {
 		for _, command := range []string{"create", "use", "inspect", "ls", "stop", "rm", "du", "prune"} {
 			theirs := flagsOf(s.startProgram(buildx, call{args: []string{command, "--help"}}).wait().out)
 			ours := flagsOf(s.mustDocker("multiarch", "builder", command, "--help"))
-			delete(theirs, "debug") // it is about the program, not about builders,
-			delete(theirs, "help")  // and this about the command
+			delete(theirs, "debug") // about the program, not about builders
+			delete(theirs, "help")  // about the command
 			if len(theirs) == 0 {
 				s.Errorf("buildx %s has no flags", command)
 			}
@@ -204,7 +204,7 @@ func TestTheDocumentedWordsOfBuildxsListAreAnsweredAlike(t *testing.T) {
 		s.equal("what builder ls says", ours, theirs)
 		words := "{{.Name}} {{.DriverEndpoint}} {{.Status}} {{.Buildkit}} {{.Error}}"
 		s.contains("its words", s.mustDocker("multiarch", "builder", "ls", "--format", words), s.builder+" docker-container running "+theirs.Nodes[0].Version)
-		// The cache of a builder that has built nothing is described alike.
+		// The cache of a builder that has built nothing has the same description.
 		s.equal("du", s.mustDocker("multiarch", "builder", "du", "--format", "json"), strings.TrimSpace(buildx("du", "--format", "json")))
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// chances is a context whose steps make something else each time that they run: one for all platforms, of the context's files, and
-// one for each platform, made from it.
+// chances is a context whose steps have another result each time that they run: one for all platforms, from the context's files,
+// and one for each platform, made from it.
 func (s *story) chances() string {
 	s.Helper()
 	return s.folder(files{"own": random(), "Dockerfile": s.onBase(
@@ -20,7 +20,7 @@ func (s *story) chances() string {
 		"FROM $BASE", "COPY --from=common /common /common", "RUN (uname -m; head -c 16 /dev/urandom | base64) >/chance")})
 }
 
-// made is what the steps of each of the three platforms made.
+// made returns the results of the steps of each of the three platforms.
 func (s *story) made(repo string) string {
 	s.Helper()
 	var all []string
@@ -32,7 +32,7 @@ func (s *story) made(repo string) string {
 	return strings.Join(all, "")
 }
 
-// madeAfresh is what comes of the context in a builder that has nothing but these caches.
+// madeAfresh returns the results of the context in a builder that has nothing but these caches.
 func (s *story) madeAfresh(dir string, flags ...string) string {
 	s.Helper()
 	s.ownBuilder()
@@ -52,7 +52,7 @@ func (s *story) madeByThePeer(dir string, flags ...string) string {
 	return s.made(repo)
 }
 
-// awsKeys are any: the server asks for some, and does not look at them.
+// awsKeys are arbitrary: the server requires some, and does not check them.
 var awsKeys = []string{"AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret"}
 
 func TestACacheServesEveryPlatformInAFreshBuilderAndInThePeer(t *testing.T) {
@@ -81,7 +81,7 @@ func TestTheSameCacheGoesOnWhenNothingWasBuiltAndWhenNothingMayBeCached(t *testi
 			return s.made(repo)
 		}
 		made := build("--cache-to", first)
-		s.ownBuilder() // has no layer of it: they go from one cache to the other
+		s.ownBuilder() // it has no layer of it: the layers go from one cache to the other
 		s.equal("what was made", build("--cache-from", first, "--cache-to", second), made)
 		s.equal("what was made from the second cache", s.madeAfresh(dir, "--cache-from", second), made)
 		again := build("--no-cache", "--cache-to", third)
@@ -123,7 +123,7 @@ func TestACacheInAnS3BucketServesEveryPlatform(t *testing.T) {
 	})
 }
 
-// bucket starts a server of S3's protocol that has a bucket "cache", and gives host:port.
+// bucket starts a server of S3's protocol that has a bucket "cache", and returns host:port.
 func (s *story) bucket() string {
 	s.Helper()
 	s.besideUs()
@@ -143,7 +143,7 @@ func (s *story) bucket() string {
 	return host
 }
 
-// tagsOf are the tags of a repository, which need not be there.
+// tagsOf returns the tags of a repository, which need not exist.
 func (s *story) tagsOf(repo string) []string {
 	s.Helper()
 	var list struct{ Tags []string }
@@ -195,7 +195,7 @@ func TestPlatformsSeeOneAnothersCacheMountsOnlyIfTheyAreToldTo(t *testing.T) {
 				for _, platform := range strings.Split(three, ",") {
 					s.equal("what "+platform+" saw", s.fileOf(repo, "latest", platform, "seen"), unameOf[platform])
 				}
-				for range 2 { // the second has what the first left, whoever came last
+				for range 2 { // the second finds the cache of the first, in either order
 					s.mustBuild("--platform", three, "--cache-mounts=shared", "--jobs", "1", "--push", "-t", repo, dir())
 				}
 				seen := s.fileOf(repo, "latest", "linux/arm/v7", "seen")

@@ -19,7 +19,7 @@ func (s *story) program() string {
 	})
 }
 
-// compiling are the lines of a progress that begin a step which compiles under an emulator.
+// compiling matches the lines of a progress that begin a step which compiles under an emulator.
 var compiling = regexp.MustCompile(`(?m)^.*\[build \d/\d\] RUN CGO_ENABLED=0 go build.*$`)
 
 func TestABaseImageIsLookedAtOnceAndAnImportedCacheMakesNothingAnew(t *testing.T) {

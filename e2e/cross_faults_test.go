@@ -26,7 +26,7 @@ func TestAPlatformWhoseMovedStepsGoWrongIsBuiltAgainUnderEmulation(t *testing.T)
 	})
 }
 
-// lineWith are the lines of a text that begin with one part and hold the other.
+// lineWith returns the lines of a text that begin with one part and contain the other.
 func lineWith(text, begin, part string) (lines string) {
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, begin) && strings.Contains(line, part) {

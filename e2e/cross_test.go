@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// crossing is what a plan and metadata say of a stage.
+// crossing is the entry of a plan and of metadata for a stage.
 type crossing struct {
 	Stage, Check, Recipe, Message string
 	Moved                         bool
 }
 
-// crossings are the verdicts of each platform in a metadata file.
+// crossings returns the verdicts of each platform in a metadata file.
 func (s *story) crossings(name string) map[string][]crossing {
 	s.Helper()
 	var m struct {
@@ -34,8 +34,8 @@ func (s *story) crossings(name string) map[string][]crossing {
 	return all
 }
 
-// One builder has all emulated builds, and another all that may be moved: on one builder a COPY --from of equal content would be taken from
-// what the other way has made. One engine does: what is compared is BuildKit's.
+// One builder has all emulated builds, and another all builds that may be relocated: on one builder a COPY --from of equal
+// content would use the result of the other kind. One engine is enough: the test compares BuildKit's results.
 func TestWhatIsCrossCompiledIsWhatEmulationMakesBitForBit(t *testing.T) {
 	off, auto := newStory(t, "MULTIARCH_E2E_CONTAINERD"), newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	off.ownBuilder()

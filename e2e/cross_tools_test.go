@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 )
 
-// fakeGo is what a Go toolchain looks like from outside. It compiles by copying a program for GOARCH, and says on which machine it ran and
-// what its cache held. /how says whether it works, fails, or makes programs for the wrong machine; /own for which one it is.
+// fakeGo imitates a Go toolchain. It compiles by copying a program for GOARCH, and prints the machine that it ran on and the
+// content of its cache. /how determines whether it works, fails, or makes programs for the wrong machine; /own names its own
+// machine.
 const fakeGo = `#!/bin/sh
 if [ "$1" = mod ]; then
 	mkdir -p /go/pkg/mod && head -c 16 /dev/urandom | base64 >/go/pkg/mod/chance
@@ -26,16 +27,16 @@ cat $cache/* >"$dir/seen" 2>/dev/null
 echo "$cpu on $(uname -m)" >"$cache/$cpu"
 `
 
-// fakeTool is any program that makes files which should be the same on every machine. It says on which it ran.
+// fakeTool is any program that makes files which should be the same on every machine. It prints the machine that it ran on.
 const fakeTool = `#!/bin/sh
 mkdir -p dist && uname -m >dist/machine
 [ ! -e native ] || cp "/programs/$(cat /own)" dist/addon
 `
 
-// fakePlatforms are those of the images below. Nobody else here installs an emulator for the last.
+// fakePlatforms are those of the images below. No other story installs an emulator for the last.
 const fakePlatforms = "linux/amd64,linux/arm64,linux/arm/v7,linux/mips64le"
 
-// fakeTools is the name of an image with fake tools; how they behave on linux/amd64 is up to the story.
+// fakeTools returns the name of an image with fake tools; how determines their behaviour on linux/amd64.
 func (s *story) fakeTools(how string) string {
 	s.Helper()
 	dir := s.folder(files{
@@ -58,7 +59,8 @@ func (s *story) fakeTools(how string) string {
 	return repo
 }
 
-// compiled is a context that compiles with fake tools. how is what they are told on linux/amd64, flags are those of the step that compiles.
+// compiled returns a context that compiles with fake tools. how is their behaviour on linux/amd64, flags are those of the step
+// that compiles.
 func (s *story) compiled(how, flags string) string {
 	s.Helper()
 	return s.folder(files{"go.mod": "module example.test/" + random() + "\n", "Dockerfile": "FROM " + s.fakeTools(how) + ` AS build

@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
 )
 
-// crossCase is a folder of testdata/cross: a context whose Dockerfile says in comments what is to be expected of it.
+// crossCase is a folder of testdata/cross: a context whose Dockerfile has the expected results in comments.
 //
 //	# platform: PLATFORM             that it is built for
 //	# platforms: PLATFORM,...        that the full matrix builds it for; all of crossPlatforms if it is not said
@@ -32,14 +32,14 @@ type crossCase struct {
 	with            []string
 	moved           []string
 	stays           [][2]string
-	run             []string // what the image is run with
+	run             []string // the command that the image is run with
 	prints          string
 }
 
 // crossPlatforms are those that are emulated.
 var crossPlatforms = []string{"linux/arm64", "linux/arm/v7", "linux/riscv64"}
 
-// fullMatrix builds every case for every platform.
+// fullMatrix reports whether every case is built for every platform.
 func fullMatrix() bool { return os.Getenv("MULTIARCH_E2E_CROSS") == "full" }
 
 func crossCases(t *testing.T) []crossCase {
@@ -114,7 +114,7 @@ func (c *crossCase) read(key, value string) {
 	}
 }
 
-// words are those of the build, but for its outputs.
+// words returns the arguments of the build, except its outputs.
 func (c crossCase) words(s *story, platform string) []string {
 	s.Helper()
 	words := []string{"--platform", platform, "--build-arg", "BASE=" + s.base}
@@ -129,15 +129,15 @@ func (c crossCase) words(s *story, platform string) []string {
 	return append(words, c.dir)
 }
 
-// archived builds the case into an archive whose bytes depend on nothing but what is in the image.
+// archived builds the case into an archive whose bytes depend only on the content of the image.
 func (c crossCase) archived(s *story, platform, archive string, flags ...string) result {
 	s.Helper()
 	out := []string{"--progress", "plain", "-o", "type=oci,rewrite-timestamp=true,dest=" + archive}
 	return s.mustRun(call{args: s.buildArgs(append(append(out, flags...), c.words(s, platform)...)...), env: []string{"SOURCE_DATE_EPOCH=1700000000"}, patience: 15 * time.Minute})
 }
 
-// emulated is the archive that emulation makes of the case, in a builder that nothing else has been built in. What it makes of the same
-// input is a fact, which is kept between runs under a name for all that goes in: context, toolchain, base, emulator and BuildKit.
+// emulated returns the archive of the case's emulated build, in a builder without other builds. The result for the same input is
+// a fact, which is cached between runs under a name for all inputs: context, toolchain, base, emulator and BuildKit.
 func (c crossCase) emulated(s *story, platform string, fresh bool) string {
 	s.Helper()
 	cache, err := cacheDir()
@@ -154,7 +154,7 @@ func (c crossCase) emulated(s *story, platform string, fresh bool) string {
 	return archive
 }
 
-// key is a name for all that goes into what emulation makes of the case.
+// key returns a name for all inputs of the case's emulated build.
 func (c crossCase) key(s *story, platform string) string {
 	s.Helper()
 	sum := sha256.New()
@@ -167,14 +167,14 @@ func (c crossCase) key(s *story, platform string) string {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		name, _ := filepath.Rel(c.dir, path) // it is below
+		name, _ := filepath.Rel(c.dir, path) // path is below dir
 		fmt.Fprintf(sum, "%s\n%s\n", name, s.read(path))
 		return nil
 	}))
 	return fmt.Sprintf("%.12x", sum.Sum(nil))
 }
 
-// emulator says which one the kernel runs the platform's programs with. It is installed if there is none.
+// emulator returns the kernel's emulator for the platform's programs. If there is none, it is installed.
 func (s *story) emulator(platform string) string {
 	s.Helper()
 	s.mustDocker("multiarch", "emulators", "install", platform)
@@ -186,7 +186,7 @@ func (s *story) emulator(platform string) string {
 	return fmt.Sprint(status.Platforms)
 }
 
-// archiveImage is the one image of an archive: its digest, and the files of its layers.
+// archiveImage returns the one image of an archive: its digest, and the files of its layers.
 func (s *story) archiveImage(archive string) (digest string, content files) {
 	s.Helper()
 	all := files{}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// patience is what a command that should end gets, unless it is known to take longer.
+// patience is the time limit of a command, unless it is known to take longer.
 const patience = 3 * time.Minute
 
 // call is a command of the docker CLI.
@@ -28,7 +28,7 @@ type call struct {
 	patience time.Duration // 0: patience
 }
 
-// result is what became of a command.
+// result is the result of a command.
 type result struct {
 	out, err string
 	code     int
@@ -47,7 +47,7 @@ func (s *story) run(c call) result {
 	return p.wait()
 }
 
-// mustDocker runs a command that has to work, and gives its standard output without spaces around it.
+// mustDocker runs a command that has to succeed, and returns its standard output without surrounding spaces.
 func (s *story) mustDocker(args ...string) string {
 	s.Helper()
 	r := s.docker(args...)
@@ -57,7 +57,7 @@ func (s *story) mustDocker(args ...string) string {
 	return strings.TrimSpace(r.out)
 }
 
-// buildArgs are the words of a build in the story's builder.
+// buildArgs returns the words of a build in the story's builder.
 func (s *story) buildArgs(args ...string) []string {
 	return append([]string{"multiarch", "build", "--builder", s.builder}, args...)
 }
@@ -68,7 +68,7 @@ func (s *story) build(args ...string) result {
 	return s.docker(s.buildArgs(args...)...)
 }
 
-// mustBuild runs a build that has to work.
+// mustBuild runs a build that has to succeed.
 func (s *story) mustBuild(args ...string) result {
 	s.Helper()
 	return s.mustRun(call{args: s.buildArgs(args...)})
@@ -83,11 +83,11 @@ func (s *story) mustRun(c call) result {
 	return r
 }
 
-// soon is what a refusal may take: much less than the minutes that a silent registry or engine costs whoever waits for it, and more
-// than it takes on a machine that is busy with other stories.
+// soon is the time limit of a refusal: much less than the minutes that a silent registry or engine costs its client, and more
+// than a refusal takes on a machine that is busy with other stories.
 const soon = 20 * time.Second
 
-// refused checks a build that ends at once, with this status and these words.
+// refused checks that a build ends at once, with this status and these words.
 func (s *story) refused(r result, code int, words ...string) {
 	s.Helper()
 	s.equal("the status of a build that should be refused", r.code, code)
@@ -98,7 +98,7 @@ func (s *story) refused(r result, code int, words ...string) {
 	s.equal("the standard output of a refused build", r.out, "")
 }
 
-// process is a command under way, the leader of a process group of its own, as a shell makes it.
+// process is a running command, the leader of a process group of its own, as a shell makes it.
 type process struct {
 	s        *story
 	cmd      *exec.Cmd
@@ -126,7 +126,7 @@ func (s *story) startProgram(program string, c call) *process {
 		p.cmd.Dir = c.dir
 	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.WaitDelay = 5 * time.Second // a plugin that stays behind holds the pipes
+	p.cmd.WaitDelay = 5 * time.Second // a plugin that keeps running holds the pipes
 	s.check(p.cmd.Start())
 	s.Cleanup(func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }) // gone already, most of the time
 	go func() {
@@ -150,7 +150,7 @@ func (p *process) wait() result {
 	return r
 }
 
-// signal sends one to the whole group, as a terminal does.
+// signal sends a signal to the whole group, as a terminal does.
 func (p *process) signal(sig syscall.Signal) {
 	p.s.Helper()
 	if err := syscall.Kill(-p.cmd.Process.Pid, sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -158,5 +158,5 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
-// left tells whether anything of the group runs on.
+// left reports whether a process of the group still runs.
 func (p *process) left() bool { return syscall.Kill(-p.cmd.Process.Pid, 0) == nil }

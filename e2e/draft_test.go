@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// children copies images of the base image, one a platform, into tags of a repository, and gives their names.
+// children copies images of the base image, one per platform, into tags of a repository, and returns their names.
 func (s *story) children(repo string, archs ...string) (names []string) {
 	s.Helper()
 	for _, arch := range archs {
@@ -36,7 +36,7 @@ func (s *story) copyOf(arch, name string, flags ...string) {
 	s.skopeo(append(args, "docker://"+s.base, "docker://"+name)...)
 }
 
-// listed is a list as docker manifest inspect prints it, an entry a line: digest and platform, in order of the digests.
+// listed returns a list in docker manifest inspect's output, one entry per line: digest and platform, in order of the digests.
 func (s *story) listed(text string) string {
 	s.Helper()
 	var r remote
@@ -166,7 +166,7 @@ func TestAnImageThatChangedIsNotPushedUnknown(t *testing.T) {
 		s.equal("the status", r.code, 0)
 		s.contains("what is said", r.err, was, now)
 		s.equal("the platforms", s.remote(repo, "1").platforms(), []string{"linux/amd64", "linux/riscv64"})
-		s.mustDocker("multiarch", "manifest", "create", repo+":1", images[0]) // it was pushed, and is begun anew
+		s.mustDocker("multiarch", "manifest", "create", repo+":1", images[0]) // it was pushed, and is created again
 		s.mustDocker("multiarch", "manifest", "push", "-p", repo+":1")
 		s.equal("the platforms of a new list", s.remote(repo, "1").platforms(), []string{"linux/amd64"})
 	})

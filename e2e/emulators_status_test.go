@@ -85,7 +85,7 @@ func TestAnInstallerThatDoesNothingIsNotBelieved(t *testing.T) {
 func TestAllEmulatorsAreInstalledTriedAndRemovedAndTheRestIsAsBefore(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) {
 		s.ownKernel()
-		s.check(os.WriteFile(binfmt+"/register", []byte(`:e2e-python:M::\x55\x0d\x0d\x0a::/usr/bin/python3:`), 0)) // ownKernel takes it away
+		s.check(os.WriteFile(binfmt+"/register", []byte(`:e2e-python:M::\x55\x0d\x0d\x0a::/usr/bin/python3:`), 0)) // ownKernel removes it
 		s.equal("the status of uninstall", s.emulators("uninstall", "all").code, 0)
 		bare := s.kernelHandlers()
 		s.equal("QEMU's handlers", qemus(bare), []string{})

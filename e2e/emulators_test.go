@@ -11,7 +11,7 @@ import (
 
 const binfmt = "/proc/sys/fs/binfmt_misc"
 
-// handlers are those in the kernel that run programs for arm64 and arm.
+// handlers returns those in the kernel that run programs for arm64 and arm.
 func handlers() []string {
 	var found []string
 	entries, _ := filepath.Glob(binfmt + "/*")
@@ -24,8 +24,8 @@ func handlers() []string {
 	return found
 }
 
-// withoutHandlers takes the handlers for arm64 and arm away for the time of the story. Afterwards a build that needs them has
-// to put them back; both engines share this kernel.
+// withoutHandlers removes the handlers for arm64 and arm for the time of the story. Afterwards a build that needs them has to
+// restore them; both engines share this kernel.
 func (s *story) withoutHandlers() {
 	s.Helper()
 	if f, err := os.OpenFile(binfmt+"/register", os.O_WRONLY, 0); err != nil {
@@ -109,6 +109,6 @@ func TestABuilderThatHasEmulatorsItselfNeedsNoneInTheKernel(t *testing.T) {
 		s.contains("the table", r.err, "emulated (builder)")
 		s.equal("the machine", s.fileOf(repo, "latest", "linux/arm64", "machine"), "aarch64")
 		s.equal("the number of handlers", len(handlers()), 0)
-		s.builder = sharedBuilder // puts the handlers back
+		s.builder = sharedBuilder // restores the handlers
 	})
 }

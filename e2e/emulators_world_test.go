@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// The stories about the commands happen to this platform, which no other story needs an emulator for.
+// The stories about the commands use this platform, which no other story needs an emulator for.
 const (
 	rare        = "linux/s390x"
 	rareHandler = "qemu-s390x"
 	rareProgram = "/usr/bin/qemu-s390x-static"
 )
 
-// kernelHandlers are all handlers of this machine's kernel: their text by name.
+// kernelHandlers returns all handlers of this machine's kernel: their text by name.
 func (s *story) kernelHandlers() map[string]string {
 	s.Helper()
 	all := map[string]string{}
@@ -34,7 +34,7 @@ func (s *story) kernelHandlers() map[string]string {
 	return all
 }
 
-// ownKernel is for stories that change the handlers of this machine, which must be the engine's: afterwards they are as before.
+// ownKernel is for stories that change the handlers of this machine, which must be the engine's: afterwards they are restored.
 func (s *story) ownKernel() {
 	s.Helper()
 	s.besideUs()
@@ -79,7 +79,7 @@ func (s *story) register(interpreter, flags string) {
 	})
 }
 
-// kernelStatus is emulators status --format json.
+// kernelStatus is the output of emulators status --format json.
 type kernelStatus struct {
 	Platforms []struct {
 		Platform, Runs, Verdict, Reason, QEMU, BuilderEmulator string
@@ -87,7 +87,7 @@ type kernelStatus struct {
 	}
 }
 
-// statusOf asks for one platform; the command's status is 0 if it runs.
+// statusOf runs the command for one platform; its status is 0 if the platform runs.
 func (s *story) statusOf(platform string, args ...string) (st kernelStatus, code int) {
 	s.Helper()
 	r := s.docker(slices.Concat([]string{"multiarch", "emulators", "status", "--format", "json"}, args, []string{platform})...)
@@ -102,7 +102,7 @@ func (s *story) emulators(args ...string) result {
 	return s.docker(append([]string{"multiarch", "emulators"}, args...)...)
 }
 
-// exits139 is a static program for this machine that ends as one that a signal killed.
+// exits139 returns a static program for this machine whose exit status is that of a program killed by a signal.
 func (s *story) exits139() string {
 	s.Helper()
 	dir := s.folder(files{"go.mod": "module stub\n", "main.go": "package main\n\nimport \"os\"\n\nfunc main() { os.Exit(139) }\n"})
@@ -115,7 +115,7 @@ func (s *story) exits139() string {
 	return file
 }
 
-// qemus are the handlers of QEMU among them.
+// qemus returns the handlers of QEMU among them.
 func qemus(all map[string]string) (names []string) {
 	for name := range all {
 		if strings.HasPrefix(name, "qemu-") {

@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 )
 
-// The loaders that a program for 32-bit ARM names, by how it passes floating-point numbers, and the flags that say so.
+// These are the loaders of programs for 32-bit ARM, by how they pass floating-point numbers, and the flags that mark it.
 const (
 	loaderHard = "/lib/ld-linux-armhf.so.3"
 	loaderSoft = "/lib/ld-linux.so.3"
@@ -17,7 +17,7 @@ const (
 	flagsSoft  = 0x05000200
 )
 
-// madeFixtures are the fixtures that no toolchain here makes.
+// madeFixtures returns the fixtures that no toolchain here makes.
 func madeFixtures() files {
 	arm := exetest.ELF{Machine: elf.EM_ARM, Narrow: true}
 	of := func(e exetest.ELF, kind elf.Type, flags uint32, loader string) string {
@@ -34,7 +34,7 @@ func madeFixtures() files {
 		"script/windows":    "#!/bin/sh\r\necho hello\r\n",
 		"other/filter.o":    of(exetest.ELF{Machine: elf.EM_BPF}, elf.ET_REL, 0, ""),
 		"other/board.elf":   of(exetest.ELF{Machine: elf.EM_AVR, Narrow: true}, elf.ET_EXEC, 0, ""),
-		"other/App.dll":     string(exetest.PE(0x14c, 3, true)), // for .NET, which writes its libraries for any machine as ones for the 386
+		"other/App.dll":     string(exetest.PE(0x14c, 3, true)), // for .NET, which marks its libraries for any machine as ones for the 386
 		"other/app.jar":     "PK\x03\x04\x14\x00\x08\x08" + strings.Repeat("\x00", 64),
 		"other/Main.class":  string(exetest.JavaClass()),
 		"other/cut.elf":     string(exetest.Program("amd64", "")[:40]),

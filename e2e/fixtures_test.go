@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-// programText is what every fixture that the Go toolchain makes is made from.
+// programText is the source of every fixture that the Go toolchain makes.
 const programText = "package main\n\nfunc main() { println(\"ok\") }\n"
 
 // goPrograms are fixtures by path, and the settings of the Go toolchain for them.
@@ -40,7 +40,7 @@ var goPrograms = map[string][]string{
 	"musl/linux/arm64":      {"GOARCH=arm64", pie, "-I /lib/ld-musl-aarch64.so.1"},
 }
 
-// pie asks for a program with a dynamic loader; what follows it are words for the linker.
+// pie requests a program with a dynamic loader; the words after it are for the linker.
 const pie = "-buildmode=pie"
 
 var fixturesOnce struct {
@@ -49,7 +49,7 @@ var fixturesOnce struct {
 	err error
 }
 
-// fixtures is a folder of programs for many CPUs, made from source and kept between runs beside the tools of e2e/env.
+// fixtures returns a folder of programs for many CPUs, made from source and kept between runs beside the tools of e2e/env.
 func (s *story) fixtures() string {
 	s.Helper()
 	f := &fixturesOnce
@@ -58,7 +58,7 @@ func (s *story) fixtures() string {
 	return f.dir
 }
 
-// cacheDir is the folder that e2e/env keeps things in between runs.
+// cacheDir returns the folder that e2e/env keeps things in between runs.
 func cacheDir() (string, error) {
 	if dir := os.Getenv("DOCKER_MULTIARCH_CACHE"); dir != "" {
 		return dir, nil
@@ -146,7 +146,7 @@ func writeFixtures(dir string, content files) error {
 	return nil
 }
 
-// linked are links by path: hard ones to another fixture, symbolic ones (with an arrow) to what the words say.
+// linked are links by path: hard ones to another fixture, symbolic ones (with an arrow) to the given target.
 var linked = [][2]string{
 	{"hardlink/opt/app", "static/linux/amd64"},
 	{"hardlink/usr/bin/app", "hardlink/opt/app"},

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// gateCase is a folder of testdata/gate: a Dockerfile whose comments say what is to be expected of it. Its context are the fixtures.
+// gateCase is a folder of testdata/gate: a Dockerfile that has the expected results in comments. Its context is the fixtures.
 //
 //	# expect: STATUS                                    0 if it is not said
 //	# platforms: PLATFORM,...                           linux/amd64,linux/arm64 if it is not said
@@ -25,14 +25,14 @@ type gateCase struct {
 	findings   []gateFinding
 }
 
-// gateFinding is a finding as far as stories compare it, and its JSON.
+// gateFinding has the fields of a finding that stories compare, and its JSON.
 type gateFinding struct {
 	Severity, Check, Platform, Path string
 	Line                            int
 	Found, Wanted, Message          string
 }
 
-// short is what has to be as it is expected.
+// short returns the fields that must match the expected ones.
 func (f gateFinding) short() string {
 	return strings.Join([]string{f.Severity, f.Check, f.Platform, f.Path}, " ")
 }
@@ -91,7 +91,7 @@ func (c *gateCase) read(t *testing.T, key, value string) {
 	}
 }
 
-// words are those of the build, with the fixtures as its context.
+// words returns those of the build, with the fixtures as its context.
 func (c gateCase) words(s *story, more ...string) []string {
 	s.Helper()
 	words := append([]string{"--platform", c.platforms, "-f", c.file}, c.with...)

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// onBothEngines are the cases that are told on each engine; the others need one, since the engine has no part in them.
+// onBothEngines are the cases that run on each engine; the others need one, since the engine has no part in them.
 var onBothEngines = []string{"arg-with-default", "busybox-link", "base-of-one-platform", "loader-of-another-machine", "static", "multi-call", "deleted-later"}
 
-// eachGateCase tells every case of testdata/gate/KIND, each beside others.
+// eachGateCase runs every case of testdata/gate/KIND, each beside others.
 func eachGateCase(t *testing.T, kind string, tell func(*story, gateCase)) {
 	t.Helper()
 	t.Parallel()
@@ -48,7 +48,7 @@ func TestWhatWouldNotRunIsRefusedBeforeATagMoves(t *testing.T) {
 	})
 }
 
-// verifyFinds publishes an image without looking at it, and then looks at what is published.
+// verifyFinds publishes an image without a check, and then checks the published image.
 func (s *story) verifyFinds(c gateCase, repo string) {
 	s.Helper()
 	s.mustBuild(append(c.words(s, "--push", "-t", repo), "--verify=off")...)
@@ -63,7 +63,7 @@ func (s *story) verifyFinds(c gateCase, repo string) {
 	c.has(s, "what verify finds", answer.Findings)
 }
 
-// has compares findings with those that are expected of a case. Notes may be more.
+// has compares findings with the expected ones of a case. There may be additional notes.
 func (c gateCase) has(s *story, what string, found []gateFinding) {
 	s.Helper()
 	want := words(c.findings)
@@ -71,7 +71,7 @@ func (c gateCase) has(s *story, what string, found []gateFinding) {
 	s.equal(what, strings.Join(words(found), "\n"), strings.Join(want, "\n"))
 }
 
-// words are findings as they are compared.
+// words returns findings in the compared form.
 func words(findings []gateFinding) []string {
 	list := []string{}
 	for _, f := range findings {

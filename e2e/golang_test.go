@@ -11,12 +11,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
 )
 
-// noNative is an image like golang.Primed that is not there for the builder's own platform.
+// noNative is an image like golang.Primed that does not exist for the builder's own platform.
 const noNative = "nonative"
 
 var golangLock sync.Mutex
 
-// golang is the name of an image with the Go toolchain, for all of golang.Platforms. It is made unless the registry has it.
+// golang returns the name of an image with the Go toolchain, for all of golang.Platforms. It is made unless the registry has it.
 func (s *story) golang(target string) string {
 	s.Helper()
 	golangLock.Lock()
@@ -47,8 +47,8 @@ func (s *story) madeGolang(made golang.Made, target string) string {
 	} else if stage != golang.Bare {
 		args = append(args, "--build-arg", "PRIMED="+s.madeGolang(made, golang.Primed))
 	}
-	// What the gate would say of the toolchain's own objects for other systems is of no use here.
-	// Packing and unpacking would take longer than the disk does.
+	// The gate's findings about the toolchain's own objects for other systems are of no use here. Packing and unpacking would
+	// take longer than the disk does.
 	args = append(args, "--platform", platforms, "--target", stage, "--verify=off", "-o", "type=registry,compression=uncompressed")
 	s.mustRun(call{args: s.buildArgs(append(args, "-t", repo+":"+tag, "-f", made.Dockerfile, made.Dir)...), patience: 10 * time.Minute})
 	return repo + ":" + tag

@@ -20,11 +20,11 @@ import (
 
 const layerType = "application/vnd.oci.image.layer.v1.tar+gzip"
 
-// handmade is an image that no builder makes: what its layers hold is up to the story.
+// handmade is an image that no builder makes: the story determines the content of its layers.
 type handmade struct {
 	entrypoint []string
 	layers     [][]byte                   // as they are stored
-	say        func(layer *handmadeLayer) // changes what the manifest says of a layer; nil leaves it true
+	say        func(layer *handmadeLayer) // changes the manifest's entry of a layer; nil leaves it correct
 }
 
 // handmadeLayer is a descriptor that is written.
@@ -61,7 +61,7 @@ func (s *story) pushHandmade(repo, tag string, img handmade) {
 	s.send(http.MethodPut, "http://"+host+"/v2/"+path+"/manifests/"+tag, ociManifest, body)
 }
 
-// pushBlob gives the blob's digest.
+// pushBlob returns the blob's digest.
 func (s *story) pushBlob(repo string, blob []byte) string {
 	s.Helper()
 	host, path, _ := strings.Cut(repo, "/")
@@ -76,7 +76,7 @@ func (s *story) pushBlob(repo string, blob []byte) string {
 	return digest
 }
 
-// send makes a request that has to work, and gives where the answer points to.
+// send makes a request that has to succeed, and returns the location in the answer.
 func (s *story) send(method, target, mediaType string, body []byte) string {
 	s.Helper()
 	req, err := http.NewRequestWithContext(s.Context(), method, target, bytes.NewReader(body))
@@ -93,7 +93,7 @@ func (s *story) send(method, target, mediaType string, body []byte) string {
 	return resp.Header.Get("Location")
 }
 
-// packed is a layer of what is written to the archive.
+// packed returns a layer with the entries that write adds.
 func (s *story) packed(write func(add func(h tar.Header, content string))) []byte {
 	s.Helper()
 	return s.zipped(func(w io.Writer) error {
@@ -129,14 +129,14 @@ func (s *story) zipped(write func(io.Writer) error) []byte {
 	return out.Bytes()
 }
 
-// peakOf runs the plugin itself, without the Docker CLI before it, and gives the most memory in bytes that it had, too.
+// peakOf runs the plugin itself, without the Docker CLI, and also returns the most memory in bytes that it had.
 func (s *story) peakOf(args ...string) (result, int64) {
 	s.Helper()
 	p := s.startProgram(pluginFile, call{args: args, env: []string{"DOCKER_HOST=unix:///nowhere.sock"}})
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	// What wait4 tells is no less than what this process had when it made the other one, so the kernel is asked meanwhile: the mark
-	// only ever rises.
+	// The value of wait4 is no less than the memory of this process when it started the other one, so the kernel is asked
+	// meanwhile: the mark only ever rises.
 	for most := int64(0); ; {
 		most = max(most, highWater(p.cmd.Process.Pid))
 		select {
@@ -147,7 +147,7 @@ func (s *story) peakOf(args ...string) (result, int64) {
 	}
 }
 
-// highWater is the peak of a process's resident memory, in bytes; 0 if it has gone, or has not begun to run its program.
+// highWater returns the peak of a process's resident memory, in bytes; 0 if it has ended, or has not begun to run its program.
 func highWater(pid int) int64 {
 	proc := filepath.Join("/proc", strconv.Itoa(pid))
 	if program, err := os.Readlink(filepath.Join(proc, "exe")); err != nil || program != pluginFile {

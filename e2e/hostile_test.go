@@ -14,13 +14,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// What looking at an image may take, in bytes of memory: however large it is, and however many files it has.
+// These bound the memory in bytes for reading an image: however large it is, and however many files it has.
 const (
 	mostMemory = 128 << 20
 	mostListed = 400 << 20
 )
 
-// app is an image that starts /app, with what the function adds before or after.
+// app returns an image that starts /app, with the entries that the function adds before or after.
 func (s *story) app(write func(add func(tar.Header, string))) handmade {
 	s.Helper()
 	return handmade{entrypoint: []string{"/app"}, layers: [][]byte{s.packed(write)}}
@@ -32,14 +32,15 @@ func linkTo(kind byte, name, target string) tar.Header {
 	return tar.Header{Name: name, Typeflag: kind, Linkname: target}
 }
 
-// hostile is an image, and what is said of it: nothing of one that is as good as others. many says that it has very many files.
+// hostile is an image with its expected findings: none for an image that is as good as others. many means that it has very many
+// files.
 type hostile struct {
 	img  handmade
 	word string
 	many bool
 }
 
-// hostileImages are images that somebody made to do harm, or that were damaged on their way.
+// hostileImages returns images that were made to do harm, or were damaged on their way.
 func hostileImages(s *story) map[string]hostile {
 	program := string(exetest.Program("amd64", ""))
 	one := func(name, content, word string) hostile {
@@ -106,14 +107,14 @@ func patch(file string, at int, with string) string { return file[:at] + with + 
 
 func cut(blob []byte) []byte { return blob[:len(blob)/2] }
 
-// lying is an image whose manifest does not tell the truth of its layer.
+// lying returns an image whose manifest has a wrong entry for its layer.
 func (s *story) lying(program string, say func(*handmadeLayer)) handmade {
 	img := s.app(func(add func(tar.Header, string)) { add(regular("app"), program) })
 	img.say = say
 	return img
 }
 
-// bomb is a layer of zeros, which is an archive that is empty.
+// bomb returns a layer of zeros, which is an empty archive.
 func (s *story) bomb(size int64) []byte {
 	s.Helper()
 	return s.zipped(func(w io.Writer) error {
@@ -122,7 +123,7 @@ func (s *story) bomb(size int64) []byte {
 	})
 }
 
-// big is a layer with one file of zeros.
+// big returns a layer with one file of zeros.
 func (s *story) big(name string, size int64) []byte {
 	s.Helper()
 	return s.zipped(func(w io.Writer) error {
@@ -202,7 +203,7 @@ func TestVerifyReadsEachLayerOnceForAllPlatforms(t *testing.T) {
 	repo := host + "/e2e/" + random()
 	s.mustBuild("--platform", three, "--push", "-t", s.behind(repo), "-f", s.dockerfile("FROM scratch", "COPY --link other /same", "ARG TARGETPLATFORM",
 		"COPY static/$TARGETPLATFORM /app", `CMD ["/app"]`)+"/Dockerfile", s.fixtures())
-	s.newHome() // where nobody has seen the layers
+	s.newHome() // without cached listings of the layers
 	s.contains("what verify says", s.mustLook("verify", repo), "is whole", "linux/arm/v7")
 	read := map[string]int{}
 	for _, request := range faults.Requests() {

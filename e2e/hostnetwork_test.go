@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// secret is a server on the host's loopback that nobody but its own machine is to read.
+// secret is a server on the host's loopback that only its own machine may read.
 func (s *story) secret() (url string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "SECRET") }))
 	s.Cleanup(server.Close)
 	return server.URL + "/secret"
 }
 
-// networks are those of the builder's containers, by their names.
+// networks returns those of the builder's containers, by their names.
 func (s *story) networks() map[string]string {
 	s.Helper()
 	found := map[string]string{}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// pluginsOf are the processes of the plugin that work for a builder.
+// pluginsOf returns the processes of the plugin that work for a builder.
 func pluginsOf(builder string) (pids []int) {
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
@@ -116,7 +116,7 @@ func TestCtrlCAtAnyMomentEndsSoonWithStatus130(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		dir := s.dockerfile("FROM $BASE", "RUN sleep 3600")
 		host, sent := s.countingEngine()
-		for moment := int64(1); moment < 64<<10; moment *= 4 { // by what the engine has been told
+		for moment := int64(1); moment < 64<<10; moment *= 4 { // by the number of bytes that the engine has received
 			repo := s.repo()
 			before := sent()
 			build := s.start(call{

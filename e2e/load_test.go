@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// loadedName is the name by which an engine has a platform's image, and the words that choose it.
+// loadedName returns the engine's name for a platform's image, and the arguments that select it.
 func (s *story) loadedName(name, platform string) []string {
 	if s.containerdStore() {
 		return []string{"--platform", platform, name}
@@ -22,12 +22,12 @@ func (s *story) loadedName(name, platform string) []string {
 	return []string{name}
 }
 
-// containerdStore tells whether the story's engine keeps indexes.
+// containerdStore reports whether the story's engine keeps indexes.
 func (s *story) containerdStore() bool {
 	return strings.Contains(s.mustDocker("info", "--format", "{{.DriverStatus}}"), "io.containerd.snapshotter.v1")
 }
 
-// engineName is a name in the engine's store that goes with the story.
+// engineName returns a name in the engine's store that is removed with the story.
 func (s *story) engineName() string {
 	name := "e2e/" + random() + ":v1"
 	s.Cleanup(func() {
@@ -103,7 +103,7 @@ func TestAnEngineOnAnotherMachineIsLoadedToo(t *testing.T) {
 }
 
 func TestWhatWasStagedIntoAnEngineIsTakenAwayWhenATagCannotBeMoved(t *testing.T) {
-	onEachEngineAlone(t, func(s *story) { // nobody else may change the engine's images
+	onEachEngineAlone(t, func(s *story) { // no other story may change the engine's images
 		faults, host := s.front()
 		faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: faultregistry.Answer(403, "DENIED", "that tag is not yours")})
 		images := func() []string {

@@ -22,7 +22,7 @@ const (
 
 func mayEnter(user, secret string) bool { return user == loginUser && secret == loginSecret }
 
-// logins are the ways in which a registry asks who is there.
+// logins are the ways in which a registry requires a login.
 func (s *story) logins() map[string]http.Handler {
 	return map[string]http.Handler{
 		"basic":  faultregistry.Basic(s.backend(), mayEnter),
@@ -30,14 +30,14 @@ func (s *story) logins() map[string]http.Handler {
 	}
 }
 
-// logIn puts the login for a registry into the Docker config file.
+// logIn writes the login for a registry into the Docker config file.
 func (s *story) logIn(host string) {
 	s.Helper()
 	login := base64.StdEncoding.EncodeToString([]byte(loginUser + ":" + loginSecret))
 	s.write(filepath.Join(s.home, ".docker", "config.json"), fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, login))
 }
 
-// logInByHelper puts it into a credential helper.
+// logInByHelper writes it into a credential helper.
 func (s *story) logInByHelper(host string) {
 	s.Helper()
 	dir := s.folder(nil)

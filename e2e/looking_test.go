@@ -17,7 +17,7 @@ func (s *story) noEngine(args ...string) result {
 	return s.run(call{args: append([]string{"multiarch"}, args...), env: []string{"DOCKER_HOST=unix:///nowhere.sock"}})
 }
 
-// mustLook is noEngine for what has to work, and its standard output.
+// mustLook is noEngine for a command that has to succeed; it returns the standard output.
 func (s *story) mustLook(args ...string) string {
 	s.Helper()
 	r := s.noEngine(args...)
@@ -42,7 +42,7 @@ func (s *story) remove(repo, rest string) {
 	s.equal("the answer to DELETE "+rest, resp.StatusCode, http.StatusAccepted)
 }
 
-// sameJSON compares two documents by what they say.
+// sameJSON compares two documents by their values.
 func (s *story) sameJSON(what, got, want string) {
 	s.Helper()
 	var x, y any
@@ -53,7 +53,7 @@ func (s *story) sameJSON(what, got, want string) {
 	}
 }
 
-// unique is a Dockerfile whose images nobody else has made, each platform with a layer of its own, and nothing to run.
+// unique is a Dockerfile whose images no other build makes, each platform with a layer of its own, and nothing to run.
 func (s *story) unique() string {
 	s.Helper()
 	return s.dockerfile("FROM $BASE", "ARG TARGETPLATFORM", "COPY <<EOF /unique", "$TARGETPLATFORM "+random(), "EOF")

@@ -1,16 +1,17 @@
 //go:build e2e
 
-// Package e2e holds the promises of docker multiarch as stories: each test is an obligation, named as one, and is told on both
-// kinds of engine (one that keeps images in the classic store, one that keeps them in containerd's).
+// Package e2e holds the promises of docker multiarch as stories: each test is an obligation, named as one, and runs on both kinds
+// of engine (one that keeps images in the classic store, one that keeps them in containerd's).
 //
-// A story runs the docker CLI with the plugin, as a user does, with a HOME and a DOCKER_CONFIG of its own, and then looks at
-// what is in the registry, on the engine and in its folder. What the program prints is looked at only where that is the promise.
+// A story runs the docker CLI with the plugin, as a user does, with a HOME and a DOCKER_CONFIG of its own, and then checks the
+// registry, the engine and its folder. It checks the program's output only where the output is the promise.
 //
-// Where the engines, the registry and the rest are is read from the environment variables MULTIARCH_E2E_*, else from the file
-// that e2e/env/up.sh leaves. A story that lacks something is skipped with the reason; with MULTIARCH_E2E_REQUIRED=1 it fails.
+// The addresses of the engines, the registry and the rest are read from the environment variables MULTIARCH_E2E_*, else from the
+// file that e2e/env/up.sh leaves. A story that lacks something is skipped with the reason; with MULTIARCH_E2E_REQUIRED=1 it
+// fails.
 //
-// Most stories of a run share a builder on each engine. Those that do something to a builder have one of their own, and those
-// that take the kernel's emulators away run before all others.
+// Most stories of a run share a builder on each engine. Those that change a builder have one of their own, and those that remove
+// the kernel's emulators run before all others.
 package e2e
 
 import (
@@ -27,7 +28,7 @@ import (
 	"time"
 )
 
-// Of a run, set by TestMain before any story.
+// TestMain sets these before any story.
 var (
 	pluginFile    string // the plugin, built from this working copy
 	sharedBuilder string // name of the builder that most stories use
@@ -66,8 +67,8 @@ func buildPlugin(dir string) (string, error) {
 	return file, nil
 }
 
-// makeShared makes the builder that most stories use. The base images of stories are in a registry on loopback, and a Dockerfile that
-// names one cannot put a builder on the host's network by itself.
+// makeShared makes the builder that most stories use. The base images of stories are in a registry on loopback, and a Dockerfile
+// that names one cannot put a builder on the host's network by itself.
 func makeShared(host, dir string) {
 	if host == "" {
 		return
@@ -75,7 +76,7 @@ func makeShared(host, dir string) {
 	cmd := exec.Command(pluginFile, "builder", "create", "--name", sharedBuilder, "--driver-opt", "network=host")
 	cmd.Env = append(os.Environ(), "DOCKER_HOST="+host, "DOCKER_CONFIG="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "the builder of the stories at %s: %v\n%s", host, err, out) // the stories will tell
+		fmt.Fprintf(os.Stderr, "the builder of the stories at %s: %v\n%s", host, err, out) // the stories will report it
 	}
 }
 
@@ -96,12 +97,13 @@ func removeBuilder(host, name string) {
 
 func containerOf(builder string) string { return "docker-multiarch-" + builder + "-0" }
 
-// hostContainerOf is the builder's container for builds that ask for the host's network, as those that push to a registry on loopback do.
+// hostContainerOf returns the builder's container for builds that ask for the host's network, as those that push to a registry on
+// loopback do.
 func hostContainerOf(builder string) string { return containerOf(builder) + "-host" }
 
 func volumeOf(container string) string { return container + "-state" }
 
-// setting is an environment variable, or a line of the environment's file; "" if it is in neither.
+// setting returns an environment variable, or a line of the environment's file; "" if it is in neither.
 func setting(name string) string {
 	if value := os.Getenv(name); value != "" {
 		return value
@@ -123,7 +125,7 @@ func setting(name string) string {
 	return ""
 }
 
-// need is a setting that the story cannot be told without.
+// need returns a setting that the story requires.
 func need(t *testing.T, name string) string {
 	t.Helper()
 	value := setting(name)
@@ -133,7 +135,7 @@ func need(t *testing.T, name string) string {
 	return value
 }
 
-// lacking ends a story that cannot be told here.
+// lacking skips a story that cannot run here.
 func lacking(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {

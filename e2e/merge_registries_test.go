@@ -26,10 +26,10 @@ import (
 	"time"
 )
 
-// debianRegistry is where Debian puts its registry, an old one.
+// debianRegistry is the path of Debian's registry, an old one.
 const debianRegistry = "/usr/bin/docker-registry"
 
-// debiansRegistry starts a registry of Debian's with nothing in it, for the time of the story, and gives host:port.
+// debiansRegistry starts an empty registry of Debian's for the time of the story, and returns host:port.
 func (s *story) debiansRegistry() string {
 	s.Helper()
 	s.besideUs()
@@ -66,7 +66,7 @@ func (s *story) attested() (repo string) {
 	return repo
 }
 
-// listsAreMade merges what another registry has, lists the same by hand, and has both looked at and pulled. plain is where the
+// listsAreMade merges images of another registry, lists the same by hand, and inspects and pulls both. plain is where the
 // repository is read without TLS and logins.
 func (s *story) listsAreMade(from, repo, plain string) {
 	s.Helper()
@@ -100,7 +100,7 @@ func (s *story) listsAreMade(from, repo, plain string) {
 	}
 }
 
-// digests are those of an index, sorted.
+// digests returns those of an index, sorted.
 func digests(r remote) (list []string) {
 	for _, m := range r.Manifests {
 		list = append(list, m.Digest)
@@ -130,7 +130,7 @@ func TestListsAreMergedIntoRegistriesWithALogin(t *testing.T) {
 	})
 }
 
-// secure serves the environment's registry by TLS, with a certificate that only its own authority vouches for.
+// secure serves the environment's registry by TLS, with a certificate of its own authority only.
 func (s *story) secure(listener net.Listener) (host, authority string) {
 	s.Helper()
 	s.besideUs()
@@ -146,7 +146,7 @@ func (s *story) secure(listener net.Listener) (host, authority string) {
 	server := httptest.NewUnstartedServer(s.backend())
 	s.check(server.Listener.Close())
 	server.Listener = listener
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that find out what it speaks
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // from clients that detect the scheme
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{signed}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
 	server.StartTLS()
 	s.Cleanup(func() {
@@ -156,7 +156,8 @@ func (s *story) secure(listener net.Listener) (host, authority string) {
 	return address.String(), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}))
 }
 
-// beyondLoopback listens at an address of this machine that is not the loopback interface's: engines and we trust that one anyway.
+// beyondLoopback listens at an address of this machine that is not the loopback interface's: engines and ours trust loopback
+// anyway.
 func (s *story) beyondLoopback() net.Listener {
 	s.Helper()
 	addresses, err := net.InterfaceAddrs()

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// skopeo runs the one tool that reads and copies images and has nothing in common with us.
+// skopeo runs an independent tool that reads and copies images and shares no code with ours.
 func (s *story) skopeo(args ...string) string {
 	s.Helper()
 	if _, err := exec.LookPath("skopeo"); err != nil {
@@ -31,13 +31,12 @@ func (s *story) skopeo(args ...string) string {
 
 func digestOf(text string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(text))) }
 
-// machines is a Dockerfile whose images say what machine they were made on.
-// Nobody else has made the same.
+// machines is a Dockerfile whose images name the machine that built them. No other build makes the same.
 func (s *story) machines() string {
 	return s.dockerfile("FROM $BASE", "RUN uname -m >/machine; echo "+random()+" >/random")
 }
 
-// unameOf is what the kernel of a platform's machine calls itself.
+// unameOf is the kernel's name for a platform's machine.
 var unameOf = map[string]string{"linux/amd64": "x86_64", "linux/arm64": "aarch64", "linux/arm/v7": "armv7l"}
 
 func TestAnArchiveHoldsTheVeryIndexThatWasPushed(t *testing.T) {
@@ -57,7 +56,7 @@ func TestAnArchiveHoldsTheVeryIndexThatWasPushed(t *testing.T) {
 	})
 }
 
-// peer runs docker buildx, with a configuration that goes with the story.
+// peer runs docker buildx, with a configuration that is removed with the story.
 func (s *story) peer(args ...string) string {
 	s.Helper()
 	env := []string{"DOCKER_HOST=" + s.host, "BUILDX_CONFIG=" + filepath.Join(s.home, "buildx")}
@@ -68,7 +67,7 @@ func (s *story) peer(args ...string) string {
 	return r.out
 }
 
-// places has something at every place that a build may write to; state is what is there.
+// places puts something at every place that a build may write to; state returns the current content.
 func (s *story) places() (flags []string, state func() string) {
 	s.Helper()
 	repo, name := s.repo(), s.engineName()
@@ -148,7 +147,7 @@ func TestFilesComeOutAsThePeerWritesThem(t *testing.T) {
 	})
 }
 
-// listing is what is in a folder: paths, rights and contents.
+// listing returns the content of a folder: paths, rights and contents.
 func (s *story) listing(dir string) string {
 	s.Helper()
 	var b strings.Builder
@@ -183,7 +182,7 @@ func TestAnArchiveGoesToStandardOutput(t *testing.T) {
 
 func TestAPushByDigestMovesNoTag(t *testing.T) {
 	onEachEngine(t, func(s *story) {
-		s.ownBuilder() // nothing but the output names the registry on this machine
+		s.ownBuilder() // only the output names the registry on this machine
 		repo := s.repo()
 		r := s.mustBuild("-q", "--platform", twoPlatforms, "-o", "type=image,push-by-digest=true,name-canonical=true,push=true,name="+repo, s.dockerfile("FROM scratch", "COPY Dockerfile /"))
 		name, digest, _ := strings.Cut(strings.TrimSpace(r.out), "@")

@@ -107,7 +107,7 @@ func TestABaseThatOnlyTheEngineHasIsSaidAndUsed(t *testing.T) {
 	})
 }
 
-// entries are the names in a folder.
+// entries returns the names in a folder.
 func (s *story) entries(dir string) (names []string) {
 	s.Helper()
 	list, err := os.ReadDir(dir)

@@ -20,10 +20,10 @@ func (s *story) lackingOne(lines ...string) string {
 	})
 }
 
-// two are the others.
+// two are the other platforms.
 var two = strings.Split(twoPlatforms, ",")
 
-// allowed are the words of a build that does without linux/arm/v7.
+// allowed returns the words of a build that may leave out linux/arm/v7.
 func allowed(more ...string) []string {
 	return append([]string{"--platform", three, "--allow-partial", "linux/arm/v7"}, more...)
 }
@@ -153,7 +153,7 @@ func TestTheSecondBuildReusesWhatTheFirstHasFinished(t *testing.T) {
 	})
 }
 
-// cachedSteps are the steps that a plain progress calls cached, each as "PLATFORM COMMAND", a line each.
+// cachedSteps returns the steps that a plain progress shows as cached, one "PLATFORM COMMAND" per line.
 func cachedSteps(progress string) string {
 	var cached []string
 	names := map[string]string{}
@@ -197,7 +197,7 @@ func TestATestThatIsStoppedByAnotherPlatformsFailureHasNotFailed(t *testing.T) {
 	})
 }
 
-// crashing is a static program for linux/arm64 that reads from the address 0: mov x0, #0; ldr x0, [x0].
+// crashing returns a static program for linux/arm64 that reads from the address 0: mov x0, #0; ldr x0, [x0].
 func crashing() string {
 	const base, headers = 0x400000, 64 + 56
 	code := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, 0xd2800000), 0xf9400000)
@@ -221,7 +221,7 @@ func crashing() string {
 	return string(append(b, code...))
 }
 
-// failsOnce is a context with a step that fails the first time, by these words, on machines of this name.
+// failsOnce is a context with a step that fails the first time, with these words, on machines of this name.
 func (s *story) failsOnce(machine, fails string) string {
 	dir := s.folder(files{"crash": crashing(), "Dockerfile": s.onBase("FROM $BASE", "COPY crash /", "RUN echo "+random()+" >/made",
 		"RUN --mount=type=cache,id="+random()+",sharing=locked,target=/state if [ $(uname -m) = "+machine+" ] && [ ! -e /state/once ]; then "+
@@ -261,7 +261,7 @@ func TestACacheIsWholeAfterAnotherTry(t *testing.T) {
 		for _, platform := range two {
 			s.contains("what the cache had", cachedSteps(r.err), platform+" COPY crash", platform+" RUN echo")
 		}
-		// Of the step that was tried again BuildKit does not export a key each time: about one time in twenty it is made anew.
+		// BuildKit does not always export a key of the retried step: about one time in twenty it runs again.
 		s.contains("what the cache had", cachedSteps(r.err), "linux/amd64 RUN --mount")
 	})
 }

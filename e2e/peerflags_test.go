@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// helpFlag is a line of --help: the letter, the name, and what the flag takes.
+// helpFlag matches a line of --help: the letter, the name, and the type of the flag's value.
 var helpFlag = regexp.MustCompile(`(?m)^ +(?:-(\w), )?--([a-z-]+)(?: (\w+))?  `)
 
-// helpOf are the flags that a program's build command shows, by name: the letter.
+// helpOf returns the flags that a program's build command shows, by name: the letter.
 func (s *story) helpOf(program string, args ...string) map[string]string {
 	s.Helper()
 	r := s.startProgram(program, call{args: args}).wait()
@@ -24,7 +24,7 @@ func (s *story) helpOf(program string, args ...string) map[string]string {
 	return flags
 }
 
-// tableOfFlags is what docs/build-flags.md says about each flag: its letter, and same, better, not or ours.
+// tableOfFlags returns the entry of docs/build-flags.md for each flag: its letter, and same, better, not or ours.
 func (s *story) tableOfFlags() map[string][2]string {
 	s.Helper()
 	data, err := os.ReadFile("../docs/build-flags.md")
@@ -69,7 +69,7 @@ func TestTheTableOfFlagsHasEveryFlagOfThePeer(t *testing.T) {
 	}
 }
 
-// besidePeer gives the story a builder of the peer's with the BuildKit that we drive, and the words that choose it.
+// besidePeer gives the story a builder of the peer's with our BuildKit, and returns the words that select it.
 func (s *story) besidePeer() []string {
 	s.Helper()
 	s.mustBuild("-q", "--check", s.dockerfile("FROM $BASE", "RUN true"))

@@ -34,7 +34,7 @@ func TestAFailedPlatformMovesNoTagAndTheOthersFinish(t *testing.T) {
 		repo := s.repo()
 		s.mustBuild("--push", "-t", repo+":1", s.dockerfile("FROM scratch", "COPY Dockerfile /"))
 		before := s.remote(repo, "1").digest
-		// The others are still at work when one has failed.
+		// The other platforms are still at work when one has failed.
 		dir := s.dockerfile("FROM $BASE", "ARG TARGETARCH", "RUN [ $TARGETARCH != arm ] && sleep 1 && echo $TARGETARCH >/done")
 		r := s.build("--platform", three, "--push", "-t", repo+":1", "-t", repo+":2", "--metadata-file", "meta", "--iidfile", "iid", "--report", "report.md", dir)
 		s.equal("the status", r.code, 1)

@@ -61,7 +61,7 @@ func TestAnUnknownCommandOrFlagIsAUsageError(t *testing.T) {
 
 func TestASignalThatComesBeforeThePluginHasStartedIsNotLost(t *testing.T) {
 	onEachEngine(t, func(s *story) {
-		// The Docker CLI has closed its socket by then, and starts the plugin all the same.
+		// The Docker CLI has closed its socket by then, and still starts the plugin.
 		r := s.startProgram(pluginFile, call{
 			args: s.buildArgs("--push", "-t", s.repo(), s.dockerfile("FROM $BASE", "RUN sleep 3600")),
 			env:  []string{"DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND=docker", "DOCKER_CLI_PLUGIN_SOCKET=@multiarch-e2e-" + random()},

@@ -57,7 +57,7 @@ func TestTheBuilderSaysThatItIsOnTheHostsNetworkAndWhy(t *testing.T) {
 	})
 }
 
-// lanes are the lines of a plain display by their platform.
+// lanes returns the lines of a plain display by their platform.
 func lanes(text string) map[string]string {
 	byName := map[string]string{}
 	for line := range strings.Lines(text) {

@@ -25,7 +25,7 @@ func (s *story) refusedEarly(tag string, words ...string) {
 	}
 }
 
-// listen gives an address whose connections are taken by the function.
+// listen returns an address whose connections the function accepts.
 func (s *story) listen(take func(net.Listener)) string {
 	s.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,8 +44,8 @@ func TestARegistryThatNobodyAnswersForIsAnErrorBeforeTheContextIsSent(t *testing
 }
 
 func TestARegistryThatSaysNothingIsGivenUpInTime(t *testing.T) {
-	onEachEngineAlone(t, func(s *story) { // it has most of the five seconds, so nothing else should need the machine
-		silent := s.listen(func(net.Listener) {}) // connections are made, and that is all
+	onEachEngineAlone(t, func(s *story) { // it needs most of the five seconds, so nothing else should use the machine
+		silent := s.listen(func(net.Listener) {}) // connections are accepted, and nothing more
 		s.refusedEarly(silent+"/app:1", silent)
 	})
 }

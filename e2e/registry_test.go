@@ -35,7 +35,7 @@ type descriptor struct {
 	} `json:"platform"`
 }
 
-// platform is the entry's, as it is written; "" without one.
+// platform returns the entry's, as it is written; "" without one.
 func (d descriptor) platform() string {
 	if d.Platform == nil {
 		return ""
@@ -54,7 +54,7 @@ type remote struct {
 	header       http.Header
 }
 
-// platforms are those of an index, in its order.
+// platforms returns those of an index, in its order.
 func (r remote) platforms() []string {
 	var list []string
 	for _, m := range r.Manifests {
@@ -63,7 +63,7 @@ func (r remote) platforms() []string {
 	return list
 }
 
-// get asks a registry over plain HTTP; ref is a repository and the rest of the path.
+// get sends a request to a registry over plain HTTP; rest is the rest of the path after the repository.
 func (s *story) get(repo, rest string) (*http.Response, []byte) {
 	s.Helper()
 	host, path, _ := strings.Cut(repo, "/")
@@ -78,14 +78,14 @@ func (s *story) get(repo, rest string) (*http.Response, []byte) {
 	return resp, body
 }
 
-// exists tells whether a tag or digest is in a repository.
+// exists reports whether a tag or digest is in a repository.
 func (s *story) exists(repo, reference string) bool {
 	s.Helper()
 	resp, _ := s.get(repo, "manifests/"+reference)
 	return resp.StatusCode == http.StatusOK
 }
 
-// remote reads what a tag or digest of a repository stands for.
+// remote reads the index or image behind a tag or digest of a repository.
 func (s *story) remote(repo, reference string) remote {
 	s.Helper()
 	resp, body := s.get(repo, "manifests/"+reference)
@@ -97,7 +97,7 @@ func (s *story) remote(repo, reference string) remote {
 	return r
 }
 
-// image is one platform's image behind a tag, or the only one.
+// image returns one platform's image behind a tag, or the only one.
 func (s *story) image(repo, reference, platform string) remote {
 	s.Helper()
 	r := s.remote(repo, reference)
@@ -113,7 +113,7 @@ func (s *story) image(repo, reference, platform string) remote {
 	return remote{}
 }
 
-// imageConfig is the part of an image's configuration that stories look at.
+// imageConfig is the part of an image's configuration that stories check.
 type imageConfig struct {
 	OS           string `json:"os"`
 	Architecture string `json:"architecture"`
@@ -133,7 +133,7 @@ func (s *story) imageConfig(r remote) imageConfig {
 	return c
 }
 
-// contents are the files of an image, of all its layers.
+// contents returns the files of an image, of all its layers.
 func (s *story) contents(r remote) files {
 	s.Helper()
 	all := files{}
@@ -172,7 +172,7 @@ func untar(r io.Reader, into files) error {
 	}
 }
 
-// fileOf is a file of one platform's image behind a tag, without spaces around its text.
+// fileOf returns a file of one platform's image behind a tag, without spaces around its text.
 func (s *story) fileOf(repo, tag, platform, name string) string {
 	s.Helper()
 	text, ok := s.contents(s.image(repo, tag, platform))[name]

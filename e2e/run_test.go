@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// said are the lines of each platform in the output of docker multiarch run.
+// said returns the lines of each platform in the output of docker multiarch run.
 func said(text string) map[string][]string {
 	lines := map[string][]string{}
 	for line := range strings.Lines(text) {

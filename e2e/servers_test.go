@@ -18,7 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// noise is text that no compression makes smaller by much and that was not there before.
+// noise returns random text that no compression makes much smaller.
 func noise(n int) string {
 	data := make([]byte, n)
 	_, _ = rand.Read(data) // never fails: see its documentation
@@ -27,7 +27,7 @@ func noise(n int) string {
 
 func joined(words []string) string { return "[" + strings.Join(words, " ") + "]" }
 
-// serve serves on the loopback interface for the time of the story, and gives host:port.
+// serve serves on the loopback interface for the time of the story, and returns host:port.
 func (s *story) serve(h http.Handler) string {
 	s.Helper()
 	s.besideUs()
@@ -44,7 +44,7 @@ func (s *story) backend() http.Handler {
 	return faultregistry.Upstream(&url.URL{Scheme: "http", Host: s.registry})
 }
 
-// front is a registry of another name in front of the environment's: what is in the one is in the other.
+// front is a registry of another name in front of the environment's: both have the same content.
 func (s *story) front() (faults *faultregistry.Registry, host string) {
 	s.Helper()
 	faults = faultregistry.New(s.backend())
@@ -57,7 +57,8 @@ func (s *story) behind(repo string) string {
 	return s.registry + "/" + path
 }
 
-// countingEngine is the engine behind a proxy; host is for DOCKER_HOST, and sent tells how many bytes went to the engine so far.
+// countingEngine is the engine behind a proxy; host is for DOCKER_HOST, and sent returns how many bytes went to the engine so
+// far.
 func (s *story) countingEngine() (host string, sent func() int64) {
 	s.Helper()
 	scheme, address, _ := strings.Cut(s.host, "://")
@@ -111,7 +112,7 @@ func (c counter) Write(p []byte) (int, error) {
 
 func sum(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 
-// inArguments gives the arguments of a process on this machine that have the word; "" if none does.
+// inArguments returns the arguments of a process on this machine that have the word; "" if there is none.
 func inArguments(word string) string {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// tellsMachine is a context whose image says where it runs, and has bytes of its own.
+// tellsMachine is a context whose image prints the machine that it runs on, and has bytes of its own.
 func (s *story) tellsMachine() string {
 	return s.dockerfile("FROM $BASE", "COPY <<EOF /mark", random(), "EOF", `CMD ["uname","-m"]`)
 }
@@ -214,7 +214,7 @@ func TestCtrlCDuringATestLeavesNothing(t *testing.T) {
 	})
 }
 
-// tested are the images of the containers that run a test.
+// tested returns the images of the containers that run a test.
 func (s *story) tested(mark string) (images []remote) {
 	s.Helper()
 	for _, line := range strings.Split(s.mustDocker("ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Command}}"), "\n") {

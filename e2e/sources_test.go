@@ -18,7 +18,7 @@ import (
 
 const twoPlatforms = "linux/amd64,linux/arm64"
 
-// archive is a tar of files, in their order by name.
+// archive returns a tar of files, in their order by name.
 func (s *story) archive(content files) []byte {
 	s.Helper()
 	var buf bytes.Buffer
@@ -35,7 +35,7 @@ func (s *story) archive(content files) []byte {
 func compressed(data []byte) []byte {
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
-	_, _ = w.Write(data) // memory takes everything
+	_, _ = w.Write(data) // a write to memory does not fail
 	_ = w.Close()
 	return buf.Bytes()
 }

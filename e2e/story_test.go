@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// engineKinds are the two ways in which an engine keeps images, and the variables that say where one of each kind is.
+// engineKinds are the two ways in which an engine keeps images, and the variables with the address of one of each kind.
 var engineKinds = []struct{ name, variable string }{
 	{"classic", "MULTIARCH_E2E_CLASSIC"},
 	{"containerd", "MULTIARCH_E2E_CONTAINERD"},
 }
 
-// trustVariable has the IDs of the builder images that e2e/env has made, which no pull has brought.
+// trustVariable has the IDs of the builder images that e2e/env has made, which were not pulled.
 const trustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
 
-// story is one telling of a story, on one engine.
+// story is one run of a story, on one engine.
 type story struct {
 	*testing.T
 	host     string // of the engine
@@ -35,7 +35,7 @@ type story struct {
 	env      []string
 }
 
-// onEachEngine tells a story on both engines, beside other stories.
+// onEachEngine runs a story on both engines, beside other stories.
 func onEachEngine(t *testing.T, tell func(*story)) {
 	t.Helper()
 	t.Parallel()
@@ -47,7 +47,7 @@ func onEachEngine(t *testing.T, tell func(*story)) {
 	}
 }
 
-// onEachEngineAlone tells a story on one engine after the other while no other story is told.
+// onEachEngineAlone runs a story on one engine after the other while no other story runs.
 func onEachEngineAlone(t *testing.T, tell func(*story)) {
 	t.Helper()
 	for _, kind := range engineKinds {
@@ -87,14 +87,14 @@ func (s *story) newHome() {
 	}
 }
 
-// ownBuilder gives the story a builder that is not there yet, and that goes with the story.
+// ownBuilder gives the story a builder that does not exist yet, and is removed with the story.
 func (s *story) ownBuilder() {
 	name := "e2e-" + random()
 	s.Cleanup(func() { removeBuilder(s.host, name) })
 	s.builder = name
 }
 
-// besideUs skips the story unless servers of this process are on the loopback interface that the engine's host has.
+// besideUs skips the story unless servers of this process are on the loopback interface of the engine's host.
 func (s *story) besideUs() {
 	s.Helper()
 	if !strings.HasPrefix(s.host, "unix://") {
@@ -109,13 +109,13 @@ func (s *story) check(err error) {
 	}
 }
 
-// repo is a repository that nobody has used.
+// repo returns an unused repository.
 func (s *story) repo() string { return s.registry + "/e2e/" + random() }
 
 // files are the contents of a folder by path.
 type files map[string]string
 
-// folder makes a folder in the working directory and gives its path.
+// folder makes a folder in the working directory and returns its path.
 func (s *story) folder(content files) string {
 	s.Helper()
 	dir, err := os.MkdirTemp(s.dir, "context-")
@@ -139,7 +139,7 @@ func (s *story) onBase(lines ...string) string {
 	return strings.ReplaceAll(strings.Join(lines, "\n")+"\n", "$BASE", s.base)
 }
 
-// read is the content of a file, by its path from the working directory.
+// read returns the content of a file, by its path from the working directory.
 func (s *story) read(name string) string {
 	s.Helper()
 	if !filepath.IsAbs(name) {
@@ -150,7 +150,7 @@ func (s *story) read(name string) string {
 	return string(data)
 }
 
-// eventually looks until something is so.
+// eventually polls until a condition is true.
 func (s *story) eventually(what string, so func() bool) {
 	s.Helper()
 	end := time.After(30 * time.Second)

@@ -29,7 +29,7 @@ func (s *story) tag(image, name string) {
 	s.Cleanup(func() { s.docker("image", "rm", name) })
 }
 
-// untrusting builds in the story's builder, of an image, for a user who trusts none.
+// untrusting builds in the story's builder, from an image, for a user who trusts none.
 func (s *story) untrusting(image string, args ...string) result {
 	s.Helper()
 	args = append(args, "--builder-image", image, "-o", "type=oci,dest=out.tar", s.dockerfile("FROM scratch", "COPY Dockerfile /"))
@@ -65,7 +65,7 @@ func TestABuilderImageThatWasPulledWorksOfflineAndItsIDCanBeTrustedUnderAnotherN
 		s.equal("requests to its registry", asked.Load(), 0)
 		s.contains("the builder", s.mustDocker("multiarch", "builder", "inspect", s.builder), "pulled from "+host+"/"+path)
 
-		// The same image under the name of another repository, of which no registry knows.
+		// This is the same image under the name of another repository, which no registry has.
 		s.ownBuilder()
 		other := s.repo() + ":1"
 		s.tag(pulled, other)

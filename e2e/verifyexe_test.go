@@ -11,7 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
-// wrongARM64 pushes an index, whose image for arm64 starts a program for amd64, and each image alone, as repo:amd64 and repo:arm64.
+// wrongARM64 pushes an index, whose image for arm64 starts a program for amd64, and each image alone, as repo:amd64 and
+// repo:arm64.
 func (s *story) wrongARM64(flags ...string) (repo string) {
 	s.Helper()
 	repo = s.repo()
@@ -65,7 +66,7 @@ func TestAWrongImageIsNeitherMergedNorPushedNorListedAsSomethingElse(t *testing.
 		s.equal("whether merge has moved the tag", s.exists(repo, "merged"), false)
 		s.equal("the status of merge --dry-run", ours("merge", "--dry-run", repo+":amd64", repo+":arm64").code, 1)
 		s.equal("the status of merge --verify=off", ours("merge", "--verify=off", "-t", repo+":merged", repo+":amd64", repo+":arm64").code, 0)
-		// What the tag has already is nobody's fault who adds to it.
+		// Errors in an existing entry of the tag are not blamed on the user who adds to it.
 		s.equal("the status of merge --onto", ours("merge", "--onto", repo+":merged", repo+":amd64").code, 0)
 
 		list := repo + ":list"

@@ -41,7 +41,7 @@ func TestABaseTagThatMovesDuringTheBuildDoesNotSplitThePlatforms(t *testing.T) {
 	})
 }
 
-// interfaces are the names in the text of /proc/net/dev.
+// interfaces returns the names in the text of /proc/net/dev.
 func interfaces(text string) map[string]bool {
 	names := map[string]bool{}
 	for line := range strings.Lines(text) {
@@ -64,7 +64,7 @@ func TestARunSeesTheHostsNetworkOnlyWhenThatIsAskedFor(t *testing.T) {
 		}
 		s.equal("interfaces with --network default", strings.Join(sortedKeys(sees("default")), " "), "eth0 lo")
 		s.equal("interfaces with --network none", strings.Join(sortedKeys(sees("none")), " "), "lo")
-		// Other stories make and remove interfaces meanwhile: those that the host has before and after are there during the step.
+		// Other stories make and remove interfaces meanwhile: those that the host has before and after exist during the step.
 		before, seen, after := host(), sees("host"), host()
 		if len(seen) <= 2 {
 			s.Errorf("--network host: a step sees %v", sortedKeys(seen))
@@ -88,7 +88,7 @@ func TestAnImageWithoutABridgeIsWarnedAbout(t *testing.T) {
 	})
 }
 
-// state names everything in a folder: paths, contents, rights, times.
+// state describes everything in a folder: paths, contents, rights, times.
 func (s *story) state(dir string) string {
 	s.Helper()
 	sum := sha256.New()
@@ -125,7 +125,7 @@ func TestNothingInTheUsersHomeIsTouched(t *testing.T) {
 		if s.state(filepath.Join(s.home, ".docker")) != before {
 			s.Error("the configuration has changed")
 		}
-		// What layers have is kept where users' programs keep what can be made again.
+		// The listings of layers are kept where users' programs keep their caches.
 		for dir, only := range map[string][]string{"": {".cache", ".docker"}, ".cache": {"docker-multiarch"}, ".cache/docker-multiarch": {"layers"}} {
 			entries, err := os.ReadDir(filepath.Join(s.home, dir))
 			s.check(err)

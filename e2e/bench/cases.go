@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// scenario is a build context, what to build it for, and what changes before each build.
+// scenario is a build context, the platforms to build it for, and the changes before each build.
 type scenario struct {
 	name      string
 	dir       string
@@ -31,8 +31,8 @@ func scenarios(dir, base string) ([]scenario, error) {
 	small, many, scratch := filepath.Join(dir, "small"), filepath.Join(dir, "many"), filepath.Join(dir, "scratch")
 	files := map[string]string{
 		filepath.Join(small, "Dockerfile"): "FROM " + base + "\nARG TARGETPLATFORM\nRUN echo $TARGETPLATFORM > /platform\n",
-		// A bind mount takes the whole context, as COPY does, but needs no 20,000 files to be copied, packed and pushed by
-		// BuildKit, for each platform, which would be nearly all of the time and nobody's merit.
+		// A bind mount takes the whole context, as COPY does, but without 20,000 files that BuildKit must copy, pack and push for
+		// each platform: that would be nearly all of the time, and the same for all clients.
 		filepath.Join(many, "Dockerfile"):    "FROM " + base + "\nRUN --network=none --mount=type=bind,target=/src cat /src/0/0 > /changed\n",
 		filepath.Join(scratch, "Dockerfile"): "FROM scratch\nCOPY file /\n",
 		filepath.Join(scratch, "file"):       "",
@@ -57,8 +57,8 @@ func scenarios(dir, base string) ([]scenario, error) {
 	}, nil
 }
 
-// refill gives a file content that no cache has seen. It never holds the content: the memory of a program that is measured counts
-// from that of the one that starts it.
+// refill writes new content that no cache has into a file. It never holds the whole content: the measured memory of a program
+// counts from that of its parent.
 func refill(name string, size int64) func() error {
 	return func() error {
 		f, err := os.Create(name)

@@ -11,15 +11,15 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
 )
 
-// Rows about builds that compile. Emulation takes minutes, so the first two are run once.
+// These rows are about builds that compile. Emulation takes minutes, so the first two are run once.
 const (
 	crossOne     = "cross: a Go service of 6,000 lines for linux/arm64"
 	crossThree   = "cross: a Go service of 6,000 lines for 3 platforms"
 	crossNothing = "cross: 3 platforms, nothing to move, nothing changed"
 )
 
-// crosses are ours beside docker buildx on our very buildkitd, and the price of looking for what can be moved where nothing can. The
-// source changes before each run, so that both compile, and the base images are there.
+// crosses compares ours with docker buildx on our own buildkitd, and measures the cost of looking for relocatable steps where
+// there are none. The source changes before each run, so that both compile, and the base images are present.
 func (w *world) crosses(ctx context.Context) ([]row, error) {
 	service, stays := filepath.Join(w.dir, "service"), filepath.Join(w.dir, "stays")
 	dockerfile := "FROM " + w.base + " AS first\nRUN echo > /made\nFROM " + w.base + "\nCOPY --from=first /made /\n"
@@ -48,8 +48,8 @@ func (w *world) crosses(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// compiling makes the image with the toolchain and the service's source, and fetches the image and its emulators, which nobody is to
-// be measured by.
+// compiling makes the image with the toolchain and the service's source, and fetches the image and its emulators, which are not
+// part of the measurement.
 func (w *world) compiling(ctx context.Context, image, service string) error {
 	cache := os.Getenv("DOCKER_MULTIARCH_CACHE")
 	if cache == "" {

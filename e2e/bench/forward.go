@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// forward offers an engine's unix socket on a loopback port until ctx ends, and returns the port's DOCKER_HOST: a client that
-// comes this way cannot know that it is on the engine's machine. An engine that is reached over TCP already is returned as it is.
+// forward serves an engine's unix socket on a loopback port until ctx ends, and returns the port's DOCKER_HOST: a client that
+// connects there cannot know that it is on the engine's machine. An engine that is reached over TCP already is returned as it is.
 func forward(ctx context.Context, host string) (string, error) {
 	path, ok := strings.CutPrefix(host, "unix://")
 	if !ok {
@@ -32,7 +32,7 @@ func forward(ctx context.Context, host string) (string, error) {
 	return "tcp://" + l.Addr().String(), nil
 }
 
-// pass copies both ways; the end of one direction is passed on as that, since the engine's streams end one by one.
+// pass copies both ways; the end of one direction closes that direction only, since the engine's streams end one by one.
 func pass(ctx context.Context, client *net.TCPConn, path string) {
 	defer client.Close()
 	var d net.Dialer

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// Rows about the examination of executables: ours alone, with it and without.
+// These rows are about the examination of executables: ours alone, with it and without.
 const (
 	gateNothing = "gate: 3 platforms, nothing changed"
 	gateFirst   = "gate: 3 platforms, nothing changed, first sight of the base"
@@ -19,7 +19,7 @@ const (
 	verifyLarge = "verify: 1 GB over 3 platforms"
 )
 
-// gates are the rows about the examination. What it costs is seen beside the same build with --verify=off.
+// gates returns the rows about the examination. Its cost shows beside the same build with --verify=off.
 func (w *world) gates() ([]row, error) {
 	few, many, still := filepath.Join(w.dir, "gate-few"), filepath.Join(w.dir, "gate-many"), filepath.Join(w.dir, "gate-still")
 	for dir, lines := range map[string]string{few: "COPY $TARGETARCH /app\n", many: "COPY . /app/$TARGETARCH\n", still: "COPY file /$TARGETARCH/\n"} {
@@ -50,7 +50,7 @@ func (w *world) gates() ([]row, error) {
 		{name: gateNothing, unit: millis, times: 4, who: both(still)},
 		{name: gateFirst, unit: millis, who: both(still), before: w.forgetListings},
 		{name: gateFew, unit: millis, who: both(few), before: refillAll(changed, 10<<20)},
-		// One file is enough to make all of the layer anew.
+		// One file is enough to make the whole layer new.
 		{name: gateMany, unit: millis, who: both(many), before: refill(filepath.Join(many, "0", "0"), 32)},
 	}, nil
 }
@@ -76,10 +76,11 @@ func refillAll(names []string, size int64) func() error {
 	}
 }
 
-// forgetListings removes what is known of base images from before.
+// forgetListings removes the cached listings of base images.
 func (w *world) forgetListings() error { return os.RemoveAll(filepath.Join(w.dir, ".cache")) }
 
-// verifies are `verify` of an image that is large, where a third of it is the same for all platforms. It is made when it is needed first.
+// verifies returns the rows about `verify` of a large image, a third of which is the same for all platforms. The image is made on
+// first use.
 func (w *world) verifies(ctx context.Context) []row {
 	dir, ref := filepath.Join(w.dir, "large"), w.tag("large")
 	push := sync.OnceValue(func() error {

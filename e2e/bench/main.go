@@ -1,30 +1,30 @@
-// Command bench compares docker multiarch with docker buildx, side by side and on real engines: speed, memory, size. It is
-// `make bench`; e2e/env/up.sh must have brought up the engine, the registry and the peer.
+// Command bench compares docker multiarch with docker buildx, side by side and on real engines: speed, memory, size. It is `make
+// bench`; e2e/env/up.sh must have brought up the engine, the registry and the peer.
 //
-// # Who runs
+// # The contestants
 //
 //   - ours: `docker multiarch build`, as a user calls it.
-//   - peer: `docker buildx build` with its docker-container driver, so with a buildkitd of its own, of the same image and on
-//     the host's network like ours.
+//   - peer: `docker buildx build` with its docker-container driver, so with a buildkitd of its own, of the same image and on the
+//     host's network like ours.
 //   - same: `docker buildx build` with its remote driver on our very buildkitd.
-//   - bare: a BuildKit client that does nothing but one solve for each platform, pushed by digest; in one variant it also
-//     writes the index. What ours costs above it is what ours adds (see package bare).
+//   - bare: a BuildKit client that does nothing but one solve for each platform, pushed by digest; in one variant it also writes
+//     the index. The difference between ours and bare is the cost that ours adds (see package bare).
 //
-// All use one registry and the Docker CLI with a configuration that is thrown away. Attestations are off on both sides.
+// All use one registry and the Docker CLI with a temporary configuration. Attestations are off on both sides.
 //
-// # How
+// # The method
 //
-// The runs of all take turns, so that whatever else the machine does meets all of them, and the first of a round is another
-// one each time. After some warm-up rounds the medians count. Each case is built in two ways, since they differ in price and
-// users have one or the other: "socket", where the client is root on the engine's machine and buildkitd's socket can be
-// reached directly (by "same" too); and "exec", for everybody else, where the engine is reached over TCP and BuildKit through
-// a command in the container. The peer's own driver knows the second way only.
+// The runs of all contestants take turns, so that other load on the machine affects all of them, and each round begins with
+// another one. After some warm-up rounds the medians count. Each case is built in two ways, since they differ in cost and users
+// have one or the other: "socket", where the client is root on the engine's machine and buildkitd's socket can be reached
+// directly (by "same" too); and "exec", for all other users, where the engine is reached over TCP and BuildKit through a command
+// in the container. The peer's own driver supports the second way only.
 //
-// Images are loaded into the engine itself, and into one with a containerd store where there is one; that one has builders of
-// its own.
+// Images are loaded into the engine itself, and into one with a containerd store where there is one; that one has builders of its
+// own.
 //
-// Memory is the peak resident size of the plugin called directly: through the Docker CLI the larger of the two processes
-// would be seen.
+// Memory is the peak resident size of the plugin called directly: through the Docker CLI the larger of the two processes would be
+// measured.
 package main
 
 import (

@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// contestant is one of those that are compared in a row.
+// contestant is one of the programs that a row compares.
 type contestant struct {
 	name string
 	cmd  []string
 	env  []string
 }
 
-// row is one line of the table: what is measured, by whom, and what has to be so before each run.
+// row is one line of the table: the measurement, the contestants, and the preparation before each run.
 type row struct {
 	name string
 	unit unit
 	who  []contestant
-	// before is called ahead of every single run, outside of the time; nil is nothing.
+	// before is called ahead of every single run, outside of the time; nil does nothing.
 	before func() error
-	// times as many runs are made as of other rows; 0 is once. What takes some milliseconds needs more of them for a median.
+	// times is a multiple of the runs of other rows; 0 means 1. Rows of some milliseconds need more runs for a median.
 	times int
-	// once: it takes minutes, and is run once.
+	// once: the row takes minutes, and is run once.
 	once bool
 	// given are figures that need no run, by contestant.
 	given map[string]float64
@@ -35,7 +35,7 @@ type row struct {
 
 type unit string
 
-// The units: of time, of peak resident memory, and of a file's size.
+// These are the units: of time, of peak resident memory, and of a file's size.
 const (
 	millis unit = "ms"
 	mib    unit = "MiB"
@@ -44,7 +44,7 @@ const (
 
 type plan struct{ warm, runs int }
 
-// result is what was measured in a row: all figures of each contestant, in the order of the runs.
+// result is the measurement of a row: all figures of each contestant, in the order of the runs.
 type result struct {
 	Name    string               `json:"name"`
 	Unit    unit                 `json:"unit"`
@@ -52,7 +52,7 @@ type result struct {
 	Median  map[string]float64   `json:"median"`
 }
 
-// measure runs the contestants in turns. The first of a round is another one each time.
+// measure runs the contestants in turns. Each round begins with another one.
 func (r row) measure(ctx context.Context, p plan, log io.Writer) (result, error) {
 	res := result{Name: r.name, Unit: r.unit, Samples: map[string][]float64{}, Median: map[string]float64{}}
 	for name, figure := range r.given {

@@ -21,11 +21,11 @@ const (
 	mergeFar   = "merge of 3 platforms, 25 ms a request"
 )
 
-// far is how long the registry behind the slow proxy takes more for each request.
+// far is the delay that the slow proxy adds to each request to its registry.
 const far = 25 * time.Millisecond
 
-// merges are ours beside `docker buildx imagetools create`, and beside `docker manifest create` and `push` where each request costs
-// 25 ms. The images are in the tag's repository, and the tag names something else before each run.
+// merges compares ours with `docker buildx imagetools create`, and with `docker manifest create` and `push` where each request
+// costs 25 ms. The images are in the tag's repository, and the tag names something else before each run.
 func (w *world) merges(ctx context.Context) ([]row, error) {
 	images, other, err := w.images()
 	if err != nil {
@@ -64,7 +64,7 @@ func (w *world) merges(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// images are three of the base's, by digest, and the base's index.
+// images returns the digests of three of the base's images, and the base's index.
 func (w *world) images() (digests []string, index []byte, err error) {
 	i := strings.LastIndex(w.base, ":")
 	repo, tag := w.base[:i], w.base[i+1:]
@@ -111,7 +111,7 @@ func (w *world) move(target string, body []byte) error {
 	return nil
 }
 
-// farRegistry is the registry behind a proxy that is far away.
+// farRegistry returns the registry behind a proxy with a delay.
 func (w *world) farRegistry(ctx context.Context) (string, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")

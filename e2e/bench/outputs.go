@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Rows about outputs that are no push.
+// These rows are about outputs other than a push.
 const (
 	loadAgain   = "--load of 150 MB, nothing to rebuild"
 	loadChanged = "--load of 150 MB, a small last layer changed"
@@ -19,7 +19,7 @@ const (
 	benchLabel = "com.docker-multiarch.bench"
 )
 
-// outputs are the rows about images that are loaded into the engine, of each kind of store that there is, and about archives.
+// outputs returns the rows about images that are loaded into the engine, for each kind of store, and about archives.
 func (w *world) outputs() ([]row, error) {
 	big, carried := filepath.Join(w.dir, "big"), filepath.Join(w.dir, "carried")
 	for dir, size := range map[string]int64{big: 150 << 20, carried: 20 << 20} {
@@ -49,7 +49,7 @@ func (w *world) outputs() ([]row, error) {
 	return append(rows, row{name: archiveCase, unit: millis, who: archive}), nil
 }
 
-// pair are ours and the peer's own, with the last words of their builds.
+// pair returns ours and the peer's own, with the last words of their build commands.
 func (w *world) pair(y way, words func(name string) []string) []contestant {
 	return []contestant{
 		{ours, slices.Concat([]string{"docker", "multiarch", "build", "--builder", ourBuilder}, words(ours)), y.env},
@@ -57,7 +57,7 @@ func (w *world) pair(y way, words func(name string) []string) []contestant {
 	}
 }
 
-// addStores finds the engines to load images into: the one that is measured, and one with a containerd store, if there is one.
+// addStores finds the engines to load images into: the measured one, and one with a containerd store, if there is one.
 func (w *world) addStores(ctx context.Context) error {
 	status, err := w.docker(ctx, w.ways[0], "info", "-f", "{{.DriverStatus}}")
 	if err != nil {
@@ -89,7 +89,7 @@ func (w *world) addStores(ctx context.Context) error {
 	return nil
 }
 
-// forget removes what was loaded, at the end.
+// forget removes the loaded images at the end.
 func (w *world) forget(y way) {
 	w.undo = append(w.undo, func(ctx context.Context) {
 		for _, name := range []string{ours, peer} {

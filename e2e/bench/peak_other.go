@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// peak is not known: the bench is made for Linux.
+// peak is unknown: the bench is made for Linux.
 func peak(*os.ProcessState) int64 { return 0 }

@@ -7,17 +7,17 @@ import (
 	"text/tabwriter"
 )
 
-// The names of the contestants, in the order of the columns.
+// These are the names of the contestants, in the order of the columns.
 const (
 	ours      = "ours"
 	peer      = "peer"
 	same      = "same"
 	bare      = "bare"
 	bareIndex = "bare+index"
-	unchecked = "unchecked" // ours, where there is nothing to look for, or told not to look
+	unchecked = "unchecked" // ours, where there is nothing to check, or checks are off
 )
 
-// report is all that a run of this program found out.
+// report is the result of a run of this program.
 type report struct {
 	Runs    int       `json:"runs"`
 	Warm    int       `json:"warm"`
@@ -25,7 +25,7 @@ type report struct {
 	Bounds  []verdict `json:"bounds"`
 }
 
-// verdict is a wanted bound, and what there is.
+// verdict is a required bound with the measured value.
 type verdict struct {
 	Name  string  `json:"name"`
 	Limit float64 `json:"limit"`
@@ -33,7 +33,7 @@ type verdict struct {
 	Met   bool    `json:"met"`
 }
 
-// limits are the wanted bounds: of ours as a multiple of the peer's, or absolute where a unit is given.
+// These are the required bounds: of ours as a multiple of the peer's, or absolute where a unit is given.
 const (
 	timeLimit   = 1.05
 	startLimit  = 0.5
@@ -105,7 +105,7 @@ func verdicts(results []result) []verdict {
 			absolute(r.Name, r.Median[ours], verifyMemoryLimit)
 		case r.Unit == mib:
 			add(r, peer, memoryLimit)
-		case strings.HasSuffix(r.Name, throughDocker): // half of it is the Docker CLI's: no bound
+		case strings.HasSuffix(r.Name, throughDocker): // half of the time is the Docker CLI's, so there is no bound
 		case strings.HasPrefix(r.Name, startUp):
 			add(r, peer, startLimit)
 		default:

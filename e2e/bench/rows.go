@@ -15,7 +15,7 @@ const (
 	emulatorCheck  = "a build that looks for emulators"
 )
 
-// rows are all that there is to measure.
+// rows returns all measurements.
 func (w *world) rows(ctx context.Context) ([]row, error) {
 	cases, err := scenarios(w.dir, w.base)
 	if err != nil {
@@ -61,7 +61,7 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 	return append(rows, sizes), err
 }
 
-// builds are the contestants as users call them.
+// builds returns the contestants as users call them.
 func (w *world) builds(y way, c scenario) []contestant {
 	return []contestant{
 		{ours, slices.Concat([]string{"docker", "multiarch"}, w.ourBuild(c)), y.env},
@@ -72,7 +72,7 @@ func (w *world) builds(y way, c scenario) []contestant {
 	}
 }
 
-// direct are the contestants without the Docker CLI in front.
+// direct returns the contestants without the Docker CLI in front.
 func (w *world) direct(y way, c scenario) []contestant {
 	return []contestant{
 		{ours, slices.Concat([]string{w.plugin}, w.ourBuild(c)), y.env},
@@ -112,13 +112,13 @@ func (w *world) starts() []row {
 	return []row{
 		pair("version", []string{w.plugin, "version"}, []string{w.peer, "version"}),
 		pair("plugin metadata", []string{w.plugin, metadata}, []string{w.peer, metadata}),
-		// The Docker CLI's own start is in this one, and starts the plugin twice: for its metadata, and for the command.
+		// This row includes the Docker CLI's own start, which starts the plugin twice: for its metadata, and for the command.
 		pair(throughDocker, []string{"docker", "multiarch", "version"}, []string{"docker", "buildx", "version"}),
 	}
 }
 
-// emulators are ours alone: no peer looks. What looking costs in a build is seen beside a build that has as much to do and nothing
-// to look for, since its one program is for the builder's own platform.
+// emulators measures ours alone: no peer checks emulators. The cost of the check in a build shows beside a build with the same
+// work and nothing to check, since its one program is for the builder's own platform.
 func (w *world) emulators(checked scenario) ([]row, error) {
 	free := scenario{dir: filepath.Join(w.dir, "free"), platforms: checked.platforms}
 	if err := os.MkdirAll(free.dir, 0o755); err != nil {

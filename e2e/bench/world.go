@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The builders that are made here and removed at the end.
+// These builders are made here and removed at the end.
 const (
 	ourBuilder   = "bench"
 	ourContainer = "docker-multiarch-bench-0"
@@ -20,7 +20,7 @@ const (
 	sameBuilder  = "docker-multiarch-bench-same"
 )
 
-// world is what all rows share.
+// world is the state that all rows share.
 type world struct {
 	dir               string // removed at the end
 	plugin, peer      string // the binaries
@@ -35,13 +35,13 @@ type world struct {
 	stopForwardedHost context.CancelFunc
 }
 
-// way is how a client gets to the engine and to BuildKit.
+// way is a client's connection to the engine and to BuildKit.
 type way struct {
 	name   string
 	host   string   // DOCKER_HOST
 	env    []string // of every client
-	remote string   // our buildkitd, as the peer's remote driver names it
-	bare   []string // our buildkitd, as the bare client's flags name it
+	remote string   // our buildkitd, in the form of the peer's remote driver
+	bare   []string // our buildkitd, in the bare client's flags
 }
 
 func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err error) {
@@ -74,7 +74,7 @@ func newWorld(ctx context.Context, plugin string, log io.Writer) (w *world, err 
 	return w, w.builders(ctx)
 }
 
-// builders makes ours and the peer's, and finds the ways to them.
+// builders makes ours and the peer's, and finds the ways to connect to them.
 func (w *world) builders(ctx context.Context) error {
 	fctx, stop := context.WithCancel(ctx)
 	w.stopForwardedHost = stop
@@ -114,7 +114,7 @@ func (w *world) builders(ctx context.Context) error {
 	return w.addStores(ctx)
 }
 
-// newWay makes a Docker configuration of its own, since the peer keeps in it by which address an engine is reached.
+// newWay makes a Docker configuration of its own, since the peer stores in it by which address an engine is reached.
 func (w *world) newWay(name, host string) (way, error) {
 	config := filepath.Join(w.dir, "docker-"+name)
 	plugins := filepath.Join(config, "cli-plugins")
@@ -130,7 +130,7 @@ func (w *world) newWay(name, host string) (way, error) {
 	return way{name: name, host: host, env: env}, os.WriteFile(filepath.Join(config, "config.json"), []byte("{}\n"), 0o600)
 }
 
-// makeOurs makes our builder. As for the peer's, its network is said: what is built is on images in a registry on loopback.
+// makeOurs makes our builder. Its network is given explicitly, like the peer's: the base images are in a registry on loopback.
 func (w *world) makeOurs(ctx context.Context, y way) error {
 	dir := filepath.Join(w.dir, "first")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

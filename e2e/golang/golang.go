@@ -1,6 +1,7 @@
-// Package golang makes images with the Go toolchain where none can be pulled, for stories and measurements of builds that compile:
-// the machine's own Go, trimmed to what compiling needs, with its tools built for each CPU, put where the official image has them.
-// They are built by docker multiarch itself from the context that is made here; each target of its Dockerfile is an image.
+// Package golang makes images with the Go toolchain where none can be pulled, for stories and measurements of builds that
+// compile: the machine's own Go, reduced to the parts that compiling needs, with its tools built for each CPU, at the paths of
+// the official image. docker multiarch itself builds them from the context that this package makes; each target of its Dockerfile
+// is an image.
 package golang
 
 import (
@@ -19,14 +20,14 @@ import (
 // Platforms are those that the images are for: the builder's own, and those that stories emulate.
 const Platforms = "linux/amd64,linux/arm64,linux/arm/v7,linux/riscv64"
 
-// Targets of the Dockerfile. All but the first two are as Primed, with one thing different.
+// These are the targets of the Dockerfile. All but the first two are like Primed, with one difference.
 const (
 	Bare     = "bare"     // Go alone, as in the official image
 	Primed   = "primed"   // and its build cache has the packages that small programs need, for all platforms
-	Compiler = "compiler" // there is a C compiler, or what looks like one
+	Compiler = "compiler" // there is a C compiler, or a program with its name
 	Older    = "older"    // its compilers for 32-bit ARM are set to GOARM=6
 	Differs  = "differs"  // its version differs between platforms
-	OnBuild  = "onbuild"  // it builds what is built on it, by ONBUILD
+	OnBuild  = "onbuild"  // it builds a project that uses it as a base image, by ONBUILD
 )
 
 //go:embed Dockerfile
@@ -35,14 +36,14 @@ var dockerfile []byte
 // tools are the programs of the toolchain that compiling needs.
 var tools = []string{"cmd/go", "cmd/compile", "cmd/link", "cmd/asm", "cmd/vet", "cmd/cgo"}
 
-// Made is what the images are built from.
+// Made is the context of the images.
 type Made struct {
 	Dir        string // the context
 	Dockerfile string // in it
-	Key        string // a name for all that goes into the images
+	Key        string // a name for all inputs of the images
 }
 
-// Make makes what the images are built from, in the folder for such things, unless it is there: once for each version of Go.
+// Make makes the context of the images, in the cache folder, unless it exists: once for each version of Go.
 func Make(ctx context.Context, cache string) (Made, error) {
 	version, err := goEnv(ctx, "GOVERSION")
 	if err != nil {
@@ -64,7 +65,7 @@ func hash(parts ...any) string {
 	return fmt.Sprintf("%.6x", sum.Sum(nil))
 }
 
-// once makes a folder unless it is there. Nobody ever sees it half made.
+// once makes a folder unless it exists. Other processes never see it incomplete.
 func once(dir string, write func(fresh string) error) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -87,7 +88,7 @@ func once(dir string, write func(fresh string) error) error {
 	return err
 }
 
-// fill writes one archive for all that goes into a layer: it is quicker to send than thousands of files.
+// fill writes one archive for everything that goes into a layer: it is quicker to send than thousands of files.
 func fill(ctx context.Context, dir, version string) error {
 	goroot, err := goEnv(ctx, "GOROOT")
 	if err != nil {
@@ -127,7 +128,7 @@ func fill(ctx context.Context, dir, version string) error {
 	return err
 }
 
-// compiler is no C compiler, but where one would be.
+// compiler is a stand-in for a C compiler.
 const compiler = "#!/bin/sh\necho \"gcc: $*\" >&2\nexit 1\n"
 
 // trimmed are the parts of GOROOT that a build reads.

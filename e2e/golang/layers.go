@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// adder writes an archive whose bytes depend on what is in it alone. After its first error it does nothing, and close gives that.
+// adder writes an archive whose bytes depend on its content alone. After its first error it does nothing, and close returns that
+// error.
 type adder struct {
 	to  *tar.Writer
 	err error
@@ -81,7 +82,7 @@ func (a *adder) goroot(goroot string) error {
 	return nil
 }
 
-// tools adds the toolchain, compiled for a CPU, at the places that it has in GOROOT.
+// tools adds the toolchain, compiled for a CPU, at its paths in GOROOT.
 func (a *adder) tools(ctx context.Context, goroot, arch string) error {
 	dir, err := os.MkdirTemp("", "golang-tools-")
 	if err != nil {

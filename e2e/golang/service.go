@@ -12,7 +12,7 @@ import (
 	"text/template"
 )
 
-// things are what the service is about. Each has a package of its own.
+// things are the subjects of the service. Each has a package of its own.
 var things = strings.Fields(`account address article basket category comment contact country coupon customer delivery department device document
 	employee event invoice label message note offer order partner payment person product project purchase refund region report review room
 	schedule shipment supplier task ticket vehicle warehouse`)
@@ -20,9 +20,9 @@ var things = strings.Fields(`account address article basket category comment con
 //go:embed service/*.tmpl
 var templates embed.FS
 
-// Service writes the source of a web service below dir, some thousand lines that are made from templates, with a Dockerfile of two stages
-// whose argument BARE is the image to compile with. What it depends on comes from the module proxy, and is put beside it as a proxy of
-// its own, so that a build needs no network.
+// Service writes the source of a web service below dir, some thousand lines that are made from templates, with a Dockerfile of
+// two stages whose argument BARE is the image to compile with. Its dependencies come from the module proxy, and are put beside it
+// as a proxy of its own, so that a build needs no network.
 func Service(ctx context.Context, dir string) error {
 	texts, err := template.New("").Funcs(template.FuncMap{"title": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] }}).ParseFS(templates, "service/*.tmpl")
 	if err != nil {
@@ -52,7 +52,7 @@ func Service(ctx context.Context, dir string) error {
 	return proxied(ctx, dir)
 }
 
-// proxied downloads what the module in dir needs, and keeps it there as a proxy serves it.
+// proxied downloads the dependencies of the module in dir, and stores them in the layout of a proxy.
 func proxied(ctx context.Context, dir string) error {
 	modules, err := os.MkdirTemp("", "golang-modules-")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// child is what BuildKit says it has pushed.
+// child returns the image that BuildKit reports as pushed.
 func child(platform string, resp map[string]string) (ocispecs.Descriptor, error) {
 	data, err := base64.StdEncoding.DecodeString(resp[exptypes.ExporterImageDescriptorKey])
 	if err != nil {

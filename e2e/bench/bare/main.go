@@ -1,6 +1,6 @@
-// Command bare is what a BuildKit client costs that does nothing else: one solve for each platform, each with a session of its
-// own, the context served by one more session, children pushed by digest. With -tag it also writes an index of them, without a
-// look at what was there. It knows no credentials, shows no progress, and speaks plain HTTP to the registry.
+// Command bare is a minimal BuildKit client, to measure what that alone costs: one solve for each platform, each with a session
+// of its own, the context served by one more session, children pushed by digest. With -tag it also writes an index of them,
+// without a look at the tag before. It has no credentials, shows no progress, and uses plain HTTP to the registry.
 package main
 
 import (
