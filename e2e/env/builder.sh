@@ -61,8 +61,8 @@ copy_programs() {
   done
 }
 
-# trust_builders HOST... publishes the IDs of these images on those engines. No pull has brought them, and docker multiarch runs what
-# no pull has brought only if its user says so.
+# trust_builders HOST... publishes the IDs of these images on those engines. They were not pulled, and docker multiarch runs
+# images that were not pulled only if its user trusts them.
 trust_builders() {
   publish DOCKER_MULTIARCH_TRUST_IMAGE "$(trusted_builders "$@" | sort -u | paste -sd, -)"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# What the environment changes on the machine outside its own folder: emulators registered in the kernel, bridges, packet
-# filter rules, forwarding. `remember` notes what was there before the first `up`, `restore` puts it back, so a
-# handler or a rule of the user's own stays.
+# The changes that the environment makes on the machine outside its own folder: emulators registered in the kernel, bridges,
+# packet filter rules, forwarding. `remember` records the state before the first `up`, `restore` restores it, so a handler or a
+# rule of the user's own stays.
 
 BINFMT=/proc/sys/fs/binfmt_misc
 BRIDGES='multiarch[01]|buildkit0|dma[0-9a-f]{8}|br-[0-9a-f]{12}'

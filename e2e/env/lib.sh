@@ -48,12 +48,12 @@ wait_for() {
   done
 }
 
-# ours PID says whether that process runs and is one of ours.
+# ours PID reports whether that process runs and is one of ours.
 ours() { [ -n "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF "$STATE/"; }
 
 pid_of() { cat "$STATE/run/$1.pid" 2>/dev/null || true; }
 
-# running NAME [FINGERPRINT] says whether the process started under that name lives (and was started from the same).
+# running NAME [FINGERPRINT] reports whether the process started under that name runs (and was started from the same).
 running() {
   ours "$(pid_of "$1")" && { [ $# -eq 1 ] || [ "$(cat "$STATE/run/$1.from" 2>/dev/null)" = "$2" ]; }
 }
@@ -84,7 +84,7 @@ stop() {
   end "$pid"
 }
 
-# end PID... ends those of the processes that are ours: asks all, waits for at most 15 s, then insists.
+# end PID... ends those of the processes that are ours: asks all, waits for at most 15 s, then kills.
 end() {
   local pid alive=()
   for pid; do ! ours "$pid" || alive+=("$pid"); done
@@ -95,10 +95,10 @@ end() {
 
 gone() { local pid; for pid; do ! ours "$pid" || return 1; done; }
 
-# answers HOST says whether an engine answers there.
+# answers HOST reports whether an engine answers there.
 answers() { docker -H "$1" version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# listens PORT says whether somebody on this machine's loopback takes connections there.
+# listens PORT reports whether a process on this machine's loopback accepts connections there.
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # fingerprint FILE... prints a short name for these contents.

@@ -37,7 +37,7 @@ present_down() {
   docker rmi moby/buildkit:e2e-{nobridge,old,qemu} >/dev/null 2>&1 || true
 }
 
-# present_port prints the registry's port: the one of last time, or 5000, or the next that nobody uses.
+# present_port prints the registry's port: the last one, or 5000, or the next free one.
 present_port() {
   local file=$STATE/present/port port=5000
   if [ ! -s "$file" ]; then

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A registry on this machine's loopback, without TLS or passwords, that also deletes; its storage goes with the state.
 
-# registry BINARY starts it, at port 5000 unless that is somebody else's.
+# registry BINARY starts it, at port 5000 unless another process uses that.
 registry() {
   local dir=$STATE/registry port from
   mkdir -p "$dir"
