@@ -23,7 +23,7 @@ import (
 //	# with: FLAG...                  more flags of the build
 //	# moved: STAGE,...               stages that run on the builder's own platform
 //	# stays: STAGE CHECK             a stage that is emulated, and why
-//	# prints: TEXT                   what the image says when it is run
+//	# prints: TEXT                   the output of the image when it is run
 //
 // Its arguments BARE, PRIMED, ... are images of package golang, and BASE is the base image.
 type crossCase struct {

@@ -48,7 +48,7 @@ const watchScript = `watch() {
 //	/proc/sys/fs/binfmt_misc/NAME:TEXT     a line of a handler's file; in the kernel's order, newest first
 //	ran ARCH STATUS                        the exit status of a probe program
 //	said ARCH TEXT                         the first line that it, or chroot, wrote about a failure
-//	version ARCH TEXT                      what the emulator says when it is asked for its version
+//	version ARCH TEXT                      the emulator's output when it is asked for its version
 //	builder ARCH STATUS PATH               BuildKit's own emulator; STATUS "-" when it was not tried
 //	end
 //

@@ -26,9 +26,9 @@
 // containerd/platforms takes a missing operating system from the machine that
 // runs the program, and so do docker buildx and docker run: on a Mac,
 // "--platform arm64" asks them for darwin/arm64. Here it is linux/arm64 on every
-// client, because what is built is decided by the project and not by whoever
-// builds it. For the same reason an operating system alone, whose architecture
-// containerd would take from the client, is refused.
+// client, because the project decides what is built, and not the user's machine.
+// For the same reason an operating system alone, whose architecture containerd
+// would take from the client, is refused.
 //
 // # The canonical order
 //

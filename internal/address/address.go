@@ -45,7 +45,7 @@ func Hostname(host string) string {
 }
 
 // IsLoopback reports whether HOST[:PORT] names this machine: localhost, 127.0.0.0/8 or ::1. These are the registries that the Docker Engine
-// and BuildKit reach without TLS unless told otherwise.
+// and BuildKit reach without TLS by default.
 func IsLoopback(host string) bool {
 	name := Hostname(host)
 	if strings.EqualFold(name, "localhost") {

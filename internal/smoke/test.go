@@ -66,7 +66,7 @@ func (t Test) Words() string {
 	return strings.ReplaceAll(strings.Join(words, " "), "\n", " ")
 }
 
-// Expectation is what is said about an output. The zero value takes any; of several conditions all must hold.
+// Expectation is a condition on an output. The zero value accepts any; if several conditions are set, all must hold.
 type Expectation struct {
 	Equals   *string // without the line's end at the end of either
 	Contains []string
