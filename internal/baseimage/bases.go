@@ -113,12 +113,12 @@ func (b Base) Pinned() string {
 	return b.Name + "@" + b.Digest.String()
 }
 
-// Offer returns the platforms of the image.
-func (b Base) Offer(ctx context.Context, at At) Offer {
-	return at(b.Targets[0].Index).Offer(ctx, b.Name, b.Digest)
+// ImagePlatforms returns the platforms of the image.
+func (b Base) ImagePlatforms(ctx context.Context, at At) ImagePlatforms {
+	return at(b.Targets[0].Index).ImagePlatforms(ctx, b.Name, b.Digest)
 }
 
-// follows reports whether the base image is pulled for the target platform, as far as the graphs show.
-func (b Base) follows() bool {
+// usesTargetPlatform reports whether the base image is pulled for the target platform, as far as the graphs show.
+func (b Base) usesTargetPlatform() bool {
 	return slices.ContainsFunc(b.Targets, func(t Target) bool { return platform.Equal(t.Platform, b.Platform) })
 }

@@ -26,29 +26,29 @@ type Resolver struct {
 // At returns the resolver of the node that builds a target, by the target's index.
 type At func(target int) Resolver
 
-// Offer has the platforms of an image.
-type Offer struct {
+// ImagePlatforms has the platforms of an image.
+type ImagePlatforms struct {
 	Digest digest.Digest
 	// Platforms are in canonical order, from the index or, for a single image, from its configuration; nil if they are not known.
 	Platforms []platform.Platform
 	Single    bool // the image is no index
 }
 
-// without reports whether BuildKit is known to find no image for the platform.
-func (o Offer) without(p platform.Platform) bool {
+// isMissing reports whether BuildKit is known to find no image for the platform.
+func (o ImagePlatforms) isMissing(p platform.Platform) bool {
 	return len(o.Platforms) > 0 && !o.Single && !slices.ContainsFunc(o.Platforms, platforms.Only(p).Match)
 }
 
 // maxIndex is how many bytes of an index are read: more than registries accept.
 const maxIndex = 4 << 20
 
-// Offer finds out the platforms of an image with that digest, from the node's own store: resolving the image has put it there. If an image
-// was not resolved, because it is missing the requested platforms, d is "" and the image is looked up by its name.
-func (r Resolver) Offer(ctx context.Context, name string, d digest.Digest) Offer {
+// ImagePlatforms finds out the platforms of an image with that digest, from the node's own store: resolving the image has put it there. If
+// an image was not resolved, because it is missing the requested platforms, d is "" and the image is looked up by its name.
+func (r Resolver) ImagePlatforms(ctx context.Context, name string, d digest.Digest) ImagePlatforms {
 	if d == "" {
 		return r.find(ctx, name)
 	}
-	o := Offer{Digest: d}
+	o := ImagePlatforms{Digest: d}
 	if r.Store == nil {
 		return o
 	}
@@ -86,17 +86,17 @@ func (r Resolver) Offer(ctx context.Context, name string, d digest.Digest) Offer
 var commonArchs = []string{"amd64", "arm64", "arm", "386", "ppc64le", "s390x", "riscv64", "mips64le", "loong64"}
 
 // find resolves a name that is missing the requested platforms: its digest can only be resolved for a platform that it has.
-func (r Resolver) find(ctx context.Context, name string) Offer {
+func (r Resolver) find(ctx context.Context, name string) ImagePlatforms {
 	candidates := []platform.Platform{r.Native}
 	for _, arch := range commonArchs {
 		candidates = append(candidates, platform.Normalize(platform.Platform{OS: "linux", Architecture: arch}))
 	}
 	for _, p := range candidates {
 		if _, d, _, err := r.Gateway.ResolveImageConfig(ctx, name, quietly(p)); err == nil && d != "" {
-			return r.Offer(ctx, name, d)
+			return r.ImagePlatforms(ctx, name, d)
 		}
 	}
-	return Offer{}
+	return ImagePlatforms{}
 }
 
 // configured returns the platform in the configuration of an image that the node fetches for p; zero if it is not known.

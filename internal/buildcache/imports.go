@@ -21,14 +21,14 @@ type imports struct {
 	entries []Entry
 	note    func(string)
 
-	mu   sync.Mutex
-	told map[string]bool // the failed imports that were reported, by BuildKit's names
+	mu       sync.Mutex
+	reported map[string]bool // the failed imports that were reported, by BuildKit's names
 }
 
 // newImports finds out which caches can be imported. A local cache that does not exist is left out with a warning, as by docker buildx: the
 // first build with a cache finds none.
 func newImports(from []Entry, ps []platform.Platform, note func(string)) *imports {
-	all := &imports{note: note, told: map[string]bool{}}
+	all := &imports{note: note, reported: map[string]bool{}}
 	for _, f := range from {
 		for _, e := range f.each(ps) {
 			same := func(have Entry) bool { return have.Type == e.Type && maps.Equal(have.Attrs, e.Attrs) }
@@ -95,8 +95,8 @@ func (m *imports) see(msg *client.SolveStatus) {
 	defer m.mu.Unlock()
 	for _, v := range msg.Vertexes {
 		name, ok := strings.CutPrefix(v.Name, importing)
-		if ok && v.Completed != nil && v.Error != "" && !m.told[name] {
-			m.told[name] = true
+		if ok && v.Completed != nil && v.Error != "" && !m.reported[name] {
+			m.reported[name] = true
 			m.note(fmt.Sprintf("warning: no cache was imported from %s: %s", m.named(name), v.Error))
 		}
 	}

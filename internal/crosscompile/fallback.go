@@ -81,7 +81,7 @@ func (f Failed) authors(step graph.Step, depends map[digest.Digest]bool) bool {
 	case graph.Exec:
 		return slices.ContainsFunc(f.Moved.Steps, func(m cross.Step) bool {
 			by, _ := recipe.Find(m.Recipe)
-			return m.Digest == step.Digest && !f.Moved.From.Choice.Names(m.Recipe) && by.Diagnoses(f.Log.Said(step.Digest))
+			return m.Digest == step.Digest && !f.Moved.From.Choice.Names(m.Recipe) && by.Diagnoses(f.Log.Output(step.Digest))
 		})
 	default:
 		return false

@@ -21,11 +21,11 @@ import (
 // Child is one platform's finished image as a solve has exported it, with its attestations and the stores of its content. It implements
 // oras-go's content.Fetcher for all of them.
 type Child struct {
-	Platform     platform.Platform // the requested platform
-	Says         platform.Platform // the platform in the image's configuration; zero if it is not known
-	Image        manifest.Image
-	Attestations []ocispecs.Descriptor // as in the builder's own index: with the annotations that name the image
-	Documents    *Documents            // nil if no documents were exported
+	Platform       platform.Platform // the requested platform
+	ConfigPlatform platform.Platform // the platform in the image's configuration; zero if it is not known
+	Image          manifest.Image
+	Attestations   []ocispecs.Descriptor // as in the builder's own index: with the annotations that name the image
+	Documents      *Documents            // nil if no documents were exported
 	// Layers is the store of the node that made the image; its layers are read there.
 	Layers content.Fetcher
 }
@@ -45,11 +45,11 @@ func (c Child) Fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadClos
 // does not request. The configuration takes precedence over the requested platform, where both are for the same architecture; the request
 // fills in what the configuration leaves open.
 func (c Child) entryPlatform() platform.Platform {
-	p, says := c.Platform, platform.Normalize(c.Says)
+	p, says := c.Platform, platform.Normalize(c.ConfigPlatform)
 	if says.OS != p.OS || says.Architecture != p.Architecture {
 		return p
 	}
-	if c.Says.Variant != "" { // otherwise Normalize would add one: arm is arm/v7
+	if c.ConfigPlatform.Variant != "" { // otherwise Normalize would add one: arm is arm/v7
 		p.Variant = says.Variant
 	}
 	p.OSVersion = cmp.Or(says.OSVersion, p.OSVersion)

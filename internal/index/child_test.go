@@ -33,7 +33,7 @@ func TestAnEntrysPlatformIsWhatTheConfigurationSaysMoreClosely(t *testing.T) {
 		"Windows without a version":            {win("10.0.1", "x"), win(""), win("10.0.1", "x")},
 		"another version than was asked for":   {win("10.0.1"), win("10.0.2"), win("10.0.2")},
 	} {
-		got := Child{Platform: tt.asked, Says: tt.says}.entryPlatform()
+		got := Child{Platform: tt.asked, ConfigPlatform: tt.says}.entryPlatform()
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -45,7 +45,7 @@ func TestNoEntryTakesAnothersPlatform(t *testing.T) {
 	image := func(text string) manifest.Image {
 		return manifest.Image{Descriptor: ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageManifest, Digest: digest.FromString(text), Size: 1}}
 	}
-	descs := Entries(Parts([]Child{{Platform: amd64, Says: v2, Image: image("a")}, {Platform: v2, Says: v2, Image: image("b")}}, nil))
+	descs := Entries(Parts([]Child{{Platform: amd64, ConfigPlatform: v2, Image: image("a")}, {Platform: v2, ConfigPlatform: v2, Image: image("b")}}, nil))
 	if _, _, err := manifest.Index(descs, manifest.IndexOptions{}); err != nil || !platform.Equal(*descs[0].Platform, amd64) {
 		t.Errorf("%v: %+v", err, descs)
 	}

@@ -50,7 +50,7 @@ func verdicts(b baseimage.Base) (verdicts []BaseVerdict) {
 // plannedBases returns the matrix of base images and platforms.
 func plannedBases(ctx context.Context, p solve.Prospect) []Base {
 	var planned []Base
-	row := func(name, file string, line int, offer func(context.Context, baseimage.At) baseimage.Offer) int {
+	row := func(name, file string, line int, offer func(context.Context, baseimage.At) baseimage.ImagePlatforms) int {
 		name = baseimage.Familiar(name)
 		i := slices.IndexFunc(planned, func(b Base) bool { return b.Name == name && b.File == file && b.Line == line })
 		if i >= 0 {
@@ -62,12 +62,12 @@ func plannedBases(ctx context.Context, p solve.Prospect) []Base {
 	}
 	for _, b := range p.Bases {
 		for _, at := range b.Places {
-			n := row(b.Name, at.File, at.Line, b.Offer)
+			n := row(b.Name, at.File, at.Line, b.ImagePlatforms)
 			planned[n].For = append(planned[n].For, verdicts(b)...)
 		}
 	}
-	for _, l := range p.Lacks {
-		n := row(l.Name, l.File, l.Line, l.Offer)
+	for _, l := range p.MissingPlatforms {
+		n := row(l.Name, l.File, l.Line, l.ImagePlatforms)
 		for _, lacking := range l.Platforms() {
 			planned[n].For = append(planned[n].For, BaseVerdict{Platform: lacking, Fetched: lacking, Verdict: "missing"})
 		}

@@ -31,14 +31,14 @@ import (
 
 var amd64Only = platform.Platform{OS: "linux", Architecture: "amd64"}
 
-// foreign has the architectures that the kernel of a new world emulates.
+// foreign has the architectures that the kernel of a new harness emulates.
 var foreign = map[string]emulation.Mode{"arm64": emulation.Emulated, "arm": emulation.Emulated, "s390x": emulation.Emulated}
 
 const compiling = "FROM golang AS build\nWORKDIR /src\nCOPY hello .\nRUN go mod download\nRUN CGO_ENABLED=0 go build -o /out/app .\n" +
 	"\nFROM alpine\nCOPY --from=build /out/app /app\n"
 
-// world has a builder, a registry, and a request that a test changes before it plans the build.
-type world struct {
+// harness has a builder, a registry, and a request that a test changes before it plans the build.
+type harness struct {
 	*buildkittest.Builder
 	t         *testing.T
 	host      string
@@ -51,10 +51,10 @@ type world struct {
 	installed int
 }
 
-// newWorld returns a world with a request for three platforms of the Dockerfile, to be pushed as app:v1.
-func newWorld(t *testing.T, dockerfile string) *world {
+// newHarness returns a harness with a request for three platforms of the Dockerfile, to be pushed as app:v1.
+func newHarness(t *testing.T, dockerfile string) *harness {
 	t.Helper()
-	w := &world{Builder: buildkittest.New(t), t: t, kernel: foreign, progress: &messages{}}
+	w := &harness{Builder: buildkittest.New(t), t: t, kernel: foreign, progress: &messages{}}
 	w.host, w.faults = buildkittest.NewRegistry(t)
 	w.preflight = func(context.Context) error { return nil }
 	dir := t.TempDir()
@@ -81,9 +81,9 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	return w
 }
 
-// newCrossing returns a world whose golang image has a Go toolchain.
-func newCrossing(t *testing.T, dockerfile string) *world {
-	w := newWorld(t, dockerfile)
+// newGoHarness returns a harness whose golang image has a Go toolchain.
+func newGoHarness(t *testing.T, dockerfile string) *harness {
+	w := newHarness(t, dockerfile)
 	w.req.Cross = cross.Choice{Auto: true}
 	files := fstest.MapFS{
 		"usr/local/go/VERSION": {Data: []byte("go1.26.8\n")},
@@ -101,19 +101,19 @@ func newCrossing(t *testing.T, dockerfile string) *world {
 	return w
 }
 
-func (w *world) probe(ctx context.Context, _ ...platform.Platform) (s emulation.Status, _ error) {
+func (w *harness) probe(ctx context.Context, _ ...platform.Platform) (s emulation.Status, _ error) {
 	for arch, mode := range w.kernel {
 		s.Archs = append(s.Archs, emulation.Support{Arch: arch, Mode: mode})
 	}
 	return s, context.Cause(ctx)
 }
 
-func (w *world) install(context.Context, []platform.Platform) error {
+func (w *harness) install(context.Context, []platform.Platform) error {
 	w.installed++
 	return errors.New("the engine is rootless")
 }
 
-func (w *world) platforms(list string) {
+func (w *harness) platforms(list string) {
 	w.t.Helper()
 	ps, _, err := platform.Parse(list)
 	if err != nil {
@@ -123,7 +123,7 @@ func (w *world) platforms(list string) {
 }
 
 // basesHave makes every image an index of these platforms, and returns its digest. The frontend fails for a missing platform.
-func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
+func (w *harness) basesHave(ps ...platform.Platform) digest.Digest {
 	index := w.Index(ps...)
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
 	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
@@ -135,7 +135,7 @@ func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
 	return index
 }
 
-func (w *world) texts(found []preflight.Finding) (texts []string) {
+func (w *harness) texts(found []preflight.Finding) (texts []string) {
 	for _, f := range found {
 		texts = append(texts, strings.ReplaceAll(f.String(), w.host, "HOST"))
 	}
@@ -143,7 +143,7 @@ func (w *world) texts(found []preflight.Finding) (texts []string) {
 }
 
 // looked plans the build, and checks that nothing was done.
-func (w *world) looked() Outlook {
+func (w *harness) looked() Outlook {
 	w.t.Helper()
 	o, err := Look(w.t.Context(), w.req, w.env, w.preflight)
 	if err != nil {

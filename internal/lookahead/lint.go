@@ -28,10 +28,10 @@ type LintWarning struct {
 // stage, including those that the build does not make, whose images may not exist. If that fails, the warnings in the build's own solves
 // complete the answer.
 type linting struct {
-	mu       sync.Mutex
-	found    []LintWarning
-	heard    []LintWarning // from the build's own solves
-	unlinted []string      // Dockerfiles without a complete answer, by the frontend's names
+	mu         sync.Mutex
+	found      []LintWarning
+	fromSolves []LintWarning // from the build's own solves
+	unlinted   []string      // Dockerfiles without a complete answer, by the frontend's names
 }
 
 // askAll asks about the Dockerfiles of the targets, and returns when all answers are there.
@@ -72,9 +72,9 @@ func (l *linting) ask(ctx context.Context, ask solve.Asker, target platform.Plat
 	}
 }
 
-// hear processes the frontend's warnings while it reads a Dockerfile: "Rule: message (line 3)", as LintFormatShort in
+// add processes the frontend's warnings while it reads a Dockerfile: "Rule: message (line 3)", as LintFormatShort in
 // frontend/dockerfile/linter of BuildKit writes it.
-func (l *linting) hear(warnings []*client.VertexWarning) {
+func (l *linting) add(warnings []*client.VertexWarning) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range warnings {
@@ -84,8 +84,8 @@ func (l *linting) hear(warnings []*client.VertexWarning) {
 		}
 		heard := LintWarning{Rule: rule, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: int(w.Range[0].GetStart().GetLine())}
 		heard.Message = strings.TrimSuffix(message, fmt.Sprintf(" (line %d)", heard.Line))
-		if !slices.Contains(l.heard, heard) {
-			l.heard = append(l.heard, heard)
+		if !slices.Contains(l.fromSolves, heard) {
+			l.fromSolves = append(l.fromSolves, heard)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (l *linting) hear(warnings []*client.VertexWarning) {
 func (l *linting) warnings() []LintWarning {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, w := range l.heard {
+	for _, w := range l.fromSolves {
 		known := slices.ContainsFunc(l.found, func(f LintWarning) bool { return f.Rule == w.Rule && f.File == w.File && f.Line == w.Line })
 		if slices.Contains(l.unlinted, w.File) && !known {
 			l.found = append(l.found, w)
@@ -103,15 +103,15 @@ func (l *linting) warnings() []LintWarning {
 	return l.found
 }
 
-// heardProgress passes a solve's messages on, and passes the warnings to linting.
-type heardProgress struct {
+// lintProgress passes a solve's messages on, and passes the warnings to linting.
+type lintProgress struct {
 	solve.Progress
 	lint *linting
 }
 
-func (h heardProgress) Status(p platform.Platform, msg *client.SolveStatus) {
+func (h lintProgress) Status(p platform.Platform, msg *client.SolveStatus) {
 	if msg != nil {
-		h.lint.hear(msg.Warnings)
+		h.lint.add(msg.Warnings)
 	}
 	h.Progress.Status(p, msg)
 }

@@ -20,8 +20,8 @@ func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
 	first, second := w, w
 	first.Line, second.Line = 1, 3
 	l := &linting{unlinted: []string{"Dockerfile"}, found: []LintWarning{first, {Rule: "StageNameCasing", File: "other", Line: 2}}}
-	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
-	l.hear([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
+	l.add([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
+	l.add([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
 	if diff := cmp.Diff([]LintWarning{first, second, {Rule: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -41,7 +41,7 @@ func (o Outlook) Refused(req solve.Request) bool {
 // Look predicts a build. Its errors are those of [solve.Look].
 func Look(ctx context.Context, req solve.Request, env solve.Env, preflight func(context.Context) error) (o Outlook, err error) {
 	lint := &linting{}
-	env.Progress = heardProgress{env.Progress, lint}
+	env.Progress = lintProgress{env.Progress, lint}
 	err = solve.Look(ctx, req, env, preflight, solve.Viewer{
 		See: func(ctx context.Context, p solve.Prospect) { o = outlook(ctx, req, p) },
 		Beside: func(ctx context.Context, targets []platform.Platform, ask solve.Asker) {
@@ -65,7 +65,7 @@ func outlook(ctx context.Context, req solve.Request, p solve.Prospect) Outlook {
 	o.Bases = plannedBases(ctx, p)
 	build := p.Hints
 	build.Size = func(paths []string) int64 { return req.Source.CopySize(ctx, paths, hints.BigCopy) }
-	o.Hints = append(betterThan(hints.Of(build), p), trusting(p)...)
+	o.Hints = append(dropExplained(hints.Of(build), p), trusting(p)...)
 	return o
 }
 

@@ -26,7 +26,7 @@ func stepLines(o Outlook) (lines []string) {
 }
 
 func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
-	w := newWorld(t, "FROM --platform=$BUILDPLATFORM golang AS build\nRUN fetch\nARG TARGETARCH\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nRUN apk add x\nCOPY --from=build /x /\n")
+	w := newHarness(t, "FROM --platform=$BUILDPLATFORM golang AS build\nRUN fetch\nARG TARGETARCH\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nRUN apk add x\nCOPY --from=build /x /\n")
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")
 	w.kernel = map[string]emulation.Mode{"arm64": foreign["arm64"]}
 	o := w.looked()
@@ -52,7 +52,7 @@ func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
 }
 
 func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
-	w := newWorld(t, "FROM one\nRUN make\n")
+	w := newHarness(t, "FROM one\nRUN make\n")
 	w.platforms("linux/amd64,linux/arm64")
 	index := w.basesHave(amd64Only)
 	w.preflight = func(context.Context) error { return errors.New("no push") }
@@ -72,7 +72,7 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 }
 
 func TestAPlanHasTheFrontendsOwnFindingsOnceForEachDockerfile(t *testing.T) {
-	w := newWorld(t, "FROM alpine as base\nRUN make\n")
+	w := newHarness(t, "FROM alpine as base\nRUN make\n")
 	o := w.looked()
 	if len(o.Lint) != 1 || o.Lint[0].Rule != "FromAsCasing" || o.Lint[0].Line != 1 || o.Lint[0].File != "Dockerfile" {
 		t.Errorf("%+v", o.Lint)
@@ -83,7 +83,7 @@ func TestAPlanHasTheFrontendsOwnFindingsOnceForEachDockerfile(t *testing.T) {
 }
 
 func TestAPlanShowsASharedStepAtEachOfItsLines(t *testing.T) {
-	w := newWorld(t, "FROM alpine AS first\nRUN make\nFROM alpine AS second\nCOPY --from=first /a /a\nFROM alpine\nCOPY --from=second /a /a\n")
+	w := newHarness(t, "FROM alpine AS first\nRUN make\nFROM alpine AS second\nCOPY --from=first /a /a\nFROM alpine\nCOPY --from=second /a /a\n")
 	o := w.looked()
 	var froms []string
 	for _, s := range o.Steps {
@@ -104,7 +104,7 @@ func TestAPlanShowsASharedStepAtEachOfItsLines(t *testing.T) {
 }
 
 func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nRUN make\nFROM nowhere.invalid/none AS unused\nRUN make\nFROM alpine\n")
+	w := newHarness(t, "FROM alpine\nRUN make\nFROM nowhere.invalid/none AS unused\nRUN make\nFROM alpine\n")
 	w.Image = func(ref string, p platform.Platform) (platform.Platform, error) {
 		if strings.Contains(ref, "nowhere.invalid") {
 			return p, errors.New("no such host")
@@ -124,7 +124,7 @@ func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
 }
 
 func TestAPlanOfADockerfileThatCannotBeReadIsItsError(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nRUNN echo\n")
+	w := newHarness(t, "FROM alpine\nRUNN echo\n")
 	_, err := Look(t.Context(), w.req, w.env, w.preflight)
 	if !errors.As(err, new(*solve.FailedError)) {
 		t.Fatalf("%v", err)
@@ -133,7 +133,7 @@ func TestAPlanOfADockerfileThatCannotBeReadIsItsError(t *testing.T) {
 }
 
 func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
-	w := newWorld(t, "FROM alpine AS build\nRUN make\n")
+	w := newHarness(t, "FROM alpine AS build\nRUN make\n")
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go", Stage: "build"}, {Recipe: "go", Stage: "nope"}}}
 	o := w.looked()
 	want := []string{`a recipe is named for stage "nope", which the Dockerfile does not have`}
@@ -146,7 +146,7 @@ func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
 }
 
 func TestAPlanNamesASourceOnTheHostsNetwork(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nRUN true\nADD http://127.0.0.1:5899/secret /stolen\nADD https://example.com/data.bin /\n")
+	w := newHarness(t, "FROM alpine\nRUN true\nADD http://127.0.0.1:5899/secret /stolen\nADD https://example.com/data.bin /\n")
 	w.env.Nodes[0].OnHost = true
 	if o := w.looked(); len(o.Findings) != 1 || !o.Refused(w.req) {
 		t.Errorf("the plan has %+v", o.Findings)

@@ -65,14 +65,14 @@ func trusting(prospect solve.Prospect) []hints.Hint {
 	return all
 }
 
-// betterThan drops the hints that something is compiled under an emulator, if the decision about the stage is more precise: it says why no
+// dropExplained drops the hints that something is compiled under an emulator, if the decision about the stage is more precise: it says why no
 // recipe relocates the stage, and how to fix that.
-func betterThan(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
+func dropExplained(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
 	type place struct {
 		file string
 		line int
 	}
-	told := map[place]bool{}
+	explained := map[place]bool{}
 	for i, moved := range prospect.Plan.Moved {
 		of := map[digest.Digest]bool{}
 		for _, s := range moved.Stages {
@@ -82,9 +82,9 @@ func betterThan(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
 		}
 		for _, s := range prospect.Read[i].Steps {
 			if of[s.Digest] {
-				told[place{s.File, s.Line}] = true
+				explained[place{s.File, s.Line}] = true
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(h hints.Hint) bool { return h.Rule == "emulated-compile" && told[place{h.File, h.Line}] })
+	return slices.DeleteFunc(all, func(h hints.Hint) bool { return h.Rule == "emulated-compile" && explained[place{h.File, h.Line}] })
 }

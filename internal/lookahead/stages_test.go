@@ -29,7 +29,7 @@ COPY --from=unknown /out/m /
 `
 
 func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
-	w := newCrossing(t, partlyCompiling)
+	w := newGoHarness(t, partlyCompiling)
 	o := w.looked()
 	steps := strings.Join(stepLines(o), "\n")
 	testkit.Contains(t, steps,
@@ -64,7 +64,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 }
 
 func TestAPlanOfABuildWithAttestationsSaysThatNothingIsMovedForThem(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.req.Attests = map[string]string{"provenance": "type=provenance"}
 	o := w.looked()
 	if len(o.Stages) != 1 || o.Stages[0].Name != "build" || o.Stages[0].Line != 1 || o.Stages[0].Why.Check != "attested" || len(o.Stages[0].Platforms) != 2 {
@@ -73,7 +73,7 @@ func TestAPlanOfABuildWithAttestationsSaysThatNothingIsMovedForThem(t *testing.T
 }
 
 func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
-	w := newCrossing(t, "FROM golang AS build\nENV CGO_ENABLED=0\nRUN make\nFROM alpine\nCOPY --from=build /out/app /\n")
+	w := newGoHarness(t, "FROM golang AS build\nENV CGO_ENABLED=0\nRUN make\nFROM alpine\nCOPY --from=build /out/app /\n")
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}}
 	var said []string
 	for _, h := range w.looked().Hints {
@@ -86,7 +86,7 @@ func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
 
 // The frontend answers questions about a Dockerfile for its own platform, with the arguments of the platform that asks.
 func TestABaseThatIsChosenForEachPlatformIsNoAlarm(t *testing.T) {
-	w := newCrossing(t, "ARG ARCH=arm64\n"+strings.Replace(compiling, "FROM alpine", "FROM alpine:$ARCH", 1))
+	w := newGoHarness(t, "ARG ARCH=arm64\n"+strings.Replace(compiling, "FROM alpine", "FROM alpine:$ARCH", 1))
 	w.platforms("linux/arm64,linux/arm/v7")
 	w.req.Own = map[string]solve.Own{}
 	for _, p := range w.req.Platforms {

@@ -82,8 +82,8 @@ func (p Plan) MissingOf(of func(Job) bool) []platform.Platform {
 	return slices.CompactFunc(all, platform.Equal)
 }
 
-// LacksForTests reports whether only tests need the missing platforms.
-func (p Plan) LacksForTests() bool {
+// MissingForTests reports whether only tests need the missing platforms.
+func (p Plan) MissingForTests() bool {
 	return !slices.ContainsFunc(p.Jobs, func(j Job) bool { return len(j.Missing) > 0 && !j.ForTests })
 }
 

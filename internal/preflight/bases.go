@@ -16,9 +16,9 @@ import (
 type BaseError struct {
 	// Name is the image's familiar name.
 	Name string
-	// Wanted are the platforms that the image is missing, or has with another configuration. Offered are the platforms that it has, as far
+	// Wanted are the platforms that the image is missing, or has with another configuration. Available are the platforms that it has, as far
 	// as they are known.
-	Wanted, Offered []platform.Platform
+	Wanted, Available []platform.Platform
 	// Single reports that the image is no index, but an image of one platform. BuildKit uses it for whatever platform is asked for.
 	Single bool
 	// Config is the platform in the configuration of the image that the index has for Wanted; zero if there is no image for Wanted at all.
@@ -26,7 +26,7 @@ type BaseError struct {
 }
 
 func (e *BaseError) Error() string {
-	wanted, offered := formatAll(e.Wanted), formatAll(e.Offered)
+	wanted, offered := formatAll(e.Wanted), formatAll(e.Available)
 	switch {
 	case e.Config.Architecture == "" && offered == "":
 		return fmt.Sprintf("base image %q has nothing for %s", e.Name, wanted)
@@ -41,7 +41,7 @@ func (e *BaseError) Error() string {
 func formatAll(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
 // MissingBases returns the findings about base images that are missing platforms of the build.
-func MissingBases(ctx context.Context, lacks []baseimage.Lack, at baseimage.At) []Finding {
+func MissingBases(ctx context.Context, lacks []baseimage.MissingPlatform, at baseimage.At) []Finding {
 	var found []Finding
 	for _, l := range lacks {
 		ps := l.Platforms()
@@ -51,7 +51,7 @@ func MissingBases(ctx context.Context, lacks []baseimage.Lack, at baseimage.At) 
 		}
 		found = append(found, Finding{
 			Check: "base-platform", Platforms: ps, File: l.File, Line: l.Line,
-			Err: &BaseError{Name: baseimage.Familiar(l.Name), Wanted: wanted, Offered: l.Offer(ctx, at).Platforms},
+			Err: &BaseError{Name: baseimage.Familiar(l.Name), Wanted: wanted, Available: l.ImagePlatforms(ctx, at).Platforms},
 			Fix: fmt.Sprintf("take a base image that has %s, or %s", formatAll(wanted), instead),
 		})
 	}
@@ -67,11 +67,11 @@ func Mismatches(ctx context.Context, bases []baseimage.Base, allowed []reference
 			continue
 		}
 		m := mismatch{Finding{Check: "base-mismatch", File: b.File, Line: b.Line, Hint: true}, &BaseError{
-			Name: baseimage.Familiar(b.Name), Wanted: []platform.Platform{b.Platform}, Config: b.Config, Single: b.Offer(ctx, at).Single,
+			Name: baseimage.Familiar(b.Name), Wanted: []platform.Platform{b.Platform}, Config: b.Config, Single: b.ImagePlatforms(ctx, at).Single,
 		}}
 		for _, t := range b.Targets {
 			m.Platforms = append(m.Platforms, t.Platform)
-			m.Hint = m.Hint && (!t.Decisive || lawful(b.Platform, b.Config))
+			m.Hint = m.Hint && (!t.Decisive || compatible(b.Platform, b.Config))
 		}
 		found = append(found, m)
 	}
@@ -107,8 +107,8 @@ func joined(all []mismatch) []Finding {
 	return found
 }
 
-// lawful reports whether most processors of the platform also run programs of the other.
-func lawful(wanted, config platform.Platform) bool {
+// compatible reports whether most processors of the platform also run programs of the other.
+func compatible(wanted, config platform.Platform) bool {
 	pair := wanted.Architecture + " " + config.Architecture
 	return wanted.OS == config.OS && (pair == "amd64 386" || pair == "arm64 arm")
 }

@@ -110,7 +110,7 @@ func (f Finding) Refuses() bool { return !f.Hint }
 func Unreadable(targets []platform.Platform, errs []error) []Finding {
 	var found []Finding
 	for i, err := range errs {
-		if err == nil || baseimage.Lacks(err) {
+		if err == nil || baseimage.IsMissingPlatform(err) {
 			continue
 		}
 		k := slices.IndexFunc(found, func(f Finding) bool { return f.Err.Error() == err.Error() })

@@ -62,8 +62,8 @@ type stagedOutput struct {
 	dir  string   // of a folder: the staged files
 	file *pending // of an archive; nil for standard output
 	join *join
-	// apart are the folders, or the archives, of optional platforms, by index.
-	apart map[int]string
+	// optional are the folders, or the archives, of optional platforms, by index.
+	optional map[int]string
 }
 
 // StageFiles prepares the outputs. The caller must call Abort at the end, even after a commit.
@@ -77,7 +77,7 @@ func StageFiles(ctx context.Context, outs Outputs, targets, optional []platform.
 		}
 	}()
 	for _, f := range outs.Files() {
-		out := stagedOutput{Files: f, apart: map[int]string{}}
+		out := stagedOutput{Files: f, optional: map[int]string{}}
 		if f.Tar {
 			err = out.stageTar(ctx, targets, optional, stdout)
 		} else {
@@ -106,10 +106,10 @@ func (o *stagedOutput) stageTar(ctx context.Context, targets, optional []platfor
 			folders[i] = folderOf(p)
 		}
 		if platform.Contains(optional, p) {
-			err = errors.Join(err, o.setApart(i))
+			err = errors.Join(err, o.stageOptional(i))
 		}
 	}
-	o.join = newJoin(w, folders, o.apart)
+	o.join = newJoin(w, folders, o.optional)
 	return err
 }
 
@@ -121,7 +121,7 @@ func (o *stagedOutput) stageFolders(targets, optional []platform.Platform) (err 
 	}
 	for i, p := range targets {
 		if platform.Contains(optional, p) {
-			err = errors.Join(err, o.setApart(i))
+			err = errors.Join(err, o.stageOptional(i))
 		}
 		if o.split(len(targets)) {
 			err = errors.Join(err, os.Mkdir(filepath.Join(o.folder(i), folderOf(p)), folderMode))
@@ -139,7 +139,7 @@ func (s *StagedFiles) Exports(ctx context.Context, index int) []client.ExportEnt
 	for _, out := range s.outputs {
 		if out.Tar {
 			list = append(list, client.ExportEntry{Type: client.ExporterTar, Attrs: out.Attrs, Output: func(map[string]string) (io.WriteCloser, error) {
-				if file, ok := out.apart[index]; ok {
+				if file, ok := out.optional[index]; ok {
 					return os.Create(file)
 				}
 				return out.join.enter(ctx, index)
@@ -171,7 +171,7 @@ func (s *StagedFiles) Explain(err error) error {
 		if out.file != nil {
 			staged = out.file.Name()
 		}
-		for _, place := range append(slices.Collect(maps.Values(out.apart)), staged) {
+		for _, place := range append(slices.Collect(maps.Values(out.optional)), staged) {
 			if place != "" && strings.Contains(err.Error(), place) {
 				return &OutputError{out.Dest, err}
 			}
@@ -202,9 +202,9 @@ func (o *stagedOutput) commit() error {
 			}
 		}
 		err := placeDir(o.dir, o.Dest)
-		for _, i := range slices.Sorted(maps.Keys(o.apart)) {
+		for _, i := range slices.Sorted(maps.Keys(o.optional)) {
 			if err == nil {
-				err = placeDir(o.apart[i], o.Dest)
+				err = placeDir(o.optional[i], o.Dest)
 			}
 		}
 		return err
@@ -221,7 +221,7 @@ func (s *StagedFiles) Prepare(context.Context) error {
 		if out.join == nil {
 			continue
 		}
-		if err := errors.Join(out.joinLate(), out.join.close()); err != nil {
+		if err := errors.Join(out.appendOptional(), out.join.close()); err != nil {
 			return &OutputError{out.Dest, err}
 		}
 		if out.file == nil {
@@ -243,7 +243,7 @@ func (s *StagedFiles) Abort(context.Context) {
 		if out.file != nil {
 			out.file.abort()
 		}
-		for _, place := range out.apart {
+		for _, place := range out.optional {
 			_ = os.RemoveAll(place)
 		}
 	}

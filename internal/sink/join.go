@@ -15,7 +15,7 @@ var ErrNotExported = errors.New("not exported, because another platform failed")
 
 // join makes one archive of the archives of several platforms while they are sent. It writes nothing until all platforms have been built,
 // and no data is on the disk twice: each platform's export waits for its turn, in the order of the plan. An optional platform has no turn:
-// it is staged apart, and copied into the archive once it is certain to be in it.
+// it is staged separately, and copied into the archive once it is certain to be in it.
 type join struct {
 	out     *tar.Writer
 	buffer  *bufio.Writer // a small file causes three small writes
@@ -29,8 +29,8 @@ type join struct {
 	fail    func()                // releases the platforms that wait; it may be called again
 }
 
-// newJoin returns a join with a folder for each platform, and a turn for each that is not staged apart.
-func newJoin(w io.Writer, folders []string, apart map[int]string) *join {
+// newJoin returns a join with a folder for each platform, and a turn for each that is not staged separately.
+func newJoin(w io.Writer, folders []string, optional map[int]string) *join {
 	buffer := bufio.NewWriterSize(w, 1<<16)
 	j := &join{
 		out: tar.NewWriter(buffer), buffer: buffer, folders: folders,
@@ -38,7 +38,7 @@ func newJoin(w io.Writer, folders []string, apart map[int]string) *join {
 	}
 	j.fail = sync.OnceFunc(func() { close(j.broken) })
 	for i := range folders {
-		if _, late := apart[i]; !late {
+		if _, late := optional[i]; !late {
 			j.turns[i] = make(chan struct{})
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestAQuestionIsAskedForEachPlatformAndBuildsNothing(t *testing.T) {
-	w := newWorld(t, "FROM alpine AS base\nRUN echo x\nFROM base\n")
+	w := newHarness(t, "FROM alpine AS base\nRUN echo x\nFROM base\n")
 	w.req.Own = map[string]Own{"linux/arm64": {Target: "base"}}
 	answers, err := Ask(t.Context(), w.req, w.env, "outline")
 	if err != nil {
@@ -33,7 +33,7 @@ func TestAQuestionIsAskedForEachPlatformAndBuildsNothing(t *testing.T) {
 }
 
 func TestAQuestionThatTheFrontendDoesNotKnowIsAnError(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	_, err := Ask(t.Context(), w.req, w.env, "nonsense")
 	if failed, ok := errors.AsType[*FailedError](err); !ok || len(failed.Platforms) != 3 {
 		t.Fatalf("got %v", err)
@@ -43,7 +43,7 @@ func TestAQuestionThatTheFrontendDoesNotKnowIsAnError(t *testing.T) {
 
 // The frontend's warnings about base images hold for the builder's own platform only; its other rules hold for all platforms.
 func TestACheckKeepsWhatHoldsForThePlatform(t *testing.T) {
-	w := newWorld(t, "FROM alpine AS Built\n")
+	w := newHarness(t, "FROM alpine AS Built\n")
 	w.Image = func(string, platform.Platform) (platform.Platform, error) { return arm64, nil }
 	answers, err := Ask(t.Context(), w.req, w.env, LintQuestion)
 	if err != nil {

@@ -45,10 +45,10 @@ func (j job) attempts(ctx context.Context, seat *seat) solved {
 	log := &vertexlog.Log{}
 	a, o, why, wrong := j.tries(ctx, attempt{isolated: j.req.Cache.Mounts == buildcache.IsolatedMounts}, seat, log)
 	if why == fallBack {
-		a, o = j.triesAfter(ctx, a, o, wrong, seat, log)
+		a, o = j.triesAfterFallback(ctx, a, o, wrong, seat, log)
 	}
 	seat.Report(report{err: o.err})
-	return solved{outcome: o, node: j.node.Name, retries: a.before + a.retries, log: log, cross: j.crossed(o, log)}
+	return solved{outcome: o, node: j.node.Name, retries: a.before + a.retries, log: log, cross: j.relocationReport(o, log)}
 }
 
 // tries makes attempts, starting with a, until there is no reason for another one or the job must fall back, as wrong says. It returns the
@@ -67,9 +67,9 @@ func (j job) tries(ctx context.Context, a attempt, seat *seat, log *vertexlog.Lo
 	}
 }
 
-// triesAfter falls back after an attempt and makes the attempts that follow. They end when a native platform fails in the same way: the
+// triesAfterFallback falls back after an attempt and makes the attempts that follow. They end when a native platform fails in the same way: the
 // failure of the first attempt is then the author's, and is the job's result.
-func (j job) triesAfter(ctx context.Context, a attempt, first outcome, wrong crosscompile.Fallback, seat *seat, log *vertexlog.Log) (attempt, outcome) {
+func (j job) triesAfterFallback(ctx context.Context, a attempt, first outcome, wrong crosscompile.Fallback, seat *seat, log *vertexlog.Log) (attempt, outcome) {
 	ctx, stop := j.untilNativeFails(ctx, first, wrong)
 	defer stop()
 	last, o := a, first
@@ -92,7 +92,7 @@ func (j job) again(ctx context.Context, a attempt, o outcome, log *vertexlog.Log
 	}
 	why = again(afterAttempt, facts{
 		cancelled: ctx.Err() != nil, unpinned: o.unpinned, failed: o.err != nil, retries: a.retries, limit: j.limit(o), fellBack: o.fallback.why != "",
-		relocated: func() bool { wrong = j.wentWrong(ctx, o, log); return wrong.Why != "" },
+		relocated: func() bool { wrong = j.fallbackReason(ctx, o, log); return wrong.Why != "" },
 	})
 	if (why == tryAgain || why == fallBack) && (ctx.Err() != nil || !j.files.Again(j.index)) {
 		why = ""

@@ -13,7 +13,7 @@ import (
 )
 
 func TestAttestationsStandBehindAllImagesAndWereSentAfterTheImageThatTheyAreAbout(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Attests = map[string]string{"provenance": "type=provenance,mode=max"}
 	rep := w.mustRun()
 	index, _ := w.index("app:v1")
@@ -51,7 +51,7 @@ func TestAttestationsStandBehindAllImagesAndWereSentAfterTheImageThatTheyAreAbou
 }
 
 func TestAnAttestedImageOfOnePlatformIsAnIndex(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.platforms("linux/arm64")
 	w.req.Attests = map[string]string{"sbom": "type=sbom"}
 	w.mustRun()
@@ -61,7 +61,7 @@ func TestAnAttestedImageOfOnePlatformIsAnIndex(t *testing.T) {
 }
 
 func TestTheStepsOfAnAttestedBuildRunOnceAlsoWithoutTheCache(t *testing.T) {
-	w := newWorld(t, crossCompiles)
+	w := newHarness(t, crossCompiles)
 	w.req.Attests, w.req.NoCache = map[string]string{"provenance": "type=provenance"}, true
 	w.mustRun()
 	if n := w.Ran("RUN echo generate"); n != 1 {

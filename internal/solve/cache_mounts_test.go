@@ -10,7 +10,7 @@ import (
 )
 
 // namespaces returns the cache mount namespaces that each platform's steps were last read with, in canonical order.
-func (w *world) namespaces() (all []string) {
+func (w *harness) namespaces() (all []string) {
 	for _, solves := range w.byPlatform() {
 		last := solves[len(solves)-1]
 		all = append(all, last.Requests[len(last.Requests)-1].FrontendOpt[buildcache.MountNamespace])
@@ -25,26 +25,26 @@ func TestCacheMountsAreIsolatedWhereAllRunOnTheirTargets(t *testing.T) {
 	none := []string{"", "", ""}
 	for name, test := range map[string]struct {
 		dockerfile string
-		change     func(*world)
+		change     func(*harness)
 		want       []string
 		readings   int // of each platform
 		hint       bool
 	}{
-		"on their targets":              {target, func(*world) {}, own, 2, false},
-		"on the builder's own platform": {builds, func(*world) {}, none, 1, true},
-		"no cache mounts":               {"FROM alpine\nRUN make\n", func(*world) {}, none, 1, false},
-		"shared":                        {target, func(w *world) { w.req.Cache.Mounts = buildcache.SharedMounts }, none, 1, false},
-		"shared on the builder's":       {builds, func(w *world) { w.req.Cache.Mounts = buildcache.SharedMounts }, none, 1, false},
-		"isolated":                      {builds, func(w *world) { w.req.Cache.Mounts = buildcache.IsolatedMounts }, own, 1, false},
+		"on their targets":              {target, func(*harness) {}, own, 2, false},
+		"on the builder's own platform": {builds, func(*harness) {}, none, 1, true},
+		"no cache mounts":               {"FROM alpine\nRUN make\n", func(*harness) {}, none, 1, false},
+		"shared":                        {target, func(w *harness) { w.req.Cache.Mounts = buildcache.SharedMounts }, none, 1, false},
+		"shared on the builder's":       {builds, func(w *harness) { w.req.Cache.Mounts = buildcache.SharedMounts }, none, 1, false},
+		"isolated":                      {builds, func(w *harness) { w.req.Cache.Mounts = buildcache.IsolatedMounts }, own, 1, false},
 		"the user's own namespace": {
-			target, func(w *world) { w.req.BuildArgs = map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"} }, []string{"mine", "mine", "mine"}, 1, false,
+			target, func(w *harness) { w.req.BuildArgs = map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"} }, []string{"mine", "mine", "mine"}, 1, false,
 		},
-		"isolated, but the user's own namespace": {target, func(w *world) {
+		"isolated, but the user's own namespace": {target, func(w *harness) {
 			w.req.Cache.Mounts, w.req.BuildArgs = buildcache.IsolatedMounts, map[string]string{"BUILDKIT_CACHE_MOUNT_NS": "mine"}
 		}, []string{"mine", "mine", "mine"}, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, test.dockerfile)
+			w := newHarness(t, test.dockerfile)
 			test.change(w)
 			w.mustRun()
 			if diff := cmp.Diff(test.want, w.namespaces()); diff != "" {
@@ -61,7 +61,7 @@ func TestCacheMountsAreIsolatedWhereAllRunOnTheirTargets(t *testing.T) {
 }
 
 func TestIsolatedMountsStayIsolatedUnderPins(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nADD https://example.com/data.bin /\nRUN --mount=type=cache,target=/c make\n")
+	w := newHarness(t, "FROM alpine\nADD https://example.com/data.bin /\nRUN --mount=type=cache,target=/c make\n")
 	w.mustRun()
 	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm/v7", "linux/arm64"}, w.namespaces()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

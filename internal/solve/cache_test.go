@@ -29,7 +29,7 @@ func entry(words ...string) buildcache.Entry {
 }
 
 // exports returns the exported caches, each with its attributes and the platforms in it, sorted.
-func (w *world) exports() (exports []string) {
+func (w *harness) exports() (exports []string) {
 	for _, s := range w.Others() {
 		for _, e := range s.Opt.CacheExports {
 			exports = append(exports, fmt.Sprintf("%s %v %v", e.Type, e.Attrs, s.Exported))
@@ -40,7 +40,7 @@ func (w *world) exports() (exports []string) {
 }
 
 func TestOneSolveImportsForAllPlatformsAndTheInlineCacheIsEachImagesOwn(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.req.Cache.From = []buildcache.Entry{entry("type=registry", "ref=r/c:{{platform}}"), entry("type=registry", "ref=r/other"), entry("type=registry", "ref=r/other")}
 	w.req.BuildArgs = map[string]string{"BUILDKIT_INLINE_CACHE": "1"}
 	w.mustRun()
@@ -63,13 +63,13 @@ func TestOneSolveImportsForAllPlatformsAndTheInlineCacheIsEachImagesOwn(t *testi
 }
 
 func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
-	for name, change := range map[string]func(*world){
-		"":                  func(*world) {},
-		"without a cache":   func(w *world) { w.req.NoCache = true },
-		"one after another": func(w *world) { w.req.Jobs = 1 },
+	for name, change := range map[string]func(*harness){
+		"":                  func(*harness) {},
+		"without a cache":   func(w *harness) { w.req.NoCache = true },
+		"one after another": func(w *harness) { w.req.Jobs = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, copiesContext)
+			w := newHarness(t, copiesContext)
 			change(w)
 			w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c", "mode=max"), entry("type=local", "dest=d"), entry("type=inline")}
 			w.mustRun()
@@ -91,7 +91,7 @@ func TestACacheHasAllPlatformsAndIsMadeWithoutBuildingAgain(t *testing.T) {
 }
 
 func TestAMarkedDestinationHasACacheForEachPlatform(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=x-{{platform}}")}
 	w.mustRun()
 	want := []string{
@@ -103,7 +103,7 @@ func TestAMarkedDestinationHasACacheForEachPlatform(t *testing.T) {
 }
 
 func TestACacheThatCannotBeExportedFailsTheBuildBeforeAnyTag(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.Export = func(_ context.Context, e client.CacheOptionsEntry) error {
 		return errors.New("denied to " + e.Attrs["ref"])
 	}
@@ -125,7 +125,7 @@ func TestACacheThatCannotBeExportedFailsTheBuildBeforeAnyTag(t *testing.T) {
 }
 
 func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.req.Cache.To = []buildcache.Entry{entry("type=s3", "region=r")}
 	_, err := w.run()
 	if _, ok := errors.AsType[*preflight.Error](err); !ok {
@@ -133,7 +133,7 @@ func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
 	}
 	contains(t, err.Error(), "--cache-to: ", "not set for s3 cache")
 	w.untouched()
-	w = newWorld(t, copiesContext)
+	w = newHarness(t, copiesContext)
 	w.req.Cache.To = []buildcache.Entry{entry("type=s3", "region=r", "bucket=b")}
 	w.mustRun()
 	if diff := cmp.Diff([]string{"s3 map[bucket:b region:r] []", "s3 map[bucket:b region:r] [linux/amd64 linux/arm/v7 linux/arm64]"}, w.exports()); diff != "" {
@@ -142,7 +142,7 @@ func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
 }
 
 func TestAFailedBuildExportsNoCache(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.Push = failing("failed to push", "linux/arm64")
 	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c")}
 	if _, err := w.run(); err == nil {
@@ -154,7 +154,7 @@ func TestAFailedBuildExportsNoCache(t *testing.T) {
 }
 
 func TestACancelledExportEndsWithTheCause(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w.Export = func(ctx context.Context, _ client.CacheOptionsEntry) error {
@@ -169,7 +169,7 @@ func TestACancelledExportEndsWithTheCause(t *testing.T) {
 }
 
 func TestCacheRepositoriesAreAskedUnlessTheyMayFailOrAreTheResults(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.req.Cache.To = []buildcache.Entry{
 		entry("type=registry", "ref="+w.host+"/app:cache"), entry("type=registry", "ref=r.example/c-{{platform}}:1"),
 		entry("type=registry", "ref=r.example/d", "ignore-error=true"), entry("type=local", "dest=x"), entry("type=registry", "ref=r.example/e"),

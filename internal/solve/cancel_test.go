@@ -47,42 +47,42 @@ func (b *blocker) request(_ http.ResponseWriter, req *http.Request, _ http.Handl
 }
 
 func TestACancelledBuildEndsWithItsCauseAndMovesNoTag(t *testing.T) {
-	for name, block := range map[string]func(*world, *blocker){
-		"while a Dockerfile is read":  func(w *world, b *blocker) { w.Read = b.on("linux/arm64") },
-		"while the registry is asked": func(w *world, b *blocker) { w.preflight = b.wait },
-		"while the node is probed": func(w *world, b *blocker) {
+	for name, block := range map[string]func(*harness, *blocker){
+		"while a Dockerfile is read":  func(w *harness, b *blocker) { w.Read = b.on("linux/arm64") },
+		"while the registry is asked": func(w *harness, b *blocker) { w.preflight = b.wait },
+		"while the node is probed": func(w *harness, b *blocker) {
 			w.env.Nodes[0].Probe = func(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
 				return emulation.Status{}, b.wait(ctx)
 			}
 		},
-		"while emulators are installed": func(w *world, b *blocker) {
+		"while emulators are installed": func(w *harness, b *blocker) {
 			w.kernel = nil
 			w.env.Nodes[0].Install = func(ctx context.Context, _ []platform.Platform) error {
 				return b.wait(ctx)
 			}
 		},
-		"while steps run":                  func(w *world, b *blocker) { w.Run = b.on("linux/arm64") },
-		"while all wait for the first":     func(w *world, b *blocker) { w.Run = b.on(""); w.req.Jobs = 1 },
-		"while some wait for shared steps": func(w *world, b *blocker) { w.Run = b.on("linux/arm64"); w.req.NoCache = true },
-		"while an image is pushed":         func(w *world, b *blocker) { w.Push = b.on("linux/arm/v7") },
-		"while another try is waited for": func(w *world, b *blocker) {
+		"while steps run":                  func(w *harness, b *blocker) { w.Run = b.on("linux/arm64") },
+		"while all wait for the first":     func(w *harness, b *blocker) { w.Run = b.on(""); w.req.Jobs = 1 },
+		"while some wait for shared steps": func(w *harness, b *blocker) { w.Run = b.on("linux/arm64"); w.req.NoCache = true },
+		"while an image is pushed":         func(w *harness, b *blocker) { w.Push = b.on("linux/arm/v7") },
+		"while another try is waited for": func(w *harness, b *blocker) {
 			w.req.Retry, w.req.RetryPause = 1, time.Hour
 			w.Run = func(_ context.Context, p platform.Platform) error {
 				b.once.Do(func() { close(b.here) })
 				return failing(exits, "linux/arm64")(nil, p)
 			}
 		},
-		"while an image is read back": func(w *world, b *blocker) {
+		"while an image is read back": func(w *harness, b *blocker) {
 			w.faults.Add(faultregistry.Fault{Match: faultregistry.ChildRead, Do: b.request})
 		},
-		"while the tag is written": func(w *world, b *blocker) {
+		"while the tag is written": func(w *harness, b *blocker) {
 			w.faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: b.request})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, crossCompiles)
+			w := newHarness(t, crossCompiles)
 			if name == "while emulators are installed" || name == "while the node is probed" {
-				w = newWorld(t, runsForTheTarget)
+				w = newHarness(t, runsForTheTarget)
 			}
 			b := &blocker{here: make(chan struct{})}
 			block(w, b)
@@ -112,16 +112,16 @@ func TestACancelledBuildEndsWithItsCauseAndMovesNoTag(t *testing.T) {
 }
 
 func TestABuildLeavesNothingBehind(t *testing.T) {
-	for name, change := range map[string]func(*world){
-		"when it succeeds": func(*world) {},
-		"when it fails":    func(w *world) { w.Run = failing("exit code: 1", "linux/arm64") },
-		"when nothing is read": func(w *world) {
+	for name, change := range map[string]func(*harness){
+		"when it succeeds": func(*harness) {},
+		"when it fails":    func(w *harness) { w.Run = failing("exit code: 1", "linux/arm64") },
+		"when nothing is read": func(w *harness) {
 			w.Read = failing("no such file", "linux/amd64", "linux/arm64", "linux/arm/v7")
 			w.preflight = func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, runsForTheTarget)
+			w := newHarness(t, runsForTheTarget)
 			change(w)
 			_, _ = w.run()
 			leftNothing(t)
@@ -140,7 +140,7 @@ func (deaf) Serve(ctx context.Context, s *session.Session) error {
 }
 
 func TestABuilderThatNeverTakesTheContextSessionDoesNotHoldUpACancelledBuild(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.env.Nodes[0].Solver = deaf{w.Builder}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -160,7 +160,7 @@ func TestABuilderThatNeverTakesTheContextSessionDoesNotHoldUpACancelledBuild(t *
 }
 
 func TestAContextThatCannotBeServedStopsTheBuildAndSaysWhy(t *testing.T) {
-	w := newWorld(t, "FROM scratch\nCOPY a /a\n")
+	w := newHarness(t, "FROM scratch\nCOPY a /a\n")
 	w.env.Nodes[0].Solver = unserved{w.Builder}
 	_, err := w.run()
 	if err == nil || !strings.Contains(err.Error(), "cannot serve the build context: no session today") {

@@ -37,7 +37,7 @@ type observation struct {
 	unread bool
 	at     baseimage.At
 	bases  []baseimage.Base
-	lacks  []baseimage.Lack
+	lacks  []baseimage.MissingPlatform
 	found  []preflight.Finding
 }
 
@@ -52,7 +52,7 @@ func (c decider) observe(ctx context.Context, reports []report) observation {
 			v.gws[run] = r.gw
 		}
 		v.read[i] = r.gw != nil && r.err == nil
-		v.unread = v.unread && !baseimage.Lacks(r.err) && !v.read[i]
+		v.unread = v.unread && !baseimage.IsMissingPlatform(r.err) && !v.read[i]
 	}
 	if !v.unread {
 		v.at = func(i int) baseimage.Resolver {
@@ -60,7 +60,7 @@ func (c decider) observe(ctx context.Context, reports []report) observation {
 			return baseimage.Resolver{Gateway: v.gws[run], Store: run.node.Blobs, Native: run.node.Native()}
 		}
 		v.bases = baseimage.Configured(ctx, baseimage.Of(c.targets, v.graphs, said), v.at)
-		v.lacks = baseimage.Lacking(ctx, c.targets, v.errs, v.bases, v.at)
+		v.lacks = baseimage.MissingPlatforms(ctx, c.targets, v.errs, v.bases, v.at)
 		v.found = c.examine(ctx, v)
 	}
 	return v
@@ -243,7 +243,7 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 
 // cannotRun returns the finding that the node cannot run some of its jobs. err is why installing an emulator did not help.
 func (r *nodeRun) cannotRun(its plan.Plan, missing []platform.Platform, err error) preflight.Finding {
-	return preflight.CannotRun(its.Jobs, &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.LacksForTests(), Err: err})
+	return preflight.CannotRun(its.Jobs, &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.MissingForTests(), Err: err})
 }
 
 func cannotRun(jobs []plan.Job, err error) []preflight.Finding {

@@ -44,7 +44,7 @@ func TestPlans(t *testing.T) {
 		"FROM scratch alone": {"FROM scratch\n", "linux/arm64", nil, "linux/arm64 on default: cross\n", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, tt.dockerfile)
+			w := newHarness(t, tt.dockerfile)
 			w.kernel = tt.kernel
 			w.platforms(tt.platforms)
 			w.mustRun()
@@ -59,7 +59,7 @@ func TestPlans(t *testing.T) {
 }
 
 func TestWhatIsMissingIsInstalledOnceAndNothingElse(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.platforms("linux/amd64,linux/arm64,linux/arm/v7,linux/s390x")
 	w.kernel = map[string]emulation.Mode{"arm": emulation.Emulated}
 	w.after = foreign
@@ -76,24 +76,24 @@ func TestWhatIsMissingIsInstalledOnceAndNothingElse(t *testing.T) {
 func TestWhatCannotRunIsSaidBeforeAnythingIsDone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		dockerfile string
-		change     func(*world)
+		change     func(*harness)
 		want       string
 		wrong      []string // platforms
 	}{
 		"emulators are to be kept": {
-			runsForTheTarget, func(w *world) { w.req.KeepEmulators = true }, "node default cannot run programs for linux/arm/v7, linux/arm64",
+			runsForTheTarget, func(w *harness) { w.req.KeepEmulators = true }, "node default cannot run programs for linux/arm/v7, linux/arm64",
 			[]string{"linux/arm/v7", "linux/arm64"},
 		},
-		"installing fails": {runsForTheTarget, func(*world) {}, "linux/arm64, and the Dockerfile has steps that do: the engine is rootless", nil},
+		"installing fails": {runsForTheTarget, func(*harness) {}, "linux/arm64, and the Dockerfile has steps that do: the engine is rootless", nil},
 		"installing does not help all": {
-			runsForTheTarget, func(w *world) { w.after = map[string]emulation.Mode{"arm64": emulation.Emulated} }, "for linux/arm/v7, and", []string{"linux/arm/v7"},
+			runsForTheTarget, func(w *harness) { w.after = map[string]emulation.Mode{"arm64": emulation.Emulated} }, "for linux/arm/v7, and", []string{"linux/arm/v7"},
 		},
 		"a variant that the processor lacks": {
-			runsForTheTarget, func(w *world) { w.platforms("linux/amd64/v4"); w.after = foreign }, "linux/amd64/v4", []string{"linux/amd64/v4"},
+			runsForTheTarget, func(w *harness) { w.platforms("linux/amd64/v4"); w.after = foreign }, "linux/amd64/v4", []string{"linux/amd64/v4"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, tt.dockerfile)
+			w := newHarness(t, tt.dockerfile)
 			w.kernel = nil
 			tt.change(w)
 			_, err := w.run()
@@ -114,7 +114,7 @@ func TestAProbeThatFailsStopsTheBuildOnlyIfItsAnswerIsNeeded(t *testing.T) {
 	broken := func(context.Context, ...platform.Platform) (emulation.Status, error) {
 		return emulation.Status{}, errors.New("no shell")
 	}
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.env.Nodes[0].Probe = broken
 	_, err := w.run()
 	if err == nil || errors.As(err, new(*FailedError)) {
@@ -123,7 +123,7 @@ func TestAProbeThatFailsStopsTheBuildOnlyIfItsAnswerIsNeeded(t *testing.T) {
 	contains(t, err.Error(), "cannot find out what node default runs", "no shell")
 	w.untouched()
 
-	w = newWorld(t, copiesOnly)
+	w = newHarness(t, copiesOnly)
 	w.env.Nodes[0].Probe = broken
 	w.mustRun()
 }

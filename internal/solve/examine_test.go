@@ -38,8 +38,8 @@ func program(t *testing.T, machine byte, more ...byte) []byte {
 
 const emAMD64, emARM64 = 62, 183 // EM_X86_64, EM_AARCH64
 
-func verifiedWorld(t *testing.T, machines map[string]byte) *world {
-	w := newWorld(t, "FROM scratch\nCOPY hello /app\nENTRYPOINT [\"/app\"]\n")
+func verifiedWorld(t *testing.T, machines map[string]byte) *harness {
+	w := newHarness(t, "FROM scratch\nCOPY hello /app\nENTRYPOINT [\"/app\"]\n")
 	w.platforms("linux/amd64,linux/arm64")
 	w.req.Verify = &gate.Options{Mode: gate.Strict}
 	w.Layer = func(p platform.Platform) []byte { return program(t, machines[p.Architecture]) }
@@ -47,9 +47,9 @@ func verifiedWorld(t *testing.T, machines map[string]byte) *world {
 }
 
 func TestAnImageForAnotherMachineMovesNoTag(t *testing.T) {
-	for name, outputs := range map[string]func(*world){
-		"pushed": func(*world) {},
-		"archived": func(w *world) {
+	for name, outputs := range map[string]func(*harness){
+		"pushed": func(*harness) {},
+		"archived": func(w *harness) {
 			w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Archive{Dest: t.TempDir() + "/a.tar"}}
 		},
 	} {

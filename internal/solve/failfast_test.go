@@ -25,20 +25,20 @@ func stays(name string) func(context.Context, platform.Platform) error {
 }
 
 func TestTheFirstFailureStopsTheOthersIfThatIsAskedFor(t *testing.T) {
-	for name, change := range map[string]func(*world){
-		"while others are read":    func(w *world) { w.Read = stays("linux/arm64") },
-		"while others run":         func(w *world) { w.Run = stays("linux/arm64") },
-		"while others are pushed":  func(w *world) { w.Push = stays("linux/arm64") },
-		"while the node is probed": func(w *world) { w.Read = failing("exit code: 1", "linux/arm64"); w.env.Nodes[0].Probe = neverAnswers },
-		"a turn at a time":         func(w *world) { w.Read = stays("linux/arm64"); w.req.Jobs = 1 },
-		"with steps that are held": func(w *world) { w.Run = stays("linux/arm64"); w.req.NoCache = true },
-		"with caches": func(w *world) {
+	for name, change := range map[string]func(*harness){
+		"while others are read":    func(w *harness) { w.Read = stays("linux/arm64") },
+		"while others run":         func(w *harness) { w.Run = stays("linux/arm64") },
+		"while others are pushed":  func(w *harness) { w.Push = stays("linux/arm64") },
+		"while the node is probed": func(w *harness) { w.Read = failing("exit code: 1", "linux/arm64"); w.env.Nodes[0].Probe = neverAnswers },
+		"a turn at a time":         func(w *harness) { w.Read = stays("linux/arm64"); w.req.Jobs = 1 },
+		"with steps that are held": func(w *harness) { w.Run = stays("linux/arm64"); w.req.NoCache = true },
+		"with caches": func(w *harness) {
 			w.Run = stays("linux/arm64")
 			w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d")}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, crossCompiles)
+			w := newHarness(t, crossCompiles)
 			w.req.FailFast = true
 			change(w)
 			rep, err := w.run()
@@ -66,7 +66,7 @@ func neverAnswers(ctx context.Context, _ ...platform.Platform) (status emulation
 }
 
 func TestAFailureThatTheBuildCanDoWithoutStopsNobody(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.req.FailFast = true
 	w.partial("linux/arm64")
 	w.Run = failing("exit code: 1", "linux/arm64")

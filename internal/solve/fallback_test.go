@@ -29,7 +29,7 @@ func TestAPlatformIsNotBuiltAgainWhereItsStepFailsWhereverItRuns(t *testing.T) {
 	for name, tt := range map[string]struct {
 		platforms, step string
 		status          map[string]string
-		says            string
+		configPlatform  string
 		choice          cross.Choice
 		again           int
 	}{
@@ -45,10 +45,10 @@ func TestAPlatformIsNotBuiltAgainWhereItsStepFailsWhereverItRuns(t *testing.T) {
 		"the same, named":          {"linux/arm64", compiles, map[string]string{"arm64": "1"}, "./main.go:4:25: cannot use\n", named, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newCrossing(t, compiling)
+			w := newGoHarness(t, compiling)
 			w.platforms(tt.platforms)
 			w.req.Cross, w.Step = tt.choice, failsAt(tt.step, tt.status)
-			w.Says = func(platform.Platform, string) string { return tt.says }
+			w.Says = func(platform.Platform, string) string { return tt.configPlatform }
 			_, err := w.run()
 			if err == nil || w.noted("built again under emulation") != tt.again {
 				t.Errorf("%v, said %q", err, w.progress.notes)
@@ -61,7 +61,7 @@ func TestAPlatformIsNotBuiltAgainWhereItsStepFailsWhereverItRuns(t *testing.T) {
 }
 
 func TestASecondBuildEndsWhenTheNativeStepFailsAfterAll(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.platforms("linux/amd64,linux/arm64")
 	begun := make(chan struct{})
 	step := failsAt(compiles, map[string]string{"amd64": "1", "arm64": "1"})

@@ -20,8 +20,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// world has a builder, a registry, and a request that a test changes before it builds.
-type world struct {
+// harness has a builder, a registry, and a request that a test changes before it builds.
+type harness struct {
 	*buildkittest.Builder
 	t         *testing.T
 	host      string
@@ -38,13 +38,13 @@ type world struct {
 	installed []string
 }
 
-// foreign has the architectures that the kernel of a new world emulates.
+// foreign has the architectures that the kernel of a new harness emulates.
 var foreign = map[string]emulation.Mode{"arm64": emulation.Emulated, "arm": emulation.Emulated, "s390x": emulation.Emulated}
 
-// newWorld returns a world with a request for three platforms of the Dockerfile, to be pushed as app:v1.
-func newWorld(t *testing.T, dockerfile string) *world {
+// newHarness returns a harness with a request for three platforms of the Dockerfile, to be pushed as app:v1.
+func newHarness(t *testing.T, dockerfile string) *harness {
 	t.Helper()
-	w := &world{Builder: buildkittest.New(t), t: t, kernel: foreign, progress: &recorder{}}
+	w := &harness{Builder: buildkittest.New(t), t: t, kernel: foreign, progress: &recorder{}}
 	w.host, w.faults = buildkittest.NewRegistry(t)
 	w.preflight = func(context.Context) error { return nil }
 	dir := t.TempDir()
@@ -63,14 +63,14 @@ func newWorld(t *testing.T, dockerfile string) *world {
 	return w
 }
 
-func (w *world) probe(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
+func (w *harness) probe(ctx context.Context, _ ...platform.Platform) (emulation.Status, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.probes++
 	return status(w.kernel), context.Cause(ctx)
 }
 
-func (w *world) install(_ context.Context, ps []platform.Platform) error {
+func (w *harness) install(_ context.Context, ps []platform.Platform) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.installed = append(w.installed, formatted(ps)...)
@@ -88,7 +88,7 @@ func status(modes map[string]emulation.Mode) (s emulation.Status) {
 	return s
 }
 
-func (w *world) source(opt source.Options) {
+func (w *harness) source(opt source.Options) {
 	w.t.Helper()
 	src, release, err := source.Open(w.t.Context(), opt)
 	if err != nil {
@@ -98,7 +98,7 @@ func (w *world) source(opt source.Options) {
 	w.req.Source = src
 }
 
-func (w *world) platforms(list string) {
+func (w *harness) platforms(list string) {
 	w.t.Helper()
 	ps, _, err := platform.Parse(list)
 	if err != nil {
@@ -107,7 +107,7 @@ func (w *world) platforms(list string) {
 	w.req.Platforms = ps
 }
 
-func (w *world) tags(names ...string) (tags []reference.NamedTagged) {
+func (w *harness) tags(names ...string) (tags []reference.NamedTagged) {
 	w.t.Helper()
 	for _, name := range names {
 		named, err := reference.ParseNormalizedNamed(w.host + "/" + name)
@@ -119,9 +119,9 @@ func (w *world) tags(names ...string) (tags []reference.NamedTagged) {
 	return tags
 }
 
-func (w *world) run() (Report, error) { return Run(w.t.Context(), w.req, w.env, w.preflight) }
+func (w *harness) run() (Report, error) { return Run(w.t.Context(), w.req, w.env, w.preflight) }
 
-func (w *world) mustRun() Report {
+func (w *harness) mustRun() Report {
 	w.t.Helper()
 	rep, err := w.run()
 	if err != nil {
@@ -131,7 +131,7 @@ func (w *world) mustRun() Report {
 }
 
 // tagged returns the digest that a tag has in the registry; "" if there is no such tag.
-func (w *world) tagged(name string) string {
+func (w *harness) tagged(name string) string {
 	desc, err := w.env.Registry.Resolve(context.Background(), w.tags(name)[0])
 	if err != nil {
 		return ""
@@ -140,7 +140,7 @@ func (w *world) tagged(name string) string {
 }
 
 // ranSteps returns the platforms whose steps ran.
-func (w *world) ranSteps() (ran []string) {
+func (w *harness) ranSteps() (ran []string) {
 	for _, s := range w.Solves() {
 		if len(s.Ran) > 0 {
 			ran = append(ran, platform.Format(s.Platform))
@@ -150,7 +150,7 @@ func (w *world) ranSteps() (ran []string) {
 }
 
 // untouched fails the test if anything was evaluated, sent or pushed.
-func (w *world) untouched() {
+func (w *harness) untouched() {
 	w.t.Helper()
 	for _, s := range w.Solves() {
 		if len(s.Ran)+len(s.Sources)+s.Context > 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // blob returns the registry's content of a repository's blob or manifest.
-func (w *world) blob(t *testing.T, path string) []byte {
+func (w *harness) blob(t *testing.T, path string) []byte {
 	t.Helper()
 	resp, err := http.Get("http://" + w.host + "/v2/app/" + path)
 	if err != nil {
@@ -28,7 +28,7 @@ func (w *world) blob(t *testing.T, path string) []byte {
 func TestAProxysPasswordIsPassedToTheBuildAndNotPublished(t *testing.T) {
 	const proxy, told = `http://ann:se"c&ret@proxy:3128`, `http://ann:xxxxx@proxy:3128`
 	for _, hidden := range []map[string]string{nil, {proxy: told, proxy + "0": told + "0"}} {
-		w := newWorld(t, copiesOnly)
+		w := newHarness(t, copiesOnly)
 		w.req.Attests = map[string]string{"provenance": "type=provenance,mode=max"}
 		w.req.BuildArgs = map[string]string{"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy + "0"}
 		w.req.Hidden = hidden

@@ -6,7 +6,7 @@ import (
 )
 
 func TestABuildWarnsOfWhatMakesWrongImages(t *testing.T) {
-	w := newWorld(t, "FROM --platform=$BUILDPLATFORM alpine\nARG TARGETARCH=amd64\nRUN fetch $TARGETARCH\n")
+	w := newHarness(t, "FROM --platform=$BUILDPLATFORM alpine\nARG TARGETARCH=amd64\nRUN fetch $TARGETARCH\n")
 	w.mustRun()
 	notes := strings.Join(w.progress.notes, "\n")
 	contains(t, notes, "warning: Dockerfile:1: the result is made on an image for linux/amd64", "warning: Dockerfile:2: the default of ARG TARGETARCH=amd64")

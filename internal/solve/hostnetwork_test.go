@@ -16,21 +16,21 @@ import (
 func TestAnImageOnLoopbackThatADockerfileNamesByItselfIsFoundAhead(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   string
-		change func(*world)
+		change func(*harness)
 		line   int // 0: no source is found
 	}{
 		"FROM":                    {"FROM scratch AS a\nFROM localhost:5000/base\n", nil, 2},
 		"words that are no image": {"ARG DB=localhost:5432\nFROM alpine\nARG X=localhost:1\nRUN wait localhost:5432\n", nil, 0},
 		"a default":               {"ARG BASE=localhost:5000/base\nFROM $BASE\n", nil, 2},
-		"a build argument wins":   {"ARG BASE=localhost:5000/base\nFROM $BASE\n", func(w *world) { w.req.BuildArgs = map[string]string{"BASE": "alpine"} }, 0},
-		"one platform's argument": {"ARG BASE=alpine\nFROM $BASE\n", func(w *world) {
+		"a build argument wins":   {"ARG BASE=localhost:5000/base\nFROM $BASE\n", func(w *harness) { w.req.BuildArgs = map[string]string{"BASE": "alpine"} }, 0},
+		"one platform's argument": {"ARG BASE=alpine\nFROM $BASE\n", func(w *harness) {
 			w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"BASE": "127.0.0.1:1/b"}}}
 		}, 2},
 		"one platform's base":       {"FROM localhost:5000/base-$TARGETARCH\n", nil, 1},
 		"a stage that is not built": {"FROM localhost:5000/base AS dev\nFROM alpine\n", nil, 0},
-		"a named context":           {"FROM localhost:5000/base\n", func(w *world) { w.req.Source.Attrs["context:localhost:5000/base"] = "local:x" }, 0},
+		"a named context":           {"FROM localhost:5000/base\n", func(w *harness) { w.req.Source.Attrs["context:localhost:5000/base"] = "local:x" }, 0},
 	} {
-		w := newWorld(t, c.text)
+		w := newHarness(t, c.text)
 		if c.change != nil {
 			c.change(w)
 		}
@@ -46,7 +46,7 @@ func TestAnImageOnLoopbackThatADockerfileNamesByItselfIsFoundAhead(t *testing.T)
 }
 
 func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
-	w := newWorld(t, "")
+	w := newHarness(t, "")
 	const git = "git://example.com/app.git#main"
 	w.source(source.Options{Context: "https://example.com/app.git#main"})
 	w.Files[git] = "FROM localhost:5000/base\n"
@@ -70,7 +70,7 @@ func TestAnImageOnLoopbackThatARemoteDockerfileNamesIsExplained(t *testing.T) {
 
 func TestSourcesOnTheHostItselfAreRefusedAtTheBarrier(t *testing.T) {
 	const text = "FROM alpine\nRUN true\nADD http://127.0.0.1:5899/secret /stolen\nADD https://example.com/data.bin /\n"
-	w := newWorld(t, text)
+	w := newHarness(t, text)
 	w.env.Nodes[0].OnHost = true
 	found := w.findings()
 	if len(found) != 1 || found[0].Line != 3 || found[0].Check != "host-network" || len(found[0].Platforms) != 3 {
@@ -85,7 +85,7 @@ func TestSourcesOnTheHostItselfAreRefusedAtTheBarrier(t *testing.T) {
 		"the user has asked for it": func(n *Node) { n.HostChosen = true },
 		"the builder is not there":  func(n *Node) { n.OnHost = false },
 	} {
-		w := newWorld(t, text)
+		w := newHarness(t, text)
 		w.env.Nodes[0].OnHost = true
 		allow(&w.env.Nodes[0])
 		if _, err := w.run(); err != nil {
@@ -99,7 +99,7 @@ func TestAContextOnTheHostThatTheCommandLineNamesIsTheUsersWish(t *testing.T) {
 		"FROM scratch\nCOPY . /\n": 0,
 		"FROM scratch\nCOPY . /\nADD http://127.0.0.1:3000/other.git#main /\n": 3,
 	} {
-		w := newWorld(t, "")
+		w := newHarness(t, "")
 		w.env.Nodes[0].OnHost = true
 		w.source(source.Options{Context: "http://127.0.0.1:3000/app.git#main"})
 		w.Files["git://127.0.0.1:3000/app.git#main"] = text
@@ -113,7 +113,7 @@ func TestAContextOnTheHostThatTheCommandLineNamesIsTheUsersWish(t *testing.T) {
 
 func TestAURLThatTheContextsRepositoryNamesIsNotTheUsersWish(t *testing.T) {
 	const url = "http://127.0.0.1:5899/secret"
-	w := newWorld(t, "FROM scratch\nADD "+url+" /stolen\n")
+	w := newHarness(t, "FROM scratch\nADD "+url+" /stolen\n")
 	w.env.Nodes[0].OnHost = true
 	w.req.Source.Attrs["vcs:source"] = url // the value that the repository's own configuration has
 	if found := w.findings(); len(found) != 1 || found[0].Line != 2 {
@@ -122,7 +122,7 @@ func TestAURLThatTheContextsRepositoryNamesIsNotTheUsersWish(t *testing.T) {
 }
 
 func TestWhatIsReadAgainIsHeldToTheSame(t *testing.T) {
-	w := newWorld(t, "")
+	w := newHarness(t, "")
 	w.env.Nodes[0].OnHost = true
 	const git = "git://example.com/app.git#main"
 	w.source(source.Options{Context: "https://example.com/app.git#main"})
@@ -145,7 +145,7 @@ func TestWhatIsReadAgainIsHeldToTheSame(t *testing.T) {
 }
 
 func TestReferencesAreAllThatTheCommandLineNames(t *testing.T) {
-	w := newWorld(t, "# syntax=localhost:5000/frontend\nARG BASE=localhost:5000/base\nFROM ${BASE}\nCOPY --from=localhost:5000/tool /x /\n")
+	w := newHarness(t, "# syntax=localhost:5000/frontend\nARG BASE=localhost:5000/base\nFROM ${BASE}\nCOPY --from=localhost:5000/tool /x /\n")
 	w.req.BuildArgs = map[string]string{"X": "localhost:5001/y"}
 	w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"BASE": "localhost:5000/mine"}}}
 	w.req.Source.Attrs["context:z"] = "docker-image://localhost:5002/z"

@@ -9,7 +9,7 @@ import (
 )
 
 func TestTheIndexHasTheVersionOfTheBaseSystem(t *testing.T) {
-	w := newWorld(t, "FROM base\nCOPY hello /\n")
+	w := newHarness(t, "FROM base\nCOPY hello /\n")
 	w.platforms("linux/amd64,windows/amd64,windows(10.0.17763.1)/amd64")
 	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
 		if p.OS == "windows" && p.OSVersion == "" {

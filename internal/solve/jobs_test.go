@@ -59,7 +59,7 @@ func TestJobsBoundTheSolvesThatWorkAtTheSameTime(t *testing.T) {
 		"CPUs that are not known: no bound": {0, 0, "linux/arm64,linux/arm/v7,linux/s390x", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, runsForTheTarget)
+			w := newHarness(t, runsForTheTarget)
 			for _, variant := range []string{"v2", "v3"} {
 				w.env.Nodes[0].Platforms = append(w.env.Nodes[0].Platforms, platform.Platform{OS: "linux", Architecture: "amd64", Variant: variant})
 			}
@@ -78,7 +78,7 @@ func TestJobsBoundTheSolvesThatWorkAtTheSameTime(t *testing.T) {
 func TestAStageForTheBuildPlatformRunsOnceUnderNoCacheWithAnyJobs(t *testing.T) {
 	for _, jobs := range []int{0, 1, 2} {
 		for _, noCache := range []bool{true, false} {
-			w := newWorld(t, crossCompiles)
+			w := newHarness(t, crossCompiles)
 			w.req.Jobs, w.req.NoCache = jobs, noCache
 			w.Run = func(_ context.Context, p platform.Platform) error {
 				if p.Architecture != "amd64" {
@@ -101,12 +101,12 @@ func TestAStageForTheBuildPlatformRunsOnceUnderNoCacheWithAnyJobs(t *testing.T) 
 
 func TestAPlatformThatFailsDoesNotHoldUpThoseThatWaitForEachOther(t *testing.T) {
 	for _, jobs := range []int{0, 1} {
-		for stage, hook := range map[string]func(*world){
-			"reading": func(w *world) { w.Read = failing("boom", "linux/arm64") },
-			"running": func(w *world) { w.Run = failing("boom", "linux/arm64") },
-			"pushing": func(w *world) { w.Push = failing("boom", "linux/arm64") },
+		for stage, hook := range map[string]func(*harness){
+			"reading": func(w *harness) { w.Read = failing("boom", "linux/arm64") },
+			"running": func(w *harness) { w.Run = failing("boom", "linux/arm64") },
+			"pushing": func(w *harness) { w.Push = failing("boom", "linux/arm64") },
 		} {
-			w := newWorld(t, crossCompiles)
+			w := newHarness(t, crossCompiles)
 			w.req.Jobs, w.req.NoCache = jobs, true
 			hook(w)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -123,7 +123,7 @@ func TestAPlatformThatFailsDoesNotHoldUpThoseThatWaitForEachOther(t *testing.T) 
 }
 
 func TestSecondsAreWithoutTheWaitForATurn(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.req.Jobs = 1
 	const each = 20 * time.Millisecond
 	var last platform.Platform

@@ -29,10 +29,10 @@ type Prospect struct {
 	Unread []platform.Platform
 	// Findings are the findings of the preflight.
 	Findings []preflight.Finding
-	// Bases are the base images, and Lacks those that are missing platforms. At gives access to more about them.
-	Bases []baseimage.Base
-	Lacks []baseimage.Lack
-	At    baseimage.At
+	// Bases are the base images, and MissingPlatforms those that are missing platforms. At gives access to more about them.
+	Bases            []baseimage.Base
+	MissingPlatforms []baseimage.MissingPlatform
+	At               baseimage.At
 	// Hints is the build as package hints needs it.
 	Hints hints.Build
 }
@@ -117,7 +117,7 @@ func (c decider) prospect(ctx context.Context, v observation) Prospect {
 	isolated, _ := c.req.Cache.Mounts.Isolated(c.targets, v.graphs, c.attrs)
 	return Prospect{
 		Targets: c.targets, Plan: planned, Incomplete: len(more) > 0, Read: before, Graphs: solved, Unread: v.without(c.targets),
-		Findings: append(found, more...), Bases: v.bases, Lacks: v.lacks, At: v.at,
+		Findings: append(found, more...), Bases: v.bases, MissingPlatforms: v.lacks, At: v.at,
 		Hints: c.hintsFor(planned, solved, isolated || c.req.Cache.Mounts == buildcache.IsolatedMounts),
 	}
 }

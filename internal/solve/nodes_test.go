@@ -24,7 +24,7 @@ import (
 var armNative = map[string]emulation.Mode{"arm": emulation.Native}
 
 // second adds a node with these platforms, its own first, and with this kernel for other architectures.
-func (w *world) second(list string, kernel map[string]emulation.Mode) *buildkittest.Builder {
+func (w *harness) second(list string, kernel map[string]emulation.Mode) *buildkittest.Builder {
 	w.t.Helper()
 	ps, _, err := platform.Parse(list)
 	if err != nil {
@@ -33,7 +33,7 @@ func (w *world) second(list string, kernel map[string]emulation.Mode) *buildkitt
 	b := buildkittest.New(w.t)
 	b.Platforms = ps
 	w.env.Nodes = append(w.env.Nodes, Node{
-		Node: plan.Node{Name: "second", Platforms: ps, CPUs: 2}, Solver: b, Blobs: b, Probe: (&world{kernel: kernel}).probe, Install: w.install,
+		Node: plan.Node{Name: "second", Platforms: ps, CPUs: 2}, Solver: b, Blobs: b, Probe: (&harness{kernel: kernel}).probe, Install: w.install,
 	})
 	return b
 }
@@ -47,7 +47,7 @@ func solvedFor(b *buildkittest.Builder) (names []string) {
 }
 
 func TestTwoNodesMakeOneIndexEachOfItsOwnPlatforms(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.kernel = nil // the first node emulates nothing
 	arm := w.second("linux/arm64,linux/arm/v7", armNative)
 	archive := filepath.Join(t.TempDir(), "image")
@@ -93,7 +93,7 @@ func TestTwoNodesMakeOneIndexEachOfItsOwnPlatforms(t *testing.T) {
 }
 
 func TestATargetThatNoNodeRunsNativelyGoesToOneThatEmulatesIt(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")
 	w.kernel = nil
 	w.second("linux/arm64", map[string]emulation.Mode{"s390x": emulation.Emulated})
@@ -105,7 +105,7 @@ func TestATargetThatNoNodeRunsNativelyGoesToOneThatEmulatesIt(t *testing.T) {
 }
 
 func TestWhatIsInTheWayOnOneNodeIsSaidOfThatNode(t *testing.T) {
-	w := newWorld(t, "FROM --platform=linux/s390x alpine AS tool\nRUN make\nFROM one\nCOPY --from=tool / /\n")
+	w := newHarness(t, "FROM --platform=linux/s390x alpine AS tool\nRUN make\nFROM one\nCOPY --from=tool / /\n")
 	w.platforms("linux/amd64,linux/arm64")
 	w.req.KeepEmulators = true
 	arm := w.second("linux/arm64", nil)
@@ -129,7 +129,7 @@ func TestWhatIsInTheWayOnOneNodeIsSaidOfThatNode(t *testing.T) {
 }
 
 func TestAPinHoldsForAllNodes(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nADD https://example.com/data.bin /\nRUN make\n")
+	w := newHarness(t, "FROM alpine\nADD https://example.com/data.bin /\nRUN make\n")
 	w.platforms("linux/amd64,linux/arm64")
 	arm := w.second("linux/arm64", nil)
 	arm.Digest = func(name string, _ platform.Platform) digest.Digest { return digest.FromString(name + " has moved") }
@@ -150,7 +150,7 @@ func TestAPinHoldsForAllNodes(t *testing.T) {
 }
 
 func TestLimitsAndSharedStepsAreANodesOwn(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64,linux/arm/v7,linux/s390x,linux/ppc64le")
 	w.kernel = nil
 	arm := w.second("linux/arm64,linux/arm/v7", map[string]emulation.Mode{"arm": emulation.Native, "s390x": emulation.Emulated, "ppc64le": emulation.Emulated})
@@ -168,7 +168,7 @@ func TestLimitsAndSharedStepsAreANodesOwn(t *testing.T) {
 }
 
 func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64")
 	arm := w.second("linux/arm64", nil)
 	w.req.Cache.From = []buildcache.Entry{entry("type=registry", "ref=r/c:{{platform}}")}
@@ -192,7 +192,7 @@ func TestEachNodeImportsAndExportsTheCachesOfItsPlatforms(t *testing.T) {
 }
 
 func TestOneCacheOfSeveralNodesIsRefused(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.platforms("linux/amd64,linux/arm64")
 	w.second("linux/arm64", nil)
 	w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref=r/c"), entry("type=inline")}

@@ -12,15 +12,15 @@ import (
 )
 
 func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
-	for name, change := range map[string]func(*world){
-		"alone":                  func(*world) {},
-		"one platform at a time": func(w *world) { w.req.Jobs = 1 },
-		"with a cache": func(w *world) {
+	for name, change := range map[string]func(*harness){
+		"alone":                  func(*harness) {},
+		"one platform at a time": func(w *harness) { w.req.Jobs = 1 },
+		"with a cache": func(w *harness) {
 			w.req.Cache.To = []buildcache.Entry{{Type: "registry", Attrs: map[string]string{"ref": w.host + "/cache"}}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, "FROM alpine\nRUN make\n")
+			w := newHarness(t, "FROM alpine\nRUN make\n")
 			w.Unreadable = true
 			w.req.Cross = cross.Choice{Auto: true}
 			change(w)
@@ -44,7 +44,7 @@ func TestAFrontendWhoseGraphCannotBeReadBuildsAllTheSame(t *testing.T) {
 }
 
 func TestAGraphThatCannotBeReadMayFetchFromTheHostOnlyIfTheUserChoseItsNetwork(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nRUN make\n")
+	w := newHarness(t, "FROM alpine\nRUN make\n")
 	w.Unreadable = true
 	w.env.Nodes[0].OnHost = true
 	_, err := w.run()

@@ -59,7 +59,7 @@ func unpacked(t *testing.T, r io.Reader) (files []string) {
 }
 
 // everyOutput requests one output of each kind below dir, with something already present at each destination.
-func (w *world) everyOutput(dir string) *bytes.Buffer {
+func (w *harness) everyOutput(dir string) *bytes.Buffer {
 	w.t.Helper()
 	write(w.t, dir, "image.tar", "before")
 	write(w.t, dir, "files.tar", "before")
@@ -79,7 +79,7 @@ func (w *world) everyOutput(dir string) *bytes.Buffer {
 }
 
 func TestEveryOutputHasTheSameFinishedImages(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	dir := t.TempDir()
 	stdout := w.everyOutput(dir)
 	rep := w.mustRun()
@@ -124,15 +124,15 @@ func TestEveryOutputHasTheSameFinishedImages(t *testing.T) {
 }
 
 func TestAFailedPlatformLeavesEveryOutputAsItWas(t *testing.T) {
-	for name, breaks := range map[string]func(*world){
-		"a step fails": func(w *world) { w.Run = failing("exit code: 1", "linux/arm64") },
-		"a push fails": func(w *world) { w.Push = failing("failed to push", "linux/arm64") },
-		"the tag cannot be written": func(w *world) {
+	for name, breaks := range map[string]func(*harness){
+		"a step fails": func(w *harness) { w.Run = failing("exit code: 1", "linux/arm64") },
+		"a push fails": func(w *harness) { w.Push = failing("failed to push", "linux/arm64") },
+		"the tag cannot be written": func(w *harness) {
 			w.faults.Add(faultregistry.Fault{Match: faultregistry.On("PUT", "/manifests/v1"), Do: faultregistry.Answer(403, "DENIED", "tags are immutable")})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, copiesOnly)
+			w := newHarness(t, copiesOnly)
 			dir := t.TempDir()
 			stdout := w.everyOutput(dir)
 			before := tree(t, dir)
@@ -156,7 +156,7 @@ func TestASinglePlatformHasNoFolderOfItsOwnUnlessAskedFor(t *testing.T) {
 		split *bool
 		want  string
 	}{{nil, "hello"}, {&yes, "linux_arm64/hello"}} {
-		w := newWorld(t, copiesOnly)
+		w := newHarness(t, copiesOnly)
 		dir := t.TempDir()
 		w.platforms("linux/arm64")
 		w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: filepath.Join(dir, "not", "there"), Split: tt.split}}
@@ -171,7 +171,7 @@ func TestASinglePlatformHasNoFolderOfItsOwnUnlessAskedFor(t *testing.T) {
 }
 
 func TestAFolderThatIsToBeEmptiedKeepsNothingElse(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	dir := t.TempDir()
 	write(t, dir, "old/file", "x")
 	w.platforms("linux/amd64")
@@ -189,7 +189,7 @@ func TestALinkAndADeviceStayWhatTheyAre(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Archive{Dest: link}, sink.Archive{Dest: os.DevNull}}
 	w.mustRun()
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
@@ -209,7 +209,7 @@ func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
 	if err := os.Symlink("sub/../target", link); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Archive{Dest: link}, sink.Archive{Dest: file}}
 	w.mustRun()
 	if info, err := os.Lstat(filepath.Join(dir, "target")); err != nil || !info.Mode().IsRegular() {
@@ -224,7 +224,7 @@ func TestALinkToNothingAndTheRightsOfAFileStay(t *testing.T) {
 }
 
 func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: w.req.Source.ContextDir}}
 	w.mustRun()
 	files := slices.Sorted(func(yield func(string) bool) {
@@ -248,7 +248,7 @@ func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
 }
 
 func TestAnnotationsAreWrittenWhereTheyAreAskedFor(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	arm := w.req.Platforms[1]
 	w.req.Annotations = index.Annotations{
 		{Level: index.OnManifest, Key: "all", Value: "1"},
@@ -285,7 +285,7 @@ func TestAnnotationsAreWrittenWhereTheyAreAskedFor(t *testing.T) {
 }
 
 func TestOneImageBecomesAnIndexWhereAnAnnotationNeedsOne(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.platforms("linux/amd64")
 	w.req.Annotations = index.Annotations{{Level: index.OnIndex, Key: "a", Value: "b"}}
 	w.mustRun()

@@ -15,7 +15,7 @@ var (
 )
 
 func TestValuesOfAPlatformWinOverTheCommonOnes(t *testing.T) {
-	w := newWorld(t, "FROM alpine AS base\nARG X=none\nRUN echo $X\nFROM base AS other\nRUN echo other\nFROM base\n")
+	w := newHarness(t, "FROM alpine AS base\nARG X=none\nRUN echo $X\nFROM base AS other\nRUN echo other\nFROM base\n")
 	w.req.BuildArgs = map[string]string{"X": "all", "Y": "all"}
 	w.req.Own = map[string]Own{"linux/arm64": {BuildArgs: map[string]string{"X": "mine"}, Target: "other"}}
 	w.mustRun()
@@ -35,7 +35,7 @@ func TestValuesOfAPlatformWinOverTheCommonOnes(t *testing.T) {
 }
 
 func TestEachPlatformIsBuiltFromItsOwnDockerfileInOneIndex(t *testing.T) {
-	w := newWorld(t, "")
+	w := newHarness(t, "")
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	write(t, dir, "Dockerfile-amd64", "FROM scratch\nCOPY a /\n")
 	write(t, dir, "Dockerfile.arm", "FROM scratch\nCOPY b /\n")
@@ -64,7 +64,7 @@ func TestEachPlatformIsBuiltFromItsOwnDockerfileInOneIndex(t *testing.T) {
 }
 
 func TestTheDockerfilesOfAllPlatformsAreLookedAtAhead(t *testing.T) {
-	w := newWorld(t, "")
+	w := newHarness(t, "")
 	dir := t.TempDir()
 	write(t, dir, "Dockerfile", "FROM scratch\nCOPY x /\n")
 	own := write(t, dir, "Dockerfile.arm", "FROM localhost:5000/armbase\nRUN true\n")
@@ -83,7 +83,7 @@ func TestTheDockerfilesOfAllPlatformsAreLookedAtAhead(t *testing.T) {
 
 func TestTheIgnoreFileBesideADockerfileIsItsOwn(t *testing.T) {
 	for ignored, want := range map[string]int{"": 1, "secret\n": 2} { // another ignore list makes another request for the context
-		w := newWorld(t, "")
+		w := newHarness(t, "")
 		dir := t.TempDir()
 		write(t, dir, "Dockerfile", "FROM scratch\nCOPY . /\n")
 		own := write(t, dir, "Dockerfile.arm", "FROM scratch\nCOPY . /\n")

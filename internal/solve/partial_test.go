@@ -23,8 +23,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// partial makes platforms of a world optional.
-func (w *world) partial(list string) {
+// partial makes platforms of a harness optional.
+func (w *harness) partial(list string) {
 	w.t.Helper()
 	ps, _, err := platform.Parse(list)
 	if err != nil {
@@ -34,7 +34,7 @@ func (w *world) partial(list string) {
 }
 
 // indexed returns the platforms in the index that a tag names, and the index's annotation of missing platforms.
-func (w *world) indexed(name string) (names []string, missing string) {
+func (w *harness) indexed(name string) (names []string, missing string) {
 	w.t.Helper()
 	index, _ := w.index(name)
 	for _, m := range index.Manifests {
@@ -46,15 +46,15 @@ func (w *world) indexed(name string) (names []string, missing string) {
 }
 
 func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {
-	for name, breaks := range map[string]func(*world){
-		"its Dockerfile cannot be read": func(w *world) { w.Read = failing("no match for platform in manifest", "linux/arm64") },
-		"a step fails":                  func(w *world) { w.Run = failing("exit code: 1", "linux/arm64") },
-		"it fails at last":              func(w *world) { w.Push = failing("it is not what it should be", "linux/arm64") },
-		"nothing runs its programs":     func(w *world) { w.kernel = map[string]emulation.Mode{"arm": emulation.Emulated} },
-		"no emulator may be installed": func(w *world) {
+	for name, breaks := range map[string]func(*harness){
+		"its Dockerfile cannot be read": func(w *harness) { w.Read = failing("no match for platform in manifest", "linux/arm64") },
+		"a step fails":                  func(w *harness) { w.Run = failing("exit code: 1", "linux/arm64") },
+		"it fails at last":              func(w *harness) { w.Push = failing("it is not what it should be", "linux/arm64") },
+		"nothing runs its programs":     func(w *harness) { w.kernel = map[string]emulation.Mode{"arm": emulation.Emulated} },
+		"no emulator may be installed": func(w *harness) {
 			w.kernel, w.req.KeepEmulators = map[string]emulation.Mode{"arm": emulation.Emulated}, true
 		},
-		"its emulator cannot be had": func(w *world) {
+		"its emulator cannot be had": func(w *harness) {
 			w.kernel = nil
 			w.env.Nodes[0].Install = func(_ context.Context, ps []platform.Platform) error {
 				if slices.Contains(formatted(ps), "linux/arm64") {
@@ -66,7 +66,7 @@ func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, runsForTheTarget)
+			w := newHarness(t, runsForTheTarget)
 			w.partial("linux/arm64")
 			breaks(w)
 			rep := w.mustRun()
@@ -85,7 +85,7 @@ func TestAPlatformThatMayBeMissingIsLeftOutWhateverItsFailure(t *testing.T) {
 }
 
 func TestAPlatformThatCannotBeRunIsSaidOnceHoweverManyStepsItHas(t *testing.T) {
-	w := newWorld(t, runsForTheTarget+"RUN echo again\n")
+	w := newHarness(t, runsForTheTarget+"RUN echo again\n")
 	w.partial("linux/arm64")
 	w.kernel, w.req.KeepEmulators = map[string]emulation.Mode{"arm": emulation.Emulated}, true
 	missing := w.mustRun().Missing()
@@ -98,16 +98,16 @@ func TestAPlatformThatCannotBeRunIsSaidOnceHoweverManyStepsItHas(t *testing.T) {
 func TestWhatMayNotBeMissingStillFailsTheBuild(t *testing.T) {
 	for name, tt := range map[string]struct {
 		optional string
-		breaks   func(*world)
+		breaks   func(*harness)
 		pushing  bool
 	}{
-		"another platform fails too":  {"linux/arm64", func(w *world) { w.Run = failing("exit code: 1", "linux/arm64", "linux/amd64") }, false},
-		"all fail":                    {"linux/arm64,linux/arm/v7,linux/amd64", func(w *world) { w.Run = failing("exit code: 1", formatted(w.req.Platforms)...) }, false},
-		"the registry refuses it":     {"linux/arm64", func(w *world) { w.Push = failing("failed to push app: 403 Forbidden", "linux/arm64") }, true},
-		"its neighbour cannot be run": {"linux/arm64", func(w *world) { w.kernel = nil }, false},
+		"another platform fails too":  {"linux/arm64", func(w *harness) { w.Run = failing("exit code: 1", "linux/arm64", "linux/amd64") }, false},
+		"all fail":                    {"linux/arm64,linux/arm/v7,linux/amd64", func(w *harness) { w.Run = failing("exit code: 1", formatted(w.req.Platforms)...) }, false},
+		"the registry refuses it":     {"linux/arm64", func(w *harness) { w.Push = failing("failed to push app: 403 Forbidden", "linux/arm64") }, true},
+		"its neighbour cannot be run": {"linux/arm64", func(w *harness) { w.kernel = nil }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, runsForTheTarget)
+			w := newHarness(t, runsForTheTarget)
 			w.partial(tt.optional)
 			tt.breaks(w)
 			rep, err := w.run()
@@ -119,7 +119,7 @@ func TestWhatMayNotBeMissingStillFailsTheBuild(t *testing.T) {
 }
 
 func TestOneImageThatIsLeftOfSeveralIsStillAnIndex(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.partial("linux/arm64,linux/arm/v7")
 	w.Run = failing("exit code: 1", "linux/arm64", "linux/arm/v7")
 	rep := w.mustRun()
@@ -130,7 +130,7 @@ func TestOneImageThatIsLeftOfSeveralIsStillAnIndex(t *testing.T) {
 }
 
 func TestAManifestListThatLacksAPlatformHasNoPlaceToSaySo(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.partial("linux/arm64")
 	w.Run = failing("exit code: 1", "linux/arm64")
 	w.req.MediaTypes = manifest.Docker
@@ -143,12 +143,12 @@ func TestAManifestListThatLacksAPlatformHasNoPlaceToSaySo(t *testing.T) {
 }
 
 func TestNoOutputHasAnythingOfAPlatformThatIsMissing(t *testing.T) {
-	for name, breaks := range map[string]func(*world){
-		"a step failed":                 func(w *world) { w.Run = failing("exit code: 1", "linux/arm/v7") },
-		"it had sent its files already": func(w *world) { w.Push = failing("it is not what it should be", "linux/arm/v7") },
+	for name, breaks := range map[string]func(*harness){
+		"a step failed":                 func(w *harness) { w.Run = failing("exit code: 1", "linux/arm/v7") },
+		"it had sent its files already": func(w *harness) { w.Push = failing("it is not what it should be", "linux/arm/v7") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, copiesOnly)
+			w := newHarness(t, copiesOnly)
 			w.partial("linux/arm/v7")
 			dir := t.TempDir()
 			stdout := w.everyOutput(dir)
@@ -184,7 +184,7 @@ func TestNoOutputHasAnythingOfAPlatformThatIsMissing(t *testing.T) {
 }
 
 func TestAPlatformThatMayBeMissingAndIsNotIsInEveryOutput(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.partial("linux/amd64")
 	dir := t.TempDir()
 	stdout := w.everyOutput(dir)
@@ -205,7 +205,7 @@ func TestAPlatformThatMayBeMissingAndIsNotIsInEveryOutput(t *testing.T) {
 }
 
 func TestACacheIsExportedOfThePlatformsThatWereMade(t *testing.T) {
-	w := newWorld(t, copiesContext)
+	w := newHarness(t, copiesContext)
 	w.partial("linux/arm64")
 	w.Push = failing("it is not what it should be", "linux/arm64")
 	w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d"), entry("type=registry", "ref=x-{{platform}}")}

@@ -14,7 +14,7 @@ import (
 )
 
 // readings returns how often each platform's Dockerfile was read, in canonical order.
-func (w *world) readings() (n []int) {
+func (w *harness) readings() (n []int) {
 	for _, solves := range w.byPlatform() {
 		sum := 0
 		for _, s := range solves {
@@ -26,7 +26,7 @@ func (w *world) readings() (n []int) {
 }
 
 // sources returns the sources that each platform's steps fetched, in canonical order of the platforms.
-func (w *world) sources() (all [][]string) {
+func (w *harness) sources() (all [][]string) {
 	for _, solves := range w.byPlatform() {
 		var sources []string
 		for _, s := range solves {
@@ -39,7 +39,7 @@ func (w *world) sources() (all [][]string) {
 }
 
 // byPlatform returns the solves of each platform, in canonical order of the platforms.
-func (w *world) byPlatform() (all [][]*buildkittest.Solve) {
+func (w *harness) byPlatform() (all [][]*buildkittest.Solve) {
 	for i, s := range w.Solves() {
 		if i == 0 || !platform.Equal(s.Platform, w.Solves()[i-1].Platform) {
 			all = append(all, nil)
@@ -50,7 +50,7 @@ func (w *world) byPlatform() (all [][]*buildkittest.Solve) {
 }
 
 func TestABaseTagThatMovesWhileThePlatformsAreReadDoesNotSplitThem(t *testing.T) {
-	w := newWorld(t, "FROM alpine:3 AS base\nRUN echo hello\nFROM base\nCOPY --from=busybox /bin/sh /\n")
+	w := newHarness(t, "FROM alpine:3 AS base\nRUN echo hello\nFROM base\nCOPY --from=busybox /bin/sh /\n")
 	before, after := digest.FromString("before"), digest.FromString("after")
 	w.Digest = func(name string, p platform.Platform) digest.Digest {
 		if name == "docker.io/library/alpine:3" && platform.Format(p) == "linux/arm/v7" {
@@ -76,7 +76,7 @@ func TestABaseTagThatMovesWhileThePlatformsAreReadDoesNotSplitThem(t *testing.T)
 }
 
 func TestBasesThatAgreeAreReadOnceAndWithoutPolicies(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.mustRun()
 	if diff := cmp.Diff([]int{1, 1, 1}, w.readings()); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)
@@ -90,7 +90,7 @@ func TestBasesThatAgreeAreReadOnceAndWithoutPolicies(t *testing.T) {
 
 func TestGitAndHTTPSourcesAreResolvedOnceAndPinnedForAllPlatforms(t *testing.T) {
 	const git, file = "git://example.com/lib.git#main:src", "https://example.com/data.bin"
-	w := newWorld(t, "FROM scratch\nADD https://example.com/lib.git#main:src /lib\nADD https://example.com/data.bin /\n")
+	w := newHarness(t, "FROM scratch\nADD https://example.com/lib.git#main:src /lib\nADD https://example.com/data.bin /\n")
 	w.mustRun()
 	want := []string{"git://example.com/lib.git#" + buildkittest.Commit(git) + ":src", file + " " + buildkittest.Checksum(file).String()}
 	for i, got := range w.sources() {
@@ -106,7 +106,7 @@ func TestGitAndHTTPSourcesAreResolvedOnceAndPinnedForAllPlatforms(t *testing.T) 
 func TestSourcesThatAreDecidedAlreadyAreLeftAlone(t *testing.T) {
 	commit := buildkittest.Commit("x")
 	sum := digest.FromString("data")
-	w := newWorld(t, "FROM alpine@"+sum.String()+"\nADD https://example.com/lib.git#"+commit+" /lib\n"+
+	w := newHarness(t, "FROM alpine@"+sum.String()+"\nADD https://example.com/lib.git#"+commit+" /lib\n"+
 		"ADD --checksum="+sum.String()+" https://example.com/data.bin /\n")
 	w.mustRun()
 	want := []string{
@@ -124,7 +124,7 @@ func TestSourcesThatAreDecidedAlreadyAreLeftAlone(t *testing.T) {
 }
 
 func TestAGitContextIsBuiltFromOneCommit(t *testing.T) {
-	w := newWorld(t, "")
+	w := newHarness(t, "")
 	const git = "git://example.com/app.git#main"
 	w.source(source.Options{Context: "https://example.com/app.git#main"})
 	w.Files[git] = "FROM scratch\nCOPY . /\n"
@@ -139,7 +139,7 @@ func TestAGitContextIsBuiltFromOneCommit(t *testing.T) {
 }
 
 func TestWhatTheBuilderCannotResolveIsBuiltAsItIsWithAWarning(t *testing.T) {
-	w := newWorld(t, "FROM scratch\nADD https://example.com/data.bin /\n")
+	w := newHarness(t, "FROM scratch\nADD https://example.com/data.bin /\n")
 	w.NoMetadata = true
 	w.mustRun()
 	if diff := cmp.Diff([]int{1, 1, 1}, w.readings()); diff != "" {

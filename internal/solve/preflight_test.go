@@ -29,7 +29,7 @@ func only(single string, config platform.Platform) func(string, platform.Platfor
 }
 
 // basesHave makes every image an index of these platforms, and returns its digest. The frontend fails for a missing platform.
-func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
+func (w *harness) basesHave(ps ...platform.Platform) digest.Digest {
 	index := w.Index(ps...)
 	w.Digest = func(string, platform.Platform) digest.Digest { return index }
 	w.Image = func(_ string, p platform.Platform) (platform.Platform, error) {
@@ -42,7 +42,7 @@ func (w *world) basesHave(ps ...platform.Platform) digest.Digest {
 }
 
 // findings runs the build, which must be refused, and returns the findings.
-func (w *world) findings() []preflight.Finding {
+func (w *harness) findings() []preflight.Finding {
 	w.t.Helper()
 	_, err := w.run()
 	refused, ok := errors.AsType[*preflight.Error](err)
@@ -56,7 +56,7 @@ func (w *world) findings() []preflight.Finding {
 	return refused.Findings
 }
 
-func (w *world) texts(found []preflight.Finding) (texts []string) {
+func (w *harness) texts(found []preflight.Finding) (texts []string) {
 	for _, f := range found {
 		texts = append(texts, strings.ReplaceAll(f.String(), w.host, "HOST"))
 	}
@@ -89,7 +89,7 @@ func TestABaseImageOfAnotherPlatformRefusesTheBuild(t *testing.T) {
 		"in no stage's way": {"FROM single AS unused\nRUN make\nFROM alpine\nRUN make\n", nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, tt.dockerfile)
+			w := newHarness(t, tt.dockerfile)
 			w.Image = only("single", amd64Only)
 			if tt.want == nil {
 				w.mustRun()
@@ -114,7 +114,7 @@ func TestAnImageThatANamedContextPutsInABasesPlaceIsJudgedAsTheBaseIs(t *testing
 		"only copied from":                 {"FROM alpine\nCOPY --from=lib /x /\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, tt.dockerfile)
+			w := newHarness(t, tt.dockerfile)
 			w.req.Source.Attrs["context:lib"] = "docker-image://single"
 			w.Image = only("single", amd64Only)
 			if !tt.refused {
@@ -130,7 +130,7 @@ func TestAnImageThatANamedContextPutsInABasesPlaceIsJudgedAsTheBaseIs(t *testing
 }
 
 func TestABaseOfAnotherPlatformMayBeAllowedByItsName(t *testing.T) {
-	w := newWorld(t, "FROM single\nCOPY hello /\n")
+	w := newHarness(t, "FROM single\nCOPY hello /\n")
 	w.Image = only("single", amd64Only)
 	named, err := reference.ParseNormalizedNamed("single")
 	if err != nil {
@@ -141,7 +141,7 @@ func TestABaseOfAnotherPlatformMayBeAllowedByItsName(t *testing.T) {
 }
 
 func TestA32BitBaseFor64BitsIsOnlyWarnedOf(t *testing.T) {
-	w := newWorld(t, "FROM single\nCOPY hello /\n")
+	w := newHarness(t, "FROM single\nCOPY hello /\n")
 	w.platforms("linux/amd64")
 	w.Image = only("single", platform.Platform{OS: "linux", Architecture: "386"})
 	w.mustRun()
@@ -149,7 +149,7 @@ func TestA32BitBaseFor64BitsIsOnlyWarnedOf(t *testing.T) {
 }
 
 func TestABaseThatIsPartialForOptionalPlatformsStopsOnlyThose(t *testing.T) {
-	w := newWorld(t, "FROM single\nCOPY hello /\n")
+	w := newHarness(t, "FROM single\nCOPY hello /\n")
 	w.platforms("linux/amd64,linux/arm64")
 	w.req.AllowPartial = []platform.Platform{arm64}
 	w.Image = only("single", amd64Only)
@@ -160,7 +160,7 @@ func TestABaseThatIsPartialForOptionalPlatformsStopsOnlyThose(t *testing.T) {
 }
 
 func TestBasesThatLackAPlatformAreAllNamedWithWhatTheyHave(t *testing.T) {
-	w := newWorld(t, "FROM one AS a\nRUN make\nFROM two\nCOPY --from=a / /\n")
+	w := newHarness(t, "FROM one AS a\nRUN make\nFROM two\nCOPY --from=a / /\n")
 	w.platforms("linux/amd64,linux/arm64")
 	w.basesHave(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
 	found := w.findings()
@@ -177,7 +177,7 @@ func TestBasesThatLackAPlatformAreAllNamedWithWhatTheyHave(t *testing.T) {
 }
 
 func TestABaseThatLacksAllPlatformsIsFoundByWhatItHas(t *testing.T) {
-	w := newWorld(t, "FROM one\nCOPY hello /\n")
+	w := newHarness(t, "FROM one\nCOPY hello /\n")
 	w.platforms("linux/arm64")
 	w.basesHave(amd64Only)
 	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64`}, w.texts(w.findings())); diff != "" {
@@ -186,7 +186,7 @@ func TestABaseThatLacksAllPlatformsIsFoundByWhatItHas(t *testing.T) {
 }
 
 func TestABaseLacksWhatItsStageIsPinnedTo(t *testing.T) {
-	w := newWorld(t, "FROM --platform=linux/arm64 one AS a\nFROM two\nCOPY --from=a / /\n")
+	w := newHarness(t, "FROM --platform=linux/arm64 one AS a\nFROM two\nCOPY --from=a / /\n")
 	w.platforms("linux/amd64,linux/s390x")
 	w.basesHave(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
 	found := w.findings()
@@ -197,7 +197,7 @@ func TestABaseLacksWhatItsStageIsPinnedTo(t *testing.T) {
 }
 
 func TestAnOptionalPlatformsMissingBaseIsSaidWithWhatItHas(t *testing.T) {
-	w := newWorld(t, "FROM one\nCOPY hello /\n")
+	w := newHarness(t, "FROM one\nCOPY hello /\n")
 	w.platforms("linux/amd64,linux/arm64")
 	w.req.AllowPartial = []platform.Platform{arm64}
 	w.basesHave(amd64Only)
@@ -208,7 +208,7 @@ func TestAnOptionalPlatformsMissingBaseIsSaidWithWhatItHas(t *testing.T) {
 }
 
 func TestAllThatIsInTheWayIsSaidAtOnce(t *testing.T) {
-	w := newWorld(t, "FROM single\nRUN make\n")
+	w := newHarness(t, "FROM single\nRUN make\n")
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")
 	w.Image = only("single", amd64Only)
 	w.kernel, w.req.KeepEmulators = nil, true
@@ -241,7 +241,7 @@ func TestAllThatIsInTheWayIsSaidAtOnce(t *testing.T) {
 }
 
 func TestNoEmulatorIsInstalledForABuildThatIsRefused(t *testing.T) {
-	w := newWorld(t, "FROM single\nRUN make\n")
+	w := newHarness(t, "FROM single\nRUN make\n")
 	w.Image = only("single", amd64Only)
 	w.kernel, w.after = nil, foreign
 	if found := w.findings(); len(found) != 1 || found[0].Check != "base-mismatch" {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestARegistryThatRefusesTheResultIsAPushErrorAndTellsWhichTagsMoved(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Tags = w.tags("app:v1", "app:v2")
 	w.faults.Add(faultregistry.Fault{
 		Match: faultregistry.On("PUT", "/manifests/v2"),
@@ -27,7 +27,7 @@ func TestARegistryThatRefusesTheResultIsAPushErrorAndTellsWhichTagsMoved(t *test
 }
 
 func TestChildrenThatTheRegistryRefusesAreAPushErrorToo(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.faults.Add(faultregistry.Fault{
 		Match: faultregistry.On("PUT", ""),
 		Do:    faultregistry.Answer(507, "", "no space"),
@@ -43,7 +43,7 @@ func TestChildrenThatTheRegistryRefusesAreAPushErrorToo(t *testing.T) {
 }
 
 func TestAnImageThatTheRegistryLostIsFoundOutBeforeTheTags(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.faults.Add(faultregistry.Fault{
 		Match: faultregistry.ChildRead,
 		Do:    faultregistry.Answer(404, "MANIFEST_UNKNOWN", ""),

@@ -9,7 +9,7 @@ import (
 )
 
 func TestOneRepositoryOfEachRegistryIsAskedForByTheBuilder(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Tags = w.tags("app:v1", "app:v2", "other:v1")
 	w.mustRun()
 	asked := 0
@@ -24,7 +24,7 @@ func TestOneRepositoryOfEachRegistryIsAskedForByTheBuilder(t *testing.T) {
 }
 
 func TestTheBuildersAnswerAboutARegistryThatTheClientCannotReachIsLeftOut(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.Unreachable = func(string) error { return errors.New("connection refused") }
 	w.preflight = func(context.Context) error { return errors.New(w.host + " is dead") }
 	if found := w.findings(); len(found) != 1 || found[0].Check != "registry" {
@@ -33,7 +33,7 @@ func TestTheBuildersAnswerAboutARegistryThatTheClientCannotReachIsLeftOut(t *tes
 }
 
 func TestABuildThatCannotBeReadDoesNotLeaveItsQuestionsBehind(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.Read = failing("dockerfile parse error", "linux/amd64", "linux/arm64", "linux/arm/v7")
 	ended := false // the race detector would find an end that is not waited for, too
 	w.Unreachable = func(string) error {

@@ -24,8 +24,8 @@ type reading struct {
 	def    *llb.Definition // the definition that graph was read from; nil if there is nothing to do
 	opaque error           // why the graph could not be read; then it only says that something may run
 	base   ocispecs.Image  // the configuration of the result's base image; zero if there is none
-	// says is the platform in the configuration that the image will have; zero if the frontend returns none.
-	says platform.Platform
+	// configPlatform is the platform in the configuration that the image will have; zero if the frontend returns none.
+	configPlatform platform.Platform
 }
 
 // read solves the Dockerfile for the platform of attrs, without evaluating it, and reads the graph of the steps that it would run.
@@ -41,7 +41,7 @@ func (n Node) read(ctx context.Context, gw gateway.Client, frontend string, attr
 		}
 	}
 	if config, ok := res.Metadata[exptypes.ExporterImageConfigKey]; ok {
-		if err := json.Unmarshal(config, &got.says); err != nil {
+		if err := json.Unmarshal(config, &got.configPlatform); err != nil {
 			return reading{}, fmt.Errorf("cannot read the image's configuration: %w", err)
 		}
 	}

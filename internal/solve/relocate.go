@@ -113,8 +113,8 @@ func (j job) fallBack(ctx context.Context, decided decision, why string) (fallba
 	return fallback{why, &job}, nil
 }
 
-// wentWrong returns whether and why relocated steps are the cause of an attempt's failure.
-func (j job) wentWrong(ctx context.Context, o outcome, log *vertexlog.Log) crosscompile.Fallback {
+// fallbackReason returns whether and why relocated steps are the cause of an attempt's failure.
+func (j job) fallbackReason(ctx context.Context, o outcome, log *vertexlog.Log) crosscompile.Fallback {
 	if o.err == nil || o.decided == nil || o.fallback.why != "" {
 		return crosscompile.Fallback{}
 	}
@@ -160,8 +160,8 @@ func (j job) noteSameNatively(wrong crosscompile.Fallback) {
 		platform.Format(j.target), wrong.Step.Instruction(), platform.Format(j.node.Native())))
 }
 
-// crossed returns the part of the report about relocated steps.
-func (j job) crossed(o outcome, log *vertexlog.Log) crosscompile.Report {
+// relocationReport returns the part of the report about relocated steps.
+func (j job) relocationReport(o outcome, log *vertexlog.Log) crosscompile.Report {
 	r := crosscompile.Report{Back: o.fallback.why, Steps: crosscompile.Steps(o.moved, log)}
 	if o.decided != nil && j.index < len(o.decided.plan.Moved) {
 		r.Stages = o.decided.plan.Moved[j.index].Stages

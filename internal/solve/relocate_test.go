@@ -42,9 +42,9 @@ var golangFiles = fstest.MapFS{
 		"const DefaultGOARM = `7`\nconst DefaultGOARM64 = `v8.0`\n")},
 }
 
-// newCrossing returns a world whose golang image has a Go toolchain, and whose compiler compiles for the requested platform.
-func newCrossing(t *testing.T, dockerfile string) *world {
-	w := newWorld(t, dockerfile)
+// newGoHarness returns a harness whose golang image has a Go toolchain, and whose compiler compiles for the requested platform.
+func newGoHarness(t *testing.T, dockerfile string) *harness {
+	w := newHarness(t, dockerfile)
 	w.req.Cross = cross.Choice{Auto: true}
 	w.Contents = func(name string, _ platform.Platform) (ocispecs.ImageConfig, fs.FS) {
 		if !strings.Contains(name, "golang") {
@@ -74,7 +74,7 @@ func compiled(arch func(graph.Step) string) func(graph.Step) fs.FS {
 }
 
 // ran returns the names of the steps that ran in a platform's solves, without those that ran in another solve.
-func (w *world) ran(arch string) (names []string) {
+func (w *harness) ran(arch string) (names []string) {
 	for _, s := range w.Solves() {
 		if s.Platform.Architecture == arch {
 			names = append(names, s.Ran...)
@@ -83,7 +83,7 @@ func (w *world) ran(arch string) (names []string) {
 	return names
 }
 
-func (w *world) noted(words string) (n int) {
+func (w *harness) noted(words string) (n int) {
 	for _, note := range w.progress.notes {
 		if strings.Contains(note, words) {
 			n++
@@ -100,7 +100,7 @@ func modes(rep Report) (all []plan.Mode) {
 }
 
 func TestWhatCompilesIsNotEmulated(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.kernel = nil // the node emulates nothing, and nothing can be installed
 	rep := w.mustRun()
 	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Cross, plan.Cross}, modes(rep)); diff != "" {
@@ -123,7 +123,7 @@ func TestWhatCompilesIsNotEmulated(t *testing.T) {
 }
 
 func TestTurnedOffNothingIsMoved(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.req.Cross = cross.Choice{}
 	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Emulated, plan.Emulated}, modes(w.mustRun())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -134,11 +134,11 @@ func TestTurnedOffNothingIsMoved(t *testing.T) {
 }
 
 func TestWhatGoesWrongWhenMovedIsEmulated(t *testing.T) {
-	wrong := func(w *world) {
+	wrong := func(w *harness) {
 		w.Made = compiled(func(graph.Step) string { return "amd64" })
 	}
-	failing := func(what string) func(*world) {
-		return func(w *world) {
+	failing := func(what string) func(*harness) {
+		return func(w *harness) {
 			w.Step = func(_ platform.Platform, name string) error {
 				if strings.HasPrefix(name, what) {
 					return errors.New("did not complete successfully: exit code: 1")
@@ -148,7 +148,7 @@ func TestWhatGoesWrongWhenMovedIsEmulated(t *testing.T) {
 		}
 	}
 	for name, tt := range map[string]struct {
-		breaks func(*world)
+		breaks func(*harness)
 		back   string
 	}{
 		"a moved step fails":                    {failing("[linux/amd64->arm64 build 5/5]"), "RUN CGO_ENABLED=0 go build"},
@@ -156,7 +156,7 @@ func TestWhatGoesWrongWhenMovedIsEmulated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, cached := range []bool{false, true} {
-				w := newCrossing(t, compiling)
+				w := newGoHarness(t, compiling)
 				w.platforms("linux/amd64,linux/arm64")
 				w.kernel, w.after = nil, foreign // the emulator is needed only now
 				if cached {
@@ -195,7 +195,7 @@ func TestWhatFailsAfterAMoveIsTriedAgainOnlyWhereTheMoveMayBeTheReason(t *testin
 		"the copy of what is not there":    {compiling + after, "COPY --from=build /out/app /app", cross.Choice{Auto: true}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newCrossing(t, tt.dockerfile)
+			w := newGoHarness(t, tt.dockerfile)
 			w.platforms("linux/arm64")
 			w.req.Cross = tt.choice
 			w.Step = func(_ platform.Platform, name string) error {
@@ -212,7 +212,7 @@ func TestWhatFailsAfterAMoveIsTriedAgainOnlyWhereTheMoveMayBeTheReason(t *testin
 }
 
 func TestWhatCannotBeEmulatedEitherSaysBoth(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.kernel, w.req.KeepEmulators = nil, true
 	w.Made = compiled(func(graph.Step) string { return "s390x" })
 	rep, err := w.run()
@@ -230,12 +230,12 @@ func TestWhatCannotBeEmulatedEitherSaysBoth(t *testing.T) {
 }
 
 func TestAttestedBuildsAreMovedOnlyByName(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.req.Attests = map[string]string{"provenance": "type=provenance,mode=min"}
 	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Emulated, plan.Emulated}, modes(w.mustRun())); diff != "" || w.noted("attestations") != 1 {
 		t.Errorf("(-want +got):\n%s said %q", diff, w.progress.notes)
 	}
-	w = newCrossing(t, compiling)
+	w = newGoHarness(t, compiling)
 	w.req.Attests = map[string]string{"provenance": "type=provenance,mode=min"}
 	w.req.Cross = cross.Choice{Auto: true, Named: []cross.Named{{Recipe: "go"}}}
 	if diff := cmp.Diff([]plan.Mode{plan.Native, plan.Cross, plan.Cross}, modes(w.mustRun())); diff != "" || w.noted("attestations") != 0 {
@@ -247,7 +247,7 @@ func TestAttestedBuildsAreMovedOnlyByName(t *testing.T) {
 }
 
 func TestABaseThatMovesMeanwhileIsTheSameForAll(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.kernel = nil
 	w.Digest = func(name string, p platform.Platform) digest.Digest {
 		if strings.Contains(name, "golang") && p.Architecture == "arm64" {
@@ -261,7 +261,7 @@ func TestABaseThatMovesMeanwhileIsTheSameForAll(t *testing.T) {
 }
 
 func TestMovedStepsHaveTheCacheMountsOfTheBuildersPlatform(t *testing.T) {
-	w := newCrossing(t, strings.Replace(compiling, "RUN CGO", "RUN --mount=type=cache,target=/root/.cache CGO", 1))
+	w := newGoHarness(t, strings.Replace(compiling, "RUN CGO", "RUN --mount=type=cache,target=/root/.cache CGO", 1))
 	w.mustRun()
 	for _, s := range w.Solves() {
 		for _, r := range s.Requests {
@@ -276,7 +276,7 @@ func TestMovedStepsHaveTheCacheMountsOfTheBuildersPlatform(t *testing.T) {
 }
 
 func TestARecipeForAStageThatIsNotThereIsRefused(t *testing.T) {
-	w := newCrossing(t, compiling)
+	w := newGoHarness(t, compiling)
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go", Stage: "biuld"}}}
 	_, err := w.run()
 	if unknown, ok := errors.AsType[*crosscompile.UnknownStageError](err); !ok || !slices.Equal(unknown.Stages, []string{"biuld"}) || w.Ran("go mod download") > 0 {
@@ -285,7 +285,7 @@ func TestARecipeForAStageThatIsNotThereIsRefused(t *testing.T) {
 }
 
 func TestAnImageThatTheGateRefusesIsBuiltAgainWithoutWhatWasMoved(t *testing.T) {
-	w := newCrossing(t, compiling+"ENTRYPOINT [\"/app\"]\n")
+	w := newGoHarness(t, compiling+"ENTRYPOINT [\"/app\"]\n")
 	w.platforms("linux/arm64")
 	w.req.Verify = &gate.Options{Mode: gate.On}
 	images := 0
@@ -306,18 +306,18 @@ func TestWhereTheGateLooksNothingElseIsLookedAt(t *testing.T) {
 	const wrong = "/out/app of stage build is for amd64, and recipe go makes programs for linux/arm64"
 	for name, tt := range map[string]struct {
 		first  byte // the machine of the image's program, if it is not emulated
-		change func(*world)
+		change func(*harness)
 		looked bool // the output was checked in the stage, before the export
 		back   string
 	}{
-		"what is right":                 {emARM64, func(*world) {}, false, ""},
-		"what no process starts":        {emAMD64, func(*world) {}, false, wrong},
-		"a recipe that was named":       {emARM64, func(w *world) { w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}} }, true, ""},
-		"what may be for any machine":   {emARM64, func(w *world) { w.req.Verify.Allow = []string{"/opt/**"} }, true, ""},
-		"an image that is not examined": {emARM64, func(w *world) { w.req.Verify = nil }, true, ""},
+		"what is right":                 {emARM64, func(*harness) {}, false, ""},
+		"what no process starts":        {emAMD64, func(*harness) {}, false, wrong},
+		"a recipe that was named":       {emARM64, func(w *harness) { w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}} }, true, ""},
+		"what may be for any machine":   {emARM64, func(w *harness) { w.req.Verify.Allow = []string{"/opt/**"} }, true, ""},
+		"an image that is not examined": {emARM64, func(w *harness) { w.req.Verify = nil }, true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newCrossing(t, compiling)
+			w := newGoHarness(t, compiling)
 			w.platforms("linux/arm64")
 			w.req.Verify = &gate.Options{Mode: gate.On}
 			tt.change(w)

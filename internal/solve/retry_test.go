@@ -55,33 +55,33 @@ const (
 func TestAPlatformIsTriedAgainWhereThatMayHelp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		retry   int
-		breaks  func(*world)
+		breaks  func(*harness)
 		retries int // of linux/arm64
 		fails   bool
 	}{
-		"a step that fails once":   {1, func(w *world) { w.Run = flaky("linux/arm64", 1, exits) }, 1, false},
-		"a step that fails twice":  {3, func(w *world) { w.Run = flaky("linux/arm64", 2, exits) }, 2, false},
-		"a step that always fails": {2, func(w *world) { w.Run = failing(exits, "linux/arm64") }, 2, true},
-		"without being asked for":  {0, func(w *world) { w.Run = failing(exits, "linux/arm64") }, 0, true},
+		"a step that fails once":   {1, func(w *harness) { w.Run = flaky("linux/arm64", 1, exits) }, 1, false},
+		"a step that fails twice":  {3, func(w *harness) { w.Run = flaky("linux/arm64", 2, exits) }, 2, false},
+		"a step that always fails": {2, func(w *harness) { w.Run = failing(exits, "linux/arm64") }, 2, true},
+		"without being asked for":  {0, func(w *harness) { w.Run = failing(exits, "linux/arm64") }, 0, true},
 		"a registry that cannot be reached for a moment": {
-			1, func(w *world) { w.Read = flaky("linux/arm64", 1, "failed to do request: dial tcp: i/o timeout") }, 1, false,
+			1, func(w *harness) { w.Read = flaky("linux/arm64", 1, "failed to do request: dial tcp: i/o timeout") }, 1, false,
 		},
 		"a base image that is not there": {
-			1, func(w *world) { w.Read = failing("docker.io/library/nosuch: not found", "linux/arm64") }, 0, true,
+			1, func(w *harness) { w.Read = failing("docker.io/library/nosuch: not found", "linux/arm64") }, 0, true,
 		},
-		"a mistake in the Dockerfile":             {1, func(w *world) { w.Read = failing("dockerfile parse error on line 2", "linux/arm64") }, 0, true},
-		"a push that breaks off":                  {1, func(w *world) { w.Push = flaky("linux/arm64", 1, "failed to push app: 503 Service Unavailable") }, 1, false},
-		"a push that is refused":                  {1, func(w *world) { w.Push = failing("failed to push app: 403 Forbidden", "linux/arm64") }, 0, true},
-		"a file that is not there":                {1, func(w *world) { w.Run = failing("\"/bin-arm64\": not found", "linux/arm64") }, 0, true},
-		"a program for another CPU":               {1, func(w *world) { w.Run = failing("exec /bin/sh: exec format error", "linux/arm64") }, 0, true},
-		"an emulator's crash":                     {0, func(w *world) { w.Run = flaky("linux/arm64", 1, crashes) }, 1, false},
-		"an emulator that always crashes":         {0, func(w *world) { w.Run = failing(crashes, "linux/arm64") }, 1, true},
-		"an emulator that crashes more than once": {2, func(w *world) { w.Run = flaky("linux/arm64", 2, crashes) }, 2, false},
-		"a crash without an emulator":             {0, func(w *world) { w.Run = failing(crashes, "linux/amd64") }, 0, true},
-		"nothing runs its programs":               {1, func(w *world) { w.kernel = nil }, 0, true},
+		"a mistake in the Dockerfile":             {1, func(w *harness) { w.Read = failing("dockerfile parse error on line 2", "linux/arm64") }, 0, true},
+		"a push that breaks off":                  {1, func(w *harness) { w.Push = flaky("linux/arm64", 1, "failed to push app: 503 Service Unavailable") }, 1, false},
+		"a push that is refused":                  {1, func(w *harness) { w.Push = failing("failed to push app: 403 Forbidden", "linux/arm64") }, 0, true},
+		"a file that is not there":                {1, func(w *harness) { w.Run = failing("\"/bin-arm64\": not found", "linux/arm64") }, 0, true},
+		"a program for another CPU":               {1, func(w *harness) { w.Run = failing("exec /bin/sh: exec format error", "linux/arm64") }, 0, true},
+		"an emulator's crash":                     {0, func(w *harness) { w.Run = flaky("linux/arm64", 1, crashes) }, 1, false},
+		"an emulator that always crashes":         {0, func(w *harness) { w.Run = failing(crashes, "linux/arm64") }, 1, true},
+		"an emulator that crashes more than once": {2, func(w *harness) { w.Run = flaky("linux/arm64", 2, crashes) }, 2, false},
+		"a crash without an emulator":             {0, func(w *harness) { w.Run = failing(crashes, "linux/amd64") }, 0, true},
+		"nothing runs its programs":               {1, func(w *harness) { w.kernel = nil }, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, runsForTheTarget)
+			w := newHarness(t, runsForTheTarget)
 			w.req.Retry = tt.retry
 			tt.breaks(w)
 			rep, err := w.run()
@@ -101,7 +101,7 @@ func TestAnotherTryIsSaidWhenItBegins(t *testing.T) {
 		crashes: "linux/arm64: the emulator crashed; trying again (1 of 1): " + crashes,
 		exits:   "linux/arm64: it failed; trying again (1 of 1): " + exits,
 	} {
-		w := newWorld(t, runsForTheTarget)
+		w := newHarness(t, runsForTheTarget)
 		w.req.Retry = 1
 		w.Run = flaky("linux/arm64", 1, hook)
 		w.mustRun()
@@ -112,17 +112,17 @@ func TestAnotherTryIsSaidWhenItBegins(t *testing.T) {
 }
 
 func TestAnotherTryFitsIntoEveryOrderOfWork(t *testing.T) {
-	for name, change := range map[string]func(*world){
-		"one after another":       func(w *world) { w.req.Jobs = 1 },
-		"steps that are held":     func(w *world) { w.req.NoCache = true },
-		"both":                    func(w *world) { w.req.NoCache, w.req.Jobs = true, 1 },
-		"a cache":                 func(w *world) { w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d")} },
-		"a cache, in turns":       func(w *world) { w.req.Cache.To, w.req.Jobs = []buildcache.Entry{entry("type=local", "dest=d")}, 1 },
-		"the first to fail stops": func(w *world) { w.req.FailFast = true },
-		"attestations":            func(w *world) { w.req.Attests = map[string]string{"provenance": "type=provenance"} },
+	for name, change := range map[string]func(*harness){
+		"one after another":       func(w *harness) { w.req.Jobs = 1 },
+		"steps that are held":     func(w *harness) { w.req.NoCache = true },
+		"both":                    func(w *harness) { w.req.NoCache, w.req.Jobs = true, 1 },
+		"a cache":                 func(w *harness) { w.req.Cache.To = []buildcache.Entry{entry("type=local", "dest=d")} },
+		"a cache, in turns":       func(w *harness) { w.req.Cache.To, w.req.Jobs = []buildcache.Entry{entry("type=local", "dest=d")}, 1 },
+		"the first to fail stops": func(w *harness) { w.req.FailFast = true },
+		"attestations":            func(w *harness) { w.req.Attests = map[string]string{"provenance": "type=provenance"} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, crossCompiles+"RUN strip\n")
+			w := newHarness(t, crossCompiles+"RUN strip\n")
 			w.req.Retry = 2
 			change(w)
 			w.Step = flakyStep("RUN strip", "linux/arm64", 2)
@@ -143,7 +143,7 @@ func TestAnotherTryFitsIntoEveryOrderOfWork(t *testing.T) {
 }
 
 func TestAStepThatSeveralPlatformsShareAndThatFailsIsTriedAgain(t *testing.T) {
-	w := newWorld(t, crossCompiles)
+	w := newHarness(t, crossCompiles)
 	w.req.Retry, w.req.RetryPause = 20, 20*time.Millisecond
 	w.Step = flakyStep("RUN echo generate", "", 1)
 	w.mustRun()
@@ -153,7 +153,7 @@ func TestAStepThatSeveralPlatformsShareAndThatFailsIsTriedAgain(t *testing.T) {
 }
 
 func TestAPlatformThatIsReadAtTheSecondTryIsPlannedLikeTheOthers(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.req.Retry = 1
 	w.kernel, w.after = nil, foreign
 	w.Read = flaky("linux/arm64", 1, "failed to do request: dial tcp: i/o timeout")
@@ -165,7 +165,7 @@ func TestAPlatformThatIsReadAtTheSecondTryIsPlannedLikeTheOthers(t *testing.T) {
 }
 
 func TestAnotherTryHasTheSameBases(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.req.Retry = 1
 	var mu sync.Mutex
 	moved := false
@@ -195,7 +195,7 @@ func TestAnotherTryHasTheSameBases(t *testing.T) {
 }
 
 func TestFilesOfATryThatFailedAreNotInTheResult(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Retry = 1
 	dir := t.TempDir()
 	w.req.Outputs.List = []sink.Output{sink.Files{Dest: filepath.Join(dir, "files")}}
@@ -207,7 +207,7 @@ func TestFilesOfATryThatFailedAreNotInTheResult(t *testing.T) {
 }
 
 func TestWhatIsPartlyInAnArchiveIsNotTriedAgain(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Retry = 1
 	w.req.Outputs.List = []sink.Output{sink.Files{Tar: true, Dest: filepath.Join(t.TempDir(), "files.tar")}}
 	w.Push = failing("it broke off", "linux/arm64")
@@ -219,7 +219,7 @@ func TestWhatIsPartlyInAnArchiveIsNotTriedAgain(t *testing.T) {
 }
 
 func TestAPlatformThatMayBeMissingIsTriedAgainAlsoIfItsFilesWereSent(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Retry = 1
 	w.partial("linux/arm64")
 	dir := t.TempDir()

@@ -43,7 +43,7 @@ func Run(ctx context.Context, req Request, env Env, preflight func(context.Conte
 		if r.err == nil {
 			children = append(children, r.child)
 		} else {
-			files.LeaveOut(i)
+			files.Drop(i)
 		}
 	}
 	return finish(ctx, w, rep, children)

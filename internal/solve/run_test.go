@@ -25,7 +25,7 @@ const (
 )
 
 // index returns the index or manifest that a tag points at, as a client of the registry reads it.
-func (w *world) index(name string) (ocispecs.Index, string) {
+func (w *harness) index(name string) (ocispecs.Index, string) {
 	w.t.Helper()
 	repo, tag, _ := strings.Cut(name, ":")
 	resp, err := http.Get("http://" + w.host + "/v2/" + repo + "/manifests/" + tag)
@@ -47,7 +47,7 @@ func (w *world) index(name string) (ocispecs.Index, string) {
 func TestThePlatformsEndInOneIndexInCanonicalOrderHoweverTheyWereWritten(t *testing.T) {
 	var first string
 	for _, written := range []string{"linux/amd64,linux/arm64,linux/arm/v7", "armhf,x86_64,aarch64"} {
-		w := newWorld(t, runsForTheTarget)
+		w := newHarness(t, runsForTheTarget)
 		w.platforms(written)
 		rep := w.mustRun()
 		index, body := w.index("app:v1")
@@ -74,7 +74,7 @@ func TestThePlatformsEndInOneIndexInCanonicalOrderHoweverTheyWereWritten(t *test
 }
 
 func TestTheReportTellsAboutEachPlatform(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	rep := w.mustRun()
 	want := "linux/amd64 on default: native\nlinux/arm/v7 on default: emulated\nlinux/arm64 on default: emulated\n"
 	if diff := cmp.Diff([]string{want}, w.progress.plans); diff != "" {
@@ -94,7 +94,7 @@ func TestTheReportTellsAboutEachPlatform(t *testing.T) {
 }
 
 func TestAFailedPlatformMovesNoTagAndTheOthersFinish(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.Run = failing("exec format error", "linux/arm64")
 	rep, err := w.run()
 	var failed *FailedError
@@ -116,7 +116,7 @@ func TestAFailedPlatformMovesNoTagAndTheOthersFinish(t *testing.T) {
 }
 
 func TestAPlatformThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.Read = failing("no match for platform in manifest", "linux/arm64")
 	_, err := w.run()
 	if !errors.As(err, new(*FailedError)) {
@@ -128,7 +128,7 @@ func TestAPlatformThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
 }
 
 func TestWhatFailsForAllPlatformsIsSaidOnce(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nRUNN echo\n")
+	w := newHarness(t, "FROM alpine\nRUNN echo\n")
 	_, err := w.run()
 	if err == nil || strings.Count(err.Error(), "unknown instruction: RUNN") != 1 {
 		t.Fatalf("got %v", err)
@@ -138,7 +138,7 @@ func TestWhatFailsForAllPlatformsIsSaidOnce(t *testing.T) {
 }
 
 func TestAFailedPreflightComesBeforeAnyWork(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	refusal := errors.New("the registry says no")
 	w.preflight = func(context.Context) error { return refusal }
 	rep, err := w.run()
@@ -164,7 +164,7 @@ func TestOnePlatformIsAPlainManifestUnlessAnIndexIsAskedFor(t *testing.T) {
 		{"no platform said: the node's own", false, "", ocispecs.MediaTypeImageManifest, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, runsForTheTarget)
+			w := newHarness(t, runsForTheTarget)
 			w.req.Platforms, w.req.Index = nil, tt.index
 			if tt.list != "" {
 				w.platforms(tt.list)
@@ -185,7 +185,7 @@ func TestOnePlatformIsAPlainManifestUnlessAnIndexIsAskedFor(t *testing.T) {
 }
 
 func TestDockerMediaTypesAreOneFamilyThroughout(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.MediaTypes = manifest.Docker
 	w.mustRun()
 	index, body := w.index("app:v1")
@@ -200,7 +200,7 @@ func TestDockerMediaTypesAreOneFamilyThroughout(t *testing.T) {
 }
 
 func TestSeveralTagsAndRepositoriesGetTheSameIndex(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	names := []string{"app:v1", "app:latest", "mirror/app:v1"}
 	w.req.Tags = w.tags(names...)
 	rep := w.mustRun()

@@ -20,7 +20,7 @@ import (
 )
 
 func TestTheContextIsSentOnceForAllPlatforms(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	w.mustRun()
 	sent := 0
 	for _, s := range w.Solves() {
@@ -32,7 +32,7 @@ func TestTheContextIsSentOnceForAllPlatforms(t *testing.T) {
 }
 
 func TestEachSolveHasItsOwnAttributesAndSessionAndAllNameOneContextSession(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	t.Setenv("A_SECRET", "s3cret")
 	w.req.Secrets = []secretsprovider.Source{{ID: "token", Env: "A_SECRET"}}
 	w.mustRun()
@@ -57,7 +57,7 @@ func TestEachSolveHasItsOwnAttributesAndSessionAndAllNameOneContextSession(t *te
 }
 
 func TestEachPlatformGetsTheSecrets(t *testing.T) {
-	w := newWorld(t, "FROM alpine\nRUN --mount=type=secret,id=token true\n")
+	w := newHarness(t, "FROM alpine\nRUN --mount=type=secret,id=token true\n")
 	t.Setenv("A_SECRET", "s3cret")
 	w.req.Secrets = []secretsprovider.Source{{ID: "token", Env: "A_SECRET"}}
 	w.mustRun()
@@ -92,7 +92,7 @@ func TestAnArchiveFromStandardInputIsReadByEveryPlatform(t *testing.T) {
 	_ = tw.WriteHeader(&tar.Header{Name: "Dockerfile", Size: int64(len(content)), Mode: 0o644})
 	_, _ = tw.Write([]byte(content))
 	_ = tw.Close()
-	w := newWorld(t, "")
+	w := newHarness(t, "")
 	w.source(source.Options{Context: "-", Stdin: &archive})
 	w.mustRun()
 	if n := w.Ran("RUN echo hello"); n != 3 {
@@ -106,7 +106,7 @@ func TestAnArchiveFromStandardInputIsReadByEveryPlatform(t *testing.T) {
 }
 
 func TestADockerfileFromStandardInputIsReadByEveryPlatform(t *testing.T) {
-	w := newWorld(t, "")
+	w := newHarness(t, "")
 	w.source(source.Options{Context: "-", Stdin: strings.NewReader(runsForTheTarget[:len("FROM alpine\nRUN echo hello\n")])})
 	w.mustRun()
 	if n := w.Ran("RUN echo hello"); n != 3 {
@@ -115,7 +115,7 @@ func TestADockerfileFromStandardInputIsReadByEveryPlatform(t *testing.T) {
 }
 
 func TestTheRequestIsTheFrontendsAttributes(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.platforms("linux/arm64")
 	plain := w.req.attrs(w.req.Platforms[0], "S")
 	want := map[string]string{
@@ -173,7 +173,7 @@ func TestAFrontendIsToldWhatItMustKnow(t *testing.T) {
 }
 
 func TestASolveExportsByDigestOnly(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.req.Tags = w.tags("app:v1", "other:v1")
 	for family, types := range map[manifest.Family]string{"": "true", manifest.OCI: "true", manifest.Docker: "false"} {
 		w.req.MediaTypes = family

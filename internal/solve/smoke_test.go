@@ -19,8 +19,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// testing gives the world an engine that pulls existing images and whose containers run this process, and the request these tests.
-func (w *world) testing(process enginetest.Process, tests ...smoke.Test) *enginetest.Engine {
+// testing gives the harness an engine that pulls existing images and whose containers run this process, and the request these tests.
+func (w *harness) testing(process enginetest.Process, tests ...smoke.Test) *enginetest.Engine {
 	w.t.Helper()
 	fake := &enginetest.Engine{
 		Info:    system.Info{OSType: "linux", Architecture: "x86_64", NCPU: 2, DriverStatus: [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}},
@@ -40,7 +40,7 @@ func (w *world) testing(process enginetest.Process, tests ...smoke.Test) *engine
 func passes(*enginetest.Container, []string, io.Reader, io.Writer, io.Writer) int { return 0 }
 
 func TestTagsMoveAfterTheTestsAndTheReportHasThem(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	arm64 := platform.Platform{OS: "linux", Architecture: "arm64"}
 	fake := w.testing(func(c *enginetest.Container, cmd []string, _ io.Reader, stdout, _ io.Writer) int {
 		fmt.Fprintf(stdout, "%s of %s\n", cmd, c.Config.Image)
@@ -69,7 +69,7 @@ func TestTagsMoveAfterTheTestsAndTheReportHasThem(t *testing.T) {
 }
 
 func TestATestThatFailsIsThePlatformsErrorAndNoTagMoves(t *testing.T) {
-	w := newWorld(t, runsForTheTarget)
+	w := newHarness(t, runsForTheTarget)
 	fake := w.testing(func(_ *enginetest.Container, cmd []string, _ io.Reader, _, _ io.Writer) int { return len(cmd) },
 		smoke.Test{Name: "good", Command: []string{}, Exit: 0}, smoke.Test{Name: "bad", Command: []string{"x", "y"}, Platforms: w.req.Platforms[1:2]})
 	rep, err := w.run()
@@ -91,7 +91,7 @@ func TestWhatTestsNeedIsInstalledAtTheBarrierThoughNothingRunsInTheBuild(t *test
 		"only BuildKit's own one": {"arm64": emulation.Builder},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, copiesOnly)
+			w := newHarness(t, copiesOnly)
 			w.platforms("linux/amd64,linux/arm64")
 			w.kernel, w.after = kernel, foreign
 			w.testing(passes, smoke.Test{Name: "x"})
@@ -104,7 +104,7 @@ func TestWhatTestsNeedIsInstalledAtTheBarrierThoughNothingRunsInTheBuild(t *test
 }
 
 func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeAnythingIsBuilt(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	w.kernel, w.req.KeepEmulators = nil, true
 	w.testing(passes, smoke.Test{Name: "x", Platforms: w.req.Platforms[1:2]})
 	_, err := w.run()
@@ -117,7 +117,7 @@ func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeAnythingIsBuilt(t *test
 }
 
 func TestAFailedTestsLastLinesAreShownWhenItsOutputWasClipped(t *testing.T) {
-	w := newWorld(t, copiesOnly)
+	w := newHarness(t, copiesOnly)
 	const mostShown = 256 << 10 // of a test's output
 	w.platforms("linux/amd64")
 	w.testing(func(_ *enginetest.Container, _ []string, _ io.Reader, stdout, _ io.Writer) int {

@@ -15,7 +15,7 @@ import (
 func (e Env) kept() timing.Times { return timing.Decode(e.times().Get(timesName)).Times() }
 
 func TestHowLongEmulatedStepsTookIsKept(t *testing.T) {
-	w := newWorld(t, "FROM --platform=$BUILDPLATFORM alpine AS tool\nRUN fetch\nFROM alpine\nRUN make\nRUN touch\nCOPY --from=tool /x /\n")
+	w := newHarness(t, "FROM --platform=$BUILDPLATFORM alpine AS tool\nRUN fetch\nFROM alpine\nRUN make\nRUN touch\nCOPY --from=tool /x /\n")
 	w.env.Times = t.TempDir()
 	w.Took = func(p platform.Platform, name string) time.Duration {
 		switch {

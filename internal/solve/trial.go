@@ -81,7 +81,7 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 		return index.Child{}, err
 	}
 	c, err := t.collect(ctx, resp, documents)
-	c.Platform, c.Says = t.target, t.out.got.says
+	c.Platform, c.ConfigPlatform = t.target, t.out.got.configPlatform
 	return c, err
 }
 
@@ -134,7 +134,7 @@ func (t *trial) read(ctx context.Context, gw gateway.Client) (err error) {
 // barrier uses it to ask the builder which platforms the image has. refused is the same error with the platforms of the image, if they are
 // known.
 func (s *seat) unread(ctx context.Context, gw gateway.Client, err error) (refused, _ error) {
-	if !baseimage.Lacks(err) {
+	if !baseimage.IsMissingPlatform(err) {
 		return nil, err // the error is reported if it is not retried
 	}
 	s.Report(report{err: err, gw: gw})

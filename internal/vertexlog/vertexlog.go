@@ -18,7 +18,7 @@ import (
 type Log struct {
 	mu     sync.Mutex
 	failed map[digest.Digest]Failure
-	said   map[digest.Digest][]byte                      // the end of the output of a step that has not ended, or has failed
+	output map[digest.Digest][]byte                      // the end of the output of a step that has not ended, or has failed
 	runs   map[digest.Digest]map[time.Time]time.Duration // by the start of each run: a step may begin again after its end
 	ran    map[digest.Digest]bool                        // a step that has ended; false if it came from a cache
 	marks  map[digest.Digest]chan struct{}               // closed when the mark comes, and nil from then on
@@ -71,7 +71,7 @@ func (l *Log) fail(v *client.Vertex) {
 	if v.Error == "" || Stopped(v.Error) {
 		delete(l.failed, v.Digest)
 		if v.Completed != nil {
-			delete(l.said, v.Digest)
+			delete(l.output, v.Digest)
 		}
 		return
 	}
@@ -85,27 +85,27 @@ func (l *Log) fail(v *client.Vertex) {
 	l.failed[v.Digest] = f
 }
 
-// maxSaid is how many bytes of the end of a step's output are kept.
-const maxSaid = 16 << 10
+// maxOutput is how many bytes of the end of a step's output are kept.
+const maxOutput = 16 << 10
 
 func (l *Log) listen(logs []*client.VertexLog) {
 	for _, line := range logs {
-		if l.said == nil {
-			l.said = map[digest.Digest][]byte{}
+		if l.output == nil {
+			l.output = map[digest.Digest][]byte{}
 		}
-		said := append(l.said[line.Vertex], line.Data...)
-		if len(said) > 2*maxSaid {
-			said = append([]byte(nil), said[len(said)-maxSaid:]...)
+		said := append(l.output[line.Vertex], line.Data...)
+		if len(said) > 2*maxOutput {
+			said = append([]byte(nil), said[len(said)-maxOutput:]...)
 		}
-		l.said[line.Vertex] = said
+		l.output[line.Vertex] = said
 	}
 }
 
-// Said returns the end of the output of a step that has failed, or has not ended.
-func (l *Log) Said(d digest.Digest) []byte {
+// Output returns the end of the output of a step that has failed, or has not ended.
+func (l *Log) Output(d digest.Digest) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Concat(l.said[d], l.said[Uncached(d)])
+	return slices.Concat(l.output[d], l.output[Uncached(d)])
 }
 
 // Uncached returns the digest of a step that must not be taken from the cache, if two builds have it (solver/jobs.go of BuildKit).

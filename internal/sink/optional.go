@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 )
 
-// The files of an optional platform are staged apart from the others, so that they can be dropped whenever the platform fails, even after
+// The files of an optional platform are staged separately from the others, so that they can be dropped whenever the platform fails, even after
 // it has sent some or all of them: an archive that is written as it arrives cannot be undone.
 
-// setApart makes the place for a platform.
-func (o *stagedOutput) setApart(index int) (err error) {
+// stageOptional makes the place for the files of an optional platform.
+func (o *stagedOutput) stageOptional(index int) (err error) {
 	if !o.Tar {
-		o.apart[index], err = stagedDir(o.Dest)
+		o.optional[index], err = stagedDir(o.Dest)
 		return err
 	}
 	dir := os.TempDir()
@@ -23,32 +23,32 @@ func (o *stagedOutput) setApart(index int) (err error) {
 	if err != nil {
 		return err
 	}
-	o.apart[index] = f.Name()
+	o.optional[index] = f.Name()
 	return f.Close()
 }
 
 // folder returns the folder in which a platform's files are staged.
 func (o *stagedOutput) folder(index int) string {
-	if dir, ok := o.apart[index]; ok {
+	if dir, ok := o.optional[index]; ok {
 		return dir
 	}
 	return o.dir
 }
 
-// LeaveOut drops the files of a platform, if it is optional.
-func (s *StagedFiles) LeaveOut(index int) {
+// Drop drops the files of a platform, if it is optional.
+func (s *StagedFiles) Drop(index int) {
 	for _, out := range s.outputs {
-		if place, ok := out.apart[index]; ok {
+		if place, ok := out.optional[index]; ok {
 			_ = os.RemoveAll(place) // the name of a left-over folder shows its origin
-			delete(out.apart, index)
+			delete(out.optional, index)
 		}
 	}
 }
 
-// joinLate adds to an archive the files that were staged apart.
-func (o *stagedOutput) joinLate() error {
+// appendOptional adds the files of optional platforms to an archive.
+func (o *stagedOutput) appendOptional() error {
 	for i := range o.join.folders {
-		place, ok := o.apart[i]
+		place, ok := o.optional[i]
 		if !ok {
 			continue
 		}
@@ -66,11 +66,11 @@ func (o *stagedOutput) joinLate() error {
 // Again prepares for a second export of a platform's files. It returns false if some of them cannot be told from those of others.
 func (s *StagedFiles) Again(index int) bool {
 	for _, out := range s.outputs {
-		_, apart := out.apart[index]
+		_, optional := out.optional[index]
 		switch {
 		case out.join != nil && out.join.has(index):
 			return false
-		case out.Tar, !apart && !out.split(len(s.targets)): // an archive is begun anew; files in a common folder are the same as before
+		case out.Tar, !optional && !out.split(len(s.targets)): // an archive is begun anew; files in a common folder are the same as before
 			continue
 		}
 		dir := out.folder(index)

@@ -12,12 +12,12 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// lacked matches the frontend's error for an image that is missing a platform: containerd's text after the frontend's own
+// missingPlatformText matches the frontend's error for an image that is missing a platform: containerd's text after the frontend's own
 // (util/imageutil/config.go, client/llb/sourceresolver).
-var lacked = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform in manifest`)
+var missingPlatformText = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform in manifest`)
 
-// Lack is a base image that is missing platforms of a build.
-type Lack struct {
+// MissingPlatform is a base image that is missing platforms of a build.
+type MissingPlatform struct {
 	Name, File string
 	Line       int
 	Targets    []Target
@@ -41,7 +41,7 @@ func pinnedAt(dockerfile []byte, line int) string {
 }
 
 // Platforms returns the platforms of the build that the image is missing.
-func (l Lack) Platforms() (ps []platform.Platform) {
+func (l MissingPlatform) Platforms() (ps []platform.Platform) {
 	for _, t := range l.Targets {
 		ps = append(ps, t.Platform)
 	}
@@ -49,7 +49,7 @@ func (l Lack) Platforms() (ps []platform.Platform) {
 }
 
 // Wanted returns the platforms that the image must have: those of the build, unless the stage names another one. native is the node's own.
-func (l Lack) Wanted(native platform.Platform) []platform.Platform {
+func (l MissingPlatform) Wanted(native platform.Platform) []platform.Platform {
 	if strings.Trim(l.pinned, `${}"`) == "BUILDPLATFORM" {
 		return []platform.Platform{native}
 	}
@@ -59,22 +59,22 @@ func (l Lack) Wanted(native platform.Platform) []platform.Platform {
 	return l.Platforms()
 }
 
-// Lacks reports whether a frontend failed because an image is missing its platform.
-func Lacks(err error) bool {
-	_, ok := lackOf(err)
+// IsMissingPlatform reports whether a frontend failed because an image is missing its platform.
+func IsMissingPlatform(err error) bool {
+	_, ok := missingPlatformOf(err)
 	return ok
 }
 
-// lackOf reads the Lack from the error of a frontend.
-func lackOf(err error) (l Lack, ok bool) {
+// missingPlatformOf reads the image from the error of a frontend.
+func missingPlatformOf(err error) (l MissingPlatform, ok bool) {
 	if err == nil {
-		return Lack{}, false
+		return MissingPlatform{}, false
 	}
-	m := lacked.FindStringSubmatch(err.Error())
+	m := missingPlatformText.FindStringSubmatch(err.Error())
 	if m == nil {
-		return Lack{}, false
+		return MissingPlatform{}, false
 	}
-	l = Lack{Name: m[1]}
+	l = MissingPlatform{Name: m[1]}
 	for _, src := range errdefs.Sources(err) {
 		if len(src.GetRanges()) > 0 {
 			l.File, l.Line = src.GetInfo().GetFilename(), int(src.GetRanges()[0].GetStart().GetLine())
@@ -84,13 +84,13 @@ func lackOf(err error) (l Lack, ok bool) {
 	return l, true
 }
 
-// Lacking returns the base images that are missing platforms, for the platforms that could not be read for that reason. errs are the
+// MissingPlatforms returns the base images that are missing platforms, for the platforms that could not be read for that reason. errs are the
 // frontends' errors, by the index of targets. A frontend reports only the first such image; the other ones are found in the graphs of the
 // other platforms, which are in all.
-func Lacking(ctx context.Context, targets []platform.Platform, errs []error, all []Base, at At) []Lack {
-	var found lacking
+func MissingPlatforms(ctx context.Context, targets []platform.Platform, errs []error, all []Base, at At) []MissingPlatform {
+	var found missingPlatforms
 	for i, err := range errs {
-		l, ok := lackOf(err)
+		l, ok := missingPlatformOf(err)
 		if !ok {
 			continue
 		}
@@ -102,19 +102,19 @@ func Lacking(ctx context.Context, targets []platform.Platform, errs []error, all
 		target := Target{Index: i, Platform: targets[i]}
 		found.add(l, target)
 		for _, b := range all {
-			if b.Name != l.Name && b.follows() && at(i).Offer(ctx, b.Name, b.Digest).without(targets[i]) {
-				found.add(Lack{Name: b.Name, File: b.File, Line: b.Line, Digest: b.Digest}, target)
+			if b.Name != l.Name && b.usesTargetPlatform() && at(i).ImagePlatforms(ctx, b.Name, b.Digest).isMissing(targets[i]) {
+				found.add(MissingPlatform{Name: b.Name, File: b.File, Line: b.Line, Digest: b.Digest}, target)
 			}
 		}
 	}
 	return found
 }
 
-// lacking has each image of a Dockerfile once.
-type lacking []Lack
+// missingPlatforms has each image of a Dockerfile once.
+type missingPlatforms []MissingPlatform
 
-func (all *lacking) add(l Lack, t Target) {
-	i := slices.IndexFunc(*all, func(f Lack) bool { return f.Name == l.Name && f.File == l.File })
+func (all *missingPlatforms) add(l MissingPlatform, t Target) {
+	i := slices.IndexFunc(*all, func(f MissingPlatform) bool { return f.Name == l.Name && f.File == l.File })
 	if i < 0 {
 		i, *all = len(*all), append(*all, l)
 	}
@@ -125,7 +125,7 @@ func (all *lacking) add(l Lack, t Target) {
 	}
 }
 
-// Offer returns the platforms that the image has.
-func (l Lack) Offer(ctx context.Context, at At) Offer {
-	return at(l.Targets[0].Index).Offer(ctx, l.Name, l.Digest)
+// ImagePlatforms returns the platforms that the image has.
+func (l MissingPlatform) ImagePlatforms(ctx context.Context, at At) ImagePlatforms {
+	return at(l.Targets[0].Index).ImagePlatforms(ctx, l.Name, l.Digest)
 }
