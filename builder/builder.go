@@ -1,7 +1,7 @@
 // Package builder has the BuildKits that a build works on, however each is reached.
 //
 // An [Endpoint] names one node. A [Driver] makes the BuildKit of an endpoint ready and connects to it;
-// the result is a [Node]. What a node can do besides building is in its [Abilities], each of which is
+// the result is a [Node]. Its [Abilities] are what a node can do besides building, each of which is
 // nil where its driver has no way to do it. [Open] connects to several nodes at once.
 //
 // The drivers are packages below this one; the program's main function lists them. Package container is

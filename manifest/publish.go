@@ -88,7 +88,7 @@ func (c *Client) Publish(ctx context.Context, req PublishRequest) ([]TagResult, 
 	return results, errors.Join(failures...)
 }
 
-// allowed asks the caller, who knows which digests the tags should name before.
+// allowed asks the caller about the digest that each tag names before.
 func allowed(req PublishRequest, targets []target) error {
 	if req.Allow == nil {
 		return nil

@@ -25,7 +25,7 @@ const longSentence = 60
 
 var sentences = regexp.MustCompile(`[.:;](\s|$)`)
 
-// comments calls fn with each comment of a Go file, its lines joined.
+// comments calls fn with each comment of a Go file: its prose, the lines joined.
 func comments(t *testing.T, file string, fn func(line int, text string)) {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -34,7 +34,13 @@ func comments(t *testing.T, file string, fn func(line int, text string)) {
 		t.Fatal(err)
 	}
 	for _, group := range parsed.Comments {
-		fn(fset.Position(group.Pos()).Line, strings.Join(strings.Fields(group.Text()), " "))
+		var prose []string
+		for line := range strings.Lines(group.Text()) {
+			if !strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "  ") { // no list, no example
+				prose = append(prose, strings.Fields(line)...)
+			}
+		}
+		fn(fset.Position(group.Pos()).Line, strings.Join(prose, " "))
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // Cache says where build caches come from and where they go. The zero value has none, and decides about cache mounts automatically.
 type Cache struct {
 	From, To []Entry
-	// Mounts says whether platforms share RUN --mount=type=cache.
+	// Mounts selects whether platforms share RUN --mount=type=cache.
 	Mounts Mounts
 }
 

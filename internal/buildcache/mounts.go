@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Mounts says whether platforms share the files of RUN --mount=type=cache.
+// Mounts selects whether platforms share the files of RUN --mount=type=cache.
 type Mounts int
 
 // The zero value decides by the graphs: each platform has its own mounts if all steps with mounts run on the platform that they build for.

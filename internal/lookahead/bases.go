@@ -25,7 +25,7 @@ type Base struct {
 	For []BaseVerdict
 }
 
-// BaseVerdict says whether a platform gets the right image from a base image.
+// BaseVerdict is whether a platform gets the right image from a base image.
 type BaseVerdict struct {
 	Platform platform.Platform
 	// Fetched is the platform that the image is fetched for: another one than Platform in a stage FROM --platform.

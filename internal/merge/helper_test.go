@@ -136,7 +136,7 @@ func (w *fixture) at(repo, tag string) (digest.Digest, ocispecs.Index) {
 	return digest.Digest(answer.Header().Get("Docker-Content-Digest")), index
 }
 
-// platforms returns the platforms of an index. That of an attestation is "unknown".
+// platforms returns the platforms of an index. An attestation has "unknown".
 func platforms(index ocispecs.Index) (names []string) {
 	for _, m := range index.Manifests {
 		names = append(names, platform.Format(*m.Platform))

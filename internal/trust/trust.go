@@ -1,7 +1,7 @@
 // Package trust decides whether an image of an engine may run with privileges. Builders do, and so do the installers of
 // emulators, so such an image is root on the engine's host.
 //
-// A name proves nothing. Whoever builds or loads an image chooses its names, and a name may come from an archive or from a file
+// A name proves nothing. Anyone who builds or loads an image chooses its names, and a name may come from an archive or from a file
 // of another project. So an image passes for one of two reasons only:
 //
 //   - The engine records that it has pulled the image from the requested repository ([engine.Engine.Origins]), or the image's ID

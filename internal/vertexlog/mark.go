@@ -15,7 +15,7 @@ const markText = "docker multiarch: the steps so far"
 
 // CatchUp returns when the log has all messages about the steps that have ended by now in a solve. BuildKit sends its answers and its
 // messages on different streams, but its messages in order. So CatchUp asks BuildKit to send one more message, a warning about no step, and
-// waits for it. An error says that BuildKit does not send it.
+// waits for it (solver/llbsolver/bridge.go and solver/progress.go of BuildKit, from v0.20 to v0.33). An error says that BuildKit does not send it.
 func (l *Log) CatchUp(ctx context.Context, gw gateway.Client) error {
 	mark, came := l.newMark()
 	if err := gw.Warn(ctx, mark, markText, gateway.WarnOpts{}); err != nil {
