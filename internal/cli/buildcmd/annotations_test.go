@@ -20,8 +20,8 @@ func TestAnAnnotationThatNoOutputCarriesIsSaid(t *testing.T) {
 		if status := s.Command(append(append([]string{"build", "-q", "--platform", "linux/amd64"}, strings.Fields(words)...), ".")...); status != 0 {
 			t.Errorf("%s: status %d: %s", words, status, s.Err.String())
 		}
-		if said := s.Err.String(); want == "" && strings.Contains(said, "goes nowhere") {
-			t.Errorf("%s: %s", words, said)
+		if text := s.Err.String(); want == "" && strings.Contains(text, "goes nowhere") {
+			t.Errorf("%s: %s", words, text)
 		}
 		clitest.Contains(t, s.Err.String(), want)
 	}

@@ -59,14 +59,14 @@ func TestWhatAsksForTheHostsNetworkAndWhatMayNot(t *testing.T) {
 					return errors.Join(o.Host.Unasked, errors.New("enough"))
 				}
 				s.Command(append(append([]string{command}, c.args...), ".")...)
-				said := ""
+				text := ""
 				if got.Unasked != nil {
-					said = got.Unasked.Error()
+					text = got.Unasked.Error()
 				}
-				if got.Asks != c.asks || (said == "") != (c.unasked == "") || !strings.Contains(said, c.unasked) {
-					t.Errorf("%s: %q asks, and %q: %s", command, got.Asks, said, s.Err.String())
+				if got.Asks != c.asks || (text == "") != (c.unasked == "") || !strings.Contains(text, c.unasked) {
+					t.Errorf("%s: %q asks, and %q: %s", command, got.Asks, text, s.Err.String())
 				}
-				if said != "" {
+				if text != "" {
 					clitest.Contains(t, s.Err.String(), "Hint: ", "--driver-opt network=host")
 				}
 			}

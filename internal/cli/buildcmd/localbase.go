@@ -111,10 +111,10 @@ func (j *job) checkPlatforms(name string, has []ocispecs.Platform) error {
 	}
 }
 
-// compatible reports whether an image for has can be used for wanted. As in BuildKit, an older variant can.
-func compatible(has, wanted platform.Platform) bool {
-	has, wanted = platform.Normalize(has), platform.Normalize(wanted)
-	return has.OS == wanted.OS && has.Architecture == wanted.Architecture && (has.Variant == "" || wanted.Variant == "" || has.Variant <= wanted.Variant)
+// compatible reports whether an image for has can be used for requested. As in BuildKit, an older variant can.
+func compatible(has, requested platform.Platform) bool {
+	has, requested = platform.Normalize(has), platform.Normalize(requested)
+	return has.OS == requested.OS && has.Architecture == requested.Architecture && (has.Variant == "" || requested.Variant == "" || has.Variant <= requested.Variant)
 }
 
 // parseLocalBases returns the names in the form in which the frontend looks them up, without duplicates.
@@ -165,7 +165,7 @@ func localBaseHint(ctx context.Context, w *cli.Env, err error) error {
 		hints = append(hints, fmt.Sprintf("the engine has %s in its own store, for %s, and a builder does not look in there: "+
 			"add --local-base %s, or push it to a registry", name, strings.Join(platform.FormatAll(found), ", "), name))
 	}
-	if _, said := errors.AsType[*cli.Hinted](err); said || len(hints) == 0 {
+	if _, isHinted := errors.AsType[*cli.Hinted](err); isHinted || len(hints) == 0 {
 		return err
 	}
 	return &cli.Hinted{Err: err, Hint: strings.Join(hints, "\n      ")}

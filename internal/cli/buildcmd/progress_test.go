@@ -55,17 +55,17 @@ func TestRawJSONIsAllThereIsOnStandardErrorAlsoWhenTheBuildFails(t *testing.T) {
 	if status := s.Command("build", "--push", "--progress", "rawjson", "-t", "HOST/app", "--platform", clitest.Three, "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	var said strings.Builder
+	var text strings.Builder
 	for line := range strings.Lines(s.Err.String()) {
 		var msg client.SolveStatus
 		if err := json.Unmarshal([]byte(line), &msg); err != nil {
 			t.Fatalf("%v: %q", err, line)
 		}
 		for _, l := range msg.Logs {
-			said.Write(l.Data)
+			text.Write(l.Data)
 		}
 	}
-	clitest.Contains(t, said.String(), "linux/arm64", "failed", "No tag was moved.", "ERROR: linux/arm64: exit code: 1")
+	clitest.Contains(t, text.String(), "linux/arm64", "failed", "No tag was moved.", "ERROR: linux/arm64: exit code: 1")
 }
 
 func TestLogsAreWrittenToAFolderWithAQuietDisplayToo(t *testing.T) {

@@ -17,8 +17,8 @@ func RelocatedOutlook() lookahead.Outlook {
 	steps := func(d digest.Digest) []cross.Step {
 		return []cross.Step{{Digest: "sha256:mod", Recipe: "go"}, {Digest: d, Recipe: "go", Edited: true}}
 	}
-	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
-	stays := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo}
+	relocated := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
+	emulated := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo}
 	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}}
 	run := func(line int, stage, text string, runs plan.Mode, by string, on platform.Platform, ps ...platform.Platform) lookahead.Step {
 		return lookahead.Step{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
@@ -34,8 +34,8 @@ func RelocatedOutlook() lookahead.Outlook {
 			Programs: map[digest.Digest]plan.Program{"sha256:mod": native, "sha256:arm": native, "sha256:arm64": native},
 			Moved: []cross.Moved{
 				{},
-				{Steps: steps("sha256:arm"), Stages: []cross.Stage{moved}},
-				{Steps: steps("sha256:arm64"), Stages: []cross.Stage{moved, stays, result}},
+				{Steps: steps("sha256:arm"), Stages: []cross.Stage{relocated}},
+				{Steps: steps("sha256:arm64"), Stages: []cross.Stage{relocated, emulated, result}},
 			},
 		},
 		Steps: []lookahead.Step{

@@ -27,18 +27,18 @@ func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after t
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var seen builder.Disk // unknown counts as not full
-	looked := make(chan struct{})
+	var observed builder.Disk // unknown counts as not full
+	done := make(chan struct{})
 	timer := time.AfterFunc(after, func() {
-		defer close(looked)
-		seen, _ = disk.Disk(ctx)
+		defer close(done)
+		observed, _ = disk.Disk(ctx)
 	})
 	return sync.OnceValue(func() string {
 		cancel()
 		if !timer.Stop() {
-			<-looked
+			<-done
 		}
-		return diskWarning(name, seen)
+		return diskWarning(name, observed)
 	})
 }
 

@@ -11,15 +11,15 @@ import (
 
 // fakeDisk is a disk of a node.
 type fakeDisk struct {
-	disk   builder.Disk
-	near   bool
-	err    error
-	looked chan struct{}
+	disk builder.Disk
+	near bool
+	err  error
+	done chan struct{}
 }
 
 func (f fakeDisk) Near() bool { return f.near }
 func (f fakeDisk) Disk(context.Context) (builder.Disk, error) {
-	defer close(f.looked)
+	defer close(f.done)
 	return f.disk, f.err
 }
 
@@ -36,7 +36,7 @@ func TestANearlyFullDiskIsWarnedAbout(t *testing.T) {
 		"not full": {fakeDisk{disk: builder.Disk{Total: 250e9, Free: 30e9}, near: true}, ""},
 		"unknown":  {fakeDisk{err: errors.New("no df"), near: true}, ""},
 	} {
-		tt.node.looked = make(chan struct{})
+		tt.node.done = make(chan struct{})
 		if got := watchDisk(t.Context(), "b", tt.node, time.Hour)(); got != tt.want {
 			t.Errorf("%s:\n%s", name, got)
 		}
@@ -44,12 +44,12 @@ func TestANearlyFullDiskIsWarnedAbout(t *testing.T) {
 }
 
 func TestADiskThatIsFarAwayIsLookedAtInLongBuildsOnly(t *testing.T) {
-	node := fakeDisk{disk: builder.Disk{Total: 250e9, Free: 3e9}, looked: make(chan struct{})}
+	node := fakeDisk{disk: builder.Disk{Total: 250e9, Free: 3e9}, done: make(chan struct{})}
 	if got := watchDisk(t.Context(), "b", node, time.Hour)(); got != "" {
 		t.Error(got)
 	}
 	end := watchDisk(t.Context(), "b", node, 0)
-	<-node.looked
+	<-node.done
 	if end() == "" { // end waits for the observation
 		t.Error("no warning")
 	}

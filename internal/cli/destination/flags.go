@@ -43,14 +43,14 @@ func AddFlags(f *pflag.FlagSet, o *Flags) {
 
 // loadFlag is --load: a switch, as in docker buildx, or a selection of platforms.
 type loadFlag struct {
-	wanted bool
+	given  bool
 	native bool
 	named  []platform.Platform
 }
 
 // String implements pflag.Value.
 func (l *loadFlag) String() string {
-	if !l.wanted {
+	if !l.given {
 		return ""
 	}
 	return "true"
@@ -61,9 +61,9 @@ func (l *loadFlag) Type() string { return "bool" }
 
 // Set implements pflag.Value.
 func (l *loadFlag) Set(value string) error {
-	*l = loadFlag{wanted: true}
+	*l = loadFlag{given: true}
 	if b, err := strconv.ParseBool(value); err == nil {
-		l.wanted = b
+		l.given = b
 		return nil
 	}
 	switch value {
@@ -187,7 +187,7 @@ func ParseOutputs(o Flags) ([]Output, error) {
 		}
 		outs[at].attrs["push"] = "true"
 	}
-	if o.Load.wanted && !slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "docker" && out.dest == "" }) {
+	if o.Load.given && !slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "docker" && out.dest == "" }) {
 		outs = append(outs, Output{words: "--load", kind: "docker", attrs: map[string]string{}})
 	}
 	if len(outs) > 1 && slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "cacheonly" }) {

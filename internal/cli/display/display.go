@@ -40,7 +40,7 @@ type Display struct {
 
 // Status implements solve.Progress.
 func (d *Display) Status(p platform.Platform, msg *client.SolveStatus) {
-	d.warnings.see(p, msg)
+	d.warnings.add(p, msg)
 	d.Display.Status(p, msg)
 }
 

@@ -12,7 +12,7 @@ import (
 
 func TestNoWarningPrinterShowsHostileTextAsItIs(t *testing.T) {
 	warned := warnings{}
-	warned.see(platform.Platform{OS: clitest.Hostile}, &bkclient.SolveStatus{Warnings: []*bkclient.VertexWarning{clitest.With(clitest.Filled[*bkclient.VertexWarning](), func(w **bkclient.VertexWarning) {
+	warned.add(platform.Platform{OS: clitest.Hostile}, &bkclient.SolveStatus{Warnings: []*bkclient.VertexWarning{clitest.With(clitest.Filled[*bkclient.VertexWarning](), func(w **bkclient.VertexWarning) {
 		(*w).SourceInfo.Data = []byte(clitest.Hostile)
 	})}})
 	clitest.CheckPrinters(t, map[string]func(io.Writer){

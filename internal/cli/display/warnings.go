@@ -26,7 +26,7 @@ type warning struct {
 	platforms []string // that have the warning
 }
 
-func (w *warnings) see(p platform.Platform, msg *client.SolveStatus) {
+func (w *warnings) add(p platform.Platform, msg *client.SolveStatus) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.platforms == nil {

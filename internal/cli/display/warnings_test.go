@@ -22,11 +22,11 @@ func TestWarningsAreSaidOnceForAllPlatformsAndWithTheirsOtherwise(t *testing.T) 
 	}
 	var w warnings
 	for _, p := range []platform.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}} {
-		w.see(p, &client.SolveStatus{Warnings: []*client.VertexWarning{at("all", 1), at("all", 1)}})
+		w.add(p, &client.SolveStatus{Warnings: []*client.VertexWarning{at("all", 1), at("all", 1)}})
 		if p.Architecture == "arm64" {
-			w.see(p, &client.SolveStatus{Warnings: []*client.VertexWarning{at("one", 2)}})
+			w.add(p, &client.SolveStatus{Warnings: []*client.VertexWarning{at("one", 2)}})
 		}
-		w.see(p, nil)
+		w.add(p, nil)
 	}
 	var brief, long bytes.Buffer
 	w.print(&brief, false)

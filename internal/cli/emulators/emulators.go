@@ -92,8 +92,8 @@ func checkVariants(ps []platform.Platform) error {
 type kernel struct {
 	eng     *engine.Engine
 	info    engine.Info
-	image   string             // with a shell, on the engine; after vouch, an image that may run with privileges
-	images  trust.Images       // after vouch
+	image   string             // with a shell, on the engine; after trustImage, an image that may run with privileges
+	images  trust.Images       // after trustImage
 	builder string             // container of a running builder, or ""
 	observe emulation.Observer // asks without privileges
 }

@@ -20,8 +20,8 @@ func (t *traced) Unwrap() error { return t.err }
 
 // Debugging shows the logs of the libraries, and the stack trace of an error. The user asks for it by a flag of the command, by docker
 // --debug, or by DEBUG=1, which is what the Docker CLI makes of its own flag.
-func Debugging(w *cli.Env, wanted bool, work func() error) error {
-	if !wanted && !debug.IsEnabled() {
+func Debugging(w *cli.Env, requested bool, work func() error) error {
+	if !requested && !debug.IsEnabled() {
 		return work()
 	}
 	before, level := logrus.StandardLogger().Out, logrus.GetLevel()

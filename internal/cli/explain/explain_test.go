@@ -36,8 +36,8 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 }
 
 func TestAReaderThatHasGoneAwayEndsTheProgramAsShellsExpect(t *testing.T) {
-	var said bytes.Buffer
-	if status := Error(&said, &sink.OutputError{Dest: "-", Err: syscall.EPIPE}); status != 141 || said.Len() > 0 {
-		t.Errorf("status %d, said %q", status, &said)
+	var printed bytes.Buffer
+	if status := Error(&printed, &sink.OutputError{Dest: "-", Err: syscall.EPIPE}); status != 141 || printed.Len() > 0 {
+		t.Errorf("status %d, said %q", status, &printed)
 	}
 }

@@ -31,7 +31,7 @@ type helperProgram struct {
 	name, host string
 	limits     helperLimits
 	note       func(string)
-	asks       io.Writer // standard error, as the user sees it
+	prompts    io.Writer // standard error, as the user sees it
 }
 
 // get returns the login of a registry, by the registry's key in the Docker config; it is empty if the helper has none. The helper is
@@ -83,7 +83,7 @@ func (r *helperRun) Output() ([]byte, error) {
 	cmd := exec.CommandContext(ctx, r.program.name, r.args...) //nolint:gosec // the user's Docker config names it
 	cmd.Stdin = r.input
 	cmd.Stdout = &cutWriter{w: &out, left: r.program.limits.output, full: func() { cancel(flood) }}
-	cmd.Stderr = &cutWriter{w: r.program.asks, left: r.program.limits.output, full: func() { cancel(flood) }}
+	cmd.Stderr = &cutWriter{w: r.program.prompts, left: r.program.limits.output, full: func() { cancel(flood) }}
 	cmd.WaitDelay = time.Second // for child processes that the helper leaves behind
 	err := cmd.Run()
 	if r.ended = context.Cause(ctx); r.ended != nil {

@@ -23,9 +23,9 @@ const loginLife = 4*time.Minute + 50*time.Second
 // Logins are the Docker config's logins at registries. Only Logins calls a credential helper, once for each registry as long as its
 // answer is valid.
 type Logins struct {
-	config func() *configfile.ConfigFile
-	limits helperLimits
-	asks   func() io.Writer // where a helper may ask the user something; nil is nowhere
+	config  func() *configfile.ConfigFile
+	limits  helperLimits
+	prompts func() io.Writer // where a helper may ask the user something; nil is nowhere
 
 	mu    sync.Mutex
 	hosts map[string]*login
@@ -39,9 +39,9 @@ type login struct {
 	err  error
 }
 
-// New returns the logins of a Docker config. asks returns the stream on which a helper may ask the user something.
-func New(config func() *configfile.ConfigFile, asks func() io.Writer) *Logins {
-	return &Logins{config: config, limits: helperDefaults, asks: asks}
+// New returns the logins of a Docker config. prompts returns the stream on which a helper may ask the user something.
+func New(config func() *configfile.ConfigFile, prompts func() io.Writer) *Logins {
+	return &Logins{config: config, limits: helperDefaults, prompts: prompts}
 }
 
 // authKey returns a registry's key in the Docker config file. Docker Hub has a historical one.
@@ -77,9 +77,9 @@ func (l *Logins) get(ctx context.Context, host string, note func(string)) (types
 	if !one.at.IsZero() && time.Since(one.at) < loginLife {
 		return one.auth, one.err
 	}
-	ask := helperProgram{name: "docker-credential-" + helper, host: host, limits: l.limits, note: note, asks: io.Discard}
-	if l.asks != nil {
-		ask.asks = l.asks()
+	ask := helperProgram{name: "docker-credential-" + helper, host: host, limits: l.limits, note: note, prompts: io.Discard}
+	if l.prompts != nil {
+		ask.prompts = l.prompts()
 	}
 	got, err := ask.get(ctx, key)
 	if ctx.Err() != nil {

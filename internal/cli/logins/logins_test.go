@@ -53,9 +53,9 @@ func TestAHelperIsAskedOnceForAllUsersOfALogin(t *testing.T) {
 	if err != nil || got.Username != "ann" || got.Secret != "secret" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	said, err := os.ReadFile(os.Getenv("SAID"))
-	if err != nil || strings.Count(string(said), "asked") != 1 {
-		t.Errorf("asked: %q, %v", said, err)
+	text, err := os.ReadFile(os.Getenv("SAID"))
+	if err != nil || strings.Count(string(text), "asked") != 1 {
+		t.Errorf("asked: %q, %v", text, err)
 	}
 }
 
@@ -69,8 +69,8 @@ func TestAHelperThatWaitsIsNamedAndEnded(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if said := <-notes; said != "waiting for the credential helper docker-credential-test for reg.example" || len(notes) > 0 {
-		t.Errorf("said: %q, and %d more", said, len(notes))
+	if text := <-notes; text != "waiting for the credential helper docker-credential-test for reg.example" || len(notes) > 0 {
+		t.Errorf("said: %q, and %d more", text, len(notes))
 	}
 }
 

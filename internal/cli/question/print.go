@@ -114,9 +114,9 @@ func renderLint(out io.Writer, c Call, values map[string][]byte, shown string, g
 		}
 	}
 	if results.Error != nil {
-		var said strings.Builder
-		results.PrintErrorTo(&said, named)
-		g.failure = strings.TrimSpace(said.String())
+		var text strings.Builder
+		results.PrintErrorTo(&text, named)
+		g.failure = strings.TrimSpace(text.String())
 		if !c.JSON && len(results.Warnings) > 0 {
 			fmt.Fprintln(out)
 		}

@@ -29,7 +29,7 @@ func modeText(mode plan.Mode, emulator string, recipes []string) string {
 	return how + ", " + moved
 }
 
-// PlannedMode returns wayWords of a plan's job.
+// PlannedMode returns modeText of a plan's job.
 func PlannedMode(plan plan.Plan, i int) string {
 	var recipes []string
 	if i < len(plan.Moved) {

@@ -107,10 +107,10 @@ func (f *imageFinder) complete(local []runnable, whole bool) bool {
 	if f.o.all {
 		return whole
 	}
-	if len(f.o.wanted) == 0 {
+	if len(f.o.requested) == 0 {
 		return len(local) > 0 && f.own(local) >= 0
 	}
-	for _, p := range f.o.wanted {
+	for _, p := range f.o.requested {
 		if position(local, p) < 0 {
 			return false
 		}
@@ -154,25 +154,25 @@ func (f *imageFinder) chosen(all []runnable) ([]runnable, error) {
 		slices.SortFunc(all, func(a, b runnable) int { return platform.Compare(a.platform, b.platform) })
 		return all, nil
 	}
-	if len(f.o.wanted) == 0 {
+	if len(f.o.requested) == 0 {
 		i := f.own(all)
 		if i < 0 {
-			return nil, f.lacks(load.Machine(f.info), all)
+			return nil, f.missingError(load.Machine(f.info), all)
 		}
 		return all[i : i+1], nil
 	}
 	var chosen []runnable
-	for _, p := range slices.SortedFunc(slices.Values(f.o.wanted), platform.Compare) {
+	for _, p := range slices.SortedFunc(slices.Values(f.o.requested), platform.Compare) {
 		i := position(all, p)
 		if i < 0 {
-			return nil, f.lacks(p, all)
+			return nil, f.missingError(p, all)
 		}
 		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }
 
-func (f *imageFinder) lacks(p platform.Platform, all []runnable) error {
+func (f *imageFinder) missingError(p platform.Platform, all []runnable) error {
 	return &cli.Usage{
 		Err:  fmt.Errorf("%s has no image for %s: it is for %s", f.o.image, platform.Format(p), strings.Join(platform.FormatAll(runPlatforms(all)), ", ")),
 		Hint: "name one of those with --platform, or all of them: --platform all",

@@ -24,9 +24,9 @@ type runOptions struct {
 	platforms []string
 	pull      string
 	programFlags
-	all     bool                // parsed: --platform all
-	wanted  []platform.Platform // parsed; none: the engine's own
-	program smoke.Test          // parsed
+	all       bool                // parsed: --platform all
+	requested []platform.Platform // parsed; none: the engine's own
+	program   smoke.Test          // parsed
 }
 
 // programFlags are the flags about the program.
@@ -113,7 +113,7 @@ func (o *runOptions) parse(w *cli.Env) error {
 	var err error
 	if !o.all && len(o.platforms) > 0 {
 		var notes []string
-		if o.wanted, notes, err = platform.Parse(cli.LocalPlatform(o.platforms)...); err != nil {
+		if o.requested, notes, err = platform.Parse(cli.LocalPlatform(o.platforms)...); err != nil {
 			return fmt.Errorf("--platform: %w", err)
 		}
 		for _, note := range notes {
