@@ -111,10 +111,10 @@ func (j *job) checkPlatforms(name string, has []ocispecs.Platform) error {
 	}
 }
 
-// compatible reports whether an image for has can be used for requested. As in BuildKit, an older variant can.
-func compatible(has, requested platform.Platform) bool {
-	has, requested = platform.Normalize(has), platform.Normalize(requested)
-	return has.OS == requested.OS && has.Architecture == requested.Architecture && (has.Variant == "" || requested.Variant == "" || has.Variant <= requested.Variant)
+// compatible reports whether an image for has can be used for want. As in BuildKit, an older variant can.
+func compatible(has, want platform.Platform) bool {
+	has, want = platform.Normalize(has), platform.Normalize(want)
+	return has.OS == want.OS && has.Architecture == want.Architecture && (has.Variant == "" || want.Variant == "" || has.Variant <= want.Variant)
 }
 
 // parseLocalBases returns the names in the form in which the frontend looks them up, without duplicates.

@@ -13,11 +13,11 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// destinationNames lists the names of each destination.
-type destinationNames struct{ Pushed, ByDigest, Loaded, Archived []string }
+// outNames lists the names of each destination.
+type outNames struct{ Pushed, ByDigest, Loaded, Archived []string }
 
-func destinationNamesOf(r solve.Request) destinationNames {
-	p := destinationNames{Pushed: shown(r.Tags), ByDigest: shown(r.ByDigest), Loaded: []string{}, Archived: []string{}}
+func namesOf(r solve.Request) outNames {
+	p := outNames{Pushed: shown(r.Tags), ByDigest: shown(r.ByDigest), Loaded: []string{}, Archived: []string{}}
 	if l := r.Outputs.Load(); l != nil {
 		p.Loaded = shown(l.Names)
 	}
@@ -32,40 +32,40 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args []string
 		env  string // DOCKER_MULTIARCH_IMAGE
-		want destinationNames
+		want outNames
 		note string
 	}{
 		"a name for this machine is not pushed": {
 			args: []string{"-o", "type=image,name=r.example/a:1,push=true", "-o", "type=docker,name=mine:2"},
-			want: destinationNames{list("r.example/a:1"), list(), list("docker.io/library/mine:2"), list()},
+			want: outNames{list("r.example/a:1"), list(), list("docker.io/library/mine:2"), list()},
 		},
 		"several outputs, several names": {
 			args: []string{
 				"-o", `"type=registry","name=r.example/a:1,r.example/a:2"`, "-o", "type=registry,name=r.example/b", "-o", "type=oci,name=c/d:3,dest=x.tar",
 				"-o", "type=docker,name=e,dest=y.tar", "-o", "type=oci,dest=z.tar",
 			},
-			want: destinationNames{list("r.example/a:1", "r.example/a:2", "r.example/b:latest"), list(), list(), list("x.tar=docker.io/c/d:3", "y.tar=docker.io/library/e:latest", "z.tar=")},
+			want: outNames{list("r.example/a:1", "r.example/a:2", "r.example/b:latest"), list(), list(), list("x.tar=docker.io/c/d:3", "y.tar=docker.io/library/e:latest", "z.tar=")},
 		},
 		"one by digest, one with its tag": {
 			args: []string{"-o", "type=image,push=true,push-by-digest=true,name=r.example/a:1", "-o", "type=image,push=true,name=r.example/b:1"},
-			want: destinationNames{list("r.example/b:1"), list("r.example/a"), list(), list()},
+			want: outNames{list("r.example/b:1"), list("r.example/a"), list(), list()},
 		},
 		"an image that is not pushed keeps its name from the registry": {
 			args: []string{"-o", "type=image,name=r.example/a:1,push=true", "-o", "type=image,name=r.example/b:1"},
-			want: destinationNames{list("r.example/a:1"), list(), list(), list()},
+			want: outNames{list("r.example/a:1"), list(), list(), list()},
 		},
 		"-t is for all, as in docker buildx": {
 			args: []string{"-t", "r.example/t", "-o", "type=image,name=r.example/a:1,push=true", "-o", "type=docker,name=mine:2"},
-			want: destinationNames{list("r.example/t:latest"), list(), list("r.example/t:latest"), list()},
+			want: outNames{list("r.example/t:latest"), list(), list("r.example/t:latest"), list()},
 		},
 		"the environment's name is for the outputs that have none": {
 			args: []string{"-o", "type=docker,name=mine:2", "--push"}, env: "r.example/env:1",
-			want: destinationNames{list("r.example/env:1"), list(), list("docker.io/library/mine:2"), list()},
+			want: outNames{list("r.example/env:1"), list(), list("docker.io/library/mine:2"), list()},
 			note: "pushing to r.example/env:1 (DOCKER_MULTIARCH_IMAGE)",
 		},
 		"and not said where an output names what is pushed": {
 			args: []string{"-o", "type=registry,name=r.example/a:1", "--load"}, env: "r.example/env:1",
-			want: destinationNames{list("r.example/a:1"), list(), list("r.example/env:1"), list()},
+			want: outNames{list("r.example/a:1"), list(), list("r.example/env:1"), list()},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer j.release()
-			if diff := cmp.Diff(tt.want, destinationNamesOf(j.request)); diff != "" {
+			if diff := cmp.Diff(tt.want, namesOf(j.request)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if pushes := strings.Join(j.notes, "\n"); strings.Contains(pushes, display.PushNote) != (tt.note != "") || !strings.Contains(pushes, tt.note) {

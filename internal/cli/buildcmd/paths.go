@@ -116,17 +116,17 @@ func samePath(a, b string) bool {
 	if errOne == nil && !one.IsDir() && !one.Mode().IsRegular() {
 		return false
 	}
-	return unfollowedPath(a) == unfollowedPath(b) || destination.RealPath(a) == destination.RealPath(b) || errOne == nil && errOther == nil && os.SameFile(one, other)
+	return linkPath(a) == linkPath(b) || destination.RealPath(a) == destination.RealPath(b) || errOne == nil && errOther == nil && os.SameFile(one, other)
 }
 
-// unfollowedPath returns the location of a name. If the name itself is a link, it is not followed.
-func unfollowedPath(name string) string {
+// linkPath returns the location of a name. If the name itself is a link, it is not followed.
+func linkPath(name string) string {
 	return filepath.Join(destination.RealPath(filepath.Dir(name)), filepath.Base(name))
 }
 
 // within reports whether a file is in a folder, or is the folder, and returns its relative path.
 func within(folder, file string) (rel string, in bool) {
-	rel, err := filepath.Rel(destination.RealPath(folder), unfollowedPath(file))
+	rel, err := filepath.Rel(destination.RealPath(folder), linkPath(file))
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
