@@ -9,7 +9,7 @@ import (
 )
 
 // connect waits until the BuildKit of an observed container answers. It returns
-// errMoved when the container is no longer there or no longer runs.
+// errChanged when the container is no longer there or no longer runs.
 func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) {
 	if a, ok := k.early.take(); ok {
 		return k.node(have, a), nil
@@ -32,17 +32,17 @@ func (k *reconciler) connect(ctx context.Context, have observed) (*Node, error) 
 		case ierr != nil:
 			return nil, ierr
 		case now.ID != have.ID:
-			return nil, errMoved
+			return nil, errChanged
 		case now.State == container.StateRestarting, now.Restarts > have.Restarts:
 			return nil, k.crashed(ctx, now)
 		case !now.running():
-			return nil, errMoved
+			return nil, errChanged
 		}
 		if pause.wait(wctx) != nil {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			return nil, fmt.Errorf("BuildKit does not answer after %s: %w%s", k.spec.StartWait, err, lastWords(k.logs(ctx, have.ID)))
+			return nil, fmt.Errorf("BuildKit does not answer after %s: %w%s", k.spec.StartWait, err, logExcerpt(k.logs(ctx, have.ID)))
 		}
 	}
 }

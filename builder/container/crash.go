@@ -9,7 +9,7 @@ import (
 )
 
 // crashed explains a container that ended by itself. If this run created it, the container is removed,
-// so that the next attempt does not find it. The error is errMoved if another container has taken its
+// so that the next attempt does not find it. The error is errChanged if another container has taken its
 // place.
 func (k *reconciler) crashed(ctx context.Context, now observed) error {
 	how := "BuildKit ended"
@@ -21,9 +21,9 @@ func (k *reconciler) crashed(ctx context.Context, now observed) error {
 	}
 	lines := k.logs(ctx, now.ID)
 	if done, err := k.unbridged(ctx, now, lines); err != nil || done {
-		return cmp.Or(err, errMoved)
+		return cmp.Or(err, errChanged)
 	}
-	err := fmt.Errorf("%s%s", how, lastWords(lines))
+	err := fmt.Errorf("%s%s", how, logExcerpt(lines))
 	if now.ID != "" && now.ID == k.made.created {
 		err = errors.Join(err, k.undo(ctx, now.ID))
 	}
@@ -39,8 +39,8 @@ func (k *reconciler) logs(ctx context.Context, id string) []string {
 	return withoutTraces(withoutManual(strings.Split(text, "\n")))
 }
 
-// lastWords formats lines of a log for an error message.
-func lastWords(lines []string) string {
+// logExcerpt formats lines of a log for an error message.
+func logExcerpt(lines []string) string {
 	if len(lines) == 0 {
 		return ""
 	}

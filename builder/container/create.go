@@ -108,13 +108,13 @@ func (k *reconciler) undo(ctx context.Context, id string) error {
 		return err
 	}
 	_, err := k.eng.RemoveVolume(ctx, k.side.volume(k.spec.Builder))
-	return ignoreMoved(err)
+	return ignoreChanged(err)
 }
 
 // retire stops a container gracefully, so that buildkitd closes its databases and removes its bridge,
 // and then removes the container. Its volume stays.
 func retire(ctx context.Context, eng *engine.Engine, id string) error {
-	if err := ignoreMoved(eng.StopContainer(ctx, id, stopSeconds)); err != nil {
+	if err := ignoreChanged(eng.StopContainer(ctx, id, stopSeconds)); err != nil {
 		return err
 	}
 	return eng.RemoveContainer(ctx, id)
@@ -131,7 +131,7 @@ func randomSuffix() string {
 // missing.
 func (k *reconciler) start(ctx context.Context, have observed) error {
 	k.made.started[have.ID] = true
-	err := ignoreMoved(k.eng.StartContainer(ctx, have.ID))
+	err := ignoreChanged(k.eng.StartContainer(ctx, have.ID))
 	if err == nil || k.made.noResolved || k.kind.asIs || !strings.Contains(err.Error(), resolvedDir) {
 		return err
 	}

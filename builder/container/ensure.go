@@ -23,8 +23,8 @@ import (
 // maxSteps bounds the steps of one run of ensure. Two are usual (create, start); contention needs a few more.
 const maxSteps = 20
 
-// errMoved means that the builder has changed since it was observed.
-var errMoved = errors.New("the builder changed meanwhile")
+// errChanged means that the builder has changed since it was observed.
+var errChanged = errors.New("the builder changed meanwhile")
 
 // reconciler is one run of ensure, for a caller that needs a node, a builder, or a description of one.
 type reconciler struct {
@@ -39,16 +39,16 @@ type reconciler struct {
 	early  *earlyConn
 	ahead  *builder.Ahead          // of the most recently chosen container
 	judged map[string]func() error // by image (asJudged): whether it may run with privileges
-	// unjudged stops what judge has begun.
-	unjudged []func()
+	// stopJudging stops what judge has begun.
+	stopJudging []func()
 }
 
 // kind holds the differences between the callers. [Driver.Connect]'s is the zero value.
 type kind struct {
-	fresh  bool // a builder that exists is an error
-	keeps  bool // the requested network is for all builds of the builder
-	asleep bool // it need not run
-	asIs   bool // any container satisfies the settings; nothing is created
+	fresh        bool // a builder that exists is an error
+	keeps        bool // the requested network is for all builds of the builder
+	mayBeStopped bool // it need not run
+	asIs         bool // any container satisfies the settings; nothing is created
 }
 
 // ErrExists means that a builder to create exists already.
@@ -97,7 +97,7 @@ func (k *reconciler) ensure(ctx context.Context) (*Node, error) {
 		return nil, err
 	}
 	defer func() {
-		for _, end := range k.unjudged {
+		for _, end := range k.stopJudging {
 			end()
 		}
 	}()
@@ -108,12 +108,12 @@ func (k *reconciler) ensure(ctx context.Context) (*Node, error) {
 	}
 	for steps := 0; steps < maxSteps; steps++ {
 		todo, err := k.next(ctx, have)
-		if err != nil || (k.kind.asleep && todo.Action == actStart) {
+		if err != nil || (k.kind.mayBeStopped && todo.Action == actStart) {
 			return nil, err
 		}
 		if todo.Action == actUse {
 			node, err := k.use(ctx, have)
-			if !errors.Is(err, errMoved) {
+			if !errors.Is(err, errChanged) {
 				return node, err
 			}
 		} else if err := k.act(ctx, todo, have); err != nil {
@@ -208,7 +208,7 @@ func (k *reconciler) connectJudged(ctx context.Context, have observed) (*Node, e
 	}
 	if err := verdict(); err != nil {
 		if _, ok := errors.AsType[*trust.UnprovenError](err); ok {
-			err = errMoved
+			err = errChanged
 		}
 		return nil, errors.Join(err, node.Close())
 	}
@@ -246,10 +246,10 @@ func (k *reconciler) act(ctx context.Context, todo step, have observed) error {
 		return k.recreate(ctx, todo, have)
 	case actUnpause:
 		k.say("unpausing")
-		return ignoreMoved(k.eng.UnpauseContainer(ctx, have.ID))
+		return ignoreChanged(k.eng.UnpauseContainer(ctx, have.ID))
 	case actStart:
 		if k.made.started[have.ID] && have.ExitCode != 0 {
-			if err := k.crashed(ctx, have); !errors.Is(err, errMoved) {
+			if err := k.crashed(ctx, have); !errors.Is(err, errChanged) {
 				return err
 			}
 			return nil
@@ -294,9 +294,9 @@ func (k *reconciler) awaitGone(ctx context.Context, have observed) error {
 	}
 }
 
-// ignoreMoved drops the errors which mean that the container has changed since it was observed: the
+// ignoreChanged drops the errors which mean that the container has changed since it was observed: the
 // next observation shows the change.
-func ignoreMoved(err error) error {
+func ignoreChanged(err error) error {
 	if cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) {
 		return nil
 	}

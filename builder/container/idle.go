@@ -62,7 +62,7 @@ func (k *reconciler) usage(ctx context.Context, have observed) (string, error) {
 	}
 	res, err := k.eng.Exec(ctx, have.ID, []string{"/bin/sh", "-c", clientsScript}, nil)
 	if err != nil {
-		return "", ignoreMoved(err) // it no longer runs
+		return "", ignoreChanged(err) // it no longer runs
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(res.Stdout)))
 	if err != nil {

@@ -54,11 +54,11 @@ func createSides(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateO
 }
 
 func createSide(ctx context.Context, k *reconciler, opt CreateOptions) error {
-	k.kind.keeps, k.kind.fresh, k.kind.asleep = k.side == general, !opt.Change, !opt.Start
+	k.kind.keeps, k.kind.fresh, k.kind.mayBeStopped = k.side == general, !opt.Change, !opt.Start
 	node, err := k.ensure(ctx)
 	if err != nil {
 		if k.made.created != "" {
-			err = errors.Join(err, ignoreMoved(k.undo(ctx, k.made.created)))
+			err = errors.Join(err, ignoreChanged(k.undo(ctx, k.made.created)))
 		}
 		return err
 	}

@@ -44,7 +44,7 @@ func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions)
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, true, errors.Join(fmt.Errorf("builder %q: %w", name, err), k.putToSleep(ctx))
+		return nil, true, errors.Join(fmt.Errorf("builder %q: %w", name, err), k.stopIfIdle(ctx))
 	}
 	return &Opened{node, k}, true, nil
 }
@@ -52,11 +52,11 @@ func Open(ctx context.Context, eng *engine.Engine, name string, opt OpenOptions)
 // Close drops the connection, and stops the builder if Open has started it and it is idle. It does so
 // also when ctx has ended.
 func (o *Opened) Close(ctx context.Context) error {
-	return errors.Join(o.Node.Close(), o.k.putToSleep(ctx))
+	return errors.Join(o.Node.Close(), o.k.stopIfIdle(ctx))
 }
 
-// putToSleep stops the container that this run has started, unless a client uses it.
-func (k *reconciler) putToSleep(ctx context.Context) error {
+// stopIfIdle stops the container that this run has started, unless a client uses it.
+func (k *reconciler) stopIfIdle(ctx context.Context) error {
 	if len(k.made.started) == 0 {
 		return nil
 	}
@@ -70,5 +70,5 @@ func (k *reconciler) putToSleep(ctx context.Context) error {
 		return nil // another client uses it and is responsible for it from here on
 	}
 	k.say("stopping")
-	return ignoreMoved(k.eng.StopContainer(ctx, have.ID, stopSeconds))
+	return ignoreChanged(k.eng.StopContainer(ctx, have.ID, stopSeconds))
 }

@@ -37,7 +37,7 @@ func (k *reconciler) judge(ctx context.Context, have observed) func() error {
 	verdict := sync.OnceValue(func() error { return k.spec.images(k.eng).Check(ctx, have.ImageID, wantedImage(have)) })
 	k.judged[asJudged(have)] = verdict
 	go func() { _ = verdict() }()
-	k.unjudged = append(k.unjudged, func() {
+	k.stopJudging = append(k.stopJudging, func() {
 		cancel()
 		_ = verdict() // waits for it
 	})

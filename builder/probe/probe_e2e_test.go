@@ -87,7 +87,7 @@ func handlers(t *testing.T) (names []string) {
 	const dir = "/proc/sys/fs/binfmt_misc"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		lacking(t, "the kernel's handlers cannot be seen: "+err.Error())
+		skipBecause(t, "the kernel's handlers cannot be seen: "+err.Error())
 	}
 	for _, e := range entries {
 		if text, _ := os.ReadFile(filepath.Join(dir, e.Name())); strings.HasPrefix(string(text), "enabled\ninterpreter") {
@@ -106,7 +106,7 @@ func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
 	for name, program := range emulators {
 		file, err := exec.LookPath(program)
 		if err != nil {
-			lacking(t, err.Error())
+			skipBecause(t, err.Error())
 		}
 		if err := os.Symlink(file, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -170,14 +170,14 @@ func connected(t *testing.T, address string) *client.Client {
 func buildkitd(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lacking(t, "only root can start a buildkitd")
+		skipBecause(t, "only root can start a buildkitd")
 	}
 	if _, err := exec.LookPath("runc"); err != nil {
-		lacking(t, err.Error())
+		skipBecause(t, err.Error())
 	}
 	file := filepath.Join(filepath.Dir(setting("MULTIARCH_E2E_BUILDCTL")), "buildkitd")
 	if _, err := os.Stat(file); err != nil {
-		lacking(t, err.Error()+": bring the environment up with e2e/env/up.sh")
+		skipBecause(t, err.Error()+": bring the environment up with e2e/env/up.sh")
 	}
 	return file
 }
@@ -204,8 +204,8 @@ func setting(name string) string {
 	return ""
 }
 
-// lacking skips a story that cannot run here; with MULTIARCH_E2E_REQUIRED=1 it is a failure.
-func lacking(t *testing.T, why string) {
+// skipBecause skips a story that cannot run here; with MULTIARCH_E2E_REQUIRED=1 it is a failure.
+func skipBecause(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {
 		t.Fatal(why)
