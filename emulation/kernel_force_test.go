@@ -31,9 +31,9 @@ func available(t *testing.T, k privateKernel) []string {
 	return archs
 }
 
-// somebodyElses registers handlers that must not be changed, and returns a function that reads all of
+// foreignHandlers registers handlers that must not be changed, and returns a function that reads all of
 // their text.
-func (k privateKernel) somebodyElses(t *testing.T) (text func() string) {
+func (k privateKernel) foreignHandlers(t *testing.T) (text func() string) {
 	t.Helper()
 	k.must(t, "echo ':python3.11:M::\\x55\\x0d\\x0d\\x0a::/usr/bin/python3.11:' >"+binfmtDir+"/register; "+
 		"echo ':WSLInterop:M::MZ::/init:PF' >"+binfmtDir+"/register || echo ':WSLInterop:M::MZ::/bin/sh:P' >"+binfmtDir+"/register; "+
@@ -51,7 +51,7 @@ func (k privateKernel) names(t *testing.T) string {
 func TestEveryArchitectureIsInstalledProbedAndRemovedAndTheRestStays(t *testing.T) {
 	k := newPrivateKernel(t)
 	archs := available(t, k)
-	others := k.somebodyElses(t)
+	others := k.foreignHandlers(t)
 	before, names := others(), k.names(t)
 	shell := ContainerShell{Runner: k}
 	_, err := Install(t.Context(), InstallOptions{Shell: shell, Runner: k, Platforms: plat(archs...), HelperImage: "any", Sources: []Source{Host}})

@@ -148,8 +148,8 @@ func removeScript(handlers []Handler) string {
 	return s.String() + "exit 0\n"
 }
 
-// clear removes the handlers that Force is to replace, just before they are replaced.
-func (in *installer) clear(ctx context.Context, archs []Arch) error {
+// removeReplaced removes the handlers that Force is to replace, just before they are replaced.
+func (in *installer) removeReplaced(ctx context.Context, archs []Arch) error {
 	var handlers []Handler
 	for _, a := range archs {
 		if sup, _ := in.now.Arch(a.Name); in.replaceable(sup) {

@@ -22,7 +22,7 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 		if archs, at.Err = in.keepFound(ctx, archs); at.Err != nil || len(archs) == 0 {
 			return at, at.Err != nil
 		}
-		if at.Err = in.clear(ctx, archs); at.Err == nil {
+		if at.Err = in.removeReplaced(ctx, archs); at.Err == nil {
 			at.Said, at.Err = in.runHost(ctx, archs)
 		}
 		return at, true
@@ -42,7 +42,7 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 		}
 	}
 	in.Report(fmt.Sprintf("installing %s from %q", strings.Join(at.Archs, ", "), in.Image))
-	if at.Err = in.clear(ctx, archs); at.Err == nil {
+	if at.Err = in.removeReplaced(ctx, archs); at.Err == nil {
 		at.Said, at.Err = in.runImage(ctx, id, at.Archs)
 	}
 	return at, true
