@@ -76,8 +76,8 @@ func variantsOf(arch string) []string {
 	return nil
 }
 
-// lawfulVariant reports whether a normalised variant may follow arch.
-func lawfulVariant(arch, variant string) bool {
+// validVariant reports whether a normalised variant may follow arch.
+func validVariant(arch, variant string) bool {
 	return variant == "" || slices.Contains(variantsOf(arch), variant)
 }
 

@@ -90,7 +90,7 @@ func build(text, osPart string, arch spelling) (Platform, error) {
 	}
 	p.Variant = arch.variant
 	p = Normalize(p)
-	if !lawfulVariant(p.Architecture, p.Variant) {
+	if !validVariant(p.Architecture, p.Variant) {
 		return Platform{}, unknownVariant(text, p)
 	}
 	for _, option := range append([]string{p.OSVersion}, p.OSFeatures...) {
