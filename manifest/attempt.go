@@ -34,7 +34,7 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 		try.Body = body
 	}
 	if try.Body != nil && try.Body != http.NoBody {
-		try.Body = &audible{ReadCloser: try.Body, left: req.ContentLength, heard: func(left int64) {
+		try.Body = &monitoredBody{ReadCloser: try.Body, left: req.ContentLength, heard: func(left int64) {
 			if left == 0 {
 				limit.allow(t.policy.commit(req.ContentLength))
 				return
@@ -56,15 +56,15 @@ func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// audible is a body whose reading shows that the other side receives. heard gets the number of bytes left, which is negative if
+// monitoredBody is a body whose reading shows that the other side receives. heard gets the number of bytes left, which is negative if
 // unknown.
-type audible struct {
+type monitoredBody struct {
 	io.ReadCloser
 	left  int64
 	heard func(left int64)
 }
 
-func (a *audible) Read(p []byte) (int, error) {
+func (a *monitoredBody) Read(p []byte) (int, error) {
 	if a.left != 0 {
 		a.heard(a.left)
 	}
@@ -139,32 +139,32 @@ func isDial(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// unable holds the hosts that did not answer a request although it was repeated for as long as the policy allows. For the same
+// failedHosts holds the hosts that did not answer a request although it was repeated for as long as the policy allows. For the same
 // time again, other requests get the same error at once instead of waiting as long each: an index may have hundreds of images.
-type unable struct {
+type failedHosts struct {
 	mu    sync.Mutex
-	hosts map[string]*ability
+	hosts map[string]*hostState
 }
 
-// ability is the state of a host.
-type ability struct {
+// hostState is the state of a host.
+type hostState struct {
 	answered time.Time // when it last gave a final answer
 	until    time.Time // when it may be asked again
 	why      error
 }
 
-func (u *unable) host(name string) *ability {
+func (u *failedHosts) host(name string) *hostState {
 	if u.hosts == nil {
-		u.hosts = map[string]*ability{}
+		u.hosts = map[string]*hostState{}
 	}
 	if u.hosts[name] == nil {
-		u.hosts[name] = &ability{}
+		u.hosts[name] = &hostState{}
 	}
 	return u.hosts[name]
 }
 
 // refuse returns why a host is not asked now, or nil.
-func (u *unable) refuse(name string, now time.Time) error {
+func (u *failedHosts) refuse(name string, now time.Time) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if h := u.host(name); now.Before(h.until) {
@@ -174,7 +174,7 @@ func (u *unable) refuse(name string, now time.Time) error {
 }
 
 // answers records a final answer, whatever it is.
-func (u *unable) answers(name string, now time.Time) {
+func (u *failedHosts) answers(name string, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	h := u.host(name)
@@ -183,7 +183,7 @@ func (u *unable) answers(name string, now time.Time) {
 
 // giveUp records that a request, which was first sent at start, was given up, so that others need not try for so long. A host
 // that has answered other requests meanwhile is able: it cannot serve only that one.
-func (u *unable) giveUp(name string, start, now time.Time, pause time.Duration, why error) {
+func (u *failedHosts) giveUp(name string, start, now time.Time, pause time.Duration, why error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if h := u.host(name); !h.answered.After(start) {

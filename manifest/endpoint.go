@@ -22,7 +22,7 @@ type endpoint struct {
 	name       string // as references have it
 	candidates []string
 	scheme     atomic.Pointer[string] // set once it is known
-	settling   chan struct{}          // holds one value while no request is detecting the scheme
+	detecting  chan struct{}          // holds one value while no request is detecting the scheme
 	transport  *retryTransport
 	auth       *auth.Client
 	// anonymous is true after a login was wanted and there was no credential.
@@ -30,8 +30,8 @@ type endpoint struct {
 }
 
 func newEndpoint(name string, opt Options) (*endpoint, error) {
-	e := &endpoint{name: name, candidates: []string{"https"}, settling: make(chan struct{}, 1)}
-	e.settling <- struct{}{}
+	e := &endpoint{name: name, candidates: []string{"https"}, detecting: make(chan struct{}, 1)}
+	e.detecting <- struct{}{}
 	plain, insecure := opt.PlainHTTP(name), isListed(name, opt.Insecure)
 	switch {
 	case plain:
@@ -48,7 +48,7 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 		return nil, fmt.Errorf("registry %q: %w", name, err)
 	}
 	e.transport = &retryTransport{
-		base: base, registry: name, policy: opt.Retry, clock: opt.Clock, report: opt.Report, unable: &unable{},
+		base: base, registry: name, policy: opt.Retry, clock: opt.Clock, report: opt.Report, failedHosts: &failedHosts{},
 	}
 	e.auth = &auth.Client{
 		Client: &http.Client{Transport: &realmTransport{
@@ -117,7 +117,7 @@ func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
 	if resp, err := e.first(req); resp != nil || err != nil {
 		return resp, err
 	}
-	scheme, err := e.settle(ctx)
+	scheme, err := e.detectScheme(ctx)
 	if err != nil {
 		return nil, err
 	}

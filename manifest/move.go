@@ -54,7 +54,7 @@ func (t target) write(ctx context.Context, desc ocispecs.Descriptor, body []byte
 func (c *Client) readBack(ctx context.Context, t target, result *TagResult) {
 	op := fmt.Sprintf("read back %q, which was written", result.Ref)
 	var found digest.Digest
-	shown, err := c.settled(t.repo.pushScope(ctx), t.repo.endpoint.name, "the new "+result.Ref, func(ctx context.Context) (bool, error) {
+	shown, err := c.waitVisible(t.repo.pushScope(ctx), t.repo.endpoint.name, "the new "+result.Ref, func(ctx context.Context) (bool, error) {
 		desc, err := t.repo.resolve(ctx, t.tag.Tag())
 		if errors.Is(err, errdef.ErrNotFound) {
 			found = ""

@@ -16,8 +16,8 @@ import (
 // requestsAtOnce bounds the concurrent requests of one Publish.
 const requestsAtOnce = 8
 
-// place is a manifest in a repository.
-type place struct {
+// location is a manifest in a repository.
+type location struct {
 	repository string
 	digest     digest.Digest
 }
@@ -28,9 +28,9 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 	if err != nil {
 		return err
 	}
-	known := map[place]bool{}
+	known := map[location]bool{}
 	for _, image := range req.Seen {
-		known[place{image.Repository.Name(), image.Descriptor.Digest}] = true
+		known[location{image.Repository.Name(), image.Descriptor.Digest}] = true
 	}
 	for i := range targets {
 		if targets[i].repo, err = c.repository(targets[i].tag); err != nil {
@@ -42,7 +42,7 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 	for i := range targets {
 		t := &targets[i]
 		for _, child := range needed {
-			at := place{t.tag.Name(), child.Digest}
+			at := location{t.tag.Name(), child.Digest}
 			if known[at] {
 				continue
 			}
@@ -53,7 +53,7 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 			t.before = req.Looks[l].Digest
 			continue
 		}
-		group.Go(func() error { return t.lookBefore(groupCtx) })
+		group.Go(func() error { return t.readCurrent(groupCtx) })
 	}
 	if err := group.Wait(); err != nil {
 		if ctx.Err() != nil {
@@ -67,7 +67,7 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 // requireChild waits until a repository shows a child.
 func (c *Client) requireChild(ctx context.Context, r repository, child digest.Digest) error {
 	op := fmt.Sprintf("find %q", r.name+"@"+child.String())
-	found, err := c.settled(r.pushScope(ctx), r.endpoint.name, child.String(), func(ctx context.Context) (bool, error) {
+	found, err := c.waitVisible(r.pushScope(ctx), r.endpoint.name, child.String(), func(ctx context.Context) (bool, error) {
 		_, err := r.resolve(ctx, child.String())
 		if errors.Is(err, errdef.ErrNotFound) {
 			return false, nil
@@ -83,9 +83,9 @@ func (c *Client) requireChild(ctx context.Context, r repository, child digest.Di
 	return nil
 }
 
-// lookBefore asks which digest the tag names now. A registry that may be written but not read is no reason to stop: the tag is
+// readCurrent asks which digest the tag names now. A registry that may be written but not read is no reason to stop: the tag is
 // then written without that knowledge.
-func (t *target) lookBefore(ctx context.Context) error {
+func (t *target) readCurrent(ctx context.Context) error {
 	desc, err := t.repo.resolve(t.repo.pushScope(ctx), t.tag.Tag())
 	switch {
 	case err == nil:
@@ -107,9 +107,9 @@ const (
 	lastLook  = 2 * time.Second
 )
 
-// settled polls until a registry shows a recent write, at most for Options.Settle: look returns true when it does. The result is
+// waitVisible polls until a registry shows a recent write, at most for Options.Settle: look returns true when it does. The result is
 // false when the time is up; an error of look or the end of the context ends it at once.
-func (c *Client) settled(ctx context.Context, registry, what string, look func(context.Context) (bool, error)) (bool, error) {
+func (c *Client) waitVisible(ctx context.Context, registry, what string, look func(context.Context) (bool, error)) (bool, error) {
 	var waited time.Duration
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		if ok, err := look(ctx); ok || err != nil {
@@ -141,7 +141,7 @@ func (c *Client) Look(ctx context.Context, tag reference.NamedTagged) (Look, err
 		return Look{}, fmt.Errorf("look up %q: %w", reference.FamiliarString(tag), err)
 	}
 	t := target{tag: tag, repo: r}
-	if err := t.lookBefore(ctx); err != nil {
+	if err := t.readCurrent(ctx); err != nil {
 		return Look{}, err
 	}
 	return Look{Tag: tag, Digest: t.before}, t.unknown

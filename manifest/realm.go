@@ -56,7 +56,7 @@ func (t *realmTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil //nolint:nilerr // oras-go reports the error in the realm
 	}
 	resp.Header = resp.Header.Clone()
-	resp.Header.Set("WWW-Authenticate", challenge[:match[2]]+t.stand(realm)+challenge[match[3]:])
+	resp.Header.Set("WWW-Authenticate", challenge[:match[2]]+t.aliasFor(realm)+challenge[match[3]:])
 	return resp, nil
 }
 
@@ -73,8 +73,8 @@ func (t *realmTransport) forToken(req *http.Request) bool {
 	return !strings.EqualFold(first.URL.Hostname(), t.host) || !strings.HasPrefix(first.URL.Path, "/v2/")
 }
 
-// stand stores a realm and returns its alias URL.
-func (t *realmTransport) stand(realm *url.URL) string {
+// aliasFor stores a realm and returns its alias URL.
+func (t *realmTransport) aliasFor(realm *url.URL) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.realms == nil {

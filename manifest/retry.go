@@ -70,18 +70,18 @@ func (r Retry) commit(size int64) time.Duration {
 
 // retryTransport repeats requests to one registry by its policy.
 type retryTransport struct {
-	base     http.RoundTripper
-	registry string
-	policy   Retry
-	clock    Clock
-	report   func(Wait)
-	answered atomic.Bool // the registry has answered something
-	unable   *unable     // shared by all requests to the registry
+	base        http.RoundTripper
+	registry    string
+	policy      Retry
+	clock       Clock
+	report      func(Wait)
+	answered    atomic.Bool  // the registry has answered something
+	failedHosts *failedHosts // shared by all requests to the registry
 }
 
 // over returns the same transport on top of another one.
 func (t *retryTransport) over(base http.RoundTripper) *retryTransport {
-	return &retryTransport{base: base, registry: t.registry, policy: t.policy, clock: t.clock, report: t.report, unable: t.unable}
+	return &retryTransport{base: base, registry: t.registry, policy: t.policy, clock: t.clock, report: t.report, failedHosts: t.failedHosts}
 }
 
 // gaveUpError is the error after several attempts.
@@ -111,15 +111,15 @@ func (e *gaveUpError) Unwrap() []error {
 // body that breaks off is repeated as well. A host that was given up recently is not asked.
 func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := t.clock.Now()
-	if err := t.unable.refuse(req.URL.Host, start); err != nil {
+	if err := t.failedHosts.refuse(req.URL.Host, start); err != nil {
 		return nil, err
 	}
 	resp, err := t.repeat(req, start)
 	switch gave := (*gaveUpError)(nil); {
 	case errors.As(err, &gave) && gave.ctx == nil:
-		t.unable.giveUp(req.URL.Host, start, t.clock.Now(), t.policy.MaxWait, err)
+		t.failedHosts.giveUp(req.URL.Host, start, t.clock.Now(), t.policy.MaxWait, err)
 	case err == nil && !isTransientStatus(resp.StatusCode):
-		t.unable.answers(req.URL.Host, t.clock.Now())
+		t.failedHosts.answers(req.URL.Host, t.clock.Now())
 	}
 	return resp, err
 }

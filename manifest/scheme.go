@@ -10,15 +10,15 @@ import (
 	"net/http"
 )
 
-// settle finds out which scheme the registry speaks, once. Only registries that may speak more than one are asked; any answer
+// detectScheme finds out which scheme the registry speaks, once. Only registries that may speak more than one are asked; any answer
 // over a scheme determines it. A failure is not kept: the next request asks again.
-func (e *endpoint) settle(ctx context.Context) (string, error) {
+func (e *endpoint) detectScheme(ctx context.Context) (string, error) {
 	if s := e.scheme.Load(); s != nil {
 		return *s, nil
 	}
 	select {
-	case <-e.settling:
-		defer func() { e.settling <- struct{}{} }()
+	case <-e.detecting:
+		defer func() { e.detecting <- struct{}{} }()
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
@@ -64,16 +64,16 @@ func (e *endpoint) first(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	// Another request may have determined another scheme meanwhile; that one applies to all.
-	if same := resp.Request != nil && resp.Request.URL.Scheme == *e.scheme.Load(); same && !asksForMore(resp.StatusCode) {
+	if same := resp.Request != nil && resp.Request.URL.Scheme == *e.scheme.Load(); same && !needsFollowUp(resp.StatusCode) {
 		return resp, nil
 	}
 	discard(resp)
 	return nil, nil
 }
 
-// asksForMore reports whether a simple GET cannot handle an answer: a login, a redirect, and the answer whose body was read to
+// needsFollowUp reports whether a simple GET cannot handle an answer: a login, a redirect, and the answer whose body was read to
 // recognise a TLS server.
-func asksForMore(status int) bool {
+func needsFollowUp(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusBadRequest ||
 		status >= http.StatusMultipleChoices && status < http.StatusBadRequest
 }

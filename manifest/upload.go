@@ -39,13 +39,13 @@ func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs
 	}
 	// oras-go refuses an upload location whose scheme is less secure than that of the request it made, so it must know the
 	// scheme.
-	scheme, err := r.endpoint.settle(ctx)
+	scheme, err := r.endpoint.detectScheme(ctx)
 	if err != nil {
 		return r.fail(ctx, op, err)
 	}
 	r.PlainHTTP = scheme == "http"
 	u := &upload{client: c, repo: r, src: src}
-	err = oras.CopyGraph(r.pushScope(ctx), anything{src}, u, root, oras.CopyGraphOptions{
+	err = oras.CopyGraph(r.pushScope(ctx), trustingSource{src}, u, root, oras.CopyGraphOptions{
 		Concurrency: uploadsAtOnce, FindSuccessors: successors(root), MountFrom: u.siblings,
 	})
 	return u.explain(ctx, op, err)
@@ -105,10 +105,10 @@ func subject(desc *ocispecs.Descriptor) []ocispecs.Descriptor {
 	return []ocispecs.Descriptor{*desc}
 }
 
-// anything is a source that is assumed to have every blob.
-type anything struct{ content.Fetcher }
+// trustingSource is a source that is assumed to have every blob.
+type trustingSource struct{ content.Fetcher }
 
-func (anything) Exists(context.Context, ocispecs.Descriptor) (bool, error) { return true, nil }
+func (trustingSource) Exists(context.Context, ocispecs.Descriptor) (bool, error) { return true, nil }
 
 // upload is a repository as oras-go writes to it.
 type upload struct {
