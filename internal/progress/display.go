@@ -152,7 +152,7 @@ func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
 	case p.OS == "" && s != nil:
 		d.common(s)
 	case s == nil:
-		d.lanes.passTheWord(platform.Format(p))
+		d.lanes.handOver(platform.Format(p))
 		d.record.end(platform.Format(p), d.now())
 	default:
 		d.record.again(platform.Format(p))

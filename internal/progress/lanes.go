@@ -109,8 +109,8 @@ func (l *lanes) heard(platform string, d digest.Digest) bool {
 	return owner == platform
 }
 
-// passTheWord lets other platforms report the unfinished steps of a platform whose solve has ended.
-func (l *lanes) passTheWord(platform string) {
+// handOver lets other platforms report the unfinished steps of a platform whose solve has ended.
+func (l *lanes) handOver(platform string) {
 	for _, d := range slices.Collect(maps.Keys(l.owners)) {
 		if l.owners[d] == platform && !l.ended[d] {
 			delete(l.owners, d)

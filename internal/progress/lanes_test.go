@@ -67,7 +67,7 @@ func TestOnlyTheFirstWhoSpeaksOfASharedStepIsHeardUntilItsSolveEnds(t *testing.T
 	if logs(amd64) != 1 || logs(arm64) != 0 {
 		t.Error("not only the first is heard")
 	}
-	l.passTheWord(amd64) // its solve was cancelled, the step goes on
+	l.handOver(amd64) // its solve was cancelled, the step goes on
 	if logs(arm64) != 1 {
 		t.Error("nobody speaks for the step")
 	}
@@ -75,7 +75,7 @@ func TestOnlyTheFirstWhoSpeaksOfASharedStepIsHeardUntilItsSolveEnds(t *testing.T
 	done := vertex(sharedStep, "[1/2] RUN make")
 	done.Completed = &now
 	l.sorted(arm64, done)
-	l.passTheWord(arm64)
+	l.handOver(arm64)
 	if n := len(l.sorted(amd64, done)); n != 0 {
 		t.Error("a step that has ended is shown again")
 	}
