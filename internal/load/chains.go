@@ -45,9 +45,9 @@ func (s *classicStore) lacks(needed []digest.Digest) bool {
 	return slices.ContainsFunc(needed, func(chain digest.Digest) bool { return !s.chains[chain] })
 }
 
-// takes returns an error when the engine is too old for the compression of an image's layers: engines before 23.0 treat zstd as a
+// checkCompression returns an error when the engine is too old for the compression of an image's layers: engines before 23.0 treat zstd as a
 // broken archive (https://docs.docker.com/engine/release-notes/23.0/#2300).
-func (s *classicStore) takes(ctx context.Context, img image) error {
+func (s *classicStore) checkCompression(ctx context.Context, img image) error {
 	info, err := s.engine.Info(ctx)
 	if err != nil {
 		return err

@@ -16,8 +16,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// place is an image under a name.
-type place struct {
+// namedImage is an image under a name.
+type namedImage struct {
 	image image
 	name  reference.NamedTagged // nil for none
 	Loaded
@@ -58,10 +58,10 @@ func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, p
 }
 
 // plan assigns names to every image.
-func plan(names []reference.NamedTagged, images []image, plain int) ([]place, error) {
-	var places []place
+func plan(names []reference.NamedTagged, images []image, plain int) ([]namedImage, error) {
+	var places []namedImage
 	add := func(i int, name reference.NamedTagged) {
-		p := place{image: images[i], name: name, Loaded: Loaded{Platform: images[i].platform, ID: images[i].node.Config.Digest}}
+		p := namedImage{image: images[i], name: name, Loaded: Loaded{Platform: images[i].platform, ID: images[i].node.Config.Digest}}
 		if name != nil {
 			p.Name = reference.FamiliarString(name)
 		}
@@ -112,7 +112,7 @@ func suffix(p platform.Platform) string {
 }
 
 // explain returns a line with the names of the platforms. Only the first name is listed; the others are formed alike.
-func explain(places []place, images int, plain int) string {
+func explain(places []namedImage, images int, plain int) string {
 	var others []string
 	text := "the engine's image store holds one platform a name: "
 	for i, p := range places[:images] {
@@ -137,7 +137,7 @@ type classicStore struct {
 }
 
 // look finds out what the engine has under a place's name and ID. The layers that it finds count for other images as well.
-func (s *classicStore) look(ctx context.Context, p *place) error {
+func (s *classicStore) look(ctx context.Context, p *namedImage) error {
 	if p.name != nil {
 		now, err := s.inspect(ctx, p.name.String())
 		if err != nil {
@@ -173,7 +173,7 @@ func (s *classicStore) send(ctx context.Context, req Request, images []image) er
 	var chains, below []digest.Digest // below: without the topmost of each, which changes most
 	for _, img := range images {
 		if !s.images[img.node.Config.Digest] {
-			if err := s.takes(ctx, img); err != nil {
+			if err := s.checkCompression(ctx, img); err != nil {
 				return err
 			}
 			missing = append(missing, layout.DockerImage{Manifest: img.node.Descriptor})

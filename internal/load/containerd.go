@@ -29,7 +29,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	}
 	has, closeContent := blobsOfEngine(ctx, s.engine)
 	defer closeContent()
-	found, err := survey(ctx, s.engine, req, has, wanted)
+	found, err := inspectStore(ctx, s.engine, req, has, wanted)
 	if err != nil {
 		return err
 	}
@@ -76,8 +76,8 @@ type found struct {
 	known  bool                   // the image has a name, or was loaded without one
 }
 
-// survey makes all requests at once: an engine is slow to inspect an image of many platforms.
-func survey(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, wanted []digest.Digest) (found, error) {
+// inspectStore makes all requests at once: an engine is slow to inspect an image of many platforms.
+func inspectStore(ctx context.Context, eng *engine.Engine, req Request, has hasBlob, wanted []digest.Digest) (found, error) {
 	f := found{blobs: map[digest.Digest]bool{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
