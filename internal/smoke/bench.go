@@ -41,8 +41,8 @@ func Open(ctx context.Context, eng *engine.Engine, note func(string)) (*Bench, e
 	}, nil
 }
 
-// brought records a name that this bench has given to an image.
-func (b *Bench) brought(image digest.Digest, name string) {
+// recordName records a name that this bench has given to an image.
+func (b *Bench) recordName(image digest.Digest, name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.names[image] = append(b.names[image], name)

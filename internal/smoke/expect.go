@@ -7,8 +7,8 @@ import (
 	"github.com/docker/go-units"
 )
 
-// missed describes the first expectation that a program did not meet; "" if it met all.
-func (t Test) missed(ran Ran, stdout, stderr *capture) string {
+// mismatch describes the first expectation that a program did not meet; "" if it met all.
+func (t Test) mismatch(ran Ran, stdout, stderr *capture) string {
 	if ran.OutOfMemory {
 		limit := t.Memory
 		if limit == 0 {
@@ -19,13 +19,13 @@ func (t Test) missed(ran Ran, stdout, stderr *capture) string {
 	if ran.Exit != t.Exit {
 		return fmt.Sprintf("exit status %d, expected %d", ran.Exit, t.Exit)
 	}
-	if reason := t.Stdout.missed("standard output", stdout); reason != "" {
+	if reason := t.Stdout.mismatch("standard output", stdout); reason != "" {
 		return reason
 	}
-	return t.Stderr.missed("standard error", stderr)
+	return t.Stderr.mismatch("standard error", stderr)
 }
 
-func (e Expectation) missed(what string, got *capture) string {
+func (e Expectation) mismatch(what string, got *capture) string {
 	text := got.String()
 	switch {
 	case e.Equals == nil && len(e.Contains) == 0 && e.Matches == nil:

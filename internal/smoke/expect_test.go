@@ -38,7 +38,7 @@ func TestWhatAProgramDidIsComparedWithWhatWasExpected(t *testing.T) {
 		"too long to be compared":          {test: Test{Stdout: equals("x")}, stdout: strings.Repeat("y", captured+1), says: "longer than 1MiB"},
 		"too long, but nobody asks":        {stdout: strings.Repeat("y", captured+1)},
 	} {
-		got := tt.test.missed(tt.ran, wrote(tt.stdout), wrote(""))
+		got := tt.test.mismatch(tt.ran, wrote(tt.stdout), wrote(""))
 		if (got == "") != (tt.says == "") || !strings.Contains(got, tt.says) {
 			t.Errorf("%s: %q, want %q", name, got, tt.says)
 		}

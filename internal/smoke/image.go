@@ -64,7 +64,7 @@ func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	b.brought(img.Root.Digest, tagged)
+	b.recordName(img.Root.Digest, tagged)
 	return tagged, b.engine.Tag(ctx, id.String(), tagged)
 }
 
@@ -94,7 +94,7 @@ func (b *Bench) fetch(ctx context.Context, img Image) error {
 	if err != nil {
 		return err
 	}
-	b.brought(img.Root.Digest, ref.String())
+	b.recordName(img.Root.Digest, ref.String())
 	if img.Shown != "" {
 		b.note(fmt.Sprintf("pulling %s for %s", img.Shown, platform.Format(img.Platform)))
 	}

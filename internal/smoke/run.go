@@ -115,7 +115,7 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 		return out
 	}
 	out.Exit = ran.Exit
-	out.Reason = j.Test.missed(ran, stdout, stderr)
+	out.Reason = j.Test.mismatch(ran, stdout, stderr)
 	out.Passed = out.Reason == ""
 	return out
 }
