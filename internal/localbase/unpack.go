@@ -41,7 +41,7 @@ func unpack(stream io.Reader, dir string) (*layout, error) {
 		name := path.Clean("/" + header.Name)[1:]
 		switch header.Typeflag {
 		case tar.TypeReg:
-			if l.files[name], err = l.keep(r); err != nil {
+			if l.files[name], err = l.store(r); err != nil {
 				return nil, fmt.Errorf("%s: %w", header.Name, err)
 			}
 		case tar.TypeSymlink:
@@ -52,8 +52,8 @@ func unpack(stream io.Reader, dir string) (*layout, error) {
 	}
 }
 
-// keep writes a blob and names it after it is complete.
-func (l *layout) keep(r io.Reader) (digest.Digest, error) {
+// store writes a blob and names it after it is complete.
+func (l *layout) store(r io.Reader) (digest.Digest, error) {
 	f, err := os.CreateTemp(l.dir, "blob-")
 	if err != nil {
 		return "", err
