@@ -9,25 +9,25 @@ import (
 	"testing"
 )
 
-// crossing is the entry of a plan and of metadata for a stage.
-type crossing struct {
+// relocation is the entry of a plan and of metadata for a stage.
+type relocation struct {
 	Stage, Check, Recipe, Message string
 	Moved                         bool
 }
 
-// crossings returns the verdicts of each platform in a metadata file.
-func (s *story) crossings(name string) map[string][]crossing {
+// relocations returns the verdicts of each platform in a metadata file.
+func (s *story) relocations(name string) map[string][]relocation {
 	s.Helper()
 	var m struct {
 		Multiarch struct {
 			Platforms []struct {
 				Platform string
-				Cross    struct{ Stages []crossing }
+				Cross    struct{ Stages []relocation }
 			}
 		}
 	}
 	s.check(json.Unmarshal([]byte(s.read(name)), &m))
-	all := map[string][]crossing{}
+	all := map[string][]relocation{}
 	for _, p := range m.Multiarch.Platforms {
 		all[p.Platform] = p.Cross.Stages
 	}
@@ -51,7 +51,7 @@ func TestWhatIsCrossCompiledIsWhatEmulationMakesBitForBit(t *testing.T) {
 				want := c.emulated(off, platform, false)
 				r := c.archived(auto, platform, archive, "--metadata-file", "meta")
 				t.Logf("%s for %s, moved: %.1f s", c.name, platform, r.took.Seconds())
-				moved := auto.crossings("meta")[platform]
+				moved := auto.relocations("meta")[platform]
 				auto.equal("whether stages are moved", len(moved) > 0 && moved[0].Moved, true)
 				arch := strings.TrimPrefix(platform, "linux/")
 				for _, stage := range c.moved {
@@ -73,7 +73,7 @@ func TestWhatMayDifferOnAnotherCPUStaysWhereItIsAndAPlanSaysWhy(t *testing.T) {
 	for _, c := range crossCases(t) {
 		for _, platform := range c.platforms {
 			var plan struct {
-				Stages []crossing
+				Stages []relocation
 				Steps  []struct{ Stage, Recipe string }
 			}
 			r := s.plan(append([]string{"--format", "json"}, c.words(s, platform)...)...)

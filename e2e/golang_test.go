@@ -22,7 +22,7 @@ func (s *story) golang(target string) string {
 	golangLock.Lock()
 	defer golangLock.Unlock()
 	if _, err := exec.LookPath("go"); err != nil {
-		lacking(s.T, "there is no Go toolchain to make images of: "+err.Error())
+		skipBecause(s.T, "there is no Go toolchain to make images of: "+err.Error())
 	}
 	cache, err := cacheDir()
 	s.check(err)

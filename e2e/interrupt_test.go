@@ -66,7 +66,7 @@ func TestCtrlCOnATerminalEndsABuildWithStatus130AndLeavesNothing(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		script, err := exec.LookPath("script")
 		if err != nil {
-			lacking(s.T, err.Error())
+			skipBecause(s.T, err.Error())
 		}
 		s.ownBuilder()
 		repo := s.repo()

@@ -130,13 +130,13 @@ func need(t *testing.T, name string) string {
 	t.Helper()
 	value := setting(name)
 	if value == "" {
-		lacking(t, name+" is not set: bring the environment up with e2e/env/up.sh")
+		skipBecause(t, name+" is not set: bring the environment up with e2e/env/up.sh")
 	}
 	return value
 }
 
-// lacking skips a story that cannot run here.
-func lacking(t *testing.T, why string) {
+// skipBecause skips a story that cannot run here.
+func skipBecause(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {
 		t.Fatal(why)

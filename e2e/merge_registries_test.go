@@ -34,7 +34,7 @@ func (s *story) debiansRegistry() string {
 	s.Helper()
 	s.besideUs()
 	if _, err := os.Stat(debianRegistry); err != nil {
-		lacking(s.T, "Debian's docker-registry is not installed: "+err.Error())
+		skipBecause(s.T, "Debian's docker-registry is not installed: "+err.Error())
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	s.check(err)
@@ -169,7 +169,7 @@ func (s *story) beyondLoopback() net.Listener {
 			}
 		}
 	}
-	lacking(s.T, "this machine has the loopback interface only")
+	skipBecause(s.T, "this machine has the loopback interface only")
 	return nil
 }
 

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// lackingOne is a context for three platforms, of which linux/arm/v7 lacks the file that it copies.
-func (s *story) lackingOne(lines ...string) string {
+// missingFileOnOne is a context for three platforms, of which linux/arm/v7 lacks the file that it copies.
+func (s *story) missingFileOnOne(lines ...string) string {
 	return s.folder(files{
 		"Dockerfile": s.onBase(append(lines, "ARG TARGETARCH", "COPY bin-$TARGETARCH /app")...),
 		"bin-amd64":  "amd64 " + random(), "bin-arm64": "arm64 " + random(),
@@ -31,7 +31,7 @@ func allowed(more ...string) []string {
 func TestAPlatformThatMayBeMissingIsLeftOutOfAllThatIsMade(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo, name := s.repo(), s.engineName()
-		dir := s.lackingOne("FROM scratch")
+		dir := s.missingFileOnOne("FROM scratch")
 		r := s.build(allowed("--push", "-t", repo+":v1", "--metadata-file", "meta.json", "--iidfile", "iid",
 			"-o", "type=oci,dest=x.tar", "-o", "type=tar,dest=files.tar", "-o", "out", dir)...)
 		s.equal("the status", r.code, 3)
@@ -75,7 +75,7 @@ func TestAPlatformMayBeMissingInEveryKindOfResult(t *testing.T) {
 			"a cache":            {"--cache-to", "type=local,dest=" + filepath.Join(s.dir, "cache"), "--no-cache"},
 		} {
 			repo := s.repo()
-			r := s.build(append(allowed("-q", "--push", "-t", repo, s.lackingOne("FROM $BASE", "RUN uname -m >/machine")), flags...)...)
+			r := s.build(append(allowed("-q", "--push", "-t", repo, s.missingFileOnOne("FROM $BASE", "RUN uname -m >/machine")), flags...)...)
 			s.equal(name+": the status", r.code, 3)
 			_, digest, ok := strings.Cut(strings.TrimSpace(r.out), "@")
 			if !ok {
@@ -135,7 +135,7 @@ func TestAPlatformThatTheBaseImageLacksMayBeMissing(t *testing.T) {
 func TestTheSecondBuildReusesWhatTheFirstHasFinished(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
-		dir := s.lackingOne("FROM $BASE", "RUN cat /proc/sys/kernel/random/uuid >/made")
+		dir := s.missingFileOnOne("FROM $BASE", "RUN cat /proc/sys/kernel/random/uuid >/made")
 		flags := []string{"--platform", three, "--push", "-t", repo, dir}
 		s.equal("the status of the first", s.build(append(flags, "--allow-partial", "linux/arm/v7")...).code, 3)
 		before := map[string]string{}

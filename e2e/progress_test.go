@@ -148,7 +148,7 @@ func TestATerminalKeepsABlockForEachPlatformAndNoneOfTheRunningSteps(t *testing.
 	onEachEngine(t, func(s *story) {
 		script, err := exec.LookPath("script")
 		if err != nil {
-			lacking(s.T, err.Error())
+			skipBecause(s.T, err.Error())
 		}
 		words := strings.Join(s.buildArgs("--platform", three, "--push", "-t", s.repo(),
 			s.dockerfile("FROM $BASE", "RUN for i in 1 2 3 4 5; do echo mark-"+random()+"; sleep 0.3; done")), " ")
