@@ -19,8 +19,8 @@ type Node struct {
 	Version   string              // of BuildKit
 	Platforms []platform.Platform // what its worker reports, native first; may lag behind the kernel by 20 s
 	CPUs      int                 // of its machine; 0: unknown
-	// OnHost: the node is on the network of its machine. HostChosen: its user has asked for that
-	// explicitly, for this build or for the builder, and not only to reach a registry.
+	// OnHost reports whether the node is on the network of its machine. HostChosen reports whether its user
+	// has asked for that explicitly, for this build or for the builder, and not only to reach a registry.
 	OnHost, HostChosen bool
 	Warnings           []string // for the user, at each build
 

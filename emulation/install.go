@@ -30,7 +30,7 @@ type Runner interface {
 // Source is an origin of emulators.
 type Source string
 
-// The sources, in the order in which Install tries them.
+// The sources are in the order in which Install tries them.
 const (
 	Host       Source = "host"           // QEMU's static binaries on the engine's host
 	LocalImage Source = "local image"    // the binfmt image, if the engine has it, and it may run with privileges

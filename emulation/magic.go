@@ -15,8 +15,9 @@ type quirk int
 
 const (
 	noQuirk quirk = iota
-	// looseIdent: the kernel's own loader never reads EI_DATA and EI_VERSION, and hand-made x86
-	// programs leave them 0. So 0 is accepted as well as 1, as in QEMU's own registrations for x86.
+	// looseIdent stands for two bytes of e_ident: the kernel's own loader never reads EI_DATA and EI_VERSION,
+	// and hand-made x86 programs leave them 0. So 0 is accepted as well as 1, as in QEMU's own registrations
+	// for x86.
 	looseIdent
 	// anyABIVersion: MIPS numbers its ABI's extensions in EI_ABIVERSION (1 for non-PIC calls through a
 	// PLT, 3 for 64-bit floats, 5 for another symbol hash), so that byte does not determine which

@@ -53,9 +53,9 @@ type Support struct {
 	Arch string // Go's name
 	Mode Mode
 
-	// Ran: the probe program ran in an otherwise empty root, as it must in a container. If not,
-	// ExitStatus is its exit status as the shell has it (126 and 127: not started; 128 plus a signal's
-	// number: killed), followed by its output.
+	// Ran reports whether the probe program ran in an otherwise empty root, as it must in a container. If
+	// not, ExitStatus is its exit status as the shell has it (126 and 127: not started; 128 plus a signal's
+	// number: killed), and Said its output.
 	Ran        bool
 	ExitStatus int
 	Said       string

@@ -10,7 +10,6 @@ import (
 // Verdict is the judgement of a handler, or of how a platform runs.
 type Verdict string
 
-// The verdicts.
 const (
 	OK          Verdict = "ok"
 	NoC         Verdict = "no C"             // runs, but setuid programs (sudo, su, ping) lose their rights

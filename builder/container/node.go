@@ -24,8 +24,8 @@ type Node struct {
 	Version   string              // of BuildKit
 	Platforms []platform.Platform // what its worker says it runs, native first; may lag behind the kernel by 20 s
 	Network   string              // "host", "" for the engine's default, or a network's name
-	// HostChosen: the user has asked for the host's network explicitly, for this build or for the
-	// builder, and not only to reach a registry.
+	// HostChosen reports whether the user has asked for the host's network explicitly, for this build or for
+	// the builder, and not only to reach a registry.
 	HostChosen bool
 	NCPU       int      // CPUs of the engine
 	Warnings   []string // what a user should know at each build

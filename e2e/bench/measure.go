@@ -27,7 +27,7 @@ type row struct {
 	before func() error
 	// times is a multiple of the runs of other rows; 0 means 1. Rows of some milliseconds need more runs for a median.
 	times int
-	// once: the row takes minutes, and is run once.
+	// once is set for a row that takes minutes, and is run once.
 	once bool
 	// given are figures that need no run, by contestant.
 	given map[string]float64

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// files are those of a layout, by their names with slashes. Anything but a regular file is refused, and nothing outside the
-// layout is read: the layout is not trusted. The error for a missing file wraps fs.ErrNotExist.
+// files are the files of a layout, by their names with slashes. Anything but a regular file is refused, and
+// nothing outside the layout is read: the layout is not trusted. The error for a missing file wraps
+// fs.ErrNotExist.
 type files interface {
 	// open opens a file, and returns its size in bytes.
 	open(name string) (io.ReadCloser, int64, error)
@@ -21,7 +22,7 @@ type files interface {
 // notRegular is the error for a name of something else than a file.
 func notRegular(name string) error { return fmt.Errorf("%s is no file", name) }
 
-// folderFiles are those of a folder. Links are followed within it.
+// folderFiles are the files of a layout in a folder. Links are followed within it.
 type folderFiles string
 
 func (dir folderFiles) open(name string) (rc io.ReadCloser, size int64, err error) {
@@ -80,7 +81,7 @@ func (dir folderFiles) within(name string, do func(*os.Root) error) error {
 	return fmt.Errorf("%s: %w", name, reason(err))
 }
 
-// tarFiles are those of a tar file.
+// tarFiles are the files of a layout in a tar file.
 type tarFiles struct {
 	path  string
 	spans map[string]span

@@ -19,7 +19,7 @@ import (
 // Mode is a form of display.
 type Mode string
 
-// The modes. [Auto] is [TTY] on a terminal, else [Plain].
+// [Auto] is [TTY] on a terminal, else [Plain].
 const (
 	Auto    Mode = "auto"
 	Plain   Mode = "plain"

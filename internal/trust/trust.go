@@ -29,7 +29,6 @@ import (
 // Basis is the reason why an image passes.
 type Basis string
 
-// The reasons.
 const (
 	None   Basis = ""       // it does not pass
 	Pulled Basis = "pulled" // it is from the requested repository

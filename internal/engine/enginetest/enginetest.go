@@ -47,7 +47,8 @@ type Process func(c *Container, cmd []string, stdin io.Reader, stdout, stderr io
 type Engine struct {
 	Info    system.Info
 	Folders []string // folders of its host that may be mounted; others do not exist
-	// LateMounts: a missing folder is reported when a container is started, and not when it is created.
+	// LateMounts makes the engine report a missing folder when a container is started, and not when it is
+	// created.
 	LateMounts bool
 	Logged     string            // the log of every container; "" for "the last words"
 	Images     map[string]string // reference → ID
