@@ -10,6 +10,7 @@ import (
 // Verdict is the judgement of a handler, or of how a platform runs.
 type Verdict string
 
+// These are the verdicts.
 const (
 	OK          Verdict = "ok"
 	NoC         Verdict = "no C"             // runs, but setuid programs (sudo, su, ping) lose their rights

@@ -29,6 +29,7 @@ import (
 // Basis is the reason why an image passes.
 type Basis string
 
+// These are the reasons.
 const (
 	None   Basis = ""       // it does not pass
 	Pulled Basis = "pulled" // it is from the requested repository
