@@ -15,8 +15,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// looked returns the base image that a separate build with the cache folder sees, and whether that build asked the builder for anything.
-func looked(t *testing.T, b *buildkittest.Builder, folder string, read, exist []string) (base recipe.Base, asked bool) {
+// examined returns the base image that a separate build with the cache folder sees, and whether that build asked the builder for anything.
+func examined(t *testing.T, b *buildkittest.Builder, folder string, read, exist []string) (base recipe.Base, asked bool) {
 	t.Helper()
 	before := len(b.Asked()) + len(b.Looked())
 	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
@@ -28,19 +28,19 @@ func looked(t *testing.T, b *buildkittest.Builder, folder string, read, exist []
 func TestASecondBuildLooksAtNothing(t *testing.T) {
 	b, folder := newToolchain(t), filepath.Join(t.TempDir(), "is", "made")
 	read, exist := []string{"/usr/local/go/VERSION", "/usr/local/go/go.env"}, []string{"/empty", "/usr/bin/cc"}
-	first, _ := looked(t, b, folder, read, exist)
-	second, asked := looked(t, b, folder, read, exist)
+	first, _ := examined(t, b, folder, read, exist)
+	second, asked := examined(t, b, folder, read, exist)
 	if asked {
 		t.Errorf("it asked for %q and read %q", b.Asked(), b.Looked())
 	}
 	if diff := cmp.Diff(first, second); diff != "" {
 		t.Errorf("it saw something else:\n%s", diff)
 	}
-	more, asked := looked(t, b, folder, []string{"/usr/local/go/bin/go"}, nil)
+	more, asked := examined(t, b, folder, []string{"/usr/local/go/bin/go"}, nil)
 	if !asked || string(more.Native.Files["/usr/local/go/bin/go"].Data) != "program" {
 		t.Errorf("what was not asked before is %+v", more.Native)
 	}
-	if third, asked := looked(t, b, folder, read, exist); asked || !cmp.Equal(first, third) {
+	if third, asked := examined(t, b, folder, read, exist); asked || !cmp.Equal(first, third) {
 		t.Error("what was asked first is forgotten")
 	}
 }
@@ -55,8 +55,8 @@ func TestThatAnImageLacksAPlatformIsKeptAndAnErrorIsNot(t *testing.T) {
 	} {
 		b, folder := newToolchain(t), t.TempDir()
 		b.Image = func(_ string, p platform.Platform) (platform.Platform, error) { return p, test.err }
-		first, _ := looked(t, b, folder, nil, nil)
-		second, again := looked(t, b, folder, nil, nil)
+		first, _ := examined(t, b, folder, nil, nil)
+		second, again := examined(t, b, folder, nil, nil)
 		if again != test.again || first.Reason == "" || first.Reason != second.Reason {
 			t.Errorf("%s: asked again %v; first %q, then %q", name, again, first.Reason, second.Reason)
 		}
@@ -72,7 +72,7 @@ func TestWhatIsKeptOfAnImageMayBeDamaged(t *testing.T) {
 	} {
 		b, folder := newToolchain(t), t.TempDir()
 		read := []string{"/usr/local/go/VERSION"}
-		first, _ := looked(t, b, folder, read, nil)
+		first, _ := examined(t, b, folder, read, nil)
 		files, err := filepath.Glob(filepath.Join(folder, "*.base"))
 		if err != nil || len(files) != 2 {
 			t.Fatalf("%q are kept: %v", files, err)
@@ -83,10 +83,10 @@ func TestWhatIsKeptOfAnImageMayBeDamaged(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if base, asked := looked(t, b, folder, read, nil); !asked || !cmp.Equal(first, base) {
+		if base, asked := examined(t, b, folder, read, nil); !asked || !cmp.Equal(first, base) {
 			t.Errorf("%s: asked %v for %+v", name, asked, base)
 		}
-		if _, asked := looked(t, b, folder, read, nil); asked {
+		if _, asked := examined(t, b, folder, read, nil); asked {
 			t.Errorf("%s: it was not mended", name)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxAsked is the largest size of a base image's file that is read.
-	maxAsked = 64 << 10
+	// maxRead is the largest size of a base image's file that is read.
+	maxRead = 64 << 10
 	// maxWalked is how many entries are listed at most to find out that none of them is a file.
 	maxWalked = 2000
 )
@@ -19,7 +19,7 @@ const (
 // content reads a file. A file that is too long, or is no regular file, exists and has no content.
 func content(ctx context.Context, f stepfiles.Files, name string) (recipe.File, error) {
 	e, ok, err := f.Stat(ctx, name)
-	if err != nil || !ok || !e.Mode.IsRegular() || e.Size > maxAsked {
+	if err != nil || !ok || !e.Mode.IsRegular() || e.Size > maxRead {
 		return recipe.File{Exists: ok}, err
 	}
 	data, err := f.Ref.ReadFile(ctx, gateway.ReadRequest{Filename: name})

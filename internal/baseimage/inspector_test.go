@@ -30,7 +30,7 @@ var (
 var toolchain = fstest.MapFS{
 	"usr/local/go/VERSION": {Data: []byte("go1.26")},
 	"usr/local/go/bin/go":  {Data: []byte("program"), Mode: 0o755},
-	"usr/local/go/large":   {Data: make([]byte, maxAsked+1)},
+	"usr/local/go/large":   {Data: make([]byte, maxRead+1)},
 	"usr/bin/cc":           {Data: []byte("gone"), Mode: fs.ModeSymlink},
 	"usr/bin/golang":       {Data: []byte("../local/go/bin/go"), Mode: fs.ModeSymlink},
 	"empty/below":          {Mode: fs.ModeDir | 0o755},

@@ -66,7 +66,7 @@ func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Readi
 		attested = d.attested(readings)
 		d.Choice.Auto = false
 	}
-	for i, b := range d.look(ctx, gw, readings) {
+	for i, b := range d.examine(ctx, gw, readings) {
 		m, err := cross.Move(b)
 		if err != nil {
 			d.Note(fmt.Sprintf("warning: %s: nothing is moved to %s: %v", platform.Format(b.Target), platform.Format(d.Native), err))
@@ -85,9 +85,9 @@ func (d Decider) build(r Reading) cross.Build {
 	}
 }
 
-// look examines the base images that matter, and returns all facts about each platform's build. If an image's name has several digests, the
+// examine looks at the base images that matter, and returns all facts about each platform's build. If an image's name has several digests, the
 // first is examined, since the pins give it to all platforms.
-func (d Decider) look(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Build {
+func (d Decider) examine(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Build {
 	digests := map[string][]digest.Digest{}
 	for _, r := range readings {
 		for _, img := range r.Graph.Images() {

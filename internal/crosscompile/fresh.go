@@ -30,7 +30,7 @@ func Check(ctx context.Context, gw gateway.Client, m cross.Moved, log *vertexlog
 		tips = fresh(m, log, broken)
 	}
 	for _, tip := range tips {
-		if err := checkTip(ctx, gw, tip, m.From.Target); err != nil {
+		if err := checkOutput(ctx, gw, tip, m.From.Target); err != nil {
 			if wrong, ok := errors.AsType[*WrongOutputError](err); ok && wrong.Wanted != "" {
 				broken.add(tip)
 			}
@@ -44,7 +44,7 @@ func Check(ctx context.Context, gw gateway.Client, m cross.Moved, log *vertexlog
 // outputs were checked by the build that produced them. Checking them again could force a rebuild of an output, or a pull of its whole base
 // image. Outputs that broke a promise are always checked, since the cache also has the results that were made from them. If the log does
 // not have the end of the last step, all outputs are returned.
-func fresh(m cross.Moved, log *vertexlog.Log, broken brokenTips) []cross.Tip {
+func fresh(m cross.Moved, log *vertexlog.Log, broken brokenOutputs) []cross.Tip {
 	steps := m.Graph.Steps
 	if len(steps) == 0 || !log.Ended(steps[len(steps)-1].Digest) {
 		return m.Tips
@@ -55,20 +55,20 @@ func fresh(m cross.Moved, log *vertexlog.Log, broken brokenTips) []cross.Tip {
 	})
 }
 
-// brokenTips records outputs that broke the promise of their recipe.
-type brokenTips struct{ kept.Folder }
+// brokenOutputs records outputs that broke the promise of their recipe.
+type brokenOutputs struct{ kept.Folder }
 
-func brokenIn(folder string) brokenTips {
-	return brokenTips{kept.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
+func brokenIn(folder string) brokenOutputs {
+	return brokenOutputs{kept.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
 }
 
-func (b brokenTips) has(tip cross.Tip) bool { return b.Get(tipName(tip)) != nil }
+func (b brokenOutputs) has(tip cross.Tip) bool { return b.Get(outputName(tip)) != nil }
 
-func (b brokenTips) add(tip cross.Tip) { b.Put(tipName(tip), []byte{1}) }
+func (b brokenOutputs) add(tip cross.Tip) { b.Put(outputName(tip), []byte{1}) }
 
-// tipName identifies an output by its commands and base images, and not by the files of the context: those have other digests in each
+// outputName identifies an output by its commands and base images, and not by the files of the context: those have other digests in each
 // build.
-func tipName(tip cross.Tip) string {
+func outputName(tip cross.Tip) string {
 	var words []any
 	if g, err := graph.Read(tip.Definition); err == nil {
 		for _, step := range g.Steps {

@@ -62,7 +62,7 @@ func TestWhatIsTakenFromACacheIsNotLookedAtAgain(t *testing.T) {
 		for _, msg := range []*client.SolveStatus{ended(made, !test.made), ended(takes, !test.takes), ended(last, false)} {
 			log.See(msg)
 		}
-		if got := len(fresh(m, log, brokenTips{})) > 0; got != test.want {
+		if got := len(fresh(m, log, brokenOutputs{})) > 0; got != test.want {
 			t.Errorf("%s: is looked at: %v, want %v", name, got, test.want)
 		}
 	}
@@ -74,14 +74,14 @@ func TestAStepThatMustNotBeCachedRan(t *testing.T) {
 	for _, msg := range []*client.SolveStatus{ended(vertexlog.Uncached(made), false), ended(takes, true), ended(vertexlog.Uncached(last), false)} {
 		log.See(msg)
 	}
-	if len(fresh(m, log, brokenTips{})) == 0 {
+	if len(fresh(m, log, brokenOutputs{})) == 0 {
 		t.Error("it is not looked at")
 	}
 }
 
 func TestWhereNothingIsHeardAllIsLookedAt(t *testing.T) {
 	m, _, _, _ := taking(t)
-	if len(fresh(m, &vertexlog.Log{}, brokenTips{})) == 0 {
+	if len(fresh(m, &vertexlog.Log{}, brokenOutputs{})) == 0 {
 		t.Error("it is not looked at")
 	}
 }
@@ -103,7 +103,7 @@ func TestAStageThatBrokeItsPromiseIsLookedAtAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if other.Definition = def; broken.has(other) || strings.Contains(tipName(other), "/") {
+	if other.Definition = def; broken.has(other) || strings.Contains(outputName(other), "/") {
 		t.Error("another stage counts as broken")
 	}
 }

@@ -87,7 +87,7 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 		"not seen in the base":      {[]string{"/out/app"}, gate.Finding{Check: gate.CheckLayerNotExamined}, ""},
 	} {
 		m, _ := copied(t, cross.Choice{Auto: true}, "go", tt.paths...)
-		m.Tips[0].Definition = tipOf(t, "go build", recipe.OutputTarget).Definition
+		m.Tips[0].Definition = outputOf(t, "go build", recipe.OutputTarget).Definition
 		if tt.finding.Line > 0 {
 			tt.finding.File = "Dockerfile"
 		}

@@ -15,9 +15,9 @@ import (
 // Natives tracks the steps of a build's platforms that run natively. If a failed relocated step fails in the same way there, relocation is
 // not the cause. The zero value is ready to use; nil is for solves that are no platform's build.
 type Natives struct {
-	mu     sync.Mutex
-	solves map[int]*native
-	heard  chan struct{} // closed by the next message
+	mu      sync.Mutex
+	solves  map[int]*native
+	changed chan struct{} // closed by the next message
 }
 
 // native is the solve of one platform, by its index in the plan.
@@ -36,8 +36,8 @@ type written struct {
 
 func writtenAt(s graph.Step) written { return written{s.File, s.Line, s.Instruction()} }
 
-// tell changes the state of a solve.
-func (n *Natives) tell(index int, change func(*native)) {
+// update changes the state of a solve.
+func (n *Natives) update(index int, change func(*native)) {
 	if n == nil {
 		return
 	}
@@ -50,9 +50,9 @@ func (n *Natives) tell(index int, change func(*native)) {
 		n.solves[index] = &native{ended: map[digest.Digest]string{}}
 	}
 	change(n.solves[index])
-	if n.heard != nil {
-		close(n.heard)
-		n.heard = nil
+	if n.changed != nil {
+		close(n.changed)
+		n.changed = nil
 	}
 }
 
@@ -62,7 +62,7 @@ func (n *Natives) Begins(index int, g graph.Graph) {
 	for _, s := range g.Steps {
 		steps[writtenAt(s)] = s.Digest
 	}
-	n.tell(index, func(of *native) { of.steps = steps })
+	n.update(index, func(of *native) { of.steps = steps })
 }
 
 // See processes a message about a platform.
@@ -74,7 +74,7 @@ func (n *Natives) See(index int, msg *client.SolveStatus) {
 		}
 	}
 	if len(ended) > 0 {
-		n.tell(index, func(of *native) {
+		n.update(index, func(of *native) {
 			for d, err := range ended {
 				of.ended[d] = err
 			}
@@ -83,7 +83,7 @@ func (n *Natives) See(index int, msg *client.SolveStatus) {
 }
 
 // Ends marks that no more messages about a platform will come.
-func (n *Natives) Ends(index int) { n.tell(index, func(of *native) { of.over = true }) }
+func (n *Natives) Ends(index int) { n.update(index, func(of *native) { of.over = true }) }
 
 // fails waits until a step has failed on one of the native platforms with this error, or can no longer fail. It returns false when ctx
 // ends.
@@ -91,16 +91,16 @@ func (n *Natives) fails(ctx context.Context, native []int, s graph.Step, err str
 	for {
 		n.mu.Lock()
 		failed, open := n.ask(native, writtenAt(s), err)
-		if n.heard == nil {
-			n.heard = make(chan struct{})
+		if n.changed == nil {
+			n.changed = make(chan struct{})
 		}
-		heard := n.heard
+		changed := n.changed
 		n.mu.Unlock()
 		if failed || !open {
 			return failed
 		}
 		select {
-		case <-heard:
+		case <-changed:
 		case <-ctx.Done():
 			return false
 		}

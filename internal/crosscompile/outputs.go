@@ -21,16 +21,16 @@ import (
 )
 
 const (
-	maxLeft     = 50_000   // entries of a stage that are listed
+	maxEntries  = 50_000   // entries of a stage that are listed
 	maxPrograms = 2000     // files of a stage that are read
 	headOfFile  = 4096     // bytes that are read first: nearly always enough
 	maxPiece    = 64 << 10 // bytes of each read after that
 	maxHead     = 1 << 20
 )
 
-// checkTip checks the outputs of a relocated stage. It reads the beginnings of files that may be programs. An error is a *WrongOutputError,
+// checkOutput checks the outputs of a relocated stage. It reads the beginnings of files that may be programs. An error is a *WrongOutputError,
 // unless ctx is done.
-func checkTip(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
+func checkOutput(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
 	first := slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved })
 	if first < 0 {
 		return nil
@@ -90,13 +90,13 @@ func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 			seen[e.Path] = true
 			names = append(names, e.Path)
 		}
-		return walked <= maxLeft && len(names) <= maxPrograms
+		return walked <= maxEntries && len(names) <= maxPrograms
 	}
 	for _, leave := range leaves {
 		if leave.Moved {
 			continue // its copy is checked as another output
 		}
-		found, more, err := p.files.Match(ctx, leave.Path, maxLeft)
+		found, more, err := p.files.Match(ctx, leave.Path, maxEntries)
 		for _, e := range found {
 			if add(e, true) && err == nil && e.Mode.IsDir() {
 				err = p.files.Walk(ctx, e.Path, 0, func(e stepfiles.Entry) bool { return add(e, mayBeProgram(e)) })
@@ -105,8 +105,8 @@ func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 		switch {
 		case err != nil:
 			return nil, err
-		case more || walked > maxLeft:
-			return nil, p.tooMany(leave.Path, maxLeft, "files")
+		case more || walked > maxEntries:
+			return nil, p.tooMany(leave.Path, maxEntries, "files")
 		case len(names) > maxPrograms:
 			return nil, p.tooMany(leave.Path, maxPrograms, "programs")
 		}
@@ -154,7 +154,7 @@ func (p promise) loads(ctx context.Context, name, loader string) error {
 	if loader == "" || strings.Contains(loader, "musl") {
 		return nil
 	}
-	found, _, err := p.files.Match(ctx, "/lib/ld-musl-*", maxLeft)
+	found, _, err := p.files.Match(ctx, "/lib/ld-musl-*", maxEntries)
 	if err != nil || len(found) == 0 {
 		return err
 	}

@@ -23,8 +23,8 @@ import (
 
 var arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
 
-// tipOf returns a step that runs in the stage build, and its outputs.
-func tipOf(t *testing.T, command, output string, paths ...string) cross.Tip {
+// outputOf returns a step that runs in the stage build, and its outputs.
+func outputOf(t *testing.T, command, output string, paths ...string) cross.Tip {
 	t.Helper()
 	state := llb.Image("golang").Run(llb.Args([]string{"sh", "-c", command}), llb.WithCustomName("[linux/amd64->arm64 build 2/2] RUN "+command)).Root()
 	def, err := state.Marshal(t.Context())
@@ -48,7 +48,7 @@ func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, tips ...cross.Ti
 	b.Made = func(graph.Step) fs.FS { return made }
 	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
 		for _, tip := range tips {
-			err = cmp.Or(err, checkTip(ctx, gw, tip, arm64))
+			err = cmp.Or(err, checkOutput(ctx, gw, tip, arm64))
 		}
 	})
 	return err
@@ -93,7 +93,7 @@ func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
 		"one for the target where there is to be none": {recipe.OutputNone, []string{"/out"}, "/out/app of stage build is a program for arm64" + none},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := checked(t, buildkittest.New(t), made, tipOf(t, "go build", test.output, test.leaves...))
+			err := checked(t, buildkittest.New(t), made, outputOf(t, "go build", test.output, test.leaves...))
 			switch broken, ok := errors.AsType[*WrongOutputError](err); {
 			case test.want == "" && err != nil:
 				t.Errorf("%v, want no error", err)
@@ -109,11 +109,11 @@ func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
 func TestTheLoaderOfAProgramIsThatOfItsBase(t *testing.T) {
 	const glibc = "/lib/ld-linux-aarch64.so.1"
 	app := fstest.MapFS{"app": {Data: exetest.Program("arm64", glibc), Mode: 0o755}}
-	if err := checked(t, buildkittest.New(t), app, tipOf(t, "go build", recipe.OutputTarget, "/app")); err != nil {
+	if err := checked(t, buildkittest.New(t), app, outputOf(t, "go build", recipe.OutputTarget, "/app")); err != nil {
 		t.Errorf("with glibc: %v", err)
 	}
 	app["lib/ld-musl-x86_64.so.1"] = programFor("amd64")
-	err := checked(t, buildkittest.New(t), app, tipOf(t, "go build", recipe.OutputTarget, "/app"))
+	err := checked(t, buildkittest.New(t), app, outputOf(t, "go build", recipe.OutputTarget, "/app"))
 	want := "/app of stage build has the loader " + glibc + ", and recipe go makes programs with that of the base image, which is musl's"
 	if err == nil || err.Error() != want {
 		t.Errorf("with musl: %v, want %s", err, want)
@@ -122,8 +122,8 @@ func TestTheLoaderOfAProgramIsThatOfItsBase(t *testing.T) {
 
 func TestEveryTipIsChecked(t *testing.T) {
 	made := fstest.MapFS{"right": programFor("arm64"), "wrong": programFor("amd64")}
-	first, second := tipOf(t, "make right", recipe.OutputTarget, "/right"), tipOf(t, "make wrong", recipe.OutputTarget, "/wrong")
-	inner := tipOf(t, "make inner", recipe.OutputTarget, "/wrong")
+	first, second := outputOf(t, "make right", recipe.OutputTarget, "/right"), outputOf(t, "make wrong", recipe.OutputTarget, "/wrong")
+	inner := outputOf(t, "make inner", recipe.OutputTarget, "/wrong")
 	inner.Leaves[0].Moved = true
 	b := buildkittest.New(t)
 	if err := checked(t, b, made, first, inner); err != nil {
@@ -142,7 +142,7 @@ func TestAFolderWithTooManyProgramsIsNotTaken(t *testing.T) {
 	for i := range maxPrograms + 1 {
 		many[fmt.Sprintf("out/%d", i)] = &fstest.MapFile{Data: []byte("x"), Mode: 0o755}
 	}
-	err := checked(t, buildkittest.New(t), many, tipOf(t, "go build", recipe.OutputTarget, "/out"))
+	err := checked(t, buildkittest.New(t), many, outputOf(t, "go build", recipe.OutputTarget, "/out"))
 	if _, ok := errors.AsType[*WrongOutputError](err); !ok || !strings.Contains(err.Error(), "/out of stage build has more than 2000 programs, too many to look at") {
 		t.Error(err)
 	}
@@ -152,7 +152,7 @@ func TestAHeaderFarIntoAFileIsReadInPieces(t *testing.T) {
 	e := exetest.Of("amd64")
 	e.Interp, e.Headers = "/lib64/ld-linux-x86-64.so.2", 3*maxPiece
 	made := fstest.MapFS{"app": {Data: e.Bytes(), Mode: 0o755}}
-	err := checked(t, buildkittest.New(t), made, tipOf(t, "go build", recipe.OutputTarget, "/app"))
+	err := checked(t, buildkittest.New(t), made, outputOf(t, "go build", recipe.OutputTarget, "/app"))
 	if _, ok := errors.AsType[*WrongOutputError](err); !ok {
 		t.Error(err)
 	}
@@ -161,7 +161,7 @@ func TestAHeaderFarIntoAFileIsReadInPieces(t *testing.T) {
 func TestWhatCannotBeLookedAtIsNotTaken(t *testing.T) {
 	b := buildkittest.New(t)
 	b.Run = func(context.Context, platform.Platform) error { return errors.New("no space left") }
-	err := checked(t, b, fstest.MapFS{}, tipOf(t, "go build", recipe.OutputTarget, "/app"))
+	err := checked(t, b, fstest.MapFS{}, outputOf(t, "go build", recipe.OutputTarget, "/app"))
 	if broken, ok := errors.AsType[*WrongOutputError](err); !ok || broken.Error() != "/app of stage build cannot be looked at: no space left" {
 		t.Error(err)
 	}

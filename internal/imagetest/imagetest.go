@@ -39,19 +39,19 @@ type Progress interface {
 
 // Tester has an engine that is ready for tests.
 type Tester struct {
-	env   Env
-	bench *smoke.Bench
+	env    Env
+	runner *smoke.Bench
 }
 
 // Open prepares the engine for the tests. The images that they load stay until done removes them, at the very end, so that an output to the
 // engine finds them already present.
 func Open(ctx context.Context, env Env) (t *Tester, done func(), err error) {
-	bench, err := smoke.Open(ctx, env.Engine, env.Progress.Note)
+	runner, err := smoke.Open(ctx, env.Engine, env.Progress.Note)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Tester{env, bench}, func() {
-		if err := bench.Close(ctx); err != nil {
+	return &Tester{env, runner}, func() {
+		if err := runner.Close(ctx); err != nil {
 			env.Progress.Note("warning: images that were tested are left on the engine: " + err.Error())
 		}
 	}, nil
@@ -70,7 +70,7 @@ type Image struct {
 func (t *Tester) Run(ctx context.Context, img Image, tests []smoke.Test) ([]smoke.Outcome, error) {
 	var image string
 	err := t.env.During("bringing "+platform.Format(img.Platform)+" to the engine, to be tested", func() (err error) {
-		image, err = t.bring(ctx, img)
+		image, err = t.provide(ctx, img)
 		return err
 	})
 	if err != nil {
@@ -93,12 +93,12 @@ func (t *Tester) Run(ctx context.Context, img Image, tests []smoke.Test) ([]smok
 	return outcomes, smoke.Result{Outcomes: outcomes}.Err()
 }
 
-// bring makes the image available to the engine: from the registry that it was pushed to, else from the client.
-func (t *Tester) bring(ctx context.Context, img Image) (string, error) {
+// provide makes the image available to the engine: from the registry that it was pushed to, else from the client.
+func (t *Tester) provide(ctx context.Context, img Image) (string, error) {
 	to := smoke.Image{Platform: img.Platform, Root: img.Child.Image.Descriptor, Config: img.Child.Image.Config.Digest, Pull: img.Pull}
 	if img.Pull == nil {
 		to.Blobs = func(context.Context) (content.Fetcher, error) { return img.Child, nil }
-		return t.bench.Bring(ctx, to)
+		return t.runner.Bring(ctx, to)
 	}
 	to.Blobs = func(ctx context.Context) (content.Fetcher, error) {
 		ref, err := reference.WithDigest(img.Pull, to.Root.Digest)
@@ -114,5 +114,5 @@ func (t *Tester) bring(ctx context.Context, img Image) (string, error) {
 			return "", err
 		}
 	}
-	return t.bench.Bring(ctx, to)
+	return t.runner.Bring(ctx, to)
 }

@@ -142,8 +142,8 @@ func (w *harness) texts(found []preflight.Finding) (texts []string) {
 	return texts
 }
 
-// looked plans the build, and checks that nothing was done.
-func (w *harness) looked() Outlook {
+// predicted plans the build, and checks that nothing was done.
+func (w *harness) predicted() Outlook {
 	w.t.Helper()
 	o, err := Look(w.t.Context(), w.req, w.env, w.preflight)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
 	w := newHarness(t, "FROM --platform=$BUILDPLATFORM golang AS build\nRUN fetch\nARG TARGETARCH\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nRUN apk add x\nCOPY --from=build /x /\n")
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")
 	w.kernel = map[string]emulation.Mode{"arm64": foreign["arm64"]}
-	o := w.looked()
+	o := w.predicted()
 	want := "linux/amd64 on default: native\nlinux/arm64 on default: emulated\nlinux/s390x on default: impossible\n"
 	if diff := cmp.Diff(want, o.Plan.String()); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
@@ -56,7 +56,7 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 	w.platforms("linux/amd64,linux/arm64")
 	index := w.basesHave(amd64Only)
 	w.preflight = func(context.Context) error { return errors.New("no push") }
-	o := w.looked()
+	o := w.predicted()
 	want := []string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64`, "no push"}
 	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) {
 		t.Errorf("refused: %v (-want +got):\n%s", o.Refused(w.req), diff)
@@ -73,7 +73,7 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 
 func TestAPlanHasTheFrontendsOwnFindingsOnceForEachDockerfile(t *testing.T) {
 	w := newHarness(t, "FROM alpine as base\nRUN make\n")
-	o := w.looked()
+	o := w.predicted()
 	if len(o.Lint) != 1 || o.Lint[0].Rule != "FromAsCasing" || o.Lint[0].Line != 1 || o.Lint[0].File != "Dockerfile" {
 		t.Errorf("%+v", o.Lint)
 	}
@@ -84,7 +84,7 @@ func TestAPlanHasTheFrontendsOwnFindingsOnceForEachDockerfile(t *testing.T) {
 
 func TestAPlanShowsASharedStepAtEachOfItsLines(t *testing.T) {
 	w := newHarness(t, "FROM alpine AS first\nRUN make\nFROM alpine AS second\nCOPY --from=first /a /a\nFROM alpine\nCOPY --from=second /a /a\n")
-	o := w.looked()
+	o := w.predicted()
 	var froms []string
 	for _, s := range o.Steps {
 		if strings.HasPrefix(s.Text, "FROM") {
@@ -111,7 +111,7 @@ func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
 		}
 		return p, nil
 	}
-	if o := w.looked(); o.Refused(w.req) || len(o.Lint) != 0 {
+	if o := w.predicted(); o.Refused(w.req) || len(o.Lint) != 0 {
 		t.Errorf("%+v", o)
 	}
 	for _, msg := range w.progress.all {
@@ -135,7 +135,7 @@ func TestAPlanOfADockerfileThatCannotBeReadIsItsError(t *testing.T) {
 func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
 	w := newHarness(t, "FROM alpine AS build\nRUN make\n")
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go", Stage: "build"}, {Recipe: "go", Stage: "nope"}}}
-	o := w.looked()
+	o := w.predicted()
 	want := []string{`a recipe is named for stage "nope", which the Dockerfile does not have`}
 	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) || len(o.Plan.Jobs) != 3 {
 		t.Errorf("refused: %v, %d jobs (-want +got):\n%s", o.Refused(w.req), len(o.Plan.Jobs), diff)
@@ -148,7 +148,7 @@ func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
 func TestAPlanNamesASourceOnTheHostsNetwork(t *testing.T) {
 	w := newHarness(t, "FROM alpine\nRUN true\nADD http://127.0.0.1:5899/secret /stolen\nADD https://example.com/data.bin /\n")
 	w.env.Nodes[0].OnHost = true
-	if o := w.looked(); len(o.Findings) != 1 || !o.Refused(w.req) {
+	if o := w.predicted(); len(o.Findings) != 1 || !o.Refused(w.req) {
 		t.Errorf("the plan has %+v", o.Findings)
 	}
 }

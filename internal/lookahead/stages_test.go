@@ -30,7 +30,7 @@ COPY --from=unknown /out/m /
 
 func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	w := newGoHarness(t, partlyCompiling)
-	o := w.looked()
+	o := w.predicted()
 	steps := strings.Join(stepLines(o), "\n")
 	testkit.Contains(t, steps,
 		"3 build: RUN go mod download: cross linux/amd64 for linux/amd64, linux/arm/v7, linux/arm64\n",
@@ -57,7 +57,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 		t.Errorf("hints (-want +got):\n%s", diff)
 	}
 	w.req.Cross = cross.Choice{}
-	off := w.looked()
+	off := w.predicted()
 	if len(off.Stages) > 0 || len(off.Hints) != 4 {
 		t.Errorf("turned off: %d stages, %d hints", len(off.Stages), len(off.Hints))
 	}
@@ -66,7 +66,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 func TestAPlanOfABuildWithAttestationsSaysThatNothingIsMovedForThem(t *testing.T) {
 	w := newGoHarness(t, compiling)
 	w.req.Attests = map[string]string{"provenance": "type=provenance"}
-	o := w.looked()
+	o := w.predicted()
 	if len(o.Stages) != 1 || o.Stages[0].Name != "build" || o.Stages[0].Line != 1 || o.Stages[0].Why.Check != "attested" || len(o.Stages[0].Platforms) != 2 {
 		t.Errorf("%+v", o.Stages)
 	}
@@ -76,7 +76,7 @@ func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
 	w := newGoHarness(t, "FROM golang AS build\nENV CGO_ENABLED=0\nRUN make\nFROM alpine\nCOPY --from=build /out/app /\n")
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}}
 	var said []string
-	for _, h := range w.looked().Hints {
+	for _, h := range w.predicted().Hints {
 		said = append(said, fmt.Sprint(h.Rule, " ", h.Line, " ", h.Platforms))
 	}
 	if diff := cmp.Diff([]string{"trusted-command 3 [linux/arm/v7]", "trusted-command 3 [linux/arm64]"}, said); diff != "" {
@@ -98,7 +98,7 @@ func TestABaseThatIsChosenForEachPlatformIsNoAlarm(t *testing.T) {
 		}
 		return p, nil
 	}
-	if o := w.looked(); len(o.Lint) > 0 || o.Refused(w.req) {
+	if o := w.predicted(); len(o.Lint) > 0 || o.Refused(w.req) {
 		t.Errorf("%+v, %v", o.Lint, o.Findings)
 	}
 	answers, err := solve.Ask(t.Context(), w.req, w.env, solve.LintQuestion)

@@ -43,8 +43,8 @@ func NewReach(repos []reference.Named, insecure bool) *Reach {
 	return r
 }
 
-// nowhere is a digest that no registry has.
-var nowhere = digest.FromString("docker multiarch asks whether a builder reaches this registry")
+// absentDigest is a digest that no registry has.
+var absentDigest = digest.FromString("docker multiarch asks whether a builder reaches this registry")
 
 // Start sends the requests, the first time that it is called. gw must live until [Reach.Findings] has returned.
 func (r *Reach) Start(ctx context.Context, gw gateway.Client) {
@@ -61,7 +61,7 @@ func (r *Reach) Start(ctx context.Context, gw gateway.Client) {
 func (r *Reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named) error {
 	bounded, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	_, _, _, err := gw.ResolveImageConfig(bounded, repo.Name()+"@"+nowhere.String(), sourceresolver.Opt{
+	_, _, _, err := gw.ResolveImageConfig(bounded, repo.Name()+"@"+absentDigest.String(), sourceresolver.Opt{
 		LogName: baseimage.QuietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{ResolveMode: "pull"},
 	})
 	if err == nil || bounded.Err() != nil {

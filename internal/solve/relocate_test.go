@@ -305,10 +305,10 @@ func TestAnImageThatTheGateRefusesIsBuiltAgainWithoutWhatWasMoved(t *testing.T) 
 func TestWhereTheGateLooksNothingElseIsLookedAt(t *testing.T) {
 	const wrong = "/out/app of stage build is for amd64, and recipe go makes programs for linux/arm64"
 	for name, tt := range map[string]struct {
-		first  byte // the machine of the image's program, if it is not emulated
-		change func(*harness)
-		looked bool // the output was checked in the stage, before the export
-		back   string
+		first   byte // the machine of the image's program, if it is not emulated
+		change  func(*harness)
+		inStage bool // the output was checked in the stage, before the export
+		back    string
 	}{
 		"what is right":                 {emARM64, func(*harness) {}, false, ""},
 		"what no process starts":        {emAMD64, func(*harness) {}, false, wrong},
@@ -333,7 +333,7 @@ func TestWhereTheGateLooksNothingElseIsLookedAt(t *testing.T) {
 				t.Errorf("%s %+v", p.Mode, p.Cross)
 			}
 			looked := slices.ContainsFunc(w.Looked(), func(step string) bool { return strings.HasPrefix(step, "[linux/amd64->arm64 build ") })
-			if looked != tt.looked {
+			if looked != tt.inStage {
 				t.Errorf("looked at %q", w.Looked())
 			}
 		})

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	version = 1
-	most    = 1000 // commands in a record; the latest are kept
+	version  = 1
+	maxSteps = 1000 // commands in a record; the latest are kept
 )
 
 // Key identifies a command without containing it.
@@ -67,7 +67,7 @@ func (r Record) With(times Times) Record {
 	for _, k := range slices.Sorted(maps.Keys(times)) {
 		steps = append(steps, entry{k, times[k]})
 	}
-	return Record{version, steps[max(0, len(steps)-most):]}
+	return Record{version, steps[max(0, len(steps)-maxSteps):]}
 }
 
 // Encode returns the bytes that [Decode] reads. A thousand commands take about 80 KB.
