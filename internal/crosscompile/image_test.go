@@ -80,7 +80,8 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 		"of another line":         {[]string{"/out/app"}, gate.Finding{Check: gate.CheckMachine, Path: "/usr/bin/app", Line: 8}, ""},
 		"that is not there":       {[]string{"/out/app"}, gate.Finding{Check: gate.CheckEntrypointMissing, Path: "/usr/bin/app", Line: 7}, ""},
 		"that was not seen": {
-			[]string{"/out/app"}, gate.Finding{Check: gate.CheckLayerNotExamined, Message: "the layer is too large", Line: 7},
+			[]string{"/out/app"},
+			gate.Finding{Check: gate.CheckLayerNotExamined, Message: "the layer is too large", Line: 7},
 			"/out/app of stage build cannot be looked at: the layer is too large",
 		},
 		"not seen in another layer": {[]string{"/out/app"}, gate.Finding{Check: gate.CheckLayerNotExamined, Line: 8}, ""},

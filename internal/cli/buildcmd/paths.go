@@ -116,7 +116,8 @@ func samePath(a, b string) bool {
 	if errOne == nil && !one.IsDir() && !one.Mode().IsRegular() {
 		return false
 	}
-	return linkPath(a) == linkPath(b) || destination.RealPath(a) == destination.RealPath(b) || errOne == nil && errOther == nil && os.SameFile(one, other)
+	return linkPath(a) == linkPath(b) || destination.RealPath(a) == destination.RealPath(b) ||
+		errOne == nil && errOther == nil && os.SameFile(one, other)
 }
 
 // linkPath returns the location of a name. If the name itself is a link, it is not followed.
