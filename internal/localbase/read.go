@@ -60,7 +60,14 @@ func (l *layout) root() (ocispecs.Descriptor, error) {
 		if len(index.Manifests) != 1 {
 			return ocispecs.Descriptor{}, fmt.Errorf("%s names %d images, not one", ocispecs.ImageIndexFile, len(index.Manifests))
 		}
-		return index.Manifests[0], nil
+		root := index.Manifests[0]
+		if err := root.Digest.Validate(); err != nil {
+			return ocispecs.Descriptor{}, fmt.Errorf("%s names an image by the digest %q: %w", ocispecs.ImageIndexFile, root.Digest, err)
+		}
+		if !l.has(root) {
+			return ocispecs.Descriptor{}, fmt.Errorf("%s names the image %q, which is not in the archive", ocispecs.ImageIndexFile, root.Digest)
+		}
+		return root, nil
 	}
 	var images []dockerManifest
 	if d, ok := l.files["manifest.json"]; ok {

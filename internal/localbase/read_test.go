@@ -167,8 +167,12 @@ func TestAStreamThatIsNoImageIsAnError(t *testing.T) {
 		entries []entry
 		want    string
 	}{
-		"nothing":                      {nil, "manifest.json names 0 images"},
-		"two images":                   {[]entry{{name: "manifest.json", body: "[{},{}]"}}, "names 2 images"},
+		"nothing":                 {nil, "manifest.json names 0 images"},
+		"two images":              {[]entry{{name: "manifest.json", body: "[{},{}]"}}, "names 2 images"},
+		"a root without a digest": {[]entry{{name: "index.json", body: `{"manifests":[{"mediaType":"text/plain"}]}`}}, "digest"},
+		"a root that is not there": {[]entry{{
+			name: "index.json", body: `{"manifests":[{"mediaType":"text/plain","digest":"` + digest.FromString("gone").String() + `","size":4}]}`,
+		}}, "not in the archive"},
 		"two roots":                    {[]entry{{name: "index.json", body: `{"manifests":[{},{}]}`}}, "names 2 images"},
 		"no configuration":             {[]entry{{name: "manifest.json", body: `[{"Config":"c.json"}]`}}, "c.json is not there"},
 		"a configuration that is none": {[]entry{{name: "c.json", body: "x"}, {name: "manifest.json", body: `[{"Config":"c.json"}]`}}, "invalid character"},
