@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // crashed explains a container that ended by itself. If this run created it, the container is removed,
@@ -56,7 +58,7 @@ const (
 // that buildkitd prints after it.
 func withoutManual(lines []string) []string {
 	for i := len(lines) - 1; i >= 0; i-- {
-		if strings.HasPrefix(lines[i], "Incorrect Usage") {
+		if buildkitmsg.IsUsageError(lines[i]) {
 			return lines[i : i+1]
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 
 	"github.com/docker-multiarch/docker-multiarch/builder/buildkitd"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -144,7 +145,7 @@ func (k *reconciler) start(ctx context.Context, have observed) error {
 
 // unbridged makes the container again without the bridge if BuildKit ended because of the bridge.
 func (k *reconciler) unbridged(ctx context.Context, now observed, lines []string) (done bool, err error) {
-	i := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "CNI") })
+	i := slices.IndexFunc(lines, buildkitmsg.IsBridgeFailure)
 	if i < 0 || !now.Image.Bridge || now.Settings.Network != hostNetwork {
 		return false, nil
 	}

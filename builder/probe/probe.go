@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -94,21 +95,18 @@ func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Ou
 	case ctx.Err() == nil && tctx.Err() != nil:
 		o.ExitStatus, o.Said = timedOut, fmt.Sprintf("it does not end within %s", timeout)
 		return o, nil
-	case strings.Contains(err.Error(), formatError): // from a worker that has no exit status for a program that did not start
-		o.ExitStatus, o.Said = notStarted, formatError
+	case strings.Contains(err.Error(), buildkitmsg.NotExecutable): // from a worker that has no exit status for a program that did not start
+		o.ExitStatus, o.Said = notStarted, buildkitmsg.NotExecutable
 		return o, nil
 	}
 	return o, err
 }
 
-// formatError is the kernel's ENOEXEC in the runtimes' wording.
-const formatError = "exec format error"
-
 // reason returns the part of a step's error that explains why its program did not start; "" if there is
 // none.
 func reason(err error) string {
-	if strings.Contains(err.Error(), formatError) {
-		return formatError
+	if strings.Contains(err.Error(), buildkitmsg.NotExecutable) {
+		return buildkitmsg.NotExecutable
 	}
 	return ""
 }

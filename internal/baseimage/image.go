@@ -16,6 +16,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/stepfiles"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -76,7 +77,7 @@ func (i *image) ask(ctx context.Context) (facts, error) {
 	_, _, config, err := i.gw.ResolveImageConfig(ctx, i.ref, sourceresolver.Opt{
 		LogName: QuietVertex, ImageOpt: &sourceresolver.ResolveImageOpt{Platform: &i.platform},
 	})
-	if err != nil && strings.Contains(err.Error(), "no match for platform in manifest") {
+	if err != nil && buildkitmsg.IsMissingPlatform(err) {
 		return facts{Lacks: true}, nil
 	}
 	var img ocispecs.Image

@@ -9,12 +9,9 @@ import (
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// missingPlatformText matches the frontend's error for an image that is missing a platform: containerd's text after the frontend's own
-// (util/imageutil/config.go, client/llb/sourceresolver).
-var missingPlatformText = regexp.MustCompile(`failed to resolve source metadata for (\S+): no match for platform in manifest`)
 
 // MissingPlatform is a base image that is missing platforms of a build.
 type MissingPlatform struct {
@@ -70,11 +67,11 @@ func missingPlatformOf(err error) (l MissingPlatform, ok bool) {
 	if err == nil {
 		return MissingPlatform{}, false
 	}
-	m := missingPlatformText.FindStringSubmatch(err.Error())
-	if m == nil {
+	name, ok := buildkitmsg.MissingPlatformImage(err)
+	if !ok {
 		return MissingPlatform{}, false
 	}
-	l = MissingPlatform{Name: m[1]}
+	l = MissingPlatform{Name: name}
 	for _, src := range errdefs.Sources(err) {
 		if len(src.GetRanges()) > 0 {
 			l.File, l.Line = src.GetInfo().GetFilename(), int(src.GetRanges()[0].GetStart().GetLine())

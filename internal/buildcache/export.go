@@ -14,6 +14,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -90,7 +91,7 @@ func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Mad
 	opt.CacheExports = []client.CacheOptionsEntry{to.option()}
 	delete(opt.CacheExports[0].Attrs, "ignore-error") // with it BuildKit would not return the error
 	exporting := newExcerpt(n.Show, to.IgnoreError(), func(v *client.Vertex) string {
-		if strings.HasPrefix(v.Name, "exporting ") { // "exporting cache to registry": solver/llbsolver/export.go
+		if buildkitmsg.IsExport(v.Name) {
 			return "exporting the build cache to " + to.String()
 		}
 		return ""

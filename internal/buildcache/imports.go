@@ -13,6 +13,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -86,15 +87,12 @@ func (m *imports) request(def *pb.Definition) gateway.SolveRequest {
 	return req
 }
 
-// importing begins the name of BuildKit's vertex for an import (solver/llbsolver/bridge.go).
-const importing = "importing cache manifest from "
-
 // see warns of the imports that failed. The build goes on without them.
 func (m *imports) see(msg *client.SolveStatus) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, v := range msg.Vertexes {
-		name, ok := strings.CutPrefix(v.Name, importing)
+		name, ok := buildkitmsg.CacheImport(v.Name)
 		if ok && v.Completed != nil && v.Error != "" && !m.reported[name] {
 			m.reported[name] = true
 			m.note(fmt.Sprintf("warning: no cache was imported from %s: %s", m.named(name), v.Error))
@@ -104,7 +102,7 @@ func (m *imports) see(msg *client.SolveStatus) {
 
 // shownName returns the name that the progress shows for the vertex of an import.
 func (m *imports) shownName(v *client.Vertex) string {
-	if name, ok := strings.CutPrefix(v.Name, importing); ok {
+	if name, ok := buildkitmsg.CacheImport(v.Name); ok {
 		return "importing the build cache from " + m.named(name)
 	}
 	return ""

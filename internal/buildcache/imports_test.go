@@ -50,10 +50,10 @@ func TestAnImportThatFailsIsWarnedOfOnce(t *testing.T) {
 	c := newImports([]Entry{entry("type=s3", "bucket=b", "secret_access_key=hidden")}, nil, func(line string) { notes = append(notes, line) })
 	now := time.Now()
 	msg := &client.SolveStatus{Vertexes: []*client.Vertex{
-		{Name: importing + "s3:123", Completed: &now, Error: "denied"},
-		{Name: importing + "r/c:1", Completed: &now, Error: "not found"},
-		{Name: importing + "r/d:1", Completed: &now},
-		{Name: importing + "r/e:1"},
+		{Name: "importing cache manifest from s3:123", Completed: &now, Error: "denied"},
+		{Name: "importing cache manifest from r/c:1", Completed: &now, Error: "not found"},
+		{Name: "importing cache manifest from r/d:1", Completed: &now},
+		{Name: "importing cache manifest from r/e:1"},
 		{Name: "RUN make", Completed: &now, Error: "exit code: 1"},
 	}}
 	c.see(msg)
@@ -76,7 +76,7 @@ func TestTheProgressShowsWhatTheCachesDoAndNoStepTwice(t *testing.T) {
 		}
 	}, true, c.shownName)
 	e.see(&client.SolveStatus{
-		Vertexes: []*client.Vertex{{Digest: "a", Name: importing + "s3:123", Error: "denied"}, {Digest: "b", Name: "RUN make"}},
+		Vertexes: []*client.Vertex{{Digest: "a", Name: "importing cache manifest from s3:123", Error: "denied"}, {Digest: "b", Name: "RUN make"}},
 		Statuses: []*client.VertexStatus{{Vertex: "a", ID: "reading"}, {Vertex: "b", ID: "running"}},
 	})
 	e.see(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "b"}}})

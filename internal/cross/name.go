@@ -3,7 +3,7 @@ package cross
 import (
 	"strings"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -11,7 +11,7 @@ import (
 // --platform=$BUILDPLATFORM: "[linux/amd64 build 2/5] COPY . .", and "[linux/amd64->arm64 build 4/5] RUN …" if its effect depends
 // on the target. A name that the Dockerfile's frontend did not make is unchanged.
 func nativeName(name string, target, native platform.Platform, edited bool) string {
-	inside, rest, ok := graph.SplitName(name)
+	inside, rest, ok := buildkitmsg.SplitStep(name)
 	if !ok {
 		return name
 	}

@@ -2,12 +2,12 @@ package crosscompile
 
 import (
 	"context"
-	"regexp"
 	"sync"
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
@@ -69,7 +69,7 @@ func (n *Natives) Begins(index int, g graph.Graph) {
 func (n *Natives) See(index int, msg *client.SolveStatus) {
 	ended := map[digest.Digest]string{}
 	for _, v := range msg.Vertexes {
-		if v.Completed != nil && !vertexlog.Stopped(v.Error) {
+		if v.Completed != nil && !buildkitmsg.IsCanceled(v.Error) {
 			ended[v.Digest] = v.Error
 		}
 	}
@@ -131,12 +131,10 @@ func (n *Natives) ask(native []int, at written, err string) (failed, open bool) 
 	return false, open
 }
 
-var exitCode = regexp.MustCompile(`exit code: \d+`)
-
 // alike reports whether a step's errors on two platforms are the same. The words of its command may differ, if a recipe has changed them.
 func alike(a, b string) bool {
-	if code := exitCode.FindString(a); code != "" {
-		return code == exitCode.FindString(b)
+	if code := buildkitmsg.ExitCode(a); code != "" {
+		return code == buildkitmsg.ExitCode(b)
 	}
 	return a == b
 }

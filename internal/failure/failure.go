@@ -6,13 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"google.golang.org/grpc/codes"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -20,32 +19,19 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// The texts of errors that a retry may fix, and of those that it cannot, in lower case: BuildKit has no types for them.
-var (
-	passing = []string{
-		"timeout", "deadline exceeded", "connection re", "broken pipe", "eof", "no such host", "temporary failure", "tls handshake",
-		"too many requests", "unexpected status", "server error", "bad gateway", "service unavailable",
-	}
-	lasting = []string{"not found", "denied", "unauthorized", "forbidden", "not allowed", "no space left", "no match for platform", "x509:"}
-)
-
 // Mendable reports whether a retry may help. A program's exit status says nothing about that; other errors are recognized by their text.
 // Before the platform's Dockerfile is understood, the default is no: most errors are then mistakes in it.
 func Mendable(err error, begun bool) bool {
 	_, exited := errors.AsType[*gatewaypb.ExitError](err)
-	text := strings.ToLower(err.Error())
-	has := func(words []string) bool {
-		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
-	}
 	switch {
 	case Consequence(err) || isTyped(err):
 		return false
-	case exited || strings.Contains(text, "did not complete successfully"):
+	case exited || buildkitmsg.IsProcessFailure(err):
 		return true
 	case !begun:
-		return has(passing) && !has(lasting)
+		return buildkitmsg.IsTransient(err) && !buildkitmsg.IsPermanent(err)
 	}
-	return !has(lasting)
+	return !buildkitmsg.IsPermanent(err)
 }
 
 // isTyped reports whether an error is one of this program's own types. Those are not retried: either a retry was already made, or another
@@ -74,7 +60,7 @@ func Consequence(err error) bool {
 
 // Cancelled reports whether err is that of a solve that was cancelled. BuildKit returns it as text.
 func Cancelled(err error) bool {
-	return errors.Is(err, context.Canceled) || grpcerrors.Code(err) == codes.Canceled || strings.HasSuffix(err.Error(), context.Canceled.Error()) ||
+	return errors.Is(err, context.Canceled) || grpcerrors.Code(err) == codes.Canceled || buildkitmsg.IsCanceled(err.Error()) ||
 		Consequence(err)
 }
 
@@ -87,13 +73,12 @@ func ItsOwn(err error) bool {
 	return !PushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
 }
 
-// PushFailed reports whether a solve's error came from its export. BuildKit has no type for it: its text is from
-// exporter/containerimage/export.go, after that of client/solve.go.
+// PushFailed reports whether a solve's error came from its export. BuildKit has no type for it.
 func PushFailed(err error) bool {
 	if _, ok := errors.AsType[*index.PushError](err); ok {
 		return true
 	}
-	return err != nil && strings.HasPrefix(strings.TrimPrefix(err.Error(), "failed to solve: "), "failed to push ")
+	return err != nil && buildkitmsg.IsPushFailure(err)
 }
 
 // ScannerError says that the image of the SBOM scanner could not be fetched.
@@ -110,7 +95,7 @@ func (e *ScannerError) Unwrap() error { return e.Err }
 // Scanner returns a ScannerError for the error of a solve that did not find its scanner; image is "" if it has none. BuildKit has no type
 // for it.
 func Scanner(image string, err error) error {
-	if err == nil || image == "" || !strings.Contains(err.Error(), "resolve source metadata for") || !strings.Contains(err.Error(), image) {
+	if err == nil || image == "" || !buildkitmsg.IsUnresolved(err, image) {
 		return err
 	}
 	return &ScannerError{image, err}

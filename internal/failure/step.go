@@ -2,13 +2,13 @@ package failure
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/moby/buildkit/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -33,11 +33,9 @@ type Symptoms struct {
 	tails         map[digest.Digest]string // the end of each step's output, for texts that arrive in two parts
 }
 
-// The texts of QEMU's user mode (linux-user/signal.c), of the C libraries for ENOEXEC, and of the errors that follow from it, in lower
-// case.
+// The texts of QEMU's user mode (linux-user/signal.c), and of the errors that follow from ENOEXEC, in lower case.
 const (
-	crashWords  = "uncaught target signal"
-	formatWords = "exec format error"
+	crashWords = "uncaught target signal"
 	// busybox's shell reads a file that the kernel does not start as a script.
 	scriptWords = "line 1: syntax error: unexpected word (expecting"
 )
@@ -47,7 +45,7 @@ func (s *Symptoms) See(msg *client.SolveStatus) {
 	for _, l := range msg.Logs {
 		text := s.tails[l.Vertex] + strings.ToLower(string(l.Data))
 		s.crash = s.crash || strings.Contains(text, crashWords)
-		s.format = s.format || strings.Contains(text, formatWords) || strings.Contains(text, scriptWords)
+		s.format = s.format || strings.Contains(text, buildkitmsg.NotExecutable) || strings.Contains(text, scriptWords)
 		if s.tails == nil {
 			s.tails = map[digest.Digest]string{}
 		}
@@ -64,7 +62,7 @@ func (s *Symptoms) Explain(job plan.Job, err error) error {
 	switch {
 	case job.Mode.Emulated() && (s.crash || crashStatus(err)):
 		step.Crashed = true
-	case s.format || strings.Contains(strings.ToLower(err.Error()), formatWords):
+	case s.format || strings.Contains(strings.ToLower(err.Error()), buildkitmsg.NotExecutable):
 	default:
 		return err
 	}
@@ -78,6 +76,5 @@ func crashStatus(err error) bool {
 	if exit, ok := errors.AsType[*gatewaypb.ExitError](err); ok {
 		return exit.ExitCode == segv || exit.ExitCode == ill
 	}
-	text := err.Error()
-	return strings.HasSuffix(text, fmt.Sprintf("exit code: %d", segv)) || strings.HasSuffix(text, fmt.Sprintf("exit code: %d", ill))
+	return buildkitmsg.HasExitCode(err, segv) || buildkitmsg.HasExitCode(err, ill)
 }

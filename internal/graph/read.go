@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -94,7 +95,7 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 	s.Root, s.Takes = r.inputs(op)
 	if name := meta.Description["llb.customname"]; name != "" {
 		s.Name = name
-		s.Stage = stageOf(name)
+		s.Stage = buildkitmsg.Stage(name)
 	}
 	if s.Places = r.places(dgst); len(s.Places) > 0 {
 		s.File, s.Line = s.Places[0].File, s.Places[0].Line

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -72,18 +71,20 @@ func (l *linting) ask(ctx context.Context, ask solve.Asker, target platform.Plat
 	}
 }
 
-// add processes the frontend's warnings while it reads a Dockerfile: "Rule: message (line 3)", as LintFormatShort in
-// frontend/dockerfile/linter of BuildKit writes it.
+// add processes the frontend's warnings while it reads a Dockerfile: "Rule: message (line 3)".
 func (l *linting) add(warnings []*client.VertexWarning) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range warnings {
-		rule, message, ok := strings.Cut(string(w.Short), ": ")
-		if !ok || len(w.Range) == 0 {
+		if len(w.Range) == 0 {
 			continue
 		}
-		heard := LintWarning{Rule: rule, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: int(w.Range[0].GetStart().GetLine())}
-		heard.Message = strings.TrimSuffix(message, fmt.Sprintf(" (line %d)", heard.Line))
+		line := int(w.Range[0].GetStart().GetLine())
+		rule, message, ok := buildkitmsg.LintWarning(string(w.Short), line)
+		if !ok {
+			continue
+		}
+		heard := LintWarning{Rule: rule, Message: message, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: line}
 		if !slices.Contains(l.fromSolves, heard) {
 			l.fromSolves = append(l.fromSolves, heard)
 		}

@@ -3,7 +3,6 @@ package preflight
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 )
@@ -63,17 +63,14 @@ func mayBeLoopback(text string, args map[string]string) bool {
 	return false
 }
 
-// unresolved matches the frontend's error for an image that it could not look up (BuildKit, client/llb/sourceresolver).
-var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
-
 // OfLoopback returns the error of a frontend, wrapped in a [HostNetworkError] if the frontend could not look up an image in a registry on
 // loopback.
 func OfLoopback(err error) error {
-	m := unresolved.FindStringSubmatch(err.Error())
-	if m == nil || !address.NeedsHostNetwork(m[1]) {
+	images := buildkitmsg.UnresolvedImages(err)
+	if len(images) == 0 || !address.NeedsHostNetwork(images[0]) {
 		return err
 	}
-	e := &HostNetworkError{Image: baseimage.Familiar(m[1]), Err: err}
+	e := &HostNetworkError{Image: baseimage.Familiar(images[0]), Err: err}
 	for _, src := range errdefs.Sources(err) {
 		if len(src.GetRanges()) > 0 {
 			e.File, e.Line = src.GetInfo().GetFilename(), int(src.GetRanges()[0].GetStart().GetLine())

@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // Reach finds out whether a node reaches the registries that it will push to: it requests from each of them something that does not exist.
@@ -106,37 +107,27 @@ func (e *UnreachedError) Error() string {
 
 func (e *UnreachedError) Unwrap() error { return e.Err }
 
-// unreached returns nil for an answer of a registry, and an error for a failure to get one. The failure is recognized by the text of Go's
-// libraries, since BuildKit's connection carries only text.
+// unreached returns nil for an answer of a registry, and an error for a failure to get one.
 func unreached(repo reference.Named, err error, insecure bool) error {
 	host := reference.Domain(repo)
-	for _, cause := range []struct {
-		words []string
-		fix   string
-		plain bool // a push without verification succeeds nevertheless
-	}{
-		{
-			[]string{"connection refused", "no route to host", "network is unreachable"},
-			"the builder has a network of its own: --driver-opt network=host puts it on that of the engine's host", false,
-		},
-		{
-			[]string{"no such host", "server misbehaving"},
-			"the builder looks names up by itself: see that the engine's host can, or --driver-opt network=host", false,
-		},
-		{
-			[]string{"x509: ", "certificate"},
-			"put the registry's authority into /etc/docker/certs.d/" + host + "/ca.crt on this machine, or ~/.docker/certs.d: the builder gets a copy", true,
-		},
-		{
-			[]string{"server gave HTTP response to HTTPS client", "first record does not look like a TLS handshake"},
-			"the registry speaks plain HTTP: list it in the engine's insecure-registries, or say http = true for it with --builder-config", true,
-		},
-	} {
-		for _, word := range cause.words {
-			if strings.Contains(err.Error(), word) && (!cause.plain || !insecure) {
-				return &UnreachedError{Registry: host, Err: err, fix: cause.fix}
-			}
-		}
+	var fix string
+	verified := false // a push without verification succeeds nevertheless
+	switch buildkitmsg.NetworkFailureOf(err) {
+	case buildkitmsg.NoConnection:
+		fix = "the builder has a network of its own: --driver-opt network=host puts it on that of the engine's host"
+	case buildkitmsg.UnknownHost:
+		fix = "the builder looks names up by itself: see that the engine's host can, or --driver-opt network=host"
+	case buildkitmsg.BadCertificate:
+		verified = true
+		fix = "put the registry's authority into /etc/docker/certs.d/" + host + "/ca.crt on this machine, or ~/.docker/certs.d: the builder gets a copy"
+	case buildkitmsg.PlainHTTP:
+		verified = true
+		fix = "the registry speaks plain HTTP: list it in the engine's insecure-registries, or say http = true for it with --builder-config"
+	default:
+		return nil
 	}
-	return nil
+	if verified && insecure {
+		return nil
+	}
+	return &UnreachedError{Registry: host, Err: err, fix: fix}
 }

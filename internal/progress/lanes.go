@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // Shared is the lane of the steps that several platforms have. The other lanes are named by their platforms.
@@ -95,8 +97,7 @@ func (l *lanes) isShared(d digest.Digest) bool {
 }
 
 func isAlike(name string) bool {
-	return strings.HasPrefix(name, "[internal] load build definition") || strings.HasPrefix(name, "[internal] load .dockerignore") ||
-		strings.HasPrefix(name, "[internal] load build context") || strings.HasPrefix(name, "looking at ")
+	return buildkitmsg.IsInputLoad(name) || strings.HasPrefix(name, "looking at ")
 }
 
 // heard reports whether this platform is the one that reports a shared step.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -126,11 +127,4 @@ func (p Program) where() string {
 func (r ran) line() string { return cmp.Or(r.where(), r.command) }
 
 // command returns a step's name without the brackets that the Dockerfile frontend puts before it: "[build 2/4] RUN make".
-func command(name string) string {
-	if strings.HasPrefix(name, "[") {
-		if _, rest, ok := strings.Cut(name, "] "); ok {
-			name = rest
-		}
-	}
-	return oneLine(name)
-}
+func command(name string) string { return oneLine(buildkitmsg.TrimStep(name)) }

@@ -1,9 +1,9 @@
 package progress
 
 import (
-	"strings"
-
 	"github.com/morikuni/aec"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // These are the states of a lane, as they are shown.
@@ -28,7 +28,7 @@ func (f frame) state(name string) string {
 		}
 		running = running || s.running()
 		open = open || !s.done() && !s.hidden()
-		exported = exported || s.done() && strings.HasPrefix(s.name, "exporting to ")
+		exported = exported || s.done() && buildkitmsg.IsResultExport(s.name)
 		cancelled = cancelled || s.cancelled()
 	}
 	switch {

@@ -1,14 +1,14 @@
 package progress
 
 import (
-	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/docker/go-units"
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // step is a vertex, or a group of them that is shown as one.
@@ -87,9 +87,8 @@ func (s *step) done() bool { return s.begun() && !s.running() }
 
 func (s *step) failed() bool { return s.err != "" && !s.cancelled() }
 
-// cancelled reports whether the step was cancelled: BuildKit shows it only in the text of the error (progressui compares the same
-// text).
-func (s *step) cancelled() bool { return strings.HasSuffix(s.err, context.Canceled.Error()) }
+// cancelled reports whether the step was cancelled: BuildKit shows it only in the text of the error.
+func (s *step) cancelled() bool { return buildkitmsg.IsCanceled(s.err) }
 
 // state returns the state of a step that has ended.
 func (s *step) state() string {

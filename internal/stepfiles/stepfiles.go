@@ -13,6 +13,8 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	fstypes "github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // AtOnce is how many files of a step are requested from BuildKit at the same time.
@@ -60,8 +62,7 @@ func (f Files) Stat(ctx context.Context, name string) (e Entry, ok bool, err err
 
 // absent reports whether an error says that a file does not exist. BuildKit sends it as text.
 func absent(err error) bool {
-	return err != nil && (errors.Is(err, fs.ErrNotExist) ||
-		strings.HasSuffix(err.Error(), "no such file or directory") || strings.HasSuffix(err.Error(), "not a directory"))
+	return err != nil && (errors.Is(err, fs.ErrNotExist) || buildkitmsg.IsNotExist(err))
 }
 
 // Dangles reports whether the path is a symlink that leads to nothing.

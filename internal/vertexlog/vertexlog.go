@@ -4,14 +4,14 @@ package vertexlog
 
 import (
 	"cmp"
-	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // Log collects the messages of one or several solves. Its zero value is empty and ready to use; it may be read while messages arrive.
@@ -29,9 +29,6 @@ type Failure struct {
 	Err  string
 	Took time.Duration
 }
-
-// Stopped reports whether a step's error says that it was stopped because of another one.
-func Stopped(err string) bool { return strings.HasSuffix(err, context.Canceled.Error()) }
 
 // See processes a message, and removes from it the marks of [Log.CatchUp]. The time of a step that came from a cache, or has failed, is not
 // recorded.
@@ -68,7 +65,7 @@ func (l *Log) end(v *client.Vertex) {
 }
 
 func (l *Log) fail(v *client.Vertex) {
-	if v.Error == "" || Stopped(v.Error) {
+	if v.Error == "" || buildkitmsg.IsCanceled(v.Error) {
 		delete(l.failed, v.Digest)
 		if v.Completed != nil {
 			delete(l.output, v.Digest)

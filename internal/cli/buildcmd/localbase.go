@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/localbase"
@@ -136,23 +136,19 @@ func parseLocalBases(names []string) ([]string, error) {
 	return bases, nil
 }
 
-// unresolved matches the frontend's error about a base image that it did not get from a registry (BuildKit, frontend/dockerfile and
-// util/resolver). The image is missing, access is denied, or the registry is unreachable.
-var unresolved = regexp.MustCompile(`failed to resolve source metadata for (\S+): `)
-
 // localBaseHint adds a hint to err if the base images that were not found are in the engine's own store. The text of err does not change.
 func localBaseHint(ctx context.Context, w *cli.Env, err error) error {
-	if err == nil || ctx.Err() != nil || strings.Contains(err.Error(), "denied by policy") {
+	if err == nil || ctx.Err() != nil || buildkitmsg.IsDenied(err) {
 		return err
 	}
 	seen := map[string]bool{}
 	var hints []string
-	for _, m := range unresolved.FindAllStringSubmatch(err.Error(), -1) {
-		named, parseErr := reference.ParseNormalizedNamed(m[1])
-		if parseErr != nil || seen[m[1]] {
+	for _, image := range buildkitmsg.UnresolvedImages(err) {
+		named, parseErr := reference.ParseNormalizedNamed(image)
+		if parseErr != nil || seen[image] {
 			continue
 		}
-		seen[m[1]] = true
+		seen[image] = true
 		name := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
 		eng, engErr := w.ReachableEngine(ctx)
 		if engErr != nil {

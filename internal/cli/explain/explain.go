@@ -17,6 +17,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
@@ -158,7 +159,7 @@ func roomHint(err error) string {
 	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
 		return fmt.Sprintf("df -h %q shows the room there; TMPDIR says where temporary files are put", filepath.Dir(path.Path))
 	}
-	if strings.Contains(err.Error(), "no space left on device") {
+	if buildkitmsg.IsNoSpace(err) {
 		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"
 	}
 	return ""

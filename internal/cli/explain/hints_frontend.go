@@ -3,18 +3,19 @@ package explain
 import (
 	"fmt"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
 // allowHint returns what to do about entitlements that a build lacks. The user must grant them to the build, and the builder must have
-// been made with them. The matched texts are BuildKit's (solver/llbsolver/vertex.go, util/entitlements).
+// been made with them.
 func allowHint(err error) string {
-	text := err.Error()
 	for _, name := range []string{"security.insecure", "network.host", "device"} {
 		switch {
-		case strings.Contains(text, "granting entitlement "+name+" is not allowed by build daemon configuration"):
+		case buildkitmsg.IsEntitlementForbidden(err, name):
 			return fmt.Sprintf("make a builder that allows it, and build there with --builder:\n"+
 				"      docker multiarch builder create --name privileged --buildkitd-flags '--allow-insecure-entitlement %s'", name)
-		case strings.Contains(text, name+" is not allowed"):
+		case buildkitmsg.IsEntitlementMissing(err, name):
 			return "add --allow " + name
 		}
 	}
@@ -23,7 +24,7 @@ func allowHint(err error) string {
 
 // frontendHint returns what to do about a frontend, named by a "# syntax=" line or BUILDKIT_SYNTAX, that is too old for a flag.
 func frontendHint(err error) string {
-	_, capability, ok := strings.Cut(err.Error(), "unsupported frontend capability moby.buildkit.frontend.")
+	capability, ok := buildkitmsg.UnsupportedCapability(err)
 	switch {
 	case !ok:
 		return ""

@@ -1,0 +1,22 @@
+package buildkitmsg
+
+import "strings"
+
+// IsEntitlementMissing reports whether a build needs an entitlement, such as network.host, that its request does not grant
+// (Check in util/entitlements/entitlements.go).
+func IsEntitlementMissing(err error, name string) bool {
+	return strings.Contains(err.Error(), name+" is not allowed")
+}
+
+// IsEntitlementForbidden reports whether a request grants an entitlement that buildkitd's configuration does not allow
+// (WhiteList in util/entitlements/entitlements.go).
+func IsEntitlementForbidden(err error, name string) bool {
+	return strings.Contains(err.Error(), "granting entitlement "+name+" is not allowed by build daemon configuration")
+}
+
+// UnsupportedCapability returns the capability, without "moby.buildkit.frontend.", that a request needs and that its frontend does not have.
+// Text may follow it. ok is false for any other error (solver/errdefs/frontendcap.go).
+func UnsupportedCapability(err error) (capability string, ok bool) {
+	_, capability, ok = strings.Cut(err.Error(), "unsupported frontend capability moby.buildkit.frontend.")
+	return capability, ok
+}

@@ -1,0 +1,83 @@
+package buildkitmsg
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// CacheImport returns the cache that a vertex imports, in BuildKit's spelling: a reference, or "TYPE:HASH". ok is false for other vertices
+// (solver/llbsolver/bridge.go).
+func CacheImport(vertex string) (cache string, ok bool) {
+	return strings.CutPrefix(vertex, "importing cache manifest from ")
+}
+
+// IsExport reports whether a vertex exports a result or a cache: "exporting to image" (exporter/containerimage/export.go and its siblings),
+// "exporting cache to registry" (cache/remotecache/registry/registry.go and its siblings).
+func IsExport(vertex string) bool { return strings.HasPrefix(vertex, "exporting ") }
+
+// IsResultExport reports whether a vertex exports a result: "exporting to image" (exporter/containerimage/export.go and its siblings).
+func IsResultExport(vertex string) bool { return strings.HasPrefix(vertex, "exporting to ") }
+
+// IsInputLoad reports whether a vertex loads an input that does not depend on the platform: the Dockerfile, its ignore file, the context
+// (frontend/dockerui/config.go).
+func IsInputLoad(vertex string) bool {
+	return strings.HasPrefix(vertex, "[internal] load build definition") || strings.HasPrefix(vertex, "[internal] load .dockerignore") ||
+		strings.HasPrefix(vertex, "[internal] load build context")
+}
+
+// SplitStep splits a vertex's name that the Dockerfile frontend made into the text in brackets, which ends with a counter such as 2/4, and
+// the instruction: "[build 2/4] RUN make", "[linux/arm64 build 2/4] …", "[linux/amd64->arm64 build  2/12] …". For every other name ok is
+// false, and prefix and instruction are "" (prefixCommand in frontend/dockerfile/dockerfile2llb/convert.go).
+func SplitStep(vertex string) (prefix, instruction string, ok bool) {
+	prefix, instruction, ok = strings.Cut(vertex, "] ")
+	words := strings.Fields(strings.TrimPrefix(prefix, "["))
+	if !ok || !strings.HasPrefix(prefix, "[") || len(words) == 0 || !isCounter(words[len(words)-1]) {
+		return "", "", false
+	}
+	return prefix[1:], instruction, true
+}
+
+// Stage returns the name of the stage in the name of a step's vertex; "" if it has none, as in "[2/4] …" for a Dockerfile of one stage. A
+// platform has a slash and a stage's name has none (parseBuildStageName in frontend/dockerfile/instructions/parse.go).
+func Stage(vertex string) string {
+	prefix, _, _ := SplitStep(vertex)
+	words := strings.Fields(prefix)
+	if len(words) < 2 {
+		return ""
+	}
+	stage := words[len(words)-2]
+	if strings.Contains(stage, "/") {
+		return ""
+	}
+	return stage
+}
+
+// isCounter reports whether word is like 2/4.
+func isCounter(word string) bool {
+	i, n, ok := strings.Cut(word, "/")
+	return ok && isNumber(i) && isNumber(n)
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+var stepPrefix = regexp.MustCompile(`^(LINK )?\[[^\]]*\] `)
+
+// TrimStep returns a vertex's name without the text in brackets that the Dockerfile frontend puts before the instruction (prefixCommand in
+// frontend/dockerfile/dockerfile2llb/convert.go). BuildKit v0.20 and v0.33 do not put "LINK " before the brackets, but behind them.
+func TrimStep(vertex string) string { return stepPrefix.ReplaceAllString(vertex, "") }
+
+var pinned = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+
+// TrimDigests returns a vertex's name without the digests of images. The Dockerfile frontend adds that of the base image to "FROM IMAGE"
+// (frontend/dockerfile/dockerfile2llb/convert.go).
+func TrimDigests(vertex string) string { return pinned.ReplaceAllString(vertex, "") }
+
+// LintWarning splits the text of a warning about a line of a Dockerfile, "Rule: message (line 3)". ok is false for other texts
+// (LintFormatShort in frontend/dockerfile/linter/linter.go).
+func LintWarning(short string, line int) (rule, message string, ok bool) {
+	rule, message, ok = strings.Cut(short, ": ")
+	return rule, strings.TrimSuffix(message, fmt.Sprintf(" (line %d)", line)), ok
+}
