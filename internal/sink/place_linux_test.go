@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 )
 
 // asNobody runs a function with the rights of a user who is not root.
@@ -51,9 +53,9 @@ func asNobody(t *testing.T, dir string, do func() error) {
 func TestReadOnlyFoldersOfAnImageArePlacedByAnybody(t *testing.T) {
 	dir := t.TempDir()
 	staged, dest := filepath.Join(dir, "staged"), filepath.Join(dir, "dest")
-	write(t, dir, "staged/new/file", "1")
-	write(t, dir, "staged/there/file", "2")
-	write(t, dir, "dest/there/mine", "3")
+	testkit.Write(t, dir, "staged/new/file", "1")
+	testkit.Write(t, dir, "staged/there/file", "2")
+	testkit.Write(t, dir, "dest/there/mine", "3")
 	for _, name := range []string{"staged/new", "staged/there", "dest/there"} {
 		name = filepath.Join(dir, name)
 		if err := os.Chmod(name, 0o555); err != nil {
@@ -69,7 +71,7 @@ func TestReadOnlyFoldersOfAnImageArePlacedByAnybody(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = os.Chmod(name, 0o755) })
 	}
-	if diff := cmp.Diff(map[string]string{"new/file": "1", "there/file": "2", "there/mine": "3"}, tree(t, dest)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"new/file": "1", "there/file": "2", "there/mine": "3"}, testkit.Tree(t, dest)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -81,11 +83,11 @@ func TestFilesFromAnotherFileSystemAreCopied(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(staged) })
 	dest := t.TempDir()
-	if err := os.Rename(write(t, staged, "probe", ""), filepath.Join(dest, "probe")); err == nil {
+	if err := os.Rename(testkit.Write(t, staged, "probe", ""), filepath.Join(dest, "probe")); err == nil {
 		t.Skip("/dev/shm is no other file system")
 	}
-	write(t, dest, "a/old", "old")
-	write(t, staged, "a/b/file", "1")
+	testkit.Write(t, dest, "a/old", "old")
+	testkit.Write(t, staged, "a/b/file", "1")
 	if err := os.Symlink("file", filepath.Join(staged, "a/b/link")); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func TestFilesFromAnotherFileSystemAreCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{"a/old": "old", "a/b/file": "1", "a/b/link": "1", "probe": ""}
-	if diff := cmp.Diff(want, tree(t, dest)); diff != "" {
+	if diff := cmp.Diff(want, testkit.Tree(t, dest)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if link, err := os.Readlink(filepath.Join(dest, "a/b/link")); link != "file" {

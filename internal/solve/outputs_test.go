@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,26 +17,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 )
-
-// tree returns the contents of all files below a folder, by path.
-func tree(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		files[filepath.ToSlash(rel)] = string(data)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
 
 // unpacked returns the files of an archive, in order, with their contents.
 func unpacked(t *testing.T, r io.Reader) (files []string) {
@@ -96,7 +77,7 @@ func TestEveryOutputHasTheSameFinishedImages(t *testing.T) {
 	want := map[string]string{
 		"files/linux_amd64/hello": "linux/amd64", "files/linux_arm_v7/hello": "linux/arm/v7", "files/linux_arm64/hello": "linux/arm64", "files/mine": "mine",
 	}
-	got := tree(t, dir)
+	got := testkit.Tree(t, dir)
 	for name := range got {
 		if !strings.HasPrefix(name, "files/") {
 			delete(got, name)
@@ -135,12 +116,12 @@ func TestAFailedPlatformLeavesEveryOutputAsItWas(t *testing.T) {
 			w := newHarness(t, copiesOnly)
 			dir := t.TempDir()
 			stdout := w.everyOutput(dir)
-			before := tree(t, dir)
+			before := testkit.Tree(t, dir)
 			breaks(w)
 			if _, err := w.run(); err == nil {
 				t.Fatal("it succeeded")
 			}
-			if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
+			if diff := cmp.Diff(before, testkit.Tree(t, dir)); diff != "" {
 				t.Errorf("(-before +after):\n%s", diff)
 			}
 			if name == "a step fails" && stdout.Len() > 0 {
@@ -161,7 +142,7 @@ func TestASinglePlatformHasNoFolderOfItsOwnUnlessAskedFor(t *testing.T) {
 		w.platforms("linux/arm64")
 		w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: filepath.Join(dir, "not", "there"), Split: tt.split}}
 		rep := w.mustRun()
-		if diff := cmp.Diff(map[string]string{"not/there/" + tt.want: "linux/arm64"}, tree(t, dir)); diff != "" {
+		if diff := cmp.Diff(map[string]string{"not/there/" + tt.want: "linux/arm64"}, testkit.Tree(t, dir)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if rep.Target.Digest != "" {
@@ -177,7 +158,7 @@ func TestAFolderThatIsToBeEmptiedKeepsNothingElse(t *testing.T) {
 	w.platforms("linux/amd64")
 	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: dir, Delete: true}}
 	w.mustRun()
-	if diff := cmp.Diff(map[string]string{"hello": "linux/amd64"}, tree(t, dir)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"hello": "linux/amd64"}, testkit.Tree(t, dir)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -228,7 +209,7 @@ func TestWhatIsStagedIsNoPartOfABuildContext(t *testing.T) {
 	w.req.Tags, w.req.Outputs.List = nil, []sink.Output{sink.Files{Dest: w.req.Source.ContextDir}}
 	w.mustRun()
 	files := slices.Sorted(func(yield func(string) bool) {
-		for name := range tree(t, w.req.Source.ContextDir) {
+		for name := range testkit.Tree(t, w.req.Source.ContextDir) {
 			if !yield(name) {
 				return
 			}

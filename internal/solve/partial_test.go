@@ -19,6 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -162,7 +163,7 @@ func TestNoOutputHasAnythingOfAPlatformThatIsMissing(t *testing.T) {
 					t.Errorf("%s: %v, %v", name, a, err)
 				}
 			}
-			got := tree(t, filepath.Join(dir, "files"))
+			got := testkit.Tree(t, filepath.Join(dir, "files"))
 			if diff := cmp.Diff(map[string]string{"linux_amd64/hello": "linux/amd64", "linux_arm64/hello": "linux/arm64", "mine": "mine"}, got); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
@@ -176,7 +177,7 @@ func TestNoOutputHasAnythingOfAPlatformThatIsMissing(t *testing.T) {
 					t.Errorf("%s (-want +got):\n%s", name, diff)
 				}
 			}
-			if hello := tree(t, filepath.Join(dir, "together"))["hello"]; hello == "" || hello == "linux/arm/v7" {
+			if hello := testkit.Tree(t, filepath.Join(dir, "together"))["hello"]; hello == "" || hello == "linux/arm/v7" {
 				t.Errorf("the common folder has %q", hello)
 			}
 		})
@@ -195,7 +196,7 @@ func TestAPlatformThatMayBeMissingAndIsNotIsInEveryOutput(t *testing.T) {
 	if diff := cmp.Diff(want, unpacked(t, stdout)); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
-	if got := tree(t, filepath.Join(dir, "files")); got["linux_amd64/hello"] != "linux/amd64" || len(got) != 4 {
+	if got := testkit.Tree(t, filepath.Join(dir, "files")); got["linux_amd64/hello"] != "linux/amd64" || len(got) != 4 {
 		t.Errorf("files %v", got)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, sink.StagePrefix+"*"))

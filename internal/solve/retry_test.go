@@ -16,6 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -201,7 +202,7 @@ func TestFilesOfATryThatFailedAreNotInTheResult(t *testing.T) {
 	w.req.Outputs.List = []sink.Output{sink.Files{Dest: filepath.Join(dir, "files")}}
 	w.Push = flaky("linux/arm64", 1, "it broke off")
 	rep := w.mustRun()
-	if got := tree(t, filepath.Join(dir, "files")); got["linux_arm64/hello"] != "linux/arm64" || len(got) != 3 || rep.Platforms[2].Retries != 1 {
+	if got := testkit.Tree(t, filepath.Join(dir, "files")); got["linux_arm64/hello"] != "linux/arm64" || len(got) != 3 || rep.Platforms[2].Retries != 1 {
 		t.Errorf("files %v, %+v", got, rep.Platforms[2])
 	}
 }

@@ -3,6 +3,7 @@ package testkit
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,4 +28,23 @@ func Contains(t *testing.T, text string, parts ...string) {
 			t.Errorf("%q lacks %q", text, part)
 		}
 	}
+}
+
+// Tree returns the contents of all files below a folder, by path.
+func Tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	below := os.DirFS(dir)
+	err := fs.WalkDir(below, ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(below, path)
+		files[path] = string(data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
