@@ -135,13 +135,7 @@ func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	if o.dryRun {
 		return runPlan(ctx, w, o, j)
 	}
-	if err := checkPaths(o, j); err != nil {
-		return &cli.Usage{Err: err}
-	}
-	if err := cli.CheckOutputs(o.files()); err != nil {
-		return err
-	}
-	progress, err := display.New(ctx, w, j.shown(o))
+	progress, err := openDisplay(ctx, w, o, j)
 	if err != nil {
 		return err
 	}
@@ -158,6 +152,17 @@ func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 		progress.Slowest(w.Err, len(results.CrossAdvice(report)) > 0)
 	}
 	return err
+}
+
+// openDisplay opens the display of a build, once the files that flags name can be written.
+func openDisplay(ctx context.Context, w *cli.Env, o buildOptions, j job) (*display.Display, error) {
+	if err := checkPaths(o, j); err != nil {
+		return nil, &cli.Usage{Err: err}
+	}
+	if err := cli.CheckOutputs(o.files()); err != nil {
+		return nil, err
+	}
+	return display.New(ctx, w, j.shown(o))
 }
 
 // perform builds once everything that the build needs is ready. It removes earlier files (reports, metadata) only then.

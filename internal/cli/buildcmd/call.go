@@ -15,13 +15,7 @@ import (
 // added to any build. Files of an earlier build stay.
 func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	o.iidFile, o.report = "", ""
-	if err := checkPaths(o, j); err != nil {
-		return &cli.Usage{Err: err}
-	}
-	if err := cli.CheckOutputs(o.files()); err != nil {
-		return err
-	}
-	progress, err := display.New(ctx, w, j.shown(o))
+	progress, err := openDisplay(ctx, w, o, j)
 	if err != nil {
 		return err
 	}

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 )
 
 // clash refuses outputs if one would overwrite, or remove, what another one writes.
 func clash(outs []Output) error {
 	var files []Output
 	for _, o := range outs {
-		if o.dest == "" || o.dest == "-" {
+		if o.dest == "" || o.dest == sink.Stdout {
 			continue
 		}
 		if info, err := os.Stat(o.dest); err == nil && !info.IsDir() && !info.Mode().IsRegular() {

@@ -208,14 +208,14 @@ func (d *Destinations) dest(o Output, folder bool) (string, error) {
 	switch {
 	case folder && o.dest == "":
 		return "", fmt.Errorf("--output %q: dest= is required: the folder to write to", o.words)
-	case folder && o.dest == "-":
+	case folder && o.dest == sink.Stdout:
 		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output; use type=tar or tar=true", o.words)
 	case folder:
 		if err := sink.CheckFolder(o.dest); err != nil {
 			return "", fmt.Errorf("--output %q: %w", o.words, err)
 		}
 		return o.dest, nil
-	case o.dest != "" && o.dest != "-":
+	case o.dest != "" && o.dest != sink.Stdout:
 		if err := sink.CheckFile(o.dest); err != nil {
 			return "", fmt.Errorf("--output %q: %w", o.words, err)
 		}
@@ -225,7 +225,7 @@ func (d *Destinations) dest(o Output, folder bool) (string, error) {
 		return "", fmt.Errorf("--output %q and %q would both be written to standard output", d.Stdout, o.words)
 	}
 	d.Stdout = o.words
-	return "-", nil
+	return sink.Stdout, nil
 }
 
 // ownAttrs are output attributes for the client, not for BuildKit's exporter.

@@ -164,6 +164,19 @@ func (k *kernel) pull(ctx context.Context, w *cli.Env, image string) error {
 	return nil
 }
 
+// reachTrusted finds an image with a shell on the engine, which may run with privileges. trust has the IDs that the command line trusts.
+func reachTrusted(ctx context.Context, w *cli.Env, trust []string) (*kernel, error) {
+	trusted, err := w.Trusted(trust)
+	if err != nil {
+		return nil, err
+	}
+	k, err := ReachKernel(ctx, w, "")
+	if err != nil {
+		return nil, err
+	}
+	return k, k.trustImage(ctx, w, trusted)
+}
+
 // trustImage makes sure that the kernel's image may run with privileges. It takes the image of a builder, first the one in use, or the
 // default image, which it pulls if necessary.
 func (k *kernel) trustImage(ctx context.Context, w *cli.Env, trusted []digest.Digest) error {

@@ -55,15 +55,8 @@ func installCommand(ctx context.Context, w *cli.Env, o installOptions) error {
 	if err != nil {
 		return err
 	}
-	trusted, err := w.Trusted(o.trust)
+	k, err := reachTrusted(ctx, w, o.trust)
 	if err != nil {
-		return err
-	}
-	k, err := ReachKernel(ctx, w, "")
-	if err != nil {
-		return err
-	}
-	if err := k.trustImage(ctx, w, trusted); err != nil {
 		return err
 	}
 	opt, err := k.installOptions(ctx, w, o, ps)

@@ -39,15 +39,8 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 	if err != nil {
 		return err
 	}
-	trusted, err := w.Trusted(trust)
+	k, err := reachTrusted(ctx, w, trust)
 	if err != nil {
-		return err
-	}
-	k, err := ReachKernel(ctx, w, "")
-	if err != nil {
-		return err
-	}
-	if err := k.trustImage(ctx, w, trusted); err != nil {
 		return err
 	}
 	shell, status, err := k.probeShell(ctx, ps)

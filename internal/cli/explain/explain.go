@@ -55,7 +55,7 @@ func Error(out io.Writer, err error) int {
 	if lost, ok := errors.AsType[*cli.LostAnswer](err); ok && lost.Silent() {
 		return SignalStatus(syscall.SIGPIPE)
 	}
-	if output, ok := errors.AsType[*sink.OutputError](err); ok && output.Dest == "-" && errors.Is(err, syscall.EPIPE) {
+	if output, ok := errors.AsType[*sink.OutputError](err); ok && output.Dest == sink.Stdout && errors.Is(err, syscall.EPIPE) {
 		return SignalStatus(syscall.SIGPIPE) // the user knows that the reader of the output is gone
 	}
 	if errors.Is(err, context.Canceled) {
