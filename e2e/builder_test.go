@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // container returns the ID of the builder's container, that on the host's network if there are two; "" without one.
@@ -136,7 +138,7 @@ func TestEightFirstBuildsAtOnceEndWithOneBuilderAndEightImages(t *testing.T) {
 func TestATooOldBuilderImageIsRefusedWithTheCommand(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		if s.docker("image", "inspect", "moby/buildkit:e2e-old").code != 0 {
-			skipBecause(s.T, "the engine has no image moby/buildkit:e2e-old")
+			testenv.SkipBecause(s.T, "the engine has no image moby/buildkit:e2e-old")
 		}
 		s.ownBuilder()
 		r := s.build("--builder-image", "moby/buildkit:e2e-old", "--push", "-t", s.repo(), s.dockerfile("FROM scratch", "COPY Dockerfile /"))

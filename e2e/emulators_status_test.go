@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 func TestTheStatusSaysWhatIsWrongWithAHandler(t *testing.T) {
@@ -123,7 +125,7 @@ func TestTheFirstBuildAfterAnInstallWorksInABuilderThatRanBefore(t *testing.T) {
 func TestTheStatusKnowsABuildersOwnEmulators(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) {
 		if s.docker("image", "inspect", "moby/buildkit:e2e-qemu").code != 0 {
-			skipBecause(s.T, "the engine has no image moby/buildkit:e2e-qemu")
+			testenv.SkipBecause(s.T, "the engine has no image moby/buildkit:e2e-qemu")
 		}
 		s.ownKernel()
 		s.withoutHandlers()

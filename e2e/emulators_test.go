@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 const binfmt = "/proc/sys/fs/binfmt_misc"
@@ -29,7 +31,7 @@ func handlers() []string {
 func (s *story) withoutHandlers() {
 	s.Helper()
 	if f, err := os.OpenFile(binfmt+"/register", os.O_WRONLY, 0); err != nil {
-		skipBecause(s.T, "the kernel's handlers cannot be changed from here: "+err.Error())
+		testenv.SkipBecause(s.T, "the kernel's handlers cannot be changed from here: "+err.Error())
 	} else {
 		s.check(f.Close())
 	}
@@ -99,7 +101,7 @@ func TestImagesThatRunNothingOfTheirPlatformNeedNoEmulator(t *testing.T) {
 func TestABuilderThatHasEmulatorsItselfNeedsNoneInTheKernel(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) {
 		if s.docker("image", "inspect", "moby/buildkit:e2e-qemu").code != 0 {
-			skipBecause(s.T, "the engine has no image moby/buildkit:e2e-qemu")
+			testenv.SkipBecause(s.T, "the engine has no image moby/buildkit:e2e-qemu")
 		}
 		s.withoutHandlers()
 		s.ownBuilder()

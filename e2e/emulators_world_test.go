@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // The stories about the commands use this platform, which no other story needs an emulator for.
@@ -39,12 +41,12 @@ func (s *story) ownKernel() {
 	s.Helper()
 	s.besideUs()
 	if f, err := os.OpenFile(binfmt+"/register", os.O_WRONLY, 0); err != nil {
-		skipBecause(s.T, "the kernel's handlers cannot be changed from here: "+err.Error())
+		testenv.SkipBecause(s.T, "the kernel's handlers cannot be changed from here: "+err.Error())
 	} else {
 		s.check(f.Close())
 	}
 	if _, err := os.Stat(rareProgram); err != nil {
-		skipBecause(s.T, "QEMU's static binaries are not on this machine: "+err.Error())
+		testenv.SkipBecause(s.T, "QEMU's static binaries are not on this machine: "+err.Error())
 	}
 	before := s.kernelHandlers()
 	s.Cleanup(func() {

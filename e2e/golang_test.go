@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // noNative is an image like golang.Primed that does not exist for the builder's own platform.
@@ -22,7 +23,7 @@ func (s *story) golang(target string) string {
 	golangLock.Lock()
 	defer golangLock.Unlock()
 	if _, err := exec.LookPath("go"); err != nil {
-		skipBecause(s.T, "there is no Go toolchain to make images of: "+err.Error())
+		testenv.SkipBecause(s.T, "there is no Go toolchain to make images of: "+err.Error())
 	}
 	cache, err := cacheDir()
 	s.check(err)

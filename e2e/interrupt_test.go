@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // pluginsOf returns the processes of the plugin that work for a builder.
@@ -66,7 +68,7 @@ func TestCtrlCOnATerminalEndsABuildWithStatus130AndLeavesNothing(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		script, err := exec.LookPath("script")
 		if err != nil {
-			skipBecause(s.T, err.Error())
+			testenv.SkipBecause(s.T, err.Error())
 		}
 		s.ownBuilder()
 		repo := s.repo()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
@@ -120,7 +121,7 @@ func TestAnSSHAgentIsForwardedToTheStepThatMountsIt(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		agent, err := net.Listen("unix", filepath.Join(s.home, "agent"))
 		if err != nil {
-			skipBecause(s.T, err.Error()) // the path may be too long for a socket
+			testenv.SkipBecause(s.T, err.Error()) // the path may be too long for a socket
 		}
 		defer agent.Close()
 		s.mustBuild("--ssh", "default="+agent.Addr().String(), "--push", "-t", s.repo(),

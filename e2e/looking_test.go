@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // noEngine runs docker multiarch where there is no engine.
@@ -37,7 +39,7 @@ func (s *story) remove(repo, rest string) {
 	s.check(err)
 	s.check(resp.Body.Close())
 	if resp.StatusCode == http.StatusMethodNotAllowed {
-		skipBecause(s.T, "the registry at "+host+" deletes nothing")
+		testenv.SkipBecause(s.T, "the registry at "+host+" deletes nothing")
 	}
 	s.equal("the answer to DELETE "+rest, resp.StatusCode, http.StatusAccepted)
 }

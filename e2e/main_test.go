@@ -15,7 +15,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"flag"
@@ -26,6 +25,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // TestMain sets these before any story.
@@ -46,13 +47,13 @@ func TestMain(m *testing.M) {
 	}
 	sharedBuilder = "e2e-" + random()
 	for _, kind := range engineKinds {
-		makeShared(setting(kind.variable), dir)
+		makeShared(testenv.Setting(kind.variable), dir)
 	}
 	// Stories wait for engines more than they compute.
 	_ = flag.Set("test.parallel", "4") // the flag exists
 	code := m.Run()
 	for _, kind := range engineKinds {
-		removeBuilder(setting(kind.variable), sharedBuilder)
+		removeBuilder(testenv.Setting(kind.variable), sharedBuilder)
 	}
 	_ = os.RemoveAll(dir) // a left-over temporary folder is no failure
 	os.Exit(code)
@@ -103,45 +104,14 @@ func hostContainerOf(builder string) string { return containerOf(builder) + "-ho
 
 func volumeOf(container string) string { return container + "-state" }
 
-// setting returns an environment variable, or a line of the environment's file; "" if it is in neither.
-func setting(name string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	state := os.Getenv("DOCKER_MULTIARCH_ENV")
-	if state == "" {
-		state = "/var/lib/docker-multiarch-env"
-	}
-	file, err := os.Open(filepath.Join(state, "env"))
-	if err != nil {
-		return ""
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if key, value, ok := strings.Cut(lines.Text(), "="); ok && key == name {
-			return value
-		}
-	}
-	return ""
-}
-
 // need returns a setting that the story requires.
 func need(t *testing.T, name string) string {
 	t.Helper()
-	value := setting(name)
+	value := testenv.Setting(name)
 	if value == "" {
-		skipBecause(t, name+" is not set: bring the environment up with e2e/env/up.sh")
+		testenv.SkipBecause(t, name+" is not set: bring the environment up with e2e/env/up.sh")
 	}
 	return value
-}
-
-// skipBecause skips a story that cannot run here.
-func skipBecause(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 func random() string { return strings.ToLower(rand.Text()[:8]) }

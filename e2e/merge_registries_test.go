@@ -24,6 +24,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // debianRegistry is the path of Debian's registry, an old one.
@@ -34,7 +36,7 @@ func (s *story) debiansRegistry() string {
 	s.Helper()
 	s.besideUs()
 	if _, err := os.Stat(debianRegistry); err != nil {
-		skipBecause(s.T, "Debian's docker-registry is not installed: "+err.Error())
+		testenv.SkipBecause(s.T, "Debian's docker-registry is not installed: "+err.Error())
 	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	s.check(err)
@@ -169,7 +171,7 @@ func (s *story) beyondLoopback() net.Listener {
 			}
 		}
 	}
-	skipBecause(s.T, "this machine has the loopback interface only")
+	testenv.SkipBecause(s.T, "this machine has the loopback interface only")
 	return nil
 }
 

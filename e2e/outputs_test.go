@@ -14,13 +14,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // skopeo runs an independent tool that reads and copies images and shares no code with ours.
 func (s *story) skopeo(args ...string) string {
 	s.Helper()
 	if _, err := exec.LookPath("skopeo"); err != nil {
-		skipBecause(s.T, "skopeo is not installed")
+		testenv.SkipBecause(s.T, "skopeo is not installed")
 	}
 	r := s.startProgram("skopeo", call{args: args}).wait()
 	if r.code != 0 {

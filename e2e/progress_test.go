@@ -11,6 +11,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/tonistiigi/vt100"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 func TestEveryStepSaysItsPlatformAndASharedOneIsShownOnce(t *testing.T) {
@@ -148,7 +150,7 @@ func TestATerminalKeepsABlockForEachPlatformAndNoneOfTheRunningSteps(t *testing.
 	onEachEngine(t, func(s *story) {
 		script, err := exec.LookPath("script")
 		if err != nil {
-			skipBecause(s.T, err.Error())
+			testenv.SkipBecause(s.T, err.Error())
 		}
 		words := strings.Join(s.buildArgs("--platform", three, "--push", "-t", s.repo(),
 			s.dockerfile("FROM $BASE", "RUN for i in 1 2 3 4 5; do echo mark-"+random()+"; sleep 0.3; done")), " ")

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // engineKinds are the two ways in which an engine keeps images, and the variables with the address of one of each kind.
@@ -83,7 +85,7 @@ func (s *story) newHome() {
 	s.check(os.Symlink(pluginFile, filepath.Join(plugins, "docker-multiarch")))
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + s.home, "DOCKER_CONFIG=" + filepath.Join(s.home, ".docker"), "TMPDIR=" + s.tmp, "DOCKER_HOST=" + s.host,
-		trustVariable + "=" + setting(trustVariable),
+		trustVariable + "=" + testenv.Setting(trustVariable),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
@@ -80,7 +81,7 @@ func TestARunSeesTheHostsNetworkOnlyWhenThatIsAskedFor(t *testing.T) {
 func TestAnImageWithoutABridgeIsWarnedAbout(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		if s.docker("image", "inspect", "moby/buildkit:e2e-nobridge").code != 0 {
-			skipBecause(s.T, "the engine has no image moby/buildkit:e2e-nobridge")
+			testenv.SkipBecause(s.T, "the engine has no image moby/buildkit:e2e-nobridge")
 		}
 		s.ownBuilder()
 		r := s.mustBuild("--builder-image", "moby/buildkit:e2e-nobridge", "--push", "-t", s.repo(), s.dockerfile("FROM scratch", "COPY Dockerfile /"))

@@ -3,7 +3,6 @@
 package probe
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -87,7 +87,7 @@ func handlers(t *testing.T) (names []string) {
 	const dir = "/proc/sys/fs/binfmt_misc"
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		skipBecause(t, "the kernel's handlers cannot be seen: "+err.Error())
+		testenv.SkipBecause(t, "the kernel's handlers cannot be seen: "+err.Error())
 	}
 	for _, e := range entries {
 		if text, _ := os.ReadFile(filepath.Join(dir, e.Name())); strings.HasPrefix(string(text), "enabled\ninterpreter") {
@@ -101,12 +101,12 @@ func handlers(t *testing.T) (names []string) {
 // under which buildkitd finds emulators on its PATH to programs of this machine.
 func bareBuildKit(t *testing.T, emulators map[string]string) *client.Client {
 	t.Helper()
-	daemon := buildkitd(t)
+	daemon := testenv.Buildkitd(t)
 	dir := t.TempDir()
 	for name, program := range emulators {
 		file, err := exec.LookPath(program)
 		if err != nil {
-			skipBecause(t, err.Error())
+			testenv.SkipBecause(t, err.Error())
 		}
 		if err := os.Symlink(file, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -145,70 +145,5 @@ enabled = false
 		}
 		_ = logs.Close()
 	})
-	return connected(t, "unix://"+dir+"/sock")
-}
-
-// connected waits until a buildkitd answers.
-func connected(t *testing.T, address string) *client.Client {
-	t.Helper()
-	c, err := client.New(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if _, err = c.ListWorkers(t.Context()); err == nil {
-			return c
-		}
-		if time.Now().After(end) {
-			t.Fatalf("buildkitd does not answer: %v", err)
-		}
-	}
-}
-
-// buildkitd returns the path of the program that e2e/env/up.sh has built beside buildctl.
-func buildkitd(t *testing.T) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		skipBecause(t, "only root can start a buildkitd")
-	}
-	if _, err := exec.LookPath("runc"); err != nil {
-		skipBecause(t, err.Error())
-	}
-	file := filepath.Join(filepath.Dir(setting("MULTIARCH_E2E_BUILDCTL")), "buildkitd")
-	if _, err := os.Stat(file); err != nil {
-		skipBecause(t, err.Error()+": bring the environment up with e2e/env/up.sh")
-	}
-	return file
-}
-
-// setting returns an environment variable, or a line of the file that e2e/env/up.sh writes.
-func setting(name string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	state := os.Getenv("DOCKER_MULTIARCH_ENV")
-	if state == "" {
-		state = "/var/lib/docker-multiarch-env"
-	}
-	file, err := os.Open(filepath.Join(state, "env"))
-	if err != nil {
-		return ""
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if key, value, ok := strings.Cut(lines.Text(), "="); ok && key == name {
-			return value
-		}
-	}
-	return ""
-}
-
-// skipBecause skips a story that cannot run here; with MULTIARCH_E2E_REQUIRED=1 it is a failure.
-func skipBecause(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
+	return testenv.Connect(t, "unix://"+dir+"/sock")
 }

@@ -24,6 +24,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"github.com/tonistiigi/fsutil"
 
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -410,7 +411,7 @@ func TestAFullDiskOfBuildKitIsRecognized(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", root, "tmpfs", 0, "size=16m"); err != nil {
-		skipBecause(t, err.Error())
+		testenv.SkipBecause(t, err.Error())
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(root, syscall.MNT_DETACH); err != nil {

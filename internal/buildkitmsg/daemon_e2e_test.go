@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
 // daemon is a buildkitd of this machine, and its log.
@@ -41,16 +43,7 @@ func (d *daemon) lines() []string {
 // newDaemon returns a buildkitd that has not started. root is the directory of its state, "" for a new one; network is its networkMode.
 func newDaemon(t *testing.T, root, network, more string, args ...string) *daemon {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		skipBecause(t, "only root can start a buildkitd")
-	}
-	if _, err := exec.LookPath("runc"); err != nil {
-		skipBecause(t, err.Error())
-	}
-	program := filepath.Join(filepath.Dir(os.Getenv("MULTIARCH_E2E_BUILDCTL")), "buildkitd")
-	if _, err := os.Stat(program); err != nil {
-		skipBecause(t, err.Error()+": run this with e2e/env/with.sh, after e2e/env/up.sh")
-	}
+	program := testenv.Buildkitd(t)
 	d := &daemon{dir: t.TempDir()}
 	if root == "" {
 		root = filepath.Join(d.dir, "root")
@@ -89,19 +82,7 @@ func (d *daemon) connect(t *testing.T) *client.Client {
 			t.Logf("buildkitd's log:\n%s", strings.Join(d.lines(), "\n"))
 		}
 	})
-	c, err := client.New(t.Context(), "unix://"+d.dir+"/sock")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if _, err = c.ListWorkers(t.Context()); err == nil {
-			return c
-		}
-		if time.Now().After(end) {
-			t.Fatalf("buildkitd does not answer: %v", err)
-		}
-	}
+	return testenv.Connect(t, "unix://"+d.dir+"/sock")
 }
 
 // fails runs a daemon that cannot start, and returns the lines of its log.
@@ -118,13 +99,4 @@ func (d *daemon) fails(t *testing.T) []string {
 		t.Fatalf("buildkitd did not refuse to start: %v", err)
 	}
 	return d.lines()
-}
-
-// skipBecause skips a test that cannot run here; with MULTIARCH_E2E_REQUIRED=1 it fails.
-func skipBecause(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("MULTIARCH_E2E_REQUIRED") == "1" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
