@@ -13,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -110,12 +111,12 @@ func TestVerifyOffLeavesTheColumnOut(t *testing.T) {
 
 func TestFindingsAreListedErrorsFirst(t *testing.T) {
 	machine := func(p, wanted string) gate.Finding {
-		return gate.Finding{Severity: gate.Error, Check: gate.CheckEntrypoint, Platform: p, Path: "/a", Wanted: wanted, Message: `"/a" is for amd64, the image for ` + wanted}
+		return gate.Finding{Severity: diag.Error, Check: gate.CheckEntrypoint, Platform: p, Path: "/a", Wanted: wanted, Message: `"/a" is for amd64, the image for ` + wanted}
 	}
 	all := findings.Aggregated([]gate.Finding{
-		{Severity: gate.Note, Check: "n", Platform: "linux/amd64", Message: "a note"},
+		{Severity: diag.Note, Check: "n", Platform: "linux/amd64", Message: "a note"},
 		machine("linux/arm64", "arm64"), machine("linux/s390x", "s390x"), machine("linux/riscv64", "riscv64"), machine("linux/ppc64le", "ppc64le"),
-		{Severity: gate.Warning, Check: "w", Platform: "linux/arm64", Path: "/b\x1b[2J\n", Message: "/b\x1b[2J\n is odd"},
+		{Severity: diag.Warning, Check: "w", Platform: "linux/arm64", Path: "/b\x1b[2J\n", Message: "/b\x1b[2J\n is odd"},
 	})
 	var lines []string
 	for _, f := range all {

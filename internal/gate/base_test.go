@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
@@ -162,7 +163,7 @@ func TestLinksWithoutFoldersLeadWhereTheyDoUnpacked(t *testing.T) {
 
 func TestARefusedErrorTellsTheFirstRefusal(t *testing.T) {
 	var refused *gate.RefusedError
-	err := error(&gate.RefusedError{Findings: []gate.Finding{{Severity: gate.Warning, Message: "a"}, {Severity: gate.Error, Message: "b"}}})
+	err := error(&gate.RefusedError{Findings: []gate.Finding{{Severity: diag.Warning, Message: "a"}, {Severity: diag.Error, Message: "b"}}})
 	if !errors.As(err, &refused) || err.Error() != "b" {
 		t.Error(err)
 	}

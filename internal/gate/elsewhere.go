@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
@@ -39,7 +40,7 @@ func (x *examination) elsewhere() {
 }
 
 // alarming judges a file that nothing is known to start.
-func (x *examination) alarming(f exe.File) (Severity, bool) {
+func (x *examination) alarming(f exe.File) (diag.Severity, bool) {
 	if f.Kind == exe.Object || f.Kind == exe.Core || f.Kind == exe.Firmware || !isPlatformMachine(f.Machine) {
 		return "", false
 	}
@@ -48,11 +49,11 @@ func (x *examination) alarming(f exe.File) (Severity, bool) {
 	case fit != exe.Wrong:
 		return "", false
 	case f.Format != x.native():
-		return Note, true
+		return diag.Note, true
 	case x.opt.Mode == Strict:
-		return Error, true
+		return diag.Error, true
 	}
-	return Warning, true
+	return diag.Warning, true
 }
 
 // isData reports whether the file at a path is usually data for programs: firmware, symbols, and test data.
@@ -87,7 +88,7 @@ func isPlatformMachine(machine string) bool {
 }
 
 // group adds a file to the finding about similar files.
-func group(groups []Finding, severity Severity, found string, e layers.Entry) []Finding {
+func group(groups []Finding, severity diag.Severity, found string, e layers.Entry) []Finding {
 	i := slices.IndexFunc(groups, func(f Finding) bool { return f.Severity == severity && f.Found == found })
 	if i < 0 {
 		i, groups = len(groups), append(groups, Finding{Severity: severity, Check: CheckMachine, Found: found})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 )
@@ -120,7 +121,7 @@ func TestPlatformsWithTheSameContentAreMentioned(t *testing.T) {
 		image{platform: "linux/ppc64le", base: [][]byte{own}}.in(t, s),
 	}
 	got := gate.SameLayers(images)
-	if len(got) != 1 || got[0].Platform != "linux/s390x" || got[0].Severity != gate.Note || got[0].Message != "what the build added is the same as for linux/amd64" {
+	if len(got) != 1 || got[0].Platform != "linux/s390x" || got[0].Severity != diag.Note || got[0].Message != "what the build added is the same as for linux/amd64" {
 		t.Errorf("%+v", got)
 	}
 }

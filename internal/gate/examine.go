@@ -10,6 +10,7 @@ import (
 
 	"github.com/moby/moby/client/pkg/stringid"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
@@ -72,11 +73,11 @@ func (x *examination) listed(i int) {
 	err := x.root.Errs()[i]
 	switch l := x.root.Listing(i); {
 	case l != nil && l.Cut:
-		x.add(i, Finding{Severity: Note, Check: CheckLayerNotExamined, Message: fmt.Sprintf("only %d files of the layer were examined", len(l.Entries))})
+		x.add(i, Finding{Severity: diag.Note, Check: CheckLayerNotExamined, Message: fmt.Sprintf("only %d files of the layer were examined", len(l.Entries))})
 	case errors.Is(err, layers.ErrBadLayer):
-		x.add(i, Finding{Severity: Error, Check: CheckLayer, Message: err.Error()})
+		x.add(i, Finding{Severity: diag.Error, Check: CheckLayer, Message: err.Error()})
 	case errors.Is(err, layers.ErrUnknownLayer):
-		x.add(i, Finding{Severity: Note, Check: CheckLayerNotExamined, Message: err.Error()})
+		x.add(i, Finding{Severity: diag.Note, Check: CheckLayerNotExamined, Message: err.Error()})
 	}
 }
 
@@ -97,11 +98,11 @@ func (x *examination) conclude() Result {
 	r.Verdict = OK
 	if len(r.Findings) > 0 {
 		switch r.Findings[0].Severity {
-		case Error:
+		case diag.Error:
 			r.Verdict = Refused
-		case Warning:
+		case diag.Warning:
 			r.Verdict = Warned
-		case Note:
+		case diag.Note:
 		}
 	}
 	if r.Verdict == OK && x.root.NothingSeen() {

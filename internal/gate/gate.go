@@ -23,12 +23,10 @@
 package gate
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -90,22 +88,6 @@ type Result struct {
 	Unmatched    []string  `json:"unmatchedAllow,omitempty"` // of Options.Allow
 }
 
-// Severity is how much a finding weighs.
-type Severity string
-
-// These are the severities. An error refuses the image, a warning is advice, and a note is information.
-const (
-	Error   Severity = "error"
-	Warning Severity = "warning"
-	Note    Severity = "note"
-)
-
-// Compare orders errors before warnings, and warnings before notes.
-func (s Severity) Compare(other Severity) int {
-	order := []Severity{Error, Warning, Note}
-	return cmp.Compare(slices.Index(order, s), slices.Index(order, other))
-}
-
 // These are the checks. Programs compare the texts, so they do not change.
 const (
 	CheckEntrypoint         = "entrypoint-machine"  // the program that starts is for another machine
@@ -132,7 +114,7 @@ const (
 
 // A Finding is one problem or observation. Its JSON is part of the metadata file.
 type Finding struct {
-	Severity Severity      `json:"severity"`
+	Severity diag.Severity `json:"severity"`
 	Check    string        `json:"check"`
 	Platform string        `json:"platform,omitempty"`
 	Path     string        `json:"path,omitempty"`  // within the image, absolute; the first of several
@@ -153,7 +135,7 @@ type RefusedError struct{ Findings []Finding }
 // Error returns the first refusal. The table has the others.
 func (e *RefusedError) Error() string {
 	for _, f := range e.Findings {
-		if f.Severity == Error {
+		if f.Severity == diag.Error {
 			return f.Message
 		}
 	}

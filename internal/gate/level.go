@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
@@ -22,7 +23,7 @@ func (x *examination) level(at rootfs.Place, f exe.File, who string) {
 	x.leveled = true
 	needed := fmt.Sprintf("x86-64-v%d", f.Level)
 	x.add(at.Layer, Finding{
-		Severity: Warning, Check: CheckLevel, Path: "/" + at.Path, Found: needed, Wanted: x.wanted(),
+		Severity: diag.Warning, Check: CheckLevel, Path: "/" + at.Path, Found: needed, Wanted: x.wanted(),
 		Message: fmt.Sprintf("%s needs %s: on an older processor it does not start (the image would be for linux/amd64/v%d)%s",
 			who, needed, f.Level, x.origin(at.Layer)),
 	})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
 )
@@ -23,7 +24,7 @@ func (x *examination) missing(o rootfs.Outcome, p program) {
 	}
 	switch p.role {
 	case roleEntrypoint:
-		f.Severity, f.Check, f.Path = Warning, CheckEntrypointMissing, p.word
+		f.Severity, f.Check, f.Path = diag.Warning, CheckEntrypointMissing, p.word
 		f.Message = p.name() + " is not in the image: it starts only if a volume brings it"
 	case roleInterpreter:
 		f.Check = CheckInterpreterMissing
@@ -51,7 +52,7 @@ func (x *examination) unread(word, what string) {
 		why, hint = fmt.Sprintf("%d MB", x.img.Layers[i].Descriptor.Size>>20), ": --verify=strict reads all"
 	}
 	x.add(-1, Finding{
-		Severity: Note, Check: CheckBaseNotExamined, Path: word,
+		Severity: diag.Note, Check: CheckBaseNotExamined, Path: word,
 		Message: fmt.Sprintf("%s in a layer of the base image that was not read (%s)%s", what, why, hint),
 	})
 }

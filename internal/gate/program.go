@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
@@ -53,11 +54,11 @@ func (p program) name() string {
 }
 
 // severity returns Error, or Warning for a program that only an argument names.
-func (p program) severity() Severity {
+func (p program) severity() diag.Severity {
 	if p.command.cmd {
-		return Warning
+		return diag.Warning
 	}
-	return Error
+	return diag.Error
 }
 
 // program judges a program, and the files that it needs to be executed.
@@ -73,7 +74,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 		return
 	case exe.RunsElsewhereToo:
 		x.add(p.Layer, Finding{
-			Severity: Warning, Check: CheckCompat, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
+			Severity: diag.Warning, Check: CheckCompat, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
 			Message: fmt.Sprintf("%s is for %s: it %s", p.name(), f, why),
 		})
 	}
@@ -89,7 +90,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 // executed reports whether the kernel would execute a program. If not, it adds a finding.
 func (x *examination) executed(p program) bool {
 	warn := func(check, text string) {
-		x.add(p.Layer, Finding{Severity: Warning, Check: check, Path: "/" + p.Path, Message: p.name() + " " + text})
+		x.add(p.Layer, Finding{Severity: diag.Warning, Check: check, Path: "/" + p.Path, Message: p.name() + " " + text})
 	}
 	switch {
 	case p.role == roleLoader:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -22,7 +23,7 @@ func SameLayers(images []Image) (findings []Finding) {
 		})
 		if j >= 0 {
 			findings = append(findings, Finding{
-				Severity: Note, Check: CheckSameLayers, Platform: platform.Format(img.Platform), Layer: own[len(own)-1],
+				Severity: diag.Note, Check: CheckSameLayers, Platform: platform.Format(img.Platform), Layer: own[len(own)-1],
 				Message: fmt.Sprintf("what the build added is the same as for %s", platform.Format(images[j].Platform)),
 			})
 		}

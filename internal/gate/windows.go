@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
@@ -32,7 +33,7 @@ func (x *examination) startWindows() {
 		if fit, _ := at.Exe.Fit(x.platform); fit == exe.Wrong {
 			x.accused[at.Path] = true
 			x.add(at.Layer, Finding{
-				Severity: Warning, Check: CheckEntrypoint, Path: "/" + at.Path, Found: x.found(*at.Exe), Wanted: x.wanted(),
+				Severity: diag.Warning, Check: CheckEntrypoint, Path: "/" + at.Path, Found: x.found(*at.Exe), Wanted: x.wanted(),
 				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, x.found(*at.Exe), x.wanted(), x.origin(at.Layer)),
 			})
 		}

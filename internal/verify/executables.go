@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
@@ -45,7 +46,7 @@ func Refusal(results []gate.Result) error {
 	for _, r := range results {
 		findings = append(findings, r.Findings...)
 	}
-	i := slices.IndexFunc(findings, func(f gate.Finding) bool { return f.Severity == gate.Error })
+	i := slices.IndexFunc(findings, func(f gate.Finding) bool { return f.Severity == diag.Error })
 	if i < 0 {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, er
 	}
 	for _, glob := range gate.Unmatched(x.results) {
 		r.result.Findings = append(r.result.Findings, Finding{
-			Check: AllowUnmatched, Severity: gate.Warning, Message: fmt.Sprintf("no file is one that %q allows", glob),
+			Check: AllowUnmatched, Severity: diag.Warning, Message: fmt.Sprintf("no file is one that %q allows", glob),
 		})
 	}
 	return x.whole(ctx), nil
@@ -167,7 +168,7 @@ func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, er
 func (r *run) unexplained() error {
 	for i, err := range r.unread {
 		name := platformOf(r.result.Tree.Images[i].Descriptor.Platform)
-		if err != nil && !slices.ContainsFunc(r.result.Findings, func(f Finding) bool { return f.Platform == name && f.Severity == gate.Error }) {
+		if err != nil && !slices.ContainsFunc(r.result.Findings, func(f Finding) bool { return f.Platform == name && f.Severity == diag.Error }) {
 			return err
 		}
 	}

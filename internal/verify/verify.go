@@ -12,6 +12,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/errdef"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -57,7 +58,7 @@ const (
 // Finding is a problem, or a fact worth knowing.
 type Finding struct {
 	Check    Check
-	Severity gate.Severity
+	Severity diag.Severity
 	Platform string        `json:",omitempty"` // of the affected image
 	Digest   digest.Digest `json:",omitempty"` // of the affected content
 	// These are set for executables: their paths in the image, their number, the step that made their layer, and the machines.
@@ -131,7 +132,7 @@ func (r *run) look(ctx context.Context) error {
 
 // OK reports whether there is no error. Warnings do not count.
 func (r Result) OK() bool {
-	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == gate.Error })
+	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == diag.Error })
 }
 
 // run is the state of one Run.
@@ -145,7 +146,7 @@ type run struct {
 func (r *run) sort() {
 	for i := range r.result.Findings {
 		f := &r.result.Findings[i]
-		f.Severity = cmp.Or(f.Severity, gate.Error)
+		f.Severity = cmp.Or(f.Severity, diag.Error)
 	}
 	images := r.result.Tree.Images
 	ranks := map[string]int{"": len(images) + 1}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -104,7 +105,7 @@ func List(out io.Writer, findings []gate.Finding) {
 // Advice returns the advice for findings, each once, in their order. An error's advice is its hint.
 func Advice(all []finding) (lines []string) {
 	for _, f := range all {
-		if line := adviceFor(f.Finding); line != "" && f.Severity != gate.Error && !slices.Contains(lines, line) {
+		if line := adviceFor(f.Finding); line != "" && f.Severity != diag.Error && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
@@ -115,7 +116,7 @@ func Advice(all []finding) (lines []string) {
 func RefusedHint(refused *gate.RefusedError) string {
 	off := "--verify=off publishes an image as it is"
 	for _, f := range refused.Findings {
-		if line := adviceFor(f); line != "" && f.Severity == gate.Error {
+		if line := adviceFor(f); line != "" && f.Severity == diag.Error {
 			return line + ".\n      " + off
 		}
 	}

@@ -5,14 +5,14 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 func TestNoFindingPrinterShowsHostileTextAsItIs(t *testing.T) {
 	report := clitest.Filled[solve.Report]()
 	for i := range report.Platforms {
-		report.Platforms[i].Verify.Findings[0].Severity = gate.Error
+		report.Platforms[i].Verify.Findings[0].Severity = diag.Error
 	}
 	findings := report.Platforms[0].Verify.Findings
 	clitest.CheckPrinters(t, map[string]func(io.Writer){

@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
@@ -186,7 +187,7 @@ func verifyText(f verify.Finding) string {
 	if f.Digest != "" && !strings.Contains(text, cli.Short(f.Digest, false)) {
 		text += " (" + f.Digest.String() + ")"
 	}
-	if f.Severity != gate.Error {
+	if f.Severity != diag.Error {
 		text = string(f.Severity) + ": " + text
 	}
 	return text

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
-	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -27,7 +27,7 @@ func (o Outcome) findings() string {
 	rows := [][]string{{"Found", "Platform", "What"}}
 	for _, f := range all[:min(len(all), mostFindings)] {
 		severity := string(f.Severity)
-		if f.Severity == gate.Error {
+		if f.Severity == diag.Error {
 			severity = "**" + severity + "**"
 		}
 		rows = append(rows, []string{severity, mdText(f.PlatformNames()), mdText(endOf(f.Text(), outputBytes))})

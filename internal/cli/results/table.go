@@ -11,6 +11,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -88,7 +89,7 @@ func verifyCell(p solve.PlatformReport) string {
 	case gate.Warned:
 		n := 0
 		for _, f := range v.Findings {
-			if f.Severity == gate.Warning {
+			if f.Severity == diag.Warning {
 				n++
 			}
 		}

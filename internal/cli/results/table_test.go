@@ -3,6 +3,7 @@ package results
 import (
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -10,7 +11,7 @@ import (
 )
 
 func TestCellsSayWhatBecameOfAPlatform(t *testing.T) {
-	warnings := []gate.Finding{{Severity: gate.Warning}, {Severity: gate.Warning}, {Severity: gate.Note}}
+	warnings := []gate.Finding{{Severity: diag.Warning}, {Severity: diag.Warning}, {Severity: diag.Note}}
 	passed, failed := smoke.Outcome{Passed: true}, smoke.Outcome{}
 	for want, p := range map[string]solve.PlatformReport{
 		"native 1.2s|ok|3 passed":                           {Mode: plan.Native, Seconds: 1.24, Verify: gate.Result{Verdict: gate.OK, BaseExamined: true}, Tests: []smoke.Outcome{passed, passed, passed}},
