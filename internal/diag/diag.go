@@ -37,8 +37,8 @@ type Diagnostic struct {
 	// File and Line are the place in a Dockerfile; Line counts from 1. They are zero if there is none.
 	File string
 	Line int
-	// Content is the place in an image; nil if there is none.
-	Content *Content
+	// Content is the place in an image; zero if there is none.
+	Content
 	// Message says what was found, without its place and its platforms.
 	Message string
 	// Fix says what to do about it, without naming a flag of a command; "" if the message says so or nothing helps.
@@ -47,15 +47,15 @@ type Diagnostic struct {
 	Cause error
 }
 
-// Content is the place of a diagnostic in an image.
+// Content is a place in an image: a layer, a document or files.
 type Content struct {
-	Digest digest.Digest // of the affected layer or document
+	Digest digest.Digest // of the layer or document
+	Step   string        // the step of the Dockerfile that made the layer
 	Path   string        // within the image, absolute; the first of several
 	Paths  []string      // the first of them, if there are several
 	Count  int           // their number, if there are several
-	Step   string        // the step of the Dockerfile that made the layer
-	Found  string        // the machine of the file
-	Wanted string        // the machine of the image
+	// Machine is the machine that the files are for, and Wanted the one that they should be for.
+	Machine, Wanted string
 }
 
 // Found reports whether there is a diagnostic.
@@ -64,10 +64,26 @@ func (d Diagnostic) Found() bool { return d.Check != "" || d.Message != "" || d.
 // Refuses reports whether the diagnostic is an error.
 func (d Diagnostic) Refuses() bool { return d.Severity == Error }
 
+// Platform returns the platform of a diagnostic about one platform, else "".
+func (d Diagnostic) Platform() string {
+	if len(d.Platforms) != 1 {
+		return ""
+	}
+	return d.Platforms[0]
+}
+
+// Place returns the place in the Dockerfile, as in "Dockerfile:3"; "" if there is none.
+func (d Diagnostic) Place() string {
+	if d.Line == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", d.File, d.Line)
+}
+
 // String returns the message behind its place in the Dockerfile.
 func (d Diagnostic) String() string {
-	if d.Line > 0 {
-		return fmt.Sprintf("%s:%d: %s", d.File, d.Line, d.Text())
+	if place := d.Place(); place != "" {
+		return place + ": " + d.Text()
 	}
 	return d.Text()
 }
