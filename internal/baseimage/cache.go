@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/kept"
+	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -30,10 +30,10 @@ type facts struct {
 }
 
 // cache keeps facts about base images in a folder, so that the next build need not examine them.
-type cache struct{ kept.Folder }
+type cache struct{ cachedir.Folder }
 
 func newCache(dir string) cache {
-	return cache{kept.Folder{Dir: dir, Suffix: ".base", Max: maxCache, Each: maxImage}}
+	return cache{cachedir.Folder{Dir: dir, Suffix: ".base", Max: maxCache, Each: maxImage}}
 }
 
 func cacheName(d digest.Digest, p platform.Platform) string {

@@ -10,9 +10,9 @@ import (
 
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-	"github.com/docker-multiarch/docker-multiarch/internal/kept"
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -56,10 +56,10 @@ func fresh(m cross.Moved, log *vertexlog.Log, broken brokenOutputs) []cross.Tip 
 }
 
 // brokenOutputs records outputs that broke the promise of their recipe.
-type brokenOutputs struct{ kept.Folder }
+type brokenOutputs struct{ cachedir.Folder }
 
 func brokenIn(folder string) brokenOutputs {
-	return brokenOutputs{kept.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
+	return brokenOutputs{cachedir.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
 }
 
 func (b brokenOutputs) has(tip cross.Tip) bool { return b.Get(outputName(tip)) != nil }

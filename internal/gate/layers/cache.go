@@ -3,16 +3,16 @@ package layers
 import (
 	"github.com/opencontainers/go-digest"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/kept"
+	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
 )
 
 const defaultCacheBytes = 64 << 20
 
 // A cache keeps listings in a folder, one file for each layer.
-type cache struct{ kept.Folder }
+type cache struct{ cachedir.Folder }
 
 func newCache(dir string, size int64) cache {
-	return cache{kept.Folder{Dir: dir, Suffix: ".listing", Max: size, Each: min(size/4, maxListing)}}
+	return cache{cachedir.Folder{Dir: dir, Suffix: ".listing", Max: size, Each: min(size/4, maxListing)}}
 }
 
 func nameOf(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }

@@ -1,4 +1,4 @@
-package kept_test
+package cachedir_test
 
 import (
 	"fmt"
@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/atomicfile"
-	"github.com/docker-multiarch/docker-multiarch/internal/kept"
+	"github.com/docker-multiarch/docker-multiarch/internal/cachedir"
 )
 
-func folder(t *testing.T) kept.Folder {
-	return kept.Folder{Dir: filepath.Join(t.TempDir(), "is", "made"), Suffix: ".thing", Max: 40, Each: 20}
+func folder(t *testing.T) cachedir.Folder {
+	return cachedir.Folder{Dir: filepath.Join(t.TempDir(), "is", "made"), Suffix: ".thing", Max: 40, Each: 20}
 }
 
 // aged makes a file older than it is.
@@ -106,7 +106,7 @@ func TestAFolderThatTakesNothingDoesNoHarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"", file, filepath.Join(file, "x")} {
-		f := kept.Folder{Dir: dir, Max: 10, Each: 10}
+		f := cachedir.Folder{Dir: dir, Max: 10, Each: 10}
 		f.Put("a", []byte("x"))
 		f.Remove("a")
 		if f.Get("a") != nil {

@@ -1,7 +1,7 @@
-// Package kept caches results in a folder of the user's. It is a convenience: a file that cannot be read, by its rights or its
+// Package cachedir caches results in a folder of the user's. It is a convenience: a file that cannot be read, by its rights or its
 // size, counts as missing, a file that cannot be written is not written, and all of them may be deleted at any time. Several
 // processes may use one folder. The reader of a file detects damage.
-package kept
+package cachedir
 
 import (
 	"io"
