@@ -44,9 +44,23 @@ func start(t *testing.T) *builds {
 	t.Cleanup(plain.Close)
 	b := &builds{untrusted: strings.TrimPrefix(untrusted.URL, "https://"), plain: strings.TrimPrefix(plain.URL, "http://")}
 	more := fmt.Sprintf("[registry.%q]\nhttp = false\n[registry.%q]\nhttp = false\n", b.untrusted, b.plain)
+	more += fmt.Sprintf("[cdi]\nspecDirs = [%q]\n", describedDevices(t))
 	b.Client = newDaemon(t, "", "host", more).connect(t)
 	b.registry = newRegistry(t)
 	return b
+}
+
+// describedDevices returns a folder that describes two devices (a specification of the Container Device Interface).
+func describedDevices(t *testing.T) string {
+	t.Helper()
+	const text = `{"cdiVersion": "0.6.0", "kind": "vendor.example/class", "devices": [
+  {"name": "a", "containerEdits": {"env": ["A=1"]}},
+  {"name": "b", "containerEdits": {"env": ["B=1"]}}]}`
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "vendor.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // build builds a Dockerfile, in which BASE stands for the base image, and returns all messages. change may change the request.
@@ -251,10 +265,19 @@ func testRequests(t *testing.T, b *builds) {
 	must(t, err, func(err error) bool { return IsEntitlementMissing(err, "network.host") })
 	_, err = b.build(t, "FROM BASE\nRUN --security=insecure [\"/exit\", \"0\"]\n")
 	must(t, err, func(err error) bool { return IsEntitlementMissing(err, "security.insecure") })
-	for _, name := range []string{"network.host", "security.insecure", "device"} {
+	for run, want := range map[string][]string{
+		"--device=vendor.example/class=a":                                 {"vendor.example/class=a"},
+		"--device=vendor.example/class=a --device=vendor.example/class=b": {"vendor.example/class=a", "vendor.example/class=b"},
+	} {
+		_, err = b.build(t, "FROM BASE\nRUN "+run+" [\"/exit\", \"0\"]\n")
+		must(t, err, func(err error) bool { return slices.Equal(slices.Sorted(slices.Values(DeniedDevices(err))), want) })
+	}
+	noDevices := *b
+	noDevices.Client = newDaemon(t, "", "host", "[cdi]\ndisabled = true\n").connect(t)
+	for name, on := range map[string]*builds{"network.host": b, "security.insecure": b, "device": &noDevices} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // the client waits for five seconds before it returns the error
-			_, err := b.build(t, "FROM BASE\n", func(o *client.SolveOpt) { o.AllowedEntitlements = []string{name} })
+			_, err := on.build(t, "FROM BASE\n", func(o *client.SolveOpt) { o.AllowedEntitlements = []string{name} })
 			must(t, err, func(err error) bool { return IsEntitlementForbidden(err, name) })
 		})
 	}

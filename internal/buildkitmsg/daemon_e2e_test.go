@@ -52,8 +52,6 @@ func newDaemon(t *testing.T, root, network, more string, args ...string) *daemon
 	text := fmt.Sprintf(`root = %q
 [grpc]
 address = ["unix://%s/sock"]
-[cdi]
-disabled = true
 [worker.oci]
 snapshotter = "native"
 networkMode = %q

@@ -1,11 +1,26 @@
 package buildkitmsg
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // IsEntitlementMissing reports whether a build needs an entitlement, such as network.host, that its request does not grant
 // (Check in util/entitlements/entitlements.go).
 func IsEntitlementMissing(err error, name string) bool {
 	return strings.Contains(err.Error(), name+" is not allowed")
+}
+
+var deniedDevices = regexp.MustCompile(`devices? (\S+(?:, \S+)*) (?:is|are) requested by the build but not allowed`)
+
+// DeniedDevices returns the devices that a build needs and that its request does not grant, by their full names ("vendor.com/class=name")
+// (ValidateEntitlements in solver/llbsolver/vertex.go).
+func DeniedDevices(err error) []string {
+	found := deniedDevices.FindStringSubmatch(err.Error())
+	if found == nil {
+		return nil
+	}
+	return strings.Split(found[1], ", ")
 }
 
 // IsEntitlementForbidden reports whether a request grants an entitlement that buildkitd's configuration does not allow

@@ -63,10 +63,10 @@ func isNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-var stepPrefix = regexp.MustCompile(`^(LINK )?\[[^\]]*\] `)
+var stepPrefix = regexp.MustCompile(`^\[[^\]]*\] `)
 
 // TrimStep returns a vertex's name without the text in brackets that the Dockerfile frontend puts before the instruction (prefixCommand in
-// frontend/dockerfile/dockerfile2llb/convert.go). BuildKit v0.20 and v0.33 do not put "LINK " before the brackets, but behind them.
+// frontend/dockerfile/dockerfile2llb/convert.go).
 func TrimStep(vertex string) string { return stepPrefix.ReplaceAllString(vertex, "") }
 
 var pinned = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)

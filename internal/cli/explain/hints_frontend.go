@@ -7,10 +7,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
-// allowHint returns what to do about entitlements that a build lacks. The user must grant them to the build, and the builder must have
-// been made with them.
+// allowHint returns what to do about entitlements that a build lacks. The user must grant them to the build, and the builder must allow
+// them.
 func allowHint(err error) string {
-	for _, name := range []string{"security.insecure", "network.host", "device"} {
+	for _, name := range []string{"security.insecure", "network.host"} {
 		switch {
 		case buildkitmsg.IsEntitlementForbidden(err, name):
 			return fmt.Sprintf("make a builder that allows it, and build there with --builder:\n"+
@@ -18,6 +18,12 @@ func allowHint(err error) string {
 		case buildkitmsg.IsEntitlementMissing(err, name):
 			return "add --allow " + name
 		}
+	}
+	if buildkitmsg.IsEntitlementForbidden(err, "device") { // BuildKit allows it unless its devices are disabled (cmd/buildkitd/main.go)
+		return "the builder's BuildKit config disables devices ([cdi] disabled = true): build on a builder without this setting"
+	}
+	if devices := buildkitmsg.DeniedDevices(err); len(devices) > 0 {
+		return "add --allow device=" + strings.Join(devices, " --allow device=")
 	}
 	return ""
 }
