@@ -20,25 +20,31 @@ func Putf(out io.Writer, format string, args ...any) {
 	fmt.Fprintf(out, format, shown...)
 }
 
-// PutRow writes a row of a table.
-func PutRow(out io.Writer, cells ...string) {
-	for i, cell := range cells {
-		if i > 0 {
-			fmt.Fprint(out, "\t")
-		}
-		Putf(out, "%s", cell)
-	}
-	fmt.Fprintln(out)
-}
+// A Table prints rows whose columns are three spaces apart. Each cell is put on one line.
+type Table struct{ w *tabwriter.Writer }
 
-// NewTable returns a table whose columns are three spaces apart, with headings if there are any. The caller has to flush it.
-func NewTable(out io.Writer, headings ...string) *tabwriter.Writer {
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+// NewTable returns a table, with headings if there are any. The caller has to flush it.
+func NewTable(out io.Writer, headings ...any) Table {
+	t := Table{tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)}
 	if len(headings) > 0 {
-		PutRow(t, headings...)
+		t.Row(headings...)
 	}
 	return t
 }
+
+// Row adds a row. The last cell is not part of a column, so it may be long.
+func (t Table) Row(cells ...any) {
+	for i, cell := range cells {
+		if i > 0 {
+			fmt.Fprint(t.w, "\t")
+		}
+		Putf(t.w, "%v", cell)
+	}
+	fmt.Fprintln(t.w)
+}
+
+// Flush prints the rows. Columns of later rows are as wide as those rows need. Flush returns the error of the stream.
+func (t Table) Flush() error { return t.w.Flush() }
 
 // Paragraph is text that may have several lines. Lines after the first are indented, so that none looks like a line of this program.
 type Paragraph string

@@ -124,37 +124,37 @@ func TestTheJSONOfBuilderInspect(t *testing.T) {
 }
 
 func TestTheTextOfBuilderInspect(t *testing.T) {
-	want := `Name:     b
-Driver:   docker-container
-Current:  no
-Created:  2023-11-14T22:13:20Z
+	want := `Name:      b
+Driver:    docker-container
+Current:   no
+Created:   2023-11-14T22:13:20Z
 
 Nodes:
-Name:                   b0
-Endpoint:               unix:///e
-Driver Options:         memory="2g"
-Status:                 running
-BuildKit daemon flags:  --debug
-BuildKit version:       v0.33.1
-Image:                  moby/buildkit:x
-Container:              docker-multiarch-b-0
-Volume:                 docker-multiarch-b-0-state
-Network:                bridge
-Network of RUN:         builder
-Platforms:              linux/arm64*, linux/amd64
-  native:               linux/amd64
-  emulated:             linux/arm64
-  none:                 linux/s390x
-Active builds:          0
-Certificates for:       r
-Proxies:                HTTP_PROXY="http://u:xxxxx@p"
-Cache:                  3GB, 1GB of it reclaimable
-Disk:                   60GB of 250GB free
+Name:                    b0
+Endpoint:                unix:///e
+Driver Options:          memory="2g"
+Status:                  running
+BuildKit daemon flags:   --debug
+BuildKit version:        v0.33.1
+Image:                   moby/buildkit:x
+Container:               docker-multiarch-b-0
+Volume:                  docker-multiarch-b-0-state
+Network:                 bridge
+Network of RUN:          builder
+Platforms:               linux/arm64*, linux/amd64
+  native:                linux/amd64
+  emulated:              linux/arm64
+  none:                  linux/s390x
+Active builds:           0
+Certificates for:        r
+Proxies:                 HTTP_PROXY="http://u:xxxxx@p"
+Cache:                   3GB, 1GB of it reclaimable
+Disk:                    60GB of 250GB free
 GC Policy rule#0:
-  All:             true
-  Filters:         type==regular
-  Keep Duration:   1h0m0s
-  Max Used Space:  50GiB
+  All:              true
+  Filters:          type==regular
+  Keep Duration:    1h0m0s
+  Max Used Space:   50GiB
 File#buildkitd.toml:
   > [worker.oci]
   > x = 1
@@ -192,8 +192,8 @@ func TestTheFormatsOfBuilderDu(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := writeTotals(&out, records); err != nil || out.String() != "Shared:\t\t1kB\nPrivate:\t2kB\nReclaimable:\t2kB\nTotal:\t\t3kB\n" {
-		t.Errorf("%q, %v", out.String(), err)
+	if writeTotals(&out, records); out.String() != "Shared:\t\t1kB\nPrivate:\t2kB\nReclaimable:\t2kB\nTotal:\t\t3kB\n" {
+		t.Errorf("%q", out.String())
 	}
 }
 

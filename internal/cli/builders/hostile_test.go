@@ -17,7 +17,7 @@ func TestNoBuilderPrinterShowsHostileTextAsItIs(t *testing.T) {
 	})
 	records := clitest.Filled[[]*bkclient.UsageInfo]()
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
-		"writeTotals": func(out io.Writer) { _ = writeTotals(out, records) },
+		"writeTotals": func(out io.Writer) { writeTotals(out, records) },
 		"inspectText": func(out io.Writer) { _ = inspectText(out, inspected) },
 		"writeRows": func(out io.Writer) {
 			_ = cli.WriteRows(out, "table", builderColumns(), []*builderContext{{builderRow: inspected}})

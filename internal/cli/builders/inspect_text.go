@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/docker/go-units"
@@ -19,27 +18,28 @@ import (
 
 // inspectText prints a builder for people. Facts that docker buildx inspect shows have the same labels.
 func inspectText(out io.Writer, row builderRow) error {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := cli.NewTable(out)
 	line := func(key string, value any) {
 		if s := fmt.Sprint(value); s != "" {
-			cli.Putf(t, "%s:\t%s\n", key, s)
+			t.Row(key+":", s)
 		}
 	}
 	line("Name", row.Name)
 	line("Driver", row.Driver)
 	line("Current", map[bool]string{true: "yes", false: "no"}[row.Current])
 	line("Created", row.Created.Format(time.RFC3339))
-	cli.Putf(t, "\nNodes:\n")
+	t.Row()
+	t.Row("Nodes:")
 	for i, n := range row.Nodes {
 		if i > 0 {
-			cli.Putf(t, "\n")
+			t.Row()
 		}
 		nodeText(t, n, line)
 	}
 	return t.Flush()
 }
 
-func nodeText(t io.Writer, n nodeRow, line func(key string, value any)) {
+func nodeText(t cli.Table, n nodeRow, line func(key string, value any)) {
 	if n.nodeDetails == nil {
 		n.nodeDetails = &nodeDetails{}
 	}
@@ -77,18 +77,18 @@ func nodeText(t io.Writer, n nodeRow, line func(key string, value any)) {
 	writeConfig(t, n.Config)
 }
 
-func writeConfig(t io.Writer, toml string) {
+func writeConfig(t cli.Table, toml string) {
 	if toml != "" {
-		cli.Putf(t, "File#buildkitd.toml:\n")
+		t.Row("File#buildkitd.toml:")
 	}
 	for l := range strings.Lines(toml) {
-		cli.Putf(t, "  > %s\n", strings.TrimRight(l, "\n"))
+		t.Row("  > " + strings.TrimRight(l, "\n"))
 	}
 }
 
-func writeRule(t io.Writer, i int, rule bkclient.PruneInfo) {
-	cli.Putf(t, "GC Policy rule#%d:\n", i)
-	line := func(key, value string) { cli.Putf(t, "  %s:\t%s\n", key, value) }
+func writeRule(t cli.Table, i int, rule bkclient.PruneInfo) {
+	t.Row(fmt.Sprintf("GC Policy rule#%d:", i))
+	line := func(key, value string) { t.Row("  "+key+":", value) }
 	line("All", fmt.Sprint(rule.All))
 	if len(rule.Filter) > 0 {
 		line("Filters", strings.Join(rule.Filter, " "))

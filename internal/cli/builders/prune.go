@@ -3,7 +3,6 @@ package builders
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/docker/cli/cli/command"
@@ -105,12 +104,8 @@ func runPrune(ctx context.Context, w *cli.Env, o pruneOptions, name string) erro
 		<-done
 		return err
 	})
-	t := tabwriter.NewWriter(w.Out, 1, 8, 1, '\t', 0)
 	if err == nil || printed.total > 0 {
-		cli.Putf(t, "Total:\t%s\n", cli.Size(printed.total))
-	}
-	if ferr := t.Flush(); err == nil {
-		err = ferr
+		cli.Putf(w.Out, "Total:\t%s\n", cli.Size(printed.total))
 	}
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/docker/cli/cli/command/formatter"
@@ -76,20 +75,18 @@ func recordRows(records []*bkclient.UsageInfo, forTable bool, now time.Time) []*
 	return rows
 }
 
-// writeTotals prints the totals below a list of records.
-func writeTotals(out io.Writer, records []*bkclient.UsageInfo) error {
+// writeTotals prints the totals below a list of records, in the columns of docker buildx du.
+func writeTotals(out io.Writer, records []*bkclient.UsageInfo) {
 	sum, shared := builder.Sum(records), int64(0)
 	for _, r := range records {
 		if r.Shared {
 			shared += r.Size
 		}
 	}
-	t := tabwriter.NewWriter(out, 1, 8, 1, '\t', 0)
 	if shared > 0 {
-		cli.Putf(t, "Shared:\t%s\nPrivate:\t%s\n", cli.Size(shared), cli.Size(sum.Total-shared))
+		cli.Putf(out, "Shared:\t\t%s\nPrivate:\t%s\n", cli.Size(shared), cli.Size(sum.Total-shared))
 	}
-	cli.Putf(t, "Reclaimable:\t%s\nTotal:\t%s\n", cli.Size(sum.Reclaimable), cli.Size(sum.Total))
-	return t.Flush()
+	cli.Putf(out, "Reclaimable:\t%s\nTotal:\t\t%s\n", cli.Size(sum.Reclaimable), cli.Size(sum.Total))
 }
 
 // cacheFilter is --filter in BuildKit's terms.
@@ -197,7 +194,7 @@ func runDu(ctx context.Context, w *cli.Env, o duOptions, name string) error {
 		return err
 	}
 	if (o.format == formatter.TableFormatKey || o.format == recordPretty) && len(o.filter.Value()) == 0 {
-		return writeTotals(w.Out, records)
+		writeTotals(w.Out, records)
 	}
 	return nil
 }

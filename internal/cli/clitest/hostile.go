@@ -126,7 +126,7 @@ func CheckPrinters(t *testing.T, printers map[string]func(io.Writer), others ...
 }
 
 // ownPrinters may print with fmt.
-var ownPrinters = []string{"putf", "putRow", "result", "startOrUnknown", "printTrace", "run", "endOnSignal", "render", "renderLint", "newVersionCommand"}
+var ownPrinters = []string{"putf", "row", "result", "startOrUnknown", "printTrace", "run", "endOnSignal", "render", "renderLint", "newVersionCommand"}
 
 // isNamed reports whether a function has one of the names, exported or not.
 func isNamed(names []string, f *ast.FuncDecl) bool {
@@ -160,7 +160,7 @@ func checkPrinter(t *testing.T, printer func(io.Writer)) {
 func writes(f *ast.FuncDecl) bool {
 	return slices.ContainsFunc(f.Type.Params.List, func(param *ast.Field) bool {
 		text := written(param.Type)
-		return text == "io.Writer" || text == "tabwriter.Writer"
+		return text == "io.Writer" || text == "cli.Table"
 	})
 }
 

@@ -131,9 +131,9 @@ func kernelText(ins emulation.Inspection) string {
 func doctorPage(out io.Writer, d diagnosis) error {
 	t := cli.NewTable(out)
 	for _, c := range d.Checks {
-		cli.Putf(t, "%s\t%s\t%s\n", c.Grade, c.Name, c.Detail)
+		t.Row(c.Grade, c.Name, c.Detail)
 		if c.Fix != "" {
-			cli.Putf(t, "\t\t→ %s\n", c.Fix)
+			t.Row("", "", "→ "+c.Fix)
 		}
 	}
 	return t.Flush()

@@ -238,8 +238,7 @@ func printInstalled(out io.Writer, format string, ps []platform.Platform, report
 	}
 	t := cli.NewTable(out, "PLATFORM", "RESULT", "RUNS", "HANDLER", "OLD FLAGS", "FLAGS", "SOURCE")
 	for _, r := range rows {
-		cli.Putf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			r.Platform, r.Result, r.Runs, cli.OrDash(r.Handler), cli.OrDash(r.OldFlags), cli.OrDash(r.Flags), cli.OrDash(r.Source))
+		t.Row(r.Platform, r.Result, r.Runs, cli.OrDash(r.Handler), cli.OrDash(r.OldFlags), cli.OrDash(r.Flags), cli.OrDash(r.Source))
 	}
 	return t.Flush()
 }

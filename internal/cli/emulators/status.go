@@ -160,9 +160,9 @@ func emulatorsTable(out io.Writer, s emulatorsStatus) error {
 		if r.BuilderEmulator != "" && len(r.Handlers) == 0 {
 			first.Interpreter = r.BuilderEmulator
 		}
-		cli.Putf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Platform, r.Runs, first.Name, cli.OrDash(first.Flags), first.Interpreter, cli.OrDash(r.QEMU), r.Verdict)
+		t.Row(r.Platform, r.Runs, first.Name, cli.OrDash(first.Flags), first.Interpreter, cli.OrDash(r.QEMU), r.Verdict)
 		for _, h := range r.Handlers[min(1, len(r.Handlers)):] {
-			cli.Putf(t, "\t\t%s\t%s\t%s\t\t%s\n", h.Name, cli.OrDash(h.Flags), h.Interpreter, h.Verdict)
+			t.Row("", "", h.Name, cli.OrDash(h.Flags), h.Interpreter, "", h.Verdict)
 		}
 		if r.Verdict != emulation.OK && r.Verdict != emulation.Missing {
 			notes = append(notes, r.Platform+": "+r.Reason)

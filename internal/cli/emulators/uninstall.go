@@ -65,7 +65,7 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 	fmt.Fprintln(w.Out)
 	t := cli.NewTable(w.Out, "PLATFORM", "RUNS")
 	for _, p := range ps {
-		cli.Putf(t, "%s\t%s\n", platform.Format(p), report.Status.Mode(p))
+		t.Row(platform.Format(p), report.Status.Mode(p))
 	}
 	return t.Flush()
 }

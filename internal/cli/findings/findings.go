@@ -94,7 +94,7 @@ func List(out io.Writer, findings []gate.Finding) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out, "FOUND", "PLATFORM", "WHAT")
 	for _, f := range all {
-		cli.Putf(t, "%s\t%s\t%s\n", f.Severity, f.PlatformNames(), f.Text())
+		t.Row(f.Severity, f.PlatformNames(), f.Text())
 	}
 	_ = t.Flush()
 	for _, line := range Advice(all) {

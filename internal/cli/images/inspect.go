@@ -96,41 +96,41 @@ func HintIncomplete(at Location, err error) error {
 
 func inspectTable(out io.Writer, row imageRow, whole bool) error {
 	t := cli.NewTable(out)
-	cli.Putf(t, "Name:\t%s\n", row.Name)
-	cli.Putf(t, "%s digest:\t%s   (what docker pull reports)\n", strings.ToUpper(row.Kind[:1])+row.Kind[1:], row.Digest)
-	cli.Putf(t, "Media type:\t%s\n", row.MediaType)
+	t.Row("Name:", row.Name)
+	t.Row(strings.ToUpper(row.Kind[:1])+row.Kind[1:]+" digest:", row.Digest.String()+"   (what docker pull reports)")
+	t.Row("Media type:", row.MediaType)
 	if row.ArtifactType != "" {
-		cli.Putf(t, "Artifact type:\t%s\n", row.ArtifactType)
+		t.Row("Artifact type:", row.ArtifactType)
 	}
 	for i, key := range slices.Sorted(maps.Keys(row.Annotations)) {
 		heading := "Annotations:"
 		if i > 0 {
 			heading = ""
 		}
-		cli.Putf(t, "%s\t%s=%s\n", heading, key, row.Annotations[key])
+		t.Row(heading, key+"="+row.Annotations[key])
 	}
 	if err := t.Flush(); err != nil || len(row.Platforms)+len(row.Others) == 0 {
 		return err
 	}
 	fmt.Fprintln(out)
 	based := slices.ContainsFunc(row.Platforms, func(p platformRow) bool { return p.Base != nil })
-	heading := []string{"PLATFORM", "MANIFEST DIGEST", "CONFIG", "SIZE", "CREATED"}
+	heading := []any{"PLATFORM", "MANIFEST DIGEST", "CONFIG", "SIZE", "CREATED"}
 	if based {
 		heading = append(heading, "BASE")
 	}
-	cli.PutRow(t, heading...)
+	t.Row(heading...)
 	for _, p := range row.Platforms {
-		line := []string{p.Platform, p.Digest.String(), cli.Short(p.Config, whole), units.HumanSize(float64(p.Size)), createdText(p.Created)}
+		line := []any{p.Platform, p.Digest, cli.Short(p.Config, whole), units.HumanSize(float64(p.Size)), createdText(p.Created)}
 		if based {
 			line = append(line, baseText(p.Base, whole))
 		}
-		cli.PutRow(t, line...)
+		t.Row(line...)
 		for _, a := range p.Attestations {
-			cli.Putf(t, "  attestation\t%s\t%s\n", a.Digest, strings.Join(a.Predicates, ", "))
+			t.Row("  attestation", a.Digest, strings.Join(a.Predicates, ", "))
 		}
 	}
 	for _, o := range row.Others {
-		cli.Putf(t, "(no image)\t%s\t%s\n", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
+		t.Row("(no image)", o.Digest, cmp.Or(o.ArtifactType, o.MediaType))
 	}
 	return t.Flush()
 }

@@ -172,7 +172,7 @@ func verifyTable(out io.Writer, row verifyRow) error {
 	}
 	t := cli.NewTable(out, "CHECK", "PLATFORM", "FINDING")
 	for _, f := range row.Findings {
-		cli.Putf(t, "%s\t%s\t%s\n", f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
+		t.Row(f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
 	}
 	if err := t.Flush(); err != nil || row.OK {
 		return err

@@ -15,14 +15,14 @@ import (
 func diffTable(out io.Writer, row diffRow) error {
 	t := cli.NewTable(out)
 	for i, side := range []diffSide{row.A, row.B} {
-		cli.Putf(t, "%c\t%s\t%s\n", 'A'+i, side.Name, side.Digest)
+		t.Row(string('A'+rune(i)), side.Name, side.Digest)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(out)
 	if len(row.Platforms) > 0 {
-		fmt.Fprintln(t, "PLATFORM\tSTATE\tMANIFEST DIGEST\tDIFFERENCE")
+		t.Row("PLATFORM", "STATE", "MANIFEST DIGEST", "DIFFERENCE")
 	}
 	for _, p := range row.Platforms {
 		diffLines(t, p)
@@ -49,26 +49,27 @@ func diffTable(out io.Writer, row diffRow) error {
 	return nil
 }
 
-func diffLines(out io.Writer, p diffPlatform) {
+func diffLines(t cli.Table, p diffPlatform) {
 	var notes []string
 	if p.Attestations {
 		notes = append(notes, "attestations")
 	}
 	switch p.State {
 	case tree.Removed:
-		cli.Putf(out, "%s\tonly in A\t%s\n", p.Platform, p.A.Digest)
+		t.Row(p.Platform, "only in A", p.A.Digest)
 	case tree.Added:
-		cli.Putf(out, "%s\tonly in B\t%s\n", p.Platform, p.B.Digest)
+		t.Row(p.Platform, "only in B", p.B.Digest)
 	case tree.Same:
-		cli.Putf(out, "%s\tsame\t%s\t%s\n", p.Platform, p.A.Digest, strings.Join(notes, "; "))
+		t.Row(p.Platform, "same", p.A.Digest, strings.Join(notes, "; "))
 	default:
-		cli.Putf(out, "%s\tchanged\tA %s\t%s, %s\n", p.Platform, p.A.Digest, results.Count(p.A.Layers, "layer"), units.HumanSize(float64(p.A.Size)))
-		cli.Putf(out, "\t\tB %s\t%s, %s, %d of them in A\n", p.B.Digest, results.Count(p.B.Layers, "layer"), units.HumanSize(float64(p.B.Size)), p.SharedLayers)
+		t.Row(p.Platform, "changed", "A "+p.A.Digest, results.Count(p.A.Layers, "layer")+", "+units.HumanSize(float64(p.A.Size)))
+		t.Row("", "", "B "+p.B.Digest,
+			fmt.Sprintf("%s, %s, %d of them in A", results.Count(p.B.Layers, "layer"), units.HumanSize(float64(p.B.Size)), p.SharedLayers))
 		if len(p.Config) > 0 {
 			notes = append([]string{"configuration: " + strings.Join(p.Config, ", ")}, notes...)
 		}
 		if len(notes) > 0 {
-			cli.Putf(out, "\t\t\t%s\n", strings.Join(notes, "; "))
+			t.Row("", "", "", strings.Join(notes, "; "))
 		}
 	}
 }

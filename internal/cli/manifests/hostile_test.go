@@ -4,6 +4,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
@@ -14,9 +15,11 @@ func TestNoIndexPrinterShowsHostileTextAsItIs(t *testing.T) {
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
 		"diffTable": func(out io.Writer) { _ = diffTable(out, difference) },
 		"diffLines": func(out io.Writer) {
+			t := cli.NewTable(out)
 			for _, state := range []tree.State{tree.Removed, tree.Added, tree.Same, tree.Changed} {
-				diffLines(out, clitest.With(difference.Platforms[0], func(p *diffPlatform) { p.State = state }))
+				diffLines(t, clitest.With(difference.Platforms[0], func(p *diffPlatform) { p.State = state }))
 			}
+			_ = t.Flush()
 		},
 		"mergedTable": func(out io.Writer) { mergedTable(out, clitest.Filled[merge.Result]()) },
 	})

@@ -83,7 +83,7 @@ func mergedTable(out io.Writer, res merge.Result) {
 				extra = "   (1 attestation)"
 			}
 		}
-		cli.Putf(t, "%s\t%s\t%s\t%s%s\n", platform.Format(img.Platform), from, units.HumanSize(float64(img.Size)), img.Manifest.Digest, extra)
+		t.Row(platform.Format(img.Platform), from, units.HumanSize(float64(img.Size)), img.Manifest.Digest.String()+extra)
 	}
 	_ = t.Flush()
 }

@@ -3,16 +3,16 @@ package planview
 import (
 	"io"
 	"testing"
-	"text/tabwriter"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 )
 
 func TestNoPlanPrinterShowsHostileTextAsItIs(t *testing.T) {
 	plan := clitest.With(clitest.Filled[planShown](), func(p *planShown) { p.Findings[0].Severity, p.Findings[1].Severity = "warning", "error" })
-	inTable := func(printer func(*tabwriter.Writer, planShown)) func(io.Writer) {
+	inTable := func(printer func(cli.Table, planShown)) func(io.Writer) {
 		return func(out io.Writer) {
-			t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+			t := cli.NewTable(out)
 			printer(t, plan)
 			_ = t.Flush()
 		}

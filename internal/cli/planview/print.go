@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
@@ -16,9 +15,9 @@ import (
 func Print(out io.Writer, p planShown) {
 	table := cli.NewTable(out)
 	if len(p.Platforms) > 0 {
-		fmt.Fprintln(table, "PLATFORM\tNODE\tHOW")
+		table.Row("PLATFORM", "NODE", "HOW")
 		for _, j := range p.Platforms {
-			cli.Putf(table, "%s\t%s\t%s\n", j.Platform, j.Node, j.How)
+			table.Row(j.Platform, j.Node, j.How)
 		}
 		_ = table.Flush() // the next write finds a broken standard output
 	}
@@ -35,13 +34,14 @@ func Print(out io.Writer, p planShown) {
 	printFindings(out, p)
 }
 
-func printSteps(table *tabwriter.Writer, p planShown) {
+func printSteps(table cli.Table, p planShown) {
 	if len(p.Steps) == 0 {
 		return
 	}
-	fmt.Fprintln(table, "\nLINE\tSTAGE\tSTEP\tRUNS\tFOR")
+	table.Row()
+	table.Row("LINE", "STAGE", "STEP", "RUNS", "FOR")
 	for _, s := range p.Steps {
-		cli.PutRow(table, results.FileLine(s.File, s.Line), s.Stage, cli.Cut(stepText(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+		table.Row(results.FileLine(s.File, s.Line), s.Stage, cli.Cut(stepText(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
 	_ = table.Flush()
 }
@@ -109,7 +109,7 @@ func allOr(platforms []string, n int) string {
 }
 
 // printBases prints the matrix of base images and platforms.
-func printBases(table *tabwriter.Writer, p planShown) {
+func printBases(table cli.Table, p planShown) {
 	if len(p.Bases) == 0 {
 		return
 	}
@@ -127,18 +127,22 @@ func printBases(table *tabwriter.Writer, p planShown) {
 			names = append(names, j.Platform)
 		}
 	}
-	fmt.Fprintln(table)
-	cli.PutRow(table, slices.Concat([]string{"BASE IMAGE", "LINE"}, names, []string{"IT HAS", "DIGEST"})...)
+	heading := []any{"BASE IMAGE", "LINE"}
+	for _, name := range names {
+		heading = append(heading, name)
+	}
+	table.Row()
+	table.Row(append(heading, "IT HAS", "DIGEST")...)
 	for _, b := range p.Bases {
-		cli.Putf(table, "%s\t%s", b.Image, results.FileLine(b.File, b.Line))
+		row := []any{b.Image, results.FileLine(b.File, b.Line)}
 		for _, name := range names {
-			cli.Putf(table, "\t%s", verdictOf(b, name))
+			row = append(row, verdictOf(b, name))
 		}
 		has := strings.Join(b.Offers, ", ")
 		if b.Single {
 			has = "only " + has
 		}
-		cli.Putf(table, "\t%s\t%s\n", has, cli.Cut(b.Digest, 20))
+		table.Row(append(row, has, cli.Cut(b.Digest, 20))...)
 	}
 	_ = table.Flush()
 }

@@ -45,7 +45,7 @@ func Loaded(out io.Writer, report solve.Report) {
 		if l.Already {
 			note = "   (unchanged)"
 		}
-		cli.Putf(t, "%s\t%s\t%s%s\n", name, who, l.ID, note)
+		t.Row(name, who, l.ID.String()+note)
 	}
 	_ = t.Flush()
 }
@@ -53,17 +53,16 @@ func Loaded(out io.Writer, report solve.Report) {
 // Tags prints a line for each tag. Its digest is the one that docker pull shows.
 func Tags(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
-	t := cli.NewTable(out)
 	kind := "INDEX DIGEST (what docker pull shows)"
 	if !manifest.IsIndex(report.Target.MediaType) {
 		kind = "IMAGE DIGEST (what docker pull shows)"
 	}
-	cli.Putf(t, "TAG\t%s\n", kind)
+	t := cli.NewTable(out, "TAG", kind)
 	for _, tag := range report.Tags {
-		cli.Putf(t, "%s\t%s%s\n", tag.Ref, tag.Digest, StateNote(tag))
+		t.Row(tag.Ref, tag.Digest.String()+StateNote(tag))
 	}
 	for _, repo := range report.ByDigest {
-		cli.Putf(t, "%s (no tag)\t%s\n", reference.FamiliarName(repo), report.Target.Digest)
+		t.Row(reference.FamiliarName(repo)+" (no tag)", report.Target.Digest)
 	}
 	_ = t.Flush()
 }

@@ -53,16 +53,16 @@ func Table(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out)
 	columns := columnsOf(report)
-	line := make([]string, len(columns))
+	line := make([]any, len(columns))
 	for i, c := range columns {
 		line[i] = c.title
 	}
-	cli.PutRow(t, line...)
+	t.Row(line...)
 	for _, p := range report.Platforms {
 		for i, c := range columns {
 			line[i] = cmp.Or(c.cell(p), "-")
 		}
-		cli.PutRow(t, line...)
+		t.Row(line...)
 	}
 	_ = t.Flush()
 }

@@ -133,11 +133,7 @@ func runTable(out io.Writer, ends []runResult) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out, "PLATFORM", "STATUS", "TIME")
 	for _, e := range ends {
-		cli.Putf(t, "%s\t%d\t%.1fs", platform.Format(e.platform), e.status, e.seconds)
-		if e.words != "" {
-			cli.Putf(t, "   %s", e.words)
-		}
-		fmt.Fprintln(t)
+		t.Row(platform.Format(e.platform), e.status, strings.TrimSpace(fmt.Sprintf("%.1fs   %s", e.seconds, e.words)))
 	}
 	_ = t.Flush()
 }
