@@ -15,6 +15,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -53,7 +54,7 @@ func Export(ctx context.Context, n Node, under *spb.Policy, to []Entry, made []M
 			switch {
 			case err == nil:
 			case e.IgnoreError() && ctx.Err() == nil:
-				n.Note("warning: " + (&ExportError{e, err}).Error())
+				n.Note(diag.Diagnostic{Severity: diag.Warning, Cause: &ExportError{e, err}})
 			default:
 				failed = append(failed, &ExportError{e, err})
 			}

@@ -11,6 +11,7 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -32,7 +33,7 @@ func (s *solves) node() Node {
 			_, err := fn(ctx, s)
 			return err
 		},
-		Show: func(*client.SolveStatus) {}, Note: func(string) {},
+		Show: func(*client.SolveStatus) {}, Note: func(diag.Diagnostic) {},
 	}
 }
 

@@ -14,13 +14,14 @@ import (
 	"github.com/moby/buildkit/solver/pb"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // imports are the caches that a node imports.
 type imports struct {
 	entries []Entry
-	note    func(string)
+	note    diag.Notes
 
 	mu       sync.Mutex
 	reported map[string]bool // the failed imports that were reported, by BuildKit's names
@@ -28,7 +29,7 @@ type imports struct {
 
 // newImports finds out which caches can be imported. A local cache that does not exist is left out with a warning, as by docker buildx: the
 // first build with a cache finds none.
-func newImports(from []Entry, ps []platform.Platform, note func(string)) *imports {
+func newImports(from []Entry, ps []platform.Platform, note diag.Notes) *imports {
 	all := &imports{note: note, reported: map[string]bool{}}
 	for _, f := range from {
 		for _, e := range f.each(ps) {
@@ -39,7 +40,7 @@ func newImports(from []Entry, ps []platform.Platform, note func(string)) *import
 			if e.Type == "local" {
 				found, err := findLocal(e)
 				if err != nil {
-					note(fmt.Sprintf("warning: no cache was imported from %s: %v", e, err))
+					note(diag.Warningf("no cache was imported from %s: %v", e, err))
 					continue
 				}
 				e = found
@@ -95,7 +96,7 @@ func (m *imports) see(msg *client.SolveStatus) {
 		name, ok := buildkitmsg.CacheImport(v.Name)
 		if ok && v.Completed != nil && v.Error != "" && !m.reported[name] {
 			m.reported[name] = true
-			m.note(fmt.Sprintf("warning: no cache was imported from %s: %s", m.named(name), v.Error))
+			m.note(diag.Warningf("no cache was imported from %s: %s", m.named(name), v.Error))
 		}
 	}
 }

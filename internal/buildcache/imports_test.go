@@ -11,6 +11,8 @@ import (
 	"github.com/moby/buildkit/client/ociindex"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 func entry(words ...string) Entry {
@@ -34,7 +36,7 @@ func TestALocalCacheIsImportedByItsDigestOrLeftOutWithAWarning(t *testing.T) {
 	var notes []string
 	c := newImports([]Entry{
 		entry("type=local", "src="+dir, "tag=v1"), entry("type=local", "src="+dir), entry("type=local", "src="+missing),
-	}, nil, func(line string) { notes = append(notes, line) })
+	}, nil, func(n diag.Diagnostic) { notes = append(notes, n.Shown()) })
 	if len(c.entries) != 1 || c.entries[0].Attrs["digest"] != desc.Digest.String() {
 		t.Errorf("imports %v", c.entries)
 	}
@@ -47,7 +49,7 @@ func TestALocalCacheIsImportedByItsDigestOrLeftOutWithAWarning(t *testing.T) {
 
 func TestAnImportThatFailsIsWarnedOfOnce(t *testing.T) {
 	var notes []string
-	c := newImports([]Entry{entry("type=s3", "bucket=b", "secret_access_key=hidden")}, nil, func(line string) { notes = append(notes, line) })
+	c := newImports([]Entry{entry("type=s3", "bucket=b", "secret_access_key=hidden")}, nil, func(n diag.Diagnostic) { notes = append(notes, n.Shown()) })
 	now := time.Now()
 	msg := &client.SolveStatus{Vertexes: []*client.Vertex{
 		{Name: "importing cache manifest from s3:123", Completed: &now, Error: "denied"},

@@ -6,6 +6,8 @@ import (
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // Node has the operations of a node that the package needs.
@@ -14,9 +16,9 @@ type Node struct {
 	Options func(*spb.Policy) (client.SolveOpt, error)
 	// Solve runs a solve, and passes all of its messages to see.
 	Solve func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error
-	// Show shows a message about work for all platforms, and Note a line to the user.
+	// Show shows a message about work for all platforms, and Note a message to the user.
 	Show func(*client.SolveStatus)
-	Note func(string)
+	Note diag.Notes
 }
 
 // evaluated returns the result of a request after its steps have run. The reference is nil if there is nothing to run.

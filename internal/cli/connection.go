@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -36,7 +37,7 @@ type ConnectOptions struct {
 	Host    HostNetwork         // needs of the engine's host network
 	// May is asked before a builder is made. Its error means that the builder would be useless. nil permits it.
 	May        func(context.Context) error
-	Note       func(string)
+	Note       diag.Notes
 	Containers bool // emulators are installed for the engine's own containers, too
 }
 

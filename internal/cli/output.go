@@ -11,11 +11,15 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
+// Note writes a diagnostic for the user.
+func (w *Env) Note(d diag.Diagnostic) { Putf(w.Err, "%s\n", Paragraph(d.Shown())) }
+
 // Say writes a line for the user.
-func (w *Env) Say(line string) { Putf(w.Err, "%s\n", Paragraph(line)) }
+func (w *Env) Say(line string) { diag.Notes(w.Note).Say(line) }
 
 // AddFormatFlag adds a --format without templates.
 func AddFormatFlag(cmd *cobra.Command, format *string) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -47,7 +48,7 @@ type Decider struct {
 	// Emulated reports whether the node would emulate programs for a platform.
 	Emulated func(platform.Platform) bool
 	Bases    *baseimage.Inspector
-	Note     func(string)
+	Note     diag.Notes
 }
 
 // Decide returns the relocated steps of each platform, in the order of the readings. A failure to find out is no error: the steps then stay
@@ -69,7 +70,7 @@ func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Readi
 	for i, b := range d.examine(ctx, gw, readings) {
 		m, err := cross.Move(b)
 		if err != nil {
-			d.Note(fmt.Sprintf("warning: %s: nothing is moved to %s: %v", platform.Format(b.Target), platform.Format(d.Native), err))
+			d.Note(diag.Warningf("%s: nothing is moved to %s: %v", platform.Format(b.Target), platform.Format(d.Native), err))
 			continue
 		}
 		m.Stages = append(m.Stages, attested[i]...)
@@ -154,7 +155,7 @@ func (d Decider) attested(readings []Reading) [][]cross.Stage {
 		}
 	}
 	if lost {
-		d.Note("what compiles is emulated, since the build has attestations, which would lack what was asked of the Dockerfile if it were not " +
+		d.Note.Say("what compiles is emulated, since the build has attestations, which would lack what was asked of the Dockerfile if it were not " +
 			"(--cross=go does it all the same)")
 	}
 	return stages

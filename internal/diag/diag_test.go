@@ -31,3 +31,22 @@ func TestSeveritiesAreOrderedFromErrorsToNotes(t *testing.T) {
 		t.Errorf("sorted: %v, want %v", got, want)
 	}
 }
+
+func TestAUserReadsTheSeverityUnlessItIsANote(t *testing.T) {
+	for _, c := range []struct {
+		d    diag.Diagnostic
+		want string
+	}{
+		{diag.Notef("pulling %s", "x"), "pulling x"},
+		{diag.Warningf("no cache was imported from %s", "x"), "warning: no cache was imported from x"},
+		{
+			diag.Diagnostic{Severity: diag.Warning, File: "Dockerfile", Line: 2, Message: "a default hides the platform", Fix: "leave it out"},
+			"warning: Dockerfile:2: a default hides the platform (leave it out)",
+		},
+		{diag.Diagnostic{Severity: diag.Error, Message: "no such image"}, "error: no such image"},
+	} {
+		if got := c.d.Shown(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}

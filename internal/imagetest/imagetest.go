@@ -11,6 +11,7 @@ import (
 	"github.com/moby/buildkit/client"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -33,8 +34,8 @@ type Env struct {
 type Progress interface {
 	// Status is a message about a platform's steps; nil ends it.
 	Status(platform.Platform, *client.SolveStatus)
-	// Note is one line for the user.
-	Note(string)
+	// Note is a message for the user.
+	Note(diag.Diagnostic)
 }
 
 // Tester has an engine that is ready for tests.
@@ -52,7 +53,7 @@ func Open(ctx context.Context, env Env) (t *Tester, done func(), err error) {
 	}
 	return &Tester{env, runner}, func() {
 		if err := runner.Close(ctx); err != nil {
-			env.Progress.Note("warning: images that were tested are left on the engine: " + err.Error())
+			env.Progress.Note(diag.Warningf("images that were tested are left on the engine: %v", err))
 		}
 	}, nil
 }

@@ -52,7 +52,7 @@ func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, p
 		}
 	}
 	if len(images) > 1 {
-		s.note = func() { req.Note(explain(places, len(images), plain)) }
+		s.note = func() { req.Note.Say(explain(places, len(images), plain)) }
 	}
 	return nil
 }

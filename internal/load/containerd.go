@@ -43,7 +43,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 		loaded[i].Already = l.Already && complete
 	}
 	if len(out) > 0 {
-		s.note = func() { req.Note(partNote) }
+		s.note = func() { req.Note.Say(partNote) }
 	}
 	if complete && found.known {
 		return nil
@@ -63,7 +63,7 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	if mayRetry(ctx, err) && len(out) > 0 {
 		// Engines before 28 accept whole indexes only.
 		if send(nil, nil) == nil {
-			s.note, err = func() { req.Note(wholeNote) }, nil
+			s.note, err = func() { req.Note.Say(wholeNote) }, nil
 		}
 	}
 	return err

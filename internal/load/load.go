@@ -25,6 +25,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -48,8 +49,8 @@ type Request struct {
 	Selection Selection
 	// Check, if not nil, is called for everything that the loaded images consist of, sent or not, before a name moves.
 	Check func(ctx context.Context, blobs ...ocispecs.Descriptor) error
-	// Note, if not nil, gets messages for the user, one line each.
-	Note func(string)
+	// Note, if not nil, gets messages for the user.
+	Note diag.Notes
 }
 
 // Loaded is a loaded image.
@@ -110,13 +111,13 @@ type Staged struct {
 	names  []string        // by the index in images: the name to be moved to it; "" if there is none
 	sent   []digest.Digest // IDs of images that the engine did not have before
 	note   func()          // after the names; may be nil
-	warn   func(string)
+	warn   diag.Notes
 }
 
 // Stage is the first part of Load, which takes time and space. Commit does the rest; until then Abort removes the sent images.
 func Stage(ctx context.Context, eng *engine.Engine, req Request) (*Staged, error) {
 	if req.Note == nil {
-		req.Note = func(string) {}
+		req.Note = func(diag.Diagnostic) {}
 	}
 	staged := &Staged{engine: eng, warn: req.Note}
 	if err := staged.fill(ctx, req); err != nil {
@@ -156,7 +157,7 @@ func (s *Staged) Abort(ctx context.Context) {
 			err = s.engine.RemoveImage(ctx, id.String())
 		}
 		if err != nil {
-			s.warn(fmt.Sprintf("warning: image %s is left on the engine at %q without a name: %v", id, s.engine.Host(), err))
+			s.warn(diag.Warningf("image %s is left on the engine at %q without a name: %v", id, s.engine.Host(), err))
 		}
 	}
 	s.sent = nil

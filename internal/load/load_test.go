@@ -19,6 +19,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/content/memory"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
@@ -107,7 +108,7 @@ func (w *world) app(version string) ocispecs.Descriptor {
 
 func (w *world) request(root ocispecs.Descriptor, names ...string) load.Request {
 	w.t.Helper()
-	req := load.Request{Root: root, Blobs: w, Note: func(line string) { w.notes = append(w.notes, line) }}
+	req := load.Request{Root: root, Blobs: w, Note: func(n diag.Diagnostic) { w.notes = append(w.notes, n.Shown()) }}
 	for _, name := range names {
 		named, err := reference.ParseNormalizedNamed(name)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkittest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -181,5 +182,5 @@ func (m *messages) Status(_ platform.Platform, s *client.SolveStatus) {
 		m.all = append(m.all, s)
 	}
 }
-func (m *messages) Cleared(plan.Plan) {}
-func (m *messages) Note(string)       {}
+func (m *messages) Cleared(plan.Plan)    {}
+func (m *messages) Note(diag.Diagnostic) {}

@@ -14,6 +14,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 )
 
@@ -34,7 +35,7 @@ func (p Pins) Under(user *spb.Policy) *spb.Policy {
 
 // Resolve compares the graphs (in the order of the plan; a zero graph is skipped) and resolves their remote sources. changed reports for
 // each graph whether it must be read again under the pins. notes name the sources that could not be pinned.
-func Resolve(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p Pins, changed []bool, notes []string) {
+func Resolve(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (p Pins, changed []bool, notes []diag.Diagnostic) {
 	rules, notes := remoteRules(ctx, gw, graphs)
 	rules = append(imageRules(graphs), rules...)
 	changed = make([]bool, len(graphs))
@@ -85,7 +86,7 @@ func imageRules(graphs []graph.Graph) []*spb.Rule {
 
 // remoteRules resolves every git ref to its commit and every download to its checksum. A source that an older BuildKit cannot resolve is
 // left as it is, with a note. Other errors surface in the solve.
-func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (rules []*spb.Rule, notes []string) {
+func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (rules []*spb.Rule, notes []diag.Diagnostic) {
 	seen := map[string]bool{}
 	for _, g := range graphs {
 		for _, s := range g.Remotes() {
@@ -96,7 +97,7 @@ func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (
 			rule, err := resolveRemote(ctx, gw, s)
 			switch {
 			case err != nil:
-				notes = append(notes, fmt.Sprintf("warning: %s cannot be held to one state for all platforms: %v", s.Source, err))
+				notes = append(notes, diag.Warningf("%s cannot be held to one state for all platforms: %v", s.Source, err))
 			case rule != nil:
 				rules = append(rules, rule)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 )
 
@@ -94,7 +95,7 @@ func (t *terminal) show(m message) {
 }
 
 func (t *terminal) warn(w *client.VertexWarning) {
-	if line := "warning: " + oneLine(string(w.Short)); !t.warned[line] {
+	if line := diag.Warningf("%s", oneLine(string(w.Short))).Shown(); !t.warned[line] {
 		t.warned[line] = true
 		t.note(line)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -41,7 +42,7 @@ type engineStore struct {
 func (e *engineStore) Prepare(ctx context.Context) error {
 	selection, some := e.selection()
 	if !some {
-		e.env.Note("warning: nothing is loaded into the engine, since the platforms chosen for it failed")
+		e.env.Note(diag.Warningf("nothing is loaded into the engine, since the platforms chosen for it failed"))
 		return nil
 	}
 	return e.env.During("sending images to the engine", func() (err error) {

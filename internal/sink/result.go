@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -32,13 +33,13 @@ type Env struct {
 	Registry *manifest.Client
 	Engine   *engine.Engine
 	Stdout   io.Writer
-	// Note receives one line for the user. During runs work, and shows it if it lasts.
-	Note   func(line string)
+	// Note receives messages for the user. During runs work, and shows it if it lasts.
+	Note   diag.Notes
 	During func(what string, work func() error) error
 }
 
 // Result assembles one index of a build's images (in the order of the platforms) for the targets.
-func (d Delivery) Result(targets []platform.Platform, children []index.Child, note func(string)) (Result, error) {
+func (d Delivery) Result(targets []platform.Platform, children []index.Child, note diag.Notes) (Result, error) {
 	r := Result{Children: children}
 	if !d.MakesImages() {
 		return r, nil
@@ -54,7 +55,7 @@ func (d Delivery) Result(targets []platform.Platform, children []index.Child, no
 
 // assemble makes the target of the names. That is a single platform's own manifest, unless several platforms or an index were requested, or
 // something else requires an index.
-func (d Delivery) assemble(targets []platform.Platform, children []index.Child, note func(string)) (index.Index, error) {
+func (d Delivery) assemble(targets []platform.Platform, children []index.Child, note diag.Notes) (index.Index, error) {
 	as := d.Annotations
 	if len(targets) == 1 && !d.Index && !d.Attested() && !as.Has(index.OnIndex) && !as.Has(index.OnManifestDescriptor) {
 		return children[0].Alone(), nil
@@ -65,7 +66,7 @@ func (d Delivery) assemble(targets []platform.Platform, children []index.Child, 
 }
 
 // indexAnnotations returns the annotations of the index, one of which lists the missing platforms. A Docker manifest list has none.
-func (d Delivery) indexAnnotations(targets []platform.Platform, children []index.Child, note func(string)) map[string]string {
+func (d Delivery) indexAnnotations(targets []platform.Platform, children []index.Child, note diag.Notes) map[string]string {
 	all := d.Annotations.At(index.OnIndex, nil)
 	var missing []string
 	for _, p := range targets {
@@ -77,7 +78,7 @@ func (d Delivery) indexAnnotations(targets []platform.Platform, children []index
 		return all
 	}
 	if d.MediaTypes == manifest.Docker {
-		note("warning: a Docker manifest list has no annotations, so it does not say that it lacks " + strings.Join(missing, ", "))
+		note(diag.Warningf("a Docker manifest list has no annotations, so it does not say that it lacks %s", strings.Join(missing, ", ")))
 		return all
 	}
 	if all == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 )
 
@@ -20,7 +21,7 @@ var labels = map[string]string{"com.docker-multiarch.part": "test"}
 type Bench struct {
 	engine *engine.Engine
 	info   engine.Info
-	note   func(string)
+	note   diag.Notes
 	mark   string        // in the names of this bench's images
 	slots  chan struct{} // one per program that may run at the same time: as many as the engine has CPUs
 
@@ -29,8 +30,8 @@ type Bench struct {
 	warned sync.Once
 }
 
-// Open prepares a bench. note gets messages for the user, one line each.
-func Open(ctx context.Context, eng *engine.Engine, note func(string)) (*Bench, error) {
+// Open prepares a bench. note gets messages for the user.
+func Open(ctx context.Context, eng *engine.Engine, note diag.Notes) (*Bench, error) {
 	info, err := eng.Info(ctx)
 	if err != nil {
 		return nil, err

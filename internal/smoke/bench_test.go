@@ -21,6 +21,7 @@ import (
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/content/memory"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
@@ -53,7 +54,7 @@ func newWorld(t *testing.T, containerd bool) *world {
 	}
 	eng := engine.New(w.fake.Start(t))
 	var err error
-	if w.Bench, err = Open(t.Context(), eng, func(line string) { w.notes = append(w.notes, line) }); err != nil {
+	if w.Bench, err = Open(t.Context(), eng, func(n diag.Diagnostic) { w.notes = append(w.notes, n.Shown()) }); err != nil {
 		t.Fatal(err)
 	}
 	w.makeImage()

@@ -3,13 +3,13 @@ package smoke
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -96,13 +96,13 @@ func (b *Bench) fetch(ctx context.Context, img Image) error {
 	}
 	b.recordName(img.Root.Digest, ref.String())
 	if img.Shown != "" {
-		b.note(fmt.Sprintf("pulling %s for %s", img.Shown, platform.Format(img.Platform)))
+		b.note(diag.Notef("pulling %s for %s", img.Shown, platform.Format(img.Platform)))
 	}
 	err = b.engine.Pull(ctx, ref.String(), img.Auth, nil)
 	if err == nil || ctx.Err() != nil || img.Blobs == nil || errors.Is(err, engine.ErrUnreachable) {
 		return err
 	}
-	b.note(fmt.Sprintf("the engine cannot pull the image for %s, so it is sent there: %v", platform.Format(img.Platform), err))
+	b.note(diag.Notef("the engine cannot pull the image for %s, so it is sent there: %v", platform.Format(img.Platform), err))
 	return b.send(ctx, img)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -77,7 +78,7 @@ func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
 	if spec.Memory > 0 && !b.info.MemoryLimit {
 		spec.Memory = 0
 		b.warned.Do(func() {
-			b.note("warning: the engine's kernel cannot limit memory, so what runs there has no such limit")
+			b.note(diag.Warningf("the engine's kernel cannot limit memory, so what runs there has no such limit"))
 		})
 	}
 	if t.Timeout > 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
@@ -112,7 +113,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 	next.began, next.spent = time.Time{}, o.seconds
 	switch why {
 	case tryAgain:
-		j.env.Progress.Note(j.retryNote(a, o))
+		j.env.Progress.Note(diag.Notef("%s", j.retryNote(a, o)))
 		if manifest.Sleep(ctx, j.req.RetryPause) != nil {
 			return next, o.err
 		}

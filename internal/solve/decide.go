@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -108,7 +109,7 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	}
 	for _, f := range found {
 		if f.Hint {
-			notes = append(notes, "warning: "+f.String())
+			notes = append(notes, diag.Warningf("%s", f))
 		}
 	}
 	for _, n := range append(notes, c.important(planned, solved)...) {
@@ -116,7 +117,7 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	}
 	isolated, hint := c.req.Cache.Mounts.Isolated(c.targets, graphs, c.attrs)
 	if hint != "" {
-		c.env.Progress.Note(hint)
+		c.env.Progress.Note(diag.Notef("%s", hint))
 	}
 	c.env.Progress.Cleared(planned)
 	return decision{

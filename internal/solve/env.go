@@ -10,6 +10,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
@@ -48,8 +49,8 @@ type Progress interface {
 	Status(platform.Platform, *client.SolveStatus)
 	// Cleared receives the plan, once, before anything is built.
 	Cleared(plan.Plan)
-	// Note is one line for the user.
-	Note(string)
+	// Note is a message for the user.
+	Note(diag.Diagnostic)
 }
 
 // Env has the services that a build uses.

@@ -1,9 +1,9 @@
 package solve
 
 import (
-	"fmt"
 	"slices"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -35,14 +35,14 @@ func (c decider) hintsFor(planned plan.Plan, graphs []graph.Graph, isolated bool
 var importantRules = []string{"arg-default", "final-stage-pinned", "platform-of-stage", "compiled-once"}
 
 // important returns the hints of those rules.
-func (c decider) important(plan plan.Plan, graphs []graph.Graph) (lines []string) {
+func (c decider) important(plan plan.Plan, graphs []graph.Graph) (found []diag.Diagnostic) {
 	if len(c.targets) < 2 {
 		return nil
 	}
 	for _, h := range hints.Of(c.hintsFor(plan, graphs, true)) {
 		if slices.Contains(importantRules, h.Rule) {
-			lines = append(lines, fmt.Sprintf("warning: %s:%d: %s (%s)", h.File, h.Line, h.Message, h.Fix))
+			found = append(found, diag.Diagnostic{Check: h.Rule, Severity: diag.Warning, File: h.File, Line: h.Line, Message: h.Message, Fix: h.Fix})
 		}
 	}
-	return lines
+	return found
 }

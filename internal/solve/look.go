@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -137,4 +138,4 @@ type unseenProgress struct{}
 
 func (unseenProgress) Status(platform.Platform, *client.SolveStatus) {}
 func (unseenProgress) Cleared(plan.Plan)                             {}
-func (unseenProgress) Note(string)                                   {}
+func (unseenProgress) Note(diag.Diagnostic)                          {}

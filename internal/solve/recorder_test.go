@@ -5,6 +5,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -41,8 +42,8 @@ func (r *recorder) Cleared(p plan.Plan) {
 	r.plans = append(r.plans, p.String())
 }
 
-func (r *recorder) Note(line string) {
+func (r *recorder) Note(n diag.Diagnostic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.notes = append(r.notes, line)
+	r.notes = append(r.notes, n.Shown())
 }

@@ -3,7 +3,6 @@ package solve
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/timing"
@@ -105,7 +105,7 @@ func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, 
 
 // fallBack gives up the relocated steps for good. It makes the node run the platform, if the node does not yet.
 func (j job) fallBack(ctx context.Context, decided decision, why string) (fallback, error) {
-	j.env.Progress.Note(fmt.Sprintf("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
+	j.env.Progress.Note(diag.Notef("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
 	job, err := decided.emulate(ctx, j.index)
 	if err != nil {
 		return fallback{why: why}, err
@@ -156,7 +156,7 @@ func (j job) untilNativeFails(ctx context.Context, o outcome, wrong crosscompile
 
 // noteSameNatively notes that a platform is not built again.
 func (j job) noteSameNatively(wrong crosscompile.Fallback) {
-	j.env.Progress.Note(fmt.Sprintf("%s: %q has failed on %s as well, so this platform is not built again",
+	j.env.Progress.Note(diag.Notef("%s: %q has failed on %s as well, so this platform is not built again",
 		platform.Format(j.target), wrong.Step.Instruction(), platform.Format(j.node.Native())))
 }
 

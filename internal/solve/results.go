@@ -3,9 +3,9 @@ package solve
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
@@ -92,7 +92,7 @@ func (w task) compare(results []solved) {
 	}
 	imagecheck.Compare(made)
 	for _, pattern := range imagecheck.Idle(all) {
-		w.env.Progress.Note(fmt.Sprintf("warning: --verify-allow %q matches no executable of any platform", pattern))
+		w.env.Progress.Note(diag.Warningf("--verify-allow %q matches no executable of any platform", pattern))
 	}
 }
 

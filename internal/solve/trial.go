@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
@@ -226,6 +226,6 @@ func (j job) noteOpaque(s *seat, got reading) {
 		return
 	}
 	s.opaque.Do(func() {
-		j.env.Progress.Note(fmt.Sprintf("warning: what the frontend makes of the Dockerfile cannot be read, so nothing is known of its steps: %v", got.opaque))
+		j.env.Progress.Note(diag.Warningf("what the frontend makes of the Dockerfile cannot be read, so nothing is known of its steps: %v", got.opaque))
 	})
 }

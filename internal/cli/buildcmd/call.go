@@ -36,12 +36,12 @@ func runCall(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 }
 
 func ask(ctx context.Context, w *cli.Env, j job, progress *display.Display) ([]solve.Answer, error) {
-	for _, line := range j.notes {
-		if !display.IsDestinationNote(line) {
-			progress.Note(line)
+	for _, n := range j.notes {
+		if n.Check != display.Destination {
+			progress.Note(n)
 		}
 	}
-	release, err := j.takeLocalBases(ctx, w, progress.Note)
+	release, err := j.takeLocalBases(ctx, w, progress.Say)
 	defer release()
 	if err != nil {
 		return nil, err

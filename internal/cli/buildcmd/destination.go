@@ -14,6 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/destination"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -100,11 +101,13 @@ func checkDestinations(w *cli.Env, o buildOptions, d destination.Destinations) e
 // noteDestination tells the user where the result goes if its names are not on the command line.
 func (j *job) noteDestination(from string, dest destination.Destinations) {
 	for _, to := range []struct {
-		note    string
+		verb    string
 		outputs []destination.Pushed
-	}{{display.PushNote, dest.Pushes}, {display.LoadNote, dest.Loads}} {
+	}{{"pushing to", dest.Pushes}, {"loading as", dest.Loads}} {
 		if names := destination.NotOnCommandLine(to.outputs); len(names) > 0 {
-			j.notes = append(j.notes, fmt.Sprintf("%s%s (%s)", to.note, strings.Join(names, ", "), from))
+			j.notes = append(j.notes, diag.Diagnostic{
+				Check: display.Destination, Severity: diag.Note, Message: fmt.Sprintf("%s %s (%s)", to.verb, strings.Join(names, ", "), from),
+			})
 		}
 	}
 }

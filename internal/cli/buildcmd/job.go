@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/question"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -51,7 +52,7 @@ type job struct {
 	call       *question.Call      // a question to the frontend instead of a build
 	localBases []string            // in the form in which the frontend looks them up
 	origin     *results.Provenance // for the metadata of a build whose result will be merged
-	notes      []string            // to be shown before the build
+	notes      []diag.Diagnostic   // to be shown before the build
 	release    func()              // removes spooled input
 }
 

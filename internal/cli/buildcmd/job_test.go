@@ -83,7 +83,7 @@ func TestNamesPlatformsAndMediaTypesComeFromFlagsElseEnvironmentElseTheProjectsF
 			for _, p := range j.request.Platforms {
 				platforms = append(platforms, platform.Format(p))
 			}
-			got := result{strings.Join(tags, " "), strings.Join(platforms, " "), string(j.request.MediaTypes), strings.Join(j.notes, "; ")}
+			got := result{strings.Join(tags, " "), strings.Join(platforms, " "), string(j.request.MediaTypes), strings.Join(linesOf(j.notes), "; ")}
 			for _, text := range []*string{&got.Tags, &got.Note} {
 				*text = strings.ReplaceAll(*text, s.Host, "HOST")
 			}

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
-	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -81,7 +80,7 @@ func TestEachOutputKeepsItsOwnNames(t *testing.T) {
 			if diff := cmp.Diff(tt.want, namesOf(j.request)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if pushes := strings.Join(j.notes, "\n"); strings.Contains(pushes, display.PushNote) != (tt.note != "") || !strings.Contains(pushes, tt.note) {
+			if pushes := strings.Join(linesOf(j.notes), "\n"); strings.Contains(pushes, "pushing to ") != (tt.note != "") || !strings.Contains(pushes, tt.note) {
 				t.Errorf("notes %q, want %q", j.notes, tt.note)
 			}
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/gitinfo"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -54,7 +55,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if err != nil {
 		return j, err
 	}
-	j.notes = append(j.notes, notes...)
+	j.say(notes)
 	if j.call, err = o.call.Parse(); err != nil {
 		return j, err
 	}
@@ -71,6 +72,13 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 		}
 	}
 	return j, err
+}
+
+// say adds lines of information to the job's notes.
+func (j *job) say(lines []string) {
+	for _, line := range lines {
+		j.notes = append(j.notes, diag.Notef("%s", line))
+	}
 }
 
 // settings parses which builder is used, what it may run, and how the build is shown.
@@ -91,7 +99,7 @@ func (j *job) platforms(chosen project.Choice) (err error) {
 	if j.request.Platforms, notes, err = platform.Parse(cli.LocalPlatform(chosen.Values)...); err != nil {
 		return fmt.Errorf("%s: %w", chosen.From, err)
 	}
-	j.notes = append(j.notes, notes...)
+	j.say(notes)
 	return nil
 }
 

@@ -25,10 +25,10 @@ type ready struct {
 // prepare connects to the builder while it asks the registries whether they would accept the result. A registry's refusal is reported
 // before a builder is made. prepare also completes the job with values that are known only now.
 func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display) (r ready, err error) {
-	for _, line := range j.notes {
-		progress.Note(line)
+	for _, n := range j.notes {
+		progress.Note(n)
 	}
-	release, err := j.takeLocalBases(ctx, w, progress.Note)
+	release, err := j.takeLocalBases(ctx, w, progress.Say)
 	r.close = release
 	if err != nil {
 		return r, err
@@ -38,8 +38,8 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	var asking errgroup.Group
 	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
 	asking.Go(func() (err error) {
-		if registry, err = w.Registry(ctx, progress.Note, j.insecure...); err == nil {
-			answers = preflight.AskRegistries(ctx, registry, asked, progress.Note)
+		if registry, err = w.Registry(ctx, progress.Say, j.insecure...); err == nil {
+			answers = preflight.AskRegistries(ctx, registry, asked, progress.Say)
 		}
 		return err
 	})
@@ -77,7 +77,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	r.env.Registry, r.env.Progress, r.env.Stdout = registry, progress, cli.Exact(w.Out)
 	r.env.Listings, r.env.Bases, r.env.Times = w.Listings(), w.Cached("bases"), w.Cached("times")
 	if j.request.Outputs.Load() != nil || len(j.request.Tests) > 0 {
-		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Note)
+		r.env.Engine, r.env.PullAuth = w.Engine(), w.Logins().ForPulls(progress.Say)
 	}
 	return r, nil
 }

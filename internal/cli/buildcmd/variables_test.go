@@ -11,7 +11,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
-	"github.com/docker-multiarch/docker-multiarch/internal/cli/display"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
@@ -116,7 +115,7 @@ func TestALoadUnderTheProjectsNameIsSaidBeforeTheBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := display.LoadNote + s.Host + "/app:latest (" + project.Name + ")"; !slices.Contains(j.notes, want) {
+	if want := "loading as " + s.Host + "/app:latest (" + project.Name + ")"; !slices.Contains(linesOf(j.notes), want) {
 		t.Errorf("%q is not among %q", want, j.notes)
 	}
 }

@@ -169,7 +169,7 @@ func createSpec(w *cli.Env, o createOptions) (spec container.Spec, err error) {
 		return spec, err
 	}
 	words := cli.BuilderOptions{Name: o.name, Config: o.config, DriverOpts: o.driverOpts, Trusted: trusted}
-	if spec.Endpoint, spec.Spec, err = w.Spec(cli.ConnectOptions{Builder: words, Note: w.Say}); err != nil {
+	if spec.Endpoint, spec.Spec, err = w.Spec(cli.ConnectOptions{Builder: words, Note: w.Note}); err != nil {
 		return spec, err
 	}
 	if spec.Daemon.Flags, err = buildkitd.ParseFlags(o.flags); err != nil {

@@ -59,7 +59,7 @@ func runInspect(ctx context.Context, w *cli.Env, o inspectOptions, name string) 
 		return err
 	}
 	if o.bootstrap {
-		conn, err := w.Connect(ctx, cli.ConnectOptions{Builder: cli.BuilderOptions{Name: name, Trusted: trusted}, Note: w.Say})
+		conn, err := w.Connect(ctx, cli.ConnectOptions{Builder: cli.BuilderOptions{Name: name, Trusted: trusted}, Note: w.Note})
 		if err != nil {
 			return err
 		}

@@ -6,11 +6,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // AcceptedOptions are flags that docker buildx build still accepts but BuildKit ignores, and one that is not supported.
 type AcceptedOptions struct {
-	Warnings []string // about the flags that were given
+	Warnings []diag.Diagnostic // about the flags that were given
 	policy   []string
 }
 
@@ -43,14 +44,14 @@ func AddAcceptedFlags(f *pflag.FlagSet, o *AcceptedOptions) {
 // acceptedFlag takes a value and ignores it.
 type acceptedFlag struct {
 	kind, value, warning string
-	warnings             *[]string
+	warnings             *[]diag.Diagnostic
 }
 
 func (a acceptedFlag) String() string { return a.value }
 func (a acceptedFlag) Type() string   { return a.kind }
 func (a acceptedFlag) Set(string) error {
 	if a.warning != "" {
-		*a.warnings = append(*a.warnings, "warning: "+a.warning)
+		*a.warnings = append(*a.warnings, diag.Warningf("%s", a.warning))
 	}
 	return nil
 }

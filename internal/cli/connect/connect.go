@@ -24,6 +24,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder/container"
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
@@ -88,20 +89,20 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 		return nil, err
 	}
 	spec.May, spec.Probe = opt.May, opt.Probe
-	nodes, err := builder.Open(ctx, w.Drivers, []builder.Endpoint{endpoint}, spec, opt.Note)
+	nodes, err := builder.Open(ctx, w.Drivers, []builder.Endpoint{endpoint}, spec, opt.Note.Say)
 	if err != nil {
 		return nil, err
 	}
 	node := nodes[0]
 	for _, warning := range node.Warnings {
-		opt.Note("warning: " + warning)
+		opt.Note(diag.Warningf("%s", warning))
 	}
 	end := watchDisk(ctx, node.Endpoint.Name(), node.Disk, diskLookAfter)
 	return &cli.Connection{
-		Env:  solve.Env{Auth: w.Logins().ForBuilder(opt.Note), Client: cli.ClientName(), Nodes: []solve.Node{solveNode(node, opt)}},
+		Env:  solve.Env{Auth: w.Logins().ForBuilder(opt.Note.Say), Client: cli.ClientName(), Nodes: []solve.Node{solveNode(node, opt)}},
 		Node: node,
 		Close: func() {
-			if warning := end(); warning != "" {
+			if warning := end(); warning.Found() {
 				opt.Note(warning)
 			}
 			_ = node.Close()
@@ -117,8 +118,8 @@ func solveNode(n *builder.Node, opt cli.ConnectOptions) solve.Node {
 	}
 	if n.Engine != nil {
 		node.Install = func(ctx context.Context, ps []platform.Platform) error {
-			return installEmulators(ctx, n.Engine.Images, emulation.InstallOptions{
-				Shell: n.Shell, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note, Kernel: opt.Containers,
+			return installEmulators(ctx, n.Engine.Images, opt.Note, emulation.InstallOptions{
+				Shell: n.Shell, Platforms: ps, HelperImage: n.Engine.Helper(ctx), Report: opt.Note.Say, Kernel: opt.Containers,
 			})
 		}
 	}
@@ -134,12 +135,12 @@ func (s solver) Serve(ctx context.Context, sess *session.Session) error {
 }
 
 // installEmulators makes the engine's kernel run the platforms of opt, as far as the engine permits it.
-func installEmulators(ctx context.Context, images trust.Images, opt emulation.InstallOptions) (err error) {
+func installEmulators(ctx context.Context, images trust.Images, note diag.Notes, opt emulation.InstallOptions) (err error) {
 	if opt.Engine, err = images.Info(ctx); err != nil {
 		return err
 	}
 	if opt.RegistryAuth, err = images.Auth(ctx, emulation.DefaultImage); err != nil {
-		opt.Report("warning: " + err.Error())
+		note(diag.Diagnostic{Severity: diag.Warning, Cause: err})
 	}
 	opt.Runner = images
 	_, err = emulation.Install(ctx, opt)
@@ -154,7 +155,7 @@ func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec b
 	}
 	e = builder.Endpoint{Builder: opt.Builder.Name, Driver: container.DriverName, Options: options}
 	spec = builder.Spec{
-		Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note), Trusted: opt.Builder.Trusted,
+		Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note.Say), Trusted: opt.Builder.Trusted,
 		Host:   builder.HostNetwork{Asked: opt.Host.Asks != "", For: opt.Host.Asks, Unasked: opt.Host.Unasked},
 		Daemon: buildkitd.Settings{Proxies: w.Proxies()},
 	}
@@ -168,7 +169,7 @@ func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec b
 		return e, spec, err
 	}
 	for _, n := range notes {
-		opt.Note(n)
+		opt.Note.Say(n)
 	}
 	return e, spec, nil
 }

@@ -2,26 +2,26 @@ package connect
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/docker-multiarch/docker-multiarch/builder"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // diskLookAfter is the age from which a build is long enough for a command in the builder's container. That command takes half the
 // time of a build with nothing to do.
 const diskLookAfter = 2 * time.Second
 
-// watchDisk watches the disk with a builder's cache while a build runs. end stops the watch, and returns a note for the user, or "".
+// watchDisk watches the disk with a builder's cache while a build runs. end stops the watch, and returns a warning if the disk is nearly full.
 // If looking is cheap, end looks; otherwise watchDisk looks during a build longer than after.
-func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after time.Duration) (end func() string) {
+func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after time.Duration) (end func() diag.Diagnostic) {
 	if disk == nil {
-		return func() string { return "" }
+		return func() diag.Diagnostic { return diag.Diagnostic{} }
 	}
 	if disk.Near() {
-		return func() string {
+		return func() diag.Diagnostic {
 			d, _ := disk.Disk(ctx) // unknown counts as not full
 			return diskWarning(name, d)
 		}
@@ -33,7 +33,7 @@ func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after t
 		defer close(done)
 		observed, _ = disk.Disk(ctx)
 	})
-	return sync.OnceValue(func() string {
+	return sync.OnceValue(func() diag.Diagnostic {
 		cancel()
 		if !timer.Stop() {
 			<-done
@@ -42,14 +42,14 @@ func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after t
 	})
 }
 
-func diskWarning(name string, d builder.Disk) string {
+func diskWarning(name string, d builder.Disk) diag.Diagnostic {
 	if !d.NearlyFull() {
-		return ""
+		return diag.Diagnostic{}
 	}
 	prune := "docker multiarch builder prune"
 	if name != builder.DefaultName {
 		prune += " --builder " + name
 	}
-	return fmt.Sprintf("warning: the disk that holds the cache of builder %q is nearly full, %s of %s are free: %s makes room",
+	return diag.Warningf("the disk that holds the cache of builder %q is nearly full, %s of %s are free: %s makes room",
 		name, cli.Size(d.Free), cli.Size(d.Total), prune)
 }

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/docker-multiarch/docker-multiarch/builder"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // fakeDisk is a disk of a node.
@@ -27,30 +30,30 @@ func TestANearlyFullDiskIsWarnedAbout(t *testing.T) {
 	full := builder.Disk{Total: 250e9, Free: 3e9}
 	for name, tt := range map[string]struct {
 		node fakeDisk
-		want string
+		want diag.Diagnostic
 	}{
 		"full": {
 			fakeDisk{disk: full, near: true},
-			`warning: the disk that holds the cache of builder "b" is nearly full, 3GB of 250GB are free: docker multiarch builder prune --builder b makes room`,
+			diag.Warningf(`the disk that holds the cache of builder "b" is nearly full, 3GB of 250GB are free: docker multiarch builder prune --builder b makes room`),
 		},
-		"not full": {fakeDisk{disk: builder.Disk{Total: 250e9, Free: 30e9}, near: true}, ""},
-		"unknown":  {fakeDisk{err: errors.New("no df"), near: true}, ""},
+		"not full": {fakeDisk{disk: builder.Disk{Total: 250e9, Free: 30e9}, near: true}, diag.Diagnostic{}},
+		"unknown":  {fakeDisk{err: errors.New("no df"), near: true}, diag.Diagnostic{}},
 	} {
 		tt.node.done = make(chan struct{})
-		if got := watchDisk(t.Context(), "b", tt.node, time.Hour)(); got != tt.want {
-			t.Errorf("%s:\n%s", name, got)
+		if got := watchDisk(t.Context(), "b", tt.node, time.Hour)(); !cmp.Equal(got, tt.want) {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }
 
 func TestADiskThatIsFarAwayIsLookedAtInLongBuildsOnly(t *testing.T) {
 	node := fakeDisk{disk: builder.Disk{Total: 250e9, Free: 3e9}, done: make(chan struct{})}
-	if got := watchDisk(t.Context(), "b", node, time.Hour)(); got != "" {
+	if got := watchDisk(t.Context(), "b", node, time.Hour)(); got.Found() {
 		t.Error(got)
 	}
 	end := watchDisk(t.Context(), "b", node, 0)
 	<-node.done
-	if end() == "" { // end waits for the observation
+	if !end().Found() { // end waits for the observation
 		t.Error("no warning")
 	}
 }

@@ -1,14 +1,13 @@
 package destination
 
 import (
-	"fmt"
-
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
 // LostAnnotations returns notes about the annotations of a request that none of its outputs can carry.
-func LostAnnotations(r solve.Request) (notes []string) {
+func LostAnnotations(r solve.Request) (notes []diag.Diagnostic) {
 	archives := len(r.Outputs.Archives()) > 0
 	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load() != nil
 	for _, a := range r.Annotations {
@@ -21,7 +20,7 @@ func LostAnnotations(r solve.Request) (notes []string) {
 		default:
 			continue
 		}
-		notes = append(notes, fmt.Sprintf("warning: the annotation %s=%s (%s) goes nowhere: %s", a.Key, a.Value, a.Level, why))
+		notes = append(notes, diag.Warningf("the annotation %s=%s (%s) goes nowhere: %s", a.Key, a.Value, a.Level, why))
 	}
 	return notes
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/progress"
@@ -104,11 +105,14 @@ func Mode(w *cli.Env, o Flags, quiet bool) (progress.Mode, error) {
 }
 
 // Note implements solve.Progress. A quiet display still shows warnings, and where the result goes.
-func (d *Display) Note(line string) {
-	if d.mode != progress.Quiet || strings.HasPrefix(line, "warning: ") || IsDestinationNote(line) {
-		d.Display.Note(cli.Paragraph(line).Indented())
+func (d *Display) Note(n diag.Diagnostic) {
+	if d.mode != progress.Quiet || n.Severity != diag.Note || n.Check == Destination {
+		d.Display.Note(cli.Paragraph(n.Shown()).Indented())
 	}
 }
+
+// Say shows a line of information.
+func (d *Display) Say(line string) { diag.Notes(d.Note).Say(line) }
 
 // Cleared implements solve.Progress.
 func (d *Display) Cleared(plan plan.Plan) {
@@ -121,7 +125,7 @@ func (d *Display) Cleared(plan plan.Plan) {
 		programs[d] = progress.Program{Platform: p.Platform, Emulated: p.Emulated, File: p.File, Line: p.Line}
 	}
 	for _, line := range results.RelocatedLines(plan) {
-		d.Note(line)
+		d.Say(line)
 	}
 	d.Display.Cleared(progress.Plan{Shared: plan.Shared, How: how, Programs: programs})
 }
@@ -162,13 +166,5 @@ func failuresOf(report solve.Report) (steps, tests []progress.Failure) {
 	return steps, tests
 }
 
-// These are the beginnings of notes about a destination that is not on the command line.
-const (
-	PushNote = "pushing to "
-	LoadNote = "loading as "
-)
-
-// IsDestinationNote reports whether a note is such a line.
-func IsDestinationNote(note string) bool {
-	return strings.HasPrefix(note, PushNote) || strings.HasPrefix(note, LoadNote)
-}
+// Destination is the check of a note about a destination that is not on the command line.
+const Destination = "destination"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/engine"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -56,7 +57,7 @@ func persistEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.
 		}
 	}
 	if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) {
-		cli.Putf(w.Err, "warning: systemd does not run on this machine, and nothing else is known to read %s when it starts\n", binfmtDir)
+		w.Note(diag.Warningf("systemd does not run on this machine, and nothing else is known to read %s when it starts", binfmtDir))
 	}
 	return errors.Join(failures...)
 }
@@ -121,8 +122,8 @@ func (k *kernel) readHost(ctx context.Context, file string) string {
 }
 
 // forgetEmulators removes this program's files for platforms, and returns notes about files that will register the handlers again.
-func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []string {
-	var lines []string
+func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []diag.Diagnostic {
+	var lines []diag.Diagnostic
 	ins, err := k.Inspect(ctx, ps...)
 	if err != nil {
 		return nil // the handlers are gone already
@@ -133,13 +134,13 @@ func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []s
 		file := filepath.Join(binfmtDir, a.HandlerName()+".conf")
 		if text, err := os.ReadFile(file); here && err == nil && strings.HasPrefix(string(text), binfmtMark) {
 			if err := os.Remove(file); err != nil {
-				lines = append(lines, fmt.Sprintf("warning: %s registers it again at the next start: %v", file, err))
+				lines = append(lines, diag.Warningf("%s registers it again at the next start: %v", file, err))
 			} else {
-				lines = append(lines, "removed "+file)
+				lines = append(lines, diag.Notef("removed %s", file))
 			}
 		}
 		if file, ok := ins.Host.Configures(a.HandlerName()); ok {
-			lines = append(lines, fmt.Sprintf("note: %s is registered again when the engine's host restarts, by %s", a.HandlerName(), file))
+			lines = append(lines, diag.Notef("note: %s is registered again when the engine's host restarts, by %s", a.HandlerName(), file))
 		}
 	}
 	return lines

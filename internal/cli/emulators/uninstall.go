@@ -59,8 +59,8 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 	if len(report.Removed) == 0 {
 		fmt.Fprintln(w.Out, "nothing to remove: none of these platforms has a handler of QEMU's")
 	}
-	for _, line := range forgetEmulators(ctx, k, ps) {
-		cli.Putf(w.Out, "%s\n", line)
+	for _, n := range forgetEmulators(ctx, k, ps) {
+		cli.Putf(w.Out, "%s\n", n.Shown())
 	}
 	fmt.Fprintln(w.Out)
 	t := cli.NewTable(w.Out, "PLATFORM", "RUNS")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
@@ -51,7 +52,7 @@ func examiner(w *cli.Env, options *gate.Options) tree.Examiner {
 		}
 		findings.List(w.Err, found)
 		for _, pattern := range gate.Unmatched(results) {
-			w.Say("warning: there is no file that --verify-allow " + findings.ShellPath(pattern) + " allows")
+			w.Note(diag.Warningf("there is no file that --verify-allow %s allows", findings.ShellPath(pattern)))
 		}
 		return verify.Refusal(results)
 	}

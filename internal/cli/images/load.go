@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/load"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -72,12 +73,12 @@ func runLoad(ctx context.Context, w *cli.Env, o loadOptions) error {
 	if err := cli.CheckReserved(names, from); err != nil {
 		return err
 	}
-	note := w.Say
+	note := diag.Notes(w.Note)
 	if len(names) == 0 {
-		note("the archive has no name for the image: give it one with -t NAME[:TAG]")
+		note.Say("the archive has no name for the image: give it one with -t NAME[:TAG]")
 	}
 	if o.quiet {
-		note = func(string) {}
+		note = func(diag.Diagnostic) {}
 	} else {
 		archive.describe(w.Err, o.archive)
 	}

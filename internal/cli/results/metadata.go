@@ -2,7 +2,6 @@ package results
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -10,6 +9,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
@@ -167,7 +167,7 @@ func RefusedMetadata(w *cli.Env, file string, out Outcome) error {
 		m.Multiarch.Platforms = append(m.Multiarch.Platforms, newPlatformMetadata(p))
 	}
 	if werr := cli.WriteMetadata(file, m); werr != nil {
-		w.Say(fmt.Sprintf("warning: --metadata-file could not be written: %v", werr))
+		w.Note(diag.Warningf("--metadata-file could not be written: %v", werr))
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // stepSummary is the variable with the file that GitHub shows as a job's summary.
@@ -25,7 +26,7 @@ func WriteReports(w *cli.Env, file string, out Outcome) error {
 	text := []byte(out.markdown())
 	if summary != "" {
 		if err := appendSummary(summary, text); err != nil {
-			w.Say(fmt.Sprintf("warning: the summary could not be written to the file that %s names: %v", stepSummary, err))
+			w.Note(diag.Warningf("the summary could not be written to the file that %s names: %v", stepSummary, err))
 		}
 	}
 	var err error
@@ -42,7 +43,7 @@ func WriteReports(w *cli.Env, file string, out Outcome) error {
 	case out.Err == nil:
 		return fmt.Errorf("everything was built and delivered, but --report could not be written: %w", err)
 	}
-	w.Say(fmt.Sprintf("warning: --report could not be written: %v", err))
+	w.Note(diag.Warningf("--report could not be written: %v", err))
 	return out.Err
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/images"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -175,13 +176,13 @@ func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
 	if err != nil {
 		return runRefused(err)
 	}
-	bench, err := smoke.Open(ctx, eng, w.Say)
+	bench, err := smoke.Open(ctx, eng, w.Note)
 	if err != nil {
 		return runRefused(err)
 	}
 	defer func() {
 		if err := bench.Close(ctx); err != nil {
-			w.Say("warning: images are left on the engine: " + err.Error())
+			w.Note(diag.Warningf("images are left on the engine: %v", err))
 		}
 	}()
 	show := newRunShow(w, found)
