@@ -1,7 +1,6 @@
 package emulation
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,9 +8,20 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// ErrPrivilege means that handlers cannot be installed through this engine, because its containers lack
-// the privilege: it runs rootless or in a user namespace. The error's text names a way out.
-var ErrPrivilege = errors.New("the engine cannot give a container the right to install emulators")
+// PrivilegeError means that handlers cannot be installed through this engine, because its containers
+// lack the privilege.
+type PrivilegeError struct {
+	Rootless bool   // the engine runs rootless; otherwise its containers run in a user namespace
+	Image    string // the binfmt image, which another way would have to run
+}
+
+func (e *PrivilegeError) Error() string {
+	why := "its containers run in a user namespace"
+	if e.Rootless {
+		why = "it runs rootless"
+	}
+	return "the engine cannot give a container the right to install emulators: " + why
+}
 
 // MissingError names the platforms that the engine's kernel does not run, why, and which sources were
 // tried. The error of Status.Require has no attempts; that of Install has those that it made.
@@ -19,7 +29,7 @@ type MissingError struct {
 	Platforms []platform.Platform // in the order of the request
 	Status    Status              // as it was at the end
 	Attempts  []Attempt           // in the order in which they were made
-	Refused   error               // why no source was tried; wraps ErrPrivilege
+	Refused   error               // why no source was tried: a *PrivilegeError
 }
 
 // Error names each platform with the reason, then the attempts.
@@ -51,19 +61,9 @@ func (e *MissingError) Unwrap() []error {
 	return errs
 }
 
-// Command is the command that installs the missing emulators, "docker multiarch emulators install
-// linux/arm64"; "" when no install can help.
-func (e *MissingError) Command() string {
-	var names []string
-	for _, p := range e.Platforms {
-		if emulatable(p) {
-			names = append(names, platform.Format(p))
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "docker multiarch emulators install " + strings.Join(names, " ")
+// Installable returns the platforms for which an emulator exists, so that an install may help.
+func (e *MissingError) Installable() []platform.Platform {
+	return slices.DeleteFunc(slices.Clone(e.Platforms), func(p platform.Platform) bool { return !emulatable(p) })
 }
 
 // Replaceable returns the platforms whose installation only a handler of QEMU's prevents: Force

@@ -234,15 +234,10 @@ func (in *installer) try(ctx context.Context, src Source) error {
 	return nil
 }
 
-// refusal returns why an engine cannot install, with a way out, or nil.
+// refusal returns why an engine cannot install, or nil.
 func refusal(info engine.Info, image string) error {
-	command := fmt.Sprintf("`docker run --privileged --userns=host --rm %s --install all`", image)
-	switch {
-	case info.Rootless:
-		return fmt.Errorf("%w: it runs rootless; on its machine, run %s with a rootful engine, "+
-			"or install the distribution's package of QEMU's static emulators (qemu-user-static)", ErrPrivilege, command)
-	case info.UserNS:
-		return fmt.Errorf("%w: its containers run in a user namespace; run %s once", ErrPrivilege, command)
+	if info.Rootless || info.UserNS {
+		return &PrivilegeError{Rootless: info.Rootless, Image: image}
 	}
 	return nil
 }

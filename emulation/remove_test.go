@@ -167,7 +167,7 @@ func TestUninstallSaysWhenAHandlerIsStillThere(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	opt.Engine.Rootless = true
-	if _, err := Uninstall(t.Context(), opt); !errors.Is(err, ErrPrivilege) {
+	if _, err := Uninstall(t.Context(), opt); !errors.As(err, new(*PrivilegeError)) {
 		t.Errorf("on a rootless engine: %v", err)
 	}
 	opt.Platforms = plat("s390x")

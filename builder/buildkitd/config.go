@@ -74,8 +74,8 @@ func addInsecure(tree map[string]any, registry string) (note string) {
 		if prefix.Addr().IsLoopback() {
 			return "" // BuildKit uses plain HTTP here by itself
 		}
-		return fmt.Sprintf("the engine trusts registries in %s without verification, which BuildKit can do for single hosts only:"+
-			" name them with --builder-config if builds use any", registry)
+		return fmt.Sprintf("the engine trusts the registries in %s without verification; BuildKit can trust single hosts only:"+
+			" if builds use any, name them in the builder's BuildKit configuration", registry)
 	}
 	section := table(tree, "registry", registry)
 	setDefault(section, "http", true)

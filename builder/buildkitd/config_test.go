@@ -29,8 +29,8 @@ func TestComposeConfig(t *testing.T) {
 			in: Input{Insecure: []string{"10.0.0.0/8"}},
 			toml: `insecure-entitlements = ['network.host']
 `,
-			notes: []string{"the engine trusts registries in 10.0.0.0/8 without verification, which BuildKit can do for single hosts only:" +
-				" name them with --builder-config if builds use any"},
+			notes: []string{"the engine trusts the registries in 10.0.0.0/8 without verification; BuildKit can trust single hosts only:" +
+				" if builds use any, name them in the builder's BuildKit configuration"},
 		},
 		"insecure registries, mirrors and a bridge": {
 			in: Input{

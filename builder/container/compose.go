@@ -133,7 +133,7 @@ func (k *reconciler) withheld(want settings) (notes []string) {
 	for _, m := range k.info.Mirrors {
 		if !slices.Contains(want.Mirrors, m) {
 			notes = append(notes, fmt.Sprintf("the engine's mirror %s is not used: it is on loopback, and the builder is not on the host's network"+
-				" (--driver-opt network=host puts it there)", m))
+				" (the driver option network=host puts it there)", m))
 		}
 	}
 	return notes
@@ -147,12 +147,12 @@ func (k *reconciler) userConfig(ctx context.Context, want settings, old observed
 	}
 	rd, err := k.eng.CopyFrom(ctx, old.ID, buildkitd.UserDir)
 	if err != nil {
-		return buildkitd.UserConfig{}, fmt.Errorf("take over the BuildKit configuration: %w", err)
+		return buildkitd.UserConfig{}, fmt.Errorf("copy the BuildKit configuration of the old container: %w", err)
 	}
 	defer rd.Close()
 	cfg, err := buildkitd.ReadArchive(rd)
 	if err != nil {
-		return buildkitd.UserConfig{}, fmt.Errorf("take over the BuildKit configuration: %w", err)
+		return buildkitd.UserConfig{}, fmt.Errorf("copy the BuildKit configuration of the old container: %w", err)
 	}
 	return cfg, nil
 }

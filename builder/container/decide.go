@@ -42,7 +42,7 @@ func decide(want settings, minVersion string, have observed) step {
 	case have.ID == "":
 		return step{Action: actCreate}
 	case !have.Ours:
-		return step{actRefuse, []string{"the container of that name was not made by docker multiarch"}}
+		return step{Action: actRefuse}
 	case have.State == container.StateRemoving, have.State == container.StateDead:
 		return step{actWait, []string{"the old container is being removed"}}
 	case have.State == container.StatePaused:

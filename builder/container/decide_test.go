@@ -37,7 +37,7 @@ func TestDecide(t *testing.T) {
 		"paused":                        {settings{}, made(container.StatePaused, settings{}), "unpause"},
 		"paused and not what is wanted": {settings{Network: "host"}, made(container.StatePaused, settings{}), "unpause"},
 		"going away":                    {settings{}, made(container.StateRemoving, settings{}), "wait (the old container is being removed)"},
-		"somebody else's":               {settings{}, theirs, "refuse (the container of that name was not made by docker multiarch)"},
+		"somebody else's":               {settings{}, theirs, "refuse"},
 		"the host's network is needed":  {settings{Network: "host"}, made(container.StateRunning, settings{}), "recreate (network: none → host)"},
 		"the host's network is there, and not asked for": {settings{}, made(container.StateRunning, settings{Network: "host"}), "recreate (network: host → none)"},
 		"the host's network is the user's choice":        {settings{}, made(container.StateRunning, settings{Network: "host", Chosen: chosenByFlag}), "use"},

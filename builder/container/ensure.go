@@ -24,7 +24,7 @@ import (
 const maxSteps = 20
 
 // errChanged means that the builder has changed since it was observed.
-var errChanged = errors.New("the builder changed meanwhile")
+var errChanged = errors.New("the builder has changed since it was observed")
 
 // reconciler is one run of ensure, for a caller that needs a node, a builder, or a description of one.
 type reconciler struct {
@@ -51,11 +51,8 @@ type kind struct {
 	asIs         bool // any container satisfies the settings; nothing is created
 }
 
-// ErrExists means that a builder to create exists already.
-var ErrExists = errors.New("it exists already")
-
 // errNone means that a builder to use as it is does not exist.
-var errNone = errors.New("there is none")
+var errNone = errors.New("it does not exist")
 
 // ensure returns a node whose BuildKit answers and which satisfies spec. It creates, starts or replaces
 // the container as needed. report, which may be nil, gets a line about each step that takes time; it is
@@ -123,7 +120,7 @@ func (k *reconciler) ensure(ctx context.Context) (*Node, error) {
 			return nil, err
 		}
 	}
-	return nil, errors.New("its container keeps changing: does somebody else manage it at the same time?")
+	return nil, errors.New("its container keeps changing: another program seems to manage it, too")
 }
 
 // begin observes the builder and chooses the side.
@@ -234,8 +231,7 @@ func (k *reconciler) wants(have observed) settings {
 func (k *reconciler) act(ctx context.Context, todo step, have observed) error {
 	switch todo.Action {
 	case actRefuse:
-		return fmt.Errorf("%s: remove or rename container %q, or choose another --builder",
-			strings.Join(todo.Reasons, "; "), k.container())
+		return &ForeignError{k.container()}
 	case actCreate:
 		if err := k.may(ctx); err != nil {
 			return err
@@ -281,7 +277,7 @@ func (k *reconciler) recreate(ctx context.Context, todo step, have observed) err
 // awaitGone waits until a container that is being removed is gone.
 func (k *reconciler) awaitGone(ctx context.Context, have observed) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, k.spec.StartWait,
-		fmt.Errorf("its old container is still being removed after %s: try \"docker rm -f %s\"", k.spec.StartWait, stringid.TruncateID(have.ID)))
+		fmt.Errorf("the engine has not removed its old container after %s: try \"docker rm -f %s\"", k.spec.StartWait, stringid.TruncateID(have.ID)))
 	defer cancel()
 	for pause := newPause(); ; {
 		_, found, err := k.eng.InspectContainer(ctx, have.ID)

@@ -20,7 +20,6 @@ const settleTime = 500 * time.Millisecond
 // awaitIdle returns when the container is idle: BuildKit lists no running build, and no client is
 // connected. It waits up to the spec's BusyWait.
 func (k *reconciler) awaitIdle(ctx context.Context, have observed, todo step) error {
-	why := strings.Join(todo.Reasons, "; ")
 	begun, said := time.Now(), ""
 	for pause := newPause(); ; {
 		use, err := k.usage(ctx, have)
@@ -29,10 +28,10 @@ func (k *reconciler) awaitIdle(ctx context.Context, have observed, todo step) er
 		}
 		waited := time.Since(begun)
 		if waited >= max(settleTime, k.spec.BusyWait) {
-			return fmt.Errorf("it must be replaced (%s) and is in use (%s): try again when that has ended, or choose another --builder", why, use)
+			return &InUseError{todo.Reasons, use}
 		}
 		if use != said && waited >= settleTime {
-			k.say(fmt.Sprintf("waiting until it is not in use (%s), to replace it: %s", use, why))
+			k.say(fmt.Sprintf("waiting to replace its container (%s) until it is idle: %s", strings.Join(todo.Reasons, "; "), use))
 			said = use
 		}
 		if err := pause.wait(ctx); err != nil {

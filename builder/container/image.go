@@ -28,14 +28,14 @@ func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string
 	var local imageFacts
 	switch {
 	case untrusted:
-		say(fmt.Sprintf("nothing shows that the local %s (%s) was pulled from %s: pulling", ref, stringid.TruncateID(id), trust.Repository(ref)))
+		say(fmt.Sprintf("pulling %s: the engine does not know its local one (%s) as pulled from %s", ref, stringid.TruncateID(id), trust.Repository(ref)))
 	case id == "":
 		say("pulling " + ref)
 	default:
 		if local, err = examineImage(ctx, eng, ref, id, known); err != nil || !builder.TooOld(local.Version, spec.MinVersion) {
 			return local, err
 		}
-		say(fmt.Sprintf("the local %s has BuildKit %s and %s is needed: pulling", ref, local.Version, spec.MinVersion))
+		say(fmt.Sprintf("pulling %s: the local one has BuildKit %s, the builder needs %s or newer", ref, local.Version, spec.MinVersion))
 	}
 	switch err := pull(ctx, eng, spec, ref, say); {
 	case err == nil:
@@ -43,13 +43,8 @@ func prepareImage(ctx context.Context, eng *engine.Engine, spec Spec, ref string
 	case untrusted:
 		unproven.Err = err
 		return imageFacts{}, unproven
-	case id == "":
-		return imageFacts{}, fmt.Errorf("the builder image is not on the engine and cannot be pulled: %w;"+
-			" run \"docker pull %s\" where it can be reached, name a mirror's copy with --builder-image,"+
-			" or load it there and trust its ID with --trust-image", err, ref)
 	default:
-		return imageFacts{}, fmt.Errorf("the builder image %q on the engine has BuildKit %s, %s or newer is needed, and it cannot be pulled: %w;"+
-			" run \"docker pull %s\", or name another image with --builder-image", ref, local.Version, spec.MinVersion, err, ref)
+		return imageFacts{}, &ImageError{Ref: ref, Version: local.Version, MinVersion: spec.MinVersion, Err: err}
 	}
 }
 
@@ -64,8 +59,7 @@ func pulledImage(ctx context.Context, images trust.Images, spec Spec, ref string
 		return imageFacts{}, err
 	}
 	if builder.TooOld(pulled.Version, spec.MinVersion) {
-		return imageFacts{}, fmt.Errorf("the builder image %q has BuildKit %s, also after a pull, and %s or newer is needed:"+
-			" name another image with --builder-image", ref, pulled.Version, spec.MinVersion)
+		return imageFacts{}, &ImageError{Ref: ref, Version: pulled.Version, MinVersion: spec.MinVersion}
 	}
 	return pulled, nil
 }
@@ -99,12 +93,12 @@ func examineImage(ctx context.Context, eng *engine.Engine, ref, id string, known
 		Labels: map[string]string{labelPart: partExamining},
 	})
 	if err != nil {
-		return imageFacts{}, fmt.Errorf("find out BuildKit's version in image %q: %w", ref, err)
+		return imageFacts{}, fmt.Errorf("read the version of BuildKit in image %q: %w", ref, err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(res.Stdout)), "\n")
 	if facts.Version = versionOf(lines[0]); res.ExitCode != 0 || facts.Version == "" {
 		said := strings.TrimSpace(string(res.Stderr))
-		return imageFacts{}, fmt.Errorf("image %q is no BuildKit image: \"buildkitd --version\" failed: %w", ref, errors.New(cmp.Or(said, "none")))
+		return imageFacts{}, fmt.Errorf("image %q is not a BuildKit image: \"buildkitd --version\" failed: %w", ref, errors.New(cmp.Or(said, "none")))
 	}
 	facts.Bridge = len(lines) > 1 && lines[1] == "bridge"
 	return facts, nil

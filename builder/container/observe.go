@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/moby/moby/api/types/container"
 
@@ -68,7 +67,7 @@ func ownContainer(ctx context.Context, eng *engine.Engine, name string, s side) 
 		return c, false, err
 	}
 	if !convert(c, name).Ours {
-		return c, false, fmt.Errorf("container %q was not made by docker multiarch: leaving it alone", s.container(name))
+		return c, false, &ForeignError{s.container(name)}
 	}
 	return c, true, nil
 }

@@ -150,7 +150,7 @@ func TestItIsSaidWhatAsksForTheHostsNetwork(t *testing.T) {
 		want string
 	}{
 		"a tag":    {want{Network: "host", NetworkFor: "-t localhost:5000/app"}, "creating, on the host's network: -t localhost:5000/app asks for it"},
-		"the flag": {want{Options: Options{"network": "host"}}, "creating, on the host's network: --driver-opt network=host asks for it"},
+		"the flag": {want{Options: Options{"network": "host"}}, "creating, on the host's network: the driver option network=host asks for it"},
 		"a mirror": {want{Config: mirror}, "creating, on the host's network: the mirror localhost:5000/hub in BuildKit's configuration asks for it"},
 		"nothing":  {want{}, "creating"},
 	} {

@@ -85,7 +85,7 @@ func (s Spec) images(eng *engine.Engine) trust.Images {
 // ("" if unknown).
 func (s Spec) asksForHost() (words string, asks bool) {
 	if network, ok := s.Options[optNetwork]; ok {
-		return "--driver-opt network=host", network == hostNetwork
+		return "the driver option network=host", network == hostNetwork
 	}
 	if s.Host.Asked {
 		return s.Host.For, true

@@ -56,7 +56,7 @@ func (k *reconciler) allowed(ctx context.Context, todo step, have observed) (ste
 	if _, ok := errors.AsType[*trust.UnprovenError](err); !ok || k.kind.asIs {
 		return todo, err
 	}
-	why := fmt.Sprintf("nothing shows that its image %s was pulled from %s", stringid.TruncateID(have.ImageID), trust.Repository(wantedImage(have)))
+	why := fmt.Sprintf("the engine does not know its image %s as pulled from %s", stringid.TruncateID(have.ImageID), trust.Repository(wantedImage(have)))
 	return step{actRecreate, []string{why}}, nil
 }
 

@@ -123,7 +123,7 @@ func (m Images) askRegistry(ctx context.Context, id, ref string) (Basis, error) 
 	return Pulled, nil
 }
 
-// UnprovenError means that an image may not run with privileges. Its text names a way out for the user.
+// UnprovenError means that an image may not run with privileges.
 type UnprovenError struct {
 	Ref string // the requested name
 	ID  string // of the image, as the engine shows it
@@ -131,11 +131,11 @@ type UnprovenError struct {
 }
 
 func (e *UnprovenError) Error() string {
-	text := fmt.Sprintf("image %q would run with privileges, and the engine does not know it as pulled from %s", e.Ref, Repository(e.Ref))
+	text := fmt.Sprintf("image %q may not run with privileges: the engine does not know it as pulled from %s", e.Ref, Repository(e.Ref))
 	if e.Err != nil {
-		text += fmt.Sprintf(", nor can it be pulled (%v)", e.Err)
+		text += fmt.Sprintf(", and cannot pull it: %v", e.Err)
 	}
-	return fmt.Sprintf("%s: run \"docker pull %s\", or, if you know what this image is, add --trust-image %s", text, e.Ref, e.ID)
+	return text
 }
 
 func (e *UnprovenError) Unwrap() error { return e.Err }

@@ -11,6 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/emulation"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/emulators"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 )
 
 // grade is the result of a check.
@@ -105,11 +106,7 @@ func diagnose(ctx context.Context, w *cli.Env) diagnosis {
 		ins, err = k.Inspect(ctx)
 	}
 	if err != nil {
-		fix := ""
-		if h, ok := errors.AsType[*cli.Hinted](err); ok {
-			fix = h.Hint
-		}
-		d.add(check{"kernel", gradeBroken, err.Error(), fix})
+		d.add(check{"kernel", gradeBroken, err.Error(), explain.Hint(err)})
 	} else {
 		d.add(check{Name: "kernel", Grade: gradeOK, Detail: kernelText(ins)})
 		d.add(checkEmulators(info, ins)...)

@@ -13,22 +13,39 @@ import (
 
 // missingHint returns what to do about platforms that do not run.
 func missingHint(err *emulation.MissingError) string {
-	if errors.Is(err, emulation.ErrPrivilege) {
-		return "" // the error's own text has the remedy
+	if hint := privilegeHint(err); hint != "" {
+		return hint
 	}
 	if force := err.Replaceable(); len(force) > 0 {
 		return "docker multiarch emulators install --force " + strings.Join(platform.FormatAll(force), " ")
 	}
 	for _, a := range err.Attempts {
 		if a.Source == emulation.Registry && a.Err != nil {
-			return fmt.Sprintf("load %s on the engine, or name a mirror's copy with docker multiarch emulators install --image;\n"+
-				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image)
+			return oneOf(fmt.Sprintf("load %s on the engine, or name a mirror's copy with docker multiarch emulators install --image;\n"+
+				"      or install QEMU's static binaries on the engine's host (package qemu-user-static)", a.Image), trustHint(err))
 		}
 	}
 	if len(err.Attempts) > 0 {
+		return trustHint(err)
+	}
+	if ps := err.Installable(); len(ps) > 0 {
+		return "docker multiarch emulators install " + strings.Join(platform.FormatAll(ps), " ")
+	}
+	return ""
+}
+
+// privilegeHint returns what to do about an engine that cannot install emulators.
+func privilegeHint(err error) string {
+	refused, ok := errors.AsType[*emulation.PrivilegeError](err)
+	if !ok {
 		return ""
 	}
-	return err.Command()
+	command := fmt.Sprintf("`docker run --privileged --userns=host --rm %s --install all`", refused.Image)
+	if refused.Rootless {
+		return "on the engine's machine, run " + command + " with a rootful engine,\n" +
+			"      or install the distribution's package of QEMU's static emulators (qemu-user-static)"
+	}
+	return "run " + command + " once"
 }
 
 // stepHint returns a likely cause of a failed step, and what to try.
