@@ -16,6 +16,7 @@ func TestNoFindingPrinterShowsHostileTextAsItIs(t *testing.T) {
 	}
 	findings := report.Platforms[0].Verify.Findings
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
-		"list": func(out io.Writer) { List(out, findings) },
+		"lines": func(out io.Writer) { Lines(out, clitest.Filled[[]diag.Diagnostic]()) },
+		"list":  func(out io.Writer) { List(out, findings) },
 	})
 }
