@@ -1,4 +1,4 @@
 // Package archtest limits the size of the program's packages, and checks their imports. Its tests fail when a package has too
 // many files, or too many that depend on one another in a circle, and when the table of docs/design.md differs from the packages'
-// imports.
+// imports. They also fail when a document has a dead link, a long paragraph or a wrong form.
 package archtest
