@@ -98,6 +98,15 @@ func TestEveryPageBeginsWithItsPurposeAndAnExample(t *testing.T) {
 	}
 }
 
+func TestEveryPageIsInTheIndex(t *testing.T) {
+	index := strings.Join(documents(t, "docs/README.md")[0].lines, "\n")
+	for _, doc := range documents(t, "docs/*.md") {
+		if name := filepath.Base(doc.path); name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("%s is not in docs/README.md", doc.path)
+		}
+	}
+}
+
 // decisionLines is the largest number of lines of a decision, blank ones included.
 const decisionLines = 17
 
