@@ -19,7 +19,7 @@ func TestBadInputIsRefusedAtOnceAndNoBuilderIsMade(t *testing.T) {
 			words []string
 		}{
 			"no name":                     {[]string{"--push", dir}, []string{"no image name", "-t NAME", "DOCKER_MULTIARCH_IMAGE", ".docker-multiarch.yaml"}},
-			"no output":                   {[]string{"-t", "x", dir}, []string{"nothing would keep the result", "--push"}},
+			"no output":                   {[]string{"-t", "x", dir}, []string{"no output was given for", "--push"}},
 			"an unknown platform":         {[]string{"--platform", "linux/amd46", "--push", "-t", "x", dir}, []string{`"linux/amd46"`, "did you mean", "linux/amd64"}},
 			"nonsense for a platform":     {[]string{"--platform", "a/b/c/d", "--push", "-t", "x", dir}, []string{"a/b/c/d"}},
 			"a missing Dockerfile":        {[]string{"--push", "-t", "x", empty}, []string{"no Dockerfile", filepath.Join(empty, "Dockerfile")}},
@@ -36,7 +36,7 @@ func TestBadInputIsRefusedAtOnceAndNoBuilderIsMade(t *testing.T) {
 			"a missing secret":            {[]string{"--secret", "id=a,src=no-such-file", "--push", "-t", "x", dir}, []string{"no-such-file"}},
 			"an unset secret":             {[]string{"--secret", "id=a,env=NO_SUCH_SECRET", "--push", "-t", "x", dir}, []string{"NO_SUCH_SECRET"}},
 			"a malformed label":           {[]string{"--label", "=x", "--push", "-t", "x", dir}, []string{"--label", "KEY=VALUE"}},
-			"a platform nobody asked for": {[]string{"--build-arg", "linux/s390x:A=1", "--platform", "linux/amd64", "--push", "-t", "x", dir}, []string{"linux/s390x is not to be built"}},
+			"a platform nobody asked for": {[]string{"--build-arg", "linux/s390x:A=1", "--platform", "linux/amd64", "--push", "-t", "x", dir}, []string{"linux/s390x is not one of the requested platforms"}},
 			"a malformed ulimit":          {[]string{"--ulimit", "nofile", "--push", "-t", "x", dir}, []string{"--ulimit"}},
 			"an unknown entitlement":      {[]string{"--allow", "root", "--push", "-t", "x", dir}, []string{"--allow", "security.insecure"}},
 			"a Rego policy":               {[]string{"--policy", "filename=x.rego", "--push", "-t", "x", dir}, []string{"--policy", "docker buildx itself"}},

@@ -185,7 +185,7 @@ func TestWrongWordsAndBrokenDraftsMoveNoTag(t *testing.T) {
 			s.refused(s.docker(append([]string{"multiarch", "manifest"}, args...)...), code, words)
 		}
 		bad(125, "parsing name", "create", "UPPER", amd)
-		bad(125, "a digest cannot be chosen", "create", host+there+"@"+s.remote(repo, "amd64").digest, amd)
+		bad(125, "use a tag instead of a digest", "create", host+there+"@"+s.remote(repo, "amd64").digest, amd)
 		bad(125, "needs at least two arguments", "create", list)
 		bad(1, "no such manifest: "+host+there+":nope", "create", list, amd, host+there+":nope")
 		bad(1, "no such manifest", "push", list)

@@ -95,7 +95,7 @@ func TestABaseThatOnlyTheEngineHasIsSaidAndUsed(t *testing.T) {
 
 		r := s.build("--platform", first, "--push", "-t", s.repo(), dir)
 		s.equal("the status", r.code, 1)
-		s.contains("the error", r.err, "the engine has "+base+" in its own store, for linux/amd64", "--local-base "+base)
+		s.contains("the error", r.err, "the engine has "+base+" in its image store, for linux/amd64", "--local-base "+base)
 
 		repo := s.repo()
 		s.mustBuild("--platform", platforms, "--local-base", base, "--push", "-t", repo, dir)

@@ -102,13 +102,13 @@ func TestTestsThatMakeNoSenseAreRefusedBeforeAnything(t *testing.T) {
 			s.refused(s.build(append(append([]string{"--platform", "linux/amd64"}, args...), dir)...), 125, words...)
 		}
 		push := []string{"--push", "-t", s.repo()}
-		refused([]string{`--test "linux/s390x:true"`, "is not to be built"}, append(push, "--test", "linux/s390x:true")...)
+		refused([]string{`--test "linux/s390x:true"`, "is not one of the requested platforms"}, append(push, "--test", "linux/s390x:true")...)
 		refused([]string{"no-such.yaml"}, append(push, "--test-file", "no-such.yaml")...)
 		refused([]string{"--test needs an image"}, "-o", "type=local,dest="+filepath.Join(s.dir, "out"), "--test", "true")
 		for text, words := range map[string][]string{
 			"- comand: x": {file + ":1", `"comand"`, "command"},
 			"- command: x\n- stdout:\n    matches: '('":     {file + ":3", `"("`},
-			"- command: x\n\n- platforms: linux/arm/v5":     {file + ":3", "linux/arm/v5 is not to be built"},
+			"- command: x\n\n- platforms: linux/arm/v5":     {file + ":3", "linux/arm/v5 is not one of the requested platforms"},
 			"- name: twice\n- name: twice\n  command: true": {file + ":2", `two tests "twice"`},
 		} {
 			s.write(file, text)

@@ -100,7 +100,7 @@ func TestAnAnnotationIsWrittenWhereTheRegistryCannotBeAsked(t *testing.T) {
 		faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/v2/"), Do: faultregistry.Answer(http.StatusForbidden, "DENIED", "not today")})
 		r := s.noEngine("manifest", "annotate", "--force", "--variant", "v6", name+":1", name+":arm")
 		s.equal("the status", r.code, 0)
-		s.contains("the note", r.err, "were not looked at", "not today")
+		s.contains("the note", r.err, "were not examined", "not today")
 		s.contains("the draft", s.noEngine("manifest", "inspect", name+":1").out, `"variant": "v6"`)
 	})
 }

@@ -22,7 +22,7 @@ const (
 
 <!-- Made from the commands themselves by: go test ./cmd/docker-multiarch -run TestTheCommandReference -update -->
 
-The program itself, ` + "`docker-multiarch`" + `, takes the same words as ` + "`docker multiarch`" + `.
+The binary ` + "`docker-multiarch`" + ` can also be called directly, with the same arguments as ` + "`docker multiarch`" + `.
 Standard output is the answer, everything else goes to standard error.
 
 ## Exit statuses
@@ -41,17 +41,17 @@ func exitStatuses() string {
 	}{
 		{0, "done"},
 		{cli.ExitFailed, "the build, or another command, failed; no tag was moved"},
-		{cli.ExitUnknown, "a question could not be answered: `verify` and `manifest diff`"},
-		{cli.ExitPartial, "published without some platforms: those of `build --allow-partial` that failed"},
-		{cli.ExitPush, "everything was built, but the registry did not take all of it"},
+		{cli.ExitUnknown, "`verify` or `manifest diff` could not read an image"},
+		{cli.ExitPartial, "published without some platforms of `build --allow-partial`"},
+		{cli.ExitPush, "built, but a push failed"},
 		{cli.ExitUsage, "wrong flags or arguments; nothing was done"},
 		{cli.ExitInterrupted, "interrupted by Ctrl-C, or by the Docker CLI; 143 by SIGTERM"},
 	} {
 		fmt.Fprintf(&b, "| %d | %s |\n", s.status, s.meaning)
 	}
-	b.WriteString("\nAn answer that standard output does not take is an error: 1, and 2 of `verify` and `manifest diff`. Standard error says what was done for\n" +
-		"good, such as the digest that `build -q --push` has published. If the reader has only gone, as `head` does, and nothing was done, the\n" +
-		"status is 141 and nothing is said.\n")
+	b.WriteString("\nIf the answer cannot be written to standard output, the status is 1, or 2 for `verify` and `manifest diff`. Standard error then says what\n" +
+		"was done, such as the digest that `build -q --push` has published. If the reader closed the pipe early, as `head` does, and nothing was\n" +
+		"changed, the status is 141 without a message.\n")
 	return b.String()
 }
 

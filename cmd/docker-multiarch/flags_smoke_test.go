@@ -42,7 +42,7 @@ func TestAFileOfTestsIsRefusedWithItsNameAndLine(t *testing.T) {
 	s := newHarness(t)
 	for text, want := range map[string]string{
 		"- command: x\n  comand: y\n":        `ERROR: tests.yaml:2: unknown key "comand"`,
-		"- command: x\n- platforms: s390x\n": "ERROR: tests.yaml:2: linux/s390x is not to be built: the platforms are linux/amd64",
+		"- command: x\n- platforms: s390x\n": "ERROR: tests.yaml:2: linux/s390x is not one of the requested platforms: linux/amd64",
 		"- name: a\n\n- name: a\n":           `ERROR: tests.yaml:3: there are two tests "a"`,
 		"":                                   "ERROR: tests.yaml: there is no test in it",
 	} {

@@ -45,7 +45,7 @@ func TestDiffLooksAtImagesAndNotAtHowAnIndexIsWritten(t *testing.T) {
 		say  string
 	}{
 		{"HOST/app:1", "HOST/app:1", 0, "No difference.\n"},
-		{"HOST/app:1", "HOST/app:2", 0, "No difference, but in how the index is written.\n"},
+		{"HOST/app:1", "HOST/app:2", 0, "No difference, except in how the index is written.\n"},
 		{"HOST/app:2", "HOST/app:3", cli.ExitFailed, "attestations"},
 	} {
 		s.Out = clitest.Buffer{}

@@ -54,13 +54,13 @@ func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
 		want string
 	}{
 		"no input":                 {[]string{"-t", "HOST/app:1"}, "at least one input"},
-		"no name":                  {[]string{"HOST/app:1"}, "--tag, or --onto"},
+		"no name":                  {[]string{"HOST/app:1"}, "--tag or --onto"},
 		"a name that is none":      {[]string{"-t", "HOST/App", "HOST/app:1"}, "invalid image name"},
 		"a platform twice":         {[]string{"-t", "HOST/app:1", "--expect", "arm64,arm64/v8", "HOST/app:1"}, "--expect"},
 		"media types":              {[]string{"-t", "HOST/app:1", "--media-types", "zip", "HOST/app:1"}, "auto, oci, docker"},
-		"a manifest's annotation":  {[]string{"-t", "HOST/app:1", "--annotation", "manifest:a=b", "HOST/app:1"}, "keeps its digest"},
-		"annotations for Docker":   {[]string{"-t", "HOST/app:1", "--media-types", "docker", "--annotation", "a=b", "HOST/app:1"}, "no place"},
-		"a result over an input":   {[]string{"-t", "HOST/app:1", "--metadata-file", "Dockerfile", "Dockerfile"}, "one of the inputs"},
+		"a manifest's annotation":  {[]string{"-t", "HOST/app:1", "--annotation", "manifest:a=b", "HOST/app:1"}, "manifest and digest"},
+		"annotations for Docker":   {[]string{"-t", "HOST/app:1", "--media-types", "docker", "--annotation", "a=b", "HOST/app:1"}, "cannot have annotations"},
+		"a result over an input":   {[]string{"-t", "HOST/app:1", "--metadata-file", "Dockerfile", "Dockerfile"}, "which is an input"},
 		"a file that is no result": {[]string{"-t", "HOST/app:1", "./Dockerfile"}, "no tar archive"},
 	} {
 		t.Run(name, func(t *testing.T) {

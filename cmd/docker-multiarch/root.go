@@ -25,8 +25,8 @@ func newRoot(w *cli.Env, name string) *cobra.Command {
 		Use:   name,
 		Short: "Build and push multi-platform images",
 		Long: "Build an image for several platforms with one command, and push it as one index.\n\n" +
-			"A builder of its own is made on first use, emulators are installed when a platform needs them,\n" +
-			"and no tag moves before every platform has succeeded.",
+			"The first build creates a builder. Emulators are installed when a platform needs them. No tag moves before every\n" +
+			"platform has succeeded.",
 		Args: cobra.ArbitraryArgs, RunE: startOrUnknown,
 		SilenceUsage: true, SilenceErrors: true, TraverseChildren: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -51,7 +51,7 @@ func newRoot(w *cli.Env, name string) *cobra.Command {
 
 func addEarlyFlags(f *pflag.FlagSet, w *cli.Env) {
 	f.StringVar(&w.Early.Builder, "builder", "", "Builder to use")
-	f.BoolVarP(&w.Early.Debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
+	f.BoolVarP(&w.Early.Debug, "debug", "D", false, "Show debug logs and stack traces")
 	for _, name := range []string{"builder", "debug"} {
 		f.Lookup(name).Hidden = true // the commands that use them show them
 	}

@@ -12,20 +12,20 @@ import (
 // startPage is printed when the program is called without arguments. PROGRAM stands for the name by which it was called.
 const startPage = `PROGRAM builds an image for several platforms with one command.
 
-Is all here that a build needs?
+Check that this machine has everything that a build needs:
 
   PROGRAM doctor
 
-Build what is in this directory, and have it in this engine:
+Build the image in this directory and load it into the engine:
 
   PROGRAM build --platform linux/amd64,linux/arm64 --load -t app .
 
-Build it and push it, as one name for all platforms:
+Build it and push it, with one name for all platforms:
 
   PROGRAM build --platform linux/amd64,linux/arm64 --push -t REGISTRY/app:1.0 .
 
-All commands:           PROGRAM --help
-All that a build can:   PROGRAM build --help
+All commands:        PROGRAM --help
+All flags of build:  PROGRAM build --help
 `
 
 // startOrUnknown runs when no command is given or the command is unknown.

@@ -18,7 +18,7 @@ var (
 func newVersionCommand(w *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Show the version, the commit and the platform of docker multiarch",
+		Short: "Show the version, commit and platform of docker multiarch",
 		Args:  cli.Exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(w.Out, "docker-multiarch %s %s %s/%s\n", version, commit, runtime.GOOS, runtime.GOARCH)

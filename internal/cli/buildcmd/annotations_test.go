@@ -9,9 +9,9 @@ import (
 
 func TestAnAnnotationThatNoOutputCarriesIsSaid(t *testing.T) {
 	for words, want := range map[string]string{
-		"-o type=local,dest=res --annotation a=b":                           "warning: the annotation a=b (manifest) goes nowhere: files",
-		"-o type=tar,dest=res.tar --annotation index:a=b":                   "warning: the annotation a=b (index) goes nowhere: files",
-		"--push -t HOST/app --annotation index-descriptor:a=b":              "warning: the annotation a=b (index-descriptor) goes nowhere: only an archive",
+		"-o type=local,dest=res --annotation a=b":                           "warning: the annotation a=b (manifest) is ignored: files",
+		"-o type=tar,dest=res.tar --annotation index:a=b":                   "warning: the annotation a=b (index) is ignored: files",
+		"--push -t HOST/app --annotation index-descriptor:a=b":              "warning: the annotation a=b (index-descriptor) is ignored: only an archive",
 		"--push -t HOST/app --annotation a=b":                               "",
 		"-o type=local,dest=res -o type=oci,dest=o.tar --annotation a=b":    "",
 		"-o type=oci,dest=o.tar --annotation index-descriptor,manifest:a=b": "",

@@ -32,12 +32,12 @@ func answer(w *cli.Env, o buildOptions, out results.Outcome) error {
 	}
 	if id := results.ImageID(report); o.iidFile != "" && id != "" {
 		if err := cli.ReplaceFile(o.iidFile, []byte(id)); err != nil {
-			return fmt.Errorf("everything was built and delivered, but --iidfile could not be written: %w", err)
+			return fmt.Errorf("the build succeeded, but --iidfile could not be written: %w", err)
 		}
 	}
 	if o.metadataFile != "" {
 		if err := cli.WriteMetadata(o.metadataFile, results.NewMetadata(out)); err != nil {
-			return fmt.Errorf("everything was built and delivered, but --metadata-file could not be written: %w", err)
+			return fmt.Errorf("the build succeeded, but --metadata-file could not be written: %w", err)
 		}
 	}
 	missing := explain.WithoutSome(report)
@@ -54,9 +54,9 @@ func checkReport(o buildOptions, j job) error {
 	}
 	switch {
 	case o.quiet:
-		return &cli.Usage{Err: errors.New("-q and --report - both print to standard output"), Hint: "--report FILE.md"}
+		return &cli.Usage{Err: errors.New("-q and --report - would both write to standard output"), Hint: "use --report FILE.md"}
 	case j.request.Outputs.Stdout():
-		return &cli.Usage{Err: errors.New("--output and --report - both print to standard output"), Hint: "--report FILE.md"}
+		return &cli.Usage{Err: errors.New("--output and --report - would both write to standard output"), Hint: "use --report FILE.md"}
 	}
 	return nil
 }

@@ -33,15 +33,19 @@ func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOption
 	cmd := &cobra.Command{
 		Use:     "build [OPTIONS] PATH | URL | -",
 		Aliases: []string{"b"},
-		Short:   "Build an image for one or more platforms, to push it, load it or write it to files",
-		Long: "Build an image for one or more platforms, each by a solve of its own, all at once, and make one index of them:\n" +
-			"for registries (--push), for the engine (--load), and for files (--output).\n\n" +
-			"The image's name, its platforms and its media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
-			"DOCKER_DEFAULT_PLATFORM, else from " + project.Name + " in the build context; where that file is, the context may be\n" +
-			"left out. Tags, archives and folders get their names last, when every platform is built.\n\n" +
-			"Exit status: 0 done; 1 the build failed, no tag was moved; 3 published without platforms that --allow-partial names;\n" +
-			"4 all was built but the registry did not take all of it; 125 wrong flags or arguments, nothing was done;\n" +
-			"130 interrupted (143 by SIGTERM).",
+		Short:   "Build an image for one or more platforms",
+		Long: "Build an image for one or more platforms, and make one index of the results. Each platform has a solve of its own, and all\n" +
+			"solves run at the same time. The result goes to registries (--push), to the engine (--load) or to files (--output).\n\n" +
+			"The image's name, platforms and media types come from the flags, else from DOCKER_MULTIARCH_IMAGE and\n" +
+			"DOCKER_DEFAULT_PLATFORM, else from " + project.Name + " in the build context. PATH may be left out in a directory with\n" +
+			"that file. Tags, archives and folders get their names last, when every platform is built.\n\n" +
+			"Exit status:\n\n" +
+			"    0    done\n" +
+			"    1    the build failed; no tag was moved\n" +
+			"    3    published without some platforms of --allow-partial\n" +
+			"    4    built, but a push failed\n" +
+			"    125  wrong flags or arguments; nothing was done\n" +
+			"    130  interrupted (143 by SIGTERM)",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 --push -t registry.example/app:1.0 .",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := destination.StrayLoadValue(cmd, args); err != nil {
@@ -84,38 +88,38 @@ func oneContext(cmd *cobra.Command, args []string) error {
 // addBuildFlags adds the flags of build. A flag that docker buildx build has as well has the same name and meaning here.
 func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringSliceVar(&o.addHosts, "add-host", nil, `Add a custom host-to-IP mapping (format: "host:ip")`)
-	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set build-time variables ("KEY=VALUE", or for one platform "linux/arm64:KEY=VALUE")`)
+	f.StringArrayVar(&o.buildArgs, "build-arg", nil, `Set build-time variables ("KEY=VALUE"; for one platform: "linux/arm64:KEY=VALUE")`)
 	f.StringArrayVar(&o.buildContexts, "build-context", nil, `Additional build contexts (e.g., "name=path")`)
 	f.StringArrayVarP(&o.dockerfiles, "file", "f", nil,
-		`Name of the Dockerfile, a URL, or "-" (default: "PATH/Dockerfile"); for one platform "linux/arm/v7:Dockerfile.arm"`)
-	f.StringVar(&o.iidFile, "iidfile", "", "Write the digest that the names point at to a file")
+		`Name or URL of the Dockerfile, or "-" (default: "PATH/Dockerfile"; for one platform: "linux/arm/v7:Dockerfile.arm")`)
+	f.StringVar(&o.iidFile, "iidfile", "", "Write the image digest to a file")
 	f.StringArrayVar(&o.labels, "label", nil, "Set metadata for an image")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write build result metadata to a file")
 	f.StringVar(&o.network, "network", "default", `Set the networking mode for the "RUN" instructions during build ("default", "none", "host")`)
 	f.BoolVar(&o.noCache, "no-cache", false, "Do not use cache when building the image")
-	f.StringArrayVar(&o.platforms, "platform", nil, "Set target platforms for build (commas and repeats)")
+	f.StringArrayVar(&o.platforms, "platform", nil, "Set target platforms for build (comma-separated)")
 	display.AddFlags(f, &o.progress)
 	f.BoolVar(&o.pull, "pull", false, "Always attempt to pull all referenced images")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the build output and print the digests only")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the build output and print the digests on success")
 	f.StringArrayVar(&o.secrets, "secret", nil, `Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")`)
 	f.StringArrayVar(&o.ssh, "ssh", nil, `SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")`)
-	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image name and optional tag (format: "name:tag"); may be repeated, also for other repositories`)
-	f.StringArrayVar(&o.targets, "target", nil, `Set the target build stage to build; for one platform "linux/arm64:stage"`)
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Image identifier (format: "[registry/]repository[:tag]")`)
+	f.StringArrayVar(&o.targets, "target", nil, `Set the target build stage to build (for one platform: "linux/arm64:stage")`)
 	buildflags.AddStepFlags(f, &o.steps)
 	buildflags.AddAcceptedFlags(f, &o.accepted)
 	question.AddFlags(f, &o.call)
-	f.StringVar(&o.report, "report", "", `Write what became of the build to a file, as Markdown, also if it fails ("-": standard output)`)
-	f.StringArrayVar(&o.localBases, "local-base", nil, "Use a base image of the engine's own store that no registry has; may be repeated")
-	f.BoolVarP(&o.debug, "debug", "D", false, "Show the libraries' logs, and the way of an error through BuildKit")
+	f.StringVar(&o.report, "report", "", `Write a Markdown report of the build to a file, also if the build fails ("-": standard output)`)
+	f.StringArrayVar(&o.localBases, "local-base", nil, "Take a base image from the engine's image store instead of a registry")
+	f.BoolVarP(&o.debug, "debug", "D", false, "Show debug logs and stack traces")
 
-	f.StringArrayVar(&o.allowEnv, "allow-env", nil, "Environment variable that "+project.Name+" may put into the image's name; may be repeated")
+	f.StringArrayVar(&o.allowEnv, "allow-env", nil, "Environment variable that "+project.Name+" may use in image names")
 	f.StringArrayVar(&o.allowMismatch, "allow-platform-mismatch", nil,
-		"Base image, named as in FROM, that may be of another platform than the one that is built; may be repeated")
-	f.BoolVar(&o.dryRun, "dry-run", false, "Show what would be done, and what would be in its way, as docker multiarch plan does")
-	f.StringVar(&o.emulators, "emulators", "auto", `Install emulators that a platform needs and the engine's host lacks ("auto", "never")`)
-	f.BoolVar(&o.index, "index", false, "Make an index for a single platform too")
-	f.IntVar(&o.jobs, "jobs", 0, "Platforms that are built at the same time (0: all native ones, emulated ones as many as CPUs)")
-	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker" (a Docker manifest list)`)
+		"Base image, named as in FROM, that may be for another platform than the requested one")
+	f.BoolVar(&o.dryRun, "dry-run", false, `Show what the build would do, as "docker multiarch plan" does, and do not build`)
+	f.StringVar(&o.emulators, "emulators", "auto", `Install missing emulators on the engine's host ("auto", "never")`)
+	f.BoolVar(&o.index, "index", false, "Create an index even for a single platform")
+	f.IntVar(&o.jobs, "jobs", 0, "Number of platforms to build at the same time (0: all native ones, and one emulated one per CPU)")
+	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker"`)
 }
 
 // runBuild runs the command build. It parses the flags without any effect, prepares the builder and the registries at the same time,

@@ -87,10 +87,10 @@ func (j *job) storeDestination(from string, dest destination.Destinations) {
 // checkDestinations refuses outputs that conflict with other flags.
 func checkDestinations(w *cli.Env, o buildOptions, d destination.Destinations) error {
 	if o.output.DigestOnly && len(d.Pushes) == 0 {
-		return errors.New("--digest-only is a way to push: give --push, too")
+		return errors.New("--digest-only needs --push")
 	}
 	if d.Family != "" && o.mediaTypes != "" && d.Family != o.mediaTypes {
-		return fmt.Errorf("--media-types %s and --output's oci-mediatypes contradict each other", o.mediaTypes)
+		return fmt.Errorf("--media-types %s contradicts oci-mediatypes of --output", o.mediaTypes)
 	}
 	if err := checkStdout(w, o, d.Stdout); err != nil {
 		return err
@@ -121,14 +121,14 @@ func (j *job) checkResult(outs []destination.Output, dest destination.Destinatio
 		return nil // the user wants to know whether the tests pass
 	case dest.PushesNowhere() || len(j.names) == 0 && len(outs) == 0:
 		return &cli.Usage{
-			Err: errors.New("no image name: nothing says where the result should go"),
-			Hint: "use -t NAME[:TAG], or set DOCKER_MULTIARCH_IMAGE, or write the name into the project's " + project.Name +
+			Err: errors.New("no image name was given"),
+			Hint: "use -t NAME[:TAG], set DOCKER_MULTIARCH_IMAGE, or write the name into " + project.Name +
 				":\n      image: registry.example/app",
 		}
 	case len(outs) == 0:
 		return &cli.Usage{
-			Err:  fmt.Errorf("nothing would keep the result %q: the build has a name but no output", reference.FamiliarString(j.names[0])),
-			Hint: "add --push for its registry, --load for this engine, -o for files, or --cache-to for the next build",
+			Err:  fmt.Errorf("no output was given for %q, so the result would be lost", reference.FamiliarString(j.names[0])),
+			Hint: "add --push for its registry, --load for the engine, -o for files, or --cache-to for the build cache",
 		}
 	}
 	return nil
@@ -141,10 +141,10 @@ func checkStdout(w *cli.Env, o buildOptions, output string) error {
 		return nil
 	}
 	if t, ok := w.Out.(interface{ IsTerminal() bool }); ok && t.IsTerminal() {
-		return fmt.Errorf("--output %q would be written to the terminal: give dest=FILE, or redirect standard output", output)
+		return fmt.Errorf("--output %q would write to the terminal: use dest=FILE, or redirect standard output", output)
 	}
 	if o.quiet || o.metadataFile == "/dev/stdout" || o.iidFile == "/dev/stdout" {
-		return fmt.Errorf("--output %q writes to standard output, where the digest would be written too: give one of them a file", output)
+		return fmt.Errorf("--output %q and the digest would both be written to standard output: write one of them to a file", output)
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func (j *job) testable(outs []destination.Output) error {
 		return nil
 	}
 	return &cli.Usage{
-		Err:  errors.New("--test needs an image, and what is asked for is files only"),
-		Hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image with the builder",
+		Err:  errors.New("--test needs an image, but the outputs are only files"),
+		Hint: "add --push, --load, -o type=oci,dest=FILE, or -o type=image to keep the image in the builder",
 	}
 }

@@ -22,7 +22,7 @@ func fetcher(version string) func(ctx context.Context, url string) (io.ReadClose
 		}
 		if resp.StatusCode != http.StatusOK {
 			_ = resp.Body.Close()
-			return nil, fmt.Errorf("the server answers %s", resp.Status)
+			return nil, fmt.Errorf("the server answered %s", resp.Status)
 		}
 		return resp.Body, nil
 	}

@@ -24,8 +24,8 @@ func TestWrongCachesAreRefusedBeforeAnyWork(t *testing.T) {
 		{"--cache-to type=registry", "type=registry needs ref="},
 		{"--cache-to type=registry,ref=Bad//Name", `invalid ref "Bad//Name"`},
 		{"--cache-from Bad//Name", `invalid ref "Bad//Name"`},
-		{"--cache-to r/c@sha256:" + strings.Repeat("a", 64), "a digest cannot be chosen"},
-		{"--cache-to ref=r/c", "there is no type"},
+		{"--cache-to r/c@sha256:" + strings.Repeat("a", 64), "use a tag instead of a digest"},
+		{"--cache-to ref=r/c", "the type is missing"},
 		{"--cache-to type=registry,r/c", `"r/c" is not of the form key=value`},
 		{"--cache-from type=nfs,src=x", `the type "nfs" is not one of registry, local,`},
 		{"--cache-from type=local", "type=local needs src="},
@@ -37,8 +37,8 @@ func TestWrongCachesAreRefusedBeforeAnyWork(t *testing.T) {
 		{"--cache-to type=local,dest=x,compression=brotli", `compression="brotli" is not one of gzip,`},
 		{"--cache-to type=local,dest=x,compression-level=best", `compression-level="best" is not a number`},
 		{"--cache-to type=registry,ref=r/c,ignore-error=maybe", `ignore-error="maybe" is neither true nor false`},
-		{"--cache-to r/c:1 --cache-to type=registry,ref=r/c:1,mode=max", "--cache-to names r/c:1 twice"},
-		{"--cache-to type=local,dest=x --cache-to type=local,dest=x", "--cache-to names x twice"},
+		{"--cache-to r/c:1 --cache-to type=registry,ref=r/c:1,mode=max", "--cache-to has r/c:1 twice"},
+		{"--cache-to type=local,dest=x --cache-to type=local,dest=x", "--cache-to has x twice"},
 		{"--cache-mounts mine", `--cache-mounts "mine" is not one of auto, shared, isolated`},
 	} {
 		o := parsed(t, append(strings.Fields(test.args), ".")...)

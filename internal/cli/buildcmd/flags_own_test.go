@@ -16,12 +16,12 @@ import (
 func TestAPrefixThatNobodyAskedForIsRefusedAtOnce(t *testing.T) {
 	refusesAtOnce(t, map[string][2]string{
 		"--platform linux/amd64,linux/arm64 --build-arg linux/s390x:A=1": {
-			`--build-arg "linux/s390x:A=1": linux/s390x is not to be built: the platforms are linux/amd64, linux/arm64`, "",
+			`--build-arg "linux/s390x:A=1": linux/s390x is not one of the requested platforms: linux/amd64, linux/arm64`, "",
 		},
-		"--build-arg linux/arm64:A=1":                       {"nothing says that linux/arm64 is to be built: add --platform", ""},
+		"--build-arg linux/arm64:A=1":                       {"linux/arm64 is not a requested platform: add --platform", ""},
 		"--platform linux/amd64 --target linux/amd46:x":     {`--target "linux/amd46:x": unknown platform "linux/amd46": did you mean "linux/amd64"?`, ""},
-		"--platform linux/amd64 --file linux/amd64:":        {"there is no value after the platform", ""},
-		"--platform linux/amd64 -f linux/arm64:Dockerfile":  {`--file "linux/arm64:Dockerfile": linux/arm64 is not to be built`, ""},
+		"--platform linux/amd64 --file linux/amd64:":        {"the value after the platform is missing", ""},
+		"--platform linux/amd64 -f linux/arm64:Dockerfile":  {`--file "linux/arm64:Dockerfile": linux/arm64 is not one of the requested platforms`, ""},
 		"--platform linux/amd64 --build-arg linux/amd64:=x": {`--build-arg "=x" is not of the form`, ""},
 	})
 }
@@ -86,7 +86,7 @@ func TestTheEnvironmentOfABuild(t *testing.T) {
 		if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitUsage || s.Connects != 0 {
 			t.Errorf("status %d", status)
 		}
-		clitest.Contains(t, s.Err.String(), `SOURCE_DATE_EPOCH="yesterday" in the environment is no time`)
+		clitest.Contains(t, s.Err.String(), `SOURCE_DATE_EPOCH="yesterday" in the environment is not a time`)
 		if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--build-arg", "SOURCE_DATE_EPOCH=", "."); status != 0 {
 			t.Errorf("status %d: a build argument wins", status)
 		}
@@ -135,7 +135,7 @@ func TestASourcePolicyHoldsForEveryPlatform(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	clitest.Contains(t, s.Err.String(), "denied by policy")
-	for file, want := range map[string]string{"nothing.json": "no such file", "Dockerfile": "Dockerfile is no source policy"} {
+	for file, want := range map[string]string{"nothing.json": "no such file", "Dockerfile": `"Dockerfile" is not a source policy`} {
 		s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = file
 		if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitUsage {
 			t.Errorf("%s: status %d", file, status)

@@ -60,19 +60,19 @@ func refusesAtOnce(t *testing.T, cases map[string][2]string) {
 
 func TestMalformedSettingsOfStepsAreRefusedAtOnce(t *testing.T) {
 	refusesAtOnce(t, map[string][2]string{
-		"--shm-size lots":                            {`--shm-size "lots" is no size`, ""},
+		"--shm-size lots":                            {`--shm-size "lots" is not a size`, ""},
 		"--ulimit nofile":                            {`--ulimit "nofile": `, ""},
 		"--ulimit nofile=5:3":                        {`--ulimit "nofile=5:3": `, ""},
 		"--resource memory":                          {`--resource "memory" is not of the form KEY=VALUE`, ""},
-		"--resource disk=1g":                         {`--resource "disk=1g": unknown key "disk": known are memory, memory-swap`, ""},
+		"--resource disk=1g":                         {`--resource "disk=1g": unknown key "disk": use one of memory, memory-swap`, ""},
 		"--resource memory=x":                        {`--resource "memory=x": invalid value "x"`, ""},
 		"-m x":                                       {`--resource "memory=x": invalid value "x"`, ""},
-		"--allow root":                               {`--allow "root": unknown entitlement root: known are network.host`, ""},
+		"--allow root":                               {`--allow "root": unknown entitlement root: use one of network.host`, ""},
 		"--allow buildx.local.delete=x":              {"takes no value", ""},
-		"--no-cache --no-cache-filter a":             {"--no-cache and --no-cache-filter contradict each other", ""},
-		"--no-cache-filter":                          {`--no-cache-filter "a,": give names of stages`, "a,"},
-		"--policy filename=x.rego":                   {"--policy: Rego policies are evaluated by docker buildx itself", ""},
-		"--build-arg BUILDKIT_SYNTAX=":               {"BUILDKIT_SYNTAX= names no frontend", ""},
+		"--no-cache --no-cache-filter a":             {"--no-cache and --no-cache-filter cannot be used together", ""},
+		"--no-cache-filter":                          {`--no-cache-filter "a,": a stage name is empty`, "a,"},
+		"--policy filename=x.rego":                   {"--policy is not supported: only docker buildx can evaluate Rego policies", ""},
+		"--build-arg BUILDKIT_SYNTAX=":               {"BUILDKIT_SYNTAX= is empty", ""},
 		"--build-context UPPER=.":                    {`--build-context "UPPER": `, ""},
 		"--add-host a:host-gateway,nonsense":         {`--add-host "nonsense" is not of the form host:ip`, ""},
 		"-f http://127.0.0.1:9/Dockerfile":           {`the Dockerfile "http://127.0.0.1:9/Dockerfile" cannot be downloaded`, ""},
@@ -102,8 +102,8 @@ func TestTheEnginesGatewayIsPutInAfterTheBuilderIsThere(t *testing.T) {
 
 func TestTestsThatMakeNoSenseAreRefusedAtOnce(t *testing.T) {
 	refusesAtOnce(t, map[string][2]string{
-		"--platform linux/amd64 --test linux/arm64:true": {`--test "linux/arm64:true": linux/arm64 is not to be built`, ""},
-		"--test linux/arm64:true":                        {"nothing says that linux/arm64 is to be built: add --platform", ""},
+		"--platform linux/amd64 --test linux/arm64:true": {`--test "linux/arm64:true": linux/arm64 is not one of the requested platforms`, ""},
+		"--test linux/arm64:true":                        {"linux/arm64 is not a requested platform: add --platform", ""},
 		"--test 'x":                                      {`"'x" cannot be split into words`, ""},
 		"--test x --test x":                              {`--test "x": there are two tests "x"`, ""},
 		"--test-file none.yaml":                          {"--test-file: open none.yaml: no such file or directory", ""},

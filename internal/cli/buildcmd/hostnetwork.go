@@ -22,7 +22,7 @@ func (j *job) hostNetwork() (h cli.HostNetwork) {
 		return h
 	}
 	if image := j.request.LoopbackImage(); image != nil {
-		h.Unasked = &cli.Usage{Err: image, Hint: "if the Dockerfile may decide that: " + cli.HostNetworkFlag}
+		h.Unasked = &cli.Usage{Err: image, Hint: "to allow it, use " + cli.HostNetworkFlag}
 	}
 	return h
 }

@@ -34,9 +34,9 @@ func (p projectNames) has(name string) bool {
 
 func (p projectNames) refused(name string) error {
 	return &cli.Usage{
-		Err: fmt.Errorf("%s:%d: %q is in a registry on loopback, which a builder reaches on the host's network only,"+
-			" and it is not for a project's file to put the builder there", project.Name, p.line, name),
-		Hint: fmt.Sprintf("if that is meant: -t %s, or %s", name, cli.HostNetworkFlag),
+		Err: fmt.Errorf("%s:%d: %q is in a registry on loopback: a builder reaches it only on the host's network,"+
+			" and a project file cannot choose that network", project.Name, p.line, name),
+		Hint: fmt.Sprintf("to allow it, use -t %s or %s", name, cli.HostNetworkFlag),
 	}
 }
 

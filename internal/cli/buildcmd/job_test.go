@@ -148,7 +148,7 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		want []string
 	}{
 		"no name from anywhere": {[]string{"--push", "."}, "", []string{"no image name", "Hint: use -t NAME[:TAG]", "DOCKER_MULTIARCH_IMAGE", project.Name}},
-		"a name without output": {[]string{"-t", "app", "."}, "", []string{`nothing would keep the result "app:latest"`, "Hint: add --push"}},
+		"a name without output": {[]string{"-t", "app", "."}, "", []string{`no output was given for "app:latest"`, "Hint: add --push"}},
 		"an unknown platform":   {[]string{"--push", "-t", "app", "--platform", "linux/amr64", "."}, "", []string{"--platform", `"linux/amr64"`, `did you mean "linux/arm64"`}},
 		"an empty platform":     {[]string{"--push", "-t", "app", "--platform", "linux/amd64,", "."}, "", []string{"--platform: ", "empty platform"}},
 		"a missing context":     {[]string{"--push", "-t", "app", "nowhere"}, "", []string{`the build context "nowhere" does not exist`}},
@@ -176,14 +176,14 @@ func TestBadInputIsRefusedBeforeAnyWork(t *testing.T) {
 		"a bad label":             {[]string{"--push", "-t", "app", "--label", "=x", "."}, "", []string{`--label "=x" is not of the form KEY=VALUE`}},
 		"a bad build context":     {[]string{"--push", "-t", "app", "--build-context", "x", "."}, "", []string{`--build-context "x" is not of the form name=path`}},
 		"a secret without file":   {[]string{"--push", "-t", "app", "--secret", "id=a,src=nothing", "."}, "", []string{`--secret "id=a,src=nothing": `, "no such file"}},
-		"a secret nowhere":        {[]string{"--push", "-t", "app", "--secret", "id=NOPE", "."}, "", []string{`--secret "id=NOPE": `, "the environment variable NOPE is not set", `no file "NOPE"`}},
+		"a secret nowhere":        {[]string{"--push", "-t", "app", "--secret", "id=NOPE", "."}, "", []string{`--secret "id=NOPE": `, "the environment variable NOPE is not set", `the file "NOPE" does not exist`}},
 		"a secret without value":  {[]string{"--push", "-t", "app", "--secret", "id=a,env=NOPE", "."}, "", []string{"the environment variable NOPE is not set"}},
 		"a key that is not there": {[]string{"--push", "-t", "app", "--ssh", "x=nothing", "."}, "", []string{"--ssh: ", "nothing"}},
 		"a bad builder name":      {[]string{"--push", "-t", "app", "--builder", "a/b", "."}, "", []string{`--builder: invalid builder name "a/b"`}},
 		"an iidfile nowhere":      {[]string{"--push", "-t", "app", "--iidfile", "nowhere/iid", "."}, "", []string{"--iidfile: ", "no such file"}},
 		"metadata nowhere":        {[]string{"--push", "-t", "app", "--metadata-file", ".", "."}, "", []string{"--metadata-file: ", "is a directory"}},
 		"an unknown key":          {[]string{"--push", "."}, "image: app\nplatform-list: [linux/amd64]\n", []string{project.Name + `: line 2: unknown key "platform-list" (the keys are image, platforms, media-types, cross)`}},
-		"a key of another kind":   {[]string{"--push", "."}, "image: {a: b}\n", []string{project.Name + ": line 1: want a text, or a list of texts"}},
+		"a key of another kind":   {[]string{"--push", "."}, "image: {a: b}\n", []string{project.Name + ": line 1: the value must be a string or a list of strings"}},
 		"no YAML":                 {[]string{"--push", "."}, "image: [\n", []string{project.Name + ": line "}},
 		"a bad platform in the file": {
 			[]string{"--push", "."}, "image: app\nplatforms: [linux/amd46]\n", []string{project.Name + ": ", `"linux/amd46"`},

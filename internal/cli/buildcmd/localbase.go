@@ -40,7 +40,7 @@ func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string))
 	}
 	release = func() { _ = os.RemoveAll(root) } // a left-over temporary folder is no reason to fail a build
 	for _, name := range j.localBases {
-		note("taking " + name + " out of the engine's own store")
+		note("saving " + name + " from the engine's image store")
 		base, err := saveLocalBase(ctx, eng, name, root)
 		if err == nil {
 			err = j.checkPlatforms(name, base.Platforms)
@@ -74,7 +74,7 @@ func saveLocalBase(ctx context.Context, eng *engine.Engine, name, root string) (
 
 func (j *job) checkLocalBase(ctx context.Context, eng *engine.Engine, name string) error {
 	if j.request.Source.HasContext(name) {
-		return &cli.Usage{Err: fmt.Errorf("--local-base %s: --build-context %s says that it is something else", name, name)}
+		return &cli.Usage{Err: fmt.Errorf("--local-base %s: --build-context %s gives another source for it", name, name)}
 	}
 	found, err := eng.ImagePlatforms(ctx, name)
 	if err != nil {
@@ -83,7 +83,7 @@ func (j *job) checkLocalBase(ctx context.Context, eng *engine.Engine, name strin
 	if len(found) == 0 {
 		return &cli.Usage{
 			Err:  fmt.Errorf("--local-base %s: the engine has no image of that name", name),
-			Hint: "docker images shows those that it has; one that is in a registry needs no --local-base",
+			Hint: "docker images lists the engine's images; an image in a registry needs no --local-base",
 		}
 	}
 	return j.checkPlatforms(name, found)
@@ -104,10 +104,9 @@ func (j *job) checkPlatforms(name string, has []ocispecs.Platform) error {
 		return nil
 	}
 	return &cli.Usage{
-		Err: fmt.Errorf("--local-base %s: the engine has it for %s only, not for %s", name,
+		Err: fmt.Errorf("--local-base %s: the engine has this image for %s only, not for %s", name,
 			strings.Join(platform.FormatAll(has), ", "), strings.Join(platform.FormatAll(missing), ", ")),
-		Hint: "build for that platform only (--platform " + strings.Join(platform.FormatAll(has), ",") + "), or build the base image for all platforms " +
-			"and push it to a registry",
+		Hint: "use --platform " + strings.Join(platform.FormatAll(has), ",") + ", or build the base image for all platforms and push it to a registry",
 	}
 }
 
@@ -126,7 +125,7 @@ func parseLocalBases(names []string) ([]string, error) {
 			return nil, fmt.Errorf("--local-base %q: %w", name, err)
 		}
 		if _, ok := named.(reference.Digested); ok {
-			return nil, fmt.Errorf("--local-base %q: give the name that is in the Dockerfile, without a digest", name)
+			return nil, fmt.Errorf("--local-base %q: use the name in the Dockerfile, without a digest", name)
 		}
 		base := strings.TrimSuffix(reference.FamiliarString(reference.TagNameOnly(named)), ":latest")
 		if !slices.Contains(bases, base) {
@@ -158,7 +157,7 @@ func localBaseHint(ctx context.Context, w *cli.Env, err error) error {
 		if findErr != nil || len(found) == 0 {
 			continue
 		}
-		hints = append(hints, fmt.Sprintf("the engine has %s in its own store, for %s, and a builder does not look in there: "+
+		hints = append(hints, fmt.Sprintf("the engine has %s in its image store, for %s, but a builder does not look there: "+
 			"add --local-base %s, or push it to a registry", name, strings.Join(platform.FormatAll(found), ", "), name))
 	}
 	if _, isHinted := errors.AsType[*cli.Hinted](err); isHinted || len(hints) == 0 {

@@ -85,11 +85,11 @@ func TestALocalBaseThatWillNotDoIsRefusedBeforeABuilderIsMade(t *testing.T) {
 		want             []string
 	}{
 		"not there":             {"--local-base none:1", "FROM none:1\n", []string{"--local-base none:1: the engine has no image of that name", "Hint: docker images"}},
-		"another platform":      {"--platform linux/amd64,linux/arm64 --local-base base:1", "FROM base:1\n", []string{"the engine has it for linux/amd64 only, not for linux/arm64", "--platform linux/amd64"}},
+		"another platform":      {"--platform linux/amd64,linux/arm64 --local-base base:1", "FROM base:1\n", []string{"the engine has this image for linux/amd64 only, not for linux/arm64", "--platform linux/amd64"}},
 		"by COPY too":           {"--platform linux/arm64 --local-base base:1", "FROM scratch\nCOPY --from=base:1 / /\n", []string{"not for linux/arm64"}},
 		"a bad name":            {"--local-base BASE", "FROM scratch\n", []string{`--local-base "BASE": `}},
 		"a digest":              {"--local-base base@sha256:" + strings.Repeat("a", 64), "FROM scratch\n", []string{"without a digest"}},
-		"a named context, also": {"--local-base base:1 --build-context base:1=.", "FROM base:1\n", []string{"--build-context base:1 says that it is something else"}},
+		"a named context, also": {"--local-base base:1 --build-context base:1=.", "FROM base:1\n", []string{"--build-context base:1 gives another source for it"}},
 	} {
 		s := newHarness(t)
 		saved := s.onEngine()
@@ -121,7 +121,7 @@ func TestABaseThatOnlyTheEngineHasIsSaid(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	clitest.Contains(t, s.Err.String(), "ERROR: ", "pull access denied",
-		"Hint: the engine has base:1 in its own store, for linux/amd64, and a builder does not look in there: add --local-base base:1")
+		"Hint: the engine has base:1 in its image store, for linux/amd64, but a builder does not look there: add --local-base base:1")
 	s.Read = func(_ context.Context, _ platform.Platform) error {
 		return errors.New("failed to resolve source metadata for docker.io/library/other:1: not found")
 	}

@@ -104,7 +104,7 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 		want string
 	}{
 		{[]string{}, "no image name"},
-		{[]string{"-t", "a"}, "nothing would keep the result \"a:latest\""},
+		{[]string{"-t", "a"}, "no output was given for \"a:latest\""},
 		{[]string{"--push"}, "no image name"},
 		{[]string{"-o", "type=oci", "-o", "type=tar"}, `"type=oci" and "type=tar" would both be written to standard output`},
 		{[]string{"-o", "type=oci", "-o", "type=tar,dest=/dev/stdout"}, "would both be written to standard output"},
@@ -112,9 +112,9 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 		{[]string{"-o", dir, "-o", dir + "/"}, "would both be written to"},
 		{[]string{"--allow", buildflags.LocalDelete, "-o", "type=local,mode=delete,dest=" + dir, "-o", "type=oci,dest=" + dir + "/not/there/x"}, "would empty the folder that"},
 		{[]string{"-o", "type=what"}, `the type "what" is not one of cacheonly, docker`},
-		{[]string{"-o", "dest=x,tar=true"}, "there is no type="},
+		{[]string{"-o", "dest=x,tar=true"}, "the type is missing"},
 		{[]string{"-o", "type=oci,x"}, `"x" is not of the form key=value`},
-		{[]string{"-o", "type=local"}, "dest= is required"},
+		{[]string{"-o", "type=local"}, "dest=FOLDER is missing"},
 		{[]string{"-o", "type=local,dest=-"}, "a folder cannot be written to standard output"},
 		{[]string{"-o", "type=local,dest=" + file}, "is a file"},
 		{[]string{"-o", "type=local,mode=move,dest=" + dir}, `mode="move" is not one of copy, delete`},
@@ -123,20 +123,20 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 		{[]string{"-o", "type=oci,dest=" + dir}, "is a folder"},
 		{[]string{"-o", "type=oci,dest=" + file + "/x"}, "not a directory"},
 		{[]string{"-o", "type=oci,tar=maybe"}, `tar="maybe" is neither true nor false`},
-		{[]string{"-o", "type=image,dest=x"}, "an image has no dest"},
+		{[]string{"-o", "type=image,dest=x"}, "type=image has no dest"},
 		{[]string{"-o", "type=docker,tar=false,dest=x"}, "use type=oci,tar=false"},
-		{[]string{"-o", "type=docker,context=other"}, "on one engine"},
-		{[]string{"-o", "type=cacheonly", "--load"}, "cannot stand beside another output"},
-		{[]string{"-t", "a", "-o", "type=registry,compression=gzip", "-o", "type=oci,compression=zstd,dest=" + dir + "/x"}, "another one has compression=gzip"},
-		{[]string{"-t", "a", "-o", "type=registry,oci-mediatypes=false", "-o", "type=oci,oci-mediatypes=true,dest=" + dir + "/x"}, "another one has oci-mediatypes=false"},
-		{[]string{"-t", "a", "-o", "type=registry,oci-mediatypes=false", "--media-types", "oci"}, "contradict each other"},
-		{[]string{"-q", "-o", "type=oci"}, "where the digest would be written too"},
+		{[]string{"-o", "type=docker,context=other"}, "into the engine of the builder only"},
+		{[]string{"-o", "type=cacheonly", "--load"}, "cannot be combined with another output"},
+		{[]string{"-t", "a", "-o", "type=registry,compression=gzip", "-o", "type=oci,compression=zstd,dest=" + dir + "/x"}, "another output has compression=gzip"},
+		{[]string{"-t", "a", "-o", "type=registry,oci-mediatypes=false", "-o", "type=oci,oci-mediatypes=true,dest=" + dir + "/x"}, "another output has oci-mediatypes=false"},
+		{[]string{"-t", "a", "-o", "type=registry,oci-mediatypes=false", "--media-types", "oci"}, "contradicts oci-mediatypes"},
+		{[]string{"-q", "-o", "type=oci"}, "and the digest would both be written to standard output"},
 		{[]string{"-t", "a", "--push", "--annotation", "x"}, "is not of the form [LEVEL:]KEY=VALUE"},
 		{[]string{"-t", "a", "--push", "--annotation", "all:x=y"}, `the level "all" is not one of manifest`},
 		{[]string{"-t", "a", "--push", "--annotation", "index[linux/arm64]:x=y"}, "one for all platforms"},
-		{[]string{"-t", "a", "--push", "--platform", "amd64", "--annotation", "manifest[linux/arm64]:x=y"}, "this platform is not built"},
-		{[]string{"-t", "a", "--push", "--media-types", "docker", "--annotation", "index:x=y"}, "has no place in Docker media types"},
-		{[]string{"-t", "a", "--push", "--media-types", "docker", "--sbom=true"}, "no place in a Docker manifest list"},
+		{[]string{"-t", "a", "--push", "--platform", "amd64", "--annotation", "manifest[linux/arm64]:x=y"}, "this is not a requested platform"},
+		{[]string{"-t", "a", "--push", "--media-types", "docker", "--annotation", "index:x=y"}, "cannot be stored in Docker media types"},
+		{[]string{"-t", "a", "--push", "--media-types", "docker", "--sbom=true"}, "cannot be stored in a Docker manifest list"},
 		{[]string{"-t", "a", "--push", "--attest", "type=what"}, "not one of provenance, sbom"},
 		{[]string{"-t", "a", "--push", "--attest", "type=sbom,x"}, "not of the form key=value"},
 		{[]string{"-t", "a", "--push", "--attest", "type=sbom,disabled=maybe"}, "neither true nor false"},
@@ -158,7 +158,7 @@ func TestLoadsValueNeedsAnEqualsSign(t *testing.T) {
 		if status := s.Command("build", "--load", value, "."); status != 125 {
 			t.Errorf("status %d", status)
 		}
-		clitest.Contains(t, s.Err.String(), "--load takes its value with an equals sign", "use --load="+value)
+		clitest.Contains(t, s.Err.String(), "--load takes its value after an equals sign", "use --load="+value)
 	}
 	s := newHarness(t)
 	if status := s.Command("build", "--load=mine", "."); status != 125 {

@@ -192,7 +192,7 @@ func (j *job) modes(o buildOptions) error {
 	case "none", "host":
 		r.Network = o.network
 	default:
-		return fmt.Errorf("--network %q is not one of default, none, host: a RUN step cannot join a network of the engine", o.network)
+		return fmt.Errorf("--network %q is not one of default, none, host: RUN steps cannot join the engine's networks", o.network)
 	}
 	switch o.emulators {
 	case "auto":
@@ -205,7 +205,7 @@ func (j *job) modes(o buildOptions) error {
 		return fmt.Errorf("--builder: %w", err)
 	}
 	if o.jobs < 0 {
-		return fmt.Errorf("--jobs %d: give a number of platforms, or 0", o.jobs)
+		return fmt.Errorf("--jobs %d is negative: use a number of platforms, or 0 for the default", o.jobs)
 	}
 	return nil
 }

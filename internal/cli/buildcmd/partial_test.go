@@ -114,8 +114,8 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 		args []string
 		want string
 	}{
-		"not built":      {[]string{"--allow-partial", "linux/s390x"}, "linux/s390x is not to be built: the platforms are linux/amd64, linux/arm64"},
-		"all of them":    {[]string{"--allow-partial", "amd64", "--allow-partial", "arm64"}, "at least one must be required"},
+		"not built":      {[]string{"--allow-partial", "linux/s390x"}, "linux/s390x is not one of the requested platforms: linux/amd64, linux/arm64"},
+		"all of them":    {[]string{"--allow-partial", "amd64", "--allow-partial", "arm64"}, "leave out at least one"},
 		"no platform":    {[]string{"--allow-partial", "plan9"}, "--allow-partial: "},
 		"less than none": {[]string{"--retry", "-1"}, "--retry -1"},
 		"nothing in it":  {[]string{"--allow-partial", ""}, "--allow-partial: "},
@@ -133,7 +133,7 @@ func TestWrongWordsAboutPlatformsThatFailAreRefusedBeforeAnything(t *testing.T) 
 	if status := s.Command("build", "--push", "-t", "HOST/app", "--allow-partial", "arm64", "."); status != cli.ExitUsage {
 		t.Errorf("status %d", status)
 	}
-	clitest.Contains(t, s.Err.String(), "nothing says that linux/arm64 is to be built: add --platform")
+	clitest.Contains(t, s.Err.String(), "linux/arm64 is not a requested platform: add --platform")
 }
 
 func TestTheTableSaysByWhoseFailureAPlatformWasStopped(t *testing.T) {

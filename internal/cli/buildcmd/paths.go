@@ -52,12 +52,12 @@ func (j job) checkPath(f cli.FlagFile) error {
 	}
 	for _, a := range j.request.Outputs.Archives() {
 		if rel, in := within(a.Dest, f.Name); a.Folder && in && ofLayout(rel) {
-			return fmt.Errorf("%s %q is a file of the layout that --output writes to %q", f.Flag, f.Name, a.Dest)
+			return fmt.Errorf("%s %q is a file of the OCI layout that --output writes to %q", f.Flag, f.Name, a.Dest)
 		}
 	}
 	for _, files := range j.request.Outputs.Files() {
 		if rel, in := within(files.Dest, f.Name); in && !files.Tar && (files.Delete || rel == ".") {
-			return fmt.Errorf("--output %q would take the place of %q, which %s writes", files.Dest, f.Name, f.Flag)
+			return fmt.Errorf("--output %q would overwrite %q, which %s writes", files.Dest, f.Name, f.Flag)
 		}
 	}
 	return nil

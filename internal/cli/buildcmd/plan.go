@@ -25,12 +25,15 @@ func newPlanCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOptions
 	cli.AddTemplateFlag(cmd, &format)
 	cmd.Flags().Lookup("dry-run").Hidden = true // plan is a dry run already
 	cmd.Use, cmd.Aliases = "plan [OPTIONS] PATH | URL | -", nil
-	cmd.Short = "Show what a build would do, and what would be in its way"
-	cmd.Long = "Show what docker multiarch build with the same words would do: how each platform is made, where each step of the Dockerfile\n" +
-		"runs, what the base images have, what makes the build slow or the images wrong, and what would keep the build from beginning.\n" +
-		"The Dockerfile is read by the builder, which is made if there is none; no step runs, nothing of the context is sent, no\n" +
-		"emulator is installed, and nothing is written to any registry.\n\n" +
-		"Exit status: 0 the build can begin; 1 something is in its way, all of it is shown; 125 wrong flags or arguments."
+	cmd.Short = "Show what a build would do, and what would stop it"
+	cmd.Long = "Show what docker multiarch build would do with the same flags: how each platform is built, where each step of the Dockerfile\n" +
+		"runs, which platforms the base images have, what would make the build slow or the images wrong, and what would stop the build.\n\n" +
+		"The builder reads the Dockerfile; if there is no builder, it is created. No step runs, the context is not sent, no emulator is\n" +
+		"installed, and nothing is written to a registry.\n\n" +
+		"Exit status:\n\n" +
+		"    0    the build can start\n" +
+		"    1    something would stop the build; all problems are shown\n" +
+		"    125  wrong flags or arguments"
 	cmd.Example = "  docker multiarch plan --platform linux/amd64,linux/arm64 ."
 	return cmd
 }

@@ -24,7 +24,7 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 	}{
 		"a version":                     {"HOST/app:${VERSION}", nil, "", "1.2", nil},
 		"a commit":                      {"HOST/app:${CI_COMMIT_SHORT_SHA}-${GITHUB_RUN_NUMBER}", nil, "", "abc-7", nil},
-		"a secret":                      {"HOST/app:${MY_TOKEN}", nil, "", "", []string{`${MY_TOKEN}": the environment's MY_TOKEN may be a secret`, "Hint: if that is meant: --allow-env MY_TOKEN, or set DOCKER_MULTIARCH_ALLOW_ENV"}},
+		"a secret":                      {"HOST/app:${MY_TOKEN}", nil, "", "", []string{`${MY_TOKEN}": the environment's MY_TOKEN may be a secret`, "Hint: to allow it, use --allow-env MY_TOKEN, or set DOCKER_MULTIARCH_ALLOW_ENV"}},
 		"one that is not set":           {"HOST/app:${UNSET}", nil, "", "", []string{"--allow-env UNSET"}},
 		"two of them":                   {"[HOST/a, 'HOST/b:${MY_TOKEN}-${HOME}', 'HOST/c:${OTHER}']", nil, "", "", []string{"MY_TOKEN, HOME, OTHER may be"}},
 		"one that the user allows":      {"HOST/app:${MY_TOKEN}", []string{"--allow-env", "MY_TOKEN"}, "", "ghs-123", nil},
@@ -32,7 +32,7 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 		"one that the flag has not":     {"HOST/app:${MY_TOKEN}", []string{"--allow-env", "MY_TOKENS"}, "", "", []string{"--allow-env MY_TOKEN,"}},
 		"an allowed one without value":  {"HOST/app:${UNSET}", []string{"--allow-env", "UNSET"}, "", "", []string{"the environment variable UNSET is not set"}},
 		"an allowed one that fits not":  {"HOST/app:${MY_KEY}", []string{"--allow-env", "MY_KEY"}, "", "", []string{`app:${MY_KEY}": with its variables replaced it is no name`}},
-		"a flag that is no name":        {"HOST/app", []string{"--allow-env", "A=B"}, "", "", []string{`--allow-env "A=B": this is not the name`}},
+		"a flag that is no name":        {"HOST/app", []string{"--allow-env", "A=B"}, "", "", []string{`--allow-env "A=B" is not the name of`}},
 		"a reference that is no name":   {"HOST/app:${A B}", nil, "", "", []string{"not the name of an environment variable"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestOnATerminalAProjectsVariablesAreAskedForOnce(t *testing.T) {
 		if status := s.Command("build", "--push", "-q", "--progress", "quiet", "."); status != want {
 			t.Errorf("%q: status %d:\n%s", reply, status, s.Err.String())
 		}
-		if n := strings.Count(s.Err.String(), "Is that meant? [y/N]"); n != 1 {
+		if n := strings.Count(s.Err.String(), "Allow it? [y/N]"); n != 1 {
 			t.Errorf("%q: asked %d times:\n%s", reply, n, s.Err.String())
 		}
 		clitest.Contains(t, s.Err.String(), "MY_TOKEN, TEAM", "/app:${MY_TOKEN}")
@@ -139,9 +139,9 @@ func TestAProjectsFileIsAFileOfTheProject(t *testing.T) {
 			[]string{`unknown key "` + strings.Repeat("a", 40) + `"`},
 		},
 		"a key that is there twice": {
-			func() error { return os.WriteFile(project.Name, []byte("image: a\nimage: b\n"), 0o600) }, []string{`the key "image" is there twice`},
+			func() error { return os.WriteFile(project.Name, []byte("image: a\nimage: b\n"), 0o600) }, []string{`duplicate key "image"`},
 		},
-		"no YAML": {func() error { return os.WriteFile(project.Name, []byte("image: &20228 a\nplatforms: *99999\n"), 0o600) }, []string{"this is no YAML"}},
+		"no YAML": {func() error { return os.WriteFile(project.Name, []byte("image: &20228 a\nplatforms: *99999\n"), 0o600) }, []string{"invalid YAML"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newHarness(t)

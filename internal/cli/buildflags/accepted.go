@@ -37,7 +37,7 @@ func AddAcceptedFlags(f *pflag.FlagSet, o *AcceptedOptions) {
 			flag.NoOptDefVal = "true"
 		}
 	}
-	f.StringArrayVar(&o.policy, "policy", nil, "Policy configuration; cannot be had (see docs/build-flags.md)")
+	f.StringArrayVar(&o.policy, "policy", nil, "Policy configuration (not supported, see docs/build-flags.md)")
 	f.Lookup("policy").Hidden = true
 }
 
@@ -62,8 +62,8 @@ func (o AcceptedOptions) RefusePolicy() error {
 		return nil
 	}
 	return &cli.Usage{
-		Err: errors.New("--policy: Rego policies are evaluated by docker buildx itself, no library has them"),
-		Hint: "a policy in BuildKit's own format can be given as a file: EXPERIMENTAL_BUILDKIT_SOURCE_POLICY=policy.json;\n" +
-			"      its rules allow, deny or replace sources",
+		Err: errors.New("--policy is not supported: only docker buildx can evaluate Rego policies"),
+		Hint: "BuildKit's own policy files, whose rules allow, deny or replace sources, are supported:\n" +
+			"      EXPERIMENTAL_BUILDKIT_SOURCE_POLICY=policy.json",
 	}
 }

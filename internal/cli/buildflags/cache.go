@@ -29,7 +29,7 @@ func AddCacheFlags(f *pflag.FlagSet, o *CacheOptions) {
 	f.StringArrayVar(&o.from, "cache-from", nil, `External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")`)
 	f.StringArrayVar(&o.to, "cache-to", nil, `Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")`)
 	f.StringVar(&o.Mounts, "cache-mounts", "auto",
-		`Whether platforms see one another's files in "RUN --mount=type=cache" ("auto", "shared", "isolated")`)
+		`Share the files of "RUN --mount=type=cache" between platforms ("auto", "shared", "isolated")`)
 }
 
 // ParseCache parses the build caches of flags and of the environment.
@@ -110,7 +110,7 @@ func parseCacheFields(fields []string) (buildcache.Entry, error) {
 	}
 	types := []string{"registry", "local", "inline", "gha", "s3", "azblob"}
 	if e.Type == "" {
-		return e, fmt.Errorf("there is no type: give type=%s", strings.Join(types, "|"))
+		return e, fmt.Errorf("the type is missing: use type=%s", strings.Join(types, "|"))
 	}
 	if !slices.Contains(types, e.Type) {
 		return e, fmt.Errorf("the type %q is not one of %s", e.Type, strings.Join(types, ", "))
@@ -152,7 +152,7 @@ func checkAttrs(e buildcache.Entry) error {
 
 func checkImport(e buildcache.Entry) error {
 	if e.Type == "inline" {
-		return errors.New("an inline cache is imported from its image: type=registry,ref=IMAGE")
+		return errors.New("an inline cache is imported from its image: use type=registry,ref=IMAGE")
 	}
 	if e.Type == "local" && e.Attrs["src"] == "" {
 		return errors.New("type=local needs src=FOLDER")
@@ -166,7 +166,7 @@ func checkExport(e buildcache.Entry) error {
 	}
 	if ref, err := reference.ParseNormalizedNamed(e.Attrs["ref"]); err == nil && e.Type == "registry" {
 		if _, ok := ref.(reference.Digested); ok {
-			return fmt.Errorf("invalid ref %q: a digest cannot be chosen, give a tag", e.Attrs["ref"])
+			return fmt.Errorf("invalid ref %q: use a tag instead of a digest", e.Attrs["ref"])
 		}
 	}
 	if e.Type != "local" {
@@ -204,7 +204,7 @@ func distinct(to []buildcache.Entry) error {
 			place := func(key string) bool { return e.Attrs[key] != "" && e.Attrs[key] == other.Attrs[key] }
 			same := e.Type == other.Type && (e.Type == "registry" && place("ref") || e.Type == "local" && place("dest") || maps.Equal(e.Attrs, other.Attrs))
 			if same && e.Type != "inline" {
-				return fmt.Errorf("--cache-to names %s twice", e)
+				return fmt.Errorf("--cache-to has %s twice", e)
 			}
 		}
 	}

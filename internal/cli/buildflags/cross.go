@@ -12,11 +12,10 @@ const CrossAuto = "auto"
 // AddCrossFlag adds --cross, with its completion.
 func AddCrossFlag(cmd *cobra.Command, words *[]string) {
 	cmd.Flags().StringArrayVar(words, "cross", nil,
-		`Compile on the builder's own platform instead of under an emulator: "auto" (default), "off", or recipes, each for a stage or for all `+
-			`("go", "node:STAGE")`)
+		`Compile on the builder's own platform instead of under an emulator ("auto" (default), "off", or recipes: "go", "node:STAGE")`)
 	// Registering fails only for an unknown flag.
 	_ = cmd.RegisterFlagCompletionFunc("cross", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		words := []string{CrossAuto + "\twhat is known to give the same bytes", "off\tnothing"}
+		words := []string{CrossAuto + "\tsteps that are known to give the same bytes", "off\tno steps"}
 		for _, r := range recipe.All() {
 			words = append(words, r.Name+"\t"+r.About)
 		}

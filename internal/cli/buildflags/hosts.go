@@ -41,7 +41,7 @@ func ResolveGateway(ctx context.Context, hosts []string, gateway func(context.Co
 		return hosts, nil
 	}
 	if gateway == nil {
-		return nil, fmt.Errorf("--add-host: %s is not known for a builder without an engine", hostGateway)
+		return nil, fmt.Errorf("--add-host: a builder without an engine has no %s", hostGateway)
 	}
 	address, err := gateway(ctx)
 	if err != nil {

@@ -25,7 +25,7 @@ func AddEpoch(args map[string]string, lookup func(string) (string, bool)) error 
 		return nil
 	}
 	if _, err := strconv.ParseInt(value, 10, 64); err != nil && value != "context" {
-		return fmt.Errorf("%s=%q in the environment is no time: give whole seconds since 1970, or unset it", sourceDateEpoch, value)
+		return fmt.Errorf("%s=%q in the environment is not a time: use whole seconds since 1970, or unset it", sourceDateEpoch, value)
 	}
 	args[sourceDateEpoch] = value
 	return nil
@@ -39,7 +39,7 @@ func MagicArgs(r *solve.Request) error {
 	}
 	for _, m := range args {
 		if syntax, ok := m["BUILDKIT_SYNTAX"]; ok && strings.TrimSpace(syntax) == "" {
-			return errors.New("--build-arg BUILDKIT_SYNTAX= names no frontend: give an image, or leave the = out to take it from the environment")
+			return errors.New("--build-arg BUILDKIT_SYNTAX= is empty: use BUILDKIT_SYNTAX=IMAGE, or BUILDKIT_SYNTAX to take the value from the environment")
 		}
 		// Each solve makes one platform's image; the client assembles the index.
 		if multi, err := strconv.ParseBool(m["BUILDKIT_MULTI_PLATFORM"]); err == nil && multi {
@@ -75,7 +75,7 @@ func ReadPolicy(lookup func(string) (string, bool)) (*spb.Policy, error) {
 	if err := json.Unmarshal(data, &p); err != nil {
 		p.Reset()
 		if proto.Unmarshal(data, &p) != nil {
-			return nil, fmt.Errorf("%s: %s is no source policy: %w", policyVariable, file, err)
+			return nil, fmt.Errorf("%s: %q is not a source policy: %w", policyVariable, file, err)
 		}
 	}
 	return &p, nil

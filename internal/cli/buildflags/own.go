@@ -21,7 +21,7 @@ func forPlatform(value string, asked []platform.Platform) (own, rest string, err
 		return "", "", err
 	}
 	if len(ps) != 1 {
-		return "", "", fmt.Errorf("%q names several platforms: repeat the flag for each", prefix)
+		return "", "", fmt.Errorf("%q is more than one platform: repeat the flag for each platform", prefix)
 	}
 	if !platform.Contains(asked, ps[0]) {
 		return "", "", notBuilt(ps[0], asked)
@@ -32,9 +32,9 @@ func forPlatform(value string, asked []platform.Platform) (own, rest string, err
 // notBuilt returns the error for a platform that is not among the requested platforms.
 func notBuilt(p platform.Platform, asked []platform.Platform) error {
 	if len(asked) == 0 {
-		return fmt.Errorf("nothing says that %s is to be built: add --platform", platform.Format(p))
+		return fmt.Errorf("%s is not a requested platform: add --platform", platform.Format(p))
 	}
-	return fmt.Errorf("%s is not to be built: the platforms are %s", platform.Format(p), strings.Join(platform.FormatAll(asked), ", "))
+	return fmt.Errorf("%s is not one of the requested platforms: %s", platform.Format(p), strings.Join(platform.FormatAll(asked), ", "))
 }
 
 // knownOS reports whether package platform accepts a word as an operating system.
@@ -49,7 +49,7 @@ func ByPlatform(flag string, values []string, asked []platform.Platform) (map[st
 	for _, v := range values {
 		own, rest, err := forPlatform(v, asked)
 		if err == nil && own != "" && rest == "" {
-			err = errors.New("there is no value after the platform")
+			err = errors.New("the value after the platform is missing")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s %q: %w", flag, v, err)

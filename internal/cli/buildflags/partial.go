@@ -24,15 +24,15 @@ const retryPause = time.Second
 
 // AddPartialFlags adds the flags about failing platforms.
 func AddPartialFlags(f *pflag.FlagSet, o *PartialOptions) {
-	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that the result can do without, should they fail: exit status 3 (commas and repeats)")
-	f.IntVar(&o.retry, "retry", 0, "How often a platform that failed is built again (an emulator's crash: once at least)")
-	f.BoolVar(&o.failFast, "fail-fast", false, "Stop all platforms as soon as one has failed")
+	f.StringArrayVar(&o.allowed, "allow-partial", nil, "Platforms that may fail without failing the build (comma-separated; exit status 3)")
+	f.IntVar(&o.retry, "retry", 0, "Number of retries for a failed platform (at least one after an emulator crash)")
+	f.BoolVar(&o.failFast, "fail-fast", false, "Stop all platforms as soon as one fails")
 }
 
 // Into parses the flags into a request that has its platforms.
 func (o PartialOptions) Into(r *solve.Request) (notes []string, err error) {
 	if o.retry < 0 {
-		return nil, fmt.Errorf("--retry %d: give how often, or 0", o.retry)
+		return nil, fmt.Errorf("--retry %d is negative: use a number of retries, or 0", o.retry)
 	}
 	r.FailFast, r.Retry, r.RetryPause = o.failFast, o.retry, retryPause
 	if len(o.allowed) == 0 {
@@ -47,8 +47,7 @@ func (o PartialOptions) Into(r *solve.Request) (notes []string, err error) {
 		}
 	}
 	if len(r.AllowPartial) == len(r.Platforms) {
-		return nil, errors.New("--allow-partial names all platforms, and at least one must be required: leave out those without which " +
-			"there is nothing to publish")
+		return nil, errors.New("--allow-partial has all requested platforms: leave out at least one, which must then succeed")
 	}
 	return notes, nil
 }

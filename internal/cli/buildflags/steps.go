@@ -63,13 +63,13 @@ func (l legacyLimit) Set(value string) error {
 // Steps parses the flags about RUN steps.
 func (o StepOptions) Steps(noCache bool) (s solve.Steps, err error) {
 	if noCache && len(o.noCacheFilter) > 0 {
-		return s, errors.New("--no-cache and --no-cache-filter contradict each other: one is for all stages, the other for some")
+		return s, errors.New("--no-cache and --no-cache-filter cannot be used together: --no-cache is for all stages")
 	}
 	s.CgroupParent = o.cgroupParent
 	for _, list := range o.noCacheFilter {
 		for stage := range strings.SplitSeq(list, ",") {
 			if stage = strings.TrimSpace(stage); stage == "" {
-				return s, fmt.Errorf("--no-cache-filter %q: give names of stages", list)
+				return s, fmt.Errorf("--no-cache-filter %q: a stage name is empty", list)
 			}
 			s.NoCache = append(s.NoCache, stage)
 		}
@@ -78,7 +78,7 @@ func (o StepOptions) Steps(noCache bool) (s solve.Steps, err error) {
 		return s, err
 	}
 	if s.ShmSize, err = parseBytes(o.shmSize); err != nil || s.ShmSize < 0 {
-		return s, fmt.Errorf("--shm-size %q is no size: write for example 64m or 1g", o.shmSize)
+		return s, fmt.Errorf("--shm-size %q is not a size: use for example 64m or 1g", o.shmSize)
 	}
 	if s.Ulimits, err = parseUlimits(o.ulimits); err != nil {
 		return s, err
@@ -123,7 +123,7 @@ func parseAllow(values []string) ([]string, error) {
 			continue
 		}
 		if _, _, err := entitlements.Parse(v); err != nil {
-			return nil, fmt.Errorf("--allow %q: %w: known are network.host, security.insecure, device[=NAME], %s", v, err, LocalDelete)
+			return nil, fmt.Errorf("--allow %q: %w: use one of network.host, security.insecure, device[=NAME], %s", v, err, LocalDelete)
 		}
 		allowed = append(allowed, v)
 	}
@@ -144,7 +144,7 @@ func parseLimits(values []string) (map[string]string, error) {
 			"cpuset-cpus": "cpusetcpus", "cpuset-mems": "cpusetmems",
 		}[key]
 		if !ok {
-			return nil, fmt.Errorf("--resource %q: unknown key %q: known are memory, memory-swap, cpu-shares, cpu-period, cpu-quota, "+
+			return nil, fmt.Errorf("--resource %q: unknown key %q: use one of memory, memory-swap, cpu-shares, cpu-period, cpu-quota, "+
 				"cpuset-cpus, cpuset-mems", v, key)
 		}
 		text, err := parseLimit(attr, value)

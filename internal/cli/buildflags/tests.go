@@ -18,8 +18,8 @@ type TestOptions struct{ commands, files []string }
 // AddTestFlags adds the flags of tests of the images.
 func AddTestFlags(f *pflag.FlagSet, o *TestOptions) {
 	f.StringArrayVar(&o.commands, "test", nil,
-		`Run the finished image with this command on the engine, before anything gets a name ("CMD", or "linux/arm64:CMD"; "": its own)`)
-	f.StringArrayVar(&o.files, "test-file", nil, "Run the tests of a YAML file on the finished images")
+		`Run a command in the finished images before they are tagged ("CMD"; for one platform: "linux/arm64:CMD"; "": the image's own command)`)
+	f.StringArrayVar(&o.files, "test-file", nil, "Run the tests in a YAML file on the finished images")
 }
 
 // Into parses the flags into a request that has its platforms.
@@ -79,7 +79,7 @@ func checkTest(t smoke.Test, before []smoke.Test, asked []platform.Platform) err
 	}
 	for _, other := range before {
 		if other.Name == t.Name && other.Meets(t) {
-			return fmt.Errorf("there are two tests %q: give each a name of its own", t.Name)
+			return fmt.Errorf("there are two tests %q: give each its own name", t.Name)
 		}
 	}
 	return nil

@@ -144,7 +144,7 @@ func checkSecret(s secretsprovider.Source, kind string, lookup func(string) (str
 		s.ID = s.FilePath + s.Env
 	}
 	if s.ID == "" {
-		return s, fmt.Errorf("there is no id")
+		return s, errors.New("the id is missing")
 	}
 	if s.Env == "" && s.FilePath == "" {
 		return secretOfID(s, kind, lookup)
@@ -168,7 +168,7 @@ func secretOfID(s secretsprovider.Source, kind string, lookup func(string) (stri
 	s.FilePath = s.ID
 	_, err := os.Stat(s.FilePath)
 	if errors.Is(err, fs.ErrNotExist) && kind != "file" {
-		return s, fmt.Errorf("the environment variable %s is not set, and there is no file %q", s.ID, s.FilePath)
+		return s, fmt.Errorf("the environment variable %s is not set, and the file %q does not exist", s.ID, s.FilePath)
 	}
 	return s, err
 }

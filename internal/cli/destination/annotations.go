@@ -20,7 +20,7 @@ func LostAnnotations(r solve.Request) (notes []diag.Diagnostic) {
 		default:
 			continue
 		}
-		notes = append(notes, diag.Warningf("the annotation %s=%s (%s) goes nowhere: %s", a.Key, a.Value, a.Level, why))
+		notes = append(notes, diag.Warningf("the annotation %s=%s (%s) is ignored: %s", a.Key, a.Value, a.Level, why))
 	}
 	return notes
 }

@@ -90,7 +90,7 @@ func shownFirst(a, b sink.Output) int {
 // image parses type=image and type=registry: pushed, or left in the builder.
 func (d *Destinations) image(o Output) error {
 	if o.dest != "" {
-		return fmt.Errorf("--output %q: an image has no dest; for a file use type=oci,dest=%s", o.words, o.dest)
+		return fmt.Errorf("--output %q: type=%s has no dest: for a file use type=oci,dest=%s", o.words, o.kind, o.dest)
 	}
 	push, err := o.flag("push", false)
 	if err != nil {
@@ -140,8 +140,8 @@ func (d *Destinations) docker(o Output) error {
 	}
 	if name, ok := o.attrs["context"]; ok {
 		return &cli.Usage{
-			Err:  fmt.Errorf("--output %q: the builder and the store that is loaded are on one engine", o.words),
-			Hint: "docker --context " + name + " multiarch build …",
+			Err:  fmt.Errorf("--output %q: an image is loaded into the engine of the builder only", o.words),
+			Hint: "use docker --context " + name + " multiarch build …",
 		}
 	}
 	d.Loads = append(d.Loads, Pushed{Names: names, OnCommandLine: onCommandLine})
@@ -171,7 +171,7 @@ func (d *Destinations) archive(o Output) error {
 		return err
 	}
 	if o.kind == "docker" && !tar {
-		return fmt.Errorf("--output %q: a folder holds an OCI layout: use type=oci,tar=false", o.words)
+		return fmt.Errorf("--output %q: type=docker cannot be a folder: use type=oci,tar=false", o.words)
 	}
 	dest, err := d.dest(o, !tar)
 	d.Outputs.List = append(d.Outputs.List, sink.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
@@ -207,9 +207,9 @@ func (d *Destinations) files(o Output) error {
 func (d *Destinations) dest(o Output, folder bool) (string, error) {
 	switch {
 	case folder && o.dest == "":
-		return "", fmt.Errorf("--output %q: dest= is required: the folder to write to", o.words)
+		return "", fmt.Errorf("--output %q: dest=FOLDER is missing", o.words)
 	case folder && o.dest == sink.Stdout:
-		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output; use type=tar or tar=true", o.words)
+		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output: use type=tar or tar=true", o.words)
 	case folder:
 		if err := sink.CheckFolder(o.dest); err != nil {
 			return "", fmt.Errorf("--output %q: %w", o.words, err)
@@ -248,7 +248,7 @@ func (d *Destinations) common(o Output) error {
 		}
 		family := map[bool]string{true: "oci", false: "docker"}[oci]
 		if d.Family != "" && d.Family != family {
-			return fmt.Errorf("--output %q: all outputs are of the same image, and another one has oci-mediatypes=%t", o.words, !oci)
+			return fmt.Errorf("--output %q: another output has oci-mediatypes=%t, but all outputs have the same image", o.words, !oci)
 		}
 		d.Family = family
 	}
@@ -257,7 +257,7 @@ func (d *Destinations) common(o Output) error {
 			continue
 		}
 		if have, ok := d.attrs[key]; ok && have != value {
-			return fmt.Errorf("--output %q: all outputs are of the same image, and another one has %s=%s", o.words, key, have)
+			return fmt.Errorf("--output %q: another output has %s=%s, but all outputs have the same image", o.words, key, have)
 		}
 		d.attrs[key] = value
 	}
@@ -285,15 +285,15 @@ func (d Destinations) Apply(r *solve.Request) error {
 func checkFamily(r solve.Request) error {
 	if r.MediaTypes == manifest.Docker && len(r.Annotations) > 0 {
 		a := r.Annotations[0]
-		return fmt.Errorf("the annotation %s=%s (%s) has no place in Docker media types: leave it out, or use --media-types oci", a.Key, a.Value, a.Level)
+		return fmt.Errorf("the annotation %s=%s (%s) cannot be stored in Docker media types: leave it out, or use --media-types oci", a.Key, a.Value, a.Level)
 	}
 	if r.MediaTypes == manifest.Docker && len(r.Attests) > 0 {
-		return errors.New("attestations have no place in a Docker manifest list: leave them out, or use --media-types oci")
+		return errors.New("attestations cannot be stored in a Docker manifest list: leave them out, or use --media-types oci")
 	}
 	for _, a := range r.Annotations {
 		if a.Platform != nil && len(r.Platforms) > 0 &&
 			!platform.Contains(r.Platforms, *a.Platform) {
-			return fmt.Errorf("--annotation %s[%s]:%s=%s: this platform is not built", a.Level, platform.Format(*a.Platform), a.Key, a.Value)
+			return fmt.Errorf("--annotation %s[%s]:%s=%s: this is not a requested platform", a.Level, platform.Format(*a.Platform), a.Key, a.Value)
 		}
 	}
 	return nil
@@ -329,7 +329,7 @@ func CheckDelete(outs []sink.Files, allowed []string) error {
 		}
 		return &cli.Usage{
 			Err:  fmt.Errorf("--output type=local,mode=delete would empty %q, which is not below the working directory", f.Dest),
-			Hint: "if that is meant, add --allow " + buildflags.LocalDelete,
+			Hint: "to allow it, add --allow " + buildflags.LocalDelete,
 		}
 	}
 	return nil

@@ -31,10 +31,10 @@ type Flags struct {
 // AddFlags adds the flags about the destinations of a result.
 func AddFlags(f *pflag.FlagSet, o *Flags) {
 	f.StringArrayVarP(&o.outputs, "output", "o", nil, `Output destination (format: "type=local,dest=path")`)
-	f.Var(&o.Load, "load", `Load the result into the engine ("--load=native", "--load=linux/arm64": these platforms only; shorthand for "--output=type=docker")`)
+	f.Var(&o.Load, "load", `Shorthand for "--output=type=docker" ("--load=native", "--load=linux/arm64": these platforms only)`)
 	f.Lookup("load").NoOptDefVal = "true"
-	f.BoolVar(&o.Push, "push", false, `Push the result to the registries of its tags (shorthand for "--output=type=registry")`)
-	f.BoolVar(&o.DigestOnly, "digest-only", false, `Push by digest and move no tag (with --push); "manifest merge" makes an index of several such builds`)
+	f.BoolVar(&o.Push, "push", false, `Shorthand for "--output=type=registry"`)
+	f.BoolVar(&o.DigestOnly, "digest-only", false, `With --push, push by digest and move no tag (for "manifest merge")`)
 	f.StringArrayVar(&o.Annotations, "annotation", nil, `Add annotation to the image (format: "[index,manifest[linux/arm64],…:]key=value")`)
 	f.StringArrayVar(&o.Attests, "attest", nil, `Attestation parameters (format: "type=sbom,generator=image")`)
 	f.StringVar(&o.Provenance, "provenance", "", `Shorthand for "--attest=type=provenance"`)
@@ -75,7 +75,7 @@ func (l *loadFlag) Set(value string) error {
 	}
 	var err error
 	if l.named, _, err = platform.Parse(value); err != nil {
-		return fmt.Errorf("%w; it is --load, --load=all, --load=native or --load=PLATFORM[,PLATFORM]", err)
+		return fmt.Errorf("%w; use --load, --load=all, --load=native or --load=PLATFORM[,PLATFORM]", err)
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func StrayLoadValue(cmd *cobra.Command, args []string) error {
 		_, _, err := platform.Parse(arg)
 		if isPlatform := err == nil && strings.Contains(arg, "/"); isPlatform || arg == "native" || arg == "all" {
 			return &cli.Usage{
-				Err:  fmt.Errorf("--load takes its value with an equals sign, so %q would be the build context", arg),
+				Err:  fmt.Errorf("--load takes its value after an equals sign, so %q would be the build context", arg),
 				Hint: "use --load=" + arg,
 			}
 		}
@@ -142,7 +142,7 @@ func parseOutput(words string) (Output, error) {
 	}
 	types := strings.Join(OutputTypeNames(), ", ")
 	if o.kind == "" {
-		return o, fmt.Errorf("--output %q: there is no type=; it is one of %s", words, types)
+		return o, fmt.Errorf("--output %q: the type is missing: use type= with one of %s", words, types)
 	}
 	if outputTypes[o.kind] == nil {
 		return o, fmt.Errorf("--output %q: the type %q is not one of %s", words, o.kind, types)
@@ -191,7 +191,7 @@ func ParseOutputs(o Flags) ([]Output, error) {
 		outs = append(outs, Output{words: "--load", kind: "docker", attrs: map[string]string{}})
 	}
 	if len(outs) > 1 && slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "cacheonly" }) {
-		return nil, errors.New("--output type=cacheonly keeps nothing but the cache, so it cannot stand beside another output")
+		return nil, errors.New("--output type=cacheonly keeps only the build cache and cannot be combined with another output")
 	}
 	return outs, nil
 }

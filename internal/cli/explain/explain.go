@@ -115,7 +115,7 @@ func Hint(err error) string {
 		return preflight.FixHostSources
 	}
 	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
-		return "if the Dockerfile may decide that: " + cli.HostNetworkFlag
+		return "to allow it, use " + cli.HostNetworkFlag
 	}
 	if _, ok := errors.AsType[*failure.ScannerError](err); ok {
 		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"

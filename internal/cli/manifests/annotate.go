@@ -23,14 +23,15 @@ func newManifestAnnotateCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "annotate [OPTIONS] MANIFEST_LIST MANIFEST",
 		Short: "Add additional information to a local image manifest",
-		Long: "Set the platform of an image in a draft of a manifest list. Other spellings of an architecture are written as the one that\n" +
-			"engines look for: x86_64 as amd64, aarch64 as arm64. What contradicts the image's own configuration is refused; what that leaves\n" +
-			"out, such as a variant or an os.version, can be added. What contradicts the programs in the image is refused as well, where its\n" +
-			"registry can be asked.\n\n" +
-			"One image of an index is named by its digest: registry.example/app@sha256:...\n\n" +
-			"Exit status: 0; 1 there is no such draft or image, or its programs are for another platform; 125 wrong flags or\n" +
-			"arguments, or a platform that the image is not for.\n" +
-			"Nothing was changed then.",
+		Long: "Set the platform of an image in a draft of a manifest list. Other spellings of an architecture are written as engines expect\n" +
+			"them: x86_64 as amd64, aarch64 as arm64.\n\n" +
+			"A platform that contradicts the image's configuration is refused. Parts that the configuration leaves out, such as a variant or\n" +
+			"an os.version, can be added. A platform that contradicts the image's executables is refused too, if the registry can be reached.\n\n" +
+			"Use the digest to name one image of an index: registry.example/app@sha256:...\n\n" +
+			"Exit status:\n\n" +
+			"    0    done\n" +
+			"    1    there is no such draft or image, or its executables are for another platform; nothing was changed\n" +
+			"    125  wrong flags or arguments, or the platform contradicts the image's configuration; nothing was changed",
 		Example: "  docker multiarch manifest annotate registry.example/app:1.0 registry.example/app:1.0-armv6 --arch arm --variant v6",
 		Args:    cli.Exactly(2, "two arguments: the manifest list, and the image in it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,7 +43,7 @@ func newManifestAnnotateCommand(w *cli.Env) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&a.Arch, "arch", "", "Set architecture")
-	f.BoolVar(&a.Force, "force", false, "Set it also if the image's own configuration says something else")
+	f.BoolVar(&a.Force, "force", false, "Set the platform even if it contradicts the image's configuration")
 	f.StringVar(&a.OS, "os", "", "Set operating system")
 	f.StringSliceVar(&a.OSFeatures, "os-features", nil, "Set operating system feature")
 	f.StringVar(&a.OSVersion, "os-version", "", "Set operating system version")
@@ -113,11 +114,11 @@ func (o annotateOptions) examineClaim(ctx context.Context, w *cli.Env, entry dra
 		err = draft.Examine(ctx, registry, []draft.Entry{entry}, examine)
 	}
 	if _, refused := errors.AsType[*gate.RefusedError](err); refused {
-		return &cli.Hinted{Err: err, Hint: "give the platform that its programs are for; --verify=off lists it as you say all the same"}
+		return &cli.Hinted{Err: err, Hint: "use the platform of its executables, or --verify=off to list the image for this platform anyway"}
 	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	w.Say(fmt.Sprintf("the programs in it were not looked at: %v", err))
+	w.Say(fmt.Sprintf("the executables of %s were not examined: %v", entry.Name, err))
 	return nil
 }

@@ -24,15 +24,18 @@ func newManifestCreateCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] MANIFEST_LIST MANIFEST [MANIFEST...]",
 		Short: "Create a local manifest list for annotating and pushing to a registry",
-		Long: "Make a draft of a manifest list from images that are in registries. It stays on this machine until it is removed: 'manifest\n" +
+		Long: "Create a draft of a manifest list from images in registries. The draft stays on this machine until it is removed. 'manifest\n" +
 			"annotate' changes it, 'manifest push' pushes it.\n\n" +
-			"An image may be an index: its images are taken, with their attestations. An image of another repository or registry is copied\n" +
-			"when the list is pushed. The draft holds digests. The same command again takes what the names name then.\n\n" +
-			"Exit status: 0; 1 there is no such image, or there is a draft of other images, nothing was changed; 125 wrong flags or\n" +
-			"arguments; with --push also 4, the registry did not take everything.",
+			"If MANIFEST is an index, all of its images are added, with their attestations. An image in another repository or registry is\n" +
+			"copied when the list is pushed. The draft holds digests. Running the same command again resolves the names again.\n\n" +
+			"Exit status:\n\n" +
+			"    0    done\n" +
+			"    1    there is no such image, or a draft of other images exists; nothing was changed\n" +
+			"    4    created, but the push of --push failed\n" +
+			"    125  wrong flags or arguments",
 		Example: "  docker multiarch manifest create registry.example/app:1.0 registry.example/app:1.0-amd64 registry.example/app:1.0-arm64\n" +
 			"  docker multiarch manifest push --purge registry.example/app:1.0",
-		Args: cli.Between(2, -1, "at least two arguments: the manifest list, and the images that it is made of"),
+		Args: cli.Between(2, -1, "at least two arguments: the manifest list and its images"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.list, o.images = args[0], args[1:]
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return draftError(runManifestCreate(ctx, w, o)) })
@@ -42,7 +45,7 @@ func newManifestCreateCommand(w *cli.Env) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVarP(&o.amend, "amend", "a", false, "Amend an existing manifest list")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
-	f.BoolVar(&o.push, "push", false, "Push the manifest list at once")
+	f.BoolVar(&o.push, "push", false, "Push the manifest list after it is created")
 	cli.AddGateFlags(cmd, &o.gate)
 	return cmd
 }

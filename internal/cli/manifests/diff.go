@@ -25,11 +25,15 @@ func newManifestDiffCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff [OPTIONS] A B",
 		Short: "Compare two images by platform",
-		Long: "Compare two images by platform: which images are the same, byte for byte, which have changed and in what, and which are in one of\n" +
-			"them only. Attestations, annotations of the index and what is no image are compared as well; the order and the formatting of an\n" +
-			"index, and its media type, are not.\n\n" +
-			"A and B are each what docker multiarch inspect takes as REF.\n\n" +
-			"Exit status, as that of diff: 0 no difference; 1 a difference; 2 one of them could not be read; 125 wrong flags or arguments.",
+		Long: "Compare two images by platform. The answer shows which platforms are the same, byte for byte, which have changed and how, and\n" +
+			"which only one of the images has. Attestations, annotations of the index and entries that are not images are compared as well.\n" +
+			"The order, the formatting and the media type of an index are not compared.\n\n" +
+			"A and B have the same forms as REF of docker multiarch inspect.\n\n" +
+			"Exit status, as of diff:\n\n" +
+			"    0    no difference\n" +
+			"    1    a difference\n" +
+			"    2    one of the images could not be read\n" +
+			"    125  wrong flags or arguments",
 		Example: "  docker multiarch manifest diff registry.example/app:1.0 registry.example/app:1.1",
 		Args:    cli.Exactly(2, "two arguments, each the name of an image or the path of an archive"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,7 +48,7 @@ func newManifestDiffCommand(w *cli.Env) *cobra.Command {
 		},
 	}
 	cli.AddTemplateFlag(cmd, &o.format)
-	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing and only set the exit status")
 	return cmd
 }
 

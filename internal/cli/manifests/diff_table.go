@@ -34,15 +34,15 @@ func diffTable(out io.Writer, row diffRow) error {
 		cli.Putf(out, "The index annotation %q differs.\n", key)
 	}
 	for _, d := range row.OnlyInA {
-		cli.Putf(out, "Only A has %s, which is no image.\n", d)
+		cli.Putf(out, "Only A has %s, which is not an image.\n", d)
 	}
 	for _, d := range row.OnlyInB {
-		cli.Putf(out, "Only B has %s, which is no image.\n", d)
+		cli.Putf(out, "Only B has %s, which is not an image.\n", d)
 	}
 	if row.Same {
 		text := "No difference."
 		if row.A.Digest != row.B.Digest {
-			text = "No difference, but in how the index is written."
+			text = "No difference, except in how the index is written."
 		}
 		cli.Putf(out, "%s\n", text)
 	}

@@ -29,10 +29,13 @@ func newManifestInspectCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] [MANIFEST_LIST] MANIFEST",
 		Short: "Display an image manifest, or manifest list",
-		Long: "Print a manifest or a manifest list as JSON, in the shape that 'docker manifest inspect' has. With two arguments it is an image\n" +
-			"of a draft; with one it is a draft, if there is one of that name, or else what the registry has.\n\n" +
-			"Exit status: 0; 1 there is no such manifest; 125 wrong flags or arguments.",
-		Args: cli.Between(1, 2, "one argument, a manifest or a manifest list, or two, a manifest list and an image in it"),
+		Long: "Print a manifest or a manifest list as JSON, in the form of 'docker manifest inspect'. With one argument, print the draft of that\n" +
+			"name, or else the manifest in the registry. With two arguments, print an image of a draft.\n\n" +
+			"Exit status:\n\n" +
+			"    0    done\n" +
+			"    1    there is no such manifest\n" +
+			"    125  wrong flags or arguments",
+		Args: cli.Between(1, 2, "one argument, a manifest or a manifest list, or two: a manifest list and an image in it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[len(args)-1]
 			if len(args) == 2 {
@@ -80,7 +83,7 @@ func runManifestInspect(ctx context.Context, w *cli.Env, o manifestInspectOption
 		text, err = show.imageOf(ctx, d, name)
 	case len(d.Images) > 0:
 		if d.Pushed != "" {
-			w.Say("this is the draft on this machine, which was pushed as " + d.Pushed.String())
+			w.Say("this is the draft on this machine; it was pushed as " + d.Pushed.String())
 		}
 		text, err = show.draft(ctx, d)
 	default:

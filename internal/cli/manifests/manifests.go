@@ -11,9 +11,9 @@ import (
 func New(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "manifest",
-		Short: "Make, join and compare indexes of images",
-		Long: "Make, join and compare indexes of images: manifest lists, as Docker calls its own kind. They are in registries, in OCI archives or\n" +
-			"in folders with an OCI image layout; no engine and no builder is needed.",
+		Short: "Create, merge and compare indexes of images",
+		Long: "Create, merge and compare indexes of images, which Docker calls manifest lists. The images are in registries, in OCI archives or\n" +
+			"in folders with an OCI image layout. No engine and no builder is needed.",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
 	}
 	cmd.AddCommand(newManifestCreateCommand(w), newManifestAnnotateCommand(w), newManifestInspectCommand(w), newManifestPushCommand(w), newManifestRmCommand(w))

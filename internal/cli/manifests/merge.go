@@ -32,14 +32,18 @@ func newManifestMergeCommand(w *cli.Env) *cobra.Command {
 	var o mergeOptions
 	cmd := &cobra.Command{
 		Use:   "merge [OPTIONS] INPUT...",
-		Short: "Join images into one index, and give it its tags",
-		Long: "Join images of several platforms into one index, and give it its tags. Nothing is built, and no tag moves before all is there.\n\n" +
+		Short: "Merge images into one index, and tag it",
+		Long: "Merge images of several platforms into one index, and tag it. Nothing is built, and no tag moves before the repositories have all\n" +
+			"images.\n\n" +
 			"An input is the metadata file of a build (--metadata-file), an image in a registry by tag or digest, or an OCI archive or a folder\n" +
-			"with an OCI image layout (PATH, or " + layoutInput + " where it holds several). Of an index all images are taken, with their\n" +
-			"attestations; what the tags' repositories lack is copied. Two images for one platform are refused, and images with programs for\n" +
-			"another platform.\n\n" +
-			"Exit status: 0; 1 an input could not be read or does not fit, no tag was moved; 4 a registry did not take everything; 125 wrong\n" +
-			"flags, arguments or files, nothing was done.",
+			"with an OCI image layout (PATH, or " + layoutInput + " if it has several images). If an input is an index, all of its images\n" +
+			"are merged, with their attestations. Images that a tag's repository lacks are copied to it. Two images for one platform are\n" +
+			"refused, and so are images with executables for another platform.\n\n" +
+			"Exit status:\n\n" +
+			"    0    done\n" +
+			"    1    an input could not be read or does not fit; no tag was moved\n" +
+			"    4    merged, but a push failed\n" +
+			"    125  wrong flags, arguments or files; nothing was done",
 		Example: "  docker multiarch build --platform linux/arm64 --push --digest-only -t registry.example/app --metadata-file arm64.json .\n" +
 			"  docker multiarch manifest merge -t registry.example/app:1.0 --expect linux/amd64,linux/arm64 amd64.json arm64.json",
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -57,15 +61,15 @@ func newManifestMergeCommand(w *cli.Env) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Name of the index (format: "name:tag"); may be repeated, also for other repositories`)
-	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that the index must have, no more and no fewer (commas and repeats)")
-	f.StringVar(&o.onto, "onto", "", "Put the images into the index that this tag names: they replace those for the same platforms")
-	f.StringVar(&o.mediaTypes, "media-types", "auto", `Media types of the index and its images: "oci", "docker", or "auto" for those that the images have`)
+	f.StringArrayVarP(&o.tags, "tag", "t", nil, `Index identifier (format: "[registry/]repository[:tag]")`)
+	f.StringArrayVar(&o.expect, "expect", nil, "Exact platforms of the index (comma-separated)")
+	f.StringVar(&o.onto, "onto", "", "Merge the images into the index with this tag, replacing its images for the same platforms")
+	f.StringVar(&o.mediaTypes, "media-types", "auto", `Media types of the index and its images: "oci", "docker" or "auto" (as the images)`)
 	f.StringArrayVar(&o.annotations, "annotation", nil, `Add annotation to the index (format: "[index,manifest-descriptor[linux/arm64],…:]key=value")`)
-	f.BoolVar(&o.dryRun, "dry-run", false, "Print the index, and write nothing")
-	f.BoolVar(&o.noClobber, "no-clobber", false, "Refuse to move a tag that names something else")
+	f.BoolVar(&o.dryRun, "dry-run", false, "Print the index and write nothing")
+	f.BoolVar(&o.noClobber, "no-clobber", false, "Refuse to move an existing tag")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
-	f.StringVar(&o.metadataFile, "metadata-file", "", "Write the result's metadata to a file")
+	f.StringVar(&o.metadataFile, "metadata-file", "", "Write merge result metadata to a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
 	cli.AddGateFlags(cmd, &o.gate)
 	_ = cmd.RegisterFlagCompletionFunc("expect", cli.CompletePlatforms)
@@ -128,10 +132,10 @@ func mergeNames(req merge.Request, words []merge.Word) (names []reference.Named)
 func parseMerge(ctx context.Context, w *cli.Env, o mergeOptions) (req merge.Request, words []merge.Word, err error) {
 	req = merge.Request{NoClobber: o.noClobber, DryRun: o.dryRun}
 	if len(o.tags) == 0 && o.onto == "" && !o.dryRun {
-		return req, nil, errors.New("what is the index to be called? Give --tag, or --onto")
+		return req, nil, errors.New("the index has no name: use --tag or --onto")
 	}
 	if req.Tags, err = cli.ParseTags(o.tags, w.LookupEnv); err != nil {
-		return req, nil, err
+		return req, nil, fmt.Errorf("--tag: %w", err)
 	}
 	if o.onto != "" {
 		onto, err := cli.ParseTags([]string{o.onto}, w.LookupEnv)
@@ -152,10 +156,10 @@ func parseMerge(ctx context.Context, w *cli.Env, o mergeOptions) (req merge.Requ
 		return req, nil, err
 	}
 	if req.Family == manifest.Docker && len(req.Annotations) > 0 {
-		return req, nil, errors.New("a Docker manifest list has no place for annotations: leave --annotation out, or use --media-types oci")
+		return req, nil, errors.New("a Docker manifest list cannot have annotations: leave out --annotation, or use --media-types oci")
 	}
 	if slices.ContainsFunc(o.inputs, func(name string) bool { return sameFile(name, o.metadataFile) }) {
-		return req, nil, fmt.Errorf("--metadata-file %q is one of the inputs", o.metadataFile)
+		return req, nil, fmt.Errorf("--metadata-file would overwrite %q, which is an input", o.metadataFile)
 	}
 	words, err = merge.Parse(ctx, o.inputs)
 	return req, words, err
@@ -166,12 +170,12 @@ func mergeExpect(lists []string) ([]platform.Platform, error) {
 	if len(lists) == 0 {
 		return nil, nil
 	}
-	ps, notes, err := platform.Parse(lists...)
+	ps, _, err := platform.Parse(lists...)
 	if err != nil {
 		return nil, fmt.Errorf("--expect: %w", err)
 	}
-	if len(notes) > 0 {
-		return nil, fmt.Errorf("--expect: %s", strings.Join(notes, "; "))
+	if all := strings.Join(lists, ","); len(ps) != strings.Count(all, ",")+1 {
+		return nil, fmt.Errorf("--expect %q has a platform twice", all)
 	}
 	return ps, nil
 }
@@ -193,9 +197,9 @@ func mergeAnnotations(o mergeOptions) (index.Annotations, error) {
 			case index.OnIndex, index.OnManifestDescriptor:
 				all = append(all, a)
 			case index.OnManifest:
-				return nil, fmt.Errorf("--annotation %q: an image that is there keeps its digest, so its manifest cannot be annotated: use manifest-descriptor", text)
+				return nil, fmt.Errorf("--annotation %q: an annotation would change the image's manifest and digest: use the level manifest-descriptor", text)
 			default:
-				return nil, fmt.Errorf("--annotation %q: a registry has no place for it: use index", text)
+				return nil, fmt.Errorf("--annotation %q: a registry has no descriptor of the index: use the level index", text)
 			}
 		}
 	}

@@ -30,10 +30,10 @@ func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error 
 		}
 	}
 	if failure, ok := errors.AsType[*manifest.Error](err); ok && strings.Contains(failure.Hint, "OCI media types") {
-		err = &cli.Hinted{Err: err, Hint: "--media-types docker writes the index and its images with Docker's"}
+		err = &cli.Hinted{Err: err, Hint: "use --media-types docker to write the index and its images with Docker media types"}
 	}
 	if errors.Is(err, merge.ErrTaken) {
-		err = &cli.Hinted{Err: err, Hint: "without --no-clobber the tag is moved"}
+		err = &cli.Hinted{Err: err, Hint: "leave out --no-clobber to move the tag"}
 	}
 	if err != nil {
 		return err

@@ -28,11 +28,11 @@ func parseList(name string) (reference.NamedTagged, error) {
 		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: %w", name, err)}
 	}
 	if _, fixed := named.(reference.Digested); fixed {
-		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: a digest cannot be chosen, give a tag", name)}
+		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: use a tag instead of a digest", name)}
 	}
 	tagged, ok := reference.TagNameOnly(named).(reference.NamedTagged)
 	if !ok {
-		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: give a tag", name)}
+		return nil, &cli.Usage{Err: fmt.Errorf("error parsing name for manifest list %q: use a tag", name)}
 	}
 	return tagged, nil
 }
@@ -69,20 +69,20 @@ func draftError(err error) error {
 	var family *manifest.FamilyError
 	switch {
 	case errors.As(err, &exists):
-		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("%s was made of %s; --amend adds to that, and 'docker multiarch manifest rm %s' forgets it",
+		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("the draft of %s has %s: use --amend to add to it, or 'docker multiarch manifest rm %s' to remove it",
 			exists.List, strings.Join(exists.Images, ", "), exists.List)}
 	case errors.As(err, &changed) && gone(changed):
-		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("make it anew: docker multiarch manifest rm %s, and then create", changed.List)}
+		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("create the draft again: docker multiarch manifest rm %s, then docker multiarch manifest create", changed.List)}
 	case errors.As(err, &changed):
-		return &cli.Hinted{Err: err, Hint: "if the list is to have what they are now, push with --amend"}
+		return &cli.Hinted{Err: err, Hint: "use --amend to push what the names refer to now"}
 	case errors.As(err, &double):
-		return &cli.Hinted{Err: err, Hint: "annotate one of them as what it is (docker multiarch manifest annotate --help), or make the list without it"}
+		return &cli.Hinted{Err: err, Hint: "set the right platform of one of them (docker multiarch manifest annotate --help), or leave it out of the list"}
 	case errors.As(err, &contradiction):
-		return &cli.Usage{Err: err, Hint: "if the configuration is wrong, and cannot be built anew, --force lists it so all the same"}
+		return &cli.Usage{Err: err, Hint: "build the image again if its configuration is wrong, or use --force to list it for this platform anyway"}
 	case errors.Is(err, platform.ErrInvalid):
 		return &cli.Usage{Err: err}
 	case errors.As(err, &family):
-		return &cli.Hinted{Err: err, Hint: "docker multiarch manifest merge -t LIST IMAGE... writes them with the same media types"}
+		return &cli.Hinted{Err: err, Hint: "use docker multiarch manifest merge -t LIST IMAGE..., which writes them with the same media types"}
 	}
 	return err
 }

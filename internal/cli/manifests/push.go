@@ -27,13 +27,16 @@ func newManifestPushCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push [OPTIONS] MANIFEST_LIST",
 		Short: "Push a manifest list to a repository",
-		Long: "Push a draft that 'manifest create' made. Images that are in other repositories are copied first; then the tag moves, in one\n" +
-			"write. The digest of the list is printed.\n\n" +
-			"If an image's name means something else than when the draft was made, nothing is pushed, and what changed is shown; --amend takes\n" +
-			"what the names mean now. If a program in an image is for another platform than the list says, nothing is pushed either.\n" +
-			"A draft that was pushed stays, marked as such: 'manifest create' begins it anew.\n\n" +
-			"Exit status: 0; 1 there is no such draft, or it cannot be pushed as it is: no tag was moved; 4 the registry did not take\n" +
-			"everything; 125 wrong flags or arguments.",
+		Long: "Push a draft that 'manifest create' made. Images in other repositories are copied first. Then the tag moves, in one write. The\n" +
+			"digest of the list is printed.\n\n" +
+			"Nothing is pushed if an image's name refers to another digest than when the draft was made. The changes are shown, and --amend\n" +
+			"accepts them. Nothing is pushed either if an executable in an image is for another platform than the list says.\n\n" +
+			"The draft stays after a push and is marked as pushed. The next 'manifest create' starts a new one.\n\n" +
+			"Exit status:\n\n" +
+			"    0    done\n" +
+			"    1    there is no such draft, or it cannot be pushed as it is; no tag was moved\n" +
+			"    4    a push failed\n" +
+			"    125  wrong flags or arguments",
 		Args: cli.Exactly(1, "one argument, the manifest list"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.list = args[0]
@@ -42,7 +45,7 @@ func newManifestPushCommand(w *cli.Env) *cobra.Command {
 		ValidArgsFunction: completeDrafts(w, 1),
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.amend, "amend", false, "Take what the images' names mean now, if they have changed")
+	f.BoolVar(&o.amend, "amend", false, "Push what the images' names refer to now, if they have changed")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow push to an insecure registry")
 	f.BoolVarP(&o.purge, "purge", "p", false, "Remove the local manifest list after push")
 	cli.AddGateFlags(cmd, &o.gate)
@@ -93,7 +96,7 @@ func pushDraft(ctx context.Context, w *cli.Env, registry *manifest.Client, req d
 		return fmt.Errorf("%s was pushed, but its draft could not be changed: %w", tag.Ref, err)
 	}
 	if changed {
-		w.Say(fmt.Sprintf("the draft of %s was changed meanwhile, and stays as it is now: not all of it is pushed", tag.Ref))
+		w.Say(fmt.Sprintf("another command changed the draft of %s meanwhile; those changes are not pushed", tag.Ref))
 	}
 	return nil
 }

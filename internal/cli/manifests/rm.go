@@ -17,7 +17,10 @@ func newManifestRmCommand(w *cli.Env) *cobra.Command {
 		Use:   "rm MANIFEST_LIST [MANIFEST_LIST...]",
 		Short: "Delete one or more manifest lists from local storage",
 		Long: "Remove drafts of manifest lists from this machine. Nothing is removed from a registry.\n\n" +
-			"Exit status: 0; 1 there is no draft of one of them; the others were removed; 125 wrong arguments, nothing was removed.",
+			"Exit status:\n\n" +
+			"    0    done\n" +
+			"    1    one of the lists has no draft; the others were removed\n" +
+			"    125  wrong arguments; nothing was removed",
 		Args: cli.Between(1, -1, "at least one argument, a manifest list"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error { return runManifestRm(ctx, w, args) })

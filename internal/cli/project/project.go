@@ -92,19 +92,19 @@ func yamlError(err error) string {
 	if !errors.As(err, &typed) {
 		line, _, ok := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), ": ")
 		if number, found := strings.CutPrefix(line, "line "); !ok || !found || keyPrefix(number) != number {
-			return "this is no YAML"
+			return "invalid YAML"
 		}
-		return line + ": this is no YAML"
+		return line + ": invalid YAML"
 	}
 	words := make([]string, min(len(typed.Errors), 5))
 	for i, e := range typed.Errors[:len(words)] {
 		line, rest, _ := strings.Cut(e, ": ")
-		words[i] = line + ": want a text, or a list of texts"
+		words[i] = line + ": the value must be a string or a list of strings"
 		if key, ok := strings.CutPrefix(rest, "field "); ok {
 			words[i] = fmt.Sprintf("%s: unknown key %q", line, keyPrefix(key))
 		}
 		if key, ok := strings.CutPrefix(rest, "mapping key "); ok {
-			words[i] = fmt.Sprintf("%s: the key %q is there twice", line, keyPrefix(strings.TrimPrefix(key, `"`)))
+			words[i] = fmt.Sprintf("%s: duplicate key %q", line, keyPrefix(strings.TrimPrefix(key, `"`)))
 		}
 	}
 	return strings.Join(words, "; ")

@@ -71,7 +71,7 @@ func allowedByUser(w *cli.Env, flags []string) ([]string, error) {
 	for from, lists := range map[string][]string{"--allow-env": flags, allowEnvVariable: {fromEnv}} {
 		for _, name := range strings.FieldsFunc(strings.Join(lists, ","), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
 			if !cli.IsVariable(name) {
-				return nil, fmt.Errorf("%s %q: this is not the name of an environment variable", from, name)
+				return nil, fmt.Errorf("%s %q is not the name of an environment variable", from, name)
 			}
 			names = append(names, name)
 		}
@@ -84,15 +84,15 @@ func allowedByUser(w *cli.Env, flags []string) ([]string, error) {
 func askVariables(ctx context.Context, w *cli.Env, text string, names []string) error {
 	list := cli.Cut(strings.Join(names, ", "), cli.MaxShown)
 	if isTerminal(w.In) && isTerminal(w.Err) {
-		question := fmt.Sprintf("%s puts the environment's %s into the image's name %q. Who sees the name, sees the value. Is that meant?",
+		question := fmt.Sprintf("%s uses the environment's %s in the image name %q. Everyone who can see the name can see the value. Allow it?",
 			Name, list, text)
 		if yes, err := cli.Confirm(ctx, w, question, false); err != nil || yes {
 			return err
 		}
 	}
 	return &cli.Usage{
-		Err:  fmt.Errorf("%s: %q: the environment's %s may be a secret, and a project's file does not get it by itself", Name, text, list),
-		Hint: "if that is meant: --allow-env " + strings.ReplaceAll(list, ", ", ",") + ", or set " + allowEnvVariable,
+		Err:  fmt.Errorf("%s: %q: the environment's %s may be a secret, so a project file needs your permission to use it", Name, text, list),
+		Hint: "to allow it, use --allow-env " + strings.ReplaceAll(list, ", ", ",") + ", or set " + allowEnvVariable,
 	}
 }
 
