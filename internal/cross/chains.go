@@ -20,7 +20,7 @@ type tip struct {
 	foreignPaths []string       // where the chain has files from elsewhere
 	lower        []*tip         // the tips in its chain, the nearest first
 	by           *verdict       // the verdict that relocates it, which may be that of a tip above it
-	why          recipe.Reason  // why it is not relocated
+	why          recipe.Refusal // why it is not relocated
 	asked        string         // the recipe that gave the reason
 	said         []*verdict
 }
@@ -82,7 +82,7 @@ func (m *relocator) findTips() {
 		}
 		known[s.Digest] = t
 		m.tips = append(m.tips, t)
-		if t.why = m.exclusion(t); t.why == (recipe.Reason{}) {
+		if t.why.Diagnostic = m.exclusion(t); !t.why.Found() {
 			m.live[s.Digest] = t
 		}
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -91,10 +92,10 @@ type Stage struct {
 	Line   int
 	Recipe string // the one that relocated it or was asked first; "" if there is none for it
 	Moved  bool
-	Why    recipe.Reason // why it was not relocated; Check is "result" if it ends as the image's own file system
+	Why    recipe.Refusal // why it was not relocated; Check is "result" if it ends as the image's own file system
 	// Trusted is a command that is taken on trust, because the user named the recipe that relocates the stage. If it does something
 	// else on another CPU, the fallback builds the platform a second time.
-	Trusted recipe.Reason
+	Trusted diag.Diagnostic
 	Steps   []digest.Digest
 }
 

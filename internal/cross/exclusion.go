@@ -4,29 +4,34 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// exclusion returns why a chain is excluded whatever recipes say, or the zero Reason if it is not.
-func (m *relocator) exclusion(t *tip) recipe.Reason {
+// exclusion returns why a chain is excluded whatever recipes say; zero if it is not.
+func (m *relocator) exclusion(t *tip) diag.Diagnostic {
 	why := m.files.author(t)
-	if why == (recipe.Reason{}) {
+	if !why.Found() {
 		why = m.excludedBase(t)
 	}
-	if why == (recipe.Reason{}) {
+	if !why.Found() {
 		why = m.excludedSteps(t)
 	}
-	if why != (recipe.Reason{}) && why.Line == 0 {
+	if why.Found() && why.Line == 0 {
 		why.File, why.Line = m.files.from(t.step)
 	}
 	return why
 }
 
-func (m *relocator) excludedBase(t *tip) recipe.Reason {
-	no := func(format string, args ...any) recipe.Reason {
-		return recipe.Reason{Check: "base", Message: fmt.Sprintf(format, args...)}
+// reason returns why a chain is not relocated. line is 0 if there is no place.
+func reason(check, message, file string, line int) diag.Diagnostic {
+	return diag.Diagnostic{Check: check, Severity: diag.Note, Message: message, File: file, Line: line}
+}
+
+func (m *relocator) excludedBase(t *tip) diag.Diagnostic {
+	no := func(format string, args ...any) diag.Diagnostic {
+		return reason("base", fmt.Sprintf(format, args...), "", 0)
 	}
 	base := t.chain[0]
 	if base.Kind != graph.Source {
@@ -50,14 +55,14 @@ func (m *relocator) excludedBase(t *tip) recipe.Reason {
 			return no("the build has two different images of the name %s", t.image.Name)
 		}
 	}
-	return recipe.Reason{}
+	return diag.Diagnostic{}
 }
 
-func (m *relocator) excludedSteps(t *tip) recipe.Reason {
+func (m *relocator) excludedSteps(t *tip) diag.Diagnostic {
 	for _, s := range t.chain[1:] {
 		if s.Kind == graph.Exec && s.Platform.Architecture != "" && !platform.Equal(s.Platform, m.Target) {
-			return recipe.Reason{Check: "arch", Message: fmt.Sprintf("%s runs on %s", s.Name, platform.Format(s.Platform)), File: s.File, Line: s.Line}
+			return reason("arch", fmt.Sprintf("%s runs on %s", s.Name, platform.Format(s.Platform)), s.File, s.Line)
 		}
 	}
-	return recipe.Reason{}
+	return diag.Diagnostic{}
 }

@@ -1,14 +1,13 @@
 package cross
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
 // files has the Dockerfiles of a build and the places of its steps in them.
@@ -76,23 +75,21 @@ func (f *files) from(s graph.Step) (file string, line int) {
 
 // author returns a reason if the Dockerfile has FROM --platform for a chain's stages, or if that cannot be known. The base's own
 // step does not count, since other stages may share it.
-func (f *files) author(t *tip) recipe.Reason {
+func (f *files) author(t *tip) diag.Diagnostic {
 	known := false
 	for _, s := range t.chain[1:] {
 		for _, p := range f.places(s) {
 			known = known || s.Digest == t.step.Digest
 			if i, ok := pinned(p.file, p.stage); ok {
-				return recipe.Reason{
-					Check: "author", File: p.name, Line: dockerfile.Line(p.file.Stages[i].Location),
-					Message: fmt.Sprintf("its FROM says --platform=%s", p.file.Stages[i].Platform),
-				}
+				stage := p.file.Stages[i]
+				return reason("author", "its FROM says --platform="+stage.Platform, p.name, dockerfile.Line(stage.Location))
 			}
 		}
 	}
 	if !known {
-		return recipe.Reason{Check: "text", Message: "its frontend does not tell where in the Dockerfile it is written"}
+		return reason("text", "its frontend does not tell where in the Dockerfile it is written", "", 0)
 	}
-	return recipe.Reason{}
+	return diag.Diagnostic{}
 }
 
 // pinned finds a --platform that has an effect in the stages that a stage goes on from. It has none in a FROM that names another

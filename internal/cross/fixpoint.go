@@ -88,9 +88,8 @@ func (m *relocator) dropConflict() bool {
 		for _, s := range t.chain {
 			e, other := t.by.edits[s.Digest], edits[s.Digest]
 			if _, ok := edits[s.Digest]; ok && !sameEdit(e, other) {
-				m.drop(t, &verdict{asked: t.by.recipes[0].Name, why: recipe.Reason{
-					Check: "command", Message: "it shares steps with another stage, which needs them otherwise", File: s.File, Line: s.Line,
-				}})
+				why := reason("command", "it shares steps with another stage, which needs them otherwise", s.File, s.Line)
+				m.drop(t, &verdict{asked: t.by.recipes[0].Name, why: recipe.Refusal{Diagnostic: why}})
 				return true
 			}
 			edits[s.Digest] = e

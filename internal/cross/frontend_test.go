@@ -15,6 +15,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph/graphtest"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
@@ -83,18 +84,18 @@ func tidy(m *relocator) judge {
 			case strings.HasPrefix(command, "go build"):
 				v.edits[s.Digest] = recipe.Edit{Env: []string{"GOOS=" + m.Target.OS, "GOARCH=" + m.Target.Architecture}}
 			case !strings.HasPrefix(command, "go ") && !strings.HasPrefix(command, "apk ") && !strings.HasPrefix(command, "mkdir "):
-				v.why = recipe.Reason{Check: "command", Message: command, File: s.File, Line: s.Line}
+				v.why = recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "command", Message: command, File: s.File, Line: s.Line}}
 				return v
 			}
 		}
 		for _, l := range leaves {
 			if l.Path == "/" || strings.HasPrefix(l.Path, "/etc") || strings.HasPrefix(l.Path, "/usr") {
-				v.why = recipe.Reason{Check: "leaves-base", Message: l.Path, Line: l.Line}
+				v.why = recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "leaves-base", Message: l.Path, Line: l.Line}}
 				return v
 			}
 		}
 		if len(v.edits) == 0 {
-			v.why, v.asked = recipe.Reason{Check: "no-recipe"}, ""
+			v.why, v.asked = recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "no-recipe"}}, ""
 			return v
 		}
 		r, _ := recipe.Find("go")

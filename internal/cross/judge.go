@@ -15,8 +15,8 @@ type verdict struct {
 	leaves  []recipe.Leave
 	recipes []recipe.Recipe // those that accept it; the first one is used
 	edits   map[digest.Digest]recipe.Edit
-	why     recipe.Reason // why no recipe accepts it
-	asked   string        // the recipe that gave the reason
+	why     recipe.Refusal // why no recipe accepts it
+	asked   string         // the recipe that gave the reason
 }
 
 // judge returns the verdict on a tip's chain if others copy leaves from it.
@@ -53,11 +53,11 @@ func (m *relocator) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stag
 }
 
 // notNamed is the reason of a stage that the user's choice has no recipe for.
-var notNamed = recipe.Reason{Check: "no-recipe", Message: "no recipe is named for it"}
+var notNamed = reason("no-recipe", "no recipe is named for it", "", 0)
 
 // precheck asks all recipes without the base image.
 func (m *relocator) precheck(t *tip, leaves []recipe.Leave) *verdict {
-	v := &verdict{why: notNamed}
+	v := &verdict{why: recipe.Refusal{Diagnostic: notNamed}}
 	for _, a := range m.Choice.asked(t.stage) {
 		if ok, why := a.recipe.Screen(m.stage(t, leaves, a.named)); ok {
 			v.recipes = append(v.recipes, a.recipe)
@@ -70,7 +70,7 @@ func (m *relocator) precheck(t *tip, leaves []recipe.Leave) *verdict {
 
 // judgeChain asks the recipes in order until one accepts the chain.
 func (m *relocator) judgeChain(t *tip, leaves []recipe.Leave) *verdict {
-	v := &verdict{why: notNamed}
+	v := &verdict{why: recipe.Refusal{Diagnostic: notNamed}}
 	for _, a := range m.Choice.asked(t.stage) {
 		s := m.stage(t, leaves, a.named)
 		ok, why := a.recipe.Screen(s)
@@ -79,10 +79,10 @@ func (m *relocator) judgeChain(t *tip, leaves []recipe.Leave) *verdict {
 			continue
 		}
 		if s.Base, ok = m.base(t.image); !ok {
-			v.refuse(a.recipe, recipe.Reason{Check: "base", Message: "its base image was not looked at"})
+			v.refuse(a.recipe, recipe.Refusal{Diagnostic: reason("base", "its base image was not looked at", "", 0)})
 			continue
 		}
-		if v.edits, why = a.recipe.Judge(s); why == (recipe.Reason{}) {
+		if v.edits, why = a.recipe.Judge(s); !why.Found() {
 			v.recipes = []recipe.Recipe{a.recipe}
 			return v
 		}
@@ -99,11 +99,11 @@ func (b Build) base(img graph.ImageRef) (base recipe.Base, ok bool) {
 }
 
 // refuse keeps the first reason. A reason of a recipe that applies to the chain replaces one that does not.
-func (v *verdict) refuse(r recipe.Recipe, why recipe.Reason) {
+func (v *verdict) refuse(r recipe.Recipe, why recipe.Refusal) {
 	switch {
 	case v.asked != "":
 	case why.Check == "nothing":
-		v.why = recipe.Reason{Check: "no-recipe", Message: "there is no recipe for what it does"}
+		v.why.Diagnostic = reason("no-recipe", "there is no recipe for what it does", "", 0)
 	default:
 		v.why, v.asked = why, r.Name
 	}

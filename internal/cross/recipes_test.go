@@ -153,11 +153,11 @@ func TestARecipeThatIsNotNamedIsOffered(t *testing.T) {
 	for name, tt := range map[string]struct {
 		dockerfile string
 		choice     Choice
-		fix        string
+		naming     string
 	}{
-		"by auto":           {site, Choice{Auto: true}, "--cross=auto,node:build moves it, if it makes nothing but "},
-		"beside others":     {site, Choice{Named: []Named{{"go", "x"}}}, "--cross=go:x,node:build moves it"},
-		"without a name":    {strings.NewReplacer(" AS build", "", "--from=build", "--from=0").Replace(site), Choice{Auto: true}, "--cross=auto,node moves it"},
+		"by auto":           {site, Choice{Auto: true}, "auto,node:build"},
+		"beside others":     {site, Choice{Named: []Named{{"go", "x"}}}, "go:x,node:build"},
+		"without a name":    {strings.NewReplacer(" AS build", "", "--from=build", "--from=0").Replace(site), Choice{Auto: true}, "auto,node"},
 		"to none of theirs": {strings.ReplaceAll(site, "npm", "make"), Choice{Auto: true}, ""},
 	} {
 		b := build(t, tt.dockerfile, "linux/arm64")
@@ -167,7 +167,7 @@ func TestARecipeThatIsNotNamedIsOffered(t *testing.T) {
 		if err != nil || len(moved.Stages) == 0 {
 			t.Fatalf("%s: %v %+v", name, err, moved)
 		}
-		if why := moved.Stages[0].Why; why.Check != "no-recipe" || !strings.HasPrefix(why.Fix, tt.fix) || (why.Fix == "") != (tt.fix == "") {
+		if why := moved.Stages[0].Why; why.Check != "no-recipe" || why.Naming.Choice != tt.naming || why.Helps() != (tt.naming != "") {
 			t.Errorf("%s: %+v", name, why)
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
 // suggestion returns why a chain is not relocated. Where the user's choice has no recipe for it, it names the one that would
 // relocate it.
-func (m *relocator) suggestion(t *tip) recipe.Reason {
+func (m *relocator) suggestion(t *tip) recipe.Refusal {
 	if t.why.Check != "no-recipe" || t.asked != "" {
 		return t.why
 	}
@@ -21,7 +22,7 @@ func (m *relocator) suggestion(t *tip) recipe.Reason {
 		}
 		why := t.why
 		why.Message = fmt.Sprintf("recipe %s, which is for what it does, is used by name only", r.Name)
-		why.Fix = fmt.Sprintf("--cross=%s moves it, if it makes nothing but %s", m.Choice.with(r, t.stage), r.About)
+		why.Naming = recipe.Naming{Choice: m.Choice.with(r, t.stage), If: "it makes nothing but " + r.About}
 		return why
 	}
 	return t.why
@@ -37,12 +38,12 @@ func (c Choice) with(r recipe.Recipe, stage string) string {
 }
 
 // onTrust returns what is taken on trust in a chain that a user's named recipe relocates.
-func (m *relocator) onTrust(t *tip) recipe.Reason {
+func (m *relocator) onTrust(t *tip) diag.Diagnostic {
 	by := t.by.recipes[0]
 	for _, a := range m.Choice.asked(t.stage) {
 		if a.named && a.recipe.Name == by.Name {
 			return by.Trusts(m.stage(t, nil, true))
 		}
 	}
-	return recipe.Reason{}
+	return diag.Diagnostic{}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
-	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
 // verdicts returns the decision for each chain of steps that would be emulated. A step of several chains that are not relocated
@@ -33,7 +32,7 @@ func (m *relocator) verdicts() []Stage {
 	chain := m.Graph.Chain()
 	last := chain[len(chain)-1]
 	s := m.stageAt(last, m.files.stageOf(last))
-	s.Why = recipe.Reason{Check: "result", Message: "it ends as the image's own file system", File: s.File, Line: s.Line}
+	s.Why.Diagnostic = reason("result", "it ends as the image's own file system", s.File, s.Line)
 	add(s, chain, m.needed.plain)
 	for _, t := range slices.Backward(m.tips) {
 		if m.live[t.step.Digest] == nil {

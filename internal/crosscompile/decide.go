@@ -144,28 +144,30 @@ func unique(names []string) []string { return slices.Compact(slices.Sorted(slice
 func (d Decider) attested(readings []Reading) [][]cross.Stage {
 	named := d
 	named.Choice.Auto = false
-	stages, lost := make([][]cross.Stage, len(readings)), false
+	stages := make([][]cross.Stage, len(readings))
 	for i, r := range readings {
 		wanted := cross.Wanted(named.build(r))
 		for _, w := range cross.Wanted(d.build(r)) {
 			if slices.ContainsFunc(wanted, func(n cross.Want) bool { return n.Image.Name == w.Image.Name }) {
 				continue
 			}
-			lost, stages[i] = true, append(stages[i], attestedStage(r.Graph, w))
+			stages[i] = append(stages[i], attestedStage(r.Graph, w))
 		}
-	}
-	if lost {
-		d.Note.Say("what compiles is emulated, since the build has attestations, which would lack what was asked of the Dockerfile if it were not " +
-			"(--cross=go does it all the same)")
 	}
 	return stages
 }
 
+// CheckAttested is the check of stages that stay emulated because the build has attestations.
+const CheckAttested = "attested"
+
 // attestedStage returns the stage that begins with an image.
 func attestedStage(g graph.Graph, w cross.Want) cross.Stage {
-	s := cross.Stage{Recipe: w.Recipes[0].Name, Why: recipe.Reason{
-		Check: "attested", Message: "the build has attestations, which would lack what was asked of the Dockerfile",
-		Fix: "--cross=" + w.Recipes[0].Name + " moves it all the same",
+	by := w.Recipes[0].Name
+	s := cross.Stage{Recipe: by, Why: recipe.Refusal{
+		Diagnostic: diag.Diagnostic{
+			Check: CheckAttested, Severity: diag.Note, Message: "the build has attestations, and those of a cross-compiled stage lack the Dockerfile and its arguments",
+		},
+		Naming: recipe.Naming{Choice: by},
 	}}
 	for _, step := range g.Steps {
 		if img, ok := step.Image(); ok && img.Name == w.Image.Name {

@@ -2,6 +2,7 @@ package lookahead
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 
 	"github.com/opencontainers/go-digest"
@@ -20,7 +21,7 @@ type Stage struct {
 	Recipe string
 	Moved  bool
 	// Why is the reason why the stage was not relocated.
-	Why recipe.Reason
+	Why recipe.Refusal
 	// Platforms are those of the stage, in canonical order.
 	Platforms []platform.Platform
 }
@@ -46,7 +47,7 @@ func plannedStages(prospect solve.Prospect) []Stage {
 
 // same reports whether two stages differ only in their platforms.
 func (s Stage) same(o Stage) bool {
-	return s.Name == o.Name && s.File == o.File && s.Line == o.Line && s.Recipe == o.Recipe && s.Moved == o.Moved && s.Why == o.Why
+	return s.Name == o.Name && s.File == o.File && s.Line == o.Line && s.Recipe == o.Recipe && s.Moved == o.Moved && reflect.DeepEqual(s.Why, o.Why)
 }
 
 // trusting returns hints about stages that are relocated on trust, since that may make a platform be built twice.
@@ -54,7 +55,7 @@ func trusting(prospect solve.Prospect) []hints.Hint {
 	var all []hints.Hint
 	for i, moved := range prospect.Plan.Moved {
 		for _, s := range moved.Stages {
-			if why := s.Trusted; why != (recipe.Reason{}) {
+			if why := s.Trusted; why.Found() {
 				all = append(all, hints.Hint{
 					Severity: "note", Rule: "trusted-command", File: why.File, Line: why.Line,
 					Platforms: platform.FormatAll(prospect.Targets[i : i+1]), Message: why.Message, Fix: why.Fix,
@@ -77,7 +78,7 @@ func dropExplained(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
 		of := map[digest.Digest]bool{}
 		for _, s := range moved.Stages {
 			for _, d := range s.Steps {
-				of[d] = of[d] || s.Why.Fix != ""
+				of[d] = of[d] || s.Why.Helps()
 			}
 		}
 		for _, s := range prospect.Read[i].Steps {

@@ -8,6 +8,7 @@ import (
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -48,17 +49,17 @@ func (e *judgement) both() string {
 }
 
 // sameBase compares the configurations of the base image for the two platforms.
-func (e *judgement) sameBase() Reason {
+func (e *judgement) sameBase() diag.Diagnostic {
 	if e.Base.Native == nil || e.Base.Target == nil {
 		why := e.Base.Reason
 		if why == "" {
 			why = "could not be looked at"
 		}
-		return Reason{Check: "base", Message: "its base image " + why}
+		return reason("base", "its base image "+why)
 	}
 	n, t := e.Base.Native.Config, e.Base.Target.Config
-	differs := func(what string) Reason {
-		return Reason{Check: "base", Message: fmt.Sprintf("its base image has not the same %s for %s", what, e.both())}
+	differs := func(what string) diag.Diagnostic {
+		return reason("base", fmt.Sprintf("its base image has not the same %s for %s", what, e.both()))
 	}
 	if name := differing(variables(n.Env), variables(t.Env)); name != "" {
 		return differs("ENV " + name)
@@ -69,7 +70,7 @@ func (e *judgement) sameBase() Reason {
 	case n.WorkingDir != t.WorkingDir:
 		return differs("WORKDIR")
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // variables parses KEY=value, without the variables that choose among the variants of a port.
@@ -95,26 +96,26 @@ func differing(a, b map[string]string) string {
 }
 
 // recognised refuses a stage if neither the base image nor an installed package is of the recipe's kind.
-func (e *judgement) recognised() Reason {
+func (e *judgement) recognised() diag.Diagnostic {
 	if e.known {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	has := func(env []string) bool {
 		vars := variables(env)
 		return slices.ContainsFunc(e.recipe.marks.env, func(name string) bool { return vars[name] != "" })
 	}
 	if has(e.Base.Native.Config.Env) && has(e.Base.Target.Config.Env) {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	for _, name := range e.recipe.marks.files {
 		if native, target, ok := e.file(name); ok && native.Exists && target.Exists {
-			return Reason{}
+			return diag.Diagnostic{}
 		}
 	}
 	if slices.ContainsFunc(e.installed, func(p string) bool { return slices.Contains(e.recipe.marks.packages, packageName(p)) }) {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
-	return Reason{Check: "no-recipe", Message: "its base image is none of recipe " + e.recipe.Name}
+	return reason("no-recipe", "its base image is none of recipe "+e.recipe.Name)
 }
 
 // packageName returns a package without its version.
@@ -126,10 +127,12 @@ func packageName(p string) string {
 }
 
 // leaves checks the paths that others copy from the stage. Its own steps must have made them.
-func (e *judgement) leaves() Reason {
+func (e *judgement) leaves() diag.Diagnostic {
 	for _, l := range e.Leaves {
-		refuse := func(check, format, fix string) Reason {
-			return Reason{Check: check, Message: fmt.Sprintf(format, l.Path), Fix: fix, File: e.leaveFile(), Line: l.Line}
+		refuse := func(check, format, fix string) diag.Diagnostic {
+			return diag.Diagnostic{
+				Check: check, Severity: diag.Note, Message: fmt.Sprintf(format, l.Path), Fix: fix, File: e.leaveFile(), Line: l.Line,
+			}
 		}
 		fromBase := "copy it from another stage, or have it in the final stage's own base image"
 		at := fixed(l.Path)
@@ -153,7 +156,7 @@ func (e *judgement) leaves() Reason {
 			return refuse("leaves-base", "%s is copied from it, and comes from its base image", fromBase)
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // leaveFile returns the source file of the stage's steps.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -37,13 +38,13 @@ func newGolang(e *judgement) *golang {
 }
 
 // port refuses platforms that Go does not support.
-func (g *golang) port() Reason {
+func (g *golang) port() diag.Diagnostic {
 	for _, p := range []platform.Platform{g.e.Target, g.e.Native} {
 		if _, ok := archVars[p.Architecture]; !ok || p.OS != "linux" {
-			return Reason{Check: "env", Message: "Go is not known to build for " + platform.Format(p)}
+			return reason("env", "Go is not known to build for "+platform.Format(p))
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // verb describes a subcommand of go.
@@ -96,13 +97,13 @@ func (g *golang) wanted(script shell.Script) bool {
 }
 
 // command judges a command of the go tool.
-func (g *golang) command(s step, c shell.Command) Reason {
+func (g *golang) command(s step, c shell.Command) diag.Diagnostic {
 	c = inDirectory(c)
 	if len(c.Args) < 2 {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	g.remember(c)
-	if why := g.which(s, c); why != (Reason{}) {
+	if why := g.which(s, c); why.Found() {
 		return why
 	}
 	name := c.Args[1].Text
@@ -122,22 +123,22 @@ func (g *golang) command(s step, c shell.Command) Reason {
 	}
 	g.e.work = g.e.work || v.cgo || name == "mod" // modules are fetched once for all platforms
 	if v.env {
-		if why := g.target(s, c); why != (Reason{}) {
+		if why := g.target(s, c); why.Found() {
 			return why
 		}
 	}
-	if why := g.flags(s, c, v); why != (Reason{}) {
+	if why := g.flags(s, c, v); why.Found() {
 		return why
 	}
 	if v.cgo {
-		if why := g.cgo(s, c); why != (Reason{}) {
+		if why := g.cgo(s, c); why.Found() {
 			return why
 		}
 	}
 	if name == "install" {
 		return g.installs(s, c)
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // usual reports whether a command with a safe subcommand is safe.
@@ -160,9 +161,9 @@ func (g *golang) usual(c shell.Command, v verb) bool {
 }
 
 // trusted judges a command that may run the go command with any arguments.
-func (g *golang) trusted(s step, c shell.Command) Reason {
+func (g *golang) trusted(s step, c shell.Command) diag.Diagnostic {
 	if !mayBuild(c) {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	return g.cgo(s, c)
 }
@@ -211,7 +212,7 @@ func (g *golang) envOutput(c shell.Command, name string) (string, bool) {
 var diagnosis = regexp.MustCompile(`(?m)^(?:vet: )?[^\s:]+\.go:\d+:\d+: `)
 
 // finish makes the edit of a step after all of its commands were judged.
-func (g *golang) finish(s step) Reason {
+func (g *golang) finish(s step) diag.Diagnostic {
 	if len(g.adds) > 0 {
 		edit := Edit{Env: g.adds}
 		if g.install != nil {
@@ -220,5 +221,5 @@ func (g *golang) finish(s step) Reason {
 		g.e.edits[s.Digest] = edit
 	}
 	g.adds, g.install = nil, nil
-	return Reason{}
+	return diag.Diagnostic{}
 }

@@ -30,7 +30,7 @@ func TestEachPortGetsTheEnvironmentOfItsOwnToolchain(t *testing.T) {
 	} {
 		st := stage{runs: []string{"go mod download", build}, target: target, env: cgoOff}.build(t)
 		edits, why := judge(t, st)
-		if why != (recipe.Reason{}) {
+		if why.Found() {
 			t.Errorf("%s stays: %+v", target, why)
 			continue
 		}
@@ -56,7 +56,7 @@ func TestWhatTheAuthorHasSetStays(t *testing.T) {
 	} {
 		st := stage{runs: []string{tt.run}, target: "linux/arm/v7", env: append(tt.env, cgoOff...)}.build(t)
 		edits, why := judge(t, st)
-		if diff := cmp.Diff(tt.want, edits[st.Steps[0].Digest].Env); diff != "" || why != (recipe.Reason{}) {
+		if diff := cmp.Diff(tt.want, edits[st.Steps[0].Digest].Env); diff != "" || why.Found() {
 			t.Errorf("%v %s: %+v (-want +got):\n%s", tt.env, tt.run, why, diff)
 		}
 	}
@@ -159,7 +159,7 @@ func TestCgoNeedsAWordOrNoCompiler(t *testing.T) {
 		{"named, no compiler", stage{runs: []string{"make"}, named: true}, true},
 	} {
 		_, why := judge(t, tt.st.build(t))
-		if (why == recipe.Reason{}) != tt.ok || !tt.ok && why.Check != "cgo" {
+		if (!why.Found()) != tt.ok || !tt.ok && why.Check != "cgo" {
 			t.Errorf("%s: %+v", tt.name, why)
 		}
 	}
@@ -236,7 +236,7 @@ func TestANamedRecipeTakesUnknownCommandsForSafe(t *testing.T) {
 	} {
 		st := stage{runs: []string{run}, env: append([]string{"TARGETARCH=arm64"}, cgoOff...), named: true}.build(t)
 		edits, why := judge(t, st)
-		if (why == recipe.Reason{}) != ok {
+		if (!why.Found()) != ok {
 			t.Errorf("%s: %+v", run, why)
 		}
 		if ok && len(edits) != 1 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/buildkit/util/system"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
@@ -22,8 +23,8 @@ var noCompiler = strings.Fields(`git git-lfs git-core openssh openssh-client ope
 		protobuf-compiler protoc sqlite sqlite3 busybox alpine-baselayout apk-tools musl-utils libc-utils netcat-openbsd sudo util-linux`)
 
 // cgo refuses a command that may use cgo. Without cgo a command gives the same on another CPU.
-func (g *golang) cgo(s step, c shell.Command) Reason {
-	why := func(format string, args ...any) Reason {
+func (g *golang) cgo(s step, c shell.Command) diag.Diagnostic {
+	why := func(format string, args ...any) diag.Diagnostic {
 		text := c.Text
 		if len(text) == 0 {
 			text = s.Name
@@ -39,7 +40,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	}
 	switch v {
 	case "0":
-		return Reason{}
+		return diag.Diagnostic{}
 	case "":
 	case "1":
 		return why("uses cgo (CGO_ENABLED=1)")
@@ -64,7 +65,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	}
 	if !g.e.looked {
 		g.cgoOpen = true
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	if g.minor < 20 {
 		return why("may use cgo: before Go 1.20 it is on even without a C compiler")
@@ -75,7 +76,7 @@ func (g *golang) cgo(s step, c shell.Command) Reason {
 	if found := g.compiler(envOf(s, c)["PATH"]); found != "" {
 		return why("may use cgo: %s", found)
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // compilerIn returns a path in a directory of PATH at which the steps may have put a C compiler, or "".

@@ -5,13 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // read parses a step's script, with the target's environment if anything in it depends on that, otherwise with its own.
-func (g *golang) read(gs graph.Step) (s step, script shell.Script, why Reason) {
+func (g *golang) read(gs graph.Step) (s step, script shell.Script, why diag.Diagnostic) {
 	s = newStep(gs)
 	in := inputOf(gs)
 	in.Known = g.output
@@ -19,7 +20,7 @@ func (g *golang) read(gs graph.Step) (s step, script shell.Script, why Reason) {
 		why = g.environment(&s)
 		in.Env = s.env
 		if script = shell.Read(in); g.wanted(script) {
-			if why == (Reason{}) && slices.ContainsFunc(s.Args, g.names) {
+			if !why.Found() && slices.ContainsFunc(s.Args, g.names) {
 				in.Env = gs.Env
 				why = g.sameSettings(s, shell.Read(in).Commands, script.Commands)
 			}
@@ -27,12 +28,12 @@ func (g *golang) read(gs graph.Step) (s step, script shell.Script, why Reason) {
 		}
 		s, in.Env, g.adds = newStep(gs), gs.Env, nil
 	}
-	return s, shell.Read(in), Reason{}
+	return s, shell.Read(in), diag.Diagnostic{}
 }
 
 // environment gives a step the target's environment: GOOS, GOARCH and the variants that the target's own toolchain would default
 // to. A setting of the author stays, and must be the target's.
-func (g *golang) environment(s *step) Reason {
+func (g *golang) environment(s *step) diag.Diagnostic {
 	has := variablesOf(s.Env)
 	g.adds = nil
 	add := func(name, value string) {
@@ -67,7 +68,7 @@ func (g *golang) environment(s *step) Reason {
 		return s.added[name]
 	})
 	s.env = append(s.env, g.adds...)
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // names reports whether a text contains a variable that chooses the platform.
@@ -78,7 +79,7 @@ func (g *golang) names(text string) bool {
 // sameSettings compares the commands read with the target's environment with those read without it. A script may set a variable
 // without exporting it, which has an effect only if the variable is exported already. A variable that the script unsets falls
 // back to the default of the running toolchain.
-func (g *golang) sameSettings(s step, without, with []shell.Command) Reason {
+func (g *golang) sameSettings(s step, without, with []shell.Command) diag.Diagnostic {
 	if len(without) != len(with) {
 		return s.reason("env", "RUN "+s.Name+" runs other commands where GOOS and GOARCH are set", "")
 	}
@@ -96,7 +97,7 @@ func (g *golang) sameSettings(s step, without, with []shell.Command) Reason {
 			return s.reason("env", fmt.Sprintf("RUN %s has no %s", c.Text, g.archVar), "leave "+g.archVar+" as it is")
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 type setting struct{ name, value string }
@@ -105,13 +106,13 @@ func (g *golang) platform() []setting {
 	return []setting{{"GOOS", "linux"}, {"GOARCH", g.e.Target.Architecture}}
 }
 
-func (g *golang) author(s step, how, name, value string) Reason {
+func (g *golang) author(s step, how, name, value string) diag.Diagnostic {
 	return s.reason("author", fmt.Sprintf("%s %s=%s is not %s", how, name, value, platform.Format(g.e.Target)),
 		fmt.Sprintf("leave %s out: it is the platform's own", name))
 }
 
 // target checks the final environment of a command, which a script may have changed.
-func (g *golang) target(s step, c shell.Command) Reason {
+func (g *golang) target(s step, c shell.Command) diag.Diagnostic {
 	for _, v := range g.platform() {
 		switch got := c.Env[v.name]; {
 		case got == v.value:
@@ -133,15 +134,15 @@ func (g *golang) target(s step, c shell.Command) Reason {
 
 // switching refuses a go command that may switch to another version (go.dev/doc/toolchain) where that matters. All versions have
 // the same defaults for a port, except for GOARM: it depends on where the toolchain was built.
-func (g *golang) switching(s step, c shell.Command) Reason {
+func (g *golang) switching(s step, c shell.Command) diag.Diagnostic {
 	if g.e.Target.Architecture != "arm" || !g.e.looked || g.minor < 21 || !s.added["GOARM"] {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	if t := g.value(c, "GOTOOLCHAIN"); t != "" && t != "local" {
 		return s.reason("env", fmt.Sprintf("RUN %s may use another Go toolchain (GOTOOLCHAIN=%s), whose GOARM is not known", c.Text, t),
 			"write ENV GOTOOLCHAIN=local in the stage, or ENV GOARM=7")
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // sameKeys are the variables that go env prints the same on every CPU, or takes from the environment. Others depend on the
@@ -160,12 +161,12 @@ var harmless = []string{
 const userSettings = "/go/env"
 
 // env judges go env by the variables it prints. It refuses a write: that depends on the step's user and home, which are unknown.
-func (g *golang) env(s step, c shell.Command) Reason {
+func (g *golang) env(s step, c shell.Command) diag.Diagnostic {
 	words := c.Args[2:]
 	if len(words) == 0 || words[0].Text != "-w" && words[0].Text != "-u" {
 		envOutput := slices.ContainsFunc(words, func(w shell.Word) bool { return !slices.Contains(sameKeys, w.Text) && w.Text != "-json" })
 		if c.Output == shell.Shown || g.e.Named || len(words) > 0 && !envOutput && words[0].Text != "-json" {
-			return Reason{}
+			return diag.Diagnostic{}
 		}
 		return s.reason("arch", fmt.Sprintf("RUN %s tells on which CPU it runs", c.Text), "ask for GOOS and GOARCH, which are the target's")
 	}
@@ -174,5 +175,5 @@ func (g *golang) env(s step, c shell.Command) Reason {
 			return s.reason("env", fmt.Sprintf("RUN %s sets %s for one user and home", c.Text, name), "write ENV "+name+"=… in the stage")
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }

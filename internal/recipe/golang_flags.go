@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
@@ -24,9 +25,9 @@ var (
 )
 
 // flags judges the arguments after a subcommand.
-func (g *golang) flags(s step, c shell.Command, v verb) Reason {
+func (g *golang) flags(s step, c shell.Command, v verb) diag.Diagnostic {
 	for _, f := range strings.Fields(g.value(c, "GOFLAGS")) {
-		if why := g.flag(s, c, shell.Word{Text: f}, ""); why != (Reason{}) {
+		if why := g.flag(s, c, shell.Word{Text: f}, ""); why.Found() {
 			return why
 		}
 	}
@@ -38,22 +39,22 @@ func (g *golang) flags(s step, c shell.Command, v verb) Reason {
 			return g.e.notKnown(s, c)
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // listing matches a command that prints names of packages, and no flags.
 var listing = regexp.MustCompile(`^(\w+=\S* +)*go list `)
 
 // buildFlags judges the flags of go build and go install, up to the packages.
-func (g *golang) buildFlags(s step, c shell.Command) Reason {
+func (g *golang) buildFlags(s step, c shell.Command) diag.Diagnostic {
 	dir := c.Cwd
 	for words := c.Args[2:]; len(words) > 0; words = words[1:] {
 		w := words[0]
 		if !strings.HasPrefix(w.Text, "-") {
 			if strings.HasPrefix(w.Text, shell.Unknown) && !listing.MatchString(w.Lone) {
-				return s.reason("command", fmt.Sprintf("RUN %s has arguments that are not known before it runs", c.Text), g.e.recipe.withName())
+				return g.e.unlessNamed(s, fmt.Sprintf("RUN %s has arguments that are not known before it runs", c.Text))
 			}
-			return Reason{}
+			return diag.Diagnostic{}
 		}
 		flag, value, has := splitFlag(w.Text)
 		if !has && slices.Contains(valueFlags, flag) {
@@ -68,11 +69,11 @@ func (g *golang) buildFlags(s step, c shell.Command) Reason {
 		case "C":
 			dir = shell.Resolve(dir, value)
 		}
-		if why := g.flag(s, c, w, value); why != (Reason{}) {
+		if why := g.flag(s, c, w, value); why.Found() {
 			return why
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 func (g *golang) made(name string) {
@@ -96,7 +97,7 @@ func isFlag(word, name string) bool {
 }
 
 // flag judges one flag. Its value is in the word, or in the word after it.
-func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) Reason {
+func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) diag.Diagnostic {
 	if !strings.HasPrefix(w.Text, "-") {
 		return g.e.notKnown(s, c)
 	}
@@ -104,7 +105,7 @@ func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) Reaso
 	if has {
 		value = inside
 	}
-	needs := func(what string) Reason {
+	needs := func(what string) diag.Diagnostic {
 		return s.reason("cgo", fmt.Sprintf("RUN %s: %s needs a C compiler for the other CPU", c.Text, what), "leave "+what+" out")
 	}
 	switch {
@@ -132,7 +133,7 @@ func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) Reaso
 			}
 		}
 	case !slices.Contains(boolFlags, name) && !slices.Contains(valueFlags, name):
-		return s.reason("command", fmt.Sprintf("RUN %s has the flag -%s, which is not known", c.Text, name), g.e.recipe.withName())
+		return g.e.unlessNamed(s, fmt.Sprintf("RUN %s has the flag -%s, which is not known", c.Text, name))
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }

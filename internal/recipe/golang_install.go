@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
@@ -19,8 +20,8 @@ type install struct {
 }
 
 // installs judges go install.
-func (g *golang) installs(s step, c shell.Command) Reason {
-	refuse := func(what string) Reason {
+func (g *golang) installs(s step, c shell.Command) diag.Diagnostic {
+	refuse := func(what string) diag.Diagnostic {
 		return s.reason("install", fmt.Sprintf("RUN %s %s", c.Text, what), "write go build -o instead of go install")
 	}
 	gopath := g.gopath(c)
@@ -28,7 +29,7 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 	switch {
 	case g.e.Target.Architecture == g.e.Native.Architecture: // the port is the same
 		g.made(cmp.Or(want.gobin, path.Join(gopath, "bin")))
-		return Reason{}
+		return diag.Diagnostic{}
 	case !path.IsAbs(gopath) || !shell.Known(gopath):
 		return refuse("has a GOPATH that is not known")
 	case want.gobin != "" && (variablesOf(s.env)["GOBIN"] != want.gobin || !path.IsAbs(want.gobin)):
@@ -40,7 +41,7 @@ func (g *golang) installs(s step, c shell.Command) Reason {
 	}
 	g.install = &want
 	g.made(cmp.Or(want.gobin, path.Join(gopath, "bin")))
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // edit wraps a step's program.

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
 // goStub imitates go install for another port: it refuses GOBIN, and writes to a directory for the port. The stories with a
@@ -39,7 +37,7 @@ func TestGoInstallPutsItsProgramsWhereTheyBelong(t *testing.T) {
 		}
 		st := stage{runs: []string{"set -e; go install ./...; exit 7"}, env: env, cwd: src, target: "linux/s390x"}.build(t)
 		edits, why := judge(t, st)
-		if why != (recipe.Reason{}) {
+		if why.Found() {
 			t.Fatalf("%+v", why)
 		}
 		edit := edits[st.Steps[0].Digest]

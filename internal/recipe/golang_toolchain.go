@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // goroots are the locations of Go in images: golang, Alpine and Debian, Fedora.
@@ -89,9 +91,9 @@ func userEnvs(config ocispecs.ImageConfig) []string {
 }
 
 // look finds the toolchain in the base image, and its defaults on the target.
-func (g *golang) look() (recognised bool, why Reason) {
-	refuse := func(check, format string, args ...any) (bool, Reason) {
-		return false, Reason{Check: check, Message: fmt.Sprintf(format, args...)}
+func (g *golang) look() (recognised bool, why diag.Diagnostic) {
+	refuse := func(check, format string, args ...any) (bool, diag.Diagnostic) {
+		return false, reason(check, fmt.Sprintf(format, args...))
 	}
 	config := g.e.Base.Target.Config
 	inBin := func(root string) bool {
@@ -131,12 +133,12 @@ var release = regexp.MustCompile(`^go1\.(\d{1,4})\b`)
 
 // defaults reads the toolchain's built-in defaults, go.env, and the settings of go env -w. Each overrides the one before
 // (cmd/go/internal/cfg and internal/buildcfg).
-func (g *golang) defaults(root string) Reason {
+func (g *golang) defaults(root string) diag.Diagnostic {
 	g.constants(path.Join(root, "src/internal/buildcfg/zbootstrap.go"))
 	for _, name := range append([]string{path.Join(root, "go.env")}, userEnvs(g.e.Base.Target.Config)...) {
 		native, target, ok := g.e.file(name)
 		if !ok || native.Exists && len(native.Data) == 0 || target.Exists && len(target.Data) == 0 {
-			return Reason{Check: "base", Message: fmt.Sprintf("it is not known what its base image has in %s", name)}
+			return reason("base", fmt.Sprintf("it is not known what its base image has in %s", name))
 		}
 		n, t := envFile(native.Data), envFile(target.Data)
 		if v := t[g.archVar]; g.archVar != "" && v != "" {
@@ -147,13 +149,13 @@ func (g *golang) defaults(root string) Reason {
 			delete(t, v)
 		}
 		if v := differing(n, t); v != "" {
-			return Reason{Check: "base", Message: fmt.Sprintf("its base image has not the same %s in %s for %s", v, name, g.e.both())}
+			return reason("base", fmt.Sprintf("its base image has not the same %s in %s for %s", v, name, g.e.both()))
 		}
 		for k, v := range t {
 			g.goenv[k] = v
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // constant matches a line of zbootstrap.go, which cmd/dist writes: const DefaultGOARM = `7`.

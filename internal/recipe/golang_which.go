@@ -6,16 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
 // changes refuses a COPY or ADD whose destination is in the toolchain, or is a file of go env -w.
-func (g *golang) changes(s graph.Step) Reason {
+func (g *golang) changes(s graph.Step) diag.Diagnostic {
 	if g.replaced(s) {
 		return step{Step: s}.reason("base", s.Name+" changes the Go toolchain", "begin with the image of that Go")
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 func (g *golang) replaced(s graph.Step) bool {
@@ -28,11 +29,11 @@ func (g *golang) replaced(s graph.Step) bool {
 }
 
 // which refuses a command whose go may not be the inspected one.
-func (g *golang) which(s step, c shell.Command) Reason {
+func (g *golang) which(s step, c shell.Command) diag.Diagnostic {
 	if !g.e.looked {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
-	refuse := func(why string) Reason {
+	refuse := func(why string) diag.Diagnostic {
 		return s.reason("base", fmt.Sprintf("RUN %s %s", c.Text, why), "")
 	}
 	if root := c.Env["GOROOT"]; root != "" && path.Clean(root) != g.root {
@@ -46,11 +47,11 @@ func (g *golang) which(s step, c shell.Command) Reason {
 		if path.Clean(name) != path.Join(own, "go") {
 			return refuse("runs another Go than that of " + g.root)
 		}
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	dirs := strings.Split(imagePath([]string{"PATH=" + c.Env["PATH"]}), ":")
 	if !slices.Contains(dirs, own) { // a link in /usr/bin
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	for _, dir := range dirs[:slices.Index(dirs, own)] {
 		native, target, ok := g.e.file(path.Join(dir, "go"))
@@ -60,7 +61,7 @@ func (g *golang) which(s step, c shell.Command) Reason {
 			return refuse("may run another Go: PATH has " + dir + " before " + own)
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // settings reports whether a file may be one that go env -w writes to.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
@@ -12,7 +13,7 @@ import (
 var copiers = []string{"cp", "mv", "ln", "install", "tar", "zip", "rsync", "dd", "gzip", "xz", "bzip2", "zstd"}
 
 // handles judges a command that handles files. Files of the base image must stay where they are.
-func (e *judgement) handles(s step, c shell.Command) Reason {
+func (e *judgement) handles(s step, c shell.Command) diag.Diagnostic {
 	words := c.Words()
 	has := func(is func(string) bool) bool { return slices.ContainsFunc(words, is) }
 	all, copies := paths(c), slices.Contains(copiers, c.Name())
@@ -24,26 +25,26 @@ func (e *judgement) handles(s step, c shell.Command) Reason {
 	case (c.Name() == "awk" || c.Name() == "gawk") && has(runsOthers):
 		return e.notKnown(s, c)
 	case c.Name() == "sed" && has(inPlace):
-		return Reason{}
+		return diag.Diagnostic{}
 	case !copies && c.Output == shell.Shown && !has(func(w string) bool { return writes(c.Name(), w) }):
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	sources, dest := destination(c, all)
 	for _, src := range sources {
-		if why := e.source(s, c, src, dest, copies); why != (Reason{}) {
+		if why := e.source(s, c, src, dest, copies); why.Found() {
 			return why
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // unpacks judges a command that unpacks an archive.
-func (e *judgement) unpacks(s step, c shell.Command, into []string) Reason {
+func (e *judgement) unpacks(s step, c shell.Command, into []string) diag.Diagnostic {
 	if e.language.overlaps(into) {
 		return e.notKnown(s, c)
 	}
 	e.installs = e.installs || slices.ContainsFunc(into, func(p string) bool { return p == "/" || within(p, packageDirs) })
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // runsOthers reports whether a word of awk may run another command.
@@ -80,7 +81,7 @@ func destination(c shell.Command, all []string) (sources []string, dest string) 
 }
 
 // source judges a file that a command reads.
-func (e *judgement) source(s step, c shell.Command, src, dest string, copies bool) Reason {
+func (e *judgement) source(s step, c shell.Command, src, dest string, copies bool) diag.Diagnostic {
 	switch {
 	case src == "":
 		if copies && e.looked {
@@ -93,7 +94,7 @@ func (e *judgement) source(s step, c shell.Command, src, dest string, copies boo
 	default:
 		return e.fromBase(s, c, src)
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // extracts reports whether a word makes tar unpack an archive.
@@ -101,7 +102,7 @@ func extracts(w string) bool {
 	return w == "--extract" || len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "x")
 }
 
-func (e *judgement) fromBase(s step, c shell.Command, what string) Reason {
+func (e *judgement) fromBase(s step, c shell.Command, what string) diag.Diagnostic {
 	return s.reason("leaves-base", fmt.Sprintf("RUN %s takes %s, which may be the base image's", c.Text, what),
 		"take it in another stage, or from the final stage's own base image")
 }
@@ -112,7 +113,7 @@ func (e *judgement) isOutput(name string) bool {
 }
 
 // redirect judges a file that a command is redirected from or to.
-func (e *judgement) redirect(s step, c shell.Command, d effect, f shell.Redirect) Reason {
+func (e *judgement) redirect(s step, c shell.Command, d effect, f shell.Redirect) diag.Diagnostic {
 	if f.Write && e.language.settings(f.Path) {
 		return e.notKnown(s, c)
 	}
@@ -120,11 +121,11 @@ func (e *judgement) redirect(s step, c shell.Command, d effect, f shell.Redirect
 	if keeps && !f.Write && d != shows && within(f.Path, systemDirs) && !e.isOutput(f.Path) {
 		return e.fromBase(s, c, f.Path)
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // packages judges a command of a package manager.
-func (e *judgement) packages(s step, c shell.Command) Reason {
+func (e *judgement) packages(s step, c shell.Command) diag.Diagnostic {
 	names, ok := installed(c)
 	if !ok || slices.ContainsFunc(names, func(n string) bool { return strings.ContainsAny(n, ":/") }) {
 		return e.notKnown(s, c)
@@ -133,5 +134,5 @@ func (e *judgement) packages(s step, c shell.Command) Reason {
 		e.installs = true
 	}
 	e.installed = append(e.installed, names...)
-	return Reason{}
+	return diag.Diagnostic{}
 }

@@ -113,15 +113,15 @@ func (s stage) build(t testing.TB) recipe.Stage {
 }
 
 // judge screens and judges a stage with the Go recipe, and checks that the answers agree.
-func judge(t *testing.T, st recipe.Stage) (map[digest.Digest]recipe.Edit, recipe.Reason) {
+func judge(t *testing.T, st recipe.Stage) (map[digest.Digest]recipe.Edit, recipe.Refusal) {
 	t.Helper()
 	r := find(t, "go")
 	ok, screened := r.Screen(st)
 	edits, why := r.Judge(st)
-	if why == (recipe.Reason{}) && !ok {
+	if !why.Found() && !ok {
 		t.Errorf("Screen says no where Judge says yes: %+v", screened)
 	}
-	if why != (recipe.Reason{}) && edits != nil {
+	if why.Found() && edits != nil {
 		t.Errorf("Judge gives edits and %+v", why)
 	}
 	return edits, why

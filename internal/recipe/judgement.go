@@ -6,6 +6,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
@@ -23,6 +24,7 @@ type judgement struct {
 	made      []string // paths given to a command's output option: -o
 	language  language // the recipe's rules beyond its tables
 	known     bool     // the language has recognised the base image
+	nameable  bool     // the stage is refused for a command that would be accepted if the user named the recipe
 }
 
 func (r Recipe) judgement(s Stage, looked bool) *judgement {
@@ -34,17 +36,17 @@ func (r Recipe) judgement(s Stage, looked bool) *judgement {
 }
 
 // first returns the first reason of the checks.
-func (e *judgement) first(checks ...func() Reason) Reason {
+func (e *judgement) first(checks ...func() diag.Diagnostic) diag.Diagnostic {
 	for _, check := range checks {
-		if why := check(); why != (Reason{}) {
+		if why := check(); why.Found() {
 			return why
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // look reads from the base image the facts that commands are judged by.
-func (e *judgement) look() (why Reason) {
+func (e *judgement) look() (why diag.Diagnostic) {
 	e.known, why = e.language.look()
 	return why
 }
@@ -57,23 +59,28 @@ type step struct {
 	derived map[string]string // variables whose values contain one of the platform's, and its name
 }
 
+// reason returns why a stage is not relocated.
+func reason(check, message string) diag.Diagnostic {
+	return diag.Diagnostic{Check: check, Severity: diag.Note, Message: message}
+}
+
 // reason returns a reason with the position of a step.
-func (s step) reason(check, message, fix string) Reason {
-	return Reason{Check: check, Message: message, Fix: fix, File: s.File, Line: s.Line}
+func (s step) reason(check, message, fix string) diag.Diagnostic {
+	return diag.Diagnostic{Check: check, Severity: diag.Note, Message: message, Fix: fix, File: s.File, Line: s.Line}
 }
 
 // steps judges the commands of the steps.
-func (e *judgement) steps() Reason {
+func (e *judgement) steps() diag.Diagnostic {
 	for _, gs := range e.Steps {
 		switch gs.Kind {
 		case graph.Exec:
-			if why := e.exec(gs); why != (Reason{}) {
+			if why := e.exec(gs); why.Found() {
 				return why
 			}
 		case graph.Build, graph.Other, graph.Passthrough:
 			return step{Step: gs}.reason("command", gs.Name+" is a step that is not known", "")
 		case graph.File, graph.Merge:
-			if why := e.language.changes(gs); why != (Reason{}) {
+			if why := e.language.changes(gs); why.Found() {
 				return why
 			}
 		case graph.Source, graph.Diff:
@@ -82,32 +89,32 @@ func (e *judgement) steps() Reason {
 	if !e.work {
 		return e.nothing()
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
-func (e *judgement) nothing() Reason {
-	return Reason{Check: "nothing", Message: "nothing in it is for recipe " + e.recipe.Name}
+func (e *judgement) nothing() diag.Diagnostic {
+	return reason("nothing", "nothing in it is for recipe "+e.recipe.Name)
 }
 
 // exec judges one step with the environment of its relocated form.
-func (e *judgement) exec(gs graph.Step) Reason {
+func (e *judgement) exec(gs graph.Step) diag.Diagnostic {
 	s, script, why := e.language.read(gs)
-	if why != (Reason{}) {
+	if why.Found() {
 		return why
 	}
-	if why := e.uses(s, script); why != (Reason{}) {
+	if why := e.uses(s, script); why.Found() {
 		return why
 	}
 	for _, p := range script.Problems {
 		if !e.Named {
-			return s.reason("command", fmt.Sprintf("RUN %s %s", p.Text, p.Why), e.recipe.withName())
+			return e.unlessNamed(s, fmt.Sprintf("RUN %s %s", p.Text, p.Why))
 		}
-		if why := e.acceptNamed(s, shell.Command{Text: p.Text}); why != (Reason{}) {
+		if why := e.acceptNamed(s, shell.Command{Text: p.Text}); why.Found() {
 			return why
 		}
 	}
 	for _, c := range script.Commands {
-		if why := e.command(s, c); why != (Reason{}) {
+		if why := e.command(s, c); why.Found() {
 			return why
 		}
 	}
@@ -115,20 +122,20 @@ func (e *judgement) exec(gs graph.Step) Reason {
 }
 
 // command judges a command.
-func (e *judgement) command(s step, c shell.Command) Reason {
+func (e *judgement) command(s step, c shell.Command) diag.Diagnostic {
 	d := e.effect(c)
-	if why := e.machine(s, c, d); why != (Reason{}) {
+	if why := e.machine(s, c, d); why.Found() {
 		return why
 	}
 	for _, f := range c.Files {
-		if why := e.redirect(s, c, d, f); why != (Reason{}) {
+		if why := e.redirect(s, c, d, f); why.Found() {
 			return why
 		}
 	}
 	e.language.observe(c)
 	switch d {
 	case plain, shows:
-		return Reason{}
+		return diag.Diagnostic{}
 	case handles:
 		return e.handles(s, c)
 	case packages:
@@ -141,15 +148,21 @@ func (e *judgement) command(s step, c shell.Command) Reason {
 }
 
 // notKnown refuses a command that may have another effect on another CPU.
-func (e *judgement) notKnown(s step, c shell.Command) Reason {
+func (e *judgement) notKnown(s step, c shell.Command) diag.Diagnostic {
 	if e.Named {
 		return e.acceptNamed(s, c)
 	}
-	return s.reason("command", fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text), e.recipe.withName())
+	return e.unlessNamed(s, fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text))
+}
+
+// unlessNamed refuses an unknown command that would be accepted if the user named the recipe.
+func (e *judgement) unlessNamed(s step, message string) diag.Diagnostic {
+	e.nameable = true
+	return s.reason("command", message, "")
 }
 
 // acceptNamed accepts an unknown command because the user named the recipe.
-func (e *judgement) acceptNamed(s step, c shell.Command) Reason {
+func (e *judgement) acceptNamed(s step, c shell.Command) diag.Diagnostic {
 	e.work, e.installs = true, true
 	return e.language.trusted(s, c)
 }

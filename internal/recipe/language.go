@@ -5,6 +5,7 @@ import (
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
@@ -23,14 +24,14 @@ type kind struct {
 // here. Those about steps and commands are called for each step and command in turn.
 type language interface {
 	// port refuses platforms that the recipe does not support.
-	port() Reason
+	port() diag.Diagnostic
 	// look reads from the base image the facts that commands are judged by, and reports whether they identify a base image of the
 	// recipe.
-	look() (recognised bool, why Reason)
+	look() (recognised bool, why diag.Diagnostic)
 	// changes refuses a COPY or ADD that changes the inspected tools.
-	changes(s graph.Step) Reason
+	changes(s graph.Step) diag.Diagnostic
 	// read parses a step, with the environment of its relocated form.
-	read(gs graph.Step) (step, shell.Script, Reason)
+	read(gs graph.Step) (step, shell.Script, diag.Diagnostic)
 	// observe is called with each command before it is judged.
 	observe(c shell.Command)
 	// settings reports whether the tools may read their settings from a file.
@@ -42,10 +43,10 @@ type language interface {
 	overlaps(names []string) bool
 	// command judges a command of the recipe's own tools. trusted judges an unknown command that is accepted because the user
 	// named the recipe.
-	command(s step, c shell.Command) Reason
-	trusted(s step, c shell.Command) Reason
+	command(s step, c shell.Command) diag.Diagnostic
+	trusted(s step, c shell.Command) diag.Diagnostic
 	// finish is called after all commands of a step were judged.
-	finish(s step) Reason
+	finish(s step) diag.Diagnostic
 	// holds names something at a path that must not leave the stage, or returns "". moved is that of [Leave].
 	holds(path string, moved bool) string
 	// unsure returns a condition under which the judgement would differ and which the base image decides, or "".
@@ -55,25 +56,25 @@ type language interface {
 // tables is the language of a recipe that has only tables.
 type tables struct{ e *judgement }
 
-func (tables) port() Reason                                 { return Reason{} }
-func (tables) look() (bool, Reason)                         { return false, Reason{} }
-func (tables) changes(graph.Step) Reason                    { return Reason{} }
+func (tables) port() diag.Diagnostic                        { return diag.Diagnostic{} }
+func (tables) look() (bool, diag.Diagnostic)                { return false, diag.Diagnostic{} }
+func (tables) changes(graph.Step) diag.Diagnostic           { return diag.Diagnostic{} }
 func (tables) observe(shell.Command)                        {}
 func (tables) settings(string) bool                         { return false }
 func (tables) mayReplaceTools(shell.Command, []string) bool { return false }
 func (tables) contains(string) bool                         { return false }
 func (tables) overlaps([]string) bool                       { return false }
-func (tables) trusted(step, shell.Command) Reason           { return Reason{} }
-func (tables) finish(step) Reason                           { return Reason{} }
+func (tables) trusted(step, shell.Command) diag.Diagnostic  { return diag.Diagnostic{} }
+func (tables) finish(step) diag.Diagnostic                  { return diag.Diagnostic{} }
 func (tables) holds(string, bool) string                    { return "" }
 func (tables) unsure() string                               { return "" }
-func (tables) read(gs graph.Step) (step, shell.Script, Reason) {
-	return newStep(gs), shell.Read(inputOf(gs)), Reason{}
+func (tables) read(gs graph.Step) (step, shell.Script, diag.Diagnostic) {
+	return newStep(gs), shell.Read(inputOf(gs)), diag.Diagnostic{}
 }
 
-func (t tables) command(step, shell.Command) Reason {
+func (t tables) command(step, shell.Command) diag.Diagnostic {
 	t.e.work = true
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // newStep returns a step with its own environment.

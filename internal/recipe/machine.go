@@ -5,13 +5,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
 // machine refuses a command that can find out which CPU it runs on.
-func (e *judgement) machine(s step, c shell.Command, d effect) Reason {
+func (e *judgement) machine(s step, c shell.Command, d effect) diag.Diagnostic {
 	if e.Named {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	dirs := machineDirs
 	if d == handles {
@@ -23,10 +24,10 @@ func (e *judgement) machine(s step, c shell.Command, d effect) Reason {
 	}
 	switch c.Name() {
 	case "rm", "mkdir", "chmod", "chown", "touch", "rmdir":
-		return Reason{}
+		return diag.Diagnostic{}
 	case "ls", "du", "df", "tree", "cat", "head", "tail", "file", "echo", "printf":
 		if c.Output == shell.Shown {
-			return Reason{} // it is only shown in the log
+			return diag.Diagnostic{} // it is only shown in the log
 		}
 	}
 	for _, p := range paths(c) {
@@ -39,7 +40,7 @@ func (e *judgement) machine(s step, c shell.Command, d effect) Reason {
 			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, f.Path), fix)
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // platformArgs are BuildKit's variables for the target platform. Those of the build platform are left out: steps that use them
@@ -54,7 +55,7 @@ var platformArgs = []string{
 var portVariables = []string{"GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64"}
 
 // uses judges a script's use of the variables that name a platform.
-func (e *judgement) uses(s step, script shell.Script) Reason {
+func (e *judgement) uses(s step, script shell.Script) diag.Diagnostic {
 	for _, u := range script.Uses {
 		origin := s.derived[u.Var]
 		if slices.Contains(platformArgs, u.Var) {
@@ -71,7 +72,7 @@ func (e *judgement) uses(s step, script shell.Script) Reason {
 				fmt.Sprintf("use %s for GOOS, GOARCH and GOARM only, or FROM --platform=$BUILDPLATFORM", origin))
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 // variablesOf parses an environment.

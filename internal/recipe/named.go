@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
@@ -37,10 +38,10 @@ func (r Recipe) Offers(s Stage) bool {
 }
 
 // Trusts returns what is taken on trust in a stage that is accepted because the user named the recipe: the first command that may
-// compile for any machine. It is the zero Reason if every compiling command is known.
-func (r Recipe) Trusts(s Stage) Reason {
+// compile for any machine. It is zero if every compiling command is known.
+func (r Recipe) Trusts(s Stage) diag.Diagnostic {
 	if s.Named = true; r.Output != OutputTarget {
-		return Reason{}
+		return diag.Diagnostic{}
 	}
 	e := r.judgement(s, false)
 	for _, gs := range execs(s.Steps) {
@@ -52,7 +53,7 @@ func (r Recipe) Trusts(s Stage) Reason {
 			}
 		}
 	}
-	return Reason{}
+	return diag.Diagnostic{}
 }
 
 func execs(steps []graph.Step) (all []graph.Step) {
@@ -64,30 +65,42 @@ func execs(steps []graph.Step) (all []graph.Step) {
 	return all
 }
 
-// advised adds to the reason about an unknown command what naming the recipe would lead to.
-func (r Recipe) advised(s Stage, why Reason, judge func(Stage) (*judgement, Reason)) Reason {
-	if why.Fix != r.withName() {
-		return why
-	}
-	if s.Named {
-		why.Fix = ""
-		return why
-	}
-	s.Named = true
-	e, other := judge(s)
-	switch {
-	case other.Check == "cgo":
-		why.Fix += ", if ENV CGO_ENABLED=0 is in the stage and it does without C"
-	case other != Reason{}:
-		why.Fix = fmt.Sprintf("--cross=%s would not move it either: %s", r.Name, other.Message)
-		if other.Fix != "" {
-			why.Fix += " (" + other.Fix + ")"
-		}
-	case e.language.unsure() != "":
-		why.Fix += ", if " + e.language.unsure()
-	}
-	return why
+// Refusal is why a stage stays on the target platform. The zero value is no refusal.
+type Refusal struct {
+	diag.Diagnostic // Check is command, arch, author, base, cgo, env, leaves-base, leaves-packages, nothing, attested …
+	// Naming is what naming a recipe would change; zero if that changes nothing.
+	Naming Naming
 }
 
-// withName returns the setting that relocates a stage with unknown commands.
-func (r Recipe) withName() string { return fmt.Sprintf("--cross=%s moves it all the same", r.Name) }
+// Naming is what happens to a stage if the user names a recipe for it.
+type Naming struct {
+	// Choice names the recipe, in the words of the user's choice: "go", "auto,node:assets".
+	Choice string
+	// If is the condition under which the stage is relocated then; "" if there is none.
+	If string
+	// Still is why the stage is not relocated even then.
+	Still diag.Diagnostic
+}
+
+// Helps reports whether the refusal has advice.
+func (r Refusal) Helps() bool { return r.Fix != "" || r.Naming.Choice != "" }
+
+// refusal adds to a judgement's reason what naming the recipe would lead to, if a command is refused that is unknown.
+func (r Recipe) refusal(e *judgement, why diag.Diagnostic, judge func(Stage) (*judgement, diag.Diagnostic)) Refusal {
+	if !e.nameable || e.Named {
+		return Refusal{Diagnostic: why}
+	}
+	s := e.Stage
+	s.Named = true
+	named, other := judge(s)
+	n := Naming{Choice: r.Name}
+	switch {
+	case other.Check == "cgo":
+		n.If = "ENV CGO_ENABLED=0 is in the stage and it does without C"
+	case other.Found():
+		n.Still = other
+	default:
+		n.If = named.language.unsure()
+	}
+	return Refusal{why, n}
+}

@@ -1,6 +1,7 @@
 package recipe_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,7 +9,7 @@ import (
 )
 
 func TestToNameTheRecipeIsAdvisedWhereItHelps(t *testing.T) {
-	const helps = "--cross=go moves it all the same"
+	const helps = "go"
 	gcc := map[string]string{"/usr/bin/gcc": "x"}
 	for name, tt := range map[string]struct {
 		st             stage
@@ -29,23 +30,31 @@ func TestToNameTheRecipeIsAdvisedWhereItHelps(t *testing.T) {
 			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
 			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
 		},
-		"named it stays too":       {stage{runs: []string{"go build -what -o /app"}, env: cgoOff}, "--cross=go would not move it either", "--cross=go would not move it either"},
+		"named it stays too":       {stage{runs: []string{"go build -what -o /app"}, env: cgoOff}, "not go: RUN go build -what", "not go: RUN go build -what"},
 		"it is named, and stays":   {stage{runs: []string{"go build -what -o /app"}, env: cgoOff, named: true}, "", ""},
-		"the base leaves it":       {stage{runs: []string{"make app"}, env: cgoOff, leaves: []string{"/"}}, "--cross=go would not move it either: /", "--cross=go would not move it either: /"},
+		"the base leaves it":       {stage{runs: []string{"make app"}, env: cgoOff, leaves: []string{"/"}}, "not go: / is copied", "not go: / is copied"},
 		"another recipe's command": {stage{runs: []string{"npm ci"}, env: cgoOff}, helps, helps},
 	} {
 		st, golang := tt.st.build(t), find(t, "go")
-		if ok, why := golang.Screen(st); ok || !fits(why.Fix, tt.screen) {
-			t.Errorf("%s: screened %v: %s %q, want %q", name, ok, why.Check, why.Fix, tt.screen)
+		if ok, why := golang.Screen(st); ok || !fits(why, tt.screen) {
+			t.Errorf("%s: screened %v: %s %+v, want %q", name, ok, why.Check, why.Naming, tt.screen)
 		}
-		if _, why := golang.Judge(st); !fits(why.Fix, tt.judged) {
-			t.Errorf("%s: judged %s %q, want %q", name, why.Check, why.Fix, tt.judged)
+		if _, why := golang.Judge(st); !fits(why, tt.judged) {
+			t.Errorf("%s: judged %s %+v, want %q", name, why.Check, why.Naming, tt.judged)
 		}
 	}
 }
 
-func fits(got, want string) bool {
-	return got == want || want != "" && strings.HasPrefix(got, want) && strings.Contains(want, "either")
+// fits reports whether a refusal has this advice: "go", "go, if …", or the beginning of "not go: why".
+func fits(why recipe.Refusal, want string) bool {
+	n := why.Naming
+	switch {
+	case n.Still.Found():
+		return want != "" && strings.HasPrefix(fmt.Sprintf("not %s: %s", n.Choice, n.Still.Message), want)
+	case n.If != "":
+		return n.Choice+", if "+n.If == want
+	}
+	return n.Choice == want && why.Fix == ""
 }
 
 func TestWhatARecipeOffersToTake(t *testing.T) {
@@ -78,7 +87,7 @@ func TestWhatMayCompileForAnyMachineIsTakenOnTrust(t *testing.T) {
 		"unknown-tool && " + build: "",
 	} {
 		why := find(t, "go").Trusts(stage{runs: []string{run}, env: cgoOff}.build(t))
-		if !strings.HasPrefix(why.Message, want) || (why == recipe.Reason{}) != (want == "") || why != (recipe.Reason{}) && why.Line != 10 {
+		if !strings.HasPrefix(why.Message, want) || (!why.Found()) != (want == "") || why.Found() && why.Line != 10 {
 			t.Errorf("%s: %+v", run, why)
 		}
 	}

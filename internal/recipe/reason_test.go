@@ -16,7 +16,7 @@ func TestReasonsSayWhatToWrite(t *testing.T) {
 	}{
 		{
 			stage{runs: []string{"make build"}},
-			"Dockerfile:10 command: RUN make build is not known to do the same for another CPU. --cross=go moves it all the same",
+			"Dockerfile:10 command: RUN make build is not known to do the same for another CPU. ",
 		}, {
 			stage{runs: []string{"go test ./...", build}},
 			"Dockerfile:10 command: RUN go test ./... runs what it builds. have it in a stage of its own, that nothing is copied from",

@@ -27,6 +27,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -96,46 +97,34 @@ type Edit struct {
 	Args  []string // nil: unchanged
 }
 
-// Reason is why a stage stays on the target platform. The zero Reason is none.
-type Reason struct {
-	// Check is a stable word for programs: command, arch, author, base, cgo, env, leaves-base, leaves-packages, nothing, attested
-	// …
-	Check string
-	// Message is half a sentence: "RUN make is not known to do the same for another CPU".
-	Message string
-	Fix     string // how to have the stage relocated; "" if nothing helps
-	File    string
-	Line    int // from 1; 0 if unknown
-}
-
 // Diagnoses reports whether the output of a failed step blames a source. Such a step fails wherever it runs.
 func (r Recipe) Diagnoses(output []byte) bool { return r.diagnoses != nil && r.diagnoses(output) }
 
 // Screen reports whether a stage's base image is worth an inspection: the recipe's tools do something in the stage, and no step
 // is excluded. It needs no Base, is cheap, and accepts every stage that [Recipe.Judge] accepts.
-func (r Recipe) Screen(s Stage) (ok bool, why Reason) {
-	screen := func(s Stage) (*judgement, Reason) {
+func (r Recipe) Screen(s Stage) (ok bool, why Refusal) {
+	screen := func(s Stage) (*judgement, diag.Diagnostic) {
 		e := r.judgement(s, false)
 		return e, e.first(e.language.port, e.steps, e.leaves)
 	}
-	e, why := screen(s)
-	if why != (Reason{}) && !e.applies() {
-		why = e.nothing()
+	e, found := screen(s)
+	if found.Found() && !e.applies() {
+		return false, Refusal{Diagnostic: e.nothing()}
 	}
-	return why == Reason{}, r.advised(s, why, screen)
+	return !found.Found(), r.refusal(e, found, screen)
 }
 
 // Judge returns the edits with which the steps of a stage do the same on the builder's own platform. If that is impossible, it
 // returns no edits, and why has the reason. Base must hold the paths of [Recipe.Ask]. A path that is missing is unknown, and
 // keeps the stage on the target platform.
-func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Reason) {
-	judge := func(s Stage) (*judgement, Reason) {
+func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Refusal) {
+	judge := func(s Stage) (*judgement, diag.Diagnostic) {
 		e := r.judgement(s, true)
 		return e, e.first(e.language.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves)
 	}
-	e, why := judge(s)
-	if why != (Reason{}) {
-		return nil, r.advised(s, why, judge)
+	e, found := judge(s)
+	if found.Found() {
+		return nil, r.refusal(e, found, judge)
 	}
-	return e.edits, Reason{}
+	return e.edits, Refusal{}
 }

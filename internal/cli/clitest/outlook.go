@@ -4,6 +4,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -19,7 +20,7 @@ func RelocatedOutlook() lookahead.Outlook {
 	}
 	relocated := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
 	emulated := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo}
-	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}}
+	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "result"}}}
 	run := func(line int, stage, text string, runs plan.Mode, by string, on platform.Platform, ps ...platform.Platform) lookahead.Step {
 		return lookahead.Step{File: "Dockerfile", Line: line, Stage: stage, Text: text, Runs: runs, Recipe: by, On: on, Platforms: ps}
 	}
@@ -49,7 +50,7 @@ func RelocatedOutlook() lookahead.Outlook {
 		Stages: []lookahead.Stage{
 			{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true, Platforms: []platform.Platform{ARMv7, ARM64}},
 			{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo, Platforms: []platform.Platform{ARM64}},
-			{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Reason{Check: "result"}, Platforms: []platform.Platform{ARM64}},
+			{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "result"}}, Platforms: []platform.Platform{ARM64}},
 		},
 	}
 }
@@ -59,7 +60,7 @@ var (
 	AMD64     = platform.Platform{OS: "linux", Architecture: "amd64"}
 	ARM64     = platform.Platform{OS: "linux", Architecture: "arm64"}
 	ARMv7     = platform.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
-	MayUseCgo = recipe.Reason{
+	MayUseCgo = recipe.Refusal{Diagnostic: diag.Diagnostic{
 		Check: "cgo", Message: "RUN go build may use cgo", Fix: "set CGO_ENABLED=0 where the program does not need C", File: "Dockerfile", Line: 5,
-	}
+	}}
 )

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
+	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
@@ -87,11 +88,16 @@ func (l *platformLines) all() (all []string) {
 	return all
 }
 
-// RelocatedLines describes the stages that will not run under an emulator, before they run.
+// RelocatedLines describes the stages that will not run under an emulator, before they run, and those that would not if the build had no
+// attestations.
 func RelocatedLines(plan plan.Plan) []string {
 	var said platformLines
 	for i, moved := range plan.Moved {
 		for _, s := range moved.Stages {
+			if s.Why.Check == crosscompile.CheckAttested {
+				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs under an emulator, since %s; %s",
+					StageText(s.Name, s.File, s.Line), s.Why.Message, CrossFix(s.Why)))
+			}
 			if s.Moved {
 				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
 					StageText(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
@@ -147,13 +153,30 @@ func CrossAdvice(r solve.Report) []string {
 		for _, s := range p.Cross.Stages {
 			found, _ := recipe.Find(s.Recipe)
 			changes := found.Auto && s.Why.Check != "command" || s.Why.Check == "no-recipe"
-			if !s.Moved && changes && p.Seconds >= worthALine && s.Why.Fix != "" {
-				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", StageText(s.Name, s.File, s.Line), s.Why.Message, s.Why.Fix))
+			if !s.Moved && changes && p.Seconds >= worthALine && s.Why.Helps() {
+				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", StageText(s.Name, s.File, s.Line), s.Why.Message, CrossFix(s.Why)))
 			}
 		}
 	}
 	all := advice.all()
 	return all[:min(len(all), mostAdvice)]
+}
+
+// CrossFix says what lets a stage be cross-compiled; "" if nothing does.
+func CrossFix(why recipe.Refusal) string {
+	name := why.Naming
+	switch flag := "--cross=" + name.Choice; {
+	case name.Choice == "":
+		return why.Fix
+	case name.Still.Fix != "":
+		return fmt.Sprintf("%s would not cross-compile it either: %s (%s)", flag, name.Still.Message, name.Still.Fix)
+	case name.Still.Found():
+		return fmt.Sprintf("%s would not cross-compile it either: %s", flag, name.Still.Message)
+	case name.If != "":
+		return fmt.Sprintf("%s cross-compiles it, if %s", flag, name.If)
+	default:
+		return flag + " cross-compiles it anyway"
+	}
 }
 
 // FileLine returns "Dockerfile:3", or "" without a line.

@@ -10,6 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -25,7 +26,7 @@ func TestWhatIsMovedIsSaidOnceForAllPlatforms(t *testing.T) {
 
 func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
 	plan := clitest.RelocatedOutlook().Plan
-	plan.Moved[1].Stages[0].Trusted = recipe.Reason{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
+	plan.Moved[1].Stages[0].Trusted = diag.Diagnostic{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
 	want := []string{
 		"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator",
 		"linux/arm/v7: RUN make is trusted; it may be built a second time",
@@ -35,14 +36,32 @@ func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
 	}
 }
 
+func TestStagesThatStayEmulatedForAttestationsAreSaidBeforehand(t *testing.T) {
+	plan := clitest.RelocatedOutlook().Plan
+	plan.Moved[1].Stages[0] = cross.Stage{Name: "build", Recipe: "go", Why: recipe.Refusal{
+		Diagnostic: diag.Diagnostic{Check: crosscompile.CheckAttested, Message: "the build has attestations"}, Naming: recipe.Naming{Choice: "go"},
+	}}
+	want := []string{
+		"linux/arm/v7: stage build runs under an emulator, since the build has attestations; --cross=go cross-compiles it anyway",
+		"linux/arm64: stage build runs on linux/amd64 (go), not under an emulator",
+	}
+	if diff := cmp.Diff(want, RelocatedLines(plan)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 	r := ran()
-	why := recipe.Reason{Check: "no-recipe", Message: "recipe node, which is for what it does, is used by name only", Fix: "--cross=auto,node moves it"}
+	why := recipe.Refusal{
+		Diagnostic: diag.Diagnostic{Check: "no-recipe", Message: "recipe node, which is for what it does, is used by name only"},
+		Naming:     recipe.Naming{Choice: "auto,node", If: "it makes nothing but bundles"},
+	}
 	for i := range r.Platforms {
 		r.Platforms[i].Cross = crosscompile.Report{Stages: []cross.Stage{{Name: "assets", Why: why}}}
 	}
 	want := []string{
-		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node, which is for what it does, is used by name only; --cross=auto,node moves it",
+		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node, which is for what it does, is used by name only; " +
+			"--cross=auto,node cross-compiles it, if it makes nothing but bundles",
 	}
 	if diff := cmp.Diff(want, CrossLines(r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -112,5 +131,25 @@ func TestMetadataSayWhichStepsRanOnTheBuildersPlatform(t *testing.T) {
 	}
 	if m := newPlatformMetadata(ran().Platforms[0]); m.Cross != nil {
 		t.Errorf("of a native platform: %+v", m.Cross)
+	}
+}
+
+func TestAdviceNamesTheRecipeWithTheFlag(t *testing.T) {
+	for name, tt := range map[string]struct {
+		why  recipe.Refusal
+		want string
+	}{
+		"a change of the Dockerfile": {clitest.MayUseCgo, "set CGO_ENABLED=0 where the program does not need C"},
+		"the recipe's name":          {recipe.Refusal{Naming: recipe.Naming{Choice: "go"}}, "--cross=go cross-compiles it anyway"},
+		"a name with a condition":    {recipe.Refusal{Naming: recipe.Naming{Choice: "auto,java", If: "it is 1"}}, "--cross=auto,java cross-compiles it, if it is 1"},
+		"a name that does not help": {
+			recipe.Refusal{Naming: recipe.Naming{Choice: "go", Still: diag.Diagnostic{Message: "it is 2", Fix: "make it 3"}}},
+			"--cross=go would not cross-compile it either: it is 2 (make it 3)",
+		},
+		"nothing": {},
+	} {
+		if got := CrossFix(tt.why); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
 	}
 }

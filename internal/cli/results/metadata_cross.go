@@ -45,7 +45,7 @@ func newCrossMetadata(c crosscompile.Report) *crossMetadata {
 	}
 	for _, s := range c.Stages {
 		if s.Why.Check != isResult {
-			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved && c.Back == "", s.Recipe, s.Why.Check, s.Why.Message, s.Why.Fix})
+			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved && c.Back == "", s.Recipe, s.Why.Check, s.Why.Message, CrossFix(s.Why)})
 		}
 	}
 	if len(m.Steps)+len(m.Stages) == 0 && m.Back == "" {
