@@ -119,9 +119,18 @@ func discard(resp *http.Response) {
 	}
 }
 
-func rewindable(req *http.Request) bool {
+// repeatable reports whether a request may be sent again.
+func repeatable(req *http.Request) bool {
+	if req.Context().Value(onceKey{}) != nil {
+		return false
+	}
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
+
+type onceKey struct{}
+
+// once returns a context whose requests are sent once, whatever the answer is.
+func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 // wsaConnReset is Windows' number for a connection that was reset; Go gives it no portable name.
 const wsaConnReset = syscall.Errno(10054)

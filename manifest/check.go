@@ -10,6 +10,8 @@ import (
 	"github.com/distribution/reference"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // CheckPush finds out, before any work, whether a registry would accept a push to a repository: it starts the upload of a blob
@@ -28,12 +30,12 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	bounded, cancel := withPatience(ctx, c.opt.PushCheck)
 	defer cancel()
 	bounded = r.pushScope(bounded)
-	resp, err := r.startUpload(bounded)
+	resp, err := r.startUpload(bounded, "")
 	if err != nil {
 		return "", r.fail(ctx, op, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode/100 == 2 {
+	if registryhttp.IsSuccess(resp) {
 		// Registries on slow disks take as long for this as for the question, and the answer is not needed.
 		c.background.Go(func() {
 			late, cancel := context.WithTimeout(context.WithoutCancel(bounded), c.opt.PushCheck)
@@ -63,10 +65,10 @@ func isRefusal(failure *Error, answer error) bool {
 	return failure.Kind != nil && !errors.Is(failure.Kind, ErrNotFound)
 }
 
-// startUpload asks for a new upload
+// startUpload asks for a new upload, with a query that may ask for a mount instead
 // (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#post-then-put).
-func (r repository) startUpload(ctx context.Context) (*http.Response, error) {
-	target := "https://" + r.endpoint.host() + "/v2/" + r.Reference.Repository + "/blobs/uploads/"
+func (r repository) startUpload(ctx context.Context, query string) (*http.Response, error) {
+	target := "https://" + r.endpoint.host() + "/v2/" + r.Reference.Repository + "/blobs/uploads/" + query
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, nil)
 	if err != nil {
 		return nil, err
@@ -82,7 +84,7 @@ func (e *endpoint) cancelUpload(ctx context.Context, started *http.Response) {
 		return
 	}
 	location, err := started.Request.URL.Parse(started.Header.Get("Location"))
-	if err != nil || !sameOrigin(location, e.origin()) || location.Path == started.Request.URL.Path {
+	if err != nil || !registryhttp.SameOrigin(location, e.origin()) || location.Path == started.Request.URL.Path {
 		return
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, location.String(), nil)

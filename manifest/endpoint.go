@@ -14,6 +14,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // endpoint is the connection to one registry: its scheme, its certificates, its tokens. It is a remote.Client, so oras-go's
@@ -24,6 +25,7 @@ type endpoint struct {
 	scheme     atomic.Pointer[string] // set once it is known
 	detecting  chan struct{}          // holds one value while no request is detecting the scheme
 	transport  *retryTransport
+	elsewhere  *retryTransport // for requests that leave the registry, without its login
 	auth       *auth.Client
 	// anonymous is true after a login was wanted and there was no credential.
 	anonymous atomic.Bool
@@ -50,9 +52,11 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 	e.transport = &retryTransport{
 		base: base, registry: name, policy: opt.Retry, clock: opt.Clock, report: opt.Report, failedHosts: &failedHosts{},
 	}
+	at := &place{host: address.Hostname(e.host())}
+	e.elsewhere = e.transport.over(&offOrigin{place: at, near: base, far: newGuarded(base, at.refuse)})
 	e.auth = &auth.Client{
 		Client: &http.Client{Transport: &realmTransport{
-			base: e.transport, tokens: e.transport.over(newGuarded(base)), host: address.Hostname(e.host()),
+			base: e.transport, elsewhere: e.elsewhere, tokens: e.transport.over(newGuarded(base, refuseForLogin)), place: at,
 		}},
 		Header: http.Header{"User-Agent": {opt.UserAgent}},
 		Cache:  auth.NewCache(),
@@ -111,8 +115,11 @@ func (e *endpoint) origin() *url.URL {
 	return origin
 }
 
-// Do sends a request to the registry, with the scheme that it speaks and the login that it wants.
-func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
+// Do sends a request to the registry, and returns an answer that oras-go can use.
+func (e *endpoint) Do(req *http.Request) (*http.Response, error) { return registryhttp.Do(req, e.send) }
+
+// send sends a request to the registry, with the scheme that it speaks and the login that it wants.
+func (e *endpoint) send(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if resp, err := e.first(req); resp != nil || err != nil {
 		return resp, err
@@ -124,6 +131,18 @@ func (e *endpoint) Do(req *http.Request) (*http.Response, error) {
 	req = req.Clone(ctx)
 	req.URL.Scheme = scheme
 	return e.auth.Do(req)
+}
+
+// sendOn sends a request to the place that the registry gave for it. Another server than the registry gets no login.
+func (e *endpoint) sendOn(req *http.Request) (*http.Response, error) {
+	if registryhttp.SameOrigin(req.URL, e.origin()) {
+		return e.Do(req)
+	}
+	if err := refuseLower(e.origin(), req.URL); err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", e.auth.Header.Get("User-Agent"))
+	return (&http.Client{Transport: e.elsewhere}).Do(req)
 }
 
 // triedSchemes returns the schemes for error messages: the one that the registry speaks, or all that were tried.

@@ -114,6 +114,7 @@ func (r repository) fail(ctx context.Context, op string, err error) error {
 		e.Kind, e.Err = ErrUnauthorized, credential
 	case errors.As(err, new(*RealmError)):
 		e.Kind = ErrUnauthorized
+	case errors.As(err, new(*ElsewhereError)): // no kind: the registry serves others
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):
 		e.Status, e.Kind = http.StatusUnauthorized, ErrUnauthorized
 		e.Err = errors.New("401 Unauthorized, and there are no credentials for it")

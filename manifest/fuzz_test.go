@@ -32,7 +32,7 @@ func FuzzChallenge(f *testing.F) {
 			}
 			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
 		})
-		r := &realmTransport{base: registry, tokens: newGuarded(tokens), host: "10.0.0.1"}
+		r := &realmTransport{base: registry, tokens: newGuarded(tokens, refuseForLogin), place: &place{host: "10.0.0.1"}}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://10.0.0.1/v2/", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -62,20 +62,6 @@ func FuzzErrorBody(f *testing.F) {
 		}
 		if again, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(again, body) {
 			t.Errorf("read again: %d bytes of %d, %v", len(again), len(body), err)
-		}
-	})
-}
-
-func FuzzRetryAfter(f *testing.F) {
-	for _, value := range []string{"", "1", "-1", "2147483648", "1e9", "Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 21 Oct 2026 07:28:00 GMT", " 5"} {
-		f.Add(value)
-	}
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	transport := &retryTransport{clock: Clock{Now: func() time.Time { return now }}}
-	f.Fuzz(func(t *testing.T, value string) {
-		resp := &http.Response{Header: http.Header{"Retry-After": {value}}}
-		if d, asked := transport.retryAfter(resp); asked != (d > 0) {
-			t.Errorf("%q: %s, %v", value, d, asked)
 		}
 	})
 }

@@ -42,7 +42,7 @@ func CheckRealm(ctx context.Context, registry, realm string) error {
 	if strings.EqualFold(server.Hostname(), address.Hostname(registry)) {
 		return nil
 	}
-	if err := checkHost(server.Hostname()); err != nil {
+	if err := checkHost(ctx, server.Hostname(), refuseForLogin); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
@@ -59,37 +59,56 @@ func CheckRealm(ctx context.Context, registry, realm string) error {
 	return nil
 }
 
-// checkHost checks a host as it is written. Go maps letters such as full-width digits to plain ones when it connects.
-func checkHost(host string) error {
-	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
-		return &RealmError{Server: host}
-	}
-	if addr, ok := address.Of(host); ok && isForbidden(addr) {
-		return &RealmError{Server: host, Addr: addr.String()}
+// refusal returns an error for an address that may not be reached; server is for its text. An address that is not valid means that
+// the host is written in letters that may hide one.
+type refusal func(ctx context.Context, server string, addr netip.Addr) error
+
+// refuseForLogin returns an error for an address that may not get a login.
+func refuseForLogin(_ context.Context, server string, addr netip.Addr) error {
+	switch {
+	case !addr.IsValid():
+		return &RealmError{Server: server}
+	case isForbidden(addr):
+		return &RealmError{Server: server, Addr: addr.Unmap().String()}
 	}
 	return nil
 }
 
-// guarded sends requests for tokens. It refuses forbidden addresses as they are written, and those that a name resolves to when
-// the connection is made, so that a name that changes its address meanwhile cannot bypass the check. If a proxy makes the
+// checkHost checks a host as it is written. Go maps letters such as full-width digits to plain ones when it connects.
+func checkHost(ctx context.Context, host string, refuse refusal) error {
+	if strings.ContainsFunc(host, func(r rune) bool { return r >= 0x80 }) {
+		return refuse(ctx, host, netip.Addr{})
+	}
+	if strings.EqualFold(host, "localhost") {
+		return refuse(ctx, host, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	}
+	if addr, ok := address.Of(host); ok {
+		return refuse(ctx, host, addr)
+	}
+	return nil
+}
+
+// guarded sends requests to servers that a registry names. It refuses addresses as they are written, and those that a name resolves
+// to when the connection is made, so that a name that changes its address meanwhile cannot bypass the check. If a proxy makes the
 // connection, or the transport is not net/http's, only the written address is checked.
 type guarded struct {
 	base, careful http.RoundTripper
 	proxy         func(*http.Request) (*url.URL, error)
+	refuse        refusal
 }
 
-func newGuarded(base http.RoundTripper) *guarded {
-	g := &guarded{base: base, careful: base}
+func newGuarded(base http.RoundTripper, refuse refusal) *guarded {
+	g := &guarded{base: base, careful: base, refuse: refuse}
 	if transport, ok := base.(*http.Transport); ok {
 		clone := transport.Clone()
-		clone.DialContext = carefulDial(transport.DialContext)
+		clone.DialContext = g.dial(transport.DialContext)
 		g.careful, g.proxy = clone, transport.Proxy
 	}
 	return g
 }
 
 func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := checkHost(req.URL.Hostname()); err != nil {
+	if err := checkHost(req.Context(), req.URL.Hostname(), g.refuse); err != nil {
 		return nil, err
 	}
 	if g.proxy != nil {
@@ -100,32 +119,43 @@ func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	return g.careful.RoundTrip(req)
 }
 
-// carefulDial makes no connection to a forbidden address, and closes unused a connection to one that another dialer has made.
-func carefulDial(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+// dial makes no connection to a refused address, and closes unused a connection to one that another dialer has made.
+func (g *guarded) dial(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	if dial == nil {
-		dialer := &net.Dialer{Timeout: 30 * time.Second, ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			return checkAddress(address, address)
+		dialer := &net.Dialer{Timeout: 30 * time.Second, ControlContext: func(ctx context.Context, _, address string, _ syscall.RawConn) error {
+			return g.check(ctx, address, address)
 		}}
 		dial = dialer.DialContext
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
+		if refused := refusedBy(err); refused != nil {
+			return nil, refused // not as the error of a connection, which another attempt might make
+		}
 		if err != nil {
-			if refused := (*RealmError)(nil); errors.As(err, &refused) {
-				return nil, &RealmError{Server: address, Addr: refused.Addr}
-			}
 			return nil, err
 		}
-		if err := checkAddress(address, conn.RemoteAddr().String()); err != nil {
+		if err := g.check(ctx, address, conn.RemoteAddr().String()); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
 		return conn, nil
 	}
 }
 
-func checkAddress(server, address string) error {
-	if at, err := netip.ParseAddrPort(address); err == nil && isForbidden(at.Addr()) {
-		return &RealmError{Server: server, Addr: at.Addr().Unmap().String()}
+func (g *guarded) check(ctx context.Context, server, address string) error {
+	if at, err := netip.ParseAddrPort(address); err == nil {
+		return g.refuse(ctx, server, at.Addr())
+	}
+	return nil
+}
+
+// refusedBy returns the refusal in an error, nil if there is none.
+func refusedBy(err error) error {
+	if realm := (*RealmError)(nil); errors.As(err, &realm) {
+		return realm
+	}
+	if elsewhere := (*ElsewhereError)(nil); errors.As(err, &elsewhere) {
+		return elsewhere
 	}
 	return nil
 }
@@ -138,23 +168,4 @@ var carriers = netip.MustParsePrefix("100.64.0.0/10")
 // caller.
 func isForbidden(addr netip.Addr) bool {
 	return address.IsMetadata(addr) || carriers.Contains(address.Plain(addr))
-}
-
-// sameOrigin reports whether two URLs have the same scheme, host and port. A login for one origin is not sent to another.
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
-}
-
-// portOf returns the port of a URL, or its scheme's default.
-func portOf(u *url.URL) string {
-	if port := u.Port(); port != "" {
-		return port
-	}
-	switch strings.ToLower(u.Scheme) {
-	case "http":
-		return "80"
-	case "https":
-		return "443"
-	}
-	return ""
 }

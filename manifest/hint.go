@@ -28,6 +28,8 @@ func (r repository) hint(e *Error) string {
 	switch {
 	case errors.As(e.Err, new(*RealmError)):
 		return fmt.Sprintf("ask who runs %q why it sends logins there", r.endpoint.name)
+	case errors.As(e.Err, new(*ElsewhereError)):
+		return fmt.Sprintf("ask the operators of %q why it does", r.endpoint.name)
 	case errors.As(e.Err, new(*credentialError)):
 		return "run: " + login
 	case errors.Is(e.Kind, ErrUnauthorized) && r.endpoint.anonymous.Load():

@@ -67,22 +67,11 @@ func (c *Client) Resolve(ctx context.Context, ref reference.Named) (ocispecs.Des
 	if err != nil {
 		return ocispecs.Descriptor{}, fmt.Errorf("%s: %w", op, err)
 	}
-	desc, err := r.resolve(auth.AppendRepositoryScope(ctx, r.Reference, auth.ActionPull), nameIn(ref))
+	desc, err := r.Resolve(auth.AppendRepositoryScope(ctx, r.Reference, auth.ActionPull), nameIn(ref))
 	if err != nil {
 		return ocispecs.Descriptor{}, r.fail(ctx, op, err)
 	}
 	return desc, nil
-}
-
-// resolve asks for the descriptor of a tag or digest. The digest comes in a header that registries need not send with the answer
-// to HEAD; without it the manifest is read.
-func (r repository) resolve(ctx context.Context, name string) (ocispecs.Descriptor, error) {
-	desc, err := r.Resolve(ctx, name)
-	if err == nil || errors.Is(err, errdef.ErrNotFound) || ctx.Err() != nil || !isAnswer(err) || isStatus(err) {
-		return desc, err
-	}
-	desc, _, err = r.fetch(ctx, name)
-	return desc, err
 }
 
 // fetch reads a manifest or index, and checks its bytes against its digest.

@@ -43,7 +43,7 @@ func (t target) write(ctx context.Context, desc ocispecs.Descriptor, body []byte
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if now, lookErr := t.repo.resolve(ctx, t.tag.Tag()); lookErr == nil && now.Digest == desc.Digest {
+	if now, lookErr := t.repo.Resolve(ctx, t.tag.Tag()); lookErr == nil && now.Digest == desc.Digest {
 		return nil
 	}
 	return err
@@ -55,7 +55,7 @@ func (c *Client) readBack(ctx context.Context, t target, result *TagResult) {
 	op := fmt.Sprintf("read back %q, which was written", result.Ref)
 	var found digest.Digest
 	shown, err := c.waitVisible(t.repo.pushScope(ctx), t.repo.endpoint.name, "the new "+result.Ref, func(ctx context.Context) (bool, error) {
-		desc, err := t.repo.resolve(ctx, t.tag.Tag())
+		desc, err := t.repo.Resolve(ctx, t.tag.Tag())
 		if errors.Is(err, errdef.ErrNotFound) {
 			found = ""
 			return false, nil

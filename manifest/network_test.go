@@ -22,7 +22,7 @@ import (
 
 // network is a set of simulated hosts for a client whose connections are all made here.
 type network struct {
-	hosts map[string]http.HandlerFunc // by "host:port"; port 443 speaks TLS
+	hosts map[string]http.HandlerFunc // by "host:port"; ports 443 and 8443 speak TLS
 	at    map[string]string           // the apparent address of a host; the listener's own if there is none
 
 	mu     sync.Mutex
@@ -38,7 +38,7 @@ func (n *network) start(t *testing.T) manifest.Options {
 			n.note(host + " " + req.Method + " " + req.URL.Path + " " + req.Header.Get("Authorization"))
 			handle(w, req)
 		}))
-		if strings.HasSuffix(host, ":443") {
+		if strings.HasSuffix(host, "443") {
 			server.StartTLS()
 			pool.AddCert(server.Certificate())
 		} else {

@@ -68,7 +68,7 @@ func (c *Client) prepare(ctx context.Context, req PublishRequest, targets []targ
 func (c *Client) requireChild(ctx context.Context, r repository, child digest.Digest) error {
 	op := fmt.Sprintf("find %q", r.name+"@"+child.String())
 	found, err := c.waitVisible(r.pushScope(ctx), r.endpoint.name, child.String(), func(ctx context.Context) (bool, error) {
-		_, err := r.resolve(ctx, child.String())
+		_, err := r.Resolve(ctx, child.String())
 		if errors.Is(err, errdef.ErrNotFound) {
 			return false, nil
 		}
@@ -86,7 +86,7 @@ func (c *Client) requireChild(ctx context.Context, r repository, child digest.Di
 // readCurrent asks which digest the tag names now. A registry that may be written but not read is no reason to stop: the tag is
 // then written without that knowledge.
 func (t *target) readCurrent(ctx context.Context) error {
-	desc, err := t.repo.resolve(t.repo.pushScope(ctx), t.tag.Tag())
+	desc, err := t.repo.Resolve(t.repo.pushScope(ctx), t.tag.Tag())
 	switch {
 	case err == nil:
 		t.before = desc.Digest

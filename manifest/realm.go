@@ -3,11 +3,11 @@ package manifest
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // realmTransport allows a private registry to have a private token server.
@@ -20,8 +20,8 @@ import (
 //
 // Requests for tokens, those to other token servers too, go through tokens, which refuses the addresses that may not get a login.
 type realmTransport struct {
-	base, tokens http.RoundTripper
-	host         string // the registry's host name, without port
+	base, elsewhere, tokens http.RoundTripper
+	place                   *place // the registry's
 
 	mu     sync.Mutex
 	realms map[string]*url.URL // by the alias's host
@@ -30,47 +30,65 @@ type realmTransport struct {
 // aliasPort is the port of a token server's alias: a port that no registry can have.
 const aliasPort = "0"
 
-// realmParam matches the realm in a challenge (RFC 6750, section 3), with the quotes that every registry writes.
-var realmParam = regexp.MustCompile(`realm="([^"]*)"`)
-
 func (t *realmTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if server := t.server(req.URL); server != nil {
 		clone := req.Clone(req.Context())
 		clone.URL.Scheme, clone.URL.Host, clone.Host = server.Scheme, server.Host, ""
-		return t.tokens.RoundTrip(clone)
+		return t.token(clone)
 	}
-	if t.forToken(req) {
-		return t.tokens.RoundTrip(req)
+	first := firstOf(req)
+	switch {
+	case t.forToken(req, first):
+		return t.token(req)
+	case !registryhttp.SameOrigin(first.URL, req.URL):
+		return t.elsewhere.RoundTrip(req)
 	}
 	resp, err := t.base.RoundTrip(req)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		return resp, err
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		t.setChallenge(req, resp)
 	}
-	challenge := resp.Header.Get("WWW-Authenticate")
-	match := realmParam.FindStringSubmatchIndex(challenge)
-	if match == nil {
-		return resp, nil
+	return resp, err
+}
+
+// token requests a token.
+func (t *realmTransport) token(req *http.Request) (*http.Response, error) {
+	resp, err := t.tokens.RoundTrip(req)
+	if err == nil {
+		registryhttp.SetOK(resp)
 	}
-	realm, err := url.Parse(challenge[match[2]:match[3]])
-	if err != nil || realm.Host == "" || strings.EqualFold(realm.Hostname(), t.host) || !t.private(req) {
-		return resp, nil //nolint:nilerr // oras-go reports the error in the realm
+	return resp, err
+}
+
+// setChallenge leaves the one challenge in an answer that is to be answered, with an alias for the token server of a private
+// registry.
+func (t *realmTransport) setChallenge(req *http.Request, resp *http.Response) {
+	login, ok := registryhttp.Login(resp.Header)
+	if !ok {
+		return
+	}
+	realm, err := url.Parse(login.Params["realm"])
+	if err == nil && realm.Host != "" && !strings.EqualFold(realm.Hostname(), t.place.host) && t.place.isPrivate(req.Context()) {
+		login.Params["realm"] = t.aliasFor(realm)
 	}
 	resp.Header = resp.Header.Clone()
-	resp.Header.Set("WWW-Authenticate", challenge[:match[2]]+t.aliasFor(realm)+challenge[match[3]:])
-	return resp, nil
+	resp.Header.Set("WWW-Authenticate", login.String())
+}
+
+// firstOf returns the request that a chain of redirects began with.
+func firstOf(req *http.Request) *http.Request {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return req
 }
 
 // forToken reports whether a request for a token leaves the registry's host: to a token server elsewhere, or to a redirect of the
 // registry's own token server. The registry's own requests are for its API, and a redirect of those carries no login.
-func (t *realmTransport) forToken(req *http.Request) bool {
-	if strings.EqualFold(req.URL.Hostname(), t.host) {
+func (t *realmTransport) forToken(req, first *http.Request) bool {
+	if strings.EqualFold(req.URL.Hostname(), t.place.host) {
 		return false
 	}
-	first := req
-	for first.Response != nil && first.Response.Request != nil {
-		first = first.Response.Request
-	}
-	return !strings.EqualFold(first.URL.Hostname(), t.host) || !strings.HasPrefix(first.URL.Path, "/v2/")
+	return !strings.EqualFold(first.URL.Hostname(), t.place.host) || !strings.HasPrefix(first.URL.Path, "/v2/")
 }
 
 // aliasFor stores a realm and returns its alias URL.
@@ -81,7 +99,7 @@ func (t *realmTransport) aliasFor(realm *url.URL) string {
 		t.realms = map[string]*url.URL{}
 	}
 	alias := *realm
-	alias.Host = net.JoinHostPort(t.host, aliasPort)
+	alias.Host = net.JoinHostPort(t.place.host, aliasPort)
 	t.realms[alias.Host] = realm
 	return alias.String()
 }
@@ -94,27 +112,4 @@ func (t *realmTransport) server(u *url.URL) *url.URL {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.realms[u.Host]
-}
-
-// private reports whether the registry is at an address of a private network or of this machine. A name that cannot be looked up,
-// as behind a proxy, is not private.
-func (t *realmTransport) private(req *http.Request) bool {
-	if addr, err := netip.ParseAddr(t.host); err == nil {
-		return isPrivate(addr)
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(req.Context(), "ip", t.host)
-	if err != nil || len(addrs) == 0 {
-		return false
-	}
-	for _, addr := range addrs {
-		if !isPrivate(addr) {
-			return false
-		}
-	}
-	return true
-}
-
-func isPrivate(addr netip.Addr) bool {
-	addr = addr.Unmap()
-	return addr.IsLoopback() || addr.IsPrivate()
 }

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // Retry is the policy for requests that a registry could not serve for the moment: 408, 425, 429, 5xx other than 501 and 505, a
@@ -129,12 +130,14 @@ func (t *retryTransport) repeat(req *http.Request, start time.Time) (*http.Respo
 	for attempt := 1; ; attempt++ {
 		resp, err := t.attempt(req)
 		again, reason := t.transient(ctx, resp, err)
-		if !again || t.policy.MaxWait < 0 || !rewindable(req) {
+		if !again || t.policy.MaxWait < 0 || !repeatable(req) {
 			return resp, err
 		}
-		delay, asked := t.retryAfter(resp)
-		if !asked {
-			delay = t.policy.delay(attempt)
+		delay, asked := t.policy.delay(attempt), false
+		if resp != nil {
+			if wait, ok := registryhttp.RetryAfter(resp.Header, t.clock.Now()); ok {
+				delay, asked = wait, true
+			}
 		}
 		why := ""
 		switch left := t.policy.MaxWait - t.clock.Now().Sub(start); {
@@ -154,23 +157,6 @@ func (t *retryTransport) repeat(req *http.Request, start time.Time) (*http.Respo
 		discard(resp)
 		return nil, &gaveUpError{attempts: attempt, why: why, last: reason}
 	}
-}
-
-// retryAfter reads the header of that name, seconds or an HTTP date (RFC 9110, section 10.2.3).
-func (t *retryTransport) retryAfter(resp *http.Response) (time.Duration, bool) {
-	if resp == nil {
-		return 0, false
-	}
-	value := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		if d := at.Sub(t.clock.Now()); d > 0 {
-			return d, true
-		}
-	}
-	return 0, false
 }
 
 // transient reports whether an attempt's result is worth another attempt, with its description.

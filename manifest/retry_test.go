@@ -22,7 +22,7 @@ func lookUp(t *testing.T, w world, fault faultregistry.Fault) (requests int, err
 	fault.Match = faultregistry.TagRead
 	w.faults.Add(fault)
 	_, err = w.client.Resolve(t.Context(), w.tag(t, "app:v1"))
-	return len(w.faults.Matching(faultregistry.TagRead)), err
+	return len(w.faults.Matching(faultregistry.On(http.MethodHead, "/manifests/v1"))), err
 }
 
 func TestWhatMayPassIsTriedAgainAndNothingElse(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // Source is a repository to read from, by digests. It is an oras-go content.ReadOnlyStorage, safe for several goroutines; its
@@ -97,7 +99,7 @@ func (s *Source) Stat(ctx context.Context, desc ocispecs.Descriptor) (int64, err
 	var found ocispecs.Descriptor
 	var err error
 	if FamilyOf(desc.MediaType) != "" {
-		found, err = s.repo.resolve(scoped, desc.Digest.String())
+		found, err = s.repo.Resolve(scoped, desc.Digest.String())
 	} else {
 		found, err = s.repo.Blobs().Resolve(scoped, desc.Digest.String())
 	}
@@ -172,7 +174,7 @@ func (r *resumed) resume(ctx context.Context, reason error) error {
 
 func (r *resumed) Close() error { return r.body.Close() }
 
-// from reads a blob from an offset on. A registry without range requests sends it from its beginning.
+// from reads a blob from an offset on. A registry without ranges sends it from its beginning, at once or when it is asked again.
 func (s *Source) from(ctx context.Context, desc ocispecs.Descriptor, offset int64) (io.ReadCloser, error) {
 	target := "https://" + s.repo.endpoint.host() + "/v2/" + s.repo.Reference.Repository + "/blobs/" + desc.Digest.String()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
@@ -181,6 +183,11 @@ func (s *Source) from(ctx context.Context, desc ocispecs.Descriptor, offset int6
 	}
 	req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", offset, desc.Size-1))
 	resp, err := s.repo.endpoint.Do(req)
+	if err == nil && registryhttp.RefusesRange(resp) {
+		discard(resp)
+		req.Header.Del("Range")
+		resp, err = s.repo.endpoint.Do(req)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"sync"
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/document"
 )
@@ -37,13 +40,6 @@ func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs
 	if err := r.SetReferrersCapability(true); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	// oras-go refuses an upload location whose scheme is less secure than that of the request it made, so it must know the
-	// scheme.
-	scheme, err := r.endpoint.detectScheme(ctx)
-	if err != nil {
-		return r.fail(ctx, op, err)
-	}
-	r.PlainHTTP = scheme == "http"
 	u := &upload{client: c, repo: r, src: src}
 	err = oras.CopyGraph(r.pushScope(ctx), trustingSource{src}, u, root, oras.CopyGraphOptions{
 		Concurrency: uploadsAtOnce, FindSuccessors: successors(root), MountFrom: u.siblings,
@@ -152,8 +148,11 @@ func (u *upload) Push(ctx context.Context, desc ocispecs.Descriptor, body io.Rea
 
 // Mount mounts a blob from another repository of the registry, or pushes it, if that is not possible.
 func (u *upload) Mount(ctx context.Context, desc ocispecs.Descriptor, from string, _ func() (io.ReadCloser, error)) error {
-	err := u.repo.Mount(ctx, desc, from, func() (io.ReadCloser, error) { return nil, errNotMounted })
-	if err == nil || ctx.Err() != nil {
+	if u.mount(ctx, desc, from) {
+		u.keep(desc)
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	body, err := u.src.Fetch(ctx, desc)
@@ -163,7 +162,21 @@ func (u *upload) Mount(ctx context.Context, desc ocispecs.Descriptor, from strin
 	return errors.Join(u.Push(ctx, desc, body), body.Close())
 }
 
-var errNotMounted = errors.New("the registry does not mount it")
+// mount reports whether the registry mounted a blob from another repository. Any answer but 201 means no; an upload that the registry
+// has begun instead is left to it, and drops by itself. The request is sent once: what a registry cannot mount it is sent.
+func (u *upload) mount(ctx context.Context, desc ocispecs.Descriptor, from string) bool {
+	source := u.repo.Reference
+	source.Repository = from
+	ctx = auth.AppendRepositoryScope(ctx, source, auth.ActionPull)
+	query := url.Values{"mount": {desc.Digest.String()}, "from": {from}}
+	resp, err := u.repo.startUpload(once(ctx), "?"+query.Encode())
+	if err != nil {
+		return false
+	}
+	discard(resp)
+	says := resp.Header.Get("Docker-Content-Digest")
+	return resp.StatusCode == http.StatusCreated && (says == "" || says == desc.Digest.String())
+}
 
 // blobPlace is a blob in a registry.
 type blobPlace struct{ registry, digest string }

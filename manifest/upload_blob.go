@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync/atomic"
 
@@ -12,6 +13,8 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/registryhttp"
 )
 
 // pushBlob uploads a blob, of which body is a first copy. The transport repeats requests without a body; a broken upload is begun
@@ -53,11 +56,50 @@ func (u *upload) tryBlob(ctx context.Context, desc ocispecs.Descriptor, body io.
 	if err != nil {
 		return &sourceError{err}
 	}
-	err = u.repo.Blobs().Push(ctx, desc, checked)
+	err = u.sendBlob(ctx, desc, checked)
 	if broken := checked.broken.Load(); broken != nil {
 		return &sourceError{fmt.Errorf("read %s: %w", desc.Digest, *broken)}
 	}
 	return err
+}
+
+// sendBlob starts an upload and finishes it with the whole blob in one request.
+func (u *upload) sendBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) error {
+	begun, err := u.repo.startUpload(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer discard(begun)
+	if !registryhttp.IsSuccess(begun) {
+		return responseError(begun)
+	}
+	return u.finishUpload(ctx, begun, desc, body)
+}
+
+// finishUpload sends a blob to where the registry wants it: with the login if that is the registry, else without.
+func (u *upload) finishUpload(ctx context.Context, begun *http.Response, desc ocispecs.Descriptor, body io.Reader) error {
+	location, err := registryhttp.UploadURL(begun, u.repo.endpoint.origin())
+	if err != nil {
+		return err
+	}
+	if desc.Size == 0 {
+		body = http.NoBody // otherwise its length would be unknown to net/http
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, registryhttp.WithDigest(location, desc.Digest.String()).String(), body)
+	if err != nil {
+		return err
+	}
+	req.ContentLength = desc.Size
+	req.Header.Set("Content-Type", "application/octet-stream")
+	resp, err := u.repo.endpoint.sendOn(req)
+	if err != nil {
+		return err
+	}
+	defer discard(resp)
+	if !registryhttp.IsSuccess(resp) {
+		return responseError(resp)
+	}
+	return nil
 }
 
 // isBrokenUpload reports whether an upload may succeed when it is begun again: transient errors, an upload that the registry

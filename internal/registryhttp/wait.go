@@ -1,0 +1,21 @@
+package registryhttp
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RetryAfter returns how long a server asks to wait: seconds, or until an HTTP date (RFC 9110, section 10.2.3). ok is false if it
+// does not ask, or for no time at all.
+func RetryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
+	value := strings.TrimSpace(header.Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+		return time.Duration(seconds) * time.Second, seconds > 0
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return at.Sub(now), at.After(now)
+	}
+	return 0, false
+}
