@@ -12,7 +12,7 @@ import (
 )
 
 // answer shows the user the result of a build, writes the requested files, and returns the build's error. Standard output gets the
-// digests with -q, and nothing otherwise, so that scripts have nothing to skip.
+// digests with -q and nothing otherwise, so scripts need not skip anything.
 func answer(w *cli.Env, o buildOptions, out results.Outcome) error {
 	report, err := out.Report, out.Err
 	if _, refused := errors.AsType[*preflight.Error](err); !o.quiet && !refused { // then no platform was started

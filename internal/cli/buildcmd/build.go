@@ -122,7 +122,7 @@ func addBuildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringVar(&o.mediaTypes, "media-types", "", `Media types of the result: "oci" (default) or "docker"`)
 }
 
-// runBuild runs the command build. It parses the flags without any effect, prepares the builder and the registries at the same time,
+// runBuild runs the command build: it parses the flags, which changes nothing, prepares the builder and the registries at the same time,
 // builds, and prints the answer.
 func runBuild(ctx context.Context, w *cli.Env, o buildOptions) error {
 	j, err := parseBuild(ctx, w, o)

@@ -56,11 +56,11 @@ func buildCompletions(w *cli.Env) map[string]cli.Completer {
 }
 
 func prefixed(prefix string, values []string) []string {
-	words := make([]string, len(values))
+	all := make([]string, len(values))
 	for i, v := range values {
-		words[i] = prefix + v
+		all[i] = prefix + v
 	}
-	return words
+	return all
 }
 
 // cacheTypes returns the cache backends outside of the builder, except those whose value ends in a name or a folder.

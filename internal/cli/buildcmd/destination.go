@@ -40,7 +40,7 @@ func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names
 	for i := range dest.Pushes {
 		dest.Pushes[i].ByDigest = dest.Pushes[i].ByDigest || o.output.DigestOnly
 	}
-	dest.OldRegistries(w)
+	dest.ApplyArtifactSetting(w)
 	if j.names = dest.Names; len(outs) == 0 {
 		if j.names, err = given.Common(); err != nil {
 			return err
@@ -61,7 +61,7 @@ func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names
 	if err := j.checkNames(names.From); err != nil {
 		return err
 	}
-	j.notes = append(j.notes, destination.LostAnnotations(j.request)...)
+	j.notes = append(j.notes, destination.IgnoredAnnotations(j.request)...)
 	if err := j.testable(outs); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (j *job) destination(ctx context.Context, w *cli.Env, o buildOptions, names
 	return nil
 }
 
-// storeDestination stores what later parts of the build need to know of the outputs, and tells the user where the result goes.
+// storeDestination stores the facts about the outputs that later parts of the build need, and tells the user where the result goes.
 func (j *job) storeDestination(from string, dest destination.Destinations) {
 	if dest.Insecure {
 		for _, repo := range j.request.Repositories() {
@@ -118,8 +118,8 @@ func (j *job) checkResult(outs []destination.Output, dest destination.Destinatio
 	case len(outs) == 0 && j.request.Cache.Exports():
 		return nil
 	case len(outs) == 0 && len(j.request.Tests) > 0:
-		return nil // the user wants to know whether the tests pass
-	case dest.PushesNowhere() || len(j.names) == 0 && len(outs) == 0:
+		return nil // the result is whether the tests pass
+	case dest.PushesWithoutName() || len(j.names) == 0 && len(outs) == 0:
 		return &cli.Usage{
 			Err: errors.New("no image name was given"),
 			Hint: "use -t NAME[:TAG], set DOCKER_MULTIARCH_IMAGE, or write the name into " + project.Name +

@@ -61,7 +61,7 @@ func TestABuildForItsCacheAloneNeedsNoName(t *testing.T) {
 		t.Errorf("%d solves besides the platforms' own", len(others))
 	}
 	if code := s.Command("build", "--cache-to", "type=inline", "."); code != 125 {
-		t.Errorf("exit %d for a cache in an image that nobody keeps", code)
+		t.Errorf("exit %d for a cache in an image that no output keeps", code)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestAPrefixThatNobodyAskedForIsRefusedAtOnce(t *testing.T) {
+func TestAPrefixThatIsNotARequestedPlatformIsRefusedAtOnce(t *testing.T) {
 	refusesAtOnce(t, map[string][2]string{
 		"--platform linux/amd64,linux/arm64 --build-arg linux/s390x:A=1": {
 			`--build-arg "linux/s390x:A=1": linux/s390x is not one of the requested platforms: linux/amd64, linux/arm64`, "",

@@ -5,8 +5,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 )
 
-// hostNetwork returns what asks for the host's network. References that the user named come first; the project's file and the
-// Dockerfile come with the context, so they cannot ask.
+// hostNetwork returns the reference that needs the host's network. Only a reference from the command line may ask for it: the project file
+// and the Dockerfile come with the context.
 func (j *job) hostNetwork() (h cli.HostNetwork) {
 	for _, ref := range j.request.References() {
 		if !address.NeedsHostNetwork(ref.Name) {

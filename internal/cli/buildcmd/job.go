@@ -17,10 +17,10 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// projectNames are the names of a push that come from the project's file.
+// projectNames are the names of a push that come from the project file.
 type projectNames struct {
 	names []reference.NamedTagged
-	line  int // of the file, from 1
+	line  int // of image in the file, from 1
 }
 
 func (p projectNames) has(name string) bool {
@@ -47,28 +47,28 @@ type job struct {
 	// insecure are registries that an output declares insecure.
 	insecure   []string
 	builder    cli.BuilderOptions
-	project    projectNames // of what is pushed
+	project    projectNames // that are pushed
 	display    progress.Mode
 	call       *question.Call      // a question to the frontend instead of a build
-	localBases []string            // in the form in which the frontend looks them up
+	localBases []string            // in the frontend's form
 	origin     *results.Provenance // for the metadata of a build whose result will be merged
 	notes      []diag.Diagnostic   // to be shown before the build
 	release    func()              // removes spooled input
 }
 
-// what returns the job's name for the title of the progress display.
-func (j job) what() string {
+// title returns the title of the progress display.
+func (j job) title() string {
 	names := platform.FormatAll(j.request.Platforms)
 	switch {
 	case len(names) == 0:
-		return "for the builder's own platform"
+		return "building for the builder's own platform"
 	case len(names) > 3:
-		return fmt.Sprintf("for %d platforms", len(names))
+		return fmt.Sprintf("building for %d platforms", len(names))
 	}
-	return "for " + strings.Join(names, ", ")
+	return "building for " + strings.Join(names, ", ")
 }
 
 // shown returns the options of the display for this job.
 func (j job) shown(o buildOptions) display.Options {
-	return display.Options{Mode: j.display, Title: "building " + j.what(), Platforms: j.request.Platforms, LogDir: o.progress.LogDir}
+	return display.Options{Mode: j.display, Title: j.title(), Platforms: j.request.Platforms, LogDir: o.progress.LogDir}
 }

@@ -14,7 +14,7 @@ func (j *job) ownValues(w *cli.Env, o buildOptions) error {
 	if err != nil {
 		return err
 	}
-	target, targets, err := buildflags.Last("--target", o.targets, r.Platforms)
+	target, targets, err := buildflags.LastByPlatform("--target", o.targets, r.Platforms)
 	if err != nil {
 		return err
 	}
@@ -35,5 +35,5 @@ func (j *job) ownValues(w *cli.Env, o buildOptions) error {
 		return err
 	}
 	r.Hidden = buildflags.AddProxies(r.BuildArgs, w.Proxies())
-	return buildflags.MagicArgs(r)
+	return buildflags.ClientArgs(r)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// parseBuild parses the flags. It finds every mistake that can be found without the builder, the engine or a registry.
+// parseBuild parses the flags. It reports every error that needs no builder, no engine and no registry.
 func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err error) {
 	j = job{builder: o.builder, release: func() {}, notes: o.accepted.Warnings}
 	defer func() {
@@ -45,7 +45,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 	if err := j.cross(o, file); err != nil {
 		return j, err
 	}
-	if err := j.words(w, o); err != nil {
+	if err := j.values(w, o); err != nil {
 		return j, err
 	}
 	if err := o.tests.Into(&j.request); err != nil {
@@ -64,7 +64,7 @@ func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err err
 			return j, err
 		}
 	}
-	// This comes last, since it reads and spools standard input.
+	// The source comes last, since opening it reads and spools standard input.
 	if j.request.Source, j.release, err = j.openSource(ctx, w, o); err == nil {
 		gitinfo.Add(ctx, w, &j.request)
 		if o.metadataFile != "" && len(j.request.ByDigest) > 0 {
@@ -81,7 +81,7 @@ func (j *job) say(lines []string) {
 	}
 }
 
-// settings parses which builder is used, what it may run, and how the build is shown.
+// settings parses the builder, the images that it may run with privileges, and the kind of the progress display.
 func (j *job) settings(w *cli.Env, o buildOptions) (err error) {
 	if j.builder.Name, err = w.BuilderFor(o.builder.Name); err != nil {
 		return err
@@ -116,15 +116,15 @@ func (j *job) openSource(ctx context.Context, w *cli.Env, o buildOptions) (sourc
 		}
 		opt.Named[name] = value
 	}
-	if opt.Dockerfile, opt.Own, err = buildflags.Last("--file", o.dockerfiles, j.request.Platforms); err != nil {
+	if opt.Dockerfile, opt.Own, err = buildflags.LastByPlatform("--file", o.dockerfiles, j.request.Platforms); err != nil {
 		return source.Source{}, none, err
 	}
 	opt.OwnOnly = len(opt.Own) > 0 && len(opt.Own) == len(j.request.Platforms)
 	return source.Open(ctx, opt)
 }
 
-// words parses the flags for the frontend and the sessions.
-func (j *job) words(w *cli.Env, o buildOptions) (err error) {
+// values parses the values of the flags for the frontend and for the sessions.
+func (j *job) values(w *cli.Env, o buildOptions) (err error) {
 	r := &j.request
 	r.Jobs, r.Index, r.NoCache, r.Pull = o.jobs, o.index, o.noCache, o.pull
 	if err := o.accepted.RefusePolicy(); err != nil {
@@ -173,11 +173,11 @@ func (j *job) words(w *cli.Env, o buildOptions) (err error) {
 }
 
 // parseImages parses the image names of a flag.
-func parseImages(flag string, words []string) (images []reference.Named, err error) {
-	for _, word := range words {
-		named, err := reference.ParseNormalizedNamed(word)
+func parseImages(flag string, names []string) (images []reference.Named, err error) {
+	for _, name := range names {
+		named, err := reference.ParseNormalizedNamed(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s %q: %w", flag, word, err)
+			return nil, fmt.Errorf("%s %q: %w", flag, name, err)
 		}
 		images = append(images, named)
 	}

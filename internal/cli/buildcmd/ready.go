@@ -82,7 +82,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	return r, nil
 }
 
-// explained returns the error of work on the connection, in better words where they are known.
+// explained returns the error of work on the connection, with the reason if the connection or the engine knows it.
 func (r ready) explained(ctx context.Context, w *cli.Env, err error) error {
 	return r.conn.Explained(ctx, localBaseHint(ctx, w, err))
 }

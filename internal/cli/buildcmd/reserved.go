@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
-// checkNames refuses reserved names of a build: for loaded images, and for all names that come from a project's file.
+// checkNames refuses reserved names of a build: for loaded images, and for all names from a project file.
 func (j *job) checkNames(from string) error {
 	var names []reference.NamedTagged
 	if l := j.request.Outputs.Load(); l != nil {

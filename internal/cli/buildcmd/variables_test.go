@@ -98,7 +98,7 @@ func TestOnATerminalAProjectsVariablesAreAskedForOnce(t *testing.T) {
 	}
 }
 
-func TestNobodyIsAskedWhereTheNameComesFromTheUser(t *testing.T) {
+func TestVariablesOfTheUsersOwnNamesNeedNoConfirmation(t *testing.T) {
 	s := newHarness(t)
 	s.Write(project.Name, "image: HOST/app:${MY_TOKEN}\n")
 	for _, args := range [][]string{{"build", "-q", "--push", "-t", "HOST/mine", "."}, {"build", "--check", "."}} {

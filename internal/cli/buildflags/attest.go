@@ -9,19 +9,19 @@ import (
 
 // Attests parses --attest, --provenance and --sbom in docker buildx's syntax. A type that is switched off is left out; the last value
 // of a type wins. The result has BuildKit's "attest:…" attributes.
-func Attests(words []string, provenance, sbom string) (map[string]string, error) {
+func Attests(values []string, provenance, sbom string) (map[string]string, error) {
 	for _, short := range []struct{ kind, value string }{{"provenance", provenance}, {"sbom", sbom}} {
 		if on, err := strconv.ParseBool(short.value); err == nil {
-			words = append(words, fmt.Sprintf("type=%s,disabled=%t", short.kind, !on))
+			values = append(values, fmt.Sprintf("type=%s,disabled=%t", short.kind, !on))
 		} else if short.value != "" {
-			words = append(words, fmt.Sprintf("type=%s,%s", short.kind, short.value))
+			values = append(values, fmt.Sprintf("type=%s,%s", short.kind, short.value))
 		}
 	}
 	attests := map[string]string{}
-	for _, w := range words {
-		kind, attrs, on, err := parseAttest(w)
+	for _, v := range values {
+		kind, attrs, on, err := parseAttest(v)
 		if err != nil {
-			return nil, fmt.Errorf("--attest %q: %w", w, err)
+			return nil, fmt.Errorf("--attest %q: %w", v, err)
 		}
 		delete(attests, kind)
 		if on {
@@ -31,8 +31,8 @@ func Attests(words []string, provenance, sbom string) (map[string]string, error)
 	return attests, nil
 }
 
-func parseAttest(words string) (kind, attrs string, on bool, err error) {
-	fields, err := csv.NewReader(strings.NewReader(words)).Read()
+func parseAttest(value string) (kind, attrs string, on bool, err error) {
+	fields, err := csv.NewReader(strings.NewReader(value)).Read()
 	if err != nil {
 		return "", "", false, err
 	}

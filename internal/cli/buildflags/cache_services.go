@@ -22,7 +22,7 @@ func fromServices(e buildcache.Entry, lookup func(string) (string, bool)) (activ
 // addGitHub adds the variables of GitHub's runner, which an action may pass on to a step.
 func addGitHub(attrs map[string]string, lookup func(string) (string, bool)) {
 	take := func(key string, names ...string) {
-		if _, said := attrs[key]; said {
+		if _, set := attrs[key]; set {
 			return
 		}
 		for _, name := range names {
@@ -32,8 +32,8 @@ func addGitHub(attrs map[string]string, lookup func(string) (string, bool)) {
 			}
 		}
 	}
-	version, said := attrs["version"]
-	if v, ok := lookup("ACTIONS_CACHE_SERVICE_V2"); ok && !said {
+	version, set := attrs["version"]
+	if v, ok := lookup("ACTIONS_CACHE_SERVICE_V2"); ok && !set {
 		if second, err := strconv.ParseBool(v); err == nil && second {
 			version = "2"
 		}

@@ -10,15 +10,15 @@ import (
 const CrossAuto = "auto"
 
 // AddCrossFlag adds --cross, with its completion.
-func AddCrossFlag(cmd *cobra.Command, words *[]string) {
-	cmd.Flags().StringArrayVar(words, "cross", nil,
+func AddCrossFlag(cmd *cobra.Command, values *[]string) {
+	cmd.Flags().StringArrayVar(values, "cross", nil,
 		`Compile on the builder's own platform instead of under an emulator ("auto" (default), "off", or recipes: "go", "node:STAGE")`)
 	// Registering fails only for an unknown flag.
 	_ = cmd.RegisterFlagCompletionFunc("cross", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		words := []string{CrossAuto + "\tsteps that are known to give the same bytes", "off\tno steps"}
+		completions := []string{CrossAuto + "\tsteps that are known to give the same bytes", "off\tno steps"}
 		for _, r := range recipe.All() {
-			words = append(words, r.Name+"\t"+r.About)
+			completions = append(completions, r.Name+"\t"+r.About)
 		}
-		return words, cobra.ShellCompDirectiveNoFileComp
+		return completions, cobra.ShellCompDirectiveNoFileComp
 	})
 }

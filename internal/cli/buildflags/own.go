@@ -9,8 +9,8 @@ import (
 )
 
 // forPlatform splits PLATFORM:VALUE. PLATFORM contains a slash and begins with an operating system: "linux/arm64:KEY=V". own is the
-// platform's text, or "" for a value for all platforms. A platform that is not among asked is refused.
-func forPlatform(value string, asked []platform.Platform) (own, rest string, err error) {
+// platform's text, or "" for a value for all platforms. A platform that is not requested is refused.
+func forPlatform(value string, requested []platform.Platform) (own, rest string, err error) {
 	prefix, rest, ok := strings.Cut(value, ":")
 	osName, _, slash := strings.Cut(prefix, "/")
 	if !ok || !slash || strings.Contains(prefix, "=") || !knownOS(osName) {
@@ -23,18 +23,18 @@ func forPlatform(value string, asked []platform.Platform) (own, rest string, err
 	if len(ps) != 1 {
 		return "", "", fmt.Errorf("%q is more than one platform: repeat the flag for each platform", prefix)
 	}
-	if !platform.Contains(asked, ps[0]) {
-		return "", "", notBuilt(ps[0], asked)
+	if !platform.Contains(requested, ps[0]) {
+		return "", "", notBuilt(ps[0], requested)
 	}
 	return platform.Format(ps[0]), rest, nil
 }
 
 // notBuilt returns the error for a platform that is not among the requested platforms.
-func notBuilt(p platform.Platform, asked []platform.Platform) error {
-	if len(asked) == 0 {
+func notBuilt(p platform.Platform, requested []platform.Platform) error {
+	if len(requested) == 0 {
 		return fmt.Errorf("%s is not a requested platform: add --platform", platform.Format(p))
 	}
-	return fmt.Errorf("%s is not one of the requested platforms: %s", platform.Format(p), strings.Join(platform.FormatAll(asked), ", "))
+	return fmt.Errorf("%s is not one of the requested platforms: %s", platform.Format(p), strings.Join(platform.FormatAll(requested), ", "))
 }
 
 // knownOS reports whether package platform accepts a word as an operating system.
@@ -44,10 +44,10 @@ func knownOS(word string) bool {
 }
 
 // ByPlatform groups the values of a flag: the values for all platforms under "", the others under their platform.
-func ByPlatform(flag string, values []string, asked []platform.Platform) (map[string][]string, error) {
+func ByPlatform(flag string, values []string, requested []platform.Platform) (map[string][]string, error) {
 	sorted := map[string][]string{}
 	for _, v := range values {
-		own, rest, err := forPlatform(v, asked)
+		own, rest, err := forPlatform(v, requested)
 		if err == nil && own != "" && rest == "" {
 			err = errors.New("the value after the platform is missing")
 		}
@@ -59,9 +59,9 @@ func ByPlatform(flag string, values []string, asked []platform.Platform) (map[st
 	return sorted, nil
 }
 
-// Last returns the values of a flag whose last value counts.
-func Last(flag string, values []string, asked []platform.Platform) (common string, own map[string]string, err error) {
-	sorted, err := ByPlatform(flag, values, asked)
+// LastByPlatform returns the last value of a flag for all platforms, and the last one for each platform that has its own.
+func LastByPlatform(flag string, values []string, requested []platform.Platform) (common string, own map[string]string, err error) {
+	sorted, err := ByPlatform(flag, values, requested)
 	own = map[string]string{}
 	for p, vs := range sorted {
 		if p == "" {

@@ -19,7 +19,7 @@ type PartialOptions struct {
 	retry    int
 }
 
-// retryPause is the pause before a retry. It lets a disturbance pass, and lets the builder forget the failure.
+// retryPause is the pause before a retry. A short disturbance ends, and the builder forgets the failure.
 const retryPause = time.Second
 
 // AddPartialFlags adds the flags about failing platforms.

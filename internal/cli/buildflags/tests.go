@@ -26,12 +26,12 @@ func AddTestFlags(f *pflag.FlagSet, o *TestOptions) {
 func (o TestOptions) Into(r *solve.Request) error {
 	var all []smoke.Located
 	var from []string
-	for _, words := range o.commands {
-		t, err := parseTest(words, r.Platforms)
+	for _, text := range o.commands {
+		t, err := parseTest(text, r.Platforms)
 		if err != nil {
-			return fmt.Errorf("--test %q: %w", words, err)
+			return fmt.Errorf("--test %q: %w", text, err)
 		}
-		all, from = append(all, smoke.Located{Test: t}), append(from, fmt.Sprintf("--test %q", words))
+		all, from = append(all, smoke.Located{Test: t}), append(from, fmt.Sprintf("--test %q", text))
 	}
 	for _, file := range o.files {
 		data, err := os.ReadFile(file)
@@ -55,8 +55,8 @@ func (o TestOptions) Into(r *solve.Request) error {
 	return nil
 }
 
-func parseTest(words string, asked []platform.Platform) (t smoke.Test, err error) {
-	own, command, err := forPlatform(words, asked)
+func parseTest(text string, requested []platform.Platform) (t smoke.Test, err error) {
+	own, command, err := forPlatform(text, requested)
 	if err != nil {
 		return t, err
 	}
@@ -71,10 +71,10 @@ func parseTest(words string, asked []platform.Platform) (t smoke.Test, err error
 }
 
 // checkTest refuses a test without a platform, and one whose name an earlier test has on the same platform.
-func checkTest(t smoke.Test, before []smoke.Test, asked []platform.Platform) error {
+func checkTest(t smoke.Test, before []smoke.Test, requested []platform.Platform) error {
 	for _, p := range t.Platforms {
-		if !platform.Contains(asked, p) {
-			return notBuilt(p, asked)
+		if !platform.Contains(requested, p) {
+			return notBuilt(p, requested)
 		}
 	}
 	for _, other := range before {

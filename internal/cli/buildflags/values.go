@@ -66,12 +66,12 @@ func ParseBuildArgs(values []string, lookup func(string) (string, bool)) (map[st
 // these arguments out of the image's history and of the cache keys, but a provenance of mode=max shows them. The result has the
 // proxies with a password, each with the value that may be shown.
 func AddProxies(args, proxies map[string]string) (hidden map[string]string) {
-	said := map[string]bool{}
+	given := map[string]bool{}
 	for k := range args {
-		said[strings.ToUpper(k)] = true
+		given[strings.ToUpper(k)] = true
 	}
 	for k, v := range proxies {
-		if said[strings.ToUpper(k)] {
+		if given[strings.ToUpper(k)] {
 			continue
 		}
 		args[k] = v

@@ -6,8 +6,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-// LostAnnotations returns notes about the annotations of a request that none of its outputs can carry.
-func LostAnnotations(r solve.Request) (notes []diag.Diagnostic) {
+// IgnoredAnnotations returns notes about the annotations of a request that none of its outputs can carry.
+func IgnoredAnnotations(r solve.Request) (notes []diag.Diagnostic) {
 	archives := len(r.Outputs.Archives()) > 0
 	images := archives || len(r.Tags)+len(r.ByDigest) > 0 || r.Outputs.Load() != nil
 	for _, a := range r.Annotations {

@@ -21,7 +21,7 @@ func clash(outs []Output) error {
 		o.dest = RealPath(o.dest)
 		for _, other := range files {
 			if o.dest == other.dest {
-				return fmt.Errorf("--output %q and %q would both be written to %q", other.words, o.words, o.dest)
+				return fmt.Errorf("--output %q and %q would both be written to %q", other.text, o.text, o.dest)
 			}
 			if err := checkEmptied(o, other); err != nil {
 				return err
@@ -41,7 +41,7 @@ func checkEmptied(o, other Output) error {
 	if o.attrs["mode"] != "delete" || err != nil || !filepath.IsLocal(rel) {
 		return nil
 	}
-	return fmt.Errorf("--output %q would empty the folder that %q is written to", o.words, other.words)
+	return fmt.Errorf("--output %q would empty the folder that %q is written to", o.text, other.text)
 }
 
 // RealPath returns the absolute path without links. For a missing path, the nearest existing folder above is resolved.

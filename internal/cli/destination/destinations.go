@@ -35,7 +35,7 @@ type Destinations struct {
 
 	naming   Naming
 	selected loadFlag
-	Stdout   string // the output that uses standard output
+	Stdout   string // the output that uses standard output; "" for none
 	attrs    map[string]string
 }
 
@@ -87,10 +87,10 @@ func shownFirst(a, b sink.Output) int {
 	return cmp.Compare(rank(a), rank(b))
 }
 
-// image parses type=image and type=registry: pushed, or left in the builder.
+// image parses type=image and type=registry: an image that is pushed, or stays in the builder.
 func (d *Destinations) image(o Output) error {
 	if o.dest != "" {
-		return fmt.Errorf("--output %q: type=%s has no dest: for a file use type=oci,dest=%s", o.words, o.kind, o.dest)
+		return fmt.Errorf("--output %q: type=%s has no dest: for a file use type=oci,dest=%s", o.text, o.kind, o.dest)
 	}
 	push, err := o.flag("push", false)
 	if err != nil {
@@ -140,7 +140,7 @@ func (d *Destinations) docker(o Output) error {
 	}
 	if name, ok := o.attrs["context"]; ok {
 		return &cli.Usage{
-			Err:  fmt.Errorf("--output %q: an image is loaded into the engine of the builder only", o.words),
+			Err:  fmt.Errorf("--output %q: an image is loaded into the engine of the builder only", o.text),
 			Hint: "use docker --context " + name + " multiarch build …",
 		}
 	}
@@ -171,7 +171,7 @@ func (d *Destinations) archive(o Output) error {
 		return err
 	}
 	if o.kind == "docker" && !tar {
-		return fmt.Errorf("--output %q: type=docker cannot be a folder: use type=oci,tar=false", o.words)
+		return fmt.Errorf("--output %q: type=docker cannot be a folder: use type=oci,tar=false", o.text)
 	}
 	dest, err := d.dest(o, !tar)
 	d.Outputs.List = append(d.Outputs.List, sink.Archive{Docker: o.kind == "docker", Dest: dest, Folder: !tar, Names: names})
@@ -187,7 +187,7 @@ func (d *Destinations) files(o Output) error {
 	}
 	if mode, ok := o.attrs["mode"]; ok && !f.Tar {
 		if mode != "copy" && mode != "delete" {
-			return fmt.Errorf("--output %q: mode=%q is not one of copy, delete", o.words, mode)
+			return fmt.Errorf("--output %q: mode=%q is not one of copy, delete", o.text, mode)
 		}
 		f.Delete = mode == "delete"
 		delete(f.Attrs, "mode") // the client applies the mode after the build
@@ -207,29 +207,29 @@ func (d *Destinations) files(o Output) error {
 func (d *Destinations) dest(o Output, folder bool) (string, error) {
 	switch {
 	case folder && o.dest == "":
-		return "", fmt.Errorf("--output %q: dest=FOLDER is missing", o.words)
+		return "", fmt.Errorf("--output %q: dest=FOLDER is missing", o.text)
 	case folder && o.dest == sink.Stdout:
-		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output: use type=tar or tar=true", o.words)
+		return "", fmt.Errorf("--output %q: a folder cannot be written to standard output: use type=tar or tar=true", o.text)
 	case folder:
 		if err := sink.CheckFolder(o.dest); err != nil {
-			return "", fmt.Errorf("--output %q: %w", o.words, err)
+			return "", fmt.Errorf("--output %q: %w", o.text, err)
 		}
 		return o.dest, nil
 	case o.dest != "" && o.dest != sink.Stdout:
 		if err := sink.CheckFile(o.dest); err != nil {
-			return "", fmt.Errorf("--output %q: %w", o.words, err)
+			return "", fmt.Errorf("--output %q: %w", o.text, err)
 		}
 		return o.dest, nil
 	}
 	if d.Stdout != "" {
-		return "", fmt.Errorf("--output %q and %q would both be written to standard output", d.Stdout, o.words)
+		return "", fmt.Errorf("--output %q and %q would both be written to standard output", d.Stdout, o.text)
 	}
-	d.Stdout = o.words
+	d.Stdout = o.text
 	return sink.Stdout, nil
 }
 
-// ownAttrs are output attributes for the client, not for BuildKit's exporter.
-var ownAttrs = []string{
+// clientAttrs are output attributes for the client, not for BuildKit's exporter.
+var clientAttrs = []string{
 	"name", "push", "push-by-digest", "tar", "context", "oci-mediatypes", "registry.insecure",
 	"name-canonical", "dangling-name-prefix", "store", "unpack", "prefer-image-digest",
 }
@@ -248,16 +248,16 @@ func (d *Destinations) common(o Output) error {
 		}
 		family := map[bool]string{true: "oci", false: "docker"}[oci]
 		if d.Family != "" && d.Family != family {
-			return fmt.Errorf("--output %q: another output has oci-mediatypes=%t, but all outputs have the same image", o.words, !oci)
+			return fmt.Errorf("--output %q: another output has oci-mediatypes=%t, but all outputs have the same image", o.text, !oci)
 		}
 		d.Family = family
 	}
 	for key, value := range o.attrs {
-		if slices.Contains(ownAttrs, key) {
+		if slices.Contains(clientAttrs, key) {
 			continue
 		}
 		if have, ok := d.attrs[key]; ok && have != value {
-			return fmt.Errorf("--output %q: another output has %s=%s, but all outputs have the same image", o.words, key, have)
+			return fmt.Errorf("--output %q: another output has %s=%s, but all outputs have the same image", o.text, key, have)
 		}
 		d.attrs[key] = value
 	}
@@ -281,7 +281,7 @@ func (d Destinations) Apply(r *solve.Request) error {
 	return checkFamily(*r)
 }
 
-// checkFamily refuses what a Docker manifest list cannot hold, and annotations of platforms that are not requested.
+// checkFamily refuses annotations and attestations with Docker media types, and annotations of platforms that are not requested.
 func checkFamily(r solve.Request) error {
 	if r.MediaTypes == manifest.Docker && len(r.Annotations) > 0 {
 		a := r.Annotations[0]
@@ -299,8 +299,8 @@ func checkFamily(r solve.Request) error {
 	return nil
 }
 
-// PushesNowhere reports whether an output is to be pushed but has no name.
-func (d Destinations) PushesNowhere() bool {
+// PushesWithoutName reports whether an output that is pushed has no name.
+func (d Destinations) PushesWithoutName() bool {
 	return slices.ContainsFunc(d.Pushes, func(p Pushed) bool { return len(p.Names) == 0 })
 }
 
@@ -345,8 +345,8 @@ func below(path string) bool {
 	return err == nil && rel != "." && filepath.IsLocal(rel)
 }
 
-// OldRegistries honours docker buildx's variable for registries that refuse OCI artifacts.
-func (d *Destinations) OldRegistries(w *cli.Env) {
+// ApplyArtifactSetting reads docker buildx's variable for registries that refuse OCI artifacts.
+func (d *Destinations) ApplyArtifactSetting(w *cli.Env) {
 	value, _ := w.LookupEnv("BUILDX_NO_DEFAULT_OCI_ARTIFACT")
 	if off, err := strconv.ParseBool(value); err == nil && off && d.attrs["oci-artifact"] == "" {
 		d.attrs["oci-artifact"] = "false"

@@ -101,24 +101,24 @@ func StrayLoadValue(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// Output is one -o as it was written, not checked.
+// Output is one -o as the user wrote it, not checked.
 type Output struct {
-	words string
+	text  string
 	kind  string
 	dest  string
 	attrs map[string]string
 }
 
 // parseOutput parses "type=…,key=value", a path alone (local), or "-" (tar on standard output).
-func parseOutput(words string) (Output, error) {
-	o := Output{words: words, attrs: map[string]string{}}
-	fields, err := csv.NewReader(strings.NewReader(words)).Read()
+func parseOutput(text string) (Output, error) {
+	o := Output{text: text, attrs: map[string]string{}}
+	fields, err := csv.NewReader(strings.NewReader(text)).Read()
 	if err != nil {
-		return o, fmt.Errorf("--output %q: %w", words, err)
+		return o, fmt.Errorf("--output %q: %w", text, err)
 	}
-	if len(fields) == 1 && fields[0] == words && !strings.HasPrefix(words, "type=") {
-		o.kind, o.dest = "local", words
-		if words == "-" {
+	if len(fields) == 1 && fields[0] == text && !strings.HasPrefix(text, "type=") {
+		o.kind, o.dest = "local", text
+		if text == "-" {
 			o.kind = "tar"
 		}
 		return o, nil
@@ -126,7 +126,7 @@ func parseOutput(words string) (Output, error) {
 	for _, field := range fields {
 		key, value, ok := strings.Cut(field, "=")
 		if !ok {
-			return o, fmt.Errorf("--output %q: %q is not of the form key=value", words, field)
+			return o, fmt.Errorf("--output %q: %q is not of the form key=value", text, field)
 		}
 		switch key = strings.ToLower(strings.TrimSpace(key)); key {
 		case "type":
@@ -142,23 +142,23 @@ func parseOutput(words string) (Output, error) {
 	}
 	types := strings.Join(OutputTypeNames(), ", ")
 	if o.kind == "" {
-		return o, fmt.Errorf("--output %q: the type is missing: use type= with one of %s", words, types)
+		return o, fmt.Errorf("--output %q: the type is missing: use type= with one of %s", text, types)
 	}
 	if outputTypes[o.kind] == nil {
-		return o, fmt.Errorf("--output %q: the type %q is not one of %s", words, o.kind, types)
+		return o, fmt.Errorf("--output %q: the type %q is not one of %s", text, o.kind, types)
 	}
 	return o, nil
 }
 
 // flag returns a boolean attribute; absent is its default.
 func (o Output) flag(key string, absent bool) (bool, error) {
-	text, ok := o.attrs[key]
+	value, ok := o.attrs[key]
 	if !ok {
 		return absent, nil
 	}
-	b, err := strconv.ParseBool(text)
+	b, err := strconv.ParseBool(value)
 	if err != nil {
-		return false, fmt.Errorf("--output %q: %s=%q is neither true nor false", o.words, key, text)
+		return false, fmt.Errorf("--output %q: %s=%q is neither true nor false", o.text, key, value)
 	}
 	return b, nil
 }
@@ -166,11 +166,11 @@ func (o Output) flag(key string, absent bool) (bool, error) {
 // ParseOutputs returns all outputs. As in docker buildx, --push and --load change an existing output, or add one.
 func ParseOutputs(o Flags) ([]Output, error) {
 	var outs []Output
-	for _, words := range o.outputs {
-		if words == "" {
+	for _, text := range o.outputs {
+		if text == "" {
 			continue
 		}
-		out, err := parseOutput(words)
+		out, err := parseOutput(text)
 		if err != nil {
 			return nil, err
 		}
@@ -182,13 +182,13 @@ func ParseOutputs(o Flags) ([]Output, error) {
 	if o.Push {
 		at := slices.IndexFunc(outs, func(out Output) bool { return out.kind == "image" })
 		if at < 0 {
-			outs = append(outs, Output{words: "--push", kind: "image", attrs: map[string]string{}})
+			outs = append(outs, Output{text: "--push", kind: "image", attrs: map[string]string{}})
 			at = len(outs) - 1
 		}
 		outs[at].attrs["push"] = "true"
 	}
 	if o.Load.given && !slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "docker" && out.dest == "" }) {
-		outs = append(outs, Output{words: "--load", kind: "docker", attrs: map[string]string{}})
+		outs = append(outs, Output{text: "--load", kind: "docker", attrs: map[string]string{}})
 	}
 	if len(outs) > 1 && slices.ContainsFunc(outs, func(out Output) bool { return out.kind == "cacheonly" }) {
 		return nil, errors.New("--output type=cacheonly keeps only the build cache and cannot be combined with another output")

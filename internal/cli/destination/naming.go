@@ -16,8 +16,8 @@ import (
 // only.
 type Naming struct {
 	project.Choice
-	Lookup project.Lookup // of ${VAR}
-	// Projects is the same for the names of the project's file; nil if the names do not come from it.
+	Lookup project.Lookup // of the variables in names
+	// Projects returns the lookup for names from the project file; nil if the names do not come from it.
 	Projects func() (project.Lookup, error)
 }
 
@@ -36,15 +36,15 @@ func (n Naming) Common() ([]reference.NamedTagged, error) {
 	return names, nil
 }
 
-// of returns the names of an output. settled reports whether they are on the command line.
+// of returns the names of an output. onCommandLine reports whether they are on the command line.
 func (n Naming) of(o Output) (names []reference.NamedTagged, onCommandLine bool, err error) {
 	own := o.attrs["name"]
-	if tags := n.From == "-t"; tags || own == "" || own == "*" { // "*" means the names inside the image, and ours have none
+	if tags := n.From == "-t"; tags || own == "" || own == "*" { // "*" means the names inside the image; an image of this program has none
 		names, err = n.Common()
 		return names, tags, err
 	}
 	if names, err = cli.ParseTags(strings.Split(own, ","), n.Lookup); err != nil {
-		err = fmt.Errorf("--output %q: %w", o.words, err)
+		err = fmt.Errorf("--output %q: %w", o.text, err)
 	}
 	return names, true, err
 }

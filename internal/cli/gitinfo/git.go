@@ -19,7 +19,7 @@ import (
 const dockerfileLabel = "com.docker.image.source.entrypoint"
 
 // Add describes where a local context comes from, as docker buildx does. Requested provenance names the commit and the repository,
-// unless BUILDX_GIT_INFO=0. With BUILDX_GIT_LABELS=1 labels name them, too. Nothing is added for a context outside of a git
+// unless BUILDX_GIT_INFO=0. With BUILDX_GIT_LABELS=1, labels name them too. Nothing is added for a context outside of a git
 // repository, or on a machine without git.
 func Add(ctx context.Context, w *cli.Env, r *solve.Request) {
 	setting := func(name string, unset bool) bool {
@@ -51,7 +51,7 @@ func Add(ctx context.Context, w *cli.Env, r *solve.Request) {
 	}
 }
 
-// Provenance returns what identifies builds that belong together, for `manifest merge`: the commit, and the run of a matrix.
+// Provenance returns the commit and the CI run of a build. By them `manifest merge` recognizes builds that belong together.
 func Provenance(ctx context.Context, w *cli.Env, dir string) *results.Provenance {
 	var from results.Provenance
 	for _, name := range []string{"GITHUB_RUN_ID", "CI_PIPELINE_ID"} {
@@ -70,7 +70,7 @@ func Provenance(ctx context.Context, w *cli.Env, dir string) *results.Provenance
 
 // put sets a known value, unless the key is set.
 func put(m map[string]string, key, value string) {
-	if _, said := m[key]; !said && value != "" {
+	if _, set := m[key]; !set && value != "" {
 		m[key] = value
 	}
 }

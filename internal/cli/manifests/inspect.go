@@ -204,7 +204,7 @@ func (i inspection) imageOf(ctx context.Context, d draft.Draft, name reference.N
 	return i.single(ctx, s, s.blobs)
 }
 
-// entry returns an entry of a draft. Its contents are read from where the image comes from.
+// entry returns an entry of a draft. Its contents are read from the image's own repository.
 func (i inspection) entry(e draft.Entry) (shown, error) {
 	name, err := parseImage(e.Name)
 	if err != nil {
@@ -217,7 +217,7 @@ func (i inspection) entry(e draft.Entry) (shown, error) {
 	return s, err
 }
 
-// origin reads an image of a draft from where it comes from.
+// origin reads an image of a draft from the image's own repository.
 type origin struct {
 	registry *manifest.Client
 	name     reference.Named

@@ -46,7 +46,7 @@ func listJSON(entries []ocispecs.Descriptor) ([]byte, error) {
 	return json.MarshalIndent(list, "", "   ")
 }
 
-// shown is a manifest with everything that is printed about it.
+// shown is a manifest with all that is printed about it.
 type shown struct {
 	Ref        reference.Named
 	Descriptor ocispecs.Descriptor

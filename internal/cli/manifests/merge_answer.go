@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// answerMerge prints what was merged, and returns the error with its exit status.
+// answerMerge prints the result of a merge, and returns the error with its exit status.
 func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error {
 	report := solve.Report{Target: res.Target, Tags: res.Tags}
 	if !o.quiet && len(res.Images) > 0 {
@@ -88,7 +88,7 @@ func mergedTable(out io.Writer, res merge.Result) {
 	_ = t.Flush()
 }
 
-// mergeMetadata is the content of --metadata-file: that of a build, without the fields that only a build has.
+// mergeMetadata is the content of --metadata-file. It has the fields of a build's metadata that a merge has, too.
 type mergeMetadata struct {
 	Digest     digest.Digest       `json:"containerimage.digest"`
 	Descriptor ocispecs.Descriptor `json:"containerimage.descriptor"`

@@ -72,7 +72,7 @@ func draftError(err error) error {
 		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("the draft of %s has %s: use --amend to add to it, or 'docker multiarch manifest rm %s' to remove it",
 			exists.List, strings.Join(exists.Images, ", "), exists.List)}
 	case errors.As(err, &changed) && gone(changed):
-		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("create the draft again: docker multiarch manifest rm %s, then docker multiarch manifest create", changed.List)}
+		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("remove the draft and create it again: docker multiarch manifest rm %s", changed.List)}
 	case errors.As(err, &changed):
 		return &cli.Hinted{Err: err, Hint: "use --amend to push what the names refer to now"}
 	case errors.As(err, &double):

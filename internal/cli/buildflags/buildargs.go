@@ -21,7 +21,7 @@ const sourceDateEpoch = "SOURCE_DATE_EPOCH"
 // Besides seconds the frontend accepts the word "context", the commit time of a git context.
 func AddEpoch(args map[string]string, lookup func(string) (string, bool)) error {
 	value, _ := lookup(sourceDateEpoch)
-	if _, said := args[sourceDateEpoch]; said || value == "" {
+	if _, set := args[sourceDateEpoch]; set || value == "" {
 		return nil
 	}
 	if _, err := strconv.ParseInt(value, 10, 64); err != nil && value != "context" {
@@ -31,8 +31,8 @@ func AddEpoch(args map[string]string, lookup func(string) (string, bool)) error 
 	return nil
 }
 
-// MagicArgs handles the build arguments that are meant for the client and not for the frontend.
-func MagicArgs(r *solve.Request) error {
+// ClientArgs handles the build arguments that are meant for the client and not for the frontend.
+func ClientArgs(r *solve.Request) error {
 	args := []map[string]string{r.BuildArgs}
 	for _, own := range r.Own {
 		args = append(args, own.BuildArgs)
