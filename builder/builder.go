@@ -63,7 +63,7 @@ type Driver interface {
 // Manager is a Driver whose BuildKits this program manages.
 type Manager interface {
 	Driver
-	// Inspect describes what runs the endpoint's BuildKit. A node may have several; none is no error.
+	// Inspect describes the containers or processes that run the endpoint's BuildKit. A node may have several; having none is not an error.
 	Inspect(ctx context.Context, e Endpoint) ([]Details, error)
 	// Stop stops it, even during a build; the next Connect starts it again. found is false when there
 	// is none.

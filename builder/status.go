@@ -41,7 +41,7 @@ type Details struct {
 	Tool       string // version of the program that made it
 	ID         string // of the container
 
-	// The rest is known for a running builder only.
+	// The fields below are known only for a running builder.
 	Platforms []platform.Platform  // of its worker, native first
 	GCPolicy  []bkclient.PruneInfo // rules of garbage collection, sizes in bytes; applied in this order
 	Usage     *Usage
@@ -55,7 +55,7 @@ type Usage struct {
 	Reclaimable int64 // of Total: unused now
 }
 
-// Sum adds up the records of a cache. Records of unknown size count nothing.
+// Sum adds up the records of a cache. Records of unknown size do not count.
 func Sum(records []*bkclient.UsageInfo) Usage {
 	var u Usage
 	for _, r := range records {

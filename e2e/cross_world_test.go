@@ -19,7 +19,7 @@ import (
 // crossCase is a folder of testdata/cross: a context whose Dockerfile has the expected results in comments.
 //
 //	# platform: PLATFORM             that it is built for
-//	# platforms: PLATFORM,...        that the full matrix builds it for; all of crossPlatforms if it is not said
+//	# platforms: PLATFORM,...        that the full matrix builds it for; all of crossPlatforms if it is not given
 //	# with: FLAG...                  more flags of the build
 //	# moved: STAGE,...               stages that run on the builder's own platform
 //	# stays: STAGE CHECK             a stage that is emulated, and why

@@ -12,8 +12,8 @@ import (
 
 // gateCase is a folder of testdata/gate: a Dockerfile that has the expected results in comments. Its context is the fixtures.
 //
-//	# expect: STATUS                                    0 if it is not said
-//	# platforms: PLATFORM,...                           linux/amd64,linux/arm64 if it is not said
+//	# expect: STATUS                                    0 if it is not given
+//	# platforms: PLATFORM,...                           linux/amd64,linux/arm64 if it is not given
 //	# with: FLAG...                                     more flags of the build
 //	# finding: SEVERITY CHECK PLATFORM PATH [LINE]      one that is made; no errors and warnings but these are. PATH may be -
 type gateCase struct {

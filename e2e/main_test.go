@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 	for _, kind := range engineKinds {
 		removeBuilder(testenv.Setting(kind.variable), sharedBuilder)
 	}
-	_ = os.RemoveAll(dir) // a left-over temporary folder is no failure
+	_ = os.RemoveAll(dir) // a left-over temporary folder is not a failure
 	os.Exit(code)
 }
 

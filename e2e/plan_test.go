@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// single is an image for linux/amd64 alone, which is no index.
+// single is an image for linux/amd64 alone, which is not an index.
 func (s *story) single() string {
 	repo := s.repo()
 	s.mustBuild("--platform", "linux/amd64", "--push", "-t", repo, s.dockerfile("FROM $BASE", "COPY Dockerfile /single"))

@@ -38,9 +38,9 @@ type UninstallReport struct {
 	Status  Status    // of the platforms, afterwards
 }
 
-// Uninstall removes QEMU's handlers of the platforms' architectures, whoever registered them, and no
+// Uninstall removes QEMU's handlers of the platforms' architectures, regardless of the program that registered them, and no
 // others: a platform may still run afterwards, through a handler such as rosetta. Programs that already
-// run under an emulator continue. It is no error when there is nothing to remove. A handler that
+// run under an emulator continue. It is not an error when there is nothing to remove. A handler that
 // remains afterwards is ErrRemain.
 func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, error) {
 	before, err := opt.before(ctx)

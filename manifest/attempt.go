@@ -17,8 +17,8 @@ import (
 const maxManifest = 4 << 20
 
 // attempt sends a request once, and reads the answer's body up to maxManifest bytes. The registry must finish within the policy's
-// silence, counted anew whenever it takes a part of the request's body; once it has all of a large body it gets longer (see
-// [Retry.commit]). The rest of a body longer than maxManifest is left to the reader, and the silence is counted anew with each
+// silence, counted again whenever it takes a part of the request's body; once it has all of a large body it gets longer (see
+// [Retry.commit]). The rest of a body longer than maxManifest is left to the reader, and the silence is counted again with each
 // read.
 func (t *retryTransport) attempt(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())

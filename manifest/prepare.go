@@ -83,7 +83,7 @@ func (c *Client) requireChild(ctx context.Context, r repository, child digest.Di
 	return nil
 }
 
-// readCurrent asks which digest the tag names now. A registry that may be written but not read is no reason to stop: the tag is
+// readCurrent asks which digest the tag names now. A registry that may be written but not read is not a reason to stop: the tag is
 // then written without that knowledge.
 func (t *target) readCurrent(ctx context.Context) error {
 	desc, err := t.repo.Resolve(t.repo.pushScope(ctx), t.tag.Tag())

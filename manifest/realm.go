@@ -104,7 +104,7 @@ func (t *realmTransport) aliasFor(realm *url.URL) string {
 	return alias.String()
 }
 
-// server returns the token server behind an alias URL, nil if the URL is no alias.
+// server returns the token server behind an alias URL, nil if the URL is not an alias.
 func (t *realmTransport) server(u *url.URL) *url.URL {
 	if u.Port() != aliasPort {
 		return nil

@@ -26,7 +26,7 @@ func newSilence(usual time.Duration, cancel context.CancelCauseFunc) *silence {
 	return s
 }
 
-// allow counts anew, up to another limit.
+// allow starts counting again, up to another limit.
 func (s *silence) allow(limit time.Duration) {
 	s.current.Store(int64(limit))
 	s.timer.Reset(limit)

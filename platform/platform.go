@@ -47,7 +47,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Platform is the image specification's platform. The zero value is no platform.
+// Platform is the image specification's platform. The zero value is not a platform.
 type Platform = ocispecs.Platform
 
 // ErrInvalid is wrapped by every error of [Parse]: the user's text names no platform.

@@ -9,7 +9,7 @@ const (
 	costLetter = 2 // an additional letter, a missing one, or a wrong one
 )
 
-// longestGuess bounds the work on a text that is no platform at all. It is more
+// longestGuess bounds the work on a text that is not a platform at all. It is more
 // than twice the longest known name.
 const longestGuess = 64
 

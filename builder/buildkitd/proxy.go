@@ -10,7 +10,7 @@ var noProxyLocal = []string{"localhost", "127.0.0.1", "::1"}
 
 // ProxyEnv returns the environment that makes buildkitd use proxies: the user's, and where the user has
 // none of a kind, the engine's. Each variable is set in both cases, since git inside the builder reads
-// http_proxy in lower case only. With no proxy at all the result is empty.
+// http_proxy in lower case only. Without a proxy the result is empty.
 func ProxyEnv(user, engine map[string]string) map[string]string {
 	vars := map[string]string{}
 	set := func(name, value string) {

@@ -227,7 +227,7 @@ func (k *reconciler) wants(have observed) settings {
 	return want
 }
 
-// act takes one step. If another client was faster, that is no error.
+// act takes one step. It is not an error if another client was faster.
 func (k *reconciler) act(ctx context.Context, todo step, have observed) error {
 	switch todo.Action {
 	case actRefuse:

@@ -76,7 +76,7 @@ func step(a emulation.Arch) llb.State {
 	return image.Run(llb.Args([]string{program}), p, llb.IgnoreCache, llb.Network(pb.NetMode_NONE), llb.WithCustomName("probe "+a.Name)).Root()
 }
 
-// try runs one probe program. A program that does not run is no error; an unknown outcome is one.
+// try runs one probe program. A program that does not run is not an error; an unknown outcome is one.
 func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Outcome, error) {
 	o := emulation.Outcome{Arch: a.Name}
 	def, err := step(a).Marshal(ctx)

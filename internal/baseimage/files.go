@@ -16,7 +16,7 @@ const (
 	maxWalked = 2000
 )
 
-// content reads a file. A file that is too long, or is no regular file, exists and has no content.
+// content reads a file. A file that is too long, or is not a regular file, exists and has no content.
 func content(ctx context.Context, f stepfiles.Files, name string) (recipe.File, error) {
 	e, ok, err := f.Stat(ctx, name)
 	if err != nil || !ok || !e.Mode.IsRegular() || e.Size > maxRead {

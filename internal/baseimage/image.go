@@ -88,7 +88,7 @@ func (i *image) ask(ctx context.Context) (facts, error) {
 	return facts{Lacks: img.OS != i.platform.OS || img.Architecture != i.platform.Architecture, Config: img.Config}, err
 }
 
-// open fetches the image. The fetch is no step of the build: BuildKit makes another step of it, with the same content, since the digest is
+// open fetches the image. The fetch is not a step of the build: BuildKit makes another step of it, with the same content, since the digest is
 // resolved in another way.
 func (i *image) open(ctx context.Context) (stepfiles.Files, error) {
 	name, _, _ := strings.Cut(i.ref, "@")

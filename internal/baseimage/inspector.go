@@ -17,7 +17,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// QuietVertex is the name, in BuildKit's progress, of questions that are no step of the build. Such vertices are not shown.
+// QuietVertex is the name, in BuildKit's progress, of questions that are not steps of the build. Such vertices are not shown.
 const QuietVertex = "[internal] docker multiarch preflight"
 
 // Familiar returns an image's familiar name.

@@ -31,7 +31,7 @@ type ImagePlatforms struct {
 	Digest digest.Digest
 	// Platforms are in canonical order, from the index or, for a single image, from its configuration; nil if they are not known.
 	Platforms []platform.Platform
-	Single    bool // the image is no index
+	Single    bool // the image is not an index
 }
 
 // isMissing reports whether BuildKit is known to find no image for the platform.

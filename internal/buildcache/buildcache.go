@@ -116,7 +116,7 @@ func (c Cache) Services(ps []platform.Platform) []Entry {
 	return services
 }
 
-// Exports reports whether there is an export that is no part of an image.
+// Exports reports whether there is an export that is not part of an image.
 func (c Cache) Exports() bool {
 	return slices.ContainsFunc(c.To, func(e Entry) bool { return e.Type != "inline" })
 }

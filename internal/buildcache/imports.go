@@ -27,7 +27,7 @@ type imports struct {
 	reported map[string]bool // the failed imports that were reported, by BuildKit's names
 }
 
-// newImports finds out which caches can be imported. A local cache that does not exist is left out with a warning, as by docker buildx: the
+// newImports finds out which caches can be imported. A local cache that does not exist is left out with a warning, as in docker buildx: the
 // first build with a cache finds none.
 func newImports(from []Entry, ps []platform.Platform, note diag.Notes) *imports {
 	all := &imports{note: note, reported: map[string]bool{}}

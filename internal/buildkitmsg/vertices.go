@@ -27,7 +27,7 @@ func IsInputLoad(vertex string) bool {
 }
 
 // SplitStep splits a vertex's name that the Dockerfile frontend made into the text in brackets, which ends with a counter such as 2/4, and
-// the instruction: "[build 2/4] RUN make", "[linux/arm64 build 2/4] …", "[linux/amd64->arm64 build  2/12] …". For every other name ok is
+// the instruction: "[build 2/4] RUN make", "[linux/arm64 build 2/4] …", "[linux/amd64->arm64 build  2/12] …". For any other name ok is
 // false, and prefix and instruction are "" (prefixCommand in frontend/dockerfile/dockerfile2llb/convert.go).
 func SplitStep(vertex string) (prefix, instruction string, ok bool) {
 	prefix, instruction, ok = strings.Cut(vertex, "] ")

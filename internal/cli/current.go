@@ -91,7 +91,7 @@ func (w *Env) BuilderFor(flag string) (string, error) {
 	return name, nil
 }
 
-// changeChosen changes the stored choice under a lock, since each program reads the file and writes it anew. change returns false if
+// changeChosen changes the stored choice under a lock, since each program reads the file and rewrites it. change returns false if
 // it changes nothing.
 func (w *Env) changeChosen(ctx context.Context, change func(*chosenBuilders) bool) (err error) {
 	if err := os.MkdirAll(w.StateDir(), 0o700); err != nil {

@@ -125,7 +125,7 @@ func (r *rewriter) inputsChange(s graph.Step, native bool) bool {
 	return slices.ContainsFunc(s.Inputs, func(in digest.Digest) bool { return r.input(s, native, in) != in })
 }
 
-// put adds an operation and its metadata. An operation that is there already, as from a stage FROM --platform=$BUILDPLATFORM,
+// put adds an operation and its metadata. An operation that exists already, as from a stage FROM --platform=$BUILDPLATFORM,
 // keeps its own.
 func (r *rewriter) put(s graph.Step, dgst digest.Digest, dt []byte, rename func(string) string) {
 	if r.out.Source != nil {

@@ -51,7 +51,7 @@ type Decider struct {
 	Note     diag.Notes
 }
 
-// Decide returns the relocated steps of each platform, in the order of the readings. A failure to find out is no error: the steps then stay
+// Decide returns the relocated steps of each platform, in the order of the readings. A failure to find out is not an error: the steps then stay
 // on their platform. gw is the gateway of a solve on the node.
 func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Relocated {
 	relocated := make([]cross.Relocated, len(readings))

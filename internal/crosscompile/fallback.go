@@ -18,7 +18,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Fallback is why a platform with relocated steps must be built again as its frontend wrote it. The zero value is no reason.
+// Fallback is why a platform with relocated steps must be built again as its frontend wrote it. The zero value means no reason.
 type Fallback struct {
 	Why  string
 	Step graph.Step // the failed step as it was solved; zero if none has failed

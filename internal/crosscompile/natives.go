@@ -13,7 +13,7 @@ import (
 )
 
 // Natives tracks the steps of a build's platforms that run natively. If a failed relocated step fails in the same way there, relocation is
-// not the cause. The zero value is ready to use; nil is for solves that are no platform's build.
+// not the cause. The zero value is ready to use; nil is for solves that do not build a platform.
 type Natives struct {
 	mu      sync.Mutex
 	solves  map[int]*native
@@ -23,7 +23,7 @@ type Natives struct {
 // native is the solve of one platform, by its index in the plan.
 type native struct {
 	steps map[written]digest.Digest // nil until they are known
-	ended map[digest.Digest]string  // the error of a step that has ended; "" is no error
+	ended map[digest.Digest]string  // the error of a step that has ended; "" means no error
 	over  bool
 }
 

@@ -27,7 +27,7 @@ func (s Severity) Compare(other Severity) int {
 	return cmp.Compare(slices.Index(order, s), slices.Index(order, other))
 }
 
-// A Diagnostic is one problem or observation. The zero value is no diagnostic.
+// A Diagnostic is one problem or observation. The zero value is not a diagnostic.
 type Diagnostic struct {
 	// Check is a word for the rule that found it. Programs compare it, so it does not change.
 	Check    string

@@ -33,7 +33,7 @@ func (e *ExistsError) Error() string {
 }
 
 // Create makes a draft of the images that the names refer to now. If there is a draft of the same names, it keeps its annotations
-// and gets the current images. If its names differ, the error is an [*ExistsError], unless it was pushed and is begun anew, or is
+// and gets the current images. If its names differ, the error is an [*ExistsError], unless it was pushed and is started again, or is
 // to be amended. An error changes nothing.
 func (s Store) Create(ctx context.Context, c *manifest.Client, req CreateRequest) error {
 	names := unique(req.Images)

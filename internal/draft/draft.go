@@ -98,7 +98,7 @@ type Entry struct {
 }
 
 // Entries returns the entries of the list: images in the order of platform.Compare, then their attestations in the same order. An
-// image that was given twice is there once. There may be two images for one platform, which no index may have.
+// image that was given twice is listed once. There may be two images for one platform, which no index may have.
 func (d Draft) Entries() []Entry {
 	var images, attestations []Entry
 	for _, image := range d.Images {

@@ -158,7 +158,7 @@ func (b *fixture) push(list string, amend bool) error {
 }
 
 // entries returns the entries of the index of a name as "platform digest", and an attestation as "about digest", or nil if there
-// is no index.
+// is not an index.
 func (b *fixture) entries(name string) (entries []string) {
 	b.t.Helper()
 	root, blobs, err := b.client.Source(b.t.Context(), b.list(name))

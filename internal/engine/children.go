@@ -44,7 +44,7 @@ func (e *Engine) Children(ctx context.Context, ref string) ([]Child, error) {
 		case m.Kind == image.ManifestKindImage && m.ImageData != nil:
 			c.Platform = m.ImageData.Platform
 		case m.Kind == image.ManifestKindUnknown && m.Descriptor.Platform != nil:
-			c.Platform = *m.Descriptor.Platform // none of its content is there
+			c.Platform = *m.Descriptor.Platform // the store has none of its content
 		default:
 			continue
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // CreateContainer creates a container and returns its ID. The error is a conflict (errdefs) when the name is taken, and "not
-// found" when the image is not there. If ctx ends while the engine is at work, the call continues for some seconds: otherwise the
+// found" when the engine lacks the image. If ctx ends while the engine is at work, the call continues for some seconds: otherwise the
 // container could exist without its ID being known.
 func (e *Engine) CreateContainer(ctx context.Context, opt client.ContainerCreateOptions) (string, error) {
 	if ctx.Err() != nil {
@@ -67,7 +67,7 @@ func (e *Engine) StopContainer(ctx context.Context, name string, seconds int) er
 	return failed(ctx, fmt.Sprintf("stop container %q", name), err)
 }
 
-// RemoveContainer kills and removes a container and its anonymous volumes; named volumes stay. It is no error if the container is
+// RemoveContainer kills and removes a container and its anonymous volumes; named volumes stay. It is not an error if the container is
 // gone, or is being removed by another client.
 func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
 	ctx, done := e.watch.attend(ctx)

@@ -81,7 +81,7 @@ func (e *Engine) Tag(ctx context.Context, id, name string) error {
 	return failed(ctx, fmt.Sprintf("tag image %s as %q", id, name), err)
 }
 
-// RemoveImage removes a name from an image, and with the last name the image. It is no error if the image is gone.
+// RemoveImage removes a name from an image, and with the last name the image. It is not an error if the image is gone.
 func (e *Engine) RemoveImage(ctx context.Context, name string) error {
 	ctx, done := e.watch.attend(ctx)
 	defer done()

@@ -27,7 +27,7 @@ func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error 
 		written <- err
 	}()
 	err := e.load(ctx, pr)
-	// An engine that refuses the stream stops reading; the writer must end all the same.
+	// An engine that refuses the stream stops reading; the writer must end anyway.
 	_ = pr.CloseWithError(errNotRead) // never fails
 	writeErr := <-written
 	switch {

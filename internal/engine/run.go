@@ -64,7 +64,7 @@ func (e *Engine) Run(ctx context.Context, spec RunSpec) (_ RunResult, rerr error
 		return RunResult{}, fmt.Errorf("%s: %w", op, err)
 	}
 	defer func() {
-		// The caller's context may have ended; the container must be removed all the same.
+		// The caller's context may have ended; the container must be removed anyway.
 		cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
 		if err := e.RemoveContainer(cctx, id); err != nil {

@@ -1,7 +1,7 @@
 // Package exe finds the CPU of an executable from the file's beginning: ELF, PE and Mach-O programs, and scripts with a #! line.
 //
 // [Read] takes a stream, so a file within an archive need not be unpacked. It reads only the bytes it needs, in order. If a file
-// is no executable, it reads no more than it was given. [File.Fit] compares a file with a platform.
+// is not an executable, it reads no more than it was given. [File.Fit] compares a file with a platform.
 //
 // Sources: elf(5) and the processor supplements of the System V ABI; "PE Format" of Microsoft and, for .NET, clr-abi.md of
 // dotnet/runtime; mach-o/loader.h and mach-o/fat.h of Apple; fs/binfmt_script.c and fs/binfmt_elf.c of Linux.
@@ -37,7 +37,7 @@ const (
 // AnyMachine is the machine of a .NET assembly. Its code is compiled, or recompiled, where it runs.
 const AnyMachine = "any"
 
-// A File has the facts of a file's beginning. The zero value is no executable.
+// A File has the facts of a file's beginning. The zero value is not an executable.
 type File struct {
 	Format Format `json:"format"`
 	// Machine is Go's name for the architecture, such as amd64 or ppc64le. An architecture without a Go port has a similar name,
@@ -63,7 +63,7 @@ type File struct {
 const headSize = 4096
 
 // Read reads a file. head is its beginning, and rest the remainder, or nil if there is none. 8 bytes of head are enough to
-// recognise a file that is no executable, and then nothing of rest is read. ok is false for a file of no known format, and for
+// recognise a file that is not an executable, and then nothing of rest is read. ok is false for a file of no known format, and for
 // one that is cut off before its machine. For a file that is damaged further on, Read returns the facts up to there. An error is
 // rest's.
 func Read(head []byte, rest io.Reader) (f File, ok bool, err error) {

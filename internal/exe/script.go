@@ -9,7 +9,7 @@ import (
 const maxLine = 256
 
 // readScript reads the #! line as fs/binfmt_script.c does. It drops blanks around the program and at the end, and takes
-// everything after the program as one argument. A carriage return is no blank: it belongs to the last word.
+// everything after the program as one argument. A carriage return is not a blank: it belongs to the last word.
 func readScript(s *stream) (File, bool) {
 	s.fill()
 	line := s.head[2:min(len(s.head), maxLine)]

@@ -23,7 +23,7 @@ type command struct {
 	argv []string
 	dir  string // the folder of relative paths
 	path []string
-	// guess means that a script or an argument names it. The word may not be a program, so a missing one is no finding.
+	// guess means that a script or an argument names it. The word may not be a program, so a missing one is not a finding.
 	guess bool
 	cmd   bool // it is an argument of the entrypoint: findings about it are warnings
 }

@@ -105,7 +105,7 @@ func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
 	return t.inputs[i], t.takes
 }
 
-// add adds a path of the i-th input. It ignores an index that is no input, since an action may also take from earlier actions.
+// add adds a path of the i-th input. It ignores an index that is not an input, since an action may also take from earlier actions.
 func (t *taker) add(i int, p, dest string) {
 	if i < 0 || i >= len(t.inputs) {
 		return

@@ -70,7 +70,7 @@ func (g Graph) Chain() []Step {
 func ChainTo(steps map[digest.Digest]Step, s Step) []Step {
 	chain := []Step{s}
 	for s.Root != "" {
-		s = steps[s.Root] // Read has checked that all inputs are there
+		s = steps[s.Root] // Read has checked that all inputs exist
 		chain = append(chain, s)
 	}
 	slices.Reverse(chain)

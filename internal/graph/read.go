@@ -19,7 +19,7 @@ import (
 // Read returns the steps that def's result is made from. It leaves out the operation at the end, which only names the result. No
 // definition, or an empty one, is an image without files and has no steps.
 //
-// It fails if def is damaged: bytes that are no operation, a missing input, no end.
+// It fails if def is damaged: bytes that are not an operation, a missing input, no end.
 func Read(def *llb.Definition) (Graph, error) {
 	if def == nil || len(def.Def) == 0 {
 		return Graph{}, nil

@@ -57,7 +57,7 @@ type folder struct {
 	index []byte   // index.json as it was before
 }
 
-// fill writes the blobs that are not there.
+// fill writes the missing blobs.
 func (d *folder) fill(ctx context.Context, img Image) error {
 	graph, err := Read(ctx, img.Root, d.blobs)
 	if err != nil {

@@ -58,7 +58,7 @@ type Loaded struct {
 	Name     string            // as users write it; empty for an image without a name
 	Platform platform.Platform // in a classic store; the zero Platform stands for all of an index or manifest
 	ID       digest.Digest     // the engine's ID: of the configuration, in a containerd store of the root
-	Already  bool              // nothing was sent, and the name was there before
+	Already  bool              // nothing was sent, and the engine had the name before
 }
 
 // RefusedError means that an engine cannot hold the platforms to be loaded, or that the image does not have them. Nothing was
@@ -89,7 +89,7 @@ func Check(ctx context.Context, eng *engine.Engine, ps []platform.Platform, sel 
 	return nil
 }
 
-// Load loads an image into the engine's store. Names are moved after all content is there, so an earlier error leaves them
+// Load loads an image into the engine's store. Names are moved after the engine has all content, so an earlier error leaves them
 // unchanged. The results are in the order of the names and, under each, of the image; with an error they are the names that were
 // moved before.
 func Load(ctx context.Context, eng *engine.Engine, req Request) ([]Loaded, error) {

@@ -2,6 +2,6 @@
 // becomes an OCI image layout on disk, whatever its form is ([Read]).
 //
 // Everything that the image's digests cover is kept, as far as the engine has kept it. A containerd store has the very bytes of
-// the registry, with all platforms that are there. The classic store has kept the configuration and the layers, without their
+// the registry, with all platforms that the engine has. The classic store has kept the configuration and the layers, without their
 // compression, so the manifest is new; the configuration's digest (the image's ID) is the same.
 package localbase

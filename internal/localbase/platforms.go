@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// attestation marks a child of an index that is no image (BuildKit, docs/attestations/attestation-storage.md).
+// attestation marks a child of an index that is not an image (BuildKit, docs/attestations/attestation-storage.md).
 const attestation = "vnd.docker.reference.type"
 
 // platforms returns those whose images are complete. An engine that pulled an image for one platform has the index of all.

@@ -33,7 +33,7 @@ type linting struct {
 	unlinted   []string      // Dockerfiles without a complete answer, by the frontend's names
 }
 
-// askAll asks about the Dockerfiles of the targets, and returns when all answers are there.
+// askAll asks about the Dockerfiles of the targets, and returns when it has all answers.
 func (l *linting) askAll(ctx context.Context, src source.Source, targets []platform.Platform, ask solve.Asker) {
 	var asking sync.WaitGroup
 	asked := map[string]bool{}

@@ -244,7 +244,7 @@ func TestManyChildrenDoNotCostARoundTripEach(t *testing.T) {
 			close(several)
 		}
 		select {
-		case <-several: // until eight are there
+		case <-several: // until eight have arrived
 		case <-time.After(5 * time.Second):
 		}
 		defer now.Add(-1)

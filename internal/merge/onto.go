@@ -25,7 +25,7 @@ const (
 	lookAgain = 300 * time.Millisecond
 )
 
-// add adds the images to a tag's index, until they are there or others have overwritten the tag too often.
+// add adds the images to a tag's index, until it has them or others have overwritten the tag too often.
 func add(ctx context.Context, req Request) (Result, error) {
 	name := reference.FamiliarString(req.Onto)
 	said := map[string]bool{}
@@ -87,7 +87,7 @@ func readBase(ctx context.Context, req Request) (*Input, error) {
 	return &base, nil
 }
 
-// addTo writes the tag, unless it has changed, and checks afterwards whether the images are there.
+// addTo writes the tag, unless it has changed, and checks afterwards whether the index has the images.
 func (p plan) addTo(ctx context.Context, base *Input) (res Result, there bool, err error) {
 	var before digest.Digest
 	if base != nil {

@@ -19,7 +19,7 @@ type BaseError struct {
 	// Wanted are the platforms that the image is missing, or has with another configuration. Available are the platforms that it has, as far
 	// as they are known.
 	Wanted, Available []platform.Platform
-	// Single reports that the image is no index, but an image of one platform. BuildKit uses it for whatever platform is asked for.
+	// Single reports that the image is not an index, but an image of one platform. BuildKit uses it for whatever platform is asked for.
 	Single bool
 	// Config is the platform in the configuration of the image that the index has for Wanted; zero if there is no image for Wanted at all.
 	Config platform.Platform

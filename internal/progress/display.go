@@ -130,7 +130,7 @@ func (d *Display) form(ctx context.Context, o Options, names []string, logs *fil
 type silent struct{ out io.Writer }
 
 func (s silent) show(message)     {}
-func (s silent) note(line string) { _, _ = fmt.Fprintln(s.out, printable.Text(line)) } // a lost warning is no reason to fail
+func (s silent) note(line string) { _, _ = fmt.Fprintln(s.out, printable.Text(line)) } // a lost warning is not a reason to fail
 func (s silent) close() error     { return nil }
 
 // Cleared gives the display the plan. Steps that were shown before it keep their lanes.

@@ -125,7 +125,7 @@ func (t *texts) close() error {
 			t.fail(err)
 		}
 	}
-	return t.err // a failed write to standard error is no reason to fail
+	return t.err // a failed write to standard error is not a reason to fail
 }
 
 // outputs passes on the output of one lane's display.

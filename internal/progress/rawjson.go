@@ -21,7 +21,7 @@ type raw struct {
 
 func newRaw(out io.Writer, lanes *lanes) *raw { return &raw{json.NewEncoder(out), lanes} }
 
-// A failed write to standard error is no reason to fail.
+// A failed write to standard error is not a reason to fail.
 func (r *raw) show(m message) { _ = r.enc.Encode(r.relabel(m)) }
 
 func (r *raw) note(line string) { _ = r.enc.Encode(said(line)) }

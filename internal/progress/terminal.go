@@ -136,7 +136,7 @@ func (t *terminal) draw(final bool) {
 		b.WriteString(text + aec.EraseLine(aec.EraseModes.Tail).String() + "\n")
 	}
 	b.WriteString(aec.EraseDisplay(aec.EraseModes.Tail).String() + aec.Show.String())
-	_, _ = t.out.Write(b.Bytes()) // a failed write to a closed terminal is no reason to fail
+	_, _ = t.out.Write(b.Bytes()) // a failed write to a closed terminal is not a reason to fail
 }
 
 // linesAt returns how many lines the last drawing takes on a terminal of this width: a narrower terminal has wrapped them.

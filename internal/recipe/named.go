@@ -65,7 +65,7 @@ func execs(steps []graph.Step) (all []graph.Step) {
 	return all
 }
 
-// Refusal is why a stage stays on the target platform. The zero value is no refusal.
+// Refusal is why a stage stays on the target platform. The zero value means no refusal.
 type Refusal struct {
 	diag.Diagnostic // Check is command, arch, author, base, cgo, env, leaves-base, leaves-packages, nothing, attested …
 	// Naming is what naming a recipe would change; zero if that changes nothing.

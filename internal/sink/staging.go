@@ -22,7 +22,7 @@ const StagePrefix = ".docker-multiarch-stage-"
 // folderMode is the mode of folders that are made for a result, as docker buildx and other programs make them.
 const folderMode = 0o755
 
-// pending is a file that gets its content before its name. A destination that is no regular file, such as /dev/null or a pipe, is written
+// pending is a file that gets its content before its name. A destination that is not a regular file, such as /dev/null or a pipe, is written
 // to directly.
 type pending struct {
 	*os.File

@@ -1,6 +1,6 @@
 package solve
 
-// reason is why part of a job is done again; "" is no reason.
+// reason is why part of a job is done again; "" means no reason.
 type reason string
 
 // The reasons, in the order in which they are checked. The comment of [again] says which of them can meet.

@@ -8,7 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 )
 
-// limits bound the number of solves that work at the same time; nil is no bound.
+// limits bound the number of solves that work at the same time; nil means no limit.
 type limits struct{ all, emulated *semaphore.Weighted }
 
 // enter waits for the solve's turn; leave gives the turn back.

@@ -36,7 +36,7 @@ func TestChildrenThatTheRegistryRefusesAreAPushErrorToo(t *testing.T) {
 	if !errors.As(err, new(*index.PushError)) || !errors.As(err, new(*FailedError)) || w.tagged("app:v1") != "" {
 		t.Errorf("got %v", err)
 	}
-	w.Run = failing("exit code: 1", "linux/arm64") // a build that fails as well is no push error
+	w.Run = failing("exit code: 1", "linux/arm64") // a build that fails as well is not a push error
 	if _, err = w.run(); errors.As(err, new(*index.PushError)) || !errors.As(err, new(*FailedError)) {
 		t.Errorf("got %v", err)
 	}

@@ -72,7 +72,7 @@ type relocation struct {
 	fallback fallback
 }
 
-// fallback is why a platform is built under emulation although steps of it could be relocated. The zero value is no fallback.
+// fallback is why a platform is built under emulation although steps of it could be relocated. The zero value means no fallback.
 type fallback struct {
 	why string
 	job *plan.Job // how the platform is made instead; nil if that is not known
@@ -103,7 +103,7 @@ func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, 
 	return r, err
 }
 
-// fallBack gives up the relocated steps for good. It makes the node run the platform, if the node does not yet.
+// fallBack gives up the relocated steps for the rest of the build. It makes the node run the platform, if the node does not yet.
 func (j job) fallBack(ctx context.Context, decided decision, why string) (fallback, error) {
 	j.env.Progress.Note(diag.Notef("%s: %s; this platform is built again under emulation", platform.Format(j.target), why))
 	job, err := decided.emulate(ctx, j.index)

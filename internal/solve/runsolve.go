@@ -29,7 +29,7 @@ func runSolve(
 	return resp, err
 }
 
-// questions are the vertices of the preflight's own lookups in a solve's progress. They are no steps of the build, and a lookup that is
+// questions are the vertices of the preflight's own lookups in a solve's progress. They are not steps of the build, and a lookup that is
 // answered with "not found" has succeeded.
 type questions struct{ seen []digest.Digest }
 

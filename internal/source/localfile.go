@@ -145,7 +145,7 @@ func readFile(name string, limit int64) ([]byte, error) {
 	return readAll(f, limit)
 }
 
-// readPipe reads something that is no regular file: a pipe of the shell's, a device.
+// readPipe reads something that is not a regular file: a pipe of the shell's, a device.
 func readPipe(ctx context.Context, opt Options, name string) ([]byte, error) {
 	ctx, heard, end := ctxio.WhileHeard(ctx, cmp.Or(opt.Silence, silentPipe))
 	defer end()

@@ -49,7 +49,7 @@ func (s *spool) file(name string, r io.Reader) (string, error) {
 
 func (s *spool) remove() {
 	if s.root != "" {
-		_ = os.RemoveAll(s.root) // a left-over temporary file is no reason to fail a build
+		_ = os.RemoveAll(s.root) // a left-over temporary file is not a reason to fail a build
 	}
 }
 

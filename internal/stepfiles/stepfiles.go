@@ -97,7 +97,7 @@ func (f Files) list(ctx context.Context, dir, only string) ([]Entry, error) {
 }
 
 // Walk calls see for everything below a directory, nearer entries first, until see returns false. depth bounds how far down it goes; 1 is
-// the directory itself, 0 is no bound.
+// the directory itself, 0 means no limit.
 func (f Files) Walk(ctx context.Context, dir string, depth int, see func(Entry) bool) error {
 	level := []string{dir}
 	for n := 1; len(level) > 0; n++ {

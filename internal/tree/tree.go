@@ -98,7 +98,7 @@ func IsConfig(mediaType string) bool {
 	return mediaType == ocispecs.MediaTypeImageConfig || mediaType == mediaTypeDockerConfig
 }
 
-// Subject returns the digest of the image that an index's entry attests, or "" if the entry is no attestation.
+// Subject returns the digest of the image that an index's entry attests, or "" if the entry is not an attestation.
 func Subject(entry ocispecs.Descriptor) string {
 	if !manifest.IsAttestation(entry) {
 		return ""

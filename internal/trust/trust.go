@@ -9,7 +9,7 @@
 //     host.)
 //   - The user trusts its ID. That is for engines that reach no registry.
 //
-// Labels of images and containers are no reason.
+// Labels of images and containers do not count.
 package trust
 
 import (
@@ -105,7 +105,7 @@ func (m Images) nameOfOrigin(ctx context.Context, want reference.Named) (string,
 const registryPatience = 15 * time.Second
 
 // askRegistry is for an engine with a containerd store that does not show the origins of its content: either the registry has the
-// image under the name now, or nothing is proven. A registry that does not answer proves nothing, and is no error.
+// image under the name now, or nothing is proven. A registry that does not answer proves nothing, and is not an error.
 func (m Images) askRegistry(ctx context.Context, id, ref string) (Basis, error) {
 	auth := ""
 	if m.Auth != nil {

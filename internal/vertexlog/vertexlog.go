@@ -24,7 +24,7 @@ type Log struct {
 	marks  map[digest.Digest]chan struct{}               // closed when the mark comes, and nil from then on
 }
 
-// Failure is the error of a failed step, and how long the step took to fail. The zero value is no failure.
+// Failure is the error of a failed step, and how long the step took to fail. The zero value means no failure.
 type Failure struct {
 	Err  string
 	Took time.Duration

@@ -38,7 +38,7 @@ func (j *job) takeLocalBases(ctx context.Context, w *cli.Env, note func(string))
 	if err != nil {
 		return release, err
 	}
-	release = func() { _ = os.RemoveAll(root) } // a left-over temporary folder is no reason to fail a build
+	release = func() { _ = os.RemoveAll(root) } // a left-over temporary folder is not a reason to fail a build
 	for _, name := range j.localBases {
 		note("saving " + name + " from the engine's image store")
 		base, err := saveLocalBase(ctx, eng, name, root)

@@ -44,7 +44,7 @@ func checkEngine(host string, info engine.Info) check {
 	return c
 }
 
-// checkBuilders checks the builders. A missing builder is no fault, since the next build makes it, but its image must be available.
+// checkBuilders checks the builders. A missing builder is not a fault, since the next build makes it, but its image must be available.
 func checkBuilders(ctx context.Context, w *cli.Env) []check {
 	list, err := container.List(ctx, w.Engine())
 	if err != nil {

@@ -39,7 +39,7 @@ func (c checkFlag) Set(s string) error {
 type Call struct {
 	Question     string // BuildKit's name of it
 	JSON         bool   // prints the answer unchanged
-	IgnoreStatus bool   // findings are no failure
+	IgnoreStatus bool   // findings are not a failure
 }
 
 // Parse returns nil for a build.

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe/shell"
 )
 
-// notKnown stands for a word that is known only at run time. It is no program's name.
+// notKnown stands for a word that is known only at run time. It is not the name of a program.
 const notKnown = "$"
 
 // maxCalls bounds the depth of calls among a script's functions.

@@ -45,7 +45,7 @@ type Command struct {
 	Shell bool   // it comes from a shell's script: the word may not be a program
 }
 
-// Follow returns the command that a command starts. ok is false if it is no known wrapper or shell. Args is empty if it is one
+// Follow returns the command that a command starts. ok is false if it is not a known wrapper or shell. Args is empty if it is one
 // and its command cannot be determined.
 func Follow(argv []string) (next Command, ok bool) {
 	name := path.Base(argv[0])

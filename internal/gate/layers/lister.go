@@ -52,7 +52,7 @@ type Lister struct {
 	// CacheBytes bounds the size of Cache. 0 is 64 MiB.
 	CacheBytes int64
 	// BaseLimit is the size in bytes (as transferred) of the largest base layer that is fetched. 0 is DefaultBaseLimit, and less
-	// than 0 is no limit.
+	// than 0 means no limit.
 	BaseLimit int64
 	// Surplus bounds the bytes that all layers together may unpack to beyond a hundred times their sizes. 0 is 8 GiB. Layers
 	// beyond it count as unknown.

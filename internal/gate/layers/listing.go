@@ -88,7 +88,7 @@ func (l *Listing) Implies(dir string) bool {
 	return i < len(l.Entries) && strings.HasPrefix(l.Entries[i].Path, dir+"/")
 }
 
-// Hides reports whether the layer hides the content of lower layers at a path: by an entry above it that is no folder, by a
+// Hides reports whether the layer hides the content of lower layers at a path: by an entry above it that is not a folder, by a
 // whiteout of it or of a folder above it, or by an opaque folder above it. The caller first checks the layer's own content.
 func (l *Listing) Hides(path string) bool {
 	if contains(l.Hidden, path) {

@@ -89,7 +89,7 @@ func (r *reader) declare(c *syntax.DeclClause, st *state) {
 	}
 }
 
-// export handles export NAME and export NAME=value of a word that is no plain assignment.
+// export handles export NAME and export NAME=value of a word that is not a plain assignment.
 func (r *reader) export(st *state, word string) {
 	name, value, has := strings.Cut(word, "=")
 	if !syntax.ValidName(name) {
