@@ -59,7 +59,7 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 			base: e.transport, elsewhere: e.elsewhere, tokens: e.transport.over(newGuarded(base, refuseForLogin)), place: at,
 		}},
 		Header: http.Header{"User-Agent": {opt.UserAgent}},
-		Cache:  auth.NewCache(),
+		Cache:  tokens{auth.NewCache()},
 		Credential: func(ctx context.Context, _ string) (auth.Credential, error) {
 			// All requests here are for this registry, so the host needs no check; oras-go would name Docker Hub by its server.
 			resume := pause(ctx)
@@ -76,6 +76,19 @@ func newEndpoint(name string, opt Options) (*endpoint, error) {
 		e.scheme.Store(&e.candidates[0])
 	}
 	return e, nil
+}
+
+// tokens finds a token by the scopes that a request needs, also if the registry's challenge added others to them: such a registry would
+// otherwise refuse every request once.
+type tokens struct{ auth.Cache }
+
+func (c tokens) Set(ctx context.Context, registry string, scheme auth.Scheme, key string, fetch func(context.Context) (string, error)) (string, error) {
+	token, err := c.Cache.Set(ctx, registry, scheme, key, fetch)
+	needed := strings.Join(auth.GetAllScopesForHost(ctx, registry), " ")
+	if err != nil || scheme != auth.SchemeBearer || needed == key || needed == "" {
+		return token, err
+	}
+	return c.Cache.Set(ctx, registry, scheme, needed, func(context.Context) (string, error) { return token, nil })
 }
 
 func hostTransport(base http.RoundTripper, config *tls.Config, insecure bool) (http.RoundTripper, error) {

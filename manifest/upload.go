@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/distribution/reference"
@@ -162,8 +163,9 @@ func (u *upload) Mount(ctx context.Context, desc ocispecs.Descriptor, from strin
 	return errors.Join(u.Push(ctx, desc, body), body.Close())
 }
 
-// mount reports whether the registry mounted a blob from another repository. Any answer but 201 means no; an upload that the registry
-// has begun instead is left to it, and drops by itself. The request is sent once: what a registry cannot mount it is sent.
+// mount reports whether the registry mounted a blob from another repository. Any answer but 201 means no, and so does a 201 with an
+// upload that it has begun instead: the registry drops that by itself. The request is sent once: a blob that a registry cannot mount
+// is uploaded.
 func (u *upload) mount(ctx context.Context, desc ocispecs.Descriptor, from string) bool {
 	source := u.repo.Reference
 	source.Repository = from
@@ -175,7 +177,8 @@ func (u *upload) mount(ctx context.Context, desc ocispecs.Descriptor, from strin
 	}
 	discard(resp)
 	says := resp.Header.Get("Docker-Content-Digest")
-	return resp.StatusCode == http.StatusCreated && (says == "" || says == desc.Digest.String())
+	return resp.StatusCode == http.StatusCreated && !strings.Contains(resp.Header.Get("Location"), "/blobs/uploads/") &&
+		(says == "" || says == desc.Digest.String())
 }
 
 // blobPlace is a blob in a registry.

@@ -12,5 +12,12 @@
 // [Basic] and [Tokens] stand in front of a handler and require a login: [Tokens] is the registry's side and the token server in
 // one, at /token. A [Registry] around them logs refused requests as well.
 //
+// A [Quirky] is a registry that differs from the specification in ways which docker and BuildKit accept. Its [Quirks] have names, and
+// are chosen by a test, by a header, or by a part of the repository's name, so that one server can have all of them:
+//
+//	docker multiarch build --push -t HOST/quirks.put-200.no-head-405/app .
+//
+// [Memory] is a registry of its own, to be put behind the others; [Network] carries requests to handlers without connections.
+//
 // The package uses the standard library only, and is safe for concurrent use.
 package faultregistry

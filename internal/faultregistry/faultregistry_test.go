@@ -1,6 +1,8 @@
 package faultregistry_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"log"
@@ -168,5 +170,75 @@ func TestTokensHoldForTheirScopeAndTheirTime(t *testing.T) {
 	tokens.Revoke()
 	if status := put(fresh); status != 401 || tokens.Served() != 4 {
 		t.Errorf("a revoked token got %d, %d served", status, tokens.Served())
+	}
+}
+
+func TestQuirksAreChosenByNameHeaderAndRepository(t *testing.T) {
+	quirky := &faultregistry.Quirky{Next: &faultregistry.Memory{}}
+	base := start(t, quirky)
+	for _, tt := range []struct {
+		names  []string
+		header string
+		repo   string
+		want   int
+	}{
+		{nil, "", "app", 201},
+		{[]string{"put-200"}, "", "app", 200},
+		{nil, "no-digest, put-202", "app", 202},
+		{nil, "", "quirks.put-204.no-head-405/app", 204},
+		{nil, "", "team/quirks.basic/app", 401},
+		{nil, "unheard-of", "app", 400},
+	} {
+		quirky.Names = tt.names
+		got, err := send(t, http.MethodPut, base+"/v2/"+tt.repo+"/manifests/v1", http.Header{"Quirks": {tt.header}})
+		if got != tt.want || err != nil {
+			t.Errorf("%+v: got %d, %v", tt, got, err)
+		}
+	}
+}
+
+func TestEveryQuirkHasItsOwnNameAndSaysWhatItMeans(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range faultregistry.Quirks {
+		if seen[k.Name] || k.Group == "" || !strings.HasSuffix(k.Means, ".") || strings.Trim(k.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			t.Errorf("%q, %q, %q", k.Name, k.Group, k.Means)
+		}
+		seen[k.Name] = true
+	}
+}
+
+func TestARegistryInMemoryKeepsBlobsByRepository(t *testing.T) {
+	memory := &faultregistry.Memory{}
+	sum := sha256.Sum256(body)
+	digest := "sha256:" + hex.EncodeToString(sum[:])
+	base := start(t, memory)
+	var got []int
+	for _, request := range []string{
+		"POST /app/blobs/uploads/?is=1", "PUT /app/blobs/uploads/1?digest=sha256:0", "PUT /app/blobs/uploads/1?digest=" + digest, // another digest, then forgotten
+		"GET /app/blobs/" + digest, "POST /app/blobs/uploads/", "PUT /app/blobs/uploads/2?digest=" + digest, "HEAD /app/blobs/" + digest,
+		"GET /other/blobs/" + digest, "POST /other/blobs/uploads/?mount=" + digest + "&from=nowhere", "POST /other/blobs/uploads/?mount=" + digest + "&from=app",
+		"GET /other/blobs/" + digest, "GET /app/manifests/v1", "PUT /app/manifests/v1", "GET /app/manifests/" + digest, "GET /app/unknown",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		text := string(body)
+		if method == http.MethodPost {
+			text = ""
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, base+"/v2"+path, strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		got = append(got, resp.StatusCode)
+	}
+	if d := cmp.Diff([]int{202, 400, 404, 404, 202, 201, 200, 404, 202, 201, 200, 404, 201, 200, 404}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if d := cmp.Diff([]string{"app/" + digest, "other/" + digest}, memory.Blobs()); d != "" || string(memory.Manifest("app/v1")) != string(body) {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
