@@ -117,7 +117,7 @@ func TestNothingThatIsLoadedTakesTheNameOfAnImageThatRunsWithPrivileges(t *testi
 		} {
 			r := s.docker(args...)
 			s.equal("the status of "+words, r.code, 125)
-			s.contains("the error of "+words, r.err, "is kept for an image that runs with privileges")
+			s.contains("the error of "+words, r.err, "is reserved for an image that runs with privileges")
 		}
 		s.equal("the image", s.mustDocker("image", "inspect", "-f", "{{.Id}}", defaultBuilderImage), before)
 	})

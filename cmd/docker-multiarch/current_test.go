@@ -92,7 +92,7 @@ func TestAChoiceThatCannotBeReadIsSaidBeforeAnyWork(t *testing.T) {
 	if status := s.Command("build", "--push", "-t", "HOST/a", "."); status != cli.ExitUsage || s.Connects != 0 {
 		t.Errorf("status %d, %d connections", status, s.Connects)
 	}
-	clitest.Contains(t, s.Err.String(), chosenFile(s), "remove that file", "--builder")
+	clitest.Contains(t, s.Err.String(), chosenFile(s), "remove the file", "--builder")
 	s.Vars["DOCKER_MULTIARCH_BUILDER"] = "no good"
 	if status := s.Command("builder", "inspect"); status != cli.ExitUsage {
 		t.Errorf("status %d", status)

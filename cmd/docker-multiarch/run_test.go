@@ -94,7 +94,7 @@ func TestAPlatformThatTheEngineDoesNotRunComesWithTheCommandThatHelps(t *testing
 	if status := s.Command("run", "--platform", "all", "HOST/app:1"); status != 255 {
 		t.Errorf("status %d", status)
 	}
-	clitest.Contains(t, s.Err.String(), "Hint: the engine does not run these programs: docker multiarch emulators install linux/arm64\n")
+	clitest.Contains(t, s.Err.String(), "Hint: the engine's kernel does not run these programs: docker multiarch emulators install linux/arm64\n")
 }
 
 func TestBadWordsOfRunAreRefusedWithStatus125(t *testing.T) {
@@ -112,8 +112,8 @@ func TestBadWordsOfRunAreRefusedWithStatus125(t *testing.T) {
 		"-e =x HOST/app:1":                  `--env "=x" has no name`,
 		"--rm=false HOST/app:1":             "--rm=false",
 		"--platform linux/amd46 HOST/app":   `did you mean "linux/amd64"?`,
-		"--platform linux/arm64 HOST/app:1": "has no image for linux/arm64: it is for linux/amd64",
-		"--platform all --platform x y":     "--platform all contradicts the others",
+		"--platform linux/arm64 HOST/app:1": "has no image for linux/arm64, only for linux/amd64",
+		"--platform all --platform x y":     "--platform all cannot be combined with other platforms",
 		"HOST/nothing":                      "not found",
 		"UPPER":                             "neither a file nor the name of an image",
 		"--nonsense x":                      "unknown flag: --nonsense",

@@ -67,7 +67,7 @@ func TestNoResultTakesTheNameOfAnImageThatRunsWithPrivileges(t *testing.T) {
 			if status := s.Command(strings.Fields(c.args)...); status != cli.ExitUsage || s.Connects > 0 {
 				t.Errorf("status %d, %d connections", status, s.Connects)
 			}
-			clitest.Contains(t, s.Err.String(), "is kept for an image that runs with privileges")
+			clitest.Contains(t, s.Err.String(), "is reserved for an image that runs with privileges")
 		})
 	}
 }

@@ -52,7 +52,7 @@ func parseLevel(text string) (index.Annotation, error) {
 	case index.OnManifest, index.OnManifestDescriptor:
 	case index.OnIndex, index.OnIndexDescriptor:
 		if groups[2] != "" {
-			return a, fmt.Errorf("the %s is one for all platforms, so it has no [%s]", a.Level, groups[2])
+			return a, fmt.Errorf("the level %q is for all platforms: leave out [%s]", a.Level, groups[2])
 		}
 	default:
 		return a, fmt.Errorf("the level %q is not one of manifest, manifest-descriptor, index, index-descriptor", groups[1])
@@ -65,7 +65,7 @@ func parseLevel(text string) (index.Annotation, error) {
 		return a, err
 	}
 	if len(ps) != 1 {
-		return a, errors.New("want one platform in the brackets")
+		return a, errors.New("the brackets take one platform")
 	}
 	a.Platform = &ps[0]
 	return a, nil

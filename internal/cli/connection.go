@@ -13,14 +13,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Explained returns the error of work on a connection, in better words if the connection broke.
+// Explained returns the error of work on a connection. If the connection broke, the error says why the builder went away.
 func (c *Connection) Explained(ctx context.Context, err error) error {
 	if !brokenConnection(err) || ctx.Err() != nil {
 		return err
 	}
 	return &Hinted{
 		Err:  c.Node.Why(ctx),
-		Hint: "run the build again: the builder is started, and finished steps are in its cache; with --jobs fewer platforms are built at once",
+		Hint: "run the build again: it starts the builder, whose cache has the finished steps; with --jobs, it builds fewer platforms at once",
 	}
 }
 

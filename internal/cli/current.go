@@ -39,8 +39,8 @@ func (w *Env) readChosen() (chosenBuilders, error) {
 	}
 	if err != nil {
 		return c, &Hinted{
-			Err:  fmt.Errorf("which builder is in use cannot be read from %s: %w", w.chosenFile(), err),
-			Hint: "remove that file, or name the builder with --builder",
+			Err:  fmt.Errorf("the choice of a builder cannot be read from %s: %w", w.chosenFile(), err),
+			Hint: "remove the file, or name the builder with --builder",
 		}
 	}
 	return c, nil

@@ -19,7 +19,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
-// Env is everything that a command uses outside of itself. Tests replace it.
+// Env is the environment of a command: streams, engine, builders, registries, files. Tests replace it.
 type Env struct {
 	Streams
 	Docker
@@ -42,7 +42,7 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// Docker is what a command gets from the Docker CLI: its context, its config file, an engine, builders and registries.
+// Docker has the values that a command gets from the Docker CLI: its context, its config file, an engine, builders and registries.
 type Docker struct {
 	// Engine returns the Docker Engine of the current context.
 	Engine func() *engine.Engine
@@ -93,8 +93,8 @@ type BuilderOptions struct {
 	Trusted             []digest.Digest // parsed: from flags, the environment and the stored list
 }
 
-// HostNetwork says what in a build needs the network of the engine's host: registries on loopback. It does not include --driver-opt
-// network=host.
+// HostNetwork is the need of a build for the network of the engine's host: it uses registries on loopback. It does not include
+// --driver-opt network=host.
 type HostNetwork struct {
 	Asks    string // the flag or variable with a loopback registry; "" for none
 	Unasked error  // the error for a loopback registry that the user did not name; nil if Asks is set

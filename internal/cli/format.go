@@ -18,17 +18,19 @@ import (
 
 // AddTemplateFlag adds --format with the Docker CLI's values: "table", "json", a Go template, or "table" and a template.
 func AddTemplateFlag(cmd *cobra.Command, format *string, others ...string) {
-	cmd.Flags().StringVar(format, "format", "table", `Format of the output: "table", "json", or a Go template such as '{{.Name}}' or '{{json .}}'`)
+	cmd.Flags().StringVar(format, "format", "table", `Format the output ("table", "json", or a Go template such as '{{.Name}}')`)
 	_ = cmd.RegisterFlagCompletionFunc("format", OneOf(append([]string{"table", "json"}, others...)...))
 }
 
 // CheckTemplate refuses an invalid --format before any work.
 func CheckTemplate(format string) error {
 	if _, err := templates.Parse(format); err != nil {
-		return &Usage{Err: err, Hint: "--format takes table, json, or a Go template such as '{{.Name}}'; all fields: --format '{{json .}}'"}
+		return &Usage{Err: err, Hint: "--format takes table, json, or a Go template such as '{{.Name}}'; --format '{{json .}}' prints all fields"}
 	}
 	return nil
 }
+
+const allFields = "--format '{{json .}}' prints all fields"
 
 // Columns are the columns of a table: the template for "table", and a heading for each field that a template may use.
 type Columns struct {
@@ -53,7 +55,7 @@ func WriteRows[T row](out io.Writer, format string, c Columns, rows []T) error {
 	err := ctx.Write(&formatter.HeaderContext{Header: c.Headings}, func(write func(formatter.SubContext) error) error {
 		for _, r := range rows {
 			if err := write(r); err != nil {
-				return &Usage{Err: err, Hint: "all fields: --format '{{json .}}'"}
+				return &Usage{Err: err, Hint: allFields}
 			}
 		}
 		return nil
@@ -79,7 +81,7 @@ func WriteOne(out io.Writer, format string, v any) error {
 		err = tmpl.Execute(&body, v)
 	}
 	if err != nil {
-		return &Usage{Err: err, Hint: "all fields: --format '{{json .}}'"}
+		return &Usage{Err: err, Hint: allFields}
 	}
 	_, err = fmt.Fprintln(out, AsDocument(body.String()))
 	return err

@@ -28,7 +28,7 @@ func AddGateFlags(cmd *cobra.Command, o *GateOptions) {
 
 // AddAllowFlag adds the flag for files that may be for any machine.
 func AddAllowFlag(f *pflag.FlagSet, o *GateOptions) {
-	f.StringArrayVar(&o.allow, "verify-allow", nil, `Files that may be for any machine: a path pattern ("/usr/lib/cross", "/opt/**/*.so"); may be repeated`)
+	f.StringArrayVar(&o.allow, "verify-allow", nil, `Path pattern of files that may be for any machine (e.g. "/usr/lib/cross", "/opt/**/*.so")`)
 }
 
 // Parse returns nil if nothing is to be examined. flag is the name of the flag for the mode.

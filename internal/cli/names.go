@@ -52,7 +52,7 @@ func ParseTags(names []string, lookup func(string) (string, bool)) ([]reference.
 		}
 		named, err := reference.ParseNormalizedNamed(expanded)
 		if err != nil && expanded != name {
-			err = errors.New("with its variables replaced it is no name that a registry takes") // a value may be a secret
+			err = errors.New("it is not a valid name after its variables are replaced") // a value may be a secret
 		}
 		if err != nil {
 			return nil, fmt.Errorf("invalid image name %q: %w", Cut(name, MaxShown), err)
@@ -85,7 +85,7 @@ func Expand(text string, lookup func(string) (string, bool)) (string, error) {
 			return "", fmt.Errorf("%q: there is no } after ${", Cut(text, MaxShown))
 		}
 		if !IsVariable(name) {
-			return "", fmt.Errorf("%q: what is between ${ and } is not the name of an environment variable", Cut(text, MaxShown))
+			return "", fmt.Errorf("%q: the text between ${ and } is not the name of an environment variable", Cut(text, MaxShown))
 		}
 		value, ok := lookup(name)
 		if !ok || value == "" {

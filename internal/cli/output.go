@@ -23,7 +23,7 @@ func (w *Env) Say(line string) { diag.Notes(w.Note).Say(line) }
 
 // AddFormatFlag adds a --format without templates.
 func AddFormatFlag(cmd *cobra.Command, format *string) {
-	cmd.Flags().StringVar(format, "format", "table", `Format of the output ("table", "json")`)
+	cmd.Flags().StringVar(format, "format", "table", `Format the output ("table", "json")`)
 	_ = cmd.RegisterFlagCompletionFunc("format", OneOf("table", "json"))
 }
 

@@ -21,7 +21,7 @@ func CheckReserved(names []reference.NamedTagged, from string, builderImages ...
 				continue
 			}
 			return &Usage{
-				Err: fmt.Errorf("%s: the name %q is kept for an image that runs with privileges (%s): nothing that is built or loaded may take it",
+				Err: fmt.Errorf("%s: the name %q is reserved for an image that runs with privileges (%s)",
 					from, reference.FamiliarString(name), image),
 				Hint: "give the image another name",
 			}

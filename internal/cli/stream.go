@@ -102,7 +102,7 @@ type LostAnswer struct {
 // Error implements error.
 func (l *LostAnswer) Error() string {
 	if len(l.done) > 0 {
-		return fmt.Sprintf("%s, but standard output, which should tell, could not be written: %v", strings.Join(l.done, ", "), l.err)
+		return fmt.Sprintf("%s, but the answer could not be written to standard output: %v", strings.Join(l.done, ", "), l.err)
 	}
 	return fmt.Sprintf("the answer of %q could not be written to standard output: %v", l.command, l.err)
 }

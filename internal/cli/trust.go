@@ -27,9 +27,9 @@ const TrustVariable = "DOCKER_MULTIARCH_TRUST_IMAGE"
 const TrustFlag = "trust-image"
 
 // AddTrustFlag adds the flag for images that the user trusts.
-func AddTrustFlag(f *pflag.FlagSet, words *[]string) {
-	f.StringArrayVar(words, TrustFlag, nil,
-		`Let this image run with privileges though the engine has not pulled it (format: "sha256:…", its whole ID); may be repeated`)
+func AddTrustFlag(f *pflag.FlagSet, ids *[]string) {
+	f.StringArrayVar(ids, TrustFlag, nil,
+		`ID ("sha256:…") of an image that may run with privileges, although the engine has not pulled it`)
 }
 
 // trustedFile stores the IDs that `builder create` was given, one a line. A user may remove lines.
@@ -55,7 +55,7 @@ func parseTrust(words []string) (all []digest.Digest, err error) {
 	for _, word := range words {
 		ids, err := trust.ParseIDs(word)
 		if err == nil && len(ids) == 0 {
-			err = errors.New("it is empty: give the ID of an image")
+			err = errors.New("it is empty: give an image's ID")
 		}
 		if err != nil {
 			return nil, &Usage{Err: fmt.Errorf("--%s: %w", TrustFlag, err)}
@@ -77,7 +77,7 @@ func (w *Env) readTrusted() ([]digest.Digest, error) {
 	if err != nil {
 		return nil, &Hinted{
 			Err:  fmt.Errorf("the images that you trust cannot be read from %s: %w", w.trustedFile(), err),
-			Hint: "mend that file, or remove it",
+			Hint: "correct the file, or remove it",
 		}
 	}
 	return ids, nil

@@ -133,7 +133,7 @@ func TestOutputsThatCannotBeAreRefusedBeforeAnyWork(t *testing.T) {
 		{[]string{"-q", "-o", "type=oci"}, "and the digest would both be written to standard output"},
 		{[]string{"-t", "a", "--push", "--annotation", "x"}, "is not of the form [LEVEL:]KEY=VALUE"},
 		{[]string{"-t", "a", "--push", "--annotation", "all:x=y"}, `the level "all" is not one of manifest`},
-		{[]string{"-t", "a", "--push", "--annotation", "index[linux/arm64]:x=y"}, "one for all platforms"},
+		{[]string{"-t", "a", "--push", "--annotation", "index[linux/arm64]:x=y"}, "is for all platforms"},
 		{[]string{"-t", "a", "--push", "--platform", "amd64", "--annotation", "manifest[linux/arm64]:x=y"}, "this is not a requested platform"},
 		{[]string{"-t", "a", "--push", "--media-types", "docker", "--annotation", "index:x=y"}, "cannot be stored in Docker media types"},
 		{[]string{"-t", "a", "--push", "--media-types", "docker", "--sbom=true"}, "cannot be stored in a Docker manifest list"},

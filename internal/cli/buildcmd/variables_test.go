@@ -31,7 +31,7 @@ func TestAProjectsFileGetsOnlyVariablesThatAreNoSecrets(t *testing.T) {
 		"one that the user's shell has": {"HOST/app:${MY_TOKEN}", nil, "A, MY_TOKEN", "ghs-123", nil},
 		"one that the flag has not":     {"HOST/app:${MY_TOKEN}", []string{"--allow-env", "MY_TOKENS"}, "", "", []string{"--allow-env MY_TOKEN,"}},
 		"an allowed one without value":  {"HOST/app:${UNSET}", []string{"--allow-env", "UNSET"}, "", "", []string{"the environment variable UNSET is not set"}},
-		"an allowed one that fits not":  {"HOST/app:${MY_KEY}", []string{"--allow-env", "MY_KEY"}, "", "", []string{`app:${MY_KEY}": with its variables replaced it is no name`}},
+		"an allowed one that fits not":  {"HOST/app:${MY_KEY}", []string{"--allow-env", "MY_KEY"}, "", "", []string{`app:${MY_KEY}": it is not a valid name after its variables are replaced`}},
 		"a flag that is no name":        {"HOST/app", []string{"--allow-env", "A=B"}, "", "", []string{`--allow-env "A=B" is not the name of`}},
 		"a reference that is no name":   {"HOST/app:${A B}", nil, "", "", []string{"not the name of an environment variable"}},
 	} {

@@ -17,11 +17,11 @@ import (
 func New(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "builder",
-		Short: "Make, look at, clean, stop and remove the builders of docker multiarch",
-		Long: "Make, look at, clean, stop and remove the builders of docker multiarch. A builder is a container on the Docker Engine of the\n" +
-			"current context, with a volume for its cache. The first build makes it, and later ones keep it as they need it.\n\n" +
-			"Which builder a command works on: what it names, else --builder, else DOCKER_MULTIARCH_BUILDER, else what\n" +
-			"docker multiarch builder use chose for the engine, else \"default\".",
+		Short: "Create, inspect, clean, stop and remove builders",
+		Long: "Create, inspect, clean, stop and remove builders. A builder is a container on the Docker Engine of the current context, with a\n" +
+			"volume for its cache. The first build creates the builder. Later builds change it if they need other settings.\n\n" +
+			"A command works on the first of these builders: its argument, --builder, DOCKER_MULTIARCH_BUILDER, the choice of\n" +
+			"docker multiarch builder use for the engine, \"default\".",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
 	}
 	cmd.AddCommand(
@@ -51,15 +51,16 @@ func bounded(ctx context.Context, timeout time.Duration) (context.Context, conte
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, timeout, &cli.Hinted{
-		Err: fmt.Errorf("the state of builders was not known within %s", timeout), Hint: "docker multiarch doctor; or give it more time with --timeout",
+		Err:  fmt.Errorf("the builders did not report their state within %s", timeout),
+		Hint: "run docker multiarch doctor, or allow more time with --timeout",
 	})
 }
 
 func noBuilder(name string) error {
 	return &cli.Hinted{
 		Err: fmt.Errorf("there is no builder %q on this engine", name),
-		Hint: "docker multiarch builder ls lists those that exist; the first build with --builder " + name + " makes it,\n" +
-			"      or docker multiarch builder create --name " + name,
+		Hint: "docker multiarch builder ls lists the engine's builders;\n" +
+			"      docker multiarch builder create --name " + name + " creates this one, and so does a build with --builder " + name,
 	}
 }
 
@@ -96,7 +97,7 @@ func managed(w *cli.Env, name string) (builder.Manager, builder.Endpoint, error)
 	e := builder.Endpoint{Builder: name, Driver: driverName}
 	m, ok := w.Drivers[e.Driver].(builder.Manager)
 	if !ok {
-		return nil, e, fmt.Errorf("builder %q: its BuildKit is not for docker multiarch to look after", name)
+		return nil, e, fmt.Errorf("builder %q: docker multiarch does not manage its BuildKit", name)
 	}
 	return m, e, nil
 }

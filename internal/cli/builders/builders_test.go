@@ -140,15 +140,15 @@ Image:                   moby/buildkit:x
 Container:               docker-multiarch-b-0
 Volume:                  docker-multiarch-b-0-state
 Network:                 bridge
-Network of RUN:          builder
+RUN network:             builder
 Platforms:               linux/arm64*, linux/amd64
   native:                linux/amd64
   emulated:              linux/arm64
   none:                  linux/s390x
 Active builds:           0
-Certificates for:        r
+Registry certificates:   r
 Proxies:                 HTTP_PROXY="http://u:xxxxx@p"
-Cache:                   3GB, 1GB of it reclaimable
+Cache:                   3GB (1GB reclaimable)
 Disk:                    60GB of 250GB free
 GC Policy rule#0:
   All:              true

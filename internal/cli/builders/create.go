@@ -37,9 +37,9 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] [CONTEXT|ENDPOINT]",
 		Short: "Create a new builder instance",
-		Long: "Create a builder on the engine of the current context, with settings that later builds keep. No build needs this: the first one\n" +
-			"makes the builder that it names. The builder is started by --bootstrap, else by the first build.\n" +
-			"To change one that exists, name its node: --name NAME --node NAME0; what is not said stays.",
+		Long: "Create a builder on the engine of the current context, with settings that later builds keep. This command is optional: a build\n" +
+			"creates the builder that it names. --bootstrap starts the new builder; without it, the first build does.\n\n" +
+			"To change a builder, name its node: --name NAME --node NAME0. Settings that you leave out stay as they are.",
 		Example: "  docker multiarch builder create --name big --driver-opt memory=8g --use",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -68,18 +68,18 @@ func newBuilderCreateCommand(w *cli.Env) *cobra.Command {
 func addCreateFlags(f *pflag.FlagSet, o *createOptions) {
 	f.StringVar(&o.name, "name", "", "Builder instance name")
 	f.StringVar(&o.driver, "driver", "", `Driver to use (available: "`+driverName+`")`)
-	f.StringVar(&o.node, "node", "", "Change the node with given name: that of an existing builder is its name followed by 0")
+	f.StringVar(&o.node, "node", "", "Modify the node with given name (the node of builder NAME is NAME0)")
 	f.StringArrayVar(&o.platforms, "platform", nil, "Fixed platforms for current node")
 	f.StringArrayVar(&o.driverOpts, "driver-opt", nil, `Options for the driver (e.g. "network=host", "memory=8g", "env.KEY=VALUE")`)
 	cli.AddTrustFlag(f, &o.trust)
-	f.Lookup(cli.TrustFlag).Usage += "; later commands trust it, too"
+	f.Lookup(cli.TrustFlag).Usage += " (later commands trust it as well)"
 	f.StringVar(&o.flags, "buildkitd-flags", "", "BuildKit daemon flags")
 	f.StringVar(&o.config, "buildkitd-config", "", "BuildKit daemon config file")
 	f.StringVar(&o.config, "config", "", "BuildKit daemon config file")
 	_ = f.MarkHidden("config")
 	f.BoolVar(&o.bootstrap, "bootstrap", false, "Boot builder after creation")
-	f.BoolVar(&o.append, "append", false, "Append a node to builder instead of changing it (refused: a builder has one node)")
-	f.BoolVar(&o.leave, "leave", false, "Remove a node from builder instead of changing it (refused: a builder has one node)")
+	f.BoolVar(&o.append, "append", false, "Append a node to builder instead of changing it (not supported)")
+	f.BoolVar(&o.leave, "leave", false, "Remove a node from builder instead of changing it (not supported)")
 	f.BoolVar(&o.use, "use", false, "Set the current builder instance")
 }
 
@@ -114,7 +114,7 @@ func runCreate(ctx context.Context, w *cli.Env, o createOptions, args []string) 
 			return err
 		}
 	}
-	w.Result(o.name, "made builder "+o.name)
+	w.Result(o.name, "created builder "+o.name)
 	return nil
 }
 
@@ -127,19 +127,19 @@ func checkCreate(w *cli.Env, o createOptions, args []string) error {
 	}
 	if o.append || o.leave {
 		return &cli.Usage{
-			Err:  errors.New("--append and --leave: a builder has one node so far, on the engine of the current context"),
-			Hint: "docker multiarch builder create --name NAME makes another builder; build --builder NAME uses it",
+			Err:  errors.New("--append and --leave are not supported: a builder has one node, on the engine of the current context"),
+			Hint: "create another builder with docker multiarch builder create --name NAME, and build on it with --builder NAME",
 		}
 	}
 	if o.driver != "" && o.driver != driverName {
 		return &cli.Usage{
-			Err:  fmt.Errorf("--driver %q: the builders of docker multiarch are containers on a Docker Engine, so the driver is %s", o.driver, driverName),
-			Hint: "leave --driver out",
+			Err:  fmt.Errorf("--driver %q is not supported: the only driver is %s", o.driver, driverName),
+			Hint: "leave out --driver",
 		}
 	}
 	if o.node != "" && (o.name == "" || o.node != o.name+"0") {
 		return &cli.Usage{
-			Err:  fmt.Errorf("--node %q: the one node of a builder is called like the builder, with a 0 behind", o.node),
+			Err:  fmt.Errorf("--node %q: the name of a builder's node is the builder's name followed by 0", o.node),
 			Hint: "docker multiarch builder create --name NAME --node NAME0 changes builder NAME",
 		}
 	}
@@ -156,7 +156,7 @@ func checkEndpoint(w *cli.Env, args []string) error {
 		return nil
 	}
 	return &cli.Usage{
-		Err: fmt.Errorf("%q is not the current context (%s, at %s), and a builder is made on that engine", args[0], context, host),
+		Err: fmt.Errorf("%q is not the current context: the builder would be created on the engine of %s, at %s", args[0], context, host),
 		Hint: fmt.Sprintf("docker --context %s multiarch builder create …, or docker --host %s multiarch builder create …",
 			args[0], args[0]),
 	}

@@ -27,9 +27,11 @@ func newBuilderInspectCommand(w *cli.Env) *cobra.Command {
 	var o inspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] [NAME]",
-		Short: "Show what is known about a builder",
-		Long: "Show what is known about a builder: its settings, and if it runs also its platforms, how the engine's kernel runs them, the size\n" +
-			"of its cache and the rules that bound it. With --bootstrap it is started first, or made if it does not exist.",
+		Short: "Show the settings and the state of a builder",
+		Long: "Show a builder's settings, and how the engine's kernel runs the programs of each platform. For this, the command runs small programs\n" +
+			"in the builder's container, or in a temporary container of its image if the builder is stopped. A stopped builder stays stopped.\n\n" +
+			"A running builder also reports BuildKit's platforms, the number of active builds, the size of its cache, and the garbage collection\n" +
+			"rules. --bootstrap starts the builder first, and creates it if it does not exist.",
 		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
@@ -107,14 +109,14 @@ func probeAll(ctx context.Context, eng *engine.Engine, d builder.Details) (emula
 	if statusName(d.State) == "running" {
 		return emulation.Probe(ctx, container.Shell{Engine: eng, Container: d.Container})
 	}
-	return emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.PartHelper})
+	return emulation.Probe(ctx, emulation.Observer{Runner: eng, Image: d.Image, Labels: emulators.HelperLabels})
 }
 
 // runsOf returns how the kernel runs each of the builder's platforms, and each platform with an emulator.
 func runsOf(status emulation.Status, names []string) map[string]string {
 	runs := map[string]string{}
 	ps, _, _ := platform.Parse(names...) // platform.Format wrote all of them
-	for _, p := range append(ps, emulators.AllEmulators()...) {
+	for _, p := range append(ps, emulators.Platforms()...) {
 		runs[platform.Format(p)] = status.Mode(p).String()
 	}
 	return runs

@@ -50,23 +50,23 @@ func nodeText(t cli.Table, n nodeRow, line func(key string, value any)) {
 	line("BuildKit daemon flags", strings.Join(n.Flags, " "))
 	line("BuildKit version", n.Version)
 	line("Image", n.Image)
-	line("Image is", n.ImageTrust)
+	line("Image trust", n.ImageTrust)
 	line("Container", n.Container)
 	line("Volume", n.Volume)
 	line("Network", n.Network)
-	line("Network of RUN", n.RunNetwork)
+	line("RUN network", n.RunNetwork)
 	line("Platforms", strings.Join(withFixed(n.Fixed, n.Platforms), ", "))
 	for _, mode := range []emulation.Mode{emulation.Native, emulation.Emulated, emulation.Builder, emulation.None} {
 		line("  "+mode.String(), platformsThat(n.Runs, mode))
 	}
 	line("Active builds", n.ActiveBuilds)
-	line("Certificates for", strings.Join(n.CertHosts, ", "))
+	line("Registry certificates", strings.Join(n.CertHosts, ", "))
 	line("Insecure registries", strings.Join(n.Insecure, ", "))
 	line("Mirrors", strings.Join(n.Mirrors, ", "))
 	line("Extra hosts", strings.Join(n.AddHosts, ", "))
 	line("Proxies", quotedValues(n.Proxies))
 	if n.Cache != nil {
-		line("Cache", fmt.Sprintf("%s, %s of it reclaimable", cli.Size(n.Cache.Total), cli.Size(n.Cache.Reclaimable)))
+		line("Cache", fmt.Sprintf("%s (%s reclaimable)", cli.Size(n.Cache.Total), cli.Size(n.Cache.Reclaimable)))
 	}
 	if n.Disk != nil {
 		line("Disk", fmt.Sprintf("%s of %s free", cli.Size(n.Disk.Free), cli.Size(n.Disk.Total)))

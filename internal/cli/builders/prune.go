@@ -33,7 +33,7 @@ func newBuilderPruneCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune [OPTIONS] [NAME]",
 		Short: "Remove build cache",
-		Long:  "Remove what nothing uses from a builder's cache. A builder that does not run is started for it, and stopped again.",
+		Long:  "Remove the unused records of a builder's cache. The command starts a stopped builder, and stops it again.",
 		Args:  atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {

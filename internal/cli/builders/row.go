@@ -88,7 +88,7 @@ func nodeOf(b builder.Status, endpoint string) nodeRow {
 	}
 }
 
-// statusName returns the peer's word for a container's state.
+// statusName returns docker buildx's status for a container's state.
 func statusName(state string) string {
 	switch state {
 	case "created", "exited", "dead", "removing":
@@ -107,7 +107,7 @@ func networkName(network string) string {
 	return network
 }
 
-// withFixed puts the platforms that the user fixed first, with the peer's mark.
+// withFixed puts the platforms that the user fixed first, marked as docker buildx marks them.
 func withFixed(fixed, found []string) []string {
 	var out []string
 	for _, p := range fixed {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/docker/go-units"
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
@@ -19,7 +18,8 @@ func newBuilderStopCommand(w *cli.Env) *cobra.Command {
 	var flag string
 	cmd := &cobra.Command{
 		Use:   "stop [OPTIONS] [NAME...]",
-		Short: "Stop builders; the next build starts them again",
+		Short: "Stop builders",
+		Long:  "Stop builders. The next build starts its builder again.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
 				names, err := allNamed(w, args, flag)
@@ -59,8 +59,8 @@ func newBuilderRmCommand(w *cli.Env) *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.allInactive, "all-inactive", false, "Remove all inactive builders")
 	f.BoolVarP(&o.force, "force", "f", false, "Do not prompt for confirmation")
-	f.BoolVar(&o.keepState, "keep-state", false, "Keep BuildKit state: the volume with the build cache")
-	f.BoolVar(&o.keepDaemon, "keep-daemon", false, "Not for builders in containers: refused")
+	f.BoolVar(&o.keepState, "keep-state", false, "Keep BuildKit state (the volume with the build cache)")
+	f.BoolVar(&o.keepDaemon, "keep-daemon", false, "Keep the BuildKit daemon running (not supported)")
 	addTimeoutFlag(cmd, &o.timeout)
 	return cmd
 }
@@ -70,7 +70,7 @@ const inactiveWarning = "WARNING! This will remove all builders that are not in 
 func runRemoval(ctx context.Context, w *cli.Env, o removal, args []string) error {
 	if o.keepDaemon {
 		return &cli.Usage{
-			Err:  errors.New("--keep-daemon: what is known of a builder is its container, which cannot stay without the builder"),
+			Err:  errors.New("--keep-daemon is not supported: the daemon's container is removed with the builder"),
 			Hint: "docker multiarch builder rm --keep-state keeps the cache",
 		}
 	}
@@ -130,7 +130,7 @@ func removeBuilder(ctx context.Context, w *cli.Env, m builder.Manager, e builder
 	found, err = m.Remove(ctx, e, builder.RemoveOptions{KeepState: o.keepState, Trusted: o.trusted})
 	if err == nil && found {
 		if freed > 0 {
-			w.Say(fmt.Sprintf("builder %q: its cache of %s is gone", e.Builder, units.HumanSize(float64(freed))))
+			w.Say(fmt.Sprintf("builder %q: removed %s of build cache", e.Builder, cli.Size(freed)))
 		}
 		err = w.Forget(ctx, e.Builder)
 	}

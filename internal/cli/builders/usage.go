@@ -140,7 +140,7 @@ func newBuilderDuCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "du [OPTIONS] [NAME]",
 		Short: "Show the disk usage of a builder's cache",
-		Long:  "Show the records of a builder's cache and what they take. A builder that does not run is started for it, and stopped again.",
+		Long:  "Show the records of a builder's cache and their sizes. The command starts a stopped builder, and stops it again.",
 		Args:  atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {

@@ -16,8 +16,9 @@ func newBuilderUseCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "use [OPTIONS] [NAME]",
 		Short: "Set the current builder instance",
-		Long: "Set the builder that commands use on the current engine when they name none. Without a name it is \"default\" again.\n" +
-			"The choice is kept in the folder multiarch of the Docker config; DOCKER_MULTIARCH_BUILDER and --builder have precedence.",
+		Long: "Set the builder that commands use on the current engine if they name none. Without NAME, this is the builder \"default\".\n\n" +
+			"The choice is stored in multiarch/builders.json in the Docker config folder. DOCKER_MULTIARCH_BUILDER and --builder take\n" +
+			"precedence over it.",
 		Args: atMostOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
@@ -31,8 +32,8 @@ func newBuilderUseCommand(w *cli.Env) *cobra.Command {
 		ValidArgsFunction: cli.CompleteOneBuilder(w),
 	}
 	addBuilderFlag(cmd, w, &flag)
-	cmd.Flags().BoolVar(&byDefault, "default", false, "Set builder as default for current context (it always is)")
-	cmd.Flags().BoolVar(&global, "global", false, "Use a builder of this name on all engines")
+	cmd.Flags().BoolVar(&byDefault, "default", false, "Set builder as default for current context (always on)")
+	cmd.Flags().BoolVar(&global, "global", false, "Builder persists context changes (use this name on all engines)")
 	return cmd
 }
 

@@ -161,7 +161,7 @@ func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec b
 	}
 	if opt.Builder.Config != "" {
 		if spec.Daemon.Config, err = buildkitd.LoadConfig(opt.Builder.Config); err != nil {
-			return e, spec, &cli.Usage{Err: fmt.Errorf("--builder-config: %w", err)}
+			return e, spec, &cli.Usage{Err: err}
 		}
 	}
 	var notes []string

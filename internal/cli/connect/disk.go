@@ -50,6 +50,6 @@ func diskWarning(name string, d builder.Disk) diag.Diagnostic {
 	if name != builder.DefaultName {
 		prune += " --builder " + name
 	}
-	return diag.Warningf("the disk that holds the cache of builder %q is nearly full, %s of %s are free: %s makes room",
+	return diag.Warningf("the disk with the cache of builder %q is nearly full (%s of %s free): %s frees space",
 		name, cli.Size(d.Free), cli.Size(d.Total), prune)
 }

@@ -34,7 +34,7 @@ func TestANearlyFullDiskIsWarnedAbout(t *testing.T) {
 	}{
 		"full": {
 			fakeDisk{disk: full, near: true},
-			diag.Warningf(`the disk that holds the cache of builder "b" is nearly full, 3GB of 250GB are free: docker multiarch builder prune --builder b makes room`),
+			diag.Warningf(`the disk with the cache of builder "b" is nearly full (3GB of 250GB free): docker multiarch builder prune --builder b frees space`),
 		},
 		"not full": {fakeDisk{disk: builder.Disk{Total: 250e9, Free: 30e9}, near: true}, diag.Diagnostic{}},
 		"unknown":  {fakeDisk{err: errors.New("no df"), near: true}, diag.Diagnostic{}},

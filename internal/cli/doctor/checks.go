@@ -25,9 +25,9 @@ import (
 )
 
 func checkEngine(host string, info engine.Info) check {
-	store := "classic image store (one platform an image)"
+	store := "classic image store (one platform per image)"
 	if info.ContainerdStore {
-		store = "containerd image store (images of many platforms)"
+		store = "containerd image store (several platforms per image)"
 	}
 	detail := fmt.Sprintf("Docker Engine %s on %s (%s), %s, %d CPUs, %s", info.Version, info.Name, host, info.Arch, info.NCPU, store)
 	c := check{Name: "engine", Grade: gradeOK, Detail: detail}
@@ -39,7 +39,7 @@ func checkEngine(host string, info engine.Info) check {
 		c.Fix = "install QEMU's static emulators on its machine (package qemu-user-static), or use a rootful engine"
 	case info.UserNS:
 		c.Grade, c.Detail = gradeWarning, detail+", containers in a user namespace: it cannot install emulators"
-		c.Fix = "once: docker run --privileged --userns=host --rm " + emulation.DefaultImage + " --install all"
+		c.Fix = "run once: docker run --privileged --userns=host --rm " + emulation.DefaultImage + " --install all"
 	}
 	return c
 }
@@ -66,7 +66,7 @@ func checkBuilders(ctx context.Context, w *cli.Env) []check {
 			c.Detail += ", " + cli.BasisText(img)
 			if img.Basis == trust.None {
 				c.Grade = gradeWarning
-				c.Fix = fmt.Sprintf("docker pull %s; or, if you know what it is, %s=%s", img.Ref, cli.TrustVariable, img.ID)
+				c.Fix = fmt.Sprintf("docker pull %s, or trust the image by its ID: %s=%s", img.Ref, cli.TrustVariable, img.ID)
 			}
 		}
 		if b.State != "running" && b.State != "exited" && b.State != "created" && b.State != "paused" {
@@ -77,7 +77,7 @@ func checkBuilders(ctx context.Context, w *cli.Env) []check {
 	if len(checks) > 0 {
 		return checks
 	}
-	c := check{Name: "builder", Grade: gradeOK, Detail: "none yet; the first build makes one from " + container.DefaultImage}
+	c := check{Name: "builder", Grade: gradeOK, Detail: "none yet; the first build creates one from " + container.DefaultImage}
 	if has, err := w.Engine().HasImage(ctx, container.DefaultImage); err == nil && !has {
 		c.Grade, c.Detail = gradeWarning, c.Detail+", which the engine does not have yet"
 		c.Fix = "docker pull " + container.DefaultImage
@@ -89,7 +89,7 @@ func checkBuilders(ctx context.Context, w *cli.Env) []check {
 func checkEmulators(info engine.Info, ins emulation.Inspection) []check {
 	var runs, missing []string
 	var checks []check
-	for _, p := range emulators.AllEmulators() {
+	for _, p := range emulators.Platforms() {
 		name := platform.Format(p)
 		sup, _ := ins.Arch(p.Architecture)
 		v, why := ins.Verdict(p)
@@ -139,12 +139,12 @@ const (
 
 func checkDisk(ins emulation.Inspection) check {
 	if ins.FreeDisk < 0 {
-		return check{Name: "disk", Grade: gradeWarning, Detail: "how much is free on the engine's disk could not be found out"}
+		return check{Name: "disk", Grade: gradeWarning, Detail: "the engine does not show how much of its disk is free"}
 	}
 	c := check{Name: "disk", Grade: gradeOK, Detail: fmt.Sprintf("%s of %s free where the engine keeps its data",
 		units.BytesSize(float64(ins.FreeDisk)), units.BytesSize(float64(ins.Disk)))}
 	if ins.FreeDisk < littleDisk {
-		c.Grade, c.Fix = gradeWarning, "docker system prune; docker multiarch builder rm (removes a builder's cache)"
+		c.Grade, c.Fix = gradeWarning, "docker system prune, or docker multiarch builder rm, which removes a builder and its cache"
 	}
 	if ins.FreeDisk < noDisk {
 		c.Grade = gradeBroken
@@ -155,15 +155,15 @@ func checkDisk(ins emulation.Inspection) check {
 // checkRegistries shows the registry settings of the engine and the client.
 func checkRegistries(info engine.Info) []check {
 	checks := []check{
-		{Name: "registries", Grade: gradeOK, Detail: "trusted without verifying: " + cli.OrNone(info.InsecureRegistries)},
+		{Name: "registries", Grade: gradeOK, Detail: "insecure: " + cli.OrNone(info.InsecureRegistries)},
 		{Name: "registries", Grade: gradeOK, Detail: "mirrors of Docker Hub: " + cli.OrNone(info.Mirrors)},
 	}
 	certs, notes, err := buildkitd.LoadCerts(cli.CertDirs()...)
 	if err != nil {
-		return append(checks, check{"certificates", gradeBroken, err.Error(), "mend the file, or take it away"})
+		return append(checks, check{"certificates", gradeBroken, err.Error(), "correct the file, or remove it"})
 	}
 	names := slices.Sorted(maps.Keys(certs))
-	checks = append(checks, check{Name: "certificates", Grade: gradeOK, Detail: "own CAs and keys for: " + cli.OrNone(names)})
+	checks = append(checks, check{Name: "certificates", Grade: gradeOK, Detail: "CAs and client keys for: " + cli.OrNone(names)})
 	for _, n := range notes {
 		checks = append(checks, check{Name: "certificates", Grade: gradeWarning, Detail: n})
 	}
@@ -186,14 +186,14 @@ func checkHelpers(cfg *configfile.ConfigFile) []check {
 		c := check{Name: "credentials", Grade: gradeOK, Detail: fmt.Sprintf("helper %s for %s", program, strings.Join(users[helper], ", "))}
 		if _, err := exec.LookPath(program); err != nil {
 			c.Grade, c.Detail = gradeBroken, c.Detail+": not found on the PATH"
-			c.Fix = fmt.Sprintf("install %s, or take it out of %s", program, configName(cfg))
+			c.Fix = fmt.Sprintf("install %s, or remove it from %s", program, configName(cfg))
 		}
 		checks = append(checks, c)
 	}
 	if len(checks) > 0 {
 		return checks
 	}
-	detail := "no helper; " + configName(cfg) + " keeps credentials for: " + cli.OrNone(slices.Sorted(maps.Keys(cfg.AuthConfigs)))
+	detail := "no helper; " + configName(cfg) + " has credentials for: " + cli.OrNone(slices.Sorted(maps.Keys(cfg.AuthConfigs)))
 	return []check{{Name: "credentials", Grade: gradeOK, Detail: detail}}
 }
 

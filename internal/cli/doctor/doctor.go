@@ -47,17 +47,19 @@ func (d *diagnosis) add(checks ...check) {
 }
 
 // errBroken is the error of doctor if a check failed.
-var errBroken = errors.New("something is broken")
+var errBroken = errors.New("a check found something broken")
 
 // New returns the command that looks for problems that prevent builds.
 func New(w *cli.Env) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "doctor [OPTIONS]",
-		Short: "Check all that a build depends on, on one page",
-		Long: "Check the engine, the builder, the kernel and its emulators, the registries' settings, the disk and the credential helpers.\n" +
-			"Nothing is changed; what is not ok comes with what mends it.\n\n" +
-			"Exit status: 0 all is ok, or there are warnings only; 1 something is broken.",
+		Short: "Check the engine, the builders and all else that a build needs",
+		Long: "Check the engine, the builders, the kernel and its emulators, the registry settings, the disk and the credential helpers. The\n" +
+			"command changes nothing. It shows each problem with a way to fix it.\n\n" +
+			"Exit status:\n\n" +
+			"    0    all checks are ok, or there are only warnings\n" +
+			"    1    a check found something broken",
 		Args: cli.Exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
@@ -94,7 +96,7 @@ func diagnose(ctx context.Context, w *cli.Env) diagnosis {
 	d := diagnosis{Grade: gradeOK}
 	info, err := w.Engine().Info(ctx)
 	if err != nil {
-		d.add(check{"engine", gradeBroken, err.Error(), "start it, or choose another with docker context use or DOCKER_HOST"})
+		d.add(check{"engine", gradeBroken, err.Error(), "start the engine, or choose another with docker context use or DOCKER_HOST"})
 		d.add(checkHelpers(w.Config())...)
 		return d
 	}

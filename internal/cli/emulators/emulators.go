@@ -24,17 +24,18 @@ func New(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "emulators",
 		Aliases: []string{"emulator"},
-		Short:   "Show, install and remove emulators in the kernel behind the engine",
-		Long: "Show, install and remove emulators: the handlers by which the kernel behind the Docker Engine (with Docker Desktop, ssh or tcp\n" +
-			"that of another machine) runs programs of other architectures. A build installs those that it needs by itself.",
+		Short:   "Show, install and remove emulators in the engine's kernel",
+		Long: "Show, install and remove emulators. The engine's kernel runs programs of other architectures through the handlers that are\n" +
+			"registered in it. With Docker Desktop, ssh or tcp, this is the kernel of another machine. A build installs the emulators that it\n" +
+			"needs.",
 		Args: cobra.ArbitraryArgs, RunE: cli.HelpOrUnknown,
 	}
 	cmd.AddCommand(newEmulatorsStatusCommand(w), newEmulatorsInstallCommand(w), newEmulatorsUninstallCommand(w))
 	return cmd
 }
 
-// AllEmulators returns the platforms that have an emulator.
-func AllEmulators() []platform.Platform {
+// Platforms returns the platforms that have an emulator.
+func Platforms() []platform.Platform {
 	var ps []platform.Platform
 	for _, a := range emulation.Archs() {
 		ps = append(ps, platform.Normalize(platform.Platform{OS: "linux", Architecture: a.Name}))
@@ -45,10 +46,10 @@ func AllEmulators() []platform.Platform {
 // parseEmulators parses platforms with an emulator. No arguments, or "all", mean all of them.
 func parseEmulators(args []string) ([]platform.Platform, error) {
 	if len(args) == 0 || slices.Equal(args, []string{"all"}) {
-		return AllEmulators(), nil
+		return Platforms(), nil
 	}
 	if slices.Contains(args, "all") {
-		return nil, &cli.Usage{Err: errors.New(`"all" stands alone, without other platforms`)}
+		return nil, &cli.Usage{Err: errors.New(`"all" cannot be combined with platforms`)}
 	}
 	ps, _, err := platform.Parse(args...)
 	if err != nil {
@@ -59,7 +60,8 @@ func parseEmulators(args []string) ([]platform.Platform, error) {
 			return nil, &cli.Usage{Err: fmt.Errorf("%q: only programs for linux can be run or emulated", platform.Format(p))}
 		}
 		if _, ok := emulation.Lookup(p.Architecture); !ok {
-			return nil, &cli.Usage{Err: fmt.Errorf("%q: there is no emulator for it; there are ones for %s", platform.Format(p), strings.Join(archNames(), ", "))}
+			return nil, &cli.Usage{Err: fmt.Errorf("%q: there is no emulator for it; the architectures with one are %s",
+				platform.Format(p), strings.Join(archNames(), ", "))}
 		}
 	}
 	return ps, nil
@@ -80,8 +82,8 @@ func checkVariants(ps []platform.Platform) error {
 		known := emulated[p.Architecture]
 		if p.Variant != "" && !slices.Contains(known, p.Variant) {
 			return &cli.Usage{
-				Err:  fmt.Errorf("%q: no emulator is known to have variant %s of %s", platform.Format(p), p.Variant, p.Architecture),
-				Hint: "the emulator for linux/" + p.Architecture + " is the one that there is",
+				Err:  fmt.Errorf("%q: no known emulator has variant %s of %s", platform.Format(p), p.Variant, p.Architecture),
+				Hint: "install the emulator for linux/" + p.Architecture,
 			}
 		}
 	}
@@ -111,12 +113,12 @@ func ReachKernel(ctx context.Context, w *cli.Env, prefer string) (*kernel, error
 		return nil, err
 	}
 	if k.info.OSType != "linux" {
-		return nil, fmt.Errorf("engine %s runs %s containers, and emulators are for linux", k.info.Name, k.info.OSType)
+		return nil, fmt.Errorf("engine %s runs %s containers, but emulators need linux containers", k.info.Name, k.info.OSType)
 	}
 	if err := k.findImage(ctx, w, prefer); err != nil {
 		return nil, err
 	}
-	k.observe = emulation.Observer{Runner: k.eng, Image: k.image, Labels: PartHelper}
+	k.observe = emulation.Observer{Runner: k.eng, Image: k.image, Labels: HelperLabels}
 	return k, nil
 }
 
@@ -149,15 +151,15 @@ func (k *kernel) findImage(ctx context.Context, w *cli.Env, prefer string) error
 }
 
 func (k *kernel) pull(ctx context.Context, w *cli.Env, image string) error {
-	cli.Putf(w.Err, "pulling %s, for a shell on the engine\n", image)
+	cli.Putf(w.Err, "pulling %s, to run a shell on the engine\n", image)
 	auth, err := w.Logins().ForPulls(w.Say)(ctx, image)
 	if err == nil {
 		err = k.eng.Pull(ctx, image, auth, nil)
 	}
 	if err != nil {
 		return &cli.Hinted{
-			Err:  fmt.Errorf("the engine has no image with a shell that is known, and none can be pulled: %w", err),
-			Hint: "load " + image + " on the engine; so that it may install emulators, too, trust its ID with --" + cli.TrustFlag,
+			Err:  fmt.Errorf("the engine has no known image with a shell, and cannot pull one: %w", err),
+			Hint: "load " + image + " on the engine; to install emulators with it, trust its ID with --" + cli.TrustFlag,
 		}
 	}
 	k.image = image
@@ -188,7 +190,7 @@ func (k *kernel) trustImage(ctx context.Context, w *cli.Env, trusted []digest.Di
 	for _, name := range names {
 		img, found, err := container.ImageOf(ctx, k.images, name)
 		if err != nil || !found || img.Basis == trust.None {
-			continue // other builders may do
+			continue // another builder may have a trusted image
 		}
 		if has, err := k.eng.HasImage(ctx, img.ID); err == nil && has {
 			k.use(img.ID)
@@ -254,13 +256,13 @@ func (k *kernel) probeShell(ctx context.Context, ps []platform.Platform) (emulat
 	if st.HandlersUnknown == "" || k.info.Rootless || k.info.UserNS || st.Require(emulation.Emulated, ps...) == nil {
 		return k.observe, &st, nil
 	}
-	return emulation.ContainerShell{Runner: k.images, Image: k.image, Labels: PartHelper}, nil, nil
+	return emulation.ContainerShell{Runner: k.images, Image: k.image, Labels: HelperLabels}, nil, nil
 }
 
 // completeEmulators completes platforms that have an emulator.
 func completeEmulators(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var values []string
-	for _, p := range AllEmulators() {
+	for _, p := range Platforms() {
 		if name := platform.Format(p); !slices.Contains(args, name) {
 			values = append(values, name)
 		}
@@ -271,5 +273,5 @@ func completeEmulators(_ *cobra.Command, args []string, _ string) ([]string, cob
 	return values, cobra.ShellCompDirectiveNoFileComp
 }
 
-// PartHelper is the label of our temporary containers.
-var PartHelper = map[string]string{"com.docker-multiarch.part": "emulators"}
+// HelperLabels are the labels of the temporary containers that these commands run.
+var HelperLabels = map[string]string{"com.docker-multiarch.part": "emulators"}

@@ -39,13 +39,13 @@ other handlers: python3.11
 	}
 }
 
-func TestEmulatorsRefuseWhatNobodyEmulatesAtOnce(t *testing.T) {
+func TestPlatformsWithoutAnEmulatorAreRefusedAtOnce(t *testing.T) {
 	for word, want := range map[string]string{
 		"amr64":          `did you mean "linux/arm64"`,
 		"windows/amd64":  "only programs for linux",
-		"linux/ppc64":    "there is no emulator for it; there are ones for amd64, arm64",
-		"linux/arm64/v9": "no emulator is known to have variant v9 of arm64",
-		"linux/amd64/v4": "no emulator is known to have variant v4 of amd64",
+		"linux/ppc64":    "there is no emulator for it; the architectures with one are amd64, arm64",
+		"linux/arm64/v9": "no known emulator has variant v9 of arm64",
+		"linux/amd64/v4": "no known emulator has variant v4 of amd64",
 		"all,arm64":      "unknown platform",
 	} {
 		_, err := parseInstall(installOptions{platforms: []string{word}, source: "auto", format: "table"})

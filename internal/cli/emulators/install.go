@@ -25,12 +25,15 @@ func newEmulatorsInstallCommand(w *cli.Env) *cobra.Command {
 	var o installOptions
 	cmd := &cobra.Command{
 		Use:   "install [OPTIONS] [PLATFORM...|all]",
-		Short: "Install emulators in the kernel behind the engine",
-		Long: "Install emulators for the platforms, by default for all, that the kernel behind the engine does not run. What runs is left\n" +
-			"alone, and what is installed is run afterwards, in another container.\n\n" +
-			"An emulator comes from QEMU's static binaries on the engine's host, else from the binfmt image, which the engine has or pulls:\n" +
+		Short: "Install emulators in the engine's kernel",
+		Long: "Install emulators for the named platforms, or for all, in the engine's kernel. Platforms that run already stay as they are. The\n" +
+			"command tests each installed emulator in another container.\n\n" +
+			"Emulators come from QEMU's static binaries on the engine's host, or else from the binfmt image, which the engine has or pulls:\n" +
 			emulation.DefaultImage + ".\n\n" +
-			"Exit status: 0; 1 when anything that was asked for does not run afterwards; 125 wrong flags or arguments, nothing was done.",
+			"Exit status:\n\n" +
+			"    0    all requested platforms run\n" +
+			"    1    a requested platform does not run\n" +
+			"    125  wrong flags or arguments; nothing was done",
 		Example: "  docker multiarch emulators install linux/arm64 linux/s390x",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.platforms = args
@@ -39,11 +42,11 @@ func newEmulatorsInstallCommand(w *cli.Env) *cobra.Command {
 		ValidArgsFunction: completeEmulators,
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.force, "force", false, "Replace QEMU's handlers that are there (broken, old, other flags); never those of others")
-	f.StringVar(&o.source, "source", "auto", `Where emulators come from ("auto", "host", "image")`)
-	f.StringVar(&o.image, "image", "", "Binfmt image to install from (default: that of one release, by its digest)")
-	f.BoolVar(&o.dryRun, "print", false, "Print what would be registered, and change nothing")
-	f.BoolVar(&o.persist, "persist", false, "Make it outlast a restart of the host, by binfmt.d; where the engine runs on this Linux machine only")
+	f.BoolVar(&o.force, "force", false, "Replace QEMU's handlers that exist (broken, old, or with other flags)")
+	f.StringVar(&o.source, "source", "auto", `Source of the emulators ("auto", "host", "image")`)
+	f.StringVar(&o.image, "image", "", "Binfmt image to install from (default: a release, by digest)")
+	f.BoolVar(&o.dryRun, "print", false, "Print the handlers that would be registered, and change nothing")
+	f.BoolVar(&o.persist, "persist", false, "Register the emulators at every start, with binfmt.d (the engine must be on this Linux machine)")
 	cli.AddTrustFlag(f, &o.trust)
 	cli.AddFormatFlag(cmd, &o.format)
 	_ = cmd.RegisterFlagCompletionFunc("source", cli.OneOf("auto", "host", "image"))
@@ -108,7 +111,7 @@ func parseInstall(o installOptions) ([]platform.Platform, error) {
 		return nil, &cli.Usage{Err: fmt.Errorf("--source %q is not one of auto, host, image", o.source)}
 	}
 	if o.source == "host" && o.image != "" {
-		return nil, &cli.Usage{Err: errors.New("--image is of no use with --source host")}
+		return nil, &cli.Usage{Err: errors.New("--image cannot be used with --source host")}
 	}
 	return ps, nil
 }
@@ -121,7 +124,7 @@ func (k *kernel) installOptions(ctx context.Context, w *cli.Env, o installOption
 	}
 	opt := emulation.InstallOptions{
 		Shell: shell, Status: status, Runner: k.images, Platforms: ps, Engine: k.info, Kernel: true, Force: o.force,
-		Image: o.image, HelperImage: k.image, Labels: PartHelper,
+		Image: o.image, HelperImage: k.image, Labels: HelperLabels,
 		Report: w.Say,
 	}
 	switch o.source {
@@ -185,9 +188,9 @@ func printPlanned(out io.Writer, planned []emulation.Planned) error {
 				p.Platform, p.Image, p.Source, p.Image, strings.Split(p.Platform, "/")[1])
 		case p.Reason != "":
 			cli.Putf(out, "%s: cannot be installed: %s\n", p.Platform, p.Reason)
-			failed = errors.New("not everything that was asked for can be installed")
+			failed = errors.New("some of the requested emulators cannot be installed")
 		default:
-			cli.Putf(out, "%s: runs already (%s); nothing would be done\n", p.Platform, p.Runs)
+			cli.Putf(out, "%s: runs already (%s)\n", p.Platform, p.Runs)
 		}
 	}
 	return failed

@@ -28,11 +28,11 @@ const binfmtMark = "# Written by docker multiarch emulators install --persist.\n
 // bootID is the file with the kernel's boot ID. Two processes on one kernel read the same ID (Documentation/admin-guide/sysctl/kernel.rst).
 const bootID = "/proc/sys/kernel/random/boot_id"
 
-// elsewhereError says that the engine's host does not share this machine's files.
+// elsewhereError means that the engine's host does not share this machine's files.
 type elsewhereError struct{ host, why string }
 
 func (e *elsewhereError) Error() string {
-	return fmt.Sprintf("the emulators are installed and run, but only until %s restarts: --persist is for an engine on this Linux machine, and %s", e.host, e.why)
+	return fmt.Sprintf("the emulators are installed, but only until %s restarts: --persist needs an engine on this Linux machine, and %s", e.host, e.why)
 }
 
 // persistEmulators makes the handlers of the platforms survive a restart.
@@ -57,7 +57,7 @@ func persistEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.
 		}
 	}
 	if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) {
-		w.Note(diag.Warningf("systemd does not run on this machine, and nothing else is known to read %s when it starts", binfmtDir))
+		w.Note(diag.Warningf("systemd, which reads %s at every start, does not run on this machine", binfmtDir))
 	}
 	return errors.Join(failures...)
 }
@@ -74,7 +74,7 @@ func (k *kernel) onThisMachine(ctx context.Context) error {
 		return err
 	}
 	if strings.TrimSpace(string(ours)) != strings.TrimSpace(string(theirs)) {
-		return elsewhere("its engine is on another kernel")
+		return elsewhere("the engine runs on another kernel")
 	}
 	return nil
 }
@@ -83,36 +83,38 @@ func (k *kernel) onThisMachine(ctx context.Context) error {
 func persistHandler(ctx context.Context, k *kernel, ins emulation.Inspection, h emulation.Handler) (string, error) {
 	file := filepath.Join(binfmtDir, h.Name+".conf")
 	if by, ok := ins.Host.ConfiguredIn(h); ok {
-		return fmt.Sprintf("%s is registered at every start by %s", h.Name, by), nil
+		return fmt.Sprintf("%s registers %s at every start already", by, h.Name), nil
 	}
 	if !ins.Host.Present[h.Interpreter] {
-		return "", fmt.Errorf("%s cannot outlast a restart: its interpreter %s is not a file of the engine's host, but of an image;"+
-			" install the package of QEMU's static emulators there (qemu-user-static), and then run "+
-			"docker multiarch emulators install --force --source host --persist", h.Name, h.Interpreter)
+		return "", &cli.Hinted{
+			Err: fmt.Errorf("%s cannot be registered at every start: its interpreter %s is in an image, not on the engine's host", h.Name, h.Interpreter),
+			Hint: "install QEMU's static emulators on the host (package qemu-user-static), then run\n" +
+				"      docker multiarch emulators install --force --source host --persist",
+		}
 	}
 	old, err := os.ReadFile(file)
 	if err == nil && !strings.HasPrefix(string(old), binfmtMark) {
-		return "", fmt.Errorf("%s is there already, and was not written by docker multiarch: leaving it alone", file)
+		return "", fmt.Errorf("%s exists already, and docker multiarch did not write it: remove it to register the handler", file)
 	}
 	if err := os.MkdirAll(binfmtDir, 0o755); err != nil { //nolint:gosec // readable by all users, as the rest of /etc
-		return "", fmt.Errorf("make %s outlast a restart: %w", h.Name, err)
+		return "", fmt.Errorf("register %s at every start: %w", h.Name, err)
 	}
 	text := binfmtMark + h.Registration() + "\n"
 	if err := cli.ReplaceFile(file, []byte(text)); err != nil {
-		return "", fmt.Errorf("make %s outlast a restart: %w", h.Name, err)
+		return "", fmt.Errorf("register %s at every start: %w", h.Name, err)
 	}
 	// In a container that has the engine's socket, the kernel is the engine's but the files are not.
 	if seen := k.readHost(ctx, file); seen != text {
 		_ = os.Remove(file)
-		return "", &elsewhereError{host: k.info.Name, why: "its engine does not see this machine's files"}
+		return "", &elsewhereError{host: k.info.Name, why: "the engine does not see this machine's files"}
 	}
-	return fmt.Sprintf("%s is registered at every start from now on, by %s", h.Name, file), nil
+	return fmt.Sprintf("wrote %s, which registers %s at every start", file, h.Name), nil
 }
 
 // readHost reads a file of the engine's host in binfmtDir; "" if it cannot.
 func (k *kernel) readHost(ctx context.Context, file string) string {
 	res, err := k.eng.Run(ctx, engine.RunSpec{
-		Image: k.image, Entrypoint: []string{"/bin/cat", "/binfmt.d/" + filepath.Base(file)}, Cmd: []string{}, Network: "none", Labels: PartHelper,
+		Image: k.image, Entrypoint: []string{"/bin/cat", "/binfmt.d/" + filepath.Base(file)}, Cmd: []string{}, Network: "none", Labels: HelperLabels,
 		Mounts: []mount.Mount{{Type: mount.TypeBind, Source: binfmtDir, Target: "/binfmt.d", ReadOnly: true}},
 	})
 	if err != nil {
@@ -134,13 +136,13 @@ func forgetEmulators(ctx context.Context, k *kernel, ps []platform.Platform) []d
 		file := filepath.Join(binfmtDir, a.HandlerName()+".conf")
 		if text, err := os.ReadFile(file); here && err == nil && strings.HasPrefix(string(text), binfmtMark) {
 			if err := os.Remove(file); err != nil {
-				lines = append(lines, diag.Warningf("%s registers it again at the next start: %v", file, err))
+				lines = append(lines, diag.Warningf("%s registers %s again at the next start: %v", file, a.HandlerName(), err))
 			} else {
 				lines = append(lines, diag.Notef("removed %s", file))
 			}
 		}
 		if file, ok := ins.Host.Configures(a.HandlerName()); ok {
-			lines = append(lines, diag.Notef("note: %s is registered again when the engine's host restarts, by %s", a.HandlerName(), file))
+			lines = append(lines, diag.Notef("%s registers %s again when the engine's host restarts", file, a.HandlerName()))
 		}
 	}
 	return lines

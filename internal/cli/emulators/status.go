@@ -49,10 +49,13 @@ func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status [OPTIONS] [PLATFORM...]",
 		Aliases: []string{"ls", "list"},
-		Short:   "Show what the kernel behind the engine runs, by running it",
-		Long: "Show how the kernel behind the engine runs programs of each platform: natively, through which handler, or not at all. What is\n" +
-			"said comes from running a small program of each architecture in a container without privileges.\n\n" +
-			"Exit status: 0; 1 when the kernel does not run a platform that was named.",
+		Short:   "Show which platforms the engine's kernel runs",
+		Long: "Show how the engine's kernel runs the programs of each platform: natively, through a handler, or not at all. To find out, the\n" +
+			"command runs a small program of each architecture in a container without privileges.\n\n" +
+			"Exit status:\n\n" +
+			"    0    the kernel runs all named platforms\n" +
+			"    1    the kernel does not run a named platform\n" +
+			"    125  wrong flags or arguments",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cli.Interruptible(cmd, w, func(ctx context.Context) error {
 				if err := cli.CheckFormat(format); err != nil {
@@ -72,8 +75,8 @@ func newEmulatorsStatusCommand(w *cli.Env) *cobra.Command {
 		ValidArgsFunction: completeEmulators,
 	}
 	cli.AddFormatFlag(cmd, &format)
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Print the platforms that run only")
-	cmd.Flags().StringVar(&of, "builder", "", "Builder whose image is looked at for emulators of its own")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "Only print the platforms that run")
+	cmd.Flags().StringVar(&of, "builder", "", "Builder whose own emulators are shown")
 	_ = cmd.RegisterFlagCompletionFunc("builder", cli.CompleteBuilders(w))
 	return cmd
 }

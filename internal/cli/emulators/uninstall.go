@@ -16,9 +16,9 @@ func newEmulatorsUninstallCommand(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "uninstall [OPTIONS] PLATFORM...|all",
 		Aliases: []string{"remove", "rm"},
-		Short:   "Remove QEMU's handlers from the kernel behind the engine",
-		Long: "Remove the handlers of QEMU (named qemu-…) for the platforms, whoever registered them. Others, such as rosetta, WSLInterop or\n" +
-			"python3, are left alone. What the platforms are afterwards is looked up and printed.",
+		Short:   "Remove QEMU's handlers from the engine's kernel",
+		Long: "Remove QEMU's handlers (named qemu-…) of the platforms, whichever program registered them. Other handlers, such as rosetta,\n" +
+			"WSLInterop or python3, stay. Then the command shows how the kernel runs the platforms.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cli.UsageError(cmd, "%q needs platforms, or all", cmd.CommandPath())
@@ -48,7 +48,7 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 		return err
 	}
 	report, err := emulation.Uninstall(ctx, emulation.UninstallOptions{
-		Shell: shell, Status: status, Runner: k.images, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: PartHelper,
+		Shell: shell, Status: status, Runner: k.images, Platforms: ps, HelperImage: k.image, Engine: k.info, Labels: HelperLabels,
 	})
 	for _, h := range report.Removed {
 		cli.Putf(w.Out, "removed %s\n", h)
@@ -57,7 +57,7 @@ func uninstallCommand(ctx context.Context, w *cli.Env, args, trust []string) err
 		return err
 	}
 	if len(report.Removed) == 0 {
-		fmt.Fprintln(w.Out, "nothing to remove: none of these platforms has a handler of QEMU's")
+		fmt.Fprintln(w.Out, "nothing to remove: none of these platforms has a QEMU handler")
 	}
 	for _, n := range forgetEmulators(ctx, k, ps) {
 		cli.Putf(w.Out, "%s\n", n.Shown())

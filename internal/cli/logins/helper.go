@@ -16,7 +16,7 @@ import (
 
 // helperLimits bound a credential helper.
 type helperLimits struct {
-	say    time.Duration // after so long the user is told of the wait
+	say    time.Duration // after so long, a note about the wait is printed
 	answer time.Duration // after so long the helper is ended; it may be asking a person
 	output int           // bytes that it may write, on each stream
 }
@@ -42,7 +42,7 @@ func (h helperProgram) get(ctx context.Context, key string) (types.AuthConfig, e
 	defer cancel()
 	if h.note != nil {
 		saying := time.AfterFunc(h.limits.say, func() {
-			h.note(fmt.Sprintf("waiting for the credential helper %s for %s", h.name, h.host))
+			h.note(fmt.Sprintf("waiting for credential helper %s to answer for %s", h.name, h.host))
 		})
 		defer saying.Stop()
 	}
@@ -78,7 +78,7 @@ func (r *helperRun) Input(in io.Reader) { r.input = in }
 func (r *helperRun) Output() ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
-	flood := fmt.Errorf("%s writes more than %d KiB", r.program.name, r.program.limits.output>>10)
+	flood := fmt.Errorf("%s wrote more than %d KiB", r.program.name, r.program.limits.output>>10)
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, r.program.name, r.args...) //nolint:gosec // the user's Docker config names it
 	cmd.Stdin = r.input

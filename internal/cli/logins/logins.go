@@ -52,8 +52,8 @@ func authKey(host string) string {
 	return host
 }
 
-// get returns the login for a registry, by its name in image names; empty if there is none. note, which may be nil, is told of a wait
-// for a helper.
+// get returns the login for a registry, by its name in image names; empty if there is none. note, which may be nil, is called
+// if a helper is slow.
 func (l *Logins) get(ctx context.Context, host string, note func(string)) (types.AuthConfig, error) {
 	file, key := l.config(), authKey(host)
 	helper := file.CredentialsStore

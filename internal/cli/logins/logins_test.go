@@ -69,7 +69,7 @@ func TestAHelperThatWaitsIsNamedAndEnded(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if text := <-notes; text != "waiting for the credential helper docker-credential-test for reg.example" || len(notes) > 0 {
+	if text := <-notes; text != "waiting for credential helper docker-credential-test to answer for reg.example" || len(notes) > 0 {
 		t.Errorf("said: %q, and %d more", text, len(notes))
 	}
 }
@@ -96,8 +96,8 @@ func TestAHelperEndsWithTheContextAndIsAskedAgainByTheNext(t *testing.T) {
 
 func TestWhatAHelperWritesIsCut(t *testing.T) {
 	for script, want := range map[string]string{
-		"yes 'a line of it'":                         "docker-credential-test writes more than 64 KiB",
-		"yes 'a line of it' >&2":                     "docker-credential-test writes more than 64 KiB",
+		"yes 'a line of it'":                         "docker-credential-test wrote more than 64 KiB",
+		"yes 'a line of it' >&2":                     "docker-credential-test wrote more than 64 KiB",
 		"yes 'a line of it' | head -c 50000; exit 1": "exit status 1, out: `a line of it a line of it",
 	} {
 		_, err := helper(t, script).get(t.Context(), "reg.example", nil)

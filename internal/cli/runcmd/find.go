@@ -48,13 +48,13 @@ func (f *imageFinder) find(ctx context.Context) (found []runnable, err error) {
 	}
 	if f.o.pull == pullNever || f.complete(local, whole) {
 		if len(local) == 0 {
-			return nil, &cli.Usage{Err: fmt.Errorf("the engine has no image %q", f.o.image), Hint: "leave --pull never out to have it pulled"}
+			return nil, &cli.Usage{Err: fmt.Errorf("the engine has no image %q", f.o.image), Hint: "leave out --pull never, and the image is pulled"}
 		}
 		return f.chosen(local)
 	}
 	remotePlatforms, err := f.remotePlatforms(ctx)
 	if err != nil && len(local) > 0 && f.o.all && ctx.Err() == nil {
-		f.w.Say(fmt.Sprintf("only the platforms that the engine has are run: %v", err))
+		f.w.Say(fmt.Sprintf("running only the platforms that the engine has: %v", err))
 		return local, nil
 	}
 	if err != nil {
@@ -143,7 +143,7 @@ func (f *imageFinder) remotePlatforms(ctx context.Context) ([]runnable, error) {
 		found = append(found, runnable{platform: one.Platform, image: one})
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%s is no image that can be run", at.Name)
+		return nil, fmt.Errorf("%s has no image that can be run", at.Name)
 	}
 	return found, nil
 }
@@ -174,8 +174,8 @@ func (f *imageFinder) chosen(all []runnable) ([]runnable, error) {
 
 func (f *imageFinder) missingError(p platform.Platform, all []runnable) error {
 	return &cli.Usage{
-		Err:  fmt.Errorf("%s has no image for %s: it is for %s", f.o.image, platform.Format(p), strings.Join(platform.FormatAll(runPlatforms(all)), ", ")),
-		Hint: "name one of those with --platform, or all of them: --platform all",
+		Err:  fmt.Errorf("%s has no image for %s, only for %s", f.o.image, platform.Format(p), strings.Join(platform.FormatAll(runPlatforms(all)), ", ")),
+		Hint: "choose one of them with --platform, or run all with --platform all",
 	}
 }
 

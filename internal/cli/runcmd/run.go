@@ -55,12 +55,17 @@ func New(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
 		Short: "Run an image on the engine for several platforms at once",
-		Long: "Run an image on the engine, for one platform, several, or all that it has, natively or emulated. IMAGE is in a registry or in the\n" +
-			"engine, or is an OCI archive or layout on disk. Each platform's container is made of its own manifest, also on an engine whose store\n" +
-			"holds one platform a name, and is removed when it has ended; so are the images that the engine did not have before.\n\n" +
-			"One platform's output is as docker run has it. Of several, each line has its platform before it, and a table ends it.\n\n" +
-			"Exit status: the program's own; of several platforms the highest. Besides, as docker run has them: 125 wrong words, no such image, or\n" +
-			"the engine refused; 126 the program cannot be run; 127 it is not there. 124 it was killed for its --timeout; 130 interrupted.",
+		Long: "Run an image on the engine for one platform, several, or all that it has, natively or emulated. IMAGE is an image in a registry or\n" +
+			"in the engine, or an OCI archive or layout on disk. Each platform's container is created from that platform's manifest, even if the\n" +
+			"engine's store has one platform per name. The command removes the containers, and the images that the engine did not have before.\n\n" +
+			"The output of a single platform is unchanged, as with docker run. With several platforms, each line begins with its platform, and a\n" +
+			"table with the exit statuses follows.\n\n" +
+			"Exit status: that of the program; with several platforms, the highest. The other statuses are those of docker run, and 124:\n\n" +
+			"    124  the program was killed after --timeout\n" +
+			"    125  wrong flags or arguments, no such image, or the engine refused to run it\n" +
+			"    126  the program cannot be run\n" +
+			"    127  the program does not exist\n" +
+			"    130  interrupted",
 		Example: "  docker multiarch run --platform all registry.example/app:1.0 app --version",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -90,10 +95,10 @@ func addRunFlags(f *pflag.FlagSet, o *runOptions) {
 	f.StringArrayVarP(&o.env, "env", "e", nil, "Set environment variables")
 	f.StringVarP(&o.memory, "memory", "m", "", "Memory limit")
 	f.StringVar(&o.network, "network", "default", "Connect the containers to a network")
-	f.StringArrayVar(&o.platforms, "platform", nil, `Platforms to run (commas and repeats; "all": all that the image has; default: the engine's own)`)
-	f.StringVar(&o.pull, "pull", pullMissing, `Ask the registry for the image ("always", "missing", "never")`)
+	f.StringArrayVar(&o.platforms, "platform", nil, `Platforms to run ("all" for all that the image has; default: the engine's)`)
+	f.StringVar(&o.pull, "pull", pullMissing, `Pull image before running ("always", "missing", "never")`)
 	f.BoolVar(&o.remove, "rm", true, "Containers are always removed")
-	f.StringVar(&o.timeout, "timeout", "", "Kill what has not ended after this time (90s, 2m)")
+	f.StringVar(&o.timeout, "timeout", "", `Kill programs that run longer than this (e.g. "90s", "2m")`)
 	f.StringVarP(&o.user, "user", "u", "", "Username or UID (format: <name|uid>[:<group|gid>])")
 	f.StringVarP(&o.workdir, "workdir", "w", "", "Working directory inside the container")
 	f.Lookup("rm").Hidden = true
@@ -105,11 +110,11 @@ func (o *runOptions) parse(w *cli.Env) error {
 		return fmt.Errorf("--pull %q is not one of always, missing, never", o.pull)
 	}
 	if !o.remove {
-		return errors.New("--rm=false: the containers are always removed; docker run keeps one")
+		return errors.New("--rm=false is not supported: docker run can keep a container")
 	}
 	o.all = slices.Contains(o.platforms, "all")
 	if o.all && len(o.platforms) > 1 {
-		return errors.New("--platform all contradicts the others")
+		return errors.New("--platform all cannot be combined with other platforms")
 	}
 	var err error
 	if !o.all && len(o.platforms) > 0 {

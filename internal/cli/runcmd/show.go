@@ -76,7 +76,7 @@ func (s *runShow) run(ctx context.Context, runner *smoke.Runner, r runnable, pro
 	case err != nil:
 		end.status, end.words = exitStatus(err)
 	case ran.OutOfMemory:
-		end.words = "killed for its --memory"
+		end.words = "killed: it used more than --memory"
 	}
 	end.foreign = end.status != 0 && strings.Contains(string(began)+end.words, "exec format error")
 	return end
@@ -120,7 +120,8 @@ func (s *runShow) finish(ends []runResult) error {
 		cli.Putf(s.w.Err, "ERROR: %s\n", cli.Paragraph(ends[0].words))
 	}
 	if len(foreign) > 0 {
-		cli.Putf(s.w.Err, "Hint: the engine does not run these programs: docker multiarch emulators install %s\n", strings.Join(platform.FormatAll(foreign), " "))
+		cli.Putf(s.w.Err, "Hint: the engine's kernel does not run these programs: docker multiarch emulators install %s\n",
+			strings.Join(platform.FormatAll(foreign), " "))
 	}
 	if status != 0 {
 		return cli.Status(status)
