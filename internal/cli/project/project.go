@@ -144,8 +144,8 @@ type Flags struct {
 // Resolve chooses the names, the platforms and the media types: by flags, else the environment, else the project file.
 func Resolve(w *cli.Env, p File, flags Flags) (names, platforms, media Choice) {
 	names = First(Choice{flags.Names, "-t"}, fromEnv(w, "DOCKER_MULTIARCH_IMAGE"), Choice{p.Image.stringList, Name})
-	platforms = First(Choice{flags.Platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), Choice{p.Platforms, Name})
-	media = First(Choice{cli.NonEmpty(flags.MediaTypes), "--media-types"}, Choice{cli.NonEmpty(p.MediaTypes), Name})
+	platforms = First(Choice{flags.Platforms, "--platform"}, fromEnv(w, "DOCKER_DEFAULT_PLATFORM"), Choice{p.Platforms, Name + ": platforms"})
+	media = First(Choice{cli.NonEmpty(flags.MediaTypes), "--media-types"}, Choice{cli.NonEmpty(p.MediaTypes), Name + ": media-types"})
 	return names, platforms, media
 }
 
