@@ -16,6 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -55,9 +56,9 @@ linux/amd64  native TIME  ok  SIZE  sha256:1
 linux/arm/v7  emulated (builder) TIME  1 warning  SIZE  sha256:2
 linux/arm64  emulated TIME  1 warning  SIZE  sha256:3
 
-FOUND  PLATFORM  WHAT
-warning  linux/arm/v7, linux/arm64  "/app" is for amd64 (STEP)
-note  linux/arm/v7, linux/arm64  what the build added is the same as for linux/amd64
+SEVERITY  CHECK  PLATFORM  FINDING
+warning  machine  linux/arm/v7, linux/arm64  "/app" is for amd64 (STEP)
+note  same-layers  linux/arm/v7, linux/arm64  the build added the same files as for linux/amd64
 Hint: files that are meant to be for another machine: --verify-allow /app
 
 TAG  INDEX DIGEST (what docker pull shows)
@@ -85,7 +86,7 @@ func TestARefusedImageIsInTheMetadataWithoutADigestOfAResult(t *testing.T) {
 		t.Fatalf("status %d, tag %q:\n%s", status, s.Tagged("app:v1"), s.Err.String())
 	}
 	clitest.Contains(t, s.Err.String(), `ERROR: linux/arm64: "/app" is for amd64`, "--verify-allow /app", "--verify=off")
-	clitest.Contains(t, plain(clitest.Reported(s.Harness, "r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | linux/arm64 |", "No tag was moved.", "--verify=off")
+	clitest.Contains(t, plain(clitest.Reported(s.Harness, "r.md")), "### Failed: `HOST/app:v1`", "| refused |", "| **error** | `machine` | linux/arm64 |", "No tag was moved.", "--verify=off")
 	var keys map[string]json.RawMessage
 	s.read("meta.json", &keys)
 	var m results.BuildMetadata
@@ -101,7 +102,7 @@ func TestVerifyOffLeavesTheColumnOut(t *testing.T) {
 	if status := s.Command("build", "--verify=off", "--push", "-t", "HOST/app", "--platform", "linux/arm64", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	if text := s.Err.String(); strings.Contains(text, "VERIFY") || strings.Contains(text, "FOUND") {
+	if text := s.Err.String(); strings.Contains(text, "VERIFY") || strings.Contains(text, "FINDING") {
 		t.Error(text)
 	}
 	if data, err := os.ReadFile("meta.json"); err != nil || strings.Contains(string(data), "verify") {
@@ -110,17 +111,20 @@ func TestVerifyOffLeavesTheColumnOut(t *testing.T) {
 }
 
 func TestFindingsAreListedErrorsFirst(t *testing.T) {
-	machine := func(p, wanted string) gate.Finding {
-		return gate.Finding{Severity: diag.Error, Check: gate.CheckEntrypoint, Platform: p, Path: "/a", Wanted: wanted, Message: `"/a" is for amd64, the image for ` + wanted}
+	machine := func(p, wanted string) diag.Diagnostic {
+		return diag.Diagnostic{
+			Severity: diag.Error, Check: gate.CheckEntrypoint, Platforms: []string{p}, Content: diag.Content{Path: "/a", Wanted: wanted},
+			Message: `"/a" is for amd64, the image for ` + wanted,
+		}
 	}
-	all := findings.Aggregated([]gate.Finding{
-		{Severity: diag.Note, Check: "n", Platform: "linux/amd64", Message: "a note"},
+	all := findings.Merged([]diag.Diagnostic{
+		{Severity: diag.Note, Check: "n", Platforms: []string{"linux/amd64"}, Message: "a note"},
 		machine("linux/arm64", "arm64"), machine("linux/s390x", "s390x"), machine("linux/riscv64", "riscv64"), machine("linux/ppc64le", "ppc64le"),
-		{Severity: diag.Warning, Check: "w", Platform: "linux/arm64", Path: "/b\x1b[2J\n", Message: "/b\x1b[2J\n is odd"},
+		{Severity: diag.Warning, Check: "w", Platforms: []string{"linux/arm64"}, Content: diag.Content{Path: "/b\x1b[2J\n"}, Message: "/b\x1b[2J\n is odd"},
 	})
 	var lines []string
 	for _, f := range all {
-		lines = append(lines, string(f.Severity)+" "+f.PlatformNames()+": "+f.Text())
+		lines = append(lines, string(f.Severity)+" "+findings.PlatformNames(f)+": "+printable.Line(f.Message))
 	}
 	want := []string{
 		`error linux/arm64, linux/s390x and 2 more: "/a" is for amd64`,

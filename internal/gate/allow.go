@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 )
 
@@ -93,14 +95,20 @@ func spread(at map[int]bool, globs []string) {
 	}
 }
 
-// Unmatched returns the globs of Options.Allow that match nothing in any of several images. A glob for the files of one image may
-// match nothing in the others.
-func Unmatched(results []Result) (globs []string) {
+// Unmatched returns a warning for each glob of Options.Allow that matches nothing in any of several images. A glob for the files of
+// one image may match nothing in the others.
+func Unmatched(results []Result) (warnings []diag.Diagnostic) {
+	var globs []string
 	for i, r := range results {
 		if i == 0 {
 			globs = slices.Clone(r.Unmatched)
 		}
 		globs = slices.DeleteFunc(globs, func(glob string) bool { return !slices.Contains(r.Unmatched, glob) })
 	}
-	return globs
+	for _, glob := range globs {
+		warnings = append(warnings, diag.Diagnostic{
+			Severity: diag.Warning, Check: CheckAllowUnmatched, Message: fmt.Sprintf("the allowed pattern %q matches no executable of any platform", glob),
+		})
+	}
+	return warnings
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -16,7 +17,7 @@ func (x *examination) base(ctx context.Context) {
 	if says.Architecture == "" || says.OS != x.platform.OS || says.Architecture == x.platform.Architecture {
 		return
 	}
-	f, first := Finding{Check: CheckBase}, -1
+	f, first := diag.Diagnostic{Check: CheckBase}, -1
 	for i := len(x.img.Layers) - 1; i >= 0; i-- {
 		if !x.img.Layers[i].Base {
 			continue
@@ -38,12 +39,12 @@ func (x *examination) base(ctx context.Context) {
 	} else {
 		f.Paths, f.Count = nil, 0
 	}
-	f.Message += fmt.Sprintf(" for %s, the image for %s%s", f.Found, f.Wanted, x.origin(first))
+	f.Message += fmt.Sprintf(" for %s, the image for %s%s", f.Machine, f.Wanted, x.origin(first))
 	x.add(first, f)
 }
 
 // foreign adds the programs of a layer that are for another machine to a finding, and returns false if there are none.
-func (x *examination) foreign(i int, l *layers.Listing, f *Finding) (some bool) {
+func (x *examination) foreign(i int, l *layers.Listing, f *diag.Diagnostic) (some bool) {
 	for _, e := range l.Entries {
 		if e.Exe == nil || e.Exe.Format != x.native() || x.accused[e.Path] || isData(e.Path) {
 			continue
@@ -53,7 +54,7 @@ func (x *examination) foreign(i int, l *layers.Listing, f *Finding) (some bool) 
 			continue
 		}
 		if some = true; f.Count == 0 {
-			f.Severity, f.Found = severity, x.found(*e.Exe)
+			f.Severity, f.Machine = severity, x.found(*e.Exe)
 		}
 		if f.Count++; len(f.Paths) < firstPaths {
 			f.Paths = append(f.Paths, "/"+e.Path)

@@ -163,7 +163,7 @@ func TestLinksWithoutFoldersLeadWhereTheyDoUnpacked(t *testing.T) {
 
 func TestARefusedErrorTellsTheFirstRefusal(t *testing.T) {
 	var refused *gate.RefusedError
-	err := error(&gate.RefusedError{Findings: []gate.Finding{{Severity: diag.Warning, Message: "a"}, {Severity: diag.Error, Message: "b"}}})
+	err := error(&gate.RefusedError{Findings: []diag.Diagnostic{{Severity: diag.Warning, Message: "a"}, {Severity: diag.Error, Message: "b"}}})
 	if !errors.As(err, &refused) || err.Error() != "b" {
 		t.Error(err)
 	}

@@ -20,7 +20,7 @@ func (x *examination) elsewhere() {
 		if l == nil || layer.Base {
 			continue
 		}
-		var groups []Finding
+		var groups []diag.Diagnostic
 		for _, e := range l.Entries {
 			if e.Exe == nil {
 				continue
@@ -88,10 +88,10 @@ func isPlatformMachine(machine string) bool {
 }
 
 // group adds a file to the finding about similar files.
-func group(groups []Finding, severity diag.Severity, found string, e layers.Entry) []Finding {
-	i := slices.IndexFunc(groups, func(f Finding) bool { return f.Severity == severity && f.Found == found })
+func group(groups []diag.Diagnostic, severity diag.Severity, machine string, e layers.Entry) []diag.Diagnostic {
+	i := slices.IndexFunc(groups, func(f diag.Diagnostic) bool { return f.Severity == severity && f.Machine == machine })
 	if i < 0 {
-		i, groups = len(groups), append(groups, Finding{Severity: severity, Check: CheckMachine, Found: found})
+		i, groups = len(groups), append(groups, diag.Diagnostic{Severity: severity, Check: CheckMachine, Content: diag.Content{Machine: machine}})
 	}
 	f := &groups[i]
 	if f.Count++; f.Count <= firstPaths {
@@ -101,13 +101,13 @@ func group(groups []Finding, severity diag.Severity, found string, e layers.Entr
 }
 
 // describe fills in the texts of a finding.
-func (x *examination) describe(i int, f Finding) Finding {
+func (x *examination) describe(i int, f diag.Diagnostic) diag.Diagnostic {
 	f.Path, f.Wanted = f.Paths[0], x.wanted()
 	if f.Count == 1 {
 		f.Paths, f.Count = nil, 0
-		f.Message = fmt.Sprintf("%q is for %s, the image for %s%s", f.Path, f.Found, f.Wanted, x.origin(i))
+		f.Message = fmt.Sprintf("%q is for %s, the image for %s%s", f.Path, f.Machine, f.Wanted, x.origin(i))
 	} else {
-		f.Message = fmt.Sprintf("%d files are for %s, the image for %s: %q and others%s", f.Count, f.Found, f.Wanted, f.Path, x.origin(i))
+		f.Message = fmt.Sprintf("%d files are for %s, the image for %s: %q and others%s", f.Count, f.Machine, f.Wanted, f.Path, x.origin(i))
 	}
 	return f
 }

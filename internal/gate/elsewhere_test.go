@@ -71,7 +71,7 @@ func TestManyFilesAreOneFinding(t *testing.T) {
 		t.Fatalf("%q", summary(result))
 	}
 	many := result.Findings[0]
-	if many.Count != 300 || len(many.Paths) != 10 || many.Found != "s390x" || result.Files != 302 {
+	if many.Count != 300 || len(many.Paths) != 10 || many.Machine != "s390x" || result.Files != 302 {
 		t.Errorf("%+v of %d files", many, result.Files)
 	}
 }
@@ -121,7 +121,7 @@ func TestPlatformsWithTheSameContentAreMentioned(t *testing.T) {
 		image{platform: "linux/ppc64le", base: [][]byte{own}}.in(t, s),
 	}
 	got := gate.SameLayers(images)
-	if len(got) != 1 || got[0].Platform != "linux/s390x" || got[0].Severity != diag.Note || got[0].Message != "what the build added is the same as for linux/amd64" {
+	if len(got) != 1 || got[0].Platform() != "linux/s390x" || got[0].Severity != diag.Note || got[0].Message != "the build added the same files as for linux/amd64" {
 		t.Errorf("%+v", got)
 	}
 }

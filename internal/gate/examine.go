@@ -73,27 +73,27 @@ func (x *examination) listed(i int) {
 	err := x.root.Errs()[i]
 	switch l := x.root.Listing(i); {
 	case l != nil && l.Cut:
-		x.add(i, Finding{Severity: diag.Note, Check: CheckLayerNotExamined, Message: fmt.Sprintf("only %d files of the layer were examined", len(l.Entries))})
+		x.add(i, diag.Diagnostic{Severity: diag.Note, Check: CheckLayerNotExamined, Message: fmt.Sprintf("only %d files of the layer were examined", len(l.Entries))})
 	case errors.Is(err, layers.ErrBadLayer):
-		x.add(i, Finding{Severity: diag.Error, Check: CheckLayer, Message: err.Error()})
+		x.add(i, diag.Diagnostic{Severity: diag.Error, Check: CheckLayer, Message: err.Error()})
 	case errors.Is(err, layers.ErrUnknownLayer):
-		x.add(i, Finding{Severity: diag.Note, Check: CheckLayerNotExamined, Message: err.Error()})
+		x.add(i, diag.Diagnostic{Severity: diag.Note, Check: CheckLayerNotExamined, Message: err.Error()})
 	}
 }
 
 // add keeps a finding about a layer. i < 0 means no layer.
-func (x *examination) add(i int, f Finding) {
-	f.Platform = platform.Format(x.platform)
+func (x *examination) add(i int, f diag.Diagnostic) {
+	f.Platforms = []string{platform.Format(x.platform)}
 	if i >= 0 {
 		layer := x.img.Layers[i]
-		f.Layer, f.Step, f.File, f.Line = layer.Descriptor.Digest, layer.Step, layer.File, layer.Line
+		f.Digest, f.Step, f.File, f.Line = layer.Descriptor.Digest, layer.Step, layer.File, layer.Line
 	}
 	x.result.Findings = append(x.result.Findings, f)
 }
 
 func (x *examination) conclude() Result {
 	r := x.result
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return a.Severity.Compare(b.Severity) })
+	slices.SortStableFunc(r.Findings, func(a, b diag.Diagnostic) int { return a.Severity.Compare(b.Severity) })
 	r.Unmatched = x.allow.unmatched()
 	r.Verdict = OK
 	if len(r.Findings) > 0 {

@@ -1,10 +1,13 @@
 package gate_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe/exetest"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 )
@@ -164,12 +167,15 @@ func TestARefusalNamesEverything(t *testing.T) {
 	img := image{added: [][]byte{layerOf(t, file("app"), program("amd64"))}, entrypoint: []string{"/app"}}
 	got := img.examine(t, gate.Options{}).Findings
 	layer := newStore().Put(img.added[0]).Digest
-	want := []gate.Finding{{
-		Severity: "error", Check: "entrypoint-machine", Platform: "linux/arm64", Path: "/app", Layer: layer, Step: "COPY app /app", Line: 7,
-		Found: "amd64", Wanted: "arm64",
+	want := []diag.Diagnostic{{
+		Severity: "error", Check: "entrypoint-machine", Platforms: []string{"linux/arm64"}, Line: 7,
+		Content: diag.Content{Path: "/app", Digest: layer, Step: "COPY app /app", Machine: "amd64", Wanted: "arm64"},
 		Message: `the entrypoint "/app" is for amd64, the image for arm64 (layer ` + layer.Encoded()[:12] + `, Dockerfile:7: COPY app /app)`,
 	}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(diag.Diagnostic{}, "Fix")); diff != "" {
 		t.Error(diff)
+	}
+	if len(got) == 0 || !strings.Contains(got[0].Fix, "ARG TARGETARCH with a default") {
+		t.Errorf("the frequent causes are missing: %+v", got)
 	}
 }

@@ -23,7 +23,6 @@
 package gate
 
 import (
-	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
@@ -79,13 +78,13 @@ const (
 	NotAsked    Verdict = "off"
 )
 
-// Result is the outcome of Examine. Its JSON is part of the metadata file.
+// Result is the outcome of Examine.
 type Result struct {
-	Verdict      Verdict   `json:"verdict"`
-	Findings     []Finding `json:"findings,omitempty"`       // errors first, then warnings and notes
-	Files        int       `json:"files"`                    // number of executables in the added layers
-	BaseExamined bool      `json:"baseExamined"`             // everything that the verdict depends on was found, or searched in all layers
-	Unmatched    []string  `json:"unmatchedAllow,omitempty"` // of Options.Allow
+	Verdict      Verdict
+	Findings     []diag.Diagnostic // errors first, then warnings and notes; each is about the image's platform
+	Files        int               // number of executables in the added layers
+	BaseExamined bool              // everything that the verdict depends on was found, or searched in all layers
+	Unmatched    []string          // globs of Options.Allow that match nothing
 }
 
 // These are the checks. Programs compare the texts, so they do not change.
@@ -110,32 +109,16 @@ const (
 	CheckLayer              = "layer"               // a layer cannot be unpacked
 	CheckLayerNotExamined   = "layer-not-examined"  // a layer is of an unknown kind
 	CheckSameLayers         = "same-layers"         // two platforms have the same content
+	CheckAllowUnmatched     = "allow-unmatched"     // a glob of Options.Allow matches nothing
 )
 
-// A Finding is one problem or observation. Its JSON is part of the metadata file.
-type Finding struct {
-	Severity diag.Severity `json:"severity"`
-	Check    string        `json:"check"`
-	Platform string        `json:"platform,omitempty"`
-	Path     string        `json:"path,omitempty"`  // within the image, absolute; the first of several
-	Paths    []string      `json:"paths,omitempty"` // the first of them, if the finding is about several files
-	Count    int           `json:"count,omitempty"` // the number of files, if the finding is about several
-	Layer    digest.Digest `json:"layer,omitempty"`
-	Step     string        `json:"step,omitempty"`
-	File     string        `json:"file,omitempty"` // the Dockerfile
-	Line     int           `json:"line,omitempty"`
-	Found    string        `json:"found,omitempty"`  // a machine
-	Wanted   string        `json:"wanted,omitempty"` // a machine
-	Message  string        `json:"message"`          // a sentence without the platform
-}
-
 // RefusedError is the error of a build whose image is refused because of the findings.
-type RefusedError struct{ Findings []Finding }
+type RefusedError struct{ Findings []diag.Diagnostic }
 
 // Error returns the first refusal. The table has the others.
 func (e *RefusedError) Error() string {
 	for _, f := range e.Findings {
-		if f.Severity == diag.Error {
+		if f.Refuses() {
 			return f.Message
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/exe"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/rootfs"
@@ -205,8 +206,8 @@ func (l *linking) missingLibrary(from object, name string) {
 	if from.by != "" {
 		needs = fmt.Sprintf("%q needs the library %q, which needs %q", "/"+l.of.Path, from.by, name)
 	}
-	l.x.add(l.of.Layer, Finding{
-		Severity: l.of.severity(), Check: CheckLibraryMissing, Path: "/" + l.of.Path,
+	l.x.add(l.of.Layer, diag.Diagnostic{
+		Severity: l.of.severity(), Check: CheckLibraryMissing, Content: diag.Content{Path: "/" + l.of.Path},
 		Message: needs + ", which the image lacks" + l.x.origin(l.of.Layer),
 	})
 }
@@ -219,8 +220,8 @@ func (l *linking) wrongLibrary(name string, at rootfs.Place) {
 	if "/"+at.Path != name {
 		word += " (/" + at.Path + ")"
 	}
-	l.x.add(at.Layer, Finding{
-		Severity: l.of.severity(), Check: CheckLibrary, Path: "/" + at.Path, Found: l.x.found(*at.Exe), Wanted: l.file.String(),
+	l.x.add(at.Layer, diag.Diagnostic{
+		Severity: l.of.severity(), Check: CheckLibrary, Content: diag.Content{Path: "/" + at.Path, Machine: l.x.found(*at.Exe), Wanted: l.file.String()},
 		Message: fmt.Sprintf("the library %s of %q is for %s, the program for %s%s", word, "/"+l.of.Path, l.x.found(*at.Exe), l.file, l.x.origin(at.Layer)),
 	})
 }

@@ -73,8 +73,8 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 		x.wrongMachine(p, f)
 		return
 	case exe.RunsElsewhereToo:
-		x.add(p.Layer, Finding{
-			Severity: diag.Warning, Check: CheckCompat, Path: "/" + p.Path, Found: f.String(), Wanted: x.wanted(),
+		x.add(p.Layer, diag.Diagnostic{
+			Severity: diag.Warning, Check: CheckCompat, Content: diag.Content{Path: "/" + p.Path, Machine: f.String(), Wanted: x.wanted()},
 			Message: fmt.Sprintf("%s is for %s: it %s", p.name(), f, why),
 		})
 	}
@@ -89,27 +89,34 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 
 // executed reports whether the kernel would execute a program. If not, it adds a finding.
 func (x *examination) executed(p program) bool {
-	warn := func(check, text string) {
-		x.add(p.Layer, Finding{Severity: diag.Warning, Check: check, Path: "/" + p.Path, Message: p.name() + " " + text})
+	warn := func(check, text, fix string) {
+		x.add(p.Layer, diag.Diagnostic{
+			Severity: diag.Warning, Check: check, Content: diag.Content{Path: "/" + p.Path}, Message: p.name() + " " + text, Fix: fix,
+		})
 	}
 	switch {
 	case p.role == roleLoader:
 		return p.Exe != nil && p.Exe.Format != exe.Script
 	case p.Type == layers.Dir:
-		warn(CheckEntrypointMode, "is a folder")
+		warn(CheckEntrypointMode, "is a folder", "")
 	case p.Type != layers.File:
 	case p.Mode&0o111 == 0 && x.platform.OS != "windows":
-		warn(CheckEntrypointMode, fmt.Sprintf("may not be executed: its mode is %#o", p.Mode&0o777))
+		warn(CheckEntrypointMode, fmt.Sprintf("is not executable: its mode is %#o", p.Mode&0o777), "COPY --chmod=755, or RUN chmod +x where the file is made")
 		return p.Exe != nil
 	case p.Exe == nil:
-		warn(CheckEntrypointFormat, "is neither a program nor a script that begins with #!")
+		warn(CheckEntrypointFormat, "is neither a program nor a script that begins with #!", "")
 	case p.Exe.Kind == exe.Object || p.Exe.Kind == exe.Core:
-		warn(CheckEntrypointFormat, "is no program: "+p.Exe.Kind)
+		warn(CheckEntrypointFormat, "is not a program: "+p.Exe.Kind, "")
 	default:
 		return true
 	}
 	return false
 }
+
+// fixMachine lists the frequent causes of a program for another machine.
+const fixMachine = `frequent causes: ARG TARGETARCH with a default, which hides the platform's own value; a last stage FROM
+--platform=$BUILDPLATFORM; go build in a stage FROM --platform=$BUILDPLATFORM without GOARCH=$TARGETARCH; a base
+image or a download for one platform only`
 
 // wrongMachine adds the finding that a program is for another machine.
 func (x *examination) wrongMachine(p program, f exe.File) {
@@ -118,9 +125,9 @@ func (x *examination) wrongMachine(p program, f exe.File) {
 		check = CheckCommand
 	}
 	x.accused[p.Path] = true
-	x.add(p.Layer, Finding{
-		Severity: p.severity(), Check: check, Path: "/" + p.Path, Found: x.found(f), Wanted: x.wanted(),
-		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), x.found(f), x.wanted(), x.origin(p.Layer)),
+	x.add(p.Layer, diag.Diagnostic{
+		Severity: p.severity(), Check: check, Content: diag.Content{Path: "/" + p.Path, Machine: x.found(f), Wanted: x.wanted()},
+		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), x.found(f), x.wanted(), x.origin(p.Layer)), Fix: fixMachine,
 	})
 }
 
@@ -128,9 +135,9 @@ func (x *examination) wrongMachine(p program, f exe.File) {
 func (x *examination) interpreter(ctx context.Context, script program, f exe.File, depth int) {
 	line := append([]string{f.Interpreter}, f.Args...)
 	if strings.HasSuffix(line[len(line)-1], "\r") {
-		x.add(script.Layer, Finding{
-			Severity: script.severity(), Check: CheckLineEnds, Path: "/" + script.Path,
-			Message: fmt.Sprintf("%s has the line ends of Windows: there is no interpreter %q%s", script.name(), strings.Join(line, " "), x.origin(script.Layer)),
+		x.add(script.Layer, diag.Diagnostic{
+			Severity: script.severity(), Check: CheckLineEnds, Content: diag.Content{Path: "/" + script.Path},
+			Message: fmt.Sprintf("%s has the line ends of Windows, and there is no interpreter %q%s", script.name(), strings.Join(line, " "), x.origin(script.Layer)),
 		})
 		return
 	}
@@ -167,8 +174,8 @@ func (x *examination) loader(ctx context.Context, of program, f exe.File) {
 	case l.Machine != f.Machine || l.Bits != f.Bits:
 		x.wrongMachine(p, *l)
 	case l.Float != f.Float && l.Float != "" && f.Float != "":
-		x.add(p.Layer, Finding{
-			Severity: p.severity(), Check: CheckLoader, Path: "/" + p.Path, Found: l.String(), Wanted: f.String(),
+		x.add(p.Layer, diag.Diagnostic{
+			Severity: p.severity(), Check: CheckLoader, Content: diag.Content{Path: "/" + p.Path, Machine: l.String(), Wanted: f.String()},
 			Message: fmt.Sprintf("%s is for %s, the program for %s%s", p.name(), l, f, x.origin(p.Layer)),
 		})
 	default:

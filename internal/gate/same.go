@@ -12,7 +12,7 @@ import (
 
 // SameLayers finds platforms whose added layers are identical. This is correct if the layers have nothing for a CPU. Otherwise
 // all platforms have the same program by mistake. The images are compared in their order, and each note is about the later one.
-func SameLayers(images []Image) (findings []Finding) {
+func SameLayers(images []Image) (findings []diag.Diagnostic) {
 	for i, img := range images {
 		own := added(img)
 		if len(own) == 0 {
@@ -22,9 +22,9 @@ func SameLayers(images []Image) (findings []Finding) {
 			return platform.Normalize(other.Platform).Architecture != platform.Normalize(img.Platform).Architecture && slices.Equal(added(other), own)
 		})
 		if j >= 0 {
-			findings = append(findings, Finding{
-				Severity: diag.Note, Check: CheckSameLayers, Platform: platform.Format(img.Platform), Layer: own[len(own)-1],
-				Message: fmt.Sprintf("what the build added is the same as for %s", platform.Format(images[j].Platform)),
+			findings = append(findings, diag.Diagnostic{
+				Severity: diag.Note, Check: CheckSameLayers, Platforms: []string{platform.Format(img.Platform)}, Content: diag.Content{Digest: own[len(own)-1]},
+				Message: fmt.Sprintf("the build added the same files as for %s", platform.Format(images[j].Platform)),
 			})
 		}
 	}

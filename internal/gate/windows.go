@@ -32,8 +32,8 @@ func (x *examination) startWindows() {
 		}
 		if fit, _ := at.Exe.Fit(x.platform); fit == exe.Wrong {
 			x.accused[at.Path] = true
-			x.add(at.Layer, Finding{
-				Severity: diag.Warning, Check: CheckEntrypoint, Path: "/" + at.Path, Found: x.found(*at.Exe), Wanted: x.wanted(),
+			x.add(at.Layer, diag.Diagnostic{
+				Severity: diag.Warning, Check: CheckEntrypoint, Content: diag.Content{Path: "/" + at.Path, Machine: x.found(*at.Exe), Wanted: x.wanted()},
 				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, x.found(*at.Exe), x.wanted(), x.origin(at.Layer)),
 			})
 		}

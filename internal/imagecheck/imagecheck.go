@@ -15,6 +15,7 @@ import (
 	"oras.land/oras-go/v2/content"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/address"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
@@ -98,8 +99,8 @@ func (c *Checker) Check(ctx context.Context, img Image) (found Found, err error)
 	return found, nil
 }
 
-// Idle returns the user's patterns that match nothing in any image that was examined.
-func Idle(all []Found) []string {
+// Unmatched returns a warning for each of the user's patterns that matches nothing in any image that was examined.
+func Unmatched(all []Found) []diag.Diagnostic {
 	var looked []gate.Result
 	for _, f := range all {
 		if f.image.Layers != nil {
@@ -119,7 +120,7 @@ func Compare(all []*Found) {
 	}
 	for _, same := range gate.SameLayers(images) {
 		for _, f := range all {
-			if platform.Format(f.image.Platform) == same.Platform {
+			if platform.Format(f.image.Platform) == same.Platform() {
 				f.Findings = append(f.Findings, same)
 			}
 		}

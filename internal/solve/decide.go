@@ -116,8 +116,8 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 		c.env.Progress.Note(n)
 	}
 	isolated, hint := c.req.Cache.Mounts.Isolated(c.targets, graphs, c.attrs)
-	if hint.Found() {
-		c.env.Progress.Note(hint)
+	if hint != "" {
+		c.env.Progress.Note(diag.Notef("%s", hint))
 	}
 	c.env.Progress.Cleared(planned)
 	return decision{
@@ -207,7 +207,7 @@ func (c decider) plan(ctx context.Context, v observation, ready bool) (planned p
 		solved[i] = m.Graph
 	}
 	planned, found = c.emulators(ctx, solved, status, ready)
-	planned.Relocated = moved
+	planned.Moved = moved
 	return planned, solved, found
 }
 

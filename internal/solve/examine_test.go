@@ -61,7 +61,7 @@ func TestAnImageForAnotherMachineMovesNoTag(t *testing.T) {
 			if !ok || len(refused.Findings) == 0 {
 				t.Fatalf("%v, want a refusal", err)
 			}
-			if f := refused.Findings[0]; f.Platform != "linux/arm64" || f.Path != "/app" || f.Line != 2 || f.Found != "amd64" || f.Wanted != "arm64" {
+			if f := refused.Findings[0]; f.Platform() != "linux/arm64" || f.Path != "/app" || f.Line != 2 || f.Machine != "amd64" || f.Wanted != "arm64" {
 				t.Errorf("%+v, want /app of linux/arm64, made by line 2, amd64 instead of arm64", f)
 			}
 			if rep.Platforms[0].Verify.Verdict != gate.OK || rep.Platforms[1].Verify.Verdict != gate.Refused {
@@ -121,7 +121,7 @@ func TestAnAllowanceThatMatchesNothingAnywhereIsSaid(t *testing.T) {
 	w := verifiedWorld(t, map[string]byte{"amd64": emAMD64, "arm64": emAMD64})
 	w.req.Verify = &gate.Options{Mode: gate.Strict, Allow: []string{"/app", "/opt/**"}}
 	w.mustRun()
-	want := []string{`warning: --verify-allow "/opt/**" matches no executable of any platform`}
+	want := []string{`warning: the allowed pattern "/opt/**" matches no executable of any platform`}
 	if diff := cmp.Diff(want, w.progress.notes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
-	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagecheck"
@@ -91,8 +90,8 @@ func (w task) compare(results []solved) {
 		}
 	}
 	imagecheck.Compare(made)
-	for _, pattern := range imagecheck.Idle(all) {
-		w.env.Progress.Note(diag.Warningf("--verify-allow %q matches no executable of any platform", pattern))
+	for _, warning := range imagecheck.Unmatched(all) {
+		w.env.Progress.Note(warning)
 	}
 }
 

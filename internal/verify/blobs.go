@@ -8,6 +8,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -18,8 +19,8 @@ const statsAtOnce = 8
 // need is a blob that an image refers to.
 type need struct {
 	desc      ocispecs.Descriptor
-	platforms []string // of the images that need it, each once; "" for an artifact
-	finding   *Finding // without a platform
+	platforms []string        // of the images that need it, each once; "" for an artifact
+	found     diag.Diagnostic // without a platform; zero if nothing is wrong
 }
 
 // blobs checks everything that was not read: layers, statements, and the content of artifacts, each once. A problem with one is a
@@ -39,20 +40,18 @@ func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
 	}
 	bad := map[digest.Digest]bool{}
 	for _, n := range needs {
-		if n.finding != nil {
+		if n.found.Found() {
 			bad[n.desc.Digest] = true
 		}
 	}
-	r.result.Findings = slices.DeleteFunc(r.result.Findings, func(g Finding) bool { // the same about the layer's content
-		return string(g.Check) == gate.CheckLayer && bad[g.Digest]
+	r.result.Findings = slices.DeleteFunc(r.result.Findings, func(g diag.Diagnostic) bool { // the same about the layer's content
+		return g.Check == gate.CheckLayer && bad[g.Digest]
 	})
 	for _, n := range needs {
-		if n.finding == nil {
-			continue
-		}
-		f := *n.finding
-		for _, f.Platform = range n.platforms {
-			r.result.Findings = append(r.result.Findings, f)
+		for _, name := range n.platforms {
+			if n.found.Found() {
+				r.result.Findings = append(r.result.Findings, about(n.found.Check, name, n.desc.Digest, n.found.Message))
+			}
 		}
 	}
 	return nil
@@ -121,8 +120,8 @@ func (r *run) needs() []*need {
 
 // look checks one blob.
 func (n *need) look(ctx context.Context, src Source) error {
-	found := func(check Check, text string) error {
-		n.finding = &Finding{Check: check, Digest: n.desc.Digest, Message: kind(n.desc) + " " + n.desc.Digest.String() + " " + text}
+	found := func(check, text string) error {
+		n.found = about(check, "", n.desc.Digest, kind(n.desc)+" "+n.desc.Digest.String()+" "+text)
 		return nil
 	}
 	if err := n.desc.Digest.Validate(); err != nil {
@@ -131,7 +130,7 @@ func (n *need) look(ctx context.Context, src Source) error {
 	size, err := src.Stat(ctx, n.desc)
 	switch {
 	case err == nil && size != n.desc.Size:
-		n.finding = &Finding{Check: Size, Digest: n.desc.Digest, Message: sizeText(n.desc, size)}
+		n.found = about(Size, "", n.desc.Digest, sizeText(n.desc, size))
 		return nil
 	case err == nil:
 		return nil

@@ -42,15 +42,15 @@ func (e Executables) Examine(ctx context.Context, images []tree.Image, blobs con
 
 // Refusal returns a [*gate.RefusedError] with all findings if one of them is an error.
 func Refusal(results []gate.Result) error {
-	var findings []gate.Finding
+	var findings []diag.Diagnostic
 	for _, r := range results {
 		findings = append(findings, r.Findings...)
 	}
-	i := slices.IndexFunc(findings, func(f gate.Finding) bool { return f.Severity == diag.Error })
+	i := slices.IndexFunc(findings, diag.Diagnostic.Refuses)
 	if i < 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", findings[i].Platform, &gate.RefusedError{Findings: findings})
+	return fmt.Errorf("%s: %w", findings[i].Platform(), &gate.RefusedError{Findings: findings})
 }
 
 // examination is the examination of several images.
@@ -112,7 +112,9 @@ func (x *examination) run(ctx context.Context) []error {
 func (x *examination) same() {
 	known := slices.DeleteFunc(slices.Clone(x.images), func(img gate.Image) bool { return img.Platform.OS == "" })
 	for _, f := range gate.SameLayers(known) {
-		i := slices.IndexFunc(x.images, func(img gate.Image) bool { return img.Platform.OS != "" && platform.Format(img.Platform) == f.Platform })
+		i := slices.IndexFunc(x.images, func(img gate.Image) bool {
+			return img.Platform.OS != "" && platform.Format(img.Platform) == f.Platform()
+		})
 		if i >= 0 {
 			x.results[i].Findings = append(x.results[i].Findings, f)
 		}
@@ -149,18 +151,9 @@ func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, er
 		})
 	}
 	for _, res := range x.results {
-		for _, f := range res.Findings {
-			r.result.Findings = append(r.result.Findings, Finding{
-				Check: Check(f.Check), Severity: f.Severity, Platform: f.Platform, Digest: f.Layer, Path: f.Path, Paths: f.Paths, Count: f.Count,
-				Step: f.Step, Found: f.Found, Wanted: f.Wanted, Message: f.Message,
-			})
-		}
+		r.result.Findings = append(r.result.Findings, res.Findings...)
 	}
-	for _, glob := range gate.Unmatched(x.results) {
-		r.result.Findings = append(r.result.Findings, Finding{
-			Check: AllowUnmatched, Severity: diag.Warning, Message: fmt.Sprintf("no file is one that %q allows", glob),
-		})
-	}
+	r.result.Findings = append(r.result.Findings, gate.Unmatched(x.results)...)
 	return x.whole(ctx), nil
 }
 
@@ -168,7 +161,7 @@ func (r *run) executables(ctx context.Context) (whole map[digest.Digest]bool, er
 func (r *run) unexplained() error {
 	for i, err := range r.unread {
 		name := platformOf(r.result.Tree.Images[i].Descriptor.Platform)
-		if err != nil && !slices.ContainsFunc(r.result.Findings, func(f Finding) bool { return f.Platform == name && f.Severity == diag.Error }) {
+		if err != nil && !slices.ContainsFunc(r.result.Findings, func(f diag.Diagnostic) bool { return f.Platform() == name && f.Refuses() }) {
 			return err
 		}
 	}

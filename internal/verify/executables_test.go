@@ -63,7 +63,7 @@ func (s *imageStore) examined(root ocispecs.Descriptor, e verify.Executables) (v
 	lines := []string{}
 	for _, f := range result.Findings {
 		s.t.Log(f)
-		lines = append(lines, strings.TrimSpace(string(f.Severity)+" "+string(f.Check)+" "+f.Platform))
+		lines = append(lines, strings.TrimSpace(string(f.Severity)+" "+f.Check+" "+f.Platform()))
 	}
 	return result, lines
 }
@@ -76,7 +76,7 @@ func TestAProgramForAnotherMachineIsFoundAndEachLayerIsReadOnce(t *testing.T) {
 		t.Errorf("all is well: %t %s", result.OK(), diff)
 	}
 	f := result.Findings[0]
-	if got, want := [...]string{f.Path, f.Step, f.Found, f.Wanted}, [...]string{"/app", "COPY app", "amd64", "arm64"}; got != want {
+	if got, want := [...]string{f.Path, f.Step, f.Machine, f.Wanted}, [...]string{"/app", "COPY app", "amd64", "arm64"}; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 	want := []verify.Tally{{"linux/amd64", gate.OK, 1}, {"linux/arm64", gate.Refused, 1}, {"linux/riscv64", gate.OK, 1}}

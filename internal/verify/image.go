@@ -7,17 +7,16 @@ import (
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // image checks the documents of one image.
-func image(img tree.Image, root ocispecs.Descriptor) (findings []Finding) {
-	add := func(check Check, format string, args ...any) {
-		findings = append(findings, Finding{
-			Check: check, Platform: platformOf(img.Descriptor.Platform), Digest: img.Descriptor.Digest, Message: fmt.Sprintf(format, args...),
-		})
+func image(img tree.Image, root ocispecs.Descriptor) (findings []diag.Diagnostic) {
+	add := func(check, format string, args ...any) {
+		findings = append(findings, about(check, platformOf(img.Descriptor.Platform), img.Descriptor.Digest, fmt.Sprintf(format, args...)))
 	}
 	if img.Body == nil {
 		return nil
@@ -36,7 +35,7 @@ func image(img tree.Image, root ocispecs.Descriptor) (findings []Finding) {
 }
 
 // mediaTypes compares the media types in the index and in the manifest, and their families.
-func mediaTypes(img tree.Image, root ocispecs.Descriptor, add func(Check, string, ...any)) {
+func mediaTypes(img tree.Image, root ocispecs.Descriptor, add func(string, string, ...any)) {
 	var own struct {
 		MediaType string `json:"mediaType"`
 	}
@@ -89,23 +88,19 @@ func misspelled(where string, p ocispecs.Platform) string {
 }
 
 // index checks the entries against each other.
-func index(t tree.Tree) (findings []Finding) {
+func index(t tree.Tree) (findings []diag.Diagnostic) {
 	if len(t.Images) == 0 && manifest.IsIndex(t.Root.MediaType) {
-		findings = append(findings, Finding{Check: Missing, Digest: t.Root.Digest, Message: "there is no image in the index"})
+		findings = append(findings, about(Missing, "", t.Root.Digest, "there is no image in the index"))
 	}
 	for i, img := range t.Images {
 		if i > 0 && sameKnown(t.Images[i-1], img) {
-			findings = append(findings, Finding{
-				Check: Duplicate, Platform: platformOf(img.Descriptor.Platform), Digest: img.Descriptor.Digest,
-				Message: fmt.Sprintf("a second image for the platform of %s", t.Images[i-1].Descriptor.Digest),
-			})
+			findings = append(findings, about(Duplicate, platformOf(img.Descriptor.Platform), img.Descriptor.Digest,
+				fmt.Sprintf("a second image for the platform of %s", t.Images[i-1].Descriptor.Digest)))
 		}
 	}
 	for _, o := range t.Others {
 		if manifest.IsAttestation(o) {
-			findings = append(findings, Finding{
-				Check: Attestation, Digest: o.Digest, Message: fmt.Sprintf("an attestation about %q, which is not in the index", tree.Subject(o)),
-			})
+			findings = append(findings, about(Attestation, "", o.Digest, fmt.Sprintf("an attestation about %q, which is not in the index", tree.Subject(o))))
 		}
 	}
 	return findings
@@ -117,7 +112,7 @@ func sameKnown(a, b tree.Image) bool {
 }
 
 // expected compares the platforms with the expected ones. A missing image does not count.
-func expected(t tree.Tree, want []platform.Platform) (findings []Finding) {
+func expected(t tree.Tree, want []platform.Platform) (findings []diag.Diagnostic) {
 	if len(want) == 0 {
 		return nil
 	}
@@ -126,14 +121,12 @@ func expected(t tree.Tree, want []platform.Platform) (findings []Finding) {
 	}
 	for _, p := range want {
 		if !has(p) {
-			findings = append(findings, Finding{Check: Expected, Platform: platform.Format(p), Message: "there is no image for this platform"})
+			findings = append(findings, about(Expected, platform.Format(p), "", "there is no image for this platform"))
 		}
 	}
 	for _, img := range t.Images {
 		if !platform.Contains(want, *img.Descriptor.Platform) {
-			findings = append(findings, Finding{
-				Check: Expected, Platform: platformOf(img.Descriptor.Platform), Digest: img.Descriptor.Digest, Message: "nobody expects an image for this platform",
-			})
+			findings = append(findings, about(Expected, platformOf(img.Descriptor.Platform), img.Descriptor.Digest, "an image for this platform is not expected"))
 		}
 	}
 	return findings

@@ -37,40 +37,18 @@ type Request struct {
 	Executables *Executables
 }
 
-// Check is a kind of finding: one of these, or a check of package gate. The texts are a promise to scripts.
-type Check string
-
-// These are all checks.
+// These are the checks of this package. The others are package gate's. Programs compare the texts, so they do not change.
 const (
-	Missing     Check = "missing"     // something that the image needs does not exist
-	Broken      Check = "broken"      // content does not match its digest, or is not a document of its kind
-	Size        Check = "size"        // the size differs from the descriptor's
-	MediaType   Check = "media-type"  // a descriptor's media type differs from the content's
-	Platform    Check = "platform"    // an entry's platform differs from the configuration's, or is missing or misspelled
-	Layers      Check = "layers"      // the manifest and the configuration have different layers
-	Duplicate   Check = "duplicate"   // two images for one platform
-	Attestation Check = "attestation" // an attestation about nothing in the index
-	Expected    Check = "expect"      // a platform is missing, or unexpected
-
-	AllowUnmatched Check = "allow-unmatched" // a pattern that allows files matches none
+	Missing     = "missing"     // something that the image needs does not exist
+	Broken      = "broken"      // content does not match its digest, or is not a document of its kind
+	Size        = "size"        // the size differs from the descriptor's
+	MediaType   = "media-type"  // a descriptor's media type differs from the content's
+	Platform    = "platform"    // an entry's platform differs from the configuration's, or is missing or misspelled
+	Layers      = "layers"      // the manifest and the configuration have different layers
+	Duplicate   = "duplicate"   // two images for one platform
+	Attestation = "attestation" // an attestation about nothing in the index
+	Expected    = "expect"      // a platform is missing, or unexpected
 )
-
-// Finding is a problem, or a fact worth knowing.
-type Finding struct {
-	Check    Check
-	Severity diag.Severity
-	Platform string        `json:",omitempty"` // of the affected image
-	Digest   digest.Digest `json:",omitempty"` // of the affected content
-	// These are set for executables: their paths in the image, their number, the step that made their layer, and the machines.
-	Path   string   `json:",omitempty"`
-	Paths  []string `json:",omitempty"`
-	Count  int      `json:",omitempty"`
-	Step   string   `json:",omitempty"`
-	Found  string   `json:",omitempty"`
-	Wanted string   `json:",omitempty"`
-
-	Message string
-}
 
 // Tally is the outcome of examining an image's executables.
 type Tally struct {
@@ -82,7 +60,7 @@ type Tally struct {
 // Result is the outcome of [Run].
 type Result struct {
 	Tree     tree.Tree
-	Findings []Finding
+	Findings []diag.Diagnostic
 	// Tally has the images' outcomes in the order of the tree. It is empty if executables were not examined.
 	Tally []Tally
 	// Manifests and Blobs count the different ones that were checked, the root included.
@@ -132,7 +110,7 @@ func (r *run) look(ctx context.Context) error {
 
 // OK reports whether there is no error. Warnings do not count.
 func (r Result) OK() bool {
-	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == diag.Error })
+	return !slices.ContainsFunc(r.Findings, diag.Diagnostic.Refuses)
 }
 
 // run is the state of one Run.
@@ -142,12 +120,8 @@ type run struct {
 	unread []error // by image: why its executables were not examined
 }
 
-// sort sorts the findings by platform. Those without a platform come last. A finding without a severity becomes an error.
+// sort sorts the findings by platform. Those without a platform come last.
 func (r *run) sort() {
-	for i := range r.result.Findings {
-		f := &r.result.Findings[i]
-		f.Severity = cmp.Or(f.Severity, diag.Error)
-	}
 	images := r.result.Tree.Images
 	ranks := map[string]int{"": len(images) + 1}
 	for i, img := range slices.Backward(images) {
@@ -155,25 +129,24 @@ func (r *run) sort() {
 			ranks[name] = i
 		}
 	}
-	rank := func(f Finding) int {
-		if i, ok := ranks[f.Platform]; ok {
+	rank := func(f diag.Diagnostic) int {
+		if i, ok := ranks[f.Platform()]; ok {
 			return i
 		}
 		return len(images)
 	}
-	slices.SortStableFunc(r.result.Findings, func(a, b Finding) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(r.result.Findings, func(a, b diag.Diagnostic) int { return rank(a) - rank(b) })
 }
 
 // problems turns the documents that could not be read into findings.
 func (r *run) problems(ctx context.Context, problems []tree.Problem) error {
 	owners := r.owners()
 	for _, p := range problems {
-		f := Finding{Check: Broken, Digest: p.Descriptor.Digest, Platform: platformOf(p.Descriptor.Platform), Message: p.Err.Error()}
-		if name, ok := owners[tree.Subject(p.Descriptor)]; ok && manifest.IsAttestation(p.Descriptor) {
-			f.Platform = name
-		} else if f.Platform == "" {
-			f.Platform = owners[p.Descriptor.Digest.String()]
+		name := cmp.Or(platformOf(p.Descriptor.Platform), owners[p.Descriptor.Digest.String()])
+		if owner, ok := owners[tree.Subject(p.Descriptor)]; ok && manifest.IsAttestation(p.Descriptor) {
+			name = owner
 		}
+		f := about(Broken, name, p.Descriptor.Digest, p.Err.Error())
 		switch {
 		case isMissing(p.Err):
 			f.Check, f.Message = Missing, r.kind(p.Descriptor)+" "+p.Descriptor.Digest.String()+" is not there"
@@ -202,7 +175,7 @@ func (r *run) owners() map[string]string {
 }
 
 // otherSize reports whether a document could not be read because its size differs from the descriptor's.
-func (r *run) otherSize(ctx context.Context, desc ocispecs.Descriptor, f *Finding) bool {
+func (r *run) otherSize(ctx context.Context, desc ocispecs.Descriptor, f *diag.Diagnostic) bool {
 	size, err := r.req.Source.Stat(ctx, desc)
 	if err != nil || size == desc.Size {
 		return false
@@ -254,6 +227,15 @@ func kind(desc ocispecs.Descriptor) string {
 		return "configuration"
 	}
 	return "layer"
+}
+
+// about returns a diagnostic about a document of a platform; "" is none.
+func about(check, platform string, document digest.Digest, message string) diag.Diagnostic {
+	d := diag.Diagnostic{Check: check, Severity: diag.Error, Content: diag.Content{Digest: document}, Message: message}
+	if platform != "" {
+		d.Platforms = []string{platform}
+	}
+	return d
 }
 
 func platformOf(p *ocispecs.Platform) string {

@@ -141,7 +141,7 @@ func (s *imageStore) found(root ocispecs.Descriptor, expect ...string) []string 
 	lines := []string{}
 	for _, f := range result.Findings {
 		s.t.Log(f)
-		lines = append(lines, fmt.Sprintf("%s %s", f.Check, f.Platform))
+		lines = append(lines, fmt.Sprintf("%s %s", f.Check, f.Platform()))
 	}
 	return lines
 }

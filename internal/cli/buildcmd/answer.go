@@ -20,7 +20,7 @@ func answer(w *cli.Env, o buildOptions, out results.Outcome) error {
 		for _, line := range results.CrossLines(report) {
 			cli.Putf(w.Err, "%s\n", line)
 		}
-		findings.List(w.Err, findings.OfReport(report))
+		findings.Print(w.Err, findings.OfReport(report))
 		results.Delivered(w.Err, report)
 	}
 	if err != nil {

@@ -1,8 +1,9 @@
-// Package findings shows the findings about the executables of images, with advice.
+// Package findings prints diagnostics: as a table with hints, as lines, and as rows of JSON. It knows which flags of commands help.
 package findings
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,132 +13,106 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
+	"github.com/docker-multiarch/docker-multiarch/internal/gate/layers"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
-	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// finding is a finding of package gate, with the platforms that have it.
-type finding struct {
-	gate.Finding
-	platforms []string
-}
-
-// Aggregated returns the findings of all platforms, errors first. A finding of several platforms comes once.
-func Aggregated(findings []gate.Finding) (all []finding) {
-	for _, f := range findings {
-		i := slices.IndexFunc(all, func(have finding) bool { return sameFinding(have.Finding, f) })
-		if i < 0 {
-			all = append(all, finding{f, []string{f.Platform}})
-			continue
-		}
-		if !slices.Contains(all[i].platforms, f.Platform) {
-			all[i].platforms = append(all[i].platforms, f.Platform)
-		}
+// OfReport returns the findings in the images of a build, in the order of its platforms.
+func OfReport(report solve.Report) (all []diag.Diagnostic) {
+	for _, p := range report.Platforms {
+		all = append(all, p.Verify.Findings...)
 	}
-	slices.SortStableFunc(all, func(a, b finding) int { return a.Severity.Compare(b.Severity) })
 	return all
 }
 
-// sameFinding reports whether two findings are the same except for the platform.
-func sameFinding(a, b gate.Finding) bool {
-	return a.Severity == b.Severity && a.Check == b.Check && a.Path == b.Path && a.Line == b.Line && common(a) == common(b)
+// Print prints an empty line, a table of the diagnostics, and hints. Without diagnostics it prints nothing.
+func Print(out io.Writer, all []diag.Diagnostic) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(out)
+	t := cli.NewTable(out, "SEVERITY", "CHECK", "PLATFORM", "FINDING")
+	merged := Merged(all)
+	for _, d := range merged {
+		t.Row(d.Severity, d.Check, PlatformNames(d), d.Text())
+	}
+	_ = t.Flush() // the stream keeps the error
+	for _, hint := range Hints(merged) {
+		cli.Putf(out, "Hint: %s\n", cli.Paragraph(hint))
+	}
 }
 
-// common returns a finding without its platform's machine and layer.
-func common(f gate.Finding) string {
-	text := f.Message
-	if f.Wanted != "" {
-		text = strings.Replace(text, ", the image for "+f.Wanted, "", 1)
+// Merged returns the diagnostics, errors first. One that several platforms have comes once, without the machine and the layer of a
+// platform.
+func Merged(all []diag.Diagnostic) (merged []diag.Diagnostic) {
+	for _, d := range all {
+		i := slices.IndexFunc(merged, func(have diag.Diagnostic) bool {
+			return have.Severity == d.Severity && have.Check == d.Check && have.Path == d.Path && have.Line == d.Line && common(have) == common(d)
+		})
+		switch {
+		case i < 0:
+			merged = append(merged, d)
+		case !slices.Contains(merged[i].Platforms, d.Platform()):
+			merged[i].Message, merged[i].Platforms = common(d), slices.Concat(merged[i].Platforms, d.Platforms)
+		}
 	}
-	if f.Layer.Validate() == nil {
-		layer := "layer " + cli.Short(f.Layer, false)
+	slices.SortStableFunc(merged, func(a, b diag.Diagnostic) int { return a.Severity.Compare(b.Severity) })
+	return merged
+}
+
+// common returns the message of a diagnostic without its platform's machine and layer.
+func common(d diag.Diagnostic) string {
+	text := d.Message
+	if d.Wanted != "" {
+		text = strings.Replace(text, ", the image for "+d.Wanted, "", 1)
+	}
+	if d.Digest.Validate() == nil {
+		layer := "layer " + cli.Short(d.Digest, false)
 		text = strings.Replace(strings.Replace(text, layer+", ", "", 1), layer+": ", "", 1)
 	}
 	return text
 }
 
-// PlatformNames returns the platforms in short form.
-func (f finding) PlatformNames() string {
+// PlatformNames returns the platforms of a diagnostic in short form.
+func PlatformNames(d diag.Diagnostic) string {
 	const most = 3
-	if len(f.platforms) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(f.platforms[:most-1], ", "), len(f.platforms)-most+1)
+	if n := len(d.Platforms); n > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(d.Platforms[:most-1], ", "), n-most+1)
 	}
-	return cmp.Or(strings.Join(f.platforms, ", "), "-")
+	return cmp.Or(strings.Join(d.Platforms, ", "), "-")
 }
 
-// Text returns the finding as text.
-func (f finding) Text() string {
-	if len(f.platforms) > 1 {
-		return printable.Line(common(f.Finding))
-	}
-	return printable.Line(f.Message)
-}
-
-// OfReport returns the findings of a build, in the order of its platforms.
-func OfReport(report solve.Report) (all []gate.Finding) {
-	for _, p := range report.Platforms {
-		for _, f := range p.Verify.Findings {
-			f.Platform = platform.Format(p.Platform)
-			all = append(all, f)
+// Hints returns what to do about warnings and notes, each once, in their order. The hint of an error is part of its message.
+func Hints(all []diag.Diagnostic) (hints []string) {
+	for _, d := range all {
+		if hint := hintFor(d); hint != "" && !d.Refuses() && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
 		}
 	}
-	return all
-}
-
-// List prints an empty line, a line for each finding, and then advice. Without findings it prints nothing.
-func List(out io.Writer, findings []gate.Finding) {
-	all := Aggregated(findings)
-	if len(all) == 0 {
-		return
-	}
-	fmt.Fprintln(out)
-	t := cli.NewTable(out, "FOUND", "PLATFORM", "WHAT")
-	for _, f := range all {
-		t.Row(f.Severity, f.PlatformNames(), f.Text())
-	}
-	_ = t.Flush()
-	for _, line := range Advice(all) {
-		cli.Putf(out, "Hint: %s\n", cli.Paragraph(line))
-	}
-}
-
-// Advice returns the advice for findings, each once, in their order. An error's advice is its hint.
-func Advice(all []finding) (lines []string) {
-	for _, f := range all {
-		if line := adviceFor(f.Finding); line != "" && f.Severity != diag.Error && !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	return lines
+	return hints
 }
 
 // RefusedHint returns what to do about the first error, and how to publish such an image on purpose.
 func RefusedHint(refused *gate.RefusedError) string {
 	off := "--verify=off publishes an image as it is"
-	for _, f := range refused.Findings {
-		if line := adviceFor(f); line != "" && f.Severity == diag.Error {
-			return line + ".\n      " + off
+	for _, d := range refused.Findings {
+		if hint := hintFor(d); hint != "" && d.Refuses() {
+			return hint + ".\n      " + off
 		}
 	}
 	return off
 }
 
-// adviceFor returns the usual cause of a finding, or what to do about it; "" if its text says so already.
-func adviceFor(f gate.Finding) string {
-	switch f.Check {
-	case gate.CheckEntrypoint, gate.CheckInterpreter, gate.CheckLoader, gate.CheckCommand:
-		return "frequent causes: ARG TARGETARCH with a default, which hides the platform's own value; a last stage FROM\n" +
-			"      --platform=$BUILDPLATFORM; go build in a stage FROM --platform=$BUILDPLATFORM without GOARCH=$TARGETARCH; a base\n" +
-			"      image or a download for one platform only"
-	case gate.CheckMachine:
-		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(ShellPath(f.Path), "PATTERN")
-	case gate.CheckEntrypointMissing:
-		return "if no volume brings it when the image runs: look at ENTRYPOINT, CMD, PATH and at the COPY that should bring it"
-	case gate.CheckEntrypointMode:
-		return "COPY --chmod=755, or RUN chmod +x where the file is made"
+// hintFor returns what to do about a diagnostic: a flag that helps, or its fix; "" if neither is known.
+func hintFor(d diag.Diagnostic) string {
+	switch {
+	case d.Check == gate.CheckMachine:
+		return "files that are meant to be for another machine: --verify-allow " + cmp.Or(ShellPath(d.Path), "PATTERN")
+	case errors.Is(d.Cause, layers.ErrNotRead):
+		return "--verify=strict reads base layers of any size"
 	}
-	return ""
+	return strings.ReplaceAll(d.Fix, "\n", "\n      ")
 }
 
 // ShellPath returns a path as the user can type it in a shell.

@@ -36,23 +36,3 @@ func line(d diag.Diagnostic) string {
 	}
 	return b.String()
 }
-
-// Row is a diagnostic about a Dockerfile or a build in JSON. Its keys are stable.
-type Row struct {
-	Severity  diag.Severity `json:"severity"`
-	Check     string        `json:"check"`
-	Platforms []string      `json:"platforms,omitempty"`
-	File      string        `json:"file,omitempty"`
-	Line      int           `json:"line,omitempty"`
-	Message   string        `json:"message"`
-	Fix       string        `json:"fix,omitempty"`
-}
-
-// Rows returns the diagnostics as rows. It never returns nil, so that no diagnostics are an empty list in JSON.
-func Rows(all []diag.Diagnostic) []Row {
-	rows := make([]Row, len(all))
-	for i, d := range all {
-		rows[i] = Row{d.Severity, d.Check, d.Platforms, d.File, d.Line, d.Text(), d.Fix}
-	}
-	return rows
-}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
-	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/tree"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
@@ -46,14 +45,11 @@ func examiner(w *cli.Env, options *gate.Options) tree.Examiner {
 		if err != nil {
 			return err
 		}
-		var found []gate.Finding
+		found := gate.Unmatched(results)
 		for _, r := range results {
 			found = append(found, r.Findings...)
 		}
-		findings.List(w.Err, found)
-		for _, pattern := range gate.Unmatched(results) {
-			w.Note(diag.Warningf("there is no file that --verify-allow %s allows", findings.ShellPath(pattern)))
-		}
+		findings.Print(w.Err, found)
 		return verify.Refusal(results)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 func TestNoImagePrinterShowsHostileTextAsItIs(t *testing.T) {
@@ -12,6 +13,8 @@ func TestNoImagePrinterShowsHostileTextAsItIs(t *testing.T) {
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
 		"describe":     func(out io.Writer) { archivedImage{}.describe(out, clitest.Hostile) },
 		"inspectTable": func(out io.Writer) { _ = inspectTable(out, image, true) },
-		"verifyTable":  func(out io.Writer) { _ = verifyTable(out, clitest.Filled[verifyRow]()) },
+		"verifyTable": func(out io.Writer) {
+			verifyTable(out, clitest.Filled[verifyRow](), clitest.Filled[[]diag.Diagnostic]())
+		},
 	})
 }

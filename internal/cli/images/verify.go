@@ -1,22 +1,22 @@
 package images
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/cobra"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
-	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/verify"
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -75,7 +75,7 @@ type verifyRow struct {
 	Blobs     int
 	// Executables are the counts of each image, in the order of Platforms.
 	Executables []verify.Tally `json:",omitempty"`
-	Findings    []verify.Finding
+	Findings    []findings.VerifyRow
 }
 
 func runVerify(ctx context.Context, w *cli.Env, o verifyOptions) error {
@@ -107,7 +107,7 @@ func runVerify(ctx context.Context, w *cli.Env, o verifyOptions) error {
 	}
 	row := verifyRow{
 		Name: at.Name, Digest: at.Root.Digest, MediaType: at.Root.MediaType, OK: result.OK(), Platforms: []string{},
-		Manifests: result.Manifests, Blobs: result.Blobs, Executables: result.Tally, Findings: append([]verify.Finding{}, result.Findings...),
+		Manifests: result.Manifests, Blobs: result.Blobs, Executables: result.Tally, Findings: findings.VerifyRows(result.Findings),
 	}
 	for _, img := range result.Tree.Images {
 		row.Platforms = append(row.Platforms, platform.Format(*img.Descriptor.Platform))
@@ -118,7 +118,7 @@ func runVerify(ctx context.Context, w *cli.Env, o verifyOptions) error {
 	switch {
 	case o.quiet:
 	case o.format == "table":
-		err = verifyTable(w.Out, row)
+		verifyTable(w.Out, row, result.Findings)
 	default:
 		err = cli.WriteOne(w.Out, o.format, row)
 	}
@@ -155,7 +155,8 @@ func unlessMissing(err error) error {
 	return cli.Unknown(err)
 }
 
-func verifyTable(out io.Writer, row verifyRow) error {
+// verifyTable prints what was verified, and the findings. Each finding shows the digest that it is about.
+func verifyTable(out io.Writer, row verifyRow, found []diag.Diagnostic) {
 	if row.OK {
 		what := strings.Join(row.Platforms, ", ")
 		if what == "" {
@@ -164,33 +165,16 @@ func verifyTable(out io.Writer, row verifyRow) error {
 		cli.Putf(out, "%s is whole: %s\n%s; %s, %s%s\n", row.Name, what, row.Digest, results.Count(row.Manifests, "manifest"), results.Count(row.Blobs, "blob"),
 			tallyText(row.Executables))
 	}
-	if len(row.Findings) == 0 {
-		return nil
+	if !row.OK {
+		cli.Putf(out, "%s has %s\n%s\n", row.Name, results.Count(len(findings.Merged(found)), "finding"), row.Digest)
 	}
-	if row.OK {
-		fmt.Fprintln(out)
+	found = slices.Clone(found)
+	for i, d := range found {
+		if d.Digest != "" && !strings.Contains(d.Message, cli.Short(d.Digest, false)) {
+			found[i].Message += " (" + d.Digest.String() + ")"
+		}
 	}
-	t := cli.NewTable(out, "CHECK", "PLATFORM", "FINDING")
-	for _, f := range row.Findings {
-		t.Row(f.Check, cmp.Or(f.Platform, "-"), verifyText(f))
-	}
-	if err := t.Flush(); err != nil || row.OK {
-		return err
-	}
-	cli.Putf(out, "\n%s in %s, %s\n", results.Count(len(row.Findings), "finding"), row.Name, row.Digest)
-	return nil
-}
-
-// verifyText returns a finding as a line. The first word of a warning or note is its severity.
-func verifyText(f verify.Finding) string {
-	text := printable.Line(f.Message)
-	if f.Digest != "" && !strings.Contains(text, cli.Short(f.Digest, false)) {
-		text += " (" + f.Digest.String() + ")"
-	}
-	if f.Severity != diag.Error {
-		text = string(f.Severity) + ": " + text
-	}
-	return text
+	findings.Print(out, found)
 }
 
 // tallyText returns the number of examined executables; "" if none were to be examined.

@@ -9,6 +9,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
@@ -61,9 +62,18 @@ type platformMetadata struct {
 	Seconds      float64         `json:"seconds"`            // of the solve, its push included
 	Retries      int             `json:"retries,omitempty"`  // number of retries
 	Cross        *crossMetadata  `json:"cross,omitempty"`    // steps that did not need an emulator
-	Verify       *gate.Result    `json:"verify,omitempty"`   // of the executables
+	Verify       *verifyMetadata `json:"verify,omitempty"`   // of the executables
 	Tests        []smoke.Outcome `json:"tests,omitempty"`    // in their order
 	Error        string          `json:"error,omitempty"`    // why there is no image
+}
+
+// verifyMetadata is the outcome of examining an image's executables.
+type verifyMetadata struct {
+	Verdict        gate.Verdict           `json:"verdict"`
+	Findings       []findings.MetadataRow `json:"findings,omitempty"`
+	Files          int                    `json:"files"`
+	BaseExamined   bool                   `json:"baseExamined"`
+	UnmatchedAllow []string               `json:"unmatchedAllow,omitempty"`
 }
 
 // MissingMetadata is a platform without an image.
@@ -138,8 +148,8 @@ func newPlatformMetadata(p solve.PlatformReport) platformMetadata {
 		Platform: platform.Format(p.Platform), Node: p.Node, How: p.Mode, Emulator: p.Emulator, Seconds: float64(int(p.Seconds*1000)) / 1000,
 		Retries: p.Retries, Cross: newCrossMetadata(p.Cross),
 	}
-	if p.Verify.Verdict != "" && p.Verify.Verdict != gate.NotAsked {
-		m.Verify = &p.Verify
+	if v := p.Verify; v.Verdict != "" && v.Verdict != gate.NotAsked {
+		m.Verify = &verifyMetadata{v.Verdict, findings.MetadataRows(v.Findings), v.Files, v.BaseExamined, v.Unmatched}
 	}
 	m.Tests = p.Tests
 	if p.Err != nil {

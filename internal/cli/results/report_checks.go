@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
-	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/smoke"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -20,24 +19,24 @@ const (
 
 // findings returns the list of findings about the executables, errors first, with advice.
 func (o Outcome) findings() string {
-	all := findings.Aggregated(findings.OfReport(o.Report))
+	all := findings.Merged(findings.OfReport(o.Report))
 	if len(all) == 0 {
 		return ""
 	}
-	rows := [][]string{{"Found", "Platform", "What"}}
-	for _, f := range all[:min(len(all), mostFindings)] {
-		severity := string(f.Severity)
-		if f.Severity == diag.Error {
+	rows := [][]string{{"Severity", "Check", "Platform", "Finding"}}
+	for _, d := range all[:min(len(all), mostFindings)] {
+		severity := string(d.Severity)
+		if d.Refuses() {
 			severity = "**" + severity + "**"
 		}
-		rows = append(rows, []string{severity, mdText(f.PlatformNames()), mdText(endOf(f.Text(), outputBytes))})
+		rows = append(rows, []string{severity, mdCode(d.Check), mdText(findings.PlatformNames(d)), mdText(endOf(d.Text(), outputBytes))})
 	}
 	text := mdTable(rows)
 	if len(all) > mostFindings {
 		text += fmt.Sprintf("\n%d more are in the metadata file.\n", len(all)-mostFindings)
 	}
-	for _, line := range findings.Advice(all) {
-		text += "\n" + mdText(line) + "\n"
+	for _, hint := range findings.Hints(all) {
+		text += "\n" + mdText(hint) + "\n"
 	}
 	return text
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestCellsSayWhatBecameOfAPlatform(t *testing.T) {
-	warnings := []gate.Finding{{Severity: diag.Warning}, {Severity: diag.Warning}, {Severity: diag.Note}}
+	warnings := []diag.Diagnostic{{Severity: diag.Warning}, {Severity: diag.Warning}, {Severity: diag.Note}}
 	passed, failed := smoke.Outcome{Passed: true}, smoke.Outcome{}
 	for want, p := range map[string]solve.PlatformReport{
 		"native 1.2s|ok|3 passed":                           {Mode: plan.Native, Seconds: 1.24, Verify: gate.Result{Verdict: gate.OK, BaseExamined: true}, Tests: []smoke.Outcome{passed, passed, passed}},
