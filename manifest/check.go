@@ -49,7 +49,7 @@ func (c *Client) CheckPush(ctx context.Context, repo reference.Named) (note stri
 	if err := r.fail(ctx, op, refusal); !errors.As(err, &failure) || isRefusal(failure, refusal) {
 		return "", err
 	}
-	return fmt.Sprintf("registry %q does not say whether it takes a push to %q (%v): trying anyway", r.endpoint.name, r.name, refusal), nil
+	return fmt.Sprintf("registry %q does not say whether it accepts a push to %q (%v): trying anyway", r.endpoint.name, r.name, refusal), nil
 }
 
 // Finish waits for work that continues after a call has returned. It is bounded by Options.PushCheck.

@@ -27,6 +27,8 @@ var (
 	ErrDenied = errors.New("registry refuses")
 	// ErrNotFound means that the registry does not have the requested object.
 	ErrNotFound = errors.New("registry does not have it")
+	// ErrMediaType means that the registry refuses a manifest with OCI media types, and probably because of them.
+	ErrMediaType = errors.New("registry refuses the media type")
 )
 
 // Error is a registry's answer to an operation, or the lack of one.
@@ -35,7 +37,7 @@ type Error struct {
 	Registry string // as image names have it
 	Scheme   string // the scheme or schemes that were tried
 	Status   int    // the HTTP status, 0 without an answer
-	Kind     error  // ErrUnreachable, ErrUnauthorized, ErrDenied, ErrNotFound, or nil for any other answer
+	Kind     error  // one of the errors above, or nil for any other answer
 	Hint     string // what the user can do; part of the text
 	Err      error
 }
@@ -173,7 +175,7 @@ func (r repository) missing(limit time.Duration) error {
 // stale is the error of a registry that accepts a tag but does not show it in time.
 func stale(found digest.Digest, limit fmt.Stringer) error {
 	if found == "" {
-		return fmt.Errorf("it took the tag, but does not have it %s later", limit)
+		return fmt.Errorf("the registry accepted the tag, but does not show it %s later", limit)
 	}
-	return fmt.Errorf("it took the tag, but still shows %s %s later", found, limit)
+	return fmt.Errorf("the registry accepted the tag, but still shows %s %s later", found, limit)
 }

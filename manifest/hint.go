@@ -27,9 +27,9 @@ func (r repository) hint(e *Error) string {
 	var unknown x509.UnknownAuthorityError
 	switch {
 	case errors.As(e.Err, new(*RealmError)):
-		return fmt.Sprintf("ask who runs %q why it sends logins there", r.endpoint.name)
+		return fmt.Sprintf("ask the operators of %q why they send logins there", r.endpoint.name)
 	case errors.As(e.Err, new(*ElsewhereError)):
-		return fmt.Sprintf("ask the operators of %q why it does", r.endpoint.name)
+		return fmt.Sprintf("ask the operators of %q why they do that", r.endpoint.name)
 	case errors.As(e.Err, new(*credentialError)):
 		return "run: " + login
 	case errors.Is(e.Kind, ErrUnauthorized) && r.endpoint.anonymous.Load():
@@ -41,7 +41,7 @@ func (r repository) hint(e *Error) string {
 	case errors.Is(e.Kind, ErrDenied):
 		return fmt.Sprintf("check the name %q for a typo, and that the login may %s it", r.name, to)
 	case errors.As(e.Err, &record) || strings.Contains(e.Err.Error(), "server gave HTTP response to HTTPS client"):
-		return fmt.Sprintf("it speaks plain HTTP: list %q in the engine's insecure-registries", r.endpoint.name)
+		return fmt.Sprintf("the registry speaks plain HTTP: list %q in the engine's insecure-registries", r.endpoint.name)
 	case errors.As(e.Err, &unknown):
 		return fmt.Sprintf("put its CA's certificate in /etc/docker/certs.d/%s/ca.crt, or list it in the engine's insecure-registries", r.endpoint.name)
 	case errors.Is(e.Kind, ErrUnreachable) && e.Status == 0:
@@ -50,16 +50,20 @@ func (r repository) hint(e *Error) string {
 	return ""
 }
 
-// withFormatHint adds the most likely meaning of the refusal of an OCI manifest: registries that predate OCI answer 415 or
-// MANIFEST_INVALID.
-func withFormatHint(err error, mediaType string) error {
+// withFormatHint adds the most likely meaning of the refusal of an OCI manifest: registries that predate OCI, or the artifacts in it,
+// answer 415 or MANIFEST_INVALID.
+func withFormatHint(err error, mediaType string, artifact bool) error {
 	var failure *Error
 	var response *errcode.ErrorResponse
 	if FamilyOf(mediaType) != OCI || !errors.As(err, &failure) || failure.Hint != "" || !errors.As(err, &response) {
 		return err
 	}
-	if response.StatusCode == http.StatusUnsupportedMediaType || hasCode(response, errcode.ErrorCodeManifestInvalid) {
-		failure.Hint = "it may not take OCI media types; try the Docker ones"
+	switch {
+	case response.StatusCode != http.StatusUnsupportedMediaType && !hasCode(response, errcode.ErrorCodeManifestInvalid):
+	case artifact:
+		failure.Hint = "the registry may not accept a manifest with an empty configuration: leave this artifact out"
+	default:
+		failure.Kind, failure.Hint = ErrMediaType, "the registry may not accept OCI media types"
 	}
 	return err
 }
@@ -68,12 +72,12 @@ func withFormatHint(err error, mediaType string) error {
 // 403, 405, 409 (ACR) or 412 (Harbor).
 func withTagHint(err error, before digest.Digest) error {
 	var failure *Error
-	if before == "" || !errors.As(err, &failure) || strings.Contains(failure.Hint, "media types") {
+	if before == "" || !errors.As(err, &failure) || errors.Is(err, ErrMediaType) {
 		return err
 	}
 	switch failure.Status {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusConflict, http.StatusPreconditionFailed:
-		failure.Hint = fmt.Sprintf("the tag names %s, and it may be that this registry does not let tags be moved: push another tag", before)
+		failure.Hint = fmt.Sprintf("the tag names %s, and the registry may not allow tags to be moved: push another tag", before)
 	}
 	return err
 }

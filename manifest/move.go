@@ -28,7 +28,7 @@ func (c *Client) move(ctx context.Context, req PublishRequest, targets []target,
 		}
 		if err := t.write(ctx, req.Descriptor, req.Body); err != nil {
 			err = t.repo.fail(ctx, fmt.Sprintf("write %q", result.Ref), err)
-			result.State, result.Err = Failed, withTagHint(withFormatHint(err, req.Descriptor.MediaType), t.before)
+			result.State, result.Err = Failed, withTagHint(withFormatHint(err, req.Descriptor.MediaType, false), t.before)
 			continue
 		}
 		reading.Go(func() { c.readBack(ctx, t, result) })

@@ -28,6 +28,7 @@ const quirkyHost = "127.0.0.1:5000"
 // quirkyWorld is a registry with quirks, reached without connections, and a client of it.
 type quirkyWorld struct {
 	t      *testing.T
+	host   string
 	store  *faultregistry.Memory
 	quirky *faultregistry.Quirky
 	client *manifest.Client
@@ -38,6 +39,11 @@ type quirkyWorld struct {
 
 func newQuirkyWorld(t *testing.T, src shelf, root ocispecs.Descriptor, names ...string) *quirkyWorld {
 	t.Helper()
+	return newQuirkyWorldAt(t, quirkyHost, src, root, names...)
+}
+
+func newQuirkyWorldAt(t *testing.T, host string, src shelf, root ocispecs.Descriptor, names ...string) *quirkyWorld {
+	t.Helper()
 	clock := newClock()
 	store := &faultregistry.Memory{}
 	quirky := &faultregistry.Quirky{Next: store, Names: names, Elsewhere: "http://127.0.0.1:5001", Now: clock.Now}
@@ -46,11 +52,11 @@ func newQuirkyWorld(t *testing.T, src shelf, root ocispecs.Descriptor, names ...
 		cred = auth.Credential{RefreshToken: faultregistry.IdentityToken}
 	}
 	client := manifest.New(manifest.Options{
-		Transport:  faultregistry.Network{quirkyHost: quirky, "127.0.0.1:5001": quirky.Storage()},
+		Transport:  faultregistry.Network{host: quirky, "127.0.0.1:5001": quirky.Storage()},
 		Clock:      manifest.Clock{Now: clock.Now, Sleep: clock.Sleep},
 		Credential: func(context.Context, string) (auth.Credential, error) { return cred, nil },
 	})
-	return &quirkyWorld{t: t, store: store, quirky: quirky, client: client, src: src, root: root, all: everything(t, src, root)}
+	return &quirkyWorld{t: t, host: host, store: store, quirky: quirky, client: client, src: src, root: root, all: everything(t, src, root)}
 }
 
 // everything lists a descriptor and what belongs to it.
@@ -69,7 +75,7 @@ func everything(t *testing.T, src content.ReadOnlyStorage, desc ocispecs.Descrip
 
 func (w *quirkyWorld) named(name string) reference.NamedTagged {
 	w.t.Helper()
-	named, err := reference.ParseNormalizedNamed(quirkyHost + "/" + name)
+	named, err := reference.ParseNormalizedNamed(w.host + "/" + name)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -263,6 +269,20 @@ func TestEveryQuirkAloneAndEachWithEveryOther(t *testing.T) {
 		}
 	}
 	t.Logf("%d tries of %d operations", tries, len(operations))
+}
+
+func TestARegistryMayHaveAnyKindOfAddress(t *testing.T) {
+	src, root, _ := app(t)
+	for _, host := range []string{"[::1]:5000", "[::1]", "[2001:db8::1]", "[2001:db8::1]:443", "localhost", "192.0.2.1", "192.0.2.1:8443", "reg.example:80"} {
+		for _, quirk := range []string{"basic", "location-absolute", "no-head-405"} {
+			if quirk == "location-absolute" && !strings.HasPrefix(host, "[::1]") {
+				continue // it names http, and the others speak HTTPS
+			}
+			if err := newQuirkyWorldAt(t, host, src, root, quirk).try(); err != nil {
+				t.Errorf("%s: %s: %v", host, quirk, err)
+			}
+		}
+	}
 }
 
 // flaky breaks the first reading of a blob off after some bytes.

@@ -142,7 +142,7 @@ func (t *retryTransport) repeat(req *http.Request, start time.Time) (*http.Respo
 		why := ""
 		switch left := t.policy.MaxWait - t.clock.Now().Sub(start); {
 		case asked && delay > left:
-			why = fmt.Sprintf("the registry asks to come back in %s, longer than the %s allowed", delay.Round(time.Second), t.policy.MaxWait)
+			why = fmt.Sprintf("the registry asks for a wait of %s, longer than the %s allowed", delay.Round(time.Second), t.policy.MaxWait)
 		case delay > left && attempt == 1:
 			return resp, err
 		case delay <= left:

@@ -99,7 +99,7 @@ func TestRetryAfterIsHonouredUpToTheLimit(t *testing.T) {
 	}{
 		{"seconds", "1", []time.Duration{time.Second}, ""},
 		{"a date", now.Add(30 * time.Second).Format(http.TimeFormat), []time.Duration{30 * time.Second}, ""},
-		{"an hour", "3600", nil, "asks to come back in 1h0m0s, longer than the 2m0s allowed"},
+		{"an hour", "3600", nil, "asks for a wait of 1h0m0s, longer than the 2m0s allowed"},
 		{"a date in the past", now.Add(-time.Hour).Format(http.TimeFormat), []time.Duration{500 * time.Millisecond}, ""},
 		{"nonsense", "soon", []time.Duration{500 * time.Millisecond}, ""},
 	} {

@@ -196,7 +196,7 @@ func (s *Source) from(ctx context.Context, desc ocispecs.Descriptor, offset int6
 	case http.StatusPartialContent:
 		var start int64
 		if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &start); err != nil || start != offset {
-			err = fmt.Errorf("it was asked for %s from byte %d on, and sends %q", desc.Digest, offset, resp.Header.Get("Content-Range"))
+			err = fmt.Errorf("the registry was asked for %s from byte %d on, and sent %q", desc.Digest, offset, resp.Header.Get("Content-Range"))
 			return nil, errors.Join(err, resp.Body.Close())
 		}
 	case http.StatusOK:

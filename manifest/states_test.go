@@ -28,7 +28,7 @@ func TestPublishTellsWhatBecameOfATag(t *testing.T) {
 		{name: "a tag that named something else is moved", before: foreign, state: manifest.Moved, puts: 1},
 		{
 			name: "a write that the registry dropped is said", fault: faultregistry.Fault{Match: tagged, Do: faultregistry.Drop},
-			state: manifest.Failed, err: "it took the tag, but does not have it 1m0s later", puts: 1,
+			state: manifest.Failed, err: "the registry accepted the tag, but does not show it 1m0s later", puts: 1,
 		},
 		{
 			name: "a write that changed nothing is said", before: foreign, fault: faultregistry.Fault{Match: tagged, Do: faultregistry.Drop},
@@ -49,7 +49,7 @@ func TestPublishTellsWhatBecameOfATag(t *testing.T) {
 		{
 			name:  "a registry without OCI indexes is named as one",
 			fault: faultregistry.Fault{Match: tagged, Do: faultregistry.RefuseType(ocispecs.MediaTypeImageIndex)},
-			state: manifest.Failed, err: "it may not take OCI media types", puts: 1,
+			state: manifest.Failed, err: "the registry may not accept OCI media types", puts: 1,
 		},
 		{
 			name:  "a write that failed three times for the moment is moved",

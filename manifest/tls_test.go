@@ -50,7 +50,7 @@ func TestSchemes(t *testing.T) {
 		{"a loopback registry speaks HTTPS", true, manifest.Options{}, nil},
 		{"an insecure registry speaks HTTPS", true, manifest.Options{PlainHTTP: never, Insecure: []string{"127.0.0.0/8"}}, nil},
 		{"an insecure registry speaks HTTP", false, manifest.Options{PlainHTTP: never, Insecure: []string{"127.0.0.1"}}, nil},
-		{"another registry speaks HTTP", false, manifest.Options{PlainHTTP: never, Insecure: []string{"10.0.0.0/8", "elsewhere:5000"}}, []string{"(https)", "it speaks plain HTTP", "insecure-registries"}},
+		{"another registry speaks HTTP", false, manifest.Options{PlainHTTP: never, Insecure: []string{"10.0.0.0/8", "elsewhere:5000"}}, []string{"(https)", "the registry speaks plain HTTP", "insecure-registries"}},
 		{"another registry has an unknown certificate", true, manifest.Options{PlainHTTP: never}, []string{"(https)", "unknown authority", "certs.d"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -136,7 +136,8 @@ func (u *upload) Push(ctx context.Context, desc ocispecs.Descriptor, body io.Rea
 			return &sourceError{fmt.Errorf("read %s: %w", desc.Digest, err)}
 		}
 		if err := u.repo.Push(ctx, desc, bytes.NewReader(data)); err != nil {
-			return &manifestError{mediaType: desc.MediaType, err: err}
+			m, _ := document.Manifest(data) // an index has no configuration
+			return &manifestError{mediaType: desc.MediaType, artifact: m.Config.MediaType == ocispecs.MediaTypeEmptyJSON, err: err}
 		}
 		return nil
 	}
@@ -220,6 +221,7 @@ func (e *sourceError) Unwrap() error { return e.err }
 // manifestError is a registry's refusal of a manifest.
 type manifestError struct {
 	mediaType string
+	artifact  bool // it has the empty configuration
 	err       error
 }
 
@@ -239,7 +241,7 @@ func (u *upload) explain(ctx context.Context, op string, err error) error {
 	case errors.As(err, &source):
 		return fmt.Errorf("%s: %w", op, source.err)
 	case errors.As(err, &written):
-		return withFormatHint(u.repo.fail(ctx, op, written.err), written.mediaType)
+		return withFormatHint(u.repo.fail(ctx, op, written.err), written.mediaType, written.artifact)
 	case errors.As(err, &failure) && failure.Origin == oras.CopyErrorOriginSource:
 		return fmt.Errorf("%s: %w", op, failure.Err)
 	case errors.As(err, &failure):

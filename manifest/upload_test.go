@@ -346,3 +346,33 @@ func TestAnUploadedIndexIsPublished(t *testing.T) {
 		t.Error(err, d)
 	}
 }
+
+func TestARefusedManifestSaysWhatTheRegistryProbablyDoesNotAccept(t *testing.T) {
+	invalid := faultregistry.Answer(400, "MANIFEST_INVALID", "manifest invalid")
+	for name, tt := range map[string]struct {
+		refused func(body string) bool
+		want    string
+		oci     bool
+	}{
+		"OCI media types":        {func(string) bool { return true }, "may not accept OCI media types", true},
+		"an empty configuration": {func(body string) bool { return strings.Contains(body, ocispecs.MediaTypeEmptyJSON) }, "empty configuration: leave this artifact out", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil, nil)
+			w.faults.Add(faultregistry.Fault{Match: faultregistry.On(http.MethodPut, "/manifests/"), Do: func(rw http.ResponseWriter, req *http.Request, next http.Handler) {
+				body, err := io.ReadAll(req.Body)
+				if err != nil || tt.refused(string(body)) {
+					invalid(rw, req, next)
+					return
+				}
+				req.Body = io.NopCloser(bytes.NewReader(body))
+				next.ServeHTTP(rw, req)
+			}})
+			src, root, _ := app(t)
+			err := w.client.Upload(t.Context(), w.tag(t, "app"), root, src)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, manifest.ErrMediaType) != tt.oci {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

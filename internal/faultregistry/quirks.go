@@ -2,6 +2,7 @@ package faultregistry
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,8 +132,8 @@ func status(name, group, method string, status int) Quirk {
 func located(change func(q *Quirky, req *http.Request, at string) string) func(*Quirky, http.ResponseWriter, *http.Request, http.Handler) {
 	return func(q *Quirky, w http.ResponseWriter, req *http.Request, next http.Handler) {
 		changing("", "", "", http.MethodPost, uploadsPath, func(h http.Header, _ *int) {
-			if at := h.Get("Location"); strings.HasPrefix(at, "/") {
-				h.Set("Location", change(q, req, at))
+			if at, err := url.Parse(h.Get("Location")); err == nil && at.Path != "" && (at.Host == "" || at.Host == req.Host) {
+				h.Set("Location", change(q, req, at.RequestURI()))
 			}
 		}).apply(q, w, req, next)
 	}
@@ -141,11 +142,16 @@ func located(change func(q *Quirky, req *http.Request, at string) string) func(*
 const locationsQuery = "_state=a+b/c==&x=%2f"
 
 func locationQuery(q *Quirky, w http.ResponseWriter, req *http.Request, next http.Handler) {
-	if req.Method == http.MethodPut && strings.Contains(req.URL.Path, uploadsPath) && !strings.HasPrefix(req.URL.RawQuery, locationsQuery+"&") {
+	if req.Method == http.MethodPut && strings.Contains(req.URL.Path, uploadsPath) && !strings.Contains(req.URL.RawQuery, locationsQuery) {
 		refuse(w, http.StatusBadRequest, "BLOB_UPLOAD_INVALID", "the query is not the one that was given")
 		return
 	}
-	located(func(_ *Quirky, _ *http.Request, at string) string { return at + "?" + locationsQuery })(q, w, req, next)
+	located(func(_ *Quirky, _ *http.Request, at string) string {
+		if strings.Contains(at, "?") {
+			return at + "&" + locationsQuery
+		}
+		return at + "?" + locationsQuery
+	})(q, w, req, next)
 }
 
 const prefix = "/behind/a/prefix"

@@ -48,7 +48,7 @@ var logins = []Quirk{
 		means: `Its scope is "*".`, challenges: []string{`Bearer realm="{realm}",service="test",scope="*"`},
 	}),
 	loginQuirk("bearer-realm-query", login{
-		means: "The token server's address has a query.",
+		means:      "The token server's address has a query.",
 		challenges: []string{`Bearer realm="{realm}?account=1&kind=a%2Fb",scope="{scope}"`}, query: "account=1&kind=a%2Fb",
 	}),
 	loginQuirk("bearer-access-token", login{
@@ -61,7 +61,7 @@ var logins = []Quirk{
 		means: "The token server answers 201.", challenges: []string{`Bearer realm="{realm}",service="test",scope="{scope}"`}, status: http.StatusCreated,
 	}),
 	loginQuirk("identity-token", login{
-		means: "It trades an identity token by POST.",
+		means:      "It trades an identity token by POST.",
 		challenges: []string{`Bearer realm="{realm}",service="test",scope="{scope}"`}, keys: []string{"access_token"}, refresh: true,
 	}),
 	loginQuirk("basic-bearer", login{

@@ -99,7 +99,7 @@ func wholeSize(resp *http.Response) (*http.Response, error) {
 	discard(resp)
 	var size int64
 	if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes 0-0/%d", &size); err != nil {
-		return nil, fmt.Errorf("it was asked for the first byte of a blob, and sends %q", resp.Header.Get("Content-Range"))
+		return nil, fmt.Errorf("the registry was asked for the first byte of a blob, and sent %q", resp.Header.Get("Content-Range"))
 	}
 	resp.StatusCode, resp.ContentLength, resp.Body = http.StatusOK, size, http.NoBody
 	return resp, nil

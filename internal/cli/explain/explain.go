@@ -27,6 +27,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/index"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -116,6 +117,9 @@ func Hint(err error) string {
 	}
 	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
 		return "to allow it, use " + cli.HostNetworkFlag
+	}
+	if errors.Is(err, manifest.ErrMediaType) {
+		return "use --media-types docker (a flag of build and of manifest merge) to write the index and its images with Docker media types"
 	}
 	if _, ok := errors.AsType[*failure.ScannerError](err); ok {
 		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"

@@ -12,6 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
+	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
 
 func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
@@ -25,6 +26,7 @@ func TestExplainGivesTheDocumentedStatuses(t *testing.T) {
 		{&solve.FailedError{Platforms: []solve.PlatformReport{{Err: errors.New("boom")}}}, 1, "ERROR: "},
 		{preflight.Refused(errors.New("boom")), 1, "ERROR: boom\n"},
 		{&index.PushError{Err: errors.New("boom")}, 4, "ERROR: boom\n"},
+		{&index.PushError{Err: &manifest.Error{Kind: manifest.ErrMediaType, Err: errors.New("boom")}}, 4, "ERROR: : registry \"\" (): boom\nHint: use --media-types docker"},
 		{&cli.Usage{Err: errors.New("boom"), Hint: "do this"}, 125, "ERROR: boom\nHint: do this\n"},
 		{&cli.Hinted{Err: errors.New("boom"), Hint: "do this"}, 1, "ERROR: boom\nHint: do this\n"},
 	} {

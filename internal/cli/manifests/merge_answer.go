@@ -16,7 +16,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/merge"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
-	"github.com/docker-multiarch/docker-multiarch/manifest"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -28,9 +27,6 @@ func answerMerge(w *cli.Env, o mergeOptions, res merge.Result, err error) error 
 		if len(res.Tags) > 0 {
 			results.Tags(w.Err, report)
 		}
-	}
-	if failure, ok := errors.AsType[*manifest.Error](err); ok && strings.Contains(failure.Hint, "OCI media types") {
-		err = &cli.Hinted{Err: err, Hint: "use --media-types docker to write the index and its images with Docker media types"}
 	}
 	if errors.Is(err, merge.ErrTaken) {
 		err = &cli.Hinted{Err: err, Hint: "leave out --no-clobber to move the tag"}
