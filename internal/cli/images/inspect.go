@@ -31,10 +31,10 @@ func NewInspect(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [OPTIONS] REF",
 		Short: "Show an image: its index, and what there is for each platform",
-		Long: "Show an image: the digest of its index, which is the one that docker pull reports, and for each platform the digests of manifest\n" +
-			"and configuration, the compressed size, the time of creation, the base image if it says which, and its attestations.\n\n" +
+		Long: "Show an image: the digest of its index, which docker pull reports too, and for each platform the digests of manifest and\n" +
+			"configuration, the compressed size, the time of creation, the base image if the image names it, and its attestations.\n\n" +
 			refHelp + "\n\n" +
-			"Exit status: 0; 1 it is not there or not whole (docker multiarch verify tells all that is wrong); 125 wrong flags or arguments.",
+			"Exit status: 0; 1 the image does not exist or is not whole (docker multiarch verify lists all findings); 125 wrong flags or arguments.",
 		Example: "  docker multiarch inspect registry.example/app:1.0\n" +
 			"  docker multiarch inspect --format '{{.Digest}}' registry.example/app:1.0",
 		Args: cli.Exactly(1, "one argument, the name of an image or the path of an archive"),
@@ -88,7 +88,7 @@ func HintIncomplete(at Location, err error) error {
 	if problem := (tree.Problem{}); errors.As(err, &problem) && isMissing(err) {
 		return &cli.Hinted{
 			Err:  fmt.Errorf("%q is not whole: %s is missing", at.Name, problem.Descriptor.Digest),
-			Hint: "docker multiarch verify " + at.Name + " tells all that is wrong",
+			Hint: "docker multiarch verify " + at.Name + " lists all findings",
 		}
 	}
 	return fmt.Errorf("%q: %w", at.Name, err)

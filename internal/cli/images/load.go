@@ -30,11 +30,11 @@ func NewLoad(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load [OPTIONS] ARCHIVE",
 		Short: "Load an image from an archive into the engine",
-		Long: "Load an image from an OCI archive, or a folder with an OCI image layout, into the engine: with the digests that it has there,\n" +
-			"and nothing built again. What the engine has already is not sent.\n\n" +
-			"An engine with the containerd image store gets the whole index. A classic store holds one platform a name: it gets the engine's\n" +
+		Long: "Load an image from an OCI archive, or a folder with an OCI image layout, into the engine. Its digests stay the same, and\n" +
+			"nothing is built. Content that the engine has already is not sent.\n\n" +
+			"An engine with the containerd image store gets the whole index. A classic store holds one platform per name: it gets the engine's\n" +
 			"own platform under the name, and the others under names such as app:1.0-linux-arm64.\n\n" +
-			"Exit status: 0; 1 the engine did not take it, no name was moved; 125 wrong flags, arguments or archive, nothing was done.",
+			"Exit status: 0; 1 the engine refused the image, no name was moved; 125 wrong flags, arguments or archive, nothing was done.",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 -t app:1.0 -o type=oci,dest=app.tar .\n" +
 			"  docker multiarch load app.tar",
 		Args: cli.Exactly(1, "one argument, an OCI archive or a folder with an OCI image layout"),

@@ -29,10 +29,10 @@ func NewPush(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "push [OPTIONS] ARCHIVE NAME[:TAG]...",
 		Short: "Push an image from an archive to registries",
-		Long: "Push an image from an OCI archive, or a folder with an OCI image layout, to one or more names: with the digests that it has\n" +
-			"there, and nothing built again. What a registry has already is not sent. The tags move when everything is there.\n" +
+		Long: "Push an image from an OCI archive, or a folder with an OCI image layout, to one or more names. Its digests stay the same,\n" +
+			"and nothing is built. Content that a registry has already is not sent. The tags move after all content was sent.\n" +
 			"The executables of every image are examined first.\n\n" +
-			"Exit status: 0; 1 an image was refused, or a registry would not take a push: nothing was sent; 4 not everything was taken;\n" +
+			"Exit status: 0; 1 an image was refused, or a registry would not take a push: nothing was sent; 4 a registry did not take everything;\n" +
 			"125 wrong flags, arguments or archive, nothing was done.",
 		Example: "  docker multiarch build --platform linux/amd64,linux/arm64 -o type=oci,dest=app.tar .\n" +
 			"  docker multiarch push app.tar registry.example/app:1.0 registry.example/app:latest",

@@ -35,13 +35,14 @@ func NewVerify(w *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [OPTIONS] REF",
 		Short: "Check that an image is whole and is what its index says",
-		Long: "Check that an image is whole and is what its index says: every manifest, configuration and layer is there; sizes, media types and\n" +
-			"platforms are those of what is described; no platform is there twice; the programs in each image are for its platform; and with\n" +
-			"--expect, those platforms are there and no others. All findings are listed, not the first one only.\n\n" +
-			"For the programs each layer is read, once, and not stored; --executables=off asks a registry for its layers without reading them.\n\n" +
+		Long: "Check that an image is whole and is what its index says: every manifest, configuration and layer exists; sizes, media types and\n" +
+			"platforms match the descriptors; no platform is listed twice; the programs in each image are for its platform; and with --expect,\n" +
+			"the image has exactly those platforms. All findings are listed, not only the first one.\n\n" +
+			"To examine the programs, each layer is read once and not stored. With --executables=off, a registry is only asked whether it has\n" +
+			"the layers.\n\n" +
 			refHelp + "\n\n" +
-			"Exit status: 0 all is well, or only warned of; 1 something is wrong with the image, or it is not there; 2 it could not be looked at;\n" +
-			"125 wrong flags or arguments.",
+			"Exit status: 0 nothing is wrong, or there are only warnings; 1 something is wrong with the image, or it does not exist; 2 it could not be\n" +
+			"read; 125 wrong flags or arguments.",
 		Example: "  docker multiarch verify --expect linux/amd64,linux/arm64 registry.example/app:1.0\n" +
 			"  docker multiarch verify --verify-allow /usr/lib/cross ./app.tar",
 		Args: cli.Exactly(1, "one argument, the name of an image or the path of an archive"),
@@ -52,9 +53,9 @@ func NewVerify(w *cli.Env) *cobra.Command {
 		ValidArgsFunction: CompleteArchive,
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that have to be there, and no others (comma-separated; may be repeated)")
+	f.StringArrayVar(&o.expect, "expect", nil, "Platforms that the image must have, and no others (comma-separated; may be repeated)")
 	f.StringVar(&o.executables.Mode, "executables", string(gate.On),
-		`Look whether the executables are for the platform ("on", "off", "strict": also those that nothing starts)`)
+		`Examine whether the executables are for the platform ("on", "off", "strict": also those that nothing starts)`)
 	cli.AddAllowFlag(f, &o.executables)
 	cli.AddTemplateFlag(cmd, &o.format)
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print nothing: the exit status is the answer")
