@@ -15,16 +15,16 @@ var errOtherBases = errors.New("the base images are not those that were looked a
 
 // Again applies the same decision to the definition of another reading of the Dockerfile: under pins, with its own cache mounts,
 // or in another attempt. Where nothing was relocated, nothing is.
-func (m Moved) Again(def *llb.Definition, g graph.Graph, isolated bool) (Moved, error) {
+func (m Relocated) Again(def *llb.Definition, g graph.Graph, isolated bool) (Relocated, error) {
 	if m.Definition == nil {
-		return Unmoved(g), nil
+		return NotRelocated(g), nil
 	}
 	if isolated == m.From.Isolated && same(def, m.From.Definition) {
 		return m, nil
 	}
 	b := m.From
 	b.Definition, b.Graph, b.Isolated = def, g, isolated
-	again, err := Move(b)
+	again, err := Relocate(b)
 	if err == nil && again.Definition == nil {
 		err = errOtherBases
 	}
@@ -35,7 +35,7 @@ func same(a, b *llb.Definition) bool { return slices.EqualFunc(a.Def, b.Def, byt
 
 // Alike relocates in another definition of the same result, such as one that scans it, the steps that m relocates. It returns nil
 // if the definition has none of them, and m's own definition for the one that m was made from.
-func (m Moved) Alike(def *llb.Definition) (*llb.Definition, error) {
+func (m Relocated) Alike(def *llb.Definition) (*llb.Definition, error) {
 	if same(def, m.From.Definition) {
 		return m.Definition, nil
 	}

@@ -4,7 +4,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 )
 
-// alike relocates in another definition of a result, such as one that scans what b makes and stages of it, the steps that [Move]
+// alike relocates in another definition of a result, such as one that scans what b makes and stages of it, the steps that [Relocate]
 // relocates in b's, and no others. other has a definition, its graph, and whatever else b has. It returns nil if other has
 // none of the steps.
 //
@@ -21,7 +21,7 @@ func (m *relocator) alike(judge judge, other Build) (*llb.Definition, error) {
 	m.fixpoint(judge)
 	o := newRelocator(other)
 	clear(o.live)
-	for _, t := range o.tips {
+	for _, t := range o.outputs {
 		if of := m.live[t.step.Digest]; of != nil {
 			t.by, o.live[t.step.Digest] = of.by, t
 		}

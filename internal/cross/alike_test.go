@@ -34,7 +34,7 @@ func scanOf(t *testing.T, defs ...*llb.Definition) Build {
 
 func TestWhatIsScannedIsMovedAlike(t *testing.T) {
 	b := build(t, service, "linux/arm64")
-	moved, g := tidily(t, b)
+	relocated, g := tidily(t, b)
 	stage := build(t, service, "linux/arm64", func(o *dockerfile2llb.ConvertOpt) { o.Target = "build" })
 	other := scanOf(t, b.Definition, stage.Definition)
 	m := newRelocator(b)
@@ -42,7 +42,7 @@ func TestWhatIsScannedIsMovedAlike(t *testing.T) {
 	if err != nil || def == nil {
 		t.Fatalf("nothing is moved: %v", err)
 	}
-	scan := sound(t, other, Moved{Definition: def})
+	scan := sound(t, other, Relocated{Definition: def})
 	have := map[digest.Digest]bool{}
 	var names []string
 	for _, s := range scan.Steps {
@@ -64,7 +64,7 @@ func TestWhatIsScannedIsMovedAlike(t *testing.T) {
 			t.Errorf("%s is another step than in the image that is scanned", s.Name)
 		}
 	}
-	if len(moved.Steps) == 0 {
+	if len(relocated.Steps) == 0 {
 		t.Error("the image has nothing that was moved")
 	}
 }

@@ -35,7 +35,7 @@ func BenchmarkMove(b *testing.B) {
 			build := build(b, dockerfile, "linux/arm64")
 			for b.Loop() {
 				m := newRelocator(build)
-				if moved, err := m.move(tidy(m)); err != nil || moved.Definition == nil {
+				if relocated, err := m.relocate(tidy(m)); err != nil || relocated.Definition == nil {
 					b.Fatal("nothing moved", err)
 				}
 			}

@@ -10,39 +10,39 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// tip is a step whose stage output others copy, and whose chain would run a program under an emulator. It is not in the result's
+// stageOutput is a step whose files others copy, and whose chain would run a program under an emulator. It is not in the result's
 // own chain.
-type tip struct {
+type stageOutput struct {
 	step         graph.Step
 	stage        string         // the name of its stage
 	image        graph.ImageRef // its base image
 	chain        []graph.Step   // from the base to the step
 	foreignPaths []string       // where the chain has files from elsewhere
-	lower        []*tip         // the tips in its chain, the nearest first
-	by           *verdict       // the verdict that relocates it, which may be that of a tip above it
+	lower        []*stageOutput // the outputs in its chain, the nearest first
+	by           *verdict       // the verdict that relocates it, which may be that of an output above it
 	why          recipe.Refusal // why it is not relocated
-	asked        string         // the recipe that gave the reason
-	said         []*verdict
+	refusedBy    string         // the recipe that gave the reason
+	verdicts     []*verdict
 }
 
 // relocator is the state of judging one build.
 type relocator struct {
 	Build
-	steps  map[digest.Digest]graph.Step
-	result map[digest.Digest]bool // the result's own chain
-	tips   []*tip                 // in the order of the graph
-	live   map[digest.Digest]*tip // tips that are relocated, as far as is known
-	takers map[digest.Digest][]recipe.Leave
-	images map[digest.Digest]graph.ImageRef // of the steps that fetch a base image
-	files  *files
-	needed demand // of the live tips, once the fixpoint is reached
+	steps   map[digest.Digest]graph.Step
+	result  map[digest.Digest]bool         // the result's own chain
+	outputs []*stageOutput                 // in the order of the graph
+	live    map[digest.Digest]*stageOutput // outputs that are relocated, as far as is known
+	copied  map[digest.Digest][]recipe.CopiedPath
+	images  map[digest.Digest]graph.ImageRef // of the steps that fetch a base image
+	files   *files
+	needed  demand // of the live outputs, once the fixpoint is reached
 }
 
-// newRelocator finds the tips. Tips that are excluded whatever recipes say are not live.
+// newRelocator finds the outputs. Outputs that are excluded whatever recipes say are not live.
 func newRelocator(b Build) *relocator {
 	m := &relocator{
 		Build: b, steps: b.Graph.ByDigest(), result: map[digest.Digest]bool{},
-		takers: map[digest.Digest][]recipe.Leave{}, images: map[digest.Digest]graph.ImageRef{}, files: newFiles(b),
+		copied: map[digest.Digest][]recipe.CopiedPath{}, images: map[digest.Digest]graph.ImageRef{}, files: newFiles(b),
 	}
 	for _, s := range b.Graph.Chain() {
 		m.result[s.Digest] = true
@@ -53,25 +53,25 @@ func newRelocator(b Build) *relocator {
 		}
 		for _, take := range s.Takes {
 			if take.Input != s.Root { // a step may take anything from the step it goes on from
-				leave := recipe.Leave{Path: take.Path, Step: s.Digest, Line: s.Line}
-				if !slices.Contains(m.takers[take.Input], leave) {
-					m.takers[take.Input] = append(m.takers[take.Input], leave)
+				taken := recipe.CopiedPath{Path: take.Path, Step: s.Digest, Line: s.Line}
+				if !slices.Contains(m.copied[take.Input], taken) {
+					m.copied[take.Input] = append(m.copied[take.Input], taken)
 				}
 			}
 		}
 	}
-	m.findTips()
+	m.findOutputs()
 	return m
 }
 
-func (m *relocator) findTips() {
-	m.live = map[digest.Digest]*tip{}
-	known := map[digest.Digest]*tip{}
+func (m *relocator) findOutputs() {
+	m.live = map[digest.Digest]*stageOutput{}
+	known := map[digest.Digest]*stageOutput{}
 	for _, s := range m.Graph.Steps {
-		if len(m.takers[s.Digest]) == 0 || m.result[s.Digest] {
+		if len(m.copied[s.Digest]) == 0 || m.result[s.Digest] {
 			continue
 		}
-		t := m.newTip(s)
+		t := m.newOutput(s)
 		if !slices.ContainsFunc(t.chain, m.emulated) {
 			continue
 		}
@@ -81,15 +81,15 @@ func (m *relocator) findTips() {
 			}
 		}
 		known[s.Digest] = t
-		m.tips = append(m.tips, t)
+		m.outputs = append(m.outputs, t)
 		if t.why.Diagnostic = m.exclusion(t); !t.why.Found() {
 			m.live[s.Digest] = t
 		}
 	}
 }
 
-func (m *relocator) newTip(s graph.Step) *tip {
-	t := &tip{step: s, chain: graph.ChainTo(m.steps, s)}
+func (m *relocator) newOutput(s graph.Step) *stageOutput {
+	t := &stageOutput{step: s, chain: graph.ChainTo(m.steps, s)}
 	t.foreignPaths = m.foreignPaths(t.chain)
 	t.stage = m.files.stageOf(s)
 	t.image = m.images[t.chain[0].Digest]
@@ -122,7 +122,7 @@ func (m *relocator) isLayer(over, layer graph.Step) bool {
 	return over.Kind == graph.Merge && layer.Kind == graph.File && layer.Root == ""
 }
 
-// demand holds which steps are needed unchanged and which relocated, given the live tips.
+// demand holds which steps are needed unchanged and which relocated, given the live outputs.
 type demand struct {
 	plain, native map[digest.Digest]bool
 }
@@ -144,15 +144,15 @@ func (m *relocator) demand() demand {
 	return d
 }
 
-// leaves returns the paths that others copy from live tips, in the order of the graph.
-func (m *relocator) leaves(d demand) map[digest.Digest][]recipe.Leave {
-	all := map[digest.Digest][]recipe.Leave{}
-	for _, t := range m.tips {
+// copiedPaths returns the paths that others copy from live outputs, in the order of the graph.
+func (m *relocator) copiedPaths(d demand) map[digest.Digest][]recipe.CopiedPath {
+	all := map[digest.Digest][]recipe.CopiedPath{}
+	for _, t := range m.outputs {
 		if m.live[t.step.Digest] == nil {
 			continue
 		}
-		for _, l := range m.takers[t.step.Digest] {
-			l.Moved = !d.plain[l.Step]
+		for _, l := range m.copied[t.step.Digest] {
+			l.Relocated = !d.plain[l.Step]
 			all[t.step.Digest] = append(all[t.step.Digest], l)
 		}
 	}
@@ -167,7 +167,7 @@ func (d demand) of(native bool) map[digest.Digest]bool {
 }
 
 // nativeInput reports whether a step, unchanged or relocated, has a relocated input: the step it goes on from if it is relocated
-// itself, and whatever it takes from a relocated tip. The layer that COPY --link makes has no platform. It counts as relocated
+// itself, and whatever it takes from a relocated output. The layer that COPY --link makes has no platform. It counts as relocated
 // with the step that lays it over others, so that it may take what that step may.
 func (m *relocator) nativeInput(s graph.Step, native bool, in digest.Digest) bool {
 	if in == s.Root {

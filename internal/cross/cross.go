@@ -3,17 +3,17 @@
 //
 // # What is relocated
 //
-// A chain is the step that fetches a base image and all steps whose file systems go on from it, up to a tip: a step that others
-// copy from or mount. The chain of a tip is relocated under these conditions:
+// A chain is the step that fetches a base image and all steps whose file systems go on from it, up to a stage output: a step that others
+// copy from or mount. The chain of an output is relocated under these conditions:
 //
 //   - Its base image is pinned, comes from a registry, and is for the target platform.
 //   - Its stage has no FROM --platform.
-//   - A recipe judges that its steps do the same on the builder's own platform, and that they made what others copy from the tip.
+//   - A recipe judges that its steps do the same on the builder's own platform, and that they made what others copy from the output.
 //
 // The chain that ends as the result is never relocated. A step that belongs to both kinds of chain then exists twice, once for
 // each platform.
 //
-// The paths that may be copied from a tip depend on the other relocated chains, since relocated steps may take more. So all tips
+// The paths that may be copied from an output depend on the other relocated chains, since relocated steps may take more. So all outputs
 // begin as relocated, those that recipes refuse are dropped, and the rest is judged again until nothing is dropped.
 //
 // # How a step changes
@@ -24,8 +24,8 @@
 //
 //	wants := cross.Wanted(b)        // base images to inspect
 //	b.Bases = …                     // the findings
-//	moved, err := cross.Move(b)
-//	if moved.Definition != nil { solve it instead of b.Definition }
+//	relocated, err := cross.Relocate(b)
+//	if relocated.Definition != nil { solve it instead of b.Definition }
 package cross
 
 import (
@@ -58,51 +58,51 @@ type Build struct {
 
 // Want is a base image that must be inspected before its chains can be judged.
 type Want struct {
-	Image   graph.ImageRef  // for the target platform
-	Recipes []recipe.Recipe // those that may accept the image
-	Leaves  []recipe.Leave  // every path that others may copy from its chains
+	Image   graph.ImageRef      // for the target platform
+	Recipes []recipe.Recipe     // those that may accept the image
+	Copied  []recipe.CopiedPath // every path that others may copy from its chains
 }
 
-// Moved is the decision about a build. It shares memory with the Build's definition, which is not written to, and does not
-// change. A definition that is read again gets the same decision from [Moved.Again].
-type Moved struct {
+// Relocated is the decision about a build. It shares memory with the Build's definition, which is not written to, and does not
+// change. A definition that is read again gets the same decision from [Relocated.Again].
+type Relocated struct {
 	Definition *llb.Definition // nil: nothing was relocated
 	Graph      graph.Graph     // the graph of Definition, or of the build if nothing was relocated
 	Steps      []Step          // the relocated ones, each after its inputs
 	Stages     []Stage         // a verdict for each chain that would be emulated, in the order of the old definition
-	Tips       []Tip           // where other steps copy from relocated ones, in the order of Steps
+	Outputs    []Output        // where other steps copy from relocated ones, in the order of Steps
 	From       Build           // the build that was judged
 }
 
-// Unmoved is the decision that relocates nothing.
-func Unmoved(g graph.Graph) Moved { return Moved{Graph: g} }
+// NotRelocated is the decision that relocates nothing.
+func NotRelocated(g graph.Graph) Relocated { return Relocated{Graph: g} }
 
 // Step is a step that runs on the builder's own platform instead of the target's.
 type Step struct {
-	Digest digest.Digest // in the new definition
-	Was    digest.Digest // in the old definition, which may still have it
-	Recipe string
-	Edited bool // the recipe changed it; steps without an edit are the same for every target
+	Digest   digest.Digest // in the new definition
+	Original digest.Digest // in the old definition, which may still have it
+	Recipe   string
+	Edited   bool // the recipe changed it; steps without an edit are the same for every target
 }
 
 // Stage is the decision about a chain of steps that would be emulated.
 type Stage struct {
-	Name   string // the Dockerfile's stage that the chain ends in; "" if it has no name
-	File   string // where the stage begins, if known
-	Line   int
-	Recipe string // the one that relocated it or was asked first; "" if there is none for it
-	Moved  bool
-	Why    recipe.Refusal // why it was not relocated; Check is "result" if it ends as the image's own file system
+	Name      string // the Dockerfile's stage that the chain ends in; "" if it has no name
+	File      string // where the stage begins, if known
+	Line      int
+	Recipe    string // the one that relocated it or was asked first; "" if there is none for it
+	Relocated bool
+	Why       recipe.Refusal // why it was not relocated; Check is "result" if it ends as the image's own file system
 	// Trusted is a command that is taken on trust, because the user named the recipe that relocates the stage. If it does something
 	// else on another CPU, the fallback builds the platform a second time.
 	Trusted diag.Diagnostic
 	Steps   []digest.Digest
 }
 
-// Tip is a relocated step that others copy files from.
-type Tip struct {
-	Digest     digest.Digest   // in the new definition
-	Definition *llb.Definition // ends in the tip
-	Leaves     []recipe.Leave  // the paths that steps which are not relocated take
+// Output is a relocated step that others copy files from.
+type Output struct {
+	Digest     digest.Digest       // in the new definition
+	Definition *llb.Definition     // ends in the output
+	Copied     []recipe.CopiedPath // the paths that steps which are not relocated take
 	Recipe     recipe.Recipe
 }

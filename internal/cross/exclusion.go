@@ -10,7 +10,7 @@ import (
 )
 
 // exclusion returns why a chain is excluded whatever recipes say; zero if it is not.
-func (m *relocator) exclusion(t *tip) diag.Diagnostic {
+func (m *relocator) exclusion(t *stageOutput) diag.Diagnostic {
 	why := m.files.author(t)
 	if !why.Found() {
 		why = m.excludedBase(t)
@@ -29,7 +29,7 @@ func reason(check, message, file string, line int) diag.Diagnostic {
 	return diag.Diagnostic{Check: check, Severity: diag.Note, Message: message, File: file, Line: line}
 }
 
-func (m *relocator) excludedBase(t *tip) diag.Diagnostic {
+func (m *relocator) excludedBase(t *stageOutput) diag.Diagnostic {
 	no := func(format string, args ...any) diag.Diagnostic {
 		return reason("base", fmt.Sprintf(format, args...), "", 0)
 	}
@@ -58,7 +58,7 @@ func (m *relocator) excludedBase(t *tip) diag.Diagnostic {
 	return diag.Diagnostic{}
 }
 
-func (m *relocator) excludedSteps(t *tip) diag.Diagnostic {
+func (m *relocator) excludedSteps(t *stageOutput) diag.Diagnostic {
 	for _, s := range t.chain[1:] {
 		if s.Kind == graph.Exec && s.Platform.Architecture != "" && !platform.Equal(s.Platform, m.Target) {
 			return reason("arch", fmt.Sprintf("%s runs on %s", s.Name, platform.Format(s.Platform)), s.File, s.Line)

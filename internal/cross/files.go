@@ -75,7 +75,7 @@ func (f *files) from(s graph.Step) (file string, line int) {
 
 // author returns a reason if the Dockerfile has FROM --platform for a chain's stages, or if that cannot be known. The base's own
 // step does not count, since other stages may share it.
-func (f *files) author(t *tip) diag.Diagnostic {
+func (f *files) author(t *stageOutput) diag.Diagnostic {
 	known := false
 	for _, s := range t.chain[1:] {
 		for _, p := range f.places(s) {

@@ -8,48 +8,48 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// fixpoint drops tips until recipes accept all that are left. A tip is judged with its whole chain. A tip below it may be relocated
-// with it if its stage output may be copied too. Dropping a tip adds leaves to others and never removes any. So the loop ends, in
+// fixpoint drops outputs until recipes accept all that are left. An output is judged with its whole chain. An output below it may be relocated
+// with it if its files may be copied too. Dropping an output adds copied paths to others and never removes any. So the loop ends, in
 // the same state whatever the order.
 func (m *relocator) fixpoint(judge judge) {
 	for dropped := true; dropped; {
 		dropped = false
 		m.needed = m.demand()
-		leaves := m.leaves(m.needed)
-		for _, t := range m.tips {
+		copied := m.copiedPaths(m.needed)
+		for _, t := range m.outputs {
 			t.by = nil
 		}
-		for _, t := range slices.Backward(m.tips) { // a chain's tip comes after those below it
+		for _, t := range slices.Backward(m.outputs) { // a chain's output comes after those below it
 			if m.live[t.step.Digest] == nil || t.by != nil {
 				continue
 			}
-			v := m.ask(t, leaves[t.step.Digest], judge)
+			v := m.ask(t, copied[t.step.Digest], judge)
 			if len(v.recipes) == 0 {
 				m.drop(t, v)
 				dropped = true
 				continue
 			}
-			dropped = m.relocateWith(t, v, leaves, judge) || dropped
+			dropped = m.relocateWith(t, v, copied, judge) || dropped
 		}
 		dropped = dropped || m.dropConflict()
 	}
 }
 
-// relocateWith decides about the tips below a relocated one, and reports whether it dropped one.
-func (m *relocator) relocateWith(t *tip, v *verdict, leaves map[digest.Digest][]recipe.Leave, judge judge) (dropped bool) {
+// relocateWith decides about the outputs below a relocated one, and reports whether it dropped one.
+func (m *relocator) relocateWith(t *stageOutput, v *verdict, copied map[digest.Digest][]recipe.CopiedPath, judge judge) (dropped bool) {
 	t.by = v
-	all := slices.Clip(leaves[t.step.Digest])
-	var with []*tip
+	all := slices.Clip(copied[t.step.Digest])
+	var with []*stageOutput
 	for _, u := range t.lower {
 		if m.live[u.step.Digest] == nil || u.by != nil {
 			continue
 		}
-		both := slices.Concat(all, leaves[u.step.Digest])
+		both := slices.Concat(all, copied[u.step.Digest])
 		if together := m.ask(t, both, judge); len(together.recipes) > 0 {
 			all, t.by, with = both, together, append(with, u)
 			continue
 		}
-		if u.by = m.ask(u, leaves[u.step.Digest], judge); len(u.by.recipes) == 0 {
+		if u.by = m.ask(u, copied[u.step.Digest], judge); len(u.by.recipes) == 0 {
 			m.drop(u, u.by)
 			u.by, dropped = nil, true
 		}
@@ -60,28 +60,28 @@ func (m *relocator) relocateWith(t *tip, v *verdict, leaves map[digest.Digest][]
 	return dropped
 }
 
-func (m *relocator) drop(t *tip, v *verdict) {
+func (m *relocator) drop(t *stageOutput, v *verdict) {
 	delete(m.live, t.step.Digest)
-	t.why, t.asked = v.why, v.asked
+	t.why, t.refusedBy = v.why, v.refusedBy
 }
 
-// ask judges a chain, once for the same leaves.
-func (m *relocator) ask(t *tip, leaves []recipe.Leave, judge judge) *verdict {
-	for _, v := range t.said {
-		if slices.Equal(v.leaves, leaves) {
+// ask judges a chain, once for the same paths.
+func (m *relocator) ask(t *stageOutput, copied []recipe.CopiedPath, judge judge) *verdict {
+	for _, v := range t.verdicts {
+		if slices.Equal(v.copied, copied) {
 			return v
 		}
 	}
-	v := judge(t, leaves)
-	v.leaves = leaves
-	t.said = append(t.said, v)
+	v := judge(t, copied)
+	v.copied = copied
+	t.verdicts = append(t.verdicts, v)
 	return v
 }
 
-// dropConflict drops a tip whose chain has a step that another chain needs in another form, and reports whether there was one.
+// dropConflict drops an output whose chain has a step that another chain needs in another form, and reports whether there was one.
 func (m *relocator) dropConflict() bool {
 	edits := map[digest.Digest]recipe.Edit{}
-	for _, t := range m.tips {
+	for _, t := range m.outputs {
 		if t.by == nil {
 			continue
 		}
@@ -89,7 +89,7 @@ func (m *relocator) dropConflict() bool {
 			e, other := t.by.edits[s.Digest], edits[s.Digest]
 			if _, ok := edits[s.Digest]; ok && !sameEdit(e, other) {
 				why := reason("command", "it shares steps with another stage, which needs them otherwise", s.File, s.Line)
-				m.drop(t, &verdict{asked: t.by.recipes[0].Name, why: recipe.Refusal{Diagnostic: why}})
+				m.drop(t, &verdict{refusedBy: t.by.recipes[0].Name, why: recipe.Refusal{Diagnostic: why}})
 				return true
 			}
 			edits[s.Digest] = e

@@ -74,8 +74,8 @@ func foreign(p platform.Platform) bool { return p.Architecture != "amd64" }
 // tidy is a recipe for tests. It takes a chain that compiles and runs only go, apk, mkdir and cp, unless others copy everything
 // or something below /etc or /usr from it.
 func tidy(m *relocator) judge {
-	return func(t *tip, leaves []recipe.Leave) *verdict {
-		v := &verdict{edits: map[digest.Digest]recipe.Edit{}, asked: "go"}
+	return func(t *stageOutput, copied []recipe.CopiedPath) *verdict {
+		v := &verdict{edits: map[digest.Digest]recipe.Edit{}, refusedBy: "go"}
 		for _, s := range t.chain {
 			if s.Kind != graph.Exec {
 				continue
@@ -88,14 +88,14 @@ func tidy(m *relocator) judge {
 				return v
 			}
 		}
-		for _, l := range leaves {
+		for _, l := range copied {
 			if l.Path == "/" || strings.HasPrefix(l.Path, "/etc") || strings.HasPrefix(l.Path, "/usr") {
 				v.why = recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "leaves-base", Message: l.Path, Line: l.Line}}
 				return v
 			}
 		}
 		if len(v.edits) == 0 {
-			v.why, v.asked = recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "no-recipe"}}, ""
+			v.why, v.refusedBy = recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "no-recipe"}}, ""
 			return v
 		}
 		r, _ := recipe.Find("go")
@@ -105,31 +105,31 @@ func tidy(m *relocator) judge {
 }
 
 // tidily relocates with the recipe of the tests, and checks the outcome's guarantees.
-func tidily(t testing.TB, b Build) (Moved, graph.Graph) {
+func tidily(t testing.TB, b Build) (Relocated, graph.Graph) {
 	t.Helper()
 	if b.off() {
-		return Moved{}, b.Graph
+		return Relocated{}, b.Graph
 	}
 	m := newRelocator(b)
-	moved, err := m.move(tidy(m))
+	relocated, err := m.relocate(tidy(m))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if moved.Definition == nil {
-		return moved, b.Graph
+	if relocated.Definition == nil {
+		return relocated, b.Graph
 	}
-	return moved, sound(t, b, moved)
+	return relocated, sound(t, b, relocated)
 }
 
 // sound reads the new definition and checks its invariants.
-func sound(t testing.TB, b Build, moved Moved) graph.Graph {
+func sound(t testing.TB, b Build, relocated Relocated) graph.Graph {
 	t.Helper()
-	g, err := graph.Read(moved.Definition)
+	g, err := graph.Read(relocated.Definition)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(moved.Definition.Def) != len(g.Steps)+1 {
-		t.Errorf("the new definition has %d operations, and needs %d", len(moved.Definition.Def)-1, len(g.Steps))
+	if len(relocated.Definition.Def) != len(g.Steps)+1 {
+		t.Errorf("the new definition has %d operations, and needs %d", len(relocated.Definition.Def)-1, len(g.Steps))
 	}
 	inputs := func(def *llb.Definition) int {
 		op := &pb.Op{}
@@ -138,25 +138,25 @@ func sound(t testing.TB, b Build, moved Moved) graph.Graph {
 		}
 		return len(op.Inputs)
 	}
-	if inputs(moved.Definition) != inputs(b.Definition) {
+	if inputs(relocated.Definition) != inputs(b.Definition) {
 		t.Error("it has another number of results")
 	}
 	have := map[digest.Digest]bool{}
 	for _, s := range g.Steps {
 		have[s.Digest] = true
-		if _, ok := moved.Definition.Metadata[s.Digest]; !ok {
+		if _, ok := relocated.Definition.Metadata[s.Digest]; !ok {
 			t.Errorf("%s has no metadata", s.Name)
 		}
 	}
-	for _, s := range moved.Steps {
+	for _, s := range relocated.Steps {
 		if !have[s.Digest] {
 			t.Errorf("%s is said to be moved, and not there", s.Digest)
 		}
 	}
-	for _, tip := range moved.Tips {
-		part, err := graph.Read(tip.Definition)
-		if err != nil || !have[tip.Digest] || part.Steps[len(part.Steps)-1].Digest != tip.Digest {
-			t.Errorf("the definition of tip %s: %v", tip.Digest, err)
+	for _, output := range relocated.Outputs {
+		part, err := graph.Read(output.Definition)
+		if err != nil || !have[output.Digest] || part.Steps[len(part.Steps)-1].Digest != output.Digest {
+			t.Errorf("the definition of output %s: %v", output.Digest, err)
 		}
 	}
 	return g

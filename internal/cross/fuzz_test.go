@@ -78,15 +78,15 @@ func FuzzMove(f *testing.F) {
 		before := bytes.Join(def.Def, nil)
 		b := of(t, def, "linux/arm64")
 		b.Isolated = len(data)%2 == 0
-		moved, g := tidily(t, b)
-		if moved.Definition == nil && len(moved.Steps)+len(moved.Tips) > 0 {
+		relocated, g := tidily(t, b)
+		if relocated.Definition == nil && len(relocated.Steps)+len(relocated.Outputs) > 0 {
 			t.Error("steps are moved and there is no definition")
 		}
 		if !bytes.Equal(before, bytes.Join(def.Def, nil)) {
 			t.Error("the definition that was given has been written to")
 		}
-		if moved.Definition != nil {
-			b.Definition, b.Graph = moved.Definition, g
+		if relocated.Definition != nil {
+			b.Definition, b.Graph = relocated.Definition, g
 			if again, _ := tidily(t, b); again.Definition != nil {
 				t.Errorf("%d steps are moved again", len(again.Steps))
 			}
@@ -118,13 +118,13 @@ func FuzzMoveBytes(f *testing.F) {
 		for _, w := range Wanted(b) {
 			b.Bases = map[string]recipe.Base{w.Image.Name: {Native: &recipe.Image{}, Target: &recipe.Image{}}}
 		}
-		if _, err := Move(b); err != nil && !strings.Contains(err.Error(), "build") {
+		if _, err := Relocate(b); err != nil && !strings.Contains(err.Error(), "build") {
 			t.Error(err)
 		}
 		if !b.off() {
 			m := newRelocator(b)
-			if moved, err := m.move(tidy(m)); err == nil && moved.Definition != nil {
-				if _, err := graph.Read(moved.Definition); err != nil {
+			if relocated, err := m.relocate(tidy(m)); err == nil && relocated.Definition != nil {
+				if _, err := graph.Read(relocated.Definition); err != nil {
 					t.Error(err)
 				}
 			}

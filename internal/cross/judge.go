@@ -12,28 +12,28 @@ import (
 
 // verdict is the recipes' answer for a chain and the paths that others copy from it.
 type verdict struct {
-	leaves  []recipe.Leave
-	recipes []recipe.Recipe // those that accept it; the first one is used
-	edits   map[digest.Digest]recipe.Edit
-	why     recipe.Refusal // why no recipe accepts it
-	asked   string         // the recipe that gave the reason
+	copied    []recipe.CopiedPath
+	recipes   []recipe.Recipe // those that accept it; the first one is used
+	edits     map[digest.Digest]recipe.Edit
+	why       recipe.Refusal // why no recipe accepts it
+	refusedBy string         // the recipe that gave the reason
 }
 
-// judge returns the verdict on a tip's chain if others copy leaves from it.
-type judge func(t *tip, leaves []recipe.Leave) *verdict
+// judge returns the verdict on an output's chain if others copy these paths from it.
+type judge func(t *stageOutput, copied []recipe.CopiedPath) *verdict
 
-// asking is a recipe that may be used for a chain.
-type asking struct {
+// candidate is a recipe that may be used for a chain.
+type candidate struct {
 	recipe recipe.Recipe
 	named  bool
 }
 
-// asked returns the recipes that the user's choice allows for a stage, named ones first.
-func (c Choice) asked(stage string) (all []asking) {
+// candidates returns the recipes that the user's choice allows for a stage, named ones first.
+func (c Choice) candidates(stage string) (all []candidate) {
 	for _, n := range c.Named {
 		if n.Stage == "" || strings.EqualFold(n.Stage, stage) {
 			if r, ok := recipe.Find(n.Recipe); ok {
-				all = append(all, asking{r, true})
+				all = append(all, candidate{r, true})
 			}
 		}
 	}
@@ -41,25 +41,25 @@ func (c Choice) asked(stage string) (all []asking) {
 		return all
 	}
 	for _, r := range recipe.All() {
-		if r.Auto && !slices.ContainsFunc(all, func(a asking) bool { return a.recipe.Name == r.Name }) {
-			all = append(all, asking{recipe: r})
+		if r.Auto && !slices.ContainsFunc(all, func(a candidate) bool { return a.recipe.Name == r.Name }) {
+			all = append(all, candidate{recipe: r})
 		}
 	}
 	return all
 }
 
-func (m *relocator) stage(t *tip, leaves []recipe.Leave, named bool) recipe.Stage {
-	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Leaves: leaves, Brought: t.foreignPaths, Named: named}
+func (m *relocator) stage(t *stageOutput, copied []recipe.CopiedPath, named bool) recipe.Stage {
+	return recipe.Stage{Name: t.stage, Target: m.Target, Native: m.Native, Steps: t.chain[1:], Copied: copied, ForeignPaths: t.foreignPaths, Named: named}
 }
 
 // notNamed is the reason of a stage that the user's choice has no recipe for.
 var notNamed = reason("no-recipe", "no recipe is named for it", "", 0)
 
 // precheck asks all recipes without the base image.
-func (m *relocator) precheck(t *tip, leaves []recipe.Leave) *verdict {
+func (m *relocator) precheck(t *stageOutput, copied []recipe.CopiedPath) *verdict {
 	v := &verdict{why: recipe.Refusal{Diagnostic: notNamed}}
-	for _, a := range m.Choice.asked(t.stage) {
-		if ok, why := a.recipe.Screen(m.stage(t, leaves, a.named)); ok {
+	for _, a := range m.Choice.candidates(t.stage) {
+		if ok, why := a.recipe.Precheck(m.stage(t, copied, a.named)); ok {
 			v.recipes = append(v.recipes, a.recipe)
 		} else {
 			v.refuse(a.recipe, why)
@@ -69,11 +69,11 @@ func (m *relocator) precheck(t *tip, leaves []recipe.Leave) *verdict {
 }
 
 // judgeChain asks the recipes in order until one accepts the chain.
-func (m *relocator) judgeChain(t *tip, leaves []recipe.Leave) *verdict {
+func (m *relocator) judgeChain(t *stageOutput, copied []recipe.CopiedPath) *verdict {
 	v := &verdict{why: recipe.Refusal{Diagnostic: notNamed}}
-	for _, a := range m.Choice.asked(t.stage) {
-		s := m.stage(t, leaves, a.named)
-		ok, why := a.recipe.Screen(s)
+	for _, a := range m.Choice.candidates(t.stage) {
+		s := m.stage(t, copied, a.named)
+		ok, why := a.recipe.Precheck(s)
 		if !ok {
 			v.refuse(a.recipe, why)
 			continue
@@ -101,10 +101,10 @@ func (b Build) base(img graph.ImageRef) (base recipe.Base, ok bool) {
 // refuse keeps the first reason. A reason of a recipe that applies to the chain replaces one that does not.
 func (v *verdict) refuse(r recipe.Recipe, why recipe.Refusal) {
 	switch {
-	case v.asked != "":
+	case v.refusedBy != "":
 	case why.Check == "nothing":
 		v.why.Diagnostic = reason("no-recipe", "there is no recipe for what it does", "", 0)
 	default:
-		v.why, v.asked = why, r.Name
+		v.why, v.refusedBy = why, r.Name
 	}
 }

@@ -22,7 +22,7 @@ func golang(wants []Want) map[string]recipe.Base {
 	for _, w := range wants {
 		im := &recipe.Image{Config: ocispecs.ImageConfig{Env: []string{"PATH=/usr/local/go/bin:/bin"}}, Files: map[string]recipe.File{}}
 		for _, r := range w.Recipes {
-			read, exists := r.Ask(im.Config, w.Leaves)
+			read, exists := r.NeededPaths(im.Config, w.Copied)
 			for _, name := range slices.Concat(read, exists) {
 				f := recipe.File{}
 				for at, data := range have {
@@ -78,18 +78,18 @@ func TestTheGoRecipe(t *testing.T) {
 			b := build(t, tt.dockerfile, "linux/arm/v7")
 			b.Choice = tt.choice
 			b.Bases = golang(Wanted(b))
-			moved, err := Move(b)
+			relocated, err := Relocate(b)
 			if err != nil {
 				t.Fatal(err)
 			}
 			g := b.Graph
-			if moved.Definition != nil {
-				g = sound(t, b, moved)
+			if relocated.Definition != nil {
+				g = sound(t, b, relocated)
 			}
-			if diff := cmp.Diff(tt.want, describe(moved, g).Stages); diff != "" {
+			if diff := cmp.Diff(tt.want, describe(relocated, g).Stages); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for _, s := range moved.Steps {
+			for _, s := range relocated.Steps {
 				if env := stepOf(g, s.Digest).Env; s.Edited && !slices.Contains(env, "GOARM=7") {
 					t.Errorf("%s runs with %v", stepOf(g, s.Digest).Name, env)
 				}
@@ -103,7 +103,7 @@ func TestRecipesAreToldWhatOthersHaveBrought(t *testing.T) {
 		"COPY --link --from=a /a /a\nCOPY --link c /c\nRUN --mount=from=tool,target=/m --mount=target=/n --mount=type=cache,target=/o go build -o /out\n"+
 		"FROM scratch\nCOPY --from=build /out /\n", "linux/arm64")
 	m := newRelocator(b)
-	if diff := cmp.Diff([]string{"/usr/bin/t", "/a", "/m"}, m.tips[len(m.tips)-1].foreignPaths); diff != "" {
+	if diff := cmp.Diff([]string{"/usr/bin/t", "/a", "/m"}, m.outputs[len(m.outputs)-1].foreignPaths); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -119,7 +119,7 @@ func TestBaseImagesAreWantedOnlyWhereCommandsMayMove(t *testing.T) {
 		var got []string
 		for _, w := range Wanted(build(t, tt.dockerfile, "linux/arm64")) {
 			words := []string{w.Image.Name + ": " + w.Recipes[0].Name + ";"}
-			for _, l := range w.Leaves {
+			for _, l := range w.Copied {
 				words = append(words, l.Path)
 			}
 			got = append(got, strings.Join(words, " "))
@@ -131,9 +131,9 @@ func TestBaseImagesAreWantedOnlyWhereCommandsMayMove(t *testing.T) {
 }
 
 func TestABaseThatWasNotLookedAtKeepsItsStage(t *testing.T) {
-	moved, err := Move(build(t, strings.Replace(service, "WORKDIR", "ENV CGO_ENABLED=0\nWORKDIR", 1), "linux/arm64"))
-	if err != nil || moved.Definition != nil || moved.Stages[0].Why.Message != "its base image was not looked at" {
-		t.Errorf("%+v, %v", moved.Stages, err)
+	relocated, err := Relocate(build(t, strings.Replace(service, "WORKDIR", "ENV CGO_ENABLED=0\nWORKDIR", 1), "linux/arm64"))
+	if err != nil || relocated.Definition != nil || relocated.Stages[0].Why.Message != "its base image was not looked at" {
+		t.Errorf("%+v, %v", relocated.Stages, err)
 	}
 }
 
@@ -163,11 +163,11 @@ func TestARecipeThatIsNotNamedIsOffered(t *testing.T) {
 		b := build(t, tt.dockerfile, "linux/arm64")
 		b.Choice = tt.choice
 		b.Bases = golang(Wanted(b))
-		moved, err := Move(b)
-		if err != nil || len(moved.Stages) == 0 {
-			t.Fatalf("%s: %v %+v", name, err, moved)
+		relocated, err := Relocate(b)
+		if err != nil || len(relocated.Stages) == 0 {
+			t.Fatalf("%s: %v %+v", name, err, relocated)
 		}
-		if why := moved.Stages[0].Why; why.Check != "no-recipe" || why.Naming.Choice != tt.naming || why.Helps() != (tt.naming != "") {
+		if why := relocated.Stages[0].Why; why.Check != "no-recipe" || why.Naming.Choice != tt.naming || why.Helps() != (tt.naming != "") {
 			t.Errorf("%s: %+v", name, why)
 		}
 	}
@@ -179,9 +179,9 @@ func TestAMovedStageSaysWhatWasTakenOnTrust(t *testing.T) {
 			"\nFROM scratch\nCOPY --from=a /x /x\n", "linux/arm64")
 		b.Choice = Choice{Named: []Named{{"go", "a"}}}
 		b.Bases = golang(Wanted(b))
-		moved, err := Move(b)
-		if err != nil || len(moved.Stages) != 1 || !moved.Stages[0].Moved || !strings.HasPrefix(moved.Stages[0].Trusted.Message, want) {
-			t.Errorf("%v: %+v, %v", named, moved.Stages, err)
+		relocated, err := Relocate(b)
+		if err != nil || len(relocated.Stages) != 1 || !relocated.Stages[0].Relocated || !strings.HasPrefix(relocated.Stages[0].Trusted.Message, want) {
+			t.Errorf("%v: %+v, %v", named, relocated.Stages, err)
 		}
 	}
 }

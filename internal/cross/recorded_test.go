@@ -86,8 +86,8 @@ func TestRecordedDefinitions(t *testing.T) {
 		for _, target := range []string{"linux/arm64", "linux/arm/v7"} {
 			t.Run(name+" "+target, func(t *testing.T) {
 				b := recorded(t, name, target)
-				moved, g := tidily(t, b)
-				got := describe(moved, g)
+				relocated, g := tidily(t, b)
+				got := describe(relocated, g)
 				for i, step := range got.Moved {
 					got.Moved[i] = strings.Replace(step, strings.TrimPrefix(target, "linux/"), "TARGET", 1)
 				}
@@ -95,9 +95,9 @@ func TestRecordedDefinitions(t *testing.T) {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				native := recorded(t, name, "linux/amd64").Graph
-				for _, s := range moved.Steps {
+				for _, s := range relocated.Steps {
 					is := slices.ContainsFunc(native.Steps, func(own graph.Step) bool { return own.Digest == s.Digest })
-					if !is && !afterEdit(g, moved, s.Digest) {
+					if !is && !afterEdit(g, relocated, s.Digest) {
 						t.Errorf("%s is not the step of linux/amd64", stepOf(g, s.Digest).Name)
 					}
 				}
@@ -111,9 +111,9 @@ func stepOf(g graph.Graph, d digest.Digest) graph.Step {
 }
 
 // afterEdit reports whether the recipe changed a step, or one that it goes on from.
-func afterEdit(g graph.Graph, moved Moved, d digest.Digest) bool {
+func afterEdit(g graph.Graph, relocated Relocated, d digest.Digest) bool {
 	for d != "" {
-		if slices.ContainsFunc(moved.Steps, func(s Step) bool { return s.Digest == d && s.Edited }) {
+		if slices.ContainsFunc(relocated.Steps, func(s Step) bool { return s.Digest == d && s.Edited }) {
 			return true
 		}
 		d = stepOf(g, d).Root

@@ -14,24 +14,24 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// rewriter makes the definition in which the live tips are relocated. It has each step unchanged, relocated, or both, as others
+// rewriter makes the definition in which the live outputs are relocated. It has each step unchanged, relocated, or both, as others
 // need it.
 type rewriter struct {
 	*relocator
-	out   *llb.Definition
-	steps []Step
-	raw   map[digest.Digest][]byte                 // operations, old and new
-	end   []byte                                   // the operation that names the result
-	new   map[bool]map[digest.Digest]digest.Digest // by whether it is relocated, and the old digest
-	moves map[digest.Digest]*verdict               // the steps of relocated chains
+	out       *llb.Definition
+	steps     []Step
+	raw       map[digest.Digest][]byte                 // operations, old and new
+	end       []byte                                   // the operation that names the result
+	new       map[bool]map[digest.Digest]digest.Digest // by whether it is relocated, and the old digest
+	verdictOf map[digest.Digest]*verdict               // the steps of relocated chains
 }
 
 func (m *relocator) rewrite() (*rewriter, error) {
 	old := m.Definition
 	r := &rewriter{
 		relocator: m, raw: make(map[digest.Digest][]byte, len(old.Def)), end: old.Def[len(old.Def)-1],
-		new:   map[bool]map[digest.Digest]digest.Digest{false: {}, true: {}},
-		moves: map[digest.Digest]*verdict{},
+		new:       map[bool]map[digest.Digest]digest.Digest{false: {}, true: {}},
+		verdictOf: map[digest.Digest]*verdict{},
 		out: &llb.Definition{
 			Metadata: make(map[digest.Digest]llb.OpMetadata, len(old.Metadata)), Constraints: old.Constraints,
 		},
@@ -42,13 +42,13 @@ func (m *relocator) rewrite() (*rewriter, error) {
 	for _, dt := range old.Def {
 		r.raw[digest.FromBytes(dt)] = dt
 	}
-	for _, t := range m.tips {
+	for _, t := range m.outputs {
 		if t.by == nil {
 			continue
 		}
 		for _, s := range t.chain {
-			if r.moves[s.Digest] == nil {
-				r.moves[s.Digest] = t.by
+			if r.verdictOf[s.Digest] == nil {
+				r.verdictOf[s.Digest] = t.by
 			}
 		}
 	}
@@ -72,17 +72,17 @@ func (r *rewriter) add(s graph.Step, native bool) error {
 	if !ok {
 		return fmt.Errorf("operation %s is not in the build's definition", s.Digest)
 	}
-	move := r.moves[s.Digest]
+	by := r.verdictOf[s.Digest]
 	if !native {
-		move = nil // the unchanged step stays as well
+		by = nil // the unchanged step stays as well
 	}
 	dgst := s.Digest
 	var edit recipe.Edit
 	edited := false
-	if move != nil {
-		edit, edited = move.edits[s.Digest]
+	if by != nil {
+		edit, edited = by.edits[s.Digest]
 	}
-	if move != nil || r.inputsChange(s, native) {
+	if by != nil || r.inputsChange(s, native) {
 		op := &pb.Op{}
 		if err := op.UnmarshalVT(dt); err != nil {
 			return fmt.Errorf("read operation %s: %w", s.Digest, err)
@@ -91,7 +91,7 @@ func (r *rewriter) add(s graph.Step, native bool) error {
 			d := digest.Digest(in.Digest)
 			in.Digest = r.input(s, native, d).String()
 		}
-		if move != nil {
+		if by != nil {
 			r.toNative(op, edit)
 		}
 		var err error
@@ -105,11 +105,11 @@ func (r *rewriter) add(s graph.Step, native bool) error {
 		return nil
 	}
 	r.new[native][s.Digest] = dgst
-	if move != nil {
-		r.steps = append(r.steps, Step{Digest: dgst, Was: s.Digest, Recipe: move.recipes[0].Name, Edited: edited})
+	if by != nil {
+		r.steps = append(r.steps, Step{Digest: dgst, Original: s.Digest, Recipe: by.recipes[0].Name, Edited: edited})
 	}
 	r.put(s, dgst, dt, func(name string) string {
-		if move == nil {
+		if by == nil {
 			return name
 		}
 		return nativeName(name, r.Target, r.Native, edited)

@@ -53,9 +53,9 @@ func TestAMovedStepIsTheOneOfTheBuildersOwnPlatform(t *testing.T) {
 				own[s.Digest] = s.Name
 			}
 			for _, target := range []string{"linux/arm64", "linux/arm/v7", "linux/riscv64"} {
-				moved, g := tidily(t, of(target))
+				relocated, g := tidily(t, of(target))
 				same := 0
-				for _, s := range moved.Steps {
+				for _, s := range relocated.Steps {
 					step := g.Steps[slices.IndexFunc(g.Steps, func(g graph.Step) bool { return g.Digest == s.Digest })]
 					if _, ok := own[s.Digest]; ok == s.Edited {
 						t.Errorf("%s: %s is one of linux/amd64: %v", target, step.Name, ok)
@@ -78,10 +78,10 @@ func TestAMovedStepIsTheOneOfTheBuildersOwnPlatform(t *testing.T) {
 func TestStepsThatStayKeepTheirBytes(t *testing.T) {
 	b := build(t, service, "linux/arm64")
 	before := slices.Clone(b.Definition.Def)
-	moved, g := tidily(t, b)
+	relocated, g := tidily(t, b)
 	for _, name := range []string{"RUN adduser app", "local://context"} {
 		dgst := named(t, b.Graph, name).Digest
-		if !slices.ContainsFunc(moved.Definition.Def, func(dt []byte) bool { return digest.FromBytes(dt) == dgst }) {
+		if !slices.ContainsFunc(relocated.Definition.Def, func(dt []byte) bool { return digest.FromBytes(dt) == dgst }) {
 			t.Errorf("%s is another step", name)
 		}
 	}
@@ -124,19 +124,19 @@ func TestAStepThatIsMovedAndStaysIsThereTwice(t *testing.T) {
 func TestAMovedStepThatTheAuthorHasOnTheBuilderAsWellIsThereOnce(t *testing.T) {
 	b := build(t, "FROM --platform=$BUILDPLATFORM golang AS tool\nCOPY x /x\nRUN go mod download\nFROM golang AS build\nCOPY x /x\nRUN go mod download\nRUN go build -o /app\n"+
 		"FROM scratch\nCOPY --from=tool /x /x\nCOPY --from=build /app /app\n", "linux/arm64")
-	moved, g := tidily(t, b)
-	if n := len(g.Steps); len(moved.Steps) != 4 || n != 7 { // three are shared
-		t.Errorf("%d steps moved, %d there", len(moved.Steps), n)
+	relocated, g := tidily(t, b)
+	if n := len(g.Steps); len(relocated.Steps) != 4 || n != 7 { // three are shared
+		t.Errorf("%d steps moved, %d there", len(relocated.Steps), n)
 	}
 }
 
 func TestMovedStepsStandWhereTheyStood(t *testing.T) {
 	b := build(t, service, "linux/arm64")
-	moved, g := tidily(t, b)
-	for _, s := range moved.Steps {
+	relocated, g := tidily(t, b)
+	for _, s := range relocated.Steps {
 		var was, is graph.Step
 		for _, step := range b.Graph.Steps {
-			if step.Digest == s.Was {
+			if step.Digest == s.Original {
 				was = step
 			}
 		}
@@ -148,7 +148,7 @@ func TestMovedStepsStandWhereTheyStood(t *testing.T) {
 		if is.Line != was.Line || is.File != was.File || is.Stage != was.Stage {
 			t.Errorf("%s: %s:%d in %q, was %s:%d in %q", is.Name, is.File, is.Line, is.Stage, was.File, was.Line, was.Stage)
 		}
-		from, to := b.Definition.Metadata[s.Was], moved.Definition.Metadata[s.Digest]
+		from, to := b.Definition.Metadata[s.Original], relocated.Definition.Metadata[s.Digest]
 		if diff := cmp.Diff(from.Caps, to.Caps); diff != "" {
 			t.Errorf("%s needs other capabilities (-want +got):\n%s", is.Name, diff)
 		}
@@ -160,8 +160,8 @@ func TestMovedStepsStandWhereTheyStood(t *testing.T) {
 
 func TestWhatWasMovedIsNotMovedAgain(t *testing.T) {
 	b := build(t, service, "linux/arm64")
-	moved, g := tidily(t, b)
-	b.Definition, b.Graph = moved.Definition, g
+	relocated, g := tidily(t, b)
+	b.Definition, b.Graph = relocated.Definition, g
 	if again, _ := tidily(t, b); again.Definition != nil {
 		t.Errorf("%d steps are moved again", len(again.Steps))
 	}
@@ -181,8 +181,8 @@ func TestEditsOfAnEnvironment(t *testing.T) {
 func TestAnEditMayChangeTheProgram(t *testing.T) {
 	b := build(t, service, "linux/arm64")
 	m := newRelocator(b)
-	moved, err := m.move(func(t *tip, leaves []recipe.Leave) *verdict {
-		v := tidy(m)(t, leaves)
+	relocated, err := m.relocate(func(t *stageOutput, copied []recipe.CopiedPath) *verdict {
+		v := tidy(m)(t, copied)
 		for d := range v.edits {
 			v.edits[d] = recipe.Edit{Args: []string{"/bin/sh", "-c", "go install && mv"}}
 		}
@@ -191,7 +191,7 @@ func TestAnEditMayChangeTheProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := named(t, sound(t, b, moved), "RUN go build -o /out/app .")
+	s := named(t, sound(t, b, relocated), "RUN go build -o /out/app .")
 	if diff := cmp.Diff([]string{"/bin/sh", "-c", "go install && mv"}, s.Args); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -224,9 +224,9 @@ func TestDefinitionsThatDoNotComeFromADockerfileStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved, _ := tidily(t, of(t, def, "linux/arm64"))
-	if moved.Definition != nil || len(moved.Stages) != 1 || moved.Stages[0].Why.Check != "text" {
-		t.Errorf("%+v", moved.Stages)
+	relocated, _ := tidily(t, of(t, def, "linux/arm64"))
+	if relocated.Definition != nil || len(relocated.Stages) != 1 || relocated.Stages[0].Why.Check != "text" {
+		t.Errorf("%+v", relocated.Stages)
 	}
 }
 
@@ -234,7 +234,7 @@ func TestADefinitionThatIsNotTheGraphsIsAnError(t *testing.T) {
 	b := build(t, service, "linux/arm64")
 	b.Definition = &llb.Definition{Def: b.Definition.Def[3:], Source: b.Definition.Source}
 	m := newRelocator(b)
-	if _, err := m.move(tidy(m)); err == nil || !strings.Contains(err.Error(), "is not in the build's definition") {
+	if _, err := m.relocate(tidy(m)); err == nil || !strings.Contains(err.Error(), "is not in the build's definition") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -248,8 +248,8 @@ func TestNothingIsMovedWhereNothingIsEmulated(t *testing.T) {
 	} {
 		b := build(t, service, "linux/arm64")
 		change(&b)
-		if moved, err := Move(b); err != nil || moved.Definition != nil || len(moved.Stages) != 0 {
-			t.Errorf("%s: %+v, %v", name, moved, err)
+		if relocated, err := Relocate(b); err != nil || relocated.Definition != nil || len(relocated.Stages) != 0 {
+			t.Errorf("%s: %+v, %v", name, relocated, err)
 		}
 		if wants := Wanted(b); len(wants) != 0 {
 			t.Errorf("%s: %v", name, wants)
@@ -271,7 +271,7 @@ func TestADefinitionWithSeveralResultsStays(t *testing.T) {
 	b := build(t, service, "linux/arm64")
 	last := b.Graph.Steps[len(b.Graph.Steps)-1].Digest.String()
 	b = of(t, ends(t, b.Definition, &pb.Input{Digest: last}, &pb.Input{Digest: b.Graph.Steps[0].Digest.String()}), "linux/arm64")
-	if moved, err := Move(b); err != nil || moved.Definition != nil || len(moved.Stages) != 0 {
-		t.Errorf("%+v, %v", moved, err)
+	if relocated, err := Relocate(b); err != nil || relocated.Definition != nil || len(relocated.Stages) != 0 {
+		t.Errorf("%+v, %v", relocated, err)
 	}
 }

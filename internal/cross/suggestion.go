@@ -11,13 +11,13 @@ import (
 
 // suggestion returns why a chain is not relocated. Where the user's choice has no recipe for it, it names the one that would
 // relocate it.
-func (m *relocator) suggestion(t *tip) recipe.Refusal {
-	if t.why.Check != "no-recipe" || t.asked != "" {
+func (m *relocator) suggestion(t *stageOutput) recipe.Refusal {
+	if t.why.Check != "no-recipe" || t.refusedBy != "" {
 		return t.why
 	}
 	for _, r := range recipe.All() {
-		asked := slices.ContainsFunc(m.Choice.asked(t.stage), func(a asking) bool { return a.recipe.Name == r.Name })
-		if r.Auto || asked || !r.Offers(m.stage(t, m.takers[t.step.Digest], true)) {
+		asked := slices.ContainsFunc(m.Choice.candidates(t.stage), func(a candidate) bool { return a.recipe.Name == r.Name })
+		if r.Auto || asked || !r.AcceptsIfNamed(m.stage(t, m.copied[t.step.Digest], true)) {
 			continue
 		}
 		why := t.why
@@ -38,9 +38,9 @@ func (c Choice) with(r recipe.Recipe, stage string) string {
 }
 
 // onTrust returns what is taken on trust in a chain that a user's named recipe relocates.
-func (m *relocator) onTrust(t *tip) diag.Diagnostic {
+func (m *relocator) onTrust(t *stageOutput) diag.Diagnostic {
 	by := t.by.recipes[0]
-	for _, a := range m.Choice.asked(t.stage) {
+	for _, a := range m.Choice.candidates(t.stage) {
 		if a.named && a.recipe.Name == by.Name {
 			return by.Trusts(m.stage(t, nil, true))
 		}

@@ -34,17 +34,17 @@ func (m *relocator) verdicts() []Stage {
 	s := m.stageAt(last, m.files.stageOf(last))
 	s.Why.Diagnostic = reason("result", "it ends as the image's own file system", s.File, s.Line)
 	add(s, chain, m.needed.plain)
-	for _, t := range slices.Backward(m.tips) {
+	for _, t := range slices.Backward(m.outputs) {
 		if m.live[t.step.Digest] == nil {
 			s := m.stageAt(t.step, t.stage)
-			s.Why, s.Recipe = m.suggestion(t), t.asked
+			s.Why, s.Recipe = m.suggestion(t), t.refusedBy
 			add(s, t.chain, m.needed.plain)
 		}
 	}
 	clear(said) // the old definition may keep a relocated step
 	for _, t := range m.highest() {
 		s := m.stageAt(t.step, t.stage)
-		s.Moved, s.Recipe = true, t.by.recipes[0].Name
+		s.Relocated, s.Recipe = true, t.by.recipes[0].Name
 		s.Trusted = m.onTrust(t)
 		add(s, t.chain, m.needed.native)
 	}
@@ -58,10 +58,10 @@ func (m *relocator) verdicts() []Stage {
 	return stages
 }
 
-// highest returns the live tips that are in no other tip's chain.
-func (m *relocator) highest() (all []*tip) {
-	covered := map[*tip]bool{}
-	for _, t := range slices.Backward(m.tips) {
+// highest returns the live outputs that are in no other output's chain.
+func (m *relocator) highest() (all []*stageOutput) {
+	covered := map[*stageOutput]bool{}
+	for _, t := range slices.Backward(m.outputs) {
 		if m.live[t.step.Digest] == nil {
 			continue
 		}

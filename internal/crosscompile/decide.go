@@ -53,14 +53,14 @@ type Decider struct {
 
 // Decide returns the relocated steps of each platform, in the order of the readings. A failure to find out is not an error: the steps then stay
 // on their platform. gw is the gateway of a solve on the node.
-func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Moved {
-	moved := make([]cross.Moved, len(readings))
+func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Reading) []cross.Relocated {
+	relocated := make([]cross.Relocated, len(readings))
 	for i, r := range readings {
-		moved[i] = cross.Unmoved(r.Graph)
+		relocated[i] = cross.NotRelocated(r.Graph)
 	}
 	emulated := func(r Reading) bool { return slices.ContainsFunc(r.Graph.Runs(), d.Emulated) }
 	if d.Choice.Off() || !slices.ContainsFunc(readings, emulated) {
-		return moved
+		return relocated
 	}
 	attested := make([][]cross.Stage, len(readings))
 	if d.Attested && d.Choice.Auto {
@@ -68,15 +68,15 @@ func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Readi
 		d.Choice.Auto = false
 	}
 	for i, b := range d.examine(ctx, gw, readings) {
-		m, err := cross.Move(b)
+		m, err := cross.Relocate(b)
 		if err != nil {
 			d.Note(diag.Warningf("%s: nothing is moved to %s: %v", platform.Format(b.Target), platform.Format(d.Native), err))
 			continue
 		}
 		m.Stages = append(m.Stages, attested[i]...)
-		moved[i] = m
+		relocated[i] = m
 	}
-	return moved
+	return relocated
 }
 
 // build returns the input of package cross; no base images have been examined yet.
@@ -122,7 +122,7 @@ func (d Decider) bases(ctx context.Context, gw gateway.Client, wants []cross.Wan
 	for i, w := range wants {
 		ask := func(target ocispecs.ImageConfig) (read, exist []string) {
 			for _, r := range w.Recipes {
-				files, paths := r.Ask(target, w.Leaves)
+				files, paths := r.NeededPaths(target, w.Copied)
 				read, exist = append(read, files...), append(exist, paths...)
 			}
 			return unique(read), unique(exist)

@@ -28,27 +28,27 @@ type Fallback struct {
 
 // Failed is a failed build of a platform.
 type Failed struct {
-	Moved   cross.Moved
-	Err     error
-	Log     *vertexlog.Log
-	Natives *Natives
-	Native  []int // the platforms that run natively, for Natives
+	Relocated cross.Relocated
+	Err       error
+	Log       *vertexlog.Log
+	Natives   *Natives
+	Native    []int // the platforms that run natively, for Natives
 }
 
 // Fallback reports whether and why a relocated step has failed, or may have failed, because it was relocated, or has a wrong output. It
 // returns zero for every other failure: a build from the same bytes fails again. If a solve for the node's own platform may soon show the
 // same failure, Fallback waits for it, as long as the step took to fail and at least a second.
 func (f Failed) Fallback(ctx context.Context) Fallback {
-	if f.Moved.Definition == nil {
+	if f.Relocated.Definition == nil {
 		return Fallback{}
 	}
 	if wrong, ok := errors.AsType[*WrongOutputError](f.Err); ok {
 		return Fallback{Why: wrong.Error()}
 	}
-	depends := dependents(f.Moved)
+	depends := dependents(f.Relocated)
 	if refused, ok := errors.AsType[*gate.RefusedError](f.Err); ok {
 		ours := func(found diag.Diagnostic) bool {
-			return found.Line == 0 || slices.ContainsFunc(f.Moved.Graph.Steps, func(s graph.Step) bool { return depends[s.Digest] && s.Line == found.Line })
+			return found.Line == 0 || slices.ContainsFunc(f.Relocated.Graph.Steps, func(s graph.Step) bool { return depends[s.Digest] && s.Line == found.Line })
 		}
 		if slices.ContainsFunc(refused.Findings, ours) {
 			return Fallback{Why: "the executables are not what they should be: " + refused.Error()}
@@ -56,16 +56,16 @@ func (f Failed) Fallback(ctx context.Context) Fallback {
 		return Fallback{}
 	}
 	step, failed := f.step()
-	if !failed || !depends[step.Digest] || f.authors(step, depends) || f.failsNatively(ctx, step) {
+	if !failed || !depends[step.Digest] || f.dueToInput(step, depends) || f.failsNatively(ctx, step) {
 		return Fallback{}
 	}
-	why := fmt.Sprintf("%q failed after steps were moved to %s", step.Instruction(), platform.Format(f.Moved.From.Native))
+	why := fmt.Sprintf("%q failed after steps were moved to %s", step.Instruction(), platform.Format(f.Relocated.From.Native))
 	return Fallback{why, step, f.Log.Failure(step.Digest).Err}
 }
 
 // step returns the first step that has failed.
 func (f Failed) step() (graph.Step, bool) {
-	for _, step := range f.Moved.Graph.Steps { // inputs come first
+	for _, step := range f.Relocated.Graph.Steps { // inputs come first
 		if f.Log.Failure(step.Digest).Err != "" {
 			return step, true
 		}
@@ -73,29 +73,29 @@ func (f Failed) step() (graph.Step, bool) {
 	return graph.Step{}, false
 }
 
-// authors reports whether a step's failure is certainly due to its input, on any platform: it copies a file of the context, or of an image,
+// dueToInput reports whether a step's failure is certainly due to its input, on any platform: it copies a file of the context, or of an image,
 // that does not exist; or the compiler has named the line of a source, in a step of which everything is known.
-func (f Failed) authors(step graph.Step, depends map[digest.Digest]bool) bool {
+func (f Failed) dueToInput(step graph.Step, depends map[digest.Digest]bool) bool {
 	switch step.Kind {
 	case graph.File, graph.Merge:
 		return !slices.ContainsFunc(step.Inputs, func(in digest.Digest) bool { return in != step.Root && depends[in] })
 	case graph.Exec:
-		return slices.ContainsFunc(f.Moved.Steps, func(m cross.Step) bool {
+		return slices.ContainsFunc(f.Relocated.Steps, func(m cross.Step) bool {
 			by, _ := recipe.Find(m.Recipe)
-			return m.Digest == step.Digest && !f.Moved.From.Choice.Names(m.Recipe) && by.Diagnoses(f.Log.Output(step.Digest))
+			return m.Digest == step.Digest && !f.Relocated.From.Choice.Names(m.Recipe) && by.Diagnoses(f.Log.Output(step.Digest))
 		})
 	default:
 		return false
 	}
 }
 
-// patience is the shortest wait for a native platform's result before a platform's second build, which takes many times longer.
-const patience = time.Second
+// minWait is the shortest wait for a native platform's result before a platform's second build, which takes many times longer.
+const minWait = time.Second
 
 // failsNatively reports whether a relocated step fails on the node's own platform, too.
 func (f Failed) failsNatively(ctx context.Context, step graph.Step) bool {
 	failed := f.Log.Failure(step.Digest)
-	ctx, cancel := context.WithTimeout(ctx, max(patience, failed.Took))
+	ctx, cancel := context.WithTimeout(ctx, max(minWait, failed.Took))
 	defer cancel()
 	return f.Natives.fails(ctx, f.Native, step, failed.Err)
 }
@@ -108,16 +108,16 @@ func (b Fallback) FailsNatively(ctx context.Context, n *Natives, native []int) b
 
 // dependents returns the steps whose failure can be due to relocated steps: those steps, and the ones that copy from them. If the user
 // named a recipe, only the user knows that its results are the same, so all steps made from them are included.
-func dependents(m cross.Moved) map[digest.Digest]bool {
-	moved, named := map[digest.Digest]bool{}, false
+func dependents(m cross.Relocated) map[digest.Digest]bool {
+	relocated, named := map[digest.Digest]bool{}, false
 	for _, s := range m.Steps {
-		moved[s.Digest] = true
+		relocated[s.Digest] = true
 		by, _ := recipe.Find(s.Recipe)
 		named = named || !by.Auto || m.From.Choice.Names(s.Recipe)
 	}
-	depends := maps.Clone(moved)
+	depends := maps.Clone(relocated)
 	for _, step := range m.Graph.Steps { // inputs come first
-		from := moved
+		from := relocated
 		if named {
 			from = depends
 		}

@@ -19,7 +19,7 @@ import (
 // InImage reports whether the gate's findings about the finished image cover everything that [Check] would check: all outputs of relocated
 // stages are copied into the image, each COPY in a layer of its own, and are to be programs for the platform. If the user named the recipe,
 // other errors are possible than those the gate checks.
-func InImage(m cross.Moved) bool {
+func InImage(m cross.Relocated) bool {
 	copies := map[digest.Digest]bool{}
 	for _, step := range m.From.Graph.Chain() { // a step that copies an output has another digest in the new graph
 		if step.Kind == graph.Merge {
@@ -27,9 +27,9 @@ func InImage(m cross.Moved) bool {
 		}
 		copies[step.Digest] = step.Kind == graph.File
 	}
-	return !slices.ContainsFunc(m.Tips, func(tip cross.Tip) bool {
-		return tip.Recipe.Output != recipe.OutputTarget || !tip.Recipe.Auto || m.From.Choice.Names(tip.Recipe.Name) ||
-			slices.ContainsFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved && !copies[l.Step] })
+	return !slices.ContainsFunc(m.Outputs, func(output cross.Output) bool {
+		return output.Recipe.Output != recipe.OutputTarget || !output.Recipe.Auto || m.From.Choice.Names(output.Recipe.Name) ||
+			slices.ContainsFunc(output.Copied, func(l recipe.CopiedPath) bool { return !l.Relocated && !copies[l.Step] })
 	})
 }
 
@@ -41,40 +41,40 @@ var machineChecks = []string{
 // CheckImage compares the gate's findings in the image with the recipes' promises about the copied outputs, where [InImage] holds. It
 // returns nil if no promise is broken. Broken promises are recorded in the folder, as by [Check]. An output in a layer that was not examined
 // completely is an error as well, since the gate cannot have found anything there.
-func CheckImage(m cross.Moved, findings []diag.Diagnostic, folder string) error {
+func CheckImage(m cross.Relocated, findings []diag.Diagnostic, folder string) error {
 	steps := m.From.Graph.ByDigest()
 	for _, f := range findings {
-		for _, tip := range m.Tips {
-			if l := leaveIn(tip, steps, f); f.Check == gate.CheckLayerNotExamined && l >= 0 {
-				return named(&WrongOutputError{Recipe: tip.Recipe.Name, Path: tip.Leaves[l].Path, Err: errors.New(f.Message)}, tip)
+		for _, output := range m.Outputs {
+			if l := copiedIn(output, steps, f); f.Check == gate.CheckLayerNotExamined && l >= 0 {
+				return named(&WrongOutputError{Recipe: output.Recipe.Name, Path: output.Copied[l].Path, Err: errors.New(f.Message)}, output)
 			}
 			if !slices.Contains(machineChecks, f.Check) {
 				continue
 			}
-			if name := origin(tip, steps, f); name != "" {
-				brokenIn(folder).add(tip)
+			if name := origin(output, steps, f); name != "" {
+				brokenIn(folder).add(output)
 				return named(&WrongOutputError{
-					Recipe: tip.Recipe.Name, Path: name, Found: "is for " + f.Machine, Wanted: "makes programs for " + platform.Format(m.From.Target),
-				}, tip)
+					Recipe: output.Recipe.Name, Path: name, Found: "is for " + f.Machine, Wanted: "makes programs for " + platform.Format(m.From.Target),
+				}, output)
 			}
 		}
 	}
 	return nil
 }
 
-// leaveIn returns the index of the output's path in the layer that a finding is about, as far as the layer's line is known; -1 if there is none.
-func leaveIn(tip cross.Tip, steps map[digest.Digest]graph.Step, f diag.Diagnostic) int {
-	return slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool {
-		return !l.Moved && f.Line > 0 && f.Line == steps[l.Step].Line && f.File == steps[l.Step].File
+// copiedIn returns the index of the output's path in the layer that a finding is about, as far as the layer's line is known; -1 if there is none.
+func copiedIn(output cross.Output, steps map[digest.Digest]graph.Step, f diag.Diagnostic) int {
+	return slices.IndexFunc(output.Copied, func(l recipe.CopiedPath) bool {
+		return !l.Relocated && f.Line > 0 && f.Line == steps[l.Step].Line && f.File == steps[l.Step].File
 	})
 }
 
 // origin returns the path in an output's stage of the file that a finding is about; "" if it is not from the output. The file is identified
 // by the line of the Dockerfile that made its layer, or by its name if the line is not known.
-func origin(tip cross.Tip, steps map[digest.Digest]graph.Step, f diag.Diagnostic) (name string) {
-	for _, l := range tip.Leaves {
+func origin(output cross.Output, steps map[digest.Digest]graph.Step, f diag.Diagnostic) (name string) {
+	for _, l := range output.Copied {
 		step := steps[l.Step]
-		if l.Moved || f.Line > 0 && (f.Line != step.Line || f.File != step.File) {
+		if l.Relocated || f.Line > 0 && (f.Line != step.Line || f.File != step.File) {
 			continue
 		}
 		for _, take := range step.Takes {

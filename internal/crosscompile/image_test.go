@@ -13,21 +13,21 @@ import (
 )
 
 // copied returns a build whose image has copied the paths of a stage, by the recipe of that name, and the line of the COPY.
-func copied(t *testing.T, choice cross.Choice, name string, paths ...string) (m cross.Moved, line int) {
+func copied(t *testing.T, choice cross.Choice, name string, paths ...string) (m cross.Relocated, line int) {
 	t.Helper()
 	m, _, takes, _ := taking(t)
 	m.From = cross.Build{Graph: m.Graph, Target: arm64, Choice: choice}
-	tip := &m.Tips[0]
-	tip.Recipe, _ = recipe.Find(name)
-	tip.Leaves = nil
+	output := &m.Outputs[0]
+	output.Recipe, _ = recipe.Find(name)
+	output.Copied = nil
 	for _, p := range paths {
-		tip.Leaves = append(tip.Leaves, recipe.Leave{Path: p, Step: takes})
+		output.Copied = append(output.Copied, recipe.CopiedPath{Path: p, Step: takes})
 	}
 	for i := range m.Graph.Steps {
 		if step := &m.Graph.Steps[i]; step.Digest == takes {
 			step.File, step.Line, step.Takes = "Dockerfile", 7, nil
 			for _, p := range paths {
-				step.Takes = append(step.Takes, graph.Take{Input: tip.Digest, Path: p, Dest: "/usr/bin"})
+				step.Takes = append(step.Takes, graph.Take{Input: output.Digest, Path: p, Dest: "/usr/bin"})
 			}
 		}
 	}
@@ -40,14 +40,14 @@ func TestTheGateSeesWhatIsCopiedIntoTheImage(t *testing.T) {
 	named, _ := copied(t, cross.Choice{Named: []cross.Named{{Recipe: "go"}}}, "go", "/out/app")
 	assets, _ := copied(t, cross.Choice{Named: []cross.Named{{Recipe: "node"}}}, "node", "/app/dist")
 	mounted, _ := copied(t, auto, "go", "/out/app")
-	mounted.Tips[0].Leaves[0].Step = mounted.Graph.Steps[len(mounted.Graph.Steps)-1].Digest // RUN --mount=from=build
+	mounted.Outputs[0].Copied[0].Step = mounted.Graph.Steps[len(mounted.Graph.Steps)-1].Digest // RUN --mount=from=build
 	elsewhere, _ := copied(t, auto, "go", "/out/app")
-	elsewhere.Tips[0].Leaves[0].Step = "a step of another stage"
+	elsewhere.Outputs[0].Copied[0].Step = "a step of another stage"
 	linked, _ := copied(t, auto, "go", "/out/app")
 	last := &linked.Graph.Steps[len(linked.Graph.Steps)-1]
 	last.Kind = graph.Merge
 	for name, tt := range map[string]struct {
-		m    cross.Moved
+		m    cross.Relocated
 		want bool
 	}{
 		"a program that is copied":        {m, true},
@@ -89,14 +89,14 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 		"not seen in the base":      {[]string{"/out/app"}, diag.Diagnostic{Check: gate.CheckLayerNotExamined}, ""},
 	} {
 		m, _ := copied(t, cross.Choice{Auto: true}, "go", tt.paths...)
-		m.Tips[0].Definition = outputOf(t, "go build", recipe.OutputTarget).Definition
+		m.Outputs[0].Definition = outputOf(t, "go build", recipe.OutputTarget).Definition
 		if tt.finding.Line > 0 {
 			tt.finding.File = "Dockerfile"
 		}
 		tt.finding.Machine = "amd64"
 		folder := t.TempDir()
 		err := CheckImage(m, []diag.Diagnostic{{Check: gate.CheckSameLayers}, tt.finding}, folder)
-		if broken := brokenIn(folder).has(m.Tips[0]); broken != strings.HasSuffix(tt.want, wrong) {
+		if broken := brokenIn(folder).has(m.Outputs[0]); broken != strings.HasSuffix(tt.want, wrong) {
 			t.Errorf("%s: remembered %v", name, broken)
 		}
 		if tt.want == "" && err == nil {

@@ -65,8 +65,8 @@ func (n *Natives) Begins(index int, g graph.Graph) {
 	n.update(index, func(of *native) { of.steps = steps })
 }
 
-// See processes a message about a platform.
-func (n *Natives) See(index int, msg *client.SolveStatus) {
+// Add processes a message about a platform.
+func (n *Natives) Add(index int, msg *client.SolveStatus) {
 	ended := map[digest.Digest]string{}
 	for _, v := range msg.Vertexes {
 		if v.Completed != nil && !buildkitmsg.IsCanceled(v.Error) {
@@ -90,7 +90,7 @@ func (n *Natives) Ends(index int) { n.update(index, func(of *native) { of.over =
 func (n *Natives) fails(ctx context.Context, native []int, s graph.Step, err string) bool {
 	for {
 		n.mu.Lock()
-		failed, open := n.ask(native, writtenAt(s), err)
+		failed, open := n.state(native, writtenAt(s), err)
 		if n.changed == nil {
 			n.changed = make(chan struct{})
 		}
@@ -107,8 +107,8 @@ func (n *Natives) fails(ctx context.Context, native []int, s graph.Step, err str
 	}
 }
 
-// ask reports whether a step has failed with this error, and otherwise whether it still may.
-func (n *Natives) ask(native []int, at written, err string) (failed, open bool) {
+// state reports whether a step has failed with this error, and otherwise whether it still may.
+func (n *Natives) state(native []int, at written, err string) (failed, open bool) {
 	for _, i := range native {
 		of := n.solves[i]
 		if of == nil || of.steps == nil {

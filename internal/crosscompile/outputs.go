@@ -30,38 +30,38 @@ const (
 
 // checkOutput checks the outputs of a relocated stage. It reads the beginnings of files that may be programs. An error is a *WrongOutputError,
 // unless ctx is done.
-func checkOutput(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
-	first := slices.IndexFunc(tip.Leaves, func(l recipe.Leave) bool { return !l.Moved })
+func checkOutput(ctx context.Context, gw gateway.Client, output cross.Output, target platform.Platform) error {
+	first := slices.IndexFunc(output.Copied, func(l recipe.CopiedPath) bool { return !l.Relocated })
 	if first < 0 {
 		return nil
 	}
-	err := lookAt(ctx, gw, tip, target)
+	err := checkFiles(ctx, gw, output, target)
 	if _, ok := errors.AsType[*WrongOutputError](err); err != nil && !ok && ctx.Err() == nil {
-		err = &WrongOutputError{Recipe: tip.Recipe.Name, Path: tip.Leaves[first].Path, Err: err}
+		err = &WrongOutputError{Recipe: output.Recipe.Name, Path: output.Copied[first].Path, Err: err}
 	}
-	return named(err, tip)
+	return named(err, output)
 }
 
-func lookAt(ctx context.Context, gw gateway.Client, tip cross.Tip, target platform.Platform) error {
-	files, ok, err := stepfiles.Solve(ctx, gw, tip.Definition)
+func checkFiles(ctx context.Context, gw gateway.Client, output cross.Output, target platform.Platform) error {
+	files, ok, err := stepfiles.Solve(ctx, gw, output.Definition)
 	if err != nil || !ok {
 		return err
 	}
-	return promise{files: files, recipe: tip.Recipe, target: target}.check(ctx, tip.Leaves)
+	return outputCheck{files: files, recipe: output.Recipe, target: target}.check(ctx, output.Copied)
 }
 
-// promise is a recipe's promise about the programs among a step's files.
-type promise struct {
+// outputCheck is a recipe's promise about the programs among a step's files.
+type outputCheck struct {
 	files  stepfiles.Files
 	recipe recipe.Recipe
 	target platform.Platform
 }
 
-func (p promise) check(ctx context.Context, leaves []recipe.Leave) error {
+func (p outputCheck) check(ctx context.Context, copied []recipe.CopiedPath) error {
 	if err := p.files.Open(ctx); err != nil {
 		return err
 	}
-	programs, err := p.programs(ctx, leaves)
+	programs, err := p.programs(ctx, copied)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (p promise) check(ctx context.Context, leaves []recipe.Leave) error {
 }
 
 // programs returns the files that are taken by name, and those below folders that may be programs; each once.
-func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string, error) {
+func (p outputCheck) programs(ctx context.Context, copied []recipe.CopiedPath) ([]string, error) {
 	var names []string
 	seen, walked := map[string]bool{}, 0
 	add := func(e stepfiles.Entry, candidate bool) bool {
@@ -92,11 +92,11 @@ func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 		}
 		return walked <= maxEntries && len(names) <= maxPrograms
 	}
-	for _, leave := range leaves {
-		if leave.Moved {
+	for _, taken := range copied {
+		if taken.Relocated {
 			continue // its copy is checked as another output
 		}
-		found, more, err := p.files.Match(ctx, leave.Path, maxEntries)
+		found, more, err := p.files.Match(ctx, taken.Path, maxEntries)
 		for _, e := range found {
 			if add(e, true) && err == nil && e.Mode.IsDir() {
 				err = p.files.Walk(ctx, e.Path, 0, func(e stepfiles.Entry) bool { return add(e, mayBeProgram(e)) })
@@ -106,9 +106,9 @@ func (p promise) programs(ctx context.Context, leaves []recipe.Leave) ([]string,
 		case err != nil:
 			return nil, err
 		case more || walked > maxEntries:
-			return nil, p.tooMany(leave.Path, maxEntries, "files")
+			return nil, p.tooMany(taken.Path, maxEntries, "files")
 		case len(names) > maxPrograms:
-			return nil, p.tooMany(leave.Path, maxPrograms, "programs")
+			return nil, p.tooMany(taken.Path, maxPrograms, "programs")
 		}
 	}
 	return names, nil
@@ -125,7 +125,7 @@ func mayBeProgram(e stepfiles.Entry) bool {
 }
 
 // judge reads a file, and compares it with the recipe's promise.
-func (p promise) judge(ctx context.Context, name string) error {
+func (p outputCheck) judge(ctx context.Context, name string) error {
 	head, err := p.files.Part(ctx, name, 0, headOfFile)
 	if err != nil {
 		return err
@@ -137,20 +137,20 @@ func (p promise) judge(ctx context.Context, name string) error {
 		return err
 	}
 	if p.recipe.Output != recipe.OutputTarget {
-		return p.broken(name, "is a program for "+file.String())
+		return p.wrong(name, "is a program for "+file.String())
 	}
 	if file.Kind != exe.Executable && file.Kind != exe.Shared {
 		return nil // no kernel runs it
 	}
 	if fit, _ := file.Fit(p.target); fit != exe.Runs {
-		return p.broken(name, "is for "+file.String())
+		return p.wrong(name, "is for "+file.String())
 	}
-	return p.loads(ctx, name, file.Interpreter)
+	return p.checkLoader(ctx, name, file.Interpreter)
 }
 
-// loads checks the dynamic loader that a program names. Go's linker names musl's loader if it is present and glibc's is not
+// checkLoader checks the dynamic loader that a program names. Go's linker names musl's loader if it is present and glibc's is not
 // (cmd/link/internal/ld/elf.go). On another CPU it cannot find the target's loader.
-func (p promise) loads(ctx context.Context, name, loader string) error {
+func (p outputCheck) checkLoader(ctx context.Context, name, loader string) error {
 	if loader == "" || strings.Contains(loader, "musl") {
 		return nil
 	}
@@ -158,12 +158,12 @@ func (p promise) loads(ctx context.Context, name, loader string) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	e := p.broken(name, "has the loader "+loader)
+	e := p.wrong(name, "has the loader "+loader)
 	e.Wanted = "makes programs with that of the base image, which is musl's"
 	return e
 }
 
-func (p promise) broken(name, found string) *WrongOutputError {
+func (p outputCheck) wrong(name, found string) *WrongOutputError {
 	e := &WrongOutputError{Recipe: p.recipe.Name, Path: name, Found: found, Wanted: "makes programs for " + platform.Format(p.target)}
 	if p.recipe.Output != recipe.OutputTarget {
 		e.Wanted = "makes no programs"
@@ -171,7 +171,7 @@ func (p promise) broken(name, found string) *WrongOutputError {
 	return e
 }
 
-func (p promise) tooMany(name string, bound int, of string) *WrongOutputError {
+func (p outputCheck) tooMany(name string, bound int, of string) *WrongOutputError {
 	return &WrongOutputError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
 }
 

@@ -24,18 +24,18 @@ import (
 var arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
 
 // outputOf returns a step that runs in the stage build, and its outputs.
-func outputOf(t *testing.T, command, output string, paths ...string) cross.Tip {
+func outputOf(t *testing.T, command, promised string, paths ...string) cross.Output {
 	t.Helper()
 	state := llb.Image("golang").Run(llb.Args([]string{"sh", "-c", command}), llb.WithCustomName("[linux/amd64->arm64 build 2/2] RUN "+command)).Root()
 	def, err := state.Marshal(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	tip := cross.Tip{Definition: def, Recipe: recipe.Recipe{Name: "go", Output: output}}
+	output := cross.Output{Definition: def, Recipe: recipe.Recipe{Name: "go", Output: promised}}
 	for _, p := range paths {
-		tip.Leaves = append(tip.Leaves, recipe.Leave{Path: p})
+		output.Copied = append(output.Copied, recipe.CopiedPath{Path: p})
 	}
-	return tip
+	return output
 }
 
 func programFor(arch string) *fstest.MapFile {
@@ -43,12 +43,12 @@ func programFor(arch string) *fstest.MapFile {
 }
 
 // checked checks the outputs of a step that has made the files.
-func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, tips ...cross.Tip) (err error) {
+func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, outputs ...cross.Output) (err error) {
 	t.Helper()
 	b.Made = func(graph.Step) fs.FS { return made }
 	buildkittest.Call(t, b, func(ctx context.Context, gw gateway.Client) {
-		for _, tip := range tips {
-			err = cmp.Or(err, checkOutput(ctx, gw, tip, arm64))
+		for _, output := range outputs {
+			err = cmp.Or(err, checkOutput(ctx, gw, output, arm64))
 		}
 	})
 	return err
@@ -74,7 +74,7 @@ func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
 	const programs, none = ", and recipe go makes programs for linux/arm64", ", and recipe go makes no programs"
 	for name, test := range map[string]struct {
 		output string
-		leaves []string
+		copied []string
 		want   string
 	}{
 		"programs for the target, scripts and data":    {recipe.OutputTarget, []string{"/out"}, ""},
@@ -93,7 +93,7 @@ func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
 		"one for the target where there is to be none": {recipe.OutputNone, []string{"/out"}, "/out/app of stage build is a program for arm64" + none},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := checked(t, buildkittest.New(t), made, outputOf(t, "go build", test.output, test.leaves...))
+			err := checked(t, buildkittest.New(t), made, outputOf(t, "go build", test.output, test.copied...))
 			switch broken, ok := errors.AsType[*WrongOutputError](err); {
 			case test.want == "" && err != nil:
 				t.Errorf("%v, want no error", err)
@@ -124,7 +124,7 @@ func TestEveryTipIsChecked(t *testing.T) {
 	made := fstest.MapFS{"right": programFor("arm64"), "wrong": programFor("amd64")}
 	first, second := outputOf(t, "make right", recipe.OutputTarget, "/right"), outputOf(t, "make wrong", recipe.OutputTarget, "/wrong")
 	inner := outputOf(t, "make inner", recipe.OutputTarget, "/wrong")
-	inner.Leaves[0].Moved = true
+	inner.Copied[0].Relocated = true
 	b := buildkittest.New(t)
 	if err := checked(t, b, made, first, inner); err != nil {
 		t.Errorf("what only moved steps take is looked at: %v", err)

@@ -16,7 +16,7 @@ type Report struct {
 	// Avoided is the time of emulation in seconds that the steps have saved, as far as earlier builds show; 0 if they do not.
 	Avoided float64
 	// Back is why the platform was built again without relocated steps; "" if it was not.
-	Back string
+	Fallback string
 }
 
 // Step is a step that ran on the node's own platform instead of under an emulator.
@@ -31,13 +31,13 @@ type Step struct {
 }
 
 // Steps returns the relocated steps that run programs, with their times.
-func Steps(m cross.Moved, log *vertexlog.Log) (all []Step) {
+func Steps(m cross.Relocated, log *vertexlog.Log) (all []Step) {
 	steps := m.Graph.ByDigest()
-	for _, moved := range m.Steps {
-		if step := steps[moved.Digest]; step.Kind == graph.Exec {
+	for _, relocated := range m.Steps {
+		if step := steps[relocated.Digest]; step.Kind == graph.Exec {
 			all = append(all, Step{
-				Recipe: moved.Recipe, Stage: step.Stage, Text: step.Instruction(), File: step.File, Line: step.Line,
-				Seconds: log.Seconds(moved.Digest),
+				Recipe: relocated.Recipe, Stage: step.Stage, Text: step.Instruction(), File: step.File, Line: step.Line,
+				Seconds: log.Seconds(relocated.Digest),
 			})
 		}
 	}
@@ -46,11 +46,11 @@ func Steps(m cross.Moved, log *vertexlog.Log) (all []Step) {
 
 // Avoided returns how many seconds longer the relocated steps took when they last ran under an emulator. Steps that did not run now, or
 // whose time is unknown, count as zero. scope is as in [timing.KeyOf].
-func Avoided(m cross.Moved, log *vertexlog.Log, scope string, times timing.Times) (seconds float64) {
+func Avoided(m cross.Relocated, log *vertexlog.Log, scope string, times timing.Times) (seconds float64) {
 	before := m.From.Graph.ByDigest()
-	for _, moved := range m.Steps {
-		now := log.Seconds(moved.Digest)
-		if then, known := times[timing.KeyOf(scope, before[moved.Was])]; known && now > 0 {
+	for _, relocated := range m.Steps {
+		now := log.Seconds(relocated.Digest)
+		if then, known := times[timing.KeyOf(scope, before[relocated.Original])]; known && now > 0 {
 			seconds += then - now
 		}
 	}

@@ -17,16 +17,16 @@ func TestWhatEmulationIsAvoidedIsKnownFromWhatItTook(t *testing.T) {
 	step := func(d digest.Digest, text string) graph.Step {
 		return graph.Step{Digest: d, Kind: graph.Exec, Args: []string{"/bin/sh", "-c", text}, Platform: arm64}
 	}
-	m := cross.Moved{From: cross.Build{
+	m := cross.Relocated{From: cross.Build{
 		Graph: graph.Graph{Steps: []graph.Step{step("1", "known"), step("2", "unknown"), step("3", "cached"), step("4", "uncached")}},
 	}}
 	for _, step := range m.From.Graph.Steps {
-		m.Steps = append(m.Steps, cross.Step{Digest: "new" + step.Digest, Was: step.Digest})
+		m.Steps = append(m.Steps, cross.Step{Digest: "new" + step.Digest, Original: step.Digest})
 	}
 	log := &vertexlog.Log{}
 	began, ended := time.Unix(1, 0), time.Unix(3, 0)
 	for d, cached := range map[digest.Digest]bool{"new1": false, "new2": false, "new3": true, vertexlog.Uncached("new4"): false} {
-		log.See(&client.SolveStatus{Vertexes: []*client.Vertex{{Digest: d, Started: &began, Completed: &ended, Cached: cached}}})
+		log.Add(&client.SolveStatus{Vertexes: []*client.Vertex{{Digest: d, Started: &began, Completed: &ended, Cached: cached}}})
 	}
 	times := timing.Times{}
 	if got := Avoided(m, log, "project", times); got != 0 {

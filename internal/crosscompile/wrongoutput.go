@@ -35,9 +35,9 @@ func (e *WrongOutputError) Error() string {
 func (e *WrongOutputError) Unwrap() error { return e.Err }
 
 // named adds the name of the output's stage.
-func named(err error, tip cross.Tip) error {
+func named(err error, output cross.Output) error {
 	if e, ok := errors.AsType[*WrongOutputError](err); ok {
-		if g, err := graph.Read(tip.Definition); err == nil && len(g.Steps) > 0 {
+		if g, err := graph.Read(output.Definition); err == nil && len(g.Steps) > 0 {
 			e.Stage = g.Steps[len(g.Steps)-1].Stage
 		}
 	}

@@ -41,7 +41,7 @@ type Progress interface {
 // Tester has an engine that is ready for tests.
 type Tester struct {
 	env    Env
-	runner *smoke.Bench
+	runner *smoke.Runner
 }
 
 // Open prepares the engine for the tests. The images that they load stay until done removes them, at the very end, so that an output to the
@@ -99,7 +99,7 @@ func (t *Tester) provide(ctx context.Context, img Image) (string, error) {
 	to := smoke.Image{Platform: img.Platform, Root: img.Child.Image.Descriptor, Config: img.Child.Image.Config.Digest, Pull: img.Pull}
 	if img.Pull == nil {
 		to.Blobs = func(context.Context) (content.Fetcher, error) { return img.Child, nil }
-		return t.runner.Bring(ctx, to)
+		return t.runner.Provide(ctx, to)
 	}
 	to.Blobs = func(ctx context.Context) (content.Fetcher, error) {
 		ref, err := reference.WithDigest(img.Pull, to.Root.Digest)
@@ -115,5 +115,5 @@ func (t *Tester) provide(ctx context.Context, img Image) (string, error) {
 			return "", err
 		}
 	}
-	return t.runner.Bring(ctx, to)
+	return t.runner.Provide(ctx, to)
 }

@@ -24,7 +24,7 @@ func (t *Tester) run(ctx context.Context, p platform.Platform, image string, tes
 	}
 	tell(step)
 	log := &stepLog{tell: func(msg *client.SolveStatus) { t.env.Progress.Status(p, msg) }, step: step.Digest}
-	o := t.runner.Try(ctx, smoke.Job{Image: image, Test: test, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
+	o := t.runner.RunTest(ctx, smoke.Job{Image: image, Test: test, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
 		now := time.Now()
 		step.Started = &now
 		tell(step)

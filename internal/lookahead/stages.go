@@ -19,7 +19,7 @@ type Stage struct {
 	Line       int
 	// Recipe relocated the stage, or was the first to refuse it; "" if no recipe applies.
 	Recipe string
-	Moved  bool
+	Relocated  bool
 	// Why is the reason why the stage was not relocated.
 	Why recipe.Refusal
 	// Platforms are those of the stage, in canonical order.
@@ -29,9 +29,9 @@ type Stage struct {
 // plannedStages returns the stages of all platforms, in the order of the Dockerfile's lines.
 func plannedStages(prospect solve.Prospect) []Stage {
 	var stages []Stage
-	for i, moved := range prospect.Plan.Moved {
+	for i, moved := range prospect.Plan.Relocated {
 		for _, s := range moved.Stages {
-			p := Stage{Name: s.Name, File: s.File, Line: s.Line, Recipe: s.Recipe, Moved: s.Moved, Why: s.Why}
+			p := Stage{Name: s.Name, File: s.File, Line: s.Line, Recipe: s.Recipe, Relocated: s.Relocated, Why: s.Why}
 			n := slices.IndexFunc(stages, p.same)
 			if n < 0 {
 				n, stages = len(stages), append(stages, p)
@@ -47,13 +47,13 @@ func plannedStages(prospect solve.Prospect) []Stage {
 
 // same reports whether two stages differ only in their platforms.
 func (s Stage) same(o Stage) bool {
-	return s.Name == o.Name && s.File == o.File && s.Line == o.Line && s.Recipe == o.Recipe && s.Moved == o.Moved && reflect.DeepEqual(s.Why, o.Why)
+	return s.Name == o.Name && s.File == o.File && s.Line == o.Line && s.Recipe == o.Recipe && s.Relocated == o.Relocated && reflect.DeepEqual(s.Why, o.Why)
 }
 
 // trusting returns hints about stages that are relocated on trust, since that may make a platform be built twice.
 func trusting(prospect solve.Prospect) []hints.Hint {
 	var all []hints.Hint
-	for i, moved := range prospect.Plan.Moved {
+	for i, moved := range prospect.Plan.Relocated {
 		for _, s := range moved.Stages {
 			if why := s.Trusted; why.Found() {
 				all = append(all, hints.Hint{
@@ -74,7 +74,7 @@ func dropExplained(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
 		line int
 	}
 	explained := map[place]bool{}
-	for i, moved := range prospect.Plan.Moved {
+	for i, moved := range prospect.Plan.Relocated {
 		of := map[digest.Digest]bool{}
 		for _, s := range moved.Stages {
 			for _, d := range s.Steps {

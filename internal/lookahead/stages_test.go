@@ -40,7 +40,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	)
 	var stages, hints []string
 	for _, s := range o.Stages {
-		stages = append(stages, fmt.Sprintf("%d %s %s %v %s %v for %s", s.Line, s.Name, s.Recipe, s.Moved, s.Why.Check, s.Why.Helps(), strings.Join(platform.FormatAll(s.Platforms), ", ")))
+		stages = append(stages, fmt.Sprintf("%d %s %s %v %s %v for %s", s.Line, s.Name, s.Recipe, s.Relocated, s.Why.Check, s.Why.Helps(), strings.Join(platform.FormatAll(s.Platforms), ", ")))
 	}
 	for _, h := range o.Hints {
 		hints = append(hints, fmt.Sprintf("%d %s", h.Line, h.Rule))

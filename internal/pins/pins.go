@@ -142,9 +142,9 @@ func convert(from, to string, attrs map[string]string) *spb.Rule {
 	}
 }
 
-// AlsoOf returns the pins together with pins of a graph's images to the digests they have in it. The barrier did not need these pins where
+// WithImagesOf returns the pins together with pins of a graph's images to the digests they have in it. The barrier did not need these pins where
 // all platforms agreed.
-func (p Pins) AlsoOf(g graph.Graph) Pins {
+func (p Pins) WithImagesOf(g graph.Graph) Pins {
 	var rules []*spb.Rule
 	if p.Policy != nil {
 		rules = slices.Clone(p.Policy.Rules)

@@ -51,7 +51,7 @@ type Plan struct {
 	// Programs are the steps that run a program, by their digests. A step that several nodes run has the mode of the worst of them.
 	Programs map[digest.Digest]Program
 	// Moved has for each job the steps that are relocated from its platform to the node's own, and the reasons why others are not.
-	Moved []cross.Moved
+	Relocated []cross.Relocated
 }
 
 // String returns one line per job, for people and tests.
@@ -90,7 +90,7 @@ func (p Plan) MissingForTests() bool {
 // Recipes returns the recipes by which steps are relocated, by the steps' digests in the graph that is solved.
 func (p Plan) Recipes() map[digest.Digest]string {
 	all := map[digest.Digest]string{}
-	for _, moved := range p.Moved {
+	for _, moved := range p.Relocated {
 		for _, s := range moved.Steps {
 			all[s.Digest] = s.Recipe
 		}

@@ -24,7 +24,7 @@ func TestOfAStageThatIsNotOfItsKindARecipeSaysNothing(t *testing.T) {
 			Target: platform.Platform{OS: "linux", Architecture: "arm64"}, Native: platform.Platform{OS: "linux", Architecture: "amd64"},
 			Steps: []graph.Step{{Kind: graph.Exec, Digest: "sha256:1", Name: tt.run, Args: []string{"/bin/sh", "-c", tt.run}, Env: []string{tt.env}}},
 		}
-		if ok, why := golang.Screen(s); ok || why.Check != tt.check {
+		if ok, why := golang.Precheck(s); ok || why.Check != tt.check {
 			t.Errorf("%s: %v, %+v", name, ok, why)
 		}
 	}

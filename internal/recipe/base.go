@@ -19,14 +19,14 @@ type marks struct {
 	packages []string // installed by the stage itself
 }
 
-// Ask returns the paths of base images that [Recipe.Judge] must know: those to read, and those to check for existence and
+// NeededPaths returns the paths of base images that [Recipe.Judge] must know: those to read, and those to check for existence and
 // content. target is the configuration of the base image for the target platform. The paths are the same for both platforms.
-func (r Recipe) Ask(target ocispecs.ImageConfig, leaves []Leave) (read, exists []string) {
+func (r Recipe) NeededPaths(target ocispecs.ImageConfig, copied []CopiedPath) (read, exists []string) {
 	exists = slices.Clone(r.marks.files)
 	if r.files != nil {
 		read, exists = r.files(target)
 	}
-	for _, l := range leaves {
+	for _, l := range copied {
 		exists = append(exists, fixed(l.Path))
 	}
 	for _, list := range []*[]string{&read, &exists} {
@@ -126,12 +126,12 @@ func packageName(p string) string {
 	return strings.TrimSuffix(p, ":native")
 }
 
-// leaves checks the paths that others copy from the stage. Its own steps must have made them.
-func (e *judgement) leaves() diag.Diagnostic {
-	for _, l := range e.Leaves {
+// copiedPaths checks the paths that others copy from the stage. Its own steps must have made them.
+func (e *judgement) copiedPaths() diag.Diagnostic {
+	for _, l := range e.Copied {
 		refuse := func(check, format, fix string) diag.Diagnostic {
 			return diag.Diagnostic{
-				Check: check, Severity: diag.Note, Message: fmt.Sprintf(format, l.Path), Fix: fix, File: e.leaveFile(), Line: l.Line,
+				Check: check, Severity: diag.Note, Message: fmt.Sprintf(format, l.Path), Fix: fix, File: e.stepsFile(), Line: l.Line,
 			}
 		}
 		fromBase := "copy it from another stage, or have it in the final stage's own base image"
@@ -139,7 +139,7 @@ func (e *judgement) leaves() diag.Diagnostic {
 		if at == "/" {
 			return refuse("leaves-base", "%s is copied from it, which has all of the base image", "copy the paths that it makes only")
 		}
-		if store := e.language.holds(at, l.Moved); store != "" {
+		if store := e.language.holds(at, l.Relocated); store != "" {
 			return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
 		}
 		if e.installs && touches(at, packageDirs) && !e.isOutput(at) {
@@ -159,8 +159,8 @@ func (e *judgement) leaves() diag.Diagnostic {
 	return diag.Diagnostic{}
 }
 
-// leaveFile returns the source file of the stage's steps.
-func (e *judgement) leaveFile() string {
+// stepsFile returns the source file of the stage's steps.
+func (e *judgement) stepsFile() string {
 	for _, s := range e.Steps {
 		if s.File != "" {
 			return s.File

@@ -10,7 +10,7 @@ func BenchmarkJudge(b *testing.B) {
 		`set -eux; for c in api worker cron; do go build -trimpath -ldflags "-s -w -X main.v=$(git describe)" -o /out/$c ./cmd/$c; done`,
 	}, env: cgoOff, leaves: []string{"/out/api", "/out/worker"}}.build(b)
 	for b.Loop() {
-		r.Screen(st)
+		r.Precheck(st)
 		r.Judge(st)
 	}
 }

@@ -77,8 +77,8 @@ var runs = map[string]string{
 	"tool":     "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
 }
 
-// wanted reports whether anything in a script depends on the target's environment.
-func (g *golang) wanted(script shell.Script) bool {
+// needsTarget reports whether anything in a script depends on the target's environment.
+func (g *golang) needsTarget(script shell.Script) bool {
 	for _, c := range script.Commands {
 		c = inDirectory(c)
 		d := g.e.effect(c)
@@ -102,8 +102,8 @@ func (g *golang) command(s step, c shell.Command) diag.Diagnostic {
 	if len(c.Args) < 2 {
 		return diag.Diagnostic{}
 	}
-	g.remember(c)
-	if why := g.which(s, c); why.Found() {
+	g.recordStores(c)
+	if why := g.checkBinary(s, c); why.Found() {
 		return why
 	}
 	name := c.Args[1].Text

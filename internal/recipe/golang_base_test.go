@@ -181,7 +181,7 @@ func TestWhatOthersHavePutOverTheBaseImage(t *testing.T) {
 		{"/src", nil, ""},
 	} {
 		st := stage{runs: []string{build}, env: tt.env, leaves: []string{"/out/app"}}.build(t)
-		st.Brought = []string{tt.at}
+		st.ForeignPaths = []string{tt.at}
 		if _, why := judge(t, st); why.Check != tt.check {
 			t.Errorf("%s with %v: %q (%s), want %q", tt.at, tt.env, why.Check, why.Message, tt.check)
 		}

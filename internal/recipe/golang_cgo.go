@@ -52,7 +52,7 @@ func (g *golang) cgo(s step, c shell.Command) diag.Diagnostic {
 			return why("may use cgo: package %s may bring a C compiler", p)
 		}
 	}
-	for _, p := range g.e.Brought {
+	for _, p := range g.e.ForeignPaths {
 		if touches(p, binDirs(imagePath(s.Env))) {
 			return why("may use cgo: files of another stage or image are at %s, which may be a C compiler", p)
 		}

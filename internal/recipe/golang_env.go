@@ -19,7 +19,7 @@ func (g *golang) read(gs graph.Step) (s step, script shell.Script, why diag.Diag
 	if g.e.Named || slices.ContainsFunc(s.Args, func(a string) bool { return strings.Contains(a, "go") }) { // most likely
 		why = g.environment(&s)
 		in.Env = s.env
-		if script = shell.Read(in); g.wanted(script) {
+		if script = shell.Read(in); g.needsTarget(script) {
 			if !why.Found() && slices.ContainsFunc(s.Args, g.names) {
 				in.Env = gs.Env
 				why = g.sameSettings(s, shell.Read(in).Commands, script.Commands)

@@ -65,7 +65,7 @@ func (g *golang) buildFlags(s step, c shell.Command) diag.Diagnostic {
 		}
 		switch flag {
 		case "o":
-			g.made(shell.Resolve(dir, value))
+			g.addOutput(shell.Resolve(dir, value))
 		case "C":
 			dir = shell.Resolve(dir, value)
 		}
@@ -76,9 +76,9 @@ func (g *golang) buildFlags(s step, c shell.Command) diag.Diagnostic {
 	return diag.Diagnostic{}
 }
 
-func (g *golang) made(name string) {
+func (g *golang) addOutput(name string) {
 	if name != "" && shell.Known(name) && !slices.ContainsFunc(systemDirs, func(dir string) bool { return inside(dir, name) }) { // a file, or a new directory
-		g.e.made = append(g.e.made, name)
+		g.e.outputs = append(g.e.outputs, name)
 	}
 }
 

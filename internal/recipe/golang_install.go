@@ -28,7 +28,7 @@ func (g *golang) installs(s step, c shell.Command) diag.Diagnostic {
 	want := install{gopath: gopath, gobin: g.value(c, "GOBIN"), port: "linux_" + g.e.Target.Architecture}
 	switch {
 	case g.e.Target.Architecture == g.e.Native.Architecture: // the port is the same
-		g.made(cmp.Or(want.gobin, path.Join(gopath, "bin")))
+		g.addOutput(cmp.Or(want.gobin, path.Join(gopath, "bin")))
 		return diag.Diagnostic{}
 	case !path.IsAbs(gopath) || !shell.Known(gopath):
 		return refuse("has a GOPATH that is not known")
@@ -40,7 +40,7 @@ func (g *golang) installs(s step, c shell.Command) diag.Diagnostic {
 		return refuse("installs to another place than the one before it")
 	}
 	g.install = &want
-	g.made(cmp.Or(want.gobin, path.Join(gopath, "bin")))
+	g.addOutput(cmp.Or(want.gobin, path.Join(gopath, "bin")))
 	return diag.Diagnostic{}
 }
 

@@ -28,8 +28,8 @@ func (g *golang) gopath(c shell.Command) string {
 	return first
 }
 
-// remember records directories of a command that must not leave the stage.
-func (g *golang) remember(c shell.Command) {
+// recordStores records directories of a command that must not leave the stage.
+func (g *golang) recordStores(c shell.Command) {
 	cache := cmp.Or(g.value(c, "XDG_CACHE_HOME"), path.Join(homeOf(c), ".cache"))
 	g.stores[cmp.Or(g.value(c, "GOMODCACHE"), path.Join(g.gopath(c), "pkg/mod"))] = moduleCache
 	g.stores[cmp.Or(g.value(c, "GOCACHE"), path.Join(cache, "go-build"))] = "the build cache"
@@ -38,11 +38,11 @@ func (g *golang) remember(c shell.Command) {
 // moduleCache may leave for a relocated step, since modules are the same for all platforms.
 const moduleCache = "the module cache"
 
-// holds returns the name of something that must not leave and is in a directory, or contains it. moved is that of [Leave].
-func (g *golang) holds(dir string, moved bool) string {
+// holds returns the name of something that must not leave and is in a directory, or contains it. relocated is that of [CopiedPath].
+func (g *golang) holds(dir string, relocated bool) string {
 	for _, store := range slices.Sorted(maps.Keys(g.stores)) {
 		what := g.stores[store]
-		if moved && what == moduleCache {
+		if relocated && what == moduleCache {
 			continue
 		}
 		if inside(store, dir) || what != moduleCache && inside(dir, store) {

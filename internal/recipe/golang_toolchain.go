@@ -118,8 +118,8 @@ func (g *golang) look() (recognised bool, why diag.Diagnostic) {
 	if m == nil { // other variants' compilers put hashes of themselves into their output (cmd/go/internal/work.toolID)
 		return refuse("base", "its base image has a Go that is no release: %s", t)
 	}
-	if i := slices.IndexFunc(g.e.Brought, func(p string) bool { return touches(p, []string{root}) }); i >= 0 {
-		return refuse("base", "files of another stage or image are at %s, which may be of its Go toolchain in %s", g.e.Brought[i], root)
+	if i := slices.IndexFunc(g.e.ForeignPaths, func(p string) bool { return touches(p, []string{root}) }); i >= 0 {
+		return refuse("base", "files of another stage or image are at %s, which may be of its Go toolchain in %s", g.e.ForeignPaths[i], root)
 	}
 	g.root = root
 	if native, target, ok := g.e.file(musl); !ok || native.Exists || target.Exists {

@@ -109,7 +109,7 @@ func (e *judgement) fromBase(s step, c shell.Command, what string) diag.Diagnost
 
 // isOutput reports whether a path is the named output of an earlier command.
 func (e *judgement) isOutput(name string) bool {
-	return slices.ContainsFunc(e.made, func(m string) bool { return inside(name, m) })
+	return slices.ContainsFunc(e.outputs, func(m string) bool { return inside(name, m) })
 }
 
 // redirect judges a file that a command is redirected from or to.

@@ -21,7 +21,7 @@ type judgement struct {
 	work      bool     // a command is the recipe's own work
 	installs  bool     // the system's directories have more than the base image
 	installed []string // packages by name
-	made      []string // paths given to a command's output option: -o
+	outputs   []string // paths given to a command's output option: -o
 	language  language // the recipe's rules beyond its tables
 	known     bool     // the language has recognised the base image
 	nameable  bool     // the stage is refused for a command that would be accepted if the user named the recipe

@@ -47,8 +47,8 @@ type language interface {
 	trusted(s step, c shell.Command) diag.Diagnostic
 	// finish is called after all commands of a step were judged.
 	finish(s step) diag.Diagnostic
-	// holds names something at a path that must not leave the stage, or returns "". moved is that of [Leave].
-	holds(path string, moved bool) string
+	// holds names something at a path that must not leave the stage, or returns "". relocated is that of [CopiedPath].
+	holds(path string, relocated bool) string
 	// unsure returns a condition under which the judgement would differ and which the base image decides, or "".
 	unsure() string
 }

@@ -12,11 +12,11 @@ import (
 
 // This file covers stages for which the user names a recipe.
 
-// Offers reports whether the recipe would accept a stage if the user named it, judging by the commands alone: all of them must be
+// AcceptsIfNamed reports whether the recipe would accept a stage if the user named it, judging by the commands alone: all of them must be
 // the recipe's own, or known.
-func (r Recipe) Offers(s Stage) bool {
+func (r Recipe) AcceptsIfNamed(s Stage) bool {
 	s.Named = true
-	if ok, _ := r.Screen(s); !ok {
+	if ok, _ := r.Precheck(s); !ok {
 		return false
 	}
 	e, own := r.judgement(s, false), false

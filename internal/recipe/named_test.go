@@ -36,7 +36,7 @@ func TestToNameTheRecipeIsAdvisedWhereItHelps(t *testing.T) {
 		"another recipe's command": {stage{runs: []string{"npm ci"}, env: cgoOff}, helps, helps},
 	} {
 		st, golang := tt.st.build(t), find(t, "go")
-		if ok, why := golang.Screen(st); ok || !fits(why, tt.screen) {
+		if ok, why := golang.Precheck(st); ok || !fits(why, tt.screen) {
 			t.Errorf("%s: screened %v: %s %+v, want %q", name, ok, why.Check, why.Naming, tt.screen)
 		}
 		if _, why := golang.Judge(st); !fits(why, tt.judged) {
@@ -73,7 +73,7 @@ func TestWhatARecipeOffersToTake(t *testing.T) {
 		{"hugo", "hugo --minify", "/site/public", true},
 	} {
 		st := stage{runs: []string{tt.run}, leaves: []string{tt.leave}}.build(t)
-		if got := find(t, tt.recipe).Offers(st); got != tt.want {
+		if got := find(t, tt.recipe).AcceptsIfNamed(st); got != tt.want {
 			t.Errorf("%s: %s: %v", tt.recipe, tt.run, got)
 		}
 	}

@@ -10,10 +10,10 @@ import (
 )
 
 // image returns a recipe's findings about an image with these files and this environment.
-func image(t *testing.T, name string, leaves []recipe.Leave, env, files []string) *recipe.Image {
+func image(t *testing.T, name string, copied []recipe.CopiedPath, env, files []string) *recipe.Image {
 	t.Helper()
 	im := &recipe.Image{Config: ocispecs.ImageConfig{Env: env}, Files: map[string]recipe.File{}}
-	read, exists := find(t, name).Ask(im.Config, leaves)
+	read, exists := find(t, name).NeededPaths(im.Config, copied)
 	for _, at := range append(read, exists...) {
 		have := slices.Contains(files, at)
 		im.Files[at] = recipe.File{Exists: have, Holds: have}
@@ -41,13 +41,13 @@ func TestRecipesByName(t *testing.T) {
 		{"hugo", "mkdir -p /out", nil, []string{"/usr/bin/hugo"}, "nothing"},
 	} {
 		st := stage{runs: []string{tt.run}, config: []string{"PATH=/usr/bin:/bin"}, leaves: []string{"/out"}, named: true}.build(t)
-		st.Base = recipe.Base{Native: image(t, tt.recipe, st.Leaves, tt.env, tt.files), Target: image(t, tt.recipe, st.Leaves, tt.env, tt.files)}
+		st.Base = recipe.Base{Native: image(t, tt.recipe, st.Copied, tt.env, tt.files), Target: image(t, tt.recipe, st.Copied, tt.env, tt.files)}
 		r := find(t, tt.recipe)
 		edits, why := r.Judge(st)
 		if why.Check != tt.check || len(edits) > 0 {
 			t.Errorf("%s: %s: %+v, want %q; edits %v", tt.recipe, tt.run, why, tt.check, edits)
 		}
-		if ok, _ := r.Screen(st); !ok && tt.check == "" {
+		if ok, _ := r.Precheck(st); !ok && tt.check == "" {
 			t.Errorf("%s: %s: Screen says no", tt.recipe, tt.run)
 		}
 	}

@@ -3,12 +3,12 @@
 // machine's name, or runs its own output, does not. An unknown command is never taken for safe, unless the user named the recipe
 // for the stage.
 //
-// The package is pure: it runs, fetches and reads nothing. [Recipe.Ask] returns the paths of a base image that must be known, and
+// The package is pure: it runs, fetches and reads nothing. [Recipe.NeededPaths] returns the paths of a base image that must be known, and
 // the caller provides them as [Base].
 //
 //	r, _ := recipe.Find("go")
-//	if ok, why := r.Screen(stage); !ok { … }            // cheap: the commands alone
-//	read, exists := r.Ask(config, stage.Leaves)         // paths of the base image
+//	if ok, why := r.Precheck(stage); !ok { … }            // cheap: the commands alone
+//	read, exists := r.NeededPaths(config, stage.Copied) // paths of the base image
 //	stage.Base = recipe.Base{Native: …, Target: …}
 //	edits, why := r.Judge(stage)                        // everything
 //
@@ -50,7 +50,7 @@ type Recipe struct {
 	kind           // its rules beyond the tables
 }
 
-// Image has the facts about a base image on one platform that [Recipe.Ask] asked for. It can be written as JSON.
+// Image has the facts about a base image on one platform that [Recipe.NeededPaths] asked for. It can be written as JSON.
 type Image struct {
 	Config ocispecs.ImageConfig
 	Files  map[string]File // by absolute path; a path that is missing was not inspected
@@ -74,20 +74,20 @@ type Stage struct {
 	Name           string
 	Target, Native platform.Platform
 	Steps          []graph.Step // in order, without the one that fetches the base image
-	Leaves         []Leave      // paths that others copy from it
-	Brought        []string     // destinations of files of other images and stages, copied or mounted: cleaned and absolute
-	Base           Base         // not needed by [Recipe.Screen]
+	Copied         []CopiedPath // paths that others copy from it
+	ForeignPaths   []string     // destinations of files of other images and stages, copied or mounted: cleaned and absolute
+	Base           Base         // not needed by [Recipe.Precheck]
 	Named          bool         // the user named the recipe for it: unknown commands are accepted
 }
 
-// Leave is a path that a step outside of the stage takes from it, a copied path.
-type Leave struct {
+// CopiedPath is a path that a step outside of the stage copies or mounts from it.
+type CopiedPath struct {
 	Path string        // cleaned and absolute; it may have the wildcards of COPY
 	Step digest.Digest // the step that copies it
-	// Moved means that this step is relocated too. It may take files for the builder's CPU, such as a cache, but none of the base
+	// Relocated means that this step is relocated too. It may take files for the builder's CPU, such as a cache, but none of the base
 	// image, which others could then copy from it.
-	Moved bool
-	Line  int // the line of that step; 0 if unknown
+	Relocated bool
+	Line      int // the line of that step; 0 if unknown
 }
 
 // Edit changes a step so that it does the same on the builder's own platform. A step without an edit is relocated unchanged.
@@ -100,27 +100,27 @@ type Edit struct {
 // Diagnoses reports whether the output of a failed step blames a source. Such a step fails wherever it runs.
 func (r Recipe) Diagnoses(output []byte) bool { return r.diagnoses != nil && r.diagnoses(output) }
 
-// Screen reports whether a stage's base image is worth an inspection: the recipe's tools do something in the stage, and no step
+// Precheck reports whether a stage's base image is worth an inspection: the recipe's tools do something in the stage, and no step
 // is excluded. It needs no Base, is cheap, and accepts every stage that [Recipe.Judge] accepts.
-func (r Recipe) Screen(s Stage) (ok bool, why Refusal) {
-	screen := func(s Stage) (*judgement, diag.Diagnostic) {
+func (r Recipe) Precheck(s Stage) (ok bool, why Refusal) {
+	precheck := func(s Stage) (*judgement, diag.Diagnostic) {
 		e := r.judgement(s, false)
-		return e, e.first(e.language.port, e.steps, e.leaves)
+		return e, e.first(e.language.port, e.steps, e.copiedPaths)
 	}
-	e, found := screen(s)
+	e, found := precheck(s)
 	if found.Found() && !e.applies() {
 		return false, Refusal{Diagnostic: e.nothing()}
 	}
-	return !found.Found(), r.refusal(e, found, screen)
+	return !found.Found(), r.refusal(e, found, precheck)
 }
 
 // Judge returns the edits with which the steps of a stage do the same on the builder's own platform. If that is impossible, it
-// returns no edits, and why has the reason. Base must hold the paths of [Recipe.Ask]. A path that is missing is unknown, and
+// returns no edits, and why has the reason. Base must hold the paths of [Recipe.NeededPaths]. A path that is missing is unknown, and
 // keeps the stage on the target platform.
 func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Refusal) {
 	judge := func(s Stage) (*judgement, diag.Diagnostic) {
 		e := r.judgement(s, true)
-		return e, e.first(e.language.port, e.sameBase, e.look, e.steps, e.recognised, e.leaves)
+		return e, e.first(e.language.port, e.sameBase, e.look, e.steps, e.recognised, e.copiedPaths)
 	}
 	e, found := judge(s)
 	if found.Found() {

@@ -8,7 +8,7 @@ import (
 )
 
 // mismatch describes the first expectation that a program did not meet; "" if it met all.
-func (t Test) mismatch(ran Ran, stdout, stderr *capture) string {
+func (t Test) mismatch(ran ProgramResult, stdout, stderr *capture) string {
 	if ran.OutOfMemory {
 		limit := t.Memory
 		if limit == 0 {
@@ -31,7 +31,7 @@ func (e Expectation) mismatch(what string, got *capture) string {
 	case e.Equals == nil && len(e.Contains) == 0 && e.Matches == nil:
 		return ""
 	case got.cut:
-		return fmt.Sprintf("%s is longer than %s, and is not compared", what, units.BytesSize(captured))
+		return fmt.Sprintf("%s is longer than %s, and is not compared", what, units.BytesSize(maxCaptured))
 	case e.Equals != nil && trimLine(text) != trimLine(*e.Equals):
 		return fmt.Sprintf("%s is %s, expected %s", what, quoted(text), quoted(*e.Equals))
 	}

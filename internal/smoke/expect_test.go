@@ -16,15 +16,15 @@ func TestWhatAProgramDidIsComparedWithWhatWasExpected(t *testing.T) {
 	equals := func(s string) Expectation { return Expectation{Equals: &s} }
 	for name, tt := range map[string]struct {
 		test   Test
-		ran    Ran
+		ran    ProgramResult
 		stdout string
 		says   string // "": it has passed
 	}{
 		"nothing expected, status 0":       {stdout: "x"},
-		"the expected status":              {test: Test{Exit: 3}, ran: Ran{Exit: 3}},
+		"the expected status":              {test: Test{Exit: 3}, ran: ProgramResult{Exit: 3}},
 		"another status":                   {test: Test{Exit: 3}, says: "exit status 0, expected 3"},
-		"killed for its memory":            {ran: Ran{Exit: 137, OutOfMemory: true}, says: "more than 1GiB of memory"},
-		"killed for its own limit":         {test: Test{Memory: 64 << 20}, ran: Ran{Exit: 137, OutOfMemory: true}, says: "more than 64MiB"},
+		"killed for its memory":            {ran: ProgramResult{Exit: 137, OutOfMemory: true}, says: "more than 1GiB of memory"},
+		"killed for its own limit":         {test: Test{Memory: 64 << 20}, ran: ProgramResult{Exit: 137, OutOfMemory: true}, says: "more than 64MiB"},
 		"equal but for the line's end":     {test: Test{Stdout: equals("x")}, stdout: "x\r\n"},
 		"not equal":                        {test: Test{Stdout: equals("x")}, stdout: "y\n", says: `standard output is "y", expected "x"`},
 		"nothing where nothing is wanted":  {test: Test{Stdout: equals("")}},
@@ -35,8 +35,8 @@ func TestWhatAProgramDidIsComparedWithWhatWasExpected(t *testing.T) {
 		"no match":                         {test: Test{Stdout: Expectation{Matches: regexp.MustCompile(`^v\d`)}}, stdout: "x1", says: `a match of "^v\\d"`},
 		"standard error":                   {test: Test{Stderr: equals("x")}, says: `standard error is "", expected "x"`},
 		"long output is cut in the reason": {test: Test{Stdout: equals("x")}, stdout: strings.Repeat("y", 300), says: strings.Repeat("y", 200) + `"…, expected "x"`},
-		"too long to be compared":          {test: Test{Stdout: equals("x")}, stdout: strings.Repeat("y", captured+1), says: "longer than 1MiB"},
-		"too long, but nobody asks":        {stdout: strings.Repeat("y", captured+1)},
+		"too long to be compared":          {test: Test{Stdout: equals("x")}, stdout: strings.Repeat("y", maxCaptured+1), says: "longer than 1MiB"},
+		"too long, but nobody asks":        {stdout: strings.Repeat("y", maxCaptured+1)},
 	} {
 		got := tt.test.mismatch(tt.ran, wrote(tt.stdout), wrote(""))
 		if (got == "") != (tt.says == "") || !strings.Contains(got, tt.says) {
@@ -52,7 +52,7 @@ func TestTheEndOfAnOutputIsKeptInWholeLines(t *testing.T) {
 	}
 	_, _ = end.Write([]byte("the last"))
 	got := end.String()
-	if len(got) > kept || len(got) < kept-10 || !strings.HasPrefix(got, "a line\n") || !strings.HasSuffix(got, "\nthe last") {
+	if len(got) > maxTail || len(got) < maxTail-10 || !strings.HasPrefix(got, "a line\n") || !strings.HasSuffix(got, "\nthe last") {
 		t.Errorf("%d bytes: %.20q … %q", len(got), got, got[max(0, len(got)-20):])
 	}
 }

@@ -28,7 +28,7 @@ func (e *FileError) Error() string {
 }
 func (e *FileError) Unwrap() error { return e.Err }
 
-func wrong(at *yaml.Node, format string, args ...any) error {
+func errorAt(at *yaml.Node, format string, args ...any) error {
 	return &FileError{at.Line, fmt.Errorf(format, args...)}
 }
 
@@ -47,7 +47,7 @@ func Parse(data []byte) ([]Located, error) {
 	}
 	switch err := decoder.Decode(&more); {
 	case err == nil:
-		return nil, wrong(&more, "there is a second YAML document: want one list of all tests")
+		return nil, errorAt(&more, "there is a second YAML document: want one list of all tests")
 	case !errors.Is(err, io.EOF):
 		return nil, syntaxError(err)
 	}
@@ -56,7 +56,7 @@ func Parse(data []byte) ([]Located, error) {
 	}
 	list := doc.Content[0]
 	if list.Kind != yaml.SequenceNode {
-		return nil, wrong(list, "want a list of tests, each with a command: \"- command: app --version\"")
+		return nil, errorAt(list, "want a list of tests, each with a command: \"- command: app --version\"")
 	}
 	var tests []Located
 	for _, item := range list.Content {
@@ -64,7 +64,7 @@ func Parse(data []byte) ([]Located, error) {
 		if err := each(item, func(key, value *yaml.Node) error {
 			set, ok := keys[key.Value]
 			if !ok {
-				return wrong(key, "unknown key %q (the keys are %s)", key.Value, strings.Join(keyNames(), ", "))
+				return errorAt(key, "unknown key %q (the keys are %s)", key.Value, strings.Join(keyNames(), ", "))
 			}
 			return set(&t.Test, value)
 		}); err != nil {
@@ -96,13 +96,13 @@ func syntaxError(err error) error {
 func each(node *yaml.Node, fn func(key, value *yaml.Node) error) error {
 	node = resolved(node)
 	if node.Kind != yaml.MappingNode {
-		return wrong(node, "want keys and values, not %q", node.Value)
+		return errorAt(node, "want keys and values, not %q", node.Value)
 	}
 	seen := map[string]bool{}
 	for pair := range slices.Chunk(node.Content, 2) {
 		key := pair[0]
 		if seen[key.Value] {
-			return wrong(key, "the key %q is there twice", key.Value)
+			return errorAt(key, "the key %q is there twice", key.Value)
 		}
 		seen[key.Value] = true
 		if err := fn(key, resolved(pair[1])); err != nil {

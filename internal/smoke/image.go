@@ -35,9 +35,9 @@ type Image struct {
 // temporary is the name of images while they are tested. They are never pushed.
 const temporary = "docker-multiarch-test"
 
-// Bring gets the image onto the engine, and returns its name there. It is always the image of one platform: a store that keeps no
-// indexes could not hold two platforms of one digest. Close removes the images that Bring added; existing images stay.
-func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
+// Provide gets the image onto the engine, and returns its name there. It is always the image of one platform: a store that keeps no
+// indexes could not hold two platforms of one digest. Close removes the images that Provide added; existing images stay.
+func (b *Runner) Provide(ctx context.Context, img Image) (name string, err error) {
 	id := img.Config
 	if b.info.ContainerdStore {
 		id = img.Root.Digest
@@ -69,12 +69,12 @@ func (b *Bench) Bring(ctx context.Context, img Image) (name string, err error) {
 }
 
 // name returns a unique name.
-func (b *Bench) name(p platform.Platform) (string, error) {
+func (b *Runner) name(p platform.Platform) (string, error) {
 	repo, err := reference.ParseNormalizedNamed(temporary)
 	if err != nil {
 		return "", err
 	}
-	base, err := reference.WithTag(repo, b.mark)
+	base, err := reference.WithTag(repo, b.id)
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +86,7 @@ func (b *Bench) name(p platform.Platform) (string, error) {
 }
 
 // fetch lets the engine pull the image, or sends it.
-func (b *Bench) fetch(ctx context.Context, img Image) error {
+func (b *Runner) fetch(ctx context.Context, img Image) error {
 	if img.Pull == nil {
 		return b.send(ctx, img)
 	}
@@ -106,7 +106,7 @@ func (b *Bench) fetch(ctx context.Context, img Image) error {
 	return b.send(ctx, img)
 }
 
-func (b *Bench) send(ctx context.Context, img Image) error {
+func (b *Runner) send(ctx context.Context, img Image) error {
 	blobs, err := img.Blobs(ctx)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (b *Bench) send(ctx context.Context, img Image) error {
 }
 
 // drop removes an image that arrived without a name and was given none.
-func (b *Bench) drop(ctx context.Context, id digest.Digest) error {
+func (b *Runner) drop(ctx context.Context, id digest.Digest) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	img, err := b.engine.Image(ctx, id.String())

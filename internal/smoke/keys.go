@@ -18,7 +18,7 @@ var keys = map[string]func(*Test, *yaml.Node) error{
 		names, err := texts(n)
 		if err == nil {
 			if t.Platforms, err = parsePlatforms(names); err != nil {
-				err = wrong(n, "%w", err)
+				err = errorAt(n, "%w", err)
 			}
 		}
 		return err
@@ -42,7 +42,7 @@ var keys = map[string]func(*Test, *yaml.Node) error{
 		const most = 255
 		var err error
 		if t.Exit, err = strconv.Atoi(n.Value); n.Kind != yaml.ScalarNode || err != nil || t.Exit < 0 || t.Exit > most {
-			return wrong(n, "exit %q is not a status from 0 to %d", n.Value, most)
+			return errorAt(n, "exit %q is not a status from 0 to %d", n.Value, most)
 		}
 		return nil
 	},
@@ -51,13 +51,13 @@ var keys = map[string]func(*Test, *yaml.Node) error{
 	"network": network,
 	"timeout": func(t *Test, n *yaml.Node) (err error) {
 		if t.Timeout, err = ParseTimeout(n.Value); err != nil {
-			return wrong(n, "timeout: %w", err)
+			return errorAt(n, "timeout: %w", err)
 		}
 		return nil
 	},
 	"memory": func(t *Test, n *yaml.Node) (err error) {
 		if t.Memory, err = ParseMemory(n.Value); err != nil {
-			return wrong(n, "memory: %w", err)
+			return errorAt(n, "memory: %w", err)
 		}
 		return nil
 	},
@@ -106,7 +106,7 @@ func environment(t *Test, n *yaml.Node) error {
 	if n.Kind == yaml.MappingNode {
 		return each(n, func(key, value *yaml.Node) error {
 			if key.Value == "" || strings.Contains(key.Value, "=") {
-				return wrong(key, "env: %q is no variable's name", key.Value)
+				return errorAt(key, "env: %q is no variable's name", key.Value)
 			}
 			s, err := text(value)
 			t.Env = append(t.Env, key.Value+"="+s)
@@ -116,7 +116,7 @@ func environment(t *Test, n *yaml.Node) error {
 	list, err := texts(n)
 	for _, entry := range list {
 		if key, _, ok := strings.Cut(entry, "="); !ok || key == "" {
-			return wrong(n, "env: %q is not KEY=VALUE", entry)
+			return errorAt(n, "env: %q is not KEY=VALUE", entry)
 		}
 	}
 	t.Env = list
@@ -140,17 +140,17 @@ func expectation(e *Expectation, n *yaml.Node) error {
 				return err
 			}
 			if e.Matches, err = regexp.Compile(s); err != nil {
-				return wrong(value, "matches: %q is no regular expression: %w", s, err)
+				return errorAt(value, "matches: %q is no regular expression: %w", s, err)
 			}
 			return nil
 		}
-		return wrong(key, "unknown key %q (the keys are equals, contains, matches)", key.Value)
+		return errorAt(key, "unknown key %q (the keys are equals, contains, matches)", key.Value)
 	})
 }
 
 func text(n *yaml.Node) (string, error) {
 	if n.Kind != yaml.ScalarNode {
-		return "", wrong(n, "want a text here, not a list or keys")
+		return "", errorAt(n, "want a text here, not a list or keys")
 	}
 	if n.Tag == "!!null" {
 		return "", nil
@@ -186,7 +186,7 @@ func words(n *yaml.Node) ([]string, error) {
 	}
 	split, err := Words(s)
 	if err != nil {
-		return nil, wrong(n, "%w", err)
+		return nil, errorAt(n, "%w", err)
 	}
 	return split, nil
 }

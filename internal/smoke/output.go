@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// captured is how much of a stream is kept for comparison, and kept is how much of the end of all output.
+// maxCaptured is how much of a stream is kept for comparison, and maxTail is how much of the end of all output.
 const (
-	captured = 1 << 20
-	kept     = 8 << 10
+	maxCaptured = 1 << 20
+	maxTail     = 8 << 10
 )
 
 // capture keeps the beginning of a stream.
@@ -18,7 +18,7 @@ type capture struct {
 }
 
 func (c *capture) Write(p []byte) (int, error) {
-	room := min(len(p), captured-c.Len())
+	room := min(len(p), maxCaptured-c.Len())
 	c.cut = c.cut || room < len(p)
 	_, _ = c.Buffer.Write(p[:room]) // a bytes.Buffer does not fail
 	return len(p), nil
@@ -29,8 +29,8 @@ type tail struct{ buf []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.buf = append(t.buf, p...)
-	if len(t.buf) > 4*kept {
-		t.buf = append([]byte(nil), t.buf[len(t.buf)-kept:]...)
+	if len(t.buf) > 4*maxTail {
+		t.buf = append([]byte(nil), t.buf[len(t.buf)-maxTail:]...)
 	}
 	return len(p), nil
 }
@@ -38,8 +38,8 @@ func (t *tail) Write(p []byte) (int, error) {
 // String begins with a whole line if something was left out.
 func (t *tail) String() string {
 	end := t.buf
-	if len(end) > kept {
-		end = end[len(end)-kept:]
+	if len(end) > maxTail {
+		end = end[len(end)-maxTail:]
 		if _, rest, ok := bytes.Cut(end, []byte("\n")); ok {
 			end = rest
 		}

@@ -29,8 +29,8 @@ type Job struct {
 	Begins func()
 }
 
-// Ran is the result of a program that ended by itself or was killed by the kernel.
-type Ran struct {
+// ProgramResult is the result of a program that ended by itself or was killed by the kernel.
+type ProgramResult struct {
 	Exit        int
 	OutOfMemory bool    // it was killed at its memory limit
 	Seconds     float64 // including the creation and removal of its container; also with an error
@@ -48,13 +48,13 @@ const maxPids = 1024
 
 // Run runs the program in a container of its own, which is removed, and waits for it. As many tests run at the same time as the
 // engine has CPUs. Errors besides those of the engine: [*TimeoutError], [*engine.StartError].
-func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
+func (b *Runner) Run(ctx context.Context, j Job) (ProgramResult, error) {
 	if !j.Plain {
 		select {
 		case b.slots <- struct{}{}:
 			defer func() { <-b.slots }()
 		case <-ctx.Done():
-			return Ran{}, context.Cause(ctx)
+			return ProgramResult{}, context.Cause(ctx)
 		}
 	}
 	if j.Begins != nil {
@@ -87,11 +87,11 @@ func (b *Bench) Run(ctx context.Context, j Job) (Ran, error) {
 		defer cancel()
 	}
 	res, err := b.engine.Run(ctx, spec)
-	return Ran{Exit: res.ExitCode, OutOfMemory: res.OutOfMemory, Seconds: time.Since(began).Seconds()}, err
+	return ProgramResult{Exit: res.ExitCode, OutOfMemory: res.OutOfMemory, Seconds: time.Since(began).Seconds()}, err
 }
 
 // limit sets the limits that a test does not set itself.
-func (b *Bench) limit(spec *engine.RunSpec) {
+func (b *Runner) limit(spec *engine.RunSpec) {
 	if spec.Network == "" {
 		spec.Network = "none"
 	}
@@ -103,8 +103,8 @@ func (b *Bench) limit(spec *engine.RunSpec) {
 	}
 }
 
-// Try runs a test, and compares. An error is an outcome, too. The outcome has no platform yet.
-func (b *Bench) Try(ctx context.Context, j Job) Outcome {
+// RunTest runs a test, and compares. An error is an outcome, too. The outcome has no platform yet.
+func (b *Runner) RunTest(ctx context.Context, j Job) Outcome {
 	stdout, stderr := &capture{}, &capture{}
 	end := &tail{}
 	out := Outcome{Test: j.Test.Name, Exit: notEnded}
@@ -112,7 +112,7 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 	ran, err := b.Run(ctx, j)
 	out.Seconds, out.Output = math.Round(ran.Seconds*1000)/1000, end.String()
 	if err != nil {
-		out.Reason = Why(err)
+		out.Reason = Explain(err)
 		return out
 	}
 	out.Exit = ran.Exit
@@ -124,8 +124,8 @@ func (b *Bench) Try(ctx context.Context, j Job) Outcome {
 // notEnded is the status of a program that did not end by itself.
 const notEnded = -1
 
-// Why explains, without internals of the engine, why a program could not be run or was ended.
-func Why(err error) string {
+// Explain explains, without internals of the engine, why a program could not be run or was ended.
+func Explain(err error) string {
 	if late, ok := errors.AsType[*TimeoutError](err); ok {
 		return late.Error()
 	}

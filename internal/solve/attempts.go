@@ -131,7 +131,7 @@ func (j job) next(ctx context.Context, a attempt, o outcome, why reason, wrong c
 	}
 	if a.decided == nil && o.decided != nil { // the attempt keeps the sources that the barrier decided on
 		under := *o.decided
-		under.pins = under.pins.AlsoOf(o.got.graph)
+		under.pins = under.pins.WithImagesOf(o.got.graph)
 		next.decided = &under
 	}
 	return next, nil

@@ -207,7 +207,7 @@ func (c decider) plan(ctx context.Context, v observation, ready bool) (planned p
 		solved[i] = m.Graph
 	}
 	planned, found = c.emulators(ctx, solved, status, ready)
-	planned.Moved = moved
+	planned.Relocated = moved
 	return planned, solved, found
 }
 

@@ -41,7 +41,7 @@ func (t *trial) pushAlone(ctx context.Context) (digest.Digest, error) {
 	run.req.Attests, run.req.NoCache, run.req.Outputs = nil, false, sink.Outputs{Attrs: t.req.Outputs.Attrs}
 	run.files = &sink.StagedFiles{}
 	alone := job{t.index, t.target, &run}
-	o := order{pins: t.pins(), see: t.log.See, exports: func(ctx context.Context) []client.ExportEntry { return alone.exports(ctx, index.NewDocuments()) }}
+	o := order{pins: t.pins(), see: t.log.Add, exports: func(ctx context.Context) []client.ExportEntry { return alone.exports(ctx, index.NewDocuments()) }}
 	resp, err := alone.solve(ctx, o, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		got, err := alone.read(ctx, gw, t.out.isolated, true)
 		if err != nil {

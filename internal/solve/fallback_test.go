@@ -87,7 +87,7 @@ func TestASecondBuildEndsWhenTheNativeStepFailsAfterAll(t *testing.T) {
 	if err == nil || w.noted("has failed on linux/amd64 as well") != 1 || strings.Count(err.Error(), "exit code: 1") != 2 {
 		t.Errorf("%v, said %q", err, w.progress.notes)
 	}
-	if p := rep.Platforms[1]; p.Cross.Back != "" {
+	if p := rep.Platforms[1]; p.Cross.Fallback != "" {
 		t.Errorf("%+v", p.Cross)
 	}
 }

@@ -22,8 +22,8 @@ import (
 )
 
 // relocations decides which steps of each platform are relocated to its node's own platform.
-func (c decider) relocations(ctx context.Context, v observation, status []emulation.Status) []cross.Moved {
-	moved := make([]cross.Moved, len(c.jobs))
+func (c decider) relocations(ctx context.Context, v observation, status []emulation.Status) []cross.Relocated {
+	moved := make([]cross.Relocated, len(c.jobs))
 	for k, r := range c.runs {
 		var readings []crosscompile.Reading
 		for _, i := range r.own {
@@ -68,7 +68,7 @@ func (c decider) emulate(graphs []graph.Graph) func(context.Context, int) (plan.
 // relocation is the definition to solve: a reading, with or without relocated steps.
 type relocation struct {
 	got      reading
-	moved    cross.Moved // the barrier's decision for this reading; the zero value relocates nothing
+	moved    cross.Relocated // the barrier's decision for this reading; the zero value relocates nothing
 	fallback fallback
 }
 
@@ -81,10 +81,10 @@ type fallback struct {
 // relocate relocates the steps that the barrier has chosen, unless the job has fallen back. It falls back itself where they cannot be
 // relocated.
 func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, r relocation, isolated bool) (relocation, error) {
-	if j.index >= len(decided.plan.Moved) || r.fallback.why != "" || r.got.def == nil {
+	if j.index >= len(decided.plan.Relocated) || r.fallback.why != "" || r.got.def == nil {
 		return r, nil
 	}
-	moved, err := decided.plan.Moved[j.index].Again(r.got.def, r.got.graph, isolated)
+	moved, err := decided.plan.Relocated[j.index].Again(r.got.def, r.got.graph, isolated)
 	if err == nil && moved.Definition == nil {
 		return r, nil
 	}
@@ -119,7 +119,7 @@ func (j job) fallbackReason(ctx context.Context, o outcome, log *vertexlog.Log) 
 		return crosscompile.Fallback{}
 	}
 	return crosscompile.Failed{
-		Moved: o.moved, Err: o.err, Log: log, Natives: j.natives, Native: nativeJobs(o.decided.plan),
+		Relocated: o.moved, Err: o.err, Log: log, Natives: j.natives, Native: nativeJobs(o.decided.plan),
 	}.Fallback(ctx)
 }
 
@@ -162,9 +162,9 @@ func (j job) noteSameNatively(wrong crosscompile.Fallback) {
 
 // relocationReport returns the part of the report about relocated steps.
 func (j job) relocationReport(o outcome, log *vertexlog.Log) crosscompile.Report {
-	r := crosscompile.Report{Back: o.fallback.why, Steps: crosscompile.Steps(o.moved, log)}
-	if o.decided != nil && j.index < len(o.decided.plan.Moved) {
-		r.Stages = o.decided.plan.Moved[j.index].Stages
+	r := crosscompile.Report{Fallback: o.fallback.why, Steps: crosscompile.Steps(o.moved, log)}
+	if o.decided != nil && j.index < len(o.decided.plan.Relocated) {
+		r.Stages = o.decided.plan.Relocated[j.index].Stages
 	}
 	if j.env.Times != "" && len(r.Steps) > 0 {
 		r.Avoided = crosscompile.Avoided(o.moved, log, j.req.Source.Project(j.env.Client), timing.Decode(j.env.times().Get(timesName)).Times())

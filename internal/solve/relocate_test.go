@@ -113,7 +113,7 @@ func TestWhatCompilesIsNotEmulated(t *testing.T) {
 		t.Errorf("%q", ran)
 	}
 	for _, p := range rep.Platforms[1:] {
-		if len(p.Cross.Steps) != 2 || p.Cross.Steps[1].Recipe != "go" || p.Cross.Steps[1].Stage != "build" || p.Cross.Steps[1].Line != 5 || p.Cross.Back != "" {
+		if len(p.Cross.Steps) != 2 || p.Cross.Steps[1].Recipe != "go" || p.Cross.Steps[1].Stage != "build" || p.Cross.Steps[1].Line != 5 || p.Cross.Fallback != "" {
 			t.Errorf("%+v", p.Cross)
 		}
 	}
@@ -165,7 +165,7 @@ func TestWhatGoesWrongWhenMovedIsEmulated(t *testing.T) {
 				tt.breaks(w)
 				rep := w.mustRun()
 				p := rep.Platforms[1]
-				if p.Mode != plan.Emulated || len(p.Cross.Steps) > 0 || !strings.Contains(p.Cross.Back, tt.back) {
+				if p.Mode != plan.Emulated || len(p.Cross.Steps) > 0 || !strings.Contains(p.Cross.Fallback, tt.back) {
 					t.Errorf("%s %+v", p.Mode, p.Cross)
 				}
 				if n := w.noted("built again under emulation"); n != 1 {
@@ -220,7 +220,7 @@ func TestWhatCannotBeEmulatedEitherSaysBoth(t *testing.T) {
 	if premise, wrong := errors.AsType[*crosscompile.WrongOutputError](err); !ok || !wrong {
 		t.Fatalf("%v: %v %v", err, cannot, premise)
 	}
-	said := func(p PlatformReport) bool { return strings.Contains(p.Cross.Back, "s390x") }
+	said := func(p PlatformReport) bool { return strings.Contains(p.Cross.Fallback, "s390x") }
 	if !slices.ContainsFunc(rep.Platforms, said) {
 		t.Errorf("the report says nothing of it: %+v", rep.Platforms)
 	}
@@ -311,7 +311,7 @@ func TestAnImageThatTheGateRefusesIsBuiltAgainWithoutWhatWasMoved(t *testing.T) 
 	}
 	rep := w.mustRun()
 	p := rep.Platforms[0]
-	if p.Mode != plan.Emulated || p.Verify.Verdict != gate.OK || !strings.Contains(p.Cross.Back, "/app") || w.noted("built again") != 1 {
+	if p.Mode != plan.Emulated || p.Verify.Verdict != gate.OK || !strings.Contains(p.Cross.Fallback, "/app") || w.noted("built again") != 1 {
 		t.Errorf("%s %s %+v, said %q", p.Mode, p.Verify.Verdict, p.Cross, w.progress.notes)
 	}
 }
@@ -343,7 +343,7 @@ func TestWhereTheGateLooksNothingElseIsLookedAt(t *testing.T) {
 				return program(t, emARM64)
 			}
 			rep := w.mustRun()
-			if p := rep.Platforms[0]; p.Cross.Back != tt.back || tt.back != "" && p.Mode != plan.Emulated {
+			if p := rep.Platforms[0]; p.Cross.Fallback != tt.back || tt.back != "" && p.Mode != plan.Emulated {
 				t.Errorf("%s %+v", p.Mode, p.Cross)
 			}
 			looked := slices.ContainsFunc(w.Looked(), func(step string) bool { return strings.HasPrefix(step, "[linux/amd64->arm64 build ") })

@@ -154,7 +154,7 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything, and steps whose outputs are checked before the export must run before it.
-	runsHere := len(t.out.moved.Tips) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
+	runsHere := len(t.out.moved.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		return res, t.work(ctx, gw, decided, res)
 	}
@@ -203,8 +203,8 @@ func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
 // see processes a message of the attempt's solve.
 func (t *trial) see(msg *client.SolveStatus) {
 	t.out.symptoms.See(msg)
-	t.log.See(msg)
-	t.natives.See(t.index, msg)
+	t.log.Add(msg)
+	t.natives.Add(t.index, msg)
 }
 
 // own returns the client's own error in place of BuildKit's text of it.

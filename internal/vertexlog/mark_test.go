@@ -26,7 +26,7 @@ func (g *late) Warn(_ context.Context, d digest.Digest, text string, _ gateway.W
 	go func() {
 		for _, msg := range g.sent {
 			time.Sleep(time.Millisecond)
-			g.log.See(msg)
+			g.log.Add(msg)
 		}
 	}()
 	return g.err

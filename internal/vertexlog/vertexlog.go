@@ -30,13 +30,13 @@ type Failure struct {
 	Took time.Duration
 }
 
-// See processes a message, and removes from it the marks of [Log.CatchUp]. The time of a step that came from a cache, or has failed, is not
+// Add processes a message, and removes from it the marks of [Log.CatchUp]. The time of a step that came from a cache, or has failed, is not
 // recorded.
-func (l *Log) See(msg *client.SolveStatus) {
+func (l *Log) Add(msg *client.SolveStatus) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.takeMarks(msg)
-	l.listen(msg.Logs)
+	l.addLogs(msg.Logs)
 	for _, v := range msg.Vertexes {
 		l.fail(v)
 		l.end(v)
@@ -85,7 +85,7 @@ func (l *Log) fail(v *client.Vertex) {
 // maxOutput is how many bytes of the end of a step's output are kept.
 const maxOutput = 16 << 10
 
-func (l *Log) listen(logs []*client.VertexLog) {
+func (l *Log) addLogs(logs []*client.VertexLog) {
 	for _, line := range logs {
 		if l.output == nil {
 			l.output = map[digest.Digest][]byte{}

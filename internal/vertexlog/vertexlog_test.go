@@ -22,7 +22,7 @@ func TestTheTimeOfAStepIsThatOfAllItsRuns(t *testing.T) {
 		{Digest: "running", Started: at(1)},
 		{Digest: "waiting"},
 	} {
-		c.See(&client.SolveStatus{Vertexes: []*client.Vertex{v}})
+		c.Add(&client.SolveStatus{Vertexes: []*client.Vertex{v}})
 	}
 	got := map[digest.Digest]float64{}
 	for _, d := range []digest.Digest{"twice", "cached", "failed", "running", "waiting"} {

@@ -18,7 +18,7 @@ func RelocatedOutlook() lookahead.Outlook {
 	steps := func(d digest.Digest) []cross.Step {
 		return []cross.Step{{Digest: "sha256:mod", Recipe: "go"}, {Digest: d, Recipe: "go", Edited: true}}
 	}
-	relocated := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
+	relocated := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Relocated: true}
 	emulated := cross.Stage{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo}
 	result := cross.Stage{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "result"}}}
 	run := func(line int, stage, text string, runs plan.Mode, by string, on platform.Platform, ps ...platform.Platform) lookahead.Step {
@@ -33,7 +33,7 @@ func RelocatedOutlook() lookahead.Outlook {
 				{Node: "default", Platform: ARM64, Mode: plan.Emulated, Emulator: "qemu 7.2.22"},
 			},
 			Programs: map[digest.Digest]plan.Program{"sha256:mod": native, "sha256:arm": native, "sha256:arm64": native},
-			Moved: []cross.Moved{
+			Relocated: []cross.Relocated{
 				{},
 				{Steps: steps("sha256:arm"), Stages: []cross.Stage{relocated}},
 				{Steps: steps("sha256:arm64"), Stages: []cross.Stage{relocated, emulated, result}},
@@ -48,7 +48,7 @@ func RelocatedOutlook() lookahead.Outlook {
 			{File: "Dockerfile", Line: 8, Stage: "stage-2", Text: "COPY --from=build /a /a", Platforms: []platform.Platform{AMD64, ARMv7, ARM64}},
 		},
 		Stages: []lookahead.Stage{
-			{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true, Platforms: []platform.Platform{ARMv7, ARM64}},
+			{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Relocated: true, Platforms: []platform.Platform{ARMv7, ARM64}},
 			{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo, Platforms: []platform.Platform{ARM64}},
 			{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "result"}}, Platforms: []platform.Platform{ARM64}},
 		},

@@ -129,7 +129,7 @@ func Shown(r solve.Request, o lookahead.Outlook) planShown {
 	}
 	for _, p := range o.Stages {
 		s.Stages = append(s.Stages, stageShown{
-			p.File, p.Line, p.Name, p.Moved, p.Recipe, p.Why.Check, p.Why.Message, results.CrossFix(p.Why), p.Why.Line, platform.FormatAll(p.Platforms),
+			p.File, p.Line, p.Name, p.Relocated, p.Recipe, p.Why.Check, p.Why.Message, results.CrossFix(p.Why), p.Why.Line, platform.FormatAll(p.Platforms),
 		})
 	}
 	for _, b := range o.Bases {

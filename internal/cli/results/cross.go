@@ -33,8 +33,8 @@ func modeText(mode plan.Mode, emulator string, recipes []string) string {
 // PlannedMode returns modeText of a plan's job.
 func PlannedMode(plan plan.Plan, i int) string {
 	var recipes []string
-	if i < len(plan.Moved) {
-		for _, s := range plan.Moved[i].Steps {
+	if i < len(plan.Relocated) {
+		for _, s := range plan.Relocated[i].Steps {
 			recipes = append(recipes, s.Recipe)
 		}
 	}
@@ -92,13 +92,13 @@ func (l *platformLines) all() (all []string) {
 // attestations.
 func RelocatedLines(plan plan.Plan) []string {
 	var said platformLines
-	for i, moved := range plan.Moved {
+	for i, moved := range plan.Relocated {
 		for _, s := range moved.Stages {
 			if s.Why.Check == crosscompile.CheckAttested {
 				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs under an emulator, since %s; %s",
 					StageText(s.Name, s.File, s.Line), s.Why.Message, CrossFix(s.Why)))
 			}
-			if s.Moved {
+			if s.Relocated {
 				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
 					StageText(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
 				if s.Trusted.Message != "" {
@@ -111,7 +111,7 @@ func RelocatedLines(plan plan.Plan) []string {
 }
 
 // nativeOf returns the platform that relocated steps run on.
-func nativeOf(plan plan.Plan, moved cross.Moved) string {
+func nativeOf(plan plan.Plan, moved cross.Relocated) string {
 	for _, s := range moved.Steps {
 		if p, ok := plan.Programs[s.Digest]; ok {
 			return platform.Format(p.Platform)
@@ -135,8 +135,8 @@ func CrossLines(r solve.Report) (all []string) {
 		if p.Cross.Avoided > 0 {
 			avoided, known = avoided+p.Cross.Avoided, true
 		}
-		if p.Cross.Back != "" {
-			back.add(p.Platform, "built again under emulation: "+p.Cross.Back)
+		if p.Cross.Fallback != "" {
+			back.add(p.Platform, "built again under emulation: "+p.Cross.Fallback)
 		}
 	}
 	if known {
@@ -153,7 +153,7 @@ func CrossAdvice(r solve.Report) []string {
 		for _, s := range p.Cross.Stages {
 			found, _ := recipe.Find(s.Recipe)
 			changes := found.Auto && s.Why.Check != "command" || s.Why.Check == "no-recipe"
-			if !s.Moved && changes && p.Seconds >= worthALine && s.Why.Helps() {
+			if !s.Relocated && changes && p.Seconds >= worthALine && s.Why.Helps() {
 				advice.add(p.Platform, fmt.Sprintf("%s ran under an emulator, since %s; %s", StageText(s.Name, s.File, s.Line), s.Why.Message, CrossFix(s.Why)))
 			}
 		}

@@ -26,7 +26,7 @@ func TestWhatIsMovedIsSaidOnceForAllPlatforms(t *testing.T) {
 
 func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
 	plan := clitest.RelocatedOutlook().Plan
-	plan.Moved[1].Stages[0].Trusted = diag.Diagnostic{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
+	plan.Relocated[1].Stages[0].Trusted = diag.Diagnostic{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
 	want := []string{
 		"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator",
 		"linux/arm/v7: RUN make is trusted; it may be built a second time",
@@ -38,7 +38,7 @@ func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
 
 func TestStagesThatStayEmulatedForAttestationsAreSaidBeforehand(t *testing.T) {
 	plan := clitest.RelocatedOutlook().Plan
-	plan.Moved[1].Stages[0] = cross.Stage{Name: "build", Recipe: "go", Why: recipe.Refusal{
+	plan.Relocated[1].Stages[0] = cross.Stage{Name: "build", Recipe: "go", Why: recipe.Refusal{
 		Diagnostic: diag.Diagnostic{Check: crosscompile.CheckAttested, Message: "the build has attestations"}, Naming: recipe.Naming{Choice: "go"},
 	}}
 	want := []string{
@@ -70,7 +70,7 @@ func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 
 // ran returns the report of a build with relocated stages.
 func ran() solve.Report {
-	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Moved: true}
+	moved := cross.Stage{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Relocated: true}
 	stays := cross.Stage{File: "Dockerfile", Line: 4, Recipe: "go", Why: clitest.MayUseCgo}
 	step := crosscompile.Step{Recipe: "go", Stage: "build", Text: "RUN go build ./a", File: "Dockerfile", Line: 3, Seconds: 6.5004}
 	return solve.Report{Platforms: []solve.PlatformReport{
@@ -82,7 +82,7 @@ func ran() solve.Report {
 		},
 		{
 			Platform: platform.Platform{OS: "linux", Architecture: "s390x"}, Mode: plan.Emulated, Seconds: 80,
-			Cross: crosscompile.Report{Stages: []cross.Stage{moved, stays}, Back: `"RUN go build ./a" failed`},
+			Cross: crosscompile.Report{Stages: []cross.Stage{moved, stays}, Fallback: `"RUN go build ./a" failed`},
 		},
 	}}
 }
@@ -101,7 +101,7 @@ func TestAfterABuildItIsSaidWhatWasSavedAndWhatCouldBe(t *testing.T) {
 	short := ran()
 	for i := range short.Platforms {
 		p := &short.Platforms[i]
-		p.Seconds, p.Cross.Avoided, p.Cross.Back = 2, 0, ""
+		p.Seconds, p.Cross.Avoided, p.Cross.Fallback = 2, 0, ""
 	}
 	if got := CrossLines(short); len(got) > 0 {
 		t.Errorf("of a build that took no time: %q", got)

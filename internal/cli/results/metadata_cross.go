@@ -39,13 +39,13 @@ const isResult = "result"
 
 // newCrossMetadata returns nil if nothing was decided. Stages that end as the image's own file system are left out.
 func newCrossMetadata(c crosscompile.Report) *crossMetadata {
-	m := &crossMetadata{Steps: []crossStepMetadata{}, Stages: []crossStageMetadata{}, Avoided: math.Round(c.Avoided), Back: c.Back}
+	m := &crossMetadata{Steps: []crossStepMetadata{}, Stages: []crossStageMetadata{}, Avoided: math.Round(c.Avoided), Back: c.Fallback}
 	for _, s := range c.Steps {
 		m.Steps = append(m.Steps, crossStepMetadata{s.File, s.Line, s.Stage, s.Text, s.Recipe, math.Trunc(s.Seconds*1000) / 1000})
 	}
 	for _, s := range c.Stages {
 		if s.Why.Check != isResult {
-			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Moved && c.Back == "", s.Recipe, s.Why.Check, s.Why.Message, CrossFix(s.Why)})
+			m.Stages = append(m.Stages, crossStageMetadata{s.File, s.Line, s.Name, s.Relocated && c.Fallback == "", s.Recipe, s.Why.Check, s.Why.Message, CrossFix(s.Why)})
 		}
 	}
 	if len(m.Steps)+len(m.Stages) == 0 && m.Back == "" {

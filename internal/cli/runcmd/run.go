@@ -181,12 +181,12 @@ func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
 	if err != nil {
 		return runRefused(err)
 	}
-	bench, err := smoke.Open(ctx, eng, w.Note)
+	runner, err := smoke.Open(ctx, eng, w.Note)
 	if err != nil {
 		return runRefused(err)
 	}
 	defer func() {
-		if err := bench.Close(ctx); err != nil {
+		if err := runner.Close(ctx); err != nil {
 			w.Note(diag.Warningf("images are left on the engine: %v", err))
 		}
 	}()
@@ -194,7 +194,7 @@ func runRun(ctx context.Context, w *cli.Env, o runOptions) error {
 	ends := make([]runResult, len(found))
 	var all sync.WaitGroup
 	for i, r := range found {
-		all.Go(func() { ends[i] = show.run(ctx, bench, r, o.program) })
+		all.Go(func() { ends[i] = show.run(ctx, runner, r, o.program) })
 	}
 	all.Wait()
 	if ctx.Err() != nil {

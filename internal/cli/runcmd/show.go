@@ -52,7 +52,7 @@ func newRunShow(w *cli.Env, found []runnable) *runShow {
 }
 
 // run runs one platform's program and waits for it.
-func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, program smoke.Test) runResult {
+func (s *runShow) run(ctx context.Context, runner *smoke.Runner, r runnable, program smoke.Test) runResult {
 	end := runResult{platform: r.platform}
 	j := smoke.Job{Image: r.local, Test: program, Plain: true}
 	if r.choose {
@@ -60,7 +60,7 @@ func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, progr
 	}
 	if r.local == "" {
 		var err error
-		if j.Image, err = bench.Bring(ctx, r.image); err != nil {
+		if j.Image, err = runner.Provide(ctx, r.image); err != nil {
 			end.status, end.words = ranNot, err.Error()
 			return end
 		}
@@ -68,7 +68,7 @@ func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, progr
 	stdout, stderr := s.stream(s.w.Out, r.platform), s.stream(s.w.Err, r.platform)
 	var began beginning
 	j.Stdout, j.Stderr = stdout, io.MultiWriter(stderr, &began)
-	ran, err := bench.Run(ctx, j)
+	ran, err := runner.Run(ctx, j)
 	stdout.flush()
 	stderr.flush()
 	end.status, end.seconds = ran.Exit, ran.Seconds
@@ -86,9 +86,9 @@ func (s *runShow) run(ctx context.Context, bench *smoke.Bench, r runnable, progr
 // (cli/command/container/run.go of docker/cli).
 func exitStatus(err error) (status int, words string) {
 	if late, ok := errors.AsType[*smoke.TimeoutError](err); ok {
-		return ranTooLong, smoke.Why(late)
+		return ranTooLong, smoke.Explain(late)
 	}
-	status, words = ranNot, smoke.Why(err)
+	status, words = ranNot, smoke.Explain(err)
 	if _, ok := errors.AsType[*engine.StartError](err); !ok {
 		return status, words
 	}

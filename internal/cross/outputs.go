@@ -10,13 +10,13 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 )
 
-// tips returns the relocated steps that others copy from and that need a definition of their own.
-func (r *rewriter) tips() ([]Tip, error) {
-	all := r.leaves(r.needed)
-	var tips []Tip
-	for _, t := range r.relocator.tips {
-		leaves := slices.DeleteFunc(all[t.step.Digest], func(l recipe.Leave) bool { return l.Moved })
-		if len(leaves) == 0 {
+// stageOutputs returns the relocated steps that others copy from and that need a definition of their own.
+func (r *rewriter) stageOutputs() ([]Output, error) {
+	all := r.copiedPaths(r.needed)
+	var outputs []Output
+	for _, t := range r.relocator.outputs {
+		copied := slices.DeleteFunc(all[t.step.Digest], func(l recipe.CopiedPath) bool { return l.Relocated })
+		if len(copied) == 0 {
 			continue
 		}
 		dgst := r.new[true][t.step.Digest]
@@ -24,9 +24,9 @@ func (r *rewriter) tips() ([]Tip, error) {
 		if err != nil {
 			return nil, err
 		}
-		tips = append(tips, Tip{Digest: dgst, Definition: def, Leaves: leaves, Recipe: t.by.recipes[0]})
+		outputs = append(outputs, Output{Digest: dgst, Definition: def, Copied: copied, Recipe: t.by.recipes[0]})
 	}
-	return tips, nil
+	return outputs, nil
 }
 
 // until returns the part of the new definition that a step is made from.

@@ -26,9 +26,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-// world is a bench on an engine, and an image that the engine does not have yet.
+// world is a runner on an engine, and an image that the engine does not have yet.
 type world struct {
-	*Bench
+	*Runner
 	t     *testing.T
 	fake  *enginetest.Engine
 	img   Image
@@ -54,7 +54,7 @@ func newWorld(t *testing.T, containerd bool) *world {
 	}
 	eng := engine.New(w.fake.Start(t))
 	var err error
-	if w.Bench, err = Open(t.Context(), eng, func(n diag.Diagnostic) { w.notes = append(w.notes, n.Shown()) }); err != nil {
+	if w.Runner, err = Open(t.Context(), eng, func(n diag.Diagnostic) { w.notes = append(w.notes, n.Shown()) }); err != nil {
 		t.Fatal(err)
 	}
 	w.makeImage()
@@ -96,14 +96,14 @@ func (w *world) pushed() {
 
 func (w *world) mustBring() string {
 	w.t.Helper()
-	name, err := w.Bring(w.t.Context(), w.img)
+	name, err := w.Provide(w.t.Context(), w.img)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return name
 }
 
-// has checks the engine's names after the bench is closed.
+// has checks the engine's names after the runner is closed.
 func (w *world) has(want map[string]string) {
 	w.t.Helper()
 	if err := w.Close(w.t.Context()); err != nil {
@@ -178,7 +178,7 @@ func TestAnImageWithoutANameIsUsedByItsIDAndStays(t *testing.T) {
 func TestAnImageThatCannotBeNamedIsNotLeft(t *testing.T) {
 	onEachStore(t, func(w *world) {
 		w.fake.Tag = func(string) error { return errors.New("no room") }
-		if _, err := w.Bring(t.Context(), w.img); err == nil || !strings.Contains(err.Error(), "no room") {
+		if _, err := w.Provide(t.Context(), w.img); err == nil || !strings.Contains(err.Error(), "no room") {
 			t.Errorf("%v", err)
 		}
 		w.has(map[string]string{})
@@ -197,7 +197,7 @@ func (w *world) process(do func(stdin io.Reader, stdout, stderr io.Writer) int) 
 }
 
 func (w *world) try(test Test) Outcome {
-	return w.Try(w.t.Context(), Job{Image: "app:1", Test: test, Stdout: io.Discard, Stderr: io.Discard})
+	return w.RunTest(w.t.Context(), Job{Image: "app:1", Test: test, Stdout: io.Discard, Stderr: io.Discard})
 }
 
 func TestATestHasLimitsAndNoNetwork(t *testing.T) {
@@ -247,7 +247,7 @@ func TestAnOutcomeHasWhatTheProgramSaidAndDid(t *testing.T) {
 	var shown bytes.Buffer
 	hello := "got hello"
 	test := Test{Name: "x", Stdin: []byte("hello"), Exit: 3, Stdout: Expectation{Equals: &hello}, Stderr: Expectation{Contains: []string{"aside"}}}
-	o := w.Try(t.Context(), Job{Image: "app:1", Test: test, Stdout: &shown, Stderr: &shown})
+	o := w.RunTest(t.Context(), Job{Image: "app:1", Test: test, Stdout: &shown, Stderr: &shown})
 	want := Outcome{Test: "x", Passed: true, Exit: 3, Seconds: o.Seconds, Output: "got hello\naside\n"}
 	if diff := cmp.Diff(want, o); diff != "" || shown.String() != o.Output || o.Seconds <= 0 {
 		t.Errorf("shown %q, after %f (-want +got):\n%s", shown.String(), o.Seconds, diff)
@@ -285,7 +285,7 @@ func TestAnEndedContextEndsWhatRunsAndWhatWaits(t *testing.T) {
 	})
 	outcomes := make(chan Outcome)
 	for range 2 {
-		go func() { outcomes <- w.Try(ctx, Job{Image: "app:1", Stdout: io.Discard, Stderr: io.Discard}) }()
+		go func() { outcomes <- w.RunTest(ctx, Job{Image: "app:1", Stdout: io.Discard, Stderr: io.Discard}) }()
 	}
 	for range 2 {
 		if o := <-outcomes; o.Passed || !strings.Contains(o.Reason, context.Canceled.Error()) {
@@ -300,7 +300,7 @@ func TestAnEndedContextEndsWhatRunsAndWhatWaits(t *testing.T) {
 func TestAStartThatFailsIsSaidWithoutTheEnginesMachinery(t *testing.T) {
 	err := &engine.StartError{Err: errors.New(`Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: ` +
 		`runc create failed: unable to start container process: error during container init: exec: "/nope": stat /nope: no such file or directory: unknown`)}
-	if got, want := Why(err), `it could not be started: exec: "/nope": stat /nope: no such file or directory`; got != want {
+	if got, want := Explain(err), `it could not be started: exec: "/nope": stat /nope: no such file or directory`; got != want {
 		t.Errorf("%q", got)
 	}
 }

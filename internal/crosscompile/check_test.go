@@ -17,7 +17,7 @@ import (
 
 // taking returns a build whose image copies an output of a relocated step, and the digests of that step, of the step that copies, and of
 // the last one.
-func taking(t *testing.T) (m cross.Moved, made, takes, last digest.Digest) {
+func taking(t *testing.T) (m cross.Relocated, made, takes, last digest.Digest) {
 	t.Helper()
 	build := llb.Image("golang").Run(llb.Args([]string{"go", "build"}), llb.WithCustomName("build")).Root()
 	image := llb.Image("busybox").File(llb.Copy(build, "/out/app", "/app"), llb.WithCustomName("takes")).
@@ -38,8 +38,8 @@ func taking(t *testing.T) (m cross.Moved, made, takes, last digest.Digest) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tip := cross.Tip{Digest: digests["build"], Definition: def, Leaves: []recipe.Leave{{Path: "/out/app"}}}
-	return cross.Moved{Graph: g, Tips: []cross.Tip{tip}}, digests["build"], digests["takes"], digests["last"]
+	output := cross.Output{Digest: digests["build"], Definition: def, Copied: []recipe.CopiedPath{{Path: "/out/app"}}}
+	return cross.Relocated{Graph: g, Outputs: []cross.Output{output}}, digests["build"], digests["takes"], digests["last"]
 }
 
 func ended(d digest.Digest, cached bool) *client.SolveStatus {
@@ -60,9 +60,9 @@ func TestWhatIsTakenFromACacheIsNotLookedAtAgain(t *testing.T) {
 		m, made, takes, last := taking(t)
 		log := &vertexlog.Log{}
 		for _, msg := range []*client.SolveStatus{ended(made, !test.made), ended(takes, !test.takes), ended(last, false)} {
-			log.See(msg)
+			log.Add(msg)
 		}
-		if got := len(fresh(m, log, brokenOutputs{})) > 0; got != test.want {
+		if got := len(unchecked(m, log, brokenOutputs{})) > 0; got != test.want {
 			t.Errorf("%s: is looked at: %v, want %v", name, got, test.want)
 		}
 	}
@@ -72,16 +72,16 @@ func TestAStepThatMustNotBeCachedRan(t *testing.T) {
 	m, made, takes, last := taking(t)
 	log := &vertexlog.Log{}
 	for _, msg := range []*client.SolveStatus{ended(vertexlog.Uncached(made), false), ended(takes, true), ended(vertexlog.Uncached(last), false)} {
-		log.See(msg)
+		log.Add(msg)
 	}
-	if len(fresh(m, log, brokenOutputs{})) == 0 {
+	if len(unchecked(m, log, brokenOutputs{})) == 0 {
 		t.Error("it is not looked at")
 	}
 }
 
 func TestWhereNothingIsHeardAllIsLookedAt(t *testing.T) {
 	m, _, _, _ := taking(t)
-	if len(fresh(m, &vertexlog.Log{}, brokenOutputs{})) == 0 {
+	if len(unchecked(m, &vertexlog.Log{}, brokenOutputs{})) == 0 {
 		t.Error("it is not looked at")
 	}
 }
@@ -89,15 +89,15 @@ func TestWhereNothingIsHeardAllIsLookedAt(t *testing.T) {
 func TestAStageThatBrokeItsPromiseIsLookedAtAgain(t *testing.T) {
 	broken := brokenIn(t.TempDir())
 	m, made, takes, last := taking(t)
-	broken.add(m.Tips[0])
+	broken.add(m.Outputs[0])
 	log := &vertexlog.Log{}
 	for _, d := range []digest.Digest{made, takes, last} {
-		log.See(ended(d, true))
+		log.Add(ended(d, true))
 	}
-	if len(fresh(m, log, broken)) == 0 {
+	if len(unchecked(m, log, broken)) == 0 {
 		t.Error("it is not looked at, and what was made of it is in the cache")
 	}
-	other := m.Tips[0]
+	other := m.Outputs[0]
 	state := llb.Image("golang").Run(llb.Args([]string{"go", "build", "-v"})).Root()
 	def, err := state.Marshal(t.Context())
 	if err != nil {

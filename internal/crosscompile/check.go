@@ -20,19 +20,19 @@ import (
 // Check compares the outputs of relocated stages with the promises of their recipes. It is called in the gateway call of the solve, when
 // the steps have run; log has the solve's messages. Broken promises are recorded in the folder; "" records nothing. An error that is no
 // [WrongOutputError] is ctx's.
-func Check(ctx context.Context, gw gateway.Client, m cross.Moved, log *vertexlog.Log, folder string) error {
-	if len(m.Tips) == 0 {
+func Check(ctx context.Context, gw gateway.Client, m cross.Relocated, log *vertexlog.Log, folder string) error {
+	if len(m.Outputs) == 0 {
 		return nil
 	}
 	broken := brokenIn(folder)
-	tips := m.Tips
+	outputs := m.Outputs
 	if log.CatchUp(ctx, gw) == nil {
-		tips = fresh(m, log, broken)
+		outputs = unchecked(m, log, broken)
 	}
-	for _, tip := range tips {
-		if err := checkOutput(ctx, gw, tip, m.From.Target); err != nil {
+	for _, output := range outputs {
+		if err := checkOutput(ctx, gw, output, m.From.Target); err != nil {
 			if wrong, ok := errors.AsType[*WrongOutputError](err); ok && wrong.Wanted != "" {
-				broken.add(tip)
+				broken.add(output)
 			}
 			return err
 		}
@@ -40,18 +40,18 @@ func Check(ctx context.Context, gw gateway.Client, m cross.Moved, log *vertexlog
 	return nil
 }
 
-// fresh returns the outputs of which something ran in the log's solves: the step that makes the output, or a step that takes it. Cached
+// unchecked returns the outputs of which something ran in the log's solves: the step that makes the output, or a step that takes it. Cached
 // outputs were checked by the build that produced them. Checking them again could force a rebuild of an output, or a pull of its whole base
 // image. Outputs that broke a promise are always checked, since the cache also has the results that were made from them. If the log does
 // not have the end of the last step, all outputs are returned.
-func fresh(m cross.Moved, log *vertexlog.Log, broken brokenOutputs) []cross.Tip {
+func unchecked(m cross.Relocated, log *vertexlog.Log, broken brokenOutputs) []cross.Output {
 	steps := m.Graph.Steps
 	if len(steps) == 0 || !log.Ended(steps[len(steps)-1].Digest) {
-		return m.Tips
+		return m.Outputs
 	}
-	return slices.DeleteFunc(slices.Clone(m.Tips), func(tip cross.Tip) bool {
-		takes := func(step graph.Step) bool { return slices.Contains(step.Inputs, tip.Digest) && log.Ran(step.Digest) }
-		return !log.Ran(tip.Digest) && !slices.ContainsFunc(steps, takes) && !broken.has(tip)
+	return slices.DeleteFunc(slices.Clone(m.Outputs), func(output cross.Output) bool {
+		takes := func(step graph.Step) bool { return slices.Contains(step.Inputs, output.Digest) && log.Ran(step.Digest) }
+		return !log.Ran(output.Digest) && !slices.ContainsFunc(steps, takes) && !broken.has(output)
 	})
 }
 
@@ -62,15 +62,15 @@ func brokenIn(folder string) brokenOutputs {
 	return brokenOutputs{cachedir.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
 }
 
-func (b brokenOutputs) has(tip cross.Tip) bool { return b.Get(outputName(tip)) != nil }
+func (b brokenOutputs) has(output cross.Output) bool { return b.Get(outputName(output)) != nil }
 
-func (b brokenOutputs) add(tip cross.Tip) { b.Put(outputName(tip), []byte{1}) }
+func (b brokenOutputs) add(output cross.Output) { b.Put(outputName(output), []byte{1}) }
 
 // outputName identifies an output by its commands and base images, and not by the files of the context: those have other digests in each
 // build.
-func outputName(tip cross.Tip) string {
+func outputName(output cross.Output) string {
 	var words []any
-	if g, err := graph.Read(tip.Definition); err == nil {
+	if g, err := graph.Read(output.Definition); err == nil {
 		for _, step := range g.Steps {
 			if _, ok := step.Image(); ok || step.Kind == graph.Exec {
 				words = append(words, step.Source, step.Args, step.Env, step.Cwd, platform.Format(step.Platform))

@@ -17,12 +17,12 @@ import (
 // labels are set on every container that this package creates.
 var labels = map[string]string{"com.docker-multiarch.part": "test"}
 
-// Bench is an engine on which images are tested. Its methods may be called from several goroutines. Close it.
-type Bench struct {
+// Runner is an engine on which images are tested. Its methods may be called from several goroutines. Close it.
+type Runner struct {
 	engine *engine.Engine
 	info   engine.Info
 	note   diag.Notes
-	mark   string        // in the names of this bench's images
+	id     string        // in the names of this runner's images
 	slots  chan struct{} // one per program that may run at the same time: as many as the engine has CPUs
 
 	mu     sync.Mutex
@@ -30,20 +30,20 @@ type Bench struct {
 	warned sync.Once
 }
 
-// Open prepares a bench. note gets messages for the user.
-func Open(ctx context.Context, eng *engine.Engine, note diag.Notes) (*Bench, error) {
+// Open prepares a runner. note gets messages for the user.
+func Open(ctx context.Context, eng *engine.Engine, note diag.Notes) (*Runner, error) {
 	info, err := eng.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Bench{
-		engine: eng, info: info, note: note, mark: strings.ToLower(rand.Text()), slots: make(chan struct{}, max(1, info.NCPU)),
+	return &Runner{
+		engine: eng, info: info, note: note, id: strings.ToLower(rand.Text()), slots: make(chan struct{}, max(1, info.NCPU)),
 		names: map[digest.Digest][]string{},
 	}, nil
 }
 
-// recordName records a name that this bench has given to an image.
-func (b *Bench) recordName(image digest.Digest, name string) {
+// recordName records a name that this runner has given to an image.
+func (b *Runner) recordName(image digest.Digest, name string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.names[image] = append(b.names[image], name)
@@ -52,8 +52,8 @@ func (b *Bench) recordName(image digest.Digest, name string) {
 // closeTimeout bounds the clean-up, which happens also after an interrupt.
 const closeTimeout = 20 * time.Second
 
-// Close removes the images and names that the bench has added to the engine. It does so also when ctx has ended.
-func (b *Bench) Close(ctx context.Context) error {
+// Close removes the images and names that the runner has added to the engine. It does so also when ctx has ended.
+func (b *Runner) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	b.mu.Lock()

@@ -28,8 +28,8 @@ func (g *golang) replaced(s graph.Step) bool {
 	return g.contains(dest) || strings.HasSuffix(dest, userSettings) || path.Join(dest, "go") == g.root && strings.Contains(s.Name, "/go ")
 }
 
-// which refuses a command whose go may not be the inspected one.
-func (g *golang) which(s step, c shell.Command) diag.Diagnostic {
+// checkBinary refuses a command whose go may not be the inspected one.
+func (g *golang) checkBinary(s step, c shell.Command) diag.Diagnostic {
 	if !g.e.looked {
 		return diag.Diagnostic{}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Wanted returns the base images that must be inspected before [Move] can judge their chains. It leaves out chains that the
-// commands alone exclude. The leaves are every path that others copy, since a step that looks relocatable may turn out not to be.
+// Wanted returns the base images that must be inspected before [Relocate] can judge their chains. It leaves out chains that the
+// commands alone exclude. The copied paths are every path that others copy, since a step that looks relocatable may turn out not to be.
 func Wanted(b Build) []Want {
 	if b.off() {
 		return nil
@@ -20,7 +20,7 @@ func Wanted(b Build) []Want {
 	m := newRelocator(b)
 	m.fixpoint(m.precheck)
 	var wants []Want
-	for _, t := range m.tips {
+	for _, t := range m.outputs {
 		if t.by == nil {
 			continue
 		}
@@ -35,39 +35,39 @@ func Wanted(b Build) []Want {
 				w.Recipes = append(w.Recipes, r)
 			}
 		}
-		for _, l := range m.takers[t.step.Digest] {
-			if l.Path != "/" && !slices.Contains(w.Leaves, l) { // no recipe lets everything leave, so it needs no inspection
-				w.Leaves = append(w.Leaves, l)
+		for _, l := range m.copied[t.step.Digest] {
+			if l.Path != "/" && !slices.Contains(w.Copied, l) { // no recipe lets everything leave, so it needs no inspection
+				w.Copied = append(w.Copied, l)
 			}
 		}
 	}
 	return wants
 }
 
-// Move relocates the steps that can be. It fails if the definition is damaged, or is not the one that the graph was read from.
-func Move(b Build) (Moved, error) {
+// Relocate relocates the steps that can be. It fails if the definition is damaged, or is not the one that the graph was read from.
+func Relocate(b Build) (Relocated, error) {
 	if b.off() {
-		return Unmoved(b.Graph), nil
+		return NotRelocated(b.Graph), nil
 	}
 	m := newRelocator(b)
-	return m.move(m.judgeChain)
+	return m.relocate(m.judgeChain)
 }
 
-func (m *relocator) move(judge judge) (Moved, error) {
+func (m *relocator) relocate(judge judge) (Relocated, error) {
 	m.fixpoint(judge)
-	moved := Moved{Stages: m.verdicts(), Graph: m.Graph, From: m.Build}
+	relocated := Relocated{Stages: m.verdicts(), Graph: m.Graph, From: m.Build}
 	if len(m.live) == 0 {
-		return moved, nil
+		return relocated, nil
 	}
 	r, err := m.rewrite()
 	if err != nil {
-		return Moved{}, err
+		return Relocated{}, err
 	}
-	moved.Definition, moved.Steps = r.out, r.steps
-	if moved.Tips, err = r.tips(); err == nil {
-		moved.Graph, err = graph.Read(r.out)
+	relocated.Definition, relocated.Steps = r.out, r.steps
+	if relocated.Outputs, err = r.stageOutputs(); err == nil {
+		relocated.Graph, err = graph.Read(r.out)
 	}
-	return moved, err
+	return relocated, err
 }
 
 // off reports whether there is nothing to look for. A definition with several results is not that of a Dockerfile.

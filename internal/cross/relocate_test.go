@@ -27,8 +27,8 @@ type outcome struct {
 	Moved, Stages, Leaves []string
 }
 
-func describe(moved Moved, g graph.Graph) (said outcome) {
-	for _, s := range moved.Steps {
+func describe(relocated Relocated, g graph.Graph) (said outcome) {
+	for _, s := range relocated.Steps {
 		for _, step := range g.Steps {
 			if step.Digest == s.Digest {
 				name, _, _ := strings.Cut(step.Name, "@")
@@ -39,15 +39,15 @@ func describe(moved Moved, g graph.Graph) (said outcome) {
 			}
 		}
 	}
-	for _, s := range moved.Stages {
+	for _, s := range relocated.Stages {
 		word := fmt.Sprintf("%s:%d %s", s.Name, s.Line, s.Why.Check)
-		if s.Moved {
+		if s.Relocated {
 			word = fmt.Sprintf("%s:%d moved by %s", s.Name, s.Line, s.Recipe)
 		}
 		said.Stages = append(said.Stages, fmt.Sprintf("%s, %d steps", word, len(s.Steps)))
 	}
-	for _, tip := range moved.Tips {
-		for _, l := range tip.Leaves {
+	for _, output := range relocated.Outputs {
+		for _, l := range output.Copied {
 			said.Leaves = append(said.Leaves, fmt.Sprintf("%s at %d", l.Path, l.Line))
 		}
 	}
@@ -331,8 +331,8 @@ func TestWhatIsMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := build(t, tt.dockerfile, "linux/arm64")
-			moved, g := tidily(t, b)
-			if diff := cmp.Diff(tt.want, describe(moved, g)); diff != "" {
+			relocated, g := tidily(t, b)
+			if diff := cmp.Diff(tt.want, describe(relocated, g)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
