@@ -44,7 +44,7 @@ func TestAFileOfTestsIsRefusedWithItsNameAndLine(t *testing.T) {
 		"- command: x\n  comand: y\n":        `ERROR: tests.yaml:2: unknown key "comand"`,
 		"- command: x\n- platforms: s390x\n": "ERROR: tests.yaml:2: linux/s390x is not one of the requested platforms: linux/amd64",
 		"- name: a\n\n- name: a\n":           `ERROR: tests.yaml:3: there are two tests "a"`,
-		"":                                   "ERROR: tests.yaml: there is no test in it",
+		"":                                   "ERROR: tests.yaml: the file has no tests",
 	} {
 		s.Write("tests.yaml", text)
 		s.Err = clitest.Buffer{}

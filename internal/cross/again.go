@@ -11,7 +11,7 @@ import (
 )
 
 // errOtherBases means that a definition that was read again has base images other than the inspected ones.
-var errOtherBases = errors.New("the base images are not those that were looked at")
+var errOtherBases = errors.New("the base images are not those that were inspected")
 
 // Again applies the same decision to the definition of another reading of the Dockerfile: under pins, with its own cache mounts,
 // or in another attempt. Where nothing was relocated, nothing is.

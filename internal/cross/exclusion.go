@@ -35,24 +35,24 @@ func (m *relocator) excludedBase(t *stageOutput) diag.Diagnostic {
 	}
 	base := t.chain[0]
 	if base.Kind != graph.Source {
-		return no("it begins with no image")
+		return no("it does not start from an image")
 	}
 	if t.image.Name == "" {
 		scheme, _, _ := strings.Cut(base.Source, "://")
 		if scheme == "oci-layout" {
-			return no("its base image is a folder of the client's, which is not known to have an image for %s", platform.Format(m.Native))
+			return no("its base image is a folder of the client, which may have no image for %s", platform.Format(m.Native))
 		}
-		return no("it begins with no image, but with a source of %s", scheme)
+		return no("it starts from a source of %s, not from an image", scheme)
 	}
 	if !platform.Equal(t.image.Platform, m.Target) {
-		return no("its base image is for %s, and what is built for %s", platform.Format(t.image.Platform), platform.Format(m.Target))
+		return no("its base image is for %s, and the build for %s", platform.Format(t.image.Platform), platform.Format(m.Target))
 	}
 	if t.image.Digest == "" {
 		return no("its base image is not pinned to a digest")
 	}
 	for _, other := range m.images {
 		if other.Name == t.image.Name && other.Digest != t.image.Digest {
-			return no("the build has two different images of the name %s", t.image.Name)
+			return no("the build has two different images named %s", t.image.Name)
 		}
 	}
 	return diag.Diagnostic{}

@@ -82,12 +82,12 @@ func (f *files) author(t *stageOutput) diag.Diagnostic {
 			known = known || s.Digest == t.step.Digest
 			if i, ok := pinned(p.file, p.stage); ok {
 				stage := p.file.Stages[i]
-				return reason("author", "its FROM says --platform="+stage.Platform, p.name, dockerfile.Line(stage.Location))
+				return reason("author", "its FROM has --platform="+stage.Platform, p.name, dockerfile.Line(stage.Location))
 			}
 		}
 	}
 	if !known {
-		return reason("text", "its frontend does not tell where in the Dockerfile it is written", "", 0)
+		return reason("text", "the frontend does not report its place in the Dockerfile", "", 0)
 	}
 	return diag.Diagnostic{}
 }

@@ -88,7 +88,7 @@ func (m *relocator) dropConflict() bool {
 		for _, s := range t.chain {
 			e, other := t.by.edits[s.Digest], edits[s.Digest]
 			if _, ok := edits[s.Digest]; ok && !sameEdit(e, other) {
-				why := reason("command", "it shares steps with another stage, which needs them otherwise", s.File, s.Line)
+				why := reason("command", "it shares steps with another stage, which changes them in another way", s.File, s.Line)
 				m.drop(t, &verdict{refusedBy: t.by.recipes[0].Name, why: recipe.Refusal{Diagnostic: why}})
 				return true
 			}

@@ -79,7 +79,7 @@ func (m *relocator) judgeChain(t *stageOutput, copied []recipe.CopiedPath) *verd
 			continue
 		}
 		if s.Base, ok = m.base(t.image); !ok {
-			v.refuse(a.recipe, recipe.Refusal{Diagnostic: reason("base", "its base image was not looked at", "", 0)})
+			v.refuse(a.recipe, recipe.Refusal{Diagnostic: reason("base", "its base image was not inspected", "", 0)})
 			continue
 		}
 		if v.edits, why = a.recipe.Judge(s); !why.Found() {
@@ -103,7 +103,7 @@ func (v *verdict) refuse(r recipe.Recipe, why recipe.Refusal) {
 	switch {
 	case v.refusedBy != "":
 	case why.Check == "nothing":
-		v.why.Diagnostic = reason("no-recipe", "there is no recipe for what it does", "", 0)
+		v.why.Diagnostic = reason("no-recipe", "no recipe fits its commands", "", 0)
 	default:
 		v.why, v.refusedBy = why, r.Name
 	}

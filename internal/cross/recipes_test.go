@@ -132,7 +132,7 @@ func TestBaseImagesAreWantedOnlyWhereCommandsMayMove(t *testing.T) {
 
 func TestABaseThatWasNotLookedAtKeepsItsStage(t *testing.T) {
 	relocated, err := Relocate(build(t, strings.Replace(service, "WORKDIR", "ENV CGO_ENABLED=0\nWORKDIR", 1), "linux/arm64"))
-	if err != nil || relocated.Definition != nil || relocated.Stages[0].Why.Message != "its base image was not looked at" {
+	if err != nil || relocated.Definition != nil || relocated.Stages[0].Why.Message != "its base image was not inspected" {
 		t.Errorf("%+v, %v", relocated.Stages, err)
 	}
 }

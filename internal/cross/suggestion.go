@@ -21,7 +21,7 @@ func (m *relocator) suggestion(t *stageOutput) recipe.Refusal {
 			continue
 		}
 		why := t.why
-		why.Message = fmt.Sprintf("recipe %s, which is for what it does, is used by name only", r.Name)
+		why.Message = fmt.Sprintf("recipe %s fits its commands, and is used by name only", r.Name)
 		why.Naming = recipe.Naming{Choice: m.Choice.with(r, t.stage), If: "it makes nothing but " + r.About}
 		return why
 	}

@@ -32,7 +32,7 @@ func (m *relocator) verdicts() []Stage {
 	chain := m.Graph.Chain()
 	last := chain[len(chain)-1]
 	s := m.stageAt(last, m.files.stageOf(last))
-	s.Why.Diagnostic = reason("result", "it ends as the image's own file system", s.File, s.Line)
+	s.Why.Diagnostic = reason("result", "it becomes the image's own file system", s.File, s.Line)
 	add(s, chain, m.needed.plain)
 	for _, t := range slices.Backward(m.outputs) {
 		if m.live[t.step.Digest] == nil {

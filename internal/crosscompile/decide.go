@@ -70,7 +70,7 @@ func (d Decider) Decide(ctx context.Context, gw gateway.Client, readings []Readi
 	for i, b := range d.examine(ctx, gw, readings) {
 		m, err := cross.Relocate(b)
 		if err != nil {
-			d.Note(diag.Warningf("%s: nothing is moved to %s: %v", platform.Format(b.Target), platform.Format(d.Native), err))
+			d.Note(diag.Warningf("%s: nothing is relocated to %s: %v", platform.Format(b.Target), platform.Format(d.Native), err))
 			continue
 		}
 		m.Stages = append(m.Stages, attested[i]...)
@@ -165,7 +165,7 @@ func attestedStage(g graph.Graph, w cross.Want) cross.Stage {
 	by := w.Recipes[0].Name
 	s := cross.Stage{Recipe: by, Why: recipe.Refusal{
 		Diagnostic: diag.Diagnostic{
-			Check: CheckAttested, Severity: diag.Note, Message: "the build has attestations, and those of a cross-compiled stage lack the Dockerfile and its arguments",
+			Check: CheckAttested, Severity: diag.Note, Message: "the build has attestations, and those of a relocated stage lack the Dockerfile and its arguments",
 		},
 		Naming: recipe.Naming{Choice: by},
 	}}

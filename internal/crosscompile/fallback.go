@@ -51,7 +51,7 @@ func (f Failed) Fallback(ctx context.Context) Fallback {
 			return found.Line == 0 || slices.ContainsFunc(f.Relocated.Graph.Steps, func(s graph.Step) bool { return depends[s.Digest] && s.Line == found.Line })
 		}
 		if slices.ContainsFunc(refused.Findings, ours) {
-			return Fallback{Why: "the executables are not what they should be: " + refused.Error()}
+			return Fallback{Why: "the check of the executables failed: " + refused.Error()}
 		}
 		return Fallback{}
 	}
@@ -59,7 +59,7 @@ func (f Failed) Fallback(ctx context.Context) Fallback {
 	if !failed || !depends[step.Digest] || f.dueToInput(step, depends) || f.failsNatively(ctx, step) {
 		return Fallback{}
 	}
-	why := fmt.Sprintf("%q failed after steps were moved to %s", step.Instruction(), platform.Format(f.Relocated.From.Native))
+	why := fmt.Sprintf("%q failed after steps were relocated to %s", step.Instruction(), platform.Format(f.Relocated.From.Native))
 	return Fallback{why, step, f.Log.Failure(step.Digest).Err}
 }
 

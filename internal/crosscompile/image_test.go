@@ -83,7 +83,7 @@ func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
 		"that was not seen": {
 			[]string{"/out/app"},
 			diag.Diagnostic{Check: gate.CheckLayerNotExamined, Message: "the layer is too large", Line: 7},
-			"/out/app of stage build cannot be looked at: the layer is too large",
+			"/out/app of stage build cannot be checked: the layer is too large",
 		},
 		"not seen in another layer": {[]string{"/out/app"}, diag.Diagnostic{Check: gate.CheckLayerNotExamined, Line: 8}, ""},
 		"not seen in the base":      {[]string{"/out/app"}, diag.Diagnostic{Check: gate.CheckLayerNotExamined}, ""},

@@ -159,7 +159,7 @@ func (p outputCheck) checkLoader(ctx context.Context, name, loader string) error
 		return err
 	}
 	e := p.wrong(name, "has the loader "+loader)
-	e.Wanted = "makes programs with that of the base image, which is musl's"
+	e.Wanted = "needs the base image's musl loader"
 	return e
 }
 
@@ -172,7 +172,7 @@ func (p outputCheck) wrong(name, found string) *WrongOutputError {
 }
 
 func (p outputCheck) tooMany(name string, bound int, of string) *WrongOutputError {
-	return &WrongOutputError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to look at", bound, of)}
+	return &WrongOutputError{Recipe: p.recipe.Name, Path: name, Found: fmt.Sprintf("has more than %d %s, too many to check", bound, of)}
 }
 
 // ranges reads a file from an offset, in pieces.

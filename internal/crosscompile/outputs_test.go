@@ -114,7 +114,7 @@ func TestTheLoaderOfAProgramIsThatOfItsBase(t *testing.T) {
 	}
 	app["lib/ld-musl-x86_64.so.1"] = programFor("amd64")
 	err := checked(t, buildkittest.New(t), app, outputOf(t, "go build", recipe.OutputTarget, "/app"))
-	want := "/app of stage build has the loader " + glibc + ", and recipe go makes programs with that of the base image, which is musl's"
+	want := "/app of stage build has the loader " + glibc + ", and recipe go needs the base image's musl loader"
 	if err == nil || err.Error() != want {
 		t.Errorf("with musl: %v, want %s", err, want)
 	}
@@ -143,7 +143,7 @@ func TestAFolderWithTooManyProgramsIsNotTaken(t *testing.T) {
 		many[fmt.Sprintf("out/%d", i)] = &fstest.MapFile{Data: []byte("x"), Mode: 0o755}
 	}
 	err := checked(t, buildkittest.New(t), many, outputOf(t, "go build", recipe.OutputTarget, "/out"))
-	if _, ok := errors.AsType[*WrongOutputError](err); !ok || !strings.Contains(err.Error(), "/out of stage build has more than 2000 programs, too many to look at") {
+	if _, ok := errors.AsType[*WrongOutputError](err); !ok || !strings.Contains(err.Error(), "/out of stage build has more than 2000 programs, too many to check") {
 		t.Error(err)
 	}
 }
@@ -162,7 +162,7 @@ func TestWhatCannotBeLookedAtIsNotTaken(t *testing.T) {
 	b := buildkittest.New(t)
 	b.Run = func(context.Context, platform.Platform) error { return errors.New("no space left") }
 	err := checked(t, b, fstest.MapFS{}, outputOf(t, "go build", recipe.OutputTarget, "/app"))
-	if broken, ok := errors.AsType[*WrongOutputError](err); !ok || broken.Error() != "/app of stage build cannot be looked at: no space left" {
+	if broken, ok := errors.AsType[*WrongOutputError](err); !ok || broken.Error() != "/app of stage build cannot be checked: no space left" {
 		t.Error(err)
 	}
 }

@@ -13,7 +13,7 @@ type WrongOutputError struct {
 	Stage  string // in the Dockerfile; "" if it has no name
 	Recipe string
 	Path   string // the file, or the copied path
-	Found  string // "is for amd64", "has more than 2000 programs, too many to look at"
+	Found  string // "is for amd64", "has more than 2000 programs, too many to check"
 	Wanted string // "makes programs for linux/arm64"; "" if it cannot be checked
 	Err    error  // why it cannot be checked; nil if a promise is broken
 }
@@ -25,7 +25,7 @@ func (e *WrongOutputError) Error() string {
 	}
 	switch {
 	case e.Err != nil:
-		return fmt.Sprintf("%s cannot be looked at: %v", what, e.Err)
+		return fmt.Sprintf("%s cannot be checked: %v", what, e.Err)
 	case e.Wanted == "":
 		return what + " " + e.Found
 	}

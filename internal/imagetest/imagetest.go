@@ -53,7 +53,7 @@ func Open(ctx context.Context, env Env) (t *Tester, done func(), err error) {
 	}
 	return &Tester{env, runner}, func() {
 		if err := runner.Close(ctx); err != nil {
-			env.Progress.Note(diag.Warningf("images that were tested are left on the engine: %v", err))
+			env.Progress.Note(diag.Warningf("the tested images are still on the engine: %v", err))
 		}
 	}, nil
 }
@@ -70,7 +70,7 @@ type Image struct {
 // Run runs tests on an image, in parallel as far as the engine has CPUs. The error names the failed tests.
 func (t *Tester) Run(ctx context.Context, img Image, tests []smoke.Test) ([]smoke.Outcome, error) {
 	var image string
-	err := t.env.During("bringing "+platform.Format(img.Platform)+" to the engine, to be tested", func() (err error) {
+	err := t.env.During("loading "+platform.Format(img.Platform)+" for testing", func() (err error) {
 		image, err = t.provide(ctx, img)
 		return err
 	})

@@ -18,8 +18,8 @@ type Stage struct {
 	Name, File string
 	Line       int
 	// Recipe relocated the stage, or was the first to refuse it; "" if no recipe applies.
-	Recipe string
-	Relocated  bool
+	Recipe    string
+	Relocated bool
 	// Why is the reason why the stage was not relocated.
 	Why recipe.Refusal
 	// Platforms are those of the stage, in canonical order.
@@ -29,8 +29,8 @@ type Stage struct {
 // plannedStages returns the stages of all platforms, in the order of the Dockerfile's lines.
 func plannedStages(prospect solve.Prospect) []Stage {
 	var stages []Stage
-	for i, moved := range prospect.Plan.Relocated {
-		for _, s := range moved.Stages {
+	for i, relocated := range prospect.Plan.Relocated {
+		for _, s := range relocated.Stages {
 			p := Stage{Name: s.Name, File: s.File, Line: s.Line, Recipe: s.Recipe, Relocated: s.Relocated, Why: s.Why}
 			n := slices.IndexFunc(stages, p.same)
 			if n < 0 {
@@ -53,8 +53,8 @@ func (s Stage) same(o Stage) bool {
 // trusting returns hints about stages that are relocated on trust, since that may make a platform be built twice.
 func trusting(prospect solve.Prospect) []hints.Hint {
 	var all []hints.Hint
-	for i, moved := range prospect.Plan.Relocated {
-		for _, s := range moved.Stages {
+	for i, relocated := range prospect.Plan.Relocated {
+		for _, s := range relocated.Stages {
 			if why := s.Trusted; why.Found() {
 				all = append(all, hints.Hint{
 					Severity: "note", Rule: "trusted-command", File: why.File, Line: why.Line,
@@ -74,9 +74,9 @@ func dropExplained(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
 		line int
 	}
 	explained := map[place]bool{}
-	for i, moved := range prospect.Plan.Relocated {
+	for i, relocated := range prospect.Plan.Relocated {
 		of := map[digest.Digest]bool{}
-		for _, s := range moved.Stages {
+		for _, s := range relocated.Stages {
 			for _, d := range s.Steps {
 				of[d] = of[d] || s.Why.Helps()
 			}

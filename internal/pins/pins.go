@@ -97,7 +97,7 @@ func remoteRules(ctx context.Context, gw gateway.Client, graphs []graph.Graph) (
 			rule, err := resolveRemote(ctx, gw, s)
 			switch {
 			case err != nil:
-				notes = append(notes, diag.Warningf("%s cannot be held to one state for all platforms: %v", s.Source, err))
+				notes = append(notes, diag.Warningf("%s cannot be pinned to one state for all platforms: %v", s.Source, err))
 			case rule != nil:
 				rules = append(rules, rule)
 			}

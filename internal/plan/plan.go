@@ -50,7 +50,7 @@ type Plan struct {
 	Shared map[digest.Digest]int
 	// Programs are the steps that run a program, by their digests. A step that several nodes run has the mode of the worst of them.
 	Programs map[digest.Digest]Program
-	// Moved has for each job the steps that are relocated from its platform to the node's own, and the reasons why others are not.
+	// Relocated has for each job the steps that are relocated from its platform to the node's own, and the reasons why others are not.
 	Relocated []cross.Relocated
 }
 
@@ -90,8 +90,8 @@ func (p Plan) MissingForTests() bool {
 // Recipes returns the recipes by which steps are relocated, by the steps' digests in the graph that is solved.
 func (p Plan) Recipes() map[digest.Digest]string {
 	all := map[digest.Digest]string{}
-	for _, moved := range p.Relocated {
-		for _, s := range moved.Steps {
+	for _, relocated := range p.Relocated {
+		for _, s := range relocated.Steps {
 			all[s.Digest] = s.Recipe
 		}
 	}

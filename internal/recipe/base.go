@@ -53,13 +53,13 @@ func (e *judgement) sameBase() diag.Diagnostic {
 	if e.Base.Native == nil || e.Base.Target == nil {
 		why := e.Base.Reason
 		if why == "" {
-			why = "could not be looked at"
+			why = "could not be read"
 		}
 		return reason("base", "its base image "+why)
 	}
 	n, t := e.Base.Native.Config, e.Base.Target.Config
 	differs := func(what string) diag.Diagnostic {
-		return reason("base", fmt.Sprintf("its base image has not the same %s for %s", what, e.both()))
+		return reason("base", fmt.Sprintf("its base image differs in %s between %s", what, e.both()))
 	}
 	if name := differing(variables(n.Env), variables(t.Env)); name != "" {
 		return differs("ENV " + name)
@@ -115,7 +115,7 @@ func (e *judgement) recognised() diag.Diagnostic {
 	if slices.ContainsFunc(e.installed, func(p string) bool { return slices.Contains(e.recipe.marks.packages, packageName(p)) }) {
 		return diag.Diagnostic{}
 	}
-	return reason("no-recipe", "its base image is none of recipe "+e.recipe.Name)
+	return reason("no-recipe", "recipe "+e.recipe.Name+" does not know its base image")
 }
 
 // packageName returns a package without its version.
@@ -134,13 +134,13 @@ func (e *judgement) copiedPaths() diag.Diagnostic {
 				Check: check, Severity: diag.Note, Message: fmt.Sprintf(format, l.Path), Fix: fix, File: e.stepsFile(), Line: l.Line,
 			}
 		}
-		fromBase := "copy it from another stage, or have it in the final stage's own base image"
+		fromBase := "copy it from another stage, or take it from the final stage's own base image"
 		at := fixed(l.Path)
 		if at == "/" {
-			return refuse("leaves-base", "%s is copied from it, which has all of the base image", "copy the paths that it makes only")
+			return refuse("leaves-base", "%s is copied from it, and contains the whole base image", "copy only the paths that its steps make")
 		}
 		if store := e.language.holds(at, l.Relocated); store != "" {
-			return refuse("leaves-base", "%s is copied from it, which has "+strings.ReplaceAll(store, "%", "%%"), fromBase)
+			return refuse("leaves-base", "%s is copied from it, and contains "+strings.ReplaceAll(store, "%", "%%"), fromBase)
 		}
 		if e.installs && touches(at, packageDirs) && !e.isOutput(at) {
 			return refuse("leaves-packages", "%s is copied from it, which may come from a package for this CPU", fromBase)
@@ -150,7 +150,7 @@ func (e *judgement) copiedPaths() diag.Diagnostic {
 		}
 		native, target, ok := e.file(at)
 		if !ok {
-			return refuse("base", "it is not known whether the base image has %s, which is copied from it", "")
+			return refuse("base", "%s is copied from it, and may come from its base image, which was not searched for it", "")
 		}
 		if native.Holds || target.Holds {
 			return refuse("leaves-base", "%s is copied from it, and comes from its base image", fromBase)

@@ -41,7 +41,7 @@ func newGolang(e *judgement) *golang {
 func (g *golang) port() diag.Diagnostic {
 	for _, p := range []platform.Platform{g.e.Target, g.e.Native} {
 		if _, ok := archVars[p.Architecture]; !ok || p.OS != "linux" {
-			return reason("env", "Go is not known to build for "+platform.Format(p))
+			return reason("env", "recipe go does not support "+platform.Format(p))
 		}
 	}
 	return diag.Diagnostic{}
@@ -71,10 +71,10 @@ var verbs = map[string]verb{
 
 // runs are the subcommands that run their own output, and the advice about them.
 var runs = map[string]string{
-	"test":     "have it in a stage of its own, that nothing is copied from",
-	"run":      "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
-	"generate": "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
-	"tool":     "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what it makes",
+	"test":     "run it in a stage of its own, from which nothing is copied",
+	"run":      "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY its output from there",
+	"generate": "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY its output from there",
+	"tool":     "run it in a stage FROM --platform=$BUILDPLATFORM, and COPY its output from there",
 }
 
 // needsTarget reports whether anything in a script depends on the target's environment.
@@ -117,7 +117,7 @@ func (g *golang) command(s step, c shell.Command) diag.Diagnostic {
 	case name == "env":
 		return g.env(s, c)
 	case name == "version" && c.Output != shell.Shown && !g.e.Named:
-		return s.reason("arch", fmt.Sprintf("RUN %s tells for which CPU the go command is", c.Text), "write $(go env GOVERSION)")
+		return s.reason("arch", fmt.Sprintf("RUN %s prints the CPU of the go command", c.Text), "write $(go env GOVERSION)")
 	case !g.usual(c, v):
 		return g.e.notKnown(s, c)
 	}

@@ -14,7 +14,7 @@ import (
 // changes refuses a COPY or ADD whose destination is in the toolchain, or is a file of go env -w.
 func (g *golang) changes(s graph.Step) diag.Diagnostic {
 	if g.replaced(s) {
-		return step{Step: s}.reason("base", s.Name+" changes the Go toolchain", "begin with the image of that Go")
+		return step{Step: s}.reason("base", s.Name+" changes the Go toolchain", "start from an image with that Go")
 	}
 	return diag.Diagnostic{}
 }
@@ -40,12 +40,12 @@ func (g *golang) checkBinary(s step, c shell.Command) diag.Diagnostic {
 		return refuse("runs with GOROOT=" + root + ", not with " + g.root)
 	}
 	if file := c.Env["GOENV"]; file != variablesOf(g.e.Base.Target.Config.Env)["GOENV"] && file != "off" {
-		return refuse("has settings of Go in a file of its own (GOENV)")
+		return refuse("reads Go's settings from another file (GOENV)")
 	}
 	own := path.Join(g.root, "bin")
 	if name := c.Args[0].Text; strings.Contains(name, "/") {
 		if path.Clean(name) != path.Join(own, "go") {
-			return refuse("runs another Go than that of " + g.root)
+			return refuse("runs a Go that is not in " + g.root)
 		}
 		return diag.Diagnostic{}
 	}

@@ -29,7 +29,7 @@ func (g *golang) cgo(s step, c shell.Command) diag.Diagnostic {
 		if len(text) == 0 {
 			text = s.Name
 		}
-		return s.reason("cgo", "RUN "+text+" "+fmt.Sprintf(format, args...), "if it does without C, write ENV CGO_ENABLED=0 in the stage")
+		return s.reason("cgo", "RUN "+text+" "+fmt.Sprintf(format, args...), "if the program needs no C, write ENV CGO_ENABLED=0 in the stage")
 	}
 	v := g.goenv["CGO_ENABLED"]
 	if e := envOf(s, c)["CGO_ENABLED"]; e != "" {
@@ -45,23 +45,23 @@ func (g *golang) cgo(s step, c shell.Command) diag.Diagnostic {
 	case "1":
 		return why("uses cgo (CGO_ENABLED=1)")
 	default:
-		return why("may use cgo: its CGO_ENABLED is not known")
+		return why("may use cgo: the value of CGO_ENABLED is unknown before it runs")
 	}
 	for _, p := range g.e.installed {
 		if !slices.Contains(noCompiler, packageName(p)) {
-			return why("may use cgo: package %s may bring a C compiler", p)
+			return why("may use cgo: package %s may install a C compiler", p)
 		}
 	}
 	for _, p := range g.e.ForeignPaths {
 		if touches(p, binDirs(imagePath(s.Env))) {
-			return why("may use cgo: files of another stage or image are at %s, which may be a C compiler", p)
+			return why("may use cgo: files of another stage or image are at %s, and may include a C compiler", p)
 		}
 	}
 	if envOf(s, c)["CC"] != "" || g.goenv["CC"] != "" {
 		return why("may use cgo: CC is set")
 	}
 	if t := g.value(c, "GOTOOLCHAIN"); strings.HasPrefix(t, "go") {
-		return why("may use cgo: Go before 1.20 does even without a C compiler (GOTOOLCHAIN=%s)", t)
+		return why("may use cgo: Go before 1.20 uses it even without a C compiler (GOTOOLCHAIN=%s)", t)
 	}
 	if !g.e.looked {
 		g.cgoOpen = true
@@ -71,7 +71,7 @@ func (g *golang) cgo(s step, c shell.Command) diag.Diagnostic {
 		return why("may use cgo: before Go 1.20 it is on even without a C compiler")
 	}
 	if at := g.compilerIn(envOf(s, c)["PATH"]); at != "" {
-		return why("may use cgo: what was put into %s may have a C compiler", at)
+		return why("may use cgo: the files put into %s may include a C compiler", at)
 	}
 	if found := g.compiler(envOf(s, c)["PATH"]); found != "" {
 		return why("may use cgo: %s", found)
@@ -96,7 +96,7 @@ func (g *golang) unsure() string {
 	if !g.cgoOpen {
 		return ""
 	}
-	return "its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage"
+	return "its base image has no C compiler, or the stage has ENV CGO_ENABLED=0"
 }
 
 // observe records where a command may have put a C compiler.

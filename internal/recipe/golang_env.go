@@ -56,7 +56,7 @@ func (g *golang) environment(s *step) diag.Diagnostic {
 	}
 	if g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.looked {
 		if !g.known {
-			return s.reason("env", fmt.Sprintf("it is not known which %s its Go toolchain has for %s", g.archVar, platform.Format(g.e.Target)),
+			return s.reason("env", fmt.Sprintf("the default %s of its Go toolchain for %s is unknown", g.archVar, platform.Format(g.e.Target)),
 				fmt.Sprintf("write ENV %s=… in the stage", g.archVar))
 		}
 		if g.variant != "" {
@@ -81,7 +81,7 @@ func (g *golang) names(text string) bool {
 // back to the default of the running toolchain.
 func (g *golang) sameSettings(s step, without, with []shell.Command) diag.Diagnostic {
 	if len(without) != len(with) {
-		return s.reason("env", "RUN "+s.Name+" runs other commands where GOOS and GOARCH are set", "")
+		return s.reason("env", "RUN "+s.Name+" runs different commands if GOOS and GOARCH are set", "")
 	}
 	for i, c := range with {
 		author, has := without[i].Env, c.Env
@@ -90,11 +90,11 @@ func (g *golang) sameSettings(s step, without, with []shell.Command) diag.Diagno
 			case name == "" || g.e.effect(c) != compiles || author[name] == has[name]:
 			case s.added[name] && author[name] == "" && slices.Contains(g.adds, name+"="+has[name]):
 			default:
-				return s.reason("env", fmt.Sprintf("RUN %s has another %s where that is set before", c.Text, name), "write ENV "+name+"=… in the stage")
+				return s.reason("env", fmt.Sprintf("RUN %s has a different %s if it is set before", c.Text, name), "write ENV "+name+"=… in the stage")
 			}
 		}
 		if g.variant != "" && g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.effect(c) == compiles {
-			return s.reason("env", fmt.Sprintf("RUN %s has no %s", c.Text, g.archVar), "leave "+g.archVar+" as it is")
+			return s.reason("env", fmt.Sprintf("RUN %s unsets %s", c.Text, g.archVar), "do not unset "+g.archVar)
 		}
 	}
 	return diag.Diagnostic{}
@@ -107,8 +107,8 @@ func (g *golang) platform() []setting {
 }
 
 func (g *golang) author(s step, how, name, value string) diag.Diagnostic {
-	return s.reason("author", fmt.Sprintf("%s %s=%s is not %s", how, name, value, platform.Format(g.e.Target)),
-		fmt.Sprintf("leave %s out: it is the platform's own", name))
+	return s.reason("author", fmt.Sprintf("%s %s=%s is not for %s", how, name, value, platform.Format(g.e.Target)),
+		fmt.Sprintf("leave %s out: the build sets it for the platform", name))
 }
 
 // target checks the final environment of a command, which a script may have changed.
@@ -117,17 +117,17 @@ func (g *golang) target(s step, c shell.Command) diag.Diagnostic {
 		switch got := c.Env[v.name]; {
 		case got == v.value:
 		case got == "":
-			return s.reason("env", fmt.Sprintf("RUN %s sets %s to nothing", c.Text, v.name),
+			return s.reason("env", fmt.Sprintf("RUN %s sets %s to an empty value", c.Text, v.name),
 				fmt.Sprintf("leave %s out, or declare the ARG that it is set to", v.name))
 		case !shell.Known(got):
-			return s.reason("env", fmt.Sprintf("RUN %s has a %s that is not known before it runs", c.Text, v.name), "write "+v.name+"=$TARGET"+v.name[2:])
+			return s.reason("env", fmt.Sprintf("RUN %s sets %s to a value that is unknown before it runs", c.Text, v.name), "write "+v.name+"=$TARGET"+v.name[2:])
 		default:
 			return s.reason("author", fmt.Sprintf("RUN %s builds for %s=%s, not for %s", c.Text, v.name, got, platform.Format(g.e.Target)),
-				"leave "+v.name+" out: it is the platform's own")
+				"leave "+v.name+" out: the build sets it for the platform")
 		}
 	}
 	if v, set := c.Env[g.archVar]; g.archVar != "" && set && v == "" {
-		return s.reason("env", fmt.Sprintf("RUN %s sets %s to nothing", c.Text, g.archVar), "leave "+g.archVar+" out, or declare the ARG that it is set to")
+		return s.reason("env", fmt.Sprintf("RUN %s sets %s to an empty value", c.Text, g.archVar), "leave "+g.archVar+" out, or declare the ARG that it is set to")
 	}
 	return g.switching(s, c)
 }
@@ -139,7 +139,7 @@ func (g *golang) switching(s step, c shell.Command) diag.Diagnostic {
 		return diag.Diagnostic{}
 	}
 	if t := g.value(c, "GOTOOLCHAIN"); t != "" && t != "local" {
-		return s.reason("env", fmt.Sprintf("RUN %s may use another Go toolchain (GOTOOLCHAIN=%s), whose GOARM is not known", c.Text, t),
+		return s.reason("env", fmt.Sprintf("RUN %s may use another Go toolchain (GOTOOLCHAIN=%s), whose GOARM is unknown", c.Text, t),
 			"write ENV GOTOOLCHAIN=local in the stage, or ENV GOARM=7")
 	}
 	return diag.Diagnostic{}
@@ -168,11 +168,11 @@ func (g *golang) env(s step, c shell.Command) diag.Diagnostic {
 		if c.Output == shell.Shown || g.e.Named || len(words) > 0 && !envOutput && words[0].Text != "-json" {
 			return diag.Diagnostic{}
 		}
-		return s.reason("arch", fmt.Sprintf("RUN %s tells on which CPU it runs", c.Text), "ask for GOOS and GOARCH, which are the target's")
+		return s.reason("arch", fmt.Sprintf("RUN %s prints the CPU that it runs on", c.Text), "print only GOOS and GOARCH, which are the target's")
 	}
 	for _, w := range words[1:] {
 		if name, _, _ := strings.Cut(w.Text, "="); !slices.Contains(harmless, name) {
-			return s.reason("env", fmt.Sprintf("RUN %s sets %s for one user and home", c.Text, name), "write ENV "+name+"=… in the stage")
+			return s.reason("env", fmt.Sprintf("RUN %s sets %s for one user only", c.Text, name), "write ENV "+name+"=… in the stage")
 		}
 	}
 	return diag.Diagnostic{}

@@ -52,7 +52,7 @@ func (g *golang) buildFlags(s step, c shell.Command) diag.Diagnostic {
 		w := words[0]
 		if !strings.HasPrefix(w.Text, "-") {
 			if strings.HasPrefix(w.Text, shell.Unknown) && !listing.MatchString(w.Lone) {
-				return g.e.unlessNamed(s, fmt.Sprintf("RUN %s has arguments that are not known before it runs", c.Text))
+				return g.e.unlessNamed(s, fmt.Sprintf("RUN %s has arguments that are unknown before it runs", c.Text))
 			}
 			return diag.Diagnostic{}
 		}
@@ -118,14 +118,14 @@ func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) diag.
 		case "default", "exe", "archive", "":
 		case "pie":
 			if g.e.looked && g.loader {
-				return s.reason("base", fmt.Sprintf("RUN %s: -buildmode=pie takes the dynamic loader that is there", c.Text), "leave -buildmode=pie out")
+				return s.reason("base", fmt.Sprintf("RUN %s: -buildmode=pie names the dynamic loader of the CPU that it runs on", c.Text), "leave -buildmode=pie out")
 			}
 		default:
 			return needs("-buildmode=" + value)
 		}
 	case name == "ldflags":
 		if strings.HasPrefix(value, shell.Unknown) {
-			return s.reason("command", fmt.Sprintf("RUN %s has flags for the linker that are not known before it runs", c.Text), "write them as text")
+			return s.reason("command", fmt.Sprintf("RUN %s has linker flags that are unknown before it runs", c.Text), "write them as text")
 		}
 		for _, word := range []string{"-linkmode=external", "-linkmode external", "-linkmode='external'", "-race", "-msan", "-asan", "-linkshared"} {
 			if strings.Contains(strings.Join(strings.Fields(value), " "), word) {
@@ -133,7 +133,7 @@ func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) diag.
 			}
 		}
 	case !slices.Contains(boolFlags, name) && !slices.Contains(valueFlags, name):
-		return g.e.unlessNamed(s, fmt.Sprintf("RUN %s has the flag -%s, which is not known", c.Text, name))
+		return g.e.unlessNamed(s, fmt.Sprintf("RUN %s has the unknown flag -%s", c.Text, name))
 	}
 	return diag.Diagnostic{}
 }

@@ -31,13 +31,13 @@ func (g *golang) installs(s step, c shell.Command) diag.Diagnostic {
 		g.addOutput(cmp.Or(want.gobin, path.Join(gopath, "bin")))
 		return diag.Diagnostic{}
 	case !path.IsAbs(gopath) || !shell.Known(gopath):
-		return refuse("has a GOPATH that is not known")
+		return refuse("has an unknown GOPATH")
 	case want.gobin != "" && (variablesOf(s.env)["GOBIN"] != want.gobin || !path.IsAbs(want.gobin)):
 		return refuse("sets GOBIN, which go install refuses for another CPU")
 	case want.gobin != "" && slices.ContainsFunc(s.Args, func(a string) bool { return strings.Contains(a, "GOBIN") }):
 		return refuse("is in a step that reads GOBIN, which go install refuses for another CPU")
 	case g.install != nil && *g.install != want:
-		return refuse("installs to another place than the one before it")
+		return refuse("installs into another directory than the command before it")
 	}
 	g.install = &want
 	g.addOutput(cmp.Or(want.gobin, path.Join(gopath, "bin")))

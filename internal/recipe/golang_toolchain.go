@@ -107,19 +107,19 @@ func (g *golang) look() (recognised bool, why diag.Diagnostic) {
 	root := rootsOf(config)[i]
 	native, target, ok := g.e.file(path.Join(root, "VERSION"))
 	if !ok || len(native.Data) == 0 || len(target.Data) == 0 {
-		return refuse("base", "it is not known which Go its base image has in %s", root)
+		return refuse("base", "the version of Go in %s of its base image is unknown", root)
 	}
 	n, _, _ := strings.Cut(string(native.Data), "\n")
 	t, _, _ := strings.Cut(string(target.Data), "\n")
 	if string(native.Data) != string(target.Data) {
-		return refuse("base", "its base image has not the same Go for %s: %s and %s", g.e.both(), n, t)
+		return refuse("base", "its base image has different versions of Go for %s: %s and %s", g.e.both(), n, t)
 	}
 	m := release.FindStringSubmatch(t)
 	if m == nil { // other variants' compilers put hashes of themselves into their output (cmd/go/internal/work.toolID)
-		return refuse("base", "its base image has a Go that is no release: %s", t)
+		return refuse("base", "the Go of its base image is not a release: %s", t)
 	}
 	if i := slices.IndexFunc(g.e.ForeignPaths, func(p string) bool { return touches(p, []string{root}) }); i >= 0 {
-		return refuse("base", "files of another stage or image are at %s, which may be of its Go toolchain in %s", g.e.ForeignPaths[i], root)
+		return refuse("base", "files of another stage or image are at %s, and may change its Go toolchain in %s", g.e.ForeignPaths[i], root)
 	}
 	g.root = root
 	if native, target, ok := g.e.file(musl); !ok || native.Exists || target.Exists {
@@ -138,7 +138,7 @@ func (g *golang) defaults(root string) diag.Diagnostic {
 	for _, name := range append([]string{path.Join(root, "go.env")}, userEnvs(g.e.Base.Target.Config)...) {
 		native, target, ok := g.e.file(name)
 		if !ok || native.Exists && len(native.Data) == 0 || target.Exists && len(target.Data) == 0 {
-			return reason("base", fmt.Sprintf("it is not known what its base image has in %s", name))
+			return reason("base", fmt.Sprintf("its base image's %s could not be read", name))
 		}
 		n, t := envFile(native.Data), envFile(target.Data)
 		if v := t[g.archVar]; g.archVar != "" && v != "" {
@@ -149,7 +149,7 @@ func (g *golang) defaults(root string) diag.Diagnostic {
 			delete(t, v)
 		}
 		if v := differing(n, t); v != "" {
-			return reason("base", fmt.Sprintf("its base image has not the same %s in %s for %s", v, name, g.e.both()))
+			return reason("base", fmt.Sprintf("its base image differs in %s of %s between %s", v, name, g.e.both()))
 		}
 		for k, v := range t {
 			g.goenv[k] = v

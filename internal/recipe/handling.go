@@ -85,7 +85,7 @@ func (e *judgement) source(s step, c shell.Command, src, dest string, copies boo
 	switch {
 	case src == "":
 		if copies && e.looked {
-			return e.fromBase(s, c, "a file whose name is not known")
+			return e.fromBase(s, c, "a file with an unknown name")
 		}
 	case e.isOutput(src) || !touches(fixed(src), systemDirs) && !e.language.contains(src):
 	case dest != "" && within(dest, packageDirs):
@@ -103,8 +103,8 @@ func extracts(w string) bool {
 }
 
 func (e *judgement) fromBase(s step, c shell.Command, what string) diag.Diagnostic {
-	return s.reason("leaves-base", fmt.Sprintf("RUN %s takes %s, which may be the base image's", c.Text, what),
-		"take it in another stage, or from the final stage's own base image")
+	return s.reason("leaves-base", fmt.Sprintf("RUN %s uses %s, which may come from the base image", c.Text, what),
+		"use it in another stage, or take it from the final stage's own base image")
 }
 
 // isOutput reports whether a path is the named output of an earlier command.

@@ -78,7 +78,7 @@ func (e *judgement) steps() diag.Diagnostic {
 				return why
 			}
 		case graph.Build, graph.Other, graph.Passthrough:
-			return step{Step: gs}.reason("command", gs.Name+" is a step that is not known", "")
+			return step{Step: gs}.reason("command", gs.Name+" is an unknown kind of step", "")
 		case graph.File, graph.Merge:
 			if why := e.language.changes(gs); why.Found() {
 				return why
@@ -93,7 +93,7 @@ func (e *judgement) steps() diag.Diagnostic {
 }
 
 func (e *judgement) nothing() diag.Diagnostic {
-	return reason("nothing", "nothing in it is for recipe "+e.recipe.Name)
+	return reason("nothing", "no command in it is for recipe "+e.recipe.Name)
 }
 
 // exec judges one step with the environment of its relocated form.
@@ -152,7 +152,7 @@ func (e *judgement) notKnown(s step, c shell.Command) diag.Diagnostic {
 	if e.Named {
 		return e.acceptNamed(s, c)
 	}
-	return e.unlessNamed(s, fmt.Sprintf("RUN %s is not known to do the same for another CPU", c.Text))
+	return e.unlessNamed(s, fmt.Sprintf("RUN %s may do something else on another CPU", c.Text))
 }
 
 // unlessNamed refuses an unknown command that would be accepted if the user named the recipe.

@@ -18,9 +18,9 @@ func (e *judgement) machine(s step, c shell.Command, d effect) diag.Diagnostic {
 	if d == handles {
 		dirs = machineDirs[:2] // the contents of the others are checked later
 	}
-	const fix = "take it out of the stage, or write FROM --platform=$BUILDPLATFORM and GOARCH=$TARGETARCH yourself"
+	const fix = "remove it from the stage, or write FROM --platform=$BUILDPLATFORM and GOARCH=$TARGETARCH yourself"
 	if d == shows && c.Output != shell.Shown || d == packages && c.Output != shell.Shown {
-		return s.reason("arch", fmt.Sprintf("RUN %s asks on which CPU it runs", c.Text), fix)
+		return s.reason("arch", fmt.Sprintf("RUN %s asks for the CPU that it runs on", c.Text), fix)
 	}
 	switch c.Name() {
 	case "rm", "mkdir", "chmod", "chown", "touch", "rmdir":
@@ -32,12 +32,12 @@ func (e *judgement) machine(s step, c shell.Command, d effect) diag.Diagnostic {
 	}
 	for _, p := range paths(c) {
 		if p != "" && within(p, dirs) {
-			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, p), fix)
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which differs between CPUs", c.Text, p), fix)
 		}
 	}
 	for _, f := range c.Files {
 		if !f.Write && within(f.Path, dirs) {
-			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which is not the same for every CPU", c.Text, f.Path), fix)
+			return s.reason("arch", fmt.Sprintf("RUN %s reads %s, which differs between CPUs", c.Text, f.Path), fix)
 		}
 	}
 	return diag.Diagnostic{}
@@ -63,7 +63,8 @@ func (e *judgement) uses(s step, script shell.Script) diag.Diagnostic {
 		}
 		switch {
 		case s.added[u.Var] && !u.Own:
-			return s.reason("env", fmt.Sprintf("RUN %s reads %s, which has no value without the move", u.Text, u.Var), "write ENV "+u.Var+"=… in the stage")
+			return s.reason("env", fmt.Sprintf("RUN %s reads %s, which has a value only if the stage is relocated", u.Text, u.Var),
+				"write ENV "+u.Var+"=… in the stage")
 		case origin == "" || e.Named || slices.Contains(portVariables, u.Into):
 		case u.Into != "":
 			s.derived[u.Into] = origin

@@ -96,7 +96,7 @@ func (r Recipe) refusal(e *judgement, why diag.Diagnostic, judge func(Stage) (*j
 	n := Naming{Choice: r.Name}
 	switch {
 	case other.Check == "cgo":
-		n.If = "ENV CGO_ENABLED=0 is in the stage and it does without C"
+		n.If = "the stage has ENV CGO_ENABLED=0 and the program needs no C"
 	case other.Found():
 		n.Still = other
 	default:

@@ -17,18 +17,18 @@ func TestToNameTheRecipeIsAdvisedWhereItHelps(t *testing.T) {
 	}{
 		"nothing is known of cgo": {
 			stage{runs: []string{"make app"}, files: gcc},
-			helps + ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage",
-			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
+			helps + ", if its base image has no C compiler, or the stage has ENV CGO_ENABLED=0",
+			helps + ", if the stage has ENV CGO_ENABLED=0 and the program needs no C",
 		},
 		"a base without a compiler": {
-			stage{runs: []string{"make app"}}, helps + ", if its base image has no C compiler, or ENV CGO_ENABLED=0 is in the stage", helps,
+			stage{runs: []string{"make app"}}, helps + ", if its base image has no C compiler, or the stage has ENV CGO_ENABLED=0", helps,
 		},
 		"cgo is off":    {stage{runs: []string{"make app"}, files: gcc, env: cgoOff}, helps, helps},
 		"no go command": {stage{runs: []string{"./gen > x", build}, files: gcc, env: cgoOff}, helps, helps},
 		"cgo is on": {
 			stage{runs: []string{"CGO_ENABLED=1 make app"}},
-			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
-			helps + ", if ENV CGO_ENABLED=0 is in the stage and it does without C",
+			helps + ", if the stage has ENV CGO_ENABLED=0 and the program needs no C",
+			helps + ", if the stage has ENV CGO_ENABLED=0 and the program needs no C",
 		},
 		"named it stays too":       {stage{runs: []string{"go build -what -o /app"}, env: cgoOff}, "not go: RUN go build -what", "not go: RUN go build -what"},
 		"it is named, and stays":   {stage{runs: []string{"go build -what -o /app"}, env: cgoOff, named: true}, "", ""},

@@ -14,7 +14,7 @@ func (t Test) mismatch(ran ProgramResult, stdout, stderr *capture) string {
 		if limit == 0 {
 			limit = DefaultMemory
 		}
-		return fmt.Sprintf("it was killed because it used more than %s of memory", units.BytesSize(float64(limit)))
+		return fmt.Sprintf("the kernel killed it, since it used more than %s of memory", units.BytesSize(float64(limit)))
 	}
 	if ran.Exit != t.Exit {
 		return fmt.Sprintf("exit status %d, expected %d", ran.Exit, t.Exit)

@@ -52,7 +52,7 @@ func Parse(data []byte) ([]Located, error) {
 		return nil, syntaxError(err)
 	}
 	if len(doc.Content) == 0 {
-		return nil, &FileError{0, errors.New("there is no test in it")}
+		return nil, &FileError{0, errors.New("the file has no tests")}
 	}
 	list := doc.Content[0]
 	if list.Kind != yaml.SequenceNode {
@@ -76,7 +76,7 @@ func Parse(data []byte) ([]Located, error) {
 		tests = append(tests, t)
 	}
 	if len(tests) == 0 {
-		return nil, &FileError{list.Line, errors.New("there is no test in it")}
+		return nil, &FileError{list.Line, errors.New("the file has no tests")}
 	}
 	return tests, nil
 }
@@ -102,7 +102,7 @@ func each(node *yaml.Node, fn func(key, value *yaml.Node) error) error {
 	for pair := range slices.Chunk(node.Content, 2) {
 		key := pair[0]
 		if seen[key.Value] {
-			return errorAt(key, "the key %q is there twice", key.Value)
+			return errorAt(key, "the key %q is set twice", key.Value)
 		}
 		seen[key.Value] = true
 		if err := fn(key, resolved(pair[1])); err != nil {

@@ -102,7 +102,7 @@ func (b *Runner) fetch(ctx context.Context, img Image) error {
 	if err == nil || ctx.Err() != nil || img.Blobs == nil || errors.Is(err, engine.ErrUnreachable) {
 		return err
 	}
-	b.note(diag.Notef("the engine cannot pull the image for %s, so it is sent there: %v", platform.Format(img.Platform), err))
+	b.note(diag.Notef("the engine cannot pull the image for %s, so the client sends it: %v", platform.Format(img.Platform), err))
 	return b.send(ctx, img)
 }
 

@@ -106,7 +106,7 @@ func environment(t *Test, n *yaml.Node) error {
 	if n.Kind == yaml.MappingNode {
 		return each(n, func(key, value *yaml.Node) error {
 			if key.Value == "" || strings.Contains(key.Value, "=") {
-				return errorAt(key, "env: %q is no variable's name", key.Value)
+				return errorAt(key, "env: %q is not a variable name", key.Value)
 			}
 			s, err := text(value)
 			t.Env = append(t.Env, key.Value+"="+s)
@@ -140,7 +140,7 @@ func expectation(e *Expectation, n *yaml.Node) error {
 				return err
 			}
 			if e.Matches, err = regexp.Compile(s); err != nil {
-				return errorAt(value, "matches: %q is no regular expression: %w", s, err)
+				return errorAt(value, "matches: %q is not a regular expression: %w", s, err)
 			}
 			return nil
 		}

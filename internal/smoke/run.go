@@ -36,11 +36,11 @@ type ProgramResult struct {
 	Seconds     float64 // including the creation and removal of its container; also with an error
 }
 
-// TimeoutError means that a program had not ended in time, and was killed.
+// TimeoutError means that a program did not end in time, and was killed.
 type TimeoutError struct{ After time.Duration }
 
 func (e *TimeoutError) Error() string {
-	return fmt.Sprintf("it had not ended after %s, and was killed", e.After)
+	return fmt.Sprintf("it did not end within %s, and was killed", e.After)
 }
 
 // maxPids bounds the processes and threads of a test, so that a fork bomb ends.
@@ -78,7 +78,7 @@ func (b *Runner) Run(ctx context.Context, j Job) (ProgramResult, error) {
 	if spec.Memory > 0 && !b.info.MemoryLimit {
 		spec.Memory = 0
 		b.warned.Do(func() {
-			b.note(diag.Warningf("the engine's kernel cannot limit memory, so what runs there has no such limit"))
+			b.note(diag.Warningf("the engine's kernel cannot limit memory, so programs run there without a limit"))
 		})
 	}
 	if t.Timeout > 0 {
@@ -131,7 +131,7 @@ func Explain(err error) string {
 	}
 	start, ok := errors.AsType[*engine.StartError](err)
 	if !ok {
-		return "it could not be run: " + err.Error()
+		return "the engine could not run it: " + err.Error()
 	}
 	text := strings.TrimPrefix(start.Error(), "Error response from daemon: ")
 	for _, words := range []string{"unable to start container process: ", "error during container init: "} { // of runc
@@ -139,5 +139,5 @@ func Explain(err error) string {
 			text = rest
 		}
 	}
-	return "it could not be started: " + strings.TrimSuffix(text, ": unknown")
+	return "the engine could not start it: " + strings.TrimSuffix(text, ": unknown")
 }

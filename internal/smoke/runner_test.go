@@ -264,7 +264,7 @@ func TestAProgramThatNeverEndsIsKilledAndWhatItSaidIsKept(t *testing.T) {
 		return 0
 	})
 	o := w.try(Test{Name: "x", Timeout: 200 * time.Millisecond})
-	if o.Passed || o.Exit != notEnded || o.Output != "the last words\n" || o.Reason != "it had not ended after 200ms, and was killed" {
+	if o.Passed || o.Exit != notEnded || o.Output != "the last words\n" || o.Reason != "it did not end within 200ms, and was killed" {
 		t.Errorf("%+v", o)
 	}
 	if left := w.fake.Containers(); len(left) != 0 {
@@ -300,7 +300,7 @@ func TestAnEndedContextEndsWhatRunsAndWhatWaits(t *testing.T) {
 func TestAStartThatFailsIsSaidWithoutTheEnginesMachinery(t *testing.T) {
 	err := &engine.StartError{Err: errors.New(`Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: ` +
 		`runc create failed: unable to start container process: error during container init: exec: "/nope": stat /nope: no such file or directory: unknown`)}
-	if got, want := Explain(err), `it could not be started: exec: "/nope": stat /nope: no such file or directory`; got != want {
+	if got, want := Explain(err), `the engine could not start it: exec: "/nope": stat /nope: no such file or directory`; got != want {
 		t.Errorf("%q", got)
 	}
 }

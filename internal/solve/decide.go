@@ -202,12 +202,12 @@ func (c decider) plan(ctx context.Context, v observation, ready bool) (planned p
 	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
 		return c.planOf(v.graphs, status), solved, []preflight.Finding{{Check: "cross", Err: &crosscompile.UnknownStageError{Stages: unknown}}}
 	}
-	moved := c.relocations(ctx, v, status)
-	for i, m := range moved {
+	relocated := c.relocations(ctx, v, status)
+	for i, m := range relocated {
 		solved[i] = m.Graph
 	}
 	planned, found = c.emulators(ctx, solved, status, ready)
-	planned.Relocated = moved
+	planned.Relocated = relocated
 	return planned, solved, found
 }
 

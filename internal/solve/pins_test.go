@@ -145,5 +145,5 @@ func TestWhatTheBuilderCannotResolveIsBuiltAsItIsWithAWarning(t *testing.T) {
 	if diff := cmp.Diff([]int{1, 1, 1}, w.readings()); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
-	contains(t, strings.Join(w.progress.notes, "\n"), "warning: https://example.com/data.bin cannot be held to one state for all platforms", "unknown method")
+	contains(t, strings.Join(w.progress.notes, "\n"), "warning: https://example.com/data.bin cannot be pinned to one state for all platforms", "unknown method")
 }

@@ -23,7 +23,7 @@ import (
 
 // relocations decides which steps of each platform are relocated to its node's own platform.
 func (c decider) relocations(ctx context.Context, v observation, status []emulation.Status) []cross.Relocated {
-	moved := make([]cross.Relocated, len(c.jobs))
+	relocated := make([]cross.Relocated, len(c.jobs))
 	for k, r := range c.runs {
 		var readings []crosscompile.Reading
 		for _, i := range r.own {
@@ -37,10 +37,10 @@ func (c decider) relocations(ctx context.Context, v observation, status []emulat
 			Bases: baseimage.NewInspector(r.node.Native(), c.env.Bases), Note: c.env.Progress.Note,
 		}.Decide(ctx, v.gws[r], readings)
 		for n, i := range r.own {
-			moved[i] = its[n]
+			relocated[i] = its[n]
 		}
 	}
-	return moved
+	return relocated
 }
 
 // emulate returns a function that makes a job's node run the platform as its frontend wrote it, after its relocated steps have failed.
@@ -67,9 +67,9 @@ func (c decider) emulate(graphs []graph.Graph) func(context.Context, int) (plan.
 
 // relocation is the definition to solve: a reading, with or without relocated steps.
 type relocation struct {
-	got      reading
-	moved    cross.Relocated // the barrier's decision for this reading; the zero value relocates nothing
-	fallback fallback
+	got       reading
+	relocated cross.Relocated // the barrier's decision for this reading; the zero value relocates nothing
+	fallback  fallback
 }
 
 // fallback is why a platform is built under emulation although steps of it could be relocated. The zero value means no fallback.
@@ -84,14 +84,14 @@ func (j job) relocate(ctx context.Context, gw gateway.Client, decided decision, 
 	if j.index >= len(decided.plan.Relocated) || r.fallback.why != "" || r.got.def == nil {
 		return r, nil
 	}
-	moved, err := decided.plan.Relocated[j.index].Again(r.got.def, r.got.graph, isolated)
-	if err == nil && moved.Definition == nil {
+	relocated, err := decided.plan.Relocated[j.index].Again(r.got.def, r.got.graph, isolated)
+	if err == nil && relocated.Definition == nil {
 		return r, nil
 	}
-	over := relocation{got: r.got, moved: moved}
+	over := relocation{got: r.got, relocated: relocated}
 	if err == nil {
-		over.got.def, over.got.graph = moved.Definition, moved.Graph
-		over.got.result, err = crosscompile.Apply(ctx, gw, moved, r.got.result)
+		over.got.def, over.got.graph = relocated.Definition, relocated.Graph
+		over.got.result, err = crosscompile.Apply(ctx, gw, relocated, r.got.result)
 	}
 	if err == nil {
 		return over, nil
@@ -119,7 +119,7 @@ func (j job) fallbackReason(ctx context.Context, o outcome, log *vertexlog.Log) 
 		return crosscompile.Fallback{}
 	}
 	return crosscompile.Failed{
-		Relocated: o.moved, Err: o.err, Log: log, Natives: j.natives, Native: nativeJobs(o.decided.plan),
+		Relocated: o.relocated, Err: o.err, Log: log, Natives: j.natives, Native: nativeJobs(o.decided.plan),
 	}.Fallback(ctx)
 }
 
@@ -162,12 +162,12 @@ func (j job) noteSameNatively(wrong crosscompile.Fallback) {
 
 // relocationReport returns the part of the report about relocated steps.
 func (j job) relocationReport(o outcome, log *vertexlog.Log) crosscompile.Report {
-	r := crosscompile.Report{Fallback: o.fallback.why, Steps: crosscompile.Steps(o.moved, log)}
+	r := crosscompile.Report{Fallback: o.fallback.why, Steps: crosscompile.Steps(o.relocated, log)}
 	if o.decided != nil && j.index < len(o.decided.plan.Relocated) {
 		r.Stages = o.decided.plan.Relocated[j.index].Stages
 	}
 	if j.env.Times != "" && len(r.Steps) > 0 {
-		r.Avoided = crosscompile.Avoided(o.moved, log, j.req.Source.Project(j.env.Client), timing.Decode(j.env.times().Get(timesName)).Times())
+		r.Avoided = crosscompile.Avoided(o.relocated, log, j.req.Source.Project(j.env.Client), timing.Decode(j.env.times().Get(timesName)).Times())
 	}
 	return r
 }

@@ -58,7 +58,7 @@ func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
 	}
 	found, err := t.checker.Check(ctx, imagecheck.Image{Platform: t.target, Child: t.out.child, Base: t.out.got.base, Graph: t.out.got.graph})
 	if _, refused := errors.AsType[*gate.RefusedError](err); t.checkedInImage() && (err == nil || refused) {
-		err = cmp.Or(crosscompile.CheckImage(t.out.moved, found.Findings, t.env.Bases), err)
+		err = cmp.Or(crosscompile.CheckImage(t.out.relocated, found.Findings, t.env.Bases), err)
 	}
 	return found, err
 }
@@ -66,7 +66,7 @@ func (t *trial) check(ctx context.Context) (imagecheck.Found, error) {
 // checkedInImage reports whether the outputs of relocated stages are checked by the gate's findings in the finished image.
 func (t *trial) checkedInImage() bool {
 	looks := t.checker != nil && t.req.Verify.Mode != gate.Off && len(t.req.Verify.Allow) == 0
-	return looks && len(t.req.Outputs.Files()) == 0 && crosscompile.InImage(t.out.moved)
+	return looks && len(t.req.Outputs.Files()) == 0 && crosscompile.InImage(t.out.relocated)
 }
 
 // solved runs the attempt's solve and returns the image that it exports.
@@ -154,7 +154,7 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything, and steps whose outputs are checked before the export must run before it.
-	runsHere := len(t.out.moved.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
+	runsHere := len(t.out.relocated.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
 		return res, t.work(ctx, gw, decided, res)
 	}
@@ -193,7 +193,7 @@ func (t *trial) work(ctx context.Context, gw gateway.Client, decided decision, r
 
 // checkOutputs checks the outputs of relocated stages.
 func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
-	err := crosscompile.Check(ctx, gw, t.out.moved, t.log, t.env.Bases)
+	err := crosscompile.Check(ctx, gw, t.out.relocated, t.log, t.env.Bases)
 	if wrong, ok := errors.AsType[*crosscompile.WrongOutputError](err); ok {
 		t.out.refused = wrong
 	}

@@ -23,11 +23,11 @@ func modeText(mode plan.Mode, emulator string, recipes []string) string {
 	if len(recipes) == 0 {
 		return how
 	}
-	moved := "cross (" + strings.Join(recipes, ", ") + ")"
+	relocated := "cross (" + strings.Join(recipes, ", ") + ")"
 	if mode == plan.Cross {
-		return moved
+		return relocated
 	}
-	return how + ", " + moved
+	return how + ", " + relocated
 }
 
 // PlannedMode returns modeText of a plan's job.
@@ -92,15 +92,15 @@ func (l *platformLines) all() (all []string) {
 // attestations.
 func RelocatedLines(plan plan.Plan) []string {
 	var said platformLines
-	for i, moved := range plan.Relocated {
-		for _, s := range moved.Stages {
+	for i, relocated := range plan.Relocated {
+		for _, s := range relocated.Stages {
 			if s.Why.Check == crosscompile.CheckAttested {
 				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs under an emulator, since %s; %s",
 					StageText(s.Name, s.File, s.Line), s.Why.Message, CrossFix(s.Why)))
 			}
 			if s.Relocated {
 				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
-					StageText(s.Name, s.File, s.Line), nativeOf(plan, moved), s.Recipe))
+					StageText(s.Name, s.File, s.Line), nativeOf(plan, relocated), s.Recipe))
 				if s.Trusted.Message != "" {
 					said.add(plan.Jobs[i].Platform, s.Trusted.Message+"; "+s.Trusted.Fix)
 				}
@@ -111,8 +111,8 @@ func RelocatedLines(plan plan.Plan) []string {
 }
 
 // nativeOf returns the platform that relocated steps run on.
-func nativeOf(plan plan.Plan, moved cross.Relocated) string {
-	for _, s := range moved.Steps {
+func nativeOf(plan plan.Plan, relocated cross.Relocated) string {
+	for _, s := range relocated.Steps {
 		if p, ok := plan.Programs[s.Digest]; ok {
 			return platform.Format(p.Platform)
 		}
@@ -162,20 +162,20 @@ func CrossAdvice(r solve.Report) []string {
 	return all[:min(len(all), mostAdvice)]
 }
 
-// CrossFix says what lets a stage be cross-compiled; "" if nothing does.
+// CrossFix says what lets a stage be relocated; "" if nothing does.
 func CrossFix(why recipe.Refusal) string {
 	name := why.Naming
 	switch flag := "--cross=" + name.Choice; {
 	case name.Choice == "":
 		return why.Fix
 	case name.Still.Fix != "":
-		return fmt.Sprintf("%s would not cross-compile it either: %s (%s)", flag, name.Still.Message, name.Still.Fix)
+		return fmt.Sprintf("%s would not relocate it either: %s (%s)", flag, name.Still.Message, name.Still.Fix)
 	case name.Still.Found():
-		return fmt.Sprintf("%s would not cross-compile it either: %s", flag, name.Still.Message)
+		return fmt.Sprintf("%s would not relocate it either: %s", flag, name.Still.Message)
 	case name.If != "":
-		return fmt.Sprintf("%s cross-compiles it, if %s", flag, name.If)
+		return fmt.Sprintf("%s relocates it, if %s", flag, name.If)
 	default:
-		return flag + " cross-compiles it anyway"
+		return flag + " relocates it anyway"
 	}
 }
 

@@ -42,7 +42,7 @@ func TestStagesThatStayEmulatedForAttestationsAreSaidBeforehand(t *testing.T) {
 		Diagnostic: diag.Diagnostic{Check: crosscompile.CheckAttested, Message: "the build has attestations"}, Naming: recipe.Naming{Choice: "go"},
 	}}
 	want := []string{
-		"linux/arm/v7: stage build runs under an emulator, since the build has attestations; --cross=go cross-compiles it anyway",
+		"linux/arm/v7: stage build runs under an emulator, since the build has attestations; --cross=go relocates it anyway",
 		"linux/arm64: stage build runs on linux/amd64 (go), not under an emulator",
 	}
 	if diff := cmp.Diff(want, RelocatedLines(plan)); diff != "" {
@@ -53,15 +53,15 @@ func TestStagesThatStayEmulatedForAttestationsAreSaidBeforehand(t *testing.T) {
 func TestAfterALongBuildARecipeIsOfferedThatIsNotNamed(t *testing.T) {
 	r := ran()
 	why := recipe.Refusal{
-		Diagnostic: diag.Diagnostic{Check: "no-recipe", Message: "recipe node, which is for what it does, is used by name only"},
+		Diagnostic: diag.Diagnostic{Check: "no-recipe", Message: "recipe node fits its commands, and is used by name only"},
 		Naming:     recipe.Naming{Choice: "auto,node", If: "it makes nothing but bundles"},
 	}
 	for i := range r.Platforms {
 		r.Platforms[i].Cross = crosscompile.Report{Stages: []cross.Stage{{Name: "assets", Why: why}}}
 	}
 	want := []string{
-		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node, which is for what it does, is used by name only; " +
-			"--cross=auto,node cross-compiles it, if it makes nothing but bundles",
+		"linux/arm64, linux/s390x: stage assets ran under an emulator, since recipe node fits its commands, and is used by name only; " +
+			"--cross=auto,node relocates it, if it makes nothing but bundles",
 	}
 	if diff := cmp.Diff(want, CrossLines(r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -140,11 +140,11 @@ func TestAdviceNamesTheRecipeWithTheFlag(t *testing.T) {
 		want string
 	}{
 		"a change of the Dockerfile": {clitest.MayUseCgo, "set CGO_ENABLED=0 where the program does not need C"},
-		"the recipe's name":          {recipe.Refusal{Naming: recipe.Naming{Choice: "go"}}, "--cross=go cross-compiles it anyway"},
-		"a name with a condition":    {recipe.Refusal{Naming: recipe.Naming{Choice: "auto,java", If: "it is 1"}}, "--cross=auto,java cross-compiles it, if it is 1"},
+		"the recipe's name":          {recipe.Refusal{Naming: recipe.Naming{Choice: "go"}}, "--cross=go relocates it anyway"},
+		"a name with a condition":    {recipe.Refusal{Naming: recipe.Naming{Choice: "auto,java", If: "it is 1"}}, "--cross=auto,java relocates it, if it is 1"},
 		"a name that does not help": {
 			recipe.Refusal{Naming: recipe.Naming{Choice: "go", Still: diag.Diagnostic{Message: "it is 2", Fix: "make it 3"}}},
-			"--cross=go would not cross-compile it either: it is 2 (make it 3)",
+			"--cross=go would not relocate it either: it is 2 (make it 3)",
 		},
 		"nothing": {},
 	} {

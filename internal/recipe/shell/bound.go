@@ -25,7 +25,7 @@ func (r *reader) beyond(script string) string {
 		return why
 	}
 	if r.read += len(script); r.read > maxScripts {
-		return fmt.Sprintf("is one script of several with more than %d KiB, which are not read", maxScripts>>10)
+		return fmt.Sprintf("is one script of several with more than %d KiB, which is too much to read", maxScripts>>10)
 	}
 	return ""
 }

@@ -93,7 +93,7 @@ func (r *reader) declare(c *syntax.DeclClause, st *state) {
 func (r *reader) export(st *state, word string) {
 	name, value, has := strings.Cut(word, "=")
 	if !syntax.ValidName(name) {
-		r.problem(r.now, "exports what is not known")
+		r.problem(r.now, "exports a variable that is unknown before it runs")
 		return
 	}
 	if has {
@@ -131,10 +131,10 @@ func (r *reader) builtin(st *state, args []Word, text string) bool {
 		return false
 	case "set":
 		if slices.ContainsFunc(rest, exportsAll) {
-			r.problem(text, "exports what is set after it")
+			r.problem(text, "exports a variable that is set after it")
 		}
 	case "eval", "source", ".", "trap", "alias", "enable":
-		r.problem(text, "is not read")
+		r.problem(text, "is a builtin that the recipe does not know")
 	default:
 		return false
 	}

@@ -42,7 +42,7 @@ func (r *reader) compound(cmd syntax.Command, st *state, out Output) (maybe *sta
 		r.problem(r.source(c), "is a shell function")
 	default: // arithmetic as a command, let, coproc
 		r.forget(c, st)
-		r.problem(r.source(c), "is a construct that is not read")
+		r.problem(r.source(c), "is a shell construct that is not supported")
 	}
 	return nil
 }

@@ -29,10 +29,10 @@ func parse(script string) (file *syntax.File, err error) {
 // tooLarge returns why a script is not parsed, or "" if it may be.
 func tooLarge(script string) string {
 	if len(script) > maxScript {
-		return fmt.Sprintf("is a script of more than %d KiB, which is not read", maxScript>>10)
+		return fmt.Sprintf("is a script of more than %d KiB, which is too much to read", maxScript>>10)
 	}
 	if opened(script) > maxOpened {
-		return fmt.Sprintf("is a script with more than %d brackets and compound commands, which is not read", maxOpened)
+		return fmt.Sprintf("is a script with more than %d brackets and compound commands, which is too much to read", maxOpened)
 	}
 	return ""
 }

@@ -46,7 +46,7 @@ func (r *reader) source(n syntax.Node) string {
 // script reads a shell's script.
 func (r *reader) script(st *state, text string, out Output) {
 	if !Known(text) {
-		r.problem(text, "is a script that is not known")
+		r.problem(text, "is an unknown script")
 		return
 	}
 	if why := r.beyond(text); why != "" {
@@ -69,7 +69,7 @@ func (r *reader) enter(n syntax.Node) bool {
 	r.steps++
 	if r.depth >= maxDepth || r.steps >= maxSteps {
 		if r.steps <= maxSteps { // once
-			r.problem(r.source(n), "is too deep in a script, or too far")
+			r.problem(r.source(n), "is nested too deep in a script, or too far from its beginning")
 		}
 		return false
 	}

@@ -8,13 +8,13 @@ import (
 // run reads a command whose arguments are known as far as possible: either a wrapper's inner command, or the command itself.
 func (r *reader) run(st *state, c call) {
 	if r.depth >= maxDepth {
-		r.problem(c.text, "is too deep in a script")
+		r.problem(c.text, "is nested too deep in a script")
 		return
 	}
 	r.depth++
 	defer func() { r.depth-- }()
 	if !c.args[0].Known() {
-		r.problem(c.text, "is a command that is not known before it runs")
+		r.problem(c.text, "is a command that is unknown before it runs")
 		return
 	}
 	switch name := program(c.args[0]); name {
@@ -45,7 +45,7 @@ func (r *reader) shell(st *state, c call) {
 		arg := c.args[i]
 		switch {
 		case !arg.Known() && !isScript:
-			r.problem(c.text, "is a shell whose script is not known")
+			r.problem(c.text, "is a shell with an unknown script")
 			return
 		case arg.Text == "--login" || arg.Text == "--rcfile" || arg.Text == "--init-file":
 			r.problem(c.text, "is a shell that reads files first")
@@ -65,7 +65,7 @@ func (r *reader) shell(st *state, c call) {
 			r.inner(st, arg.Text, c)
 			return
 		default:
-			r.problem(c.text, "runs a script whose content is not known")
+			r.problem(c.text, "runs a script with unknown content")
 			return
 		}
 	}
@@ -101,7 +101,7 @@ func (r *reader) env(st *state, c call) {
 			delete(next.vars, value)
 		case word == "--":
 		case strings.HasPrefix(word, "-") || strings.HasPrefix(word, Unknown):
-			r.problem(c.text, "is env with options that are not read")
+			r.problem(c.text, "is env with options that are not supported")
 			return
 		case assigns:
 			next.vars[name] = variable{value, true, true}
@@ -143,14 +143,14 @@ func (r *reader) wrapper(st *state, name string, c call) {
 	switch {
 	case len(args) == 0:
 		if name == "exec" && c.out != Shown {
-			r.problem(c.text, "writes to a file what the commands after it say")
+			r.problem(c.text, "redirects the output of all commands after it")
 		}
 		args = []Word{{Text: ":"}}
 	case name == "sudo" && strings.Contains(args[0].Text, "="):
-		r.problem(c.text, "is sudo that sets variables")
+		r.problem(c.text, "is sudo with variables")
 		return
 	case (name == "command" || name == "builtin") && slices.Contains(changers, args[0].Text):
-		r.problem(c.text, "is a builtin of the shell by another way")
+		r.problem(c.text, "calls a builtin of the shell in an unusual way")
 		return
 	case name == "xargs":
 		args = xargs(c.args[1:len(c.args)-len(args)], args)

@@ -129,7 +129,7 @@ func Read(in Input) Script {
 	}
 	text := strings.Join(in.Args, " ")
 	if slices.ContainsFunc(args, func(w Word) bool { return !w.Known() }) {
-		r.problem(text, "has a character that is not read")
+		r.problem(text, "has an unsupported character")
 		return r.Script
 	}
 	r.run(st, call{args: args, text: oneLine(text)})
