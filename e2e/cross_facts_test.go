@@ -27,11 +27,11 @@ func TestABaseImageIsLookedAtOnceAndAnImportedCacheMakesNothingAnew(t *testing.T
 		dir, repo, caches := s.program(), s.repo(), s.repo()
 		words := []string{"--progress", "plain", "--platform", "linux/arm64", "--push", "-t", repo}
 		first := s.mustBuild(append(words, "--cache-to", "type=registry,mode=min,ref="+caches, dir)...)
-		s.contains("the first build", first.err, "looking at ", " for linux/amd64", " for linux/arm64", "cross (go)")
+		s.contains("the first build", first.err, "inspecting ", " for linux/amd64", " for linux/arm64", "cross (go)")
 		s.ownBuilder()
 		second := s.mustBuild(append(words, "--cache-from", "type=registry,ref="+caches, dir)...)
 		s.contains("the second build", second.err, "cross (go)")
-		s.lacks("a build of what is all in the cache", second.err, "looking at ", "extracting", "built again")
+		s.lacks("a build of what is all in the cache", second.err, "inspecting ", "extracting", "built again")
 	})
 }
 

@@ -95,7 +95,7 @@ func TestATagThatSomebodyElseWritesMeanwhileIsSaid(t *testing.T) {
 			faultregistry.Put(next, "/v2/"+path+"/manifests/latest", ociManifest, theirs)
 		})})
 		r := s.build("--push", "-t", host+"/"+path, s.dockerfile("FROM scratch", "COPY Dockerfile /ours"))
-		s.contains("the end", r.err, "somebody else", s.remote(s.registry+"/"+path, "theirs").digest)
+		s.contains("the end", r.err, "another client", s.remote(s.registry+"/"+path, "theirs").digest)
 	})
 }
 

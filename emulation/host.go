@@ -98,7 +98,7 @@ func hostScript(archs []Arch) string {
 	mkdir -p ${3%%/*} && ln -sfn $d$3 $3 || return
 	for flags in %[2]s FC; do
 		e=$( (echo "$4$flags" >$b/register) 2>&1) || {
-			[ -e $b/$2 ] && echo "$1: somebody else has just registered $2" || echo "$1: cannot register $3: $e"
+			[ -e $b/$2 ] && echo "$1: another program has just registered $2" || echo "$1: cannot register $3: $e"
 			return 1
 		}
 		chroot $d /$1 >/dev/null 2>&1 && { echo "$1: registered $3, flags $flags"; return; }

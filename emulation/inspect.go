@@ -35,20 +35,20 @@ func Inspect(ctx context.Context, sh Shell, only ...platform.Platform) (Inspecti
 	script := "(" + probeScript(archs) + ")\n" + hostViewScript
 	out, err := sh.Run(ctx, script)
 	if err != nil {
-		return Inspection{}, fmt.Errorf("look at what the engine's kernel runs: %w", err)
+		return Inspection{}, fmt.Errorf("inspect the engine's kernel: %w", err)
 	}
 	// The end mark is the probe's: if the output was cut short after it, only the host's facts are
 	// missing.
 	probed, _, ok := strings.Cut(string(out), "\n"+endMark+"\n")
 	if !ok {
-		return Inspection{}, errors.New("look at what the engine's kernel runs: the report breaks off: " + tail(string(out), 200))
+		return Inspection{}, errors.New("inspect the engine's kernel: the report is incomplete:  " + tail(string(out), 200))
 	}
 	rep, err := parseReport(probed + "\n" + endMark + "\n")
 	if err == nil {
 		err = rep.usable(archs)
 	}
 	if err != nil {
-		return Inspection{}, fmt.Errorf("look at what the engine's kernel runs: %w", err)
+		return Inspection{}, fmt.Errorf("inspect the engine's kernel: %w", err)
 	}
 	ins := Inspection{Status: newStatus(rep, archs), FreeDisk: -1}
 	ins.parseHostView(string(out))

@@ -109,8 +109,8 @@ func TestWhoRegisteredAHandlerFollowsFromWhatTheHostHas(t *testing.T) {
 		want    string
 	}{
 		"a package's":               {Handler{Name: "qemu-aarch64", Interpreter: "/usr/libexec/qemu-binfmt/aarch64-binfmt-P", Flags: "POF"}, "package of Debian GNU/Linux 12 (bookworm) (/usr/lib/binfmt.d/qemu-aarch64.conf)"},
-		"ours, from the host":       {Handler{Name: "qemu-aarch64", Interpreter: "/usr/bin/qemu-aarch64-static", Flags: "POCF"}, "docker multiarch, or another, from the host's files"},
-		"somebody's, from the host": {Handler{Name: "qemu-aarch64", Interpreter: "/usr/bin/qemu-aarch64-static", Flags: "F"}, "somebody, from the host's files"},
+		"ours, from the host":       {Handler{Name: "qemu-aarch64", Interpreter: "/usr/bin/qemu-aarch64-static", Flags: "POCF"}, "docker multiarch or another program, from the host's files"},
+		"somebody's, from the host": {Handler{Name: "qemu-aarch64", Interpreter: "/usr/bin/qemu-aarch64-static", Flags: "F"}, "another program, from the host's files"},
 		"an image's":                {Handler{Name: "qemu-s390x", Interpreter: "/usr/bin/qemu-s390x", Flags: "POCF"}, "an image such as tonistiigi/binfmt"},
 		"Rosetta":                   {Handler{Name: "rosetta", Interpreter: "/mnt/rosetta", Flags: "OCF"}, "Rosetta"},
 		"WSL":                       {Handler{Name: "WSLInterop-late", Interpreter: "/init"}, "WSL"},
@@ -143,7 +143,7 @@ func TestAProbeHasTheVersions(t *testing.T) {
 
 func TestAnInspectionThatIsCutShortIsAnError(t *testing.T) {
 	_, err := Inspect(t.Context(), cannedShell("uname 6.1.0 x86_64\nran arm64 0\n"), plat("arm64")...)
-	if err == nil || !strings.Contains(err.Error(), "breaks off") {
+	if err == nil || !strings.Contains(err.Error(), "is incomplete") {
 		t.Errorf("got %v", err)
 	}
 }

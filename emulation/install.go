@@ -101,9 +101,9 @@ func (a Attempt) String() string {
 	case a.Err != nil:
 		return s + ": " + a.Err.Error()
 	case len(a.Said) > 0:
-		return s + fmt.Sprintf(": it said %q", strings.Join(a.Said, " / "))
+		return s + fmt.Sprintf(": it printed %q", strings.Join(a.Said, " / "))
 	}
-	return s + ": it said nothing"
+	return s + ": it printed nothing"
 }
 
 // Install makes the engine's kernel run the platforms, installing handlers only for those that it does

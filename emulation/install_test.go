@@ -180,7 +180,7 @@ func TestInstallFailsWhenTheInstallerExitsZeroAndDoesNothing(t *testing.T) {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 	for _, want := range []string{
-		"linux/arm64: no emulator is installed", `local image "` + DefaultImage + `": it said "cannot mount binfmt_misc`,
+		"linux/arm64: no emulator is installed", `local image "` + DefaultImage + `": it printed "cannot mount binfmt_misc`,
 		"no qemu-s390x on the engine's host",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -31,9 +31,9 @@ func (h HostView) Origin(handler Handler) string {
 		// Among the tools that use the host's files, only this package sets both C and F without a file
 		// in binfmt.d.
 		if handler.Has('F') && handler.Has('C') {
-			return "docker multiarch, or another, from the host's files"
+			return "docker multiarch or another program, from the host's files"
 		}
-		return "somebody, from the host's files"
+		return "another program, from the host's files"
 	}
 	if handler.Has('F') {
 		return "an image such as tonistiigi/binfmt"

@@ -18,7 +18,7 @@ import (
 var ErrRemain = errors.New("handlers remain")
 
 // ErrNotReplaced means that the handlers that Force was to replace run, but are the old ones.
-var ErrNotReplaced = errors.New("nothing was found to replace these handlers, which are as they were")
+var ErrNotReplaced = errors.New("no replacement was found for these handlers, so they are unchanged")
 
 // UninstallOptions are the options of Uninstall. Shell, Runner, Platforms and HelperImage are required.
 type UninstallOptions struct {

@@ -52,7 +52,7 @@ func parseReport(text string) (report, error) {
 		}
 	}
 	if !complete {
-		return report{}, fmt.Errorf("the report breaks off: %q", tail(text, 200))
+		return report{}, fmt.Errorf("the report is incomplete:  %q", tail(text, 200))
 	}
 	return rep, nil
 }

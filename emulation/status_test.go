@@ -188,8 +188,8 @@ func TestProbeRefusesAReportThatProvesNothing(t *testing.T) {
 		sh   Shell
 		want string
 	}{
-		{"cut short", cannedShell("uname 6.1.0 x86_64\nran amd64 0\n"), "breaks off"},
-		{"empty", cannedShell(""), "breaks off"},
+		{"cut short", cannedShell("uname 6.1.0 x86_64\nran amd64 0\n"), "is incomplete"},
+		{"empty", cannedShell(""), "is incomplete"},
 		{"nothing about an architecture", cannedShell("uname 6.1.0 x86_64\nend\n"), "nothing was reported about amd64"},
 		{"no right to change root", cannedShell("chroot-error Operation not permitted\nran amd64 1\nend\n"), "Operation not permitted"},
 		{"a status that is none", cannedShell("ran amd64 x\nend\n"), `"ran amd64 x"`},

@@ -76,7 +76,7 @@ func (i Inspection) Judge(sup Support, h Handler) (v Verdict, why string) {
 	case sup.Ran:
 		return OK, ""
 	case !h.Has('F') && i.gone(h):
-		return Dead, fmt.Sprintf("%s is not there any more, and it lacks flag F", h.Interpreter)
+		return Dead, fmt.Sprintf("%s no longer exists, and it lacks flag F", h.Interpreter)
 	case !h.Has('F'):
 		return NoF, "it does not work in containers: it lacks flag F"
 	}

@@ -58,7 +58,7 @@ func (c Certs) loadHost(dir, host string) (notes []string, err error) {
 		path := filepath.Join(dir, f.Name())
 		content, err := readSmall(path)
 		if errors.Is(err, fs.ErrPermission) {
-			notes = append(notes, fmt.Sprintf("cannot read %s: the builder does without it", path))
+			notes = append(notes, fmt.Sprintf("cannot read %s, so the builder does not get it", path))
 			continue
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package buildkitd
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,9 @@ import (
 )
 
 const flagEntitlement = "--allow-insecure-entitlement"
+
+// ErrConfigFlag means that the flags for buildkitd name a configuration file. It is a setting of its own: [Settings].Config.
+var ErrConfigFlag = errors.New("the configuration of a builder is not set by a flag of buildkitd")
 
 // ParseFlags splits flags for buildkitd (--buildkitd-flags) as a shell would. buildkitd itself reports
 // unknown flags when it starts. ParseFlags refuses the flags that would break the builder.
@@ -21,9 +25,9 @@ func ParseFlags(text string) ([]string, error) {
 		name, _, _ := strings.Cut(w, "=")
 		switch name {
 		case "--config":
-			return nil, fmt.Errorf("buildkitd flag %q: the configuration is given with --buildkitd-config", w)
+			return nil, fmt.Errorf("buildkitd flag %q: %w", w, ErrConfigFlag)
 		case "--root", "--addr":
-			return nil, fmt.Errorf("buildkitd flag %q: where a builder keeps its state and is reached is not for its user to choose", w)
+			return nil, fmt.Errorf("buildkitd flag %q: docker multiarch chooses where a builder keeps its state and listens", w)
 		}
 		if i == 0 && !strings.HasPrefix(w, "-") {
 			return nil, fmt.Errorf("buildkitd flag %q does not begin with a dash", w)

@@ -46,7 +46,7 @@ func logExcerpt(lines []string) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	return "; its last words:\n  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
+	return "; the end of its log:\n  " + strings.Join(lines[max(0, len(lines)-logLines):], "\n  ")
 }
 
 const (

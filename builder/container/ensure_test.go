@@ -265,7 +265,7 @@ func TestABuildKitThatEndsIsExplainedAndTakenAway(t *testing.T) {
 	w := newWorld(t)
 	w.crash.Store(true)
 	_, err := w.ensure(t, want{})
-	if err == nil || !strings.Contains(err.Error(), "BuildKit ended with status 1; its last words:\n  the last words") {
+	if err == nil || !strings.Contains(err.Error(), "BuildKit ended with status 1; the end of its log:\n  the last words") {
 		t.Errorf("got %v", err)
 	}
 	if n := len(w.fake.Containers()); n != 0 {

@@ -24,7 +24,7 @@ func TestParseOptions(t *testing.T) {
 func TestParseOptionsRefuses(t *testing.T) {
 	for in, want := range map[string]string{
 		"memori=4g":                   `unknown driver option "memori": known are allow-untrusted-image, cgroup-parent, cpu-period`,
-		"default-load=true":           `driver option "default-load": invalid value "true": it is always false: a build with --load`,
+		"default-load=true":           `driver option "default-load": invalid value "true": it is always false: a build loads its result on request only`,
 		"allow-untrusted-image=false": "it is always true",
 		"env.=x":                      `unknown driver option "env."`,
 		"memory=lots":                 `driver option "memory": invalid value "lots": not a size such as 512m or 4g`,

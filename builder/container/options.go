@@ -45,9 +45,9 @@ func optionTable() map[string]option {
 		"restart-policy": restartOption,
 
 		// These options request what is always the case here.
-		"default-load":          fixedOption("false", "a build with --load loads its result"),
-		"provenance-add-gha":    fixedOption("false", "a provenance says nothing of GitHub"),
-		"allow-untrusted-image": fixedOption("true", "the signature of a builder's image is not looked at"),
+		"default-load":          fixedOption("false", "a build loads its result on request only"),
+		"provenance-add-gha":    fixedOption("false", "a provenance has no data of GitHub Actions"),
+		"allow-untrusted-image": fixedOption("true", "docker multiarch does not check the signature of a builder image"),
 	}
 }
 

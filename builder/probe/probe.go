@@ -49,7 +49,7 @@ type Solver interface {
 // Solve cannot distinguish a handler of the kernel from BuildKit's own emulator: both are Emulated.
 func Solve(ctx context.Context, s Solver, native []platform.Platform, only ...platform.Platform) (emulation.Status, error) {
 	if len(native) == 0 {
-		return emulation.Status{}, errors.New("probe what BuildKit runs: its own platform is not known")
+		return emulation.Status{}, errors.New("probe what BuildKit runs: it does not report its own platform")
 	}
 	archs := emulation.ArchsOf(only...)
 	outcomes := make([]emulation.Outcome, len(archs))

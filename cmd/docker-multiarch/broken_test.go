@@ -126,7 +126,7 @@ func TestWhatTheRegistryHasAlreadyHasToBeRightInTheArchiveAsWell(t *testing.T) {
 			if rc := s.Command(args...); rc == 0 || s.Tagged("app:2.0") != "" {
 				t.Errorf("%v: status %d, the tag is %q", args, rc, s.Tagged("app:2.0"))
 			}
-			clitest.Contains(t, s.Err.String(), "other bytes than its digest says")
+			clitest.Contains(t, s.Err.String(), "does not match its digest")
 		}
 	}
 }

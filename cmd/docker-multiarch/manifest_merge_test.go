@@ -61,7 +61,7 @@ func TestWrongWordsOfAMergeAreRefusedBeforeAnyWork(t *testing.T) {
 		"a manifest's annotation":  {[]string{"-t", "HOST/app:1", "--annotation", "manifest:a=b", "HOST/app:1"}, "manifest and digest"},
 		"annotations for Docker":   {[]string{"-t", "HOST/app:1", "--media-types", "docker", "--annotation", "a=b", "HOST/app:1"}, "cannot have annotations"},
 		"a result over an input":   {[]string{"-t", "HOST/app:1", "--metadata-file", "Dockerfile", "Dockerfile"}, "which is an input"},
-		"a file that is no result": {[]string{"-t", "HOST/app:1", "./Dockerfile"}, "no tar archive"},
+		"a file that is no result": {[]string{"-t", "HOST/app:1", "./Dockerfile"}, "not a tar archive"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newHarness(t)

@@ -63,7 +63,7 @@ func (i *image) resolve(ctx context.Context) (ocispecs.ImageConfig, error) {
 	if !resolved {
 		var err error
 		if known, err = i.ask(ctx); err != nil {
-			return ocispecs.ImageConfig{}, fmt.Errorf("cannot be looked at for %s: %w", platform.Format(i.platform), err)
+			return ocispecs.ImageConfig{}, fmt.Errorf("cannot be read for %s: %w", platform.Format(i.platform), err)
 		}
 		i.learn(func(s *facts) { s.Lacks, s.Config = known.Lacks, known.Config })
 	}
@@ -93,7 +93,7 @@ func (i *image) ask(ctx context.Context) (facts, error) {
 func (i *image) open(ctx context.Context) (stepfiles.Files, error) {
 	name, _, _ := strings.Cut(i.ref, "@")
 	state := llb.Image(i.ref, llb.Platform(i.platform), llb.ResolveModePreferLocal,
-		llb.WithCustomNamef("looking at %s for %s", Familiar(name), platform.Format(i.platform)))
+		llb.WithCustomNamef("inspecting %s for %s", Familiar(name), platform.Format(i.platform)))
 	def, err := state.Marshal(ctx)
 	if err != nil {
 		return stepfiles.Files{}, err
@@ -137,7 +137,7 @@ func (i *image) view(ctx context.Context, read, exist []string) (*recipe.Image, 
 		get(name, i.once(ctx, "exists "+name, func(f stepfiles.Files) (recipe.File, error) { return holds(ctx, f, name) }))
 	}
 	if err := looking.Wait(); err != nil {
-		return nil, fmt.Errorf("cannot be looked at for %s: %w", platform.Format(i.platform), err)
+		return nil, fmt.Errorf("cannot be read for %s: %w", platform.Format(i.platform), err)
 	}
 	i.remember()
 	return img, nil

@@ -127,7 +127,7 @@ func TestAnImageIsLookedAtOnceForAllPlatforms(t *testing.T) {
 	}
 	want := map[string]int{} // the image is opened, and the file is found and read
 	for _, p := range []string{"linux/amd64", "linux/arm64", "linux/arm/v7"} {
-		want["looking at golang:1 for "+p] = 3
+		want["inspecting golang:1 for "+p] = 3
 	}
 	if diff := cmp.Diff(want, times); diff != "" {
 		t.Error(diff)
@@ -148,7 +148,7 @@ func TestWhyABaseCannotBeLookedAtIsSaid(t *testing.T) {
 		"a single image": {func(string, platform.Platform) (platform.Platform, error) { return arm64, nil }, "golang:1 has no image for linux/amd64"},
 		"a registry that is away": {func(_ string, p platform.Platform) (platform.Platform, error) {
 			return p, errors.New("connection refused")
-		}, "golang:1 cannot be looked at for linux/amd64: failed to resolve source metadata for docker.io/library/golang:1@" +
+		}, "golang:1 cannot be read for linux/amd64: failed to resolve source metadata for docker.io/library/golang:1@" +
 			golang.Digest.String() + ": connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func (s Store) Create(ctx context.Context, c *manifest.Client, req CreateRequest
 	var broken *CorruptError
 	switch {
 	case errors.As(err, &broken) && !req.Amend:
-		req.Note(broken.Error() + "; a new one is made")
+		req.Note(broken.Error() + "; a new draft is created")
 	case err != nil && !errors.Is(err, ErrNone):
 		return err
 	}
@@ -161,7 +161,7 @@ func (i Image) annotatedAs(old Image) (Image, []string) {
 			n = slices.IndexFunc(i.Children, func(c Child) bool { return c.Annotated == nil && platform.Equal(c.Config, before.Config) })
 		}
 		if n < 0 {
-			notes = append(notes, fmt.Sprintf("%s is no longer for %s: what was annotated of it is dropped", familiar(i.Name), platform.Format(before.Config)))
+			notes = append(notes, fmt.Sprintf("%s is no longer for %s: its annotation is dropped", familiar(i.Name), platform.Format(before.Config)))
 			continue
 		}
 		i.Children[n].Annotated, i.Children[n].Forced = before.Annotated, before.Forced
@@ -176,7 +176,7 @@ func (d Draft) concerns() (notes []string) {
 	}
 	for _, image := range d.Images {
 		if image.others > 0 {
-			notes = append(notes, fmt.Sprintf("%s: left out of the list: %d that are neither images nor about one", familiar(image.Name), image.others))
+			notes = append(notes, fmt.Sprintf("%s: entries left out of the list, since they are neither images nor about one: %d", familiar(image.Name), image.others))
 		}
 		for _, child := range image.Children {
 			p := child.Platform()

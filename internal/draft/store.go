@@ -32,7 +32,7 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("the draft of %q cannot be read (%v): it was put aside as %q", e.List, e.Err, e.Path)
+	return fmt.Sprintf("the draft of %q cannot be read (%v): it was renamed to %q", e.List, e.Err, e.Path)
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }

@@ -46,7 +46,7 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		defer done()
 		res, err := e.api.Info(ctx, client.InfoOptions{})
 		if err != nil {
-			return Info{}, failed(ctx, "ask the engine about itself", err)
+			return Info{}, failed(ctx, "read the engine's information", err)
 		}
 		info := convertInfo(res.Info)
 		e.info = &info

@@ -42,7 +42,7 @@ func (e *Engine) Load(ctx context.Context, write func(w io.Writer) error) error 
 }
 
 // errNotRead is the error of a write after the engine has stopped reading.
-var errNotRead = errors.New("the engine does not read on")
+var errNotRead = errors.New("the engine has stopped reading")
 
 func (e *Engine) load(ctx context.Context, stream io.Reader) (err error) {
 	ctx, done := e.watch.attend(ctx)

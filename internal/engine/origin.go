@@ -47,7 +47,7 @@ func (e *Engine) Origins(ctx context.Context, id string) ([]reference.Canonical,
 func (e *Engine) blobOrigins(ctx context.Context, id string) ([]reference.Canonical, error) {
 	root, err := digest.Parse(id)
 	if err != nil {
-		return nil, fmt.Errorf("the ID %q of an image is no digest: %w", id, err)
+		return nil, fmt.Errorf("the image ID %q is not a digest: %w", id, err)
 	}
 	content, err := e.Content(ctx)
 	if err != nil {

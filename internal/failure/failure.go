@@ -88,7 +88,7 @@ type ScannerError struct {
 }
 
 func (e *ScannerError) Error() string {
-	return fmt.Sprintf("the SBOM scanner image %s cannot be had: %v", e.Image, e.Err)
+	return fmt.Sprintf("the builder cannot get the SBOM scanner image %s: %v", e.Image, e.Err)
 }
 func (e *ScannerError) Unwrap() error { return e.Err }
 

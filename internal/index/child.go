@@ -90,7 +90,7 @@ func (c Child) Alone() Index { return alone(c.part(), c.Image.Body) }
 func Exported(resp map[string]string) (digest.Digest, error) {
 	dgst, err := digest.Parse(resp[exptypes.ExporterImageDigestKey])
 	if err != nil {
-		return "", fmt.Errorf("the builder exported an image without telling its digest: %w", err)
+		return "", fmt.Errorf("the builder exported an image without its digest: %w", err)
 	}
 	return dgst, nil
 }
@@ -104,7 +104,7 @@ func ReadChild(ctx context.Context, documents *Documents, root digest.Digest) (C
 	}
 	var index ocispecs.Index
 	if err := json.Unmarshal(body, &index); err != nil {
-		return c, fmt.Errorf("the builder exported something that is no image: %w", err)
+		return c, fmt.Errorf("the builder's export is not an image: %w", err)
 	}
 	if !manifest.IsIndex(index.MediaType) {
 		c.Image, err = manifest.ParseImage(body)

@@ -79,7 +79,7 @@ func (a *Archive) check(ctx context.Context, desc ocispecs.Descriptor) (err erro
 		return fmt.Errorf("read %s: %w", desc.Digest, err)
 	}
 	if !a.isRight(desc) {
-		return fmt.Errorf("%s has other bytes than its digest says: %w", desc.Digest, content.ErrMismatchedDigest)
+		return fmt.Errorf("the content of %s does not match its digest: %w", desc.Digest, content.ErrMismatchedDigest)
 	}
 	return nil
 }

@@ -50,8 +50,8 @@ func TestABlobThatIsNoFileOfTheLayoutIsRefusedBeforeAByteIsRead(t *testing.T) {
 		put  func(name string) error
 		want string
 	}{
-		"a pipe":             {func(name string) error { return syscall.Mkfifo(name, 0o600) }, "is no file"},
-		"a folder":           {func(name string) error { return os.Mkdir(name, 0o700) }, "is no file"},
+		"a pipe":             {func(name string) error { return syscall.Mkfifo(name, 0o600) }, "is not a file"},
+		"a folder":           {func(name string) error { return os.Mkdir(name, 0o700) }, "is not a file"},
 		"a link out":         {func(name string) error { return os.Symlink(outside, name) }, "leads out of the layout"},
 		"a link out by ..":   {func(name string) error { return os.Symlink("../../../../../../../../../../"+outside, name) }, "leads out of the layout"},
 		"a link to a device": {func(name string) error { return os.Symlink("/dev/zero", name) }, "leads out of the layout"},
@@ -63,7 +63,7 @@ func TestABlobThatIsNoFileOfTheLayoutIsRefusedBeforeAByteIsRead(t *testing.T) {
 		"a link within": {func(name string) error {
 			return errors.Join(os.WriteFile(name+"x", []byte("layer"), 0o600), os.Symlink(filepath.Base(name)+"x", name))
 		}, "-"},
-		"other bytes, one length": {func(name string) error { return os.WriteFile(name, []byte("layre"), 0o600) }, "other bytes than its digest says"},
+		"other bytes, one length": {func(name string) error { return os.WriteFile(name, []byte("layre"), 0o600) }, "does not match its digest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, file := opened(t, layer.Digest, root, s)
@@ -104,10 +104,10 @@ func TestEntriesOfATarThatAreNoPlainFilesAreRefused(t *testing.T) {
 		want   string
 	}{
 		"a file":           {tar.Header{Name: "/" + name, Size: 5}, "-"},
-		"a link":           {tar.Header{Name: name, Typeflag: tar.TypeSymlink, Linkname: "/etc/shadow"}, "is no file"},
-		"a hard link":      {tar.Header{Name: "./" + name, Typeflag: tar.TypeLink, Linkname: "index.json"}, "is no file"},
-		"a pipe":           {tar.Header{Name: name, Typeflag: tar.TypeFifo}, "is no file"},
-		"a device":         {tar.Header{Name: name, Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 5}, "is no file"},
+		"a link":           {tar.Header{Name: name, Typeflag: tar.TypeSymlink, Linkname: "/etc/shadow"}, "is not a file"},
+		"a hard link":      {tar.Header{Name: "./" + name, Typeflag: tar.TypeLink, Linkname: "index.json"}, "is not a file"},
+		"a pipe":           {tar.Header{Name: name, Typeflag: tar.TypeFifo}, "is not a file"},
+		"a device":         {tar.Header{Name: name, Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 5}, "is not a file"},
 		"an index.json":    {tar.Header{Name: "a/../index.json", Size: 5}, "two files index.json"},
 		"something beside": {tar.Header{Name: "index.json.link", Typeflag: tar.TypeSymlink, Linkname: "index.json"}, "not found"},
 	} {
@@ -204,7 +204,7 @@ func TestIndexesOfALayoutEndAtTheBound(t *testing.T) {
 	for range 9 {
 		deep = s.index(deep)
 	}
-	if _, err := layout.Read(t.Context(), deep, s); err == nil || !strings.Contains(err.Error(), "more than 8 indexes in one another") {
+	if _, err := layout.Read(t.Context(), deep, s); err == nil || !strings.Contains(err.Error(), "more than 8 nested indexes") {
 		t.Errorf("deep: %v", err)
 	}
 	var halves []ocispecs.Descriptor

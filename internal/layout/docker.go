@@ -107,7 +107,7 @@ func readDiffIDs(ctx context.Context, node Node, blobs content.Fetcher) ([]byte,
 		return nil, nil, fmt.Errorf("%s: %w", node.Config.Digest, err)
 	}
 	if len(image.RootFS.DiffIDs) != len(node.Layers) {
-		return nil, nil, fmt.Errorf("%s: its configuration knows %d layers, and it has %d to pass on",
+		return nil, nil, fmt.Errorf("%s: its configuration lists %d layers, and the image has %d",
 			node.Descriptor.Digest, len(image.RootFS.DiffIDs), len(node.Layers))
 	}
 	return config, image.RootFS.DiffIDs, nil

@@ -20,7 +20,7 @@ type files interface {
 }
 
 // notRegular is the error for a name of something else than a file.
-func notRegular(name string) error { return fmt.Errorf("%s is no file", name) }
+func notRegular(name string) error { return fmt.Errorf("%s is not a file", name) }
 
 // folderFiles are the files of a layout in a folder. Links are followed within it.
 type folderFiles string
@@ -51,7 +51,7 @@ func (dir folderFiles) size(name string) (size int64, err error) {
 	return size, err
 }
 
-var errNotRegular = errors.New("no regular file")
+var errNotRegular = errors.New("it is not a regular file")
 
 func regular(info fs.FileInfo, err error) (int64, error) {
 	switch {
@@ -76,7 +76,7 @@ func (dir folderFiles) within(name string, do func(*os.Root) error) error {
 	case errors.Is(err, errNotRegular):
 		return notRegular(name)
 	case strings.Contains(err.Error(), "escapes"): // package os has no name for this error
-		return fmt.Errorf("%s is a link that leads out of the layout: copy what it leads to into the layout (cp -rL makes a copy without links)", name)
+		return fmt.Errorf("%s is a link that leads out of the layout: copy its target into the layout (cp -rL makes a copy without links)", name)
 	}
 	return fmt.Errorf("%s: %w", name, reason(err))
 }

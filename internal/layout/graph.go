@@ -93,7 +93,7 @@ func (r *reader) count(node Node, depth int) error {
 	r.bytes += node.Descriptor.Size
 	switch {
 	case node.IsIndex() && depth == document.MaxDepth:
-		return fmt.Errorf("more than %d indexes in one another", document.MaxDepth)
+		return fmt.Errorf("more than %d nested indexes", document.MaxDepth)
 	case r.entries > document.MaxEntries:
 		return fmt.Errorf("the indexes of the image have more than %d entries in all, the most that is read", document.MaxEntries)
 	case r.bytes > document.MaxInAll:

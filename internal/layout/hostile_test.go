@@ -32,7 +32,7 @@ func TestWhatIsNoFileIsRefusedAndNotWaitedFor(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"pipe": "neither a file nor a folder", "folder": "index.json is no file", "large": "larger than 4194304 bytes",
+		"pipe": "neither a file nor a folder", "folder": "index.json is not a file", "large": "larger than 4194304 bytes",
 	} {
 		if _, err := layout.Open(t.Context(), filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", name, err, want)

@@ -128,7 +128,7 @@ func (a *Archive) parse(found map[string][]byte) error {
 		if _, ok := found["manifest.json"]; ok {
 			return errors.New("it is an archive of `docker save` without an OCI layout: `docker load` reads it, or save it with a newer engine")
 		}
-		return errors.New("it is no OCI image layout: it has no file oci-layout")
+		return errors.New("it is not an OCI image layout: it has no file oci-layout")
 	}
 	var version ocispecs.ImageLayout
 	if err := json.Unmarshal(found[ocispecs.ImageLayoutFile], &version); err != nil || version.Version != ocispecs.ImageLayoutVersion {

@@ -42,7 +42,7 @@ func (s *scanner) file(ctx context.Context, name string) error {
 		case errors.Is(err, io.ErrUnexpectedEOF) && !first:
 			return &BrokenError{errors.New("it is cut short: copy it again")}
 		case err != nil:
-			return fmt.Errorf("it is no tar archive: %w", err)
+			return fmt.Errorf("it is not a tar archive: %w", err)
 		}
 		offset, err := f.Seek(0, io.SeekCurrent) // the reader reads no further than it needs
 		if err == nil {
@@ -60,7 +60,7 @@ func (s *scanner) add(header *tar.Header, r io.Reader, offset int64) error {
 	name := path.Clean("/" + header.Name)[1:]
 	if strings.HasPrefix(name, ocispecs.ImageBlobsDir+"/") && header.Typeflag != tar.TypeDir {
 		if len(s.spans) == maxFiles {
-			return &BrokenError{fmt.Errorf("it has more than %d blobs, the most that are looked at", maxFiles)}
+			return &BrokenError{fmt.Errorf("it has more than %d blobs, the most that are read", maxFiles)}
 		}
 		s.spans[name] = span{offset: offset, size: header.Size, odd: !isPlain(header)}
 		return nil

@@ -153,7 +153,7 @@ func sendIndex(ctx context.Context, eng *engine.Engine, req Request, has hasBlob
 	}
 	for _, d := range spared {
 		if !there[d] {
-			return fmt.Errorf("the engine has lost %s meanwhile", d)
+			return fmt.Errorf("the engine has deleted %s in the meantime", d)
 		}
 	}
 	return nil

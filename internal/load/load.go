@@ -251,7 +251,7 @@ func retried(ctx context.Context, spared bool, try func(spare bool) error) error
 		return err
 	}
 	if again := try(false); again != nil {
-		return errors.Join(again, fmt.Errorf("and before, without what the engine seemed to have: %w", err))
+		return errors.Join(again, fmt.Errorf("and the first attempt, without the content that the engine seemed to have: %w", err))
 	}
 	return nil
 }

@@ -75,12 +75,12 @@ func convert(all []entry, family manifest.Family, note func(string)) ([]entry, e
 			}
 			note(fmt.Sprintf("%s is written with %s media types, as %s: its layers are the same", who, family, e.Descriptor.Digest))
 			if old > 0 {
-				note(fmt.Sprintf("%s: its attestations are left out: they are about the digest that it had", who))
+				note(fmt.Sprintf("%s: its attestations are left out: they describe its old digest", who))
 			}
 		}
 		if family == manifest.Docker {
 			if len(e.Attestations) > 0 {
-				note(fmt.Sprintf("%s: its attestations are left out: a Docker manifest list has no place for them", who))
+				note(fmt.Sprintf("%s: its attestations are left out: a Docker manifest list cannot hold them", who))
 			}
 			e.Attestations, e.Descriptor.Annotations = nil, nil
 		}

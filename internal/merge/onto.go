@@ -58,9 +58,9 @@ func add(ctx context.Context, req Request) (Result, error) {
 			return res, err
 		}
 		last, req.Examine = res, nil // the images are the same
-		req.Note(fmt.Sprintf("somebody else has written %q meanwhile: that is merged in", name))
+		req.Note(fmt.Sprintf("another client has pushed %q in the meantime: its images are merged in", name))
 	}
-	err := fmt.Errorf("%q is being written by others: it was merged %d times, and still may lack these images; run this again", name, writesAtMost)
+	err := fmt.Errorf("other clients keep pushing %q: after %d merges it may still lack these images; run this command again", name, writesAtMost)
 	return last, &index.PushError{Err: err, Tags: last.Tags}
 }
 
@@ -77,7 +77,7 @@ func readBase(ctx context.Context, req Request) (*Input, error) {
 		}
 		// A missing child does not mean a missing tag. While a tag is being written, a registry may have neither the old nor the new index.
 		if _, lookErr := req.Registry.Resolve(ctx, req.Onto); errors.Is(lookErr, manifest.ErrNotFound) {
-			req.Note(fmt.Sprintf("there is no %q yet: it is made", reference.FamiliarString(req.Onto)))
+			req.Note(fmt.Sprintf("%q does not exist yet, and is created", reference.FamiliarString(req.Onto)))
 			return nil, nil
 		}
 	}
@@ -142,6 +142,6 @@ func (p plan) holds(ctx context.Context) (bool, error) {
 			return false, nil
 		}
 	}
-	p.req.Note(fmt.Sprintf("somebody else has written %q since, with these images: it names %s", reference.FamiliarString(p.req.Onto), desc.Digest))
+	p.req.Note(fmt.Sprintf("another client has pushed %q since then, with these images: it is now %s", reference.FamiliarString(p.req.Onto), desc.Digest))
 	return true, nil
 }

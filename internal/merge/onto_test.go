@@ -41,7 +41,7 @@ func TestATagThatIsNotThereIsMade(t *testing.T) {
 	}
 	_, index := w.at("app", "1")
 	equal(t, "the index", []string{"linux/arm64"}, platforms(index))
-	w.noted("it is made")
+	w.noted("does not exist yet, and is created")
 }
 
 // others rewrites the tag app:1 with another platform.
@@ -72,7 +72,7 @@ func TestAChangeThatIsSeenBeforeOrAfterTheWriteIsMergedIn(t *testing.T) {
 	_, index := w.at("app", "1")
 	equal(t, "the index", []string{"linux/amd64", "linux/arm64", "linux/riscv64"}, platforms(index))
 	equal(t, "the writes", []string{"1", "1"}, w.writes())
-	w.noted("somebody else has written")
+	w.noted("another client has pushed")
 }
 
 func TestATagThatOthersWriteAllTheTimeIsReported(t *testing.T) {
@@ -82,7 +82,7 @@ func TestATagThatOthersWriteAllTheTimeIsReported(t *testing.T) {
 	w.index("app", "new", w.image("app", "linux/arm64", "", manifest.OCI))
 	w.pause = func() { w.index("app", "1", old) }
 	_, err := w.merge(merge.Request{Onto: w.name("app:1")}, "HOST/app:new")
-	if err == nil || !strings.Contains(err.Error(), "run this again") {
+	if err == nil || !strings.Contains(err.Error(), "run this command again") {
 		t.Errorf("got %v", err)
 	}
 	if n := len(w.writes()); n < 2 || n > 10 {

@@ -45,7 +45,7 @@ func TestInputsThatDoNotFitAreRefusedBeforeAnyRegistryIsAsked(t *testing.T) {
 		"two repositories":    {[]string{a, metadata(t, "g.json", "reg.example/b", d, "")}, []string{"two repositories", "a.json", "g.json", "reg.example/a", "reg.example/b"}},
 		"two commits":         {[]string{a, metadata(t, "h.json", "reg.example/a", d, `"source":{"revision":"two"},`)}, []string{"two commits", "one", "two", "name the second by its digest: reg.example/a@sha256:"}},
 		"two runs":            {[]string{a, metadata(t, "i.json", "reg.example/a", d, `"source":{"run":"8"},`)}, []string{"two CI runs", "7 and 8"}},
-		"no archive":          {[]string{write("j.tar", "hello")}, []string{"j.tar", "no tar archive"}},
+		"no archive":          {[]string{write("j.tar", "hello")}, []string{"j.tar", "not a tar archive"}},
 		"a digest of nothing": {[]string{"oci-layout://x@sha256:1"}, []string{"sha256:1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

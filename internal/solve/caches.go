@@ -52,8 +52,8 @@ func (c decider) replacedCaches() (found []preflight.Finding) {
 	for _, e := range c.req.Cache.To {
 		if e.Type != "inline" && !e.Marked() {
 			found = append(found, preflight.Finding{
-				Check: "cache", Err: fmt.Errorf("%d nodes would export the cache %s, each in the place of the others'", len(c.runs), e),
-				Fix: "name it for each platform: {{platform}} in its name",
+				Check: "cache", Err: fmt.Errorf("%d nodes would export the cache %s, and each would overwrite the others'", len(c.runs), e),
+				Fix: "put {{platform}} into its name, so that each platform has a cache of its own",
 			})
 		}
 	}

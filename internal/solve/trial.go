@@ -226,6 +226,6 @@ func (j job) noteOpaque(s *seat, got reading) {
 		return
 	}
 	s.opaque.Do(func() {
-		j.env.Progress.Note(diag.Warningf("what the frontend makes of the Dockerfile cannot be read, so nothing is known of its steps: %v", got.opaque))
+		j.env.Progress.Note(diag.Warningf("the frontend's graph of the Dockerfile cannot be read, so its steps are unknown: %v", got.opaque))
 	})
 }

@@ -109,7 +109,7 @@ func (r *reader) flatten(ctx context.Context, index ocispecs.Index, depth int) e
 		}
 		inner := r.index(ctx, desc)
 		if inner.err == nil && depth == document.MaxDepth {
-			inner.err = fmt.Errorf("more than %d indexes in one another", document.MaxDepth)
+			inner.err = fmt.Errorf("more than %d nested indexes", document.MaxDepth)
 		}
 		switch {
 		case inner.err == nil:

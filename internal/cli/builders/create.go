@@ -173,7 +173,11 @@ func createSpec(w *cli.Env, o createOptions) (spec container.Spec, err error) {
 		return spec, err
 	}
 	if spec.Daemon.Flags, err = buildkitd.ParseFlags(o.flags); err != nil {
-		return spec, &cli.Usage{Err: fmt.Errorf("--buildkitd-flags: %w", err)}
+		wrong := &cli.Usage{Err: fmt.Errorf("--buildkitd-flags: %w", err)}
+		if errors.Is(err, buildkitd.ErrConfigFlag) {
+			wrong.Hint = "give the file with --buildkitd-config"
+		}
+		return spec, wrong
 	}
 	var notes []string
 	if spec.Platforms, notes, err = platform.Parse(o.platforms...); err != nil {

@@ -73,7 +73,7 @@ func StateNote(tag manifest.TagResult) string {
 	case manifest.Already:
 		return "   (unchanged)"
 	case manifest.Overwritten:
-		return fmt.Sprintf("   (pushed, but somebody else has written %s since)", tag.Found)
+		return fmt.Sprintf("   (pushed, but another client has pushed %s since)", tag.Found)
 	case manifest.Untouched:
 		return "   (NOT pushed)"
 	case manifest.Failed:
