@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -44,19 +45,26 @@ func newQuirkyWorld(t *testing.T, src shelf, root ocispecs.Descriptor, names ...
 
 func newQuirkyWorldAt(t *testing.T, host string, src shelf, root ocispecs.Descriptor, names ...string) *quirkyWorld {
 	t.Helper()
-	clock := newClock()
 	store := &faultregistry.Memory{}
-	quirky := &faultregistry.Quirky{Next: store, Names: names, Elsewhere: "http://127.0.0.1:5001", Now: clock.Now}
+	quirky := &faultregistry.Quirky{Next: store, Names: names, Elsewhere: "http://127.0.0.1:5001"}
+	w := &quirkyWorld{t: t, host: host, store: store, quirky: quirky, src: src, root: root, all: everything(t, src, root)}
+	w.reach(faultregistry.Network{host: quirky, "127.0.0.1:5001": quirky.Storage()})
+	return w
+}
+
+// reach makes the client, whose requests a transport carries.
+func (w *quirkyWorld) reach(transport http.RoundTripper) {
+	clock := newClock()
+	w.quirky.Now = clock.Now
 	cred := auth.Credential{Username: faultregistry.User, Password: faultregistry.Password}
-	if slices.Contains(names, "identity-token") {
+	if slices.Contains(w.quirky.Names, "identity-token") {
 		cred = auth.Credential{RefreshToken: faultregistry.IdentityToken}
 	}
-	client := manifest.New(manifest.Options{
-		Transport:  faultregistry.Network{host: quirky, "127.0.0.1:5001": quirky.Storage()},
+	w.client = manifest.New(manifest.Options{
+		Transport:  transport,
 		Clock:      manifest.Clock{Now: clock.Now, Sleep: clock.Sleep},
 		Credential: func(context.Context, string) (auth.Credential, error) { return cred, nil },
 	})
-	return &quirkyWorld{t: t, host: host, store: store, quirky: quirky, client: client, src: src, root: root, all: everything(t, src, root)}
 }
 
 // everything lists a descriptor and what belongs to it.
@@ -269,6 +277,22 @@ func TestEveryQuirkAloneAndEachWithEveryOther(t *testing.T) {
 		}
 	}
 	t.Logf("%d tries of %d operations", tries, len(operations))
+}
+
+func TestEveryQuirkAloneOverConnections(t *testing.T) {
+	src, root, _ := app(t)
+	for _, k := range faultregistry.Quirks {
+		w := newQuirkyWorld(t, src, root, k.Name)
+		registry, storage := httptest.NewServer(w.quirky), httptest.NewServer(w.quirky.Storage())
+		w.host, w.quirky.Elsewhere = strings.TrimPrefix(registry.URL, "http://"), storage.URL
+		w.reach(nil)
+		if err := w.try(); err != nil {
+			t.Errorf("%s: %v", k.Name, err)
+		}
+		w.client.Finish()
+		registry.Close()
+		storage.Close()
+	}
 }
 
 func TestARegistryMayHaveAnyKindOfAddress(t *testing.T) {
