@@ -115,6 +115,9 @@ func (c *Client) waitVisible(ctx context.Context, registry, what string, look fu
 		if ok, err := look(ctx); ok || err != nil {
 			return ok, err
 		}
+		if ended := context.Cause(ctx); ended != nil { // it may be another child's error, which says that there is none
+			return false, ended
+		}
 		if waited >= c.opt.Settle {
 			return false, nil
 		}
