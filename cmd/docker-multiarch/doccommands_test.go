@@ -234,14 +234,42 @@ func TestEveryFlagInTheDocumentationExists(t *testing.T) {
 	}
 }
 
+// advised matches a command in a message or a help text of the program.
+var advised = regexp.MustCompile(program + `([a-z][^"\x60;,)\n]*)`)
+
+func TestEveryFlagInAdviceExists(t *testing.T) {
+	root, found := newRoot(&cli.Env{}, "docker-multiarch"), 0
+	err := filepath.WalkDir(filepath.Join(repository, "internal"), func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, command := range advised.FindAllStringSubmatch(string(text), -1) {
+			for _, flag := range flagName.FindAllStringSubmatch(command[1], -1) {
+				found++
+				if !hasFlag(root, command[1], flag[1]) {
+					t.Errorf("%s: \"%s%s\": no flag --%s", file, program, command[1], flag[1])
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 10 {
+		t.Errorf("%d flags, %v", found, err)
+	}
+}
+
 // hasFlag reports whether the command that inline code begins with has a flag. Code that begins with a flag may be about any command,
-// and flags of other programs are not looked at.
+// and flags of other programs are not looked at, nor are the arguments of run, which are another program's.
 func hasFlag(root *cobra.Command, code, flag string) bool {
 	if strings.HasPrefix(code, "-") {
 		return slices.Contains(foreignFlags, flag) || anyHas(root, flag)
 	}
 	cmd, _, err := root.Find(strings.Fields(strings.TrimPrefix(code, program)))
-	return err != nil || cmd == root || flag == "help" || cmd.Flag(flag) != nil
+	return err != nil || cmd == root || cmd.Name() == "run" || flag == "help" || cmd.Flag(flag) != nil
 }
 
 func anyHas(cmd *cobra.Command, flag string) bool {
