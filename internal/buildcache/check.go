@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -16,7 +17,9 @@ func Check(ctx context.Context, n Node, to []Entry) error {
 	if err != nil {
 		return err
 	}
+	var names []string
 	for _, e := range to {
+		names = append(names, e.String())
 		opt.CacheExports = append(opt.CacheExports, e.option())
 	}
 	accepted := errors.New("there is nothing to export yet")
@@ -28,5 +31,5 @@ func Check(ctx context.Context, n Node, to []Entry) error {
 	if asked || err == nil {
 		return nil
 	}
-	return fmt.Errorf("--cache-to: %w", err)
+	return fmt.Errorf("BuildKit cannot export the build cache to %s: %w", strings.Join(names, ", "), err)
 }

@@ -1,8 +1,7 @@
 package buildcache
 
 import (
-	"fmt"
-
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -18,6 +17,9 @@ const (
 	IsolatedMounts
 )
 
+// CheckMounts is the check of the hint that platforms share their cache mounts.
+const CheckMounts = "shared-cache-mounts"
+
 // MountNamespace is the frontend's build argument that separates cache mounts (frontend/dockerui/config.go).
 const MountNamespace = "build-arg:BUILDKIT_CACHE_MOUNT_NS"
 
@@ -28,28 +30,29 @@ func Isolate(attrs map[string]string, p platform.Platform) {
 	}
 }
 
-// Isolated decides for [AutoMounts] from the platforms' graphs and the frontend attributes of each. hint is for the user; "" is none.
-func (m Mounts) Isolated(ps []platform.Platform, graphs []graph.Graph, attrs func(platform.Platform) map[string]string) (isolated bool, hint string) {
+// Isolated decides for [AutoMounts] from the platforms' graphs and the frontend attributes of each. hint, if found, is for the user.
+func (m Mounts) Isolated(ps []platform.Platform, graphs []graph.Graph, attrs func(platform.Platform) map[string]string) (isolated bool, hint diag.Diagnostic) {
 	if m != AutoMounts {
-		return false, ""
+		return false, hint
 	}
 	for i, g := range graphs {
 		for _, s := range g.CacheMounts() {
 			if _, own := attrs(ps[i])[MountNamespace]; own {
-				return false, ""
+				return false, hint
 			}
 			if isolated = s.Platform.Architecture == "" || platform.Equal(s.Platform, ps[i]); !isolated {
 				return false, sharedHint(s, len(ps))
 			}
 		}
 	}
-	return isolated, ""
+	return isolated, hint
 }
 
-func sharedHint(s graph.Step, platforms int) string {
+func sharedHint(s graph.Step, platforms int) (hint diag.Diagnostic) {
 	if platforms < 2 {
-		return ""
+		return hint
 	}
-	return fmt.Sprintf("the platforms share their cache mounts, since %q runs on %s for all of them "+
-		"(--cache-mounts=isolated gives each its own, shared is content with it)", s.Name, platform.Format(s.Platform))
+	hint = diag.Notef("the platforms share their cache mounts, since %q runs on %s for all of them", s.Name, platform.Format(s.Platform))
+	hint.Check = CheckMounts
+	return hint
 }

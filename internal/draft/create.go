@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -27,8 +28,8 @@ type ExistsError struct {
 	Images []string // of the existing draft
 }
 
-func (e *ExistsError) Error() string { // docker manifest's words
-	return "refusing to amend an existing manifest list with no --amend flag"
+func (e *ExistsError) Error() string {
+	return fmt.Sprintf("the manifest list %s has other images: %s", e.List, strings.Join(e.Images, ", "))
 }
 
 // Create makes a draft of the images that the names refer to now. If there is a draft of the same names, it keeps its annotations
@@ -181,7 +182,7 @@ func (d Draft) concerns() (notes []string) {
 		for _, child := range image.Children {
 			p := child.Platform()
 			if p.OS == "" || p.Architecture == "" {
-				notes = append(notes, fmt.Sprintf("%s does not say for which platform it is: annotate it with --os and --arch", familiar(image.Name)))
+				notes = append(notes, fmt.Sprintf("%s does not say for which platform it is: annotate it with an operating system and an architecture", familiar(image.Name)))
 				continue
 			}
 			if what := contradiction(child.Config, p); what != "" && !child.Forced {

@@ -95,8 +95,8 @@ func inspectStore(ctx context.Context, eng *engine.Engine, req Request, has hasB
 }
 
 const (
-	partNote  = "the engine has the index as it is, with the content of the platforms that were asked for only; docker pull --platform gets others"
-	wholeNote = "this engine takes whole indexes only: all platforms were loaded"
+	partNote  = "the engine has the whole index, with the content of the requested platforms only; a pull of another platform adds its content"
+	wholeNote = "this engine takes whole indexes only, so all platforms were loaded"
 )
 
 // digestsOf returns all digests of an image, each once.

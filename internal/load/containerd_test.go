@@ -104,7 +104,7 @@ func TestAnEngineThatTakesWholeIndexesOnlyGetsAWholeOne(t *testing.T) {
 	req.Selection.Platforms = parse(t, "linux/arm64")
 	w.load(req)
 	w.equal(w.sent(1), []string{"amd 1", "arm 1", "arm base", "arm64 1", "base"})
-	w.equal(w.notes, []string{"this engine takes whole indexes only: all platforms were loaded"})
+	w.equal(w.notes, []string{"this engine takes whole indexes only, so all platforms were loaded"})
 }
 
 func TestAnArtifactInAnIndexIsNoImage(t *testing.T) {

@@ -30,6 +30,19 @@ type buildMetadata struct {
 	} `json:"multiarch"`
 }
 
+// UnpushedError means that the metadata file of a build names no image in a registry.
+type UnpushedError struct {
+	File    string
+	Unnamed bool // the file has no name; otherwise the build pushed nothing
+}
+
+func (e *UnpushedError) Error() string {
+	if e.Unnamed {
+		return fmt.Sprintf("the metadata file %q has no name of an image (image.name)", e.File)
+	}
+	return fmt.Sprintf("the build of the metadata file %q pushed nothing", e.File)
+}
+
 // readMetadata reads the metadata file of a build that pushed its result.
 func readMetadata(name string) (Word, error) {
 	f, err := os.Open(name)
@@ -42,18 +55,18 @@ func readMetadata(name string) (Word, error) {
 	}
 	m := &buildMetadata{}
 	if err := json.Unmarshal(body, m); err != nil {
-		return Word{}, fmt.Errorf("%q is no metadata file of a build: %w", name, err)
+		return Word{}, fmt.Errorf("%q is not the metadata file of a build: %w", name, err)
 	}
 	word := Word{Text: name, buildMetadata: m}
 	switch {
 	case m.Digest == "" && m.Name == "":
-		return Word{}, fmt.Errorf("%q is no metadata file of a build: it has neither containerimage.digest nor image.name", name)
+		return Word{}, fmt.Errorf("%q is not the metadata file of a build: it has neither containerimage.digest nor image.name", name)
 	case m.Digest == "":
-		return Word{}, fmt.Errorf("%q is of a build that made no image", name)
+		return Word{}, fmt.Errorf("the build of the metadata file %q made no image", name)
 	case m.Name == "":
-		return Word{}, fmt.Errorf("%q does not say where the image is (image.name): build with --tag", name)
+		return Word{}, &UnpushedError{File: name, Unnamed: true}
 	case m.Multiarch != nil && len(m.Multiarch.Tags)+len(m.Multiarch.ByDigest) == 0:
-		return Word{}, fmt.Errorf("%q is of a build that pushed nothing: build with --push", name)
+		return Word{}, &UnpushedError{File: name}
 	}
 	for text := range strings.SplitSeq(m.Name, ",") {
 		named, err := reference.ParseNormalizedNamed(text)
@@ -90,7 +103,7 @@ func oneOrigin(words []Word) error {
 				first = w
 			}
 			if a, b := what.of(first), what.of(w); a != b {
-				return fmt.Errorf("%q and %q are of two %s: %s and %s; if that is meant, name the second by its digest: %s",
+				return fmt.Errorf("%q and %q come from two %s, %s and %s; to merge them all the same, name the second by its digest: %s",
 					first.Text, w.Text, what.name, a, b, reference.FamiliarString(w.refs[0]))
 			}
 		}

@@ -135,14 +135,14 @@ func (r Request) attachables(auth session.Attachable) ([]session.Attachable, err
 	if len(r.Secrets) > 0 {
 		store, err := secretsprovider.NewStore(r.Secrets)
 		if err != nil {
-			return nil, fmt.Errorf("--secret: %w", err)
+			return nil, fmt.Errorf("read the secrets: %w", err)
 		}
 		list = append(list, secretsprovider.NewSecretProvider(store))
 	}
 	if len(r.SSH) > 0 {
 		agents, err := sshprovider.NewSSHAgentProvider(r.SSH)
 		if err != nil {
-			return nil, fmt.Errorf("--ssh: %w", err)
+			return nil, fmt.Errorf("reach the SSH agents: %w", err)
 		}
 		list = append(list, agents)
 	}

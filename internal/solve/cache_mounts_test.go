@@ -53,7 +53,7 @@ func TestCacheMountsAreIsolatedWhereAllRunOnTheirTargets(t *testing.T) {
 			if diff := cmp.Diff([]int{test.readings, test.readings, test.readings}, w.readings()); diff != "" {
 				t.Errorf("readings (-want +got):\n%s", diff)
 			}
-			if got := strings.Contains(strings.Join(w.progress.notes, "\n"), "--cache-mounts=isolated"); got != test.hint {
+			if got := strings.Contains(strings.Join(w.progress.notes, "\n"), "share their cache mounts"); got != test.hint {
 				t.Errorf("hint %v, want %v: %q", got, test.hint, w.progress.notes)
 			}
 		})

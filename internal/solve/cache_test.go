@@ -131,7 +131,7 @@ func TestACacheThatBuildKitCannotSetUpIsRefusedBeforeTheBuild(t *testing.T) {
 	if _, ok := errors.AsType[*preflight.Error](err); !ok {
 		t.Fatalf("%v is no PreflightError", err)
 	}
-	contains(t, err.Error(), "--cache-to: ", "not set for s3 cache")
+	contains(t, err.Error(), "BuildKit cannot export the build cache to s3: ", "not set for s3 cache")
 	w.untouched()
 	w = newHarness(t, copiesContext)
 	w.req.Cache.To = []buildcache.Entry{entry("type=s3", "region=r", "bucket=b")}

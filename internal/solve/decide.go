@@ -116,8 +116,8 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 		c.env.Progress.Note(n)
 	}
 	isolated, hint := c.req.Cache.Mounts.Isolated(c.targets, graphs, c.attrs)
-	if hint != "" {
-		c.env.Progress.Note(diag.Notef("%s", hint))
+	if hint.Found() {
+		c.env.Progress.Note(hint)
 	}
 	c.env.Progress.Cleared(planned)
 	return decision{

@@ -106,7 +106,7 @@ func (s *opener) givenDockerfile(ctx context.Context, name string) (d Dockerfile
 
 func (s *opener) download(ctx context.Context, url string) (Dockerfile, error) {
 	if s.opt.Fetch == nil {
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded here", url)
+		return Dockerfile{}, fmt.Errorf("this command does not download a Dockerfile: %q", url)
 	}
 	ctx, heard, end := ctxio.WhileHeard(ctx, cmp.Or(s.opt.Silence, silentServer))
 	defer end()
@@ -141,7 +141,7 @@ func (s *opener) copied(shown, name string, text, ignore []byte) (Dockerfile, er
 		err = os.WriteFile(file+ignoreSuffix, ignore, 0o600)
 	}
 	if err != nil {
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be spooled: %w", shown, err)
+		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be saved to a temporary file: %w", shown, err)
 	}
 	return Dockerfile{Name: name, Shown: shown, dir: filepath.Dir(file), Text: string(text), ignores: ignore != nil, forced: true}, nil
 }

@@ -56,7 +56,7 @@ func whyNot(root *os.Root, name string, err error) error {
 	case notLink != nil:
 		return errors.New("leads out of the build context by a link")
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("is a link to %q, and nothing is there", to)
+		return fmt.Errorf("is a link to %q, which does not exist", to)
 	}
 	return fmt.Errorf("is a link to %q, which leads out of the build context", to)
 }

@@ -20,15 +20,15 @@ func (s *opener) layoutContext(name, value string) error {
 	if dgst == "" {
 		desc, err := ociindex.NewStoreIndex(path).Get(tag)
 		if err != nil {
-			return fmt.Errorf("--build-context %s=%s: the OCI layout %q cannot be read: %w", name, value, path, err)
+			return fmt.Errorf("the OCI layout %q cannot be read: %w", path, err)
 		}
 		if desc == nil {
-			return fmt.Errorf("--build-context %s=%s: the OCI layout %q has no tag %q", name, value, path, tag)
+			return fmt.Errorf("the OCI layout %q has no tag %q", path, tag)
 		}
 		dgst = desc.Digest
 	}
 	if err := s.AddLayout(name, path, dgst); err != nil {
-		return fmt.Errorf("--build-context %s=%s: the OCI layout %q cannot be read: %w", name, value, path, err)
+		return fmt.Errorf("the OCI layout %q cannot be read: %w", path, err)
 	}
 	return nil
 }

@@ -23,10 +23,10 @@ func (s *opener) chosenDockerfile(name string) (Dockerfile, error) {
 	shown := filepath.Join(s.ContextDir, name)
 	text, err := ReadInContext(s.ContextDir, name, maxDockerfile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Dockerfile{}, noDockerfile(shown)
+		return Dockerfile{}, &DockerfileError{Path: shown}
 	}
 	if err != nil {
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %q %w; -f names the file to build from, wherever it is", shown, err)
+		return Dockerfile{}, &DockerfileError{shown, err}
 	}
 	ignore, err := ignoreFile(s.ContextDir, name+ignoreSuffix)
 	return Dockerfile{Name: name, Shown: shown, dir: s.ContextDir, Text: string(text), ignores: ignore != nil}, err
@@ -38,11 +38,11 @@ func (s *opener) namedDockerfile(ctx context.Context, name string) (Dockerfile, 
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Dockerfile{}, noDockerfile(name)
+		return Dockerfile{}, &DockerfileError{Path: name}
 	case err != nil:
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be read: %w", name, err)
 	case info.IsDir():
-		return Dockerfile{}, fmt.Errorf("the Dockerfile %q is a directory: -f names a file", name)
+		return Dockerfile{}, &DockerfileError{name, errors.New("is a directory")}
 	case !info.Mode().IsRegular():
 		text, err := readPipe(ctx, s.opt, name)
 		if err != nil {
@@ -76,7 +76,7 @@ func (s *opener) besideNamed(dir, name string) ([]byte, error) {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
 			return nil, nil
 		}
-		err = errors.New("is a link, and nothing is there")
+		err = errors.New("is a link to nothing")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the ignore file %q %w", filepath.Join(dir, name), err)
@@ -123,7 +123,7 @@ func ignoreFile(dir, name string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the ignore file %q %w, so what it is to leave out would be sent", filepath.Join(dir, name), err)
+		return nil, fmt.Errorf("the ignore file %q %w: the build would send the files that it excludes", filepath.Join(dir, name), err)
 	}
 	return append([]byte{}, data...), nil
 }
@@ -155,8 +155,4 @@ func readPipe(ctx context.Context, opt Options, name string) ([]byte, error) {
 	}
 	defer f.Close()
 	return readAll(ctxio.Reader(ctx, ctxio.Hearing(f, heard)), maxDockerfile)
-}
-
-func noDockerfile(name string) error {
-	return fmt.Errorf("there is no Dockerfile at %q: name it with -f, or give another build context", name)
 }

@@ -59,20 +59,20 @@ func TestFilesThatTheContextChoosesAreFilesOfTheContext(t *testing.T) {
 		opt  Options
 		want string
 	}{
-		"a Dockerfile elsewhere":            {Options{Context: "outside"}, `the Dockerfile "outside/Dockerfile" is a link to "../shared/Dockerfile", which leads out of the build context; -f names`},
+		"a Dockerfile elsewhere":            {Options{Context: "outside"}, `the Dockerfile "outside/Dockerfile" is a link to "../shared/Dockerfile", which leads out of the build context`},
 		"a lower-case one elsewhere":        {Options{Context: "up"}, `the Dockerfile "up/dockerfile" is a link to`},
 		"a Dockerfile by its whole path":    {Options{Context: "absolute"}, "leads out of the build context"},
-		"a Dockerfile that leads nowhere":   {Options{Context: "nowhere"}, `the Dockerfile "nowhere/Dockerfile" is a link to "x", and nothing is there`},
+		"a Dockerfile that leads nowhere":   {Options{Context: "nowhere"}, `the Dockerfile "nowhere/Dockerfile" is a link to "x", which does not exist`},
 		"a device":                          {Options{Context: "device"}, `the Dockerfile "device/Dockerfile" is a link to "/dev/zero", which leads out`},
 		"a pipe that nobody writes":         {Options{Context: "pipe"}, `the Dockerfile "pipe/Dockerfile" is a pipe, not a file`},
 		"a folder":                          {Options{Context: "folder"}, `the Dockerfile "folder/Dockerfile" is a directory, not a file`},
 		"a Dockerfile without an end":       {Options{Context: "huge"}, `the Dockerfile "huge/Dockerfile" is larger than 1MiB`},
 		"a .dockerignore elsewhere":         {Options{Context: "ignored"}, `the ignore file "ignored/.dockerignore" is a link to "../shared/ignore", which leads out of the build context`},
-		"the same of a named context":       {Options{Context: "app", Named: map[string]string{"lib": "ignored"}}, `--build-context lib=ignored: the ignore file "ignored/.dockerignore" is a link`},
+		"the same of a named context":       {Options{Context: "app", Named: map[string]string{"lib": "ignored"}}, `the named context lib=ignored: the ignore file "ignored/.dockerignore" is a link`},
 		"a Dockerfile's own ignore file":    {Options{Context: "own", Dockerfile: "own/D"}, `the ignore file "own/D.dockerignore" is a link to`},
 		"a .dockerignore, with -f -":        {Options{Context: "ignored", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")}, `the ignore file "ignored/.dockerignore"`},
 		"-f names a device without an end":  {Options{Context: "app", Dockerfile: "/dev/zero"}, `the Dockerfile "/dev/zero" is larger than 1MiB`},
-		"-f names what leads to a folder":   {Options{Context: "app", Dockerfile: "app/sub/dir"}, "is a directory: -f names a file"},
+		"-f names what leads to a folder":   {Options{Context: "app", Dockerfile: "app/sub/dir"}, "is a directory"},
 		"-f names a pipe that is not used":  {Options{Context: "app", Dockerfile: "pipe/Dockerfile", Silence: time.Millisecond}, `the Dockerfile "pipe/Dockerfile" cannot be read: nothing has come for 1ms`},
 		"standard input twice, by its name": {Options{Context: "-", Dockerfile: "/dev/stdin", Stdin: strings.NewReader("x")}, "standard input cannot be both"},
 	} {

@@ -88,7 +88,7 @@ func (s *opener) context(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("the build context %q cannot be read: %w", name, err)
 	}
-	return fmt.Errorf("the build context %q is not a directory; to build from an archive: docker multiarch build - < %s", name, name)
+	return &ContextError{name}
 }
 
 // LocalContext reports whether a build context is a local directory. A name like that of a repository (github.com/me/app) is a directory if
@@ -108,12 +108,12 @@ func (s *opener) stdinContext(ctx context.Context) error {
 		return fmt.Errorf("standard input cannot be read: %w", err)
 	}
 	if len(head) == 0 {
-		return errors.New("nothing came on standard input, which was to be the build context")
+		return errors.New("standard input is empty, and cannot be the build context")
 	}
 	if !isArchive(head) {
 		for _, named := range append(slices.Sorted(maps.Values(s.opt.Own)), s.opt.Dockerfile) {
 			if named != "" {
-				return fmt.Errorf("standard input is not an archive, so it would be the Dockerfile, but -f %s names one too", named)
+				return fmt.Errorf("standard input is not an archive, so it is the Dockerfile, but another one is named: %q", named)
 			}
 		}
 		empty, err := s.spool.dir()
@@ -125,7 +125,7 @@ func (s *opener) stdinContext(ctx context.Context) error {
 	}
 	file, err := s.spool.file("context", rest)
 	if err != nil {
-		return fmt.Errorf("standard input cannot be spooled: %w", err)
+		return fmt.Errorf("standard input cannot be saved to a temporary file: %w", err)
 	}
 	s.Spool = file
 	s.Attrs[ContextName] = spoolURL
@@ -141,15 +141,15 @@ func (s *opener) named() error {
 		}
 		if strings.HasPrefix(value, layoutPrefix) {
 			if err := s.layoutContext(name, value); err != nil {
-				return err
+				return &NamedContextError{name, value, err}
 			}
 			continue
 		}
 		if info, err := os.Stat(value); err != nil || !info.IsDir() {
-			return fmt.Errorf("--build-context %s=%s: %q is not a directory, a URL, docker-image://…, oci-layout://… or target:…", name, value, value)
+			return &NamedContextError{name, value, fmt.Errorf("%q is not a directory, a URL, docker-image://…, oci-layout://… or target:…", value)}
 		}
 		if _, err := ignoreFile(value, ignoreName); err != nil {
-			return fmt.Errorf("--build-context %s=%s: %w", name, value, err)
+			return &NamedContextError{name, value, err}
 		}
 		local := name
 		if name == ContextName || name == localDockerfile {

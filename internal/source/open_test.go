@@ -184,24 +184,24 @@ func TestSourcesThatCannotBeAreRefusedInWords(t *testing.T) {
 		want string
 	}{
 		"no such directory": {Options{Context: "nothing"}, `the build context "nothing" does not exist: give a directory, a git or http URL, or -`},
-		"a file":            {Options{Context: "x.tar"}, `"x.tar" is not a directory; to build from an archive: docker multiarch build - < x.tar`},
-		"no Dockerfile":     {Options{Context: "empty"}, `there is no Dockerfile at "empty/Dockerfile": name it with -f`},
+		"a file":            {Options{Context: "x.tar"}, `"x.tar" is not a directory`},
+		"no Dockerfile":     {Options{Context: "empty"}, `there is no Dockerfile at "empty/Dockerfile"`},
 		"-f names nothing":  {Options{Context: "app", Dockerfile: "nothing"}, `there is no Dockerfile at "nothing"`},
 		"-f names a directory": {
 			Options{Context: "app", Dockerfile: "empty"}, `the Dockerfile "empty" is a directory`,
 		},
-		"nothing on standard input": {Options{Context: "-", Stdin: strings.NewReader("")}, "nothing came on standard input"},
+		"nothing on standard input": {Options{Context: "-", Stdin: strings.NewReader("")}, "standard input is empty"},
 		"standard input twice": {
 			Options{Context: "-", Dockerfile: "-", Stdin: strings.NewReader("x")}, "standard input cannot be both the build context and the Dockerfile",
 		},
 		"a Dockerfile on standard input and another": {
-			Options{Context: "-", Dockerfile: "app/Dockerfile", Stdin: strings.NewReader("FROM a\n")}, "but -f app/Dockerfile names one too",
+			Options{Context: "-", Dockerfile: "app/Dockerfile", Stdin: strings.NewReader("FROM a\n")}, `but another one is named: "app/Dockerfile"`,
 		},
 		"standard input breaks off at once":   {Options{Context: "-", Stdin: &broken{}}, "standard input cannot be read: connection lost"},
-		"standard input breaks off later":     {Options{Context: "-", Stdin: &broken{archive()}}, "standard input cannot be spooled: connection lost"},
+		"standard input breaks off later":     {Options{Context: "-", Stdin: &broken{archive()}}, "standard input cannot be saved to a temporary file: connection lost"},
 		"a Dockerfile that breaks off":        {Options{Context: "app", Dockerfile: "-", Stdin: &broken{"FROM"}}, "the Dockerfile on standard input cannot be read: connection lost"},
-		"a named context that does not exist": {Options{Context: "app", Named: map[string]string{"lib": "nothing"}}, `--build-context lib=nothing: "nothing" is not a directory, a URL, docker-image://…, oci-layout://… or target:…`},
-		"a layout that does not exist":        {Options{Context: "app", Named: map[string]string{"l": "oci-layout://nothing"}}, `--build-context l=oci-layout://nothing: the OCI layout "nothing" cannot be read`},
+		"a named context that does not exist": {Options{Context: "app", Named: map[string]string{"lib": "nothing"}}, `the named context lib=nothing: "nothing" is not a directory, a URL, docker-image://…, oci-layout://… or target:…`},
+		"a layout that does not exist":        {Options{Context: "app", Named: map[string]string{"l": "oci-layout://nothing"}}, `the named context l=oci-layout://nothing: the OCI layout "nothing" cannot be read`},
 		"a layout without the tag":            {Options{Context: "app", Named: map[string]string{"l": "oci-layout://app:v9"}}, `the OCI layout "app" `},
 	} {
 		t.Run(name, func(t *testing.T) {

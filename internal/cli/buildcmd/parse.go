@@ -120,7 +120,11 @@ func (j *job) openSource(ctx context.Context, w *cli.Env, o buildOptions) (sourc
 		return source.Source{}, none, err
 	}
 	opt.OwnOnly = len(opt.Own) > 0 && len(opt.Own) == len(j.request.Platforms)
-	return source.Open(ctx, opt)
+	src, release, err := source.Open(ctx, opt)
+	if named, ok := errors.AsType[*source.NamedContextError](err); ok {
+		err = fmt.Errorf("--build-context %s=%s: %w", named.Name, named.Value, named.Err)
+	}
+	return src, release, err
 }
 
 // values parses the values of the flags for the frontend and for the sessions.

@@ -69,7 +69,8 @@ func draftError(err error) error {
 	var family *manifest.FamilyError
 	switch {
 	case errors.As(err, &exists):
-		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("the draft of %s has %s: use --amend to add to it, or 'docker multiarch manifest rm %s' to remove it",
+		refused := errors.New("refusing to amend an existing manifest list with no --amend flag") // docker manifest's words
+		return &cli.Hinted{Err: refused, Hint: fmt.Sprintf("the draft of %s has %s: use --amend to add to it, or 'docker multiarch manifest rm %s' to remove it",
 			exists.List, strings.Join(exists.Images, ", "), exists.List)}
 	case errors.As(err, &changed) && gone(changed):
 		return &cli.Hinted{Err: err, Hint: fmt.Sprintf("remove the draft and create it again: docker multiarch manifest rm %s", changed.List)}
