@@ -40,7 +40,7 @@ var Quirks = slices.Concat(waits, logins, []Quirk{
 	status("post-200", "post", http.MethodPost, 200), status("post-201", "post", http.MethodPost, 201), status("post-204", "post", http.MethodPost, 204),
 
 	{"location-absolute", "location", "It names its own host in an upload's location.", located(func(_ *Quirky, req *http.Request, at string) string {
-		return "http://" + req.Host + at
+		return schemeOf(req) + "://" + req.Host + at
 	})},
 	{"location-query", "location", "An upload's location has a query that must stay as it is.", locationQuery},
 	{"location-prefix", "location", "An upload's location is below another path.", locationPrefix},

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-const tokenPath = "/token"
+// tokenPath and the name of a quirk are the path of its token server.
+const tokenPath = "/token/"
 
 // logins are the quirks of logging in. In the challenges, {realm} is the address of the token server and {scope} the scope that the
 // request needs.
@@ -89,20 +90,27 @@ type login struct {
 func loginQuirk(name string, l login) Quirk {
 	return Quirk{name, "login", l.means, func(_ *Quirky, w http.ResponseWriter, req *http.Request, next http.Handler) {
 		switch {
-		case req.URL.Path == tokenPath:
+		case req.URL.Path == tokenPath+name:
 			l.serveToken(w, req)
 		case l.writes && isRead(req.Method), l.accepts(req):
 			req = req.Clone(req.Context())
 			req.Header.Del("Authorization")
 			next.ServeHTTP(w, req)
 		default:
-			fill := strings.NewReplacer("{realm}", "http://"+req.Host+tokenPath, "{scope}", wantedScope(req))
+			fill := strings.NewReplacer("{realm}", schemeOf(req)+"://"+req.Host+tokenPath+name, "{scope}", wantedScope(req))
 			for _, challenge := range l.challenges {
 				w.Header().Add("WWW-Authenticate", fill.Replace(challenge))
 			}
 			refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
 		}
 	}}
+}
+
+func schemeOf(req *http.Request) string {
+	if req.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // accepts reports whether a request has the login that is wanted: a token where one is offered.

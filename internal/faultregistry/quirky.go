@@ -60,11 +60,10 @@ func (q *Quirky) names(req *http.Request) []string {
 	for _, name := range strings.Split(req.Header.Get("Quirks"), ",") {
 		names = append(names, strings.TrimSpace(name))
 	}
-	path := req.URL.Path
-	if scope := req.URL.Query().Get("scope"); path == tokenPath && scope != "" { // a token server is asked about a repository
-		_, path, _ = strings.Cut(scope, ":")
+	if name, ok := strings.CutPrefix(req.URL.Path, tokenPath); ok {
+		names = append(names, name)
 	}
-	for _, part := range strings.Split(path, "/") {
+	for _, part := range strings.Split(req.URL.Path, "/") {
 		if list, ok := strings.CutPrefix(part, "quirks."); ok {
 			names = append(names, strings.Split(list, ".")...)
 		}
