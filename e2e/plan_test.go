@@ -54,7 +54,7 @@ func TestABaseThatLacksAPlatformIsNamedWithItsLineAndWhatItHas(t *testing.T) {
 		s.lacks("the progress", r.err, "] RUN true", "[internal] load build context")
 		plan := s.plan("--platform", "linux/amd64,linux/loong64", dir)
 		s.equal("the status of the plan", plan.code, 1)
-		s.contains("the plan", plan.out, "✗ missing", "IN THE WAY OF THE BUILD", "nothing for linux/loong64")
+		s.contains("the plan", plan.out, "✗ missing", "BLOCKERS", "nothing for linux/loong64")
 	})
 }
 
@@ -78,7 +78,7 @@ func TestAllThatIsInTheWayOfABuildIsSaidAtOnce(t *testing.T) {
 		dir := s.folder(files{"Dockerfile": s.onBase("FROM "+single+" AS one", "RUN true", "FROM $BASE", "RUN true", "COPY --from=one / /"), "big": noise(4 << 20)})
 		s.mustBuild("--push", "-t", s.repo(), s.dockerfile("FROM scratch", "COPY Dockerfile /")) // so that there is a builder
 		r := s.build("--platform", "linux/amd64,linux/arm64,linux/mips64le,linux/loong64", "--emulators", "never", "--push", "-t", closed+"/app", dir)
-		s.refused(r, 1, "things are in the way", "nothing for linux/loong64", "single image for linux/amd64", closed, "cannot run programs for linux/mips64le",
+		s.refused(r, 1, "cannot start the build", "nothing for linux/loong64", "single image for linux/amd64", closed, "cannot run programs for linux/mips64le",
 			"docker multiarch emulators install linux/mips64le")
 	})
 }
@@ -124,7 +124,7 @@ func TestARecipeForAStageThatIsNotThereIsRefusedBeforeAnythingRuns(t *testing.T)
 		args := []string{"--platform", twoPlatforms, "--cross", "go:build,go:biuld"}
 		plan := s.plan(append(args, dir)...)
 		s.equal("the status of the plan", plan.code, 1)
-		s.contains("the plan", plan.out, "IN THE WAY OF THE BUILD", `stage "biuld"`, "RECIPE:STAGE", "RUN echo")
+		s.contains("the plan", plan.out, "BLOCKERS", `stage "biuld"`, "RECIPE:STAGE", "RUN echo")
 		r := s.build(append(args, "--push", "-t", s.repo(), dir)...)
 		s.refused(r, 1, `stage "biuld"`, "RECIPE:STAGE")
 		s.lacks("the progress", r.err, "] RUN echo", "[internal] load build context")

@@ -43,6 +43,8 @@ type Diagnostic struct {
 	Message string
 	// Fix says what to do about it, without naming a flag of a command; "" if the message says so or nothing helps.
 	Fix string
+	// URL is a page about the check; "" if there is none.
+	URL string
 	// Cause is the error behind it, for callers that ask with errors.As; nil if there is none.
 	Cause error
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 )
 
@@ -17,8 +18,8 @@ var platformArg = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION|
 // argDefaults reports platform arguments with a default. A default always wins over the platform's value, in a stage and before
 // the first FROM (dispatchArg, buildMetaArgs in dockerfile2llb). Only before the first FROM, or after the argument was declared
 // without one, may a default itself name the platform's value: ARG TARGETARCH=${TARGETARCH:-amd64}.
-func argDefaults(d *file) []Hint {
-	var all []Hint
+func argDefaults(d *file) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	for i := range d.Global {
 		all = append(all, d.defaults(&d.Global[i], func(string) bool { return true })...)
 	}
@@ -37,8 +38,8 @@ func argDefaults(d *file) []Hint {
 }
 
 // defaults checks one ARG. known reports whether a variable has its value already.
-func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool) []Hint {
-	var all []Hint
+func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	for _, arg := range c.Args {
 		_, given := d.Args[arg.Key]
 		if arg.Value == nil || given || !platformArg.MatchString(arg.Key) {
@@ -51,15 +52,15 @@ func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool
 			}
 			message = fmt.Sprintf("ARG %s=%s is evaluated in a stage, where %s has no value yet: every platform gets the default", arg.Key, *arg.Value, arg.Key)
 		}
-		all = append(all, d.hint("warning", "arg-default", dockerfile.Line(c.Location()), nil, message,
+		all = append(all, d.hint(diag.Warning, "arg-default", dockerfile.Line(c.Location()), nil, message,
 			"ARG "+arg.Key+" without a default: BuildKit gives it its value"))
 	}
 	return all
 }
 
 // argUse reports platform arguments that are declared and not used, or used and not declared.
-func argUse(d *file) []Hint {
-	var all []Hint
+func argUse(d *file) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	needed := d.needed()
 	for i := range d.Stages {
 		if needed[i] {
@@ -103,7 +104,7 @@ func text(c instructions.Command) string {
 
 // undeclared reports arguments that a stage uses and that neither it nor a stage that it goes on from declares. They have no
 // value.
-func (d *file) undeclared(i int) []Hint {
+func (d *file) undeclared(i int) []diag.Diagnostic {
 	known := map[string]bool{}
 	for _, k := range d.Under(i)[1:] {
 		for _, c := range d.Stages[k].Commands {
@@ -112,7 +113,7 @@ func (d *file) undeclared(i int) []Hint {
 			}
 		}
 	}
-	var all []Hint
+	var all []diag.Diagnostic
 	for _, c := range d.Stages[i].Commands {
 		if _, isArg := c.(*instructions.ArgCommand); !isArg {
 			said := text(c)
@@ -130,16 +131,16 @@ func (d *file) undeclared(i int) []Hint {
 	return all
 }
 
-func (d *file) emptyArg(name string, line int) Hint {
+func (d *file) emptyArg(name string, line int) diag.Diagnostic {
 	global := slices.ContainsFunc(d.Global, func(c instructions.ArgCommand) bool {
 		return slices.ContainsFunc(c.Args, func(a instructions.KeyValuePairOptional) bool { return a.Key == name })
 	})
 	if global {
-		return d.hint("warning", "arg-before-from", line, nil,
+		return d.hint(diag.Warning, "arg-before-from", line, nil,
 			fmt.Sprintf("$%s is empty: ARG %s before the first FROM holds for FROM lines only", name, name), "repeat ARG "+name+" in the stage, after its FROM")
 	}
 	message := fmt.Sprintf("$%s is empty: no ARG %s in this stage", name, name)
-	return d.hint("warning", "arg-unused", line, nil, message, "write ARG "+name+" before it, in the stage")
+	return d.hint(diag.Warning, "arg-unused", line, nil, message, "write ARG "+name+" before it, in the stage")
 }
 
 // direct matches commands that do not read BuildKit's platform arguments from the environment.
@@ -147,14 +148,14 @@ var direct = regexp.MustCompile(
 	`^(?:(?:go|cargo|npm|apk|apt-get|apt|mkdir|cp|mv|rm|ln|chmod|chown|echo|cd|set|adduser|addgroup|gcc|cc)\b[^;&|$\x60]*(?:&&|;|$)\s*)+$`)
 
 // unused reports arguments that nothing after the declaration names, if no later program could read its environment.
-func (d *file) unused(i int) []Hint {
+func (d *file) unused(i int) []diag.Diagnostic {
 	if slices.ContainsFunc(d.Stages, func(s instructions.Stage) bool { // a stage that goes on from it inherits the argument
 		k, ok := instructions.HasStage(d.Stages, s.BaseName)
 		return ok && k == i
 	}) {
 		return nil
 	}
-	var all []Hint
+	var all []diag.Diagnostic
 	commands := d.Stages[i].Commands
 	for n, c := range commands {
 		arg, ok := c.(*instructions.ArgCommand)
@@ -167,7 +168,7 @@ func (d *file) unused(i int) []Hint {
 			}
 			seen := slices.ContainsFunc(commands[n+1:], func(later instructions.Command) bool { return mayUse(later, a.Key) })
 			if !seen {
-				all = append(all, d.hint("note", "arg-unused", dockerfile.Line(arg.Location()), nil,
+				all = append(all, d.hint(diag.Note, "arg-unused", dockerfile.Line(arg.Location()), nil,
 					fmt.Sprintf("ARG %s is declared, and nothing uses it: what is made does not depend on the platform", a.Key),
 					fmt.Sprintf("use it (go build: GOARCH=$TARGETARCH), or leave ARG %s out, so that platforms share the steps", a.Key)))
 			}

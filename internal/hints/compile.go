@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -51,13 +52,13 @@ var compilers = []compiler{
 }
 
 // emulated reports compilers that would run under an emulator.
-func emulated(d *file) []Hint {
+func emulated(d *file) []diag.Diagnostic {
 	type place struct {
 		line int
 		what string
 	}
 	var order []place
-	found := map[place]*Hint{}
+	found := map[place]*diag.Diagnostic{}
 	for _, p := range d.own {
 		for _, s := range p.Graph.Steps {
 			if s.Kind != graph.Exec || s.File != d.name || !p.Emulated[s.Digest] {
@@ -69,13 +70,13 @@ func emulated(d *file) []Hint {
 			}
 			at := place{s.Line, c.what}
 			if found[at] == nil {
-				h := d.hint("note", "emulated-compile", s.Line, nil, fmt.Sprintf("%s would run under an emulator, many times slower than natively", c.what), c.fix)
+				h := d.hint(diag.Note, "emulated-compile", s.Line, nil, fmt.Sprintf("%s would run under an emulator, many times slower than natively", c.what), c.fix)
 				found[at], order = &h, append(order, at)
 			}
 			found[at].Platforms = append(found[at].Platforms, platform.Format(p.Platform))
 		}
 	}
-	var all []Hint
+	var all []diag.Diagnostic
 	for _, at := range order {
 		all = append(all, *found[at])
 	}

@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 )
 
 // platformOfStage reports a --platform without effect. A stage FROM another one goes on from it for its platform, whatever
 // --platform says (dockerfile2llb/convert.go). The rule applies where the author asked for another platform than that stage's own
 // FROM.
-func platformOfStage(d *file) []Hint {
-	var all []Hint
+func platformOfStage(d *file) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	needed := d.needed()
 	for i := range d.Stages {
 		under := d.Under(i)
@@ -20,7 +21,7 @@ func platformOfStage(d *file) []Hint {
 			if asked := plainVariable(s.Platform); asked == plainVariable(image.Platform) || asked == "$TARGETPLATFORM" && image.Platform == "" {
 				continue
 			}
-			all = append(all, d.hint("warning", "platform-of-stage", dockerfile.Line(s.Location), nil,
+			all = append(all, d.hint(diag.Warning, "platform-of-stage", dockerfile.Line(s.Location), nil,
 				fmt.Sprintf("--platform=%s has no effect: %s is a stage, and what goes on from it is for the platform of its image", s.Platform, s.BaseName),
 				fmt.Sprintf("write --platform=%s in the FROM of that image (line %d), or begin the stage with an image", s.Platform, dockerfile.Line(image.Location))))
 		}

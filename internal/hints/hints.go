@@ -24,24 +24,11 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// Hint is one finding. Its JSON keys are pinned.
-type Hint struct {
-	// Severity is "warning" for a cause of a wrong image, and "note" for a cause of a slow build.
-	Severity string `json:"severity"`
-	Rule     string `json:"rule"`
-	File     string `json:"file"`
-	Line     int    `json:"line"`
-	// Platforms are the affected platforms in canonical order. None means all.
-	Platforms []string `json:"platforms,omitempty"`
-	Message   string   `json:"message"`
-	// Fix is the text to write instead, or the thing to do.
-	Fix string `json:"fix"`
-}
 
 // Steps is a set of steps by digest.
 type Steps map[digest.Digest]bool
@@ -81,8 +68,8 @@ type file struct {
 
 // Of returns the hints by file and line. A file that cannot be parsed here, such as another frontend's, has only hints that need
 // graphs alone.
-func Of(b Build) []Hint {
-	var all []Hint
+func Of(b Build) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	seen := map[string]int{}
 	var files []*file
 	for _, p := range b.Platforms {
@@ -97,13 +84,15 @@ func Of(b Build) []Hint {
 		}
 	}
 	for _, d := range files {
-		for _, rule := range []func(*file) []Hint{emulated, argDefaults, argUse, pinned, platformOfStage, compiledOnce, cacheMounts, copies, downloads} {
+		for _, rule := range []func(*file) []diag.Diagnostic{emulated, argDefaults, argUse, pinned, platformOfStage, compiledOnce, cacheMounts, copies, downloads} {
 			all = append(all, rule(d)...)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Hint) int { return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
-	return slices.CompactFunc(all, func(a, b Hint) bool {
-		return a.Rule == b.Rule && a.File == b.File && a.Line == b.Line && a.Message == b.Message
+	slices.SortStableFunc(all, func(a, b diag.Diagnostic) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	return slices.CompactFunc(all, func(a, b diag.Diagnostic) bool {
+		return a.Check == b.Check && a.File == b.File && a.Line == b.Line && a.Message == b.Message
 	})
 }
 
@@ -115,8 +104,8 @@ func parse(b Build, name, text string) *file {
 // several reports whether the file is built for two or more platforms.
 func (d *file) several() bool { return len(d.own) > 1 }
 
-func (d *file) hint(severity, rule string, line int, platforms []string, message, fix string) Hint {
-	return Hint{Severity: severity, Rule: rule, File: d.name, Line: line, Platforms: platforms, Message: message, Fix: fix}
+func (d *file) hint(severity diag.Severity, check string, line int, platforms []string, message, fix string) diag.Diagnostic {
+	return diag.Diagnostic{Check: check, Severity: severity, File: d.name, Line: line, Platforms: platforms, Message: message, Fix: fix}
 }
 
 // needed returns the stages that the file's target is made of, by index: those that it is FROM, and those that are copied from.

@@ -1,7 +1,6 @@
 package hints_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph/graphtest"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
@@ -41,10 +41,10 @@ func build(t *testing.T, dockerfile string, list string) hints.Build {
 }
 
 // formatted formats hints as "rule line platforms".
-func formatted(all []hints.Hint) []string {
+func formatted(all []diag.Diagnostic) []string {
 	var lines []string
 	for _, h := range all {
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %d %s", h.Rule, h.Line, strings.Join(h.Platforms, ","))))
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %d %s", h.Check, h.Line, strings.Join(h.Platforms, ","))))
 	}
 	return lines
 }
@@ -123,7 +123,7 @@ func TestWhatArgumentDefaultsReallyDo(t *testing.T) {
 		if !slices.Contains(env, "TARGETARCH="+want) {
 			t.Errorf("%q: %q", dockerfile, env)
 		}
-		said := slices.ContainsFunc(hints.Of(b), func(h hints.Hint) bool { return h.Rule == "arg-default" })
+		said := slices.ContainsFunc(hints.Of(b), func(h diag.Diagnostic) bool { return h.Check == "arg-default" })
 		if said != (want != "arm64") {
 			t.Errorf("%q: a hint: %v", dockerfile, said)
 		}
@@ -165,17 +165,6 @@ func TestABigCopyIsBetterLinked(t *testing.T) {
 		if diff := cmp.Diff(want, formatted(hints.Of(b))); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", dockerfile, diff)
 		}
-	}
-}
-
-func TestAHintAsJSONHasTheseKeys(t *testing.T) {
-	all := hints.Of(build(t, "FROM --platform=$BUILDPLATFORM alpine\nCOPY x /\n", "linux/amd64,linux/arm64"))
-	got, err := json.Marshal(all)
-	want := `[{"severity":"warning","rule":"final-stage-pinned","file":"Dockerfile","line":1,"platforms":["linux/arm64"],` +
-		`"message":"the result is made on an image for linux/amd64, whatever platform it is for",` +
-		`"fix":"leave --platform out of the FROM of the last stage (keep it for stages that compile), and COPY --from the others"}]`
-	if diff := cmp.Diff(want, string(got)); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }
 

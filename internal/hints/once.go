@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -21,8 +22,8 @@ var (
 
 // compiledOnce reports a step on the builder's own platform that compiles for it, and whose program is copied into the images of
 // other processors. It follows only a program that the command names, since a stage may also run its own output.
-func compiledOnce(d *file) []Hint {
-	var all []Hint
+func compiledOnce(d *file) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	at := map[int]int{} // the index in all of a line's hint
 	for _, p := range d.own {
 		steps := p.Graph.ByDigest()
@@ -37,7 +38,7 @@ func compiledOnce(d *file) []Hint {
 			i, known := at[s.Line]
 			if !known {
 				i, at[s.Line] = len(all), len(all)
-				all = append(all, d.hint("warning", "compiled-once", s.Line, nil,
+				all = append(all, d.hint(diag.Warning, "compiled-once", s.Line, nil,
 					fmt.Sprintf("the program is compiled once, for %s, and copied into the images of other platforms as well", platform.Format(s.Platform)),
 					"ARG TARGETOS TARGETARCH before it, in the stage, and GOOS=$TARGETOS GOARCH=$TARGETARCH go build …"))
 			}

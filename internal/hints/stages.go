@@ -8,14 +8,15 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // pinned reports a result whose base image was fetched for another platform than the result's.
-func pinned(d *file) []Hint {
-	var all []Hint
+func pinned(d *file) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	for _, p := range d.own {
 		chain := p.Graph.Chain()
 		if len(chain) == 0 || chain[0].Kind != graph.Source || chain[0].File != d.name {
@@ -26,12 +27,12 @@ func pinned(d *file) []Hint {
 			continue
 		}
 		name := platform.Format(p.Platform)
-		i := slices.IndexFunc(all, func(h Hint) bool { return h.Line == chain[0].Line })
+		i := slices.IndexFunc(all, func(h diag.Diagnostic) bool { return h.Line == chain[0].Line })
 		if i >= 0 {
 			all[i].Platforms = append(all[i].Platforms, name)
 			continue
 		}
-		all = append(all, d.hint("warning", "final-stage-pinned", chain[0].Line, []string{name},
+		all = append(all, d.hint(diag.Warning, "final-stage-pinned", chain[0].Line, []string{name},
 			fmt.Sprintf("the result is made on an image for %s, whatever platform it is for", platform.Format(on)),
 			"leave --platform out of the FROM of the last stage (keep it for stages that compile), and COPY --from the others"))
 	}
@@ -45,7 +46,7 @@ type cacheMount struct {
 }
 
 // cacheMounts reports steps of different platforms that run for their own platform and share a cache.
-func cacheMounts(d *file) []Hint {
+func cacheMounts(d *file) []diag.Diagnostic {
 	if d.Isolated || !d.several() {
 		return nil
 	}
@@ -59,12 +60,12 @@ func cacheMounts(d *file) []Hint {
 			users[at] = append(users[at], platform.Format(p.Platform))
 		}
 	}
-	var all []Hint
+	var all []diag.Diagnostic
 	for _, at := range order {
 		if names := users[at]; len(names) > 1 {
-			all = append(all, d.hint("warning", "cache-mount-shared", at.line, names,
+			all = append(all, d.hint(diag.Warning, "cache-mount-shared", at.line, names,
 				fmt.Sprintf("the cache mount %q has the files of all these platforms at once", at.id),
-				"ARG TARGETARCH before the step, and id=NAME-$TARGETARCH in the mount; or --cache-mounts=isolated"))
+				"ARG TARGETARCH before the step, and id=NAME-$TARGETARCH in the mount"))
 		}
 	}
 	return all
@@ -87,7 +88,7 @@ func ownCaches(file string, p Platform) (mounts []cacheMount) {
 
 // copies reports a large COPY from the context that is the same for all platforms, onto images that differ. With --link it is one
 // layer.
-func copies(d *file) []Hint {
+func copies(d *file) []diag.Diagnostic {
 	if d.Size == nil || !d.several() {
 		return nil
 	}
@@ -95,7 +96,7 @@ func copies(d *file) []Hint {
 	if !ok {
 		return nil
 	}
-	var all []Hint
+	var all []diag.Diagnostic
 	for _, k := range d.Under(i) {
 		for _, c := range d.Stages[k].Commands {
 			paths := plainCopy(c)
@@ -104,7 +105,7 @@ func copies(d *file) []Hint {
 				continue
 			}
 			if size := d.Size(paths); size >= BigCopy {
-				all = append(all, d.hint("note", "copy-link", line, nil,
+				all = append(all, d.hint(diag.Note, "copy-link", line, nil,
 					fmt.Sprintf("the same %d MiB or more are copied, kept and pushed once for each platform", size>>20),
 					"COPY --link: one layer that all platforms share, and that does not depend on what is below it"))
 			}
@@ -156,8 +157,8 @@ var archOf = map[string]string{
 
 // downloads reports a file for one processor that is fetched in a stage for several. A step that names several processors chooses
 // among them.
-func downloads(d *file) []Hint {
-	var all []Hint
+func downloads(d *file) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	needed := d.needed()
 	for i := range d.Stages {
 		if !needed[i] {
@@ -179,7 +180,7 @@ func downloads(d *file) []Hint {
 				continue
 			}
 			if wrong := d.fetchedFor(dockerfile.Line(c.Location()), archOf[word]); len(wrong) > 0 {
-				all = append(all, d.hint("warning", "foreign-download", dockerfile.Line(c.Location()), wrong,
+				all = append(all, d.hint(diag.Warning, "foreign-download", dockerfile.Line(c.Location()), wrong,
 					fmt.Sprintf("what is downloaded is for %s, whatever platform is built", word),
 					"ARG TARGETARCH in the stage, and ${TARGETARCH} in the address (or a case that maps it to the names that the site has)"))
 			}

@@ -21,7 +21,6 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
-	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/sink"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
@@ -136,7 +135,7 @@ func (w *harness) basesHave(ps ...platform.Platform) digest.Digest {
 	return index
 }
 
-func (w *harness) texts(found []preflight.Finding) (texts []string) {
+func (w *harness) texts(found []diag.Diagnostic) (texts []string) {
 	for _, f := range found {
 		texts = append(texts, strings.ReplaceAll(f.String(), w.host, "HOST"))
 	}

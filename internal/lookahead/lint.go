@@ -11,26 +11,20 @@ import (
 	"github.com/moby/buildkit/frontend/subrequests/lint"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
-
-// LintWarning is a warning of one of BuildKit's own rules about a Dockerfile.
-type LintWarning struct {
-	Rule, Message, URL string
-	File               string
-	Line               int
-}
 
 // linting asks the frontend for its own warnings: once for each Dockerfile, in a solve that is not shown. The frontend then examines every
 // stage, including those that the build does not make, whose images may not exist. If that fails, the warnings in the build's own solves
 // complete the answer.
 type linting struct {
 	mu         sync.Mutex
-	found      []LintWarning
-	fromSolves []LintWarning // from the build's own solves
-	unlinted   []string      // Dockerfiles without a complete answer, by the frontend's names
+	found      []diag.Diagnostic
+	fromSolves []diag.Diagnostic // from the build's own solves
+	unlinted   []string          // Dockerfiles without a complete answer, by the frontend's names
 }
 
 // askAll asks about the Dockerfiles of the targets, and returns when it has all answers.
@@ -60,7 +54,7 @@ func (l *linting) ask(ctx context.Context, ask solve.Asker, target platform.Plat
 		l.unlinted = append(l.unlinted, file)
 	}
 	for _, w := range results.Warnings {
-		found := LintWarning{Rule: w.RuleName, Message: cmp.Or(w.Detail, w.Description), URL: w.URL}
+		found := diag.Diagnostic{Check: w.RuleName, Severity: diag.Warning, Message: cmp.Or(w.Detail, w.Description), URL: w.URL}
 		if ranges := w.Location.GetRanges(); len(ranges) > 0 {
 			found.Line = int(ranges[0].GetStart().GetLine())
 		}
@@ -84,23 +78,27 @@ func (l *linting) add(warnings []*client.VertexWarning) {
 		if !ok {
 			continue
 		}
-		heard := LintWarning{Rule: rule, Message: message, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: line}
-		if !slices.Contains(l.fromSolves, heard) {
+		heard := diag.Diagnostic{
+			Check: rule, Severity: diag.Warning, Message: message, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: line,
+		}
+		if !slices.ContainsFunc(l.fromSolves, func(d diag.Diagnostic) bool { return d.String() == heard.String() && d.Check == heard.Check }) {
 			l.fromSolves = append(l.fromSolves, heard)
 		}
 	}
 }
 
-func (l *linting) warnings() []LintWarning {
+func (l *linting) warnings() []diag.Diagnostic {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range l.fromSolves {
-		known := slices.ContainsFunc(l.found, func(f LintWarning) bool { return f.Rule == w.Rule && f.File == w.File && f.Line == w.Line })
+		known := slices.ContainsFunc(l.found, func(f diag.Diagnostic) bool { return f.Check == w.Check && f.File == w.File && f.Line == w.Line })
 		if slices.Contains(l.unlinted, w.File) && !known {
 			l.found = append(l.found, w)
 		}
 	}
-	slices.SortStableFunc(l.found, func(a, b LintWarning) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
+	slices.SortStableFunc(l.found, func(a, b diag.Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 	return l.found
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
@@ -16,13 +18,13 @@ func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
 			SourceInfo: &pb.SourceInfo{Filename: file}, Range: []*pb.Range{{Start: &pb.Position{Line: line}}},
 		}
 	}
-	w := LintWarning{Rule: "FromAsCasing", Message: "'as' and 'FROM' do not match", URL: "https://docs.example", File: "Dockerfile"}
+	w := diag.Diagnostic{Check: "FromAsCasing", Severity: diag.Warning, Message: "'as' and 'FROM' do not match", URL: "https://docs.example", File: "Dockerfile"}
 	first, second := w, w
 	first.Line, second.Line = 1, 3
-	l := &linting{unlinted: []string{"Dockerfile"}, found: []LintWarning{first, {Rule: "StageNameCasing", File: "other", Line: 2}}}
+	l := &linting{unlinted: []string{"Dockerfile"}, found: []diag.Diagnostic{first, {Check: "StageNameCasing", File: "other", Line: 2}}}
 	l.add([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
 	l.add([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
-	if diff := cmp.Diff([]LintWarning{first, second, {Rule: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
+	if diff := cmp.Diff([]diag.Diagnostic{first, second, {Check: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/hints"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
@@ -20,12 +21,12 @@ type Outlook struct {
 	// Installs are the platforms for which an emulator would be installed.
 	Installs []platform.Platform
 	// Findings are the findings of the build's preflight.
-	Findings []preflight.Finding
+	Findings []diag.Diagnostic
 	Steps    []Step
 	Stages   []Stage
 	Bases    []Base
-	Hints    []hints.Hint
-	Lint     []LintWarning
+	Hints    []diag.Diagnostic
+	Lint     []diag.Diagnostic
 }
 
 // Refused reports whether the build would not begin. With optional platforms (AllowPartial) it may begin with findings.

@@ -74,10 +74,10 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 func TestAPlanHasTheFrontendsOwnFindingsOnceForEachDockerfile(t *testing.T) {
 	w := newHarness(t, "FROM alpine as base\nRUN make\n")
 	o := w.predicted()
-	if len(o.Lint) != 1 || o.Lint[0].Rule != "FromAsCasing" || o.Lint[0].Line != 1 || o.Lint[0].File != "Dockerfile" {
+	if len(o.Lint) != 1 || o.Lint[0].Check != "FromAsCasing" || o.Lint[0].Line != 1 || o.Lint[0].File != "Dockerfile" {
 		t.Errorf("%+v", o.Lint)
 	}
-	if len(o.Hints) != 1 || o.Hints[0].Rule != "emulated-compile" || o.Hints[0].Line != 2 {
+	if len(o.Hints) != 1 || o.Hints[0].Check != "emulated-compile" || o.Hints[0].Line != 2 {
 		t.Errorf("%+v", o.Hints)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -51,13 +51,13 @@ func (s Stage) same(o Stage) bool {
 }
 
 // trusting returns hints about stages that are relocated on trust, since that may make a platform be built twice.
-func trusting(prospect solve.Prospect) []hints.Hint {
-	var all []hints.Hint
+func trusting(prospect solve.Prospect) []diag.Diagnostic {
+	var all []diag.Diagnostic
 	for i, relocated := range prospect.Plan.Relocated {
 		for _, s := range relocated.Stages {
 			if why := s.Trusted; why.Found() {
-				all = append(all, hints.Hint{
-					Severity: "note", Rule: "trusted-command", File: why.File, Line: why.Line,
+				all = append(all, diag.Diagnostic{
+					Severity: diag.Note, Check: "trusted-command", File: why.File, Line: why.Line,
 					Platforms: platform.FormatAll(prospect.Targets[i : i+1]), Message: why.Message, Fix: why.Fix,
 				})
 			}
@@ -68,7 +68,7 @@ func trusting(prospect solve.Prospect) []hints.Hint {
 
 // dropExplained drops the hints that something is compiled under an emulator, if the decision about the stage is more precise: it says why no
 // recipe relocates the stage, and how to fix that.
-func dropExplained(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
+func dropExplained(all []diag.Diagnostic, prospect solve.Prospect) []diag.Diagnostic {
 	type place struct {
 		file string
 		line int
@@ -87,5 +87,5 @@ func dropExplained(all []hints.Hint, prospect solve.Prospect) []hints.Hint {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(h hints.Hint) bool { return h.Rule == "emulated-compile" && explained[place{h.File, h.Line}] })
+	return slices.DeleteFunc(all, func(h diag.Diagnostic) bool { return h.Check == "emulated-compile" && explained[place{h.File, h.Line}] })
 }

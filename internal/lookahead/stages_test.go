@@ -43,7 +43,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 		stages = append(stages, fmt.Sprintf("%d %s %s %v %s %v for %s", s.Line, s.Name, s.Recipe, s.Relocated, s.Why.Check, s.Why.Helps(), strings.Join(platform.FormatAll(s.Platforms), ", ")))
 	}
 	for _, h := range o.Hints {
-		hints = append(hints, fmt.Sprintf("%d %s", h.Line, h.Rule))
+		hints = append(hints, fmt.Sprintf("%d %s", h.Line, h.Check))
 	}
 	both := " for linux/arm/v7, linux/arm64"
 	want := []string{
@@ -77,7 +77,7 @@ func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}}
 	var said []string
 	for _, h := range w.predicted().Hints {
-		said = append(said, fmt.Sprint(h.Rule, " ", h.Line, " ", h.Platforms))
+		said = append(said, fmt.Sprint(h.Check, " ", h.Line, " ", h.Platforms))
 	}
 	if diff := cmp.Diff([]string{"trusted-command 3 [linux/arm/v7]", "trusted-command 3 [linux/arm64]"}, said); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

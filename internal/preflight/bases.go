@@ -9,6 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -23,6 +24,8 @@ type BaseError struct {
 	Single bool
 	// Config is the platform in the configuration of the image that the index has for Wanted; zero if there is no image for Wanted at all.
 	Config platform.Platform
+	// Chosen reports that the line of the Dockerfile asks for Wanted, by its own --platform.
+	Chosen bool
 }
 
 func (e *BaseError) Error() string {
@@ -35,43 +38,42 @@ func (e *BaseError) Error() string {
 	case e.Single:
 		return fmt.Sprintf("base image %q is a single image for %s, and would be taken for %s", e.Name, platform.Format(e.Config), wanted)
 	}
-	return fmt.Sprintf("base image %q is said to be for %s by its index, and for %s by its own configuration", e.Name, wanted, platform.Format(e.Config))
+	return fmt.Sprintf("base image %q: the index says %s, the image's config says %s", e.Name, wanted, platform.Format(e.Config))
 }
 
 func formatAll(ps []platform.Platform) string { return strings.Join(platform.FormatAll(ps), ", ") }
 
 // MissingBases returns the findings about base images that are missing platforms of the build.
-func MissingBases(ctx context.Context, lacks []baseimage.MissingPlatform, at baseimage.At) []Finding {
-	var found []Finding
+func MissingBases(ctx context.Context, lacks []baseimage.MissingPlatform, at baseimage.At) []diag.Diagnostic {
+	var found []diag.Diagnostic
 	for _, l := range lacks {
-		ps := l.Platforms()
-		wanted, instead := l.Wanted(at(l.Targets[0].Index).Native), "leave it out of --platform"
-		if !slices.EqualFunc(wanted, ps, platform.Equal) {
-			instead = "another --platform in that line"
-		}
-		found = append(found, Finding{
-			Check: "base-platform", Platforms: ps, File: l.File, Line: l.Line,
-			Err: &BaseError{Name: baseimage.Familiar(l.Name), Wanted: wanted, Available: l.ImagePlatforms(ctx, at).Platforms},
-			Fix: fmt.Sprintf("take a base image that has %s, or %s", formatAll(wanted), instead),
-		})
+		ps, wanted := l.Platforms(), l.Wanted(at(l.Targets[0].Index).Native)
+		f := Refusal("base-platform", &BaseError{
+			Name: baseimage.Familiar(l.Name), Wanted: wanted, Available: l.ImagePlatforms(ctx, at).Platforms,
+			Chosen: !slices.EqualFunc(wanted, ps, platform.Equal),
+		}, ps...)
+		f.File, f.Line = l.File, l.Line
+		found = append(found, f)
 	}
 	return found
 }
 
 // Mismatches returns the findings about base images whose configuration is of another platform than they are fetched for, unless the user
 // has allowed it by the image's name.
-func Mismatches(ctx context.Context, bases []baseimage.Base, allowed []reference.Named, at baseimage.At) []Finding {
+func Mismatches(ctx context.Context, bases []baseimage.Base, allowed []reference.Named, at baseimage.At) []diag.Diagnostic {
 	var found []mismatch
 	for _, b := range bases {
 		if !b.Mismatches() || allows(allowed, b) {
 			continue
 		}
-		m := mismatch{Finding{Check: "base-mismatch", File: b.File, Line: b.Line, Hint: true}, &BaseError{
+		m := mismatch{diag.Diagnostic{Check: "base-mismatch", Severity: diag.Warning, File: b.File, Line: b.Line}, &BaseError{
 			Name: baseimage.Familiar(b.Name), Wanted: []platform.Platform{b.Platform}, Config: b.Config, Single: b.ImagePlatforms(ctx, at).Single,
 		}}
 		for _, t := range b.Targets {
-			m.Platforms = append(m.Platforms, t.Platform)
-			m.Hint = m.Hint && (!t.Decisive || compatible(b.Platform, b.Config))
+			m.Platforms = append(m.Platforms, platform.Format(t.Platform))
+			if t.Decisive && !compatible(b.Platform, b.Config) {
+				m.Severity = diag.Error
+			}
 		}
 		found = append(found, m)
 	}
@@ -80,16 +82,16 @@ func Mismatches(ctx context.Context, bases []baseimage.Base, allowed []reference
 
 // mismatch is a finding together with its error, which is set once mismatches are merged.
 type mismatch struct {
-	Finding
+	diag.Diagnostic
 	err *BaseError
 }
 
 // joined merges the mismatches of one image at one line.
-func joined(all []mismatch) []Finding {
+func joined(all []mismatch) []diag.Diagnostic {
 	var merged []mismatch
 	for _, m := range all {
 		i := slices.IndexFunc(merged, func(o mismatch) bool {
-			return o.err.Name == m.err.Name && o.File == m.File && o.Line == m.Line && o.Hint == m.Hint && platform.Equal(o.err.Config, m.err.Config)
+			return o.err.Name == m.err.Name && o.File == m.File && o.Line == m.Line && o.Severity == m.Severity && platform.Equal(o.err.Config, m.err.Config)
 		})
 		if i < 0 {
 			merged = append(merged, m)
@@ -98,11 +100,10 @@ func joined(all []mismatch) []Finding {
 		merged[i].Platforms = append(merged[i].Platforms, m.Platforms...)
 		merged[i].err.Wanted = append(merged[i].err.Wanted, m.err.Wanted...)
 	}
-	found := make([]Finding, len(merged))
+	found := make([]diag.Diagnostic, len(merged))
 	for i, m := range merged {
-		m.Err = m.err
-		m.Fix = fmt.Sprintf("take an image that has %s; if all of it runs there all the same: --allow-platform-mismatch %s", formatAll(m.err.Wanted), m.err.Name)
-		found[i] = m.Finding
+		m.Cause = m.err
+		found[i] = m.Diagnostic
 	}
 	return found
 }

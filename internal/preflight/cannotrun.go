@@ -3,6 +3,7 @@ package preflight
 import (
 	"fmt"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -30,12 +31,12 @@ func (e *CannotRunError) Error() string {
 func (e *CannotRunError) Unwrap() error { return e.Err }
 
 // CannotRun returns the finding that a node cannot run some of the jobs.
-func CannotRun(jobs []plan.Job, err error) Finding {
-	f := Finding{Check: "node", Err: err}
+func CannotRun(jobs []plan.Job, err error) diag.Diagnostic {
+	var ps []platform.Platform
 	for _, j := range jobs {
 		if j.Mode == plan.Impossible {
-			f.Platforms = append(f.Platforms, j.Platform)
+			ps = append(ps, j.Platform)
 		}
 	}
-	return f
+	return Refusal("node", err, ps...)
 }

@@ -9,43 +9,20 @@ import (
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Finding is a problem of a build, or a hint, that is known before the build does anything.
-type Finding struct {
-	// Check is a stable word for the check: base-platform, base-mismatch, base, node, registry, builder-registry.
-	Check string
-	// Hint reports that the finding does not refuse the build. Every other finding does.
-	Hint bool
-	// Platforms are the platforms concerned, in canonical order; none means all.
-	Platforms []platform.Platform
-	// File and Line are the place in the Dockerfile; zero if there is none.
-	File string
-	Line int
-	// Err is the problem. Fix is the way to solve it; "" if the type of Err gives it.
-	Err error
-	Fix string
-}
-
-func (f Finding) String() string {
-	text := f.Err.Error()
-	if f.Line > 0 {
-		text = fmt.Sprintf("%s:%d: %s", f.File, f.Line, text)
-	}
-	return text
-}
-
 // Error has all findings that refuse a build. They were found before anything was done: nothing was built, none of the context's files was
 // sent, no emulator was installed.
-type Error struct{ Findings []Finding }
+type Error struct{ Findings []diag.Diagnostic }
 
 func (e *Error) Error() string {
 	if len(e.Findings) == 1 {
 		return e.Findings[0].String()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d things are in the way of the build, and nothing of it was done:", len(e.Findings))
+	fmt.Fprintf(&b, "cannot start the build (%d problems, nothing was changed):", len(e.Findings))
 	for _, f := range e.Findings {
 		fmt.Fprintf(&b, "\n  - %s", strings.ReplaceAll(f.String(), "\n", "\n    "))
 	}
@@ -56,7 +33,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() []error {
 	errs := make([]error, len(e.Findings))
 	for i, f := range e.Findings {
-		errs[i] = f.Err
+		errs[i] = f.Cause
 	}
 	return errs
 }
@@ -92,32 +69,34 @@ func Refused(err error) error {
 }
 
 // Registries returns the findings about refusals of registries: err may be [Refusals], or nil.
-func Registries(err error) (found []Finding) {
+func Registries(err error) (found []diag.Diagnostic) {
 	if all, ok := Together(err).(Refusals); ok { //nolint:errorlint // Together returns exactly this type
 		for _, err := range all {
-			found = append(found, Finding{Check: "registry", Err: err})
+			found = append(found, Refusal("registry", err))
 		}
 	}
 	return found
 }
 
-// Refuses reports whether the build does not begin because of the finding.
-func (f Finding) Refuses() bool { return !f.Hint }
+// Refusal returns the finding of a check that refuses a build because of err, for these platforms; none means all.
+func Refusal(check string, err error, ps ...platform.Platform) diag.Diagnostic {
+	return diag.Diagnostic{Check: check, Severity: diag.Error, Platforms: platform.FormatAll(ps), Cause: err}
+}
 
 // Unreadable returns the findings about platforms whose Dockerfiles could not be read for other reasons than a missing platform of a base
 // image. errs have the indexes of targets. By themselves they stop no other platforms; in a refused build they are part of the list of
 // problems.
-func Unreadable(targets []platform.Platform, errs []error) []Finding {
-	var found []Finding
+func Unreadable(targets []platform.Platform, errs []error) []diag.Diagnostic {
+	var found []diag.Diagnostic
 	for i, err := range errs {
 		if err == nil || baseimage.IsMissingPlatform(err) {
 			continue
 		}
-		k := slices.IndexFunc(found, func(f Finding) bool { return f.Err.Error() == err.Error() })
+		k := slices.IndexFunc(found, func(f diag.Diagnostic) bool { return f.Text() == err.Error() })
 		if k < 0 {
-			k, found = len(found), append(found, Finding{Check: "dockerfile", Err: err})
+			k, found = len(found), append(found, Refusal("dockerfile", err))
 		}
-		found[k].Platforms = append(found[k].Platforms, targets[i])
+		found[k].Platforms = append(found[k].Platforms, platform.Format(targets[i]))
 	}
 	return found
 }

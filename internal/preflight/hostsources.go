@@ -6,6 +6,7 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/internal/source"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -34,9 +35,6 @@ func (e *UnreadSourcesError) Error() string {
 
 func (e *UnreadSourcesError) Unwrap() error { return e.Err }
 
-// FixHostSources is the fix where a build may fetch from the engine's host.
-const FixHostSources = "if the Dockerfile may fetch from the engine's host: --driver-opt network=host"
-
 // HostSource is a source that must not be fetched, and the reason.
 type HostSource struct {
 	step graph.Step
@@ -55,18 +53,17 @@ func HostSources(node string, src source.Source, g graph.Graph) (found []HostSou
 }
 
 // OnHost returns the findings about host sources, which have the indexes of targets.
-func OnHost(targets []platform.Platform, graphs []graph.Graph, sources [][]HostSource) (found []Finding) {
+func OnHost(targets []platform.Platform, graphs []graph.Graph, sources [][]HostSource) (found []diag.Diagnostic) {
 	for i, g := range graphs {
 		for _, s := range sources[i] {
 			file, line := placeOf(g, s.step)
-			k := slices.IndexFunc(found, func(f Finding) bool { return f.File == file && f.Line == line && f.Err.Error() == s.Err.Error() })
+			k := slices.IndexFunc(found, func(f diag.Diagnostic) bool { return f.File == file && f.Line == line && f.Text() == s.Err.Error() })
 			if k < 0 {
-				k, found = len(found), append(found, Finding{
-					Check: "host-network", File: file, Line: line, Err: s.Err,
-					Fix: FixHostSources,
+				k, found = len(found), append(found, diag.Diagnostic{
+					Check: "host-network", Severity: diag.Error, File: file, Line: line, Cause: s.Err,
 				})
 			}
-			found[k].Platforms = append(found[k].Platforms, targets[i])
+			found[k].Platforms = append(found[k].Platforms, platform.Format(targets[i]))
 		}
 	}
 	return found

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
@@ -11,10 +12,11 @@ import (
 // Judge separates the findings. A finding that would refuse a build becomes the error of its platforms, by the index of targets, if all of
 // them are optional. If there are other findings, they are returned as an [Error], and errs is nil. jobs are the plan's, as far as there is
 // one.
-func Judge(found []Finding, targets, optional []platform.Platform, jobs []plan.Job) (errs []error, _ error) {
-	found = slices.DeleteFunc(slices.Clone(found), func(f Finding) bool { return f.Hint })
-	required := func(p platform.Platform) bool { return !platform.Contains(optional, p) }
-	refused := slices.DeleteFunc(slices.Clone(found), func(f Finding) bool {
+func Judge(found []diag.Diagnostic, targets, optional []platform.Platform, jobs []plan.Job) (errs []error, _ error) {
+	found = slices.DeleteFunc(slices.Clone(found), func(f diag.Diagnostic) bool { return !f.Refuses() })
+	may := platform.FormatAll(optional)
+	required := func(name string) bool { return !slices.Contains(may, name) }
+	refused := slices.DeleteFunc(slices.Clone(found), func(f diag.Diagnostic) bool {
 		return len(f.Platforms) > 0 && !slices.ContainsFunc(f.Platforms, required)
 	})
 	if len(refused) > 0 {
@@ -26,11 +28,11 @@ func Judge(found []Finding, targets, optional []platform.Platform, jobs []plan.J
 	errs = make([]error, len(targets))
 	for i, target := range targets {
 		for _, f := range found {
-			if !platform.Contains(f.Platforms, target) {
+			if !slices.Contains(f.Platforms, platform.Format(target)) {
 				continue
 			}
-			errs[i] = f.Err
-			if cannot, ok := errors.AsType[*CannotRunError](f.Err); ok {
+			errs[i] = f.Cause
+			if cannot, ok := errors.AsType[*CannotRunError](f.Cause); ok {
 				missing := plan.Plan{Jobs: jobs[i : i+1]}.Missing()
 				errs[i] = &CannotRunError{Node: cannot.Node, Platforms: missing, Tests: jobs[i].ForTests, Err: cannot.Err}
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/baseimage"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // Reach finds out whether a node reaches the registries that it will push to: it requests from each of them something that does not exist.
@@ -75,9 +76,9 @@ func (r *Reach) ask(ctx context.Context, gw gateway.Client, repo reference.Named
 func (r *Reach) Wait() { r.asking.Wait() }
 
 // Findings waits for the answers. A registry that the client does not reach either is left to the client's own error.
-func (r *Reach) Findings(refused []Finding) []Finding {
+func (r *Reach) Findings(refused []diag.Diagnostic) []diag.Diagnostic {
 	r.Wait()
-	var found []Finding
+	var found []diag.Diagnostic
 	for i, err := range r.errs {
 		var unreachable *UnreachedError
 		if !errors.As(err, &unreachable) {
@@ -85,10 +86,10 @@ func (r *Reach) Findings(refused []Finding) []Finding {
 		}
 		said := false
 		for _, f := range refused {
-			said = said || strings.Contains(f.Err.Error(), reference.Domain(r.repos[i]))
+			said = said || strings.Contains(f.Text(), reference.Domain(r.repos[i]))
 		}
 		if !said {
-			found = append(found, Finding{Check: "builder-registry", Err: unreachable, Fix: unreachable.fix})
+			found = append(found, Refusal("builder-registry", unreachable))
 		}
 	}
 	return found
@@ -97,8 +98,8 @@ func (r *Reach) Findings(refused []Finding) []Finding {
 // UnreachedError says that the builder cannot reach a registry that it will push to, while the client can.
 type UnreachedError struct {
 	Registry string
+	Failure  buildkitmsg.NetworkFailure
 	Err      error
-	fix      string
 }
 
 func (e *UnreachedError) Error() string {
@@ -110,24 +111,10 @@ func (e *UnreachedError) Unwrap() error { return e.Err }
 // unreached returns nil for an answer of a registry, and an error for a failure to get one.
 func unreached(repo reference.Named, err error, insecure bool) error {
 	host := reference.Domain(repo)
-	var fix string
-	verified := false // a push without verification succeeds nevertheless
-	switch buildkitmsg.NetworkFailureOf(err) {
-	case buildkitmsg.NoConnection:
-		fix = "the builder has a network of its own: --driver-opt network=host puts it on that of the engine's host"
-	case buildkitmsg.UnknownHost:
-		fix = "the builder looks names up by itself: see that the engine's host can, or --driver-opt network=host"
-	case buildkitmsg.BadCertificate:
-		verified = true
-		fix = "put the registry's authority into /etc/docker/certs.d/" + host + "/ca.crt on this machine, or ~/.docker/certs.d: the builder gets a copy"
-	case buildkitmsg.PlainHTTP:
-		verified = true
-		fix = "the registry speaks plain HTTP: list it in the engine's insecure-registries, or say http = true for it with --builder-config"
-	default:
+	failure := buildkitmsg.NetworkFailureOf(err)
+	verifying := failure == buildkitmsg.BadCertificate || failure == buildkitmsg.PlainHTTP // a push without verification succeeds nevertheless
+	if failure == buildkitmsg.NoNetworkFailure || verifying && insecure {
 		return nil
 	}
-	if verified && insecure {
-		return nil
-	}
-	return &UnreachedError{Registry: host, Err: err, fix: fix}
+	return &UnreachedError{Registry: host, Failure: failure, Err: err}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
@@ -45,14 +46,14 @@ func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins
 }
 
 // replacedCaches returns the findings about caches that several nodes would export to one destination, each overwriting the others'.
-func (c decider) replacedCaches() (found []preflight.Finding) {
+func (c decider) replacedCaches() (found []diag.Diagnostic) {
 	if len(c.runs) < 2 {
 		return nil
 	}
 	for _, e := range c.req.Cache.To {
 		if e.Type != "inline" && !e.Marked() {
-			found = append(found, preflight.Finding{
-				Check: "cache", Err: fmt.Errorf("%d nodes would export the cache %s, and each would overwrite the others'", len(c.runs), e),
+			found = append(found, diag.Diagnostic{
+				Check: "cache", Severity: diag.Error, Cause: fmt.Errorf("%d nodes would export the cache %s, and each would overwrite the others'", len(c.runs), e),
 				Fix: "put {{platform}} into its name, so that each platform has a cache of its own",
 			})
 		}

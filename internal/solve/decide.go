@@ -39,7 +39,7 @@ type observation struct {
 	at     baseimage.At
 	bases  []baseimage.Base
 	lacks  []baseimage.MissingPlatform
-	found  []preflight.Finding
+	found  []diag.Diagnostic
 }
 
 // observe collects the reports, and examines the base images and the registries.
@@ -108,8 +108,8 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 		return decision{err: context.Cause(ctx)}
 	}
 	for _, f := range found {
-		if f.Hint {
-			notes = append(notes, diag.Warningf("%s", f))
+		if !f.Refuses() {
+			notes = append(notes, f)
 		}
 	}
 	for _, n := range append(notes, c.important(planned, solved)...) {
@@ -162,7 +162,7 @@ func (c decider) placement(status []emulation.Status) plan.Placement {
 }
 
 // examine judges the base images, and waits for the registries.
-func (c decider) examine(ctx context.Context, v observation) []preflight.Finding {
+func (c decider) examine(ctx context.Context, v observation) []diag.Diagnostic {
 	local := make([][]preflight.HostSource, len(v.graphs))
 	for i, g := range v.graphs {
 		local[i] = c.jobs[i].node.hostSources(c.req.Source, g)
@@ -177,20 +177,20 @@ func (c decider) examine(ctx context.Context, v observation) []preflight.Finding
 		found = append(found, r.reach.Findings(refusals)...)
 	}
 	found = append(found, c.replacedCaches()...)
-	if slices.ContainsFunc(found, preflight.Finding.Refuses) {
+	if slices.ContainsFunc(found, diag.Diagnostic.Refuses) {
 		found = append(found, preflight.Unreadable(c.targets, v.errs)...)
 	}
 	return found
 }
 
 // judge returns the consequences of the findings for the platforms, or for the whole build.
-func (c decider) judge(found []preflight.Finding, jobs []plan.Job) ([]error, error) {
+func (c decider) judge(found []diag.Diagnostic, jobs []plan.Job) ([]error, error) {
 	return preflight.Judge(found, c.targets, c.req.AllowPartial, jobs)
 }
 
 // plan decides how each platform is made, and which of its steps are relocated instead of emulated. Where it helps and is allowed,
 // emulators are installed, if nothing else refuses the build. solved are the graphs that will be solved.
-func (c decider) plan(ctx context.Context, v observation, ready bool) (planned plan.Plan, solved []graph.Graph, found []preflight.Finding) {
+func (c decider) plan(ctx context.Context, v observation, ready bool) (planned plan.Plan, solved []graph.Graph, found []diag.Diagnostic) {
 	solved = slices.Clone(v.graphs)
 	status := make([]emulation.Status, len(c.runs))
 	for k, r := range c.runs {
@@ -200,7 +200,7 @@ func (c decider) plan(ctx context.Context, v observation, ready bool) (planned p
 		}
 	}
 	if unknown := cross.UnknownStages(c.req.Cross, v.graphs); len(unknown) > 0 {
-		return c.planOf(v.graphs, status), solved, []preflight.Finding{{Check: "cross", Err: &crosscompile.UnknownStageError{Stages: unknown}}}
+		return c.planOf(v.graphs, status), solved, []diag.Diagnostic{preflight.Refusal("cross", &crosscompile.UnknownStageError{Stages: unknown})}
 	}
 	relocated := c.relocations(ctx, v, status)
 	for i, m := range relocated {
@@ -212,7 +212,7 @@ func (c decider) plan(ctx context.Context, v observation, ready bool) (planned p
 }
 
 // emulators plans these graphs, and installs the missing emulators on each node if nothing else refuses the build.
-func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, ready bool) (planned plan.Plan, found []preflight.Finding) {
+func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []emulation.Status, ready bool) (planned plan.Plan, found []diag.Diagnostic) {
 	planned, status = c.planOf(graphs, status), slices.Clone(status)
 	on := c.placement(status)
 	for k, r := range c.runs {
@@ -243,12 +243,12 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 }
 
 // cannotRun returns the finding that the node cannot run some of its jobs. err is why installing an emulator did not help.
-func (r *nodeRun) cannotRun(its plan.Plan, missing []platform.Platform, err error) preflight.Finding {
+func (r *nodeRun) cannotRun(its plan.Plan, missing []platform.Platform, err error) diag.Diagnostic {
 	return preflight.CannotRun(its.Jobs, &preflight.CannotRunError{Node: r.node.Name, Platforms: missing, Tests: its.MissingForTests(), Err: err})
 }
 
-func cannotRun(jobs []plan.Job, err error) []preflight.Finding {
-	return []preflight.Finding{preflight.CannotRun(jobs, err)}
+func cannotRun(jobs []plan.Job, err error) []diag.Diagnostic {
+	return []diag.Diagnostic{preflight.CannotRun(jobs, err)}
 }
 
 // status returns which platforms the node's kernel runs, as far as its graphs depend on it. graphs are those of all targets.

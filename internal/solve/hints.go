@@ -40,8 +40,8 @@ func (c decider) important(plan plan.Plan, graphs []graph.Graph) (found []diag.D
 		return nil
 	}
 	for _, h := range hints.Of(c.hintsFor(plan, graphs, true)) {
-		if slices.Contains(importantRules, h.Rule) {
-			found = append(found, diag.Diagnostic{Check: h.Rule, Severity: diag.Warning, File: h.File, Line: h.Line, Message: h.Message, Fix: h.Fix})
+		if slices.Contains(importantRules, h.Check) {
+			found = append(found, h)
 		}
 	}
 	return found

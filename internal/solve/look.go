@@ -29,7 +29,7 @@ type Prospect struct {
 	// Unread are the platforms whose Dockerfile could not be read.
 	Unread []platform.Platform
 	// Findings are the findings of the preflight.
-	Findings []preflight.Finding
+	Findings []diag.Diagnostic
 	// Bases are the base images, and MissingPlatforms those that are missing platforms. At gives access to more about them.
 	Bases            []baseimage.Base
 	MissingPlatforms []baseimage.MissingPlatform
@@ -110,7 +110,7 @@ func (j job) look(ctx context.Context, seat *seat) error {
 // prospect plans the build without installing anything.
 func (c decider) prospect(ctx context.Context, v observation) Prospect {
 	found := slices.Clone(v.found)
-	if !slices.ContainsFunc(found, preflight.Finding.Refuses) {
+	if !slices.ContainsFunc(found, diag.Diagnostic.Refuses) {
 		found = append(found, preflight.Unreadable(c.targets, v.errs)...)
 	}
 	before := slices.Clone(v.graphs)

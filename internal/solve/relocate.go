@@ -59,7 +59,7 @@ func (c decider) emulate(graphs []graph.Graph) func(context.Context, int) (plan.
 		}
 		planned, found := one.emulators(ctx, graphs, []emulation.Status{status}, true)
 		if len(found) > 0 {
-			return plan.Job{}, found[0].Err
+			return plan.Job{}, found[0].Cause
 		}
 		return planned.Jobs[0], nil
 	}

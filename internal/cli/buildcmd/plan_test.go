@@ -125,7 +125,7 @@ func TestAPlanOfABuildThatWouldBeRefusedIsStatus1(t *testing.T) {
 	if status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	clitest.Contains(t, s.Out.String(), "IN THE WAY OF THE BUILD", "127.0.0.1:1", "node default cannot run programs for linux/s390x",
+	clitest.Contains(t, s.Out.String(), "BLOCKERS", "127.0.0.1:1", "node default cannot run programs for linux/s390x",
 		"docker multiarch emulators install linux/s390x")
 	if strings.Contains(s.Err.String(), "ERROR: ") {
 		t.Errorf("%s", s.Err.String())
@@ -155,7 +155,7 @@ func TestABuildThatIsRefusedSaysEachReasonWithItsHint(t *testing.T) {
 	if status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	clitest.Contains(t, s.Err.String(), "ERROR: 2 things are in the way of the build, and nothing of it was done:\n  1. push to ", "  2. node default cannot run programs for linux/s390x",
+	clitest.Contains(t, s.Err.String(), "ERROR: cannot start the build (2 problems, nothing was changed):\n  1. push to ", "  2. node default cannot run programs for linux/s390x",
 		"\n     Hint: docker multiarch emulators install linux/s390x")
 }
 

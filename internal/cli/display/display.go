@@ -12,8 +12,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/spf13/pflag"
 
-	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/imagetest"
@@ -107,10 +107,10 @@ func Mode(w *cli.Env, o Flags, quiet bool) (progress.Mode, error) {
 
 // Note implements solve.Progress. A quiet display still shows warnings, and where the result goes.
 func (d *Display) Note(n diag.Diagnostic) {
-	if n.Check == buildcache.CheckMounts {
-		n.Fix = "--cache-mounts=isolated gives each its own, --cache-mounts=shared silences this note"
-	}
 	if d.mode != progress.Quiet || n.Severity != diag.Note || n.Check == Destination {
+		if n.Cause == nil {
+			n.Fix = explain.FixOf(n)
+		}
 		d.Display.Note(cli.Paragraph(n.Shown()).Indented())
 	}
 }

@@ -106,17 +106,16 @@ func Hint(err error) string {
 	if h, ok := errors.AsType[*cli.Hinted](err); ok {
 		return h.Hint
 	}
-	if refused, ok := errors.AsType[*preflight.Error](err); ok && refused.Findings[0].Fix != "" {
-		return refused.Findings[0].Fix
+	if refused, ok := errors.AsType[*preflight.Error](err); ok {
+		if fix := FixOf(refused.Findings[0]); fix != "" {
+			return fix
+		}
 	}
 	if hint := roomHint(err); hint != "" {
 		return hint
 	}
-	if _, ok := errors.AsType[*preflight.UnreadSourcesError](err); ok {
-		return preflight.FixHostSources
-	}
-	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
-		return "to allow it, use " + cli.HostNetworkFlag
+	if hint := preflightHint(err); hint != "" {
+		return hint
 	}
 	if errors.Is(err, manifest.ErrMediaType) {
 		return "use --media-types docker (a flag of build and of manifest merge) to write the index and its images with Docker media types"
@@ -126,9 +125,6 @@ func Hint(err error) string {
 	}
 	if errors.Is(err, engine.ErrUnreachable) {
 		return "docker context ls lists the engines that are known, docker context use chooses one"
-	}
-	if cannot, ok := errors.AsType[*preflight.CannotRunError](err); ok {
-		return cannotRunHint(cannot)
 	}
 	if step, ok := errors.AsType[*failure.StepError](err); ok {
 		return stepHint(step)

@@ -2,16 +2,22 @@ package explain
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // explainFindings prints several reasons why a build did not start, each with advice.
 func explainFindings(out io.Writer, refused *preflight.Error) {
-	cli.Putf(out, "ERROR: %d things are in the way of the build, and nothing of it was done:\n", len(refused.Findings))
+	cli.Putf(out, "ERROR: cannot start the build (%d problems, nothing was changed):\n", len(refused.Findings))
 	for i, f := range refused.Findings {
 		cli.Putf(out, "  %d. %s\n", i+1, cli.Paragraph(strings.ReplaceAll(f.String(), "\n", "\n     ")))
 		if hint := FixOf(f); hint != "" {
@@ -20,5 +26,67 @@ func explainFindings(out io.Writer, refused *preflight.Error) {
 	}
 }
 
-// FixOf returns what the user can do about a finding.
-func FixOf(f preflight.Finding) string { return cmp.Or(f.Fix, Hint(f.Err)) }
+// flags has, by the check of a diagnostic, the flags that would help as well.
+var flags = map[string]string{
+	"cache-mount-shared":   "--cache-mounts=isolated",
+	buildcache.CheckMounts: "--cache-mounts=isolated gives each its own, --cache-mounts=shared silences this note",
+}
+
+// FixOf returns what the user can do about a diagnostic, with the flags that would help.
+func FixOf(d diag.Diagnostic) string {
+	fix, flag := d.Fix, flags[d.Check]
+	if fix == "" && d.Cause != nil {
+		fix = Hint(d.Cause)
+	}
+	if fix != "" && flag != "" {
+		return fix + "; or " + flag
+	}
+	return cmp.Or(fix, flag)
+}
+
+// preflightHint returns what to do about a problem that was found before a build began.
+func preflightHint(err error) string {
+	if base, ok := errors.AsType[*preflight.BaseError](err); ok {
+		return baseHint(base)
+	}
+	if unreached, ok := errors.AsType[*preflight.UnreachedError](err); ok {
+		return unreachedHint(unreached)
+	}
+	if _, ok := errors.AsType[*preflight.HostNetworkError](err); ok {
+		return "to allow it, use " + cli.HostNetworkFlag
+	}
+	_, local := errors.AsType[*preflight.LocalSourceError](err)
+	if _, unread := errors.AsType[*preflight.UnreadSourcesError](err); local || unread {
+		return "if the Dockerfile may fetch from the engine's host: " + cli.HostNetworkFlag
+	}
+	if cannot, ok := errors.AsType[*preflight.CannotRunError](err); ok {
+		return cannotRunHint(cannot)
+	}
+	return ""
+}
+
+func baseHint(e *preflight.BaseError) string {
+	wanted := strings.Join(platform.FormatAll(e.Wanted), ", ")
+	switch {
+	case e.Config.Architecture != "":
+		return fmt.Sprintf("take an image that has %s; if all of it runs there all the same: --allow-platform-mismatch %s", wanted, e.Name)
+	case e.Chosen:
+		return fmt.Sprintf("take a base image that has %s, or another --platform in that line", wanted)
+	}
+	return fmt.Sprintf("take a base image that has %s, or leave it out of --platform", wanted)
+}
+
+func unreachedHint(e *preflight.UnreachedError) string {
+	switch e.Failure {
+	case buildkitmsg.NoConnection:
+		return "the builder has a network of its own: " + cli.HostNetworkFlag + " puts it on that of the engine's host"
+	case buildkitmsg.UnknownHost:
+		return "the builder looks names up by itself: see that the engine's host can, or " + cli.HostNetworkFlag
+	case buildkitmsg.BadCertificate:
+		return "put the registry's authority into /etc/docker/certs.d/" + e.Registry + "/ca.crt on this machine, or ~/.docker/certs.d: the builder gets a copy"
+	case buildkitmsg.PlainHTTP:
+		return "the registry speaks plain HTTP: list it in the engine's insecure-registries, or say http = true for it with --builder-config"
+	case buildkitmsg.NoNetworkFailure:
+	}
+	return ""
+}

@@ -3,12 +3,16 @@ package planview
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/clitest"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
+	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
@@ -46,6 +50,33 @@ func TestStepsAndStagesOfAPlanAsJSON(t *testing.T) {
 		`{"file":"Dockerfile","line":4,"stage":"native","moved":false,"recipe":"go","check":"cgo","message":"RUN go build may use cgo",` +
 		`"fix":"set CGO_ENABLED=0 where the program does not need C","reasonLine":5,"platforms":["linux/arm64"]}]`
 	if diff := cmp.Diff(want, string(steps)+"\n"+string(stages)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDiagnosticsOfAPlanAsJSON(t *testing.T) {
+	refused := preflight.Refusal("registry", errors.New("denied"))
+	s := Shown(solve.Request{}, lookahead.Outlook{
+		Findings: []diag.Diagnostic{
+			refused,
+			{Check: "base-mismatch", Severity: diag.Warning, Platforms: []string{"linux/386"}, File: "Dockerfile", Line: 1, Message: "for linux/amd64", Fix: "take another"},
+		},
+		Hints: []diag.Diagnostic{
+			{Check: "copy-link", Severity: diag.Note, File: "Dockerfile", Line: 2, Message: "copied for each", Fix: "COPY --link"},
+			{Check: "cache-mount-shared", Severity: diag.Warning, File: "Dockerfile", Line: 3, Platforms: []string{"linux/amd64"}, Message: "shared", Fix: "id=NAME"},
+		},
+		Lint: []diag.Diagnostic{{Check: "FromAsCasing", Severity: diag.Warning, File: "Dockerfile", Line: 1, Message: "do not match", URL: "https://docs.example"}},
+	})
+	findings, _ := json.Marshal(s.Findings)
+	hints, _ := json.Marshal(s.Hints)
+	lint, _ := json.Marshal(s.Lint)
+	want := `[{"severity":"error","check":"registry","message":"denied"},` +
+		`{"severity":"warning","check":"base-mismatch","platforms":["linux/386"],"file":"Dockerfile","line":1,"message":"for linux/amd64","fix":"take another"}]
+[{"severity":"note","rule":"copy-link","file":"Dockerfile","line":2,"message":"copied for each","fix":"COPY --link"},` +
+		`{"severity":"warning","rule":"cache-mount-shared","file":"Dockerfile","line":3,"platforms":["linux/amd64"],` +
+		`"message":"shared","fix":"id=NAME; or --cache-mounts=isolated"}]
+[{"rule":"FromAsCasing","file":"Dockerfile","line":1,"message":"do not match","url":"https://docs.example"}]`
+	if diff := cmp.Diff(want, string(findings)+"\n"+string(hints)+"\n"+string(lint)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // Print prints a plan for people. Empty parts are left out.
@@ -182,14 +183,14 @@ func printHints(out io.Writer, p planShown) {
 }
 
 func printFindings(out io.Writer, p planShown) {
-	for _, severity := range []string{"warning", "error"} {
+	for _, severity := range []diag.Severity{diag.Warning, diag.Error} {
 		first := true
 		for _, f := range p.Findings {
 			if f.Severity != severity {
 				continue
 			}
 			if first {
-				cli.Putf(out, "\n%s\n", map[string]string{"warning": "WARNINGS", "error": "IN THE WAY OF THE BUILD"}[severity])
+				cli.Putf(out, "\n%s\n", map[diag.Severity]string{diag.Warning: "WARNINGS", diag.Error: "BLOCKERS"}[severity])
 				first = false
 			}
 			text := f.Message

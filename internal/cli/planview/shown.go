@@ -8,7 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
-	"github.com/docker-multiarch/docker-multiarch/internal/hints"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
@@ -28,7 +28,7 @@ type planShown struct {
 	Steps    []stepShown    `json:"steps"`
 	Stages   []stageShown   `json:"stages"`
 	Bases    []baseShown    `json:"bases"`
-	Hints    []hints.Hint   `json:"hints"`
+	Hints    []hintShown    `json:"hints"`
 	Lint     []lintShown    `json:"lint"`
 }
 
@@ -41,13 +41,13 @@ type platformShown struct {
 }
 
 type findingShown struct {
-	Severity  string   `json:"severity"` // error or warning
-	Check     string   `json:"check"`
-	Platforms []string `json:"platforms,omitempty"`
-	File      string   `json:"file,omitempty"`
-	Line      int      `json:"line,omitempty"`
-	Message   string   `json:"message"`
-	Fix       string   `json:"fix,omitempty"`
+	Severity  diag.Severity `json:"severity"`
+	Check     string        `json:"check"`
+	Platforms []string      `json:"platforms,omitempty"`
+	File      string        `json:"file,omitempty"`
+	Line      int           `json:"line,omitempty"`
+	Message   string        `json:"message"`
+	Fix       string        `json:"fix,omitempty"`
 }
 
 type stepShown struct {
@@ -92,6 +92,16 @@ type verdictShown struct {
 	Config   string `json:"config,omitempty"`
 }
 
+type hintShown struct {
+	Severity  diag.Severity `json:"severity"` // warning for a cause of a wrong image, note for a cause of a slow build
+	Rule      string        `json:"rule"`
+	File      string        `json:"file"`
+	Line      int           `json:"line"`
+	Platforms []string      `json:"platforms,omitempty"` // none means all
+	Message   string        `json:"message"`
+	Fix       string        `json:"fix"`
+}
+
 type lintShown struct {
 	Rule    string `json:"rule"`
 	File    string `json:"file"`
@@ -105,18 +115,14 @@ func Shown(r solve.Request, o lookahead.Outlook) planShown {
 	s := planShown{
 		OK: !o.Refused(r), Install: platform.FormatAll(o.Installs), Result: append([]string{}, destinations(r)...),
 		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Stages: []stageShown{}, Bases: []baseShown{},
-		Hints: append([]hints.Hint{}, o.Hints...), Lint: []lintShown{},
+		Hints: []hintShown{}, Lint: []lintShown{},
 	}
 	for i, job := range o.Plan.Jobs {
 		mode, how := planMode(o, i)
 		s.Platforms = append(s.Platforms, platformShown{platform.Format(job.Platform), job.Node, mode, how})
 	}
 	for _, f := range o.Findings {
-		severity := "error"
-		if f.Hint {
-			severity = "warning"
-		}
-		s.Findings = append(s.Findings, findingShown{severity, f.Check, platform.FormatAll(f.Platforms), f.File, f.Line, f.Err.Error(), explain.FixOf(f)})
+		s.Findings = append(s.Findings, findingShown{f.Severity, f.Check, f.Platforms, f.File, f.Line, f.Text(), explain.FixOf(f)})
 	}
 	for _, p := range o.Steps {
 		step := stepShown{
@@ -145,8 +151,11 @@ func Shown(r solve.Request, o lookahead.Outlook) planShown {
 		}
 		s.Bases = append(s.Bases, base)
 	}
+	for _, h := range o.Hints {
+		s.Hints = append(s.Hints, hintShown{h.Severity, h.Check, h.File, h.Line, h.Platforms, h.Message, explain.FixOf(h)})
+	}
 	for _, l := range o.Lint {
-		s.Lint = append(s.Lint, lintShown{l.Rule, l.File, l.Line, l.Message, l.URL})
+		s.Lint = append(s.Lint, lintShown{l.Check, l.File, l.Line, l.Message, l.URL})
 	}
 	return s
 }
