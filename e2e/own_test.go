@@ -129,7 +129,7 @@ func TestADockerfileComesFromItsURLAndItsWarningsAreSaidOnce(t *testing.T) {
 		r := s.mustBuild("--platform", three, "-f", "http://"+host+"/Dockerfile", "--push", "-t", repo, s.folder(files{"file": "x"}))
 		s.equal("how often it was downloaded", asked, 1)
 		s.equal("the file", s.fileOf(repo, "latest", "linux/arm64", "file"), "x")
-		s.equal("how often it is warned", strings.Count(r.err, " - FromAsCasing: "), 1)
+		s.equal("how often it is warned", strings.Count(r.err, "(FromAsCasing)"), 1)
 		s.contains("the progress", r.err, "1 warning found (use --debug to expand)")
 	})
 }

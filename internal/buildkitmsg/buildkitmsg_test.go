@@ -5,6 +5,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 func TestAnImageThatWasNotLookedUpIsNamed(t *testing.T) {
@@ -66,12 +70,20 @@ func TestTheReasonWhyARegistryDidNotAnswerIsKnown(t *testing.T) {
 	}
 }
 
-func TestALintWarningIsSplit(t *testing.T) {
-	rule, message, ok := LintWarning("StageNameCasing: Stage name 'A' should be lowercase (line 3)", 3)
-	if rule != "StageNameCasing" || message != "Stage name 'A' should be lowercase" || !ok {
-		t.Errorf("got %q, %q, %v", rule, message, ok)
+func TestAWarningAboutALineHasItsRule(t *testing.T) {
+	at := []*pb.Range{{Start: &pb.Position{Line: 3}}}
+	for text, want := range map[string]diag.Diagnostic{
+		"StageNameCasing: Stage name 'A' should be lowercase (line 3)": {Check: "StageNameCasing", Message: "Stage name 'A' should be lowercase"},
+		"no rule (line 3)":    {Message: "no rule (line 3)"},
+		"not a rule: no line": {Message: "not a rule: no line"},
+	} {
+		want.Severity, want.File, want.Line, want.URL = diag.Warning, "Dockerfile", 3, "https://docs.example"
+		got := Warning(&client.VertexWarning{Short: []byte(text), URL: want.URL, SourceInfo: &pb.SourceInfo{Filename: "Dockerfile"}, Range: at})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
 	}
-	if _, _, ok := LintWarning("no rule", 3); ok {
-		t.Error("a text without a rule is one")
+	if got := Warning(&client.VertexWarning{Short: []byte("Rule: of no line")}); got.Check != "" || got.Message != "Rule: of no line" {
+		t.Errorf("got %+v", got)
 	}
 }

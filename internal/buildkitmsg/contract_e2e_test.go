@@ -417,8 +417,8 @@ func testWarnings(t *testing.T, b *builds) {
 		t.Fatal(err)
 	}
 	if !slices.ContainsFunc(all.Warnings, func(w *client.VertexWarning) bool {
-		rule, message, ok := LintWarning(string(w.Short), 1)
-		return ok && rule == "StageNameCasing" && strings.Contains(message, "'Compile'") && !strings.Contains(message, "line")
+		d := Warning(w)
+		return d.Check == "StageNameCasing" && d.Line == 1 && strings.Contains(d.Message, "'Compile'") && !strings.Contains(d.Message, "line")
 	}) {
 		for _, w := range all.Warnings {
 			t.Logf("warning %q", w.Short)

@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/moby/buildkit/client"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // CacheImport returns the cache that a vertex imports, in BuildKit's spelling: a reference, or "TYPE:HASH". ok is false for other vertices
@@ -75,9 +79,17 @@ var pinned = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
 // (frontend/dockerfile/dockerfile2llb/convert.go).
 func TrimDigests(vertex string) string { return pinned.ReplaceAllString(vertex, "") }
 
-// LintWarning splits the text of a warning about a line of a Dockerfile, "Rule: message (line 3)". ok is false for other texts
-// (LintFormatShort in frontend/dockerfile/linter/linter.go).
-func LintWarning(short string, line int) (rule, message string, ok bool) {
-	rule, message, ok = strings.Cut(short, ": ")
-	return rule, strings.TrimSuffix(message, fmt.Sprintf(" (line %d)", line)), ok
+// Warning returns a warning of BuildKit as a diagnostic. Its check is the rule, if the text is about a line of a Dockerfile:
+// "Rule: message (line 3)" (LintFormatShort in frontend/dockerfile/linter/linter.go).
+func Warning(w *client.VertexWarning) diag.Diagnostic {
+	d := diag.Diagnostic{Severity: diag.Warning, Message: string(w.Short), File: w.SourceInfo.GetFilename(), URL: w.URL}
+	if len(w.Range) == 0 {
+		return d
+	}
+	d.Line = int(w.Range[0].GetStart().GetLine())
+	text, ok := strings.CutSuffix(d.Message, fmt.Sprintf(" (line %d)", d.Line))
+	if rule, message, found := strings.Cut(text, ": "); ok && found {
+		d.Check, d.Message = rule, message
+	}
+	return d
 }

@@ -65,24 +65,15 @@ func (l *linting) ask(ctx context.Context, ask solve.Asker, target platform.Plat
 	}
 }
 
-// add processes the frontend's warnings while it reads a Dockerfile: "Rule: message (line 3)".
+// add keeps the warnings about lines, which the frontend sends while it reads a Dockerfile.
 func (l *linting) add(warnings []*client.VertexWarning) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range warnings {
-		if len(w.Range) == 0 {
-			continue
-		}
-		line := int(w.Range[0].GetStart().GetLine())
-		rule, message, ok := buildkitmsg.LintWarning(string(w.Short), line)
-		if !ok {
-			continue
-		}
-		heard := diag.Diagnostic{
-			Check: rule, Severity: diag.Warning, Message: message, URL: w.URL, File: w.SourceInfo.GetFilename(), Line: line,
-		}
-		if !slices.ContainsFunc(l.fromSolves, func(d diag.Diagnostic) bool { return d.String() == heard.String() && d.Check == heard.Check }) {
-			l.fromSolves = append(l.fromSolves, heard)
+		found := buildkitmsg.Warning(w)
+		known := slices.ContainsFunc(l.fromSolves, func(d diag.Diagnostic) bool { return d.String() == found.String() && d.Check == found.Check })
+		if found.Check != "" && !known {
+			l.fromSolves = append(l.fromSolves, found)
 		}
 	}
 }

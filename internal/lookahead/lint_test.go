@@ -12,7 +12,7 @@ import (
 )
 
 func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
-	heard := func(file string, line int32) *client.VertexWarning {
+	warning := func(file string, line int32) *client.VertexWarning {
 		return &client.VertexWarning{
 			Short: []byte(fmt.Sprintf("FromAsCasing: 'as' and 'FROM' do not match (line %d)", line)), URL: "https://docs.example",
 			SourceInfo: &pb.SourceInfo{Filename: file}, Range: []*pb.Range{{Start: &pb.Position{Line: line}}},
@@ -22,8 +22,8 @@ func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
 	first, second := w, w
 	first.Line, second.Line = 1, 3
 	l := &linting{unlinted: []string{"Dockerfile"}, found: []diag.Diagnostic{first, {Check: "StageNameCasing", File: "other", Line: 2}}}
-	l.add([]*client.VertexWarning{heard("Dockerfile", 3), heard("Dockerfile", 1), heard("other", 1)})
-	l.add([]*client.VertexWarning{heard("Dockerfile", 3), {Short: []byte("of no place")}})
+	l.add([]*client.VertexWarning{warning("Dockerfile", 3), warning("Dockerfile", 1), warning("other", 1)})
+	l.add([]*client.VertexWarning{warning("Dockerfile", 3), {Short: []byte("of no place")}})
 	if diff := cmp.Diff([]diag.Diagnostic{first, second, {Check: "StageNameCasing", File: "other", Line: 2}}, l.warnings()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

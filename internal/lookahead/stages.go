@@ -7,21 +7,15 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
-	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // Stage is a stage whose programs would be emulated, with the decision about it, for the platforms that have the same decision.
 type Stage struct {
-	Name, File string
-	Line       int
-	// Recipe relocated the stage, or was the first to refuse it; "" if no recipe applies.
-	Recipe    string
-	Relocated bool
-	// Why is the reason why the stage was not relocated.
-	Why recipe.Refusal
+	cross.Stage // without its steps and trusted commands, which differ between platforms
 	// Platforms are those of the stage, in canonical order.
 	Platforms []platform.Platform
 }
@@ -31,10 +25,10 @@ func plannedStages(prospect solve.Prospect) []Stage {
 	var stages []Stage
 	for i, relocated := range prospect.Plan.Relocated {
 		for _, s := range relocated.Stages {
-			p := Stage{Name: s.Name, File: s.File, Line: s.Line, Recipe: s.Recipe, Relocated: s.Relocated, Why: s.Why}
-			n := slices.IndexFunc(stages, p.same)
+			s.Steps, s.Trusted = nil, diag.Diagnostic{}
+			n := slices.IndexFunc(stages, func(known Stage) bool { return reflect.DeepEqual(known.Stage, s) })
 			if n < 0 {
-				n, stages = len(stages), append(stages, p)
+				n, stages = len(stages), append(stages, Stage{Stage: s})
 			}
 			if !platform.Contains(stages[n].Platforms, prospect.Targets[i]) {
 				stages[n].Platforms = append(stages[n].Platforms, prospect.Targets[i])
@@ -43,11 +37,6 @@ func plannedStages(prospect solve.Prospect) []Stage {
 	}
 	slices.SortStableFunc(stages, func(a, b Stage) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	return stages
-}
-
-// same reports whether two stages differ only in their platforms.
-func (s Stage) same(o Stage) bool {
-	return s.Name == o.Name && s.File == o.File && s.Line == o.Line && s.Recipe == o.Recipe && s.Relocated == o.Relocated && reflect.DeepEqual(s.Why, o.Why)
 }
 
 // trusting returns hints about stages that are relocated on trust, since that may make a platform be built twice.

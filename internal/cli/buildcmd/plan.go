@@ -67,13 +67,13 @@ func runPlan(ctx context.Context, w *cli.Env, o buildOptions, j job) error {
 	if err != nil {
 		return err
 	}
-	shown := planview.Shown(j.request, outlook)
+	plan := planview.Of(j.request, outlook)
 	if cli.IsTable(o.format) || o.format == "" {
-		planview.Print(w.Out, shown)
-	} else if err := cli.WriteOne(w.Out, o.format, shown); err != nil {
+		planview.Print(w.Out, plan)
+	} else if err := cli.WriteOne(w.Out, o.format, plan); err != nil {
 		return err
 	}
-	if !shown.OK {
+	if !plan.OK {
 		return errNoPlan
 	}
 	return nil

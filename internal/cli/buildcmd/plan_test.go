@@ -155,8 +155,8 @@ func TestABuildThatIsRefusedSaysEachReasonWithItsHint(t *testing.T) {
 	if status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
-	clitest.Contains(t, s.Err.String(), "ERROR: cannot start the build (2 problems, nothing was changed):\n  1. push to ", "  2. node default cannot run programs for linux/s390x",
-		"\n     Hint: docker multiarch emulators install linux/s390x")
+	clitest.Contains(t, s.Err.String(), "ERROR: cannot start the build (2 problems, nothing was changed):\nerror: push to ", "\nerror: node default cannot run programs for linux/s390x",
+		"\n    docker multiarch emulators install linux/s390x")
 }
 
 func TestAQuestionAboutADockerfileThatCannotBeReadShowsTheLine(t *testing.T) {

@@ -48,9 +48,9 @@ func RelocatedOutlook() lookahead.Outlook {
 			{File: "Dockerfile", Line: 8, Stage: "stage-2", Text: "COPY --from=build /a /a", Platforms: []platform.Platform{AMD64, ARMv7, ARM64}},
 		},
 		Stages: []lookahead.Stage{
-			{Name: "build", File: "Dockerfile", Line: 1, Recipe: "go", Relocated: true, Platforms: []platform.Platform{ARMv7, ARM64}},
-			{Name: "native", File: "Dockerfile", Line: 4, Recipe: "go", Why: MayUseCgo, Platforms: []platform.Platform{ARM64}},
-			{Name: "stage-2", File: "Dockerfile", Line: 7, Why: recipe.Refusal{Diagnostic: diag.Diagnostic{Check: "result"}}, Platforms: []platform.Platform{ARM64}},
+			{Stage: relocated, Platforms: []platform.Platform{ARMv7, ARM64}},
+			{Stage: emulated, Platforms: []platform.Platform{ARM64}},
+			{Stage: result, Platforms: []platform.Platform{ARM64}},
 		},
 	}
 }

@@ -16,6 +16,7 @@ func TestNoWarningPrinterShowsHostileTextAsItIs(t *testing.T) {
 		(*w).SourceInfo.Data = []byte(clitest.Hostile)
 	})}})
 	clitest.CheckPrinters(t, map[string]func(io.Writer){
-		"print": func(out io.Writer) { warned.print(out, true) },
+		"print":       func(out io.Writer) { warned.print(out, true) },
+		"printOrigin": warned.list[0].printOrigin,
 	}, "explainWarnings", "explainFailures", "explainUnread")
 }

@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -21,9 +24,10 @@ type warnings struct {
 	platforms map[string]bool
 }
 
+// warning is a warning with the platforms that have it.
 type warning struct {
-	*client.VertexWarning
-	platforms []string // that have the warning
+	diag.Diagnostic
+	origin *client.VertexWarning
 }
 
 func (w *warnings) add(p platform.Platform, msg *client.SolveStatus) {
@@ -38,61 +42,53 @@ func (w *warnings) add(p platform.Platform, msg *client.SolveStatus) {
 		return
 	}
 	for _, v := range msg.Warnings {
-		i := slices.IndexFunc(w.list, func(have warning) bool { return sameWarning(have.VertexWarning, v) })
+		d := buildkitmsg.Warning(v)
+		i := slices.IndexFunc(w.list, func(known warning) bool {
+			return known.String() == d.String() && known.Check == d.Check && known.File == d.File && known.URL == d.URL
+		})
 		if i < 0 {
-			i, w.list = len(w.list), append(w.list, warning{VertexWarning: v})
+			i, w.list = len(w.list), append(w.list, warning{d, v})
 		}
-		if !slices.Contains(w.list[i].platforms, name) {
-			w.list[i].platforms = append(w.list[i].platforms, name)
+		if !slices.Contains(w.list[i].Platforms, name) {
+			w.list[i].Platforms = append(w.list[i].Platforms, name)
 		}
 	}
 }
 
-// sameWarning reports whether two platforms with one Dockerfile have the same warning.
-func sameWarning(a, b *client.VertexWarning) bool {
-	line := func(v *client.VertexWarning) string {
-		if len(v.Range) == 0 {
-			return ""
-		}
-		return fmt.Sprint(v.Range[0].GetStart().GetLine())
-	}
-	return string(a.Short) == string(b.Short) && a.URL == b.URL && a.SourceInfo.GetFilename() == b.SourceInfo.GetFilename() && line(a) == line(b)
-}
-
-// print prints the warnings, as docker buildx does. With detail it adds their location and description.
+// print prints the warnings. With detail it adds their descriptions and the lines of the Dockerfile.
 func (w *warnings) print(out io.Writer, detail bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.list) == 0 {
 		return
 	}
-	found := "1 warning found"
-	if len(w.list) > 1 {
-		found = fmt.Sprintf("%d warnings found", len(w.list))
-	}
+	heading := results.Count(len(w.list), "warning") + " found"
 	if !detail {
-		found += " (use --debug to expand)"
+		heading += " (use --debug to expand)"
 	}
-	cli.Putf(out, "\n%s:\n", found)
+	cli.Putf(out, "\n%s:\n", heading)
 	for _, v := range w.list {
-		where := ""
-		if len(v.platforms) < len(w.platforms) {
-			slices.Sort(v.platforms)
-			where = " [" + strings.Join(v.platforms, ", ") + "]"
+		slices.Sort(v.Platforms)
+		if len(v.Platforms) == len(w.platforms) {
+			v.Platforms = nil // all
 		}
-		cli.Putf(out, " - %s%s\n", v.Short, where)
-		if !detail {
-			continue
+		findings.Lines(out, []diag.Diagnostic{v.Diagnostic})
+		if detail {
+			v.printOrigin(out)
 		}
-		for _, d := range v.Detail {
-			cli.Putf(out, "%s\n", d)
-		}
-		if v.URL != "" {
-			cli.Putf(out, "More info: %s\n", v.URL)
-		}
-		if v.SourceInfo != nil && v.Range != nil {
-			_ = (&errdefs.Source{Info: v.SourceInfo, Ranges: v.Range}).Print(out) // a broken standard error cannot be reported
-		}
-		fmt.Fprintln(out)
 	}
+}
+
+// printOrigin prints what BuildKit adds to the warning.
+func (w warning) printOrigin(out io.Writer) {
+	for _, d := range w.origin.Detail {
+		cli.Putf(out, "%s\n", d)
+	}
+	if w.URL != "" {
+		cli.Putf(out, "More info: %s\n", w.URL)
+	}
+	if w.origin.SourceInfo != nil && w.origin.Range != nil {
+		_ = (&errdefs.Source{Info: w.origin.SourceInfo, Ranges: w.origin.Range}).Print(out) // a broken standard error cannot be reported
+	}
+	fmt.Fprintln(out)
 }

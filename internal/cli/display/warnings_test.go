@@ -12,17 +12,17 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestWarningsAreSaidOnceForAllPlatformsAndWithTheirsOtherwise(t *testing.T) {
+func TestAWarningOfSomePlatformsNamesThem(t *testing.T) {
 	at := func(short string, line int32) *client.VertexWarning {
 		return &client.VertexWarning{
-			Short: []byte(short), Detail: [][]byte{[]byte("what it means")}, URL: "https://example.com/" + short,
+			Short: []byte(short), Detail: [][]byte{[]byte("what it means")}, URL: "https://example.com/page",
 			SourceInfo: &pb.SourceInfo{Filename: "Dockerfile", Data: []byte("FROM a\nFROM b\n")},
 			Range:      []*pb.Range{{Start: &pb.Position{Line: line}, End: &pb.Position{Line: line}}},
 		}
 	}
 	var w warnings
 	for _, p := range []platform.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}} {
-		w.add(p, &client.SolveStatus{Warnings: []*client.VertexWarning{at("all", 1), at("all", 1)}})
+		w.add(p, &client.SolveStatus{Warnings: []*client.VertexWarning{at("All: the message (line 1)", 1), at("All: the message (line 1)", 1)}})
 		if p.Architecture == "arm64" {
 			w.add(p, &client.SolveStatus{Warnings: []*client.VertexWarning{at("one", 2)}})
 		}
@@ -30,11 +30,11 @@ func TestWarningsAreSaidOnceForAllPlatformsAndWithTheirsOtherwise(t *testing.T) 
 	}
 	var brief, long bytes.Buffer
 	w.print(&brief, false)
-	if diff := cmp.Diff("\n2 warnings found (use --debug to expand):\n - all\n - one [linux/arm64]\n", brief.String()); diff != "" {
+	if diff := cmp.Diff("\n2 warnings found (use --debug to expand):\nDockerfile:1: warning: the message (All)\nDockerfile:2: warning: one [linux/arm64]\n", brief.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	w.print(&long, true)
-	clitest.Contains(t, long.String(), "\n2 warnings found:\n - all\nwhat it means\nMore info: https://example.com/all\nDockerfile:1\n", "   2 | >>> FROM b")
+	clitest.Contains(t, long.String(), "\n2 warnings found:\nDockerfile:1: warning: the message (All)\nwhat it means\nMore info: https://example.com/page\nDockerfile:1\n", "   2 | >>> FROM b")
 	var none warnings
 	brief.Reset()
 	none.print(&brief, true)

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 	"github.com/docker-multiarch/docker-multiarch/platform"
@@ -18,12 +20,7 @@ import (
 // explainFindings prints several reasons why a build did not start, each with advice.
 func explainFindings(out io.Writer, refused *preflight.Error) {
 	cli.Putf(out, "ERROR: cannot start the build (%d problems, nothing was changed):\n", len(refused.Findings))
-	for i, f := range refused.Findings {
-		cli.Putf(out, "  %d. %s\n", i+1, cli.Paragraph(strings.ReplaceAll(f.String(), "\n", "\n     ")))
-		if hint := FixOf(f); hint != "" {
-			cli.Putf(out, "     Hint: %s\n", cli.Paragraph(strings.ReplaceAll(hint, "\n", "\n     ")))
-		}
-	}
+	findings.Lines(out, WithFixes(refused.Findings))
 }
 
 // flags has, by the check of a diagnostic, the flags that would help as well.
@@ -42,6 +39,15 @@ func FixOf(d diag.Diagnostic) string {
 		return fix + "; or " + flag
 	}
 	return cmp.Or(fix, flag)
+}
+
+// WithFixes returns the diagnostics, each with what [FixOf] returns.
+func WithFixes(all []diag.Diagnostic) []diag.Diagnostic {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Fix = FixOf(all[i])
+	}
+	return all
 }
 
 // preflightHint returns what to do about a problem that was found before a build began.

@@ -24,6 +24,38 @@ func Rows(all []diag.Diagnostic) []Row {
 	})
 }
 
+// HintRow is a hint in a plan.
+type HintRow struct {
+	Severity  diag.Severity `json:"severity"` // warning for a cause of a wrong image, note for a cause of a slow build
+	Rule      string        `json:"rule"`
+	File      string        `json:"file"`
+	Line      int           `json:"line"`
+	Platforms []string      `json:"platforms,omitempty"` // none means all
+	Message   string        `json:"message"`
+	Fix       string        `json:"fix"`
+}
+
+// HintRows returns the diagnostics as rows.
+func HintRows(all []diag.Diagnostic) []HintRow {
+	return rows(all, func(d diag.Diagnostic) HintRow {
+		return HintRow{d.Severity, d.Check, d.File, d.Line, d.Platforms, d.Text(), d.Fix}
+	})
+}
+
+// LintRow is a finding of BuildKit's rules in a plan.
+type LintRow struct {
+	Rule    string `json:"rule"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	URL     string `json:"url,omitempty"`
+}
+
+// LintRows returns the diagnostics as rows.
+func LintRows(all []diag.Diagnostic) []LintRow {
+	return rows(all, func(d diag.Diagnostic) LintRow { return LintRow{d.Check, d.File, d.Line, d.Text(), d.URL} })
+}
+
 // MetadataRow is a diagnostic about an image in a metadata file.
 type MetadataRow struct {
 	Severity diag.Severity `json:"severity"`

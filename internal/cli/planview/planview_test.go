@@ -18,7 +18,7 @@ import (
 
 func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	var out strings.Builder
-	Print(&out, Shown(solve.Request{}, clitest.RelocatedOutlook()))
+	Print(&out, Of(solve.Request{}, clitest.RelocatedOutlook()))
 	want := `PLATFORM       NODE      HOW
 linux/amd64    default   native
 linux/arm/v7   default   cross (go)
@@ -42,7 +42,7 @@ Dockerfile:5: stage native: RUN go build may use cgo (cgo) [linux/arm64]
 }
 
 func TestStepsAndStagesOfAPlanAsJSON(t *testing.T) {
-	s := Shown(solve.Request{}, clitest.RelocatedOutlook())
+	s := Of(solve.Request{}, clitest.RelocatedOutlook())
 	steps, _ := json.Marshal(s.Steps[2])
 	stages, _ := json.Marshal(s.Stages[:2])
 	want := `{"file":"Dockerfile","line":3,"stage":"build","step":"RUN go build ./a","runs":"cross","recipe":"go","on":"linux/amd64","platforms":["linux/arm/v7"]}
@@ -54,9 +54,9 @@ func TestStepsAndStagesOfAPlanAsJSON(t *testing.T) {
 	}
 }
 
-func TestDiagnosticsOfAPlanAsJSON(t *testing.T) {
+func TestAPlanHasItsDiagnosticsAsRowsAndAsLines(t *testing.T) {
 	refused := preflight.Refusal("registry", errors.New("denied"))
-	s := Shown(solve.Request{}, lookahead.Outlook{
+	s := Of(solve.Request{}, lookahead.Outlook{
 		Findings: []diag.Diagnostic{
 			refused,
 			{Check: "base-mismatch", Severity: diag.Warning, Platforms: []string{"linux/386"}, File: "Dockerfile", Line: 1, Message: "for linux/amd64", Fix: "take another"},
@@ -79,6 +79,26 @@ func TestDiagnosticsOfAPlanAsJSON(t *testing.T) {
 	if diff := cmp.Diff(want, string(findings)+"\n"+string(hints)+"\n"+string(lint)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	var out strings.Builder
+	Print(&out, s)
+	want = `
+HINTS
+Dockerfile:2: note: copied for each (copy-link)
+    COPY --link
+Dockerfile:3: warning: shared (cache-mount-shared) [linux/amd64]
+    id=NAME; or --cache-mounts=isolated
+Dockerfile:1: warning: do not match (FromAsCasing)
+
+WARNINGS
+Dockerfile:1: warning: for linux/amd64 (base-mismatch) [linux/386]
+    take another
+
+BLOCKERS
+error: denied (registry)
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 func TestThePlansTableShowsWhatAStepRuns(t *testing.T) {
@@ -91,7 +111,7 @@ func TestThePlansTableShowsWhatAStepRuns(t *testing.T) {
 		"":                     "",
 	} {
 		var out bytes.Buffer
-		Print(&out, planShown{Steps: []stepShown{{File: "Dockerfile", Line: 1, Stage: "s", Step: step, Platforms: []string{"linux/amd64"}}}})
+		Print(&out, Plan{Steps: []stepRow{{File: "Dockerfile", Line: 1, Stage: "s", Step: step, Platforms: []string{"linux/amd64"}}}})
 		_, row, _ := strings.Cut(out.String(), "Dockerfile:1")
 		if got := strings.Split(strings.Join(strings.Fields(row), " "), " no program")[0]; got != strings.TrimSpace("s "+want) {
 			t.Errorf("%q: %q", step, got)

@@ -1,19 +1,18 @@
 package planview
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
-	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // Print prints a plan for people. Empty parts are left out.
-func Print(out io.Writer, p planShown) {
+func Print(out io.Writer, p Plan) {
 	table := cli.NewTable(out)
 	if len(p.Platforms) > 0 {
 		table.Row("PLATFORM", "NODE", "HOW")
@@ -29,13 +28,16 @@ func Print(out io.Writer, p planShown) {
 		cli.Putf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
 	}
 	printSteps(table, p)
-	printStages(out, p)
 	printBases(table, p)
-	printHints(out, p)
-	printFindings(out, p)
+	for _, s := range p.sections {
+		if len(s.all) > 0 {
+			cli.Putf(out, "\n%s\n", s.heading)
+			findings.Lines(out, s.all)
+		}
+	}
 }
 
-func printSteps(table cli.Table, p planShown) {
+func printSteps(table cli.Table, p Plan) {
 	if len(p.Steps) == 0 {
 		return
 	}
@@ -64,7 +66,7 @@ func stepText(step string) string {
 }
 
 // stepRuns returns where a step's program runs. A step for the builder's own platform runs once for all platforms.
-func stepRuns(s stepShown) string {
+func stepRuns(s stepRow) string {
 	runs := s.Runs
 	if s.Recipe != "" {
 		runs = fmt.Sprintf("%s (%s)", runs, s.Recipe)
@@ -80,28 +82,6 @@ func stepRuns(s stepShown) string {
 	return runs + ", on " + s.On
 }
 
-// printStages prints why stages would be emulated.
-func printStages(out io.Writer, p planShown) {
-	first := true
-	for _, s := range p.Stages {
-		if s.Moved || s.Message == "" {
-			continue
-		}
-		if first {
-			fmt.Fprintln(out, "\nEMULATED STAGES")
-			first = false
-		}
-		where := results.FileLine(s.File, cmp.Or(s.Reason, s.Line))
-		if where != "" {
-			where += ": "
-		}
-		cli.Putf(out, "%s%s: %s (%s) [%s]\n", where, results.StageText(s.Stage, s.File, s.Line), s.Message, s.Check, strings.Join(s.Platforms, ", "))
-		if s.Fix != "" {
-			cli.Putf(out, "    %s\n", cli.Paragraph(s.Fix))
-		}
-	}
-}
-
 func allOr(platforms []string, n int) string {
 	if n > 1 && len(platforms) == n {
 		return fmt.Sprintf("all %d", n)
@@ -110,7 +90,7 @@ func allOr(platforms []string, n int) string {
 }
 
 // printBases prints the matrix of base images and platforms.
-func printBases(table cli.Table, p planShown) {
+func printBases(table cli.Table, p Plan) {
 	if len(p.Bases) == 0 {
 		return
 	}
@@ -148,7 +128,7 @@ func printBases(table cli.Table, p planShown) {
 	_ = table.Flush()
 }
 
-func verdictOf(b baseShown, platform string) string {
+func verdictOf(b baseRow, platform string) string {
 	for _, v := range b.Platforms {
 		switch {
 		case v.Platform != platform:
@@ -163,44 +143,4 @@ func verdictOf(b baseShown, platform string) string {
 		}
 	}
 	return "-"
-}
-
-func printHints(out io.Writer, p planShown) {
-	if len(p.Hints)+len(p.Lint) == 0 {
-		return
-	}
-	fmt.Fprintln(out, "\nHINTS")
-	for _, h := range p.Hints {
-		where := ""
-		if len(h.Platforms) > 0 {
-			where = " [" + strings.Join(h.Platforms, ", ") + "]"
-		}
-		cli.Putf(out, "%s: %s: %s (%s)%s\n    %s\n", results.FileLine(h.File, h.Line), h.Severity, h.Message, h.Rule, where, cli.Paragraph(h.Fix))
-	}
-	for _, l := range p.Lint {
-		cli.Putf(out, "%s: %s (%s)\n", results.FileLine(l.File, l.Line), l.Message, l.Rule)
-	}
-}
-
-func printFindings(out io.Writer, p planShown) {
-	for _, severity := range []diag.Severity{diag.Warning, diag.Error} {
-		first := true
-		for _, f := range p.Findings {
-			if f.Severity != severity {
-				continue
-			}
-			if first {
-				cli.Putf(out, "\n%s\n", map[diag.Severity]string{diag.Warning: "WARNINGS", diag.Error: "BLOCKERS"}[severity])
-				first = false
-			}
-			text := f.Message
-			if place := results.FileLine(f.File, f.Line); place != "" {
-				text = place + ": " + text
-			}
-			cli.Putf(out, "%s\n", cli.Paragraph(text))
-			if f.Fix != "" {
-				cli.Putf(out, "    %s\n", cli.Paragraph(f.Fix))
-			}
-		}
-	}
 }

@@ -2,11 +2,13 @@
 package planview
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/distribution/reference"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/explain"
+	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/lookahead"
@@ -15,24 +17,32 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// planShown is a plan in --format json. A test pins its keys.
-type planShown struct {
+// Plan is a plan as --format json and Go templates have it. A test pins its keys.
+type Plan struct {
 	// OK is true if the build can start.
-	OK        bool            `json:"ok"`
-	Platforms []platformShown `json:"platforms"`
+	OK        bool          `json:"ok"`
+	Platforms []platformRow `json:"platforms"`
 	// Install are the platforms for which an emulator would be installed.
 	Install []string `json:"install"`
 	// Result describes where the result would go.
-	Result   []string       `json:"result"`
-	Findings []findingShown `json:"findings"`
-	Steps    []stepShown    `json:"steps"`
-	Stages   []stageShown   `json:"stages"`
-	Bases    []baseShown    `json:"bases"`
-	Hints    []hintShown    `json:"hints"`
-	Lint     []lintShown    `json:"lint"`
+	Result   []string           `json:"result"`
+	Findings []findings.Row     `json:"findings"`
+	Steps    []stepRow          `json:"steps"`
+	Stages   []stageRow         `json:"stages"`
+	Bases    []baseRow          `json:"bases"`
+	Hints    []findings.HintRow `json:"hints"`
+	Lint     []findings.LintRow `json:"lint"`
+
+	sections []section // of the text
 }
 
-type platformShown struct {
+// section is a part of the text: a heading and diagnostics.
+type section struct {
+	heading string
+	all     []diag.Diagnostic
+}
+
+type platformRow struct {
 	Platform string `json:"platform"`
 	Node     string `json:"node"`
 	// Mode is native, cross, emulated, emulated (builder), impossible or unknown; How adds the emulator in words.
@@ -40,17 +50,7 @@ type platformShown struct {
 	How  string `json:"how"`
 }
 
-type findingShown struct {
-	Severity  diag.Severity `json:"severity"`
-	Check     string        `json:"check"`
-	Platforms []string      `json:"platforms,omitempty"`
-	File      string        `json:"file,omitempty"`
-	Line      int           `json:"line,omitempty"`
-	Message   string        `json:"message"`
-	Fix       string        `json:"fix,omitempty"`
-}
-
-type stepShown struct {
+type stepRow struct {
 	File      string   `json:"file"`
 	Line      int      `json:"line"`
 	Stage     string   `json:"stage,omitempty"`
@@ -61,71 +61,50 @@ type stepShown struct {
 	Platforms []string `json:"platforms"`
 }
 
-// stageShown is a stage whose programs would be emulated, with the decision about it.
-type stageShown struct {
-	File      string   `json:"file,omitempty"`
-	Line      int      `json:"line,omitempty"`
-	Stage     string   `json:"stage,omitempty"`
-	Moved     bool     `json:"moved"`
-	Recipe    string   `json:"recipe,omitempty"`
-	Check     string   `json:"check,omitempty"` // why it was not relocated, by a check's name in docs/cross.md
-	Message   string   `json:"message,omitempty"`
-	Fix       string   `json:"fix,omitempty"`
+// stageRow is a stage whose programs would be emulated, with the decision about it.
+type stageRow struct {
+	results.StageRow
 	Reason    int      `json:"reasonLine,omitempty"` // of the line that Message is about
 	Platforms []string `json:"platforms"`
 }
 
-type baseShown struct {
-	Image     string         `json:"image"`
-	Digest    string         `json:"digest,omitempty"`
-	File      string         `json:"file,omitempty"`
-	Line      int            `json:"line,omitempty"`
-	Offers    []string       `json:"offers"`
-	Single    bool           `json:"single,omitempty"`
-	Platforms []verdictShown `json:"platforms"`
+type baseRow struct {
+	Image     string       `json:"image"`
+	Digest    string       `json:"digest,omitempty"`
+	File      string       `json:"file,omitempty"`
+	Line      int          `json:"line,omitempty"`
+	Offers    []string     `json:"offers"`
+	Single    bool         `json:"single,omitempty"`
+	Platforms []verdictRow `json:"platforms"`
 }
 
-type verdictShown struct {
+type verdictRow struct {
 	Platform string `json:"platform"`
 	Fetched  string `json:"fetched"`
 	Verdict  string `json:"verdict"` // ok, missing or mismatch
 	Config   string `json:"config,omitempty"`
 }
 
-type hintShown struct {
-	Severity  diag.Severity `json:"severity"` // warning for a cause of a wrong image, note for a cause of a slow build
-	Rule      string        `json:"rule"`
-	File      string        `json:"file"`
-	Line      int           `json:"line"`
-	Platforms []string      `json:"platforms,omitempty"` // none means all
-	Message   string        `json:"message"`
-	Fix       string        `json:"fix"`
-}
-
-type lintShown struct {
-	Rule    string `json:"rule"`
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Message string `json:"message"`
-	URL     string `json:"url,omitempty"`
-}
-
-// Shown returns a plan in the form in which it is shown.
-func Shown(r solve.Request, o lookahead.Outlook) planShown {
-	s := planShown{
+// Of returns the plan of a build.
+func Of(r solve.Request, o lookahead.Outlook) Plan {
+	found, hints := explain.WithFixes(o.Findings), explain.WithFixes(o.Hints)
+	s := Plan{
 		OK: !o.Refused(r), Install: platform.FormatAll(o.Installs), Result: append([]string{}, destinations(r)...),
-		Platforms: []platformShown{}, Findings: []findingShown{}, Steps: []stepShown{}, Stages: []stageShown{}, Bases: []baseShown{},
-		Hints: []hintShown{}, Lint: []lintShown{},
+		Platforms: []platformRow{}, Findings: findings.Rows(found), Steps: []stepRow{}, Stages: []stageRow{}, Bases: []baseRow{},
+		Hints: findings.HintRows(hints), Lint: findings.LintRows(o.Lint),
+		sections: []section{
+			{"EMULATED STAGES", emulatedStages(o.Stages)},
+			{"HINTS", slices.Concat(hints, o.Lint)},
+			{"WARNINGS", ofSeverity(found, diag.Warning)},
+			{"BLOCKERS", ofSeverity(found, diag.Error)},
+		},
 	}
 	for i, job := range o.Plan.Jobs {
 		mode, how := planMode(o, i)
-		s.Platforms = append(s.Platforms, platformShown{platform.Format(job.Platform), job.Node, mode, how})
-	}
-	for _, f := range o.Findings {
-		s.Findings = append(s.Findings, findingShown{f.Severity, f.Check, f.Platforms, f.File, f.Line, f.Text(), explain.FixOf(f)})
+		s.Platforms = append(s.Platforms, platformRow{platform.Format(job.Platform), job.Node, mode, how})
 	}
 	for _, p := range o.Steps {
-		step := stepShown{
+		step := stepRow{
 			File: p.File, Line: p.Line, Stage: p.Stage, Step: p.Text, Runs: string(p.Runs), Recipe: p.Recipe, Platforms: platform.FormatAll(p.Platforms),
 		}
 		if p.On.Architecture != "" {
@@ -134,16 +113,14 @@ func Shown(r solve.Request, o lookahead.Outlook) planShown {
 		s.Steps = append(s.Steps, step)
 	}
 	for _, p := range o.Stages {
-		s.Stages = append(s.Stages, stageShown{
-			p.File, p.Line, p.Name, p.Relocated, p.Recipe, p.Why.Check, p.Why.Message, results.CrossFix(p.Why), p.Why.Line, platform.FormatAll(p.Platforms),
-		})
+		s.Stages = append(s.Stages, stageRow{results.NewStageRow(p.Stage), p.Why.Line, platform.FormatAll(p.Platforms)})
 	}
 	for _, b := range o.Bases {
-		base := baseShown{
-			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platform.FormatAll(b.Offers), Single: b.Single, Platforms: []verdictShown{},
+		base := baseRow{
+			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platform.FormatAll(b.Offers), Single: b.Single, Platforms: []verdictRow{},
 		}
 		for _, v := range b.For {
-			verdict := verdictShown{Platform: platform.Format(v.Platform), Fetched: platform.Format(v.Fetched), Verdict: v.Verdict}
+			verdict := verdictRow{Platform: platform.Format(v.Platform), Fetched: platform.Format(v.Fetched), Verdict: v.Verdict}
 			if v.Config.Architecture != "" {
 				verdict.Config = platform.Format(v.Config)
 			}
@@ -151,13 +128,25 @@ func Shown(r solve.Request, o lookahead.Outlook) planShown {
 		}
 		s.Bases = append(s.Bases, base)
 	}
-	for _, h := range o.Hints {
-		s.Hints = append(s.Hints, hintShown{h.Severity, h.Check, h.File, h.Line, h.Platforms, h.Message, explain.FixOf(h)})
-	}
-	for _, l := range o.Lint {
-		s.Lint = append(s.Lint, lintShown{l.Check, l.File, l.Line, l.Message, l.URL})
-	}
 	return s
+}
+
+// emulatedStages returns why stages would be emulated.
+func emulatedStages(stages []lookahead.Stage) (all []diag.Diagnostic) {
+	for _, s := range stages {
+		if s.Relocated || s.Why.Message == "" {
+			continue
+		}
+		all = append(all, diag.Diagnostic{
+			Check: s.Why.Check, Platforms: platform.FormatAll(s.Platforms), File: s.File, Line: cmp.Or(s.Why.Line, s.Line),
+			Message: results.StageText(s.Name, s.File, s.Line) + ": " + s.Why.Message, Fix: results.CrossFix(s.Why),
+		})
+	}
+	return all
+}
+
+func ofSeverity(all []diag.Diagnostic, severity diag.Severity) []diag.Diagnostic {
+	return slices.DeleteFunc(slices.Clone(all), func(d diag.Diagnostic) bool { return d.Severity != severity })
 }
 
 // destinations describes where the result of a build would go.
