@@ -74,7 +74,7 @@ func (e *Engine) Helper(ctx context.Context) string {
 // DiskGauge reads the disk that holds a cache.
 type DiskGauge interface {
 	Disk(context.Context) (Disk, error)
-	Near() bool // a reading costs no more than a system call
+	Local() bool // a reading costs no more than a system call
 }
 
 // Probe finds out how the node runs programs for the platforms: through its shell if it has one, else

@@ -31,9 +31,9 @@ type Spec struct {
 	// probe begins at once; a driver may begin before BuildKit answers.
 	Probe []platform.Platform
 
-	// May, if not nil, is called before anything is made or replaced. If it returns an error, nothing
+	// Permit, if not nil, is called before anything is made or replaced. If it returns an error, nothing
 	// is made, and Connect returns that error.
-	May func(context.Context) error
+	Permit func(context.Context) error
 
 	BusyWait  time.Duration // how long to wait while builds run in a node that must be replaced; 0: the driver's choice; negative: not at all
 	StartWait time.Duration // how long a BuildKit that was started may take to answer; 0: the driver's choice
@@ -41,12 +41,12 @@ type Spec struct {
 
 // HostNetwork determines whether a node is on the network of the machine that it runs on.
 type HostNetwork struct {
-	// Asked is true if the user has named a registry that a builder reaches on the host's network only.
+	// Requested is true if the user has named a registry that a builder reaches on the host's network only.
 	// For is where, for messages: "-t localhost:5000/app".
-	Asked bool
-	For   string
-	// Unasked, if not nil, is the error of Connect for a need of the host's network that is no
+	Requested bool
+	For       string
+	// PermissionErr, if not nil, is the error of Connect for a need of the host's network that is no
 	// permission to use it. It is not returned if this build asks for that network anyway, or the
 	// builder's user has chosen one for the builder.
-	Unasked error
+	PermissionErr error
 }

@@ -44,7 +44,7 @@ func madeFixtures() files {
 		"linux/amd64": "amd64", "linux/386": "386", "linux/arm64": "arm64", "linux/arm/v7": "arm", "linux/ppc64le": "ppc64le", "linux/riscv64": "riscv64",
 		"linux/s390x": "s390x",
 	} {
-		e := exetest.Of(arch)
+		e := exetest.ForArch(arch)
 		all["shared/"+platform] = of(e, elf.ET_DYN, e.Flags, "")
 	}
 	return all

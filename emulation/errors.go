@@ -127,11 +127,11 @@ func (s Status) whyArch(sup Support) string {
 	case !h.Has('F'):
 		return fmt.Sprintf("handler %s does not work in containers: it lacks flag F", h)
 	}
-	said := ""
-	if sup.Said != "" {
-		said = fmt.Sprintf(": %q", sup.Said)
+	output := ""
+	if sup.Output != "" {
+		output = fmt.Sprintf(": %q", sup.Output)
 	}
-	return fmt.Sprintf("handler %s is broken: its probe program ends with status %d%s", h, sup.ExitStatus, said)
+	return fmt.Sprintf("handler %s is broken: its probe program ends with status %d%s", h, sup.ExitStatus, output)
 }
 
 // named finds the handler with the name that a new one for this architecture would get.

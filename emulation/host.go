@@ -19,7 +19,7 @@ const hostRoot = "/host"
 func hostDirs() []string { return []string{"/usr/bin", "/usr/local/bin", "/usr/libexec/qemu-binfmt"} }
 
 // runHost registers the QEMU binaries of the engine's host, from a container of the helper image.
-func (in *installer) runHost(ctx context.Context, archs []Arch) (said []string, err error) {
+func (in *installer) runHost(ctx context.Context, archs []Arch) (output []string, err error) {
 	return runHelper(ctx, in.Runner, in.HelperImage, hostScript(archs), in.Labels)
 }
 

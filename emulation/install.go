@@ -87,7 +87,7 @@ type Attempt struct {
 	Source Source
 	Image  string   // for LocalImage and Registry
 	Archs  []string // the architectures to install, by Go's names
-	Said   []string // the installer's output, line by line
+	Output []string // the installer's output, line by line
 	Err    error    // why it could not be run at all; a failed installer may still have nil
 }
 
@@ -100,8 +100,8 @@ func (a Attempt) String() string {
 	switch {
 	case a.Err != nil:
 		return s + ": " + a.Err.Error()
-	case len(a.Said) > 0:
-		return s + fmt.Sprintf(": it printed %q", strings.Join(a.Said, " / "))
+	case len(a.Output) > 0:
+		return s + fmt.Sprintf(": it printed %q", strings.Join(a.Output, " / "))
 	}
 	return s + ": it printed nothing"
 }

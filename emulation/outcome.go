@@ -7,7 +7,7 @@ import "github.com/docker-multiarch/docker-multiarch/platform"
 type Outcome struct {
 	Arch       string // Go's name
 	ExitStatus int    // as in Support
-	Said       string
+	Output     string
 }
 
 // Conclude returns the status of a machine of which only its own platform and these outcomes are known.
@@ -22,7 +22,7 @@ func Conclude(own platform.Platform, why string, outcomes ...Outcome) Status {
 	for _, o := range outcomes {
 		if a, ok := Lookup(o.Arch); ok {
 			archs = append(archs, a)
-			rep.runs[o.Arch] = run{status: o.ExitStatus, said: o.Said}
+			rep.runs[o.Arch] = run{status: o.ExitStatus, output: o.Output}
 		}
 	}
 	return newStatus(rep, archs)

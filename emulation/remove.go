@@ -57,7 +57,7 @@ func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, erro
 	if err := refusal(opt.Engine, DefaultImage); err != nil {
 		return UninstallReport{Status: before}, err
 	}
-	said, err := runHelper(ctx, opt.Runner, opt.HelperImage, removeScript(handlers), opt.Labels)
+	output, err := runHelper(ctx, opt.Runner, opt.HelperImage, removeScript(handlers), opt.Labels)
 	if err != nil {
 		return UninstallReport{Status: before}, fmt.Errorf("remove handlers: %w", err)
 	}
@@ -75,7 +75,7 @@ func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, erro
 		}
 	}
 	if len(remain) > 0 {
-		return rep, fmt.Errorf("%w: %s: %s", ErrRemain, strings.Join(remain, ", "), strings.Join(said, " / "))
+		return rep, fmt.Errorf("%w: %s: %s", ErrRemain, strings.Join(remain, ", "), strings.Join(output, " / "))
 	}
 	return rep, nil
 }
@@ -122,7 +122,7 @@ func (in *installer) notReplaced() error {
 }
 
 // runHelper runs a script in a privileged container that sees the host's /usr, and returns its output.
-func runHelper(ctx context.Context, r Runner, image, script string, labels map[string]string) (said []string, err error) {
+func runHelper(ctx context.Context, r Runner, image, script string, labels map[string]string) (output []string, err error) {
 	res, err := r.Run(ctx, engine.RunSpec{
 		Image: image, Entrypoint: []string{"/bin/sh", "-c", script}, Cmd: []string{},
 		Privileged: true, Network: "none", Labels: labels,
@@ -131,11 +131,11 @@ func runHelper(ctx context.Context, r Runner, image, script string, labels map[s
 	if err != nil {
 		return nil, err
 	}
-	said = append(nonEmptyLines(res.Stdout), nonEmptyLines(res.Stderr)...)
+	output = append(nonEmptyLines(res.Stdout), nonEmptyLines(res.Stderr)...)
 	if res.ExitCode != 0 {
-		said = append(said, fmt.Sprintf("exit status %d", res.ExitCode))
+		output = append(output, fmt.Sprintf("exit status %d", res.ExitCode))
 	}
-	return said, nil
+	return output, nil
 }
 
 // removeScript removes handlers by name, and prints which it could not remove.

@@ -20,7 +20,7 @@ type report struct {
 // run is the result of one architecture's probe program.
 type run struct {
 	status        int
-	said          string
+	output        string
 	version       string // of QEMU
 	builder       string // path of BuildKit's own emulator
 	builderStatus int    // -1: not tried
@@ -102,7 +102,7 @@ func (r *report) addRun(key, value string) error {
 	case "ran":
 		got.status, err = strconv.Atoi(value)
 	case "said":
-		got.said = value
+		got.output = value
 	case "version":
 		// qemu-aarch64 version 7.2.22 (Debian 1:7.2+dfsg-7)
 		if f := strings.Fields(value); len(f) >= 3 && f[1] == "version" {

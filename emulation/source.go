@@ -23,7 +23,7 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 			return at, at.Err != nil
 		}
 		if at.Err = in.removeReplaced(ctx, archs); at.Err == nil {
-			at.Said, at.Err = in.runHost(ctx, archs)
+			at.Output, at.Err = in.runHost(ctx, archs)
 		}
 		return at, true
 	}
@@ -43,7 +43,7 @@ func (in *installer) attempt(ctx context.Context, src Source, archs []Arch) (at 
 	}
 	in.Report(fmt.Sprintf("installing %s from %q", strings.Join(at.Archs, ", "), in.Image))
 	if at.Err = in.removeReplaced(ctx, archs); at.Err == nil {
-		at.Said, at.Err = in.runImage(ctx, id, at.Archs)
+		at.Output, at.Err = in.runImage(ctx, id, at.Archs)
 	}
 	return at, true
 }
@@ -58,7 +58,7 @@ func (in *installer) pull(ctx context.Context) (id string, err error) {
 
 // runImage runs the binfmt image's installer. Its exit status is always 0, and it prints a status of
 // its own; both are ignored in favour of the probe, and only its output is kept.
-func (in *installer) runImage(ctx context.Context, id string, archs []string) (said []string, err error) {
+func (in *installer) runImage(ctx context.Context, id string, archs []string) (output []string, err error) {
 	res, err := in.Runner.Run(ctx, engine.RunSpec{
 		Image: id, Cmd: []string{"--install", strings.Join(archs, ",")},
 		Privileged: true, Network: "none", Labels: in.Labels,
@@ -66,11 +66,11 @@ func (in *installer) runImage(ctx context.Context, id string, archs []string) (s
 	if err != nil {
 		return nil, err
 	}
-	said = nonEmptyLines(res.Stderr)
+	output = nonEmptyLines(res.Stderr)
 	if res.ExitCode != 0 {
-		said = append(said, fmt.Sprintf("exit status %d", res.ExitCode))
+		output = append(output, fmt.Sprintf("exit status %d", res.ExitCode))
 	}
-	return said, nil
+	return output, nil
 }
 
 func nonEmptyLines(b []byte) []string {

@@ -55,10 +55,10 @@ type Support struct {
 
 	// Ran reports whether the probe program ran in an otherwise empty root, as it must in a container. If
 	// not, ExitStatus is its exit status as the shell has it (126 and 127: not started; 128 plus a signal's
-	// number: killed), and Said its output.
+	// number: killed), and Output is what it wrote.
 	Ran        bool
 	ExitStatus int
-	Said       string
+	Output     string
 
 	Handlers []Handler // those that match, enabled or not, newest first
 
@@ -147,7 +147,7 @@ func newStatus(rep report, archs []Arch) Status {
 
 func (s Status) support(a Arch, r run) Support {
 	sup := Support{
-		Arch: a.Name, Ran: r.status == 0, ExitStatus: r.status, Said: r.said, Version: r.version,
+		Arch: a.Name, Ran: r.status == 0, ExitStatus: r.status, Output: r.output, Version: r.version,
 		BuilderEmulator: r.builder, BuilderRan: r.builder != "" && r.builderStatus == 0,
 	}
 	program := a.Program()

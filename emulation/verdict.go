@@ -80,11 +80,11 @@ func (i Inspection) Judge(sup Support, h Handler) (v Verdict, why string) {
 	case !h.Has('F'):
 		return NoF, "it does not work in containers: it lacks flag F"
 	}
-	said := ""
-	if sup.Said != "" {
-		said = fmt.Sprintf(": %q", sup.Said)
+	output := ""
+	if sup.Output != "" {
+		output = fmt.Sprintf(": %q", sup.Output)
 	}
-	return Broken, fmt.Sprintf("the probe program ends with status %d%s", sup.ExitStatus, said)
+	return Broken, fmt.Sprintf("the probe program ends with status %d%s", sup.ExitStatus, output)
 }
 
 // gone reports whether a handler's interpreter is known to be missing on the host.

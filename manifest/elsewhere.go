@@ -37,7 +37,7 @@ func (p *place) isPrivate(ctx context.Context) bool {
 		return *known
 	}
 	addrs := []netip.Addr{}
-	if addr, ok := address.Of(p.host); ok {
+	if addr, ok := address.FromHost(p.host); ok {
 		addrs = append(addrs, addr)
 	} else if found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", p.host); err == nil {
 		addrs = found

@@ -27,7 +27,7 @@ func FuzzChallenge(f *testing.F) {
 			return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {challenge}}, Body: http.NoBody, Request: req}, nil
 		})
 		tokens := sends(func(req *http.Request) (*http.Response, error) {
-			if addr, ok := address.Of(req.URL.Hostname()); ok && isForbidden(addr) {
+			if addr, ok := address.FromHost(req.URL.Hostname()); ok && isForbidden(addr) {
 				t.Errorf("a request to %s", req.URL)
 			}
 			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil

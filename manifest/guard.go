@@ -82,7 +82,7 @@ func checkHost(ctx context.Context, host string, refuse refusal) error {
 	if strings.EqualFold(host, "localhost") {
 		return refuse(ctx, host, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	}
-	if addr, ok := address.Of(host); ok {
+	if addr, ok := address.FromHost(host); ok {
 		return refuse(ctx, host, addr)
 	}
 	return nil

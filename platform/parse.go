@@ -108,11 +108,11 @@ func notInOption(r rune) bool {
 }
 
 func unknownVariant(text string, p Platform) error {
-	lawful := variantsOf(p.Architecture)
-	if len(lawful) == 0 {
+	variants := variantsOf(p.Architecture)
+	if len(variants) == 0 {
 		return invalid("unknown platform %q: %s has no variants, write %q", text, p.Architecture, p.OS+"/"+p.Architecture)
 	}
-	return invalid("unknown platform %q: the variants of %s are %s", text, p.Architecture, strings.Join(lawful, ", "))
+	return invalid("unknown platform %q: the variants of %s are %s", text, p.Architecture, strings.Join(variants, ", "))
 }
 
 func unknown(text string) error {

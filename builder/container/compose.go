@@ -58,7 +58,7 @@ func (k *reconciler) model(ctx context.Context, old observed) (observed, error) 
 		return old, nil
 	}
 	other, err := observe(ctx, k.eng, k.spec.Builder, k.side.other())
-	if err != nil || !other.Ours || other.Trouble != "" {
+	if err != nil || !other.Ours || other.SettingsProblem != "" {
 		return observed{}, err
 	}
 	other.Settings.Network, other.Settings.Chosen = "", ""

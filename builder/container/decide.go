@@ -52,8 +52,8 @@ func decide(want settings, minVersion string, have observed) step {
 	if builder.TooOld(have.Image.Version, minVersion) {
 		reasons = append(reasons, fmt.Sprintf("BuildKit: %s → %s or newer", have.Image.Version, minVersion))
 	}
-	if have.Trouble != "" {
-		reasons = append(reasons, have.Trouble)
+	if have.SettingsProblem != "" {
+		reasons = append(reasons, have.SettingsProblem)
 	}
 	if len(reasons) > 0 {
 		return step{actRecreate, reasons}

@@ -22,7 +22,7 @@ func TestDecide(t *testing.T) {
 	theirs := made(container.StateRunning, settings{})
 	theirs.Ours = false
 	garbled := made(container.StateRunning, settings{})
-	garbled.Trouble = "label x: unexpected end of JSON input"
+	garbled.SettingsProblem = "label x: unexpected end of JSON input"
 
 	for name, c := range map[string]struct {
 		want settings

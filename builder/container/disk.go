@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/builder"
 )
 
-// Disk reads the disk that holds the node's cache. Where [Node.Near] holds, it is one system call;
+// Disk reads the disk that holds the node's cache. Where [Node.Local] holds, it is one system call;
 // otherwise it is a command in the container, some 80 ms.
 func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
 	d, err := n.link.target.disk(ctx)
@@ -20,8 +20,8 @@ func (n *Node) Disk(ctx context.Context) (builder.Disk, error) {
 	return d, nil
 }
 
-// Near reports whether the node's processes may be on this machine and visible to root.
-func (n *Node) Near() bool { return n.link.target.local && n.link.target.pid > 0 }
+// Local reports whether the node's processes may be on this machine and visible to root.
+func (n *Node) Local() bool { return n.link.target.local && n.link.target.pid > 0 }
 
 func (t target) disk(ctx context.Context) (builder.Disk, error) {
 	if t.local && t.pid > 0 {

@@ -156,8 +156,8 @@ func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
 		k.early.drop()
 		k.side, have = general, whole
 	}
-	if k.spec.Host.Unasked != nil && !asks && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
-		return have, refusedError{k.spec.Host.Unasked}
+	if k.spec.Host.PermissionErr != nil && !asks && !have.Settings.keepsNetwork() && k.spec.Options[optNetwork] == "" {
+		return have, refusedError{k.spec.Host.PermissionErr}
 	}
 	return have, nil
 }
@@ -177,7 +177,7 @@ func (k *reconciler) next(ctx context.Context, have observed) (step, error) {
 	case k.kind.asIs && have.ID == "":
 		return step{}, errNone
 	case k.kind.asIs:
-		have.Trouble = ""
+		have.SettingsProblem = ""
 		return k.allowed(ctx, decide(have.Settings, "", have), have)
 	}
 	k.want = k.wants(have)
@@ -214,7 +214,7 @@ func (k *reconciler) connectJudged(ctx context.Context, have observed) (*Node, e
 
 // wants returns the settings for a container in the place of have.
 func (k *reconciler) wants(have observed) settings {
-	want := wanted(k.spec, k.info)
+	want := requestedSettings(k.spec, k.info)
 	if k.kind.keeps && want.Network == hostNetwork {
 		want.Chosen = chosenByConfig
 		if k.spec.Options[optNetwork] == hostNetwork {
@@ -317,14 +317,14 @@ func (p *pause) wait(ctx context.Context) error {
 	}
 }
 
-// refusedError is the error that the spec's May returned.
+// refusedError is the error that the spec's Permit returned.
 type refusedError struct{ error }
 
 func (k *reconciler) may(ctx context.Context) error {
-	if k.spec.May == nil {
+	if k.spec.Permit == nil {
 		return nil
 	}
-	if err := k.spec.May(ctx); err != nil {
+	if err := k.spec.Permit(ctx); err != nil {
 		return refusedError{err}
 	}
 	return nil

@@ -120,9 +120,9 @@ func (w want) spec() Spec {
 	return Spec{
 		Endpoint: builder.Endpoint{Builder: w.Name, Options: w.Options, Platforms: w.Platforms},
 		Spec: builder.Spec{
-			Image: w.Image, ToolVersion: w.ToolVersion, Host: builder.HostNetwork{Asked: w.Network == hostNetwork, For: w.NetworkFor, Unasked: w.Unasked},
+			Image: w.Image, ToolVersion: w.ToolVersion, Host: builder.HostNetwork{Requested: w.Network == hostNetwork, For: w.NetworkFor, PermissionErr: w.Unasked},
 			Daemon:  buildkitd.Settings{Config: w.Config, Certs: w.Certs, Proxies: w.Proxies, AddHosts: w.AddHosts, Flags: w.Flags},
-			Trusted: w.Trusted, May: w.May, BusyWait: w.BusyWait,
+			Trusted: w.Trusted, Permit: w.May, BusyWait: w.BusyWait,
 		},
 		ExecOnly: true,
 	}

@@ -20,7 +20,7 @@ const settleTime = 500 * time.Millisecond
 // awaitIdle returns when the container is idle: BuildKit lists no running build, and no client is
 // connected. It waits up to the spec's BusyWait.
 func (k *reconciler) awaitIdle(ctx context.Context, have observed, todo step) error {
-	begun, said := time.Now(), ""
+	begun, reported := time.Now(), ""
 	for pause := newPause(); ; {
 		use, err := k.usage(ctx, have)
 		if err != nil || use == "" {
@@ -30,9 +30,9 @@ func (k *reconciler) awaitIdle(ctx context.Context, have observed, todo step) er
 		if waited >= max(settleTime, k.spec.BusyWait) {
 			return &InUseError{todo.Reasons, use}
 		}
-		if use != said && waited >= settleTime {
+		if use != reported && waited >= settleTime {
 			k.say(fmt.Sprintf("waiting to replace its container (%s) until it is idle: %s", strings.Join(todo.Reasons, "; "), use))
-			said = use
+			reported = use
 		}
 		if err := pause.wait(ctx); err != nil {
 			return err

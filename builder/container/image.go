@@ -97,8 +97,8 @@ func examineImage(ctx context.Context, eng *engine.Engine, ref, id string, known
 	}
 	lines := strings.Split(strings.TrimSpace(string(res.Stdout)), "\n")
 	if facts.Version = versionOf(lines[0]); res.ExitCode != 0 || facts.Version == "" {
-		said := strings.TrimSpace(string(res.Stderr))
-		return imageFacts{}, fmt.Errorf("image %q is not a BuildKit image: \"buildkitd --version\" failed: %w", ref, errors.New(cmp.Or(said, "none")))
+		stderr := strings.TrimSpace(string(res.Stderr))
+		return imageFacts{}, fmt.Errorf("image %q is not a BuildKit image: \"buildkitd --version\" failed: %w", ref, errors.New(cmp.Or(stderr, "none")))
 	}
 	facts.Bridge = len(lines) > 1 && lines[1] == "bridge"
 	return facts, nil

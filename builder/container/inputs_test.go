@@ -63,7 +63,7 @@ func TestOptionsReachTheContainer(t *testing.T) {
 }
 
 func TestAWantedNetworkOrImageMayBeAnOption(t *testing.T) {
-	w := wanted(want{Network: "host", Options: Options{"network": "mine", "image": "i", "memory": "1g"}}.spec(), engine.Info{})
+	w := requestedSettings(want{Network: "host", Options: Options{"network": "mine", "image": "i", "memory": "1g"}}.spec(), engine.Info{})
 	if w.Network != "mine" || w.Image != "i" || len(w.Options) != 1 {
 		t.Errorf("got %+v", w)
 	}

@@ -47,7 +47,7 @@ func createSides(ctx context.Context, eng *engine.Engine, spec Spec, opt CreateO
 		return err
 	}
 	k := newReconciler(eng, spec, report)
-	k.spec.Host.Asked, k.spec.Options = true, maps.Clone(spec.Options)
+	k.spec.Host.Requested, k.spec.Options = true, maps.Clone(spec.Options)
 	delete(k.spec.Options, optNetwork)
 	k.side = onHost
 	return createSide(ctx, k, opt)

@@ -64,8 +64,8 @@ func (n *Node) Run(ctx context.Context, script string) ([]byte, error) {
 		return nil, fmt.Errorf("builder %q: %w", n.Builder, err)
 	}
 	if res.ExitCode != 0 {
-		said := strings.TrimSpace(string(res.Stderr))
-		return res.Stdout, fmt.Errorf("builder %q: a script ended with status %d: %w", n.Builder, res.ExitCode, errors.New(cmp.Or(said, "none")))
+		stderr := strings.TrimSpace(string(res.Stderr))
+		return res.Stdout, fmt.Errorf("builder %q: a script ended with status %d: %w", n.Builder, res.ExitCode, errors.New(cmp.Or(stderr, "none")))
 	}
 	return res.Stdout, nil
 }

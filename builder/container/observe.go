@@ -13,17 +13,17 @@ import (
 // observed is the state of a builder's container on the engine. The zero value means that there is
 // none.
 type observed struct {
-	ID        string // of the container; "" if there is none
-	Ours      bool   // it carries this builder's label, and is privileged: no project could have made it
-	ImageID   string // of its image, as the engine shows it
-	State     container.ContainerState
-	ExitCode  int
-	OOMKilled bool
-	Restarts  int      // how often the engine restarted it by itself
-	PID       int      // of its main process, as the engine numbers it
-	Settings  settings // those that it was made with
-	Image     imageFacts
-	Trouble   string // why Settings could not be read
+	ID              string // of the container; "" if there is none
+	Ours            bool   // it carries this builder's label, and is privileged: no project could have made it
+	ImageID         string // of its image, as the engine shows it
+	State           container.ContainerState
+	ExitCode        int
+	OOMKilled       bool
+	Restarts        int      // how often the engine restarted it by itself
+	PID             int      // of its main process, as the engine numbers it
+	Settings        settings // those that it was made with
+	Image           imageFacts
+	SettingsProblem string // why Settings could not be read
 }
 
 func (o observed) running() bool { return o.State == container.StateRunning }
@@ -50,7 +50,7 @@ func convert(c container.InspectResponse, builder string) observed {
 	o.Image = factsFromLabels(labels)
 	s, err := parseSettings(labels[labelSettings])
 	if err != nil {
-		o.Trouble = err.Error()
+		o.SettingsProblem = err.Error()
 	}
 	s.Env = buildkitd.ProxyVars(c.Config.Env)
 	o.Settings = s

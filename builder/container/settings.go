@@ -84,8 +84,8 @@ func differences(want, have settings) []string {
 	if want.Config != "" && want.Config != have.Config {
 		out = append(out, "the BuildKit configuration file has changed")
 	}
-	out = append(out, saidListChange("BuildKit flags", have.Flags, want.Flags)...)
-	out = append(out, saidListChange("platforms", have.Fixed, want.Fixed)...)
+	out = append(out, givenListChange("BuildKit flags", have.Flags, want.Flags)...)
+	out = append(out, givenListChange("platforms", have.Fixed, want.Fixed)...)
 	for _, h := range want.AddHosts {
 		if !slices.Contains(have.AddHosts, h) {
 			out = append(out, change("added host", "", h))
@@ -125,8 +125,8 @@ func listChange(what string, have, want []string) []string {
 	return []string{change(what, strings.Join(have, " "), strings.Join(want, " "))}
 }
 
-// saidListChange is listChange where an empty want means "not given".
-func saidListChange(what string, have, want []string) []string {
+// givenListChange is listChange where an empty want means "not given".
+func givenListChange(what string, have, want []string) []string {
 	if len(want) == 0 {
 		return nil
 	}

@@ -37,8 +37,8 @@ func (s Spec) withDefaults() Spec {
 	return s
 }
 
-// wanted returns the settings of a spec and of the engine with which a builder can be compared.
-func wanted(s Spec, info engine.Info) settings {
+// requestedSettings returns the settings of a spec and of the engine with which a builder can be compared.
+func requestedSettings(s Spec, info engine.Info) settings {
 	w := settings{
 		Schema:   settingsSchema,
 		Image:    s.Image,
@@ -87,7 +87,7 @@ func (s Spec) asksForHost() (words string, asks bool) {
 	if network, ok := s.Options[optNetwork]; ok {
 		return "the driver option network=host", network == hostNetwork
 	}
-	if s.Host.Asked {
+	if s.Host.Requested {
 		return s.Host.For, true
 	}
 	if mirrors := s.Daemon.Config.LoopbackMirrors(); len(mirrors) > 0 {

@@ -64,7 +64,7 @@ func (k *reconciler) allowed(ctx context.Context, todo step, have observed) (ste
 // that image is the reason and may be named. The error about another image has its own hint.
 func (k *reconciler) orTrust(err error, old observed) error {
 	verdict, known := k.judged[asJudged(old)]
-	if _, said := errors.AsType[*trust.UnprovenError](err); said || !known {
+	if _, unproven := errors.AsType[*trust.UnprovenError](err); unproven || !known {
 		return err
 	}
 	if unproven, ok := errors.AsType[*trust.UnprovenError](verdict()); ok {

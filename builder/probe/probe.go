@@ -90,13 +90,13 @@ func try(ctx context.Context, gw gateway.Client, a emulation.Arch) (emulation.Ou
 	case err == nil:
 		return o, nil
 	case failed:
-		o.ExitStatus, o.Said = int(exit.ExitCode), reason(err)
+		o.ExitStatus, o.Output = int(exit.ExitCode), reason(err)
 		return o, nil
 	case ctx.Err() == nil && tctx.Err() != nil:
-		o.ExitStatus, o.Said = timedOut, fmt.Sprintf("it does not end within %s", timeout)
+		o.ExitStatus, o.Output = timedOut, fmt.Sprintf("it does not end within %s", timeout)
 		return o, nil
 	case strings.Contains(err.Error(), buildkitmsg.NotExecutable): // from a worker that has no exit status for a program that did not start
-		o.ExitStatus, o.Said = notStarted, buildkitmsg.NotExecutable
+		o.ExitStatus, o.Output = notStarted, buildkitmsg.NotExecutable
 		return o, nil
 	}
 	return o, err

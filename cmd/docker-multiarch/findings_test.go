@@ -47,7 +47,7 @@ func plain(text string) string {
 func TestFindingsStandBelowTheTableOnceForAllPlatforms(t *testing.T) {
 	s := newHarness(t)
 	s.withProgram()
-	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "--platform", clitest.Three, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
+	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "--platform", clitest.ThreePlatforms, "--report", "r.md", "--metadata-file", "meta.json", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// Of reads a host as an address, in every spelling that a resolver accepts: those of inet_aton(3), too, in which each part may be
+// FromHost reads a host as an address, in every spelling that a resolver accepts: those of inet_aton(3), too, in which each part may be
 // decimal, octal or hexadecimal, and the last one fills the rest (2852039166, 0xa9.254.43518). The result is [Plain].
-func Of(host string) (netip.Addr, bool) {
+func FromHost(host string) (netip.Addr, bool) {
 	host = strings.TrimSuffix(host, ".")
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return Plain(addr), true

@@ -17,7 +17,7 @@ func TestHostsAreReadAsResolversReadThem(t *testing.T) {
 		"2002:102:304::5": "1.2.3.4", "fd00::1": "fd00::1",
 		"4294967296": "", "256.1.1.1": "", "1.2.3.4.5": "", "1..2": "", "reg.example": "", "": "", "1.2.65536": "", "08.1": "",
 	} {
-		addr, ok := address.Of(host)
+		addr, ok := address.FromHost(host)
 		if got := addr.String(); ok != (want != "") || ok && got != want {
 			t.Errorf("%q: %s, %v", host, got, ok)
 		}

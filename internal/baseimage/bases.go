@@ -31,9 +31,9 @@ type Target struct {
 	Decisive bool
 }
 
-// Of returns the images of the graphs, which have the indexes of targets, in the order of their first use. said has, by the same index, the
+// FromGraphs returns the images of the graphs, which have the indexes of targets, in the order of their first use. known has, by the same index, the
 // platform that a frontend has found in the configuration of the result's base image.
-func Of(targets []platform.Platform, graphs []graph.Graph, said []platform.Platform) []Base {
+func FromGraphs(targets []platform.Platform, graphs []graph.Graph, known []platform.Platform) []Base {
 	var all []Base
 	for i, g := range graphs {
 		decisive := decisiveBases(g, targets[i])
@@ -51,8 +51,8 @@ func Of(targets []platform.Platform, graphs []graph.Graph, said []platform.Platf
 				}
 			}
 			all[k].Targets = append(all[k].Targets, Target{i, targets[i], decisive[s.Digest]})
-			if s.Digest == chain[0].Digest && said[i].Architecture != "" && said[i].OS != "" {
-				all[k].Config = platform.Normalize(said[i])
+			if s.Digest == chain[0].Digest && known[i].Architecture != "" && known[i].OS != "" {
+				all[k].Config = platform.Normalize(known[i])
 			}
 		}
 	}

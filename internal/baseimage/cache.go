@@ -33,7 +33,7 @@ type facts struct {
 type cache struct{ cachedir.Folder }
 
 func newCache(dir string) cache {
-	return cache{cachedir.Folder{Dir: dir, Suffix: ".base", Max: maxCache, Each: maxImage}}
+	return cache{cachedir.Folder{Dir: dir, Suffix: ".base", Max: maxCache, MaxFile: maxImage}}
 }
 
 func cacheName(d digest.Digest, p platform.Platform) string {

@@ -19,7 +19,7 @@ func newExcerpt(show func(*client.SolveStatus), mayFail bool, name func(*client.
 	return &excerpt{show: show, mayFail: mayFail, name: name, shown: map[digest.Digest]bool{}}
 }
 
-func (e *excerpt) see(msg *client.SolveStatus) {
+func (e *excerpt) add(msg *client.SolveStatus) {
 	var out client.SolveStatus
 	for _, v := range msg.Vertexes {
 		if name := e.name(v); name != "" {

@@ -99,7 +99,7 @@ func export(ctx context.Context, n Node, under *spb.Policy, to Entry, made []Mad
 	})
 	return n.Solve(ctx, opt, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		return joined(ctx, gw, made)
-	}, exporting.see)
+	}, exporting.add)
 }
 
 // joined returns one result of several platforms, as the frontend makes it for a request with several.

@@ -103,16 +103,16 @@ func (h *holding) run(ctx context.Context, n Node, from *imports) {
 	importing := newExcerpt(n.Show, true, from.shownName)
 	serve := func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) { return h.serve(ctx, gw, from) }
 	h.err = n.Solve(ctx, opt, serve, func(msg *client.SolveStatus) {
-		importing.see(msg)
-		from.see(msg)
-		h.see(msg)
+		importing.add(msg)
+		from.warnFailed(msg)
+		h.add(msg)
 	})
 	if h.err == nil {
 		h.err = errors.New("the solve that keeps the results for the cache has ended")
 	}
 }
 
-func (h *holding) see(msg *client.SolveStatus) {
+func (h *holding) add(msg *client.SolveStatus) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, v := range msg.Vertexes {

@@ -88,8 +88,8 @@ func (m *imports) request(def *pb.Definition) gateway.SolveRequest {
 	return req
 }
 
-// see warns of the imports that failed. The build goes on without them.
-func (m *imports) see(msg *client.SolveStatus) {
+// warnFailed warns of the imports that failed. The build goes on without them.
+func (m *imports) warnFailed(msg *client.SolveStatus) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, v := range msg.Vertexes {

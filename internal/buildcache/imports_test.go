@@ -58,8 +58,8 @@ func TestAnImportThatFailsIsWarnedOfOnce(t *testing.T) {
 		{Name: "importing cache manifest from r/e:1"},
 		{Name: "RUN make", Completed: &now, Error: "exit code: 1"},
 	}}
-	c.see(msg)
-	c.see(msg)
+	c.warnFailed(msg)
+	c.warnFailed(msg)
 	want := []string{"warning: no cache was imported from s3 b: denied", "warning: no cache was imported from r/c:1: not found"}
 	if diff := cmp.Diff(want, notes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -77,11 +77,11 @@ func TestTheProgressShowsWhatTheCachesDoAndNoStepTwice(t *testing.T) {
 			words = append(words, v.ID)
 		}
 	}, true, c.shownName)
-	e.see(&client.SolveStatus{
+	e.add(&client.SolveStatus{
 		Vertexes: []*client.Vertex{{Digest: "a", Name: "importing cache manifest from s3:123", Error: "denied"}, {Digest: "b", Name: "RUN make"}},
 		Statuses: []*client.VertexStatus{{Vertex: "a", ID: "reading"}, {Vertex: "b", ID: "running"}},
 	})
-	e.see(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "b"}}})
+	e.add(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "b"}}})
 	if diff := cmp.Diff([]string{"importing the build cache from s3 b", "reading"}, words); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -20,10 +20,10 @@ const abandoned = time.Hour
 
 // Folder is a folder of cached files. The zero Folder caches nothing.
 type Folder struct {
-	Dir    string // is made if it is missing; "" caches nothing
-	Suffix string // of the files' names: others are left alone
-	Max    int64  // bytes of all files together; the least recently used are removed first
-	Each   int64  // bytes of one file
+	Dir     string // is made if it is missing; "" caches nothing
+	Suffix  string // of the files' names: others are left alone
+	Max     int64  // bytes of all files together; the least recently used are removed first
+	MaxFile int64  // bytes of one file
 }
 
 func (f Folder) path(name string) string { return filepath.Join(f.Dir, name+f.Suffix) }
@@ -39,7 +39,7 @@ func (f Folder) Get(name string) []byte {
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > f.Each {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > f.MaxFile {
 		return nil
 	}
 	b := make([]byte, info.Size())
@@ -61,7 +61,7 @@ func (f Folder) Remove(name string) {
 
 // Put stores data under a name, replaces earlier data, and removes other files if there are too many.
 func (f Folder) Put(name string, data []byte) {
-	if f.Dir == "" || int64(len(data)) > min(f.Each, f.Max) || os.MkdirAll(f.Dir, 0o750) != nil {
+	if f.Dir == "" || int64(len(data)) > min(f.MaxFile, f.Max) || os.MkdirAll(f.Dir, 0o750) != nil {
 		return
 	}
 	if atomicfile.WriteFile(f.path(name), data, 0o600) == nil {

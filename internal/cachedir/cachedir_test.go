@@ -14,7 +14,7 @@ import (
 )
 
 func folder(t *testing.T) cachedir.Folder {
-	return cachedir.Folder{Dir: filepath.Join(t.TempDir(), "is", "made"), Suffix: ".thing", Max: 40, Each: 20}
+	return cachedir.Folder{Dir: filepath.Join(t.TempDir(), "is", "made"), Suffix: ".thing", Max: 40, MaxFile: 20}
 }
 
 // aged makes a file older than it is.
@@ -106,7 +106,7 @@ func TestAFolderThatTakesNothingDoesNoHarm(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"", file, filepath.Join(file, "x")} {
-		f := cachedir.Folder{Dir: dir, Max: 10, Each: 10}
+		f := cachedir.Folder{Dir: dir, Max: 10, MaxFile: 10}
 		f.Put("a", []byte("x"))
 		f.Remove("a")
 		if f.Get("a") != nil {

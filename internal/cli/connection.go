@@ -35,8 +35,8 @@ type ConnectOptions struct {
 	Builder BuilderOptions
 	Probe   []platform.Platform // platforms to ask the engine's kernel about in advance
 	Host    HostNetwork         // needs of the engine's host network
-	// May is asked before a builder is made. Its error means that the builder would be useless. nil permits it.
-	May        func(context.Context) error
+	// Permit is asked before a builder is made. Its error means that the builder would be useless. nil permits it.
+	Permit     func(context.Context) error
 	Note       diag.Notes
 	Containers bool // emulators are installed for the engine's own containers, too
 }

@@ -96,8 +96,8 @@ type BuilderOptions struct {
 // HostNetwork is the need of a build for the network of the engine's host: it uses registries on loopback. It does not include
 // --driver-opt network=host.
 type HostNetwork struct {
-	Asks    string // the flag or variable with a loopback registry; "" for none
-	Unasked error  // the error for a loopback registry that the user did not name; nil if Asks is set
+	RequestedBy   string // the flag or variable with a loopback registry; "" for none
+	PermissionErr error  // the error for a loopback registry that the user did not name; nil if Asks is set
 }
 
 // earlyOptions are options of build that docker buildx also takes before the command's name.

@@ -33,9 +33,9 @@ func (m Relocated) Again(def *llb.Definition, g graph.Graph, isolated bool) (Rel
 
 func same(a, b *llb.Definition) bool { return slices.EqualFunc(a.Def, b.Def, bytes.Equal) }
 
-// Alike relocates in another definition of the same result, such as one that scans it, the steps that m relocates. It returns nil
+// Apply relocates in another definition of the same result, such as one that scans it, the steps that m relocates. It returns nil
 // if the definition has none of them, and m's own definition for the one that m was made from.
-func (m Relocated) Alike(def *llb.Definition) (*llb.Definition, error) {
+func (m Relocated) Apply(def *llb.Definition) (*llb.Definition, error) {
 	if same(def, m.From.Definition) {
 		return m.Definition, nil
 	}

@@ -13,7 +13,7 @@ import (
 func TestADefinitionThatIsReadAgainGetsTheSameDecision(t *testing.T) {
 	b := build(t, dependencies, "linux/arm64")
 	b.Choice = Choice{Auto: true}
-	b.Bases, b.Digests = golang(Wanted(b)), map[string][]digest.Digest{}
+	b.Bases, b.Digests = golang(RequiredBases(b)), map[string][]digest.Digest{}
 	for _, img := range b.Graph.Images() {
 		b.Digests[img.Name] = append(b.Digests[img.Name], img.Digest)
 	}

@@ -48,7 +48,7 @@ func BenchmarkMove(b *testing.B) {
 func BenchmarkWanted(b *testing.B) {
 	build := build(b, big(), "linux/arm64")
 	for b.Loop() {
-		if len(Wanted(build)) != 1 {
+		if len(RequiredBases(build)) != 1 {
 			b.Fatal("the base image is not wanted")
 		}
 	}

@@ -51,7 +51,7 @@ func newRelocator(b Build) *relocator {
 		if image, ok := s.Image(); ok {
 			m.images[s.Digest] = image
 		}
-		for _, take := range s.Takes {
+		for _, take := range s.InputPaths {
 			if take.Input != s.Root { // a step may take anything from the step it goes on from
 				taken := recipe.CopiedPath{Path: take.Path, Step: s.Digest, Line: s.Line}
 				if !slices.Contains(m.copied[take.Input], taken) {
@@ -100,7 +100,7 @@ func (m *relocator) newOutput(s graph.Step) *stageOutput {
 // download do not count.
 func (m *relocator) foreignPaths(chain []graph.Step) (all []string) {
 	for _, s := range chain {
-		for _, take := range s.Takes {
+		for _, take := range s.InputPaths {
 			from := m.steps[take.Input]
 			if m.isLayer(s, from) {
 				all = append(all, m.foreignPaths([]graph.Step{from})...)

@@ -22,7 +22,7 @@
 // compiles also has the environment of the recipe. Everything else, and every other step, keeps its bytes. So a relocated step
 // without an edit has the same digest for every target, which is also its digest for the builder's own platform.
 //
-//	wants := cross.Wanted(b)        // base images to inspect
+//	wants := cross.RequiredBases(b) // base images to inspect
 //	b.Bases = …                     // the findings
 //	relocated, err := cross.Relocate(b)
 //	if relocated.Definition != nil { solve it instead of b.Definition }
@@ -56,8 +56,8 @@ type Build struct {
 	Digests map[string][]digest.Digest
 }
 
-// Want is a base image that must be inspected before its chains can be judged.
-type Want struct {
+// BaseRequest is a base image that must be inspected before its chains can be judged.
+type BaseRequest struct {
 	Image   graph.ImageRef      // for the target platform
 	Recipes []recipe.Recipe     // those that may accept the image
 	Copied  []recipe.CopiedPath // every path that others may copy from its chains

@@ -115,7 +115,7 @@ func FuzzMoveBytes(f *testing.F) {
 		b := Build{
 			Definition: def, Graph: g, Target: parse(t, "linux/arm64"), Native: parse(t, "linux/amd64"), Choice: Choice{Auto: true}, Emulated: foreign,
 		}
-		for _, w := range Wanted(b) {
+		for _, w := range RequiredBases(b) {
 			b.Bases = map[string]recipe.Base{w.Image.Name: {Native: &recipe.Image{}, Target: &recipe.Image{}}}
 		}
 		if _, err := Relocate(b); err != nil && !strings.Contains(err.Error(), "build") {

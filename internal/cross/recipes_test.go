@@ -13,7 +13,7 @@ import (
 )
 
 // golang returns the Go recipe's findings about an image that has Go and certificates.
-func golang(wants []Want) map[string]recipe.Base {
+func golang(wants []BaseRequest) map[string]recipe.Base {
 	have := map[string]string{
 		"/usr/local/go/VERSION": "go1.26.8\n", "/usr/local/go/go.env": "GOTOOLCHAIN=local\n", "/usr/local/go/bin/go": "", "/etc/ssl/cert.pem": "",
 		"/usr/local/go/src/internal/buildcfg/zbootstrap.go": "package buildcfg\nconst DefaultGOARM = `7`\nconst DefaultGOARM64 = `v8.0`\n",
@@ -77,7 +77,7 @@ func TestTheGoRecipe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := build(t, tt.dockerfile, "linux/arm/v7")
 			b.Choice = tt.choice
-			b.Bases = golang(Wanted(b))
+			b.Bases = golang(RequiredBases(b))
 			relocated, err := Relocate(b)
 			if err != nil {
 				t.Fatal(err)
@@ -117,7 +117,7 @@ func TestBaseImagesAreWantedOnlyWhereCommandsMayMove(t *testing.T) {
 		"one, with all that anyone takes": {dependencies, []string{"docker.io/library/golang:latest: go; /root/go/pkg/mod /out/app"}},
 	} {
 		var got []string
-		for _, w := range Wanted(build(t, tt.dockerfile, "linux/arm64")) {
+		for _, w := range RequiredBases(build(t, tt.dockerfile, "linux/arm64")) {
 			words := []string{w.Image.Name + ": " + w.Recipes[0].Name + ";"}
 			for _, l := range w.Copied {
 				words = append(words, l.Path)
@@ -162,7 +162,7 @@ func TestARecipeThatIsNotNamedIsOffered(t *testing.T) {
 	} {
 		b := build(t, tt.dockerfile, "linux/arm64")
 		b.Choice = tt.choice
-		b.Bases = golang(Wanted(b))
+		b.Bases = golang(RequiredBases(b))
 		relocated, err := Relocate(b)
 		if err != nil || len(relocated.Stages) == 0 {
 			t.Fatalf("%s: %v %+v", name, err, relocated)
@@ -178,7 +178,7 @@ func TestAMovedStageSaysWhatWasTakenOnTrust(t *testing.T) {
 		b := build(t, "FROM golang AS a\nENV CGO_ENABLED=0\nRUN "+map[bool]string{true: "make", false: "go build -o /x"}[named]+
 			"\nFROM scratch\nCOPY --from=a /x /x\n", "linux/arm64")
 		b.Choice = Choice{Named: []Named{{"go", "a"}}}
-		b.Bases = golang(Wanted(b))
+		b.Bases = golang(RequiredBases(b))
 		relocated, err := Relocate(b)
 		if err != nil || len(relocated.Stages) != 1 || !relocated.Stages[0].Relocated || !strings.HasPrefix(relocated.Stages[0].Trusted.Message, want) {
 			t.Errorf("%v: %+v, %v", named, relocated.Stages, err)

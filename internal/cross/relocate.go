@@ -11,23 +11,23 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Wanted returns the base images that must be inspected before [Relocate] can judge their chains. It leaves out chains that the
+// RequiredBases returns the base images that must be inspected before [Relocate] can judge their chains. It leaves out chains that the
 // commands alone exclude. The copied paths are every path that others copy, since a step that looks relocatable may turn out not to be.
-func Wanted(b Build) []Want {
+func RequiredBases(b Build) []BaseRequest {
 	if b.off() {
 		return nil
 	}
 	m := newRelocator(b)
 	m.fixpoint(m.precheck)
-	var wants []Want
+	var wants []BaseRequest
 	for _, t := range m.outputs {
 		if t.by == nil {
 			continue
 		}
-		i := slices.IndexFunc(wants, func(w Want) bool { return w.Image.Name == t.image.Name })
+		i := slices.IndexFunc(wants, func(w BaseRequest) bool { return w.Image.Name == t.image.Name })
 		if i < 0 {
 			i = len(wants)
-			wants = append(wants, Want{Image: t.image})
+			wants = append(wants, BaseRequest{Image: t.image})
 		}
 		w := &wants[i]
 		for _, r := range t.by.recipes {

@@ -251,7 +251,7 @@ func TestNothingIsMovedWhereNothingIsEmulated(t *testing.T) {
 		if relocated, err := Relocate(b); err != nil || relocated.Definition != nil || len(relocated.Stages) != 0 {
 			t.Errorf("%s: %+v, %v", name, relocated, err)
 		}
-		if wants := Wanted(b); len(wants) != 0 {
+		if wants := RequiredBases(b); len(wants) != 0 {
 			t.Errorf("%s: %v", name, wants)
 		}
 	}

@@ -12,12 +12,12 @@ import (
 // verdicts returns the decision for each chain of steps that would be emulated. A step of several chains that are not relocated
 // is listed once: with the result if it belongs to it, otherwise with the longest chain.
 func (m *relocator) verdicts() []Stage {
-	said := map[digest.Digest]bool{}
+	seen := map[digest.Digest]bool{}
 	var stages []Stage
 	add := func(s Stage, chain []graph.Step, needed map[digest.Digest]bool) {
 		programs := false
 		for _, step := range chain {
-			if step.Kind != graph.Source && needed[step.Digest] && !said[step.Digest] {
+			if step.Kind != graph.Source && needed[step.Digest] && !seen[step.Digest] {
 				s.Steps = append(s.Steps, step.Digest)
 				programs = programs || m.emulated(step)
 			}
@@ -25,7 +25,7 @@ func (m *relocator) verdicts() []Stage {
 		if programs {
 			stages = append(stages, s)
 			for _, d := range s.Steps {
-				said[d] = true
+				seen[d] = true
 			}
 		}
 	}
@@ -41,7 +41,7 @@ func (m *relocator) verdicts() []Stage {
 			add(s, t.chain, m.needed.plain)
 		}
 	}
-	clear(said) // the old definition may keep a relocated step
+	clear(seen) // the old definition may keep a relocated step
 	for _, t := range m.highest() {
 		s := m.stageAt(t.step, t.stage)
 		s.Relocated, s.Recipe = true, t.by.recipes[0].Name

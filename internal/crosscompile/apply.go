@@ -14,7 +14,7 @@ import (
 // Apply returns a frontend's result with the relocated steps in the place of the frontend's own. The result is solved lazily, and nothing
 // runs.
 func Apply(ctx context.Context, gw gateway.Client, m cross.Relocated, res *gateway.Result) (*gateway.Result, error) {
-	return rewritten(ctx, gw, res, m.Alike)
+	return rewritten(ctx, gw, res, m.Apply)
 }
 
 // rewritten returns a frontend's result with the definitions that move returns for its own, for each reference alike, including those of

@@ -59,7 +59,7 @@ func unchecked(m cross.Relocated, log *vertexlog.Log, broken brokenOutputs) []cr
 type brokenOutputs struct{ cachedir.Folder }
 
 func brokenIn(folder string) brokenOutputs {
-	return brokenOutputs{cachedir.Folder{Dir: folder, Suffix: ".broken", Max: 1000, Each: 1}}
+	return brokenOutputs{cachedir.Folder{Dir: folder, Suffix: ".broken", Max: 1000, MaxFile: 1}}
 }
 
 func (b brokenOutputs) has(output cross.Output) bool { return b.Get(outputName(output)) != nil }

@@ -99,7 +99,7 @@ func (d Decider) examine(ctx context.Context, gw gateway.Client, readings []Read
 	var looking sync.WaitGroup
 	for i, r := range readings {
 		builds[i] = d.build(r)
-		want := cross.Wanted(builds[i])
+		want := cross.RequiredBases(builds[i])
 		if len(want) == 0 {
 			continue
 		}
@@ -116,7 +116,7 @@ func (d Decider) examine(ctx context.Context, gw gateway.Client, readings []Read
 }
 
 // bases returns the examined base images, by their names.
-func (d Decider) bases(ctx context.Context, gw gateway.Client, wants []cross.Want) map[string]recipe.Base {
+func (d Decider) bases(ctx context.Context, gw gateway.Client, wants []cross.BaseRequest) map[string]recipe.Base {
 	bases := make([]recipe.Base, len(wants))
 	var looking sync.WaitGroup
 	for i, w := range wants {
@@ -146,9 +146,9 @@ func (d Decider) attested(readings []Reading) [][]cross.Stage {
 	named.Choice.Auto = false
 	stages := make([][]cross.Stage, len(readings))
 	for i, r := range readings {
-		wanted := cross.Wanted(named.build(r))
-		for _, w := range cross.Wanted(d.build(r)) {
-			if slices.ContainsFunc(wanted, func(n cross.Want) bool { return n.Image.Name == w.Image.Name }) {
+		wanted := cross.RequiredBases(named.build(r))
+		for _, w := range cross.RequiredBases(d.build(r)) {
+			if slices.ContainsFunc(wanted, func(n cross.BaseRequest) bool { return n.Image.Name == w.Image.Name }) {
 				continue
 			}
 			stages[i] = append(stages[i], attestedStage(r.Graph, w))
@@ -161,7 +161,7 @@ func (d Decider) attested(readings []Reading) [][]cross.Stage {
 const CheckAttested = "attested"
 
 // attestedStage returns the stage that begins with an image.
-func attestedStage(g graph.Graph, w cross.Want) cross.Stage {
+func attestedStage(g graph.Graph, w cross.BaseRequest) cross.Stage {
 	by := w.Recipes[0].Name
 	s := cross.Stage{Recipe: by, Why: recipe.Refusal{
 		Diagnostic: diag.Diagnostic{

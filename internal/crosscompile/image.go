@@ -77,7 +77,7 @@ func origin(output cross.Output, steps map[digest.Digest]graph.Step, f diag.Diag
 		if l.Relocated || f.Line > 0 && (f.Line != step.Line || f.File != step.File) {
 			continue
 		}
-		for _, take := range step.Takes {
+		for _, take := range step.InputPaths {
 			below, ok := below(f.Path, take.Dest)
 			switch {
 			case take.Path != l.Path || !ok:

@@ -25,9 +25,9 @@ func copied(t *testing.T, choice cross.Choice, name string, paths ...string) (m 
 	}
 	for i := range m.Graph.Steps {
 		if step := &m.Graph.Steps[i]; step.Digest == takes {
-			step.File, step.Line, step.Takes = "Dockerfile", 7, nil
+			step.File, step.Line, step.InputPaths = "Dockerfile", 7, nil
 			for _, p := range paths {
-				step.Takes = append(step.Takes, graph.Take{Input: output.Digest, Path: p, Dest: "/usr/bin"})
+				step.InputPaths = append(step.InputPaths, graph.InputPath{Input: output.Digest, Path: p, Dest: "/usr/bin"})
 			}
 		}
 	}

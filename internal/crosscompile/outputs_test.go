@@ -57,7 +57,7 @@ func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, outputs ...cross
 func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
 	library := &fstest.MapFile{Data: exetest.Program("amd64", ""), Mode: 0o644}
 	script := &fstest.MapFile{Data: []byte("#!/bin/sh\n"), Mode: 0o755}
-	object := exetest.Of("amd64")
+	object := exetest.ForArch("amd64")
 	object.Type = 1
 	made := fstest.MapFS{
 		"out/app": programFor("arm64"), "out/run.sh": script, "out/data": {Data: []byte("\x7fELF no program"), Mode: 0o644},
@@ -149,7 +149,7 @@ func TestAFolderWithTooManyProgramsIsNotTaken(t *testing.T) {
 }
 
 func TestAHeaderFarIntoAFileIsReadInPieces(t *testing.T) {
-	e := exetest.Of("amd64")
+	e := exetest.ForArch("amd64")
 	e.Interp, e.Headers = "/lib64/ld-linux-x86-64.so.2", 3*maxPiece
 	made := fstest.MapFS{"app": {Data: e.Bytes(), Mode: 0o755}}
 	err := checked(t, buildkittest.New(t), made, outputOf(t, "go build", recipe.OutputTarget, "/app"))

@@ -76,15 +76,15 @@ func Open(ctx context.Context, name string, flag int) (*os.File, error) {
 	}
 }
 
-// WhileHeard returns a context that ends when heard has not been called for the given time. end ends it, too.
-func WhileHeard(ctx context.Context, silence time.Duration) (_ context.Context, heard, end func()) {
+// WithIdleTimeout returns a context that ends when heard has not been called for the given time. end ends it, too.
+func WithIdleTimeout(ctx context.Context, silence time.Duration) (_ context.Context, heard, end func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing has come for %s", silence)) })
 	return ctx, func() { timer.Reset(silence) }, func() { timer.Stop(); cancel(nil) }
 }
 
-// Hearing calls heard after each Read of r.
-func Hearing(r io.Reader, heard func()) io.Reader {
+// OnRead calls heard after each Read of r.
+func OnRead(r io.Reader, heard func()) io.Reader {
 	return readerFunc(func(p []byte) (int, error) {
 		n, err := r.Read(p)
 		heard()

@@ -62,9 +62,9 @@ func TestAFileThatIsThereIsOpenedAtOnce(t *testing.T) {
 
 func TestSilenceIsCountedFromWhatWasHeardLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, heard, end := ctxio.WhileHeard(t.Context(), time.Minute)
+		ctx, heard, end := ctxio.WithIdleTimeout(t.Context(), time.Minute)
 		defer end()
-		r := ctxio.Hearing(strings.NewReader("ab"), heard)
+		r := ctxio.OnRead(strings.NewReader("ab"), heard)
 		for range 2 {
 			time.Sleep(59 * time.Second)
 			if _, err := r.Read(make([]byte, 1)); err != nil {

@@ -87,7 +87,7 @@ func renewed(ctx context.Context, c *manifest.Client, d Draft, changes []Change,
 			names = append(names, name)
 		}
 	}
-	images, err := Look(ctx, c, names)
+	images, err := ReadImages(ctx, c, names)
 	if err != nil {
 		return Draft{}, err
 	}

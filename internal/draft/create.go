@@ -48,7 +48,7 @@ func (s Store) Create(ctx context.Context, c *manifest.Client, req CreateRequest
 	case err != nil && !errors.Is(err, ErrNone):
 		return err
 	}
-	images, err := Look(ctx, c, names)
+	images, err := ReadImages(ctx, c, names)
 	if err != nil {
 		return err
 	}
@@ -172,8 +172,8 @@ func (i Image) annotatedAs(old Image) (Image, []string) {
 
 // concerns returns notes about what would stop a push of the draft, or looks wrong.
 func (d Draft) concerns() (notes []string) {
-	for _, said := range d.Doubles() {
-		notes = append(notes, said+": push will refuse that, unless one is annotated as something else")
+	for _, duplicate := range d.Duplicates() {
+		notes = append(notes, duplicate+": push will refuse that, unless one is annotated as something else")
 	}
 	for _, image := range d.Images {
 		if image.others > 0 {
@@ -196,16 +196,16 @@ func (d Draft) concerns() (notes []string) {
 // contradiction returns how a platform contradicts a configuration, or "". A field that the configuration leaves out can be
 // added.
 func contradiction(config, p ocispecs.Platform) string {
-	said, p := platform.Normalize(config), platform.Normalize(p)
+	configured, p := platform.Normalize(config), platform.Normalize(p)
 	contradicts := func(what, has string) string { return fmt.Sprintf("its configuration says %s %s", what, has) }
 	switch {
-	case config.OS != "" && said.OS != p.OS:
+	case config.OS != "" && configured.OS != p.OS:
 		return contradicts("os", config.OS)
-	case config.Architecture != "" && said.Architecture != p.Architecture:
+	case config.Architecture != "" && configured.Architecture != p.Architecture:
 		return contradicts("architecture", config.Architecture)
-	case config.Variant != "" && said.Variant != p.Variant:
+	case config.Variant != "" && configured.Variant != p.Variant:
 		return contradicts("variant", config.Variant)
-	case config.OSVersion != "" && said.OSVersion != p.OSVersion:
+	case config.OSVersion != "" && configured.OSVersion != p.OSVersion:
 		return contradicts("os.version", config.OSVersion)
 	}
 	return ""

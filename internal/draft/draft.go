@@ -151,8 +151,8 @@ func (d Draft) EntryOf(name reference.Named) (Entry, error) {
 	return Entry{Name: image.Name, Only: child.Descriptor.Digest == image.Root.Digest, Descriptor: child.Entry()}, nil
 }
 
-// Doubles returns a sentence for each platform with several images.
-func (d Draft) Doubles() []string {
+// Duplicates returns a sentence for each platform with several images.
+func (d Draft) Duplicates() []string {
 	var said []string
 	first := map[string]Entry{}
 	for _, entry := range d.Entries() {

@@ -191,7 +191,7 @@ func TestTwoImagesForOnePlatformAreNotPushed(t *testing.T) {
 	if len(b.notes) != 1 || !strings.Contains(b.notes[0], "two images for linux/arm/v7") {
 		t.Errorf("notes: %q", b.notes)
 	}
-	var double *draft.DoubleError
+	var double *draft.DuplicateError
 	if err := b.push("app:1", false); !errors.As(err, &double) || b.entries("app:1") != nil {
 		t.Fatalf("error: %v", err)
 	}

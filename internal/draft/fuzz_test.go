@@ -37,7 +37,7 @@ func FuzzStore(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, _ = got.Descriptors(), got.Doubles()
+		_, _ = got.Descriptors(), got.Duplicates()
 		for _, image := range got.Images {
 			for _, child := range image.Children {
 				if child.Descriptor.Size < 0 || !strings.Contains(child.Descriptor.Digest.String(), ":") {

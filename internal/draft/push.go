@@ -37,14 +37,14 @@ type Ready struct {
 	base, draft Draft // as in the file, and as it is pushed
 }
 
-// DoubleError means that a draft has several images for one platform.
-type DoubleError struct {
-	List    string
-	Doubles []string // sentences
+// DuplicateError means that a draft has several images for one platform.
+type DuplicateError struct {
+	List       string
+	Duplicates []string // sentences
 }
 
-func (e *DoubleError) Error() string {
-	return fmt.Sprintf("%s cannot be pushed: %s", e.List, strings.Join(e.Doubles, "; "))
+func (e *DuplicateError) Error() string {
+	return fmt.Sprintf("%s cannot be pushed: %s", e.List, strings.Join(e.Duplicates, "; "))
 }
 
 // Prepare makes the index of a draft, and checks that its names still refer to the same digests. If not, it fails with a
@@ -68,8 +68,8 @@ func (s Store) Prepare(ctx context.Context, c *manifest.Client, req PushRequest)
 			return Ready{}, err
 		}
 	}
-	if doubles := now.Doubles(); len(doubles) > 0 {
-		return Ready{}, &DoubleError{List: familiar(now.List), Doubles: doubles}
+	if doubles := now.Duplicates(); len(doubles) > 0 {
+		return Ready{}, &DuplicateError{List: familiar(now.List), Duplicates: doubles}
 	}
 	for _, image := range now.Images {
 		for _, child := range image.Children {
@@ -140,7 +140,7 @@ func copyChild(ctx context.Context, c *manifest.Client, to, from reference.Named
 	if err != nil {
 		return err
 	}
-	return index.Bring(ctx, c, to, blobs, append([]ocispecs.Descriptor{child.Descriptor}, child.Attestations...)...)
+	return index.UploadAll(ctx, c, to, blobs, append([]ocispecs.Descriptor{child.Descriptor}, child.Attestations...)...)
 }
 
 // Done marks the draft as pushed, or removes it. If another program has changed the draft meanwhile, Done leaves it unchanged,

@@ -111,14 +111,14 @@ func (c *stdioConn) ended(err error) error {
 	if cause := c.lost(); errors.Is(cause, ErrUnreachable) {
 		return cause
 	}
-	said := strings.TrimSpace(string(c.stderr))
+	stderr := strings.TrimSpace(string(c.stderr))
 	switch {
-	case said == "":
+	case stderr == "":
 		return err
 	case errors.Is(err, io.EOF):
-		return errors.New(said)
+		return errors.New(stderr)
 	default:
-		return fmt.Errorf("%s: %w", said, err)
+		return fmt.Errorf("%s: %w", stderr, err)
 	}
 }
 

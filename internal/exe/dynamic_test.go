@@ -19,14 +19,14 @@ func TestTheLibrariesOfAProgramAreReadWhereverLinkersPutThem(t *testing.T) {
 		"behind what is kept": func(e *exetest.ELF) { e.Linked.Gap = 16 << 20 },
 		"before the names":    func(e *exetest.ELF) { e.Linked.NamesLast, e.Linked.Gap = true, 16<<20 },
 		"of 32 bits": func(e *exetest.ELF) {
-			*e = exetest.ELF{Machine: exetest.Of("arm").Machine, Narrow: true, Linked: e.Linked}
+			*e = exetest.ELF{Machine: exetest.ForArch("arm").Machine, Narrow: true, Linked: e.Linked}
 		},
 		"big-endian": func(e *exetest.ELF) {
-			*e = exetest.ELF{Machine: exetest.Of("s390x").Machine, BigEndian: true, Linked: e.Linked}
+			*e = exetest.ELF{Machine: exetest.ForArch("s390x").Machine, BigEndian: true, Linked: e.Linked}
 		},
 		"with a loader": func(e *exetest.ELF) { e.Interp = "/lib/ld.so.1" },
 	} {
-		e := exetest.Of("arm64")
+		e := exetest.ForArch("arm64")
 		e.Linked = &exetest.Linked{Needed: want.Needed, Soname: want.Soname, RPath: want.RPath, RunPath: want.RunPath}
 		change(&e)
 		var r exe.Reader
@@ -44,7 +44,7 @@ func TestTheLibrariesOfAProgramAreReadWhereverLinkersPutThem(t *testing.T) {
 }
 
 func TestADynamicSectionThatMakesNoSenseSaysNothing(t *testing.T) {
-	e := exetest.Of("amd64")
+	e := exetest.ForArch("amd64")
 	e.Linked = &exetest.Linked{Needed: []string{"libfoo.so.1"}}
 	file := e.Bytes()
 	for cut := range len(file) {
@@ -66,7 +66,7 @@ func TestADynamicSectionThatMakesNoSenseSaysNothing(t *testing.T) {
 func TestALevelIsReadFromThePropertyNote(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		for level := range 5 {
-			e := exetest.Of(arch)
+			e := exetest.ForArch(arch)
 			e.Level = level
 			f, _, err := exe.Read(e.Bytes(), nil)
 			want := level
@@ -81,7 +81,7 @@ func TestALevelIsReadFromThePropertyNote(t *testing.T) {
 }
 
 func FuzzReader(f *testing.F) {
-	e := exetest.Of("amd64")
+	e := exetest.ForArch("amd64")
 	e.Level, e.Interp, e.Linked = 3, "/lib/ld.so", &exetest.Linked{Needed: []string{"a"}, RPath: "b", NamesLast: true}
 	f.Add(e.Bytes())
 	f.Fuzz(func(_ *testing.T, file []byte) {

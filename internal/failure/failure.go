@@ -19,16 +19,16 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// Mendable reports whether a retry may help. A program's exit status says nothing about that; other errors are recognized by their text.
+// Retryable reports whether a retry may help. A program's exit status says nothing about that; other errors are recognized by their text.
 // Before the platform's Dockerfile is understood, the default is no: most errors are then mistakes in it.
-func Mendable(err error, begun bool) bool {
+func Retryable(err error, started bool) bool {
 	_, exited := errors.AsType[*gatewaypb.ExitError](err)
 	switch {
-	case Consequence(err) || isTyped(err):
+	case IsConsequence(err) || isTyped(err):
 		return false
 	case exited || buildkitmsg.IsProcessFailure(err):
 		return true
-	case !begun:
+	case !started:
 		return buildkitmsg.IsTransient(err) && !buildkitmsg.IsPermanent(err)
 	}
 	return !buildkitmsg.IsPermanent(err)
@@ -42,7 +42,7 @@ func isTyped(err error) bool {
 	_, scanner := errors.AsType[*ScannerError](err)
 	_, push := errors.AsType[*index.PushError](err)
 	_, wrong := errors.AsType[*crosscompile.WrongOutputError](err)
-	return wrong || cannot || output || scanner || push || !ItsOwn(err) && !PushFailed(err)
+	return wrong || cannot || output || scanner || push || !IsPlatformFailure(err) && !PushFailed(err)
 }
 
 // StoppedError is the error of a platform that was stopped because another one had failed.
@@ -52,8 +52,8 @@ func (e *StoppedError) Error() string {
 	return fmt.Sprintf("stopped, because %s failed", platform.Format(e.By))
 }
 
-// Consequence reports whether a platform has no result only because another one has none.
-func Consequence(err error) bool {
+// IsConsequence reports whether a platform has no result only because another one has none.
+func IsConsequence(err error) bool {
 	_, stopped := errors.AsType[*StoppedError](err)
 	return stopped || errors.Is(err, sink.ErrNotExported)
 }
@@ -61,12 +61,12 @@ func Consequence(err error) bool {
 // Cancelled reports whether err is that of a solve that was cancelled. BuildKit returns it as text.
 func Cancelled(err error) bool {
 	return errors.Is(err, context.Canceled) || grpcerrors.Code(err) == codes.Canceled || buildkitmsg.IsCanceled(err.Error()) ||
-		Consequence(err)
+		IsConsequence(err)
 }
 
-// ItsOwn reports whether a failure is the platform's own. A failure of the registry that is pushed to, of the place where files are
+// IsPlatformFailure reports whether a failure is the platform's own. A failure of the registry that is pushed to, of the place where files are
 // written, or of the connection to the builder could as well have met another platform.
-func ItsOwn(err error) bool {
+func IsPlatformFailure(err error) bool {
 	if _, ok := errors.AsType[*sink.OutputError](err); ok {
 		return false
 	}

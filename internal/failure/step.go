@@ -40,8 +40,8 @@ const (
 	scriptWords = "line 1: syntax error: unexpected word (expecting"
 )
 
-// See processes a message of the solve.
-func (s *Symptoms) See(msg *client.SolveStatus) {
+// Add processes a message of the solve.
+func (s *Symptoms) Add(msg *client.SolveStatus) {
 	for _, l := range msg.Logs {
 		text := s.tails[l.Vertex] + strings.ToLower(string(l.Data))
 		s.crash = s.crash || strings.Contains(text, crashWords)

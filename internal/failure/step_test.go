@@ -16,7 +16,7 @@ var arm64 = platform.Platform{OS: "linux", Architecture: "arm64"}
 func said(words ...string) *Symptoms {
 	var s Symptoms
 	for _, w := range words {
-		s.See(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "sha256:1", Data: []byte(w)}}})
+		s.Add(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: "sha256:1", Data: []byte(w)}}})
 	}
 	return &s
 }

@@ -92,7 +92,7 @@ func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
 	for _, b := range i.base[1:] {
 		near.Put(b)
 	}
-	result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch, Near: near.Fetch, BaseLimit: 10}, gate.Options{})
+	result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch, FetchLocal: near.Fetch, BaseLimit: 10}, gate.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestALargeBaseThatIsAtHandIsRead(t *testing.T) {
 		t.Errorf("%v %s", result.BaseExamined, diff)
 	}
 	i.cmd = []string{"/usr/bin/tool"} // in the lowest layer, which is for another machine
-	result, err = gate.Examine(t.Context(), i.in(t, s), &layers.Lister{Fetch: s.Fetch, Near: near.Fetch, BaseLimit: 10}, gate.Options{})
+	result, err = gate.Examine(t.Context(), i.in(t, s), &layers.Lister{Fetch: s.Fetch, FetchLocal: near.Fetch, BaseLimit: 10}, gate.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
 		file("usr/bin/dash"), dynamic("arm64", glibc), link("usr/bin/sh", "dash"), file("usr/bin/env"), dynamic("arm64", glibc),
 		file("usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1"), program("arm64"), link("usr/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1"))
 	armhf := "/lib/ld-linux-armhf.so.3"
-	soft := exetest.Of("arm")
+	soft := exetest.ForArch("arm")
 	soft.Flags, soft.Interp = 0x05000200, armhf
 	for name, test := range map[string]struct {
 		image image

@@ -15,7 +15,7 @@ import (
 
 // linked returns a program for a loader that needs libraries, or a library if there is no loader.
 func linked(arch, loader string, l exetest.Linked) []byte {
-	e := exetest.Of(arch)
+	e := exetest.ForArch(arch)
 	e.Interp, e.Linked = loader, &l
 	return e.Bytes()
 }
@@ -134,12 +134,12 @@ func TestManyLibrariesAreBounded(t *testing.T) {
 
 func TestALevelThatThePlatformDoesNotPromiseIsAWarning(t *testing.T) {
 	at := func(level int) []byte {
-		e := exetest.Of("amd64")
+		e := exetest.ForArch("amd64")
 		e.Level = level
 		return layerOf(t, file("app"), e.Bytes())
 	}
 	ld := "/lib64/ld-linux-x86-64.so.2"
-	library := exetest.Of("amd64")
+	library := exetest.ForArch("amd64")
 	library.Level, library.Linked = 4, &exetest.Linked{}
 	dynamic := layerOf(t, file("app"), linked("amd64", ld, needs("libx.so")), file(ld), program("amd64"), file("usr/lib/libx.so"), library.Bytes())
 	for name, test := range map[string]struct {

@@ -80,9 +80,9 @@ type Step struct {
 	// Root is the input whose file system the step goes on from, where the kind has one: the image or step before a RUN, a COPY
 	// or a COPY --link. It is "" for a step that begins with nothing.
 	Root digest.Digest
-	// Takes has the paths that the step takes from its inputs other than by going on from Root, in the order of the operation,
+	// InputPaths has the paths that the step takes from its inputs other than by going on from Root, in the order of the operation,
 	// each once. Root may be among the inputs: RUN --mount=from= of the stage itself.
-	Takes []Take
+	InputPaths []InputPath
 
 	Source string            // identifier with its scheme: docker-image://, local://, git://, https://, oci-layout://
 	Attrs  map[string]string // of the source, see solver/pb/attr.go of BuildKit
@@ -121,8 +121,8 @@ type Mount struct {
 	ID string
 }
 
-// Take is a path that a step takes from an input: COPY --from, RUN --mount.
-type Take struct {
+// InputPath is a path that a step takes from an input: COPY --from, RUN --mount.
+type InputPath struct {
 	Input digest.Digest
 	// Path is cleaned and absolute; "/" is everything. It may have the wildcards of COPY.
 	Path string

@@ -66,11 +66,11 @@ func rootOutput(op *pb.Op) int64 {
 type taker struct {
 	inputs []digest.Digest
 	others []bool // of inputs: it is not the output made from the input's root
-	takes  []Take
+	takes  []InputPath
 }
 
 // inputs returns the step that an operation goes on from, if it uses that step's root output, and the other paths that it takes.
-func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []Take) {
+func (r *reader) inputs(op *pb.Op) (root digest.Digest, taken []InputPath) {
 	var t taker
 	for _, in := range op.Inputs {
 		d := digest.Digest(in.Digest)
@@ -110,7 +110,7 @@ func (t *taker) add(i int, p, dest string) {
 	if i < 0 || i >= len(t.inputs) {
 		return
 	}
-	take := Take{Input: t.inputs[i], Path: path.Clean("/" + p)}
+	take := InputPath{Input: t.inputs[i], Path: path.Clean("/" + p)}
 	if t.others[i] {
 		take.Path = "/"
 	}

@@ -13,7 +13,7 @@ import (
 func taken(t *testing.T, g graph.Graph, s graph.Step) map[string][]string {
 	t.Helper()
 	got := map[string][]string{}
-	for _, take := range s.Takes {
+	for _, take := range s.InputPaths {
 		for _, in := range g.Steps {
 			if in.Digest == take.Input {
 				got[in.Name] = append(got[in.Name], take.Path)
@@ -57,7 +57,7 @@ func TestStepsSayWhereTheyPutWhatTheyTake(t *testing.T) {
 	g := fromDockerfile(t, "FROM golang\nWORKDIR /w\nRUN --mount=from=x,target=/m true\nCOPY --from=x /a /b c/\nCOPY --link --from=x /a /usr/d\n", "linux/arm64")
 	var got []string
 	for _, s := range g.Steps {
-		for _, take := range s.Takes {
+		for _, take := range s.InputPaths {
 			got = append(got, take.Path+" to "+take.Dest)
 		}
 	}

@@ -65,7 +65,7 @@ func isLocal(host string) bool {
 	if slices.Contains(localNames, host) || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
-	addr, ok := address.Of(host)
+	addr, ok := address.FromHost(host)
 	return ok && (addr.IsLoopback() || addr.IsUnspecified() || thisHost.Contains(addr) || address.IsMetadata(addr))
 }
 

@@ -92,7 +92,7 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 		})
 	}
 	fill(&s, op)
-	s.Root, s.Takes = r.inputs(op)
+	s.Root, s.InputPaths = r.inputs(op)
 	if name := meta.Description["llb.customname"]; name != "" {
 		s.Name = name
 		s.Stage = buildkitmsg.Stage(name)

@@ -89,7 +89,7 @@ func ends(g graph.Graph, steps map[digest.Digest]graph.Step, maker digest.Digest
 		return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
 	}
 	for _, s := range g.Chain() {
-		for _, take := range s.Takes {
+		for _, take := range s.InputPaths {
 			if take.Path == "/" || !inside(take.Path, program) && !inside(program, take.Path) {
 				continue
 			}

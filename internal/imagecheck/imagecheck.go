@@ -53,7 +53,7 @@ func New(opt gate.Options, env Env) *Checker {
 	c := &Checker{opt: opt, env: env}
 	c.lister = &layers.Lister{Fetch: c.fetch, Cache: env.Listings}
 	if env.Store != nil {
-		c.lister.Near = env.Store.Fetch
+		c.lister.FetchLocal = env.Store.Fetch
 	}
 	return c
 }

@@ -79,8 +79,8 @@ func (x Index) Publish(ctx context.Context, c *manifest.Client, req manifest.Pub
 	return c.Publish(ctx, req)
 }
 
-// Bring uploads manifests, each with all of its content, in their order.
-func Bring(ctx context.Context, c *manifest.Client, repo reference.Named, blobs content.Fetcher, descs ...ocispecs.Descriptor) error {
+// UploadAll uploads manifests, each with all of its content, in their order.
+func UploadAll(ctx context.Context, c *manifest.Client, repo reference.Named, blobs content.Fetcher, descs ...ocispecs.Descriptor) error {
 	for _, desc := range descs {
 		if err := c.Upload(ctx, repo, desc, blobs); err != nil {
 			return err

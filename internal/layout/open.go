@@ -71,12 +71,12 @@ func open(ctx context.Context, name string) (*Archive, error) {
 	return a, a.parse(found)
 }
 
-// wanted are the files of a layout beside its blobs, and the one that identifies a Docker archive.
-var wanted = []string{ocispecs.ImageLayoutFile, ocispecs.ImageIndexFile, "manifest.json"}
+// layoutFiles are the files of a layout beside its blobs, and the one that identifies a Docker archive.
+var layoutFiles = []string{ocispecs.ImageLayoutFile, ocispecs.ImageIndexFile, "manifest.json"}
 
 func readFiles(dir files) (map[string][]byte, error) {
 	found := map[string][]byte{}
-	for _, name := range wanted {
+	for _, name := range layoutFiles {
 		f, _, err := dir.open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -65,7 +65,7 @@ func (s *scanner) add(header *tar.Header, r io.Reader, offset int64) error {
 		s.spans[name] = span{offset: offset, size: header.Size, odd: !isPlain(header)}
 		return nil
 	}
-	if !slices.Contains(wanted, name) {
+	if !slices.Contains(layoutFiles, name) {
 		return nil
 	}
 	if _, twice := s.found[name]; twice {

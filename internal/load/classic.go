@@ -32,7 +32,7 @@ func (s *Staged) fillClassic(ctx context.Context, req Request, images []image, p
 	}
 	store := &classicStore{engine: s.engine, chains: map[digest.Digest]bool{}, images: map[digest.Digest]bool{}}
 	for i := range places {
-		if err := store.look(ctx, &places[i]); err != nil {
+		if err := store.resolve(ctx, &places[i]); err != nil {
 			return err
 		}
 	}
@@ -136,8 +136,8 @@ type classicStore struct {
 	chains map[digest.Digest]bool // chain IDs of layers that it has
 }
 
-// look finds out what the engine has under a place's name and ID. The layers that it finds count for other images as well.
-func (s *classicStore) look(ctx context.Context, p *namedImage) error {
+// resolve finds out which images the engine has under the name and the ID of an image. The layers that it finds count for other images as well.
+func (s *classicStore) resolve(ctx context.Context, p *namedImage) error {
 	if p.name != nil {
 		now, err := s.inspect(ctx, p.name.String())
 		if err != nil {
@@ -187,8 +187,8 @@ func (s *classicStore) send(ctx context.Context, req Request, images []image) er
 	if err := s.search(ctx, below); err != nil {
 		return err
 	}
-	spared := slices.ContainsFunc(chains, func(chain digest.Digest) bool { return s.chains[chain] })
-	return retried(ctx, spared, func(spare bool) error {
+	skippable := slices.ContainsFunc(chains, func(chain digest.Digest) bool { return s.chains[chain] })
+	return retried(ctx, skippable, func(spare bool) error {
 		return s.engine.Load(ctx, func(w io.Writer) error {
 			return layout.WriteDocker(ctx, w, missing, req.Blobs, func(_ ocispecs.Descriptor, chain digest.Digest) bool {
 				return spare && s.chains[chain]

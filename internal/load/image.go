@@ -125,8 +125,8 @@ func blobsOf(node layout.Node) []ocispecs.Descriptor {
 	return append([]ocispecs.Descriptor{node.Config}, node.Layers...)
 }
 
-// Own returns the index of the platform that an engine treats as its own, -1 if it can run none.
-func Own(info engine.Info, ps []platform.Platform) int {
+// NativeIndex returns the index of the platform that an engine treats as its own, -1 if it can run none.
+func NativeIndex(info engine.Info, ps []platform.Platform) int {
 	order := cplatforms.Only(Machine(info))
 	best := -1
 	for i, p := range ps {

@@ -201,7 +201,7 @@ func (s *Staged) fill(ctx context.Context, req Request) error {
 	// An image that is loaded alone needs no other name: it is the requested one.
 	plain := 0
 	if len(wanted) > 1 {
-		plain = slices.Index(chosen, Own(info, platforms))
+		plain = slices.Index(chosen, NativeIndex(info, platforms))
 	}
 	return check(ctx, req, s.fillClassic(ctx, req, wanted, plain), parts)
 }
@@ -224,7 +224,7 @@ func choose(info engine.Info, ps []platform.Platform, sel Selection) ([]int, err
 		return chosen, nil
 	}
 	if sel.Native {
-		i := Own(info, ps)
+		i := NativeIndex(info, ps)
 		if i < 0 {
 			return nil, refuse("cannot load the engine's own platform, %s: the image is for %s", platform.Format(Machine(info)), list(ps))
 		}

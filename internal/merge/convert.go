@@ -13,9 +13,9 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-// twins are media types of the same bytes, OCI's first (https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md
+// counterparts are media types of the same bytes, OCI's first (https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md
 // #compatibility-matrix). Docker has none for zstd layers.
-var twins = [][2]string{
+var counterparts = [][2]string{
 	{ocispecs.MediaTypeImageManifest, manifest.MediaTypeDockerManifest},
 	{ocispecs.MediaTypeImageConfig, "application/vnd.docker.container.image.v1+json"},
 	{ocispecs.MediaTypeImageLayer, "application/vnd.docker.image.rootfs.diff.tar"},
@@ -23,9 +23,9 @@ var twins = [][2]string{
 	{"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"},
 }
 
-// twin returns the media type in a family, or "" if the family has none.
-func twin(mediaType string, family manifest.Family) string {
-	for _, pair := range twins {
+// counterpart returns the media type in a family, or "" if the family has none.
+func counterpart(mediaType string, family manifest.Family) string {
+	for _, pair := range counterparts {
 		if pair[0] == mediaType || pair[1] == mediaType {
 			if family == manifest.Docker {
 				return pair[1]
@@ -65,22 +65,22 @@ func convert(all []entry, family manifest.Family, note func(string)) ([]entry, e
 	failure := &ConvertError{Family: family}
 	result := make([]entry, len(all))
 	for i, e := range all {
-		who := fmt.Sprintf("%s (%s)", platform.Format(e.platform()), e.Descriptor.Digest)
+		name := fmt.Sprintf("%s (%s)", platform.Format(e.platform()), e.Descriptor.Digest)
 		if manifest.FamilyOf(e.Descriptor.MediaType) != family {
 			var err error
 			old := len(e.Attestations)
 			if e, err = e.convert(family); err != nil {
-				failure.Offenders = append(failure.Offenders, fmt.Sprintf("%s: %v", who, err))
+				failure.Offenders = append(failure.Offenders, fmt.Sprintf("%s: %v", name, err))
 				continue
 			}
-			note(fmt.Sprintf("%s is written with %s media types, as %s: its layers are the same", who, family, e.Descriptor.Digest))
+			note(fmt.Sprintf("%s is written with %s media types, as %s: its layers are the same", name, family, e.Descriptor.Digest))
 			if old > 0 {
-				note(fmt.Sprintf("%s: its attestations are left out: they describe its old digest", who))
+				note(fmt.Sprintf("%s: its attestations are left out: they describe its old digest", name))
 			}
 		}
 		if family == manifest.Docker {
 			if len(e.Attestations) > 0 {
-				note(fmt.Sprintf("%s: its attestations are left out: a Docker manifest list cannot hold them", who))
+				note(fmt.Sprintf("%s: its attestations are left out: a Docker manifest list cannot hold them", name))
 			}
 			e.Attestations, e.Descriptor.Annotations = nil, nil
 		}
@@ -103,7 +103,7 @@ func (e entry) convert(family manifest.Family) (entry, error) {
 		m.Annotations = nil
 	}
 	for _, desc := range append([]*ocispecs.Descriptor{&m.Config}, pointers(m.Layers)...) {
-		own := twin(desc.MediaType, family)
+		own := counterpart(desc.MediaType, family)
 		if own == "" {
 			return e, fmt.Errorf("they have none for %q", desc.MediaType)
 		}

@@ -144,7 +144,7 @@ func platforms(index ocispecs.Index) (names []string) {
 	return names
 }
 
-func (w *fixture) parse(words ...string) []merge.Word {
+func (w *fixture) parse(words ...string) []merge.Argument {
 	w.t.Helper()
 	parsed, err := merge.Parse(w.t.Context(), words)
 	if err != nil {

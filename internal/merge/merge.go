@@ -33,7 +33,7 @@ func Merge(ctx context.Context, req Request) (Result, error) {
 	if p.incomplete() {
 		p.req.Looks = nil
 	}
-	if err := p.bring(ctx); err != nil {
+	if err := p.transfer(ctx); err != nil {
 		return p.result, err
 	}
 	return p.publish(ctx, func(tag reference.NamedTagged, now digest.Digest) error {
@@ -110,8 +110,8 @@ func (p plan) incomplete() bool {
 	})
 }
 
-// bring copies missing content to each repository. A repository that all images were read from needs none.
-func (p plan) bring(ctx context.Context) error {
+// transfer copies missing content to each repository. A repository that all images were read from needs none.
+func (p plan) transfer(ctx context.Context) error {
 	if err := p.ask(ctx); err != nil {
 		return err
 	}

@@ -44,38 +44,38 @@ func (e *UnpushedError) Error() string {
 }
 
 // readMetadata reads the metadata file of a build that pushed its result.
-func readMetadata(name string) (Word, error) {
+func readMetadata(name string) (Argument, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return Word{}, reason(name, err)
+		return Argument{}, reason(name, err)
 	}
 	body, err := io.ReadAll(io.LimitReader(f, maxMetadata))
 	if err := errors.Join(err, f.Close()); err != nil {
-		return Word{}, reason(name, err)
+		return Argument{}, reason(name, err)
 	}
 	m := &buildMetadata{}
 	if err := json.Unmarshal(body, m); err != nil {
-		return Word{}, fmt.Errorf("%q is not the metadata file of a build: %w", name, err)
+		return Argument{}, fmt.Errorf("%q is not the metadata file of a build: %w", name, err)
 	}
-	word := Word{Text: name, buildMetadata: m}
+	word := Argument{Text: name, buildMetadata: m}
 	switch {
 	case m.Digest == "" && m.Name == "":
-		return Word{}, fmt.Errorf("%q is not the metadata file of a build: it has neither containerimage.digest nor image.name", name)
+		return Argument{}, fmt.Errorf("%q is not the metadata file of a build: it has neither containerimage.digest nor image.name", name)
 	case m.Digest == "":
-		return Word{}, fmt.Errorf("the build of the metadata file %q made no image", name)
+		return Argument{}, fmt.Errorf("the build of the metadata file %q made no image", name)
 	case m.Name == "":
-		return Word{}, &UnpushedError{File: name, Unnamed: true}
+		return Argument{}, &UnpushedError{File: name, Unnamed: true}
 	case m.Multiarch != nil && len(m.Multiarch.Tags)+len(m.Multiarch.ByDigest) == 0:
-		return Word{}, &UnpushedError{File: name}
+		return Argument{}, &UnpushedError{File: name}
 	}
 	for text := range strings.SplitSeq(m.Name, ",") {
 		named, err := reference.ParseNormalizedNamed(text)
 		if err != nil {
-			return Word{}, fmt.Errorf("%q: image.name %q: %w", name, text, err)
+			return Argument{}, fmt.Errorf("%q: image.name %q: %w", name, text, err)
 		}
 		ref, err := reference.WithDigest(reference.TrimNamed(named), m.Digest)
 		if err != nil {
-			return Word{}, fmt.Errorf("%q: containerimage.digest %q: %w", name, m.Digest, err)
+			return Argument{}, fmt.Errorf("%q: containerimage.digest %q: %w", name, m.Digest, err)
 		}
 		if !slices.ContainsFunc(word.refs, func(r reference.Named) bool { return r.String() == ref.String() }) {
 			word.refs = append(word.refs, ref)
@@ -85,33 +85,33 @@ func readMetadata(name string) (Word, error) {
 }
 
 // oneOrigin refuses metadata of several repositories, commits or runs. A file without a commit or run is not compared.
-func oneOrigin(words []Word) error {
-	for _, what := range []struct {
+func oneOrigin(words []Argument) error {
+	for _, field := range []struct {
 		name string
-		of   func(Word) string
+		of   func(Argument) string
 	}{
-		{"repositories", func(w Word) string { return strings.Join(w.repositories(), ", ") }},
-		{"commits", func(w Word) string { return w.source().Revision }},
-		{"CI runs", func(w Word) string { return w.source().Run }},
+		{"repositories", func(w Argument) string { return strings.Join(w.repositories(), ", ") }},
+		{"commits", func(w Argument) string { return w.source().Revision }},
+		{"CI runs", func(w Argument) string { return w.source().Run }},
 	} {
-		var first Word
+		var first Argument
 		for _, w := range words {
-			if w.buildMetadata == nil || what.of(w) == "" {
+			if w.buildMetadata == nil || field.of(w) == "" {
 				continue
 			}
 			if first.buildMetadata == nil {
 				first = w
 			}
-			if a, b := what.of(first), what.of(w); a != b {
+			if a, b := field.of(first), field.of(w); a != b {
 				return fmt.Errorf("%q and %q come from two %s, %s and %s; to merge them all the same, name the second by its digest: %s",
-					first.Text, w.Text, what.name, a, b, reference.FamiliarString(w.refs[0]))
+					first.Text, w.Text, field.name, a, b, reference.FamiliarString(w.refs[0]))
 			}
 		}
 	}
 	return nil
 }
 
-func (w Word) repositories() (names []string) {
+func (w Argument) repositories() (names []string) {
 	for _, ref := range w.refs {
 		names = append(names, reference.FamiliarName(ref))
 	}
@@ -119,7 +119,7 @@ func (w Word) repositories() (names []string) {
 	return names
 }
 
-func (w Word) source() (s struct{ Revision, Run string }) {
+func (w Argument) source() (s struct{ Revision, Run string }) {
 	if w.buildMetadata != nil && w.buildMetadata.Multiarch != nil {
 		s.Revision, s.Run = w.buildMetadata.Multiarch.Source.Revision, w.buildMetadata.Multiarch.Source.Run
 	}

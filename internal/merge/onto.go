@@ -28,11 +28,11 @@ const (
 // add adds the images to a tag's index, until it has them or others have overwritten the tag too often.
 func add(ctx context.Context, req Request) (Result, error) {
 	name := reference.FamiliarString(req.Onto)
-	said := map[string]bool{}
+	noted := map[string]bool{}
 	note := req.Note
 	req.Note = func(line string) { // a repeated plan repeats its notes
-		if !said[line] {
-			said[line] = true
+		if !noted[line] {
+			noted[line] = true
 			note(line)
 		}
 	}
@@ -93,7 +93,7 @@ func (p plan) addTo(ctx context.Context, base *Input) (res Result, there bool, e
 	if base != nil {
 		before = base.Tree.Root.Digest
 	}
-	if err := p.bring(ctx); err != nil {
+	if err := p.transfer(ctx); err != nil {
 		return p.result, false, err
 	}
 	started := time.Now()

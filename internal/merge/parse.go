@@ -20,8 +20,8 @@ import (
 // layoutPrefix marks an OCI layout, as in docker buildx's build contexts: oci-layout://PATH[:NAME][@DIGEST].
 const layoutPrefix = "oci-layout://"
 
-// Word is one input in the user's spelling, and its kind.
-type Word struct {
+// Argument is one input in the user's spelling, and its kind.
+type Argument struct {
 	// Text is the original text.
 	Text string
 	refs []reference.Named // a name, or the names of the metadata, all with the same digest
@@ -32,12 +32,12 @@ type Word struct {
 }
 
 // Names returns the input's names in registries. An archive has none.
-func (w Word) Names() []reference.Named { return w.refs }
+func (w Argument) Names() []reference.Named { return w.refs }
 
 // Parse recognises the words by the files on disk: metadata files and archives by their content. Everything else is a name. It
 // refuses metadata of several repositories or of several runs. It sends no request to a registry.
-func Parse(ctx context.Context, texts []string) ([]Word, error) {
-	words := make([]Word, len(texts))
+func Parse(ctx context.Context, texts []string) ([]Argument, error) {
+	words := make([]Argument, len(texts))
 	for i, text := range texts {
 		var err error
 		if words[i], err = parse(ctx, text); err != nil {
@@ -47,7 +47,7 @@ func Parse(ctx context.Context, texts []string) ([]Word, error) {
 	return words, oneOrigin(words)
 }
 
-func parse(ctx context.Context, text string) (Word, error) {
+func parse(ctx context.Context, text string) (Argument, error) {
 	if path, ok := strings.CutPrefix(text, layoutPrefix); ok {
 		return openLayout(ctx, text, path)
 	}
@@ -57,13 +57,13 @@ func parse(ctx context.Context, text string) (Word, error) {
 		}
 		return openArchive(ctx, text, text, "")
 	} else if err != nil && isPath(text) {
-		return Word{}, reason(text, err)
+		return Argument{}, reason(text, err)
 	}
 	named, err := reference.ParseNormalizedNamed(text)
 	if err != nil {
-		return Word{}, fmt.Errorf("%q is neither a file nor an image name: %w", text, err)
+		return Argument{}, fmt.Errorf("%q is neither a file nor an image name: %w", text, err)
 	}
-	return Word{Text: text, refs: []reference.Named{reference.TagNameOnly(named)}}, nil
+	return Argument{Text: text, refs: []reference.Named{reference.TagNameOnly(named)}}, nil
 }
 
 // isPath reports whether a word is spelled like a path, and not like a name.
@@ -95,7 +95,7 @@ func isJSON(name string) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(head[:n]), []byte("{"))
 }
 
-func openLayout(ctx context.Context, text, path string) (Word, error) {
+func openLayout(ctx context.Context, text, path string) (Argument, error) {
 	path, dgst, _ := strings.Cut(path, "@")
 	name := dgst
 	if i := strings.LastIndex(path, ":"); i > strings.LastIndexAny(path, `/\`) {
@@ -106,26 +106,26 @@ func openLayout(ctx context.Context, text, path string) (Word, error) {
 	}
 	if dgst != "" {
 		if _, err := digest.Parse(dgst); err != nil {
-			return Word{}, fmt.Errorf("%q: digest %q: %w", text, dgst, err)
+			return Argument{}, fmt.Errorf("%q: digest %q: %w", text, dgst, err)
 		}
 	}
 	return openArchive(ctx, text, path, name)
 }
 
-func openArchive(ctx context.Context, text, path, name string) (Word, error) {
+func openArchive(ctx context.Context, text, path, name string) (Argument, error) {
 	archive, err := layout.Open(ctx, path)
 	if err != nil {
-		return Word{}, err
+		return Argument{}, err
 	}
 	img, err := archive.Pick(name)
 	if err != nil && name == "" {
-		return Word{}, fmt.Errorf("%w: %s%s:NAME", err, layoutPrefix, path)
+		return Argument{}, fmt.Errorf("%w: %s%s:NAME", err, layoutPrefix, path)
 	}
 	if err != nil {
-		return Word{}, err
+		return Argument{}, err
 	}
 	root := ocispecs.Descriptor{MediaType: img.Root.MediaType, Digest: img.Root.Digest, Size: img.Root.Size}
-	return Word{Text: text, archive: archive, root: root}, nil
+	return Argument{Text: text, archive: archive, root: root}, nil
 }
 
 func reason(name string, err error) error {

@@ -34,11 +34,11 @@ type Input struct {
 // Read reads the manifests and configurations of the words concurrently, and returns them in order. If several repositories have
 // the same image, it takes one that has a tag of near. Meanwhile it checks the tags of near in the inputs' repositories, and
 // leaves out a tag that it cannot check.
-func Read(ctx context.Context, c *manifest.Client, words []Word, near ...reference.NamedTagged) ([]Input, []manifest.Look, error) {
+func Read(ctx context.Context, c *manifest.Client, words []Argument, near ...reference.NamedTagged) ([]Input, []manifest.Look, error) {
 	inputs := make([]Input, len(words))
-	looking, stop := context.WithCancel(ctx)
+	tagsCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	looks := look(looking, c, words, near)
+	looks := inspectTags(tagsCtx, c, words, near)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(inputsAtOnce)
 	for i, w := range words {
@@ -67,12 +67,12 @@ func Read(ctx context.Context, c *manifest.Client, words []Word, near ...referen
 	return inputs, looks(), nil
 }
 
-// look starts to check the tags in repositories of the inputs. The returned function waits for the results.
-func look(ctx context.Context, c *manifest.Client, words []Word, tags []reference.NamedTagged) func() []manifest.Look {
+// inspectTags starts to check the tags in repositories of the inputs. The returned function waits for the results.
+func inspectTags(ctx context.Context, c *manifest.Client, words []Argument, tags []reference.NamedTagged) func() []manifest.Look {
 	looks := make([]manifest.Look, len(tags))
 	var looking sync.WaitGroup
 	for i, tag := range tags {
-		beside := func(w Word) bool { return w.archive == nil && w.nearest(tags).Name() == tag.Name() }
+		beside := func(w Argument) bool { return w.archive == nil && w.nearest(tags).Name() == tag.Name() }
 		if i < looksAtOnce && slices.ContainsFunc(words, beside) {
 			looking.Go(func() { looks[i], _ = c.Look(ctx, tag) }) // Publish checks again, and reports the error
 		}
@@ -94,7 +94,7 @@ func ReadRef(ctx context.Context, c *manifest.Client, ref reference.Named) (Inpu
 	return in, err
 }
 
-func (w Word) nearest(near []reference.NamedTagged) reference.Named {
+func (w Argument) nearest(near []reference.NamedTagged) reference.Named {
 	for _, ref := range w.refs {
 		if slices.ContainsFunc(near, func(n reference.NamedTagged) bool { return n.Name() == ref.Name() }) {
 			return ref

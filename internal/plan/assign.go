@@ -48,8 +48,8 @@ func (p Placement) Mode(target int, of platform.Platform) Mode {
 	return p.Nodes[k].Mode(of, p.Status[k])
 }
 
-// Of returns the elements of a list by target, such as graphs or jobs, whose target the node makes.
-func Of[T any](p Placement, node int, all []T) (its []T) {
+// ForNode returns the elements of a list by target, such as graphs or jobs, whose target the node makes.
+func ForNode[T any](p Placement, node int, all []T) (its []T) {
 	for i, k := range p.On {
 		if k == node {
 			its = append(its, all[i])
@@ -60,7 +60,7 @@ func Of[T any](p Placement, node int, all []T) (its []T) {
 
 // SharesPrograms reports whether a node would run a program for two or more of its targets at once.
 func (p Placement) SharesPrograms(node int, graphs []graph.Graph) bool {
-	its := Of(p, node, graphs)
+	its := ForNode(p, node, graphs)
 	shared := graph.Shared(its...)
 	for _, g := range its {
 		for _, s := range g.Steps {

@@ -106,7 +106,7 @@ func New(on Placement, targets []platform.Platform, graphs []graph.Graph) Plan {
 		p.Jobs = append(p.Jobs, on.job(i, target, graphs[i]))
 	}
 	for k := range on.Nodes {
-		its := Of(on, k, graphs)
+		its := ForNode(on, k, graphs)
 		for d, n := range graph.Shared(its...) {
 			p.Shared[d] = max(p.Shared[d], n)
 		}

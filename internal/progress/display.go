@@ -38,8 +38,8 @@ type Options struct {
 	Platforms []platform.Platform
 	// LogDir is a folder for a file of each lane; "" means no files.
 	LogDir string
-	// Look is the appearance of a terminal's display.
-	Look Look
+	// Style is the appearance of a terminal's display.
+	Style Style
 }
 
 // ErrNoTerminal means that there is no terminal to show [TTY] on.
@@ -157,7 +157,7 @@ func (d *Display) Status(p platform.Platform, s *client.SolveStatus) {
 	default:
 		d.record.again(platform.Format(p))
 		for _, m := range d.lanes.split(platform.Format(p), s) {
-			d.record.see(m, d.now())
+			d.record.observe(m, d.now())
 			d.pass(m)
 		}
 	}
@@ -171,7 +171,7 @@ func (d *Display) common(s *client.SolveStatus) {
 	}
 	t := d.record.track(m.lane)
 	ended := t.ended
-	d.record.see(m, d.now())
+	d.record.observe(m, d.now())
 	t.ended = ended // the end is that of the platform's solve
 	d.pass(m)
 }

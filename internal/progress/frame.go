@@ -11,7 +11,7 @@ import (
 // frame is one drawing.
 type frame struct {
 	record *record
-	look   Look
+	style  Style
 	title  string
 	begun  time.Time
 	now    time.Time
@@ -74,15 +74,15 @@ func (f frame) blocks(room int) []*block {
 		all = append(all, f.block(name))
 	}
 	for _, state := range []string{stateDone, stateEnded, stateWaiting} {
-		if wanted(all) > room {
+		if wantedLines(all) > room {
 			all = f.fold(all, state)
 		}
 	}
 	return all
 }
 
-// wanted returns how many lines blocks take with one running step each.
-func wanted(blocks []*block) (lines int) {
+// wantedLines returns how many lines blocks take with one running step each.
+func wantedLines(blocks []*block) (lines int) {
 	for _, b := range blocks {
 		lines += len(b.rows) + min(1, len(b.running))
 	}
@@ -129,7 +129,7 @@ func (f frame) block(name string) *block {
 		took := s.took(f.now.Add(-f.record.skew))
 		switch {
 		case s.failed():
-			b.rows = append(b.rows, row{left: "  => ERROR " + oneLine(s.name), right: seconds(took), colour: f.look.Failed})
+			b.rows = append(b.rows, row{left: "  => ERROR " + oneLine(s.name), right: seconds(took), colour: f.style.Failed})
 		case s.running() && !f.final:
 			b.running = append(b.running, &shownStep{step: s, took: took})
 		case alone && s.done():
@@ -182,15 +182,15 @@ func (f frame) output(steps []*shownStep, room int) (left int) {
 	}
 	for i, s := range steps {
 		for _, line := range s.logs[len(s.logs)-given[i]:] {
-			s.rows = append(s.rows, row{left: "   | " + oneLine(line), colour: f.look.Faint})
+			s.rows = append(s.rows, row{left: "   | " + oneLine(line), colour: f.style.Faint})
 		}
 	}
 	return room
 }
 
 func (f frame) logLines() int {
-	if f.look.LogLines > 0 {
-		return f.look.LogLines
+	if f.style.LogLines > 0 {
+		return f.style.LogLines
 	}
 	return 6
 }

@@ -89,8 +89,8 @@ func (r *record) again(lane string) {
 	}
 }
 
-// see adds a message that arrived at now.
-func (r *record) see(m message, now time.Time) {
+// observe adds a message that arrived at now.
+func (r *record) observe(m message, now time.Time) {
 	t := r.track(m.lane)
 	t.ended = false // a platform may be solved again
 	if t.last = now; t.first.IsZero() {

@@ -49,11 +49,11 @@ func (f frame) state(name string) string {
 func (f frame) colour(state string) aec.ANSI {
 	switch state {
 	case stateDone, stateEnded:
-		return f.look.Done
+		return f.style.Done
 	case stateFailed:
-		return f.look.Failed
+		return f.style.Failed
 	case stateStopped:
-		return f.look.Cancelled
+		return f.style.Cancelled
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 type terminal struct {
 	mu     sync.Locker // holds the record
 	record *record
-	look   Look
+	style  Style
 	title  string
 	begun  time.Time
 	now    func() time.Time
@@ -52,7 +52,7 @@ func (d *Display) onTerminal(o Options) (show, error) {
 		}
 		return 80, 24 // the size of a terminal that does not report one
 	}
-	every := o.Look.Every
+	every := o.Style.Every
 	if every <= 0 {
 		every = time.Second / 10
 	}
@@ -62,7 +62,7 @@ func (d *Display) onTerminal(o Options) (show, error) {
 
 func (d *Display) newTerminal(o Options) *terminal {
 	return &terminal{
-		mu: &d.mu, record: d.record, look: o.Look, title: o.Title, begun: d.now(), now: d.now, out: o.Out,
+		mu: &d.mu, record: d.record, style: o.Style, title: o.Title, begun: d.now(), now: d.now, out: o.Out,
 		warned: map[string]bool{}, stop: make(chan struct{}),
 	}
 }
@@ -111,7 +111,7 @@ func (t *terminal) note(text string) {
 func (t *terminal) draw(final bool) {
 	width, height := t.size()
 	t.mu.Lock()
-	f := frame{record: t.record, look: t.look, title: t.title, begun: t.begun, now: t.now(), height: height, final: final}
+	f := frame{record: t.record, style: t.style, title: t.title, begun: t.begun, now: t.now(), height: height, final: final}
 	rows := f.rows()
 	notes := t.notes
 	t.notes = nil

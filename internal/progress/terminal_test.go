@@ -234,7 +234,7 @@ func TestColoursAreAskedFor(t *testing.T) {
 			return "", false
 		}
 	}
-	if l := ParseLook(env("NO_COLOR=1", "BUILDKIT_COLORS=run=green")); l != (Look{}) {
+	if l := ParseLook(env("NO_COLOR=1", "BUILDKIT_COLORS=run=green")); l != (Style{}) {
 		t.Errorf("%+v", l)
 	}
 	l := ParseLook(env("BUILDKIT_COLORS=run=green:error=255,1,0:cancel=nonsense:x=red:error=1,2", "BUILDKIT_TTY_LOG_LINES=3", "TTY_DISPLAY_RATE=50"))

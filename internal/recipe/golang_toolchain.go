@@ -90,8 +90,8 @@ func userEnvs(config ocispecs.ImageConfig) []string {
 	return files
 }
 
-// look finds the toolchain in the base image, and its defaults on the target.
-func (g *golang) look() (recognised bool, why diag.Diagnostic) {
+// recognize finds the toolchain in the base image, and its defaults on the target.
+func (g *golang) recognize() (recognised bool, why diag.Diagnostic) {
 	refuse := func(check, format string, args ...any) (bool, diag.Diagnostic) {
 		return false, reason(check, fmt.Sprintf(format, args...))
 	}

@@ -27,8 +27,8 @@ type judgement struct {
 	nameable  bool     // the stage is refused for a command that would be accepted if the user named the recipe
 }
 
-func (r Recipe) judgement(s Stage, looked bool) *judgement {
-	e := &judgement{recipe: r, Stage: s, looked: looked, edits: map[digest.Digest]Edit{}}
+func (r Recipe) judgement(s Stage, inspected bool) *judgement {
+	e := &judgement{recipe: r, Stage: s, looked: inspected, edits: map[digest.Digest]Edit{}}
 	if e.language = (tables{e}); r.judge != nil {
 		e.language = r.judge(e)
 	}
@@ -45,9 +45,9 @@ func (e *judgement) first(checks ...func() diag.Diagnostic) diag.Diagnostic {
 	return diag.Diagnostic{}
 }
 
-// look reads from the base image the facts that commands are judged by.
-func (e *judgement) look() (why diag.Diagnostic) {
-	e.known, why = e.language.look()
+// inspect reads from the base image the facts that commands are judged by.
+func (e *judgement) inspect() (why diag.Diagnostic) {
+	e.known, why = e.language.recognize()
 	return why
 }
 

@@ -25,9 +25,9 @@ type kind struct {
 type language interface {
 	// port refuses platforms that the recipe does not support.
 	port() diag.Diagnostic
-	// look reads from the base image the facts that commands are judged by, and reports whether they identify a base image of the
+	// recognize reads from the base image the facts that commands are judged by, and reports whether they identify a base image of the
 	// recipe.
-	look() (recognised bool, why diag.Diagnostic)
+	recognize() (recognised bool, why diag.Diagnostic)
 	// changes refuses a COPY or ADD that changes the inspected tools.
 	changes(s graph.Step) diag.Diagnostic
 	// read parses a step, with the environment of its relocated form.
@@ -57,7 +57,7 @@ type language interface {
 type tables struct{ e *judgement }
 
 func (tables) port() diag.Diagnostic                        { return diag.Diagnostic{} }
-func (tables) look() (bool, diag.Diagnostic)                { return false, diag.Diagnostic{} }
+func (tables) recognize() (bool, diag.Diagnostic)           { return false, diag.Diagnostic{} }
 func (tables) changes(graph.Step) diag.Diagnostic           { return diag.Diagnostic{} }
 func (tables) observe(shell.Command)                        {}
 func (tables) settings(string) bool                         { return false }

@@ -120,7 +120,7 @@ func (r Recipe) Precheck(s Stage) (ok bool, why Refusal) {
 func (r Recipe) Judge(s Stage) (edits map[digest.Digest]Edit, why Refusal) {
 	judge := func(s Stage) (*judgement, diag.Diagnostic) {
 		e := r.judgement(s, true)
-		return e, e.first(e.language.port, e.sameBase, e.look, e.steps, e.recognised, e.copiedPaths)
+		return e, e.first(e.language.port, e.sameBase, e.inspect, e.steps, e.recognised, e.copiedPaths)
 	}
 	e, found := judge(s)
 	if found.Found() {

@@ -92,7 +92,7 @@ func (d Delivery) indexAnnotations(targets []platform.Platform, children []index
 func (r Result) pushAttestations(ctx context.Context, registry *manifest.Client, repos []reference.Named) error {
 	for _, c := range r.Children {
 		for _, repo := range repos {
-			if err := index.Bring(ctx, registry, repo, r.Index.Blobs, c.Attestations...); err != nil {
+			if err := index.UploadAll(ctx, registry, repo, r.Index.Blobs, c.Attestations...); err != nil {
 				return &index.PushError{Err: err}
 			}
 		}

@@ -129,8 +129,8 @@ func keyNames() []string {
 	return names
 }
 
-// Words splits a command as a shell does, with quotes and backslashes; no other shell syntax is supported. nil means no words.
-func Words(text string) ([]string, error) {
+// SplitWords splits a command as a shell does, with quotes and backslashes; no other shell syntax is supported. nil means no words.
+func SplitWords(text string) ([]string, error) {
 	words, err := shlex.Split(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q cannot be split into words: %w", text, err)

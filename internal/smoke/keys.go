@@ -184,7 +184,7 @@ func words(n *yaml.Node) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	split, err := Words(s)
+	split, err := SplitWords(s)
 	if err != nil {
 		return nil, errorAt(n, "%w", err)
 	}

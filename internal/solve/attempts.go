@@ -149,7 +149,7 @@ func (j job) limit(o outcome) int {
 		}
 		return 0
 	}
-	if !failure.Mendable(err, o.decided != nil) {
+	if !failure.Retryable(err, o.decided != nil) {
 		return 0
 	}
 	return j.req.Retry

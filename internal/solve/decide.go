@@ -60,7 +60,7 @@ func (c decider) observe(ctx context.Context, reports []report) observation {
 			run := c.jobs[i].nodeRun
 			return baseimage.Resolver{Gateway: v.gws[run], Store: run.node.Blobs, Native: run.node.Native()}
 		}
-		v.bases = baseimage.Configured(ctx, baseimage.Of(c.targets, v.graphs, said), v.at)
+		v.bases = baseimage.Configured(ctx, baseimage.FromGraphs(c.targets, v.graphs, said), v.at)
 		v.lacks = baseimage.MissingPlatforms(ctx, c.targets, v.errs, v.bases, v.at)
 		v.found = c.examine(ctx, v)
 	}
@@ -216,7 +216,7 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 	planned, status = c.planOf(graphs, status), slices.Clone(status)
 	on := c.placement(status)
 	for k, r := range c.runs {
-		its := plan.Plan{Jobs: plan.Of(on, k, planned.Jobs)}
+		its := plan.Plan{Jobs: plan.ForNode(on, k, planned.Jobs)}
 		missing := its.Missing()
 		if len(missing) == 0 {
 			continue
@@ -230,11 +230,11 @@ func (c decider) emulators(ctx context.Context, graphs []graph.Graph, status []e
 		}
 		failed := r.install(ctx, its)
 		var err error
-		if status[k], err = r.node.Probe(ctx, slices.Concat(plan.Of(on, k, c.targets), runs(plan.Of(on, k, graphs)))...); err != nil {
+		if status[k], err = r.node.Probe(ctx, slices.Concat(plan.ForNode(on, k, c.targets), runs(plan.ForNode(on, k, graphs)))...); err != nil {
 			return plan.Plan{}, cannotRun(nil, r.unprobed(err))
 		}
 		planned = c.planOf(graphs, status)
-		its = plan.Plan{Jobs: plan.Of(on, k, planned.Jobs)}
+		its = plan.Plan{Jobs: plan.ForNode(on, k, planned.Jobs)}
 		if missing := its.Missing(); len(missing) > 0 {
 			found = append(found, r.cannotRun(its, missing, failed))
 		}

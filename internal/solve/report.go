@@ -112,7 +112,7 @@ func failedError(platforms []PlatformReport) error {
 	var failed []PlatformReport
 	pushing := true
 	for _, p := range platforms {
-		if p.Err != nil && !failure.Consequence(p.Err) {
+		if p.Err != nil && !failure.IsConsequence(p.Err) {
 			failed = append(failed, p)
 			pushing = pushing && failure.PushFailed(p.Err)
 		}

@@ -56,7 +56,7 @@ func gather(ctx context.Context, w task, results []solved, decided decision) (Re
 	if err := context.Cause(ctx); err != nil {
 		return rep, err
 	}
-	if decided.err != nil && !errors.Is(decided.err, errUnread) && !failure.Consequence(decided.err) {
+	if decided.err != nil && !errors.Is(decided.err, errUnread) && !failure.IsConsequence(decided.err) {
 		return rep, decided.err
 	}
 	if w.suffice(results) {
@@ -119,7 +119,7 @@ func (w task) remember(jobs []job, results []solved, plan plan.Plan) {
 
 // failedFast ends the other solves by stop if a platform's result means that the build fails, and the request says FailFast.
 func (w task) failedFast(i int, r solved, stop context.CancelCauseFunc) {
-	if w.req.FailFast && r.err != nil && !w.dispensable(i, r.err) && !failure.Consequence(r.err) {
+	if w.req.FailFast && r.err != nil && !w.dispensable(i, r.err) && !failure.IsConsequence(r.err) {
 		stop(&failure.StoppedError{By: w.targets[i]})
 	}
 }

@@ -18,5 +18,5 @@ type task struct {
 
 // dispensable reports whether the result can do without the platform, which failed with err.
 func (w task) dispensable(i int, err error) bool {
-	return w.req.optional(w.targets[i]) && failure.ItsOwn(err)
+	return w.req.optional(w.targets[i]) && failure.IsPlatformFailure(err)
 }

@@ -9,5 +9,5 @@ const timesName = "emulated"
 
 func (e Env) times() cachedir.Folder {
 	const most = 1 << 20
-	return cachedir.Folder{Dir: e.Times, Suffix: ".json", Max: most, Each: most}
+	return cachedir.Folder{Dir: e.Times, Suffix: ".json", Max: most, MaxFile: most}
 }

@@ -202,7 +202,7 @@ func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
 
 // see processes a message of the attempt's solve.
 func (t *trial) see(msg *client.SolveStatus) {
-	t.out.symptoms.See(msg)
+	t.out.symptoms.Add(msg)
 	t.log.Add(msg)
 	t.natives.Add(t.index, msg)
 }

@@ -108,7 +108,7 @@ func (s *opener) download(ctx context.Context, url string) (Dockerfile, error) {
 	if s.opt.Fetch == nil {
 		return Dockerfile{}, fmt.Errorf("this command does not download a Dockerfile: %q", url)
 	}
-	ctx, heard, end := ctxio.WhileHeard(ctx, cmp.Or(s.opt.Silence, silentServer))
+	ctx, heard, end := ctxio.WithIdleTimeout(ctx, cmp.Or(s.opt.IdleTimeout, silentServer))
 	defer end()
 	body, err := s.opt.Fetch(ctx, url)
 	if silent := context.Cause(ctx); silent != nil {
@@ -118,7 +118,7 @@ func (s *opener) download(ctx context.Context, url string) (Dockerfile, error) {
 		return Dockerfile{}, fmt.Errorf("the Dockerfile %q cannot be downloaded: %w", url, err)
 	}
 	defer body.Close()
-	return s.spooled(url, ctxio.Reader(ctx, ctxio.Hearing(body, heard)))
+	return s.spooled(url, ctxio.Reader(ctx, ctxio.OnRead(body, heard)))
 }
 
 // spooled returns a Dockerfile that is not a file yet.

@@ -147,12 +147,12 @@ func readFile(name string, limit int64) ([]byte, error) {
 
 // readPipe reads something that is not a regular file: a pipe of the shell's, a device.
 func readPipe(ctx context.Context, opt Options, name string) ([]byte, error) {
-	ctx, heard, end := ctxio.WhileHeard(ctx, cmp.Or(opt.Silence, silentPipe))
+	ctx, heard, end := ctxio.WithIdleTimeout(ctx, cmp.Or(opt.IdleTimeout, silentPipe))
 	defer end()
 	f, err := ctxio.Open(ctx, name, os.O_RDONLY)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	defer f.Close()
-	return readAll(ctxio.Reader(ctx, ctxio.Hearing(f, heard)), maxDockerfile)
+	return readAll(ctxio.Reader(ctx, ctxio.OnRead(f, heard)), maxDockerfile)
 }

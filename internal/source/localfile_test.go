@@ -73,7 +73,7 @@ func TestFilesThatTheContextChoosesAreFilesOfTheContext(t *testing.T) {
 		"a .dockerignore, with -f -":        {Options{Context: "ignored", Dockerfile: "-", Stdin: strings.NewReader("FROM a\n")}, `the ignore file "ignored/.dockerignore"`},
 		"-f names a device without an end":  {Options{Context: "app", Dockerfile: "/dev/zero"}, `the Dockerfile "/dev/zero" is larger than 1MiB`},
 		"-f names what leads to a folder":   {Options{Context: "app", Dockerfile: "app/sub/dir"}, "is a directory"},
-		"-f names a pipe that is not used":  {Options{Context: "app", Dockerfile: "pipe/Dockerfile", Silence: time.Millisecond}, `the Dockerfile "pipe/Dockerfile" cannot be read: nothing has come for 1ms`},
+		"-f names a pipe that is not used":  {Options{Context: "app", Dockerfile: "pipe/Dockerfile", IdleTimeout: time.Millisecond}, `the Dockerfile "pipe/Dockerfile" cannot be read: nothing has come for 1ms`},
 		"standard input twice, by its name": {Options{Context: "-", Dockerfile: "/dev/stdin", Stdin: strings.NewReader("x")}, "standard input cannot be both"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestAServerThatFallsSilentIsGivenUp(t *testing.T) {
 		"before it answers": func(ctx context.Context, _ string) (io.ReadCloser, error) { <-ctx.Done(); return nil, ctx.Err() },
 		"after the header":  func(context.Context, string) (io.ReadCloser, error) { return reader, nil },
 	} {
-		_, _, err := Open(t.Context(), Options{Context: "app", Dockerfile: "https://example.com/D", Fetch: fetch, Silence: time.Millisecond})
+		_, _, err := Open(t.Context(), Options{Context: "app", Dockerfile: "https://example.com/D", Fetch: fetch, IdleTimeout: time.Millisecond})
 		if err == nil || !strings.Contains(err.Error(), `the Dockerfile "https://example.com/D" cannot be`) || !strings.Contains(err.Error(), "nothing has come for 1ms") {
 			t.Errorf("%s: %v", name, err)
 		}

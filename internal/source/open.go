@@ -31,8 +31,8 @@ type Options struct {
 	OwnOnly bool
 	// Fetch reads a Dockerfile from its URL; nil refuses URLs.
 	Fetch func(ctx context.Context, url string) (io.ReadCloser, error)
-	// Silence is the longest pause in data from a URL, or from a pipe that is a Dockerfile; zero means 30 seconds, and 2 minutes.
-	Silence time.Duration
+	// IdleTimeout is the longest pause in data from a URL, or from a pipe that is a Dockerfile; zero means 30 seconds, and 2 minutes.
+	IdleTimeout time.Duration
 	// Named are the named contexts: a directory, a URL, docker-image://… or target:….
 	Named map[string]string
 	Stdin io.Reader

@@ -37,7 +37,7 @@ func (s Source) CopySize(ctx context.Context, paths []string, most int64) int64 
 		}
 		matches, _ := fs.Glob(&count, pattern) // an invalid pattern matches nothing
 		for _, match := range matches {
-			_ = fs.WalkDir(&count, match, count.see) // a file that cannot be read counts as nothing
+			_ = fs.WalkDir(&count, match, count.visit) // a file that cannot be read counts as nothing
 		}
 	}
 	return count.bytes
@@ -68,7 +68,7 @@ func (c *counting) ended() bool {
 	return c.stopped() != nil || c.files <= 0 || c.compared > maxCompared || c.bytes >= c.most
 }
 
-func (c *counting) see(file string, entry fs.DirEntry, err error) error {
+func (c *counting) visit(file string, entry fs.DirEntry, err error) error {
 	if err != nil || c.ended() {
 		return fs.SkipAll
 	}

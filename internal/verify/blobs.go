@@ -30,7 +30,7 @@ func (r *run) blobs(ctx context.Context, whole map[digest.Digest]bool) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(statsAtOnce)
 	for _, n := range needs {
-		group.Go(func() error { return n.look(groupCtx, r.req.Source) })
+		group.Go(func() error { return n.check(groupCtx, r.req.Source) })
 	}
 	if err := group.Wait(); err != nil {
 		if ctx.Err() != nil {
@@ -118,8 +118,8 @@ func (r *run) needs() []*need {
 	return s.needs
 }
 
-// look checks one blob.
-func (n *need) look(ctx context.Context, src Source) error {
+// check checks one blob.
+func (n *need) check(ctx context.Context, src Source) error {
 	found := func(check, text string) error {
 		n.found = about(check, "", n.desc.Digest, kind(n.desc)+" "+n.desc.Digest.String()+" "+text)
 		return nil

@@ -81,7 +81,7 @@ func Run(ctx context.Context, req Request) (Result, error) {
 		return Result{}, err
 	}
 	if t.Body != nil {
-		err = r.look(ctx)
+		err = r.inspect(ctx)
 	}
 	if err != nil {
 		return Result{}, err
@@ -90,8 +90,8 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	return r.result, r.unexplained()
 }
 
-// look checks an image whose root could be read.
-func (r *run) look(ctx context.Context) error {
+// inspect checks an image whose root could be read.
+func (r *run) inspect(ctx context.Context) error {
 	t := r.result.Tree
 	for _, img := range t.Images {
 		r.result.Findings = append(r.result.Findings, image(img, t.Root)...)

@@ -17,12 +17,12 @@ const markText = "docker multiarch: the steps so far"
 // messages on different streams, but its messages in order. So CatchUp asks BuildKit to send one more message, a warning about no step, and
 // waits for it (solver/llbsolver/bridge.go and solver/progress.go of BuildKit, from v0.20 to v0.33). An error says that BuildKit does not send it.
 func (l *Log) CatchUp(ctx context.Context, gw gateway.Client) error {
-	mark, came := l.newMark()
+	mark, received := l.newMark()
 	if err := gw.Warn(ctx, mark, markText, gateway.WarnOpts{}); err != nil {
 		return err
 	}
 	select {
-	case <-came:
+	case <-received:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -43,9 +43,9 @@ func (l *Log) newMark() (digest.Digest, <-chan struct{}) {
 // takeMarks removes the marks from a message.
 func (l *Log) takeMarks(msg *client.SolveStatus) {
 	msg.Warnings = slices.DeleteFunc(msg.Warnings, func(w *client.VertexWarning) bool {
-		came, ours := l.marks[w.Vertex]
-		if ours && came != nil {
-			close(came)
+		found, ours := l.marks[w.Vertex]
+		if ours && found != nil {
+			close(found)
 			l.marks[w.Vertex] = nil
 		}
 		return ours

@@ -90,11 +90,11 @@ func (l *Log) addLogs(logs []*client.VertexLog) {
 		if l.output == nil {
 			l.output = map[digest.Digest][]byte{}
 		}
-		said := append(l.output[line.Vertex], line.Data...)
-		if len(said) > 2*maxOutput {
-			said = append([]byte(nil), said[len(said)-maxOutput:]...)
+		output := append(l.output[line.Vertex], line.Data...)
+		if len(output) > 2*maxOutput {
+			output = append([]byte(nil), output[len(output)-maxOutput:]...)
 		}
-		l.output[line.Vertex] = said
+		l.output[line.Vertex] = output
 	}
 }
 

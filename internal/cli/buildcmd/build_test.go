@@ -19,7 +19,7 @@ import (
 
 func TestQuietPrintsTheDigestThatTheTagsNameAndNothingElse(t *testing.T) {
 	s := newHarness(t)
-	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "-t", "HOST/mirror/app", "--platform", clitest.Three, "."); status != 0 {
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "-t", "HOST/app", "-t", "HOST/mirror/app", "--platform", clitest.ThreePlatforms, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	digest := s.Tagged("app:v1")
@@ -34,7 +34,7 @@ func TestQuietPrintsTheDigestThatTheTagsNameAndNothingElse(t *testing.T) {
 
 func TestTheAnswerIsATableOfPlatformsAndOneOfTags(t *testing.T) {
 	s := newHarness(t)
-	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:latest", "--platform", clitest.Three, "."); status != 0 {
+	if status := s.Command("build", "--push", "-t", "HOST/app:v1", "-t", "HOST/app:latest", "--platform", clitest.ThreePlatforms, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "PLATFORM")
@@ -69,7 +69,7 @@ func TestASecondBuildSaysThatTheTagsDidNotChange(t *testing.T) {
 func TestTheMetadataFileHasThePeersKeysAndOurs(t *testing.T) {
 	s := newHarness(t)
 	s.Write("meta.json", "of an earlier run")
-	status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "--platform", clitest.Three, "--metadata-file", "meta.json", "--iidfile", "iid", ".")
+	status := s.Command("build", "-q", "--push", "-t", "HOST/app:v1", "--platform", clitest.ThreePlatforms, "--metadata-file", "meta.json", "--iidfile", "iid", ".")
 	if status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
@@ -196,7 +196,7 @@ func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
 	if diff := cmp.Diff(cli.BuilderOptions{Name: "mine", Image: "img", DriverOpts: []string{"network=host"}}, got.Builder, cmp.AllowUnexported(cli.BuilderOptions{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	clitest.Contains(t, got.Host.Asks, "the tag "+s.Host+"/app:latest")
+	clitest.Contains(t, got.Host.RequestedBy, "the tag "+s.Host+"/app:latest")
 }
 
 func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
@@ -254,7 +254,7 @@ func TestTheMetadataOfABuildWithoutARegistry(t *testing.T) {
 
 func TestAnAnswerWithoutARegistrySaysWhereTheResultIs(t *testing.T) {
 	s := newHarness(t)
-	if status := s.Command("build", "--platform", clitest.Three, "-o", "type=oci,dest=x.tar", "-o", "out", "."); status != 0 {
+	if status := s.Command("build", "--platform", clitest.ThreePlatforms, "-o", "type=oci,dest=x.tar", "-o", "out", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	_, answer, _ := strings.Cut(s.Normal(s.Err.String()), "\n\nPLATFORM")

@@ -47,7 +47,7 @@ func TestACallIsParsedAsDockerBuildxDoes(t *testing.T) {
 func TestACheckNeedsNoNameAndNoOutputAndFailsWhereItFindsSomething(t *testing.T) {
 	s := newHarness(t)
 	s.Write("Dockerfile", casing)
-	if status := s.Command("build", "--check", "--platform", clitest.Three, "."); status != 1 {
+	if status := s.Command("build", "--check", "--platform", clitest.ThreePlatforms, "."); status != 1 {
 		t.Errorf("status %d", status)
 	}
 	want := `Check complete, 2 warnings have been found!
@@ -101,7 +101,7 @@ func TestAnswersThatDifferAreLabelled(t *testing.T) {
 		s := newHarness(t)
 		s.Write("Dockerfile", "FROM alpine AS a\nARG X=1\nFROM alpine AS b\n")
 		s.Write("Dockerfile.arm", "FROM alpine AS arm\n")
-		if status := s.Command("build", "-q", "--call", method, "--platform", clitest.Three, "-f", "Dockerfile", "-f", "linux/arm/v7:Dockerfile.arm", "."); status != 0 {
+		if status := s.Command("build", "-q", "--call", method, "--platform", clitest.ThreePlatforms, "-f", "Dockerfile", "-f", "linux/arm/v7:Dockerfile.arm", "."); status != 0 {
 			t.Fatalf("status %d:\n%s", status, s.Err.String())
 		}
 		return s.Out.String()

@@ -27,7 +27,7 @@ func TestAFailedBuildLeavesNoFilesOfAnEarlierRunAndMovesNoTag(t *testing.T) {
 		}
 		return nil
 	}
-	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "--metadata-file", "meta.json", "--iidfile", "iid", "."); status != 1 {
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "--metadata-file", "meta.json", "--iidfile", "iid", "."); status != 1 {
 		t.Errorf("status %d", status)
 	}
 	for _, name := range []string{"meta.json", "iid"} {
@@ -80,7 +80,7 @@ func TestARegistryThatTakesOnlyOneTagIsStatus4(t *testing.T) {
 func TestARegistryThatRefusesIsSaidBeforeAnythingIsBuilt(t *testing.T) {
 	s := newHarness(t)
 	s.Faults.Add(faultregistry.Fault{Do: faultregistry.Answer(403, "DENIED", "requested access is denied")})
-	s.Connecting = func(ctx context.Context, o cli.ConnectOptions) error { return o.May(ctx) } // the command would have to make a builder
+	s.Connecting = func(ctx context.Context, o cli.ConnectOptions) error { return o.Permit(ctx) } // the command would have to make a builder
 	start := time.Now()
 	if status := s.Command("build", "--push", "-t", "HOST/app", "."); status != cli.ExitFailed || time.Since(start) > 4*time.Second {
 		t.Errorf("status %d after %s", status, time.Since(start))
@@ -129,7 +129,7 @@ func interruptedBy(t *testing.T, stop func(cancel context.CancelFunc)) (*harness
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	return s, s.CommandIn(ctx, "build", "--push", "-t", "HOST/app", "--platform", clitest.Three, ".")
+	return s, s.CommandIn(ctx, "build", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, ".")
 }
 
 func TestAnInterruptedBuildMovesNoTagAndSaysSoInItsStatus(t *testing.T) {

@@ -68,7 +68,7 @@ func TestADockerfileIsDownloadedOnceForAllPlatforms(t *testing.T) {
 	}))
 	defer server.Close()
 	s := newHarness(t)
-	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "-f", server.URL+"/Dockerfile", "."); status != 0 {
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "-f", server.URL+"/Dockerfile", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	if n := s.Ran("RUN echo downloaded"); n != 3 || asked != 1 {
@@ -131,7 +131,7 @@ func TestASourcePolicyHoldsForEveryPlatform(t *testing.T) {
 	s := newHarness(t)
 	s.Write("policy.json", `{"rules": [{"action": "DENY", "selector": {"identifier": "docker-image://docker.io/library/alpine*"}}]}`)
 	s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = "policy.json"
-	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", clitest.Three, "."); status != cli.ExitFailed {
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
 	clitest.Contains(t, s.Err.String(), "denied by policy")
@@ -149,7 +149,7 @@ func TestAPolicyIsAskedBeforeThePins(t *testing.T) {
 	s.Write("policy.json", `{"rules": [{"action": "CONVERT", "selector": {"identifier": "docker-image://docker.io/library/alpine:latest"},`+
 		`"updates": {"identifier": "docker-image://docker.io/library/busybox:1"}}]}`)
 	s.Vars["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = "policy.json"
-	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "."); status != 0 {
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	for _, solve := range s.Solves() {

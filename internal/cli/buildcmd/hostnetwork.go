@@ -13,16 +13,16 @@ func (j *job) hostNetwork() (h cli.HostNetwork) {
 			continue
 		}
 		if j.project.has(ref.Name) {
-			h.Unasked = j.project.refused(ref.Name)
+			h.PermissionErr = j.project.refused(ref.Name)
 			continue
 		}
-		return cli.HostNetwork{Asks: ref.By}
+		return cli.HostNetwork{RequestedBy: ref.By}
 	}
-	if h.Unasked != nil {
+	if h.PermissionErr != nil {
 		return h
 	}
 	if image := j.request.LoopbackImage(); image != nil {
-		h.Unasked = &cli.Usage{Err: image, Hint: "to allow it, use " + cli.HostNetworkFlag}
+		h.PermissionErr = &cli.Usage{Err: image, Hint: "to allow it, use " + cli.HostNetworkFlag}
 	}
 	return h
 }

@@ -56,15 +56,15 @@ func TestWhatAsksForTheHostsNetworkAndWhatMayNot(t *testing.T) {
 				var got cli.HostNetwork
 				s.Connecting = func(_ context.Context, o cli.ConnectOptions) error {
 					got = o.Host
-					return errors.Join(o.Host.Unasked, errors.New("enough"))
+					return errors.Join(o.Host.PermissionErr, errors.New("enough"))
 				}
 				s.Command(append(append([]string{command}, c.args...), ".")...)
 				text := ""
-				if got.Unasked != nil {
-					text = got.Unasked.Error()
+				if got.PermissionErr != nil {
+					text = got.PermissionErr.Error()
 				}
-				if got.Asks != c.asks || (text == "") != (c.unasked == "") || !strings.Contains(text, c.unasked) {
-					t.Errorf("%s: %q asks, and %q: %s", command, got.Asks, text, s.Err.String())
+				if got.RequestedBy != c.asks || (text == "") != (c.unasked == "") || !strings.Contains(text, c.unasked) {
+					t.Errorf("%s: %q asks, and %q: %s", command, got.RequestedBy, text, s.Err.String())
 				}
 				if text != "" {
 					clitest.Contains(t, s.Err.String(), "Hint: ", "--driver-opt network=host")

@@ -117,7 +117,7 @@ func TestABaseThatOnlyTheEngineHasIsSaid(t *testing.T) {
 	s.Read = func(_ context.Context, _ platform.Platform) error {
 		return errors.New("failed to solve: base:1: failed to resolve source metadata for docker.io/library/base:1: pull access denied")
 	}
-	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", clitest.Three, "."); status != cli.ExitFailed {
+	if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
 	clitest.Contains(t, s.Err.String(), "ERROR: ", "pull access denied",

@@ -30,7 +30,7 @@ func TestABuildThatDoesWithoutAPlatformSaysSoAndHasAStatusOfItsOwn(t *testing.T)
 	s := newHarness(t)
 	s.breaks("arm64")
 	args := []string{
-		"build", "--push", "-t", "HOST/app", "--platform", clitest.Three, "--allow-partial", "arm64", "--metadata-file", "meta.json", "--iidfile", "iid", ".",
+		"build", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "--allow-partial", "arm64", "--metadata-file", "meta.json", "--iidfile", "iid", ".",
 	}
 	if status := s.Command(args...); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
@@ -68,7 +68,7 @@ Published without linux/arm64: exit code: 1
 func TestAQuietBuildThatDoesWithoutAPlatformPrintsTheDigestAndSaysSo(t *testing.T) {
 	s := newHarness(t)
 	s.breaks("arm64")
-	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "--allow-partial", "linux/arm64", "."); status != cli.ExitPartial {
+	if status := s.Command("build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "--allow-partial", "linux/arm64", "."); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
 	}
 	if want := s.Host + "/app@" + s.Tagged("app") + "\n"; s.Out.String() != want {
@@ -85,7 +85,7 @@ func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
 		}
 		return nil
 	}
-	args := []string{"build", "-o", "type=oci,dest=x.tar", "--platform", clitest.Three, "--allow-partial", "linux/arm64,arm/v7", "."}
+	args := []string{"build", "-o", "type=oci,dest=x.tar", "--platform", clitest.ThreePlatforms, "--allow-partial", "linux/arm64,arm/v7", "."}
 	if status := s.Command(args...); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
 	}
@@ -95,7 +95,7 @@ func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
 func TestAReportSaysWhatIsMissing(t *testing.T) {
 	s := newHarness(t)
 	s.breaks("arm64")
-	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.Three, "--allow-partial", "linux/arm64", "--report", "r.md", "."}
+	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "--allow-partial", "linux/arm64", "--report", "r.md", "."}
 	if status := s.Command(args...); status != cli.ExitPartial {
 		t.Errorf("status %d", status)
 	}

@@ -20,7 +20,7 @@ const sharedStage = "FROM --platform=$BUILDPLATFORM golang AS b\nRUN echo genera
 func TestPlainProgressNamesThePlatformOfEveryStep(t *testing.T) {
 	s := newHarness(t)
 	s.Write("Dockerfile", sharedStage)
-	if status := s.Command("build", "--push", "--progress", "plain", "-t", "HOST/app", "--platform", clitest.Three, "."); status != 0 {
+	if status := s.Command("build", "--push", "--progress", "plain", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	for line, want := range map[string]map[string]int{
@@ -52,7 +52,7 @@ func TestRawJSONIsAllThereIsOnStandardErrorAlsoWhenTheBuildFails(t *testing.T) {
 		}
 		return nil
 	}
-	if status := s.Command("build", "--push", "--progress", "rawjson", "-t", "HOST/app", "--platform", clitest.Three, "."); status != cli.ExitFailed {
+	if status := s.Command("build", "--push", "--progress", "rawjson", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "."); status != cli.ExitFailed {
 		t.Errorf("status %d", status)
 	}
 	var text strings.Builder
@@ -71,7 +71,7 @@ func TestRawJSONIsAllThereIsOnStandardErrorAlsoWhenTheBuildFails(t *testing.T) {
 func TestLogsAreWrittenToAFolderWithAQuietDisplayToo(t *testing.T) {
 	s := newHarness(t)
 	s.Write("Dockerfile", sharedStage)
-	if status := s.Command("build", "--push", "-q", "--log-dir", "out/logs", "-t", "HOST/app", "--platform", clitest.Three, "."); status != 0 {
+	if status := s.Command("build", "--push", "-q", "--log-dir", "out/logs", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
 	for name, has := range map[string]string{

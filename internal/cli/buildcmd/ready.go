@@ -46,7 +46,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	r.conn, err = w.Connect(ctx, cli.ConnectOptions{
 		Builder: j.builder, Probe: j.request.ToProbe(), Host: j.hostNetwork(), Note: progress.Note,
 		Containers: len(j.request.Tests) > 0,
-		May: func(ctx context.Context) error {
+		Permit: func(ctx context.Context) error {
 			if err := asking.Wait(); err != nil {
 				return err
 			}

@@ -65,7 +65,7 @@ func parseTest(text string, requested []platform.Platform) (t smoke.Test, err er
 			return t, err
 		}
 	}
-	t.Command, err = smoke.Words(command)
+	t.Command, err = smoke.SplitWords(command)
 	t.Name = t.Words()
 	return t, err
 }

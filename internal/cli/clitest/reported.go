@@ -5,8 +5,8 @@ import (
 	"regexp"
 )
 
-// Three is a list of three platforms.
-const Three = "linux/amd64,linux/arm64,linux/arm/v7"
+// ThreePlatforms is a list of three platforms.
+const ThreePlatforms = "linux/amd64,linux/arm64,linux/arm/v7"
 
 // Reported returns the report in the file, without the parts that differ from run to run.
 func Reported(s *Harness, name string) string {

@@ -88,7 +88,7 @@ func connectBuilder(ctx context.Context, w *cli.Env, opt cli.ConnectOptions) (*c
 	if err != nil {
 		return nil, err
 	}
-	spec.May, spec.Probe = opt.May, opt.Probe
+	spec.Permit, spec.Probe = opt.Permit, opt.Probe
 	nodes, err := builder.Open(ctx, w.Drivers, []builder.Endpoint{endpoint}, spec, opt.Note.Say)
 	if err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func builderSpec(w *cli.Env, opt cli.ConnectOptions) (e builder.Endpoint, spec b
 	e = builder.Endpoint{Builder: opt.Builder.Name, Driver: container.DriverName, Options: options}
 	spec = builder.Spec{
 		Image: opt.Builder.Image, ToolVersion: w.Version, Auth: w.Logins().ForPulls(opt.Note.Say), Trusted: opt.Builder.Trusted,
-		Host:   builder.HostNetwork{Asked: opt.Host.Asks != "", For: opt.Host.Asks, Unasked: opt.Host.Unasked},
+		Host:   builder.HostNetwork{Requested: opt.Host.RequestedBy != "", For: opt.Host.RequestedBy, PermissionErr: opt.Host.PermissionErr},
 		Daemon: buildkitd.Settings{Proxies: w.Proxies()},
 	}
 	if opt.Builder.Config != "" {

@@ -20,7 +20,7 @@ func watchDisk(ctx context.Context, name string, disk builder.DiskGauge, after t
 	if disk == nil {
 		return func() diag.Diagnostic { return diag.Diagnostic{} }
 	}
-	if disk.Near() {
+	if disk.Local() {
 		return func() diag.Diagnostic {
 			d, _ := disk.Disk(ctx) // unknown counts as not full
 			return diskWarning(name, d)

@@ -20,7 +20,7 @@ type fakeDisk struct {
 	done chan struct{}
 }
 
-func (f fakeDisk) Near() bool { return f.near }
+func (f fakeDisk) Local() bool { return f.near }
 func (f fakeDisk) Disk(context.Context) (builder.Disk, error) {
 	defer close(f.done)
 	return f.disk, f.err

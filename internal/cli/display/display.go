@@ -65,7 +65,7 @@ type Options struct {
 func New(ctx context.Context, w *cli.Env, o Options) (*Display, error) {
 	d, err := progress.New(ctx, progress.Options{
 		Out: cli.Bare(w.Err), Mode: o.Mode, Title: o.Title, Platforms: o.Platforms, LogDir: o.LogDir,
-		Look: progress.ParseLook(w.LookupEnv),
+		Style: progress.ParseLook(w.LookupEnv),
 	})
 	if logs, ok := errors.AsType[*progress.LogDirError](err); ok {
 		return nil, &cli.Usage{Err: fmt.Errorf("--log-dir %q: %w", o.LogDir, logs.Err), Hint: "name a folder that can be written or made"}

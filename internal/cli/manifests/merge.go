@@ -115,7 +115,7 @@ func runMerge(ctx context.Context, w *cli.Env, o mergeOptions) error {
 }
 
 // mergeNames returns all names in registries that a merge reads or writes.
-func mergeNames(req merge.Request, words []merge.Word) (names []reference.Named) {
+func mergeNames(req merge.Request, words []merge.Argument) (names []reference.Named) {
 	for _, t := range req.Tags {
 		names = append(names, t)
 	}
@@ -129,7 +129,7 @@ func mergeNames(req merge.Request, words []merge.Word) (names []reference.Named)
 }
 
 // parseMerge parses the arguments, and reads the inputs on disk.
-func parseMerge(ctx context.Context, w *cli.Env, o mergeOptions) (req merge.Request, words []merge.Word, err error) {
+func parseMerge(ctx context.Context, w *cli.Env, o mergeOptions) (req merge.Request, words []merge.Argument, err error) {
 	req = merge.Request{NoClobber: o.noClobber, DryRun: o.dryRun}
 	if len(o.tags) == 0 && o.onto == "" && !o.dryRun {
 		return req, nil, errors.New("the index has no name: use --tag or --onto")

@@ -64,7 +64,7 @@ func registryFor(ctx context.Context, w *cli.Env, insecure bool, names ...refere
 func draftError(err error) error {
 	var exists *draft.ExistsError
 	var changed *draft.ChangedError
-	var double *draft.DoubleError
+	var double *draft.DuplicateError
 	var contradiction *draft.ContradictionError
 	var family *manifest.FamilyError
 	switch {

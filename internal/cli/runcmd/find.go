@@ -179,7 +179,7 @@ func (f *imageFinder) missingError(p platform.Platform, all []runnable) error {
 	}
 }
 
-func (f *imageFinder) own(all []runnable) int { return load.Own(f.info, runPlatforms(all)) }
+func (f *imageFinder) own(all []runnable) int { return load.NativeIndex(f.info, runPlatforms(all)) }
 
 func runPlatforms(all []runnable) []platform.Platform {
 	ps := make([]platform.Platform, len(all))

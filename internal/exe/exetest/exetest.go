@@ -31,8 +31,8 @@ type Linked struct {
 	NamesLast bool
 }
 
-// Of returns the program of an architecture by Go's name for it.
-func Of(arch string) ELF {
+// ForArch returns the program of an architecture by Go's name for it.
+func ForArch(arch string) ELF {
 	switch arch {
 	case "386":
 		return ELF{Machine: elf.EM_386, Narrow: true}
@@ -63,7 +63,7 @@ type byteOrder interface {
 
 // Program returns a program of an architecture, linked to a loader. "" is static.
 func Program(arch, loader string) []byte {
-	e := Of(arch)
+	e := ForArch(arch)
 	e.Interp = loader
 	return e.Bytes()
 }

@@ -12,7 +12,7 @@ const defaultCacheBytes = 64 << 20
 type cache struct{ cachedir.Folder }
 
 func newCache(dir string, size int64) cache {
-	return cache{cachedir.Folder{Dir: dir, Suffix: ".listing", Max: size, Each: min(size/4, maxListing)}}
+	return cache{cachedir.Folder{Dir: dir, Suffix: ".listing", Max: size, MaxFile: min(size/4, maxListing)}}
 }
 
 func nameOf(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }

@@ -44,9 +44,9 @@ const triesToRead = 3
 type Lister struct {
 	// Fetch opens a layer. The Lister checks the content. Fetch is called by several goroutines at once.
 	Fetch func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
-	// Near opens a layer that is available locally, and fails for others. A base layer is read from there whatever its size. nil:
+	// FetchLocal opens a layer that is available locally, and fails for others. A base layer is read from there whatever its size. nil:
 	// none is local.
-	Near func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
+	FetchLocal func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
 	// Cache is a folder for listings, created if it is missing. "" means none. A failure of the cache is not an error.
 	Cache string
 	// CacheBytes bounds the size of Cache. 0 is 64 MiB.
@@ -127,8 +127,8 @@ func (l *Lister) List(ctx context.Context, desc ocispecs.Descriptor, limited boo
 }
 
 // fly reads a layer for all waiting callers. A failed read can be repeated.
-func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, onlyNear bool) {
-	f.listing, f.err = l.cachedOrRead(ctx, desc, onlyNear)
+func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, onlyLocal bool) {
+	f.listing, f.err = l.cachedOrRead(ctx, desc, onlyLocal)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f.listing != nil {
@@ -142,13 +142,13 @@ func (l *Lister) fly(ctx context.Context, f *flight, desc ocispecs.Descriptor, o
 	close(f.done)
 }
 
-func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onlyNear bool) (*Listing, error) {
+func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onlyLocal bool) (*Listing, error) {
 	if listing := l.cache.get(desc.Digest); listing != nil {
 		return listing, nil
 	}
 	open := l.Fetch
-	if onlyNear {
-		open = l.near
+	if onlyLocal {
+		open = l.fetchLocal
 	}
 	listing, err := l.read(ctx, desc, open)
 	if err == nil {
@@ -159,12 +159,12 @@ func (l *Lister) cachedOrRead(ctx context.Context, desc ocispecs.Descriptor, onl
 
 type fetch = func(context.Context, ocispecs.Descriptor) (io.ReadCloser, error)
 
-// near opens a local layer.
-func (l *Lister) near(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
-	if l.Near == nil {
+// fetchLocal opens a local layer.
+func (l *Lister) fetchLocal(ctx context.Context, desc ocispecs.Descriptor) (io.ReadCloser, error) {
+	if l.FetchLocal == nil {
 		return nil, ErrNotRead
 	}
-	rc, err := l.Near(ctx, desc)
+	rc, err := l.FetchLocal(ctx, desc)
 	if err != nil {
 		return nil, ErrNotRead
 	}

@@ -71,14 +71,14 @@ type scanner struct {
 func (s *scanner) add(h *tar.Header) error {
 	p := Clean(h.Name)
 	if dir, base := Parent(p), path.Base(p); strings.HasPrefix(base, whiteout) {
-		s.white(dir, base)
+		s.whiteout(dir, base)
 		return nil
 	}
 	e := Entry{Path: p, Mode: uint16(h.Mode & 0o7777)}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
 		e.Type = File
-		if err := s.look(&e); err != nil {
+		if err := s.examine(&e); err != nil {
 			return err
 		}
 	case tar.TypeDir:
@@ -100,8 +100,8 @@ func (s *scanner) add(h *tar.Header) error {
 	return nil
 }
 
-// look records whether a file is an executable.
-func (s *scanner) look(e *Entry) error {
+// examine records whether a file is an executable.
+func (s *scanner) examine(e *Entry) error {
 	n, err := io.ReadFull(s.tar, s.head[:])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
@@ -197,7 +197,7 @@ func keyOf(f exe.File) key {
 	}
 }
 
-func (s *scanner) white(dir, base string) {
+func (s *scanner) whiteout(dir, base string) {
 	switch {
 	case base == opaqueWhiteout:
 		if s.reserve(len(dir)) {

@@ -73,8 +73,8 @@ func (r *Root) Errs() []error { return r.errs }
 
 // NothingSeen reports whether layers were requested, and none of them could be listed.
 func (r *Root) NothingSeen() bool {
-	isThere := func(l *layers.Listing) bool { return l != nil }
-	return slices.Contains(r.asked, true) && !slices.ContainsFunc(r.listings, isThere)
+	present := func(l *layers.Listing) bool { return l != nil }
+	return slices.Contains(r.asked, true) && !slices.ContainsFunc(r.listings, present)
 }
 
 // Covers reports whether a layer above the one at i has another entry at a path, or hides it.

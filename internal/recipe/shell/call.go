@@ -57,7 +57,7 @@ func (r *reader) assign(st *state, a *syntax.Assign, export bool) {
 		}
 	} else {
 		x := expansion{r: r, st: st, into: name, outputs: map[*syntax.CmdSubst]string{}}
-		x.look(a)
+		x.inspect(a)
 	}
 	if name == "IFS" || name == "BASH_ENV" || name == "ENV" {
 		r.problem(r.now, "sets "+name)

@@ -36,7 +36,7 @@ func (r *reader) compound(cmd syntax.Command, st *state, out Output) (maybe *sta
 		r.declare(c, st)
 	case *syntax.TestClause:
 		x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
-		x.look(c.X)
+		x.inspect(c.X)
 		r.add(st, call{args: []Word{{Text: "[["}}, out: out, text: r.now})
 	case *syntax.FuncDecl:
 		r.problem(r.source(c), "is a shell function")

@@ -12,7 +12,7 @@ func (r *reader) forClause(c *syntax.ForClause, st *state, out Output) {
 	it, ok := c.Loop.(*syntax.WordIter)
 	if !ok || c.Select {
 		x := expansion{r: r, st: st, outputs: map[*syntax.CmdSubst]string{}}
-		x.look(c.Loop)
+		x.inspect(c.Loop)
 		r.forget(c, st)
 		r.stmts(c.Do, st, out)
 		r.forget(c, st)

@@ -128,7 +128,7 @@ func (x *expansion) parts(in []syntax.WordPart) []syntax.WordPart {
 				part = &syntax.Lit{Value: Unknown}
 			}
 		default:
-			if !x.look(p) {
+			if !x.inspect(p) {
 				part = &syntax.Lit{Value: Unknown}
 			}
 		}
@@ -137,9 +137,9 @@ func (x *expansion) parts(in []syntax.WordPart) []syntax.WordPart {
 	return out
 }
 
-// look records the variables that a node reads, reads its commands, and reports whether its value can be computed. The node may
+// inspect records the variables that a node reads, reads its commands, and reports whether its value can be computed. The node may
 // be more than a word's part, for example a test.
-func (x *expansion) look(node syntax.Node) bool {
+func (x *expansion) inspect(node syntax.Node) bool {
 	plain := true
 	syntax.Walk(node, func(n syntax.Node) bool {
 		switch n := n.(type) {

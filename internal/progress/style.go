@@ -8,8 +8,8 @@ import (
 	"github.com/morikuni/aec"
 )
 
-// Look is the appearance of a terminal's display. The zero value has no colours.
-type Look struct {
+// Style is the appearance of a terminal's display. The zero value has no colours.
+type Style struct {
 	// Done, Cancelled, Failed and Faint are the colours of ended, cancelled and failed steps, and of the output of steps; nil
 	// means no colour.
 	Done, Cancelled, Failed, Faint aec.ANSI
@@ -22,8 +22,8 @@ type Look struct {
 // ParseLook reads the variables that BuildKit's own displays use: NO_COLOR (any value: no colours), BUILDKIT_COLORS
 // ("run=green:error=255,0,0"), BUILDKIT_TTY_LOG_LINES and TTY_DISPLAY_RATE (milliseconds). Invalid values are ignored, as there
 // (util/progress/progressui/init.go and colors.go of BuildKit).
-func ParseLook(lookup func(string) (string, bool)) Look {
-	var l Look
+func ParseLook(lookup func(string) (string, bool)) Style {
+	var l Style
 	if n, err := strconv.Atoi(value(lookup, "BUILDKIT_TTY_LOG_LINES")); err == nil && n > 0 {
 		l.LogLines = n
 	}

@@ -17,15 +17,15 @@ import (
 // looksAtOnce bounds the concurrent lookups of names.
 const looksAtOnce = 8
 
-// Look reads the current images of names, in their order. The names have a tag or a digest. Of an index it reads all images and
+// ReadImages reads the current images of names, in their order. The names have a tag or a digest. Of an index it reads all images and
 // their attestations.
-func Look(ctx context.Context, c *manifest.Client, names []reference.Named) ([]Image, error) {
+func ReadImages(ctx context.Context, c *manifest.Client, names []reference.Named) ([]Image, error) {
 	images := make([]Image, len(names))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(looksAtOnce)
 	for i, name := range names {
 		group.Go(func() (err error) {
-			images[i], err = look(groupCtx, c, name)
+			images[i], err = readImage(groupCtx, c, name)
 			return err
 		})
 	}
@@ -36,7 +36,7 @@ func Look(ctx context.Context, c *manifest.Client, names []reference.Named) ([]I
 	return images, err
 }
 
-func look(ctx context.Context, c *manifest.Client, name reference.Named) (Image, error) {
+func readImage(ctx context.Context, c *manifest.Client, name reference.Named) (Image, error) {
 	root, blobs, err := c.Source(ctx, name)
 	if err != nil {
 		return Image{}, Missing(name, err)
