@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestAnAnswerAheadIsGivenOnceAndOnlyForWhatWasAsked(t *testing.T) {
+func TestAnEarlyProbeIsUsedOnceAndOnlyForItsPlatforms(t *testing.T) {
 	asked, _, err := platform.Parse("linux/amd64,linux/arm64")
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestQuietPrintsOnlyWhatCanBePulled(t *testing.T) {
+func TestQuietPrintsOnlyPullableNames(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo, other := s.repo(), s.repo()
 		r := s.mustBuild("-q", "--platform", twoPlatforms, "--iidfile", "iid", "--push", "-t", repo+":1", "-t", repo+":2", "-t", other,
@@ -58,7 +58,7 @@ type metadata struct {
 	}
 }
 
-func TestTheMetadataFileTellsWhatIsInTheRegistry(t *testing.T) {
+func TestTheMetadataFileMatchesTheRegistry(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		s.mustBuild("--metadata-file", "meta", "--iidfile", "iid", "--platform", three, "--push", "-t", repo+":1", "-t", repo+":2",

@@ -57,7 +57,7 @@ func TestALoadedArchiveRunsOnEveryPlatform(t *testing.T) {
 	})
 }
 
-func TestLoadingAgainSendsOnlyWhatIsNew(t *testing.T) {
+func TestLoadingAgainSendsOnlyNewContent(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		const size = 4 << 20
 		name, big := s.engineName(), noise(size)

@@ -59,7 +59,7 @@ func (s *story) mustRunPeer(buildx, host string, args ...string) {
 	}
 }
 
-func TestOnlyWhatChangedIsSentAgain(t *testing.T) {
+func TestOnlyChangedFilesAreSentAgain(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		dir := s.folder(files{"Dockerfile": "FROM scratch\nCOPY . /\n", "big": noise(4 << 20)})
 		s.mustBuild("--push", "-t", s.repo(), dir)

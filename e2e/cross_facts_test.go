@@ -22,7 +22,7 @@ func (s *story) program() string {
 // compiling matches the lines of a progress that begin a step which compiles under an emulator.
 var compiling = regexp.MustCompile(`(?m)^.*\[build \d/\d\] RUN CGO_ENABLED=0 go build.*$`)
 
-func TestABaseImageIsLookedAtOnceAndAnImportedCacheMakesNothingAnew(t *testing.T) {
+func TestABaseImageIsInspectedOnceAndAnImportedCacheRebuildsNothing(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		dir, repo, caches := s.program(), s.repo(), s.repo()
 		words := []string{"--progress", "plain", "--platform", "linux/arm64", "--push", "-t", repo}
@@ -35,7 +35,7 @@ func TestABaseImageIsLookedAtOnceAndAnImportedCacheMakesNothingAnew(t *testing.T
 	})
 }
 
-func TestWhatIsScannedForPackagesIsMovedLikeTheImage(t *testing.T) {
+func TestTheScannedDefinitionIsRelocatedLikeTheImage(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo, scanner := s.repo(), s.repo()
 		s.mustBuild("--push", "-t", scanner, s.folder(files{

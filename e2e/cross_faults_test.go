@@ -36,7 +36,7 @@ func lineWith(text, begin, part string) (lines string) {
 	return lines
 }
 
-func TestWhatIsTheSameForMovedPlatformsRunsOnceAndIsCachedLikeOtherSteps(t *testing.T) {
+func TestEqualRelocatedStepsRunOnceAndAreCached(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		dir, caches, local := s.compiled("works", ""), s.repo(), filepath.Join(s.dir, "cache")
 		s.ownBuilder()

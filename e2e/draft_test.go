@@ -133,7 +133,7 @@ func TestManifestInspectPrintsWhatDockerManifestInspectPrints(t *testing.T) {
 	})
 }
 
-func TestAttestedIndexesAreListedAndCopiedWithWhatIsAttested(t *testing.T) {
+func TestAttestationsAreListedAndCopiedWithTheirSubjects(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		from, to := s.repo(), s.repo()
 		s.mustBuild("--platform", twoPlatforms, "--provenance=mode=min", "--push", "-t", from+":two", s.machines())

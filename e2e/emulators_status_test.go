@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/e2e/testenv"
 )
 
-func TestTheStatusSaysWhatIsWrongWithAHandler(t *testing.T) {
+func TestTheStatusDescribesABrokenHandler(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) {
 		s.ownKernel()
 		for _, tt := range []struct {

@@ -58,7 +58,7 @@ func TestABuildInstallsTheEmulatorsThatItNeeds(t *testing.T) {
 	})
 }
 
-func TestABuildThatMayNotInstallEmulatorsSaysWhatToDoAndSendsNothing(t *testing.T) {
+func TestABuildThatMayNotInstallEmulatorsFailsWithAHintAndSendsNothing(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) {
 		s.withoutHandlers()
 		repo := s.repo()

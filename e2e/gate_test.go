@@ -30,7 +30,7 @@ func eachGateCase(t *testing.T, kind string, tell func(*story, gateCase)) {
 	}
 }
 
-func TestWhatWouldNotRunIsRefusedBeforeATagMoves(t *testing.T) {
+func TestAnImageThatWouldNotRunIsRefusedBeforeATagMoves(t *testing.T) {
 	eachGateCase(t, "wrong", func(s *story, c gateCase) {
 		repo := s.repo()
 		r := s.build(c.words(s, "--push", "-t", repo)...)
@@ -81,7 +81,7 @@ func words(findings []gateFinding) []string {
 	return list
 }
 
-func TestWhatIsLawfulPasses(t *testing.T) {
+func TestValidDocumentsPass(t *testing.T) {
 	eachGateCase(t, "lawful", func(s *story, c gateCase) {
 		repo := s.repo()
 		s.mustBuild(c.words(s, "--push", "-t", repo, "--metadata-file", "meta")...)

@@ -55,7 +55,7 @@ func TestEveryPlatformIsLoadedAndRunsOnAnyStore(t *testing.T) {
 	})
 }
 
-func TestWhatIsLoadedIsWhatWasPushed(t *testing.T) {
+func TestTheLoadedImageIsThePushedOne(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		s.Cleanup(func() { s.docker("image", "rm", "-f", repo+":v1", repo+":v1-linux-arm64") })
@@ -102,7 +102,7 @@ func TestAnEngineOnAnotherMachineIsLoadedToo(t *testing.T) {
 	})
 }
 
-func TestWhatWasStagedIntoAnEngineIsTakenAwayWhenATagCannotBeMoved(t *testing.T) {
+func TestStagedEngineImagesAreRemovedIfATagCannotBeMoved(t *testing.T) {
 	onEachEngineAlone(t, func(s *story) { // no other story may change the engine's images
 		faults, host := s.front()
 		faults.Add(faultregistry.Fault{Match: faultregistry.TagPut, Do: faultregistry.Answer(403, "DENIED", "that tag is not yours")})

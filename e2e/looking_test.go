@@ -61,7 +61,7 @@ func (s *story) unique() string {
 	return s.dockerfile("FROM $BASE", "ARG TARGETPLATFORM", "COPY <<EOF /unique", "$TARGETPLATFORM "+random(), "EOF")
 }
 
-func TestInspectShowsWhatOthersReadWithoutAnEngine(t *testing.T) {
+func TestInspectNeedsNoEngine(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		s.mustBuild("--platform", three, "--provenance=mode=min", "--push", "-t", repo+":1", "-o", "type=oci,dest=app.tar", s.unique())
@@ -95,7 +95,7 @@ type verified struct {
 	Findings []struct{ Check, Platform, Digest, Message string }
 }
 
-func TestVerifyFindsWhatACleanUpHasDeleted(t *testing.T) {
+func TestVerifyFindsContentThatACleanUpHasDeleted(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		s.mustBuild("--platform", three, "--provenance=mode=min", "--push", "-t", repo+":1", s.unique())
@@ -126,7 +126,7 @@ func TestVerifyFindsWhatACleanUpHasDeleted(t *testing.T) {
 	})
 }
 
-func TestVerifyReadsAnArchiveAndWhatOthersPublish(t *testing.T) {
+func TestVerifyReadsArchivesAndPublicImages(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		s.skopeo("copy", "--all", "--src-tls-verify=false", "docker://"+s.base, "oci:folder:1")
 		for _, ref := range []string{s.base, "./folder", "oci-layout://" + filepath.Join(s.dir, "folder") + ":1"} {

@@ -76,7 +76,7 @@ func TestMergesIntoOneTagAtTheSameTimeAllGetIn(t *testing.T) {
 	})
 }
 
-func TestAMergedListOfDockersKindIsReadByEverybodyAndMovesNoTagWhenRefused(t *testing.T) {
+func TestAMergedDockerManifestListIsReadableAndMovesNoTagWhenRefused(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		s.mustDocker("multiarch", "manifest", "merge", "-t", repo+":oci", s.base)

@@ -66,7 +66,7 @@ func TestOnlyTheNamedStagesRunAgain(t *testing.T) {
 	})
 }
 
-func TestPrivilegesAreRefusedWithWhatToDoAndGranted(t *testing.T) {
+func TestPrivilegesAreRefusedWithAHintAndGranted(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		dir := s.dockerfile("FROM $BASE", "RUN --security=insecure grep CapEff /proc/self/status >/caps")
 		r := s.build("--push", "-t", s.repo(), dir)

@@ -93,7 +93,7 @@ func TestAPlatformMayBeMissingInEveryKindOfResult(t *testing.T) {
 	})
 }
 
-func TestAPlatformMayBeMissingForWhatItsFinishedImageIs(t *testing.T) {
+func TestAnOptionalPlatformMayBeMissingBecauseOfItsFinishedImage(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		foreign := s.folder(files{"crash": crashing(), "Dockerfile": "FROM scratch\nCOPY --chmod=755 crash /crash\nENTRYPOINT [\"/crash\"]\n"})
 		tested := s.dockerfile("FROM $BASE", "COPY Dockerfile /"+random())
@@ -132,7 +132,7 @@ func TestAPlatformThatTheBaseImageLacksMayBeMissing(t *testing.T) {
 	})
 }
 
-func TestTheSecondBuildReusesWhatTheFirstHasFinished(t *testing.T) {
+func TestTheSecondBuildReusesFinishedStepsOfTheFirst(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		dir := s.missingFileOnOne("FROM $BASE", "RUN cat /proc/sys/kernel/random/uuid >/made")

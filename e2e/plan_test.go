@@ -45,7 +45,7 @@ func TestAPlanShowsWhatWouldBeDoneAndDoesNothing(t *testing.T) {
 	})
 }
 
-func TestABaseThatLacksAPlatformIsNamedWithItsLineAndWhatItHas(t *testing.T) {
+func TestAMissingPlatformOfABaseImageIsReportedWithItsLineAndThePlatformsThatExist(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		dir := s.dockerfile("FROM scratch AS other", "COPY Dockerfile /", "FROM $BASE", "RUN true", "COPY --from=other / /")

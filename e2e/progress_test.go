@@ -70,7 +70,7 @@ func lanes(text string) map[string]string {
 	return byName
 }
 
-func TestEachPlatformsLogIsInAFileOfItsOwnWhateverTheDisplayShows(t *testing.T) {
+func TestEachPlatformsLogIsInItsOwnFileUnderEveryDisplay(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		dir := s.dockerfile("FROM --platform=$BUILDPLATFORM $BASE AS tool", "RUN echo made on $(uname -m) >/once && cat /once",
 			"FROM $BASE", "COPY --from=tool /once /", "RUN echo running on $(uname -m)")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestAProjectThatSaysOnceWhatItIsIsBuiltWithOneWord(t *testing.T) {
+func TestAProjectWithAProjectFileIsBuiltWithOneWord(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		one, two := s.repo(), s.repo()
 		dir := s.folder(files{

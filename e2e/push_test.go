@@ -35,7 +35,7 @@ func (s *story) listen(take func(net.Listener)) string {
 	return listener.Addr().String()
 }
 
-func TestARegistryThatNobodyAnswersForIsAnErrorBeforeTheContextIsSent(t *testing.T) {
+func TestAnUnreachableRegistryIsAnErrorBeforeTheContextIsSent(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		closed := s.listen(func(l net.Listener) { _ = l.Close() })
 		s.refusedEarly(closed+"/app:1", closed, "check the name")
@@ -85,7 +85,7 @@ func TestAPushThatFailsAfterTheBuildHasAStatusOfItsOwnAndSaysWhichTagsMoved(t *t
 	})
 }
 
-func TestATagThatSomebodyElseWritesMeanwhileIsSaid(t *testing.T) {
+func TestAConcurrentWriteOfATagIsReported(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		_, path, _ := strings.Cut(s.repo(), "/")
 		s.mustBuild("--push", "-t", s.registry+"/"+path+":theirs", s.dockerfile("FROM scratch", "COPY Dockerfile /theirs"))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestAReportSaysWhatBecameOfEachPlatform(t *testing.T) {
+func TestAReportHasTheResultOfEachPlatform(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		repo := s.repo()
 		dir := s.dockerfile("FROM $BASE", "ARG TARGETARCH", "RUN echo $TARGETARCH >/done")

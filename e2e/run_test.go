@@ -44,7 +44,7 @@ func TestAnImageIsRunForAllItsPlatformsAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhatTheEngineHasIsRunAsItIs(t *testing.T) {
+func TestImagesOfTheEngineAreRunUnchanged(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		name, dir := s.engineName(), s.tellsMachine()
 		archive := filepath.Join(s.dir, "x.tar")

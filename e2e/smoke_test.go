@@ -127,7 +127,7 @@ func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeTheBuild(t *testing.T) 
 	})
 }
 
-func TestWhatIsLoadedOrArchivedIsTestedBeforeItHasAName(t *testing.T) {
+func TestLoadedAndArchivedImagesAreTestedBeforeTheyAreNamed(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		name, dir, mark := s.engineName(), s.tellsMachine(), random()
 		archive := filepath.Join(s.dir, "x.tar")
@@ -181,7 +181,7 @@ func TestAnEngineThatCannotPullIsSentTheImage(t *testing.T) {
 	})
 }
 
-func TestTheEnginePullsWhatIsTestedWithTheUsersCredentials(t *testing.T) {
+func TestTheEnginePullsTestedImagesWithTheUsersCredentials(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		s.besideUs()
 		for name, handler := range s.logins() {

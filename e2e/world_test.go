@@ -139,7 +139,7 @@ func TestNothingInTheUsersHomeIsTouched(t *testing.T) {
 	})
 }
 
-func TestDockerBuildDoesWhatItDidBefore(t *testing.T) {
+func TestDockerBuildIsUnchanged(t *testing.T) {
 	onEachEngine(t, func(s *story) {
 		dir := s.dockerfile("FROM $BASE", "COPY Dockerfile /")
 		build := func() string {

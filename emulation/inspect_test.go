@@ -26,7 +26,7 @@ host-known
 disk 1000 400
 `
 
-func TestTheVerdictSaysWhatIsWrong(t *testing.T) {
+func TestTheVerdictDescribesTheProblem(t *testing.T) {
 	const (
 		ran    = "ran arm64 0\n"
 		failed = "ran arm64 127\nsaid arm64 chroot: can't execute '/arm64': No such file or directory\n"
@@ -102,7 +102,7 @@ func TestEachHandlerIsJudgedByItsOwn(t *testing.T) {
 	}
 }
 
-func TestWhoRegisteredAHandlerFollowsFromWhatTheHostHas(t *testing.T) {
+func TestTheOriginOfAHandlerFollowsFromTheHostsFiles(t *testing.T) {
 	ins := inspectionOf(t, listEntry+"ran arm64 127\n", debianHost, "arm64")
 	for name, tt := range map[string]struct {
 		handler Handler

@@ -109,7 +109,7 @@ func TestInstallTakesALocalImageBeforeARegistry(t *testing.T) {
 	}
 }
 
-func TestInstallGoesOnToTheNextSourceForWhatIsStillMissing(t *testing.T) {
+func TestInstallTriesTheNextSourceForMissingEmulators(t *testing.T) {
 	k := x86()
 	k.images[helper] = hostWith("arm64")
 	k.registry = map[string]imageFunc{DefaultImage: binfmtImage}
@@ -195,7 +195,7 @@ func TestInstallFailsWhenTheInstallerExitsZeroAndDoesNothing(t *testing.T) {
 	}
 }
 
-func TestInstallFailsWhenWhatWasInstalledDoesNotRun(t *testing.T) {
+func TestInstallFailsIfTheInstalledEmulatorDoesNotRun(t *testing.T) {
 	k := x86()
 	k.broken = map[string]string{"arm64": "qemu: uncaught target signal 11 (Segmentation fault)"}
 	k.images[helper] = hostWith("arm64", "arm")
@@ -230,7 +230,7 @@ func TestInstallTriesOnlyTheSourcesItIsGiven(t *testing.T) {
 	}
 }
 
-func TestInstallSaysWhatNoInstallCanMend(t *testing.T) {
+func TestInstallReportsProblemsThatNoInstallCanFix(t *testing.T) {
 	k := x86()
 	k.native = []string{"arm64"}
 	k.images[DefaultImage] = binfmtImage

@@ -119,7 +119,7 @@ func TestForceGivesDebiansHandlerItsMissingFlag(t *testing.T) {
 	}
 }
 
-func TestWhatForceRemovedInVainIsTheKernelsAgain(t *testing.T) {
+func TestRemovedHandlersAreRegisteredAgainAfterAFailure(t *testing.T) {
 	k := newPrivateKernel(t)
 	arch := foreign()
 	needQEMU(t, arch)

@@ -116,7 +116,7 @@ func TestForceTakesNothingAwayThatNothingWouldReplace(t *testing.T) {
 	}
 }
 
-func TestWhatForceRemovedForNothingIsPutBack(t *testing.T) {
+func TestHandlersThatForceRemovedAreRestoredAfterAFailure(t *testing.T) {
 	k := x86()
 	k.images[helper] = machine()
 	k.images[DefaultImage] = lazyImage
@@ -176,7 +176,7 @@ func TestUninstallSaysWhenAHandlerIsStillThere(t *testing.T) {
 	}
 }
 
-func TestAPreviewSaysWhatInstallWouldDoAndChangesNothing(t *testing.T) {
+func TestAPreviewShowsAnInstallAndChangesNothing(t *testing.T) {
 	k := x86()
 	k.images[helper] = machine("arm64", "riscv64")
 	k.register("arm64", "/usr/bin/old", "POF")

@@ -162,7 +162,7 @@ func TestModeOfVariants(t *testing.T) {
 	}
 }
 
-func TestRequireNamesWhatIsMissingAndTheCommand(t *testing.T) {
+func TestRequireNamesMissingPlatformsAndTheCommand(t *testing.T) {
 	st := probeOf(t, "uname 6.1.0 x86_64\n"+listEntry+"ran amd64 0\nran arm64 127\nran s390x 127\n"+
 		"builder s390x 0 /usr/bin/buildkit-qemu-s390x\nend\n", "amd64", "arm64", "s390x")
 	if err := st.Require(Builder, plat("amd64", "s390x")...); err != nil {

@@ -113,7 +113,7 @@ func TestABuilderOfAnOlderLayoutIsReplacedAndOneOfANewerIsNot(t *testing.T) {
 	}
 }
 
-func TestInheritKeepsWhatIsNotSaidAnew(t *testing.T) {
+func TestInheritKeepsSettingsThatAreNotGiven(t *testing.T) {
 	have := settings{
 		Schema: 1, Image: "i", Network: "host", Chosen: chosenByFlag, Config: "c", AddHosts: []string{"a:1"},
 		Options: map[string]string{"memory": "1g", "cpu-shares": "2"},

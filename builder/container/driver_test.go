@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-func TestTheDriversNodeCanDoWhatAnEngineCan(t *testing.T) {
+func TestTheDriversNodeHasTheAbilitiesOfAnEngine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	d := Driver{Engine: func(string) (*engine.Engine, error) { return w.eng, nil }}

@@ -114,7 +114,7 @@ func TestABuilderThatDoesNotRunIsStarted(t *testing.T) {
 	}
 }
 
-func TestAChangedBuilderIsReplacedOnItsVolumeAndKeepsWhatWasSaid(t *testing.T) {
+func TestAChangedBuilderIsReplacedOnItsVolumeAndKeepsItsSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	cfg := buildkitd.UserConfig{TOML: []byte("debug = true\n"), Files: map[string][]byte{buildkitd.UserDir + "/certs/r/ca.pem": []byte("CA")}}
@@ -293,7 +293,7 @@ func TestACancelledEnsureLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestSomebodyElsesContainerIsLeftAlone(t *testing.T) {
+func TestAForeignContainerIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	if _, err := w.eng.CreateContainer(t.Context(), client.ContainerCreateOptions{Image: DefaultImage, Name: defaultContainer}); err != nil {

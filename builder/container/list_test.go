@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-func TestListShowsBuildersAndNotWhatIsBeingPrepared(t *testing.T) {
+func TestListShowsBuildersAndNoUnfinishedContainers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustEnsure(t, want{Name: "b", Network: "host"})

@@ -108,7 +108,7 @@ func TestAStoppedBuilderIsOpenedAndStoppedAgain(t *testing.T) {
 	}
 }
 
-func TestABuilderThatSomebodyHasBegunToUseIsNotStoppedAgain(t *testing.T) {
+func TestABuilderThatIsInUseAgainIsNotStopped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustEnsure(t, want{})

@@ -85,7 +85,7 @@ func TestANetworkThatIsGivenToCreateIsThatOfAllBuilds(t *testing.T) {
 	}
 }
 
-func TestWhatMayNotAskForTheHostsNetworkIsRefusedBeforeAnythingIsMade(t *testing.T) {
+func TestAForbiddenRequestForTheHostsNetworkIsRefusedFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	no := errors.New("Dockerfile:1: no")
@@ -142,7 +142,7 @@ func TestStopRemoveAndExistsAreAboutBothContainers(t *testing.T) {
 	}
 }
 
-func TestItIsSaidWhatAsksForTheHostsNetwork(t *testing.T) {
+func TestTheReasonForTheHostsNetworkIsReported(t *testing.T) {
 	t.Parallel()
 	mirror := buildkitd.UserConfig{TOML: []byte("[registry.\"docker.io\"]\nmirrors = [\"localhost:5000/hub\"]\n")}
 	for name, c := range map[string]struct {

@@ -51,7 +51,7 @@ func TestABuilderGoesOnOnlyIfItsImagePasses(t *testing.T) {
 	}
 }
 
-func TestAContainerWithoutPrivilegesIsNoBuilderWhateverItsLabelsSay(t *testing.T) {
+func TestAContainerWithoutPrivilegesIsNotABuilderDespiteItsLabels(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustEnsure(t, want{Name: "other"})

@@ -84,7 +84,7 @@ func probed(def *pb.Definition) (arch string, err error) {
 
 var amd64 = platform.Platform{OS: "linux", Architecture: "amd64"}
 
-func TestWhatRunsIsWhatIsRun(t *testing.T) {
+func TestTheInspectedCommandIsTheExecutedOne(t *testing.T) {
 	t.Parallel()
 	exit := &gatewaypb.ExitError{ExitCode: 1, Err: errors.New("exit code: 1")}
 	m := machine{runs: map[string]error{
@@ -109,7 +109,7 @@ func TestWhatRunsIsWhatIsRun(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsAskedAboutIsRun(t *testing.T) {
+func TestOnlyRequestedArchitecturesAreProbed(t *testing.T) {
 	t.Parallel()
 	m := machine{runs: map[string]error{"amd64": errors.New("nobody asked")}}
 	st, err := Solve(t.Context(), m, []platform.Platform{amd64}, platform.Platform{OS: "linux", Architecture: "arm64"}, platform.Platform{OS: "windows", Architecture: "amd64"})

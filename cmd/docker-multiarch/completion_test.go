@@ -107,7 +107,7 @@ func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
 	}
 }
 
-func TestRecipesAreCompletedWithWhatTheyDo(t *testing.T) {
+func TestCompletionsOfRecipesHaveDescriptions(t *testing.T) {
 	got := completed(t, "build", "--cross", "")
 	for _, r := range recipe.All() {
 		if !slices.Contains(got, r.Name+"\t"+r.About) {

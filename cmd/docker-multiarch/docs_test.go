@@ -138,7 +138,7 @@ func TestTheCommandReferenceIsThatOfTheCommands(t *testing.T) {
 	}
 }
 
-func TestEveryCommandAndFlagSaysWhatItIs(t *testing.T) {
+func TestEveryCommandAndFlagIsDescribed(t *testing.T) {
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {

@@ -56,7 +56,7 @@ func TestDiffLooksAtImagesAndNotAtHowAnIndexIsWritten(t *testing.T) {
 	}
 }
 
-func TestDiffSaysWhatItCouldNotRead(t *testing.T) {
+func TestDiffReportsUnreadablePlatforms(t *testing.T) {
 	s := newHarness(t)
 	b := s.imageMaker()
 	b.archive("app.tar", b.image("linux/amd64", nil))

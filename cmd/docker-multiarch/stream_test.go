@@ -74,7 +74,7 @@ func TestAnAnswerThatCannotBeWrittenIsAnError(t *testing.T) {
 	}
 }
 
-func TestAReaderThatHasGoneIsToldOfNothingButWhatWasDone(t *testing.T) {
+func TestAReaderThatHasGoneIsOnlyToldOfCompletedWork(t *testing.T) {
 	s := newHarness(t)
 	s.Env.Out = &broken{errno: syscall.EPIPE}
 	if status := s.Command("version"); status != 141 || s.Err.String() != "" {

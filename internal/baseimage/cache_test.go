@@ -63,7 +63,7 @@ func TestThatAnImageLacksAPlatformIsKeptAndAnErrorIsNot(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptOfAnImageMayBeDamaged(t *testing.T) {
+func TestDamagedCacheEntriesOfAnImageAreIgnored(t *testing.T) {
 	for name, damage := range map[string]func(string) string{
 		"empty":           func(string) string { return "" },
 		"cut off":         func(s string) string { return s[:len(s)-3] },

@@ -66,7 +66,7 @@ func TestAnImportThatFailsIsWarnedOfOnce(t *testing.T) {
 	}
 }
 
-func TestTheProgressShowsWhatTheCachesDoAndNoStepTwice(t *testing.T) {
+func TestTheProgressShowsCacheStepsAndNoStepTwice(t *testing.T) {
 	var words []string
 	c := newImports([]Entry{entry("type=s3", "bucket=b")}, nil, nil)
 	e := newExcerpt(func(s *client.SolveStatus) {

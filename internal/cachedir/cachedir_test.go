@@ -25,7 +25,7 @@ func aged(t *testing.T, file string, by time.Duration) {
 	}
 }
 
-func TestWhatIsPutIsThere(t *testing.T) {
+func TestStoredDataCanBeRead(t *testing.T) {
 	f := folder(t)
 	if got := f.Get("a"); got != nil {
 		t.Errorf("before anything was put there is %q", got)
@@ -70,7 +70,7 @@ func TestTheLeastRecentlyUsedGoes(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLargeIsNotKept(t *testing.T) {
+func TestLargeDataIsNotCached(t *testing.T) {
 	f := folder(t)
 	f.Put("a", make([]byte, 21))
 	if f.Get("a") != nil {

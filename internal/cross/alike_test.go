@@ -32,7 +32,7 @@ func scanOf(t *testing.T, defs ...*llb.Definition) Build {
 	return of(t, def, "linux/arm64")
 }
 
-func TestWhatIsScannedIsMovedAlike(t *testing.T) {
+func TestScannedDefinitionsAreRelocatedAlike(t *testing.T) {
 	b := build(t, service, "linux/arm64")
 	relocated, g := tidily(t, b)
 	stage := build(t, service, "linux/arm64", func(o *dockerfile2llb.ConvertOpt) { o.Target = "build" })
@@ -69,7 +69,7 @@ func TestWhatIsScannedIsMovedAlike(t *testing.T) {
 	}
 }
 
-func TestADefinitionWithoutWhatIsMovedStays(t *testing.T) {
+func TestADefinitionWithoutRelocatedStepsStays(t *testing.T) {
 	b, other := build(t, service, "linux/arm64"), build(t, "FROM golang AS build\nRUN go build -o /other .\nFROM scratch\nCOPY --from=build /other /\n", "linux/arm64")
 	m := newRelocator(b)
 	if def, err := m.alike(tidy(m), other); def != nil || err != nil {

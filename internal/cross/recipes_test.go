@@ -98,7 +98,7 @@ func TestTheGoRecipe(t *testing.T) {
 	}
 }
 
-func TestRecipesAreToldWhatOthersHaveBrought(t *testing.T) {
+func TestRecipesGetTheForeignPaths(t *testing.T) {
 	b := build(t, "FROM golang AS a\nRUN go build -o /a\nFROM golang AS build\nCOPY x /x\nADD https://example.com/y /y\nCOPY --from=tool /t /usr/bin/t\n"+
 		"COPY --link --from=a /a /a\nCOPY --link c /c\nRUN --mount=from=tool,target=/m --mount=target=/n --mount=type=cache,target=/o go build -o /out\n"+
 		"FROM scratch\nCOPY --from=build /out /\n", "linux/arm64")
@@ -137,7 +137,7 @@ func TestABaseThatWasNotLookedAtKeepsItsStage(t *testing.T) {
 	}
 }
 
-func TestStagesThatNobodyHas(t *testing.T) {
+func TestUnknownStages(t *testing.T) {
 	own := build(t, dependencies, "linux/arm64").Graph
 	without := graph.Graph{Steps: own.Steps}
 	choice := Choice{Named: []Named{{"go", ""}, {"go", "Build"}, {"node", "assets"}, {"hugo", "assets"}, {"go", "stage-3"}, {"node", "stage-2"}}}
@@ -173,7 +173,7 @@ func TestARecipeThatIsNotNamedIsOffered(t *testing.T) {
 	}
 }
 
-func TestAMovedStageSaysWhatWasTakenOnTrust(t *testing.T) {
+func TestARelocatedStageReportsItsAssumptions(t *testing.T) {
 	for named, want := range map[bool]string{true: "RUN make is trusted to compile", false: ""} {
 		b := build(t, "FROM golang AS a\nENV CGO_ENABLED=0\nRUN "+map[bool]string{true: "make", false: "go build -o /x"}[named]+
 			"\nFROM scratch\nCOPY --from=a /x /x\n", "linux/arm64")

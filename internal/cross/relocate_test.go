@@ -54,7 +54,7 @@ func describe(relocated Relocated, g graph.Graph) (said outcome) {
 	return said
 }
 
-func TestWhatIsMoved(t *testing.T) {
+func TestRelocatedSteps(t *testing.T) {
 	for name, tt := range map[string]struct {
 		dockerfile string
 		want       outcome

@@ -93,7 +93,7 @@ func TestStepsThatStayKeepTheirBytes(t *testing.T) {
 	}
 }
 
-func TestWhatIsMovedIsTheSameEveryTime(t *testing.T) {
+func TestRelocationIsDeterministic(t *testing.T) {
 	first, _ := tidily(t, build(t, service, "linux/arm64"))
 	for range 5 {
 		again, _ := tidily(t, build(t, service, "linux/arm64"))
@@ -158,7 +158,7 @@ func TestMovedStepsStandWhereTheyStood(t *testing.T) {
 	}
 }
 
-func TestWhatWasMovedIsNotMovedAgain(t *testing.T) {
+func TestRelocatedStepsAreNotRelocatedAgain(t *testing.T) {
 	b := build(t, service, "linux/arm64")
 	relocated, g := tidily(t, b)
 	b.Definition, b.Graph = relocated.Definition, g

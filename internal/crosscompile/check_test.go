@@ -47,7 +47,7 @@ func ended(d digest.Digest, cached bool) *client.SolveStatus {
 	return &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: d, Started: &now, Completed: &now, Cached: cached}}}
 }
 
-func TestWhatIsTakenFromACacheIsNotLookedAtAgain(t *testing.T) {
+func TestCachedOutputsAreNotCheckedAgain(t *testing.T) {
 	for name, test := range map[string]struct {
 		made, takes bool // the step ran
 		want        bool

@@ -34,7 +34,7 @@ func copied(t *testing.T, choice cross.Choice, name string, paths ...string) (m 
 	return m, 7
 }
 
-func TestTheGateSeesWhatIsCopiedIntoTheImage(t *testing.T) {
+func TestTheGateExaminesFilesCopiedIntoTheImage(t *testing.T) {
 	auto := cross.Choice{Auto: true}
 	m, _ := copied(t, auto, "go", "/out/app")
 	named, _ := copied(t, cross.Choice{Named: []cross.Named{{Recipe: "go"}}}, "go", "/out/app")
@@ -63,7 +63,7 @@ func TestTheGateSeesWhatIsCopiedIntoTheImage(t *testing.T) {
 	}
 }
 
-func TestWhatTheGateFindsInAnImageIsSaidOfTheStageThatMadeIt(t *testing.T) {
+func TestAFindingOfTheGateNamesTheStage(t *testing.T) {
 	const wrong = " of stage build is for amd64, and recipe go makes programs for linux/arm64"
 	for name, tt := range map[string]struct {
 		paths   []string

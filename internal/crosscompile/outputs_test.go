@@ -54,7 +54,7 @@ func checked(t *testing.T, b *buildkittest.Builder, made fs.FS, outputs ...cross
 	return err
 }
 
-func TestWhatLeavesAMovedStageIsForTheTarget(t *testing.T) {
+func TestOutputsOfARelocatedStageAreForTheTarget(t *testing.T) {
 	library := &fstest.MapFile{Data: exetest.Program("amd64", ""), Mode: 0o644}
 	script := &fstest.MapFile{Data: []byte("#!/bin/sh\n"), Mode: 0o755}
 	object := exetest.ForArch("amd64")
@@ -158,7 +158,7 @@ func TestAHeaderFarIntoAFileIsReadInPieces(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeLookedAtIsNotTaken(t *testing.T) {
+func TestFilesThatCannotBeReadAreNotAccepted(t *testing.T) {
 	b := buildkittest.New(t)
 	b.Run = func(context.Context, platform.Platform) error { return errors.New("no space left") }
 	err := checked(t, b, fstest.MapFS{}, outputOf(t, "go build", recipe.OutputTarget, "/app"))

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/vertexlog"
 )
 
-func TestWhatEmulationIsAvoidedIsKnownFromWhatItTook(t *testing.T) {
+func TestAvoidedEmulationIsEstimatedFromEarlierTimes(t *testing.T) {
 	step := func(d digest.Digest, text string) graph.Step {
 		return graph.Step{Digest: d, Kind: graph.Exec, Args: []string{"/bin/sh", "-c", text}, Platform: arm64}
 	}

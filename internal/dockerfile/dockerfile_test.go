@@ -54,7 +54,7 @@ func TestTheStagesOfALine(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoDockerfileIsAnError(t *testing.T) {
+func TestTextThatIsNotADockerfileIsAnError(t *testing.T) {
 	for _, text := range []string{"", "FROM\n", "FROM a AS 0b\n"} {
 		if f, err := dockerfile.Outline(text); err == nil {
 			t.Errorf("%q: %v", text, f)
@@ -62,7 +62,7 @@ func TestWhatIsNoDockerfileIsAnError(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLongOrTooDeepIsNotParsed(t *testing.T) {
+func TestLongOrDeepScriptsAreNotParsed(t *testing.T) {
 	for name, text := range map[string]string{
 		"long": "FROM a\nRUN " + strings.Repeat("a\\\n", 1<<20), "deep": "FROM a\n" + strings.Repeat("ONBUILD \\\n", 2000) + "RUN a\n",
 	} {

@@ -65,7 +65,7 @@ func TestIndexesAreFlattenedAndCopiedWithTheirAttestations(t *testing.T) {
 	}
 }
 
-func TestWhatChangedInTheRegistryIsShownAndPushedOnlyIfThatIsWanted(t *testing.T) {
+func TestChangesInTheRegistryAreShownAndPushedOnlyOnRequest(t *testing.T) {
 	b := newFixture(t)
 	b.tag("app:amd64", b.image("linux/amd64", "old"))
 	b.tag("app:arm64", b.image("linux/arm64", "b"))
@@ -122,7 +122,7 @@ func TestADraftOfOtherImagesIsAmendedOnlyIfThatIsSaid(t *testing.T) {
 	}
 }
 
-func TestAmendingTakesWhatANameNamesNow(t *testing.T) {
+func TestAmendingReadsTheCurrentImageOfAName(t *testing.T) {
 	b := newFixture(t)
 	b.tag("app:amd64", b.image("linux/amd64", "old"))
 	b.tag("app:arm64", b.image("linux/arm64", "a"))
@@ -159,7 +159,7 @@ func TestImagesOfTwoKindsOfMediaTypesAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestAPushedDraftIsBegunAnewOrGoneOnFrom(t *testing.T) {
+func TestAPushedDraftIsReplacedOrContinued(t *testing.T) {
 	b := newFixture(t)
 	for _, tag := range []string{"1-amd64", "1-arm64", "2-amd64"} {
 		b.tag("app:"+tag, b.image("linux/"+tag[2:], tag))
@@ -360,7 +360,7 @@ func TestADraftThatIsChangedDuringThePushStaysAsItIs(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoImageIsRefused(t *testing.T) {
+func TestContentThatIsNotAnImageIsRefused(t *testing.T) {
 	b := newFixture(t)
 	b.tag("app:chart", b.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{
 		MediaType: ocispecs.MediaTypeImageManifest, ArtifactType: "application/vnd.example", Config: b.put(ocispecs.MediaTypeEmptyJSON, struct{}{}),

@@ -20,7 +20,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-func TestInfoReadsWhatTheEngineSaysAndAsksOnce(t *testing.T) {
+func TestInfoAsksTheEngineOnce(t *testing.T) {
 	fake := &enginetest.Engine{Info: system.Info{
 		ID: "id", Name: "host", OSType: "linux", Architecture: "x86_64", ServerVersion: "28.0", NCPU: 4,
 		DriverStatus:    [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}},
@@ -126,7 +126,7 @@ func TestRunRemovesTheContainerWhenItIsCancelled(t *testing.T) {
 	}
 }
 
-func TestDialCarriesBothWaysAndEndsWithWhatTheCommandSaid(t *testing.T) {
+func TestDialCarriesBothWaysAndEndsWithTheCommandsError(t *testing.T) {
 	ended := make(chan struct{})
 	fake := &enginetest.Engine{
 		Images: map[string]string{"img": "sha256:1"},

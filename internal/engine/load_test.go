@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/engine/enginetest"
 )
 
-func TestALoadEndsWithWhatTheEngineSaid(t *testing.T) {
+func TestALoadEndsWithTheEnginesError(t *testing.T) {
 	fake := &enginetest.Engine{Store: enginetest.Store{Refuse: func([]string) error { return errors.New("no space left on device") }}}
 	err := engine.New(fake.Start(t)).Load(t.Context(), func(io.Writer) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "no space left on device") {

@@ -108,7 +108,7 @@ func TestScriptsAreReadAsLinuxReadsThem(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoExecutableIsTold(t *testing.T) {
+func TestFilesThatAreNotExecutablesAreReported(t *testing.T) {
 	elf64 := exetest.Program("amd64", "/lib/ld.so")
 	badClass, badOrder := bytes.Clone(elf64), bytes.Clone(elf64)
 	badClass[4], badOrder[5] = 7, 0

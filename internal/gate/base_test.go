@@ -132,7 +132,7 @@ func TestAnAddedLayerThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFileSystemIsNotExamined(t *testing.T) {
+func TestLayersWithoutAFileSystemAreNotExamined(t *testing.T) {
 	s := newStore()
 	img := image{cmd: []string{"/app"}}.in(t, s)
 	for _, mediaType := range []string{"application/vnd.cncf.helm.chart.content.v1.tar+gzip", ocispecs.MediaTypeImageLayerGzip + "+encrypted", "text/plain"} {

@@ -14,7 +14,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 )
 
-func TestFilesThatNobodyIsKnownToRun(t *testing.T) {
+func TestFilesThatNoProgramIsKnownToRun(t *testing.T) {
 	relocatable := exetest.ELF{Machine: elf.EM_X86_64, Type: elf.ET_REL}.Bytes()
 	core := exetest.ELF{Machine: elf.EM_X86_64, Type: elf.ET_CORE}.Bytes()
 	library := exetest.ELF{Machine: elf.EM_X86_64, Type: elf.ET_DYN}.Bytes()

@@ -20,7 +20,7 @@ const (
 	warn   = "warned"
 )
 
-func TestWhatAnImageStartsIsForItsMachine(t *testing.T) {
+func TestAnEntrypointMatchesTheImagesMachine(t *testing.T) {
 	distribution := layerOf(t, // usrmerge, as in Debian
 		link("bin", "usr/bin"), link("lib", "usr/lib"), dir("usr"), dir("usr/bin"), dir("usr/lib"),
 		file("usr/bin/dash"), dynamic("arm64", glibc), link("usr/bin/sh", "dash"), file("usr/bin/env"), dynamic("arm64", glibc),

@@ -89,7 +89,7 @@ func TestOddCommandsAreTaken(t *testing.T) {
 }
 
 // The missing file may be in the part that was cut off.
-func TestWhatIsCutOffIsNotMissing(t *testing.T) {
+func TestTruncatedListingsReportNothingMissing(t *testing.T) {
 	s := newStore()
 	img := image{added: [][]byte{layerOf(t, file("data"), []byte("x")), layerOf(t, file(strings.Repeat("d/", 3000)+"x"), []byte("x"))}, cmd: []string{"/app"}}.in(t, s)
 	result, err := gate.Examine(t.Context(), img, &layers.Lister{Fetch: s.Fetch}, gate.Options{})

@@ -32,7 +32,7 @@ func glibcRoot(t *testing.T, more ...any) []byte {
 	}, more...)...)
 }
 
-func TestWhatAProgramNeedsIsInTheImage(t *testing.T) {
+func TestTheImageHasTheDependenciesOfAProgram(t *testing.T) {
 	app := func(l exetest.Linked) []byte { return linked("arm64", glibc, l) }
 	missing, wrong := "error library-missing /app", "error library-machine "
 	for name, test := range map[string]struct {
@@ -113,7 +113,7 @@ func TestMuslHasItsOwnNamesBuiltIn(t *testing.T) {
 	}
 }
 
-func TestAMissingLibraryIsNamedWithWhatNeedsIt(t *testing.T) {
+func TestAMissingLibraryIsReportedWithTheProgramThatNeedsIt(t *testing.T) {
 	app := layerOf(t, file("app"), linked("arm64", glibc, needs("libbar.so")), file("usr/lib/libbar.so"), lib("arm64", "libfoo.so.1"))
 	got := image{base: [][]byte{glibcRoot(t)}, added: [][]byte{app}, cmd: []string{"/app"}}.examine(t, gate.Options{})
 	if want := `"/app" needs the library "libbar.so", which needs "libfoo.so.1", which the image lacks (layer `; !strings.HasPrefix(got.Findings[0].Message, want) {

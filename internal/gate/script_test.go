@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate"
 )
 
-func TestWhatAnEntrypointsScriptStartsIsForTheImagesMachine(t *testing.T) {
+func TestProgramsOfAnEntrypointScriptMatchTheImagesMachine(t *testing.T) {
 	root := layerOf(t, file("bin/sh"), program("arm64"), file("bin/gosu"), program("arm64"), file("bin/right"), program("arm64"), file("bin/wrong"), program("amd64"))
 	entry := func(text string) []byte { return layerOf(t, file("entry.sh"), []byte("#!/bin/sh\n"+text+"\n")) }
 	wrong := []string{refuse, "error entrypoint-machine /bin/wrong"}

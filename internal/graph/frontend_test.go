@@ -166,7 +166,7 @@ func TestBaseImagesOfADockerfileArePinned(t *testing.T) {
 	}
 }
 
-func TestWhatADockerfileAddsFromElsewhere(t *testing.T) {
+func TestRemoteSourcesOfADockerfile(t *testing.T) {
 	g := fromDockerfile(t, `FROM scratch
 ADD https://example.com/a.tar /
 ADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d https://example.com/b.tar /

@@ -23,7 +23,7 @@ func taken(t *testing.T, g graph.Graph, s graph.Step) map[string][]string {
 	return got
 }
 
-func TestStepsOfADockerfileSayWhatTheyTake(t *testing.T) {
+func TestStepsOfADockerfileHaveInputPaths(t *testing.T) {
 	g := fromDockerfile(t, `FROM golang AS build
 RUN --mount=type=cache,target=/root/.cache --mount=type=bind,source=src,target=/src --mount=from=tools,source=bin,target=/tools make
 FROM scratch
@@ -53,7 +53,7 @@ WORKDIR /x
 	}
 }
 
-func TestStepsSayWhereTheyPutWhatTheyTake(t *testing.T) {
+func TestInputPathsHaveDestinations(t *testing.T) {
 	g := fromDockerfile(t, "FROM golang\nWORKDIR /w\nRUN --mount=from=x,target=/m true\nCOPY --from=x /a /b c/\nCOPY --link --from=x /a /usr/d\n", "linux/arm64")
 	var got []string
 	for _, s := range g.Steps {
@@ -66,7 +66,7 @@ func TestStepsSayWhereTheyPutWhatTheyTake(t *testing.T) {
 	}
 }
 
-func TestOperationsThatDockerfilesDoNotMakeTakeWhatTheyMayTake(t *testing.T) {
+func TestUnknownOperationsMayUseAllOfTheirInputs(t *testing.T) {
 	base, other := image(t, "alpine", "linux/arm64"), image(t, "debian", "linux/arm64")
 	a := llb.Mkdir("/a", 0o755)
 	for name, tt := range map[string]struct {

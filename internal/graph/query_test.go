@@ -111,7 +111,7 @@ func TestImagesAreNormalisedAndListedOnce(t *testing.T) {
 	}
 }
 
-func TestRemotesAreWhatMayChangeBetweenPlatforms(t *testing.T) {
+func TestRemotesAreSourcesThatMayChangeBetweenPlatforms(t *testing.T) {
 	sum := digest.FromString("content")
 	commit := "0123456789012345678901234567890123456789"
 	g := read(t, llb.Merge([]llb.State{
@@ -204,7 +204,7 @@ func TestChainGoesFromTheBaseToTheResult(t *testing.T) {
 	}
 }
 
-func TestBasesFollowWhatStepsGoOnFrom(t *testing.T) {
+func TestBaseImagesFollowTheRootsOfSteps(t *testing.T) {
 	base, tool := llb.Image("base", llb.WithCustomName("FROM base")), llb.Image("tool", llb.WithCustomName("FROM tool"))
 	made := tool.Run(llb.Shlex("make"), llb.WithCustomName("RUN make")).Root()
 	g := read(t, base.File(llb.Copy(made, "a", "/"), llb.WithCustomName("COPY a")))

@@ -215,7 +215,7 @@ func TestStagesAreReadFromTheNamesOfTheFrontend(t *testing.T) {
 	}
 }
 
-func TestStepsWithoutAFrontendsNameAreNamedByWhatTheyDo(t *testing.T) {
+func TestStepsWithoutANameAreNamedAfterTheirOperation(t *testing.T) {
 	base := image(t, "docker.io/library/alpine:3", "linux/arm64")
 	for want, st := range map[string]llb.State{
 		"docker-image://docker.io/library/alpine:3": base,

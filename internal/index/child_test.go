@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestAnEntrysPlatformIsWhatTheConfigurationSaysMoreClosely(t *testing.T) {
+func TestAnEntrysPlatformIsCompletedFromTheConfiguration(t *testing.T) {
 	win := func(version string, features ...string) platform.Platform {
 		return platform.Platform{OS: "windows", Architecture: "amd64", OSVersion: version, OSFeatures: features}
 	}

@@ -137,7 +137,7 @@ func TestEntriesOfATarThatAreNoPlainFilesAreRefused(t *testing.T) {
 	}
 }
 
-func TestWhatWasReadToItsEndIsNotReadAgain(t *testing.T) {
+func TestACompleteReadIsNotRepeated(t *testing.T) {
 	s := newShelf(t)
 	root := s.image("amd64", "layer", "other")
 	layer := ocispecs.Descriptor{Digest: digest.FromString("layer"), Size: 5}

@@ -42,7 +42,7 @@ func named(t *testing.T, a *layout.Archive) map[string]string {
 	return out
 }
 
-func TestAFolderHoldsWhatTheArchiveHolds(t *testing.T) {
+func TestAFolderHasTheContentOfTheArchive(t *testing.T) {
 	s := newShelf(t)
 	img := layout.Image{Root: s.app(), Names: names(t, "app:v1")}
 	dir := filepath.Join(t.TempDir(), "a", "b")

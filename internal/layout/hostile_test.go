@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/layout"
 )
 
-func TestWhatIsNoFileIsRefusedAndNotWaitedFor(t *testing.T) {
+func TestOnlyRegularFilesAreRead(t *testing.T) {
 	s, dir := newShelf(t), t.TempDir()
 	for _, name := range []string{"folder", "large"} {
 		if err := writeOCIDir(t.Context(), filepath.Join(dir, name), layout.Image{Root: s.app()}, s); err != nil {

@@ -110,7 +110,7 @@ func TestAnnotationsOfTheRootGoIntoIndexJSONBesideTheNames(t *testing.T) {
 	}
 }
 
-func TestWhatIsSkippedIsLeftOutAndTheRestIsThere(t *testing.T) {
+func TestSkippedBlobsAreLeftOut(t *testing.T) {
 	s := newShelf(t)
 	root := s.app()
 	base := digest.FromString("base")
@@ -122,7 +122,7 @@ func TestWhatIsSkippedIsLeftOutAndTheRestIsThere(t *testing.T) {
 	}
 }
 
-func TestABlobThatIsNotWhatItsDigestSaysEndsTheWriting(t *testing.T) {
+func TestABlobThatDoesNotMatchItsDigestEndsTheWriting(t *testing.T) {
 	for name, bad := range map[string]string{"other": "bAse", "short": "bas", "long": "base and more"} {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf(t)
@@ -168,7 +168,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-func TestADockerArchiveHoldsWhatEnginesOfAllAgesRead(t *testing.T) {
+func TestADockerArchiveIsReadableByOldAndNewEngines(t *testing.T) {
 	s := newShelf(t)
 	amd, arm := s.image("amd64", "base", "amd64 app"), s.image("arm64", "base", "arm64 app")
 	var out bytes.Buffer

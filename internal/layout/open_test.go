@@ -43,7 +43,7 @@ func tarOf(t *testing.T, files ...string) []byte {
 	return out.Bytes()
 }
 
-func TestWhatWasWrittenIsReadAgainWithTheSameDigests(t *testing.T) {
+func TestWrittenContentIsReadWithTheSameDigests(t *testing.T) {
 	s := newShelf(t)
 	img := layout.Image{Root: s.app(), Names: names(t, "app:v1", "app:v2")}
 	dir := t.TempDir()
@@ -77,7 +77,7 @@ func TestWhatWasWrittenIsReadAgainWithTheSameDigests(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoLayoutIsRefusedWithWhatItIs(t *testing.T) {
+func TestAFolderThatIsNotALayoutIsRefusedWithAReason(t *testing.T) {
 	s := newShelf(t)
 	whole := writeOCI(t, layout.Image{Root: s.app()}, s, nil)
 	layoutFile := `{"imageLayoutVersion":"1.0.0"}`

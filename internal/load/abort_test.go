@@ -21,7 +21,7 @@ func (w *world) has() map[string]string {
 	return all
 }
 
-func TestWhatWasStagedIsTakenAwayAgain(t *testing.T) {
+func TestStagedContentIsRemoved(t *testing.T) {
 	for _, containerd := range []bool{false, true} {
 		for what, names := range map[string][]string{"with names": {"app:v1", "app:v2"}, "without a name": nil} {
 			w := newWorld(t, containerd)

@@ -52,7 +52,7 @@ func TestLayersOfImagesWithOtherNamesAreFound(t *testing.T) {
 	w.equal(w.sent(0), []string{"amd 1"})
 }
 
-func TestTheOnlyImageGetsTheNameWhateverItsPlatform(t *testing.T) {
+func TestASingleImageOfAnyPlatformGetsTheName(t *testing.T) {
 	w := newWorld(t, false)
 	req := w.request(w.app("1"), "app")
 	req.Selection.Platforms = parse(t, "linux/arm64")

@@ -23,7 +23,7 @@ func TestAContainerdStoreGetsTheWholeIndexUnderEachName(t *testing.T) {
 	w.equal(len(w.fake.Store.Loads[0]), 1+5+4+5+2+2)
 }
 
-func TestAContainerdStoreGetsOnlyWhatItDoesNotHave(t *testing.T) {
+func TestAContainerdStoreGetsOnlyMissingContent(t *testing.T) {
 	w := newWorld(t, true)
 	w.load(w.request(w.app("1"), "app"))
 	loaded := w.load(w.request(w.app("1"), "app"))
@@ -69,7 +69,7 @@ func TestAnEngineThatDoesNotShowItsContentGetsEverything(t *testing.T) {
 	w.equal(w.sent(1), []string{"amd 2", "arm 2", "arm base", "arm64 2", "base"})
 }
 
-func TestWhatTheEngineLosesMeanwhileIsSentAfterAll(t *testing.T) {
+func TestContentThatTheEngineLosesIsSent(t *testing.T) {
 	w := newWorld(t, true)
 	w.load(w.request(w.app("1"), "app"))
 	w.fake.Store.Refuse = func([]string) error {

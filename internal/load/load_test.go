@@ -162,7 +162,7 @@ func parse(t *testing.T, list string) []platform.Platform {
 	return ps
 }
 
-func TestCheckRefusesWhatTheStoreCannotHold(t *testing.T) {
+func TestCheckRefusesContentThatTheStoreCannotHold(t *testing.T) {
 	for _, c := range []struct {
 		containerd bool
 		ps         string
@@ -203,7 +203,7 @@ func TestTheEnginesOwnPlatformIsFoundByItsMachineName(t *testing.T) {
 	}
 }
 
-func TestWhatIsLostWhileItIsReadEndsTheLoadAndMovesNoName(t *testing.T) {
+func TestContentLostDuringALoadEndsItAndMovesNoName(t *testing.T) {
 	for _, containerd := range []bool{false, true} {
 		w := newWorld(t, containerd)
 		req := w.request(w.app("1"), "app")
@@ -246,7 +246,7 @@ func TestAStagedImageHasNoNameUntilItIsPlaced(t *testing.T) {
 	}
 }
 
-func TestAnErrorBetweenTwoNamesTellsWhatWasNamed(t *testing.T) {
+func TestAnErrorBetweenTwoNamesListsTheWrittenNames(t *testing.T) {
 	w := newWorld(t, true)
 	w.fake.Tag = func(ref string) error {
 		if strings.HasSuffix(ref, ":second") {

@@ -26,7 +26,7 @@ func asked(t *testing.T, names *[]string, err error) func(context.Context, []tre
 	}
 }
 
-func TestWhatIsRefusedMovesNoTagAndIsNotBrought(t *testing.T) {
+func TestRefusedImagesMoveNoTagAndAreNotUploaded(t *testing.T) {
 	w := newFixture(t)
 	w.index("app", "amd", w.image("app", "linux/amd64", "a", manifest.OCI))
 	w.index("other", "arm", w.image("other", "linux/arm64", "b", manifest.Docker))
@@ -45,7 +45,7 @@ func TestWhatIsRefusedMovesNoTagAndIsNotBrought(t *testing.T) {
 	equal(t, "the writes", []string(nil), w.writes())
 }
 
-func TestWhatTheTagHasAlreadyIsNotExamined(t *testing.T) {
+func TestImagesThatTheTagHasAreNotExamined(t *testing.T) {
 	w := newFixture(t)
 	w.index("app", "1", w.image("app", "linux/amd64", "old", manifest.OCI), w.image("app", "linux/arm64", "old", manifest.OCI))
 	w.index("app", "new", w.image("app", "linux/arm64", "new", manifest.OCI))

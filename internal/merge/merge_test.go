@@ -46,7 +46,7 @@ func TestImagesOfARepositoryAreJoinedByOneWrite(t *testing.T) {
 	equal(t, "the subject", amd.Digest.String(), index.Manifests[2].Annotations["vnd.docker.reference.digest"])
 }
 
-func TestWhatAnotherRepositoryLacksIsCopiedBeforeTheTag(t *testing.T) {
+func TestMissingContentOfAnotherRepositoryIsCopiedBeforeTheTag(t *testing.T) {
 	w := newFixture(t)
 	amd, arm := w.image("one", "linux/amd64", "", manifest.OCI), w.image("two", "linux/arm64", "", manifest.OCI)
 	w.index("one", "1", amd, w.attestation("one", amd))
@@ -69,7 +69,7 @@ func TestWhatAnotherRepositoryLacksIsCopiedBeforeTheTag(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitIsRefusedAndNoTagIsMoved(t *testing.T) {
+func TestMismatchesAreRefusedAndMoveNoTag(t *testing.T) {
 	w := newFixture(t)
 	a, b := w.image("app", "linux/arm64", "a", manifest.OCI), w.image("app", "linux/arm64/v8", "b", manifest.OCI)
 	w.index("app", "other", w.image("app", "linux/amd64", "", manifest.OCI))
@@ -159,7 +159,7 @@ func TestImagesOfAnotherFamilyAreConvertedWithTheSameLayers(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeConvertedIsListed(t *testing.T) {
+func TestArtifactsThatCannotBeConvertedAreListed(t *testing.T) {
 	w := newFixture(t)
 	var words []string
 	for _, name := range []string{"linux/amd64", "linux/arm64"} {

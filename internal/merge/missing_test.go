@@ -21,7 +21,7 @@ func (w *fixture) withMissing(tag, missing string, children ...ocispecs.Descript
 	faultregistry.Put(w.backend, "/v2/app/manifests/"+tag, ocispecs.MediaTypeImageIndex, body)
 }
 
-func TestAnIndexSaysNoMoreThatItLacksWhatIsMergedIn(t *testing.T) {
+func TestAMergedPlatformIsNoLongerAnnotatedAsMissing(t *testing.T) {
 	for missing, want := range map[string]map[string]string{
 		"linux/riscv64":              {"other": "kept"},
 		"linux/riscv64,linux/s390x":  {"other": "kept", manifest.MissingPlatforms: "linux/s390x"},
@@ -39,7 +39,7 @@ func TestAnIndexSaysNoMoreThatItLacksWhatIsMergedIn(t *testing.T) {
 	}
 }
 
-func TestWhatSeveralInputsLackIsSaidOfTheirIndex(t *testing.T) {
+func TestPlatformsMissingInSeveralInputsAreAnnotated(t *testing.T) {
 	w := newFixture(t)
 	w.withMissing("a", "linux/riscv64,linux/arm64", w.image("app", "linux/amd64", "", manifest.OCI))
 	w.withMissing("b", "linux/s390x", w.image("app", "linux/arm64", "", manifest.OCI))

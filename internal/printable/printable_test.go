@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestTextShowsWhatATerminalWouldActOn(t *testing.T) {
+func TestTextShowsControlCharacters(t *testing.T) {
 	for _, tt := range []struct{ what, in, want string }{
 		{"plain words", "a: b, c::d #1 ##\n\tnext", "a: b, c::d #1 ##\n\tnext"},
 		{"letters of the world", "größe 日本 שלום é\u0301 👩\u200d💻\ufe0f", "größe 日本 שלום é\u0301 👩\u200d💻\ufe0f"},

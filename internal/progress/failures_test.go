@@ -60,7 +60,7 @@ func TestAFailureWithoutOutputOrPlaceIsLeftToItsError(t *testing.T) {
 	}
 }
 
-func TestTheEndOfAnOutputIsWhatATerminalWouldShow(t *testing.T) {
+func TestTheEndOfAnOutputIsShownAsByATerminal(t *testing.T) {
 	var s tail
 	for range 10 * tailBytes {
 		s.write([]byte("x\n"))

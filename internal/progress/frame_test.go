@@ -90,7 +90,7 @@ func TestStepsThatAreOneForTheDockerfileAreShownAsOne(t *testing.T) {
 	}
 }
 
-func TestWorkForAllPlatformsIsShownWithWhatIsSharedOrWithTheOnlyPlatform(t *testing.T) {
+func TestWorkForAllPlatformsIsInTheSharedLane(t *testing.T) {
 	for names, want := range map[string]string{
 		"linux/amd64":             "\n linux/amd64        1/2  ",
 		"linux/amd64,linux/arm64": "\n shared             0/1  ",

@@ -31,7 +31,7 @@ func TestPlainLinesSayTheirPlatformInAColumn(t *testing.T) {
 	}
 }
 
-func TestEachPlatformHasAFileOfItsOwnWhateverTheDisplay(t *testing.T) {
+func TestEachPlatformHasItsOwnLogFileUnderEveryDisplay(t *testing.T) {
 	for _, mode := range []Mode{Plain, RawJSON, Quiet} {
 		dir := filepath.Join(t.TempDir(), "new", "logs")
 		replayed(t, Options{Mode: mode, LogDir: dir})
@@ -98,7 +98,7 @@ func TestLinesAreNeverTornAndDoNotMoveTheCursor(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidAfterTheEndIsNotHeard(t *testing.T) {
+func TestMessagesAfterTheEndAreIgnored(t *testing.T) {
 	var out buffer
 	d, err := New(t.Context(), Options{Out: &out, Mode: Plain})
 	if err != nil {

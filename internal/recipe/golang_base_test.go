@@ -43,7 +43,7 @@ func TestEachPortGetsTheEnvironmentOfItsOwnToolchain(t *testing.T) {
 	}
 }
 
-func TestWhatTheAuthorHasSetStays(t *testing.T) {
+func TestSettingsOfTheAuthorStay(t *testing.T) {
 	for _, tt := range []struct {
 		env  []string
 		run  string
@@ -165,7 +165,7 @@ func TestCgoNeedsAWordOrNoCompiler(t *testing.T) {
 	}
 }
 
-func TestWhatOthersHavePutOverTheBaseImage(t *testing.T) {
+func TestForeignFilesOverTheBaseImage(t *testing.T) {
 	for _, tt := range []struct {
 		at    string
 		env   []string
@@ -188,7 +188,7 @@ func TestWhatOthersHavePutOverTheBaseImage(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatTheStepsMadeMayLeave(t *testing.T) {
+func TestOnlyFilesThatTheStepsMadeMayBeCopied(t *testing.T) {
 	certs := map[string]string{"/etc/ssl/certs/ca-certificates.crt": "x", "/usr/local/lib/x.so": "x", "/data/x": "x"}
 	for _, tt := range []struct{ leave, run, check string }{
 		{"/out/app", build, ""},

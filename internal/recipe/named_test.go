@@ -57,7 +57,7 @@ func fits(why recipe.Refusal, want string) bool {
 	return n.Choice == want && why.Fix == ""
 }
 
-func TestWhatARecipeOffersToTake(t *testing.T) {
+func TestStepsThatARecipeAcceptsIfNamed(t *testing.T) {
 	for _, tt := range []struct {
 		recipe, run, leave string
 		want               bool
@@ -79,7 +79,7 @@ func TestWhatARecipeOffersToTake(t *testing.T) {
 	}
 }
 
-func TestWhatMayCompileForAnyMachineIsTakenOnTrust(t *testing.T) {
+func TestCompilersForAnyMachineAreTrusted(t *testing.T) {
 	for run, want := range map[string]string{
 		"make app":                 "RUN make app is trusted to compile for the GOARCH that it is given (arm64)",
 		"go mod download; ./x":     "RUN ./x is trusted",

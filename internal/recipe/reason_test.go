@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestReasonsSayWhatToWrite covers the reasons that users read.
-func TestReasonsSayWhatToWrite(t *testing.T) {
+// TestReasonsIncludeTheFix covers the reasons that users read.
+func TestReasonsIncludeTheFix(t *testing.T) {
 	gcc := map[string]string{"/usr/bin/gcc": "x", "/etc/ssl/certs/ca-certificates.crt": "x"}
 	for _, tt := range []struct {
 		st   stage

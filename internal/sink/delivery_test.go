@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestWhatMayBeRefusedIsNamedFirst(t *testing.T) {
+func TestRefusableDestinationsAreCommittedFirst(t *testing.T) {
 	name, err := reference.ParseNormalizedNamed("example.com/app:v1")
 	if err != nil {
 		t.Fatal(err)

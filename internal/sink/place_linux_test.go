@@ -50,7 +50,7 @@ func asNobody(t *testing.T, dir string, do func() error) {
 	}
 }
 
-func TestReadOnlyFoldersOfAnImageArePlacedByAnybody(t *testing.T) {
+func TestReadOnlyFoldersOfAnImageArePlacedByAnyUser(t *testing.T) {
 	dir := t.TempDir()
 	staged, dest := filepath.Join(dir, "staged"), filepath.Join(dir, "dest")
 	testkit.Write(t, dir, "staged/new/file", "1")
@@ -113,7 +113,7 @@ func TestFilesFromAnotherFileSystemAreCopied(t *testing.T) {
 	}
 }
 
-func TestAPipeThatNobodyReadsEndsWithTheBuild(t *testing.T) {
+func TestAPipeWithoutAReaderEndsWithTheBuild(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func (s step) Commit(_ context.Context, done *Done) error {
 	return s.do("commit")
 }
 
-func TestNothingIsNamedBeforeAllIsPreparedAndWhatIsNotNamedIsTakenAway(t *testing.T) {
+func TestNothingIsNamedBeforeEverySinkIsPreparedAndUnnamedContentIsRemoved(t *testing.T) {
 	for fails, want := range map[string]struct{ told, written []string }{
 		"": {
 			[]string{"prepare a", "prepare b", "prepare c", "commit a", "commit b", "commit c"},

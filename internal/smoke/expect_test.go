@@ -12,7 +12,7 @@ func wrote(text string) *capture {
 	return c
 }
 
-func TestWhatAProgramDidIsComparedWithWhatWasExpected(t *testing.T) {
+func TestAnOutcomeIsComparedWithTheExpectation(t *testing.T) {
 	equals := func(s string) Expectation { return Expectation{Equals: &s} }
 	for name, tt := range map[string]struct {
 		test   Test
@@ -57,7 +57,7 @@ func TestTheEndOfAnOutputIsKeptInWholeLines(t *testing.T) {
 	}
 }
 
-func TestWordsAreWhatAShellWouldTake(t *testing.T) {
+func TestCommandsAreSplitAsByAShell(t *testing.T) {
 	for want, words := range map[string][]string{
 		"app --version":           {"app", "--version"},
 		"sh -c 'a; b'":            {"sh", "-c", "a; b"},

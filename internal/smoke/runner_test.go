@@ -155,7 +155,7 @@ func TestAnImageThatTheEngineCannotPullIsSentAndThatIsSaid(t *testing.T) {
 	})
 }
 
-func TestWhatTheEngineHadIsNotBroughtAndStays(t *testing.T) {
+func TestImagesOfTheEngineAreNotSentAndStay(t *testing.T) {
 	onEachStore(t, func(w *world) {
 		w.pushed()
 		w.fake.Have("mine:1", w.id)
@@ -235,7 +235,7 @@ func TestAnEngineThatCannotLimitMemoryIsSaidOnce(t *testing.T) {
 	}
 }
 
-func TestAnOutcomeHasWhatTheProgramSaidAndDid(t *testing.T) {
+func TestAnOutcomeHasTheProgramsOutputAndStatus(t *testing.T) {
 	w := newWorld(t, false)
 	w.process(func(stdin io.Reader, stdout, stderr io.Writer) int {
 		input, _ := io.ReadAll(stdin)
@@ -254,7 +254,7 @@ func TestAnOutcomeHasWhatTheProgramSaidAndDid(t *testing.T) {
 	}
 }
 
-func TestAProgramThatNeverEndsIsKilledAndWhatItSaidIsKept(t *testing.T) {
+func TestAProgramThatNeverEndsIsKilledAndItsOutputIsKept(t *testing.T) {
 	w := newWorld(t, false)
 	end := make(chan struct{})
 	defer close(end)
@@ -272,7 +272,7 @@ func TestAProgramThatNeverEndsIsKilledAndWhatItSaidIsKept(t *testing.T) {
 	}
 }
 
-func TestAnEndedContextEndsWhatRunsAndWhatWaits(t *testing.T) {
+func TestAnEndedContextEndsRunningAndWaitingTests(t *testing.T) {
 	w := newWorld(t, false)
 	w.slots = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,7 +12,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestWhatIsAddedIsThereAndReplacesWhatWas(t *testing.T) {
+func TestAddedEntriesReplaceOlderOnes(t *testing.T) {
 	first := timing.Record{}.With(timing.Times{"a": 128, "b": 2})
 	second := timing.Decode(first.Encode()).With(timing.Times{"b": 3})
 	if diff := cmp.Diff(timing.Times{"a": 128, "b": 3}, timing.Decode(second.Encode()).Times()); diff != "" {
@@ -43,7 +43,7 @@ func TestTheOldestIsLetGo(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoRecordOfOursCountsAsEmpty(t *testing.T) {
+func TestAnInvalidRecordCountsAsEmpty(t *testing.T) {
 	for _, content := range []string{"", "{", "[]", `{"version":2,"steps":[{"key":"a","seconds":1}]}`} {
 		if got := timing.Decode([]byte(content)).Times(); len(got) != 0 {
 			t.Errorf("%q: %v", content, got)
@@ -51,7 +51,7 @@ func TestWhatIsNoRecordOfOursCountsAsEmpty(t *testing.T) {
 	}
 }
 
-func TestACommandIsTheSameWhateverFilesItFinds(t *testing.T) {
+func TestACommandDoesNotDependOnTheFilesBesideIt(t *testing.T) {
 	arm64 := platform.Platform{OS: "linux", Architecture: "arm64"}
 	step := graph.Step{Digest: "sha256:1", Args: []string{"/bin/sh", "-c", "make"}, Env: []string{"A=b"}, Cwd: "/src", Platform: arm64, Line: 3}
 	key := timing.KeyOf("project", step)

@@ -189,7 +189,7 @@ func TestAnAttestationAboutNothingThatIsThereIsSomethingElse(t *testing.T) {
 	}
 }
 
-func TestWhatIsMissingIsAnErrorOfReadAndAProblemOfExamine(t *testing.T) {
+func TestMissingContentIsAnErrorOfReadAndAProblemOfExamine(t *testing.T) {
 	s := newShelf(t)
 	arm, amd, riscv := s.image("linux/arm64"), s.image("linux/amd64"), s.image("linux/riscv64")
 	inner := s.index(riscv)
@@ -222,7 +222,7 @@ func TestWhatIsMissingIsAnErrorOfReadAndAProblemOfExamine(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoImageAtAllIsRefused(t *testing.T) {
+func TestManifestsOfArtifactsAreRefused(t *testing.T) {
 	s := newShelf(t)
 	garbage := s.put("text/plain", "no index")
 	garbage.MediaType = ocispecs.MediaTypeImageIndex

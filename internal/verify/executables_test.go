@@ -90,7 +90,7 @@ func TestAProgramForAnotherMachineIsFoundAndEachLayerIsReadOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsAllowedIsWellAndAPatternForNothingIsWarnedOf(t *testing.T) {
+func TestAllowedFindingsPassAndUnmatchedPatternsAreReported(t *testing.T) {
 	s := newShelf(t)
 	root := s.index(s.program("linux/arm64", "amd64").entry, s.program("linux/amd64", "amd64").entry)
 	result, lines := s.examined(root, verify.Executables{Options: gate.Options{Allow: []string{"/app", "/nothing"}}})
@@ -126,7 +126,7 @@ func TestALayerThatIsMissingIsOneFindingAndTheOtherImagesAreExamined(t *testing.
 	}
 }
 
-func TestWhatKeepsALayerFromBeingReadIsAnErrorUnlessItIsFoundToBeMissing(t *testing.T) {
+func TestAnUnreadableLayerIsAnErrorUnlessItIsMissing(t *testing.T) {
 	s := newShelf(t)
 	amd := s.program("linux/amd64", "amd64")
 	root := s.index(amd.entry)

@@ -188,7 +188,7 @@ func TestAFileThatIsALinkIsReplacedAndNotWrittenThrough(t *testing.T) {
 	}
 }
 
-func TestABuilderIsAskedForWithWhatTheBuildNeeds(t *testing.T) {
+func TestABuilderIsRequestedWithTheNeedsOfTheBuild(t *testing.T) {
 	s := newHarness(t)
 	var got cli.ConnectOptions
 	s.Connecting = func(_ context.Context, o cli.ConnectOptions) error { got = o; return nil }

@@ -87,7 +87,7 @@ Dockerfile:1
 	}
 }
 
-func TestABrokenDockerfileIsWhatACheckFinds(t *testing.T) {
+func TestACheckReportsABrokenDockerfile(t *testing.T) {
 	s := newHarness(t)
 	s.Write("sub/Dockerfile", "FROM scratch\nCOOPY x /\n")
 	if status := s.Command("build", "--check", "-q", "sub"); status != 1 {

@@ -8,7 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
-func TestWhatMayRunOnTheBuildersPlatformComesFromFlagOrFileElseAuto(t *testing.T) {
+func TestTheCrossSettingComesFromFlagOrFileElseAuto(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args []string
 		file string

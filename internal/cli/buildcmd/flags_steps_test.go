@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-func TestWhatIsSaidAboutStepsIsWhatBuildKitIsTold(t *testing.T) {
+func TestReportedStepsMatchTheDefinitionSentToBuildKit(t *testing.T) {
 	for name, tt := range map[string]struct {
 		args []string
 		want solve.Steps

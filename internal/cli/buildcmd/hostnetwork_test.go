@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/project"
 )
 
-func TestWhatAsksForTheHostsNetworkAndWhatMayNot(t *testing.T) {
+func TestReasonsThatMayRequestTheHostsNetwork(t *testing.T) {
 	const loopback = "FROM alpine AS a\nFROM localhost:5000/base\n"
 	for name, c := range map[string]struct {
 		dockerfile, project string

@@ -95,7 +95,7 @@ func TestAnOutputIsNotPushedUnderAnothersName(t *testing.T) {
 	}
 }
 
-func TestTheMetadataAndTheDigestsNameWhatWasPushed(t *testing.T) {
+func TestTheMetadataAndTheDigestsNameThePushedImages(t *testing.T) {
 	s := newHarness(t)
 	status := s.Command("build", "-q", "-o", "type=registry,name="+s.Host+"/pushed:1", "-o", "type=oci,name=mine:2,dest=x.tar", "--metadata-file", "meta.json", ".")
 	if status != 0 {

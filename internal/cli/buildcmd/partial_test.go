@@ -92,7 +92,7 @@ func TestPlatformsThatAreMissingForOneReasonAreSaidTogether(t *testing.T) {
 	clitest.Contains(t, s.Err.String(), "Built without linux/arm/v7, linux/arm64: exit code: 1")
 }
 
-func TestAReportSaysWhatIsMissing(t *testing.T) {
+func TestAReportNamesTheMissingPlatforms(t *testing.T) {
 	s := newHarness(t)
 	s.breaks("arm64")
 	args := []string{"build", "-q", "--push", "-t", "HOST/app", "--platform", clitest.ThreePlatforms, "--allow-partial", "linux/arm64", "--report", "r.md", "."}
@@ -161,7 +161,7 @@ ERROR: linux/arm64: exit code: 1
 	}
 }
 
-func TestWhatWasTriedAgainIsSaidInTheTableAndTheMetadata(t *testing.T) {
+func TestRetriesAreInTheTableAndTheMetadata(t *testing.T) {
 	for retry, want := range map[string]string{"": "emulated, tried twice, ", "3": "emulated, tried 3 times, "} {
 		s := newHarness(t)
 		fails := map[string]int{"": 1, "3": 2}[retry]

@@ -94,7 +94,7 @@ func TestAHelperEndsWithTheContextAndIsAskedAgainByTheNext(t *testing.T) {
 	}
 }
 
-func TestWhatAHelperWritesIsCut(t *testing.T) {
+func TestAHelpersOutputIsTruncated(t *testing.T) {
 	for script, want := range map[string]string{
 		"yes 'a line of it'":                         "docker-credential-test wrote more than 64 KiB",
 		"yes 'a line of it' >&2":                     "docker-credential-test wrote more than 64 KiB",
@@ -107,7 +107,7 @@ func TestWhatAHelperWritesIsCut(t *testing.T) {
 	}
 }
 
-func TestWhatAHelperSaysIsWhatTheDockerCLIUnderstands(t *testing.T) {
+func TestAHelpersAnswerIsParsedAsByTheDockerCLI(t *testing.T) {
 	for script, want := range map[string]types.AuthConfig{
 		"echo 'credentials not found in native keychain'; exit 1": {},
 		`echo '{"Username":"<token>","Secret":"refresh"}'`:        {IdentityToken: "refresh", ServerAddress: "reg.example"},

@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestWhatTheEngineSaysOfAStartBecomesTheStatusOfDockerRun(t *testing.T) {
+func TestAStartErrorBecomesTheStatusOfDockerRun(t *testing.T) {
 	start := func(words string) error { return &engine.StartError{Err: errors.New(words)} }
 	for want, errs := range map[int][]error{
 		ranNotFound:  {start(`exec: "x": executable file not found in $PATH`), start("stat /x: no such file or directory")},

@@ -7,7 +7,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/gate/launch"
 )
 
-func TestWhatAScriptCertainlyStarts(t *testing.T) {
+func TestProgramsThatAScriptAlwaysStarts(t *testing.T) {
 	for _, test := range []struct {
 		text string
 		want string // several are separated by commas; the arguments of the script are "serve -x"

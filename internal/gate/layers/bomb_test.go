@@ -76,7 +76,7 @@ func TestReadingALayerEndsWithTheContextInTheMiddleOfAFile(t *testing.T) {
 
 const digestOfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-func TestBombsShareWhatTheyMayTake(t *testing.T) {
+func TestBombsShareOneLimit(t *testing.T) {
 	s := newStore()
 	bomb := func(note string, size int64) ocispecs.Descriptor {
 		var out bytes.Buffer

@@ -50,7 +50,7 @@ func TestAListingIsKept(t *testing.T) {
 	}
 }
 
-func TestADamagedListingIsReadAnew(t *testing.T) {
+func TestADamagedListingIsReadAgain(t *testing.T) {
 	b := layerOf(t, file("app"), program("arm64"))
 	for name, damage := range map[string]func(old []byte) []byte{
 		"cut off":         func(old []byte) []byte { return old[:len(old)-3] },

@@ -32,7 +32,7 @@ func listOf(t testing.TB, b []byte, change func(*ocispecs.Descriptor)) (*layers.
 	return (&layers.Lister{Fetch: s.Fetch}).List(t.Context(), desc, false)
 }
 
-func TestAListingHasWhatALayerHas(t *testing.T) {
+func TestAListingHasAllEntriesOfALayer(t *testing.T) {
 	plain := layerOf(t,
 		dir("./usr"), file("./usr/app"), program("arm64"), file("/usr/start"), script("#!/bin/sh -e"), file("usr/data"), []byte("data"),
 		link("usr/link", "/abs/../x"), hardlink("usr/hard", "/usr/app"), entry{Name: "dev/null", Typeflag: tar.TypeChar, Mode: 0o666},
@@ -85,7 +85,7 @@ func TestAListingHasWhatALayerHas(t *testing.T) {
 	}
 }
 
-func TestALayerThatIsNotWhatItsDescriptorSaysIsRefused(t *testing.T) {
+func TestALayerThatDoesNotMatchItsDescriptorIsRefused(t *testing.T) {
 	good := gzipped(t, layerOf(t, file("app"), program("arm64")))
 	broken := bytes.Clone(good)
 	broken[len(broken)/2] ^= 0xff

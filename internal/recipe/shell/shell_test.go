@@ -120,7 +120,7 @@ func TestScriptsAreReadToCommands(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotReadIsAProblem(t *testing.T) {
+func TestUnreadContentIsAProblem(t *testing.T) {
 	for _, script := range []string{
 		`eval "$X"`, `. ./env`, `source env`, `f() { a; }; f`, `trap a EXIT`, `alias a=b`, `sh x.sh`, `sh`, `a | sh`, `bash -l -c a`, `sh -c "$(a)"`,
 		`$(a) b`, `"$@"`, `set -a; X=1`, `IFS=,; a`, `((x++))`, `let x=1`, `export $(cat .env)`, `a "`, `if a; then`, `env -S "a b"`,
@@ -179,7 +179,7 @@ func TestASecretMayBeInAnyVariable(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentOfACommandIsWhatIsExported(t *testing.T) {
+func TestTheEnvironmentOfACommandHasExportedVariablesOnly(t *testing.T) {
 	s := read("A=1; export B=2; export A; C=3 x; unset A; y")
 	var got []string
 	for _, c := range s.Commands {
@@ -237,7 +237,7 @@ func TestAScriptThatGoesTooDeepIsNotParsed(t *testing.T) {
 	}
 }
 
-func TestWhatWordsAreExpandedToIsBounded(t *testing.T) {
+func TestTheExpansionOfWordsIsBounded(t *testing.T) {
 	long := strings.Repeat("x", 9000)
 	for _, script := range []string{
 		strings.Repeat("echo {1..16000} {1..16000}\n", 500), "echo " + long + "{1..16000}", "X=" + long + "; for i in {1..50}; do echo " + strings.Repeat("$X", 5000) + "; done",
