@@ -50,11 +50,11 @@ func TestAMissingPlatformOfABaseImageIsReportedWithItsLineAndThePlatformsThatExi
 		repo := s.repo()
 		dir := s.dockerfile("FROM scratch AS other", "COPY Dockerfile /", "FROM $BASE", "RUN true", "COPY --from=other / /")
 		r := s.build("--platform", "linux/amd64,linux/loong64", "--push", "-t", repo, dir)
-		s.refused(r, 1, "Dockerfile:3", s.base, "nothing for linux/loong64", "linux/amd64, linux/arm/v7, linux/arm64", "linux/s390x")
+		s.refused(r, 1, "Dockerfile:3", s.base, "not available for linux/loong64", "linux/amd64, linux/arm/v7, linux/arm64", "linux/s390x")
 		s.lacks("the progress", r.err, "] RUN true", "[internal] load build context")
 		plan := s.plan("--platform", "linux/amd64,linux/loong64", dir)
 		s.equal("the status of the plan", plan.code, 1)
-		s.contains("the plan", plan.out, "✗ missing", "BLOCKERS", "nothing for linux/loong64")
+		s.contains("the plan", plan.out, "✗ missing", "BLOCKERS", "not available for linux/loong64")
 	})
 }
 
@@ -78,7 +78,7 @@ func TestAllThatIsInTheWayOfABuildIsSaidAtOnce(t *testing.T) {
 		dir := s.folder(files{"Dockerfile": s.onBase("FROM "+single+" AS one", "RUN true", "FROM $BASE", "RUN true", "COPY --from=one / /"), "big": noise(4 << 20)})
 		s.mustBuild("--push", "-t", s.repo(), s.dockerfile("FROM scratch", "COPY Dockerfile /")) // so that there is a builder
 		r := s.build("--platform", "linux/amd64,linux/arm64,linux/mips64le,linux/loong64", "--emulators", "never", "--push", "-t", closed+"/app", dir)
-		s.refused(r, 1, "cannot start the build", "nothing for linux/loong64", "single image for linux/amd64", closed, "cannot run programs for linux/mips64le",
+		s.refused(r, 1, "cannot start the build", "not available for linux/loong64", "single image for linux/amd64", closed, "cannot run programs for linux/mips64le",
 			"docker multiarch emulators install linux/mips64le")
 	})
 }

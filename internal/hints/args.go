@@ -45,7 +45,7 @@ func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool
 		if arg.Value == nil || given || !platformArg.MatchString(arg.Key) {
 			continue
 		}
-		message := fmt.Sprintf("the default of ARG %s=%s shadows the platform's own value: every platform gets %q", arg.Key, *arg.Value, *arg.Value)
+		message := fmt.Sprintf("the default of ARG %s=%s shadows the platform's value: every platform gets %q", arg.Key, *arg.Value, *arg.Value)
 		if regexp.MustCompile(`\$\{?` + arg.Key + `\b`).MatchString(*arg.Value) {
 			if known(arg.Key) {
 				continue
@@ -53,7 +53,7 @@ func (d *file) defaults(c *instructions.ArgCommand, known func(name string) bool
 			message = fmt.Sprintf("ARG %s=%s is evaluated in a stage, where %s has no value yet: every platform gets the default", arg.Key, *arg.Value, arg.Key)
 		}
 		all = append(all, d.hint(diag.Warning, "arg-default", dockerfile.Line(c.Location()), nil, message,
-			"ARG "+arg.Key+" without a default: BuildKit gives it its value"))
+			"write ARG "+arg.Key+" without a default; BuildKit sets its value"))
 	}
 	return all
 }
@@ -137,10 +137,10 @@ func (d *file) emptyArg(name string, line int) diag.Diagnostic {
 	})
 	if global {
 		return d.hint(diag.Warning, "arg-before-from", line, nil,
-			fmt.Sprintf("$%s is empty: ARG %s before the first FROM holds for FROM lines only", name, name), "repeat ARG "+name+" in the stage, after its FROM")
+			fmt.Sprintf("$%s is empty: ARG %s before the first FROM applies to FROM lines only", name, name), "repeat ARG "+name+" in the stage, after its FROM")
 	}
-	message := fmt.Sprintf("$%s is empty: no ARG %s in this stage", name, name)
-	return d.hint(diag.Warning, "arg-unused", line, nil, message, "write ARG "+name+" before it, in the stage")
+	message := fmt.Sprintf("$%s is empty: this stage has no ARG %s", name, name)
+	return d.hint(diag.Warning, "arg-unused", line, nil, message, "add ARG "+name+" to the stage, before this line")
 }
 
 // direct matches commands that do not read BuildKit's platform arguments from the environment.
@@ -169,8 +169,8 @@ func (d *file) unused(i int) []diag.Diagnostic {
 			seen := slices.ContainsFunc(commands[n+1:], func(later instructions.Command) bool { return mayUse(later, a.Key) })
 			if !seen {
 				all = append(all, d.hint(diag.Note, "arg-unused", dockerfile.Line(arg.Location()), nil,
-					fmt.Sprintf("ARG %s is declared, and nothing uses it: what is made does not depend on the platform", a.Key),
-					fmt.Sprintf("use it (go build: GOARCH=$TARGETARCH), or leave ARG %s out, so that platforms share the steps", a.Key)))
+					fmt.Sprintf("nothing uses ARG %s, so the result does not depend on the platform", a.Key),
+					fmt.Sprintf("use it (go build: GOARCH=$TARGETARCH), or remove ARG %s, so that platforms share the steps", a.Key)))
 			}
 		}
 	}

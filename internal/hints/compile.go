@@ -29,10 +29,10 @@ var compilers = []compiler{
 	compilerOf(`cargo\s+(?:build|install|test|rustc)\b|rustc\s`, "cargo",
 		"FROM --platform=$BUILDPLATFORM rust AS build; ARG TARGETARCH; rustup target add, and cargo build --target of TARGETARCH with a cross linker"),
 	compilerOf(`(?:npm\s+(?:ci|install|i|rebuild|run\s+build)|yarn(?:\s+(?:install|build)|\s*$|\s*&&)|pnpm\s+(?:i|install|build)|bun\s+install)\b`, "npm",
-		"FROM --platform=$BUILDPLATFORM node AS build for what has no native modules (a bundle), and COPY --from=build; "+
-			"native modules: npm ci --cpu=$TARGETARCH where they come prebuilt"),
+		"without native modules (a bundle): FROM --platform=$BUILDPLATFORM node AS build, and COPY --from=build; "+
+			"with prebuilt native modules: npm ci --cpu=$TARGETARCH"),
 	compilerOf(`(?:pip3?|python3?\s+-m\s+pip|uv\s+pip)\s+(?:install|wheel)\b|poetry\s+install\b|uv\s+sync\b|python3?\s+setup\.py\b`, "pip",
-		"take wheels instead of compiling: pip install --only-binary=:all:, or in a stage FROM --platform=$BUILDPLATFORM "+
+		"use wheels instead of compiling: pip install --only-binary=:all:, or in a stage FROM --platform=$BUILDPLATFORM "+
 			"pip download --platform for TARGETARCH --only-binary=:all:, and install them from there"),
 	compilerOf(`(?:make|gmake|ninja|cmake\s+--build|meson\s+(?:compile|install))\b`, "make",
 		"FROM --platform=$BUILDPLATFORM … AS build, with a cross compiler: CC=$(triplet of TARGETARCH)-gcc make (tonistiigi/xx has wrappers)"),
@@ -41,14 +41,14 @@ var compilers = []compiler{
 	compilerOf(`(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+)\s`, "gcc",
 		"FROM --platform=$BUILDPLATFORM … AS build, with the cross compiler of TARGETARCH (gcc-aarch64-linux-gnu, or clang --target)"),
 	compilerOf(`(?:\./)?(?:mvnw?|gradlew?)\b`, "maven",
-		"bytecode is the same for all: FROM --platform=$BUILDPLATFORM maven AS build, and COPY --from=build into the image for the platform"),
+		"bytecode is the same on all platforms: FROM --platform=$BUILDPLATFORM maven AS build, and COPY --from=build into the image for the platform"),
 	compilerOf(`dotnet\s+(?:publish|build|restore|test)\b`, "dotnet",
 		"FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk AS build; ARG TARGETARCH; RUN dotnet publish -a $TARGETARCH …"),
 	compilerOf(`bundle\s+install\b|gem\s+install\b`, "bundle",
-		"take precompiled gems (bundle config set force_ruby_platform false; bundle lock --add-platform), or install in a native stage"),
+		"use precompiled gems (bundle config set force_ruby_platform false; bundle lock --add-platform), or install in a native stage"),
 	compilerOf(`zig\s+build\b`, "zig", "FROM --platform=$BUILDPLATFORM … AS build; zig build -Dtarget of TARGETARCH"),
 	compilerOf(`stack\s+(?:build|install)\b|cabal\s+(?:build|install)\b|mix\s+(?:compile|release)\b|composer\s+install\b`, "the build",
-		"do it in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it what does not depend on the processor"),
+		"build in a stage FROM --platform=$BUILDPLATFORM, and COPY --from it the files that do not depend on the CPU"),
 }
 
 // emulated reports compilers that would run under an emulator.

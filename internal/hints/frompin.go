@@ -22,8 +22,8 @@ func platformOfStage(d *file) []diag.Diagnostic {
 				continue
 			}
 			all = append(all, d.hint(diag.Warning, "platform-of-stage", dockerfile.Line(s.Location), nil,
-				fmt.Sprintf("--platform=%s has no effect: %s is a stage, and what goes on from it is for the platform of its image", s.Platform, s.BaseName),
-				fmt.Sprintf("write --platform=%s in the FROM of that image (line %d), or begin the stage with an image", s.Platform, dockerfile.Line(image.Location))))
+				fmt.Sprintf("--platform=%s has no effect: %s is a stage, and the platform is that of its image", s.Platform, s.BaseName),
+				fmt.Sprintf("set --platform=%s in the FROM of that image (line %d), or start this stage from an image", s.Platform, dockerfile.Line(image.Location))))
 		}
 	}
 	return all

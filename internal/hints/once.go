@@ -39,8 +39,8 @@ func compiledOnce(d *file) []diag.Diagnostic {
 			if !known {
 				i, at[s.Line] = len(all), len(all)
 				all = append(all, d.hint(diag.Warning, "compiled-once", s.Line, nil,
-					fmt.Sprintf("the program is compiled once, for %s, and copied into the images of other platforms as well", platform.Format(s.Platform)),
-					"ARG TARGETOS TARGETARCH before it, in the stage, and GOOS=$TARGETOS GOARCH=$TARGETARCH go build …"))
+					fmt.Sprintf("this step compiles the program for %s, and the images of other platforms get it too", platform.Format(s.Platform)),
+					"add ARG TARGETOS TARGETARCH to the stage, before this line, and compile with GOOS=$TARGETOS GOARCH=$TARGETARCH go build …"))
 			}
 			all[i].Platforms = append(all[i].Platforms, platform.Format(p.Platform))
 		}

@@ -33,8 +33,8 @@ func pinned(d *file) []diag.Diagnostic {
 			continue
 		}
 		all = append(all, d.hint(diag.Warning, "final-stage-pinned", chain[0].Line, []string{name},
-			fmt.Sprintf("the result is made on an image for %s, whatever platform it is for", platform.Format(on)),
-			"leave --platform out of the FROM of the last stage (keep it for stages that compile), and COPY --from the others"))
+			fmt.Sprintf("the base image of the result is for %s, and the result is for another platform", platform.Format(on)),
+			"remove --platform from the FROM of the last stage (stages that compile keep it), and COPY --from those stages"))
 	}
 	return all
 }
@@ -64,8 +64,8 @@ func cacheMounts(d *file) []diag.Diagnostic {
 	for _, at := range order {
 		if names := users[at]; len(names) > 1 {
 			all = append(all, d.hint(diag.Warning, "cache-mount-shared", at.line, names,
-				fmt.Sprintf("the cache mount %q has the files of all these platforms at once", at.id),
-				"ARG TARGETARCH before the step, and id=NAME-$TARGETARCH in the mount"))
+				fmt.Sprintf("these platforms share the cache mount %q and the files in it", at.id),
+				"add ARG TARGETARCH before the step, and id=NAME-$TARGETARCH to the mount"))
 		}
 	}
 	return all
@@ -106,8 +106,8 @@ func copies(d *file) []diag.Diagnostic {
 			}
 			if size := d.Size(paths); size >= BigCopy {
 				all = append(all, d.hint(diag.Note, "copy-link", line, nil,
-					fmt.Sprintf("the same %d MiB or more are copied, kept and pushed once for each platform", size>>20),
-					"COPY --link: one layer that all platforms share, and that does not depend on what is below it"))
+					fmt.Sprintf("each platform copies, stores and pushes the same %d MiB or more", size>>20),
+					"use COPY --link: all platforms share its layer, which does not depend on the layers below"))
 			}
 		}
 	}
@@ -181,8 +181,8 @@ func downloads(d *file) []diag.Diagnostic {
 			}
 			if wrong := d.fetchedFor(dockerfile.Line(c.Location()), archOf[word]); len(wrong) > 0 {
 				all = append(all, d.hint(diag.Warning, "foreign-download", dockerfile.Line(c.Location()), wrong,
-					fmt.Sprintf("what is downloaded is for %s, whatever platform is built", word),
-					"ARG TARGETARCH in the stage, and ${TARGETARCH} in the address (or a case that maps it to the names that the site has)"))
+					fmt.Sprintf("the download is for %s on every platform", word),
+					"add ARG TARGETARCH to the stage, and use ${TARGETARCH} in the address (or a case that maps it to the names of the site)"))
 			}
 		}
 	}

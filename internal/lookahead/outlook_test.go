@@ -57,7 +57,7 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 	index := w.basesHave(amd64Only)
 	w.preflight = func(context.Context) error { return errors.New("no push") }
 	o := w.predicted()
-	want := []string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64`, "no push"}
+	want := []string{`Dockerfile:1: base image "one:latest" is not available for linux/arm64, only for linux/amd64`, "no push"}
 	if diff := cmp.Diff(want, w.texts(o.Findings)); diff != "" || !o.Refused(w.req) {
 		t.Errorf("refused: %v (-want +got):\n%s", o.Refused(w.req), diff)
 	}

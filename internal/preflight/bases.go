@@ -32,11 +32,11 @@ func (e *BaseError) Error() string {
 	wanted, offered := formatAll(e.Wanted), formatAll(e.Available)
 	switch {
 	case e.Config.Architecture == "" && offered == "":
-		return fmt.Sprintf("base image %q has nothing for %s", e.Name, wanted)
+		return fmt.Sprintf("base image %q is not available for %s", e.Name, wanted)
 	case e.Config.Architecture == "":
-		return fmt.Sprintf("base image %q has nothing for %s; it has %s", e.Name, wanted, offered)
+		return fmt.Sprintf("base image %q is not available for %s, only for %s", e.Name, wanted, offered)
 	case e.Single:
-		return fmt.Sprintf("base image %q is a single image for %s, and would be taken for %s", e.Name, platform.Format(e.Config), wanted)
+		return fmt.Sprintf("base image %q is a single image for %s, and BuildKit would use it for %s", e.Name, platform.Format(e.Config), wanted)
 	}
 	return fmt.Sprintf("base image %q: the index says %s, the image's config says %s", e.Name, wanted, platform.Format(e.Config))
 }

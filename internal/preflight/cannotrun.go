@@ -12,16 +12,16 @@ import (
 type CannotRunError struct {
 	Node      string
 	Platforms []platform.Platform
-	Tests     bool  // only tests need them; otherwise steps of the Dockerfile do
+	Tests     bool  // only tests need them, not steps of the Dockerfile
 	Err       error // why installing an emulator did not help; nil if that was not tried
 }
 
 func (e *CannotRunError) Error() string {
-	needs := "the Dockerfile has steps that do"
+	needing := "steps of the Dockerfile"
 	if e.Tests {
-		needs = "there are tests that do"
+		needing = "tests"
 	}
-	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s", e.Node, formatAll(e.Platforms), needs)
+	msg := fmt.Sprintf("node %s cannot run programs for %s, and %s need that", e.Node, formatAll(e.Platforms), needing)
 	if e.Err != nil {
 		msg += ": " + e.Err.Error()
 	}

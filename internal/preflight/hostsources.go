@@ -19,7 +19,7 @@ type LocalSourceError struct {
 }
 
 func (e *LocalSourceError) Error() string {
-	return fmt.Sprintf("%s would be fetched on the network of the engine's host, where builder %q is only to reach a registry", e.URL, e.Node)
+	return fmt.Sprintf("builder %q must not fetch %s: it is on the network of the engine's host only to reach a registry", e.Node, e.URL)
 }
 
 // UnreadSourcesError says that the sources of a build are not known, on a node that must not fetch from the engine's host.
@@ -29,8 +29,8 @@ type UnreadSourcesError struct {
 }
 
 func (e *UnreadSourcesError) Error() string {
-	return fmt.Sprintf("what the Dockerfile's frontend makes of it cannot be read, so it is not known what would be fetched on the network of the engine's host, "+
-		"where builder %q is only to reach a registry: %v", e.Node, e.Err)
+	return fmt.Sprintf("builder %q is on the network of the engine's host only to reach a registry, and the sources that it would fetch there "+
+		"cannot be checked: %v", e.Node, e.Err)
 }
 
 func (e *UnreadSourcesError) Unwrap() error { return e.Err }

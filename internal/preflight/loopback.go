@@ -34,8 +34,8 @@ func (e *HostNetworkError) Error() string {
 	if text == "" {
 		text = "the Dockerfile"
 	}
-	return fmt.Sprintf("%s%s takes %q from a registry on loopback, which a builder reaches on the host's network only,"+
-		" and it is not for a Dockerfile to put the builder there", at, text, e.Image)
+	return fmt.Sprintf("%s%s takes %q from a registry on loopback, which a builder reaches only on the host's network;"+
+		" a Dockerfile cannot choose that network", at, text, e.Image)
 }
 
 func (e *HostNetworkError) Unwrap() error { return e.Err }

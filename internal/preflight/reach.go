@@ -103,7 +103,7 @@ type UnreachedError struct {
 }
 
 func (e *UnreachedError) Error() string {
-	return fmt.Sprintf("the builder cannot reach the registry %q, which it is to push to: %v", e.Registry, e.Err)
+	return fmt.Sprintf("the builder cannot reach registry %q, to which it would push: %v", e.Registry, e.Err)
 }
 
 func (e *UnreachedError) Unwrap() error { return e.Err }

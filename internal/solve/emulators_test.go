@@ -84,7 +84,7 @@ func TestWhatCannotRunIsSaidBeforeAnythingIsDone(t *testing.T) {
 			runsForTheTarget, func(w *harness) { w.req.KeepEmulators = true }, "node default cannot run programs for linux/arm/v7, linux/arm64",
 			[]string{"linux/arm/v7", "linux/arm64"},
 		},
-		"installing fails": {runsForTheTarget, func(*harness) {}, "linux/arm64, and the Dockerfile has steps that do: the engine is rootless", nil},
+		"installing fails": {runsForTheTarget, func(*harness) {}, "linux/arm64, and steps of the Dockerfile need that: the engine is rootless", nil},
 		"installing does not help all": {
 			runsForTheTarget, func(w *harness) { w.after = map[string]emulation.Mode{"arm64": emulation.Emulated} }, "for linux/arm/v7, and", []string{"linux/arm/v7"},
 		},

@@ -117,7 +117,7 @@ func TestWhatIsInTheWayOnOneNodeIsSaidOfThatNode(t *testing.T) {
 	}
 	want := []string{
 		`Dockerfile:3: base image "one:latest": the index says linux/arm64, the image's config says linux/amd64`,
-		"node second cannot run programs for linux/s390x, and the Dockerfile has steps that do",
+		"node second cannot run programs for linux/s390x, and steps of the Dockerfile need that",
 	}
 	found := w.findings()
 	if diff := cmp.Diff(want, w.texts(found)); diff != "" {

@@ -168,8 +168,8 @@ func TestBasesThatLackAPlatformAreAllNamedWithWhatTheyHave(t *testing.T) {
 	got := w.texts(found)
 	slices.Sort(got)
 	want := []string{
-		`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64, linux/s390x`,
-		`Dockerfile:3: base image "two:latest" has nothing for linux/arm64; it has linux/amd64, linux/s390x`,
+		`Dockerfile:1: base image "one:latest" is not available for linux/arm64, only for linux/amd64, linux/s390x`,
+		`Dockerfile:3: base image "two:latest" is not available for linux/arm64, only for linux/amd64, linux/s390x`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -180,7 +180,7 @@ func TestABaseThatLacksAllPlatformsIsFoundByWhatItHas(t *testing.T) {
 	w := newHarness(t, "FROM one\nCOPY hello /\n")
 	w.platforms("linux/arm64")
 	w.basesHave(amd64Only)
-	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64`}, w.texts(w.findings())); diff != "" {
+	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" is not available for linux/arm64, only for linux/amd64`}, w.texts(w.findings())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -190,7 +190,7 @@ func TestABaseLacksWhatItsStageIsPinnedTo(t *testing.T) {
 	w.platforms("linux/amd64,linux/s390x")
 	w.basesHave(amd64Only, platform.Platform{OS: "linux", Architecture: "s390x"})
 	found := w.findings()
-	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" has nothing for linux/arm64; it has linux/amd64, linux/s390x`}, w.texts(found)); diff != "" {
+	if diff := cmp.Diff([]string{`Dockerfile:1: base image "one:latest" is not available for linux/arm64, only for linux/amd64, linux/s390x`}, w.texts(found)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if base, ok := errors.AsType[*preflight.BaseError](found[0].Cause); !ok || !base.Chosen {
@@ -204,7 +204,7 @@ func TestAnOptionalPlatformsMissingBaseIsSaidWithWhatItHas(t *testing.T) {
 	w.req.AllowPartial = []platform.Platform{arm64}
 	w.basesHave(amd64Only)
 	rep := w.mustRun()
-	if err, want := rep.Platforms[1].Err, `base image "one:latest" has nothing for linux/arm64; it has linux/amd64`; err == nil || err.Error() != want {
+	if err, want := rep.Platforms[1].Err, `base image "one:latest" is not available for linux/arm64, only for linux/amd64`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
@@ -227,8 +227,8 @@ func TestAllThatIsInTheWayIsSaidAtOnce(t *testing.T) {
 	want := []string{
 		`Dockerfile:1: base image "single:latest": the index says linux/arm64, linux/s390x, the image's config says linux/amd64`,
 		"dead one", "dead two",
-		`the builder cannot reach the registry "HOST", which it is to push to: dial tcp: lookup there: no such host`,
-		"node default cannot run programs for linux/arm64, linux/s390x, and the Dockerfile has steps that do",
+		`the builder cannot reach registry "HOST", to which it would push: dial tcp: lookup there: no such host`,
+		"node default cannot run programs for linux/arm64, linux/s390x, and steps of the Dockerfile need that",
 	}
 	if diff := cmp.Diff(want, w.texts(found)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -112,7 +112,7 @@ func TestAnEngineThatCannotRunATestedPlatformIsSaidBeforeAnythingIsBuilt(t *test
 	if !ok || !cannot.Tests || fmt.Sprint(formatted(cannot.Platforms)) != "[linux/arm64]" {
 		t.Errorf("%v", err)
 	}
-	contains(t, fmt.Sprint(err), "cannot run programs for linux/arm64, and there are tests that do")
+	contains(t, fmt.Sprint(err), "cannot run programs for linux/arm64, and tests need that")
 	w.untouched()
 }
 

@@ -111,7 +111,7 @@ func TestPlatformsThatCannotRunComeWithTheCommandsThatHelp(t *testing.T) {
 		if status := s.Command("build", "--push", "-t", "HOST/app", "--platform", "linux/s390x,linux/riscv64,linux/amd64", "--emulators", emulators, "."); status != cli.ExitFailed {
 			t.Errorf("status %d", status)
 		}
-		clitest.Contains(t, s.Err.String(), "cannot run programs for linux/riscv64, linux/s390x", "has steps that do"+why, "Hint: docker multiarch emulators install linux/riscv64 linux/s390x", "$BUILDPLATFORM")
+		clitest.Contains(t, s.Err.String(), "cannot run programs for linux/riscv64, linux/s390x", "steps of the Dockerfile need that"+why, "Hint: docker multiarch emulators install linux/riscv64 linux/s390x", "$BUILDPLATFORM")
 	}
 }
 

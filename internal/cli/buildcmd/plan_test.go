@@ -137,7 +137,7 @@ func TestAPlanSaysWhatWouldBeInstalled(t *testing.T) {
 	if status := s.Command("plan", "--platform", "linux/s390x", "."); status != 0 {
 		t.Fatalf("status %d:\n%s", status, s.Err.String())
 	}
-	clitest.Contains(t, s.Out.String(), "emulated (to be installed)", "Emulators would be installed for: linux/s390x")
+	clitest.Contains(t, s.Out.String(), "emulated (to be installed)", "Emulators to install: linux/s390x")
 }
 
 func TestBadWordsOfAPlan(t *testing.T) {

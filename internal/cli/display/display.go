@@ -68,10 +68,10 @@ func New(ctx context.Context, w *cli.Env, o Options) (*Display, error) {
 		Style: progress.ParseLook(w.LookupEnv),
 	})
 	if logs, ok := errors.AsType[*progress.LogDirError](err); ok {
-		return nil, &cli.Usage{Err: fmt.Errorf("--log-dir %q: %w", o.LogDir, logs.Err), Hint: "name a folder that can be written or made"}
+		return nil, &cli.Usage{Err: fmt.Errorf("--log-dir %q: %w", o.LogDir, logs.Err), Hint: "name a folder that you can write to or create"}
 	}
 	if err != nil {
-		return nil, &cli.Usage{Err: fmt.Errorf("--progress %s: %w", o.Mode, err), Hint: "leave --progress and BUILDKIT_PROGRESS away, or use plain"}
+		return nil, &cli.Usage{Err: fmt.Errorf("--progress %s: %w", o.Mode, err), Hint: "leave out --progress and BUILDKIT_PROGRESS, or use plain"}
 	}
 	if o.Mode == progress.RawJSON {
 		w.Err = cli.NewStream(progress.Text(cli.Bare(w.Err)))

@@ -111,7 +111,7 @@ func Hint(err error) string {
 			return fix
 		}
 	}
-	if hint := roomHint(err); hint != "" {
+	if hint := spaceHint(err); hint != "" {
 		return hint
 	}
 	if hint := preflightHint(err); hint != "" {
@@ -121,10 +121,10 @@ func Hint(err error) string {
 		return "use --media-types docker (a flag of build and of manifest merge) to write the index and its images with Docker media types"
 	}
 	if _, ok := errors.AsType[*failure.ScannerError](err); ok {
-		return "give an image that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
+		return "name a scanner that the builder can pull, --sbom=generator=IMAGE, or leave --sbom out"
 	}
 	if errors.Is(err, engine.ErrUnreachable) {
-		return "docker context ls lists the engines that are known, docker context use chooses one"
+		return "docker context ls lists the engines, docker context use selects one"
 	}
 	if step, ok := errors.AsType[*failure.StepError](err); ok {
 		return stepHint(step)
@@ -147,20 +147,20 @@ func Hint(err error) string {
 	return ""
 }
 
-// roomHint returns what the user can do about a full or read-only location.
-func roomHint(err error) string {
+// spaceHint returns what the user can do about a full or read-only location.
+func spaceHint(err error) string {
 	if output, ok := errors.AsType[*sink.OutputError](err); ok {
-		return fmt.Sprintf("df -h %q shows the room where it would be written; everything that was built is in the cache", filepath.Dir(output.Dest))
+		return fmt.Sprintf("df -h %q shows the free space there; the results of all steps are in the builder's cache", filepath.Dir(output.Dest))
 	}
 	if _, ok := errors.AsType[*buildcache.ExportError](err); ok {
-		return "everything was built and is in the builder's cache: build again when the place can be written to,\n" +
-			"      or let --cache-to fail without the build: ignore-error=true"
+		return "the results of all steps are in the builder's cache: build again when the destination can be written to,\n" +
+			"      or add ignore-error=true to --cache-to, so that its failure does not fail the build"
 	}
 	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(path.Err, syscall.ENOSPC) { // of this machine
-		return fmt.Sprintf("df -h %q shows the room there; TMPDIR says where temporary files are put", filepath.Dir(path.Path))
+		return fmt.Sprintf("df -h %q shows the free space there; TMPDIR sets the folder of temporary files", filepath.Dir(path.Path))
 	}
 	if buildkitmsg.IsNoSpace(err) {
-		return "docker multiarch builder prune makes room on the disk of the builder's cache; docker multiarch builder du shows what is there"
+		return "docker multiarch builder prune frees space on the disk of the builder's cache; docker multiarch builder du shows what uses it"
 	}
 	return ""
 }
@@ -175,9 +175,9 @@ func cannotRunHint(cannot *preflight.CannotRunError) string {
 		install += "\n      or "
 	}
 	if cannot.Tests {
-		return install + "test only what it runs: --test linux/amd64:CMD, or platforms in --test-file"
+		return install + "test only platforms that the node runs: --test linux/amd64:CMD, or platforms in --test-file"
 	}
-	return fmt.Sprintf("%slet no step run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
+	return fmt.Sprintf("%savoid steps that run for %s (cross-compile in a stage FROM --platform=$BUILDPLATFORM)", install, platform.Format(cannot.Platforms[0]))
 }
 
 // SignalStatus returns the exit status of a program that a signal ended, as shells define it.

@@ -58,14 +58,14 @@ func stepHint(e *failure.StepError) string {
 	switch {
 	case e.Crashed && e.Mode == plan.Emulated:
 		return fmt.Sprintf("for %s, %s crashed in this step; most likely it is not your program's fault. Build again,\n"+
-			"      or get a newer one: docker multiarch emulators install --force --source image %s\n      or %s", name, emulator, name, cross)
+			"      or install a newer one: docker multiarch emulators install --force --source image %s\n      or %s", name, emulator, name, cross)
 	case e.Crashed:
 		return fmt.Sprintf("for %s, BuildKit's own emulator crashed in this step; most likely it is not your program's fault. Build again,\n"+
 			"      or install one in the kernel: docker multiarch emulators install %s\n      or %s", name, name, cross)
 	case e.Mode.Emulated():
-		return fmt.Sprintf("this step for %s started a program that the engine's kernel knows no way to run: one for yet another platform,\n"+
-			"      or the emulator has gone since the build began: docker multiarch emulators status %s", name, name)
+		return fmt.Sprintf("this step for %s started a program that the engine's kernel cannot run. The program is for yet another platform,\n"+
+			"      or the emulator was removed during the build: docker multiarch emulators status %s", name, name)
 	}
 	return fmt.Sprintf("this step of %s started a program for another platform than the one that the step runs on:\n"+
-		"      look at what was copied into the image, and at --platform of the stage's FROM", name)
+		"      check the files that were copied into the image, and --platform of the stage's FROM", name)
 }

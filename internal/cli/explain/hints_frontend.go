@@ -13,7 +13,7 @@ func allowHint(err error) string {
 	for _, name := range []string{"security.insecure", "network.host"} {
 		switch {
 		case buildkitmsg.IsEntitlementForbidden(err, name):
-			return fmt.Sprintf("make a builder that allows it, and build there with --builder:\n"+
+			return fmt.Sprintf("create a builder that allows it, and build on it with --builder:\n"+
 				"      docker multiarch builder create --name privileged --buildkitd-flags '--allow-insecure-entitlement %s'", name)
 		case buildkitmsg.IsEntitlementMissing(err, name):
 			return "add --allow " + name

@@ -16,7 +16,7 @@ func inputHint(err error) string {
 		if file.Err == nil {
 			return "name it with -f, or give another build context"
 		}
-		return "-f names the file to build from, wherever it is"
+		return "name the Dockerfile with -f; it may be in any folder"
 	}
 	if unpushed, ok := errors.AsType[*merge.UnpushedError](err); ok {
 		if unpushed.Unnamed {

@@ -16,7 +16,7 @@ func TestAnInputThatCannotBeUsedComesWithTheFlagThatNamesAnother(t *testing.T) {
 	}{
 		{&source.ContextError{Path: "x.tar"}, "to build from an archive: docker multiarch build - < x.tar"},
 		{&source.DockerfileError{Path: "app/Dockerfile"}, "name it with -f, or give another build context"},
-		{&source.DockerfileError{Path: "app", Err: errors.New("is a directory")}, "-f names the file to build from, wherever it is"},
+		{&source.DockerfileError{Path: "app", Err: errors.New("is a directory")}, "name the Dockerfile with -f; it may be in any folder"},
 		{&merge.UnpushedError{File: "a.json", Unnamed: true}, "build with --tag"},
 		{&merge.UnpushedError{File: "a.json"}, "build with --push"},
 	} {

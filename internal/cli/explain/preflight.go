@@ -63,7 +63,7 @@ func preflightHint(err error) string {
 	}
 	_, local := errors.AsType[*preflight.LocalSourceError](err)
 	if _, unread := errors.AsType[*preflight.UnreadSourcesError](err); local || unread {
-		return "if the Dockerfile may fetch from the engine's host: " + cli.HostNetworkFlag
+		return "to let the Dockerfile fetch from the engine's host, use " + cli.HostNetworkFlag
 	}
 	if cannot, ok := errors.AsType[*preflight.CannotRunError](err); ok {
 		return cannotRunHint(cannot)
@@ -75,23 +75,23 @@ func baseHint(e *preflight.BaseError) string {
 	wanted := strings.Join(platform.FormatAll(e.Wanted), ", ")
 	switch {
 	case e.Config.Architecture != "":
-		return fmt.Sprintf("take an image that has %s; if all of it runs there all the same: --allow-platform-mismatch %s", wanted, e.Name)
+		return fmt.Sprintf("use an image for %s; if this one runs there anyway: --allow-platform-mismatch %s", wanted, e.Name)
 	case e.Chosen:
-		return fmt.Sprintf("take a base image that has %s, or another --platform in that line", wanted)
+		return fmt.Sprintf("use a base image that has %s, or another --platform in that line", wanted)
 	}
-	return fmt.Sprintf("take a base image that has %s, or leave it out of --platform", wanted)
+	return fmt.Sprintf("use a base image that has %s, or leave it out of --platform", wanted)
 }
 
 func unreachedHint(e *preflight.UnreachedError) string {
 	switch e.Failure {
 	case buildkitmsg.NoConnection:
-		return "the builder has a network of its own: " + cli.HostNetworkFlag + " puts it on that of the engine's host"
+		return "the builder has its own network: " + cli.HostNetworkFlag + " puts it on the network of the engine's host"
 	case buildkitmsg.UnknownHost:
-		return "the builder looks names up by itself: see that the engine's host can, or " + cli.HostNetworkFlag
+		return "the builder resolves names by itself: check that the engine's host resolves this one, or use " + cli.HostNetworkFlag
 	case buildkitmsg.BadCertificate:
-		return "put the registry's authority into /etc/docker/certs.d/" + e.Registry + "/ca.crt on this machine, or ~/.docker/certs.d: the builder gets a copy"
+		return "put the registry's CA certificate into /etc/docker/certs.d/" + e.Registry + "/ca.crt on this machine, or into ~/.docker/certs.d: the builder gets a copy"
 	case buildkitmsg.PlainHTTP:
-		return "the registry speaks plain HTTP: list it in the engine's insecure-registries, or say http = true for it with --builder-config"
+		return "the registry speaks plain HTTP: list it in the engine's insecure-registries, or set http = true for it in the file of --builder-config"
 	case buildkitmsg.NoNetworkFailure:
 	}
 	return ""

@@ -27,13 +27,13 @@ func TestAProblemFoundBeforeTheBuildComesWithTheFlagThatHelps(t *testing.T) {
 		},
 		"a base image with the wrong configuration": {
 			preflight.Refusal("base-mismatch", &preflight.BaseError{Name: "a:latest", Wanted: ps[1:], Config: ps[0]}),
-			"linux/arm64; if all of it runs there all the same: --allow-platform-mismatch a:latest",
+			"linux/arm64; if this one runs there anyway: --allow-platform-mismatch a:latest",
 		},
 		"a source on the engine's host": {preflight.Refusal("host-network", &preflight.LocalSourceError{}), "--driver-opt network=host"},
 		"a registry without a connection": {
 			preflight.Refusal("builder-registry", unreached(buildkitmsg.NoConnection)), "--driver-opt network=host puts it on",
 		},
-		"a registry with an unknown name": {preflight.Refusal("builder-registry", unreached(buildkitmsg.UnknownHost)), "looks names up by itself"},
+		"a registry with an unknown name": {preflight.Refusal("builder-registry", unreached(buildkitmsg.UnknownHost)), "resolves names by itself"},
 		"a registry with an unknown certificate": {
 			preflight.Refusal("builder-registry", unreached(buildkitmsg.BadCertificate)), "/etc/docker/certs.d/r.example/ca.crt",
 		},

@@ -19,12 +19,12 @@ import (
 func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	var out strings.Builder
 	Print(&out, Of(solve.Request{}, clitest.RelocatedOutlook()))
-	want := `PLATFORM       NODE      HOW
+	want := `PLATFORM       NODE      BUILD
 linux/amd64    default   native
 linux/arm/v7   default   cross (go)
 linux/arm64    default   emulated (qemu 7.2.22), cross (go)
 
-LINE           STAGE     STEP                      RUNS                               FOR
+LINE           STAGE     STEP                      RUNS                               PLATFORMS
 Dockerfile:2   build     RUN go mod download       cross (go), once, on linux/amd64   all 3
 Dockerfile:3   build     RUN go build ./a          native                             linux/amd64
 Dockerfile:3   build     RUN go build ./a          cross (go), on linux/amd64         linux/arm/v7

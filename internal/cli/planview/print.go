@@ -15,17 +15,17 @@ import (
 func Print(out io.Writer, p Plan) {
 	table := cli.NewTable(out)
 	if len(p.Platforms) > 0 {
-		table.Row("PLATFORM", "NODE", "HOW")
+		table.Row("PLATFORM", "NODE", "BUILD")
 		for _, j := range p.Platforms {
 			table.Row(j.Platform, j.Node, j.How)
 		}
 		_ = table.Flush() // the next write finds a broken standard output
 	}
 	if len(p.Result) > 0 {
-		cli.Putf(out, "\nThe result would go to: %s\n", strings.Join(p.Result, ", "))
+		cli.Putf(out, "\nDestinations: %s\n", strings.Join(p.Result, ", "))
 	}
 	if len(p.Install) > 0 {
-		cli.Putf(out, "Emulators would be installed for: %s\n", strings.Join(p.Install, ", "))
+		cli.Putf(out, "Emulators to install: %s\n", strings.Join(p.Install, ", "))
 	}
 	printSteps(table, p)
 	printBases(table, p)
@@ -42,7 +42,7 @@ func printSteps(table cli.Table, p Plan) {
 		return
 	}
 	table.Row()
-	table.Row("LINE", "STAGE", "STEP", "RUNS", "FOR")
+	table.Row("LINE", "STAGE", "STEP", "RUNS", "PLATFORMS")
 	for _, s := range p.Steps {
 		table.Row(results.FileLine(s.File, s.Line), s.Stage, cli.Cut(stepText(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
@@ -113,7 +113,7 @@ func printBases(table cli.Table, p Plan) {
 		heading = append(heading, name)
 	}
 	table.Row()
-	table.Row(append(heading, "IT HAS", "DIGEST")...)
+	table.Row(append(heading, "AVAILABLE FOR", "DIGEST")...)
 	for _, b := range p.Bases {
 		row := []any{b.Image, results.FileLine(b.File, b.Line)}
 		for _, name := range names {
