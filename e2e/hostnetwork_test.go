@@ -41,7 +41,7 @@ func TestADockerfileGetsToTheHostsLoopbackOnlyByTheFlag(t *testing.T) {
 		repo := s.repo()
 		tagged := s.build("--push", "-t", repo, dir)
 		s.equal("the status with a registry on loopback", tagged.code, 1)
-		s.contains("the error", tagged.err, "the tag "+repo, "asks for it", "Dockerfile:3: http://127.0.0.1:", "--driver-opt network=host")
+		s.contains("the error", tagged.err, "the tag "+repo, "asks for it", "Dockerfile:3: builder ", "must not fetch http://127.0.0.1:", "--driver-opt network=host")
 		s.equal("whether the tag is there", s.exists(repo, "latest"), false)
 		s.equal("the host's container", s.networks()[hostContainerOf(s.builder)], "host")
 		s.mustBuild("--driver-opt", "network=host", "-o", "flagged", dir)

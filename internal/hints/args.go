@@ -90,19 +90,19 @@ var usesArg = regexp.MustCompile(`\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|OSVERSION
 
 // text returns an instruction as it is written.
 func text(c instructions.Command) string {
-	said := fmt.Sprint(c)
+	written := fmt.Sprint(c)
 	if s, ok := c.(fmt.Stringer); ok {
-		said = s.String()
+		written = s.String()
 	}
 	if run, ok := c.(*instructions.RunCommand); ok {
 		for _, f := range run.Files {
-			said += "\n" + f.Data
+			written += "\n" + f.Data
 		}
 	}
-	return said
+	return written
 }
 
-// undeclared reports arguments that a stage uses and that neither it nor a stage that it goes on from declares. They have no
+// undeclared reports arguments that a stage uses and that neither it nor a stage that it is based on declares. They have no
 // value.
 func (d *file) undeclared(i int) []diag.Diagnostic {
 	known := map[string]bool{}
@@ -116,9 +116,9 @@ func (d *file) undeclared(i int) []diag.Diagnostic {
 	var all []diag.Diagnostic
 	for _, c := range d.Stages[i].Commands {
 		if _, isArg := c.(*instructions.ArgCommand); !isArg {
-			said := text(c)
-			for _, m := range usesArg.FindAllStringSubmatch(said, -1) {
-				if name := m[1]; !known[name] && !strings.Contains(said, name+"=") && !strings.Contains(said, "read "+name) {
+			instruction := text(c)
+			for _, m := range usesArg.FindAllStringSubmatch(instruction, -1) {
+				if name := m[1]; !known[name] && !strings.Contains(instruction, name+"=") && !strings.Contains(instruction, "read "+name) {
 					known[name] = true // report each argument once
 					all = append(all, d.emptyArg(name, dockerfile.Line(c.Location())))
 				}
@@ -149,7 +149,7 @@ var direct = regexp.MustCompile(
 
 // unused reports arguments that nothing after the declaration names, if no later program could read its environment.
 func (d *file) unused(i int) []diag.Diagnostic {
-	if slices.ContainsFunc(d.Stages, func(s instructions.Stage) bool { // a stage that goes on from it inherits the argument
+	if slices.ContainsFunc(d.Stages, func(s instructions.Stage) bool { // a stage that is based on it inherits the argument
 		k, ok := instructions.HasStage(d.Stages, s.BaseName)
 		return ok && k == i
 	}) {

@@ -59,7 +59,7 @@ func emulated(d *file) []diag.Diagnostic {
 	}
 	var order []place
 	found := map[place]*diag.Diagnostic{}
-	for _, p := range d.own {
+	for _, p := range d.builds {
 		for _, s := range p.Graph.Steps {
 			if s.Kind != graph.Exec || s.File != d.name || !p.Emulated[s.Digest] {
 				continue

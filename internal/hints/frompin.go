@@ -8,7 +8,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/dockerfile"
 )
 
-// platformOfStage reports a --platform without effect. A stage FROM another one goes on from it for its platform, whatever
+// platformOfStage reports a --platform without effect. A stage FROM another one keeps that platform, whatever
 // --platform says (dockerfile2llb/convert.go). The rule applies where the author asked for another platform than that stage's own
 // FROM.
 func platformOfStage(d *file) []diag.Diagnostic {

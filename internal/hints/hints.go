@@ -62,8 +62,8 @@ const BigCopy = 10 << 20
 type file struct {
 	Build
 	dockerfile.File
-	name string
-	own  []Platform
+	name   string
+	builds []Platform
 }
 
 // Of returns the hints by file and line. A file that cannot be parsed here, such as another frontend's, has only hints that need
@@ -80,7 +80,7 @@ func Of(b Build) []diag.Diagnostic {
 				i = len(files)
 				seen[key], files = i, append(files, parse(b, name, text))
 			}
-			files[i].own = append(files[i].own, p)
+			files[i].builds = append(files[i].builds, p)
 		}
 	}
 	for _, d := range files {
@@ -102,7 +102,7 @@ func parse(b Build, name, text string) *file {
 }
 
 // several reports whether the file is built for two or more platforms.
-func (d *file) several() bool { return len(d.own) > 1 }
+func (d *file) several() bool { return len(d.builds) > 1 }
 
 func (d *file) hint(severity diag.Severity, check string, line int, platforms []string, message, fix string) diag.Diagnostic {
 	return diag.Diagnostic{Check: check, Severity: severity, File: d.name, Line: line, Platforms: platforms, Message: message, Fix: fix}
@@ -145,7 +145,7 @@ func (d *file) target() (int, bool) {
 	if len(d.Stages) == 0 {
 		return 0, false
 	}
-	if name := d.own[0].Target; name != "" {
+	if name := d.builds[0].Target; name != "" {
 		return instructions.HasStage(d.Stages, name)
 	}
 	return len(d.Stages) - 1, true

@@ -109,7 +109,7 @@ func TestTheRulesFindTheirLine(t *testing.T) {
 	}
 }
 
-func TestWhatArgumentDefaultsReallyDo(t *testing.T) {
+func TestTheHintAboutDefaultsAgreesWithBuildKit(t *testing.T) {
 	for dockerfile, want := range map[string]string{
 		"FROM alpine\nARG TARGETARCH\nRUN x\n":                                         "arm64",
 		"FROM alpine\nARG TARGETARCH=amd64\nRUN x\n":                                   "amd64",
@@ -123,9 +123,9 @@ func TestWhatArgumentDefaultsReallyDo(t *testing.T) {
 		if !slices.Contains(env, "TARGETARCH="+want) {
 			t.Errorf("%q: %q", dockerfile, env)
 		}
-		said := slices.ContainsFunc(hints.Of(b), func(h diag.Diagnostic) bool { return h.Check == "arg-default" })
-		if said != (want != "arm64") {
-			t.Errorf("%q: a hint: %v", dockerfile, said)
+		hinted := slices.ContainsFunc(hints.Of(b), func(h diag.Diagnostic) bool { return h.Check == "arg-default" })
+		if hinted != (want != "arm64") {
+			t.Errorf("%q: a hint: %v", dockerfile, hinted)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestCacheMountsOfTheirOwnAreNotShared(t *testing.T) {
 	}
 }
 
-func TestABigCopyIsBetterLinked(t *testing.T) {
+func TestALargeCopyGetsAHintAboutLink(t *testing.T) {
 	for dockerfile, want := range map[string][]string{
 		"FROM alpine\nCOPY big small /\n":                           {"copy-link 2"},
 		"FROM alpine\nADD big /\n":                                  {"copy-link 2"},

@@ -25,14 +25,14 @@ var (
 func compiledOnce(d *file) []diag.Diagnostic {
 	var all []diag.Diagnostic
 	at := map[int]int{} // the index in all of a line's hint
-	for _, p := range d.own {
+	for _, p := range d.builds {
 		steps := p.Graph.ByDigest()
 		for _, s := range p.Graph.Steps {
 			if s.Kind != graph.Exec || s.File != d.name || s.Platform.Architecture == "" || s.Platform.Architecture == p.Platform.Architecture {
 				continue
 			}
 			program := compiledTo(s)
-			if program == "" || !d.shared(s.Digest) || !ends(p.Graph, steps, s.Digest, program) {
+			if program == "" || !d.shared(s.Digest) || !copied(p.Graph, steps, s.Digest, program) {
 				continue
 			}
 			i, known := at[s.Line]
@@ -51,7 +51,7 @@ func compiledOnce(d *file) []diag.Diagnostic {
 // shared reports whether platforms of several processors have a step.
 func (d *file) shared(step digest.Digest) bool {
 	archs := map[string]bool{}
-	for _, p := range d.own {
+	for _, p := range d.builds {
 		if slices.ContainsFunc(p.Graph.Steps, func(s graph.Step) bool { return s.Digest == step }) {
 			archs[p.Platform.Architecture] = true
 		}
@@ -83,8 +83,8 @@ func absolute(cwd, name string) string {
 	return path.Join(cwd, name)
 }
 
-// ends reports whether the result copies a program from the stage in which a step made it.
-func ends(g graph.Graph, steps map[digest.Digest]graph.Step, maker digest.Digest, program string) bool {
+// copied reports whether the result copies a program from the stage in which a step made it.
+func copied(g graph.Graph, steps map[digest.Digest]graph.Step, maker digest.Digest, program string) bool {
 	inside := func(name, dir string) bool {
 		return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
 	}

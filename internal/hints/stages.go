@@ -17,7 +17,7 @@ import (
 // pinned reports a result whose base image was fetched for another platform than the result's.
 func pinned(d *file) []diag.Diagnostic {
 	var all []diag.Diagnostic
-	for _, p := range d.own {
+	for _, p := range d.builds {
 		chain := p.Graph.Chain()
 		if len(chain) == 0 || chain[0].Kind != graph.Source || chain[0].File != d.name {
 			continue
@@ -34,7 +34,7 @@ func pinned(d *file) []diag.Diagnostic {
 		}
 		all = append(all, d.hint(diag.Warning, "final-stage-pinned", chain[0].Line, []string{name},
 			fmt.Sprintf("the base image of the result is for %s, and the result is for another platform", platform.Format(on)),
-			"remove --platform from the FROM of the last stage (stages that compile keep it), and COPY --from those stages"))
+			"remove --platform from the FROM of the last stage, keep it in the stages that compile, and COPY --from them"))
 	}
 	return all
 }
@@ -52,8 +52,8 @@ func cacheMounts(d *file) []diag.Diagnostic {
 	}
 	users := map[cacheMount][]string{}
 	var order []cacheMount
-	for _, p := range d.own {
-		for _, at := range ownCaches(d.name, p) {
+	for _, p := range d.builds {
+		for _, at := range targetCaches(d.name, p) {
 			if users[at] == nil {
 				order = append(order, at)
 			}
@@ -71,8 +71,8 @@ func cacheMounts(d *file) []diag.Diagnostic {
 	return all
 }
 
-// ownCaches returns the cache mounts of a platform's steps that run on it.
-func ownCaches(file string, p Platform) (mounts []cacheMount) {
+// targetCaches returns the cache mounts of a platform's steps that run on it.
+func targetCaches(file string, p Platform) (mounts []cacheMount) {
 	for _, s := range p.Graph.CacheMounts() {
 		if s.File != file || !platform.Equal(s.Platform, p.Platform) {
 			continue
@@ -129,10 +129,10 @@ func plainCopy(c instructions.Command) []string {
 	return nil
 }
 
-// onImage reports whether the step at a line goes on from something that differs between the platforms.
+// onImage reports whether the step at a line is based on files that differ between the platforms.
 func (d *file) onImage(line int) bool {
 	var first graph.Step
-	for i, p := range d.own {
+	for i, p := range d.builds {
 		for _, s := range p.Graph.Steps {
 			if s.File != d.name || s.Line != line || s.Kind != graph.File {
 				continue
@@ -150,6 +150,9 @@ func (d *file) onImage(line int) bool {
 // machineWord matches a processor's name in the address of a download.
 var machineWord = regexp.MustCompile(`https?://[^\s"'\\]*?[^a-zA-Z0-9](x86_64|amd64|x64|aarch64|arm64|armv7|armhf|ppc64le|s390x|riscv64)(?:[^a-zA-Z0-9]|$)`)
 
+// asksMachine matches commands that ask the machine for its processor.
+var asksMachine = regexp.MustCompile(`uname -m|--print-architecture`)
+
 var archOf = map[string]string{
 	"x86_64": "amd64", "amd64": "amd64", "x64": "amd64", "aarch64": "arm64", "arm64": "arm64", "armv7": "arm", "armhf": "arm",
 	"ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64",
@@ -165,7 +168,7 @@ func downloads(d *file) []diag.Diagnostic {
 			continue
 		}
 		for _, c := range d.Stages[i].Commands {
-			said := text(c)
+			instruction := text(c)
 			switch c.(type) {
 			case *instructions.RunCommand, *instructions.AddCommand:
 			default:
@@ -173,10 +176,10 @@ func downloads(d *file) []diag.Diagnostic {
 			}
 			found := map[string]bool{}
 			word := ""
-			for _, m := range machineWord.FindAllStringSubmatch(said, -1) {
+			for _, m := range machineWord.FindAllStringSubmatch(instruction, -1) {
 				found[archOf[m[1]]], word = true, m[1]
 			}
-			if len(found) != 1 || usesArg.MatchString(said) || strings.Contains(said, "uname -m") || strings.Contains(said, "--print-architecture") {
+			if len(found) != 1 || usesArg.MatchString(instruction) || asksMachine.MatchString(instruction) {
 				continue
 			}
 			if wrong := d.fetchedFor(dockerfile.Line(c.Location()), archOf[word]); len(wrong) > 0 {
@@ -193,7 +196,7 @@ func downloads(d *file) []diag.Diagnostic {
 // platform.
 func (d *file) fetchedFor(line int, arch string) []string {
 	var wrong []string
-	for _, p := range d.own {
+	for _, p := range d.builds {
 		if p.Platform.Architecture == arch {
 			continue
 		}

@@ -18,9 +18,9 @@ type Base struct {
 	Digest digest.Digest
 	File   string
 	Line   int
-	// Offers are the platforms of the image, as far as they are known. Single reports that it is an image of one platform, and no index.
-	Offers []platform.Platform
-	Single bool
+	// Available are the platforms of the image, as far as they are known. Single reports that it is an image of one platform, and no index.
+	Available []platform.Platform
+	Single    bool
 	// For has the verdict for each platform that takes the image, in canonical order.
 	For []BaseVerdict
 }
@@ -50,14 +50,14 @@ func verdicts(b baseimage.Base) (verdicts []BaseVerdict) {
 // plannedBases returns the matrix of base images and platforms.
 func plannedBases(ctx context.Context, p solve.Prospect) []Base {
 	var planned []Base
-	row := func(name, file string, line int, offer func(context.Context, baseimage.At) baseimage.ImagePlatforms) int {
+	row := func(name, file string, line int, find func(context.Context, baseimage.At) baseimage.ImagePlatforms) int {
 		name = baseimage.Familiar(name)
 		i := slices.IndexFunc(planned, func(b Base) bool { return b.Name == name && b.File == file && b.Line == line })
 		if i >= 0 {
 			return i
 		}
-		o := offer(ctx, p.At)
-		planned = append(planned, Base{Name: name, Digest: o.Digest, File: file, Line: line, Offers: o.Platforms, Single: o.Single})
+		o := find(ctx, p.At)
+		planned = append(planned, Base{Name: name, Digest: o.Digest, File: file, Line: line, Available: o.Platforms, Single: o.Single})
 		return len(planned) - 1
 	}
 	for _, b := range p.Bases {

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
-func TestWhatTheFrontendWarnsOfStandsForALintWithoutAnAnswer(t *testing.T) {
+func TestWarningsOfTheBuildCompleteAnIncompleteLint(t *testing.T) {
 	warning := func(file string, line int32) *client.VertexWarning {
 		return &client.VertexWarning{
 			Short: []byte(fmt.Sprintf("FromAsCasing: 'as' and 'FROM' do not match (line %d)", line)), URL: "https://docs.example",

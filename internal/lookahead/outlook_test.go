@@ -25,7 +25,7 @@ func stepLines(o Outlook) (lines []string) {
 	return lines
 }
 
-func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
+func TestAPlanShowsWhereEachStepWouldRun(t *testing.T) {
 	w := newHarness(t, "FROM --platform=$BUILDPLATFORM golang AS build\nRUN fetch\nARG TARGETARCH\nRUN GOARCH=$TARGETARCH go build\nFROM alpine\nRUN apk add x\nCOPY --from=build /x /\n")
 	w.platforms("linux/amd64,linux/arm64,linux/s390x")
 	w.kernel = map[string]emulation.Mode{"arm64": foreign["arm64"]}
@@ -51,7 +51,7 @@ func TestAPlanSaysWhereEachStepWouldRun(t *testing.T) {
 	}
 }
 
-func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
+func TestAPlanNamesAllBlockers(t *testing.T) {
 	w := newHarness(t, "FROM one\nRUN make\n")
 	w.platforms("linux/amd64,linux/arm64")
 	index := w.basesHave(amd64Only)
@@ -65,7 +65,7 @@ func TestAPlanNamesAllThatIsInTheWay(t *testing.T) {
 		t.Errorf("unread (-want +got):\n%s", diff)
 	}
 	base := o.Bases[0]
-	verdicts := fmt.Sprint(base.For[0].Verdict, " ", base.For[1].Verdict, " ", strings.Join(platform.FormatAll(base.Offers), ", "), " ", base.Digest == index)
+	verdicts := fmt.Sprint(base.For[0].Verdict, " ", base.For[1].Verdict, " ", strings.Join(platform.FormatAll(base.Available), ", "), " ", base.Digest == index)
 	if verdicts != "ok missing linux/amd64 true" {
 		t.Errorf("%s", verdicts)
 	}
@@ -103,7 +103,7 @@ func TestAPlanShowsASharedStepAtEachOfItsLines(t *testing.T) {
 	}
 }
 
-func TestAPlanIsNotInTheWayOfAStageThatIsNotBuilt(t *testing.T) {
+func TestABaseImageOfAStageThatIsNotBuiltIsNotABlocker(t *testing.T) {
 	w := newHarness(t, "FROM alpine\nRUN make\nFROM nowhere.invalid/none AS unused\nRUN make\nFROM alpine\n")
 	w.Image = func(ref string, p platform.Platform) (platform.Platform, error) {
 		if strings.Contains(ref, "nowhere.invalid") {
@@ -132,7 +132,7 @@ func TestAPlanOfADockerfileThatCannotBeReadIsItsError(t *testing.T) {
 	testkit.Contains(t, err.Error(), "unknown instruction: RUNN", "(all 3 platforms)")
 }
 
-func TestAPlanShowsARecipeForAStageThatIsNotThereBesideAllElse(t *testing.T) {
+func TestARecipeForAnUnknownStageIsAFindingAmongOthers(t *testing.T) {
 	w := newHarness(t, "FROM alpine AS build\nRUN make\n")
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go", Stage: "build"}, {Recipe: "go", Stage: "nope"}}}
 	o := w.predicted()

@@ -55,7 +55,7 @@ func trusting(prospect solve.Prospect) []diag.Diagnostic {
 	return all
 }
 
-// dropExplained drops the hints that something is compiled under an emulator, if the decision about the stage is more precise: it says why no
+// dropExplained drops the hints that something is compiled under an emulator, if the decision about the stage is more precise: it has the reason why no
 // recipe relocates the stage, and how to fix that.
 func dropExplained(all []diag.Diagnostic, prospect solve.Prospect) []diag.Diagnostic {
 	type place struct {

@@ -28,7 +28,7 @@ COPY --from=cgo /out/c /
 COPY --from=unknown /out/m /
 `
 
-func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
+func TestAPlanShowsRelocatedStagesAndWhyOthersStayEmulated(t *testing.T) {
 	w := newGoHarness(t, partlyCompiling)
 	o := w.predicted()
 	steps := strings.Join(stepLines(o), "\n")
@@ -63,7 +63,7 @@ func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
 	}
 }
 
-func TestAPlanOfABuildWithAttestationsSaysThatNothingIsMovedForThem(t *testing.T) {
+func TestAPlanOfABuildWithAttestationsRelocatesNothing(t *testing.T) {
 	w := newGoHarness(t, compiling)
 	w.req.Attests = map[string]string{"provenance": "type=provenance"}
 	o := w.predicted()
@@ -72,20 +72,20 @@ func TestAPlanOfABuildWithAttestationsSaysThatNothingIsMovedForThem(t *testing.T
 	}
 }
 
-func TestAPlanSaysWhatIsMovedOnTrust(t *testing.T) {
+func TestAPlanHasAHintAboutATrustedCommand(t *testing.T) {
 	w := newGoHarness(t, "FROM golang AS build\nENV CGO_ENABLED=0\nRUN make\nFROM alpine\nCOPY --from=build /out/app /\n")
 	w.req.Cross = cross.Choice{Named: []cross.Named{{Recipe: "go"}}}
-	var said []string
+	var trusted []string
 	for _, h := range w.predicted().Hints {
-		said = append(said, fmt.Sprint(h.Check, " ", h.Line, " ", h.Platforms))
+		trusted = append(trusted, fmt.Sprint(h.Check, " ", h.Line, " ", h.Platforms))
 	}
-	if diff := cmp.Diff([]string{"trusted-command 3 [linux/arm/v7]", "trusted-command 3 [linux/arm64]"}, said); diff != "" {
+	if diff := cmp.Diff([]string{"trusted-command 3 [linux/arm/v7]", "trusted-command 3 [linux/arm64]"}, trusted); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 // The frontend answers questions about a Dockerfile for its own platform, with the arguments of the platform that asks.
-func TestABaseThatIsChosenForEachPlatformIsNoAlarm(t *testing.T) {
+func TestABaseChosenByPlatformIsNotAFinding(t *testing.T) {
 	w := newGoHarness(t, "ARG ARCH=arm64\n"+strings.Replace(compiling, "FROM alpine", "FROM alpine:$ARCH", 1))
 	w.platforms("linux/arm64,linux/arm/v7")
 	w.req.Own = map[string]solve.Own{}

@@ -36,7 +36,7 @@ func repo(t *testing.T, name string) reference.Named {
 	return named
 }
 
-func TestTheAnswersOfRegistriesAreWaitedForTogether(t *testing.T) {
+func TestAllRegistriesAreAskedAtTheSameTime(t *testing.T) {
 	r := &registries{refusal: errors.New("denied")}
 	notes := make(chan string, 2)
 	a := preflight.AskRegistries(t.Context(), r, []reference.Named{repo(t, "reg.example/a"), repo(t, "reg.example/b")}, func(n string) { notes <- n })
@@ -49,7 +49,7 @@ func TestTheAnswersOfRegistriesAreWaitedForTogether(t *testing.T) {
 	}
 }
 
-func TestARegistryThatSaysNothingIsLeftAlone(t *testing.T) {
+func TestWaitingForARegistryEndsWithTheContext(t *testing.T) {
 	r := &registries{silent: map[string]bool{"reg.example/a": true}}
 	a := preflight.AskRegistries(t.Context(), r, []reference.Named{repo(t, "reg.example/a")}, func(string) {})
 	why := errors.New("enough")

@@ -19,7 +19,7 @@ type LocalSourceError struct {
 }
 
 func (e *LocalSourceError) Error() string {
-	return fmt.Sprintf("builder %q must not fetch %s: it is on the network of the engine's host only to reach a registry", e.Node, e.URL)
+	return fmt.Sprintf("builder %q is on the network of the engine's host only to reach a registry, and must not fetch %s", e.Node, e.URL)
 }
 
 // UnreadSourcesError says that the sources of a build are not known, on a node that must not fetch from the engine's host.

@@ -84,11 +84,11 @@ func (r *Reach) Findings(refused []diag.Diagnostic) []diag.Diagnostic {
 		if !errors.As(err, &unreachable) {
 			continue
 		}
-		said := false
+		reported := false
 		for _, f := range refused {
-			said = said || strings.Contains(f.Text(), reference.Domain(r.repos[i]))
+			reported = reported || strings.Contains(f.Text(), reference.Domain(r.repos[i]))
 		}
-		if !said {
+		if !reported {
 			found = append(found, Refusal("builder-registry", unreachable))
 		}
 	}

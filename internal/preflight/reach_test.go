@@ -9,7 +9,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 )
 
-func TestAnAnswerOfARegistryIsNoNetworkFailure(t *testing.T) {
+func TestAnAnswerOfARegistryIsNotANetworkFailure(t *testing.T) {
 	repo, err := reference.ParseNormalizedNamed("registry.example/app")
 	if err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func TestSourcesOnTheHostItselfAreRefusedAtTheBarrier(t *testing.T) {
 	if len(found) != 1 || found[0].Line != 3 || found[0].Check != "host-network" || len(found[0].Platforms) != 3 {
 		t.Fatalf("got %+v", found)
 	}
-	contains(t, found[0].String(), "Dockerfile:3: http://127.0.0.1:5899/secret would be fetched", `builder "default"`)
+	contains(t, found[0].String(), "Dockerfile:3: builder \"default\" ", "must not fetch http://127.0.0.1:5899/secret")
 	if n := w.Resolved("http://127.0.0.1:5899/secret"); n != 0 {
 		t.Errorf("it was asked for %d times", n)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/trust"
 )
 
-func TestABuilderThatCannotBeMadeComesWithTheWayOut(t *testing.T) {
+func TestABuilderThatCannotBeCreatedComesWithAnAlternative(t *testing.T) {
 	noNet := errors.New("no route to host")
 	unproven := &trust.UnprovenError{Ref: "reg.example/bk:1", ID: "sha256:1"}
 	const trusting = `run "docker pull reg.example/bk:1", or, if you know what this image is, add --trust-image sha256:1`

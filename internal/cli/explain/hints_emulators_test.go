@@ -13,7 +13,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
 
-func TestWhatCannotRunComesWithTheCommandThatMendsIt(t *testing.T) {
+func TestAPlatformThatCannotRunComesWithTheCommandThatFixesIt(t *testing.T) {
 	ins := clitest.KernelOf(t)
 	s390x := clitest.PlatformsOf(t, "linux/s390x")
 	broken := ins.Status

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWhatABuildLacksIsSaidWithWhatToDo(t *testing.T) {
+func TestAMissingEntitlementComesWithTheFlagThatGrantsIt(t *testing.T) {
 	for text, want := range map[string]string{
 		"failed to load LLB: security.insecure is not allowed":                                            "add --allow security.insecure",
 		"failed to load LLB: device v.com/gpu=0 is requested by the build but not allowed":                "add --allow device=v.com/gpu=0",

@@ -89,7 +89,8 @@ func unreachedHint(e *preflight.UnreachedError) string {
 	case buildkitmsg.UnknownHost:
 		return "the builder resolves names by itself: check that the engine's host resolves this one, or use " + cli.HostNetworkFlag
 	case buildkitmsg.BadCertificate:
-		return "put the registry's CA certificate into /etc/docker/certs.d/" + e.Registry + "/ca.crt on this machine, or into ~/.docker/certs.d: the builder gets a copy"
+		return "put the registry's CA certificate into /etc/docker/certs.d/" + e.Registry +
+			"/ca.crt on this machine, or into ~/.docker/certs.d: the builder gets a copy"
 	case buildkitmsg.PlainHTTP:
 		return "the registry speaks plain HTTP: list it in the engine's insecure-registries, or set http = true for it in the file of --builder-config"
 	case buildkitmsg.NoNetworkFailure:

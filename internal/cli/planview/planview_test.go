@@ -16,7 +16,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-func TestAPlanSaysWhatIsMovedAndWhyTheRestIsNot(t *testing.T) {
+func TestAPlanShowsRelocatedStagesAndWhyOthersStayEmulated(t *testing.T) {
 	var out strings.Builder
 	Print(&out, Of(solve.Request{}, clitest.RelocatedOutlook()))
 	want := `PLATFORM       NODE      BUILD
@@ -101,7 +101,7 @@ error: denied (registry)
 	}
 }
 
-func TestThePlansTableShowsWhatAStepRuns(t *testing.T) {
+func TestTheTableOfStepsLeavesOutMounts(t *testing.T) {
 	for step, want := range map[string]string{
 		"RUN --mount=type=cache,target=/root/.cache/go-build \t--mount=type=cache,target=/go/pkg/mod \tgo build ./...": "RUN go build ./...",
 		"RUN --network=none --mount=type=tmpfs,target=/t make\t-C  src":                                                "RUN --network=none make -C src",

@@ -117,7 +117,7 @@ func Of(r solve.Request, o lookahead.Outlook) Plan {
 	}
 	for _, b := range o.Bases {
 		base := baseRow{
-			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platform.FormatAll(b.Offers), Single: b.Single, Platforms: []verdictRow{},
+			Image: b.Name, Digest: b.Digest.String(), File: b.File, Line: b.Line, Offers: platform.FormatAll(b.Available), Single: b.Single, Platforms: []verdictRow{},
 		}
 		for _, v := range b.For {
 			verdict := verdictRow{Platform: platform.Format(v.Platform), Fetched: platform.Format(v.Fetched), Verdict: v.Verdict}

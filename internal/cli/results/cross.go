@@ -91,23 +91,23 @@ func (l *platformLines) all() (all []string) {
 // RelocatedLines describes the stages that will not run under an emulator, before they run, and those that would not if the build had no
 // attestations.
 func RelocatedLines(plan plan.Plan) []string {
-	var said platformLines
+	var lines platformLines
 	for i, relocated := range plan.Relocated {
 		for _, s := range relocated.Stages {
 			if s.Why.Check == crosscompile.CheckAttested {
-				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs under an emulator, since %s; %s",
+				lines.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs under an emulator, since %s; %s",
 					StageText(s.Name, s.File, s.Line), s.Why.Message, CrossFix(s.Why)))
 			}
 			if s.Relocated {
-				said.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
+				lines.add(plan.Jobs[i].Platform, fmt.Sprintf("%s runs on %s (%s), not under an emulator",
 					StageText(s.Name, s.File, s.Line), nativeOf(plan, relocated), s.Recipe))
 				if s.Trusted.Message != "" {
-					said.add(plan.Jobs[i].Platform, s.Trusted.Message+"; "+s.Trusted.Fix)
+					lines.add(plan.Jobs[i].Platform, s.Trusted.Message+"; "+s.Trusted.Fix)
 				}
 			}
 		}
 	}
-	return said.all()
+	return lines.all()
 }
 
 // nativeOf returns the platform that relocated steps run on.
@@ -130,19 +130,19 @@ const (
 // that would save more.
 func CrossLines(r solve.Report) (all []string) {
 	avoided, known := 0.0, false
-	var back platformLines
+	var fallbacks platformLines
 	for _, p := range r.Platforms {
 		if p.Cross.Avoided > 0 {
 			avoided, known = avoided+p.Cross.Avoided, true
 		}
 		if p.Cross.Fallback != "" {
-			back.add(p.Platform, "built again under emulation: "+p.Cross.Fallback)
+			fallbacks.add(p.Platform, "built again under emulation: "+p.Cross.Fallback)
 		}
 	}
 	if known {
 		all = append(all, fmt.Sprintf("About %.0f s of emulation avoided.", avoided))
 	}
-	return slices.Concat(all, back.all(), CrossAdvice(r))
+	return slices.Concat(all, fallbacks.all(), CrossAdvice(r))
 }
 
 // CrossAdvice returns advice about stages that could run without an emulator after one change of the Dockerfile, or with the name of a

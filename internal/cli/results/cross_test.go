@@ -17,14 +17,14 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
-func TestWhatIsMovedIsSaidOnceForAllPlatforms(t *testing.T) {
+func TestARelocatedStageIsListedOnceWithItsPlatforms(t *testing.T) {
 	want := []string{"linux/arm/v7, linux/arm64: stage build runs on linux/amd64 (go), not under an emulator"}
 	if diff := cmp.Diff(want, RelocatedLines(clitest.RelocatedOutlook().Plan)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
+func TestATrustedCommandIsListedWithItsRisk(t *testing.T) {
 	plan := clitest.RelocatedOutlook().Plan
 	plan.Relocated[1].Stages[0].Trusted = diag.Diagnostic{Check: "trusted", Message: "RUN make is trusted", Fix: "it may be built a second time"}
 	want := []string{
@@ -36,7 +36,7 @@ func TestWhatIsMovedOnTrustIsSaidBeforehand(t *testing.T) {
 	}
 }
 
-func TestStagesThatStayEmulatedForAttestationsAreSaidBeforehand(t *testing.T) {
+func TestAStageThatAttestationsKeepEmulatedIsListedWithTheFlag(t *testing.T) {
 	plan := clitest.RelocatedOutlook().Plan
 	plan.Relocated[1].Stages[0] = cross.Stage{Name: "build", Recipe: "go", Why: recipe.Refusal{
 		Diagnostic: diag.Diagnostic{Check: crosscompile.CheckAttested, Message: "the build has attestations"}, Naming: recipe.Naming{Choice: "go"},
@@ -87,7 +87,7 @@ func ran() solve.Report {
 	}}
 }
 
-func TestAfterABuildItIsSaidWhatWasSavedAndWhatCouldBe(t *testing.T) {
+func TestABuildReportsTheTimeSavedAndWhatWouldSaveMore(t *testing.T) {
 	want := []string{
 		"About 128 s of emulation avoided.",
 		`linux/s390x: built again under emulation: "RUN go build ./a" failed`,
@@ -108,7 +108,7 @@ func TestAfterABuildItIsSaidWhatWasSavedAndWhatCouldBe(t *testing.T) {
 	}
 }
 
-func TestMetadataSayWhichStepsRanOnTheBuildersPlatform(t *testing.T) {
+func TestTheMetadataHaveTheRelocatedSteps(t *testing.T) {
 	var got []string
 	for _, p := range ran().Platforms[1:] {
 		data, err := json.Marshal(newPlatformMetadata(p).Cross)

@@ -35,10 +35,10 @@ func ImageID(report solve.Report) string {
 
 // SayUntouched prints which tags an error left unchanged.
 func SayUntouched(out io.Writer, o Outcome) {
-	if words := untouched(o); begun(o.Report) {
+	if note := untouched(o); begun(o.Report) {
 		fmt.Fprintln(out)
-		if words != "" {
-			cli.Putf(out, "%s\n", words)
+		if note != "" {
+			cli.Putf(out, "%s\n", note)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func TestAReportIsNeverTooLongForAComment(t *testing.T) {
 	clitest.Contains(t, text, "### Failed", "parts of it are left out")
 }
 
-func TestWhatComesFromOutsideIsNoMarkup(t *testing.T) {
+func TestTextFromOutsideIsEscapedInMarkdown(t *testing.T) {
 	for in, want := range map[string]string{
 		"linux/amd64":      "`linux/amd64`",
 		"a|b":              "<code>a&#124;b</code>",
@@ -65,7 +65,7 @@ func TestWhatComesFromOutsideIsNoMarkup(t *testing.T) {
 	}
 }
 
-func TestHeadlinesSayWhatCameOfIt(t *testing.T) {
+func TestHeadlinesStateTheOutcome(t *testing.T) {
 	begun := solve.Report{Platforms: []solve.PlatformReport{{Mode: "native"}}}
 	for want, o := range map[string]Outcome{
 		"Built: an image without a name":                    {Report: begun},

@@ -128,8 +128,8 @@ func (o Outcome) why() string {
 	}
 	const most = 8 << 10
 	text := mdBlock(endOf(o.Err.Error(), most))
-	if words := untouched(o); words != "" && !explain.IsPartial(o.Err) {
-		text += "\n" + mdText(words) + "\n"
+	if note := untouched(o); note != "" && !explain.IsPartial(o.Err) {
+		text += "\n" + mdText(note) + "\n"
 	}
 	if hint := explain.Hint(o.Err); hint != "" {
 		text += "\n**What to do**\n\n" + mdBlock(hint)

@@ -35,17 +35,17 @@ func Loaded(out io.Writer, report solve.Report) {
 	fmt.Fprintln(out)
 	t := cli.NewTable(out, "LOADED", "PLATFORM", "IMAGE ID")
 	for _, l := range report.Loaded {
-		name, who, note := l.Name, "all", ""
+		name, platforms, note := l.Name, "all", ""
 		if name == "" {
 			name = "(no name)"
 		}
 		if l.Platform.OS != "" {
-			who = platform.Format(l.Platform)
+			platforms = platform.Format(l.Platform)
 		}
 		if l.Already {
 			note = "   (unchanged)"
 		}
-		t.Row(name, who, l.ID.String()+note)
+		t.Row(name, platforms, l.ID.String()+note)
 	}
 	_ = t.Flush()
 }

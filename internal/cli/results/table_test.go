@@ -10,7 +10,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/internal/solve"
 )
 
-func TestCellsSayWhatBecameOfAPlatform(t *testing.T) {
+func TestCellsShowTheOutcomeOfAPlatform(t *testing.T) {
 	warnings := []diag.Diagnostic{{Severity: diag.Warning}, {Severity: diag.Warning}, {Severity: diag.Note}}
 	passed, failed := smoke.Outcome{Passed: true}, smoke.Outcome{}
 	for want, p := range map[string]solve.PlatformReport{
