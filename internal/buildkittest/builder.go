@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -64,6 +65,8 @@ type Builder struct {
 	Files map[string]string
 	// Layer returns the content of the image for a platform, a tar archive that is compressed with gzip; nil uses a default.
 	Layer func(platform.Platform) []byte
+	// Transport carries the requests to registries; nil means http.DefaultTransport.
+	Transport http.RoundTripper
 	// Unreadable makes the frontend one whose graph no client can read.
 	Unreadable bool
 	// NoMetadata simulates an older BuildKit, which does not resolve git and http sources.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -97,18 +96,6 @@ func oneFile(name, content string) ([]byte, error) {
 // blobs returns them in the order in which BuildKit copies them: the manifest last.
 func (i image) blobs() []blob {
 	return []blob{newBlob("layer", "", i.layer), newBlob("config", "", i.config), newBlob("manifest", i.mediaType, i.manifest)}
-}
-
-func (i image) push(ctx context.Context, name string) error {
-	host, path, _ := strings.Cut(name, "/")
-	base := "http://" + host + "/v2/" + path
-	for _, b := range [][]byte{i.config, i.layer} {
-		url := base + "/blobs/uploads/?digest=" + digest.FromBytes(b).String()
-		if err := send(ctx, http.MethodPost, url, "application/octet-stream", b); err != nil {
-			return err
-		}
-	}
-	return send(ctx, http.MethodPut, base+"/manifests/"+digest.FromBytes(i.manifest).String(), i.mediaType, i.manifest)
 }
 
 // attest makes BuildKit's result for an image with attestations: an index of it and of a manifest about it, whose statement has

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -85,7 +84,7 @@ func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []b
 		return err
 	}
 	for name := range strings.SplitSeq(attrs["name"], ",") {
-		if err := img.push(ctx, name); err != nil {
+		if err := img.push(ctx, j.builder.repository(name)); err != nil {
 			return fmt.Errorf("failed to push %s: %w", name, err)
 		}
 	}
@@ -139,21 +138,4 @@ func (j *job) sendTar(e client.ExportEntry) error {
 	}
 	_, err = t.Write(data)
 	return errors.Join(err, t.Close(), w.Close())
-}
-
-func send(ctx context.Context, method, url, mediaType string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", mediaType)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		return fmt.Errorf("unexpected status %s", resp.Status)
-	}
-	return nil
 }

@@ -29,6 +29,9 @@ func (n Network) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	}
 	answer := httptest.NewRecorder()
 	handler.ServeHTTP(answer, arrived)
+	if ctx := req.Context(); ctx.Err() != nil { // the handler may have waited for that
+		return nil, ctx.Err()
+	}
 	if err := arrived.Body.Close(); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,117 @@
+package buildkittest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/manifest"
+)
+
+// repository is a repository that images are pushed to, in the way of BuildKit: each blob is looked up before it is sent, and a request
+// that may succeed later is tried four times within seven seconds (util/resolver/retryhandler). That excludes every status below 500, such
+// as 429.
+type repository struct {
+	transport http.RoundTripper // nil: the default one
+	base      string            // "http://host/v2/path"
+}
+
+func (b *Builder) repository(name string) repository {
+	host, path, _ := strings.Cut(name, "/")
+	return repository{b.Transport, "http://" + host + "/v2/" + path}
+}
+
+// statusError is an answer that BuildKit does not expect, with the text of containerd (core/remotes/errors).
+type statusError struct {
+	method, url string
+	status      int
+}
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("unexpected status from %s request to %s: %d %s", e.method, e.url, e.status, http.StatusText(e.status))
+}
+
+func (i image) push(ctx context.Context, to repository) error {
+	for _, one := range i.blobs() {
+		kind := "blobs"
+		if one.kind == "manifest" {
+			kind = "manifests"
+		}
+		if err := to.send(ctx, kind, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r repository) send(ctx context.Context, kind string, one blob) error {
+	for pause := time.Second; ; pause *= 2 {
+		err := r.try(ctx, kind, one)
+		if err == nil || ctx.Err() != nil || pause > 4*time.Second || !isTemporary(err) {
+			return err
+		}
+		if err := manifest.Sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+func isTemporary(err error) bool {
+	if status, ok := errors.AsType[*statusError](err); ok {
+		return status.status >= http.StatusInternalServerError
+	}
+	network, ok := errors.AsType[net.Error](errors.Unwrap(err)) // not the *url.Error around it
+	return ok && network.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// try looks a blob or a manifest up, and sends it if it is missing.
+func (r repository) try(ctx context.Context, kind string, one blob) error {
+	target := r.base + "/" + kind + "/" + one.desc.Digest.String()
+	resp, err := r.do(ctx, http.MethodHead, target, one.desc.MediaType, nil, http.StatusNotFound)
+	if err != nil || resp.StatusCode != http.StatusNotFound {
+		return err
+	}
+	if kind == "blobs" {
+		begun, err := r.do(ctx, http.MethodPost, r.base+"/blobs/uploads/", "", nil)
+		if err != nil {
+			return err
+		}
+		location, err := begun.Request.URL.Parse(begun.Header.Get("Location"))
+		if err != nil {
+			return err
+		}
+		location.RawQuery = url.Values{"digest": {one.desc.Digest.String()}}.Encode()
+		target = location.String()
+	}
+	_, err = r.do(ctx, http.MethodPut, target, one.desc.MediaType, one.data)
+	return err
+}
+
+// do sends a request. Success is any 2xx, or the other status that is expected.
+func (r repository) do(ctx context.Context, method, target, mediaType string, body []byte, expected ...int) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", mediaType)
+	resp, err := (&http.Client{Transport: r.transport}).Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("failed to do request: %w", err)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 && (len(expected) == 0 || resp.StatusCode != expected[0]) {
+		return nil, &statusError{method, target, resp.StatusCode}
+	}
+	return resp, nil
+}
