@@ -167,6 +167,12 @@ func isStatus(err error) bool {
 	return errors.As(err, new(*errcode.ErrorResponse))
 }
 
+// isFinal reports whether an error is the registry's last word: an answer that no repetition would change.
+func isFinal(err error) bool {
+	var response *errcode.ErrorResponse
+	return errors.As(err, &response) && !isTransientStatus(response.StatusCode)
+}
+
 // missing is the error of a registry that does not show in time what was pushed.
 func (r repository) missing(limit time.Duration) error {
 	return fmt.Errorf("%w, %s after it was pushed", errdef.ErrNotFound, limit)

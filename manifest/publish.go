@@ -37,7 +37,8 @@ const (
 	Already     State = "already"     // it named the same digest before, and was not written
 	Overwritten State = "overwritten" // written, and then overwritten by another client with another digest
 	Untouched   State = "untouched"   // not written; Err says why
-	Failed      State = "failed"      // the registry refused, or does not show the write; Err says which
+	Failed      State = "failed"      // the registry refused, or never got the write; Err says which
+	Unconfirmed State = "unconfirmed" // it may be written: an answer was lost, or the registry does not show it; Err says which
 )
 
 // TagResult is the result for one tag.
@@ -53,8 +54,8 @@ type TagResult struct {
 //
 // First every child of the index (or the single image itself) must be in the repository of every target; while a registry does
 // not show one yet, Publish waits, up to Options.Settle. If one is missing, no tag is touched. Then the tags move in their order,
-// each by one write; a tag that names the digest already is not written. A tag that fails does not stop the others; an ended
-// context does, before the next write. Each tag is read back, again with a bounded wait; another digest there, which was not
+// each by one write; a tag that names the digest already is not written. Once a tag has failed, or the
+// context has ended, no further tag is written. Each tag is read back, again with a bounded wait; another digest there, which was not
 // there before, was written by another client and gives the state Overwritten.
 //
 // The results are in the order of the targets, always one for each. The error joins those of the results; it is nil when every
@@ -83,7 +84,9 @@ func (c *Client) Publish(ctx context.Context, req PublishRequest) ([]TagResult, 
 	c.move(ctx, req, targets, results)
 	var failures []error
 	for _, r := range results {
-		failures = append(failures, r.Err)
+		if !errors.Is(r.Err, errNotTried) { // the others' errors say why
+			failures = append(failures, r.Err)
+		}
 	}
 	return results, errors.Join(failures...)
 }

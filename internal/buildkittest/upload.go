@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
 	"time"
+
+	remoteserrors "github.com/containerd/containerd/v2/core/remotes/errors"
+	"github.com/moby/buildkit/util/errutil"
 
 	"github.com/docker-multiarch/docker-multiarch/manifest"
 )
@@ -27,16 +29,6 @@ type repository struct {
 func (b *Builder) repository(name string) repository {
 	host, path, _ := strings.Cut(name, "/")
 	return repository{b.Transport, "http://" + host + "/v2/" + path}
-}
-
-// statusError is an answer that BuildKit does not expect, with the text of containerd (core/remotes/errors).
-type statusError struct {
-	method, url string
-	status      int
-}
-
-func (e *statusError) Error() string {
-	return fmt.Sprintf("unexpected status from %s request to %s: %d %s", e.method, e.url, e.status, http.StatusText(e.status))
 }
 
 func (i image) push(ctx context.Context, to repository) error {
@@ -56,7 +48,7 @@ func (r repository) send(ctx context.Context, kind string, one blob) error {
 	for pause := time.Second; ; pause *= 2 {
 		err := r.try(ctx, kind, one)
 		if err == nil || ctx.Err() != nil || pause > 4*time.Second || !isTemporary(err) {
-			return err
+			return errutil.WithDetails(err) // as BuildKit shows it
 		}
 		if err := manifest.Sleep(ctx, pause); err != nil {
 			return err
@@ -65,11 +57,10 @@ func (r repository) send(ctx context.Context, kind string, one blob) error {
 }
 
 func isTemporary(err error) bool {
-	if status, ok := errors.AsType[*statusError](err); ok {
-		return status.status >= http.StatusInternalServerError
+	if status, ok := errors.AsType[remoteserrors.ErrUnexpectedStatus](err); ok {
+		return status.StatusCode >= http.StatusInternalServerError
 	}
-	network, ok := errors.AsType[net.Error](errors.Unwrap(err)) // not the *url.Error around it
-	return ok && network.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // try looks a blob or a manifest up, and sends it if it is missing.
@@ -106,12 +97,10 @@ func (r repository) do(ctx context.Context, method, target, mediaType string, bo
 	if err != nil {
 		return nil, fmt.Errorf("failed to do request: %w", err)
 	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, err
-	}
+	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 && (len(expected) == 0 || resp.StatusCode != expected[0]) {
-		return nil, &statusError{method, target, resp.StatusCode}
+		return nil, remoteserrors.NewUnexpectedStatusErr(resp)
 	}
-	return resp, nil
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp, err
 }

@@ -44,6 +44,13 @@ func (m *Memory) Blobs() []string {
 	return slices.Sorted(maps.Keys(m.blobs))
 }
 
+// Manifests returns the manifests as "repository/tag" and "repository/digest", in order.
+func (m *Memory) Manifests() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.manifests))
+}
+
 // ServeHTTP answers as a registry.
 func (m *Memory) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)

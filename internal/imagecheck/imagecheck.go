@@ -34,7 +34,9 @@ type Checker struct {
 
 	mu     sync.Mutex
 	pushed manifest.Image // an image that the registry has; zero if nothing is pushed
-	repo   content.Fetcher
+
+	opening chan struct{} // holds one element while repo is opened or read
+	repo    content.Fetcher
 }
 
 // Env has the services that a Checker uses.
@@ -50,7 +52,7 @@ type Env struct {
 
 // New returns a Checker for one build on one node.
 func New(opt gate.Options, env Env) *Checker {
-	c := &Checker{opt: opt, env: env}
+	c := &Checker{opt: opt, env: env, opening: make(chan struct{}, 1)}
 	c.lister = &layers.Lister{Fetch: c.fetch, Cache: env.Listings}
 	if env.Store != nil {
 		c.lister.FetchLocal = env.Store.Fetch
@@ -162,19 +164,29 @@ func (c *Checker) fetch(ctx context.Context, desc ocispecs.Descriptor) (io.ReadC
 
 // near reports whether the images are pushed to a registry on this machine.
 func (c *Checker) near() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.pushed.Repository != nil && address.IsLoopback(reference.Domain(c.pushed.Repository))
+	named := c.pushedImage().Repository
+	return named != nil && address.IsLoopback(reference.Domain(named))
 }
 
-// repository returns the repository of the images, if they are pushed.
-func (c *Checker) repository(ctx context.Context) (content.Fetcher, error) {
+func (c *Checker) pushedImage() manifest.Image {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.repo != nil || c.pushed.Repository == nil {
+	return c.pushed
+}
+
+// repository returns the repository of the images, if they are pushed. It is opened once; others wait, until ctx ends.
+func (c *Checker) repository(ctx context.Context) (content.Fetcher, error) {
+	pushed := c.pushedImage()
+	select {
+	case c.opening <- struct{}{}:
+		defer func() { <-c.opening }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if c.repo != nil || pushed.Repository == nil {
 		return c.repo, nil
 	}
-	ref, err := reference.WithDigest(c.pushed.Repository, c.pushed.Descriptor.Digest)
+	ref, err := reference.WithDigest(pushed.Repository, pushed.Descriptor.Digest)
 	if err != nil {
 		return nil, err
 	}

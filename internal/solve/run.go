@@ -99,9 +99,13 @@ func openTester(ctx context.Context, req Request, env Env, targets []platform.Pl
 func newDecider(ctx context.Context, jobs []job, registries func(context.Context) error) (c decider, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	c = decider{task: jobs[0].task, runs: runsOf(jobs), jobs: jobs}
-	c.preflight = sync.OnceValue(func() error { return registries(ctx) })
 	var asking sync.WaitGroup
-	asking.Go(func() { _ = c.preflight() })
+	var answer error
+	asking.Go(func() { answer = registries(ctx) })
+	c.preflight = func() error {
+		asking.Wait()
+		return answer
+	}
 	return c, func() {
 		cancel()
 		asking.Wait()

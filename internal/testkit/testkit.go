@@ -11,7 +11,7 @@ import (
 )
 
 // Write makes a file with its folders, and returns its path.
-func Write(t *testing.T, dir, name, content string) string {
+func Write(t testing.TB, dir, name, content string) string {
 	t.Helper()
 	file := filepath.Join(dir, filepath.FromSlash(name))
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(content), 0o600)); err != nil {

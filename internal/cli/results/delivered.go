@@ -48,8 +48,12 @@ func untouched(o Outcome) string {
 	report := o.Report
 	var moved []string
 	for _, t := range report.Tags {
-		if t.State == manifest.Moved || t.State == manifest.Overwritten {
+		switch t.State {
+		case manifest.Moved, manifest.Overwritten:
 			moved = append(moved, t.Ref)
+		case manifest.Unconfirmed:
+			moved = append(moved, t.Ref+" (perhaps)")
+		default: // the tag is as it was
 		}
 	}
 	for _, l := range report.Loaded {

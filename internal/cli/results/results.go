@@ -78,6 +78,8 @@ func StateNote(tag manifest.TagResult) string {
 		return "   (NOT pushed)"
 	case manifest.Failed:
 		return "   (FAILED)"
+	case manifest.Unconfirmed:
+		return "   (NOT confirmed)"
 	default:
 		return ""
 	}

@@ -1,0 +1,33 @@
+package faultkit
+
+import (
+	"slices"
+	"strings"
+)
+
+// acts reports whether the fault lasts.
+func (f fault) acts() bool {
+	return f.answer != nil || f.wire != nil || f.build != nil || f.local != nil
+}
+
+// mustPass reports whether a retry within the bounds gives success. The bound is two minutes for the client's own requests, four seconds
+// for the questions before the build, and BuildKit's seven seconds for its uploads. A registry that has not answered yet is not asked again
+// if no connection can be made: its name may be wrong.
+func (c combination) mustPass() bool {
+	merges := strings.Contains(c.scenario.name, "merge")
+	early := slices.Index(phases, c.phase) < slices.Index(phases, steps) // the registries may be asked at the same time
+	quick := c.extent.count > 0 && !c.silent && c.wire == nil && !strings.Contains(c.fault.name, "Retry-After")
+	switch {
+	case c.passes:
+		return !early || c.answer == nil
+	case !c.mends || c.extent.ever() || c.limit > 0 && c.extent.lasts > c.limit:
+		return false
+	case c.phase == asking, merges && (c.phase == prepare || c.phase == look):
+		return quick
+	case early:
+		return quick && c.sends
+	case slices.Index(phases, c.phase) >= slices.Index(phases, prepare), c.extent.count == 1 && c.phase == readBack:
+		return true
+	}
+	return c.sends && c.extent.count > 0
+}
