@@ -19,10 +19,10 @@ func (c combination) mustPass() bool {
 	quick := c.extent.count > 0 && !c.silent && c.wire == nil && !strings.Contains(c.fault.name, "Retry-After")
 	switch {
 	case c.passes:
-		return !early || c.answer == nil
+		return c.answer == nil || !early && !merges
 	case !c.mends || c.extent.ever() || c.limit > 0 && c.extent.lasts > c.limit:
 		return false
-	case c.phase == asking, merges && (c.phase == prepare || c.phase == look):
+	case c.phase == asking, merges && slices.Index(phases, c.phase) <= slices.Index(phases, look):
 		return quick
 	case early:
 		return quick && c.sends

@@ -169,12 +169,18 @@ func (p plan) ask(ctx context.Context) error {
 	return err
 }
 
-// publish moves the tags. Content that was read from a repository, or copied to it, is known to exist.
+// publish moves the tags. Content that was read from a repository is known to exist. Content that was copied to it is looked up: some
+// registries answer 201 and lose a manifest.
 func (p plan) publish(ctx context.Context, allow func(reference.NamedTagged, digest.Digest) error) (Result, error) {
 	var seen []manifest.Image
 	for _, repo := range index.Repositories(p.req.targets()) {
-		for _, child := range index.Entries(p.parts()) {
-			seen = append(seen, manifest.Image{Repository: repo, Descriptor: child})
+		for _, e := range p.all {
+			if !e.in(repo) {
+				continue
+			}
+			for _, child := range index.Entries([]index.Part{e.part()}) {
+				seen = append(seen, manifest.Image{Repository: repo, Descriptor: child})
+			}
 		}
 	}
 	var refusal error
