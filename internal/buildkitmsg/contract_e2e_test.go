@@ -99,6 +99,7 @@ func (b *builds) solve(t *testing.T, solve func(context.Context, chan *client.So
 	var all client.SolveStatus
 	for m := range messages {
 		all.Vertexes, all.Logs, all.Warnings = append(all.Vertexes, m.Vertexes...), append(all.Logs, m.Logs...), append(all.Warnings, m.Warnings...)
+		all.Statuses = append(all.Statuses, m.Statuses...)
 	}
 	err := <-failure
 	if ctx.Err() != nil {
@@ -318,16 +319,40 @@ func testRetries(t *testing.T, b *builds) {
 	}
 }
 
+// pushedTo returns the repositories that BuildKit began to push manifests to, in their order.
+func pushedTo(all *client.SolveStatus) (repositories []string) {
+	for _, s := range all.Statuses {
+		if repository, ok := PushesManifest(s.ID); ok && !slices.Contains(repositories, repository) {
+			repositories = append(repositories, repository)
+		}
+	}
+	return repositories
+}
+
 func testExports(t *testing.T, b *builds) {
 	image := func(name string) func(*client.SolveOpt) {
 		return func(o *client.SolveOpt) {
 			o.Exports = []client.ExportEntry{{Type: client.ExporterImage, Attrs: map[string]string{"name": name, "push": "true"}}}
 		}
 	}
-	_, err := b.build(t, "FROM BASE\nCOPY file /\n", image(b.registry+"/readonly/a:1"))
+	all, err := b.build(t, "FROM BASE\nCOPY file /\n", image(b.registry+"/readonly/a:1"))
 	must(t, err, IsPushFailure)
+	if got := pushedTo(all); len(got) != 0 {
+		t.Errorf("a push without its layers went on with the manifests for %q", got)
+	}
 
-	all, err := b.build(t, "FROM BASE\nCOPY file /\n", image(b.registry+"/result:1"), func(o *client.SolveOpt) {
+	two := []string{b.registry + "/result", b.registry + "/second"}
+	all, err = b.build(t, "FROM BASE\nCOPY file /\n", image(strings.Join(two, ",")), func(o *client.SolveOpt) {
+		o.Exports[0].Attrs["push-by-digest"] = "true"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := pushedTo(all); !slices.Equal(got, two) {
+		t.Errorf("manifests were pushed to %q, want %q", got, two)
+	}
+
+	all, err = b.build(t, "FROM BASE\nCOPY file /\n", image(b.registry+"/result:1"), func(o *client.SolveOpt) {
 		o.CacheExports = []client.CacheOptionsEntry{
 			{Type: "registry", Attrs: map[string]string{"ref": b.registry + "/cache:1"}}, {Type: "local", Attrs: map[string]string{"dest": t.TempDir()}},
 		}

@@ -93,3 +93,9 @@ func Warning(w *client.VertexWarning) diag.Diagnostic {
 	}
 	return d
 }
+
+// PushesManifest returns the repository of a status with which BuildKit begins to push a manifest. The layers are in that repository then
+// (util/push/push.go). ok is false for other statuses.
+func PushesManifest(status string) (repository string, ok bool) {
+	return strings.CutPrefix(status, "pushing manifest for ")
+}

@@ -11,7 +11,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -199,7 +198,7 @@ func (b *Builder) Build(
 	defer j.release()
 	res, err := fn(ctx, &bridge{job: j})
 	if err != nil {
-		return nil, fmt.Errorf("failed to run Build function: %w", err)
+		return nil, err // as BuildKit's client does, which waits for the daemon's error (client/solve.go)
 	}
 	return j.export(ctx, res)
 }

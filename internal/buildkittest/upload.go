@@ -31,11 +31,13 @@ func (b *Builder) repository(name string) repository {
 	return repository{b.Transport, "http://" + host + "/v2/" + path}
 }
 
-func (i image) push(ctx context.Context, to repository) error {
+// push pushes the image. It calls layersDone before the manifest.
+func (i image) push(ctx context.Context, to repository, layersDone func()) error {
 	for _, one := range i.blobs() {
 		kind := "blobs"
 		if one.kind == "manifest" {
 			kind = "manifests"
+			layersDone()
 		}
 		if err := to.send(ctx, kind, one); err != nil {
 			return err

@@ -80,6 +80,9 @@ type Step struct {
 	// Root is the input whose file system the step goes on from, where the kind has one: the image or step before a RUN, a COPY
 	// or a COPY --link. It is "" for a step that begins with nothing.
 	Root digest.Digest
+	// Layer identifies the layer that the step adds to the file system. Steps of several graphs with one Layer add the same layer, in
+	// most cases: files that are copied onto different base images make the same one. See [Graph.Layers].
+	Layer digest.Digest
 	// InputPaths has the paths that the step takes from its inputs other than by going on from Root, in the order of the operation,
 	// each once. Root may be among the inputs: RUN --mount=from= of the stage itself.
 	InputPaths []InputPath

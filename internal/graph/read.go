@@ -25,6 +25,7 @@ func Read(def *llb.Definition) (Graph, error) {
 		return Graph{}, nil
 	}
 	r := reader{def: def, ops: make(map[digest.Digest]*pb.Op, len(def.Def)), seen: make(map[digest.Digest]bool, len(def.Def))}
+	r.contents = make(map[digest.Digest]digest.Digest, len(def.Def))
 	var last *pb.Op
 	for i, dt := range def.Def {
 		last = &pb.Op{}
@@ -58,6 +59,8 @@ type reader struct {
 	ops   map[digest.Digest]*pb.Op
 	seen  map[digest.Digest]bool
 	steps []Step
+	// contents identify what the steps make; see identify.
+	contents map[digest.Digest]digest.Digest
 }
 
 // visit adds the step dgst after its inputs. There are no cycles: an operation holds the digests of its inputs, so it cannot be
@@ -93,6 +96,7 @@ func (r *reader) step(dgst digest.Digest, op *pb.Op) Step {
 	}
 	fill(&s, op)
 	s.Root, s.InputPaths = r.inputs(op)
+	r.identify(&s, op)
 	if name := meta.Description["llb.customname"]; name != "" {
 		s.Name = name
 		s.Stage = buildkitmsg.Stage(name)

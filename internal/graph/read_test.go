@@ -155,7 +155,7 @@ func TestAnExecHasItsArgumentsMountsAndNetwork(t *testing.T) {
 	).Root()
 	g := read(t, st)
 	got := g.Steps[len(g.Steps)-1]
-	got.Digest, got.Inputs, got.Root, got.InputPaths = "", nil, "", nil
+	got.Digest, got.Layer, got.Inputs, got.Root, got.InputPaths = "", "", nil, "", nil
 	want := graph.Step{
 		Kind:     graph.Exec,
 		Name:     "RUN make…",

@@ -29,6 +29,11 @@ func (d Delivery) Exports(p platform.Platform, documents *index.Documents) (list
 	return list
 }
 
+// Unpushed returns the export of a platform's image that leaves it with the builder.
+func (d Delivery) Unpushed(p platform.Platform) client.ExportEntry {
+	return client.ExportEntry{Type: client.ExporterImage, Attrs: d.imageAttrs(p)}
+}
+
 func (d Delivery) pushEntry(p platform.Platform) client.ExportEntry {
 	var repos []string
 	for _, r := range d.Repositories() {

@@ -51,6 +51,7 @@ type decision struct {
 	emulate func(ctx context.Context, index int) (plan.Job, error) // makes the node run a platform that the plan did not emulate
 	limits  []limits                                               // by index: of the job's node
 	isolate bool                                                   // each platform gets its own cache mounts
+	uploads *uploads                                               // nil if no solve waits for another one before it pushes
 	holding []bool                                                 // by index: the job stays until the steps of all jobs of its node have run
 }
 

@@ -122,7 +122,7 @@ func (c decider) decide(ctx context.Context, reports []report) decision {
 	c.env.Progress.Cleared(planned)
 	return decision{
 		errs: errs, pins: pinned, reread: reread, plan: planned, limits: newLimits(c.jobs, planned), isolate: isolated,
-		emulate: c.emulate(graphs), holding: c.holding(solved),
+		emulate: c.emulate(graphs), holding: c.holding(solved), uploads: newUploads(c.req.Delivery, solved),
 	}
 }
 

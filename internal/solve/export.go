@@ -41,15 +41,21 @@ func (t *trial) pushAlone(ctx context.Context) (digest.Digest, error) {
 	run.req.Attests, run.req.NoCache, run.req.Outputs = nil, false, sink.Outputs{Attrs: t.req.Outputs.Attrs}
 	run.files = &sink.StagedFiles{}
 	alone := job{t.index, t.target, &run}
-	o := order{pins: t.pins(), see: t.log.Add, exports: func(ctx context.Context) []client.ExportEntry { return alone.exports(ctx, index.NewDocuments()) }}
+	turn := push{repositories: len(t.req.Repositories())}
+	see := func(msg *client.SolveStatus) { t.log.Add(msg); turn.see(msg) }
+	o := order{pins: t.pins(), see: see, exports: func(ctx context.Context) []client.ExportEntry { return alone.exports(ctx, index.NewDocuments()) }}
 	resp, err := alone.solve(ctx, o, func(ctx context.Context, gw gateway.Client) (*gateway.Result, error) {
 		got, err := alone.read(ctx, gw, t.out.isolated, true)
 		if err != nil {
 			return nil, err
 		}
 		r, err := alone.relocate(ctx, gw, *t.out.decided, relocation{got: got, fallback: t.out.fallback}, t.out.isolated)
+		if err == nil {
+			err = turn.begin(ctx, t.out.decided.uploads, r.got.graph)
+		}
 		return r.got.result, err
 	})
+	turn.end(err == nil)
 	if err != nil {
 		return "", err
 	}

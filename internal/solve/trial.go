@@ -29,12 +29,15 @@ type trial struct {
 	attempt
 	seat *seat
 	log  *vertexlog.Log
-	out  outcome
+	push push
+	// compressed ends the other solve that compresses layers; nil if there is none.
+	compressed func()
+	out        outcome
 }
 
 // once makes one attempt: a solve, its export, and the examination of the image.
 func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) outcome {
-	t := &trial{job: j, attempt: a, seat: seat, log: log}
+	t := &trial{job: j, attempt: a, seat: seat, log: log, push: push{repositories: len(j.req.Repositories())}}
 	t.out = outcome{decided: a.decided, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
 	if t.out.began.IsZero() {
 		t.out.began = time.Now()
@@ -77,6 +80,10 @@ func (t *trial) solved(ctx context.Context) (index.Child, error) {
 		recorded: t.index == t.recorded(), see: t.see,
 	}
 	resp, err := t.solve(ctx, o, t.frontend)
+	t.push.end(err == nil)
+	if t.compressed != nil {
+		t.compressed()
+	}
 	if err != nil {
 		return index.Child{}, err
 	}
@@ -154,11 +161,15 @@ func (t *trial) finish(ctx context.Context, gw gateway.Client) (_ *gateway.Resul
 	t.natives.Begins(t.index, t.out.got.graph)
 	res := t.out.got.result
 	// Without an export BuildKit need not run anything, and steps whose outputs are checked before the export must run before it.
-	runsHere := len(t.out.relocated.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
+	pushes := !t.req.Attested() && len(decided.uploads.of(t.out.got.graph)) > 0
+	runsHere := pushes || len(t.out.relocated.Outputs) > 0 && !t.checkedInImage() || decided.limits[t.index].bound() || decided.holding[t.index] || t.holder != nil
 	if runsHere || !t.req.MakesImages() && len(t.req.Outputs.Files()) == 0 {
-		return res, t.work(ctx, gw, decided, res)
+		err = t.work(ctx, gw, decided, res)
 	}
-	return res, nil
+	if pushes && err == nil {
+		err = t.awaitPush(ctx, decided.uploads)
+	}
+	return res, err
 }
 
 // work runs the steps in the job's turn. Without a bound that is not necessary: the export runs them.
@@ -205,6 +216,7 @@ func (t *trial) see(msg *client.SolveStatus) {
 	t.out.symptoms.Add(msg)
 	t.log.Add(msg)
 	t.natives.Add(t.index, msg)
+	t.push.see(msg)
 }
 
 // own returns the client's own error in place of BuildKit's text of it.

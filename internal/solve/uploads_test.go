@@ -1,0 +1,191 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
+	"github.com/docker-multiarch/docker-multiarch/internal/sink"
+	"github.com/docker-multiarch/docker-multiarch/platform"
+)
+
+// sharedLayer makes all platforms' images of one layer, and returns how often it was uploaded.
+func (w *harness) sharedLayer() (uploads func() int64) {
+	layer := []byte("the layer of all platforms")
+	w.Layer = func(platform.Platform) []byte { return layer }
+	var n atomic.Int64
+	w.faults.Add(faultregistry.Fault{
+		Match: faultregistry.On(http.MethodPut, "/blobs/uploads/"),
+		Do: func(rw http.ResponseWriter, req *http.Request, next http.Handler) {
+			if req.URL.Query().Get("digest") == digest.FromBytes(layer).String() {
+				n.Add(1)
+			}
+			next.ServeHTTP(rw, req)
+		},
+	})
+	return n.Load
+}
+
+func TestALayerThatPlatformsShareIsUploadedOnce(t *testing.T) {
+	for name, change := range map[string]func(*harness){
+		"from a cold start":      func(*harness) {},
+		"one after another":      func(w *harness) { w.req.Jobs = 1 },
+		"without the cache":      func(w *harness) { w.req.NoCache = true },
+		"both":                   func(w *harness) { w.req.Jobs, w.req.NoCache = 1, true },
+		"with attestations":      func(w *harness) { w.req.Attests = map[string]string{"provenance": "type=provenance"} },
+		"the first to fail ends": func(w *harness) { w.req.FailFast = true },
+		"with a second archive": func(w *harness) {
+			w.req.Outputs = sink.Outputs{List: []sink.Output{sink.Archive{Dest: t.TempDir() + "/a"}}}
+		},
+		"to two repositories": func(w *harness) { w.req.Tags = w.tags("app:v1", "other:v1") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newHarness(t, copiesOnly)
+			change(w)
+			uploads := w.sharedLayer()
+			w.mustRun()
+			if n := uploads(); n != 1 { // the registry keeps the blobs of all repositories together
+				t.Errorf("it was uploaded %d times", n)
+			}
+			leftNothing(t)
+		})
+	}
+}
+
+func TestAnotherPlatformUploadsWhatTheFirstOneDidNot(t *testing.T) {
+	cancelled := errors.New("cancelled")
+	fails := func(context.Context) error { return errors.New("failed to push app: 403") }
+	passes := func(context.Context) error { return errors.New("failed to push app: 503 Service Unavailable") }
+	attested := func(w *harness) { w.req.Attests = map[string]string{"provenance": "type=provenance"} }
+	for name, tt := range map[string]struct {
+		change func(*harness)
+		broken func(ctx context.Context) error // of the platform that pushes first
+		made   int
+	}{
+		"its push fails":                        {func(*harness) {}, fails, 2},
+		"its push fails, and is tried again":    {func(w *harness) { w.req.Retry = 1 }, passes, 3},
+		"its push fails, one after another":     {func(w *harness) { w.req.Jobs = 1 }, fails, 2},
+		"its push fails, without the cache":     {func(w *harness) { w.req.NoCache = true }, fails, 2},
+		"its attested image's push fails":       {attested, fails, 2},
+		"its push fails, which ends the others": {func(w *harness) { w.req.FailFast = true }, fails, 0},
+		"the user ends the build while it pushes": {func(*harness) {}, func(ctx context.Context) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newHarness(t, copiesOnly)
+			tt.change(w)
+			w.sharedLayer()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			var first sync.Once
+			w.Push = func(ctx context.Context, _ platform.Platform) (err error) {
+				first.Do(func() {
+					if strings.HasPrefix(name, "the user") {
+						time.AfterFunc(10*time.Millisecond, func() { cancel(cancelled) })
+					}
+					err = tt.broken(ctx)
+				})
+				return err
+			}
+			rep, _ := Run(ctx, w.req, w.env, w.preflight)
+			made := 0
+			for _, p := range rep.Platforms {
+				if p.Err == nil {
+					made++
+				}
+			}
+			if made != tt.made {
+				t.Errorf("%d platforms were pushed, want %d", made, tt.made)
+			}
+			leftNothing(t)
+		})
+	}
+}
+
+func TestPlatformsThatShareNoLayerPushAtTheSameTime(t *testing.T) {
+	for name, tt := range map[string]struct {
+		dockerfile string
+		change     func(*harness)
+	}{
+		"programs of each platform": {"FROM base\nRUN make\n", func(*harness) {}},
+		"files of each platform":    {"FROM base\nARG TARGETARCH\nCOPY hello /$TARGETARCH\n", func(*harness) {}},
+		"archives that are joined, which must all be made before a push": {copiesOnly, func(w *harness) {
+			w.req.Outputs = sink.Outputs{List: []sink.Output{sink.Files{Tar: true, Dest: t.TempDir() + "/t"}}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newHarness(t, tt.dockerfile)
+			tt.change(w)
+			c := &crowd{wait: 3, full: make(chan struct{})}
+			w.Push = c.work
+			w.mustRun()
+			if c.most != 3 {
+				t.Errorf("%d pushed at the same time", c.most)
+			}
+		})
+	}
+}
+
+func TestTheOthersPushAtTheSameTimeOnceTheSharedLayerIsThere(t *testing.T) {
+	w := newHarness(t, copiesOnly)
+	w.sharedLayer()
+	c := &crowd{wait: 2, full: make(chan struct{})}
+	var first sync.Once
+	w.Push = func(ctx context.Context, p platform.Platform) error {
+		leads := false
+		first.Do(func() { leads = true })
+		if leads {
+			return nil
+		}
+		return c.work(ctx, p)
+	}
+	w.mustRun()
+	if c.most != 2 {
+		t.Errorf("%d of the others pushed at the same time", c.most)
+	}
+}
+
+func TestATurnEndsWithTheLastRepositoryOrWithItsSolve(t *testing.T) {
+	one := []digest.Digest{"a"}
+	for name, tt := range map[string]struct {
+		end   func(*push)
+		freed bool
+	}{
+		"nothing has happened":              {func(*push) {}, false},
+		"the layers are in one of two":      {func(p *push) { p.see(pushesManifest("x/a")) }, false},
+		"one repository is mentioned twice": {func(p *push) { p.see(pushesManifest("x/a")); p.see(pushesManifest("x/a")) }, false},
+		"the layers are in both":            {func(p *push) { p.see(pushesManifest("x/a")); p.see(pushesManifest("x/b")) }, true},
+		"the solve has failed":              {func(p *push) { p.end(false) }, true},
+		"the solve has succeeded":           {func(p *push) { p.end(true) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &uploads{layers: map[digest.Digest]bool{"a": true}, pushing: map[digest.Digest]bool{}, changed: make(chan struct{})}
+			g := graph.Graph{Steps: []graph.Step{{Digest: "s", Layer: "a"}}}
+			p := &push{repositories: 2}
+			if err := p.begin(t.Context(), u, g); err != nil {
+				t.Fatal(err)
+			}
+			tt.end(p)
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := u.begin(ended, one); (err == nil) != tt.freed {
+				t.Errorf("the next one: %v", err)
+			}
+		})
+	}
+}
+
+func pushesManifest(repository string) *client.SolveStatus {
+	return &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "pushing manifest for " + repository}}}
+}
