@@ -39,7 +39,7 @@ func TestBadInputIsRefusedAtOnceAndNoBuilderIsMade(t *testing.T) {
 			"a platform nobody asked for": {[]string{"--build-arg", "linux/s390x:A=1", "--platform", "linux/amd64", "--push", "-t", "x", dir}, []string{"linux/s390x is not one of the requested platforms"}},
 			"a malformed ulimit":          {[]string{"--ulimit", "nofile", "--push", "-t", "x", dir}, []string{"--ulimit"}},
 			"an unknown entitlement":      {[]string{"--allow", "root", "--push", "-t", "x", dir}, []string{"--allow", "security.insecure"}},
-			"a Rego policy":               {[]string{"--policy", "filename=x.rego", "--push", "-t", "x", dir}, []string{"--policy", "docker buildx itself"}},
+			"a Rego policy":               {[]string{"--policy", "filename=x.rego", "--push", "-t", "x", dir}, []string{"--policy", "only docker buildx"}},
 			"a base that is not there":    {[]string{"--local-base", "no-such-base", "--push", "-t", "x", dir}, []string{"no-such-base", "the engine has no image"}},
 			"a malformed host":            {[]string{"--add-host", "x", "--push", "-t", "x", dir}, []string{"--add-host", "host:ip"}},
 			"a missing named context":     {[]string{"--build-context", "a=no-such-folder", "--push", "-t", "x", dir}, []string{"no-such-folder"}},

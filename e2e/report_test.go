@@ -57,7 +57,7 @@ func TestARefusedImageAndAFailedTestAreInTheReportAndTheMetadata(t *testing.T) {
 		words := []string{"--platform", "linux/amd64,linux/arm64,linux/riscv64", "-f", file, "--push", "-t", repo + ":1", "--report", "report.md", "--metadata-file", "meta"}
 		r := s.build(append(words, s.fixtures())...)
 		s.equal("the status", r.code, 1)
-		s.contains("what is found", r.err, "error   linux/arm64, linux/riscv64   the entrypoint \"/app\" is for amd64")
+		s.contains("what is found", r.err, "error      entrypoint-machine   linux/arm64, linux/riscv64   the entrypoint \"/app\" is for amd64")
 		s.contains("the report", s.read("report.md"), "### Failed", "| refused |", "linux/arm64, linux/riscv64", "Dockerfile:2", "What to do")
 		var m struct {
 			Digest    string `json:"containerimage.digest"`

@@ -80,7 +80,7 @@ func TestTheStatusOfARunIsTheHighest(t *testing.T) {
 			`--timeout: "soon"`:          {"--timeout", "soon", repo + ":v1"},
 			`--pull "perhaps"`:           {"--pull", "perhaps", repo + ":v1"},
 			"needs the name of an image": {},
-			"contradicts":                {"--platform", "all", "--platform", "linux/386", repo + ":v1"},
+			"cannot be combined":         {"--platform", "all", "--platform", "linux/386", repo + ":v1"},
 		} {
 			s.refused(run(args...), 125, want)
 		}

@@ -176,7 +176,7 @@ func TestAnEngineThatCannotPullIsSentTheImage(t *testing.T) {
 		}})
 		_, path, _ := strings.Cut(s.repo(), "/")
 		r := s.mustBuild("--platform", twoPlatforms, "--push", "-t", host+"/"+path+":v1", "--test", "", s.tellsMachine())
-		s.contains("the progress", r.err, "the engine cannot pull", "so it is sent there", "aarch64")
+		s.contains("the progress", r.err, "the engine cannot pull", "so the client sends it", "aarch64")
 		s.nothingLeft(path, s.childrenOf(s.registry+"/"+path, "v1")...)
 	})
 }
@@ -189,7 +189,7 @@ func TestTheEnginePullsTestedImagesWithTheUsersCredentials(t *testing.T) {
 			s.logIn(host)
 			r := s.mustBuild("--platform", twoPlatforms, "--push", "-t", host+"/e2e/"+random(), "--test", "", s.tellsMachine())
 			s.contains(name, r.err, "aarch64")
-			s.lacks(name, r.err, "it is sent there")
+			s.lacks(name, r.err, "the client sends it")
 		}
 	})
 }
