@@ -75,11 +75,14 @@ func (d Diagnostic) Platform() string {
 }
 
 // Place returns the place in the Dockerfile, as in "Dockerfile:3"; "" if there is none.
-func (d Diagnostic) Place() string {
-	if d.Line == 0 {
+func (d Diagnostic) Place() string { return FileLine(d.File, d.Line) }
+
+// FileLine returns a place in a file, as in "Dockerfile:3"; "" without a line.
+func FileLine(file string, line int) string {
+	if line == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d", d.File, d.Line)
+	return fmt.Sprintf("%s:%d", file, line)
 }
 
 // String returns the message behind its place in the Dockerfile.

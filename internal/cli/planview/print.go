@@ -8,7 +8,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cli"
 	"github.com/docker-multiarch/docker-multiarch/internal/cli/findings"
-	"github.com/docker-multiarch/docker-multiarch/internal/cli/results"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 )
 
 // Print prints a plan for people. Empty parts are left out.
@@ -44,7 +44,7 @@ func printSteps(table cli.Table, p Plan) {
 	table.Row()
 	table.Row("LINE", "STAGE", "STEP", "RUNS", "PLATFORMS")
 	for _, s := range p.Steps {
-		table.Row(results.FileLine(s.File, s.Line), s.Stage, cli.Cut(stepText(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
+		table.Row(diag.FileLine(s.File, s.Line), s.Stage, cli.Cut(stepText(s.Step), 60), stepRuns(s), allOr(s.Platforms, len(p.Platforms)))
 	}
 	_ = table.Flush()
 }
@@ -115,7 +115,7 @@ func printBases(table cli.Table, p Plan) {
 	table.Row()
 	table.Row(append(heading, "AVAILABLE FOR", "DIGEST")...)
 	for _, b := range p.Bases {
-		row := []any{b.Image, results.FileLine(b.File, b.Line)}
+		row := []any{b.Image, diag.FileLine(b.File, b.Line)}
 		for _, name := range names {
 			row = append(row, verdictOf(b, name))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/docker-multiarch/docker-multiarch/internal/cross"
 	"github.com/docker-multiarch/docker-multiarch/internal/crosscompile"
+	"github.com/docker-multiarch/docker-multiarch/internal/diag"
 	"github.com/docker-multiarch/docker-multiarch/internal/plan"
 	"github.com/docker-multiarch/docker-multiarch/internal/printable"
 	"github.com/docker-multiarch/docker-multiarch/internal/recipe"
@@ -57,7 +58,7 @@ func StageText(name, file string, line int) string {
 	case name != "":
 		return "stage " + name
 	case line > 0:
-		return "the stage at " + FileLine(file, line)
+		return "the stage at " + diag.FileLine(file, line)
 	}
 	return "a stage"
 }
@@ -177,12 +178,4 @@ func CrossFix(why recipe.Refusal) string {
 	default:
 		return flag + " relocates it anyway"
 	}
-}
-
-// FileLine returns "Dockerfile:3", or "" without a line.
-func FileLine(file string, line int) string {
-	if line == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s:%d", file, line)
 }
