@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/distribution/reference"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -41,11 +42,24 @@ func (c *Client) Upload(ctx context.Context, repo reference.Named, root ocispecs
 	if err := r.SetReferrersCapability(true); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	u := &upload{client: c, repo: r, src: src}
-	err = oras.CopyGraph(r.pushScope(ctx), trustingSource{src}, u, root, oras.CopyGraphOptions{
-		Concurrency: uploadsAtOnce, FindSuccessors: successors(root), MountFrom: u.siblings,
-	})
+	u := &upload{client: c, repo: r, src: src, root: root}
+	opt := oras.CopyGraphOptions{Concurrency: uploadsAtOnce, FindSuccessors: successors(root), MountFrom: u.siblings}
+	err = oras.CopyGraph(r.pushScope(ctx), trustingSource{src}, u, root, opt)
+	if err == nil && u.hadRoot.Load() {
+		err = u.complete(ctx, opt)
+	}
 	return u.explain(ctx, op, err)
+}
+
+// complete uploads what an index that the repository had already is lacking there: a registry may have lost an image that it accepted.
+func (u *upload) complete(ctx context.Context, opt oras.CopyGraphOptions) error {
+	children, err := named(ctx, u.src, u.root)
+	for _, child := range children {
+		if err == nil {
+			err = oras.CopyGraph(u.repo.pushScope(ctx), trustingSource{u.src}, u, child, opt)
+		}
+	}
+	return err
 }
 
 // successors returns the descriptors that must exist before a descriptor is written: those that it names and, for an attestation
@@ -112,6 +126,9 @@ type upload struct {
 	client *Client
 	repo   repository
 	src    content.Fetcher
+	root   ocispecs.Descriptor
+	// hadRoot reports whether the repository had the index itself.
+	hadRoot atomic.Bool
 }
 
 // Fetch reads uploaded content; oras-go never calls it, but the storage interface has it.
@@ -124,6 +141,9 @@ func (u *upload) Exists(ctx context.Context, desc ocispecs.Descriptor) (bool, er
 	there, err := u.repo.Exists(ctx, desc)
 	if there {
 		u.keep(desc)
+		if desc.Digest == u.root.Digest && IsIndex(desc.MediaType) {
+			u.hadRoot.Store(true)
+		}
 	}
 	return there, err
 }

@@ -129,8 +129,9 @@ func TestUploadSendsNothingThatIsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.faults.Requests(); len(got) != 1 || got[0].Method != http.MethodHead {
-		t.Errorf("the second time it asked %v", got)
+	// The index, and the 4 manifests that it names: a registry may have lost one. No blob is looked up.
+	if got := w.faults.Matching(faultregistry.On(http.MethodHead, "/manifests/")); len(got) != 5 || len(w.faults.Requests()) != 5 {
+		t.Errorf("the second time it asked %v", w.faults.Requests())
 	}
 	w.faults.Forget()
 	more := src.put(ocispecs.MediaTypeImageManifest, ocispecs.Manifest{

@@ -68,41 +68,40 @@ func isTemporary(err error) bool {
 // try looks a blob or a manifest up, and sends it if it is missing.
 func (r repository) try(ctx context.Context, kind string, one blob) error {
 	target := r.base + "/" + kind + "/" + one.desc.Digest.String()
-	resp, err := r.do(ctx, http.MethodHead, target, one.desc.MediaType, nil, http.StatusNotFound)
-	if err != nil || resp.StatusCode != http.StatusNotFound {
+	status, _, err := r.do(ctx, http.MethodHead, target, one.desc.MediaType, nil, http.StatusNotFound)
+	if err != nil || status != http.StatusNotFound {
 		return err
 	}
 	if kind == "blobs" {
-		begun, err := r.do(ctx, http.MethodPost, r.base+"/blobs/uploads/", "", nil)
-		if err != nil {
-			return err
-		}
-		location, err := begun.Request.URL.Parse(begun.Header.Get("Location"))
+		_, location, err := r.do(ctx, http.MethodPost, r.base+"/blobs/uploads/", "", nil)
 		if err != nil {
 			return err
 		}
 		location.RawQuery = url.Values{"digest": {one.desc.Digest.String()}}.Encode()
 		target = location.String()
 	}
-	_, err = r.do(ctx, http.MethodPut, target, one.desc.MediaType, one.data)
+	_, _, err = r.do(ctx, http.MethodPut, target, one.desc.MediaType, one.data)
 	return err
 }
 
-// do sends a request. Success is any 2xx, or the other status that is expected.
-func (r repository) do(ctx context.Context, method, target, mediaType string, body []byte, expected ...int) (*http.Response, error) {
+// do sends a request, and returns the status and the location of the answer. Success is any 2xx, or the other status that is expected.
+func (r repository) do(ctx context.Context, method, target, mediaType string, body []byte, expected ...int) (int, *url.URL, error) {
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", mediaType)
 	resp, err := (&http.Client{Transport: r.transport}).Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("failed to do request: %w", err)
+		return 0, nil, fmt.Errorf("failed to do request: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 && (len(expected) == 0 || resp.StatusCode != expected[0]) {
-		return nil, remoteserrors.NewUnexpectedStatusErr(resp)
+		return 0, nil, remoteserrors.NewUnexpectedStatusErr(resp)
 	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	return resp, err
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return 0, nil, err
+	}
+	location, err := req.URL.Parse(resp.Header.Get("Location"))
+	return resp.StatusCode, location, err
 }

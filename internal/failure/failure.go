@@ -70,8 +70,11 @@ func IsPlatformFailure(err error) bool {
 	if _, ok := errors.AsType[*sink.OutputError](err); ok {
 		return false
 	}
-	return !PushFailed(err) && grpcerrors.Code(err) != codes.Unavailable
+	return !PushFailed(err) && !Disconnected(err)
 }
+
+// Disconnected reports whether the connection to the builder is lost.
+func Disconnected(err error) bool { return grpcerrors.Code(err) == codes.Unavailable }
 
 // PushFailed reports whether a solve's error came from its export. BuildKit has no type for it.
 func PushFailed(err error) bool {

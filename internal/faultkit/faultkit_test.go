@@ -180,27 +180,31 @@ func (w *world) wrong(c combination, o outcome) (wrong []string) {
 	if o.took >= patience && !c.silent {
 		say("it hangs")
 	}
-	return append(wrong, w.unclear(c, o)...)
+	return append(wrong, w.unclear(o)...)
 }
 
 // unclear returns what the status and the message lack.
-func (w *world) unclear(c combination, o outcome) (wrong []string) {
+func (w *world) unclear(o outcome) (wrong []string) {
 	status, text := []int{cli.ExitFailed, cli.ExitPush, cli.ExitPartial}, []string{"ERROR: ", "Published without"}
 	switch {
 	case o.err == nil:
 		return nil
 	case w.run.interrupted || o.took >= patience:
 		status, text = []int{130, 143}, []string{"interrupted"}
-	case !strings.Contains(o.text, host) && !strings.Contains(o.text, "linux/") && !strings.Contains(o.text, "(all 2 platforms)"):
+	case !containsAny(o.text, host, "linux/", "(all 2 platforms)", `write "-"`):
 		wrong = append(wrong, "the message does not say where")
 	}
 	if !slices.Contains(status, o.status) {
 		wrong = append(wrong, fmt.Sprintf("the status is %d", o.status))
 	}
-	if !slices.ContainsFunc(text, func(part string) bool { return strings.Contains(o.text, part) }) {
+	if !containsAny(o.text, text...) {
 		wrong = append(wrong, "the message does not begin as one")
 	}
 	return wrong
+}
+
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }
 
 // accepted reports whether the registry took the writing of a tag.

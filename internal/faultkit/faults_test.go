@@ -85,7 +85,7 @@ var faults = []fault{
 	}, mends: true},
 	{name: "TLS broken off", alike: true, wire: func(*http.Request) error { return io.EOF }, mends: true, sends: true},
 	{name: "connection reset", wire: func(*http.Request) error { return reset }, mends: true, sends: true},
-	{name: "reset in the middle of a request's body", answer: func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
+	{name: "reset in the middle of a request's body", answer: func(_ http.ResponseWriter, req *http.Request, _ http.Handler) {
 		_, _ = io.CopyN(io.Discard, req.Body, req.ContentLength/2)
 		panic(http.ErrAbortHandler)
 	}, mends: true, sends: true, only: faultregistry.On("PUT", "")},

@@ -16,18 +16,18 @@ func (f fault) acts() bool {
 func (c combination) mustPass() bool {
 	merges := strings.Contains(c.scenario.name, "merge")
 	early := slices.Index(phases, c.phase) < slices.Index(phases, steps) // the registries may be asked at the same time
-	quick := c.extent.count > 0 && !c.silent && c.wire == nil && !strings.Contains(c.fault.name, "Retry-After")
+	quick := c.count > 0 && !c.silent && c.wire == nil && !strings.Contains(c.fault.name, "Retry-After")
 	switch {
 	case c.passes:
 		return c.answer == nil || !early && !merges
-	case !c.mends || c.extent.ever() || c.limit > 0 && c.extent.lasts > c.limit:
+	case !c.mends || c.ever() || c.limit > 0 && c.lasts > c.limit:
 		return false
 	case c.phase == asking, merges && slices.Index(phases, c.phase) <= slices.Index(phases, look):
 		return quick
 	case early:
 		return quick && c.sends
-	case slices.Index(phases, c.phase) >= slices.Index(phases, prepare), c.extent.count == 1 && c.phase == readBack:
+	case slices.Index(phases, c.phase) >= slices.Index(phases, prepare), c.count == 1 && c.phase == readBack:
 		return true
 	}
-	return c.sends && c.extent.count > 0
+	return c.sends && c.count > 0
 }

@@ -95,7 +95,7 @@ type wire struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "")
+	dir, err := os.MkdirTemp("", "") //nolint:usetesting // thousands of worlds are not to stay until the test ends
 	if err != nil {
 		t.Fatal(err)
 	}

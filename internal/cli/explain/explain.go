@@ -149,7 +149,7 @@ func Hint(err error) string {
 
 // spaceHint returns what the user can do about a full or read-only location.
 func spaceHint(err error) string {
-	if output, ok := errors.AsType[*sink.OutputError](err); ok {
+	if output, ok := errors.AsType[*sink.OutputError](err); ok && !failure.Disconnected(err) {
 		return fmt.Sprintf("df -h %q shows the free space there; the results of all steps are in the builder's cache", filepath.Dir(output.Dest))
 	}
 	if _, ok := errors.AsType[*buildcache.ExportError](err); ok {
