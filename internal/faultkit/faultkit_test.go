@@ -60,8 +60,8 @@ var (
 
 // All runs are in one bubble of synctest, since golang.org/x/net/http2 keeps channels from one connection for the next. The bubble ends
 // when all goroutines have, so the test also fails if a run leaves one behind.
-func TestEveryFaultAtEveryPhase(t *testing.T) {
-	began, n, total := time.Now(), 0, 0
+func TestEveryFaultAtEveryPhaseEndsWell(t *testing.T) {
+	began, n, total, table := time.Now(), 0, 0, ""
 	synctest.Test(t, func(t *testing.T) {
 		var all []combination
 		for _, s := range scenarios {
@@ -89,7 +89,9 @@ func TestEveryFaultAtEveryPhase(t *testing.T) {
 		}
 		close(next)
 		working.Wait()
+		table = tableOf(t)
 	})
+	documented(t, table)
 	t.Logf("%d of %d combinations in %s", n, total, time.Since(began).Round(time.Second))
 }
 
