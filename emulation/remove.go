@@ -43,7 +43,7 @@ type UninstallReport struct {
 // run under an emulator continue. It is not an error when there is nothing to remove. A handler that
 // remains afterwards is ErrRemain.
 func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, error) {
-	before, err := opt.before(ctx)
+	before, err := opt.statusBefore(ctx)
 	if err != nil {
 		return UninstallReport{}, err
 	}
@@ -80,7 +80,7 @@ func Uninstall(ctx context.Context, opt UninstallOptions) (UninstallReport, erro
 	return rep, nil
 }
 
-func (opt UninstallOptions) before(ctx context.Context) (Status, error) {
+func (opt UninstallOptions) statusBefore(ctx context.Context) (Status, error) {
 	if opt.Status != nil {
 		return *opt.Status, nil
 	}

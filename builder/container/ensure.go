@@ -125,7 +125,7 @@ func (k *reconciler) ensure(ctx context.Context) (*Node, error) {
 
 // begin observes the builder and chooses the side.
 func (k *reconciler) begin(ctx context.Context) (have observed, err error) {
-	_, asks := k.spec.asksForHost()
+	_, asks := k.spec.needsHostNetwork()
 	if asks && !k.kind.keeps {
 		k.side = onHost
 	}
@@ -332,12 +332,12 @@ func (k *reconciler) may(ctx context.Context) error {
 
 // network returns the message that a new container joins the host's network, and why.
 func (k *reconciler) network() string {
-	words, asks := k.spec.asksForHost()
+	reason, needs := k.spec.needsHostNetwork()
 	switch {
-	case !asks:
+	case !needs:
 		return ""
-	case words == "":
+	case reason == "":
 		return ", on the host's network"
 	}
-	return ", on the host's network: " + words + " asks for it"
+	return ", on the host's network: " + reason + " asks for it"
 }

@@ -59,7 +59,7 @@ func requestedSettings(s Spec, info engine.Info) settings {
 		w.Fixed = append(w.Fixed, platform.Format(p))
 	}
 	maps.Copy(w.Options, s.Options)
-	if _, asks := s.asksForHost(); asks {
+	if _, asks := s.needsHostNetwork(); asks {
 		w.Network = hostNetwork
 	}
 	// Two options also have a field of their own in the spec; the two must agree.
@@ -81,9 +81,9 @@ func (s Spec) images(eng *engine.Engine) trust.Images {
 	return trust.Images{Engine: eng, Trusted: s.Trusted, Auth: s.Auth}
 }
 
-// asksForHost reports whether this build asks for the host's network; words is the request for messages
+// needsHostNetwork reports whether this build asks for the host's network; reason is for messages
 // ("" if unknown).
-func (s Spec) asksForHost() (words string, asks bool) {
+func (s Spec) needsHostNetwork() (reason string, needs bool) {
 	if network, ok := s.Options[optNetwork]; ok {
 		return "the driver option network=host", network == hostNetwork
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Between checks the number of arguments. words names the arguments in the error. most is -1 for any number.
-func Between(least, most int, words string) cobra.PositionalArgs {
+// Between checks the number of arguments. arguments names them in the error. most is -1 for any number.
+func Between(least, most int, arguments string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
-			return UsageError(cmd, "%q needs %s", cmd.CommandPath(), words)
+			return UsageError(cmd, "%q needs %s", cmd.CommandPath(), arguments)
 		}
 		return nil
 	}
@@ -26,11 +26,11 @@ func HelpOrUnknown(cmd *cobra.Command, args []string) error {
 	return UsageError(cmd, "unknown command %q%s", args[0], suggestion(cmd, args[0]))
 }
 
-// Exactly checks the number of arguments. words names the arguments in the error.
-func Exactly(n int, words string) cobra.PositionalArgs {
+// Exactly checks the number of arguments. arguments names them in the error.
+func Exactly(n int, arguments string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return UsageError(cmd, "%q needs %s", cmd.CommandPath(), words)
+			return UsageError(cmd, "%q needs %s", cmd.CommandPath(), arguments)
 		}
 		return nil
 	}

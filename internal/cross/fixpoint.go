@@ -23,7 +23,7 @@ func (m *relocator) fixpoint(judge judge) {
 			if m.live[t.step.Digest] == nil || t.by != nil {
 				continue
 			}
-			v := m.ask(t, copied[t.step.Digest], judge)
+			v := m.verdictFor(t, copied[t.step.Digest], judge)
 			if len(v.recipes) == 0 {
 				m.drop(t, v)
 				dropped = true
@@ -39,22 +39,22 @@ func (m *relocator) fixpoint(judge judge) {
 func (m *relocator) relocateWith(t *stageOutput, v *verdict, copied map[digest.Digest][]recipe.CopiedPath, judge judge) (dropped bool) {
 	t.by = v
 	all := slices.Clip(copied[t.step.Digest])
-	var with []*stageOutput
+	var accepted []*stageOutput
 	for _, u := range t.lower {
 		if m.live[u.step.Digest] == nil || u.by != nil {
 			continue
 		}
 		both := slices.Concat(all, copied[u.step.Digest])
-		if together := m.ask(t, both, judge); len(together.recipes) > 0 {
-			all, t.by, with = both, together, append(with, u)
+		if combined := m.verdictFor(t, both, judge); len(combined.recipes) > 0 {
+			all, t.by, accepted = both, combined, append(accepted, u)
 			continue
 		}
-		if u.by = m.ask(u, copied[u.step.Digest], judge); len(u.by.recipes) == 0 {
+		if u.by = m.verdictFor(u, copied[u.step.Digest], judge); len(u.by.recipes) == 0 {
 			m.drop(u, u.by)
 			u.by, dropped = nil, true
 		}
 	}
-	for _, u := range with {
+	for _, u := range accepted {
 		u.by = t.by
 	}
 	return dropped
@@ -65,8 +65,8 @@ func (m *relocator) drop(t *stageOutput, v *verdict) {
 	t.why, t.refusedBy = v.why, v.refusedBy
 }
 
-// ask judges a chain, once for the same paths.
-func (m *relocator) ask(t *stageOutput, copied []recipe.CopiedPath, judge judge) *verdict {
+// verdictFor judges a chain, once for the same paths.
+func (m *relocator) verdictFor(t *stageOutput, copied []recipe.CopiedPath, judge judge) *verdict {
 	for _, v := range t.verdicts {
 		if slices.Equal(v.copied, copied) {
 			return v

@@ -112,15 +112,15 @@ func (d Draft) with(images []Image) (*Draft, []string) {
 	d.Images = slices.Clone(d.Images)
 	for _, image := range images {
 		if i := slices.IndexFunc(d.Images, func(old Image) bool { return old.Name == image.Name }); i >= 0 {
-			var said []string
-			d.Images[i], said = image.annotatedAs(d.Images[i])
-			notes = append(notes, said...)
+			var changes []string
+			d.Images[i], changes = image.annotatedAs(d.Images[i])
+			notes = append(notes, changes...)
 			continue
 		}
 		if d.Pushed != "" {
-			var said []string
-			d.Images, said = displace(d.Images, image)
-			notes = append(notes, said...)
+			var changes []string
+			d.Images, changes = displace(d.Images, image)
+			notes = append(notes, changes...)
 		}
 		d.Images = append(d.Images, image)
 	}

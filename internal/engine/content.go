@@ -68,7 +68,7 @@ func (e *Engine) dialContent(ctx context.Context) (net.Conn, error) {
 		conn, err := e.api.DialHijack(ctx, "/grpc", "h2c", nil)
 		return client.HijackedResponse{Conn: conn}, err
 	})
-	return res.Conn, dead(ctx, err)
+	return res.Conn, withCause(ctx, err)
 }
 
 // Has reports whether the engine has the whole of a blob.
@@ -88,7 +88,7 @@ func (c *Content) info(ctx context.Context, d digest.Digest) (*contentapi.InfoRe
 	ctx, done := c.watch.attend(ctx)
 	defer done()
 	res, err := c.client.Info(ctx, &contentapi.InfoRequest{Digest: d.String()})
-	return res, dead(ctx, errgrpc.ToNative(err))
+	return res, withCause(ctx, errgrpc.ToNative(err))
 }
 
 // originLabel is the prefix of the labels in which containerd records the repositories that it has fetched a blob from, or pushed

@@ -57,7 +57,7 @@ func (e *Engine) Host() string {
 // failed adds the operation to err and, where it applies, the class. The text of the library is kept: it names the socket and the
 // usual remedies. ctx is that of the call.
 func failed(ctx context.Context, op string, err error) error {
-	err = dead(ctx, err)
+	err = withCause(ctx, err)
 	if err == nil {
 		return nil
 	}

@@ -49,7 +49,7 @@ func (e *Engine) load(ctx context.Context, stream io.Reader) (err error) {
 	defer done()
 	res, err := e.api.ImageLoad(ctx, stream, client.ImageLoadWithQuiet(true))
 	if err != nil {
-		return dead(ctx, err)
+		return withCause(ctx, err)
 	}
 	defer func() { err = errors.Join(err, res.Close()) }()
 	for answers := json.NewDecoder(res); ; {
@@ -58,7 +58,7 @@ func (e *Engine) load(ctx context.Context, stream io.Reader) (err error) {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("read the engine's answer: %w", dead(ctx, err))
+			return fmt.Errorf("read the engine's answer: %w", withCause(ctx, err))
 		case answer.Error != nil:
 			return fmt.Errorf("the engine refuses the image: %w", answer.Error)
 		case strings.HasPrefix(answer.Stream, unpackFailure):

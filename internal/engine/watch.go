@@ -80,9 +80,9 @@ func hijacked(ctx context.Context, call func() (client.HijackedResponse, error))
 	}
 }
 
-// dead returns the error of a failed call: why its context has ended, if it has, because of the watch or the caller. The library
+// withCause returns the error of a failed call: why its context has ended, if it has, because of the watch or the caller. The library
 // reports both as an engine that cannot be reached.
-func dead(ctx context.Context, err error) error {
+func withCause(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
 	}
@@ -98,7 +98,7 @@ type stream struct {
 
 // watchedStream is the answer to a call that was made with ctx, whose watch ends with done.
 func watchedStream(ctx context.Context, answer io.ReadCloser, done func()) io.ReadCloser {
-	return stream{answer, func(err error) error { return dead(ctx, err) }, done}
+	return stream{answer, func(err error) error { return withCause(ctx, err) }, done}
 }
 
 func (s stream) Read(p []byte) (int, error) {

@@ -33,7 +33,7 @@ func (x *examination) base(ctx context.Context) {
 	if f.Count == 0 {
 		return
 	}
-	f.Path, f.Wanted = f.Paths[0], x.wanted()
+	f.Path, f.Wanted = f.Paths[0], x.expectedMachine()
 	if f.Message = fmt.Sprintf("%q of the base image is", f.Path); f.Count > 1 {
 		f.Message = fmt.Sprintf("%d programs and libraries of the base image, %q and others, are", f.Count, f.Path)
 	} else {

@@ -102,7 +102,7 @@ func group(groups []diag.Diagnostic, severity diag.Severity, machine string, e l
 
 // describe fills in the texts of a finding.
 func (x *examination) describe(i int, f diag.Diagnostic) diag.Diagnostic {
-	f.Path, f.Wanted = f.Paths[0], x.wanted()
+	f.Path, f.Wanted = f.Paths[0], x.expectedMachine()
 	if f.Count == 1 {
 		f.Paths, f.Count = nil, 0
 		f.Message = fmt.Sprintf("%q is for %s, the image for %s%s", f.Path, f.Machine, f.Wanted, x.origin(i))

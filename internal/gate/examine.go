@@ -111,8 +111,8 @@ func (x *examination) conclude() Result {
 	return r
 }
 
-// wanted returns the machine of the image's platform, with the operating system if that is not Linux.
-func (x *examination) wanted() string {
+// expectedMachine returns the machine of the image's platform, with the operating system if that is not Linux.
+func (x *examination) expectedMachine() string {
 	switch x.native() {
 	case exe.PE:
 		return "Windows " + x.platform.Architecture

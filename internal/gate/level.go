@@ -23,7 +23,7 @@ func (x *examination) level(at rootfs.Place, f exe.File, who string) {
 	x.leveled = true
 	needed := fmt.Sprintf("x86-64-v%d", f.Level)
 	x.add(at.Layer, diag.Diagnostic{
-		Severity: diag.Warning, Check: CheckLevel, Content: diag.Content{Path: "/" + at.Path, Machine: needed, Wanted: x.wanted()},
+		Severity: diag.Warning, Check: CheckLevel, Content: diag.Content{Path: "/" + at.Path, Machine: needed, Wanted: x.expectedMachine()},
 		Message: fmt.Sprintf("%s needs %s: on an older processor it does not start (the image would be for linux/amd64/v%d)%s",
 			who, needed, f.Level, x.origin(at.Layer)),
 	})

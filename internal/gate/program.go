@@ -74,7 +74,7 @@ func (x *examination) program(ctx context.Context, p program, depth int) {
 		return
 	case exe.RunsElsewhereToo:
 		x.add(p.Layer, diag.Diagnostic{
-			Severity: diag.Warning, Check: CheckCompat, Content: diag.Content{Path: "/" + p.Path, Machine: f.String(), Wanted: x.wanted()},
+			Severity: diag.Warning, Check: CheckCompat, Content: diag.Content{Path: "/" + p.Path, Machine: f.String(), Wanted: x.expectedMachine()},
 			Message: fmt.Sprintf("%s is for %s: it %s", p.name(), f, why),
 		})
 	}
@@ -126,8 +126,8 @@ func (x *examination) wrongMachine(p program, f exe.File) {
 	}
 	x.accused[p.Path] = true
 	x.add(p.Layer, diag.Diagnostic{
-		Severity: p.severity(), Check: check, Content: diag.Content{Path: "/" + p.Path, Machine: x.found(f), Wanted: x.wanted()},
-		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), x.found(f), x.wanted(), x.origin(p.Layer)), Fix: fixMachine,
+		Severity: p.severity(), Check: check, Content: diag.Content{Path: "/" + p.Path, Machine: x.found(f), Wanted: x.expectedMachine()},
+		Message: fmt.Sprintf("%s is for %s, the image for %s%s", p.name(), x.found(f), x.expectedMachine(), x.origin(p.Layer)), Fix: fixMachine,
 	})
 }
 

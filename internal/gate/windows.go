@@ -33,8 +33,8 @@ func (x *examination) startWindows() {
 		if fit, _ := at.Exe.Fit(x.platform); fit == exe.Wrong {
 			x.accused[at.Path] = true
 			x.add(at.Layer, diag.Diagnostic{
-				Severity: diag.Warning, Check: CheckEntrypoint, Content: diag.Content{Path: "/" + at.Path, Machine: x.found(*at.Exe), Wanted: x.wanted()},
-				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, x.found(*at.Exe), x.wanted(), x.origin(at.Layer)),
+				Severity: diag.Warning, Check: CheckEntrypoint, Content: diag.Content{Path: "/" + at.Path, Machine: x.found(*at.Exe), Wanted: x.expectedMachine()},
+				Message: fmt.Sprintf("the entrypoint %q is for %s, the image for %s%s", word, x.found(*at.Exe), x.expectedMachine(), x.origin(at.Layer)),
 			})
 		}
 	}

@@ -15,15 +15,15 @@ import (
 
 // run runs one test, and shows it as a step of its platform.
 func (t *Tester) run(ctx context.Context, p platform.Platform, image string, test smoke.Test) smoke.Outcome {
-	step := client.Vertex{Digest: Step(p, test.Name), Name: fmt.Sprintf("[test %s] %s", test.Name, test.Words())}
-	if test.Name == test.Words() {
+	step := client.Vertex{Digest: Step(p, test.Name), Name: fmt.Sprintf("[test %s] %s", test.Name, test.CommandLine())}
+	if test.Name == test.CommandLine() {
 		step.Name = "[test] " + test.Name
 	}
 	tell := func(v client.Vertex) {
 		t.env.Progress.Status(p, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
 	}
 	tell(step)
-	log := &stepLog{tell: func(msg *client.SolveStatus) { t.env.Progress.Status(p, msg) }, step: step.Digest}
+	log := &stepLog{send: func(msg *client.SolveStatus) { t.env.Progress.Status(p, msg) }, step: step.Digest}
 	o := t.runner.RunTest(ctx, smoke.Job{Image: image, Test: test, Stdout: log.stream(1), Stderr: log.stream(2), Begins: func() {
 		now := time.Now()
 		step.Started = &now
@@ -53,9 +53,9 @@ const maxStepLog = 256 << 10
 
 // stepLog makes messages from a step's output.
 type stepLog struct {
-	tell func(*client.SolveStatus)
-	step digest.Digest
-	said int
+	send    func(*client.SolveStatus)
+	step    digest.Digest
+	written int
 }
 
 type stepStream struct {
@@ -67,11 +67,11 @@ func (l *stepLog) stream(number int) stepStream { return stepStream{l, number} }
 
 // Write implements io.Writer. The streams of one step are written to one at a time.
 func (s stepStream) Write(p []byte) (int, error) {
-	if s.said > maxStepLog {
+	if s.written > maxStepLog {
 		return len(p), nil
 	}
 	data := slices.Clone(p)
-	if s.said += len(p); s.said > maxStepLog {
+	if s.written += len(p); s.written > maxStepLog {
 		data = fmt.Appendf(data, "\n[output clipped after %dKiB]\n", maxStepLog>>10)
 	}
 	s.log(s.number, data)
@@ -80,11 +80,11 @@ func (s stepStream) Write(p []byte) (int, error) {
 
 // end shows the last lines of a failed test, if they were clipped.
 func (l *stepLog) end(o smoke.Outcome) {
-	if !o.Passed && l.said > maxStepLog {
+	if !o.Passed && l.written > maxStepLog {
 		l.log(1, []byte(o.Output))
 	}
 }
 
 func (l *stepLog) log(stream int, data []byte) {
-	l.tell(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: l.step, Stream: stream, Data: data, Timestamp: time.Now()}}})
+	l.send(&client.SolveStatus{Logs: []*client.VertexLog{{Vertex: l.step, Stream: stream, Data: data, Timestamp: time.Now()}}})
 }

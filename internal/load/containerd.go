@@ -33,8 +33,8 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	if err != nil {
 		return err
 	}
-	there, loaded := found.blobs, found.loaded
-	complete := len(there) == len(wanted)
+	present, loaded := found.blobs, found.loaded
+	complete := len(present) == len(wanted)
 	s.images, s.names = loaded, make([]string, len(loaded))
 	for i, l := range loaded {
 		if !l.Already && len(req.Names) > 0 {
@@ -54,11 +54,11 @@ func (s *Staged) fillContainerd(ctx context.Context, req Request, graph layout.G
 	send := func(out, there map[digest.Digest]bool) error {
 		return sendIndex(ctx, s.engine, req, has, func(d digest.Digest) (skip, spared bool) { return out[d] || there[d], there[d] })
 	}
-	err = retried(ctx, len(there) > 0, func(spare bool) error {
+	err = retried(ctx, len(present) > 0, func(spare bool) error {
 		if !spare {
 			return send(out, nil)
 		}
-		return send(out, there)
+		return send(out, present)
 	})
 	if mayRetry(ctx, err) && len(out) > 0 {
 		// Engines before 28 accept whole indexes only.
@@ -81,8 +81,8 @@ func inspectStore(ctx context.Context, eng *engine.Engine, req Request, has hasB
 	f := found{blobs: map[digest.Digest]bool{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if there, err := which(ctx, has, wanted); err == nil {
-			f.blobs = there // an engine that no longer answers this may still accept the image
+		if present, err := which(ctx, has, wanted); err == nil {
+			f.blobs = present // an engine that no longer answers this may still accept the image
 		}
 		return nil
 	})
@@ -147,12 +147,12 @@ func sendIndex(ctx context.Context, eng *engine.Engine, req Request, has hasBlob
 	if err != nil {
 		return err
 	}
-	there, err := which(ctx, has, spared)
+	present, err := which(ctx, has, spared)
 	if err != nil {
 		return err
 	}
 	for _, d := range spared {
-		if !there[d] {
+		if !present[d] {
 			return fmt.Errorf("the engine has deleted %s in the meantime", d)
 		}
 	}
@@ -173,7 +173,7 @@ func blobsOfEngine(ctx context.Context, eng *engine.Engine) (has hasBlob, closeC
 
 // which asks for many blobs at once.
 func which(ctx context.Context, has hasBlob, digests []digest.Digest) (map[digest.Digest]bool, error) {
-	there := map[digest.Digest]bool{}
+	present := map[digest.Digest]bool{}
 	var mu sync.Mutex
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(questionsAtOnce)
@@ -183,7 +183,7 @@ func which(ctx context.Context, has hasBlob, digests []digest.Digest) (map[diges
 			if ok {
 				mu.Lock()
 				defer mu.Unlock()
-				there[d] = true
+				present[d] = true
 			}
 			return err
 		})
@@ -191,5 +191,5 @@ func which(ctx context.Context, has hasBlob, digests []digest.Digest) (map[diges
 	if err := group.Wait(); err != nil {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
-	return there, nil
+	return present, nil
 }

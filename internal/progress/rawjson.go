@@ -24,12 +24,12 @@ func newRaw(out io.Writer, lanes *lanes) *raw { return &raw{json.NewEncoder(out)
 // A failed write to standard error is not a reason to fail.
 func (r *raw) show(m message) { _ = r.enc.Encode(r.relabel(m)) }
 
-func (r *raw) note(line string) { _ = r.enc.Encode(said(line)) }
+func (r *raw) note(line string) { _ = r.enc.Encode(finishedStep(line)) }
 
 func (r *raw) close() error { return nil }
 
-// said returns a line in the form of a step that has begun and ended.
-func said(line string) *client.SolveStatus {
+// finishedStep returns a line in the form of a step that has begun and ended.
+func finishedStep(line string) *client.SolveStatus {
 	now := time.Now()
 	return &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(line), Name: line, Started: &now, Completed: &now}}}
 }
@@ -39,9 +39,9 @@ func said(line string) *client.SolveStatus {
 func Text(out io.Writer) io.Writer { return &text{enc: json.NewEncoder(out)} }
 
 type text struct {
-	mu   sync.Mutex
-	enc  *json.Encoder
-	said bool
+	mu        sync.Mutex
+	enc       *json.Encoder
+	announced bool
 }
 
 func (t *text) Write(p []byte) (int, error) {
@@ -50,9 +50,9 @@ func (t *text) Write(p []byte) (int, error) {
 	now := time.Now()
 	step := digest.FromString("result")
 	status := &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: step, Stream: 2, Data: p, Timestamp: now}}}
-	if !t.said {
+	if !t.announced {
 		status.Vertexes = []*client.Vertex{{Digest: step, Name: "result", Started: &now, Completed: &now}}
-		t.said = true
+		t.announced = true
 	}
 	if err := t.enc.Encode(status); err != nil {
 		return 0, err

@@ -145,7 +145,7 @@ func (e *judgement) copiedPaths() diag.Diagnostic {
 		if e.installs && touches(at, packageDirs) && !e.isOutput(at) {
 			return refuse("leaves-packages", "%s is copied from it, which may come from a package for this CPU", fromBase)
 		}
-		if !e.looked {
+		if !e.inspected {
 			continue
 		}
 		native, target, ok := e.file(at)

@@ -151,7 +151,7 @@ func (g *golang) usual(c shell.Command, v verb) bool {
 	case v.words != nil:
 		return len(words) > 0 && slices.Contains(v.words, words[0])
 	case name == "get": // installs before Go 1.18
-		return !g.e.looked || g.minor >= 18 || slices.Contains(words, "-d")
+		return !g.e.inspected || g.minor >= 18 || slices.Contains(words, "-d")
 	case name == "list": // prints where go install would write
 		return c.Output == shell.Shown || slices.Contains(words, "-m") || !has("Target") && !slices.Contains(words, "-json") && !has("{{.}}")
 	case name == "install": // writes into the toolchain

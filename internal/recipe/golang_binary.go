@@ -21,7 +21,7 @@ func (g *golang) changes(s graph.Step) diag.Diagnostic {
 
 func (g *golang) replaced(s graph.Step) bool {
 	words := strings.Fields(s.Name)
-	if len(words) < 2 || !g.e.looked || !slices.ContainsFunc(words, func(w string) bool { return w == "COPY" || w == "ADD" }) {
+	if len(words) < 2 || !g.e.inspected || !slices.ContainsFunc(words, func(w string) bool { return w == "COPY" || w == "ADD" }) {
 		return false
 	}
 	dest := path.Clean(words[len(words)-1])
@@ -30,7 +30,7 @@ func (g *golang) replaced(s graph.Step) bool {
 
 // checkBinary refuses a command whose go may not be the inspected one.
 func (g *golang) checkBinary(s step, c shell.Command) diag.Diagnostic {
-	if !g.e.looked {
+	if !g.e.inspected {
 		return diag.Diagnostic{}
 	}
 	refuse := func(why string) diag.Diagnostic {

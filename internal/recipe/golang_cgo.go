@@ -63,7 +63,7 @@ func (g *golang) cgo(s step, c shell.Command) diag.Diagnostic {
 	if t := g.value(c, "GOTOOLCHAIN"); strings.HasPrefix(t, "go") {
 		return why("may use cgo: Go before 1.20 uses it even without a C compiler (GOTOOLCHAIN=%s)", t)
 	}
-	if !g.e.looked {
+	if !g.e.inspected {
 		g.cgoOpen = true
 		return diag.Diagnostic{}
 	}

@@ -54,7 +54,7 @@ func (g *golang) environment(s *step) diag.Diagnostic {
 	if len(g.adds) == 0 { // the author has set all of them, so the edit changes nothing
 		g.adds = append(g.adds, "GOARCH="+g.e.Target.Architecture)
 	}
-	if g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.looked {
+	if g.archVar != "" && has[g.archVar] == "" && g.goenv[g.archVar] == "" && g.e.inspected {
 		if !g.known {
 			return s.reason("env", fmt.Sprintf("the default %s of its Go toolchain for %s is unknown", g.archVar, platform.Format(g.e.Target)),
 				fmt.Sprintf("write ENV %s=… in the stage", g.archVar))
@@ -135,7 +135,7 @@ func (g *golang) target(s step, c shell.Command) diag.Diagnostic {
 // switching refuses a go command that may switch to another version (go.dev/doc/toolchain) where that matters. All versions have
 // the same defaults for a port, except for GOARM: it depends on where the toolchain was built.
 func (g *golang) switching(s step, c shell.Command) diag.Diagnostic {
-	if g.e.Target.Architecture != "arm" || !g.e.looked || g.minor < 21 || !s.added["GOARM"] {
+	if g.e.Target.Architecture != "arm" || !g.e.inspected || g.minor < 21 || !s.added["GOARM"] {
 		return diag.Diagnostic{}
 	}
 	if t := g.value(c, "GOTOOLCHAIN"); t != "" && t != "local" {

@@ -117,7 +117,7 @@ func (g *golang) flag(s step, c shell.Command, w shell.Word, value string) diag.
 		switch value {
 		case "default", "exe", "archive", "":
 		case "pie":
-			if g.e.looked && g.loader {
+			if g.e.inspected && g.loader {
 				return s.reason("base", fmt.Sprintf("RUN %s: -buildmode=pie names the dynamic loader of the CPU that it runs on", c.Text), "leave -buildmode=pie out")
 			}
 		default:

@@ -84,7 +84,7 @@ func destination(c shell.Command, all []string) (sources []string, dest string) 
 func (e *judgement) source(s step, c shell.Command, src, dest string, copies bool) diag.Diagnostic {
 	switch {
 	case src == "":
-		if copies && e.looked {
+		if copies && e.inspected {
 			return e.fromBase(s, c, "a file with an unknown name")
 		}
 	case e.isOutput(src) || !touches(fixed(src), systemDirs) && !e.language.contains(src):
@@ -102,8 +102,8 @@ func extracts(w string) bool {
 	return w == "--extract" || len(w) > 1 && w[0] == '-' && w[1] != '-' && strings.Contains(w, "x")
 }
 
-func (e *judgement) fromBase(s step, c shell.Command, what string) diag.Diagnostic {
-	return s.reason("leaves-base", fmt.Sprintf("RUN %s uses %s, which may come from the base image", c.Text, what),
+func (e *judgement) fromBase(s step, c shell.Command, file string) diag.Diagnostic {
+	return s.reason("leaves-base", fmt.Sprintf("RUN %s uses %s, which may come from the base image", c.Text, file),
 		"use it in another stage, or take it from the final stage's own base image")
 }
 

@@ -14,9 +14,9 @@ import (
 // judgement is the state of judging one stage.
 type judgement struct {
 	Stage
-	recipe Recipe
-	looked bool // Base is known
-	edits  map[digest.Digest]Edit
+	recipe    Recipe
+	inspected bool // Base is known
+	edits     map[digest.Digest]Edit
 
 	work      bool     // a command is the recipe's own work
 	installs  bool     // the system's directories have more than the base image
@@ -28,7 +28,7 @@ type judgement struct {
 }
 
 func (r Recipe) judgement(s Stage, inspected bool) *judgement {
-	e := &judgement{recipe: r, Stage: s, looked: inspected, edits: map[digest.Digest]Edit{}}
+	e := &judgement{recipe: r, Stage: s, inspected: inspected, edits: map[digest.Digest]Edit{}}
 	if e.language = (tables{e}); r.judge != nil {
 		e.language = r.judge(e)
 	}

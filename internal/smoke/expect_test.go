@@ -64,7 +64,7 @@ func TestCommandsAreSplitAsByAShell(t *testing.T) {
 		`echo 'it'\''s' ''`:       {"echo", "it's", ""},
 		"the image's own command": nil,
 	} {
-		if got := (Test{Command: words}).Words(); got != want {
+		if got := (Test{Command: words}).CommandLine(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

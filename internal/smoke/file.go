@@ -71,7 +71,7 @@ func Parse(data []byte) ([]Located, error) {
 			return nil, err
 		}
 		if t.Name == "" {
-			t.Name = t.Words()
+			t.Name = t.CommandLine()
 		}
 		tests = append(tests, t)
 	}

@@ -52,8 +52,8 @@ func (t Test) Meets(other Test) bool {
 	return len(t.Platforms) == 0 || len(other.Platforms) == 0 || slices.ContainsFunc(t.Platforms, other.For)
 }
 
-// Words returns the test's command in one line, in shell syntax.
-func (t Test) Words() string {
+// CommandLine returns the test's command in one line, in shell syntax.
+func (t Test) CommandLine() string {
 	words := slices.Concat(t.Entrypoint, t.Command)
 	if len(words) == 0 {
 		return "the image's own command"

@@ -24,8 +24,8 @@ type Key string
 // KeyOf returns the key of a step that runs a program: of its arguments, its variables, its working directory and its platform, and not of
 // the files that it reads. scope separates projects that have the same commands.
 func KeyOf(scope string, s graph.Step) Key {
-	words, _ := json.Marshal([]any{scope, s.Args, s.Env, s.Cwd, platform.Format(s.Platform)}) // strings only: it cannot fail
-	sum := sha256.Sum256(words)
+	input, _ := json.Marshal([]any{scope, s.Args, s.Env, s.Cwd, platform.Format(s.Platform)}) // strings only: it cannot fail
+	sum := sha256.Sum256(input)
 	return Key(hex.EncodeToString(sum[:16]))
 }
 

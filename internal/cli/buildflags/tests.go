@@ -66,7 +66,7 @@ func parseTest(text string, requested []platform.Platform) (t smoke.Test, err er
 		}
 	}
 	t.Command, err = smoke.SplitWords(command)
-	t.Name = t.Words()
+	t.Name = t.CommandLine()
 	return t, err
 }
 

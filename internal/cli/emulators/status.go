@@ -95,12 +95,12 @@ func printer(format string, quiet bool) printing {
 }
 
 // showEmulators prints the status, and fails if a requested platform does not run.
-func showEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.Platform, asked bool, show printing) error {
+func showEmulators(ctx context.Context, w *cli.Env, k *kernel, ps []platform.Platform, explicit bool, show printing) error {
 	ins, err := k.Inspect(ctx, ps...)
 	if err != nil {
 		return err
 	}
-	if err := show(w.Out, statusRows(k.info.Name, ins, ps)); err != nil || !asked {
+	if err := show(w.Out, statusRows(k.info.Name, ins, ps)); err != nil || !explicit {
 		return err
 	}
 	return ins.Require(emulation.Emulated, ps...)
