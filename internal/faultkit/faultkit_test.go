@@ -106,7 +106,8 @@ func (c combination) test(t *testing.T) {
 		t.Errorf("%s: %s\n%s", c, wrong, o.text)
 	}
 	had := w.has()
-	w.login, w.requests = true, nil
+	w.revoked.Store(false)
+	w.requests = nil
 	again := w.attempt(combination{scenario: c.scenario})
 	if again.err != nil {
 		t.Errorf("%s: the second run fails: %s\nafter: %s", c, again.text, o.text)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ type world struct {
 	cleanup []func()
 	memory  *faultregistry.Memory
 	tokens  *faultregistry.Tokens
-	login   bool // the login is accepted
+	revoked atomic.Bool // the login is no longer accepted
 	builder *buildkittest.Builder
 
 	mu       sync.Mutex
@@ -99,9 +100,9 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{TB: t, dir: dir, memory: &faultregistry.Memory{}, login: true, run: &run{}}
+	w := &world{TB: t, dir: dir, memory: &faultregistry.Memory{}, run: &run{}}
 	w.builder = buildkittest.New(w)
-	w.tokens = &faultregistry.Tokens{Next: w.memory, Realm: "https://" + host + "/token", Login: func(string, string) bool { return w.login }}
+	w.tokens = &faultregistry.Tokens{Next: w.memory, Realm: "https://" + host + "/token", Login: func(string, string) bool { return !w.revoked.Load() }}
 	b := w.builder
 	b.Transport = &builderLogin{wire: wire{w, byBuilder}, tokens: map[string]string{}}
 	b.Layer = func(p platform.Platform) []byte { return programs[p.Architecture] }
