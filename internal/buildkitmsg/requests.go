@@ -35,3 +35,9 @@ func UnsupportedCapability(err error) (capability string, ok bool) {
 	_, capability, ok = strings.Cut(err.Error(), "unsupported frontend capability moby.buildkit.frontend.")
 	return capability, ok
 }
+
+// IsReceiverGone reports whether a solve failed because its client stopped to receive an export. BuildKit does not say why: the client
+// knows (session/filesync/diffcopy.go). The story of a client's full disk provokes it.
+func IsReceiverGone(err error) bool {
+	return strings.TrimPrefix(err.Error(), "failed to solve: ") == "EOF"
+}

@@ -72,8 +72,8 @@ func (t *Tokens) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		t.serveToken(w, req)
 		return
 	}
-	scope := wantedScope(req)
-	if !t.accepts(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "), scope) {
+	scope, name := wantedScope(req), strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+	if !t.accepts(name, scope) {
 		realm := t.Realm
 		if realm == "" {
 			realm = "http://" + req.Host + "/token"
@@ -81,6 +81,9 @@ func (t *Tokens) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		challenge := `Bearer realm="` + realm + `",service="test"`
 		if scope != "" {
 			challenge += `,scope="` + scope + `"`
+		}
+		if name != "" && !t.valid(name) { // as distribution says it; BuildKit asks for another token only then
+			challenge += `,error="invalid_token"`
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
 		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
@@ -118,8 +121,8 @@ func (t *Tokens) serveToken(w http.ResponseWriter, req *http.Request) {
 func (t *Tokens) accepts(name, scope string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	one, ok := t.tokens[name]
-	if !ok || t.Life > 0 && t.now().Sub(one.made) >= t.Life || t.Uses > 0 && one.uses >= t.Uses {
+	one := t.tokens[name]
+	if !t.lives(one) {
 		return false
 	}
 	if scope != "" && !slices.ContainsFunc(one.scopes, func(has string) bool { return covers(has, scope) }) {
@@ -127,6 +130,17 @@ func (t *Tokens) accepts(name, scope string) bool {
 	}
 	one.uses++
 	return true
+}
+
+// valid reports whether a token has neither expired nor been revoked.
+func (t *Tokens) valid(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lives(t.tokens[name])
+}
+
+func (t *Tokens) lives(one *token) bool {
+	return one != nil && (t.Life == 0 || t.now().Sub(one.made) < t.Life) && (t.Uses == 0 || one.uses < t.Uses)
 }
 
 func covers(has, wants string) bool {

@@ -121,8 +121,8 @@ func typed(name, mediaType string) Quirk {
 }
 
 func status(name, group, method string, status int) Quirk {
-	return changing(name, group, "It answers "+method+" with "+strconv.Itoa(status)+".", method, "", func(h http.Header, got *int) {
-		if method == http.MethodPut || h.Get("Location") != "" { // a mount has none
+	return changing(name, group, "It answers "+method+" with "+strconv.Itoa(status)+".", method, "", func(_ http.Header, got *int) {
+		if method == http.MethodPut || *got == http.StatusAccepted { // an upload, and not a mount
 			*got = status
 		}
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 
+	"github.com/docker-multiarch/docker-multiarch/internal/buildkitmsg"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -59,8 +60,9 @@ type StagedFiles struct {
 // stagedOutput is one Files output.
 type stagedOutput struct {
 	Files
-	dir  string   // of a folder: the staged files
-	file *pending // of an archive; nil for standard output
+	dir  string     // of a folder: the staged files
+	held []*os.File // see hold
+	file *pending   // of an archive; nil for standard output
 	join *join
 	// optional are the folders, or the archives, of optional platforms, by index.
 	optional map[int]string
@@ -116,7 +118,7 @@ func (o *stagedOutput) stageTar(ctx context.Context, targets, optional []platfor
 // stageFolders makes the folder in which files are staged, and the folders of the platforms in it, with the mode that docker buildx gives
 // them.
 func (o *stagedOutput) stageFolders(targets, optional []platform.Platform) (err error) {
-	if o.dir, err = stagedDir(o.Dest); err != nil {
+	if o.dir, err = o.newDir(); err != nil {
 		return err
 	}
 	for i, p := range targets {
@@ -128,6 +130,13 @@ func (o *stagedOutput) stageFolders(targets, optional []platform.Platform) (err 
 		}
 	}
 	return err
+}
+
+// newDir makes a folder for staging.
+func (o *stagedOutput) newDir() (string, error) {
+	dir, held, err := stagedDir(o.Dest)
+	o.held = append(o.held, held)
+	return dir, err
 }
 
 // Stdout is standard output as a destination.
@@ -171,6 +180,11 @@ func (s *StagedFiles) Explain(err error) error {
 		if out.file != nil {
 			staged = out.file.Name()
 		}
+		if out.dir != "" && buildkitmsg.IsReceiverGone(err) {
+			if cause := tryRoom(out.dir); cause != nil {
+				return &OutputError{out.Dest, cause}
+			}
+		}
 		for _, place := range append(slices.Collect(maps.Values(out.optional)), staged) {
 			if place != "" && strings.Contains(err.Error(), place) {
 				return &OutputError{out.Dest, err}
@@ -178,6 +192,16 @@ func (s *StagedFiles) Explain(err error) error {
 		}
 	}
 	return err
+}
+
+// tryRoom returns why a folder takes no more data.
+func tryRoom(dir string) error {
+	f, err := os.CreateTemp(dir, "")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 1<<20))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
 // Commit implements Sink. Files that were placed before an error stay.
@@ -245,6 +269,9 @@ func (s *StagedFiles) Abort(context.Context) {
 		}
 		for _, place := range out.optional {
 			_ = os.RemoveAll(place)
+		}
+		for _, held := range out.held {
+			_ = held.Close() // it was opened for its lock
 		}
 	}
 }

@@ -12,17 +12,18 @@ import (
 // stageOptional makes the place for the files of an optional platform.
 func (o *stagedOutput) stageOptional(index int) (err error) {
 	if !o.Tar {
-		o.optional[index], err = stagedDir(o.Dest)
+		o.optional[index], err = o.newDir()
 		return err
 	}
 	dir := os.TempDir()
 	if o.Dest != Stdout {
 		dir = nearest(filepath.Dir(target(o.Dest)))
 	}
-	f, err := createStage(dir)
+	f, held, err := createStage(dir)
 	if err != nil {
 		return err
 	}
+	o.held = append(o.held, held)
 	o.optional[index] = f.Name()
 	return f.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/testkit"
+	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
 // asNobody runs a function with the rights of a user who is not root.
@@ -138,5 +140,42 @@ func TestAPipeWithoutAReaderEndsWithTheBuild(t *testing.T) {
 	time.AfterFunc(10*time.Millisecond, func() { stop(stopped) })
 	if _, err := p.Write(make([]byte, 1<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a pipe took it all, or failed otherwise: %v", err)
+	}
+}
+
+func namesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func TestFilesThatAKilledBuildHasStagedAreRemovedByTheNextAndThoseOfALiveBuildStay(t *testing.T) {
+	dir := t.TempDir()
+	testkit.Write(t, dir, StagePrefix+"killed/usr/bin/app", "")
+	testkit.Write(t, dir, StagePrefix+"file", "")
+	testkit.Write(t, dir, "other", "")
+	var all []*StagedFiles
+	for range 2 {
+		outs := Outputs{List: []Output{Files{Dest: dir}, Files{Dest: filepath.Join(dir, "files.tar"), Tar: true}}}
+		one, err := StageFiles(t.Context(), outs, []platform.Platform{{OS: "linux", Architecture: "amd64"}}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	if names := namesIn(t, dir); len(names) != 5 || slices.Contains(names, StagePrefix+"file") {
+		t.Errorf("two builds at the same time: %v", names)
+	}
+	for _, one := range all {
+		one.Abort(t.Context())
+	}
+	if diff := cmp.Diff([]string{"other"}, namesIn(t, dir)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -26,6 +26,7 @@ const folderMode = 0o755
 // to directly.
 type pending struct {
 	*os.File
+	held    *os.File // see hold; nil if it is written directly
 	dest    string
 	inPlace bool
 	stop    func() bool // of a file that is written directly: ends its tie to a context
@@ -39,11 +40,11 @@ func newPending(ctx context.Context, dest string) (*pending, error) {
 		return openInPlace(ctx, dest)
 	}
 	dest = target(dest)
-	f, err := createStage(nearest(filepath.Dir(dest)))
+	f, held, err := createStage(nearest(filepath.Dir(dest)))
 	if err != nil {
 		return nil, err
 	}
-	p := &pending{File: f, dest: dest}
+	p := &pending{File: f, held: held, dest: dest}
 	if info != nil { // a replaced file keeps its mode
 		if err := f.Chmod(info.Mode().Perm()); err != nil {
 			p.abort()
@@ -85,9 +86,22 @@ func target(dest string) string {
 	return dest
 }
 
-// createStage makes a temporary file with the mode of an ordinary new file, by the user's umask.
-func createStage(dir string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(dir, StagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+// createStage makes a temporary file with the mode of an ordinary new file, by the user's umask. The caller closes held when the file has
+// its name, or is removed.
+func createStage(dir string) (f, held *os.File, err error) {
+	sweep(dir)
+	for {
+		f, err := os.OpenFile(filepath.Join(dir, StagePrefix+rand.Text()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if err != nil {
+			return nil, nil, err
+		}
+		if held, err = hold(f.Name()); err == nil {
+			return f, held, nil
+		}
+		if err := errors.Join(err, f.Close()); !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, err
+		}
+	}
 }
 
 // commit gives a closed file its name, in one step.
@@ -99,6 +113,7 @@ func (p *pending) commit() error {
 	if err := os.MkdirAll(filepath.Dir(p.dest), folderMode); err != nil {
 		return err
 	}
+	defer p.held.Close() //nolint:errcheck // it was opened for its lock
 	return move(p.Name(), p.dest)
 }
 
@@ -110,12 +125,22 @@ func (p *pending) abort() {
 		return
 	}
 	_ = os.Remove(p.Name())
+	_ = p.held.Close()
 }
 
 // stagedDir makes a temporary folder on the file system of dest: inside dest if it exists, since the user may not be able to write to its
-// parent.
-func stagedDir(dest string) (string, error) {
-	return os.MkdirTemp(nearest(dest), StagePrefix)
+// parent. The caller closes held when the folder was removed.
+func stagedDir(dest string) (dir string, held *os.File, err error) {
+	sweep(nearest(dest))
+	for {
+		dir, err := os.MkdirTemp(nearest(dest), StagePrefix)
+		if err != nil {
+			return "", nil, err
+		}
+		if held, err = hold(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return dir, held, err
+		}
+	}
 }
 
 // nearest returns the nearest folder that exists, dir or above it.
@@ -174,9 +199,10 @@ func CheckFolder(dest string) error {
 
 // tryOut makes a file at the place of the staging, and removes it.
 func tryOut(dest, dir string) error {
-	f, err := createStage(nearest(dir))
+	f, held, err := createStage(nearest(dir))
 	if err != nil {
 		return fmt.Errorf("%q cannot be written: %w", dest, err)
 	}
+	defer held.Close() //nolint:errcheck // it was opened for its lock
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

@@ -160,7 +160,8 @@ func spaceHint(err error) string {
 		return fmt.Sprintf("df -h %q shows the free space there; TMPDIR sets the folder of temporary files", filepath.Dir(path.Path))
 	}
 	if buildkitmsg.IsNoSpace(err) {
-		return "docker multiarch builder prune frees space on the disk of the builder's cache; docker multiarch builder du shows what uses it"
+		return "docker multiarch builder prune frees space on the disk of the builder's cache; docker multiarch builder du shows what uses it;\n" +
+			"      docker multiarch builder rm removes the builder with its cache, if the disk is too full even for that"
 	}
 	return ""
 }
