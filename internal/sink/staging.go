@@ -113,7 +113,7 @@ func (p *pending) commit() error {
 	if err := os.MkdirAll(filepath.Dir(p.dest), folderMode); err != nil {
 		return err
 	}
-	defer p.held.Close() //nolint:errcheck // it was opened for its lock
+	defer p.held.Close() // it was opened for its lock
 	return move(p.Name(), p.dest)
 }
 
@@ -203,6 +203,6 @@ func tryOut(dest, dir string) error {
 	if err != nil {
 		return fmt.Errorf("%q cannot be written: %w", dest, err)
 	}
-	defer held.Close() //nolint:errcheck // it was opened for its lock
+	defer held.Close() // it was opened for its lock
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
