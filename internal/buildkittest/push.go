@@ -84,7 +84,9 @@ func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []b
 		return err
 	}
 	for name := range strings.SplitSeq(attrs["name"], ",") {
-		pushing := func() { j.status <- &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "pushing manifest for " + name}}} }
+		pushing := func() {
+			j.status <- &client.SolveStatus{Statuses: []*client.VertexStatus{{ID: "pushing manifest for " + name}}}
+		}
 		if err := img.push(ctx, j.builder.repository(name), pushing); err != nil {
 			return fmt.Errorf("failed to push %s: %w", name, err)
 		}

@@ -14,7 +14,7 @@ import (
 func (r *rewriter) stageOutputs() ([]Output, error) {
 	all := r.copiedPaths(r.needed)
 	var outputs []Output
-	for _, t := range r.relocator.outputs {
+	for _, t := range r.outputs {
 		copied := slices.DeleteFunc(all[t.step.Digest], func(l recipe.CopiedPath) bool { return l.Relocated })
 		if len(copied) == 0 {
 			continue

@@ -182,7 +182,8 @@ func (d Draft) concerns() (notes []string) {
 		for _, child := range image.Children {
 			p := child.Platform()
 			if p.OS == "" || p.Architecture == "" {
-				notes = append(notes, fmt.Sprintf("%s does not say for which platform it is: annotate it with an operating system and an architecture", familiar(image.Name)))
+				notes = append(notes, fmt.Sprintf("%s does not say for which platform it is: annotate it with an operating system and an architecture",
+					familiar(image.Name)))
 				continue
 			}
 			if what := contradiction(child.Config, p); what != "" && !child.Forced {
