@@ -102,6 +102,12 @@ func TestEveryCommandWorksWithEveryQuirkOfRegistries(t *testing.T) {
 		base64.StdEncoding.EncodeToString([]byte("00000000-0000-0000-0000-000000000000:")), faultregistry.IdentityToken))
 	dir := s.dockerfile("FROM scratch", "ARG TARGETARCH", "COPY Dockerfile /$TARGETARCH")
 	s.mustBuild("--platform", twoPlatforms, "--provenance=mode=min", "-o", "type=oci,dest=app.tar", dir)
+	plain := host + "/e2e/" + random()
+	s.mustPlugin("build", "--builder", s.builder, "--platform", twoPlatforms, "--push", "-t", plain+":1", dir) // so that BuildKit can mount its layers
+	peer := "e2e-peer-" + random()
+	s.peer("create", "--name", peer, "--driver-opt", "network=host")
+	s.Cleanup(func() { s.peer("rm", peer) })
+	s.peer("build", "--builder", peer, "--provenance=false", "--platform", twoPlatforms, "--push", "-t", plain+":2", dir)
 	var names []string
 	for _, quirk := range faultregistry.Quirks {
 		names = append(names, quirk.Name)
@@ -114,13 +120,17 @@ func TestEveryCommandWorksWithEveryQuirkOfRegistries(t *testing.T) {
 		if name == "identity-token" {
 			at = traded
 		}
-		s.quirk(at+"/e2e/"+random()+"/quirks."+name, dir, unpushable[name])
+		own := dir
+		if !strings.HasPrefix(name, "mount-") {
+			own = s.dockerfile("FROM scratch", "ARG TARGETARCH", "COPY <<EOF /$TARGETARCH", random(), "EOF")
+		}
+		s.quirk(at+"/e2e/"+random()+"/quirks."+name, own, peer, unpushable[name])
 	})
 	s.equal("the logins that another server got", quirky.Leaked(), "[]")
 }
 
 // quirk runs every command that talks to registries, in repositories below a path.
-func (s *story) quirk(path, dir string, refusal string) {
+func (s *story) quirk(path, dir, peer, refusal string) {
 	s.Helper()
 	two := []string{"linux/amd64", "linux/arm64"}
 	s.mustPlugin("push", "app.tar", path+"/archive:1")
@@ -140,6 +150,11 @@ func (s *story) quirk(path, dir string, refusal string) {
 		s.equal("whether the build failed", r.code != 0, true)
 		s.contains("the error", r.err, "ERROR: ", refusal, path+"/built", "No tag was moved")
 		s.equal("whether the tag is there", s.exists(s.behind(path+"/built"), "1"), false)
+		theirs := s.startProgram(need(s.T, "MULTIARCH_E2E_BUILDX"), call{
+			args: []string{"build", "--builder", peer, "--provenance=false", "--platform", twoPlatforms, "--push", "-t", path + "/peer:1", dir},
+			env:  []string{"BUILDX_CONFIG=" + filepath.Join(s.home, "buildx")},
+		}).wait()
+		s.equal("whether the peer's build failed", theirs.code != 0, true)
 		return
 	}
 	for tag, flag := range map[string]string{"plain": "--provenance=false", "attested": "--provenance=mode=min"} {
