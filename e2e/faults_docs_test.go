@@ -25,11 +25,12 @@ var (
 	clientDiskFull  = outcome{"full disk of the client", "no space left on device", "fails with status 1; no tag moves, no part of a file stays"}
 	builderDiskFull = outcome{"full disk of the builder", "no space left on device", "fails with status 1; no tag moves"}
 	stepOutOfMemory = outcome{"step out of memory", "exit code: 137", "fails with status 1; no tag moves"}
+	engineGone      = outcome{"engine gone in a step or in the export", "ERROR: ", "fails with status 1; no tag moves, and the builder ends the steps"}
 	builderKilled   = outcome{"buildkitd killed in a step or in the export, also for lack of memory", "ERROR: ", "fails with status 1; the next build starts the builder"}
 )
 
 // machineFaults are all of them.
-var machineFaults = []outcome{tokenExpired, loginRevoked, interrupted, clientKilled, clientDiskFull, builderDiskFull, stepOutOfMemory, builderKilled}
+var machineFaults = []outcome{tokenExpired, loginRevoked, interrupted, clientKilled, clientDiskFull, builderDiskFull, stepOutOfMemory, builderKilled, engineGone}
 
 func TestTheTablesOfQuirksAndFaultsAreInTheDocuments(t *testing.T) {
 	const file = "../docs/registries.md"

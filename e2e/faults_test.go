@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -173,40 +175,60 @@ func TestTokensThatExpireAreRenewedAndARevokedLoginMovesNoTag(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
 	dir := s.dockerfile("FROM scratch", "ARG TARGETARCH", "COPY Dockerfile /$TARGETARCH")
-	rows := map[string]func(p *pushing, allowed *atomic.Bool, tokens *faultregistry.Tokens){}
+	rows := map[string]func(p *pushing, site *loginSite){}
 	for _, at := range everyPlace {
-		for _, revoked := range []bool{false, true} {
-			if revoked && at.name != tagPut.name {
-				continue // BuildKit does not end: containerd's pusher writes to a pipe whose request was never sent
+		rows[at.name+", expired"] = func(p *pushing, site *loginSite) {
+			p.faults.Add(faultregistry.Fault{Match: at.match, Times: 1, Do: site.revoke(true)})
+			p.equal("the status", p.plugin(p.words...).code, 0)
+			p.succeeds()
+		}
+		rows[at.name+", revoked"] = func(p *pushing, site *loginSite) {
+			p.faults.Add(faultregistry.Fault{Match: at.match, Times: 1, Do: site.revoke(false)})
+			build := p.startProgram(pluginFile, call{args: p.words})
+			if at.name != tagPut.name { // BuildKit may wait for ever: containerd's pusher writes to a pipe whose request was never sent
+				p.eventually("the login is refused", func() bool { return site.refused.Load() || !build.left() })
+				build.signal(syscall.SIGINT)
 			}
-			rows[fmt.Sprintf("%s, revoked %v", at.name, revoked)] = func(p *pushing, allowed *atomic.Bool, tokens *faultregistry.Tokens) {
-				p.faults.Add(faultregistry.Fault{Match: at.match, Times: 1, Do: func(w http.ResponseWriter, req *http.Request, next http.Handler) {
-					allowed.Store(!revoked)
-					tokens.Revoke()
-					next.ServeHTTP(w, req)
-				}})
-				r := p.plugin(p.words...)
-				if !revoked {
-					p.equal("the status", r.code, 0)
-				} else {
-					p.equal("whether it failed", r.code != 0, true)
-					p.contains("the error", r.err, loginRevoked.sees, p.repo)
-					p.equal("the tags", p.complete(), 0)
-				}
-				allowed.Store(true)
-				p.succeeds()
-			}
+			r := build.wait()
+			p.equal("whether it failed", r.code != 0, true)
+			p.equal("whether the error says so", strings.Contains(r.err, loginRevoked.sees) || r.code == 130, true)
+			p.equal("the tags", p.complete(), 0)
+			site.allowed.Store(true)
+			p.succeeds()
 		}
 	}
 	s.sideBySide(6, sortedKeys(rows), func(part *story, name string) {
-		allowed := &atomic.Bool{}
-		allowed.Store(true)
-		tokens := &faultregistry.Tokens{Next: s.backend(), Login: func(user, secret string) bool { return allowed.Load() && mayEnter(user, secret) }}
-		p := s.pushing(part.T, dir, tokens)
+		site := &loginSite{}
+		site.allowed.Store(true)
+		site.tokens = &faultregistry.Tokens{Next: s.backend(), Login: site.enter}
+		p := s.pushing(part.T, dir, site.tokens)
 		host, _, _ := strings.Cut(p.repo, "/")
 		p.logIn(host)
-		rows[name](p, allowed, tokens)
+		rows[name](p, site)
 	})
+}
+
+// loginSite is a token server whose login can be revoked.
+type loginSite struct {
+	allowed, refused atomic.Bool
+	tokens           *faultregistry.Tokens
+}
+
+func (l *loginSite) enter(user, secret string) bool {
+	if !l.allowed.Load() {
+		l.refused.Store(true)
+		return false
+	}
+	return mayEnter(user, secret)
+}
+
+// revoke invalidates all tokens before a request, and unless renewable the login, too.
+func (l *loginSite) revoke(renewable bool) faultregistry.Action {
+	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		l.allowed.Store(renewable)
+		l.tokens.Revoke()
+		next.ServeHTTP(w, req)
+	}
 }
 
 func TestASignalAtAnyRequestOfAPushLeavesNothingAfterTheNextCommand(t *testing.T) {
@@ -330,5 +352,68 @@ func TestABuilderThatIsKilledInAStepOrInTheExportIsNamedAndStartsAgain(t *testin
 		s.contains("the error", r.err, builderKilled.sees, s.builder)
 		s.equal("whether the tag is there", s.exists(s.behind(build.args[1]), "latest"), false)
 		p.succeeds()
+	}
+}
+
+// mortalEngine is the engine behind a proxy; kill closes all connections, and no other is accepted.
+func (s *story) mortalEngine() (host string, kill func()) {
+	s.Helper()
+	scheme, address, _ := strings.Cut(s.host, "://")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s.check(err)
+	var all sync.Map
+	kill = func() {
+		_ = listener.Close() // it may be closed already
+		all.Range(func(conn, _ any) bool {
+			_ = conn.(net.Conn).Close()
+			return true
+		})
+	}
+	s.Cleanup(kill)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			engine, err := net.Dial(scheme, address)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			all.Store(client, nil)
+			all.Store(engine, nil)
+			go relay(client, engine, new(atomic.Int64))
+		}
+	}()
+	return "tcp://" + listener.Addr().String(), kill
+}
+
+func TestAnEngineThatGoesAwayInAStepOrInTheExportIsNamedAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStory(t, "MULTIARCH_E2E_CONTAINERD")
+	s.ownBuilder()
+	s.mustDocker("multiarch", "builder", "create", "--name", s.builder, "--driver-opt", "network=host")
+	p := s.pushing(t, s.dockerfile("FROM scratch", "ARG TARGETARCH", "COPY Dockerfile /$TARGETARCH"), s.backend())
+	var came atomic.Bool
+	host, _, _ := strings.Cut(p.repo, "/")
+	for where, build := range map[string]struct {
+		args  []string
+		there func() bool
+	}{
+		"the step":   {[]string{"-t", s.repo(), s.dockerfile("FROM $BASE", "RUN sleep 3613")}, func() bool { return s.runs("sleep 3613") }},
+		"the export": {[]string{"-t", host + "/e2e/" + random(), s.machines()}, came.Load},
+	} {
+		p.faults.Add(faultregistry.Fault{Match: blobPut.match, Do: holding(&came)})
+		engine, kill := s.mortalEngine()
+		running := s.start(call{args: s.buildArgs(append(build.args, "--push")...), env: []string{"DOCKER_HOST=" + engine}})
+		s.eventually(where, func() bool { return build.there() || !running.left() })
+		kill()
+		r := running.wait()
+		s.equal("the status, in "+where, r.code, 1)
+		s.contains("the error", r.err, engineGone.sees, s.builder)
+		s.equal("whether the tag is there", s.exists(s.behind(build.args[1]), "latest"), false)
+		p.succeeds()
+		s.eventually("no process is left in the builder", func() bool { return !s.runs("sleep 3613") && !s.runs("dial-stdio") })
 	}
 }
