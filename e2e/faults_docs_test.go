@@ -39,7 +39,7 @@ func TestTheTablesOfQuirksAndFaultsAreInTheDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	for name, table := range map[string]string{"quirks": quirksTable(), "faults": faultsTable()} {
+	for name, table := range map[string]string{"quirks": quirksTable(), "builders": faultsTable()} {
 		begin, end := "<!-- "+name+", written by: go test -tags e2e ./e2e -run TestTheTables -update -->\n", "<!-- end of "+name+" -->\n"
 		before, rest, found := strings.Cut(page, begin)
 		old, after, closed := strings.Cut(rest, end)

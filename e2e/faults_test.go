@@ -44,7 +44,6 @@ type fault struct {
 
 const (
 	again    = "sends the request again"
-	giveUp   = "repeats the request for as long as --push-retry-max-wait allows, and then fails with status 4; no tag moves"
 	refusing = "fails with status 4 at once; no tag moves"
 )
 
