@@ -130,3 +130,40 @@ func TestChildrenArePushedByDigestAndTagsMoveLast(t *testing.T) {
 		}
 	})
 }
+
+func TestALayerThatPlatformsShareIsUploadedOnce(t *testing.T) {
+	onEachEngine(t, func(s *story) {
+		const size = 8 << 20
+		for _, names := range [][]string{{"app"}, {"app", "copy"}} {
+			line := &faultregistry.Line{Next: s.backend(), Rate: size} // a second for the layer, so that uploads would overlap
+			registry := faultregistry.New(faultregistry.Exclusive(line))
+			prefix := s.serve(registry) + "/e2e/" + random() + "/"
+			args := []string{"--platform", three, "--push"}
+			for _, name := range names {
+				args = append(args, "-t", prefix+name)
+			}
+			s.mustBuild(append(args, s.folder(files{
+				"Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY shared /\nCOPY $TARGETARCH /own\n",
+				"shared":     noise(size), "amd64": noise(1000), "arm64": noise(1000), "arm": noise(1000),
+			}))...)
+			for _, name := range names {
+				repo := s.behind(prefix + name)
+				s.equal("the platforms of "+name, s.remote(repo, "latest").platforms(), []string{"linux/amd64", "linux/arm/v7", "linux/arm64"})
+				first := s.image(repo, "latest", "linux/amd64").Layers
+				for _, platform := range strings.Split(three, ",") {
+					layers := s.image(repo, "latest", platform).Layers
+					s.equal("the shared layer of "+platform, layers[0].Digest, first[0].Digest)
+					s.equal("the number of layers of "+platform, len(layers), 2)
+				}
+			}
+			if _, bytes := line.Traffic(); bytes < size || bytes > size+size/8 {
+				s.Errorf("%d repositories: %d bytes were sent; the shared layer has %d", len(names), bytes, size)
+			}
+			for _, upload := range registry.Matching(faultregistry.On(http.MethodPut, "/blobs/uploads/")) {
+				if !strings.HasSuffix(upload, " 201") {
+					s.Errorf("%d repositories: %s", len(names), upload)
+				}
+			}
+		}
+	})
+}

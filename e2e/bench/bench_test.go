@@ -2,10 +2,15 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
 func TestMedian(t *testing.T) {
@@ -41,6 +46,23 @@ func TestContestantsTakeTurns(t *testing.T) {
 	}
 }
 
+func TestTheTrafficOfEachRunIsCountedAlone(t *testing.T) {
+	line := &faultregistry.Line{Next: http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { _, _ = io.Copy(io.Discard, req.Body) })}
+	server := httptest.NewServer(line)
+	t.Cleanup(server.Close)
+	send := []string{"curl", "-s", "-d", strings.Repeat("x", 5000), server.URL}
+	for u, want := range map[unit]float64{sent: 0.005, asked: 1} {
+		r := row{name: "sending", unit: u, line: line, who: []contestant{{ours, send, nil}}}
+		res, err := r.measure(t.Context(), plan{warm: 1, runs: 2}, &bytes.Buffer{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]float64{want, want}, res.Samples[ours]); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", u, diff)
+		}
+	}
+}
+
 func TestAContestantThatFailsIsToldWithItsWords(t *testing.T) {
 	r := row{name: "failing", who: []contestant{{ours, []string{"sh", "-c", "echo no registry >&2; exit 3"}, nil}}}
 	_, err := r.measure(t.Context(), plan{runs: 1}, &bytes.Buffer{})
@@ -59,6 +81,8 @@ func TestBounds(t *testing.T) {
 		medians(startUp+": version", millis, map[string]float64{ours: 4, peer: 10}),
 		medians(startUp+": "+throughDocker, millis, map[string]float64{ours: 9, peer: 10}),
 		medians("binary", size, map[string]float64{ours: 41, peer: 60}),
+		medians("a push", sent, map[string]float64{ours: 1.2, peer: 1}),
+		medians("a push", asked, map[string]float64{ours: 11, peer: 11}),
 	})
 	var words []string
 	for _, v := range got {
@@ -66,7 +90,7 @@ func TestBounds(t *testing.T) {
 	}
 	want := []string{
 		"met a build, ours/peer", "not met a build, ours/same", "not met memory: a build, ours/peer", "met " + startUp + ": version, ours/peer",
-		"not met binary, MiB",
+		"not met binary, MiB", "not met a push, ours/peer", "met a push, ours/peer",
 	}
 	if diff := cmp.Diff(want, words); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -11,7 +11,7 @@ import (
 	"github.com/docker-multiarch/docker-multiarch/e2e/golang"
 )
 
-// These rows are about builds that compile. Emulation takes minutes, so the first two are run once.
+// These rows are about builds that compile. Emulation takes minutes, so the first two have one run.
 const (
 	crossOne     = "cross: a Go service of 6,000 lines for linux/arm64"
 	crossThree   = "cross: a Go service of 6,000 lines for 3 platforms"
@@ -40,8 +40,8 @@ func (w *world) crosses(ctx context.Context) ([]row, error) {
 	before := func() error { return firstError(ready, refill(filepath.Join(service, "changed"), 32)) }
 	words := slices.Concat([]string{w.plugin}, w.ourBuild(scenario{dir: stays, platforms: three}))
 	return []row{
-		{name: crossOne, unit: millis, once: true, who: both("linux/arm64"), before: before},
-		{name: crossThree, unit: millis, once: true, who: both(three), before: before},
+		{name: crossOne, unit: millis, runs: 1, who: both("linux/arm64"), before: before},
+		{name: crossThree, unit: millis, runs: 1, who: both(three), before: before},
 		{name: crossNothing, unit: millis, who: []contestant{
 			{ours, words, w.ways[0].env}, {unchecked, slices.Insert(slices.Clone(words), 2, "--cross=off"), w.ways[0].env},
 		}},

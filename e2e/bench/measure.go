@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"slices"
 	"time"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
 )
 
 // contestant is one of the programs that a row compares.
@@ -27,19 +29,23 @@ type row struct {
 	before func() error
 	// times is a multiple of the runs of other rows; 0 means 1. Rows of some milliseconds need more runs for a median.
 	times int
-	// once is set for a row that takes minutes, and is run once.
-	once bool
+	// runs is the number of runs of a row that takes long, without any before; 0 means those of other rows.
+	runs int
+	// line carries the contestants' requests to the registry, and counts them; nil for units that need none.
+	line *faultregistry.Line
 	// given are figures that need no run, by contestant.
 	given map[string]float64
 }
 
 type unit string
 
-// These are the units: of time, of peak resident memory, and of a file's size.
+// These are the units: of time, of peak resident memory, of a file's size, of uploads to a registry, and of requests to one.
 const (
 	millis unit = "ms"
 	mib    unit = "MiB"
 	size   unit = "MiB on disk"
+	sent   unit = "MB sent"
+	asked  unit = "requests"
 )
 
 type plan struct{ warm, runs int }
@@ -61,8 +67,8 @@ func (r row) measure(ctx context.Context, p plan, log io.Writer) (result, error)
 	if len(r.who) == 0 {
 		return res, nil
 	}
-	if r.once {
-		p = plan{runs: 1}
+	if r.runs > 0 {
+		p = plan{runs: r.runs}
 	}
 	began := time.Now()
 	fmt.Fprintf(log, "bench: %-52s", r.name)
@@ -74,7 +80,7 @@ func (r row) measure(ctx context.Context, p plan, log io.Writer) (result, error)
 					return res, err
 				}
 			}
-			s, err := observe(ctx, c)
+			s, err := r.observe(ctx, c)
 			if err != nil {
 				return res, err
 			}
@@ -92,15 +98,32 @@ func (r row) measure(ctx context.Context, p plan, log io.Writer) (result, error)
 
 // sample is one run.
 type sample struct {
-	wall time.Duration
-	peak int64 // bytes
+	wall            time.Duration
+	peak            int64 // bytes
+	requests, bytes int64 // to the registry
 }
 
 func (s sample) in(u unit) float64 {
-	if u == mib {
+	switch u {
+	case mib:
 		return float64(s.peak) / (1 << 20)
+	case sent:
+		return float64(s.bytes) / 1e6
+	case asked:
+		return float64(s.requests)
 	}
 	return float64(s.wall.Microseconds()) / 1000
+}
+
+// observe runs a contestant once, and reads the traffic of the row's line.
+func (r row) observe(ctx context.Context, c contestant) (sample, error) {
+	if r.line == nil {
+		return observe(ctx, c)
+	}
+	r.line.Traffic() // forget the traffic so far
+	s, err := observe(ctx, c)
+	s.requests, s.bytes = r.line.Traffic()
+	return s, err
 }
 
 // observe runs a contestant once. The peak is that of the process and of the children that it waited for. It is never less

@@ -113,16 +113,26 @@ func (w *world) move(target string, body []byte) error {
 
 // farRegistry returns the registry behind a proxy with a delay.
 func (w *world) farRegistry(ctx context.Context) (string, error) {
+	near := w.backend()
+	return w.serve(ctx, http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		time.Sleep(far)
+		near.ServeHTTP(rw, req)
+	}))
+}
+
+// backend passes requests on to the registry.
+func (w *world) backend() http.Handler {
+	return faultregistry.Upstream(&url.URL{Scheme: "http", Host: w.registry})
+}
+
+// serve serves on the loopback interface until the end, and returns host:port.
+func (w *world) serve(ctx context.Context, h http.Handler) (string, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	near := faultregistry.Upstream(&url.URL{Scheme: "http", Host: w.registry})
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		time.Sleep(far)
-		near.ServeHTTP(rw, req)
-	})}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: h}
 	w.undo = append(w.undo, func(context.Context) { _ = server.Close() })
 	go func() { _ = server.Serve(l) }()
 	return l.Addr().String(), nil

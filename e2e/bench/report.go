@@ -42,6 +42,9 @@ const (
 	statusLimit = 2000 // ms
 	checkLimit  = 30   // ms, more than without
 
+	sentLimit  = 1.01
+	askedLimit = 1
+
 	loadAgainLimit   = 0.15
 	loadChangedLimit = 0.5
 	archiveLimit     = 1.1
@@ -105,6 +108,10 @@ func verdicts(results []result) []verdict {
 			absolute(r.Name, r.Median[ours], verifyMemoryLimit)
 		case r.Unit == mib:
 			add(r, peer, memoryLimit)
+		case r.Unit == sent:
+			add(r, peer, sentLimit)
+		case r.Unit == asked:
+			add(r, peer, askedLimit)
 		case strings.HasSuffix(r.Name, throughDocker): // half of the time is the Docker CLI's, so there is no bound
 		case strings.HasPrefix(r.Name, startUp):
 			add(r, peer, startLimit)

@@ -43,6 +43,11 @@ func (w *world) rows(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	rows = append(rows, merges...)
+	uploads, err := w.uploads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, uploads...)
 	emulators, err := w.emulators(cases[0])
 	if err != nil {
 		return nil, err

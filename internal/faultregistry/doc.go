@@ -18,6 +18,7 @@
 //	docker multiarch build --push -t HOST/quirks.put-200.no-head-405/app .
 //
 // [Memory] is a registry of its own, to be put behind the others; [Network] carries requests to handlers without connections.
+// [Line] limits and counts uploads; [Exclusive] refuses a second upload of one blob at the same time.
 //
 // The package uses the standard library only, and is safe for concurrent use.
 package faultregistry

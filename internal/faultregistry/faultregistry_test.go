@@ -10,8 +10,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -241,4 +243,54 @@ func TestARegistryInMemoryKeepsBlobsByRepository(t *testing.T) {
 	if d := cmp.Diff([]string{"app/" + digest, "other/" + digest}, memory.Blobs()); d != "" || string(memory.Manifest("app/v1")) != string(body) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+}
+
+func TestABlobThatIsBeingUploadedIsRefused(t *testing.T) {
+	first, finish := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	base := start(t, faultregistry.Exclusive(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasSuffix(req.URL.RawQuery, "same") {
+			once.Do(func() { close(first); <-finish })
+		}
+		w.WriteHeader(http.StatusCreated)
+	})))
+	put := func(digest string) int {
+		status, err := send(t, http.MethodPut, base+"/v2/app/blobs/uploads/1?digest="+digest, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		return status
+	}
+	ended := make(chan int)
+	go func() { ended <- put("same") }()
+	<-first
+	got := []int{put("same"), put("other")}
+	close(finish)
+	got = append(got, <-ended, put("same"))
+	if diff := cmp.Diff([]int{400, 201, 201, 201}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestALineCountsAndItsUploadsShareItsRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		line := &faultregistry.Line{Rate: 1000, Next: http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			_, _ = io.Copy(io.Discard, req.Body)
+		})}
+		began := time.Now()
+		var uploads sync.WaitGroup
+		for range 2 {
+			uploads.Go(func() {
+				line.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, "/", strings.NewReader(strings.Repeat("x", 3000))))
+			})
+		}
+		uploads.Wait()
+		requests, bytes := line.Traffic()
+		if took := time.Since(began); took != 6*time.Second || requests != 2 || bytes != 6000 {
+			t.Errorf("%v, %d requests, %d bytes", took, requests, bytes)
+		}
+		if requests, bytes = line.Traffic(); requests != 0 || bytes != 0 {
+			t.Errorf("afterwards: %d requests, %d bytes", requests, bytes)
+		}
+	})
 }

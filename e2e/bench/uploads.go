@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+)
+
+// These rows are about uploads to a registry whose line has 50 MB/s, and about the requests to it.
+const (
+	uploadTime   = "100 MB shared by 4 platforms and 10 MB each, cold, 50 MB/s"
+	uploadBytes  = "100 MB shared by 4 platforms and 10 MB each, cold"
+	warmRequests = "a push of 3 platforms with a shared layer, nothing to rebuild"
+
+	four     = three + ",linux/386"
+	lineRate = 50e6 // bytes per second
+)
+
+// uploads returns the rows about pushes through a line that counts. The base image of the warm builds is behind it, too.
+func (w *world) uploads(ctx context.Context) ([]row, error) {
+	line := &faultregistry.Line{Next: w.backend()}
+	slow := &faultregistry.Line{Next: w.backend(), Rate: lineRate}
+	host, err := w.serve(ctx, line)
+	if err != nil {
+		return nil, err
+	}
+	slowHost, err := w.serve(ctx, slow)
+	if err != nil {
+		return nil, err
+	}
+	cold, warm := filepath.Join(w.dir, "uploads"), filepath.Join(w.dir, "shared")
+	architectures := []string{"amd64", "arm64", "arm", "386"}
+	renew := func() error {
+		err := refill(filepath.Join(cold, "shared"), 100e6)()
+		for _, name := range architectures {
+			err = errors.Join(err, refill(filepath.Join(cold, name), 10e6)())
+		}
+		return err
+	}
+	_, base, _ := strings.Cut(w.base, "/")
+	for dir, text := range map[string]string{
+		cold: "FROM scratch\nARG TARGETARCH\nCOPY shared /\nCOPY $TARGETARCH /own\n",
+		warm: "FROM " + host + "/" + base + "\nCOPY shared /\nARG TARGETARCH\nRUN echo $TARGETARCH > /own\n",
+	} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if err := refill(filepath.Join(warm, "shared"), 2<<20)(); err != nil {
+		return nil, err
+	}
+	push := func(host, platforms, dir string) []contestant {
+		return w.pair(w.ways[0], func(name string) []string {
+			return []string{"--platform", platforms, "-t", host + "/bench/" + name + ":uploads", "--push", dir}
+		})
+	}
+	return []row{
+		{name: uploadTime, unit: millis, runs: 3, before: renew, who: push(slowHost, four, cold)},
+		{name: uploadBytes, unit: sent, runs: 1, before: renew, line: slow, who: push(slowHost, four, cold)},
+		{name: warmRequests, unit: asked, line: line, who: push(host, three, warm)},
+	}, nil
+}
