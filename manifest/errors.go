@@ -68,7 +68,10 @@ func (e *credentialError) Error() string { return fmt.Sprintf("credentials for %
 func (e *credentialError) Unwrap() error { return e.err }
 
 // answerError is a registry's answer in its own words; errors.As finds oras-go's *errcode.ErrorResponse behind it.
-type answerError struct{ response *errcode.ErrorResponse }
+type answerError struct {
+	response *errcode.ErrorResponse
+	header   http.Header // nil if unknown
+}
 
 func (e *answerError) Error() string {
 	text := fmt.Sprintf("%d %s", e.response.StatusCode, http.StatusText(e.response.StatusCode))
@@ -97,7 +100,7 @@ func responseError(resp *http.Response) error {
 		e.Errors = body.Errors
 	}
 	resp.Body = &rest{Reader: io.MultiReader(bytes.NewReader(head), resp.Body), body: resp.Body, done: func() {}}
-	return &answerError{response: e}
+	return &answerError{response: e, header: resp.Header}
 }
 
 // fail turns an error into that of an operation on a repository. The error of an ended context is passed on as it is.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 // connection that was reset or ended early, a registry that fell silent, and, from a registry that has answered before, a
 // connection that could not be made. Every other answer is final. The zero value is the default.
 type Retry struct {
-	// MaxWait bounds the time from the first attempt of a request to the start of its last one; zero means two minutes.
-	// A registry that asks for a longer wait (Retry-After) is not waited for. Negative: one attempt only.
+	// MaxWait bounds the time from the first attempt of a request to the start of its last one, and the pauses of work that takes
+	// long ([Backoff]); zero means two minutes. A registry that asks for a longer wait (Retry-After) is not waited for. Negative:
+	// one attempt only.
 	MaxWait time.Duration
 	// FirstDelay is the pause after the first attempt; it doubles each time, up to MaxDelay. Each pause is shortened by a
 	// random part of up to a half, so that many clients do not come back together. Zero means 500 milliseconds, 15 seconds.
@@ -94,7 +96,7 @@ type gaveUpError struct {
 }
 
 func (e *gaveUpError) Error() string {
-	text := fmt.Sprintf("%v (attempt %d", e.last, e.attempts)
+	text := fmt.Sprintf("%s (attempt %d", strings.TrimSpace(e.last.Error()), e.attempts)
 	if e.why != "" {
 		text += "; " + e.why
 	}
@@ -133,19 +135,13 @@ func (t *retryTransport) repeat(req *http.Request, start time.Time) (*http.Respo
 		if !again || t.policy.MaxWait < 0 || !repeatable(req) {
 			return resp, err
 		}
-		delay, asked := t.policy.delay(attempt), false
+		asked := time.Duration(0)
 		if resp != nil {
-			if wait, ok := registryhttp.RetryAfter(resp.Header, t.clock.Now()); ok {
-				delay, asked = wait, true
-			}
+			asked, _ = registryhttp.RetryAfter(resp.Header, t.clock.Now())
 		}
-		why := ""
-		switch left := t.policy.MaxWait - t.clock.Now().Sub(start); {
-		case asked && delay > left:
-			why = fmt.Sprintf("the registry asks for a wait of %s, longer than the %s allowed", delay.Round(time.Second), t.policy.MaxWait)
-		case delay > left && attempt == 1:
-			return resp, err
-		case delay <= left:
+		delay, why, ok := t.policy.pause(attempt, asked, t.policy.MaxWait-t.clock.Now().Sub(start))
+		switch {
+		case ok:
 			t.report(Wait{Registry: t.registry, Reason: reason.Error(), Delay: delay})
 			discard(resp)
 			sleepErr := t.clock.Sleep(ctx, delay)
@@ -153,6 +149,8 @@ func (t *retryTransport) repeat(req *http.Request, start time.Time) (*http.Respo
 				continue
 			}
 			return nil, &gaveUpError{attempts: attempt, last: reason, ctx: sleepErr}
+		case why == "" && attempt == 1:
+			return resp, err
 		}
 		discard(resp)
 		return nil, &gaveUpError{attempts: attempt, why: why, last: reason}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
@@ -20,23 +21,17 @@ import (
 // pushBlob uploads a blob, of which body is a first copy. The transport repeats requests without a body; a broken upload is begun
 // again here, by the same policy, with the blob read again.
 func (u *upload) pushBlob(ctx context.Context, desc ocispecs.Descriptor, body io.Reader) error {
-	policy, clock := u.client.opt.Retry, u.client.opt.Clock
-	start := clock.Now()
-	for attempt := 1; ; attempt++ {
+	pauses := u.client.Backoff()
+	for {
 		err := u.tryBlob(ctx, desc, body)
-		if err == nil || ctx.Err() != nil || policy.MaxWait < 0 || !isBrokenUpload(err) {
+		if err == nil || ctx.Err() != nil || !isBrokenUpload(err) {
 			return err
 		}
-		if response := (*errcode.ErrorResponse)(nil); errors.As(err, &response) {
-			err = &answerError{response: response}
-		}
-		delay := policy.delay(attempt)
-		if delay > policy.MaxWait-clock.Now().Sub(start) {
-			return &gaveUpError{attempts: attempt, last: err}
-		}
-		u.client.opt.Report(Wait{Registry: u.repo.endpoint.name, Reason: err.Error(), Delay: delay})
-		if sleepErr := clock.Sleep(ctx, delay); sleepErr != nil {
-			return &gaveUpError{attempts: attempt, last: err, ctx: sleepErr}
+		err = pauses.wait(ctx, u.client.askedIn(err), err, func(pause time.Duration) {
+			u.client.opt.Report(Wait{Registry: u.repo.endpoint.name, Reason: err.Error(), Delay: pause})
+		})
+		if err != nil {
+			return err
 		}
 		body = nil
 	}

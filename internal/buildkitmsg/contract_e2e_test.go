@@ -154,7 +154,7 @@ func TestEachTextIsRecognizedOnARealBuildKit(t *testing.T) {
 	b := start(t)
 	for name, test := range map[string]func(*testing.T, *builds){
 		"images": testImages, "policy": testPolicy, "scanner": testScanner, "steps": testSteps, "canceled": testCanceled, "files": testFiles,
-		"requests": testRequests, "networks": testNetworks, "retries": testRetries, "exports": testExports, "imports": testImports,
+		"requests": testRequests, "networks": testNetworks, "retries": testRetries, "exports": testExports, "pushes": testPushes, "imports": testImports,
 		"vertices": testVertices, "warnings": testWarnings,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, b) })
@@ -371,6 +371,60 @@ func testExports(t *testing.T, b *builds) {
 	}
 	if results != 1 || exports != 3 {
 		t.Errorf("%d results and %d exports are recognized in %q", results, exports, names(all))
+	}
+}
+
+// testPushes makes pushes fail for the moment, and the steps of the build run without the cache. A second solve without the option finds
+// their results there.
+func testPushes(t *testing.T, b *builds) {
+	pushes := func(name string) func(*client.SolveOpt) {
+		return func(o *client.SolveOpt) {
+			o.Exports = []client.ExportEntry{{Type: client.ExporterImage, Attrs: map[string]string{"name": b.registry + "/" + name, "push": "true", "push-by-digest": "true"}}}
+		}
+	}
+	for repo, want := range map[string]string{
+		"limited": "answered 429 Too Many Requests", "coded": "answered 429 Too Many Requests", "failing": "answered 500 Internal Server Error",
+		"cut": "closed the connection",
+	} {
+		all, err := b.build(t, "FROM BASE\nCOPY file /\n", pushes(repo+"/app"))
+		logged := 0
+		for _, l := range all.Logs {
+			logged = max(logged, RegistryStatus(string(l.Data)))
+		}
+		must(t, err, func(err error) bool {
+			repository, _ := PushedTo(err)
+			cause, _ := Momentary(err, logged)
+			if cause == "reset the connection" {
+				cause = "closed the connection" // either may come first
+			}
+			return cause == want && repository == b.registry+"/"+repo+"/app"
+		})
+	}
+
+	dir := t.TempDir()
+	for name, text := range map[string]string{"Dockerfile": "FROM " + b.registry + "/base:1\nCOPY file /\nRUN [\"/exit\", \"0\"]\n", "file": t.Name()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, name := range []string{"limited/app", "again/app"} {
+		all, err := b.build(t, "", pushes(name), func(o *client.SolveOpt) {
+			fs, err := fsutil.NewFS(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.LocalMounts = map[string]fsutil.FS{"context": fs, "dockerfile": fs}
+			if i == 0 {
+				o.FrontendAttrs["no-cache"] = ""
+			}
+		})
+		if (err != nil) != (i == 0) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		ran := slices.IndexFunc(all.Vertexes, func(v *client.Vertex) bool { return strings.HasPrefix(TrimStep(v.Name), "RUN ") && v.Completed != nil })
+		if ran < 0 || all.Vertexes[ran].Cached != (i == 1) {
+			t.Errorf("%s: the step is not found, or cached by the wrong solve, in %q", name, names(all))
+		}
 	}
 }
 

@@ -28,7 +28,8 @@ import (
 )
 
 // newRegistry returns a registry on loopback with the image "base:1", of this machine's platform only. In the repositories "refused",
-// "busy" and "broken" each request gets 403, 503, or no answer; "readonly" refuses uploads.
+// "busy" and "broken" each request gets 403, 503, or no answer; "readonly" refuses uploads. The repositories "limited", "coded", "failing" and "cut" take no manifest: they answer 429, with a code and
+// without, 500 with a code that BuildKit does not know, or nothing.
 func newRegistry(t *testing.T) string {
 	t.Helper()
 	faults := faultregistry.New(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -36,6 +37,12 @@ func newRegistry(t *testing.T) string {
 	faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/busy/"), Do: faultregistry.Answer(http.StatusServiceUnavailable, "", "")})
 	faults.Add(faultregistry.Fault{Match: faultregistry.On("", "/broken/"), Do: faultregistry.Reset})
 	faults.Add(faultregistry.Fault{Match: faultregistry.On("POST", "/readonly/"), Do: faultregistry.Answer(http.StatusForbidden, "DENIED", "no")})
+	for repo, do := range map[string]faultregistry.Action{
+		"limited": faultregistry.Answer(http.StatusTooManyRequests, "", ""), "coded": faultregistry.Answer(http.StatusTooManyRequests, "TOOMANYREQUESTS", "slow"),
+		"failing": faultregistry.Answer(http.StatusInternalServerError, "ODD", "an odd failure"), "cut": faultregistry.Reset,
+	} {
+		faults.Add(faultregistry.Fault{Match: faultregistry.On("PUT", "/"+repo+"/app/manifests/"), Do: do})
+	}
 	server := httptest.NewServer(faults)
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")

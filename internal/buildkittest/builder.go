@@ -66,6 +66,8 @@ type Builder struct {
 	Layer func(platform.Platform) []byte
 	// Transport carries the requests to registries; nil means http.DefaultTransport.
 	Transport http.RoundTripper
+	// Sleep waits between the tries of a push; nil waits in real time.
+	Sleep func(context.Context, time.Duration) error
 	// Unreadable makes the frontend one whose graph no client can read.
 	Unreadable bool
 	// NoMetadata simulates an older BuildKit, which does not resolve git and http sources.

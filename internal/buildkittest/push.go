@@ -24,6 +24,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/faultregistry"
+	"github.com/docker-multiarch/docker-multiarch/internal/graph"
 	"github.com/docker-multiarch/docker-multiarch/platform"
 )
 
@@ -52,27 +53,42 @@ func (j *job) export(ctx context.Context, res *gateway.Result) (*client.SolveRes
 		}
 	}
 	resp := map[string]string{}
-	for _, e := range j.Opt.Exports {
-		switch {
-		case e.Type == client.ExporterImage && e.Attrs["push"] == "true" && e.Attrs["push-by-digest"] == "true":
-			err = j.pushImage(ctx, e.Attrs, res.Metadata[exptypes.ExporterImageConfigKey], resp)
-		case e.Type == client.ExporterOCI && e.OutputStore != nil && e.Attrs["name"] == "":
-			err = j.sendImage(ctx, e, res.Metadata[exptypes.ExporterImageConfigKey], resp)
-		case e.Type == client.ExporterLocal:
-			err = os.MkdirAll(e.OutputDir, 0o700)
-			if err == nil {
-				err = os.WriteFile(filepath.Join(e.OutputDir, "hello"), []byte(platform.Format(j.Platform)), 0o600)
-			}
-		case e.Type == client.ExporterTar:
-			err = j.sendTar(e)
-		default:
-			err = fmt.Errorf("the solve exports something else than an image by digest, or files: %+v", e)
+	config := res.Metadata[exptypes.ExporterImageConfigKey]
+	isPush := func(e client.ExportEntry) bool { return e.Type == client.ExporterImage }
+	for i, e := range j.Opt.Exports {
+		if isPush(e) {
+			continue
 		}
-		if err != nil {
+		if err := j.exportOne(ctx, e, config, resp); err != nil {
 			return nil, err
+		}
+		j.tell(graph.Step{Digest: digest.FromString(fmt.Sprint("export ", i)), Name: "exporting to client"}, false, nil)
+	}
+	for _, e := range j.Opt.Exports { // BuildKit pushes when all else is exported
+		if isPush(e) {
+			if err := j.exportOne(ctx, e, config, resp); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return &client.SolveResponse{ExporterResponse: resp}, nil
+}
+
+func (j *job) exportOne(ctx context.Context, e client.ExportEntry, config []byte, resp map[string]string) error {
+	switch {
+	case e.Type == client.ExporterImage && e.Attrs["push"] == "true" && e.Attrs["push-by-digest"] == "true":
+		return j.pushImage(ctx, e.Attrs, config, resp)
+	case e.Type == client.ExporterOCI && e.OutputStore != nil && e.Attrs["name"] == "":
+		return j.sendImage(ctx, e, config, resp)
+	case e.Type == client.ExporterLocal:
+		if err := os.MkdirAll(e.OutputDir, 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(e.OutputDir, "hello"), []byte(platform.Format(j.Platform)), 0o600)
+	case e.Type == client.ExporterTar:
+		return j.sendTar(e)
+	}
+	return fmt.Errorf("the solve exports something else than an image by digest, or files: %+v", e)
 }
 
 func (j *job) pushImage(ctx context.Context, attrs map[string]string, config []byte, resp map[string]string) error {

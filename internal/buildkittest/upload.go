@@ -23,12 +23,17 @@ import (
 // as 429.
 type repository struct {
 	transport http.RoundTripper // nil: the default one
+	sleep     func(context.Context, time.Duration) error
 	base      string            // "http://host/v2/path"
 }
 
 func (b *Builder) repository(name string) repository {
 	host, path, _ := strings.Cut(name, "/")
-	return repository{b.Transport, "http://" + host + "/v2/" + path}
+	sleep := b.Sleep
+	if sleep == nil {
+		sleep = manifest.Sleep
+	}
+	return repository{b.Transport, sleep, "http://" + host + "/v2/" + path}
 }
 
 // push pushes the image. It calls layersDone before the manifest.
@@ -52,7 +57,7 @@ func (r repository) send(ctx context.Context, kind string, one blob) error {
 		if err == nil || ctx.Err() != nil || pause > 4*time.Second || !isTemporary(err) {
 			return errutil.WithDetails(err) // as BuildKit shows it
 		}
-		if err := manifest.Sleep(ctx, pause); err != nil {
+		if err := r.sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -27,9 +27,10 @@ type StepError struct {
 func (e *StepError) Error() string { return e.Err.Error() }
 func (e *StepError) Unwrap() error { return e.Err }
 
-// Symptoms collects the signs in a solve's output of programs that did not run.
+// Symptoms collects the signs in a solve's output of programs that did not run, and of a registry that does not serve a push.
 type Symptoms struct {
 	crash, format bool
+	registry      int                      // the last status of a registry that BuildKit has logged
 	tails         map[digest.Digest]string // the end of each step's output, for texts that arrive in two parts
 }
 
@@ -44,6 +45,9 @@ const (
 func (s *Symptoms) Add(msg *client.SolveStatus) {
 	for _, l := range msg.Logs {
 		text := s.tails[l.Vertex] + strings.ToLower(string(l.Data))
+		if status := buildkitmsg.RegistryStatus(text); status != 0 {
+			s.registry = status
+		}
 		s.crash = s.crash || strings.Contains(text, crashWords)
 		s.format = s.format || strings.Contains(text, buildkitmsg.NotExecutable) || strings.Contains(text, scriptWords)
 		if s.tails == nil {
@@ -77,4 +81,14 @@ func crashStatus(err error) bool {
 		return exit.ExitCode == segv || exit.ExitCode == ill
 	}
 	return buildkitmsg.HasExitCode(err, segv) || buildkitmsg.HasExitCode(err, ill)
+}
+
+// Momentary reports whether the solve's error is that of a push which the registry could not take for the moment. It returns the
+// repository and what the registry did.
+func (s *Symptoms) Momentary(err error) (repository, cause string, ok bool) {
+	if repository, ok = buildkitmsg.PushedTo(err); !ok {
+		return "", "", false
+	}
+	cause, ok = buildkitmsg.Momentary(err, s.registry)
+	return repository, cause, ok
 }

@@ -11,6 +11,8 @@ const (
 	readIsolated reason = "the platform is to have cache mounts of its own"
 	// pushAlone asks for another solve of the same try. It finds everything in the cache and pushes the image without its attestations.
 	pushAlone reason = "attestations are pushed after their image"
+	// pushAgain asks for another solve of the same try, after a pause. It finds everything in the cache and pushes the image.
+	pushAgain reason = "a push that the registry did not take for the moment"
 	// tryAgain asks for another try after a pause.
 	tryAgain reason = "a failure that may be gone with the next try"
 	// fallBack starts the tries again, without relocated steps.
@@ -36,6 +38,7 @@ type facts struct {
 
 	// Known once the image is exported.
 	unpushed bool // the image has attestations, so it was not pushed with them
+	busy     bool // everything was exported, and the registry did not take the push for the moment
 
 	// Known at the end of the attempt.
 	unpinned       bool // the attempt ended at the barrier, for readUnderPins
@@ -50,16 +53,19 @@ type facts struct {
 //   - At the barrier, once per job, since no later attempt waits there: readUnderPins before readIsolated. Where both are due there is only
 //     one more reading, because the reading under pins is isolated as well. The decision that a platform has its own cache mounts holds for
 //     all later attempts.
-//   - After the export of an image: pushAlone, once per attempt. Its failure is a failure of the attempt.
+//   - After the export of an image: pushAlone, once per attempt; pushAgain after every push that the registry did not take for the moment,
+//     that of pushAlone included, for as long as the client's policy for registries allows. No step runs again, and nothing was examined
+//     yet. Any other failure of the push, and the last one, are a failure of the attempt.
 //   - At the end of an attempt: readUnderPins, if the attempt ended for that; otherwise, after a failure, tryAgain up to the limit, then
 //     fallBack.
 //
-// The combinations follow. A first try has one solve, or two with readUnderPins, and one more with pushAlone. A try after a failure has
-// one, or two with pushAlone: its first reading already uses the pins, for the images that the first try had, and is isolated if necessary.
-// If the first try failed before the barrier, the next try goes to the barrier instead. After fallBack the count of tries starts again,
-// because the emulator fails in other ways than the relocated steps do. fallBack happens once. A job whose steps could not be relocated at
-// all, in its solve, has fallen back without another attempt. An image that was built and then refused is not retried, since the result
-// would be the same: its limit is 0. fallBack does build it again.
+// The combinations follow. A first try has one solve, or two with readUnderPins, one more with pushAlone, and one more with each pushAgain,
+// which is not counted as a retry. A try after a failure has one, or two with pushAlone, and those of pushAgain: its first reading already
+// uses the pins, for the images that the first try had, and is isolated if necessary. If the first try failed before the barrier, the next
+// try goes to the barrier instead. After fallBack the count of tries starts again, because the emulator fails in other ways than the
+// relocated steps do. fallBack happens once. A job whose steps could not be relocated at all, in its solve, has fallen back without another
+// attempt. An image that was built and then refused is not retried, since the result would be the same: its limit is 0. fallBack does build
+// it again.
 func again(at moment, f facts) reason {
 	switch {
 	case f.cancelled:
@@ -68,6 +74,8 @@ func again(at moment, f facts) reason {
 		return readUnderPins
 	case at == atBarrier && f.sharedMounts:
 		return readIsolated
+	case at == afterExport && f.busy:
+		return pushAgain
 	case at == afterExport && f.unpushed:
 		return pushAlone
 	case at != afterAttempt || !f.failed:

@@ -33,11 +33,14 @@ type trial struct {
 	// compressed ends the other solve that compresses layers; nil if there is none.
 	compressed func()
 	out        outcome
+	// exported and wanted are the exports that have ended, and how many there are.
+	exported ended
+	wanted   int
 }
 
 // once makes one attempt: a solve, its export, and the examination of the image.
 func (j job) once(ctx context.Context, a attempt, seat *seat, log *vertexlog.Log) outcome {
-	t := &trial{job: j, attempt: a, seat: seat, log: log, push: push{repositories: len(j.req.Repositories())}}
+	t := &trial{job: j, attempt: a, seat: seat, log: log, push: push{repositories: len(j.req.Repositories())}, exported: ended{}}
 	t.out = outcome{decided: a.decided, isolated: a.isolated, began: a.began, relocation: relocation{fallback: a.fallback}}
 	if t.out.began.IsZero() {
 		t.out.began = time.Now()
@@ -76,13 +79,20 @@ func (t *trial) checkedInImage() bool {
 func (t *trial) solved(ctx context.Context) (index.Child, error) {
 	documents := index.NewDocuments()
 	o := order{
-		pins: t.pins(), exports: func(ctx context.Context) []client.ExportEntry { return t.exports(ctx, documents) },
+		pins: t.pins(), exports: func(ctx context.Context) []client.ExportEntry {
+			all := t.exports(ctx, documents)
+			t.wanted = len(all)
+			return all
+		},
 		recorded: t.index == t.recorded(), see: t.see,
 	}
 	resp, err := t.solve(ctx, o, t.frontend)
 	t.push.end(err == nil)
 	if t.compressed != nil {
 		t.compressed()
+	}
+	if err != nil && t.exported.count() >= t.wanted-1 { // all but the push
+		resp, err = t.pushAgain(ctx, &t.out.symptoms, err)
 	}
 	if err != nil {
 		return index.Child{}, err
@@ -214,6 +224,7 @@ func (t *trial) checkOutputs(ctx context.Context, gw gateway.Client) error {
 // see processes a message of the attempt's solve.
 func (t *trial) see(msg *client.SolveStatus) {
 	t.out.symptoms.Add(msg)
+	t.exported.see(msg)
 	t.log.Add(msg)
 	t.natives.Add(t.index, msg)
 	t.push.see(msg)
