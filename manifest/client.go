@@ -97,6 +97,15 @@ func New(opt Options) *Client {
 	return &Client{opt: opt, endpoints: map[string]*endpoint{}}
 }
 
+// WithMaxWait returns a new client with the same options, except for [Retry.MaxWait]; 0 means one attempt only.
+func (c *Client) WithMaxWait(limit time.Duration) *Client {
+	opt := c.opt
+	if opt.Retry.MaxWait = limit; limit == 0 {
+		opt.Retry.MaxWait = -1
+	}
+	return New(opt)
+}
+
 // endpoint returns the one connection to a registry, made at first use.
 func (c *Client) endpoint(name string) (*endpoint, error) {
 	c.mu.Lock()

@@ -31,9 +31,12 @@ type Retry struct {
 	Random func() float64
 }
 
+// DefaultMaxWait is the value of [Retry.MaxWait] for which zero stands.
+const DefaultMaxWait = 2 * time.Minute
+
 func (r Retry) withDefaults() Retry {
 	if r.MaxWait == 0 {
-		r.MaxWait = 2 * time.Minute
+		r.MaxWait = DefaultMaxWait
 	}
 	if r.FirstDelay <= 0 {
 		r.FirstDelay = 500 * time.Millisecond

@@ -79,7 +79,7 @@ func TestEveryFlagThatIsCompletedExistsAndTheOthersAreFreeText(t *testing.T) {
 	free := []string{ // the words of all commands
 		"allow-env", "allow-platform-mismatch",
 		"add-host", "annotation", "build-arg", "build-context", "builder-image", "buildkitd-flags", "cgroup-parent", "image", "jobs", "label",
-		"local-base", "max-used-space", "min-free-space", "name", "no-cache-filter", "node", "onto", "os-features", "os-version", "reserved-space", "retry", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
+		"local-base", "max-used-space", "min-free-space", "name", "no-cache-filter", "node", "onto", "os-features", "push-retry-max-wait", "os-version", "reserved-space", "retry", "secret", "shm-size", "ssh", "tag", "target", "ulimit",
 		"entrypoint", "env", "memory", "test", "timeout", "user", "verify-allow", "workdir", "trust-image",
 	}
 	used := map[string]bool{}

@@ -89,6 +89,11 @@ func (s *Symptoms) Momentary(err error) (repository, cause string, ok bool) {
 	if repository, ok = buildkitmsg.PushedTo(err); !ok {
 		return "", "", false
 	}
-	cause, ok = buildkitmsg.Momentary(err, s.registry)
+	cause, ok = s.MomentaryExport(err)
 	return repository, cause, ok
+}
+
+// MomentaryExport is Momentary for the error of a cache's export, which does not name its repository.
+func (s *Symptoms) MomentaryExport(err error) (cause string, ok bool) {
+	return buildkitmsg.Momentary(err, s.registry)
 }

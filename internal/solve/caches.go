@@ -5,9 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
 
 	"github.com/docker-multiarch/docker-multiarch/internal/buildcache"
 	"github.com/docker-multiarch/docker-multiarch/internal/diag"
+	"github.com/docker-multiarch/docker-multiarch/internal/failure"
 	"github.com/docker-multiarch/docker-multiarch/internal/pins"
 	"github.com/docker-multiarch/docker-multiarch/internal/preflight"
 )
@@ -43,6 +49,45 @@ func exportCaches(ctx context.Context, runs []*nodeRun, results []solved, p pins
 	}
 	exporting.Wait()
 	return errors.Join(errs...)
+}
+
+// cacheSolve runs a solve for caches. An export to a registry that does not take it for the moment is made again, as a push is: the steps
+// are held, so none runs again.
+func (r *nodeRun) cacheSolve(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error {
+	pauses := r.env.Registry.Backoff()
+	for {
+		var symptoms failure.Symptoms
+		_, err := runSolve(ctx, r.node.Solver, opt, fn, func(msg *client.SolveStatus) {
+			symptoms.See(msg)
+			see(msg)
+		})
+		to, ok := exportedTo(opt)
+		if err == nil || !ok {
+			return err
+		}
+		cause, momentary := symptoms.MomentaryExport(err)
+		if again(afterExport, facts{cancelled: ctx.Err() != nil, busy: momentary && !pauses.Off()}) != pushAgain {
+			return err
+		}
+		err = pauses.Wait(ctx, to, err, func(pause time.Duration) {
+			r.env.Progress.Note(diag.Notef("registry %q %s; exporting the build cache to %s again in %s",
+				reference.Domain(to), cause, reference.FamiliarString(to), pause.Round(time.Second/10)))
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// exportedTo returns the image that a solve exports a cache to; ok is false if it exports none to a registry.
+func exportedTo(opt client.SolveOpt) (to reference.Named, ok bool) {
+	for _, e := range opt.CacheExports {
+		if e.Type == "registry" {
+			to, err := reference.ParseNormalizedNamed(e.Attrs["ref"])
+			return to, err == nil
+		}
+	}
+	return nil, false
 }
 
 // replacedCaches returns the findings about caches that several nodes would export to one destination, each overwriting the others'.

@@ -382,3 +382,34 @@ func TestAPushIsMadeAloneOnlyIfAllElseWasExported(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestACacheThatARegistryDoesNotTakeForTheMomentIsExportedAgain(t *testing.T) {
+	for text, want := range map[string]string{
+		"error writing manifest blob: unexpected status from PUT request to http://r.example/x: 503 Service Unavailable": "answered 503 Service Unavailable",
+		"error writing layer blob: unexpected status from POST request to http://r.example/x: 403 Forbidden":             "",
+	} {
+		w := newHarness(t, copiesContext)
+		clock := w.waits()
+		w.req.NoCache = true
+		w.req.Cache.To = []buildcache.Entry{entry("type=registry", "ref="+w.host+"/cache:1")}
+		var exports atomic.Int32
+		w.Export = func(context.Context, client.CacheOptionsEntry) error {
+			if exports.Add(1) == 1 {
+				return errors.New(text)
+			}
+			return nil
+		}
+		_, err := w.run()
+		if want == "" {
+			if err == nil || len(clock.slept) > 0 {
+				t.Errorf("%s: waited %v, %v", text, clock.slept, err)
+			}
+			continue
+		}
+		note := `registry "` + w.host + `" ` + want + "; exporting the build cache to " + w.host + "/cache:1 again in 500ms"
+		if err != nil || exports.Load() != 2 || !cmp.Equal([]string{note}, w.progress.notes) {
+			t.Errorf("exported %d times, noted %q: %v", exports.Load(), w.progress.notes, err)
+		}
+		w.ranOnce(copiesContext)
+	}
+}

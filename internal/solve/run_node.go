@@ -160,8 +160,7 @@ func (r *nodeRun) caches() buildcache.Node {
 			return r.options(map[string]string{}, pins.Pins{Policy: p})
 		},
 		Solve: func(ctx context.Context, opt client.SolveOpt, fn gateway.BuildFunc, see func(*client.SolveStatus)) error {
-			_, err := runSolve(ctx, r.node.Solver, opt, fn, see)
-			return err
+			return r.cacheSolve(ctx, opt, fn, see)
 		},
 		Show: func(msg *client.SolveStatus) { r.env.Progress.Status(platform.Platform{}, msg) },
 		Note: r.env.Progress.Note,

@@ -70,6 +70,7 @@ func newBuildCommand(w *cli.Env, run func(context.Context, *cli.Env, buildOption
 	cli.AddBuilderFlags(cmd.Flags(), &o.builder)
 	buildflags.AddCacheFlags(cmd.Flags(), &o.cache)
 	buildflags.AddPartialFlags(cmd.Flags(), &o.partial)
+	cli.AddPushRetryFlag(cmd.Flags(), &o.pushRetry)
 	cli.AddGateFlags(cmd, &o.gate)
 	buildflags.AddTestFlags(cmd.Flags(), &o.tests)
 	buildflags.AddCrossFlag(cmd, &o.cross)

@@ -46,6 +46,7 @@ type job struct {
 	names   []reference.NamedTagged // of the result in every destination
 	// insecure are registries that an output declares insecure.
 	insecure   []string
+	pushRetry  cli.PushRetry
 	builder    cli.BuilderOptions
 	project    projectNames // that are pushed
 	display    progress.Mode

@@ -45,6 +45,7 @@ type workFlags struct {
 	builder   cli.BuilderOptions
 	cache     buildflags.CacheOptions
 	partial   buildflags.PartialOptions
+	pushRetry cli.PushRetry
 	steps     buildflags.StepOptions
 }
 

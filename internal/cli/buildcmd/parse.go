@@ -21,7 +21,7 @@ import (
 
 // parseBuild parses the flags. It reports every error that needs no builder, no engine and no registry.
 func parseBuild(ctx context.Context, w *cli.Env, o buildOptions) (j job, err error) {
-	j = job{builder: o.builder, release: func() {}, notes: o.accepted.Warnings}
+	j = job{builder: o.builder, pushRetry: o.pushRetry, release: func() {}, notes: o.accepted.Warnings}
 	defer func() {
 		if err != nil {
 			j.release()

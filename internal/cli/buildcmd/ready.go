@@ -39,6 +39,7 @@ func prepare(ctx context.Context, w *cli.Env, j *job, progress *display.Display)
 	asked := slices.Concat(j.request.Repositories(), j.request.CacheRepositories())
 	asking.Go(func() (err error) {
 		if registry, err = w.Registry(ctx, progress.Say, j.insecure...); err == nil {
+			registry = j.pushRetry.Client(registry)
 			answers = preflight.AskRegistries(ctx, registry, asked, progress.Say)
 		}
 		return err

@@ -21,6 +21,7 @@ type pushOptions struct {
 	names          []string
 	quiet          bool
 	gate           cli.GateOptions
+	retry          cli.PushRetry
 }
 
 // NewPush returns the command that pushes an archive.
@@ -50,6 +51,7 @@ func NewPush(w *cli.Env) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.image, imageFlag, "", "Image to push, by name, tag or digest, from an archive of several")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
+	cli.AddPushRetryFlag(cmd.Flags(), &o.retry)
 	cli.AddGateFlags(cmd, &o.gate)
 	return cmd
 }
@@ -80,6 +82,7 @@ func runPush(ctx context.Context, w *cli.Env, o pushOptions) error {
 	if err != nil {
 		return err
 	}
+	registry = o.retry.Client(registry)
 	repos := index.Repositories(targets)
 	answers := preflight.AskRegistries(ctx, registry, repos, note)
 	defer answers.Close()

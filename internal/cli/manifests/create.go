@@ -17,6 +17,7 @@ type manifestCreateOptions struct {
 	images                []string
 	amend, insecure, push bool
 	gate                  cli.GateOptions
+	retry                 cli.PushRetry
 }
 
 func newManifestCreateCommand(w *cli.Env) *cobra.Command {
@@ -46,6 +47,7 @@ func newManifestCreateCommand(w *cli.Env) *cobra.Command {
 	f.BoolVarP(&o.amend, "amend", "a", false, "Amend an existing manifest list")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.BoolVar(&o.push, "push", false, "Push the manifest list after it is created")
+	cli.AddPushRetryFlag(f, &o.retry)
 	cli.AddGateFlags(cmd, &o.gate)
 	return cmd
 }
@@ -69,6 +71,7 @@ func runManifestCreate(ctx context.Context, w *cli.Env, o manifestCreateOptions)
 	if err != nil {
 		return err
 	}
+	registry = o.retry.Client(registry)
 	if err := drafts(w).Create(ctx, registry, draft.CreateRequest{List: list, Images: listed, Amend: o.amend, Note: w.Say}); err != nil {
 		return err
 	}

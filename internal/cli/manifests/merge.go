@@ -26,6 +26,7 @@ type mergeOptions struct {
 	dryRun, noClobber, quiet          bool
 	insecure                          bool
 	gate                              cli.GateOptions
+	retry                             cli.PushRetry
 }
 
 func newManifestMergeCommand(w *cli.Env) *cobra.Command {
@@ -71,6 +72,7 @@ func newManifestMergeCommand(w *cli.Env) *cobra.Command {
 	f.BoolVar(&o.insecure, "insecure", false, "Allow communication with an insecure registry")
 	f.StringVar(&o.metadataFile, "metadata-file", "", "Write merge result metadata to a file")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "Print the digests only")
+	cli.AddPushRetryFlag(f, &o.retry)
 	cli.AddGateFlags(cmd, &o.gate)
 	_ = cmd.RegisterFlagCompletionFunc("expect", cli.CompletePlatforms)
 	_ = cmd.RegisterFlagCompletionFunc("media-types", cli.OneOf("auto", "oci", "docker"))
@@ -102,6 +104,7 @@ func runMerge(ctx context.Context, w *cli.Env, o mergeOptions) error {
 	if req.Registry, err = registryFor(ctx, w, o.insecure, mergeNames(req, words)...); err != nil {
 		return err
 	}
+	req.Registry = o.retry.Client(req.Registry)
 	if req.Inputs, req.Looks, err = merge.Read(ctx, req.Registry, words, req.Tags...); err != nil {
 		return err
 	}

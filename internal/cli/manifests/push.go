@@ -20,6 +20,7 @@ type manifestPushOptions struct {
 	list                   string
 	amend, insecure, purge bool
 	gate                   cli.GateOptions
+	retry                  cli.PushRetry
 }
 
 func newManifestPushCommand(w *cli.Env) *cobra.Command {
@@ -48,6 +49,7 @@ func newManifestPushCommand(w *cli.Env) *cobra.Command {
 	f.BoolVar(&o.amend, "amend", false, "Push what the images' names refer to now, if they have changed")
 	f.BoolVar(&o.insecure, "insecure", false, "Allow push to an insecure registry")
 	f.BoolVarP(&o.purge, "purge", "p", false, "Remove the local manifest list after push")
+	cli.AddPushRetryFlag(f, &o.retry)
 	cli.AddGateFlags(cmd, &o.gate)
 	return cmd
 }
@@ -75,6 +77,7 @@ func runManifestPush(ctx context.Context, w *cli.Env, o manifestPushOptions) err
 	if err != nil {
 		return err
 	}
+	registry = o.retry.Client(registry)
 	return pushDraft(ctx, w, registry, draft.PushRequest{List: list, Amend: o.amend, Note: w.Say, Examine: examine}, o.purge)
 }
 
