@@ -58,7 +58,7 @@ func (r *nodeRun) cacheSolve(ctx context.Context, opt client.SolveOpt, fn gatewa
 	for {
 		var symptoms failure.Symptoms
 		_, err := runSolve(ctx, r.node.Solver, opt, fn, func(msg *client.SolveStatus) {
-			symptoms.See(msg)
+			symptoms.Add(msg)
 			see(msg)
 		})
 		to, ok := exportedTo(opt)
